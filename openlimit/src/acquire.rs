@@ -1,0 +1,115 @@
+//! `Acquire`: a pending admission. Options first, then `.await` or `.blocking()`.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::amounts::Amounts;
+use crate::core::{Handle, Key};
+use crate::{AcquireError, Permit, block};
+
+/// A call that asks to be admitted: add options, then `.await` it or call [`blocking`](Acquire::blocking).
+///
+/// It borrows nothing, and nothing happens before it is first polled: then it is admitted at once or takes its
+/// place in the queue. It needs no particular runtime, nor any.
+///
+/// # Cancel safety
+///
+/// Dropping it at any point leaves the queue and gives back whatever had been granted: it costs nothing.
+#[must_use = "nothing is acquired until it is awaited, or `.blocking()` is called"]
+pub struct Acquire {
+    state: State,
+    /// The longest wait in nanoseconds; the largest value for no limit.
+    timeout: u64,
+}
+
+enum State {
+    /// Refused before it could ask.
+    Failed(Box<AcquireError>),
+    /// Not polled yet.
+    New(Handle, Amounts),
+    /// In the queue, or admitted from it and not told yet.
+    Waiting(Handle, Key),
+    /// Over.
+    Done,
+}
+
+impl Acquire {
+    pub(crate) fn new(call: Result<(Handle, Amounts), AcquireError>) -> Self {
+        let state = match call {
+            Ok((core, amounts)) => State::New(core, amounts),
+            Err(error) => State::Failed(Box::new(error)),
+        };
+        Self { state, timeout: u64::MAX }
+    }
+
+    /// The longest wait, on the limiter's clock, from the first poll on. Default: none.
+    ///
+    /// Where it is known on arrival that the wait will be longer, the call fails at once and never joins the
+    /// queue; otherwise it fails when the time is over. [`AcquireError::Timeout`] says how long it would have
+    /// been and which limit it waited for. A timeout of zero admits the call at once or not at all.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// Waits for the admission on this thread, without a runtime.
+    ///
+    /// Do not call it on a thread that polls other tasks: it blocks them. Async callers `.await` instead.
+    ///
+    /// # Errors
+    /// Why the call was not admitted.
+    pub fn blocking(self) -> Result<Permit, AcquireError> {
+        block::on(self)
+    }
+}
+
+impl Future for Acquire {
+    type Output = Result<Permit, AcquireError>;
+
+    /// # Panics
+    /// When polled again after it was ready, as futures do.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        match std::mem::replace(&mut this.state, State::Done) {
+            State::Failed(error) => Poll::Ready(Err(*error)),
+            State::New(core, amounts) => match core.admit(amounts, this.timeout, context.waker()) {
+                Ok(key) => {
+                    this.state = State::Waiting(core, key);
+                    Poll::Pending
+                }
+                Err(outcome) => Poll::Ready(outcome),
+            },
+            State::Waiting(core, key) => match core.poll(key, context.waker()) {
+                Poll::Pending => {
+                    this.state = State::Waiting(core, key);
+                    Poll::Pending
+                }
+                ready => ready,
+            },
+            State::Done => panic!("an `Acquire` was polled after it was ready"),
+        }
+    }
+}
+
+impl Drop for Acquire {
+    fn drop(&mut self) {
+        if let State::Waiting(core, key) = &self.state {
+            core.leave(*key);
+        }
+    }
+}
+
+impl fmt::Debug for Acquire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Failed(_) => "failed",
+            State::New(..) => "new",
+            State::Waiting(..) => "waiting",
+            State::Done => "done",
+        };
+        f.debug_struct("Acquire").field("state", &state).finish_non_exhaustive()
+    }
+}

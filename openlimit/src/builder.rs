@@ -1,0 +1,206 @@
+//! `Builder`: every option of a limiter, and the one place where they are checked.
+//!
+//! The setters take anything and never fail; `build` looks at the whole and names what is wrong.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bucket::Bucket;
+use crate::core::{Core, Handle};
+use crate::error::BuildProblem;
+use crate::kind::Pricing;
+use crate::time::Time;
+use crate::{BuildError, Dimension, Limit, Limiter, Rate};
+
+/// Options of a [`Limiter`]. Each is also a key of [`limiter!`](crate::limiter).
+///
+/// Naming a dimension again adds a limit to it: a limit per day beside one per minute.
+///
+/// ```
+/// use openlimit::{Percent, Rate, RateLimiter};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), openlimit::BuildError> {
+/// let limiter = RateLimiter::builder()
+///     .requests(Rate::per_minute(200))
+///     .requests(Rate::per_day(10_000))
+///     .tokens(Rate::per_minute(40_000))
+///     .burst(Duration::from_secs(10))
+///     .headroom(Percent(5))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder<K> {
+    name: Arc<str>,
+    limits: Vec<Limit>,
+    burst: Option<Duration>,
+    jitter: Duration,
+    headroom: Option<Percent>,
+    refunds: bool,
+    pricing: Pricing,
+    time: Option<Time>,
+    kind: PhantomData<fn() -> K>,
+}
+
+/// So many hundredths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percent(pub u8);
+
+impl<K> Builder<K> {
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            limits: Vec::new(),
+            burst: None,
+            jitter: Duration::from_millis(50),
+            headroom: None,
+            refunds: true,
+            pricing: Pricing::default(),
+            time: None,
+            kind: PhantomData,
+        }
+    }
+
+    /// The name that errors and `Debug` show. A declared limiter's default is the path of its static.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into().into();
+        self
+    }
+
+    /// A limit on requests.
+    pub fn requests(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::Requests, rate))
+    }
+
+    /// A limit on tokens, input and output together.
+    pub fn tokens(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::Tokens, rate))
+    }
+
+    /// A limit on input tokens.
+    pub fn input_tokens(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::InputTokens, rate))
+    }
+
+    /// A limit on output tokens.
+    pub fn output_tokens(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::OutputTokens, rate))
+    }
+
+    /// A limit on images.
+    pub fn images(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::Images, rate))
+    }
+
+    /// A limit on any dimension: `limit: Limit::new("audio_seconds", Rate::per_hour(7_200))`.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limits.push(limit);
+        self
+    }
+
+    /// How much may be taken at once after idleness, given as time, for every limit with a period of up to a
+    /// minute whose rate does not [say it itself](Rate::burst). Default: one second.
+    pub fn burst(mut self, burst: Duration) -> Self {
+        self.burst = Some(burst);
+        self
+    }
+
+    /// How much of the burst is kept back, given as time, because calls that leave in time arrive bunched.
+    /// Never more than the burst; zero turns it off. The rate is not touched. Default: 50 ms.
+    pub fn jitter(mut self, jitter: Duration) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// The part of every rate that is left to others who use the same quota. Default: 0.02 %, which covers the
+    /// difference between two machines' clocks.
+    pub fn headroom(mut self, headroom: Percent) -> Self {
+        self.headroom = Some(headroom);
+        self
+    }
+
+    /// Whether [`settle`](crate::Permit::settle) gives back what was reserved and not used. Default: `true`.
+    /// With `false` it only adds what was used beyond the reservation, for providers that charge by it.
+    pub fn refunds(mut self, refunds: bool) -> Self {
+        self.refunds = refunds;
+        self
+    }
+
+    /// Output tokens to reserve for a request that names no maximum. Default: 16.
+    #[cfg(feature = "tokenizers")]
+    pub fn default_output(mut self, tokens: u64) -> Self {
+        self.pricing.default_output = tokens;
+        self
+    }
+
+    /// Runs the limiter on a clock that tests move by hand.
+    #[cfg(feature = "testing")]
+    pub fn clock(mut self, clock: &crate::testing::ManualClock) -> Self {
+        self.time = Some(Time::manual(clock));
+        self
+    }
+
+    /// Builds the limiter.
+    ///
+    /// # Errors
+    /// No limits; a rate or burst of zero; a period or burst above 31 days; a headroom of everything.
+    pub fn build(self) -> Result<Limiter<K>, BuildError> {
+        Ok(Limiter::built(Handle::shared(self.build_core()?)))
+    }
+
+    pub(crate) fn build_core(self) -> Result<Core, BuildError> {
+        let buckets = self.buckets().map_err(|problem| BuildError::new(self.name.clone(), problem))?;
+        let time = self.time.unwrap_or_else(Time::detect);
+        Ok(Core::new(self.name, self.limits, buckets, self.jitter, self.refunds, self.pricing, time))
+    }
+
+    fn buckets(&self) -> Result<Vec<Bucket>, BuildProblem> {
+        let headroom = match self.headroom {
+            // 0.02 %
+            None => (1, 5_000),
+            Some(Percent(percent @ 0..100)) => (u64::from(percent), 100),
+            Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
+        };
+        match self.limits.len() {
+            0 => Err(BuildProblem::NoLimits),
+            1..=64 => self.limits.iter().map(|limit| self.bucket(limit, headroom)).collect(),
+            many => Err(BuildProblem::TooManyLimits(many)),
+        }
+    }
+
+    fn bucket(&self, limit: &Limit, headroom: (u64, u64)) -> Result<Bucket, BuildProblem> {
+        const LONGEST: Duration = Duration::from_secs(31 * 86_400);
+        let rate = limit.rate();
+        if limit.dimension().name().is_empty() {
+            return Err(BuildProblem::NamelessDimension(rate));
+        }
+        if rate.amount() == 0 {
+            return Err(BuildProblem::ZeroRate(limit.clone()));
+        }
+        if rate.amount() > i64::MAX as u64 {
+            return Err(BuildProblem::RateTooLarge(limit.clone()));
+        }
+        if rate.period().is_zero() || rate.period() > LONGEST {
+            return Err(BuildProblem::Period(limit.clone()));
+        }
+        let burst = self.burst_of(rate);
+        if burst.is_zero() || burst > LONGEST {
+            return Err(BuildProblem::Burst { limit: limit.clone(), burst });
+        }
+        Ok(Bucket::new(rate, burst, self.jitter, headroom))
+    }
+
+    fn burst_of(&self, rate: Rate) -> Duration {
+        if let Some(burst) = rate.own_burst() {
+            burst
+        } else if rate.period() <= Duration::from_secs(60) {
+            self.burst.unwrap_or(Duration::from_secs(1))
+        } else {
+            rate.period()
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The two errors: `AcquireError`, why a call was not admitted, and `BuildError`, why a limiter cannot be.
+//!
+//! Each names what was wrong, the value, the limit, and what to do about it.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::shortage::Shortage;
+use crate::{Dimension, Limit, Rate};
+
+/// Why a call was not admitted. Nothing was taken from any limit.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcquireError {
+    /// The call asks for more than the limit gives in a whole period, so it could never be admitted.
+    #[error(
+        "a call of {cost} {dimension} can never be admitted: the limit is {limit}; \
+         make the request smaller or raise the limit"
+    )]
+    TooLarge {
+        /// What it asks too much of.
+        dimension: Dimension,
+        /// How much it asks for.
+        cost: u64,
+        /// The most that one call may take: the limit's amount, or its burst where that is larger.
+        limit: u64,
+    },
+
+    /// The call had to wait longer than its [`timeout`](crate::Acquire::timeout): either that much was known
+    /// when it arrived, and it failed at once, or the time is over.
+    #[error(
+        "no admission within the timeout of {timeout:?}: the limit of {limit} asks for a wait of at least \
+         {wait:?}; allow more time or send less"
+    )]
+    Timeout {
+        /// The longest wait that the call allowed.
+        timeout: Duration,
+        /// How long it would have to wait altogether, at least, as far as could be told then.
+        wait: Duration,
+        /// The limit that it waits for.
+        limit: Limit,
+    },
+
+    /// [`try_acquire`](crate::Limiter::try_acquire) found no capacity, or others waiting for it.
+    #[error("{0}")]
+    WouldWait(Shortage),
+
+    /// The cost names a dimension that the limiter does not meter.
+    #[error(
+        "limiter `{limiter}` has no limit for `{dimension}`; declare one, or leave `{dimension}` out of the cost"
+    )]
+    UnknownDimension {
+        /// What the cost names.
+        dimension: Dimension,
+        /// The limiter's name.
+        limiter: Arc<str>,
+    },
+
+    /// The params cannot be read as a request of the limiter's kind.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+
+    /// The limiter itself could not be built; every acquire says so until the program is mended.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+impl AcquireError {
+    /// How long to wait before the same call may succeed, where more time would help: what a web service
+    /// puts into `Retry-After`. `None` for an error that time does not mend.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Timeout { wait, .. } => Some(*wait),
+            Self::WouldWait(shortage) => Some(shortage.wait()),
+            _ => None,
+        }
+    }
+}
+
+/// Params that are not a request which the limiter can price.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read `{field}` of the params: {problem}")]
+pub struct ParamsError {
+    field: Cow<'static, str>,
+    problem: Cow<'static, str>,
+}
+
+impl ParamsError {
+    #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
+    pub(crate) fn new(field: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+
+    /// The field that is missing or of the wrong shape.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+}
+
+/// Why a limiter cannot be built.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("limiter `{limiter}` cannot be built: {problem}")]
+pub struct BuildError {
+    limiter: Arc<str>,
+    #[source]
+    problem: BuildProblem,
+}
+
+impl BuildError {
+    pub(crate) fn new(limiter: impl Into<Arc<str>>, problem: BuildProblem) -> Self {
+        Self { limiter: limiter.into(), problem }
+    }
+
+    /// What a declaration's own expression failed with, or the build it led to.
+    pub(crate) fn declared(limiter: &str, error: Box<dyn Error + Send + Sync>) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(error) => Self::new(limiter, BuildProblem::Declaration(Arc::from(error))),
+        }
+    }
+
+    /// The limiter's name.
+    #[must_use]
+    pub fn limiter(&self) -> &str {
+        &self.limiter
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn problem(&self) -> &BuildProblem {
+        &self.problem
+    }
+}
+
+/// What is wrong with a limiter.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildProblem {
+    /// It has no limits, so it would limit nothing.
+    #[error("it has no limits; give it at least one, such as `requests: 200 / minute`")]
+    NoLimits,
+
+    /// It has more limits than the 64 that a limiter may have.
+    #[error("it has {0} limits, and 64 is the most")]
+    TooManyLimits(usize),
+
+    /// A rate of zero.
+    #[error("the limit of {0} would never admit a call; leave the dimension out if it is not limited")]
+    ZeroRate(Limit),
+
+    /// An amount above 2^63 - 1.
+    #[error("the limit of {0} is above {max}, the largest amount", max = i64::MAX)]
+    RateTooLarge(Limit),
+
+    /// A period of nothing, or of more than 31 days.
+    #[error("the limit of {0} has a period outside of 1 ns to 31 days")]
+    Period(Limit),
+
+    /// A burst of nothing, or of more than 31 days.
+    #[error(
+        "a burst of {burst:?} for the limit of {limit} is outside of 1 ns to 31 days; \
+         leave it out for the default"
+    )]
+    Burst {
+        /// The limit.
+        limit: Limit,
+        /// The burst, as time.
+        burst: Duration,
+    },
+
+    /// A headroom of everything or more.
+    #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
+    Headroom(u8),
+
+    /// A dimension without a name.
+    #[error("the limit of {0} counts something without a name")]
+    NamelessDimension(Rate),
+
+    /// An expression of the declaration failed, say because an environment variable is not set.
+    #[error("{0}")]
+    Declaration(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+/// A return type that has a place for a refusal.
+///
+/// A function under `#[rate_limited]` returns what this trait makes of an [`AcquireError`]. It is implemented
+/// for every `Result<_, E>` with `E: From<AcquireError>` (so for `anyhow::Result`, and for a boxed error), and
+/// can be implemented for a type of your own, such as an HTTP response. `Option` and `()` are left out on
+/// purpose: to swallow a refusal, say so with `on_error = |_| None`.
+#[diagnostic::on_unimplemented(
+    message = "a refused call cannot be returned as `{Self}`",
+    label = "this return type has no place for an `openlimit::AcquireError`",
+    note = "return a `Result<_, E>` where `E: From<openlimit::AcquireError>`",
+    note = "or say what to return instead: `on_error = |error| ...`"
+)]
+pub trait FromAcquireError {
+    /// Turns the refusal into the function's result.
+    fn from_acquire_error(error: AcquireError) -> Self;
+}
+
+impl<T, E: From<AcquireError>> FromAcquireError for Result<T, E> {
+    fn from_acquire_error(error: AcquireError) -> Self {
+        Err(E::from(error))
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "no capacity now: the limit of {} asks for a wait of at least {:?}",
+            self.limit(),
+            self.wait()
+        )
+    }
+}

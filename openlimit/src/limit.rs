@@ -1,0 +1,115 @@
+//! `Dimension` and `Limit`: what is counted, and how much of it is allowed.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::Rate;
+
+/// What a limit counts.
+///
+/// ```
+/// use openlimit::Dimension;
+///
+/// assert_eq!(Dimension::from("tokens"), Dimension::Tokens);
+/// assert_eq!(Dimension::from("audio_seconds").to_string(), "audio_seconds");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dimension {
+    /// Calls, whatever their size.
+    Requests,
+    /// Input and output tokens together.
+    Tokens,
+    /// Tokens of the prompt.
+    InputTokens,
+    /// Tokens of the answer.
+    OutputTokens,
+    /// Images asked for.
+    Images,
+    /// Whatever else a provider counts, by a name of your own.
+    Custom(Cow<'static, str>),
+}
+
+impl Dimension {
+    /// The dimensions that have a name of their own, in the order in which a `Cost` keeps them.
+    pub(crate) const NAMED: [Self; 5] =
+        [Self::Requests, Self::Tokens, Self::InputTokens, Self::OutputTokens, Self::Images];
+
+    /// The dimension's name, as `limiter!` and the builder spell it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::InputTokens => "input_tokens",
+            Self::OutputTokens => "output_tokens",
+            Self::Images => "images",
+            Self::Custom(name) => name,
+        }
+    }
+
+    /// Where a `Cost` keeps this dimension, if it is one of `NAMED`.
+    pub(crate) fn index(&self) -> Option<usize> {
+        Self::NAMED.iter().position(|named| named == self)
+    }
+}
+
+impl<S: Into<Cow<'static, str>>> From<S> for Dimension {
+    fn from(name: S) -> Self {
+        let name = name.into();
+        let named = Self::NAMED.into_iter().find(|dimension| dimension.name() == name);
+        named.unwrap_or(Self::Custom(name))
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A dimension and its rate: what the provider allows of one thing.
+///
+/// Requests, tokens and the other usual dimensions have their own keys in [`limiter!`](crate::limiter) and
+/// the builder; this type is for the others, and for telling which limit a call waited for.
+///
+/// ```
+/// use openlimit::{Limit, Rate};
+///
+/// let limit = Limit::new("audio_seconds", Rate::per_hour(7_200));
+/// assert_eq!(limit.to_string(), "7200 audio_seconds / hour");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Limit {
+    dimension: Dimension,
+    rate: Rate,
+}
+
+impl Limit {
+    /// Allows `rate` of `dimension`.
+    #[must_use]
+    pub fn new(dimension: impl Into<Dimension>, rate: Rate) -> Self {
+        Self { dimension: dimension.into(), rate }
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn dimension(&self) -> &Dimension {
+        &self.dimension
+    }
+
+    /// How much of it is allowed.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // "200 / minute" reads as "200 requests / minute".
+        let rate = self.rate.to_string();
+        let (amount, period) = rate.split_once(' ').unwrap_or((&rate, ""));
+        write!(f, "{amount} {} {period}", self.dimension)
+    }
+}

@@ -1,0 +1,158 @@
+//! `Limiter`: the handle that programs hold, declared as a static or built at once.
+
+use std::error::Error;
+use std::fmt;
+
+use once_cell::sync::OnceCell;
+
+use crate::builder::Builder;
+use crate::core::Handle;
+use crate::kind::{Explicit, Price};
+use crate::{Acquire, AcquireError, BuildError, Cost, Permit};
+
+/// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
+///
+/// `K` says how the cost of a call is found. A [`RateLimiter`] is given explicit costs; `ChatRateLimiter`,
+/// `CompletionRateLimiter`, `EmbeddingRateLimiter` and `ResponsesRateLimiter` also read it from the params of
+/// a request. Clones share the limits and the queue.
+///
+/// Declare one with [`limiter!`](crate::limiter), or build it:
+///
+/// ```
+/// use openlimit::{Cost, Rate, RateLimiter};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limiter = RateLimiter::builder().requests(Rate::per_second(5)).build()?;
+/// let permit = limiter.acquire(Cost::new()).blocking()?;
+/// drop(permit);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Limiter<K>(Source<K>);
+
+/// A limiter of explicit costs. See [`Limiter`].
+pub type RateLimiter = Limiter<Explicit>;
+
+/// A limiter that reads params as OpenAI's chat completions do. See [`Limiter`].
+#[cfg(feature = "tokenizers")]
+pub type ChatRateLimiter = Limiter<crate::kind::Chat>;
+
+/// A limiter that reads params as OpenAI's legacy completions do. See [`Limiter`].
+#[cfg(feature = "tokenizers")]
+pub type CompletionRateLimiter = Limiter<crate::kind::Completion>;
+
+/// A limiter that reads params as OpenAI's embeddings do. See [`Limiter`].
+#[cfg(feature = "tokenizers")]
+pub type EmbeddingRateLimiter = Limiter<crate::kind::Embedding>;
+
+/// A limiter that reads params as OpenAI's Responses do. See [`Limiter`].
+#[cfg(feature = "tokenizers")]
+pub type ResponsesRateLimiter = Limiter<crate::kind::Responses>;
+
+/// Where the limiter's core comes from.
+enum Source<K> {
+    /// Declared: built at first use, once; how that went is remembered.
+    Declared { name: &'static str, fill: Fill<K>, built: OnceCell<Result<Handle, BuildError>> },
+    /// Built, or a clone of one.
+    Built(Handle),
+    /// A clone of a declared limiter that cannot be built.
+    Failed(BuildError),
+}
+
+/// The keys of a declaration, as calls of the builder.
+type Fill<K> = fn(Builder<K>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
+
+impl<K> Limiter<K> {
+    /// A builder of limiters of this type.
+    pub fn builder() -> Builder<K> {
+        Builder::named("unnamed")
+    }
+
+    /// Builds a declared limiter now, rather than at its first use.
+    ///
+    /// # Errors
+    /// What is wrong with the declaration. Every later acquire returns the same error.
+    pub fn init(&self) -> Result<(), BuildError> {
+        self.core().map(|_| ()).map_err(Clone::clone)
+    }
+
+    /// Asks for an admission. Nothing happens until the [`Acquire`] is awaited, or [`blocking`] is called.
+    ///
+    /// `price` is a [`Cost`], an integer (one request with that many tokens) or, on limiters that read params,
+    /// a reference to the request. It is read here, once; the `Acquire` borrows nothing.
+    ///
+    /// [`blocking`]: Acquire::blocking
+    pub fn acquire(&self, price: impl Price<K>) -> Acquire {
+        Acquire::new(self.core().map_err(|error| error.clone().into()).and_then(|core| {
+            let amounts = core.resolve(&price.cost(core.pricing())?)?;
+            Ok((core.clone(), amounts))
+        }))
+    }
+
+    /// Admits the call now or not at all. It never waits, and overtakes nobody who does.
+    ///
+    /// # Errors
+    /// [`AcquireError::WouldWait`] where there is no capacity, and what [`Acquire`] would return otherwise.
+    pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
+        let core = self.core().map_err(Clone::clone)?;
+        let amounts = core.resolve(&price.cost(core.pricing())?)?;
+        core.try_admit(amounts)
+    }
+
+    /// What `price` would take from the limits, without taking it.
+    ///
+    /// # Errors
+    /// [`AcquireError::Params`] for params that cannot be read, [`AcquireError::Build`] for a declared limiter
+    /// that cannot be built.
+    pub fn cost(&self, price: impl Price<K>) -> Result<Cost, AcquireError> {
+        price.cost(self.core().map_err(Clone::clone)?.pricing())
+    }
+
+    /// A static limiter: what `limiter!` expands to.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn __lazy(name: &'static str, fill: Fill<K>) -> Self {
+        Self(Source::Declared { name, fill, built: OnceCell::new() })
+    }
+
+    pub(crate) fn built(core: Handle) -> Self {
+        Self(Source::Built(core))
+    }
+
+    fn core(&self) -> Result<&Handle, &BuildError> {
+        match &self.0 {
+            Source::Declared { name, fill, built } => built.get_or_init(|| build(name, *fill)).as_ref(),
+            Source::Built(core) => Ok(core),
+            Source::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// Builds a declared limiter, for the life of the program: its permits then need no reference count.
+fn build<K>(name: &'static str, fill: Fill<K>) -> Result<Handle, BuildError> {
+    let builder = fill(Builder::named(name)).map_err(|error| BuildError::declared(name, error))?;
+    Ok(Handle::forever(builder.build_core()?))
+}
+
+impl<K> Clone for Limiter<K> {
+    fn clone(&self) -> Self {
+        Self(match self.core() {
+            Ok(core) => Source::Built(core.clone()),
+            Err(error) => Source::Failed(error.clone()),
+        })
+    }
+}
+
+impl<K> fmt::Debug for Limiter<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut limiter = f.debug_struct("Limiter");
+        match &self.0 {
+            Source::Declared { name, built, .. } if built.get().is_none() => limiter.field("name", name),
+            _ => match self.core() {
+                Ok(core) => limiter.field("name", &core.name()).field("limits", &core.limits()),
+                Err(error) => limiter.field("error", error),
+            },
+        };
+        limiter.finish()
+    }
+}

@@ -1,0 +1,127 @@
+//! `Permit`: an admitted call, and what may be said about it afterwards.
+//!
+//! A permit lives in the future of the annotated function to its end, so it is kept to 24 bytes: the usual
+//! small call, admitted at once, is packed, and every other one is boxed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::amounts::Amounts;
+use crate::core::{Core, Handle};
+use crate::{Limit, Usage};
+
+/// An admitted call.
+///
+/// Dropping it keeps the reservation, since the request may have been sent. [`settle`](Permit::settle) it when
+/// the provider has said what the call really used, or [`cancel`](Permit::cancel) it if it was never sent.
+///
+/// It owns what it needs and borrows nothing. It may be sent to another thread, and outlive the limiter's handle.
+#[must_use = "a permit stands for a call that was admitted: make the call, or cancel it"]
+pub struct Permit(Packed);
+
+/// What was granted.
+pub(crate) struct Grant {
+    pub(crate) amounts: Amounts,
+    /// The number of the charge, which dates it.
+    pub(crate) charge: u64,
+    pub(crate) wait: Option<Wait>,
+}
+
+/// How a call waited.
+pub(crate) struct Wait {
+    pub(crate) nanos: u64,
+    /// The limit that it waited for, by its place in the limiter.
+    pub(crate) limit: u8,
+}
+
+enum Packed {
+    Static { core: &'static Core, charge: u64, second: u32, first: u16 },
+    Shared { core: Arc<Core>, charge: u64, second: u32, first: u16 },
+    Boxed(Box<(Handle, Grant)>),
+}
+
+impl Permit {
+    pub(crate) fn new(core: Handle, grant: Grant) -> Self {
+        if let (None, Amounts::Few([first, second, 0])) = (&grant.wait, &grant.amounts)
+            && let (Ok(first), Ok(second)) = (u16::try_from(*first), u32::try_from(*second))
+        {
+            let charge = grant.charge;
+            return Self(match core {
+                Handle::Static(core) => Packed::Static { core, charge, second, first },
+                Handle::Shared(core) => Packed::Shared { core, charge, second, first },
+            });
+        }
+        Self(Packed::Boxed(Box::new((core, grant))))
+    }
+
+    /// Replaces what was reserved by what the call really used: the rest is given back, and what it used beyond
+    /// is owed by the calls that follow.
+    ///
+    /// `usage` is a [`Usage`], or an integer for the total of tokens. Dimensions that it does not name, or
+    /// that the limiter does not meter, stay as they are. With [`refunds`](crate::Builder::refunds) turned off
+    /// nothing is given back.
+    ///
+    /// A limit that ran empty of debt since then had no use for the difference at the time; so much of it as
+    /// would let later calls exceed the limit is not given back.
+    pub fn settle(self, usage: impl Into<Usage>) {
+        let usage = usage.into();
+        let (core, grant) = self.unpack();
+        core.settle(&grant.amounts, grant.charge, &usage);
+    }
+
+    /// Gives everything back: the request was never sent.
+    ///
+    /// As much of it, that is, as does not let later calls exceed the limit: what had leaked from the bucket
+    /// by the time of the cancellation is gone.
+    pub fn cancel(self) {
+        let (core, grant) = self.unpack();
+        core.refund(&grant.amounts, grant.charge);
+    }
+
+    /// How long the call waited for its admission; zero if it was admitted at once.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.wait().map_or(Duration::ZERO, |wait| Duration::from_nanos(wait.nanos))
+    }
+
+    /// The limit that the call waited for last, if it waited.
+    #[must_use]
+    pub fn waited_for(&self) -> Option<&Limit> {
+        self.wait().map(|wait| &self.core().limits()[usize::from(wait.limit)])
+    }
+
+    fn wait(&self) -> Option<&Wait> {
+        match &self.0 {
+            Packed::Boxed(boxed) => boxed.1.wait.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn core(&self) -> &Core {
+        match &self.0 {
+            Packed::Static { core, .. } => core,
+            Packed::Shared { core, .. } => core,
+            Packed::Boxed(boxed) => &boxed.0,
+        }
+    }
+
+    fn unpack(self) -> (Handle, Grant) {
+        let (core, charge, second, first) = match self.0 {
+            Packed::Static { core, charge, second, first } => (Handle::Static(core), charge, second, first),
+            Packed::Shared { core, charge, second, first } => (Handle::Shared(core), charge, second, first),
+            Packed::Boxed(boxed) => return *boxed,
+        };
+        let amounts = Amounts::Few([first.into(), second.into(), 0]);
+        (core, Grant { amounts, charge, wait: None })
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("limiter", &self.core().name())
+            .field("waited", &self.waited())
+            .finish_non_exhaustive()
+    }
+}

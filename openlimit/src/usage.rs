@@ -1,0 +1,48 @@
+//! `Usage`: what a call turned out to take, as the provider reports it.
+
+use crate::{Cost, Dimension};
+
+/// What a call really used, for [`Permit::settle`](crate::Permit::settle).
+///
+/// Only what it names is settled: the request itself, and every dimension it is silent about, stay as they
+/// were reserved. A bare integer is the total of tokens.
+///
+/// ```
+/// use openlimit::Usage;
+///
+/// let usage = Usage::new(120, 380);               // prompt and completion tokens
+/// let total = Usage::from(500);                   // where only the total is known
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage(Cost);
+
+impl Usage {
+    /// `input` tokens (OpenAI's `prompt_tokens`) and `output` tokens (`completion_tokens`).
+    #[must_use]
+    pub const fn new(input: u64, output: u64) -> Self {
+        Self(Cost::new().tokens(input.saturating_add(output)).input_tokens(input).output_tokens(output))
+    }
+
+    /// Adds what was used of a further dimension.
+    #[must_use]
+    pub fn with(self, dimension: impl Into<Dimension>, amount: u64) -> Self {
+        Self(self.0.with(dimension, amount))
+    }
+
+    /// What was used of `dimension`, if this usage says.
+    #[must_use]
+    pub fn amount(&self, dimension: &Dimension) -> Option<u64> {
+        let said = match dimension.index() {
+            Some(index) => self.0.named() & (1 << index) != 0,
+            None => self.0.custom().iter().any(|(known, _)| known == dimension),
+        };
+        said.then(|| self.0.amount(dimension))
+    }
+}
+
+/// The total of tokens.
+impl From<u64> for Usage {
+    fn from(tokens: u64) -> Self {
+        Self(Cost::new().tokens(tokens))
+    }
+}
