@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::amounts::Amounts;
-use crate::core::{Handle, Key};
+use crate::handle::Handle;
+use crate::queue::Key;
 use crate::{AcquireError, Permit, block};
 
 /// A call that asks to be admitted: add options, then `.await` it or call [`blocking`](Acquire::blocking).
@@ -76,11 +77,11 @@ impl Future for Acquire {
         match std::mem::replace(&mut this.state, State::Done) {
             State::Failed(error) => Poll::Ready(Err(*error)),
             State::New(core, amounts) => match core.admit(amounts, this.timeout, context.waker()) {
-                Ok(key) => {
+                Ok(outcome) => Poll::Ready(outcome),
+                Err(key) => {
                     this.state = State::Waiting(core, key);
                     Poll::Pending
                 }
-                Err(outcome) => Poll::Ready(outcome),
             },
             State::Waiting(core, key) => match core.poll(key, context.waker()) {
                 Poll::Pending => {

@@ -20,6 +20,10 @@ impl Amounts {
         }
     }
 
+    pub(crate) fn is_zero(&self) -> bool {
+        self.as_slice().iter().all(|amount| *amount == 0)
+    }
+
     /// At least as many as were given; the rest is zero.
     pub(crate) fn as_slice(&self) -> &[u64] {
         match self {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bucket::Bucket;
-use crate::core::{Core, Handle};
+use crate::core::Core;
 use crate::error::BuildProblem;
+use crate::handle::Handle;
 use crate::kind::Pricing;
 use crate::time::Time;
 use crate::{BuildError, Dimension, Limit, Limiter, Rate};
@@ -140,7 +141,7 @@ impl<K> Builder<K> {
     /// Runs the limiter on a clock that tests move by hand.
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: &crate::testing::ManualClock) -> Self {
-        self.time = Some(Time::manual(clock));
+        self.time = Some(Time::Manual(clock.clone()));
         self
     }
 

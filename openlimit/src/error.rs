@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +63,10 @@ pub enum AcquireError {
     /// The params cannot be read as a request of the limiter's kind.
     #[error(transparent)]
     Params(#[from] ParamsError),
+
+    /// The thread that times the waits could not be started, so the call cannot wait.
+    #[error("cannot start the timer thread: {0}; a call that need not wait is still admitted")]
+    Timer(#[source] Arc<io::Error>),
 
     /// The limiter itself could not be built; every acquire says so until the program is mended.
     #[error(transparent)]

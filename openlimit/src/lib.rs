@@ -4,6 +4,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod acquire;
+mod admission;
 mod amounts;
 mod block;
 mod bucket;
@@ -12,18 +13,22 @@ mod core;
 mod cost;
 mod declare;
 mod error;
+mod handle;
 pub mod kind;
 mod limit;
 mod limiter;
 mod permit;
+mod queue;
 mod rate;
 mod shortage;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
 #[cfg(feature = "tokenizers")]
 pub mod tokens;
 mod usage;
+mod wake;
 
 pub use acquire::Acquire;
 pub use builder::{Builder, Percent};

@@ -6,7 +6,7 @@ use std::fmt;
 use once_cell::sync::OnceCell;
 
 use crate::builder::Builder;
-use crate::core::Handle;
+use crate::handle::Handle;
 use crate::kind::{Explicit, Price};
 use crate::{Acquire, AcquireError, BuildError, Cost, Permit};
 

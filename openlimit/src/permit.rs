@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::amounts::Amounts;
-use crate::core::{Core, Handle};
+use crate::core::Core;
+use crate::handle::Handle;
 use crate::{Limit, Usage};
 
 /// An admitted call.
@@ -21,6 +22,7 @@ use crate::{Limit, Usage};
 pub struct Permit(Packed);
 
 /// What was granted.
+#[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) amounts: Amounts,
     /// The number of the charge, which dates it.
@@ -29,10 +31,11 @@ pub(crate) struct Grant {
 }
 
 /// How a call waited.
+#[derive(Debug)]
 pub(crate) struct Wait {
     pub(crate) nanos: u64,
     /// The limit that it waited for, by its place in the limiter.
-    pub(crate) limit: u8,
+    pub(crate) limit: usize,
 }
 
 enum Packed {
@@ -88,7 +91,7 @@ impl Permit {
     /// The limit that the call waited for last, if it waited.
     #[must_use]
     pub fn waited_for(&self) -> Option<&Limit> {
-        self.wait().map(|wait| &self.core().limits()[usize::from(wait.limit)])
+        self.wait().map(|wait| &self.core().limits()[wait.limit])
     }
 
     fn wait(&self) -> Option<&Wait> {

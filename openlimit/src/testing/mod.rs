@@ -1,5 +1,3 @@
-//! What tests of rate-limited programs need: a clock moved by hand, and a strict provider.
+//! What tests of rate-limited programs need: a clock moved by hand.
 
-/// stub
-#[derive(Clone, Debug, Default)]
-pub struct ManualClock;
+pub use crate::time::manual::ManualClock;

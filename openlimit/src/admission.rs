@@ -1,0 +1,169 @@
+//! `Admission`: the rules. All buckets or none, strictly in order, the queue decides when.
+//!
+//! Pure state and arithmetic: the time is an argument, wakers are collected for the caller. What guards it and
+//! moves it is in `core`, so that everything here can be tested without threads and clocks.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::amounts::Amounts;
+use crate::bucket::Bucket;
+use crate::permit::{Grant, Wait};
+use crate::queue::{Key, Outcome, Queue, Waiter};
+use crate::{AcquireError, Limit, Shortage};
+
+#[derive(Debug)]
+pub(crate) struct Admission {
+    meters: Box<[Meter]>,
+    limits: Arc<[Limit]>,
+    pub(crate) queue: Queue,
+    /// When the head is due; the largest value when nobody waits.
+    due: u64,
+    /// How many charges there were. Numbers them.
+    charges: u64,
+    /// How far a charge may be dated back, in nanoseconds.
+    grace: u64,
+}
+
+/// A bucket, and the dimension that fills it.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    pub(crate) dimension: usize,
+    pub(crate) bucket: Bucket,
+}
+
+impl Admission {
+    pub(crate) fn new(meters: Box<[Meter]>, limits: Arc<[Limit]>, jitter: Duration) -> Self {
+        let dimensions = meters.iter().map(|meter| meter.dimension + 1).max().unwrap_or(0);
+        // Half of what is kept back for jitter: the other half is still there for the network.
+        let grace = u64::try_from(jitter.as_nanos() / 2).unwrap_or(u64::MAX);
+        Self { meters, limits, queue: Queue::new(dimensions), due: u64::MAX, charges: 0, grace }
+    }
+
+    /// Admits a call now, if nobody waits and every bucket has room.
+    pub(crate) fn try_admit(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
+        let amount = |meter: &Meter| amounts.as_slice()[meter.dimension];
+        let admits = |meter: &Meter| meter.bucket.admits(amount(meter), now);
+        (self.queue.is_empty() && self.meters.iter().all(admits)).then(|| self.charge(amounts, now, now))
+    }
+
+    /// Puts a call at the end of the queue.
+    pub(crate) fn join(&mut self, waiter: Waiter) -> Key {
+        if self.queue.is_empty() {
+            self.due = self.due(&waiter.amounts).0.max(waiter.arrived);
+        }
+        self.queue.join(waiter)
+    }
+
+    /// Admits everyone who is due at `now`, in order, and refuses everyone whose time is over.
+    pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
+        self.due = loop {
+            let Some((key, waiter)) = self.queue.head() else { break u64::MAX };
+            let (due, limit) = self.due(&waiter.amounts);
+            let due = due.max(waiter.arrived);
+            // What counts is when it was due, not when this thread came to look.
+            if waiter.deadline() < due.min(now.saturating_add(1)) {
+                self.expire(key, due, limit, now, wakers);
+            } else if due <= now {
+                self.admit(key, due, limit, now, wakers);
+            } else {
+                break due;
+            }
+        };
+        while let Some((deadline, key)) = self.queue.deadline()
+            && deadline <= now
+            && let Some(waiter) = self.queue.waiter(key)
+        {
+            let (due, limit) = self.due(&waiter.amounts);
+            self.expire(key, due.max(self.due), limit, now, wakers);
+        }
+    }
+
+    /// When to look again: the head is due, or somebody's time is over.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let deadline = self.queue.deadline().map_or(u64::MAX, |(deadline, _)| deadline);
+        Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
+    }
+
+    /// When a call behind all who wait can be admitted at the earliest, and the limit that decides it.
+    pub(crate) fn earliest(&self, amounts: &Amounts) -> (u64, usize) {
+        self.latest(|meter| {
+            meter.bucket.due(amounts.as_slice()[meter.dimension], self.queue.asked(meter.dimension))
+        })
+    }
+
+    /// What a call behind all who wait lacks now.
+    pub(crate) fn shortage(&self, amounts: &Amounts, now: u64) -> Shortage {
+        let short = |meter: &Meter| {
+            let amount = amounts.as_slice()[meter.dimension];
+            meter.bucket.shortage(amount, self.queue.asked(meter.dimension), now)
+        };
+        let mut lacking = self.meters.iter().enumerate().filter(|(_, meter)| short(meter).0 > 0);
+        // Only where two limits lack something is it worth two divisions to tell which lacks more.
+        let limit = match (lacking.next(), lacking.next()) {
+            (Some((limit, _)), None) => limit,
+            _ => self.earliest(amounts).1,
+        };
+        let (missing, leak) = short(&self.meters[limit]);
+        Shortage::new(self.limits[limit].clone(), missing, leak)
+    }
+
+    /// Takes further amounts from a call that was admitted before, now, into debt if need be.
+    pub(crate) fn owe(&mut self, amounts: &Amounts, now: u64) {
+        self.charge(amounts, now, now);
+    }
+
+    /// Gives back amounts of what was taken by a charge.
+    pub(crate) fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+        for meter in &mut self.meters {
+            meter.bucket.refund(amounts.as_slice()[meter.dimension], charge, now);
+        }
+    }
+
+    fn admit(&mut self, key: Key, due: u64, limit: usize, now: u64, wakers: &mut Vec<Waker>) {
+        let at = due.max(now.saturating_sub(self.grace));
+        let Some((_, waiter)) = self.queue.head() else { return };
+        let amounts = waiter.amounts.clone();
+        let charge = self.charge(&amounts, at, now);
+        wakers.extend(self.queue.finish(key, |waiter| {
+            let wait = Wait { nanos: now.saturating_sub(waiter.arrived), limit };
+            (waiter.waker, Outcome::Admitted(Grant { amounts, charge, wait: Some(wait) }))
+        }));
+    }
+
+    fn expire(&mut self, key: Key, due: u64, limit: usize, now: u64, wakers: &mut Vec<Waker>) {
+        let limit = self.limits[limit].clone();
+        wakers.extend(self.queue.finish(key, |waiter| {
+            let wait = due.max(now).saturating_sub(waiter.arrived);
+            let error = timed_out(waiter.timeout, wait, limit);
+            (waiter.waker, Outcome::Refused(Box::new(error)))
+        }));
+    }
+
+    fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
+        self.charges += 1;
+        for meter in &mut self.meters {
+            meter.bucket.charge(amounts.as_slice()[meter.dimension], self.charges, at, now);
+        }
+        self.charges
+    }
+
+    /// When a call that is next can be admitted, and the limit that decides it.
+    fn due(&self, amounts: &Amounts) -> (u64, usize) {
+        self.latest(|meter| meter.bucket.due(amounts.as_slice()[meter.dimension], 0))
+    }
+
+    fn latest(&self, due: impl Fn(&Meter) -> u64) -> (u64, usize) {
+        let mut latest = (0, 0);
+        for (limit, meter) in self.meters.iter().enumerate() {
+            latest = latest.max((due(meter), limit));
+        }
+        latest
+    }
+}
+
+/// The error of a call whose wait is, or would be, longer than its time-out. In nanoseconds.
+pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit) -> AcquireError {
+    AcquireError::Timeout { timeout: Duration::from_nanos(timeout), wait: Duration::from_nanos(wait), limit }
+}

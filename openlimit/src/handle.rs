@@ -1,0 +1,187 @@
+//! `Handle`: a limiter's core and everything that is done with it. It guards the admission, tells it the time,
+//! sets the timer, and wakes those whose turn it is.
+//!
+//! One lock holds all that changes. It is taken after the clock was read, for some tens of nanoseconds, and no
+//! foreign code (a waker, the destructor of one) runs under it.
+
+use std::ops::Deref;
+use std::sync::{Arc, Weak};
+use std::task::{Poll, Waker};
+
+use crate::admission::timed_out;
+use crate::amounts::Amounts;
+use crate::core::{Core, State};
+use crate::permit::Grant;
+use crate::queue::{Key, Outcome, Waiter};
+use crate::sync::MutexGuard;
+use crate::wake::wake_all;
+use crate::{AcquireError, Permit, Usage};
+
+/// A reference that owns. A declared limiter lives as long as the program, and needs no count.
+#[derive(Clone)]
+pub(crate) enum Handle {
+    Static(&'static Core),
+    Shared(Arc<Core>),
+}
+
+impl Handle {
+    pub(crate) fn forever(core: Core) -> Self {
+        Self::Static(Box::leak(Box::new(core)))
+    }
+
+    pub(crate) fn shared(core: Core) -> Self {
+        Self::Shared(Arc::new(core))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakHandle {
+        match self {
+            Self::Static(core) => WeakHandle::Static(core),
+            Self::Shared(core) => WeakHandle::Shared(Arc::downgrade(core)),
+        }
+    }
+
+    /// Admits a call now or not at all.
+    pub(crate) fn try_admit(&self, amounts: Amounts) -> Result<Permit, AcquireError> {
+        let now = self.time.now();
+        let mut state = self.state.lock();
+        match state.admission.try_admit(&amounts, now) {
+            Some(charge) => {
+                drop(state);
+                Ok(Permit::new(self.clone(), Grant { amounts, charge, wait: None }))
+            }
+            None => Err(AcquireError::WouldWait(state.admission.shortage(&amounts, now))),
+        }
+    }
+
+    /// Admits a call now, or refuses it now, or puts it into the queue.
+    pub(crate) fn admit(
+        &self,
+        amounts: Amounts,
+        timeout: u64,
+        waker: &Waker,
+    ) -> Result<Result<Permit, AcquireError>, Key> {
+        let now = self.time.now();
+        let mut state = self.state.lock();
+        if let Some(charge) = state.admission.try_admit(&amounts, now) {
+            drop(state);
+            return Ok(Ok(Permit::new(self.clone(), Grant { amounts, charge, wait: None })));
+        }
+        if timeout != u64::MAX {
+            let (due, limit) = state.admission.earliest(&amounts);
+            let wait = due.saturating_sub(now);
+            if wait > timeout {
+                return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
+            }
+        }
+        let key = state.admission.join(Waiter { amounts, arrived: now, timeout, waker: waker.clone() });
+        match self.arm(state) {
+            Ok(()) => Err(key),
+            Err(error) => {
+                self.leave(key);
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// What became of a waiter; `waker` is woken when something does.
+    pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Poll<Result<Permit, AcquireError>> {
+        let polled = self.state.lock().admission.queue.poll(key, waker);
+        match polled {
+            Ok(Outcome::Admitted(grant)) => Poll::Ready(Ok(Permit::new(self.clone(), grant))),
+            Ok(Outcome::Refused(error)) => Poll::Ready(Err(*error)),
+            Err(_) => Poll::Pending,
+        }
+    }
+
+    /// Takes a waiter out, and gives back what it had been granted and not been told of.
+    pub(crate) fn leave(&self, key: Key) {
+        let mut left = (None, None);
+        self.update(|state, now| {
+            left = state.admission.queue.leave(key);
+            if let (_, Some(Outcome::Admitted(grant))) = &left {
+                state.admission.refund(&grant.amounts, grant.charge, now);
+            }
+        });
+    }
+
+    /// Gives back what a call had taken.
+    pub(crate) fn refund(&self, amounts: &Amounts, charge: u64) {
+        self.update(|state, now| state.admission.refund(amounts, charge, now));
+    }
+
+    /// Replaces what a call had taken by what it used.
+    pub(crate) fn settle(&self, reserved: &Amounts, charge: u64, usage: &Usage) {
+        let (more, less) = self.difference(reserved, usage);
+        if !more.is_zero() || !less.is_zero() {
+            self.update(|state, now| {
+                state.admission.refund(&less, charge, now);
+                state.admission.owe(&more, now);
+            });
+        }
+    }
+
+    /// The timer fired: admits who is due, and adds their wakers to `wakers`.
+    pub(crate) fn fire(&self, now: u64, wakers: &mut Vec<Waker>) {
+        let mut state = self.state.lock();
+        state.armed = u64::MAX;
+        state.admission.pump(now, wakers);
+        // The timer runs, or it would not have fired.
+        let _ = self.arm(state);
+    }
+
+    /// Changes the state between two looks at who is due: those who were due before the change are admitted as
+    /// of then, and it may make others due.
+    fn update(&self, change: impl FnOnce(&mut State, u64)) {
+        let mut wakers = Vec::new();
+        let now = self.time.now();
+        let mut state = self.state.lock();
+        state.admission.pump(now, &mut wakers);
+        change(&mut state, now);
+        state.admission.pump(now, &mut wakers);
+        // The timer runs if anybody waits.
+        let _ = self.arm(state);
+        wake_all(&mut wakers);
+    }
+
+    /// Sets the timer, unless it will fire in time anyway.
+    fn arm(&self, mut state: MutexGuard<'_, State>) -> Result<(), AcquireError> {
+        let next = state.admission.next().unwrap_or(u64::MAX);
+        // A timer set for those who have left may still fire; it does no harm, and is not relied on.
+        let sooner = next < state.armed || next == u64::MAX;
+        if sooner {
+            state.armed = next;
+        }
+        if !sooner || next == u64::MAX {
+            return Ok(());
+        }
+        drop(state);
+        self.time.arm(self, next).map_err(|error| AcquireError::Timer(Arc::new(error)))
+    }
+}
+
+impl Deref for Handle {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        match self {
+            Self::Static(core) => core,
+            Self::Shared(core) => core,
+        }
+    }
+}
+
+/// A reference that does not own: what the timer keeps.
+#[derive(Clone)]
+pub(crate) enum WeakHandle {
+    Static(&'static Core),
+    Shared(Weak<Core>),
+}
+
+impl WeakHandle {
+    pub(crate) fn upgrade(&self) -> Option<Handle> {
+        match self {
+            Self::Static(core) => Some(Handle::Static(core)),
+            Self::Shared(core) => core.upgrade().map(Handle::Shared),
+        }
+    }
+}
