@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::amounts::Amounts;
 use crate::handle::Handle;
 use crate::queue::Key;
-use crate::{AcquireError, Permit, block};
+use crate::{AcquireError, Cost, Permit, block};
 
 /// A call that asks to be admitted: add options, then `.await` it or call [`blocking`](Acquire::blocking).
 ///
@@ -38,12 +38,19 @@ enum State {
 }
 
 impl Acquire {
-    pub(crate) fn new(call: Result<(Handle, Amounts), AcquireError>) -> Self {
-        let state = match call {
-            Ok((core, amounts)) => State::New(core, amounts),
-            Err(error) => State::Failed(Box::new(error)),
-        };
-        Self { state, timeout: u64::MAX }
+    pub(crate) fn new(core: &Handle, cost: &Cost) -> Self {
+        let mut acquire = Self { state: State::New(core.clone(), core.nothing()), timeout: u64::MAX };
+        if let State::New(_, amounts) = &mut acquire.state
+            && let Err(error) = core.resolve(cost, amounts)
+        {
+            acquire = Self::failed(error);
+        }
+        acquire
+    }
+
+    #[cold]
+    pub(crate) fn failed(error: AcquireError) -> Self {
+        Self { state: State::Failed(Box::new(error)), timeout: u64::MAX }
     }
 
     /// The longest wait, on the limiter's clock, from the first poll on. Default: none.
@@ -74,24 +81,23 @@ impl Future for Acquire {
     /// When polled again after it was ready, as futures do.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        match std::mem::replace(&mut this.state, State::Done) {
-            State::Failed(error) => Poll::Ready(Err(*error)),
+        let ready = match &this.state {
             State::New(core, amounts) => match core.admit(amounts, this.timeout, context.waker()) {
-                Ok(outcome) => Poll::Ready(outcome),
+                Ok(outcome) => outcome,
                 Err(key) => {
-                    this.state = State::Waiting(core, key);
-                    Poll::Pending
+                    this.state = State::Waiting(core.clone(), key);
+                    return Poll::Pending;
                 }
             },
-            State::Waiting(core, key) => match core.poll(key, context.waker()) {
-                Poll::Pending => {
-                    this.state = State::Waiting(core, key);
-                    Poll::Pending
-                }
-                ready => ready,
+            State::Waiting(core, key) => match core.poll(*key, context.waker()) {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => return Poll::Pending,
             },
+            State::Failed(error) => Err(error.as_ref().clone()),
             State::Done => panic!("an `Acquire` was polled after it was ready"),
-        }
+        };
+        this.state = State::Done;
+        Poll::Ready(ready)
     }
 }
 

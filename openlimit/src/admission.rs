@@ -43,9 +43,9 @@ impl Admission {
 
     /// Admits a call now, if nobody waits and every bucket has room.
     pub(crate) fn try_admit(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
-        let amount = |meter: &Meter| amounts.as_slice()[meter.dimension];
-        let admits = |meter: &Meter| meter.bucket.admits(amount(meter), now);
-        (self.queue.is_empty() && self.meters.iter().all(admits)).then(|| self.charge(amounts, now, now))
+        let amounts_of = amounts.as_slice();
+        let admits = |meter: &mut Meter| meter.bucket.admits(amounts_of[meter.dimension], now);
+        (self.queue.is_empty() && self.meters.iter_mut().all(admits)).then(|| self.charge(amounts, now, now))
     }
 
     /// Puts a call at the end of the queue.

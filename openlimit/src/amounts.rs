@@ -9,23 +9,24 @@ pub(crate) enum Amounts {
 }
 
 impl Amounts {
-    /// `count` amounts, each from its index.
-    pub(crate) fn from_fn(count: usize, amount: impl FnMut(usize) -> u64) -> Self {
-        if count <= 3 {
-            let mut few = [0; 3];
-            few.iter_mut().zip((0..count).map(amount)).for_each(|(slot, amount)| *slot = amount);
-            Self::Few(few)
-        } else {
-            Self::Many((0..count).map(amount).collect())
-        }
+    /// Nothing of each of so many dimensions.
+    pub(crate) fn zero(dimensions: usize) -> Self {
+        if dimensions <= 3 { Self::Few([0; 3]) } else { Self::Many(vec![0; dimensions].into()) }
     }
 
     pub(crate) fn is_zero(&self) -> bool {
         self.as_slice().iter().all(|amount| *amount == 0)
     }
 
-    /// At least as many as were given; the rest is zero.
+    /// At least as many as there are dimensions; what is beyond them is zero.
     pub(crate) fn as_slice(&self) -> &[u64] {
+        match self {
+            Self::Few(few) => few,
+            Self::Many(many) => many,
+        }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u64] {
         match self {
             Self::Few(few) => few,
             Self::Many(many) => many,

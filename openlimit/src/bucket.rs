@@ -78,10 +78,11 @@ impl Bucket {
     }
 
     /// Whether a call of `amount` can be admitted at `now`.
-    pub(crate) fn admits(&self, amount: u64, now: u64) -> bool {
+    pub(crate) fn admits(&mut self, amount: u64, now: u64) -> bool {
+        self.advance(now);
         let weight = self.weight(amount);
         if weight <= self.fit {
-            self.level_at(now).saturating_add(weight) <= self.fit
+            self.level.saturating_add(weight) <= self.fit
         } else {
             self.due(amount, 0) <= now
         }
@@ -104,7 +105,7 @@ impl Bucket {
         if weight <= self.fit {
             level.saturating_add(weight).saturating_sub(self.fit)
         } else {
-            let lag = self.leak.saturating_mul(self.late.into());
+            let lag = product(self.leak, self.late);
             level.saturating_add(weight.saturating_add(lag).saturating_sub(self.burst).min(lag))
         }
     }
@@ -143,6 +144,9 @@ impl Bucket {
 
     /// Lets leak what leaks until `now`.
     fn advance(&mut self, now: u64) {
+        if now <= self.at {
+            return;
+        }
         let leaked = self.leaked(now);
         if self.late > 0 && leaked > self.level {
             // Idle time drains what lags behind, too.
@@ -150,19 +154,24 @@ impl Bucket {
             self.late = self.late.saturating_sub(u64::try_from(idle).unwrap_or(u64::MAX));
         }
         self.level = self.level.saturating_sub(leaked);
-        self.at = self.at.max(now);
-    }
-
-    fn level_at(&self, now: u64) -> u128 {
-        self.level.saturating_sub(self.leaked(now))
+        self.at = now;
     }
 
     fn leaked(&self, now: u64) -> u128 {
-        self.leak.saturating_mul(now.saturating_sub(self.at).into())
+        product(self.leak, now.saturating_sub(self.at))
     }
 
     fn weight(&self, amount: u64) -> u128 {
-        self.unit * u128::from(amount)
+        product(self.unit, amount)
+    }
+}
+
+/// `a * b`, at most the largest value. Nearly always `a` is a small number in a wide type, since it is a term of
+/// a reduced fraction, and one multiplication does.
+fn product(a: u128, b: u64) -> u128 {
+    match u64::try_from(a) {
+        Ok(a) => u128::from(a) * u128::from(b),
+        Err(_) => a.saturating_mul(b.into()),
     }
 }
 

@@ -97,40 +97,47 @@ impl Core {
         self.pricing
     }
 
-    /// A cost in this limiter's dimensions, if a call of it can ever be admitted.
-    pub(crate) fn resolve(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
+    /// Nothing of each dimension.
+    pub(crate) fn nothing(&self) -> Amounts {
+        Amounts::zero(self.dimensions.len())
+    }
+
+    /// Reads a cost in this limiter's dimensions, if a call of it can ever be admitted. Into a place rather than
+    /// by value: a fresh value that is copied at once costs as much as reading the clock.
+    #[inline]
+    pub(crate) fn resolve(&self, cost: &Cost, amounts: &mut Amounts) -> Result<(), AcquireError> {
         if cost.named() & !self.named != 0 || !cost.custom().is_empty() {
             self.check_dimensions(cost)?;
         }
-        let amounts = Amounts::from_fn(self.dimensions.len(), |dimension| {
-            let metered = &self.dimensions[dimension];
-            metered.index.map_or_else(|| cost.amount(&metered.dimension), |index| cost.amounts()[index])
-        });
-        for (metered, amount) in self.dimensions.iter().zip(amounts.as_slice()) {
-            if *amount > metered.most {
-                let dimension = metered.dimension.clone();
-                return Err(AcquireError::TooLarge { dimension, cost: *amount, limit: metered.most });
+        for (metered, slot) in self.dimensions.iter().zip(amounts.as_mut_slice()) {
+            let amount = match metered.index {
+                Some(index) => cost.amounts()[index],
+                None => cost.amount(&metered.dimension),
+            };
+            if amount > metered.most {
+                return Err(metered.too_large(amount));
             }
+            *slot = amount;
         }
-        Ok(amounts)
+        Ok(())
     }
 
     /// For every dimension, how much more and how much less than `reserved` was used, where `usage` says.
     pub(crate) fn difference(&self, reserved: &Amounts, usage: &Usage) -> (Amounts, Amounts) {
-        let used = |dimension: usize| usage.amount(&self.dimensions[dimension].dimension);
-        let reserved = |dimension: usize| reserved.as_slice()[dimension];
-        let count = self.dimensions.len();
-        let more = Amounts::from_fn(count, |dimension| {
-            used(dimension).map_or(0, |used| used.saturating_sub(reserved(dimension)))
-        });
-        let less = Amounts::from_fn(count, |dimension| match used(dimension) {
-            Some(used) if self.refunds => reserved(dimension).saturating_sub(used),
-            _ => 0,
-        });
+        let (mut more, mut less) = (self.nothing(), self.nothing());
+        for (dimension, metered) in self.dimensions.iter().enumerate() {
+            let reserved = reserved.as_slice()[dimension];
+            let used = usage.amount(&metered.dimension).unwrap_or(reserved);
+            more.as_mut_slice()[dimension] = used.saturating_sub(reserved);
+            if self.refunds {
+                less.as_mut_slice()[dimension] = reserved.saturating_sub(used);
+            }
+        }
         (more, less)
     }
 
     /// Every dimension that somebody named must be limited.
+    #[cold]
     fn check_dimensions(&self, cost: &Cost) -> Result<(), AcquireError> {
         let named = Dimension::NAMED.iter().enumerate();
         let named =
@@ -143,6 +150,13 @@ impl Core {
             }
         }
         Ok(())
+    }
+}
+
+impl Metered {
+    #[cold]
+    fn too_large(&self, cost: u64) -> AcquireError {
+        AcquireError::TooLarge { dimension: self.dimension.clone(), cost, limit: self.most }
     }
 }
 

@@ -32,6 +32,7 @@ pub struct Cost {
 impl Cost {
     /// One request.
     #[must_use]
+    #[inline]
     pub const fn new() -> Self {
         Self { amounts: [1, 0, 0, 0, 0], named: 0, custom: Vec::new() }
     }
@@ -46,30 +47,35 @@ impl Cost {
 
     /// This many requests in place of one.
     #[must_use]
+    #[inline]
     pub const fn requests(self, requests: u64) -> Self {
         self.set(0, requests)
     }
 
     /// This many tokens, input and output together.
     #[must_use]
+    #[inline]
     pub const fn tokens(self, tokens: u64) -> Self {
         self.set(1, tokens)
     }
 
     /// This many input tokens, for limiters that count them apart.
     #[must_use]
+    #[inline]
     pub const fn input_tokens(self, tokens: u64) -> Self {
         self.set(2, tokens)
     }
 
     /// This many output tokens, for limiters that count them apart.
     #[must_use]
+    #[inline]
     pub const fn output_tokens(self, tokens: u64) -> Self {
         self.set(3, tokens)
     }
 
     /// This many images.
     #[must_use]
+    #[inline]
     pub const fn images(self, images: u64) -> Self {
         self.set(4, images)
     }
@@ -97,6 +103,7 @@ impl Cost {
         }
     }
 
+    #[inline]
     const fn set(mut self, index: usize, amount: u64) -> Self {
         self.amounts[index] = amount;
         self.named |= 1 << index;
@@ -127,13 +134,8 @@ impl Default for Cost {
 
 /// One request with this many tokens.
 impl From<u64> for Cost {
+    #[inline]
     fn from(tokens: u64) -> Self {
         Self::new().tokens(tokens)
-    }
-}
-
-impl From<&Cost> for Cost {
-    fn from(cost: &Cost) -> Self {
-        cost.clone()
     }
 }

@@ -11,11 +11,10 @@ use std::task::{Poll, Waker};
 use crate::admission::timed_out;
 use crate::amounts::Amounts;
 use crate::core::{Core, State};
-use crate::permit::Grant;
 use crate::queue::{Key, Outcome, Waiter};
 use crate::sync::MutexGuard;
 use crate::wake::wake_all;
-use crate::{AcquireError, Permit, Usage};
+use crate::{AcquireError, Cost, Permit, Usage};
 
 /// A reference that owns. A declared limiter lives as long as the program, and needs no count.
 #[derive(Clone)]
@@ -41,13 +40,15 @@ impl Handle {
     }
 
     /// Admits a call now or not at all.
-    pub(crate) fn try_admit(&self, amounts: Amounts) -> Result<Permit, AcquireError> {
+    pub(crate) fn try_admit(&self, cost: &Cost) -> Result<Permit, AcquireError> {
+        let mut amounts = self.nothing();
+        self.resolve(cost, &mut amounts)?;
         let now = self.time.now();
         let mut state = self.state.lock();
         match state.admission.try_admit(&amounts, now) {
             Some(charge) => {
                 drop(state);
-                Ok(Permit::new(self.clone(), Grant { amounts, charge, wait: None }))
+                Ok(Permit::at_once(self.clone(), &amounts, charge))
             }
             None => Err(AcquireError::WouldWait(state.admission.shortage(&amounts, now))),
         }
@@ -56,24 +57,24 @@ impl Handle {
     /// Admits a call now, or refuses it now, or puts it into the queue.
     pub(crate) fn admit(
         &self,
-        amounts: Amounts,
+        amounts: &Amounts,
         timeout: u64,
         waker: &Waker,
     ) -> Result<Result<Permit, AcquireError>, Key> {
         let now = self.time.now();
         let mut state = self.state.lock();
-        if let Some(charge) = state.admission.try_admit(&amounts, now) {
+        if let Some(charge) = state.admission.try_admit(amounts, now) {
             drop(state);
-            return Ok(Ok(Permit::new(self.clone(), Grant { amounts, charge, wait: None })));
+            return Ok(Ok(Permit::at_once(self.clone(), amounts, charge)));
         }
         if timeout != u64::MAX {
-            let (due, limit) = state.admission.earliest(&amounts);
+            let (due, limit) = state.admission.earliest(amounts);
             let wait = due.saturating_sub(now);
             if wait > timeout {
                 return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
             }
         }
-        let key = state.admission.join(Waiter { amounts, arrived: now, timeout, waker: waker.clone() });
+        let key = state.admission.join(Waiter { amounts: amounts.clone(), arrived: now, timeout, waker: waker.clone() });
         match self.arm(state) {
             Ok(()) => Err(key),
             Err(error) => {
@@ -87,7 +88,7 @@ impl Handle {
     pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Poll<Result<Permit, AcquireError>> {
         let polled = self.state.lock().admission.queue.poll(key, waker);
         match polled {
-            Ok(Outcome::Admitted(grant)) => Poll::Ready(Ok(Permit::new(self.clone(), grant))),
+            Ok(Outcome::Admitted(grant)) => Poll::Ready(Ok(Permit::from_queue(self.clone(), grant))),
             Ok(Outcome::Refused(error)) => Poll::Ready(Err(*error)),
             Err(_) => Poll::Pending,
         }

@@ -93,31 +93,35 @@ mod reads {
     note = "or give the price outright: `Cost::new().tokens(900)`"
 )]
 pub trait Price<K> {
+    /// Hands over the cost by reference: a fresh cost that is copied at once costs as much as reading the clock.
     #[doc(hidden)]
-    fn cost(self, pricing: Pricing) -> Result<Cost, AcquireError>;
+    fn with_cost<R>(&self, pricing: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError>;
 }
 
 impl<K> Price<K> for Cost {
-    fn cost(self, _: Pricing) -> Result<Cost, AcquireError> {
-        Ok(self)
+    #[inline]
+    fn with_cost<R>(&self, _: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError> {
+        Ok(then(self))
     }
 }
 
 impl<K> Price<K> for &Cost {
-    fn cost(self, _: Pricing) -> Result<Cost, AcquireError> {
-        Ok(self.clone())
+    #[inline]
+    fn with_cost<R>(&self, _: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError> {
+        Ok(then(self))
     }
 }
 
 impl<K> Price<K> for u64 {
-    fn cost(self, _: Pricing) -> Result<Cost, AcquireError> {
-        Ok(Cost::from(self))
+    #[inline]
+    fn with_cost<R>(&self, _: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError> {
+        Ok(then(&Cost::from(*self)))
     }
 }
 
 #[cfg(feature = "tokenizers")]
 impl<K: ReadsParams, T: serde::Serialize + ?Sized> Price<K> for &T {
-    fn cost(self, pricing: Pricing) -> Result<Cost, AcquireError> {
-        Ok(K::read(self, pricing)?)
+    fn with_cost<R>(&self, pricing: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError> {
+        Ok(then(&K::read(*self, pricing)?))
     }
 }

@@ -83,10 +83,12 @@ impl<K> Limiter<K> {
     ///
     /// [`blocking`]: Acquire::blocking
     pub fn acquire(&self, price: impl Price<K>) -> Acquire {
-        Acquire::new(self.core().map_err(|error| error.clone().into()).and_then(|core| {
-            let amounts = core.resolve(&price.cost(core.pricing())?)?;
-            Ok((core.clone(), amounts))
-        }))
+        match self.core() {
+            Ok(core) => price
+                .with_cost(core.pricing(), |cost| Acquire::new(core, cost))
+                .unwrap_or_else(Acquire::failed),
+            Err(error) => Acquire::failed(error.clone().into()),
+        }
     }
 
     /// Admits the call now or not at all. It never waits, and overtakes nobody who does.
@@ -95,8 +97,7 @@ impl<K> Limiter<K> {
     /// [`AcquireError::WouldWait`] where there is no capacity, and what [`Acquire`] would return otherwise.
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
         let core = self.core().map_err(Clone::clone)?;
-        let amounts = core.resolve(&price.cost(core.pricing())?)?;
-        core.try_admit(amounts)
+        price.with_cost(core.pricing(), |cost| core.try_admit(cost)).flatten()
     }
 
     /// What `price` would take from the limits, without taking it.
@@ -105,7 +106,7 @@ impl<K> Limiter<K> {
     /// [`AcquireError::Params`] for params that cannot be read, [`AcquireError::Build`] for a declared limiter
     /// that cannot be built.
     pub fn cost(&self, price: impl Price<K>) -> Result<Cost, AcquireError> {
-        price.cost(self.core().map_err(Clone::clone)?.pricing())
+        price.with_cost(self.core().map_err(Clone::clone)?.pricing(), Cost::clone)
     }
 
     /// A static limiter: what `limiter!` expands to.

@@ -45,16 +45,20 @@ enum Packed {
 }
 
 impl Permit {
-    pub(crate) fn new(core: Handle, grant: Grant) -> Self {
-        if let (None, Amounts::Few([first, second, 0])) = (&grant.wait, &grant.amounts)
+    #[inline]
+    pub(crate) fn at_once(core: Handle, amounts: &Amounts, charge: u64) -> Self {
+        if let Amounts::Few([first, second, 0]) = amounts
             && let (Ok(first), Ok(second)) = (u16::try_from(*first), u32::try_from(*second))
         {
-            let charge = grant.charge;
             return Self(match core {
                 Handle::Static(core) => Packed::Static { core, charge, second, first },
                 Handle::Shared(core) => Packed::Shared { core, charge, second, first },
             });
         }
+        Self::from_queue(core, Grant { amounts: amounts.clone(), charge, wait: None })
+    }
+
+    pub(crate) fn from_queue(core: Handle, grant: Grant) -> Self {
         Self(Packed::Boxed(Box::new((core, grant))))
     }
 
