@@ -43,8 +43,8 @@ impl Admission {
 
     /// Admits a call now, if nobody waits and every bucket has room.
     pub(crate) fn try_admit(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
-        let amounts_of = amounts.as_slice();
-        let admits = |meter: &mut Meter| meter.bucket.admits(amounts_of[meter.dimension], now);
+        let amount = amounts.as_slice();
+        let admits = |meter: &mut Meter| meter.bucket.admits(amount[meter.dimension], now);
         (self.queue.is_empty() && self.meters.iter_mut().all(admits)).then(|| self.charge(amounts, now, now))
     }
 
@@ -143,8 +143,9 @@ impl Admission {
 
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
         self.charges += 1;
+        let amounts = amounts.as_slice();
         for meter in &mut self.meters {
-            meter.bucket.charge(amounts.as_slice()[meter.dimension], self.charges, at, now);
+            meter.bucket.charge(amounts[meter.dimension], self.charges, at, now);
         }
         self.charges
     }

@@ -6,19 +6,22 @@
 //! as low as the truth, so a refund may become smaller, never larger; and it is a high one, since the stack
 //! increases, so it rarely matters.
 
+use super::word::Word;
+
 /// Levels at the bottom of the stack are what refunds need; these many are exact.
 const EXACT: usize = 16;
 
 #[derive(Debug, Default)]
-pub(super) struct LowWater {
+pub(super) struct LowWater<W> {
     /// `(charge, level)`, both increasing: the level just before `charge`, and the lowest from then on.
-    stack: [(u64, u128); EXACT],
+    stack: [(u64, W); EXACT],
     len: usize,
 }
 
-impl LowWater {
+impl<W: Word> LowWater<W> {
     /// The bucket was at `level` just before `charge`, a later one than all before.
-    pub(super) fn record(&mut self, charge: u64, level: u128) {
+    #[inline]
+    pub(super) fn record(&mut self, charge: u64, level: W) {
         while self.len > 0 && self.stack[self.len - 1].1 >= level {
             self.len -= 1;
         }
@@ -31,16 +34,16 @@ impl LowWater {
     }
 
     /// The lowest level before any charge after `charge`; unbounded if there was none.
-    pub(super) fn since(&self, charge: u64) -> u128 {
-        self.entries().iter().find(|(at, _)| *at > charge).map_or(u128::MAX, |(_, level)| *level)
+    pub(super) fn since(&self, charge: u64) -> W {
+        self.entries().iter().find(|(at, _)| *at > charge).map_or(W::MAX, |(_, level)| *level)
     }
 
     /// `weight` of what `charge` took is given back: the levels since then were that much lower, at least, in
     /// the history that now counts.
-    pub(super) fn refund(&mut self, charge: u64, weight: u128) {
+    pub(super) fn refund(&mut self, charge: u64, weight: W) {
         let first = self.entries().iter().take_while(|(at, _)| *at <= charge).count();
         for (_, level) in &mut self.stack[first..self.len] {
-            *level = level.saturating_sub(weight);
+            *level = level.minus(weight);
         }
         if first < self.len {
             // What is no longer lower than an entry after it is no minimum any more.
@@ -51,7 +54,7 @@ impl LowWater {
         }
     }
 
-    fn entries(&self) -> &[(u64, u128)] {
+    fn entries(&self) -> &[(u64, W)] {
         &self.stack[..self.len]
     }
 }

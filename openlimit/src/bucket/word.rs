@@ -1,0 +1,54 @@
+//! `Word`: the integers that a level is kept in, and the few saturating operations on them.
+
+use std::fmt::Debug;
+
+pub(super) trait Word: Copy + Ord + Default + Debug + Into<u128> + 'static {
+    const MAX: Self;
+
+    /// `self * by`, at most `MAX`.
+    fn times(self, by: u64) -> Self;
+
+    /// `self + by`, at most `MAX`.
+    fn plus(self, by: Self) -> Self;
+
+    /// `self - by`, at least zero.
+    fn minus(self, by: Self) -> Self;
+}
+
+impl Word for u64 {
+    const MAX: Self = Self::MAX;
+
+    #[inline]
+    fn times(self, by: u64) -> Self {
+        self.saturating_mul(by)
+    }
+
+    #[inline]
+    fn plus(self, by: Self) -> Self {
+        self.saturating_add(by)
+    }
+
+    #[inline]
+    fn minus(self, by: Self) -> Self {
+        self.saturating_sub(by)
+    }
+}
+
+impl Word for u128 {
+    const MAX: Self = Self::MAX;
+
+    #[inline]
+    fn times(self, by: u64) -> Self {
+        self.saturating_mul(by.into())
+    }
+
+    #[inline]
+    fn plus(self, by: Self) -> Self {
+        self.saturating_add(by)
+    }
+
+    #[inline]
+    fn minus(self, by: Self) -> Self {
+        self.saturating_sub(by)
+    }
+}
