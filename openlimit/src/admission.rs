@@ -11,7 +11,7 @@ use crate::amounts::Amounts;
 use crate::bucket::Bucket;
 use crate::permit::{Grant, Wait};
 use crate::queue::{Key, Outcome, Queue, Waiter};
-use crate::{AcquireError, Limit, Shortage};
+use crate::{AcquireError, Limit};
 
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -43,9 +43,20 @@ impl Admission {
 
     /// Admits a call now, if nobody waits and every bucket has room.
     pub(crate) fn try_admit(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
-        let amount = amounts.as_slice();
-        let admits = |meter: &mut Meter| meter.bucket.admits(amount[meter.dimension], now);
-        (self.queue.is_empty() && self.meters.iter_mut().all(admits)).then(|| self.charge(amounts, now, now))
+        if !self.queue.is_empty() {
+            return None;
+        }
+        let (amounts, charge) = (amounts.as_slice(), self.charges + 1);
+        let take = |meter: &mut Meter| meter.bucket.take(amounts[meter.dimension], charge, now);
+        // All or nothing, in one pass: the first that refuses has the ones before it put back.
+        if let Some(refused) = self.meters.iter_mut().position(|meter| !take(meter)) {
+            for meter in &mut self.meters[..refused] {
+                meter.bucket.put_back(amounts[meter.dimension]);
+            }
+            return None;
+        }
+        self.charges = charge;
+        Some(charge)
     }
 
     /// Puts a call at the end of the queue.
@@ -91,22 +102,6 @@ impl Admission {
         self.latest(|meter| {
             meter.bucket.due(amounts.as_slice()[meter.dimension], self.queue.asked(meter.dimension))
         })
-    }
-
-    /// What a call behind all who wait lacks now.
-    pub(crate) fn shortage(&self, amounts: &Amounts, now: u64) -> Shortage {
-        let short = |meter: &Meter| {
-            let amount = amounts.as_slice()[meter.dimension];
-            meter.bucket.shortage(amount, self.queue.asked(meter.dimension), now)
-        };
-        let mut lacking = self.meters.iter().enumerate().filter(|(_, meter)| short(meter).0 > 0);
-        // Only where two limits lack something is it worth two divisions to tell which lacks more.
-        let limit = match (lacking.next(), lacking.next()) {
-            (Some((limit, _)), None) => limit,
-            _ => self.earliest(amounts).1,
-        };
-        let (missing, leak) = short(&self.meters[limit]);
-        Shortage::new(self.limits[limit].clone(), missing, leak)
     }
 
     /// Takes further amounts from a call that was admitted before, now, into debt if need be.

@@ -90,21 +90,21 @@ impl Bucket {
         self.most
     }
 
-    /// Whether a call of `amount` can be admitted at `now`.
+    /// Takes `amount` if it can be admitted at `now`, and says whether it did.
     #[inline]
-    pub(crate) fn admits(&mut self, amount: u64, now: u64) -> bool {
-        level!(self, level => level.admits(amount, now))
+    pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        level!(self, level => level.take(amount, charge, now))
+    }
+
+    /// Puts back `amount` that was taken just before, at the same moment.
+    pub(crate) fn put_back(&mut self, amount: u64) {
+        level!(self, level => level.put_back(amount));
     }
 
     /// The first moment at which a call of `amount` can be admitted, once others have taken `ahead` before it.
     /// With nothing ahead it is exact, else a lower bound. A call that takes nothing is always due.
     pub(crate) fn due(&self, amount: u64, ahead: u128) -> u64 {
         level!(ref self, level => level.due(amount, ahead))
-    }
-
-    /// What is lacking at `now` for a call of `amount` behind `ahead`, and how much of that leaks in a nanosecond.
-    pub(crate) fn shortage(&self, amount: u64, ahead: u128, now: u64) -> (u128, u128) {
-        level!(ref self, level => level.shortage(amount, ahead, now))
     }
 
     /// Takes `amount` as of `at`, for a call that departs at `now`. `charge` numbers the charges of a limiter

@@ -4,12 +4,10 @@
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::shortage::Shortage;
 use crate::{Dimension, Limit, Rate};
 
 /// Why a call was not admitted. Nothing was taken from any limit.
@@ -46,8 +44,13 @@ pub enum AcquireError {
     },
 
     /// [`try_acquire`](crate::Limiter::try_acquire) found no capacity, or others waiting for it.
-    #[error("{0}")]
-    WouldWait(Shortage),
+    #[error("no capacity now: the limit of {limit} asks for a wait of at least {wait:?}")]
+    WouldWait {
+        /// How long the call would have to wait, at least. Those who wait already are taken into account.
+        wait: Duration,
+        /// The limit that it would wait for.
+        limit: Limit,
+    },
 
     /// The cost names a dimension that the limiter does not meter.
     #[error(
@@ -79,8 +82,7 @@ impl AcquireError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Timeout { wait, .. } => Some(*wait),
-            Self::WouldWait(shortage) => Some(shortage.wait()),
+            Self::Timeout { wait, .. } | Self::WouldWait { wait, .. } => Some(*wait),
             _ => None,
         }
     }
@@ -211,16 +213,5 @@ pub trait FromAcquireError {
 impl<T, E: From<AcquireError>> FromAcquireError for Result<T, E> {
     fn from_acquire_error(error: AcquireError) -> Self {
         Err(E::from(error))
-    }
-}
-
-impl fmt::Display for Shortage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "no capacity now: the limit of {} asks for a wait of at least {:?}",
-            self.limit(),
-            self.wait()
-        )
     }
 }

@@ -7,6 +7,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use crate::admission::timed_out;
 use crate::amounts::Amounts;
@@ -45,13 +46,14 @@ impl Handle {
         self.resolve(cost, &mut amounts)?;
         let now = self.time.now();
         let mut state = self.state.lock();
-        match state.admission.try_admit(&amounts, now) {
-            Some(charge) => {
-                drop(state);
-                Ok(Permit::at_once(self.clone(), &amounts, charge))
-            }
-            None => Err(AcquireError::WouldWait(state.admission.shortage(&amounts, now))),
+        if let Some(charge) = state.admission.try_admit(&amounts, now) {
+            drop(state);
+            return Ok(Permit::at_once(self.clone(), &amounts, charge));
         }
+        let (due, limit) = state.admission.earliest(&amounts);
+        drop(state);
+        let wait = Duration::from_nanos(due.saturating_sub(now));
+        Err(AcquireError::WouldWait { wait, limit: self.limits()[limit].clone() })
     }
 
     /// Admits a call now, or refuses it now, or puts it into the queue.

@@ -20,7 +20,6 @@ mod limiter;
 mod permit;
 mod queue;
 mod rate;
-mod shortage;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -42,5 +41,4 @@ pub use limiter::{Limiter, RateLimiter};
 pub use openlimit_macros::rate_limited;
 pub use permit::Permit;
 pub use rate::{Rate, Unit};
-pub use shortage::Shortage;
 pub use usage::Usage;

@@ -28,19 +28,28 @@ impl<W: Word> Level<W> {
     }
 
     #[inline]
-    pub(super) fn admits(&mut self, amount: u64, now: u64) -> bool {
+    pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
         self.advance(now);
-        self.unit.times(amount) <= self.fit.minus(self.level) || self.due(amount, 0) <= now
+        let weight = self.unit.times(amount);
+        let admitted = if weight <= self.fit {
+            weight <= self.fit.minus(self.level)
+        } else {
+            self.due(amount, 0) <= now
+        };
+        if admitted && amount > 0 {
+            self.low.record(charge, self.level);
+            self.level = self.level.plus(weight);
+        }
+        admitted
+    }
+
+    pub(super) fn put_back(&mut self, amount: u64) {
+        // What was recorded of the level stays true: it was that low.
+        self.level = self.level.minus(self.unit.times(amount));
     }
 
     pub(super) fn due(&self, amount: u64, ahead: u128) -> u64 {
-        let wait = self.missing(amount, ahead).div_ceil(self.leak.into());
-        self.at.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn shortage(&self, amount: u64, ahead: u128, now: u64) -> (u128, u128) {
-        let leaked = self.leak.times(now.saturating_sub(self.at)).into();
-        (self.missing(amount, ahead).saturating_sub(leaked), self.leak.into())
+        self.at.saturating_add(quotient(self.missing(amount, ahead), self.leak.into()))
     }
 
     #[inline]
@@ -96,5 +105,13 @@ impl<W: Word> Level<W> {
     fn drain_lag(&mut self, leaked: W) {
         let idle = leaked.minus(self.level).into() / self.leak.into();
         self.late = self.late.saturating_sub(u64::try_from(idle).unwrap_or(u64::MAX));
+    }
+}
+
+/// `a / b`, rounded up, at most the largest value. Division of wide numbers takes ten times as long.
+fn quotient(a: u128, b: u128) -> u64 {
+    match (u64::try_from(a), u64::try_from(b)) {
+        (Ok(a), Ok(b)) => a.div_ceil(b),
+        _ => u64::try_from(a.div_ceil(b)).unwrap_or(u64::MAX),
     }
 }
