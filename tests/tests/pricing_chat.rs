@@ -111,7 +111,8 @@ fn the_cookbooks_tools_have_the_cookbooks_count() {
 #[test]
 fn a_function_without_properties_costs_its_name_and_its_frame() {
     let with = |tools: Value| input(&json!({ "model": "gpt-4o", "messages": [], "tools": tools }));
-    let tool = json!({ "type": "function", "function": { "name": "now", "parameters": { "properties": {} } } });
+    let tool =
+        json!({ "type": "function", "function": { "name": "now", "parameters": { "properties": {} } } });
     assert_eq!(with(json!([])), 3);
     assert_eq!(with(json!(null)), 3);
     assert_eq!(with(json!([tool])), 3 + 12 + 7 + count("now"));
@@ -121,8 +122,11 @@ fn a_function_without_properties_costs_its_name_and_its_frame() {
 #[test]
 fn nested_schemas_are_counted_to_their_ends() {
     let with = |schema: Value| {
-        let function = json!({ "name": "f", "parameters": { "type": "object", "properties": { "p": schema } } });
-        input(&json!({ "model": "gpt-4o", "messages": [], "tools": [{ "type": "function", "function": function }] }))
+        let function =
+            json!({ "name": "f", "parameters": { "type": "object", "properties": { "p": schema } } });
+        input(
+            &json!({ "model": "gpt-4o", "messages": [], "tools": [{ "type": "function", "function": function }] }),
+        )
     };
     let bare = with(json!({ "type": "object" }));
     let text = "A description of which every word is to be counted";
@@ -140,9 +144,11 @@ fn nested_schemas_are_counted_to_their_ends() {
 
 #[test]
 fn a_response_format_is_counted() {
-    let with = |format: Value| input(&json!({ "model": "gpt-4o", "messages": [], "response_format": format }));
+    let with =
+        |format: Value| input(&json!({ "model": "gpt-4o", "messages": [], "response_format": format }));
     let text = "What the reply is to say";
-    let schema = json!({ "type": "object", "properties": { "reply": { "type": "string", "description": text } } });
+    let schema =
+        json!({ "type": "object", "properties": { "reply": { "type": "string", "description": text } } });
     let format = json!({ "type": "json_schema", "json_schema": { "name": "reply", "strict": true, "schema": schema } });
     assert_eq!(with(json!({ "type": "text" })), 3);
     assert!(with(format) > 3 + count(text) + 10);
@@ -165,7 +171,10 @@ fn content_is_a_text_or_parts_or_nothing() {
 #[test]
 fn a_name_adds_its_text_and_one() {
     let bare = message(json!({ "role": "user", "content": "Hello" }));
-    assert_eq!(message(json!({ "role": "user", "content": "Hello", "name": "bob" })), bare + count("bob") + 1);
+    assert_eq!(
+        message(json!({ "role": "user", "content": "Hello", "name": "bob" })),
+        bare + count("bob") + 1
+    );
     assert_eq!(message(json!({ "role": "user", "content": "Hello", "name": null })), bare);
 }
 
@@ -195,16 +204,24 @@ fn bytes_of_images_sounds_and_files_have_flat_prices() {
 
     let image = content(json!({ "type": "image_url", "image_url": { "url": url, "detail": "high" } }));
     assert_eq!(image, 1445);
-    assert_eq!(content(json!({ "type": "image_url", "image_url": { "url": "https://a.example/b.png" } })), image);
+    assert_eq!(
+        content(json!({ "type": "image_url", "image_url": { "url": "https://a.example/b.png" } })),
+        image
+    );
     assert_eq!(content(json!({ "type": "image_url", "image_url": url })), image);
 
-    assert_eq!(content(json!({ "type": "input_audio", "input_audio": { "data": bytes, "format": "wav" } })), 600);
+    assert_eq!(
+        content(json!({ "type": "input_audio", "input_audio": { "data": bytes, "format": "wav" } })),
+        600
+    );
     assert_eq!(content(json!({ "type": "file", "file": { "file_data": bytes, "filename": "a.pdf" } })), 2045);
     assert_eq!(content(json!({ "type": "file", "file": { "file_id": "file-1" } })), 2045);
     assert_eq!(message(json!({ "role": "assistant", "audio": { "id": "audio_1" } })), 4 + 600);
 
     // Of kinds that are not known, too.
-    for unknown in [json!({ "type": "video", "video": url }), json!({ "type": "video", "source": { "data": bytes } })] {
+    for unknown in
+        [json!({ "type": "video", "video": url }), json!({ "type": "video", "source": { "data": bytes } })]
+    {
         let cost = content(unknown);
         assert!((2045..2100).contains(&cost), "{cost}");
     }
@@ -214,9 +231,12 @@ fn bytes_of_images_sounds_and_files_have_flat_prices() {
 fn what_is_unknown_counts_as_its_text() {
     let bare = message(json!({ "role": "assistant", "content": "Hello" }));
     let text = "Let me think about this for a while";
-    let with = |value: Value| message(json!({ "role": "assistant", "content": "Hello", "reasoning": value })) - bare;
+    let with =
+        |value: Value| message(json!({ "role": "assistant", "content": "Hello", "reasoning": value })) - bare;
     assert_eq!(with(json!(text)), count(text));
-    assert!(with(json!({ "steps": [{ "thought": text }] })) >= count(text) + count("steps") + count("thought"));
+    assert!(
+        with(json!({ "steps": [{ "thought": text }] })) >= count(text) + count("steps") + count("thought")
+    );
     assert!(with(json!([1, 2.5, -3, true])) >= 4);
     assert_eq!(with(Value::Null), 0);
     // The request's own unknown fields are not part of the prompt.

@@ -35,7 +35,10 @@ mod completions {
         assert_eq!(cost(json!({ "prompt": "a", "n": 2, "best_of": 5 })), (1, 50));
         assert_eq!(cost(json!({ "prompt": "a", "n": 2, "best_of": null })), (1, 20));
         let suffix = count(MODEL, " and they lived happily");
-        assert_eq!(cost(json!({ "prompt": ["a", "b"], "suffix": " and they lived happily" })), (2 + 2 * suffix, 20));
+        assert_eq!(
+            cost(json!({ "prompt": ["a", "b"], "suffix": " and they lived happily" })),
+            (2 + 2 * suffix, 20)
+        );
         assert_eq!(cost(json!({ "prompt": "a", "suffix": null, "max_tokens": null })), (1, 16));
     }
 
@@ -101,7 +104,8 @@ mod responses {
     #[test]
     fn instructions_are_a_message_of_the_system() {
         let both = cost(json!({ "instructions": "Be brief.", "input": "Why?" }));
-        let items = json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Why?" }]);
+        let items =
+            json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Why?" }]);
         assert_eq!(both, cost(json!({ "input": items })));
         assert_eq!(cost(json!({ "instructions": null, "input": [] })), 3);
     }
@@ -128,7 +132,9 @@ mod responses {
         );
         assert_eq!(item(json!({ "type": "item_reference", "id": "msg_1" })), 0);
         assert_eq!(
-            item(json!({ "type": "reasoning", "id": "rs_1", "summary": [{ "type": "summary_text", "text": "So" }] })),
+            item(
+                json!({ "type": "reasoning", "id": "rs_1", "summary": [{ "type": "summary_text", "text": "So" }] })
+            ),
             count(MODEL, "So"),
         );
         assert_eq!(
@@ -136,7 +142,10 @@ mod responses {
             1000,
         );
         let screenshot = json!({ "type": "computer_screenshot", "image_url": "data:image/png;base64,AAAA" });
-        assert_eq!(item(json!({ "type": "computer_call_output", "call_id": "c", "output": screenshot })), 1445);
+        assert_eq!(
+            item(json!({ "type": "computer_call_output", "call_id": "c", "output": screenshot })),
+            1445
+        );
         assert_eq!(item(json!({ "type": "image_generation_call", "result": "iVBO".repeat(50_000) })), 1445);
     }
 
@@ -157,7 +166,10 @@ mod responses {
         assert_eq!(cost(json!({ "input": "Why?", "tools": [tool] })), bare + 12 + 7 + count(MODEL, "now"));
         let format = json!({ "type": "json_schema", "name": "reply", "schema": { "title": "The reply" } });
         assert!(cost(json!({ "input": "Why?", "text": { "format": format } })) > bare + 4);
-        assert_eq!(cost(json!({ "input": "Why?", "text": { "format": { "type": "text" }, "verbosity": "low" } })), bare);
+        assert_eq!(
+            cost(json!({ "input": "Why?", "text": { "format": { "type": "text" }, "verbosity": "low" } })),
+            bare
+        );
     }
 
     #[test]

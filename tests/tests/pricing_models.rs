@@ -93,7 +93,8 @@ fn an_unknown_model_is_assumed_to_be_new() {
 
 #[test]
 fn an_encoding_says_its_name() {
-    let names = ["gpt-4o", "gpt-4", "text-davinci-003", "davinci"].map(|model| Encoding::of(model).to_string());
+    let names =
+        ["gpt-4o", "gpt-4", "text-davinci-003", "davinci"].map(|model| Encoding::of(model).to_string());
     assert_eq!(names, ["o200k_base", "cl100k_base", "p50k_base", "r50k_base"]);
 }
 

@@ -105,15 +105,16 @@ enum Class {
 impl Class {
     fn of(character: char) -> Option<Self> {
         Some(match character {
-            'a'..='z' | 'A'..='Z' => Self::Letter,
-            // Hiragana, katakana, ideographs and hangul: scripts that may go on without a space.
-            'ぁ'..='ゖ' | 'ァ'..='ヺ' | '一'..='\u{9fef}' | '가'..='힣' => Self::Letter,
+            // And of the scripts that may go on without a space: hiragana, katakana, ideographs and hangul.
+            'a'..='z' | 'A'..='Z' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '一'..='\u{9fef}' | '가'..='힣' => {
+                Self::Letter
+            }
             '0'..='9' => Self::Digit,
             '\n' => Self::Newline,
             '\'' => return None,
             '!'..='~' | '、'..='〃' | '〈'..='】' | '！' | '（' | '）' | '，' | '：' | '；' | '？' => {
                 Self::Mark
-            },
+            }
             _ => return None,
         })
     }
@@ -183,7 +184,11 @@ mod tests {
         let run = "é".repeat(1000);
         for text in ["", "The city", "$", "'s", "\n", " x", "今天", &long] {
             for encoding in ENCODINGS {
-                assert_eq!(count_after_colon(encoding, text), whole(encoding, &format!(":{text}")), "{text:.20}");
+                assert_eq!(
+                    count_after_colon(encoding, text),
+                    whole(encoding, &format!(":{text}")),
+                    "{text:.20}"
+                );
             }
         }
         assert!(count_after_colon(Encoding::O200kBase, &run) > count(Encoding::O200kBase, &run));

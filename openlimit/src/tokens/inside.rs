@@ -49,7 +49,9 @@ impl<'a, R: Reader> Inside<'a, R> {
     /// The value that belongs to the last key, where it is a list or a map that comes piece by piece.
     pub(super) fn nested(self, begin: fn(Walker<'a, R>) -> Self) -> Self {
         match self.next {
-            Some(at) if self.depth < DEPTH => begin(Walker { reader: self.reader, at, depth: self.depth + 1 }),
+            Some(at) if self.depth < DEPTH => {
+                begin(Walker { reader: self.reader, at, depth: self.depth + 1 })
+            }
             _ => Inside { at: None, ..self },
         }
     }
@@ -71,26 +73,29 @@ impl<'a, R: Reader> Inside<'a, R> {
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Failed> {
-        let (Form::JsonNumber | Form::JsonRaw, Some(at)) = (self.form, self.at) else {
+        let form = self.form;
+        let (Some(at), Form::JsonNumber | Form::JsonRaw) = (self.at, form) else {
             self.key(key);
             return self.value(value);
         };
+        let depth = self.depth;
         let mut outcome = Ok(());
-        let mut text = AsText(&mut |text| match (self.form, Number::parse(text)) {
-            (Form::JsonNumber, Some(number)) => self.reader.number(at, number),
-            // Out of the range of floats, say: what is left of it is its text.
-            (Form::JsonNumber, None) => self.reader.text(at, text),
-            _ => {
-                let walker = Walker { reader: &mut *self.reader, at, depth: self.depth };
-                outcome = walker.enter(&Raw(text));
-            },
+        let mut text = AsText(&mut |text| {
+            if matches!(form, Form::JsonRaw) {
+                outcome = Walker { reader: &mut *self.reader, at, depth }.enter(&Raw(text));
+            } else if let Some(number) = Number::parse(text) {
+                self.reader.number(at, number);
+            } else {
+                // A number that no float can hold.
+                self.reader.text(at, text);
+            }
         });
-        value.serialize(Walker { reader: &mut text, at: (), depth: self.depth })?;
+        Walker { reader: &mut text, at: (), depth }.enter(value)?;
         outcome
     }
 }
 
-/// How the fields of a struct are to be taken: serde_json passes what serde has no notion of as the only field
+/// How the fields of a struct are to be taken: `serde_json` passes what serde has no notion of as the only field
 /// of a struct with a name that nobody else has.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
@@ -111,7 +116,7 @@ impl Form {
     }
 }
 
-/// Reads a value as one text: the key of a map, or what serde_json hides in a struct.
+/// Reads a value as one text: the key of a map, or what `serde_json` hides in a struct.
 ///
 /// Not generic over what it calls, lest the walkers of keys of keys of keys be types without end.
 struct AsText<'a>(&'a mut dyn FnMut(&str));
@@ -139,11 +144,12 @@ impl Reader for AsText<'_> {
 
     fn number(&mut self, (): (), number: Number) {
         // A sign and 39 digits fit; of a fraction the first digits do, and no field is named by one.
-        let mut digits = [0; 40];
+        const LONGEST: usize = 40;
+        let mut digits = [0; LONGEST];
         let mut left = &mut digits[..];
         let _ = write!(left, "{number}");
-        let length = 40 - left.len();
-        (self.0)(str::from_utf8(&digits[..length]).unwrap_or_default());
+        let written = LONGEST - left.len();
+        (self.0)(str::from_utf8(&digits[..written]).unwrap_or_default());
     }
 
     fn text(&mut self, (): (), text: &str) {
@@ -205,7 +211,7 @@ impl<R: Reader> ser::SerializeMap for Inside<'_, R> {
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Failed> {
         self.next = None;
         let depth = self.depth;
-        key.serialize(Walker { reader: &mut AsText(&mut |text| self.key(text)), at: (), depth })
+        Walker { reader: &mut AsText(&mut |text| self.key(text)), at: (), depth }.enter(key)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {

@@ -25,11 +25,12 @@
 //!   of OpenAI's cookbook. Function definitions are counted by them too.
 //! * **Output**: the largest that the request allows, for each choice (`n`, `best_of`) and each prompt; 16 where
 //!   it names no maximum, or the limiter's own default.
-//! * **Images, sounds and files** have flat prices (1 445, 600 and 2 045 tokens) and are never looked into.
+//! * **Images, sounds and files** have flat prices (1 445, 600 and 2 045 tokens) and are never looked into. What
+//!   stands in an unknown field and is a data URL, or a KiB and more of base64, is taken for a file.
 //! * **What is unknown** inside a message or a tool counts as its text, and never fails. Unknown fields of the
 //!   request itself are left out, and so are ids.
-//! * **Hostile content** is safe: 64 KiB and more without any place to cut count their bytes, and nothing is
-//!   read that is nested over 128 levels deep.
+//! * **Hostile content** is safe: over 64 KiB without any place to cut count their bytes, and what is nested more
+//!   than 128 levels deep, which is deeper than `serde_json` reads, is left out.
 //! * What the API adds out of sight (`previous_response_id`, a stored prompt) cannot be counted here.
 
 mod encoding;
@@ -64,8 +65,8 @@ use crate::{Cost, ParamsError};
 /// use openlimit::tokens;
 ///
 /// assert_eq!(tokens::count("gpt-4o", "Hello, world!"), 4);
-/// assert_eq!(tokens::count("gpt-4o", "你好，世界"), 4);
-/// assert_eq!(tokens::count("gpt-4", "你好，世界"), 7);
+/// assert_eq!(tokens::count("gpt-4o", "你好，世界"), 3);
+/// assert_eq!(tokens::count("gpt-4", "你好，世界"), 6);
 /// ```
 #[must_use]
 pub fn count(model: &str, text: &str) -> u64 {
@@ -189,11 +190,7 @@ pub(crate) fn price_responses<T: Serialize + ?Sized>(
     price(&Shape::RESPONSES, params, default_output)
 }
 
-fn price<T: Serialize + ?Sized>(
-    shape: &Shape,
-    params: &T,
-    default_output: u64,
-) -> Result<Cost, ParamsError> {
+fn price<T: Serialize + ?Sized>(shape: &Shape, params: &T, default_output: u64) -> Result<Cost, ParamsError> {
     let outline = Outline::of(params, shape)?;
     let prompt = Prompt::of(params, shape, &outline)?;
     if !shape.replies {

@@ -122,7 +122,7 @@ impl Reader for Reading<'_> {
 
     fn map(&mut self, at: At) {
         match at {
-            At::Params => {},
+            At::Params => {}
             At::InPlaceOfBody => self.body = true,
             _ => self.wrong(at, "a map"),
         }
@@ -162,7 +162,7 @@ impl Reader for Reading<'_> {
             At::Model => {
                 self.encoding = Encoding::of(text);
                 self.formula = Formula::of(text);
-            },
+            }
             At::Body if self.shape.text => self.body = true,
             At::InPlaceOfBody => self.body = true,
             _ => self.wrong(at, "a string"),

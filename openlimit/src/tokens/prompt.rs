@@ -43,7 +43,7 @@ impl Prompt {
             token_array: false,
         };
         walk(&mut tally, At::Params, params).map_err(|failed| shape.failed(&failed))?;
-        let prompts = (tally.prompts + u64::from(tally.token_array)).max(1);
+        let prompts = tally.prompts.saturating_add(tally.token_array.into()).max(1);
         Ok(Self { tokens: tally.tokens.saturating_add(tally.suffix.saturating_mul(prompts)), prompts })
     }
 }
@@ -131,10 +131,10 @@ impl Tally<'_> {
     }
 
     /// An entry of a map that is counted as its text.
-    fn entry(&mut self, key: &str) -> Option<At> {
+    fn entry(&mut self, key: &str) -> At {
         self.add(formula::ENTRY);
         self.text(key);
-        Some(At::Unknown)
+        At::Unknown
     }
 }
 
@@ -143,7 +143,9 @@ impl Reader for Tally<'_> {
 
     fn field(&mut self, at: &mut At, key: &str) -> Option<At> {
         Some(match (&mut *at, key) {
-            (At::Params, _) => return self.shape.counted.iter().find(|(name, _)| *name == key).map(|(_, at)| *at),
+            (At::Params, _) => {
+                return self.shape.counted.iter().find(|(name, _)| *name == key).map(|(_, at)| *at);
+            }
 
             (At::Message, "id" | "type" | "status" | "call_id" | "tool_call_id") => return None,
             (At::Message, "role" | "refusal" | "arguments" | "input") => At::Text,
@@ -180,7 +182,7 @@ impl Reader for Tally<'_> {
                 self.add(formula::PROPERTY + if first { formula::PROPERTIES } else { 0 });
                 self.text(key);
                 At::Property
-            },
+            }
             (At::Property, "type") => At::Label,
             (At::Property, "enum") => At::Enum,
             (At::Property, "items") => At::Property,
@@ -193,7 +195,7 @@ impl Reader for Tally<'_> {
             (At::Flat(_) | At::Sealed | At::Template, _) => return None,
             (At::Message | At::Content | At::Call | At::Called, _) => At::Unknown,
             (At::Tool | At::Function | At::Format, _) => At::Unknown,
-            _ => return self.entry(key),
+            _ => self.entry(key),
         })
     }
 
@@ -209,14 +211,14 @@ impl Reader for Tally<'_> {
                     self.add(formula::FUNCTIONS);
                 }
                 At::Tool
-            },
+            }
             At::Label => At::Label,
             At::Enum => At::EnumItem,
             At::Params | At::Flat(_) | At::Sealed | At::Template => return None,
             _ => {
                 self.add(formula::ITEM);
                 At::Unknown
-            },
+            }
         })
     }
 
@@ -227,7 +229,7 @@ impl Reader for Tally<'_> {
             At::Tool => self.add(self.formula.function),
             At::EnumItem => self.add(formula::ENUM_ITEM),
             At::Flat(price) => self.add(price),
-            _ => {},
+            _ => {}
         }
     }
 
@@ -237,7 +239,7 @@ impl Reader for Tally<'_> {
             At::Enum => self.adjust(formula::ENUM),
             At::EnumItem => self.add(formula::ENUM_ITEM),
             At::Flat(price) => self.add(price),
-            _ => {},
+            _ => {}
         }
     }
 
@@ -251,7 +253,7 @@ impl Reader for Tally<'_> {
         match at {
             At::EnumItem => self.add(formula::ENUM_ITEM + 1),
             At::Flat(price) => self.add(price),
-            At::Params | At::Sealed | At::Format | At::Template => {},
+            At::Params | At::Sealed | At::Format | At::Template => {}
             _ => self.add(1),
         }
     }
@@ -261,42 +263,42 @@ impl Reader for Tally<'_> {
             At::Prompt => {
                 self.token_array = true;
                 self.add(1);
-            },
+            }
             At::Token => self.add(1),
             At::EnumItem => self.add(formula::ENUM_ITEM.saturating_add(number.tokens())),
             At::Flat(price) => self.add(price),
-            At::Params | At::Sealed | At::Format | At::Template => {},
+            At::Params | At::Sealed | At::Format | At::Template => {}
             _ => self.add(number.tokens()),
         }
     }
 
     fn text(&mut self, at: At, text: &str) {
         match at {
-            At::Params | At::Format | At::Template => {},
+            At::Params | At::Format | At::Template => {}
             At::Flat(price) => self.add(price),
             At::Sealed => self.add(text.len() as u64 / formula::SEALED_BYTES),
             At::Prompts | At::Prompt => {
                 self.prompts = self.prompts.saturating_add(1);
                 self.text(text);
-            },
+            }
             At::Suffix => self.suffix = self.suffix.saturating_add(count(self.encoding, text)),
             At::Messages | At::Message => {
                 // The role that the API gives it is one token.
                 self.add(self.formula.message + 1);
                 self.text(text);
-            },
+            }
             At::Name => {
                 self.text(text);
                 self.adjust(self.formula.name);
-            },
+            }
             At::Label => {
                 let label = text.strip_suffix('.').unwrap_or(text);
                 self.add(count_after_colon(self.encoding, label));
-            },
+            }
             At::EnumItem => {
                 self.add(formula::ENUM_ITEM);
                 self.text(text);
-            },
+            }
             At::Unknown if is_data(text) => self.add(formula::FILE),
             _ => self.text(text),
         }

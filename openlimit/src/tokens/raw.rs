@@ -29,7 +29,7 @@ impl Serialize for Raw<'_> {
                     rest = after;
                 }
                 map.end()
-            },
+            }
             [b'[', ..] => {
                 let mut list = serializer.serialize_seq(None)?;
                 let mut rest = &text[1..];
@@ -38,7 +38,7 @@ impl Serialize for Raw<'_> {
                     rest = after;
                 }
                 list.end()
-            },
+            }
             [b'"', .., b'"'] => serializer.serialize_str(&unescaped(&text[1..text.len() - 1])),
             b"true" => serializer.serialize_bool(true),
             b"false" => serializer.serialize_bool(false),
@@ -47,7 +47,7 @@ impl Serialize for Raw<'_> {
                 Some(Number::Whole(value)) => serializer.serialize_u128(value),
                 Some(Number::Negative(value)) => {
                     serializer.serialize_i128(0_i128.checked_sub_unsigned(value).unwrap_or(i128::MIN))
-                },
+                }
                 Some(Number::Fraction(value)) => serializer.serialize_f64(value),
                 None => serializer.serialize_str(text),
             },
@@ -79,12 +79,12 @@ fn end_of_value(text: &[u8]) -> usize {
                     return at;
                 }
                 continue;
-            },
+            }
             b'[' | b'{' => open += 1,
             b']' | b'}' if open <= 1 => return if open == 1 { at + 1 } else { at },
             b']' | b'}' => open -= 1,
             b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if open == 0 => return at,
-            _ => {},
+            _ => {}
         }
         at += 1;
     }
@@ -125,9 +125,9 @@ fn unescaped(text: &str) -> Cow<'_, str> {
                 plain.push(character);
                 rest = left;
                 continue;
-            },
+            }
             Some(other) => plain.push(other),
-            None => {},
+            None => {}
         }
         rest = after.as_str();
     }

@@ -1,4 +1,4 @@
-//! `Walker`: a serializer that shows a value to a `Reader` and builds nothing.
+//! `Walker`: a serializer that shows a value to a `Reader`, and neither builds nor allocates anything.
 //!
 //! It is what lets a cost be read from any `Serialize` type without knowing the crate that it comes from. The
 //! reader is a grammar: it says for each field and item whether to go in and as what. What it leaves out is
@@ -6,6 +6,8 @@
 //!
 //! What is the same in JSON looks the same to the reader: structs and maps, variants and maps of one entry,
 //! bytes and lists of numbers, and the two structs by which serde_json passes numbers and raw JSON through serde.
+//! Only what exists nowhere as text is put together: a `Display` value that is to be counted, and a string with
+//! escapes in raw JSON.
 //!
 //! The recursion is the walker's, since a nested value is entered only by serializing it. At `DEPTH` it stops,
 //! so no value, however deep, can exhaust the stack.
