@@ -1,5 +1,7 @@
 //! What a chat completion costs: the cookbook's figures, and every kind of content.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use openlimit::{Dimension, ParamsError, tokens};
 use serde_json::{Value, json};
 

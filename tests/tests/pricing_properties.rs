@@ -1,5 +1,7 @@
 //! What holds of every request, whatever is in it.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use openlimit::{Cost, Dimension, ParamsError, tokens};
 use proptest::collection::vec;
 use proptest::prelude::*;

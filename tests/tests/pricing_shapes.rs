@@ -1,5 +1,7 @@
 //! A request has one price, whatever Rust type it is: what serializes to the same JSON costs the same.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
