@@ -64,7 +64,7 @@ impl Judge {
             });
             let status = verdict.as_ref().map_or_else(|complaint| complaint.status.as_u16(), |_| 200);
             ledger.record(Arrival { at, path, status, tokens });
-            (verdict, ledger.arrivals().len(), ledger.standings().collect::<Vec<Standing>>())
+            (verdict, ledger.arrivals().len(), ledger.standings(at).collect::<Vec<Standing>>())
         };
         let answered = match verdict {
             Ok(request) => {
