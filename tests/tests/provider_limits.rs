@@ -145,8 +145,23 @@ fn refused_calls_count_where_that_is_asked_for() {
     let limits = || Provider::builder().requests(once(10)).tokens(once(one));
     for (provider, left) in [(limits().start(), "9"), (limits().refused_count(true).start(), "7")] {
         let provider = provider.expect("a provider");
-        let last = (0..3).map(|_| chat(&provider)).last().expect("three replies");
-        assert_eq!(last.header("x-ratelimit-remaining-requests"), Some(left));
+        let replies = [(); 3].map(|()| chat(&provider));
+        assert_eq!(replies[2].header("x-ratelimit-remaining-requests"), Some(left));
+    }
+}
+
+#[test]
+fn the_charge_is_corrected_to_the_usage_where_that_is_asked_for() {
+    let one = charge(&params());
+    // Twelve of the sixteen tokens reserved for the answer are used.
+    let limits = || Provider::builder().tokens(once(2 * one - 4));
+    for (provider, second) in [
+        (limits().start(), 429),
+        (limits().charges_usage(true).start(), 200),
+        (limits().charges_usage(true).answer_tokens(17).start(), 429),
+    ] {
+        let provider = provider.expect("a provider");
+        assert_eq!((chat(&provider).status, chat(&provider).status), (200, second));
     }
 }
 

@@ -11,11 +11,15 @@ use super::request::{Endpoint, Request, Vectors};
 const PIECES: [&str; 12] =
     [" It", " is", " a", " truth", " as", " long", " as", " it", " was", " asked", " to", " be"];
 
+const JSON: &str = "application/json";
+
 /// A successful reply.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) content_type: &'static str,
     pub(super) body: String,
+    /// Tokens of the prompt and of the answers.
+    pub(super) used: u64,
 }
 
 impl Answer {
@@ -23,15 +27,14 @@ impl Answer {
     pub(super) fn new(request: &Request, number: usize, length: u64) -> Self {
         let words = Words::new(request, length);
         let body = match request.endpoint {
-            Endpoint::Chat if request.stream => {
-                return Self { content_type: "text/event-stream", body: stream(request, number, &words) };
-            }
-            Endpoint::Chat => chat(request, number, &words),
-            Endpoint::Completion => completion(request, number, &words),
-            Endpoint::Embedding => return Self::json(embedding(request)),
-            Endpoint::Responses => response(request, number, &words),
+            Endpoint::Chat if request.stream => stream(request, number, &words),
+            Endpoint::Chat => chat(request, number, &words).to_string(),
+            Endpoint::Completion => completion(request, number, &words).to_string(),
+            Endpoint::Embedding => embedding(request),
+            Endpoint::Responses => response(request, number, &words).to_string(),
         };
-        Self::json(body.to_string())
+        let content_type = if request.stream { "text/event-stream" } else { JSON };
+        Self { content_type, body, used: request.prompt_tokens().saturating_add(words.total(request)) }
     }
 
     /// `GET /v1/models`.
@@ -40,11 +43,7 @@ impl Answer {
         let models = models.map(
             |id| json!({ "id": id, "object": "model", "created": 1_715_367_049, "owned_by": "openlimit" }),
         );
-        Self::json(json!({ "object": "list", "data": models }).to_string())
-    }
-
-    fn json(body: String) -> Self {
-        Self { content_type: "application/json", body }
+        Self { content_type: JSON, body: json!({ "object": "list", "data": models }).to_string(), used: 0 }
     }
 }
 
@@ -57,6 +56,7 @@ struct Words {
 
 impl Words {
     fn new(request: &Request, length: u64) -> Self {
+        let length = if request.endpoint == Endpoint::Embedding { 0 } else { length };
         let tokens = request.most.map_or(length, |most| most.min(length));
         Self { tokens, cut: tokens < length }
     }

@@ -35,6 +35,7 @@ pub(super) struct Call {
 pub(super) struct Judge {
     pub(super) ledger: Arc<Mutex<Ledger>>,
     pub(super) answer_tokens: u64,
+    pub(super) charges_usage: bool,
     pub(super) latency: Latency,
 }
 
@@ -69,7 +70,8 @@ impl Judge {
         let answered = match verdict {
             Ok(request) => {
                 let answer = Answer::new(&request, number, self.answer_tokens);
-                Reply::from(answer).after((self.latency)())
+                let used = if self.charges_usage { answer.used } else { tokens };
+                Reply::from(answer).after((self.latency)()).correcting(tokens, used)
             }
             Err(complaint) => Reply::from(complaint),
         };

@@ -61,6 +61,15 @@ impl Ledger {
         longest.map_or(Ok(()), |(wait, meter)| Err(Refusal::new(meter, tokens, Some(wait))))
     }
 
+    /// Charges `used` tokens in place of `charged`.
+    pub(super) fn correct(&mut self, at: Instant, charged: u64, used: u64) {
+        for meter in self.meters.iter_mut().filter(|meter| !counts_requests(meter)) {
+            meter.read(at);
+            meter.give_back(charged.saturating_sub(used));
+            meter.take(used.saturating_sub(charged));
+        }
+    }
+
     /// Where each dimension stands at `at`: for one with several limits, the one with the least left.
     pub(super) fn standings(&mut self, at: Instant) -> impl Iterator<Item = Standing> {
         self.meters.iter_mut().for_each(|meter| meter.read(at));

@@ -83,6 +83,11 @@ impl Meter {
         self.level -= self.units(cost).min(self.level.max(0));
     }
 
+    /// Gives back `cost`, as far as it fits.
+    pub(super) fn give_back(&mut self, cost: u64) {
+        self.level = self.level.saturating_add(self.units(cost)).min(self.full);
+    }
+
     /// Fills the bucket.
     pub(super) fn fill(&mut self) {
         self.level = self.full;

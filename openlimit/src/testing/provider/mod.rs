@@ -81,6 +81,7 @@ pub struct ProviderBuilder {
     latency: Latency,
     answer_tokens: u64,
     refused_count: bool,
+    charges_usage: bool,
     key: Option<String>,
 }
 
@@ -106,6 +107,7 @@ impl Provider {
             latency: Box::new(|| Duration::ZERO),
             answer_tokens: 12,
             refused_count: false,
+            charges_usage: false,
             key: None,
         }
     }
@@ -185,6 +187,13 @@ impl ProviderBuilder {
         self
     }
 
+    /// Whether a call's charge is corrected, when it is answered, to the tokens that it really used, as by a
+    /// provider that does not count what was only reserved. Default: `false`, the reservation stays charged.
+    pub fn charges_usage(mut self, usage: bool) -> Self {
+        self.charges_usage = usage;
+        self
+    }
+
     /// The key that a call must bring as `Authorization: Bearer`. Default: none, any will do.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
@@ -201,8 +210,8 @@ impl ProviderBuilder {
         let meters =
             self.limits.into_iter().map(|limit| Meter::new(limit, now)).collect::<io::Result<_>>()?;
         let ledger = Arc::new(Mutex::new(Ledger::new(meters, self.refused_count)));
-        let Self { answer_tokens, latency, .. } = self;
-        let judge = Judge { ledger: Arc::clone(&ledger), answer_tokens, latency };
+        let Self { answer_tokens, charges_usage, latency, .. } = self;
+        let judge = Judge { ledger: Arc::clone(&ledger), answer_tokens, charges_usage, latency };
         Ok(Provider { server: Server::start(judge, self.key)?, ledger })
     }
 }

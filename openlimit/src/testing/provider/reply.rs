@@ -16,6 +16,8 @@ use super::ledger::Standing;
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) delay: Duration,
+    /// The tokens that were charged, and those to charge instead when it is sent.
+    pub(super) correction: (u64, u64),
     headers: HeaderMap,
     body: String,
 }
@@ -36,6 +38,11 @@ impl Reply {
         Self { delay, ..self }
     }
 
+    /// Has the call charged `used` tokens in place of `charged` when it is sent.
+    pub(super) fn correcting(self, charged: u64, used: u64) -> Self {
+        Self { correction: (charged, used), ..self }
+    }
+
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::new(Bytes::from(self.body)));
         *response.status_mut() = self.status;
@@ -46,7 +53,7 @@ impl Reply {
     fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
         let content_type = HeaderValue::from_static(content_type);
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)]);
-        Self { status, delay: Duration::ZERO, headers, body }
+        Self { status, delay: Duration::ZERO, correction: (0, 0), headers, body }
     }
 
     /// Adds a header, whose name and value are of our own making and so always sound.

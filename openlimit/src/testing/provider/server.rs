@@ -170,6 +170,10 @@ impl Door {
         if !reply.delay.is_zero() {
             tokio::time::sleep(reply.delay).await;
         }
+        let (charged, used) = reply.correction;
+        if charged != used {
+            self.ledger.lock().correct(Instant::now(), charged, used);
+        }
         reply
     }
 

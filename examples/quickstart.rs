@@ -1,0 +1,151 @@
+//! The same calls under the same limits, first as people make them, trying again whatever is refused; then
+//! through a limiter.
+//!
+//!     cargo run --release --example quickstart
+//!
+//! It needs no account: the provider is a strict stand-in, inside this program. With `OPENAI_API_KEY` set (and
+//! `OPENAI_BASE_URL` and `OPENAI_MODEL`, if you like) it makes a dozen limited calls there instead.
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use openlimit::testing::Provider;
+use openlimit::{ChatRateLimiter, Dimension, Rate, limiter, rate_limited};
+use openlimit_examples::Api;
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+
+/// What the provider allows. A second's worth may be taken at once.
+const REQUESTS: Rate = Rate::per_minute(1_800);
+const TOKENS: Rate = Rate::per_minute(600_000);
+
+const CALLS: usize = 240;
+const AT_ONCE: usize = 32;
+const PROSE: &str = include_str!("prose.txt");
+
+limiter! {
+    static CHAT: ChatRateLimiter = { requests: REQUESTS, tokens: TOKENS };
+
+    /// For a real account: less than any of them allows.
+    static ACCOUNT: ChatRateLimiter = { requests: 60 / minute, tokens: 10_000 / minute };
+}
+
+/// With openlimit: the limiter says when.
+#[rate_limited(limiter = CHAT, params = params)]
+async fn limited(api: &Api, params: &Value) -> anyhow::Result<()> {
+    api.chat(params).await?.error_for_status()?;
+    Ok(())
+}
+
+/// Without: try again after as long as the refusal says, within reason.
+async fn insistent(api: &Api, params: &Value) -> anyhow::Result<()> {
+    for _ in 0..100 {
+        let reply = api.chat(params).await?;
+        if reply.status() != StatusCode::TOO_MANY_REQUESTS {
+            reply.error_for_status()?;
+            return Ok(());
+        }
+        let seconds = reply.headers().get("retry-after").context("no retry-after")?.to_str()?.parse()?;
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+    bail!("refused a hundred times")
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    if let Ok(key) = env::var("OPENAI_API_KEY") {
+        return real_calls(key).await;
+    }
+    let requests: Vec<Value> = (0..CALLS).map(|number| request(number, "gpt-4o")).collect();
+    let tokens = requests.iter().map(|params| Ok(CHAT.cost(params)?.amount(&Dimension::Tokens)));
+    let tokens: u64 = tokens.sum::<anyhow::Result<u64>>()?;
+    println!("{CALLS} calls with {tokens} tokens, {AT_ONCE} at a time.");
+    println!("The provider allows {} requests and {} tokens a minute.\n", REQUESTS.amount(), TOKENS.amount());
+
+    let passes = [
+        ("without openlimit", pass("without openlimit", &requests, insistent).await?),
+        ("with openlimit", pass("with openlimit", &requests, limited).await?),
+    ];
+
+    // The limit that takes longer decides. What it gives in the first second is there from the start.
+    let full = |amount: u64, rate: Rate| amount as f64 * 60.0 / rate.amount() as f64;
+    let full = full(tokens, TOKENS).max(full(CALLS as u64, REQUESTS));
+    println!("\n                    calls    429s      time     ideal   limit used");
+    for (name, Pass { answered, refused, time }) in passes {
+        let (time, ideal, used) = (time.as_secs_f64(), full - 1.0, 100.0 * full / (time.as_secs_f64() + 1.0));
+        println!("{name:17} {answered:7} {refused:7} {time:7.2} s {ideal:7.2} s {used:10.1} %");
+    }
+    Ok(())
+}
+
+struct Pass {
+    answered: usize,
+    refused: usize,
+    /// Until the last call was admitted.
+    time: Duration,
+}
+
+/// Makes every call against a provider with full buckets.
+async fn pass(
+    name: &'static str,
+    requests: &[Value],
+    call: impl AsyncFn(&Api, &Value) -> anyhow::Result<()>,
+) -> anyhow::Result<Pass> {
+    let latency = Duration::from_millis(200);
+    let provider = Provider::builder().requests(REQUESTS).tokens(TOKENS).latency(latency).start()?;
+    let api = Api::new(provider.url(), "none needed".to_owned())?;
+    let style = ProgressStyle::with_template("{prefix:17} {bar:32} {pos}/{len} calls, {msg} refused")?;
+    let bar = ProgressBar::new(requests.len() as u64).with_style(style).with_prefix(name);
+
+    let start = Instant::now();
+    let calls = requests.iter().map(|params| call(&api, params));
+    let mut answers = stream::iter(calls).buffer_unordered(AT_ONCE);
+    while answers.try_next().await?.is_some() {
+        bar.set_message(provider.refused().to_string());
+        bar.inc(1);
+    }
+    bar.finish();
+    let admitted = provider.arrivals().into_iter().filter(|arrival| arrival.status == 200);
+    let time = admitted.map(|arrival| arrival.at - start).max().unwrap_or_default();
+    Ok(Pass { answered: provider.admitted(), refused: provider.refused(), time })
+}
+
+/// The `number`th request: some prose, of 20 to 2 000 tokens, small ones more often than large ones.
+fn request(number: usize, model: &str) -> Value {
+    let spread = (number as f64 * 0.618_034).fract();
+    let words = (12.0 * 120_f64.powf(spread)) as usize;
+    let prose: Vec<&str> = PROSE.split_whitespace().cycle().skip(number * 31).take(words).collect();
+    json!({
+        "model": model,
+        "messages": [{ "role": "user", "content": format!("Continue: {}", prose.join(" ")) }],
+        "max_tokens": 64,
+    })
+}
+
+#[rate_limited(limiter = ACCOUNT, params = params)]
+async fn real_call(api: &Api, params: &Value) -> anyhow::Result<Response> {
+    Ok(api.chat(params).await?)
+}
+
+async fn real_calls(key: String) -> anyhow::Result<()> {
+    let url = env::var("OPENAI_BASE_URL").unwrap_or_else(|_| "https://api.openai.com/v1".to_owned());
+    let model = env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
+    let api = Api::new(url, key)?;
+    let start = Instant::now();
+    let requests: Vec<Value> = (0..12).map(|number| request(number, &model)).collect();
+    let calls = requests.iter().map(|params| real_call(&api, params));
+    let mut replies = stream::iter(calls).buffer_unordered(AT_ONCE);
+    while let Some(reply) = replies.try_next().await? {
+        let status = reply.status();
+        let reply: Value = reply.json().await?;
+        println!(
+            "{:5.1} s  {status}, {} tokens",
+            start.elapsed().as_secs_f64(),
+            reply["usage"]["total_tokens"]
+        );
+    }
+    Ok(())
+}
