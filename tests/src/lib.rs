@@ -1,3 +1,1 @@
 //! What the behaviour tests share.
-
-pub mod client;

@@ -3,13 +3,16 @@
 //! The limits are per 31 days with the whole amount as burst, so that nothing flows in while a test runs; a
 //! request without a maximum is charged 16 tokens more than its prompt.
 
+mod provider_client;
+
 use std::thread;
 use std::time::Duration;
 
 use openlimit::Rate;
 use openlimit::testing::Provider;
-use openlimit_tests::client::{Reply, post};
 use serde_json::{Value, json};
+
+use provider_client::{Reply, post};
 
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
 

@@ -6,46 +6,33 @@ use ureq::http::{HeaderMap, Request, Response};
 
 /// A reply, whatever its status.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The body, as it came.
-    pub text: String,
+    pub(crate) text: String,
     headers: HeaderMap,
 }
 
 impl Reply {
     /// The body as JSON.
-    ///
-    /// # Panics
-    /// If it is none.
-    #[must_use]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
     /// A header's text.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
 /// Posts JSON.
-///
-/// # Panics
-/// If there is no reply at all.
-#[must_use]
-pub fn post(url: &str, body: &Value) -> Reply {
+pub(crate) fn post(url: &str, body: &Value) -> Reply {
     send(Request::post(url).header("content-type", "application/json"), &body.to_string())
 }
 
 /// Sends any request.
-///
-/// # Panics
-/// If there is no reply at all.
-#[must_use]
-pub fn send(request: ureq::http::request::Builder, body: &str) -> Reply {
+pub(crate) fn send(request: ureq::http::request::Builder, body: &str) -> Reply {
     // Of one's own, so that no connection is shared by accident; unusual methods are part of the tests.
     let agent: Agent =
         Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build().into();
