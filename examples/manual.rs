@@ -29,7 +29,8 @@ async fn main() -> anyhow::Result<()> {
 
     // Or outright. This one waits until there are 90 tokens.
     let permit = limiter.acquire(Cost::new().tokens(90)).await?;
-    println!("90 tokens waited {:.1?} for {:?}", permit.waited(), permit.waited_for());
+    let limit = permit.waited_for().map_or("nothing".to_owned(), ToString::to_string);
+    println!("90 tokens waited {:.1?} for {limit}", permit.waited());
     // It was never sent, so it takes nothing.
     permit.cancel();
 
