@@ -1,9 +1,14 @@
 //! The attribute macro of openlimit.
 
+mod expand;
+mod function;
+mod options;
+mod returns;
+
 use proc_macro::TokenStream;
 
 /// stub
 #[proc_macro_attribute]
-pub fn rate_limited(_options: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn rate_limited(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(options.into(), item.into()).into()
 }

@@ -36,13 +36,10 @@ macro_rules! limiter {
         $vis:vis static $name:ident : $type:ty = { $($body:tt)* }
     );+ $(;)?) => {$(
         $(#[$attr])*
-        $vis static $name: $type = {
-            $crate::__private::declarable::<$type>();
-            <$type>::__lazy(
-                ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
-                |builder| $crate::__limiter!(@keys builder, $($body)*),
-            )
-        };
+        $vis static $name: $type = $crate::__private::declare::<$type>(
+            ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
+            |__openlimit_builder| $crate::__limiter!(@keys __openlimit_builder, $($body)*),
+        );
     )+};
 }
 
