@@ -37,9 +37,9 @@ impl Function {
         if let Some(constness) = signature.constness {
             return Err(Error::new(constness.span, "a `const fn` cannot wait for a rate limiter"));
         }
-        let mut head: Vec<TokenTree> = item.into_iter().collect();
-        let body = match head.pop() {
-            Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => body,
+        let mut head: Vec<TokenTree> = bare(item).into_iter().collect();
+        let body = match head.pop().map(bare_group) {
+            Some(Some(body)) if body.delimiter() == Delimiter::Brace => body,
             _ => {
                 let message = "`#[rate_limited]` needs a function body; put it on the implementation";
                 return Err(Error::new_spanned(signature.fn_token, message));
@@ -190,6 +190,23 @@ fn ends_in_box_pin(tokens: &[TokenTree]) -> bool {
 
 fn is_punct(token: &TokenTree, expected: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == expected)
+}
+
+/// The tokens without the invisible delimiters that `macro_rules!` puts around what it was given (`$item`).
+fn bare(tokens: TokenStream) -> TokenStream {
+    let mut inside = tokens.clone().into_iter();
+    match (inside.next(), inside.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => bare(group.stream()),
+        _ => tokens,
+    }
+}
+
+/// The same for the one group that `token` is (`$body`).
+fn bare_group(token: TokenTree) -> Option<Group> {
+    match bare(token.into()).into_iter().next() {
+        Some(TokenTree::Group(group)) => Some(group),
+        _ => None,
+    }
 }
 
 /// A group with other contents.
