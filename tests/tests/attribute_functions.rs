@@ -11,6 +11,18 @@ use openlimit_tests::metered;
 
 type Outcome<T> = Result<T, AcquireError>;
 
+#[derive(serde::Serialize)]
+struct Request {
+    model: String,
+    messages: Vec<()>,
+}
+
+impl Request {
+    fn new() -> Self {
+        Self { model: "gpt-4o".to_owned(), messages: Vec::new() }
+    }
+}
+
 fn is_send<T: Send>(value: T) -> T {
     value
 }
@@ -73,18 +85,18 @@ async fn generics_lifetimes_and_where_clauses_are_untouched() {
 #[tokio::test]
 async fn names_of_an_argument_pattern_can_be_priced() {
     metered! { static CHAT: RateLimiter; }
-    struct Request {
+    struct Sized {
         size: u64,
         text: String,
     }
 
     #[rate_limited(limiter = CHAT, cost = size)]
-    async fn call(Request { size, text }: Request, (mut a, _): (u8, u8), [b, ..]: [u8; 3]) -> Outcome<String> {
+    async fn call(Sized { size, text }: Sized, (mut a, _): (u8, u8), [b, ..]: [u8; 3]) -> Outcome<String> {
         a += b;
         Ok(format!("{text}{a}"))
     }
 
-    let request = Request { size: 9, text: "x".to_owned() };
+    let request = Sized { size: 9, text: "x".to_owned() };
     assert_eq!(call(request, (1, 2), [3, 4, 5]).await.unwrap(), "x4");
     assert_eq!(taken(&CHAT), (1, 9));
 }
@@ -94,13 +106,13 @@ async fn the_body_may_move_what_was_priced() {
     metered! { static CHAT: ChatRateLimiter; }
 
     #[rate_limited(limiter = CHAT, params = request)]
-    async fn call(request: HashMap<String, Vec<u8>>) -> Outcome<usize> {
+    async fn call(request: Request) -> Outcome<String> {
         tokio::task::yield_now().await;
-        Ok(request.into_values().count())
+        drop(request.messages);
+        Ok(request.model)
     }
 
-    let request = HashMap::from([("messages".to_owned(), Vec::new()), ("model".to_owned(), Vec::new())]);
-    assert_eq!(is_send(call(request)).await.unwrap(), 2);
+    assert_eq!(is_send(call(Request::new())).await.unwrap(), "gpt-4o");
     assert_eq!(taken(&CHAT).0, 1);
 }
 
@@ -108,52 +120,47 @@ async fn the_body_may_move_what_was_priced() {
 async fn params_need_not_be_sync() {
     metered! { static CHAT: ChatRateLimiter; }
     #[derive(serde::Serialize)]
-    struct Request {
-        messages: Cell<[u8; 0]>,
+    struct Cells {
+        model: Cell<&'static str>,
+        messages: [(); 0],
     }
 
     #[rate_limited(limiter = CHAT, params = request)]
-    async fn call(request: Request) -> Outcome<usize> {
+    async fn call(request: Cells) -> Outcome<&'static str> {
         tokio::task::yield_now().await;
-        Ok(request.messages.take().len())
+        Ok(request.model.take())
     }
 
-    assert_eq!(is_send(call(Request { messages: Cell::new([]) })).await.unwrap(), 0);
+    assert_eq!(is_send(call(Cells { model: Cell::new("gpt-4o"), messages: [] })).await.unwrap(), "gpt-4o");
     assert_eq!(taken(&CHAT).0, 1);
 }
 
 #[tokio::test]
 async fn params_may_be_a_reference_or_a_temporary() {
     metered! { static CHAT: ChatRateLimiter; }
-    #[derive(Clone, serde::Serialize)]
-    struct Request<'a> {
-        messages: [&'a str; 0],
-    }
 
-    fn build(text: &str) -> Request<'_> {
-        assert!(text.is_empty());
-        Request { messages: [] }
+    fn build(model: &str) -> impl serde::Serialize {
+        Request { model: model.to_owned(), messages: Vec::new() }
     }
 
     #[rate_limited(limiter = CHAT, params = &request)]
-    async fn by_reference(request: Request<'_>) -> Outcome<usize> {
-        Ok(request.messages.len())
+    async fn by_reference(request: Request) -> Outcome<String> {
+        Ok(request.model)
     }
 
     #[rate_limited(limiter = CHAT, params = request)]
-    async fn borrowed(request: &Request<'_>) -> Outcome<usize> {
-        Ok(request.messages.len())
+    async fn borrowed(request: &Request) -> Outcome<&str> {
+        Ok(&request.model)
     }
 
-    #[rate_limited(limiter = CHAT, params = build(&text))]
-    async fn temporary(text: String) -> Outcome<String> {
-        Ok(text)
+    #[rate_limited(limiter = CHAT, params = build(&model))]
+    async fn temporary(model: String) -> Outcome<String> {
+        Ok(model)
     }
 
-    let request = Request { messages: [] };
-    by_reference(request.clone()).await.unwrap();
-    borrowed(&request).await.unwrap();
-    is_send(temporary(String::new())).await.unwrap();
+    by_reference(Request::new()).await.unwrap();
+    borrowed(&Request::new()).await.unwrap();
+    is_send(temporary("gpt-4o".to_owned())).await.unwrap();
     assert_eq!(taken(&CHAT).0, 3);
 }
 
