@@ -30,12 +30,12 @@ impl<K> Declare for Limiter<K> {
     type Kind = K;
 }
 
+/// The keys of a declaration, as calls of the builder.
+type Keys<K> = fn(Builder<K>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
+
 /// A static limiter of type `L`. Mentions the projection so that a wrong type is one error, not three.
 #[must_use]
-pub const fn declare<L: Declare>(
-    name: &'static str,
-    keys: fn(Builder<L::Kind>) -> Result<Builder<L::Kind>, Box<dyn Error + Send + Sync>>,
-) -> Limiter<L::Kind> {
+pub const fn declare<L: Declare>(name: &'static str, keys: Keys<L::Kind>) -> Limiter<L::Kind> {
     Limiter::__lazy(name, keys)
 }
 

@@ -10,13 +10,13 @@ use openlimit::{AcquireError, Cost, Limiter};
 #[macro_export]
 macro_rules! metered {
     ($(static $name:ident: $type:ty;)+) => {
-        openlimit::limiter! {$(
+        ::openlimit::limiter! {$(
             static $name: $type = {
                 requests: 86_400 / day,
                 tokens: 86_400 / day,
                 jitter: ::std::time::Duration::ZERO,
-                headroom: openlimit::Percent(0),
-                clock: &openlimit::testing::ManualClock::new(),
+                headroom: ::openlimit::Percent(0),
+                clock: &::openlimit::testing::ManualClock::new(),
             };
         )+}
     };

@@ -1,5 +1,7 @@
 //! `#[rate_limited]` on functions of every shape: each compiles untouched, and waits exactly once a call.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt::Display;

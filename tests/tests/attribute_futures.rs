@@ -1,5 +1,7 @@
 //! `#[rate_limited]` where the future is not that of a plain `async fn`: functions that return one, and traits.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -50,8 +52,9 @@ async fn the_end_may_be_a_boxed_block() {
     }
 
     #[rate_limited(limiter = CHAT)]
-    fn pinned_by_path() -> ::std::pin::Pin<::std::boxed::Box<dyn ::std::future::Future<Output = Outcome<()>>>> {
-        ::std::boxed::Box::pin(async { Ok(()) },)
+    fn pinned_by_path() -> ::std::pin::Pin<::std::boxed::Box<dyn ::std::future::Future<Output = Outcome<()>>>>
+    {
+        ::std::boxed::Box::pin(async { Ok(()) })
     }
 
     #[rate_limited(limiter = CHAT)]

@@ -1,5 +1,7 @@
 //! What a function under `#[rate_limited]` returns when it is refused, and that its body then does not run.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use openlimit::{AcquireError, FromAcquireError, RateLimiter, rate_limited};

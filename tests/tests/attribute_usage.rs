@@ -1,5 +1,7 @@
 //! `usage` and `permit`: what a call really used replaces what was reserved.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::cell::Cell;
 use std::fmt::Debug;
 
