@@ -79,7 +79,7 @@ impl Function {
             let __openlimit_acquire = #acquire;
             let #permit = match #waited {
                 ::core::result::Result::Ok(__openlimit_permit) => __openlimit_permit,
-                ::core::result::Result::Err(__openlimit_error) => return #refusal,
+                ::core::result::Result::Err(__openlimit_error) => #refusal,
             };
         };
         let body = match options.get("usage") {
@@ -89,18 +89,24 @@ impl Function {
         braces(block, body, &prologue)
     }
 
-    /// What the function returns for a refused call.
+    /// Returns what the function has to return for a refused call.
     fn refusal(&self, options: &Options) -> TokenStream {
         let error = quote_spanned!(Span::mixed_site()=> __openlimit_error);
         if let Some(Given { name, value }) = options.get("on_error") {
             let private = private(options, name.span());
-            return quote_spanned!(at(name.span())=> #private::#name(#error, #value));
+            // A function that never returns has nothing to return here either, and clippy would say so.
+            let leave = match self.output {
+                Type::Never(_) => TokenStream::new(),
+                _ => quote_spanned!(at(name.span())=> return),
+            };
+            let output = &self.output;
+            return quote_spanned!(at(name.span())=> #leave #private::#name::<#output>(#error, #value));
         }
         // rustc underlines from the path's first token to its last: the return type, if that is at fault.
         let (first, last) = self.output_span;
         let private = private(options, first);
         let refuse = Ident::new("refuse", at(last));
-        quote_spanned!(at(last)=> #private::#refuse(#error))
+        quote_spanned!(at(last)=> return #private::#refuse(#error))
     }
 
     /// The body, and the settling of the permit by what it returns.
@@ -184,13 +190,16 @@ fn private(options: &Options, span: Span) -> TokenStream {
 }
 
 /// Editors complete the names of options from these imports. Only for options that are wrong, as one that is
-/// being typed is: elsewhere the `cfg` would be a warning about the user's code.
+/// being typed is: code that is right pays nothing.
 fn completion(options: &Options) -> TokenStream {
     let seen = options.given.iter().map(|given| &given.name).filter(|name| *name != "crate");
     let private = private(options, Span::mixed_site());
     quote_spanned! {Span::mixed_site()=>
-        #[cfg(rust_analyzer)]
-        use #private::options::{#(#seen as _,)*};
+        #[allow(unexpected_cfgs)]
+        const _: () = {
+            #[cfg(rust_analyzer)]
+            use #private::options::{#(#seen as _,)*};
+        };
     }
 }
 

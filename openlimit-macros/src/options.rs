@@ -186,7 +186,14 @@ fn value(name: &Ident, known: &Known, input: ParseStream<'_>) -> syn::Result<Tok
             let path = input.call(Path::parse_mod_style);
             Ok(path.map_err(|error| Error::new(error.span(), message))?.into_token_stream())
         }
-        _ => Ok(input.parse::<Expr>()?.into_token_stream()),
+        _ => match input.parse::<Expr>() {
+            Ok(value) => Ok(value.into_token_stream()),
+            // syn would point at the whole attribute.
+            Err(_) if input.is_empty() => {
+                Err(Error::new(name.span(), format!("the value of `{name}` is incomplete")))
+            }
+            Err(error) => Err(error),
+        },
     }
 }
 

@@ -36,7 +36,7 @@ macro_rules! limiter {
         $vis:vis static $name:ident : $type:ty = { $($body:tt)* }
     );+ $(;)?) => {$(
         $(#[$attr])*
-        $vis static $name: $type = $crate::__private::declare::<$type>(
+        $vis static $name: $type = $crate::__private::declare::<$type, _>(
             ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
             |__openlimit_builder| $crate::__limiter!(@keys __openlimit_builder, $($body)*),
         );

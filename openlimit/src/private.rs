@@ -22,20 +22,23 @@ pub const fn literal_rate(amount: u64, unit: Unit) -> Rate {
     note = "declare a `RateLimiter`, a `ChatRateLimiter` or one of its siblings"
 )]
 pub trait Declare {
-    /// How the limiter reads params.
-    type Kind;
+    /// The type itself.
+    type Limiter;
 }
 
 impl<K> Declare for Limiter<K> {
-    type Kind = K;
+    type Limiter = Self;
 }
 
 /// The keys of a declaration, as calls of the builder.
 type Keys<K> = fn(Builder<K>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
 
-/// A static limiter of type `L`. Mentions the projection so that a wrong type is one error, not three.
+/// A static limiter of type `L`. Returns the projection so that a wrong type is not also a wrong value.
 #[must_use]
-pub const fn declare<L: Declare>(name: &'static str, keys: Keys<L::Kind>) -> Limiter<L::Kind> {
+pub const fn declare<L, K>(name: &'static str, keys: Keys<K>) -> <L as Declare>::Limiter
+where
+    L: Declare<Limiter = Limiter<K>>,
+{
     Limiter::__lazy(name, keys)
 }
 
@@ -95,8 +98,8 @@ impl<L: AsLimiter> AsLimiter for once_cell::sync::Lazy<L> {
 #[derive(Debug)]
 pub struct Ticket<'a, K>(&'a Limiter<K>);
 
-/// The first step of every expansion. Mentions the projection, as `declare` does.
-pub fn limiter<L: AsLimiter + ?Sized>(limiter: &L) -> Ticket<'_, <L as AsLimiter>::Kind> {
+/// The first step of every expansion. `K` is inferred so that a wrong type is one error, not three.
+pub fn limiter<L: AsLimiter<Kind = K> + ?Sized, K>(limiter: &L) -> Ticket<'_, K> {
     Ticket(limiter.as_limiter())
 }
 
@@ -136,7 +139,7 @@ pub fn refuse<R: FromAcquireError>(error: AcquireError) -> R {
 }
 
 /// The return value for a refused call, by `on_error`.
-pub fn on_error<R, F: FnOnce(AcquireError) -> R>(error: AcquireError, on_error: F) -> R {
+pub fn on_error<R>(error: AcquireError, on_error: impl FnOnce(AcquireError) -> R) -> R {
     on_error(error)
 }
 

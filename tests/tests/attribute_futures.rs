@@ -1,6 +1,7 @@
 //! `#[rate_limited]` where the future is not that of a plain `async fn`: functions that return one, and traits.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::manual_async_fn, reason = "that shape is the test")]
 
 use std::future::Future;
 use std::pin::Pin;

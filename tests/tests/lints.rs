@@ -81,6 +81,12 @@ async fn generic<T: Into<String> + Send>(text: T, _unused: [u8; 4]) -> Result<im
     Ok(text.into())
 }
 
+#[rate_limited(limiter = PLAIN, on_error = |error| panic!("{error}"))]
+#[expect(dead_code, reason = "it would end the test")]
+fn diverge() -> ! {
+    std::process::exit(0)
+}
+
 struct Client {
     limiter: Arc<RateLimiter>,
     calls: u32,
