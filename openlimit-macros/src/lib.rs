@@ -4,6 +4,8 @@ mod expand;
 mod function;
 mod options;
 mod returns;
+#[cfg(test)]
+mod snapshots;
 
 use proc_macro::TokenStream;
 
