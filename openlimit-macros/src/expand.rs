@@ -20,7 +20,7 @@
 //! them for foreign code) and the place of the option that they serve, which is where rustc then points.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::Type;
 
 use crate::function::{self, Function, Wait};
@@ -29,19 +29,12 @@ use crate::options::{Given, KNOWN, Options, Role};
 /// The function with its wait; or as it was written, with what is wrong.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut options = Options::parse(options);
-    let errors = options.take_errors();
-    let hint = if errors.is_some() { completion(&options) } else { TokenStream::new() };
-    match (Function::parse(item.clone()), errors) {
+    match (Function::parse(item.clone()), options.take_errors()) {
         (Ok(function), None) => function.limited(&options),
-        (Ok(function), Some(errors)) => {
-            let body = braces(&function.body, function.body.stream(), &hint);
-            let (head, errors) = (function.head, errors.into_compile_error());
-            quote!(#head #body #errors)
-        }
-        (Err(error), None) => item.into_iter().chain(error.into_compile_error()).collect(),
-        (Err(error), Some(mut errors)) => {
-            errors.combine(error);
-            item.into_iter().chain(errors.into_compile_error()).collect()
+        (Ok(function), Some(errors)) => function.unlimited(&options, &errors),
+        (Err(mut error), errors) => {
+            error.extend(errors.into_iter().flatten());
+            item.into_iter().chain(error.into_compile_error()).collect()
         }
     }
 }
@@ -49,18 +42,20 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
 impl Function {
     fn limited(self, options: &Options) -> TokenStream {
         let body = match self.wait {
-            Wait::Async | Wait::Blocking => self.with_wait(options, &self.body).into_token_stream(),
+            Wait::Async | Wait::Blocking => self.with_wait(options, &self.body),
             Wait::Tail => {
-                let replaced =
-                    function::in_tail_block(self.body.stream(), |block| self.with_wait(options, block));
-                let mut body =
-                    Group::new(self.body.delimiter(), replaced.unwrap_or_else(|| self.body.stream()));
-                body.set_span(self.body.span());
-                body.into_token_stream()
+                let replaced = function::in_tail_block(&self.body, |block| self.with_wait(options, block));
+                replaced.unwrap_or(self.body)
             }
         };
         let head = self.head;
         quote!(#head #body)
+    }
+
+    fn unlimited(self, options: &Options, errors: &syn::Error) -> TokenStream {
+        let body = braces(&self.body, &completion(options), &self.body.stream());
+        let (head, errors) = (self.head, errors.to_compile_error());
+        quote!(#head #body #errors)
     }
 
     /// The block, with the wait in front.
@@ -86,7 +81,7 @@ impl Function {
             Some(usage) => self.settled(options, usage, block),
             None => block.stream(),
         };
-        braces(block, body, &prologue)
+        braces(block, &prologue, &body)
     }
 
     /// Returns what the function has to return for a refused call.
@@ -95,10 +90,7 @@ impl Function {
         if let Some(Given { name, value }) = options.get("on_error") {
             let private = private(options, name.span());
             // A function that never returns has nothing to return here either, and clippy would say so.
-            let leave = match self.output {
-                Type::Never(_) => TokenStream::new(),
-                _ => quote_spanned!(at(name.span())=> return),
-            };
+            let leave = (!self.diverges).then(|| quote_spanned!(at(name.span())=> return));
             let output = &self.output;
             return quote_spanned!(at(name.span())=> #leave #private::#name::<#output>(#error, #value));
         }
@@ -116,12 +108,12 @@ impl Function {
         let output = &self.output;
         let body = match self.wait {
             Wait::Blocking => {
-                let body = braces(block, block.stream(), &TokenStream::new());
+                let body = braces(block, &TokenStream::new(), &block.stream());
                 // A closure that may be called once, so that it may give away a part of `&mut self`.
                 quote_spanned!(Span::mixed_site()=> #private::run(move || -> #output #body))
             }
             Wait::Async | Wait::Tail => {
-                let body = braces(block, block.stream(), &returns_type(output));
+                let body = braces(block, &returns_type(output), &block.stream());
                 // By value, since a reference to an argument that is not `Sync` is not `Send`.
                 quote_spanned!(Span::mixed_site()=> async move #body.await)
             }
@@ -207,7 +199,7 @@ fn completion(options: &Options) -> TokenStream {
 ///
 /// Its braces count as generated: with braces of the user's, lints would blame the user for our statements in
 /// front of theirs.
-fn braces(block: &Group, contents: TokenStream, front: &TokenStream) -> Group {
+fn braces(block: &Group, front: &TokenStream, contents: &TokenStream) -> Group {
     let mut braces = Group::new(block.delimiter(), quote!(#front #contents));
     braces.set_span(at(block.span()));
     braces

@@ -15,8 +15,10 @@ pub(crate) struct Function {
     pub(crate) head: TokenStream,
     pub(crate) body: Group,
     pub(crate) wait: Wait,
-    /// What the waiting block returns, where that is known.
+    /// What the waiting block returns, as far as that is known and can be written inside of it.
     pub(crate) output: Type,
+    /// Whether it never returns: `-> !`.
+    pub(crate) diverges: bool,
     /// The first and the last token of the return type, or the function's name if it has none.
     pub(crate) output_span: (Span, Span),
 }
@@ -58,26 +60,22 @@ impl Function {
             ReturnType::Default => None,
             ReturnType::Type(_, returned) => Some(*returned),
         };
-        let future = returned.as_ref().and_then(returns::future_output);
         let (wait, output) = if signature.asyncness.is_some() {
             (Wait::Async, returned)
-        } else if let Some(output) = future {
-            if in_tail_block(body.stream(), |block| block.clone()).is_none() {
+        } else if let Some(output) = returned.as_ref().and_then(returns::future_output) {
+            if in_tail_block(&body, Group::clone).is_none() {
                 let message = "this function returns a future that `#[rate_limited]` cannot see into; \
                                make it an `async fn`, or end it with `async {}`, `Box::pin(async {})` or \
                                `async {}.boxed()`";
                 return Err(Error::new_spanned(&returned, message));
             }
-            // The type is parsed again, because syn's own `Clone` would be built for this alone.
-            let output = output.map_or_else(returns::infer, |output| {
-                syn::parse2(output.to_token_stream()).unwrap_or_else(|_| returns::infer())
-            });
             (Wait::Tail, Some(output))
         } else {
             (Wait::Blocking, returned)
         };
-        let output = output.map_or_else(|| syn::parse_quote!(()), returns::without_impl_trait);
-        Ok(Self { head, body, wait, output, output_span })
+        let diverges = matches!(output, Some(Type::Never(_)));
+        let output = output.map_or_else(|| syn::parse_quote!(()), returns::writable);
+        Ok(Self { head, body, wait, output, diverges, output_span })
     }
 }
 
@@ -149,8 +147,8 @@ fn split_inner_attributes(body: TokenStream) -> (Vec<TokenTree>, TokenStream) {
 
 /// Replaces the `async` block in which `body` ends, if it ends in one: as it is, in `Box::pin(..)`, or before
 /// `.boxed()`.
-pub(crate) fn in_tail_block(body: TokenStream, replace: impl FnOnce(&Group) -> Group) -> Option<TokenStream> {
-    let mut tokens: Vec<TokenTree> = body.into_iter().collect();
+pub(crate) fn in_tail_block(body: &Group, replace: impl FnOnce(&Group) -> Group) -> Option<Group> {
+    let mut tokens: Vec<TokenTree> = body.stream().into_iter().collect();
     let last = tokens.len().checked_sub(1)?;
     let at = match &tokens[last] {
         comma if is_punct(comma, ',') => last.checked_sub(1)?,
@@ -160,14 +158,15 @@ pub(crate) fn in_tail_block(body: TokenStream, replace: impl FnOnce(&Group) -> G
         _ => last,
     };
     let TokenTree::Group(group) = &tokens[at] else { return None };
-    tokens[at] = match group.delimiter() {
-        Delimiter::Brace if ends_in_async(&tokens[..at]) => replace(group).into(),
+    let replaced = match group.delimiter() {
+        Delimiter::Brace if ends_in_async(&tokens[..at]) => replace(group),
         Delimiter::Parenthesis if at == last && ends_in_box_pin(&tokens[..at]) => {
-            regroup(group, in_tail_block(group.stream(), replace)?).into()
+            in_tail_block(group, replace)?
         }
         _ => return None,
     };
-    Some(tokens.into_iter().collect())
+    tokens[at] = replaced.into();
+    Some(regroup(body, tokens.into_iter().collect()))
 }
 
 fn ends_in_async(tokens: &[TokenTree]) -> bool {

@@ -131,7 +131,9 @@ impl Options {
             let message = "which limiter? `#[rate_limited(limiter = CHAT)]`";
             errors.push(Error::new(Span::call_site(), message));
         }
-        errors.into_iter().for_each(|error| self.mistake(error));
+        for error in errors {
+            self.mistake(error);
+        }
     }
 }
 

@@ -4,11 +4,12 @@
 //! `dyn Future`, and the `BoxFuture`s of the `futures` crate.
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{GenericArgument, PathArguments, PathSegment, Token, Type, TypeInfer, TypeParamBound};
 
-/// What a future returns in the end: `Some(None)` for a future that does not say.
-pub(crate) fn future_output(returned: &Type) -> Option<Option<&Type>> {
+/// What the future returns in the end (`_`, if it does not say), if `returned` is a future.
+pub(crate) fn future_output(returned: &Type) -> Option<Type> {
     match returned {
         Type::ImplTrait(opaque) => output_of_bounds(&opaque.bounds),
         Type::TraitObject(object) => output_of_bounds(&object.bounds),
@@ -18,7 +19,7 @@ pub(crate) fn future_output(returned: &Type) -> Option<Option<&Type>> {
             let last = path.path.segments.last()?;
             match last.ident.to_string().as_str() {
                 "Box" | "Pin" => types_of(last).next().and_then(future_output),
-                "BoxFuture" | "LocalBoxFuture" => Some(types_of(last).last()),
+                "BoxFuture" | "LocalBoxFuture" => Some(copy(types_of(last).last())),
                 _ => None,
             }
         }
@@ -26,15 +27,20 @@ pub(crate) fn future_output(returned: &Type) -> Option<Option<&Type>> {
     }
 }
 
-fn output_of_bounds(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Option<&Type>> {
+fn output_of_bounds(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Type> {
     let future = bounds.iter().find_map(|bound| match bound {
         TypeParamBound::Trait(bound) => bound.path.segments.last().filter(|last| last.ident == "Future"),
         _ => None,
     })?;
-    Some(arguments(future).find_map(|argument| match argument {
+    Some(copy(arguments(future).find_map(|argument| match argument {
         GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
         _ => None,
-    }))
+    })))
+}
+
+/// Parses the type again, because syn's own `Clone` would be built for this alone.
+fn copy(ty: Option<&Type>) -> Type {
+    ty.and_then(|ty| syn::parse2(ty.to_token_stream()).ok()).unwrap_or_else(infer)
 }
 
 fn arguments(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
@@ -52,27 +58,27 @@ fn types_of(segment: &PathSegment) -> impl Iterator<Item = &Type> {
     })
 }
 
-/// The type as it may be written inside of a function: every `impl Trait` left to inference.
-pub(crate) fn without_impl_trait(mut ty: Type) -> Type {
-    leave_out_impl_trait(&mut ty);
+/// The type as it may be written inside of a function: what only a signature may say is left to inference.
+pub(crate) fn writable(mut ty: Type) -> Type {
+    leave_to_inference(&mut ty);
     ty
 }
 
-fn leave_out_impl_trait(ty: &mut Type) {
+fn leave_to_inference(ty: &mut Type) {
     match ty {
-        Type::ImplTrait(_) => *ty = infer(),
-        Type::Array(array) => leave_out_impl_trait(&mut array.elem),
-        Type::Group(group) => leave_out_impl_trait(&mut group.elem),
-        Type::Paren(paren) => leave_out_impl_trait(&mut paren.elem),
-        Type::Ptr(pointer) => leave_out_impl_trait(&mut pointer.elem),
-        Type::Reference(reference) => leave_out_impl_trait(&mut reference.elem),
-        Type::Slice(slice) => leave_out_impl_trait(&mut slice.elem),
-        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(leave_out_impl_trait),
+        Type::ImplTrait(_) | Type::Never(_) => *ty = infer(),
+        Type::Array(array) => leave_to_inference(&mut array.elem),
+        Type::Group(group) => leave_to_inference(&mut group.elem),
+        Type::Paren(paren) => leave_to_inference(&mut paren.elem),
+        Type::Ptr(pointer) => leave_to_inference(&mut pointer.elem),
+        Type::Reference(reference) => leave_to_inference(&mut reference.elem),
+        Type::Slice(slice) => leave_to_inference(&mut slice.elem),
+        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(leave_to_inference),
         Type::Path(path) => path.path.segments.iter_mut().for_each(|segment| {
             if let PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
                 for argument in &mut arguments.args {
                     if let GenericArgument::Type(argument) = argument {
-                        leave_out_impl_trait(argument);
+                        leave_to_inference(argument);
                     }
                 }
             }
@@ -82,6 +88,6 @@ fn leave_out_impl_trait(ty: &mut Type) {
 }
 
 /// `_`
-pub(crate) fn infer() -> Type {
+fn infer() -> Type {
     Type::Infer(TypeInfer { attrs: Vec::new(), underscore_token: Token![_](Span::mixed_site()) })
 }

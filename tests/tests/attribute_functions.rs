@@ -507,6 +507,7 @@ fn the_crate_may_have_another_name() {
     macro_rules! limited_item {
         ($item:item) => {
             #[rate_limited(limiter = CHAT)]
+            #[inline]
             $item
         };
     }
