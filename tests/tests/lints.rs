@@ -82,7 +82,7 @@ async fn generic<T: Into<String> + Send>(text: T, _unused: [u8; 4]) -> Result<im
 }
 
 #[rate_limited(limiter = PLAIN, on_error = |error| panic!("{error}"))]
-#[expect(dead_code, reason = "it would end the test")]
+#[allow(dead_code, reason = "it would end the test")]
 fn diverge() -> ! {
     std::process::exit(0)
 }
