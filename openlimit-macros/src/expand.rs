@@ -32,9 +32,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     match (Function::parse(item.clone()), options.take_errors()) {
         (Ok(function), None) => function.limited(&options),
         (Ok(function), Some(errors)) => function.unlimited(&options, &errors),
-        (Err(mut error), errors) => {
-            error.extend(errors.into_iter().flatten());
-            item.into_iter().chain(error.into_compile_error()).collect()
+        (Err(error), None) => item.into_iter().chain(error.into_compile_error()).collect(),
+        (Err(error), Some(mut errors)) => {
+            errors.combine(error);
+            item.into_iter().chain(errors.into_compile_error()).collect()
         }
     }
 }
