@@ -3,11 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::{Arc, LazyLock, Mutex};
 
-use openlimit::{AcquireError, ChatRateLimiter, Limiter, RateLimiter, kind, rate_limited};
+use openlimit::{AcquireError, ChatRateLimiter, RateLimiter, rate_limited};
 use openlimit_tests::meter::taken;
 use openlimit_tests::metered;
 
@@ -193,121 +191,6 @@ async fn early_returns_and_question_marks_are_untouched() {
     assert_eq!(taken(&CHAT), (6, 0));
 }
 
-struct Client {
-    limiter: RateLimiter,
-    shared: Arc<RateLimiter>,
-    pool: Mutex<Vec<Arc<RateLimiter>>>,
-    calls: u32,
-}
-
-impl Client {
-    fn new(limiter: &RateLimiter) -> Self {
-        let shared = Arc::new(limiter.clone());
-        let pool = Mutex::new(vec![Arc::clone(&shared)]);
-        Self { limiter: limiter.clone(), shared, pool, calls: 0 }
-    }
-
-    fn pick(&self) -> RateLimiter {
-        self.limiter.clone()
-    }
-
-    #[rate_limited(limiter = self.limiter)]
-    async fn by_reference(&self) -> Outcome<u32> {
-        Ok(self.calls)
-    }
-
-    #[rate_limited(limiter = self.limiter)]
-    async fn by_exclusive_reference(&mut self) -> Outcome<&mut u32> {
-        self.calls += 1;
-        tokio::task::yield_now().await;
-        Ok(&mut self.calls)
-    }
-
-    #[rate_limited(limiter = self.shared)]
-    async fn by_value(self) -> Outcome<u32> {
-        Ok(self.calls)
-    }
-
-    #[rate_limited(limiter = self.limiter)]
-    async fn by_arc(self: Arc<Self>) -> Outcome<u32> {
-        Ok(self.calls)
-    }
-
-    #[rate_limited(limiter = self.pick())]
-    async fn by_temporary(&mut self) -> Outcome<()> {
-        self.calls += 1;
-        Ok(())
-    }
-
-    #[rate_limited(limiter = self.pool.lock().unwrap()[0].clone())]
-    async fn through_a_lock(&self) -> Outcome<()> {
-        tokio::task::yield_now().await;
-        drop(self.pool.lock().unwrap());
-        Ok(())
-    }
-
-    #[rate_limited(limiter = self.pool.lock().unwrap()[0])]
-    async fn in_a_lock(&self) -> Outcome<()> {
-        tokio::task::yield_now().await;
-        drop(self.pool.lock().unwrap());
-        Ok(())
-    }
-
-    #[rate_limited(limiter = self.limiter)]
-    fn blocking(&mut self) -> Outcome<&mut u32> {
-        self.calls += 1;
-        Ok(&mut self.calls)
-    }
-}
-
-#[tokio::test]
-async fn methods_may_take_self_in_every_way() {
-    metered! { static CHAT: RateLimiter; }
-    let mut client = Client::new(&CHAT);
-
-    is_send(client.by_reference()).await.unwrap();
-    *is_send(client.by_exclusive_reference()).await.unwrap() += 1;
-    is_send(client.by_temporary()).await.unwrap();
-    is_send(client.through_a_lock()).await.unwrap();
-    is_send(client.in_a_lock()).await.unwrap();
-    *client.blocking().unwrap() += 1;
-    assert_eq!(is_send(Arc::new(Client::new(&CHAT)).by_arc()).await.unwrap(), 0);
-    assert_eq!(is_send(client.by_value()).await.unwrap(), 5);
-    assert_eq!(taken(&CHAT).0, 8);
-}
-
-#[tokio::test]
-async fn a_limiter_may_be_anything_that_leads_to_one() {
-    metered! { static CHAT: RateLimiter; }
-    static LAZY: LazyLock<RateLimiter> = LazyLock::new(|| CHAT.clone());
-
-    #[rate_limited(limiter = LAZY)]
-    async fn lazy() -> Outcome<()> {
-        Ok(())
-    }
-
-    #[rate_limited(limiter = limiter)]
-    async fn argument(limiter: &Limiter<kind::Explicit>) -> Outcome<()> {
-        Ok(())
-    }
-
-    #[rate_limited(limiter = if first { one } else { other })]
-    async fn choice(first: bool, one: Arc<RateLimiter>, other: Arc<RateLimiter>) -> Outcome<()> {
-        Ok(())
-    }
-
-    #[rate_limited(limiter = by_name[name], cost = 5)]
-    async fn indexed(by_name: &HashMap<&str, Box<RateLimiter>>, name: &str) -> Outcome<()> {
-        Ok(())
-    }
-
-    lazy().await.unwrap();
-    argument(&CHAT).await.unwrap();
-    choice(true, Arc::new(CHAT.clone()), Arc::new(CHAT.clone())).await.unwrap();
-    indexed(&HashMap::from([("chat", Box::new(CHAT.clone()))]), "chat").await.unwrap();
-    assert_eq!(taken(&CHAT), (4, 5));
-}
-
 #[tokio::test]
 async fn a_call_may_recurse() {
     metered! { static CHAT: RateLimiter; }
@@ -319,20 +202,6 @@ async fn a_call_may_recurse() {
 
     assert_eq!(call(3).await.unwrap(), 3);
     assert_eq!(taken(&CHAT).0, 4);
-}
-
-#[test]
-fn two_attributes_both_wait() {
-    metered! { static PER_USER: RateLimiter; static PER_HOST: RateLimiter; }
-
-    #[rate_limited(limiter = PER_USER)]
-    #[rate_limited(limiter = PER_HOST)]
-    fn call() -> Outcome<()> {
-        Ok(())
-    }
-
-    call().unwrap();
-    assert_eq!((taken(&PER_USER).0, taken(&PER_HOST).0), (1, 1));
 }
 
 #[test]
@@ -384,78 +253,6 @@ async fn bodies_that_never_return_compile() {
 }
 
 #[tokio::test]
-async fn inner_attributes_and_docs_are_kept() {
-    metered! { static CHAT: RateLimiter; }
-
-    /// Adds.
-    #[rate_limited(limiter = CHAT)]
-    #[deny(unused_must_use)]
-    async fn call(x: u8) -> Outcome<u8> {
-        #![allow(unused_variables, reason = "an attribute in the body")]
-        #![allow(clippy::let_and_return)]
-        //! More words.
-        let unused = 1;
-        let sum = x + 1;
-        sum.checked_add(1).map(Ok).unwrap_or(Ok(0))
-    }
-
-    assert_eq!(call(1).await.unwrap(), 3);
-}
-
-#[test]
-fn other_attributes_are_kept() {
-    metered! { static CHAT: RateLimiter; }
-
-    #[rate_limited(limiter = CHAT)]
-    #[cfg(any())]
-    fn absent() -> NoSuchType {}
-
-    #[inline]
-    #[must_use]
-    #[track_caller]
-    #[rate_limited(limiter = CHAT, on_error = |_| 0)]
-    fn line() -> u32 {
-        std::panic::Location::caller().line()
-    }
-
-    assert_eq!(line(), line!());
-}
-
-metered! { static TESTED: RateLimiter; }
-
-#[test]
-#[rate_limited(limiter = TESTED)]
-fn a_test_may_be_limited() -> Outcome<()> {
-    Ok(())
-}
-
-#[tokio::test]
-#[rate_limited(limiter = TESTED)]
-async fn an_async_test_may_be_limited() -> Outcome<()> {
-    Ok(())
-}
-
-#[rate_limited(limiter = TESTED)]
-#[tokio::test]
-async fn an_async_test_may_be_limited_from_above() -> Outcome<()> {
-    Ok(())
-}
-
-#[test]
-fn main_may_be_limited() {
-    metered! { static CHAT: RateLimiter; }
-
-    #[tokio::main(flavor = "current_thread")]
-    #[rate_limited(limiter = CHAT)]
-    async fn main() -> Outcome<()> {
-        Ok(())
-    }
-
-    main().unwrap();
-    assert_eq!(taken(&CHAT).0, 1);
-}
-
-#[tokio::test]
 async fn results_may_hold_impl_traits() {
     metered! { static CHAT: RateLimiter; }
 
@@ -475,46 +272,4 @@ async fn results_may_hold_impl_traits() {
     assert_eq!(call("x").await.unwrap().to_string(), "x");
     assert!(call("").await.is_err());
     assert_eq!(numbers().sum::<u8>(), 3);
-}
-
-/// The paths that this test needs are all that a facade has to offer.
-mod limits {
-    pub(crate) use openlimit::*;
-}
-
-#[test]
-fn the_crate_may_have_another_name() {
-    metered! { static CHAT: RateLimiter; }
-
-    #[limits::rate_limited(limiter = CHAT, crate = limits)]
-    fn relative() -> Outcome<()> {
-        Ok(())
-    }
-
-    #[limits::rate_limited(crate = crate::limits, limiter = CHAT)]
-    fn absolute() -> Outcome<()> {
-        Ok(())
-    }
-
-    macro_rules! limited {
-        ($name:ident, $limiter:expr, $cost:expr, $body:block) => {
-            #[$crate::limits::rate_limited(limiter = $limiter, cost = $cost, crate = $crate::limits)]
-            fn $name() -> Outcome<u8> $body
-        };
-    }
-    limited!(by_macro, CHAT, 2 + 1, { Ok(4) });
-
-    macro_rules! limited_item {
-        ($item:item) => {
-            #[rate_limited(limiter = CHAT)]
-            #[inline]
-            $item
-        };
-    }
-    limited_item! { fn whole() -> Outcome<u8> { Ok(5) } }
-
-    relative().unwrap();
-    absolute().unwrap();
-    assert_eq!((by_macro().unwrap(), whole().unwrap()), (4, 5));
-    assert_eq!(taken(&CHAT), (4, 3));
 }
