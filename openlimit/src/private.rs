@@ -110,8 +110,8 @@ impl<K> Ticket<'_, K> {
     }
 
     /// The price outright: a [`Cost`], or an integer for one request with that many tokens.
-    pub fn cost(self, cost: impl Into<Cost>) -> Acquire {
-        self.0.acquire(cost.into())
+    pub fn cost<C: Outright<K>>(self, cost: C) -> Acquire {
+        self.0.acquire(cost)
     }
 
     /// One request, where neither `params` nor `cost` is given.
@@ -122,6 +122,19 @@ impl<K> Ticket<'_, K> {
         self.0.acquire(Cost::new())
     }
 }
+
+/// A price that is given and not read from params.
+#[diagnostic::on_unimplemented(
+    message = "`cost` must be a count of tokens or a `Cost`, not `{Self}`",
+    label = "neither a `u64` nor a `Cost`",
+    note = "`cost = 900` and `cost = count as u64` are one request with that many tokens",
+    note = "`cost = Cost::new().input_tokens(900)` says more; `params = request` prices the request"
+)]
+pub trait Outright<K>: Price<K> {}
+
+impl<K> Outright<K> for u64 {}
+impl<K> Outright<K> for Cost {}
+impl<K> Outright<K> for &Cost {}
 
 /// A kind of limiter that needs no price for a call.
 #[diagnostic::on_unimplemented(

@@ -33,7 +33,7 @@ fn missing<K>(limiter: &Limiter<K>, everything: Cost) -> u64 {
             permit.cancel();
             0
         }
-        Err(AcquireError::WouldWait(shortage)) => shortage.wait().as_secs(),
+        Err(AcquireError::WouldWait { wait, .. }) => wait.as_secs(),
         Err(error) => panic!("{error}"),
     }
 }

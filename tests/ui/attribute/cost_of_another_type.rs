@@ -4,7 +4,7 @@ limiter! {
     static PLAIN: RateLimiter = { requests: 200 / minute };
 }
 
-#[rate_limited(limiter = PLAIN, cost = text)]
+#[rate_limited(limiter = PLAIN, cost = text.len())]
 async fn call(text: &str) -> Result<(), AcquireError> {
     Ok(())
 }
