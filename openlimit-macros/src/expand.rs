@@ -89,7 +89,7 @@ impl Function {
     fn refusal(&self, options: &Options) -> TokenStream {
         let error = quote_spanned!(Span::mixed_site()=> __openlimit_error);
         if let Some(Given { name, value }) = options.get("on_error") {
-            let private = private(options, name.span());
+            let private = private_path(options, name.span());
             // A function that never returns has nothing to return here either, and clippy would say so.
             let leave = (!self.diverges).then(|| quote_spanned!(at(name.span())=> return));
             let output = &self.output;
@@ -97,7 +97,7 @@ impl Function {
         }
         // rustc underlines from the path's first token to its last: the return type, if that is at fault.
         let (first, last) = self.output_span;
-        let private = private(options, first);
+        let private = private_path(options, first);
         let refuse = Ident::new("refuse", at(last));
         quote_spanned!(at(last)=> return #private::#refuse(#error))
     }
@@ -105,7 +105,7 @@ impl Function {
     /// The body, and the settling of the permit by what it returns.
     fn settled(&self, options: &Options, usage: &Given, block: &Group) -> TokenStream {
         let Given { name, value } = usage;
-        let private = private(options, name.span());
+        let private = private_path(options, name.span());
         let output = &self.output;
         let body = match self.wait {
             Wait::Blocking => {
@@ -131,13 +131,13 @@ impl Function {
 fn acquire(options: &Options) -> TokenStream {
     // The limiter is there: its absence is an error of the options.
     let Some(Given { name, value: limiter }) = options.get("limiter") else { return TokenStream::new() };
-    let private = private(options, name.span());
-    let limiter_by_reference = by_reference(limiter);
-    let mut chain = quote_spanned!(at(name.span())=> #private::#name #limiter_by_reference);
-    if options.get("params").is_none() && options.get("cost").is_none() {
-        chain.extend(quote_spanned!(at(first_span(limiter))=> .request()));
-    }
+    let private = private_path(options, name.span());
+    let reference = by_reference(limiter);
+    let mut chain = quote_spanned!(at(name.span())=> #private::#name #reference);
     for known in KNOWN.iter().filter(|known| known.role != Role::Special) {
+        if known.name == "params" && options.get("params").or(options.get("cost")).is_none() {
+            chain.extend(quote_spanned!(at(first_span(limiter))=> .request()));
+        }
         if let Some(Given { name, value }) = options.get(known.name) {
             let argument = match known.role {
                 Role::Borrowed => by_reference(value),
@@ -168,10 +168,10 @@ fn returns_type(output: &Type) -> TokenStream {
 }
 
 /// The path of the runtime's side of the macros.
-fn private(options: &Options, span: Span) -> TokenStream {
+fn private_path(options: &Options, span: Span) -> TokenStream {
     let path = match options.get("crate") {
-        Some(path) => path.value.clone(),
-        None => quote_spanned!(Span::mixed_site()=> ::openlimit),
+        Some(path) if !path.value.is_empty() => path.value.clone(),
+        _ => quote_spanned!(Span::mixed_site()=> ::openlimit),
     };
     let path = path.into_iter().map(|mut token: TokenTree| {
         token.set_span(token.span().located_at(span));
@@ -186,7 +186,7 @@ fn private(options: &Options, span: Span) -> TokenStream {
 /// being typed is: code that is right pays nothing.
 fn completion(options: &Options) -> TokenStream {
     let seen = options.given.iter().map(|given| &given.name).filter(|name| *name != "crate");
-    let private = private(options, Span::mixed_site());
+    let private = private_path(options, Span::mixed_site());
     quote_spanned! {Span::mixed_site()=>
         #[allow(unexpected_cfgs)]
         const _: () = {

@@ -151,6 +151,7 @@ use proc_macro::TokenStream;
 ///
 /// * A function whose future hides behind an alias of your own (`-> MyFuture`) is taken for one that blocks. Write
 ///   the type out, or make it an `async fn`.
+/// * So is one that returns a stream. Make it an `async fn` that returns the stream.
 /// * Under `#[async_trait]` the names in an argument's pattern are bound after the wait. Give the argument a name
 ///   to use it in an option.
 /// * An early `return` in front of the final `async` block of a function that is not `async` does not wait.

@@ -29,7 +29,7 @@ pub(crate) enum Role {
 }
 
 /// The options, in the order in which their methods are called.
-pub(crate) const KNOWN: [Known; 8] = [
+pub(crate) const KNOWN: &[Known] = &[
     Known { name: "limiter", example: "CHAT", role: Role::Special },
     Known { name: "params", example: "request", role: Role::Borrowed },
     Known { name: "cost", example: "900", role: Role::Method },
