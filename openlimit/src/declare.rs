@@ -22,13 +22,26 @@
 /// assert!(CHEAP.init().is_ok());
 /// ```
 ///
-/// Every key is a method of the [`Builder`](crate::Builder). A value is `N / second`, `/ minute`, `/ hour` or
-/// `/ day` (checked at compile time: a rate of zero does not compile), or any expression. An expression may end
-/// in `?`: its error is kept, and every acquire returns it as
-/// [`AcquireError::Build`](crate::AcquireError::Build).
+/// Every key is a method of the [`Builder`](crate::Builder), and a key that is given again adds a limit. A value
+/// is a rate, `N / second`, `/ minute`, `/ hour` or `/ day`, or any expression. Such a rate is checked at compile
+/// time: zero does not compile. An expression may end in `?`; its error is kept, and every acquire returns it as
+/// [`AcquireError::Build`](crate::AcquireError::Build):
+///
+/// ```
+/// use openlimit::{Rate, RateLimiter, limiter};
+///
+/// limiter! {
+///     static CHEAP: RateLimiter = { requests: Rate::per_minute(std::env::var("NO_SUCH_VARIABLE")?.parse()?) };
+/// }
+///
+/// let error = CHEAP.init().unwrap_err();
+/// assert!(error.to_string().ends_with("cannot be built: environment variable not found"));
+/// ```
 ///
 /// The static's type is the declared type. It is built at first use; [`init`](crate::Limiter::init) builds
-/// it earlier, say at the start of `main`, and returns what is wrong with it.
+/// it earlier, say at the start of `main`, and returns what is wrong with it. Its name, for errors, is its path
+/// (`my_crate::limits::CHEAP`), unless `name: ".."` says otherwise. Several statics may be declared at once, with
+/// attributes and any visibility.
 #[macro_export]
 macro_rules! limiter {
     ($(
@@ -36,13 +49,11 @@ macro_rules! limiter {
         $vis:vis static $name:ident : $type:ty = { $($body:tt)* }
     );+ $(;)?) => {$(
         $(#[$attr])*
-        $vis static $name: $type = {
-            $crate::__private::declarable::<$type>();
-            <$type>::__lazy(
-                ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
-                |builder| $crate::__limiter!(@keys builder, $($body)*),
-            )
-        };
+        $vis static $name: $type = $crate::__private::declare::<$type, _>(
+            ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
+            // Not just `builder`: a pattern may mean a static or a constant, and the user may have one.
+            |__openlimit_builder| $crate::__limiter!(@keys __openlimit_builder, $($body)*),
+        );
     )+};
 }
 

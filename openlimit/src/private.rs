@@ -1,9 +1,11 @@
 //! What the expansions of the macros name. Not for anybody else: it may change in any release.
 
+use std::error::Error;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use crate::kind::{Explicit, Price};
-use crate::{Acquire, AcquireError, Cost, FromAcquireError, Limiter, Permit, Rate, Unit};
+use crate::{Acquire, AcquireError, Builder, Cost, FromAcquireError, Limiter, Permit, Rate, Unit, Usage};
 
 /// A rate written out in `limiter!`, checked where it is evaluated: at compile time.
 #[must_use]
@@ -19,12 +21,26 @@ pub const fn literal_rate(amount: u64, unit: Unit) -> Rate {
     label = "not a limiter",
     note = "declare a `RateLimiter`, a `ChatRateLimiter` or one of its siblings"
 )]
-pub trait Declare {}
+pub trait Declare {
+    /// The type itself.
+    type Limiter;
+}
 
-impl<K> Declare for Limiter<K> {}
+impl<K> Declare for Limiter<K> {
+    type Limiter = Self;
+}
 
-/// Says so if `L` is no limiter.
-pub const fn declarable<L: Declare>() {}
+/// The keys of a declaration, as calls of the builder.
+type Keys<K> = fn(Builder<K>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
+
+/// A static limiter of type `L`. Returns the projection so that a wrong type is not also a wrong value.
+#[must_use]
+pub const fn declare<L, K>(name: &'static str, keys: Keys<K>) -> <L as Declare>::Limiter
+where
+    L: Declare<Limiter = Limiter<K>>,
+{
+    Limiter::__lazy(name, keys)
+}
 
 /// What `#[rate_limited(limiter = ..)]` takes: a limiter, or a pointer to one.
 #[diagnostic::on_unimplemented(
@@ -60,7 +76,7 @@ macro_rules! through_pointer {
     )+};
 }
 
-through_pointer!(&L, &mut L, Box<L>, Arc<L>);
+through_pointer!(&L, &mut L, Box<L>, Rc<L>, Arc<L>);
 
 impl<L: AsLimiter> AsLimiter for LazyLock<L> {
     type Kind = L::Kind;
@@ -82,8 +98,8 @@ impl<L: AsLimiter> AsLimiter for once_cell::sync::Lazy<L> {
 #[derive(Debug)]
 pub struct Ticket<'a, K>(&'a Limiter<K>);
 
-/// The first step of every expansion. Mentions the projection so that a wrong type is one error, not three.
-pub fn limiter<L: AsLimiter + ?Sized>(limiter: &L) -> Ticket<'_, <L as AsLimiter>::Kind> {
+/// The first step of every expansion. `K` is inferred so that a wrong type is one error, not three.
+pub fn limiter<L: AsLimiter<Kind = K> + ?Sized, K>(limiter: &L) -> Ticket<'_, K> {
     Ticket(limiter.as_limiter())
 }
 
@@ -94,8 +110,8 @@ impl<K> Ticket<'_, K> {
     }
 
     /// The price outright: a [`Cost`], or an integer for one request with that many tokens.
-    pub fn cost(self, cost: impl Into<Cost>) -> Acquire {
-        self.0.acquire(cost.into())
+    pub fn cost<C: Outright<K>>(self, cost: C) -> Acquire {
+        self.0.acquire(cost)
     }
 
     /// One request, where neither `params` nor `cost` is given.
@@ -106,6 +122,19 @@ impl<K> Ticket<'_, K> {
         self.0.acquire(Cost::new())
     }
 }
+
+/// A price that is given and not read from params.
+#[diagnostic::on_unimplemented(
+    message = "`cost` must be a count of tokens or a `Cost`, not `{Self}`",
+    label = "neither a `u64` nor a `Cost`",
+    note = "`cost = 900` and `cost = count as u64` are one request with that many tokens",
+    note = "`cost = Cost::new().input_tokens(900)` says more; `params = request` prices the request"
+)]
+pub trait Outright<K>: Price<K> {}
+
+impl<K> Outright<K> for u64 {}
+impl<K> Outright<K> for Cost {}
+impl<K> Outright<K> for &Cost {}
 
 /// A kind of limiter that needs no price for a call.
 #[diagnostic::on_unimplemented(
@@ -123,14 +152,100 @@ pub fn refuse<R: FromAcquireError>(error: AcquireError) -> R {
 }
 
 /// The return value for a refused call, by `on_error`.
-pub fn on_error<R, F: FnOnce(AcquireError) -> R>(error: AcquireError, on_error: F) -> R {
+pub fn on_error<R>(error: AcquireError, on_error: impl FnOnce(AcquireError) -> R) -> R {
     on_error(error)
 }
 
-/// Waits for the admission without a runtime.
+/// Calls `body`. A closure that is handed over at once may be `FnOnce`, and so give away what it borrows.
+pub fn run<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// What `usage` gives: a count of tokens or a [`Usage`], if the reply has one.
+#[diagnostic::on_unimplemented(
+    message = "`usage` must give a count of tokens, not `{Self}`",
+    label = "not a count of tokens",
+    note = "give a `u64`, an `openlimit::Usage`, or an `Option` of either"
+)]
+pub trait Used {
+    /// What the call used, if that is known.
+    fn used(self) -> Option<Usage>;
+}
+
+impl Used for u64 {
+    fn used(self) -> Option<Usage> {
+        Some(self.into())
+    }
+}
+
+impl Used for Usage {
+    fn used(self) -> Option<Usage> {
+        Some(self)
+    }
+}
+
+impl<U: Used> Used for Option<U> {
+    fn used(self) -> Option<Usage> {
+        self.and_then(Used::used)
+    }
+}
+
+/// What the function is about to return: `.usage(..)` sees the `Ok` value of a `Result`, any other value whole.
 ///
-/// # Errors
-/// As [`Acquire::blocking`].
-pub fn blocking(acquire: Acquire) -> Result<Permit, AcquireError> {
-    acquire.blocking()
+/// By type and not by name, so that aliases work: a `Result` finds the method of [`Reply`], and every other
+/// type the one behind it, of [`Whole`].
+pub fn reply<R>(reply: &R) -> Reply<'_, R> {
+    Reply(Whole(reply))
+}
+
+/// See [`reply`].
+#[derive(Debug)]
+pub struct Reply<'a, R>(Whole<'a, R>);
+
+impl<T, E> Reply<'_, Result<T, E>> {
+    /// Settles the permit by what a successful call says. For a failed one the reservation stands.
+    pub fn usage<U: Used>(self, permit: Permit, usage: impl FnOnce(&T) -> U) {
+        if let Ok(reply) = self.0.0 {
+            Whole(reply).usage(permit, usage);
+        }
+    }
+}
+
+impl<'a, R> std::ops::Deref for Reply<'a, R> {
+    type Target = Whole<'a, R>;
+
+    fn deref(&self) -> &Whole<'a, R> {
+        &self.0
+    }
+}
+
+/// See [`reply`].
+#[derive(Debug)]
+pub struct Whole<'a, R>(&'a R);
+
+impl<R> Whole<'_, R> {
+    /// Settles the permit by what the reply says.
+    pub fn usage<U: Used>(&self, permit: Permit, usage: impl FnOnce(&R) -> U) {
+        if let Some(usage) = usage(self.0).used() {
+            permit.settle(usage);
+        }
+    }
+}
+
+/// The names of the attribute's options, for editors to complete.
+pub mod options {
+    /// The limiter that the call waits for: a static, a field, a method call, an argument.
+    pub mod limiter {}
+    /// What to price: the value that is also sent to the API.
+    pub mod params {}
+    /// The price outright: a `Cost`, or an integer for one request with that many tokens.
+    pub mod cost {}
+    /// The longest wait, a `Duration`.
+    pub mod timeout {}
+    /// What to return for a refused call: a closure that is given the `AcquireError`.
+    pub mod on_error {}
+    /// How many tokens the call used: a closure that is given the successful reply.
+    pub mod usage {}
+    /// A name for the permit in the body.
+    pub mod permit {}
 }

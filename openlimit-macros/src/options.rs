@@ -1,0 +1,254 @@
+//! The options of the attribute: their grammar, and every message about a mistake in them.
+//!
+//! A value is kept as the tokens that the user wrote: what it means is for rustc to say, at those tokens. All
+//! mistakes are collected, so that one run of the compiler shows them all.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Error, Expr, Path, Token};
+
+/// Everything that is known of one option. A plain option is an entry in `KNOWN` and a method.
+pub(crate) struct Known {
+    pub(crate) name: &'static str,
+    /// A value, for messages.
+    example: &'static str,
+    pub(crate) role: Role,
+}
+
+/// How an option's value is used.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Role {
+    /// It is handed to the method of the option's name.
+    Method,
+    /// The same, by reference.
+    Borrowed,
+    /// It has a place of its own in the expansion.
+    Special,
+}
+
+/// The options, in the order in which their methods are called.
+pub(crate) const KNOWN: &[Known] = &[
+    Known { name: "limiter", example: "CHAT", role: Role::Special },
+    Known { name: "params", example: "request", role: Role::Borrowed },
+    Known { name: "cost", example: "900", role: Role::Method },
+    Known { name: "timeout", example: "Duration::from_secs(30)", role: Role::Method },
+    Known { name: "on_error", example: "|error| Reply::refused(error)", role: Role::Special },
+    Known { name: "usage", example: "|reply| reply.total_tokens", role: Role::Special },
+    Known { name: "permit", example: "permit", role: Role::Special },
+    Known { name: "crate", example: "openlimit", role: Role::Special },
+];
+
+/// Two options that exclude each other, and why.
+const EXCLUSIVE: [(&str, &str, &str); 2] = [
+    ("params", "cost", "`params` and `cost` both give the price; keep one"),
+    ("usage", "permit", "`usage` settles the permit, and `permit` leaves that to the function; keep one"),
+];
+
+/// `name = value`.
+pub(crate) struct Given {
+    pub(crate) name: Ident,
+    pub(crate) value: TokenStream,
+}
+
+/// The options as they were written, misspelt ones included.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) given: Vec<Given>,
+    errors: Option<Error>,
+}
+
+impl Options {
+    /// Reads all options, over every mistake.
+    pub(crate) fn parse(tokens: TokenStream) -> Self {
+        let mut options = Self::default();
+        let read = |input: ParseStream<'_>| {
+            options.read(input);
+            Ok(())
+        };
+        if let Err(error) = read.parse2(tokens) {
+            options.mistake(error);
+        }
+        options.check();
+        options
+    }
+
+    /// The option of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Given> {
+        self.given.iter().find(|given| given.name == name)
+    }
+
+    /// All that is wrong with them.
+    pub(crate) fn take_errors(&mut self) -> Option<Error> {
+        self.errors.take()
+    }
+
+    fn mistake(&mut self, error: Error) {
+        match &mut self.errors {
+            Some(errors) => errors.combine(error),
+            errors => *errors = Some(error),
+        }
+    }
+
+    fn read(&mut self, input: ParseStream<'_>) {
+        while !input.is_empty() {
+            match option(input) {
+                Ok(given) => self.given.push(given),
+                Err(Mistake { error, seen }) => {
+                    self.mistake(error);
+                    self.given.extend(seen.map(|name| Given { name, value: TokenStream::new() }));
+                    skip_to_comma(input);
+                }
+            }
+            if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+                self.mistake(input.error("expected a comma between two options"));
+                // Another option follows most likely; whatever else it is has been reported.
+                if !input.peek(syn::Ident::peek_any) || !input.peek2(Token![=]) {
+                    skip_to_comma(input);
+                    let _: Option<Token![,]> = input.parse().ok();
+                }
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        let mut errors = Vec::new();
+        for (at, Given { name, .. }) in self.given.iter().enumerate() {
+            let before = &self.given[..at];
+            if before.iter().any(|given| given.name == *name) && is_known(name) {
+                errors.push(Error::new(name.span(), format!("`{name}` is given twice")));
+            }
+            for (one, other, message) in EXCLUSIVE {
+                let rival = if name == one { other } else { one };
+                if (name == one || name == other) && before.iter().any(|given| given.name == rival) {
+                    errors.push(Error::new(name.span(), message));
+                }
+            }
+        }
+        // Any other mistake may well be the limiter's.
+        if errors.is_empty() && self.errors.is_none() && self.get("limiter").is_none() {
+            let message = "which limiter? `#[rate_limited(limiter = CHAT)]`";
+            errors.push(Error::new(Span::call_site(), message));
+        }
+        for error in errors {
+            self.mistake(error);
+        }
+    }
+}
+
+/// A mistake, and the option's name as far as there is one.
+struct Mistake {
+    error: Error,
+    seen: Option<Ident>,
+}
+
+fn option(input: ParseStream<'_>) -> Result<Given, Mistake> {
+    if !input.peek(syn::Ident::peek_any) {
+        let nameless = Expr::parse_without_eager_brace(&input.fork()).is_ok();
+        let message = if nameless { NAMELESS } else { "expected an option, such as `limiter = CHAT`" };
+        return Err(Mistake { error: input.error(message), seen: None });
+    }
+    let start = input.fork();
+    let name = Ident::parse_any(input).map_err(|error| Mistake { error, seen: None })?;
+    let assigned = input.peek(Token![=]) && !input.peek(Token![==]) && !input.peek(Token![=>]);
+    let error = match KNOWN.iter().find(|known| name == known.name) {
+        Some(known) if assigned => match value(&name, known, input) {
+            Ok(value) => return Ok(Given { name, value }),
+            Err(error) => error,
+        },
+        Some(known) if input.is_empty() || input.peek(Token![,]) => expected_value(name.span(), known),
+        // `crate::CHAT` is a path and no option.
+        Some(known) if !input.peek(Token![::]) => {
+            let message = format!("expected `=`, as in `{} = {}`", known.name, known.example);
+            input.error(message)
+        }
+        None if assigned || is_near(&name) => unknown(&name),
+        _ => start.error(NAMELESS),
+    };
+    Err(Mistake { error, seen: Some(name) })
+}
+
+const NAMELESS: &str = "name the option: `limiter = CHAT`";
+
+fn value(name: &Ident, known: &Known, input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    input.parse::<Token![=]>()?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(expected_value(name.span(), known));
+    }
+    match known.name {
+        "permit" => {
+            let mutable: Option<Token![mut]> = input.parse()?;
+            let message = "`permit` takes a name: `permit = permit`, or `permit = mut permit`";
+            let binding: Ident = input.parse().map_err(|error| Error::new(error.span(), message))?;
+            Ok(quote::quote!(#mutable #binding))
+        }
+        "crate" => {
+            let message = "`crate` takes the path of the openlimit crate: `crate = ::openlimit`";
+            let path = input.call(Path::parse_mod_style);
+            Ok(path.map_err(|error| Error::new(error.span(), message))?.into_token_stream())
+        }
+        _ => match input.parse::<Expr>() {
+            Ok(value) => Ok(value.into_token_stream()),
+            // syn would point at the whole attribute.
+            Err(_) if input.is_empty() => {
+                Err(Error::new(name.span(), format!("the value of `{name}` is incomplete")))
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+fn expected_value(span: Span, known: &Known) -> Error {
+    Error::new(span, format!("expected a value: `{} = {}`", known.name, known.example))
+}
+
+fn skip_to_comma(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        let _: Option<proc_macro2::TokenTree> = input.parse().ok();
+    }
+}
+
+fn is_known(name: &Ident) -> bool {
+    KNOWN.iter().any(|known| name == known.name)
+}
+
+fn is_near(name: &Ident) -> bool {
+    nearest(&name.to_string()).is_some()
+}
+
+fn unknown(name: &Ident) -> Error {
+    let message = match nearest(&name.to_string()) {
+        Some(meant) => format!("unknown option `{name}`; did you mean `{meant}`?"),
+        None => {
+            let names: Vec<_> = KNOWN.iter().map(|known| format!("`{}`", known.name)).collect();
+            format!("unknown option `{name}`; the options are {}", names.join(", "))
+        }
+    };
+    Error::new(name.span(), message)
+}
+
+/// The option that was probably meant: at most a third of its letters away.
+fn nearest(name: &str) -> Option<&'static str> {
+    if name == "tokens" {
+        return Some("cost");
+    }
+    let distances = KNOWN.iter().map(|known| (distance(name, known.name), known.name));
+    let (distance, meant) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance <= meant.len() / 3).then_some(meant)
+}
+
+/// How many letters have to be added, left out or replaced to make `b` of `a`.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

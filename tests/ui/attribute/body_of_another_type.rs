@@ -1,0 +1,15 @@
+use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
+
+limiter! {
+    static PLAIN: RateLimiter = { requests: 200 / minute };
+}
+
+#[rate_limited(limiter = PLAIN)]
+async fn call() -> Result<u8, AcquireError> {
+    let number: u8 = "one";
+    Ok(number)
+}
+
+fn main() {
+    let _ = call;
+}

@@ -1,0 +1,16 @@
+use openlimit::{RateLimiter, limiter, rate_limited};
+
+limiter! {
+    static PLAIN: RateLimiter = { requests: 200 / minute };
+}
+
+#[rate_limited(limiter = PLAIN)]
+async fn call() -> Result<(), OwnError> {
+    Ok(())
+}
+
+struct OwnError;
+
+fn main() {
+    let _ = call;
+}

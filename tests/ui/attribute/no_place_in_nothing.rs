@@ -1,0 +1,12 @@
+use openlimit::{RateLimiter, limiter, rate_limited};
+
+limiter! {
+    static PLAIN: RateLimiter = { requests: 200 / minute };
+}
+
+#[rate_limited(limiter = PLAIN)]
+fn call() {}
+
+fn main() {
+    let _ = call;
+}

@@ -1,0 +1,7 @@
+use openlimit::{RateLimiter, limiter};
+
+limiter! {
+    static CHAT: RateLimiter = { request: 200 / minute };
+}
+
+fn main() {}
