@@ -13,6 +13,7 @@ use openlimit::testing::ManualClock;
 use openlimit::{Acquire, AcquireError, Builder, Permit, RateLimiter, kind};
 
 pub mod model;
+pub mod random;
 
 /// How an acquisition ended.
 pub type Outcome = Result<Permit, AcquireError>;
@@ -38,6 +39,12 @@ pub fn millis(millis: u64) -> Duration {
 #[must_use]
 pub fn nanos(nanos: u64) -> Duration {
     Duration::from_nanos(nanos)
+}
+
+/// What the clock reads, in nanoseconds.
+#[must_use]
+pub fn nanos_of(clock: &ManualClock) -> u64 {
+    u64::try_from(clock.now().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A waker that counts.
