@@ -101,7 +101,7 @@ fn admitted_on(clock: &ManualClock, builder: Builder<kind::Explicit>, cost: u64,
                 drop(permit);
                 count += 1;
             }
-            Err(AcquireError::WouldWait(shortage)) => clock.advance(shortage.wait()),
+            Err(AcquireError::WouldWait { wait, .. }) => clock.advance(wait),
             Err(error) => panic!("{error}"),
         }
         if nanos_of(clock) > until * 1_000_000_000 {
