@@ -102,6 +102,19 @@ fn a_late_timer_makes_a_large_call_wait_for_what_went_late() {
 }
 
 #[test]
+fn a_lateness_of_long_ago_is_forgotten_at_any_rate() {
+    let clock = ManualClock::new();
+    // So much a nanosecond that 64 bits hold 18 microseconds of it.
+    let rate = Rate::new(1_000_000_000_000_007, nanos(1_000)).burst(nanos(1));
+    let limiter = plain(&clock).tokens(rate).jitter(millis(2)).build().expect("it is sound");
+    let calls = [rate.amount(); 2].map(|tokens| Call::start(limiter.acquire(tokens)));
+    clock.jump(millis(1));
+    drop(calls.map(Call::admitted));
+    clock.advance(secs(10));
+    assert!(limiter.try_acquire(rate.amount()).is_ok(), "the bucket has been empty for ten seconds");
+}
+
+#[test]
 fn a_clock_that_stands_still_admits_nobody_and_breaks_nothing() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(Rate::per_second(10)).build().expect("it is sound");
