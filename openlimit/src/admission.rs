@@ -165,3 +165,6 @@ impl Admission {
 pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit) -> AcquireError {
     AcquireError::Timeout { timeout: Duration::from_nanos(timeout), wait: Duration::from_nanos(wait), limit }
 }
+
+#[cfg(test)]
+mod tests;

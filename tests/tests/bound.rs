@@ -218,21 +218,18 @@ impl World {
     fn look_at(&mut self, call: usize) -> Result<(), TestCaseError> {
         let party = &mut self.parties[call];
         let State::Asks(asks) = &mut party.state else { return Ok(()) };
-        if !asks.poll() {
-            return Ok(());
-        }
-        let State::Asks(asks) = std::mem::replace(&mut party.state, State::Gone) else { return Ok(()) };
-        match asks.over() {
-            Ok(Ok(permit)) => {
+        let Some(outcome) = asks.over() else { return Ok(()) };
+        party.state = State::Gone;
+        match outcome {
+            Ok(permit) => {
                 let waited = u64::try_from(permit.waited().as_nanos()).unwrap_or(u64::MAX);
                 let at = party.arrived + waited;
                 party.state = State::Has(permit, at);
                 let amounts = party.amounts.clone();
                 self.charge(at, amounts);
             }
-            Ok(Err(AcquireError::Timeout { timeout, wait, .. })) => prop_assert!(wait > timeout),
-            Ok(Err(error)) => prop_assert!(false, "{}", error),
-            Err(_) => prop_assert!(false, "it was over, and waits again"),
+            Err(AcquireError::Timeout { timeout, wait, .. }) => prop_assert!(wait > timeout),
+            Err(error) => prop_assert!(false, "{}", error),
         }
         Ok(())
     }

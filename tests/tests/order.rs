@@ -52,7 +52,7 @@ fn try_acquire_overtakes_nobody() {
     drop(call(&limiter, 50).admitted());
     let large = call(&limiter, 90);
     // There is room for 50, but somebody waits.
-    let Err(AcquireError::WouldWait { wait, limit }) = limiter.try_acquire(1_u64) else {
+    let Err(AcquireError::WouldWait { wait, .. }) = limiter.try_acquire(1_u64) else {
         panic!("it has overtaken")
     };
     assert_eq!(wait, millis(410), "40 for the large one and one of its own");
@@ -104,7 +104,7 @@ fn try_acquire_succeeds_exactly_when_its_refusal_said() {
         .build()
         .expect("it is sound");
     for cost in [600, 1, 33, 633, 634, 8_000, 40_000, 1] {
-        if let Err(AcquireError::WouldWait { wait, limit }) = limiter.try_acquire(cost) {
+        if let Err(AcquireError::WouldWait { wait, .. }) = limiter.try_acquire(cost) {
             assert!(!wait.is_zero());
             clock.advance(wait - nanos(1));
             assert!(limiter.try_acquire(cost).is_err(), "{cost}");
