@@ -55,21 +55,23 @@ fn a_process_that_stood_still_again_and_again_never_exceeds_the_bound() {
 
 #[test]
 fn timers_that_fire_late_by_up_to_half_the_jitter_cost_no_throughput() {
-    let clock = ManualClock::new();
-    let limiter =
-        plain(&clock).requests(Rate::per_second(700)).jitter(millis(50)).build().expect("it is sound");
-    let mut calls = crowd(&limiter, 8_000);
-    let mut late = 1_u64;
-    let mut time = Duration::ZERO;
-    while time < secs(10) {
-        // Any lateness up to 25 ms, in no order.
-        late = late * 48_271 % 2_147_483_647;
-        let step = nanos(late % 25_000_000);
-        clock.jump(step);
-        time += step;
-        let fit = millis(950).as_nanos() * 700;
-        let expected = (fit + time.as_nanos() * 700) / 1_000_000_000;
-        assert_eq!(over(&mut calls) as u128, expected, "at {time:?}");
+    // However little the burst leaves: room for one call, for a few, for many.
+    for (rate, burst) in [(100, millis(60)), (100, millis(75)), (700, millis(1_000))] {
+        let clock = ManualClock::new();
+        let rate = Rate::per_second(rate).burst(burst);
+        let limiter = plain(&clock).requests(rate).jitter(millis(50)).build().expect("it is sound");
+        let mut calls = crowd(&limiter, 11 * rate.amount() as usize);
+        let mut late = 1_u64;
+        let mut time = Duration::ZERO;
+        while time < secs(10) {
+            // Any lateness up to 25 ms, in no order.
+            late = late * 48_271 % 2_147_483_647;
+            let step = nanos(late % 25_000_000);
+            clock.jump(step);
+            time += step;
+            let given = (burst - millis(50) + time).as_nanos() * u128::from(rate.amount());
+            assert_eq!(over(&mut calls) as u128, given / 1_000_000_000, "{rate:?} at {time:?}");
+        }
     }
 }
 

@@ -113,7 +113,9 @@ fn the_wall_clock_stepping_hangs_every_caller_or_gives_a_free_burst() {
     fn read(directory: &Path, files: &mut usize) {
         for entry in directory.read_dir().expect("the sources are there") {
             let path = entry.expect("the sources are there").path();
-            if path.is_dir() {
+            if path.ends_with("testing") {
+                // The provider of tests dates its answers.
+            } else if path.is_dir() {
                 read(&path, files);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let source = std::fs::read_to_string(&path).expect("it is text");
