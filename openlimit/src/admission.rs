@@ -97,11 +97,13 @@ impl Admission {
         Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
     }
 
-    /// When a call behind all who wait can be admitted at the earliest, and the limit that decides it.
+    /// When a call behind all who wait can be admitted at the earliest, and the limit that decides it. Not before
+    /// whoever is next, for one, even where that waits for a limit in which this call finds room.
     pub(crate) fn earliest(&self, amounts: &Amounts) -> (u64, usize) {
-        self.latest(|meter| {
+        let own = self.latest(|meter| {
             meter.bucket.due(amounts.as_slice()[meter.dimension], self.queue.asked(meter.dimension))
-        })
+        });
+        self.queue.head().map_or(own, |(_, head)| own.max(self.due(&head.amounts)))
     }
 
     /// Takes further amounts from a call that was admitted before, now, into debt if need be.
@@ -163,3 +165,6 @@ impl Admission {
 pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit) -> AcquireError {
     AcquireError::Timeout { timeout: Duration::from_nanos(timeout), wait: Duration::from_nanos(wait), limit }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,8 @@ impl Handle {
         if timeout != u64::MAX {
             let (due, limit) = state.admission.earliest(amounts);
             let wait = due.saturating_sub(now);
-            if wait > timeout {
+            // A time-out of zero does not even wait for the timer to come round.
+            if wait > timeout || timeout == 0 {
                 return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
             }
         }

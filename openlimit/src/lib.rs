@@ -73,6 +73,8 @@ mod handle;
 pub mod kind;
 mod limit;
 mod limiter;
+#[cfg(all(test, loom))]
+mod loom_model;
 mod permit;
 mod queue;
 mod rate;

@@ -65,9 +65,9 @@ impl<W: Word> Level<W> {
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
         if amount > 0 {
             self.advance(now);
-            let weight = self.unit.times(amount);
-            self.level = self.level.minus(weight.min(self.low.since(charge)));
-            self.low.refund(charge, weight);
+            let given = self.unit.times(amount).min(self.low.since(charge));
+            self.level = self.level.minus(given);
+            self.low.refund(charge, given);
         }
     }
 
@@ -91,19 +91,20 @@ impl<W: Word> Level<W> {
     #[inline]
     fn advance(&mut self, now: u64) {
         if now > self.at {
-            let leaked = self.leak.times(now - self.at);
             if self.late > 0 {
-                self.drain_lag(leaked);
+                self.drain_lag(now - self.at);
             }
-            self.level = self.level.minus(leaked);
+            self.level = self.level.minus(self.leak.times(now - self.at));
             self.at = now;
         }
     }
 
-    /// Idle time drains what lags behind, too.
+    /// Idle time drains what lags behind, too. Of `passed`, that is what draining the level leaves. (In 128 bits:
+    /// what leaks in a long time is more than a narrow level counts.)
     #[cold]
-    fn drain_lag(&mut self, leaked: W) {
-        let idle = leaked.minus(self.level).into() / self.leak.into();
+    fn drain_lag(&mut self, passed: u64) {
+        let leak: u128 = self.leak.into();
+        let idle = leak.saturating_mul(passed.into()).saturating_sub(self.level.into()) / leak;
         self.late = self.late.saturating_sub(u64::try_from(idle).unwrap_or(u64::MAX));
     }
 }

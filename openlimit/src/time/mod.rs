@@ -12,7 +12,8 @@ mod fast;
 mod system;
 mod timers;
 
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "testing", loom))]
+#[cfg_attr(loom, allow(unreachable_pub, dead_code, reason = "the models use a part of it, inside the crate"))]
 pub(crate) mod manual;
 #[cfg(feature = "testing")]
 mod paused;
@@ -20,7 +21,7 @@ mod paused;
 #[derive(Clone, Debug)]
 pub(crate) enum Time {
     System,
-    #[cfg(feature = "testing")]
+    #[cfg(any(feature = "testing", loom))]
     Manual(manual::ManualClock),
     #[cfg(feature = "testing")]
     Paused(paused::Paused),
@@ -39,7 +40,7 @@ impl Time {
     pub(crate) fn now(&self) -> u64 {
         match self {
             Self::System => fast::now(),
-            #[cfg(feature = "testing")]
+            #[cfg(any(feature = "testing", loom))]
             Self::Manual(clock) => clock.nanos(),
             #[cfg(feature = "testing")]
             Self::Paused(paused) => paused.now(),
@@ -50,7 +51,7 @@ impl Time {
     pub(crate) fn arm(&self, core: &Handle, due: u64) -> io::Result<()> {
         match self {
             Self::System => system::arm(core, due),
-            #[cfg(feature = "testing")]
+            #[cfg(any(feature = "testing", loom))]
             Self::Manual(clock) => {
                 clock.arm(core, due);
                 Ok(())
@@ -67,7 +68,7 @@ impl Time {
     pub(crate) fn disarm(&self, id: u64) {
         match self {
             Self::System => system::disarm(id),
-            #[cfg(feature = "testing")]
+            #[cfg(any(feature = "testing", loom))]
             Self::Manual(clock) => clock.disarm(id),
             // A sleeping task that finds its limiter gone ends.
             #[cfg(feature = "testing")]
