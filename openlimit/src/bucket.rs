@@ -39,6 +39,7 @@ pub(crate) struct Bucket {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a limiter has few buckets, and they stay where they are")]
 enum Width {
     Narrow(Level<u64>),
     Wide(Level<u128>),

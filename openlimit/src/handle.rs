@@ -64,7 +64,27 @@ impl Handle {
         waker: &Waker,
     ) -> Result<Result<Permit, AcquireError>, Key> {
         let now = self.time.now();
+        let admitted = self.state.lock().admission.try_admit(amounts, now);
+        if let Some(charge) = admitted {
+            return Ok(Ok(Permit::at_once(self.clone(), amounts, charge)));
+        }
+        self.join(amounts, timeout, waker.clone())
+    }
+
+    /// Puts a call that found no room into the queue, or refuses it.
+    fn join(
+        &self,
+        amounts: &Amounts,
+        timeout: u64,
+        waker: Waker,
+    ) -> Result<Result<Permit, AcquireError>, Key> {
+        // Before it joins: nobody is to wait without a timer.
+        if let Err(error) = self.time.start() {
+            return Ok(Err(AcquireError::Timer(Arc::new(error))));
+        }
+        let now = self.time.now();
         let mut state = self.state.lock();
+        // There may be room by now.
         if let Some(charge) = state.admission.try_admit(amounts, now) {
             drop(state);
             return Ok(Ok(Permit::at_once(self.clone(), amounts, charge)));
@@ -77,23 +97,14 @@ impl Handle {
                 return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
             }
         }
-        let key = state.admission.join(Waiter {
-            amounts: amounts.clone(),
-            arrived: now,
-            timeout,
-            waker: waker.clone(),
-        });
-        match self.arm(state) {
-            Ok(()) => Err(key),
-            Err(error) => {
-                self.leave(key);
-                Ok(Err(error))
-            }
-        }
+        let key = state.admission.join(Waiter { amounts: amounts.clone(), arrived: now, timeout, waker });
+        self.arm(state);
+        Err(key)
     }
 
     /// What became of a waiter; `waker` is woken when something does.
     pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Poll<Result<Permit, AcquireError>> {
+        let waker = waker.clone();
         let polled = self.state.lock().admission.queue.poll(key, waker);
         match polled {
             Ok(Outcome::Admitted(grant)) => Poll::Ready(Ok(Permit::from_queue(self.clone(), grant))),
@@ -134,8 +145,7 @@ impl Handle {
         let mut state = self.state.lock();
         state.armed = u64::MAX;
         state.admission.pump(now, wakers);
-        // The timer runs, or it would not have fired.
-        let _ = self.arm(state);
+        self.arm(state);
     }
 
     /// Changes the state between two looks at who is due: those who were due before the change are admitted as
@@ -147,24 +157,21 @@ impl Handle {
         state.admission.pump(now, &mut wakers);
         change(&mut state, now);
         state.admission.pump(now, &mut wakers);
-        // The timer runs if anybody waits.
-        let _ = self.arm(state);
+        self.arm(state);
         wake_all(&mut wakers);
     }
 
     /// Sets the timer, unless it will fire in time anyway.
-    fn arm(&self, mut state: MutexGuard<'_, State>) -> Result<(), AcquireError> {
+    fn arm(&self, mut state: MutexGuard<'_, State>) {
         let next = state.admission.next().unwrap_or(u64::MAX);
-        // A timer set for those who have left may still fire; it does no harm, and is not relied on.
-        let sooner = next < state.armed || next == u64::MAX;
-        if sooner {
+        // A timer that was set for somebody who has left may still fire. It does no harm, and is not relied on.
+        if next < state.armed || next == u64::MAX {
             state.armed = next;
+            drop(state);
+            if next != u64::MAX {
+                self.time.arm(self, next);
+            }
         }
-        if !sooner || next == u64::MAX {
-            return Ok(());
-        }
-        drop(state);
-        self.time.arm(self, next).map_err(|error| AcquireError::Timer(Arc::new(error)))
     }
 }
 

@@ -142,13 +142,12 @@ impl Queue {
         }
     }
 
-    /// What became of a waiter, if anything did. While nothing did, `waker` is to be woken when it does; the
-    /// waker that it replaces is handed out, to be dropped where no lock is held.
-    pub(crate) fn poll(&mut self, key: Key, waker: &Waker) -> Result<Outcome, Option<Waker>> {
+    /// What became of a waiter, if anything did. While nothing did, `waker` is to be woken when it does; the one that
+    /// is not needed is handed out, to be dropped where no lock is held.
+    pub(crate) fn poll(&mut self, key: Key, waker: Waker) -> Result<Outcome, Waker> {
         match self.slots.get_mut(key).map(|slot| &mut slot.state) {
-            Some(State::Waiting(waiter)) if waiter.waker.will_wake(waker) => Err(None),
-            Some(State::Waiting(waiter)) => Err(Some(std::mem::replace(&mut waiter.waker, waker.clone()))),
-            _ => self.leave(key).1.ok_or(None),
+            Some(State::Waiting(waiter)) => Err(std::mem::replace(&mut waiter.waker, waker)),
+            _ => self.leave(key).1.ok_or(waker),
         }
     }
 

@@ -5,15 +5,16 @@ use crate::{Cost, Dimension};
 /// What a call really used, for [`Permit::settle`](crate::Permit::settle).
 ///
 /// Only what it names is settled: the request itself, and every dimension it is silent about, stay as they
-/// were reserved. A bare integer is the total of tokens.
+/// were reserved. A bare integer is the total of tokens; the default names nothing.
 ///
 /// ```
 /// use openlimit::Usage;
 ///
 /// let usage = Usage::new(120, 380);               // prompt and completion tokens
 /// let total = Usage::from(500);                   // where only the total is known
+/// let audio = Usage::default().with("audio_seconds", 12);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage(Cost);
 
 impl Usage {

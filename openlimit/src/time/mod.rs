@@ -47,20 +47,28 @@ impl Time {
         }
     }
 
-    /// Has the limiter looked at again at `due`, or earlier if that was asked for before.
-    pub(crate) fn arm(&self, core: &Handle, due: u64) -> io::Result<()> {
+    /// Makes sure that somebody can wake the limiter.
+    ///
+    /// # Errors
+    /// The timer thread could not be started.
+    pub(crate) fn start(&self) -> io::Result<()> {
+        match self {
+            Self::System => system::start(),
+            #[cfg(any(feature = "testing", loom))]
+            Self::Manual(_) => Ok(()),
+            #[cfg(feature = "testing")]
+            Self::Paused(_) => Ok(()),
+        }
+    }
+
+    /// Has the limiter looked at again at `due`, or earlier if that was asked for before. It must have started.
+    pub(crate) fn arm(&self, core: &Handle, due: u64) {
         match self {
             Self::System => system::arm(core, due),
             #[cfg(any(feature = "testing", loom))]
-            Self::Manual(clock) => {
-                clock.arm(core, due);
-                Ok(())
-            }
+            Self::Manual(clock) => clock.arm(core, due),
             #[cfg(feature = "testing")]
-            Self::Paused(paused) => {
-                paused.arm(core, due);
-                Ok(())
-            }
+            Self::Paused(paused) => paused.arm(core, due),
         }
     }
 

@@ -17,17 +17,18 @@ use crate::wake::wake_all;
 static TIMERS: Mutex<Option<Timers>> = Mutex::new(None);
 static EARLIER: Condvar = Condvar::new();
 
-/// Has the limiter looked at again at `due`.
-///
-/// # Errors
-/// The timer thread could not be started.
-pub(super) fn arm(core: &Handle, due: u64) -> io::Result<()> {
+/// Starts the thread, unless it runs.
+pub(super) fn start() -> io::Result<()> {
     static THREAD: OnceCell<()> = OnceCell::new();
-    THREAD.get_or_try_init(|| thread::Builder::new().name("openlimit-timer".into()).spawn(run).map(drop))?;
+    let spawn = || thread::Builder::new().name("openlimit-timer".into()).spawn(run).map(drop);
+    THREAD.get_or_try_init(spawn).copied()
+}
+
+/// Has the limiter looked at again at `due`.
+pub(super) fn arm(core: &Handle, due: u64) {
     if TIMERS.lock().get_or_insert_default().arm(core, due) {
         EARLIER.notify_one();
     }
-    Ok(())
 }
 
 pub(super) fn disarm(id: u64) {
