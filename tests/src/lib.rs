@@ -138,3 +138,8 @@ impl Call {
 pub fn at_once(limiter: &RateLimiter) -> u64 {
     std::iter::from_fn(|| limiter.try_acquire(openlimit::Cost::new()).ok()).map(drop).count() as u64
 }
+
+/// The snippets of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
