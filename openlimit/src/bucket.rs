@@ -81,7 +81,10 @@ impl Bucket {
     pub(crate) fn admits(&mut self, amount: u64, now: u64) -> bool {
         self.advance(now);
         let weight = self.weight(amount);
-        if weight <= self.fit {
+        if amount == 0 {
+            // Even into a bucket in debt.
+            true
+        } else if weight <= self.fit {
             self.level.saturating_add(weight) <= self.fit
         } else {
             self.due(amount, 0) <= now
