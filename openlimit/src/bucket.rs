@@ -140,9 +140,9 @@ impl Bucket {
             return;
         }
         self.advance(now);
-        let weight = self.weight(amount);
-        self.level -= weight.min(self.low.since(charge)).min(self.level);
-        self.low.refund(charge, weight);
+        let given = self.weight(amount).min(self.low.since(charge));
+        self.level -= given.min(self.level);
+        self.low.refund(charge, given);
     }
 
     /// Lets leak what leaks until `now`.

@@ -74,7 +74,12 @@ impl Handle {
                 return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
             }
         }
-        let key = state.admission.join(Waiter { amounts: amounts.clone(), arrived: now, timeout, waker: waker.clone() });
+        let key = state.admission.join(Waiter {
+            amounts: amounts.clone(),
+            arrived: now,
+            timeout,
+            waker: waker.clone(),
+        });
         match self.arm(state) {
             Ok(()) => Err(key),
             Err(error) => {
