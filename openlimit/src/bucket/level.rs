@@ -65,9 +65,9 @@ impl<W: Word> Level<W> {
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
         if amount > 0 {
             self.advance(now);
-            let weight = self.unit.times(amount);
-            self.level = self.level.minus(weight.min(self.low.since(charge)));
-            self.low.refund(charge, weight);
+            let given = self.unit.times(amount).min(self.low.since(charge));
+            self.level = self.level.minus(given);
+            self.low.refund(charge, given);
         }
     }
 

@@ -38,8 +38,8 @@ impl<W: Word> LowWater<W> {
         self.entries().iter().find(|(at, _)| *at > charge).map_or(W::MAX, |(_, level)| *level)
     }
 
-    /// `weight` of what `charge` took is given back: the levels since then were that much lower, at least, in
-    /// the history that now counts.
+    /// `weight` of what `charge` took is given back, which is no more than [`since`](Self::since) allows: the
+    /// lowest levels since then were that much lower in the history that now counts.
     pub(super) fn refund(&mut self, charge: u64, weight: W) {
         let first = self.entries().iter().take_while(|(at, _)| *at <= charge).count();
         for (_, level) in &mut self.stack[first..self.len] {

@@ -1,0 +1,236 @@
+//! The limiter against the model, move by move: each call is admitted in the very nanosecond in which the model
+//! admits it.
+//!
+//! Where charges are dated back (a call whose turn comes because the one before it left), the model would have
+//! to be as clever as the limiter. So one property leaves out the cause, and the other the dating back.
+
+use openlimit::testing::ManualClock;
+use openlimit::{Cost, Percent, Permit, Rate, RateLimiter, Usage};
+use openlimit_tests::model::{Limit, Model};
+use openlimit_tests::{Call, nanos};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const NAMES: [&str; 3] = ["requests", "tokens", "audio_seconds"];
+
+/// Refunds are exact while no more charges than these are in a bucket.
+const EXACT: usize = 16;
+
+/// What happens next. Numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Move {
+    Arrive(Vec<u64>),
+    Advance(u64),
+    /// Everyone looks what became of them.
+    Look,
+    /// A call that waits, or was granted and has not looked, is dropped.
+    Drop(usize),
+    Cancel(usize),
+    Settle(usize, usize, u64),
+}
+
+enum Party {
+    Asks(Call),
+    Has(Permit),
+    Gone,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_call_is_admitted_when_the_model_admits_it(
+        limits in limits(Just(0)),
+        moves in vec(any_move(0), 1..60),
+    ) {
+        play(&limits, &moves, true)?;
+    }
+
+    #[test]
+    fn with_jitter_too_as_long_as_nobody_leaves_the_head_of_the_queue(
+        limits in limits(0..200_000_000_u64),
+        moves in vec(any_move(1), 1..60),
+    ) {
+        play(&limits, &moves, false)?;
+    }
+}
+
+/// One to four limits. Jitter and headroom are the limiter's, so the same for all.
+fn limits(jitter: impl Strategy<Value = u64>) -> impl Strategy<Value = Vec<Limit>> {
+    let headroom = prop_oneof![Just(0), Just(1), Just(5), Just(50)];
+    (vec(limit(), 1..5), jitter, headroom).prop_map(|(mut limits, jitter, headroom)| {
+        for limit in &mut limits {
+            (limit.jitter, limit.headroom) = (jitter, headroom);
+        }
+        limits
+    })
+}
+
+fn limit() -> impl Strategy<Value = Limit> {
+    let period = prop_oneof![
+        Just(1_000_000_000),
+        Just(60_000_000_000),
+        Just(86_400_000_000_000),
+        1_000..100_000_000_000_u64
+    ];
+    (0..3_usize, 1..2_000_u64, period, 1..2_000_u64).prop_map(|(dimension, amount, period, burst)| Limit {
+        dimension,
+        amount,
+        period,
+        burst: period / 1_000 * burst,
+        jitter: 0,
+        headroom: 0,
+    })
+}
+
+fn any_move(least: u64) -> impl Strategy<Value = Move> {
+    let amount = prop_oneof![least..3, least..50, least..3_000];
+    let time = prop_oneof![0..1_000_u64, 0..1_000_000_000_u64, 0..100_000_000_000_000_u64];
+    prop_oneof![
+        6 => vec(amount, 3).prop_map(Move::Arrive),
+        6 => time.prop_map(Move::Advance),
+        3 => Just(Move::Look),
+        2 => any::<usize>().prop_map(Move::Drop),
+        2 => any::<usize>().prop_map(Move::Cancel),
+        3 => (any::<usize>(), 0..3_usize, 0..300_u64).prop_map(|(which, dimension, used)| {
+            Move::Settle(which, dimension, used)
+        }),
+    ]
+}
+
+/// Plays the moves on the limiter and on the model.
+fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCaseError> {
+    let clock = ManualClock::new();
+    let limiter = build(limits, &clock);
+    let mut model = Model::new(limits.to_vec());
+    let mut parties = Vec::new();
+    let mut asked: Vec<(u64, Vec<u64>)> = Vec::new();
+    for next in moves {
+        let exact = give_back && model.charges() <= EXACT;
+        match next {
+            Move::Arrive(amounts) => {
+                let amounts = admissible(limits, amounts);
+                model.arrive(parties.len(), amounts.clone());
+                parties.push(Party::Asks(Call::start(limiter.acquire(cost(limits, &amounts)))));
+                asked.push((nanos_of(&clock), amounts));
+                // It may have been admitted at once, and must not be taken for one that has not looked.
+                let call = parties.len() - 1;
+                look_at(call, &mut parties[call], &asked[call], &model)?;
+            }
+            Move::Advance(by) => {
+                model.advance(*by);
+                clock.advance(nanos(*by));
+            }
+            Move::Look => look(&mut parties, &asked, &model)?,
+            Move::Drop(which) => {
+                let Some(call) = nth(&parties, *which, |party| matches!(party, Party::Asks(_))) else {
+                    continue;
+                };
+                let waits = model.admitted(call).is_none();
+                if exact || waits && (give_back || model.head() != Some(call)) {
+                    parties[call] = Party::Gone;
+                    model.cancel(call);
+                }
+            }
+            Move::Cancel(which) if exact => {
+                if let Some((call, permit)) = take_permit(&mut parties, *which) {
+                    permit.cancel();
+                    model.cancel(call);
+                }
+            }
+            Move::Settle(which, dimension, used) if exact => {
+                if let Some((call, permit)) = take_permit(&mut parties, *which) {
+                    // A `Usage` always says how many tokens there were.
+                    let tokens = asked[call].1[1];
+                    permit.settle(Usage::from(tokens).with(NAMES[*dimension], *used));
+                    if limits.iter().any(|limit| limit.dimension == *dimension) {
+                        model.settle(call, *dimension, *used);
+                    }
+                }
+            }
+            Move::Cancel(_) | Move::Settle(..) => {}
+        }
+    }
+    const LONG: u64 = 1 << 61;
+    model.advance(LONG);
+    clock.advance(nanos(LONG));
+    look(&mut parties, &asked, &model)?;
+    prop_assert!(!parties.iter().any(|party| matches!(party, Party::Asks(_))), "somebody waits for ever");
+    Ok(())
+}
+
+/// Everyone looks, and finds what the model says.
+fn look(parties: &mut [Party], asked: &[(u64, Vec<u64>)], model: &Model) -> Result<(), TestCaseError> {
+    let mut all = parties.iter_mut().zip(asked).enumerate();
+    all.try_for_each(|(call, (party, asked))| look_at(call, party, asked, model))
+}
+
+fn look_at(
+    call: usize,
+    party: &mut Party,
+    asked: &(u64, Vec<u64>),
+    model: &Model,
+) -> Result<(), TestCaseError> {
+    if !matches!(party, Party::Asks(_)) {
+        return Ok(());
+    }
+    let Party::Asks(asks) = std::mem::replace(party, Party::Gone) else { return Ok(()) };
+    let found = match asks.over() {
+        Ok(outcome) => {
+            let permit = outcome.map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let waited = u64::try_from(permit.waited().as_nanos()).unwrap_or(u64::MAX);
+            *party = Party::Has(permit);
+            Some(asked.0 + waited)
+        }
+        Err(asks) => {
+            *party = Party::Asks(asks);
+            None
+        }
+    };
+    prop_assert_eq!(found, model.admitted(call), "call {} of {:?}", call, asked);
+    Ok(())
+}
+
+fn build(limits: &[Limit], clock: &ManualClock) -> RateLimiter {
+    let jitter = nanos(limits[0].jitter);
+    let builder = RateLimiter::builder().clock(clock).jitter(jitter).headroom(Percent(limits[0].headroom));
+    let builder = limits.iter().fold(builder, |builder, limit| {
+        let rate = Rate::new(limit.amount, nanos(limit.period)).burst(nanos(limit.burst));
+        builder.limit(openlimit::Limit::new(NAMES[limit.dimension], rate))
+    });
+    builder.build().expect("the limits are sound")
+}
+
+/// As much as one call may ask for.
+fn admissible(limits: &[Limit], amounts: &[u64]) -> Vec<u64> {
+    let most = |dimension| {
+        let limits = limits.iter().filter(|limit| limit.dimension == dimension);
+        limits.map(|limit| limit.amount.max(limit.burst_amount())).min().unwrap_or(0)
+    };
+    amounts.iter().enumerate().map(|(dimension, amount)| most(dimension).min(*amount)).collect()
+}
+
+fn cost(limits: &[Limit], amounts: &[u64]) -> Cost {
+    amounts.iter().enumerate().fold(Cost::new(), |cost, (dimension, amount)| {
+        let metered = limits.iter().any(|limit| limit.dimension == dimension);
+        if metered { cost.with(NAMES[dimension], *amount) } else { cost }
+    })
+}
+
+fn take_permit(parties: &mut [Party], which: usize) -> Option<(usize, Permit)> {
+    let call = nth(parties, which, |party| matches!(party, Party::Has(_)))?;
+    match std::mem::replace(&mut parties[call], Party::Gone) {
+        Party::Has(permit) => Some((call, permit)),
+        _ => None,
+    }
+}
+
+/// One of those that are so.
+fn nth(parties: &[Party], which: usize, so: impl Fn(&Party) -> bool) -> Option<usize> {
+    let all: Vec<usize> = (0..parties.len()).filter(|call| so(&parties[*call])).collect();
+    (!all.is_empty()).then(|| all[which % all.len()])
+}
+
+fn nanos_of(clock: &ManualClock) -> u64 {
+    u64::try_from(clock.now().as_nanos()).unwrap_or(u64::MAX)
+}
