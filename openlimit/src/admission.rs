@@ -13,21 +13,24 @@ use crate::permit::{Grant, Wait};
 use crate::queue::{Key, Outcome, Queue, Waiter};
 use crate::{AcquireError, Limit};
 
+/// What every call looks at comes first, in the cache line of the lock.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Admission {
     meters: Box<[Meter]>,
-    limits: Arc<[Limit]>,
+    /// How many charges there were. Numbers them.
+    charges: u64,
     pub(crate) queue: Queue,
     /// When the head is due; the largest value when nobody waits.
     due: u64,
-    /// How many charges there were. Numbers them.
-    charges: u64,
+    limits: Arc<[Limit]>,
     /// How far a charge may be dated back, in nanoseconds.
     grace: u64,
 }
 
 /// A bucket, and the dimension that fills it.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Meter {
     pub(crate) dimension: usize,
     pub(crate) bucket: Bucket,
@@ -41,22 +44,29 @@ impl Admission {
         Self { meters, limits, queue: Queue::new(dimensions), due: u64::MAX, charges: 0, grace }
     }
 
-    /// Admits a call now, if nobody waits and every bucket has room.
-    pub(crate) fn try_admit(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
+    /// Admits a call now, if nobody waits and every bucket has room, and numbers its charge.
+    #[inline(always)]
+    pub(crate) fn try_admit(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         if !self.queue.is_empty() {
             return None;
         }
-        let (amounts, charge) = (amounts.as_slice(), self.charges + 1);
-        let take = |meter: &mut Meter| meter.bucket.take(amounts[meter.dimension], charge, now);
+        let charge = self.charges + 1;
         // All or nothing, in one pass: the first that refuses has the ones before it put back.
-        if let Some(refused) = self.meters.iter_mut().position(|meter| !take(meter)) {
-            for meter in &mut self.meters[..refused] {
-                meter.bucket.put_back(amounts[meter.dimension]);
+        for (at, meter) in self.meters.iter_mut().enumerate() {
+            if !meter.bucket.take(amounts[meter.dimension], charge, now) {
+                self.put_back(amounts, at);
+                return None;
             }
-            return None;
         }
         self.charges = charge;
         Some(charge)
+    }
+
+    #[inline(never)]
+    fn put_back(&mut self, amounts: &[u64], meters: usize) {
+        for meter in &mut self.meters[..meters] {
+            meter.bucket.put_back(amounts[meter.dimension]);
+        }
     }
 
     /// Puts a call at the end of the queue.
@@ -97,11 +107,11 @@ impl Admission {
         Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
     }
 
-    /// When a call behind all who wait can be admitted at the earliest, and the limit that decides it.
-    pub(crate) fn earliest(&self, amounts: &Amounts) -> (u64, usize) {
-        self.latest(|meter| {
-            meter.bucket.due(amounts.as_slice()[meter.dimension], self.queue.asked(meter.dimension))
-        })
+    /// How long a call behind all who wait has to wait from `now` on, at least, and the limit that decides it.
+    pub(crate) fn wait(&self, amounts: &[u64], now: u64) -> (u64, usize) {
+        let asked = |meter: &Meter| self.queue.asked(meter.dimension);
+        let (due, limit) = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], asked(meter)));
+        (due.saturating_sub(now), limit)
     }
 
     /// Takes further amounts from a call that was admitted before, now, into debt if need be.

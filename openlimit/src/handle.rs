@@ -41,19 +41,28 @@ impl Handle {
     }
 
     /// Admits a call now or not at all.
+    #[inline(always)]
     pub(crate) fn try_admit(&self, cost: &Cost) -> Result<Permit, AcquireError> {
-        let mut amounts = self.nothing();
-        self.resolve(cost, &mut amounts)?;
+        let Some(few) = self.resolve_few(cost) else { return self.try_any(cost) };
+        match self.take_or_look(&few) {
+            Ok(charge) => Ok(Permit::at_once(self, few, charge)),
+            Err(wait) => Err(self.would_wait(&few, wait)),
+        }
+    }
+
+    /// The same for any cost.
+    #[inline(never)]
+    fn try_any(&self, cost: &Cost) -> Result<Permit, AcquireError> {
+        let amounts = self.resolve(cost)?;
         let now = self.time.now();
         let mut state = self.state.lock();
-        if let Some(charge) = state.admission.try_admit(&amounts, now) {
+        if let Some(charge) = state.admission.try_admit(amounts.as_slice(), now) {
             drop(state);
-            return Ok(Permit::at_once(self.clone(), &amounts, charge));
+            return Ok(Permit::new(self, amounts, charge));
         }
-        let (due, limit) = state.admission.earliest(&amounts);
+        let wait = state.admission.wait(amounts.as_slice(), now);
         drop(state);
-        let wait = Duration::from_nanos(due.saturating_sub(now));
-        Err(AcquireError::WouldWait { wait, limit: self.limits()[limit].clone() })
+        Err(self.would_wait(amounts.as_slice(), wait))
     }
 
     /// Admits a call now, or refuses it now, or puts it into the queue.
@@ -63,15 +72,17 @@ impl Handle {
         timeout: u64,
         waker: &Waker,
     ) -> Result<Result<Permit, AcquireError>, Key> {
+        if let Some(error) = self.too_large(amounts.as_slice()) {
+            return Ok(Err(error));
+        }
         let now = self.time.now();
         let mut state = self.state.lock();
-        if let Some(charge) = state.admission.try_admit(amounts, now) {
+        if let Some(charge) = state.admission.try_admit(amounts.as_slice(), now) {
             drop(state);
-            return Ok(Ok(Permit::at_once(self.clone(), amounts, charge)));
+            return Ok(Ok(Permit::new(self, amounts.clone(), charge)));
         }
         if timeout != u64::MAX {
-            let (due, limit) = state.admission.earliest(amounts);
-            let wait = due.saturating_sub(now);
+            let (wait, limit) = state.admission.wait(amounts.as_slice(), now);
             if wait > timeout {
                 return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
             }
@@ -170,6 +181,7 @@ impl Handle {
 impl Deref for Handle {
     type Target = Core;
 
+    #[inline]
     fn deref(&self) -> &Core {
         match self {
             Self::Static(core) => core,

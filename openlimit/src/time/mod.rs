@@ -36,6 +36,7 @@ impl Time {
         Self::System
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> u64 {
         match self {
             Self::System => fast::now(),
