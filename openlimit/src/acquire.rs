@@ -41,9 +41,7 @@ impl Acquire {
     #[inline(always)]
     pub(crate) fn new(core: &Handle, cost: &Cost) -> Self {
         match core.resolve_few(cost) {
-            Some(few) => {
-                Self { state: State::New(core.clone(), Amounts::Few(few)), timeout: u64::MAX }
-            }
+            Some(few) => Self { state: State::New(core.clone(), Amounts::Few(few)), timeout: u64::MAX },
             None => Self::any(core, cost),
         }
     }

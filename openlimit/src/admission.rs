@@ -45,8 +45,13 @@ impl Admission {
     }
 
     /// Admits a call now, if nobody waits and every bucket has room, and numbers its charge.
+    pub(crate) fn try_admit(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
+        self.take(amounts.as_slice(), now)
+    }
+
+    /// The same, inlined into what every call runs through.
     #[inline(always)]
-    pub(crate) fn try_admit(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+    pub(crate) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         if !self.queue.is_empty() {
             return None;
         }
@@ -107,10 +112,12 @@ impl Admission {
         Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
     }
 
-    /// How long a call behind all who wait has to wait from `now` on, at least, and the limit that decides it.
+    /// How long a call behind all who wait has to wait from `now` on, at least, and the limit that decides it. Not
+    /// before whoever is next, for one, even where that waits for a limit in which this call finds room.
     pub(crate) fn wait(&self, amounts: &[u64], now: u64) -> (u64, usize) {
         let asked = |meter: &Meter| self.queue.asked(meter.dimension);
-        let (due, limit) = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], asked(meter)));
+        let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], asked(meter)));
+        let (due, limit) = self.queue.head().map_or(own, |(_, head)| own.max(self.due(&head.amounts)));
         (due.saturating_sub(now), limit)
     }
 
@@ -173,3 +180,6 @@ impl Admission {
 pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit) -> AcquireError {
     AcquireError::Timeout { timeout: Duration::from_nanos(timeout), wait: Duration::from_nanos(wait), limit }
 }
+
+#[cfg(test)]
+mod tests;

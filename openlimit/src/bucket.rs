@@ -76,6 +76,11 @@ impl Bucket {
         level!(self, level => level.most())
     }
 
+    /// What is kept back of the burst for jitter, as time in nanoseconds.
+    pub(crate) fn kept_back(&self) -> u64 {
+        level!(self, level => level.kept_back())
+    }
+
     /// Takes `amount` if it can be admitted at `now`, and says whether it did.
     #[inline(always)]
     pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {

@@ -27,6 +27,8 @@ pub(crate) struct Core {
     refunds: bool,
     pricing: Pricing,
     pub(crate) time: Time,
+    /// How long the timer rests after it fired, in nanoseconds.
+    pub(crate) rest: u64,
     pub(crate) state: Line<Mutex<State>>,
 }
 
@@ -49,6 +51,8 @@ pub(crate) struct State {
     pub(crate) admission: Admission,
     /// When the timer will fire; the largest value if it will not.
     pub(crate) armed: u64,
+    /// When it may fire again: those who become due soon after one another are admitted together.
+    pub(crate) rested: u64,
 }
 
 /// A dimension that the limiter meters.
@@ -72,6 +76,7 @@ impl Core {
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let limits: Arc<[Limit]> = limits.into();
+        let kept_back = buckets.iter().map(Bucket::kept_back).min().unwrap_or(0);
         let mut dimensions: Vec<Metered> = Vec::new();
         let meters = limits.iter().zip(buckets).map(|(limit, bucket)| {
             let known = dimensions.iter().position(|known| known.dimension == *limit.dimension());
@@ -86,6 +91,7 @@ impl Core {
         let meters = meters.collect();
         let named =
             dimensions.iter().filter_map(|known| known.index).fold(0, |bits, index| bits | 1 << index);
+        let rest = time.rest(kept_back);
         let places = (dimensions.len() <= Amounts::FEW
             && dimensions.iter().all(|known| known.index.is_some()))
         .then(|| array::from_fn(|at| dimensions.get(at).and_then(|known| known.index).unwrap_or(usize::MAX)));
@@ -100,7 +106,8 @@ impl Core {
             refunds,
             pricing,
             time,
-            state: Line(Mutex::new(State { admission, armed: u64::MAX })),
+            rest,
+            state: Line(Mutex::new(State { admission, armed: u64::MAX, rested: 0 })),
         }
     }
 
@@ -151,7 +158,7 @@ impl Core {
     pub(crate) fn take(&self, amounts: &[u64; Amounts::FEW]) -> Option<u64> {
         // The clock is read outside of the lock.
         let now = self.time.now();
-        self.state.lock().admission.try_admit(amounts, now)
+        self.state.lock().admission.take(amounts, now)
     }
 
     /// The same, or how long the call would have to wait, and the limit that asks for it.
@@ -159,7 +166,7 @@ impl Core {
     pub(crate) fn take_or_look(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, (u64, usize)> {
         let now = self.time.now();
         let admission = &mut self.state.lock().admission;
-        match admission.try_admit(amounts, now) {
+        match admission.take(amounts, now) {
             Some(charge) => Ok(charge),
             None => Err(admission.wait(amounts, now)),
         }

@@ -56,7 +56,7 @@ impl Handle {
         let amounts = self.resolve(cost)?;
         let now = self.time.now();
         let mut state = self.state.lock();
-        if let Some(charge) = state.admission.try_admit(amounts.as_slice(), now) {
+        if let Some(charge) = state.admission.try_admit(&amounts, now) {
             drop(state);
             return Ok(Permit::new(self, amounts, charge));
         }
@@ -77,13 +77,14 @@ impl Handle {
         }
         let now = self.time.now();
         let mut state = self.state.lock();
-        if let Some(charge) = state.admission.try_admit(amounts.as_slice(), now) {
+        if let Some(charge) = state.admission.try_admit(amounts, now) {
             drop(state);
             return Ok(Ok(Permit::new(self, amounts.clone(), charge)));
         }
         if timeout != u64::MAX {
             let (wait, limit) = state.admission.wait(amounts.as_slice(), now);
-            if wait > timeout {
+            // A time-out of zero does not even wait for the timer to come round.
+            if wait > timeout || timeout == 0 {
                 return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
             }
         }
@@ -143,6 +144,7 @@ impl Handle {
     pub(crate) fn fire(&self, now: u64, wakers: &mut Vec<Waker>) {
         let mut state = self.state.lock();
         state.armed = u64::MAX;
+        state.rested = now.saturating_add(self.rest);
         state.admission.pump(now, wakers);
         // The timer runs, or it would not have fired.
         let _ = self.arm(state);
@@ -164,7 +166,7 @@ impl Handle {
 
     /// Sets the timer, unless it will fire in time anyway.
     fn arm(&self, mut state: MutexGuard<'_, State>) -> Result<(), AcquireError> {
-        let next = state.admission.next().unwrap_or(u64::MAX);
+        let next = state.admission.next().unwrap_or(u64::MAX).max(state.rested);
         // A timer set for those who have left may still fire; it does no harm, and is not relied on.
         let sooner = next < state.armed || next == u64::MAX;
         if sooner {

@@ -1,4 +1,60 @@
 //! Stay inside the rate limits of LLM APIs, and use all of what you pay for.
+//!
+//! Declare what the account allows, annotate the function that calls the API, and it waits its turn. Requests and
+//! tokens are metered together, the tokens of a request are counted before it is sent, and all threads and tasks
+//! of the process share one fair queue.
+//!
+//! ```
+//! # #[cfg(all(feature = "macros", feature = "tokenizers"))] mod app {
+//! use openlimit::{AcquireError, ChatRateLimiter, limiter, rate_limited};
+//!
+//! limiter! {
+//!     /// What our account allows for gpt-4o.
+//!     pub static CHAT: ChatRateLimiter = {
+//!         requests: 200 / minute,
+//!         tokens: 40_000 / minute,
+//!     };
+//! }
+//!
+//! # #[derive(serde::Serialize)] struct Request { model: String, messages: Vec<()> }
+//! # struct Reply;
+//! # async fn send(_: &Request) -> Result<Reply, AcquireError> { Ok(Reply) }
+//! #[rate_limited(limiter = CHAT, params = request)]
+//! async fn chat(request: &Request) -> Result<Reply, AcquireError> {
+//!     send(request).await
+//! }
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`limiter!`] declares a limiter; its keys are the methods of [`Builder`].
+//! - [`rate_limited`](macro@rate_limited) makes a function wait, sync or async.
+//! - [`Limiter::acquire`] is the same by hand: an [`Acquire`] to await or to block on, then a [`Permit`].
+//! - [`Cost`] and [`Usage`] are what a call takes and what it turned out to take.
+//! - [`AcquireError`] and [`BuildError`] are all that can go wrong.
+//!
+//! # What it guarantees
+//!
+//! In any window of length `w`, what is admitted is at most `rate * w + max(burst, largest call)`, for every limit,
+//! in exact integers. Admission is in order of arrival; a call larger than the burst waits until the bucket is full
+//! and then goes into debt, and one larger than the whole limit is refused at once. A dropped future costs nothing.
+//!
+//! # How it waits
+//!
+//! A call that is admitted at once costs about one look at the clock. The others stand in one queue for each
+//! limiter, and one thread of the process, started at the first wait, admits each when it is due. So no call
+//! depends on another one's runtime being alive, and none of tokio or its kind is needed.
+//!
+//! # When not to use it
+//!
+//! To protect a server from its clients; to share a quota between processes; to retry what was refused all the same.
+//!
+//! # Features
+//!
+//! - `macros` (default): [`rate_limited`](macro@rate_limited).
+//! - `tokenizers` (default): the limiters that read the cost of a call from its params.
+//! - `testing`: a clock that tests move by hand, tokio's paused time, and a strict provider to test against.
 
 #[path = "private.rs"]
 #[doc(hidden)]
@@ -17,6 +73,8 @@ mod handle;
 pub mod kind;
 mod limit;
 mod limiter;
+#[cfg(all(test, loom))]
+mod loom_model;
 mod permit;
 mod queue;
 mod rate;

@@ -13,6 +13,7 @@ use openlimit::testing::ManualClock;
 use openlimit::{Acquire, AcquireError, Builder, Permit, RateLimiter, kind};
 
 pub mod model;
+pub mod random;
 
 /// How an acquisition ended.
 pub type Outcome = Result<Permit, AcquireError>;
@@ -38,6 +39,12 @@ pub fn millis(millis: u64) -> Duration {
 #[must_use]
 pub fn nanos(nanos: u64) -> Duration {
     Duration::from_nanos(nanos)
+}
+
+/// What the clock reads, in nanoseconds.
+#[must_use]
+pub fn nanos_of(clock: &ManualClock) -> u64 {
+    u64::try_from(clock.now().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A waker that counts.
@@ -92,26 +99,22 @@ impl Call {
         self.wakes.count()
     }
 
-    /// Its outcome, if it is over.
-    ///
-    /// # Errors
-    /// The call itself, if it still waits.
-    pub fn over(mut self) -> Result<Outcome, Self> {
+    /// Looks again, and hands out its outcome if it is over. To be asked no further then.
+    pub fn over(&mut self) -> Option<Outcome> {
         self.poll();
-        self.outcome.take().ok_or(self)
+        self.outcome.take()
     }
 
     /// Its permit.
     ///
     /// # Panics
     /// If it still waits or was refused.
-    #[must_use]
     #[track_caller]
-    pub fn admitted(self) -> Permit {
+    pub fn admitted(mut self) -> Permit {
         match self.over() {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(error)) => panic!("refused: {error}"),
-            Err(_) => panic!("it still waits"),
+            Some(Ok(permit)) => permit,
+            Some(Err(error)) => panic!("refused: {error}"),
+            None => panic!("it still waits"),
         }
     }
 
@@ -121,11 +124,11 @@ impl Call {
     /// If it still waits or was admitted.
     #[must_use]
     #[track_caller]
-    pub fn refused(self) -> AcquireError {
+    pub fn refused(mut self) -> AcquireError {
         match self.over() {
-            Ok(Err(error)) => error,
-            Ok(Ok(_)) => panic!("it was admitted"),
-            Err(_) => panic!("it still waits"),
+            Some(Err(error)) => error,
+            Some(Ok(_)) => panic!("it was admitted"),
+            None => panic!("it still waits"),
         }
     }
 }

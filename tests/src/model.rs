@@ -97,13 +97,23 @@ impl Limit {
         })
     }
 
+    /// Whether a call fits into the bucket, or has to wait until it is empty.
+    #[must_use]
+    pub fn fits(&self, amounts: &[u64]) -> bool {
+        self.weight(amounts[self.dimension]) <= self.fit()
+    }
+
     /// The first nanosecond at which it has room for a call.
-    fn room_at(&self, history: &[Charge], amounts: &[u64]) -> u64 {
+    ///
+    /// # Panics
+    /// If that is more than 584 years away.
+    #[must_use]
+    pub fn room_at(&self, history: &[Charge], amounts: &[u64]) -> u64 {
         let weight = self.weight(amounts[self.dimension]);
         if weight == 0 {
             return 0;
         }
-        let spare = if weight <= self.fit() { self.fit() - weight } else { 0 };
+        let spare = if self.fits(amounts) { self.fit() - weight } else { 0 };
         let moment = self.empty_at(history) - spare;
         let whole = moment.div_euclid(self.pace()) + i128::from(moment.rem_euclid(self.pace()) > 0);
         u64::try_from(whole.max(0)).expect("the tests stay within the years that fit")

@@ -5,13 +5,12 @@
 //! to be as clever as the limiter. So one property leaves out the cause, and the other the dating back.
 
 use openlimit::testing::ManualClock;
-use openlimit::{Cost, Percent, Permit, Rate, RateLimiter, Usage};
+use openlimit::{Permit, Usage};
 use openlimit_tests::model::{Limit, Model};
-use openlimit_tests::{Call, nanos};
+use openlimit_tests::random::{NAMES, admissible, build, cost, limits};
+use openlimit_tests::{Call, nanos, nanos_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-const NAMES: [&str; 3] = ["requests", "tokens", "audio_seconds"];
 
 /// Refunds are exact while no more charges than these are in a bucket.
 const EXACT: usize = 16;
@@ -53,34 +52,6 @@ proptest! {
     ) {
         play(&limits, &moves, false)?;
     }
-}
-
-/// One to four limits. Jitter and headroom are the limiter's, so the same for all.
-fn limits(jitter: impl Strategy<Value = u64>) -> impl Strategy<Value = Vec<Limit>> {
-    let headroom = prop_oneof![Just(0), Just(1), Just(5), Just(50)];
-    (vec(limit(), 1..5), jitter, headroom).prop_map(|(mut limits, jitter, headroom)| {
-        for limit in &mut limits {
-            (limit.jitter, limit.headroom) = (jitter, headroom);
-        }
-        limits
-    })
-}
-
-fn limit() -> impl Strategy<Value = Limit> {
-    let period = prop_oneof![
-        Just(1_000_000_000),
-        Just(60_000_000_000),
-        Just(86_400_000_000_000),
-        1_000..100_000_000_000_u64
-    ];
-    (0..3_usize, 1..2_000_u64, period, 1..2_000_u64).prop_map(|(dimension, amount, period, burst)| Limit {
-        dimension,
-        amount,
-        period,
-        burst: period / 1_000 * burst,
-        jitter: 0,
-        headroom: 0,
-    })
 }
 
 fn any_move(least: u64) -> impl Strategy<Value = Move> {
@@ -171,50 +142,18 @@ fn look_at(
     asked: &(u64, Vec<u64>),
     model: &Model,
 ) -> Result<(), TestCaseError> {
-    if !matches!(party, Party::Asks(_)) {
-        return Ok(());
-    }
-    let Party::Asks(asks) = std::mem::replace(party, Party::Gone) else { return Ok(()) };
+    let Party::Asks(asks) = party else { return Ok(()) };
     let found = match asks.over() {
-        Ok(outcome) => {
+        Some(outcome) => {
             let permit = outcome.map_err(|error| TestCaseError::fail(error.to_string()))?;
             let waited = u64::try_from(permit.waited().as_nanos()).unwrap_or(u64::MAX);
             *party = Party::Has(permit);
             Some(asked.0 + waited)
         }
-        Err(asks) => {
-            *party = Party::Asks(asks);
-            None
-        }
+        None => None,
     };
     prop_assert_eq!(found, model.admitted(call), "call {} of {:?}", call, asked);
     Ok(())
-}
-
-fn build(limits: &[Limit], clock: &ManualClock) -> RateLimiter {
-    let jitter = nanos(limits[0].jitter);
-    let builder = RateLimiter::builder().clock(clock).jitter(jitter).headroom(Percent(limits[0].headroom));
-    let builder = limits.iter().fold(builder, |builder, limit| {
-        let rate = Rate::new(limit.amount, nanos(limit.period)).burst(nanos(limit.burst));
-        builder.limit(openlimit::Limit::new(NAMES[limit.dimension], rate))
-    });
-    builder.build().expect("the limits are sound")
-}
-
-/// As much as one call may ask for.
-fn admissible(limits: &[Limit], amounts: &[u64]) -> Vec<u64> {
-    let most = |dimension| {
-        let limits = limits.iter().filter(|limit| limit.dimension == dimension);
-        limits.map(|limit| limit.amount.max(limit.burst_amount())).min().unwrap_or(0)
-    };
-    amounts.iter().enumerate().map(|(dimension, amount)| most(dimension).min(*amount)).collect()
-}
-
-fn cost(limits: &[Limit], amounts: &[u64]) -> Cost {
-    amounts.iter().enumerate().fold(Cost::new(), |cost, (dimension, amount)| {
-        let metered = limits.iter().any(|limit| limit.dimension == dimension);
-        if metered { cost.with(NAMES[dimension], *amount) } else { cost }
-    })
 }
 
 fn take_permit(parties: &mut [Party], which: usize) -> Option<(usize, Permit)> {
@@ -229,8 +168,4 @@ fn take_permit(parties: &mut [Party], which: usize) -> Option<(usize, Permit)> {
 fn nth(parties: &[Party], which: usize, so: impl Fn(&Party) -> bool) -> Option<usize> {
     let all: Vec<usize> = (0..parties.len()).filter(|call| so(&parties[*call])).collect();
     (!all.is_empty()).then(|| all[which % all.len()])
-}
-
-fn nanos_of(clock: &ManualClock) -> u64 {
-    u64::try_from(clock.now().as_nanos()).unwrap_or(u64::MAX)
 }

@@ -35,6 +35,10 @@ impl<W: Word> Level<W> {
         self.most
     }
 
+    pub(super) fn kept_back(&self) -> u64 {
+        self.burst.minus(self.fit).over(self.leak)
+    }
+
     /// Takes `amount` if it can be admitted at `now`. What it changes it keeps in registers to the end.
     #[inline(always)]
     pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
@@ -128,18 +132,19 @@ impl<W: Word> Level<W> {
     #[inline]
     fn advance(&mut self, now: u64) {
         if now > self.at {
-            let leaked = self.leak.times(now - self.at);
             if self.late > 0 {
-                self.drain_lag(leaked);
+                self.drain_lag(now - self.at);
             }
-            self.level = self.level.minus(leaked);
+            self.level = self.level.minus(self.leak.times(now - self.at));
             self.at = now;
         }
     }
 
-    /// Idle time drains what lags behind, too.
-    fn drain_lag(&mut self, leaked: W) {
-        let idle = leaked.minus(self.level).into() / self.leak.into();
+    /// Idle time drains what lags behind, too. Of `passed`, that is what draining the level leaves. (In 128 bits:
+    /// what leaks in a long time is more than a narrow level counts.)
+    fn drain_lag(&mut self, passed: u64) {
+        let leak: u128 = self.leak.into();
+        let idle = leak.saturating_mul(passed.into()).saturating_sub(self.level.into()) / leak;
         self.late = self.late.saturating_sub(u64::try_from(idle).unwrap_or(u64::MAX));
     }
 }

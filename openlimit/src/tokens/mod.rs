@@ -1,30 +1,202 @@
-//! Counting the tokens of texts and of requests.
+//! Counting tokens: of a text, and of a request before it is sent.
+//!
+//! A limiter prices each request by itself; these functions say the price without acquiring anything. Params
+//! are anything [`Serialize`] that has the fields of OpenAI's API: a `serde_json::Value`, a request of
+//! async-openai, a struct of your own. They are read, never copied, and the same JSON has the same price.
+//!
+//! ```
+//! use openlimit::{Dimension, tokens};
+//! use serde_json::json;
+//!
+//! let cost = tokens::chat(&json!({
+//!     "model": "gpt-4o",
+//!     "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
+//!     "max_completion_tokens": 300,
+//! }))?;
+//! assert_eq!(cost.amount(&Dimension::InputTokens), 13);
+//! assert_eq!(cost.amount(&Dimension::OutputTokens), 300);
+//! assert_eq!(cost.amount(&Dimension::Tokens), 313);
+//! # Ok::<(), openlimit::ParamsError>(())
+//! ```
+//!
+//! # How a request is counted
+//!
+//! * **Input**: the texts, by the model's [`Encoding`], and what the chat format adds to them, by the formulas
+//!   of OpenAI's cookbook. Function definitions are counted by them too.
+//! * **Output**: the largest that the request allows, for each choice (`n`, `best_of`) and each prompt; 16 where
+//!   it names no maximum, or the limiter's own default.
+//! * **Images, sounds and files** have flat prices (1 445, 600 and 2 045 tokens) and are never looked into. What
+//!   stands in an unknown field and is a data URL, or a KiB and more of base64, is taken for a file.
+//! * **What is unknown** inside a message or a tool counts as its text, and never fails. Unknown fields of the
+//!   request itself are left out, and so are ids.
+//! * **Hostile content** is safe: over 64 KiB without any place to cut count their bytes, and what is nested more
+//!   than 128 levels deep, which is deeper than `serde_json` reads, is left out.
+//! * What the API adds out of sight (`previous_response_id`, a stored prompt) cannot be counted here.
+
+mod encoding;
+mod engine;
+mod formula;
+mod inside;
+mod number;
+mod outline;
+mod prompt;
+mod raw;
+mod shape;
+mod walk;
 
 use serde::Serialize;
 
+pub use self::encoding::Encoding;
+use self::outline::Outline;
+use self::prompt::Prompt;
+use self::shape::Shape;
+use crate::kind::Pricing;
 use crate::{Cost, ParamsError};
 
-pub(crate) fn price_chat<T: Serialize + ?Sized>(_: &T, default_output: u64) -> Result<Cost, ParamsError> {
-    Ok(Cost::derived(1, default_output))
+/// How many tokens `text` is for `model`.
+///
+/// It is read as ordinary text: `<|endoftext|>` is what it looks like, not the special token. The first count
+/// in an encoding loads its vocabulary, which takes up to a quarter of a second; nothing is downloaded.
+///
+/// A run of over 64 KiB in which there is no place to cut (one letter, say) counts its bytes, which is more
+/// than it has.
+///
+/// ```
+/// use openlimit::tokens;
+///
+/// assert_eq!(tokens::count("gpt-4o", "Hello, world!"), 4);
+/// assert_eq!(tokens::count("gpt-4o", "你好，世界"), 3);
+/// assert_eq!(tokens::count("gpt-4", "你好，世界"), 6);
+/// ```
+#[must_use]
+pub fn count(model: &str, text: &str) -> u64 {
+    Encoding::of(model).count(text)
+}
+
+/// What a chat completion costs.
+///
+/// ```
+/// use openlimit::{Dimension, tokens};
+///
+/// #[derive(serde::Serialize)]
+/// struct Request<'a> {
+///     model: &'a str,
+///     messages: &'a [Message<'a>],
+///     n: u8,
+/// }
+///
+/// #[derive(serde::Serialize)]
+/// struct Message<'a> {
+///     role: &'a str,
+///     content: &'a str,
+/// }
+///
+/// let messages = [Message { role: "user", content: "Name a colour." }];
+/// let cost = tokens::chat(&Request { model: "gpt-4o", messages: &messages, n: 2 })?;
+/// assert_eq!(cost.amount(&Dimension::OutputTokens), 32);
+/// # Ok::<(), openlimit::ParamsError>(())
+/// ```
+///
+/// # Errors
+/// If there is no list of `messages`, or `model`, `max_completion_tokens`, `max_tokens` or `n` is not what it
+/// should be.
+pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
+    price_chat(params, Pricing::default().default_output)
+}
+
+/// What a legacy completion costs.
+///
+/// ```
+/// use openlimit::{Dimension, tokens};
+/// use serde_json::json;
+///
+/// let params = json!({ "model": "gpt-3.5-turbo-instruct", "prompt": ["One", "Two"], "max_tokens": 50 });
+/// assert_eq!(tokens::completion(&params)?.amount(&Dimension::Tokens), 1 + 1 + 2 * 50);
+/// # Ok::<(), openlimit::ParamsError>(())
+/// ```
+///
+/// # Errors
+/// If there is no `prompt` that is a string or a list, or `model`, `max_tokens`, `n` or `best_of` is not what it
+/// should be.
+pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
+    price_completion(params, Pricing::default().default_output)
+}
+
+/// What an embedding costs: there is no output.
+///
+/// ```
+/// use openlimit::{Dimension, tokens};
+/// use serde_json::json;
+///
+/// let params = json!({ "model": "text-embedding-3-small", "input": ["Hello, world!", "Goodbye!"] });
+/// assert_eq!(tokens::embedding(&params)?.amount(&Dimension::Tokens), 4 + 3);
+/// # Ok::<(), openlimit::ParamsError>(())
+/// ```
+///
+/// # Errors
+/// If there is no `input` that is a string or a list, or `model` is not a string.
+pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
+    price_embedding(params, Pricing::default().default_output)
+}
+
+/// What a response of the Responses API costs.
+///
+/// ```
+/// use openlimit::{Dimension, tokens};
+/// use serde_json::json;
+///
+/// let params = json!({
+///     "model": "gpt-5",
+///     "instructions": "Answer like a pirate.",
+///     "input": "Why is the sky blue?",
+///     "max_output_tokens": 500,
+/// });
+/// assert_eq!(tokens::responses(&params)?.amount(&Dimension::Tokens), 22 + 500);
+/// # Ok::<(), openlimit::ParamsError>(())
+/// ```
+///
+/// # Errors
+/// If there is no `input` that is a string or a list, and nothing in its place (`prompt`, `previous_response_id`,
+/// `conversation`), or `model` or `max_output_tokens` is not what it should be.
+pub fn responses<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
+    price_responses(params, Pricing::default().default_output)
+}
+
+pub(crate) fn price_chat<T: Serialize + ?Sized>(
+    params: &T,
+    default_output: u64,
+) -> Result<Cost, ParamsError> {
+    price(&Shape::CHAT, params, default_output)
 }
 
 pub(crate) fn price_completion<T: Serialize + ?Sized>(
-    _: &T,
+    params: &T,
     default_output: u64,
 ) -> Result<Cost, ParamsError> {
-    Ok(Cost::derived(1, default_output))
+    price(&Shape::COMPLETION, params, default_output)
 }
 
 pub(crate) fn price_embedding<T: Serialize + ?Sized>(
-    _: &T,
+    params: &T,
     default_output: u64,
 ) -> Result<Cost, ParamsError> {
-    Ok(Cost::derived(1, default_output))
+    price(&Shape::EMBEDDING, params, default_output)
 }
 
 pub(crate) fn price_responses<T: Serialize + ?Sized>(
-    _: &T,
+    params: &T,
     default_output: u64,
 ) -> Result<Cost, ParamsError> {
-    Ok(Cost::derived(1, default_output))
+    price(&Shape::RESPONSES, params, default_output)
+}
+
+fn price<T: Serialize + ?Sized>(shape: &Shape, params: &T, default_output: u64) -> Result<Cost, ParamsError> {
+    let outline = Outline::of(params, shape)?;
+    let prompt = Prompt::of(params, shape, &outline)?;
+    if !shape.replies {
+        return Ok(Cost::derived(prompt.tokens, 0));
+    }
+    let each = outline.output.unwrap_or(default_output);
+    let output = each.saturating_mul(outline.choices).saturating_mul(prompt.prompts);
+    Ok(Cost::derived(prompt.tokens, output))
 }

@@ -1,0 +1,58 @@
+//! The same without `async`: plain functions and threads, and no runtime anywhere.
+//!
+//!     cargo run --example blocking
+
+use std::thread;
+use std::time::Instant;
+
+use openlimit::testing::Provider;
+use openlimit::{ChatRateLimiter, Rate, limiter, rate_limited};
+use serde_json::{Value, json};
+
+limiter! {
+    /// What our account allows for gpt-4o.
+    static CHAT: ChatRateLimiter = {
+        requests: 600 / minute,
+        tokens: 40_000 / minute,
+    };
+}
+
+/// Waits for its turn, then asks.
+#[rate_limited(limiter = CHAT, params = params)]
+fn ask(agent: &ureq::Agent, url: &str, params: &Value) -> anyhow::Result<Value> {
+    Ok(agent.post(format!("{url}/chat/completions")).send_json(params)?.body_mut().read_json()?)
+}
+
+fn main() -> anyhow::Result<()> {
+    // In place of OpenAI: a provider that refuses whatever is above the same limits.
+    let provider =
+        Provider::builder().requests(Rate::per_minute(600)).tokens(Rate::per_minute(40_000)).start()?;
+    let (agent, url) = (ureq::agent(), provider.url());
+
+    let start = Instant::now();
+    let work = |name: char| {
+        for number in 1..=10 {
+            let content = format!("Name {number} words that begin with the letter {name}.");
+            let params = json!({
+                "model": "gpt-4o",
+                "messages": [{ "role": "user", "content": content }],
+            });
+            // Here a 429 would come back as an error.
+            let reply = ask(&agent, &url, &params)?;
+            println!(
+                "{:4.1?} {name}{number:<2} {}",
+                start.elapsed(),
+                reply["choices"][0]["message"]["content"]
+            );
+        }
+        anyhow::Ok(())
+    };
+    // The limiter is one for all threads.
+    thread::scope(|scope| {
+        let work = &work;
+        let threads = ['A', 'B', 'C'].map(|name| scope.spawn(move || work(name)));
+        threads.into_iter().try_for_each(|thread| thread.join().expect("no panic in `work`"))
+    })?;
+    println!("refused by the provider: {}", provider.refused());
+    Ok(())
+}

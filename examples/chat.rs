@@ -1,0 +1,79 @@
+//! A limiter declared once, and an `async fn` that keeps to it.
+//!
+//!     cargo run --example chat
+
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use openlimit::testing::Provider;
+use openlimit::{ChatRateLimiter, Rate, limiter, rate_limited};
+use openlimit_examples::Api;
+use serde::{Deserialize, Serialize};
+
+limiter! {
+    /// What our account allows for gpt-4o.
+    static CHAT: ChatRateLimiter = {
+        requests: 600 / minute,
+        tokens: 40_000 / minute,
+    };
+}
+
+/// Waits for its turn, then asks. What the answer did not use of the reservation is given back.
+#[rate_limited(limiter = CHAT, params = params, usage = |reply| reply.usage.total_tokens)]
+async fn ask(api: &Api, params: &ChatParams) -> anyhow::Result<Reply> {
+    Ok(api.chat(params).await?.error_for_status()?.json().await?)
+}
+
+/// Any type that serializes as the request will do: your own, `async-openai`'s, a `serde_json::Value`.
+#[derive(Serialize)]
+struct ChatParams {
+    model: &'static str,
+    messages: Vec<Message>,
+    max_completion_tokens: u32,
+}
+
+#[derive(Serialize)]
+struct Message {
+    role: &'static str,
+    content: String,
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    usage: Usage,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    total_tokens: u64,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // In place of OpenAI: a provider that refuses whatever is above the same limits.
+    let provider = Provider::builder()
+        .requests(Rate::per_minute(600))
+        .tokens(Rate::per_minute(40_000))
+        .charges_usage(true)
+        .latency(Duration::from_millis(200))
+        .start()?;
+    let api = Api::new(provider.url(), "no key".to_owned())?;
+
+    let start = Instant::now();
+    let questions = (1..=40).map(|number| ChatParams {
+        model: "gpt-4o",
+        messages: vec![Message { role: "user", content: format!("What is so special about {number}?") }],
+        max_completion_tokens: 32,
+    });
+    // All at once, as far as this code is concerned.
+    let calls = questions.map(|params| {
+        let api = &api;
+        async move { ask(api, &params).await }
+    });
+    let replies: Vec<Reply> = stream::iter(calls).buffer_unordered(usize::MAX).try_collect().await?;
+
+    let tokens: u64 = replies.iter().map(|reply| reply.usage.total_tokens).sum();
+    println!("{} answers, {tokens} tokens, {:.1?}", replies.len(), start.elapsed());
+    println!("refused by the provider: {}", provider.refused());
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! The same calls under the same limits, first as people make them, trying again whatever is refused; then
+//! through a limiter.
+//!
+//!     cargo run --release --example quickstart
+//!
+//! It needs no account: the provider is a strict stand-in, inside this program. With `OPENAI_API_KEY` set (and
+//! `OPENAI_BASE_URL` and `OPENAI_MODEL`, if you like) it makes a dozen limited calls there instead.
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use openlimit::testing::Provider;
+use openlimit::{ChatRateLimiter, Dimension, Rate, limiter, rate_limited};
+use openlimit_examples::{Api, request};
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+
+/// What the provider allows. A second's worth may be taken at once.
+const REQUESTS: Rate = Rate::per_minute(3_000);
+const TOKENS: Rate = Rate::per_minute(600_000);
+
+const CALLS: usize = 300;
+const AT_ONCE: usize = 32;
+
+limiter! {
+    static CHAT: ChatRateLimiter = { requests: REQUESTS, tokens: TOKENS };
+
+    /// For a real account: less than any of them allows.
+    static ACCOUNT: ChatRateLimiter = { requests: 60 / minute, tokens: 10_000 / minute };
+}
+
+async fn plain(api: &Api, params: &Value) -> anyhow::Result<Response> {
+    Ok(api.chat(params).await?)
+}
+
+#[rate_limited(limiter = CHAT, params = params)]
+async fn limited(api: &Api, params: &Value) -> anyhow::Result<Response> {
+    Ok(api.chat(params).await?)
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    if let Some(api) = Api::from_env()? {
+        return real_calls(&api).await;
+    }
+    let requests: Vec<Value> = (0..CALLS).map(|number| request(number, "gpt-4o")).collect();
+    let tokens = requests.iter().map(|params| Ok(CHAT.cost(params)?.amount(&Dimension::Tokens)));
+    let tokens: u64 = tokens.sum::<anyhow::Result<u64>>()?;
+    println!("{CALLS} calls with {tokens} tokens, {AT_ONCE} at a time.");
+    println!("The provider allows {} requests and {} tokens a minute.\n", REQUESTS.amount(), TOKENS.amount());
+
+    let passes = [
+        ("without openlimit", pass("without openlimit", &requests, plain).await?),
+        ("with openlimit", pass("with openlimit", &requests, limited).await?),
+    ];
+
+    // The limit that takes longer decides. What it gives in the first second is there from the start.
+    let full = |amount: u64, rate: Rate| amount as f64 * 60.0 / rate.amount() as f64;
+    let full = full(tokens, TOKENS).max(full(CALLS as u64, REQUESTS));
+    println!("\n                    calls    429s      time     ideal   limit used");
+    for (name, Pass { answered, refused, time }) in passes {
+        let (time, ideal, used) = (time.as_secs_f64(), full - 1.0, 100.0 * full / (time.as_secs_f64() + 1.0));
+        println!("{name:17} {answered:7} {refused:7} {time:7.2} s {ideal:7.2} s {used:10.1} %");
+    }
+    Ok(())
+}
+
+struct Pass {
+    answered: usize,
+    refused: usize,
+    /// Until the last call was admitted.
+    time: Duration,
+}
+
+/// Makes every call against a provider with full buckets; one that is refused is made again after as long as
+/// the refusal says, within reason.
+async fn pass(
+    name: &'static str,
+    requests: &[Value],
+    call: impl AsyncFn(&Api, &Value) -> anyhow::Result<Response>,
+) -> anyhow::Result<Pass> {
+    let latency = Duration::from_millis(200);
+    // As at OpenAI, a refused call still counts as a request.
+    let limits = Provider::builder().requests(REQUESTS).tokens(TOKENS).refused_count(true);
+    let provider = limits.latency(latency).start()?;
+    let api = Api::new(provider.url(), "none needed".to_owned())?;
+    let style = ProgressStyle::with_template("{prefix:17} {bar:32} {pos}/{len} calls, {msg} refused")?;
+    let bar = ProgressBar::new(requests.len() as u64).with_style(style).with_prefix(name);
+
+    let start = Instant::now();
+    let calls = requests.iter().map(async |params| {
+        for _ in 0..100 {
+            let reply = call(&api, params).await?;
+            if reply.status() != StatusCode::TOO_MANY_REQUESTS {
+                return anyhow::Ok(reply.error_for_status()?);
+            }
+            let seconds = reply.headers().get("retry-after").context("no retry-after")?.to_str()?.parse()?;
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
+        bail!("refused a hundred times")
+    });
+    let mut answers = stream::iter(calls).buffer_unordered(AT_ONCE);
+    while answers.try_next().await?.is_some() {
+        bar.set_message(provider.refused().to_string());
+        bar.inc(1);
+    }
+    bar.finish();
+    let admitted = provider.arrivals().into_iter().filter(|arrival| arrival.status == 200);
+    let time = admitted.map(|arrival| arrival.at - start).max().unwrap_or_default();
+    Ok(Pass { answered: provider.admitted(), refused: provider.refused(), time })
+}
+
+#[rate_limited(limiter = ACCOUNT, params = params)]
+async fn real_call(api: &Api, params: &Value) -> anyhow::Result<Response> {
+    Ok(api.chat(params).await?.error_for_status()?)
+}
+
+async fn real_calls(api: &Api) -> anyhow::Result<()> {
+    let model = env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
+    let requests: Vec<Value> = (0..12).map(|number| request(number, &model)).collect();
+    let start = Instant::now();
+    let calls = requests.iter().map(|params| real_call(api, params));
+    let mut replies = stream::iter(calls).buffer_unordered(AT_ONCE);
+    while let Some(reply) = replies.try_next().await? {
+        let time = start.elapsed().as_secs_f64();
+        let reply: Value = reply.json().await?;
+        println!("{time:5.1} s  {} tokens", reply["usage"]["total_tokens"]);
+    }
+    Ok(())
+}

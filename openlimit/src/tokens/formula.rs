@@ -1,0 +1,83 @@
+//! What is added to the tokens of the texts: the constants of the formulas, each with its source.
+//!
+//! None of this is promised by OpenAI. The cookbook's figures are measured, and are an estimate for the models
+//! that came after it.
+
+use super::Encoding;
+use super::encoding::{base, fits};
+
+/// What a chat adds around its texts.
+///
+/// Source: OpenAI cookbook, "How to count tokens with tiktoken" (`num_tokens_from_messages`,
+/// `num_tokens_for_tools`).
+#[derive(Debug)]
+pub(super) struct Formula {
+    /// For each message.
+    pub(super) message: u64,
+    /// For a message with a name.
+    pub(super) name: i64,
+    /// Once, for the beginning of the reply.
+    pub(super) reply: u64,
+    /// For each function that may be called.
+    pub(super) function: u64,
+}
+
+impl Formula {
+    pub(super) fn of(model: &str) -> &'static Self {
+        const FIRST: Formula = Formula { message: 4, name: -1, reply: 3, function: 10 };
+        const GPT_4: Formula = Formula { message: 3, name: 1, reply: 3, function: 10 };
+        const TODAY: Formula = Formula { message: 3, name: 1, reply: 3, function: 7 };
+        let name = base(model);
+        match Encoding::of(model) {
+            _ if fits(name, "gpt-3.5-turbo-0301") || fits(name, "gpt-35-turbo-0301") => &FIRST,
+            Encoding::O200kBase => &TODAY,
+            _ => &GPT_4,
+        }
+    }
+}
+
+/// Once where there are functions. This and the next four: the cookbook's `num_tokens_for_tools`.
+pub(super) const FUNCTIONS: u64 = 12;
+
+/// Where a function has properties.
+pub(super) const PROPERTIES: u64 = 3;
+
+/// For each property.
+pub(super) const PROPERTY: u64 = 3;
+
+/// Where a property has an enumeration.
+pub(super) const ENUM: i64 = -3;
+
+/// For each item of an enumeration.
+pub(super) const ENUM_ITEM: u64 = 3;
+
+/// For each call of a tool that a message repeats. An assumption: it is framed as a message is.
+pub(super) const CALL: u64 = 3;
+
+/// What JSON adds to an entry of a map: its quotes, colon and comma. An assumption, and rather too much.
+pub(super) const ENTRY: u64 = 2;
+
+/// What JSON adds to an item of a list: its comma. An assumption.
+pub(super) const ITEM: u64 = 1;
+
+/// For an image, whatever its size: what gpt-4o takes for the largest, 85 + 170 for each of 2 x 4 tiles.
+///
+/// Source: OpenAI's guide to images and vision.
+pub(super) const IMAGE: u64 = 85 + 170 * 8;
+
+/// For a sound, whatever its length: a minute, at one token for 100 ms.
+///
+/// Source: OpenAI's guide to the costs of the realtime API.
+pub(super) const AUDIO: u64 = 600;
+
+/// For a file, whatever its length: a page, of which the model gets the text (600 tokens are a full one) and an
+/// image.
+///
+/// Source: OpenAI's guide to PDF files.
+pub(super) const FILE: u64 = 600 + IMAGE;
+
+/// The bytes that stand for a token where text is sealed: base64 of at least three bytes' text a token.
+///
+/// An assumption. What is sealed (the reasoning that a client hands back) cannot be counted; English has over
+/// four bytes a token.
+pub(super) const SEALED_BYTES: u64 = 4;

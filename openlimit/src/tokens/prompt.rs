@@ -1,0 +1,315 @@
+//! `Prompt`: the second reading of a request, which counts what the model gets to read.
+//!
+//! It is a grammar: `At` names the places of a request, and `field` says for each place what its fields are.
+//! Three rules decide about a field: what the model reads is counted; what only the API reads (ids, types, log
+//! probabilities) is not; and what is unknown counts as its text, since an estimate that is too high wastes a
+//! little and one that is too low breaks the limit. Images, sounds and files have flat prices, and are never
+//! looked into.
+
+use serde::Serialize;
+
+use super::engine::{count, count_after_colon};
+use super::formula::{self, Formula};
+use super::number::Number;
+use super::outline::Outline;
+use super::walk::{Reader, walk};
+use super::{Encoding, Shape};
+use crate::ParamsError;
+
+/// What a request's input comes to.
+#[derive(Debug)]
+pub(super) struct Prompt {
+    /// The tokens of all of it.
+    pub(super) tokens: u64,
+    /// How many prompts it holds, each of which gets a reply of its own; at least one.
+    pub(super) prompts: u64,
+}
+
+impl Prompt {
+    /// # Errors
+    /// If the params' own `Serialize` fails.
+    pub(super) fn of<T: Serialize + ?Sized>(
+        params: &T,
+        shape: &Shape,
+        outline: &Outline,
+    ) -> Result<Self, ParamsError> {
+        let mut tally = Tally {
+            shape,
+            encoding: outline.encoding,
+            formula: outline.formula,
+            tokens: if shape.framed { outline.formula.reply } else { 0 },
+            suffix: 0,
+            prompts: 0,
+            token_array: false,
+        };
+        walk(&mut tally, At::Params, params).map_err(|failed| shape.failed(&failed))?;
+        let prompts = tally.prompts.saturating_add(tally.token_array.into()).max(1);
+        Ok(Self { tokens: tally.tokens.saturating_add(tally.suffix.saturating_mul(prompts)), prompts })
+    }
+}
+
+/// A place in a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum At {
+    Params,
+    /// What is read as it stands.
+    Text,
+    /// What nobody told us of: counted as its text, keys included.
+    Unknown,
+    /// What has one price, however large it is.
+    Flat(u64),
+    /// What the client itself cannot read.
+    Sealed,
+
+    /// The prompts of a completion or the inputs of an embedding: one, a list of them, or a token array.
+    Prompts,
+    /// One of several, or a token of the only one.
+    Prompt,
+    /// A token of one of several.
+    Token,
+    /// What follows each prompt.
+    Suffix,
+
+    /// Messages or items; a lone string is one too.
+    Messages,
+    Message,
+    Name,
+    /// What a message says: a text, a list of parts, or a part.
+    Content,
+    /// The tools that a message calls, one of them, and what is passed to it.
+    Calls,
+    Call,
+    Called,
+    /// A stored prompt, and what is filled into it.
+    Template,
+    Variables,
+
+    /// The tools that may be called; `begun` once there is one.
+    Tools {
+        begun: bool,
+    },
+    Tool,
+    Function,
+    /// What follows a name and a colon: a type, a description.
+    Label,
+    Parameters,
+    /// The properties of an object; `begun` once there is one.
+    Properties {
+        begun: bool,
+    },
+    Property,
+    Enum,
+    EnumItem,
+
+    /// The form that the reply is to have.
+    Format,
+}
+
+struct Tally<'a> {
+    shape: &'a Shape,
+    encoding: Encoding,
+    formula: &'static Formula,
+    tokens: u64,
+    /// The tokens of what follows each prompt.
+    suffix: u64,
+    /// Prompts that are texts or lists, and whether there is one that is a bare token array.
+    prompts: u64,
+    token_array: bool,
+}
+
+impl Tally<'_> {
+    fn add(&mut self, tokens: u64) {
+        self.tokens = self.tokens.saturating_add(tokens);
+    }
+
+    fn adjust(&mut self, tokens: i64) {
+        self.tokens = self.tokens.saturating_add_signed(tokens);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.add(count(self.encoding, text));
+    }
+
+    /// An entry of a map that is counted as its text.
+    fn entry(&mut self, key: &str) -> At {
+        self.add(formula::ENTRY);
+        self.text(key);
+        At::Unknown
+    }
+}
+
+impl Reader for Tally<'_> {
+    type At = At;
+
+    fn field(&mut self, at: &mut At, key: &str) -> Option<At> {
+        Some(match (&mut *at, key) {
+            (At::Params, _) => {
+                return self.shape.counted.iter().find(|(name, _)| *name == key).map(|(_, at)| *at);
+            }
+
+            (At::Message, "id" | "type" | "status" | "call_id" | "tool_call_id") => return None,
+            (At::Message, "role" | "refusal" | "arguments" | "input") => At::Text,
+            (At::Message, "content" | "output" | "summary") => At::Content,
+            (At::Message, "name") => At::Name,
+            (At::Message, "tool_calls") => At::Calls,
+            (At::Message, "function_call") => At::Call,
+            (At::Message, "audio") => At::Flat(formula::AUDIO),
+            (At::Message, "result") => At::Flat(formula::IMAGE),
+            (At::Message, "encrypted_content") => At::Sealed,
+
+            (At::Content, "id" | "type" | "detail" | "logprobs") => return None,
+            (At::Content, "text" | "refusal" | "filename") => At::Text,
+            (At::Content, "image_url") => At::Flat(formula::IMAGE),
+            (At::Content, "input_audio" | "audio") => At::Flat(formula::AUDIO),
+            (At::Content, "file" | "file_data" | "file_url" | "file_id") => At::Flat(formula::FILE),
+
+            (At::Call | At::Called, "id" | "type" | "index") => return None,
+            (At::Call | At::Called, "function" | "custom") => At::Called,
+            (At::Call | At::Called, "name" | "arguments" | "input") => At::Text,
+
+            (At::Template, "variables") => At::Variables,
+            (At::Variables, _) => At::Content,
+
+            (At::Tool | At::Function, "type" | "strict") => return None,
+            (At::Tool | At::Function, "function" | "custom") => At::Function,
+            (At::Tool | At::Function, "name") => At::Text,
+            (At::Tool | At::Function, "parameters") => At::Parameters,
+            (At::Parameters, "type") => return None,
+            (At::Parameters | At::Property, "required" | "additionalProperties") => return None,
+            (At::Parameters | At::Property, "properties") => At::Properties { begun: false },
+            (At::Properties { begun }, _) => {
+                let first = !std::mem::replace(begun, true);
+                self.add(formula::PROPERTY + if first { formula::PROPERTIES } else { 0 });
+                self.text(key);
+                At::Property
+            }
+            (At::Property, "type") => At::Label,
+            (At::Property, "enum") => At::Enum,
+            (At::Property, "items") => At::Property,
+            (At::Tool | At::Function | At::Parameters | At::Property, "description") => At::Label,
+
+            (At::Format, "type" | "strict" | "verbosity") => return None,
+            (At::Format, "format" | "json_schema") => At::Format,
+            (At::Format, "name" | "description") => At::Text,
+
+            (At::Flat(_) | At::Sealed | At::Template, _) => return None,
+            (At::Message | At::Content | At::Call | At::Called, _) => At::Unknown,
+            (At::Tool | At::Function | At::Format, _) => At::Unknown,
+            _ => self.entry(key),
+        })
+    }
+
+    fn item(&mut self, at: &mut At) -> Option<At> {
+        Some(match at {
+            At::Prompts => At::Prompt,
+            At::Prompt | At::Token => At::Token,
+            At::Messages => At::Message,
+            At::Content => At::Content,
+            At::Calls => At::Call,
+            At::Tools { begun } => {
+                if !std::mem::replace(begun, true) {
+                    self.add(formula::FUNCTIONS);
+                }
+                At::Tool
+            }
+            At::Label => At::Label,
+            At::Enum => At::EnumItem,
+            At::Params | At::Flat(_) | At::Sealed | At::Template => return None,
+            _ => {
+                self.add(formula::ITEM);
+                At::Unknown
+            }
+        })
+    }
+
+    fn map(&mut self, at: At) {
+        match at {
+            At::Message => self.add(self.formula.message),
+            At::Call => self.add(formula::CALL),
+            At::Tool => self.add(self.formula.function),
+            At::EnumItem => self.add(formula::ENUM_ITEM),
+            At::Flat(price) => self.add(price),
+            _ => {}
+        }
+    }
+
+    fn list(&mut self, at: At) {
+        match at {
+            At::Prompt => self.prompts = self.prompts.saturating_add(1),
+            At::Enum => self.adjust(formula::ENUM),
+            At::EnumItem => self.add(formula::ENUM_ITEM),
+            At::Flat(price) => self.add(price),
+            _ => {}
+        }
+    }
+
+    fn null(&mut self, at: At) {
+        if let At::EnumItem = at {
+            self.add(formula::ENUM_ITEM + 1);
+        }
+    }
+
+    fn boolean(&mut self, at: At) {
+        match at {
+            At::EnumItem => self.add(formula::ENUM_ITEM + 1),
+            At::Flat(price) => self.add(price),
+            At::Params | At::Sealed | At::Format | At::Template => {}
+            _ => self.add(1),
+        }
+    }
+
+    fn number(&mut self, at: At, number: Number) {
+        match at {
+            At::Prompt => {
+                self.token_array = true;
+                self.add(1);
+            }
+            At::Token => self.add(1),
+            At::EnumItem => self.add(formula::ENUM_ITEM.saturating_add(number.tokens())),
+            At::Flat(price) => self.add(price),
+            At::Params | At::Sealed | At::Format | At::Template => {}
+            _ => self.add(number.tokens()),
+        }
+    }
+
+    fn text(&mut self, at: At, text: &str) {
+        match at {
+            At::Params | At::Format | At::Template => {}
+            At::Flat(price) => self.add(price),
+            At::Sealed => self.add(text.len() as u64 / formula::SEALED_BYTES),
+            At::Prompts | At::Prompt => {
+                self.prompts = self.prompts.saturating_add(1);
+                self.text(text);
+            }
+            At::Suffix => self.suffix = self.suffix.saturating_add(count(self.encoding, text)),
+            At::Messages | At::Message => {
+                // The role that the API gives it is one token.
+                self.add(self.formula.message + 1);
+                self.text(text);
+            }
+            At::Name => {
+                self.text(text);
+                self.adjust(self.formula.name);
+            }
+            At::Label => {
+                let label = text.strip_suffix('.').unwrap_or(text);
+                self.add(count_after_colon(self.encoding, label));
+            }
+            At::EnumItem => {
+                self.add(formula::ENUM_ITEM);
+                self.text(text);
+            }
+            At::Unknown if is_data(text) => self.add(formula::FILE),
+            _ => self.text(text),
+        }
+    }
+}
+
+/// Whether what stands in an unknown field is no text but bytes: a data URL, or base64 of some length.
+fn is_data(text: &str) -> bool {
+    const LONG: usize = 1024;
+    let scheme = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=\r\n".contains(&byte);
+    (scheme && text.split_once(',').is_some_and(|(header, _)| !header.contains(char::is_whitespace)))
+        || (text.len() >= LONG && text.bytes().all(base64))
+}

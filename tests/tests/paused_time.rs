@@ -1,0 +1,109 @@
+//! Tokio's paused time: a limiter built inside such a runtime follows it, and needs no real waiting.
+
+use std::time::Duration;
+
+use openlimit::{AcquireError, Cost, Percent, Rate, RateLimiter, limiter};
+use openlimit_tests::{millis, secs};
+use tokio::time::Instant;
+
+fn slow() -> RateLimiter {
+    RateLimiter::builder()
+        .requests(Rate::per_minute(1))
+        .jitter(Duration::ZERO)
+        .headroom(Percent(0))
+        .build()
+        .expect("it is sound")
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_follow_paused_time() {
+    let (limiter, start) = (slow(), Instant::now());
+    for minute in 0..5 {
+        let permit = limiter.acquire(Cost::new()).await.expect("it is only a matter of time");
+        assert_eq!(start.elapsed(), secs(60 * minute));
+        assert_eq!(permit.waited(), secs(if minute == 0 { 0 } else { 60 }));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_may_be_moved_by_hand() {
+    let limiter = slow();
+    drop(limiter.try_acquire(Cost::new()).expect("there is room"));
+    let waits = tokio::spawn(limiter.acquire(Cost::new()));
+    tokio::task::yield_now().await;
+    tokio::time::advance(secs(59)).await;
+    assert!(!waits.is_finished());
+    tokio::time::advance(secs(1)).await;
+    let permit = waits.await.expect("no task panics").expect("it is only a matter of time");
+    assert_eq!(permit.waited(), secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_tasks_wait_in_order() {
+    let (limiter, start) = (slow(), Instant::now());
+    let calls: Vec<_> = (0..20).map(|_| tokio::spawn(limiter.acquire(Cost::new()))).collect();
+    for (place, call) in calls.into_iter().enumerate() {
+        let permit = call.await.expect("no task panics").expect("it is only a matter of time");
+        assert_eq!((permit.waited(), start.elapsed()), (secs(60 * place as u64), secs(60 * place as u64)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn timeouts_follow_it_too() {
+    let limiter = slow();
+    let first = limiter.acquire(Cost::new()).await.expect("there is room");
+    let (start, waits) = (Instant::now(), tokio::spawn(limiter.acquire(Cost::new()).timeout(secs(90))));
+    tokio::task::yield_now().await;
+    first.settle(openlimit::Usage::from(0).with("requests", 5));
+    let outcome = waits.await.expect("no task panics");
+    assert!(matches!(outcome, Err(AcquireError::Timeout { .. })));
+    assert_eq!(start.elapsed(), secs(90));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_of_tokios_own_leaves_the_queue() {
+    let (limiter, start) = (slow(), Instant::now());
+    drop(limiter.acquire(Cost::new()).await.expect("there is room"));
+    assert!(tokio::time::timeout(secs(30), limiter.acquire(Cost::new())).await.is_err());
+    drop(limiter.acquire(Cost::new()).await.expect("it is only a matter of time"));
+    assert_eq!(start.elapsed(), secs(60), "the call that gave up costs nothing");
+}
+
+limiter! {
+    static DECLARED: RateLimiter = {
+        requests: 100 / second,
+        burst: millis(10),
+        jitter: Duration::ZERO,
+    };
+}
+
+#[test]
+fn a_static_limiter_first_used_outside_stays_on_the_systems_time() {
+    assert!(DECLARED.init().is_ok());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let start = std::time::Instant::now();
+    runtime.block_on(async {
+        for _ in 0..4 {
+            drop(DECLARED.acquire(Cost::new()).await.expect("it is only a matter of time"));
+        }
+    });
+    assert!(start.elapsed() >= millis(30), "three real waits of 10 ms");
+}
+
+#[tokio::test]
+async fn inside_a_runtime_whose_time_is_not_paused_the_systems_time_counts() {
+    let start = std::time::Instant::now();
+    let limiter = RateLimiter::builder()
+        .requests(Rate::per_second(100))
+        .burst(millis(10))
+        .build()
+        .expect("it is sound");
+    for _ in 0..3 {
+        drop(limiter.acquire(Cost::new()).await.expect("it is only a matter of time"));
+    }
+    assert!(start.elapsed() >= millis(20));
+}

@@ -1,0 +1,173 @@
+//! What holds of every request, whatever is in it.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use openlimit::{Cost, Dimension, ParamsError, tokens};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value, json};
+
+/// The fields that mean something somewhere, and some that do not.
+const FIELDS: &[&str] = &[
+    "model",
+    "messages",
+    "prompt",
+    "input",
+    "instructions",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "n",
+    "best_of",
+    "suffix",
+    "tools",
+    "functions",
+    "function",
+    "parameters",
+    "properties",
+    "enum",
+    "type",
+    "description",
+    "response_format",
+    "json_schema",
+    "schema",
+    "text",
+    "role",
+    "content",
+    "name",
+    "tool_calls",
+    "function_call",
+    "arguments",
+    "output",
+    "summary",
+    "image_url",
+    "input_audio",
+    "file",
+    "encrypted_content",
+    "variables",
+    "items",
+    "unknown",
+    "",
+    "é",
+];
+
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![9 => prop::sample::select(FIELDS).prop_map(str::to_owned), 1 => ".{0,8}"]
+}
+
+fn leaf() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,40}".prop_map(Value::from),
+        prop::sample::select(
+            &["gpt-4", "gpt-4o", "gpt-3.5-turbo-0301", "data:x;base64,AAAA", "<|endoftext|>", "."][..]
+        )
+        .prop_map(Value::from),
+    ]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    leaf().prop_recursive(5, 48, 6, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..5).prop_map(Value::from),
+            vec((key(), inner), 0..7)
+                .prop_map(|fields| Value::from(fields.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+/// A request that is mostly right: any values in the fields of one.
+fn request() -> impl Strategy<Value = Map<String, Value>> {
+    let message = prop_oneof![
+        3 => (".{0,60}", ".{0,10}").prop_map(|(content, name)| json!({ "role": "user", "content": content, "name": name })),
+        1 => value(),
+    ];
+    (vec(message, 0..5), vec((key(), value()), 0..4)).prop_map(|(messages, others)| {
+        let mut fields = others.into_iter().collect::<Map<_, _>>();
+        fields.insert("messages".to_owned(), messages.clone().into());
+        fields.insert("input".to_owned(), messages.into());
+        fields
+    })
+}
+
+type Price = fn(&Value) -> Result<Cost, ParamsError>;
+
+const KINDS: [Price; 4] = [tokens::chat, tokens::completion, tokens::embedding, tokens::responses];
+
+/// The fields in this order, whatever a map would make of it.
+struct InOrder<'a>(Vec<(&'a String, &'a Value)>);
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in &self.0 {
+            match value {
+                Value::Object(fields) => map.serialize_entry(key, &InOrder(fields.iter().rev().collect()))?,
+                value => map.serialize_entry(key, value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_value_has_a_price_or_an_error_that_names_a_field(params in value()) {
+        for price in KINDS {
+            if let Err(error) = price(&params) {
+                prop_assert!(FIELDS.contains(&error.field()), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_price_is_the_sum_of_its_parts(params in request()) {
+        if let Ok(cost) = tokens::chat(&params) {
+            let [input, output, sum] =
+                [Dimension::InputTokens, Dimension::OutputTokens, Dimension::Tokens].map(|part| cost.amount(&part));
+            prop_assert_eq!(sum, input.saturating_add(output));
+            prop_assert_eq!(cost.amount(&Dimension::Requests), 1);
+        }
+    }
+
+    #[test]
+    fn the_order_of_fields_never_matters(
+        (params, order) in request().prop_flat_map(|params| {
+            let places = (0..params.len()).collect::<Vec<_>>();
+            (Just(params), Just(places).prop_shuffle())
+        })
+    ) {
+        let fields = params.iter().collect::<Vec<_>>();
+        let shuffled = InOrder(order.into_iter().map(|place| fields[place]).collect());
+        prop_assert_eq!(tokens::chat(&shuffled), tokens::chat(&params));
+        prop_assert_eq!(tokens::completion(&shuffled), tokens::completion(&params));
+        prop_assert_eq!(tokens::embedding(&shuffled), tokens::embedding(&params));
+        prop_assert_eq!(tokens::responses(&shuffled), tokens::responses(&params));
+    }
+
+    #[test]
+    fn another_message_never_lowers_the_count(mut params in request(), message in value()) {
+        for (field, price) in [("messages", tokens::chat as Price), ("input", tokens::responses), ("input", tokens::embedding)] {
+            let Ok(before) = price(&Value::from(params.clone())) else { continue };
+            params[field].as_array_mut().unwrap().push(message.clone());
+            let after = price(&Value::from(params.clone())).unwrap();
+            for dimension in [Dimension::Tokens, Dimension::InputTokens, Dimension::OutputTokens] {
+                prop_assert!(after.amount(&dimension) >= before.amount(&dimension));
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_has_at_most_as_many_tokens_as_bytes(text in "\\PC{0,200}|[ \\t\\r\\n]{0,200}|[a-z'0-9 /]{0,200}") {
+        for model in ["gpt-4o", "gpt-4", "text-davinci-003", "davinci"] {
+            let count = tokens::count(model, &text);
+            prop_assert!(count <= text.len() as u64);
+            prop_assert_eq!(count == 0, text.is_empty());
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Settling and cancelling: what was not used is given back, what was used beyond is owed, exactly and safely.
+
+use openlimit::testing::ManualClock;
+use openlimit::{Rate, RateLimiter, Usage};
+use openlimit_tests::{Call, millis, plain, secs};
+
+/// A hundred tokens a second, all at once if need be.
+fn limiter(clock: &ManualClock) -> RateLimiter {
+    plain(clock).tokens(Rate::per_second(100)).build().expect("it is sound")
+}
+
+fn call(limiter: &RateLimiter, tokens: u64) -> Call {
+    Call::start(limiter.acquire(tokens))
+}
+
+/// How many tokens there are, found without taking them.
+fn room(limiter: &RateLimiter) -> u64 {
+    let fits = |tokens: &u64| {
+        let permit = limiter.try_acquire(*tokens).ok();
+        permit.is_some_and(|permit| {
+            permit.cancel();
+            true
+        })
+    };
+    (1..=100).take_while(fits).count() as u64
+}
+
+#[test]
+fn what_was_not_used_is_given_back() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    call(&limiter, 100).admitted().settle(30);
+    assert_eq!(room(&limiter), 70);
+}
+
+#[test]
+fn what_was_used_beyond_is_owed() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    call(&limiter, 10).admitted().settle(250);
+    let next = call(&limiter, 50);
+    clock.advance(secs(10));
+    assert_eq!(next.admitted().waited(), secs(2));
+}
+
+#[test]
+fn a_refund_moves_those_who_wait_forward() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let first = call(&limiter, 100).admitted();
+    let calls = [50, 20, 10].map(|tokens| call(&limiter, tokens));
+    clock.advance(millis(100));
+    first.settle(30);
+    // 20 are left in the bucket, and all three fit.
+    assert_eq!(calls.map(|call| call.admitted().waited()), [millis(100); 3]);
+}
+
+#[test]
+fn a_debt_holds_those_who_wait_back() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let first = call(&limiter, 100).admitted();
+    let next = call(&limiter, 50);
+    clock.advance(millis(400));
+    first.settle(200);
+    clock.advance(secs(10));
+    assert_eq!(next.admitted().waited(), millis(1_500));
+}
+
+#[test]
+fn without_refunds_settling_only_adds() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).refunds(false).tokens(Rate::per_second(100)).build().expect("it is sound");
+    call(&limiter, 60).admitted().settle(0);
+    assert_eq!(room(&limiter), 40);
+    call(&limiter, 20).admitted().settle(30);
+    assert_eq!(room(&limiter), 10);
+    // A call that was never sent is another matter.
+    call(&limiter, 10).admitted().cancel();
+    assert_eq!(room(&limiter), 10);
+}
+
+#[test]
+fn a_dropped_permit_keeps_its_reservation() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    drop(call(&limiter, 60).admitted());
+    assert_eq!(room(&limiter), 40);
+}
+
+#[test]
+fn the_cancellation_of_one_of_two_gives_exactly_that_one_back() {
+    for first in [true, false] {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        let permits = [call(&limiter, 30).admitted(), call(&limiter, 50).admitted()];
+        let [a, b] = permits;
+        if first {
+            a.cancel()
+        } else {
+            b.cancel()
+        }
+        assert_eq!(room(&limiter), if first { 50 } else { 70 });
+    }
+}
+
+#[test]
+fn what_has_leaked_is_not_given_back_twice() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let old = call(&limiter, 100).admitted();
+    clock.advance(secs(1));
+    // The bucket is empty, and a second call fills it.
+    drop(call(&limiter, 100).admitted());
+    old.cancel();
+    assert_eq!(room(&limiter), 0, "or else 200 would have gone within the second");
+}
+
+#[test]
+fn after_a_half_empty_bucket_only_the_other_half_is_given_back() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let old = call(&limiter, 100).admitted();
+    clock.advance(millis(700));
+    // 30 are left of it when the next one comes.
+    drop(call(&limiter, 70).admitted());
+    old.cancel();
+    assert_eq!(room(&limiter), 30);
+}
+
+#[test]
+fn an_old_call_that_settles_late_takes_nothing_from_the_refunds_of_others() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let old = call(&limiter, 100).admitted();
+    clock.advance(secs(1));
+    let (young, next) = (call(&limiter, 50).admitted(), call(&limiter, 50).admitted());
+    // All that it took has leaked: it has nothing to give back, nor to take from anybody.
+    old.settle(1);
+    young.cancel();
+    assert_eq!(room(&limiter), 50);
+    drop(next);
+}
+
+#[test]
+fn the_order_of_cancellations_does_not_matter() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        let mut permits: Vec<_> = [20, 30, 50]
+            .into_iter()
+            .map(|tokens| {
+                let permit = call(&limiter, tokens).admitted();
+                clock.advance(millis(100));
+                Some(permit)
+            })
+            .collect();
+        for index in order {
+            permits[index].take().expect("each once").cancel();
+        }
+        assert_eq!(room(&limiter), 100, "{order:?}");
+    }
+}
+
+#[test]
+fn settling_at_what_was_reserved_changes_nothing() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let permit = call(&limiter, 40).admitted();
+    permit.settle(40);
+    assert_eq!(room(&limiter), 60);
+}
+
+#[test]
+fn each_dimension_is_settled_by_itself() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock)
+        .input_tokens(Rate::per_second(100))
+        .output_tokens(Rate::per_second(100))
+        .build()
+        .expect("it is sound");
+    let cost = openlimit::Cost::new().input_tokens(50).output_tokens(50);
+    let permit = Call::start(limiter.acquire(cost)).admitted();
+    permit.settle(Usage::new(80, 20));
+    let fits = |input, output| {
+        limiter.try_acquire(openlimit::Cost::new().input_tokens(input).output_tokens(output)).is_ok()
+    };
+    assert!(!fits(21, 0));
+    assert!(!fits(0, 81));
+    assert!(fits(20, 80));
+}
+
+#[test]
+fn a_permit_outlives_the_handle_of_its_limiter() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let (settled, cancelled, dropped) =
+        (call(&limiter, 10).admitted(), call(&limiter, 10).admitted(), call(&limiter, 10).admitted());
+    drop(limiter);
+    clock.advance(secs(1));
+    settled.settle(20);
+    cancelled.cancel();
+    drop(dropped);
+}

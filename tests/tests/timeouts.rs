@@ -1,0 +1,197 @@
+//! Time-outs: what is known to be too long fails at once, the rest when its time is over, and neither costs
+//! anything.
+
+use std::time::Duration;
+
+use openlimit::testing::ManualClock;
+use openlimit::{AcquireError, Cost, Rate, RateLimiter, Usage};
+use openlimit_tests::{Call, at_once, millis, nanos, plain, secs};
+
+/// One a second.
+fn slow(clock: &ManualClock) -> RateLimiter {
+    plain(clock).requests(Rate::per_second(1)).build().expect("it is sound")
+}
+
+fn within(limiter: &RateLimiter, timeout: Duration) -> Call {
+    Call::start(limiter.acquire(Cost::new()).timeout(timeout))
+}
+
+fn call(limiter: &RateLimiter) -> Call {
+    Call::start(limiter.acquire(Cost::new()))
+}
+
+#[test]
+fn a_wait_known_to_be_too_long_fails_at_once_and_says_which_limit_and_how_long() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    drop(call(&limiter).admitted());
+    let ahead = [call(&limiter), call(&limiter)];
+    let error = within(&limiter, millis(2_999)).refused();
+    let AcquireError::Timeout { timeout, wait, limit } = &error else { panic!("{error}") };
+    assert_eq!((*timeout, *wait), (millis(2_999), secs(3)));
+    assert_eq!(limit.to_string(), "1 requests / second");
+    assert_eq!(error.retry_after(), Some(secs(3)));
+    // It did not join: whoever comes next has its place.
+    let next = within(&limiter, secs(3));
+    clock.advance(secs(3));
+    drop(ahead);
+    assert_eq!(next.admitted().waited(), secs(3));
+}
+
+#[test]
+fn a_wait_of_exactly_the_timeout_is_admitted() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    drop(call(&limiter).admitted());
+    let call = within(&limiter, secs(1));
+    clock.advance(secs(1));
+    assert_eq!(call.admitted().waited(), secs(1));
+}
+
+#[test]
+fn so_it_is_by_a_process_that_looks_late() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    drop(call(&limiter).admitted());
+    let call = within(&limiter, secs(1));
+    clock.jump(secs(5));
+    drop(call.admitted());
+}
+
+#[test]
+fn a_wait_that_became_too_long_fails_at_its_deadline() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    let first = call(&limiter).admitted();
+    let mut call = within(&limiter, millis(1_500));
+    first.settle(Usage::from(0).with("requests", 3));
+    clock.advance(millis(1_500) - nanos(1));
+    assert!(!call.poll());
+    clock.advance(nanos(1));
+    assert_eq!(call.wakes(), 1);
+    let AcquireError::Timeout { timeout, wait, .. } = call.refused() else { panic!("another error") };
+    assert_eq!((timeout, wait), (millis(1_500), secs(3)));
+}
+
+#[test]
+fn a_timeout_of_zero_admits_at_once_or_not_at_all() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    drop(within(&limiter, Duration::ZERO).admitted());
+    let error = within(&limiter, Duration::ZERO).refused();
+    assert_eq!(error.retry_after(), Some(secs(1)));
+}
+
+#[test]
+fn a_timeout_of_zero_behind_others_fails_at_once_even_where_its_own_limits_have_room() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock)
+        .requests(Rate::per_second(10))
+        .tokens(Rate::per_second(1))
+        .build()
+        .expect("it is sound");
+    drop(Call::start(limiter.acquire(1)).admitted());
+    let head = Call::start(limiter.acquire(1));
+    let error = within(&limiter, Duration::ZERO).refused();
+    assert_eq!(error.retry_after(), Some(secs(1)), "{error}");
+    clock.advance(secs(1));
+    drop(head.admitted());
+}
+
+#[test]
+fn nobody_waits_for_a_head_that_is_known_to_take_longer_than_the_timeout() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock)
+        .requests(Rate::per_second(10))
+        .tokens(Rate::per_second(1))
+        .build()
+        .expect("it is sound");
+    drop(Call::start(limiter.acquire(1)).admitted());
+    let head = Call::start(limiter.acquire(1));
+    let AcquireError::Timeout { wait, .. } = within(&limiter, millis(999)).refused() else {
+        panic!("another")
+    };
+    assert_eq!(wait, secs(1));
+    let exact = within(&limiter, secs(1));
+    clock.advance(secs(1));
+    assert_eq!(head.admitted().waited(), exact.admitted().waited());
+}
+
+#[test]
+fn the_deadline_of_one_leaves_the_others_as_they_were() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    let first = call(&limiter).admitted();
+    let (head, timed, tail) = (call(&limiter), within(&limiter, millis(2_500)), call(&limiter));
+    first.settle(Usage::from(0).with("requests", 2));
+    clock.advance(secs(10));
+    assert_eq!(head.admitted().waited(), secs(2));
+    assert!(matches!(timed.refused(), AcquireError::Timeout { .. }));
+    assert_eq!(tail.admitted().waited(), secs(3), "in the place of the one that gave up");
+}
+
+#[test]
+fn a_head_that_times_out_makes_way_at_once() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let first = Call::start(limiter.acquire(50)).admitted();
+    let large = Call::start(limiter.acquire(100).timeout(millis(600)));
+    let small = Call::start(limiter.acquire(20));
+    first.settle(80);
+    clock.advance(secs(1));
+    assert!(matches!(large.refused(), AcquireError::Timeout { .. }));
+    assert_eq!(small.admitted().waited(), millis(600));
+}
+
+#[test]
+fn a_refusal_costs_nothing() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock)
+        .requests(Rate::per_second(10))
+        .tokens(Rate::per_second(10))
+        .build()
+        .expect("it is sound");
+    drop(Call::start(limiter.acquire(10)).admitted());
+    for _ in 0..1_000 {
+        assert!(limiter.try_acquire(1).is_err());
+        drop(Call::start(limiter.acquire(1).timeout(Duration::ZERO)).refused());
+        drop(Call::start(limiter.acquire(1).timeout(millis(99))).refused());
+        drop(Call::start(limiter.acquire(11)).refused());
+        drop(Call::start(limiter.acquire(Cost::new().images(1))).refused());
+    }
+    clock.advance(millis(100));
+    assert!(limiter.try_acquire(1).is_ok());
+    assert!(limiter.try_acquire(1).is_err());
+    assert_eq!(at_once(&limiter), 9);
+}
+
+#[test]
+fn many_deadlines_pass_in_any_order() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    let first = call(&limiter).admitted();
+    let mut calls: Vec<(u64, Call)> = (0..100)
+        .map(|index| {
+            let timeout = 1_000 * (index + 1) + index * 37 % 100;
+            (timeout, within(&limiter, millis(timeout)))
+        })
+        .collect();
+    first.settle(Usage::from(0).with("requests", 1_000_000));
+    for _ in 0..110 {
+        clock.advance(secs(1));
+        let now = clock.now();
+        for (timeout, call) in &mut calls {
+            assert_eq!(call.poll(), millis(*timeout) <= now);
+        }
+    }
+}
+
+#[test]
+fn the_longest_timeout_is_none() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    drop(call(&limiter).admitted());
+    let (never, ages) = (within(&limiter, Duration::MAX), within(&limiter, secs(u64::MAX / 1_000_000_000)));
+    clock.advance(secs(2));
+    assert_eq!((never.admitted().waited(), ages.admitted().waited()), (secs(1), secs(2)));
+}
