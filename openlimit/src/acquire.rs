@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -92,9 +93,11 @@ impl Future for Acquire {
         if let State::New(core, Amounts::Few(few)) = &self.state
             && let Some(charge) = core.take(few)
         {
-            let permit = Permit::at_once(core, *few, charge);
-            self.state = State::Done;
-            return Poll::Ready(Ok(permit));
+            let few = *few;
+            // The permit takes over the handle: a clone would count one up, and one down again.
+            if let State::New(core, _) = mem::replace(&mut self.state, State::Done) {
+                return Poll::Ready(Ok(Permit::at_once(core, few, charge)));
+            }
         }
         self.poll_slowly(context)
     }

@@ -77,7 +77,7 @@ impl Admission {
     /// Puts a call at the end of the queue.
     pub(crate) fn join(&mut self, waiter: Waiter) -> Key {
         if self.queue.is_empty() {
-            self.due = self.due(&waiter.amounts).0.max(waiter.arrived);
+            self.due = self.due(waiter.amounts.as_slice()).0.max(waiter.arrived);
         }
         self.queue.join(waiter)
     }
@@ -86,7 +86,7 @@ impl Admission {
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         self.due = loop {
             let Some((key, waiter)) = self.queue.head() else { break u64::MAX };
-            let (due, limit) = self.due(&waiter.amounts);
+            let (due, limit) = self.due(waiter.amounts.as_slice());
             let due = due.max(waiter.arrived);
             // What counts is when it was due, not when this thread came to look.
             if waiter.deadline() < due.min(now.saturating_add(1)) {
@@ -101,7 +101,7 @@ impl Admission {
             && deadline <= now
             && let Some(waiter) = self.queue.waiter(key)
         {
-            let (due, limit) = self.due(&waiter.amounts);
+            let (due, limit) = self.due(waiter.amounts.as_slice());
             self.expire(key, due.max(self.due), limit, now, wakers);
         }
     }
@@ -115,9 +115,14 @@ impl Admission {
     /// How long a call behind all who wait has to wait from `now` on, at least, and the limit that decides it. Not
     /// before whoever is next, for one, even where that waits for a limit in which this call finds room.
     pub(crate) fn wait(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        let asked = |meter: &Meter| self.queue.asked(meter.dimension);
-        let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], asked(meter)));
-        let (due, limit) = self.queue.head().map_or(own, |(_, head)| own.max(self.due(&head.amounts)));
+        let (due, limit) = match self.queue.head() {
+            None => self.due(amounts),
+            Some((_, head)) => {
+                let asked = |meter: &Meter| self.queue.asked(meter.dimension);
+                let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], asked(meter)));
+                own.max(self.due(head.amounts.as_slice()))
+            }
+        };
         (due.saturating_sub(now), limit)
     }
 
@@ -163,14 +168,18 @@ impl Admission {
     }
 
     /// When a call that is next can be admitted, and the limit that decides it.
-    fn due(&self, amounts: &Amounts) -> (u64, usize) {
-        self.latest(|meter| meter.bucket.due(amounts.as_slice()[meter.dimension], 0))
+    fn due(&self, amounts: &[u64]) -> (u64, usize) {
+        self.latest(|meter| meter.bucket.due(amounts[meter.dimension], 0))
     }
 
+    #[inline]
     fn latest(&self, due: impl Fn(&Meter) -> u64) -> (u64, usize) {
         let mut latest = (0, 0);
         for (limit, meter) in self.meters.iter().enumerate() {
-            latest = latest.max((due(meter), limit));
+            let due = due(meter);
+            if due >= latest.0 {
+                latest = (due, limit);
+            }
         }
         latest
     }

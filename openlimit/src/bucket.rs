@@ -97,6 +97,7 @@ impl Bucket {
 
     /// The first moment at which a call of `amount` can be admitted, once others have taken `ahead` before it.
     /// With nothing ahead it is exact, else a lower bound. A call that takes nothing is always due.
+    #[inline]
     pub(crate) fn due(&self, amount: u64, ahead: u128) -> u64 {
         level!(self, level => level.due(amount, ahead))
     }

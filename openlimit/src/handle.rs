@@ -45,7 +45,7 @@ impl Handle {
     pub(crate) fn try_admit(&self, cost: &Cost) -> Result<Permit, AcquireError> {
         let Some(few) = self.resolve_few(cost) else { return self.try_any(cost) };
         match self.take_or_look(&few) {
-            Ok(charge) => Ok(Permit::at_once(self, few, charge)),
+            Ok(charge) => Ok(Permit::at_once(self.clone(), few, charge)),
             Err(wait) => Err(self.would_wait(&few, wait)),
         }
     }
@@ -58,7 +58,7 @@ impl Handle {
         let mut state = self.state.lock();
         if let Some(charge) = state.admission.try_admit(&amounts, now) {
             drop(state);
-            return Ok(Permit::new(self, amounts, charge));
+            return Ok(Permit::new(self.clone(), amounts, charge));
         }
         let wait = state.admission.wait(amounts.as_slice(), now);
         drop(state);
@@ -79,7 +79,7 @@ impl Handle {
         let mut state = self.state.lock();
         if let Some(charge) = state.admission.try_admit(amounts, now) {
             drop(state);
-            return Ok(Ok(Permit::new(self, amounts.clone(), charge)));
+            return Ok(Ok(Permit::new(self.clone(), amounts.clone(), charge)));
         }
         if timeout != u64::MAX {
             let (wait, limit) = state.admission.wait(amounts.as_slice(), now);

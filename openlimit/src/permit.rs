@@ -50,13 +50,13 @@ enum Packed {
 impl Permit {
     /// A permit for a call that was admitted at once.
     #[inline]
-    pub(crate) fn at_once(core: &Handle, few: [u64; Amounts::FEW], charge: u64) -> Self {
+    pub(crate) fn at_once(core: Handle, few: [u64; Amounts::FEW], charge: u64) -> Self {
         match few {
             [first @ 0..=SMALL, second @ 0..=MEDIUM, 0] => {
                 let (first, second) = (first as u16, second as u32);
                 Self(match core {
                     Handle::Static(core) => Packed::Static { core, charge, second, first },
-                    Handle::Shared(core) => Packed::Shared { core: Arc::clone(core), charge, second, first },
+                    Handle::Shared(core) => Packed::Shared { core, charge, second, first },
                 })
             }
             _ => Self::new(core, Amounts::Few(few), charge),
@@ -65,8 +65,8 @@ impl Permit {
 
     /// The same for any amounts.
     #[inline(never)]
-    pub(crate) fn new(core: &Handle, amounts: Amounts, charge: u64) -> Self {
-        Self::from_queue(core.clone(), Grant { amounts, charge, wait: None })
+    pub(crate) fn new(core: Handle, amounts: Amounts, charge: u64) -> Self {
+        Self::from_queue(core, Grant { amounts, charge, wait: None })
     }
 
     pub(crate) fn from_queue(core: Handle, grant: Grant) -> Self {

@@ -95,6 +95,7 @@ impl Queue {
     }
 
     /// Who is next.
+    #[inline]
     pub(crate) fn head(&self) -> Option<(Key, &Waiter)> {
         match &self.slots.get(self.first)?.state {
             State::Waiting(waiter) => Some((self.first, waiter)),

@@ -31,7 +31,7 @@ limiter! {
 /// The tokens of every call.
 const TOKENS: u32 = 3;
 
-pub fn all(criterion: &mut Criterion) {
+pub(crate) fn all(criterion: &mut Criterion) {
     warm_up();
     granted(criterion);
     by_two_threads(criterion);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// A line of the table.
-pub struct Line {
+pub(crate) struct Line {
     what: String,
     value: f64,
     aim: Aim,
@@ -20,25 +20,25 @@ enum Aim {
 }
 
 impl Line {
-    pub fn ratio(what: impl Into<String>, ours: f64, other: f64, most: f64) -> Self {
+    pub(crate) fn ratio(what: impl Into<String>, ours: f64, other: f64, most: f64) -> Self {
         Self::at_most(what, ours / other, most)
     }
 
-    pub fn at_most(what: impl Into<String>, value: f64, most: f64) -> Self {
+    pub(crate) fn at_most(what: impl Into<String>, value: f64, most: f64) -> Self {
         Self { what: what.into(), value, aim: Aim::AtMost(most) }
     }
 
-    pub fn at_least(what: impl Into<String>, value: f64, least: f64) -> Self {
+    pub(crate) fn at_least(what: impl Into<String>, value: f64, least: f64) -> Self {
         Self { what: what.into(), value, aim: Aim::AtLeast(least) }
     }
 
-    pub fn remark(what: impl Into<String>, value: f64) -> Self {
+    pub(crate) fn remark(what: impl Into<String>, value: f64) -> Self {
         Self { what: what.into(), value, aim: Aim::Nothing }
     }
 }
 
 /// The ratios of single calls, from what criterion has written down in this run.
-pub fn calls(results: &Path) -> Vec<Line> {
+pub(crate) fn calls(results: &Path) -> Vec<Line> {
     let line = |group: &str, of: &str, against: &str, aim: Option<f64>| {
         let value = nanoseconds(results, group, of) / nanoseconds(results, group, against);
         Line { what: format!("{group}: {of} / {against}"), value, aim: aim.map_or(Aim::Nothing, Aim::AtMost) }
@@ -63,7 +63,7 @@ pub fn calls(results: &Path) -> Vec<Line> {
     ]
 }
 
-pub fn print(lines: impl Iterator<Item = Line>) {
+pub(crate) fn print(lines: impl Iterator<Item = Line>) {
     println!("\n| what | value | aim | met |\n| --- | --- | --- | --- |");
     for Line { what, value, aim } in lines {
         let (aim, met) = match aim {

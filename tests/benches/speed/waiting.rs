@@ -21,7 +21,7 @@ const BURST: u32 = 500;
 /// Who takes ten times the ideal has made the point.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub fn all() -> Vec<Line> {
+pub(crate) fn all() -> Vec<Line> {
     let bare = Drain::of(bare_sleep);
     let ours = Drain::of(openlimit());
     let others = [("leaky-bucket", Drain::of(leaky_bucket())), ("governor", Drain::of(governor()))];
