@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -38,14 +39,21 @@ enum State {
 }
 
 impl Acquire {
+    #[inline(always)]
     pub(crate) fn new(core: &Handle, cost: &Cost) -> Self {
-        let mut acquire = Self { state: State::New(core.clone(), core.nothing()), timeout: u64::MAX };
-        if let State::New(_, amounts) = &mut acquire.state
-            && let Err(error) = core.resolve(cost, amounts)
-        {
-            acquire = Self::failed(error);
+        match core.resolve_few(cost) {
+            Some(few) => Self { state: State::New(core.clone(), Amounts::Few(few)), timeout: u64::MAX },
+            None => Self::any(core, cost),
         }
-        acquire
+    }
+
+    /// The same for any cost.
+    #[inline(never)]
+    fn any(core: &Handle, cost: &Cost) -> Self {
+        match core.resolve(cost) {
+            Ok(amounts) => Self { state: State::New(core.clone(), amounts), timeout: u64::MAX },
+            Err(error) => Self::failed(error),
+        }
     }
 
     #[cold]
@@ -69,6 +77,7 @@ impl Acquire {
     ///
     /// # Errors
     /// Why the call was not admitted.
+    #[inline]
     pub fn blocking(self) -> Result<Permit, AcquireError> {
         block::on(self)
     }
@@ -79,8 +88,25 @@ impl Future for Acquire {
 
     /// # Panics
     /// When polled again after it was ready, as futures do.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+        if let State::New(core, Amounts::Few(few)) = &self.state
+            && let Some(charge) = core.take(few)
+        {
+            let few = *few;
+            // The permit takes over the handle: a clone would count one up, and one down again.
+            if let State::New(core, _) = mem::replace(&mut self.state, State::Done) {
+                return Poll::Ready(Ok(Permit::at_once(core, few, charge)));
+            }
+        }
+        self.poll_slowly(context)
+    }
+}
+
+impl Acquire {
+    #[inline(never)]
+    fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
+        let this = self;
         let ready = match &this.state {
             State::New(core, amounts) => match core.admit(amounts, this.timeout, context.waker()) {
                 Ok(outcome) => outcome,

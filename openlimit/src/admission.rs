@@ -13,21 +13,24 @@ use crate::permit::{Grant, Wait};
 use crate::queue::{Key, Outcome, Queue, Waiter};
 use crate::{AcquireError, Limit};
 
+/// What every call looks at comes first, in the cache line of the lock.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Admission {
     meters: Box<[Meter]>,
-    limits: Arc<[Limit]>,
+    /// How many charges there were. Numbers them.
+    charges: u64,
     pub(crate) queue: Queue,
     /// When the head is due; the largest value when nobody waits.
     due: u64,
-    /// How many charges there were. Numbers them.
-    charges: u64,
+    limits: Arc<[Limit]>,
     /// How far a charge may be dated back, in nanoseconds.
     grace: u64,
 }
 
 /// A bucket, and the dimension that fills it.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Meter {
     pub(crate) dimension: usize,
     pub(crate) bucket: Bucket,
@@ -41,28 +44,40 @@ impl Admission {
         Self { meters, limits, queue: Queue::new(dimensions), due: u64::MAX, charges: 0, grace }
     }
 
-    /// Admits a call now, if nobody waits and every bucket has room.
+    /// Admits a call now, if nobody waits and every bucket has room, and numbers its charge.
     pub(crate) fn try_admit(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
+        self.take(amounts.as_slice(), now)
+    }
+
+    /// The same, inlined into what every call runs through.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         if !self.queue.is_empty() {
             return None;
         }
-        let (amounts, charge) = (amounts.as_slice(), self.charges + 1);
-        let take = |meter: &mut Meter| meter.bucket.take(amounts[meter.dimension], charge, now);
+        let charge = self.charges + 1;
         // All or nothing, in one pass: the first that refuses has the ones before it put back.
-        if let Some(refused) = self.meters.iter_mut().position(|meter| !take(meter)) {
-            for meter in &mut self.meters[..refused] {
-                meter.bucket.put_back(amounts[meter.dimension]);
+        for (at, meter) in self.meters.iter_mut().enumerate() {
+            if !meter.bucket.take(amounts[meter.dimension], charge, now) {
+                self.put_back(amounts, at);
+                return None;
             }
-            return None;
         }
         self.charges = charge;
         Some(charge)
     }
 
+    #[inline(never)]
+    fn put_back(&mut self, amounts: &[u64], meters: usize) {
+        for meter in &mut self.meters[..meters] {
+            meter.bucket.put_back(amounts[meter.dimension]);
+        }
+    }
+
     /// Puts a call at the end of the queue.
     pub(crate) fn join(&mut self, waiter: Waiter) -> Key {
         if self.queue.is_empty() {
-            self.due = self.due(&waiter.amounts).0.max(waiter.arrived);
+            self.due = self.due(waiter.amounts.as_slice()).0.max(waiter.arrived);
         }
         self.queue.join(waiter)
     }
@@ -71,7 +86,7 @@ impl Admission {
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         self.due = loop {
             let Some((key, waiter)) = self.queue.head() else { break u64::MAX };
-            let (due, limit) = self.due(&waiter.amounts);
+            let (due, limit) = self.due(waiter.amounts.as_slice());
             let due = due.max(waiter.arrived);
             // What counts is when it was due, not when this thread came to look.
             if waiter.deadline() < due.min(now.saturating_add(1)) {
@@ -86,7 +101,7 @@ impl Admission {
             && deadline <= now
             && let Some(waiter) = self.queue.waiter(key)
         {
-            let (due, limit) = self.due(&waiter.amounts);
+            let (due, limit) = self.due(waiter.amounts.as_slice());
             self.expire(key, due.max(self.due), limit, now, wakers);
         }
     }
@@ -97,13 +112,18 @@ impl Admission {
         Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
     }
 
-    /// When a call behind all who wait can be admitted at the earliest, and the limit that decides it. Not before
-    /// whoever is next, for one, even where that waits for a limit in which this call finds room.
-    pub(crate) fn earliest(&self, amounts: &Amounts) -> (u64, usize) {
-        let own = self.latest(|meter| {
-            meter.bucket.due(amounts.as_slice()[meter.dimension], self.queue.asked(meter.dimension))
-        });
-        self.queue.head().map_or(own, |(_, head)| own.max(self.due(&head.amounts)))
+    /// How long a call behind all who wait has to wait from `now` on, at least, and the limit that decides it. Not
+    /// before whoever is next, for one, even where that waits for a limit in which this call finds room.
+    pub(crate) fn wait(&self, amounts: &[u64], now: u64) -> (u64, usize) {
+        let (due, limit) = match self.queue.head() {
+            None => self.due(amounts),
+            Some((_, head)) => {
+                let asked = |meter: &Meter| self.queue.asked(meter.dimension);
+                let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], asked(meter)));
+                own.max(self.due(head.amounts.as_slice()))
+            }
+        };
+        (due.saturating_sub(now), limit)
     }
 
     /// Takes further amounts from a call that was admitted before, now, into debt if need be.
@@ -148,14 +168,18 @@ impl Admission {
     }
 
     /// When a call that is next can be admitted, and the limit that decides it.
-    fn due(&self, amounts: &Amounts) -> (u64, usize) {
-        self.latest(|meter| meter.bucket.due(amounts.as_slice()[meter.dimension], 0))
+    fn due(&self, amounts: &[u64]) -> (u64, usize) {
+        self.latest(|meter| meter.bucket.due(amounts[meter.dimension], 0))
     }
 
+    #[inline]
     fn latest(&self, due: impl Fn(&Meter) -> u64) -> (u64, usize) {
         let mut latest = (0, 0);
         for (limit, meter) in self.meters.iter().enumerate() {
-            latest = latest.max((due(meter), limit));
+            let due = due(meter);
+            if due >= latest.0 {
+                latest = (due, limit);
+            }
         }
         latest
     }

@@ -4,14 +4,21 @@
 /// allocation.
 #[derive(Clone, Debug)]
 pub(crate) enum Amounts {
-    Few([u64; 3]),
+    Few([u64; Self::FEW]),
     Many(Box<[u64]>),
 }
 
 impl Amounts {
+    pub(crate) const FEW: usize = 3;
+
     /// Nothing of each of so many dimensions.
+    #[inline]
     pub(crate) fn zero(dimensions: usize) -> Self {
-        if dimensions <= 3 { Self::Few([0; 3]) } else { Self::Many(vec![0; dimensions].into()) }
+        if dimensions <= Self::FEW {
+            Self::Few([0; Self::FEW])
+        } else {
+            Self::Many(vec![0; dimensions].into())
+        }
     }
 
     pub(crate) fn is_zero(&self) -> bool {
@@ -19,6 +26,7 @@ impl Amounts {
     }
 
     /// At least as many as there are dimensions; what is beyond them is zero.
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[u64] {
         match self {
             Self::Few(few) => few,

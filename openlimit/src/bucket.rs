@@ -32,17 +32,10 @@ mod low_water;
 mod word;
 
 #[derive(Debug)]
-pub(crate) struct Bucket {
-    /// What one call may take at the most, as an amount: the rate's amount or its burst.
-    most: u64,
-    level: Width,
-}
-
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "a limiter has few buckets, and they stay where they are")]
-enum Width {
+#[allow(clippy::large_enum_variant, reason = "the usual one is where every call looks, the rare one apart")]
+pub(crate) enum Bucket {
     Narrow(Level<u64>),
-    Wide(Level<u128>),
+    Wide(Box<Level<u128>>),
 }
 
 /// What a level of 64 bits may weigh when a whole period is in it. So such a bucket is exact up to a debt of 15
@@ -52,15 +45,9 @@ const NARROW: u128 = 1 << 60;
 /// The same call on whichever level there is.
 macro_rules! level {
     ($bucket:ident, $level:ident => $call:expr) => {
-        match &mut $bucket.level {
-            Width::Narrow($level) => $call,
-            Width::Wide($level) => $call,
-        }
-    };
-    (ref $bucket:ident, $level:ident => $call:expr) => {
-        match &$bucket.level {
-            Width::Narrow($level) => $call,
-            Width::Wide($level) => $call,
+        match $bucket {
+            Bucket::Narrow($level) => $call,
+            Bucket::Wide($level) => $call,
         }
     };
 }
@@ -78,23 +65,30 @@ impl Bucket {
         let (burst_weight, fit) = (weigh(burst), weigh(burst.saturating_sub(jitter)));
         let most = burst.as_nanos() * amount / rate.period().as_nanos();
         let most = rate.amount().max(u64::try_from(most).unwrap_or(u64::MAX));
-        let level = if unit.saturating_mul(most.into()).max(burst_weight).max(leak) <= NARROW {
-            Width::Narrow(Level::new(unit as u64, leak as u64, burst_weight as u64, fit as u64))
+        if unit.saturating_mul(most.into()).max(burst_weight).max(leak) <= NARROW {
+            Self::Narrow(Level::new(unit as u64, leak as u64, burst_weight as u64, fit as u64, most))
         } else {
-            Width::Wide(Level::new(unit, leak, burst_weight, fit))
-        };
-        Self { most, level }
+            Self::Wide(Box::new(Level::new(unit, leak, burst_weight, fit, most)))
+        }
     }
 
     /// The most that one call may take: the amount of the whole period, or the burst where that is larger.
     pub(crate) fn most(&self) -> u64 {
-        self.most
+        level!(self, level => level.most())
+    }
+
+    /// What is kept back of the burst for jitter, as time in nanoseconds.
+    pub(crate) fn kept_back(&self) -> u64 {
+        level!(self, level => level.kept_back())
     }
 
     /// Takes `amount` if it can be admitted at `now`, and says whether it did.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        level!(self, level => level.take(amount, charge, now))
+        match self {
+            Self::Narrow(level) => level.take(amount, charge, now),
+            Self::Wide(level) => take_wide(level, amount, charge, now),
+        }
     }
 
     /// Puts back `amount` that was taken just before, at the same moment.
@@ -104,8 +98,9 @@ impl Bucket {
 
     /// The first moment at which a call of `amount` can be admitted, once others have taken `ahead` before it.
     /// With nothing ahead it is exact, else a lower bound. A call that takes nothing is always due.
+    #[inline]
     pub(crate) fn due(&self, amount: u64, ahead: u128) -> u64 {
-        level!(ref self, level => level.due(amount, ahead))
+        level!(self, level => level.due(amount, ahead))
     }
 
     /// Takes `amount` as of `at`, for a call that departs at `now`. `charge` numbers the charges of a limiter
@@ -123,6 +118,12 @@ impl Bucket {
     pub(crate) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
         level!(self, level => level.refund(amount, charge, now));
     }
+}
+
+/// Apart, so that it takes no registers from the others.
+#[inline(never)]
+fn take_wide(level: &mut Level<u128>, amount: u64, charge: u64, now: u64) -> bool {
+    level.take(amount, charge, now)
 }
 
 fn gcd(mut a: u128, mut b: u128) -> u128 {

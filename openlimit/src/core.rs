@@ -1,5 +1,7 @@
 //! `Core`: what the handles of one limiter share, and how a `Cost` reads in its dimensions.
 
+use std::array;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,17 +21,38 @@ pub(crate) struct Core {
     dimensions: Box<[Metered]>,
     /// A bit for each of `Dimension::NAMED` that is limited.
     named: u8,
+    /// Where a `Cost` keeps the amounts of the dimensions, if they are few and all have a name of their own.
+    /// Beyond the dimensions: nowhere.
+    places: Option<[usize; Amounts::FEW]>,
     refunds: bool,
     pricing: Pricing,
     pub(crate) time: Time,
-    pub(crate) state: Mutex<State>,
+    /// How long the timer rests after it fired, in nanoseconds.
+    pub(crate) rest: u64,
+    pub(crate) state: Line<Mutex<State>>,
+}
+
+/// Begins a cache line.
+#[repr(align(64))]
+pub(crate) struct Line<T>(T);
+
+impl<T> Deref for Line<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 /// What the lock guards.
+#[repr(C)]
 pub(crate) struct State {
     pub(crate) admission: Admission,
     /// When the timer will fire; the largest value if it will not.
     pub(crate) armed: u64,
+    /// When it may fire again: those who become due soon after one another are admitted together.
+    pub(crate) rested: u64,
 }
 
 /// A dimension that the limiter meters.
@@ -53,6 +76,7 @@ impl Core {
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let limits: Arc<[Limit]> = limits.into();
+        let kept_back = buckets.iter().map(Bucket::kept_back).min().unwrap_or(0);
         let mut dimensions: Vec<Metered> = Vec::new();
         let meters = limits.iter().zip(buckets).map(|(limit, bucket)| {
             let known = dimensions.iter().position(|known| known.dimension == *limit.dimension());
@@ -67,6 +91,10 @@ impl Core {
         let meters = meters.collect();
         let named =
             dimensions.iter().filter_map(|known| known.index).fold(0, |bits, index| bits | 1 << index);
+        let rest = time.rest(kept_back);
+        let places = (dimensions.len() <= Amounts::FEW
+            && dimensions.iter().all(|known| known.index.is_some()))
+        .then(|| array::from_fn(|at| dimensions.get(at).and_then(|known| known.index).unwrap_or(usize::MAX)));
         let admission = Admission::new(meters, Arc::clone(&limits), jitter);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -74,10 +102,12 @@ impl Core {
             limits,
             dimensions: dimensions.into(),
             named,
+            places,
             refunds,
             pricing,
             time,
-            state: Mutex::new(State { admission, armed: u64::MAX }),
+            rest,
+            state: Line(Mutex::new(State { admission, armed: u64::MAX, rested: 0 })),
         }
     }
 
@@ -93,6 +123,7 @@ impl Core {
         &self.limits
     }
 
+    #[inline]
     pub(crate) fn pricing(&self) -> Pricing {
         self.pricing
     }
@@ -102,24 +133,66 @@ impl Core {
         Amounts::zero(self.dimensions.len())
     }
 
-    /// Reads a cost in this limiter's dimensions, if a call of it can ever be admitted. Into a place rather than
-    /// by value: a fresh value that is copied at once costs as much as reading the clock.
+    /// Reads a cost in this limiter's dimensions, if they are few and the cost names no others.
     #[inline]
-    pub(crate) fn resolve(&self, cost: &Cost, amounts: &mut Amounts) -> Result<(), AcquireError> {
-        if cost.named() & !self.named != 0 || !cost.custom().is_empty() {
-            self.check_dimensions(cost)?;
+    pub(crate) fn resolve_few(&self, cost: &Cost) -> Option<[u64; Amounts::FEW]> {
+        let known = cost.named() & !self.named == 0 && cost.custom().is_empty();
+        self.places.filter(|_| known).map(|places| places.map(|place| cost.place(place)))
+    }
+
+    /// Reads a cost in this limiter's dimensions, if a call of it can ever be admitted.
+    pub(crate) fn resolve(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
+        self.check_dimensions(cost)?;
+        let mut amounts = self.nothing();
+        for (metered, amount) in self.dimensions.iter().zip(amounts.as_mut_slice()) {
+            *amount = cost.amount(&metered.dimension);
         }
-        for (metered, slot) in self.dimensions.iter().zip(amounts.as_mut_slice()) {
-            let amount = match metered.index {
-                Some(index) => cost.amounts()[index],
-                None => cost.amount(&metered.dimension),
-            };
-            if amount > metered.most {
-                return Err(metered.too_large(amount));
-            }
-            *slot = amount;
+        self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+    }
+
+    /// Admits a call now, if nobody waits and every limit has room, and numbers its charge.
+    ///
+    /// What every call runs through, in one piece: its parts are inlined, and it is not, so that its arguments and
+    /// its result travel in registers.
+    #[inline(never)]
+    pub(crate) fn take(&self, amounts: &[u64; Amounts::FEW]) -> Option<u64> {
+        // The clock is read outside of the lock.
+        let now = self.time.now();
+        self.state.lock().admission.take(amounts, now)
+    }
+
+    /// The same, or how long the call would have to wait, and the limit that asks for it.
+    #[inline(never)]
+    pub(crate) fn take_or_look(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, (u64, usize)> {
+        let now = self.time.now();
+        let admission = &mut self.state.lock().admission;
+        match admission.take(amounts, now) {
+            Some(charge) => Ok(charge),
+            None => Err(admission.wait(amounts, now)),
         }
-        Ok(())
+    }
+
+    /// The refusal of a call that would have to wait, or that could never be admitted.
+    #[inline(never)]
+    pub(crate) fn would_wait(&self, amounts: &[u64], (wait, limit): (u64, usize)) -> AcquireError {
+        match self.too_large(amounts) {
+            Some(error) => error,
+            None => AcquireError::WouldWait {
+                wait: Duration::from_nanos(wait),
+                limit: self.limits[limit].clone(),
+            },
+        }
+    }
+
+    /// The refusal of a call that could never be admitted.
+    pub(crate) fn too_large(&self, amounts: &[u64]) -> Option<AcquireError> {
+        let mut metered = self.dimensions.iter().zip(amounts);
+        let (metered, cost) = metered.find(|(metered, cost)| **cost > metered.most)?;
+        Some(AcquireError::TooLarge {
+            dimension: metered.dimension.clone(),
+            cost: *cost,
+            limit: metered.most,
+        })
     }
 
     /// For every dimension, how much more and how much less than `reserved` was used, where `usage` says.
@@ -137,7 +210,6 @@ impl Core {
     }
 
     /// Every dimension that somebody named must be limited.
-    #[cold]
     fn check_dimensions(&self, cost: &Cost) -> Result<(), AcquireError> {
         let named = Dimension::NAMED.iter().enumerate();
         let named =
@@ -150,13 +222,6 @@ impl Core {
             }
         }
         Ok(())
-    }
-}
-
-impl Metered {
-    #[cold]
-    fn too_large(&self, cost: u64) -> AcquireError {
-        AcquireError::TooLarge { dimension: self.dimension.clone(), cost, limit: self.most }
     }
 }
 

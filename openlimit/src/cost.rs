@@ -110,17 +110,20 @@ impl Cost {
         self
     }
 
-    /// The amounts of `Dimension::NAMED`, in that order.
-    pub(crate) const fn amounts(&self) -> &[u64; Dimension::NAMED.len()] {
-        &self.amounts
+    /// The amount of the dimension with this index in `Dimension::NAMED`; nothing beyond them.
+    #[inline]
+    pub(crate) fn place(&self, index: usize) -> u64 {
+        self.amounts.get(index).copied().unwrap_or(0)
     }
 
     /// A bit for each of `amounts` that was named.
+    #[inline]
     pub(crate) const fn named(&self) -> u8 {
         self.named
     }
 
     /// The dimensions with a name of the user's own.
+    #[inline]
     pub(crate) fn custom(&self) -> &[(Dimension, u64)] {
         &self.custom
     }

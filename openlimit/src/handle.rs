@@ -7,7 +7,6 @@
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use crate::admission::timed_out;
 use crate::amounts::Amounts;
@@ -41,19 +40,28 @@ impl Handle {
     }
 
     /// Admits a call now or not at all.
+    #[inline(always)]
     pub(crate) fn try_admit(&self, cost: &Cost) -> Result<Permit, AcquireError> {
-        let mut amounts = self.nothing();
-        self.resolve(cost, &mut amounts)?;
+        let Some(few) = self.resolve_few(cost) else { return self.try_any(cost) };
+        match self.take_or_look(&few) {
+            Ok(charge) => Ok(Permit::at_once(self.clone(), few, charge)),
+            Err(wait) => Err(self.would_wait(&few, wait)),
+        }
+    }
+
+    /// The same for any cost.
+    #[inline(never)]
+    fn try_any(&self, cost: &Cost) -> Result<Permit, AcquireError> {
+        let amounts = self.resolve(cost)?;
         let now = self.time.now();
         let mut state = self.state.lock();
         if let Some(charge) = state.admission.try_admit(&amounts, now) {
             drop(state);
-            return Ok(Permit::at_once(self.clone(), &amounts, charge));
+            return Ok(Permit::new(self.clone(), amounts, charge));
         }
-        let (due, limit) = state.admission.earliest(&amounts);
+        let wait = state.admission.wait(amounts.as_slice(), now);
         drop(state);
-        let wait = Duration::from_nanos(due.saturating_sub(now));
-        Err(AcquireError::WouldWait { wait, limit: self.limits()[limit].clone() })
+        Err(self.would_wait(amounts.as_slice(), wait))
     }
 
     /// Admits a call now, or refuses it now, or puts it into the queue.
@@ -63,10 +71,13 @@ impl Handle {
         timeout: u64,
         waker: &Waker,
     ) -> Result<Result<Permit, AcquireError>, Key> {
+        if let Some(error) = self.too_large(amounts.as_slice()) {
+            return Ok(Err(error));
+        }
         let now = self.time.now();
         let admitted = self.state.lock().admission.try_admit(amounts, now);
         if let Some(charge) = admitted {
-            return Ok(Ok(Permit::at_once(self.clone(), amounts, charge)));
+            return Ok(Ok(Permit::new(self.clone(), amounts.clone(), charge)));
         }
         self.join(amounts, timeout, waker.clone())
     }
@@ -87,11 +98,10 @@ impl Handle {
         // There may be room by now.
         if let Some(charge) = state.admission.try_admit(amounts, now) {
             drop(state);
-            return Ok(Ok(Permit::at_once(self.clone(), amounts, charge)));
+            return Ok(Ok(Permit::new(self.clone(), amounts.clone(), charge)));
         }
         if timeout != u64::MAX {
-            let (due, limit) = state.admission.earliest(amounts);
-            let wait = due.saturating_sub(now);
+            let (wait, limit) = state.admission.wait(amounts.as_slice(), now);
             // A time-out of zero does not even wait for the timer to come round.
             if wait > timeout || timeout == 0 {
                 return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
@@ -144,6 +154,7 @@ impl Handle {
     pub(crate) fn fire(&self, now: u64, wakers: &mut Vec<Waker>) {
         let mut state = self.state.lock();
         state.armed = u64::MAX;
+        state.rested = now.saturating_add(self.rest);
         state.admission.pump(now, wakers);
         self.arm(state);
     }
@@ -163,7 +174,7 @@ impl Handle {
 
     /// Sets the timer, unless it will fire in time anyway.
     fn arm(&self, mut state: MutexGuard<'_, State>) {
-        let next = state.admission.next().unwrap_or(u64::MAX);
+        let next = state.admission.next().unwrap_or(u64::MAX).max(state.rested);
         // A timer that was set for somebody who has left may still fire. It does no harm, and is not relied on.
         if next < state.armed || next == u64::MAX {
             state.armed = next;
@@ -178,6 +189,7 @@ impl Handle {
 impl Deref for Handle {
     type Target = Core;
 
+    #[inline]
     fn deref(&self) -> &Core {
         match self {
             Self::Static(core) => core,

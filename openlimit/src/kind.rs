@@ -3,10 +3,11 @@
 //! All limiters are one type, `Limiter<K>`; `K` is a marker that decides what may be priced. So the queue,
 //! the permits and the options are written once, and a wrong combination is a compile error with a reason.
 
-use crate::{AcquireError, Cost};
+use std::borrow::Borrow;
 
 #[cfg(feature = "tokenizers")]
-use crate::{ParamsError, tokens};
+use crate::tokens;
+use crate::{Cost, ParamsError};
 
 /// A limiter without a way to read params: it takes explicit costs.
 #[derive(Clone, Copy, Debug)]
@@ -93,35 +94,36 @@ mod reads {
     note = "or give the price outright: `Cost::new().tokens(900)`"
 )]
 pub trait Price<K> {
-    /// Hands over the cost by reference: a fresh cost that is copied at once costs as much as reading the clock.
+    /// The cost, by reference where it is there already: a fresh value that is copied at once costs as much as
+    /// reading the clock.
     #[doc(hidden)]
-    fn with_cost<R>(&self, pricing: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError>;
+    fn cost(&self, pricing: Pricing) -> Result<impl Borrow<Cost>, ParamsError>;
 }
 
 impl<K> Price<K> for Cost {
-    #[inline]
-    fn with_cost<R>(&self, _: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError> {
-        Ok(then(self))
+    #[inline(always)]
+    fn cost(&self, _: Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
+        Ok(self)
     }
 }
 
 impl<K> Price<K> for &Cost {
-    #[inline]
-    fn with_cost<R>(&self, _: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError> {
-        Ok(then(self))
+    #[inline(always)]
+    fn cost(&self, _: Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
+        Ok(*self)
     }
 }
 
 impl<K> Price<K> for u64 {
-    #[inline]
-    fn with_cost<R>(&self, _: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError> {
-        Ok(then(&Cost::from(*self)))
+    #[inline(always)]
+    fn cost(&self, _: Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
+        Ok(Cost::from(*self))
     }
 }
 
 #[cfg(feature = "tokenizers")]
 impl<K: ReadsParams, T: serde::Serialize + ?Sized> Price<K> for &T {
-    fn with_cost<R>(&self, pricing: Pricing, then: impl FnOnce(&Cost) -> R) -> Result<R, AcquireError> {
-        Ok(then(&K::read(*self, pricing)?))
+    fn cost(&self, pricing: Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
+        K::read(*self, pricing)
     }
 }

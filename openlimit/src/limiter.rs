@@ -1,5 +1,6 @@
 //! `Limiter`: the handle that programs hold, declared as a static or built at once.
 
+use std::borrow::Borrow;
 use std::error::Error;
 use std::fmt;
 
@@ -82,12 +83,14 @@ impl<K> Limiter<K> {
     /// a reference to the request. It is read here, once; the `Acquire` borrows nothing.
     ///
     /// [`blocking`]: Acquire::blocking
+    #[inline(always)]
     pub fn acquire(&self, price: impl Price<K>) -> Acquire {
         match self.core() {
-            Ok(core) => price
-                .with_cost(core.pricing(), |cost| Acquire::new(core, cost))
-                .unwrap_or_else(Acquire::failed),
-            Err(error) => Acquire::failed(error.clone().into()),
+            Ok(core) => match price.cost(core.pricing()) {
+                Ok(cost) => Acquire::new(core, cost.borrow()),
+                Err(error) => Acquire::failed(error.into()),
+            },
+            Err(error) => Acquire::failed(unbuilt(error)),
         }
     }
 
@@ -95,9 +98,12 @@ impl<K> Limiter<K> {
     ///
     /// # Errors
     /// [`AcquireError::WouldWait`] where there is no capacity, and what [`Acquire`] would return otherwise.
+    #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
-        let core = self.core().map_err(Clone::clone)?;
-        price.with_cost(core.pricing(), |cost| core.try_admit(cost)).flatten()
+        match self.core() {
+            Ok(core) => core.try_admit(price.cost(core.pricing())?.borrow()),
+            Err(error) => Err(unbuilt(error)),
+        }
     }
 
     /// What `price` would take from the limits, without taking it.
@@ -106,7 +112,8 @@ impl<K> Limiter<K> {
     /// [`AcquireError::Params`] for params that cannot be read, [`AcquireError::Build`] for a declared limiter
     /// that cannot be built.
     pub fn cost(&self, price: impl Price<K>) -> Result<Cost, AcquireError> {
-        price.with_cost(self.core().map_err(Clone::clone)?.pricing(), Cost::clone)
+        let pricing = self.core().map_err(unbuilt)?.pricing();
+        Ok(price.cost(pricing)?.borrow().clone())
     }
 
     /// A static limiter: what `limiter!` expands to.
@@ -120,19 +127,38 @@ impl<K> Limiter<K> {
         Self(Source::Built(core))
     }
 
+    #[inline(always)]
     fn core(&self) -> Result<&Handle, &BuildError> {
         match &self.0 {
-            Source::Declared { name, fill, built } => built.get_or_init(|| build(name, *fill)).as_ref(),
+            Source::Declared { name, fill, built } => match built.get() {
+                Some(built) => built,
+                None => build_once(built, name, *fill),
+            }
+            .as_ref(),
             Source::Built(core) => Ok(core),
             Source::Failed(error) => Err(error),
         }
     }
 }
 
+#[cold]
+#[inline(never)]
+fn unbuilt(error: &BuildError) -> AcquireError {
+    error.clone().into()
+}
+
 /// Builds a declared limiter, for the life of the program: its permits then need no reference count.
-fn build<K>(name: &'static str, fill: Fill<K>) -> Result<Handle, BuildError> {
-    let builder = fill(Builder::named(name)).map_err(|error| BuildError::declared(name, error))?;
-    Ok(Handle::forever(builder.build_core()?))
+#[cold]
+#[inline(never)]
+fn build_once<'a, K>(
+    built: &'a OnceCell<Result<Handle, BuildError>>,
+    name: &'static str,
+    fill: Fill<K>,
+) -> &'a Result<Handle, BuildError> {
+    built.get_or_init(|| {
+        let builder = fill(Builder::named(name)).map_err(|error| BuildError::declared(name, error))?;
+        Ok(Handle::forever(builder.build_core()?))
+    })
 }
 
 impl<K> Clone for Limiter<K> {

@@ -38,6 +38,9 @@ pub(crate) struct Wait {
     pub(crate) limit: usize,
 }
 
+const SMALL: u64 = u16::MAX as u64;
+const MEDIUM: u64 = u32::MAX as u64;
+
 enum Packed {
     Static { core: &'static Core, charge: u64, second: u32, first: u16 },
     Shared { core: Arc<Core>, charge: u64, second: u32, first: u16 },
@@ -45,17 +48,25 @@ enum Packed {
 }
 
 impl Permit {
+    /// A permit for a call that was admitted at once.
     #[inline]
-    pub(crate) fn at_once(core: Handle, amounts: &Amounts, charge: u64) -> Self {
-        if let Amounts::Few([first, second, 0]) = amounts
-            && let (Ok(first), Ok(second)) = (u16::try_from(*first), u32::try_from(*second))
-        {
-            return Self(match core {
-                Handle::Static(core) => Packed::Static { core, charge, second, first },
-                Handle::Shared(core) => Packed::Shared { core, charge, second, first },
-            });
+    pub(crate) fn at_once(core: Handle, few: [u64; Amounts::FEW], charge: u64) -> Self {
+        match few {
+            [first @ 0..=SMALL, second @ 0..=MEDIUM, 0] => {
+                let (first, second) = (first as u16, second as u32);
+                Self(match core {
+                    Handle::Static(core) => Packed::Static { core, charge, second, first },
+                    Handle::Shared(core) => Packed::Shared { core, charge, second, first },
+                })
+            }
+            _ => Self::new(core, Amounts::Few(few), charge),
         }
-        Self::from_queue(core, Grant { amounts: amounts.clone(), charge, wait: None })
+    }
+
+    /// The same for any amounts.
+    #[inline(never)]
+    pub(crate) fn new(core: Handle, amounts: Amounts, charge: u64) -> Self {
+        Self::from_queue(core, Grant { amounts, charge, wait: None })
     }
 
     pub(crate) fn from_queue(core: Handle, grant: Grant) -> Self {

@@ -21,10 +21,11 @@ pub(crate) type Key = usize;
 const NONE: Key = Key::MAX;
 
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Queue {
-    slots: Slab<Slot>,
     first: Key,
     last: Key,
+    slots: Slab<Slot>,
     /// What all who wait ask for, by dimension.
     asked: Box<[u128]>,
     /// Those who wait with a time-out, the earliest first.
@@ -83,6 +84,7 @@ impl Queue {
     }
 
     /// Whether nobody waits.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first == NONE
     }
@@ -93,6 +95,7 @@ impl Queue {
     }
 
     /// Who is next.
+    #[inline]
     pub(crate) fn head(&self) -> Option<(Key, &Waiter)> {
         match &self.slots.get(self.first)?.state {
             State::Waiting(waiter) => Some((self.first, waiter)),

@@ -3,38 +3,68 @@
 use super::low_water::LowWater;
 use super::word::Word;
 
+/// What every call changes comes last, so that threads pass one cache line to and fro and share the other.
 #[derive(Debug)]
-pub(super) struct Level<W> {
+#[repr(C)]
+pub(crate) struct Level<W> {
     /// The weight of one unit of amount.
     unit: W,
     /// What leaks in a nanosecond.
     leak: W,
     /// The part of `burst` that is not kept back for jitter.
     fit: W,
+    /// What may be taken at once after idleness.
+    burst: W,
+    /// What one call may take at the most, as an amount: the rate's amount or its burst.
+    most: u64,
+    /// How far, in nanoseconds, departures may lag behind the charges that are still in the bucket.
+    late: u64,
     level: W,
     /// The moment to which `level` belongs, in nanoseconds.
     at: u64,
-    /// How far, in nanoseconds, departures may lag behind the charges that are still in the bucket.
-    late: u64,
-    /// What may be taken at once after idleness.
-    burst: W,
     /// How empty the bucket has been since each charge that may still be refunded.
     low: LowWater<W>,
 }
 
 impl<W: Word> Level<W> {
-    pub(super) fn new(unit: W, leak: W, burst: W, fit: W) -> Self {
-        Self { unit, leak, fit, level: W::default(), at: 0, late: 0, burst, low: LowWater::default() }
+    pub(super) fn new(unit: W, leak: W, burst: W, fit: W, most: u64) -> Self {
+        Self { unit, leak, fit, level: W::default(), at: 0, late: 0, burst, most, low: LowWater::default() }
     }
 
-    #[inline]
+    pub(super) fn most(&self) -> u64 {
+        self.most
+    }
+
+    pub(super) fn kept_back(&self) -> u64 {
+        self.burst.minus(self.fit).over(self.leak)
+    }
+
+    /// Takes `amount` if it can be admitted at `now`. What it changes it keeps in registers to the end.
+    #[inline(always)]
     pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        let weight = self.unit.times(amount);
+        let level = self.level.minus(self.leak.times(now.saturating_sub(self.at)));
+        if self.late > 0 || weight > self.fit.minus(level) {
+            return (self.late > 0 || weight > self.fit) && self.take_slowly(amount, charge, now);
+        }
+        if amount > 0 {
+            self.low.record(charge, level);
+            self.level = level.plus(weight);
+            self.at = self.at.max(now);
+        }
+        true
+    }
+
+    /// The same while departures lag behind, and for calls larger than the burst.
+    #[inline(never)]
+    fn take_slowly(&mut self, amount: u64, charge: u64, now: u64) -> bool {
         self.advance(now);
         let weight = self.unit.times(amount);
         let admitted = if weight <= self.fit {
             weight <= self.fit.minus(self.level)
         } else {
-            self.due(amount, 0) <= now
+            // Larger than the burst: into an empty bucket, unless it could never be admitted.
+            amount <= self.most && self.due(amount, 0) <= now
         };
         if admitted && amount > 0 {
             self.low.record(charge, self.level);
@@ -48,8 +78,23 @@ impl<W: Word> Level<W> {
         self.level = self.level.minus(self.unit.times(amount));
     }
 
+    #[inline]
     pub(super) fn due(&self, amount: u64, ahead: u128) -> u64 {
-        self.at.saturating_add(quotient(self.missing(amount, ahead), self.leak.into()))
+        let weight = self.unit.times(amount);
+        let missing = if amount == 0 {
+            return self.at;
+        } else if ahead == 0 && weight <= self.fit {
+            self.level.minus(self.fit.minus(weight))
+        } else {
+            return self.due_after(amount, ahead);
+        };
+        self.at.saturating_add(missing.over(self.leak))
+    }
+
+    /// The same for calls larger than the burst, and behind others.
+    #[inline(never)]
+    fn due_after(&self, amount: u64, ahead: u128) -> u64 {
+        self.at.saturating_add(self.missing(amount, ahead).over(self.leak.into()))
     }
 
     #[inline]
@@ -73,14 +118,10 @@ impl<W: Word> Level<W> {
 
     /// What has to leak, from `at` on, before a call of `amount` behind `ahead` is due.
     fn missing(&self, amount: u64, ahead: u128) -> u128 {
-        if amount == 0 {
-            return 0;
-        }
         let level = self.level.into().saturating_add(ahead.saturating_mul(self.unit.into()));
-        let weight: u128 = self.unit.times(amount).into();
-        let fit = self.fit.into();
+        let (weight, fit): (u128, u128) = (self.unit.times(amount).into(), self.fit.into());
         if weight <= fit {
-            level.saturating_add(weight).saturating_sub(fit)
+            level.saturating_sub(fit - weight)
         } else {
             let lag: u128 = self.leak.into().saturating_mul(self.late.into());
             level.saturating_add(weight.saturating_add(lag).saturating_sub(self.burst.into()).min(lag))
@@ -101,18 +142,9 @@ impl<W: Word> Level<W> {
 
     /// Idle time drains what lags behind, too. Of `passed`, that is what draining the level leaves. (In 128 bits:
     /// what leaks in a long time is more than a narrow level counts.)
-    #[cold]
     fn drain_lag(&mut self, passed: u64) {
         let leak: u128 = self.leak.into();
         let idle = leak.saturating_mul(passed.into()).saturating_sub(self.level.into()) / leak;
         self.late = self.late.saturating_sub(u64::try_from(idle).unwrap_or(u64::MAX));
-    }
-}
-
-/// `a / b`, rounded up, at most the largest value. Division of wide numbers takes ten times as long.
-fn quotient(a: u128, b: u128) -> u64 {
-    match (u64::try_from(a), u64::try_from(b)) {
-        (Ok(a), Ok(b)) => a.div_ceil(b),
-        _ => u64::try_from(a.div_ceil(b)).unwrap_or(u64::MAX),
     }
 }

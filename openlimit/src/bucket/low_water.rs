@@ -5,56 +5,91 @@
 //! bounded here: when it is full, the newest entry also stands for the next one. Such an entry is at least
 //! as low as the truth, so a refund may become smaller, never larger; and it is a high one, since the stack
 //! increases, so it rarely matters.
+//!
+//! The newest entry is kept apart from the others: a bucket that keeps running empty replaces it again and
+//! again, and touches nothing else.
 
 use super::word::Word;
 
 /// Levels at the bottom of the stack are what refunds need; these many are exact.
 const EXACT: usize = 16;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
+#[repr(C)]
 pub(super) struct LowWater<W> {
-    /// `(charge, level)`, both increasing: the level just before `charge`, and the lowest from then on.
-    stack: [(u64, W); EXACT],
+    newest: Mark<W>,
+    /// How many entries there are before it.
     len: usize,
+    older: [Mark<W>; EXACT - 1],
+}
+
+/// The level just before a charge, and the lowest from then on.
+#[derive(Clone, Copy, Debug)]
+struct Mark<W> {
+    charge: u64,
+    level: W,
+}
+
+impl<W: Word> Default for LowWater<W> {
+    fn default() -> Self {
+        // As good as none: no charge comes before it, and any level is at least as low.
+        let none = Mark { charge: 0, level: W::MAX };
+        Self { newest: none, older: [none; EXACT - 1], len: 0 }
+    }
 }
 
 impl<W: Word> LowWater<W> {
     /// The bucket was at `level` just before `charge`, a later one than all before.
     #[inline]
     pub(super) fn record(&mut self, charge: u64, level: W) {
-        while self.len > 0 && self.stack[self.len - 1].1 >= level {
+        if level <= self.newest.level {
+            self.newest = Mark { charge, level };
+            if self.len > 0 {
+                self.pop(level);
+            }
+        } else {
+            self.push(charge, level);
+        }
+    }
+
+    /// Older entries that are no lower than `level` are no minima any more.
+    #[inline(never)]
+    fn pop(&mut self, level: W) {
+        while self.len > 0 && self.older[self.len - 1].level >= level {
             self.len -= 1;
         }
-        if self.len == EXACT {
-            self.stack[EXACT - 1].0 = charge;
-        } else {
-            self.stack[self.len] = (charge, level);
+    }
+
+    #[inline(never)]
+    fn push(&mut self, charge: u64, level: W) {
+        if let Some(next) = self.older.get_mut(self.len) {
+            *next = self.newest;
+            self.newest.level = level;
             self.len += 1;
         }
+        self.newest.charge = charge;
     }
 
     /// The lowest level before any charge after `charge`; unbounded if there was none.
     pub(super) fn since(&self, charge: u64) -> W {
-        self.entries().iter().find(|(at, _)| *at > charge).map_or(W::MAX, |(_, level)| *level)
+        let mut marks = self.older[..self.len].iter().chain([&self.newest]);
+        marks.find(|mark| mark.charge > charge).map_or(W::MAX, |mark| mark.level)
     }
 
     /// `weight` of what `charge` took is given back, which is no more than [`since`](Self::since) allows: the
     /// lowest levels since then were that much lower in the history that now counts.
     pub(super) fn refund(&mut self, charge: u64, weight: W) {
-        let first = self.entries().iter().take_while(|(at, _)| *at <= charge).count();
-        for (_, level) in &mut self.stack[first..self.len] {
-            *level = level.minus(weight);
+        if self.newest.charge <= charge {
+            return;
         }
-        if first < self.len {
-            // What is no longer lower than an entry after it is no minimum any more.
-            let lowest = self.stack[first].1;
-            let kept = self.stack[..first].iter().take_while(|(_, level)| *level < lowest).count();
-            self.stack.copy_within(first..self.len, kept);
-            self.len -= first - kept;
+        let first = self.older[..self.len].iter().take_while(|mark| mark.charge <= charge).count();
+        for mark in self.older[first..self.len].iter_mut().chain([&mut self.newest]) {
+            mark.level = mark.level.minus(weight);
         }
-    }
-
-    fn entries(&self) -> &[(u64, W)] {
-        &self.stack[..self.len]
+        // What is no longer lower than an entry after it is no minimum any more.
+        let lowest = self.older[..self.len].get(first).unwrap_or(&self.newest).level;
+        let kept = self.older[..first].iter().take_while(|mark| mark.level < lowest).count();
+        self.older.copy_within(first..self.len, kept);
+        self.len -= first - kept;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-pub(super) trait Word: Copy + Ord + Default + Debug + Into<u128> + 'static {
+pub(crate) trait Word: Copy + Ord + Default + Debug + Into<u128> + 'static {
     const MAX: Self;
 
     /// `self * by`, at most `MAX`.
@@ -13,6 +13,9 @@ pub(super) trait Word: Copy + Ord + Default + Debug + Into<u128> + 'static {
 
     /// `self - by`, at least zero.
     fn minus(self, by: Self) -> Self;
+
+    /// `self / by`, rounded up, at most the largest value.
+    fn over(self, by: Self) -> u64;
 }
 
 impl Word for u64 {
@@ -32,6 +35,11 @@ impl Word for u64 {
     fn minus(self, by: Self) -> Self {
         self.saturating_sub(by)
     }
+
+    #[inline]
+    fn over(self, by: Self) -> u64 {
+        self.div_ceil(by)
+    }
 }
 
 impl Word for u128 {
@@ -50,5 +58,12 @@ impl Word for u128 {
     #[inline]
     fn minus(self, by: Self) -> Self {
         self.saturating_sub(by)
+    }
+    /// Division of wide numbers takes ten times as long.
+    fn over(self, by: Self) -> u64 {
+        match (u64::try_from(self), u64::try_from(by)) {
+            (Ok(narrow), Ok(by)) => narrow.div_ceil(by),
+            _ => u64::try_from(self.div_ceil(by)).unwrap_or(u64::MAX),
+        }
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn precise() -> u64 {
 }
 
 /// The same, possibly some 0.1 ms ago.
+#[inline]
 pub(super) fn now() -> u64 {
     match FAST.get() {
         Some(fast) => fast.now(),
@@ -81,6 +82,7 @@ impl Fast {
         }
     }
 
+    #[inline]
     fn now(&self) -> u64 {
         let version = self.version.load(Ordering::Acquire);
         let ticks = self.ticks.load(Ordering::Relaxed);
@@ -92,7 +94,8 @@ impl Fast {
             return precise();
         }
         let passed = self.counter.raw().wrapping_sub(ticks);
-        let passed = ((u128::from(passed) * u128::from(rate)) >> 32) as u64;
+        // What does not fit is well beyond an anchor's time as well.
+        let passed = passed.saturating_mul(rate) >> 32;
         if passed < ANCHOR.as_nanos() as u64 { nanos + passed } else { self.anchor(version, ticks, nanos) }
     }
 

@@ -37,6 +37,7 @@ impl Time {
         Self::System
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> u64 {
         match self {
             Self::System => fast::now(),
@@ -44,6 +45,19 @@ impl Time {
             Self::Manual(clock) => clock.nanos(),
             #[cfg(feature = "testing")]
             Self::Paused(paused) => paused.now(),
+        }
+    }
+
+    /// How long the timer of a limiter rests after it fired, in nanoseconds, where so much of the burst is kept back
+    /// for jitter. Then calls that become due one soon after the other cost one waking up of a thread and not one
+    /// each. They are charged as of when they were due, and depart bunched by no more than a small part of what is
+    /// kept back for that, so that it costs no throughput. Tests are to see every call admitted when it is due.
+    pub(crate) fn rest(&self, kept_back: u64) -> u64 {
+        const LONGEST: u64 = 500_000;
+        match self {
+            Self::System => LONGEST.min(kept_back / 16),
+            #[cfg(any(feature = "testing", loom))]
+            _ => 0,
         }
     }
 

@@ -1,0 +1,89 @@
+//! The table at the end: ratios, and whether each is what was aimed at.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// A line of the table.
+pub(crate) struct Line {
+    what: String,
+    value: f64,
+    aim: Aim,
+}
+
+enum Aim {
+    AtMost(f64),
+    AtLeast(f64),
+    /// None: it is there to compare with.
+    Nothing,
+}
+
+impl Line {
+    pub(crate) fn ratio(what: impl Into<String>, ours: f64, other: f64, most: f64) -> Self {
+        Self::at_most(what, ours / other, most)
+    }
+
+    pub(crate) fn at_most(what: impl Into<String>, value: f64, most: f64) -> Self {
+        Self { what: what.into(), value, aim: Aim::AtMost(most) }
+    }
+
+    pub(crate) fn at_least(what: impl Into<String>, value: f64, least: f64) -> Self {
+        Self { what: what.into(), value, aim: Aim::AtLeast(least) }
+    }
+
+    pub(crate) fn remark(what: impl Into<String>, value: f64) -> Self {
+        Self { what: what.into(), value, aim: Aim::Nothing }
+    }
+}
+
+/// The ratios of single calls, from what criterion has written down in this run.
+pub(crate) fn calls(results: &Path) -> Vec<Line> {
+    let line = |group: &str, of: &str, against: &str, aim: Option<f64>| {
+        let value = nanoseconds(results, group, of) / nanoseconds(results, group, against);
+        Line { what: format!("{group}: {of} / {against}"), value, aim: aim.map_or(Aim::Nothing, Aim::AtMost) }
+    };
+    let (ours, two) = ("openlimit", "granted to two threads");
+    vec![
+        Line::remark("granted: nanoseconds of the floor", nanoseconds(results, "granted", "floor")),
+        Line::remark("granted: nanoseconds of openlimit", nanoseconds(results, "granted", ours)),
+        line("granted", ours, "floor", Some(1.2)),
+        line("granted", ours, "governor", Some(0.6)),
+        line("granted", ours, "leaky-bucket", None),
+        line(two, ours, "floor", Some(1.5)),
+        line(two, ours, "governor", Some(0.45)),
+        line(two, ours, "leaky-bucket", None),
+        line("refused", ours, "clock", Some(1.15)),
+        line("refused", ours, "governor", None),
+        line("refused", ours, "leaky-bucket", None),
+        line("ready", ours, "floor", None),
+        line("ready", ours, "governor", Some(0.65)),
+        line("ready", ours, "leaky-bucket", None),
+        line("ready", "openlimit, blocking", "floor", None),
+    ]
+}
+
+pub(crate) fn print(lines: impl Iterator<Item = Line>) {
+    println!("\n| what | value | aim | met |\n| --- | --- | --- | --- |");
+    for Line { what, value, aim } in lines {
+        let (aim, met) = match aim {
+            Aim::AtMost(most) => (format!("<= {most}"), if value <= most { "yes" } else { "no" }),
+            Aim::AtLeast(least) => (format!(">= {least}"), if value >= least { "yes" } else { "no" }),
+            Aim::Nothing => (String::new(), ""),
+        };
+        println!("| {what} | {value:.3} | {aim} | {met} |");
+    }
+}
+
+/// The time of a call: the median of criterion's samples, less what its neighbours on the machine made of it. For
+/// that the fastest quarter is taken as the sample; the same for everyone.
+fn nanoseconds(results: &Path, group: &str, name: &str) -> f64 {
+    let file = results.join(group.replace('/', "_")).join(name).join("new/sample.json");
+    let sample = fs::read(&file).ok().and_then(|sample| serde_json::from_slice::<Value>(&sample).ok());
+    let sample = sample.unwrap_or_else(|| panic!("no results in {}", file.display()));
+    let numbers = |key: &str| sample[key].as_array().into_iter().flatten().filter_map(Value::as_f64);
+    let mut times: Vec<f64> =
+        numbers("times").zip(numbers("iters")).map(|(time, calls)| time / calls).collect();
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 8).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,155 @@
+//! A hundred thousand tasks that wait: how much of the rate they reach, in which order, and at what price.
+//!
+//! On a runtime of one thread, where tasks run in the order in which they are woken, so that every inversion is the
+//! limiter's. The price is the whole process's processor time, from the first spawn to the last grant.
+
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use cpu_time::ProcessTime;
+use openlimit::{Cost, Rate, RateLimiter};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::table::Line;
+
+const TASKS: usize = 100_000;
+const PER_SECOND: u32 = 50_000;
+const BURST: u32 = 500;
+/// Who takes ten times the ideal has made the point.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn all() -> Vec<Line> {
+    let bare = Drain::of(bare_sleep);
+    let ours = Drain::of(openlimit());
+    let others = [("leaky-bucket", Drain::of(leaky_bucket())), ("governor", Drain::of(governor()))];
+    let mut lines = vec![
+        Line::at_least("drain: share of the rate", ours.share(), 0.999),
+        Line::at_most("drain: order inversions", ours.inversions as f64, 0.0),
+        Line::ratio("drain: processor time of a grant / bare sleep's", ours.price(), bare.price(), 1.2),
+    ];
+    lines.extend(others.iter().flat_map(|(name, other)| {
+        [
+            Line::remark(format!("drain: share of the rate, {name}"), other.share()),
+            Line::remark(format!("drain: order inversions, {name}"), other.inversions as f64),
+            Line::ratio(
+                format!("drain: processor time of a grant / {name}'s"),
+                ours.price(),
+                other.price(),
+                1.0,
+            ),
+        ]
+    }));
+    lines.push(Line::at_most("idle: ms of processor time a second", idle(), 1.0));
+    lines
+}
+
+/// What became of a drain.
+struct Drain {
+    took: Duration,
+    spent: Duration,
+    granted: usize,
+    /// Neighbours in the order of arrival that were granted the other way round.
+    inversions: usize,
+}
+
+impl Drain {
+    fn of<F: Future<Output = ()> + Send + 'static>(wait: impl Fn(usize) -> F) -> Self {
+        runtime().block_on(async {
+            let places: Arc<[AtomicUsize]> = (0..TASKS).map(|_| AtomicUsize::new(usize::MAX)).collect();
+            let granted = Arc::new(AtomicUsize::new(0));
+            let (start, spent) = (Instant::now(), ProcessTime::now());
+            for task in 0..TASKS {
+                let (wait, places, granted) = (wait(task), Arc::clone(&places), Arc::clone(&granted));
+                tokio::spawn(async move {
+                    wait.await;
+                    places[task].store(granted.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+                });
+            }
+            while granted.load(Ordering::Relaxed) < TASKS && start.elapsed() < PATIENCE {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let (took, spent) = (start.elapsed(), spent.elapsed());
+            let places: Vec<usize> = places.iter().map(|place| place.load(Ordering::Relaxed)).collect();
+            Self {
+                took,
+                spent,
+                granted: granted.load(Ordering::Relaxed),
+                inversions: places.windows(2).filter(|pair| pair[0] > pair[1]).count(),
+            }
+        })
+    }
+
+    /// Of what the limit allows in that time.
+    fn share(&self) -> f64 {
+        (self.granted - BURST as usize) as f64 / f64::from(PER_SECOND) / self.took.as_secs_f64()
+    }
+
+    /// Nanoseconds of processor time for each grant.
+    fn price(&self) -> f64 {
+        self.spent.as_nanos() as f64 / self.granted as f64
+    }
+}
+
+fn bare_sleep(task: usize) -> impl Future<Output = ()> {
+    let behind = task.saturating_sub(BURST as usize) as f64 / f64::from(PER_SECOND);
+    tokio::time::sleep(Duration::from_secs_f64(behind))
+}
+
+/// Requests and tokens, as everywhere. The burst holds what is kept back for jitter, too.
+fn openlimit() -> impl Fn(usize) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    let jitter = Duration::from_millis(5);
+    let limiter = RateLimiter::builder()
+        .requests(Rate::per_second(PER_SECOND.into()))
+        .tokens(Rate::per_second(1_000_000_000))
+        .burst(Duration::from_secs(1) * BURST / PER_SECOND + jitter)
+        .jitter(jitter)
+        .build()
+        .expect("a limiter");
+    move |_| {
+        let acquire = limiter.acquire(Cost::new().tokens(3));
+        Box::pin(async move { drop(acquire.await.expect("an admission")) })
+    }
+}
+
+fn leaky_bucket() -> impl Fn(usize) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    let limiter = leaky_bucket::RateLimiter::builder()
+        .max(BURST as usize)
+        .initial(BURST as usize)
+        .refill(PER_SECOND as usize / 1_000)
+        .interval(Duration::from_millis(1))
+        .build();
+    let limiter = Arc::new(limiter);
+    move |_| Box::pin(Arc::clone(&limiter).acquire_owned(1))
+}
+
+fn governor() -> impl Fn(usize) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    let amount = |amount| NonZeroU32::new(amount).expect("not zero");
+    let quota = governor::Quota::per_second(amount(PER_SECOND)).allow_burst(amount(BURST));
+    let limiter = Arc::new(governor::RateLimiter::direct(quota));
+    move |_| {
+        let limiter = Arc::clone(&limiter);
+        Box::pin(async move { limiter.until_ready().await })
+    }
+}
+
+/// Milliseconds of processor time a second while everybody waits for somebody who is due in an hour.
+fn idle() -> f64 {
+    let limiter = RateLimiter::builder().requests(Rate::per_hour(1)).build().expect("a limiter");
+    runtime().block_on(async {
+        for _ in 0..TASKS {
+            let acquire = limiter.acquire(Cost::new());
+            tokio::spawn(async move { drop(acquire.await) });
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (start, spent) = (Instant::now(), ProcessTime::now());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        spent.elapsed().as_secs_f64() * 1e3 / start.elapsed().as_secs_f64()
+    })
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().expect("a runtime")
+}
