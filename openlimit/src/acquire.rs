@@ -65,7 +65,8 @@ impl Acquire {
     ///
     /// Where it is known on arrival that the wait will be longer, the call fails at once and never joins the
     /// queue; otherwise it fails when the time is over. [`AcquireError::Timeout`] says how long it would have
-    /// been and which limit it waited for. A timeout of zero admits the call at once or not at all.
+    /// been and which limit it waited for. (A runtime's own time-out works as well, and knows none of this.) A timeout
+    /// of zero admits the call at once or not at all.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
         self

@@ -8,7 +8,7 @@
 //!
 //! A rate of `A` per `P` nanoseconds with a headroom of `h / H` leaks `A * (H - h) / (P * H)` of an amount in a
 //! nanosecond. Both sides of that fraction, reduced, are kept: one unit of amount weighs `unit = P * H`, and
-//! `leak = A * (H - h)` leaks a nanosecond. So nothing is ever rounded. With amounts below 2^63, periods and
+//! `leak = A * (H - h)` leaks a nanosecond. So nothing is ever rounded, but the burst, down. With amounts below 2^63, periods and
 //! bursts of at most 31 days (2^51.3 ns) and `H` of at most 5 000 (2^12.3), every product stays below 2^127.
 //! Nearly every real limit fits into 64 bits, where the arithmetic takes a fifth of the time, and gets a
 //! `Level<u64>`; the others get a `Level<u128>`.

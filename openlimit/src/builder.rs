@@ -104,7 +104,8 @@ impl<K> Builder<K> {
     }
 
     /// How much may be taken at once after idleness, given as time, for every limit with a period of up to a
-    /// minute whose rate does not [say it itself](Rate::burst). Default: one second.
+    /// minute whose rate does not [say it itself](Rate::burst). Default: one second. A limit per hour or day gives
+    /// its whole amount, unless its rate says otherwise: `requests: Rate::per_hour(1_000).burst(..)`.
     pub fn burst(mut self, burst: Duration) -> Self {
         self.burst = Some(burst);
         self
@@ -112,6 +113,9 @@ impl<K> Builder<K> {
 
     /// How much of the burst is kept back, given as time, because calls that leave in time arrive bunched.
     /// Never more than the burst; zero turns it off. The rate is not touched. Default: 50 ms.
+    ///
+    /// It also covers what a program cannot know of its own time: the clock that admits a call may be read some
+    /// 0.1 ms before the call departs.
     pub fn jitter(mut self, jitter: Duration) -> Self {
         self.jitter = jitter;
         self
@@ -148,7 +152,8 @@ impl<K> Builder<K> {
     /// Builds the limiter.
     ///
     /// # Errors
-    /// No limits; a rate or burst of zero; a period or burst above 31 days; a headroom of everything.
+    /// No limits; a rate or burst of zero; a burst that no limit uses; a period or burst above 31 days; a headroom
+    /// of everything.
     pub fn build(self) -> Result<Limiter<K>, BuildError> {
         Ok(Limiter::built(Handle::shared(self.build_core()?)))
     }
@@ -168,6 +173,9 @@ impl<K> Builder<K> {
         };
         match self.limits.len() {
             0 => Err(BuildProblem::NoLimits),
+            1..=64 if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
+                Err(BuildProblem::UnusedBurst(self.burst.unwrap_or_default()))
+            }
             1..=64 => self.limits.iter().map(|limit| self.bucket(limit, headroom)).collect(),
             many => Err(BuildProblem::TooManyLimits(many)),
         }
@@ -196,12 +204,19 @@ impl<K> Builder<K> {
     }
 
     fn burst_of(&self, rate: Rate) -> Duration {
-        if let Some(burst) = rate.own_burst() {
-            burst
-        } else if rate.period() <= Duration::from_secs(60) {
-            self.burst.unwrap_or(Duration::from_secs(1))
-        } else {
-            rate.period()
+        match rate.own_burst() {
+            Some(burst) => burst,
+            None if is_short(rate) => self.burst.unwrap_or(Duration::from_secs(1)),
+            None => rate.period(),
         }
     }
+}
+
+/// Whether the limiter's burst is this limit's.
+fn takes_burst(limit: &Limit) -> bool {
+    limit.rate().own_burst().is_none() && is_short(limit.rate())
+}
+
+fn is_short(rate: Rate) -> bool {
+    rate.period() <= Duration::from_secs(60)
 }

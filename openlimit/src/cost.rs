@@ -83,7 +83,7 @@ impl Cost {
     /// This much of any dimension, replacing what was said of it before.
     #[must_use]
     pub fn with(mut self, dimension: impl Into<Dimension>, amount: u64) -> Self {
-        let dimension = dimension.into();
+        let dimension = dimension.into().normal();
         if let Some(index) = dimension.index() {
             return self.set(index, amount);
         }

@@ -74,6 +74,19 @@ macro_rules! __limiter {
             RATE
         }), $($($rest)*)?)
     };
+    // A constant in place of a number. By unit, so that other divisions stay what they are.
+    (@more $builder:expr, $key:ident : $amount:ident / second $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(@more $builder.$key($crate::Rate::per_second($amount)), $($($rest)*)?)
+    };
+    (@more $builder:expr, $key:ident : $amount:ident / minute $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(@more $builder.$key($crate::Rate::per_minute($amount)), $($($rest)*)?)
+    };
+    (@more $builder:expr, $key:ident : $amount:ident / hour $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(@more $builder.$key($crate::Rate::per_hour($amount)), $($($rest)*)?)
+    };
+    (@more $builder:expr, $key:ident : $amount:ident / day $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(@more $builder.$key($crate::Rate::per_day($amount)), $($($rest)*)?)
+    };
     (@more $builder:expr, $key:ident : $value:expr $(, $($rest:tt)*)?) => {
         $crate::__limiter!(@more $builder.$key($value), $($($rest)*)?)
     };

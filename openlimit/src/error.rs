@@ -69,7 +69,7 @@ pub enum AcquireError {
 
     /// The thread that times the waits could not be started, so the call cannot wait.
     #[error("cannot start the timer thread: {0}; a call that need not wait is still admitted")]
-    Timer(#[source] Arc<io::Error>),
+    Timer(Arc<io::Error>),
 
     /// The limiter itself could not be built; every acquire says so until the program is mended.
     #[error(transparent)]
@@ -114,7 +114,6 @@ impl ParamsError {
 #[error("limiter `{limiter}` cannot be built: {problem}")]
 pub struct BuildError {
     limiter: Arc<str>,
-    #[source]
     problem: BuildProblem,
 }
 
@@ -180,6 +179,13 @@ pub enum BuildProblem {
         burst: Duration,
     },
 
+    /// A burst for limits with a period of up to a minute, of which there are none.
+    #[error(
+        "its burst of {0:?} is for limits per minute or less, and it has none that does not state its own; \
+         give it to the rate: `Rate::per_hour(1_000).burst(..)`"
+    )]
+    UnusedBurst(Duration),
+
     /// A headroom of everything or more.
     #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
     Headroom(u8),
@@ -190,7 +196,7 @@ pub enum BuildProblem {
 
     /// An expression of the declaration failed, say because an environment variable is not set.
     #[error("{0}")]
-    Declaration(#[source] Arc<dyn Error + Send + Sync>),
+    Declaration(Arc<dyn Error + Send + Sync>),
 }
 
 /// A return type that has a place for a refusal.

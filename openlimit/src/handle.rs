@@ -45,8 +45,16 @@ impl Handle {
         let Some(few) = self.resolve_few(cost) else { return self.try_any(cost) };
         match self.take_or_look(&few) {
             Ok(charge) => Ok(Permit::at_once(self.clone(), few, charge)),
+            // Somebody is due, and the timer is about to come round: this does its work.
+            Err((0, _)) => self.try_after_those_due(cost),
             Err(wait) => Err(self.would_wait(&few, wait)),
         }
+    }
+
+    #[cold]
+    fn try_after_those_due(&self, cost: &Cost) -> Result<Permit, AcquireError> {
+        self.update(|_, _| ());
+        self.try_any(cost)
     }
 
     /// The same for any cost.

@@ -44,7 +44,8 @@
 //!
 //! A call that is admitted at once costs about one look at the clock. The others stand in one queue for each
 //! limiter, and one thread of the process, started at the first wait, admits each when it is due. So no call
-//! depends on another one's runtime being alive, and none of tokio or its kind is needed.
+//! depends on another one's runtime being alive, and none of tokio or its kind is needed. That thread also calls the
+//! wakers, so a waker of your own must not block. It is not there in a child made by `fork` without `exec`.
 //!
 //! # When not to use it
 //!

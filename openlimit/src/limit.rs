@@ -48,6 +48,14 @@ impl Dimension {
         }
     }
 
+    /// The dimension that has this name, where somebody spelt it out as a `Custom`.
+    pub(crate) fn normal(self) -> Self {
+        match self {
+            Self::Custom(name) => Self::from(name),
+            named => named,
+        }
+    }
+
     /// Where a `Cost` keeps this dimension, if it is one of `NAMED`.
     pub(crate) fn index(&self) -> Option<usize> {
         Self::NAMED.iter().position(|named| named == self)
@@ -89,7 +97,7 @@ impl Limit {
     /// Allows `rate` of `dimension`.
     #[must_use]
     pub fn new(dimension: impl Into<Dimension>, rate: Rate) -> Self {
-        Self { dimension: dimension.into(), rate }
+        Self { dimension: dimension.into().normal(), rate }
     }
 
     /// What is counted.

@@ -57,6 +57,11 @@ struct Fast {
     nanos: AtomicU64,
     /// Nanoseconds a tick since then, times 2^32.
     rate: AtomicU64,
+    /// For how many ticks an anchor serves. In ticks, so that whatever a suspended or migrated machine made of one
+    /// measurement is over with the next: a counter that leapt, or went back, is soon anchored anew.
+    span: u64,
+    /// The highest rate that a later measurement can honestly find.
+    most: u64,
 }
 
 /// How long an anchor serves.
@@ -73,12 +78,21 @@ impl Fast {
         let first = Reading::take(&counter);
         thread::sleep(Duration::from_millis(20));
         let second = Reading::take(&counter);
+        let rate = rate(first.before, first.nanos, &second);
+        Self::anchored(counter, &second, rate)
+    }
+
+    fn anchored(counter: quanta::Clock, reading: &Reading, rate: u64) -> Self {
+        let span = (ANCHOR.as_nanos() << 32) / u128::from(rate.max(1));
         Self {
             counter,
             version: AtomicU64::new(0),
-            ticks: AtomicU64::new(second.after),
-            nanos: AtomicU64::new(second.nanos),
-            rate: AtomicU64::new(rate(first.before, first.nanos, &second)),
+            ticks: AtomicU64::new(reading.after),
+            nanos: AtomicU64::new(reading.nanos),
+            rate: AtomicU64::new(rate),
+            span: u64::try_from(span).unwrap_or(u64::MAX),
+            // Twice the margin: once for what was taken off, once for what NTP may do.
+            most: rate.saturating_add(rate >> (MARGIN - 1)),
         }
     }
 
@@ -94,9 +108,11 @@ impl Fast {
             return precise();
         }
         let passed = self.counter.raw().wrapping_sub(ticks);
-        // What does not fit is well beyond an anchor's time as well.
-        let passed = passed.saturating_mul(rate) >> 32;
-        if passed < ANCHOR.as_nanos() as u64 { nanos + passed } else { self.anchor(version, ticks, nanos) }
+        if passed < self.span {
+            nanos + (passed.saturating_mul(rate) >> 32)
+        } else {
+            self.anchor(version, ticks, nanos)
+        }
     }
 
     /// Ties the counter to the clock again.
@@ -110,7 +126,7 @@ impl Fast {
         fence(Ordering::Release);
         self.ticks.store(reading.after, Ordering::Relaxed);
         self.nanos.store(reading.nanos, Ordering::Relaxed);
-        self.rate.store(rate(ticks, nanos, &reading), Ordering::Relaxed);
+        self.rate.store(rate(ticks, nanos, &reading).min(self.most), Ordering::Relaxed);
         self.version.store(version + 2, Ordering::Release);
         reading.nanos
     }
@@ -148,4 +164,56 @@ fn rate(ticks: u64, nanos: u64, reading: &Reading) -> u64 {
     let rate = (u128::from(nanos) << 32) / u128::from(ticks);
     let rate = u64::try_from(rate).unwrap_or(0);
     rate - rate.div_ceil(1 << MARGIN).min(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One tick is about a nanosecond.
+    fn fast() -> (Fast, std::sync::Arc<quanta::Mock>) {
+        let (counter, ticks) = quanta::Clock::mock();
+        ticks.increment(1_u64 << 40);
+        let reading = Reading::take(&counter);
+        (Fast::anchored(counter, &reading, 1 << 32), ticks)
+    }
+
+    #[test]
+    fn it_catches_up_after_the_counter_ran_on_while_the_clock_stood_still() {
+        let (fast, ticks) = fast();
+        ticks.increment(8 * 3_600_000_000_000_u64);
+        fast.now();
+        ticks.increment(fast.span);
+        let before = precise();
+        assert!(fast.now() >= before);
+    }
+
+    #[test]
+    fn it_catches_up_after_the_counter_went_back() {
+        let (fast, ticks) = fast();
+        ticks.decrement(1_u64 << 39);
+        let before = precise();
+        assert!(fast.now() >= before);
+        ticks.increment(fast.span);
+        let before = precise();
+        assert!(fast.now() >= before);
+    }
+
+    #[test]
+    fn it_never_leads_after_the_counter_stood_still_while_the_clock_ran_on() {
+        let (fast, ticks) = fast();
+        thread::sleep(Duration::from_millis(2));
+        ticks.increment(fast.span);
+        fast.now();
+        assert!(fast.rate.load(Ordering::Relaxed) <= fast.most);
+    }
+
+    #[test]
+    fn the_measured_clock_never_leads() {
+        let fast = Fast::measured();
+        for _ in 0..100_000 {
+            let fast = fast.now();
+            assert!(fast <= precise());
+        }
+    }
 }
