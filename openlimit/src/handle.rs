@@ -123,7 +123,11 @@ impl Handle {
     /// What became of a waiter; `waker` is woken when something does.
     pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Poll<Result<Permit, AcquireError>> {
         let waker = waker.clone();
-        let polled = self.state.lock().admission.queue.poll(key, waker);
+        let mut state = self.state.lock();
+        let polled = state.admission.queue.poll(key, waker);
+        let surplus = state.admission.queue.surplus();
+        drop(state);
+        drop(surplus);
         match polled {
             Ok(Outcome::Admitted(grant)) => Poll::Ready(Ok(Permit::from_queue(self.clone(), grant))),
             Ok(Outcome::Refused(error)) => Poll::Ready(Err(*error)),
@@ -133,9 +137,11 @@ impl Handle {
 
     /// Takes a waiter out, and gives back what it had been granted and not been told of.
     pub(crate) fn leave(&self, key: Key) {
-        let mut left = (None, None);
+        // Dropped here, where no lock is held.
+        let (mut left, mut surplus) = ((None, None), None);
         self.update(|state, now| {
             left = state.admission.queue.leave(key);
+            surplus = state.admission.queue.surplus();
             if let (_, Some(Outcome::Admitted(grant))) = &left {
                 state.admission.refund(&grant.amounts, grant.charge, now);
             }

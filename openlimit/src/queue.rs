@@ -6,6 +6,7 @@
 //! waiter never depends on its being polled, and is never lost.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::task::Waker;
 
 use slab::Slab;
@@ -149,7 +150,7 @@ impl Queue {
     /// is not needed is handed out, to be dropped where no lock is held.
     pub(crate) fn poll(&mut self, key: Key, waker: Waker) -> Result<Outcome, Waker> {
         match self.slots.get_mut(key).map(|slot| &mut slot.state) {
-            Some(State::Waiting(waiter)) => Err(std::mem::replace(&mut waiter.waker, waker)),
+            Some(State::Waiting(waiter)) => Err(mem::replace(&mut waiter.waker, waker)),
             _ => self.leave(key).1.ok_or(waker),
         }
     }
@@ -158,13 +159,15 @@ impl Queue {
     pub(crate) fn leave(&mut self, key: Key) -> (Option<Waiter>, Option<Outcome>) {
         let waiter = self.unlink(key);
         let slot = self.slots.try_remove(key);
-        if self.slots.is_empty() && self.slots.capacity() > KEPT {
-            self.slots = Slab::new();
-        }
         match slot.map(|slot| slot.state) {
             Some(State::Over(outcome)) => (None, Some(outcome)),
             _ => (waiter, None),
         }
+    }
+
+    /// What an empty queue need not keep: to be dropped where no lock is held, since it may take many milliseconds.
+    pub(crate) fn surplus(&mut self) -> Option<impl Sized + use<>> {
+        (self.slots.is_empty() && self.slots.capacity() > KEPT).then(|| mem::take(&mut self.slots))
     }
 
     fn unlink(&mut self, key: Key) -> Option<Waiter> {
@@ -173,7 +176,7 @@ impl Queue {
             return None;
         }
         let (previous, next) = (slot.previous, slot.next);
-        let State::Waiting(waiter) = std::mem::replace(&mut slot.state, State::Unlinked) else { return None };
+        let State::Waiting(waiter) = mem::replace(&mut slot.state, State::Unlinked) else { return None };
         match previous {
             NONE => self.first = next,
             previous => self.slots[previous].next = next,

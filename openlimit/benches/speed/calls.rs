@@ -17,6 +17,8 @@ use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use governor::{DefaultDirectRateLimiter, Quota};
 use openlimit::{Cost, RateLimiter, limiter};
 
+use crate::table;
+
 limiter! {
     static WIDE: RateLimiter = {
         requests: 1_000_000_000 / second,
@@ -60,7 +62,7 @@ fn granted(criterion: &mut Criterion) {
 }
 
 fn by_two_threads(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("granted to two threads");
+    let mut group = criterion.benchmark_group(table::TWO);
     let (governors, leaky) = (Governors::wide(), Leaky::wide());
     two(&mut group, "floor", Floor::step);
     two(&mut group, "openlimit", || _ = black_box(&WIDE.try_acquire(cost())));

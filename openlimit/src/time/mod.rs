@@ -53,7 +53,7 @@ impl Time {
     /// each. They are charged as of when they were due, and depart bunched by no more than a small part of what is
     /// kept back for that, so that it costs no throughput. Tests are to see every call admitted when it is due.
     pub(crate) fn rest(&self, kept_back: u64) -> u64 {
-        const LONGEST: u64 = 500_000;
+        const LONGEST: u64 = 1_000_000;
         match self {
             Self::System => LONGEST.min(kept_back / 16),
             #[cfg(any(feature = "testing", loom))]
