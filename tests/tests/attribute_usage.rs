@@ -82,6 +82,28 @@ async fn usage_sees_any_other_value_whole() {
 }
 
 #[test]
+fn usage_may_be_counted_in_the_clients_own_width() {
+    metered! { static CHAT: RateLimiter; }
+
+    #[rate_limited(limiter = CHAT, cost = 100, usage = |tokens| *tokens)]
+    fn narrow() -> Outcome<u32> {
+        Ok(40)
+    }
+
+    #[rate_limited(limiter = CHAT, cost = 100, usage = |tokens| *tokens)]
+    fn signed(tokens: i64) -> Outcome<i64> {
+        Ok(tokens)
+    }
+
+    narrow().unwrap();
+    assert_eq!(taken(&CHAT), (1, 40));
+    signed(2).unwrap();
+    assert_eq!(taken(&CHAT), (2, 42));
+    signed(-1).unwrap();
+    assert_eq!(taken(&CHAT), (3, 142));
+}
+
+#[test]
 fn usage_may_be_given_in_full_or_not_at_all() {
     metered! { static CHAT: RateLimiter; }
 

@@ -82,6 +82,36 @@ fn a_burst_of_nothing_or_above_31_days() {
 }
 
 #[test]
+fn a_burst_that_no_limit_uses() {
+    refused(
+        builder().requests(Rate::per_hour(1_000)).burst(secs(60)),
+        "its burst of 60s is for limits per minute or less, and it has none that does not state its own; \
+         give it to the rate: `Rate::per_hour(1_000).burst(..)`",
+    );
+    assert!(
+        builder().requests(Rate::per_hour(1_000)).tokens(Rate::per_minute(9)).burst(secs(60)).build().is_ok()
+    );
+}
+
+#[test]
+fn an_error_tells_its_cause_once() {
+    limiter! {
+        static UNSET: RateLimiter = {
+            requests: Rate::per_minute(std::env::var("OPENLIMIT_TESTS_UNSET")?.parse()?),
+        };
+    }
+    let error = anyhow::Error::from(UNSET.init().expect_err("the variable is not set"));
+    assert_eq!(format!("{error:#}").matches("environment variable not found").count(), 1);
+}
+
+#[test]
+fn a_known_dimension_spelt_out_is_that_dimension() {
+    let tokens = openlimit::Dimension::Custom("tokens".into());
+    let limiter = builder().limit(Limit::new(tokens, Rate::per_second(9))).build().unwrap();
+    assert!(limiter.try_acquire(Cost::new().tokens(5)).is_ok());
+}
+
+#[test]
 fn a_headroom_of_everything() {
     let with = |percent| builder().requests(Rate::per_minute(9)).headroom(Percent(percent));
     assert!(with(99).build().is_ok());

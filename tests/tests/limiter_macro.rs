@@ -88,6 +88,21 @@ fn every_unit_and_every_kind_of_literal_is_a_rate() {
 }
 
 #[test]
+fn a_constant_may_stand_for_the_amount() {
+    const AMOUNT: u64 = 7;
+    limiter! {
+        static SECOND: RateLimiter = { requests: AMOUNT / second };
+        static MINUTE: RateLimiter = { requests: AMOUNT / minute, tokens: AMOUNT / minute };
+        static HOUR: RateLimiter = { requests: AMOUNT / hour, };
+        static DAY: RateLimiter = { requests: AMOUNT / day };
+    }
+    for (limiter, unit) in [(&SECOND, "second"), (&MINUTE, "minute"), (&HOUR, "hour"), (&DAY, "day")] {
+        limiter.init().unwrap();
+        assert!(format!("{limiter:?}").contains(&format!("7 / {unit}")), "{limiter:?}");
+    }
+}
+
+#[test]
 fn values_may_be_expressions() {
     const PER_DAY: Rate = Rate::per_day(12);
 
@@ -99,6 +114,7 @@ fn values_may_be_expressions() {
         static LIMITS: RateLimiter = {
             requests: if cfg!(debug_assertions) { PER_DAY } else { Rate::per_day(12) },
             limit: Limit::new("audio_seconds", Rate::per_hour(7_200).burst(Duration::from_secs(3_600 / seconds()))),
+            tokens: 60 / minute,
             headroom: Percent(0),
             burst: Duration::from_secs(1) * 4 / 2,
         };
