@@ -33,6 +33,7 @@
 //!   than 128 levels deep, which is deeper than `serde_json` reads, is left out.
 //! * What the API adds out of sight (`previous_response_id`, a stored prompt) cannot be counted here.
 
+mod counter;
 mod encoding;
 mod engine;
 mod formula;
