@@ -13,7 +13,9 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
 use openlimit::tokens::{self, Encoding};
 use serde_json::json;
 
@@ -61,7 +63,9 @@ fn unseen(criterion: &mut Criterion) {
             let mut group = group(criterion, "unseen", encoding, kind, unseen.len());
             for (name, count) in COUNTERS {
                 group.bench_function(name, |bencher| {
-                    bencher.iter_custom(|times| (0..times).map(|_| once(encoding, count, seen, unseen, size)).sum());
+                    bencher.iter_custom(|times| {
+                        (0..times).map(|_| once(encoding, count, seen, unseen, size)).sum()
+                    });
                 });
             }
         }
@@ -110,17 +114,21 @@ fn requests(criterion: &mut Criterion) {
         let role = ["user", "assistant"][turn % 2];
         json!({ "role": role, "content": &prose[turn * 700..turn * 700 + 100 + turn * 70] })
     });
-    let messages: Vec<_> =
-        [json!({ "role": "system", "content": "You are a helpful assistant." })].into_iter().chain(turns).collect();
+    let messages: Vec<_> = [json!({ "role": "system", "content": "You are a helpful assistant." })]
+        .into_iter()
+        .chain(turns)
+        .collect();
     let parameter = json!({ "type": "string", "description": "The city and state, e.g. San Francisco, CA" });
     let function = json!({ "name": "get_current_weather", "description": "Get the current weather in a given location.",
         "parameters": { "type": "object", "properties": { "location": parameter } } });
     let tool = json!({ "type": "function", "function": function });
     for model in ["gpt-4o", "gpt-4"] {
-        let params = json!({ "model": model, "messages": messages, "tools": [tool, tool], "max_tokens": 500 });
+        let params =
+            json!({ "model": model, "messages": messages, "tools": [tool, tool], "max_tokens": 500 });
         let texts: Vec<&str> = messages.iter().filter_map(|message| message["content"].as_str()).collect();
         let encoding = Encoding::of(model);
-        let mut group = group(criterion, "request", encoding, "chat", texts.iter().map(|text| text.len()).sum());
+        let mut group =
+            group(criterion, "request", encoding, "chat", texts.iter().map(|text| text.len()).sum());
         group.bench_function("openlimit", |bencher| bencher.iter(|| tokens::chat(black_box(&params))));
         group.bench_function("tiktoken-rs, only the texts", |bencher| {
             bencher.iter(|| texts.iter().map(|text| tiktoken_rs(encoding, text)).sum::<u64>());
@@ -169,7 +177,10 @@ fn group<'a>(
 ) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(format!("{what}/{encoding}/{kind}"));
     group.throughput(Throughput::Bytes(length as u64));
-    group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
+    group
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(600));
     group
 }
 

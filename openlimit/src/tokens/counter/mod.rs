@@ -8,24 +8,23 @@
 
 mod cache;
 mod class;
-mod cuts;
+#[allow(dead_code, reason = "the build script uses all of it")]
+mod layout;
 mod long;
 mod merge;
 mod split;
 mod vocabulary;
 
-use std::sync::LazyLock;
 use std::thread::LocalKey;
 
 use self::cache::{Cache, Kept};
 use self::merge::SHORT;
-use self::vocabulary::{Vocabulary, medium_key};
+use self::vocabulary::Vocabulary;
 
 /// An encoding that is compiled in.
 #[derive(Clone, Copy)]
 pub(super) struct Counter {
-    split: fn(&Vocabulary, &mut Cache, &[u8]) -> usize,
-    vocabulary: &'static LazyLock<Vocabulary>,
+    count: fn(&mut Cache, &[u8]) -> usize,
     cache: &'static LocalKey<Kept>,
 }
 
@@ -34,34 +33,29 @@ impl Counter {
     pub(super) fn count(self, text: &str) -> usize {
         // A thread that is ending has no cache any more, and counts without.
         let mut cache = self.cache.try_with(Kept::take).ok().flatten().unwrap_or_default();
-        let count = (self.split)(self.vocabulary, &mut cache, text.as_bytes());
+        let count = (self.count)(&mut cache, text.as_bytes());
         let _ = self.cache.try_with(|kept| kept.set(Some(cache)));
         count
     }
 }
 
 macro_rules! encodings {
-    ($($feature:meta, $name:ident, $split:ident, $short:literal, $medium:literal, [$($file:literal),+];)+) => {$(
-        #[cfg($feature)]
-        pub(super) const $name: Counter = {
-            static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
-                Vocabulary::new(&[$(include_bytes!(concat!("../../../data/", $file))),+], $short, $medium)
-            });
+    ($($feature:literal, $name:ident, $tables:literal, $split:ident;)+) => {$(
+        #[cfg(feature = $feature)]
+        pub(super) static $name: Counter = {
+            static TABLES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $tables));
+            static VOCABULARY: Vocabulary = Vocabulary::new(&layout::$name, TABLES);
             thread_local!(static CACHE: Kept = const { Kept::new(None) });
-            Counter {
-                split: |vocabulary, cache, text| count(vocabulary, cache, text, split::$split),
-                vocabulary: &VOCABULARY,
-                cache: &CACHE,
-            }
+            Counter { count: |cache, text| count(&VOCABULARY, cache, text, split::$split), cache: &CACHE }
         };
     )+};
 }
 
 encodings! {
-    feature = "o200k", O200K_BASE, o200k, 18, 16, ["o200k_base.tokens"];
-    feature = "cl100k", CL100K_BASE, cl100k, 17, 15, ["cl100k_base.tokens"];
-    feature = "p50k", P50K_BASE, gpt2, 16, 14, ["r50k_base.tokens", "p50k_base.tokens"];
-    feature = "r50k", R50K_BASE, gpt2, 16, 14, ["r50k_base.tokens"];
+    "o200k", O200K_BASE, "o200k_base", o200k;
+    "cl100k", CL100K_BASE, "cl100k_base", cl100k;
+    "p50k", P50K_BASE, "p50k_base", gpt2;
+    "r50k", R50K_BASE, "r50k_base", gpt2;
 }
 
 #[inline(always)]
@@ -74,43 +68,40 @@ fn count(
     let (mut start, mut total) = (0, 0);
     while start < text.len() {
         let end = split(text, start);
-        total += piece(vocabulary, cache, text, start, end);
+        total += match part(vocabulary, cache, text, start, end) {
+            Some(count) => count,
+            None => long(vocabulary, cache, &text[start..end]),
+        };
         start = end;
     }
     total
 }
 
+/// The count of a piece, or of a part of one, unless it is no token and too long for the cache.
 #[inline(always)]
-fn piece(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8], start: usize, end: usize) -> usize {
+fn part(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8], start: usize, end: usize) -> Option<usize> {
     let length = end - start;
     if length == 1 || vocabulary.has(text, start, end) {
-        return 1;
+        return Some(1);
     }
-    if length <= cache::LONGEST {
-        let key = medium_key(text, start, length);
-        return cache.count(key, || merged(vocabulary, &text[start..end]));
-    }
-    parts(vocabulary, cache, &text[start..end])
+    (length <= cache::LONGEST).then(|| {
+        let key = layout::medium_key(text, start, length);
+        cache.count(key, || merged(vocabulary, &text[start..end]))
+    })
 }
 
-/// A piece too long for the cache, in parts that may be short enough.
+/// The count of a piece in parts, some of which may be short enough.
 #[inline(never)]
-fn parts(vocabulary: &Vocabulary, cache: &mut Cache, piece: &[u8]) -> usize {
+fn long(vocabulary: &Vocabulary, cache: &mut Cache, piece: &[u8]) -> usize {
     if piece.is_ascii() {
         return merged(vocabulary, piece);
     }
-    let cuts = vocabulary.cuts();
     let (mut start, mut total) = (0, 0);
     while start < piece.len() {
-        let end = cuts.next(piece, start);
-        let length = end - start;
-        total += if length == 1 || vocabulary.has(piece, start, end) {
-            1
-        } else if length <= cache::LONGEST {
-            let key = medium_key(piece, start, length);
-            cache.count(key, || merged(vocabulary, &piece[start..end]))
-        } else {
-            merged(vocabulary, &piece[start..end])
+        let end = vocabulary.cut(piece, start);
+        total += match part(vocabulary, cache, piece, start, end) {
+            Some(count) => count,
+            None => merged(vocabulary, &piece[start..end]),
         };
         start = end;
     }
