@@ -69,7 +69,7 @@ fn least(pairs: &[u32]) -> u32 {
 /// The start of the part after the one at `at`, or 64.
 #[inline(always)]
 fn next(starts: u64, at: usize) -> usize {
-    (starts & (u64::MAX - 1).checked_shl(at as u32).unwrap_or(0)).trailing_zeros() as usize
+    (starts & (!1 << at)).trailing_zeros() as usize
 }
 
 /// The start of the part before the one at `at`, which is not the first.
