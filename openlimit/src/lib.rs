@@ -54,7 +54,8 @@
 //! # Features
 //!
 //! - `macros` (default): [`rate_limited`](macro@rate_limited).
-//! - `tokenizers` (default): the limiters that read the cost of a call from its params.
+//! - `tokenizers` (default): the limiters that read the cost of a call from its params. It holds the encodings `o200k` and
+//!   `cl100k`; those of the first models are `p50k` and `r50k`.
 //! - `testing`: a clock that tests move by hand, tokio's paused time, and a strict provider to test against.
 
 #[path = "private.rs"]

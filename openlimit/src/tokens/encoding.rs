@@ -1,11 +1,13 @@
 //! `Encoding`: how a model cuts text into tokens.
 //!
 //! A model that nobody told this library of is most likely newer than it, so it gets the newest encoding. That
-//! is an assumption, and can be told from knowledge: `Encoding::known` has no answer then.
+//! is an assumption, and can be told from knowledge: `Encoding::known` has no answer then. Nor has everyone a use
+//! for the encodings of the first models, so they are features, and a model whose encoding is left out gets the
+//! nearest one: then `Encoding::of` and `Encoding::known` differ.
 
 use std::fmt;
 
-use super::engine;
+use super::counter::{self, Counter};
 
 /// How a model cuts text into tokens.
 ///
@@ -37,9 +39,11 @@ impl Encoding {
     ///
     /// Neither case nor the prefix of a provider (`openai/`, `azure/`) matters, and a fine-tuned model has the
     /// encoding of its base.
+    ///
+    /// Where that encoding is not compiled in (features `p50k` and `r50k`), it is the nearest that is.
     #[must_use]
     pub fn of(model: &str) -> Self {
-        Self::known(model).unwrap_or(Self::O200kBase)
+        Self::known(model).unwrap_or(Self::O200kBase).compiled()
     }
 
     /// The encoding of this model, or `None` where [`of`](Self::of) would have to assume one.
@@ -62,9 +66,50 @@ impl Encoding {
     }
 
     /// How many tokens this encoding cuts `text` into, as [`count`](super::count) does for a model.
+    ///
+    /// It is exact, unless the encoding is not compiled in: then it is the count of the nearest.
     #[must_use]
     pub fn count(self, text: &str) -> u64 {
-        engine::count(self, text)
+        u64::try_from(self.counter().count(text)).unwrap_or(u64::MAX)
+    }
+
+    /// How many tokens a colon and then `text` are.
+    ///
+    /// The formulas count a name and its description as one text, and never have both at hand. A name ends where
+    /// every encoding cuts, so the rest can be counted apart, but it does begin with the colon.
+    pub(super) fn count_after_colon(self, text: &str) -> u64 {
+        const SHORT: usize = 512;
+        let mut joined = [b':'; SHORT];
+        if let Some(rest) = joined.get_mut(1..=text.len()) {
+            rest.copy_from_slice(text.as_bytes());
+            if let Ok(joined) = str::from_utf8(&joined[..=text.len()]) {
+                return self.count(joined);
+            }
+        }
+        self.count(&format!(":{text}"))
+    }
+
+    /// This encoding, or the nearest that is compiled in.
+    const fn compiled(self) -> Self {
+        match self {
+            Self::P50kBase if cfg!(feature = "p50k") => Self::P50kBase,
+            Self::R50kBase if cfg!(feature = "r50k") => Self::R50kBase,
+            Self::P50kBase if cfg!(feature = "r50k") => Self::R50kBase,
+            Self::R50kBase if cfg!(feature = "p50k") => Self::P50kBase,
+            Self::O200kBase => Self::O200kBase,
+            _ => Self::Cl100kBase,
+        }
+    }
+
+    fn counter(self) -> Counter {
+        match self.compiled() {
+            Self::O200kBase => counter::O200K_BASE,
+            #[cfg(feature = "p50k")]
+            Self::P50kBase => counter::P50K_BASE,
+            #[cfg(feature = "r50k")]
+            Self::R50kBase => counter::R50K_BASE,
+            _ => counter::CL100K_BASE,
+        }
     }
 }
 
@@ -150,7 +195,7 @@ pub(super) fn fits(model: &str, pattern: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::base;
+    use super::{Encoding, base};
 
     #[test]
     fn a_model_has_its_own_name_in_every_disguise() {
@@ -170,6 +215,57 @@ mod tests {
         assert_eq!(base("davinci:ft-acme-2023"), "davinci");
         for nothing in ["", ":", "/", "ft:", "ft::", "a/:b", "ft:ft:"] {
             assert_eq!(base(nothing), "", "{nothing}");
+        }
+    }
+
+    #[test]
+    fn an_encoding_that_is_left_out_is_replaced_by_its_nearest() {
+        assert_eq!(Encoding::of("gpt-5"), Encoding::O200kBase);
+        assert_eq!(Encoding::of("gpt-4"), Encoding::Cl100kBase);
+        let legacy = match (cfg!(feature = "p50k"), cfg!(feature = "r50k")) {
+            (true, true) => [Encoding::P50kBase, Encoding::R50kBase],
+            (true, false) => [Encoding::P50kBase; 2],
+            (false, true) => [Encoding::R50kBase; 2],
+            (false, false) => [Encoding::Cl100kBase; 2],
+        };
+        for ((model, own), encoding) in
+            [("text-davinci-003", Encoding::P50kBase), ("davinci", Encoding::R50kBase)]
+                .into_iter()
+                .zip(legacy)
+        {
+            assert_eq!(Encoding::known(model), Some(own));
+            assert_eq!(Encoding::of(model), encoding);
+            assert_eq!(own.count("    spaces, 123456"), encoding.count("    spaces, 123456"));
+        }
+    }
+
+    #[test]
+    fn a_colon_and_a_text_are_counted_as_one() {
+        let long = "The city and state, e.g. San Francisco, CA; ".repeat(100);
+        let run = "é".repeat(1000);
+        for text in [
+            "",
+            "The city",
+            "$",
+            "'s",
+            "\n",
+            " x",
+            "今天",
+            &long[..510],
+            &long[..511],
+            &long[..512],
+            &long,
+            &run,
+        ] {
+            for encoding in
+                [Encoding::O200kBase, Encoding::Cl100kBase, Encoding::P50kBase, Encoding::R50kBase]
+            {
+                assert_eq!(
+                    encoding.count_after_colon(text),
+                    encoding.count(&format!(":{text}")),
+                    "{text:.20}"
+                );
+            }
         }
     }
 }

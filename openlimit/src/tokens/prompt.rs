@@ -8,7 +8,6 @@
 
 use serde::Serialize;
 
-use super::engine::{count, count_after_colon};
 use super::formula::{self, Formula};
 use super::number::Number;
 use super::outline::Outline;
@@ -127,7 +126,7 @@ impl Tally<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        self.add(count(self.encoding, text));
+        self.add(self.encoding.count(text));
     }
 
     /// An entry of a map that is counted as its text.
@@ -281,7 +280,7 @@ impl Reader for Tally<'_> {
                 self.prompts = self.prompts.saturating_add(1);
                 self.text(text);
             }
-            At::Suffix => self.suffix = self.suffix.saturating_add(count(self.encoding, text)),
+            At::Suffix => self.suffix = self.suffix.saturating_add(self.encoding.count(text)),
             At::Messages | At::Message => {
                 // The role that the API gives it is one token.
                 self.add(self.formula.message + 1);
@@ -293,7 +292,7 @@ impl Reader for Tally<'_> {
             }
             At::Label => {
                 let label = text.strip_suffix('.').unwrap_or(text);
-                self.add(count_after_colon(self.encoding, label));
+                self.add(self.encoding.count_after_colon(label));
             }
             At::EnumItem => {
                 self.add(formula::ENUM_ITEM);

@@ -1,0 +1,112 @@
+//! Turns the lists of tokens in `data` into the tables that the counter looks them up in.
+//!
+//! The lists are small, so they are what is kept and published. The tables are large, and take longer to fill than a
+//! program may take to start, so they are made while it is built: at run time they are there, and only the
+//! pages that are looked at are ever read.
+
+use std::path::Path;
+use std::{env, error, fs};
+
+use self::layout::{EMPTY_RANK, Key, Layout, is_border, long_hash, medium_key, pair_index, place, short_key};
+
+#[path = "src/tokens/counter/layout.rs"]
+mod layout;
+
+/// The feature of each encoding, its name, its layout, and the lists of its tokens in the order of their ranks, each
+/// token after its length. Single bytes are left out. p50k is r50k and some runs of spaces.
+const ENCODINGS: &[(&str, &str, Layout, &[&str])] = &[
+    ("O200K", "o200k_base", layout::O200K_BASE, &["o200k_base.tokens"]),
+    ("CL100K", "cl100k_base", layout::CL100K_BASE, &["cl100k_base.tokens"]),
+    ("P50K", "p50k_base", layout::P50K_BASE, &["r50k_base.tokens", "p50k_base.tokens"]),
+    ("R50K", "r50k_base", layout::R50K_BASE, &["r50k_base.tokens"]),
+];
+
+fn main() -> Result<(), Box<dyn error::Error>> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=data");
+    println!("cargo::rerun-if-changed=src/tokens/counter/layout.rs");
+    let directory = env::var("OUT_DIR")?;
+    for (feature, name, layout, files) in ENCODINGS {
+        if env::var_os(format!("CARGO_FEATURE_{feature}")).is_some() {
+            let mut lists = Vec::new();
+            for file in *files {
+                lists.extend(fs::read(Path::new("data").join(file))?);
+            }
+            fs::write(Path::new(&directory).join(name), tables(layout, &lists))?;
+        }
+    }
+    Ok(())
+}
+
+/// The tables of an encoding, in the order of its layout.
+fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
+    let mut pairs = vec![EMPTY_RANK; 1 << 16];
+    let mut short = Table::<u64>::new(layout.short);
+    let mut medium = Table::<u128>::new(layout.medium);
+    let (mut long, mut texts) = (vec![0_u64; 1 << layout.long], Vec::<u8>::new());
+    let mut cuts = vec![0_u8; 1 << (layout.cuts - 3)];
+
+    let (mut start, mut rank) = (1, 0_u32);
+    while start < lists.len() {
+        let end = start + usize::from(lists[start - 1]);
+        let token = &lists[start..end];
+        match token.len() {
+            length @ ..=8 => short.insert(short_key(token, 0, length), rank),
+            length @ ..=16 => medium.insert(medium_key(token, 0, length), rank),
+            length => {
+                let mut slot = long_hash(token, 0, length) as usize;
+                while long[slot % long.len()] != 0 {
+                    slot += 1;
+                }
+                let slots = long.len();
+                long[slot % slots] = (texts.len() as u64) << 32 | (length as u64) << 24 | u64::from(rank);
+                texts.extend(token);
+            }
+        }
+        if let &[first, second] = token {
+            pairs[pair_index(first, second)] = rank;
+        }
+        for at in (1..token.len()).filter(|at| is_border(token, *at)) {
+            let (left, right) = match (at, token.len() - at) {
+                (3.., 3..) => (3, 3),
+                (left, right) => (left.min(2), right.min(2)),
+            };
+            let bit = place(&token[at - left..at], &token[at..at + right], layout.cuts);
+            cuts[bit / 8] |= 1 << (bit % 8);
+        }
+        start = end + 1;
+        rank += 1;
+    }
+
+    let mut tables: Vec<u8> = pairs.into_iter().flat_map(u32::to_le_bytes).collect();
+    tables.extend(short.keys.into_iter().flat_map(u64::to_le_bytes));
+    tables.extend(short.ranks.into_iter().flat_map(u32::to_le_bytes));
+    tables.extend(medium.keys.into_iter().flat_map(u128::to_le_bytes));
+    tables.extend(medium.ranks.into_iter().flat_map(u32::to_le_bytes));
+    tables.extend(long.into_iter().flat_map(u64::to_le_bytes));
+    tables.extend(cuts);
+    tables.extend(texts);
+    tables
+}
+
+struct Table<K> {
+    keys: Vec<K>,
+    ranks: Vec<u32>,
+    bits: u32,
+}
+
+impl<K: Key> Table<K> {
+    fn new(bits: u32) -> Self {
+        Self { keys: vec![K::default(); 1 << bits], ranks: vec![0; 1 << bits], bits }
+    }
+
+    fn insert(&mut self, key: K, rank: u32) {
+        let slots = self.keys.len();
+        let mut slot = (key.hash() >> (64 - self.bits)) as usize;
+        while self.keys[slot % slots] != K::default() {
+            slot += 1;
+        }
+        self.keys[slot % slots] = key;
+        self.ranks[slot % slots] = rank;
+    }
+}
