@@ -1,7 +1,8 @@
 //! One call that need not wait, or may not: how long it takes.
 //!
-//! Each group measures its own floor, so that what is compared was measured within seconds. Results are looked at
-//! by reference, since a copy of a fresh value would cost as much as a look at the clock.
+//! Each group measures its own floor, and all groups are run in several rounds, so that what is compared was measured
+//! under the same conditions: a neighbour on the machine may slow it down for many seconds. Results are looked at by
+//! reference, since a copy of a fresh value would cost as much as a look at the clock.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -30,15 +31,21 @@ limiter! {
     };
 }
 
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
+
 /// The tokens of every call.
 const TOKENS: u32 = 3;
 
 pub(crate) fn all(criterion: &mut Criterion) {
     warm_up();
-    granted(criterion);
-    by_two_threads(criterion);
-    refused(criterion);
-    ready(criterion);
+    type Cases = fn(Group<'_>);
+    let groups: [(&str, Cases); 4] =
+        [("granted", granted), (table::TWO, by_two_threads), ("refused", refused), ("ready", ready)];
+    for round in 0..table::ROUNDS {
+        for (name, cases) in groups {
+            cases(criterion.benchmark_group(table::group(name, round)));
+        }
+    }
 }
 
 /// Until the faster clock is in use, and `SHUT` is shut.
@@ -50,8 +57,7 @@ fn warm_up() {
     while SHUT.try_acquire(Cost::new()).is_ok() {}
 }
 
-fn granted(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("granted");
+fn granted(mut group: Group<'_>) {
     let (governors, leaky) = (Governors::wide(), Leaky::wide());
     one(&mut group, "clock", || _ = black_box(Floor::clock()));
     one(&mut group, "floor", Floor::step);
@@ -61,8 +67,7 @@ fn granted(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn by_two_threads(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group(table::TWO);
+fn by_two_threads(mut group: Group<'_>) {
     let (governors, leaky) = (Governors::wide(), Leaky::wide());
     two(&mut group, "floor", Floor::step);
     two(&mut group, "openlimit", || _ = black_box(&WIDE.try_acquire(cost())));
@@ -71,8 +76,7 @@ fn by_two_threads(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn refused(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("refused");
+fn refused(mut group: Group<'_>) {
     let (governors, leaky) = (Governors::shut(), Leaky::shut());
     one(&mut group, "clock", || _ = black_box(Floor::clock()));
     one(&mut group, "openlimit", || _ = black_box(&SHUT.try_acquire(cost())));
@@ -81,8 +85,7 @@ fn refused(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn ready(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("ready");
+fn ready(mut group: Group<'_>) {
     let (governors, leaky) = (Governors::wide(), Leaky::wide());
     one(&mut group, "floor", Floor::step);
     one(&mut group, "openlimit", || at_once(async { _ = black_box(&WIDE.acquire(cost()).await) }));
@@ -92,12 +95,12 @@ fn ready(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn one(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, call: impl Fn()) {
+fn one(group: &mut Group<'_>, name: &str, call: impl Fn()) {
     group.bench_function(name, |bencher| bencher.iter(&call));
 }
 
 /// The time that a call takes each of two threads.
-fn two(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, call: impl Fn() + Sync) {
+fn two(group: &mut Group<'_>, name: &str, call: impl Fn() + Sync) {
     let calls = |barrier: &Barrier, calls| {
         barrier.wait();
         let start = Instant::now();

@@ -16,8 +16,8 @@ fn main() {
     let results = Path::new(env!("CARGO_TARGET_TMPDIR")).join("criterion");
     let mut criterion = Criterion::default()
         .output_directory(&results)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(1))
         .configure_from_args();
     calls::all(&mut criterion);
     criterion.final_summary();

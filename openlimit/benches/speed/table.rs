@@ -20,10 +20,6 @@ enum Aim {
 }
 
 impl Line {
-    pub(crate) fn ratio(what: impl Into<String>, ours: f64, other: f64, most: f64) -> Self {
-        Self::at_most(what, ours / other, most)
-    }
-
     pub(crate) fn at_most(what: impl Into<String>, value: f64, most: f64) -> Self {
         Self { what: what.into(), value, aim: Aim::AtMost(most) }
     }
@@ -35,6 +31,14 @@ impl Line {
     pub(crate) fn remark(what: impl Into<String>, value: f64) -> Self {
         Self { what: what.into(), value, aim: Aim::Nothing }
     }
+}
+
+/// How often every case is measured.
+pub(crate) const ROUNDS: usize = 3;
+
+/// A group's name in one round.
+pub(crate) fn group(name: &str, round: usize) -> String {
+    format!("{name}, round {}", round + 1)
 }
 
 /// The group in which two threads compete.
@@ -81,14 +85,16 @@ pub(crate) fn print(lines: impl Iterator<Item = Line>) {
 /// The time of a call: the fastest eighth of criterion's samples. Whatever else runs on the machine makes some
 /// samples twice as long as others, and hardly ever all of them. Between two threads the luck of who meets whom is
 /// part of the matter, and the median is taken.
-fn nanoseconds(results: &Path, group: &str, name: &str) -> f64 {
-    let file = results.join(group).join(name).join("new/sample.json");
-    let sample = fs::read(&file).ok().and_then(|sample| serde_json::from_slice::<Value>(&sample).ok());
-    let sample = sample.unwrap_or_else(|| panic!("no results in {}", file.display()));
-    let numbers = |key: &str| sample[key].as_array().into_iter().flatten().filter_map(Value::as_f64);
-    let mut times: Vec<f64> =
-        numbers("times").zip(numbers("iters")).map(|(time, calls)| time / calls).collect();
+fn nanoseconds(results: &Path, name: &str, case: &str) -> f64 {
+    let mut times = Vec::new();
+    for round in 0..ROUNDS {
+        let file = results.join(group(name, round)).join(case).join("new/sample.json");
+        let sample = fs::read(&file).ok().and_then(|sample| serde_json::from_slice::<Value>(&sample).ok());
+        let sample = sample.unwrap_or_else(|| panic!("no results in {}", file.display()));
+        let numbers = |key: &str| sample[key].as_array().into_iter().flatten().filter_map(Value::as_f64);
+        times.extend(numbers("times").zip(numbers("iters")).map(|(time, calls)| time / calls));
+    }
     times.sort_by(f64::total_cmp);
-    let part = if group == TWO { 2 } else { 8 };
+    let part = if name == TWO { 2 } else { 8 };
     times.get(times.len() / part).copied().unwrap_or(f64::NAN)
 }
