@@ -39,7 +39,7 @@ for example in chat blocking manual; do
 done
 
 step "the hand-over between the queue and its waiters, in every order (loom)"
-RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
+RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom \
     cargo test -p openlimit --no-default-features --lib --release --locked loom
 
 step "all green"

@@ -75,7 +75,7 @@ mod handle;
 pub mod kind;
 mod limit;
 mod limiter;
-#[cfg(all(test, loom))]
+#[cfg(all(test, openlimit_loom))]
 mod loom_model;
 mod permit;
 mod queue;

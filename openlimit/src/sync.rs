@@ -1,12 +1,12 @@
 //! The lock around a limiter's state: parking_lot's, or loom's when its model checker runs.
 
-#[cfg(not(loom))]
+#[cfg(not(openlimit_loom))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 
-#[cfg(loom)]
+#[cfg(openlimit_loom)]
 pub(crate) use self::model::{Mutex, MutexGuard};
 
-#[cfg(loom)]
+#[cfg(openlimit_loom)]
 mod model {
     pub(crate) use loom::sync::MutexGuard;
 

@@ -12,8 +12,11 @@ mod fast;
 mod system;
 mod timers;
 
-#[cfg(any(feature = "testing", loom))]
-#[cfg_attr(loom, allow(unreachable_pub, dead_code, reason = "the models use a part of it, inside the crate"))]
+#[cfg(any(feature = "testing", openlimit_loom))]
+#[cfg_attr(
+    openlimit_loom,
+    allow(unreachable_pub, dead_code, reason = "the models use a part of it, inside the crate")
+)]
 pub(crate) mod manual;
 #[cfg(feature = "testing")]
 mod paused;
@@ -21,7 +24,7 @@ mod paused;
 #[derive(Clone, Debug)]
 pub(crate) enum Time {
     System,
-    #[cfg(any(feature = "testing", loom))]
+    #[cfg(any(feature = "testing", openlimit_loom))]
     Manual(manual::ManualClock),
     #[cfg(feature = "testing")]
     Paused(paused::Paused),
@@ -41,7 +44,7 @@ impl Time {
     pub(crate) fn now(&self) -> u64 {
         match self {
             Self::System => fast::now(),
-            #[cfg(any(feature = "testing", loom))]
+            #[cfg(any(feature = "testing", openlimit_loom))]
             Self::Manual(clock) => clock.nanos(),
             #[cfg(feature = "testing")]
             Self::Paused(paused) => paused.now(),
@@ -56,7 +59,7 @@ impl Time {
         const LONGEST: u64 = 1_000_000;
         match self {
             Self::System => LONGEST.min(kept_back / 16),
-            #[cfg(any(feature = "testing", loom))]
+            #[cfg(any(feature = "testing", openlimit_loom))]
             _ => 0,
         }
     }
@@ -68,7 +71,7 @@ impl Time {
     pub(crate) fn start(&self) -> io::Result<()> {
         match self {
             Self::System => system::start(),
-            #[cfg(any(feature = "testing", loom))]
+            #[cfg(any(feature = "testing", openlimit_loom))]
             Self::Manual(_) => Ok(()),
             #[cfg(feature = "testing")]
             Self::Paused(_) => Ok(()),
@@ -79,7 +82,7 @@ impl Time {
     pub(crate) fn arm(&self, core: &Handle, due: u64) {
         match self {
             Self::System => system::arm(core, due),
-            #[cfg(any(feature = "testing", loom))]
+            #[cfg(any(feature = "testing", openlimit_loom))]
             Self::Manual(clock) => clock.arm(core, due),
             #[cfg(feature = "testing")]
             Self::Paused(paused) => paused.arm(core, due),
@@ -90,7 +93,7 @@ impl Time {
     pub(crate) fn disarm(&self, id: u64) {
         match self {
             Self::System => system::disarm(id),
-            #[cfg(any(feature = "testing", loom))]
+            #[cfg(any(feature = "testing", openlimit_loom))]
             Self::Manual(clock) => clock.disarm(id),
             // A sleeping task that finds its limiter gone ends.
             #[cfg(feature = "testing")]
