@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-step() { printf '\n== %s\n' "$*"; }
+step() { printf "\n== [%ss] %s\n" "$SECONDS" "$*"; }
 
 # A C compiler, for the TLS of the HTTP clients that the examples use.
 if ! command -v cc >/dev/null; then
