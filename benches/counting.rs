@@ -4,7 +4,7 @@
 //! over and over. Prose and code are this library's own, the Chinese and the Japanese are strung together from common words,
 //! and the hostile texts are a megabyte of what is hardest to merge.
 //!
-//! `cargo bench -p openlimit-tests --bench counting`
+//! `cargo bench --bench counting`
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
