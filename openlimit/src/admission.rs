@@ -12,6 +12,8 @@ use crate::bucket::Bucket;
 use crate::permit::{Grant, Wait};
 use crate::queue::{Key, Outcome, Queue, Waiter};
 use crate::{AcquireError, Limit};
+#[cfg(feature = "redis")]
+use {self::shared::deciding, crate::redis::Shared};
 
 /// What every call looks at comes first, in the cache line of the lock.
 #[derive(Debug)]
@@ -26,6 +28,9 @@ pub(crate) struct Admission {
     limits: Arc<[Limit]>,
     /// How far a charge may be dated back, in nanoseconds.
     grace: u64,
+    /// What stands in for the buckets where those are in Redis. The meters here are then for when it is away.
+    #[cfg(feature = "redis")]
+    pub(crate) shared: Option<Box<Shared>>,
 }
 
 /// A bucket, and the dimension that fills it.
@@ -41,7 +46,16 @@ impl Admission {
         let dimensions = meters.iter().map(|meter| meter.dimension + 1).max().unwrap_or(0);
         // Half of what is kept back for jitter: the other half is still there for the network.
         let grace = u64::try_from(jitter.as_nanos() / 2).unwrap_or(u64::MAX);
-        Self { meters, limits, queue: Queue::new(dimensions), due: u64::MAX, charges: 0, grace }
+        Self {
+            meters,
+            limits,
+            queue: Queue::new(dimensions),
+            due: u64::MAX,
+            charges: 0,
+            grace,
+            #[cfg(feature = "redis")]
+            shared: None,
+        }
     }
 
     /// Admits a call now, if nobody waits and every bucket has room, and numbers its charge.
@@ -55,6 +69,15 @@ impl Admission {
         if !self.queue.is_empty() {
             return None;
         }
+        #[cfg(feature = "redis")]
+        if self.shared.is_some() {
+            return self.take_shared(amounts, now);
+        }
+        self.take_metered(amounts, now)
+    }
+
+    #[inline(always)]
+    fn take_metered(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         let charge = self.charges + 1;
         // All or nothing, in one pass: the first that refuses has the ones before it put back.
         for (at, meter) in self.meters.iter_mut().enumerate() {
@@ -76,20 +99,21 @@ impl Admission {
 
     /// Puts a call at the end of the queue.
     pub(crate) fn join(&mut self, waiter: Waiter) -> Key {
-        if self.queue.is_empty() {
-            self.due = self.due(waiter.amounts.as_slice()).0.max(waiter.arrived);
+        let (arrived, first) = (waiter.arrived, self.queue.is_empty());
+        let key = self.queue.join(waiter);
+        if first {
+            self.due = self.head_due(arrived).map_or(u64::MAX, |(_, due, _)| due);
         }
-        self.queue.join(waiter)
+        key
     }
 
     /// Admits everyone who is due at `now`, in order, and refuses everyone whose time is over.
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         self.due = loop {
-            let Some((key, waiter)) = self.queue.head() else { break u64::MAX };
-            let (due, limit) = self.due(waiter.amounts.as_slice());
-            let due = due.max(waiter.arrived);
+            let Some((key, due, limit)) = self.head_due(now) else { break u64::MAX };
+            let deadline = self.queue.waiter(key).map_or(u64::MAX, Waiter::deadline);
             // What counts is when it was due, not when this thread came to look.
-            if waiter.deadline() < due.min(now.saturating_add(1)) {
+            if deadline < due.min(now.saturating_add(1)) {
                 self.expire(key, due, limit, now, wakers);
             } else if due <= now {
                 self.admit(key, due, limit, now, wakers);
@@ -104,6 +128,8 @@ impl Admission {
             let (due, limit) = self.due(waiter.amounts.as_slice());
             self.expire(key, due.max(self.due), limit, now, wakers);
         }
+        #[cfg(feature = "redis")]
+        self.release(now);
     }
 
     /// When to look again: the head is due, or somebody's time is over.
@@ -115,6 +141,10 @@ impl Admission {
     /// How long a call behind all who wait has to wait from `now` on, at least, and the limit that decides it. Not
     /// before whoever is next, for one, even where that waits for a limit in which this call finds room.
     pub(crate) fn wait(&self, amounts: &[u64], now: u64) -> (u64, usize) {
+        #[cfg(feature = "redis")]
+        if let Some(shared) = self.deciding() {
+            return shared.wait(amounts, &self.queue, now);
+        }
         let (due, limit) = match self.queue.head() {
             None => self.due(amounts),
             Some((_, head)) => {
@@ -128,11 +158,19 @@ impl Admission {
 
     /// Takes further amounts from a call that was admitted before, now, into debt if need be.
     pub(crate) fn owe(&mut self, amounts: &Amounts, now: u64) {
+        #[cfg(feature = "redis")]
+        if let Some(shared) = deciding(&mut self.shared) {
+            return shared.owe(amounts.as_slice(), now);
+        }
         self.charge(amounts, now, now);
     }
 
     /// Gives back amounts of what was taken by a charge.
     pub(crate) fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+        #[cfg(feature = "redis")]
+        if self.refund_shared(amounts, charge, now) {
+            return;
+        }
         for meter in &mut self.meters {
             meter.bucket.refund(amounts.as_slice()[meter.dimension], charge, now);
         }
@@ -142,6 +180,9 @@ impl Admission {
         let at = due.max(now.saturating_sub(self.grace));
         let Some((_, waiter)) = self.queue.head() else { return };
         let amounts = waiter.amounts.clone();
+        #[cfg(feature = "redis")]
+        let charge = self.take_slot(&amounts, now).unwrap_or_else(|| self.charge(&amounts, at, now));
+        #[cfg(not(feature = "redis"))]
         let charge = self.charge(&amounts, at, now);
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: now.saturating_sub(waiter.arrived), limit };
@@ -150,6 +191,10 @@ impl Admission {
     }
 
     fn expire(&mut self, key: Key, due: u64, limit: usize, now: u64, wakers: &mut Vec<Waker>) {
+        #[cfg(feature = "redis")]
+        if self.expire_shared(key, now, wakers) {
+            return;
+        }
         let limit = self.limits[limit].clone();
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = due.max(now).saturating_sub(waiter.arrived);
@@ -165,6 +210,20 @@ impl Admission {
             meter.bucket.charge(amounts[meter.dimension], self.charges, at, now);
         }
         self.charges
+    }
+
+    /// Who is next, when that can be admitted, and the limit that decides it.
+    fn head_due(&mut self, now: u64) -> Option<(Key, u64, usize)> {
+        let (key, waiter) = self.queue.head()?;
+        #[cfg(not(feature = "redis"))]
+        let _ = now;
+        #[cfg(feature = "redis")]
+        if let Some(shared) = deciding(&mut self.shared) {
+            let (due, limit) = shared.due(waiter.amounts.as_slice(), now).unwrap_or((u64::MAX, 0));
+            return Some((key, due.max(waiter.arrived), limit));
+        }
+        let (due, limit) = self.due(waiter.amounts.as_slice());
+        Some((key, due.max(waiter.arrived), limit))
     }
 
     /// When a call that is next can be admitted, and the limit that decides it.
@@ -190,5 +249,7 @@ pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit) -> AcquireError {
     AcquireError::Timeout { timeout: Duration::from_nanos(timeout), wait: Duration::from_nanos(wait), limit }
 }
 
+#[cfg(feature = "redis")]
+mod shared;
 #[cfg(test)]
 mod tests;

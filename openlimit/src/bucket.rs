@@ -31,6 +31,9 @@ mod level;
 mod low_water;
 mod word;
 
+#[cfg(feature = "redis")]
+pub(crate) use self::low_water::LowWater;
+
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "the usual one is where every call looks, the rare one apart")]
 pub(crate) enum Bucket {
@@ -117,6 +120,12 @@ impl Bucket {
     /// since. To give back more would wipe out charges of later calls.
     pub(crate) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
         level!(self, level => level.refund(amount, charge, now));
+    }
+
+    /// Empties it, and says what amount was in it, rounded up.
+    #[cfg(feature = "redis")]
+    pub(crate) fn empty(&mut self, now: u64) -> u64 {
+        level!(self, level => level.empty(now))
     }
 }
 

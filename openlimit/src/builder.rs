@@ -2,6 +2,9 @@
 //!
 //! The setters take anything and never fail; `build` looks at the whole and names what is wrong.
 
+#[cfg(feature = "redis")]
+pub(crate) mod shared;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +14,8 @@ use crate::core::Core;
 use crate::error::BuildProblem;
 use crate::handle::Handle;
 use crate::kind::Pricing;
+#[cfg(feature = "redis")]
+use crate::redis::Redis;
 use crate::time::Time;
 use crate::{BuildError, Dimension, Limit, Limiter, Rate};
 
@@ -44,6 +49,11 @@ pub struct Builder<K> {
     refunds: bool,
     pricing: Pricing,
     time: Option<Time>,
+    #[cfg(feature = "redis")]
+    redis: Option<Redis>,
+    /// Whether the name was given, and is not just where the limiter is declared.
+    #[cfg(feature = "redis")]
+    is_named: bool,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -62,13 +72,22 @@ impl<K> Builder<K> {
             refunds: true,
             pricing: Pricing::default(),
             time: None,
+            #[cfg(feature = "redis")]
+            redis: None,
+            #[cfg(feature = "redis")]
+            is_named: false,
             kind: PhantomData,
         }
     }
 
-    /// The name that errors and `Debug` show. A declared limiter's default is the path of its static.
+    /// The name that errors and `Debug` show. A declared limiter's default is the path of its static. Limiters that are shared
+    /// are shared by it, and have to be given one.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into().into();
+        #[cfg(feature = "redis")]
+        {
+            self.is_named = !self.name.is_empty();
+        }
         self
     }
 
@@ -149,6 +168,17 @@ impl<K> Builder<K> {
         self
     }
 
+    /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in whatever process and on
+    /// whatever host. Takes a URL (`redis://host:port`, `rediss://..`, `unix://..`), or a [`Redis`] that says more.
+    ///
+    /// Everything else is as it is in memory, but that [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a
+    /// [lease](Redis::lease). No more than 8 limits can be shared, and at least 10 ms are kept back for [jitter](Self::jitter).
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, redis: impl Into<Redis>) -> Self {
+        self.redis = Some(redis.into());
+        self
+    }
+
     /// Builds the limiter.
     ///
     /// # Errors
@@ -159,18 +189,40 @@ impl<K> Builder<K> {
     }
 
     pub(crate) fn build_core(self) -> Result<Core, BuildError> {
-        let buckets = self.buckets().map_err(|problem| BuildError::new(self.name.clone(), problem))?;
+        let name = Arc::clone(&self.name);
+        self.try_build().map_err(|problem| BuildError::new(name, problem))
+    }
+
+    fn try_build(self) -> Result<Core, BuildProblem> {
+        #[cfg(feature = "redis")]
+        let shared = match &self.redis {
+            Some(redis) => Some(self.share(redis)?),
+            None => None,
+        };
+        let buckets = self.buckets()?;
         let time = self.time.unwrap_or_else(Time::detect);
-        Ok(Core::new(self.name, self.limits, buckets, self.jitter, self.refunds, self.pricing, time))
+        #[cfg(feature = "redis")]
+        let time = if shared.is_some() { Time::System } else { time };
+        let core = Core::new(self.name, self.limits, buckets, self.jitter, self.refunds, self.pricing, time);
+        #[cfg(feature = "redis")]
+        let core = match shared {
+            Some(share) => core.shared(share),
+            None => core,
+        };
+        Ok(core)
+    }
+
+    fn kept_back(&self) -> Result<(u64, u64), BuildProblem> {
+        match self.headroom {
+            // 0.02 %
+            None => Ok((1, 5_000)),
+            Some(Percent(percent @ 0..100)) => Ok((u64::from(percent), 100)),
+            Some(Percent(percent)) => Err(BuildProblem::Headroom(percent)),
+        }
     }
 
     fn buckets(&self) -> Result<Vec<Bucket>, BuildProblem> {
-        let headroom = match self.headroom {
-            // 0.02 %
-            None => (1, 5_000),
-            Some(Percent(percent @ 0..100)) => (u64::from(percent), 100),
-            Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
-        };
+        let headroom = self.kept_back()?;
         match self.limits.len() {
             0 => Err(BuildProblem::NoLimits),
             1..=64 if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
@@ -182,7 +234,6 @@ impl<K> Builder<K> {
     }
 
     fn bucket(&self, limit: &Limit, headroom: (u64, u64)) -> Result<Bucket, BuildProblem> {
-        const LONGEST: Duration = Duration::from_secs(31 * 86_400);
         let rate = limit.rate();
         if limit.dimension().name().is_empty() {
             return Err(BuildProblem::NamelessDimension(rate));
@@ -200,6 +251,8 @@ impl<K> Builder<K> {
         if burst.is_zero() || burst > LONGEST {
             return Err(BuildProblem::Burst { limit: limit.clone(), burst });
         }
+        #[cfg(feature = "redis")]
+        let rate = self.redis.as_ref().map_or(rate, |redis| redis.part(rate));
         Ok(Bucket::new(rate, burst, self.jitter, headroom))
     }
 
@@ -211,6 +264,9 @@ impl<K> Builder<K> {
         }
     }
 }
+
+/// The longest period, and the longest burst: see `bucket`.
+const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 
 /// Whether the limiter's burst is this limit's.
 fn takes_burst(limit: &Limit) -> bool {

@@ -13,6 +13,11 @@ use crate::kind::Pricing;
 use crate::sync::Mutex;
 use crate::time::Time;
 use crate::{AcquireError, Cost, Dimension, Limit, Usage};
+#[cfg(feature = "redis")]
+use {
+    crate::builder::shared::Share,
+    crate::redis::{Session, Shared},
+};
 
 pub(crate) struct Core {
     id: u64,
@@ -29,6 +34,9 @@ pub(crate) struct Core {
     pub(crate) time: Time,
     /// How long the timer rests after it fired, in nanoseconds.
     pub(crate) rest: u64,
+    /// Who carries its batches, if it is shared.
+    #[cfg(feature = "redis")]
+    pub(crate) session: Option<crate::redis::Session>,
     pub(crate) state: Line<Mutex<State>>,
 }
 
@@ -107,8 +115,24 @@ impl Core {
             pricing,
             time,
             rest,
+            #[cfg(feature = "redis")]
+            session: None,
             state: Line(Mutex::new(State { admission, armed: u64::MAX, rested: 0 })),
         }
+    }
+
+    /// Leaves the decisions to buckets in Redis.
+    #[cfg(feature = "redis")]
+    pub(crate) fn shared(mut self, share: Share) -> Self {
+        let session = Session::new(share.settings);
+        let of =
+            |limit: &Limit| self.dimensions.iter().position(|known| known.dimension == *limit.dimension());
+        let dimensions = self.limits.iter().filter_map(of).collect();
+        let shared =
+            Shared::new(Arc::clone(&self.name), dimensions, share.scales, share.terms, session.call());
+        self.state.lock().admission.share(shared);
+        self.session = Some(session);
+        self
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -229,5 +253,11 @@ impl Drop for Core {
     fn drop(&mut self) {
         // The timer may still be set for somebody who has left.
         self.time.disarm(self.id);
+        #[cfg(feature = "redis")]
+        if let Some(session) = &self.session
+            && let Some(shared) = self.state.lock().admission.shared.take()
+        {
+            session.leave(shared);
+        }
     }
 }

@@ -71,6 +71,18 @@ pub enum AcquireError {
     #[error("cannot start the timer thread: {0}; a call that need not wait is still admitted")]
     Timer(Arc<io::Error>),
 
+    /// The limits are shared, and what holds them did not decide.
+    #[cfg(feature = "redis")]
+    #[error("limiter `{limiter}` has no decision after {waited:?}: {error}")]
+    Store {
+        /// The limiter's name.
+        limiter: Arc<str>,
+        /// How long the call waited for it.
+        waited: Duration,
+        /// Why there is none.
+        error: crate::StoreError,
+    },
+
     /// The limiter itself could not be built; every acquire says so until the program is mended.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -193,6 +205,33 @@ pub enum BuildProblem {
     /// A dimension without a name.
     #[error("the limit of {0} counts something without a name")]
     NamelessDimension(Rate),
+
+    /// Its limits are shared, and it has no name of its own.
+    #[cfg(feature = "redis")]
+    #[error("it is shared through redis by its name, and has none; give it one: `name: \"prod-chat\"`")]
+    SharedNameless,
+
+    /// Its limits are shared, and its clock is moved by hand.
+    #[cfg(feature = "redis")]
+    #[error("it is shared through redis, which has a clock of its own, and cannot run on a manual clock")]
+    SharedClock,
+
+    /// It has more limits than the 8 that a shared limiter may have.
+    #[cfg(feature = "redis")]
+    #[error("it has {0} limits, and 8 is the most for one that is shared through redis")]
+    TooManyShared(usize),
+
+    /// A shared limit at which the largest call takes more than 52 days.
+    #[cfg(feature = "redis")]
+    #[error(
+        "the limit of {0} is too slow to be shared through redis: its largest call would take more than 52 days"
+    )]
+    TooSlowToShare(Limit),
+
+    /// Its Redis cannot be used as it is given.
+    #[cfg(feature = "redis")]
+    #[error("its redis cannot be used: {0}")]
+    Redis(&'static str),
 
     /// An expression of the declaration failed, say because an environment variable is not set.
     #[error("{0}")]

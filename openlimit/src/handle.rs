@@ -15,6 +15,8 @@ use crate::queue::{Key, Outcome, Waiter};
 use crate::sync::MutexGuard;
 use crate::wake::wake_all;
 use crate::{AcquireError, Cost, Permit, Usage};
+#[cfg(feature = "redis")]
+use {crate::StoreError, crate::redis::Reply, std::time::Duration};
 
 /// A reference that owns. A declared limiter lives as long as the program, and needs no count.
 #[derive(Clone)]
@@ -53,7 +55,7 @@ impl Handle {
 
     #[cold]
     fn try_after_those_due(&self, cost: &Cost) -> Result<Permit, AcquireError> {
-        self.update(|_, _| ());
+        self.update(|_, _, _| ());
         self.try_any(cost)
     }
 
@@ -101,6 +103,10 @@ impl Handle {
         if let Err(error) = self.time.start() {
             return Ok(Err(AcquireError::Timer(Arc::new(error))));
         }
+        #[cfg(feature = "redis")]
+        if let Err(error) = self.start_session() {
+            return Ok(Err(error));
+        }
         let now = self.time.now();
         let mut state = self.state.lock();
         // There may be room by now.
@@ -115,8 +121,14 @@ impl Handle {
                 return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
             }
         }
-        let key = state.admission.join(Waiter { amounts: amounts.clone(), arrived: now, timeout, waker });
-        self.arm(state);
+        let key = state.admission.join(Waiter {
+            amounts: amounts.clone(),
+            arrived: now,
+            timeout,
+            waker,
+            number: 0,
+        });
+        self.arm(state, now);
         Err(key)
     }
 
@@ -139,7 +151,7 @@ impl Handle {
     pub(crate) fn leave(&self, key: Key) {
         // Dropped here, where no lock is held.
         let (mut left, mut surplus) = ((None, None), None);
-        self.update(|state, now| {
+        self.update(|state, now, _| {
             left = state.admission.queue.leave(key);
             surplus = state.admission.queue.surplus();
             if let (_, Some(Outcome::Admitted(grant))) = &left {
@@ -150,14 +162,14 @@ impl Handle {
 
     /// Gives back what a call had taken.
     pub(crate) fn refund(&self, amounts: &Amounts, charge: u64) {
-        self.update(|state, now| state.admission.refund(amounts, charge, now));
+        self.update(|state, now, _| state.admission.refund(amounts, charge, now));
     }
 
     /// Replaces what a call had taken by what it used.
     pub(crate) fn settle(&self, reserved: &Amounts, charge: u64, usage: &Usage) {
         let (more, less) = self.difference(reserved, usage);
         if !more.is_zero() || !less.is_zero() {
-            self.update(|state, now| {
+            self.update(|state, now, _| {
                 state.admission.refund(&less, charge, now);
                 state.admission.owe(&more, now);
             });
@@ -170,24 +182,41 @@ impl Handle {
         state.armed = u64::MAX;
         state.rested = now.saturating_add(self.rest);
         state.admission.pump(now, wakers);
-        self.arm(state);
+        self.arm(state, now);
     }
 
     /// Changes the state between two looks at who is due: those who were due before the change are admitted as
     /// of then, and it may make others due.
-    fn update(&self, change: impl FnOnce(&mut State, u64)) {
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut State, u64, &mut Vec<Waker>) -> T) -> T {
         let mut wakers = Vec::new();
         let now = self.time.now();
         let mut state = self.state.lock();
         state.admission.pump(now, &mut wakers);
-        change(&mut state, now);
+        let changed = change(&mut state, now, &mut wakers);
         state.admission.pump(now, &mut wakers);
-        self.arm(state);
+        self.arm(state, now);
         wake_all(&mut wakers);
+        changed
     }
 
-    /// Sets the timer, unless it will fire in time anyway.
-    fn arm(&self, mut state: MutexGuard<'_, State>) {
+    /// Sets the timer, unless it will fire in time anyway, and calls the driver if there is something to carry.
+    fn arm(
+        &self,
+        #[cfg_attr(not(feature = "redis"), allow(unused_mut))] mut state: MutexGuard<'_, State>,
+        now: u64,
+    ) {
+        #[cfg(feature = "redis")]
+        let call = state.admission.call(now);
+        self.set_timer(state);
+        #[cfg(feature = "redis")]
+        if let Some(call) = call {
+            call.notify_one();
+        }
+        #[cfg(not(feature = "redis"))]
+        let _ = now;
+    }
+
+    fn set_timer(&self, mut state: MutexGuard<'_, State>) {
         let next = state.admission.next().unwrap_or(u64::MAX).max(state.rested);
         // A timer that was set for somebody who has left may still fire. It does no harm, and is not relied on.
         if next < state.armed || next == u64::MAX {
@@ -197,6 +226,41 @@ impl Handle {
                 self.time.arm(self, next);
             }
         }
+    }
+}
+
+/// What the driver does with a limiter that is shared.
+#[cfg(feature = "redis")]
+impl Handle {
+    /// Has the driver come from now on.
+    fn start_session(&self) -> Result<(), AcquireError> {
+        let Some(session) = &self.session else { return Ok(()) };
+        session.start(self).map_err(|error| {
+            let limiter = Arc::from(self.name());
+            AcquireError::Store { limiter, waited: Duration::ZERO, error }
+        })
+    }
+
+    /// The next batch, or how long there will be none.
+    pub(crate) fn collect(&self) -> Result<Vec<u8>, Option<Duration>> {
+        let now = self.time.now();
+        let collected = self.state.lock().admission.collect(now);
+        collected.map_err(|until| until.map(|until| Duration::from_nanos(until.saturating_sub(now))))
+    }
+
+    /// The batch that was sent at `sent` was decided.
+    pub(crate) fn told(&self, reply: &Reply, sent: u64) {
+        self.update(|state, now, wakers| state.admission.told(reply, sent, now, wakers));
+    }
+
+    /// The batch under way was not decided. Says whether somebody waits for it.
+    pub(crate) fn failed(&self, error: &StoreError) -> bool {
+        self.update(|state, now, wakers| state.admission.failed(error, now, wakers))
+    }
+
+    /// The batch under way will not be decided.
+    pub(crate) fn give_up(&self) {
+        self.update(|state, _, _| state.admission.give_up());
     }
 }
 

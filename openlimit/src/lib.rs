@@ -80,6 +80,8 @@ mod loom_model;
 mod permit;
 mod queue;
 mod rate;
+#[cfg(feature = "redis")]
+mod redis;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -101,4 +103,6 @@ pub use limiter::{Limiter, RateLimiter};
 pub use openlimit_macros::rate_limited;
 pub use permit::Permit;
 pub use rate::{Rate, Unit};
+#[cfg(feature = "redis")]
+pub use redis::{OnOutage, Redis, StoreError, StoreProblem};
 pub use usage::Usage;

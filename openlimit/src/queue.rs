@@ -6,6 +6,8 @@
 //! waiter never depends on its being polled, and is never lost.
 
 use std::collections::BTreeSet;
+#[cfg(feature = "redis")]
+use std::iter;
 use std::mem;
 use std::task::Waker;
 
@@ -31,6 +33,9 @@ pub(crate) struct Queue {
     asked: Box<[u128]>,
     /// Those who wait with a time-out, the earliest first.
     deadlines: BTreeSet<(u64, Key)>,
+    /// How many wait, and how many ever did.
+    len: usize,
+    joined: u64,
 }
 
 /// A call that waits.
@@ -42,6 +47,8 @@ pub(crate) struct Waiter {
     /// How long it may wait, in nanoseconds; the largest value for any time.
     pub(crate) timeout: u64,
     pub(crate) waker: Waker,
+    /// The queue numbers those who join: a key may be somebody else's later.
+    pub(crate) number: u64,
 }
 
 impl Waiter {
@@ -81,6 +88,8 @@ impl Queue {
             last: NONE,
             asked: vec![0; dimensions].into(),
             deadlines: BTreeSet::new(),
+            len: 0,
+            joined: 0,
         }
     }
 
@@ -88,6 +97,24 @@ impl Queue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first == NONE
+    }
+
+    /// How many wait.
+    #[cfg(feature = "redis")]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All who wait, in their order.
+    #[cfg(feature = "redis")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Waiter)> {
+        let mut next = self.first;
+        iter::from_fn(move || {
+            let (key, slot) = (next, self.slots.get(next)?);
+            let State::Waiting(waiter) = &slot.state else { return None };
+            next = slot.next;
+            Some((key, waiter))
+        })
     }
 
     /// What all who wait ask for of a dimension.
@@ -110,7 +137,10 @@ impl Queue {
     }
 
     /// Joins at the end.
-    pub(crate) fn join(&mut self, waiter: Waiter) -> Key {
+    pub(crate) fn join(&mut self, mut waiter: Waiter) -> Key {
+        self.joined += 1;
+        waiter.number = self.joined;
+        self.len += 1;
         for (sum, amount) in self.asked.iter_mut().zip(waiter.amounts.as_slice()) {
             *sum += u128::from(*amount);
         }
@@ -175,6 +205,7 @@ impl Queue {
         if !matches!(slot.state, State::Waiting(_)) {
             return None;
         }
+        self.len -= 1;
         let (previous, next) = (slot.previous, slot.next);
         let State::Waiting(waiter) = mem::replace(&mut slot.state, State::Unlinked) else { return None };
         match previous {

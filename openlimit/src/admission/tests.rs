@@ -25,7 +25,13 @@ fn requests(requests: u64) -> Amounts {
 }
 
 fn waiter(requests_asked: u64, arrived: u64) -> Waiter {
-    Waiter { amounts: requests(requests_asked), arrived, timeout: u64::MAX, waker: Waker::noop().clone() }
+    Waiter {
+        amounts: requests(requests_asked),
+        arrived,
+        timeout: u64::MAX,
+        waker: Waker::noop().clone(),
+        number: 0,
+    }
 }
 
 #[test]

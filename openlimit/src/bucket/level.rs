@@ -116,6 +116,14 @@ impl<W: Word> Level<W> {
         }
     }
 
+    #[cfg(feature = "redis")]
+    pub(super) fn empty(&mut self, now: u64) -> u64 {
+        self.advance(now);
+        let (level, unit): (u128, u128) = (self.level.into(), self.unit.into());
+        (self.level, self.late, self.low) = (W::default(), 0, LowWater::default());
+        u64::try_from(level.div_ceil(unit)).unwrap_or(u64::MAX)
+    }
+
     /// What has to leak, from `at` on, before a call of `amount` behind `ahead` is due.
     fn missing(&self, amount: u64, ahead: u128) -> u128 {
         let level = self.level.into().saturating_add(ahead.saturating_mul(self.unit.into()));

@@ -16,7 +16,7 @@ const EXACT: usize = 16;
 
 #[derive(Debug)]
 #[repr(C)]
-pub(super) struct LowWater<W> {
+pub(crate) struct LowWater<W> {
     newest: Mark<W>,
     /// How many entries there are before it.
     len: usize,
@@ -41,7 +41,7 @@ impl<W: Word> Default for LowWater<W> {
 impl<W: Word> LowWater<W> {
     /// The bucket was at `level` just before `charge`, a later one than all before.
     #[inline]
-    pub(super) fn record(&mut self, charge: u64, level: W) {
+    pub(crate) fn record(&mut self, charge: u64, level: W) {
         if level <= self.newest.level {
             self.newest = Mark { charge, level };
             if self.len > 0 {
@@ -71,14 +71,14 @@ impl<W: Word> LowWater<W> {
     }
 
     /// The lowest level before any charge after `charge`; unbounded if there was none.
-    pub(super) fn since(&self, charge: u64) -> W {
+    pub(crate) fn since(&self, charge: u64) -> W {
         let mut marks = self.older[..self.len].iter().chain([&self.newest]);
         marks.find(|mark| mark.charge > charge).map_or(W::MAX, |mark| mark.level)
     }
 
     /// `weight` of what `charge` took is given back, which is no more than [`since`](Self::since) allows: the
     /// lowest levels since then were that much lower in the history that now counts.
-    pub(super) fn refund(&mut self, charge: u64, weight: W) {
+    pub(crate) fn refund(&mut self, charge: u64, weight: W) {
         if self.newest.charge <= charge {
             return;
         }

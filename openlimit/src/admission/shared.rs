@@ -1,0 +1,169 @@
+//! The rules of admission where the buckets are in Redis: the head takes a slot that was granted ahead. While Redis is away
+//! and the limiter may go on alone, it is the meters here that decide, at a share of every limit.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::sync::Notify;
+
+use super::{Admission, timed_out};
+use crate::AcquireError;
+use crate::amounts::Amounts;
+use crate::queue::{Key, Outcome, Waiter};
+use crate::redis::{Reply, Shared, StoreError};
+
+/// Charges with this bit are in the meters here; the others are numbered by their batch.
+const LOCAL: u64 = 1 << 63;
+
+/// What stands in for the buckets, while it is that which decides.
+pub(super) fn deciding(shared: &mut Option<Box<Shared>>) -> Option<&mut Shared> {
+    shared.as_deref_mut().filter(|shared| shared.local_share().is_none())
+}
+
+impl Admission {
+    /// Leaves the decisions to buckets elsewhere.
+    pub(crate) fn share(&mut self, shared: Shared) {
+        self.charges = LOCAL;
+        self.shared = Some(Box::new(shared));
+    }
+
+    pub(super) fn deciding(&self) -> Option<&Shared> {
+        self.shared.as_deref().filter(|shared| shared.local_share().is_none())
+    }
+
+    /// Admits a call that finds nobody waiting, if there is something to admit it from.
+    #[inline(never)]
+    pub(super) fn take_shared(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        match deciding(&mut self.shared) {
+            Some(shared) => shared.take_now(amounts, now),
+            None => self.take_metered(amounts, now),
+        }
+    }
+
+    /// Takes the slot that the head is admitted by.
+    pub(super) fn take_slot(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
+        deciding(&mut self.shared)?.take(amounts.as_slice(), now)
+    }
+
+    /// Whether what is given back was in buckets elsewhere.
+    pub(super) fn refund_shared(&mut self, amounts: &Amounts, charge: u64, now: u64) -> bool {
+        match &mut self.shared {
+            Some(shared) if charge < LOCAL => {
+                shared.refund(amounts.as_slice(), charge, now);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Slots that nobody waits for are given back.
+    pub(super) fn release(&mut self, now: u64) {
+        if self.queue.is_empty()
+            && let Some(shared) = &mut self.shared
+        {
+            shared.release(now);
+        }
+    }
+
+    /// What calls the driver, if there is something to carry.
+    pub(crate) fn call(&mut self, now: u64) -> Option<Arc<Notify>> {
+        let waiting = self.queue.len();
+        self.shared.as_mut().and_then(|shared| shared.call(waiting, now))
+    }
+
+    /// The next batch, or when to come for it.
+    pub(crate) fn collect(&mut self, now: u64) -> Result<Vec<u8>, Option<u64>> {
+        let Some(shared) = &mut self.shared else { return Err(None) };
+        shared.collect(&self.queue, now).ok_or_else(|| shared.rest(self.queue.len(), now))
+    }
+
+    /// The batch that was sent at `sent` was decided.
+    pub(crate) fn told(&mut self, reply: &Reply, sent: u64, now: u64, wakers: &mut Vec<Waker>) {
+        self.come_back(now);
+        let Some(shared) = &mut self.shared else { return };
+        for refusal in shared.told(reply, sent, now) {
+            if self.queue.waiter(refusal.key).is_some_and(|waiter| waiter.number == refusal.number) {
+                let limit = self.limits[refusal.limit].clone();
+                self.refuse(refusal.key, wakers, |waiter| {
+                    let waited = now.saturating_sub(waiter.arrived);
+                    timed_out(waiter.timeout, waited.saturating_add(refusal.wait), limit)
+                });
+            }
+        }
+    }
+
+    /// The batch under way was not decided. Says whether somebody waits for it.
+    pub(crate) fn failed(&mut self, error: &StoreError, now: u64, wakers: &mut Vec<Waker>) -> bool {
+        let Some(shared) = &mut self.shared else { return false };
+        let tired: Vec<Key> = if error.is_transient() {
+            if shared.missed(error, now) {
+                self.go_alone(now);
+            }
+            let Some(shared) = &self.shared else { return false };
+            let tired = self.queue.iter().filter(|(_, waiter)| shared.out_of_patience(waiter, now));
+            tired.map(|(key, _)| key).collect()
+        } else {
+            self.queue.iter().map(|(key, _)| key).collect()
+        };
+        let Some(limiter) = self.shared.as_ref().map(|shared| Arc::clone(&shared.name)) else { return false };
+        for key in tired {
+            self.refuse(key, wakers, |waiter| store(&limiter, error, waiter, now));
+        }
+        !self.queue.is_empty() || self.shared.as_ref().is_some_and(|shared| shared.local_share().is_some())
+    }
+
+    /// The batch under way will not be decided.
+    pub(crate) fn give_up(&mut self) {
+        if let Some(shared) = &mut self.shared {
+            shared.give_up();
+        }
+    }
+
+    /// The time of a waiter is over: says whether that is because Redis is away.
+    pub(super) fn expire_shared(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> bool {
+        let away =
+            self.deciding().and_then(|shared| Some((Arc::clone(&shared.name), shared.away()?.clone())));
+        if let Some((limiter, error)) = &away {
+            self.refuse(key, wakers, |waiter| store(limiter, error, waiter, now));
+        }
+        away.is_some()
+    }
+
+    /// Redis is away. If calls go on without it, what is known to be in the buckets is in the meters here from now on.
+    fn go_alone(&mut self, now: u64) {
+        let Some(shared) = &mut self.shared else { return };
+        let Some(share) = shared.local_share() else { return };
+        shared.release_all(now);
+        self.charges += 1;
+        for (limit, (meter, scale)) in self.meters.iter_mut().zip(shared.scales()).enumerate() {
+            let level = u128::from(scale.amount(shared.level(limit, now)));
+            let amount = u64::try_from(level * u128::from(share) / 100).unwrap_or(u64::MAX);
+            meter.bucket.charge(amount, self.charges, now, now);
+        }
+    }
+
+    /// Redis is back. What calls have taken without it, and has not leaked, is owed.
+    fn come_back(&mut self, now: u64) {
+        let Some(shared) = &mut self.shared else { return };
+        let alone = shared.local_share().is_some();
+        shared.outage = None;
+        if alone {
+            for (limit, meter) in self.meters.iter_mut().enumerate() {
+                shared.owe_limit(limit, meter.bucket.empty(now), now);
+            }
+        }
+    }
+
+    fn refuse(&mut self, key: Key, wakers: &mut Vec<Waker>, error: impl FnOnce(&Waiter) -> AcquireError) {
+        wakers.extend(self.queue.finish(key, |waiter| {
+            let error = error(&waiter);
+            (waiter.waker, Outcome::Refused(Box::new(error)))
+        }));
+    }
+}
+
+fn store(limiter: &Arc<str>, error: &StoreError, waiter: &Waiter, now: u64) -> AcquireError {
+    let (limiter, error) = (Arc::clone(limiter), error.clone());
+    let waited = std::time::Duration::from_nanos(now.saturating_sub(waiter.arrived));
+    AcquireError::Store { limiter, waited, error }
+}

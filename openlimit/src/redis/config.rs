@@ -1,0 +1,164 @@
+//! `Redis`: which server holds a shared limiter's buckets, and how it is used.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::Percent;
+
+/// The Redis that holds the buckets of a limiter, for [`Builder::redis`](crate::Builder::redis) and the key `redis` of
+/// [`limiter!`](crate::limiter). A URL will do; this type is for everything else.
+///
+/// ```
+/// use openlimit::{OnOutage, Percent, Redis};
+/// use std::time::Duration;
+///
+/// let one = Redis::new("rediss://user:password@redis.example:6380/0").timeout(Duration::from_millis(500));
+/// let cluster = Redis::cluster(["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"])
+///     .on_outage(OnOutage::Local(Percent(25)));
+/// ```
+///
+/// A URL is `redis://[user:password@]host[:port][/database]`, `rediss://..` for the same over TLS, or
+/// `unix:///path/to/socket[?db=1&user=..&pass=..]`. It is checked when the limiter is built. Neither `Debug` nor any error shows
+/// it, since it may hold a password.
+#[derive(Clone)]
+pub struct Redis {
+    pub(super) nodes: Vec<String>,
+    pub(super) cluster: bool,
+    pub(super) prefix: String,
+    pub(super) timeout: Duration,
+    pub(super) patience: Duration,
+    pub(super) on_outage: OnOutage,
+    pub(super) look_ahead: Duration,
+    pub(super) lease: Option<Duration>,
+    pub(super) root_certificates: Option<Vec<u8>>,
+}
+
+/// What becomes of calls while Redis cannot be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnOutage {
+    /// They wait for it: until their own time-out, or for as long as [`Redis::patience`] says. Then they fail with
+    /// [`AcquireError::Store`](crate::AcquireError::Store). Nothing is ever admitted that Redis has not granted.
+    #[default]
+    Wait,
+    /// They are admitted by this process alone, within this share of every limit: with four processes, a fourth keeps them
+    /// inside the limits together. What they took is charged to the shared limits when Redis is back.
+    Local(Percent),
+}
+
+impl Redis {
+    /// One server, by its URL.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            nodes: vec![url.into()],
+            cluster: false,
+            prefix: "openlimit:".into(),
+            timeout: Duration::from_secs(1),
+            patience: Duration::from_secs(60),
+            on_outage: OnOutage::Wait,
+            look_ahead: Duration::from_secs(1),
+            lease: None,
+            root_certificates: None,
+        }
+    }
+
+    /// A Redis Cluster, by the URLs of some of its nodes; the others are found through them.
+    #[must_use]
+    pub fn cluster<U: Into<String>>(urls: impl IntoIterator<Item = U>) -> Self {
+        let nodes = urls.into_iter().map(Into::into).collect();
+        Self { nodes, cluster: true, ..Self::new("") }
+    }
+
+    /// What the keys begin with, followed by the limiter's name in braces. Default: `openlimit:`.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// How long to wait for a connection, and for an answer, before the server counts as away. Default: one second.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long a call that has no [time-out](crate::Acquire::timeout) of its own waits while the server is away, at least.
+    /// Default: a minute.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// What becomes of calls while the server is away. Default: they [wait](OnOutage::Wait).
+    #[must_use]
+    pub fn on_outage(mut self, on_outage: OnOutage) -> Self {
+        self.on_outage = on_outage;
+        self
+    }
+
+    pub(crate) fn on_outage_policy(&self) -> OnOutage {
+        self.on_outage
+    }
+
+    /// How far ahead a process reserves for those who wait in it. More takes fewer commands; less lets other processes' calls
+    /// come in sooner, and loses less when the process is killed. Default: one second.
+    #[must_use]
+    pub fn look_ahead(mut self, look_ahead: Duration) -> Self {
+        self.look_ahead = look_ahead;
+        self
+    }
+
+    /// Takes what the limits allow in `slice` at a time, and admits calls from it without asking. For limits of some hundred calls a
+    /// second and more, where a round trip for every few of them is too much; and
+    /// [`try_acquire`](crate::Limiter::try_acquire) admits nothing without it. What a process has taken and does not use within the
+    /// slice it gives back. Until then others lack it, and calls of processes that share a limit may arrive bunched by up
+    /// to a slice of each. Default: none.
+    #[must_use]
+    pub fn lease(mut self, slice: Duration) -> Self {
+        self.lease = Some(slice);
+        self
+    }
+
+    /// The certificates, in PEM, of the authorities that vouch for a `rediss://` server, in place of the system's.
+    #[must_use]
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+}
+
+impl From<&str> for Redis {
+    fn from(url: &str) -> Self {
+        Self::new(url)
+    }
+}
+
+impl From<String> for Redis {
+    fn from(url: String) -> Self {
+        Self::new(url)
+    }
+}
+
+impl From<&String> for Redis {
+    fn from(url: &String) -> Self {
+        Self::new(url)
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("nodes", &self.nodes.len())
+            .field("cluster", &self.cluster)
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .field("patience", &self.patience)
+            .field("on_outage", &self.on_outage)
+            .field("look_ahead", &self.look_ahead)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+-- Decides a batch: gives back, adds what is owed, and grants calls, each at the moment from which all limits allow it.
+-- KEYS: the limiter's state, and what its client was told last. ARGV: the limits in words, the batch, the lifetime of the keys.
+-- Times are microseconds of the server's clock; levels and weights are nanoseconds of a limit's rate (see scale.rs).
+-- The text is unrolled for the number of limits: lines that end in `--*` are repeated together with 1, 2, .. for `$`, and so is what
+-- stands in double braces, as a list (see script.rs).
+
+local batch, at = ARGV[2], 0
+local seq, seen_at, seen_epoch, seen_count, ahead, look_ahead, slack, calls
+seq, seen_at, seen_epoch, seen_count, ahead, look_ahead, slack, calls, at = struct.unpack('<dddddddd', batch)
+
+-- One batch of a client is under way at a time. One that was decided before has the same answer again; one that was overtaken
+-- by its own repetition, and arrives after it, has none.
+local told = redis.call('GET', KEYS[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+if told then
+  local last_seq = struct.unpack('<d', told)
+  if last_seq == seq then return struct.pack('<d', now) .. string.sub(told, 9) end
+  if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
+end
+
+local last, epoch, count = now, now, 0
+local level$, idle$, given$ = 0, 0, 0 --*
+local state = redis.call('GET', KEYS[1])
+if state then
+  local limits = ARGV[1]
+  if string.sub(state, 1, #limits) == limits then
+    last, epoch, count, {{level$, idle$, given$}} = struct.unpack('<ddd{{ddd}}', state, #limits + 1)
+  else
+    -- Another limiter's, unless it has drained and nobody came for ten seconds: then it says no more than none does.
+    local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n()')
+    if layout ~= string.match(limits, '^[^\n]*') then
+      return redis.error_reply('OPENLIMIT layout ' .. (layout or ''))
+    end
+    local passed = now - struct.unpack('<d', state, rest)
+    local drained = passed >= 10000000
+    for from = rest + 24, #state - 23, 24 do
+      drained = drained and struct.unpack('<d', state, from) <= passed * 1000
+    end
+    if not drained then return redis.error_reply('OPENLIMIT limits ' .. theirs) end
+  end
+end
+
+-- A clock that was set back stops the leak, and no more.
+local passed = math.max(0, now - last) * 1000
+if level$ > passed then level$ = level$ - passed else idle$ = idle$ + passed - level$; level$ = 0 end --*
+
+local seen_level$, seen_given$, refund$, debt$, fit$, burst$ --*
+seen_level$, seen_given$, refund$, debt$, fit$, burst$, at = struct.unpack('<dddddd', batch, at) --*
+if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
+  -- This state began (or, on a replica, went back) after the client had seen more in the bucket than is here. What had not leaked of
+  -- that by then is put back, once for all clients: `idle` is how much of it the state has made up for already.
+  if seen_epoch == epoch then
+    epoch, count = now, 0
+    idle$ = level$ --*
+  end
+  local before = math.max(0, epoch - seen_at) * 1000
+  if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
+else
+  -- No more than has been in the bucket all the time since the client looked: see ledger.rs.
+  local since = math.max(0, now - seen_at) * 1000
+  local give$ = math.max(0, math.min(refund$, level$, seen_level$ - since - given$ + seen_given$)) --*
+  level$, given$ = level$ - give$, given$ + give$ --*
+end
+level$ = math.min(level$ + debt$, 4503599627370496) --*
+
+local told_calls, done = {}, 0
+while done < calls and ahead <= look_ahead do
+  local longest, {{weight$}}
+  longest, {{weight$}}, at = struct.unpack('<d{{d}}', batch, at)
+  local due, by = ahead, 0
+  if weight$ > 0 then --*
+    local wait --*
+    if weight$ <= fit$ then wait = level$ + weight$ - fit$ --*
+    else wait = level$ + math.min(math.max(weight$ + slack - burst$, 0), slack) end --*
+    if wait > due then due, by = wait, $ end --*
+  end --*
+  done = done + 1
+  if due > longest then
+    told_calls[done] = struct.pack('<dB', due, by + 128)
+  else
+    -- As of the moment of the grant: until then the bucket runs empty if it can, and what leaks beyond that is gone.
+    if weight$ > 0 then --*
+      if level$ < due then idle$ = idle$ + due - level$; level$ = due end --*
+      level$ = level$ + weight$ --*
+    end --*
+    ahead = due
+    told_calls[done] = struct.pack('<dB', due, by)
+  end
+end
+
+count = count + 1
+local reply = struct.pack('<dddd{{dd}}', now, epoch, count, done, {{level$, given$}}) .. table.concat(told_calls)
+redis.call('SET', KEYS[1], ARGV[1] .. struct.pack('<ddd{{ddd}}', now, epoch, count, {{level$, idle$, given$}}), 'EX', ARGV[3])
+redis.call('SET', KEYS[2], struct.pack('<d', seq) .. reply, 'EX', ARGV[3])
+return struct.pack('<d', now) .. reply

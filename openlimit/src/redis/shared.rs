@@ -1,0 +1,379 @@
+//! `Shared`: what stands in for the buckets where those are in Redis: slots, granted ahead, for those who wait.
+//!
+//! A batch asks for the calls at the front of the queue that have no slot yet, as long as the last slot lies within the
+//! look-ahead. A slot says what was charged, and when a call may depart for it. Slots belong to the limiter and not to the
+//! waiters: whoever is at the head takes the first slot that it fits. So those who leave make room for those behind them, and
+//! what is left over is given back.
+//!
+//! Pure state, under the limiter's lock, with the time as an argument; the driver carries batches and replies.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::ledger::Ledger;
+use super::outage::Outage;
+use super::scale::Scale;
+use super::terms::Terms;
+use super::wire::{Reply, Writer};
+use crate::amounts::Amounts;
+use crate::queue::{Key, Queue, Waiter};
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The limiter's name.
+    pub(crate) name: Arc<str>,
+    /// For each limit, the dimension that fills its bucket.
+    dimensions: Box<[usize]>,
+    scales: Box<[Scale]>,
+    terms: Terms,
+    slots: VecDeque<Slot>,
+    /// What the slots hold, by dimension.
+    held: Box<[u128]>,
+    ledger: Ledger,
+    /// When the buckets were seen, in nanoseconds of the limiter's clock.
+    seen: u64,
+    /// The calls that the batch under way asks for, in their order, if there is one.
+    asking: Option<Vec<Asking>>,
+    /// The usual time of a round trip, in nanoseconds, by which a delay is told.
+    usual: u64,
+    /// When to tell what no call's batch has taken along.
+    flush: u64,
+    /// What calls the driver, and when it comes by itself: now, while it is here.
+    call: Arc<Notify>,
+    comes: u64,
+    pub(crate) outage: Option<Outage>,
+    /// How many there were.
+    pub(crate) outages: u64,
+}
+
+/// What was granted, and nobody has taken yet.
+#[derive(Debug)]
+struct Slot {
+    amounts: Amounts,
+    /// When a call may depart for it, and until when.
+    due: u64,
+    expires: u64,
+    /// The batch that it was granted in.
+    charge: u64,
+    /// The limit that decided when.
+    limit: usize,
+    /// Whether it was asked for to serve many calls.
+    lease: bool,
+}
+
+#[derive(Debug)]
+struct Asking {
+    /// For whom; nobody for a lease.
+    waiter: Option<(Key, u64)>,
+    amounts: Amounts,
+}
+
+/// A call that would have to wait longer than it may.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) key: Key,
+    pub(crate) number: u64,
+    pub(crate) wait: u64,
+    pub(crate) limit: usize,
+}
+
+/// A batch has no more calls than this: the server decides them in one go, and serves nobody else meanwhile.
+const LARGEST: usize = 256;
+
+/// What is given back waits this long for a batch that it can go along with, in nanoseconds.
+const FLUSH: u64 = 10_000_000;
+
+impl Shared {
+    pub(crate) fn new(
+        name: Arc<str>,
+        dimensions: Box<[usize]>,
+        scales: Box<[Scale]>,
+        terms: Terms,
+        call: Arc<Notify>,
+    ) -> Self {
+        let held = vec![0; dimensions.iter().max().map_or(0, |most| most + 1)];
+        Self {
+            name,
+            ledger: Ledger::new(scales.len()),
+            dimensions,
+            scales,
+            terms,
+            slots: VecDeque::new(),
+            held: held.into(),
+            seen: 0,
+            asking: None,
+            usual: u64::MAX,
+            flush: u64::MAX,
+            call,
+            comes: 0,
+            outage: None,
+            outages: 0,
+        }
+    }
+
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    pub(crate) fn scales(&self) -> &[Scale] {
+        &self.scales
+    }
+
+    /// When a call of these amounts may depart, if it is at the head, and the limit that decides it; `None` as long as that is
+    /// not known. Slots that were missed, and those that it does not fit, are given back.
+    pub(crate) fn due(&mut self, amounts: &[u64], now: u64) -> Option<(u64, usize)> {
+        while let Some(slot) = self.slots.front() {
+            if now <= slot.expires && slot.fits(amounts) {
+                return Some((slot.due, slot.limit));
+            }
+            self.drop_first(now);
+        }
+        None
+    }
+
+    /// Takes the first slot for a call that it fits, and says by which charge.
+    pub(crate) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        let slot = self.slots.front_mut()?;
+        let charge = slot.charge;
+        for ((rest, held), amount) in slot.amounts.as_mut_slice().iter_mut().zip(&mut self.held).zip(amounts)
+        {
+            *rest = rest.saturating_sub(*amount);
+            *held = held.saturating_sub(u128::from(*amount));
+        }
+        if !slot.lease || slot.amounts.is_zero() {
+            self.drop_first(now);
+        }
+        Some(charge)
+    }
+
+    /// The same for a call that finds nobody waiting: only a lease is there then.
+    pub(crate) fn take_now(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        let (due, _) = self.due(amounts, now)?;
+        if due <= now { self.take(amounts, now) } else { None }
+    }
+
+    /// Gives back what nobody waits for.
+    pub(crate) fn release(&mut self, now: u64) {
+        while self.slots.front().is_some_and(|slot| !slot.lease || slot.expires < now) {
+            self.drop_first(now);
+        }
+    }
+
+    /// Gives back everything.
+    pub(crate) fn release_all(&mut self, now: u64) {
+        while !self.slots.is_empty() {
+            self.drop_first(now);
+        }
+    }
+
+    /// Gives back amounts of what was taken by a charge.
+    pub(crate) fn refund(&mut self, amounts: &[u64], charge: u64, now: u64) {
+        for (limit, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
+            self.ledger.refund(limit, scale.refund(amounts[*dimension]), charge);
+        }
+        self.flush_soon(now);
+    }
+
+    /// Adds what a call used beyond what it was granted.
+    pub(crate) fn owe(&mut self, amounts: &[u64], now: u64) {
+        for limit in 0..self.scales.len() {
+            self.owe_limit(limit, amounts[self.dimensions[limit]], now);
+        }
+    }
+
+    /// Adds an amount to the bucket of one limit.
+    pub(crate) fn owe_limit(&mut self, limit: usize, amount: u64, now: u64) {
+        self.ledger.owe(limit, self.scales[limit].weight(amount));
+        self.flush_soon(now);
+    }
+
+    /// How long a call behind all who wait has to wait, at least, as far as is known here, and the limit that decides it.
+    pub(crate) fn wait(&self, amounts: &[u64], queue: &Queue, now: u64) -> (u64, usize) {
+        let mut longest = self.slots.back().map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
+        for (limit, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
+            let ahead = queue.asked(*dimension).saturating_sub(self.held[*dimension]);
+            let ahead = scale.weight(u64::try_from(ahead).unwrap_or(u64::MAX));
+            let weight = scale.weight(amounts[*dimension]);
+            let level = self.level(limit, now) + ahead;
+            let wait = if weight <= scale.fit { (level + weight).saturating_sub(scale.fit) } else { level };
+            if weight > 0 && wait > longest.0 {
+                longest = (wait, limit);
+            }
+        }
+        longest
+    }
+
+    /// How full the bucket of a limit is, as far as is known here.
+    pub(crate) fn level(&self, limit: usize, now: u64) -> u64 {
+        self.ledger.level(limit).saturating_sub(now.saturating_sub(self.seen))
+    }
+
+    /// What calls the driver, if it has to come before it would by itself.
+    pub(crate) fn call(&mut self, waiting: usize, now: u64) -> Option<Arc<Notify>> {
+        let wanted = self.wanted(waiting, now);
+        (wanted < self.comes).then(|| {
+            self.comes = 0;
+            Arc::clone(&self.call)
+        })
+    }
+
+    /// The driver goes away. Says when it is to come, if it knows.
+    pub(crate) fn rest(&mut self, waiting: usize, now: u64) -> Option<u64> {
+        self.comes = self.wanted(waiting, now);
+        Some(self.comes).filter(|comes| *comes != u64::MAX)
+    }
+
+    /// Has everything told that there is to tell, now.
+    pub(crate) fn hurry(&mut self, now: u64) {
+        self.release_all(now);
+        self.flush = self.flush.min(now);
+    }
+
+    /// When the driver has something to carry, with so many waiting; the largest value for never.
+    pub(crate) fn wanted(&self, waiting: usize, now: u64) -> u64 {
+        if self.asking.is_some() {
+            return u64::MAX;
+        }
+        let last = self.slots.back();
+        let ask = match (self.terms.lease, last) {
+            _ if waiting == 0 => u64::MAX,
+            (_, None) => now,
+            (Some(lease), Some(last)) => last.due.saturating_sub(lease),
+            // In portions of an eighth, so that while many wait a batch has many calls.
+            (None, Some(last)) if waiting > self.slots.len() => {
+                last.due.saturating_sub(self.terms.look_ahead / 8 * 7)
+            }
+            _ => u64::MAX,
+        };
+        let lapse = self.slots.front().filter(|slot| slot.lease).map_or(u64::MAX, |slot| slot.expires + 1);
+        ask.min(self.flush).min(lapse)
+    }
+
+    /// Begins a batch, if there is something to ask or to tell.
+    pub(crate) fn collect(&mut self, queue: &Queue, now: u64) -> Option<Vec<u8>> {
+        self.comes = 0;
+        if self.wanted(queue.len(), now) > now {
+            return None;
+        }
+        if queue.is_empty() {
+            self.release(now);
+        }
+        let asking = self.calls(queue, now);
+        if asking.is_empty() && !self.ledger.is_open() {
+            self.flush = u64::MAX;
+            return None;
+        }
+        let ahead = self.slots.back().map_or(0, |slot| slot.due.saturating_sub(now));
+        let mut batch = Writer::default();
+        self.ledger.begin(&mut batch);
+        for number in [ahead, self.terms.look_ahead, self.terms.slack, asking.len() as u64] {
+            batch.number(number);
+        }
+        self.ledger.tell(&self.scales, &mut batch);
+        for (call, waiter) in &asking {
+            let longest = waiter.map_or(u64::MAX, Waiter::deadline);
+            batch.number(if longest == u64::MAX { longest } else { longest.saturating_sub(now) });
+            for (scale, dimension) in self.scales.iter().zip(&self.dimensions) {
+                batch.number(scale.weight(call.amounts.as_slice()[*dimension]));
+            }
+        }
+        self.asking = Some(asking.into_iter().map(|(call, _)| call).collect());
+        self.flush = u64::MAX;
+        Some(batch.finish())
+    }
+
+    /// Takes in what the script said of the batch under way, which was sent at `sent`. Says who cannot wait so long.
+    pub(crate) fn told(&mut self, reply: &Reply, sent: u64, now: u64) -> Vec<Refusal> {
+        let asking = self.asking.take().unwrap_or_default();
+        self.ledger.told(reply);
+        // The server decided at some moment between `sent` and `now`. It is taken for `now`: too late, and never too early. But not
+        // where the reply was held up by more than a call may depart late; nor much later than that after a repetition.
+        let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
+        let trip = now.saturating_sub(sent);
+        let held_up = trip.saturating_sub(self.usual) > self.terms.slack;
+        self.usual = trip.min(self.usual.saturating_mul(2)).max(1_000_000);
+        self.seen = now.saturating_sub(age);
+        let mut refused = Vec::new();
+        let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
+        for (call, decision) in asking.into_iter().zip(&reply.calls) {
+            limit = decision.limit.unwrap_or(limit);
+            let due = (now + decision.wait).saturating_sub(age);
+            if decision.granted {
+                let lease = call.waiter.is_none();
+                let expires = due + self.terms.slack + self.terms.lease.filter(|_| lease).unwrap_or(0);
+                let charge = self.ledger.batch();
+                for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
+                    *held += u128::from(*amount);
+                }
+                self.slots.push_back(Slot { amounts: call.amounts, due, expires, charge, limit, lease });
+            } else if let Some((key, number)) = call.waiter {
+                refused.push(Refusal { key, number, wait: decision.wait, limit });
+            }
+        }
+        if held_up {
+            self.release_all(now);
+        }
+        refused
+    }
+
+    /// The batch under way was not decided, and will not be.
+    pub(crate) fn give_up(&mut self) {
+        self.asking = None;
+    }
+
+    /// The calls that a batch asks for: those at the front of the queue that have no slot.
+    fn calls<'a>(&self, queue: &'a Queue, now: u64) -> Vec<(Asking, Option<&'a Waiter>)> {
+        let wanted =
+            self.slots.back().is_none_or(|slot| slot.due <= now.saturating_add(self.terms.look_ahead));
+        if !wanted {
+            return Vec::new();
+        }
+        if let (Some(lease), Some((_, head))) = (self.terms.lease, queue.head()) {
+            let amounts = self.lease(lease, &head.amounts);
+            if amounts.as_slice().iter().zip(head.amounts.as_slice()).all(|(lease, asked)| lease >= asked) {
+                return vec![(Asking { waiter: None, amounts }, None)];
+            }
+        }
+        let without = queue.iter().skip(self.slots.len()).take(LARGEST);
+        without
+            .map(|(key, waiter)| {
+                let amounts = waiter.amounts.clone();
+                (Asking { waiter: Some((key, waiter.number)), amounts }, Some(waiter))
+            })
+            .collect()
+    }
+
+    /// What all limits allow in so many nanoseconds. `like` says how many dimensions there are.
+    fn lease(&self, nanos: u64, like: &Amounts) -> Amounts {
+        let mut amounts = like.clone();
+        for (dimension, amount) in amounts.as_mut_slice().iter_mut().enumerate() {
+            let limits = self.scales.iter().zip(&self.dimensions).filter(|(_, of)| **of == dimension);
+            *amount = limits.map(|(scale, _)| scale.whole(nanos.min(scale.fit))).min().unwrap_or(0);
+        }
+        amounts
+    }
+
+    fn drop_first(&mut self, now: u64) {
+        let Some(slot) = self.slots.pop_front() else { return };
+        for (held, amount) in self.held.iter_mut().zip(slot.amounts.as_slice()) {
+            *held = held.saturating_sub(u128::from(*amount));
+        }
+        if !slot.amounts.is_zero() {
+            self.refund(slot.amounts.as_slice(), slot.charge, now);
+        }
+    }
+
+    fn flush_soon(&mut self, now: u64) {
+        if self.ledger.is_open() {
+            self.flush = self.flush.min(now.saturating_add(FLUSH));
+        }
+    }
+}
+
+impl Slot {
+    fn fits(&self, amounts: &[u64]) -> bool {
+        self.amounts.as_slice().iter().zip(amounts).all(|(slot, asked)| slot >= asked)
+    }
+}
