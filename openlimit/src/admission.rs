@@ -11,7 +11,7 @@ use crate::amounts::Amounts;
 use crate::bucket::Bucket;
 use crate::permit::{Grant, Wait};
 use crate::queue::{Key, Outcome, Queue, Waiter};
-use crate::{AcquireError, Limit};
+use crate::{AcquireError, Limit, Name};
 
 /// What every call looks at comes first, in the cache line of the lock.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Admission {
     /// When the head is due; the largest value when nobody waits.
     due: u64,
     limits: Arc<[Limit]>,
+    /// The limiter's, for its refusals.
+    name: Name,
     /// How far a charge may be dated back, in nanoseconds.
     grace: u64,
 }
@@ -37,11 +39,11 @@ pub(crate) struct Meter {
 }
 
 impl Admission {
-    pub(crate) fn new(meters: Box<[Meter]>, limits: Arc<[Limit]>, jitter: Duration) -> Self {
+    pub(crate) fn new(meters: Box<[Meter]>, limits: Arc<[Limit]>, name: Name, jitter: Duration) -> Self {
         let dimensions = meters.iter().map(|meter| meter.dimension + 1).max().unwrap_or(0);
         // Half of what is kept back for jitter: the other half is still there for the network.
         let grace = u64::try_from(jitter.as_nanos() / 2).unwrap_or(u64::MAX);
-        Self { meters, limits, queue: Queue::new(dimensions), due: u64::MAX, charges: 0, grace }
+        Self { meters, limits, name, queue: Queue::new(dimensions), due: u64::MAX, charges: 0, grace }
     }
 
     /// Admits a call now, if nobody waits and every bucket has room, and numbers its charge.
@@ -150,10 +152,10 @@ impl Admission {
     }
 
     fn expire(&mut self, key: Key, due: u64, limit: usize, now: u64, wakers: &mut Vec<Waker>) {
-        let limit = self.limits[limit].clone();
+        let (limit, name) = (self.limits[limit].clone(), self.name.clone());
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = due.max(now).saturating_sub(waiter.arrived);
-            let error = timed_out(waiter.timeout, wait, limit);
+            let error = timed_out(waiter.timeout, wait, limit, name);
             (waiter.waker, Outcome::Refused(Box::new(error)))
         }));
     }
@@ -186,8 +188,9 @@ impl Admission {
 }
 
 /// The error of a call whose wait is, or would be, longer than its time-out. In nanoseconds.
-pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit) -> AcquireError {
-    AcquireError::Timeout { timeout: Duration::from_nanos(timeout), wait: Duration::from_nanos(wait), limit }
+pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit, limiter: Name) -> AcquireError {
+    let (timeout, wait) = (Duration::from_nanos(timeout), Duration::from_nanos(wait));
+    AcquireError::Timeout { timeout, wait, limit, limiter }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! The setters take anything and never fail; `build` looks at the whole and names what is wrong.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bucket::Bucket;
@@ -12,7 +11,7 @@ use crate::error::BuildProblem;
 use crate::handle::Handle;
 use crate::kind::Pricing;
 use crate::time::Time;
-use crate::{BuildError, Dimension, Limit, Limiter, Rate};
+use crate::{BuildError, Dimension, Limit, Limiter, Name, Rate};
 
 /// Options of a [`Limiter`]. Each is also a key of [`limiter!`](crate::limiter).
 ///
@@ -36,7 +35,7 @@ use crate::{BuildError, Dimension, Limit, Limiter, Rate};
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<K> {
-    name: Arc<str>,
+    name: Name,
     limits: Vec<Limit>,
     burst: Option<Duration>,
     jitter: Duration,
@@ -52,7 +51,7 @@ pub struct Builder<K> {
 pub struct Percent(pub u8);
 
 impl<K> Builder<K> {
-    pub(crate) fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &'static str) -> Self {
         Self {
             name: name.into(),
             limits: Vec::new(),
@@ -68,7 +67,7 @@ impl<K> Builder<K> {
 
     /// The name that errors and `Debug` show. A declared limiter's default is the path of its static.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into().into();
+        self.name = Name::from(name.into());
         self
     }
 

@@ -12,11 +12,11 @@ use crate::bucket::Bucket;
 use crate::kind::Pricing;
 use crate::sync::Mutex;
 use crate::time::Time;
-use crate::{AcquireError, Cost, Dimension, Limit, Usage};
+use crate::{AcquireError, Cost, Dimension, Limit, Name, Usage};
 
 pub(crate) struct Core {
     id: u64,
-    name: Arc<str>,
+    name: Name,
     limits: Arc<[Limit]>,
     dimensions: Box<[Metered]>,
     /// A bit for each of `Dimension::NAMED` that is limited.
@@ -66,7 +66,7 @@ struct Metered {
 
 impl Core {
     pub(crate) fn new(
-        name: Arc<str>,
+        name: Name,
         limits: Vec<Limit>,
         buckets: Vec<Bucket>,
         jitter: Duration,
@@ -95,7 +95,7 @@ impl Core {
         let places = (dimensions.len() <= Amounts::FEW
             && dimensions.iter().all(|known| known.index.is_some()))
         .then(|| array::from_fn(|at| dimensions.get(at).and_then(|known| known.index).unwrap_or(usize::MAX)));
-        let admission = Admission::new(meters, Arc::clone(&limits), jitter);
+        let admission = Admission::new(meters, Arc::clone(&limits), name.clone(), jitter);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             name,
@@ -115,7 +115,7 @@ impl Core {
         self.id
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &Name {
         &self.name
     }
 
@@ -180,6 +180,7 @@ impl Core {
             None => AcquireError::WouldWait {
                 wait: Duration::from_nanos(wait),
                 limit: self.limits[limit].clone(),
+                limiter: self.name.clone(),
             },
         }
     }
@@ -192,6 +193,7 @@ impl Core {
             dimension: metered.dimension.clone(),
             cost: *cost,
             limit: metered.most,
+            limiter: self.name.clone(),
         })
     }
 
@@ -217,7 +219,7 @@ impl Core {
         let custom = cost.custom().iter().map(|(dimension, _)| dimension);
         for dimension in named.chain(custom) {
             if !self.dimensions.iter().any(|metered| metered.dimension == *dimension) {
-                let limiter = Arc::clone(&self.name);
+                let limiter = self.name.clone();
                 return Err(AcquireError::UnknownDimension { dimension: dimension.clone(), limiter });
             }
         }

@@ -112,7 +112,7 @@ impl Handle {
             let (wait, limit) = state.admission.wait(amounts.as_slice(), now);
             // A time-out of zero does not even wait for the timer to come round.
             if wait > timeout || timeout == 0 {
-                return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
+                return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone(), self.name().clone())));
             }
         }
         let key = state.admission.join(Waiter { amounts: amounts.clone(), arrived: now, timeout, waker });

@@ -77,6 +77,7 @@ mod limit;
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
+mod name;
 mod permit;
 mod queue;
 mod rate;
@@ -97,6 +98,7 @@ pub use limit::{Dimension, Limit};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
 pub use limiter::{Limiter, RateLimiter};
+pub use name::Name;
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use permit::Permit;

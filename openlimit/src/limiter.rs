@@ -1,11 +1,12 @@
 //! `Limiter`: the handle that programs hold, declared as a static or built at once.
 
 use std::borrow::Borrow;
-use std::error::Error;
+use std::cell::Cell;
 use std::fmt;
 
 use once_cell::sync::OnceCell;
 
+use crate::__private::Keys;
 use crate::builder::Builder;
 use crate::handle::Handle;
 use crate::kind::{Explicit, Price};
@@ -53,15 +54,12 @@ pub type ResponsesRateLimiter = Limiter<crate::kind::Responses>;
 /// Where the limiter's core comes from.
 enum Source<K> {
     /// Declared: built at first use, once; how that went is remembered.
-    Declared { name: &'static str, fill: Fill<K>, built: OnceCell<Result<Handle, BuildError>> },
+    Declared { name: &'static str, fill: Keys<K>, built: OnceCell<Result<Handle, BuildError>> },
     /// Built, or a clone of one.
     Built(Handle),
     /// A clone of a declared limiter that cannot be built.
     Failed(BuildError),
 }
-
-/// The keys of a declaration, as calls of the builder.
-type Fill<K> = fn(Builder<K>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
 
 impl<K> Limiter<K> {
     /// A builder of limiters of this type.
@@ -119,7 +117,7 @@ impl<K> Limiter<K> {
     /// A static limiter: what `limiter!` expands to.
     #[doc(hidden)]
     #[must_use]
-    pub const fn __lazy(name: &'static str, fill: Fill<K>) -> Self {
+    pub const fn __lazy(name: &'static str, fill: Keys<K>) -> Self {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
@@ -153,10 +151,12 @@ fn unbuilt(error: &BuildError) -> AcquireError {
 fn build_once<'a, K>(
     built: &'a OnceCell<Result<Handle, BuildError>>,
     name: &'static str,
-    fill: Fill<K>,
+    fill: Keys<K>,
 ) -> &'a Result<Handle, BuildError> {
     built.get_or_init(|| {
-        let builder = fill(Builder::named(name)).map_err(|error| BuildError::declared(name, error))?;
+        let key = Cell::new("");
+        let builder = fill(Builder::named(name), &key);
+        let builder = builder.map_err(|error| BuildError::declared(name, key.get(), error))?;
         Ok(Handle::forever(builder.build_core()?))
     })
 }
