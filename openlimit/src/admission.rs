@@ -114,6 +114,16 @@ impl Admission {
         Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
     }
 
+    /// How many wait, and when the first of them is due.
+    pub(crate) fn waiting(&self) -> (usize, Option<u64>) {
+        (self.queue.len(), Some(self.due).filter(|_| !self.queue.is_empty()))
+    }
+
+    /// The buckets, in the order of the limits.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
+        self.meters.iter().map(|meter| &meter.bucket)
+    }
+
     /// How long a call behind all who wait has to wait from `now` on, at least, and the limit that decides it. Not
     /// before whoever is next, for one, even where that waits for a limit in which this call finds room.
     pub(crate) fn wait(&self, amounts: &[u64], now: u64) -> (u64, usize) {

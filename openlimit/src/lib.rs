@@ -32,6 +32,7 @@
 //! - [`rate_limited`](macro@rate_limited) makes a function wait, sync or async.
 //! - [`Limiter::acquire`] is the same by hand: an [`Acquire`] to await or to block on, then a [`Permit`].
 //! - [`Cost`] and [`Usage`] are what a call takes and what it turned out to take.
+//! - [`Limiter::status`] shows who waits and what is left.
 //! - [`AcquireError`] and [`BuildError`] are all that can go wrong.
 //!
 //! # What it guarantees
@@ -81,6 +82,7 @@ mod name;
 mod permit;
 mod queue;
 mod rate;
+mod status;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -103,4 +105,5 @@ pub use name::Name;
 pub use openlimit_macros::rate_limited;
 pub use permit::Permit;
 pub use rate::{Rate, Unit};
+pub use status::{LimitStatus, Status};
 pub use usage::Usage;

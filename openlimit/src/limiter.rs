@@ -10,7 +10,7 @@ use crate::__private::Keys;
 use crate::builder::Builder;
 use crate::handle::Handle;
 use crate::kind::{Explicit, Price};
-use crate::{Acquire, AcquireError, BuildError, Cost, Permit};
+use crate::{Acquire, AcquireError, BuildError, Cost, Permit, Status};
 
 /// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
 ///
@@ -112,6 +112,14 @@ impl<K> Limiter<K> {
     pub fn cost(&self, price: impl Price<K>) -> Result<Cost, AcquireError> {
         let pricing = self.core().map_err(unbuilt)?.pricing();
         Ok(price.cost(pricing)?.borrow().clone())
+    }
+
+    /// Who waits, and what is left of each limit, as of now.
+    ///
+    /// # Errors
+    /// What is wrong with the declaration of a limiter that cannot be built.
+    pub fn status(&self) -> Result<Status, BuildError> {
+        Ok(self.core().map_err(Clone::clone)?.status())
     }
 
     /// A static limiter: what `limiter!` expands to.

@@ -27,6 +27,8 @@ pub(crate) struct Queue {
     first: Key,
     last: Key,
     slots: Slab<Slot>,
+    /// How many wait.
+    len: usize,
     /// What all who wait ask for, by dimension.
     asked: Box<[u128]>,
     /// Those who wait with a time-out, the earliest first.
@@ -79,6 +81,7 @@ impl Queue {
             slots: Slab::new(),
             first: NONE,
             last: NONE,
+            len: 0,
             asked: vec![0; dimensions].into(),
             deadlines: BTreeSet::new(),
         }
@@ -88,6 +91,11 @@ impl Queue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first == NONE
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// What all who wait ask for of a dimension.
@@ -124,6 +132,7 @@ impl Queue {
             last => self.slots[last].next = key,
         }
         self.last = key;
+        self.len += 1;
         key
     }
 
@@ -185,6 +194,7 @@ impl Queue {
             NONE => self.last = previous,
             next => self.slots[next].previous = previous,
         }
+        self.len -= 1;
         for (sum, amount) in self.asked.iter_mut().zip(waiter.amounts.as_slice()) {
             *sum -= u128::from(*amount);
         }
