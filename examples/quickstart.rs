@@ -9,7 +9,7 @@
 use std::env;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use openlimit::testing::Provider;
@@ -114,8 +114,11 @@ async fn pass(
 }
 
 #[rate_limited(limiter = ACCOUNT, params = params)]
-async fn real_call(api: &Api, params: &Value) -> anyhow::Result<Response> {
-    Ok(api.chat(params).await?.error_for_status()?)
+async fn real_call(api: &Api, params: &Value) -> anyhow::Result<Value> {
+    let reply = api.chat(params).await?;
+    let (status, text) = (reply.status(), reply.text().await?);
+    ensure!(status.is_success(), "{status}: {text}");
+    Ok(serde_json::from_str(&text)?)
 }
 
 async fn real_calls(api: &Api) -> anyhow::Result<()> {
@@ -126,7 +129,6 @@ async fn real_calls(api: &Api) -> anyhow::Result<()> {
     let mut replies = stream::iter(calls).buffer_unordered(AT_ONCE);
     while let Some(reply) = replies.try_next().await? {
         let time = start.elapsed().as_secs_f64();
-        let reply: Value = reply.json().await?;
         println!("{time:5.1} s  {} tokens", reply["usage"]["total_tokens"]);
     }
     Ok(())

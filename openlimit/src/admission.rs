@@ -8,10 +8,10 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::amounts::Amounts;
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Look};
 use crate::permit::{Grant, Wait};
 use crate::queue::{Key, Outcome, Queue, Waiter};
-use crate::{AcquireError, Limit};
+use crate::{AcquireError, Limit, Name};
 #[cfg(feature = "redis")]
 use {self::shared::deciding, crate::redis::Shared};
 
@@ -26,6 +26,8 @@ pub(crate) struct Admission {
     /// When the head is due; the largest value when nobody waits.
     due: u64,
     limits: Arc<[Limit]>,
+    /// The limiter's, for its refusals.
+    name: Name,
     /// How far a charge may be dated back, in nanoseconds.
     grace: u64,
     /// What stands in for the buckets where those are in Redis. The meters here are then for when it is away.
@@ -42,13 +44,14 @@ pub(crate) struct Meter {
 }
 
 impl Admission {
-    pub(crate) fn new(meters: Box<[Meter]>, limits: Arc<[Limit]>, jitter: Duration) -> Self {
+    pub(crate) fn new(meters: Box<[Meter]>, limits: Arc<[Limit]>, name: Name, jitter: Duration) -> Self {
         let dimensions = meters.iter().map(|meter| meter.dimension + 1).max().unwrap_or(0);
         // Half of what is kept back for jitter: the other half is still there for the network.
         let grace = u64::try_from(jitter.as_nanos() / 2).unwrap_or(u64::MAX);
         Self {
             meters,
             limits,
+            name,
             queue: Queue::new(dimensions),
             due: u64::MAX,
             charges: 0,
@@ -138,6 +141,25 @@ impl Admission {
         Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
     }
 
+    /// How many wait, and when the first of them is due.
+    pub(crate) fn waiting(&self) -> (usize, Option<u64>) {
+        (self.queue.len(), Some(self.due).filter(|_| !self.queue.is_empty()))
+    }
+
+    /// The buckets at `now`, in the order of the limits.
+    pub(crate) fn looks(&self, now: u64) -> Vec<Look> {
+        #[cfg(feature = "redis")]
+        if let Some(shared) = self.deciding() {
+            return self
+                .meters
+                .iter()
+                .enumerate()
+                .map(|(limit, meter)| shared.look(limit, meter.bucket.most(), now))
+                .collect();
+        }
+        self.meters.iter().map(|meter| meter.bucket.look(now)).collect()
+    }
+
     /// How long a call behind all who wait has to wait from `now` on, at least, and the limit that decides it. Not
     /// before whoever is next, for one, even where that waits for a limit in which this call finds room.
     pub(crate) fn wait(&self, amounts: &[u64], now: u64) -> (u64, usize) {
@@ -195,10 +217,10 @@ impl Admission {
         if self.expire_shared(key, now, wakers) {
             return;
         }
-        let limit = self.limits[limit].clone();
+        let (limit, name) = (self.limits[limit].clone(), self.name.clone());
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = due.max(now).saturating_sub(waiter.arrived);
-            let error = timed_out(waiter.timeout, wait, limit);
+            let error = timed_out(waiter.timeout, wait, limit, name);
             (waiter.waker, Outcome::Refused(Box::new(error)))
         }));
     }
@@ -245,8 +267,9 @@ impl Admission {
 }
 
 /// The error of a call whose wait is, or would be, longer than its time-out. In nanoseconds.
-pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit) -> AcquireError {
-    AcquireError::Timeout { timeout: Duration::from_nanos(timeout), wait: Duration::from_nanos(wait), limit }
+pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit, limiter: Name) -> AcquireError {
+    let (timeout, wait) = (Duration::from_nanos(timeout), Duration::from_nanos(wait));
+    AcquireError::Timeout { timeout, wait, limit, limiter }
 }
 
 #[cfg(feature = "redis")]

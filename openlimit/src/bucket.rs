@@ -45,6 +45,16 @@ pub(crate) enum Bucket {
 /// further periods; a debt beyond that, from a call that used so much more than it may, counts as that much.
 const NARROW: u128 = 1 << 60;
 
+/// A bucket at one moment.
+pub(crate) struct Look {
+    /// The largest amount that could be taken.
+    pub(crate) available: u64,
+    /// How much is in it beyond the burst, as an amount, rounded up.
+    pub(crate) debt: u64,
+    /// When it will be empty, in nanoseconds from that moment on.
+    pub(crate) full_in: u64,
+}
+
 /// The same call on whichever level there is.
 macro_rules! level {
     ($bucket:ident, $level:ident => $call:expr) => {
@@ -104,6 +114,11 @@ impl Bucket {
     #[inline]
     pub(crate) fn due(&self, amount: u64, ahead: u128) -> u64 {
         level!(self, level => level.due(amount, ahead))
+    }
+
+    /// How it stands at `now`.
+    pub(crate) fn look(&self, now: u64) -> Look {
+        level!(self, level => level.look(now))
     }
 
     /// Takes `amount` as of `at`, for a call that departs at `now`. `charge` numbers the charges of a limiter

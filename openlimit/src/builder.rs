@@ -6,7 +6,6 @@
 pub(crate) mod shared;
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bucket::Bucket;
@@ -17,7 +16,7 @@ use crate::kind::Pricing;
 #[cfg(feature = "redis")]
 use crate::redis::Redis;
 use crate::time::Time;
-use crate::{BuildError, Dimension, Limit, Limiter, Rate};
+use crate::{BuildError, Dimension, Limit, Limiter, Name, Rate};
 
 /// Options of a [`Limiter`]. Each is also a key of [`limiter!`](crate::limiter).
 ///
@@ -41,7 +40,7 @@ use crate::{BuildError, Dimension, Limit, Limiter, Rate};
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<K> {
-    name: Arc<str>,
+    name: Name,
     limits: Vec<Limit>,
     burst: Option<Duration>,
     jitter: Duration,
@@ -62,7 +61,7 @@ pub struct Builder<K> {
 pub struct Percent(pub u8);
 
 impl<K> Builder<K> {
-    pub(crate) fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &'static str) -> Self {
         Self {
             name: name.into(),
             limits: Vec::new(),
@@ -83,7 +82,7 @@ impl<K> Builder<K> {
     /// The name that errors and `Debug` show. A declared limiter's default is the path of its static. Limiters that are shared
     /// are shared by it, and have to be given one.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into().into();
+        self.name = Name::from(name.into());
         #[cfg(feature = "redis")]
         {
             self.is_named = !self.name.is_empty();
@@ -189,7 +188,7 @@ impl<K> Builder<K> {
     }
 
     pub(crate) fn build_core(self) -> Result<Core, BuildError> {
-        let name = Arc::clone(&self.name);
+        let name = self.name.clone();
         self.try_build().map_err(|problem| BuildError::new(name, problem))
     }
 

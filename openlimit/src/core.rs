@@ -12,7 +12,7 @@ use crate::bucket::Bucket;
 use crate::kind::Pricing;
 use crate::sync::Mutex;
 use crate::time::Time;
-use crate::{AcquireError, Cost, Dimension, Limit, Usage};
+use crate::{AcquireError, Cost, Dimension, Limit, Name, Usage};
 #[cfg(feature = "redis")]
 use {
     crate::builder::shared::Share,
@@ -21,7 +21,7 @@ use {
 
 pub(crate) struct Core {
     id: u64,
-    name: Arc<str>,
+    name: Name,
     limits: Arc<[Limit]>,
     dimensions: Box<[Metered]>,
     /// A bit for each of `Dimension::NAMED` that is limited.
@@ -74,7 +74,7 @@ struct Metered {
 
 impl Core {
     pub(crate) fn new(
-        name: Arc<str>,
+        name: Name,
         limits: Vec<Limit>,
         buckets: Vec<Bucket>,
         jitter: Duration,
@@ -103,7 +103,7 @@ impl Core {
         let places = (dimensions.len() <= Amounts::FEW
             && dimensions.iter().all(|known| known.index.is_some()))
         .then(|| array::from_fn(|at| dimensions.get(at).and_then(|known| known.index).unwrap_or(usize::MAX)));
-        let admission = Admission::new(meters, Arc::clone(&limits), jitter);
+        let admission = Admission::new(meters, Arc::clone(&limits), name.clone(), jitter);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             name,
@@ -128,8 +128,7 @@ impl Core {
         let of =
             |limit: &Limit| self.dimensions.iter().position(|known| known.dimension == *limit.dimension());
         let dimensions = self.limits.iter().filter_map(of).collect();
-        let shared =
-            Shared::new(Arc::clone(&self.name), dimensions, share.scales, share.terms, session.call());
+        let shared = Shared::new(dimensions, share.scales, share.terms, session.call());
         self.state.lock().admission.share(shared);
         self.session = Some(session);
         self
@@ -139,7 +138,7 @@ impl Core {
         self.id
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &Name {
         &self.name
     }
 
@@ -204,6 +203,7 @@ impl Core {
             None => AcquireError::WouldWait {
                 wait: Duration::from_nanos(wait),
                 limit: self.limits[limit].clone(),
+                limiter: self.name.clone(),
             },
         }
     }
@@ -216,6 +216,7 @@ impl Core {
             dimension: metered.dimension.clone(),
             cost: *cost,
             limit: metered.most,
+            limiter: self.name.clone(),
         })
     }
 
@@ -241,7 +242,7 @@ impl Core {
         let custom = cost.custom().iter().map(|(dimension, _)| dimension);
         for dimension in named.chain(custom) {
             if !self.dimensions.iter().any(|metered| metered.dimension == *dimension) {
-                let limiter = Arc::clone(&self.name);
+                let limiter = self.name.clone();
                 return Err(AcquireError::UnknownDimension { dimension: dimension.clone(), limiter });
             }
         }

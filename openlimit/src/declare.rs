@@ -25,7 +25,7 @@
 /// Every key is a method of the [`Builder`](crate::Builder), and a key that is given again adds a limit. A value
 /// is a rate, `N / second`, `/ minute`, `/ hour` or `/ day`, or any expression. Such a rate is checked at compile
 /// time: zero does not compile. An expression may end in `?`; its error is kept, and every acquire returns it as
-/// [`AcquireError::Build`](crate::AcquireError::Build):
+/// [`AcquireError::Build`](crate::AcquireError::Build), which names the limiter and the key:
 ///
 /// ```
 /// use openlimit::{Rate, RateLimiter, limiter};
@@ -35,7 +35,7 @@
 /// }
 ///
 /// let error = CHEAP.init().unwrap_err();
-/// assert!(error.to_string().ends_with("cannot be built: environment variable not found"));
+/// assert!(error.to_string().ends_with("the value of `requests` failed: environment variable not found"));
 /// ```
 ///
 /// The static's type is the declared type. It is built at first use; [`init`](crate::Limiter::init) builds
@@ -52,7 +52,9 @@ macro_rules! limiter {
         $vis static $name: $type = $crate::__private::declare::<$type, _>(
             ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
             // Not just `builder`: a pattern may mean a static or a constant, and the user may have one.
-            |__openlimit_builder| $crate::__limiter!(@keys __openlimit_builder, $($body)*),
+            |__openlimit_builder, __openlimit_key| {
+                $crate::__limiter!(@keys __openlimit_key __openlimit_builder, $($body)*)
+            },
         );
     )+};
 }
@@ -61,33 +63,35 @@ macro_rules! limiter {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limiter {
-    (@keys $builder:expr, ) => {
+    (@keys $at:ident $builder:expr, ) => {
         ::core::compile_error!("a limiter needs at least one limit, such as `requests: 200 / minute`")
     };
-    (@keys $builder:expr, $($key:tt)+) => { $crate::__limiter!(@more $builder, $($key)+) };
+    (@keys $at:ident $builder:expr, $($key:tt)+) => { $crate::__limiter!(@more $at $builder, $($key)+) };
 
-    (@more $builder:expr, ) => { ::core::result::Result::Ok($builder) };
-    (@more $builder:expr, $key:ident : $amount:literal / $unit:ident $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $builder.$key({
+    (@more $at:ident $builder:expr, ) => { ::core::result::Result::Ok($builder) };
+    (@more $at:ident $builder:expr, $key:ident : $amount:literal / $unit:ident $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(@more $at $builder.$key({
             // A constant of its own, so that `cargo check` and the editor evaluate it.
             const RATE: $crate::Rate = $crate::__private::literal_rate($amount, $crate::Unit::$unit);
             RATE
         }), $($($rest)*)?)
     };
     // A constant in place of a number. By unit, so that other divisions stay what they are.
-    (@more $builder:expr, $key:ident : $amount:ident / second $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $builder.$key($crate::Rate::per_second($amount)), $($($rest)*)?)
+    (@more $at:ident $builder:expr, $key:ident : $amount:ident / second $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(@more $at $builder.$key($crate::Rate::per_second($amount)), $($($rest)*)?)
     };
-    (@more $builder:expr, $key:ident : $amount:ident / minute $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $builder.$key($crate::Rate::per_minute($amount)), $($($rest)*)?)
+    (@more $at:ident $builder:expr, $key:ident : $amount:ident / minute $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(@more $at $builder.$key($crate::Rate::per_minute($amount)), $($($rest)*)?)
     };
-    (@more $builder:expr, $key:ident : $amount:ident / hour $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $builder.$key($crate::Rate::per_hour($amount)), $($($rest)*)?)
+    (@more $at:ident $builder:expr, $key:ident : $amount:ident / hour $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(@more $at $builder.$key($crate::Rate::per_hour($amount)), $($($rest)*)?)
     };
-    (@more $builder:expr, $key:ident : $amount:ident / day $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $builder.$key($crate::Rate::per_day($amount)), $($($rest)*)?)
+    (@more $at:ident $builder:expr, $key:ident : $amount:ident / day $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(@more $at $builder.$key($crate::Rate::per_day($amount)), $($($rest)*)?)
     };
-    (@more $builder:expr, $key:ident : $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $builder.$key($value), $($($rest)*)?)
+    (@more $at:ident $builder:expr, $key:ident : $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(
+            @more $at $crate::__private::at($builder, $at, ::core::stringify!($key)).$key($value), $($($rest)*)?
+        )
     };
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Dimension, Limit, Rate};
+use crate::{Dimension, Limit, Name, Rate};
 
 /// Why a call was not admitted. Nothing was taken from any limit.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ use crate::{Dimension, Limit, Rate};
 pub enum AcquireError {
     /// The call asks for more than the limit gives in a whole period, so it could never be admitted.
     #[error(
-        "a call of {cost} {dimension} can never be admitted: the limit is {limit}; \
+        "limiter `{limiter}` can never admit a call of {cost} {dimension}: its limit is {limit}; \
          make the request smaller or raise the limit"
     )]
     TooLarge {
@@ -26,13 +26,15 @@ pub enum AcquireError {
         cost: u64,
         /// The most that one call may take: the limit's amount, or its burst where that is larger.
         limit: u64,
+        /// The limiter that refused it.
+        limiter: Name,
     },
 
     /// The call had to wait longer than its [`timeout`](crate::Acquire::timeout): either that much was known
     /// when it arrived, and it failed at once, or the time is over.
     #[error(
-        "no admission within the timeout of {timeout:?}: the limit of {limit} asks for a wait of at least \
-         {wait:?}; allow more time or send less"
+        "limiter `{limiter}` cannot admit the call within the timeout of {timeout:?}: its limit of {limit} asks \
+         for a wait of at least {wait:?}; allow more time or send less"
     )]
     Timeout {
         /// The longest wait that the call allowed.
@@ -41,15 +43,21 @@ pub enum AcquireError {
         wait: Duration,
         /// The limit that it waits for.
         limit: Limit,
+        /// The limiter that refused it.
+        limiter: Name,
     },
 
     /// [`try_acquire`](crate::Limiter::try_acquire) found no capacity, or others waiting for it.
-    #[error("no capacity now: the limit of {limit} asks for a wait of at least {wait:?}")]
+    #[error(
+        "limiter `{limiter}` has no capacity now: its limit of {limit} asks for a wait of at least {wait:?}"
+    )]
     WouldWait {
         /// How long the call would have to wait, at least. Those who wait already are taken into account.
         wait: Duration,
         /// The limit that it would wait for.
         limit: Limit,
+        /// The limiter that refused it.
+        limiter: Name,
     },
 
     /// The cost names a dimension that the limiter does not meter.
@@ -60,7 +68,7 @@ pub enum AcquireError {
         /// What the cost names.
         dimension: Dimension,
         /// The limiter's name.
-        limiter: Arc<str>,
+        limiter: Name,
     },
 
     /// The params cannot be read as a request of the limiter's kind.
@@ -76,7 +84,7 @@ pub enum AcquireError {
     #[error("limiter `{limiter}` has no decision after {waited:?}: {error}")]
     Store {
         /// The limiter's name.
-        limiter: Arc<str>,
+        limiter: Name,
         /// How long the call waited for it.
         waited: Duration,
         /// Why there is none.
@@ -125,20 +133,26 @@ impl ParamsError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("limiter `{limiter}` cannot be built: {problem}")]
 pub struct BuildError {
-    limiter: Arc<str>,
+    limiter: Name,
     problem: BuildProblem,
 }
 
 impl BuildError {
-    pub(crate) fn new(limiter: impl Into<Arc<str>>, problem: BuildProblem) -> Self {
-        Self { limiter: limiter.into(), problem }
+    pub(crate) fn new(limiter: Name, problem: BuildProblem) -> Self {
+        Self { limiter, problem }
     }
 
     /// What a declaration's own expression failed with, or the build it led to.
-    pub(crate) fn declared(limiter: &str, error: Box<dyn Error + Send + Sync>) -> Self {
+    pub(crate) fn declared(
+        limiter: &'static str,
+        key: &'static str,
+        error: Box<dyn Error + Send + Sync>,
+    ) -> Self {
         match error.downcast::<Self>() {
             Ok(error) => *error,
-            Err(error) => Self::new(limiter, BuildProblem::Declaration(Arc::from(error))),
+            Err(error) => {
+                Self::new(limiter.into(), BuildProblem::Declaration { key, error: Arc::from(error) })
+            }
         }
     }
 
@@ -234,8 +248,13 @@ pub enum BuildProblem {
     Redis(&'static str),
 
     /// An expression of the declaration failed, say because an environment variable is not set.
-    #[error("{0}")]
-    Declaration(Arc<dyn Error + Send + Sync>),
+    #[error("the value of `{key}` failed: {error}")]
+    Declaration {
+        /// The key whose value it is.
+        key: &'static str,
+        /// What the expression failed with.
+        error: Arc<dyn Error + Send + Sync>,
+    },
 }
 
 /// A return type that has a place for a refusal.

@@ -118,7 +118,7 @@ impl Handle {
             let (wait, limit) = state.admission.wait(amounts.as_slice(), now);
             // A time-out of zero does not even wait for the timer to come round.
             if wait > timeout || timeout == 0 {
-                return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone())));
+                return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone(), self.name().clone())));
             }
         }
         let key = state.admission.join(Waiter {
@@ -236,7 +236,7 @@ impl Handle {
     fn start_session(&self) -> Result<(), AcquireError> {
         let Some(session) = &self.session else { return Ok(()) };
         session.start(self).map_err(|error| {
-            let limiter = Arc::from(self.name());
+            let limiter = self.name().clone();
             AcquireError::Store { limiter, waited: Duration::ZERO, error }
         })
     }

@@ -32,6 +32,7 @@
 //! - [`rate_limited`](macro@rate_limited) makes a function wait, sync or async.
 //! - [`Limiter::acquire`] is the same by hand: an [`Acquire`] to await or to block on, then a [`Permit`].
 //! - [`Cost`] and [`Usage`] are what a call takes and what it turned out to take.
+//! - [`Limiter::status`] shows who waits and what is left.
 //! - [`AcquireError`] and [`BuildError`] are all that can go wrong.
 //!
 //! # What it guarantees
@@ -77,11 +78,13 @@ mod limit;
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
+mod name;
 mod permit;
 mod queue;
 mod rate;
 #[cfg(feature = "redis")]
 mod redis;
+mod status;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -99,10 +102,14 @@ pub use limit::{Dimension, Limit};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
 pub use limiter::{Limiter, RateLimiter};
+pub use name::Name;
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use permit::Permit;
 pub use rate::{Rate, Unit};
 #[cfg(feature = "redis")]
 pub use redis::{OnOutage, Redis, StoreError, StoreProblem};
+#[cfg(feature = "redis")]
+pub use status::StoreStatus;
+pub use status::{LimitStatus, Status};
 pub use usage::Usage;

@@ -1,15 +1,16 @@
 //! `Limiter`: the handle that programs hold, declared as a static or built at once.
 
 use std::borrow::Borrow;
-use std::error::Error;
+use std::cell::Cell;
 use std::fmt;
 
 use once_cell::sync::OnceCell;
 
+use crate::__private::Keys;
 use crate::builder::Builder;
 use crate::handle::Handle;
 use crate::kind::{Explicit, Price};
-use crate::{Acquire, AcquireError, BuildError, Cost, Permit};
+use crate::{Acquire, AcquireError, BuildError, Cost, Permit, Status};
 
 /// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
 ///
@@ -53,15 +54,12 @@ pub type ResponsesRateLimiter = Limiter<crate::kind::Responses>;
 /// Where the limiter's core comes from.
 enum Source<K> {
     /// Declared: built at first use, once; how that went is remembered.
-    Declared { name: &'static str, fill: Fill<K>, built: OnceCell<Result<Handle, BuildError>> },
+    Declared { name: &'static str, fill: Keys<K>, built: OnceCell<Result<Handle, BuildError>> },
     /// Built, or a clone of one.
     Built(Handle),
     /// A clone of a declared limiter that cannot be built.
     Failed(BuildError),
 }
-
-/// The keys of a declaration, as calls of the builder.
-type Fill<K> = fn(Builder<K>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
 
 impl<K> Limiter<K> {
     /// A builder of limiters of this type.
@@ -116,10 +114,18 @@ impl<K> Limiter<K> {
         Ok(price.cost(pricing)?.borrow().clone())
     }
 
+    /// Who waits, and what is left of each limit, as of now.
+    ///
+    /// # Errors
+    /// What is wrong with the declaration of a limiter that cannot be built.
+    pub fn status(&self) -> Result<Status, BuildError> {
+        Ok(self.core().map_err(Clone::clone)?.status())
+    }
+
     /// A static limiter: what `limiter!` expands to.
     #[doc(hidden)]
     #[must_use]
-    pub const fn __lazy(name: &'static str, fill: Fill<K>) -> Self {
+    pub const fn __lazy(name: &'static str, fill: Keys<K>) -> Self {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
@@ -153,10 +159,12 @@ fn unbuilt(error: &BuildError) -> AcquireError {
 fn build_once<'a, K>(
     built: &'a OnceCell<Result<Handle, BuildError>>,
     name: &'static str,
-    fill: Fill<K>,
+    fill: Keys<K>,
 ) -> &'a Result<Handle, BuildError> {
     built.get_or_init(|| {
-        let builder = fill(Builder::named(name)).map_err(|error| BuildError::declared(name, error))?;
+        let key = Cell::new("");
+        let builder = fill(Builder::named(name), &key);
+        let builder = builder.map_err(|error| BuildError::declared(name, key.get(), error))?;
         Ok(Handle::forever(builder.build_core()?))
     })
 }

@@ -29,12 +29,13 @@ pub(crate) struct Queue {
     first: Key,
     last: Key,
     slots: Slab<Slot>,
+    /// How many wait.
+    len: usize,
     /// What all who wait ask for, by dimension.
     asked: Box<[u128]>,
     /// Those who wait with a time-out, the earliest first.
     deadlines: BTreeSet<(u64, Key)>,
-    /// How many wait, and how many ever did.
-    len: usize,
+    /// How many ever joined.
     joined: u64,
 }
 
@@ -86,9 +87,9 @@ impl Queue {
             slots: Slab::new(),
             first: NONE,
             last: NONE,
+            len: 0,
             asked: vec![0; dimensions].into(),
             deadlines: BTreeSet::new(),
-            len: 0,
             joined: 0,
         }
     }
@@ -100,7 +101,6 @@ impl Queue {
     }
 
     /// How many wait.
-    #[cfg(feature = "redis")]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -140,7 +140,6 @@ impl Queue {
     pub(crate) fn join(&mut self, mut waiter: Waiter) -> Key {
         self.joined += 1;
         waiter.number = self.joined;
-        self.len += 1;
         for (sum, amount) in self.asked.iter_mut().zip(waiter.amounts.as_slice()) {
             *sum += u128::from(*amount);
         }
@@ -154,6 +153,7 @@ impl Queue {
             last => self.slots[last].next = key,
         }
         self.last = key;
+        self.len += 1;
         key
     }
 
@@ -205,7 +205,6 @@ impl Queue {
         if !matches!(slot.state, State::Waiting(_)) {
             return None;
         }
-        self.len -= 1;
         let (previous, next) = (slot.previous, slot.next);
         let State::Waiting(waiter) = mem::replace(&mut slot.state, State::Unlinked) else { return None };
         match previous {
@@ -216,6 +215,7 @@ impl Queue {
             NONE => self.last = previous,
             next => self.slots[next].previous = previous,
         }
+        self.len -= 1;
         for (sum, amount) in self.asked.iter_mut().zip(waiter.amounts.as_slice()) {
             *sum -= u128::from(*amount);
         }

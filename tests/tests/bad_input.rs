@@ -168,21 +168,21 @@ fn a_cost_that_names_what_is_not_limited() {
 #[test]
 fn what_a_refused_call_reads() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_minute(60)).build().expect("it is sound");
+    let limiter = plain(&clock).name("gpt").tokens(Rate::per_minute(60)).build().expect("it is sound");
     let text = |error: AcquireError| error.to_string();
     assert_eq!(
         text(limiter.try_acquire(61).expect_err("it was admitted")),
-        "a call of 61 tokens can never be admitted: the limit is 60; make the request smaller or raise the limit"
+        "limiter `gpt` can never admit a call of 61 tokens: its limit is 60; make the request smaller or raise the limit"
     );
     assert!(limiter.try_acquire(60).is_ok());
     assert_eq!(
         text(limiter.try_acquire(1).expect_err("it was admitted")),
-        "no capacity now: the limit of 60 tokens / minute asks for a wait of at least 60s"
+        "limiter `gpt` has no capacity now: its limit of 60 tokens / minute asks for a wait of at least 60s"
     );
     assert_eq!(
         text(Call::start(limiter.acquire(1).timeout(secs(5))).refused()),
-        "no admission within the timeout of 5s: the limit of 60 tokens / minute asks for a wait of at least 60s; \
-         allow more time or send less"
+        "limiter `gpt` cannot admit the call within the timeout of 5s: its limit of 60 tokens / minute asks \
+         for a wait of at least 60s; allow more time or send less"
     );
     let timer = AcquireError::Timer(Arc::new(std::io::Error::other("no threads left")));
     assert_eq!(
@@ -209,10 +209,10 @@ limiter! {
 
 #[test]
 fn a_declaration_whose_expression_fails_is_the_same_error_at_every_acquire() {
-    const TEXT: &str = "limiter `bad_input::UNSET` cannot be built: environment variable not found";
+    const TEXT: &str = "limiter `bad_input::UNSET` cannot be built: the value of `requests` failed: environment variable not found";
     let text = |error: AcquireError| {
         assert!(
-            matches!(&error, AcquireError::Build(build) if matches!(build.problem(), BuildProblem::Declaration(_)))
+            matches!(&error, AcquireError::Build(build) if matches!(build.problem(), BuildProblem::Declaration { .. }))
         );
         assert_eq!(error.retry_after(), None);
         error.to_string()

@@ -141,10 +141,71 @@ fn the_error_of_an_expression_is_every_acquires() {
     for _ in 0..2 {
         let Err(AcquireError::Build(error)) = BAD.acquire(Cost::new()).blocking() else { panic!("admitted") };
         assert_eq!(error.limiter(), "limiter_macro::BAD");
-        assert!(matches!(error.problem(), BuildProblem::Declaration(_)));
+        assert!(matches!(error.problem(), BuildProblem::Declaration { key: "requests", .. }));
         assert!(error.to_string().ends_with("invalid digit found in string"), "{error}");
     }
     assert!(UNSET.init().unwrap_err().to_string().ends_with("environment variable not found"));
+}
+
+#[test]
+fn a_value_that_fails_is_named_by_its_key_whichever_it_is() {
+    fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
+        Ok(Duration::from_secs(text.parse()?))
+    }
+
+    fn limit() -> Result<Limit, std::env::VarError> {
+        Ok(Limit::new(std::env::var("OPENLIMIT_NO_SUCH_VARIABLE")?, Rate::per_day(1)))
+    }
+
+    limiter! {
+        static NAME: RateLimiter = { name: std::env::var("OPENLIMIT_NO_SUCH_VARIABLE")?, requests: 1 / minute };
+        static BURST: RateLimiter = { requests: 1 / minute, burst: seconds("a while")? };
+        static JITTER: RateLimiter = { burst: seconds("1")?, jitter: seconds("none")?, requests: 1 / minute };
+        static LIMIT: RateLimiter = { requests: Rate::per_day("9".parse()?), limit: limit()?, images: 1 / day };
+        static HEADROOM: RateLimiter = { requests: 1 / minute, headroom: Percent("5 %".parse()?), tokens: 1 / day };
+        static REFUNDS: RateLimiter = { requests: 1 / minute, refunds: "maybe".parse()? };
+    }
+
+    let limiters = [(&NAME, "name"), (&BURST, "burst"), (&JITTER, "jitter"), (&LIMIT, "limit")];
+    for (limiter, wanted) in limiters.into_iter().chain([(&HEADROOM, "headroom"), (&REFUNDS, "refunds")]) {
+        let error = limiter.init().unwrap_err();
+        let BuildProblem::Declaration { key, .. } = error.problem() else { panic!("{error}") };
+        assert_eq!(*key, wanted);
+        let text = format!(
+            "limiter `limiter_macro::{}` cannot be built: the value of `{wanted}` failed: ",
+            wanted.to_uppercase()
+        );
+        assert!(error.to_string().starts_with(&text), "{error}");
+    }
+}
+
+#[test]
+fn a_failure_is_remembered_and_may_be_brought_forward() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static TRIES: AtomicUsize = AtomicUsize::new(0);
+
+    fn rate() -> Result<Rate, String> {
+        TRIES.fetch_add(1, Ordering::SeqCst);
+        Err("no rate today".into())
+    }
+
+    fn start() -> Result<(), Box<dyn std::error::Error>> {
+        CHAT.init()?;
+        Ok(())
+    }
+
+    limiter! {
+        static CHAT: RateLimiter = { requests: rate()? };
+    }
+
+    assert_eq!(TRIES.load(Ordering::SeqCst), 0);
+    let first = start().unwrap_err().to_string();
+    for _ in 0..3 {
+        assert_eq!(CHAT.try_acquire(1).unwrap_err().to_string(), first);
+        assert_eq!(CHAT.acquire(1).blocking().unwrap_err().to_string(), first);
+    }
+    assert_eq!(TRIES.load(Ordering::SeqCst), 1);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn what_try_acquire_lacks_may_be_its_turn_alone() {
     drop(call(&limiter, 100).admitted());
     let head = call(&limiter, 50);
     clock.advance(millis(200));
-    let Err(AcquireError::WouldWait { wait, limit }) = limiter.try_acquire(0_u64) else {
+    let Err(AcquireError::WouldWait { wait, limit, .. }) = limiter.try_acquire(0_u64) else {
         panic!("it has overtaken")
     };
     assert_eq!((limit.to_string().as_str(), wait), ("100 tokens / second", millis(300)));

@@ -50,7 +50,7 @@ fn a_call_larger_than_the_limit_is_refused_at_once() {
     let limiter =
         plain(&clock).headroom(Percent(50)).tokens(Rate::per_minute(40_000)).build().expect("it is sound");
     drop(tokens(&limiter, 40_000).admitted());
-    let AcquireError::TooLarge { dimension, cost, limit } = tokens(&limiter, 40_001).refused() else {
+    let AcquireError::TooLarge { dimension, cost, limit, .. } = tokens(&limiter, 40_001).refused() else {
         panic!("another error")
     };
     assert_eq!((dimension, cost, limit), (Dimension::Tokens, 40_001, 40_000));

@@ -27,7 +27,7 @@ fn a_wait_known_to_be_too_long_fails_at_once_and_says_which_limit_and_how_long()
     drop(call(&limiter).admitted());
     let ahead = [call(&limiter), call(&limiter)];
     let error = within(&limiter, millis(2_999)).refused();
-    let AcquireError::Timeout { timeout, wait, limit } = &error else { panic!("{error}") };
+    let AcquireError::Timeout { timeout, wait, limit, .. } = &error else { panic!("{error}") };
     assert_eq!((*timeout, *wait), (millis(2_999), secs(3)));
     assert_eq!(limit.to_string(), "1 requests / second");
     assert_eq!(error.retry_after(), Some(secs(3)));

@@ -7,10 +7,10 @@ use std::task::Waker;
 use tokio::sync::Notify;
 
 use super::{Admission, timed_out};
-use crate::AcquireError;
 use crate::amounts::Amounts;
 use crate::queue::{Key, Outcome, Waiter};
 use crate::redis::{Reply, Shared, StoreError};
+use crate::{AcquireError, Name};
 
 /// Charges with this bit are in the meters here; the others are numbered by their batch.
 const LOCAL: u64 = 1 << 63;
@@ -83,10 +83,10 @@ impl Admission {
         let Some(shared) = &mut self.shared else { return };
         for refusal in shared.told(reply, sent, now) {
             if self.queue.waiter(refusal.key).is_some_and(|waiter| waiter.number == refusal.number) {
-                let limit = self.limits[refusal.limit].clone();
+                let (limit, name) = (self.limits[refusal.limit].clone(), self.name.clone());
                 self.refuse(refusal.key, wakers, |waiter| {
                     let waited = now.saturating_sub(waiter.arrived);
-                    timed_out(waiter.timeout, waited.saturating_add(refusal.wait), limit)
+                    timed_out(waiter.timeout, waited.saturating_add(refusal.wait), limit, name)
                 });
             }
         }
@@ -105,7 +105,7 @@ impl Admission {
         } else {
             self.queue.iter().map(|(key, _)| key).collect()
         };
-        let Some(limiter) = self.shared.as_ref().map(|shared| Arc::clone(&shared.name)) else { return false };
+        let limiter = self.name.clone();
         for key in tired {
             self.refuse(key, wakers, |waiter| store(&limiter, error, waiter, now));
         }
@@ -121,12 +121,10 @@ impl Admission {
 
     /// The time of a waiter is over: says whether that is because Redis is away.
     pub(super) fn expire_shared(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> bool {
-        let away =
-            self.deciding().and_then(|shared| Some((Arc::clone(&shared.name), shared.away()?.clone())));
-        if let Some((limiter, error)) = &away {
-            self.refuse(key, wakers, |waiter| store(limiter, error, waiter, now));
-        }
-        away.is_some()
+        let Some(error) = self.deciding().and_then(Shared::away).cloned() else { return false };
+        let limiter = self.name.clone();
+        self.refuse(key, wakers, |waiter| store(&limiter, &error, waiter, now));
+        true
     }
 
     /// Redis is away. If calls go on without it, what is known to be in the buckets is in the meters here from now on.
@@ -162,8 +160,8 @@ impl Admission {
     }
 }
 
-fn store(limiter: &Arc<str>, error: &StoreError, waiter: &Waiter, now: u64) -> AcquireError {
-    let (limiter, error) = (Arc::clone(limiter), error.clone());
+fn store(limiter: &Name, error: &StoreError, waiter: &Waiter, now: u64) -> AcquireError {
+    let (limiter, error) = (limiter.clone(), error.clone());
     let waited = std::time::Duration::from_nanos(now.saturating_sub(waiter.arrived));
     AcquireError::Store { limiter, waited, error }
 }

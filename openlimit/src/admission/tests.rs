@@ -17,7 +17,7 @@ fn ten() -> Admission {
     let rate = Rate::per_second(10);
     let bucket = Bucket::new(rate, Duration::from_secs(1), Duration::ZERO, (0, 100));
     let limits = vec![Limit::new(Dimension::Requests, rate)];
-    Admission::new([Meter { dimension: 0, bucket }].into(), limits.into(), Duration::ZERO)
+    Admission::new([Meter { dimension: 0, bucket }].into(), limits.into(), "test".into(), Duration::ZERO)
 }
 
 fn requests(requests: u64) -> Amounts {
@@ -81,7 +81,7 @@ fn a_refused_call_puts_back_what_it_took_from_the_limits_before() {
         |amount| Bucket::new(Rate::per_second(amount), Duration::from_secs(1), Duration::ZERO, (0, 100));
     let meters = [10, 20, 5].map(|amount| Meter { dimension: 0, bucket: limit(amount) });
     let limits = vec![Limit::new(Dimension::Requests, Rate::per_second(5)); 3];
-    let mut admission = Admission::new(meters.into(), limits.into(), Duration::ZERO);
+    let mut admission = Admission::new(meters.into(), limits.into(), "test".into(), Duration::ZERO);
     let charge = admission.try_admit(&requests(5), 0).unwrap_or_default();
     for _ in 0..100 {
         assert!(admission.try_admit(&requests(1), 0).is_none());

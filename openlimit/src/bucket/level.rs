@@ -1,5 +1,6 @@
 //! `Level`: how full a bucket is, and the arithmetic on it. What it means is in `bucket`.
 
+use super::Look;
 use super::low_water::LowWater;
 use super::word::Word;
 
@@ -124,6 +125,26 @@ impl<W: Word> Level<W> {
         u64::try_from(level.div_ceil(unit)).unwrap_or(u64::MAX)
     }
 
+    pub(super) fn look(&self, now: u64) -> Look {
+        let (unit, fit, burst): (u128, u128, u128) = (self.unit.into(), self.fit.into(), self.burst.into());
+        let (level, late) = self.after(now);
+        let lag = self.leak.into().saturating_mul(late.into());
+        let level: u128 = level.into();
+        let fits = fit.saturating_sub(level) / unit;
+        // What is larger than the burst finds room in an empty bucket, and behind late departures only as far as the
+        // burst covers them.
+        let larger = match (level, lag) {
+            (0, 0) => self.most.into(),
+            (0, lag) => burst.saturating_sub(lag) / unit,
+            _ => 0,
+        };
+        Look {
+            available: u64::try_from(fits.max(larger)).map_or(self.most, |amount| amount.min(self.most)),
+            debt: narrow(level.saturating_sub(burst).div_ceil(unit)),
+            full_in: narrow(level.div_ceil(self.leak.into())),
+        }
+    }
+
     /// What has to leak, from `at` on, before a call of `amount` behind `ahead` is due.
     fn missing(&self, amount: u64, ahead: u128) -> u128 {
         let level = self.level.into().saturating_add(ahead.saturating_mul(self.unit.into()));
@@ -139,20 +160,28 @@ impl<W: Word> Level<W> {
     /// Lets leak what leaks until `now`.
     #[inline]
     fn advance(&mut self, now: u64) {
-        if now > self.at {
-            if self.late > 0 {
-                self.drain_lag(now - self.at);
-            }
-            self.level = self.level.minus(self.leak.times(now - self.at));
-            self.at = now;
-        }
+        (self.level, self.late) = self.after(now);
+        self.at = self.at.max(now);
+    }
+
+    /// The level, and how far departures lag behind, at `now`.
+    #[inline]
+    fn after(&self, now: u64) -> (W, u64) {
+        let passed = now.saturating_sub(self.at);
+        let late = if self.late > 0 { self.lag_after(passed) } else { 0 };
+        (self.level.minus(self.leak.times(passed)), late)
     }
 
     /// Idle time drains what lags behind, too. Of `passed`, that is what draining the level leaves. (In 128 bits:
     /// what leaks in a long time is more than a narrow level counts.)
-    fn drain_lag(&mut self, passed: u64) {
+    fn lag_after(&self, passed: u64) -> u64 {
         let leak: u128 = self.leak.into();
         let idle = leak.saturating_mul(passed.into()).saturating_sub(self.level.into()) / leak;
-        self.late = self.late.saturating_sub(u64::try_from(idle).unwrap_or(u64::MAX));
+        self.late.saturating_sub(narrow(idle))
     }
+}
+
+/// At most the largest value.
+fn narrow(wide: u128) -> u64 {
+    u64::try_from(wide).unwrap_or(u64::MAX)
 }

@@ -2,6 +2,7 @@
 
 use super::shared::Shared;
 use super::{OnOutage, StoreError};
+use crate::StoreStatus;
 use crate::queue::Waiter;
 
 #[derive(Debug)]
@@ -11,6 +12,10 @@ pub(crate) struct Outage {
 }
 
 impl Shared {
+    pub(crate) fn status(&self) -> StoreStatus {
+        StoreStatus { error: self.away().cloned(), outages: self.outages }
+    }
+
     /// Why Redis is away, if it is.
     pub(crate) fn away(&self) -> Option<&StoreError> {
         self.outage.as_ref().map(|outage| &outage.error)

@@ -18,12 +18,11 @@ use super::scale::Scale;
 use super::terms::Terms;
 use super::wire::{Reply, Writer};
 use crate::amounts::Amounts;
+use crate::bucket::Look;
 use crate::queue::{Key, Queue, Waiter};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// The limiter's name.
-    pub(crate) name: Arc<str>,
     /// For each limit, the dimension that fills its bucket.
     dimensions: Box<[usize]>,
     scales: Box<[Scale]>,
@@ -87,7 +86,6 @@ const FLUSH: u64 = 10_000_000;
 
 impl Shared {
     pub(crate) fn new(
-        name: Arc<str>,
         dimensions: Box<[usize]>,
         scales: Box<[Scale]>,
         terms: Terms,
@@ -95,7 +93,6 @@ impl Shared {
     ) -> Self {
         let held = vec![0; dimensions.iter().max().map_or(0, |most| most + 1)];
         Self {
-            name,
             ledger: Ledger::new(scales.len()),
             dimensions,
             scales,
@@ -229,6 +226,17 @@ impl Shared {
     pub(crate) fn hurry(&mut self, now: u64) {
         self.release_all(now);
         self.flush = self.flush.min(now);
+    }
+
+    /// The bucket of a limit of which a call takes no more than `most`, as far as is known here.
+    pub(crate) fn look(&self, limit: usize, most: u64, now: u64) -> Look {
+        let (scale, level) = (&self.scales[limit], self.level(limit, now));
+        let fits = scale.whole(scale.fit.saturating_sub(level));
+        Look {
+            available: if level == 0 { most } else { fits.min(most) },
+            debt: scale.amount(level.saturating_sub(scale.burst)),
+            full_in: level,
+        }
     }
 
     /// When the driver has something to carry, with so many waiting; the largest value for never.
