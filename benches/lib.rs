@@ -1,1 +1,52 @@
-//! Nothing: the benchmarks are beside this file, and BENCHMARKS.md tells their results.
+//! What the benchmarks share: the table at the end of each, with ratios and whether each is what was aimed at.
+//!
+//! The benchmarks are beside this file, and BENCHMARKS.md tells their results.
+
+/// A line of the table.
+#[derive(Clone, Debug)]
+pub struct Line {
+    what: String,
+    value: f64,
+    aim: Aim,
+}
+
+#[derive(Clone, Debug)]
+enum Aim {
+    AtMost(f64),
+    AtLeast(f64),
+    /// None: it is there to compare with.
+    Nothing,
+}
+
+impl Line {
+    /// It is to be no more than `most`.
+    #[must_use]
+    pub fn at_most(what: impl Into<String>, value: f64, most: f64) -> Self {
+        Self { what: what.into(), value, aim: Aim::AtMost(most) }
+    }
+
+    /// It is to be no less than `least`.
+    #[must_use]
+    pub fn at_least(what: impl Into<String>, value: f64, least: f64) -> Self {
+        Self { what: what.into(), value, aim: Aim::AtLeast(least) }
+    }
+
+    /// It is there to compare with.
+    #[must_use]
+    pub fn remark(what: impl Into<String>, value: f64) -> Self {
+        Self { what: what.into(), value, aim: Aim::Nothing }
+    }
+}
+
+/// Prints the table.
+pub fn print(lines: impl Iterator<Item = Line>) {
+    println!("\n| what | value | aim | met |\n| --- | --- | --- | --- |");
+    for Line { what, value, aim } in lines {
+        let (aim, met) = match aim {
+            Aim::AtMost(most) => (format!("<= {most}"), if value <= most { "yes" } else { "no" }),
+            Aim::AtLeast(least) => (format!(">= {least}"), if value >= least { "yes" } else { "no" }),
+            Aim::Nothing => (String::new(), ""),
+        };
+        println!("| {what} | {value:.3} | {aim} | {met} |");
+    }
+}

@@ -24,6 +24,6 @@ fn main() {
     // Not when `cargo test` only looks whether everything runs.
     if std::env::args().any(|argument| argument == "--bench") {
         let lines = table::calls(&results).into_iter().chain(waiting::all());
-        table::print(lines);
+        openlimit_benches::print(lines);
     }
 }

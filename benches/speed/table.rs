@@ -1,37 +1,10 @@
-//! The table at the end: ratios, and whether each is what was aimed at.
+//! The ratios of single calls, from what criterion has written down.
 
 use std::fs;
 use std::path::Path;
 
+use openlimit_benches::Line;
 use serde_json::Value;
-
-/// A line of the table.
-pub(crate) struct Line {
-    what: String,
-    value: f64,
-    aim: Aim,
-}
-
-enum Aim {
-    AtMost(f64),
-    AtLeast(f64),
-    /// None: it is there to compare with.
-    Nothing,
-}
-
-impl Line {
-    pub(crate) fn at_most(what: impl Into<String>, value: f64, most: f64) -> Self {
-        Self { what: what.into(), value, aim: Aim::AtMost(most) }
-    }
-
-    pub(crate) fn at_least(what: impl Into<String>, value: f64, least: f64) -> Self {
-        Self { what: what.into(), value, aim: Aim::AtLeast(least) }
-    }
-
-    pub(crate) fn remark(what: impl Into<String>, value: f64) -> Self {
-        Self { what: what.into(), value, aim: Aim::Nothing }
-    }
-}
 
 /// How often every case is measured.
 pub(crate) const ROUNDS: usize = 3;
@@ -48,7 +21,11 @@ pub(crate) const TWO: &str = "granted to two threads";
 pub(crate) fn calls(results: &Path) -> Vec<Line> {
     let line = |group: &str, of: &str, against: &str, aim: Option<f64>| {
         let value = nanoseconds(results, group, of) / nanoseconds(results, group, against);
-        Line { what: format!("{group}: {of} / {against}"), value, aim: aim.map_or(Aim::Nothing, Aim::AtMost) }
+        let what = format!("{group}: {of} / {against}");
+        match aim {
+            Some(most) => Line::at_most(what, value, most),
+            None => Line::remark(what, value),
+        }
     };
     let (ours, two) = ("openlimit", TWO);
     vec![
@@ -68,18 +45,6 @@ pub(crate) fn calls(results: &Path) -> Vec<Line> {
         line("ready", ours, "leaky-bucket", None),
         line("ready", "openlimit, blocking", "floor", None),
     ]
-}
-
-pub(crate) fn print(lines: impl Iterator<Item = Line>) {
-    println!("\n| what | value | aim | met |\n| --- | --- | --- | --- |");
-    for Line { what, value, aim } in lines {
-        let (aim, met) = match aim {
-            Aim::AtMost(most) => (format!("<= {most}"), if value <= most { "yes" } else { "no" }),
-            Aim::AtLeast(least) => (format!(">= {least}"), if value >= least { "yes" } else { "no" }),
-            Aim::Nothing => (String::new(), ""),
-        };
-        println!("| {what} | {value:.3} | {aim} | {met} |");
-    }
 }
 
 /// The time of a call: the fastest eighth of criterion's samples. Whatever else runs on the machine makes some

@@ -14,7 +14,7 @@ use cpu_time::ProcessTime;
 use openlimit::{Cost, Rate, RateLimiter};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::table::Line;
+use openlimit_benches::Line;
 
 const TASKS: usize = 100_000;
 /// Neither order nor rate is looked at so close to both ends. At the start, who was just woken may run after who was

@@ -1,0 +1,18 @@
+//! What a decision costs that processes share through Redis, beside the least that a round trip costs and beside other limiters.
+//!
+//! `cargo bench --bench redis` starts a redis-server of its own and ends with a table. BENCHMARKS.md has the table, and says
+//! what it means.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on is to stop")]
+
+mod callers;
+mod server;
+
+use openlimit_benches::print;
+
+fn main() {
+    // Not when `cargo test` only looks whether everything builds.
+    if std::env::args().any(|argument| argument == "--bench") {
+        print(callers::all().into_iter());
+    }
+}
