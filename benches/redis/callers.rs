@@ -95,12 +95,9 @@ fn floor(server: &Server, tasks: usize) -> (f64, f64) {
 }
 
 /// Calls a second by so many tasks, and the median of a call's microseconds.
-fn run<F: Future<Output = ()> + Send>(
-    tasks: usize,
-    call: impl Fn() -> F + Clone + Send + 'static,
-) -> (f64, f64)
+fn run<F>(tasks: usize, call: impl Fn() -> F + Clone + Send + 'static) -> (f64, f64)
 where
-    F: 'static,
+    F: Future<Output = ()> + Send + 'static,
 {
     runtime().block_on(async move {
         call().await;
