@@ -1,24 +1,28 @@
 //! `Ledger`: what a client knows of the shared buckets, and what it has to tell them.
 //!
-//! What a call took may be given back only as far as the bucket has held it all the time since (see `Bucket::refund`). Others
-//! fill and empty a shared bucket too, so the client does not know how full it was between two replies. But it leaks a
-//! nanosecond in each, and what others gave back is counted, so after each reply it knows a level below which the bucket
-//! cannot have been meanwhile. That level stands in for the true one: a refund may be too small, and never too large.
+//! What a call took may be given back only as far as the bucket has held it all the time since (see `Bucket::refund`). So the
+//! script keeps how empty a bucket was just before each charge, as of the moment it was granted for, or rather the minima of that;
+//! and with each reply a client learns how low it was since the one before. Its own charges it knows itself.
 
 use super::scale::{MOST, Scale};
-use super::wire::{Reply, Writer};
+use super::wire::{Bucket, Reply, Writer};
 use crate::bucket::LowWater;
 
 #[derive(Debug)]
 pub(super) struct Ledger {
     accounts: Box<[Account]>,
-    /// The number of the last batch. A charge is numbered by the batch that it was granted in.
+    /// The number of the last batch.
     batch: u64,
+    /// The number of the last charge, own or others'.
+    pub(super) charges: u64,
     /// When the buckets were seen last, in microseconds of the server's clock.
     seen_at: u64,
     /// Which state that was; zero before the first reply.
     epoch: u64,
     count: u64,
+    /// What is given back of which charge, by limit, in the next batch.
+    #[cfg(test)]
+    pub(super) asked: Vec<(usize, u64, u64)>,
 }
 
 /// What is known of one bucket. In nanoseconds of its rate.
@@ -43,11 +47,16 @@ impl Ledger {
         let account =
             || Account { level: 0, given: 0, low: LowWater::default(), refund: 0, refunding: 0, debt: 0 };
         let accounts = (0..limits).map(|_| account()).collect();
-        Self { accounts, batch: 0, seen_at: 0, epoch: 0, count: 0 }
-    }
-
-    pub(super) fn batch(&self) -> u64 {
-        self.batch
+        Self {
+            accounts,
+            batch: 0,
+            charges: 0,
+            seen_at: 0,
+            epoch: 0,
+            count: 0,
+            #[cfg(test)]
+            asked: Vec::new(),
+        }
     }
 
     /// How full the bucket of a limit was when it was seen.
@@ -66,6 +75,8 @@ impl Ledger {
         let weight = weight.min(account.low.since(charge));
         account.low.refund(charge, weight);
         account.refund = account.refund.saturating_add(weight).min(MOST);
+        #[cfg(test)]
+        self.asked.push((limit, charge, weight));
     }
 
     /// Adds to the bucket of a limit what was used beyond what had been granted.
@@ -85,8 +96,7 @@ impl Ledger {
     /// Writes what there is to tell each bucket.
     pub(super) fn tell(&mut self, scales: &[Scale], batch: &mut Writer) {
         for (account, scale) in self.accounts.iter_mut().zip(scales) {
-            for number in [account.level, account.given, account.refund, account.debt, scale.fit, scale.burst]
-            {
+            for number in [account.level, account.refund, account.debt, scale.fit, scale.burst] {
                 batch.number(number);
             }
             account.refunding = account.refund;
@@ -94,18 +104,41 @@ impl Ledger {
         }
     }
 
-    /// Takes note of what the buckets were when the batch was decided.
-    pub(super) fn told(&mut self, reply: &Reply) {
-        let leaked = reply.decided.saturating_sub(self.seen_at).saturating_mul(1_000);
-        // Of a state that was lost nothing is known.
-        let same = reply.epoch == self.epoch;
-        for (account, &(level, given)) in self.accounts.iter_mut().zip(&reply.buckets) {
+    /// Takes note of a reply to a batch that asked for calls of these weights, and numbers the charges of those that were granted.
+    pub(super) fn told(&mut self, reply: &Reply, weights: &[Vec<u64>]) -> Vec<u64> {
+        self.charges += 1;
+        let others = self.charges;
+        let granted = reply.calls.iter().zip(weights).filter(|(call, _)| call.granted);
+        let granted: Vec<_> = granted.map(|(call, weights)| (call.wait, weights)).collect();
+        for (limit, account) in self.accounts.iter_mut().enumerate() {
+            let Bucket { level, given, low } = reply.buckets[limit];
             let gave = given.saturating_sub(account.given);
             account.low.refund(0, gave.saturating_sub(account.refunding));
-            let lowest = if same { account.level.saturating_sub(leaked).saturating_sub(gave) } else { 0 };
-            account.low.record(self.batch, lowest);
+            // Of a state that was lost nothing is known.
+            account.low.record(others, if reply.epoch == self.epoch { low } else { 0 });
+            for (call, before) in befores(level, &granted, limit).into_iter().enumerate() {
+                if let Some(before) = before {
+                    account.low.record(others + 1 + call as u64, before);
+                }
+            }
             (account.level, account.given, account.refunding) = (level, given, 0);
         }
         (self.seen_at, self.epoch, self.count) = (reply.decided, reply.epoch, reply.count);
+        self.charges += granted.len() as u64;
+        (others + 1..=self.charges).collect()
     }
+}
+
+/// How full the bucket of a limit was just before each call, as of the moment it was granted for, worked out from how full it is
+/// after the last one. Nothing for calls that take nothing of it.
+fn befores(mut level: u64, granted: &[(u64, &Vec<u64>)], limit: usize) -> Vec<Option<u64>> {
+    let mut befores = vec![None; granted.len()];
+    for ((wait, weights), before) in granted.iter().zip(&mut befores).rev() {
+        if weights[limit] > 0 {
+            // Where it was empty by then it may have been so for long: for the calls before this one it is zero in any case.
+            level = level.saturating_sub(weights[limit]);
+            *before = Some(level.saturating_sub(*wait));
+        }
+    }
+    befores
 }

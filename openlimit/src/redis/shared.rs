@@ -54,7 +54,7 @@ struct Slot {
     /// When a call may depart for it, and until when.
     due: u64,
     expires: u64,
-    /// The batch that it was granted in.
+    /// The number of the charge.
     charge: u64,
     /// The limit that decided when.
     limit: usize,
@@ -283,9 +283,7 @@ impl Shared {
         for (call, waiter) in &asking {
             let longest = waiter.map_or(u64::MAX, Waiter::deadline);
             batch.number(if longest == u64::MAX { longest } else { longest.saturating_sub(now) });
-            for (scale, dimension) in self.scales.iter().zip(&self.dimensions) {
-                batch.number(scale.weight(call.amounts.as_slice()[*dimension]));
-            }
+            self.weights(&call.amounts).for_each(|weight| batch.number(weight));
         }
         self.asking = Some(asking.into_iter().map(|(call, _)| call).collect());
         self.flush = u64::MAX;
@@ -295,7 +293,9 @@ impl Shared {
     /// Takes in what the script said of the batch under way, which was sent at `sent`. Says who cannot wait so long.
     pub(crate) fn told(&mut self, reply: &Reply, sent: u64, now: u64) -> Vec<Refusal> {
         let asking = self.asking.take().unwrap_or_default();
-        self.ledger.told(reply);
+        let weights: Vec<Vec<u64>> =
+            asking.iter().map(|call| self.weights(&call.amounts).collect()).collect();
+        let mut charges = self.ledger.told(reply, &weights).into_iter();
         // The server decided at some moment between `sent` and `now`. It is taken for `now`: too late, and never too early. But not
         // where the reply was held up by more than a call may depart late; nor much later than that after a repetition.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
@@ -308,10 +308,11 @@ impl Shared {
         for (call, decision) in asking.into_iter().zip(&reply.calls) {
             limit = decision.limit.unwrap_or(limit);
             let due = (now + decision.wait).saturating_sub(age);
-            if decision.granted {
+            if decision.granted
+                && let Some(charge) = charges.next()
+            {
                 let lease = call.waiter.is_none();
                 let expires = due + self.terms.slack + self.terms.lease.filter(|_| lease).unwrap_or(0);
-                let charge = self.ledger.batch();
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }
@@ -353,6 +354,12 @@ impl Shared {
             .collect()
     }
 
+    /// What amounts weigh in each bucket.
+    fn weights(&self, amounts: &Amounts) -> impl Iterator<Item = u64> {
+        let dimensions = self.scales.iter().zip(&self.dimensions);
+        dimensions.map(|(scale, dimension)| scale.weight(amounts.as_slice()[*dimension]))
+    }
+
     /// What all limits allow in so many nanoseconds. `like` says how many dimensions there are.
     fn lease(&self, nanos: u64, like: &Amounts) -> Amounts {
         let mut amounts = like.clone();
@@ -385,3 +392,6 @@ impl Slot {
         self.amounts.as_slice().iter().zip(amounts).all(|(slot, asked)| slot >= asked)
     }
 }
+
+#[cfg(test)]
+mod tests;

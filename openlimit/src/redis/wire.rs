@@ -28,10 +28,19 @@ pub(crate) struct Reply {
     pub(super) epoch: u64,
     /// How many batches the state has seen since.
     pub(super) count: u64,
-    /// For each limit, how full its bucket is, and what it was given back since it began.
-    pub(super) buckets: Vec<(u64, u64)>,
+    pub(super) buckets: Vec<Bucket>,
     /// For the calls that were decided, in their order.
     pub(super) calls: Vec<Decision>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bucket {
+    /// How full it is.
+    pub(super) level: u64,
+    /// What it was given back since the state began.
+    pub(super) given: u64,
+    /// How empty it was just before any charge since the client's last batch.
+    pub(super) low: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +60,8 @@ impl Reply {
         let (epoch, count, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
-            buckets.push((bytes.number()?, bytes.number()?));
+            let (level, given, low) = (bytes.number()?, bytes.number()?, bytes.number()?);
+            buckets.push(Bucket { level, given, low });
         }
         let mut decisions = Vec::new();
         for _ in 0..calls {
