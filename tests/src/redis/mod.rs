@@ -1,0 +1,14 @@
+//! Real Redis servers to test against, and everything that can go wrong with them.
+//!
+//! Every server is a process of the test's own, on a free port of the loopback interface, and ends with the test.
+//! `OPENLIMIT_REDIS_SERVER` names another binary than `redis-server`: `valkey-server`, or one of another version.
+
+mod admin;
+mod builder;
+pub mod port;
+mod process;
+mod server;
+
+pub use admin::CommandStats;
+pub use builder::ServerBuilder;
+pub use server::RedisServer;
