@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use openlimit_tests::redis::RedisServer;
+use openlimit_tests::redis::{Cluster, Proxy, RedisServer, Replica, Worker, worker};
 use redis::{Client, Connection, RedisResult};
 
 /// As a client would connect.
@@ -113,4 +113,113 @@ fn a_server_tells_what_it_did() {
 #[should_panic(expected = "nonsense")]
 fn a_server_that_does_not_start_says_why() {
     let _ = RedisServer::builder().config("nonsense 1").start();
+}
+
+#[test]
+fn a_proxy_delays_each_way() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    assert_eq!(ping(&server.url_at(proxy.address())).unwrap(), "PONG");
+    proxy.delay(Duration::from_millis(20));
+    let mut connection = client(&server.url_at(proxy.address())).unwrap();
+    let start = Instant::now();
+    assert_eq!(redis::cmd("PING").query::<String>(&mut connection).unwrap(), "PONG");
+    assert!(start.elapsed() >= Duration::from_millis(40));
+    assert_eq!(proxy.accepted(), 2);
+    assert!(proxy.bytes().iter().all(|bytes| *bytes > 0));
+}
+
+#[test]
+fn a_proxy_freezes_cuts_and_refuses() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    let url = server.url_at(proxy.address());
+    let incr = redis::cmd("INCR").arg("a").to_owned();
+
+    let mut connection = client(&url).unwrap();
+    proxy.freeze();
+    assert!(incr.exec(&mut connection).unwrap_err().is_timeout());
+    proxy.cut();
+    proxy.resume();
+    // What was frozen when the connection was cut never arrived.
+    assert!(server.keys().is_empty());
+
+    let mut connection = client(&url).unwrap();
+    proxy.freeze_replies();
+    assert!(incr.exec(&mut connection).unwrap_err().is_timeout());
+    assert_eq!(server.cli::<u64>("INCR a"), 2);
+    proxy.resume();
+
+    let mut connection = client(&url).unwrap();
+    incr.exec(&mut connection).unwrap();
+    proxy.cut();
+    assert_eq!(proxy.open(), 0);
+    assert!(incr.exec(&mut connection).unwrap_err().is_connection_dropped());
+
+    let mut connection = client(&url).unwrap();
+    proxy.refuse();
+    assert!(ping(&url).unwrap_err().is_connection_refusal());
+    incr.exec(&mut connection).unwrap();
+    proxy.resume();
+    assert_eq!(ping(&url).unwrap(), "PONG");
+}
+
+#[test]
+#[ignore = "the body of the workers"]
+fn worker() {
+    let Some(job) = worker::job() else { return };
+    worker::say(format_args!("{} {}", job.arg(0), job.parse::<u64>(1) + 1));
+    if job.arg(0) == "stay" {
+        std::thread::sleep(Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn a_worker_is_another_process() {
+    let mut stays = Worker::start("worker", &["stay", "1"]);
+    assert_eq!(Worker::start("worker", &["go", "2"]).finish(), ["go 3"]);
+    assert_eq!(stays.line(), "stay 2");
+    assert_ne!(stays.process_id(), std::process::id());
+    stays.kill_9();
+    assert!(stays.lines().is_empty());
+}
+
+#[test]
+fn a_replica_lags_and_is_promoted() {
+    let primary = RedisServer::start();
+    primary.cli::<()>("SET a 1");
+    let replica = Replica::of(&primary);
+    let copy = replica.server();
+    assert_eq!(copy.cli::<u64>("GET a"), 1);
+    assert!(redis::cmd("INCR").arg("a").exec(&mut client(&copy.url()).unwrap()).is_err());
+    primary.cli::<()>("SET a 2");
+    replica.wait_until_in_sync(&primary);
+    assert_eq!(copy.cli::<u64>("GET a"), 2);
+    replica.lag();
+    primary.cli::<()>("SET a 3");
+    replica.promote();
+    assert_eq!(copy.cli::<u64>("INCR a"), 3);
+    copy.make_read_only();
+    assert!(redis::cmd("INCR").arg("a").exec(&mut client(&copy.url()).unwrap()).is_err());
+    copy.promote();
+    assert_eq!(copy.cli::<u64>("INCR a"), 4);
+}
+
+#[test]
+fn a_slot_moves_through_a_cluster() {
+    let cluster = Cluster::start();
+    let slot = cluster.slot_of("{chat}:c:1");
+    assert_eq!(slot, cluster.slot_of("chat"));
+    cluster.cli::<()>("chat", "SET chat 1");
+    let before = cluster.owner_of(slot);
+    let after = cluster.migrate_slot(slot, || {
+        // It is still where it was, and new keys of the slot go elsewhere.
+        assert_eq!(cluster.nodes()[before].cli::<u64>("GET chat"), 1);
+        let mut connection = client(&cluster.nodes()[before].url()).unwrap();
+        let error = redis::cmd("GET").arg("{chat}:c:1").exec(&mut connection).unwrap_err();
+        assert!(error.to_string().contains("Ask"), "{error}");
+    });
+    assert_ne!(before, after);
+    assert_eq!(cluster.owner_of(slot), after);
+    assert_eq!(cluster.nodes()[after].cli::<u64>("GET chat"), 1);
 }

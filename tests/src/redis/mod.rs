@@ -5,10 +5,20 @@
 
 mod admin;
 mod builder;
+mod cluster;
 pub mod port;
 mod process;
+mod proxy;
+mod replica;
 mod server;
+pub mod window;
+pub mod worker;
 
 pub use admin::CommandStats;
 pub use builder::ServerBuilder;
+pub use cluster::Cluster;
+pub use proxy::Proxy;
+pub use replica::Replica;
 pub use server::RedisServer;
+pub use window::{Grant, Worst};
+pub use worker::Worker;
