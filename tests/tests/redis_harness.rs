@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use openlimit_tests::redis::{Cluster, Proxy, RedisServer, Replica, Worker, worker};
-use redis::{Client, Connection, RedisResult};
+use redis::{Client, Connection, RedisResult, TlsCertificates};
 
 /// As a client would connect.
 fn client(url: &str) -> RedisResult<Connection> {
@@ -81,6 +81,41 @@ fn a_server_may_have_a_unix_socket_only() {
     let server = RedisServer::builder().unix_only().password("secret").start();
     assert_eq!(ping(&server.url()).unwrap(), "PONG");
     assert!(ping(&format!("redis://{}", server.address())).is_err());
+}
+
+#[test]
+fn a_server_may_speak_tls_only() {
+    let server = RedisServer::builder().tls().password("secret").start();
+    let certificates = TlsCertificates { client_tls: None, root_cert: Some(server.authority()) };
+    for url in [server.url(), server.url().replace("127.0.0.1", "localhost")] {
+        let client = Client::build_with_tls(url, certificates.clone()).unwrap();
+        assert_eq!(
+            redis::cmd("PING").query::<String>(&mut client.get_connection().unwrap()).unwrap(),
+            "PONG"
+        );
+    }
+    assert!(ping(&server.url()).is_err(), "nobody else trusts its certificate");
+    assert!(ping(&server.url().replace("rediss", "redis")).is_err());
+}
+
+#[test]
+fn a_server_s_clock_can_be_stepped() {
+    const HOUR: u64 = 3_600_000_000;
+    let server = RedisServer::builder().clock().start();
+    let in_script = || -> u64 {
+        let script = "return redis.call('TIME')[1]";
+        let seconds: String = server.query(redis::cmd("EVAL").arg(script).arg(0));
+        seconds.parse().unwrap()
+    };
+    let right = server.time_us();
+    server.shift_clock(3_600_000_000);
+    assert!((right + HOUR..right + HOUR * 2).contains(&server.time_us()));
+    assert!(in_script() >= (right + HOUR) / 1_000_000);
+    server.shift_clock(-3_600_000_000);
+    assert!((right - HOUR..right).contains(&server.time_us()));
+    assert!(in_script() <= right / 1_000_000);
+    server.shift_clock(0);
+    assert!((right..right + HOUR).contains(&server.time_us()));
 }
 
 #[test]

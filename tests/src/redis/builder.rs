@@ -11,6 +11,7 @@ pub struct ServerBuilder {
     pub(super) lines: Vec<String>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) cluster: bool,
+    pub(super) clock: bool,
 }
 
 /// How clients reach a server.
@@ -19,6 +20,7 @@ pub(super) enum Transport {
     #[default]
     Tcp,
     Unix,
+    Tls,
 }
 
 impl ServerBuilder {
@@ -44,6 +46,14 @@ impl ServerBuilder {
         self
     }
 
+    /// The port speaks TLS and nothing else, with a certificate for 127.0.0.1 and `localhost` by an authority of its own:
+    /// [`RedisServer::authority`].
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.transport = Transport::Tls;
+        self
+    }
+
     /// Writes beyond so many bytes are refused, and nothing is evicted. An empty server takes about a million.
     #[must_use]
     pub fn max_memory(self, bytes: u64) -> Self {
@@ -54,6 +64,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn append_only(self) -> Self {
         self.config("appendonly yes").config("appendfsync always")
+    }
+
+    /// The server's clock can be set: [`RedisServer::shift_clock`]. It takes a C compiler, and Linux.
+    #[must_use]
+    pub fn clock(mut self) -> Self {
+        self.clock = true;
+        self
     }
 
     /// A further line of the configuration file.

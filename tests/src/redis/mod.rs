@@ -5,12 +5,14 @@
 
 mod admin;
 mod builder;
+mod clock;
 mod cluster;
 pub mod port;
 mod process;
 mod proxy;
 mod replica;
 mod server;
+mod tls;
 pub mod window;
 pub mod worker;
 

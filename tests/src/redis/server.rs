@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 use redis::{Client, Connection, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisResult};
 
 use super::builder::{ServerBuilder, Transport};
+use super::clock::Clock;
 use super::port;
 use super::process::{Directory, Process};
+use super::tls::Certificates;
 
 /// The name and the password of the user who gives the test's orders. Replicas use it too.
 const ADMIN: &str = "harness";
@@ -34,6 +36,7 @@ pub struct RedisServer {
     // Dropped in this order: the process before its directory.
     process: Mutex<Option<Process>>,
     directory: Directory,
+    clock: Option<Clock>,
     options: ServerBuilder,
     port: u16,
 }
@@ -61,8 +64,12 @@ impl RedisServer {
     }
 
     pub(super) fn launch(options: ServerBuilder) -> Self {
-        let mut server =
-            Self { process: Mutex::default(), directory: Directory::new(), options, port: port::free() };
+        let clock = options.clock.then(|| Clock::new().expect("a C compiler, which makes the clock"));
+        let directory = Directory::new();
+        if options.transport == Transport::Tls {
+            Certificates(directory.path()).make();
+        }
+        let mut server = Self { process: Mutex::default(), directory, clock, options, port: port::free() };
         let mut reason = String::new();
         for _ in 0..ATTEMPTS {
             match server.run() {
@@ -82,7 +89,7 @@ impl RedisServer {
     #[must_use]
     pub fn url(&self) -> String {
         match self.options.transport {
-            Transport::Tcp => self.url_at(self.address()),
+            Transport::Tcp | Transport::Tls => self.url_at(self.address()),
             Transport::Unix => {
                 let (user, password) = self.credentials();
                 let path = self.socket().display().to_string();
@@ -98,9 +105,10 @@ impl RedisServer {
     /// The same by way of another address: that of a proxy.
     #[must_use]
     pub fn url_at(&self, address: SocketAddr) -> String {
+        let scheme = if self.options.transport == Transport::Tls { "rediss" } else { "redis" };
         match self.credentials() {
-            ("", "") => format!("redis://{address}"),
-            (user, password) => format!("redis://{user}:{password}@{address}"),
+            ("", "") => format!("{scheme}://{address}"),
+            (user, password) => format!("{scheme}://{user}:{password}@{address}"),
         }
     }
 
@@ -114,6 +122,15 @@ impl RedisServer {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The certificate, as PEM, that a client has to trust to speak TLS with it.
+    ///
+    /// # Panics
+    /// If it does not speak TLS.
+    #[must_use]
+    pub fn authority(&self) -> Vec<u8> {
+        fs::read(Certificates(self.directory()).authority()).expect("a server that speaks TLS")
     }
 
     /// Its directory.
@@ -164,6 +181,15 @@ impl RedisServer {
         self.signal("CONT");
     }
 
+    /// From now on the server's wall clock is so many microseconds ahead of the machine's, or behind it. Its monotonic
+    /// clock goes on as it did.
+    ///
+    /// # Panics
+    /// If it was not started with [`ServerBuilder::clock`].
+    pub fn shift_clock(&self, micros: i64) {
+        self.clock.as_ref().expect("a server whose clock can be set").set(micros);
+    }
+
     /// A connection for the test's orders: by the unix socket, as a user who may do everything.
     ///
     /// # Errors
@@ -195,6 +221,7 @@ impl RedisServer {
         let errors = log.try_clone().map_err(|error| error.to_string())?;
         let mut command = Command::new(Self::program());
         command.arg(file).stdout(log).stderr(errors).envs(self.options.environment.iter().cloned());
+        command.envs(self.clock.iter().flat_map(Clock::environment));
         let mut process = Process::spawn(&mut command, self.directory());
         let deadline = Instant::now() + PATIENCE;
         while !self.answers() {
@@ -226,6 +253,9 @@ impl RedisServer {
             // A replica copies at once: by default its primary waits 5 s for others to join.
             "repl-diskless-sync-delay 0".to_owned(),
         ];
+        if self.options.transport == Transport::Tls {
+            lines.extend(Certificates(self.directory()).configuration(self.port));
+        }
         if self.options.cluster {
             // By default it would be 10 000 above the port, where somebody else may be.
             lines.push(format!("cluster-port {}", port::free()));
