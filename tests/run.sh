@@ -6,10 +6,23 @@ cd "$(dirname "$0")/.."
 
 step() { printf "\n== [%ss] %s\n" "$SECONDS" "$*"; }
 
-# A C compiler, for the TLS of the HTTP clients that the examples use.
-if ! command -v cc >/dev/null; then
-    step "installing a C compiler"
-    apt-get update -qq && apt-get install -y -qq gcc libc6-dev
+# A C compiler, for the TLS of the HTTP clients that the examples use. Redis and openssl, for the tests of shared
+# limits: they start servers of their own on free ports, and leave alone the one that the package may start on 6379.
+missing=()
+command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v "${OPENLIMIT_REDIS_SERVER:-redis-server}" >/dev/null || missing+=(redis-server)
+command -v redis-cli >/dev/null || missing+=(redis-tools)
+command -v openssl >/dev/null || missing+=(openssl)
+if ((${#missing[@]})); then
+    step "installing ${missing[*]}"
+    if ! command -v apt-get >/dev/null; then
+        echo "the tests need what Debian calls ${missing[*]}: please install it" >&2
+        exit 1
+    fi
+    sudo=()
+    if ((EUID)); then sudo=(sudo); fi
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"
 fi
 if ! command -v cargo >/dev/null; then
     echo "openlimit is built with Rust 1.95 or later: see https://rustup.rs" >&2

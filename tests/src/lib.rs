@@ -15,6 +15,7 @@ use openlimit::{Acquire, AcquireError, Builder, Permit, RateLimiter, kind};
 pub mod meter;
 pub mod model;
 pub mod random;
+pub mod redis;
 
 /// How an acquisition ended.
 pub type Outcome = Result<Permit, AcquireError>;

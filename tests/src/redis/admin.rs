@@ -1,0 +1,134 @@
+//! Orders to a server, and questions.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use redis::{Cmd, FromRedisValue};
+
+use super::server::RedisServer;
+
+/// What a server did for one command since it was started, or since [`RedisServer::reset_stats`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommandStats {
+    /// How often it ran.
+    pub calls: u64,
+    /// How long it ran, in microseconds of the processor.
+    pub microseconds: u64,
+    /// How often it was refused before it ran.
+    pub rejected: u64,
+    /// How often it failed while it ran.
+    pub failed: u64,
+}
+
+impl RedisServer {
+    /// Sends a command and returns what is answered.
+    ///
+    /// # Panics
+    /// If the server does not answer, refuses, or answers something else than a `T`.
+    #[track_caller]
+    pub fn query<T: FromRedisValue>(&self, command: &Cmd) -> T {
+        let answer = self.connect().and_then(|mut connection| command.query(&mut connection));
+        answer.unwrap_or_else(|error| panic!("no answer: {error}; the server printed:\n{}", self.log()))
+    }
+
+    /// The same for a command of words: `server.cli("CONFIG SET maxmemory 1mb")`.
+    #[track_caller]
+    pub fn cli<T: FromRedisValue>(&self, words: &str) -> T {
+        let mut command = Cmd::new();
+        for word in words.split_whitespace() {
+            command.arg(word);
+        }
+        self.query(&command)
+    }
+
+    /// Answers nobody for so long, this test included. Connections stay open.
+    #[track_caller]
+    pub fn client_pause(&self, milliseconds: u64) {
+        self.cli::<()>(&format!("CLIENT PAUSE {milliseconds} ALL"));
+    }
+
+    /// Closes all connections of clients.
+    #[track_caller]
+    pub fn client_kill(&self) {
+        self.cli::<()>("CLIENT KILL TYPE normal SKIPME yes");
+    }
+
+    /// Forgets all data.
+    #[track_caller]
+    pub fn flush_all(&self) {
+        self.cli::<()>("FLUSHALL");
+    }
+
+    /// Forgets all scripts.
+    #[track_caller]
+    pub fn script_flush(&self) {
+        self.cli::<()>("SCRIPT FLUSH");
+    }
+
+    /// The server's clock, in microseconds since 1970.
+    #[must_use]
+    #[track_caller]
+    pub fn time_us(&self) -> u64 {
+        let (seconds, micros): (u64, u64) = self.cli("TIME");
+        seconds * 1_000_000 + micros
+    }
+
+    /// All keys, sorted.
+    #[must_use]
+    #[track_caller]
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.cli("KEYS *");
+        keys.sort();
+        keys
+    }
+
+    /// What `INFO` says, by name.
+    #[must_use]
+    #[track_caller]
+    pub fn info(&self, section: &str) -> BTreeMap<String, String> {
+        let text: String = self.cli(&format!("INFO {section}"));
+        let pairs = text.lines().filter_map(|line| line.split_once(':'));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// What the server did, by command in lower case. A command that never came is not there; the test's own orders are.
+    #[must_use]
+    #[track_caller]
+    pub fn command_stats(&self) -> BTreeMap<String, CommandStats> {
+        let info = self.info("commandstats");
+        let commands = info.iter().filter_map(|(name, value)| Some((name.strip_prefix("cmdstat_")?, value)));
+        commands.map(|(name, value)| (name.to_owned(), CommandStats::read(value))).collect()
+    }
+
+    /// How often one command ran, by its name in lower case. Those that a script runs count too.
+    #[must_use]
+    #[track_caller]
+    pub fn calls(&self, command: &str) -> u64 {
+        self.command_stats().get(command).map_or(0, |stats| stats.calls)
+    }
+
+    /// Counts from zero again.
+    #[track_caller]
+    pub fn reset_stats(&self) {
+        self.cli::<()>("CONFIG RESETSTAT");
+    }
+}
+
+impl CommandStats {
+    /// Reads `calls=3,usec=12,usec_per_call=4.00,rejected_calls=0,failed_calls=0`.
+    fn read(text: &str) -> Self {
+        let field = |name: &str| {
+            let fields = text.split(',').filter_map(|field| field.split_once('='));
+            fields
+                .filter(|(key, _)| *key == name)
+                .find_map(|(_, value)| u64::from_str(value).ok())
+                .unwrap_or(0)
+        };
+        Self {
+            calls: field("calls"),
+            microseconds: field("usec"),
+            rejected: field("rejected_calls"),
+            failed: field("failed_calls"),
+        }
+    }
+}

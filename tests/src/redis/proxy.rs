@@ -1,0 +1,270 @@
+//! A TCP proxy that does what networks do: delay, cut, freeze, refuse.
+//!
+//! Plain threads, two a connection, so that a test can cause trouble whatever its runtime does. What is delayed stays in
+//! order and does not slow down what follows: each piece is delivered so long after it came.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::port;
+
+/// How often the threads look whether the proxy is gone.
+const TICK: Duration = Duration::from_millis(5);
+
+/// A proxy in front of one address. It is gone, with all its connections, when this is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: SocketAddr,
+    state: Mutex<State>,
+    /// Rings at every change of the state.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How long what is sent to the server, and what it answers, is under way.
+    delay: [Duration; 2],
+    /// Whether what is sent to the server, and what it answers, stands still.
+    frozen: [bool; 2],
+    refusing: bool,
+    closed: bool,
+    /// The open connections, both ends of each.
+    open: Vec<(u64, [TcpStream; 2])>,
+    accepted: u64,
+    bytes: [u64; 2],
+}
+
+/// Which way a byte goes; the index into the state's pairs.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    There = 0,
+    Back = 1,
+}
+
+impl Proxy {
+    /// Listens on a free port, and passes everything on to `target`, which need not be there yet.
+    ///
+    /// # Panics
+    /// If no port is free.
+    #[must_use]
+    pub fn to(target: SocketAddr) -> Self {
+        let listener = std::iter::repeat_with(|| TcpListener::bind((Ipv4Addr::LOCALHOST, port::free())))
+            .take(20)
+            .find_map(Result::ok)
+            .expect("a free port on the loopback interface");
+        let address = listener.local_addr().expect("it is bound");
+        let shared = Arc::new(Shared { target, state: Mutex::default(), changed: Condvar::new() });
+        let proxy = Self { address, shared };
+        proxy.listen(listener);
+        proxy
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on every piece takes so long each way: a round trip takes twice as long.
+    pub fn delay(&self, each_way: Duration) {
+        self.change(|state| state.delay = [each_way; 2]);
+    }
+
+    /// Closes all open connections. New ones are accepted.
+    pub fn cut(&self) {
+        self.change(State::cut);
+    }
+
+    /// Nothing gets through any more, either way. Connections stay open, and new ones are accepted.
+    pub fn freeze(&self) {
+        self.change(|state| state.frozen = [true; 2]);
+    }
+
+    /// What is sent arrives at the server, and no answer comes back.
+    pub fn freeze_replies(&self) {
+        self.change(|state| state.frozen = [false, true]);
+    }
+
+    /// From now on nobody can connect: nobody listens. Open connections go on; [`cut`](Self::cut) ends them.
+    pub fn refuse(&self) {
+        self.change(|state| state.refusing = true);
+        // The listener looks every tick; return only when it is gone.
+        while TcpStream::connect(self.address).is_ok() {
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Passes everything on again: what was frozen on open connections, and new connections. The delay stays.
+    ///
+    /// # Panics
+    /// If somebody else has taken its port.
+    pub fn resume(&self) {
+        let was_refusing = {
+            let mut state = self.shared.state();
+            state.frozen = [false; 2];
+            std::mem::take(&mut state.refusing)
+        };
+        self.shared.changed.notify_all();
+        if was_refusing {
+            self.listen(TcpListener::bind(self.address).expect("the port is still free"));
+        }
+    }
+
+    /// How many connections were accepted since the start.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.shared.state().accepted
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.shared.state().open.len()
+    }
+
+    /// How many bytes reached the server, and how many the clients.
+    #[must_use]
+    pub fn bytes(&self) -> [u64; 2] {
+        self.shared.state().bytes
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.shared.state());
+        self.shared.changed.notify_all();
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        listener.set_nonblocking(true).expect("a listener can be asked without waiting");
+        let shared = Arc::clone(&self.shared);
+        thread::spawn(move || {
+            while !shared.state().is_deaf() {
+                match listener.accept() {
+                    Ok((client, _)) => shared.open(client),
+                    Err(_) => thread::sleep(TICK),
+                }
+            }
+        });
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.change(|state| {
+            state.closed = true;
+            state.cut();
+        });
+    }
+}
+
+impl State {
+    fn is_deaf(&self) -> bool {
+        self.refusing || self.closed
+    }
+
+    fn cut(&mut self) {
+        for (_, ends) in self.open.drain(..) {
+            for end in ends {
+                let _ = end.shutdown(Shutdown::Both);
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a client and connects it to the server. If the server cannot be reached, the client is hung up on.
+    fn open(self: &Arc<Self>, client: TcpStream) {
+        let Ok(server) = TcpStream::connect_timeout(&self.target, Duration::from_secs(1)) else { return };
+        let ready = client.set_nonblocking(false).and_then(|()| client.set_nodelay(true));
+        if ready.and_then(|()| server.set_nodelay(true)).is_err() {
+            return;
+        }
+        let clones = || Ok::<_, std::io::Error>([client.try_clone()?, server.try_clone()?]);
+        let (Ok(kept), Ok([from_client, to_server])) = (clones(), clones()) else { return };
+        let id = {
+            let mut state = self.state();
+            if state.is_deaf() {
+                return;
+            }
+            state.accepted += 1;
+            let id = state.accepted;
+            state.open.push((id, kept));
+            id
+        };
+        self.pump(id, Way::There, from_client, to_server);
+        self.pump(id, Way::Back, server, client);
+    }
+
+    /// Passes on what goes one way: a thread reads, and another delivers when it is time.
+    fn pump(self: &Arc<Self>, id: u64, way: Way, mut from: TcpStream, mut to: TcpStream) {
+        let (pieces, due) = mpsc::channel::<(Instant, Vec<u8>)>();
+        let shared = Arc::clone(self);
+        thread::spawn(move || {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                match from.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(length) => {
+                        let due = Instant::now() + shared.state().delay[way as usize];
+                        if pieces.send((due, buffer[..length].to_vec())).is_err() {
+                            break;
+                        }
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => break,
+                }
+            }
+        });
+        let shared = Arc::clone(self);
+        thread::spawn(move || {
+            while let Ok((due, piece)) = due.recv() {
+                if !shared.wait(id, way, due) || to.write_all(&piece).is_err() {
+                    break;
+                }
+                shared.state().bytes[way as usize] += piece.len() as u64;
+            }
+            shared.close(id);
+        });
+    }
+
+    /// Waits until `due`, and then as long as this way is frozen; then whether the connection is still open.
+    fn wait(&self, id: u64, way: Way, due: Instant) -> bool {
+        let mut state = self.state();
+        while state.open.iter().any(|(open, _)| *open == id) {
+            let left = due.saturating_duration_since(Instant::now());
+            if state.frozen[way as usize] {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            } else if left > Duration::ZERO {
+                (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn close(&self, id: u64) {
+        let mut state = self.state();
+        if let Some(position) = state.open.iter().position(|(open, _)| *open == id) {
+            let (_, ends) = state.open.swap_remove(position);
+            for end in ends {
+                let _ = end.shutdown(Shutdown::Both);
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+}

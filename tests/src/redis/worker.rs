@@ -1,0 +1,203 @@
+//! Other processes of the same test: the test binary, started again.
+//!
+//! A test file has one test that is ignored and does nothing unless it is started as a worker:
+//!
+//! ```
+//! # /*
+//! #[test]
+//! #[ignore = "the body of the workers"]
+//! fn worker() {
+//!     if let Some(job) = worker::job() {
+//!         worker::say(format_args!("granted {}", job.arg(0)));
+//!     }
+//! }
+//!
+//! let worker = Worker::start("worker", &["7"]);
+//! assert_eq!(worker.line(), "granted 7");
+//! # */
+//! ```
+
+use std::fmt::Display;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// The variable in which a worker finds its arguments.
+const ARGUMENTS: &str = "OPENLIMIT_TEST_WORKER";
+
+/// What parts them. No argument contains it.
+const SEPARATOR: char = '\u{1f}';
+
+/// What a worker says begins so: the test runner prints lines of its own, and may begin one before ours.
+const MARK: &str = "worker says: ";
+
+/// How long a test waits for a worker's next line.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a worker is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job(Vec<String>);
+
+/// In a worker: what it is to do. In the test itself: none.
+#[must_use]
+pub fn job() -> Option<Job> {
+    let arguments = std::env::var(ARGUMENTS).ok()?;
+    die_with_parent();
+    Some(Job(arguments.split(SEPARATOR).map(str::to_owned).collect()))
+}
+
+/// In a worker: tells the test one line.
+///
+/// # Panics
+/// If the test is gone.
+pub fn say(line: impl Display) {
+    let mut out = std::io::stdout().lock();
+    // One write, not through the test runner, which captures what `println!` prints.
+    out.write_all(format!("\n{MARK}{line}\n").as_bytes())
+        .and_then(|()| out.flush())
+        .expect("the test listens");
+}
+
+/// A worker must not outlive a test that was killed: its standard input ends with the test.
+fn die_with_parent() {
+    thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(1);
+    });
+}
+
+impl Job {
+    /// The argument at `index`.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    #[track_caller]
+    pub fn arg(&self, index: usize) -> &str {
+        &self.0[index]
+    }
+
+    /// The argument at `index`, as a number for one.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    #[track_caller]
+    pub fn parse<T: std::str::FromStr>(&self, index: usize) -> T {
+        let text = self.arg(index);
+        text.parse().unwrap_or_else(|_| panic!("argument {index} of the worker is {text:?}"))
+    }
+}
+
+/// A process that runs one test of this binary. It is killed when dropped, and when the test is killed.
+#[derive(Debug)]
+pub struct Worker {
+    child: Child,
+    lines: Receiver<String>,
+    // Held open: see `die_with_parent`.
+    _alive: Option<ChildStdin>,
+}
+
+impl Worker {
+    /// Starts this binary to run the ignored test of the full name `test` with some arguments.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start(test: &str, arguments: &[&str]) -> Self {
+        Self::start_with(test, arguments, |command| command)
+    }
+
+    /// The same with changes to the command: further variables of the environment.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start_with(
+        test: &str,
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
+        let mut command = Command::new(std::env::current_exe().expect("the test binary has a path"));
+        command
+            .args(["--ignored", "--exact", "--nocapture", "--test-threads=1", test])
+            .env(ARGUMENTS, arguments.join(&SEPARATOR.to_string()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = change(&mut command).spawn().expect("the test binary can be started again");
+        let out = child.stdout.take().expect("it is piped");
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let lines = BufReader::new(out).lines().map_while(Result::ok);
+            for line in lines.filter_map(|line| line.strip_prefix(MARK).map(str::to_owned)) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let alive = child.stdin.take();
+        Self { child, lines, _alive: alive }
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line that it says.
+    ///
+    /// # Panics
+    /// If it ends without one, or says none for a minute.
+    #[must_use]
+    #[track_caller]
+    pub fn line(&self) -> String {
+        self.next().expect("the worker ended without a further line")
+    }
+
+    /// All further lines, until it ends or is killed.
+    ///
+    /// # Panics
+    /// If it says nothing for a minute.
+    #[must_use]
+    #[track_caller]
+    pub fn lines(&self) -> Vec<String> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+
+    /// Kills it at once, as a crash would. What it has said can still be read.
+    pub fn kill_9(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Reads all further lines, and waits until it has ended.
+    ///
+    /// # Panics
+    /// If it failed.
+    #[must_use]
+    #[track_caller]
+    pub fn finish(mut self) -> Vec<String> {
+        let lines = self.lines();
+        let status = self.child.wait().expect("a child can be waited for");
+        assert!(status.success(), "the worker failed: {status}");
+        lines
+    }
+
+    #[track_caller]
+    fn next(&self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("the worker said nothing for {PATIENCE:?}"),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.kill_9();
+    }
+}
