@@ -37,6 +37,9 @@ async fn main() -> anyhow::Result<()> {
     // Dropping a permit keeps the charge: the call may have been made.
     drop(limiter.acquire(90).await?);
 
+    // Who waits, and what is left.
+    println!("{}", limiter.status()?);
+
     // What a refusal says.
     show("now or never", limiter.try_acquire(90));
     show("soon or never", limiter.acquire(90).timeout(Duration::from_millis(50)).await);

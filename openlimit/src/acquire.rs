@@ -129,6 +129,7 @@ impl Acquire {
 }
 
 impl Drop for Acquire {
+    #[inline]
     fn drop(&mut self) {
         if let State::Waiting(core, key) = &self.state {
             core.leave(*key);

@@ -93,7 +93,7 @@ impl Admission {
         Some(charge)
     }
 
-    #[inline(never)]
+    #[inline]
     fn put_back(&mut self, amounts: &[u64], meters: usize) {
         for meter in &mut self.meters[..meters] {
             meter.bucket.put_back(amounts[meter.dimension]);
@@ -249,6 +249,7 @@ impl Admission {
     }
 
     /// When a call that is next can be admitted, and the limit that decides it.
+    #[inline]
     fn due(&self, amounts: &[u64]) -> (u64, usize) {
         self.latest(|meter| meter.bucket.due(amounts[meter.dimension], 0))
     }

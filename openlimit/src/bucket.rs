@@ -113,7 +113,10 @@ impl Bucket {
     /// With nothing ahead it is exact, else a lower bound. A call that takes nothing is always due.
     #[inline]
     pub(crate) fn due(&self, amount: u64, ahead: u128) -> u64 {
-        level!(self, level => level.due(amount, ahead))
+        match self {
+            Self::Narrow(level) => level.due(amount, ahead),
+            Self::Wide(level) => due_wide(level, amount, ahead),
+        }
     }
 
     /// How it stands at `now`.
@@ -148,6 +151,12 @@ impl Bucket {
 #[inline(never)]
 fn take_wide(level: &mut Level<u128>, amount: u64, charge: u64, now: u64) -> bool {
     level.take(amount, charge, now)
+}
+
+/// As `take_wide`.
+#[inline(never)]
+fn due_wide(level: &Level<u128>, amount: u64, ahead: u128) -> u64 {
+    level.due(amount, ahead)
 }
 
 fn gcd(mut a: u128, mut b: u128) -> u128 {

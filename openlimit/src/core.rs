@@ -197,15 +197,16 @@ impl Core {
 
     /// The refusal of a call that would have to wait, or that could never be admitted.
     #[inline(never)]
-    pub(crate) fn would_wait(&self, amounts: &[u64], (wait, limit): (u64, usize)) -> AcquireError {
-        match self.too_large(amounts) {
-            Some(error) => error,
-            None => AcquireError::WouldWait {
-                wait: Duration::from_nanos(wait),
-                limit: self.limits[limit].clone(),
-                limiter: self.name.clone(),
-            },
+    pub(crate) fn would_wait<T>(
+        &self,
+        amounts: &[u64],
+        (wait, limit): (u64, usize),
+    ) -> Result<T, AcquireError> {
+        if let Some(error) = self.too_large(amounts) {
+            return Err(error);
         }
+        let (wait, limit) = (Duration::from_nanos(wait), self.limits[limit].clone());
+        Err(AcquireError::WouldWait { wait, limit, limiter: self.name.clone() })
     }
 
     /// The refusal of a call that could never be admitted.

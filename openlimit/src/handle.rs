@@ -49,7 +49,7 @@ impl Handle {
             Ok(charge) => Ok(Permit::at_once(self.clone(), few, charge)),
             // Somebody is due, and the timer is about to come round: this does its work.
             Err((0, _)) => self.try_after_those_due(cost),
-            Err(wait) => Err(self.would_wait(&few, wait)),
+            Err(wait) => self.would_wait(&few, wait),
         }
     }
 
@@ -71,7 +71,7 @@ impl Handle {
         }
         let wait = state.admission.wait(amounts.as_slice(), now);
         drop(state);
-        Err(self.would_wait(amounts.as_slice(), wait))
+        self.would_wait(amounts.as_slice(), wait)
     }
 
     /// Admits a call now, or refuses it now, or puts it into the queue.

@@ -43,16 +43,18 @@ impl<W: Word> Level<W> {
     /// Takes `amount` if it can be admitted at `now`. What it changes it keeps in registers to the end.
     #[inline(always)]
     pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        if amount == 0 {
+            return true;
+        }
         let weight = self.unit.times(amount);
-        let level = self.level.minus(self.leak.times(now.saturating_sub(self.at)));
-        if self.late > 0 || weight > self.fit.minus(level) {
+        let before = self.level.minus(self.leak.times(now.saturating_sub(self.at)));
+        let after = before.plus(weight);
+        if self.late > 0 || after > self.fit {
             return (self.late > 0 || weight > self.fit) && self.take_slowly(amount, charge, now);
         }
-        if amount > 0 {
-            self.low.record(charge, level);
-            self.level = level.plus(weight);
-            self.at = self.at.max(now);
-        }
+        self.low.record(charge, before);
+        self.level = after;
+        self.at = self.at.max(now);
         true
     }
 
@@ -67,7 +69,7 @@ impl<W: Word> Level<W> {
             // Larger than the burst: into an empty bucket, unless it could never be admitted.
             amount <= self.most && self.due(amount, 0) <= now
         };
-        if admitted && amount > 0 {
+        if admitted {
             self.low.record(charge, self.level);
             self.level = self.level.plus(weight);
         }
@@ -82,14 +84,15 @@ impl<W: Word> Level<W> {
     #[inline]
     pub(super) fn due(&self, amount: u64, ahead: u128) -> u64 {
         let weight = self.unit.times(amount);
-        let missing = if amount == 0 {
+        if amount == 0 {
             return self.at;
-        } else if ahead == 0 && weight <= self.fit {
-            self.level.minus(self.fit.minus(weight))
-        } else {
+        }
+        if ahead > 0 || weight > self.fit {
             return self.due_after(amount, ahead);
-        };
-        self.at.saturating_add(missing.over(self.leak))
+        }
+        let missing = self.level.minus(self.fit.minus(weight));
+        // Mostly there is room in all limits but one, and a division is what takes longest here.
+        if missing == W::default() { self.at } else { self.at.saturating_add(missing.over(self.leak)) }
     }
 
     /// The same for calls larger than the burst, and behind others.
