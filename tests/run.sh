@@ -23,7 +23,7 @@ step "lints"
 cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 step "every feature alone"
-for features in "" macros tokenizers p50k r50k testing; do
+for features in "" macros tokenizers o200k cl100k p50k r50k tiktoken-rs testing; do
     cargo clippy -p openlimit --no-default-features --features "$features" --locked -- -D warnings
 done
 
