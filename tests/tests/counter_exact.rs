@@ -110,6 +110,26 @@ fn a_long_run_of_any_byte_counts_the_same() {
     }
 }
 
+/// Long texts are remembered, by all threads together.
+#[test]
+fn a_text_counts_the_same_however_often_and_wherever() {
+    let texts: Vec<String> = {
+        let mut random = Random(8);
+        (0..300).map(|_| random.text(60)).collect()
+    };
+    let check_twice = || {
+        for text in texts.iter().chain(&texts) {
+            check(Encoding::O200kBase, text);
+            check(Encoding::Cl100kBase, text);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(check_twice);
+        }
+    });
+}
+
 #[test]
 fn every_thread_counts_the_same() {
     let texts: Vec<String> = {

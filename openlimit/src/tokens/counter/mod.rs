@@ -2,7 +2,8 @@
 //!
 //! A text is [split](split) into pieces, and most pieces are tokens: that takes one look into the
 //! [vocabulary](vocabulary). The others are [merged](merge), and the count kept in a [cache](cache). A count needs no
-//! ids, so nothing is allocated; only pieces longer than any word need [working memory](long).
+//! ids, so nothing is allocated; only pieces longer than any word need [working memory](long). Whole texts are
+//! [remembered](memo), since conversations repeat them.
 //!
 //! Time is linear in the length of any text, and no text makes it panic.
 
@@ -11,6 +12,7 @@ mod class;
 #[allow(dead_code, reason = "the build script uses all of it")]
 mod layout;
 mod long;
+mod memo;
 mod merge;
 mod split;
 mod vocabulary;
@@ -35,7 +37,9 @@ macro_rules! encodings {
                     static TABLES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $tables));
                     static VOCABULARY: Vocabulary = Vocabulary::new(&layout::$layout, TABLES);
                     thread_local!(static CACHE: Kept = const { Kept::new(None) });
-                    with(&CACHE, |cache| pieces(&VOCABULARY, cache, text.as_bytes(), split::$split))
+                    memo::count(encoding, text, || {
+                        with(&CACHE, |cache| pieces(&VOCABULARY, cache, text.as_bytes(), split::$split))
+                    })
                 })+
                 #[allow(unreachable_patterns, reason = "all may be compiled in")]
                 _ => text.len(),
