@@ -59,7 +59,7 @@ fn unseen(encoding: Encoding) {
         };
         let half = text.len() / 2;
         let size = if *kind == "1 KB messages" { 1_024 } else { text.len() };
-        let times = race(11, |pass, name| {
+        let times = race(5, |pass, name| {
             // A pass begins at its own place, so that no message was counted in an earlier one.
             let (seen, unseen) = text.split_at(text.floor_char_boundary(half + 7 * pass));
             let thread = || {
@@ -88,7 +88,7 @@ fn repeated(encoding: Encoding) {
     texts.extend(kinds());
     for (kind, text) in &texts {
         let run = |name: &str| time_each(|| _ = black_box(count(name, encoding, black_box(text))));
-        speeds(kind, text.len(), race(7, |_, name| run(name)), (text.len() <= 1_024).then_some(9.0));
+        speeds(kind, text.len(), race(3, |_, name| run(name)), (text.len() <= 1_024).then_some(9.0));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::texts::{Random, prose};
 /// Two hundred chat requests of 1 to 12 messages, a third of them with tools; new ones in every pass.
 pub(crate) fn requests(encoding: Encoding) {
     let (prose, limiter, model) = (prose(), limiter(), model(encoding));
-    let times = race(7, |pass, name| {
+    let times = race(4, |pass, name| {
         let mut random = Random(pass as u64);
         let requests: Vec<(Vec<String>, Value)> = (0..200)
             .map(|_| {
@@ -46,7 +46,7 @@ pub(crate) fn conversation(encoding: Encoding) {
     let (prose, limiter, model) = (prose(), limiter(), model(encoding));
     let mut number = 0;
     let mut converse = |altered: bool| {
-        race(7, |pass, name| {
+        race(4, |pass, name| {
             let mut random = Random(100 + pass as u64);
             let texts: Vec<String> = (0..2 * TURNS).map(|_| text(&mut random, &prose, 1_000)).collect();
             let total: f64 = (1..=TURNS)
