@@ -74,7 +74,7 @@ use crate::{Cost, ParamsError};
 /// ([`counted_by`](Encoding::counted_by)), it is an estimate: [`is_exact`] tells.
 ///
 /// Each thread that counts keeps half a megabyte for each encoding, in which it remembers words. The process keeps a
-/// quarter of a megabyte, in which it remembers the counts of whole texts of 128 bytes and more: a conversation that
+/// quarter of a megabyte, in which it remembers the counts of whole texts of 32 bytes and more: a conversation that
 /// grows by a message costs little more than the message.
 ///
 /// ```

@@ -15,8 +15,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Encoding;
 
-/// In bytes. What is shorter is soon counted, and would push out what is not.
-const SHORTEST: usize = 128;
+/// In bytes. What is shorter is counted as soon as it is found here.
+const SHORTEST: usize = 32;
 
 /// 256 KB for the process, which are touched only as they are used.
 const SLOTS: usize = 1 << 14;
