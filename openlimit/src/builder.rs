@@ -160,6 +160,14 @@ impl<K> Builder<K> {
         self
     }
 
+    /// Counts the texts of requests by this [`Tokenizer`](crate::tokens::Tokenizer). Default: this library's own
+    /// counter, by the [`Encoding`](crate::tokens::Encoding) of each request's model.
+    #[cfg(feature = "tokenizers")]
+    pub fn tokenizer(mut self, tokenizer: impl crate::tokens::Tokenizer + 'static) -> Self {
+        self.pricing.tokenizer = Some(crate::tokens::Plugged::new(tokenizer));
+        self
+    }
+
     /// Runs the limiter on a clock that tests move by hand.
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: &crate::testing::ManualClock) -> Self {

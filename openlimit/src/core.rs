@@ -147,8 +147,8 @@ impl Core {
     }
 
     #[inline]
-    pub(crate) fn pricing(&self) -> Pricing {
-        self.pricing
+    pub(crate) fn pricing(&self) -> &Pricing {
+        &self.pricing
     }
 
     /// Nothing of each dimension.

@@ -34,17 +34,24 @@ pub enum Embedding {}
 pub enum Responses {}
 
 /// What pricing needs to know of the limiter.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pricing {
     /// Output tokens of a request that names no maximum.
     #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
     pub(crate) default_output: u64,
+    /// What counts in place of this library's own counter.
+    #[cfg(feature = "tokenizers")]
+    pub(crate) tokenizer: Option<tokens::Plugged>,
 }
 
 impl Default for Pricing {
     /// 16: what OpenAI itself appears to reserve for a request that names no maximum.
     fn default() -> Self {
-        Self { default_output: 16 }
+        Self {
+            default_output: 16,
+            #[cfg(feature = "tokenizers")]
+            tokenizer: None,
+        }
     }
 }
 
@@ -57,7 +64,7 @@ impl Default for Pricing {
 )]
 pub trait ReadsParams {
     #[doc(hidden)]
-    fn read<T: serde::Serialize + ?Sized>(params: &T, pricing: Pricing) -> Result<Cost, ParamsError>;
+    fn read<T: serde::Serialize + ?Sized>(params: &T, pricing: &Pricing) -> Result<Cost, ParamsError>;
 }
 
 #[cfg(feature = "tokenizers")]
@@ -69,9 +76,9 @@ mod reads {
             impl ReadsParams for $kind {
                 fn read<T: serde::Serialize + ?Sized>(
                     params: &T,
-                    pricing: Pricing,
+                    pricing: &Pricing,
                 ) -> Result<Cost, ParamsError> {
-                    tokens::$price(params, pricing.default_output)
+                    tokens::$price(params, pricing)
                 }
             }
         )+};
@@ -97,33 +104,33 @@ pub trait Price<K> {
     /// The cost, by reference where it is there already: a fresh value that is copied at once costs as much as
     /// reading the clock.
     #[doc(hidden)]
-    fn cost(&self, pricing: Pricing) -> Result<impl Borrow<Cost>, ParamsError>;
+    fn cost(&self, pricing: &Pricing) -> Result<impl Borrow<Cost>, ParamsError>;
 }
 
 impl<K> Price<K> for Cost {
     #[inline(always)]
-    fn cost(&self, _: Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
+    fn cost(&self, _: &Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
         Ok(self)
     }
 }
 
 impl<K> Price<K> for &Cost {
     #[inline(always)]
-    fn cost(&self, _: Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
+    fn cost(&self, _: &Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
         Ok(*self)
     }
 }
 
 impl<K> Price<K> for u64 {
     #[inline(always)]
-    fn cost(&self, _: Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
+    fn cost(&self, _: &Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
         Ok(Cost::from(*self))
     }
 }
 
 #[cfg(feature = "tokenizers")]
 impl<K: ReadsParams, T: serde::Serialize + ?Sized> Price<K> for &T {
-    fn cost(&self, pricing: Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
+    fn cost(&self, pricing: &Pricing) -> Result<impl Borrow<Cost>, ParamsError> {
         K::read(*self, pricing)
     }
 }

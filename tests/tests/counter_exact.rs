@@ -35,7 +35,7 @@ fn any_two_fragments_count_the_same() {
 #[test]
 fn mixed_texts_count_the_same() {
     let mut random = Random(1);
-    for _ in 0..3_000 {
+    for _ in 0..10_000 {
         let text = random.text(12);
         check_all(&text);
     }
@@ -108,6 +108,26 @@ fn a_long_run_of_any_byte_counts_the_same() {
     for run in ["é", "日", "🎉", "\u{2003}", " \n", "'", "\u{301}", "日A", "ab", "'s"] {
         check_all(&run.repeat(1 << 12));
     }
+}
+
+/// Long texts are remembered, by all threads together.
+#[test]
+fn a_text_counts_the_same_however_often_and_wherever() {
+    let texts: Vec<String> = {
+        let mut random = Random(8);
+        (0..300).map(|_| random.text(60)).collect()
+    };
+    let check_twice = || {
+        for text in texts.iter().chain(&texts) {
+            check(Encoding::O200kBase, text);
+            check(Encoding::Cl100kBase, text);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(check_twice);
+        }
+    });
 }
 
 #[test]

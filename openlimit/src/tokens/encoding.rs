@@ -2,12 +2,12 @@
 //!
 //! A model that nobody told this library of is most likely newer than it, so it gets the newest encoding. That
 //! is an assumption, and can be told from knowledge: `Encoding::known` has no answer then. Nor has everyone a use
-//! for the encodings of the first models, so they are features, and a model whose encoding is left out gets the
-//! nearest one: then `Encoding::of` and `Encoding::known` differ.
+//! for every encoding, and each is some megabytes of the program, so they are features. What a model's encoding is does
+//! not depend on them; what it is counted by does, and `Encoding::counted_by` says it.
 
 use std::fmt;
 
-use super::counter::{self, Counter};
+use super::counter;
 
 /// How a model cuts text into tokens.
 ///
@@ -39,11 +39,9 @@ impl Encoding {
     ///
     /// Neither case nor the prefix of a provider (`openai/`, `azure/`) matters, and a fine-tuned model has the
     /// encoding of its base.
-    ///
-    /// Where that encoding is not compiled in (features `p50k` and `r50k`), it is the nearest that is.
     #[must_use]
     pub fn of(model: &str) -> Self {
-        Self::known(model).unwrap_or(Self::O200kBase).compiled()
+        Self::known(model).unwrap_or(Self::O200kBase)
     }
 
     /// The encoding of this model, or `None` where [`of`](Self::of) would have to assume one.
@@ -67,49 +65,64 @@ impl Encoding {
 
     /// How many tokens this encoding cuts `text` into, as [`count`](super::count) does for a model.
     ///
-    /// It is exact, unless the encoding is not compiled in: then it is the count of the nearest.
+    /// It is exact where the encoding is compiled in. Where it is not, it is the count of the one that the encoding is
+    /// [`counted_by`](Self::counted_by), and where there is none, the length in bytes, which no count exceeds.
     #[must_use]
-    pub fn count(self, text: &str) -> u64 {
-        u64::try_from(self.counter().count(text)).unwrap_or(u64::MAX)
+    pub fn count(&self, text: &str) -> u64 {
+        let count = match self.counted_by() {
+            Some(encoding) => counter::count(encoding, text),
+            None => text.len(),
+        };
+        u64::try_from(count).unwrap_or(u64::MAX)
     }
 
-    /// How many tokens a colon and then `text` are.
+    /// The encoding that [`count`](Self::count) counts by: this one, or the nearest that is compiled in, or none.
     ///
-    /// The formulas count a name and its description as one text, and never have both at hand. A name ends where
-    /// every encoding cuts, so the rest can be counted apart, but it does begin with the colon.
-    pub(super) fn count_after_colon(self, text: &str) -> u64 {
-        const SHORT: usize = 512;
-        let mut joined = [b':'; SHORT];
-        if let Some(rest) = joined.get_mut(1..=text.len()) {
-            rest.copy_from_slice(text.as_bytes());
-            if let Ok(joined) = str::from_utf8(&joined[..=text.len()]) {
-                return self.count(joined);
+    /// Each encoding is a feature of this crate: `o200k` and `cl100k`, which are on by default, `p50k` and `r50k`.
+    /// The old encodings take up to half as many tokens again for English as the new ones, and more for other
+    /// languages.
+    ///
+    /// ```
+    /// use openlimit::tokens::Encoding;
+    ///
+    /// let encoding = Encoding::of("text-davinci-003");
+    /// assert_eq!(encoding, Encoding::P50kBase);
+    /// if encoding.counted_by() != Some(encoding) {
+    ///     println!("enable openlimit's feature `p50k` for exact counts");
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn counted_by(self) -> Option<Self> {
+        const NEAREST: [Option<Encoding>; 4] = [
+            Encoding::O200kBase.nearest(counter::ENCODINGS),
+            Encoding::Cl100kBase.nearest(counter::ENCODINGS),
+            Encoding::P50kBase.nearest(counter::ENCODINGS),
+            Encoding::R50kBase.nearest(counter::ENCODINGS),
+        ];
+        NEAREST[self as usize]
+    }
+
+    /// Which of these is nearest to this encoding: the one whose vocabulary has most in common with its own.
+    const fn nearest(self, among: &[Self]) -> Option<Self> {
+        let order = match self {
+            Self::O200kBase => [Self::O200kBase, Self::Cl100kBase, Self::P50kBase, Self::R50kBase],
+            Self::Cl100kBase => [Self::Cl100kBase, Self::O200kBase, Self::P50kBase, Self::R50kBase],
+            Self::P50kBase => [Self::P50kBase, Self::R50kBase, Self::Cl100kBase, Self::O200kBase],
+            Self::R50kBase => [Self::R50kBase, Self::P50kBase, Self::Cl100kBase, Self::O200kBase],
+        };
+        // In a constant there is no `find`, and no `==` of enums.
+        let mut place = 0;
+        while place < order.len() {
+            let mut at = 0;
+            while at < among.len() {
+                if among[at] as u8 == order[place] as u8 {
+                    return Some(order[place]);
+                }
+                at += 1;
             }
+            place += 1;
         }
-        self.count(&format!(":{text}"))
-    }
-
-    /// This encoding, or the nearest that is compiled in.
-    const fn compiled(self) -> Self {
-        match self {
-            Self::P50kBase if cfg!(feature = "p50k") => Self::P50kBase,
-            Self::R50kBase if cfg!(feature = "r50k") => Self::R50kBase,
-            Self::P50kBase if cfg!(feature = "r50k") => Self::R50kBase,
-            Self::R50kBase if cfg!(feature = "p50k") => Self::P50kBase,
-            Self::O200kBase => Self::O200kBase,
-            _ => Self::Cl100kBase,
-        }
-    }
-
-    fn counter(self) -> Counter {
-        match self.compiled() {
-            Self::O200kBase => counter::O200K_BASE,
-            #[cfg(feature = "p50k")]
-            Self::P50kBase => counter::P50K_BASE,
-            #[cfg(feature = "r50k")]
-            Self::R50kBase => counter::R50K_BASE,
-            _ => counter::CL100K_BASE,
-        }
+        None
     }
 }
 
@@ -220,51 +233,34 @@ mod tests {
 
     #[test]
     fn an_encoding_that_is_left_out_is_replaced_by_its_nearest() {
-        assert_eq!(Encoding::of("gpt-5"), Encoding::O200kBase);
-        assert_eq!(Encoding::of("gpt-4"), Encoding::Cl100kBase);
-        let legacy = match (cfg!(feature = "p50k"), cfg!(feature = "r50k")) {
-            (true, true) => [Encoding::P50kBase, Encoding::R50kBase],
-            (true, false) => [Encoding::P50kBase; 2],
-            (false, true) => [Encoding::R50kBase; 2],
-            (false, false) => [Encoding::Cl100kBase; 2],
-        };
-        for ((model, own), encoding) in
-            [("text-davinci-003", Encoding::P50kBase), ("davinci", Encoding::R50kBase)]
-                .into_iter()
-                .zip(legacy)
-        {
-            assert_eq!(Encoding::known(model), Some(own));
-            assert_eq!(Encoding::of(model), encoding);
-            assert_eq!(own.count("    spaces, 123456"), encoding.count("    spaces, 123456"));
+        use Encoding::{Cl100kBase, O200kBase, P50kBase, R50kBase};
+        let all = [O200kBase, Cl100kBase, P50kBase, R50kBase];
+        for encoding in all {
+            assert_eq!(encoding.nearest(&all), Some(encoding));
+            assert_eq!(encoding.nearest(&[encoding]), Some(encoding));
+            assert_eq!(encoding.nearest(&[]), None);
+            for only in all {
+                assert_eq!(encoding.nearest(&[only]), Some(only));
+            }
         }
+        assert_eq!(P50kBase.nearest(&[O200kBase, Cl100kBase, R50kBase]), Some(R50kBase));
+        assert_eq!(R50kBase.nearest(&[O200kBase, Cl100kBase, P50kBase]), Some(P50kBase));
+        assert_eq!(R50kBase.nearest(&[O200kBase, Cl100kBase]), Some(Cl100kBase));
+        assert_eq!(Cl100kBase.nearest(&[P50kBase, O200kBase]), Some(O200kBase));
+        assert_eq!(O200kBase.nearest(&[R50kBase, Cl100kBase]), Some(Cl100kBase));
     }
 
+    /// Whatever is compiled in.
     #[test]
-    fn a_colon_and_a_text_are_counted_as_one() {
-        let long = "The city and state, e.g. San Francisco, CA; ".repeat(100);
-        let run = "é".repeat(1000);
-        for text in [
-            "",
-            "The city",
-            "$",
-            "'s",
-            "\n",
-            " x",
-            "今天",
-            &long[..510],
-            &long[..511],
-            &long[..512],
-            &long,
-            &run,
-        ] {
-            for encoding in
-                [Encoding::O200kBase, Encoding::Cl100kBase, Encoding::P50kBase, Encoding::R50kBase]
-            {
-                assert_eq!(
-                    encoding.count_after_colon(text),
-                    encoding.count(&format!(":{text}")),
-                    "{text:.20}"
-                );
+    fn an_encoding_counts_as_the_one_that_it_is_counted_by() {
+        let text = "    spaces, 123456 und 你好";
+        for encoding in [Encoding::O200kBase, Encoding::Cl100kBase, Encoding::P50kBase, Encoding::R50kBase] {
+            match encoding.counted_by() {
+                Some(nearest) => {
+                    assert_eq!(nearest.counted_by(), Some(nearest));
+                    assert_eq!(encoding.count(text), nearest.count(text));
+                }
+                None => assert_eq!(encoding.count(text), text.len() as u64),
             }
         }
     }

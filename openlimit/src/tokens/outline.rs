@@ -16,6 +16,8 @@ use crate::ParamsError;
 #[derive(Debug)]
 pub(super) struct Outline {
     pub(super) encoding: Encoding,
+    /// The name of the model, if it is to be kept.
+    pub(super) model: String,
     pub(super) formula: &'static Formula,
     /// The largest output of one choice, where the request names one.
     pub(super) output: Option<u64>,
@@ -24,12 +26,20 @@ pub(super) struct Outline {
 }
 
 impl Outline {
+    /// The name of the model is copied, and kept, only for a tokenizer that asks for it.
+    ///
     /// # Errors
     /// The first field of the shape that is missing or wrong.
-    pub(super) fn of<T: Serialize + ?Sized>(params: &T, shape: &Shape) -> Result<Self, ParamsError> {
+    pub(super) fn of<T: Serialize + ?Sized>(
+        params: &T,
+        shape: &Shape,
+        keep_model: bool,
+    ) -> Result<Self, ParamsError> {
         let mut reading = Reading {
             shape,
             encoding: Encoding::O200kBase,
+            model: String::new(),
+            keep_model,
             formula: Formula::of(""),
             output: None,
             choices: [None; 2],
@@ -46,6 +56,7 @@ impl Outline {
         let [named, instead] = reading.choices;
         Ok(Self {
             encoding: reading.encoding,
+            model: reading.model,
             formula: reading.formula,
             output: reading.output,
             choices: instead.or(named).unwrap_or(1).max(1),
@@ -56,6 +67,8 @@ impl Outline {
 struct Reading<'a> {
     shape: &'a Shape,
     encoding: Encoding,
+    model: String,
+    keep_model: bool,
     formula: &'static Formula,
     output: Option<u64>,
     /// By `Shape::choices`.
@@ -162,6 +175,9 @@ impl Reader for Reading<'_> {
             At::Model => {
                 self.encoding = Encoding::of(text);
                 self.formula = Formula::of(text);
+                if self.keep_model {
+                    text.clone_into(&mut self.model);
+                }
             }
             At::Body if self.shape.text => self.body = true,
             At::InPlaceOfBody => self.body = true,

@@ -8,11 +8,12 @@
 
 use serde::Serialize;
 
+use super::Shape;
 use super::formula::{self, Formula};
 use super::number::Number;
 use super::outline::Outline;
+use super::tokenizer::Counting;
 use super::walk::{Reader, walk};
-use super::{Encoding, Shape};
 use crate::ParamsError;
 
 /// What a request's input comes to.
@@ -31,10 +32,11 @@ impl Prompt {
         params: &T,
         shape: &Shape,
         outline: &Outline,
+        counting: Counting<'_>,
     ) -> Result<Self, ParamsError> {
         let mut tally = Tally {
             shape,
-            encoding: outline.encoding,
+            counting,
             formula: outline.formula,
             tokens: if shape.framed { outline.formula.reply } else { 0 },
             suffix: 0,
@@ -106,7 +108,7 @@ pub(super) enum At {
 
 struct Tally<'a> {
     shape: &'a Shape,
-    encoding: Encoding,
+    counting: Counting<'a>,
     formula: &'static Formula,
     tokens: u64,
     /// The tokens of what follows each prompt.
@@ -126,7 +128,7 @@ impl Tally<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        self.add(self.encoding.count(text));
+        self.add(self.counting.count(text));
     }
 
     /// An entry of a map that is counted as its text.
@@ -280,7 +282,7 @@ impl Reader for Tally<'_> {
                 self.prompts = self.prompts.saturating_add(1);
                 self.text(text);
             }
-            At::Suffix => self.suffix = self.suffix.saturating_add(self.encoding.count(text)),
+            At::Suffix => self.suffix = self.suffix.saturating_add(self.counting.count(text)),
             At::Messages | At::Message => {
                 // The role that the API gives it is one token.
                 self.add(self.formula.message + 1);
@@ -292,7 +294,7 @@ impl Reader for Tally<'_> {
             }
             At::Label => {
                 let label = text.strip_suffix('.').unwrap_or(text);
-                self.add(self.encoding.count_after_colon(label));
+                self.add(self.counting.count_after_colon(label));
             }
             At::EnumItem => {
                 self.add(formula::ENUM_ITEM);

@@ -8,9 +8,6 @@ use serde_json::Value;
 use super::complaint::Complaint;
 use crate::{Cost, Dimension, ParamsError, tokens};
 
-/// Output tokens charged to a request that names no maximum: what OpenAI itself appears to reserve.
-const DEFAULT_OUTPUT: u64 = 16;
-
 /// OpenAI's bounds on `n`, and on the texts of one request.
 const MOST_CHOICES: u64 = 128;
 const MOST_TEXTS: usize = 2_048;
@@ -62,10 +59,10 @@ impl Endpoint {
     /// known here, and whether it is kept to is what this provider is for.
     fn price(self, params: &Value) -> Result<Cost, ParamsError> {
         match self {
-            Self::Chat => tokens::price_chat(params, DEFAULT_OUTPUT),
-            Self::Completion => tokens::price_completion(params, DEFAULT_OUTPUT),
-            Self::Embedding => tokens::price_embedding(params, DEFAULT_OUTPUT),
-            Self::Responses => tokens::price_responses(params, DEFAULT_OUTPUT),
+            Self::Chat => tokens::chat(params),
+            Self::Completion => tokens::completion(params),
+            Self::Embedding => tokens::embedding(params),
+            Self::Responses => tokens::responses(params),
         }
     }
 }

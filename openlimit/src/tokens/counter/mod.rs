@@ -2,7 +2,8 @@
 //!
 //! A text is [split](split) into pieces, and most pieces are tokens: that takes one look into the
 //! [vocabulary](vocabulary). The others are [merged](merge), and the count kept in a [cache](cache). A count needs no
-//! ids, so nothing is allocated; only pieces longer than any word need [working memory](long).
+//! ids, so nothing is allocated; only pieces longer than any word need [working memory](long). Whole texts are
+//! [remembered](memo), since conversations repeat them.
 //!
 //! Time is linear in the length of any text, and no text makes it panic.
 
@@ -11,6 +12,7 @@ mod class;
 #[allow(dead_code, reason = "the build script uses all of it")]
 mod layout;
 mod long;
+mod memo;
 mod merge;
 mod split;
 mod vocabulary;
@@ -20,46 +22,49 @@ use std::thread::LocalKey;
 use self::cache::{Cache, Kept};
 use self::merge::SHORT;
 use self::vocabulary::Vocabulary;
-
-/// An encoding that is compiled in.
-#[derive(Clone, Copy)]
-pub(super) struct Counter {
-    count: fn(&mut Cache, &[u8]) -> usize,
-    cache: &'static LocalKey<Kept>,
-}
-
-impl Counter {
-    /// How many tokens `text` is, read as ordinary text whatever it says.
-    pub(super) fn count(self, text: &str) -> usize {
-        // A thread that is ending has no cache any more, and counts without.
-        let mut cache = self.cache.try_with(Kept::take).ok().flatten().unwrap_or_default();
-        let count = (self.count)(&mut cache, text.as_bytes());
-        let _ = self.cache.try_with(|kept| kept.set(Some(cache)));
-        count
-    }
-}
+use super::Encoding;
 
 macro_rules! encodings {
-    ($($feature:literal, $name:ident, $tables:literal, $split:ident;)+) => {$(
-        #[cfg(feature = $feature)]
-        pub(super) static $name: Counter = {
-            static TABLES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $tables));
-            static VOCABULARY: Vocabulary = Vocabulary::new(&layout::$name, TABLES);
-            thread_local!(static CACHE: Kept = const { Kept::new(None) });
-            Counter { count: |cache, text| count(&VOCABULARY, cache, text, split::$split), cache: &CACHE }
-        };
-    )+};
+    ($($feature:literal, $encoding:ident, $layout:ident, $tables:literal, $split:ident;)+) => {
+        /// The encodings that are compiled in. What is not is not in the program, tables included.
+        pub(super) const ENCODINGS: &[Encoding] = &[$(#[cfg(feature = $feature)] Encoding::$encoding),+];
+
+        /// How many tokens `text` is, read as ordinary text whatever it says, in an encoding that is compiled in.
+        pub(super) fn count(encoding: Encoding, text: &str) -> usize {
+            match encoding {
+                $(#[cfg(feature = $feature)]
+                Encoding::$encoding => {
+                    static TABLES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $tables));
+                    static VOCABULARY: Vocabulary = Vocabulary::new(&layout::$layout, TABLES);
+                    thread_local!(static CACHE: Kept = const { Kept::new(None) });
+                    memo::count(encoding, text, || {
+                        with(&CACHE, |cache| pieces(&VOCABULARY, cache, text.as_bytes(), split::$split))
+                    })
+                })+
+                #[allow(unreachable_patterns, reason = "all may be compiled in")]
+                _ => text.len(),
+            }
+        }
+    };
 }
 
 encodings! {
-    "o200k", O200K_BASE, "o200k_base", o200k;
-    "cl100k", CL100K_BASE, "cl100k_base", cl100k;
-    "p50k", P50K_BASE, "p50k_base", gpt2;
-    "r50k", R50K_BASE, "r50k_base", gpt2;
+    "o200k", O200kBase, O200K_BASE, "o200k_base", o200k;
+    "cl100k", Cl100kBase, CL100K_BASE, "cl100k_base", cl100k;
+    "p50k", P50kBase, P50K_BASE, "p50k_base", gpt2;
+    "r50k", R50kBase, R50K_BASE, "r50k_base", gpt2;
+}
+
+/// Counts with the thread's cache. A thread that is ending has none any more, and counts without.
+fn with(kept: &'static LocalKey<Kept>, count: impl FnOnce(&mut Cache) -> usize) -> usize {
+    let mut cache = kept.try_with(Kept::take).ok().flatten().unwrap_or_default();
+    let count = count(&mut cache);
+    let _ = kept.try_with(|kept| kept.set(Some(cache)));
+    count
 }
 
 #[inline(always)]
-fn count(
+fn pieces(
     vocabulary: &Vocabulary,
     cache: &mut Cache,
     text: &[u8],

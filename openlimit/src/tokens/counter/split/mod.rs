@@ -17,7 +17,7 @@ pub(super) use self::cl100k::cl100k;
 pub(super) use self::gpt2::gpt2;
 #[cfg(feature = "o200k")]
 pub(super) use self::o200k::o200k;
-use super::class::{self, NEWLINE, NUMBER, WHITESPACE};
+use super::class::{self, NEWLINE, WHITESPACE};
 
 /// A run of whitespace.
 struct Blank {
@@ -52,12 +52,11 @@ impl Blank {
 }
 
 /// `\p{N}{1,3}`, of which the first is known.
-#[cfg(any(feature = "o200k", feature = "cl100k"))]
 #[inline]
 fn number(text: &[u8], mut end: usize) -> usize {
     for _ in 1..3 {
         let (class, length) = class::at(text, end);
-        if class != NUMBER {
+        if class != class::NUMBER {
             break;
         }
         end += length;
@@ -66,7 +65,6 @@ fn number(text: &[u8], mut end: usize) -> usize {
 }
 
 /// `'(?i:[sdmt]|ll|ve|re)`: where it ends, if the text has it here. The long s folds to an s, too.
-#[cfg(any(feature = "o200k", feature = "cl100k"))]
 #[inline]
 fn contraction(text: &[u8], at: usize) -> Option<usize> {
     let [b'\'', first, rest @ ..] = text.get(at..)? else {
