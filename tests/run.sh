@@ -9,8 +9,9 @@ step() { printf "\n== [%ss] %s\n" "$SECONDS" "$*"; }
 # A C compiler, for the TLS of the HTTP clients that the examples use. Redis and openssl, for the tests of shared
 # limits: they start servers of their own on free ports, and leave alone the one that the package may start on 6379.
 missing=()
+server=${OPENLIMIT_REDIS_SERVER:-redis-server}
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
-command -v "${OPENLIMIT_REDIS_SERVER:-redis-server}" >/dev/null || missing+=(redis-server)
+command -v "$server" >/dev/null || missing+=("$(basename "$server")")
 command -v redis-cli >/dev/null || missing+=(redis-tools)
 command -v openssl >/dev/null || missing+=(openssl)
 if ((${#missing[@]})); then

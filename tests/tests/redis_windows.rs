@@ -13,7 +13,7 @@ fn by_trial(limit: &Limit, grants: &[Grant]) -> Option<i64> {
     let excess = |first: usize, last: usize| {
         let amounts = || grants[first..=last].iter().map(|grant| grant.amounts[limit.dimension]);
         let leaked = limit.worth(grants[last].at - grants[first].at);
-        let allowed = limit.worth(limit.burst).max(limit.weight(amounts().max().unwrap()));
+        let allowed = limit.worth(limit.burst).max(limit.weight(amounts().max().unwrap_or(0)));
         let over = limit.weight(amounts().sum()) - leaked - allowed;
         (over as f64 / limit.weight(1) as f64).ceil() as i64
     };

@@ -100,6 +100,18 @@ impl ServerBuilder {
     /// If there is no such program, or it does not start: with what it printed.
     #[must_use]
     pub fn start(self) -> RedisServer {
+        let start = self.try_start();
+        start.unwrap_or_else(|log| panic!("{} does not start:\n{log}", RedisServer::program()))
+    }
+
+    /// Starts it, and waits until it answers. For options that a program may not know: one built without TLS, for one.
+    ///
+    /// # Errors
+    /// What it printed, if it does not start.
+    ///
+    /// # Panics
+    /// If there is no such program.
+    pub fn try_start(self) -> Result<RedisServer, String> {
         RedisServer::launch(self)
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use redis::{Client, Connection, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisResult};
 
@@ -63,7 +63,8 @@ impl RedisServer {
         std::env::var("OPENLIMIT_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
     }
 
-    pub(super) fn launch(options: ServerBuilder) -> Self {
+    /// Starts it, or says what it printed.
+    pub(super) fn launch(options: ServerBuilder) -> Result<Self, String> {
         let clock = options.clock.then(|| Clock::new().expect("a C compiler, which makes the clock"));
         let directory = Directory::new();
         if options.transport == Transport::Tls {
@@ -73,16 +74,16 @@ impl RedisServer {
         let mut reason = String::new();
         for _ in 0..ATTEMPTS {
             match server.run() {
-                Ok(()) => return server,
+                Ok(()) => return Ok(server),
                 // Somebody else took the port in the meantime.
                 Err(log) if log.contains("Address already in use") => {
                     server.port = port::free();
                     reason = log;
                 }
-                Err(log) => panic!("{} does not start:\n{log}", Self::program()),
+                Err(log) => return Err(log),
             }
         }
-        panic!("no port of {ATTEMPTS} could be had:\n{reason}")
+        Err(format!("no port of {ATTEMPTS} could be had:\n{reason}"))
     }
 
     /// The URL by which clients reach it, user and password included.
@@ -182,12 +183,24 @@ impl RedisServer {
     }
 
     /// From now on the server's wall clock is so many microseconds ahead of the machine's, or behind it. Its monotonic
-    /// clock goes on as it did.
+    /// clock goes on as it did. Returns when the server has noticed: it may look at the clock only ten times a second.
     ///
     /// # Panics
-    /// If it was not started with [`ServerBuilder::clock`].
+    /// If it was not started with [`ServerBuilder::clock`], or does not answer.
     pub fn shift_clock(&self, micros: i64) {
+        /// By how much the time that a server tells may be old.
+        const STALE: i64 = 20_000;
         self.clock.as_ref().expect("a server whose clock can be set").set(micros);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let earliest = wall_clock() + micros - STALE;
+            let told = i64::try_from(self.time_us()).unwrap_or(i64::MAX);
+            if (earliest..=wall_clock() + micros).contains(&told) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the server's clock does not follow");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// A connection for the test's orders: by the unix socket, as a user who may do everything.
@@ -280,4 +293,10 @@ impl RedisServer {
         // A test that panicked in between has still left it whole.
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The machine's clock, in microseconds since 1970.
+fn wall_clock() -> i64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -2,19 +2,15 @@
 //!
 //! A test file has one test that is ignored and does nothing unless it is started as a worker:
 //!
-//! ```
-//! # /*
+//! ```text
 //! #[test]
 //! #[ignore = "the body of the workers"]
 //! fn worker() {
-//!     if let Some(job) = worker::job() {
-//!         worker::say(format_args!("granted {}", job.arg(0)));
-//!     }
+//!     let Some(job) = worker::job() else { return };
+//!     worker::say(job.parse::<u64>(0) + 1);
 //! }
 //!
-//! let worker = Worker::start("worker", &["7"]);
-//! assert_eq!(worker.line(), "granted 7");
-//! # */
+//! assert_eq!(Worker::start("worker", &["7"]).line(), "8");
 //! ```
 
 use std::fmt::Display;
@@ -40,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job(Vec<String>);
 
-/// In a worker: what it is to do. In the test itself: none.
+/// In a worker: what it is to do. In the test itself: none. From then on the worker ends when the test does.
 #[must_use]
 pub fn job() -> Option<Job> {
     let arguments = std::env::var(ARGUMENTS).ok()?;
