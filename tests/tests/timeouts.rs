@@ -9,7 +9,7 @@ use openlimit_tests::{Call, at_once, millis, nanos, plain, secs};
 
 /// One a second.
 fn slow(clock: &ManualClock) -> RateLimiter {
-    plain(clock).requests(Rate::per_second(1)).build().expect("it is sound")
+    plain(clock).name("slow").requests(Rate::per_second(1)).build().expect("it is sound")
 }
 
 fn within(limiter: &RateLimiter, timeout: Duration) -> Call {
@@ -69,8 +69,10 @@ fn a_wait_that_became_too_long_fails_at_its_deadline() {
     assert!(!call.poll());
     clock.advance(nanos(1));
     assert_eq!(call.wakes(), 1);
-    let AcquireError::Timeout { timeout, wait, .. } = call.refused() else { panic!("another error") };
-    assert_eq!((timeout, wait), (millis(1_500), secs(3)));
+    let AcquireError::Timeout { timeout, wait, limiter, .. } = call.refused() else {
+        panic!("another error")
+    };
+    assert_eq!((timeout, wait, &*limiter), (millis(1_500), secs(3), "slow"));
 }
 
 #[test]
