@@ -50,7 +50,7 @@
 //!
 //! # When not to use it
 //!
-//! To protect a server from its clients; to share a quota between processes; to retry what was refused all the same.
+//! To protect a server from its clients; to retry what was refused all the same.
 //!
 //! # Features
 //!
@@ -61,6 +61,7 @@
 //!   1.4 and 1.4 MB of the program. A model whose encoding is left out is counted by the nearest, and
 //!   `tokens::is_exact` tells.
 //! - `tiktoken-rs`: that crate as a limiter's `tokenizer`, for those who prefer it.
+//! - `redis`: limits that processes and hosts share, by `Builder::redis`.
 //! - `testing`: a clock that tests move by hand, tokio's paused time, and a strict provider to test against.
 
 #[path = "private.rs"]
