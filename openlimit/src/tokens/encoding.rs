@@ -79,8 +79,8 @@ impl Encoding {
     /// The encoding that [`count`](Self::count) counts by: this one, or the nearest that is compiled in, or none.
     ///
     /// Each encoding is a feature of this crate: `o200k` and `cl100k`, which are on by default, `p50k` and `r50k`.
-    /// The old encodings take up to half as many tokens again for English as the new ones, and more for other
-    /// languages.
+    /// An old encoding in a newer one's place counts more (English by a tenth, Chinese by up to nine tenths), a newer
+    /// one in an old one's place less.
     ///
     /// ```
     /// use openlimit::tokens::Encoding;
