@@ -67,6 +67,7 @@ impl Encoding {
     ///
     /// It is exact where the encoding is compiled in. Where it is not, it is the count of the one that the encoding is
     /// [`counted_by`](Self::counted_by), and where there is none, the length in bytes, which no count exceeds.
+    // By reference, so that it is what `encoding.count(..)` means where `Tokenizer` is in scope.
     #[must_use]
     pub fn count(&self, text: &str) -> u64 {
         let count = match self.counted_by() {
