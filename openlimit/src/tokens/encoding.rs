@@ -67,6 +67,7 @@ impl Encoding {
     ///
     /// It is exact where the encoding is compiled in. Where it is not, it is the count of the one that the encoding is
     /// [`counted_by`](Self::counted_by), and where there is none, the length in bytes, which no count exceeds.
+    // By reference, so that it is what `encoding.count(..)` means where `Tokenizer` is in scope.
     #[must_use]
     pub fn count(&self, text: &str) -> u64 {
         let count = match self.counted_by() {
@@ -79,8 +80,8 @@ impl Encoding {
     /// The encoding that [`count`](Self::count) counts by: this one, or the nearest that is compiled in, or none.
     ///
     /// Each encoding is a feature of this crate: `o200k` and `cl100k`, which are on by default, `p50k` and `r50k`.
-    /// The old encodings take up to half as many tokens again for English as the new ones, and more for other
-    /// languages.
+    /// An old encoding in a newer one's place counts more (English by a tenth, Chinese by up to nine tenths), a newer
+    /// one in an old one's place less.
     ///
     /// ```
     /// use openlimit::tokens::Encoding;

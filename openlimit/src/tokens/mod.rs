@@ -31,6 +31,7 @@
 //!   request itself are left out, and so are ids.
 //! * **Hostile content** is safe: counting takes time in proportion to the text, whatever it is, and what is nested
 //!   more than 128 levels deep, which is deeper than `serde_json` reads, is left out.
+//! * **Another counter** can take this one's place in a limiter, for the texts: any [`Tokenizer`].
 //! * What the API adds out of sight (`previous_response_id`, a stored prompt) cannot be counted here.
 
 // An encoding needs only a part of it, and all encodings all.
