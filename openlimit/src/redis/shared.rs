@@ -119,10 +119,12 @@ impl Shared {
     }
 
     /// When a call of these amounts may depart, if it is at the head, and the limit that decides it; `None` as long as that is
-    /// not known. Slots that were missed, and those that it does not fit, are given back.
+    /// not known. Slots that were missed, and those that it does not fit, are given back. So is one that lies far ahead, since it
+    /// was for a larger call, which has left.
     pub(crate) fn due(&mut self, amounts: &[u64], now: u64) -> Option<(u64, usize)> {
         while let Some(slot) = self.slots.front() {
-            if now <= slot.expires && slot.fits(amounts) {
+            let near = slot.due <= now.saturating_add(self.terms.look_ahead) || slot.was_for(amounts);
+            if now <= slot.expires && near && slot.fits(amounts) {
                 return Some((slot.due, slot.limit));
             }
             self.drop_first(now);
@@ -388,6 +390,10 @@ impl Shared {
 }
 
 impl Slot {
+    fn was_for(&self, amounts: &[u64]) -> bool {
+        self.amounts.as_slice() == amounts
+    }
+
     fn fits(&self, amounts: &[u64]) -> bool {
         self.amounts.as_slice().iter().zip(amounts).all(|(slot, asked)| slot >= asked)
     }

@@ -121,6 +121,24 @@ fn every_limit_is_charged_as_of_the_moment_that_the_slowest_one_allows() {
 }
 
 #[test]
+fn a_small_call_does_not_wait_for_the_moment_of_a_large_one_that_left() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.join([180, 0]);
+    world.exchange(&mut client);
+    client.all_go();
+    // It is due when the bucket is empty, in 180 ms and no more: so the look-ahead here is less.
+    client.shared.terms.look_ahead = 20_000_000;
+    let large = client.join([800, 0]);
+    world.exchange(&mut client);
+    client.join([1, 0]);
+    client.queue.leave(large);
+    assert_eq!(client.shared.due(&[1, 0, 0], world.clock), None);
+    let reply = world.exchange(&mut client);
+    assert!(reply.calls[0].wait <= 20_000_000, "{:?}", reply.calls);
+}
+
+#[test]
 fn a_call_that_would_wait_too_long_is_refused_and_charged_nothing() {
     let mut world = World::start(SLOW);
     let (mut one, mut other) = (world.client(), world.client());
@@ -344,7 +362,7 @@ impl World {
 }
 
 impl Client {
-    fn join(&mut self, [requests, tokens]: [u64; 2]) {
+    fn join(&mut self, [requests, tokens]: [u64; 2]) -> Key {
         let waiter = Waiter {
             amounts: Amounts::Few([requests, tokens, 0]),
             arrived: 0,
@@ -352,7 +370,7 @@ impl Client {
             waker: Waker::noop().clone(),
             number: 0,
         };
-        self.queue.join(waiter);
+        self.queue.join(waiter)
     }
 
     /// Each who has a slot takes it or, now and then, leaves.
