@@ -214,7 +214,7 @@ impl Admission {
 
     fn expire(&mut self, key: Key, due: u64, limit: usize, now: u64, wakers: &mut Vec<Waker>) {
         #[cfg(feature = "redis")]
-        if self.expire_shared(key, now, wakers) {
+        if self.expire_shared(key, due, now, wakers) {
             return;
         }
         let (limit, name) = (self.limits[limit].clone(), self.name.clone());

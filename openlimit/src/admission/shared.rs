@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::{Admission, timed_out};
 use crate::amounts::Amounts;
 use crate::queue::{Key, Outcome, Waiter};
-use crate::redis::{Reply, Shared, StoreError};
+use crate::redis::{Reply, Shared, StoreError, StoreProblem};
 use crate::{AcquireError, Name};
 
 /// Charges with this bit are in the meters here; the others are numbered by their batch.
@@ -119,11 +120,27 @@ impl Admission {
         }
     }
 
-    /// The time of a waiter is over: says whether that is because Redis is away.
-    pub(super) fn expire_shared(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> bool {
-        let Some(error) = self.deciding().and_then(Shared::away).cloned() else { return false };
+    /// The time of a waiter is over, where buckets elsewhere decide. The head, and so everyone, is due at `due`, if that is known.
+    pub(super) fn expire_shared(&mut self, key: Key, due: u64, now: u64, wakers: &mut Vec<Waker>) -> bool {
+        let (Some(shared), Some(waiter)) = (self.deciding(), self.queue.waiter(key)) else { return false };
         let limiter = self.name.clone();
-        self.refuse(key, wakers, |waiter| store(&limiter, &error, waiter, now));
+        if let Some(error) = shared.away().cloned() {
+            self.refuse(key, wakers, |waiter| store(&limiter, &error, waiter, now));
+            return true;
+        }
+        let (wait, limit) = shared.wait_of_next(waiter.amounts.as_slice(), now);
+        // It is the server that was waited for, where the limits do not account for it.
+        if let (0, u64::MAX, Some(unanswered)) = (wait, due, shared.unanswered(now)) {
+            let problem = StoreProblem::TimedOut(Duration::from_nanos(unanswered));
+            let error = StoreError::new(&shared.server, problem);
+            self.refuse(key, wakers, |waiter| store(&limiter, &error, waiter, now));
+            return true;
+        }
+        let wait = if due == u64::MAX { wait } else { wait.max(due.saturating_sub(now)) };
+        let limit = self.limits[limit].clone();
+        self.refuse(key, wakers, |waiter| {
+            timed_out(waiter.timeout, now.saturating_sub(waiter.arrived).saturating_add(wait), limit, limiter)
+        });
         true
     }
 
@@ -162,6 +179,6 @@ impl Admission {
 
 fn store(limiter: &Name, error: &StoreError, waiter: &Waiter, now: u64) -> AcquireError {
     let (limiter, error) = (limiter.clone(), error.clone());
-    let waited = std::time::Duration::from_nanos(now.saturating_sub(waiter.arrived));
+    let waited = Duration::from_nanos(now.saturating_sub(waiter.arrived));
     AcquireError::Store { limiter, waited, error }
 }

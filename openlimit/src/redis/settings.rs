@@ -24,7 +24,7 @@ pub(crate) struct Settings {
     pub(super) count: usize,
     /// How many seconds the state is kept: longer than it can matter.
     pub(super) lifetime: u64,
-    pub(super) server: Arc<str>,
+    pub(crate) server: Arc<str>,
     /// What no error may show.
     secrets: Vec<String>,
 }

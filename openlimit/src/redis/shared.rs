@@ -27,14 +27,17 @@ pub(crate) struct Shared {
     dimensions: Box<[usize]>,
     scales: Box<[Scale]>,
     terms: Terms,
+    /// The server, for errors.
+    pub(crate) server: Arc<str>,
     slots: VecDeque<Slot>,
     /// What the slots hold, by dimension.
     held: Box<[u128]>,
     ledger: Ledger,
     /// When the buckets were seen, in nanoseconds of the limiter's clock.
     seen: u64,
-    /// The calls that the batch under way asks for, in their order, if there is one.
+    /// The calls that the batch under way asks for, in their order, if there is one, and since when it is under way.
     asking: Option<Vec<Asking>>,
+    asked: u64,
     /// The usual time of a round trip, in nanoseconds, by which a delay is told.
     usual: u64,
     /// When to tell what no call's batch has taken along.
@@ -89,6 +92,7 @@ impl Shared {
         dimensions: Box<[usize]>,
         scales: Box<[Scale]>,
         terms: Terms,
+        server: Arc<str>,
         call: Arc<Notify>,
     ) -> Self {
         let held = vec![0; dimensions.iter().max().map_or(0, |most| most + 1)];
@@ -97,10 +101,12 @@ impl Shared {
             dimensions,
             scales,
             terms,
+            server,
             slots: VecDeque::new(),
             held: held.into(),
             seen: 0,
             asking: None,
+            asked: 0,
             usual: u64::MAX,
             flush: u64::MAX,
             call,
@@ -190,12 +196,22 @@ impl Shared {
 
     /// How long a call behind all who wait has to wait, at least, as far as is known here, and the limit that decides it.
     pub(crate) fn wait(&self, amounts: &[u64], queue: &Queue, now: u64) -> (u64, usize) {
-        let mut longest = self.slots.back().map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
+        let last = self.slots.back().map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
+        let without = |dimension: usize| queue.asked(dimension).saturating_sub(self.held[dimension]);
+        last.max(self.wait_behind(amounts, without, now))
+    }
+
+    /// How long a call that is next has to wait, in the same way.
+    pub(crate) fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
+        self.wait_behind(amounts, |_| 0, now)
+    }
+
+    /// The same behind what others ask for, of each dimension.
+    fn wait_behind(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
+        let mut longest = (0, 0);
         for (limit, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
-            let ahead = queue.asked(*dimension).saturating_sub(self.held[*dimension]);
-            let ahead = scale.weight(u64::try_from(ahead).unwrap_or(u64::MAX));
-            let weight = scale.weight(amounts[*dimension]);
-            let level = self.level(limit, now) + ahead;
+            let ahead = scale.weight(u64::try_from(ahead(*dimension)).unwrap_or(u64::MAX));
+            let (level, weight) = (self.level(limit, now) + ahead, scale.weight(amounts[*dimension]));
             let wait = if weight <= scale.fit { (level + weight).saturating_sub(scale.fit) } else { level };
             if weight > 0 && wait > longest.0 {
                 longest = (wait, limit);
@@ -287,6 +303,7 @@ impl Shared {
             batch.number(if longest == u64::MAX { longest } else { longest.saturating_sub(now) });
             self.weights(&call.amounts).for_each(|weight| batch.number(weight));
         }
+        self.asked = now;
         self.asking = Some(asking.into_iter().map(|(call, _)| call).collect());
         self.flush = u64::MAX;
         Some(batch.finish())
@@ -327,6 +344,11 @@ impl Shared {
             self.release_all(now);
         }
         refused
+    }
+
+    /// How long the batch under way has been so, if there is one.
+    pub(crate) fn unanswered(&self, now: u64) -> Option<u64> {
+        self.asking.is_some().then(|| now.saturating_sub(self.asked))
     }
 
     /// The batch under way was not decided, and will not be.
