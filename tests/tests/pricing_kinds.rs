@@ -88,6 +88,9 @@ mod responses {
 
     const MODEL: &str = "gpt-5";
 
+    /// The largest that the model takes.
+    const IMAGE: u64 = 70 + 8 * 140;
+
     fn cost(params: Value) -> u64 {
         let mut params = params;
         params["model"] = json!(MODEL);
@@ -130,7 +133,7 @@ mod responses {
         let output = json!([{ "type": "input_text", "text": "18 degrees" }, { "type": "input_image", "image_url": "x" }]);
         assert_eq!(
             item(json!({ "type": "function_call_output", "call_id": "call_1", "output": output })),
-            count(MODEL, "18 degrees") + 1445,
+            count(MODEL, "18 degrees") + IMAGE,
         );
         assert_eq!(item(json!({ "type": "item_reference", "id": "msg_1" })), 0);
         assert_eq!(
@@ -146,19 +149,22 @@ mod responses {
         let screenshot = json!({ "type": "computer_screenshot", "image_url": "data:image/png;base64,AAAA" });
         assert_eq!(
             item(json!({ "type": "computer_call_output", "call_id": "c", "output": screenshot })),
-            1445
+            IMAGE
         );
-        assert_eq!(item(json!({ "type": "image_generation_call", "result": "iVBO".repeat(50_000) })), 1445);
+        assert_eq!(item(json!({ "type": "image_generation_call", "result": "iVBO".repeat(50_000) })), IMAGE);
     }
 
     #[test]
-    fn images_and_files_have_flat_prices() {
+    fn images_and_files_of_unknown_size_have_the_highest_price() {
         let part = |part: Value| cost(json!({ "input": [{ "role": "user", "content": [part] }] })) - 3 - 4;
         let url = format!("data:image/png;base64,{}", "iVBO".repeat(50_000));
-        assert_eq!(part(json!({ "type": "input_image", "image_url": url, "detail": "auto" })), 1445);
-        assert_eq!(part(json!({ "type": "input_image", "image_url": null, "file_id": "file-1" })), 2045);
+        assert_eq!(part(json!({ "type": "input_image", "image_url": url, "detail": "auto" })), IMAGE);
+        assert_eq!(
+            part(json!({ "type": "input_image", "image_url": null, "file_id": "file-1" })),
+            (600 + IMAGE)
+        );
         let file = json!({ "type": "input_file", "filename": "a.pdf", "file_data": url });
-        assert_eq!(part(file), 2045 + count(MODEL, "a.pdf"));
+        assert_eq!(part(file), (600 + IMAGE) + count(MODEL, "a.pdf"));
     }
 
     #[test]
@@ -178,7 +184,7 @@ mod responses {
     fn a_stored_prompt_stands_in_for_the_input() {
         let variables = json!({ "city": "Paris", "photo": { "type": "input_image", "file_id": "file-1" } });
         let prompt = json!({ "id": "pmpt_1", "version": "2", "variables": variables });
-        assert_eq!(cost(json!({ "prompt": prompt })), 3 + count(MODEL, "Paris") + 2045);
+        assert_eq!(cost(json!({ "prompt": prompt })), 3 + count(MODEL, "Paris") + (600 + IMAGE));
         assert_eq!(cost(json!({ "previous_response_id": "resp_1" })), 3);
         assert_eq!(cost(json!({ "conversation": "conv_1" })), 3);
         let error = tokens::responses(&json!({ "previous_response_id": null })).unwrap_err();

@@ -25,8 +25,12 @@
 //!   of OpenAI's cookbook. Function definitions are counted by them too.
 //! * **Output**: the largest that the request allows, for each choice (`n`, `best_of`) and each prompt; 16 where
 //!   it names no maximum, or the limiter's own default.
-//! * **Images, sounds and files** have flat prices (1 445, 600 and 2 045 tokens) and are never looked into. What
-//!   stands in an unknown field and is a data URL, or a KiB and more of base64, is taken for a file.
+//! * **Images** are priced by model, detail and size, by the rules of OpenAI's vision guide. The size is read from the
+//!   header of a data URL (PNG, JPEG, GIF, WebP); an image whose size is unknown, such as one behind a URL, counts as
+//!   the largest that the model takes, and `auto` as full detail.
+//! * **Sounds** count as a minute (600 tokens), and **files** as a page: 600 tokens of text, and an image of unknown
+//!   size. Both are assumptions, since neither length nor pages can be told from outside. What stands in an unknown
+//!   field and is a data URL, or a KiB and more of base64, is taken for a file.
 //! * **What is unknown** inside a message or a tool counts as its text, and never fails. Unknown fields of the
 //!   request itself are left out, and so are ids.
 //! * **Hostile content** is safe: counting takes time in proportion to the text, whatever it is, and what is nested
@@ -36,9 +40,11 @@
 mod counter;
 mod encoding;
 mod formula;
+mod images;
 mod inside;
 mod number;
 mod outline;
+mod pixels;
 mod prompt;
 mod raw;
 mod shape;

@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::formula::Formula;
+use super::images::Images;
 use super::number::Number;
 use super::walk::{Reader, walk};
 use super::{Encoding, Shape};
@@ -17,6 +18,7 @@ use crate::ParamsError;
 pub(super) struct Outline {
     pub(super) encoding: Encoding,
     pub(super) formula: &'static Formula,
+    pub(super) images: &'static Images,
     /// The largest output of one choice, where the request names one.
     pub(super) output: Option<u64>,
     /// How many choices are made.
@@ -31,6 +33,7 @@ impl Outline {
             shape,
             encoding: Encoding::O200kBase,
             formula: Formula::of(""),
+            images: Images::of(""),
             output: None,
             choices: [None; 2],
             body: false,
@@ -47,6 +50,7 @@ impl Outline {
         Ok(Self {
             encoding: reading.encoding,
             formula: reading.formula,
+            images: reading.images,
             output: reading.output,
             choices: instead.or(named).unwrap_or(1).max(1),
         })
@@ -57,6 +61,7 @@ struct Reading<'a> {
     shape: &'a Shape,
     encoding: Encoding,
     formula: &'static Formula,
+    images: &'static Images,
     output: Option<u64>,
     /// By `Shape::choices`.
     choices: [Option<u64>; 2],
@@ -162,6 +167,7 @@ impl Reader for Reading<'_> {
             At::Model => {
                 self.encoding = Encoding::of(text);
                 self.formula = Formula::of(text);
+                self.images = Images::of(text);
             }
             At::Body if self.shape.text => self.body = true,
             At::InPlaceOfBody => self.body = true,

@@ -3,14 +3,16 @@
 //! It is a grammar: `At` names the places of a request, and `field` says for each place what its fields are.
 //! Three rules decide about a field: what the model reads is counted; what only the API reads (ids, types, log
 //! probabilities) is not; and what is unknown counts as its text, since an estimate that is too high wastes a
-//! little and one that is too low breaks the limit. Images, sounds and files have flat prices, and are never
-//! looked into.
+//! little and one that is too low breaks the limit. Images, sounds and files have prices of their own; of an
+//! image's bytes the header is read, of the others nothing.
 
 use serde::Serialize;
 
 use super::formula::{self, Formula};
+use super::images::{Detail, Image, Images};
 use super::number::Number;
 use super::outline::Outline;
+use super::pixels::Pixels;
 use super::walk::{Reader, walk};
 use super::{Encoding, Shape};
 use crate::ParamsError;
@@ -36,6 +38,8 @@ impl Prompt {
             shape,
             encoding: outline.encoding,
             formula: outline.formula,
+            images: outline.images,
+            image: Image::default(),
             tokens: if shape.framed { outline.formula.reply } else { 0 },
             suffix: 0,
             prompts: 0,
@@ -57,6 +61,9 @@ pub(super) enum At {
     Unknown,
     /// What has one price, however large it is.
     Flat(u64),
+    /// An image: its URL, or a map with it; and how closely it is looked at.
+    Image,
+    Detail,
     /// What the client itself cannot read.
     Sealed,
 
@@ -108,6 +115,9 @@ struct Tally<'a> {
     shape: &'a Shape,
     encoding: Encoding,
     formula: &'static Formula,
+    images: &'static Images,
+    /// The image that is being read, if any.
+    image: Image,
     tokens: u64,
     /// The tokens of what follows each prompt.
     suffix: u64,
@@ -127,6 +137,19 @@ impl Tally<'_> {
 
     fn text(&mut self, text: &str) {
         self.add(self.encoding.count(text));
+    }
+
+    /// What is known of the image that is being read has changed, or it has begun.
+    fn see(&mut self, size: Option<Pixels>) {
+        self.image.size = size.or(self.image.size);
+        let tokens = self.images.tokens(self.image.size, self.image.detail);
+        self.tokens = self.tokens.saturating_sub(self.image.counted.replace(tokens).unwrap_or(0));
+        self.add(tokens);
+    }
+
+    /// A file is a page, of which the model gets the text and an image.
+    fn file(&self) -> u64 {
+        formula::PAGE + self.images.tokens(None, Detail::Full)
     }
 
     /// An entry of a map that is counted as its text.
@@ -153,14 +176,15 @@ impl Reader for Tally<'_> {
             (At::Message, "tool_calls") => At::Calls,
             (At::Message, "function_call") => At::Call,
             (At::Message, "audio") => At::Flat(formula::AUDIO),
-            (At::Message, "result") => At::Flat(formula::IMAGE),
+            (At::Message, "result") => At::Image,
             (At::Message, "encrypted_content") => At::Sealed,
 
-            (At::Content, "id" | "type" | "detail" | "logprobs") => return None,
+            (At::Content, "id" | "type" | "logprobs") => return None,
             (At::Content, "text" | "refusal" | "filename") => At::Text,
-            (At::Content, "image_url") => At::Flat(formula::IMAGE),
+            (At::Content, "image_url") | (At::Image, "url") => At::Image,
+            (At::Content | At::Image, "detail") => At::Detail,
             (At::Content, "input_audio" | "audio") => At::Flat(formula::AUDIO),
-            (At::Content, "file" | "file_data" | "file_url" | "file_id") => At::Flat(formula::FILE),
+            (At::Content, "file" | "file_data" | "file_url" | "file_id") => At::Flat(self.file()),
 
             (At::Call | At::Called, "id" | "type" | "index") => return None,
             (At::Call | At::Called, "function" | "custom") => At::Called,
@@ -191,7 +215,7 @@ impl Reader for Tally<'_> {
             (At::Format, "format" | "json_schema") => At::Format,
             (At::Format, "name" | "description") => At::Text,
 
-            (At::Flat(_) | At::Sealed | At::Template, _) => return None,
+            (At::Flat(_) | At::Image | At::Detail | At::Sealed | At::Template, _) => return None,
             (At::Message | At::Content | At::Call | At::Called, _) => At::Unknown,
             (At::Tool | At::Function | At::Format, _) => At::Unknown,
             _ => self.entry(key),
@@ -213,7 +237,7 @@ impl Reader for Tally<'_> {
             }
             At::Label => At::Label,
             At::Enum => At::EnumItem,
-            At::Params | At::Flat(_) | At::Sealed | At::Template => return None,
+            At::Params | At::Flat(_) | At::Image | At::Detail | At::Sealed | At::Template => return None,
             _ => {
                 self.add(formula::ITEM);
                 At::Unknown
@@ -223,11 +247,16 @@ impl Reader for Tally<'_> {
 
     fn map(&mut self, at: At) {
         match at {
-            At::Message => self.add(self.formula.message),
+            At::Message => {
+                self.image = Image::default();
+                self.add(self.formula.message);
+            }
             At::Call => self.add(formula::CALL),
             At::Tool => self.add(self.formula.function),
             At::EnumItem => self.add(formula::ENUM_ITEM),
             At::Flat(price) => self.add(price),
+            At::Content => self.image = Image::default(),
+            At::Image => self.see(None),
             _ => {}
         }
     }
@@ -238,6 +267,7 @@ impl Reader for Tally<'_> {
             At::Enum => self.adjust(formula::ENUM),
             At::EnumItem => self.add(formula::ENUM_ITEM),
             At::Flat(price) => self.add(price),
+            At::Image => self.see(None),
             _ => {}
         }
     }
@@ -252,7 +282,8 @@ impl Reader for Tally<'_> {
         match at {
             At::EnumItem => self.add(formula::ENUM_ITEM + 1),
             At::Flat(price) => self.add(price),
-            At::Params | At::Sealed | At::Format | At::Template => {}
+            At::Image => self.see(None),
+            At::Params | At::Detail | At::Sealed | At::Format | At::Template => {}
             _ => self.add(1),
         }
     }
@@ -266,7 +297,8 @@ impl Reader for Tally<'_> {
             At::Token => self.add(1),
             At::EnumItem => self.add(formula::ENUM_ITEM.saturating_add(number.tokens())),
             At::Flat(price) => self.add(price),
-            At::Params | At::Sealed | At::Format | At::Template => {}
+            At::Image => self.see(None),
+            At::Params | At::Detail | At::Sealed | At::Format | At::Template => {}
             _ => self.add(number.tokens()),
         }
     }
@@ -275,6 +307,13 @@ impl Reader for Tally<'_> {
         match at {
             At::Params | At::Format | At::Template => {}
             At::Flat(price) => self.add(price),
+            At::Image => self.see(Pixels::of_url(text)),
+            At::Detail => {
+                self.image.detail = Detail::of(text);
+                if self.image.counted.is_some() {
+                    self.see(None);
+                }
+            }
             At::Sealed => self.add(text.len() as u64 / formula::SEALED_BYTES),
             At::Prompts | At::Prompt => {
                 self.prompts = self.prompts.saturating_add(1);
@@ -298,7 +337,7 @@ impl Reader for Tally<'_> {
                 self.add(formula::ENUM_ITEM);
                 self.text(text);
             }
-            At::Unknown if is_data(text) => self.add(formula::FILE),
+            At::Unknown if is_data(text) => self.add(self.file()),
             _ => self.text(text),
         }
     }
