@@ -39,12 +39,19 @@ pub struct Pricing {
     /// Output tokens of a request that names no maximum.
     #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
     pub(crate) default_output: u64,
+    /// What a request takes of a limit on tokens.
+    #[cfg(feature = "tokenizers")]
+    pub(crate) charge: tokens::Charge,
 }
 
 impl Default for Pricing {
     /// 16: what OpenAI itself appears to reserve for a request that names no maximum.
     fn default() -> Self {
-        Self { default_output: 16 }
+        Self {
+            default_output: 16,
+            #[cfg(feature = "tokenizers")]
+            charge: tokens::Charge::Sum,
+        }
     }
 }
 
@@ -71,7 +78,7 @@ mod reads {
                     params: &T,
                     pricing: Pricing,
                 ) -> Result<Cost, ParamsError> {
-                    tokens::$price(params, pricing.default_output)
+                    tokens::$price(params, pricing)
                 }
             }
         )+};

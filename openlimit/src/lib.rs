@@ -101,4 +101,6 @@ pub use limiter::{Limiter, RateLimiter};
 pub use openlimit_macros::rate_limited;
 pub use permit::Permit;
 pub use rate::{Rate, Unit};
+#[cfg(feature = "tokenizers")]
+pub use tokens::Charge;
 pub use usage::Usage;

@@ -28,8 +28,8 @@
 pub enum Charge {
     /// The prompt and the largest output: `prompt + n * max output`.
     ///
-    /// Source: OpenAI's help centre, "How can I solve 429: 'Too Many Requests' errors?". It is never below what the
-    /// other rule takes of a text whose tokens have four characters or fewer, nor below what the call can use.
+    /// Source: OpenAI's help centre, "How can I solve 429: 'Too Many Requests' errors?". It covers all that
+    /// the call can use, whichever way the provider estimates it.
     #[default]
     Sum,
     /// The larger of the largest output and an estimate of the prompt, a token for every four characters.

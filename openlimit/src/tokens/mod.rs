@@ -25,6 +25,7 @@
 //!   of OpenAI's cookbook. Function definitions are counted by them too.
 //! * **Output**: the largest that the request allows, for each choice (`n`, `best_of`) and each prompt; 16 where
 //!   it names no maximum, or the limiter's own default.
+//! * **Tokens** are the sum of both, or what [`Charge`] says.
 //! * **Images** are priced by model, detail and size, by the rules of OpenAI's vision guide. The size is read from the
 //!   header of a data URL (PNG, JPEG, GIF, WebP); an image whose size is unknown, such as one behind a URL, counts as
 //!   the largest that the model takes, and `auto` as full detail.
@@ -37,6 +38,7 @@
 //!   more than 128 levels deep, which is deeper than `serde_json` reads, is left out.
 //! * What the API adds out of sight (`previous_response_id`, a stored prompt) cannot be counted here.
 
+mod charge;
 mod counter;
 mod encoding;
 mod formula;
@@ -52,6 +54,7 @@ mod walk;
 
 use serde::Serialize;
 
+pub use self::charge::Charge;
 pub use self::encoding::Encoding;
 use self::outline::Outline;
 use self::prompt::Prompt;
@@ -106,7 +109,7 @@ pub fn count(model: &str, text: &str) -> u64 {
 /// If there is no list of `messages`, or `model`, `max_completion_tokens`, `max_tokens` or `n` is not what it
 /// should be.
 pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    price_chat(params, Pricing::default().default_output)
+    price_chat(params, Pricing::default())
 }
 
 /// What a legacy completion costs.
@@ -124,7 +127,7 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
 /// If there is no `prompt` that is a string or a list, or `model`, `max_tokens`, `n` or `best_of` is not what it
 /// should be.
 pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    price_completion(params, Pricing::default().default_output)
+    price_completion(params, Pricing::default())
 }
 
 /// What an embedding costs: there is no output.
@@ -141,7 +144,7 @@ pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError
 /// # Errors
 /// If there is no `input` that is a string or a list, or `model` is not a string.
 pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    price_embedding(params, Pricing::default().default_output)
+    price_embedding(params, Pricing::default())
 }
 
 /// What a response of the Responses API costs.
@@ -164,44 +167,43 @@ pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError>
 /// If there is no `input` that is a string or a list, and nothing in its place (`prompt`, `previous_response_id`,
 /// `conversation`), or `model` or `max_output_tokens` is not what it should be.
 pub fn responses<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    price_responses(params, Pricing::default().default_output)
+    price_responses(params, Pricing::default())
 }
 
-pub(crate) fn price_chat<T: Serialize + ?Sized>(
-    params: &T,
-    default_output: u64,
-) -> Result<Cost, ParamsError> {
-    price(&Shape::CHAT, params, default_output)
+pub(crate) fn price_chat<T: Serialize + ?Sized>(params: &T, pricing: Pricing) -> Result<Cost, ParamsError> {
+    price(&Shape::CHAT, params, pricing)
 }
 
 pub(crate) fn price_completion<T: Serialize + ?Sized>(
     params: &T,
-    default_output: u64,
+    pricing: Pricing,
 ) -> Result<Cost, ParamsError> {
-    price(&Shape::COMPLETION, params, default_output)
+    price(&Shape::COMPLETION, params, pricing)
 }
 
 pub(crate) fn price_embedding<T: Serialize + ?Sized>(
     params: &T,
-    default_output: u64,
+    pricing: Pricing,
 ) -> Result<Cost, ParamsError> {
-    price(&Shape::EMBEDDING, params, default_output)
+    price(&Shape::EMBEDDING, params, pricing)
 }
 
 pub(crate) fn price_responses<T: Serialize + ?Sized>(
     params: &T,
-    default_output: u64,
+    pricing: Pricing,
 ) -> Result<Cost, ParamsError> {
-    price(&Shape::RESPONSES, params, default_output)
+    price(&Shape::RESPONSES, params, pricing)
 }
 
-fn price<T: Serialize + ?Sized>(shape: &Shape, params: &T, default_output: u64) -> Result<Cost, ParamsError> {
+fn price<T: Serialize + ?Sized>(shape: &Shape, params: &T, pricing: Pricing) -> Result<Cost, ParamsError> {
     let outline = Outline::of(params, shape)?;
     let prompt = Prompt::of(params, shape, &outline)?;
-    if !shape.replies {
-        return Ok(Cost::derived(prompt.tokens, 0));
-    }
-    let each = outline.output.unwrap_or(default_output);
-    let output = each.saturating_mul(outline.choices).saturating_mul(prompt.prompts);
-    Ok(Cost::derived(prompt.tokens, output))
+    let output = if shape.replies {
+        let each = outline.output.unwrap_or(pricing.default_output);
+        each.saturating_mul(outline.choices).saturating_mul(prompt.prompts)
+    } else {
+        0
+    };
+    let tokens = pricing.charge.tokens(prompt.tokens, prompt.estimate, output);
+    Ok(Cost::derived(tokens, prompt.tokens, output))
 }

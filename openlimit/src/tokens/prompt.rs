@@ -22,6 +22,8 @@ use crate::ParamsError;
 pub(super) struct Prompt {
     /// The tokens of all of it.
     pub(super) tokens: u64,
+    /// What they would be at four characters of text a token.
+    pub(super) estimate: u64,
     /// How many prompts it holds, each of which gets a reply of its own; at least one.
     pub(super) prompts: u64,
 }
@@ -40,14 +42,20 @@ impl Prompt {
             formula: outline.formula,
             images: outline.images,
             image: Image::default(),
-            tokens: if shape.framed { outline.formula.reply } else { 0 },
-            suffix: 0,
+            texts: Text::default(),
+            rest: if shape.framed { outline.formula.reply } else { 0 },
+            suffix: Text::default(),
             prompts: 0,
             token_array: false,
         };
         walk(&mut tally, At::Params, params).map_err(|failed| shape.failed(&failed))?;
         let prompts = tally.prompts.saturating_add(tally.token_array.into()).max(1);
-        Ok(Self { tokens: tally.tokens.saturating_add(tally.suffix.saturating_mul(prompts)), prompts })
+        let texts = tally.texts.and(tally.suffix.times(prompts));
+        Ok(Self {
+            tokens: texts.tokens.saturating_add(tally.rest),
+            estimate: texts.characters.div_ceil(4).saturating_add(tally.rest),
+            prompts,
+        })
     }
 }
 
@@ -118,32 +126,61 @@ struct Tally<'a> {
     images: &'static Images,
     /// The image that is being read, if any.
     image: Image,
-    tokens: u64,
-    /// The tokens of what follows each prompt.
-    suffix: u64,
+    texts: Text,
+    /// The tokens of what is no text.
+    rest: u64,
+    /// What follows each prompt.
+    suffix: Text,
     /// Prompts that are texts or lists, and whether there is one that is a bare token array.
     prompts: u64,
     token_array: bool,
 }
 
+/// How long texts are, in two ways.
+#[derive(Clone, Copy, Default)]
+struct Text {
+    tokens: u64,
+    characters: u64,
+}
+
+impl Text {
+    fn of(text: &str, tokens: u64) -> Self {
+        Self { tokens, characters: text.chars().count() as u64 }
+    }
+
+    fn and(self, more: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_add(more.tokens),
+            characters: self.characters.saturating_add(more.characters),
+        }
+    }
+
+    fn times(self, number: u64) -> Self {
+        Self {
+            tokens: self.tokens.saturating_mul(number),
+            characters: self.characters.saturating_mul(number),
+        }
+    }
+}
+
 impl Tally<'_> {
     fn add(&mut self, tokens: u64) {
-        self.tokens = self.tokens.saturating_add(tokens);
+        self.rest = self.rest.saturating_add(tokens);
     }
 
     fn adjust(&mut self, tokens: i64) {
-        self.tokens = self.tokens.saturating_add_signed(tokens);
+        self.rest = self.rest.saturating_add_signed(tokens);
     }
 
     fn text(&mut self, text: &str) {
-        self.add(self.encoding.count(text));
+        self.texts = self.texts.and(Text::of(text, self.encoding.count(text)));
     }
 
     /// What is known of the image that is being read has changed, or it has begun.
     fn see(&mut self, size: Option<Pixels>) {
         self.image.size = size.or(self.image.size);
         let tokens = self.images.tokens(self.image.size, self.image.detail);
-        self.tokens = self.tokens.saturating_sub(self.image.counted.replace(tokens).unwrap_or(0));
+        self.rest = self.rest.saturating_sub(self.image.counted.replace(tokens).unwrap_or(0));
         self.add(tokens);
     }
 
@@ -319,7 +356,7 @@ impl Reader for Tally<'_> {
                 self.prompts = self.prompts.saturating_add(1);
                 self.text(text);
             }
-            At::Suffix => self.suffix = self.suffix.saturating_add(self.encoding.count(text)),
+            At::Suffix => self.suffix = Text::of(text, self.encoding.count(text)),
             At::Messages | At::Message => {
                 // The role that the API gives it is one token.
                 self.add(self.formula.message + 1);
@@ -331,7 +368,7 @@ impl Reader for Tally<'_> {
             }
             At::Label => {
                 let label = text.strip_suffix('.').unwrap_or(text);
-                self.add(self.encoding.count_after_colon(label));
+                self.texts = self.texts.and(Text::of(label, self.encoding.count_after_colon(label)));
             }
             At::EnumItem => {
                 self.add(formula::ENUM_ITEM);

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::complaint::Complaint;
+use crate::kind::Pricing;
 use crate::{Cost, Dimension, ParamsError, tokens};
 
 /// Output tokens charged to a request that names no maximum: what OpenAI itself appears to reserve.
@@ -61,11 +62,12 @@ impl Endpoint {
     /// The one price of every call. It is the limiter's count on purpose: what a provider charges is taken as
     /// known here, and whether it is kept to is what this provider is for.
     fn price(self, params: &Value) -> Result<Cost, ParamsError> {
+        let pricing = Pricing { default_output: DEFAULT_OUTPUT, ..Pricing::default() };
         match self {
-            Self::Chat => tokens::price_chat(params, DEFAULT_OUTPUT),
-            Self::Completion => tokens::price_completion(params, DEFAULT_OUTPUT),
-            Self::Embedding => tokens::price_embedding(params, DEFAULT_OUTPUT),
-            Self::Responses => tokens::price_responses(params, DEFAULT_OUTPUT),
+            Self::Chat => tokens::price_chat(params, pricing),
+            Self::Completion => tokens::price_completion(params, pricing),
+            Self::Embedding => tokens::price_embedding(params, pricing),
+            Self::Responses => tokens::price_responses(params, pricing),
         }
     }
 }
