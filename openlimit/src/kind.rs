@@ -18,7 +18,8 @@ pub enum Explicit {}
 #[derive(Clone, Copy, Debug)]
 pub enum Chat {}
 
-/// Reads params as OpenAI's legacy completions do: `model`, `prompt`, `max_tokens`, `n`, `best_of`.
+/// Reads params as OpenAI's legacy completions do: `model`, `prompt`, `max_tokens`, `n`, `best_of`; and
+/// edits: `instruction`, `input`.
 #[cfg(feature = "tokenizers")]
 #[derive(Clone, Copy, Debug)]
 pub enum Completion {}

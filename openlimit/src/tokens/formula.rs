@@ -54,6 +54,17 @@ pub(super) const ENUM_ITEM: u64 = 3;
 /// For each call of a tool that a message repeats. An assumption: it is framed as a message is.
 pub(super) const CALL: u64 = 3;
 
+/// For a tool that the provider brings: a search, a sandbox. An assumption. What the model is told of one is not in
+/// the request; the text that OpenAI's harmony has for its browser comes to some 200 tokens.
+pub(super) const BUILT_IN: u64 = 300;
+
+/// Where the reply is to have a schema: a heading, another for its name, and the frame of the message that this is
+/// put into, where there is none.
+///
+/// Source: the section "Structured output" of OpenAI's harmony response format, which then gives the schema as
+/// JSON. An assumption for the models that speak another one.
+pub(super) const SCHEMA: u64 = 16;
+
 /// What JSON adds to an entry of a map: its quotes, colon and comma. An assumption, and rather too much.
 pub(super) const ENTRY: u64 = 2;
 

@@ -32,6 +32,8 @@
 //! * **Sounds** count as a minute (600 tokens), and **files** as a page: 600 tokens of text, and an image of unknown
 //!   size. Both are assumptions, since neither length nor pages can be told from outside. What stands in an unknown
 //!   field and is a data URL, or a KiB and more of base64, is taken for a file.
+//! * **Schemas** of the reply count as their JSON and 16 tokens; **tools that the provider brings** as their settings
+//!   and 300 tokens. Both are assumptions: what the model is told of them is not in the request.
 //! * **What is unknown** inside a message or a tool counts as its text, and never fails. Unknown fields of the
 //!   request itself are left out, and so are ids.
 //! * **Hostile content** is safe: counting takes time in proportion to the text, whatever it is, and what is nested
@@ -112,7 +114,7 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
     price_chat(params, Pricing::default())
 }
 
-/// What a legacy completion costs.
+/// What a legacy completion costs, or an edit: `instruction` and `input`, in place of `prompt`.
 ///
 /// ```
 /// use openlimit::{Dimension, tokens};
@@ -124,7 +126,7 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
 /// ```
 ///
 /// # Errors
-/// If there is no `prompt` that is a string or a list, or `model`, `max_tokens`, `n` or `best_of` is not what it
+/// If there is no `prompt` that is a string or a list and no `instruction`, or `model`, `max_tokens`, `n` or `best_of` is not what it
 /// should be.
 pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
     price_completion(params, Pricing::default())

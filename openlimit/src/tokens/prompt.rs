@@ -103,7 +103,10 @@ pub(super) enum At {
         begun: bool,
     },
     Tool,
+    ToolType,
     Function,
+    /// A name before a colon.
+    Heading,
     /// What follows a name and a colon: a type, a description.
     Label,
     Parameters,
@@ -176,6 +179,12 @@ impl Tally<'_> {
         self.texts = self.texts.and(Text::of(text, self.encoding.count(text)));
     }
 
+    /// A name before a colon. Its last underscores take the colon to them, which then shares no token with what follows.
+    fn heading(&mut self, name: &str) {
+        self.text(name);
+        self.add((!name.ends_with(char::is_alphanumeric)).into());
+    }
+
     /// What is known of the image that is being read has changed, or it has begun.
     fn see(&mut self, size: Option<Pixels>) {
         self.image.size = size.or(self.image.size);
@@ -230,9 +239,10 @@ impl Reader for Tally<'_> {
             (At::Template, "variables") => At::Variables,
             (At::Variables, _) => At::Content,
 
+            (At::Tool, "type") => At::ToolType,
             (At::Tool | At::Function, "type" | "strict") => return None,
             (At::Tool | At::Function, "function" | "custom") => At::Function,
-            (At::Tool | At::Function, "name") => At::Text,
+            (At::Tool | At::Function, "name") => At::Heading,
             (At::Tool | At::Function, "parameters") => At::Parameters,
             (At::Parameters, "type") => return None,
             (At::Parameters | At::Property, "required" | "additionalProperties") => return None,
@@ -240,7 +250,7 @@ impl Reader for Tally<'_> {
             (At::Properties { begun }, _) => {
                 let first = !std::mem::replace(begun, true);
                 self.add(formula::PROPERTY + if first { formula::PROPERTIES } else { 0 });
-                self.text(key);
+                self.heading(key);
                 At::Property
             }
             (At::Property, "type") => At::Label,
@@ -251,8 +261,14 @@ impl Reader for Tally<'_> {
             (At::Format, "type" | "strict" | "verbosity") => return None,
             (At::Format, "format" | "json_schema") => At::Format,
             (At::Format, "name" | "description") => At::Text,
+            (At::Format, "schema") => {
+                self.add(formula::SCHEMA);
+                At::Unknown
+            }
 
-            (At::Flat(_) | At::Image | At::Detail | At::Sealed | At::Template, _) => return None,
+            (At::Flat(_) | At::Image | At::Detail | At::ToolType | At::Sealed | At::Template, _) => {
+                return None;
+            }
             (At::Message | At::Content | At::Call | At::Called, _) => At::Unknown,
             (At::Tool | At::Function | At::Format, _) => At::Unknown,
             _ => self.entry(key),
@@ -274,7 +290,9 @@ impl Reader for Tally<'_> {
             }
             At::Label => At::Label,
             At::Enum => At::EnumItem,
-            At::Params | At::Flat(_) | At::Image | At::Detail | At::Sealed | At::Template => return None,
+            At::Params | At::Flat(_) | At::Image | At::Detail | At::ToolType | At::Sealed | At::Template => {
+                return None;
+            }
             _ => {
                 self.add(formula::ITEM);
                 At::Unknown
@@ -320,7 +338,7 @@ impl Reader for Tally<'_> {
             At::EnumItem => self.add(formula::ENUM_ITEM + 1),
             At::Flat(price) => self.add(price),
             At::Image => self.see(None),
-            At::Params | At::Detail | At::Sealed | At::Format | At::Template => {}
+            At::Params | At::Detail | At::ToolType | At::Sealed | At::Format | At::Template => {}
             _ => self.add(1),
         }
     }
@@ -335,7 +353,7 @@ impl Reader for Tally<'_> {
             At::EnumItem => self.add(formula::ENUM_ITEM.saturating_add(number.tokens())),
             At::Flat(price) => self.add(price),
             At::Image => self.see(None),
-            At::Params | At::Detail | At::Sealed | At::Format | At::Template => {}
+            At::Params | At::Detail | At::ToolType | At::Sealed | At::Format | At::Template => {}
             _ => self.add(number.tokens()),
         }
     }
@@ -349,6 +367,12 @@ impl Reader for Tally<'_> {
                 self.image.detail = Detail::of(text);
                 if self.image.counted.is_some() {
                     self.see(None);
+                }
+            }
+            At::Heading => self.heading(text),
+            At::ToolType => {
+                if !matches!(text, "function" | "custom") {
+                    self.add(formula::BUILT_IN);
                 }
             }
             At::Sealed => self.add(text.len() as u64 / formula::SEALED_BYTES),
