@@ -45,6 +45,26 @@ mod completions {
     }
 
     #[test]
+    fn an_edit_has_an_instruction_and_an_input_and_no_prompt() {
+        let edit = |fields: Value| {
+            let mut params = json!({ "model": "text-davinci-edit-001", "instruction": "Fix the spelling" });
+            params.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let cost = tokens::completion(&params).unwrap();
+            (cost.amount(&Dimension::InputTokens), cost.amount(&Dimension::OutputTokens))
+        };
+        let instruction = count("text-davinci-edit-001", "Fix the spelling");
+        let input = count("text-davinci-edit-001", "What day of the wek is it?");
+        assert_eq!(edit(json!({ "input": "What day of the wek is it?", "n": 2 })), (instruction + input, 32));
+        for none in [json!({}), json!({ "input": "" }), json!({ "input": null })] {
+            assert_eq!(edit(none), (instruction, 16));
+        }
+        for instruction in [json!(null), json!(5)] {
+            let error = tokens::completion(&json!({ "instruction": instruction, "input": "x" })).unwrap_err();
+            assert_eq!(error.field(), "prompt");
+        }
+    }
+
+    #[test]
     fn a_prompt_that_is_none_is_an_error() {
         for prompt in [json!(null), json!(5), json!({ "text": "x" }), json!(true)] {
             let error = tokens::completion(&json!({ "prompt": prompt })).unwrap_err();
@@ -178,6 +198,24 @@ mod responses {
             cost(json!({ "input": "Why?", "text": { "format": { "type": "text" }, "verbosity": "low" } })),
             bare
         );
+    }
+
+    #[test]
+    fn tools_that_the_provider_brings_have_a_price_of_their_own() {
+        let with = |tools: Value| {
+            cost(json!({ "input": "Why?", "tools": tools })) - cost(json!({ "input": "Why?" }))
+        };
+        let function = with(json!([{ "type": "function", "name": "now" }]));
+        assert_eq!(with(json!([{ "type": "web_search" }])), 12 + 7 + 300);
+        assert_eq!(
+            with(json!([{ "type": "web_search" }, { "type": "function", "name": "now" }])),
+            function + 7 + 300
+        );
+        let described =
+            json!([{ "type": "mcp", "server_label": "maps", "server_description": "Knows the way" }]);
+        assert!(with(described) >= 12 + 7 + 300 + count(MODEL, "maps") + count(MODEL, "Knows the way"));
+        let custom = json!([{ "type": "custom", "name": "sh", "description": "Runs a command" }]);
+        assert_eq!(with(custom), 12 + 7 + count(MODEL, "sh:Runs a command"));
     }
 
     #[test]
