@@ -168,6 +168,14 @@ impl<K> Builder<K> {
         self
     }
 
+    /// What a request takes of a limit on tokens before its usage is known. Default: [`Charge::Sum`](crate::Charge),
+    /// the prompt and the largest output.
+    #[cfg(feature = "tokenizers")]
+    pub fn admission(mut self, charge: crate::Charge) -> Self {
+        self.pricing.charge = charge;
+        self
+    }
+
     /// Runs the limiter on a clock that tests move by hand.
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: &crate::testing::ManualClock) -> Self {

@@ -37,11 +37,12 @@ impl Cost {
         Self { amounts: [1, 0, 0, 0, 0], named: 0, custom: Vec::new() }
     }
 
-    /// What a request was found to take: one request, `input` and `output` tokens and their sum.
+    /// What a request was found to take: one request, `tokens` of a limit on both
+    /// together, and `input` and `output` tokens apart.
     #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
-    pub(crate) const fn derived(input: u64, output: u64) -> Self {
+    pub(crate) const fn derived(tokens: u64, input: u64, output: u64) -> Self {
         let mut cost = Self::new();
-        cost.amounts = [1, input.saturating_add(output), input, output, 0];
+        cost.amounts = [1, tokens, input, output, 0];
         cost
     }
 

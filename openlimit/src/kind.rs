@@ -18,7 +18,8 @@ pub enum Explicit {}
 #[derive(Clone, Copy, Debug)]
 pub enum Chat {}
 
-/// Reads params as OpenAI's legacy completions do: `model`, `prompt`, `max_tokens`, `n`, `best_of`.
+/// Reads params as OpenAI's legacy completions do: `model`, `prompt`, `max_tokens`, `n`, `best_of`; and
+/// edits: `instruction`, `input`.
 #[cfg(feature = "tokenizers")]
 #[derive(Clone, Copy, Debug)]
 pub enum Completion {}
@@ -42,6 +43,9 @@ pub struct Pricing {
     /// What counts in place of this library's own counter.
     #[cfg(feature = "tokenizers")]
     pub(crate) tokenizer: Option<tokens::Plugged>,
+    /// What a request takes of a limit on tokens.
+    #[cfg(feature = "tokenizers")]
+    pub(crate) charge: tokens::Charge,
 }
 
 impl Default for Pricing {
@@ -51,6 +55,8 @@ impl Default for Pricing {
             default_output: 16,
             #[cfg(feature = "tokenizers")]
             tokenizer: None,
+            #[cfg(feature = "tokenizers")]
+            charge: tokens::Charge::Sum,
         }
     }
 }

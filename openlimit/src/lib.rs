@@ -117,4 +117,6 @@ pub use redis::{OnOutage, Redis, StoreError, StoreProblem};
 #[cfg(feature = "redis")]
 pub use status::StoreStatus;
 pub use status::{LimitStatus, Status};
+#[cfg(feature = "tokenizers")]
+pub use tokens::Charge;
 pub use usage::Usage;

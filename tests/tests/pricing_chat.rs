@@ -199,16 +199,16 @@ fn calls_and_their_results_are_counted_and_ids_are_not() {
 }
 
 #[test]
-fn bytes_of_images_sounds_and_files_have_flat_prices() {
+fn bytes_of_images_sounds_and_files_are_never_text() {
     let content = |part: Value| message(json!({ "role": "user", "content": [part] })) - 4;
     let bytes = "iVBORw0KGgoAAAANSUhEUg".repeat(100_000);
     let url = format!("data:image/png;base64,{bytes}");
 
     let image = content(json!({ "type": "image_url", "image_url": { "url": url, "detail": "high" } }));
-    assert_eq!(image, 1445);
+    assert_eq!(image, 765);
     assert_eq!(
         content(json!({ "type": "image_url", "image_url": { "url": "https://a.example/b.png" } })),
-        image
+        1445
     );
     assert_eq!(content(json!({ "type": "image_url", "image_url": url })), image);
 

@@ -45,6 +45,26 @@ mod completions {
     }
 
     #[test]
+    fn an_edit_has_an_instruction_and_an_input_and_no_prompt() {
+        let edit = |fields: Value| {
+            let mut params = json!({ "model": "text-davinci-edit-001", "instruction": "Fix the spelling" });
+            params.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let cost = tokens::completion(&params).unwrap();
+            (cost.amount(&Dimension::InputTokens), cost.amount(&Dimension::OutputTokens))
+        };
+        let instruction = count("text-davinci-edit-001", "Fix the spelling");
+        let input = count("text-davinci-edit-001", "What day of the wek is it?");
+        assert_eq!(edit(json!({ "input": "What day of the wek is it?", "n": 2 })), (instruction + input, 32));
+        for none in [json!({}), json!({ "input": "" }), json!({ "input": null })] {
+            assert_eq!(edit(none), (instruction, 16));
+        }
+        for instruction in [json!(null), json!(5)] {
+            let error = tokens::completion(&json!({ "instruction": instruction, "input": "x" })).unwrap_err();
+            assert_eq!(error.field(), "prompt");
+        }
+    }
+
+    #[test]
     fn a_prompt_that_is_none_is_an_error() {
         for prompt in [json!(null), json!(5), json!({ "text": "x" }), json!(true)] {
             let error = tokens::completion(&json!({ "prompt": prompt })).unwrap_err();
@@ -88,6 +108,9 @@ mod responses {
 
     const MODEL: &str = "gpt-5";
 
+    /// The largest that the model takes.
+    const IMAGE: u64 = 70 + 8 * 140;
+
     fn cost(params: Value) -> u64 {
         let mut params = params;
         params["model"] = json!(MODEL);
@@ -130,7 +153,7 @@ mod responses {
         let output = json!([{ "type": "input_text", "text": "18 degrees" }, { "type": "input_image", "image_url": "x" }]);
         assert_eq!(
             item(json!({ "type": "function_call_output", "call_id": "call_1", "output": output })),
-            count(MODEL, "18 degrees") + 1445,
+            count(MODEL, "18 degrees") + IMAGE,
         );
         assert_eq!(item(json!({ "type": "item_reference", "id": "msg_1" })), 0);
         assert_eq!(
@@ -146,19 +169,22 @@ mod responses {
         let screenshot = json!({ "type": "computer_screenshot", "image_url": "data:image/png;base64,AAAA" });
         assert_eq!(
             item(json!({ "type": "computer_call_output", "call_id": "c", "output": screenshot })),
-            1445
+            IMAGE
         );
-        assert_eq!(item(json!({ "type": "image_generation_call", "result": "iVBO".repeat(50_000) })), 1445);
+        assert_eq!(item(json!({ "type": "image_generation_call", "result": "iVBO".repeat(50_000) })), IMAGE);
     }
 
     #[test]
-    fn images_and_files_have_flat_prices() {
+    fn images_and_files_of_unknown_size_have_the_highest_price() {
         let part = |part: Value| cost(json!({ "input": [{ "role": "user", "content": [part] }] })) - 3 - 4;
         let url = format!("data:image/png;base64,{}", "iVBO".repeat(50_000));
-        assert_eq!(part(json!({ "type": "input_image", "image_url": url, "detail": "auto" })), 1445);
-        assert_eq!(part(json!({ "type": "input_image", "image_url": null, "file_id": "file-1" })), 2045);
+        assert_eq!(part(json!({ "type": "input_image", "image_url": url, "detail": "auto" })), IMAGE);
+        assert_eq!(
+            part(json!({ "type": "input_image", "image_url": null, "file_id": "file-1" })),
+            (600 + IMAGE)
+        );
         let file = json!({ "type": "input_file", "filename": "a.pdf", "file_data": url });
-        assert_eq!(part(file), 2045 + count(MODEL, "a.pdf"));
+        assert_eq!(part(file), (600 + IMAGE) + count(MODEL, "a.pdf"));
     }
 
     #[test]
@@ -175,10 +201,28 @@ mod responses {
     }
 
     #[test]
+    fn tools_that_the_provider_brings_have_a_price_of_their_own() {
+        let with = |tools: Value| {
+            cost(json!({ "input": "Why?", "tools": tools })) - cost(json!({ "input": "Why?" }))
+        };
+        let function = with(json!([{ "type": "function", "name": "now" }]));
+        assert_eq!(with(json!([{ "type": "web_search" }])), 12 + 7 + 300);
+        assert_eq!(
+            with(json!([{ "type": "web_search" }, { "type": "function", "name": "now" }])),
+            function + 7 + 300
+        );
+        let described =
+            json!([{ "type": "mcp", "server_label": "maps", "server_description": "Knows the way" }]);
+        assert!(with(described) >= 12 + 7 + 300 + count(MODEL, "maps") + count(MODEL, "Knows the way"));
+        let custom = json!([{ "type": "custom", "name": "sh", "description": "Runs a command" }]);
+        assert_eq!(with(custom), 12 + 7 + count(MODEL, "sh:Runs a command"));
+    }
+
+    #[test]
     fn a_stored_prompt_stands_in_for_the_input() {
         let variables = json!({ "city": "Paris", "photo": { "type": "input_image", "file_id": "file-1" } });
         let prompt = json!({ "id": "pmpt_1", "version": "2", "variables": variables });
-        assert_eq!(cost(json!({ "prompt": prompt })), 3 + count(MODEL, "Paris") + 2045);
+        assert_eq!(cost(json!({ "prompt": prompt })), 3 + count(MODEL, "Paris") + (600 + IMAGE));
         assert_eq!(cost(json!({ "previous_response_id": "resp_1" })), 3);
         assert_eq!(cost(json!({ "conversation": "conv_1" })), 3);
         let error = tokens::responses(&json!({ "previous_response_id": null })).unwrap_err();

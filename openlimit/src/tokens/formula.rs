@@ -54,27 +54,33 @@ pub(super) const ENUM_ITEM: u64 = 3;
 /// For each call of a tool that a message repeats. An assumption: it is framed as a message is.
 pub(super) const CALL: u64 = 3;
 
+/// For a tool that the provider brings: a search, a sandbox. An assumption. What the model is told of one is not in
+/// the request; the text that OpenAI's harmony has for its browser comes to some 200 tokens.
+pub(super) const BUILT_IN: u64 = 300;
+
+/// Where the reply is to have a schema: a heading, another for its name, and the frame of the message that this is
+/// put into, where there is none.
+///
+/// Source: the section "Structured output" of OpenAI's harmony response format, which then gives the schema as
+/// JSON. An assumption for the models that speak another one.
+pub(super) const SCHEMA: u64 = 16;
+
 /// What JSON adds to an entry of a map: its quotes, colon and comma. An assumption, and rather too much.
 pub(super) const ENTRY: u64 = 2;
 
 /// What JSON adds to an item of a list: its comma. An assumption.
 pub(super) const ITEM: u64 = 1;
 
-/// For an image, whatever its size: what gpt-4o takes for the largest, 85 + 170 for each of 2 x 4 tiles.
-///
-/// Source: OpenAI's guide to images and vision.
-pub(super) const IMAGE: u64 = 85 + 170 * 8;
-
 /// For a sound, whatever its length: a minute, at one token for 100 ms.
 ///
 /// Source: OpenAI's guide to the costs of the realtime API.
 pub(super) const AUDIO: u64 = 600;
 
-/// For a file, whatever its length: a page, of which the model gets the text (600 tokens are a full one) and an
-/// image.
+/// The text of a file, whatever its length: that of a full page, beside which the model gets the page's image.
 ///
-/// Source: OpenAI's guide to PDF files.
-pub(super) const FILE: u64 = 600 + IMAGE;
+/// Source: OpenAI's guide to PDF files. How many pages there are only the provider knows: what is larger is told by
+/// the usage that it reports.
+pub(super) const PAGE: u64 = 600;
 
 /// The bytes that stand for a token where text is sealed: base64 of at least three bytes' text a token.
 ///

@@ -25,8 +25,15 @@
 //!   of OpenAI's cookbook. Function definitions are counted by them too.
 //! * **Output**: the largest that the request allows, for each choice (`n`, `best_of`) and each prompt; 16 where
 //!   it names no maximum, or the limiter's own default.
-//! * **Images, sounds and files** have flat prices (1 445, 600 and 2 045 tokens) and are never looked into. What
-//!   stands in an unknown field and is a data URL, or a KiB and more of base64, is taken for a file.
+//! * **Tokens** are the sum of both, or what [`Charge`] says.
+//! * **Images** are priced by model, detail and size, by the rules of OpenAI's vision guide. The size is read from the
+//!   header of a data URL (PNG, JPEG, GIF, WebP); an image whose size is unknown, such as one behind a URL, counts as
+//!   the largest that the model takes, and `auto` as full detail.
+//! * **Sounds** count as a minute (600 tokens), and **files** as a page: 600 tokens of text, and an image of unknown
+//!   size. Both are assumptions, since neither length nor pages can be told from outside. What stands in an unknown
+//!   field and is a data URL, or a KiB and more of base64, is taken for a file.
+//! * **Schemas** of the reply count as their JSON and 16 tokens; **tools that the provider brings** as their settings
+//!   and 300 tokens. Both are assumptions: what the model is told of them is not in the request.
 //! * **What is unknown** inside a message or a tool counts as its text, and never fails. Unknown fields of the
 //!   request itself are left out, and so are ids.
 //! * **Hostile content** is safe: counting takes time in proportion to the text, whatever it is, and what is nested
@@ -34,6 +41,7 @@
 //! * **Another counter** can take this one's place in a limiter, for the texts: any [`Tokenizer`].
 //! * What the API adds out of sight (`previous_response_id`, a stored prompt) cannot be counted here.
 
+mod charge;
 // An encoding needs only a part of it, and all encodings all.
 #[cfg_attr(
     not(all(feature = "o200k", feature = "cl100k", feature = "r50k")),
@@ -42,9 +50,11 @@
 mod counter;
 mod encoding;
 mod formula;
+mod images;
 mod inside;
 mod number;
 mod outline;
+mod pixels;
 mod prompt;
 mod raw;
 mod shape;
@@ -55,6 +65,7 @@ mod walk;
 
 use serde::Serialize;
 
+pub use self::charge::Charge;
 pub use self::encoding::Encoding;
 use self::outline::Outline;
 use self::prompt::Prompt;
@@ -136,7 +147,7 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
     price_chat(params, &Pricing::default())
 }
 
-/// What a legacy completion costs.
+/// What a legacy completion costs, or an edit: `instruction` and `input`, in place of `prompt`.
 ///
 /// ```
 /// use openlimit::{Dimension, tokens};
@@ -148,7 +159,7 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
 /// ```
 ///
 /// # Errors
-/// If there is no `prompt` that is a string or a list, or `model`, `max_tokens`, `n` or `best_of` is not what it
+/// If there is no `prompt` that is a string or a list and no `instruction`, or `model`, `max_tokens`, `n` or `best_of` is not what it
 /// should be.
 pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
     price_completion(params, &Pricing::default())
@@ -226,10 +237,12 @@ fn price<T: Serialize + ?Sized>(shape: &Shape, params: &T, pricing: &Pricing) ->
         Some(tokenizer) => Counting::Plugged(tokenizer, &outline.model),
     };
     let prompt = Prompt::of(params, shape, &outline, counting)?;
-    if !shape.replies {
-        return Ok(Cost::derived(prompt.tokens, 0));
-    }
-    let each = outline.output.unwrap_or(pricing.default_output);
-    let output = each.saturating_mul(outline.choices).saturating_mul(prompt.prompts);
-    Ok(Cost::derived(prompt.tokens, output))
+    let output = if shape.replies {
+        let each = outline.output.unwrap_or(pricing.default_output);
+        each.saturating_mul(outline.choices).saturating_mul(prompt.prompts)
+    } else {
+        0
+    };
+    let tokens = pricing.charge.tokens(prompt.tokens, prompt.estimate, output);
+    Ok(Cost::derived(tokens, prompt.tokens, output))
 }

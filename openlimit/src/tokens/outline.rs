@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::formula::Formula;
+use super::images::Images;
 use super::number::Number;
 use super::walk::{Reader, walk};
 use super::{Encoding, Shape};
@@ -19,6 +20,7 @@ pub(super) struct Outline {
     /// The name of the model, if it is to be kept.
     pub(super) model: String,
     pub(super) formula: &'static Formula,
+    pub(super) images: &'static Images,
     /// The largest output of one choice, where the request names one.
     pub(super) output: Option<u64>,
     /// How many choices are made.
@@ -41,6 +43,7 @@ impl Outline {
             model: String::new(),
             keep_model,
             formula: Formula::of(""),
+            images: Images::of(""),
             output: None,
             choices: [None; 2],
             body: false,
@@ -58,6 +61,7 @@ impl Outline {
             encoding: reading.encoding,
             model: reading.model,
             formula: reading.formula,
+            images: reading.images,
             output: reading.output,
             choices: instead.or(named).unwrap_or(1).max(1),
         })
@@ -70,6 +74,7 @@ struct Reading<'a> {
     model: String,
     keep_model: bool,
     formula: &'static Formula,
+    images: &'static Images,
     output: Option<u64>,
     /// By `Shape::choices`.
     choices: [Option<u64>; 2],
@@ -175,6 +180,7 @@ impl Reader for Reading<'_> {
             At::Model => {
                 self.encoding = Encoding::of(text);
                 self.formula = Formula::of(text);
+                self.images = Images::of(text);
                 if self.keep_model {
                     text.clone_into(&mut self.model);
                 }

@@ -3,15 +3,17 @@
 //! It is a grammar: `At` names the places of a request, and `field` says for each place what its fields are.
 //! Three rules decide about a field: what the model reads is counted; what only the API reads (ids, types, log
 //! probabilities) is not; and what is unknown counts as its text, since an estimate that is too high wastes a
-//! little and one that is too low breaks the limit. Images, sounds and files have flat prices, and are never
-//! looked into.
+//! little and one that is too low breaks the limit. Images, sounds and files have prices of their own; of an
+//! image's bytes the header is read, of the others nothing.
 
 use serde::Serialize;
 
 use super::Shape;
 use super::formula::{self, Formula};
+use super::images::{Detail, Image, Images};
 use super::number::Number;
 use super::outline::Outline;
+use super::pixels::Pixels;
 use super::tokenizer::Counting;
 use super::walk::{Reader, walk};
 use crate::ParamsError;
@@ -21,6 +23,8 @@ use crate::ParamsError;
 pub(super) struct Prompt {
     /// The tokens of all of it.
     pub(super) tokens: u64,
+    /// What they would be at four characters of text a token.
+    pub(super) estimate: u64,
     /// How many prompts it holds, each of which gets a reply of its own; at least one.
     pub(super) prompts: u64,
 }
@@ -38,14 +42,22 @@ impl Prompt {
             shape,
             counting,
             formula: outline.formula,
-            tokens: if shape.framed { outline.formula.reply } else { 0 },
-            suffix: 0,
+            images: outline.images,
+            image: Image::default(),
+            texts: Text::default(),
+            rest: if shape.framed { outline.formula.reply } else { 0 },
+            suffix: Text::default(),
             prompts: 0,
             token_array: false,
         };
         walk(&mut tally, At::Params, params).map_err(|failed| shape.failed(&failed))?;
         let prompts = tally.prompts.saturating_add(tally.token_array.into()).max(1);
-        Ok(Self { tokens: tally.tokens.saturating_add(tally.suffix.saturating_mul(prompts)), prompts })
+        let texts = tally.texts.and(tally.suffix.times(prompts));
+        Ok(Self {
+            tokens: texts.tokens.saturating_add(tally.rest),
+            estimate: texts.characters.div_ceil(4).saturating_add(tally.rest),
+            prompts,
+        })
     }
 }
 
@@ -59,6 +71,9 @@ pub(super) enum At {
     Unknown,
     /// What has one price, however large it is.
     Flat(u64),
+    /// An image: its URL, or a map with it; and how closely it is looked at.
+    Image,
+    Detail,
     /// What the client itself cannot read.
     Sealed,
 
@@ -90,7 +105,10 @@ pub(super) enum At {
         begun: bool,
     },
     Tool,
+    ToolType,
     Function,
+    /// A name before a colon.
+    Heading,
     /// What follows a name and a colon: a type, a description.
     Label,
     Parameters,
@@ -110,25 +128,76 @@ struct Tally<'a> {
     shape: &'a Shape,
     counting: Counting<'a>,
     formula: &'static Formula,
-    tokens: u64,
-    /// The tokens of what follows each prompt.
-    suffix: u64,
+    images: &'static Images,
+    /// The image that is being read, if any.
+    image: Image,
+    texts: Text,
+    /// The tokens of what is no text.
+    rest: u64,
+    /// What follows each prompt.
+    suffix: Text,
     /// Prompts that are texts or lists, and whether there is one that is a bare token array.
     prompts: u64,
     token_array: bool,
 }
 
+/// How long texts are, in two ways.
+#[derive(Clone, Copy, Default)]
+struct Text {
+    tokens: u64,
+    characters: u64,
+}
+
+impl Text {
+    fn of(text: &str, tokens: u64) -> Self {
+        Self { tokens, characters: text.chars().count() as u64 }
+    }
+
+    fn and(self, more: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_add(more.tokens),
+            characters: self.characters.saturating_add(more.characters),
+        }
+    }
+
+    fn times(self, number: u64) -> Self {
+        Self {
+            tokens: self.tokens.saturating_mul(number),
+            characters: self.characters.saturating_mul(number),
+        }
+    }
+}
+
 impl Tally<'_> {
     fn add(&mut self, tokens: u64) {
-        self.tokens = self.tokens.saturating_add(tokens);
+        self.rest = self.rest.saturating_add(tokens);
     }
 
     fn adjust(&mut self, tokens: i64) {
-        self.tokens = self.tokens.saturating_add_signed(tokens);
+        self.rest = self.rest.saturating_add_signed(tokens);
     }
 
     fn text(&mut self, text: &str) {
-        self.add(self.counting.count(text));
+        self.texts = self.texts.and(Text::of(text, self.counting.count(text)));
+    }
+
+    /// A name before a colon. Its last underscores take the colon to them, which then shares no token with what follows.
+    fn heading(&mut self, name: &str) {
+        self.text(name);
+        self.add((!name.ends_with(char::is_alphanumeric)).into());
+    }
+
+    /// What is known of the image that is being read has changed, or it has begun.
+    fn see(&mut self, size: Option<Pixels>) {
+        self.image.size = size.or(self.image.size);
+        let tokens = self.images.tokens(self.image.size, self.image.detail);
+        self.rest = self.rest.saturating_sub(self.image.counted.replace(tokens).unwrap_or(0));
+        self.add(tokens);
+    }
+
+    /// A file is a page, of which the model gets the text and an image.
+    fn file(&self) -> u64 {
+        formula::PAGE + self.images.tokens(None, Detail::Full)
     }
 
     /// An entry of a map that is counted as its text.
@@ -155,14 +224,15 @@ impl Reader for Tally<'_> {
             (At::Message, "tool_calls") => At::Calls,
             (At::Message, "function_call") => At::Call,
             (At::Message, "audio") => At::Flat(formula::AUDIO),
-            (At::Message, "result") => At::Flat(formula::IMAGE),
+            (At::Message, "result") => At::Image,
             (At::Message, "encrypted_content") => At::Sealed,
 
-            (At::Content, "id" | "type" | "detail" | "logprobs") => return None,
+            (At::Content, "id" | "type" | "logprobs") => return None,
             (At::Content, "text" | "refusal" | "filename") => At::Text,
-            (At::Content, "image_url") => At::Flat(formula::IMAGE),
+            (At::Content, "image_url") | (At::Image, "url") => At::Image,
+            (At::Content | At::Image, "detail") => At::Detail,
             (At::Content, "input_audio" | "audio") => At::Flat(formula::AUDIO),
-            (At::Content, "file" | "file_data" | "file_url" | "file_id") => At::Flat(formula::FILE),
+            (At::Content, "file" | "file_data" | "file_url" | "file_id") => At::Flat(self.file()),
 
             (At::Call | At::Called, "id" | "type" | "index") => return None,
             (At::Call | At::Called, "function" | "custom") => At::Called,
@@ -171,9 +241,10 @@ impl Reader for Tally<'_> {
             (At::Template, "variables") => At::Variables,
             (At::Variables, _) => At::Content,
 
+            (At::Tool, "type") => At::ToolType,
             (At::Tool | At::Function, "type" | "strict") => return None,
             (At::Tool | At::Function, "function" | "custom") => At::Function,
-            (At::Tool | At::Function, "name") => At::Text,
+            (At::Tool | At::Function, "name") => At::Heading,
             (At::Tool | At::Function, "parameters") => At::Parameters,
             (At::Parameters, "type") => return None,
             (At::Parameters | At::Property, "required" | "additionalProperties") => return None,
@@ -181,7 +252,7 @@ impl Reader for Tally<'_> {
             (At::Properties { begun }, _) => {
                 let first = !std::mem::replace(begun, true);
                 self.add(formula::PROPERTY + if first { formula::PROPERTIES } else { 0 });
-                self.text(key);
+                self.heading(key);
                 At::Property
             }
             (At::Property, "type") => At::Label,
@@ -192,8 +263,14 @@ impl Reader for Tally<'_> {
             (At::Format, "type" | "strict" | "verbosity") => return None,
             (At::Format, "format" | "json_schema") => At::Format,
             (At::Format, "name" | "description") => At::Text,
+            (At::Format, "schema") => {
+                self.add(formula::SCHEMA);
+                At::Unknown
+            }
 
-            (At::Flat(_) | At::Sealed | At::Template, _) => return None,
+            (At::Flat(_) | At::Image | At::Detail | At::ToolType | At::Sealed | At::Template, _) => {
+                return None;
+            }
             (At::Message | At::Content | At::Call | At::Called, _) => At::Unknown,
             (At::Tool | At::Function | At::Format, _) => At::Unknown,
             _ => self.entry(key),
@@ -215,7 +292,9 @@ impl Reader for Tally<'_> {
             }
             At::Label => At::Label,
             At::Enum => At::EnumItem,
-            At::Params | At::Flat(_) | At::Sealed | At::Template => return None,
+            At::Params | At::Flat(_) | At::Image | At::Detail | At::ToolType | At::Sealed | At::Template => {
+                return None;
+            }
             _ => {
                 self.add(formula::ITEM);
                 At::Unknown
@@ -225,11 +304,16 @@ impl Reader for Tally<'_> {
 
     fn map(&mut self, at: At) {
         match at {
-            At::Message => self.add(self.formula.message),
+            At::Message => {
+                self.image = Image::default();
+                self.add(self.formula.message);
+            }
             At::Call => self.add(formula::CALL),
             At::Tool => self.add(self.formula.function),
             At::EnumItem => self.add(formula::ENUM_ITEM),
             At::Flat(price) => self.add(price),
+            At::Content => self.image = Image::default(),
+            At::Image => self.see(None),
             _ => {}
         }
     }
@@ -240,6 +324,7 @@ impl Reader for Tally<'_> {
             At::Enum => self.adjust(formula::ENUM),
             At::EnumItem => self.add(formula::ENUM_ITEM),
             At::Flat(price) => self.add(price),
+            At::Image => self.see(None),
             _ => {}
         }
     }
@@ -254,7 +339,8 @@ impl Reader for Tally<'_> {
         match at {
             At::EnumItem => self.add(formula::ENUM_ITEM + 1),
             At::Flat(price) => self.add(price),
-            At::Params | At::Sealed | At::Format | At::Template => {}
+            At::Image => self.see(None),
+            At::Params | At::Detail | At::ToolType | At::Sealed | At::Format | At::Template => {}
             _ => self.add(1),
         }
     }
@@ -268,7 +354,8 @@ impl Reader for Tally<'_> {
             At::Token => self.add(1),
             At::EnumItem => self.add(formula::ENUM_ITEM.saturating_add(number.tokens())),
             At::Flat(price) => self.add(price),
-            At::Params | At::Sealed | At::Format | At::Template => {}
+            At::Image => self.see(None),
+            At::Params | At::Detail | At::ToolType | At::Sealed | At::Format | At::Template => {}
             _ => self.add(number.tokens()),
         }
     }
@@ -277,12 +364,25 @@ impl Reader for Tally<'_> {
         match at {
             At::Params | At::Format | At::Template => {}
             At::Flat(price) => self.add(price),
+            At::Image => self.see(Pixels::of_url(text)),
+            At::Detail => {
+                self.image.detail = Detail::of(text);
+                if self.image.counted.is_some() {
+                    self.see(None);
+                }
+            }
+            At::Heading => self.heading(text),
+            At::ToolType => {
+                if !matches!(text, "function" | "custom") {
+                    self.add(formula::BUILT_IN);
+                }
+            }
             At::Sealed => self.add(text.len() as u64 / formula::SEALED_BYTES),
             At::Prompts | At::Prompt => {
                 self.prompts = self.prompts.saturating_add(1);
                 self.text(text);
             }
-            At::Suffix => self.suffix = self.suffix.saturating_add(self.counting.count(text)),
+            At::Suffix => self.suffix = Text::of(text, self.counting.count(text)),
             At::Messages | At::Message => {
                 // The role that the API gives it is one token.
                 self.add(self.formula.message + 1);
@@ -294,13 +394,13 @@ impl Reader for Tally<'_> {
             }
             At::Label => {
                 let label = text.strip_suffix('.').unwrap_or(text);
-                self.add(self.counting.count_after_colon(label));
+                self.texts = self.texts.and(Text::of(label, self.counting.count_after_colon(label)));
             }
             At::EnumItem => {
                 self.add(formula::ENUM_ITEM);
                 self.text(text);
             }
-            At::Unknown if is_data(text) => self.add(formula::FILE),
+            At::Unknown if is_data(text) => self.add(self.file()),
             _ => self.text(text),
         }
     }

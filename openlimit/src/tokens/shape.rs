@@ -46,16 +46,23 @@ impl Shape {
         ],
     };
 
+    /// Edits are priced as completions, whose models and limits they shared: a string as `input`, no maximum.
     pub(super) const COMPLETION: Self = Self {
         body: "prompt",
         wanted: "a string or a list",
         text: true,
-        in_place_of_body: &[],
+        // An edit has an instruction, and an input for its prompt.
+        in_place_of_body: &["instruction"],
         outputs: &["max_tokens"],
         choices: &["n", "best_of"],
         replies: true,
         framed: false,
-        counted: &[("prompt", At::Prompts), ("suffix", At::Suffix)],
+        counted: &[
+            ("prompt", At::Prompts),
+            ("suffix", At::Suffix),
+            ("instruction", At::Text),
+            ("input", At::Text),
+        ],
     };
 
     pub(super) const EMBEDDING: Self = Self {
