@@ -52,6 +52,7 @@ mod pixels;
 mod prompt;
 mod raw;
 mod shape;
+mod tally;
 mod walk;
 
 use serde::Serialize;
