@@ -122,7 +122,7 @@ impl Reader for Tally<'_> {
             (At::Message, "tool_calls") => At::Calls,
             (At::Message, "function_call") => At::Call,
             (At::Message, "audio") => At::Flat(formula::AUDIO),
-            (At::Message, "result") => At::Image,
+            (At::Message, "result") => At::Flat(self.largest_image()),
             (At::Message, "encrypted_content") => At::Sealed,
 
             (At::Content, "id" | "type" | "logprobs") => return None,
@@ -202,10 +202,7 @@ impl Reader for Tally<'_> {
 
     fn map(&mut self, at: At) {
         match at {
-            At::Message => {
-                self.image = Image::default();
-                self.add(self.formula.message);
-            }
+            At::Message => self.add(self.formula.message),
             At::Call => self.add(formula::CALL),
             At::Tool => self.add(self.formula.function),
             At::EnumItem => self.add(formula::ENUM_ITEM),
@@ -264,7 +261,7 @@ impl Reader for Tally<'_> {
             At::Flat(price) => self.add(price),
             At::Image => self.see(Pixels::of_url(text)),
             At::Detail => {
-                self.image.detail = Detail::of(text);
+                self.image.detail = self.image.detail.max(Some(Detail::of(text)));
                 if self.image.counted.is_some() {
                     self.see(None);
                 }

@@ -84,14 +84,18 @@ impl<'a> Tally<'a> {
     /// What is known of the image that is being read has changed, or it has begun.
     pub(super) fn see(&mut self, size: Option<Pixels>) {
         self.image.size = size.or(self.image.size);
-        let tokens = self.images.tokens(self.image.size, self.image.detail);
+        let tokens = self.images.tokens(self.image.size, self.image.detail.unwrap_or(Detail::Full));
         self.rest = self.rest.saturating_sub(self.image.counted.replace(tokens).unwrap_or(0));
         self.add(tokens);
     }
 
     /// A file is a page, of which the model gets the text and an image.
     pub(super) fn file(&self) -> u64 {
-        formula::PAGE + self.images.tokens(None, Detail::Full)
+        formula::PAGE + self.largest_image()
+    }
+
+    pub(super) fn largest_image(&self) -> u64 {
+        self.images.tokens(None, Detail::Full)
     }
 }
 
