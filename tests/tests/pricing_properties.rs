@@ -42,6 +42,10 @@ const FIELDS: &[&str] = &[
     "output",
     "summary",
     "image_url",
+    "url",
+    "detail",
+    "result",
+    "instruction",
     "input_audio",
     "file",
     "encrypted_content",
@@ -65,7 +69,18 @@ fn leaf() -> impl Strategy<Value = Value> {
         any::<f64>().prop_map(Value::from),
         ".{0,40}".prop_map(Value::from),
         prop::sample::select(
-            &["gpt-4", "gpt-4o", "gpt-3.5-turbo-0301", "data:x;base64,AAAA", "<|endoftext|>", "."][..]
+            &[
+                "low",
+                "high",
+                "https://a.example",
+                "data:;base64,R0lGODlhAgECAQ==",
+                "gpt-4",
+                "gpt-4o",
+                "gpt-3.5-turbo-0301",
+                "data:x;base64,AAAA",
+                "<|endoftext|>",
+                "."
+            ][..]
         )
         .prop_map(Value::from),
     ]

@@ -20,12 +20,11 @@ pub(super) enum Images {
 }
 
 /// How closely the model is to look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Detail {
     Low,
     High,
     /// `original`, `auto`, none at all, or one that is not known.
-    #[default]
     Full,
 }
 
@@ -119,7 +118,8 @@ fn tiles(size: Pixels) -> u64 {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Image {
     pub(super) size: Option<Pixels>,
-    pub(super) detail: Detail,
+    /// The closest that was asked for.
+    pub(super) detail: Option<Detail>,
     /// What has been counted for it, once there is one.
     pub(super) counted: Option<u64>,
 }

@@ -58,6 +58,7 @@ mod pixels;
 mod prompt;
 mod raw;
 mod shape;
+mod tally;
 #[cfg(feature = "tiktoken-rs")]
 mod tiktoken;
 mod tokenizer;

@@ -9,11 +9,12 @@
 use serde::Serialize;
 
 use super::Shape;
-use super::formula::{self, Formula};
-use super::images::{Detail, Image, Images};
+use super::formula;
+use super::images::{Detail, Image};
 use super::number::Number;
 use super::outline::Outline;
 use super::pixels::Pixels;
+use super::tally::{Tally, is_data};
 use super::tokenizer::Counting;
 use super::walk::{Reader, walk};
 use crate::ParamsError;
@@ -38,26 +39,9 @@ impl Prompt {
         outline: &Outline,
         counting: Counting<'_>,
     ) -> Result<Self, ParamsError> {
-        let mut tally = Tally {
-            shape,
-            counting,
-            formula: outline.formula,
-            images: outline.images,
-            image: Image::default(),
-            texts: Text::default(),
-            rest: if shape.framed { outline.formula.reply } else { 0 },
-            suffix: Text::default(),
-            prompts: 0,
-            token_array: false,
-        };
+        let mut tally = Tally::new(shape, outline, counting);
         walk(&mut tally, At::Params, params).map_err(|failed| shape.failed(&failed))?;
-        let prompts = tally.prompts.saturating_add(tally.token_array.into()).max(1);
-        let texts = tally.texts.and(tally.suffix.times(prompts));
-        Ok(Self {
-            tokens: texts.tokens.saturating_add(tally.rest),
-            estimate: texts.characters.div_ceil(4).saturating_add(tally.rest),
-            prompts,
-        })
+        Ok(tally.sum())
     }
 }
 
@@ -124,90 +108,6 @@ pub(super) enum At {
     Format,
 }
 
-struct Tally<'a> {
-    shape: &'a Shape,
-    counting: Counting<'a>,
-    formula: &'static Formula,
-    images: &'static Images,
-    /// The image that is being read, if any.
-    image: Image,
-    texts: Text,
-    /// The tokens of what is no text.
-    rest: u64,
-    /// What follows each prompt.
-    suffix: Text,
-    /// Prompts that are texts or lists, and whether there is one that is a bare token array.
-    prompts: u64,
-    token_array: bool,
-}
-
-/// How long texts are, in two ways.
-#[derive(Clone, Copy, Default)]
-struct Text {
-    tokens: u64,
-    characters: u64,
-}
-
-impl Text {
-    fn of(text: &str, tokens: u64) -> Self {
-        Self { tokens, characters: text.chars().count() as u64 }
-    }
-
-    fn and(self, more: Self) -> Self {
-        Self {
-            tokens: self.tokens.saturating_add(more.tokens),
-            characters: self.characters.saturating_add(more.characters),
-        }
-    }
-
-    fn times(self, number: u64) -> Self {
-        Self {
-            tokens: self.tokens.saturating_mul(number),
-            characters: self.characters.saturating_mul(number),
-        }
-    }
-}
-
-impl Tally<'_> {
-    fn add(&mut self, tokens: u64) {
-        self.rest = self.rest.saturating_add(tokens);
-    }
-
-    fn adjust(&mut self, tokens: i64) {
-        self.rest = self.rest.saturating_add_signed(tokens);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.texts = self.texts.and(Text::of(text, self.counting.count(text)));
-    }
-
-    /// A name before a colon. Its last underscores take the colon to them, which then shares no token with what follows.
-    fn heading(&mut self, name: &str) {
-        self.text(name);
-        self.add((!name.ends_with(char::is_alphanumeric)).into());
-    }
-
-    /// What is known of the image that is being read has changed, or it has begun.
-    fn see(&mut self, size: Option<Pixels>) {
-        self.image.size = size.or(self.image.size);
-        let tokens = self.images.tokens(self.image.size, self.image.detail);
-        self.rest = self.rest.saturating_sub(self.image.counted.replace(tokens).unwrap_or(0));
-        self.add(tokens);
-    }
-
-    /// A file is a page, of which the model gets the text and an image.
-    fn file(&self) -> u64 {
-        formula::PAGE + self.images.tokens(None, Detail::Full)
-    }
-
-    /// An entry of a map that is counted as its text.
-    fn entry(&mut self, key: &str) -> At {
-        self.add(formula::ENTRY);
-        self.text(key);
-        At::Unknown
-    }
-}
-
 impl Reader for Tally<'_> {
     type At = At;
 
@@ -224,7 +124,7 @@ impl Reader for Tally<'_> {
             (At::Message, "tool_calls") => At::Calls,
             (At::Message, "function_call") => At::Call,
             (At::Message, "audio") => At::Flat(formula::AUDIO),
-            (At::Message, "result") => At::Image,
+            (At::Message, "result") => At::Flat(self.largest_image()),
             (At::Message, "encrypted_content") => At::Sealed,
 
             (At::Content, "id" | "type" | "logprobs") => return None,
@@ -304,10 +204,7 @@ impl Reader for Tally<'_> {
 
     fn map(&mut self, at: At) {
         match at {
-            At::Message => {
-                self.image = Image::default();
-                self.add(self.formula.message);
-            }
+            At::Message => self.add(self.formula.message),
             At::Call => self.add(formula::CALL),
             At::Tool => self.add(self.formula.function),
             At::EnumItem => self.add(formula::ENUM_ITEM),
@@ -366,7 +263,7 @@ impl Reader for Tally<'_> {
             At::Flat(price) => self.add(price),
             At::Image => self.see(Pixels::of_url(text)),
             At::Detail => {
-                self.image.detail = Detail::of(text);
+                self.image.detail = self.image.detail.max(Some(Detail::of(text)));
                 if self.image.counted.is_some() {
                     self.see(None);
                 }
@@ -382,7 +279,7 @@ impl Reader for Tally<'_> {
                 self.prompts = self.prompts.saturating_add(1);
                 self.text(text);
             }
-            At::Suffix => self.suffix = Text::of(text, self.counting.count(text)),
+            At::Suffix => self.suffix = self.measured(text),
             At::Messages | At::Message => {
                 // The role that the API gives it is one token.
                 self.add(self.formula.message + 1);
@@ -392,10 +289,7 @@ impl Reader for Tally<'_> {
                 self.text(text);
                 self.adjust(self.formula.name);
             }
-            At::Label => {
-                let label = text.strip_suffix('.').unwrap_or(text);
-                self.texts = self.texts.and(Text::of(label, self.counting.count_after_colon(label)));
-            }
+            At::Label => self.label(text),
             At::EnumItem => {
                 self.add(formula::ENUM_ITEM);
                 self.text(text);
@@ -406,11 +300,11 @@ impl Reader for Tally<'_> {
     }
 }
 
-/// Whether what stands in an unknown field is no text but bytes: a data URL, or base64 of some length.
-fn is_data(text: &str) -> bool {
-    const LONG: usize = 1024;
-    let scheme = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=\r\n".contains(&byte);
-    (scheme && text.split_once(',').is_some_and(|(header, _)| !header.contains(char::is_whitespace)))
-        || (text.len() >= LONG && text.bytes().all(base64))
+impl Tally<'_> {
+    /// An entry of a map that is counted as its text.
+    fn entry(&mut self, key: &str) -> At {
+        self.add(formula::ENTRY);
+        self.text(key);
+        At::Unknown
+    }
 }
