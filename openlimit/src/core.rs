@@ -128,7 +128,7 @@ impl Core {
         let of =
             |limit: &Limit| self.dimensions.iter().position(|known| known.dimension == *limit.dimension());
         let dimensions = self.limits.iter().filter_map(of).collect();
-        let shared = Shared::new(dimensions, share.scales, share.terms, session.call());
+        let shared = Shared::new(dimensions, share.scales, share.terms, session.call(), session.server());
         self.state.lock().admission.share(shared);
         self.session = Some(session);
         self

@@ -109,7 +109,12 @@ impl Admission {
         for key in tired {
             self.refuse(key, wakers, |waiter| store(&limiter, error, waiter, now));
         }
-        !self.queue.is_empty() || self.shared.as_ref().is_some_and(|shared| shared.local_share().is_some())
+        let Some(shared) = &mut self.shared else { return false };
+        let waiting = !self.queue.is_empty() || shared.local_share().is_some();
+        if !waiting {
+            shared.doze();
+        }
+        waiting
     }
 
     /// The batch under way will not be decided.
@@ -119,9 +124,10 @@ impl Admission {
         }
     }
 
-    /// The time of a waiter is over: says whether that is because Redis is away.
+    /// The time of a waiter is over: says whether that is because Redis is away, or silent.
     pub(super) fn expire_shared(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> bool {
-        let Some(error) = self.deciding().and_then(Shared::away).cloned() else { return false };
+        let unheard = |shared: &Shared| shared.unheard(self.queue.waiter(key)?, now);
+        let Some(error) = self.deciding().and_then(unheard) else { return false };
         let limiter = self.name.clone();
         self.refuse(key, wakers, |waiter| store(&limiter, &error, waiter, now));
         true

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -17,6 +18,7 @@ use super::outage::Outage;
 use super::scale::Scale;
 use super::terms::Terms;
 use super::wire::{Reply, Writer};
+use super::{StoreError, StoreProblem};
 use crate::amounts::Amounts;
 use crate::bucket::Look;
 use crate::queue::{Key, Queue, Waiter};
@@ -33,6 +35,8 @@ pub(crate) struct Shared {
     ledger: Ledger,
     /// When the buckets were seen, in nanoseconds of the limiter's clock.
     seen: u64,
+    /// The server, for errors.
+    server: Arc<str>,
     /// The calls that the batch under way asks for, in their order, if there is one.
     asking: Option<Vec<Asking>>,
     /// The usual time of a round trip, in nanoseconds, by which a delay is told.
@@ -90,6 +94,7 @@ impl Shared {
         scales: Box<[Scale]>,
         terms: Terms,
         call: Arc<Notify>,
+        server: Arc<str>,
     ) -> Self {
         let held = vec![0; dimensions.iter().max().map_or(0, |most| most + 1)];
         Self {
@@ -100,6 +105,7 @@ impl Shared {
             slots: VecDeque::new(),
             held: held.into(),
             seen: 0,
+            server,
             asking: None,
             usual: u64::MAX,
             flush: u64::MAX,
@@ -222,6 +228,11 @@ impl Shared {
         Some(self.comes).filter(|comes| *comes != u64::MAX)
     }
 
+    /// The driver tries the batch under way again some time, since nobody waits: whoever comes is to call it.
+    pub(crate) fn doze(&mut self) {
+        self.comes = u64::MAX;
+    }
+
     /// Has everything told that there is to tell, now.
     pub(crate) fn hurry(&mut self, now: u64) {
         self.release_all(now);
@@ -242,7 +253,8 @@ impl Shared {
     /// When the driver has something to carry, with so many waiting; the largest value for never.
     pub(crate) fn wanted(&self, waiting: usize, now: u64) -> u64 {
         if self.asking.is_some() {
-            return u64::MAX;
+            // While it is away nobody hurries the driver, unless that had nobody to hurry for.
+            return if waiting > 0 && self.outage.is_some() { now } else { u64::MAX };
         }
         let last = self.slots.back();
         let ask = match (self.terms.lease, last) {
@@ -325,6 +337,16 @@ impl Shared {
             self.release_all(now);
         }
         refused
+    }
+
+    /// Why a waiter whose time is over has not been decided about, if that is because nothing was heard since it arrived.
+    pub(crate) fn unheard(&self, waiter: &Waiter, now: u64) -> Option<StoreError> {
+        if let Some(error) = self.away() {
+            return Some(error.clone());
+        }
+        let silence = Duration::from_nanos(now.saturating_sub(waiter.arrived));
+        let unheard = self.asking.is_some() && self.seen < waiter.arrived;
+        unheard.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 
     /// The batch under way was not decided, and will not be.
