@@ -124,12 +124,11 @@ impl Core {
     /// Leaves the decisions to buckets in Redis.
     #[cfg(feature = "redis")]
     pub(crate) fn shared(mut self, share: Share) -> Self {
-        let server = Arc::clone(&share.settings.server);
         let session = Session::new(share.settings);
         let of =
             |limit: &Limit| self.dimensions.iter().position(|known| known.dimension == *limit.dimension());
         let dimensions = self.limits.iter().filter_map(of).collect();
-        let shared = Shared::new(dimensions, share.scales, share.terms, server, session.call());
+        let shared = Shared::new(dimensions, share.scales, share.terms, session.call(), session.server());
         self.state.lock().admission.share(shared);
         self.session = Some(session);
         self

@@ -81,7 +81,7 @@ pub enum AcquireError {
 
     /// The limits are shared, and what holds them did not decide.
     #[cfg(feature = "redis")]
-    #[error("limiter `{limiter}` has no decision after {waited:?}: {error}")]
+    #[error("limiter `{limiter}` has no decision after {waited:.1?}: {error}")]
     Store {
         /// The limiter's name.
         limiter: Name,

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{Admission, timed_out};
 use crate::amounts::Amounts;
 use crate::queue::{Key, Outcome, Waiter};
-use crate::redis::{Reply, Shared, StoreError, StoreProblem};
+use crate::redis::{Reply, Shared, StoreError};
 use crate::{AcquireError, Name};
 
 /// Charges with this bit are in the meters here; the others are numbered by their batch.
@@ -110,7 +110,12 @@ impl Admission {
         for key in tired {
             self.refuse(key, wakers, |waiter| store(&limiter, error, waiter, now));
         }
-        !self.queue.is_empty() || self.shared.as_ref().is_some_and(|shared| shared.local_share().is_some())
+        let Some(shared) = &mut self.shared else { return false };
+        let waiting = !self.queue.is_empty() || shared.local_share().is_some();
+        if !waiting {
+            shared.doze();
+        }
+        waiting
     }
 
     /// The batch under way will not be decided.
@@ -124,18 +129,11 @@ impl Admission {
     pub(super) fn expire_shared(&mut self, key: Key, due: u64, now: u64, wakers: &mut Vec<Waker>) -> bool {
         let (Some(shared), Some(waiter)) = (self.deciding(), self.queue.waiter(key)) else { return false };
         let limiter = self.name.clone();
-        if let Some(error) = shared.away().cloned() {
+        if let Some(error) = shared.unheard(waiter, now) {
             self.refuse(key, wakers, |waiter| store(&limiter, &error, waiter, now));
             return true;
         }
         let (wait, limit) = shared.wait_of_next(waiter.amounts.as_slice(), now);
-        // It is the server that was waited for, where the limits do not account for it.
-        if let (0, u64::MAX, Some(unanswered)) = (wait, due, shared.unanswered(now)) {
-            let problem = StoreProblem::TimedOut(Duration::from_nanos(unanswered));
-            let error = StoreError::new(&shared.server, problem);
-            self.refuse(key, wakers, |waiter| store(&limiter, &error, waiter, now));
-            return true;
-        }
         let wait = if due == u64::MAX { wait } else { wait.max(due.saturating_sub(now)) };
         let limit = self.limits[limit].clone();
         self.refuse(key, wakers, |waiter| {

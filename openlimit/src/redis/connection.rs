@@ -1,13 +1,16 @@
 //! `Connection`: to the server that holds a limiter's buckets; how a batch gets there, and what its errors mean.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::ClusterClientBuilder;
 use ::redis::cluster_async::ClusterConnection;
-use ::redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, TlsCertificates, cmd};
+use ::redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisError, RedisResult, TlsCertificates,
+    cmd,
+};
 
 use super::script::Script;
 use super::settings::Settings;
@@ -37,8 +40,8 @@ impl Connection {
             Ok(said) => said,
             Err(error) => {
                 // Whatever it was, what is left of the connection may not be in step.
-                self.open = None;
-                return Err(explain(&self.settings, &error));
+                let was_open = self.open.take().is_some();
+                return Err(self.settings.error(problem(&self.settings, &error, was_open)));
             }
         };
         Reply::read(&said, self.settings.count).ok_or_else(|| {
@@ -117,12 +120,8 @@ fn timed_out() -> RedisError {
     io::Error::from(io::ErrorKind::TimedOut).into()
 }
 
-fn explain(settings: &Settings, error: &RedisError) -> StoreError {
-    settings.error(problem(settings, error))
-}
-
-fn problem(settings: &Settings, error: &RedisError) -> StoreProblem {
-    let said = settings.said(&error.to_string());
+fn problem(settings: &Settings, error: &RedisError, was_open: bool) -> StoreProblem {
+    let said = settings.said(&words(error));
     match error.code() {
         Some("OPENLIMIT") => return other(settings, error.detail().unwrap_or_default()),
         Some("WRONGTYPE") => {
@@ -130,23 +129,53 @@ fn problem(settings: &Settings, error: &RedisError) -> StoreProblem {
             return StoreProblem::OtherLayout { key: settings.keys.state.clone(), found };
         }
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => return StoreProblem::Refused(said),
+        // What older servers say of a command in a script.
+        Some("ERR") if said.contains("user executing the script") => return StoreProblem::Refused(said),
+        Some("MOVED") if !settings.cluster => {
+            let said =
+                "it is one node of a cluster, and the key is at another; give them as `Redis::cluster`";
+            return StoreProblem::Unsuited(said.into());
+        }
+        Some("OOM") => return StoreProblem::Unavailable(said + "; raise its `maxmemory`"),
+        Some("READONLY") => {
+            return StoreProblem::Unavailable(said + "; unless it fails over, give the URL of the primary");
+        }
         Some(
-            "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "READONLY" | "OOM" | "BUSY" | "MISCONF"
-            | "NOREPLICAS" | "UNBLOCKED" | "ASK" | "MOVED",
+            "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "BUSY" | "MISCONF" | "NOREPLICAS"
+            | "UNBLOCKED" | "ASK" | "MOVED",
         ) => return StoreProblem::Unavailable(said),
         _ => {}
     }
     if error.is_timeout() {
-        return StoreProblem::TimedOut(settings.timeout);
+        let is_tls = settings.nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. }));
+        return match settings.timeout {
+            timeout if is_tls && !was_open => {
+                StoreProblem::Unreachable(format!("no TLS connection within {timeout:?}"))
+            }
+            timeout => StoreProblem::TimedOut(timeout),
+        };
     }
+    // A cluster's connections have their errors as text only.
+    let is = |what: &str| error.detail().is_some_and(|detail| detail.contains(what));
     match error.kind() {
-        ErrorKind::AuthenticationFailed => StoreProblem::Refused(said),
-        ErrorKind::ClusterConnectionNotFound => StoreProblem::Unreachable(said),
-        ErrorKind::Io if is_tls(error) => StoreProblem::Unsuited(format!(
-            "no TLS connection: {said}; is it a TLS port, and its certificate known?"
-        )),
-        ErrorKind::Io => StoreProblem::Unreachable(said),
+        ErrorKind::AuthenticationFailed => {
+            StoreProblem::Refused("it does not take the user and the password".into())
+        }
+        ErrorKind::Io if is("AuthenticationFailed") || is("NOAUTH") => StoreProblem::Refused(said),
+        ErrorKind::Io if is("certificate") || is_tls(error) => StoreProblem::Certificate(said),
+        ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => StoreProblem::Unreachable(said),
         _ => StoreProblem::Unsuited(said),
+    }
+}
+
+/// What a server said, as it said it, but for where in our script it was.
+fn words(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => {
+            let detail = detail.split_once(" script: ").map_or(detail, |(detail, _)| detail);
+            format!("{code} {}", detail.trim_end_matches('.'))
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -168,6 +197,9 @@ fn other(settings: &Settings, said: &str) -> StoreProblem {
 
 /// Whether the two do not agree about TLS: that does not pass.
 fn is_tls(error: &RedisError) -> bool {
-    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    io.is_some_and(|io| io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()))
+    let source = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    source.is_some_and(|source| match source.downcast_ref::<io::Error>() {
+        Some(io) => io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        None => true,
+    })
 }

@@ -28,14 +28,15 @@ local top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
-  if string.sub(state, 1, #limits) == limits then
+  if string.sub(state, 1, #limits) == limits and #state == #limits + 24{{ + 72}} then
     last, epoch, count, {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}} =
       struct.unpack('<ddd{{ddddddddd}}', state, #limits + 1)
   else
     -- Another limiter's, unless it has drained and nobody came for ten seconds: then it says no more than none does.
-    local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n()')
-    if layout ~= string.match(limits, '^[^\n]*') then
-      return redis.error_reply('OPENLIMIT layout ' .. (layout or ''))
+    local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
+    local is_ours = layout == string.match(limits, '^[^\n]*')
+    if not is_ours or (#state - rest - 23) % 72 ~= 0 then
+      return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - struct.unpack('<d', state, rest)
     local drained = passed >= 10000000

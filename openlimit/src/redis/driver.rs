@@ -51,6 +51,11 @@ impl Session {
         Arc::clone(&self.link.call)
     }
 
+    /// What errors call the server.
+    pub(crate) fn server(&self) -> Arc<str> {
+        Arc::clone(&self.settings.server)
+    }
+
     /// Starts the session, unless it runs.
     ///
     /// # Errors

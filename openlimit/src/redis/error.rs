@@ -19,11 +19,13 @@ struct Told {
 #[non_exhaustive]
 pub enum StoreProblem {
     /// It cannot be reached, or the connection broke.
-    #[error("cannot be reached: {0}")]
+    #[error(
+        "cannot be reached: {0}; check that it runs there, and the URL: `rediss://` if it speaks TLS, else `redis://`"
+    )]
     Unreachable(String),
 
     /// It did not answer in time. See [`Redis::timeout`](crate::Redis::timeout).
-    #[error("did not answer within {0:?}")]
+    #[error("did not answer within {0:?}; check that it runs and keeps up, or allow it more time")]
     TimedOut(Duration),
 
     /// It answered that it cannot serve for now: it loads, fails over, is a replica, or has no memory left.
@@ -33,6 +35,13 @@ pub enum StoreProblem {
     /// It does not let this client in, or does not let it do what it has to: run scripts, read and set its keys.
     #[error("refuses the client: {0}; check the user, the password and the permissions")]
     Refused(String),
+
+    /// It and this client do not agree on how to trust each other over TLS.
+    #[error(
+        "is not trusted: {0}; check that its certificate is for this host, and by an authority of the system's or of \
+         `Redis::root_certificates`"
+    )]
+    Certificate(String),
 
     /// The limiter's name is in use by a limiter of other limits.
     #[error(
@@ -58,7 +67,7 @@ pub enum StoreProblem {
     },
 
     /// It cannot do what the limiter needs.
-    #[error("cannot decide: {0}")]
+    #[error("cannot decide: {0}; check the URL, and that it is a Redis of version 5 or later")]
     Unsuited(String),
 
     /// The thread that talks to it could not be started.

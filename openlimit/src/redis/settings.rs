@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use ::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
 use super::key::Keys;
 use super::terms::Terms;
 use super::{Redis, StoreError, StoreProblem};
@@ -24,7 +27,7 @@ pub(crate) struct Settings {
     pub(super) count: usize,
     /// How many seconds the state is kept: longer than it can matter.
     pub(super) lifetime: u64,
-    pub(crate) server: Arc<str>,
+    pub(super) server: Arc<str>,
     /// What no error may show.
     secrets: Vec<String>,
 }
@@ -47,6 +50,12 @@ impl Settings {
         let nodes = redis.nodes.iter().map(|node| parse(node)).collect::<Result<Vec<_>, _>>()?;
         if redis.cluster && nodes.iter().any(|node| node.redis_settings().db() != 0) {
             return Err("a cluster has database 0 only; leave the database out");
+        }
+        if redis.cluster && nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::Unix(_))) {
+            return Err("a cluster is reached by hosts and ports; give no unix socket");
+        }
+        if redis.root_certificates.as_ref().is_some_and(|pem| !are_certificates(pem)) {
+            return Err("its root certificates cannot be read; give one or more as PEM");
         }
         if redis.timeout.is_zero() {
             return Err("its timeout is zero; give it some time to answer");
@@ -110,4 +119,11 @@ fn parse(url: &str) -> Result<ConnectionInfo, &'static str> {
     }
     let tcp = ::redis::io::tcp::TcpSettings::default().set_nodelay(true);
     Ok(info.set_tcp_settings(tcp))
+}
+
+fn are_certificates(pem: &[u8]) -> bool {
+    let mut store = rustls::RootCertStore::empty();
+    let mut add = |certificate| store.add(certificate).is_ok();
+    let all = CertificateDer::pem_slice_iter(pem).all(|certificate| certificate.is_ok_and(&mut add));
+    all && !store.is_empty()
 }

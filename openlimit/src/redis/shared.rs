@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -17,6 +18,7 @@ use super::outage::Outage;
 use super::scale::Scale;
 use super::terms::Terms;
 use super::wire::{Reply, Writer};
+use super::{StoreError, StoreProblem};
 use crate::amounts::Amounts;
 use crate::bucket::Look;
 use crate::queue::{Key, Queue, Waiter};
@@ -28,16 +30,15 @@ pub(crate) struct Shared {
     scales: Box<[Scale]>,
     terms: Terms,
     /// The server, for errors.
-    pub(crate) server: Arc<str>,
+    server: Arc<str>,
     slots: VecDeque<Slot>,
     /// What the slots hold, by dimension.
     held: Box<[u128]>,
     ledger: Ledger,
     /// When the buckets were seen, in nanoseconds of the limiter's clock.
     seen: u64,
-    /// The calls that the batch under way asks for, in their order, if there is one, and since when it is under way.
+    /// The calls that the batch under way asks for, in their order, if there is one.
     asking: Option<Vec<Asking>>,
-    asked: u64,
     /// The usual time of a round trip, in nanoseconds, by which a delay is told.
     usual: u64,
     /// When to tell what no call's batch has taken along.
@@ -92,8 +93,8 @@ impl Shared {
         dimensions: Box<[usize]>,
         scales: Box<[Scale]>,
         terms: Terms,
-        server: Arc<str>,
         call: Arc<Notify>,
+        server: Arc<str>,
     ) -> Self {
         let held = vec![0; dimensions.iter().max().map_or(0, |most| most + 1)];
         Self {
@@ -101,12 +102,11 @@ impl Shared {
             dimensions,
             scales,
             terms,
-            server,
             slots: VecDeque::new(),
             held: held.into(),
             seen: 0,
+            server,
             asking: None,
-            asked: 0,
             usual: u64::MAX,
             flush: u64::MAX,
             call,
@@ -240,6 +240,11 @@ impl Shared {
         Some(self.comes).filter(|comes| *comes != u64::MAX)
     }
 
+    /// The driver tries the batch under way again some time, since nobody waits: whoever comes is to call it.
+    pub(crate) fn doze(&mut self) {
+        self.comes = u64::MAX;
+    }
+
     /// Has everything told that there is to tell, now.
     pub(crate) fn hurry(&mut self, now: u64) {
         self.release_all(now);
@@ -260,7 +265,8 @@ impl Shared {
     /// When the driver has something to carry, with so many waiting; the largest value for never.
     pub(crate) fn wanted(&self, waiting: usize, now: u64) -> u64 {
         if self.asking.is_some() {
-            return u64::MAX;
+            // While it is away nobody hurries the driver, unless that had nobody to hurry for.
+            return if waiting > 0 && self.outage.is_some() { now } else { u64::MAX };
         }
         let last = self.slots.back();
         let ask = match (self.terms.lease, last) {
@@ -303,7 +309,6 @@ impl Shared {
             batch.number(if longest == u64::MAX { longest } else { longest.saturating_sub(now) });
             self.weights(&call.amounts).for_each(|weight| batch.number(weight));
         }
-        self.asked = now;
         self.asking = Some(asking.into_iter().map(|(call, _)| call).collect());
         self.flush = u64::MAX;
         Some(batch.finish())
@@ -346,9 +351,14 @@ impl Shared {
         refused
     }
 
-    /// How long the batch under way has been so, if there is one.
-    pub(crate) fn unanswered(&self, now: u64) -> Option<u64> {
-        self.asking.is_some().then(|| now.saturating_sub(self.asked))
+    /// Why a waiter whose time is over has not been decided about, if that is because nothing was heard since it arrived.
+    pub(crate) fn unheard(&self, waiter: &Waiter, now: u64) -> Option<StoreError> {
+        if let Some(error) = self.away() {
+            return Some(error.clone());
+        }
+        let silence = Duration::from_nanos(now.saturating_sub(waiter.arrived));
+        let unheard = self.asking.is_some() && self.seen < waiter.arrived;
+        unheard.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 
     /// The batch under way was not decided, and will not be.

@@ -219,8 +219,7 @@ impl World {
             patience: 0,
             on_outage: OnOutage::Wait,
         };
-        let shared =
-            Shared::new([0, 1].into(), self.scales.clone().into(), terms, "test".into(), Arc::default());
+        let shared = Shared::new([0, 1].into(), self.scales.clone().into(), terms, Arc::default(), "".into());
         let id = self.random(usize::MAX);
         Client {
             id,

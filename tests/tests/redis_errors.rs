@@ -1,0 +1,174 @@
+//! What Redis does not allow, and will not by itself: each call fails at once, with an error that names the limiter, the
+//! server and what to do, and no password.
+//!
+//! The texts are spelt out here, as somebody will read them.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use openlimit::{AcquireError, Cost, Rate, RateLimiter, Redis, StoreProblem};
+use openlimit_tests::redis::{Cluster, RedisServer};
+use openlimit_tests::secs;
+
+const PASSWORD: &str = "hunter2";
+
+/// Asserts that a call without a time-out fails, and soon after it another one, by an error of this text.
+#[track_caller]
+fn refused(redis: impl Into<Redis>, server: &RedisServer, text: &str) {
+    // Nobody has to be patient with what does not pass.
+    let redis = redis.into().patience(secs(20));
+    let builder = RateLimiter::builder().name("chat").requests(Rate::per_second(10)).redis(redis);
+    assert!(!format!("{builder:?}").contains(PASSWORD));
+    let limiter = builder.build().unwrap();
+    for _ in 0..2 {
+        let refusal = limiter.acquire(Cost::new()).blocking().unwrap_err();
+        let (said, debug) = (refusal.to_string(), format!("{refusal:?} {limiter:?}"));
+        assert!(!said.contains(PASSWORD) && !debug.contains(PASSWORD), "{said} {debug}");
+        let AcquireError::Store { limiter, error, .. } = refusal else { panic!("{said}") };
+        assert_eq!(&*limiter, "chat");
+        assert!(said.starts_with("limiter `chat` has no decision after "), "{said}");
+        assert_eq!(error.server(), server.address().to_string());
+        assert_eq!(error.to_string(), format!("redis at {} {text}", server.address()));
+        assert!(said.ends_with(&error.to_string()));
+        assert!(!error.is_transient());
+    }
+    // It was never away.
+    assert_eq!(limiter.status().unwrap().store.unwrap().outages, 0);
+}
+
+#[test]
+fn a_wrong_password_or_none() {
+    let server = RedisServer::builder().password("secret").start();
+    let wrong = "refuses the client: it does not take the user and the password; check the user, the password and the \
+                 permissions";
+    let address = server.address();
+    refused(format!("redis://:{PASSWORD}@{address}"), &server, wrong);
+    refused(format!("redis://ann:{PASSWORD}@{address}"), &server, wrong);
+    let none = "refuses the client: NOAUTH Authentication required; check the user, the password and the permissions";
+    refused(format!("redis://{address}"), &server, none);
+}
+
+#[test]
+fn a_password_where_there_is_none() {
+    let server = RedisServer::start();
+    let text = "refuses the client: it does not take the user and the password; check the user, the password and the \
+                permissions";
+    refused(format!("redis://:{PASSWORD}@{}", server.address()), &server, text);
+}
+
+#[test]
+fn a_user_who_may_not_run_scripts_or_touch_the_key() {
+    let text =
+        |what: &str| format!("refuses the client: {what}; check the user, the password and the permissions");
+    for (rules, what) in [
+        ("~* &* +@all -evalsha", "NOPERM this user has no permissions to run the 'evalsha' command"),
+        ("~* &* +@all -eval", "NOPERM this user has no permissions to run the 'eval' command"),
+        (
+            "~other:* &* +@all",
+            "NOPERM this user has no permissions to access one of the keys used as arguments",
+        ),
+    ] {
+        let server = RedisServer::builder().user("ann", PASSWORD, rules).start();
+        // Versions differ in how they begin the sentence.
+        let first = what.replace("this user", "User ann");
+        let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(10)).redis(server.url());
+        let refusal = limiter.build().unwrap().acquire(Cost::new()).blocking().unwrap_err().to_string();
+        let what = if refusal.contains("User ann") { &first } else { what };
+        refused(server.url(), &server, &text(what));
+    }
+}
+
+#[test]
+fn a_user_whose_scripts_may_not_write() {
+    let server = RedisServer::builder().user("ann", PASSWORD, "~* &* +@all -set").start();
+    let limiter =
+        RateLimiter::builder().name("chat").requests(Rate::per_second(10)).redis(server.url()).build();
+    let refusal = limiter.unwrap().acquire(Cost::new()).blocking().unwrap_err();
+    let AcquireError::Store { error, .. } = refusal else { panic!("{refusal}") };
+    assert!(matches!(error.problem(), StoreProblem::Refused(said) if !said.contains("script:")), "{error}");
+}
+
+#[test]
+fn a_value_of_another_type_or_of_somebody_else_under_the_key() {
+    let server = RedisServer::start();
+    let text = |found: &str| {
+        format!(
+            "holds under the key `openlimit:{{chat}}` {found}; give the limiter another name or prefix, or delete the key"
+        )
+    };
+    server.cli::<()>("LPUSH openlimit:{chat} a");
+    refused(server.url(), &server, &text("a value of another type"));
+    let identity = b"openlimit 1\n10 requests / second (burst 1s)\n";
+    for value in [
+        b"garbage".to_vec(),
+        Vec::new(),
+        b"\0\xff\n\n".to_vec(),
+        b"openlimit \n".to_vec(),
+        b"openlimit 1".to_vec(),
+        b"openlimit 1\n".to_vec(),
+        identity.to_vec(),
+        [&identity[..], &[0; 95]].concat(),
+        [&identity[..], &[0; 97]].concat(),
+        [&identity[..], &[0xff; 1_000]].concat(),
+    ] {
+        server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));
+        refused(server.url(), &server, &text("what is none of openlimit's"));
+        // It is somebody's.
+        assert_eq!(server.cli::<Vec<u8>>("GET openlimit:{chat}"), value);
+    }
+    server.flush_all();
+    let limiter =
+        RateLimiter::builder().name("chat").requests(Rate::per_second(10)).redis(server.url()).build();
+    drop(limiter.unwrap().acquire(Cost::new()).blocking().unwrap());
+}
+
+#[test]
+fn numbers_that_are_none_under_the_key_are_an_error_and_not_a_hang() {
+    let server = RedisServer::start();
+    let identity = b"openlimit 1\n10 requests / second (burst 1s)\n";
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, f64::MAX] {
+        let numbers = number.to_le_bytes().repeat(12);
+        let value = [&identity[..], &numbers].concat();
+        server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));
+        let limiter =
+            RateLimiter::builder().name("chat").requests(Rate::per_second(10)).redis(server.url()).build();
+        match limiter.unwrap().acquire(Cost::new()).timeout(secs(2)).blocking() {
+            Ok(_) | Err(AcquireError::Store { .. } | AcquireError::Timeout { .. }) => {}
+            Err(error) => panic!("{number}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_database_that_there_is_not() {
+    let server = RedisServer::start();
+    let text = "cannot decide: ERR DB index is out of range; check the URL, and that it is a Redis of version 5 or later";
+    refused(format!("{}/99", server.url()), &server, text);
+}
+
+#[test]
+fn a_server_that_is_no_cluster() {
+    let server = RedisServer::start();
+    let text = "cannot decide: ERR This instance has cluster support disabled; check the URL, and that it is a Redis \
+                of version 5 or later";
+    refused(Redis::cluster([server.url()]), &server, text);
+}
+
+#[test]
+fn a_cluster_s_wrong_password() {
+    let server = RedisServer::builder().cluster().password("secret").start();
+    let redis = Redis::cluster([format!("redis://:{PASSWORD}@{}", server.address())]).patience(secs(20));
+    let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(10)).redis(redis).build();
+    let refusal = limiter.unwrap().acquire(Cost::new()).blocking().unwrap_err();
+    let AcquireError::Store { error, .. } = &refusal else { panic!("{refusal}") };
+    assert!(matches!(error.problem(), StoreProblem::Refused(_)), "{refusal}");
+    assert!(!format!("{refusal} {refusal:?}").contains(PASSWORD));
+}
+
+#[test]
+fn one_node_of_a_cluster_taken_for_all_of_it() {
+    let cluster = Cluster::start();
+    let node = &cluster.nodes()[(cluster.owner_of(cluster.slot_of("chat")) + 1) % 3];
+    let text = "cannot decide: it is one node of a cluster, and the key is at another; give them as `Redis::cluster`; check \
+                the URL, and that it is a Redis of version 5 or later";
+    refused(node.url(), node, text);
+}

@@ -1,0 +1,198 @@
+//! A Redis that cannot be reached, or cannot serve: what may pass is waited for, until the caller's time is over, and then
+//! the error says what was wrong last. No call hangs, and none waits once it is back.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use openlimit::{AcquireError, Cost, Rate, RateLimiter, Redis, StoreError, StoreProblem};
+use openlimit_tests::redis::{Proxy, RedisServer, port};
+use openlimit_tests::{millis, secs};
+
+const PASSWORD: &str = "hunter2";
+
+const TIMEOUT: Duration = Duration::from_millis(150);
+
+fn limiter(redis: impl Into<Redis>) -> RateLimiter {
+    let builder = RateLimiter::builder().name("chat").requests(Rate::per_second(10));
+    builder.redis(redis.into().timeout(TIMEOUT)).build().unwrap()
+}
+
+#[track_caller]
+fn store(refusal: AcquireError) -> (Duration, StoreError) {
+    let said = format!("{refusal} {refusal:?}");
+    assert!(!said.contains(PASSWORD), "{said}");
+    match refusal {
+        AcquireError::Store { limiter, waited, error } => {
+            assert_eq!(&*limiter, "chat");
+            (waited, error)
+        }
+        error => panic!("{error}"),
+    }
+}
+
+/// Asserts that a call waits for its time-out, and one without for as long as there is patience, and that the error then says
+/// this.
+#[track_caller]
+fn waited_for(redis: impl Into<Redis>, server: &str, text: &str) {
+    let limiter = limiter(redis.into().patience(millis(500)));
+    let timeout = 2 * TIMEOUT + millis(50);
+    let (waited, error) = store(limiter.acquire(Cost::new()).timeout(timeout).blocking().unwrap_err());
+    assert!(waited >= timeout);
+    assert_eq!(error.to_string(), format!("redis at {server} {text}"));
+    assert_eq!(error.server(), server);
+    assert!(error.is_transient());
+    let (waited, error) = store(limiter.acquire(Cost::new()).blocking().unwrap_err());
+    assert!(waited >= millis(500));
+    assert_eq!(error.to_string(), format!("redis at {server} {text}"));
+    let status = limiter.status().unwrap();
+    assert!(status.to_string().contains(&format!("; {error}; ")), "{status}");
+    let store = status.store.unwrap();
+    assert_eq!((store.outages, store.error.unwrap().to_string()), (1, error.to_string()));
+}
+
+const CHECK: &str = "check that it runs there, and the URL: `rediss://` if it speaks TLS, else `redis://`";
+
+#[test]
+fn nobody_listens() {
+    let address = format!("127.0.0.1:{}", port::free());
+    let text = format!("cannot be reached: Connection refused (os error 111); {CHECK}");
+    waited_for(format!("redis://ann:{PASSWORD}@{address}"), &address, &text);
+}
+
+#[test]
+fn no_node_of_a_cluster_listens() {
+    let address = format!("127.0.0.1:{}", port::free());
+    let redis = Redis::cluster([format!("redis://ann:{PASSWORD}@{address}")]);
+    let limiter = limiter(redis);
+    let (_, error) = store(limiter.acquire(Cost::new()).timeout(millis(100)).blocking().unwrap_err());
+    assert_eq!(error.server(), address);
+    assert!(error.to_string().contains("Connection refused"), "{error}");
+}
+
+#[test]
+fn there_is_no_such_host() {
+    let limiter = limiter(format!("redis://ann:{PASSWORD}@no-such-host.invalid"));
+    // How long the system looks for it is the system's affair.
+    let (_, error) = store(limiter.acquire(Cost::new()).timeout(millis(300)).blocking().unwrap_err());
+    assert_eq!(error.server(), "no-such-host.invalid:6379");
+    assert!(error.is_transient());
+}
+
+#[test]
+fn there_is_no_such_socket() {
+    let text = format!("cannot be reached: No such file or directory (os error 2); {CHECK}");
+    waited_for(format!("unix:///no/such/socket?pass={PASSWORD}"), "/no/such/socket", &text);
+}
+
+#[test]
+fn tls_to_a_plain_port() {
+    let server = RedisServer::start();
+    let address = server.address().to_string();
+    let text = format!("cannot be reached: no TLS connection within 150ms; {CHECK}");
+    waited_for(format!("rediss://:{PASSWORD}@{address}"), &address, &text);
+}
+
+#[test]
+fn a_server_that_does_not_answer() {
+    let server = RedisServer::builder().password(PASSWORD).start();
+    let proxy = Proxy::to(server.address());
+    proxy.freeze();
+    let text = "did not answer within 150ms; check that it runs and keeps up, or allow it more time";
+    waited_for(server.url_at(proxy.address()), &proxy.address().to_string(), text);
+}
+
+#[test]
+fn a_server_out_of_memory() {
+    let server = RedisServer::builder().max_memory(1).start();
+    let text =
+        "cannot serve for now: OOM command not allowed when used memory > 'maxmemory'; raise its `maxmemory`";
+    waited_for(server.url(), &server.address().to_string(), text);
+}
+
+#[test]
+fn a_replica() {
+    let server = RedisServer::start();
+    server.make_read_only();
+    let text = "cannot serve for now: READONLY You can't write against a read only replica; unless it fails over, give \
+                the URL of the primary";
+    waited_for(server.url(), &server.address().to_string(), text);
+}
+
+#[test]
+fn a_time_out_that_is_over_before_anything_was_heard_is_the_server_s() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    proxy.freeze();
+    let builder = RateLimiter::builder().name("chat").requests(Rate::per_second(10));
+    let limiter =
+        builder.redis(Redis::new(server.url_at(proxy.address())).timeout(secs(60))).build().unwrap();
+    let (waited, error) = store(limiter.acquire(Cost::new()).timeout(millis(100)).blocking().unwrap_err());
+    assert!(waited >= millis(100));
+    assert!(matches!(error.problem(), StoreProblem::TimedOut(silence) if *silence == waited), "{error}");
+    // The server was slower than the call, and not away.
+    assert_eq!(limiter.status().unwrap().store.unwrap().outages, 0);
+}
+
+#[test]
+fn whoever_comes_when_it_is_back_does_not_wait_for_the_next_attempt() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    proxy.refuse();
+    let limiter = limiter(server.url_at(proxy.address()));
+    let (_, error) = store(limiter.acquire(Cost::new()).timeout(millis(100)).blocking().unwrap_err());
+    assert!(error.to_string().contains("cannot be reached"), "{error}");
+    // By now, since nobody waits, attempts are rare: the last was after 2.5 s, the next one is after 5.
+    std::thread::sleep(secs(3));
+    proxy.resume();
+    let start = Instant::now();
+    drop(limiter.acquire(Cost::new()).timeout(secs(60)).blocking().unwrap());
+    assert!(start.elapsed() < millis(1_500), "{:?}", start.elapsed());
+}
+
+#[test]
+fn those_who_wait_are_admitted_when_it_is_back() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    proxy.refuse();
+    let limiter = limiter(server.url_at(proxy.address()));
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| limiter.acquire(Cost::new()).timeout(secs(60)).blocking()))
+            .collect();
+        while limiter.status().unwrap().store.unwrap().outages == 0 || limiter.status().unwrap().waiting < 3 {
+            std::thread::sleep(millis(5));
+        }
+        proxy.resume();
+        for call in calls {
+            let permit = call.join().unwrap().unwrap();
+            assert!(permit.waited() < secs(30));
+        }
+    });
+    let store = limiter.status().unwrap().store.unwrap();
+    assert_eq!((store.outages, store.error.is_none()), (1, true));
+}
+
+#[test]
+fn what_was_wrong_last_is_said() {
+    // First nobody listens, and then somebody who does not answer.
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    proxy.refuse();
+    let limiter = limiter(server.url_at(proxy.address()));
+    let refusal = std::thread::scope(|scope| {
+        let call = scope.spawn(|| limiter.acquire(Cost::new()).timeout(secs(2)).blocking());
+        while limiter.status().unwrap().store.unwrap().outages == 0 {
+            std::thread::sleep(millis(5));
+        }
+        proxy.freeze();
+        server.stop();
+        proxy.resume();
+        call.join().unwrap().unwrap_err()
+    });
+    server.cont();
+    let (_, error) = store(refusal);
+    assert!(matches!(error.problem(), StoreProblem::TimedOut(TIMEOUT)), "{error}");
+    assert_eq!(error.server(), format!("{}:{}", Ipv4Addr::LOCALHOST, proxy.address().port()));
+}
