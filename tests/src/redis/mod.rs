@@ -11,6 +11,7 @@ pub mod crowd;
 pub mod port;
 mod process;
 mod proxy;
+pub mod quota;
 mod replica;
 mod server;
 mod tls;
