@@ -178,6 +178,16 @@ impl Admission {
         (due.saturating_sub(now), limit)
     }
 
+    /// Whether what it knows of the buckets at `now` may decide that a call waits too long.
+    #[cfg_attr(not(feature = "redis"), allow(clippy::unused_self, reason = "it always is"))]
+    pub(crate) fn is_up_to_date(&self, #[allow(unused_variables)] now: u64) -> bool {
+        #[cfg(feature = "redis")]
+        if let Some(shared) = self.deciding() {
+            return shared.is_up_to_date(now);
+        }
+        true
+    }
+
     /// Takes further amounts from a call that was admitted before, now, into debt if need be.
     pub(crate) fn owe(&mut self, amounts: &Amounts, now: u64) {
         #[cfg(feature = "redis")]

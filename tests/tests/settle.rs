@@ -143,6 +143,15 @@ fn an_old_call_that_settles_late_takes_nothing_from_the_refunds_of_others() {
 }
 
 #[test]
+fn of_a_quota_that_fills_up_all_that_was_taken_last_can_be_given_back() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_day(200)).build().expect("it is sound");
+    let mut permits: Vec<_> = (0..200).map(|_| call(&limiter, 1).admitted()).collect();
+    permits.split_off(110).into_iter().for_each(openlimit::Permit::cancel);
+    assert_eq!(limiter.status().expect("it is sound").limits[0].available, 90);
+}
+
+#[test]
 fn the_order_of_cancellations_does_not_matter() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let clock = ManualClock::new();

@@ -2,17 +2,17 @@
 //!
 //! The minima over all suffixes of a sequence form an increasing stack: each level recorded removes the higher
 //! ones before it, and the answer for a charge is the first entry after it. The stack is short in practice, and
-//! bounded here: when it is full, the newest entry also stands for the next one. Such an entry is at least
-//! as low as the truth, so a refund may become smaller, never larger; and it is a high one, since the stack
-//! increases, so it rarely matters.
+//! bounded here: when it is full, an entry also stands for the one after it, the first of those that are more than
+//! half as high. Such an entry is at least as low as the truth, so a refund may become smaller, never larger. The latest ones
+//! stay exact, and so do the lowest, which are what refunds come up against.
 //!
 //! The newest entry is kept apart from the others: a bucket that keeps running empty replaces it again and
 //! again, and touches nothing else.
 
 use super::word::Word;
 
-/// Levels at the bottom of the stack are what refunds need; these many are exact.
-const EXACT: usize = 16;
+/// Enough for levels from one to some thousand, each twice as high as the one before it.
+const ENTRIES: usize = 16;
 
 #[derive(Debug)]
 #[repr(C)]
@@ -20,7 +20,7 @@ pub(crate) struct LowWater<W> {
     newest: Mark<W>,
     /// How many entries there are before it.
     len: usize,
-    older: [Mark<W>; EXACT - 1],
+    older: [Mark<W>; ENTRIES - 1],
 }
 
 /// The level just before a charge, and the lowest from then on.
@@ -34,7 +34,7 @@ impl<W: Word> Default for LowWater<W> {
     fn default() -> Self {
         // As good as none: no charge comes before it, and any level is at least as low.
         let none = Mark { charge: 0, level: W::MAX };
-        Self { newest: none, older: [none; EXACT - 1], len: 0 }
+        Self { newest: none, older: [none; ENTRIES - 1], len: 0 }
     }
 }
 
@@ -62,12 +62,25 @@ impl<W: Word> LowWater<W> {
 
     #[inline(never)]
     fn push(&mut self, charge: u64, level: W) {
+        if self.len == self.older.len() {
+            self.merge();
+        }
         if let Some(next) = self.older.get_mut(self.len) {
             *next = self.newest;
             self.newest.level = level;
             self.len += 1;
         }
         self.newest.charge = charge;
+    }
+
+    /// Makes room, if there are two entries that are alike.
+    fn merge(&mut self) {
+        let mut pairs = self.older[..self.len].windows(2);
+        if let Some(first) = pairs.position(|pair| pair[1].level < pair[0].level.plus(pair[0].level)) {
+            self.older[first].charge = self.older[first + 1].charge;
+            self.older.copy_within(first + 2..self.len, first + 1);
+            self.len -= 1;
+        }
     }
 
     /// The lowest level before any charge after `charge`; unbounded if there was none.

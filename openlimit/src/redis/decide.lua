@@ -5,8 +5,8 @@
 -- stands in double braces, as a list (see script.rs).
 
 local batch, at = ARGV[2], 0
-local seq, seen_at, seen_epoch, seen_count, ahead, look_ahead, slack, calls
-seq, seen_at, seen_epoch, seen_count, ahead, look_ahead, slack, calls, at = struct.unpack('<dddddddd', batch)
+local seq, seen_at, seen_epoch, seen_count, seen_run, ahead, look_ahead, slack, calls
+seq, seen_at, seen_epoch, seen_count, seen_run, ahead, look_ahead, slack, calls, at = struct.unpack('<ddddddddd', batch)
 
 -- One batch of a client is under way at a time. One that was decided before has the same answer again; one that was overtaken
 -- by its own repetition, and arrives after it, has none.
@@ -19,28 +19,26 @@ if told then
   if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
 end
 
--- The lows are how empty the bucket was, or will be, just before the charges of the batches up to those that the tops count: what
--- bounds refunds (see ledger.rs). They are the minima of what follows, so each is higher than the one before it.
+-- `run` is for how long the state has leaked, and `horizon` the last moment of that time that anything was granted for: what bounds
+-- refunds.
 local FAR = 4503599627370496
-local last, epoch, count = now, now, 0
+local last, epoch, count, run, horizon = now, now, 0, 0, 0
 local level$, idle$, given$ = 0, 0, 0 --*
-local top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
-  if string.sub(state, 1, #limits) == limits and #state == #limits + 24{{ + 72}} then
-    last, epoch, count, {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}} =
-      struct.unpack('<ddd{{ddddddddd}}', state, #limits + 1)
+  if string.sub(state, 1, #limits) == limits and #state == #limits + 40{{ + 24}} then
+    last, epoch, count, run, horizon, {{level$, idle$, given$}} = struct.unpack('<ddddd{{ddd}}', state, #limits + 1)
   else
     -- Another limiter's, unless it has drained and nobody came for ten seconds: then it says no more than none does.
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
     local is_ours = layout == string.match(limits, '^[^\n]*')
-    if not is_ours or (#state - rest - 23) % 72 ~= 0 then
+    if not is_ours or (#state - rest - 39) % 24 ~= 0 then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - struct.unpack('<d', state, rest)
     local drained = passed >= 10000000
-    for from = rest + 24, #state - 71, 72 do
+    for from = rest + 40, #state - 23, 24 do
       drained = drained and struct.unpack('<d', state, from) <= passed * 1000
     end
     if not drained then return redis.error_reply('OPENLIMIT limits ' .. theirs) end
@@ -48,11 +46,12 @@ if state then
 end
 
 -- A clock that was set back stops the leak, and no more.
+run = run + math.max(0, now - last)
 local passed = math.max(0, now - last) * 1000
 if level$ > passed then level$ = level$ - passed else idle$ = idle$ + passed - level$; level$ = 0 end --*
 
-local seen_level$, refund$, debt$, fit$, burst$ --*
-seen_level$, refund$, debt$, fit$, burst$, at = struct.unpack('<ddddd', batch, at) --*
+local seen_level$, seen_given$, refund$, debt$, fit$, burst$ --*
+seen_level$, seen_given$, refund$, debt$, fit$, burst$, at = struct.unpack('<dddddd', batch, at) --*
 local seen_low$ = 0 --*
 if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
   -- This state began (or, on a replica, went back) after the client had seen more in the bucket than is here. What had not leaked of
@@ -60,22 +59,20 @@ if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
   if seen_epoch == epoch then
     epoch, count = now, 0
     idle$ = level$ --*
-    top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
   end
   local before = math.max(0, epoch - seen_at) * 1000
   if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
 else
-  seen_low$ = FAR --*
-  if top_a$ > seen_count then seen_low$ = low_a$ --*
-  elseif top_b$ > seen_count then seen_low$ = low_b$ --*
-  elseif top_c$ > seen_count then seen_low$ = low_c$ end --*
+  -- How low the bucket can have been just before others' charges since the client saw it (see ledger.rs): until the last of them it
+  -- has lost what leaked, and what they gave back.
+  local leaked = (math.max(run, horizon) - seen_run) * 1000
+  seen_low$ = count > seen_count and seen_level$ - leaked - given$ + seen_given$ or FAR --*
   local give$ = math.max(0, math.min(refund$, level$, seen_low$)) --*
   level$, given$ = level$ - give$, given$ + give$ --*
-  low_a$, low_b$, low_c$, seen_low$ = low_a$ - give$, low_b$ - give$, low_c$ - give$, seen_low$ - give$ --*
+  seen_low$ = seen_low$ - give$ --*
 end
 level$ = math.min(level$ + debt$, FAR) --*
 
-local low$ = FAR --*
 local told_calls, done = {}, 0
 while done < calls and ahead <= look_ahead do
   local longest, {{weight$}}
@@ -94,7 +91,6 @@ while done < calls and ahead <= look_ahead do
     -- As of the moment of the grant: until then the bucket runs empty if it can, and what leaks beyond that is gone.
     if weight$ > 0 then --*
       if level$ < due then idle$ = idle$ + due - level$; level$ = due end --*
-      low$ = math.min(low$, level$ - due) --*
       level$ = level$ + weight$ --*
     end --*
     ahead = due
@@ -103,14 +99,9 @@ while done < calls and ahead <= look_ahead do
 end
 
 count = count + 1
-if low$ < FAR then --*
-  if low$ <= low_a$ then top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = count, low$, 0, FAR, 0, FAR --*
-  elseif low$ <= low_b$ then top_b$, low_b$, top_c$, low_c$ = count, low$, 0, FAR --*
-  else top_c$, low_c$ = count, math.min(low$, low_c$) end --*
-end --*
-local reply = struct.pack('<dddd{{ddd}}', now, epoch, count, done, {{level$, given$, math.max(0, seen_low$)}}) .. table.concat(told_calls)
-state = struct.pack('<ddd{{ddddddddd}}', now, epoch, count,
-  {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}})
+horizon = math.max(horizon, run + math.ceil(ahead / 1000))
+local reply = struct.pack('<ddddd{{ddd}}', now, epoch, count, run, done, {{level$, given$, math.max(0, seen_low$)}}) .. table.concat(told_calls)
+state = struct.pack('<ddddd{{ddd}}', now, epoch, count, run, horizon, {{level$, idle$, given$}})
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
 redis.call('SET', KEYS[2], struct.pack('<d', seq) .. reply, 'EX', 600)
 return struct.pack('<d', now) .. reply

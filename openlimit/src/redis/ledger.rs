@@ -1,8 +1,10 @@
 //! `Ledger`: what a client knows of the shared buckets, and what it has to tell them.
 //!
 //! What a call took may be given back only as far as the bucket has held it all the time since (see `Bucket::refund`). So the
-//! script keeps how empty a bucket was just before each charge, as of the moment it was granted for, or rather the minima of that;
-//! and with each reply a client learns how low it was since the one before. Its own charges it knows itself.
+//! script says with each reply how empty a bucket can have been, since the one before, just before others' charges, as of the moments
+//! they were granted for. That is told from below: by how full it was then, and what can have leaked since. For a limit whose
+//! burst lasts hours that is all but exact, and one that leaks faster is asked about often while it matters. Its own charges a
+//! client knows itself.
 
 use super::scale::{MOST, Scale};
 use super::wire::{Bucket, Reply, Writer};
@@ -20,6 +22,7 @@ pub(super) struct Ledger {
     /// Which state that was; zero before the first reply.
     epoch: u64,
     count: u64,
+    run: u64,
     /// What is given back of which charge, by limit, in the next batch.
     #[cfg(test)]
     pub(super) asked: Vec<(usize, u64, u64)>,
@@ -54,6 +57,7 @@ impl Ledger {
             seen_at: 0,
             epoch: 0,
             count: 0,
+            run: 0,
             #[cfg(test)]
             asked: Vec::new(),
         }
@@ -88,7 +92,7 @@ impl Ledger {
     /// Begins a batch: its number, what was seen last, and what the calls of it are to be held against.
     pub(super) fn begin(&mut self, batch: &mut Writer) {
         self.batch += 1;
-        for number in [self.batch, self.seen_at, self.epoch, self.count] {
+        for number in [self.batch, self.seen_at, self.epoch, self.count, self.run] {
             batch.number(number);
         }
     }
@@ -96,7 +100,8 @@ impl Ledger {
     /// Writes what there is to tell each bucket.
     pub(super) fn tell(&mut self, scales: &[Scale], batch: &mut Writer) {
         for (account, scale) in self.accounts.iter_mut().zip(scales) {
-            for number in [account.level, account.refund, account.debt, scale.fit, scale.burst] {
+            let Account { level, given, refund, debt, .. } = *account;
+            for number in [level, given, refund, debt, scale.fit, scale.burst] {
                 batch.number(number);
             }
             account.refunding = account.refund;
@@ -123,7 +128,8 @@ impl Ledger {
             }
             (account.level, account.given, account.refunding) = (level, given, 0);
         }
-        (self.seen_at, self.epoch, self.count) = (reply.decided, reply.epoch, reply.count);
+        (self.seen_at, self.epoch) = (reply.decided, reply.epoch);
+        (self.count, self.run) = (reply.count, reply.run);
         self.charges += granted.len() as u64;
         (others + 1..=self.charges).collect()
     }

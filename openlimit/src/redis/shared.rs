@@ -220,6 +220,11 @@ impl Shared {
         longest
     }
 
+    /// Whether it has heard of the buckets lately: what others have given back since is not known here.
+    pub(crate) fn is_up_to_date(&self, now: u64) -> bool {
+        now.saturating_sub(self.seen) <= self.terms.look_ahead
+    }
+
     /// How full the bucket of a limit is, as far as is known here.
     pub(crate) fn level(&self, limit: usize, now: u64) -> u64 {
         self.ledger.level(limit).saturating_sub(now.saturating_sub(self.seen))

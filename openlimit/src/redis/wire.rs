@@ -28,6 +28,8 @@ pub(crate) struct Reply {
     pub(super) epoch: u64,
     /// How many batches the state has seen since.
     pub(super) count: u64,
+    /// For how many microseconds it has leaked.
+    pub(super) run: u64,
     pub(super) buckets: Vec<Bucket>,
     /// For the calls that were decided, in their order.
     pub(super) calls: Vec<Decision>,
@@ -39,7 +41,7 @@ pub(super) struct Bucket {
     pub(super) level: u64,
     /// What it was given back since the state began.
     pub(super) given: u64,
-    /// How empty it was just before any charge since the client's last batch.
+    /// How empty it can have been just before any charge since the client's last batch.
     pub(super) low: u64,
 }
 
@@ -57,7 +59,8 @@ impl Reply {
     pub(super) fn read(bytes: &[u8], limits: usize) -> Option<Self> {
         let mut bytes = Reader(bytes);
         let (now, decided) = (bytes.number()?, bytes.number()?);
-        let (epoch, count, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
+        let (epoch, count) = (bytes.number()?, bytes.number()?);
+        let (run, calls) = (bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
             let (level, given, low) = (bytes.number()?, bytes.number()?, bytes.number()?);
@@ -73,7 +76,7 @@ impl Reply {
             decisions.push(Decision { wait, limit, granted: mark < REFUSED });
         }
         let whole = bytes.0.is_empty();
-        whole.then_some(Self { now, decided, epoch, count, buckets, calls: decisions })
+        whole.then_some(Self { now, decided, epoch, count, run, buckets, calls: decisions })
     }
 }
 

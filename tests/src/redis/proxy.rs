@@ -24,14 +24,14 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    target: SocketAddr,
     state: Mutex<State>,
     /// Rings at every change of the state.
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    target: SocketAddr,
     /// How long what is sent to the server, and what it answers, is under way.
     delay: [Duration; 2],
     /// Whether what is sent to the server, and what it answers, stands still.
@@ -63,7 +63,7 @@ impl Proxy {
             .find_map(Result::ok)
             .expect("a free port on the loopback interface");
         let address = listener.local_addr().expect("it is bound");
-        let shared = Arc::new(Shared { target, state: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared { state: Mutex::new(State::to(target)), changed: Condvar::new() });
         let proxy = Self { address, shared };
         proxy.listen(listener);
         proxy
@@ -73,6 +73,11 @@ impl Proxy {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on new connections go there. Open ones go on.
+    pub fn redirect(&self, target: SocketAddr) {
+        self.change(|state| state.target = target);
     }
 
     /// From now on every piece takes so long each way: a round trip takes twice as long.
@@ -167,6 +172,19 @@ impl Drop for Proxy {
 }
 
 impl State {
+    fn to(target: SocketAddr) -> Self {
+        Self {
+            target,
+            delay: [Duration::ZERO; 2],
+            frozen: [false; 2],
+            refusing: false,
+            closed: false,
+            open: Vec::new(),
+            accepted: 0,
+            bytes: [0; 2],
+        }
+    }
+
     fn is_deaf(&self) -> bool {
         self.refusing || self.closed
     }
@@ -187,7 +205,8 @@ impl Shared {
 
     /// Takes a client and connects it to the server. If the server cannot be reached, the client is hung up on.
     fn open(self: &Arc<Self>, client: TcpStream) {
-        let Ok(server) = TcpStream::connect_timeout(&self.target, Duration::from_secs(1)) else { return };
+        let target = self.state().target;
+        let Ok(server) = TcpStream::connect_timeout(&target, Duration::from_secs(1)) else { return };
         let ready = client.set_nonblocking(false).and_then(|()| client.set_nodelay(true));
         if ready.and_then(|()| server.set_nodelay(true)).is_err() {
             return;

@@ -246,7 +246,15 @@ impl World {
     fn exchange(&mut self, client: &mut Client) -> Reply {
         self.clock += 100_000_000;
         let Some(batch) = client.shared.collect(&client.queue, self.clock) else {
-            return Reply { now: 0, decided: 0, epoch: 0, count: 0, buckets: Vec::new(), calls: Vec::new() };
+            return Reply {
+                now: 0,
+                decided: 0,
+                epoch: 0,
+                count: 0,
+                run: 0,
+                buckets: Vec::new(),
+                calls: Vec::new(),
+            };
         };
         let asked: Vec<_> = client.shared.asking.iter().flatten().map(|call| call.amounts.clone()).collect();
         let reply = self.decide(client, &batch);

@@ -1,0 +1,172 @@
+//! Answers are late, or lost, and batches are sent again: each is decided once, nothing is debited that nobody uses, and no error
+//! reaches those who may wait.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use openlimit::{RateLimiter, Redis};
+use openlimit_tests::millis;
+use openlimit_tests::redis::{Proxy, RedisServer, quota};
+
+/// Less than any fault here lasts.
+const TIMEOUT: Duration = millis_const(100);
+const FAULT: Duration = millis_const(350);
+
+const fn millis_const(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A quota, three clients of it who are connected by a proxy, and a way around that.
+struct World {
+    server: RedisServer,
+    proxy: Proxy,
+    clients: Vec<RateLimiter>,
+}
+
+impl World {
+    fn start() -> Self {
+        let server = RedisServer::start();
+        let proxy = Proxy::to(server.address());
+        let redis = Redis::new(server.url_at(proxy.address())).timeout(TIMEOUT);
+        let clients: Vec<_> = (0..3).map(|_| quota::client(&redis)).collect();
+        // So much that what others give back meanwhile is no matter.
+        for client in &clients {
+            quota::take(client, 50);
+        }
+        server.reset_stats();
+        Self { server, proxy, clients }
+    }
+
+    /// Each client calls ten times while `fault` is on.
+    fn call_during(&self, fault: impl FnOnce()) {
+        thread::scope(|scope| {
+            let calls = |client| move || quota::take(client, 10);
+            let callers: Vec<_> = self.clients.iter().map(|client| scope.spawn(calls(client))).collect();
+            fault();
+            for caller in callers {
+                assert_eq!(caller.join().expect("no error reached a caller").len(), 10);
+            }
+        });
+    }
+
+    /// How many batches the server was sent, those among them that it had decided before.
+    fn batches(&self) -> u64 {
+        self.server.calls("evalsha")
+    }
+
+    /// How many of them it decided: each writes both keys.
+    fn decided(&self) -> u64 {
+        self.server.calls("set") / 2
+    }
+
+    fn assert_taken(&self, taken: u64) {
+        quota::assert_taken(&Redis::new(self.server.url()), taken);
+    }
+}
+
+#[test]
+fn a_server_that_pauses_for_longer_than_the_time_out_debits_nothing_twice() {
+    let world = World::start();
+    world.server.client_pause(FAULT.as_millis() as u64);
+    world.call_during(|| {});
+    world.assert_taken(180);
+}
+
+#[test]
+fn nor_does_one_that_stands_still() {
+    let world = World::start();
+    world.server.stop();
+    world.call_during(|| {
+        thread::sleep(FAULT);
+        world.server.cont();
+    });
+    // It was sent the same again and again, and read all of it.
+    assert!(world.batches() > world.decided());
+    world.assert_taken(180);
+}
+
+#[test]
+fn a_batch_whose_answer_was_lost_has_the_same_answer_again() {
+    let world = World::start();
+    world.proxy.freeze_replies();
+    world.call_during(|| {
+        thread::sleep(FAULT);
+        world.proxy.resume();
+    });
+    assert!(world.batches() > world.decided());
+    world.assert_taken(180);
+}
+
+#[test]
+fn so_it_has_when_the_connection_is_cut_meanwhile() {
+    let world = World::start();
+    world.proxy.freeze_replies();
+    world.call_during(|| {
+        thread::sleep(TIMEOUT / 2);
+        world.proxy.cut();
+        thread::sleep(TIMEOUT / 2);
+        world.proxy.cut();
+        world.proxy.resume();
+    });
+    assert!(world.batches() > world.decided());
+    world.assert_taken(180);
+}
+
+#[test]
+fn a_connection_that_is_cut_all_the_time_debits_nothing_twice() {
+    let world = World::start();
+    for cut in 0..5 {
+        world.call_during(|| {
+            for _ in 0..5 {
+                thread::sleep(millis(cut));
+                world.proxy.cut();
+            }
+        });
+    }
+    world.assert_taken(150 + 5 * 30);
+}
+
+#[test]
+fn what_is_given_back_while_answers_are_lost_is_given_back_once() {
+    let world = World::start();
+    let permits = world.clients.iter().flat_map(|client| quota::take(client, 10));
+    let permits: Vec<_> = permits.collect();
+    world.proxy.freeze_replies();
+    permits.into_iter().for_each(openlimit::Permit::cancel);
+    thread::sleep(FAULT);
+    world.proxy.resume();
+    world.call_during(|| {});
+    world.assert_taken(180);
+}
+
+#[test]
+fn callers_who_leave_while_their_answer_is_lost_cost_nothing() {
+    let world = World::start();
+    world.proxy.freeze_replies();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for client in &world.clients {
+            let calls = (0..10).map(|_| client.acquire(openlimit::Cost::new()));
+            let calls = futures_util::future::join_all(calls);
+            assert!(tokio::time::timeout(FAULT / 3, calls).await.is_err());
+        }
+    });
+    world.proxy.resume();
+    world.assert_taken(150);
+}
+
+#[test]
+fn what_others_have_given_back_is_there_for_those_who_were_refused_before() {
+    let world = World::start();
+    let [one, other, _] = &world.clients[..] else { unreachable!("there are three") };
+    let permits = quota::take(one, 350);
+    let call = || other.acquire(openlimit::Cost::new()).timeout(TIMEOUT).blocking();
+    assert!(call().is_err());
+    permits.into_iter().for_each(openlimit::Permit::cancel);
+    // It asks again when what it knows is older than its look-ahead.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Err(error) = call() {
+        assert!(Instant::now() < deadline, "{error}");
+        thread::sleep(millis(20));
+    }
+}

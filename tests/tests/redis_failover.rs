@@ -1,0 +1,105 @@
+//! Another server takes over, with what it knows: hardly more is granted, and callers wait as long as nobody may write.
+
+use std::thread;
+
+use openlimit::Redis;
+use openlimit_tests::redis::{Crowd, Proxy, RedisServer, Replica, Share, quota};
+use openlimit_tests::{millis, secs};
+
+const SHARE: Share = Share { rate: 400, burst: 200 };
+const EXCESS: u64 = SHARE.burst / 20;
+
+/// A primary and its replica, and an address at which clients reach whichever serves.
+struct Pair {
+    primary: RedisServer,
+    replica: Replica,
+    address: Proxy,
+}
+
+impl Pair {
+    fn start() -> Self {
+        let primary = RedisServer::start();
+        let replica = Replica::of(&primary);
+        let address = Proxy::to(primary.address());
+        Self { primary, replica, address }
+    }
+
+    fn redis(&self) -> Redis {
+        Redis::new(self.primary.url_at(self.address.address())).timeout(millis(200))
+    }
+
+    fn fail_over(&self) {
+        self.primary.kill_9();
+        self.replica.promote();
+        self.address.redirect(self.replica.server().address());
+        self.address.cut();
+    }
+}
+
+#[test]
+fn a_replica_that_lagged_by_a_second_grants_hardly_more() {
+    let pair = Pair::start();
+    let crowd = Crowd::start(SHARE, &pair.redis(), 4, 16);
+    crowd.go_on(300);
+    pair.replica.wait_until_in_sync(&pair.primary);
+    pair.replica.lag();
+    crowd.go_on(400);
+    pair.fail_over();
+    crowd.go_on(400);
+    let outcome = crowd.stop();
+    outcome.assert_excess_of(EXCESS);
+    SHARE.assert_within(&outcome.granted, EXCESS + 4);
+    outcome.assert_no_loss(secs(1));
+}
+
+#[test]
+fn an_answer_that_was_lost_with_the_primary_comes_from_the_replica() {
+    let pair = Pair::start();
+    let client = quota::client(&pair.redis());
+    let _ = quota::take(&client, 100);
+    pair.address.freeze_replies();
+    thread::scope(|scope| {
+        let caller = scope.spawn(|| quota::take(&client, 20));
+        thread::sleep(millis(100));
+        pair.replica.wait_until_in_sync(&pair.primary);
+        pair.fail_over();
+        pair.address.resume();
+        assert_eq!(caller.join().expect("no error reached a caller").len(), 20);
+    });
+    quota::assert_taken(&pair.redis(), 120);
+}
+
+#[test]
+fn what_a_replica_had_not_heard_of_stays_taken() {
+    let pair = Pair::start();
+    let clients = [(); 3].map(|()| quota::client(&pair.redis()));
+    for client in &clients {
+        let _ = quota::take(client, 50);
+    }
+    pair.replica.wait_until_in_sync(&pair.primary);
+    pair.replica.lag();
+    for client in &clients {
+        let _ = quota::take(client, 50);
+    }
+    pair.fail_over();
+    // As soon as those have come who know of it.
+    for client in &clients {
+        let _ = quota::take(client, 10);
+    }
+    quota::assert_taken(&pair.redis(), 330);
+}
+
+#[test]
+fn callers_wait_while_nobody_may_write() {
+    let server = RedisServer::start();
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), 4, 16);
+    crowd.go_on(300);
+    server.make_read_only();
+    // What was granted ahead is used up meanwhile.
+    thread::sleep(millis(600));
+    server.promote();
+    crowd.go_on(300);
+    let outcome = crowd.stop();
+    outcome.assert_no_excess();
+    outcome.assert_no_loss(secs(1));
+}

@@ -1,0 +1,50 @@
+//! A slow network, and servers that stand still while callers go on: the rate is what it was, and no error reaches anyone.
+
+use openlimit::Redis;
+use openlimit_tests::redis::{Crowd, Proxy, RedisServer, Share};
+use openlimit_tests::{millis, secs};
+
+const SHARE: Share = Share { rate: 400, burst: 200 };
+
+#[test]
+fn ten_milliseconds_each_way_cost_nothing_of_the_rate() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    proxy.delay(millis(10));
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url_at(proxy.address())), 4, 16);
+    crowd.go_on(1_200);
+    let outcome = crowd.stop();
+    outcome.assert_no_excess();
+    // The first round trips: a connection, a script, an answer.
+    outcome.assert_no_loss(millis(100));
+}
+
+#[test]
+fn connections_that_are_cut_cost_nothing_of_the_rate() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url_at(proxy.address())), 4, 16);
+    for _ in 0..20 {
+        crowd.go_on(50);
+        proxy.cut();
+    }
+    let outcome = crowd.stop();
+    outcome.assert_no_excess();
+    outcome.assert_no_loss(secs(0));
+}
+
+#[test]
+fn pauses_longer_than_the_time_out_cost_no_more_than_their_time() {
+    let server = RedisServer::start();
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url()).timeout(millis(200)), 4, 16);
+    crowd.go_on(300);
+    server.client_pause(500);
+    crowd.go_on(300);
+    server.stop();
+    std::thread::sleep(millis(500));
+    server.cont();
+    crowd.go_on(300);
+    let outcome = crowd.stop();
+    outcome.assert_no_excess();
+    outcome.assert_no_loss(secs(1));
+}

@@ -1,0 +1,60 @@
+//! What is in the server is lost: nobody who calls learns of it, and hardly more is granted than without.
+//!
+//! What may be granted beyond the limit is what nobody alive has heard of: at most a twentieth of the burst.
+
+use openlimit::Redis;
+use openlimit_tests::redis::{Crowd, RedisServer, Share};
+use openlimit_tests::{millis, secs};
+
+const SHARE: Share = Share { rate: 400, burst: 200 };
+const EXCESS: u64 = SHARE.burst / 20;
+
+fn redis(server: &RedisServer) -> Redis {
+    Redis::new(server.url()).timeout(millis(200))
+}
+
+#[test]
+fn a_server_that_was_killed_and_comes_back_empty_grants_hardly_more() {
+    let server = RedisServer::start();
+    let crowd = Crowd::start(SHARE, &redis(&server), 4, 16);
+    for _ in 0..2 {
+        crowd.go_on(200);
+        server.restart();
+    }
+    // The rate is what it was.
+    crowd.go_on(400);
+    let outcome = crowd.stop();
+    outcome.assert_excess_of(EXCESS);
+    SHARE.assert_within(&outcome.granted, EXCESS + 4);
+    outcome.assert_no_loss(secs(1));
+}
+
+#[test]
+fn nor_does_one_that_forgets_everything_again_and_again() {
+    let server = RedisServer::start();
+    let crowd = Crowd::start(SHARE, &redis(&server), 4, 16);
+    for _ in 0..5 {
+        crowd.go_on(150);
+        server.flush_all();
+        server.script_flush();
+    }
+    crowd.go_on(150);
+    let outcome = crowd.stop();
+    outcome.assert_excess_of(EXCESS);
+    SHARE.assert_within(&outcome.granted, EXCESS + 4);
+    outcome.assert_no_loss(secs(0));
+}
+
+#[test]
+fn a_key_that_was_evicted_is_no_new_burst() {
+    let server = RedisServer::start();
+    let crowd = Crowd::start(SHARE, &redis(&server), 1, 16);
+    for _ in 0..5 {
+        crowd.go_on(50);
+        server.cli::<()>("DEL openlimit:{crowd}");
+    }
+    crowd.go_on(50);
+    let outcome = crowd.stop();
+    outcome.assert_excess_of(EXCESS);
+    outcome.assert_no_loss(secs(0));
+}
