@@ -241,7 +241,8 @@ impl Admission {
         let _ = now;
         #[cfg(feature = "redis")]
         if let Some(shared) = deciding(&mut self.shared) {
-            let (due, limit) = shared.due(waiter.amounts.as_slice(), now).unwrap_or((u64::MAX, 0));
+            let due = shared.due(waiter.amounts.as_slice(), Some(waiter.number), now);
+            let (due, limit) = due.unwrap_or((u64::MAX, 0));
             return Some((key, due.max(waiter.arrived), limit));
         }
         let (due, limit) = self.due(waiter.amounts.as_slice());

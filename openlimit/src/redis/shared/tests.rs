@@ -358,9 +358,9 @@ impl Client {
     /// Each who has a slot takes it or, now and then, leaves.
     fn leave_or_go(&mut self, world: &mut World) {
         while let Some((key, waiter)) = self.queue.head() {
-            let amounts = waiter.amounts.clone();
+            let (amounts, number) = (waiter.amounts.clone(), waiter.number);
             let leaves = world.random(4) == 0;
-            if !leaves && !self.take(&amounts) {
+            if !leaves && !self.take(&amounts, number) {
                 return;
             }
             self.queue.leave(key);
@@ -370,8 +370,8 @@ impl Client {
 
     fn all_go(&mut self) {
         while let Some((key, waiter)) = self.queue.head() {
-            let amounts = waiter.amounts.clone();
-            if !self.take(&amounts) {
+            let (amounts, number) = (waiter.amounts.clone(), waiter.number);
+            if !self.take(&amounts, number) {
                 return;
             }
             self.queue.leave(key);
@@ -385,8 +385,8 @@ impl Client {
         self.shared.release(0);
     }
 
-    fn take(&mut self, amounts: &Amounts) -> bool {
-        if self.shared.due(amounts.as_slice(), 0).is_none() {
+    fn take(&mut self, amounts: &Amounts, number: u64) -> bool {
+        if self.shared.due(amounts.as_slice(), Some(number), 0).is_none() {
             return false;
         }
         let charge = self.shared.take(amounts.as_slice(), 0);
