@@ -178,16 +178,6 @@ impl Admission {
         (due.saturating_sub(now), limit)
     }
 
-    /// Whether what it knows of the buckets at `now` may decide that a call waits too long.
-    #[cfg_attr(not(feature = "redis"), allow(clippy::unused_self, reason = "it always is"))]
-    pub(crate) fn is_up_to_date(&self, #[allow(unused_variables)] now: u64) -> bool {
-        #[cfg(feature = "redis")]
-        if let Some(shared) = self.deciding() {
-            return shared.is_up_to_date(now);
-        }
-        true
-    }
-
     /// Takes further amounts from a call that was admitted before, now, into debt if need be.
     pub(crate) fn owe(&mut self, amounts: &Amounts, now: u64) {
         #[cfg(feature = "redis")]
@@ -251,7 +241,8 @@ impl Admission {
         let _ = now;
         #[cfg(feature = "redis")]
         if let Some(shared) = deciding(&mut self.shared) {
-            let (due, limit) = shared.due(waiter.amounts.as_slice(), now).unwrap_or((u64::MAX, 0));
+            let due = shared.due(waiter.amounts.as_slice(), Some(waiter.number), now);
+            let (due, limit) = due.unwrap_or((u64::MAX, 0));
             return Some((key, due.max(waiter.arrived), limit));
         }
         let (due, limit) = self.due(waiter.amounts.as_slice());

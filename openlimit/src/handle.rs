@@ -117,7 +117,7 @@ impl Handle {
         if timeout != u64::MAX {
             let (wait, limit) = state.admission.wait(amounts.as_slice(), now);
             // A time-out of zero does not even wait for the timer to come round.
-            if timeout == 0 || wait > timeout && state.admission.is_up_to_date(now) {
+            if wait > timeout || timeout == 0 {
                 return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone(), self.name().clone())));
             }
         }

@@ -104,6 +104,8 @@ impl Admission {
             let tired = self.queue.iter().filter(|(_, waiter)| shared.out_of_patience(waiter, now));
             tired.map(|(key, _)| key).collect()
         } else {
+            // It is there, and has to be mended: nobody is to go on without it.
+            self.come_back(now);
             self.queue.iter().map(|(key, _)| key).collect()
         };
         let limiter = self.name.clone();

@@ -43,12 +43,21 @@ struct Account {
     refunding: u64,
     /// What was used and is not in the bucket.
     debt: u64,
+    /// The same in the batch that is under way.
+    owing: u64,
 }
 
 impl Ledger {
     pub(super) fn new(limits: usize) -> Self {
-        let account =
-            || Account { level: 0, given: 0, low: LowWater::default(), refund: 0, refunding: 0, debt: 0 };
+        let account = || Account {
+            level: 0,
+            given: 0,
+            low: LowWater::default(),
+            refund: 0,
+            refunding: 0,
+            debt: 0,
+            owing: 0,
+        };
         let accounts = (0..limits).map(|_| account()).collect();
         Self {
             accounts,
@@ -104,8 +113,17 @@ impl Ledger {
             for number in [level, given, refund, debt, scale.fit, scale.burst] {
                 batch.number(number);
             }
-            account.refunding = account.refund;
+            (account.refunding, account.owing) = (account.refund, account.debt);
             (account.refund, account.debt) = (0, 0);
+        }
+    }
+
+    /// The batch under way is given up, and may have been heard: what it was to say is owed is said again, as twice is better
+    /// than never; what it was to give back is not.
+    pub(super) fn give_up(&mut self) {
+        for account in &mut self.accounts {
+            account.debt = account.debt.saturating_add(account.owing).min(MOST);
+            (account.refunding, account.owing) = (0, 0);
         }
     }
 
@@ -126,7 +144,8 @@ impl Ledger {
                     account.low.record(others + 1 + call as u64, before);
                 }
             }
-            (account.level, account.given, account.refunding) = (level, given, 0);
+            (account.level, account.given) = (level, given);
+            (account.refunding, account.owing) = (0, 0);
         }
         (self.seen_at, self.epoch) = (reply.decided, reply.epoch);
         (self.count, self.run) = (reply.count, reply.run);

@@ -62,8 +62,8 @@ struct Slot {
     charge: u64,
     /// The limit that decided when.
     limit: usize,
-    /// Whether it was asked for to serve many calls.
-    lease: bool,
+    /// The number of the waiter that it was asked for; none for a lease, which serves many calls.
+    waiter: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -125,12 +125,13 @@ impl Shared {
     }
 
     /// When a call of these amounts may depart, if it is at the head, and the limit that decides it; `None` as long as that is
-    /// not known. Slots that were missed, and those that it does not fit, are given back. So is one that lies far ahead, since it
-    /// was for a larger call, which has left.
-    pub(crate) fn due(&mut self, amounts: &[u64], now: u64) -> Option<(u64, usize)> {
+    /// not known. Slots that were missed, and those that it does not fit, are given back; and so is one that is far ahead, since a
+    /// large call waited for it that has left: this one may have to wait for less.
+    pub(crate) fn due(&mut self, amounts: &[u64], waiter: Option<u64>, now: u64) -> Option<(u64, usize)> {
         while let Some(slot) = self.slots.front() {
-            let near = slot.due <= now.saturating_add(self.terms.look_ahead) || slot.was_for(amounts);
-            if now <= slot.expires && near && slot.fits(amounts) {
+            let is_far = slot.due > now.saturating_add(self.terms.look_ahead);
+            let is_others = !slot.is_lease() && slot.waiter != waiter;
+            if now <= slot.expires && slot.fits(amounts) && !(is_far && is_others) {
                 return Some((slot.due, slot.limit));
             }
             self.drop_first(now);
@@ -147,7 +148,7 @@ impl Shared {
             *rest = rest.saturating_sub(*amount);
             *held = held.saturating_sub(u128::from(*amount));
         }
-        if !slot.lease || slot.amounts.is_zero() {
+        if !slot.is_lease() || slot.amounts.is_zero() {
             self.drop_first(now);
         }
         Some(charge)
@@ -155,13 +156,13 @@ impl Shared {
 
     /// The same for a call that finds nobody waiting: only a lease is there then.
     pub(crate) fn take_now(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        let (due, _) = self.due(amounts, now)?;
+        let (due, _) = self.due(amounts, None, now)?;
         if due <= now { self.take(amounts, now) } else { None }
     }
 
     /// Gives back what nobody waits for.
     pub(crate) fn release(&mut self, now: u64) {
-        while self.slots.front().is_some_and(|slot| !slot.lease || slot.expires < now) {
+        while self.slots.front().is_some_and(|slot| !slot.is_lease() || slot.expires < now) {
             self.drop_first(now);
         }
     }
@@ -209,20 +210,18 @@ impl Shared {
     /// The same behind what others ask for, of each dimension.
     fn wait_behind(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
         let mut longest = (0, 0);
+        // What was in the buckets longer ago others may have given back since: then the server is asked.
+        let is_fresh = now.saturating_sub(self.seen) <= self.terms.look_ahead;
         for (limit, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
             let ahead = scale.weight(u64::try_from(ahead(*dimension)).unwrap_or(u64::MAX));
-            let (level, weight) = (self.level(limit, now) + ahead, scale.weight(amounts[*dimension]));
+            let weight = scale.weight(amounts[*dimension]);
+            let level = if is_fresh { self.level(limit, now) } else { 0 } + ahead;
             let wait = if weight <= scale.fit { (level + weight).saturating_sub(scale.fit) } else { level };
             if weight > 0 && wait > longest.0 {
                 longest = (wait, limit);
             }
         }
         longest
-    }
-
-    /// Whether it has heard of the buckets lately: what others have given back since is not known here.
-    pub(crate) fn is_up_to_date(&self, now: u64) -> bool {
-        now.saturating_sub(self.seen) <= self.terms.look_ahead
     }
 
     /// How full the bucket of a limit is, as far as is known here.
@@ -284,7 +283,8 @@ impl Shared {
             }
             _ => u64::MAX,
         };
-        let lapse = self.slots.front().filter(|slot| slot.lease).map_or(u64::MAX, |slot| slot.expires + 1);
+        let lapse =
+            self.slots.front().filter(|slot| slot.is_lease()).map_or(u64::MAX, |slot| slot.expires + 1);
         ask.min(self.flush).min(lapse)
     }
 
@@ -340,12 +340,13 @@ impl Shared {
             if decision.granted
                 && let Some(charge) = charges.next()
             {
-                let lease = call.waiter.is_none();
-                let expires = due + self.terms.slack + self.terms.lease.filter(|_| lease).unwrap_or(0);
+                let waiter = call.waiter.map(|(_, number)| number);
+                let expires =
+                    due + self.terms.slack + self.terms.lease.filter(|_| waiter.is_none()).unwrap_or(0);
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }
-                self.slots.push_back(Slot { amounts: call.amounts, due, expires, charge, limit, lease });
+                self.slots.push_back(Slot { amounts: call.amounts, due, expires, charge, limit, waiter });
             } else if let Some((key, number)) = call.waiter {
                 refused.push(Refusal { key, number, wait: decision.wait, limit });
             }
@@ -369,6 +370,7 @@ impl Shared {
     /// The batch under way was not decided, and will not be.
     pub(crate) fn give_up(&mut self) {
         self.asking = None;
+        self.ledger.give_up();
     }
 
     /// The calls that a batch asks for: those at the front of the queue that have no slot.
@@ -427,8 +429,8 @@ impl Shared {
 }
 
 impl Slot {
-    fn was_for(&self, amounts: &[u64]) -> bool {
-        self.amounts.as_slice() == amounts
+    fn is_lease(&self) -> bool {
+        self.waiter.is_none()
     }
 
     fn fits(&self, amounts: &[u64]) -> bool {

@@ -133,7 +133,7 @@ fn a_small_call_does_not_wait_for_the_moment_of_a_large_one_that_left() {
     world.exchange(&mut client);
     client.join([1, 0]);
     client.queue.leave(large);
-    assert_eq!(client.shared.due(&[1, 0, 0], world.clock), None);
+    assert_eq!(client.shared.due(&[1, 0, 0], Some(u64::MAX), world.clock), None);
     let reply = world.exchange(&mut client);
     assert!(reply.calls[0].wait <= 20_000_000, "{:?}", reply.calls);
 }
@@ -384,9 +384,9 @@ impl Client {
     /// Each who has a slot takes it or, now and then, leaves.
     fn leave_or_go(&mut self, world: &mut World) {
         while let Some((key, waiter)) = self.queue.head() {
-            let amounts = waiter.amounts.clone();
+            let (amounts, number) = (waiter.amounts.clone(), waiter.number);
             let leaves = world.random(4) == 0;
-            if !leaves && !self.take(&amounts) {
+            if !leaves && !self.take(&amounts, number) {
                 return;
             }
             self.queue.leave(key);
@@ -396,8 +396,8 @@ impl Client {
 
     fn all_go(&mut self) {
         while let Some((key, waiter)) = self.queue.head() {
-            let amounts = waiter.amounts.clone();
-            if !self.take(&amounts) {
+            let (amounts, number) = (waiter.amounts.clone(), waiter.number);
+            if !self.take(&amounts, number) {
                 return;
             }
             self.queue.leave(key);
@@ -411,8 +411,8 @@ impl Client {
         self.shared.release(0);
     }
 
-    fn take(&mut self, amounts: &Amounts) -> bool {
-        if self.shared.due(amounts.as_slice(), 0).is_none() {
+    fn take(&mut self, amounts: &Amounts, number: u64) -> bool {
+        if self.shared.due(amounts.as_slice(), Some(number), 0).is_none() {
             return false;
         }
         let charge = self.shared.take(amounts.as_slice(), 0);

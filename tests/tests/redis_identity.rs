@@ -1,0 +1,251 @@
+//! Who shares a limit: limiters of one name and the same limits. Other limits under the name, or another layout, are told and
+//! not mixed. No name gets at another's key.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use openlimit::{
+    AcquireError, Builder, Cost, Percent, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem, kind,
+};
+use openlimit_tests::redis::{Cluster, RedisServer};
+use openlimit_tests::{millis, secs};
+
+const SECOND: i64 = 1_000_000;
+
+fn builder(server: &RedisServer) -> Builder<kind::Explicit> {
+    RateLimiter::builder().name("chat").redis(server.url())
+}
+
+fn acquire(builder: Builder<kind::Explicit>) -> Result<Permit, AcquireError> {
+    builder.build().unwrap().acquire(Cost::new()).timeout(secs(20)).blocking()
+}
+
+#[track_caller]
+fn store(refusal: AcquireError) -> StoreError {
+    match refusal {
+        AcquireError::Store { error, .. } => error,
+        error => panic!("{error}"),
+    }
+}
+
+#[test]
+fn other_limits_under_the_same_name_are_told_and_both_are_named() {
+    let server = RedisServer::start();
+    let ours = || builder(&server).requests(Rate::per_minute(100)).tokens(Rate::per_minute(40_000));
+    drop(acquire(ours()).unwrap());
+    let theirs = "100 requests / minute (burst 1s); 40000 tokens / minute (burst 1s)";
+    for (other, limits) in [
+        (builder(&server).requests(Rate::per_minute(100)), "100 requests / minute (burst 1s)"),
+        (
+            builder(&server).tokens(Rate::per_minute(40_000)).requests(Rate::per_minute(100)),
+            "40000 tokens / minute (burst 1s); 100 requests / minute (burst 1s)",
+        ),
+        (
+            ours().burst(millis(500)),
+            "100 requests / minute (burst 500ms); 40000 tokens / minute (burst 500ms)",
+        ),
+        (
+            ours().requests(Rate::per_day(10_000)),
+            "100 requests / minute (burst 1s); 40000 tokens / minute (burst 1s); 10000 requests / day (burst 86400s)",
+        ),
+    ] {
+        let error = store(acquire(other).unwrap_err());
+        assert!(!error.is_transient());
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "redis at {} has other limits under this name: {theirs}, here {limits}; give one of them another name, or wait \
+                 until nobody uses the other",
+                server.address()
+            )
+        );
+        assert!(matches!(
+            error.problem(),
+            StoreProblem::OtherLimits { theirs: told, ours } if told == theirs && ours == limits
+        ));
+    }
+    // Who was there first goes on.
+    drop(acquire(ours()).unwrap());
+}
+
+#[test]
+fn jitter_headroom_and_how_the_server_is_used_are_no_difference() {
+    let server = RedisServer::start();
+    // Two an hour, whoever takes them.
+    let same = || builder(&server).requests(Rate::per_hour(2));
+    drop(acquire(same().jitter(secs(0)).headroom(Percent(0))).unwrap());
+    drop(acquire(same().jitter(secs(1)).headroom(Percent(20))).unwrap());
+    let redis =
+        Redis::new(server.url()).look_ahead(secs(5)).lease(millis(100)).timeout(secs(9)).patience(secs(1));
+    let refusal = acquire(same().redis(redis)).unwrap_err();
+    assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
+    let refusal = acquire(same().refunds(false)).unwrap_err();
+    assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
+}
+
+#[test]
+fn the_same_rate_in_another_unit_is_another_limit() {
+    let server = RedisServer::start();
+    drop(acquire(builder(&server).requests(Rate::per_minute(60))).unwrap());
+    let error = store(acquire(builder(&server).requests(Rate::per_second(1))).unwrap_err());
+    assert!(matches!(error.problem(), StoreProblem::OtherLimits { .. }), "{error}");
+}
+
+#[test]
+fn a_name_is_free_when_the_other_has_drained_and_nobody_came_for_ten_seconds() {
+    let server = RedisServer::builder().clock().start();
+    // Drained in a second, and quiet.
+    let quick = || builder(&server).requests(Rate::per_second(2));
+    let slow = || builder(&server).requests(Rate::per_minute(1));
+    drop(acquire(quick()).unwrap());
+    server.shift_clock(5 * SECOND);
+    assert!(matches!(store(acquire(slow()).unwrap_err()).problem(), StoreProblem::OtherLimits { .. }));
+    // To be refused is not to come.
+    server.shift_clock(16 * SECOND);
+    drop(acquire(slow()).unwrap());
+    // Now it is the other's: quiet for long enough, but it takes a minute to drain.
+    server.shift_clock(46 * SECOND);
+    assert!(matches!(store(acquire(quick()).unwrap_err()).problem(), StoreProblem::OtherLimits { .. }));
+    server.shift_clock(90 * SECOND);
+    drop(acquire(quick()).unwrap());
+    assert!(matches!(store(acquire(slow()).unwrap_err()).problem(), StoreProblem::OtherLimits { .. }));
+}
+
+#[test]
+fn whoever_was_refused_is_admitted_once_the_name_is_free() {
+    let server = RedisServer::builder().clock().start();
+    drop(acquire(builder(&server).requests(Rate::per_second(2))).unwrap());
+    let limiter = builder(&server).requests(Rate::per_second(3)).build().unwrap();
+    let acquire = || limiter.acquire(Cost::new()).timeout(secs(20)).blocking();
+    assert!(matches!(store(acquire().unwrap_err()).problem(), StoreProblem::OtherLimits { .. }));
+    server.shift_clock(20 * SECOND);
+    drop(acquire().unwrap());
+    drop(acquire().unwrap());
+}
+
+#[test]
+fn a_limiter_whose_name_was_taken_over_is_told() {
+    let server = RedisServer::builder().clock().start();
+    let limiter = builder(&server).requests(Rate::per_second(2)).build().unwrap();
+    drop(limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap());
+    server.shift_clock(20 * SECOND);
+    drop(acquire(builder(&server).requests(Rate::per_second(3))).unwrap());
+    let error = store(limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap_err());
+    assert!(matches!(error.problem(), StoreProblem::OtherLimits { .. }), "{error}");
+}
+
+#[test]
+fn two_versions_of_the_layout_refuse_each_other() {
+    let server = RedisServer::start();
+    let ours = || builder(&server).requests(Rate::per_second(10));
+    drop(acquire(ours()).unwrap());
+    let written: Vec<u8> = server.cli("GET openlimit:{chat}");
+    assert!(written.starts_with(b"openlimit 1\n10 requests / second (burst 1s)\n"));
+    // What a later version, or an earlier one, may write: what we know of it is its first line.
+    for version in ["openlimit 2", "openlimit 0", "openlimit 10"] {
+        for rest in [&written[12..], b"", b"anything\nelse", b"\0"] {
+            let value = [version.as_bytes(), b"\n", rest].concat();
+            server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));
+            let error = store(acquire(ours()).unwrap_err());
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "redis at {} holds under the key `openlimit:{{chat}}` what another version of openlimit wrote \
+                     (`{version}`); give the limiter another name or prefix, or delete the key",
+                    server.address()
+                )
+            );
+            assert_eq!(server.cli::<Vec<u8>>("GET openlimit:{chat}"), value);
+        }
+    }
+    // And the other way round: what we write begins with a line by which the others know.
+    server.flush_all();
+    drop(acquire(ours()).unwrap());
+    assert!(server.cli::<Vec<u8>>("GET openlimit:{chat}").starts_with(b"openlimit 1\n"));
+}
+
+/// Names that may go wrong, none of them equal.
+fn names() -> Vec<String> {
+    let mut names: Vec<String> = [
+        "chat",
+        "{chat}",
+        "}chat{",
+        "{}",
+        "{",
+        "}",
+        "a b",
+        " ",
+        "\n",
+        "\r\n",
+        "a\0b",
+        "\0",
+        "é",
+        "🦀",
+        "%7b",
+        "~",
+        "chat:c:0",
+        "chat}:c:0",
+        "*",
+        "[a-z]",
+        "\\",
+        "\"",
+        "'",
+        "../..",
+        "${PATH}",
+        "--*",
+        "$",
+        "{{",
+        "\u{202e}",
+    ]
+    .map(str::to_owned)
+    .into();
+    names.extend(["x".repeat(1 << 20), "x".repeat((1 << 20) + 1), "{".repeat(1 << 20), "🦀".repeat(100)]);
+    names
+}
+
+#[test]
+fn every_name_is_a_limiter_of_its_own_and_touches_no_other_key() {
+    let server = RedisServer::start();
+    server.cli::<()>("SET chat untouched");
+    server.cli::<()>("SET {chat} untouched");
+    let full = |name: &str| {
+        let limiter =
+            RateLimiter::builder().name(name).requests(Rate::per_hour(1)).redis(server.url()).build();
+        match limiter.unwrap().acquire(Cost::new()).timeout(secs(20)).blocking() {
+            Ok(_) => false,
+            Err(AcquireError::Timeout { limiter, .. }) => {
+                assert_eq!(&*limiter, name);
+                true
+            }
+            Err(error) => panic!("{}", error.to_string().chars().take(300).collect::<String>()),
+        }
+    };
+    for name in names() {
+        assert!(!full(&name), "{name:.40} was taken");
+        assert!(full(&name), "{name:.40} is not shared");
+    }
+    let keys: Vec<String> = server.keys();
+    let (own, other): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.starts_with("openlimit:{"));
+    assert_eq!(other, ["chat", "{chat}"]);
+    // One for the buckets of each, and two for those who asked.
+    assert_eq!(own.len(), 3 * names().len());
+    for key in own {
+        assert!(key.len() < 250 && key.chars().all(|char| char.is_ascii_graphic()), "{key}");
+        assert_eq!((key.matches('{').count(), key.matches('}').count()), (1, 1), "{key}");
+    }
+    assert_eq!(server.cli::<String>("GET chat"), "untouched");
+}
+
+#[test]
+fn every_name_is_in_one_slot_of_a_cluster() {
+    let cluster = Cluster::start();
+    for name in names() {
+        let limiter = RateLimiter::builder()
+            .name(name)
+            .requests(Rate::per_hour(1))
+            .redis(Redis::cluster(cluster.urls()).prefix("a{b}c:"));
+        let limiter = limiter.build().unwrap();
+        drop(limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap());
+        let refusal = limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap_err();
+        assert!(matches!(refusal, AcquireError::Timeout { .. }));
+    }
+}

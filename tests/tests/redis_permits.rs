@@ -1,0 +1,201 @@
+//! What is said of a call afterwards, or before it is admitted, reaches the others: settled, cancelled, dropped, timed out.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use openlimit::{AcquireError, Cost, Dimension, Permit, Rate, RateLimiter, Usage};
+use openlimit_tests::redis::RedisServer;
+use openlimit_tests::{Call, millis, secs};
+
+/// A hundred at once, and one in two seconds: nothing to speak of comes back by itself during a test.
+const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
+
+/// Two limiters that share it.
+fn pair() -> (RedisServer, RateLimiter, RateLimiter) {
+    let server = RedisServer::start();
+    let limiter = || RateLimiter::builder().name("chat").tokens(SLOW).redis(server.url()).build().unwrap();
+    let (one, other) = (limiter(), limiter());
+    (server, one, other)
+}
+
+fn take(limiter: &RateLimiter, tokens: u64) -> Result<Permit, AcquireError> {
+    limiter.acquire(tokens).timeout(secs(5)).blocking()
+}
+
+/// Asserts that a call is admitted soon: what makes room for it is under way.
+#[track_caller]
+fn soon(limiter: &RateLimiter, tokens: u64) -> Permit {
+    let deadline = Instant::now() + secs(10);
+    loop {
+        match take(limiter, tokens) {
+            Ok(permit) => return permit,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        thread::sleep(millis(20));
+    }
+}
+
+/// Waits until what was said has reached the server.
+fn said(server: &RedisServer, scripts: u64) {
+    let deadline = Instant::now() + secs(20);
+    while server.calls("evalsha") + server.calls("eval") <= scripts {
+        assert!(Instant::now() < deadline);
+        thread::sleep(millis(5));
+    }
+}
+
+#[test]
+fn what_was_not_used_is_given_back_to_the_others() {
+    let (_server, one, other) = pair();
+    let permit = take(&one, 90).unwrap();
+    assert!(take(&other, 60).is_err());
+    permit.settle(10);
+    drop(soon(&other, 60));
+    assert!(take(&other, 60).is_err());
+}
+
+#[test]
+fn what_was_used_beyond_is_owed_by_the_others() {
+    let (server, one, other) = pair();
+    let permit = take(&one, 10).unwrap();
+    let scripts = server.calls("evalsha") + server.calls("eval");
+    permit.settle(Usage::new(60, 25));
+    said(&server, scripts);
+    assert!(take(&other, 60).is_err());
+    drop(take(&other, 5).unwrap());
+}
+
+#[test]
+fn with_refunds_turned_off_nothing_is_given_back() {
+    let server = RedisServer::start();
+    let builder = || RateLimiter::builder().name("chat").tokens(SLOW).redis(server.url()).refunds(false);
+    let (one, other) = (builder().build().unwrap(), builder().build().unwrap());
+    take(&one, 90).unwrap().settle(10);
+    thread::sleep(millis(100));
+    assert!(take(&other, 60).is_err());
+}
+
+#[test]
+fn a_cancelled_call_is_given_back_and_a_dropped_permit_is_not() {
+    let (_server, one, other) = pair();
+    let permit = take(&one, 90).unwrap();
+    assert!(take(&other, 60).is_err());
+    permit.cancel();
+    let permit = soon(&other, 90);
+    drop(permit);
+    thread::sleep(millis(100));
+    assert!(take(&one, 60).is_err());
+}
+
+#[test]
+fn whoever_leaves_the_queue_gives_back_what_was_reserved_for_it() {
+    let (_server, one, other) = pair();
+    drop(take(&one, 90).unwrap());
+    // It waits for a minute or two, and is reserved its place.
+    let waiter = Call::start(one.acquire(80));
+    thread::sleep(millis(50));
+    // Whoever comes behind it has to wait as well.
+    assert!(take(&other, 5).is_err());
+    drop(waiter);
+    drop(soon(&other, 5));
+}
+
+#[test]
+fn whoever_waits_takes_over_from_one_who_leaves() {
+    let (_server, one, _other) = pair();
+    drop(take(&one, 90).unwrap());
+    let first = Call::start(one.acquire(80));
+    let mut second = Call::start(one.acquire(3));
+    thread::sleep(millis(50));
+    assert!(!second.poll());
+    drop(first);
+    let deadline = Instant::now() + secs(20);
+    while !second.poll() {
+        assert!(Instant::now() < deadline);
+        thread::sleep(millis(5));
+    }
+    drop(second.admitted());
+}
+
+#[test]
+fn an_admission_that_nobody_looked_at_is_given_back() {
+    let (_server, one, other) = pair();
+    let call = Call::start(one.acquire(90));
+    let deadline = Instant::now() + secs(20);
+    while call.wakes() == 0 {
+        assert!(Instant::now() < deadline);
+        thread::sleep(millis(5));
+    }
+    assert!(take(&other, 60).is_err());
+    drop(call);
+    drop(soon(&other, 60));
+}
+
+#[track_caller]
+fn too_long(refusal: AcquireError) -> (Duration, Duration) {
+    match refusal {
+        AcquireError::Timeout { timeout, wait, limit, limiter } => {
+            assert_eq!((&*limiter, limit.dimension()), ("chat", &Dimension::Tokens));
+            (timeout, wait)
+        }
+        error => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_wait_that_is_known_to_be_too_long_fails_at_once_and_costs_nothing() {
+    let (server, one, other) = pair();
+    drop(take(&one, 90).unwrap());
+    // The one knows it, and the other is told by the server.
+    for limiter in [&one, &other] {
+        let start = Instant::now();
+        let (timeout, wait) = too_long(limiter.acquire(60_u64).timeout(secs(60)).blocking().unwrap_err());
+        assert_eq!(timeout, secs(60));
+        // 50 of them, two seconds each.
+        assert!(wait > secs(80) && wait < secs(110), "{wait:?}");
+        assert!(start.elapsed() < secs(20));
+    }
+    drop(take(&other, 5).unwrap());
+    // Nor does the server hear of what is known here.
+    drop(take(&one, 1).unwrap());
+    let scripts = server.calls("evalsha");
+    let start = Instant::now();
+    too_long(one.acquire(60_u64).timeout(secs(60)).blocking().unwrap_err());
+    assert!(start.elapsed() > secs(1) || server.calls("evalsha") == scripts);
+}
+
+#[test]
+fn a_time_out_of_zero_is_never_admitted_and_a_call_that_is_too_large_is_told() {
+    let (_server, one, _other) = pair();
+    too_long(one.acquire(1_u64).timeout(Duration::ZERO).blocking().unwrap_err());
+    let refusal = one.acquire(1_801_u64).blocking().unwrap_err();
+    assert!(matches!(refusal, AcquireError::TooLarge { cost: 1_801, limit: 1_800, .. }), "{refusal}");
+    let refusal = one.acquire(Cost::new().images(1)).blocking().unwrap_err();
+    assert!(matches!(refusal, AcquireError::UnknownDimension { .. }), "{refusal}");
+}
+
+#[test]
+fn a_permit_says_how_long_it_waited_and_for_what() {
+    let server = RedisServer::start();
+    let builder = RateLimiter::builder().name("chat").redis(server.url());
+    let limiter = builder.requests(Rate::per_second(100)).tokens(Rate::per_second(100)).build().unwrap();
+    // Ninety-five fit at once.
+    let start = Instant::now();
+    let first = take(&limiter, 90).unwrap();
+    assert!(first.waited() <= start.elapsed());
+    let before = start.elapsed();
+    let second = take(&limiter, 80).unwrap();
+    assert!(second.waited() <= start.elapsed());
+    assert!(second.waited() + before >= millis(700), "{:?}", second.waited());
+    assert_eq!(second.waited_for().unwrap().dimension(), &Dimension::Tokens);
+}
+
+#[test]
+fn a_call_larger_than_the_burst_goes_into_debt_that_the_others_wait_for() {
+    let (_server, one, other) = pair();
+    drop(take(&one, 150).unwrap());
+    let (_, wait) = too_long(take(&other, 1).unwrap_err());
+    assert!(wait > secs(80), "{wait:?}");
+}
