@@ -179,13 +179,13 @@ fn a_limiter_that_is_dropped_gives_back_and_hangs_up() {
     };
     let before = clients();
     let (one, other) = (limiter(), limiter());
-    // One call is cancelled, and one waits, when the limiter goes.
+    // One call waits and leaves, and one is cancelled, just before the limiter goes.
     let permit: Permit = take(&one, 60).unwrap();
     let waiter = Call::start(one.acquire(Cost::new().requests(90)));
     assert!(take(&other, 60).is_err());
     assert_eq!(clients(), before + 2);
-    permit.cancel();
     drop(waiter);
+    permit.cancel();
     drop(one);
     eventually("what it held", || take(&other, 60).is_ok());
     eventually("the end of its session", || clients() == before + 1);
