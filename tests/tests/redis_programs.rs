@@ -178,16 +178,23 @@ fn a_limiter_that_is_dropped_gives_back_and_hangs_up() {
         limiter.acquire(Cost::new().requests(requests)).timeout(secs(5)).blocking()
     };
     let before = clients();
-    let (one, other) = (limiter(), limiter());
-    // One call waits and leaves, and one is cancelled, just before the limiter goes.
-    let permit: Permit = take(&one, 60).unwrap();
-    let waiter = Call::start(one.acquire(Cost::new().requests(90)));
+    let other = limiter();
+    // One call is cancelled just before its limiter goes.
+    let one = limiter();
+    let permit: Permit = take(&one, 90).unwrap();
     assert!(take(&other, 60).is_err());
     assert_eq!(clients(), before + 2);
-    drop(waiter);
     permit.cancel();
     drop(one);
-    eventually("what it held", || take(&other, 60).is_ok());
+    eventually("what was cancelled", || take(&other, 60).is_ok());
+    eventually("the end of its session", || clients() == before + 1);
+    // One call waits, and leaves just before.
+    let one = limiter();
+    let waiter = Call::start(one.acquire(Cost::new().requests(90)));
+    eventually("its place in the line", || take(&other, 10).map(Permit::cancel).is_err());
+    drop(waiter);
+    drop(one);
+    eventually("its place", || take(&other, 10).is_ok());
     eventually("the end of its session", || clients() == before + 1);
     // A permit keeps what it is of, and no more.
     let permit = take(&other, 1).unwrap();
