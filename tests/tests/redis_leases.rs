@@ -1,0 +1,141 @@
+//! Leases: a process takes a slice at a time, admits from it without asking, and gives back what it does not use.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use openlimit::{AcquireError, Cost, Percent, Permit, Rate, RateLimiter, Redis};
+use openlimit_tests::redis::RedisServer;
+use openlimit_tests::{at_once, millis, secs};
+
+/// A hundred at once, and one in two seconds: nothing to speak of comes back by itself during a test.
+const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
+
+/// Fifty of them.
+const SLICE: Duration = Duration::from_secs(100);
+
+fn limiter(rate: Rate, redis: Redis) -> RateLimiter {
+    let builder = RateLimiter::builder().name("chat").requests(rate).headroom(Percent(0));
+    builder.redis(redis).build().unwrap()
+}
+
+fn take(limiter: &RateLimiter, requests: u64) -> Result<Permit, AcquireError> {
+    limiter.acquire(Cost::new().requests(requests)).timeout(secs(5)).blocking()
+}
+
+#[track_caller]
+fn soon(limiter: &RateLimiter, requests: u64) {
+    let deadline = Instant::now() + secs(10);
+    while let Err(error) = take(limiter, requests) {
+        assert!(Instant::now() < deadline, "{error}");
+        thread::sleep(millis(20));
+    }
+}
+
+#[test]
+fn without_a_lease_nothing_is_admitted_without_asking() {
+    let server = RedisServer::start();
+    let limiter = limiter(SLOW, Redis::new(server.url()));
+    assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::WouldWait { .. })));
+    drop(take(&limiter, 1).unwrap());
+    assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::WouldWait { .. })));
+}
+
+#[test]
+fn calls_are_admitted_from_a_lease_without_asking() {
+    let server = RedisServer::start();
+    let limiter = limiter(SLOW, Redis::new(server.url()).lease(SLICE));
+    // Nobody has asked for a lease yet.
+    assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::WouldWait { .. })));
+    drop(take(&limiter, 1).unwrap());
+    let scripts = server.calls("evalsha") + server.calls("eval");
+    assert_eq!(at_once(&limiter), 49);
+    assert_eq!(server.calls("evalsha") + server.calls("eval"), scripts);
+    // The next has to ask.
+    drop(take(&limiter, 1).unwrap());
+}
+
+#[test]
+fn a_call_larger_than_a_lease_is_asked_for_by_itself() {
+    let server = RedisServer::start();
+    let limiter = limiter(SLOW, Redis::new(server.url()).lease(SLICE));
+    drop(take(&limiter, 80).unwrap());
+    drop(take(&limiter, 1).unwrap_err());
+}
+
+#[test]
+fn what_is_cancelled_of_a_lease_is_given_back() {
+    let server = RedisServer::start();
+    let (one, other) =
+        (limiter(SLOW, Redis::new(server.url()).lease(SLICE)), limiter(SLOW, Redis::new(server.url())));
+    let permits: Vec<_> = (0..50).map(|_| take(&one, 1).unwrap()).collect();
+    assert!(take(&other, 80).is_err());
+    permits.into_iter().for_each(Permit::cancel);
+    soon(&other, 80);
+}
+
+#[test]
+fn a_limiter_that_is_dropped_gives_back_its_lease() {
+    let server = RedisServer::start();
+    let (one, other) =
+        (limiter(SLOW, Redis::new(server.url()).lease(SLICE)), limiter(SLOW, Redis::new(server.url())));
+    drop(take(&one, 1).unwrap());
+    assert!(take(&other, 80).is_err());
+    drop(one);
+    soon(&other, 80);
+}
+
+#[test]
+fn a_lease_that_is_not_used_in_time_is_given_back() {
+    // Twenty a second, and a hundred at once; a lease is twenty of them.
+    const RATE: Rate = Rate::per_second(20).burst(Duration::from_secs(5));
+    let server = RedisServer::start();
+    let (one, other) =
+        (limiter(RATE, Redis::new(server.url()).lease(secs(1))), limiter(RATE, Redis::new(server.url())));
+    let start = Instant::now();
+    drop(take(&one, 1).unwrap());
+    drop(take(&other, 70).unwrap());
+    thread::sleep(millis(1_200));
+    // It is over, and 19 of it were not used: the others have all that there is, less one.
+    let mut taken = 70;
+    loop {
+        let permit = take(&other, 1).unwrap();
+        taken += 1;
+        if permit.waited() > millis(40) {
+            break;
+        }
+    }
+    let leaked = 20.0 * start.elapsed().as_secs_f64();
+    // Some five are kept back for jitter, and without the 19 it would be as many less.
+    assert!(f64::from(taken) >= 99.0 + leaked - 12.0, "{taken} while {leaked} leaked");
+}
+
+#[test]
+fn what_processes_take_beyond_the_limit_is_less_than_their_leases() {
+    const RATE: u64 = 400;
+    const LEASE: Duration = Duration::from_millis(100);
+    let server = RedisServer::start();
+    let limiters: Vec<_> =
+        (0..3).map(|_| limiter(Rate::per_second(RATE), Redis::new(server.url()).lease(LEASE))).collect();
+    let (granted, start) = (AtomicU64::new(0), Instant::now());
+    thread::scope(|scope| {
+        for limiter in limiters.iter().flat_map(|limiter| [limiter; 4]) {
+            scope.spawn(|| {
+                while start.elapsed() < secs(1) {
+                    drop(limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap());
+                    granted.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let granted = granted.into_inner();
+    let seconds = start.elapsed().as_secs_f64();
+    // A second's worth at once, and three leases of 40.
+    let most = 400.0 * seconds + 400.0 + 3.0 * 40.0;
+    assert!(granted as f64 <= most, "{granted} of {most}");
+    // Well under one command a call.
+    let scripts = server.calls("evalsha") + server.calls("eval");
+    assert!(scripts * 4 < granted, "{scripts} scripts for {granted} calls");
+}
