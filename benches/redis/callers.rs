@@ -24,6 +24,10 @@ pub(crate) fn all() -> Vec<Line> {
             sixty_four.tasks.calls / sixty_four.trypema.calls,
             15.0,
         ),
+        Line::remark(
+            "64 tasks: microseconds of the server a decision, trypema / openlimit",
+            sixty_four.trypema_scripts.micros / sixty_four.trypema.calls / sixty_four.micros_a_decision(),
+        ),
         Line::at_most(
             "microseconds of the server a decision, 16 at a time",
             micros_at(1.0 / 16.0, [sixteen, sixty_four]),
@@ -39,8 +43,9 @@ struct Round {
     floor: Load,
     tasks: Load,
     threads: Load,
-    trypema: Load,
     scripts: Scripts,
+    trypema: Load,
+    trypema_scripts: Scripts,
 }
 
 impl Round {
@@ -49,6 +54,7 @@ impl Round {
         let floor = floor(server, callers);
         server.reset();
         let trypema = Load::of_tasks(callers, peers::trypema(server, REQUESTS, TOKENS));
+        let trypema_scripts = server.scripts();
         server.reset();
         let limiter = limiter(server);
         let threads = Load::of_threads(callers, || drop(limiter.acquire(cost()).blocking().unwrap()));
@@ -57,7 +63,7 @@ impl Round {
             let limiter = limiter.clone();
             async move { drop(limiter.acquire(cost()).await.unwrap()) }
         });
-        Self { callers, floor, tasks, threads, trypema, scripts: server.scripts() }
+        Self { callers, floor, tasks, threads, scripts: server.scripts(), trypema, trypema_scripts }
     }
 
     fn lines(&self) -> [Line; 6] {
