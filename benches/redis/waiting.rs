@@ -24,14 +24,13 @@ const STEADY: Duration = Duration::from_secs(2);
 
 pub(crate) fn all() -> Vec<Line> {
     let server = Server::start();
-    let mut lines = Waiting::measure(&server, &server.url()).lines("waiting");
-    server.reset();
     let proxy = Proxy::to(server.address());
     proxy.delay(Duration::from_millis(5));
-    lines.extend(
-        Waiting::measure(&server, &format!("redis://{}", proxy.address())).lines("waiting, 10 ms away"),
-    );
-    lines
+    let away = format!("redis://{}", proxy.address());
+    [(server.url(), "waiting"), (away, "waiting, 10 ms away")]
+        .into_iter()
+        .flat_map(|(url, name)| Waiting::measure(&server, &url, name).lines(name))
+        .collect()
 }
 
 struct Waiting {
@@ -42,8 +41,9 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn measure(server: &Server, url: &str) -> Self {
-        let limiters: Vec<_> = (0..LIMITERS).map(|_| limiter(url)).collect();
+    /// Under a name of its own, and so with its own buckets: limiters give back what they hold some time after they are dropped.
+    fn measure(server: &Server, url: &str, name: &str) -> Self {
+        let limiters: Vec<_> = (0..LIMITERS).map(|_| limiter(url, name)).collect();
         runtime().block_on(async {
             for limiter in &limiters {
                 // Connects, and gives back.
@@ -116,13 +116,13 @@ async fn call(limiter: RateLimiter, start: Instant) -> Vec<[Duration; 2]> {
 }
 
 /// The burst holds what is kept back for jitter, too.
-fn limiter(url: &str) -> RateLimiter {
+fn limiter(url: &str, name: &str) -> RateLimiter {
     RateLimiter::builder()
         .requests(Rate::per_second(RATE.into()))
         .tokens(Rate::per_second(100_000))
         .burst(Duration::from_secs(1) * BURST / RATE + JITTER)
         .jitter(JITTER)
-        .name("bench")
+        .name(name)
         .redis(Redis::new(url))
         .build()
         .unwrap()
