@@ -2,10 +2,11 @@
 
 use openlimit::{Cost, Rate, RateLimiter, Redis};
 use openlimit_benches::Line;
+use redis::AsyncConnectionConfig;
 
 use crate::load::{Load, runtime};
 use crate::peers;
-use crate::server::{Scripts, Server};
+use crate::server::{PATIENCE, Scripts, Server};
 
 const CALLERS: [usize; 4] = [1, 16, 64, 256];
 /// More than anybody reaches.
@@ -124,7 +125,10 @@ fn cost() -> Cost {
 fn floor(server: &Server, callers: usize) -> Load {
     let sha: String =
         redis::cmd("SCRIPT").arg("LOAD").arg("return 1").query(&mut server.connection()).unwrap();
-    let connection = runtime().block_on(server.client().get_multiplexed_async_connection()).unwrap();
+    let (client, config) =
+        (server.client(), AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE)));
+    let connecting = client.get_multiplexed_async_connection_with_config(&config);
+    let connection = runtime().block_on(connecting).unwrap();
     Load::of_tasks(callers, move || {
         let (mut connection, mut command) = (connection.clone(), redis::cmd("EVALSHA"));
         command.arg(&sha).arg(0);

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use redis::aio::ConnectionManagerConfig;
 use trypema::redis::{RedisKey, RedisRateLimiterProvider};
 use trypema::{RateLimit, RateLimitDecision, RateLimiterBuilder as _};
 
 use crate::load::runtime;
-use crate::server::Server;
+use crate::server::{PATIENCE, Server};
 
 /// A call of one request and ten tokens, which is always granted.
 pub(crate) fn trypema(
@@ -15,8 +16,9 @@ pub(crate) fn trypema(
     requests: u32,
     tokens: u32,
 ) -> impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Clone + use<> {
+    let config = ConnectionManagerConfig::new().set_response_timeout(Some(PATIENCE));
     let provider = runtime().block_on(async {
-        let connection = server.client().get_connection_manager().await.unwrap();
+        let connection = server.client().get_connection_manager_with_config(config).await.unwrap();
         RedisRateLimiterProvider::builder(connection).build().unwrap()
     });
     let limit = |name: &str, rate: u32| {

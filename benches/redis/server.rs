@@ -8,6 +8,9 @@ use std::time::Duration;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, Connection, IntoConnectionInfo as _};
 
+/// For an answer, by those who would give up sooner: a busy machine is no fault of theirs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
 pub(crate) struct Server {
     process: Child,
     port: u16,
