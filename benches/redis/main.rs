@@ -6,13 +6,22 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on is to stop")]
 
 mod callers;
+mod load;
+mod peers;
+#[allow(dead_code, unreachable_pub, reason = "the tests' own, which need more of it")]
+#[path = "../../tests/src/redis/port.rs"]
+mod port;
+#[allow(dead_code, unreachable_pub, reason = "the tests' own, which need more of it")]
+#[path = "../../tests/src/redis/proxy.rs"]
+mod proxy;
 mod server;
+mod waiting;
 
 use openlimit_benches::print;
 
 fn main() {
     // Not when `cargo test` only looks whether everything builds.
     if std::env::args().any(|argument| argument == "--bench") {
-        print(callers::all().into_iter());
+        print([callers::all(), waiting::all()].into_iter().flatten());
     }
 }

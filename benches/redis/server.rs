@@ -1,15 +1,26 @@
 //! A redis-server for the time of the benchmark, and what it says of itself.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use redis::{Client, Connection};
+use redis::io::tcp::TcpSettings;
+use redis::{Client, Connection, IntoConnectionInfo as _};
+
+/// For an answer, by those who would give up sooner: a busy machine is no fault of theirs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Server {
     process: Child,
     port: u16,
+}
+
+/// How often scripts were run, and how many microseconds of the server's time they took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scripts {
+    pub(crate) runs: f64,
+    pub(crate) micros: f64,
 }
 
 impl Server {
@@ -22,7 +33,7 @@ impl Server {
             .expect("redis-server is to be installed");
         let server = Self { process, port };
         for _ in 0..200 {
-            if Client::open(server.url()).unwrap().get_connection().is_ok() {
+            if server.client().get_connection().is_ok() {
                 break;
             }
             thread::sleep(Duration::from_millis(20));
@@ -31,11 +42,17 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}", self.address())
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// What is sent goes out at once, as with openlimit.
     pub(crate) fn client(&self) -> Client {
-        Client::open(self.url()).unwrap()
+        let info = self.url().into_connection_info().unwrap();
+        Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true))).unwrap()
     }
 
     pub(crate) fn connection(&self) -> Connection {
@@ -48,17 +65,17 @@ impl Server {
         redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut connection).unwrap();
     }
 
-    /// How often scripts were run, and how many microseconds of the server's time they took.
-    pub(crate) fn scripts(&self) -> (f64, f64) {
+    pub(crate) fn scripts(&self) -> Scripts {
         let said: String = redis::cmd("INFO").arg("commandstats").query(&mut self.connection()).unwrap();
         let number = |line: &str, key: &str| -> f64 {
             let from = line.find(key).unwrap() + key.len();
             line[from..].split(',').next().unwrap().parse().unwrap()
         };
         let lines = said.lines().filter(|line| line.starts_with("cmdstat_eval"));
-        lines
-            .map(|line| (number(line, "calls="), number(line, "usec=")))
-            .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+        lines.fold(Scripts { runs: 0.0, micros: 0.0 }, |sum, line| Scripts {
+            runs: sum.runs + number(line, "calls="),
+            micros: sum.micros + number(line, "usec="),
+        })
     }
 }
 
