@@ -65,40 +65,6 @@ fn four_processes_get_all_there_is_and_no_more_each_its_part_in_order() {
     }
 }
 
-/// Its turn is when all that was asked for before it has been granted, and then as much as it takes itself. What others ask for
-/// later is not before it. So, counted in calls and not in time: while it waits others get no more than they had asked
-/// for when it came, 48 calls, and a tenth of its turn of 48 + 90, for what was just on its way.
-#[test]
-fn a_call_of_nine_tenths_of_the_burst_has_its_turn_among_small_ones() {
-    const SHARE: Share = Share { rate: 100, burst: 100 };
-    const BEFORE: usize = 3 * 16;
-    let server = RedisServer::start();
-    let end = crowd::now_us() + 5_500_000;
-    let workers: Vec<_> = (0..3).map(|_| start(&server, SHARE, 16, end)).collect();
-    // Once all of them are at work, and the burst is gone.
-    let mut small: Vec<_> = workers.iter().map(|worker| read(&worker.line())).collect();
-    for worker in &workers {
-        small.extend((0..33).map(|_| read(&worker.line())));
-    }
-    let limiter = SHARE.limiter(&Redis::new(server.url()));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let large: Vec<(u64, u64)> = (0..3)
-        .map(|_| {
-            let arrived = crowd::now_us();
-            (arrived, runtime.block_on(crowd::call(&limiter, 90)).unwrap().0)
-        })
-        .collect();
-    small.extend(workers.into_iter().flat_map(Worker::finish).map(|line| read(&line)));
-
-    let between = |(arrived, granted): &(u64, u64)| {
-        small.iter().filter(|call| (*arrived..*granted).contains(&call.at)).count()
-    };
-    let mut between: Vec<usize> = large.iter().map(between).collect();
-    between.sort_unstable();
-    // The middle one: the machine may hold up the arrival of one.
-    assert!(between[1] <= BEFORE + (BEFORE + 90) / 10, "{between:?}");
-}
-
 #[test]
 fn a_killed_process_costs_the_others_no_more_than_its_look_ahead() {
     const SHARE: Share = Share { rate: 200, burst: 100 };

@@ -121,6 +121,33 @@ fn every_limit_is_charged_as_of_the_moment_that_the_slowest_one_allows() {
 }
 
 #[test]
+fn a_call_of_nine_tenths_of_the_burst_has_its_turn_among_small_ones_of_other_clients() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client(), world.client()];
+    let mut large = world.client();
+    // Before its turn are those who asked before it, of whom each client has no more than its look-ahead.
+    let mut before = 0;
+    for step in 0..120 {
+        if step == 60 {
+            before = world.granted.len();
+            large.join([180, 0]);
+            let reply = world.exchange(&mut large);
+            assert!(reply.calls[0].granted);
+        }
+        let client = &mut clients[step % 3];
+        for _ in 0..10 {
+            client.join([1, 0]);
+        }
+        world.exchange(client);
+        client.all_go();
+    }
+    let turn = world.granted[before];
+    assert_eq!(turn.weights[0], 180_000_000);
+    assert!(world.granted[before + 1..].iter().all(|later| later.at >= turn.at));
+    world.check();
+}
+
+#[test]
 fn a_small_call_does_not_wait_for_the_moment_of_a_large_one_that_left() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
