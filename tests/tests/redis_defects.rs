@@ -73,9 +73,9 @@ fn tasks_that_are_cancelled_at_any_point_take_nothing_along() {
     let _ = quota::take(&client, 50);
     runtime().block_on(async {
         for microseconds in (0..40).map(|step| step * 50) {
-            let calls = join_all((0..5).map(|_| client.acquire(Cost::new())));
-            let in_time = tokio::time::timeout(Duration::from_micros(microseconds), calls).await;
-            for permit in in_time.into_iter().flatten() {
+            let in_time = Duration::from_micros(microseconds);
+            let calls = (0..5).map(|_| tokio::time::timeout(in_time, client.acquire(Cost::new())));
+            for permit in join_all(calls).await.into_iter().flatten() {
                 permit.expect("no error is to reach a caller").cancel();
             }
         }
