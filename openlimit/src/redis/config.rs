@@ -111,7 +111,8 @@ impl Redis {
         self
     }
 
-    /// Takes what the limits allow in `slice` at a time, and admits calls from it without asking. For limits of some hundred calls a
+    /// Takes, behind the calls that ask, what the limits allow in `slice`, if that is there within the
+    /// [look-ahead](Self::look_ahead), and admits further calls from it without asking. For limits of some hundred calls a
     /// second and more, where a round trip for every few of them is too much; and
     /// [`try_acquire`](crate::Limiter::try_acquire) admits nothing without it. What a process has taken and does not use within the
     /// slice it gives back. Until then others lack it, and calls of processes that share a limit may arrive bunched by up
