@@ -33,7 +33,9 @@ pub struct Redis {
     pub(super) root_certificates: Option<Vec<u8>>,
 }
 
-/// What becomes of calls while Redis cannot be reached.
+/// What becomes of calls while Redis cannot be reached, or cannot serve for now. One that is there and has to be mended, say
+/// because it refuses the password, is not away: then calls fail at once (see
+/// [`StoreError::is_transient`](crate::StoreError::is_transient)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnOutage {
