@@ -13,7 +13,7 @@ use openlimit_tests::{at_once, millis, secs};
 /// A hundred at once, and one in two seconds: nothing to speak of comes back by itself during a test.
 const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
 
-/// Fifty of them.
+/// Worth fifty of them.
 const SLICE: Duration = Duration::from_secs(100);
 
 fn limiter(rate: Rate, redis: Redis) -> RateLimiter {
@@ -51,7 +51,7 @@ fn calls_are_admitted_from_a_lease_without_asking() {
     assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::WouldWait { .. })));
     drop(take(&limiter, 1).unwrap());
     let scripts = server.calls("evalsha") + server.calls("eval");
-    assert_eq!(at_once(&limiter), 49);
+    assert_eq!(at_once(&limiter), 50);
     assert_eq!(server.calls("evalsha") + server.calls("eval"), scripts);
     // The next has to ask.
     drop(take(&limiter, 1).unwrap());
@@ -62,7 +62,20 @@ fn a_call_larger_than_a_lease_is_asked_for_by_itself() {
     let server = RedisServer::start();
     let limiter = limiter(SLOW, Redis::new(server.url()).lease(SLICE));
     drop(take(&limiter, 80).unwrap());
-    drop(take(&limiter, 1).unwrap_err());
+}
+
+#[test]
+fn nobody_waits_for_a_lease_who_would_not_wait_without_one() {
+    let server = RedisServer::start();
+    let (one, other) =
+        (limiter(SLOW, Redis::new(server.url()).lease(SLICE)), limiter(SLOW, Redis::new(server.url())));
+    drop(take(&other, 80).unwrap());
+    // A lease of fifty would be there in a minute.
+    for _ in 0..10 {
+        drop(take(&one, 1).unwrap());
+    }
+    // Nor is one taken that nobody would have for so long.
+    drop(take(&other, 8).unwrap());
 }
 
 #[test]

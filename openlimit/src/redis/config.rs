@@ -33,7 +33,9 @@ pub struct Redis {
     pub(super) root_certificates: Option<Vec<u8>>,
 }
 
-/// What becomes of calls while Redis cannot be reached.
+/// What becomes of calls while Redis cannot be reached, or cannot serve for now. One that is there and has to be mended, say
+/// because it refuses the password, is not away: then calls fail at once (see
+/// [`StoreError::is_transient`](crate::StoreError::is_transient)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnOutage {
@@ -111,7 +113,8 @@ impl Redis {
         self
     }
 
-    /// Takes what the limits allow in `slice` at a time, and admits calls from it without asking. For limits of some hundred calls a
+    /// Takes, behind the calls that ask, what the limits allow in `slice`, if that is there within the
+    /// [look-ahead](Self::look_ahead), and admits further calls from it without asking. For limits of some hundred calls a
     /// second and more, where a round trip for every few of them is too much; and
     /// [`try_acquire`](crate::Limiter::try_acquire) admits nothing without it. What a process has taken and does not use within the
     /// slice it gives back. Until then others lack it, and calls of processes that share a limit may arrive bunched by up

@@ -131,6 +131,9 @@ fn problem(settings: &Settings, error: &RedisError, was_open: bool) -> StoreProb
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => return StoreProblem::Refused(said),
         // What older servers say of a command in a script.
         Some("ERR") if said.contains("user executing the script") => return StoreProblem::Refused(said),
+        Some("ERR") if said.contains("max number of clients") => {
+            return StoreProblem::Unavailable(said + "; raise its `maxclients`");
+        }
         Some("MOVED") if !settings.cluster => {
             let said =
                 "it is one node of a cluster, and the key is at another; give them as `Redis::cluster`";

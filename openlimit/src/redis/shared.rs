@@ -273,12 +273,11 @@ impl Shared {
             return if waiting > 0 && self.outage.is_some() { now } else { u64::MAX };
         }
         let last = self.slots.back();
-        let ask = match (self.terms.lease, last) {
+        let ask = match last {
             _ if waiting == 0 => u64::MAX,
-            (_, None) => now,
-            (Some(lease), Some(last)) => last.due.saturating_sub(lease),
+            None => now,
             // In portions of an eighth, so that while many wait a batch has many calls.
-            (None, Some(last)) if waiting > self.slots.len() => {
+            Some(last) if waiting > self.slots.len() && !last.is_lease() => {
                 last.due.saturating_sub(self.terms.look_ahead / 8 * 7)
             }
             _ => u64::MAX,
@@ -309,9 +308,8 @@ impl Shared {
             batch.number(number);
         }
         self.ledger.tell(&self.scales, &mut batch);
-        for (call, waiter) in &asking {
-            let longest = waiter.map_or(u64::MAX, Waiter::deadline);
-            batch.number(if longest == u64::MAX { longest } else { longest.saturating_sub(now) });
+        for (call, longest) in &asking {
+            batch.number(*longest);
             self.weights(&call.amounts).for_each(|weight| batch.number(weight));
         }
         self.asking = Some(asking.into_iter().map(|(call, _)| call).collect());
@@ -373,26 +371,28 @@ impl Shared {
         self.ledger.give_up();
     }
 
-    /// The calls that a batch asks for: those at the front of the queue that have no slot.
-    fn calls<'a>(&self, queue: &'a Queue, now: u64) -> Vec<(Asking, Option<&'a Waiter>)> {
-        let wanted =
-            self.slots.back().is_none_or(|slot| slot.due <= now.saturating_add(self.terms.look_ahead));
+    /// The calls that a batch asks for, and how long each may wait: those at the front of the queue that have no slot.
+    fn calls(&self, queue: &Queue, now: u64) -> Vec<(Asking, u64)> {
+        let wanted = self.slots.back().is_none_or(|slot| {
+            // Whom a lease does not serve asks when it is used up.
+            !slot.is_lease() && slot.due <= now.saturating_add(self.terms.look_ahead)
+        });
         if !wanted {
             return Vec::new();
         }
-        if let (Some(lease), Some((_, head))) = (self.terms.lease, queue.head()) {
-            let amounts = self.lease(lease, &head.amounts);
-            if amounts.as_slice().iter().zip(head.amounts.as_slice()).all(|(lease, asked)| lease >= asked) {
-                return vec![(Asking { waiter: None, amounts }, None)];
-            }
-        }
         let without = queue.iter().skip(self.slots.len()).take(LARGEST);
-        without
+        let mut calls: Vec<_> = without
             .map(|(key, waiter)| {
-                let amounts = waiter.amounts.clone();
-                (Asking { waiter: Some((key, waiter.number)), amounts }, Some(waiter))
+                let (amounts, deadline) = (waiter.amounts.clone(), waiter.deadline());
+                let longest = if deadline == u64::MAX { deadline } else { deadline.saturating_sub(now) };
+                (Asking { waiter: Some((key, waiter.number)), amounts }, longest)
             })
-            .collect()
+            .collect();
+        // A lease comes behind them, if at all: nobody is to wait longer because it is larger.
+        calls.extend(
+            self.lease(queue).map(|amounts| (Asking { waiter: None, amounts }, self.terms.look_ahead)),
+        );
+        calls
     }
 
     /// What amounts weigh in each bucket.
@@ -401,14 +401,17 @@ impl Shared {
         dimensions.map(|(scale, dimension)| scale.weight(amounts.as_slice()[*dimension]))
     }
 
-    /// What all limits allow in so many nanoseconds. `like` says how many dimensions there are.
-    fn lease(&self, nanos: u64, like: &Amounts) -> Amounts {
-        let mut amounts = like.clone();
+    /// What all limits allow in a slice, if calls are admitted from such leases and the head is not too large for it.
+    fn lease(&self, queue: &Queue) -> Option<Amounts> {
+        let (slice, (_, head)) = (self.terms.lease?, queue.head()?);
+        let mut amounts = head.amounts.clone();
         for (dimension, amount) in amounts.as_mut_slice().iter_mut().enumerate() {
             let limits = self.scales.iter().zip(&self.dimensions).filter(|(_, of)| **of == dimension);
-            *amount = limits.map(|(scale, _)| scale.whole(nanos.min(scale.fit))).min().unwrap_or(0);
+            *amount = limits.map(|(scale, _)| scale.whole(slice.min(scale.fit))).min().unwrap_or(0);
         }
-        amounts
+        let fits =
+            amounts.as_slice().iter().zip(head.amounts.as_slice()).all(|(lease, asked)| lease >= asked);
+        fits.then_some(amounts)
     }
 
     fn drop_first(&mut self, now: u64) {
