@@ -228,6 +228,6 @@ fn debug_shows_everything_but_the_urls() {
     assert_eq!(
         format!("{redis:?}"),
         "Redis { nodes: 1, cluster: false, prefix: \"openlimit:\", timeout: 1s, patience: 60s, on_outage: Wait, look_ahead: \
-         1s, lease: None, .. }"
+         100ms, lease: None, .. }"
     );
 }

@@ -13,9 +13,11 @@ use redis::{Client as Opened, Connection};
 
 use super::*;
 use crate::Rate;
+use crate::queue::Waiter;
+use crate::redis::OnOutage;
 use crate::redis::key::Keys;
 use crate::redis::script::Script;
-use crate::redis::{OnOutage, wire::Decision};
+use crate::redis::wire::{Decision, Reply};
 
 /// Requests and tokens. Clients here ask for more than that without end.
 const SLOW: [Rate; 2] = [Rate::per_second(1_000), Rate::per_second(50_000)];
