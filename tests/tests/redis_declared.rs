@@ -204,3 +204,24 @@ fn eight_limits_of_any_name_hold_together() {
         );
     }
 }
+
+#[test]
+fn one_to_eight_limits_are_shared_all_or_none() {
+    let server = RedisServer::start();
+    for limits in 1..=8 {
+        let names: Vec<String> = (0..limits).map(|limit| format!("of {limit}")).collect();
+        let builder = RateLimiter::builder().name(format!("{limits} limits")).redis(server.url());
+        let builder = names.iter().enumerate().fold(builder, |builder, (limit, name)| {
+            // The last one allows ten, the others more.
+            let rate = Rate::per_day(if limit + 1 == limits { 10 } else { 1_000 });
+            builder.limit(Limit::new(name.clone(), rate))
+        });
+        let limiter = builder.jitter(secs(0)).headroom(Percent(0)).build().unwrap();
+        let cost = |amount| names.iter().fold(Cost::new(), |cost, name| cost.with(name.clone(), amount));
+        drop(limiter.acquire(cost(6)).blocking().unwrap());
+        // What would take too much of one takes nothing of any.
+        let refused = limiter.acquire(cost(6)).timeout(openlimit_tests::millis(50)).blocking();
+        assert!(matches!(refused, Err(AcquireError::Timeout { .. })), "{refused:?}");
+        drop(limiter.acquire(cost(3)).blocking().unwrap());
+    }
+}

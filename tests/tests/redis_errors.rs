@@ -106,8 +106,8 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key() {
         b"openlimit 1".to_vec(),
         b"openlimit 1\n".to_vec(),
         identity.to_vec(),
-        [&identity[..], &[0; 63]].concat(),
-        [&identity[..], &[0; 65]].concat(),
+        [&identity[..], &[0; 111]].concat(),
+        [&identity[..], &[0; 113]].concat(),
         [&identity[..], &[0xff; 1_001]].concat(),
     ] {
         server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));

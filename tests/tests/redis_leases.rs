@@ -105,8 +105,10 @@ fn a_lease_that_is_not_used_in_time_is_given_back() {
     // Twenty a second, and a hundred at once; a lease is twenty of them.
     const RATE: Rate = Rate::per_second(20).burst(Duration::from_secs(5));
     let server = RedisServer::start();
-    let (one, other) =
-        (limiter(RATE, Redis::new(server.url()).lease(secs(1))), limiter(RATE, Redis::new(server.url())));
+    let (one, other) = (
+        limiter(RATE, Redis::new(server.url()).lease(secs(1)).look_ahead(secs(1))),
+        limiter(RATE, Redis::new(server.url())),
+    );
     let start = Instant::now();
     drop(take(&one, 1).unwrap());
     drop(take(&other, 70).unwrap());
@@ -130,8 +132,9 @@ fn what_processes_take_beyond_the_limit_is_less_than_their_leases() {
     const RATE: u64 = 400;
     const LEASE: Duration = Duration::from_millis(100);
     let server = RedisServer::start();
-    let limiters: Vec<_> =
-        (0..3).map(|_| limiter(Rate::per_second(RATE), Redis::new(server.url()).lease(LEASE))).collect();
+    let limiters: Vec<_> = (0..3)
+        .map(|_| limiter(Rate::per_second(RATE), Redis::new(server.url()).lease(LEASE).look_ahead(secs(1))))
+        .collect();
     let (granted, start) = (AtomicU64::new(0), Instant::now());
     thread::scope(|scope| {
         for limiter in limiters.iter().flat_map(|limiter| [limiter; 4]) {

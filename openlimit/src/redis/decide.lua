@@ -19,26 +19,29 @@ if told then
   if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
 end
 
--- `run` is for how long the state has leaked, and `horizon` the last moment of that time that anything was granted for: what bounds
--- refunds.
+-- What bounds refunds (see ledger.rs): for how long the state has leaked, `run`, and the last moment of that time that anything was
+-- granted for, `horizon`; and how empty the bucket was, or will be, just before the charges of the batches up to the three that the
+-- tops count. Those are minima of what follows, each higher than the one before it, and the latest is exact.
 local FAR = 4503599627370496
 local last, epoch, count, run, horizon = now, now, 0, 0, 0
 local level$, idle$, given$ = 0, 0, 0 --*
+local top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
-  if string.sub(state, 1, #limits) == limits and #state == #limits + 40{{ + 24}} then
-    last, epoch, count, run, horizon, {{level$, idle$, given$}} = struct.unpack('<ddddd{{ddd}}', state, #limits + 1)
+  if string.sub(state, 1, #limits) == limits and #state == #limits + 40{{ + 72}} then
+    last, epoch, count, run, horizon, {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}} =
+      struct.unpack('<ddddd{{ddddddddd}}', state, #limits + 1)
   else
     -- Another limiter's, unless it has drained and nobody came for ten seconds: then it says no more than none does.
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
     local is_ours = layout == string.match(limits, '^[^\n]*')
-    if not is_ours or (#state - rest - 39) % 24 ~= 0 then
+    if not is_ours or (#state - rest - 39) % 72 ~= 0 then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - struct.unpack('<d', state, rest)
     local drained = passed >= 10000000
-    for from = rest + 40, #state - 23, 24 do
+    for from = rest + 40, #state - 71, 72 do
       drained = drained and struct.unpack('<d', state, from) <= passed * 1000
     end
     if not drained then return redis.error_reply('OPENLIMIT limits ' .. theirs) end
@@ -59,19 +62,25 @@ if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
   if seen_epoch == epoch then
     epoch, count = now, 0
     idle$ = level$ --*
+    top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
   end
   local before = math.max(0, epoch - seen_at) * 1000
   if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
 else
-  -- How low the bucket can have been just before others' charges since the client saw it (see ledger.rs): until the last of them it
-  -- has lost what leaked, and what they gave back.
+  -- How low the bucket was just before others' charges since the client saw it. And how low it can have been: until the last of them it
+  -- has lost what leaked, and what they gave back. The higher one counts, since both are never above the truth.
+  seen_low$ = FAR --*
+  if top_a$ > seen_count then seen_low$ = low_a$ --*
+  elseif top_b$ > seen_count then seen_low$ = low_b$ --*
+  elseif top_c$ > seen_count then seen_low$ = low_c$ end --*
   local leaked = (math.max(run, horizon) - seen_run) * 1000
-  seen_low$ = count > seen_count and seen_level$ - leaked - given$ + seen_given$ or FAR --*
+  seen_low$ = math.max(seen_low$, count > seen_count and seen_level$ - leaked - given$ + seen_given$ or FAR) --*
   local give$ = math.max(0, math.min(refund$, level$, seen_low$)) --*
   level$, given$ = level$ - give$, given$ + give$ --*
-  seen_low$ = seen_low$ - give$ --*
+  low_a$, low_b$, low_c$, seen_low$ = low_a$ - give$, low_b$ - give$, low_c$ - give$, seen_low$ - give$ --*
 end
 level$ = math.min(level$ + debt$, FAR) --*
+local low$ = FAR --*
 
 local told_calls, done = {}, 0
 while done < calls and ahead <= look_ahead do
@@ -91,6 +100,7 @@ while done < calls and ahead <= look_ahead do
     -- As of the moment of the grant: until then the bucket runs empty if it can, and what leaks beyond that is gone.
     if weight$ > 0 then --*
       if level$ < due then idle$ = idle$ + due - level$; level$ = due end --*
+      low$ = math.min(low$, level$ - due) --*
       level$ = level$ + weight$ --*
     end --*
     ahead = due
@@ -99,9 +109,16 @@ while done < calls and ahead <= look_ahead do
 end
 
 count = count + 1
+if low$ < FAR then --*
+  if low$ <= low_a$ then top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = count, low$, 0, FAR, 0, FAR --*
+  elseif low$ <= low_b$ then top_b$, low_b$, top_c$, low_c$ = count, low$, 0, FAR --*
+  elseif low$ <= low_c$ then top_c$, low_c$ = count, low$ --*
+  else top_a$, top_b$, low_b$, top_c$, low_c$ = top_b$, top_c$, low_c$, count, low$ end --*
+end --*
 horizon = math.max(horizon, run + math.ceil(ahead / 1000))
 local reply = struct.pack('<ddddd{{ddd}}', now, epoch, count, run, done, {{level$, given$, math.max(0, seen_low$)}}) .. table.concat(told_calls)
-state = struct.pack('<ddddd{{ddd}}', now, epoch, count, run, horizon, {{level$, idle$, given$}})
+state = struct.pack('<ddddd{{ddddddddd}}', now, epoch, count, run, horizon,
+  {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}})
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
 redis.call('SET', KEYS[2], struct.pack('<d', seq) .. reply, 'EX', 600)
 return struct.pack('<d', now) .. reply
