@@ -108,6 +108,18 @@ pub(super) enum At {
     Format,
 }
 
+impl At {
+    /// Where there is no rule for a field, but maybe a name that is given to text alone: code, the output of a program,
+    /// what was searched for and found, the thoughts of a model. However it looks, such is no file.
+    fn unknown(key: &str) -> Self {
+        match key {
+            "text" | "content" | "code" | "diff" | "logs" | "stdout" | "stderr" | "queries"
+            | "description" | "reasoning" | "reasoning_content" | "thinking" => Self::Text,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 impl Reader for Tally<'_> {
     type At = At;
 
@@ -171,8 +183,8 @@ impl Reader for Tally<'_> {
             (At::Flat(_) | At::Image | At::Detail | At::ToolType | At::Sealed | At::Template, _) => {
                 return None;
             }
-            (At::Message | At::Content | At::Call | At::Called, _) => At::Unknown,
-            (At::Tool | At::Function | At::Format, _) => At::Unknown,
+            (At::Message | At::Content | At::Call | At::Called, _) => At::unknown(key),
+            (At::Tool | At::Function | At::Format, _) => At::unknown(key),
             _ => self.entry(key),
         })
     }
@@ -183,6 +195,10 @@ impl Reader for Tally<'_> {
             At::Prompt | At::Token => At::Token,
             At::Messages => At::Message,
             At::Content => At::Content,
+            At::Text => {
+                self.add(formula::ITEM);
+                At::Text
+            }
             At::Calls => At::Call,
             At::Tools { begun } => {
                 if !std::mem::replace(begun, true) {
@@ -305,6 +321,6 @@ impl Tally<'_> {
     fn entry(&mut self, key: &str) -> At {
         self.add(formula::ENTRY);
         self.text(key);
-        At::Unknown
+        At::unknown(key)
     }
 }
