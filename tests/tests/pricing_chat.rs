@@ -122,6 +122,16 @@ fn a_function_without_properties_costs_its_name_and_its_frame() {
 }
 
 #[test]
+fn a_search_of_the_web_costs_what_the_provider_tells_of_it() {
+    let with =
+        |options: Value| input(&json!({ "model": "gpt-4o", "messages": [], "web_search_options": options }));
+    let city = json!({ "user_location": { "approximate": { "city": "San Francisco" } } });
+    assert_eq!(with(json!(null)), 3);
+    assert_eq!(with(json!({})), 3 + 400);
+    assert!(with(city) >= 3 + 400 + count("San Francisco"));
+}
+
+#[test]
 fn nested_schemas_are_counted_to_their_ends() {
     let with = |schema: Value| {
         let function =

@@ -206,14 +206,14 @@ mod responses {
             cost(json!({ "input": "Why?", "tools": tools })) - cost(json!({ "input": "Why?" }))
         };
         let function = with(json!([{ "type": "function", "name": "now" }]));
-        assert_eq!(with(json!([{ "type": "web_search" }])), 12 + 7 + 300);
+        assert_eq!(with(json!([{ "type": "web_search" }])), 12 + 7 + 400);
         assert_eq!(
             with(json!([{ "type": "web_search" }, { "type": "function", "name": "now" }])),
-            function + 7 + 300
+            function + 7 + 400
         );
         let described =
             json!([{ "type": "mcp", "server_label": "maps", "server_description": "Knows the way" }]);
-        assert!(with(described) >= 12 + 7 + 300 + count(MODEL, "maps") + count(MODEL, "Knows the way"));
+        assert!(with(described) >= 12 + 7 + 400 + count(MODEL, "maps") + count(MODEL, "Knows the way"));
         let custom = json!([{ "type": "custom", "name": "sh", "description": "Runs a command" }]);
         assert_eq!(with(custom), 12 + 7 + count(MODEL, "sh:Runs a command"));
     }

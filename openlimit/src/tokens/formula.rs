@@ -54,9 +54,11 @@ pub(super) const ENUM_ITEM: u64 = 3;
 /// For each call of a tool that a message repeats. An assumption: it is framed as a message is.
 pub(super) const CALL: u64 = 3;
 
-/// For a tool that the provider brings: a search, a sandbox. An assumption. What the model is told of one is not in
-/// the request; the text that OpenAI's harmony has for its browser comes to some 200 tokens.
-pub(super) const BUILT_IN: u64 = 300;
+/// For a tool that the provider brings: a search, a sandbox.
+///
+/// An assumption, since what the model is told of one is not in the request: the text that OpenAI's harmony response
+/// format has for its browser is 397 tokens in o200k.
+pub(super) const BUILT_IN: u64 = 400;
 
 /// Where the reply is to have a schema: a heading, another for its name, and the frame of the message that this is
 /// put into, where there is none.

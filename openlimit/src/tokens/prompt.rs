@@ -90,6 +90,8 @@ pub(super) enum At {
     },
     Tool,
     ToolType,
+    /// The settings of a tool that the provider brings.
+    BuiltIn,
     Function,
     /// A name before a colon.
     Heading,
@@ -224,6 +226,7 @@ impl Reader for Tally<'_> {
             At::Call => self.add(formula::CALL),
             At::Tool => self.add(self.formula.function),
             At::EnumItem => self.add(formula::ENUM_ITEM),
+            At::BuiltIn => self.add(formula::BUILT_IN),
             At::Flat(price) => self.add(price),
             At::Content => self.image = Image::default(),
             At::Image => self.see(None),

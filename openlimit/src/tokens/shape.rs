@@ -43,6 +43,7 @@ impl Shape {
             ("tools", At::Tools { begun: false }),
             ("functions", At::Tools { begun: false }),
             ("response_format", At::Format),
+            ("web_search_options", At::BuiltIn),
         ],
     };
 
