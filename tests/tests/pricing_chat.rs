@@ -149,8 +149,13 @@ fn nested_schemas_are_counted_to_their_ends() {
         json!({ "type": "object", "anyOf": [{ "description": text }, { "type": "null" }] }),
         json!({ "type": "object", "enum": [text, 1, null, true] }),
         json!({ "type": "object", "default": text }),
+        json!({ "type": "object", "additionalProperties": { "type": "string", "description": text } }),
+        json!({ "type": "object", "additionalProperties": { "properties": { "q": { "description": text } } } }),
     ] {
         assert!(with(schema.clone()) >= bare + words, "{schema}");
+    }
+    for open in [false, true] {
+        assert_eq!(with(json!({ "type": "object", "additionalProperties": open })), bare);
     }
 }
 

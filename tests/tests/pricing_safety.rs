@@ -94,11 +94,25 @@ fn tool() -> impl Strategy<Value = Value> {
     })
 }
 
+/// What JSON writes in another way.
+fn escaped() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[\"\\\\a-z ]{0,20}",
+        "[\0-\x1f\x7f]{0,60}",
+        "[\t\n]{0,60}",
+        "[!-~ ]{0,20}",
+        "[a-z\t\n\r\"]{0,40}",
+        prop::sample::select(&[r"^\d{3}-\d{2}\.\w+\\[\s\S]*$", "\t\t\t\t", r#"{"a": "b"}"#][..])
+            .prop_map(|text| text.repeat(3)),
+    ]
+}
+
 /// A JSON schema, or what looks like one.
 fn schema() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         sentence().prop_map(Value::from),
         word().prop_map(Value::from),
+        escaped().prop_map(Value::from),
         any::<bool>().prop_map(Value::from),
         any::<u32>().prop_map(Value::from),
         Just(Value::Null),
@@ -106,7 +120,7 @@ fn schema() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 32, 5, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::from),
-            vec((word(), inner), 0..5)
+            vec((prop_oneof![4 => word().boxed(), 1 => escaped().boxed()], inner), 0..5)
                 .prop_map(|fields| Value::from(fields.into_iter().collect::<Map<_, _>>())),
         ]
     })
@@ -117,7 +131,7 @@ fn model() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn a_chat_is_never_priced_below_its_tokens_and_its_largest_reply(

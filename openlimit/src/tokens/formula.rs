@@ -70,6 +70,9 @@ pub(super) const SCHEMA: u64 = 16;
 /// What JSON adds to an entry of a map: its quotes, colon and comma. An assumption, and rather too much.
 pub(super) const ENTRY: u64 = 2;
 
+/// What JSON adds to a text with escapes, beside them: its quotes, which share no token with an escape. An assumption.
+pub(super) const ESCAPED: u64 = 2;
+
 /// What JSON adds to an item of a list: its comma. An assumption.
 pub(super) const ITEM: u64 = 1;
 

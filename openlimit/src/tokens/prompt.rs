@@ -108,6 +108,8 @@ pub(super) enum At {
 
     /// The form that the reply is to have.
     Format,
+    /// What the model gets as JSON.
+    Schema,
 }
 
 impl At {
@@ -161,7 +163,7 @@ impl Reader for Tally<'_> {
             (At::Tool | At::Function, "name") => At::Heading,
             (At::Tool | At::Function, "parameters") => At::Parameters,
             (At::Parameters, "type") => return None,
-            (At::Parameters | At::Property, "required" | "additionalProperties") => return None,
+            (At::Parameters | At::Property, "required") => return None,
             (At::Parameters | At::Property, "properties") => At::Properties { begun: false },
             (At::Properties { begun }, _) => {
                 let first = !std::mem::replace(begun, true);
@@ -171,7 +173,7 @@ impl Reader for Tally<'_> {
             }
             (At::Property, "type") => At::Label,
             (At::Property, "enum") => At::Enum,
-            (At::Property, "items") => At::Property,
+            (At::Property, "items") | (At::Parameters | At::Property, "additionalProperties") => At::Property,
             (At::Tool | At::Function | At::Parameters | At::Property, "description") => At::Label,
 
             (At::Format, "type" | "strict" | "verbosity") => return None,
@@ -179,7 +181,12 @@ impl Reader for Tally<'_> {
             (At::Format, "name" | "description") => At::Text,
             (At::Format, "schema") => {
                 self.add(formula::SCHEMA);
-                At::Unknown
+                At::Schema
+            }
+            (At::Schema | At::Parameters | At::Property, _) => {
+                self.add(formula::ENTRY);
+                self.json(key);
+                At::Schema
             }
 
             (At::Flat(_) | At::Image | At::Detail | At::ToolType | At::Sealed | At::Template, _) => {
@@ -197,9 +204,9 @@ impl Reader for Tally<'_> {
             At::Prompt | At::Token => At::Token,
             At::Messages => At::Message,
             At::Content => At::Content,
-            At::Text => {
+            At::Text | At::Schema => {
                 self.add(formula::ITEM);
-                At::Text
+                *at
             }
             At::Calls => At::Call,
             At::Tools { begun } => {
@@ -257,6 +264,8 @@ impl Reader for Tally<'_> {
             At::Flat(price) => self.add(price),
             At::Image => self.see(None),
             At::Params | At::Detail | At::ToolType | At::Sealed | At::Format | At::Template => {}
+            // `additionalProperties`, as a rule.
+            At::Property => {}
             _ => self.add(1),
         }
     }
@@ -309,6 +318,7 @@ impl Reader for Tally<'_> {
                 self.adjust(self.formula.name);
             }
             At::Label => self.label(text),
+            At::Schema => self.json(text),
             At::EnumItem => {
                 self.add(formula::ENUM_ITEM);
                 self.text(text);

@@ -66,6 +66,28 @@ impl<'a> Tally<'a> {
         self.texts = self.texts.and(self.measured(text));
     }
 
+    /// A text as JSON writes it; its quotes are in the price of what it stands in.
+    pub(super) fn json(&mut self, text: &str) {
+        if !text.contains(|c: char| c == '"' || c == '\\' || c.is_ascii_control()) {
+            return self.text(text);
+        }
+        let mut json = String::with_capacity(text.len() + text.len() / 8);
+        for character in text.chars() {
+            match character {
+                '"' | '\\' => json.extend(['\\', character]),
+                '\n' => json.push_str("\\n"),
+                '\r' => json.push_str("\\r"),
+                '\t' => json.push_str("\\t"),
+                '\u{8}' => json.push_str("\\b"),
+                '\u{c}' => json.push_str("\\f"),
+                '\0'..' ' => json.extend(format!("\\u{:04x}", u32::from(character)).chars()),
+                _ => json.push(character),
+            }
+        }
+        self.text(&json);
+        self.add(formula::ESCAPED);
+    }
+
     pub(super) fn measured(&self, text: &str) -> Text {
         Text::of(text, self.counting.count(text))
     }
