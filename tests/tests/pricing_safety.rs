@@ -65,6 +65,17 @@ fn word() -> impl Strategy<Value = String> {
     "[a-z][a-z_]{0,12}"
 }
 
+/// The name of a function or a property, with ends that some encoding takes to what follows.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        word(),
+        "[a-z\u{300}\u{301}\u{903}\u{e31}]{1,6}",
+        "[a-z\u{2160}\u{24b6}\u{24d0}\u{1f130}\u{aa}\u{b2}]{1,6}",
+        "[一-二ก-ฮа-яé\u{1f600}-\u{1f610}\u{ac00}-\u{ac10}]{1,5}",
+        "\\PC{1,5}",
+    ]
+}
+
 fn message() -> impl Strategy<Value = Value> {
     let role = prop::sample::select(&["system", "user", "assistant"][..]);
     (role, text(), option::of(word())).prop_map(|(role, content, name)| match name {
@@ -80,14 +91,14 @@ fn sentence() -> impl Strategy<Value = String> {
 fn tool() -> impl Strategy<Value = Value> {
     let field = (
         prop::sample::select(&["string", "integer", "object"][..]),
-        sentence(),
+        prop_oneof![sentence(), text()],
         option::of(vec(word(), 0..4)),
     )
         .prop_map(|(kind, description, items)| match items {
             Some(items) => json!({ "type": kind, "description": description, "enum": items }),
             None => json!({ "type": kind, "description": description }),
         });
-    (word(), sentence(), vec((word(), field), 0..4)).prop_map(|(name, description, fields)| {
+    (name(), sentence(), vec((name(), field), 0..4)).prop_map(|(name, description, fields)| {
         let properties = fields.into_iter().collect::<Map<_, _>>();
         let parameters = json!({ "type": "object", "properties": properties });
         json!({ "type": "function", "function": { "name": name, "description": description, "parameters": parameters } })

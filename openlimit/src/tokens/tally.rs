@@ -98,10 +98,11 @@ impl<'a> Tally<'a> {
         self.texts = self.texts.and(Text::of(label, self.counting.count_after_colon(label)));
     }
 
-    /// A name before a colon. Its last underscores take the colon to them, which then shares no token with what follows.
+    /// A name before a colon. Where it ends in an underscore, the colon is taken to that, and shares no token with what
+    /// follows; and so it may be with every character that is not plainly a letter or a digit.
     pub(super) fn heading(&mut self, name: &str) {
         self.text(name);
-        self.add((!name.ends_with(char::is_alphanumeric)).into());
+        self.add((!name.ends_with(|last: char| last.is_ascii_alphanumeric())).into());
     }
 
     /// What is known of the image that is being read has changed, or it has begun.
