@@ -196,7 +196,7 @@ fn a_name_adds_its_text_and_one() {
 }
 
 #[test]
-fn calls_and_their_results_are_counted_and_ids_are_not() {
+fn calls_and_their_results_are_counted_and_of_ids_that_of_the_result() {
     let arguments = r#"{"location":"San Francisco, CA"}"#;
     let function = json!({ "name": "get_weather", "arguments": arguments });
     let calls = json!([{ "id": "call_7Yx2KkqP0aZ", "type": "function", "function": function }]);
@@ -210,7 +210,7 @@ fn calls_and_their_results_are_counted_and_ids_are_not() {
     assert_eq!(cost, 4 + 3 + count("sh") + count("ls -la"));
 
     let result = json!({ "role": "tool", "tool_call_id": "call_7Yx2KkqP0aZ", "content": "18 degrees" });
-    assert_eq!(message(result), 4 + count("18 degrees"));
+    assert_eq!(message(result), 4 + count("call_7Yx2KkqP0aZ") + count("18 degrees"));
 }
 
 #[test]

@@ -137,23 +137,24 @@ mod responses {
 
     #[test]
     fn items_are_counted_by_what_the_model_reads_of_them() {
-        let item = |item: Value| cost(json!({ "input": [item] })) - 3 - 3;
+        let item = |item: Value| cost(json!({ "input": [item] })) - 3 - 4;
+        let id = count(MODEL, "call_1");
         let arguments = r#"{"city":"Paris"}"#;
         assert_eq!(
             item(json!({
                 "type": "function_call", "id": "fc_1", "call_id": "call_1", "status": "completed",
                 "name": "weather", "arguments": arguments,
             })),
-            count(MODEL, "weather") + 1 + count(MODEL, arguments),
+            3 + id + count(MODEL, "weather") + 1 + count(MODEL, arguments),
         );
         assert_eq!(
             item(json!({ "type": "function_call_output", "call_id": "call_1", "output": "18 degrees" })),
-            count(MODEL, "18 degrees"),
+            id + count(MODEL, "18 degrees"),
         );
         let output = json!([{ "type": "input_text", "text": "18 degrees" }, { "type": "input_image", "image_url": "x" }]);
         assert_eq!(
             item(json!({ "type": "function_call_output", "call_id": "call_1", "output": output })),
-            count(MODEL, "18 degrees") + IMAGE,
+            id + count(MODEL, "18 degrees") + IMAGE,
         );
         assert_eq!(item(json!({ "type": "item_reference", "id": "msg_1" })), 0);
         assert_eq!(
@@ -168,8 +169,8 @@ mod responses {
         );
         let screenshot = json!({ "type": "computer_screenshot", "image_url": "data:image/png;base64,AAAA" });
         assert_eq!(
-            item(json!({ "type": "computer_call_output", "call_id": "c", "output": screenshot })),
-            IMAGE
+            item(json!({ "type": "computer_call_output", "call_id": "call_1", "output": screenshot })),
+            id + IMAGE
         );
         assert_eq!(item(json!({ "type": "image_generation_call", "result": "iVBO".repeat(50_000) })), IMAGE);
     }

@@ -173,6 +173,28 @@ proptest! {
     }
 
     #[test]
+    fn calls_and_their_results_are_never_priced_below_the_same_chats(
+        calls in vec((name(), escaped(), text(), name()), 0..4),
+        model in prop::sample::select(&["gpt-4o", "gpt-5", "gpt-4"][..]),
+    ) {
+        let (mut said, mut items, mut least) = (Vec::new(), Vec::new(), 3);
+        for (name, arguments, result, id) in calls {
+            let function = json!({ "name": name, "arguments": arguments });
+            let calls = json!([{ "id": id, "type": "function", "function": function }]);
+            said.push(json!({ "role": "assistant", "content": null, "tool_calls": calls }));
+            let tool = json!({ "role": "tool", "tool_call_id": id, "content": result });
+            least += messages(model, std::slice::from_ref(&tool)) - 3;
+            said.push(tool);
+            items.push(json!({ "type": "function_call", "call_id": id, "name": name, "arguments": arguments }));
+            items.push(json!({ "type": "function_call_output", "call_id": id, "output": result }));
+        }
+        let chat = tokens::chat(&json!({ "model": model, "messages": said })).unwrap();
+        let response = tokens::responses(&json!({ "model": model, "input": items })).unwrap();
+        prop_assert!(chat.amount(&Dimension::InputTokens) >= least, "{chat:?} < {least}");
+        prop_assert!(response.amount(&Dimension::InputTokens) >= chat.amount(&Dimension::InputTokens), "{response:?} < {chat:?}");
+    }
+
+    #[test]
     fn completions_edits_and_embeddings_are_never_priced_below_their_texts(
         texts in vec(text(), 0..4),
         suffix in text(),

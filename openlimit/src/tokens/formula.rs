@@ -51,7 +51,14 @@ pub(super) const ENUM: i64 = -3;
 /// For each item of an enumeration.
 pub(super) const ENUM_ITEM: u64 = 3;
 
-/// For each call of a tool that a message repeats. An assumption: it is framed as a message is.
+/// For a message that names no role, as a text that is one, or an item of the Responses API: the role that it is given.
+/// An assumption: each role that is known is one token.
+pub(super) const ROLE: i64 = 1;
+
+/// For each call of a tool that a message repeats, or an item is. An assumption: it is framed as a message is.
+///
+/// The id with which a result refers to its call is counted as its text. That, too, is an assumption: the cookbook counts
+/// every text of a message, and what harmony gives in the id's place, the name of the tool, is rarely longer.
 pub(super) const CALL: u64 = 3;
 
 /// For a tool that the provider brings: a search, a sandbox.

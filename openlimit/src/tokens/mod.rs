@@ -35,7 +35,7 @@
 //! * **Schemas** of the reply count as their JSON, escapes included, and 16 tokens; **tools that the provider brings** as their settings
 //!   and 400 tokens. Both are assumptions: what the model is told of them is not in the request.
 //! * **What is unknown** inside a message or a tool counts as its text, and never fails. Unknown fields of the
-//!   request itself are left out, and so are ids.
+//!   request itself are left out, and so are ids, but for that of the call to which a result belongs.
 //! * **Hostile content** is safe: counting takes time in proportion to the text, whatever it is, and what is nested
 //!   more than 128 levels deep, which is deeper than `serde_json` reads, is left out.
 //! * **Another counter** can take this one's place in a limiter, for the texts: any [`Tokenizer`].

@@ -73,6 +73,7 @@ pub(super) enum At {
     /// Messages or items; a lone string is one too.
     Messages,
     Message,
+    Role,
     Name,
     /// What a message says: a text, a list of parts, or a part.
     Content,
@@ -133,8 +134,13 @@ impl Reader for Tally<'_> {
                 return self.shape.counted.iter().find(|(name, _)| *name == key).map(|(_, at)| *at);
             }
 
-            (At::Message, "id" | "type" | "status" | "call_id" | "tool_call_id") => return None,
-            (At::Message, "role" | "refusal" | "arguments" | "input") => At::Text,
+            (At::Message, "id" | "type" | "status") => return None,
+            (At::Message, "role") => At::Role,
+            (At::Message, "call_id" | "tool_call_id" | "refusal") => At::Text,
+            (At::Message, "arguments" | "input" | "action" | "code" | "queries") => {
+                self.add(formula::CALL);
+                At::unknown(key)
+            }
             (At::Message, "content" | "output" | "summary") => At::Content,
             (At::Message, "name") => At::Name,
             (At::Message, "tool_calls") => At::Calls,
@@ -229,7 +235,10 @@ impl Reader for Tally<'_> {
 
     fn map(&mut self, at: At) {
         match at {
-            At::Message => self.add(self.formula.message),
+            At::Message => {
+                self.add(self.formula.message);
+                self.adjust(formula::ROLE);
+            }
             At::Call => self.add(formula::CALL),
             At::Tool => self.add(self.formula.function),
             At::EnumItem => self.add(formula::ENUM_ITEM),
@@ -309,9 +318,13 @@ impl Reader for Tally<'_> {
             }
             At::Suffix => self.suffix = self.measured(text),
             At::Messages | At::Message => {
-                // The role that the API gives it is one token.
-                self.add(self.formula.message + 1);
+                self.add(self.formula.message);
+                self.adjust(formula::ROLE);
                 self.text(text);
+            }
+            At::Role => {
+                self.text(text);
+                self.adjust(-formula::ROLE);
             }
             At::Name => {
                 self.text(text);
