@@ -84,7 +84,7 @@ use crate::{Cost, ParamsError};
 /// It is exact, and the text is read as ordinary text: `<|endoftext|>` is what it looks like, not the special
 /// token. The vocabularies are part of the program: nothing is downloaded, and nothing has to be loaded. For a model
 /// that is not [`known`](Encoding::known), or whose encoding is not compiled in
-/// ([`counted_by`](Encoding::counted_by)), it is an estimate: [`is_exact`] tells.
+/// ([`counted_by`](Encoding::counted_by)), it is an estimate, and may be too low: [`is_exact`] tells.
 ///
 /// Each thread that counts keeps half a megabyte for each encoding, in which it remembers words. The process keeps a
 /// quarter of a megabyte, in which it remembers the counts of whole texts of 32 bytes and more: a conversation that
