@@ -2,11 +2,69 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use openlimit::{Dimension, tokens};
+use openlimit::{Cost, Dimension, ParamsError, tokens};
 use serde_json::{Value, json};
 
 fn count(model: &str, text: &str) -> u64 {
     tokens::count(model, text)
+}
+
+/// What is missing in such params, in the words of the error.
+fn missing(price: fn(&Value) -> Result<Cost, ParamsError>, params: Value) -> String {
+    let error = price(&params).unwrap_err().to_string();
+    error.strip_prefix("cannot read ").unwrap().to_owned()
+}
+
+#[test]
+fn params_of_another_kind_are_sent_to_the_limiter_that_prices_them() {
+    let (messages, input, prompt) =
+        (json!({ "messages": [] }), json!({ "input": "x" }), json!({ "prompt": "x" }));
+    let edit = json!({ "instruction": "Shorten it", "input": "x" });
+    for (error, expected) in [
+        (
+            missing(tokens::chat, input.clone()),
+            "`messages` of the params: it is missing; params with `input` are for a `ResponsesRateLimiter` or an \
+             `EmbeddingRateLimiter`",
+        ),
+        (
+            missing(tokens::chat, prompt.clone()),
+            "`messages` of the params: it is missing; params with `prompt` are for a `CompletionRateLimiter`",
+        ),
+        (
+            missing(tokens::chat, edit),
+            "`messages` of the params: it is missing; params with `instruction` are for a `CompletionRateLimiter`",
+        ),
+        (
+            missing(tokens::completion, messages.clone()),
+            "`prompt` of the params: it is missing, and nothing is in its place (`instruction`); params with \
+             `messages` are for a `ChatRateLimiter`",
+        ),
+        (
+            missing(tokens::completion, input),
+            "`prompt` of the params: it is missing, and nothing is in its place (`instruction`); params with \
+             `input` are for a `ResponsesRateLimiter` or an `EmbeddingRateLimiter`",
+        ),
+        (
+            missing(tokens::embedding, prompt),
+            "`input` of the params: it is missing; params with `prompt` are for a `CompletionRateLimiter`",
+        ),
+        (
+            missing(tokens::responses, messages),
+            "`input` of the params: it is missing, and nothing is in its place (`prompt`, `previous_response_id`, \
+             `conversation`); params with `messages` are for a `ChatRateLimiter`",
+        ),
+        (missing(tokens::embedding, json!({})), "`input` of the params: it is missing"),
+    ] {
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn a_cost_says_what_it_takes_of_what() {
+    let cost = tokens::embedding(&json!({ "input": "Hello, world!" })).unwrap();
+    assert_eq!(format!("{cost:?}"), "Cost { requests: 1, tokens: 4, input_tokens: 4 }");
+    let cost = Cost::new().requests(0).with("audio_seconds", 12);
+    assert_eq!(format!("{cost:?}"), "Cost { audio_seconds: 12 }");
 }
 
 mod completions {
