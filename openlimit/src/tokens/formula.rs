@@ -74,7 +74,7 @@ pub(super) const BUILT_IN: u64 = 400;
 /// JSON. An assumption for the models that speak another one.
 pub(super) const SCHEMA: u64 = 16;
 
-/// What JSON adds to an entry of a map: its quotes, colon and comma. An assumption, and rather too much.
+/// What JSON adds to an entry of a map: its quotes, colon and comma. An assumption.
 pub(super) const ENTRY: u64 = 2;
 
 /// What JSON adds to a text with escapes, beside them: its quotes, which share no token with an escape. An assumption.
@@ -85,13 +85,14 @@ pub(super) const ITEM: u64 = 1;
 
 /// For a sound, whatever its length: a minute, at one token for 100 ms.
 ///
-/// Source: OpenAI's guide to the costs of the realtime API.
+/// Source of the rate: OpenAI's guide to the costs of the realtime API. The minute is an assumption, as it is that
+/// other models charge alike.
 pub(super) const AUDIO: u64 = 600;
 
 /// The text of a file, whatever its length: that of a full page, beside which the model gets the page's image.
 ///
-/// Source: OpenAI's guide to PDF files. How many pages there are only the provider knows: what is larger is told by
-/// the usage that it reports.
+/// That a page is its text and an image is from OpenAI's guide to PDF files. An assumption: one page, of some 450 words of
+/// English. How many there are only the provider knows: what is larger is told by the usage that it reports.
 pub(super) const PAGE: u64 = 600;
 
 /// The bytes that stand for a token where text is sealed: base64 of at least three bytes' text a token.

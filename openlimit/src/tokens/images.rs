@@ -91,7 +91,7 @@ const MODELS: &[(&[&str], Images)] = &[
     (&["o4-mini*"], Images::Patches { percent: 172, high: 1_536, original: 1_536 }),
     (&["gpt-5.4-mini*"], Images::Patches { percent: 162, high: 2_500, original: 10_000 }),
     (&["gpt-5.4-nano*"], Images::Patches { percent: 246, high: 2_500, original: 10_000 }),
-    // Patches by the guide; 1.2 for each by what the API reports.
+    // Patches by the guide; 1.2 for each by what the API was seen to report.
     (
         &["gpt-5.2*", "gpt-5.3*", "gpt-5-codex-mini*", "gpt-5.1-codex-mini*"],
         Images::Patches { percent: 120, high: 1_536, original: 1_536 },
