@@ -161,7 +161,7 @@ proptest! {
         check_all(&text);
     }
 
-    /// No token reaches over the border of two texts that a piece could not.
+    /// A byte is the shortest token, and no token is empty.
     #[test]
     fn a_text_never_has_more_tokens_than_bytes(text in any::<String>()) {
         for encoding in ENCODINGS {
