@@ -4,6 +4,8 @@
 //! an error, since it is most likely a mistake; what openlimit itself derives from a request (tokens, input
 //! tokens, output tokens) is simply left unmetered where no limit asks for it.
 
+use std::fmt;
+
 use crate::Dimension;
 
 /// What one call takes from each dimension: one request, unless [`requests`](Cost::requests) says otherwise,
@@ -20,7 +22,7 @@ use crate::Dimension;
 /// assert_eq!(cost.amount(&Dimension::Tokens), 900);
 /// assert_eq!(cost.amount(&"audio_seconds".into()), 12);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Cost {
     /// By `Dimension::index`.
     amounts: [u64; Dimension::NAMED.len()],
@@ -127,6 +129,18 @@ impl Cost {
     #[inline]
     pub(crate) fn custom(&self) -> &[(Dimension, u64)] {
         &self.custom
+    }
+}
+
+/// What is taken of each dimension, by its name.
+impl fmt::Debug for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let amounts = Dimension::NAMED.into_iter().zip(self.amounts).filter(|(_, amount)| *amount > 0);
+        let mut cost = f.debug_struct("Cost");
+        for (dimension, amount) in amounts.chain(self.custom.iter().cloned()) {
+            cost.field(dimension.name(), &amount);
+        }
+        cost.finish()
     }
 }
 

@@ -58,8 +58,8 @@
 //! - `tokenizers` (default): the limiters that read the cost of a call from its params.
 //! - `o200k`, `cl100k` (default), `p50k`, `r50k`: the encodings that tokens are counted by. The first is that of gpt-4o and
 //!   later, the second that of gpt-4, gpt-3.5 and the embeddings, the others those of older models. They take 5.2, 2.7,
-//!   1.5 and 1.5 MB of the program. A model whose encoding is left out is counted by the nearest, and
-//!   `tokens::is_exact` tells.
+//!   1.5 and 1.5 MB of the program. A model whose encoding is left out is counted by the nearest, which may
+//!   be too low; `tokens::is_exact` tells.
 //! - `tiktoken-rs`: that crate as a limiter's `tokenizer`, for those who prefer it.
 //! - `redis`: limits that processes and hosts share, by `Builder::redis`.
 //! - `testing`: a clock that tests move by hand, tokio's paused time, and a strict provider to test against.

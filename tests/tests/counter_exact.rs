@@ -91,6 +91,27 @@ fn long_pieces_count_the_same() {
     }
 }
 
+/// The window in which such a piece is merged grows, and shrinks again.
+#[test]
+fn pieces_with_tokens_that_are_long_and_then_short_count_the_same() {
+    let mut random = Random(9);
+    for most in [2, 8, 64, 256, 1_000] {
+        for _ in 0..3 {
+            let mut text = String::new();
+            while text.len() < 6_000 {
+                let run = random.below(most) + 1;
+                text.push_str(&random.pick(&["-", "="]).repeat(run));
+                if random.below(20) == 0 {
+                    for _ in 0..random.below(600) {
+                        text.push_str(random.pick(&["=", "-", "*", "#", "/", "_"]));
+                    }
+                }
+            }
+            check_all(&text);
+        }
+    }
+}
+
 /// About a million spaces are more than tiktoken-rs can take.
 #[test]
 fn a_megabyte_without_a_border_is_counted() {
@@ -161,7 +182,7 @@ proptest! {
         check_all(&text);
     }
 
-    /// No token reaches over the border of two texts that a piece could not.
+    /// A byte is the shortest token, and no token is empty.
     #[test]
     fn a_text_never_has_more_tokens_than_bytes(text in any::<String>()) {
         for encoding in ENCODINGS {

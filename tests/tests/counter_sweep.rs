@@ -1,6 +1,8 @@
 //! The counter against tiktoken-rs, in full. It takes a minute or two:
 //! `cargo test --release -p openlimit-tests --test counter_sweep -- --ignored`.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod counter;
 
 use openlimit::tokens::Encoding;
@@ -55,9 +57,16 @@ fn long_texts_count_the_same() {
 fn the_text_of_every_token_counts_the_same() {
     let mut random = Random(6);
     for encoding in ENCODINGS {
-        let ranks = 0..counter::oracle(encoding).decode_bytes(&[150_000]).map_or(50_256, |_| 199_998);
-        let tokens: Vec<String> = ranks
-            .filter_map(|rank| counter::oracle(encoding).decode_bytes(&[rank]).ok())
+        // As in the tests of the data. The special token of p50k stands among its own, and is none here.
+        let end = match encoding {
+            Encoding::O200kBase => 199_998,
+            Encoding::Cl100kBase => 100_256,
+            Encoding::P50kBase => 50_281,
+            _ => 50_256,
+        };
+        let tokens: Vec<String> = (0..end)
+            .filter(|rank| encoding != Encoding::P50kBase || *rank != 50_256)
+            .map(|rank| counter::oracle(encoding).decode_bytes(&[rank]).unwrap())
             .filter_map(|token| String::from_utf8(token).ok())
             .collect();
         for token in &tokens {

@@ -122,6 +122,16 @@ fn a_function_without_properties_costs_its_name_and_its_frame() {
 }
 
 #[test]
+fn a_search_of_the_web_costs_what_the_provider_tells_of_it() {
+    let with =
+        |options: Value| input(&json!({ "model": "gpt-4o", "messages": [], "web_search_options": options }));
+    let city = json!({ "user_location": { "approximate": { "city": "San Francisco" } } });
+    assert_eq!(with(json!(null)), 3);
+    assert_eq!(with(json!({})), 3 + 400);
+    assert!(with(city) >= 3 + 400 + count("San Francisco"));
+}
+
+#[test]
 fn nested_schemas_are_counted_to_their_ends() {
     let with = |schema: Value| {
         let function =
@@ -139,8 +149,13 @@ fn nested_schemas_are_counted_to_their_ends() {
         json!({ "type": "object", "anyOf": [{ "description": text }, { "type": "null" }] }),
         json!({ "type": "object", "enum": [text, 1, null, true] }),
         json!({ "type": "object", "default": text }),
+        json!({ "type": "object", "additionalProperties": { "type": "string", "description": text } }),
+        json!({ "type": "object", "additionalProperties": { "properties": { "q": { "description": text } } } }),
     ] {
         assert!(with(schema.clone()) >= bare + words, "{schema}");
+    }
+    for open in [false, true] {
+        assert_eq!(with(json!({ "type": "object", "additionalProperties": open })), bare);
     }
 }
 
@@ -181,7 +196,7 @@ fn a_name_adds_its_text_and_one() {
 }
 
 #[test]
-fn calls_and_their_results_are_counted_and_ids_are_not() {
+fn calls_and_their_results_are_counted_and_of_ids_that_of_the_result() {
     let arguments = r#"{"location":"San Francisco, CA"}"#;
     let function = json!({ "name": "get_weather", "arguments": arguments });
     let calls = json!([{ "id": "call_7Yx2KkqP0aZ", "type": "function", "function": function }]);
@@ -195,7 +210,7 @@ fn calls_and_their_results_are_counted_and_ids_are_not() {
     assert_eq!(cost, 4 + 3 + count("sh") + count("ls -la"));
 
     let result = json!({ "role": "tool", "tool_call_id": "call_7Yx2KkqP0aZ", "content": "18 degrees" });
-    assert_eq!(message(result), 4 + count("18 degrees"));
+    assert_eq!(message(result), 4 + count("call_7Yx2KkqP0aZ") + count("18 degrees"));
 }
 
 #[test]
@@ -303,5 +318,8 @@ fn a_wrong_shape_names_the_field_and_what_was_found() {
         assert!(error.to_string().contains(found), "{params}: {error}");
     }
     let error = refused(json!({ "messages": [], "max_tokens": -5 }));
-    assert_eq!(error.to_string(), "cannot read `max_tokens` of the params: found -5, not a whole number");
+    assert_eq!(
+        error.to_string(),
+        "cannot read `max_tokens` of the params: found -5, not a whole number of nought or more"
+    );
 }

@@ -118,10 +118,40 @@ fn each_family_of_models_has_its_price() {
         ("o4-mini", 1762),
         ("gpt-5.2", 1229),
         ("gpt-5.4", 1229),
+        ("gpt-5.4-mini", 1659),
+        ("gpt-5.4-nano", 2520),
+        ("gpt-5.5", 1229),
+        ("gpt-5.6", 1229),
+        ("gpt-6", 1229),
         ("gpt-12", 1229),
     ] {
         assert_eq!(sized(model, 1024, 1024), expected, "{model}");
     }
+}
+
+#[test]
+fn an_unknown_model_is_never_cheaper_than_a_newest_one() {
+    for (width, height) in [(32, 32), (640, 480), (1024, 1024), (2048, 2048), (4800, 6400), (9000, 9000)] {
+        for detail in ["low", "high", "auto", "original"] {
+            let image = json!({ "url": url("png", &png(width, height)), "detail": detail });
+            for (kind, known) in [
+                ("", ["gpt-5.4", "gpt-5.5", "gpt-5.6", "gpt-6"].as_slice()),
+                ("-mini", &["gpt-5.4-mini"]),
+                ("-nano", &["gpt-5.4-nano"]),
+            ] {
+                let most = known.iter().map(|model| chat(model, &image)).max();
+                for unknown in ["gpt-5.7", "gpt-6.1", "gpt-7", "GPT-12", "a-model-of-my-own"] {
+                    let unknown = format!("{unknown}{kind}");
+                    assert!(Some(chat(&unknown, &image)) >= most, "{unknown} {detail} {width} x {height}");
+                }
+            }
+        }
+    }
+    let large = json!({ "url": url("png", &png(4800, 6400)), "detail": "original" });
+    for model in ["gpt-5.6", "gpt-6", "gpt-7"] {
+        assert_eq!(chat(model, &large), 36_000, "{model}");
+    }
+    assert_eq!(chat("gpt-5.4", &large), 12_000);
 }
 
 #[test]

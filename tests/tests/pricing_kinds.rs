@@ -2,11 +2,69 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use openlimit::{Dimension, tokens};
+use openlimit::{Cost, Dimension, ParamsError, tokens};
 use serde_json::{Value, json};
 
 fn count(model: &str, text: &str) -> u64 {
     tokens::count(model, text)
+}
+
+/// What is missing in such params, in the words of the error.
+fn missing(price: fn(&Value) -> Result<Cost, ParamsError>, params: Value) -> String {
+    let error = price(&params).unwrap_err().to_string();
+    error.strip_prefix("cannot read ").unwrap().to_owned()
+}
+
+#[test]
+fn params_of_another_kind_are_sent_to_the_limiter_that_prices_them() {
+    let (messages, input, prompt) =
+        (json!({ "messages": [] }), json!({ "input": "x" }), json!({ "prompt": "x" }));
+    let edit = json!({ "instruction": "Shorten it", "input": "x" });
+    for (error, expected) in [
+        (
+            missing(tokens::chat, input.clone()),
+            "`messages` of the params: it is missing; params with `input` are for a `ResponsesRateLimiter` or an \
+             `EmbeddingRateLimiter`",
+        ),
+        (
+            missing(tokens::chat, prompt.clone()),
+            "`messages` of the params: it is missing; params with `prompt` are for a `CompletionRateLimiter`",
+        ),
+        (
+            missing(tokens::chat, edit),
+            "`messages` of the params: it is missing; params with `instruction` are for a `CompletionRateLimiter`",
+        ),
+        (
+            missing(tokens::completion, messages.clone()),
+            "`prompt` of the params: it is missing, and nothing is in its place (`instruction`); params with \
+             `messages` are for a `ChatRateLimiter`",
+        ),
+        (
+            missing(tokens::completion, input),
+            "`prompt` of the params: it is missing, and nothing is in its place (`instruction`); params with \
+             `input` are for a `ResponsesRateLimiter` or an `EmbeddingRateLimiter`",
+        ),
+        (
+            missing(tokens::embedding, prompt),
+            "`input` of the params: it is missing; params with `prompt` are for a `CompletionRateLimiter`",
+        ),
+        (
+            missing(tokens::responses, messages),
+            "`input` of the params: it is missing, and nothing is in its place (`prompt`, `previous_response_id`, \
+             `conversation`); params with `messages` are for a `ChatRateLimiter`",
+        ),
+        (missing(tokens::embedding, json!({})), "`input` of the params: it is missing"),
+    ] {
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn a_cost_says_what_it_takes_of_what() {
+    let cost = tokens::embedding(&json!({ "input": "Hello, world!" })).unwrap();
+    assert_eq!(format!("{cost:?}"), "Cost { requests: 1, tokens: 4, input_tokens: 4 }");
+    let cost = Cost::new().requests(0).with("audio_seconds", 12);
+    assert_eq!(format!("{cost:?}"), "Cost { audio_seconds: 12 }");
 }
 
 mod completions {
@@ -137,23 +195,24 @@ mod responses {
 
     #[test]
     fn items_are_counted_by_what_the_model_reads_of_them() {
-        let item = |item: Value| cost(json!({ "input": [item] })) - 3 - 3;
+        let item = |item: Value| cost(json!({ "input": [item] })) - 3 - 4;
+        let id = count(MODEL, "call_1");
         let arguments = r#"{"city":"Paris"}"#;
         assert_eq!(
             item(json!({
                 "type": "function_call", "id": "fc_1", "call_id": "call_1", "status": "completed",
                 "name": "weather", "arguments": arguments,
             })),
-            count(MODEL, "weather") + 1 + count(MODEL, arguments),
+            3 + id + count(MODEL, "weather") + 1 + count(MODEL, arguments),
         );
         assert_eq!(
             item(json!({ "type": "function_call_output", "call_id": "call_1", "output": "18 degrees" })),
-            count(MODEL, "18 degrees"),
+            id + count(MODEL, "18 degrees"),
         );
         let output = json!([{ "type": "input_text", "text": "18 degrees" }, { "type": "input_image", "image_url": "x" }]);
         assert_eq!(
             item(json!({ "type": "function_call_output", "call_id": "call_1", "output": output })),
-            count(MODEL, "18 degrees") + IMAGE,
+            id + count(MODEL, "18 degrees") + IMAGE,
         );
         assert_eq!(item(json!({ "type": "item_reference", "id": "msg_1" })), 0);
         assert_eq!(
@@ -168,8 +227,8 @@ mod responses {
         );
         let screenshot = json!({ "type": "computer_screenshot", "image_url": "data:image/png;base64,AAAA" });
         assert_eq!(
-            item(json!({ "type": "computer_call_output", "call_id": "c", "output": screenshot })),
-            IMAGE
+            item(json!({ "type": "computer_call_output", "call_id": "call_1", "output": screenshot })),
+            id + IMAGE
         );
         assert_eq!(item(json!({ "type": "image_generation_call", "result": "iVBO".repeat(50_000) })), IMAGE);
     }
@@ -206,14 +265,14 @@ mod responses {
             cost(json!({ "input": "Why?", "tools": tools })) - cost(json!({ "input": "Why?" }))
         };
         let function = with(json!([{ "type": "function", "name": "now" }]));
-        assert_eq!(with(json!([{ "type": "web_search" }])), 12 + 7 + 300);
+        assert_eq!(with(json!([{ "type": "web_search" }])), 12 + 7 + 400);
         assert_eq!(
             with(json!([{ "type": "web_search" }, { "type": "function", "name": "now" }])),
-            function + 7 + 300
+            function + 7 + 400
         );
         let described =
             json!([{ "type": "mcp", "server_label": "maps", "server_description": "Knows the way" }]);
-        assert!(with(described) >= 12 + 7 + 300 + count(MODEL, "maps") + count(MODEL, "Knows the way"));
+        assert!(with(described) >= 12 + 7 + 400 + count(MODEL, "maps") + count(MODEL, "Knows the way"));
         let custom = json!([{ "type": "custom", "name": "sh", "description": "Runs a command" }]);
         assert_eq!(with(custom), 12 + 7 + count(MODEL, "sh:Runs a command"));
     }

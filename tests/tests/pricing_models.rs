@@ -132,3 +132,16 @@ fn hostile_text_is_never_undercounted_and_never_a_panic() {
     let once = tokens::count("gpt-4o", sentence);
     assert_eq!(tokens::count("gpt-4o", &sentence.repeat(10_000)), 10_000 * once);
 }
+
+/// So no surcharge makes up for an encoding that is not compiled in.
+#[test]
+fn no_encoding_is_always_above_another() {
+    use Encoding::{Cl100kBase, O200kBase, P50kBase, R50kBase};
+    let (years, spaces) = ("1984 1999 2001 ".repeat(100), " ".repeat(1_000));
+    for new in [O200kBase, Cl100kBase] {
+        for old in [P50kBase, R50kBase] {
+            assert!(new.count(&years) > 2 * old.count(&years), "{new} {old}");
+            assert!(4 * new.count(&spaces) < old.count(&spaces), "{new} {old}");
+        }
+    }
+}

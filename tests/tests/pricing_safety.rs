@@ -65,6 +65,17 @@ fn word() -> impl Strategy<Value = String> {
     "[a-z][a-z_]{0,12}"
 }
 
+/// The name of a function or a property, with ends that some encoding takes to what follows.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        word(),
+        "[a-z\u{300}\u{301}\u{903}\u{e31}]{1,6}",
+        "[a-z\u{2160}\u{24b6}\u{24d0}\u{1f130}\u{aa}\u{b2}]{1,6}",
+        "[一-二ก-ฮа-яé\u{1f600}-\u{1f610}\u{ac00}-\u{ac10}]{1,5}",
+        "\\PC{1,5}",
+    ]
+}
+
 fn message() -> impl Strategy<Value = Value> {
     let role = prop::sample::select(&["system", "user", "assistant"][..]);
     (role, text(), option::of(word())).prop_map(|(role, content, name)| match name {
@@ -80,18 +91,31 @@ fn sentence() -> impl Strategy<Value = String> {
 fn tool() -> impl Strategy<Value = Value> {
     let field = (
         prop::sample::select(&["string", "integer", "object"][..]),
-        sentence(),
+        prop_oneof![sentence(), text()],
         option::of(vec(word(), 0..4)),
     )
         .prop_map(|(kind, description, items)| match items {
             Some(items) => json!({ "type": kind, "description": description, "enum": items }),
             None => json!({ "type": kind, "description": description }),
         });
-    (word(), sentence(), vec((word(), field), 0..4)).prop_map(|(name, description, fields)| {
+    (name(), sentence(), vec((name(), field), 0..4)).prop_map(|(name, description, fields)| {
         let properties = fields.into_iter().collect::<Map<_, _>>();
         let parameters = json!({ "type": "object", "properties": properties });
         json!({ "type": "function", "function": { "name": name, "description": description, "parameters": parameters } })
     })
+}
+
+/// What JSON writes in another way.
+fn escaped() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[\"\\\\a-z ]{0,20}",
+        "[\0-\x1f\x7f]{0,60}",
+        "[\t\n]{0,60}",
+        "[!-~ ]{0,20}",
+        "[a-z\t\n\r\"]{0,40}",
+        prop::sample::select(&[r"^\d{3}-\d{2}\.\w+\\[\s\S]*$", "\t\t\t\t", r#"{"a": "b"}"#][..])
+            .prop_map(|text| text.repeat(3)),
+    ]
 }
 
 /// A JSON schema, or what looks like one.
@@ -99,6 +123,7 @@ fn schema() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         sentence().prop_map(Value::from),
         word().prop_map(Value::from),
+        escaped().prop_map(Value::from),
         any::<bool>().prop_map(Value::from),
         any::<u32>().prop_map(Value::from),
         Just(Value::Null),
@@ -106,7 +131,7 @@ fn schema() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 32, 5, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::from),
-            vec((word(), inner), 0..5)
+            vec((prop_oneof![4 => word().boxed(), 1 => escaped().boxed()], inner), 0..5)
                 .prop_map(|fields| Value::from(fields.into_iter().collect::<Map<_, _>>())),
         ]
     })
@@ -117,7 +142,7 @@ fn model() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn a_chat_is_never_priced_below_its_tokens_and_its_largest_reply(
@@ -145,6 +170,28 @@ proptest! {
         let params = json!({ "model": "gpt-5", "input": said, "max_output_tokens": max });
         let cost = tokens::responses(&params).unwrap();
         prop_assert!(cost.amount(&Dimension::Tokens) >= messages("gpt-5", &said) + max);
+    }
+
+    #[test]
+    fn calls_and_their_results_are_never_priced_below_the_same_chats(
+        calls in vec((name(), escaped(), text(), name()), 0..4),
+        model in prop::sample::select(&["gpt-4o", "gpt-5", "gpt-4"][..]),
+    ) {
+        let (mut said, mut items, mut least) = (Vec::new(), Vec::new(), 3);
+        for (name, arguments, result, id) in calls {
+            let function = json!({ "name": name, "arguments": arguments });
+            let calls = json!([{ "id": id, "type": "function", "function": function }]);
+            said.push(json!({ "role": "assistant", "content": null, "tool_calls": calls }));
+            let tool = json!({ "role": "tool", "tool_call_id": id, "content": result });
+            least += messages(model, std::slice::from_ref(&tool)) - 3;
+            said.push(tool);
+            items.push(json!({ "type": "function_call", "call_id": id, "name": name, "arguments": arguments }));
+            items.push(json!({ "type": "function_call_output", "call_id": id, "output": result }));
+        }
+        let chat = tokens::chat(&json!({ "model": model, "messages": said })).unwrap();
+        let response = tokens::responses(&json!({ "model": model, "input": items })).unwrap();
+        prop_assert!(chat.amount(&Dimension::InputTokens) >= least, "{chat:?} < {least}");
+        prop_assert!(response.amount(&Dimension::InputTokens) >= chat.amount(&Dimension::InputTokens), "{response:?} < {chat:?}");
     }
 
     #[test]

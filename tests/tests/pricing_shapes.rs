@@ -210,7 +210,7 @@ fn what_is_serialized_by_other_means_is_read_as_well() {
         name: &'static str,
     }
     let cost = price(&Request { model: Version(4), messages: [Message { content: "hello", name: "" }] });
-    assert_eq!(cost.amount(&Dimension::InputTokens), 3 + 3 + tokens::count("gpt-4", "HELLO"));
+    assert_eq!(cost.amount(&Dimension::InputTokens), 3 + 3 + 1 + tokens::count("gpt-4", "HELLO"));
 }
 
 /// A number or a JSON text as serde_json passes them: the only field of a struct, both of this name.

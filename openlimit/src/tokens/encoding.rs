@@ -80,8 +80,12 @@ impl Encoding {
     /// The encoding that [`count`](Self::count) counts by: this one, or the nearest that is compiled in, or none.
     ///
     /// Each encoding is a feature of this crate: `o200k` and `cl100k`, which are on by default, `p50k` and `r50k`.
-    /// An old encoding in a newer one's place counts more (English by a tenth, Chinese by up to nine tenths), a newer
-    /// one in an old one's place less.
+    ///
+    /// By another encoding a count may be too high or **too low**, and no surcharge would bound it: `cl100k_base` and
+    /// `o200k_base` are within a fifth of each other as a rule, but by them a model of `p50k_base` has a fifth less
+    /// tokens for English and code than its own encoding has, and an eighth for a run of spaces; the other way round a list of years
+    /// has a third. A limiter that must never price too low needs the encodings of its models, or none: then it counts
+    /// bytes.
     ///
     /// ```
     /// use openlimit::tokens::Encoding;

@@ -51,12 +51,21 @@ pub(super) const ENUM: i64 = -3;
 /// For each item of an enumeration.
 pub(super) const ENUM_ITEM: u64 = 3;
 
-/// For each call of a tool that a message repeats. An assumption: it is framed as a message is.
+/// For a message that names no role, as a text that is one, or an item of the Responses API: the role that it is given.
+/// An assumption: each role that is known is one token.
+pub(super) const ROLE: i64 = 1;
+
+/// For each call of a tool that a message repeats, or an item is. An assumption: it is framed as a message is.
+///
+/// The id with which a result refers to its call is counted as its text. That, too, is an assumption: the cookbook counts
+/// every text of a message, and what harmony gives in the id's place, the name of the tool, is rarely longer.
 pub(super) const CALL: u64 = 3;
 
-/// For a tool that the provider brings: a search, a sandbox. An assumption. What the model is told of one is not in
-/// the request; the text that OpenAI's harmony has for its browser comes to some 200 tokens.
-pub(super) const BUILT_IN: u64 = 300;
+/// For a tool that the provider brings: a search, a sandbox.
+///
+/// An assumption, since what the model is told of one is not in the request: the text that OpenAI's harmony response
+/// format has for its browser is 397 tokens in o200k.
+pub(super) const BUILT_IN: u64 = 400;
 
 /// Where the reply is to have a schema: a heading, another for its name, and the frame of the message that this is
 /// put into, where there is none.
@@ -65,21 +74,25 @@ pub(super) const BUILT_IN: u64 = 300;
 /// JSON. An assumption for the models that speak another one.
 pub(super) const SCHEMA: u64 = 16;
 
-/// What JSON adds to an entry of a map: its quotes, colon and comma. An assumption, and rather too much.
+/// What JSON adds to an entry of a map: its quotes, colon and comma. An assumption.
 pub(super) const ENTRY: u64 = 2;
+
+/// What JSON adds to a text with escapes, beside them: its quotes, which share no token with an escape. An assumption.
+pub(super) const ESCAPED: u64 = 2;
 
 /// What JSON adds to an item of a list: its comma. An assumption.
 pub(super) const ITEM: u64 = 1;
 
 /// For a sound, whatever its length: a minute, at one token for 100 ms.
 ///
-/// Source: OpenAI's guide to the costs of the realtime API.
+/// Source of the rate: OpenAI's guide to the costs of the realtime API. The minute is an assumption, as it is that
+/// other models charge alike.
 pub(super) const AUDIO: u64 = 600;
 
 /// The text of a file, whatever its length: that of a full page, beside which the model gets the page's image.
 ///
-/// Source: OpenAI's guide to PDF files. How many pages there are only the provider knows: what is larger is told by
-/// the usage that it reports.
+/// That a page is its text and an image is from OpenAI's guide to PDF files. An assumption: one page, of some 450 words of
+/// English. How many there are only the provider knows: what is larger is told by the usage that it reports.
 pub(super) const PAGE: u64 = 600;
 
 /// The bytes that stand for a token where text is sealed: base64 of at least three bytes' text a token.

@@ -2,10 +2,11 @@
 //!
 //! Models look at images in one of two ways: scaled down and cut into tiles, or cut into patches. Whatever is not
 //! known here is taken at its largest: the size of an image behind a URL, `auto`, which leaves the detail to the model,
-//! and a model that nobody told this library of, which is most likely one of the newest.
+//! and a model that nobody told this library of, which is taken for one of the newest.
 //!
 //! Source of the rules and figures: OpenAI's guide to images and vision, "Calculating costs" and "Model sizing
-//! behavior". Where it and what the API was seen to charge differ, the higher figure stands.
+//! behavior". Where what the API charges was seen to differ, the higher figure stands: for gpt-5.2 a factor of 1.2
+//! (<https://community.openai.com/t/1372291>), which the models after it have by the guide.
 
 use super::encoding::{base, fits};
 use super::pixels::Pixels;
@@ -42,7 +43,18 @@ impl Images {
     pub(super) fn of(model: &str) -> &'static Self {
         let name = base(model);
         let row = MODELS.iter().find(|(patterns, _)| patterns.iter().any(|pattern| fits(name, pattern)));
-        row.map_or(&NEWEST, |(_, images)| images)
+        row.map_or_else(|| Self::newest(name), |(_, images)| images)
+    }
+
+    /// Small models take more tokens for a patch.
+    fn newest(name: &str) -> &'static Self {
+        let says =
+            |word: &[u8]| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+        match () {
+            () if says(b"nano") => &NEWEST_NANO,
+            () if says(b"mini") => &NEWEST_MINI,
+            () => &NEWEST,
+        }
     }
 
     /// The tokens of one image; without a size, of the largest.
@@ -64,8 +76,12 @@ impl Images {
     }
 }
 
-/// The newest models of which anything is known, and so all that are newer: gpt-5.4 and gpt-5.5.
-const NEWEST: Images = Images::Patches { percent: 120, high: 2_500, original: 10_000 };
+/// The newest models of which anything is known, gpt-5.6 and gpt-6, and so all that are newer or unknown.
+const NEWEST: Images = Images::Patches { percent: 120, high: 2_500, original: 30_000 };
+
+/// An assumption: the factors of gpt-5.4's small models, and the newest's patches.
+const NEWEST_MINI: Images = Images::Patches { percent: 162, high: 2_500, original: 30_000 };
+const NEWEST_NANO: Images = Images::Patches { percent: 246, high: 2_500, original: 30_000 };
 
 /// The first row that fits decides.
 const MODELS: &[(&[&str], Images)] = &[
@@ -75,12 +91,12 @@ const MODELS: &[(&[&str], Images)] = &[
     (&["o4-mini*"], Images::Patches { percent: 172, high: 1_536, original: 1_536 }),
     (&["gpt-5.4-mini*"], Images::Patches { percent: 162, high: 2_500, original: 10_000 }),
     (&["gpt-5.4-nano*"], Images::Patches { percent: 246, high: 2_500, original: 10_000 }),
-    // Patches by the guide; 1.2 for each by what the API reports.
+    // Patches by the guide; 1.2 for each by what the API was seen to report.
     (
         &["gpt-5.2*", "gpt-5.3*", "gpt-5-codex-mini*", "gpt-5.1-codex-mini*"],
         Images::Patches { percent: 120, high: 1_536, original: 1_536 },
     ),
-    (&["gpt-6*"], Images::Patches { percent: 120, high: 2_500, original: 30_000 }),
+    (&["gpt-5.4*", "gpt-5.5*"], Images::Patches { percent: 120, high: 2_500, original: 10_000 }),
     (&["gpt-5", "gpt-5-*", "gpt-5.1*"], Images::Tiles { base: 70, tile: 140 }),
     (&["o1*", "o3*"], Images::Tiles { base: 75, tile: 150 }),
     (&["computer-use*"], Images::Tiles { base: 65, tile: 129 }),

@@ -31,11 +31,11 @@
 //!   the largest that the model takes, and `auto` as full detail.
 //! * **Sounds** count as a minute (600 tokens), and **files** as a page: 600 tokens of text, and an image of unknown
 //!   size. Both are assumptions, since neither length nor pages can be told from outside. What stands in an unknown
-//!   field and is a data URL, or a KiB and more of base64, is taken for a file.
-//! * **Schemas** of the reply count as their JSON and 16 tokens; **tools that the provider brings** as their settings
-//!   and 300 tokens. Both are assumptions: what the model is told of them is not in the request.
+//!   field and is base64, in a data URL or a KiB and more of it, is taken for a file.
+//! * **Schemas** of the reply count as their JSON, escapes included, and 16 tokens; **tools that the provider brings** as their settings
+//!   and 400 tokens. Both are assumptions: what the model is told of them is not in the request.
 //! * **What is unknown** inside a message or a tool counts as its text, and never fails. Unknown fields of the
-//!   request itself are left out, and so are ids.
+//!   request itself are left out, and so are ids, but for that of the call to which a result belongs.
 //! * **Hostile content** is safe: counting takes time in proportion to the text, whatever it is, and what is nested
 //!   more than 128 levels deep, which is deeper than `serde_json` reads, is left out.
 //! * **Another counter** can take this one's place in a limiter, for the texts: any [`Tokenizer`].
@@ -84,7 +84,7 @@ use crate::{Cost, ParamsError};
 /// It is exact, and the text is read as ordinary text: `<|endoftext|>` is what it looks like, not the special
 /// token. The vocabularies are part of the program: nothing is downloaded, and nothing has to be loaded. For a model
 /// that is not [`known`](Encoding::known), or whose encoding is not compiled in
-/// ([`counted_by`](Encoding::counted_by)), it is an estimate: [`is_exact`] tells.
+/// ([`counted_by`](Encoding::counted_by)), it is an estimate, and may be too low: [`is_exact`] tells.
 ///
 /// Each thread that counts keeps half a megabyte for each encoding, in which it remembers words. The process keeps a
 /// quarter of a megabyte, in which it remembers the counts of whole texts of 32 bytes and more: a conversation that

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::formula::Formula;
 use super::images::Images;
 use super::number::Number;
+use super::shape::body;
 use super::walk::{Reader, walk};
 use super::{Encoding, Shape};
 use crate::ParamsError;
@@ -47,6 +48,7 @@ impl Outline {
             output: None,
             choices: [None; 2],
             body: false,
+            stray: None,
             problem: None,
         };
         walk(&mut reading, At::Params, params).map_err(|failed| shape.failed(&failed))?;
@@ -54,7 +56,7 @@ impl Outline {
             return Err(error);
         }
         if !reading.body {
-            return Err(ParamsError::new(shape.body, "it is missing"));
+            return Err(shape.missing(reading.stray));
         }
         let [named, instead] = reading.choices;
         Ok(Self {
@@ -80,6 +82,8 @@ struct Reading<'a> {
     choices: [Option<u64>; 2],
     /// Whether the body is there, or what may stand in for it.
     body: bool,
+    /// What would be the body of another kind of request: the first by `shape::body`.
+    stray: Option<usize>,
     /// What is wrong, and its place in the order of telling: that of the fields in the request must not matter.
     problem: Option<(usize, ParamsError)>,
 }
@@ -104,8 +108,8 @@ impl Reading<'_> {
             At::Params => (0, shape.body, "a map of fields"),
             At::Body => (1, shape.body, shape.wanted),
             At::Model => (2, "model", "a name"),
-            At::Output(index) => (3 + index, shape.outputs[index], "a whole number"),
-            At::Choices(index) => (9 + index, shape.choices[index], "a whole number"),
+            At::Output(index) => (3 + index, shape.outputs[index], "a whole number of nought or more"),
+            At::Choices(index) => (9 + index, shape.choices[index], "a whole number of nought or more"),
             At::InPlaceOfBody => return,
         };
         if self.problem.as_ref().is_none_or(|(first, _)| order < *first) {
@@ -129,8 +133,12 @@ impl Reader for Reading<'_> {
             Some(At::Output(index))
         } else if let Some(index) = place(self.shape.choices) {
             Some(At::Choices(index))
+        } else if place(self.shape.in_place_of_body).is_some() {
+            Some(At::InPlaceOfBody)
         } else {
-            place(self.shape.in_place_of_body).map(|_| At::InPlaceOfBody)
+            let found = body(key);
+            self.stray = self.stray.into_iter().chain(found).min();
+            None
         }
     }
 

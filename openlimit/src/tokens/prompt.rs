@@ -73,6 +73,7 @@ pub(super) enum At {
     /// Messages or items; a lone string is one too.
     Messages,
     Message,
+    Role,
     Name,
     /// What a message says: a text, a list of parts, or a part.
     Content,
@@ -90,6 +91,8 @@ pub(super) enum At {
     },
     Tool,
     ToolType,
+    /// The settings of a tool that the provider brings.
+    BuiltIn,
     Function,
     /// A name before a colon.
     Heading,
@@ -106,6 +109,20 @@ pub(super) enum At {
 
     /// The form that the reply is to have.
     Format,
+    /// What the model gets as JSON.
+    Schema,
+}
+
+impl At {
+    /// Where there is no rule for a field, but maybe a name that is given to text alone: code, the output of a program,
+    /// what was searched for and found, the thoughts of a model. However it looks, such is no file.
+    fn unknown(key: &str) -> Self {
+        match key {
+            "text" | "content" | "code" | "diff" | "logs" | "stdout" | "stderr" | "queries"
+            | "description" | "reasoning" | "reasoning_content" | "thinking" => Self::Text,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl Reader for Tally<'_> {
@@ -117,8 +134,13 @@ impl Reader for Tally<'_> {
                 return self.shape.counted.iter().find(|(name, _)| *name == key).map(|(_, at)| *at);
             }
 
-            (At::Message, "id" | "type" | "status" | "call_id" | "tool_call_id") => return None,
-            (At::Message, "role" | "refusal" | "arguments" | "input") => At::Text,
+            (At::Message, "id" | "type" | "status") => return None,
+            (At::Message, "role") => At::Role,
+            (At::Message, "call_id" | "tool_call_id" | "refusal") => At::Text,
+            (At::Message, "arguments" | "input" | "action" | "code" | "queries") => {
+                self.add(formula::CALL);
+                At::unknown(key)
+            }
             (At::Message, "content" | "output" | "summary") => At::Content,
             (At::Message, "name") => At::Name,
             (At::Message, "tool_calls") => At::Calls,
@@ -147,7 +169,7 @@ impl Reader for Tally<'_> {
             (At::Tool | At::Function, "name") => At::Heading,
             (At::Tool | At::Function, "parameters") => At::Parameters,
             (At::Parameters, "type") => return None,
-            (At::Parameters | At::Property, "required" | "additionalProperties") => return None,
+            (At::Parameters | At::Property, "required") => return None,
             (At::Parameters | At::Property, "properties") => At::Properties { begun: false },
             (At::Properties { begun }, _) => {
                 let first = !std::mem::replace(begun, true);
@@ -157,7 +179,7 @@ impl Reader for Tally<'_> {
             }
             (At::Property, "type") => At::Label,
             (At::Property, "enum") => At::Enum,
-            (At::Property, "items") => At::Property,
+            (At::Property, "items") | (At::Parameters | At::Property, "additionalProperties") => At::Property,
             (At::Tool | At::Function | At::Parameters | At::Property, "description") => At::Label,
 
             (At::Format, "type" | "strict" | "verbosity") => return None,
@@ -165,14 +187,19 @@ impl Reader for Tally<'_> {
             (At::Format, "name" | "description") => At::Text,
             (At::Format, "schema") => {
                 self.add(formula::SCHEMA);
-                At::Unknown
+                At::Schema
+            }
+            (At::Schema | At::Parameters | At::Property, _) => {
+                self.add(formula::ENTRY);
+                self.json(key);
+                At::Schema
             }
 
             (At::Flat(_) | At::Image | At::Detail | At::ToolType | At::Sealed | At::Template, _) => {
                 return None;
             }
-            (At::Message | At::Content | At::Call | At::Called, _) => At::Unknown,
-            (At::Tool | At::Function | At::Format, _) => At::Unknown,
+            (At::Message | At::Content | At::Call | At::Called, _) => At::unknown(key),
+            (At::Tool | At::Function | At::Format, _) => At::unknown(key),
             _ => self.entry(key),
         })
     }
@@ -183,6 +210,10 @@ impl Reader for Tally<'_> {
             At::Prompt | At::Token => At::Token,
             At::Messages => At::Message,
             At::Content => At::Content,
+            At::Text | At::Schema => {
+                self.add(formula::ITEM);
+                *at
+            }
             At::Calls => At::Call,
             At::Tools { begun } => {
                 if !std::mem::replace(begun, true) {
@@ -204,10 +235,14 @@ impl Reader for Tally<'_> {
 
     fn map(&mut self, at: At) {
         match at {
-            At::Message => self.add(self.formula.message),
+            At::Message => {
+                self.add(self.formula.message);
+                self.adjust(formula::ROLE);
+            }
             At::Call => self.add(formula::CALL),
             At::Tool => self.add(self.formula.function),
             At::EnumItem => self.add(formula::ENUM_ITEM),
+            At::BuiltIn => self.add(formula::BUILT_IN),
             At::Flat(price) => self.add(price),
             At::Content => self.image = Image::default(),
             At::Image => self.see(None),
@@ -238,6 +273,8 @@ impl Reader for Tally<'_> {
             At::Flat(price) => self.add(price),
             At::Image => self.see(None),
             At::Params | At::Detail | At::ToolType | At::Sealed | At::Format | At::Template => {}
+            // `additionalProperties`, as a rule.
+            At::Property => {}
             _ => self.add(1),
         }
     }
@@ -281,15 +318,20 @@ impl Reader for Tally<'_> {
             }
             At::Suffix => self.suffix = self.measured(text),
             At::Messages | At::Message => {
-                // The role that the API gives it is one token.
-                self.add(self.formula.message + 1);
+                self.add(self.formula.message);
+                self.adjust(formula::ROLE);
                 self.text(text);
+            }
+            At::Role => {
+                self.text(text);
+                self.adjust(-formula::ROLE);
             }
             At::Name => {
                 self.text(text);
                 self.adjust(self.formula.name);
             }
             At::Label => self.label(text),
+            At::Schema => self.json(text),
             At::EnumItem => {
                 self.add(formula::ENUM_ITEM);
                 self.text(text);
@@ -305,6 +347,6 @@ impl Tally<'_> {
     fn entry(&mut self, key: &str) -> At {
         self.add(formula::ENTRY);
         self.text(key);
-        At::Unknown
+        At::unknown(key)
     }
 }

@@ -27,6 +27,19 @@ pub(super) struct Shape {
     pub(super) counted: &'static [(&'static str, At)],
 }
 
+/// Which limiters price params with such a field.
+const BODIES: [(&str, &str); 4] = [
+    ("messages", "a `ChatRateLimiter`"),
+    ("prompt", "a `CompletionRateLimiter`"),
+    ("instruction", "a `CompletionRateLimiter`"),
+    ("input", "a `ResponsesRateLimiter` or an `EmbeddingRateLimiter`"),
+];
+
+/// The place in `BODIES` of the body of a request, of whatever kind.
+pub(super) fn body(field: &str) -> Option<usize> {
+    BODIES.iter().position(|(body, _)| *body == field)
+}
+
 impl Shape {
     /// Source: OpenAI's API reference, as for the others.
     pub(super) const CHAT: Self = Self {
@@ -43,6 +56,7 @@ impl Shape {
             ("tools", At::Tools { begun: false }),
             ("functions", At::Tools { begun: false }),
             ("response_format", At::Format),
+            ("web_search_options", At::BuiltIn),
         ],
     };
 
@@ -94,6 +108,19 @@ impl Shape {
             ("prompt", At::Template),
         ],
     };
+
+    /// There is no body, but perhaps what is the body of another kind of request.
+    pub(super) fn missing(&self, found: Option<usize>) -> ParamsError {
+        let mut problem = "it is missing".to_owned();
+        if !self.in_place_of_body.is_empty() {
+            let names = self.in_place_of_body.join("`, `");
+            problem += &format!(", and nothing is in its place (`{names}`)");
+        }
+        if let Some((field, limiters)) = found.and_then(|found| BODIES.get(found)) {
+            problem += &format!("; params with `{field}` are for {limiters}");
+        }
+        ParamsError::new(self.body, problem)
+    }
 
     pub(super) fn failed(&self, failed: &Failed) -> ParamsError {
         ParamsError::new(self.body, format!("the params cannot be serialized: {failed}"))

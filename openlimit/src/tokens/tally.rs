@@ -66,6 +66,28 @@ impl<'a> Tally<'a> {
         self.texts = self.texts.and(self.measured(text));
     }
 
+    /// A text as JSON writes it; its quotes are in the price of what it stands in.
+    pub(super) fn json(&mut self, text: &str) {
+        if !text.contains(|c: char| c == '"' || c == '\\' || c.is_ascii_control()) {
+            return self.text(text);
+        }
+        let mut json = String::with_capacity(text.len() + text.len() / 8);
+        for character in text.chars() {
+            match character {
+                '"' | '\\' => json.extend(['\\', character]),
+                '\n' => json.push_str("\\n"),
+                '\r' => json.push_str("\\r"),
+                '\t' => json.push_str("\\t"),
+                '\u{8}' => json.push_str("\\b"),
+                '\u{c}' => json.push_str("\\f"),
+                '\0'..' ' => json.extend(format!("\\u{:04x}", u32::from(character)).chars()),
+                _ => json.push(character),
+            }
+        }
+        self.text(&json);
+        self.add(formula::ESCAPED);
+    }
+
     pub(super) fn measured(&self, text: &str) -> Text {
         Text::of(text, self.counting.count(text))
     }
@@ -76,10 +98,11 @@ impl<'a> Tally<'a> {
         self.texts = self.texts.and(Text::of(label, self.counting.count_after_colon(label)));
     }
 
-    /// A name before a colon. Its last underscores take the colon to them, which then shares no token with what follows.
+    /// A name before a colon. Where it ends in an underscore, the colon is taken to that, and shares no token with what
+    /// follows; and so it may be with every character that is not plainly a letter or a digit.
     pub(super) fn heading(&mut self, name: &str) {
         self.text(name);
-        self.add((!name.ends_with(char::is_alphanumeric)).into());
+        self.add((!name.ends_with(|last: char| last.is_ascii_alphanumeric())).into());
     }
 
     /// What is known of the image that is being read has changed, or it has begun.
@@ -127,11 +150,36 @@ impl Text {
     }
 }
 
-/// Whether what stands in an unknown field is no text but bytes: a data URL, or base64 of some length.
+/// Whether what stands in an unknown field is no text but bytes: base64, in a data URL or of some length.
 pub(super) fn is_data(text: &str) -> bool {
     const LONG: usize = 1024;
-    let scheme = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=\r\n".contains(&byte);
-    (scheme && text.split_once(',').is_some_and(|(header, _)| !header.contains(char::is_whitespace)))
-        || (text.len() >= LONG && text.bytes().all(base64))
+    const END: &str = ";base64";
+    match text.split_once(',') {
+        Some((header, body)) => {
+            let scheme = header.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+            let end = header.len().checked_sub(END.len()).and_then(|at| header.get(at..));
+            scheme && end.is_some_and(|end| end.eq_ignore_ascii_case(END)) && is_base64(body)
+        }
+        None => text.len() >= LONG && is_base64(text) && is_mixed(text),
+    }
+}
+
+/// Whether all of it can be base64: in one line, or in lines of one length, as mail and PEM have them.
+fn is_base64(text: &str) -> bool {
+    const LINE: std::ops::RangeInclusive<usize> = 60..=76;
+    let text = text.trim_ascii_end().trim_end_matches('=');
+    let length = text.lines().next().map_or(0, str::len);
+    let mut lines = text.lines().rev();
+    lines.next().is_none_or(|last| last.len() <= length && is_line(last))
+        && lines.all(|line| line.len() == length && LINE.contains(&length) && is_line(line))
+}
+
+fn is_line(line: &str) -> bool {
+    line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte))
+}
+
+/// A long one has letters of both cases and digits. Numbers, hashes and most words have not.
+fn is_mixed(text: &str) -> bool {
+    let has = |class: fn(&u8) -> bool| text.as_bytes().iter().any(class);
+    has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
 }

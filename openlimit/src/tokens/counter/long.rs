@@ -4,7 +4,8 @@
 //! ranks of successive merges rise, so the first merge across a border would have come just as early with the two
 //! alone. So if a window is merged anew from one of its own borders, and both begin there with the same part, then
 //! what stands before the border is what the whole piece would have had there. Such a border is nearly always found
-//! in the first two places. Where there is none, as with runs that make very long tokens, the window grows.
+//! in the first two places. Where there is none, as with runs that make very long tokens, the window grows, until
+//! tokens are short again.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -23,6 +24,11 @@ pub(super) fn count(vocabulary: &Vocabulary, piece: &[u8]) -> usize {
             total += tokens;
             at += here.ends[tokens - 1];
             std::mem::swap(&mut here, &mut next);
+            // Tokens have become short again, for which small windows do, and are merged faster.
+            if size > SHORT && here.ends.len() > size / 8 {
+                size = SHORT;
+                here.merge(vocabulary, &piece[at..piece.len().min(at + size)]);
+            }
         } else {
             size *= 2;
             here.merge(vocabulary, &piece[at..piece.len().min(at + size)]);
@@ -89,8 +95,20 @@ impl Window {
 #[derive(Default)]
 struct Heap {
     parts: Vec<Part>,
-    pairs: BinaryHeap<Reverse<(u32, usize)>>,
+    pairs: BinaryHeap<Reverse<u64>>,
 }
+
+/// A pair in one word, as the heap orders it: by its rank of 18 bits, and then by its place, for which 16 TB do.
+fn packed(rank: u32, at: usize) -> Reverse<u64> {
+    Reverse(u64::from(rank) << PLACE | at as u64)
+}
+
+fn unpacked(Reverse(pair): Reverse<u64>) -> (u32, usize) {
+    ((pair >> PLACE) as u32, (pair & ((1 << PLACE) - 1)) as usize)
+}
+
+/// In bits.
+const PLACE: u32 = 44;
 
 /// What begins at a byte. A part that was merged into the one before it keeps no rank.
 #[derive(Clone, Copy)]
@@ -113,9 +131,9 @@ impl Heap {
             rank,
         }));
         let pairs = self.parts.iter().enumerate().filter(|(_, part)| part.rank != NONE);
-        self.pairs.extend(pairs.map(|(at, part)| Reverse((part.rank, at))));
+        self.pairs.extend(pairs.map(|(at, part)| packed(part.rank, at)));
 
-        while let Some(Reverse((rank, at))) = self.pairs.pop() {
+        while let Some((rank, at)) = self.pairs.pop().map(unpacked) {
             if self.parts[at].rank != rank {
                 continue;
             }
@@ -146,7 +164,7 @@ impl Heap {
         };
         self.parts[at].rank = rank;
         if rank != NONE {
-            self.pairs.push(Reverse((rank, at)));
+            self.pairs.push(packed(rank, at));
         }
     }
 }
