@@ -57,6 +57,11 @@ impl Waiter {
     pub(crate) fn deadline(&self) -> u64 {
         self.arrived.saturating_add(self.timeout)
     }
+
+    /// How long it has waited, in nanoseconds.
+    pub(crate) fn waited(&self, now: u64) -> u64 {
+        now.saturating_sub(self.arrived)
+    }
 }
 
 /// What became of a waiter.

@@ -1,5 +1,8 @@
 //! Tokio's paused time: a limiter built inside such a runtime follows it, and needs no real waiting.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use openlimit::{AcquireError, Cost, Percent, Rate, RateLimiter, limiter};
@@ -67,6 +70,24 @@ async fn a_timeout_of_tokios_own_leaves_the_queue() {
     assert!(tokio::time::timeout(secs(30), limiter.acquire(Cost::new())).await.is_err());
     drop(limiter.acquire(Cost::new()).await.expect("it is only a matter of time"));
     assert_eq!(start.elapsed(), secs(60), "the call that gave up costs nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_of_zero_does_not_fail_for_one_who_is_due_and_whom_the_timer_has_not_come_to() {
+    let limiter = RateLimiter::builder()
+        .requests(Rate::per_minute(60).burst(secs(60)))
+        .jitter(Duration::ZERO)
+        .headroom(Percent(0))
+        .build()
+        .expect("it is sound");
+    drop(limiter.acquire(Cost::new().requests(60)).await.expect("there is room"));
+    let waits = tokio::spawn(limiter.acquire(Cost::new()));
+    tokio::task::yield_now().await;
+    // Its first poll moves the time, and nobody comes round before the second.
+    let moved = pin!(tokio::time::advance(secs(60))).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(moved.is_pending() && !waits.is_finished());
+    drop(limiter.acquire(Cost::new()).timeout(Duration::ZERO).await.expect("there is room for 59 more"));
+    assert_eq!(waits.await.expect("no task panics").expect("it was due").waited(), secs(60));
 }
 
 limiter! {
