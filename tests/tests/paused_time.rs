@@ -5,8 +5,10 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use openlimit::{AcquireError, Cost, Percent, Rate, RateLimiter, limiter};
 use openlimit_tests::{millis, secs};
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 fn slow() -> RateLimiter {
@@ -101,11 +103,7 @@ limiter! {
 #[test]
 fn a_static_limiter_first_used_outside_stays_on_the_systems_time() {
     assert!(DECLARED.init().is_ok());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
+    let runtime = paused();
     let start = std::time::Instant::now();
     runtime.block_on(async {
         for _ in 0..4 {
@@ -113,6 +111,52 @@ fn a_static_limiter_first_used_outside_stays_on_the_systems_time() {
         }
     });
     assert!(start.elapsed() >= millis(30), "three real waits of 10 ms");
+}
+
+fn paused() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
+}
+
+/// A hundred a second, one by one, built in `runtime`.
+fn quick(runtime: &Runtime) -> RateLimiter {
+    runtime.block_on(async {
+        let limiter = RateLimiter::builder().requests(Rate::per_second(100)).burst(millis(10));
+        limiter.jitter(Duration::ZERO).headroom(Percent(0)).build().expect("it is sound")
+    })
+}
+
+#[test]
+fn a_limiter_that_outlives_its_runtime_goes_on_by_the_systems_time() {
+    let runtime = paused();
+    let limiter = quick(&runtime);
+    runtime.block_on(async {
+        for _ in 0..100 {
+            drop(limiter.acquire(Cost::new()).await.expect("it is only a matter of time"));
+        }
+    });
+    drop(runtime);
+    let start = std::time::Instant::now();
+    for _ in 0..4 {
+        drop(limiter.acquire(Cost::new()).blocking().expect("it is only a matter of time"));
+    }
+    assert!(start.elapsed() >= millis(30), "it still limits");
+}
+
+#[test]
+fn whoever_waits_in_one_runtime_is_woken_after_another_has_ended() {
+    let (first, second) = (paused(), paused());
+    let limiter = quick(&first);
+    drop(limiter.try_acquire(Cost::new()).expect("there is room"));
+    let waits = || {
+        let mut acquire = Box::pin(limiter.acquire(Cost::new()));
+        assert!(acquire.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        acquire
+    };
+    let head = first.block_on(async { waits() });
+    let next = second.block_on(async { waits() });
+    drop(first);
+    drop(second.block_on(next).expect("it is only a matter of time"));
+    drop(head.now_or_never().expect("it was its turn").expect("there was room"));
 }
 
 #[tokio::test]
