@@ -290,3 +290,6 @@ impl WeakHandle {
         }
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

@@ -205,6 +205,12 @@ impl Queue {
         (self.slots.is_empty() && self.slots.capacity() > KEPT).then(|| mem::take(&mut self.slots))
     }
 
+    /// How many there is room for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+
     fn unlink(&mut self, key: Key) -> Option<Waiter> {
         let slot = self.slots.get_mut(key)?;
         if !matches!(slot.state, State::Waiting(_)) {

@@ -6,9 +6,10 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use openlimit::{AcquireError, Cost, Percent, Rate, RateLimiter, limiter};
+use openlimit::{AcquireError, Cost, Percent, Permit, Rate, RateLimiter, limiter};
 use openlimit_tests::{millis, secs};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 fn slow() -> RateLimiter {
@@ -74,8 +75,9 @@ async fn a_timeout_of_tokios_own_leaves_the_queue() {
     assert_eq!(start.elapsed(), secs(60), "the call that gave up costs nothing");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_timeout_of_zero_does_not_fail_for_one_who_is_due_and_whom_the_timer_has_not_come_to() {
+/// Sixty a minute, all at once if need be, taken; one who waits; and a minute over, in which the timer, late, has not
+/// come round.
+async fn timed_late() -> (RateLimiter, JoinHandle<Result<Permit, AcquireError>>) {
     let limiter = RateLimiter::builder()
         .requests(Rate::per_minute(60).burst(secs(60)))
         .jitter(Duration::ZERO)
@@ -85,11 +87,22 @@ async fn a_timeout_of_zero_does_not_fail_for_one_who_is_due_and_whom_the_timer_h
     drop(limiter.acquire(Cost::new().requests(60)).await.expect("there is room"));
     let waits = tokio::spawn(limiter.acquire(Cost::new()));
     tokio::task::yield_now().await;
-    // Its first poll moves the time, and nobody comes round before the second.
+    // Its first poll moves the time, and timers fire before the second.
     let moved = pin!(tokio::time::advance(secs(60))).poll(&mut Context::from_waker(Waker::noop()));
     assert!(moved.is_pending() && !waits.is_finished());
-    drop(limiter.acquire(Cost::new()).timeout(Duration::ZERO).await.expect("there is room for 59 more"));
-    assert_eq!(waits.await.expect("no task panics").expect("it was due").waited(), secs(60));
+    (limiter, waits)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_refused_for_one_who_is_due_and_whom_the_timer_has_not_come_to() {
+    for never_waits in [
+        |limiter: &RateLimiter| limiter.acquire(Cost::new()).timeout(Duration::ZERO).now_or_never(),
+        |limiter: &RateLimiter| Some(limiter.try_acquire(Cost::new())),
+    ] {
+        let (limiter, waits) = timed_late().await;
+        drop(never_waits(&limiter).expect("it does not wait").expect("there is room for 59 more"));
+        assert_eq!(waits.await.expect("no task panics").expect("it was due").waited(), secs(60));
+    }
 }
 
 limiter! {
