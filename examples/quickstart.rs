@@ -61,10 +61,12 @@ async fn main() -> anyhow::Result<()> {
     let full = |amount: u64, rate: Rate| amount as f64 * 60.0 / rate.amount() as f64;
     let full = full(tokens, TOKENS).max(full(CALLS as u64, REQUESTS));
     println!("\n                    calls    429s      time     ideal   limit used");
-    for (name, Pass { answered, refused, time }) in passes {
+    for (name, Pass { answered, refused, time }) in &passes {
         let (time, ideal, used) = (time.as_secs_f64(), full - 1.0, 100.0 * full / (time.as_secs_f64() + 1.0));
         println!("{name:17} {answered:7} {refused:7} {time:7.2} s {ideal:7.2} s {used:10.1} %");
     }
+    let [_, (_, limited)] = passes;
+    ensure!(limited.refused == 0, "{} calls were refused in spite of the limiter", limited.refused);
     Ok(())
 }
 

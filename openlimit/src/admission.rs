@@ -100,6 +100,27 @@ impl Admission {
         }
     }
 
+    /// What a call with a time-out in nanoseconds is told on arrival: that it is admitted, by the number of its
+    /// charge; that it has to wait, by `None`; or why it is refused.
+    pub(crate) fn ask(
+        &mut self,
+        amounts: &Amounts,
+        timeout: u64,
+        now: u64,
+    ) -> Result<Option<u64>, AcquireError> {
+        if let Some(charge) = self.try_admit(amounts, now) {
+            return Ok(Some(charge));
+        }
+        if timeout != u64::MAX {
+            let (wait, limit) = self.wait(amounts.as_slice(), now);
+            // A time-out of zero does not even wait for the timer to come round.
+            if wait > timeout || timeout == 0 {
+                return Err(timed_out(timeout, 0, wait, self.limits[limit].clone(), self.name.clone()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Puts a call at the end of the queue.
     pub(crate) fn join(&mut self, waiter: Waiter) -> Key {
         let (arrived, first) = (waiter.arrived, self.queue.is_empty());
@@ -207,7 +228,7 @@ impl Admission {
         #[cfg(not(feature = "redis"))]
         let charge = self.charge(&amounts, at, now);
         wakers.extend(self.queue.finish(key, |waiter| {
-            let wait = Wait { nanos: now.saturating_sub(waiter.arrived), limit };
+            let wait = Wait { nanos: waiter.waited(now), limit };
             (waiter.waker, Outcome::Admitted(Grant { amounts, charge, wait: Some(wait) }))
         }));
     }
@@ -219,8 +240,7 @@ impl Admission {
         }
         let (limit, name) = (self.limits[limit].clone(), self.name.clone());
         wakers.extend(self.queue.finish(key, |waiter| {
-            let wait = due.max(now).saturating_sub(waiter.arrived);
-            let error = timed_out(waiter.timeout, wait, limit, name);
+            let error = timed_out(waiter.timeout, waiter.waited(now), due.saturating_sub(now), limit, name);
             (waiter.waker, Outcome::Refused(Box::new(error)))
         }));
     }
@@ -268,10 +288,16 @@ impl Admission {
     }
 }
 
-/// The error of a call whose wait is, or would be, longer than its time-out. In nanoseconds.
-pub(crate) fn timed_out(timeout: u64, wait: u64, limit: Limit, limiter: Name) -> AcquireError {
-    let (timeout, wait) = (Duration::from_nanos(timeout), Duration::from_nanos(wait));
-    AcquireError::Timeout { timeout, wait, limit, limiter }
+/// The error of a call that has waited for `waited` and would have to wait for `further`, which is longer than its
+/// time-out. In nanoseconds.
+fn timed_out(timeout: u64, waited: u64, further: u64, limit: Limit, limiter: Name) -> AcquireError {
+    AcquireError::Timeout {
+        timeout: Duration::from_nanos(timeout),
+        waited: Duration::from_nanos(waited),
+        wait: Duration::from_nanos(waited.saturating_add(further)),
+        limit,
+        limiter,
+    }
 }
 
 #[cfg(feature = "redis")]

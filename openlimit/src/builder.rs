@@ -110,7 +110,8 @@ impl<K> Builder<K> {
         self.limit(Limit::new(Dimension::OutputTokens, rate))
     }
 
-    /// A limit on images.
+    /// A limit on images that are asked for. Only [`Cost::images`](crate::Cost::images) takes from it: the images in the
+    /// prompt of a request count as tokens.
     pub fn images(self, rate: Rate) -> Self {
         self.limit(Limit::new(Dimension::Images, rate))
     }

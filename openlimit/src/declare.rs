@@ -23,9 +23,10 @@
 /// ```
 ///
 /// Every key is a method of the [`Builder`](crate::Builder), and a key that is given again adds a limit. A value
-/// is a rate, `N / second`, `/ minute`, `/ hour` or `/ day`, or any expression. Such a rate is checked at compile
-/// time: zero does not compile. An expression may end in `?`; its error is kept, and every acquire returns it as
-/// [`AcquireError::Build`](crate::AcquireError::Build), which names the limiter and the key:
+/// is a rate, `N / second`, `/ minute`, `/ hour` or `/ day`, where `N` is a number or the name of a constant, or any
+/// expression. Such a rate is checked at compile time: zero does not compile. An expression may end in `?`; its
+/// error is kept, and every acquire returns it as [`AcquireError::Build`](crate::AcquireError::Build), which names
+/// the limiter and the key:
 ///
 /// ```
 /// use openlimit::{Rate, RateLimiter, limiter};
@@ -70,28 +71,31 @@ macro_rules! __limiter {
 
     (@more $at:ident $builder:expr, ) => { ::core::result::Result::Ok($builder) };
     (@more $at:ident $builder:expr, $key:ident : $amount:literal / $unit:ident $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $at $builder.$key({
-            // A constant of its own, so that `cargo check` and the editor evaluate it.
-            const RATE: $crate::Rate = $crate::__private::literal_rate($amount, $crate::Unit::$unit);
-            RATE
-        }), $($($rest)*)?)
+        $crate::__limiter!(@more $at $builder.$key($crate::__limiter!(@rate $amount, $unit)), $($($rest)*)?)
     };
     // A constant in place of a number. By unit, so that other divisions stay what they are.
     (@more $at:ident $builder:expr, $key:ident : $amount:ident / second $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $at $builder.$key($crate::Rate::per_second($amount)), $($($rest)*)?)
+        $crate::__limiter!(@more $at $builder.$key($crate::__limiter!(@rate $amount, second)), $($($rest)*)?)
     };
     (@more $at:ident $builder:expr, $key:ident : $amount:ident / minute $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $at $builder.$key($crate::Rate::per_minute($amount)), $($($rest)*)?)
+        $crate::__limiter!(@more $at $builder.$key($crate::__limiter!(@rate $amount, minute)), $($($rest)*)?)
     };
     (@more $at:ident $builder:expr, $key:ident : $amount:ident / hour $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $at $builder.$key($crate::Rate::per_hour($amount)), $($($rest)*)?)
+        $crate::__limiter!(@more $at $builder.$key($crate::__limiter!(@rate $amount, hour)), $($($rest)*)?)
     };
     (@more $at:ident $builder:expr, $key:ident : $amount:ident / day $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@more $at $builder.$key($crate::Rate::per_day($amount)), $($($rest)*)?)
+        $crate::__limiter!(@more $at $builder.$key($crate::__limiter!(@rate $amount, day)), $($($rest)*)?)
     };
     (@more $at:ident $builder:expr, $key:ident : $value:expr $(, $($rest:tt)*)?) => {
         $crate::__limiter!(
             @more $at $crate::__private::at($builder, $at, ::core::stringify!($key)).$key($value), $($($rest)*)?
         )
     };
+
+    // A constant of its own, so that `cargo check` and the editor evaluate it, by a name that is nobody's amount.
+    (@rate $amount:expr, $unit:ident) => {{
+        const __OPENLIMIT_RATE: $crate::Rate =
+            $crate::__private::literal_rate($amount, $crate::Unit::$unit);
+        __OPENLIMIT_RATE
+    }};
 }

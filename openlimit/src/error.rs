@@ -39,7 +39,9 @@ pub enum AcquireError {
     Timeout {
         /// The longest wait that the call allowed.
         timeout: Duration,
-        /// How long it would have to wait altogether, at least, as far as could be told then.
+        /// How long it had waited when it was refused: nothing, if it was refused when it arrived.
+        waited: Duration,
+        /// How long it would have to wait altogether, from its arrival on, at least, as far as could be told then.
         wait: Duration,
         /// The limit that it waits for.
         limit: Limit,
@@ -97,12 +99,13 @@ pub enum AcquireError {
 }
 
 impl AcquireError {
-    /// How long to wait before the same call may succeed, where more time would help: what a web service
+    /// How long to wait from now on before the same call may succeed, where more time would help: what a web service
     /// puts into `Retry-After`. `None` for an error that time does not mend.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Timeout { wait, .. } | Self::WouldWait { wait, .. } => Some(*wait),
+            Self::Timeout { wait, waited, .. } => Some(wait.saturating_sub(*waited)),
+            Self::WouldWait { wait, .. } => Some(*wait),
             _ => None,
         }
     }

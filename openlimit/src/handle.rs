@@ -8,7 +8,6 @@ use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 
-use crate::admission::timed_out;
 use crate::amounts::Amounts;
 use crate::core::{Core, State};
 use crate::queue::{Key, Outcome, Waiter};
@@ -107,29 +106,29 @@ impl Handle {
         if let Err(error) = self.start_session() {
             return Ok(Err(error));
         }
+        let mut wakers = Vec::new();
         let now = self.time.now();
         let mut state = self.state.lock();
-        // There may be room by now.
-        if let Some(charge) = state.admission.try_admit(amounts, now) {
-            drop(state);
-            return Ok(Ok(Permit::new(self.clone(), amounts.clone(), charge)));
+        let mut asked = state.admission.ask(amounts, timeout, now);
+        if asked.is_err() {
+            // Those who are due go first: the timer may only be about to come round.
+            state.admission.pump(now, &mut wakers);
+            asked = state.admission.ask(amounts, timeout, now);
         }
-        if timeout != u64::MAX {
-            let (wait, limit) = state.admission.wait(amounts.as_slice(), now);
-            // A time-out of zero does not even wait for the timer to come round.
-            if wait > timeout || timeout == 0 {
-                return Ok(Err(timed_out(timeout, wait, self.limits()[limit].clone(), self.name().clone())));
-            }
-        }
-        let key = state.admission.join(Waiter {
-            amounts: amounts.clone(),
-            arrived: now,
-            timeout,
-            waker,
-            number: 0,
-        });
+        let joined = match asked {
+            Ok(Some(charge)) => Ok(Ok(charge)),
+            Ok(None) => Err(state.admission.join(Waiter {
+                amounts: amounts.clone(),
+                arrived: now,
+                timeout,
+                waker,
+                number: 0,
+            })),
+            Err(refusal) => Ok(Err(refusal)),
+        };
         self.arm(state, now);
-        Err(key)
+        wake_all(&mut wakers);
+        joined.map(|asked| asked.map(|charge| Permit::new(self.clone(), amounts.clone(), charge)))
     }
 
     /// What became of a waiter; `waker` is woken when something does.
@@ -291,3 +290,6 @@ impl WeakHandle {
         }
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

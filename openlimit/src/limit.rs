@@ -24,7 +24,7 @@ pub enum Dimension {
     InputTokens,
     /// Tokens of the answer.
     OutputTokens,
-    /// Images asked for.
+    /// Images asked for, as [`Cost::images`](crate::Cost::images) says. Those in a prompt count as tokens.
     Images,
     /// Whatever else a provider counts, by a name of your own.
     Custom(Cow<'static, str>),

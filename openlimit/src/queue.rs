@@ -57,6 +57,11 @@ impl Waiter {
     pub(crate) fn deadline(&self) -> u64 {
         self.arrived.saturating_add(self.timeout)
     }
+
+    /// How long it has waited, in nanoseconds.
+    pub(crate) fn waited(&self, now: u64) -> u64 {
+        now.saturating_sub(self.arrived)
+    }
 }
 
 /// What became of a waiter.
@@ -198,6 +203,12 @@ impl Queue {
     /// What an empty queue need not keep: to be dropped where no lock is held, since it may take many milliseconds.
     pub(crate) fn surplus(&mut self) -> Option<impl Sized + use<>> {
         (self.slots.is_empty() && self.slots.capacity() > KEPT).then(|| mem::take(&mut self.slots))
+    }
+
+    /// How many there is room for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.capacity()
     }
 
     fn unlink(&mut self, key: Key) -> Option<Waiter> {

@@ -90,8 +90,9 @@ fn every_unit_and_every_kind_of_literal_is_a_rate() {
 #[test]
 fn a_constant_may_stand_for_the_amount() {
     const AMOUNT: u64 = 7;
+    static RATE: u64 = 7;
     limiter! {
-        static SECOND: RateLimiter = { requests: AMOUNT / second };
+        static SECOND: RateLimiter = { requests: RATE / second };
         static MINUTE: RateLimiter = { requests: AMOUNT / minute, tokens: AMOUNT / minute };
         static HOUR: RateLimiter = { requests: AMOUNT / hour, };
         static DAY: RateLimiter = { requests: AMOUNT / day };

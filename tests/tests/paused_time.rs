@@ -1,9 +1,15 @@
 //! Tokio's paused time: a limiter built inside such a runtime follows it, and needs no real waiting.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use openlimit::{AcquireError, Cost, Percent, Rate, RateLimiter, limiter};
+use futures_util::FutureExt;
+use openlimit::{AcquireError, Cost, Percent, Permit, Rate, RateLimiter, limiter};
 use openlimit_tests::{millis, secs};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 fn slow() -> RateLimiter {
@@ -69,6 +75,36 @@ async fn a_timeout_of_tokios_own_leaves_the_queue() {
     assert_eq!(start.elapsed(), secs(60), "the call that gave up costs nothing");
 }
 
+/// Sixty a minute, all at once if need be, taken; one who waits; and a minute over, in which the timer, late, has not
+/// come round.
+async fn timed_late() -> (RateLimiter, JoinHandle<Result<Permit, AcquireError>>) {
+    let limiter = RateLimiter::builder()
+        .requests(Rate::per_minute(60).burst(secs(60)))
+        .jitter(Duration::ZERO)
+        .headroom(Percent(0))
+        .build()
+        .expect("it is sound");
+    drop(limiter.acquire(Cost::new().requests(60)).await.expect("there is room"));
+    let waits = tokio::spawn(limiter.acquire(Cost::new()));
+    tokio::task::yield_now().await;
+    // Its first poll moves the time, and timers fire before the second.
+    let moved = pin!(tokio::time::advance(secs(60))).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(moved.is_pending() && !waits.is_finished());
+    (limiter, waits)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_refused_for_one_who_is_due_and_whom_the_timer_has_not_come_to() {
+    for never_waits in [
+        |limiter: &RateLimiter| limiter.acquire(Cost::new()).timeout(Duration::ZERO).now_or_never(),
+        |limiter: &RateLimiter| Some(limiter.try_acquire(Cost::new())),
+    ] {
+        let (limiter, waits) = timed_late().await;
+        drop(never_waits(&limiter).expect("it does not wait").expect("there is room for 59 more"));
+        assert_eq!(waits.await.expect("no task panics").expect("it was due").waited(), secs(60));
+    }
+}
+
 limiter! {
     static DECLARED: RateLimiter = {
         requests: 100 / second,
@@ -80,11 +116,7 @@ limiter! {
 #[test]
 fn a_static_limiter_first_used_outside_stays_on_the_systems_time() {
     assert!(DECLARED.init().is_ok());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
+    let runtime = paused();
     let start = std::time::Instant::now();
     runtime.block_on(async {
         for _ in 0..4 {
@@ -92,6 +124,52 @@ fn a_static_limiter_first_used_outside_stays_on_the_systems_time() {
         }
     });
     assert!(start.elapsed() >= millis(30), "three real waits of 10 ms");
+}
+
+fn paused() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
+}
+
+/// A hundred a second, one by one, built in `runtime`.
+fn quick(runtime: &Runtime) -> RateLimiter {
+    runtime.block_on(async {
+        let limiter = RateLimiter::builder().requests(Rate::per_second(100)).burst(millis(10));
+        limiter.jitter(Duration::ZERO).headroom(Percent(0)).build().expect("it is sound")
+    })
+}
+
+#[test]
+fn a_limiter_that_outlives_its_runtime_goes_on_by_the_systems_time() {
+    let runtime = paused();
+    let limiter = quick(&runtime);
+    runtime.block_on(async {
+        for _ in 0..100 {
+            drop(limiter.acquire(Cost::new()).await.expect("it is only a matter of time"));
+        }
+    });
+    drop(runtime);
+    let start = std::time::Instant::now();
+    for _ in 0..4 {
+        drop(limiter.acquire(Cost::new()).blocking().expect("it is only a matter of time"));
+    }
+    assert!(start.elapsed() >= millis(30), "it still limits");
+}
+
+#[test]
+fn whoever_waits_in_one_runtime_is_woken_after_another_has_ended() {
+    let (first, second) = (paused(), paused());
+    let limiter = quick(&first);
+    drop(limiter.try_acquire(Cost::new()).expect("there is room"));
+    let waits = || {
+        let mut acquire = Box::pin(limiter.acquire(Cost::new()));
+        assert!(acquire.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        acquire
+    };
+    let head = first.block_on(async { waits() });
+    let next = second.block_on(async { waits() });
+    drop(first);
+    drop(second.block_on(next).expect("it is only a matter of time"));
+    drop(head.now_or_never().expect("it was its turn").expect("there was room"));
 }
 
 #[tokio::test]

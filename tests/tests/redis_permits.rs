@@ -136,7 +136,7 @@ fn an_admission_that_nobody_looked_at_is_given_back() {
 #[track_caller]
 fn too_long(refusal: AcquireError) -> (Duration, Duration) {
     match refusal {
-        AcquireError::Timeout { timeout, wait, limit, limiter } => {
+        AcquireError::Timeout { timeout, wait, limit, limiter, .. } => {
             assert_eq!((&*limiter, limit.dimension()), ("chat", &Dimension::Tokens));
             (timeout, wait)
         }

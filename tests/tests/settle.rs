@@ -1,7 +1,7 @@
 //! Settling and cancelling: what was not used is given back, what was used beyond is owed, exactly and safely.
 
 use openlimit::testing::ManualClock;
-use openlimit::{Rate, RateLimiter, Usage};
+use openlimit::{Cost, Rate, RateLimiter, Usage};
 use openlimit_tests::{Call, millis, plain, secs};
 
 /// A hundred tokens a second, all at once if need be.
@@ -210,4 +210,31 @@ fn a_permit_outlives_the_handle_of_its_limiter() {
     settled.settle(20);
     cancelled.cancel();
     drop(dropped);
+}
+
+/// Small amounts are packed into the permit, larger ones are not: see there.
+#[test]
+fn a_permit_remembers_amounts_of_every_size() {
+    const SIZES: [u64; 9] =
+        [0, 1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, (1 << 32) - 1, 1 << 32, (1 << 32) + 1, 1 << 62];
+    let rate = Rate::per_day(1 << 62);
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(rate).tokens(rate).input_tokens(rate).build().expect("it is sound");
+    let room = || {
+        let limits = limiter.status().expect("it is sound").limits;
+        limits.into_iter().map(|limit| limit.available).collect::<Vec<_>>()
+    };
+    let all = room();
+    for requests in SIZES {
+        for tokens in SIZES {
+            for input in [0, 1] {
+                let cost = Cost::new().requests(requests).tokens(tokens).input_tokens(input);
+                limiter.try_acquire(&cost).expect("there is room").cancel();
+                assert_eq!(room(), all, "{cost:?}");
+                let usage = Usage::default().with("requests", 0).with("tokens", 0).with("input_tokens", 0);
+                limiter.try_acquire(&cost).expect("there is room").settle(usage);
+                assert_eq!(room(), all, "{cost:?}");
+            }
+        }
+    }
 }

@@ -257,3 +257,15 @@ fn a_usage_of_what_is_not_metered_changes_nothing() {
     call(&limiter, Cost::new()).admitted().settle(Usage::new(u64::MAX, u64::MAX).with("images", 7));
     assert_eq!(at_once(&limiter), 1);
 }
+
+/// A period's amount weighs 10^19 here: less than 2^64, and its double more.
+#[test]
+fn a_debt_of_several_periods_is_exact_where_one_barely_fits_into_64_bits() {
+    let clock = ManualClock::new();
+    let rate = Rate::new(1_000_000_007, secs(10)).burst(secs(10));
+    let limiter = plain(&clock).tokens(rate).build().expect("it is sound");
+    tokens(&limiter, 1_000_000_007).admitted().settle(4 * 1_000_000_007_u64);
+    let next = tokens(&limiter, 1_000_000_007);
+    clock.advance(secs(60));
+    assert_eq!(next.admitted().waited(), secs(40));
+}

@@ -69,10 +69,10 @@ fn a_wait_that_became_too_long_fails_at_its_deadline() {
     assert!(!call.poll());
     clock.advance(nanos(1));
     assert_eq!(call.wakes(), 1);
-    let AcquireError::Timeout { timeout, wait, limiter, .. } = call.refused() else {
-        panic!("another error")
-    };
-    assert_eq!((timeout, wait, &*limiter), (millis(1_500), secs(3), "slow"));
+    let error = call.refused();
+    let AcquireError::Timeout { timeout, waited, wait, limiter, .. } = &error else { panic!("{error}") };
+    assert_eq!((*timeout, *waited, *wait, &**limiter), (millis(1_500), millis(1_500), secs(3), "slow"));
+    assert_eq!(error.retry_after(), Some(millis(1_500)), "from now on, of which half is over");
 }
 
 #[test]

@@ -86,8 +86,7 @@ impl Admission {
             if self.queue.waiter(refusal.key).is_some_and(|waiter| waiter.number == refusal.number) {
                 let (limit, name) = (self.limits[refusal.limit].clone(), self.name.clone());
                 self.refuse(refusal.key, wakers, |waiter| {
-                    let waited = now.saturating_sub(waiter.arrived);
-                    timed_out(waiter.timeout, waited.saturating_add(refusal.wait), limit, name)
+                    timed_out(waiter.timeout, waiter.waited(now), refusal.wait, limit, name)
                 });
             }
         }
@@ -139,7 +138,7 @@ impl Admission {
         let wait = if due == u64::MAX { wait } else { wait.max(due.saturating_sub(now)) };
         let limit = self.limits[limit].clone();
         self.refuse(key, wakers, |waiter| {
-            timed_out(waiter.timeout, now.saturating_sub(waiter.arrived).saturating_add(wait), limit, limiter)
+            timed_out(waiter.timeout, waiter.waited(now), wait, limit, limiter)
         });
         true
     }
@@ -179,6 +178,6 @@ impl Admission {
 
 fn store(limiter: &Name, error: &StoreError, waiter: &Waiter, now: u64) -> AcquireError {
     let (limiter, error) = (limiter.clone(), error.clone());
-    let waited = Duration::from_nanos(now.saturating_sub(waiter.arrived));
+    let waited = Duration::from_nanos(waiter.waited(now));
     AcquireError::Store { limiter, waited, error }
 }

@@ -47,6 +47,15 @@ fn an_older_time_finds_what_the_younger_one_left() {
 }
 
 #[test]
+fn a_call_admitted_at_an_older_time_does_not_have_that_time_pass_twice() {
+    let mut admission = ten();
+    for time in [2, 1] {
+        assert!(admission.try_admit(&requests(5), time * SECOND).is_some());
+    }
+    assert!(admission.try_admit(&requests(1), 2 * SECOND).is_none());
+}
+
+#[test]
 fn an_older_time_admits_nobody_early_from_the_queue() {
     let mut admission = ten();
     assert!(admission.try_admit(&requests(10), 2 * SECOND).is_some());

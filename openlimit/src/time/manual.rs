@@ -83,6 +83,12 @@ impl ManualClock {
         self.0.timers.lock().disarm(id);
     }
 
+    /// Whether some limiter is to be looked at.
+    #[cfg(test)]
+    pub(crate) fn is_armed(&self) -> bool {
+        self.0.timers.lock().next().is_some()
+    }
+
     fn end(&self, by: Duration) -> u64 {
         self.nanos().saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX))
     }

@@ -1,17 +1,32 @@
 //! `Paused`: tokio's time, inside a runtime that has paused it, so that tests of async programs need no waiting.
+//!
+//! A static limiter may outlive the runtime in which it was first used, or be shared by several of them, each with a time
+//! of its own, and by threads without one. Its time is then the sum of what passes in all of them: so it never
+//! goes back, and a wait ends wherever it is slept through.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::Handle as Runtime;
+use parking_lot::Mutex;
+use tokio::runtime::{Handle as Runtime, Id};
 use tokio::time::Instant;
 
-use crate::handle::Handle;
+use crate::handle::{Handle, WeakHandle};
 use crate::wake::wake_all;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Paused {
-    start: Instant,
     runtime: Runtime,
+    passed: Arc<Mutex<Passed>>,
+}
+
+#[derive(Debug, Default)]
+struct Passed {
+    nanos: u64,
+    /// When the time of each runtime, or of none, was last looked at.
+    looked: HashMap<Option<Id>, Instant>,
 }
 
 impl Paused {
@@ -20,24 +35,64 @@ impl Paused {
         let runtime = Runtime::try_current().ok()?;
         let (start, real) = (Instant::now(), std::time::Instant::now());
         while std::time::Instant::now() == real {}
-        (Instant::now() == start).then_some(Self { start, runtime })
+        (Instant::now() == start).then(|| Self { runtime, passed: Arc::default() })
     }
 
     pub(super) fn now(&self) -> u64 {
-        self.start.elapsed().as_nanos() as u64
+        let id = Runtime::try_current().ok().map(|runtime| runtime.id());
+        let mut passed = self.passed.lock();
+        let now = Instant::now();
+        let looked = passed.looked.insert(id, now).unwrap_or(now);
+        let since = u64::try_from(now.saturating_duration_since(looked).as_nanos()).unwrap_or(u64::MAX);
+        passed.nanos = passed.nanos.saturating_add(since);
+        passed.nanos
     }
 
     /// A task of the runtime sleeps until then: only so does paused time move on by itself.
     pub(super) fn arm(&self, core: &Handle, due: u64) {
         let runtime = Runtime::try_current().unwrap_or_else(|_| self.runtime.clone());
-        let (this, core) = (self.clone(), core.downgrade());
+        let mut alarm = Alarm { time: self.clone(), core: core.downgrade(), due, over: false };
         runtime.spawn(async move {
-            tokio::time::sleep_until(this.start + Duration::from_nanos(due)).await;
-            if let Some(core) = core.upgrade() {
-                let mut wakers = Vec::new();
-                core.fire(this.now(), &mut wakers);
-                wake_all(&mut wakers);
-            }
+            tokio::time::sleep(alarm.left()).await;
+            alarm.ring();
         });
+    }
+}
+
+/// What a task of a runtime sleeps for. Where the runtime ends before, or has ended already, a thread does.
+struct Alarm {
+    time: Paused,
+    core: WeakHandle,
+    due: u64,
+    over: bool,
+}
+
+impl Alarm {
+    fn left(&self) -> Duration {
+        Duration::from_nanos(self.due.saturating_sub(self.time.now()))
+    }
+
+    fn ring(&mut self) {
+        self.over = true;
+        if let Some(core) = self.core.upgrade() {
+            let mut wakers = Vec::new();
+            core.fire(self.time.now(), &mut wakers);
+            wake_all(&mut wakers);
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let mut alarm = Self { time: self.time.clone(), core: self.core.clone(), due: self.due, over: true };
+        let sleep = move || {
+            thread::sleep(alarm.left());
+            alarm.ring();
+        };
+        // A system that has no thread left has nobody who could be told.
+        _ = thread::Builder::new().name("openlimit-paused".into()).spawn(sleep);
     }
 }
