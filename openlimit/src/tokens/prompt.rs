@@ -58,6 +58,8 @@ pub(super) enum At {
     /// An image: its URL, or a map with it; and how closely it is looked at.
     Image,
     Detail,
+    /// What a tool made: an image's bytes, as a rule.
+    Drawn,
     /// What the client itself cannot read.
     Sealed,
 
@@ -146,7 +148,7 @@ impl Reader for Tally<'_> {
             (At::Message, "tool_calls") => At::Calls,
             (At::Message, "function_call") => At::Call,
             (At::Message, "audio") => At::Flat(formula::AUDIO),
-            (At::Message, "result") => At::Flat(self.largest_image()),
+            (At::Message, "result") => At::Drawn,
             (At::Message, "encrypted_content") => At::Sealed,
 
             (At::Content, "id" | "type" | "logprobs") => return None,
@@ -336,6 +338,7 @@ impl Reader for Tally<'_> {
                 self.add(formula::ENUM_ITEM);
                 self.text(text);
             }
+            At::Drawn if is_data(text) => self.add(self.largest_image()),
             At::Unknown if is_data(text) => self.add(self.file()),
             _ => self.text(text),
         }
