@@ -55,6 +55,7 @@ mod inside;
 mod number;
 mod outline;
 mod pixels;
+mod place;
 mod prompt;
 mod raw;
 mod shape;
