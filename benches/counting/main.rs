@@ -8,6 +8,7 @@
 
 mod cold;
 mod counters;
+mod hostile;
 mod race;
 mod requests;
 mod texts;
@@ -18,7 +19,7 @@ use openlimit::tokens::Encoding;
 
 use self::counters::{ENCODINGS, count};
 use self::race::{heading, race, speeds, time, time_each};
-use self::texts::{Random, kinds, prose};
+use self::texts::{kinds, prose};
 
 type Part = (&'static str, fn(Encoding));
 
@@ -27,7 +28,7 @@ const PARTS: [Part; 6] = [
     ("repeated", repeated),
     ("requests", requests::requests),
     ("conversation", requests::conversation),
-    ("hostile", hostile),
+    ("hostile", hostile::hostile),
     ("cold start", cold::start),
 ];
 
@@ -49,16 +50,18 @@ fn main() {
 
 fn unseen(encoding: Encoding) {
     heading("MB/s", &format!("{encoding}, unseen"));
-    let mut texts = kinds();
-    texts.insert(0, ("1 KB messages", prose()));
-    for (kind, text) in &texts {
-        let aim = match *kind {
-            "1 KB messages" => 9.0,
+    const MESSAGES: [(&str, usize); 4] =
+        [("messages of 40 bytes", 40), ("of 100 bytes", 100), ("of 300 bytes", 300), ("of 1 KB", 1_024)];
+    let messages = MESSAGES.map(|(kind, size)| (kind, prose(), Some(size)));
+    let kinds = kinds().into_iter().map(|(kind, text)| (kind, text, None));
+    for (kind, text, message) in messages.into_iter().chain(kinds) {
+        let aim = match kind {
+            _ if message.is_some() => 9.0,
             "Chinese" | "Japanese and emoji" => 4.0,
             _ => 5.0,
         };
         let half = text.len() / 2;
-        let size = if *kind == "1 KB messages" { 1_024 } else { text.len() };
+        let size = message.unwrap_or(text.len());
         let times = race(5, |pass, name| {
             // A pass begins at its own place, so that no message was counted in an earlier one.
             let (seen, unseen) = text.split_at(text.floor_char_boundary(half + 7 * pass));
@@ -76,7 +79,7 @@ fn unseen(encoding: Encoding) {
             };
             std::thread::scope(|scope| scope.spawn(thread).join().unwrap())
         });
-        speeds(kind, 1, times, (*kind != "base64").then_some(aim));
+        speeds(kind, 1, times, (kind != "base64").then_some(aim));
     }
 }
 
@@ -89,43 +92,5 @@ fn repeated(encoding: Encoding) {
     for (kind, text) in &texts {
         let run = |name: &str| time_each(|| _ = black_box(count(name, encoding, black_box(text))));
         speeds(kind, text.len(), race(3, |_, name| run(name)), (text.len() <= 1_024).then_some(9.0));
-    }
-}
-
-/// A megabyte that is one piece, and new in every pass. Only ours: tiktoken-rs panics on some of it.
-fn hostile(encoding: Encoding) {
-    const MEGABYTE: usize = 1_000_000;
-    println!("\n| {encoding}, hostile: 1 MB of | ms | aim | met |\n| --- | --- | --- | --- |");
-    let milliseconds = |text: &mut String| {
-        let pass = || {
-            text.push('.');
-            time(|| _ = black_box(encoding.count(text))) / 1e6
-        };
-        std::iter::repeat_with(pass).take(3).fold(f64::INFINITY, f64::min)
-    };
-    let any = (0..=u8::MAX).map(char::from).map(|character| {
-        let mut text = character.to_string().repeat(MEGABYTE / character.len_utf8());
-        (milliseconds(&mut text), character)
-    });
-    let (slowest, character) = any.max_by(|one, other| one.0.total_cmp(&other.0)).unwrap();
-    let met = if slowest <= 20.0 { "yes" } else { "no" };
-    println!(
-        "| each of the 256 first characters; the slowest, {character:?} | {slowest:.1} | <= 20 | {met} |"
-    );
-
-    let mut random = Random(1);
-    let mut of = |letters: &[char]| -> String {
-        std::iter::repeat_with(|| letters[random.below(letters.len())]).take(MEGABYTE).collect()
-    };
-    let letters: Vec<char> = ('a'..='z').collect();
-    let ideographs: Vec<char> = ('\u{4e00}'..'\u{9f00}').collect();
-    for (what, mut text) in [
-        ("`ab`", "ab".repeat(MEGABYTE / 2)),
-        ("random letters", of(&letters)),
-        ("random `a` and `b`", of(&['a', 'b'])),
-        ("random symbols", of(&['=', '-', '*', '#', '/', '_'])),
-        ("random ideographs (3 MB)", of(&ideographs)),
-    ] {
-        println!("| {what} | {:.1} | | |", milliseconds(&mut text));
     }
 }

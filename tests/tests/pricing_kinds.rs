@@ -230,7 +230,10 @@ mod responses {
             item(json!({ "type": "computer_call_output", "call_id": "call_1", "output": screenshot })),
             id + IMAGE
         );
-        assert_eq!(item(json!({ "type": "image_generation_call", "result": "iVBO".repeat(50_000) })), IMAGE);
+        assert_eq!(
+            item(json!({ "type": "image_generation_call", "result": "iVBORw0K".repeat(50_000) })),
+            IMAGE
+        );
     }
 
     #[test]

@@ -53,7 +53,9 @@ fn texts() -> Vec<String> {
 #[test]
 fn a_long_text_is_never_taken_for_a_file() {
     for text in texts() {
-        for unknown in [json!({ "note": text }), json!({ "notes": [{ "note": text }] })] {
+        for unknown in
+            [json!({ "note": text }), json!({ "notes": [{ "note": text }] }), json!({ "result": text })]
+        {
             assert!(item(unknown) >= count(&text), "{text:.60}");
         }
     }
@@ -69,6 +71,7 @@ fn what_is_known_to_be_text_is_never_taken_for_a_file() {
             json!({ "type": "file_search_call", "queries": ["x"], "results": [{ "text": text, "score": 1 }] }),
             json!({ "type": "shell_call_output", "output": [{ "stdout": text, "stderr": "" }] }),
             json!({ "role": "assistant", "content": "x", "reasoning_content": text }),
+            json!({ "role": "assistant", "content": "x", "reasoning": [{ "text": text }] }),
         ] {
             assert!(item(known) >= count(&text), "{text:.60}");
         }

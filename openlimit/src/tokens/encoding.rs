@@ -81,11 +81,11 @@ impl Encoding {
     ///
     /// Each encoding is a feature of this crate: `o200k` and `cl100k`, which are on by default, `p50k` and `r50k`.
     ///
-    /// By another encoding a count may be too high or **too low**, and no surcharge would bound it: `cl100k_base` and
-    /// `o200k_base` are within a fifth of each other as a rule, but by them a model of `p50k_base` has a fifth less
-    /// tokens for English and code than its own encoding has, and an eighth for a run of spaces; the other way round a list of years
-    /// has a third. A limiter that must never price too low needs the encodings of its models, or none: then it counts
-    /// bytes.
+    /// By another encoding a count may be too high or **too low**, and no surcharge would bound it. `cl100k_base` and
+    /// `o200k_base` are within a fifth of each other as a rule. In the place of `p50k_base` they count a tenth less for
+    /// English, a fifth less for code, and an eighth of a run of spaces; and that counts a third of a list of years in
+    /// theirs. A limiter that must never price too low needs the encodings of its models, or none at all: then bytes are
+    /// counted.
     ///
     /// ```
     /// use openlimit::tokens::Encoding;

@@ -57,8 +57,8 @@ pub(super) const ROLE: i64 = 1;
 
 /// For each call of a tool that a message repeats, or an item is. An assumption: it is framed as a message is.
 ///
-/// The id with which a result refers to its call is counted as its text. That, too, is an assumption: the cookbook counts
-/// every text of a message, and what harmony gives in the id's place, the name of the tool, is rarely longer.
+/// The id with which a result refers to its call is counted as its text. That, too, is an assumption: the cookbook
+/// counts every text of a message, and what harmony gives in the id's place, the name of the tool, is rarely longer.
 pub(super) const CALL: u64 = 3;
 
 /// For a tool that the provider brings: a search, a sandbox.
@@ -91,8 +91,8 @@ pub(super) const AUDIO: u64 = 600;
 
 /// The text of a file, whatever its length: that of a full page, beside which the model gets the page's image.
 ///
-/// That a page is its text and an image is from OpenAI's guide to PDF files. An assumption: one page, of some 450 words of
-/// English. How many there are only the provider knows: what is larger is told by the usage that it reports.
+/// That a page is its text and an image is from OpenAI's guide to PDF files. An assumption: one page, of some 450 words
+/// of English. How many there are only the provider knows: what is larger is told by the usage that it reports.
 pub(super) const PAGE: u64 = 600;
 
 /// The bytes that stand for a token where text is sealed: base64 of at least three bytes' text a token.

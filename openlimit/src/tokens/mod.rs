@@ -32,8 +32,8 @@
 //! * **Sounds** count as a minute (600 tokens), and **files** as a page: 600 tokens of text, and an image of unknown
 //!   size. Both are assumptions, since neither length nor pages can be told from outside. What stands in an unknown
 //!   field and is base64, in a data URL or a KiB and more of it, is taken for a file.
-//! * **Schemas** of the reply count as their JSON, escapes included, and 16 tokens; **tools that the provider brings** as their settings
-//!   and 400 tokens. Both are assumptions: what the model is told of them is not in the request.
+//! * **Schemas** of the reply count as their JSON, escapes included, and 16 tokens; **tools that the provider brings**
+//!   as their settings and 400 tokens. Both are assumptions: what the model is told of them is not in the request.
 //! * **What is unknown** inside a message or a tool counts as its text, and never fails. Unknown fields of the
 //!   request itself are left out, and so are ids, but for that of the call to which a result belongs.
 //! * **Hostile content** is safe: counting takes time in proportion to the text, whatever it is, and what is nested
@@ -55,6 +55,7 @@ mod inside;
 mod number;
 mod outline;
 mod pixels;
+mod place;
 mod prompt;
 mod raw;
 mod shape;
@@ -160,8 +161,8 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
 /// ```
 ///
 /// # Errors
-/// If there is no `prompt` that is a string or a list and no `instruction`, or `model`, `max_tokens`, `n` or `best_of` is not what it
-/// should be.
+/// If there is no `prompt` that is a string or a list and no `instruction`, or `model`, `max_tokens`, `n` or `best_of`
+/// is not what it should be.
 pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
     price_completion(params, &Pricing::default())
 }

@@ -1,6 +1,6 @@
 //! `Prompt`: the second reading of a request, which counts what the model gets to read.
 //!
-//! It is a grammar: `At` names the places of a request, and `field` says for each place what its fields are.
+//! It is a grammar: [`At`] names the places of a request, and `field` says for each place what its fields are.
 //! Three rules decide about a field: what the model reads is counted; what only the API reads (ids, types, log
 //! probabilities) is not; and what is unknown counts as its text, since an estimate that is too high wastes a
 //! little and one that is too low breaks the limit. Images, sounds and files have prices of their own; of an
@@ -14,6 +14,7 @@ use super::images::{Detail, Image};
 use super::number::Number;
 use super::outline::Outline;
 use super::pixels::Pixels;
+use super::place::At;
 use super::tally::{Tally, is_data};
 use super::tokenizer::Counting;
 use super::walk::{Reader, walk};
@@ -45,86 +46,6 @@ impl Prompt {
     }
 }
 
-/// A place in a request.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum At {
-    Params,
-    /// What is read as it stands.
-    Text,
-    /// What nobody told us of: counted as its text, keys included.
-    Unknown,
-    /// What has one price, however large it is.
-    Flat(u64),
-    /// An image: its URL, or a map with it; and how closely it is looked at.
-    Image,
-    Detail,
-    /// What the client itself cannot read.
-    Sealed,
-
-    /// The prompts of a completion or the inputs of an embedding: one, a list of them, or a token array.
-    Prompts,
-    /// One of several, or a token of the only one.
-    Prompt,
-    /// A token of one of several.
-    Token,
-    /// What follows each prompt.
-    Suffix,
-
-    /// Messages or items; a lone string is one too.
-    Messages,
-    Message,
-    Role,
-    Name,
-    /// What a message says: a text, a list of parts, or a part.
-    Content,
-    /// The tools that a message calls, one of them, and what is passed to it.
-    Calls,
-    Call,
-    Called,
-    /// A stored prompt, and what is filled into it.
-    Template,
-    Variables,
-
-    /// The tools that may be called; `begun` once there is one.
-    Tools {
-        begun: bool,
-    },
-    Tool,
-    ToolType,
-    /// The settings of a tool that the provider brings.
-    BuiltIn,
-    Function,
-    /// A name before a colon.
-    Heading,
-    /// What follows a name and a colon: a type, a description.
-    Label,
-    Parameters,
-    /// The properties of an object; `begun` once there is one.
-    Properties {
-        begun: bool,
-    },
-    Property,
-    Enum,
-    EnumItem,
-
-    /// The form that the reply is to have.
-    Format,
-    /// What the model gets as JSON.
-    Schema,
-}
-
-impl At {
-    /// Where there is no rule for a field, but maybe a name that is given to text alone: code, the output of a program,
-    /// what was searched for and found, the thoughts of a model. However it looks, such is no file.
-    fn unknown(key: &str) -> Self {
-        match key {
-            "text" | "content" | "code" | "diff" | "logs" | "stdout" | "stderr" | "queries"
-            | "description" | "reasoning" | "reasoning_content" | "thinking" => Self::Text,
-            _ => Self::Unknown,
-        }
-    }
-}
-
 impl Reader for Tally<'_> {
     type At = At;
 
@@ -146,7 +67,7 @@ impl Reader for Tally<'_> {
             (At::Message, "tool_calls") => At::Calls,
             (At::Message, "function_call") => At::Call,
             (At::Message, "audio") => At::Flat(formula::AUDIO),
-            (At::Message, "result") => At::Flat(self.largest_image()),
+            (At::Message, "result") => At::Drawn,
             (At::Message, "encrypted_content") => At::Sealed,
 
             (At::Content, "id" | "type" | "logprobs") => return None,
@@ -336,6 +257,7 @@ impl Reader for Tally<'_> {
                 self.add(formula::ENUM_ITEM);
                 self.text(text);
             }
+            At::Drawn if is_data(text) => self.add(self.largest_image()),
             At::Unknown if is_data(text) => self.add(self.file()),
             _ => self.text(text),
         }

@@ -1,6 +1,6 @@
 //! `Shape`: which fields of a request hold what, one constant for each kind of request.
 
-use super::prompt::At;
+use super::place::At;
 use super::walk::Failed;
 use crate::ParamsError;
 

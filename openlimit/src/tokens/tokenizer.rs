@@ -35,7 +35,8 @@ use super::Encoding;
 /// # Ok::<(), openlimit::AcquireError>(())
 /// ```
 ///
-/// An [`Encoding`] is one, too: it counts alike for every model. So is an `Arc` of one, which several limiters can share.
+/// An [`Encoding`] is one, too: it counts alike for every model. So is an `Arc` of one, which several limiters can
+/// share.
 pub trait Tokenizer: Send + Sync {
     /// How many tokens `text` is for `model`, which is the request's own name for it, or empty where it names none.
     ///

@@ -2,8 +2,8 @@
 //!
 //! A conversation is sent again with each turn, and all of it but the end has been counted before. To hash a text is
 //! eight times faster than to count it. The hash is seeded at random in each process, so that nobody can write two
-//! texts that are taken for one another. Chance does it once in 2^50 looks at a text of the same length: the slot and the
-//! check are of one hash of 64 bits, 14 of which say the slot.
+//! texts that are taken for one another. Chance does it once in 2^50 looks at a text of the same length: the slot and
+//! the check are of one hash of 64 bits, 14 of which say the slot.
 //!
 //! A slot is two words: the count, and the hash mixed with it. If two threads write a slot at once, the words do not
 //! belong together, and no hash fits them. So there is no lock, and the memo is never larger than it is at the start:
