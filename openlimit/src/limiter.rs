@@ -10,7 +10,7 @@ use crate::__private::Keys;
 use crate::builder::Builder;
 use crate::handle::Handle;
 use crate::kind::{Explicit, Price};
-use crate::{Acquire, AcquireError, BuildError, Cost, Permit, Status};
+use crate::{Acquire, AcquireError, BuildError, Cost, ParamsError, Permit, Status};
 
 /// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
 ///
@@ -86,7 +86,7 @@ impl<K> Limiter<K> {
         match self.core() {
             Ok(core) => match price.cost(core.pricing()) {
                 Ok(cost) => Acquire::new(core, cost.borrow()),
-                Err(error) => Acquire::failed(error.into()),
+                Err(error) => Acquire::failed(unpriced(core, error)),
             },
             Err(error) => Acquire::failed(unbuilt(error)),
         }
@@ -99,7 +99,10 @@ impl<K> Limiter<K> {
     #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
         match self.core() {
-            Ok(core) => core.try_admit(price.cost(core.pricing())?.borrow()),
+            Ok(core) => match price.cost(core.pricing()) {
+                Ok(cost) => core.try_admit(cost.borrow()),
+                Err(error) => Err(unpriced(core, error)),
+            },
             Err(error) => Err(unbuilt(error)),
         }
     }
@@ -110,8 +113,11 @@ impl<K> Limiter<K> {
     /// [`AcquireError::Params`] for params that cannot be read, [`AcquireError::Build`] for a declared limiter
     /// that cannot be built.
     pub fn cost(&self, price: impl Price<K>) -> Result<Cost, AcquireError> {
-        let pricing = self.core().map_err(unbuilt)?.pricing();
-        Ok(price.cost(pricing)?.borrow().clone())
+        let core = self.core().map_err(unbuilt)?;
+        match price.cost(core.pricing()) {
+            Ok(cost) => Ok(cost.borrow().clone()),
+            Err(error) => Err(unpriced(core, error)),
+        }
     }
 
     /// Who waits, and what is left of each limit, as of now.
@@ -151,6 +157,12 @@ impl<K> Limiter<K> {
 #[inline(never)]
 fn unbuilt(error: &BuildError) -> AcquireError {
     error.clone().into()
+}
+
+#[cold]
+#[inline(never)]
+fn unpriced(core: &Handle, error: ParamsError) -> AcquireError {
+    AcquireError::Params { limiter: core.name().clone(), error }
 }
 
 /// Builds a declared limiter, for the life of the program: its permits then need no reference count.
