@@ -17,6 +17,19 @@ use crate::{AcquireError, Cost, Permit, block};
 /// It borrows nothing, and nothing happens before it is first polled: then it is admitted at once or takes its
 /// place in the queue. It needs no particular runtime, nor any.
 ///
+/// # Errors
+///
+/// Awaited or blocked on, it ends in a [`Permit`] or in an [`AcquireError`]. At its first poll, without a wait, come
+///
+/// - [`TooLarge`](AcquireError::TooLarge) and [`UnknownDimension`](AcquireError::UnknownDimension) for a cost that this
+///   limiter can never admit, [`Params`](AcquireError::Params) for a request that cannot be priced;
+/// - [`Build`](AcquireError::Build) where the declaration of the limiter is wrong;
+/// - [`Timeout`](AcquireError::Timeout) where the wait is known to be longer than the [`timeout`](Acquire::timeout);
+/// - [`Timer`](AcquireError::Timer) where it would have to wait and there is no thread to time it.
+///
+/// After a wait come `Timeout`, where the wait became longer, and `AcquireError::Store` (feature `redis`), where the
+/// limits are shared and what holds them did not decide.
+///
 /// # Cancel safety
 ///
 /// Dropping it at any point leaves the queue and gives back whatever had been granted: it costs nothing.
@@ -77,7 +90,7 @@ impl Acquire {
     /// Do not call it on a thread that polls other tasks: it blocks them. Async callers `.await` instead.
     ///
     /// # Errors
-    /// Why the call was not admitted.
+    /// Why the call was not admitted: see [`Acquire`].
     #[inline]
     pub fn blocking(self) -> Result<Permit, AcquireError> {
         block::on(self)

@@ -35,6 +35,7 @@ pub enum Embedding {}
 pub enum Responses {}
 
 /// What pricing needs to know of the limiter.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Pricing {
     /// Output tokens of a request that names no maximum.

@@ -62,7 +62,8 @@ enum Source<K> {
 }
 
 impl<K> Limiter<K> {
-    /// A builder of limiters of this type.
+    /// A builder of limiters of this type. Until it is given a [name](Builder::name), errors and `Debug` call the limiter
+    /// `unnamed`.
     pub fn builder() -> Builder<K> {
         Builder::named("unnamed")
     }
@@ -95,7 +96,7 @@ impl<K> Limiter<K> {
     /// Admits the call now or not at all. It never waits, and overtakes nobody who does.
     ///
     /// # Errors
-    /// [`AcquireError::WouldWait`] where there is no capacity, and what [`Acquire`] would return otherwise.
+    /// [`AcquireError::WouldWait`] where there is no capacity, and what [`Acquire`] returns without a wait otherwise.
     #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
         match self.core() {

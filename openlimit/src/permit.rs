@@ -97,7 +97,8 @@ impl Permit {
         core.refund(&grant.amounts, grant.charge);
     }
 
-    /// How long the call waited for its admission; zero if it was admitted at once.
+    /// How long the call waited for its admission, by the limiter's clock, from its first poll until it was admitted, whenever
+    /// it was told; zero if it was admitted at once.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.wait().map_or(Duration::ZERO, |wait| Duration::from_nanos(wait.nanos))
