@@ -53,18 +53,18 @@ enum State {
 
 impl Acquire {
     #[inline(always)]
-    pub(crate) fn new(core: &Handle, cost: &Cost) -> Self {
-        match core.resolve_few(cost) {
-            Some(few) => Self { state: State::New(core.clone(), Amounts::Few(few)), timeout: u64::MAX },
-            None => Self::any(core, cost),
+    pub(crate) fn new(handle: &Handle, cost: &Cost) -> Self {
+        match handle.resolve_few(cost) {
+            Some(few) => Self { state: State::New(handle.clone(), Amounts::Few(few)), timeout: u64::MAX },
+            None => Self::any(handle, cost),
         }
     }
 
     /// The same for any cost.
     #[inline(never)]
-    fn any(core: &Handle, cost: &Cost) -> Self {
-        match core.resolve(cost) {
-            Ok(amounts) => Self { state: State::New(core.clone(), amounts), timeout: u64::MAX },
+    fn any(handle: &Handle, cost: &Cost) -> Self {
+        match handle.resolve(cost) {
+            Ok(amounts) => Self { state: State::New(handle.clone(), amounts), timeout: u64::MAX },
             Err(error) => Self::failed(error),
         }
     }
@@ -104,13 +104,13 @@ impl Future for Acquire {
     /// When polled again after it was ready, as futures do.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let State::New(core, Amounts::Few(few)) = &self.state
-            && let Some(charge) = core.take(few)
+        if let State::New(handle, Amounts::Few(few)) = &self.state
+            && let Some(charge) = handle.take(few)
         {
             let few = *few;
             // The permit takes over the handle: a clone would count one up, and one down again.
-            if let State::New(core, _) = mem::replace(&mut self.state, State::Done) {
-                return Poll::Ready(Ok(Permit::at_once(core, few, charge)));
+            if let State::New(handle, _) = mem::replace(&mut self.state, State::Done) {
+                return Poll::Ready(Ok(Permit::at_once(handle, few, charge)));
             }
         }
         self.poll_slowly(context)
@@ -122,14 +122,14 @@ impl Acquire {
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
         let this = self;
         let ready = match &this.state {
-            State::New(core, amounts) => match core.admit(amounts, this.timeout, context.waker()) {
+            State::New(handle, amounts) => match handle.admit(amounts, this.timeout, context.waker()) {
                 Ok(outcome) => outcome,
                 Err(key) => {
-                    this.state = State::Waiting(core.clone(), key);
+                    this.state = State::Waiting(handle.clone(), key);
                     return Poll::Pending;
                 }
             },
-            State::Waiting(core, key) => match core.poll(*key, context.waker()) {
+            State::Waiting(handle, key) => match handle.poll(*key, context.waker()) {
                 Poll::Ready(outcome) => outcome,
                 Poll::Pending => return Poll::Pending,
             },
@@ -144,8 +144,8 @@ impl Acquire {
 impl Drop for Acquire {
     #[inline]
     fn drop(&mut self) {
-        if let State::Waiting(core, key) = &self.state {
-            core.leave(*key);
+        if let State::Waiting(handle, key) = &self.state {
+            handle.leave(*key);
         }
     }
 }

@@ -136,8 +136,8 @@ impl<K> Limiter<K> {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
-    pub(crate) fn built(core: Handle) -> Self {
-        Self(Source::Built(core))
+    pub(crate) fn built(handle: Handle) -> Self {
+        Self(Source::Built(handle))
     }
 
     #[inline(always)]
@@ -162,8 +162,8 @@ fn unbuilt(error: &BuildError) -> AcquireError {
 
 #[cold]
 #[inline(never)]
-fn unpriced(core: &Handle, error: ParamsError) -> AcquireError {
-    AcquireError::Params { limiter: core.name().clone(), error }
+fn unpriced(handle: &Handle, error: ParamsError) -> AcquireError {
+    AcquireError::Params { limiter: handle.name().clone(), error }
 }
 
 /// Builds a declared limiter, for the life of the program: its permits then need no reference count.
