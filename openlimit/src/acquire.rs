@@ -17,6 +17,19 @@ use crate::{AcquireError, Cost, Permit, block};
 /// It borrows nothing, and nothing happens before it is first polled: then it is admitted at once or takes its
 /// place in the queue. It needs no particular runtime, nor any.
 ///
+/// # Errors
+///
+/// Awaited or blocked on, it ends in a [`Permit`] or in an [`AcquireError`]. At its first poll, without a wait, come
+///
+/// - [`TooLarge`](AcquireError::TooLarge) and [`UnknownDimension`](AcquireError::UnknownDimension) for a cost that this
+///   limiter can never admit, [`Params`](AcquireError::Params) for a request that cannot be priced;
+/// - [`Build`](AcquireError::Build) where the declaration of the limiter is wrong;
+/// - [`Timeout`](AcquireError::Timeout) where the wait is known to be longer than the [`timeout`](Acquire::timeout);
+/// - [`Timer`](AcquireError::Timer) where it would have to wait and there is no thread to time it.
+///
+/// After a wait come `Timeout`, where the wait became longer, and `AcquireError::Store` (feature `redis`), where the
+/// limits are shared and what holds them did not decide.
+///
 /// # Cancel safety
 ///
 /// Dropping it at any point leaves the queue and gives back whatever had been granted: it costs nothing.
@@ -40,18 +53,18 @@ enum State {
 
 impl Acquire {
     #[inline(always)]
-    pub(crate) fn new(core: &Handle, cost: &Cost) -> Self {
-        match core.resolve_few(cost) {
-            Some(few) => Self { state: State::New(core.clone(), Amounts::Few(few)), timeout: u64::MAX },
-            None => Self::any(core, cost),
+    pub(crate) fn new(handle: &Handle, cost: &Cost) -> Self {
+        match handle.resolve_few(cost) {
+            Some(few) => Self { state: State::New(handle.clone(), Amounts::Few(few)), timeout: u64::MAX },
+            None => Self::any(handle, cost),
         }
     }
 
     /// The same for any cost.
     #[inline(never)]
-    fn any(core: &Handle, cost: &Cost) -> Self {
-        match core.resolve(cost) {
-            Ok(amounts) => Self { state: State::New(core.clone(), amounts), timeout: u64::MAX },
+    fn any(handle: &Handle, cost: &Cost) -> Self {
+        match handle.resolve(cost) {
+            Ok(amounts) => Self { state: State::New(handle.clone(), amounts), timeout: u64::MAX },
             Err(error) => Self::failed(error),
         }
     }
@@ -77,7 +90,7 @@ impl Acquire {
     /// Do not call it on a thread that polls other tasks: it blocks them. Async callers `.await` instead.
     ///
     /// # Errors
-    /// Why the call was not admitted.
+    /// Why the call was not admitted: see [`Acquire`].
     #[inline]
     pub fn blocking(self) -> Result<Permit, AcquireError> {
         block::on(self)
@@ -91,13 +104,13 @@ impl Future for Acquire {
     /// When polled again after it was ready, as futures do.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let State::New(core, Amounts::Few(few)) = &self.state
-            && let Some(charge) = core.take(few)
+        if let State::New(handle, Amounts::Few(few)) = &self.state
+            && let Some(charge) = handle.take(few)
         {
             let few = *few;
             // The permit takes over the handle: a clone would count one up, and one down again.
-            if let State::New(core, _) = mem::replace(&mut self.state, State::Done) {
-                return Poll::Ready(Ok(Permit::at_once(core, few, charge)));
+            if let State::New(handle, _) = mem::replace(&mut self.state, State::Done) {
+                return Poll::Ready(Ok(Permit::at_once(handle, few, charge)));
             }
         }
         self.poll_slowly(context)
@@ -109,14 +122,14 @@ impl Acquire {
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
         let this = self;
         let ready = match &this.state {
-            State::New(core, amounts) => match core.admit(amounts, this.timeout, context.waker()) {
+            State::New(handle, amounts) => match handle.admit(amounts, this.timeout, context.waker()) {
                 Ok(outcome) => outcome,
                 Err(key) => {
-                    this.state = State::Waiting(core.clone(), key);
+                    this.state = State::Waiting(handle.clone(), key);
                     return Poll::Pending;
                 }
             },
-            State::Waiting(core, key) => match core.poll(*key, context.waker()) {
+            State::Waiting(handle, key) => match handle.poll(*key, context.waker()) {
                 Poll::Ready(outcome) => outcome,
                 Poll::Pending => return Poll::Pending,
             },
@@ -131,8 +144,8 @@ impl Acquire {
 impl Drop for Acquire {
     #[inline]
     fn drop(&mut self) {
-        if let State::Waiting(core, key) = &self.state {
-            core.leave(*key);
+        if let State::Waiting(handle, key) = &self.state {
+            handle.leave(*key);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `Admission`: the rules. All buckets or none, strictly in order, the queue decides when.
 //!
-//! Pure state and arithmetic: the time is an argument, wakers are collected for the caller. What guards it and
-//! moves it is in `core`, so that everything here can be tested without threads and clocks.
+//! Pure state and arithmetic: the time is an argument, wakers are collected for the caller. `core` guards it and
+//! `handle` moves it, so that everything here can be tested without threads and clocks.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use crate::amounts::Amounts;
 use crate::bucket::{Bucket, Look};
-use crate::permit::{Grant, Wait};
-use crate::queue::{Key, Outcome, Queue, Waiter};
+use crate::queue::{Grant, Key, Outcome, Queue, Wait, Waiter};
 use crate::{AcquireError, Limit, Name};
 #[cfg(feature = "redis")]
 use {self::shared::deciding, crate::redis::Shared};

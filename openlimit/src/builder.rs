@@ -198,8 +198,11 @@ impl<K> Builder<K> {
     /// Builds the limiter.
     ///
     /// # Errors
-    /// No limits; a rate or burst of zero; a burst that no limit uses; a period or burst above 31 days; a headroom
-    /// of everything.
+    /// No limits, or more than 64; a rate of zero, or above 2^63 - 1; a period or burst of zero, or above 31 days; a burst
+    /// that no limit uses; a headroom of everything; a dimension without a name. [`BuildProblem`] says which.
+    ///
+    /// For a limiter that is shared through Redis also: no name; a manual clock; more than 8 limits; a limit at which
+    /// the largest call takes more than 52 days; a URL or settings that cannot be used.
     pub fn build(self) -> Result<Limiter<K>, BuildError> {
         Ok(Limiter::built(Handle::shared(self.build_core()?)))
     }

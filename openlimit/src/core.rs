@@ -70,6 +70,8 @@ struct Metered {
     index: Option<usize>,
     /// The most that one call may take.
     most: u64,
+    /// The limit that allows no more, by its place in the limiter.
+    tightest: usize,
 }
 
 impl Core {
@@ -86,14 +88,21 @@ impl Core {
         let limits: Arc<[Limit]> = limits.into();
         let kept_back = buckets.iter().map(Bucket::kept_back).min().unwrap_or(0);
         let mut dimensions: Vec<Metered> = Vec::new();
-        let meters = limits.iter().zip(buckets).map(|(limit, bucket)| {
+        let meters = limits.iter().zip(buckets).enumerate().map(|(at, (limit, bucket))| {
             let known = dimensions.iter().position(|known| known.dimension == *limit.dimension());
             let dimension = known.unwrap_or_else(|| {
                 let dimension = limit.dimension().clone();
-                dimensions.push(Metered { index: dimension.index(), dimension, most: u64::MAX });
+                dimensions.push(Metered {
+                    index: dimension.index(),
+                    dimension,
+                    most: u64::MAX,
+                    tightest: at,
+                });
                 dimensions.len() - 1
             });
-            dimensions[dimension].most = dimensions[dimension].most.min(bucket.most());
+            if bucket.most() < dimensions[dimension].most {
+                (dimensions[dimension].most, dimensions[dimension].tightest) = (bucket.most(), at);
+            }
             Meter { dimension, bucket }
         });
         let meters = meters.collect();
@@ -216,7 +225,8 @@ impl Core {
         Some(AcquireError::TooLarge {
             dimension: metered.dimension.clone(),
             cost: *cost,
-            limit: metered.most,
+            most: metered.most,
+            limit: self.limits[metered.tightest].clone(),
             limiter: self.name.clone(),
         })
     }

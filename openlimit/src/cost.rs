@@ -1,4 +1,4 @@
-//! `Cost`: what one call takes, and `Usage`: what it turned out to take.
+//! `Cost`: what one call takes from each dimension.
 //!
 //! A cost says which of its dimensions were named by a person. Naming one that the limiter does not have is
 //! an error, since it is most likely a mistake; what openlimit itself derives from a request (tokens, input

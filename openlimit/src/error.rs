@@ -16,8 +16,8 @@ use crate::{Dimension, Limit, Name, Rate};
 pub enum AcquireError {
     /// The call asks for more than the limit gives in a whole period, so it could never be admitted.
     #[error(
-        "limiter `{limiter}` can never admit a call of {cost} {dimension}: its limit is {limit}; \
-         make the request smaller or raise the limit"
+        "limiter `{limiter}` can never admit a call of {cost} {dimension}: its limit of {limit} allows one of {most} \
+         at the most; make the request smaller or raise the limit"
     )]
     TooLarge {
         /// What it asks too much of.
@@ -25,7 +25,9 @@ pub enum AcquireError {
         /// How much it asks for.
         cost: u64,
         /// The most that one call may take: the limit's amount, or its burst where that is larger.
-        limit: u64,
+        most: u64,
+        /// The limit that allows no more.
+        limit: Limit,
         /// The limiter that refused it.
         limiter: Name,
     },
@@ -74,12 +76,24 @@ pub enum AcquireError {
     },
 
     /// The params cannot be read as a request of the limiter's kind.
-    #[error(transparent)]
-    Params(#[from] ParamsError),
+    #[error("limiter `{limiter}` cannot price the call: {error}")]
+    Params {
+        /// The limiter's name.
+        limiter: Name,
+        /// What is wrong with them.
+        error: ParamsError,
+    },
 
     /// The thread that times the waits could not be started, so the call cannot wait.
-    #[error("cannot start the timer thread: {0}; a call that need not wait is still admitted")]
-    Timer(Arc<io::Error>),
+    #[error(
+        "limiter `{limiter}` cannot start the timer thread: {error}; a call that need not wait is still admitted"
+    )]
+    Timer {
+        /// The limiter's name.
+        limiter: Name,
+        /// Why not.
+        error: Arc<io::Error>,
+    },
 
     /// The limits are shared, and what holds them did not decide.
     #[cfg(feature = "redis")]

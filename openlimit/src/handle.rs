@@ -100,7 +100,8 @@ impl Handle {
     ) -> Result<Result<Permit, AcquireError>, Key> {
         // Before it joins: nobody is to wait without a timer.
         if let Err(error) = self.time.start() {
-            return Ok(Err(AcquireError::Timer(Arc::new(error))));
+            let (limiter, error) = (self.name().clone(), Arc::new(error));
+            return Ok(Err(AcquireError::Timer { limiter, error }));
         }
         #[cfg(feature = "redis")]
         if let Err(error) = self.start_session() {

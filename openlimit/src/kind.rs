@@ -35,6 +35,7 @@ pub enum Embedding {}
 pub enum Responses {}
 
 /// What pricing needs to know of the limiter.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Pricing {
     /// Output tokens of a request that names no maximum.
@@ -104,7 +105,7 @@ mod reads {
     message = "`{Self}` is not a request that openlimit can price",
     label = "neither a `Cost` nor a reference to something `Serialize`",
     note = "params are anything `serde::Serialize`, passed by reference, on a limiter that prices them",
-    note = "or give the price outright: `Cost::new().tokens(900)`"
+    note = "or give the price outright: `Cost::new().tokens(900)`, or a `u64`, such as `count as u64`"
 )]
 pub trait Price<K> {
     /// The cost, by reference where it is there already: a fresh value that is copied at once costs as much as

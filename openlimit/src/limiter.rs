@@ -10,7 +10,7 @@ use crate::__private::Keys;
 use crate::builder::Builder;
 use crate::handle::Handle;
 use crate::kind::{Explicit, Price};
-use crate::{Acquire, AcquireError, BuildError, Cost, Permit, Status};
+use crate::{Acquire, AcquireError, BuildError, Cost, ParamsError, Permit, Status};
 
 /// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
 ///
@@ -62,7 +62,8 @@ enum Source<K> {
 }
 
 impl<K> Limiter<K> {
-    /// A builder of limiters of this type.
+    /// A builder of limiters of this type. Until it is given a [name](Builder::name), errors and `Debug` call the limiter
+    /// `unnamed`.
     pub fn builder() -> Builder<K> {
         Builder::named("unnamed")
     }
@@ -86,7 +87,7 @@ impl<K> Limiter<K> {
         match self.core() {
             Ok(core) => match price.cost(core.pricing()) {
                 Ok(cost) => Acquire::new(core, cost.borrow()),
-                Err(error) => Acquire::failed(error.into()),
+                Err(error) => Acquire::failed(unpriced(core, error)),
             },
             Err(error) => Acquire::failed(unbuilt(error)),
         }
@@ -95,11 +96,14 @@ impl<K> Limiter<K> {
     /// Admits the call now or not at all. It never waits, and overtakes nobody who does.
     ///
     /// # Errors
-    /// [`AcquireError::WouldWait`] where there is no capacity, and what [`Acquire`] would return otherwise.
+    /// [`AcquireError::WouldWait`] where there is no capacity, and what [`Acquire`] returns without a wait otherwise.
     #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
         match self.core() {
-            Ok(core) => core.try_admit(price.cost(core.pricing())?.borrow()),
+            Ok(core) => match price.cost(core.pricing()) {
+                Ok(cost) => core.try_admit(cost.borrow()),
+                Err(error) => Err(unpriced(core, error)),
+            },
             Err(error) => Err(unbuilt(error)),
         }
     }
@@ -110,8 +114,11 @@ impl<K> Limiter<K> {
     /// [`AcquireError::Params`] for params that cannot be read, [`AcquireError::Build`] for a declared limiter
     /// that cannot be built.
     pub fn cost(&self, price: impl Price<K>) -> Result<Cost, AcquireError> {
-        let pricing = self.core().map_err(unbuilt)?.pricing();
-        Ok(price.cost(pricing)?.borrow().clone())
+        let core = self.core().map_err(unbuilt)?;
+        match price.cost(core.pricing()) {
+            Ok(cost) => Ok(cost.borrow().clone()),
+            Err(error) => Err(unpriced(core, error)),
+        }
     }
 
     /// Who waits, and what is left of each limit, as of now.
@@ -129,8 +136,8 @@ impl<K> Limiter<K> {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
-    pub(crate) fn built(core: Handle) -> Self {
-        Self(Source::Built(core))
+    pub(crate) fn built(handle: Handle) -> Self {
+        Self(Source::Built(handle))
     }
 
     #[inline(always)]
@@ -151,6 +158,12 @@ impl<K> Limiter<K> {
 #[inline(never)]
 fn unbuilt(error: &BuildError) -> AcquireError {
     error.clone().into()
+}
+
+#[cold]
+#[inline(never)]
+fn unpriced(handle: &Handle, error: ParamsError) -> AcquireError {
+    AcquireError::Params { limiter: handle.name().clone(), error }
 }
 
 /// Builds a declared limiter, for the life of the program: its permits then need no reference count.

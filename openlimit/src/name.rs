@@ -4,11 +4,21 @@
 //! limiter, which is part of the program, is not counted when it is copied; that of a built one is shared.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
 /// A limiter's name: the path of its static, or what [`Builder::name`](crate::Builder::name) says. A `str` to read
 /// from, and cheap to clone.
+///
+/// ```
+/// use openlimit::Name;
+/// use std::collections::HashSet;
+///
+/// let names = HashSet::from([Name::from("chat"), Name::from("chat".to_owned())]);
+/// assert_eq!(names.len(), 1);
+/// assert!(names.iter().all(|name| name == "chat" && name.as_ref() == "chat"));
+/// ```
 #[derive(Clone)]
 pub struct Name(Text);
 
@@ -41,6 +51,12 @@ impl Deref for Name {
     }
 }
 
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
@@ -48,6 +64,25 @@ impl PartialEq for Name {
 }
 
 impl Eq for Name {}
+
+impl PartialEq<str> for Name {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other
+    }
+}
+
+impl PartialEq<&str> for Name {
+    fn eq(&self, other: &&str) -> bool {
+        **self == **other
+    }
+}
+
+/// As the `str` that it is.
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::amounts::Amounts;
 use crate::core::Core;
 use crate::handle::Handle;
+use crate::queue::{Grant, Wait};
 use crate::{Limit, Usage};
 
 /// An admitted call.
@@ -20,23 +21,6 @@ use crate::{Limit, Usage};
 /// It owns what it needs and borrows nothing. It may be sent to another thread, and outlive the limiter's handle.
 #[must_use = "a permit stands for a call that was admitted: make the call, or cancel it"]
 pub struct Permit(Packed);
-
-/// What was granted.
-#[derive(Debug)]
-pub(crate) struct Grant {
-    pub(crate) amounts: Amounts,
-    /// The number of the charge, which dates it.
-    pub(crate) charge: u64,
-    pub(crate) wait: Option<Wait>,
-}
-
-/// How a call waited.
-#[derive(Debug)]
-pub(crate) struct Wait {
-    pub(crate) nanos: u64,
-    /// The limit that it waited for, by its place in the limiter.
-    pub(crate) limit: usize,
-}
 
 const SMALL: u64 = u16::MAX as u64;
 const MEDIUM: u64 = u32::MAX as u64;
@@ -50,27 +34,27 @@ enum Packed {
 impl Permit {
     /// A permit for a call that was admitted at once.
     #[inline]
-    pub(crate) fn at_once(core: Handle, few: [u64; Amounts::FEW], charge: u64) -> Self {
+    pub(crate) fn at_once(handle: Handle, few: [u64; Amounts::FEW], charge: u64) -> Self {
         match few {
             [first @ 0..=SMALL, second @ 0..=MEDIUM, 0] => {
                 let (first, second) = (first as u16, second as u32);
-                Self(match core {
+                Self(match handle {
                     Handle::Static(core) => Packed::Static { core, charge, second, first },
                     Handle::Shared(core) => Packed::Shared { core, charge, second, first },
                 })
             }
-            _ => Self::new(core, Amounts::Few(few), charge),
+            _ => Self::new(handle, Amounts::Few(few), charge),
         }
     }
 
     /// The same for any amounts.
     #[inline(never)]
-    pub(crate) fn new(core: Handle, amounts: Amounts, charge: u64) -> Self {
-        Self::from_queue(core, Grant { amounts, charge, wait: None })
+    pub(crate) fn new(handle: Handle, amounts: Amounts, charge: u64) -> Self {
+        Self::from_queue(handle, Grant { amounts, charge, wait: None })
     }
 
-    pub(crate) fn from_queue(core: Handle, grant: Grant) -> Self {
-        Self(Packed::Boxed(Box::new((core, grant))))
+    pub(crate) fn from_queue(handle: Handle, grant: Grant) -> Self {
+        Self(Packed::Boxed(Box::new((handle, grant))))
     }
 
     /// Replaces what was reserved by what the call really used: the rest is given back, and what it used beyond
@@ -84,8 +68,8 @@ impl Permit {
     /// would let later calls exceed the limit is not given back.
     pub fn settle(self, usage: impl Into<Usage>) {
         let usage = usage.into();
-        let (core, grant) = self.unpack();
-        core.settle(&grant.amounts, grant.charge, &usage);
+        let (handle, grant) = self.unpack();
+        handle.settle(&grant.amounts, grant.charge, &usage);
     }
 
     /// Gives everything back: the request was never sent.
@@ -93,11 +77,12 @@ impl Permit {
     /// As much of it, that is, as does not let later calls exceed the limit: what had leaked from the bucket
     /// by the time of the cancellation is gone.
     pub fn cancel(self) {
-        let (core, grant) = self.unpack();
-        core.refund(&grant.amounts, grant.charge);
+        let (handle, grant) = self.unpack();
+        handle.refund(&grant.amounts, grant.charge);
     }
 
-    /// How long the call waited for its admission; zero if it was admitted at once.
+    /// How long the call waited for its admission, by the limiter's clock, from its first poll until it was admitted, whenever
+    /// it was told; zero if it was admitted at once.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.wait().map_or(Duration::ZERO, |wait| Duration::from_nanos(wait.nanos))
@@ -125,13 +110,13 @@ impl Permit {
     }
 
     fn unpack(self) -> (Handle, Grant) {
-        let (core, charge, second, first) = match self.0 {
+        let (handle, charge, second, first) = match self.0 {
             Packed::Static { core, charge, second, first } => (Handle::Static(core), charge, second, first),
             Packed::Shared { core, charge, second, first } => (Handle::Shared(core), charge, second, first),
             Packed::Boxed(boxed) => return *boxed,
         };
         let amounts = Amounts::Few([first.into(), second.into(), 0]);
-        (core, Grant { amounts, charge, wait: None })
+        (handle, Grant { amounts, charge, wait: None })
     }
 }
 

@@ -180,19 +180,6 @@ pub trait Used {
     fn used(self) -> Option<Usage>;
 }
 
-/// Clients count in whatever width they like; a bare literal is an `i32`. A negative count says nothing.
-macro_rules! counts {
-    ($($count:ty),+) => {$(
-        impl Used for $count {
-            fn used(self) -> Option<Usage> {
-                u64::try_from(self).ok().map(Usage::from)
-            }
-        }
-    )+};
-}
-
-counts!(u64, u32, usize, i64, i32);
-
 impl Used for Usage {
     fn used(self) -> Option<Usage> {
         Some(self)

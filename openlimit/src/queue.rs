@@ -15,7 +15,6 @@ use slab::Slab;
 
 use crate::AcquireError;
 use crate::amounts::Amounts;
-use crate::permit::Grant;
 
 /// A waiter's place in the slab.
 pub(crate) type Key = usize;
@@ -69,6 +68,23 @@ impl Waiter {
 pub(crate) enum Outcome {
     Admitted(Grant),
     Refused(Box<AcquireError>),
+}
+
+/// What was granted.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) amounts: Amounts,
+    /// The number of the charge, which dates it.
+    pub(crate) charge: u64,
+    pub(crate) wait: Option<Wait>,
+}
+
+/// How a call waited.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    pub(crate) nanos: u64,
+    /// The limit that it waited for, by its place in the limiter.
+    pub(crate) limit: usize,
 }
 
 #[derive(Debug)]

@@ -22,8 +22,19 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     amount: u64,
-    period: Duration,
-    burst: Option<Duration>,
+    /// In nanoseconds, and so is the burst: errors carry rates, and are to stay small. What is longer than can be counted
+    /// so is far longer than what is allowed.
+    period: u64,
+    burst: u64,
+}
+
+/// In place of a burst that was not given.
+const DEFAULT: u64 = u64::MAX;
+
+/// In nanoseconds, at most one less than the largest value.
+const fn nanos(time: Duration) -> u64 {
+    let nanos = time.as_nanos();
+    if nanos < DEFAULT as u128 { nanos as u64 } else { DEFAULT - 1 }
 }
 
 impl Rate {
@@ -31,7 +42,7 @@ impl Rate {
     /// seconds. The period may be at most 31 days.
     #[must_use]
     pub const fn new(amount: u64, period: Duration) -> Self {
-        Self { amount, period, burst: None }
+        Self { amount, period: nanos(period), burst: DEFAULT }
     }
 
     /// `amount` in every `unit`.
@@ -71,7 +82,7 @@ impl Rate {
     /// evenly.
     #[must_use]
     pub const fn burst(mut self, burst: Duration) -> Self {
-        self.burst = Some(burst);
+        self.burst = nanos(burst);
         self
     }
 
@@ -84,19 +95,19 @@ impl Rate {
     /// The period.
     #[must_use]
     pub const fn period(&self) -> Duration {
-        self.period
+        Duration::from_nanos(self.period)
     }
 
     pub(crate) const fn own_burst(&self) -> Option<Duration> {
-        self.burst
+        if self.burst == DEFAULT { None } else { Some(Duration::from_nanos(self.burst)) }
     }
 }
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Unit(self.period).name() {
+        match Unit(self.period()).name() {
             Some(unit) => write!(f, "{} / {unit}", self.amount),
-            None => write!(f, "{} / {:?}", self.amount, self.period),
+            None => write!(f, "{} / {:?}", self.amount, self.period()),
         }
     }
 }
@@ -104,7 +115,7 @@ impl fmt::Display for Rate {
 impl fmt::Debug for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rate({self}")?;
-        if let Some(burst) = self.burst {
+        if let Some(burst) = self.own_burst() {
             write!(f, ", burst {burst:?}")?;
         }
         f.write_str(")")

@@ -1,11 +1,13 @@
 //! `Usage`: what a call turned out to take, as the provider reports it.
 
+use crate::__private::Used;
 use crate::{Cost, Dimension};
 
 /// What a call really used, for [`Permit::settle`](crate::Permit::settle).
 ///
 /// Only what it names is settled: the request itself, and every dimension it is silent about, stay as they
-/// were reserved. A bare integer is the total of tokens; the default names nothing.
+/// were reserved. A bare integer, of whatever width a client counts in, is the total of tokens, or names nothing if it
+/// is negative; so does the default.
 ///
 /// ```
 /// use openlimit::Usage;
@@ -41,9 +43,23 @@ impl Usage {
     }
 }
 
-/// The total of tokens.
-impl From<u64> for Usage {
-    fn from(tokens: u64) -> Self {
-        Self(Cost::new().tokens(tokens))
-    }
+/// What clients count in; a bare literal is an `i32`.
+macro_rules! counts {
+    ($($count:ty),+) => {$(
+        /// The total of tokens. A negative count names nothing.
+        impl From<$count> for Usage {
+            fn from(tokens: $count) -> Self {
+                u64::try_from(tokens).map_or_else(|_| Self::default(), |tokens| Self(Cost::new().tokens(tokens)))
+            }
+        }
+
+        /// The same for the option `usage`.
+        impl Used for $count {
+            fn used(self) -> Option<Usage> {
+                Some(self.into())
+            }
+        }
+    )+};
 }
+
+counts!(u64, u32, usize, i64, i32);

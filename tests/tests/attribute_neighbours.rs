@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use openlimit::{AcquireError, RateLimiter, rate_limited};
 use openlimit_tests::meter::taken;
 use openlimit_tests::metered;
+use tracing::instrument;
 
 type Outcome<T> = Result<T, AcquireError>;
 
@@ -92,6 +96,67 @@ fn main_may_be_limited() {
 
     main().unwrap();
     assert_eq!(taken(&CHAT).0, 1);
+}
+
+/// Counts spans entered and events seen.
+#[derive(Clone, Default)]
+struct Trace(Arc<[AtomicU64; 2]>);
+
+impl Trace {
+    /// What `call` does to the counts.
+    fn of(call: impl FnOnce()) -> (u64, u64) {
+        let trace = Self::default();
+        tracing::subscriber::with_default(trace.clone(), call);
+        (trace.0[0].load(Ordering::Relaxed), trace.0[1].load(Ordering::Relaxed))
+    }
+}
+
+impl tracing::Subscriber for Trace {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::Id {
+        tracing::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0[1].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &tracing::Id) {
+        self.0[0].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn exit(&self, _: &tracing::Id) {}
+}
+
+#[test]
+fn a_span_holds_the_wait_or_not_by_the_order_of_the_attributes() {
+    metered! { static CHAT: RateLimiter; }
+
+    #[instrument(err)]
+    #[rate_limited(limiter = CHAT, cost = cost)]
+    fn outside(cost: u64) -> Outcome<()> {
+        Ok(())
+    }
+
+    #[rate_limited(limiter = CHAT, cost = cost)]
+    #[instrument(err)]
+    fn inside(cost: u64) -> Outcome<()> {
+        Ok(())
+    }
+
+    // Spans entered, and errors that they saw.
+    assert_eq!(Trace::of(|| outside(1).unwrap()), (1, 0));
+    assert_eq!(Trace::of(|| inside(1).unwrap()), (1, 0));
+    assert_eq!(Trace::of(|| drop(outside(u64::MAX).unwrap_err())), (0, 0));
+    assert_eq!(Trace::of(|| drop(inside(u64::MAX).unwrap_err())), (1, 1));
+    assert_eq!(taken(&CHAT).0, 2);
 }
 
 /// The paths that this test needs are all that a facade has to offer.

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use openlimit::testing::ManualClock;
 use openlimit::{
-    AcquireError, BuildProblem, Builder, Cost, Limit, Percent, Rate, RateLimiter, kind, limiter,
+    AcquireError, BuildProblem, Builder, ChatRateLimiter, Cost, Limit, Percent, Rate, RateLimiter, kind,
+    limiter,
 };
 use openlimit_tests::{Call, plain, secs};
+use serde_json::json;
 
 fn builder() -> Builder<kind::Explicit> {
     RateLimiter::builder().name("gpt")
@@ -172,7 +174,8 @@ fn what_a_refused_call_reads() {
     let text = |error: AcquireError| error.to_string();
     assert_eq!(
         text(limiter.try_acquire(61).expect_err("it was admitted")),
-        "limiter `gpt` can never admit a call of 61 tokens: its limit is 60; make the request smaller or raise the limit"
+        "limiter `gpt` can never admit a call of 61 tokens: its limit of 60 tokens / minute allows one of 60 at the \
+         most; make the request smaller or raise the limit"
     );
     assert!(limiter.try_acquire(60).is_ok());
     assert_eq!(
@@ -184,11 +187,26 @@ fn what_a_refused_call_reads() {
         "limiter `gpt` cannot admit the call within the timeout of 5s: its limit of 60 tokens / minute asks \
          for a wait of at least 60s; allow more time or send less"
     );
-    let timer = AcquireError::Timer(Arc::new(std::io::Error::other("no threads left")));
+    let timer = AcquireError::Timer {
+        limiter: "gpt".into(),
+        error: Arc::new(std::io::Error::other("no threads left")),
+    };
     assert_eq!(
         text(timer),
-        "cannot start the timer thread: no threads left; a call that need not wait is still admitted"
+        "limiter `gpt` cannot start the timer thread: no threads left; a call that need not wait is still admitted"
     );
+    let limiter =
+        ChatRateLimiter::builder().name("gpt").tokens(Rate::per_minute(60)).build().expect("it is sound");
+    for error in [
+        limiter.try_acquire(&json!({ "model": "gpt-4o" })).map(drop).expect_err("it was admitted"),
+        limiter.acquire(&json!({ "model": "gpt-4o" })).blocking().map(drop).expect_err("it was admitted"),
+        limiter.cost(&json!({ "model": "gpt-4o" })).map(drop).expect_err("it was priced"),
+    ] {
+        assert_eq!(
+            text(error),
+            "limiter `gpt` cannot price the call: cannot read `messages` of the params: it is missing"
+        );
+    }
 }
 
 limiter! {

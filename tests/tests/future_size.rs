@@ -1,5 +1,7 @@
 //! What `#[rate_limited]` adds to the size of a function's future: a permit, and room for the wait where the
 //! body's own awaits do not leave it.
+//!
+//! `usage` is the exception, which its documentation names: it wraps the body, and the arguments are stored twice.
 
 use std::time::Duration;
 
@@ -35,6 +37,11 @@ large!(
 large!(
     #[rate_limited(limiter = CHAT, permit = _permit)]
     large_with_permit
+);
+
+large!(
+    #[rate_limited(limiter = CHAT, usage = |length| *length)]
+    large_with_usage
 );
 
 /// A small argument and a small await.
@@ -82,6 +89,13 @@ fn a_large_future_grows_by_little_more_than_the_permit() {
     ] {
         assert!(limited <= plain + 32, "{limited} bytes, {plain} without the attribute");
     }
+}
+
+#[test]
+fn with_usage_a_large_future_stores_its_arguments_twice() {
+    let plain = size_of_val(&large_plain([0; 1024]));
+    let limited = size_of_val(&large_with_usage([0; 1024]));
+    assert!(limited <= plain + 1024 + 128, "{limited} bytes, {plain} without the attribute");
 }
 
 #[test]

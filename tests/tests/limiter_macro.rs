@@ -69,7 +69,7 @@ fn a_dimension_that_is_named_again_has_one_more_limit() {
     }
 
     let error = CHAT.try_acquire(6).unwrap_err();
-    assert!(matches!(error, AcquireError::TooLarge { cost: 6, limit: 5, .. }), "{error}");
+    assert!(matches!(error, AcquireError::TooLarge { cost: 6, most: 5, .. }), "{error}");
     drop(CHAT.try_acquire(5).unwrap());
 }
 
@@ -122,7 +122,7 @@ fn values_may_be_expressions() {
     }
 
     let error = LIMITS.try_acquire(Cost::new().requests(13)).unwrap_err();
-    assert!(matches!(error, AcquireError::TooLarge { limit: 12, .. }), "{error}");
+    assert!(matches!(error, AcquireError::TooLarge { most: 12, .. }), "{error}");
     drop(LIMITS.try_acquire(Cost::new().with("audio_seconds", 3_600)).unwrap());
 }
 

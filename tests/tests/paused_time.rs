@@ -160,13 +160,14 @@ fn whoever_waits_in_one_runtime_is_woken_after_another_has_ended() {
     let (first, second) = (paused(), paused());
     let limiter = quick(&first);
     drop(limiter.try_acquire(Cost::new()).expect("there is room"));
-    let waits = || {
+    let waits_in = |runtime: &Runtime| {
+        let _inside = runtime.enter();
         let mut acquire = Box::pin(limiter.acquire(Cost::new()));
         assert!(acquire.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         acquire
     };
-    let head = first.block_on(async { waits() });
-    let next = second.block_on(async { waits() });
+    let head = waits_in(&first);
+    let next = waits_in(&second);
     drop(first);
     drop(second.block_on(next).expect("it is only a matter of time"));
     drop(head.now_or_never().expect("it was its turn").expect("there was room"));

@@ -171,7 +171,7 @@ fn a_time_out_of_zero_is_never_admitted_and_a_call_that_is_too_large_is_told() {
     let (_server, one, _other) = pair();
     too_long(one.acquire(1_u64).timeout(Duration::ZERO).blocking().unwrap_err());
     let refusal = one.acquire(1_801_u64).blocking().unwrap_err();
-    assert!(matches!(refusal, AcquireError::TooLarge { cost: 1_801, limit: 1_800, .. }), "{refusal}");
+    assert!(matches!(refusal, AcquireError::TooLarge { cost: 1_801, most: 1_800, .. }), "{refusal}");
     let refusal = one.acquire(Cost::new().images(1)).blocking().unwrap_err();
     assert!(matches!(refusal, AcquireError::UnknownDimension { .. }), "{refusal}");
 }

@@ -212,6 +212,25 @@ fn a_permit_outlives_the_handle_of_its_limiter() {
     drop(dropped);
 }
 
+#[test]
+fn a_total_may_be_counted_in_any_width_and_says_nothing_if_it_is_negative() {
+    let totals: [(Usage, u64); 7] = [
+        (30_u64.into(), 70),
+        (30_u32.into(), 70),
+        (30_usize.into(), 70),
+        (30_i64.into(), 70),
+        (30_i32.into(), 70),
+        ((-1_i32).into(), 0),
+        (i64::MIN.into(), 0),
+    ];
+    for (usage, left) in totals {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        call(&limiter, 100).admitted().settle(usage);
+        assert_eq!(room(&limiter), left);
+    }
+}
+
 /// Small amounts are packed into the permit, larger ones are not: see there.
 #[test]
 fn a_permit_remembers_amounts_of_every_size() {

@@ -47,13 +47,16 @@ fn a_call_larger_than_the_burst_waits_until_the_bucket_is_empty() {
 #[test]
 fn a_call_larger_than_the_limit_is_refused_at_once() {
     let clock = ManualClock::new();
-    let limiter =
-        plain(&clock).headroom(Percent(50)).tokens(Rate::per_minute(40_000)).build().expect("it is sound");
+    let (tight, wide) = (Rate::per_minute(40_000), Rate::per_hour(1_000_000));
+    let limiter = plain(&clock).headroom(Percent(50)).requests(wide).tokens(wide).tokens(tight).tokens(wide);
+    let limiter = limiter.build().expect("it is sound");
     drop(tokens(&limiter, 40_000).admitted());
-    let AcquireError::TooLarge { dimension, cost, limit, .. } = tokens(&limiter, 40_001).refused() else {
+    let AcquireError::TooLarge { dimension, cost, most, limit, .. } = tokens(&limiter, 40_001).refused()
+    else {
         panic!("another error")
     };
-    assert_eq!((dimension, cost, limit), (Dimension::Tokens, 40_001, 40_000));
+    assert_eq!((dimension, cost, most), (Dimension::Tokens, 40_001, 40_000));
+    assert_eq!(limit, Limit::new("tokens", tight), "of the limits on tokens, the one that allows no more");
     assert!(matches!(limiter.try_acquire(u64::MAX), Err(AcquireError::TooLarge { .. })));
 }
 
@@ -62,7 +65,7 @@ fn a_burst_larger_than_the_limit_is_what_one_call_may_take() {
     let clock = ManualClock::new();
     let rate = Rate::per_minute(100).burst(secs(90));
     let limiter = plain(&clock).tokens(rate).build().expect("it is sound");
-    assert!(matches!(tokens(&limiter, 151).refused(), AcquireError::TooLarge { limit: 150, .. }));
+    assert!(matches!(tokens(&limiter, 151).refused(), AcquireError::TooLarge { most: 150, .. }));
     drop(tokens(&limiter, 150).admitted());
 }
 
@@ -74,7 +77,7 @@ fn of_two_limits_on_a_dimension_the_smaller_says_what_is_too_large() {
         .tokens(Rate::per_minute(1_000))
         .build()
         .expect("it is sound");
-    assert!(matches!(tokens(&limiter, 501).refused(), AcquireError::TooLarge { limit: 500, .. }));
+    assert!(matches!(tokens(&limiter, 501).refused(), AcquireError::TooLarge { most: 500, .. }));
 }
 
 #[test]

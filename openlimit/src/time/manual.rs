@@ -75,8 +75,8 @@ impl ManualClock {
         self.0.now.load(Ordering::Acquire)
     }
 
-    pub(super) fn arm(&self, core: &Handle, due: u64) {
-        self.0.timers.lock().arm(core, due);
+    pub(super) fn arm(&self, handle: &Handle, due: u64) {
+        self.0.timers.lock().arm(handle, due);
     }
 
     pub(super) fn disarm(&self, id: u64) {
@@ -98,9 +98,9 @@ impl ManualClock {
         let now = self.0.now.fetch_max(now, Ordering::AcqRel).max(now);
         let (mut due, mut wakers) = (Vec::new(), Vec::new());
         self.0.timers.lock().take_due(now, &mut due);
-        for core in due {
-            if let Some(core) = core.upgrade() {
-                core.fire(now, &mut wakers);
+        for handle in due {
+            if let Some(handle) = handle.upgrade() {
+                handle.fire(now, &mut wakers);
             }
         }
         wake_all(&mut wakers);

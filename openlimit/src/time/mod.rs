@@ -79,13 +79,13 @@ impl Time {
     }
 
     /// Has the limiter looked at again at `due`, or earlier if that was asked for before. It must have started.
-    pub(crate) fn arm(&self, core: &Handle, due: u64) {
+    pub(crate) fn arm(&self, handle: &Handle, due: u64) {
         match self {
-            Self::System => system::arm(core, due),
+            Self::System => system::arm(handle, due),
             #[cfg(any(feature = "testing", openlimit_loom))]
-            Self::Manual(clock) => clock.arm(core, due),
+            Self::Manual(clock) => clock.arm(handle, due),
             #[cfg(feature = "testing")]
-            Self::Paused(paused) => paused.arm(core, due),
+            Self::Paused(paused) => paused.arm(handle, due),
         }
     }
 

@@ -49,9 +49,9 @@ impl Paused {
     }
 
     /// A task of the runtime sleeps until then: only so does paused time move on by itself.
-    pub(super) fn arm(&self, core: &Handle, due: u64) {
+    pub(super) fn arm(&self, handle: &Handle, due: u64) {
         let runtime = Runtime::try_current().unwrap_or_else(|_| self.runtime.clone());
-        let mut alarm = Alarm { time: self.clone(), core: core.downgrade(), due, over: false };
+        let mut alarm = Alarm { time: self.clone(), handle: handle.downgrade(), due, over: false };
         runtime.spawn(async move {
             tokio::time::sleep(alarm.left()).await;
             alarm.ring();
@@ -62,7 +62,7 @@ impl Paused {
 /// What a task of a runtime sleeps for. Where the runtime ends before, or has ended already, a thread does.
 struct Alarm {
     time: Paused,
-    core: WeakHandle,
+    handle: WeakHandle,
     due: u64,
     over: bool,
 }
@@ -74,9 +74,9 @@ impl Alarm {
 
     fn ring(&mut self) {
         self.over = true;
-        if let Some(core) = self.core.upgrade() {
+        if let Some(handle) = self.handle.upgrade() {
             let mut wakers = Vec::new();
-            core.fire(self.time.now(), &mut wakers);
+            handle.fire(self.time.now(), &mut wakers);
             wake_all(&mut wakers);
         }
     }
@@ -87,7 +87,8 @@ impl Drop for Alarm {
         if self.over {
             return;
         }
-        let mut alarm = Self { time: self.time.clone(), core: self.core.clone(), due: self.due, over: true };
+        let mut alarm =
+            Self { time: self.time.clone(), handle: self.handle.clone(), due: self.due, over: true };
         let sleep = move || {
             thread::sleep(alarm.left());
             alarm.ring();

@@ -25,8 +25,8 @@ pub(super) fn start() -> io::Result<()> {
 }
 
 /// Has the limiter looked at again at `due`.
-pub(super) fn arm(core: &Handle, due: u64) {
-    if TIMERS.lock().get_or_insert_default().arm(core, due) {
+pub(super) fn arm(handle: &Handle, due: u64) {
+    if TIMERS.lock().get_or_insert_default().arm(handle, due) {
         EARLIER.notify_one();
     }
 }
@@ -44,9 +44,9 @@ fn run() {
         wait(&mut due);
         // Not the fast clock, which may lag: whoever is due by the clock that the sleep went by is due.
         let now = fast::precise();
-        for core in due.drain(..) {
-            if let Some(core) = core.upgrade() {
-                core.fire(now, &mut wakers);
+        for handle in due.drain(..) {
+            if let Some(handle) = handle.upgrade() {
+                handle.fire(now, &mut wakers);
             }
         }
         wake_all(&mut wakers);

@@ -13,15 +13,15 @@ pub(super) struct Timers {
 
 impl Timers {
     /// Whether `due` is now the earliest of all.
-    pub(super) fn arm(&mut self, core: &Handle, due: u64) -> bool {
-        let id = core.id();
+    pub(super) fn arm(&mut self, handle: &Handle, due: u64) -> bool {
+        let id = handle.id();
         match self.dues.get(&id) {
             Some(earlier) if *earlier <= due => return false,
             Some(later) => _ = self.by_due.remove(&(*later, id)),
             None => {}
         }
         self.dues.insert(id, due);
-        self.by_due.insert((due, id), core.downgrade());
+        self.by_due.insert((due, id), handle.downgrade());
         self.next() == Some(due)
     }
 
@@ -40,9 +40,9 @@ impl Timers {
         while let Some(entry) = self.by_due.first_entry()
             && entry.key().0 <= now
         {
-            let ((_, id), core) = entry.remove_entry();
+            let ((_, id), handle) = entry.remove_entry();
             self.dues.remove(&id);
-            due.push(core);
+            due.push(handle);
         }
     }
 }
