@@ -161,9 +161,9 @@ impl Admission {
         Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
     }
 
-    /// How many wait, and when the first of them is due.
+    /// How many wait, and when the first of them is due, if that is known.
     pub(crate) fn waiting(&self) -> (usize, Option<u64>) {
-        (self.queue.len(), Some(self.due).filter(|_| !self.queue.is_empty()))
+        (self.queue.len(), Some(self.due).filter(|due| *due != u64::MAX))
     }
 
     /// The buckets at `now`, in the order of the limits.

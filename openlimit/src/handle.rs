@@ -15,7 +15,11 @@ use crate::sync::MutexGuard;
 use crate::wake::wake_all;
 use crate::{AcquireError, Cost, Permit, Usage};
 #[cfg(feature = "redis")]
-use {crate::StoreError, crate::redis::Reply, std::time::Duration};
+use {
+    crate::StoreError,
+    crate::redis::{Reply, Wished},
+    std::time::Duration,
+};
 
 /// A reference that owns. A declared limiter lives as long as the program, and needs no count.
 #[derive(Clone)]
@@ -54,6 +58,10 @@ impl Handle {
 
     #[cold]
     fn try_after_those_due(&self, cost: &Cost) -> Result<Permit, AcquireError> {
+        #[cfg(feature = "redis")]
+        if self.session.is_some() {
+            return self.try_shared(cost);
+        }
         self.update(|_, _, _| ());
         self.try_any(cost)
     }
@@ -239,6 +247,28 @@ impl Handle {
             let limiter = self.name().clone();
             AcquireError::Store { limiter, waited: Duration::ZERO, error }
         })
+    }
+
+    /// Admits a call now or not at all. What it is not admitted from now it may be soon, if leases are taken.
+    fn try_shared(&self, cost: &Cost) -> Result<Permit, AcquireError> {
+        let amounts = self.resolve(cost)?;
+        self.start_session()?;
+        let admitted = self.update(|state, now, _| {
+            let admitted = state.admission.try_admit(&amounts, now);
+            admitted.ok_or_else(|| {
+                (state.admission.wish(&amounts), state.admission.wait(amounts.as_slice(), now))
+            })
+        });
+        match admitted {
+            Ok(charge) => Ok(Permit::new(self.clone(), amounts, charge)),
+            Err((Wished::Away(error), _)) => {
+                let (limiter, waited) = (self.name().clone(), Duration::ZERO);
+                Err(AcquireError::Store { limiter, waited, error })
+            }
+            Err((Wished::In(trip), (wait, limit))) => {
+                self.would_wait(amounts.as_slice(), (wait.max(trip), limit))
+            }
+        }
     }
 
     /// The next batch, or how long there will be none.

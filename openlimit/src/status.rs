@@ -30,7 +30,8 @@ pub struct Status {
     pub limiter: Name,
     /// How many calls wait.
     pub waiting: usize,
-    /// How long the first of them still has to wait; `None` if nobody waits.
+    /// How long the first of them still has to wait; `None` if nobody waits, or if the limits are shared and
+    /// Redis has not said yet.
     pub next: Option<Duration>,
     /// Its limits, in the order of their declaration. Where they are shared, as they were when this process last heard of
     /// them, and as if nobody had taken anything since.
@@ -100,6 +101,7 @@ impl fmt::Display for Status {
         write!(f, "{}: ", self.limiter)?;
         match self.next {
             Some(next) => write!(f, "{} waiting, the first for another {next:.1?}", self.waiting)?,
+            None if self.waiting > 0 => write!(f, "{} waiting", self.waiting)?,
             None => f.write_str("nobody waits")?,
         }
         #[cfg(feature = "redis")]

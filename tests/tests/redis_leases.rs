@@ -47,14 +47,25 @@ fn without_a_lease_nothing_is_admitted_without_asking() {
 fn calls_are_admitted_from_a_lease_without_asking() {
     let server = RedisServer::start();
     let limiter = limiter(SLOW, Redis::new(server.url()).lease(SLICE));
-    // Nobody has asked for a lease yet.
-    assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::WouldWait { .. })));
     drop(take(&limiter, 1).unwrap());
     let scripts = server.calls("evalsha") + server.calls("eval");
-    assert_eq!(at_once(&limiter), 50);
+    (0..50).for_each(|_| drop(limiter.try_acquire(Cost::new()).unwrap()));
     assert_eq!(server.calls("evalsha") + server.calls("eval"), scripts);
     // The next has to ask.
     drop(take(&limiter, 1).unwrap());
+}
+
+#[test]
+fn a_call_that_would_not_wait_has_a_lease_asked_for_those_after_it() {
+    let server = RedisServer::start();
+    let limiter = limiter(SLOW, Redis::new(server.url()).lease(SLICE));
+    let deadline = Instant::now() + secs(10);
+    while let Err(error) = limiter.try_acquire(Cost::new()) {
+        assert!(matches!(&error, AcquireError::WouldWait { wait, .. } if !wait.is_zero()), "{error}");
+        assert!(Instant::now() < deadline);
+        thread::sleep(millis(1));
+    }
+    assert_eq!(at_once(&limiter), 49);
 }
 
 #[test]

@@ -19,6 +19,20 @@ fn ten_milliseconds_each_way_cost_nothing_of_the_rate() {
 }
 
 #[test]
+fn a_few_callers_far_away_lose_nothing_of_the_rate_either() {
+    const SLOW: Share = Share { rate: 100, burst: 20 };
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    proxy.delay(millis(10));
+    let crowd = Crowd::start(SLOW, &Redis::new(server.url_at(proxy.address())), 1, 4);
+    crowd.go_on(250);
+    let outcome = crowd.stop();
+    outcome.assert_no_excess();
+    // Where each batch pushed the next behind its way, a tenth was lost.
+    outcome.assert_no_loss(millis(150));
+}
+
+#[test]
 fn connections_that_are_cut_cost_nothing_of_the_rate() {
     let server = RedisServer::start();
     let proxy = Proxy::to(server.address());

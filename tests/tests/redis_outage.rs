@@ -137,6 +137,26 @@ fn recovery_needs_nobody_and_what_was_taken_is_owed() {
 }
 
 #[test]
+fn outages_charge_nothing_that_nobody_took() {
+    const DAY: Rate = Rate::per_day(1_000);
+    let world = World::new();
+    let limiter = world.limiter(DAY, HALF);
+    drop(take(&limiter, 400, secs(20)).unwrap());
+    for _ in 0..3 {
+        world.away();
+        while store(&limiter).error.is_none() {
+            let _ = take(&limiter, 1, millis(10)).map(Permit::cancel);
+        }
+        drop(take(&limiter, 1, secs(20)).unwrap());
+        world.proxy.resume();
+        until_back(&limiter);
+    }
+    // What it took alone is told soon after, and is no more than a call or two each time.
+    thread::sleep(millis(200));
+    drop(take(&world.other(DAY), 560, secs(5)).unwrap());
+}
+
+#[test]
 fn outages_are_counted() {
     let world = World::new();
     let limiter = world.limiter(SLOW, HALF);

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{Admission, timed_out};
 use crate::amounts::Amounts;
 use crate::queue::{Key, Outcome, Waiter};
-use crate::redis::{Reply, Shared, StoreError};
+use crate::redis::{Reply, Shared, StoreError, Wished};
 use crate::{AcquireError, Name};
 
 /// Charges with this bit are in the meters here; the others are numbered by their batch.
@@ -38,6 +38,14 @@ impl Admission {
         match deciding(&mut self.shared) {
             Some(shared) => shared.take_now(amounts, now),
             None => self.take_metered(amounts, now),
+        }
+    }
+
+    /// A call is not admitted that would not wait. Has a lease asked for, if there are to be any, for those who come after it.
+    pub(crate) fn wish(&mut self, amounts: &Amounts) -> Wished {
+        match &mut self.shared {
+            Some(shared) => shared.wish(amounts),
+            None => Wished::In(0),
         }
     }
 
@@ -149,23 +157,22 @@ impl Admission {
         let Some(share) = shared.local_share() else { return };
         shared.release_all(now);
         self.charges += 1;
-        for (limit, (meter, scale)) in self.meters.iter_mut().zip(shared.scales()).enumerate() {
-            let level = u128::from(scale.amount(shared.level(limit, now)));
-            let amount = u64::try_from(level * u128::from(share) / 100).unwrap_or(u64::MAX);
-            meter.bucket.charge(amount, self.charges, now, now);
+        for (limit, meter) in self.meters.iter_mut().enumerate() {
+            meter.bucket.charge(shared.part_of_level(limit, share, now), self.charges, now, now);
         }
     }
 
     /// Redis is back. What calls have taken without it, and has not leaked, is owed.
     fn come_back(&mut self, now: u64) {
         let Some(shared) = &mut self.shared else { return };
-        let alone = shared.local_share().is_some();
-        shared.outage = None;
-        if alone {
+        if let Some(share) = shared.local_share() {
             for (limit, meter) in self.meters.iter_mut().enumerate() {
-                shared.owe_limit(limit, meter.bucket.empty(now), now);
+                // But for what was in the buckets before, which Redis knows.
+                let known = shared.part_of_level(limit, share, now);
+                shared.owe_limit(limit, meter.bucket.empty(now).saturating_sub(known), now);
             }
         }
+        shared.outage = None;
     }
 
     fn refuse(&mut self, key: Key, wakers: &mut Vec<Waker>, error: impl FnOnce(&Waiter) -> AcquireError) {

@@ -7,10 +7,7 @@ use std::sync::Arc;
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::ClusterClientBuilder;
 use ::redis::cluster_async::ClusterConnection;
-use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisError, RedisResult, TlsCertificates,
-    cmd,
-};
+use ::redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, TlsCertificates, cmd};
 
 use super::script::Script;
 use super::settings::Settings;
@@ -20,6 +17,8 @@ use super::{StoreError, StoreProblem};
 pub(super) struct Connection {
     settings: Arc<Settings>,
     script: Script,
+    /// The key of this client.
+    client: String,
     open: Option<Open>,
 }
 
@@ -30,7 +29,7 @@ enum Open {
 
 impl Connection {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
-        Self { script: Script::new(settings.count), settings, open: None }
+        Self { script: Script::new(settings.count), client: settings.keys.client(), settings, open: None }
     }
 
     /// Has a batch decided. Where it fails and may be tried again, the server may have decided it all the same: then the same bytes
@@ -55,10 +54,10 @@ impl Connection {
             Some(open) => open,
             none => none.insert(open(&self.settings).await?),
         };
-        match open.run(&command(&self.settings, "EVALSHA", &self.script.sha, batch)).await {
+        match open.run(&command(&self.settings, &self.client, "EVALSHA", &self.script.sha, batch)).await {
             // The script is new to the server, or was forgotten.
             Err(error) if error.code() == Some("NOSCRIPT") => {
-                open.run(&command(&self.settings, "EVAL", &self.script.text, batch)).await
+                open.run(&command(&self.settings, &self.client, "EVAL", &self.script.text, batch)).await
             }
             said => said,
         }
@@ -77,16 +76,16 @@ impl Open {
     }
 }
 
-fn command(settings: &Settings, name: &str, script: &str, batch: &[u8]) -> Cmd {
+fn command(settings: &Settings, client: &str, name: &str, script: &str, batch: &[u8]) -> Cmd {
     let mut command = cmd(name);
-    command.arg(script).arg(2).arg(&settings.keys.state).arg(&settings.keys.client);
+    command.arg(script).arg(2).arg(&settings.keys.state).arg(client);
     command.arg(&settings.identity).arg(batch).arg(settings.lifetime);
     command
 }
 
 async fn open(settings: &Settings) -> RedisResult<Open> {
     // rustls asks the program for its cryptography. One that has chosen is left alone.
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
+    if settings.is_tls() && rustls::crypto::CryptoProvider::get_default().is_none() {
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
     let certificates = settings.root_certificates.clone();
@@ -130,7 +129,9 @@ fn problem(settings: &Settings, error: &RedisError, was_open: bool) -> StoreProb
         }
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => return StoreProblem::Refused(said),
         // What older servers say of a command in a script.
-        Some("ERR") if said.contains("user executing the script") => return StoreProblem::Refused(said),
+        Some("ERR") if (said.contains("user executing the script") || said.contains("no permissions")) => {
+            return StoreProblem::Refused(said);
+        }
         Some("ERR") if said.contains("max number of clients") => {
             return StoreProblem::Unavailable(said + "; raise its `maxclients`");
         }
@@ -150,7 +151,7 @@ fn problem(settings: &Settings, error: &RedisError, was_open: bool) -> StoreProb
         _ => {}
     }
     if error.is_timeout() {
-        let is_tls = settings.nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. }));
+        let is_tls = settings.is_tls();
         return match settings.timeout {
             timeout if is_tls && !was_open => {
                 StoreProblem::Unreachable(format!("no TLS connection within {timeout:?}"))

@@ -5,8 +5,9 @@
 -- stands in double braces, as a list (see script.rs).
 
 local batch, at = ARGV[2], 0
-local seq, seen_at, seen_epoch, seen_count, seen_run, ahead, look_ahead, slack, calls
-seq, seen_at, seen_epoch, seen_count, seen_run, ahead, look_ahead, slack, calls, at = struct.unpack('<ddddddddd', batch)
+local seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, look_ahead, slack, calls
+seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, look_ahead, slack, calls, at =
+  struct.unpack('<dddddddddd', batch)
 
 -- One batch of a client is under way at a time. One that was decided before has the same answer again; one that was overtaken
 -- by its own repetition, and arrives after it, has none.
@@ -82,16 +83,21 @@ end
 level$ = math.min(level$ + debt$, FAR) --*
 local low$ = FAR --*
 
+-- A client's calls go in their order. Where its last one lies ahead it knows by the server's clock, and in case that was set back by its
+-- own, which is later by the time that the batch was on its way.
+ahead = math.min(ahead, math.max(0, ahead_at - now) * 1000)
 local told_calls, done = {}, 0
 while done < calls and ahead <= look_ahead do
   local longest, {{weight$}}
   longest, {{weight$}}, at = struct.unpack('<d{{d}}', batch, at)
-  local due, by = ahead, 0
+  -- A call that does not fit beside the jitter departs later than it is charged for, by as much as those before it may depart late.
+  local due, as_of, by = ahead, ahead, 0
   if weight$ > 0 then --*
-    local wait --*
-    if weight$ <= fit$ then wait = level$ + weight$ - fit$ --*
-    else wait = level$ + math.min(math.max(weight$ + slack - burst$, 0), slack) end --*
-    if wait > due then due, by = wait, $ end --*
+    local wait, late --*
+    if weight$ <= fit$ then wait, late = level$ + weight$ - fit$, 0 --*
+    else wait, late = level$, math.min(math.max(weight$ + slack - burst$, 0), slack) end --*
+    as_of = math.max(as_of, wait) --*
+    if wait + late > due then due, by = wait + late, $ end --*
   end --*
   done = done + 1
   if due > longest then
@@ -99,8 +105,8 @@ while done < calls and ahead <= look_ahead do
   else
     -- As of the moment of the grant: until then the bucket runs empty if it can, and what leaks beyond that is gone.
     if weight$ > 0 then --*
-      if level$ < due then idle$ = idle$ + due - level$; level$ = due end --*
-      low$ = math.min(low$, level$ - due) --*
+      if level$ < as_of then idle$ = idle$ + as_of - level$; level$ = as_of end --*
+      low$ = math.min(low$, level$ - as_of) --*
       level$ = level$ + weight$ --*
     end --*
     ahead = due

@@ -6,6 +6,7 @@
 
 use std::future::pending;
 use std::io;
+use std::process;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -29,7 +30,8 @@ use crate::time::Time;
 pub(crate) struct Session {
     settings: Arc<Settings>,
     link: Arc<Link>,
-    started: OnceCell<()>,
+    /// In which process.
+    started: OnceCell<u32>,
 }
 
 /// Where the two meet.
@@ -59,16 +61,20 @@ impl Session {
     /// Starts the session, unless it runs.
     ///
     /// # Errors
-    /// The thread could not be started.
+    /// The thread could not be started, or is in another process.
     pub(crate) fn start(&self, limiter: &Handle) -> Result<(), StoreError> {
         let start = || {
-            let runtime =
+            let (process, runtime) =
                 runtime().map_err(|error| self.settings.error(StoreProblem::Driver(error.to_string())))?;
             let limiter = Limiter::Live(limiter.downgrade());
             runtime.spawn(run(limiter, Arc::clone(&self.link), Arc::clone(&self.settings)));
-            Ok(())
+            Ok(*process)
         };
-        self.started.get_or_try_init(start).copied()
+        if *self.started.get_or_try_init(start)? == process::id() {
+            return Ok(());
+        }
+        let forked = "it is in the process that this one was forked from; fork before the first call";
+        Err(self.settings.error(StoreProblem::Driver(forked.into())))
     }
 
     /// The limiter is gone: what it still holds is given back.
@@ -78,14 +84,15 @@ impl Session {
     }
 }
 
-fn runtime() -> io::Result<&'static Runtime> {
-    static RUNTIME: OnceCell<Runtime> = OnceCell::new();
+/// The driver's, and the process that its thread is in.
+fn runtime() -> io::Result<&'static (u32, Runtime)> {
+    static RUNTIME: OnceCell<(u32, Runtime)> = OnceCell::new();
     RUNTIME.get_or_try_init(|| {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let run = move || runtime.block_on(pending::<()>());
         thread::Builder::new().name("openlimit-redis".into()).spawn(run)?;
-        Ok(handle)
+        Ok((process::id(), handle))
     })
 }
 

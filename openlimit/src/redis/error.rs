@@ -70,8 +70,8 @@ pub enum StoreProblem {
     #[error("cannot decide: {0}; check the URL, and that it is a Redis of version 5 or later")]
     Unsuited(String),
 
-    /// The thread that talks to it could not be started.
-    #[error("cannot be asked, since the thread for it could not be started: {0}")]
+    /// The thread that talks to it could not be started, or did not come along when the process was forked.
+    #[error("cannot be asked, for want of the thread that asks: {0}")]
     Driver(String),
 }
 

@@ -2,24 +2,28 @@
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::process;
 
 use sha1_smol::Sha1;
 
-/// The two keys of one client of a limiter. Its name must not be empty: an empty hash tag is none.
+/// The keys of a limiter. Its name must not be empty: an empty hash tag is none.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     /// Where the buckets are: the same for all.
     pub(super) state: String,
-    /// Where this client's last answer is, should it have to ask again.
-    pub(super) client: String,
 }
 
 impl Keys {
     pub(super) fn new(prefix: &str, name: &str) -> Self {
-        let tag = format!("{}{{{}}}", safe(prefix), short(safe(name)));
-        // Random bytes from the system, as every `RandomState` has them.
+        Self { state: format!("{}{{{}}}", safe(prefix), short(safe(name))) }
+    }
+
+    /// Where a new client's last answer is, should it have to ask again: of all times and hosts its own.
+    pub(super) fn client(&self) -> String {
+        // Random bytes from the system, as every `RandomState` has them. A thread asks for them once, and a process that is forked
+        // from this one would have the same: so its number is part of it.
         let id = [(); 2].map(|()| RandomState::new().build_hasher().finish());
-        Self { client: format!("{tag}:c:{:016x}{:016x}", id[0], id[1]), state: tag }
+        format!("{}:c:{:016x}{:016x}{:x}", self.state, id[0], id[1], process::id())
     }
 }
 
@@ -57,8 +61,8 @@ mod tests {
     fn a_plain_name_stays_as_it_is_and_both_keys_are_in_one_slot() {
         let keys = Keys::new("openlimit:", "prod-chat");
         assert_eq!(keys.state, "openlimit:{prod-chat}");
-        assert!(keys.client.starts_with("openlimit:{prod-chat}:c:"));
-        assert_ne!(keys.client, Keys::new("openlimit:", "prod-chat").client);
+        assert!(keys.client().starts_with("openlimit:{prod-chat}:c:"));
+        assert_ne!(keys.client(), keys.client());
     }
 
     #[test]

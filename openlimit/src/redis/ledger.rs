@@ -72,9 +72,10 @@ impl Ledger {
         }
     }
 
-    /// How full the bucket of a limit was when it was seen.
+    /// How full the bucket of a limit was when it was seen, with what it has not been told.
     pub(super) fn level(&self, limit: usize) -> u64 {
-        self.accounts[limit].level
+        let account = &self.accounts[limit];
+        (account.level + account.debt).saturating_sub(account.refund + account.refunding)
     }
 
     /// Whether there is something to tell.

@@ -25,6 +25,6 @@ pub(crate) use self::driver::Session;
 pub use self::error::{StoreError, StoreProblem};
 pub(crate) use self::scale::{MOST, Scale};
 pub(crate) use self::settings::Settings;
-pub(crate) use self::shared::Shared;
+pub(crate) use self::shared::{Shared, Wished};
 pub(crate) use self::terms::Terms;
 pub(crate) use self::wire::Reply;

@@ -80,6 +80,10 @@ impl Settings {
         })
     }
 
+    pub(super) fn is_tls(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. }))
+    }
+
     pub(super) fn error(&self, problem: StoreProblem) -> StoreError {
         StoreError::new(&self.server, problem)
     }

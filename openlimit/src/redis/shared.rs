@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::StoreError;
 use super::ledger::Ledger;
 use super::outage::Outage;
 use super::scale::Scale;
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     usual: u64,
     /// When to tell what no call's batch has taken along.
     flush: u64,
+    /// What a call asked for that would not wait: a lease is asked for in its place.
+    wish: Option<Amounts>,
     /// What calls the driver, and when it comes by itself: now, while it is here.
     call: Arc<Notify>,
     comes: u64,
@@ -54,6 +57,8 @@ struct Slot {
     amounts: Amounts,
     /// When a call may depart for it, and until when.
     due: u64,
+    /// The same in microseconds of the server's clock, where it began: what the next batch comes behind.
+    at: u64,
     expires: u64,
     /// The number of the charge.
     charge: u64,
@@ -68,6 +73,15 @@ struct Asking {
     /// For whom; nobody for a lease.
     waiter: Option<(Key, u64)>,
     amounts: Amounts,
+}
+
+/// What becomes of a call that would not wait.
+#[derive(Debug)]
+pub(crate) enum Wished {
+    /// Redis is away.
+    Away(StoreError),
+    /// It may find a lease in so many nanoseconds, or have to ask for so long.
+    In(u64),
 }
 
 /// A call that would have to wait longer than it may.
@@ -103,6 +117,7 @@ impl Shared {
             asking: None,
             usual: u64::MAX,
             flush: u64::MAX,
+            wish: None,
             call,
             comes: 0,
             outage: None,
@@ -118,10 +133,6 @@ impl Shared {
     fn look_ahead(&self) -> u64 {
         let trips = if self.usual == u64::MAX { 0 } else { self.usual.saturating_mul(4) };
         self.terms.look_ahead.max(trips)
-    }
-
-    pub(crate) fn scales(&self) -> &[Scale] {
-        &self.scales
     }
 
     /// When a call of these amounts may depart, if it is at the head, and the limit that decides it; `None` as long as that is
@@ -195,6 +206,15 @@ impl Shared {
         self.flush_soon(now);
     }
 
+    /// A call is not admitted that would not wait.
+    pub(crate) fn wish(&mut self, amounts: &Amounts) -> Wished {
+        if let Some(error) = self.away() {
+            return Wished::Away(error.clone());
+        }
+        self.wish = self.terms.lease.map(|_| amounts.clone());
+        Wished::In(if self.usual == u64::MAX { 1_000_000 } else { self.usual })
+    }
+
     /// How long a call behind all who wait has to wait, at least, as far as is known here, and the limit that decides it.
     pub(crate) fn wait(&self, amounts: &[u64], queue: &Queue, now: u64) -> (u64, usize) {
         let last = self.slots.back().map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
@@ -222,6 +242,12 @@ impl Shared {
             }
         }
         longest
+    }
+
+    /// A share, in percent, of what is in the bucket of a limit, as an amount.
+    pub(crate) fn part_of_level(&self, limit: usize, share: u8, now: u64) -> u64 {
+        let level = u128::from(self.scales[limit].amount(self.level(limit, now)));
+        u64::try_from(level * u128::from(share) / 100).unwrap_or(u64::MAX)
     }
 
     /// How full the bucket of a limit is, as far as is known here.

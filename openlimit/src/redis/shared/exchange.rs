@@ -51,8 +51,8 @@ impl Shared {
         }
         let last = self.slots.back();
         let ask = match last {
+            None if waiting > 0 || self.wish.is_some() => now,
             _ if waiting == 0 => u64::MAX,
-            None => now,
             // In portions of an eighth, so that while many wait a batch has many calls.
             Some(last) if waiting > self.slots.len() && !last.is_lease() => {
                 last.due.saturating_sub(self.look_ahead() / 8 * 7)
@@ -70,10 +70,14 @@ impl Shared {
         if self.wanted(queue.len(), now) > now {
             return None;
         }
+        while self.slots.front().is_some_and(|slot| slot.is_lease() && slot.expires < now) {
+            self.drop_first(now);
+        }
         if queue.is_empty() {
             self.release(now);
         }
         let asking = self.calls(queue, now);
+        self.wish = None;
         if asking.is_empty() && !self.ledger.is_open() {
             self.flush = u64::MAX;
             return None;
@@ -81,7 +85,8 @@ impl Shared {
         let ahead = self.slots.back().map_or(0, |slot| slot.due.saturating_sub(now));
         let mut batch = Writer::default();
         self.ledger.begin(&mut batch);
-        for number in [ahead, self.look_ahead(), self.terms.slack, asking.len() as u64] {
+        let ahead_at = self.slots.back().map_or(0, |slot| slot.at);
+        for number in [ahead, ahead_at, self.look_ahead(), self.terms.slack, asking.len() as u64] {
             batch.number(number);
         }
         self.ledger.tell(&self.scales, &mut batch);
@@ -121,7 +126,8 @@ impl Shared {
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }
-                self.slots.push_back(Slot { amounts: call.amounts, due, expires, charge, limit, waiter });
+                let at = reply.decided + decision.wait / 1_000;
+                self.slots.push_back(Slot { amounts: call.amounts, due, at, expires, charge, limit, waiter });
             } else if let Some((key, number)) = call.waiter {
                 refused.push(Refusal { key, number, wait: decision.wait, limit });
             }
@@ -176,16 +182,16 @@ impl Shared {
         dimensions.map(|(scale, dimension)| scale.weight(amounts.as_slice()[*dimension]))
     }
 
-    /// What all limits allow in a slice, if calls are admitted from such leases and the head is not too large for it.
+    /// What all limits allow in a slice, if calls are admitted from such leases and whoever is next is not too large for it.
     fn lease(&self, queue: &Queue) -> Option<Amounts> {
-        let (slice, (_, head)) = (self.terms.lease?, queue.head()?);
-        let mut amounts = head.amounts.clone();
+        let next = queue.head().map(|(_, head)| &head.amounts).or(self.wish.as_ref());
+        let (slice, next) = (self.terms.lease?, next?);
+        let mut amounts = next.clone();
         for (dimension, amount) in amounts.as_mut_slice().iter_mut().enumerate() {
             let limits = self.scales.iter().zip(&self.dimensions).filter(|(_, of)| **of == dimension);
             *amount = limits.map(|(scale, _)| scale.whole(slice.min(scale.fit))).min().unwrap_or(0);
         }
-        let fits =
-            amounts.as_slice().iter().zip(head.amounts.as_slice()).all(|(lease, asked)| lease >= asked);
+        let fits = amounts.as_slice().iter().zip(next.as_slice()).all(|(lease, asked)| lease >= asked);
         fits.then_some(amounts)
     }
 }

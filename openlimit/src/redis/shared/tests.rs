@@ -99,6 +99,20 @@ fn demand_without_end_is_granted_all_that_there_is() {
 }
 
 #[test]
+fn calls_that_do_not_fit_beside_the_jitter_lose_nothing_of_the_rate() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    for _ in 0..120 {
+        client.join([190, 0]);
+        world.exchange(&mut client);
+        client.all_go();
+    }
+    let (first, last) = (world.granted[0].at, world.granted[119].at);
+    assert!(last - first <= 119 * 190_000_000 + 10_000_000, "{} ns", last - first);
+    world.check();
+}
+
+#[test]
 fn a_call_is_granted_what_another_one_gave_back() {
     let mut world = World::start(SLOW);
     let (mut one, mut other) = (world.client(), world.client());
@@ -211,7 +225,7 @@ struct Client {
     id: usize,
     shared: Shared,
     queue: Queue,
-    keys: Keys,
+    keys: [String; 2],
     /// The batch that was sent last.
     sent: Vec<u8>,
     reply: Vec<u8>,
@@ -254,7 +268,7 @@ impl World {
             id,
             shared,
             queue: Queue::new(2),
-            keys: Keys::new("test:", "world"),
+            keys: ["test:{world}".to_owned(), Keys::new("test:", "world").client()],
             sent: Vec::new(),
             reply: Vec::new(),
             wait_at_most: u64::MAX,
@@ -303,7 +317,7 @@ impl World {
 
     fn run(&mut self, client: &mut Client, batch: &[u8]) -> Reply {
         let mut command = redis::cmd("EVAL");
-        command.arg(&self.script.text).arg(2).arg(&client.keys.state).arg(&client.keys.client);
+        command.arg(&self.script.text).arg(2).arg(&client.keys);
         command.arg("openlimit 1\nof the test\n").arg(batch).arg(600);
         client.sent = batch.to_vec();
         client.reply = command.query(&mut self.connection).unwrap();
