@@ -93,7 +93,7 @@ use proc_macro::TokenStream;
 ///
 /// # What a call really used
 ///
-/// `usage` is given the `Ok` value of a `Result`, and any other value whole. It returns a `u64` (the total of
+/// `usage` is given the `Ok` value of a `Result`, and any other value whole. It returns an integer (the total of
 /// tokens), a `Usage`, or an `Option` of either, where `None` keeps the reservation. It is not called for an
 /// `Err`, nor if the body panics: the request may have been sent, and the reservation stands.
 ///

@@ -222,7 +222,7 @@ impl Queue {
     }
 
     /// How many there is room for.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "testing"))]
     pub(crate) fn capacity(&self) -> usize {
         self.slots.capacity()
     }

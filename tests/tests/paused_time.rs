@@ -146,6 +146,8 @@ fn a_limiter_that_outlives_its_runtime_goes_on_by_the_systems_time() {
         for _ in 0..100 {
             drop(limiter.acquire(Cost::new()).await.expect("it is only a matter of time"));
         }
+        // A timer is set still, for one who has left.
+        assert!(limiter.acquire(Cost::new()).now_or_never().is_none());
     });
     drop(runtime);
     let start = std::time::Instant::now();

@@ -141,7 +141,7 @@ fn numbers_that_are_none_under_the_key_are_an_error_and_not_a_hang() {
 #[test]
 fn a_database_that_there_is_not() {
     let server = RedisServer::start();
-    let text = "cannot decide: ERR DB index is out of range; check the URL, and that it is a Redis of version 5 or later";
+    let text = "cannot decide: ERR DB index is out of range; check the URL, and that it is a Redis of version 6 or later";
     refused(format!("{}/99", server.url()), &server, text);
 }
 
@@ -149,7 +149,7 @@ fn a_database_that_there_is_not() {
 fn a_server_that_is_no_cluster() {
     let server = RedisServer::start();
     let text = "cannot decide: ERR This instance has cluster support disabled; check the URL, and that it is a Redis \
-                of version 5 or later";
+                of version 6 or later";
     refused(Redis::cluster([server.url()]), &server, text);
 }
 
@@ -169,6 +169,6 @@ fn one_node_of_a_cluster_taken_for_all_of_it() {
     let cluster = Cluster::start();
     let node = &cluster.nodes()[(cluster.owner_of(cluster.slot_of("chat")) + 1) % 3];
     let text = "cannot decide: it is one node of a cluster, and the key is at another; give them as `Redis::cluster`; check \
-                the URL, and that it is a Redis of version 5 or later";
+                the URL, and that it is a Redis of version 6 or later";
     refused(node.url(), node, text);
 }

@@ -67,7 +67,7 @@ pub enum StoreProblem {
     },
 
     /// It cannot do what the limiter needs.
-    #[error("cannot decide: {0}; check the URL, and that it is a Redis of version 5 or later")]
+    #[error("cannot decide: {0}; check the URL, and that it is a Redis of version 6 or later")]
     Unsuited(String),
 
     /// The thread that talks to it could not be started, or did not come along when the process was forked.

@@ -84,7 +84,7 @@ impl ManualClock {
     }
 
     /// Whether some limiter is to be looked at.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "testing"))]
     pub(crate) fn is_armed(&self) -> bool {
         self.0.timers.lock().next().is_some()
     }

@@ -84,8 +84,10 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        if self.over {
-            return;
+        let Some(handle) = self.handle.upgrade().filter(|_| !self.over) else { return };
+        if handle.state.lock().admission.waiting().0 == 0 {
+            // It is set no more, and has nobody to be set for.
+            return self.ring();
         }
         let mut alarm =
             Self { time: self.time.clone(), handle: self.handle.clone(), due: self.due, over: true };
