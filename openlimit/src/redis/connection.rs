@@ -128,8 +128,12 @@ fn problem(settings: &Settings, error: &RedisError, was_open: bool) -> StoreProb
             return StoreProblem::OtherLayout { key: settings.keys.state.clone(), found };
         }
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => return StoreProblem::Refused(said),
-        // What older servers say of a command in a script.
-        Some("ERR") if (said.contains("user executing the script") || said.contains("no permissions")) => {
+        // What some versions of Redis, and Valkey, say of what a script or a login may not do.
+        Some("ERR")
+            if ["user executing the script", "no permissions", "ACL failure"]
+                .iter()
+                .any(|words| said.contains(words)) =>
+        {
             return StoreProblem::Refused(said);
         }
         Some("ERR") if said.contains("max number of clients") => {
