@@ -14,6 +14,7 @@ command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v "$server" >/dev/null || missing+=("$(basename "$server")")
 command -v redis-cli >/dev/null || missing+=(redis-tools)
 command -v openssl >/dev/null || missing+=(openssl)
+command -v cargo >/dev/null || command -v curl >/dev/null || missing+=(curl ca-certificates)
 if ((${#missing[@]})); then
     step "installing ${missing[*]}"
     if ! command -v apt-get >/dev/null; then
@@ -26,8 +27,9 @@ if ((${#missing[@]})); then
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"
 fi
 if ! command -v cargo >/dev/null; then
-    echo "openlimit is built with Rust 1.95 or later: see https://rustup.rs" >&2
-    exit 1
+    step "installing Rust"
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal -c clippy -c rustfmt
+    . "${CARGO_HOME:-$HOME/.cargo}/env"
 fi
 
 step "formatting"
