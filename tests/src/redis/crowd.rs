@@ -153,6 +153,18 @@ impl Outcome {
         self.share.assert_within(&self.granted, 5);
     }
 
+    /// Asserts that hardly more was granted, as where a state was lost: in all no more than a twentieth of the burst beyond that, and
+    /// in every window, but for one call of each of four members.
+    ///
+    /// # Panics
+    /// If more was.
+    #[track_caller]
+    pub fn assert_hardly_more(&self) {
+        let excess = self.share.burst / 20;
+        self.assert_excess_of(excess);
+        self.share.assert_within(&self.granted, excess + 4);
+    }
+
     /// Asserts that no more than `excess` was granted beyond that.
     ///
     /// # Panics
