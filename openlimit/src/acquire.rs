@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::amounts::Amounts;
 use crate::handle::Handle;
 use crate::queue::Key;
+use crate::time::nanos;
 use crate::{AcquireError, Cost, Permit, block};
 
 /// A call that asks to be admitted: add options, then `.await` it or call [`blocking`](Acquire::blocking).
@@ -81,7 +82,7 @@ impl Acquire {
     /// been and which limit it waited for. (A runtime's own time-out works as well, and knows none of this.) A timeout
     /// of zero admits the call at once or not at all.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        self.timeout = nanos(timeout);
         self
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::amounts::Amounts;
 use crate::bucket::{Bucket, Look};
 use crate::queue::{Grant, Key, Outcome, Queue, Wait, Waiter};
+use crate::time::nanos;
 use crate::{AcquireError, Limit, Name};
 #[cfg(feature = "redis")]
 use {self::shared::deciding, crate::redis::Shared};
@@ -46,7 +47,7 @@ impl Admission {
     pub(crate) fn new(meters: Box<[Meter]>, limits: Arc<[Limit]>, name: Name, jitter: Duration) -> Self {
         let dimensions = meters.iter().map(|meter| meter.dimension + 1).max().unwrap_or(0);
         // Half of what is kept back for jitter: the other half is still there for the network.
-        let grace = u64::try_from(jitter.as_nanos() / 2).unwrap_or(u64::MAX);
+        let grace = nanos(jitter / 2);
         Self {
             meters,
             limits,
@@ -238,8 +239,14 @@ impl Admission {
             return;
         }
         let (limit, name) = (self.limits[limit].clone(), self.name.clone());
+        self.refuse(key, wakers, |waiter| {
+            timed_out(waiter.timeout, waiter.waited(now), due.saturating_sub(now), limit, name)
+        });
+    }
+
+    fn refuse(&mut self, key: Key, wakers: &mut Vec<Waker>, error: impl FnOnce(&Waiter) -> AcquireError) {
         wakers.extend(self.queue.finish(key, |waiter| {
-            let error = timed_out(waiter.timeout, waiter.waited(now), due.saturating_sub(now), limit, name);
+            let error = error(&waiter);
             (waiter.waker, Outcome::Refused(Box::new(error)))
         }));
     }
@@ -300,6 +307,6 @@ fn timed_out(timeout: u64, waited: u64, further: u64, limit: Limit, limiter: Nam
 }
 
 #[cfg(feature = "redis")]
-mod shared;
+pub(crate) mod shared;
 #[cfg(test)]
 mod tests;

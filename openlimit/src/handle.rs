@@ -17,6 +17,7 @@ use crate::{AcquireError, Cost, Permit, Usage};
 #[cfg(feature = "redis")]
 use {
     crate::StoreError,
+    crate::admission::shared::undecided,
     crate::redis::{Reply, Wished},
     std::time::Duration,
 };
@@ -243,10 +244,7 @@ impl Handle {
     /// Has the driver come from now on.
     fn start_session(&self) -> Result<(), AcquireError> {
         let Some(session) = &self.session else { return Ok(()) };
-        session.start(self).map_err(|error| {
-            let limiter = self.name().clone();
-            AcquireError::Store { limiter, waited: Duration::ZERO, error }
-        })
+        session.start(self).map_err(|error| undecided(self.name(), 0, &error))
     }
 
     /// Admits a call now or not at all. What it is not admitted from now it may be soon, if leases are taken.
@@ -261,10 +259,7 @@ impl Handle {
         });
         match admitted {
             Ok(charge) => Ok(Permit::new(self.clone(), amounts, charge)),
-            Err((Wished::Away(error), _)) => {
-                let (limiter, waited) = (self.name().clone(), Duration::ZERO);
-                Err(AcquireError::Store { limiter, waited, error })
-            }
+            Err((Wished::Away(error), _)) => Err(undecided(self.name(), 0, &error)),
             Err((Wished::In(trip), (wait, limit))) => {
                 self.would_wait(amounts.as_slice(), (wait.max(trip), limit))
             }

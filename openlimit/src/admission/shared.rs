@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::{Admission, timed_out};
 use crate::amounts::Amounts;
-use crate::queue::{Key, Outcome, Waiter};
+use crate::queue::Key;
 use crate::redis::{Reply, Shared, StoreError, Wished};
 use crate::{AcquireError, Name};
 
@@ -117,7 +117,7 @@ impl Admission {
         };
         let limiter = self.name.clone();
         for key in tired {
-            self.refuse(key, wakers, |waiter| store(&limiter, error, waiter, now));
+            self.refuse(key, wakers, |waiter| undecided(&limiter, waiter.waited(now), error));
         }
         let Some(shared) = &mut self.shared else { return false };
         let waiting = !self.queue.is_empty() || shared.local_share().is_some();
@@ -139,7 +139,7 @@ impl Admission {
         let (Some(shared), Some(waiter)) = (self.deciding(), self.queue.waiter(key)) else { return false };
         let limiter = self.name.clone();
         if let Some(error) = shared.unheard(waiter, now) {
-            self.refuse(key, wakers, |waiter| store(&limiter, &error, waiter, now));
+            self.refuse(key, wakers, |waiter| undecided(&limiter, waiter.waited(now), &error));
             return true;
         }
         let (wait, limit) = shared.wait_of_next(waiter.amounts.as_slice(), now);
@@ -174,17 +174,10 @@ impl Admission {
         }
         shared.outage = None;
     }
-
-    fn refuse(&mut self, key: Key, wakers: &mut Vec<Waker>, error: impl FnOnce(&Waiter) -> AcquireError) {
-        wakers.extend(self.queue.finish(key, |waiter| {
-            let error = error(&waiter);
-            (waiter.waker, Outcome::Refused(Box::new(error)))
-        }));
-    }
 }
 
-fn store(limiter: &Name, error: &StoreError, waiter: &Waiter, now: u64) -> AcquireError {
+/// The refusal of a call that has waited for so many nanoseconds, since Redis did not decide.
+pub(crate) fn undecided(limiter: &Name, waited: u64, error: &StoreError) -> AcquireError {
     let (limiter, error) = (limiter.clone(), error.clone());
-    let waited = Duration::from_nanos(waiter.waited(now));
-    AcquireError::Store { limiter, waited, error }
+    AcquireError::Store { limiter, waited: Duration::from_nanos(waited), error }
 }

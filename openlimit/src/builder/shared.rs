@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Builder, LONGEST as LONGEST_PERIOD, Percent};
 use crate::error::BuildProblem;
 use crate::redis::{MOST, OnOutage, Redis, Scale, Settings, Terms};
-use crate::time::Time;
+use crate::time::{Time, nanos};
 use crate::{Limit, Rate};
 
 /// A script's locals are few, and so are the limits of anybody's account.
@@ -51,7 +51,7 @@ impl<K> Builder<K> {
             drain = drain.max(largest);
             scales.push(scale);
         }
-        let slack = u64::try_from(jitter.as_nanos() / 2).unwrap_or(u64::MAX).min(MOST);
+        let slack = nanos(jitter / 2).min(MOST);
         let limits = self.limits.iter().map(|limit| self.in_words(limit)).collect::<Vec<_>>().join("; ");
         let settings = Settings::new(redis, &self.name, limits, self.limits.len(), drain);
         let settings = settings.map_err(BuildProblem::Redis)?;

@@ -50,8 +50,9 @@ if state then
 end
 
 -- A clock that was set back stops the leak, and no more.
-run = run + math.max(0, now - last)
-local passed = math.max(0, now - last) * 1000
+local leaked_for = math.max(0, now - last)
+run = run + leaked_for
+local passed = leaked_for * 1000
 if level$ > passed then level$ = level$ - passed else idle$ = idle$ + passed - level$; level$ = 0 end --*
 
 local seen_level$, seen_given$, refund$, debt$, fit$, burst$ --*

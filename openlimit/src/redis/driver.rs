@@ -158,10 +158,9 @@ impl Retry {
     async fn again(&mut self, waiting: Option<bool>, link: &Link) -> bool {
         self.tries += 1;
         let most = match waiting {
-            Some(true) => Self::MOST,
-            Some(false) => Self::IDLE,
             None if self.tries > Self::LAST => return false,
-            None => Self::MOST,
+            Some(false) => Self::IDLE,
+            _ => Self::MOST,
         };
         let wait = self.wait.min(most);
         self.wait = (self.wait * 2).min(Self::IDLE);

@@ -2,9 +2,9 @@
 //!
 //! What a call took may be given back only as far as the bucket has held it all the time since (see `Bucket::refund`). So the
 //! script says with each reply how empty a bucket can have been, since the one before, just before others' charges, as of the moments
-//! they were granted for. That is told from below: by how full it was then, and what can have leaked since. For a limit whose
-//! burst lasts hours that is all but exact, and one that leaks faster is asked about often while it matters. Its own charges a
-//! client knows itself.
+//! they were granted for. It knows that in two ways, each from below, and takes the higher: by the minima that it keeps, which are
+//! exact for the latest charges; and by how full the bucket was then, and what can have leaked since, which is all but exact for a
+//! limit whose burst lasts hours. Its own charges a client knows itself.
 
 use super::scale::{MOST, Scale};
 use super::wire::{Bucket, Reply, Writer};

@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject as _;
 use super::key::Keys;
 use super::terms::Terms;
 use super::{Redis, StoreError, StoreProblem};
+use crate::time::nanos;
 
 /// What the driver needs to know to reach a limiter's buckets.
 pub(crate) struct Settings {
@@ -99,8 +100,7 @@ impl Settings {
 impl Redis {
     /// What of it the limiter's own state needs. `slack` is how late a call may depart.
     pub(crate) fn terms(&self, slack: u64) -> Terms {
-        let nanos =
-            |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).min(super::scale::MOST);
+        let nanos = |time| nanos(time).min(super::scale::MOST);
         Terms {
             slack,
             look_ahead: nanos(self.look_ahead),

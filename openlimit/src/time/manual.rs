@@ -90,7 +90,7 @@ impl ManualClock {
     }
 
     fn end(&self, by: Duration) -> u64 {
-        self.nanos().saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX))
+        self.nanos().saturating_add(super::nanos(by))
     }
 
     /// It is `now`, or later if another thread moves the clock as well.

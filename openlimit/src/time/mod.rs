@@ -5,6 +5,7 @@
 //! tokio runtime whose time is paused, on tokio's. A limiter keeps to one of them for its life.
 
 use std::io;
+use std::time::Duration;
 
 use crate::handle::Handle;
 
@@ -20,6 +21,11 @@ mod timers;
 pub(crate) mod manual;
 #[cfg(feature = "testing")]
 mod paused;
+
+/// A time in nanoseconds, as all of them are counted here; the largest value for a longer one.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
 
 #[derive(Clone, Debug)]
 pub(crate) enum Time {

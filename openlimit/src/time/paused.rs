@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::runtime::{Handle as Runtime, Id};
 use tokio::time::Instant;
 
+use super::nanos;
 use crate::handle::{Handle, WeakHandle};
 use crate::wake::wake_all;
 
@@ -43,7 +44,7 @@ impl Paused {
         let mut passed = self.passed.lock();
         let now = Instant::now();
         let looked = passed.looked.insert(id, now).unwrap_or(now);
-        let since = u64::try_from(now.saturating_duration_since(looked).as_nanos()).unwrap_or(u64::MAX);
+        let since = nanos(now.saturating_duration_since(looked));
         passed.nanos = passed.nanos.saturating_add(since);
         passed.nanos
     }

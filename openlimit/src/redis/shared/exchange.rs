@@ -73,19 +73,16 @@ impl Shared {
         while self.slots.front().is_some_and(|slot| slot.is_lease() && slot.expires < now) {
             self.drop_first(now);
         }
-        if queue.is_empty() {
-            self.release(now);
-        }
         let asking = self.calls(queue, now);
         self.wish = None;
         if asking.is_empty() && !self.ledger.is_open() {
             self.flush = u64::MAX;
             return None;
         }
-        let ahead = self.slots.back().map_or(0, |slot| slot.due.saturating_sub(now));
+        let last = self.slots.back();
+        let (ahead, ahead_at) = last.map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.at));
         let mut batch = Writer::default();
         self.ledger.begin(&mut batch);
-        let ahead_at = self.slots.back().map_or(0, |slot| slot.at);
         for number in [ahead, ahead_at, self.look_ahead(), self.terms.slack, asking.len() as u64] {
             batch.number(number);
         }
@@ -143,7 +140,7 @@ impl Shared {
         if let Some(error) = self.away() {
             return Some(error.clone());
         }
-        let silence = Duration::from_nanos(now.saturating_sub(waiter.arrived));
+        let silence = Duration::from_nanos(waiter.waited(now));
         let unheard = self.asking.is_some() && self.seen < waiter.arrived;
         unheard.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }

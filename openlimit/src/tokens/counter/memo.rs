@@ -1,7 +1,7 @@
 //! A memo of whole texts: how many tokens the last few thousand were that the process has counted.
 //!
 //! A conversation is sent again with each turn, and all of it but the end has been counted before. To hash a text is
-//! eight times faster than to count it. The hash is seeded at random in each process, so that nobody can write two
+//! many times faster than to count it. The hash is seeded at random in each process, so that nobody can write two
 //! texts that are taken for one another. Chance does it once in 2^50 looks at a text of the same length: the slot and
 //! the check are of one hash of 64 bits, 14 of which say the slot.
 //!
