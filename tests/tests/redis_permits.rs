@@ -27,9 +27,14 @@ fn take(limiter: &RateLimiter, tokens: u64) -> Result<Permit, AcquireError> {
 /// Asserts that a call is admitted soon: what makes room for it is under way.
 #[track_caller]
 fn soon(limiter: &RateLimiter, tokens: u64) -> Permit {
+    soon_at(limiter, Cost::from(tokens))
+}
+
+#[track_caller]
+fn soon_at(limiter: &RateLimiter, cost: Cost) -> Permit {
     let deadline = Instant::now() + secs(10);
     loop {
-        match take(limiter, tokens) {
+        match limiter.acquire(cost.clone()).timeout(secs(5)).blocking() {
             Ok(permit) => return permit,
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
@@ -117,6 +122,45 @@ fn whoever_waits_takes_over_from_one_who_leaves() {
         thread::sleep(millis(5));
     }
     drop(second.admitted());
+}
+
+/// The same with a second limit, whose bucket would run empty while a call waits for the first.
+fn both(server: &RedisServer) -> RateLimiter {
+    let requests = Rate::per_hour(3_600).burst(secs(100));
+    RateLimiter::builder().name("both").tokens(SLOW).requests(requests).redis(server.url()).build().unwrap()
+}
+
+#[test]
+fn whoever_waits_for_long_goes_as_soon_as_enough_is_given_back() {
+    let server = RedisServer::start();
+    let limiter = both(&server);
+    for give_back in [|permit: Permit| permit.settle(10), Permit::cancel] {
+        let permit = take(&limiter, 90).unwrap();
+        // For more than a minute.
+        let mut waiter = Call::start(limiter.acquire(50));
+        thread::sleep(millis(50));
+        assert!(!waiter.poll());
+        give_back(permit);
+        let deadline = Instant::now() + secs(20);
+        while !waiter.poll() {
+            assert!(Instant::now() < deadline);
+            thread::sleep(millis(5));
+        }
+        waiter.admitted().cancel();
+    }
+    // And the others go at once, too.
+    drop(soon_at(&limiter, Cost::new().requests(80)));
+}
+
+#[test]
+fn whoever_waited_for_long_and_left_leaves_no_trace_in_any_limit() {
+    let server = RedisServer::start();
+    let limiter = both(&server);
+    drop(take(&limiter, 90).unwrap());
+    let waiter = Call::start(limiter.acquire(80));
+    thread::sleep(millis(50));
+    drop(waiter);
+    drop(soon_at(&both(&server), Cost::new().requests(90).tokens(1)));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::word::Word;
 /// Enough for levels from one to some thousand, each twice as high as the one before it.
 const ENTRIES: usize = 16;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct LowWater<W> {
     newest: Mark<W>,

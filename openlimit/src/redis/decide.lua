@@ -5,9 +5,9 @@
 -- stands in double braces, as a list (see script.rs).
 
 local batch, at = ARGV[2], 0
-local seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, look_ahead, slack, calls
-seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, look_ahead, slack, calls, at =
-  struct.unpack('<dddddddddd', batch)
+local seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, look_ahead, slack, moves, calls
+seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, look_ahead, slack, moves, calls, at =
+  struct.unpack('<ddddddddddddd', batch)
 
 -- One batch of a client is under way at a time. One that was decided before has the same answer again; one that was overtaken
 -- by its own repetition, and arrives after it, has none.
@@ -55,39 +55,61 @@ run = run + leaked_for
 local passed = leaked_for * 1000
 if level$ > passed then level$ = level$ - passed else idle$ = idle$ + passed - level$; level$ = 0 end --*
 
-local seen_level$, seen_given$, refund$, debt$, fit$, burst$ --*
-seen_level$, seen_given$, refund$, debt$, fit$, burst$, at = struct.unpack('<dddddd', batch, at) --*
-local seen_low$ = 0 --*
-if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
-  -- This state began (or, on a replica, went back) after the client had seen more in the bucket than is here. What had not leaked of
-  -- that by then is put back, once for all clients: `idle` is how much of it the state has made up for already.
-  if seen_epoch == epoch then
-    epoch, count = now, 0
-    idle$ = level$ --*
-    top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
+local debt$, fit$, burst$ --*
+local seen_low$, others_gave$ = 0, 0 --*
+local alone = false
+do
+  local seen_level$, seen_given$, refund$, room$, last$, refund_without$, room_without$ --*
+  seen_level$, seen_given$, refund$, room$, last$, refund_without$, room_without$, debt$, fit$, burst$, at = --*
+    struct.unpack('<dddddddddd', batch, at) --*
+  if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
+    -- This state began (or, on a replica, went back) after the client had seen more in the bucket than is here. What had not leaked of
+    -- that by then is put back, once for all clients: `idle` is how much of it the state has made up for already.
+    if seen_epoch == epoch then
+      epoch, count = now, 0
+      idle$ = level$ --*
+      top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
+    end
+    local before = math.max(0, epoch - seen_at) * 1000
+    if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
+  else
+    -- How low the bucket was just before others' charges since the client saw it. And how low it can have been: until the last of them it
+    -- has lost what leaked, and what they gave back. The higher one counts, since both are never above the truth.
+    seen_low$ = FAR --*
+    if top_a$ > seen_count then seen_low$ = low_a$ --*
+    elseif top_b$ > seen_count then seen_low$ = low_b$ --*
+    elseif top_c$ > seen_count then seen_low$ = low_c$ end --*
+    alone = true
+    alone = alone and seen_low$ == FAR --*
+    others_gave$ = math.max(0, given$ - seen_given$) --*
+    local leaked = (math.max(run, horizon) - seen_run) * 1000
+    seen_low$ = math.max(seen_low$, count > seen_count and seen_level$ - leaked - others_gave$ or FAR) --*
+    if alone then
+      -- The last charge of all is taken out, with what it kept from leaking: that much the bucket was not idle after all. It may have
+      -- made up for what was in a state that was lost, of which rather too much is put back than too little.
+      given$ = given$ + math.min(last$, level$) --*
+      level$, idle$ = math.max(0, level$ - last$), math.max(0, idle$ - last$) --*
+      refund$, room$ = refund_without$, room_without$ --*
+      ahead, ahead_at = back, back_at
+    end
+    -- What others gave back of earlier charges leaves less to give back of later ones.
+    refund$ = refund$ - math.max(0, others_gave$ - room$) --*
+    refund$ = math.max(0, math.min(refund$, level$, seen_low$)) --*
+    level$, given$ = level$ - refund$, given$ + refund$ --*
+    low_a$, low_b$, low_c$, seen_low$ = low_a$ - refund$, low_b$ - refund$, low_c$ - refund$, seen_low$ - refund$ --*
   end
-  local before = math.max(0, epoch - seen_at) * 1000
-  if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
-else
-  -- How low the bucket was just before others' charges since the client saw it. And how low it can have been: until the last of them it
-  -- has lost what leaked, and what they gave back. The higher one counts, since both are never above the truth.
-  seen_low$ = FAR --*
-  if top_a$ > seen_count then seen_low$ = low_a$ --*
-  elseif top_b$ > seen_count then seen_low$ = low_b$ --*
-  elseif top_c$ > seen_count then seen_low$ = low_c$ end --*
-  local leaked = (math.max(run, horizon) - seen_run) * 1000
-  seen_low$ = math.max(seen_low$, count > seen_count and seen_level$ - leaked - given$ + seen_given$ or FAR) --*
-  local give$ = math.max(0, math.min(refund$, level$, seen_low$)) --*
-  level$, given$ = level$ - give$, given$ + give$ --*
-  low_a$, low_b$, low_c$, seen_low$ = low_a$ - give$, low_b$ - give$, low_c$ - give$, seen_low$ - give$ --*
 end
 level$ = math.min(level$ + debt$, FAR) --*
-local low$ = FAR --*
+local low$, raised$ = FAR, 0 --*
 
 -- A client's calls go in their order. Where its last one lies ahead it knows by the server's clock, and in case that was set back by its
 -- own, which is later by the time that the batch was on its way.
 ahead = math.min(ahead, math.max(0, ahead_at - now) * 1000)
 local told_calls, done = {}, 0
+if moves > 0 and not alone then
+  -- The call that was to move keeps its moment.
+  at, calls = at + 8{{ + 8}}, calls - 1
+end
 while done < calls and ahead <= look_ahead do
   local longest, {{weight$}}
   longest, {{weight$}}, at = struct.unpack('<d{{d}}', batch, at)
@@ -105,8 +127,10 @@ while done < calls and ahead <= look_ahead do
     told_calls[done] = struct.pack('<dB', due, by + 128)
   else
     -- As of the moment of the grant: until then the bucket runs empty if it can, and what leaks beyond that is gone.
+    raised$ = 0 --*
     if weight$ > 0 then --*
-      if level$ < as_of then idle$ = idle$ + as_of - level$; level$ = as_of end --*
+      raised$ = math.max(0, as_of - level$) --*
+      level$, idle$ = level$ + raised$, idle$ + raised$ --*
       low$ = math.min(low$, level$ - as_of) --*
       level$ = level$ + weight$ --*
     end --*
@@ -123,7 +147,8 @@ if low$ < FAR then --*
   else top_a$, top_b$, low_b$, top_c$, low_c$ = top_b$, top_c$, low_c$, count, low$ end --*
 end --*
 horizon = math.max(horizon, run + math.ceil(ahead / 1000))
-local reply = struct.pack('<ddddd{{ddd}}', now, epoch, count, run, done, {{level$, given$, math.max(0, seen_low$)}}) .. table.concat(told_calls)
+local reply = struct.pack('<dddddd{{ddddd}}', now, epoch, count, run, alone and 1 or 0, done,
+  {{level$, given$, others_gave$, math.max(0, seen_low$), raised$}}) .. table.concat(told_calls)
 state = struct.pack('<ddddd{{ddddddddd}}', now, epoch, count, run, horizon,
   {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}})
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])

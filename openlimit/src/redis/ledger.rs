@@ -5,10 +5,16 @@
 //! they were granted for. It knows that in two ways, each from below, and takes the higher: by the minima that it keeps, which are
 //! exact for the latest charges; and by how full the bucket was then, and what can have leaked since, which is all but exact for a
 //! limit whose burst lasts hours. Its own charges a client knows itself.
+//!
+//! The last call of all may have been granted far ahead. As long as nobody was granted anything after it, it can be taken out
+//! of the buckets as if it had never been there, and be granted anew: so it goes sooner when something is given back. What may be
+//! given back then is counted beside what may be otherwise, until it is known which of the two it is.
 
+use std::mem;
+
+use super::refunds::Refunds;
 use super::scale::{MOST, Scale};
-use super::wire::{Bucket, Reply, Writer};
-use crate::bucket::LowWater;
+use super::wire::{Reply, Writer};
 
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -23,24 +29,29 @@ pub(super) struct Ledger {
     epoch: u64,
     count: u64,
     run: u64,
-    /// What is given back of which charge, by limit, in the next batch.
+    /// The charge that can be taken out, if there is one.
+    last: Option<u64>,
+    /// Whether that is to be, in any case: nobody wants it.
+    unwanted: bool,
+    /// Whether the batch under way takes it out, if nobody was granted anything after it.
+    taking_out: bool,
+    /// By limit and charge, what is to be given back; and what would be if the last charge had never been.
     #[cfg(test)]
-    pub(super) asked: Vec<(usize, u64, u64)>,
+    pub(super) asked: Vec<(usize, u64, [u64; 2])>,
 }
 
 /// What is known of one bucket. In nanoseconds of its rate.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Account {
     /// How full it was when it was seen.
     level: u64,
     /// What it had been given back by then, by everyone.
     given: u64,
-    /// How empty it can have been since each charge.
-    low: LowWater<u64>,
-    /// What is to be given back.
-    refund: u64,
-    /// The same in the batch that is under way.
-    refunding: u64,
+    refunds: Refunds,
+    /// The same if the last charge had never been, as long as that can be taken out.
+    without: Option<Refunds>,
+    /// What the last charge put in: what it weighs, and what it kept from leaking.
+    last: u64,
     /// What was used and is not in the bucket.
     debt: u64,
     /// The same in the batch that is under way.
@@ -49,24 +60,17 @@ struct Account {
 
 impl Ledger {
     pub(super) fn new(limits: usize) -> Self {
-        let account = || Account {
-            level: 0,
-            given: 0,
-            low: LowWater::default(),
-            refund: 0,
-            refunding: 0,
-            debt: 0,
-            owing: 0,
-        };
-        let accounts = (0..limits).map(|_| account()).collect();
         Self {
-            accounts,
+            accounts: (0..limits).map(|_| Account::default()).collect(),
             batch: 0,
             charges: 0,
             seen_at: 0,
             epoch: 0,
             count: 0,
             run: 0,
+            last: None,
+            unwanted: false,
+            taking_out: false,
             #[cfg(test)]
             asked: Vec::new(),
         }
@@ -75,22 +79,48 @@ impl Ledger {
     /// How full the bucket of a limit was when it was seen, with what it has not been told.
     pub(super) fn level(&self, limit: usize) -> u64 {
         let account = &self.accounts[limit];
-        (account.level + account.debt).saturating_sub(account.refund + account.refunding)
+        (account.level + account.debt).saturating_sub(account.refunds.given())
     }
 
     /// Whether there is something to tell.
     pub(super) fn is_open(&self) -> bool {
-        self.accounts.iter().any(|account| account.refund > 0 || account.debt > 0)
+        self.unwanted
+            || self.accounts.iter().any(|account| !account.refunds.is_empty() || account.debt > 0)
+            || self.is_worth_moving()
+    }
+
+    /// Whether the last charge would have gone sooner, for what is to be given back.
+    fn is_worth_moving(&self) -> bool {
+        self.accounts
+            .iter()
+            .any(|account| account.without.as_ref().is_some_and(|without| !without.is_empty()))
+    }
+
+    /// Whether a charge can be taken out, and is worth it.
+    pub(super) fn can_move(&self, charge: u64) -> bool {
+        self.last == Some(charge) && self.is_worth_moving()
     }
 
     /// Gives back `weight` of what a charge put into the bucket of a limit, as far as it is still there.
     pub(super) fn refund(&mut self, limit: usize, weight: u64, charge: u64) {
         let account = &mut self.accounts[limit];
-        let weight = weight.min(account.low.since(charge));
-        account.low.refund(charge, weight);
-        account.refund = account.refund.saturating_add(weight).min(MOST);
+        let given = account.refunds.give(charge, weight);
+        let without = match &mut account.without {
+            Some(_) if self.last == Some(charge) => 0,
+            Some(without) => without.give(charge, weight),
+            None => given,
+        };
+        self.unwanted |= self.last == Some(charge);
         #[cfg(test)]
-        self.asked.push((limit, charge, weight));
+        self.asked.push((limit, charge, [given, without]));
+        let _ = (given, without);
+    }
+
+    /// A charge is used, and stays.
+    pub(super) fn used(&mut self, charge: u64) {
+        if self.last == Some(charge) {
+            self.keep_last();
+        }
     }
 
     /// Adds to the bucket of a limit what was used beyond what had been granted.
@@ -107,51 +137,110 @@ impl Ledger {
         }
     }
 
-    /// Writes what there is to tell each bucket.
-    pub(super) fn tell(&mut self, scales: &[Scale], batch: &mut Writer) {
+    /// Writes what there is to tell each bucket. The last charge is taken out if nobody wants it, or if it `moves`.
+    pub(super) fn tell(&mut self, scales: &[Scale], moves: bool, batch: &mut Writer) {
+        self.taking_out = moves || self.unwanted;
         for (account, scale) in self.accounts.iter_mut().zip(scales) {
-            let Account { level, given, refund, debt, .. } = *account;
-            for number in [level, given, refund, debt, scale.fit, scale.burst] {
+            let (refund, room) = account.refunds.send();
+            let (last, (refund_without, room_without)) = match &mut account.without {
+                Some(without) if self.taking_out => (account.last, without.send()),
+                Some(without) => {
+                    without.sent_already(refund);
+                    (0, (refund, room))
+                }
+                None => (0, (refund, room)),
+            };
+            for number in [account.level, account.given, refund, room, last, refund_without, room_without] {
                 batch.number(number);
             }
-            (account.refunding, account.owing) = (account.refund, account.debt);
-            (account.refund, account.debt) = (0, 0);
+            for number in [account.debt, scale.fit, scale.burst] {
+                batch.number(number);
+            }
+            account.owing = mem::take(&mut account.debt);
         }
     }
 
     /// The batch under way is given up, and may have been heard: what it was to say is owed is said again, as twice is better
     /// than never; what it was to give back is not.
     pub(super) fn give_up(&mut self) {
+        self.taking_out = false;
+        self.keep_last();
         for account in &mut self.accounts {
             account.debt = account.debt.saturating_add(account.owing).min(MOST);
-            (account.refunding, account.owing) = (0, 0);
+            account.owing = 0;
+            account.refunds.arrived();
         }
     }
 
     /// Takes note of a reply to a batch that asked for calls of these weights, and numbers the charges of those that were granted.
-    pub(super) fn told(&mut self, reply: &Reply, weights: &[Vec<u64>]) -> Vec<u64> {
-        self.charges += 1;
-        let others = self.charges;
+    /// The last one can be taken out again if it lies beyond the look-ahead.
+    pub(super) fn told(&mut self, reply: &Reply, weights: &[Vec<u64>], look_ahead: u64) -> Vec<u64> {
+        let others = self.charges + 1;
         let granted = reply.calls.iter().zip(weights).filter(|(call, _)| call.granted);
         let granted: Vec<_> = granted.map(|(call, weights)| (call.wait, weights)).collect();
-        for (limit, account) in self.accounts.iter_mut().enumerate() {
-            let Bucket { level, given, low } = reply.buckets[limit];
-            let gave = given.saturating_sub(account.given);
-            account.low.refund(0, gave.saturating_sub(account.refunding));
-            // Of a state that was lost nothing is known.
-            account.low.record(others, if reply.epoch == self.epoch { low } else { 0 });
-            for (call, before) in befores(level, &granted, limit).into_iter().enumerate() {
-                if let Some(before) = before {
-                    account.low.record(others + 1 + call as u64, before);
+        let is_out = mem::take(&mut self.taking_out) && reply.alone;
+        if is_out {
+            for account in &mut self.accounts {
+                if let Some(without) = account.without.take() {
+                    account.refunds = without;
                 }
             }
-            (account.level, account.given) = (level, given);
-            (account.refunding, account.owing) = (0, 0);
+            #[cfg(test)]
+            self.asked.iter_mut().for_each(|(.., weights)| weights[0] = weights[1]);
+        }
+        if is_out || !reply.alone || !granted.is_empty() {
+            self.keep_last();
+        }
+        let far = granted.last().filter(|(wait, _)| *wait > look_ahead);
+        for (limit, (account, bucket)) in self.accounts.iter_mut().zip(&reply.buckets).enumerate() {
+            for refunds in [Some(&mut account.refunds), account.without.as_mut()].into_iter().flatten() {
+                refunds.arrived();
+                refunds.others_gave(bucket.others_gave);
+                // Of a state that was lost nothing is known.
+                refunds.charged(others, if reply.epoch == self.epoch { bucket.low } else { 0 });
+            }
+            for (call, before) in befores(bucket.level, &granted, limit).into_iter().enumerate() {
+                if call + 1 == granted.len()
+                    && let Some((_, weights)) = far
+                {
+                    account.without = Some(account.refunds.clone());
+                    account.last = weights[limit] + bucket.raised;
+                }
+                if let Some(before) = before {
+                    account.refunds.charged(others + 1 + call as u64, before);
+                }
+            }
+            (account.level, account.given, account.owing) = (bucket.level, bucket.given, 0);
+        }
+        #[cfg(test)]
+        if far.is_some() {
+            self.asked.iter_mut().for_each(|(.., weights)| weights[1] = weights[0]);
         }
         (self.seen_at, self.epoch) = (reply.decided, reply.epoch);
         (self.count, self.run) = (reply.count, reply.run);
-        self.charges += granted.len() as u64;
+        self.charges = others + granted.len() as u64;
+        self.last = far.map(|_| self.charges).or(self.last);
         (others + 1..=self.charges).collect()
+    }
+
+    /// What the batch under way takes out.
+    #[cfg(test)]
+    pub(super) fn taken_out(&self) -> Option<(u64, Vec<u64>)> {
+        let last = self.last.filter(|_| self.taking_out)?;
+        Some((last, self.accounts.iter().map(|account| account.last).collect()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn can_take_out(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// The last charge cannot be taken out any more.
+    fn keep_last(&mut self) {
+        (self.last, self.unwanted) = (None, false);
+        for account in &mut self.accounts {
+            account.without = None;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! * `decide.lua` is the bucket: it decides a whole batch of calls in one go, by the server's clock.
 //! * `shared` is what the limiter has in place of buckets: slots, granted ahead, for those who wait.
-//! * `ledger` keeps what is to be given back, and bounds it; `scale` says what amounts weigh.
+//! * `ledger` keeps what is to be given back, and `refunds` bounds it; `scale` says what amounts weigh.
 //! * `driver` carries batches and replies, over a `connection`; `wire` writes and reads them.
 //! * `config` and `settings` say which server, which keys, and what to do when it is away.
 
@@ -13,6 +13,7 @@ mod error;
 mod key;
 mod ledger;
 mod outage;
+mod refunds;
 mod scale;
 mod script;
 mod settings;

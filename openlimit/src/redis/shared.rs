@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     seen: u64,
     /// The calls that the batch under way asks for, in their order, if there is one.
     asking: Option<Vec<Asking>>,
+    /// The slot that the first of them has, and keeps if it cannot have an earlier one.
+    moving: Option<Slot>,
     /// The usual time of a round trip, in nanoseconds, by which a delay is told.
     usual: u64,
     /// When to tell what no call's batch has taken along.
@@ -115,6 +117,7 @@ impl Shared {
             seen: 0,
             server,
             asking: None,
+            moving: None,
             usual: u64::MAX,
             flush: u64::MAX,
             wish: None,
@@ -135,12 +138,17 @@ impl Shared {
         self.terms.look_ahead.max(trips)
     }
 
+    /// Whether a slot lies beyond what is asked for ahead: a large call waits for it, or did.
+    fn is_far(&self, slot: &Slot, now: u64) -> bool {
+        slot.due > now.saturating_add(self.look_ahead())
+    }
+
     /// When a call of these amounts may depart, if it is at the head, and the limit that decides it; `None` as long as that is
     /// not known. Slots that were missed, and those that it does not fit, are given back; and so is one that is far ahead, since a
     /// large call waited for it that has left: this one may have to wait for less.
     pub(crate) fn due(&mut self, amounts: &[u64], waiter: Option<u64>, now: u64) -> Option<(u64, usize)> {
         while let Some(slot) = self.slots.front() {
-            let is_far = slot.due > now.saturating_add(self.look_ahead());
+            let is_far = self.is_far(slot, now);
             let is_others = !slot.is_lease() && slot.waiter != waiter;
             if now <= slot.expires && slot.fits(amounts) && !(is_far && is_others) {
                 return Some((slot.due, slot.limit));
@@ -159,6 +167,7 @@ impl Shared {
             *rest = rest.saturating_sub(*amount);
             *held = held.saturating_sub(u128::from(*amount));
         }
+        self.ledger.used(charge);
         if !slot.is_lease() || slot.amounts.is_zero() {
             self.drop_first(now);
         }
@@ -268,11 +277,16 @@ impl Shared {
 
     fn drop_first(&mut self, now: u64) {
         let Some(slot) = self.slots.pop_front() else { return };
-        for (held, amount) in self.held.iter_mut().zip(slot.amounts.as_slice()) {
-            *held = held.saturating_sub(u128::from(*amount));
-        }
+        self.let_go(&slot);
         if !slot.amounts.is_zero() {
             self.refund(slot.amounts.as_slice(), slot.charge, now);
+        }
+    }
+
+    /// What a slot held is held no more.
+    fn let_go(&mut self, slot: &Slot) {
+        for (held, amount) in self.held.iter_mut().zip(slot.amounts.as_slice()) {
+            *held = held.saturating_sub(u128::from(*amount));
         }
     }
 
@@ -286,6 +300,11 @@ impl Shared {
 impl Slot {
     fn is_lease(&self) -> bool {
         self.waiter.is_none()
+    }
+
+    /// When it begins, by the limiter's clock and by the server's.
+    fn moment(&self) -> (u64, u64) {
+        (self.due, self.at)
     }
 
     fn fits(&self, amounts: &[u64]) -> bool {

@@ -30,6 +30,8 @@ pub(crate) struct Reply {
     pub(super) count: u64,
     /// For how many microseconds it has leaked.
     pub(super) run: u64,
+    /// Whether nobody else was granted anything since the client's last batch.
+    pub(super) alone: bool,
     pub(super) buckets: Vec<Bucket>,
     /// For the calls that were decided, in their order.
     pub(super) calls: Vec<Decision>,
@@ -41,8 +43,12 @@ pub(super) struct Bucket {
     pub(super) level: u64,
     /// What it was given back since the state began.
     pub(super) given: u64,
-    /// How empty it can have been just before any charge since the client's last batch.
+    /// What others gave back since the client's last batch.
+    pub(super) others_gave: u64,
+    /// How empty it can have been just before any charge since then.
     pub(super) low: u64,
+    /// What the last call that was granted kept from leaking, since it departs later than this bucket asks for.
+    pub(super) raised: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,11 +66,12 @@ impl Reply {
         let mut bytes = Reader(bytes);
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, count) = (bytes.number()?, bytes.number()?);
-        let (run, calls) = (bytes.number()?, bytes.number()?);
+        let (run, alone, calls) = (bytes.number()?, bytes.number()? > 0, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
-            let (level, given, low) = (bytes.number()?, bytes.number()?, bytes.number()?);
-            buckets.push(Bucket { level, given, low });
+            let (level, given, others_gave) = (bytes.number()?, bytes.number()?, bytes.number()?);
+            let (low, raised) = (bytes.number()?, bytes.number()?);
+            buckets.push(Bucket { level, given, others_gave, low, raised });
         }
         let mut decisions = Vec::new();
         for _ in 0..calls {
@@ -76,7 +83,7 @@ impl Reply {
             decisions.push(Decision { wait, limit, granted: mark < REFUSED });
         }
         let whole = bytes.0.is_empty();
-        whole.then_some(Self { now, decided, epoch, count, run, buckets, calls: decisions })
+        whole.then_some(Self { now, decided, epoch, count, run, alone, buckets, calls: decisions })
     }
 }
 

@@ -73,20 +73,26 @@ impl Shared {
         while self.slots.front().is_some_and(|slot| slot.is_lease() && slot.expires < now) {
             self.drop_first(now);
         }
+        let kept = self.slots.back().map(Slot::moment);
+        self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
         let asking = self.calls(queue, now);
         self.wish = None;
         if asking.is_empty() && !self.ledger.is_open() {
             self.flush = u64::MAX;
             return None;
         }
-        let last = self.slots.back();
-        let (ahead, ahead_at) = last.map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.at));
+        let back = self.slots.back().map(Slot::moment);
         let mut batch = Writer::default();
         self.ledger.begin(&mut batch);
-        for number in [ahead, ahead_at, self.look_ahead(), self.terms.slack, asking.len() as u64] {
+        for (due, at) in [kept.unwrap_or_default(), back.unwrap_or_default()] {
+            batch.number(due.saturating_sub(now));
+            batch.number(at);
+        }
+        let moves = self.moving.is_some();
+        for number in [self.look_ahead(), self.terms.slack, moves.into(), asking.len() as u64] {
             batch.number(number);
         }
-        self.ledger.tell(&self.scales, &mut batch);
+        self.ledger.tell(&self.scales, moves, &mut batch);
         for (call, longest) in &asking {
             batch.number(*longest);
             self.weights(&call.amounts).for_each(|weight| batch.number(weight));
@@ -98,10 +104,18 @@ impl Shared {
 
     /// Takes in what the script said of the batch under way, which was sent at `sent`. Says who cannot wait so long.
     pub(crate) fn told(&mut self, reply: &Reply, sent: u64, now: u64) -> Vec<Refusal> {
-        let asking = self.asking.take().unwrap_or_default();
+        let mut asking = self.asking.take().unwrap_or_default();
+        match self.moving.take() {
+            Some(slot) if !reply.alone => {
+                self.slots.push_back(slot);
+                asking.drain(..asking.len().min(1));
+            }
+            Some(slot) => self.let_go(&slot),
+            None => {}
+        }
         let weights: Vec<Vec<u64>> =
             asking.iter().map(|call| self.weights(&call.amounts).collect()).collect();
-        let mut charges = self.ledger.told(reply, &weights).into_iter();
+        let mut charges = self.ledger.told(reply, &weights, self.look_ahead()).into_iter();
         // The server decided at some moment between `sent` and `now`. It is taken for `now`: too late, and never too early. But not
         // where the reply was held up by more than a call may depart late; nor much later than that after a repetition.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
@@ -148,16 +162,34 @@ impl Shared {
     /// The batch under way was not decided, and will not be.
     pub(crate) fn give_up(&mut self) {
         self.asking = None;
+        if let Some(slot) = self.moving.take() {
+            self.let_go(&slot);
+        }
         self.ledger.give_up();
+    }
+
+    /// Whether the call with the last slot may go sooner: it lies far ahead, and something is given back. It is to be the first of
+    /// the calls that the batch asks for.
+    fn can_move(&self, queue: &Queue, now: u64) -> bool {
+        let mut slots = self.slots.iter().rev();
+        let Some(slot) = slots.next() else { return false };
+        self.is_far(slot, now)
+            && self.ledger.can_move(slot.charge)
+            && slots.next().is_none_or(|before| !self.ends_asking(before, now))
+            && queue
+                .iter()
+                .nth(self.slots.len() - 1)
+                .is_some_and(|(_, waiter)| slot.waiter == Some(waiter.number))
+    }
+
+    /// Whether no calls are asked for behind a slot. Whom a lease does not serve asks when it is used up.
+    fn ends_asking(&self, slot: &Slot, now: u64) -> bool {
+        slot.is_lease() || self.is_far(slot, now)
     }
 
     /// The calls that a batch asks for, and how long each may wait: those at the front of the queue that have no slot.
     fn calls(&self, queue: &Queue, now: u64) -> Vec<(Asking, u64)> {
-        let wanted = self.slots.back().is_none_or(|slot| {
-            // Whom a lease does not serve asks when it is used up.
-            !slot.is_lease() && slot.due <= now.saturating_add(self.look_ahead())
-        });
-        if !wanted {
+        if self.slots.back().is_some_and(|slot| self.ends_asking(slot, now)) {
             return Vec::new();
         }
         let without = queue.iter().skip(self.slots.len()).take(LARGEST);

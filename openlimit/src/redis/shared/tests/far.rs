@@ -1,0 +1,156 @@
+//! Calls that wait far ahead, for more than what is asked for ahead: they go sooner for what is given back, and leave no trace.
+
+use std::thread;
+use std::time::Duration;
+
+use super::world::{SLOW, World};
+
+#[test]
+fn a_call_that_waits_far_ahead_goes_sooner_for_what_is_given_back() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.shared.terms.look_ahead = 20_000_000;
+    client.join([10, 8_900]);
+    world.exchange(&mut client);
+    client.all_go();
+    // The tokens are scarce, and the requests run empty until it is due.
+    client.join([10, 5_000]);
+    let far = world.exchange(&mut client).calls[0].wait;
+    assert!((90_000_000..=98_000_000).contains(&far), "{far}");
+    client.shared.refund(&[0, 8_000, 0], client.taken[0].0, world.clock);
+    let reply = world.exchange(&mut client);
+    assert_eq!((reply.alone, reply.calls.len(), reply.calls[0].wait), (true, 1, 0), "{reply:?}");
+    assert!(reply.buckets[0].level <= 20_000_000 && reply.buckets[1].level <= 118_000_000, "{reply:?}");
+    client.all_go();
+    // Of both what they took may still be given back.
+    client.shared.refund(&[0, 900, 0], client.taken[0].0, world.clock);
+    client.shared.refund(&[0, 5_000, 0], client.taken[1].0, world.clock);
+    let reply = world.exchange(&mut client);
+    assert_eq!(reply.buckets[1].level, 0, "{reply:?}");
+}
+
+#[test]
+fn a_call_that_others_stand_behind_keeps_its_moment() {
+    let mut world = World::start(SLOW);
+    let (mut client, mut other) = (world.client(), world.client());
+    client.shared.terms.look_ahead = 20_000_000;
+    client.join([150, 0]);
+    world.exchange(&mut client);
+    client.all_go();
+    client.join([150, 0]);
+    world.exchange(&mut client);
+    let due = client.shared.slots[0].due;
+    other.join([1, 0]);
+    world.exchange(&mut other);
+    client.shared.refund(&[100, 0, 0], client.taken[0].0, world.clock);
+    let reply = world.exchange(&mut client);
+    assert_eq!((reply.alone, reply.calls.len()), (false, 0), "{reply:?}");
+    assert_eq!(client.shared.slots[0].due, due);
+    assert_eq!(*client.shared.held, [150, 0]);
+}
+
+#[test]
+fn a_call_that_waited_far_ahead_gives_back_what_was_not_used() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.shared.terms.look_ahead = 20_000_000;
+    for _ in 0..2 {
+        client.join([150, 0]);
+        world.exchange(&mut client);
+        client.all_go();
+    }
+    client.shared.refund(&[50, 0, 0], client.taken[1].0, world.clock);
+    assert_eq!(world.exchange(&mut client).buckets[0].given, 50_000_000);
+}
+
+#[test]
+fn a_call_that_waited_far_ahead_and_left_is_given_back_as_far_as_it_was_there_for_those_behind_it() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.shared.terms.look_ahead = 20_000_000;
+    client.join([150, 0]);
+    world.exchange(&mut client);
+    client.all_go();
+    let left = client.join([150, 0]);
+    world.exchange(&mut client);
+    client.shared.terms.look_ahead = 300_000_000;
+    client.join([160, 0]);
+    world.exchange(&mut client);
+    // Its slot is too small for the one behind it.
+    client.queue.leave(left);
+    client.all_go();
+    let given = world.exchange(&mut client).buckets[0].given;
+    assert!((19_000_000..=20_000_000).contains(&given), "{given}");
+}
+
+#[test]
+fn a_call_that_waited_far_ahead_and_left_has_never_been_there() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.shared.terms.look_ahead = 20_000_000;
+    client.join([10, 8_900]);
+    world.exchange(&mut client);
+    client.all_go();
+    client.join([10, 5_000]);
+    world.exchange(&mut client);
+    client.all_leave();
+    client.shared.refund(&[0, 8_900, 0], client.taken[0].0, world.clock);
+    client.join([180, 0]);
+    let reply = world.exchange(&mut client);
+    // But for what the first call took, and has not leaked.
+    assert!(reply.calls[0].granted && reply.calls[0].wait <= 10_000_000, "{reply:?}");
+    assert_eq!(reply.buckets[1].level, 0, "{reply:?}");
+}
+
+#[test]
+fn calls_that_go_sooner_keep_within_the_promise() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client(), world.client()];
+    for client in &mut clients {
+        client.shared.terms.look_ahead = 20_000_000;
+    }
+    for _ in 0..300 {
+        let [client, other] = [world.random(3), world.random(3)];
+        for _ in 0..3 {
+            let amounts = [world.random(60) as u64, world.random(3_000) as u64];
+            clients[client].join(amounts);
+            world.exchange(&mut clients[client]);
+            clients[client].all_go();
+        }
+        // It waits for long, and some of what its client took before is given back meanwhile.
+        let far = [world.random(150) as u64, world.random(8_000) as u64];
+        clients[client].join(far);
+        world.exchange(&mut clients[client]);
+        for _ in 0..world.random(5) {
+            if world.random(3) == 0 {
+                clients[other].join([1, 100]);
+                world.give_back(&mut clients[other]);
+                world.exchange(&mut clients[other]);
+            }
+            world.give_back(&mut clients[client]);
+            world.exchange_while(&mut clients[client], |world, client| world.give_back(client));
+        }
+        clients.iter_mut().for_each(|client| client.leave_or_go(&mut world));
+        thread::sleep(Duration::from_millis(world.random(20) as u64));
+    }
+    assert!(world.moved > 100, "{} calls went sooner", world.moved);
+    world.check();
+}
+
+#[test]
+fn a_small_call_does_not_wait_for_the_moment_of_a_large_one_that_left() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.join([180, 0]);
+    world.exchange(&mut client);
+    client.all_go();
+    // It is due when the bucket is empty, in 180 ms and no more: so the look-ahead here is less.
+    client.shared.terms.look_ahead = 20_000_000;
+    let large = client.join([800, 0]);
+    world.exchange(&mut client);
+    client.join([1, 0]);
+    client.queue.leave(large);
+    assert_eq!(client.shared.due(&[1, 0, 0], Some(u64::MAX), world.clock), None);
+    let reply = world.exchange(&mut client);
+    assert!(reply.calls[0].wait <= 20_000_000, "{:?}", reply.calls);
+}

@@ -1,0 +1,44 @@
+//! The server of the tests' world.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use redis::{Client as Opened, Connection};
+
+/// A redis-server of its own, on a free port.
+pub(super) struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Server {
+    pub(super) fn start() -> Self {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let program = std::env::var("OPENLIMIT_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        let process = Command::new(program)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .stdout(Stdio::null())
+            .spawn();
+        Self { process: process.expect("redis-server is to be installed"), port }
+    }
+
+    pub(super) fn connect(&self) -> Connection {
+        let client = Opened::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
+        for _ in 0..500 {
+            if let Ok(connection) = client.get_connection() {
+                return connection;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("redis-server does not answer");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
