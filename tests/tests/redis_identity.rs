@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use openlimit::{
-    AcquireError, Builder, Cost, Percent, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem, kind,
+    AcquireError, Builder, Cost, Limit, Percent, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem,
+    Usage, kind,
 };
 use openlimit_tests::redis::{Cluster, RedisServer};
 use openlimit_tests::{millis, secs};
@@ -36,16 +37,12 @@ fn other_limits_under_the_same_name_are_told_and_both_are_named() {
     for (other, limits) in [
         (builder(&server).requests(Rate::per_minute(100)), "100 requests / minute (burst 1s)"),
         (
-            builder(&server).tokens(Rate::per_minute(40_000)).requests(Rate::per_minute(100)),
-            "40000 tokens / minute (burst 1s); 100 requests / minute (burst 1s)",
-        ),
-        (
             ours().burst(millis(500)),
             "100 requests / minute (burst 500ms); 40000 tokens / minute (burst 500ms)",
         ),
         (
             ours().requests(Rate::per_day(10_000)),
-            "100 requests / minute (burst 1s); 40000 tokens / minute (burst 1s); 10000 requests / day (burst 86400s)",
+            "100 requests / minute (burst 1s); 10000 requests / day (burst 86400s); 40000 tokens / minute (burst 1s)",
         ),
     ] {
         let error = store(acquire(other).unwrap_err());
@@ -80,6 +77,53 @@ fn jitter_headroom_and_how_the_server_is_used_are_no_difference() {
     assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
     let refusal = acquire(same().refunds(false)).unwrap_err();
     assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
+}
+
+#[test]
+fn the_order_of_the_limits_is_no_difference_and_each_keeps_its_own() {
+    let server = RedisServer::start();
+    // By their words they are in neither order: 1000, 20, 300. And two of them are equal.
+    let limits = [
+        Limit::new("requests", Rate::per_day(20)),
+        Limit::new("tokens", Rate::per_day(300)),
+        Limit::new("images", Rate::per_day(1_000)),
+        Limit::new("tokens", Rate::per_day(300)),
+    ];
+    let backward: Vec<Limit> = limits.iter().rev().cloned().collect();
+    let limiter = |limits: &[Limit]| {
+        let builder = builder(&server).jitter(secs(60));
+        limits.iter().cloned().fold(builder, Builder::limit).build().unwrap()
+    };
+    let (one, other) = (limiter(&limits), limiter(&backward));
+    let take = |limiter: &RateLimiter, cost: Cost| limiter.acquire(cost).timeout(secs(20)).blocking();
+    // Rounded down, since a minute is kept back for jitter. That much may leak meanwhile.
+    let assert_left = |limiter: &RateLimiter, limits: &[Limit], left: [u64; 4]| {
+        let status = limiter.status().unwrap().limits;
+        assert!(status.iter().map(|status| &status.limit).eq(limits));
+        assert_eq!(status.iter().map(|status| status.available + 1).collect::<Vec<_>>(), left);
+    };
+    drop(take(&one, Cost::new().requests(3).tokens(50).images(700)).unwrap());
+    assert_left(&one, &limits, [17, 250, 300, 250]);
+    // The other one hears of it, and adds its own.
+    let permit = take(&other, Cost::new().requests(4).tokens(100).images(20)).unwrap();
+    assert_left(&other, &backward, [150, 280, 150, 13]);
+    permit.settle(Usage::new(10, 5));
+    drop(take(&other, Cost::new()).unwrap());
+    assert_left(&other, &backward, [235, 280, 235, 12]);
+    drop(take(&one, Cost::new()).unwrap());
+    assert_left(&one, &limits, [11, 235, 280, 235]);
+    for limiter in [&one, &other] {
+        for (cost, refuses) in [
+            (Cost::new().requests(15), &limits[0]),
+            (Cost::new().tokens(250), &limits[1]),
+            (Cost::new().images(900), &limits[2]),
+        ] {
+            match take(limiter, cost).unwrap_err() {
+                AcquireError::Timeout { limit, .. } => assert_eq!(limit, *refuses),
+                error => panic!("{error}"),
+            }
+        }
+    }
 }
 
 #[test]
