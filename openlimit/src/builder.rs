@@ -185,7 +185,8 @@ impl<K> Builder<K> {
     }
 
     /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in whatever process and on
-    /// whatever host. It must have the same limits, in any order. Takes a URL (`redis://host:port`, `rediss://..`, `unix://..`), or a [`Redis`] that says more.
+    /// whatever host. They must have the same limits, in any order. Takes a URL (`redis://host:port`, `rediss://..`,
+    /// `unix://..`), or a [`Redis`] that says more.
     ///
     /// Everything else is as it is in memory, but that [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a
     /// [lease](Redis::lease). No more than 8 limits can be shared, and at least 10 ms are kept back for [jitter](Self::jitter).

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::time::Duration;
+
 use openlimit::{
     AcquireError, Builder, Cost, Limit, Percent, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem,
     Usage, kind,
@@ -47,18 +49,21 @@ fn other_limits_under_the_same_name_are_told_and_both_are_named() {
     ] {
         let error = store(acquire(other).unwrap_err());
         assert!(!error.is_transient());
+        let StoreProblem::OtherLimits { theirs: told, ours, free_in, key } = error.problem() else {
+            panic!("{error}");
+        };
+        assert_eq!([told, ours, key], [theirs, limits, "openlimit:{chat}"]);
+        // What was taken is gone before ten seconds are over.
+        assert!(!free_in.is_zero() && *free_in <= secs(10), "{free_in:?}");
         assert_eq!(
             error.to_string(),
             format!(
-                "redis at {} has other limits under this name: {theirs}, here {limits}; give one of them another name, or wait \
-                 until nobody uses the other",
-                server.address()
+                "redis at {} has other limits under this name: {theirs}, here {limits}; give one of them another name, or \
+                 delete the key `openlimit:{{chat}}`, or wait: the name is free in {}s, if nobody uses it until then",
+                server.address(),
+                free_in.as_millis().div_ceil(1_000)
             )
         );
-        assert!(matches!(
-            error.problem(),
-            StoreProblem::OtherLimits { theirs: told, ours } if told == theirs && ours == limits
-        ));
     }
     // Who was there first goes on.
     drop(acquire(ours()).unwrap());
@@ -152,6 +157,36 @@ fn a_name_is_free_when_the_other_has_drained_and_nobody_came_for_ten_seconds() {
     server.shift_clock(90 * SECOND);
     drop(acquire(quick()).unwrap());
     assert!(matches!(store(acquire(slow()).unwrap_err()).problem(), StoreProblem::OtherLimits { .. }));
+}
+
+#[test]
+fn the_error_tells_when_the_name_is_free() {
+    let server = RedisServer::builder().clock().start();
+    let daily = builder(&server).requests(Rate::per_day(10)).headroom(Percent(0)).build().unwrap();
+    drop(daily.acquire(Cost::new().requests(5)).timeout(secs(20)).blocking().unwrap());
+    let refused = || {
+        let error = store(acquire(builder(&server).requests(Rate::per_day(20))).unwrap_err());
+        match error.problem() {
+            StoreProblem::OtherLimits { free_in, .. } => (*free_in, error.to_string()),
+            _ => panic!("{error}"),
+        }
+    };
+    // Half of it leaks in half a day. The test is over in a minute.
+    let is_nearly =
+        |time: Duration, hours: u64| time <= secs(hours * 3_600) && time > secs(hours * 3_600 - 60);
+    let (free_in, said) = refused();
+    assert!(is_nearly(free_in, 12), "{free_in:?}");
+    assert!(said.ends_with("the name is free in 12h, if nobody uses it until then"), "{said}");
+    server.shift_clock(8 * 3_600 * SECOND);
+    let (free_in, said) = refused();
+    assert!(is_nearly(free_in, 4), "{free_in:?}");
+    assert!(said.ends_with("the name is free in 4h, if nobody uses it until then"), "{said}");
+    // Whoever waits so long may have it, and nobody much earlier.
+    let free_at = 8 * 3_600 * SECOND + i64::try_from(free_in.as_micros()).unwrap();
+    server.shift_clock(free_at - 60 * SECOND);
+    assert!(refused().0 <= secs(60));
+    server.shift_clock(free_at);
+    drop(acquire(builder(&server).requests(Rate::per_day(20))).unwrap());
 }
 
 #[test]
