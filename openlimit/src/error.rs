@@ -262,7 +262,7 @@ pub enum BuildProblem {
     /// Its Redis cannot be used as it is given.
     #[cfg(feature = "redis")]
     #[error("its redis cannot be used: {0}")]
-    Redis(&'static str),
+    Redis(Cow<'static, str>),
 
     /// An expression of the declaration failed, say because an environment variable is not set.
     #[error("the value of `{key}` failed: {error}")]

@@ -43,7 +43,7 @@ impl<K> Builder<K> {
         if let OnOutage::Local(share) = redis.on_outage_policy()
             && !(1..=100).contains(&share.0)
         {
-            return Err(BuildProblem::Redis("its share in an outage is not within 1 to 100 %"));
+            return Err(BuildProblem::Redis("its share in an outage is not within 1 to 100 %".into()));
         }
         let headroom = self.kept_back()?;
         let jitter = self.jitter.max(LEAST_JITTER);
