@@ -49,8 +49,9 @@
 //! wakers, so a waker of your own must not block.
 //!
 //! That thread, and the one that talks to Redis, are not there in a child made by `fork` without `exec`, and what another thread had
-//! locked just then stays locked in it. So fork before the first call. After one, nobody can wait in the child, and a shared
-//! limiter fails each of its calls with `AcquireError::Store`, but those that a lease admits which it held.
+//! locked just then stays locked in it. So fork before the first call. After one, a call that would have to wait in the child fails
+//! with [`AcquireError::Timer`], and each call of a shared limiter with `AcquireError::Store`, but those that a lease admits which it
+//! held.
 //!
 //! # When not to use it
 //!
