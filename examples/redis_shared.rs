@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use openlimit::testing::Provider;
-use openlimit::{AcquireError, ChatRateLimiter, Rate, limiter, rate_limited};
+use openlimit::{AcquireError, ChatRateLimiter, Rate, Redis, limiter, rate_limited};
 use openlimit_examples::{Api, request};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -32,7 +32,7 @@ limiter! {
     static CHAT: ChatRateLimiter = {
         requests: REQUESTS,
         tokens: TOKENS,
-        redis: env::var("REDIS_URL")?,
+        redis: Redis::from_env("REDIS_URL"),
         name: env::var("LIMITER").unwrap_or_else(|_| "redis-shared-example".to_owned()),
     };
 }

@@ -50,6 +50,11 @@ RUSTDOCFLAGS="-D warnings" cargo doc -p openlimit -p openlimit-macros --no-deps 
 step "tests"
 cargo test --workspace --all-features --locked
 
+if [[ -z ${OPENLIMIT_REDIS_SERVER:-} ]] && command -v valkey-server >/dev/null; then
+    step "tests of shared limits, on Valkey"
+    OPENLIMIT_REDIS_SERVER=valkey-server cargo test --workspace --all-features --locked --test 'redis_*'
+fi
+
 step "examples"
 for example in chat blocking manual redis_shared; do
     cargo run --quiet --example "$example" --locked

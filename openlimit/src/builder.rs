@@ -185,7 +185,8 @@ impl<K> Builder<K> {
     }
 
     /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in whatever process and on
-    /// whatever host. Takes a URL (`redis://host:port`, `rediss://..`, `unix://..`), or a [`Redis`] that says more.
+    /// whatever host. They must have the same limits, in any order. Takes a URL (`redis://host:port`, `rediss://..`,
+    /// `unix://..`), or a [`Redis`] that says more.
     ///
     /// Everything else is as it is in memory, but that [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a
     /// [lease](Redis::lease). No more than 8 limits can be shared, and at least 10 ms are kept back for [jitter](Self::jitter).
@@ -214,21 +215,16 @@ impl<K> Builder<K> {
 
     fn try_build(self) -> Result<Core, BuildProblem> {
         #[cfg(feature = "redis")]
-        let shared = match &self.redis {
-            Some(redis) => Some(self.share(redis)?),
-            None => None,
-        };
+        if let Some(redis) = self.redis.clone() {
+            return self.try_build_shared(&redis);
+        }
         let buckets = self.buckets()?;
-        let time = self.time.unwrap_or_else(Time::detect);
-        #[cfg(feature = "redis")]
-        let time = if shared.is_some() { Time::System } else { time };
-        let core = Core::new(self.name, self.limits, buckets, self.jitter, self.refunds, self.pricing, time);
-        #[cfg(feature = "redis")]
-        let core = match shared {
-            Some(share) => core.shared(share),
-            None => core,
-        };
-        Ok(core)
+        let time = self.time.clone().unwrap_or_else(Time::detect);
+        Ok(self.core(buckets, time))
+    }
+
+    fn core(self, buckets: Vec<Bucket>, time: Time) -> Core {
+        Core::new(self.name, self.limits, buckets, self.jitter, self.refunds, self.pricing, time)
     }
 
     fn kept_back(&self) -> Result<(u64, u64), BuildProblem> {

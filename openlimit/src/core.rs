@@ -23,6 +23,8 @@ pub(crate) struct Core {
     id: u64,
     name: Name,
     limits: Arc<[Limit]>,
+    /// Where each of them stands, in the order of their declaration.
+    declared: Box<[usize]>,
     dimensions: Box<[Metered]>,
     /// A bit for each of `Dimension::NAMED` that is limited.
     named: u8,
@@ -116,6 +118,7 @@ impl Core {
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             name,
+            declared: (0..limits.len()).collect(),
             limits,
             dimensions: dimensions.into(),
             named,
@@ -130,9 +133,10 @@ impl Core {
         }
     }
 
-    /// Leaves the decisions to buckets in Redis.
+    /// Leaves the decisions to buckets in Redis. The limits are in the order of those, and `declared` says where each of them
+    /// stands, in the order of their declaration.
     #[cfg(feature = "redis")]
-    pub(crate) fn shared(mut self, share: Share) -> Self {
+    pub(crate) fn shared(mut self, share: Share, declared: Box<[usize]>) -> Self {
         let session = Session::new(share.settings);
         let of =
             |limit: &Limit| self.dimensions.iter().position(|known| known.dimension == *limit.dimension());
@@ -140,6 +144,7 @@ impl Core {
         let shared = Shared::new(dimensions, share.scales, share.terms, session.call(), session.server());
         self.state.lock().admission.share(shared);
         self.session = Some(session);
+        self.declared = declared;
         self
     }
 
@@ -153,6 +158,11 @@ impl Core {
 
     pub(crate) fn limits(&self) -> &[Limit] {
         &self.limits
+    }
+
+    /// Where each limit stands, in the order of their declaration.
+    pub(crate) fn declared(&self) -> &[usize] {
+        &self.declared
     }
 
     #[inline]

@@ -84,9 +84,10 @@ pub enum AcquireError {
         error: ParamsError,
     },
 
-    /// The thread that times the waits could not be started, so the call cannot wait.
+    /// The thread that times the waits could not be started, or did not come along when the process was forked, so the call
+    /// cannot wait.
     #[error(
-        "limiter `{limiter}` cannot start the timer thread: {error}; a call that need not wait is still admitted"
+        "limiter `{limiter}` has no thread that times the waits: {error}; a call that need not wait is still admitted"
     )]
     Timer {
         /// The limiter's name.
@@ -262,7 +263,7 @@ pub enum BuildProblem {
     /// Its Redis cannot be used as it is given.
     #[cfg(feature = "redis")]
     #[error("its redis cannot be used: {0}")]
-    Redis(&'static str),
+    Redis(Cow<'static, str>),
 
     /// An expression of the declaration failed, say because an environment variable is not set.
     #[error("the value of `{key}` failed: {error}")]

@@ -107,14 +107,14 @@ impl Handle {
         timeout: u64,
         waker: Waker,
     ) -> Result<Result<Permit, AcquireError>, Key> {
-        // Before it joins: nobody is to wait without a timer.
-        if let Err(error) = self.time.start() {
-            let (limiter, error) = (self.name().clone(), Arc::new(error));
-            return Ok(Err(AcquireError::Timer { limiter, error }));
-        }
+        // Before it joins: nobody is to wait without a timer, or without a driver.
         #[cfg(feature = "redis")]
         if let Err(error) = self.start_session() {
             return Ok(Err(error));
+        }
+        if let Err(error) = self.time.start() {
+            let (limiter, error) = (self.name().clone(), Arc::new(error));
+            return Ok(Err(AcquireError::Timer { limiter, error }));
         }
         let mut wakers = Vec::new();
         let now = self.time.now();

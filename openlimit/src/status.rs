@@ -79,11 +79,11 @@ impl Core {
         #[cfg(feature = "redis")]
         let store = state.admission.shared.as_ref().map(|shared| shared.status());
         drop(state);
-        let limits = self.limits().iter().zip(looks).map(|(limit, look)| LimitStatus {
-            limit: limit.clone(),
-            available: look.available,
-            debt: look.debt,
-            full_in: Duration::from_nanos(look.full_in),
+        let limits = self.declared().iter().map(|limit| LimitStatus {
+            limit: self.limits()[*limit].clone(),
+            available: looks[*limit].available,
+            debt: looks[*limit].debt,
+            full_in: Duration::from_nanos(looks[*limit].full_in),
         });
         Status {
             limiter: self.name().clone(),

@@ -193,7 +193,7 @@ fn what_a_refused_call_reads() {
     };
     assert_eq!(
         text(timer),
-        "limiter `gpt` cannot start the timer thread: no threads left; a call that need not wait is still admitted"
+        "limiter `gpt` has no thread that times the waits: no threads left; a call that need not wait is still admitted"
     );
     let limiter =
         ChatRateLimiter::builder().name("gpt").tokens(Rate::per_minute(60)).build().expect("it is sound");

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
 use openlimit::testing::ManualClock;
 use openlimit::{
     AcquireError, BuildProblem, Builder, Cost, Limit, OnOutage, Percent, Rate, RateLimiter, Redis, kind,
@@ -27,20 +30,33 @@ fn call() -> Result<u32, AcquireError> {
     Ok(7)
 }
 
+limiter! {
+    static BY_NAME: RateLimiter = {
+        requests: 1 / hour,
+        redis: Redis::from_env(VARIABLE).patience(secs(20)),
+        name: "prod-chat",
+    };
+}
+
 #[test]
 #[ignore = "the body of the workers"]
 fn worker() {
-    if worker::job().is_some() {
-        FROM_THE_ENVIRONMENT.init().unwrap();
-        worker::say(call().map_or_else(|error| error.to_string(), |reply| reply.to_string()));
-    }
+    let Some(job) = worker::job() else { return };
+    let called = match job.arg(0) {
+        "call" => call(),
+        _ => BY_NAME.acquire(Cost::new()).timeout(secs(20)).blocking().map(|_| 7),
+    };
+    worker::say(called.map_or_else(|error| error.to_string(), |reply| reply.to_string()));
+}
+
+fn in_an_environment(job: &str, url: impl AsRef<OsStr>) -> Vec<String> {
+    Worker::start_with("worker", &[job], |command| command.env(VARIABLE, url)).finish()
 }
 
 #[test]
 fn the_url_comes_from_the_environment() {
     let server = RedisServer::start();
-    let start =
-        || Worker::start_with("worker", &["call"], |command| command.env(VARIABLE, server.url())).finish();
+    let start = || in_an_environment("call", server.url());
     assert_eq!(start(), ["7"]);
     // The second process finds the limit used up by the first.
     let said = start().concat();
@@ -49,6 +65,35 @@ fn the_url_comes_from_the_environment() {
         "{said}"
     );
     assert!(said.contains("1 requests / hour"), "{said}");
+}
+
+#[test]
+fn the_url_comes_from_a_variable_that_is_named() {
+    let server = RedisServer::start();
+    assert_eq!(in_an_environment("by name", server.url()), ["7"]);
+    assert_eq!(server.keys()[0], "openlimit:{prod-chat}");
+}
+
+#[test]
+fn a_variable_without_a_url_is_named_and_what_it_holds_is_not_shown() {
+    let problem = |which: &str| {
+        format!(
+            "its redis cannot be used: its URL is to be in the environment variable `OPENLIMIT_TEST_REDIS_URL`, which is {which}"
+        )
+    };
+    let text = |which: &str| format!("limiter `prod-chat` cannot be built: {}", problem(which));
+    for _ in 0..2 {
+        let refusal = BY_NAME.acquire(Cost::new()).blocking().unwrap_err();
+        assert!(
+            matches!(&refusal, AcquireError::Build(error) if matches!(error.problem(), BuildProblem::Redis(_)))
+        );
+        assert_eq!(refusal.to_string(), text("not set"));
+    }
+    assert_eq!(BY_NAME.init().unwrap_err().to_string(), text("not set"));
+    let unset = builder().requests(Rate::per_second(1)).name("chat").redis(Redis::from_env(VARIABLE));
+    refused(unset, "chat", &problem("not set"));
+    let said = in_an_environment("by name", OsStr::from_bytes(b"redis://:hunter2\xff@localhost"));
+    assert_eq!(said, [text("not Unicode")]);
 }
 
 #[test]

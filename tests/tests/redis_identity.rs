@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::time::Duration;
+
 use openlimit::{
-    AcquireError, Builder, Cost, Percent, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem, kind,
+    AcquireError, Builder, Cost, Limit, Percent, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem,
+    Usage, kind,
 };
 use openlimit_tests::redis::{Cluster, RedisServer};
 use openlimit_tests::{millis, secs};
@@ -36,32 +39,31 @@ fn other_limits_under_the_same_name_are_told_and_both_are_named() {
     for (other, limits) in [
         (builder(&server).requests(Rate::per_minute(100)), "100 requests / minute (burst 1s)"),
         (
-            builder(&server).tokens(Rate::per_minute(40_000)).requests(Rate::per_minute(100)),
-            "40000 tokens / minute (burst 1s); 100 requests / minute (burst 1s)",
-        ),
-        (
             ours().burst(millis(500)),
             "100 requests / minute (burst 500ms); 40000 tokens / minute (burst 500ms)",
         ),
         (
             ours().requests(Rate::per_day(10_000)),
-            "100 requests / minute (burst 1s); 40000 tokens / minute (burst 1s); 10000 requests / day (burst 86400s)",
+            "100 requests / minute (burst 1s); 10000 requests / day (burst 86400s); 40000 tokens / minute (burst 1s)",
         ),
     ] {
         let error = store(acquire(other).unwrap_err());
         assert!(!error.is_transient());
+        let StoreProblem::OtherLimits { theirs: told, ours, free_in, key } = error.problem() else {
+            panic!("{error}");
+        };
+        assert_eq!([told, ours, key], [theirs, limits, "openlimit:{chat}"]);
+        // What was taken is gone before ten seconds are over.
+        assert!(!free_in.is_zero() && *free_in <= secs(10), "{free_in:?}");
         assert_eq!(
             error.to_string(),
             format!(
-                "redis at {} has other limits under this name: {theirs}, here {limits}; give one of them another name, or wait \
-                 until nobody uses the other",
-                server.address()
+                "redis at {} has other limits under this name: {theirs}, here {limits}; give one of them another name, or \
+                 delete the key `openlimit:{{chat}}`, or wait: the name is free in {}s, if nobody uses it until then",
+                server.address(),
+                free_in.as_millis().div_ceil(1_000)
             )
         );
-        assert!(matches!(
-            error.problem(),
-            StoreProblem::OtherLimits { theirs: told, ours } if told == theirs && ours == limits
-        ));
     }
     // Who was there first goes on.
     drop(acquire(ours()).unwrap());
@@ -80,6 +82,53 @@ fn jitter_headroom_and_how_the_server_is_used_are_no_difference() {
     assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
     let refusal = acquire(same().refunds(false)).unwrap_err();
     assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
+}
+
+#[test]
+fn the_order_of_the_limits_is_no_difference_and_each_keeps_its_own() {
+    let server = RedisServer::start();
+    // By their words they are in neither order: 1000, 20, 300. And two of them are equal.
+    let limits = [
+        Limit::new("requests", Rate::per_day(20)),
+        Limit::new("tokens", Rate::per_day(300)),
+        Limit::new("images", Rate::per_day(1_000)),
+        Limit::new("tokens", Rate::per_day(300)),
+    ];
+    let backward: Vec<Limit> = limits.iter().rev().cloned().collect();
+    let limiter = |limits: &[Limit]| {
+        let builder = builder(&server).jitter(secs(60));
+        limits.iter().cloned().fold(builder, Builder::limit).build().unwrap()
+    };
+    let (one, other) = (limiter(&limits), limiter(&backward));
+    let take = |limiter: &RateLimiter, cost: Cost| limiter.acquire(cost).timeout(secs(20)).blocking();
+    // Rounded down, since a minute is kept back for jitter. That much may leak meanwhile.
+    let assert_left = |limiter: &RateLimiter, limits: &[Limit], left: [u64; 4]| {
+        let status = limiter.status().unwrap().limits;
+        assert!(status.iter().map(|status| &status.limit).eq(limits));
+        assert_eq!(status.iter().map(|status| status.available + 1).collect::<Vec<_>>(), left);
+    };
+    drop(take(&one, Cost::new().requests(3).tokens(50).images(700)).unwrap());
+    assert_left(&one, &limits, [17, 250, 300, 250]);
+    // The other one hears of it, and adds its own.
+    let permit = take(&other, Cost::new().requests(4).tokens(100).images(20)).unwrap();
+    assert_left(&other, &backward, [150, 280, 150, 13]);
+    permit.settle(Usage::new(10, 5));
+    drop(take(&other, Cost::new()).unwrap());
+    assert_left(&other, &backward, [235, 280, 235, 12]);
+    drop(take(&one, Cost::new()).unwrap());
+    assert_left(&one, &limits, [11, 235, 280, 235]);
+    for limiter in [&one, &other] {
+        for (cost, refuses) in [
+            (Cost::new().requests(15), &limits[0]),
+            (Cost::new().tokens(250), &limits[1]),
+            (Cost::new().images(900), &limits[2]),
+        ] {
+            match take(limiter, cost).unwrap_err() {
+                AcquireError::Timeout { limit, .. } => assert_eq!(limit, *refuses),
+                error => panic!("{error}"),
+            }
+        }
+    }
 }
 
 #[test]
@@ -108,6 +157,36 @@ fn a_name_is_free_when_the_other_has_drained_and_nobody_came_for_ten_seconds() {
     server.shift_clock(90 * SECOND);
     drop(acquire(quick()).unwrap());
     assert!(matches!(store(acquire(slow()).unwrap_err()).problem(), StoreProblem::OtherLimits { .. }));
+}
+
+#[test]
+fn the_error_tells_when_the_name_is_free() {
+    let server = RedisServer::builder().clock().start();
+    let daily = builder(&server).requests(Rate::per_day(10)).headroom(Percent(0)).build().unwrap();
+    drop(daily.acquire(Cost::new().requests(5)).timeout(secs(20)).blocking().unwrap());
+    let refused = || {
+        let error = store(acquire(builder(&server).requests(Rate::per_day(20))).unwrap_err());
+        match error.problem() {
+            StoreProblem::OtherLimits { free_in, .. } => (*free_in, error.to_string()),
+            _ => panic!("{error}"),
+        }
+    };
+    // Half of it leaks in half a day. The test is over in a minute.
+    let is_nearly =
+        |time: Duration, hours: u64| time <= secs(hours * 3_600) && time > secs(hours * 3_600 - 60);
+    let (free_in, said) = refused();
+    assert!(is_nearly(free_in, 12), "{free_in:?}");
+    assert!(said.ends_with("the name is free in 12h, if nobody uses it until then"), "{said}");
+    server.shift_clock(8 * 3_600 * SECOND);
+    let (free_in, said) = refused();
+    assert!(is_nearly(free_in, 4), "{free_in:?}");
+    assert!(said.ends_with("the name is free in 4h, if nobody uses it until then"), "{said}");
+    // Whoever waits so long may have it, and nobody much earlier.
+    let free_at = 8 * 3_600 * SECOND + i64::try_from(free_in.as_micros()).unwrap();
+    server.shift_clock(free_at - 60 * SECOND);
+    assert!(refused().0 <= secs(60));
+    server.shift_clock(free_at);
+    drop(acquire(builder(&server).requests(Rate::per_day(20))).unwrap());
 }
 
 #[test]

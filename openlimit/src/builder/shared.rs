@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Builder, LONGEST as LONGEST_PERIOD, Percent};
+use crate::core::Core;
 use crate::error::BuildProblem;
 use crate::redis::{MOST, OnOutage, Redis, Scale, Settings, Terms};
 use crate::time::{Time, nanos};
@@ -22,7 +23,14 @@ pub(crate) struct Share {
 }
 
 impl<K> Builder<K> {
-    pub(super) fn share(&self, redis: &Redis) -> Result<Share, BuildProblem> {
+    pub(super) fn try_build_shared(mut self, redis: &Redis) -> Result<Core, BuildProblem> {
+        let declared = self.sort_limits();
+        let share = self.share(redis)?;
+        let buckets = self.buckets()?;
+        Ok(self.core(buckets, Time::System).shared(share, declared))
+    }
+
+    fn share(&self, redis: &Redis) -> Result<Share, BuildProblem> {
         if !self.is_named {
             return Err(BuildProblem::SharedNameless);
         }
@@ -35,7 +43,7 @@ impl<K> Builder<K> {
         if let OnOutage::Local(share) = redis.on_outage_policy()
             && !(1..=100).contains(&share.0)
         {
-            return Err(BuildProblem::Redis("its share in an outage is not within 1 to 100 %"));
+            return Err(BuildProblem::Redis("its share in an outage is not within 1 to 100 %".into()));
         }
         let headroom = self.kept_back()?;
         let jitter = self.jitter.max(LEAST_JITTER);
@@ -56,6 +64,19 @@ impl<K> Builder<K> {
         let settings = Settings::new(redis, &self.name, limits, self.limits.len(), drain);
         let settings = settings.map_err(BuildProblem::Redis)?;
         Ok(Share { settings, scales: scales.into(), terms: redis.terms(slack) })
+    }
+
+    /// Whatever the order of their declaration, everybody has the limits in that of their words: it is the order of the buckets.
+    /// Says where each limit is now that was declared.
+    fn sort_limits(&mut self) -> Box<[usize]> {
+        let mut order: Vec<usize> = (0..self.limits.len()).collect();
+        order.sort_by_cached_key(|limit| self.in_words(&self.limits[*limit]));
+        self.limits = order.iter().map(|limit| self.limits[*limit].clone()).collect();
+        let mut declared = vec![0; order.len()];
+        for (place, limit) in order.into_iter().enumerate() {
+            declared[limit] = place;
+        }
+        declared.into()
     }
 
     /// What tells a limit from others of the same name: headroom and jitter are the limiter's own.

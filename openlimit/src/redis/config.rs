@@ -1,5 +1,7 @@
 //! `Redis`: which server holds a shared limiter's buckets, and how it is used.
 
+use std::borrow::Cow;
+use std::env::{self, VarError};
 use std::fmt;
 use std::time::Duration;
 
@@ -22,7 +24,8 @@ use crate::Percent;
 /// it, since it may hold a password.
 #[derive(Clone)]
 pub struct Redis {
-    pub(super) nodes: Vec<String>,
+    /// Their URLs, or why they are not known.
+    pub(super) nodes: Result<Vec<String>, Cow<'static, str>>,
     pub(super) cluster: bool,
     pub(super) prefix: String,
     pub(super) timeout: Duration,
@@ -53,7 +56,7 @@ impl Redis {
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
-            nodes: vec![url.into()],
+            nodes: Ok(vec![url.into()]),
             cluster: false,
             prefix: "openlimit:".into(),
             timeout: Duration::from_secs(1),
@@ -69,7 +72,37 @@ impl Redis {
     #[must_use]
     pub fn cluster<U: Into<String>>(urls: impl IntoIterator<Item = U>) -> Self {
         let nodes = urls.into_iter().map(Into::into).collect();
-        Self { nodes, cluster: true, ..Self::new("") }
+        Self { nodes: Ok(nodes), cluster: true, ..Self::new("") }
+    }
+
+    /// One server, by the URL in this environment variable, as it is now. Where that is not set, or is not Unicode, the limiter
+    /// cannot be built. The error names the variable and, unlike that of [`env::var`], shows nothing of what it holds.
+    ///
+    /// ```
+    /// use openlimit::{RateLimiter, Redis, limiter};
+    ///
+    /// limiter! {
+    ///     static SHARED: RateLimiter = {
+    ///         requests: 200 / minute,
+    ///         redis: Redis::from_env("NO_SUCH_VARIABLE"),
+    ///         name: "prod-chat",
+    ///     };
+    /// }
+    ///
+    /// let error = SHARED.init().unwrap_err().to_string();
+    /// assert!(error.ends_with("its URL is to be in the environment variable `NO_SUCH_VARIABLE`, which is not set"));
+    /// ```
+    #[must_use]
+    pub fn from_env(variable: &str) -> Self {
+        let problem = match env::var(variable) {
+            Ok(url) => return Self::new(url),
+            Err(VarError::NotPresent) => "not set",
+            // Of what it is instead nothing may be shown.
+            Err(VarError::NotUnicode(_)) => "not Unicode",
+        };
+        let problem =
+            format!("its URL is to be in the environment variable `{variable}`, which is {problem}");
+        Self { nodes: Err(problem.into()), ..Self::new("") }
     }
 
     /// What the keys begin with, followed by the limiter's name in braces. Default: `openlimit:`.
@@ -155,7 +188,7 @@ impl From<&String> for Redis {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("nodes", &self.nodes.len())
+            .field("nodes", &self.nodes.as_ref().map_or(0, Vec::len))
             .field("cluster", &self.cluster)
             .field("prefix", &self.prefix)
             .field("timeout", &self.timeout)

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::ClusterClientBuilder;
@@ -191,7 +192,15 @@ fn words(error: &RedisError) -> String {
 fn other(settings: &Settings, said: &str) -> StoreProblem {
     let (what, rest) = said.split_once(' ').unwrap_or((said, ""));
     match what {
-        "limits" => StoreProblem::OtherLimits { theirs: settings.said(rest), ours: settings.limits.clone() },
+        "limits" => {
+            let (free_in, theirs) = rest.split_once(' ').unwrap_or_default();
+            StoreProblem::OtherLimits {
+                theirs: settings.said(theirs),
+                ours: settings.limits.clone(),
+                free_in: Duration::from_micros(free_in.parse().unwrap_or(u64::MAX)),
+                key: settings.keys.state.clone(),
+            }
+        }
         "layout" => {
             let found = match rest {
                 "" => "what is none of openlimit's".to_owned(),

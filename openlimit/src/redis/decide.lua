@@ -41,11 +41,14 @@ if state then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - struct.unpack('<d', state, rest)
-    local drained = passed >= 10000000
+    local free_in = 10000000 - passed
     for from = rest + 40, #state - 71, 72 do
-      drained = drained and struct.unpack('<d', state, from) <= passed * 1000
+      free_in = math.max(free_in, math.ceil(struct.unpack('<d', state, from) / 1000) - passed)
     end
-    if not drained then return redis.error_reply('OPENLIMIT limits ' .. theirs) end
+    -- Nor is it free where that is no number.
+    if not (free_in <= 0) then
+      return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', math.min(FAR, free_in)) .. theirs)
+    end
   end
 end
 

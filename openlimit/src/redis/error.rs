@@ -45,14 +45,19 @@ pub enum StoreProblem {
 
     /// The limiter's name is in use by a limiter of other limits.
     #[error(
-        "has other limits under this name: {theirs}, here {ours}; give one of them another name, or wait until \
-         nobody uses the other"
+        "has other limits under this name: {theirs}, here {ours}; give one of them another name, or delete the key \
+         `{key}`, or wait: the name is free in {}, if nobody uses it until then",
+        in_words(*free_in)
     )]
     OtherLimits {
         /// The limits that stand under the name.
         theirs: String,
         /// The limits of this limiter.
         ours: String,
+        /// How long until this limiter may have the name, if nobody uses it until then.
+        free_in: Duration,
+        /// The key that holds it. Without it, the name is free at once.
+        key: String,
     },
 
     /// The limiter's key holds what this version of openlimit did not write.
@@ -107,3 +112,46 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+/// A time in its two largest units, rounded up: `5h 3m`.
+fn in_words(time: Duration) -> String {
+    const UNITS: [(u128, char); 4] = [(86_400, 'd'), (3_600, 'h'), (60, 'm'), (1, 's')];
+    let secs = time.as_nanos().div_ceil(1_000_000_000);
+    let largest = UNITS.iter().position(|(unit, _)| secs >= *unit).unwrap_or(UNITS.len() - 1);
+    let (unit, name) = UNITS[largest];
+    let Some((part, name_of_part)) = UNITS.get(largest + 1) else { return format!("{secs}{name}") };
+    let (parts, of) = (secs.div_ceil(*part), unit / part);
+    match parts % of {
+        0 => format!("{}{name}", parts / of),
+        rest => format!("{}{name} {rest}{name_of_part}", parts / of),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::in_words;
+
+    #[test]
+    fn a_time_is_told_in_its_two_largest_units_rounded_up() {
+        for (secs, words) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (61, "1m 1s"),
+            (3_599, "59m 59s"),
+            (3_600, "1h"),
+            (3_601, "1h 1m"),
+            (5 * 3_600 + 3 * 60, "5h 3m"),
+            (86_399, "24h"),
+            (86_401, "1d 1h"),
+            (52 * 86_400, "52d"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(secs)), words);
+        }
+        assert_eq!(in_words(Duration::from_nanos(1)), "1s");
+        assert_eq!(in_words(Duration::from_micros(59_000_001)), "1m");
+        assert_eq!(in_words(Duration::MAX), "213503982334601d 8h");
+    }
+}

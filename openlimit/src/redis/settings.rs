@@ -1,5 +1,6 @@
 //! `Settings`: a checked `Redis`, and what a limiter makes of it: addresses, keys, and how to name the server in errors.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,22 +45,23 @@ impl Settings {
         limits: String,
         count: usize,
         drain: u64,
-    ) -> Result<Self, &'static str> {
-        if redis.nodes.is_empty() {
-            return Err("there is no node; give the URL of at least one");
+    ) -> Result<Self, Cow<'static, str>> {
+        let urls = redis.nodes.as_ref().map_err(Clone::clone)?;
+        if urls.is_empty() {
+            return Err("there is no node; give the URL of at least one".into());
         }
-        let nodes = redis.nodes.iter().map(|node| parse(node)).collect::<Result<Vec<_>, _>>()?;
+        let nodes = urls.iter().map(|node| parse(node)).collect::<Result<Vec<_>, _>>()?;
         if redis.cluster && nodes.iter().any(|node| node.redis_settings().db() != 0) {
-            return Err("a cluster has database 0 only; leave the database out");
+            return Err("a cluster has database 0 only; leave the database out".into());
         }
         if redis.cluster && nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::Unix(_))) {
-            return Err("a cluster is reached by hosts and ports; give no unix socket");
+            return Err("a cluster is reached by hosts and ports; give no unix socket".into());
         }
         if redis.root_certificates.as_ref().is_some_and(|pem| !are_certificates(pem)) {
-            return Err("its root certificates cannot be read; give one or more as PEM");
+            return Err("its root certificates cannot be read; give one or more as PEM".into());
         }
         if redis.timeout.is_zero() {
-            return Err("its timeout is zero; give it some time to answer");
+            return Err("its timeout is zero; give it some time to answer".into());
         }
         let server = nodes.iter().map(|node| node.addr().to_string()).collect::<Vec<_>>().join(", ");
         let secrets = nodes.iter().filter_map(|node| node.redis_settings().password());

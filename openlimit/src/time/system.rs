@@ -3,6 +3,7 @@
 //! It admits whoever is due itself, so that progress depends on no waiter, no runtime and no other thread.
 
 use std::io;
+use std::process;
 use std::thread;
 use std::time::Duration;
 
@@ -19,9 +20,13 @@ static EARLIER: Condvar = Condvar::new();
 
 /// Starts the thread, unless it runs.
 pub(super) fn start() -> io::Result<()> {
-    static THREAD: OnceCell<()> = OnceCell::new();
-    let spawn = || thread::Builder::new().name("openlimit-timer".into()).spawn(run).map(drop);
-    THREAD.get_or_try_init(spawn).copied()
+    /// In which process.
+    static THREAD: OnceCell<u32> = OnceCell::new();
+    let spawn = || thread::Builder::new().name("openlimit-timer".into()).spawn(run).map(|_| process::id());
+    if *THREAD.get_or_try_init(spawn)? == process::id() {
+        return Ok(());
+    }
+    Err(io::Error::other("it is in the process that this one was forked from; fork before the first call"))
 }
 
 /// Has the limiter looked at again at `due`.
