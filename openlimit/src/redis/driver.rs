@@ -17,13 +17,12 @@ use tokio::runtime::{Builder, Handle as Runtime};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use self::limiter::{Collected, Limiter};
 use super::connection::Connection;
 use super::settings::Settings;
 use super::shared::Shared;
-use super::wire::Reply;
 use super::{StoreError, StoreProblem};
-use crate::handle::{Handle, WeakHandle};
-use crate::queue::Queue;
+use crate::handle::Handle;
 use crate::time::Time;
 
 /// What a limiter has of its session.
@@ -103,14 +102,14 @@ async fn run(mut limiter: Limiter, link: Arc<Link>, settings: Arc<Settings>) {
         loop {
             let sent = Time::System.now();
             match connection.decide(&batch).await {
-                Ok(reply) => limiter.told(&reply, sent, &link),
+                Ok(reply) => limiter.told(&reply, sent, &link).await,
                 Err(error) => {
                     let transient = error.is_transient();
-                    let waiting = limiter.failed(&error, &link);
+                    let waiting = limiter.failed(&error, &link).await;
                     if transient && retry.again(waiting, &link).await {
                         continue;
                     }
-                    limiter.give_up(&link);
+                    limiter.give_up(&link).await;
                     // Whoever calls again is told again, though not at once again and again.
                     sleep(Retry::LEAST * 10).await;
                 }
@@ -123,7 +122,7 @@ async fn run(mut limiter: Limiter, link: Arc<Link>, settings: Arc<Settings>) {
 /// The next batch, as soon as there is something to carry; `None` when there never will be.
 async fn next(limiter: &mut Limiter, link: &Link) -> Option<Vec<u8>> {
     loop {
-        let wait = match limiter.collect(link) {
+        let wait = match limiter.collect(link).await {
             Collected::Batch(batch) => return Some(batch),
             Collected::Nothing(wait) => wait,
             Collected::Gone => return None,
@@ -174,72 +173,6 @@ impl Retry {
     }
 }
 
-enum Collected {
-    Batch(Vec<u8>),
-    /// Not before that time, unless called.
-    Nothing(Option<Duration>),
-    Gone,
-}
-
-/// Whose session it is.
-enum Limiter {
-    Live(WeakHandle),
-    /// It was dropped: nobody waits any more.
-    Left(Box<Shared>),
-    Gone,
-}
-
-impl Limiter {
-    fn collect(&mut self, link: &Link) -> Collected {
-        if let Some(handle) = self.handle(link) {
-            return match handle.collect() {
-                Ok(batch) => Collected::Batch(batch),
-                Err(wait) => Collected::Nothing(wait),
-            };
-        }
-        let shared = match self {
-            Self::Left(shared) => shared,
-            // It is about to say what it leaves.
-            Self::Live(_) => return Collected::Nothing(None),
-            Self::Gone => return Collected::Gone,
-        };
-        let now = Time::System.now();
-        shared.hurry(now);
-        match shared.collect(&Queue::new(0), now) {
-            Some(batch) => Collected::Batch(batch),
-            None => Collected::Gone,
-        }
-    }
-
-    fn told(&mut self, reply: &Reply, sent: u64, link: &Link) {
-        if let Some(handle) = self.handle(link) {
-            handle.told(reply, sent);
-        } else if let Self::Left(shared) = self {
-            shared.told(reply, sent, Time::System.now());
-        }
-    }
-
-    /// Says whether somebody waits, of a limiter that is there.
-    fn failed(&mut self, error: &StoreError, link: &Link) -> Option<bool> {
-        self.handle(link).map(|handle| handle.failed(error))
-    }
-
-    fn give_up(&mut self, link: &Link) {
-        match self.handle(link) {
-            Some(handle) => handle.give_up(),
-            None => *self = Self::Gone,
-        }
-    }
-
-    /// The limiter, if it is there. Else what it left is here from now on.
-    fn handle(&mut self, link: &Link) -> Option<Handle> {
-        let Self::Live(weak) = self else { return None };
-        if let Some(handle) = weak.upgrade() {
-            return Some(handle);
-        }
-        if let Some(shared) = link.left.lock().take() {
-            *self = Self::Left(shared);
-        }
-        None
-    }
-}
+mod limiter;
+#[cfg(test)]
+mod tests;
