@@ -2,12 +2,16 @@
 //!
 //! So it matters to nobody's limit whose runtime ends, and a program without tokio is served too. Each limiter has a session
 //! there: it takes what is waiting as one batch, has it decided, and hands in the reply, one batch at a time. While one is under
-//! way the next gathers.
+//! way the next gathers. A session that panics is a bug; those who wait are told of it, and it starts anew.
 
-use std::future::pending;
+use std::any::Any;
+use std::future::{pending, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::process;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -40,6 +44,9 @@ struct Link {
     call: Arc<Notify>,
     /// What the limiter left when it was dropped.
     left: Mutex<Option<Box<Shared>>>,
+    /// Makes the session panic.
+    #[cfg(test)]
+    fault: std::sync::atomic::AtomicBool,
 }
 
 impl Session {
@@ -66,7 +73,7 @@ impl Session {
             let (process, runtime) =
                 runtime().map_err(|error| self.settings.error(StoreProblem::Driver(error.to_string())))?;
             let limiter = Limiter::Live(limiter.downgrade());
-            runtime.spawn(run(limiter, Arc::clone(&self.link), Arc::clone(&self.settings)));
+            runtime.spawn(supervise(limiter, Arc::clone(&self.link), Arc::clone(&self.settings)));
             Ok(*process)
         };
         if *self.started.get_or_try_init(start)? == process::id() {
@@ -95,21 +102,50 @@ fn runtime() -> io::Result<&'static (u32, Runtime)> {
     })
 }
 
-async fn run(mut limiter: Limiter, link: Arc<Link>, settings: Arc<Settings>) {
-    let mut connection = Connection::new(settings);
-    while let Some(batch) = next(&mut limiter, &link).await {
+/// Runs the session until its limiter is gone.
+async fn supervise(mut limiter: Limiter, link: Arc<Link>, settings: Arc<Settings>) {
+    while let Err(panic) = caught(run(&mut limiter, &link, &settings)).await {
+        let panicked = format!("it panicked: {}", settings.said(&panic));
+        let error = settings.error(StoreProblem::Driver(panicked));
+        // With what it left behind this may panic as well.
+        let _ = caught(stop(&mut limiter, &error, &link)).await;
+        sleep(Retry::MOST).await;
+    }
+}
+
+/// Runs a future to its end, or to its panic.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let said = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => (*panic.downcast_ref::<&str>().unwrap_or(&"nobody knows why")).to_owned(),
+    };
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(said(panic))),
+    })
+    .await
+}
+
+async fn run(limiter: &mut Limiter, link: &Link, settings: &Arc<Settings>) {
+    let mut connection = Connection::new(Arc::clone(settings));
+    while let Some(batch) = next(limiter, link).await {
         let mut retry = Retry::default();
         loop {
+            #[cfg(test)]
+            assert!(!link.fault.swap(false, std::sync::atomic::Ordering::SeqCst), "a fault");
             let sent = Time::System.now();
             match connection.decide(&batch).await {
-                Ok(reply) => limiter.told(&reply, sent, &link).await,
-                Err(error) => {
-                    let transient = error.is_transient();
-                    let waiting = limiter.failed(&error, &link).await;
-                    if transient && retry.again(waiting, &link).await {
+                Ok(reply) => limiter.told(&reply, sent, link).await,
+                Err(error) if error.is_transient() => {
+                    let waiting = limiter.failed(&error, link).await;
+                    if retry.again(waiting, link).await {
                         continue;
                     }
-                    limiter.give_up(&link).await;
+                    limiter.give_up(link).await;
+                }
+                Err(error) => {
+                    stop(limiter, &error, link).await;
                     // Whoever calls again is told again, though not at once again and again.
                     sleep(Retry::LEAST * 10).await;
                 }
@@ -117,6 +153,12 @@ async fn run(mut limiter: Limiter, link: Arc<Link>, settings: Arc<Settings>) {
             break;
         }
     }
+}
+
+/// Nothing more will become of the batch under way, nor for now of any other: everyone is told.
+async fn stop(limiter: &mut Limiter, error: &StoreError, link: &Link) {
+    limiter.failed(error, link).await;
+    limiter.give_up(link).await;
 }
 
 /// The next batch, as soon as there is something to carry; `None` when there never will be.

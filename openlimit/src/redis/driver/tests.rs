@@ -1,17 +1,81 @@
-//! What cannot be brought about from outside: a limiter that is gone and has not yet left what it has.
+//! What cannot be brought about from outside: a session that panics, and a limiter that is gone and has not yet left what it has.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::limiter::{Collected, Limiter};
 use super::*;
-use crate::Rate;
 use crate::handle::WeakHandle;
 use crate::queue::Queue;
 use crate::redis::wire::{Bucket, Reply};
-use crate::redis::{OnOutage, Scale, Terms};
+use crate::redis::{OnOutage, Redis, Scale, Terms};
+use crate::{Acquire, AcquireError, Cost, Rate, RateLimiter};
+
+/// A limiter whose server lets everybody connect, and answers nobody.
+fn limiter() -> (TcpListener, Handle, Arc<Link>) {
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = server.local_addr().expect("it is bound");
+    let redis = Redis::new(format!("redis://{address}")).timeout(Duration::from_millis(50));
+    let builder = RateLimiter::builder().name("chat").requests(Rate::per_second(1)).redis(redis);
+    let limiter = Handle::shared(builder.build_core().expect("it is sound"));
+    let link = Arc::clone(&limiter.session.as_ref().expect("it is shared").link);
+    (server, limiter, link)
+}
+
+/// Whether it has been found that its server does not answer.
+fn is_away(limiter: &Handle) -> bool {
+    limiter.status().store.is_some_and(|store| store.error.is_some())
+}
+
+fn until(what: &str, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn problem<T: std::fmt::Debug>(refused: Result<T, AcquireError>) -> StoreProblem {
+    match refused {
+        Err(AcquireError::Store { error, .. }) => error.problem().clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_session_that_panics_says_so_to_all_who_wait_and_starts_anew() {
+    let (_server, limiter, link) = limiter();
+    let mut errors = Vec::new();
+    thread::scope(|scope| {
+        let acquire = || problem(Acquire::new(&limiter, &Cost::new()).blocking());
+        let waiting = [scope.spawn(acquire), scope.spawn(acquire)];
+        until("those who wait", || limiter.status().waiting == 2);
+        link.fault.store(true, Ordering::SeqCst);
+        errors.extend(waiting.map(|thread| thread.join().expect("they do not panic")));
+    });
+    for error in errors {
+        assert!(matches!(&error, StoreProblem::Driver(said) if said == "it panicked: a fault"), "{error}");
+    }
+    let mut next = pin!(Acquire::new(&limiter, &Cost::new()));
+    assert!(next.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    until("the next attempt", || is_away(&limiter));
+}
+
+#[test]
+fn a_session_that_panics_over_what_a_dropped_limiter_left_ends() {
+    let (_server, limiter, link) = limiter();
+    let mut call = Acquire::new(&limiter, &Cost::new());
+    assert!(pin!(&mut call).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    until("a batch to be under way", || is_away(&limiter));
+    link.fault.store(true, Ordering::SeqCst);
+    drop((call, limiter));
+    until("the end of the session", || Arc::strong_count(&link) == 1);
+}
 
 #[test]
 fn a_reply_that_comes_while_the_limiter_is_dropped_is_heard() {
