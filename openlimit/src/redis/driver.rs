@@ -19,10 +19,12 @@ use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle as Runtime};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use self::limiter::{Collected, Limiter};
 use super::connection::Connection;
+use super::flush::Flushes;
 use super::settings::Settings;
 use super::shared::Shared;
 use super::{StoreError, StoreProblem};
@@ -33,8 +35,7 @@ use crate::time::Time;
 pub(crate) struct Session {
     settings: Arc<Settings>,
     link: Arc<Link>,
-    /// In which process.
-    started: OnceCell<u32>,
+    started: OnceCell<()>,
 }
 
 /// Where the two meet.
@@ -42,6 +43,7 @@ pub(crate) struct Session {
 struct Link {
     /// There is something to carry.
     call: Arc<Notify>,
+    flushes: Flushes,
     /// What the limiter left when it was dropped.
     left: Mutex<Option<Box<Shared>>>,
     /// Makes the session panic.
@@ -64,23 +66,42 @@ impl Session {
         Arc::clone(&self.settings.server)
     }
 
-    /// Starts the session, unless it runs.
+    /// Starts the session, unless it runs, in the driver's runtime.
     ///
     /// # Errors
     /// The thread could not be started, or is in another process.
-    pub(crate) fn start(&self, limiter: &Handle) -> Result<(), StoreError> {
-        let start = || {
-            let (process, runtime) =
-                runtime().map_err(|error| self.settings.error(StoreProblem::Driver(error.to_string())))?;
+    pub(crate) fn start(&self, limiter: &Handle) -> Result<&'static Runtime, StoreError> {
+        let error = |said: String| self.settings.error(StoreProblem::Driver(said));
+        let (process, runtime) = runtime().map_err(|problem| error(problem.to_string()))?;
+        if *process != process::id() {
+            let forked = "it is in the process that this one was forked from; fork before the first call";
+            return Err(error(forked.into()));
+        }
+        self.started.get_or_init(|| {
             let limiter = Limiter::Live(limiter.downgrade());
             runtime.spawn(supervise(limiter, Arc::clone(&self.link), Arc::clone(&self.settings)));
-            Ok(*process)
-        };
-        if *self.started.get_or_try_init(start)? == process::id() {
-            return Ok(());
+        });
+        Ok(runtime)
+    }
+
+    /// Has everything told, and waits until that is decided; not longer than `within`.
+    ///
+    /// # Errors
+    /// Why it was not decided: what was wrong last, if anything.
+    pub(crate) async fn flush(&self, limiter: &Handle, within: Duration) -> Result<(), StoreError> {
+        let runtime = self.start(limiter)?;
+        let decided = self.link.flushes.join();
+        self.link.call.notify_one();
+        // Timed in the driver's runtime, since the caller may have none. The set ends its task when this is dropped.
+        let mut task = JoinSet::new();
+        task.spawn_on(async move { timeout(within, decided).await }, runtime);
+        match task.join_next().await {
+            Some(Ok(Ok(Ok(decided)))) => decided,
+            _ => {
+                let away = limiter.status().store.and_then(|store| store.error);
+                Err(away.unwrap_or_else(|| self.settings.error(StoreProblem::TimedOut(within))))
+            }
         }
-        let forked = "it is in the process that this one was forked from; fork before the first call";
-        Err(self.settings.error(StoreProblem::Driver(forked.into())))
     }
 
     /// The limiter is gone: what it still holds is given back.
@@ -136,9 +157,13 @@ async fn run(limiter: &mut Limiter, link: &Link, settings: &Arc<Settings>) {
             assert!(!link.fault.swap(false, std::sync::atomic::Ordering::SeqCst), "a fault");
             let sent = Time::System.now();
             match connection.decide(&batch).await {
-                Ok(reply) => limiter.told(&reply, sent, link).await,
+                Ok(reply) => {
+                    limiter.told(&reply, sent, link).await;
+                    link.flushes.decided();
+                }
                 Err(error) if error.is_transient() => {
                     let waiting = limiter.failed(&error, link).await;
+                    let waiting = waiting.map(|waiting| waiting || link.flushes.any());
                     if retry.again(waiting, link).await {
                         continue;
                     }
@@ -157,6 +182,7 @@ async fn run(limiter: &mut Limiter, link: &Link, settings: &Arc<Settings>) {
 
 /// Nothing more will become of the batch under way, nor for now of any other: everyone is told.
 async fn stop(limiter: &mut Limiter, error: &StoreError, link: &Link) {
+    link.flushes.failed(error);
     limiter.failed(error, link).await;
     limiter.give_up(link).await;
 }
@@ -164,7 +190,8 @@ async fn stop(limiter: &mut Limiter, error: &StoreError, link: &Link) {
 /// The next batch, as soon as there is something to carry; `None` when there never will be.
 async fn next(limiter: &mut Limiter, link: &Link) -> Option<Vec<u8>> {
     loop {
-        let wait = match limiter.collect(link).await {
+        let flushing = link.flushes.begin();
+        let wait = match limiter.collect(flushing, link).await {
             Collected::Batch(batch) => return Some(batch),
             Collected::Nothing(wait) => wait,
             Collected::Gone => return None,

@@ -32,17 +32,17 @@ pub(super) enum Collected {
 }
 
 impl Limiter {
-    /// The next batch.
-    pub(super) async fn collect(&mut self, link: &Link) -> Collected {
+    /// The next batch; if somebody flushes, in any case.
+    pub(super) async fn collect(&mut self, flushing: bool, link: &Link) -> Collected {
         match self.there(link).await {
-            There::All(handle) => match handle.collect() {
+            There::All(handle) => match handle.collect(flushing) {
                 Ok(batch) => Collected::Batch(batch),
                 Err(wait) => Collected::Nothing(wait),
             },
             There::Rest(shared) => {
-                let now = Time::System.now();
-                shared.hurry(now);
-                shared.collect(&Queue::new(0), now).map_or(Collected::Gone, Collected::Batch)
+                let (nobody, now) = (Queue::new(0), Time::System.now());
+                shared.hurry(&nobody, now);
+                shared.collect(&nobody, false, now).map_or(Collected::Gone, Collected::Batch)
             }
             There::Nothing => Collected::Gone,
         }

@@ -14,7 +14,7 @@ use crate::handle::WeakHandle;
 use crate::queue::Queue;
 use crate::redis::wire::{Bucket, Reply};
 use crate::redis::{OnOutage, Redis, Scale, Terms};
-use crate::{Acquire, AcquireError, Cost, Rate, RateLimiter};
+use crate::{Acquire, AcquireError, Cost, Flush, Rate, RateLimiter};
 
 /// A limiter whose server lets everybody connect, and answers nobody.
 fn limiter() -> (TcpListener, Handle, Arc<Link>) {
@@ -53,8 +53,9 @@ fn a_session_that_panics_says_so_to_all_who_wait_and_starts_anew() {
     let mut errors = Vec::new();
     thread::scope(|scope| {
         let acquire = || problem(Acquire::new(&limiter, &Cost::new()).blocking());
-        let waiting = [scope.spawn(acquire), scope.spawn(acquire)];
-        until("those who wait", || limiter.status().waiting == 2);
+        let flush = || problem(Flush::new(Ok(&limiter), Duration::from_secs(60)).blocking());
+        let waiting = [scope.spawn(acquire), scope.spawn(acquire), scope.spawn(flush)];
+        until("those who wait", || limiter.status().waiting == 2 && link.flushes.any());
         link.fault.store(true, Ordering::SeqCst);
         errors.extend(waiting.map(|thread| thread.join().expect("they do not panic")));
     });
@@ -69,11 +70,11 @@ fn a_session_that_panics_says_so_to_all_who_wait_and_starts_anew() {
 #[test]
 fn a_session_that_panics_over_what_a_dropped_limiter_left_ends() {
     let (_server, limiter, link) = limiter();
-    let mut call = Acquire::new(&limiter, &Cost::new());
-    assert!(pin!(&mut call).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let mut flush = Flush::new(Ok(&limiter), Duration::from_secs(60));
+    assert!(pin!(&mut flush).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     until("a batch to be under way", || is_away(&limiter));
     link.fault.store(true, Ordering::SeqCst);
-    drop((call, limiter));
+    drop((flush, limiter));
     until("the end of the session", || Arc::strong_count(&link) == 1);
 }
 
@@ -83,7 +84,7 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_heard() {
     let scale = Scale::new(Rate::per_second(1), Duration::from_secs(9), Duration::ZERO, (0, 100));
     let mut shared = Shared::new([0].into(), [scale].into(), terms, Arc::default(), "".into());
     shared.owe(&[1], 0);
-    shared.collect(&Queue::new(0), u64::MAX >> 1).expect("a batch is under way");
+    shared.collect(&Queue::new(0), true, 0).expect("a batch is under way");
     // What is settled meanwhile is for the next one.
     shared.owe(&[1], 0);
 
@@ -98,7 +99,7 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_heard() {
         link.call.notify_one();
         assert!(told.poll(&mut context).is_ready());
     }
-    let Poll::Ready(collected) = pin!(limiter.collect(&link)).poll(&mut context) else {
+    let Poll::Ready(collected) = pin!(limiter.collect(false, &link)).poll(&mut context) else {
         panic!("it is there")
     };
     assert!(matches!(collected, Collected::Batch(_)), "what was settled last is not told");

@@ -288,7 +288,7 @@ impl World {
     /// Sends what the client has to say, if anything.
     fn exchange(&mut self, client: &mut Client) -> Reply {
         self.clock += 100_000_000;
-        let Some(batch) = client.shared.collect(&client.queue, self.clock) else {
+        let Some(batch) = client.shared.collect(&client.queue, false, self.clock) else {
             return Reply {
                 now: 0,
                 decided: 0,
