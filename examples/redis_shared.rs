@@ -52,7 +52,8 @@ fn main() -> anyhow::Result<()> {
 /// A worker: as many calls as it is let in `TIME`. Tells how many those were.
 #[tokio::main]
 async fn work(provider: String) -> anyhow::Result<()> {
-    CHAT.init()?;
+    // Fails here, rather than at the first call, if the Redis is not there.
+    CHAT.flush(Duration::from_secs(5)).await?;
     let api = Api::new(provider, "none needed".to_owned())?;
     let end = Instant::now() + TIME;
     let tasks = (0..TASKS).map(async |task| {

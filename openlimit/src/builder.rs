@@ -190,6 +190,7 @@ impl<K> Builder<K> {
     ///
     /// Everything else is as it is in memory, but that [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a
     /// [lease](Redis::lease). No more than 8 limits can be shared, and at least 10 ms are kept back for [jitter](Self::jitter).
+    /// [`flush`](crate::Limiter::flush) checks at start-up that the server is there, and tells it everything before the end.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, redis: impl Into<Redis>) -> Self {
         self.redis = Some(redis.into());

@@ -244,7 +244,7 @@ impl Handle {
     /// Has the driver come from now on.
     fn start_session(&self) -> Result<(), AcquireError> {
         let Some(session) = &self.session else { return Ok(()) };
-        session.start(self).map_err(|error| undecided(self.name(), 0, &error))
+        session.start(self).map(drop).map_err(|error| undecided(self.name(), 0, &error))
     }
 
     /// Admits a call now or not at all. What it is not admitted from now it may be soon, if leases are taken.
@@ -266,10 +266,10 @@ impl Handle {
         }
     }
 
-    /// The next batch, or how long there will be none.
-    pub(crate) fn collect(&self) -> Result<Vec<u8>, Option<Duration>> {
+    /// The next batch, or how long there will be none. If somebody flushes there is one in any case.
+    pub(crate) fn collect(&self, flushing: bool) -> Result<Vec<u8>, Option<Duration>> {
         let now = self.time.now();
-        let collected = self.state.lock().admission.collect(now);
+        let collected = self.state.lock().admission.collect(flushing, now);
         collected.map_err(|until| until.map(|until| Duration::from_nanos(until.saturating_sub(now))))
     }
 

@@ -118,7 +118,7 @@ pub use openlimit_macros::rate_limited;
 pub use permit::Permit;
 pub use rate::{Rate, Unit};
 #[cfg(feature = "redis")]
-pub use redis::{OnOutage, Redis, StoreError, StoreProblem};
+pub use redis::{Flush, OnOutage, Redis, StoreError, StoreProblem};
 #[cfg(feature = "redis")]
 pub use status::StoreStatus;
 pub use status::{LimitStatus, Status};

@@ -11,6 +11,8 @@ use crate::builder::Builder;
 use crate::handle::Handle;
 use crate::kind::{Explicit, Price};
 use crate::{Acquire, AcquireError, BuildError, Cost, ParamsError, Permit, Status};
+#[cfg(feature = "redis")]
+use {crate::Flush, std::time::Duration};
 
 /// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
 ///
@@ -127,6 +129,44 @@ impl<K> Limiter<K> {
     /// What is wrong with the declaration of a limiter that cannot be built.
     pub fn status(&self) -> Result<Status, BuildError> {
         Ok(self.core().map_err(Clone::clone)?.status())
+    }
+
+    /// Tells Redis all that it has not been told, and waits until it has heard; not longer than `timeout`, by the system's
+    /// clock. Nothing happens until the [`Flush`] is awaited, or [`blocking`](Flush::blocking) is called.
+    ///
+    /// What calls settle, cancel and give back is told with the next calls, or after 10 ms: a program that ends sooner loses it,
+    /// unless it calls this when its calls are over. On `Ok` Redis knows of everything that any thread had said by then. What
+    /// is [leased](crate::Redis::lease) is given back too, unless somebody waits. A limiter in memory has nobody to tell.
+    ///
+    /// At least one round trip is made, even where there is nothing to tell. So this is also how a program finds out at its start
+    /// whether Redis is reached, lets it in, and has the same limits under the limiter's name. [`init`](Self::init) connects to
+    /// nobody.
+    ///
+    /// ```no_run
+    /// use openlimit::{RateLimiter, limiter};
+    /// use std::time::Duration;
+    ///
+    /// limiter! {
+    ///     static CHAT: RateLimiter = {
+    ///         requests: 200 / minute,
+    ///         redis: "redis://localhost:6379",
+    ///         name: "prod-chat",
+    ///     };
+    /// }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     CHAT.flush(Duration::from_secs(2)).blocking()?;
+    ///     CHAT.acquire(900).blocking()?.cancel();
+    ///     CHAT.flush(Duration::from_secs(2)).blocking()?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Flush`], once it is awaited.
+    #[cfg(feature = "redis")]
+    pub fn flush(&self, timeout: Duration) -> Flush {
+        Flush::new(self.core().map_err(unbuilt), timeout)
     }
 
     /// A static limiter: what `limiter!` expands to.

@@ -80,10 +80,11 @@ impl Admission {
         self.shared.as_mut().and_then(|shared| shared.call(waiting, now))
     }
 
-    /// The next batch, or when to come for it.
-    pub(crate) fn collect(&mut self, now: u64) -> Result<Vec<u8>, Option<u64>> {
+    /// The next batch, or when to come for it. If somebody flushes there is one in any case.
+    pub(crate) fn collect(&mut self, flushing: bool, now: u64) -> Result<Vec<u8>, Option<u64>> {
         let Some(shared) = &mut self.shared else { return Err(None) };
-        shared.collect(&self.queue, now).ok_or_else(|| shared.rest(self.queue.len(), now))
+        let batch = shared.collect(&self.queue, flushing, now);
+        batch.ok_or_else(|| shared.rest(self.queue.len(), now))
     }
 
     /// The batch that was sent at `sent` was decided.

@@ -2,12 +2,16 @@
 //!
 //! So it matters to nobody's limit whose runtime ends, and a program without tokio is served too. Each limiter has a session
 //! there: it takes what is waiting as one batch, has it decided, and hands in the reply, one batch at a time. While one is under
-//! way the next gathers.
+//! way the next gathers. A session that panics is a bug; those who wait are told of it, and it starts anew.
 
-use std::future::pending;
+use std::any::Any;
+use std::future::{pending, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::process;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -15,23 +19,23 @@ use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle as Runtime};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use self::limiter::{Collected, Limiter};
 use super::connection::Connection;
+use super::flush::Flushes;
 use super::settings::Settings;
 use super::shared::Shared;
-use super::wire::Reply;
 use super::{StoreError, StoreProblem};
-use crate::handle::{Handle, WeakHandle};
-use crate::queue::Queue;
+use crate::handle::Handle;
 use crate::time::Time;
 
 /// What a limiter has of its session.
 pub(crate) struct Session {
     settings: Arc<Settings>,
     link: Arc<Link>,
-    /// In which process.
-    started: OnceCell<u32>,
+    started: OnceCell<()>,
 }
 
 /// Where the two meet.
@@ -39,8 +43,12 @@ pub(crate) struct Session {
 struct Link {
     /// There is something to carry.
     call: Arc<Notify>,
+    flushes: Flushes,
     /// What the limiter left when it was dropped.
     left: Mutex<Option<Box<Shared>>>,
+    /// Makes the session panic.
+    #[cfg(test)]
+    fault: std::sync::atomic::AtomicBool,
 }
 
 impl Session {
@@ -58,23 +66,42 @@ impl Session {
         Arc::clone(&self.settings.server)
     }
 
-    /// Starts the session, unless it runs.
+    /// Starts the session, unless it runs, in the driver's runtime.
     ///
     /// # Errors
     /// The thread could not be started, or is in another process.
-    pub(crate) fn start(&self, limiter: &Handle) -> Result<(), StoreError> {
-        let start = || {
-            let (process, runtime) =
-                runtime().map_err(|error| self.settings.error(StoreProblem::Driver(error.to_string())))?;
-            let limiter = Limiter::Live(limiter.downgrade());
-            runtime.spawn(run(limiter, Arc::clone(&self.link), Arc::clone(&self.settings)));
-            Ok(*process)
-        };
-        if *self.started.get_or_try_init(start)? == process::id() {
-            return Ok(());
+    pub(crate) fn start(&self, limiter: &Handle) -> Result<&'static Runtime, StoreError> {
+        let error = |said: String| self.settings.error(StoreProblem::Driver(said));
+        let (process, runtime) = runtime().map_err(|problem| error(problem.to_string()))?;
+        if *process != process::id() {
+            let forked = "it is in the process that this one was forked from; fork before the first call";
+            return Err(error(forked.into()));
         }
-        let forked = "it is in the process that this one was forked from; fork before the first call";
-        Err(self.settings.error(StoreProblem::Driver(forked.into())))
+        self.started.get_or_init(|| {
+            let limiter = Limiter::Live(limiter.downgrade());
+            runtime.spawn(supervise(limiter, Arc::clone(&self.link), Arc::clone(&self.settings)));
+        });
+        Ok(runtime)
+    }
+
+    /// Has everything told, and waits until that is decided; not longer than `within`.
+    ///
+    /// # Errors
+    /// Why it was not decided: what was wrong last, if anything.
+    pub(crate) async fn flush(&self, limiter: &Handle, within: Duration) -> Result<(), StoreError> {
+        let runtime = self.start(limiter)?;
+        let decided = self.link.flushes.join();
+        self.link.call.notify_one();
+        // Timed in the driver's runtime, since the caller may have none. The set ends its task when this is dropped.
+        let mut task = JoinSet::new();
+        task.spawn_on(async move { timeout(within, decided).await }, runtime);
+        match task.join_next().await {
+            Some(Ok(Ok(Ok(decided)))) => decided,
+            _ => {
+                let away = limiter.status().store.and_then(|store| store.error);
+                Err(away.unwrap_or_else(|| self.settings.error(StoreProblem::TimedOut(within))))
+            }
+        }
     }
 
     /// The limiter is gone: what it still holds is given back.
@@ -96,21 +123,54 @@ fn runtime() -> io::Result<&'static (u32, Runtime)> {
     })
 }
 
-async fn run(mut limiter: Limiter, link: Arc<Link>, settings: Arc<Settings>) {
-    let mut connection = Connection::new(settings);
-    while let Some(batch) = next(&mut limiter, &link).await {
+/// Runs the session until its limiter is gone.
+async fn supervise(mut limiter: Limiter, link: Arc<Link>, settings: Arc<Settings>) {
+    while let Err(panic) = caught(run(&mut limiter, &link, &settings)).await {
+        let panicked = format!("it panicked: {}", settings.said(&panic));
+        let error = settings.error(StoreProblem::Driver(panicked));
+        // With what it left behind this may panic as well.
+        let _ = caught(stop(&mut limiter, &error, &link)).await;
+        sleep(Retry::MOST).await;
+    }
+}
+
+/// Runs a future to its end, or to its panic.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let said = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => (*panic.downcast_ref::<&str>().unwrap_or(&"nobody knows why")).to_owned(),
+    };
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(said(panic))),
+    })
+    .await
+}
+
+async fn run(limiter: &mut Limiter, link: &Link, settings: &Arc<Settings>) {
+    let mut connection = Connection::new(Arc::clone(settings));
+    while let Some(batch) = next(limiter, link).await {
         let mut retry = Retry::default();
         loop {
+            #[cfg(test)]
+            assert!(!link.fault.swap(false, std::sync::atomic::Ordering::SeqCst), "a fault");
             let sent = Time::System.now();
             match connection.decide(&batch).await {
-                Ok(reply) => limiter.told(&reply, sent, &link),
-                Err(error) => {
-                    let transient = error.is_transient();
-                    let waiting = limiter.failed(&error, &link);
-                    if transient && retry.again(waiting, &link).await {
+                Ok(reply) => {
+                    limiter.told(&reply, sent, link).await;
+                    link.flushes.decided();
+                }
+                Err(error) if error.is_transient() => {
+                    let waiting = limiter.failed(&error, link).await;
+                    let waiting = waiting.map(|waiting| waiting || link.flushes.any());
+                    if retry.again(waiting, link).await {
                         continue;
                     }
-                    limiter.give_up(&link);
+                    limiter.give_up(link).await;
+                }
+                Err(error) => {
+                    stop(limiter, &error, link).await;
                     // Whoever calls again is told again, though not at once again and again.
                     sleep(Retry::LEAST * 10).await;
                 }
@@ -120,10 +180,18 @@ async fn run(mut limiter: Limiter, link: Arc<Link>, settings: Arc<Settings>) {
     }
 }
 
+/// Nothing more will become of the batch under way, nor for now of any other: everyone is told.
+async fn stop(limiter: &mut Limiter, error: &StoreError, link: &Link) {
+    link.flushes.failed(error);
+    limiter.failed(error, link).await;
+    limiter.give_up(link).await;
+}
+
 /// The next batch, as soon as there is something to carry; `None` when there never will be.
 async fn next(limiter: &mut Limiter, link: &Link) -> Option<Vec<u8>> {
     loop {
-        let wait = match limiter.collect(link) {
+        let flushing = link.flushes.begin();
+        let wait = match limiter.collect(flushing, link).await {
             Collected::Batch(batch) => return Some(batch),
             Collected::Nothing(wait) => wait,
             Collected::Gone => return None,
@@ -174,72 +242,6 @@ impl Retry {
     }
 }
 
-enum Collected {
-    Batch(Vec<u8>),
-    /// Not before that time, unless called.
-    Nothing(Option<Duration>),
-    Gone,
-}
-
-/// Whose session it is.
-enum Limiter {
-    Live(WeakHandle),
-    /// It was dropped: nobody waits any more.
-    Left(Box<Shared>),
-    Gone,
-}
-
-impl Limiter {
-    fn collect(&mut self, link: &Link) -> Collected {
-        if let Some(handle) = self.handle(link) {
-            return match handle.collect() {
-                Ok(batch) => Collected::Batch(batch),
-                Err(wait) => Collected::Nothing(wait),
-            };
-        }
-        let shared = match self {
-            Self::Left(shared) => shared,
-            // It is about to say what it leaves.
-            Self::Live(_) => return Collected::Nothing(None),
-            Self::Gone => return Collected::Gone,
-        };
-        let now = Time::System.now();
-        shared.hurry(now);
-        match shared.collect(&Queue::new(0), now) {
-            Some(batch) => Collected::Batch(batch),
-            None => Collected::Gone,
-        }
-    }
-
-    fn told(&mut self, reply: &Reply, sent: u64, link: &Link) {
-        if let Some(handle) = self.handle(link) {
-            handle.told(reply, sent);
-        } else if let Self::Left(shared) = self {
-            shared.told(reply, sent, Time::System.now());
-        }
-    }
-
-    /// Says whether somebody waits, of a limiter that is there.
-    fn failed(&mut self, error: &StoreError, link: &Link) -> Option<bool> {
-        self.handle(link).map(|handle| handle.failed(error))
-    }
-
-    fn give_up(&mut self, link: &Link) {
-        match self.handle(link) {
-            Some(handle) => handle.give_up(),
-            None => *self = Self::Gone,
-        }
-    }
-
-    /// The limiter, if it is there. Else what it left is here from now on.
-    fn handle(&mut self, link: &Link) -> Option<Handle> {
-        let Self::Live(weak) = self else { return None };
-        if let Some(handle) = weak.upgrade() {
-            return Some(handle);
-        }
-        if let Some(shared) = link.left.lock().take() {
-            *self = Self::Left(shared);
-        }
-        None
-    }
-}
+mod limiter;
+#[cfg(test)]
+mod tests;

@@ -75,7 +75,8 @@ pub enum StoreProblem {
     #[error("cannot decide: {0}; check the URL, and that it is a Redis of version 6 or later")]
     Unsuited(String),
 
-    /// The thread that talks to it could not be started, or did not come along when the process was forked.
+    /// The thread that talks to it could not be started, did not come along when the process was forked, or panicked, which is
+    /// a bug: it goes on soon after.
     #[error("cannot be asked, for want of the thread that asks: {0}")]
     Driver(String),
 }

@@ -3,13 +3,14 @@
 //! * `decide.lua` is the bucket: it decides a whole batch of calls in one go, by the server's clock.
 //! * `shared` is what the limiter has in place of buckets: slots, granted ahead, for those who wait.
 //! * `ledger` keeps what is to be given back, and `refunds` bounds it; `scale` says what amounts weigh.
-//! * `driver` carries batches and replies, over a `connection`; `wire` writes and reads them.
+//! * `driver` carries batches and replies, over a `connection`; `wire` writes and reads them; `flush` waits for one.
 //! * `config` and `settings` say which server, which keys, and what to do when it is away.
 
 mod config;
 mod connection;
 mod driver;
 mod error;
+mod flush;
 mod key;
 mod ledger;
 mod outage;
@@ -24,6 +25,7 @@ mod wire;
 pub use self::config::{OnOutage, Redis};
 pub(crate) use self::driver::Session;
 pub use self::error::{StoreError, StoreProblem};
+pub use self::flush::Flush;
 pub(crate) use self::scale::{MOST, Scale};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::shared::{Shared, Wished};

@@ -37,9 +37,12 @@ impl Shared {
         self.comes = u64::MAX;
     }
 
-    /// Has everything told that there is to tell, now.
-    pub(crate) fn hurry(&mut self, now: u64) {
-        self.release_all(now);
+    /// Has everything told that there is to tell, now. What is held for nobody in the queue is given back.
+    pub(crate) fn hurry(&mut self, queue: &Queue, now: u64) {
+        if queue.is_empty() {
+            self.release_all(now);
+            self.wish = None;
+        }
         self.flush = self.flush.min(now);
     }
 
@@ -64,9 +67,12 @@ impl Shared {
         ask.min(self.flush).min(lapse)
     }
 
-    /// Begins a batch, if there is something to ask or to tell.
-    pub(crate) fn collect(&mut self, queue: &Queue, now: u64) -> Option<Vec<u8>> {
+    /// Begins a batch, if there is something to ask or to tell, or if somebody flushes.
+    pub(crate) fn collect(&mut self, queue: &Queue, flushing: bool, now: u64) -> Option<Vec<u8>> {
         self.comes = 0;
+        if flushing {
+            self.hurry(queue, now);
+        }
         if self.wanted(queue.len(), now) > now {
             return None;
         }
@@ -77,7 +83,7 @@ impl Shared {
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
         let asking = self.calls(queue, now);
         self.wish = None;
-        if asking.is_empty() && !self.ledger.is_open() {
+        if asking.is_empty() && !self.ledger.is_open() && !flushing {
             self.flush = u64::MAX;
             return None;
         }

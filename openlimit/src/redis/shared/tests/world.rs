@@ -117,7 +117,7 @@ impl World {
         act: impl FnOnce(&mut Self, &mut Client),
     ) -> Reply {
         self.clock += STEP;
-        let Some(batch) = client.shared.collect(&client.queue, self.clock) else {
+        let Some(batch) = client.shared.collect(&client.queue, false, self.clock) else {
             return Reply {
                 now: 0,
                 decided: 0,
