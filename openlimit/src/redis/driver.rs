@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Handle as Runtime};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::connection::Connection;
+use super::client::Client;
 use super::settings::Settings;
 use super::shared::Shared;
 use super::wire::Reply;
@@ -97,12 +97,12 @@ fn runtime() -> io::Result<&'static (u32, Runtime)> {
 }
 
 async fn run(mut limiter: Limiter, link: Arc<Link>, settings: Arc<Settings>) {
-    let mut connection = Connection::new(settings);
+    let mut client = Client::new(settings);
     while let Some(batch) = next(&mut limiter, &link).await {
         let mut retry = Retry::default();
         loop {
             let sent = Time::System.now();
-            match connection.decide(&batch).await {
+            match client.decide(&batch).await {
                 Ok(reply) => limiter.told(&reply, sent, &link),
                 Err(error) => {
                     let transient = error.is_transient();

@@ -3,9 +3,12 @@
 //! * `decide.lua` is the bucket: it decides a whole batch of calls in one go, by the server's clock.
 //! * `shared` is what the limiter has in place of buckets: slots, granted ahead, for those who wait.
 //! * `ledger` keeps what is to be given back, and bounds it; `scale` says what amounts weigh.
-//! * `driver` carries batches and replies, over a `connection`; `wire` writes and reads them.
-//! * `config` and `settings` say which server, which keys, and what to do when it is away.
+//! * `driver` carries batches and replies; `wire` writes and reads them.
+//! * `client` has a batch decided, over the `connection` that it has of the `pool`; `problem` tells what went wrong.
+//! * `config`, `access` and `settings` say which server, which keys, and what to do when it is away.
 
+mod access;
+mod client;
 mod config;
 mod connection;
 mod driver;
@@ -13,6 +16,8 @@ mod error;
 mod key;
 mod ledger;
 mod outage;
+mod pool;
+mod problem;
 mod scale;
 mod script;
 mod settings;
