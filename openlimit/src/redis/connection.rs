@@ -18,7 +18,7 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    /// Takes no longer than the time-out.
+    /// Takes no longer than the time-out; with a cluster of which a node does not answer, three times as long.
     pub(super) async fn open(access: &Access) -> RedisResult<Self> {
         // rustls asks the program for its cryptography. One that has chosen is left alone.
         if access.is_tls() && rustls::crypto::CryptoProvider::get_default().is_none() {
@@ -65,7 +65,8 @@ async fn cluster(access: &Access, certificates: Option<TlsCertificates>) -> Redi
         builder = builder.certs(certificates);
     }
     let opening = builder.build()?;
-    let opening = timeout(access.timeout, opening.get_async_connection()).await;
+    // A node that does not answer is waited for when the others are there: as one that was given, and as one that they tell of.
+    let opening = timeout(access.timeout.saturating_mul(3), opening.get_async_connection()).await;
     opening.unwrap_or_else(|_| Err(timed_out())).map(Connection::Cluster)
 }
 
