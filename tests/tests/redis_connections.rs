@@ -280,7 +280,8 @@ fn a_node_of_a_cluster_that_answers_no_more_is_no_matter_to_limiters_of_another(
             thread::sleep(millis(10));
         }
         assert!(store(&one).error.is_some());
-        eprintln!("{:?}", store(&other)); assert_eq!(store(&other).outages, 0);
+        eprintln!("{:?}", store(&other));
+        assert_eq!(store(&other).outages, 0);
         cluster.nodes()[node].cont();
         drop(call.join().unwrap().unwrap());
     });

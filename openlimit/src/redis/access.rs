@@ -1,4 +1,4 @@
-//! `Access`: how a server is reached, as a checked part of `Redis`. Limiters for which it is the same share a connection.
+//! `Access`: how a server is reached. Limiters for which it is the same share a connection.
 
 use std::time::Duration;
 
@@ -12,28 +12,27 @@ use super::Redis;
 /// It has passwords in it, and so no `Debug`.
 #[derive(Clone, PartialEq)]
 pub(super) struct Access {
-    pub(super) nodes: Vec<Node>,
+    node: Node,
+    /// Whether the server is a node of a cluster.
     pub(super) cluster: bool,
     pub(super) root_certificates: Option<Vec<u8>>,
     pub(super) timeout: Duration,
 }
 
 #[derive(Clone)]
-pub(super) struct Node {
-    url: String,
-    pub(super) info: ConnectionInfo,
-}
+struct Node(ConnectionInfo);
 
 impl Access {
-    pub(super) fn new(redis: &Redis) -> Result<Self, &'static str> {
+    /// To each of the nodes that are given, of which there is at least one.
+    pub(super) fn all(redis: &Redis) -> Result<Vec<Self>, &'static str> {
         if redis.nodes.is_empty() {
             return Err("there is no node; give the URL of at least one");
         }
-        let nodes = redis.nodes.iter().map(|url| Node::new(url)).collect::<Result<Vec<_>, _>>()?;
-        if redis.cluster && nodes.iter().any(|node| node.info.redis_settings().db() != 0) {
+        let nodes = redis.nodes.iter().map(|url| parse(url)).collect::<Result<Vec<_>, _>>()?;
+        if redis.cluster && nodes.iter().any(|node| node.redis_settings().db() != 0) {
             return Err("a cluster has database 0 only; leave the database out");
         }
-        if redis.cluster && nodes.iter().any(|node| matches!(node.info.addr(), ConnectionAddr::Unix(_))) {
+        if redis.cluster && nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::Unix(_))) {
             return Err("a cluster is reached by hosts and ports; give no unix socket");
         }
         if redis.root_certificates.as_ref().is_some_and(|pem| !are_certificates(pem)) {
@@ -42,47 +41,66 @@ impl Access {
         if redis.timeout.is_zero() {
             return Err("its timeout is zero; give it some time to answer");
         }
-        let (cluster, root_certificates) = (redis.cluster, redis.root_certificates.clone());
-        Ok(Self { nodes, cluster, root_certificates, timeout: redis.timeout })
+        let access = |node| Self {
+            node: Node(node),
+            cluster: redis.cluster,
+            root_certificates: redis.root_certificates.clone(),
+            timeout: redis.timeout,
+        };
+        Ok(nodes.into_iter().map(access).collect())
     }
 
-    /// What errors call the server.
-    pub(super) fn server(&self) -> String {
-        self.nodes.iter().map(|node| node.info.addr().to_string()).collect::<Vec<_>>().join(", ")
+    /// To another node of the same cluster, as this one tells of it: by `host:port`, or `:port` on the same host.
+    pub(super) fn to(&self, address: &str) -> Option<Self> {
+        let (host, port) = address.rsplit_once(':')?;
+        let port = port.parse().ok()?;
+        let host_or = |own: &str| if host.is_empty() { own.to_owned() } else { host.to_owned() };
+        let addr = match self.info().addr() {
+            ConnectionAddr::Tcp(own, _) => ConnectionAddr::Tcp(host_or(own), port),
+            ConnectionAddr::TcpTls { host: own, insecure, tls_params, .. } => ConnectionAddr::TcpTls {
+                host: host_or(own),
+                port,
+                insecure: *insecure,
+                tls_params: tls_params.clone(),
+            },
+            _ => return None,
+        };
+        Some(Self { node: Node(self.info().clone().set_addr(addr)), ..self.clone() })
     }
 
-    /// What no error may show.
-    pub(super) fn secrets(&self) -> Vec<String> {
-        let secrets = self.nodes.iter().filter_map(|node| node.info.redis_settings().password());
-        secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect()
+    pub(super) fn info(&self) -> &ConnectionInfo {
+        &self.node.0
     }
 
     pub(super) fn is_tls(&self) -> bool {
-        self.nodes.iter().any(|node| matches!(node.info.addr(), ConnectionAddr::TcpTls { .. }))
+        matches!(self.info().addr(), ConnectionAddr::TcpTls { .. })
     }
 }
 
-impl Node {
-    /// The error never has the URL in it.
-    fn new(url: &str) -> Result<Self, &'static str> {
-        const NO_URL: &str = "its URL cannot be read; give it as `redis://[user:password@]host[:port][/database]`, \
-                              `rediss://..` or `unix:///path`, with special characters of the password percent-encoded";
-        let info = url.into_connection_info().map_err(|_| NO_URL)?;
-        if let ConnectionAddr::Unix(_) = info.addr()
-            && cfg!(not(unix))
-        {
-            return Err("a unix socket needs a unix system");
-        }
-        let tcp = TcpSettings::default().set_nodelay(true);
-        Ok(Self { url: url.to_owned(), info: info.set_tcp_settings(tcp) })
-    }
-}
-
-/// The URL says it all.
+/// All that can be said in a URL.
 impl PartialEq for Node {
     fn eq(&self, other: &Self) -> bool {
-        self.url == other.url
+        let (login, others) = (self.0.redis_settings(), other.0.redis_settings());
+        self.0.addr() == other.0.addr()
+            && login.username() == others.username()
+            && login.password() == others.password()
+            && login.db() == others.db()
+            && login.protocol() == others.protocol()
     }
+}
+
+/// The error never has the URL in it.
+fn parse(url: &str) -> Result<ConnectionInfo, &'static str> {
+    const NO_URL: &str = "its URL cannot be read; give it as `redis://[user:password@]host[:port][/database]`, `rediss://..` or \
+                          `unix:///path`, with special characters of the password percent-encoded";
+    let info = url.into_connection_info().map_err(|_| NO_URL)?;
+    if let ConnectionAddr::Unix(_) = info.addr()
+        && cfg!(not(unix))
+    {
+        return Err("a unix socket needs a unix system");
+    }
+    let tcp = TcpSettings::default().set_nodelay(true);
+    Ok(info.set_tcp_settings(tcp))
 }
 
 fn are_certificates(pem: &[u8]) -> bool {

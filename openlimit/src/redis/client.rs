@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ::redis::{Cmd, RedisResult, cmd};
+use ::redis::{Cmd, cmd};
 
-use super::connection::Connection;
-use super::pool::Server;
-use super::problem::{is_over, problem};
+use super::pool::Failure;
+use super::problem::problem;
+use super::route::Route;
 use super::script::Script;
 use super::settings::Settings;
 use super::wire::Reply;
@@ -16,9 +16,7 @@ pub(super) struct Client {
     settings: Arc<Settings>,
     script: Arc<Script>,
     key: String,
-    server: Arc<Server>,
-    /// The last connection that was no good. Only a later one will do.
-    failed: u64,
+    route: Route,
 }
 
 impl Client {
@@ -26,8 +24,7 @@ impl Client {
         Self {
             script: Script::of(settings.count),
             key: settings.keys.client(),
-            server: Server::of(&settings.access),
-            failed: 0,
+            route: Route::new(settings.nodes.clone()),
             settings,
         }
     }
@@ -35,29 +32,21 @@ impl Client {
     /// Has a batch decided. Where it fails and may be tried again, the server may have decided it all the same: then the same bytes
     /// have the same answer.
     pub(super) async fn decide(&mut self, batch: &[u8]) -> Result<Reply, StoreError> {
-        let said = self.try_decide(batch).await.map_err(|problem| self.settings.error(problem))?;
+        let said = self.try_decide(batch).await;
+        let said = said.map_err(|failure| self.settings.error(problem(&self.settings, &failure)))?;
         Reply::read(&said, self.settings.count).ok_or_else(|| {
             let found = "an answer that is none of this version's".to_owned();
             self.settings.error(StoreProblem::OtherLayout { key: self.settings.keys.state.clone(), found })
         })
     }
 
-    async fn try_decide(&mut self, batch: &[u8]) -> Result<Vec<u8>, StoreProblem> {
-        let opened = self.server.connection(self.failed).await;
-        let (number, connection) = opened.map_err(|error| problem(&self.settings, &error, false))?;
-        self.run(connection, batch).await.map_err(|error| {
-            if is_over(&error) {
-                self.failed = number;
-            }
-            problem(&self.settings, &error, true)
-        })
-    }
-
-    async fn run(&self, mut connection: Connection, batch: &[u8]) -> RedisResult<Vec<u8>> {
-        match connection.run(&self.command("EVALSHA", &self.script.sha, batch)).await {
+    async fn try_decide(&mut self, batch: &[u8]) -> Result<Vec<u8>, Failure> {
+        let command = self.command("EVALSHA", &self.script.sha, batch);
+        match self.route.run(&command).await {
             // The script is new to the server, or was forgotten.
-            Err(error) if error.code() == Some("NOSCRIPT") => {
-                connection.run(&self.command("EVAL", &self.script.text, batch)).await
+            Err(Failure { error, .. }) if error.code() == Some("NOSCRIPT") => {
+                let command = self.command("EVAL", &self.script.text, batch);
+                self.route.run(&command).await
             }
             said => said,
         }

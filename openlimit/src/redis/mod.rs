@@ -18,6 +18,7 @@ mod ledger;
 mod outage;
 mod pool;
 mod problem;
+mod route;
 mod scale;
 mod script;
 mod settings;

@@ -1,43 +1,43 @@
-//! The pool: which limiters share a connection. All of a process do that name the same server in the same way, so a service with
-//! a limiter for each of its customers holds one connection and not a thousand.
+//! The pool: which limiters share a connection. All of a process do that reach a server in the same way, so a service with a
+//! limiter for each of its customers holds one connection and not a thousand.
 //!
-//! It is opened when somebody first needs it, and those who come meanwhile wait for the same attempt. Whoever finds it no good any
-//! more has the next one opened, once for all; until that is there, those who have no complaint go on with it. What is under way on
-//! the old one ends there. It is closed when nobody is left on it, as is the last one when the last limiter is gone.
+//! It is opened when somebody first needs it, and those who come meanwhile wait for the same attempt. It is replaced when one of
+//! them finds it no good any more: once, by whoever comes next, since those who find out later speak of one that is gone. What is
+//! under way on the old one ends there. It is closed when nobody is left on it, and the last one with the last limiter.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use ::redis::RedisResult;
+use ::redis::{Cmd, RedisError, RedisResult};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
 use super::access::Access;
 use super::connection::Connection;
+use super::problem::is_over;
 
 /// A server, as some limiters reach it.
 pub(super) struct Server {
     access: Access,
-    state: Mutex<State>,
+    attempt: Mutex<Arc<Attempt>>,
 }
 
-struct State {
-    /// The last connection that was opened, with the number of the attempt.
-    open: Option<(u64, Connection)>,
-    next: Arc<Attempt>,
-}
-
-/// To open a connection. It is made by whoever comes first.
+/// To open a connection, and what came of it.
 struct Attempt {
-    number: u64,
     /// Not before.
     at: Instant,
     opened: OnceCell<RedisResult<Connection>>,
 }
 
+pub(super) struct Failure {
+    pub(super) error: RedisError,
+    /// Whether there was a connection, or it was to be opened.
+    pub(super) was_open: bool,
+}
+
 /// Between attempts, so that a thousand limiters do not knock a thousand times at a server that is away.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Server {
     pub(super) fn of(access: &Access) -> Arc<Self> {
@@ -46,42 +46,50 @@ impl Server {
         servers.retain(|server| server.strong_count() > 0);
         let known = servers.iter().filter_map(Weak::upgrade).find(|server| server.access == *access);
         known.unwrap_or_else(|| {
-            let state = Mutex::new(State { open: None, next: Attempt::new(1, Instant::now()) });
-            let server = Arc::new(Self { access: access.clone(), state });
+            let server =
+                Self { access: access.clone(), attempt: Mutex::new(Attempt::not_before(Instant::now())) };
+            let server = Arc::new(server);
             servers.push(Arc::downgrade(&server));
             server
         })
     }
 
-    /// A connection, and its number, which is later than `after`: those until then are no good.
-    pub(super) async fn connection(&self, after: u64) -> RedisResult<(u64, Connection)> {
-        let next = {
-            let state = self.state.lock();
-            match &state.open {
-                Some((number, open)) if *number > after => return Ok((*number, open.clone())),
-                _ => Arc::clone(&state.next),
-            }
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Has it run a command; where `asking`, one on keys that are on their way to it.
+    pub(super) async fn run(&self, command: &Cmd, asking: bool) -> Result<Vec<u8>, Failure> {
+        let attempt = Arc::clone(&self.attempt.lock());
+        let (said, was_open) = match attempt.opened.get_or_init(|| self.open(attempt.at)).await.clone() {
+            Ok(mut connection) if asking => (connection.run_asking(command).await, true),
+            Ok(mut connection) => (connection.run(command).await, true),
+            Err(error) => (Err(error), false),
         };
-        let opened = next.opened.get_or_init(|| self.open(next.at)).await;
-        let mut state = self.state.lock();
-        // The first to hear of it.
-        if Arc::ptr_eq(&state.next, &next) {
-            state.next = Attempt::new(next.number + 1, Instant::now() + PAUSE);
-            if let Ok(open) = opened {
-                state.open = Some((next.number, open.clone()));
+        said.map_err(|error| {
+            if !was_open || is_over(&error, self.access.cluster) {
+                self.replace(&attempt);
             }
-        }
-        opened.clone().map(|open| (next.number, open))
+            Failure { error, was_open }
+        })
     }
 
     async fn open(&self, at: Instant) -> RedisResult<Connection> {
         sleep_until(at).await;
         Connection::open(&self.access).await
     }
+
+    /// Has another attempt made, unless it was already.
+    fn replace(&self, failed: &Arc<Attempt>) {
+        let mut attempt = self.attempt.lock();
+        if Arc::ptr_eq(&attempt, failed) {
+            *attempt = Attempt::not_before(failed.at + PAUSE);
+        }
+    }
 }
 
 impl Attempt {
-    fn new(number: u64, at: Instant) -> Arc<Self> {
-        Arc::new(Self { number, at, opened: OnceCell::new() })
+    fn not_before(at: Instant) -> Arc<Self> {
+        Arc::new(Self { at, opened: OnceCell::new() })
     }
 }

@@ -7,20 +7,26 @@ use std::sync::Arc;
 use ::redis::{ErrorKind, RedisError};
 
 use super::StoreProblem;
+use super::pool::Failure;
 use super::settings::Settings;
 
 /// Whether a connection that had this error is to be replaced.
 ///
 /// It is in step whatever happened: of an answer that came too late, or that nobody waits for any more, the `redis` crate
 /// remembers whose it is, and what it cannot read ends the connection. So an answer that says no to what one limiter asked is no
-/// reason to replace it. Anything else may be: it broke, or answers no more, or leads to a server that does not serve any more
-/// since another one does, or that has forgotten who this is.
-pub(super) fn is_over(error: &RedisError) -> bool {
-    !matches!(error.code(), Some("OPENLIMIT" | "WRONGTYPE" | "NOPERM" | "OOM" | "MISCONF" | "BUSY" | "ERR"))
+/// reason to replace it, and nor is what a node of a cluster says of others. Anything else may be one: it broke, or answers no
+/// more, or leads to a server that does not serve any more since another one does, or that has forgotten who this is.
+pub(super) fn is_over(error: &RedisError, cluster: bool) -> bool {
+    match error.code() {
+        Some("OPENLIMIT" | "WRONGTYPE" | "NOSCRIPT" | "NOPERM" | "OOM" | "MISCONF" | "BUSY" | "ERR") => false,
+        Some("MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN") => !cluster,
+        _ => true,
+    }
 }
 
-/// What callers are told of it. `was_open` says whether there was a connection, or it was to be opened.
-pub(super) fn problem(settings: &Settings, error: &RedisError, was_open: bool) -> StoreProblem {
+/// What callers are told of it.
+pub(super) fn problem(settings: &Settings, failure: &Failure) -> StoreProblem {
+    let (error, access) = (&failure.error, &settings.nodes[0]);
     let said = settings.said(&words(error));
     match error.code() {
         Some("OPENLIMIT") => return other(settings, error.detail().unwrap_or_default()),
@@ -40,7 +46,7 @@ pub(super) fn problem(settings: &Settings, error: &RedisError, was_open: bool) -
         Some("ERR") if said.contains("max number of clients") => {
             return StoreProblem::Unavailable(said + "; raise its `maxclients`");
         }
-        Some("MOVED") if !settings.access.cluster => {
+        Some("MOVED") if !access.cluster => {
             let said =
                 "it is one node of a cluster, and the key is at another; give them as `Redis::cluster`";
             return StoreProblem::Unsuited(said.into());
@@ -56,23 +62,20 @@ pub(super) fn problem(settings: &Settings, error: &RedisError, was_open: bool) -
         _ => {}
     }
     if error.is_timeout() {
-        let is_tls = settings.access.is_tls();
-        return match settings.access.timeout {
-            timeout if is_tls && !was_open => {
+        let is_tls = access.is_tls();
+        return match access.timeout {
+            timeout if is_tls && !failure.was_open => {
                 StoreProblem::Unreachable(format!("no TLS connection within {timeout:?}"))
             }
             timeout => StoreProblem::TimedOut(timeout),
         };
     }
-    // A cluster's connections have their errors as text only.
-    let is = |what: &str| error.detail().is_some_and(|detail| detail.contains(what));
     match error.kind() {
         ErrorKind::AuthenticationFailed => {
             StoreProblem::Refused("it does not take the user and the password".into())
         }
-        ErrorKind::Io if is("AuthenticationFailed") || is("NOAUTH") => StoreProblem::Refused(said),
-        ErrorKind::Io if is("certificate") || is_tls(error) => StoreProblem::Certificate(said),
-        ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => StoreProblem::Unreachable(said),
+        ErrorKind::Io if is_tls(error) => StoreProblem::Certificate(said),
+        ErrorKind::Io => StoreProblem::Unreachable(said),
         _ => StoreProblem::Unsuited(said),
     }
 }

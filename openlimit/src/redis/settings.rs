@@ -10,7 +10,8 @@ use crate::time::nanos;
 
 /// What the driver needs to know to reach a limiter's buckets.
 pub(crate) struct Settings {
-    pub(super) access: Access,
+    /// To the nodes that were given, of which there is at least one.
+    pub(super) nodes: Vec<Access>,
     pub(super) keys: Keys,
     /// What the state begins with: the version of its layout, and the limits in words.
     pub(super) identity: String,
@@ -37,18 +38,21 @@ impl Settings {
         count: usize,
         drain: u64,
     ) -> Result<Self, &'static str> {
-        let access = Access::new(redis)?;
+        let nodes = Access::all(redis)?;
+        let server = nodes.iter().map(|node| node.info().addr().to_string()).collect::<Vec<_>>().join(", ");
+        let secrets = nodes.iter().filter_map(|node| node.info().redis_settings().password());
+        let secrets = secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
         // Twice as long as anything can be in a bucket.
         let lifetime = (2 * drain).div_ceil(1_000_000_000).max(600);
         Ok(Self {
+            nodes,
             keys: Keys::new(&redis.prefix, name),
             identity: format!("{LAYOUT}\n{limits}\n"),
             limits,
             count,
             lifetime,
-            server: access.server().into(),
-            secrets: access.secrets(),
-            access,
+            server: server.into(),
+            secrets,
         })
     }
 
