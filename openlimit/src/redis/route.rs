@@ -53,7 +53,7 @@ impl Route {
             let access = server.access();
             let elsewhere = || failure.error.redirect_node().and_then(|(address, _)| access.to(address));
             match (failure.error.code(), elsewhere()) {
-                _ if !access.cluster || start.elapsed() > access.timeout => return Err(failure),
+                _ if !access.cluster => return Err(failure),
                 (Some("MOVED"), Some(access)) => self.next = Server::of(&access),
                 (Some("ASK"), Some(access)) => target = Some(Server::of(&access)),
                 (Some("TRYAGAIN"), _) => {}
@@ -63,6 +63,9 @@ impl Route {
                     }
                     return Err(failure);
                 }
+            }
+            if start.elapsed() > access.timeout {
+                return Err(failure);
             }
             tries += 1;
             if tries > 2 {
