@@ -24,7 +24,7 @@ impl Client {
         Self {
             script: Script::of(settings.count),
             key: settings.keys.client(),
-            route: Route::new(settings.nodes.clone()),
+            route: Route::new(Arc::clone(&settings)),
             settings,
         }
     }

@@ -4,7 +4,7 @@
 //! * `shared` is what the limiter has in place of buckets: slots, granted ahead, for those who wait.
 //! * `ledger` keeps what is to be given back, and bounds it; `scale` says what amounts weigh.
 //! * `driver` carries batches and replies; `wire` writes and reads them.
-//! * `client` has a batch decided, over the `connection` that it has of the `pool`; `problem` tells what went wrong.
+//! * `client` has a batch decided; `route` finds the server, and `pool` the `connection`; `problem` tells what went wrong.
 //! * `config`, `access` and `settings` say which server, which keys, and what to do when it is away.
 
 mod access;

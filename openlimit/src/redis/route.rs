@@ -10,13 +10,12 @@ use std::time::Duration;
 use ::redis::Cmd;
 use tokio::time::{Instant, sleep};
 
-use super::access::Access;
 use super::pool::{Failure, Server};
 use super::problem::is_over;
+use super::settings::Settings;
 
 pub(super) struct Route {
-    /// The nodes that were given.
-    given: Vec<Access>,
+    settings: Arc<Settings>,
     /// Which is asked next: the one that answered last, or one that was given.
     next: Arc<Server>,
     last: Arc<Server>,
@@ -27,9 +26,9 @@ pub(super) struct Route {
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl Route {
-    pub(super) fn new(given: Vec<Access>) -> Self {
-        let next = Server::of(&given[0]);
-        Self { given, last: Arc::clone(&next), next, turn: 0 }
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        let next = Server::of(&settings.nodes[0]);
+        Self { settings, last: Arc::clone(&next), next, turn: 0 }
     }
 
     /// Has a command run where its keys are.
@@ -76,7 +75,8 @@ impl Route {
 
     /// The node that was asked is of no use now. Others may know of one that has taken over.
     fn turn(&mut self) {
-        self.turn = (self.turn + 1) % (self.given.len() + 1);
-        self.next = self.given.get(self.turn).map_or_else(|| Arc::clone(&self.last), Server::of);
+        let given = &self.settings.nodes;
+        self.turn = (self.turn + 1) % (given.len() + 1);
+        self.next = given.get(self.turn).map_or_else(|| Arc::clone(&self.last), Server::of);
     }
 }

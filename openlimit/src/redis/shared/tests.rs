@@ -198,7 +198,7 @@ fn a_call_that_would_wait_too_long_is_refused_and_charged_nothing() {
 struct World {
     _server: Server,
     connection: Connection,
-    script: Script,
+    script: Arc<Script>,
     scales: Vec<Scale>,
     granted: Vec<Granted>,
     /// What the buckets had been given back at the last look, by everyone.
@@ -244,7 +244,7 @@ impl World {
         Self {
             _server: server,
             connection,
-            script: Script::new(2),
+            script: Script::of(2),
             scales: scales.into(),
             granted: Vec::new(),
             given: [0; 2],
