@@ -42,7 +42,13 @@ fn a_slot_that_moves_between_masters_costs_nothing_and_grants_nothing_more() {
 #[test]
 fn keys_that_are_ahead_of_their_slot_or_on_both_sides_of_it_are_found() {
     let cluster = Cluster::start();
-    let redis = Redis::cluster(cluster.urls()).timeout(secs(20));
+    // As a user who may do what it takes, and no more.
+    for node in cluster.nodes() {
+        let rules = "~openlimit:* +eval +evalsha +get +set +time +cluster|slots +asking";
+        node.cli::<()>(&format!("ACL SETUSER ann on >secret {rules}"));
+    }
+    let urls = cluster.addresses().into_iter().map(|address| format!("redis://ann:secret@{address}"));
+    let redis = Redis::cluster(urls).timeout(secs(20));
     let [client, newcomer] = [(); 2].map(|()| quota::client(&redis));
     let _ = quota::take(&client, 1);
     let slot = cluster.slot_of("openlimit:{quota}");

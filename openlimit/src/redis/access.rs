@@ -109,3 +109,38 @@ fn are_certificates(pem: &[u8]) -> bool {
     let all = CertificateDer::pem_slice_iter(pem).all(|certificate| certificate.is_ok_and(&mut add));
     all && !store.is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Access;
+    use crate::Redis;
+
+    #[test]
+    fn another_node_is_reached_as_the_first_one_by_what_that_says_of_it() {
+        let to = |url: &str, address: &str| {
+            let all = Access::all(&Redis::cluster([url])).map_err(str::to_owned);
+            let access = all.ok().and_then(|all| all[0].to(address));
+            access.map(|access| (access.info().addr().to_string(), access.is_tls()))
+        };
+        let is = |addr: &str, is_tls| Some((addr.to_owned(), is_tls));
+        assert_eq!(to("redis://one:1", "other:2"), is("other:2", false));
+        assert_eq!(to("redis://one:1", ":2"), is("one:2", false));
+        assert_eq!(to("redis://one:1", "::1:2"), is("::1:2", false));
+        assert_eq!(to("rediss://one:1", "other:2"), is("other:2", true));
+        for nonsense in ["", "other", "other:", "other:x", "other:70000"] {
+            assert_eq!(to("redis://one:1", nonsense), None);
+        }
+    }
+
+    #[test]
+    fn access_is_the_same_if_nothing_differs_that_a_url_says() {
+        let all = |url: &str| Access::all(&Redis::new(url)).unwrap_or_default();
+        assert!(all("redis://ann:a@host") == all("redis://ann:a@host:6379/0"));
+        for other in ["", "bob:a@host", "ann:b@host", "ann:a@other", "ann:a@host:1", "ann:a@host/1"] {
+            assert!(all("redis://ann:a@host") != all(&format!("redis://{other}")));
+        }
+        assert!(all("redis://host") != all("rediss://host"));
+        assert!(all("rediss://host") != all("rediss://host/#insecure"));
+        assert!(all("redis://host") != all("redis://host?protocol=resp3"));
+    }
+}
