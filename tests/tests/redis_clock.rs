@@ -2,8 +2,8 @@
 //! round again; forward, and at most one burst more, beside what had been granted ahead.
 
 use openlimit::Redis;
-use openlimit_tests::millis;
 use openlimit_tests::redis::{Crowd, RedisServer, Share, quota};
+use openlimit_tests::{millis, secs};
 
 const SHARE: Share = Share { rate: 400, burst: 200 };
 const HOUR: i64 = 3_600_000_000;
@@ -11,7 +11,7 @@ const HOUR: i64 = 3_600_000_000;
 #[test]
 fn a_clock_that_steps_back_by_an_hour_stalls_nobody_and_grants_nothing_more() {
     let server = RedisServer::builder().clock().start();
-    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), 4, 16);
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), secs(1), 4, 16);
     for step in 1..=3 {
         crowd.go_on(300);
         server.shift_clock(-HOUR * step);
@@ -25,7 +25,7 @@ fn a_clock_that_steps_back_by_an_hour_stalls_nobody_and_grants_nothing_more() {
 #[test]
 fn a_clock_that_steps_forward_by_an_hour_grants_no_more_than_a_burst_and_what_was_granted_ahead() {
     let server = RedisServer::builder().clock().start();
-    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), 4, 16);
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), secs(1), 4, 16);
     crowd.go_on(400);
     server.shift_clock(HOUR);
     crowd.go_on(800);

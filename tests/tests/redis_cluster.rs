@@ -3,8 +3,8 @@
 use std::thread;
 
 use openlimit::Redis;
-use openlimit_tests::millis;
 use openlimit_tests::redis::{Cluster, Crowd, Share, quota};
+use openlimit_tests::{millis, secs};
 
 const SHARE: Share = Share { rate: 400, burst: 200 };
 
@@ -13,7 +13,7 @@ fn a_slot_that_moves_between_masters_costs_nothing_and_grants_nothing_more() {
     let cluster = Cluster::start();
     let redis = Redis::cluster(cluster.urls());
     let slot = cluster.slot_of("openlimit:{crowd}");
-    let crowd = Crowd::start(SHARE, &redis, 4, 16);
+    let crowd = Crowd::start(SHARE, &redis, secs(1), 4, 16);
     for _ in 0..3 {
         crowd.go_on(200);
         cluster.migrate_slot(slot, || crowd.go_on(50));
@@ -25,7 +25,7 @@ fn a_slot_that_moves_between_masters_costs_nothing_and_grants_nothing_more() {
 
     // The same of a quota that hardly refills: to the call.
     let slot = cluster.slot_of("openlimit:{quota}");
-    let clients = [(); 3].map(|()| quota::client(&redis));
+    let clients = [1, 2, 3].map(|time| quota::client(&redis.clone().timeout(secs(time))));
     thread::scope(|scope| {
         let takes = clients.iter().map(|client| {
             let take = || (0..20).map(|_| quota::take(client, 5).len() as u64).sum::<u64>();
@@ -37,4 +37,53 @@ fn a_slot_that_moves_between_masters_costs_nothing_and_grants_nothing_more() {
         assert_eq!(taken, 300);
     });
     quota::assert_taken(&redis, 300);
+}
+
+#[test]
+fn keys_that_are_ahead_of_their_slot_or_on_both_sides_of_it_are_found() {
+    let cluster = Cluster::start();
+    // As a user who may do what it takes, and no more.
+    for node in cluster.nodes() {
+        let rules = "~openlimit:* +eval +evalsha +get +set +time +cluster|slots +asking";
+        node.cli::<()>(&format!("ACL SETUSER ann on >secret {rules}"));
+    }
+    let urls = cluster.addresses().into_iter().map(|address| format!("redis://ann:secret@{address}"));
+    let redis = Redis::cluster(urls).timeout(secs(20));
+    let [client, newcomer] = [(); 2].map(|()| quota::client(&redis));
+    let _ = quota::take(&client, 1);
+    let slot = cluster.slot_of("openlimit:{quota}");
+    thread::scope(|scope| {
+        cluster.migrate_slot_slowly(
+            slot,
+            || {
+                // Its own key is nowhere yet, so it has to wait for the slot.
+                scope.spawn(|| quota::take(&newcomer, 1));
+                thread::sleep(millis(100));
+                let _ = quota::take(&client, 1);
+            },
+            || _ = quota::take(&client, 1),
+        );
+    });
+    let _ = quota::take(&client, 1);
+    for client in [&client, &newcomer] {
+        assert_eq!(client.status().expect("it was built").store.expect("it is shared").outages, 0);
+    }
+    quota::assert_taken(&redis, 5);
+}
+
+#[test]
+fn a_node_that_does_not_answer_keeps_nobody_from_the_others() {
+    let cluster = Cluster::start();
+    for node in cluster.nodes() {
+        node.cli::<()>("CONFIG SET cluster-require-full-coverage no");
+    }
+    let owner = cluster.owner_of(cluster.slot_of("openlimit:{quota}"));
+    let (dead, other) = ((owner + 1) % 3, (owner + 2) % 3);
+    cluster.nodes()[dead].stop();
+    for nodes in [[dead, owner, other], [other, dead, owner], [dead, other, dead]] {
+        let urls = nodes.map(|node| cluster.nodes()[node].url());
+        let client = quota::client(&Redis::cluster(urls).timeout(millis(500)));
+        let _ = quota::take(&client, 1);
+    }
+    cluster.nodes()[dead].cont();
 }

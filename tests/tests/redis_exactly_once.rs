@@ -16,7 +16,8 @@ const fn millis_const(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A quota, three clients of it who are connected by a proxy, and a way around that.
+/// A quota, three clients of it who are connected by a proxy, and a way around that. Two are of one process, and share a connection;
+/// for the third to be of another it takes another time-out.
 struct World {
     server: RedisServer,
     proxy: Proxy,
@@ -27,8 +28,9 @@ impl World {
     fn start() -> Self {
         let server = RedisServer::start();
         let proxy = Proxy::to(server.address());
-        let redis = Redis::new(server.url_at(proxy.address())).timeout(TIMEOUT);
-        let clients: Vec<_> = (0..3).map(|_| quota::client(&redis)).collect();
+        let redis = Redis::new(server.url_at(proxy.address()));
+        let client = |process| quota::client(&redis.clone().timeout(TIMEOUT + millis(process)));
+        let clients: Vec<_> = [0, 0, 1].map(client).into();
         // So much that what others give back meanwhile is no matter.
         for client in &clients {
             quota::take(client, 50);

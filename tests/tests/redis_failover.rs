@@ -1,12 +1,14 @@
 //! Another server takes over, with what it knows: hardly more is granted, and callers wait as long as nobody may write.
 
 use std::thread;
+use std::time::Duration;
 
 use openlimit::Redis;
 use openlimit_tests::redis::{Crowd, Proxy, RedisServer, Replica, Share, quota};
 use openlimit_tests::{millis, secs};
 
 const SHARE: Share = Share { rate: 400, burst: 200 };
+const TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A primary and its replica, and an address at which clients reach whichever serves.
 struct Pair {
@@ -24,7 +26,7 @@ impl Pair {
     }
 
     fn redis(&self) -> Redis {
-        Redis::new(self.primary.url_at(self.address.address())).timeout(millis(200))
+        Redis::new(self.primary.url_at(self.address.address())).timeout(TIMEOUT)
     }
 
     fn fail_over(&self) {
@@ -38,7 +40,7 @@ impl Pair {
 #[test]
 fn a_replica_that_lagged_by_a_second_grants_hardly_more() {
     let pair = Pair::start();
-    let crowd = Crowd::start(SHARE, &pair.redis(), 4, 16);
+    let crowd = Crowd::start(SHARE, &pair.redis(), TIMEOUT, 4, 16);
     crowd.go_on(300);
     pair.replica.wait_until_in_sync(&pair.primary);
     pair.replica.lag();
@@ -70,7 +72,8 @@ fn an_answer_that_was_lost_with_the_primary_comes_from_the_replica() {
 #[test]
 fn what_a_replica_had_not_heard_of_stays_taken() {
     let pair = Pair::start();
-    let clients = [(); 3].map(|()| quota::client(&pair.redis()));
+    // Each with a connection of its own.
+    let clients = [0, 1, 2].map(|more| quota::client(&pair.redis().timeout(TIMEOUT + millis(more))));
     for client in &clients {
         let _ = quota::take(client, 50);
     }
@@ -90,7 +93,7 @@ fn what_a_replica_had_not_heard_of_stays_taken() {
 #[test]
 fn callers_wait_while_nobody_may_write() {
     let server = RedisServer::start();
-    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), 4, 16);
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), secs(1), 4, 16);
     crowd.go_on(300);
     server.make_read_only();
     // What was granted ahead is used up meanwhile.

@@ -11,7 +11,7 @@ fn ten_milliseconds_each_way_cost_nothing_of_the_rate() {
     let server = RedisServer::start();
     let proxy = Proxy::to(server.address());
     proxy.delay(millis(10));
-    let crowd = Crowd::start(SHARE, &Redis::new(server.url_at(proxy.address())), 4, 16);
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url_at(proxy.address())), secs(1), 4, 16);
     crowd.go_on(1_200);
     let outcome = crowd.stop();
     outcome.assert_no_excess();
@@ -24,7 +24,7 @@ fn a_few_callers_far_away_lose_nothing_of_the_rate_either() {
     let server = RedisServer::start();
     let proxy = Proxy::to(server.address());
     proxy.delay(millis(10));
-    let crowd = Crowd::start(SLOW, &Redis::new(server.url_at(proxy.address())), 1, 4);
+    let crowd = Crowd::start(SLOW, &Redis::new(server.url_at(proxy.address())), secs(1), 1, 4);
     crowd.go_on(250);
     let outcome = crowd.stop();
     outcome.assert_no_excess();
@@ -36,7 +36,7 @@ fn a_few_callers_far_away_lose_nothing_of_the_rate_either() {
 fn connections_that_are_cut_cost_nothing_of_the_rate() {
     let server = RedisServer::start();
     let proxy = Proxy::to(server.address());
-    let crowd = Crowd::start(SHARE, &Redis::new(server.url_at(proxy.address())), 4, 16);
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url_at(proxy.address())), secs(1), 4, 16);
     for _ in 0..20 {
         crowd.go_on(50);
         proxy.cut();
@@ -49,7 +49,7 @@ fn connections_that_are_cut_cost_nothing_of_the_rate() {
 #[test]
 fn pauses_longer_than_the_time_out_cost_no_more_than_their_time() {
     let server = RedisServer::start();
-    let crowd = Crowd::start(SHARE, &Redis::new(server.url()).timeout(millis(200)), 4, 16);
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), millis(200), 4, 16);
     crowd.go_on(300);
     server.client_pause(500);
     crowd.go_on(300);

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, limiter, rate_limited};
+use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, limiter, rate_limited};
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{Call, millis, secs};
 
@@ -173,14 +173,18 @@ fn a_limiter_that_is_dropped_gives_back_and_hangs_up() {
     const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
     let server = RedisServer::start();
     let clients = || server.info("clients")["connected_clients"].parse::<u64>().unwrap();
-    let limiter = || RateLimiter::builder().name("chat").requests(SLOW).redis(server.url()).build().unwrap();
+    // They differ in the time-out, and so they share no connection.
+    let limiter = |timeout| {
+        let redis = Redis::new(server.url()).timeout(timeout);
+        RateLimiter::builder().name("chat").requests(SLOW).redis(redis).build().unwrap()
+    };
     let take = |limiter: &RateLimiter, requests| {
         limiter.acquire(Cost::new().requests(requests)).timeout(secs(5)).blocking()
     };
     let before = clients();
-    let other = limiter();
+    let other = limiter(secs(2));
     // One call is cancelled just before its limiter goes.
-    let one = limiter();
+    let one = limiter(secs(1));
     let permit: Permit = take(&one, 90).unwrap();
     assert!(take(&other, 60).is_err());
     assert_eq!(clients(), before + 2);
@@ -189,7 +193,7 @@ fn a_limiter_that_is_dropped_gives_back_and_hangs_up() {
     eventually("what was cancelled", || take(&other, 60).is_ok());
     eventually("the end of its session", || clients() == before + 1);
     // One call waits, and leaves just before.
-    let one = limiter();
+    let one = limiter(secs(1));
     let waiter = Call::start(one.acquire(Cost::new().requests(90)));
     eventually("its place in the line", || take(&other, 10).map(Permit::cancel).is_err());
     drop(waiter);

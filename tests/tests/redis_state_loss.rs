@@ -2,20 +2,19 @@
 //!
 //! What may be granted beyond the limit is what nobody alive has heard of: at most a twentieth of the burst.
 
+use std::time::Duration;
+
 use openlimit::Redis;
 use openlimit_tests::redis::{Crowd, RedisServer, Share};
 use openlimit_tests::{millis, secs};
 
 const SHARE: Share = Share { rate: 400, burst: 200 };
-
-fn redis(server: &RedisServer) -> Redis {
-    Redis::new(server.url()).timeout(millis(200))
-}
+const TIMEOUT: Duration = Duration::from_millis(200);
 
 #[test]
 fn a_server_that_was_killed_and_comes_back_empty_grants_hardly_more() {
     let server = RedisServer::start();
-    let crowd = Crowd::start(SHARE, &redis(&server), 4, 16);
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), TIMEOUT, 4, 16);
     for _ in 0..2 {
         crowd.go_on(200);
         server.restart();
@@ -30,7 +29,7 @@ fn a_server_that_was_killed_and_comes_back_empty_grants_hardly_more() {
 #[test]
 fn nor_does_one_that_forgets_everything_again_and_again() {
     let server = RedisServer::start();
-    let crowd = Crowd::start(SHARE, &redis(&server), 4, 16);
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), TIMEOUT, 4, 16);
     for _ in 0..5 {
         crowd.go_on(150);
         server.flush_all();
@@ -45,7 +44,7 @@ fn nor_does_one_that_forgets_everything_again_and_again() {
 #[test]
 fn a_key_that_was_evicted_is_no_new_burst() {
     let server = RedisServer::start();
-    let crowd = Crowd::start(SHARE, &redis(&server), 1, 16);
+    let crowd = Crowd::start(SHARE, &Redis::new(server.url()), TIMEOUT, 1, 16);
     for _ in 0..5 {
         crowd.go_on(50);
         server.cli::<()>("DEL openlimit:{crowd}");

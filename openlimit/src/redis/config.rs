@@ -22,6 +22,9 @@ use crate::Percent;
 /// A URL is `redis://[user:password@]host[:port][/database]`, `rediss://..` for the same over TLS, or
 /// `unix:///path/to/socket[?db=1&user=..&pass=..]`. It is checked when the limiter is built. Neither `Debug` nor any error shows
 /// it, since it may hold a password.
+///
+/// All limiters of a process whose URL, [time-out](Self::timeout) and [certificates](Self::root_certificates) are the same share one
+/// connection, so a service may have a limiter for each of its customers. In a cluster it is one for each node that is needed.
 #[derive(Clone)]
 pub struct Redis {
     /// Their URLs, or why they are not known.
@@ -68,7 +71,7 @@ impl Redis {
         }
     }
 
-    /// A Redis Cluster, by the URLs of some of its nodes; the others are found through them.
+    /// A Redis Cluster, by the URLs of some of its nodes; the others are found through them, and have the same user and password.
     #[must_use]
     pub fn cluster<U: Into<String>>(urls: impl IntoIterator<Item = U>) -> Self {
         let nodes = urls.into_iter().map(Into::into).collect();

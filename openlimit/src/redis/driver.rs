@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use self::limiter::{Collected, Limiter};
-use super::connection::Connection;
+use super::client::Client;
 use super::flush::Flushes;
 use super::settings::Settings;
 use super::shared::Shared;
@@ -149,14 +149,14 @@ async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
 }
 
 async fn run(limiter: &mut Limiter, link: &Link, settings: &Arc<Settings>) {
-    let mut connection = Connection::new(Arc::clone(settings));
+    let mut client = Client::new(Arc::clone(settings));
     while let Some(batch) = next(limiter, link).await {
         let mut retry = Retry::default();
         loop {
             #[cfg(test)]
             assert!(!link.fault.swap(false, std::sync::atomic::Ordering::SeqCst), "a fault");
             let sent = Time::System.now();
-            match connection.decide(&batch).await {
+            match client.decide(&batch).await {
                 Ok(reply) => {
                     limiter.told(&reply, sent, link).await;
                     link.flushes.decided();

@@ -3,9 +3,12 @@
 //! * `decide.lua` is the bucket: it decides a whole batch of calls in one go, by the server's clock.
 //! * `shared` is what the limiter has in place of buckets: slots, granted ahead, for those who wait.
 //! * `ledger` keeps what is to be given back, and `refunds` bounds it; `scale` says what amounts weigh.
-//! * `driver` carries batches and replies, over a `connection`; `wire` writes and reads them; `flush` waits for one.
-//! * `config` and `settings` say which server, which keys, and what to do when it is away.
+//! * `driver` carries batches and replies; `wire` writes and reads them; `flush` waits for one.
+//! * `client` has a batch decided; `route` finds the server, and `pool` the `connection`; `problem` tells what went wrong.
+//! * `config`, `access` and `settings` say which server, which keys, and what to do when it is away.
 
+mod access;
+mod client;
 mod config;
 mod connection;
 mod driver;
@@ -14,7 +17,10 @@ mod flush;
 mod key;
 mod ledger;
 mod outage;
+mod pool;
+mod problem;
 mod refunds;
+mod route;
 mod scale;
 mod script;
 mod settings;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use redis::{Cmd, FromRedisValue};
 
-use super::server::RedisServer;
+use super::server::{ADMIN, RedisServer};
 
 /// What a server did for one command since it was started, or since [`RedisServer::reset_stats`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,16 @@ impl RedisServer {
     #[track_caller]
     pub fn client_kill(&self) {
         self.cli::<()>("CLIENT KILL TYPE normal SKIPME yes");
+    }
+
+    /// The numbers of the connections that clients have, this test's own excepted.
+    #[must_use]
+    #[track_caller]
+    pub fn client_ids(&self) -> Vec<u64> {
+        let clients: String = self.cli("CLIENT LIST TYPE normal");
+        let clients = clients.lines().filter(|client| !client.contains(&format!(" user={ADMIN} ")));
+        let id = |client: &str| client.strip_prefix("id=")?.split(' ').next()?.parse().ok();
+        clients.map(|client| id(client).expect("a client has a number")).collect()
     }
 
     /// Forgets all data.

@@ -89,6 +89,15 @@ impl Cluster {
     /// If a node does not obey.
     #[track_caller]
     pub fn migrate_slot(&self, slot: u16, between: impl FnOnce()) -> usize {
+        self.migrate_slot_slowly(slot, between, || {})
+    }
+
+    /// The same. `moved` runs when all but the last is done: the keys are on the second node, and the slot is still the first one's.
+    ///
+    /// # Panics
+    /// If a node does not obey.
+    #[track_caller]
+    pub fn migrate_slot_slowly(&self, slot: u16, between: impl FnOnce(), moved: impl FnOnce()) -> usize {
         let from = self.owner_of(slot);
         let to = (from + 1) % self.nodes.len();
         let (source, target) = (&self.nodes[from], &self.nodes[to]);
@@ -106,6 +115,7 @@ impl Cluster {
             migrate.arg("127.0.0.1").arg(target.port()).arg("").arg(0).arg(5_000).arg("KEYS").arg(&keys);
             source.query::<redis::Value>(&migrate);
         }
+        moved();
         // The new owner first: otherwise the slot would for a moment belong to nobody.
         let other = &self.nodes[(to + 1) % self.nodes.len()];
         for node in [target, source, other] {

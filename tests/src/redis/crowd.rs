@@ -1,7 +1,7 @@
 //! Callers who want all that a shared limit grants, without end, and what they were granted.
 //!
-//! Each member of a crowd is a client as a process would be one: it has a limiter, a thread and a runtime of its own. Nobody has
-//! a time-out, so an error that reaches a caller is one too many, and ends the test.
+//! Each member of a crowd is a client as a process would be one: it has a limiter, a connection, a thread and a runtime of its own.
+//! No call has a time-out, so an error that reaches a caller is one too many, and ends the test.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -89,18 +89,20 @@ impl Share {
 }
 
 impl Crowd {
-    /// Starts `members` with `callers` each, who call again and again. Returns when each member was granted something.
+    /// Starts `members` with `callers` each, who call again and again. They wait for an answer for `timeout`, and each member a little
+    /// longer than the one before: those who differ in that share no connection.
     ///
     /// # Panics
     /// If they are granted nothing for long.
     #[must_use]
-    pub fn start(share: Share, redis: &Redis, members: usize, callers: usize) -> Self {
+    pub fn start(share: Share, redis: &Redis, timeout: Duration, members: u32, callers: usize) -> Self {
         let (stop, granted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let start = Instant::now();
         let members = (0..members)
-            .map(|_| {
+            .map(|member| {
+                let redis = redis.clone().timeout(timeout + Duration::from_millis(1) * member);
                 let (stop, granted, limiter) =
-                    (Arc::clone(&stop), Arc::clone(&granted), share.limiter(redis));
+                    (Arc::clone(&stop), Arc::clone(&granted), share.limiter(&redis));
                 let count = move |_: &Granted| _ = granted.fetch_add(1, Ordering::SeqCst);
                 thread::spawn(move || demand(&limiter, callers, count, move || stop.load(Ordering::SeqCst)))
             })

@@ -36,6 +36,8 @@ struct State {
     delay: [Duration; 2],
     /// Whether what is sent to the server, and what it answers, stands still.
     frozen: [bool; 2],
+    /// The connections up to this one stand still.
+    stranded: u64,
     refusing: bool,
     closed: bool,
     /// The open connections, both ends of each.
@@ -100,6 +102,11 @@ impl Proxy {
         self.change(|state| state.frozen = [false, true]);
     }
 
+    /// Nothing gets through the connections that are open any more, as when a router has forgotten them. New ones work.
+    pub fn strand(&self) {
+        self.change(|state| state.stranded = state.accepted);
+    }
+
     /// From now on nobody can connect: nobody listens. Open connections go on; [`cut`](Self::cut) ends them.
     pub fn refuse(&self) {
         self.change(|state| state.refusing = true);
@@ -116,7 +123,7 @@ impl Proxy {
     pub fn resume(&self) {
         let was_refusing = {
             let mut state = self.shared.state();
-            state.frozen = [false; 2];
+            (state.frozen, state.stranded) = ([false; 2], 0);
             std::mem::take(&mut state.refusing)
         };
         self.shared.changed.notify_all();
@@ -177,6 +184,7 @@ impl State {
             target,
             delay: [Duration::ZERO; 2],
             frozen: [false; 2],
+            stranded: 0,
             refusing: false,
             closed: false,
             open: Vec::new(),
@@ -264,7 +272,7 @@ impl Shared {
         let mut state = self.state();
         while state.open.iter().any(|(open, _)| *open == id) {
             let left = due.saturating_duration_since(Instant::now());
-            if state.frozen[way as usize] {
+            if state.frozen[way as usize] || id <= state.stranded {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             } else if left > Duration::ZERO {
                 (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);

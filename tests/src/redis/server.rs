@@ -20,7 +20,7 @@ use super::process::{Directory, Process};
 use super::tls::Certificates;
 
 /// The name and the password of the user who gives the test's orders. Replicas use it too.
-const ADMIN: &str = "harness";
+pub(super) const ADMIN: &str = "harness";
 
 /// A start takes some 50 ms; a machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -30,7 +30,7 @@ pub(super) const STEP: u64 = 10_000_000;
 pub(super) struct World {
     _server: Server,
     pub(super) connection: Connection,
-    pub(super) script: Script,
+    pub(super) script: Arc<Script>,
     pub(super) scales: Vec<Scale>,
     pub(super) granted: Vec<Granted>,
     /// What the buckets had been given back at the last look, by everyone.
@@ -63,7 +63,7 @@ impl World {
         Self {
             _server: server,
             connection,
-            script: Script::new(2),
+            script: Script::of(2),
             scales: scales.into(),
             granted: Vec::new(),
             given: [0; 2],
