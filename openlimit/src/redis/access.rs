@@ -116,6 +116,7 @@ fn are_certificates(pem: &[u8]) -> bool {
 mod tests {
     use super::Access;
     use crate::Redis;
+    use std::borrow::Cow;
 
     #[test]
     fn another_node_is_reached_as_the_first_one_by_what_that_says_of_it() {
