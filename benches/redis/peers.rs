@@ -1,4 +1,4 @@
-//! Who else shares limits through Redis, with two limits of that size. None decides over both at once: two of theirs in a row.
+//! Who else shares limits through Redis, each with two limits of the same size. None decides over both at once.
 
 #[cfg(limitador)]
 mod limitador;
@@ -12,7 +12,7 @@ use crate::callers::Run;
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) run: Run,
-    /// It decides in scripts, of which the server tells how long they took.
+    /// It decides in scripts alone, of which the server tells how long they took.
     pub(crate) scripted: bool,
 }
 

@@ -1,4 +1,5 @@
-//! limitador: it looks whether a limit allows as much, and then counts it; and the same amount of every limit it is asked for.
+//! limitador: it looks whether a limit allows as much, and then counts it. At its storage, which is faster than its limiter, and one
+//! limit after the other, since what it is asked for at once is the same amount of each.
 
 use limitador::counter::Counter;
 use limitador::limit::{Context, Limit};

@@ -1,4 +1,4 @@
-//! trypema: one script a limit.
+//! trypema: a script for each limit, one after the other.
 
 use redis::aio::ConnectionManagerConfig;
 use trypema::redis::{RedisKey, RedisRateLimiterProvider};
