@@ -5,105 +5,139 @@ use openlimit_benches::Line;
 use redis::AsyncConnectionConfig;
 
 use crate::load::{Load, runtime};
-use crate::peers;
+use crate::peers::{self, Peer};
 use crate::server::{PATIENCE, Scripts, Server};
 
 const CALLERS: [usize; 4] = [1, 16, 64, 256];
-/// More than anybody reaches.
-const REQUESTS: u32 = 10_000_000;
-const TOKENS: u32 = 1_000_000_000;
+/// A second, and more than anybody reaches.
+pub(crate) const REQUESTS: u32 = 10_000_000;
+pub(crate) const TOKENS: u32 = 1_000_000_000;
+/// The tokens of a call, which is one request.
+pub(crate) const COST: u64 = 10;
+
+/// Lets so many callers loose, whose calls are all granted.
+pub(crate) type Run = fn(&Server, usize) -> Load;
 
 pub(crate) fn all() -> Vec<Line> {
     let server = Server::start();
     let rounds = CALLERS.map(|callers| Round::run(&server, callers));
     let mut lines: Vec<_> = rounds.iter().flat_map(Round::lines).collect();
     let [one, sixteen, sixty_four, _] = &rounds;
-    lines.extend([
-        Line::at_most("1 task: median, openlimit / empty script", one.tasks.median / one.floor.median, 1.5),
-        Line::at_least(
-            "64 tasks: openlimit / trypema",
-            sixty_four.tasks.calls / sixty_four.trypema.calls,
-            15.0,
-        ),
-        Line::remark(
-            "64 tasks: microseconds of the server a decision, trypema / openlimit",
-            sixty_four.trypema_scripts.micros / sixty_four.trypema.calls / sixty_four.micros_a_decision(),
-        ),
-        Line::at_most(
-            "microseconds of the server a decision, 16 at a time",
-            micros_at(1.0 / 16.0, [sixteen, sixty_four]),
-            1.1,
-        ),
-    ]);
+    let median = one.tasks.load.median / one.floor.load.median;
+    lines.push(Line::at_most("1 task: median, openlimit / empty script", median, 1.5));
+    lines.extend(sixty_four.ratios());
+    lines.push(Line::at_most(
+        "microseconds of the server a decision, 16 at a time",
+        micros_at(1.0 / 16.0, [&sixteen.tasks, &sixty_four.tasks]),
+        1.1,
+    ));
     lines
 }
 
 /// Everybody's turn, with so many callers.
 struct Round {
     callers: usize,
-    floor: Load,
-    tasks: Load,
+    floor: Turn,
+    tasks: Turn,
+    threads: Turn,
+    peers: Vec<(Peer, Turn)>,
+}
+
+/// How fast somebody's callers were, and what the server did for them.
+struct Turn {
+    run: Run,
+    load: Load,
     scripts: Scripts,
-    threads: Load,
-    trypema: Load,
-    trypema_scripts: Scripts,
 }
 
 impl Round {
+    /// Everybody has three turns, of which the fastest counts: whatever else the machine does only slows them down.
     fn run(server: &Server, callers: usize) -> Self {
-        let (floor, _) = fastest(server, || floor(server, callers));
-        let (trypema, trypema_scripts) =
-            fastest(server, || Load::of_tasks(callers, peers::trypema(server, REQUESTS, TOKENS)));
-        let (threads, _) = fastest(server, || {
-            let limiter = limiter(server);
-            Load::of_threads(callers, || drop(limiter.acquire(cost()).blocking().unwrap()))
-        });
-        let (tasks, scripts) = fastest(server, || {
-            let limiter = limiter(server);
-            Load::of_tasks(callers, move || {
-                let limiter = limiter.clone();
-                async move { drop(limiter.acquire(cost()).await.unwrap()) }
-            })
-        });
-        Self { callers, floor, tasks, scripts, threads, trypema, trypema_scripts }
+        let turn = |run| Turn::take(server, callers, run);
+        let peers = peers::all().into_iter().map(|peer| (peer, turn(peer.run))).collect();
+        let mut round =
+            Self { callers, floor: turn(floor), tasks: turn(tasks), threads: turn(threads), peers };
+        for _ in 1..3 {
+            let peers = round.peers.iter_mut().map(|(_, turn)| turn);
+            for fastest in peers.chain([&mut round.floor, &mut round.tasks, &mut round.threads]) {
+                let again = turn(fastest.run);
+                if again.load.calls > fastest.load.calls {
+                    *fastest = again;
+                }
+            }
+        }
+        round
     }
 
-    fn lines(&self) -> [Line; 6] {
-        let tasks = if self.callers == 1 { "1 task" } else { &format!("{} tasks", self.callers) };
+    fn lines(&self) -> Vec<Line> {
+        let tasks = self.tasks();
         let threads = tasks.replace("task", "thread");
-        [
-            Line::remark(format!("{tasks}: empty scripts a second"), self.floor.a_second()),
-            Line::remark(format!("{tasks}: decisions a second, trypema"), self.trypema.a_second()),
-            Line::remark(format!("{tasks}: decisions a second, openlimit"), self.tasks.a_second()),
-            Line::remark(format!("{tasks}: scripts a decision"), self.scripts_a_decision()),
-            Line::remark(format!("{tasks}: microseconds of the server a decision"), self.micros_a_decision()),
-            Line::remark(format!("{threads}: decisions a second, openlimit"), self.threads.a_second()),
-        ]
+        let decisions = |callers: &str, name, turn: &Turn| {
+            Line::remark(format!("{callers}: decisions a second, {name}"), turn.load.a_second())
+        };
+        let micros = |name, turn: &Turn| {
+            let what = format!("{tasks}: microseconds of the server a decision, {name}");
+            Line::remark(what, turn.micros_a_decision())
+        };
+        let mut lines =
+            vec![Line::remark(format!("{tasks}: empty scripts a second"), self.floor.load.a_second())];
+        lines.extend(self.peers.iter().map(|(peer, turn)| decisions(&tasks, peer.name, turn)));
+        lines.push(decisions(&tasks, "openlimit", &self.tasks));
+        lines.push(decisions(&threads, "openlimit", &self.threads));
+        lines.push(Line::remark(format!("{tasks}: scripts a decision"), self.tasks.scripts_a_decision()));
+        lines.extend(self.scripted().map(|(peer, turn)| micros(peer.name, turn)));
+        lines.push(micros("openlimit", &self.tasks));
+        lines
+    }
+
+    /// Beside the best of the others, and beside the Python library if that is there.
+    fn ratios(&self) -> Vec<Line> {
+        let (tasks, ours) = (self.tasks(), self.tasks.load.calls);
+        let best = self.peers.iter().map(|(_, turn)| turn.load.calls).fold(f64::NAN, f64::max);
+        let least = self.scripted().map(|(_, turn)| turn.micros_a_decision()).fold(f64::NAN, f64::min);
+        let mut lines = vec![
+            Line::at_least(format!("{tasks}: openlimit / best peer"), ours / best, 15.0),
+            Line::remark(
+                format!("{tasks}: microseconds of the server a decision, best peer / openlimit"),
+                least / self.tasks.micros_a_decision(),
+            ),
+        ];
+        let python = self.peers.iter().filter(|(peer, _)| !peer.scripted);
+        lines.extend(python.map(|(peer, turn)| {
+            Line::at_least(format!("{tasks}: openlimit / {}", peer.name), ours / turn.load.calls, 1_000.0)
+        }));
+        lines
+    }
+
+    /// Those of whose decisions the server tells what they took.
+    fn scripted(&self) -> impl Iterator<Item = &(Peer, Turn)> {
+        self.peers.iter().filter(|(peer, _)| peer.scripted)
+    }
+
+    fn tasks(&self) -> String {
+        if self.callers == 1 { "1 task".into() } else { format!("{} tasks", self.callers) }
+    }
+}
+
+impl Turn {
+    fn take(server: &Server, callers: usize, run: Run) -> Self {
+        server.reset();
+        Self { run, load: run(server, callers), scripts: server.scripts() }
     }
 
     fn scripts_a_decision(&self) -> f64 {
-        self.scripts.runs / self.tasks.calls
+        self.scripts.runs / self.load.calls
     }
 
     fn micros_a_decision(&self) -> f64 {
-        self.scripts.micros / self.tasks.calls
+        self.scripts.micros / self.load.calls
     }
 }
 
-/// The fastest of three runs, since whatever else the machine does only slows them down.
-fn fastest(server: &Server, run: impl Fn() -> Load) -> (Load, Scripts) {
-    let one = || {
-        server.reset();
-        (run(), server.scripts())
-    };
-    let runs = [one(), one(), one()];
-    runs.into_iter().max_by(|one, other| one.0.calls.total_cmp(&other.0.calls)).unwrap()
-}
-
 /// What a decision takes of the server with so many scripts a decision: a script has its price, and so has a decision, and two
-/// rounds tell both.
-fn micros_at(scripts: f64, rounds: [&Round; 2]) -> f64 {
-    let [(x0, y0), (x1, y1)] = rounds.map(|round| (round.scripts_a_decision(), round.micros_a_decision()));
+/// turns tell both.
+fn micros_at(scripts: f64, turns: [&Turn; 2]) -> f64 {
+    let [(x0, y0), (x1, y1)] = turns.map(|turn| (turn.scripts_a_decision(), turn.micros_a_decision()));
     y0 + (y1 - y0) * (scripts - x0) / (x1 - x0)
 }
 
@@ -117,8 +151,17 @@ fn limiter(server: &Server) -> RateLimiter {
         .unwrap()
 }
 
-fn cost() -> Cost {
-    Cost::new().tokens(10)
+fn tasks(server: &Server, callers: usize) -> Load {
+    let limiter = limiter(server);
+    Load::of_tasks(callers, move || {
+        let limiter = limiter.clone();
+        async move { drop(limiter.acquire(Cost::new().tokens(COST)).await.unwrap()) }
+    })
+}
+
+fn threads(server: &Server, callers: usize) -> Load {
+    let limiter = limiter(server);
+    Load::of_threads(callers, || drop(limiter.acquire(Cost::new().tokens(COST)).blocking().unwrap()))
 }
 
 /// An empty script, by all callers over one connection.

@@ -55,7 +55,8 @@ impl Load {
         })
     }
 
-    fn of(mut times: Vec<Duration>) -> Self {
+    /// Of calls that took so long.
+    pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         Self { calls: times.len() as f64, median: times[times.len() / 2].as_secs_f64() * 1e6 }
     }
