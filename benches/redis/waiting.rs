@@ -13,7 +13,7 @@ use crate::load::runtime;
 use crate::proxy::Proxy;
 use crate::server::Server;
 
-const LIMITERS: usize = 4;
+const LIMITERS: u64 = 4;
 const TASKS: usize = 16;
 const RATE: u32 = 100;
 const BURST: u32 = 100;
@@ -43,7 +43,7 @@ struct Waiting {
 impl Waiting {
     /// Under a name of its own, and so with its own buckets: limiters give back what they hold some time after they are dropped.
     fn measure(server: &Server, url: &str, name: &str) -> Self {
-        let limiters: Vec<_> = (0..LIMITERS).map(|_| limiter(url, name)).collect();
+        let limiters: Vec<_> = (0..LIMITERS).map(|number| limiter(url, name, number)).collect();
         runtime().block_on(async {
             for limiter in &limiters {
                 // Connects, and gives back.
@@ -115,15 +115,16 @@ async fn call(limiter: RateLimiter, start: Instant) -> Vec<[Duration; 2]> {
     }
 }
 
-/// The burst holds what is kept back for jitter, too.
-fn limiter(url: &str, name: &str) -> RateLimiter {
+/// The burst holds what is kept back for jitter, too. Limiters that reach the server in the same way would share a connection, so
+/// each has a time-out of its own.
+fn limiter(url: &str, name: &str, number: u64) -> RateLimiter {
     RateLimiter::builder()
         .requests(Rate::per_second(RATE.into()))
         .tokens(Rate::per_second(100_000))
         .burst(Duration::from_secs(1) * BURST / RATE + JITTER)
         .jitter(JITTER)
         .name(name)
-        .redis(Redis::new(url))
+        .redis(Redis::new(url).timeout(Duration::from_millis(1_000 + number)))
         .build()
         .unwrap()
 }

@@ -5,6 +5,7 @@
 //! foreign code (a waker, the destructor of one) runs under it.
 
 use std::ops::Deref;
+use std::process;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 
@@ -107,12 +108,14 @@ impl Handle {
         timeout: u64,
         waker: Waker,
     ) -> Result<Result<Permit, AcquireError>, Key> {
-        // Before it joins: nobody is to wait without a timer, or without a driver.
+        // Before it joins: nobody is to wait without a timer, or without a driver. The system is asked for the process once, since
+        // that takes as long as the rest of this.
+        let process = process::id();
         #[cfg(feature = "redis")]
-        if let Err(error) = self.start_session() {
+        if let Err(error) = self.start_session(process) {
             return Ok(Err(error));
         }
-        if let Err(error) = self.time.start() {
+        if let Err(error) = self.time.start(process) {
             let (limiter, error) = (self.name().clone(), Arc::new(error));
             return Ok(Err(AcquireError::Timer { limiter, error }));
         }
@@ -242,15 +245,15 @@ impl Handle {
 #[cfg(feature = "redis")]
 impl Handle {
     /// Has the driver come from now on.
-    fn start_session(&self) -> Result<(), AcquireError> {
+    fn start_session(&self, process: u32) -> Result<(), AcquireError> {
         let Some(session) = &self.session else { return Ok(()) };
-        session.start(self).map(drop).map_err(|error| undecided(self.name(), 0, &error))
+        session.start(self, process).map(drop).map_err(|error| undecided(self.name(), 0, &error))
     }
 
     /// Admits a call now or not at all. What it is not admitted from now it may be soon, if leases are taken.
     fn try_shared(&self, cost: &Cost) -> Result<Permit, AcquireError> {
         let amounts = self.resolve(cost)?;
-        self.start_session()?;
+        self.start_session(process::id())?;
         let admitted = self.update(|state, now, _| {
             let admitted = state.admission.try_admit(&amounts, now);
             admitted.ok_or_else(|| {

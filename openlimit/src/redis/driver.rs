@@ -66,14 +66,14 @@ impl Session {
         Arc::clone(&self.settings.server)
     }
 
-    /// Starts the session, unless it runs, in the driver's runtime.
+    /// Starts the session, unless it runs, in the driver's runtime in this process.
     ///
     /// # Errors
     /// The thread could not be started, or is in another process.
-    pub(crate) fn start(&self, limiter: &Handle) -> Result<&'static Runtime, StoreError> {
+    pub(crate) fn start(&self, limiter: &Handle, process: u32) -> Result<&'static Runtime, StoreError> {
         let error = |said: String| self.settings.error(StoreProblem::Driver(said));
-        let (process, runtime) = runtime().map_err(|problem| error(problem.to_string()))?;
-        if *process != process::id() {
+        let (started_in, runtime) = runtime(process).map_err(|problem| error(problem.to_string()))?;
+        if *started_in != process {
             let forked = "it is in the process that this one was forked from; fork before the first call";
             return Err(error(forked.into()));
         }
@@ -89,7 +89,7 @@ impl Session {
     /// # Errors
     /// Why it was not decided: what was wrong last, if anything.
     pub(crate) async fn flush(&self, limiter: &Handle, within: Duration) -> Result<(), StoreError> {
-        let runtime = self.start(limiter)?;
+        let runtime = self.start(limiter, process::id())?;
         let decided = self.link.flushes.join();
         self.link.call.notify_one();
         // Timed in the driver's runtime, since the caller may have none. The set ends its task when this is dropped.
@@ -112,14 +112,14 @@ impl Session {
 }
 
 /// The driver's, and the process that its thread is in.
-fn runtime() -> io::Result<&'static (u32, Runtime)> {
+fn runtime(process: u32) -> io::Result<&'static (u32, Runtime)> {
     static RUNTIME: OnceCell<(u32, Runtime)> = OnceCell::new();
     RUNTIME.get_or_try_init(|| {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let run = move || runtime.block_on(pending::<()>());
         thread::Builder::new().name("openlimit-redis".into()).spawn(run)?;
-        Ok((process::id(), handle))
+        Ok((process, handle))
     })
 }
 

@@ -70,13 +70,13 @@ impl Time {
         }
     }
 
-    /// Makes sure that somebody can wake the limiter.
+    /// Makes sure that somebody can wake the limiter, in this process.
     ///
     /// # Errors
-    /// The timer thread could not be started.
-    pub(crate) fn start(&self) -> io::Result<()> {
+    /// The timer thread could not be started, or is in another process.
+    pub(crate) fn start(&self, process: u32) -> io::Result<()> {
         match self {
-            Self::System => system::start(),
+            Self::System => system::start(process),
             #[cfg(any(feature = "testing", openlimit_loom))]
             Self::Manual(_) => Ok(()),
             #[cfg(feature = "testing")]

@@ -3,7 +3,6 @@
 //! It admits whoever is due itself, so that progress depends on no waiter, no runtime and no other thread.
 
 use std::io;
-use std::process;
 use std::thread;
 use std::time::Duration;
 
@@ -18,12 +17,12 @@ use crate::wake::wake_all;
 static TIMERS: Mutex<Option<Timers>> = Mutex::new(None);
 static EARLIER: Condvar = Condvar::new();
 
-/// Starts the thread, unless it runs.
-pub(super) fn start() -> io::Result<()> {
+/// Starts the thread, unless it runs in this process.
+pub(super) fn start(process: u32) -> io::Result<()> {
     /// In which process.
     static THREAD: OnceCell<u32> = OnceCell::new();
-    let spawn = || thread::Builder::new().name("openlimit-timer".into()).spawn(run).map(|_| process::id());
-    if *THREAD.get_or_try_init(spawn)? == process::id() {
+    let spawn = || thread::Builder::new().name("openlimit-timer".into()).spawn(run).map(|_| process);
+    if *THREAD.get_or_try_init(spawn)? == process {
         return Ok(());
     }
     Err(io::Error::other("it is in the process that this one was forked from; fork before the first call"))
