@@ -48,7 +48,7 @@ fn a_replica_that_lagged_by_a_second_grants_hardly_more() {
     pair.fail_over();
     crowd.go_on(400);
     let outcome = crowd.stop();
-    outcome.assert_hardly_more();
+    outcome.assert_hardly_more(1);
     outcome.assert_no_loss(secs(1));
 }
 
