@@ -15,6 +15,7 @@ mod port;
 #[path = "../../tests/src/redis/proxy.rs"]
 mod proxy;
 mod server;
+mod settling;
 mod waiting;
 
 use openlimit_benches::print;
@@ -22,6 +23,6 @@ use openlimit_benches::print;
 fn main() {
     // Not when `cargo test` only looks whether everything builds.
     if std::env::args().any(|argument| argument == "--bench") {
-        print([callers::all(), waiting::all()].into_iter().flatten());
+        print([callers::all(), waiting::all(), settling::all()].into_iter().flatten());
     }
 }
