@@ -117,17 +117,17 @@ fn what_one_limiter_is_refused_is_nothing_to_the_others() {
         limiter("not allowed", redis.prefix("secret:")),
     ];
     let stop = AtomicBool::new(false);
-    // What it is refused for last, and how often.
+    // What it is refused for last: it asks at least twice, however late the first answer is.
     let fail = &|limiter: &RateLimiter| {
         (1_u32..).find_map(|times| match take(limiter) {
-            Err(AcquireError::Store { error, .. }) if stop.load(Ordering::SeqCst) => {
-                Some((error.problem().clone(), times))
+            Err(AcquireError::Store { error, .. }) if times > 1 && stop.load(Ordering::SeqCst) => {
+                Some(error.problem().clone())
             }
             Err(AcquireError::Store { .. }) => None,
             other => panic!("{limiter:?} is not refused: {other:?}"),
         })
     };
-    let refused: Vec<(StoreProblem, u32)> = thread::scope(|scope| {
+    let refused: Vec<StoreProblem> = thread::scope(|scope| {
         let calls: Vec<_> = refused.iter().map(|limiter| scope.spawn(move || fail(limiter))).collect();
         let start = Instant::now();
         while start.elapsed() < millis(500) {
@@ -140,13 +140,7 @@ fn what_one_limiter_is_refused_is_nothing_to_the_others() {
     assert!(
         matches!(
             &refused[..],
-            [
-                (OtherLimits { .. }, 2..),
-                (OtherLayout { .. }, 2..),
-                (OtherLayout { .. }, 2..),
-                (OtherLayout { .. }, 2..),
-                (Refused(_), 2..),
-            ]
+            [OtherLimits { .. }, OtherLayout { .. }, OtherLayout { .. }, OtherLayout { .. }, Refused(_)]
         ),
         "{refused:?}"
     );
@@ -280,7 +274,6 @@ fn a_node_of_a_cluster_that_answers_no_more_is_no_matter_to_limiters_of_another(
             thread::sleep(millis(10));
         }
         assert!(store(&one).error.is_some());
-        eprintln!("{:?}", store(&other));
         assert_eq!(store(&other).outages, 0);
         cluster.nodes()[node].cont();
         drop(call.join().unwrap().unwrap());
