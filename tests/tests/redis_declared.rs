@@ -94,6 +94,7 @@ fn a_variable_without_a_url_is_named_and_what_it_holds_is_not_shown() {
     refused(unset, "chat", &problem("not set"));
     let said = in_an_environment("by name", OsStr::from_bytes(b"redis://:hunter2\xff@localhost"));
     assert_eq!(said, [text("not Unicode")]);
+    assert_eq!(in_an_environment("by name", ""), [text("empty")]);
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Redis {
         Self { nodes: Ok(nodes), cluster: true, ..Self::new("") }
     }
 
-    /// One server, by the URL in this environment variable, as it is now. Where that is not set, or is not Unicode, the limiter
+    /// One server, by the URL in this environment variable, as it is now. Where that is not set, empty, or not Unicode, the limiter
     /// cannot be built. The error names the variable and, unlike that of [`env::var`], shows nothing of what it holds.
     ///
     /// ```
@@ -98,6 +98,7 @@ impl Redis {
     #[must_use]
     pub fn from_env(variable: &str) -> Self {
         let problem = match env::var(variable) {
+            Ok(url) if url.is_empty() => "empty",
             Ok(url) => return Self::new(url),
             Err(VarError::NotPresent) => "not set",
             // Of what it is instead nothing may be shown.
