@@ -45,13 +45,12 @@
 //!
 //! A call that is admitted at once costs about one look at the clock. The others stand in one queue for each
 //! limiter, and one thread of the process, started at the first wait, admits each when it is due. So no call
-//! depends on another one's runtime being alive, and none of tokio or its kind is needed. That thread also calls the
-//! wakers, so a waker of your own must not block.
+//! depends on another one's runtime being alive, and none of tokio or its kind is needed. That thread, and for shared limits
+//! the one that talks to Redis, also call the wakers, so a waker of your own must not block.
 //!
-//! That thread, and the one that talks to Redis, are not there in a child made by `fork` without `exec`, and what another thread had
-//! locked just then stays locked in it. So fork before the first call. After one, a call that would have to wait in the child fails
-//! with [`AcquireError::Timer`], and each call of a shared limiter with `AcquireError::Store`, but those that a lease admits which it
-//! held.
+//! Neither thread is there in a child made by `fork` without `exec`, and what another thread had locked just then stays locked
+//! in it. So fork before the first call. After one, a call that would have to wait in the child fails
+//! with [`AcquireError::Timer`], and each call of a shared limiter with `AcquireError::Store`, unless a lease that it held admits it.
 //!
 //! # When not to use it
 //!
