@@ -49,7 +49,7 @@
 //! the one that talks to Redis, also call the wakers, so a waker of your own must not block.
 //!
 //! Neither thread is there in a child made by `fork` without `exec`, and what another thread had locked just then stays locked
-//! in it. So fork before the first call. After one, a call that would have to wait in the child fails
+//! in it. So fork before the first call: what waits just then waits in the child for ever. After one, a call that would have to wait in the child fails
 //! with [`AcquireError::Timer`], and each call of a shared limiter with `AcquireError::Store`, unless a lease that it held admits it.
 //!
 //! # When not to use it

@@ -272,10 +272,10 @@ fn it_calls_a_driver_that_nobody_waits_for() {
     proxy.refuse();
     let limiter = limiter(server.url_at(proxy.address()));
     store(limiter.flush(millis(1)).blocking().unwrap_err());
-    // By now attempts are rare: the last one was after five seconds, the next one is after ten.
-    thread::sleep(secs(6));
+    // By now attempts are rare: the last one was after ten seconds, the next one is after twenty.
+    thread::sleep(secs(11));
     proxy.resume();
-    limiter.flush(secs(3)).blocking().unwrap();
+    limiter.flush(secs(8)).blocking().unwrap();
 }
 
 #[test]
@@ -285,12 +285,12 @@ fn while_it_waits_attempts_are_not_rare() {
     proxy.refuse();
     let limiter = limiter(server.url_at(proxy.address()));
     let resume = || {
-        thread::sleep(secs(6));
+        thread::sleep(secs(11));
         proxy.resume();
     };
     thread::scope(|scope| {
         scope.spawn(resume);
-        limiter.flush(secs(9)).blocking().unwrap();
+        limiter.flush(secs(19)).blocking().unwrap();
     });
 }
 

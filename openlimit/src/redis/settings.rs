@@ -1,6 +1,7 @@
 //! `Settings`: a checked `Redis`, and what a limiter makes of it: access, keys, and how to name the server in errors.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::access::Access;
@@ -42,7 +43,9 @@ impl Settings {
         let nodes = Access::all(redis)?;
         let server = nodes.iter().map(|node| node.info().addr().to_string()).collect::<Vec<_>>().join(", ");
         let secrets = nodes.iter().filter_map(|node| node.info().redis_settings().password());
-        let secrets = secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
+        let mut secrets: Vec<_> = secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
+        // One may begin with another.
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
         // Twice as long as anything can be in a bucket.
         let lifetime = (2 * drain).div_ceil(1_000_000_000).max(600);
         Ok(Self {
