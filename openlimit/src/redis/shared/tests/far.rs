@@ -123,6 +123,25 @@ fn what_a_far_call_keeps_from_leaking_was_not_there_before_the_call_granted_with
 }
 
 #[test]
+fn calls_that_would_wait_for_weeks_may_leave_again_and_again() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    // The tokens of twenty days.
+    client.join([0, 50_000 * 86_400 * 20]);
+    world.exchange(&mut client);
+    client.all_go();
+    // Together they keep from leaking more than what a number holds.
+    for _ in 0..8 {
+        client.join([1, 1]);
+        let reply = world.exchange(&mut client);
+        assert!(reply.calls[0].granted, "{reply:?}");
+        client.all_leave();
+        let reply = world.exchange(&mut client);
+        assert!(reply.alone && reply.buckets[0].level <= 1_000_000, "{reply:?}");
+    }
+}
+
+#[test]
 fn calls_that_go_sooner_keep_within_the_promise() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client(), world.client()];
