@@ -23,6 +23,7 @@ end
 -- What bounds refunds (see ledger.rs): for how long the state has leaked, `run`, and the last moment of that time that anything was
 -- granted for, `horizon`; and how empty the bucket was, or will be, just before the charges of the batches up to the three that the
 -- tops count. Those are minima of what follows, each higher than the one before it, and the latest is exact.
+-- What was ever given back, `given`, starts again at zero where the sums would no longer be exact.
 local FAR = 4503599627370496
 local last, epoch, count, run, horizon = now, now, 0, 0, 0
 local level$, idle$, given$ = 0, 0, 0 --*
@@ -84,13 +85,13 @@ do
     elseif top_c$ > seen_count then seen_low$ = low_c$ end --*
     alone = true
     alone = alone and seen_low$ == FAR --*
-    others_gave$ = math.max(0, given$ - seen_given$) --*
+    others_gave$ = (given$ - seen_given$) % FAR --*
     local leaked = (math.max(run, horizon) - seen_run) * 1000
     seen_low$ = math.max(seen_low$, count > seen_count and seen_level$ - leaked - others_gave$ or FAR) --*
     if alone then
       -- The last charge of all is taken out, with what it kept from leaking: that much the bucket was not idle after all. It may have
       -- made up for what was in a state that was lost, of which rather too much is put back than too little.
-      given$ = given$ + math.min(last$, level$) --*
+      given$ = (given$ + math.min(last$, level$)) % FAR --*
       level$, idle$ = math.max(0, level$ - last$), math.max(0, idle$ - last$) --*
       refund$, room$ = refund_without$, room_without$ --*
       ahead, ahead_at = back, back_at
@@ -98,7 +99,7 @@ do
     -- What others gave back of earlier charges leaves less to give back of later ones.
     refund$ = refund$ - math.max(0, others_gave$ - room$) --*
     refund$ = math.max(0, math.min(refund$, level$, seen_low$)) --*
-    level$, given$ = level$ - refund$, given$ + refund$ --*
+    level$, given$ = level$ - refund$, (given$ + refund$) % FAR --*
     low_a$, low_b$, low_c$, seen_low$ = low_a$ - refund$, low_b$ - refund$, low_c$ - refund$, seen_low$ - refund$ --*
   end
 end

@@ -14,7 +14,7 @@ use std::mem;
 
 use super::refunds::Refunds;
 use super::scale::{MOST, Scale};
-use super::wire::{Reply, Writer};
+use super::wire::{Bucket, Reply, Writer};
 
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -199,7 +199,7 @@ impl Ledger {
                 // Of a state that was lost nothing is known.
                 refunds.charged(others, if reply.epoch == self.epoch { bucket.low } else { 0 });
             }
-            for (call, before) in befores(bucket.level, &granted, limit).into_iter().enumerate() {
+            for (call, before) in befores(*bucket, &granted, limit).into_iter().enumerate() {
                 if call + 1 == granted.len()
                     && let Some((_, weights)) = far
                 {
@@ -246,13 +246,16 @@ impl Ledger {
 
 /// How full the bucket of a limit was just before each call, as of the moment it was granted for, worked out from how full it is
 /// after the last one. Nothing for calls that take nothing of it.
-fn befores(mut level: u64, granted: &[(u64, &Vec<u64>)], limit: usize) -> Vec<Option<u64>> {
+fn befores(bucket: Bucket, granted: &[(u64, &Vec<u64>)], limit: usize) -> Vec<Option<u64>> {
+    let Bucket { mut level, mut raised, .. } = bucket;
     let mut befores = vec![None; granted.len()];
     for ((wait, weights), before) in granted.iter().zip(&mut befores).rev() {
         if weights[limit] > 0 {
-            // Where it was empty by then it may have been so for long: for the calls before this one it is zero in any case.
             level = level.saturating_sub(weights[limit]);
             *before = Some(level.saturating_sub(*wait));
+            // What the last one kept from leaking was not there before it, which matters if that is taken out. Where others kept
+            // something from leaking the bucket was empty: for the calls before them it is zero in any case.
+            level = level.saturating_sub(mem::take(&mut raised));
         }
     }
     befores

@@ -41,7 +41,7 @@ pub(crate) struct Reply {
 pub(super) struct Bucket {
     /// How full it is.
     pub(super) level: u64,
-    /// What it was given back since the state began.
+    /// What it was given back since the state began, modulo 2^52.
     pub(super) given: u64,
     /// What others gave back since the client's last batch.
     pub(super) others_gave: u64,

@@ -103,6 +103,45 @@ fn a_call_that_waited_far_ahead_and_left_has_never_been_there() {
 }
 
 #[test]
+fn what_a_far_call_keeps_from_leaking_was_not_there_before_the_call_granted_with_it() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.shared.terms.look_ahead = 20_000_000;
+    client.join([100, 0]);
+    world.exchange(&mut client);
+    client.all_go();
+    // All of it leaks.
+    thread::sleep(Duration::from_millis(110));
+    client.join([100, 8_900]);
+    client.join([10, 9_000]);
+    let reply = world.exchange(&mut client);
+    assert!(reply.buckets[0].raised >= 70_000_000, "{reply:?}");
+    assert_eq!(client.shared.slots.len(), 2);
+    // So nothing of it can be given back, not even if the far call is taken out.
+    client.shared.refund(&[100, 0, 0], client.taken[0].0, world.clock);
+    assert!(!client.shared.ledger.is_open(), "{:?}", client.shared.ledger);
+}
+
+#[test]
+fn calls_that_would_wait_for_weeks_may_leave_again_and_again() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    // The tokens of twenty days.
+    client.join([0, 50_000 * 86_400 * 20]);
+    world.exchange(&mut client);
+    client.all_go();
+    // Together they keep from leaking more than what a number holds.
+    for _ in 0..8 {
+        client.join([1, 1]);
+        let reply = world.exchange(&mut client);
+        assert!(reply.calls[0].granted, "{reply:?}");
+        client.all_leave();
+        let reply = world.exchange(&mut client);
+        assert!(reply.alone && reply.buckets[0].level <= 1_000_000, "{reply:?}");
+    }
+}
+
+#[test]
 fn calls_that_go_sooner_keep_within_the_promise() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client(), world.client()];
