@@ -64,7 +64,10 @@ fn used(server: &Server, name: &str, clients: u32, takes: Duration, percent: u64
 }
 
 async fn call(limiter: RateLimiter, reserves: u64, takes: Duration, end: Instant, used: Arc<AtomicU64>) {
-    while let Ok(permit) = timeout_at(end, limiter.acquire(reserves)).await {
+    // One that need not wait is not timed out.
+    while Instant::now() < end
+        && let Ok(permit) = timeout_at(end, limiter.acquire(reserves)).await
+    {
         sleep(takes).await;
         used.fetch_add(reserves / RESERVED, Ordering::Relaxed);
         permit.unwrap().settle(reserves / RESERVED);

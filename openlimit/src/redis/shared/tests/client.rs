@@ -61,6 +61,22 @@ impl Client {
         }
     }
 
+    /// Whoever is next leaves, whatever is on its way.
+    pub(super) fn one_leaves(&mut self) {
+        if let Some((key, _)) = self.queue.head() {
+            self.queue.leave(key);
+        }
+    }
+
+    /// Slots hold what is said of them to be held.
+    pub(super) fn check_held(&self) {
+        for (dimension, held) in self.shared.held.iter().enumerate() {
+            let slots = self.shared.slots.iter().chain(&self.shared.moving);
+            let sum: u64 = slots.map(|slot| slot.amounts.as_slice()[dimension]).sum();
+            assert_eq!(*held, u128::from(sum), "of dimension {dimension}");
+        }
+    }
+
     pub(super) fn all_leave(&mut self) {
         while let Some((key, _)) = self.queue.head() {
             self.queue.leave(key);

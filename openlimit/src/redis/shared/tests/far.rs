@@ -158,6 +158,11 @@ fn calls_that_go_sooner_keep_within_the_promise() {
         }
         // It waits for long, and some of what its client took before is given back meanwhile.
         let far = [world.random(150) as u64, world.random(8_000) as u64];
+        if world.random(2) == 0 {
+            // Granted with it, and near.
+            let near = [world.random(20) as u64, world.random(1_000) as u64];
+            clients[client].join(near);
+        }
         clients[client].join(far);
         world.exchange(&mut clients[client]);
         for _ in 0..world.random(5) {
@@ -167,7 +172,12 @@ fn calls_that_go_sooner_keep_within_the_promise() {
                 world.exchange(&mut clients[other]);
             }
             world.give_back(&mut clients[client]);
-            world.exchange_while(&mut clients[client], |world, client| world.give_back(client));
+            world.exchange_while(&mut clients[client], |world, client| {
+                world.give_back(client);
+                if world.random(8) == 0 {
+                    client.one_leaves();
+                }
+            });
         }
         clients.iter_mut().for_each(|client| client.leave_or_go(&mut world));
         thread::sleep(Duration::from_millis(world.random(20) as u64));

@@ -145,7 +145,9 @@ impl World {
         }
         client.seen = self.granted.len();
         act(self, client);
+        client.check_held();
         client.shared.told(&reply, self.clock, self.clock);
+        client.check_held();
         reply
     }
 
