@@ -1,4 +1,6 @@
--- Decides a batch: gives back, adds what is owed, and grants calls, each at the moment from which all limits allow it.
+-- Decides a batch: gives back, adds what is owed, and grants calls, each at the moment from which all limits allow it. The client's
+-- last call may be taken out first, as if it had never been granted, and be granted anew as the first of the batch (`moves`), where
+-- the client is `alone`: nobody was granted anything since. `back` is where the call before that one lies ahead.
 -- KEYS: the limiter's state, and what its client was told last. ARGV: the limits in words, the batch, the lifetime of the keys.
 -- Times are microseconds of the server's clock; levels and weights are nanoseconds of a limit's rate (see scale.rs).
 -- The text is unrolled for the number of limits: lines that end in `--*` are repeated together with 1, 2, .. for `$`, and so is what
@@ -63,8 +65,8 @@ local debt$, fit$, burst$ --*
 local seen_low$, others_gave$ = 0, 0 --*
 local alone = false
 do
-  local seen_level$, seen_given$, refund$, room$, last$, refund_without$, room_without$ --*
-  seen_level$, seen_given$, refund$, room$, last$, refund_without$, room_without$, debt$, fit$, burst$, at = --*
+  local seen_level$, seen_given$, refund$, room$, put_in$, refund_without$, room_without$ --*
+  seen_level$, seen_given$, refund$, room$, put_in$, refund_without$, room_without$, debt$, fit$, burst$, at = --*
     struct.unpack('<dddddddddd', batch, at) --*
   if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
     -- This state began (or, on a replica, went back) after the client had seen more in the bucket than is here. What had not leaked of
@@ -91,8 +93,8 @@ do
     if alone then
       -- The last charge of all is taken out, with what it kept from leaking: that much the bucket was not idle after all. It may have
       -- made up for what was in a state that was lost, of which rather too much is put back than too little.
-      given$ = (given$ + math.min(last$, level$)) % FAR --*
-      level$, idle$ = math.max(0, level$ - last$), math.max(0, idle$ - last$) --*
+      given$ = (given$ + math.min(put_in$, level$)) % FAR --*
+      level$, idle$ = math.max(0, level$ - put_in$), math.max(0, idle$ - put_in$) --*
       refund$, room$ = refund_without$, room_without$ --*
       ahead, ahead_at = back, back_at
     end

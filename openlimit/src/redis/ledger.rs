@@ -51,7 +51,7 @@ struct Account {
     /// The same if the last charge had never been, as long as that can be taken out.
     without: Option<Refunds>,
     /// What the last charge put in: what it weighs, and what it kept from leaking.
-    last: u64,
+    put_in: u64,
     /// What was used and is not in the bucket.
     debt: u64,
     /// The same in the batch that is under way.
@@ -143,7 +143,7 @@ impl Ledger {
         for (account, scale) in self.accounts.iter_mut().zip(scales) {
             let (refund, room) = account.refunds.send();
             let (last, (refund_without, room_without)) = match &mut account.without {
-                Some(without) if self.taking_out => (account.last, without.send()),
+                Some(without) if self.taking_out => (account.put_in, without.send()),
                 Some(without) => {
                     without.sent_already(refund);
                     (0, (refund, room))
@@ -204,7 +204,7 @@ impl Ledger {
                     && let Some((_, weights)) = far
                 {
                     account.without = Some(account.refunds.clone());
-                    account.last = weights[limit] + bucket.raised;
+                    account.put_in = weights[limit] + bucket.raised;
                 }
                 if let Some(before) = before {
                     account.refunds.charged(others + 1 + call as u64, before);
@@ -227,7 +227,7 @@ impl Ledger {
     #[cfg(test)]
     pub(super) fn taken_out(&self) -> Option<(u64, Vec<u64>)> {
         let last = self.last.filter(|_| self.taking_out)?;
-        Some((last, self.accounts.iter().map(|account| account.last).collect()))
+        Some((last, self.accounts.iter().map(|account| account.put_in).collect()))
     }
 
     #[cfg(test)]
