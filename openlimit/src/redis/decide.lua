@@ -6,6 +6,7 @@
 -- The text is unrolled for the number of limits: lines that end in `--*` are repeated together with 1, 2, .. for `$`, and so is what
 -- stands in double braces, as a list (see script.rs).
 
+local max, min = math.max, math.min
 local batch, at = ARGV[2], 0
 local seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, look_ahead, slack, moves, calls
 seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, look_ahead, slack, moves, calls, at =
@@ -46,17 +47,17 @@ if state then
     local passed = now - struct.unpack('<d', state, rest)
     local free_in = 10000000 - passed
     for from = rest + 40, #state - 71, 72 do
-      free_in = math.max(free_in, math.ceil(struct.unpack('<d', state, from) / 1000) - passed)
+      free_in = max(free_in, math.ceil(struct.unpack('<d', state, from) / 1000) - passed)
     end
     -- Nor is it free where that is no number.
     if not (free_in <= 0) then
-      return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', math.min(FAR, free_in)) .. theirs)
+      return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', min(FAR, free_in)) .. theirs)
     end
   end
 end
 
 -- A clock that was set back stops the leak, and no more.
-local leaked_for = math.max(0, now - last)
+local leaked_for = max(0, now - last)
 run = run + leaked_for
 local passed = leaked_for * 1000
 if level$ > passed then level$ = level$ - passed else idle$ = idle$ + passed - level$; level$ = 0 end --*
@@ -76,7 +77,7 @@ do
       idle$ = level$ --*
       top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
     end
-    local before = math.max(0, epoch - seen_at) * 1000
+    local before = max(0, epoch - seen_at) * 1000
     if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
   else
     -- How low the bucket was just before others' charges since the client saw it. And how low it can have been: until the last of them it
@@ -88,29 +89,29 @@ do
     alone = true
     alone = alone and seen_low$ == FAR --*
     others_gave$ = (given$ - seen_given$) % FAR --*
-    local leaked = (math.max(run, horizon) - seen_run) * 1000
-    seen_low$ = math.max(seen_low$, count > seen_count and seen_level$ - leaked - others_gave$ or FAR) --*
+    local leaked = (max(run, horizon) - seen_run) * 1000
+    seen_low$ = max(seen_low$, count > seen_count and seen_level$ - leaked - others_gave$ or FAR) --*
     if alone then
       -- The last charge of all is taken out, with what it kept from leaking: that much the bucket was not idle after all. It may have
       -- made up for what was in a state that was lost, of which rather too much is put back than too little.
-      given$ = (given$ + math.min(put_in$, level$)) % FAR --*
-      level$, idle$ = math.max(0, level$ - put_in$), math.max(0, idle$ - put_in$) --*
+      given$ = (given$ + min(put_in$, level$)) % FAR --*
+      level$, idle$ = max(0, level$ - put_in$), max(0, idle$ - put_in$) --*
       refund$, room$ = refund_without$, room_without$ --*
       ahead, ahead_at = back, back_at
     end
     -- What others gave back of earlier charges leaves less to give back of later ones.
-    refund$ = refund$ - math.max(0, others_gave$ - room$) --*
-    refund$ = math.max(0, math.min(refund$, level$, seen_low$)) --*
+    refund$ = refund$ - max(0, others_gave$ - room$) --*
+    refund$ = max(0, min(refund$, level$, seen_low$)) --*
     level$, given$ = level$ - refund$, (given$ + refund$) % FAR --*
     low_a$, low_b$, low_c$, seen_low$ = low_a$ - refund$, low_b$ - refund$, low_c$ - refund$, seen_low$ - refund$ --*
   end
 end
-level$ = math.min(level$ + debt$, FAR) --*
+level$ = min(level$ + debt$, FAR) --*
 local low$, raised$ = FAR, 0 --*
 
 -- A client's calls go in their order. Where its last one lies ahead it knows by the server's clock, and in case that was set back by its
 -- own, which is later by the time that the batch was on its way.
-ahead = math.min(ahead, math.max(0, ahead_at - now) * 1000)
+ahead = min(ahead, max(0, ahead_at - now) * 1000)
 local told_calls, done = {}, 0
 if moves > 0 and not alone then
   -- The call that was to move keeps its moment.
@@ -124,8 +125,8 @@ while done < calls and ahead <= look_ahead do
   if weight$ > 0 then --*
     local wait, late --*
     if weight$ <= fit$ then wait, late = level$ + weight$ - fit$, 0 --*
-    else wait, late = level$, math.min(math.max(weight$ + slack - burst$, 0), slack) end --*
-    as_of = math.max(as_of, wait) --*
+    else wait, late = level$, min(max(weight$ + slack - burst$, 0), slack) end --*
+    as_of = max(as_of, wait) --*
     if wait + late > due then due, by = wait + late, $ end --*
   end --*
   done = done + 1
@@ -135,9 +136,8 @@ while done < calls and ahead <= look_ahead do
     -- As of the moment of the grant: until then the bucket runs empty if it can, and what leaks beyond that is gone.
     raised$ = 0 --*
     if weight$ > 0 then --*
-      raised$ = math.max(0, as_of - level$) --*
-      level$, idle$ = level$ + raised$, idle$ + raised$ --*
-      low$ = math.min(low$, level$ - as_of) --*
+      if level$ < as_of then raised$ = as_of - level$; idle$ = idle$ + raised$; level$ = as_of end --*
+      low$ = min(low$, level$ - as_of) --*
       level$ = level$ + weight$ --*
     end --*
     ahead = due
@@ -152,9 +152,9 @@ if low$ < FAR then --*
   elseif low$ <= low_c$ then top_c$, low_c$ = count, low$ --*
   else top_a$, top_b$, low_b$, top_c$, low_c$ = top_b$, top_c$, low_c$, count, low$ end --*
 end --*
-horizon = math.max(horizon, run + math.ceil(ahead / 1000))
+horizon = max(horizon, run + math.ceil(ahead / 1000))
 local reply = struct.pack('<dddddd{{ddddd}}', now, epoch, count, run, alone and 1 or 0, done,
-  {{level$, given$, others_gave$, math.max(0, seen_low$), raised$}}) .. table.concat(told_calls)
+  {{level$, given$, others_gave$, max(0, seen_low$), raised$}}) .. table.concat(told_calls)
 state = struct.pack('<ddddd{{ddddddddd}}', now, epoch, count, run, horizon,
   {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}})
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
