@@ -28,6 +28,7 @@ pub(crate) fn all() -> Vec<Line> {
         for clients in [0, 1, 4] {
             let store = match clients {
                 0 => "in memory".to_owned(),
+                1 => "one client".to_owned(),
                 clients => format!("{clients} clients"),
             };
             let what = format!("settling, {takes} ms, {percent} % of the burst, {store}: used / limit");

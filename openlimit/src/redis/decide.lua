@@ -6,21 +6,24 @@
 -- The text is unrolled for the number of limits: lines that end in `--*` are repeated together with 1, 2, .. for `$`, and so is what
 -- stands in double braces, as a list (see script.rs).
 
-local max, min = math.max, math.min
+local max, min, pack, unpack = math.max, math.min, struct.pack, struct.unpack
 local batch, at = ARGV[2], 0
 local seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, look_ahead, slack, moves, calls
 seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, look_ahead, slack, moves, calls, at =
-  struct.unpack('<ddddddddddddd', batch)
+  unpack('<ddddddddddddd', batch)
 
 -- One batch of a client is under way at a time. One that was decided before has the same answer again; one that was overtaken
 -- by its own repetition, and arrives after it, has none.
-local told = redis.call('GET', KEYS[2])
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-if told then
-  local last_seq = struct.unpack('<d', told)
-  if last_seq == seq then return struct.pack('<d', now) .. string.sub(told, 9) end
-  if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
+local now
+do
+  local told = redis.call('GET', KEYS[2])
+  local time = redis.call('TIME')
+  now = time[1] * 1000000 + time[2]
+  if told then
+    local last_seq = unpack('<d', told)
+    if last_seq == seq then return pack('<d', now) .. string.sub(told, 9) end
+    if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
+  end
 end
 
 -- What bounds refunds (see ledger.rs): for how long the state has leaked, `run`, and the last moment of that time that anything was
@@ -36,7 +39,7 @@ if state then
   local limits = ARGV[1]
   if string.sub(state, 1, #limits) == limits and #state == #limits + 40{{ + 72}} then
     last, epoch, count, run, horizon, {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}} =
-      struct.unpack('<ddddd{{ddddddddd}}', state, #limits + 1)
+      unpack('<ddddd{{ddddddddd}}', state, #limits + 1)
   else
     -- Another limiter's, unless it has drained and nobody came for ten seconds: then it says no more than none does.
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
@@ -44,10 +47,10 @@ if state then
     if not is_ours or (#state - rest - 39) % 72 ~= 0 then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
-    local passed = now - struct.unpack('<d', state, rest)
+    local passed = now - unpack('<d', state, rest)
     local free_in = 10000000 - passed
     for from = rest + 40, #state - 71, 72 do
-      free_in = max(free_in, math.ceil(struct.unpack('<d', state, from) / 1000) - passed)
+      free_in = max(free_in, math.ceil(unpack('<d', state, from) / 1000) - passed)
     end
     -- Nor is it free where that is no number.
     if not (free_in <= 0) then
@@ -57,10 +60,12 @@ if state then
 end
 
 -- A clock that was set back stops the leak, and no more.
-local leaked_for = max(0, now - last)
-run = run + leaked_for
-local passed = leaked_for * 1000
-if level$ > passed then level$ = level$ - passed else idle$ = idle$ + passed - level$; level$ = 0 end --*
+do
+  local leaked_for = max(0, now - last)
+  run = run + leaked_for
+  local passed = leaked_for * 1000
+  if level$ > passed then level$ = level$ - passed else idle$ = idle$ + passed - level$; level$ = 0 end --*
+end
 
 local debt$, fit$, burst$ --*
 local seen_low$, others_gave$ = 0, 0 --*
@@ -68,7 +73,7 @@ local alone = false
 do
   local seen_level$, seen_given$, refund$, room$, put_in$, refund_without$, room_without$ --*
   seen_level$, seen_given$, refund$, room$, put_in$, refund_without$, room_without$, debt$, fit$, burst$, at = --*
-    struct.unpack('<dddddddddd', batch, at) --*
+    unpack('<dddddddddd', batch, at) --*
   if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
     -- This state began (or, on a replica, went back) after the client had seen more in the bucket than is here. What had not leaked of
     -- that by then is put back, once for all clients: `idle` is how much of it the state has made up for already.
@@ -119,7 +124,7 @@ if moves > 0 and not alone then
 end
 while done < calls and ahead <= look_ahead do
   local longest, {{weight$}}
-  longest, {{weight$}}, at = struct.unpack('<d{{d}}', batch, at)
+  longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
   -- A call that does not fit beside the jitter departs later than it is charged for, by as much as those before it may depart late.
   local due, as_of, by = ahead, ahead, 0
   if weight$ > 0 then --*
@@ -131,7 +136,7 @@ while done < calls and ahead <= look_ahead do
   end --*
   done = done + 1
   if due > longest then
-    told_calls[done] = struct.pack('<dB', due, by + 128)
+    told_calls[done] = pack('<dB', due, by + 128)
   else
     -- As of the moment of the grant: until then the bucket runs empty if it can, and what leaks beyond that is gone.
     raised$ = 0 --*
@@ -141,7 +146,7 @@ while done < calls and ahead <= look_ahead do
       level$ = level$ + weight$ --*
     end --*
     ahead = due
-    told_calls[done] = struct.pack('<dB', due, by)
+    told_calls[done] = pack('<dB', due, by)
   end
 end
 
@@ -153,10 +158,10 @@ if low$ < FAR then --*
   else top_a$, top_b$, low_b$, top_c$, low_c$ = top_b$, top_c$, low_c$, count, low$ end --*
 end --*
 horizon = max(horizon, run + math.ceil(ahead / 1000))
-local reply = struct.pack('<dddddd{{ddddd}}', now, epoch, count, run, alone and 1 or 0, done,
+local reply = pack('<dddddd{{ddddd}}', now, epoch, count, run, alone and 1 or 0, done,
   {{level$, given$, others_gave$, max(0, seen_low$), raised$}}) .. table.concat(told_calls)
-state = struct.pack('<ddddd{{ddddddddd}}', now, epoch, count, run, horizon,
+state = pack('<ddddd{{ddddddddd}}', now, epoch, count, run, horizon,
   {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}})
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
-redis.call('SET', KEYS[2], struct.pack('<d', seq) .. reply, 'EX', 600)
-return struct.pack('<d', now) .. reply
+redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', 600)
+return pack('<d', now) .. reply
