@@ -2,7 +2,7 @@
 //!
 //! The minima over all suffixes of a sequence form an increasing stack: each level recorded removes the higher
 //! ones before it, and the answer for a charge is the first entry after it. The stack is short in practice, and
-//! bounded here: when it is full, an entry also stands for the one after it, the first of those that are more than
+//! bounded here: when it is full, an entry also stands for the one after it, the first of those that are at least
 //! half as high. Such an entry is at least as low as the truth, so a refund may become smaller, never larger. The latest ones
 //! stay exact, and so do the lowest, which are what refunds come up against.
 //!
@@ -76,7 +76,7 @@ impl<W: Word> LowWater<W> {
     /// Makes room, if there are two entries that are alike.
     fn merge(&mut self) {
         let mut pairs = self.older[..self.len].windows(2);
-        if let Some(first) = pairs.position(|pair| pair[1].level < pair[0].level.plus(pair[0].level)) {
+        if let Some(first) = pairs.position(|pair| pair[1].level <= pair[0].level.plus(pair[0].level)) {
             self.older[first].charge = self.older[first + 1].charge;
             self.older.copy_within(first + 2..self.len, first + 1);
             self.len -= 1;
@@ -104,5 +104,21 @@ impl<W: Word> LowWater<W> {
         let kept = self.older[..first].iter().take_while(|mark| mark.level < lowest).count();
         self.older.copy_within(first..self.len, kept);
         self.len -= first - kept;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LowWater;
+
+    #[test]
+    fn levels_that_were_all_given_back_take_the_room_of_one() {
+        let mut low = LowWater::<u64>::default();
+        for charge in 1..=40 {
+            low.record(charge, 10);
+            low.refund(0, 10);
+        }
+        low.record(41, 500);
+        assert_eq!((low.since(39), low.since(40), low.since(41)), (0, 500, u64::MAX));
     }
 }
