@@ -29,7 +29,7 @@ use super::settings::Settings;
 use super::shared::Shared;
 use super::{StoreError, StoreProblem};
 use crate::handle::Handle;
-use crate::time::Time;
+use crate::time::{FORKED, Time};
 
 /// What a limiter has of its session.
 pub(crate) struct Session {
@@ -74,8 +74,7 @@ impl Session {
         let error = |said: String| self.settings.error(StoreProblem::Driver(said));
         let (started_in, runtime) = runtime(process).map_err(|problem| error(problem.to_string()))?;
         if *started_in != process {
-            let forked = "it is in the process that this one was forked from; fork before the first call";
-            return Err(error(forked.into()));
+            return Err(error(FORKED.into()));
         }
         self.started.get_or_init(|| {
             let limiter = Limiter::Live(limiter.downgrade());

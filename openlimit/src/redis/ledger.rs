@@ -174,10 +174,10 @@ impl Ledger {
 
     /// Takes note of a reply to a batch that asked for calls of these weights, and numbers the charges of those that were granted.
     /// The last one can be taken out again if it lies beyond the look-ahead.
-    pub(super) fn told(&mut self, reply: &Reply, weights: &[Vec<u64>], look_ahead: u64) -> Vec<u64> {
+    pub(super) fn told(&mut self, reply: &Reply, weights: &[&[u64]], look_ahead: u64) -> Vec<u64> {
         let others = self.charges + 1;
         let granted = reply.calls.iter().zip(weights).filter(|(call, _)| call.granted);
-        let granted: Vec<_> = granted.map(|(call, weights)| (call.wait, weights)).collect();
+        let granted: Vec<_> = granted.map(|(call, weights)| (call.wait, *weights)).collect();
         let is_out = mem::take(&mut self.taking_out) && reply.alone;
         if is_out {
             for account in &mut self.accounts {
@@ -246,7 +246,7 @@ impl Ledger {
 
 /// How full the bucket of a limit was just before each call, as of the moment it was granted for, worked out from how full it is
 /// after the last one. Nothing for calls that take nothing of it.
-fn befores(bucket: Bucket, granted: &[(u64, &Vec<u64>)], limit: usize) -> Vec<Option<u64>> {
+fn befores(bucket: Bucket, granted: &[(u64, &[u64])], limit: usize) -> Vec<Option<u64>> {
     let Bucket { mut level, mut raised, .. } = bucket;
     let mut befores = vec![None; granted.len()];
     for ((wait, weights), before) in granted.iter().zip(&mut befores).rev() {

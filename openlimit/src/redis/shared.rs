@@ -75,6 +75,8 @@ struct Asking {
     /// For whom; nobody for a lease.
     waiter: Option<(Key, u64)>,
     amounts: Amounts,
+    /// What they weigh in each bucket.
+    weights: Vec<u64>,
 }
 
 /// What becomes of a call that would not wait.

@@ -27,6 +27,10 @@ pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Why a thread of this library is not there to do what is asked of it.
+pub(crate) const FORKED: &str =
+    "it is in the process that this one was forked from; fork before the first call";
+
 #[derive(Clone, Debug)]
 pub(crate) enum Time {
     System,

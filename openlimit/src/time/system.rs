@@ -9,6 +9,7 @@ use std::time::Duration;
 use once_cell::sync::OnceCell;
 use parking_lot::{Condvar, Mutex};
 
+use super::FORKED;
 use super::fast;
 use super::timers::Timers;
 use crate::handle::{Handle, WeakHandle};
@@ -25,7 +26,7 @@ pub(super) fn start(process: u32) -> io::Result<()> {
     if *THREAD.get_or_try_init(spawn)? == process {
         return Ok(());
     }
-    Err(io::Error::other("it is in the process that this one was forked from; fork before the first call"))
+    Err(io::Error::other(FORKED))
 }
 
 /// Has the limiter looked at again at `due`.

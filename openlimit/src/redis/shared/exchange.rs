@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::{Asking, Refusal, Shared, Slot};
 use crate::amounts::Amounts;
-use crate::queue::{Queue, Waiter};
+use crate::queue::{Key, Queue, Waiter};
 use crate::redis::wire::{Reply, Writer};
 use crate::redis::{StoreError, StoreProblem};
 
@@ -101,7 +101,7 @@ impl Shared {
         self.ledger.tell(&self.scales, moves, &mut batch);
         for (call, longest) in &asking {
             batch.number(*longest);
-            self.weights(&call.amounts).for_each(|weight| batch.number(weight));
+            call.weights.iter().for_each(|weight| batch.number(*weight));
         }
         self.asking = Some(asking.into_iter().map(|(call, _)| call).collect());
         self.flush = u64::MAX;
@@ -119,8 +119,7 @@ impl Shared {
             Some(slot) => self.let_go(&slot),
             None => {}
         }
-        let weights: Vec<Vec<u64>> =
-            asking.iter().map(|call| self.weights(&call.amounts).collect()).collect();
+        let weights: Vec<&[u64]> = asking.iter().map(|call| &*call.weights).collect();
         let mut charges = self.ledger.told(reply, &weights, self.look_ahead()).into_iter();
         // The server decided at some moment between `sent` and `now`. It is taken for `now`: too late, and never too early. But not
         // where the reply was held up by more than a call may depart late; nor much later than that after a repetition.
@@ -203,18 +202,19 @@ impl Shared {
             .map(|(key, waiter)| {
                 let (amounts, deadline) = (waiter.amounts.clone(), waiter.deadline());
                 let longest = if deadline == u64::MAX { deadline } else { deadline.saturating_sub(now) };
-                (Asking { waiter: Some((key, waiter.number)), amounts }, longest)
+                (self.asking(Some((key, waiter.number)), amounts), longest)
             })
             .collect();
         // A lease comes behind them, if at all: nobody is to wait longer because it is larger.
-        calls.extend(self.lease(queue).map(|amounts| (Asking { waiter: None, amounts }, self.look_ahead())));
+        calls.extend(self.lease(queue).map(|amounts| (self.asking(None, amounts), self.look_ahead())));
         calls
     }
 
-    /// What amounts weigh in each bucket.
-    fn weights(&self, amounts: &Amounts) -> impl Iterator<Item = u64> {
+    fn asking(&self, waiter: Option<(Key, u64)>, amounts: Amounts) -> Asking {
         let dimensions = self.scales.iter().zip(&self.dimensions);
-        dimensions.map(|(scale, dimension)| scale.weight(amounts.as_slice()[*dimension]))
+        let weights =
+            dimensions.map(|(scale, dimension)| scale.weight(amounts.as_slice()[*dimension])).collect();
+        Asking { waiter, amounts, weights }
     }
 
     /// What all limits allow in a slice, if calls are admitted from such leases and whoever is next is not too large for it.
