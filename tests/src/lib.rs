@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use openlimit::testing::ManualClock;
 use openlimit::{Acquire, AcquireError, Builder, Permit, RateLimiter, kind};
@@ -47,6 +48,19 @@ pub fn nanos(nanos: u64) -> Duration {
 #[must_use]
 pub fn nanos_of(clock: &ManualClock) -> u64 {
     u64::try_from(clock.now().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Waits until something is so that is to be so soon, by the machine's clock.
+///
+/// # Panics
+/// If it is not within twenty seconds.
+#[track_caller]
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(millis(5));
+    }
 }
 
 /// A waker that counts.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, StoreProblem, StoreStatus};
 use openlimit_tests::redis::{Cluster, Proxy, RedisServer};
-use openlimit_tests::{millis, secs};
+use openlimit_tests::{eventually, millis, secs};
 
 /// Nobody waits for so long, however busy the machine is.
 const NEVER: Duration = Duration::from_secs(20);
@@ -39,15 +39,6 @@ fn take_of_each(limiters: &[RateLimiter]) {
 
 fn store(limiter: &RateLimiter) -> StoreStatus {
     limiter.status().unwrap().store.unwrap()
-}
-
-#[track_caller]
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + secs(20);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        thread::sleep(millis(5));
-    }
 }
 
 #[test]

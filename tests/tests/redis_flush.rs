@@ -11,7 +11,7 @@ use openlimit::{
     AcquireError, Cost, Flush, OnOutage, Percent, Permit, Rate, RateLimiter, Redis, StoreProblem, limiter,
 };
 use openlimit_tests::redis::{Proxy, RedisServer, Worker, port, quota, worker};
-use openlimit_tests::{Call, millis, secs};
+use openlimit_tests::{Call, eventually, millis, secs};
 
 /// A hundred at once, and one in two seconds: nothing to speak of comes back by itself during a test.
 const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
@@ -74,11 +74,7 @@ fn a_batch_that_is_under_way_when_it_begins_does_not_count() {
     let before = scripts();
     proxy.freeze_replies();
     first.cancel();
-    let deadline = Instant::now() + secs(20);
-    while scripts() == before {
-        assert!(Instant::now() < deadline);
-        thread::sleep(millis(5));
-    }
+    eventually("a script", || scripts() != before);
     second.settle(20);
     let mut pending = limiter.flush(secs(60));
     assert!(poll(&mut pending).is_pending());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use openlimit::{AcquireError, Cost, Dimension, Permit, Rate, RateLimiter, Usage};
 use openlimit_tests::redis::RedisServer;
-use openlimit_tests::{Call, millis, secs};
+use openlimit_tests::{Call, eventually, millis, secs};
 
 /// A hundred at once, and one in two seconds: nothing to speak of comes back by itself during a test.
 const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
@@ -44,11 +44,7 @@ fn soon_at(limiter: &RateLimiter, cost: Cost) -> Permit {
 
 /// Waits until what was said has reached the server.
 fn said(server: &RedisServer, scripts: u64) {
-    let deadline = Instant::now() + secs(20);
-    while server.calls("evalsha") + server.calls("eval") <= scripts {
-        assert!(Instant::now() < deadline);
-        thread::sleep(millis(5));
-    }
+    eventually("a script", || server.calls("evalsha") + server.calls("eval") > scripts);
 }
 
 #[test]
@@ -116,11 +112,7 @@ fn whoever_waits_takes_over_from_one_who_leaves() {
     thread::sleep(millis(50));
     assert!(!second.poll());
     drop(first);
-    let deadline = Instant::now() + secs(20);
-    while !second.poll() {
-        assert!(Instant::now() < deadline);
-        thread::sleep(millis(5));
-    }
+    eventually("its turn", || second.poll());
     drop(second.admitted());
 }
 
@@ -141,11 +133,7 @@ fn whoever_waits_for_long_goes_as_soon_as_enough_is_given_back() {
         thread::sleep(millis(50));
         assert!(!waiter.poll());
         give_back(permit);
-        let deadline = Instant::now() + secs(20);
-        while !waiter.poll() {
-            assert!(Instant::now() < deadline);
-            thread::sleep(millis(5));
-        }
+        eventually("its turn", || waiter.poll());
         waiter.admitted().cancel();
     }
     // And the others go at once, too.
@@ -167,11 +155,7 @@ fn whoever_waited_for_long_and_left_leaves_no_trace_in_any_limit() {
 fn an_admission_that_nobody_looked_at_is_given_back() {
     let (_server, one, other) = pair();
     let call = Call::start(one.acquire(90));
-    let deadline = Instant::now() + secs(20);
-    while call.wakes() == 0 {
-        assert!(Instant::now() < deadline);
-        thread::sleep(millis(5));
-    }
+    eventually("its admission", || call.wakes() > 0);
     assert!(take(&other, 60).is_err());
     drop(call);
     drop(soon(&other, 60));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, limiter, rate_limited};
 use openlimit_tests::redis::RedisServer;
-use openlimit_tests::{Call, millis, secs};
+use openlimit_tests::{Call, eventually, millis, secs};
 
 static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
 
@@ -40,15 +40,6 @@ fn limiter(name: &str, rate: Rate) -> RateLimiter {
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-#[track_caller]
-fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + secs(20);
-    while !done() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        thread::sleep(millis(5));
-    }
 }
 
 #[test]

@@ -100,9 +100,7 @@ fn calls_that_do_not_fit_beside_the_jitter_lose_nothing_of_the_rate() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
     for _ in 0..120 {
-        client.join([190, 0]);
-        world.exchange(&mut client);
-        client.all_go();
+        world.call(&mut client, [190, 0]);
     }
     let (first, last) = (world.granted[0].at, world.granted[119].at);
     assert!(last - first <= 119 * 190_000_000 + 10_000_000, "{} ns", last - first);

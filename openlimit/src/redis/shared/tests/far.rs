@@ -8,11 +8,8 @@ use super::world::{SLOW, World};
 #[test]
 fn a_call_that_waits_far_ahead_goes_sooner_for_what_is_given_back() {
     let mut world = World::start(SLOW);
-    let mut client = world.client();
-    client.shared.terms.look_ahead = 20_000_000;
-    client.join([10, 8_900]);
-    world.exchange(&mut client);
-    client.all_go();
+    let mut client = world.near_sighted();
+    world.call(&mut client, [10, 8_900]);
     // The tokens are scarce, and the requests run empty until it is due.
     client.join([10, 5_000]);
     let far = world.exchange(&mut client).calls[0].wait;
@@ -32,11 +29,8 @@ fn a_call_that_waits_far_ahead_goes_sooner_for_what_is_given_back() {
 #[test]
 fn a_call_that_others_stand_behind_keeps_its_moment() {
     let mut world = World::start(SLOW);
-    let (mut client, mut other) = (world.client(), world.client());
-    client.shared.terms.look_ahead = 20_000_000;
-    client.join([150, 0]);
-    world.exchange(&mut client);
-    client.all_go();
+    let (mut client, mut other) = (world.near_sighted(), world.client());
+    world.call(&mut client, [150, 0]);
     client.join([150, 0]);
     world.exchange(&mut client);
     let due = client.shared.slots[0].due;
@@ -52,12 +46,9 @@ fn a_call_that_others_stand_behind_keeps_its_moment() {
 #[test]
 fn a_call_that_waited_far_ahead_gives_back_what_was_not_used() {
     let mut world = World::start(SLOW);
-    let mut client = world.client();
-    client.shared.terms.look_ahead = 20_000_000;
+    let mut client = world.near_sighted();
     for _ in 0..2 {
-        client.join([150, 0]);
-        world.exchange(&mut client);
-        client.all_go();
+        world.call(&mut client, [150, 0]);
     }
     client.shared.refund(&[50, 0, 0], client.taken[1].0, world.clock);
     assert_eq!(world.exchange(&mut client).buckets[0].given, 50_000_000);
@@ -66,11 +57,8 @@ fn a_call_that_waited_far_ahead_gives_back_what_was_not_used() {
 #[test]
 fn a_call_that_waited_far_ahead_and_left_is_given_back_as_far_as_it_was_there_for_those_behind_it() {
     let mut world = World::start(SLOW);
-    let mut client = world.client();
-    client.shared.terms.look_ahead = 20_000_000;
-    client.join([150, 0]);
-    world.exchange(&mut client);
-    client.all_go();
+    let mut client = world.near_sighted();
+    world.call(&mut client, [150, 0]);
     let left = client.join([150, 0]);
     world.exchange(&mut client);
     client.shared.terms.look_ahead = 300_000_000;
@@ -86,11 +74,8 @@ fn a_call_that_waited_far_ahead_and_left_is_given_back_as_far_as_it_was_there_fo
 #[test]
 fn a_call_that_waited_far_ahead_and_left_has_never_been_there() {
     let mut world = World::start(SLOW);
-    let mut client = world.client();
-    client.shared.terms.look_ahead = 20_000_000;
-    client.join([10, 8_900]);
-    world.exchange(&mut client);
-    client.all_go();
+    let mut client = world.near_sighted();
+    world.call(&mut client, [10, 8_900]);
     client.join([10, 5_000]);
     world.exchange(&mut client);
     client.all_leave();
@@ -105,11 +90,8 @@ fn a_call_that_waited_far_ahead_and_left_has_never_been_there() {
 #[test]
 fn what_a_far_call_keeps_from_leaking_was_not_there_before_the_call_granted_with_it() {
     let mut world = World::start(SLOW);
-    let mut client = world.client();
-    client.shared.terms.look_ahead = 20_000_000;
-    client.join([100, 0]);
-    world.exchange(&mut client);
-    client.all_go();
+    let mut client = world.near_sighted();
+    world.call(&mut client, [100, 0]);
     // All of it leaks.
     thread::sleep(Duration::from_millis(110));
     client.join([100, 8_900]);
@@ -127,9 +109,7 @@ fn calls_that_would_wait_for_weeks_may_leave_again_and_again() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
     // The tokens of twenty days.
-    client.join([0, 50_000 * 86_400 * 20]);
-    world.exchange(&mut client);
-    client.all_go();
+    world.call(&mut client, [0, 50_000 * 86_400 * 20]);
     // Together they keep from leaking more than what a number holds.
     for _ in 0..8 {
         client.join([1, 1]);
@@ -144,17 +124,12 @@ fn calls_that_would_wait_for_weeks_may_leave_again_and_again() {
 #[test]
 fn calls_that_go_sooner_keep_within_the_promise() {
     let mut world = World::start(SLOW);
-    let mut clients = [world.client(), world.client(), world.client()];
-    for client in &mut clients {
-        client.shared.terms.look_ahead = 20_000_000;
-    }
+    let mut clients = [world.near_sighted(), world.near_sighted(), world.near_sighted()];
     for _ in 0..300 {
         let [client, other] = [world.random(3), world.random(3)];
         for _ in 0..3 {
             let amounts = [world.random(60) as u64, world.random(3_000) as u64];
-            clients[client].join(amounts);
-            world.exchange(&mut clients[client]);
-            clients[client].all_go();
+            world.call(&mut clients[client], amounts);
         }
         // It waits for long, and some of what its client took before is given back meanwhile.
         let far = [world.random(150) as u64, world.random(8_000) as u64];
@@ -190,9 +165,7 @@ fn calls_that_go_sooner_keep_within_the_promise() {
 fn a_small_call_does_not_wait_for_the_moment_of_a_large_one_that_left() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
-    client.join([180, 0]);
-    world.exchange(&mut client);
-    client.all_go();
+    world.call(&mut client, [180, 0]);
     // It is due when the bucket is empty, in 180 ms and no more: so the look-ahead here is less.
     client.shared.terms.look_ahead = 20_000_000;
     let large = client.join([800, 0]);

@@ -19,9 +19,7 @@ fn a_call_is_granted_what_another_one_gave_back() {
 fn what_is_given_back_while_a_reply_is_on_its_way_is_bounded_by_what_that_says() {
     let mut world = World::start(SLOW);
     let (mut one, mut other) = (world.client(), world.client());
-    one.join([150, 0]);
-    world.exchange(&mut one);
-    one.all_go();
+    world.call(&mut one, [150, 0]);
     // Granted for when the first one's has all leaked.
     other.join([180, 0]);
     world.exchange(&mut other);
@@ -39,9 +37,7 @@ fn what_is_about_to_be_given_back_counts_for_the_calls_that_are_granted_meanwhil
     let mut world = World::start(SLOW);
     let mut client = world.client();
     for _ in 0..2 {
-        client.join([60, 0]);
-        world.exchange(&mut client);
-        client.all_go();
+        world.call(&mut client, [60, 0]);
     }
     client.join([80, 0]);
     // The bucket will have been down to 100 just before the last call: that much can be given back of those before it.
@@ -58,9 +54,7 @@ fn what_others_gave_back_meanwhile_leaves_less_to_give_back() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client(), world.client()];
     for (client, requests) in [(0, 100), (1, 50), (2, 60), (2, 100)] {
-        clients[client].join([requests, 0]);
-        world.exchange(&mut clients[client]);
-        clients[client].all_go();
+        world.call(&mut clients[client], [requests, 0]);
     }
     let [first, second, _] = &mut clients;
     // It learns that the bucket will have been down to 80 just before the last charge.

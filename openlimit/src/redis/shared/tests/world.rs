@@ -97,6 +97,20 @@ impl World {
         }
     }
 
+    /// A client that asks for no more than 20 ms ahead.
+    pub(super) fn near_sighted(&mut self) -> Client {
+        let mut client = self.client();
+        client.shared.terms.look_ahead = 20_000_000;
+        client
+    }
+
+    /// The client's call is granted, and goes.
+    pub(super) fn call(&mut self, client: &mut Client, amounts: [u64; 2]) {
+        client.join(amounts);
+        self.exchange(client);
+        client.all_go();
+    }
+
     /// xorshift, below `most`.
     pub(super) fn random(&mut self, most: usize) -> usize {
         self.random ^= self.random << 13;
