@@ -71,56 +71,35 @@
 #[path = "private.rs"]
 #[doc(hidden)]
 pub mod __private;
-mod acquire;
 mod admission;
-mod amounts;
-mod block;
+mod backend;
 mod bucket;
-mod builder;
-mod core;
-mod cost;
 mod declare;
 mod error;
-mod handle;
 pub mod kind;
-mod limit;
 mod limiter;
-#[cfg(all(test, openlimit_loom))]
-mod loom_model;
-mod name;
-mod permit;
+mod limits;
 mod queue;
-mod rate;
-#[cfg(feature = "redis")]
-mod redis;
-mod status;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
 #[cfg(feature = "tokenizers")]
 pub mod tokens;
-mod usage;
-mod wake;
 
-pub use acquire::Acquire;
-pub use builder::{Builder, Percent};
-pub use cost::Cost;
-pub use error::{AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError};
-pub use limit::{Dimension, Limit};
+#[cfg(feature = "redis")]
+pub use backend::{OnOutage, Redis};
+pub use error::{
+    AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
+    StoreStatus,
+};
+#[cfg(feature = "redis")]
+pub use limiter::Flush;
+pub use limiter::{Acquire, Builder, LimitStatus, Limiter, Permit, RateLimiter, Status};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
-pub use limiter::{Limiter, RateLimiter};
-pub use name::Name;
+pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
-pub use permit::Permit;
-pub use rate::{Rate, Unit};
-#[cfg(feature = "redis")]
-pub use redis::{Flush, OnOutage, Redis, StoreError, StoreProblem};
-#[cfg(feature = "redis")]
-pub use status::StoreStatus;
-pub use status::{LimitStatus, Status};
 #[cfg(feature = "tokenizers")]
 pub use tokens::Charge;
-pub use usage::Usage;

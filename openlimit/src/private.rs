@@ -1,7 +1,6 @@
 //! What the expansions of the macros name. Not for anybody else: it may change in any release.
 
 use std::cell::Cell;
-use std::error::Error;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
@@ -31,9 +30,7 @@ impl<K> Declare for Limiter<K> {
     type Limiter = Self;
 }
 
-/// The keys of a declaration, as calls of the builder. The cell holds the key whose value is being computed, for the
-/// error of one that fails.
-pub type Keys<K> = fn(Builder<K>, &Cell<&'static str>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
+pub use crate::limiter::Keys;
 
 /// Notes, before the value of a key is computed, which key it is.
 pub fn at<K>(builder: Builder<K>, at: &Cell<&'static str>, key: &'static str) -> Builder<K> {

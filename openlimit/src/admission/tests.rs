@@ -4,20 +4,34 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use super::{Admission, Meter};
-use crate::amounts::Amounts;
-use crate::bucket::Bucket;
-use crate::queue::{Outcome, Waiter};
-use crate::{Dimension, Limit, Rate};
+use super::{Admission, Arrival};
+use crate::backend::{Backend, Buckets as _, Memory, Starting};
+use crate::bucket::Metering;
+use crate::limits::{Amounts, Rate};
+use crate::queue::{Order, Outcome, Queue, Waiter, by_arrival};
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Ten a second, all at once if need be.
+/// Limits of these requests a second each, all at once if need be.
+fn limited(amounts: &[u64], order: Order) -> Admission {
+    let metering = |amount: &u64| Metering {
+        rate: Rate::per_second(*amount),
+        burst: Duration::from_secs(1),
+        jitter: Duration::ZERO,
+        headroom: (0, 100),
+    };
+    let starting = Starting {
+        name: None,
+        limits: &[],
+        meterings: &amounts.iter().map(metering).collect::<Vec<_>>(),
+        dimensions: &vec![0; amounts.len()],
+        on_system_time: true,
+    };
+    Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1, order), 0)
+}
+
 fn ten() -> Admission {
-    let rate = Rate::per_second(10);
-    let bucket = Bucket::new(rate, Duration::from_secs(1), Duration::ZERO, (0, 100));
-    let limits = vec![Limit::new(Dimension::Requests, rate)];
-    Admission::new([Meter { dimension: 0, bucket }].into(), limits.into(), "test".into(), Duration::ZERO)
+    limited(&[10], by_arrival)
 }
 
 fn requests(requests: u64) -> Amounts {
@@ -25,41 +39,43 @@ fn requests(requests: u64) -> Amounts {
 }
 
 fn waiter(requests_asked: u64, arrived: u64) -> Waiter {
-    Waiter {
-        amounts: requests(requests_asked),
-        arrived,
-        timeout: u64::MAX,
-        waker: Waker::noop().clone(),
-        number: 0,
+    Waiter::new(requests(requests_asked), arrived, u64::MAX)
+}
+
+/// Has a call arrive that waits if it has to.
+fn join(admission: &mut Admission, requests_asked: u64, now: u64) -> usize {
+    match admission.arrive(waiter(requests_asked, now), true, now, &mut Vec::new()) {
+        Arrival::Waits(key) => key,
+        arrival => panic!("{arrival:?}"),
     }
 }
 
 #[test]
 fn an_older_time_finds_what_the_younger_one_left() {
     let mut admission = ten();
-    assert!(admission.try_admit(&requests(10), 2 * SECOND).is_some());
+    assert!(admission.take(requests(10).as_slice(), 2 * SECOND).is_some());
     for older in [0, SECOND, 2 * SECOND] {
-        assert!(admission.try_admit(&requests(1), older).is_none());
-        assert!(admission.try_admit(&requests(0), older).is_some());
+        assert!(admission.take(requests(1).as_slice(), older).is_none());
+        assert!(admission.take(requests(0).as_slice(), older).is_some());
     }
-    assert!(admission.try_admit(&requests(1), 2 * SECOND + SECOND / 10).is_some());
-    assert!(admission.try_admit(&requests(1), 2 * SECOND).is_none());
+    assert!(admission.take(requests(1).as_slice(), 2 * SECOND + SECOND / 10).is_some());
+    assert!(admission.take(requests(1).as_slice(), 2 * SECOND).is_none());
 }
 
 #[test]
 fn a_call_admitted_at_an_older_time_does_not_have_that_time_pass_twice() {
     let mut admission = ten();
     for time in [2, 1] {
-        assert!(admission.try_admit(&requests(5), time * SECOND).is_some());
+        assert!(admission.take(requests(5).as_slice(), time * SECOND).is_some());
     }
-    assert!(admission.try_admit(&requests(1), 2 * SECOND).is_none());
+    assert!(admission.take(requests(1).as_slice(), 2 * SECOND).is_none());
 }
 
 #[test]
 fn an_older_time_admits_nobody_early_from_the_queue() {
     let mut admission = ten();
-    assert!(admission.try_admit(&requests(10), 2 * SECOND).is_some());
-    let key = admission.join(waiter(10, SECOND));
+    assert!(admission.take(requests(10).as_slice(), 2 * SECOND).is_some());
+    let key = join(&mut admission, 10, SECOND);
     let mut wakers = Vec::new();
     for time in [0, 3 * SECOND - 1, SECOND, 2 * SECOND, 3 * SECOND - 1] {
         admission.pump(time, &mut wakers);
@@ -78,23 +94,60 @@ fn an_older_time_admits_nobody_early_from_the_queue() {
 #[test]
 fn an_older_time_gives_back_no_more_than_there_is() {
     let mut admission = ten();
-    let charge = admission.try_admit(&requests(10), 0).unwrap_or_default();
-    assert!(admission.try_admit(&requests(10), SECOND).is_some());
-    admission.refund(&requests(10), charge, SECOND / 2);
-    assert!(admission.try_admit(&requests(1), SECOND).is_none(), "what it took had leaked");
+    let charge = admission.take(requests(10).as_slice(), 0).unwrap_or_default();
+    assert!(admission.take(requests(10).as_slice(), SECOND).is_some());
+    admission.backend.refund(&requests(10), charge, SECOND / 2);
+    assert!(admission.take(requests(1).as_slice(), SECOND).is_none(), "what it took had leaked");
 }
 
 #[test]
 fn a_refused_call_puts_back_what_it_took_from_the_limits_before() {
-    let limit =
-        |amount| Bucket::new(Rate::per_second(amount), Duration::from_secs(1), Duration::ZERO, (0, 100));
-    let meters = [10, 20, 5].map(|amount| Meter { dimension: 0, bucket: limit(amount) });
-    let limits = vec![Limit::new(Dimension::Requests, Rate::per_second(5)); 3];
-    let mut admission = Admission::new(meters.into(), limits.into(), "test".into(), Duration::ZERO);
-    let charge = admission.try_admit(&requests(5), 0).unwrap_or_default();
+    let mut admission = limited(&[10, 20, 5], by_arrival);
+    let charge = admission.take(requests(5).as_slice(), 0).unwrap_or_default();
     for _ in 0..100 {
-        assert!(admission.try_admit(&requests(1), 0).is_none());
+        assert!(admission.take(requests(1).as_slice(), 0).is_none());
     }
-    admission.refund(&requests(5), charge, 0);
-    assert!(admission.try_admit(&requests(5), 0).is_some());
+    admission.backend.refund(&requests(5), charge, 0);
+    assert!(admission.take(requests(5).as_slice(), 0).is_some());
+}
+
+/// The smaller one goes first.
+fn smallest_first(newcomer: &Waiter, waiting: &Waiter) -> bool {
+    newcomer.amounts.as_slice()[0] < waiting.amounts.as_slice()[0]
+}
+
+#[test]
+fn another_order_admits_in_that_order_and_wastes_nothing() {
+    let mut admission = limited(&[10], smallest_first);
+    assert!(admission.take(requests(10).as_slice(), 0).is_some());
+    let asked = [7, 3, 9, 1, 3];
+    let keys = asked.map(|asked| join(&mut admission, asked, 0));
+    // The head changed with each smaller one, and the timer is set for that.
+    assert_eq!(admission.next(), Some(SECOND / 10));
+    let mut admitted = Vec::new();
+    while let Some(next) = admission.next() {
+        admission.pump(next, &mut Vec::new());
+        for (key, asked) in keys.iter().zip(asked) {
+            if admission.queue.waiter(*key).is_none()
+                && let Ok(Outcome::Admitted(_)) = admission.queue.poll(*key, Waker::noop().clone())
+            {
+                admitted.push((asked, next));
+            }
+        }
+    }
+    let tenth = SECOND / 10;
+    assert_eq!(admitted, [(1, tenth), (3, 4 * tenth), (3, 7 * tenth), (7, 14 * tenth), (9, 23 * tenth)]);
+}
+
+#[test]
+fn in_another_order_a_newcomer_waits_only_for_those_before_it() {
+    let mut admission = limited(&[10], smallest_first);
+    assert!(admission.take(requests(10).as_slice(), 0).is_some());
+    join(&mut admission, 8, 0);
+    join(&mut admission, 2, 0);
+    let wait =
+        |admission: &Admission, asked| admission.backend.wait(&waiter(asked, 0), &admission.queue, 0).0;
+    assert_eq!(wait(&admission, 1), SECOND / 10);
+    assert_eq!(wait(&admission, 5), 7 * SECOND / 10);
+    assert_eq!(wait(&admission, 9), 19 * SECOND / 10);
 }

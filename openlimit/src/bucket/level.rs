@@ -32,14 +32,6 @@ impl<W: Word> Level<W> {
         Self { unit, leak, fit, level: W::default(), at: 0, late: 0, burst, most, low: LowWater::default() }
     }
 
-    pub(super) fn most(&self) -> u64 {
-        self.most
-    }
-
-    pub(super) fn kept_back(&self) -> u64 {
-        self.burst.minus(self.fit).over(self.leak)
-    }
-
     /// Takes `amount` if it can be admitted at `now`. What it changes it keeps in registers to the end.
     #[inline(always)]
     pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
@@ -120,7 +112,6 @@ impl<W: Word> Level<W> {
         }
     }
 
-    #[cfg(feature = "redis")]
     pub(super) fn empty(&mut self, now: u64) -> u64 {
         self.advance(now);
         let (level, unit): (u128, u128) = (self.level.into(), self.unit.into());

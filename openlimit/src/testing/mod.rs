@@ -11,4 +11,4 @@
 mod provider;
 
 pub use self::provider::{Arrival, Provider, ProviderBuilder};
-pub use crate::time::manual::ManualClock;
+pub use crate::time::ManualClock;

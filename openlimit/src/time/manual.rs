@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::timers::Timers;
-use crate::handle::Handle;
-use crate::wake::wake_all;
+use super::timers::{Entry, Timers, fire_all};
+use crate::sync::wake_all;
 
 /// A clock that stands still until it is moved.
 ///
@@ -30,13 +29,18 @@ use crate::wake::wake_all;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ManualClock(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
     now: AtomicU64,
     timers: Mutex<Timers>,
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self(Arc::new(Inner { now: AtomicU64::new(0), timers: Mutex::new(Timers::new()) }))
+    }
 }
 
 impl ManualClock {
@@ -75,8 +79,8 @@ impl ManualClock {
         self.0.now.load(Ordering::Acquire)
     }
 
-    pub(super) fn arm(&self, handle: &Handle, due: u64) {
-        self.0.timers.lock().arm(handle, due);
+    pub(super) fn arm(&self, entry: Entry, due: u64) {
+        self.0.timers.lock().arm(entry, due);
     }
 
     pub(super) fn disarm(&self, id: u64) {
@@ -98,11 +102,7 @@ impl ManualClock {
         let now = self.0.now.fetch_max(now, Ordering::AcqRel).max(now);
         let (mut due, mut wakers) = (Vec::new(), Vec::new());
         self.0.timers.lock().take_due(now, &mut due);
-        for handle in due {
-            if let Some(handle) = handle.upgrade() {
-                handle.fire(now, &mut wakers);
-            }
-        }
+        fire_all(&self.0.timers, &mut due, now, &mut wakers);
         wake_all(&mut wakers);
     }
 }

@@ -5,12 +5,12 @@
 //! tokio runtime whose time is paused, on tokio's. A limiter keeps to one of them for its life.
 
 use std::io;
+use std::sync::Weak;
 use std::time::Duration;
-
-use crate::handle::Handle;
 
 mod fast;
 mod system;
+mod timed;
 mod timers;
 
 #[cfg(any(feature = "testing", openlimit_loom))]
@@ -18,9 +18,13 @@ mod timers;
     openlimit_loom,
     allow(unreachable_pub, dead_code, reason = "the models use a part of it, inside the crate")
 )]
-pub(crate) mod manual;
+mod manual;
 #[cfg(feature = "testing")]
 mod paused;
+
+#[cfg(any(feature = "testing", openlimit_loom))]
+pub use self::manual::ManualClock;
+pub(crate) use self::timed::Timed;
 
 /// A time in nanoseconds, as all of them are counted here; the largest value for a longer one.
 pub(crate) fn nanos(time: Duration) -> u64 {
@@ -88,18 +92,20 @@ impl Time {
         }
     }
 
-    /// Has the limiter looked at again at `due`, or earlier if that was asked for before. It must have started.
-    pub(crate) fn arm(&self, handle: &Handle, due: u64) {
+    /// Fires `timed` at `due`, or earlier if that was asked for before.
+    ///
+    /// `id` tells it from everything else that is armed. The timer must have been [started](Self::start).
+    pub(crate) fn arm(&self, id: u64, timed: Weak<dyn Timed>, due: u64) {
         match self {
-            Self::System => system::arm(handle, due),
+            Self::System => system::arm((id, timed), due),
             #[cfg(any(feature = "testing", openlimit_loom))]
-            Self::Manual(clock) => clock.arm(handle, due),
+            Self::Manual(clock) => clock.arm((id, timed), due),
             #[cfg(feature = "testing")]
-            Self::Paused(paused) => paused.arm(handle, due),
+            Self::Paused(paused) => paused.arm(timed, due),
         }
     }
 
-    /// Forgets what was armed for the limiter with this `id`.
+    /// Forgets what was armed with this `id`.
     pub(crate) fn disarm(&self, id: u64) {
         match self {
             Self::System => system::disarm(id),

@@ -5,7 +5,7 @@
 //! goes back, and a wait ends wherever it is slept through.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -13,9 +13,8 @@ use parking_lot::Mutex;
 use tokio::runtime::{Handle as Runtime, Id};
 use tokio::time::Instant;
 
-use super::nanos;
-use crate::handle::{Handle, WeakHandle};
-use crate::wake::wake_all;
+use super::{Timed, nanos};
+use crate::sync::wake_all;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Paused {
@@ -49,10 +48,11 @@ impl Paused {
         passed.nanos
     }
 
-    /// A task of the runtime sleeps until then: only so does paused time move on by itself.
-    pub(super) fn arm(&self, handle: &Handle, due: u64) {
+    /// Fires `timed` from a task of the runtime that sleeps until `due`: paused time moves on by
+    /// itself only while a task sleeps.
+    pub(super) fn arm(&self, timed: Weak<dyn Timed>, due: u64) {
         let runtime = Runtime::try_current().unwrap_or_else(|_| self.runtime.clone());
-        let mut alarm = Alarm { time: self.clone(), handle: handle.downgrade(), due, over: false };
+        let mut alarm = Alarm { time: self.clone(), timed, due, over: false };
         runtime.spawn(async move {
             tokio::time::sleep(alarm.left()).await;
             alarm.ring();
@@ -60,10 +60,11 @@ impl Paused {
     }
 }
 
-/// What a task of a runtime sleeps for. Where the runtime ends before, or has ended already, a thread does.
+/// What a task of a runtime sleeps for. A thread sleeps in its place if the runtime ends first, or
+/// has ended already.
 struct Alarm {
     time: Paused,
-    handle: WeakHandle,
+    timed: Weak<dyn Timed>,
     due: u64,
     over: bool,
 }
@@ -75,9 +76,11 @@ impl Alarm {
 
     fn ring(&mut self) {
         self.over = true;
-        if let Some(handle) = self.handle.upgrade() {
+        if let Some(timed) = self.timed.upgrade() {
             let mut wakers = Vec::new();
-            handle.fire(self.time.now(), &mut wakers);
+            if let Some(next) = timed.fire(self.time.now(), &mut wakers) {
+                self.time.arm(self.timed.clone(), next);
+            }
             wake_all(&mut wakers);
         }
     }
@@ -85,18 +88,18 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        let Some(handle) = self.handle.upgrade().filter(|_| !self.over) else { return };
-        if handle.state.lock().admission.waiting().0 == 0 {
-            // It is set no more, and has nobody to be set for.
+        let Some(timed) = self.timed.upgrade().filter(|_| !self.over) else { return };
+        if !timed.is_awaited() {
+            // The limiter learns that this alarm is gone, and sets another when it needs one.
             return self.ring();
         }
         let mut alarm =
-            Self { time: self.time.clone(), handle: self.handle.clone(), due: self.due, over: true };
+            Self { time: self.time.clone(), timed: self.timed.clone(), due: self.due, over: true };
         let sleep = move || {
             thread::sleep(alarm.left());
             alarm.ring();
         };
-        // A system that has no thread left has nobody who could be told.
+        // Where no thread can be started, there is no one to report it to.
         _ = thread::Builder::new().name("openlimit-paused".into()).spawn(sleep);
     }
 }

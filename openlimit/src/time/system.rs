@@ -1,6 +1,8 @@
-//! The timer of the process: one thread, started at the first wait, asleep until the earliest limiter is due.
+//! The timer of the process: one thread, started at the first wait, asleep until the earliest
+//! entry is due.
 //!
-//! It admits whoever is due itself, so that progress depends on no waiter, no runtime and no other thread.
+//! It does the work that is due itself, so progress depends on no waiter, no runtime and no other
+//! thread.
 
 use std::io;
 use std::thread;
@@ -11,16 +13,15 @@ use parking_lot::{Condvar, Mutex};
 
 use super::FORKED;
 use super::fast;
-use super::timers::Timers;
-use crate::handle::{Handle, WeakHandle};
-use crate::wake::wake_all;
+use super::timers::{Entry, Timers, fire_all};
+use crate::sync::wake_all;
 
-static TIMERS: Mutex<Option<Timers>> = Mutex::new(None);
+static TIMERS: Mutex<Timers> = Mutex::new(Timers::new());
 static EARLIER: Condvar = Condvar::new();
 
 /// Starts the thread, unless it runs in this process.
 pub(super) fn start(process: u32) -> io::Result<()> {
-    /// In which process.
+    /// The process that the thread runs in.
     static THREAD: OnceCell<u32> = OnceCell::new();
     let spawn = || thread::Builder::new().name("openlimit-timer".into()).spawn(run).map(|_| process);
     if *THREAD.get_or_try_init(spawn)? == process {
@@ -29,17 +30,14 @@ pub(super) fn start(process: u32) -> io::Result<()> {
     Err(io::Error::other(FORKED))
 }
 
-/// Has the limiter looked at again at `due`.
-pub(super) fn arm(handle: &Handle, due: u64) {
-    if TIMERS.lock().get_or_insert_default().arm(handle, due) {
+pub(super) fn arm(entry: Entry, due: u64) {
+    if TIMERS.lock().arm(entry, due) {
         EARLIER.notify_one();
     }
 }
 
 pub(super) fn disarm(id: u64) {
-    if let Some(timers) = &mut *TIMERS.lock() {
-        timers.disarm(id);
-    }
+    TIMERS.lock().disarm(id);
 }
 
 fn run() {
@@ -47,31 +45,23 @@ fn run() {
     let mut wakers = Vec::new();
     loop {
         wait(&mut due);
-        // Not the fast clock, which may lag: whoever is due by the clock that the sleep went by is due.
-        let now = fast::precise();
-        for handle in due.drain(..) {
-            if let Some(handle) = handle.upgrade() {
-                handle.fire(now, &mut wakers);
-            }
-        }
+        // The fast clock may lag. The sleep went by the precise one, and so does what is due.
+        fire_all(&TIMERS, &mut due, fast::precise(), &mut wakers);
         wake_all(&mut wakers);
     }
 }
 
-/// Sleeps until some limiter is due, and takes out all that are.
-fn wait(due: &mut Vec<WeakHandle>) {
+/// Sleeps until an entry is due, and takes out all that are.
+fn wait(due: &mut Vec<Entry>) {
     let mut timers = TIMERS.lock();
     loop {
         let now = fast::precise();
-        match timers.as_ref().and_then(Timers::next) {
+        match timers.next() {
             None => EARLIER.wait(&mut timers),
             Some(next) if next > now => {
                 let _ = EARLIER.wait_for(&mut timers, Duration::from_nanos(next - now));
             }
-            Some(_) => {
-                timers.get_or_insert_default().take_due(now, due);
-                return;
-            }
+            Some(_) => return timers.take_due(now, due),
         }
     }
 }

@@ -1,0 +1,210 @@
+//! `Plan`: what never changes about a limiter. Its name, limits and dimensions, and how costs read
+//! in them.
+//!
+//! It is one immutable value apart from the state that the lock guards. So many limiters can share
+//! it, and a limiter can swap it as a whole.
+
+use std::array;
+use std::time::Duration;
+
+use crate::bucket::Metering;
+use crate::error::{AcquireError, ParamsError};
+use crate::kind::Pricing;
+use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Usage};
+use crate::queue::Refusal;
+
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Plan {
+    /// Where a `Cost` keeps the amounts of the dimensions, if they are few and all have a name of
+    /// their own. Beyond the dimensions: nowhere.
+    places: Option<[usize; Amounts::FEW]>,
+    /// A bit for each of `Dimension::NAMED` that is limited.
+    named: u8,
+    /// Whether settling gives back what was not used.
+    refunds: bool,
+    name: Name,
+    limits: Box<[Limit]>,
+    dimensions: Box<[Metered]>,
+    /// The dimension that each limit meters.
+    metered_by: Box<[usize]>,
+    pricing: Pricing,
+}
+
+/// A dimension that the limiter meters.
+#[derive(Debug)]
+struct Metered {
+    dimension: Dimension,
+    /// The most that one call may take.
+    most: u64,
+    /// The limit that allows no more, by its place in the limiter.
+    tightest: usize,
+}
+
+impl Plan {
+    /// Creates a plan of limits that are metered like this.
+    pub(crate) fn new(
+        name: Name,
+        limits: Vec<Limit>,
+        meterings: &[Metering],
+        refunds: bool,
+        pricing: Pricing,
+    ) -> Self {
+        let mut dimensions: Vec<Metered> = Vec::new();
+        let mut metered_by = Vec::new();
+        for (at, (limit, metering)) in limits.iter().zip(meterings).enumerate() {
+            let known = dimensions.iter().position(|known| known.dimension == *limit.dimension());
+            let place = known.unwrap_or(dimensions.len());
+            if known.is_none() {
+                let dimension = limit.dimension().clone();
+                dimensions.push(Metered { dimension, most: u64::MAX, tightest: at });
+            }
+            if metering.most() < dimensions[place].most {
+                (dimensions[place].most, dimensions[place].tightest) = (metering.most(), at);
+            }
+            metered_by.push(place);
+        }
+        let indexes: Vec<_> = dimensions.iter().map(|known| known.dimension.index()).collect();
+        let named = indexes.iter().flatten().fold(0, |bits, index| bits | 1 << index);
+        let are_few = indexes.len() <= Amounts::FEW && indexes.iter().all(Option::is_some);
+        let place = |at| indexes.get(at).copied().flatten().unwrap_or(usize::MAX);
+        Self {
+            places: are_few.then(|| array::from_fn(place)),
+            named,
+            refunds,
+            name,
+            limits: limits.into(),
+            dimensions: dimensions.into(),
+            metered_by: metered_by.into(),
+            pricing,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Returns the options by which requests are priced.
+    #[inline]
+    pub(crate) fn pricing(&self) -> &Pricing {
+        &self.pricing
+    }
+
+    /// Returns the limits in the order of their declaration.
+    pub(crate) fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
+    /// Returns the dimension that each limit meters.
+    pub(crate) fn dimensions(&self) -> &[usize] {
+        &self.metered_by
+    }
+
+    /// Returns how many dimensions are metered.
+    pub(crate) fn width(&self) -> usize {
+        self.dimensions.len()
+    }
+
+    /// Reads a cost in this limiter's dimensions, if they are few and the cost names no others.
+    #[inline]
+    pub(crate) fn resolve_few(&self, cost: &Cost) -> Option<[u64; Amounts::FEW]> {
+        let known = cost.named() & !self.named == 0 && cost.custom().is_empty();
+        self.places.filter(|_| known).map(|places| places.map(|place| cost.place(place)))
+    }
+
+    /// Reads a cost in this limiter's dimensions.
+    ///
+    /// # Errors
+    /// The cost names a dimension that is not limited, or a call of it could never be admitted.
+    pub(crate) fn resolve(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
+        self.check_dimensions(cost)?;
+        let mut amounts = self.nothing();
+        for (metered, amount) in self.dimensions.iter().zip(amounts.as_mut_slice()) {
+            *amount = cost.amount(&metered.dimension);
+        }
+        self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+    }
+
+    /// Returns the cost that amounts in this limiter's dimensions stand for.
+    pub(crate) fn cost(&self, amounts: &Amounts) -> Cost {
+        let taken = self.dimensions.iter().zip(amounts.as_slice());
+        taken.fold(Cost::new(), |cost, (metered, amount)| cost.with(metered.dimension.clone(), *amount))
+    }
+
+    /// Returns the refusal of a call that could never be admitted.
+    pub(crate) fn too_large(&self, amounts: &[u64]) -> Option<AcquireError> {
+        let mut metered = self.dimensions.iter().zip(amounts);
+        let (metered, cost) = metered.find(|(metered, cost)| **cost > metered.most)?;
+        Some(AcquireError::TooLarge {
+            dimension: metered.dimension.clone(),
+            cost: *cost,
+            most: metered.most,
+            limit: self.limits[metered.tightest].clone(),
+            limiter: self.name.clone(),
+        })
+    }
+
+    /// Returns how much more and how much less than `reserved` was used in each dimension that
+    /// `usage` names.
+    pub(crate) fn difference(&self, reserved: &Amounts, usage: &Usage) -> (Amounts, Amounts) {
+        let (mut more, mut less) = (self.nothing(), self.nothing());
+        for (dimension, metered) in self.dimensions.iter().enumerate() {
+            let reserved = reserved.as_slice()[dimension];
+            let used = usage.amount(&metered.dimension).unwrap_or(reserved);
+            more.as_mut_slice()[dimension] = used.saturating_sub(reserved);
+            if self.refunds {
+                less.as_mut_slice()[dimension] = reserved.saturating_sub(used);
+            }
+        }
+        (more, less)
+    }
+
+    /// Returns the error that a refused caller gets.
+    #[cold]
+    pub(crate) fn error(&self, refusal: Refusal) -> AcquireError {
+        let limiter = self.name.clone();
+        match refusal {
+            Refusal::TimedOut { timeout, waited, wait, limit } => AcquireError::Timeout {
+                timeout: Duration::from_nanos(timeout),
+                waited: Duration::from_nanos(waited),
+                wait: Duration::from_nanos(wait),
+                limit: self.limits[limit].clone(),
+                limiter,
+            },
+            Refusal::WouldWait { wait, limit } => AcquireError::WouldWait {
+                wait: Duration::from_nanos(wait),
+                limit: self.limits[limit].clone(),
+                limiter,
+            },
+            Refusal::Undecided { waited, error } => {
+                AcquireError::Store { limiter, waited: Duration::from_nanos(waited), error }
+            }
+        }
+    }
+
+    /// Returns the error of params that cannot be priced.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unpriced(&self, error: ParamsError) -> AcquireError {
+        AcquireError::Params { limiter: self.name.clone(), error }
+    }
+
+    fn nothing(&self) -> Amounts {
+        Amounts::zero(self.width())
+    }
+
+    /// Every dimension that the user named must be limited.
+    fn check_dimensions(&self, cost: &Cost) -> Result<(), AcquireError> {
+        let named = Dimension::NAMED.iter().enumerate();
+        let named =
+            named.filter(|(index, _)| cost.named() & (1 << index) != 0).map(|(_, dimension)| dimension);
+        let custom = cost.custom().iter().map(|(dimension, _)| dimension);
+        for dimension in named.chain(custom) {
+            if !self.dimensions.iter().any(|metered| metered.dimension == *dimension) {
+                let limiter = self.name.clone();
+                return Err(AcquireError::UnknownDimension { dimension: dimension.clone(), limiter });
+            }
+        }
+        Ok(())
+    }
+}

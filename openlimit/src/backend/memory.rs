@@ -1,0 +1,150 @@
+//! `Memory`: buckets in this process, one for each limit.
+//!
+//! It decides at once and exactly. Every call that does not wait runs through `take`, so what that
+//! touches lies together and is inlined into its caller.
+
+use super::{Buckets, Due, Look, Starting};
+use crate::bucket::Bucket;
+use crate::error::StoreStatus;
+use crate::limits::Amounts;
+use crate::queue::{Queue, Refusal, Waiter};
+
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Memory {
+    meters: Box<[Meter]>,
+    /// The number of the last charge.
+    charges: u64,
+}
+
+/// A bucket, and the dimension that fills it.
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Meter {
+    dimension: usize,
+    bucket: Bucket,
+}
+
+impl Memory {
+    /// Creates empty buckets whose charges are numbered from `charges` on.
+    pub(crate) fn new(starting: &Starting<'_>, charges: u64) -> Self {
+        let meters = starting.meterings.iter().zip(starting.dimensions);
+        let meters =
+            meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) }).collect();
+        Self { meters, charges }
+    }
+
+    /// Returns when a call that is next can be admitted.
+    #[inline]
+    pub(super) fn earliest(&self, amounts: &[u64]) -> Due {
+        self.latest(|meter| meter.bucket.due(amounts[meter.dimension], 0))
+    }
+
+    /// Takes an amount in one limit out of `refill`, and returns what was in it before.
+    #[allow(dead_code, reason = "for backends that memory stands in for")]
+    pub(super) fn empty(&mut self, limit: usize, now: u64) -> u64 {
+        self.meters[limit].bucket.empty(now)
+    }
+
+    /// Charges one limit alone.
+    #[allow(dead_code, reason = "for backends that memory stands in for")]
+    pub(super) fn fill(&mut self, limit: usize, amount: u64, now: u64) {
+        self.charges += 1;
+        self.meters[limit].bucket.charge(amount, self.charges, now, now);
+    }
+
+    #[inline]
+    fn latest(&self, due: impl Fn(&Meter) -> u64) -> Due {
+        let mut latest = Due { at: 0, limit: 0 };
+        for (limit, meter) in self.meters.iter().enumerate() {
+            let at = due(meter);
+            if at >= latest.at {
+                latest = Due { at, limit };
+            }
+        }
+        latest
+    }
+
+    #[inline]
+    fn put_back(&mut self, amounts: &[u64], meters: usize) {
+        for meter in &mut self.meters[..meters] {
+            meter.bucket.put_back(amounts[meter.dimension]);
+        }
+    }
+}
+
+impl Buckets for Memory {
+    #[inline(always)]
+    fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        let charge = self.charges + 1;
+        // All or nothing, in one pass: what a refusing limit's predecessors took is put back.
+        for (at, meter) in self.meters.iter_mut().enumerate() {
+            if !meter.bucket.take(amounts[meter.dimension], charge, now) {
+                self.put_back(amounts, at);
+                return None;
+            }
+        }
+        self.charges = charge;
+        Some(charge)
+    }
+
+    fn due(&mut self, head: &Waiter, _: u64) -> Option<Due> {
+        Some(self.earliest(head.amounts.as_slice()))
+    }
+
+    fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
+        self.charges += 1;
+        let amounts = amounts.as_slice();
+        for meter in &mut self.meters {
+            meter.bucket.charge(amounts[meter.dimension], self.charges, at, now);
+        }
+        self.charges
+    }
+
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+        for meter in &mut self.meters {
+            meter.bucket.refund(amounts.as_slice()[meter.dimension], charge, now);
+        }
+    }
+
+    fn owe(&mut self, amounts: &Amounts, now: u64) {
+        self.charge(amounts, now, now);
+    }
+
+    fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
+        let amounts = call.amounts.as_slice();
+        let Due { at, limit } = match queue.head_before(call) {
+            None => self.earliest(amounts),
+            Some(head) => {
+                let ahead = |meter: &Meter| queue.ahead_of(call, meter.dimension);
+                let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], ahead(meter)));
+                own.max(self.earliest(head.amounts.as_slice()))
+            }
+        };
+        (at.saturating_sub(now), limit)
+    }
+
+    fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
+        let (wait, limit) = self.wait(call, queue, now);
+        Refusal::WouldWait { wait, limit }
+    }
+
+    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
+        let Due { at, limit } = self.earliest(waiter.amounts.as_slice());
+        waiter.timed_out(at.max(head_due).saturating_sub(now), limit, now)
+    }
+
+    fn look(&self, now: u64) -> Vec<Look> {
+        self.meters.iter().map(|meter| meter.bucket.look(now)).collect()
+    }
+
+    fn store(&self) -> Option<StoreStatus> {
+        None
+    }
+
+    fn idle(&mut self, _: u64) {}
+
+    fn calls_driver(&mut self, _: usize, _: u64) -> bool {
+        false
+    }
+}

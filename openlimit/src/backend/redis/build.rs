@@ -1,0 +1,90 @@
+//! How a limiter is opened on Redis: what is checked, and how its limits are identified.
+
+use std::time::Duration;
+
+use super::driver::Session;
+use super::scale::{MOST, Scale};
+use super::settings::Settings;
+use super::slots::{Account, LOCAL, Slots};
+use super::{OnOutage, Redis};
+use crate::backend::memory::Memory;
+use crate::backend::{Backend, Driver, Opened, Starting};
+use crate::bucket::{LONGEST_PERIOD, Metering};
+use crate::error::BuildProblem;
+use crate::limits::{Limit, Percent, Rate};
+use crate::time::nanos;
+
+/// The most limits of a shared limiter. A script has 200 local variables, and each limit takes some
+/// twenty.
+const MOST_LIMITS: usize = 8;
+
+/// The least that is kept back for jitter. Between processes the network bunches calls, not a timer.
+const LEAST_JITTER: Duration = Duration::from_millis(10);
+
+/// Opens a limiter on Redis. Connects to nothing yet.
+///
+/// # Errors
+/// The limiter cannot be shared like this, or the settings cannot be used.
+pub(in crate::backend) fn open(redis: &Redis, starting: &Starting<'_>) -> Result<Opened, BuildProblem> {
+    let Some(name) = starting.name else { return Err(BuildProblem::SharedNameless) };
+    if !starting.on_system_time {
+        return Err(BuildProblem::SharedClock);
+    }
+    if starting.limits.len() > MOST_LIMITS {
+        return Err(BuildProblem::TooManyShared(starting.limits.len()));
+    }
+    if let OnOutage::Local(Percent(share)) = redis.on_outage
+        && !(1..=100).contains(&share)
+    {
+        let problem = format!("its share in an outage is {share} %; give from 1 to 100");
+        return Err(BuildProblem::Redis(problem.into()));
+    }
+    let in_words = |place: usize| in_words(&starting.limits[place], &starting.meterings[place]);
+    let jitter = starting.meterings.iter().map(|metering| metering.jitter).max().unwrap_or_default();
+    let jitter = jitter.max(LEAST_JITTER);
+    // Every client has the limits in the same order, whatever the order of their declaration.
+    let mut order: Vec<usize> = (0..starting.limits.len()).collect();
+    order.sort_by_cached_key(|place| in_words(*place));
+    let mut drain = 0;
+    let mut accounts = Vec::new();
+    for place in order {
+        let scale = Scale::new(&starting.meterings[place], jitter);
+        let largest = scale.weight(scale.most).saturating_add(scale.burst);
+        if largest >= MOST {
+            return Err(BuildProblem::TooSlowToShare(starting.limits[place].clone()));
+        }
+        drain = drain.max(largest);
+        accounts.push(Account { place, dimension: starting.dimensions[place], scale });
+    }
+    let words: Vec<_> = accounts.iter().map(|account| in_words(account.place)).collect();
+    let settings = Settings::new(redis, name, words.join("; "), accounts.len(), drain);
+    let session = Session::new(settings.map_err(BuildProblem::Redis)?);
+    let slack = nanos(jitter / 2).min(MOST);
+    let meterings: Vec<_> = starting.meterings.iter().map(|metering| redis.part(metering)).collect();
+    let local = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
+    let slots = Slots::new(&accounts, redis.terms(slack), session.server(), local);
+    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(session)))
+}
+
+/// Tells a limit from others under the same name. Headroom and jitter are the limiter's own.
+fn in_words(limit: &Limit, metering: &Metering) -> String {
+    format!("{} (burst {:?})", limit.to_string().escape_debug(), metering.burst)
+}
+
+impl Redis {
+    /// Returns how a limit is metered in this process while Redis is away: a share of its rate, and so
+    /// of its burst.
+    fn part(&self, metering: &Metering) -> Metering {
+        let OnOutage::Local(Percent(share)) = self.on_outage else { return *metering };
+        let rate = metering.rate;
+        // A longer period is exact. Where it would be too long, the amount is large.
+        let period = rate.period() * 100 / u32::from(share.clamp(1, 100));
+        let rate = if period <= LONGEST_PERIOD {
+            Rate::new(rate.amount(), period)
+        } else {
+            let amount = u128::from(rate.amount()) * u128::from(share) / 100;
+            Rate::new(u64::try_from(amount).unwrap_or(u64::MAX).max(1), rate.period())
+        };
+        Metering { rate, ..*metering }
+    }
+}

@@ -1,0 +1,91 @@
+//! A client of the tests' world: its queue, its slots, and what it holds.
+
+use super::super::Slots;
+use super::world::World;
+use crate::limits::Amounts;
+use crate::queue::{Key, Queue, Waiter};
+
+pub(super) struct Client {
+    pub(super) id: usize,
+    pub(super) slots: Slots,
+    pub(super) queue: Queue,
+    pub(super) keys: [String; 2],
+    /// The batch that was sent last.
+    pub(super) sent: Vec<u8>,
+    pub(super) reply: Vec<u8>,
+    pub(super) wait_at_most: u64,
+    /// How many calls had been granted when it came last.
+    pub(super) seen: usize,
+    /// What it took, by charge, and may give back or exceed.
+    pub(super) taken: Vec<(u64, Amounts)>,
+}
+
+impl Client {
+    pub(super) fn join(&mut self, [requests, tokens]: [u64; 2]) -> Key {
+        self.queue.join(Waiter::new(Amounts::Few([requests, tokens, 0]), 0, self.wait_at_most))
+    }
+
+    /// Each who has a slot takes it or, now and then, leaves.
+    pub(super) fn leave_or_go(&mut self, world: &mut World) {
+        while let Some((key, waiter)) = self.queue.head() {
+            let (amounts, number) = (waiter.amounts.clone(), waiter.number);
+            let leaves = world.random(4) == 0;
+            let waits = self.slots.slots.front().is_some_and(|slot| self.slots.is_far(slot, world.clock));
+            if !leaves && waits && world.random(4) > 0 {
+                return;
+            }
+            if !leaves && !self.take(&amounts, number) {
+                return;
+            }
+            self.queue.leave(key);
+        }
+        self.slots.release(0);
+    }
+
+    pub(super) fn all_go(&mut self) {
+        while self.one_goes() {}
+    }
+
+    /// The head goes, if it has a slot.
+    pub(super) fn one_goes(&mut self) -> bool {
+        let Some((key, waiter)) = self.queue.head() else { return false };
+        let (amounts, number) = (waiter.amounts.clone(), waiter.number);
+        let goes = self.take(&amounts, number);
+        if goes {
+            self.queue.leave(key);
+        }
+        goes
+    }
+
+    /// Whoever is next leaves, whatever is on its way.
+    pub(super) fn one_leaves(&mut self) {
+        if let Some((key, _)) = self.queue.head() {
+            self.queue.leave(key);
+        }
+    }
+
+    /// Slots hold what is said of them to be held.
+    pub(super) fn check_held(&self) {
+        for (dimension, held) in self.slots.held.iter().enumerate() {
+            let slots = self.slots.slots.iter().chain(&self.slots.moving);
+            let sum: u64 = slots.map(|slot| slot.amounts.as_slice()[dimension]).sum();
+            assert_eq!(*held, u128::from(sum), "of dimension {dimension}");
+        }
+    }
+
+    pub(super) fn all_leave(&mut self) {
+        while let Some((key, _)) = self.queue.head() {
+            self.queue.leave(key);
+        }
+        self.slots.release(0);
+    }
+
+    pub(super) fn take(&mut self, amounts: &Amounts, number: u64) -> bool {
+        if self.slots.slot_due(amounts.as_slice(), Some(number), 0).is_none() {
+            return false;
+        }
+        let charge = self.slots.take_slot(amounts.as_slice(), 0);
+        self.taken.extend(charge.map(|charge| (charge, amounts.clone())));
+        charge.is_some()
+    }
+}

@@ -1,0 +1,178 @@
+//! Calls that wait far ahead, for more than what is asked for ahead: they go sooner for what is given back, and leave no trace.
+
+use std::thread;
+use std::time::Duration;
+
+use super::world::{SLOW, World};
+
+#[test]
+fn a_call_that_waits_far_ahead_goes_sooner_for_what_is_given_back() {
+    let mut world = World::start(SLOW);
+    let mut client = world.near_sighted();
+    world.call(&mut client, [10, 8_900]);
+    // The tokens are scarce, and the requests run empty until it is due.
+    client.join([10, 5_000]);
+    let far = world.exchange(&mut client).calls[0].wait;
+    assert!((90_000_000..=98_000_000).contains(&far), "{far}");
+    client.slots.give_back(&[0, 8_000, 0], client.taken[0].0, world.clock);
+    let reply = world.exchange(&mut client);
+    assert_eq!((reply.alone, reply.calls.len(), reply.calls[0].wait), (true, 1, 0), "{reply:?}");
+    assert!(reply.buckets[0].level <= 20_000_000 && reply.buckets[1].level <= 118_000_000, "{reply:?}");
+    client.all_go();
+    // Of both what they took may still be given back.
+    client.slots.give_back(&[0, 900, 0], client.taken[0].0, world.clock);
+    client.slots.give_back(&[0, 5_000, 0], client.taken[1].0, world.clock);
+    let reply = world.exchange(&mut client);
+    assert_eq!(reply.buckets[1].level, 0, "{reply:?}");
+}
+
+#[test]
+fn a_call_that_others_stand_behind_keeps_its_moment() {
+    let mut world = World::start(SLOW);
+    let (mut client, mut other) = (world.near_sighted(), world.client());
+    world.call(&mut client, [150, 0]);
+    client.join([150, 0]);
+    world.exchange(&mut client);
+    let due = client.slots.slots[0].due;
+    other.join([1, 0]);
+    world.exchange(&mut other);
+    client.slots.give_back(&[100, 0, 0], client.taken[0].0, world.clock);
+    let reply = world.exchange(&mut client);
+    assert_eq!((reply.alone, reply.calls.len()), (false, 0), "{reply:?}");
+    assert_eq!(client.slots.slots[0].due, due);
+    assert_eq!(*client.slots.held, [150, 0]);
+}
+
+#[test]
+fn a_call_that_waited_far_ahead_gives_back_what_was_not_used() {
+    let mut world = World::start(SLOW);
+    let mut client = world.near_sighted();
+    for _ in 0..2 {
+        world.call(&mut client, [150, 0]);
+    }
+    client.slots.give_back(&[50, 0, 0], client.taken[1].0, world.clock);
+    assert_eq!(world.exchange(&mut client).buckets[0].given, 50_000_000);
+}
+
+#[test]
+fn a_call_that_waited_far_ahead_and_left_is_given_back_as_far_as_it_was_there_for_those_behind_it() {
+    let mut world = World::start(SLOW);
+    let mut client = world.near_sighted();
+    world.call(&mut client, [150, 0]);
+    let left = client.join([150, 0]);
+    world.exchange(&mut client);
+    client.slots.terms.look_ahead = 300_000_000;
+    client.join([160, 0]);
+    world.exchange(&mut client);
+    // Its slot is too small for the one behind it.
+    client.queue.leave(left);
+    client.all_go();
+    let given = world.exchange(&mut client).buckets[0].given;
+    assert!((19_000_000..=20_000_000).contains(&given), "{given}");
+}
+
+#[test]
+fn a_call_that_waited_far_ahead_and_left_has_never_been_there() {
+    let mut world = World::start(SLOW);
+    let mut client = world.near_sighted();
+    world.call(&mut client, [10, 8_900]);
+    client.join([10, 5_000]);
+    world.exchange(&mut client);
+    client.all_leave();
+    client.slots.give_back(&[0, 8_900, 0], client.taken[0].0, world.clock);
+    client.join([180, 0]);
+    let reply = world.exchange(&mut client);
+    // But for what the first call took, and has not leaked.
+    assert!(reply.calls[0].granted && reply.calls[0].wait <= 10_000_000, "{reply:?}");
+    assert_eq!(reply.buckets[1].level, 0, "{reply:?}");
+}
+
+#[test]
+fn what_a_far_call_keeps_from_leaking_was_not_there_before_the_call_granted_with_it() {
+    let mut world = World::start(SLOW);
+    let mut client = world.near_sighted();
+    world.call(&mut client, [100, 0]);
+    // All of it leaks.
+    thread::sleep(Duration::from_millis(110));
+    client.join([100, 8_900]);
+    client.join([10, 9_000]);
+    let reply = world.exchange(&mut client);
+    assert!(reply.buckets[0].raised >= 70_000_000, "{reply:?}");
+    assert_eq!(client.slots.slots.len(), 2);
+    // So nothing of it can be given back, not even if the far call is taken out.
+    client.slots.give_back(&[100, 0, 0], client.taken[0].0, world.clock);
+    assert!(!client.slots.ledger.is_open(), "{:?}", client.slots.ledger);
+}
+
+#[test]
+fn calls_that_would_wait_for_weeks_may_leave_again_and_again() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    // The tokens of twenty days.
+    world.call(&mut client, [0, 50_000 * 86_400 * 20]);
+    // Together they keep from leaking more than what a number holds.
+    for _ in 0..8 {
+        client.join([1, 1]);
+        let reply = world.exchange(&mut client);
+        assert!(reply.calls[0].granted, "{reply:?}");
+        client.all_leave();
+        let reply = world.exchange(&mut client);
+        assert!(reply.alone && reply.buckets[0].level <= 1_000_000, "{reply:?}");
+    }
+}
+
+#[test]
+fn calls_that_go_sooner_keep_within_the_promise() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.near_sighted(), world.near_sighted(), world.near_sighted()];
+    for _ in 0..300 {
+        let [client, other] = [world.random(3), world.random(3)];
+        for _ in 0..3 {
+            let amounts = [world.random(60) as u64, world.random(3_000) as u64];
+            world.call(&mut clients[client], amounts);
+        }
+        // It waits for long, and some of what its client took before is given back meanwhile.
+        let far = [world.random(150) as u64, world.random(8_000) as u64];
+        if world.random(2) == 0 {
+            // Granted with it, and near.
+            let near = [world.random(20) as u64, world.random(1_000) as u64];
+            clients[client].join(near);
+        }
+        clients[client].join(far);
+        world.exchange(&mut clients[client]);
+        for _ in 0..world.random(5) {
+            if world.random(3) == 0 {
+                clients[other].join([1, 100]);
+                world.give_back(&mut clients[other]);
+                world.exchange(&mut clients[other]);
+            }
+            world.give_back(&mut clients[client]);
+            world.exchange_while(&mut clients[client], |world, client| {
+                world.give_back(client);
+                if world.random(8) == 0 {
+                    client.one_leaves();
+                }
+            });
+        }
+        clients.iter_mut().for_each(|client| client.leave_or_go(&mut world));
+        thread::sleep(Duration::from_millis(world.random(20) as u64));
+    }
+    assert!(world.moved > 100, "{} calls went sooner", world.moved);
+    world.check();
+}
+
+#[test]
+fn a_small_call_does_not_wait_for_the_moment_of_a_large_one_that_left() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [180, 0]);
+    // It is due when the bucket is empty, in 180 ms and no more: so the look-ahead here is less.
+    client.slots.terms.look_ahead = 20_000_000;
+    let large = client.join([800, 0]);
+    world.exchange(&mut client);
+    client.join([1, 0]);
+    client.queue.leave(large);
+    assert_eq!(client.slots.slot_due(&[1, 0, 0], Some(u64::MAX), world.clock), None);
+    let reply = world.exchange(&mut client);
+    assert!(reply.calls[0].wait <= 20_000_000, "{:?}", reply.calls);
+}

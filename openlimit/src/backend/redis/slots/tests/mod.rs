@@ -1,0 +1,199 @@
+//! The script, the ledger and the slots against a real server: what several clients are granted together, to the nanosecond.
+//!
+//! Tests of the whole, with processes and faults, are in the `tests` crate. Here the moments that were granted can be
+//! seen, and so the promise be checked exactly, whatever the machine does meanwhile.
+
+use std::thread;
+use std::time::Duration;
+
+use self::world::{FAST, SLOW, World};
+use crate::backend::redis::wire::Decision;
+use crate::limits::Rate;
+use crate::queue::Waiter;
+
+mod client;
+mod far;
+mod refunds;
+mod server;
+mod world;
+
+#[test]
+fn what_several_clients_are_granted_never_exceeds_the_promise_in_any_window() {
+    mixed(SLOW);
+}
+
+#[test]
+fn nor_does_it_where_the_buckets_run_empty() {
+    mixed(FAST);
+}
+
+fn mixed(rates: [Rate; 2]) {
+    let mut world = World::start(rates);
+    let mut clients = [world.client(), world.client(), world.client()];
+    clients[1].slots.terms.look_ahead = 100_000_000;
+    clients[2].slots.terms.look_ahead = 20_000_000;
+    for step in 0..3_000 {
+        let client = &mut clients[world.random(3)];
+        match world.random(20) {
+            0 => thread::sleep(Duration::from_millis(world.random(40) as u64)),
+            1 => world.give_back(client),
+            2 => world.owe(client),
+            3 => world.say_again(client),
+            4 if step % 7 == 0 => world.forget_scripts(),
+            _ => {}
+        }
+        for _ in 0..world.random(4) {
+            // Some take more than the burst of 200 ms.
+            let (requests, tokens) =
+                (world.random(3), world.random(400) * if world.random(50) == 0 { 40 } else { 1 });
+            client.join([requests as u64, tokens as u64]);
+        }
+        world.exchange_while(client, |world, client| {
+            // Now and then while the reply is on its way.
+            if world.random(4) == 0 {
+                world.give_back(client);
+            }
+        });
+        client.leave_or_go(&mut world);
+    }
+    world.check();
+}
+
+#[test]
+fn a_state_that_is_lost_again_and_again_costs_nobody_the_promise() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client(), world.client()];
+    for step in 0..600 {
+        if step % 40 == 39 {
+            world.lose_the_state(&clients);
+        }
+        let client = &mut clients[world.random(3)];
+        for _ in 0..world.random(4) {
+            let (requests, tokens) = (1 + world.random(2), world.random(400));
+            client.join([requests as u64, tokens as u64]);
+        }
+        world.exchange(client);
+        client.all_go();
+    }
+    world.check();
+}
+
+#[test]
+fn demand_without_end_is_granted_all_that_there_is() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client()];
+    for step in 0..400 {
+        let client = &mut clients[step % 2];
+        client.join([1, 10]);
+        client.join([1, 10]);
+        world.exchange(client);
+        client.all_go();
+    }
+    // A request weighs a millisecond, and 180 of them fit.
+    let (first, last) = (world.granted[0].at, world.granted.last().map_or(0, |call| call.at));
+    let least = (800 - 180) * 1_000_000;
+    assert!(last - first <= least + 1_000_000, "{} ns instead of {least}", last - first);
+    world.check();
+}
+
+#[test]
+fn calls_that_do_not_fit_beside_the_jitter_lose_nothing_of_the_rate() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    for _ in 0..120 {
+        world.call(&mut client, [190, 0]);
+    }
+    let (first, last) = (world.granted[0].at, world.granted[119].at);
+    assert!(last - first <= 119 * 190_000_000 + 10_000_000, "{} ns", last - first);
+    world.check();
+}
+
+#[test]
+fn every_limit_is_charged_as_of_the_moment_that_the_slowest_one_allows() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.join([180, 0]);
+    client.join([100, 9_000]);
+    let reply = world.exchange(&mut client);
+    assert_eq!(reply.calls[1], Decision { wait: 100_000_000, limit: Some(0), granted: true });
+    assert_eq!((reply.buckets[0].level, reply.buckets[1].level), (280_000_000, 280_000_000));
+}
+
+#[test]
+fn a_call_of_nine_tenths_of_the_burst_has_its_turn_among_small_ones_of_other_clients() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client(), world.client()];
+    let mut large = world.client();
+    // Before its turn are those who asked before it, of whom each client has no more than its look-ahead.
+    let mut before = 0;
+    for step in 0..120 {
+        if step == 60 {
+            before = world.granted.len();
+            large.join([180, 0]);
+            let reply = world.exchange(&mut large);
+            assert!(reply.calls[0].granted);
+        }
+        let client = &mut clients[step % 3];
+        for _ in 0..10 {
+            client.join([1, 0]);
+        }
+        world.exchange(client);
+        client.all_go();
+    }
+    let turn = world.granted[before];
+    assert_eq!(turn.weights[0], 180_000_000);
+    assert!(world.granted[before + 1..].iter().all(|later| later.at >= turn.at));
+    world.check();
+}
+
+#[test]
+fn a_call_that_would_wait_too_long_is_refused_and_charged_nothing() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    one.join([180, 0]);
+    world.exchange(&mut one);
+    other.wait_at_most = 50_000_000;
+    other.join([100, 0]);
+    let reply = world.exchange(&mut other);
+    assert!(!reply.calls[0].granted && reply.calls[0].wait > 50_000_000 && reply.calls[0].limit == Some(0));
+    assert!(reply.buckets[0].level <= 180_000_000);
+}
+
+/// The larger one goes first.
+fn largest_first(newcomer: &Waiter, waiting: &Waiter) -> bool {
+    newcomer.amounts.as_slice()[0] > waiting.amounts.as_slice()[0]
+}
+
+#[test]
+fn slots_serve_a_queue_of_another_order_as_it_is() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client_in_order(largest_first);
+    let mut went = 0;
+    for step in 0..200 {
+        for _ in 0..world.random(4) {
+            client.join([1 + world.random(9) as u64, world.random(400) as u64]);
+        }
+        world.exchange(&mut client);
+        // The head may have changed since its slot was requested, and changes again and again.
+        for _ in 0..world.random(3) {
+            client.join([1 + world.random(9) as u64, 0]);
+            let most = client.queue.iter().map(|(_, waiter)| waiter.amounts.as_slice()[0]).max();
+            if client.one_goes() {
+                let (_, amounts) = &client.taken[client.taken.len() - 1];
+                assert_eq!(Some(amounts.as_slice()[0]), most, "step {step}");
+                went += 1;
+            }
+        }
+        client.check_held();
+    }
+    assert!(went > 50, "only {went} calls went");
+    // All that is left is served, in order.
+    while !client.queue.is_empty() {
+        let before = client.taken.len();
+        world.exchange(&mut client);
+        client.all_go();
+        let went: Vec<_> = client.taken[before..].iter().map(|(_, amounts)| amounts.as_slice()[0]).collect();
+        assert!(went.is_sorted_by(|one, next| one >= next), "{went:?}");
+    }
+    world.check();
+}

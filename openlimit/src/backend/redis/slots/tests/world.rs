@@ -1,0 +1,301 @@
+//! The world of the tests: a server, what several clients are granted by it together, and what they may be.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Connection;
+
+use super::super::{Account, Slots};
+use super::client::Client;
+use super::server::Server;
+use crate::backend::redis::OnOutage;
+use crate::backend::redis::key::Keys;
+use crate::backend::redis::scale::Scale;
+use crate::backend::redis::script::Script;
+use crate::backend::redis::terms::Terms;
+use crate::backend::redis::wire::{BatchReply, Decision};
+use crate::backend::{Buckets as _, Memory};
+use crate::bucket::Metering;
+use crate::limits::{Amounts, Rate};
+use crate::queue::{Order, Queue, by_arrival};
+
+/// Requests and tokens. Clients here ask for more than that without end.
+pub(super) const SLOW: [Rate; 2] = [Rate::per_second(1_000), Rate::per_second(50_000)];
+/// Of these they ask for about as much as there is, so that the buckets run empty now and then.
+pub(super) const FAST: [Rate; 2] = [Rate::per_second(8_000), Rate::per_second(400_000)];
+pub(super) const BURST: Duration = Duration::from_millis(200);
+pub(super) const JITTER: Duration = Duration::from_millis(20);
+/// How long clients think that passes between two batches, in nanoseconds: long enough for what they have to tell.
+pub(super) const STEP: u64 = 10_000_000;
+
+fn metering(rate: Rate) -> Metering {
+    Metering { rate, burst: BURST, jitter: JITTER, headroom: (0, 100) }
+}
+
+/// A server, its time, and what everyone was granted.
+pub(super) struct World {
+    _server: Server,
+    pub(super) connection: Connection,
+    pub(super) script: Arc<Script>,
+    pub(super) scales: Vec<Scale>,
+    pub(super) granted: Vec<Granted>,
+    /// What the buckets had been given back at the last look, by everyone.
+    pub(super) given: [u64; 2],
+    /// When the state was lost, and by how much more than the promise may be granted for it.
+    pub(super) lost: Vec<(u64, [u64; 2])>,
+    /// How many slots were moved.
+    pub(super) moved: u64,
+    pub(super) random: u64,
+    pub(super) clock: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Granted {
+    /// The client's batch.
+    pub(super) client: usize,
+    pub(super) charge: u64,
+    /// When, in nanoseconds of the server's clock.
+    pub(super) at: u64,
+    pub(super) wait: u64,
+    /// What it weighs, less what was given back of it.
+    pub(super) weights: [u64; 2],
+}
+
+impl World {
+    pub(super) fn start(rates: [Rate; 2]) -> Self {
+        let server = Server::start();
+        let connection = server.connect();
+        let scales = rates.map(|rate| Scale::new(&metering(rate), JITTER));
+        Self {
+            _server: server,
+            connection,
+            script: Script::of(2),
+            scales: scales.into(),
+            granted: Vec::new(),
+            given: [0; 2],
+            lost: Vec::new(),
+            moved: 0,
+            random: 0x9e37_79b9_7f4a_7c15,
+            clock: 1,
+        }
+    }
+
+    pub(super) fn client(&mut self) -> Client {
+        self.client_in_order(by_arrival)
+    }
+
+    /// A client whose queue has another order.
+    pub(super) fn client_in_order(&mut self, order: Order) -> Client {
+        let terms = Terms {
+            slack: 10_000_000,
+            look_ahead: 300_000_000,
+            lease: None,
+            patience: 0,
+            on_outage: OnOutage::Wait,
+        };
+        let account = |place| Account { place, dimension: place, scale: self.scales[place] };
+        let slots = Slots::new(&[account(0), account(1)], terms, "".into(), Memory::default());
+        let id = self.random(usize::MAX);
+        Client {
+            id,
+            slots,
+            queue: Queue::new(2, order),
+            keys: ["test:{world}".to_owned(), Keys::new("test:", "world").client()],
+            sent: Vec::new(),
+            reply: Vec::new(),
+            wait_at_most: u64::MAX,
+            seen: 0,
+            taken: Vec::new(),
+        }
+    }
+
+    /// A client that asks for no more than 20 ms ahead.
+    pub(super) fn near_sighted(&mut self) -> Client {
+        let mut client = self.client();
+        client.slots.terms.look_ahead = 20_000_000;
+        client
+    }
+
+    /// The client's call is granted, and goes.
+    pub(super) fn call(&mut self, client: &mut Client, amounts: [u64; 2]) {
+        client.join(amounts);
+        self.exchange(client);
+        client.all_go();
+    }
+
+    /// xorshift, below `most`.
+    pub(super) fn random(&mut self, most: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random % most as u64) as usize
+    }
+
+    /// Sends what the client has to say, if anything.
+    pub(super) fn exchange(&mut self, client: &mut Client) -> BatchReply {
+        self.exchange_while(client, |_, _| ())
+    }
+
+    /// The same while something else happens after the batch was decided and before its reply is there.
+    pub(super) fn exchange_while(
+        &mut self,
+        client: &mut Client,
+        act: impl FnOnce(&mut Self, &mut Client),
+    ) -> BatchReply {
+        self.clock += STEP;
+        let Ok(batch) = client.slots.collect(&client.queue, false, self.clock) else {
+            return BatchReply {
+                now: 0,
+                decided: 0,
+                epoch: 0,
+                count: 0,
+                run: 0,
+                alone: false,
+                buckets: Vec::new(),
+                calls: Vec::new(),
+            };
+        };
+        let moves = client.slots.moving.is_some();
+        let asked: Vec<_> = client.slots.asking.iter().flatten().map(|call| call.amounts.clone()).collect();
+        let reply = self.decide(client, &batch);
+        let asked = &asked[usize::from(moves && !reply.alone)..];
+        self.moved += u64::from(moves && reply.alone);
+        let mut charge = client.slots.ledger.charges + 1;
+        for (amounts, Decision { wait, granted, .. }) in asked.iter().zip(&reply.calls) {
+            if *granted {
+                charge += 1;
+                let weights = [0, 1].map(|limit| self.scales[limit].weight(amounts.as_slice()[limit]));
+                let at = reply.decided * 1_000 + wait;
+                self.granted.push(Granted { client: client.id, charge, at, wait: *wait, weights });
+            }
+        }
+        client.seen = self.granted.len();
+        act(self, client);
+        client.check_held();
+        client.slots.apply(&reply, &client.queue, self.clock, self.clock);
+        client.check_held();
+        reply
+    }
+
+    pub(super) fn run(&mut self, client: &mut Client, batch: &[u8]) -> BatchReply {
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.script.text).arg(2).arg(&client.keys);
+        command.arg("openlimit 1\nof the test\n").arg(batch).arg(600);
+        client.sent = batch.to_vec();
+        client.reply = command.query(&mut self.connection).unwrap();
+        BatchReply::read(&client.reply, 2).unwrap()
+    }
+
+    /// The same batch again has the same answer, and changes nothing.
+    pub(super) fn say_again(&mut self, client: &mut Client) {
+        if !client.sent.is_empty() {
+            let (sent, before) = (client.sent.clone(), client.reply.clone());
+            let again = self.run(client, &sent);
+            assert_eq!(client.reply[8..], before[8..]);
+            assert!(again.now >= again.decided);
+        }
+    }
+
+    /// Has a batch decided, and takes what is given back by it from the calls whose it was: from the latest ones first, since less
+    /// stands against giving back those.
+    pub(super) fn decide(&mut self, client: &mut Client, batch: &[u8]) -> BatchReply {
+        let reply = self.run(client, batch);
+        let mut asked = std::mem::take(&mut client.slots.ledger.asked);
+        asked.sort_by_key(|(_, charge, _)| Reverse(*charge));
+        let out = client.slots.ledger.taken_out().filter(|_| reply.alone);
+        for (limit, bucket) in reply.buckets.iter().enumerate() {
+            let mut given = bucket.given.saturating_sub(self.given[limit]);
+            self.given[limit] = bucket.given;
+            if let Some((charge, last)) = &out {
+                given = given.saturating_sub(last[limit]);
+                let mut granted = self.granted.iter_mut();
+                let call = granted.find(|call| (call.client, call.charge) == (client.id, *charge));
+                if let Some(call) = call {
+                    call.weights[limit] = 0;
+                }
+            }
+            for (_, charge, weights) in asked.iter_mut().filter(|(of, ..)| *of == limit) {
+                let weight = &mut weights[usize::from(out.is_some())];
+                let part = given.min(*weight);
+                given -= part;
+                *weight -= part;
+                if out.is_none() {
+                    weights[1] = weights[1].saturating_sub(part);
+                }
+                let call =
+                    self.granted.iter_mut().find(|call| (call.client, call.charge) == (client.id, *charge));
+                if let Some(call) = call {
+                    assert!(part <= call.weights[limit], "more is given back than was taken");
+                    call.weights[limit] -= part;
+                }
+            }
+            assert_eq!(given, 0, "more is given back than was asked for");
+        }
+        if reply.alone && out.is_none() && client.slots.ledger.can_take_out() {
+            // What was not given back may be if the last call is taken out later.
+            client.slots.ledger.asked = asked;
+        }
+        reply
+    }
+
+    /// Gives back a part of what one call took.
+    pub(super) fn give_back(&mut self, client: &mut Client) {
+        if !client.taken.is_empty() {
+            let (charge, mut amounts) = client.taken.swap_remove(self.random(client.taken.len()));
+            let part = 1 + self.random(4) as u64;
+            amounts.as_mut_slice().iter_mut().for_each(|amount| *amount /= part);
+            client.slots.give_back(amounts.as_slice(), charge, self.clock);
+        }
+    }
+
+    pub(super) fn give_all_back(&mut self, client: &mut Client) {
+        for (charge, amounts) in client.taken.drain(..) {
+            client.slots.give_back(amounts.as_slice(), charge, self.clock);
+        }
+    }
+
+    pub(super) fn owe(&mut self, client: &mut Client) {
+        client.slots.owe(&Amounts::Few([0, self.random(500) as u64, 0]), self.clock);
+    }
+
+    pub(super) fn forget_scripts(&mut self) {
+        redis::cmd("SCRIPT").arg("FLUSH").exec(&mut self.connection).unwrap();
+    }
+
+    /// Nothing but the clients knows what was in the buckets. Who comes first cannot know what others were granted since it
+    /// came last, and that much more may be granted until they come.
+    pub(super) fn lose_the_state(&mut self, clients: &[Client]) {
+        redis::cmd("FLUSHALL").exec(&mut self.connection).unwrap();
+        self.given = [0; 2];
+        let unseen = |client: &Client| {
+            let since = &self.granted[client.seen..];
+            [0, 1].map(|limit| since.iter().map(|call| call.weights[limit]).sum::<u64>())
+        };
+        let unseen: Vec<_> = clients.iter().map(unseen).collect();
+        let most = [0, 1].map(|limit| unseen.iter().map(|unseen| unseen[limit]).max().unwrap_or(0));
+        let (secs, micros): (u64, u64) = redis::cmd("TIME").query(&mut self.connection).unwrap();
+        self.lost.push(((secs * 1_000_000 + micros) * 1_000, most));
+    }
+
+    /// In any window from one grant to another, no more than what leaks meanwhile and the burst, or the largest call. Slots lie
+    /// ahead by up to the look-ahead, so that a window may suffer from a loss somewhat before it.
+    pub(super) fn check(&mut self) {
+        self.granted.sort_by_key(|call| call.at);
+        assert!(self.granted.len() > 100);
+        for limit in 0..2 {
+            for (first, from) in self.granted.iter().enumerate() {
+                let (mut sum, mut largest) = (0, 0);
+                for call in &self.granted[first..] {
+                    sum += call.weights[limit];
+                    largest = largest.max(call.weights[limit]);
+                    let most = call.at - from.at + largest.max(self.scales[limit].burst);
+                    let lost =
+                        self.lost.iter().filter(|(at, _)| *at > from.at - 500_000_000 && *at < call.at);
+                    let unseen: u64 = lost.map(|(_, most)| most[limit]).sum();
+                    assert!(sum <= most + unseen, "limit {limit}: {sum} ns in {} ns", call.at - from.at);
+                }
+            }
+        }
+    }
+}

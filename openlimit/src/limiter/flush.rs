@@ -1,0 +1,133 @@
+//! `Flush`: a pending round trip to the store. And the key that shares a limiter through Redis.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::core::Handle;
+use super::limiter::unbuilt;
+use super::{Builder, Limiter};
+use crate::backend::{Buckets as _, Choice, Redis};
+use crate::error::AcquireError;
+use crate::sync::block_on;
+
+impl<K> Builder<K> {
+    /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in any
+    /// process on any host.
+    ///
+    /// They must have the same limits, in any order. Takes a URL (`redis://host:port`,
+    /// `rediss://..`, `unix://..`), or a [`Redis`] with more options.
+    ///
+    /// Everything else is as it is in memory, except that
+    /// [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a [lease](Redis::lease).
+    /// At most 8 limits can be shared, and at least 10 ms are kept back for
+    /// [jitter](Self::jitter). [`flush`](crate::Limiter::flush) checks at start-up that the server
+    /// answers, and sends it everything before the program ends.
+    pub fn redis(mut self, redis: impl Into<Redis>) -> Self {
+        self.backend = Choice::Redis(redis.into());
+        self
+    }
+}
+
+impl<K> Limiter<K> {
+    /// Sends Redis everything that it does not know yet, and waits until it is decided; not longer
+    /// than `timeout`, on the system's clock. Nothing happens until the [`Flush`] is awaited, or
+    /// [`blocking`](Flush::blocking) is called.
+    ///
+    /// What calls settle, cancel and give back is sent with the next calls, or after 10 ms. A program
+    /// that ends sooner loses it, unless it calls this when its calls are over. On `Ok` Redis knows
+    /// everything that any thread had settled by then. [Leases](crate::Redis::lease) are given back
+    /// too, unless a call waits. A limiter in memory has nothing to send.
+    ///
+    /// It makes at least one round trip, even if there is nothing to send. So it also checks at
+    /// start-up that Redis answers, accepts the login, and has the same limits under the limiter's
+    /// name. [`init`](Self::init) does not connect.
+    ///
+    /// ```no_run
+    /// use openlimit::{RateLimiter, limiter};
+    /// use std::time::Duration;
+    ///
+    /// limiter! {
+    ///     static CHAT: RateLimiter = {
+    ///         requests: 200 / minute,
+    ///         redis: "redis://localhost:6379",
+    ///         name: "prod-chat",
+    ///     };
+    /// }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     CHAT.flush(Duration::from_secs(2)).blocking()?;
+    ///     CHAT.acquire(900).blocking()?.cancel();
+    ///     CHAT.flush(Duration::from_secs(2)).blocking()?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Flush`], once it is awaited.
+    pub fn flush(&self, timeout: Duration) -> Flush {
+        Flush::new(self.handle().map_err(unbuilt), timeout)
+    }
+}
+
+/// A pending flush: `.await` it or call [`blocking`](Flush::blocking). Created by
+/// [`Limiter::flush`](crate::Limiter::flush).
+///
+/// It borrows nothing, and nothing happens before it is first polled. It works with any runtime, and
+/// with none.
+///
+/// # Errors
+///
+/// - [`AcquireError::Build`] if the declaration of the limiter is wrong.
+/// - [`AcquireError::Store`] if Redis did not decide: at once for a reason that has to be fixed, and
+///   when the timeout ends otherwise. It names the server and the last problem.
+///
+/// # Cancel safety
+///
+/// Dropping it at any point loses nothing: everything is then sent as without it.
+#[must_use = "nothing is sent until it is awaited, or `.blocking()` is called"]
+pub struct Flush(Pin<Box<dyn Future<Output = Result<(), AcquireError>> + Send + Sync>>);
+
+impl Flush {
+    pub(super) fn new(limiter: Result<&Handle, AcquireError>, within: Duration) -> Self {
+        let limiter = limiter.cloned();
+        Self(Box::pin(async move {
+            let limiter = limiter?;
+            let core = limiter.core();
+            let begun = core.time.now();
+            let away = || core.state.lock().admission.backend.store().and_then(|store| store.error);
+            core.driver.flush(|| core.as_served(), away, within).await.map_err(|error| {
+                let waited = Duration::from_nanos(core.time.now().saturating_sub(begun));
+                AcquireError::Store { limiter: core.plan.name().clone(), waited, error }
+            })
+        }))
+    }
+
+    /// Waits on this thread, without a runtime.
+    ///
+    /// Do not call it on a thread that polls other tasks: it blocks them. Async callers `.await` instead.
+    ///
+    /// # Errors
+    /// Why Redis was not told: see [`Flush`].
+    pub fn blocking(self) -> Result<(), AcquireError> {
+        block_on(self)
+    }
+}
+
+impl Future for Flush {
+    type Output = Result<(), AcquireError>;
+
+    /// # Panics
+    /// When polled again after it was ready, as futures do.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for Flush {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flush").finish_non_exhaustive()
+    }
+}

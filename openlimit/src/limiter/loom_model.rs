@@ -1,0 +1,238 @@
+//! The hand-over between the queue and a waiter, in every order in which threads can take the lock.
+//!
+//! What must hold in each: nobody who was admitted sleeps on, nothing that was given back is lost, and nothing
+//! is given out twice. The clock is the manual one, so that the timer is a thread like the others.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use loom::thread;
+
+use super::{Acquire, Permit, RateLimiter};
+use crate::limits::{Cost, Percent, Rate};
+use crate::time::ManualClock;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// One a second, one at once.
+fn limiter(clock: &ManualClock) -> RateLimiter {
+    let builder = RateLimiter::builder().requests(Rate::per_second(1)).headroom(Percent(0));
+    builder.jitter(Duration::ZERO).clock(clock).build().expect("it is sound")
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A call, the waker of its last poll, and what became of it.
+struct Call {
+    acquire: Acquire,
+    wakes: Arc<Wakes>,
+    permit: Option<Permit>,
+}
+
+impl Call {
+    fn start(limiter: &RateLimiter) -> Self {
+        let mut call = Self { acquire: limiter.acquire(Cost::new()), wakes: Arc::default(), permit: None };
+        call.poll();
+        call
+    }
+
+    /// Looks again, with a new waker: the old one may be called, but must not be relied on.
+    fn poll(&mut self) {
+        if self.permit.is_none() {
+            self.wakes = Arc::default();
+            let waker = Waker::from(Arc::clone(&self.wakes));
+            if let Poll::Ready(outcome) = Pin::new(&mut self.acquire).poll(&mut Context::from_waker(&waker)) {
+                self.permit = outcome.ok();
+                assert!(self.permit.is_some(), "nothing here is refused");
+            }
+        }
+    }
+
+    /// Whether it is admitted. If it is and does not know yet, it must have been woken.
+    fn is_admitted(&mut self) -> bool {
+        let (knew, woken) = (self.permit.is_some(), self.wakes.0.load(Ordering::SeqCst));
+        self.poll();
+        let admitted = self.permit.is_some();
+        assert!(knew || !admitted || woken > 0, "a wake-up was lost");
+        assert!(admitted || woken == 0, "woken for nothing");
+        admitted
+    }
+}
+
+/// Takes the only request that there is at first.
+fn drained(limiter: &RateLimiter) -> Permit {
+    limiter.try_acquire(Cost::new()).expect("there is room")
+}
+
+/// Nothing is left, and in a second there is one again.
+fn holds_exactly_nothing(limiter: &RateLimiter, clock: &ManualClock) {
+    assert!(limiter.try_acquire(Cost::new()).is_err(), "given out twice");
+    clock.advance(SECOND);
+    assert!(limiter.try_acquire(Cost::new()).is_ok(), "lost");
+}
+
+#[test]
+fn a_waiter_that_looks_again_while_the_timer_fires() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        drop(drained(&limiter));
+        let mut call = Call::start(&limiter);
+        let timer = thread::spawn({
+            let clock = clock.clone();
+            move || clock.advance(SECOND)
+        });
+        call.poll();
+        call.poll();
+        timer.join().expect("no thread panics");
+        assert!(call.is_admitted());
+        holds_exactly_nothing(&limiter, &clock);
+    });
+}
+
+#[test]
+fn a_waiter_that_joins_while_the_timer_fires_for_another() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        drop(drained(&limiter));
+        let mut ahead = Call::start(&limiter);
+        let timer = thread::spawn({
+            let clock = clock.clone();
+            move || clock.advance(SECOND)
+        });
+        let mut call = Call::start(&limiter);
+        timer.join().expect("no thread panics");
+        assert!(ahead.is_admitted() && !call.is_admitted());
+        clock.advance(SECOND);
+        assert!(call.is_admitted());
+        holds_exactly_nothing(&limiter, &clock);
+    });
+}
+
+#[test]
+fn a_waiter_that_leaves_while_the_timer_fires() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        drop(drained(&limiter));
+        let (leaves, mut next) = (Call::start(&limiter), Call::start(&limiter));
+        let timer = thread::spawn({
+            let clock = clock.clone();
+            move || clock.advance(SECOND)
+        });
+        drop(leaves);
+        timer.join().expect("no thread panics");
+        // Where the next one's timer was set too late for this clock, it fires now.
+        clock.advance(Duration::ZERO);
+        assert!(next.is_admitted());
+        holds_exactly_nothing(&limiter, &clock);
+    });
+}
+
+#[test]
+fn a_waiter_that_joins_while_a_permit_is_cancelled() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        let permit = drained(&limiter);
+        let canceller = thread::spawn(move || permit.cancel());
+        let mut call = Call::start(&limiter);
+        call.poll();
+        canceller.join().expect("no thread panics");
+        assert!(call.is_admitted());
+        holds_exactly_nothing(&limiter, &clock);
+    });
+}
+
+#[test]
+fn two_that_join_while_a_permit_is_cancelled() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        let permit = drained(&limiter);
+        let canceller = thread::spawn(move || permit.cancel());
+        let other = thread::spawn({
+            let limiter = limiter.clone();
+            move || Call::start(&limiter)
+        });
+        let mut call = Call::start(&limiter);
+        canceller.join().expect("no thread panics");
+        let mut other = other.join().expect("no thread panics");
+        assert!(call.is_admitted() != other.is_admitted(), "one of them");
+        clock.advance(SECOND);
+        assert!(call.is_admitted() && other.is_admitted());
+        holds_exactly_nothing(&limiter, &clock);
+    });
+}
+
+#[test]
+fn a_waiter_that_leaves_while_a_permit_is_cancelled() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        let permit = drained(&limiter);
+        let (mut leaves, mut next) = (Call::start(&limiter), Call::start(&limiter));
+        let canceller = thread::spawn(move || permit.cancel());
+        leaves.poll();
+        match leaves.permit.take() {
+            Some(permit) => permit.cancel(),
+            None => drop(leaves),
+        }
+        canceller.join().expect("no thread panics");
+        assert!(next.is_admitted());
+        holds_exactly_nothing(&limiter, &clock);
+    });
+}
+
+#[test]
+fn a_permit_that_is_cancelled_while_the_timer_fires() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        let permit = drained(&limiter);
+        let (mut first, mut second) = (Call::start(&limiter), Call::start(&limiter));
+        let timer = thread::spawn({
+            let clock = clock.clone();
+            move || clock.advance(SECOND)
+        });
+        permit.cancel();
+        timer.join().expect("no thread panics");
+        clock.advance(Duration::ZERO);
+        assert!(first.is_admitted());
+        if !second.is_admitted() {
+            // What was cancelled had leaked by then.
+            clock.advance(SECOND);
+            assert!(second.is_admitted());
+        }
+        holds_exactly_nothing(&limiter, &clock);
+    });
+}
+
+#[test]
+fn a_limiter_that_is_dropped_while_the_timer_fires() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        drop(drained(&limiter));
+        let call = Call::start(&limiter);
+        let timer = thread::spawn({
+            let clock = clock.clone();
+            move || clock.advance(SECOND)
+        });
+        drop(limiter);
+        drop(call);
+        timer.join().expect("no thread panics");
+    });
+}

@@ -1,0 +1,30 @@
+//! What programs hold: the limiter, its builder, pending acquisitions and permits.
+//!
+//! [`Core`](core::Core) joins the plan with the state behind a lock, a clock and a driver.
+//! `decide` is all that is done with that state: each step reads the clock once and takes the lock
+//! once.
+
+mod acquire;
+mod builder;
+mod core;
+mod decide;
+#[cfg(feature = "redis")]
+mod flush;
+#[allow(clippy::module_inception, reason = "the type that the module is named after")]
+mod limiter;
+#[cfg(all(test, openlimit_loom))]
+mod loom_model;
+mod permit;
+mod status;
+#[cfg(all(test, feature = "testing"))]
+mod tests;
+
+pub use self::acquire::Acquire;
+pub use self::builder::Builder;
+#[cfg(feature = "redis")]
+pub use self::flush::Flush;
+#[cfg(feature = "tokenizers")]
+pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
+pub use self::limiter::{Keys, Limiter, RateLimiter};
+pub use self::permit::Permit;
+pub use self::status::{LimitStatus, Status};
