@@ -51,7 +51,7 @@ fn tell(is_child: bool, which: &str, call: impl FnOnce() -> Result<Permit, Acqui
 /// What a worker and its child say, the child first; and how many requests they have taken.
 fn forked(when: &str, server: &RedisServer) -> (Vec<String>, u64) {
     let forks = Forks::new();
-    let mut said = forks.start("worker", &[when, &server.url()]).finish();
+    let mut said = forks.start("redis::fork::worker", &[when, &server.url()]).finish();
     // Each in its own order.
     said.sort_by_key(|line| line.starts_with("parent"));
     let limiter = limiter(&server.url());

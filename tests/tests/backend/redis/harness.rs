@@ -227,14 +227,14 @@ fn worker() {
 
 #[test]
 fn a_worker_is_another_process() {
-    let worker = Worker::start("worker", &["count", "2"]);
+    let worker = Worker::start("redis::harness::worker", &["count", "2"]);
     assert_ne!(worker.process_id(), std::process::id());
     assert_eq!(worker.finish(), ["3"]);
 }
 
 #[test]
 fn nothing_is_left_of_a_test_that_was_killed() {
-    let mut worker = Worker::start("worker", &["serve"]);
+    let mut worker = Worker::start("redis::harness::worker", &["serve"]);
     let (url, directory) = (format!("redis://{}", worker.line()), worker.line());
     assert_eq!(ping(&url).unwrap(), "PONG");
     worker.kill_9();

@@ -58,7 +58,7 @@ fn the_name_is_the_path_of_the_static_unless_it_is_given() {
         error => panic!("{error}"),
     };
     let unknown = || Cost::new().with("audio_seconds", 1);
-    assert_eq!(name(account::IMAGES.try_acquire(unknown()).unwrap_err()), "limiter_macro::account::IMAGES");
+    assert_eq!(name(account::IMAGES.try_acquire(unknown()).unwrap_err()), "macros::limiter::account::IMAGES");
     assert_eq!(name(NAMED.try_acquire(unknown()).unwrap_err()), "prod");
 }
 
@@ -141,7 +141,7 @@ fn the_error_of_an_expression_is_every_acquires() {
     GOOD.init().unwrap();
     for _ in 0..2 {
         let Err(AcquireError::Build(error)) = BAD.acquire(Cost::new()).blocking() else { panic!("admitted") };
-        assert_eq!(error.limiter(), "limiter_macro::BAD");
+        assert_eq!(error.limiter(), "macros::limiter::BAD");
         assert!(matches!(error.problem(), BuildProblem::Declaration { key: "requests", .. }));
         assert!(error.to_string().ends_with("invalid digit found in string"), "{error}");
     }
@@ -173,7 +173,7 @@ fn a_value_that_fails_is_named_by_its_key_whichever_it_is() {
         let BuildProblem::Declaration { key, .. } = error.problem() else { panic!("{error}") };
         assert_eq!(*key, wanted);
         let text = format!(
-            "limiter `limiter_macro::{}` cannot be built: the value of `{wanted}` failed: ",
+            "limiter `macros::limiter::{}` cannot be built: the value of `{wanted}` failed: ",
             wanted.to_uppercase()
         );
         assert!(error.to_string().starts_with(&text), "{error}");

@@ -1,7 +1,7 @@
 //! The counter's data, against where they come from: the vocabularies of tiktoken-rs, token by token, and the
 //! character classes of the regular expressions that it splits text with.
 //!
-//! `OPENLIMIT_WRITE_DATA=1 cargo test -p openlimit-tests --test counter_data` writes the files of
+//! `OPENLIMIT_WRITE_DATA=1 cargo test -p openlimit-tests --test tokenizer data::` writes the files of
 //! `openlimit/data` anew. Without it the same code compares them, so their origin can be checked.
 
 #![allow(clippy::unwrap_used)]

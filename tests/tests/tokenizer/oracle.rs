@@ -1,29 +1,27 @@
 //! What the tests of the counter share: the oracle, and texts.
 
-#![allow(dead_code, unreachable_pub)]
-
 use openlimit::tokens::Encoding;
 use tiktoken_rs::CoreBPE;
 
-pub const ENCODINGS: [Encoding; 4] =
+pub(crate) const ENCODINGS: [Encoding; 4] =
     [Encoding::O200kBase, Encoding::Cl100kBase, Encoding::P50kBase, Encoding::R50kBase];
 
 /// Checks the count of a text against tiktoken-rs.
 #[track_caller]
-pub fn check(encoding: Encoding, text: &str) {
+pub(crate) fn check(encoding: Encoding, text: &str) {
     let expected = oracle(encoding).count_ordinary(text) as u64;
     let counted = encoding.count(text);
     assert_eq!(counted, expected, "{encoding}: {:?}", text.chars().take(200).collect::<String>());
 }
 
 #[track_caller]
-pub fn check_all(text: &str) {
+pub(crate) fn check_all(text: &str) {
     for encoding in ENCODINGS {
         check(encoding, text);
     }
 }
 
-pub fn oracle(encoding: Encoding) -> &'static CoreBPE {
+pub(crate) fn oracle(encoding: Encoding) -> &'static CoreBPE {
     match encoding {
         Encoding::O200kBase => tiktoken_rs::o200k_base_singleton(),
         Encoding::Cl100kBase => tiktoken_rs::cl100k_base_singleton(),
@@ -34,7 +32,7 @@ pub fn oracle(encoding: Encoding) -> &'static CoreBPE {
 }
 
 /// A character in the company of others that a pattern might take it together with.
-pub fn contexts(character: char) -> [String; 12] {
+pub(crate) fn contexts(character: char) -> [String; 12] {
     let c = character;
     [
         format!("{c}"),
@@ -54,20 +52,20 @@ pub fn contexts(character: char) -> [String; 12] {
 
 /// The same numbers in every run.
 #[derive(Clone)]
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % end
     }
 
-    pub fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
         of[self.below(of.len())]
     }
 
     /// A text of up to `longest` of these fragments, with some of them repeated.
-    pub fn text(&mut self, longest: usize) -> String {
+    pub(crate) fn text(&mut self, longest: usize) -> String {
         let mut text = String::new();
         for _ in 0..self.below(longest) + 1 {
             match self.below(12) {
@@ -81,16 +79,16 @@ impl Random {
         text
     }
 
-    pub fn character(&mut self) -> char {
+    pub(crate) fn character(&mut self) -> char {
         char::from_u32(self.below(0x11_0000) as u32).unwrap_or('\u{fffd}')
     }
 
-    pub fn of_script(&mut self) -> char {
+    pub(crate) fn of_script(&mut self) -> char {
         let (first, count) = SCRIPTS[self.below(SCRIPTS.len())];
         char::from_u32(first + self.below(count) as u32).unwrap_or('x')
     }
 
-    pub fn base64(&mut self) -> char {
+    pub(crate) fn base64(&mut self) -> char {
         const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         char::from(ALPHABET[self.below(64)])
     }
@@ -121,7 +119,7 @@ const SCRIPTS: &[(u32, usize)] = &[
     (0x1_f300, 0x300),
 ];
 
-pub const FRAGMENTS: &[&str] = &[
+pub(crate) const FRAGMENTS: &[&str] = &[
     "the",
     " quick",
     " Brown",

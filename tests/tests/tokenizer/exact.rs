@@ -1,13 +1,11 @@
-//! The counter against tiktoken-rs, in bounded time: `counter_sweep.rs` has the rest.
+//! The counter against tiktoken-rs, in bounded time: `sweep.rs` has the rest.
 
 #![allow(clippy::unwrap_used)]
-
-mod counter;
 
 use openlimit::tokens::Encoding;
 use proptest::prelude::*;
 
-use self::counter::{ENCODINGS, FRAGMENTS, Random, check, check_all, contexts};
+use crate::oracle::{ENCODINGS, FRAGMENTS, Random, check, check_all, contexts};
 
 #[test]
 fn every_hundredth_character_counts_the_same_in_every_context() {

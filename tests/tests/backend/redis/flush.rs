@@ -145,7 +145,7 @@ fn worker() {
 #[test]
 fn a_process_that_flushes_and_ends_at_once_leaves_nothing_reserved() {
     let server = RedisServer::start();
-    let _ = Worker::start("worker", &[&server.url()]).finish();
+    let _ = Worker::start("redis::flush::worker", &[&server.url()]).finish();
     quota::assert_taken(&Redis::new(server.url()), 4);
 }
 

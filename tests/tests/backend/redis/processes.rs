@@ -20,7 +20,7 @@ fn worker() {
 fn start(server: &RedisServer, share: Share, callers: usize, end: u64) -> Worker {
     let arguments = [share.rate, share.burst, callers as u64, end].map(|number| number.to_string());
     let [rate, burst, callers, end] = &arguments;
-    Worker::start("worker", &[&server.url(), rate, burst, callers, end])
+    Worker::start("redis::processes::worker", &[&server.url(), rate, burst, callers, end])
 }
 
 fn read(line: &str) -> Granted {

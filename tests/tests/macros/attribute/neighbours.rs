@@ -173,14 +173,18 @@ fn the_crate_may_have_another_name() {
         Ok(())
     }
 
-    #[limits::rate_limited(crate = crate::limits, limiter = CHAT)]
+    #[limits::rate_limited(crate = crate::attribute::neighbours::limits, limiter = CHAT)]
     fn absolute() -> Outcome<()> {
         Ok(())
     }
 
     macro_rules! limited {
         ($name:ident, $limiter:expr, $cost:expr, $body:block) => {
-            #[$crate::limits::rate_limited(limiter = $limiter, cost = $cost, crate = $crate::limits)]
+            #[$crate::attribute::neighbours::limits::rate_limited(
+                limiter = $limiter,
+                cost = $cost,
+                crate = $crate::attribute::neighbours::limits
+            )]
             fn $name() -> Outcome<u8> $body
         };
     }

@@ -50,7 +50,7 @@ fn worker() {
 }
 
 fn in_an_environment(job: &str, url: impl AsRef<OsStr>) -> Vec<String> {
-    Worker::start_with("worker", &[job], |command| command.env(VARIABLE, url)).finish()
+    Worker::start_with("redis::declared::worker", &[job], |command| command.env(VARIABLE, url)).finish()
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_variable_without_a_url_is_named_and_what_it_holds_is_not_shown() {
 #[test]
 fn a_variable_that_is_not_set_is_an_error_of_the_first_use_and_of_every_other() {
     // The name is of a later key: the declaration has only its path so far.
-    let text = "limiter `redis_declared::FROM_THE_ENVIRONMENT` cannot be built: the value of `redis` failed: environment \
+    let text = "limiter `backend::redis::declared::FROM_THE_ENVIRONMENT` cannot be built: the value of `redis` failed: environment \
                 variable not found";
     for _ in 0..2 {
         let refusal = call().unwrap_err();
@@ -171,7 +171,7 @@ fn a_shared_limiter_needs_a_name_of_its_own() {
     // Not even that of its static: two programs share a limit only on purpose.
     assert_eq!(
         NAMELESS.init().unwrap_err().to_string(),
-        format!("limiter `redis_declared::NAMELESS` cannot be built: {text}")
+        format!("limiter `backend::redis::declared::NAMELESS` cannot be built: {text}")
     );
 }
 

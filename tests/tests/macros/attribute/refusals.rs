@@ -106,10 +106,9 @@ async fn on_error_decides_what_a_refusal_returns() {
     }
 
     assert_eq!(option().await, None);
-    assert!(
-        with_an_argument("chat".to_owned())
-            .starts_with("chat: limiter `attribute_refusals::SMALL` can never admit a call of 86401 tokens")
-    );
+    assert!(with_an_argument("chat".to_owned()).starts_with(
+        "chat: limiter `macros::attribute::refusals::SMALL` can never admit a call of 86401 tokens"
+    ));
     nothing().await;
     assert!(other_error().await.unwrap_err().contains("86401"));
     assert_eq!(coerced().collect::<String>(), "refused");

@@ -1,5 +1,5 @@
 //! A process that forks, without `exec`, after a call has waited in it: in the child nobody can wait, and is told so. See
-//! `redis_fork.rs` for shared limits.
+//! `backend/redis/fork.rs` for shared limits.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -32,7 +32,7 @@ fn worker() {
 #[test]
 fn a_child_of_a_process_that_has_waited_is_refused_where_it_would_wait_and_its_parent_goes_on() {
     let forks = Forks::new();
-    let mut said = forks.start("worker", &["wait"]).finish();
+    let mut said = forks.start("fork::worker", &["wait"]).finish();
     said.sort();
     assert_eq!(
         said,

@@ -1,13 +1,11 @@
 //! The counter against tiktoken-rs, in full. It takes a minute or two:
-//! `cargo test --release -p openlimit-tests --test counter_sweep -- --ignored`.
+//! `cargo test --release -p openlimit-tests --test tokenizer sweep:: -- --ignored`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-mod counter;
-
 use openlimit::tokens::Encoding;
 
-use self::counter::{ENCODINGS, Random, check, check_all, contexts};
+use crate::oracle::{ENCODINGS, Random, check, check_all, contexts, oracle};
 
 #[test]
 #[ignore = "long"]
@@ -66,7 +64,7 @@ fn the_text_of_every_token_counts_the_same() {
         };
         let tokens: Vec<String> = (0..end)
             .filter(|rank| encoding != Encoding::P50kBase || *rank != 50_256)
-            .map(|rank| counter::oracle(encoding).decode_bytes(&[rank]).unwrap())
+            .map(|rank| oracle(encoding).decode_bytes(&[rank]).unwrap())
             .filter_map(|token| String::from_utf8(token).ok())
             .collect();
         for token in &tokens {

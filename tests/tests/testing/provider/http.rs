@@ -1,7 +1,5 @@
 //! What the strict provider answers, and that nothing a client does breaks it or holds it up.
 
-mod provider_client;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -9,7 +7,7 @@ use openlimit::testing::Provider;
 use serde_json::{Value, json};
 use ureq::http::Request;
 
-use provider_client::{Reply, post, send};
+use super::client::{Reply, post, send};
 
 fn provider() -> Provider {
     Provider::builder().answer_tokens(20).start().expect("a provider")

@@ -140,7 +140,7 @@ fn a_declared_limiter_is_built_by_it_or_says_why_not() {
         static GOOD: RateLimiter = { requests: 5 / second };
         static BAD: RateLimiter = { requests: Rate::per_second("five".parse()?) };
     }
-    assert_eq!(&*status(&GOOD).limiter, "status::GOOD");
+    assert_eq!(&*status(&GOOD).limiter, "limiter::status::GOOD");
     let error = BAD.status().expect_err("it was built");
     assert!(matches!(error.problem(), BuildProblem::Declaration { key: "requests", .. }), "{error}");
 }

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod counter;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +13,7 @@ use openlimit::{
 };
 use serde_json::json;
 
-use self::counter::Random;
+use crate::oracle::Random;
 
 /// A hundred tokens for any text; it keeps what it was asked.
 #[derive(Default)]

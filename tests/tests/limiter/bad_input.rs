@@ -227,7 +227,7 @@ limiter! {
 
 #[test]
 fn a_declaration_whose_expression_fails_is_the_same_error_at_every_acquire() {
-    const TEXT: &str = "limiter `bad_input::UNSET` cannot be built: the value of `requests` failed: environment variable not found";
+    const TEXT: &str = "limiter `limiter::bad_input::UNSET` cannot be built: the value of `requests` failed: environment variable not found";
     let text = |error: AcquireError| {
         assert!(
             matches!(&error, AcquireError::Build(build) if matches!(build.problem(), BuildProblem::Declaration { .. }))
@@ -251,7 +251,7 @@ fn a_declaration_whose_expression_fails_is_the_same_error_at_every_acquire() {
 fn a_declaration_that_is_unsound_is_an_error_too() {
     assert_eq!(
         UNSOUND.init().expect_err("it was built").to_string(),
-        "limiter `bad_input::UNSOUND` cannot be built: the limit of 0 requests / minute would never admit a call; \
+        "limiter `limiter::bad_input::UNSOUND` cannot be built: the limit of 0 requests / minute would never admit a call; \
          leave the dimension out if it is not limited"
     );
     assert!(SOUND.init().is_ok());

@@ -3,8 +3,6 @@
 //! The limits are per 31 days with the whole amount as burst, so that nothing flows in while a test runs; a
 //! request without a maximum is charged 16 tokens more than its prompt.
 
-mod provider_client;
-
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +10,7 @@ use openlimit::Rate;
 use openlimit::testing::Provider;
 use serde_json::{Value, json};
 
-use provider_client::{Reply, post};
+use super::client::{Reply, post};
 
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
 
