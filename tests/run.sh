@@ -47,8 +47,7 @@ done
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
 
-# Tests wait for servers and clocks more than they compute: more of them at once than a small machine has cores. No more
-# than that on a large one, where each test of shared limits starts a server or three.
+# Most tests wait, for servers and clocks: run more of them at once than a small machine has cores.
 export RUST_TEST_THREADS=8
 
 step "tests"
