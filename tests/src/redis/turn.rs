@@ -1,13 +1,15 @@
 //! Limits how many tests run servers at the same time.
 //!
-//! Tests of one program are threads of one process, as many as the machine has cores. Tests with servers share the
-//! process's timer and driver threads, and assert how much was granted in a time: too many of them slow each other down.
+//! Tests of one program are threads of one process, as many as the machine has cores. Tests with
+//! servers share the process's timer and driver threads, and assert how much was granted in a time:
+//! too many of them slow each other down.
 
 use std::cell::OnceCell;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
-/// Eight pass in a third of the time of two, on two cores that are busy with other work, too. With 64, some fail.
+/// Eight pass in a third of the time of two, on two cores that are busy with other work, too. With
+/// 64, some fail.
 const MOST: usize = 8;
 
 /// How many tests have a turn now.

@@ -1,4 +1,5 @@
-//! Tests of `limiter!` and `#[rate_limited]`: their expansions compile, and do what the written code says.
+//! Tests of `limiter!` and `#[rate_limited]`: their expansions compile, and do what the written
+//! code says.
 //!
 //! Mistakes and their messages are in `openlimit-macros/tests/ui`.
 

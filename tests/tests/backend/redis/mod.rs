@@ -1,4 +1,5 @@
-//! Tests of limits that are shared through Redis. `OPENLIMIT_REDIS_SERVER` names another server than `redis-server`.
+//! Tests of limits that are shared through Redis. `OPENLIMIT_REDIS_SERVER` names another server
+//! than `redis-server`.
 
 mod clock;
 mod cluster;
