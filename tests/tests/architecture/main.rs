@@ -15,3 +15,4 @@ mod reader;
 mod resolve;
 mod rules;
 mod tree;
+mod versions;
