@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use redis::FromRedisValue;
 
 use super::server::RedisServer;
+use super::turn;
 
 /// The masters agree within about two seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,6 +26,7 @@ impl Cluster {
     /// If there is no `redis-cli`, or the masters do not agree.
     #[must_use]
     pub fn start() -> Self {
+        turn::wait();
         let nodes: Vec<_> = thread::scope(|scope| {
             let starts: Vec<_> =
                 (0..3).map(|_| scope.spawn(|| RedisServer::builder().cluster().start())).collect();

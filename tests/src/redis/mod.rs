@@ -17,6 +17,7 @@ pub mod quota;
 mod replica;
 mod server;
 mod tls;
+mod turn;
 pub mod window;
 pub mod worker;
 

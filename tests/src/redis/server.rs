@@ -18,6 +18,7 @@ use super::clock::Clock;
 use super::port;
 use super::process::{Directory, Process};
 use super::tls::Certificates;
+use super::turn;
 
 /// The name and the password of the user who gives the test's orders. Replicas use it too.
 pub(super) const ADMIN: &str = "harness";
@@ -65,6 +66,7 @@ impl RedisServer {
 
     /// Starts it, or says what it printed.
     pub(super) fn launch(options: ServerBuilder) -> Result<Self, String> {
+        turn::wait();
         let clock = options.clock.then(|| Clock::new().expect("a C compiler, which makes the clock"));
         let directory = Directory::new();
         if options.transport == Transport::Tls {

@@ -1,0 +1,15 @@
+//! Tests of `openlimit`'s admission: who is admitted, in which order and when, on limits in memory.
+
+mod bound;
+mod cancellation;
+mod drift;
+mod fork;
+mod lateness;
+mod model;
+mod order;
+mod runtimes;
+mod settle;
+mod sizes;
+mod threads;
+mod timeouts;
+mod wakers;

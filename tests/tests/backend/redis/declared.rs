@@ -1,0 +1,273 @@
+//! Shared limiters as they are declared: `redis` and `name` in `limiter!`, from the environment for one, and what is wrong
+//! with them.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use openlimit::testing::ManualClock;
+use openlimit::{
+    AcquireError, BuildProblem, Builder, Cost, Limit, OnOutage, Percent, Rate, RateLimiter, Redis, kind,
+    limiter, rate_limited,
+};
+use openlimit_tests::redis::{RedisServer, Worker, worker};
+use openlimit_tests::secs;
+
+/// In this process nobody sets it: a test that did would change the others' environment.
+const VARIABLE: &str = "OPENLIMIT_TEST_REDIS_URL";
+
+limiter! {
+    static FROM_THE_ENVIRONMENT: RateLimiter = {
+        requests: 1 / hour,
+        redis: std::env::var(VARIABLE)?,
+        name: "prod-chat",
+    };
+}
+
+#[rate_limited(limiter = FROM_THE_ENVIRONMENT, timeout = secs(20))]
+fn call() -> Result<u32, AcquireError> {
+    Ok(7)
+}
+
+limiter! {
+    static BY_NAME: RateLimiter = {
+        requests: 1 / hour,
+        redis: Redis::from_env(VARIABLE).patience(secs(20)),
+        name: "prod-chat",
+    };
+}
+
+#[test]
+#[ignore = "the body of the workers"]
+fn worker() {
+    let Some(job) = worker::job() else { return };
+    let called = match job.arg(0) {
+        "call" => call(),
+        _ => BY_NAME.acquire(Cost::new()).timeout(secs(20)).blocking().map(|_| 7),
+    };
+    worker::say(called.map_or_else(|error| error.to_string(), |reply| reply.to_string()));
+}
+
+fn in_an_environment(job: &str, url: impl AsRef<OsStr>) -> Vec<String> {
+    Worker::start_with("redis::declared::worker", &[job], |command| command.env(VARIABLE, url)).finish()
+}
+
+#[test]
+fn the_url_comes_from_the_environment() {
+    let server = RedisServer::start();
+    let start = || in_an_environment("call", server.url());
+    assert_eq!(start(), ["7"]);
+    // The second process finds the limit used up by the first.
+    let said = start().concat();
+    assert!(
+        said.starts_with("limiter `prod-chat` cannot admit the call within the timeout of 20s"),
+        "{said}"
+    );
+    assert!(said.contains("1 requests / hour"), "{said}");
+}
+
+#[test]
+fn the_url_comes_from_a_variable_that_is_named() {
+    let server = RedisServer::start();
+    assert_eq!(in_an_environment("by name", server.url()), ["7"]);
+    assert_eq!(server.keys()[0], "openlimit:{prod-chat}");
+}
+
+#[test]
+fn a_variable_without_a_url_is_named_and_what_it_holds_is_not_shown() {
+    let problem = |which: &str| {
+        format!(
+            "its redis cannot be used: its URL is to be in the environment variable `OPENLIMIT_TEST_REDIS_URL`, which is {which}"
+        )
+    };
+    let text = |which: &str| format!("limiter `prod-chat` cannot be built: {}", problem(which));
+    for _ in 0..2 {
+        let refusal = BY_NAME.acquire(Cost::new()).blocking().unwrap_err();
+        assert!(
+            matches!(&refusal, AcquireError::Build(error) if matches!(error.problem(), BuildProblem::Redis(_)))
+        );
+        assert_eq!(refusal.to_string(), text("not set"));
+    }
+    assert_eq!(BY_NAME.init().unwrap_err().to_string(), text("not set"));
+    let unset = builder().requests(Rate::per_second(1)).name("chat").redis(Redis::from_env(VARIABLE));
+    refused(unset, "chat", &problem("not set"));
+    let said = in_an_environment("by name", OsStr::from_bytes(b"redis://:hunter2\xff@localhost"));
+    assert_eq!(said, [text("not Unicode")]);
+    assert_eq!(in_an_environment("by name", ""), [text("empty")]);
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_an_error_of_the_first_use_and_of_every_other() {
+    // The name is of a later key: the declaration has only its path so far.
+    let text = "limiter `backend::redis::declared::FROM_THE_ENVIRONMENT` cannot be built: the value of `redis` failed: environment \
+                variable not found";
+    for _ in 0..2 {
+        let refusal = call().unwrap_err();
+        assert!(matches!(&refusal, AcquireError::Build(error) if matches!(
+            error.problem(),
+            BuildProblem::Declaration { key: "redis", .. }
+        )));
+        assert_eq!(refusal.to_string(), text);
+    }
+    assert_eq!(FROM_THE_ENVIRONMENT.init().unwrap_err().to_string(), text);
+    assert_eq!(FROM_THE_ENVIRONMENT.try_acquire(Cost::new()).unwrap_err().to_string(), text);
+    assert_eq!(FROM_THE_ENVIRONMENT.status().unwrap_err().to_string(), text);
+}
+
+#[test]
+fn a_variable_that_is_no_url_is_an_error_of_the_start() {
+    limiter! {
+        static WRONG: RateLimiter = {
+            requests: 1 / hour,
+            redis: std::env::var("PATH")?,
+            name: "chat",
+        };
+    }
+    let error = WRONG.init().unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "limiter `chat` cannot be built: its redis cannot be used: its URL cannot be read; give it as `redis://"
+        ),
+        "{error}"
+    );
+    assert!(!error.contains("/bin"), "{error}");
+}
+
+#[test]
+fn a_configuration_is_a_value_as_well() {
+    limiter! {
+        static WRONG: RateLimiter = {
+            requests: 1 / hour,
+            redis: Redis::cluster(["redis://a", "redis://b"]).on_outage(OnOutage::Local(Percent(0))),
+            name: "chat",
+        };
+    }
+    assert_eq!(
+        WRONG.init().unwrap_err().to_string(),
+        "limiter `chat` cannot be built: its redis cannot be used: its share in an outage is not within 1 to 100 %"
+    );
+}
+
+fn builder() -> Builder<kind::Explicit> {
+    RateLimiter::builder().redis("redis://localhost")
+}
+
+#[track_caller]
+fn refused(builder: Builder<kind::Explicit>, name: &str, text: &str) {
+    let error = builder.build().expect_err("it was built");
+    assert_eq!(error.to_string(), format!("limiter `{name}` cannot be built: {text}"));
+}
+
+#[test]
+fn a_shared_limiter_needs_a_name_of_its_own() {
+    let text = "it is shared through redis by its name, and has none; give it one: `name: \"prod-chat\"`";
+    refused(builder().requests(Rate::per_second(1)), "unnamed", text);
+    refused(builder().requests(Rate::per_second(1)).name(""), "", text);
+    refused(builder().requests(Rate::per_second(1)).name("chat").name(""), "", text);
+    limiter! {
+        static NAMELESS: RateLimiter = { requests: 1 / second, redis: "redis://localhost" };
+    }
+    // Not even that of its static: two programs share a limit only on purpose.
+    assert_eq!(
+        NAMELESS.init().unwrap_err().to_string(),
+        format!("limiter `backend::redis::declared::NAMELESS` cannot be built: {text}")
+    );
+}
+
+#[test]
+fn a_shared_limiter_has_the_server_s_clock() {
+    refused(
+        builder().name("chat").requests(Rate::per_second(1)).clock(&ManualClock::new()),
+        "chat",
+        "it is shared through redis, which has a clock of its own, and cannot run on a manual clock",
+    );
+}
+
+#[test]
+fn a_shared_limiter_has_at_most_eight_limits() {
+    let many = |count: u64| {
+        (1..=count).fold(builder().name("chat"), |builder, count| builder.requests(Rate::per_minute(count)))
+    };
+    assert!(many(8).build().is_ok());
+    refused(many(9), "chat", "it has 9 limits, and 8 is the most for one that is shared through redis");
+    refused(
+        builder().name("chat"),
+        "chat",
+        "it has no limits; give it at least one, such as `requests: 200 / minute`",
+    );
+}
+
+#[test]
+fn a_limit_may_be_too_slow_to_be_shared() {
+    let slow = Rate::new(1, secs(31 * 86_400));
+    refused(
+        builder().name("chat").requests(slow),
+        "chat",
+        "the limit of 1 requests / 2678400s is too slow to be shared through redis: its largest call would take more than \
+         52 days",
+    );
+    assert!(builder().name("chat").requests(slow.burst(secs(1))).build().is_ok());
+    assert!(builder().name("chat").requests(Rate::per_day(1)).build().is_ok());
+}
+
+#[test]
+fn a_shared_limiter_s_limits_are_checked_as_any_other_s() {
+    let chat = || builder().name("chat").requests(Rate::per_second(1));
+    refused(
+        chat().tokens(Rate::per_minute(0)),
+        "chat",
+        "the limit of 0 tokens / minute would never admit a call; leave the dimension out if it is not limited",
+    );
+    refused(
+        chat().headroom(Percent(100)),
+        "chat",
+        "a headroom of 100 % leaves nothing of the rate; give less than 100",
+    );
+    let limit = Limit::new("", Rate::per_second(1));
+    assert!(chat().limit(limit).build().is_err());
+    for share in [0, 101, 255] {
+        let redis = Redis::new("redis://localhost").on_outage(OnOutage::Local(Percent(share)));
+        assert!(chat().redis(redis).build().is_err());
+    }
+}
+
+#[test]
+fn eight_limits_of_any_name_hold_together() {
+    let server = RedisServer::start();
+    let names = ["a", "audio seconds", "\n", "\0", "(burst 1s); 1 requests / second", "é", "🦀"];
+    let builder = RateLimiter::builder().name("chat").requests(Rate::per_hour(1_000)).redis(server.url());
+    let limiter =
+        names.iter().fold(builder, |builder, name| builder.limit(Limit::new(*name, Rate::per_hour(1))));
+    let (limiter, same) = (limiter.clone().build().unwrap(), limiter.build().unwrap());
+    for name in names {
+        let cost = || Cost::new().with(name, 1);
+        drop(limiter.acquire(cost()).timeout(secs(20)).blocking().unwrap());
+        let refusal = same.acquire(cost()).timeout(secs(20)).blocking().unwrap_err();
+        assert!(
+            matches!(&refusal, AcquireError::Timeout { limit, .. } if limit.dimension().name() == name),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn one_to_eight_limits_are_shared_all_or_none() {
+    let server = RedisServer::start();
+    for limits in 1..=8 {
+        let names: Vec<String> = (0..limits).map(|limit| format!("of {limit}")).collect();
+        let builder = RateLimiter::builder().name(format!("{limits} limits")).redis(server.url());
+        let builder = names.iter().enumerate().fold(builder, |builder, (limit, name)| {
+            // The last one allows ten, the others more.
+            let rate = Rate::per_day(if limit + 1 == limits { 10 } else { 1_000 });
+            builder.limit(Limit::new(name.clone(), rate))
+        });
+        let limiter = builder.jitter(secs(0)).headroom(Percent(0)).build().unwrap();
+        let cost = |amount| names.iter().fold(Cost::new(), |cost, name| cost.with(name.clone(), amount));
+        drop(limiter.acquire(cost(6)).blocking().unwrap());
+        // What would take too much of one takes nothing of any.
+        let refused = limiter.acquire(cost(6)).timeout(openlimit_tests::millis(50)).blocking();
+        assert!(matches!(refused, Err(AcquireError::Timeout { .. })), "{refused:?}");
+        drop(limiter.acquire(cost(3)).blocking().unwrap());
+    }
+}

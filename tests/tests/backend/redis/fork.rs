@@ -1,0 +1,89 @@
+//! A process that forks, without `exec`. Where it has used a shared limiter before, the child is told so at once, and its parent
+//! goes on; where it has not, both use it as any two processes do.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::process;
+use std::time::Instant;
+
+use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter};
+use openlimit_tests::redis::fork::fork;
+use openlimit_tests::redis::{Forks, RedisServer, worker};
+use openlimit_tests::secs;
+
+/// One request leaks in a quarter of an hour.
+fn limiter(url: &str) -> RateLimiter {
+    let builder = RateLimiter::builder().name("chat").requests(Rate::per_day(100)).jitter(secs(60));
+    builder.redis(url).build().unwrap()
+}
+
+#[test]
+#[ignore = "the body of the workers"]
+fn worker() {
+    let Some(job) = worker::job() else { return };
+    let (when, url) = (job.arg(0), job.arg(1));
+    let one = limiter(url);
+    if when == "after a call" {
+        drop(one.acquire(Cost::new()).blocking().unwrap());
+    }
+    let is_child = fork();
+    let other = limiter(url);
+    tell(is_child, "a call that waits", || one.acquire(Cost::new()).blocking());
+    tell(is_child, "a call that does not", || one.try_acquire(Cost::new()));
+    tell(is_child, "a call of a new limiter", || other.acquire(Cost::new()).blocking());
+    if is_child {
+        process::exit(0);
+    }
+}
+
+fn tell(is_child: bool, which: &str, call: impl FnOnce() -> Result<Permit, AcquireError>) {
+    let start = Instant::now();
+    let result = match call() {
+        Ok(_) => "admitted".to_owned(),
+        Err(AcquireError::WouldWait { .. }) => "would wait".to_owned(),
+        Err(AcquireError::Store { error, .. }) => error.to_string(),
+        Err(error) => panic!("{error}"),
+    };
+    assert!(start.elapsed() < secs(20), "{which} took {:?}", start.elapsed());
+    worker::say(format_args!("{}: {which}: {result}", if is_child { "child" } else { "parent" }));
+}
+
+/// What a worker and its child say, the child first; and how many requests they have taken.
+fn forked(when: &str, server: &RedisServer) -> (Vec<String>, u64) {
+    let forks = Forks::new();
+    let mut said = forks.start("redis::fork::worker", &[when, &server.url()]).finish();
+    // Each in its own order.
+    said.sort_by_key(|line| line.starts_with("parent"));
+    let limiter = limiter(&server.url());
+    drop(limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap());
+    // Beside this last one, and the part of one that is kept back for jitter.
+    (said, 100 - 2 - limiter.status().unwrap().limits[0].available)
+}
+
+const ADMITTED: [&str; 3] =
+    ["a call that waits: admitted", "a call that does not: would wait", "a call of a new limiter: admitted"];
+
+#[test]
+fn a_child_of_a_process_that_used_a_shared_limiter_is_refused_at_once_and_its_parent_goes_on() {
+    let server = RedisServer::start();
+    let (said, taken) = forked("after a call", &server);
+    let refused = format!(
+        "redis at {} cannot be asked, for want of the thread that asks: it is in the process that this one was forked from; \
+         fork before the first call",
+        server.address()
+    );
+    let child = ["a call that waits", "a call that does not", "a call of a new limiter"]
+        .map(|call| format!("child: {call}: {refused}"));
+    assert_eq!(said[..3], child);
+    assert_eq!(said[3..], ADMITTED.map(|call| format!("parent: {call}")));
+    assert_eq!(taken, 3);
+}
+
+#[test]
+fn a_process_that_forks_before_its_first_call_shares_the_limit_with_its_child() {
+    let server = RedisServer::start();
+    let (said, taken) = forked("before a call", &server);
+    assert_eq!(said[..3], ADMITTED.map(|call| format!("child: {call}")));
+    assert_eq!(said[3..], ADMITTED.map(|call| format!("parent: {call}")));
+    assert_eq!(taken, 4);
+}

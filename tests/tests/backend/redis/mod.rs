@@ -1,0 +1,25 @@
+//! Tests of limits that are shared through Redis. `OPENLIMIT_REDIS_SERVER` names another server
+//! than `redis-server`.
+
+mod clock;
+mod cluster;
+mod connections;
+mod declared;
+mod defects;
+mod errors;
+mod exactly_once;
+mod failover;
+mod flush;
+mod fork;
+mod harness;
+mod identity;
+mod leases;
+mod network;
+mod outage;
+mod permits;
+mod processes;
+mod programs;
+mod state_loss;
+mod unreachable;
+mod urls;
+mod windows;

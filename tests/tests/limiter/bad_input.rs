@@ -1,0 +1,272 @@
+//! Bad input: each mistake is an error that names the limiter, the value and what to do; none is a panic.
+//!
+//! The texts are spelt out here, as somebody will read them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openlimit::testing::ManualClock;
+use openlimit::{
+    AcquireError, BuildProblem, Builder, ChatRateLimiter, Cost, Limit, Percent, Rate, RateLimiter, kind,
+    limiter,
+};
+use openlimit_tests::{Call, plain, secs};
+use serde_json::json;
+
+fn builder() -> Builder<kind::Explicit> {
+    RateLimiter::builder().name("gpt")
+}
+
+#[track_caller]
+fn refused(builder: Builder<kind::Explicit>, text: &str) {
+    let error = builder.build().expect_err("it was built");
+    assert_eq!(error.limiter(), "gpt");
+    assert_eq!(error.to_string(), format!("limiter `gpt` cannot be built: {text}"));
+}
+
+#[test]
+fn no_limits() {
+    refused(builder(), "it has no limits; give it at least one, such as `requests: 200 / minute`");
+}
+
+#[test]
+fn too_many_limits() {
+    let many = |count| (0..count).fold(builder(), |builder, _| builder.requests(Rate::per_minute(1)));
+    assert!(many(64).build().is_ok());
+    refused(many(65), "it has 65 limits, and 64 is the most");
+}
+
+#[test]
+fn a_rate_of_zero() {
+    refused(
+        builder().requests(Rate::per_minute(5)).tokens(Rate::per_minute(0)),
+        "the limit of 0 tokens / minute would never admit a call; leave the dimension out if it is not limited",
+    );
+}
+
+#[test]
+fn an_amount_above_the_largest() {
+    let most = i64::MAX as u64;
+    assert!(builder().tokens(Rate::per_day(most)).build().is_ok());
+    refused(
+        builder().tokens(Rate::per_day(most + 1)),
+        "the limit of 9223372036854775808 tokens / day is above 9223372036854775807, the largest amount",
+    );
+    assert!(builder().tokens(Rate::per_day(u64::MAX)).build().is_err());
+}
+
+#[test]
+fn a_period_of_nothing_or_above_31_days() {
+    let month = secs(31 * 86_400);
+    assert!(builder().requests(Rate::new(1, month)).build().is_ok());
+    refused(
+        builder().requests(Rate::new(1, month + Duration::from_nanos(1))),
+        "the limit of 1 requests / 2678400.000000001s has a period outside of 1 ns to 31 days",
+    );
+    refused(
+        builder().requests(Rate::new(1, Duration::ZERO)),
+        "the limit of 1 requests / 0ns has a period outside of 1 ns to 31 days",
+    );
+    assert!(builder().requests(Rate::new(1, Duration::MAX)).build().is_err());
+}
+
+#[test]
+fn a_burst_of_nothing_or_above_31_days() {
+    refused(
+        builder().burst(Duration::ZERO).tokens(Rate::per_minute(9)),
+        "a burst of 0ns for the limit of 9 tokens / minute is outside of 1 ns to 31 days; leave it out for the default",
+    );
+    refused(
+        builder().tokens(Rate::per_minute(9).burst(secs(31 * 86_400 + 1))),
+        "a burst of 2678401s for the limit of 9 tokens / minute is outside of 1 ns to 31 days; leave it out for the default",
+    );
+    assert!(builder().tokens(Rate::per_minute(9).burst(secs(31 * 86_400))).build().is_ok());
+}
+
+#[test]
+fn a_burst_that_no_limit_uses() {
+    refused(
+        builder().requests(Rate::per_hour(1_000)).burst(secs(60)),
+        "its burst of 60s is for limits per minute or less, and it has none that does not state its own; \
+         give it to the rate: `Rate::per_hour(1_000).burst(..)`",
+    );
+    assert!(
+        builder().requests(Rate::per_hour(1_000)).tokens(Rate::per_minute(9)).burst(secs(60)).build().is_ok()
+    );
+}
+
+#[test]
+fn an_error_tells_its_cause_once() {
+    limiter! {
+        static UNSET: RateLimiter = {
+            requests: Rate::per_minute(std::env::var("OPENLIMIT_TESTS_UNSET")?.parse()?),
+        };
+    }
+    let error = anyhow::Error::from(UNSET.init().expect_err("the variable is not set"));
+    assert_eq!(format!("{error:#}").matches("environment variable not found").count(), 1);
+}
+
+#[test]
+fn a_known_dimension_spelt_out_is_that_dimension() {
+    let tokens = openlimit::Dimension::Custom("tokens".into());
+    let limiter = builder().limit(Limit::new(tokens, Rate::per_second(9))).build().unwrap();
+    assert!(limiter.try_acquire(Cost::new().tokens(5)).is_ok());
+}
+
+#[test]
+fn a_headroom_of_everything() {
+    let with = |percent| builder().requests(Rate::per_minute(9)).headroom(Percent(percent));
+    assert!(with(99).build().is_ok());
+    refused(with(100), "a headroom of 100 % leaves nothing of the rate; give less than 100");
+    refused(with(255), "a headroom of 255 % leaves nothing of the rate; give less than 100");
+}
+
+#[test]
+fn a_dimension_without_a_name() {
+    refused(
+        builder().limit(Limit::new("", Rate::per_minute(9))),
+        "the limit of 9 / minute counts something without a name",
+    );
+}
+
+#[test]
+fn any_jitter_is_sound() {
+    for jitter in [Duration::ZERO, Duration::MAX] {
+        let clock = ManualClock::new();
+        let limiter =
+            plain(&clock).jitter(jitter).requests(Rate::per_second(2)).build().expect("it is sound");
+        assert!(limiter.try_acquire(Cost::new()).is_ok());
+        let next = Call::start(limiter.acquire(Cost::new()));
+        clock.jump(secs(5));
+        drop(next.admitted());
+    }
+}
+
+#[test]
+fn a_cost_that_names_what_is_not_limited() {
+    let limiter = builder().tokens(Rate::per_minute(60_000)).build().expect("it is sound");
+    for (cost, dimension) in [
+        (Cost::new().images(1), "images"),
+        (Cost::new().requests(1), "requests"),
+        (Cost::new().with("audio_seconds", 0), "audio_seconds"),
+    ] {
+        let error = limiter.try_acquire(&cost).expect_err("it was admitted");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "limiter `gpt` has no limit for `{dimension}`; declare one, or leave `{dimension}` out of the cost"
+            )
+        );
+        assert_eq!(
+            limiter.acquire(&cost).blocking().expect_err("it was admitted").to_string(),
+            error.to_string()
+        );
+        assert_eq!(error.retry_after(), None);
+    }
+    // The one request of every cost is nobody's word.
+    assert!(limiter.try_acquire(Cost::new().tokens(1)).is_ok());
+}
+
+#[test]
+fn what_a_refused_call_reads() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("gpt").tokens(Rate::per_minute(60)).build().expect("it is sound");
+    let text = |error: AcquireError| error.to_string();
+    assert_eq!(
+        text(limiter.try_acquire(61).expect_err("it was admitted")),
+        "limiter `gpt` can never admit a call of 61 tokens: its limit of 60 tokens / minute allows one of 60 at the \
+         most; make the request smaller or raise the limit"
+    );
+    assert!(limiter.try_acquire(60).is_ok());
+    assert_eq!(
+        text(limiter.try_acquire(1).expect_err("it was admitted")),
+        "limiter `gpt` has no capacity now: its limit of 60 tokens / minute asks for a wait of at least 60s"
+    );
+    assert_eq!(
+        text(Call::start(limiter.acquire(1).timeout(secs(5))).refused()),
+        "limiter `gpt` cannot admit the call within the timeout of 5s: its limit of 60 tokens / minute asks \
+         for a wait of at least 60s; allow more time or send less"
+    );
+    let timer = AcquireError::Timer {
+        limiter: "gpt".into(),
+        error: Arc::new(std::io::Error::other("no threads left")),
+    };
+    assert_eq!(
+        text(timer),
+        "limiter `gpt` has no thread that times the waits: no threads left; a call that need not wait is still admitted"
+    );
+    let limiter =
+        ChatRateLimiter::builder().name("gpt").tokens(Rate::per_minute(60)).build().expect("it is sound");
+    for error in [
+        limiter.try_acquire(&json!({ "model": "gpt-4o" })).map(drop).expect_err("it was admitted"),
+        limiter.acquire(&json!({ "model": "gpt-4o" })).blocking().map(drop).expect_err("it was admitted"),
+        limiter.cost(&json!({ "model": "gpt-4o" })).map(drop).expect_err("it was priced"),
+    ] {
+        assert_eq!(
+            text(error),
+            "limiter `gpt` cannot price the call: cannot read `messages` of the params: it is missing"
+        );
+    }
+}
+
+limiter! {
+    /// Its expression fails.
+    static UNSET: RateLimiter = {
+        requests: Rate::per_minute(std::env::var("OPENLIMIT_TESTS_NEVER_SET")?.parse()?),
+    };
+
+    static UNSOUND: RateLimiter = {
+        requests: Rate::per_minute("0".parse()?),
+    };
+
+    static SOUND: RateLimiter = {
+        requests: 5 / second,
+        requests: Rate::per_day("1000".parse()?),
+    }
+}
+
+#[test]
+fn a_declaration_whose_expression_fails_is_the_same_error_at_every_acquire() {
+    const TEXT: &str = "limiter `limiter::bad_input::UNSET` cannot be built: the value of `requests` failed: environment variable not found";
+    let text = |error: AcquireError| {
+        assert!(
+            matches!(&error, AcquireError::Build(build) if matches!(build.problem(), BuildProblem::Declaration { .. }))
+        );
+        assert_eq!(error.retry_after(), None);
+        error.to_string()
+    };
+    let copy = UNSET.clone();
+    for limiter in [&UNSET, &copy, &copy.clone()] {
+        for _ in 0..2 {
+            assert_eq!(limiter.init().expect_err("it was built").to_string(), TEXT);
+            assert_eq!(text(limiter.try_acquire(Cost::new()).expect_err("it was admitted")), TEXT);
+            assert_eq!(text(limiter.acquire(Cost::new()).blocking().expect_err("it was admitted")), TEXT);
+            assert_eq!(text(Call::start(limiter.acquire(Cost::new())).refused()), TEXT);
+            assert_eq!(text(limiter.cost(Cost::new()).expect_err("it was priced")), TEXT);
+        }
+    }
+}
+
+#[test]
+fn a_declaration_that_is_unsound_is_an_error_too() {
+    assert_eq!(
+        UNSOUND.init().expect_err("it was built").to_string(),
+        "limiter `limiter::bad_input::UNSOUND` cannot be built: the limit of 0 requests / minute would never admit a call; \
+         leave the dimension out if it is not limited"
+    );
+    assert!(SOUND.init().is_ok());
+}
+
+#[test]
+fn an_acquire_polled_after_its_end_says_so() {
+    let limiter = builder().requests(Rate::per_minute(600)).build().expect("it is sound");
+    let mut acquire = std::pin::pin!(limiter.acquire(Cost::new()));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(acquire.as_mut().poll(&mut context).is_ready());
+    let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        acquire.as_mut().poll(&mut context).is_ready()
+    }));
+    assert!(again.is_err());
+    // And it leaves the limiter as it was.
+    assert!(limiter.try_acquire(Cost::new()).is_ok());
+}

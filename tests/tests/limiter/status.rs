@@ -1,0 +1,240 @@
+//! `status()`: what is said of a limiter is what its calls then find.
+
+use std::time::Duration;
+
+use openlimit::testing::ManualClock;
+use openlimit::{AcquireError, BuildProblem, Cost, Percent, Rate, RateLimiter, Status, Usage, limiter};
+use openlimit_tests::{Call, millis, nanos, plain, secs};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const MOST: u64 = i64::MAX as u64;
+
+fn status(limiter: &RateLimiter) -> Status {
+    limiter.status().expect("it is sound")
+}
+
+/// What is available, in debt, and when it is full, of the only limit.
+fn only(limiter: &RateLimiter) -> (u64, u64, Duration) {
+    let status = status(limiter);
+    assert_eq!(status.limits.len(), 1);
+    (status.limits[0].available, status.limits[0].debt, status.limits[0].full_in)
+}
+
+fn call(limiter: &RateLimiter, tokens: u64) -> Call {
+    Call::start(limiter.acquire(Cost::new().tokens(tokens)))
+}
+
+#[test]
+fn a_limiter_that_nobody_has_used_is_full() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("chat").requests(Rate::per_minute(200)).tokens(Rate::per_day(9)).build();
+    let status = status(&limiter.expect("it is sound"));
+    assert_eq!((&*status.limiter, status.waiting, status.next), ("chat", 0, None));
+    let limits: Vec<_> = status.limits.iter().map(|limit| limit.limit.to_string()).collect();
+    assert_eq!(limits, ["200 requests / minute", "9 tokens / day"]);
+    for (limit, most) in status.limits.iter().zip([200, 9]) {
+        assert_eq!((limit.available, limit.debt, limit.full_in), (most, 0, Duration::ZERO));
+    }
+}
+
+#[test]
+fn what_was_taken_is_not_available_until_it_has_come_back() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let permit = call(&limiter, 30).admitted();
+    assert_eq!(only(&limiter), (70, 0, millis(300)));
+    clock.advance(millis(5));
+    assert_eq!(only(&limiter), (70, 0, millis(295)), "half a token is none");
+    clock.advance(millis(5));
+    assert_eq!(only(&limiter), (71, 0, millis(290)));
+    permit.settle(10);
+    assert_eq!(only(&limiter), (91, 0, millis(90)));
+    clock.advance(millis(90));
+    assert_eq!(only(&limiter), (100, 0, Duration::ZERO));
+}
+
+#[test]
+fn what_is_kept_back_for_jitter_is_not_available_and_no_debt() {
+    let clock = ManualClock::new();
+    let limiter =
+        plain(&clock).jitter(millis(200)).tokens(Rate::per_second(100)).build().expect("it is sound");
+    assert_eq!(only(&limiter).0, 100, "one call into debt");
+    drop(call(&limiter, 80).admitted());
+    assert_eq!(only(&limiter), (0, 0, millis(800)));
+}
+
+#[test]
+fn debt_is_what_was_taken_beyond_the_burst() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_minute(60)).burst(secs(10)).build().expect("it is sound");
+    assert_eq!(only(&limiter), (60, 0, Duration::ZERO), "all of it, into debt");
+    call(&limiter, 5).admitted().settle(25);
+    assert_eq!(only(&limiter), (0, 15, secs(25)));
+    clock.advance(millis(500));
+    assert_eq!(only(&limiter), (0, 15, millis(24_500)), "half a token is still owed");
+    clock.advance(secs(16));
+    assert_eq!(only(&limiter), (1, 0, millis(8_500)));
+}
+
+#[test]
+fn who_waits_is_counted_and_the_first_has_a_time() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    drop(call(&limiter, 100).admitted());
+    let waiting = |limiter: &RateLimiter| (status(limiter).waiting, status(limiter).next);
+    assert_eq!(waiting(&limiter), (0, None));
+    let (first, second, third) = (call(&limiter, 50), call(&limiter, 20), call(&limiter, 20));
+    assert_eq!(waiting(&limiter), (3, Some(millis(500))));
+    clock.advance(millis(100));
+    assert_eq!(waiting(&limiter), (3, Some(millis(400))));
+    drop(first);
+    assert_eq!(waiting(&limiter), (2, Some(millis(100))));
+    clock.advance(millis(100));
+    assert_eq!(waiting(&limiter), (1, Some(millis(200))), "admitted, though not told yet");
+    drop(second.admitted());
+    drop(third);
+    assert_eq!(waiting(&limiter), (0, None));
+}
+
+#[test]
+fn those_whose_time_is_over_wait_no_longer() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let taken = call(&limiter, 100).admitted();
+    let (short, long) = (limiter.acquire(50).timeout(millis(600)), limiter.acquire(50).timeout(secs(3)));
+    let (short, long) = (Call::start(short), Call::start(long));
+    assert!(Call::start(limiter.acquire(50).timeout(secs(1))).over().is_some(), "refused on arrival");
+    assert_eq!((status(&limiter).waiting, status(&limiter).next), (2, Some(millis(500))));
+    taken.settle(200);
+    assert_eq!((status(&limiter).waiting, status(&limiter).next), (2, Some(millis(1_500))));
+    clock.advance(millis(600));
+    assert_eq!((status(&limiter).waiting, status(&limiter).next), (1, Some(millis(900))));
+    assert!(matches!(short.refused(), AcquireError::Timeout { .. }));
+    clock.advance(millis(900));
+    assert_eq!((status(&limiter).waiting, status(&limiter).next), (0, None));
+    drop(long.admitted());
+}
+
+#[test]
+fn it_is_one_line_of_text() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("chat").requests(Rate::per_minute(60)).tokens(Rate::per_second(100));
+    let limiter = limiter.build().expect("it is sound");
+    assert_eq!(
+        status(&limiter).to_string(),
+        "chat: nobody waits; 60 requests / minute: 60 available; 100 tokens / second: 100 available"
+    );
+    call(&limiter, 50).admitted().settle(250);
+    let _waiting = [call(&limiter, 1), call(&limiter, 1)];
+    assert_eq!(
+        status(&limiter).to_string(),
+        "chat: 2 waiting, the first for another 1.5s; 60 requests / minute: 0 available, full in 1.0s; \
+         100 tokens / second: 0 available, 150 in debt, full in 2.5s"
+    );
+}
+
+#[test]
+fn a_declared_limiter_is_built_by_it_or_says_why_not() {
+    limiter! {
+        static GOOD: RateLimiter = { requests: 5 / second };
+        static BAD: RateLimiter = { requests: Rate::per_second("five".parse()?) };
+    }
+    assert_eq!(&*status(&GOOD).limiter, "limiter::status::GOOD");
+    let error = BAD.status().expect_err("it was built");
+    assert!(matches!(error.problem(), BuildProblem::Declaration { key: "requests", .. }), "{error}");
+}
+
+#[test]
+fn the_slowest_and_the_fastest_limits_are_told_exactly() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_day(1)).build().expect("it is sound");
+    call(&limiter, 1).admitted().settle(3);
+    assert_eq!(only(&limiter), (0, 2, secs(3 * 86_400)));
+    clock.advance(secs(3 * 86_400) - nanos(1));
+    assert_eq!(only(&limiter), (0, 0, nanos(1)));
+    clock.advance(nanos(1));
+    assert_eq!(only(&limiter), (1, 0, Duration::ZERO));
+
+    let limiter = plain(&clock).tokens(Rate::per_second(1_000_000_000_000)).build().expect("it is sound");
+    drop(call(&limiter, 999_999_999_999).admitted());
+    assert_eq!(only(&limiter), (1, 0, secs(1)));
+    clock.advance(nanos(1));
+    assert_eq!(only(&limiter), (1_001, 0, secs(1) - nanos(1)));
+}
+
+#[test]
+fn nothing_overflows_however_much_is_owed() {
+    let fastest = Rate::new(MOST, nanos(1)).burst(nanos(1));
+    for rate in [Rate::per_day(1), Rate::per_second(1), Rate::per_second(MOST), fastest] {
+        let clock = ManualClock::new();
+        let limiter = plain(&clock).tokens(rate).build().expect("it is sound");
+        for _ in 0..3 {
+            let permit = limiter.try_acquire(Cost::new().tokens(0)).expect("it takes nothing");
+            permit.settle(Usage::from(u64::MAX));
+        }
+        let (available, debt, full_in) = only(&limiter);
+        assert_eq!(available, 0, "{rate}");
+        assert!(debt > 0 && !full_in.is_zero(), "{rate}");
+        clock.advance(Duration::MAX);
+    }
+}
+
+/// What happens to a limiter, in parts of its amount and period.
+#[derive(Clone, Debug)]
+enum Step {
+    Take(u64),
+    Owe(u64),
+    /// A call waits, and departs late.
+    Late(u64),
+    Pass(u32),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (1..200_u64).prop_map(Step::Take),
+        (1..200_u64).prop_map(Step::Owe),
+        (1..200_u64).prop_map(Step::Late),
+        (1..200_u32).prop_map(Step::Pass),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever came before: the largest call that is said to find room is admitted, the next larger one is not.
+    #[test]
+    fn what_is_available_is_what_is_admitted(
+        (amount, period) in (0..12_u32, 1..10_u64, 0..4_usize).prop_map(|(zeros, digit, period)| {
+            (digit * 10_u64.pow(zeros), [nanos(7), secs(1), secs(60), secs(86_400)][period])
+        }),
+        (burst, jitter, headroom) in (1..100_u32, 1..200_u32, 0..9_u8),
+        steps in vec(step(), 1..20),
+    ) {
+        let clock = ManualClock::new();
+        let rate = Rate::new(amount, period).burst(nanos(1) + period / burst);
+        let limiter = RateLimiter::builder().clock(&clock).tokens(rate).jitter(period / jitter);
+        let limiter = limiter.headroom(Percent(headroom)).build().expect("it is sound");
+        for step in steps {
+            match step {
+                Step::Take(part) => drop(limiter.try_acquire(amount / part)),
+                Step::Owe(part) => {
+                    if let Ok(permit) = limiter.try_acquire(0) {
+                        permit.settle(amount / part);
+                    }
+                }
+                Step::Late(part) => {
+                    let call = call(&limiter, (amount / part).max(1));
+                    clock.jump(period * 2 + period / 3);
+                    drop(call);
+                }
+                Step::Pass(part) => clock.advance(period / part),
+            }
+            let (available, ..) = only(&limiter);
+            if available > 0 {
+                limiter.try_acquire(available).expect("it was available").cancel();
+            }
+            prop_assert!(limiter.try_acquire(available + 1).is_err(), "more than {available} is available");
+        }
+    }
+}

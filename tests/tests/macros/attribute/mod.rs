@@ -1,0 +1,10 @@
+//! Tests of `#[rate_limited]`.
+
+mod functions;
+mod future_size;
+mod futures;
+mod hygiene;
+mod neighbours;
+mod receivers;
+mod refusals;
+mod usage;

@@ -1,0 +1,321 @@
+//! `limiter!`: what it declares, and what it leaves alone.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::time::Duration;
+
+use openlimit::{AcquireError, BuildProblem, Cost, Limit, Percent, Rate, RateLimiter, limiter};
+use openlimit_tests::meter::taken;
+use openlimit_tests::metered;
+
+mod account {
+    use openlimit::{ChatRateLimiter, EmbeddingRateLimiter, RateLimiter, limiter};
+
+    limiter! {
+        /// What the account allows for the chat models.
+        pub(crate) static CHAT: ChatRateLimiter = {
+            requests: 200 / minute,
+            tokens: 40_000 / minute,
+        };
+
+        #[allow(dead_code)]
+        static EMBEDDINGS: EmbeddingRateLimiter = { tokens: 1_000_000 / minute };
+
+        #[cfg(any())]
+        static ABSENT: NoSuchType = { no_such_key: 1 / minute };
+
+        pub(super) static IMAGES: RateLimiter = { images: 7 / minute }
+    }
+
+    pub(crate) fn embeddings() -> &'static EmbeddingRateLimiter {
+        &EMBEDDINGS
+    }
+}
+
+#[test]
+fn the_declared_type_is_the_statics_own() {
+    let _: &'static openlimit::ChatRateLimiter = &account::CHAT;
+    let _: &'static openlimit::EmbeddingRateLimiter = account::embeddings();
+    let _: &'static RateLimiter = &account::IMAGES;
+}
+
+#[test]
+fn a_declaration_builds_when_it_is_asked_to_and_once() {
+    account::CHAT.init().unwrap();
+    account::CHAT.init().unwrap();
+    account::embeddings().init().unwrap();
+    account::IMAGES.init().unwrap();
+}
+
+#[test]
+fn the_name_is_the_path_of_the_static_unless_it_is_given() {
+    limiter! {
+        static NAMED: RateLimiter = { requests: 1 / day, name: "prod" };
+    }
+
+    let name = |error: AcquireError| match error {
+        AcquireError::UnknownDimension { limiter, .. } => limiter.to_string(),
+        error => panic!("{error}"),
+    };
+    let unknown = || Cost::new().with("audio_seconds", 1);
+    assert_eq!(name(account::IMAGES.try_acquire(unknown()).unwrap_err()), "macros::limiter::account::IMAGES");
+    assert_eq!(name(NAMED.try_acquire(unknown()).unwrap_err()), "prod");
+}
+
+#[test]
+fn a_dimension_that_is_named_again_has_one_more_limit() {
+    limiter! {
+        static CHAT: RateLimiter = { tokens: 10 / day, tokens: 5 / hour, requests: 9 / second };
+    }
+
+    let error = CHAT.try_acquire(6).unwrap_err();
+    assert!(matches!(error, AcquireError::TooLarge { cost: 6, most: 5, .. }), "{error}");
+    drop(CHAT.try_acquire(5).unwrap());
+}
+
+#[test]
+fn every_unit_and_every_kind_of_literal_is_a_rate() {
+    limiter! {
+        static LIMITS: RateLimiter = {
+            requests: 1 / second,
+            requests: 0x10 / minute,
+            tokens: 1_000u64 / hour,
+            images: 9_223_372_036_854_775_807 / day,
+        };
+    }
+
+    LIMITS.init().unwrap();
+}
+
+#[test]
+fn a_constant_may_stand_for_the_amount() {
+    const AMOUNT: u64 = 7;
+    static RATE: u64 = 7;
+    limiter! {
+        static SECOND: RateLimiter = { requests: RATE / second };
+        static MINUTE: RateLimiter = { requests: AMOUNT / minute, tokens: AMOUNT / minute };
+        static HOUR: RateLimiter = { requests: AMOUNT / hour, };
+        static DAY: RateLimiter = { requests: AMOUNT / day };
+    }
+    for (limiter, unit) in [(&SECOND, "second"), (&MINUTE, "minute"), (&HOUR, "hour"), (&DAY, "day")] {
+        limiter.init().unwrap();
+        assert!(format!("{limiter:?}").contains(&format!("7 / {unit}")), "{limiter:?}");
+    }
+}
+
+#[test]
+fn values_may_be_expressions() {
+    const PER_DAY: Rate = Rate::per_day(12);
+
+    fn seconds() -> u64 {
+        2
+    }
+
+    limiter! {
+        static LIMITS: RateLimiter = {
+            requests: if cfg!(debug_assertions) { PER_DAY } else { Rate::per_day(12) },
+            limit: Limit::new("audio_seconds", Rate::per_hour(7_200).burst(Duration::from_secs(3_600 / seconds()))),
+            tokens: 60 / minute,
+            headroom: Percent(0),
+            burst: Duration::from_secs(1) * 4 / 2,
+        };
+    }
+
+    let error = LIMITS.try_acquire(Cost::new().requests(13)).unwrap_err();
+    assert!(matches!(error, AcquireError::TooLarge { most: 12, .. }), "{error}");
+    drop(LIMITS.try_acquire(Cost::new().with("audio_seconds", 3_600)).unwrap());
+}
+
+#[test]
+fn the_error_of_an_expression_is_every_acquires() {
+    fn rate(text: &str) -> Result<Rate, std::num::ParseIntError> {
+        Ok(Rate::per_minute(text.parse()?))
+    }
+
+    limiter! {
+        static GOOD: RateLimiter = { requests: rate("200")? };
+        static BAD: RateLimiter = { requests: rate("many")?, tokens: 1 / minute };
+        static UNSET: RateLimiter = { name: std::env::var("OPENLIMIT_NO_SUCH_VARIABLE")?, requests: 1 / minute };
+    }
+
+    GOOD.init().unwrap();
+    for _ in 0..2 {
+        let Err(AcquireError::Build(error)) = BAD.acquire(Cost::new()).blocking() else { panic!("admitted") };
+        assert_eq!(error.limiter(), "macros::limiter::BAD");
+        assert!(matches!(error.problem(), BuildProblem::Declaration { key: "requests", .. }));
+        assert!(error.to_string().ends_with("invalid digit found in string"), "{error}");
+    }
+    assert!(UNSET.init().unwrap_err().to_string().ends_with("environment variable not found"));
+}
+
+#[test]
+fn a_value_that_fails_is_named_by_its_key_whichever_it_is() {
+    fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
+        Ok(Duration::from_secs(text.parse()?))
+    }
+
+    fn limit() -> Result<Limit, std::env::VarError> {
+        Ok(Limit::new(std::env::var("OPENLIMIT_NO_SUCH_VARIABLE")?, Rate::per_day(1)))
+    }
+
+    limiter! {
+        static NAME: RateLimiter = { name: std::env::var("OPENLIMIT_NO_SUCH_VARIABLE")?, requests: 1 / minute };
+        static BURST: RateLimiter = { requests: 1 / minute, burst: seconds("a while")? };
+        static JITTER: RateLimiter = { burst: seconds("1")?, jitter: seconds("none")?, requests: 1 / minute };
+        static LIMIT: RateLimiter = { requests: Rate::per_day("9".parse()?), limit: limit()?, images: 1 / day };
+        static HEADROOM: RateLimiter = { requests: 1 / minute, headroom: Percent("5 %".parse()?), tokens: 1 / day };
+        static REFUNDS: RateLimiter = { requests: 1 / minute, refunds: "maybe".parse()? };
+    }
+
+    let limiters = [(&NAME, "name"), (&BURST, "burst"), (&JITTER, "jitter"), (&LIMIT, "limit")];
+    for (limiter, wanted) in limiters.into_iter().chain([(&HEADROOM, "headroom"), (&REFUNDS, "refunds")]) {
+        let error = limiter.init().unwrap_err();
+        let BuildProblem::Declaration { key, .. } = error.problem() else { panic!("{error}") };
+        assert_eq!(*key, wanted);
+        let text = format!(
+            "limiter `macros::limiter::{}` cannot be built: the value of `{wanted}` failed: ",
+            wanted.to_uppercase()
+        );
+        assert!(error.to_string().starts_with(&text), "{error}");
+    }
+}
+
+#[test]
+fn a_failure_is_remembered_and_may_be_brought_forward() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static TRIES: AtomicUsize = AtomicUsize::new(0);
+
+    fn rate() -> Result<Rate, String> {
+        TRIES.fetch_add(1, Ordering::SeqCst);
+        Err("no rate today".into())
+    }
+
+    fn start() -> Result<(), Box<dyn std::error::Error>> {
+        CHAT.init()?;
+        Ok(())
+    }
+
+    limiter! {
+        static CHAT: RateLimiter = { requests: rate()? };
+    }
+
+    assert_eq!(TRIES.load(Ordering::SeqCst), 0);
+    let first = start().unwrap_err().to_string();
+    for _ in 0..3 {
+        assert_eq!(CHAT.try_acquire(1).unwrap_err().to_string(), first);
+        assert_eq!(CHAT.acquire(1).blocking().unwrap_err().to_string(), first);
+    }
+    assert_eq!(TRIES.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_declaration_that_asks_for_nonsense_is_an_error_and_no_panic() {
+    limiter! {
+        static UNLIMITED: RateLimiter = { headroom: Percent(1) };
+        static ZERO: RateLimiter = { requests: Rate::per_minute(0) };
+    }
+
+    assert!(matches!(UNLIMITED.init().unwrap_err().problem(), BuildProblem::NoLimits));
+    assert!(matches!(ZERO.init().unwrap_err().problem(), BuildProblem::ZeroRate(_)));
+}
+
+#[test]
+fn a_static_in_a_function_is_its_own() {
+    fn first() -> &'static RateLimiter {
+        metered! { static LIMITER: RateLimiter; }
+        &LIMITER
+    }
+
+    fn second() -> &'static RateLimiter {
+        metered! { static LIMITER: RateLimiter; }
+        &LIMITER
+    }
+
+    drop(first().try_acquire(5).unwrap());
+    assert_eq!((taken(first()), taken(second())), ((1, 5), (0, 0)));
+}
+
+/// What a crate that depends on openlimit under another name, or through a facade, sees of it.
+mod facade {
+    pub(super) use openlimit::{RateLimiter as Limits, limiter as declare};
+}
+
+#[test]
+fn the_crate_may_have_another_name() {
+    facade::declare! { static LIMITS: facade::Limits = { requests: 1 / minute }; }
+    LIMITS.init().unwrap();
+}
+
+#[test]
+fn a_declaration_may_come_from_a_macro() {
+    macro_rules! limits {
+        ($($name:ident: $limiter:ty, $key:ident $amount:literal per $unit:ident, $burst:expr;)+) => {
+            limiter! {$(
+                static $name: $limiter = { $key: $amount / $unit, burst: $burst };
+            )+}
+        };
+    }
+    limits! {
+        ONE: RateLimiter, requests 1 per minute, Duration::from_secs(1);
+        TWO: RateLimiter, tokens 2 per second, Duration::from_secs(2);
+    }
+
+    ONE.init().unwrap();
+    TWO.init().unwrap();
+}
+
+#[test]
+fn names_in_a_value_are_the_users() {
+    mod names {
+        #![allow(non_upper_case_globals)]
+
+        pub(super) const RATE: openlimit::Rate = openlimit::Rate::per_day(12);
+        pub(super) static builder: u64 = 13;
+        pub(super) struct Builder;
+        pub(super) struct Ok;
+
+        impl Builder {
+            pub(super) fn rate(self, _: Ok) -> openlimit::Rate {
+                openlimit::Rate::per_day(builder)
+            }
+        }
+    }
+    use names::{Builder, Ok, RATE, builder};
+
+    limiter! {
+        static LIMITS: RateLimiter = {
+            requests: RATE,
+            tokens: Builder.rate(Ok),
+            images: Rate::per_day(builder + 1),
+        };
+    }
+
+    drop(LIMITS.try_acquire(Cost::new().requests(12).tokens(13).images(14)).unwrap());
+}
+
+#[test]
+fn a_limiter_may_have_many_limits() {
+    limiter! {
+        static MANY: RateLimiter = {
+            requests: 1 / second, requests: 1 / minute, requests: 1 / hour, requests: 1 / day,
+            tokens: 1 / second, tokens: 1 / minute, tokens: 1 / hour, tokens: 1 / day,
+            images: 1 / second, images: 1 / minute, images: 1 / hour, images: 1 / day,
+            input_tokens: 1 / second, input_tokens: 1 / minute, input_tokens: 1 / hour, input_tokens: 1 / day,
+            output_tokens: 1 / second, output_tokens: 1 / minute, output_tokens: 1 / hour, output_tokens: 1 / day,
+            requests: 2 / second, requests: 2 / minute, requests: 2 / hour, requests: 2 / day,
+            tokens: 2 / second, tokens: 2 / minute, tokens: 2 / hour, tokens: 2 / day,
+            images: 2 / second, images: 2 / minute, images: 2 / hour, images: 2 / day,
+            input_tokens: 2 / second, input_tokens: 2 / minute, input_tokens: 2 / hour, input_tokens: 2 / day,
+            output_tokens: 2 / second, output_tokens: 2 / minute, output_tokens: 2 / hour, output_tokens: 2 / day,
+            requests: 3 / second, requests: 3 / minute, requests: 3 / hour, requests: 3 / day,
+            tokens: 3 / second, tokens: 3 / minute, tokens: 3 / hour, tokens: 3 / day,
+            images: 3 / second, images: 3 / minute, images: 3 / hour, images: 3 / day,
+            input_tokens: 3 / second, input_tokens: 3 / minute, input_tokens: 3 / hour, input_tokens: 3 / day,
+            output_tokens: 3 / second, output_tokens: 3 / minute, output_tokens: 3 / hour, output_tokens: 3 / day,
+            requests: 4 / second, requests: 4 / minute, requests: 4 / hour, requests: 4 / day,
+        };
+    }
+
+    MANY.init().unwrap();
+}

@@ -1,0 +1,8 @@
+//! Tests of `limiter!` and `#[rate_limited]`: their expansions compile, and do what the written
+//! code says.
+//!
+//! Mistakes and their messages are in `openlimit-macros/tests/ui`.
+
+mod attribute;
+mod limiter;
+mod lints;
