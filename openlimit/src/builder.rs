@@ -12,7 +12,7 @@ use crate::bucket::Bucket;
 use crate::core::Core;
 use crate::error::BuildProblem;
 use crate::handle::Handle;
-use crate::kind::Pricing;
+use crate::pricing::PriceOptions;
 #[cfg(feature = "redis")]
 use crate::redis::Redis;
 use crate::time::Time;
@@ -46,7 +46,7 @@ pub struct Builder<K> {
     jitter: Duration,
     headroom: Option<Percent>,
     refunds: bool,
-    pricing: Pricing,
+    pricing: PriceOptions,
     time: Option<Time>,
     #[cfg(feature = "redis")]
     redis: Option<Redis>,
@@ -69,7 +69,7 @@ impl<K> Builder<K> {
             jitter: Duration::from_millis(50),
             headroom: None,
             refunds: true,
-            pricing: Pricing::default(),
+            pricing: PriceOptions::default(),
             time: None,
             #[cfg(feature = "redis")]
             redis: None,
@@ -165,7 +165,7 @@ impl<K> Builder<K> {
     /// counter, by the [`Encoding`](crate::tokens::Encoding) of each request's model.
     #[cfg(feature = "tokenizers")]
     pub fn tokenizer(mut self, tokenizer: impl crate::tokens::Tokenizer + 'static) -> Self {
-        self.pricing.tokenizer = Some(crate::tokens::Plugged::new(tokenizer));
+        self.pricing.tokenizer = Some(crate::tokenizer::Plugged::new(tokenizer));
         self
     }
 

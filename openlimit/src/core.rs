@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::admission::{Admission, Meter};
 use crate::amounts::Amounts;
 use crate::bucket::Bucket;
-use crate::kind::Pricing;
+use crate::pricing::PriceOptions;
 use crate::sync::Mutex;
 use crate::time::Time;
 use crate::{AcquireError, Cost, Dimension, Limit, Name, Usage};
@@ -32,7 +32,7 @@ pub(crate) struct Core {
     /// Beyond the dimensions: nowhere.
     places: Option<[usize; Amounts::FEW]>,
     refunds: bool,
-    pricing: Pricing,
+    pricing: PriceOptions,
     pub(crate) time: Time,
     /// How long the timer rests after it fired, in nanoseconds.
     pub(crate) rest: u64,
@@ -83,7 +83,7 @@ impl Core {
         buckets: Vec<Bucket>,
         jitter: Duration,
         refunds: bool,
-        pricing: Pricing,
+        pricing: PriceOptions,
         time: Time,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -166,7 +166,7 @@ impl Core {
     }
 
     #[inline]
-    pub(crate) fn pricing(&self) -> &Pricing {
+    pub(crate) fn pricing(&self) -> &PriceOptions {
         &self.pricing
     }
 

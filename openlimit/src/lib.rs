@@ -82,13 +82,13 @@ mod cost;
 mod declare;
 mod error;
 mod handle;
-pub mod kind;
 mod limit;
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
 mod name;
 mod permit;
+mod pricing;
 mod queue;
 mod rate;
 #[cfg(feature = "redis")]
@@ -99,7 +99,7 @@ mod sync;
 pub mod testing;
 mod time;
 #[cfg(feature = "tokenizers")]
-pub mod tokens;
+mod tokenizer;
 mod usage;
 mod wake;
 
@@ -115,12 +115,13 @@ pub use name::Name;
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use permit::Permit;
+pub use pricing::kind;
+#[cfg(feature = "tokenizers")]
+pub use pricing::tokens::{self, Charge};
 pub use rate::{Rate, Unit};
 #[cfg(feature = "redis")]
 pub use redis::{Flush, OnOutage, Redis, StoreError, StoreProblem};
 #[cfg(feature = "redis")]
 pub use status::StoreStatus;
 pub use status::{LimitStatus, Status};
-#[cfg(feature = "tokenizers")]
-pub use tokens::Charge;
 pub use usage::Usage;

@@ -15,7 +15,7 @@ use loom::thread;
 use crate::bucket::Bucket;
 use crate::core::Core;
 use crate::handle::Handle;
-use crate::kind::Pricing;
+use crate::pricing::PriceOptions;
 use crate::time::Time;
 use crate::time::manual::ManualClock;
 use crate::{Acquire, Cost, Dimension, Limit, Permit, Rate, RateLimiter};
@@ -28,7 +28,7 @@ fn limiter(clock: &ManualClock) -> RateLimiter {
     let limits = vec![Limit::new(Dimension::Requests, rate)];
     let buckets = vec![Bucket::new(rate, SECOND, Duration::ZERO, (0, 100))];
     let time = Time::Manual(clock.clone());
-    let core = Core::new("loom".into(), limits, buckets, Duration::ZERO, true, Pricing::default(), time);
+    let core = Core::new("loom".into(), limits, buckets, Duration::ZERO, true, PriceOptions::default(), time);
     RateLimiter::built(Handle::shared(core))
 }
 
