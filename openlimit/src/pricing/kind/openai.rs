@@ -1,4 +1,4 @@
-//! The kinds of limiter that read OpenAI's requests.
+//! The kinds of limiter that price OpenAI's requests.
 
 use serde::Serialize;
 
@@ -7,36 +7,45 @@ use crate::pricing::options::PriceOptions;
 use crate::pricing::params::ReadsParams;
 use crate::{Cost, ParamsError};
 
-/// Reads params as OpenAI's chat completions do: `model`, `messages`, `max_completion_tokens`, `n`.
+/// Prices OpenAI's chat completions, by their `model`, `messages`, `max_completion_tokens` and `n`.
 #[derive(Clone, Copy, Debug)]
 pub enum Chat {}
 
-/// Reads params as OpenAI's legacy completions do: `model`, `prompt`, `max_tokens`, `n`, `best_of`; and
-/// edits: `instruction`, `input`.
+/// Prices OpenAI's legacy completions, by their `model`, `prompt`, `max_tokens`, `n` and `best_of`,
+/// and edits, by their `instruction` and `input`.
 #[derive(Clone, Copy, Debug)]
 pub enum Completion {}
 
-/// Reads params as OpenAI's embeddings do: `model`, `input`.
+/// Prices OpenAI's embeddings, by their `model` and `input`.
 #[derive(Clone, Copy, Debug)]
 pub enum Embedding {}
 
-/// Reads params as OpenAI's Responses do: `model`, `instructions`, `input`, `max_output_tokens`.
+/// Prices OpenAI's Responses, by their `model`, `instructions`, `input` and `max_output_tokens`.
 #[derive(Clone, Copy, Debug)]
 pub enum Responses {}
 
-macro_rules! reads {
-    ($($kind:ident => $price:ident),+ $(,)?) => {$(
-        impl ReadsParams for $kind {
-            fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-                openai::$price(params, options)
-            }
-        }
-    )+};
+// Written out, since rustc shows the impls to users who price params on another kind.
+
+impl ReadsParams for Chat {
+    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
+        openai::chat(params, options)
+    }
 }
 
-reads! {
-    Chat => chat,
-    Completion => completion,
-    Embedding => embedding,
-    Responses => responses,
+impl ReadsParams for Completion {
+    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
+        openai::completion(params, options)
+    }
+}
+
+impl ReadsParams for Embedding {
+    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
+        openai::embedding(params, options)
+    }
+}
+
+impl ReadsParams for Responses {
+    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
+        openai::responses(params, options)
+    }
 }
