@@ -7,9 +7,11 @@
 use std::path::Path;
 use std::{env, error, fs};
 
-use self::layout::{EMPTY_RANK, Key, Layout, is_border, long_hash, medium_key, pair_index, place, short_key};
+use self::layout::{
+    EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
+};
 
-#[path = "src/tokens/counter/layout.rs"]
+#[path = "src/tokenizer/counter/layout.rs"]
 mod layout;
 
 /// The feature of each encoding, its name, its layout, and the lists of its tokens in the order of their ranks, each
@@ -24,7 +26,7 @@ const ENCODINGS: &[(&str, &str, Layout, &[&str])] = &[
 fn main() -> Result<(), Box<dyn error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=data");
-    println!("cargo::rerun-if-changed=src/tokens/counter/layout.rs");
+    println!("cargo::rerun-if-changed=src/tokenizer/counter/layout.rs");
     let directory = env::var("OUT_DIR")?;
     for (feature, name, layout, files) in ENCODINGS {
         if env::var_os(format!("CARGO_FEATURE_{feature}")).is_some() {
@@ -95,7 +97,7 @@ struct Table<K> {
     bits: u32,
 }
 
-impl<K: Key> Table<K> {
+impl<K: TokenKey> Table<K> {
     fn new(bits: u32) -> Self {
         Self { keys: vec![K::default(); 1 << bits], ranks: vec![0; 1 << bits], bits }
     }

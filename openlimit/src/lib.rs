@@ -76,16 +76,16 @@ mod backend;
 mod bucket;
 mod declare;
 mod error;
-pub mod kind;
 mod limiter;
 mod limits;
+mod pricing;
 mod queue;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
 #[cfg(feature = "tokenizers")]
-pub mod tokens;
+mod tokenizer;
 
 #[cfg(feature = "redis")]
 pub use backend::{OnOutage, Redis};
@@ -101,5 +101,6 @@ pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, 
 pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
+pub use pricing::kind;
 #[cfg(feature = "tokenizers")]
-pub use tokens::Charge;
+pub use pricing::tokens::{self, Charge};

@@ -131,15 +131,20 @@ impl<K> Ticket<'_, K> {
 /// A price that is given and not read from params.
 #[diagnostic::on_unimplemented(
     message = "`cost` must be a count of tokens or a `Cost`, not `{Self}`",
-    label = "neither a `u64` nor a `Cost`",
-    note = "`cost = 900` and `cost = count as u64` are one request with that many tokens",
+    label = "neither an integer nor a `Cost`",
+    note = "`cost = 900` and `cost = text.len()` are one request with that many tokens: a `u64`, `u32`, `usize`, \
+            `i64` or `i32`",
     note = "`cost = Cost::new().input_tokens(900)` says more; `params = request` prices the request"
 )]
 pub trait Outright<K>: Price<K> {}
 
-impl<K> Outright<K> for u64 {}
 impl<K> Outright<K> for Cost {}
 impl<K> Outright<K> for &Cost {}
+impl<K> Outright<K> for u64 {}
+impl<K> Outright<K> for u32 {}
+impl<K> Outright<K> for usize {}
+impl<K> Outright<K> for i64 {}
+impl<K> Outright<K> for i32 {}
 
 /// A kind of limiter that needs no price for a call.
 #[diagnostic::on_unimplemented(

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::bucket::Metering;
 use crate::error::{AcquireError, ParamsError};
-use crate::kind::Pricing;
 use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Usage};
+use crate::pricing::PriceOptions;
 use crate::queue::Refusal;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     dimensions: Box<[Metered]>,
     /// The dimension that each limit meters.
     metered_by: Box<[usize]>,
-    pricing: Pricing,
+    pricing: PriceOptions,
 }
 
 /// A dimension that the limiter meters.
@@ -48,7 +48,7 @@ impl Plan {
         limits: Vec<Limit>,
         meterings: &[Metering],
         refunds: bool,
-        pricing: Pricing,
+        pricing: PriceOptions,
     ) -> Self {
         let mut dimensions: Vec<Metered> = Vec::new();
         let mut metered_by = Vec::new();
@@ -86,7 +86,7 @@ impl Plan {
 
     /// Returns the options by which requests are priced.
     #[inline]
-    pub(crate) fn pricing(&self) -> &Pricing {
+    pub(crate) fn pricing(&self) -> &PriceOptions {
         &self.pricing
     }
 

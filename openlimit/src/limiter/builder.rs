@@ -12,8 +12,8 @@ use crate::admission::{Admission, Plan};
 use crate::backend::{Choice, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
-use crate::kind::Pricing;
 use crate::limits::{Dimension, Limit, Name, Percent, Rate};
+use crate::pricing::PriceOptions;
 use crate::queue::{Queue, by_arrival};
 use crate::time::{Time, nanos};
 
@@ -48,7 +48,7 @@ pub struct Builder<K> {
     jitter: Duration,
     headroom: Option<Percent>,
     refunds: bool,
-    pricing: Pricing,
+    pricing: PriceOptions,
     time: Option<Time>,
     pub(super) backend: Choice,
     kind: PhantomData<fn() -> K>,
@@ -64,7 +64,7 @@ impl<K> Builder<K> {
             jitter: Duration::from_millis(50),
             headroom: None,
             refunds: true,
-            pricing: Pricing::default(),
+            pricing: PriceOptions::default(),
             time: None,
             backend: Choice::default(),
             kind: PhantomData,
@@ -154,7 +154,7 @@ impl<K> Builder<K> {
     /// counter, by the [`Encoding`](crate::tokens::Encoding) of each request's model.
     #[cfg(feature = "tokenizers")]
     pub fn tokenizer(mut self, tokenizer: impl crate::tokens::Tokenizer + 'static) -> Self {
-        self.pricing.tokenizer = Some(crate::tokens::Plugged::new(tokenizer));
+        self.pricing.tokenizer = Some(crate::tokenizer::Plugged::new(tokenizer));
         self
     }
 

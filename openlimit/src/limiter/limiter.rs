@@ -12,7 +12,7 @@ use super::decide::{Decision, Patience};
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError};
-use crate::kind::{Explicit, Price};
+use crate::pricing::kind::{Explicit, Price};
 use crate::limits::Cost;
 
 /// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
@@ -40,19 +40,19 @@ pub type RateLimiter = Limiter<Explicit>;
 
 /// A limiter that reads params as OpenAI's chat completions do. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
-pub type ChatRateLimiter = Limiter<crate::kind::Chat>;
+pub type ChatRateLimiter = Limiter<crate::pricing::kind::Chat>;
 
 /// A limiter that reads params as OpenAI's legacy completions do. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
-pub type CompletionRateLimiter = Limiter<crate::kind::Completion>;
+pub type CompletionRateLimiter = Limiter<crate::pricing::kind::Completion>;
 
 /// A limiter that reads params as OpenAI's embeddings do. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
-pub type EmbeddingRateLimiter = Limiter<crate::kind::Embedding>;
+pub type EmbeddingRateLimiter = Limiter<crate::pricing::kind::Embedding>;
 
 /// A limiter that reads params as OpenAI's Responses do. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
-pub type ResponsesRateLimiter = Limiter<crate::kind::Responses>;
+pub type ResponsesRateLimiter = Limiter<crate::pricing::kind::Responses>;
 
 /// Where the limiter's core comes from.
 enum Source<K> {

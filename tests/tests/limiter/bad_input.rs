@@ -204,7 +204,7 @@ fn what_a_refused_call_reads() {
     ] {
         assert_eq!(
             text(error),
-            "limiter `gpt` cannot price the call: cannot read `messages` of the params: it is missing"
+            "limiter `gpt` cannot price the call: cannot read `messages` of the params: the field is missing"
         );
     }
 }

@@ -320,6 +320,6 @@ fn a_wrong_shape_names_the_field_and_what_was_found() {
     let error = refused(json!({ "messages": [], "max_tokens": -5 }));
     assert_eq!(
         error.to_string(),
-        "cannot read `max_tokens` of the params: found -5, not a whole number of nought or more"
+        "cannot read `max_tokens` of the params: expected a non-negative integer, found -5"
     );
 }

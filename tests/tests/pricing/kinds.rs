@@ -23,37 +23,42 @@ fn params_of_another_kind_are_sent_to_the_limiter_that_prices_them() {
     for (error, expected) in [
         (
             missing(tokens::chat, input.clone()),
-            "`messages` of the params: it is missing; params with `input` are for a `ResponsesRateLimiter` or an \
-             `EmbeddingRateLimiter`",
+            "`messages` of the params: the field is missing; for params with `input`, use a \
+             `ResponsesRateLimiter` or an `EmbeddingRateLimiter`",
         ),
         (
             missing(tokens::chat, prompt.clone()),
-            "`messages` of the params: it is missing; params with `prompt` are for a `CompletionRateLimiter`",
+            "`messages` of the params: the field is missing; for params with `prompt`, use a \
+             `CompletionRateLimiter`",
         ),
         (
             missing(tokens::chat, edit),
-            "`messages` of the params: it is missing; params with `instruction` are for a `CompletionRateLimiter`",
+            "`messages` of the params: the field is missing; for params with `instruction`, use a \
+             `CompletionRateLimiter`",
         ),
         (
             missing(tokens::completion, messages.clone()),
-            "`prompt` of the params: it is missing, and nothing is in its place (`instruction`); params with \
-             `messages` are for a `ChatRateLimiter`",
+            "`prompt` of the params: the field is missing, and so is every field that may replace it \
+             (`instruction`); for params with `messages`, use a `ChatRateLimiter`",
         ),
         (
             missing(tokens::completion, input),
-            "`prompt` of the params: it is missing, and nothing is in its place (`instruction`); params with \
-             `input` are for a `ResponsesRateLimiter` or an `EmbeddingRateLimiter`",
+            "`prompt` of the params: the field is missing, and so is every field that may replace it \
+             (`instruction`); for params with `input`, use a `ResponsesRateLimiter` or an \
+             `EmbeddingRateLimiter`",
         ),
         (
             missing(tokens::embedding, prompt),
-            "`input` of the params: it is missing; params with `prompt` are for a `CompletionRateLimiter`",
+            "`input` of the params: the field is missing; for params with `prompt`, use a \
+             `CompletionRateLimiter`",
         ),
         (
             missing(tokens::responses, messages),
-            "`input` of the params: it is missing, and nothing is in its place (`prompt`, `previous_response_id`, \
-             `conversation`); params with `messages` are for a `ChatRateLimiter`",
+            "`input` of the params: the field is missing, and so is every field that may replace it \
+             (`prompt`, `previous_response_id`, `conversation`); for params with `messages`, use a \
+             `ChatRateLimiter`",
         ),
-        (missing(tokens::embedding, json!({})), "`input` of the params: it is missing"),
+        (missing(tokens::embedding, json!({})), "`input` of the params: the field is missing"),
     ] {
         assert_eq!(error, expected);
     }

@@ -79,7 +79,7 @@ fn a_limiter_takes_the_price_of_the_request() {
     let params = json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "Hello" }] });
     assert!(limiter.try_acquire(&params).is_ok());
     let error = limiter.try_acquire(&json!({ "model": "gpt-4o" })).unwrap_err();
-    let problem = "cannot read `messages` of the params: it is missing";
+    let problem = "cannot read `messages` of the params: the field is missing";
     assert_eq!(error.to_string(), format!("limiter `unnamed` cannot price the call: {problem}"));
     let limiter = EmbeddingRateLimiter::builder().tokens(Rate::per_minute(1_000_000)).build().unwrap();
     assert!(limiter.try_acquire(&json!({ "input": [1, 2, 3] })).is_ok());

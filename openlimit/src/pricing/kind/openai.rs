@@ -1,0 +1,51 @@
+//! The kinds of limiter that price OpenAI's requests.
+
+use serde::Serialize;
+
+use crate::pricing::openai;
+use crate::pricing::options::PriceOptions;
+use crate::pricing::params::ReadsParams;
+use crate::{Cost, ParamsError};
+
+/// Prices OpenAI's chat completions, by their `model`, `messages`, `max_completion_tokens` and `n`.
+#[derive(Clone, Copy, Debug)]
+pub enum Chat {}
+
+/// Prices OpenAI's legacy completions, by their `model`, `prompt`, `max_tokens`, `n` and `best_of`,
+/// and edits, by their `instruction` and `input`.
+#[derive(Clone, Copy, Debug)]
+pub enum Completion {}
+
+/// Prices OpenAI's embeddings, by their `model` and `input`.
+#[derive(Clone, Copy, Debug)]
+pub enum Embedding {}
+
+/// Prices OpenAI's Responses, by their `model`, `instructions`, `input` and `max_output_tokens`.
+#[derive(Clone, Copy, Debug)]
+pub enum Responses {}
+
+// Written out, since rustc shows the impls to users who price params on another kind.
+
+impl ReadsParams for Chat {
+    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
+        openai::chat(params, options)
+    }
+}
+
+impl ReadsParams for Completion {
+    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
+        openai::completion(params, options)
+    }
+}
+
+impl ReadsParams for Embedding {
+    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
+        openai::embedding(params, options)
+    }
+}
+
+impl ReadsParams for Responses {
+    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
+        openai::responses(params, options)
+    }
+}

@@ -1,0 +1,127 @@
+//! Messages of a chat and items of a response, with their content and the tool calls in them.
+//!
+//! Each message adds a frame to its texts, and so does each tool call that a message repeats. A
+//! field without a rule counts as its text.
+
+use super::rules::{Rules, unknown_item};
+use crate::pricing::openai::formula;
+use crate::pricing::openai::images::Image;
+use crate::pricing::openai::place::{MediaPlace, MessagePlace, Place};
+use crate::pricing::openai::tally::Tally;
+use crate::pricing::walk::Number;
+
+impl Rules for MessagePlace {
+    fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
+        match self {
+            Self::One => message(tally, key),
+            Self::Content => content(tally, key),
+            Self::Call | Self::Called => call(key),
+            Self::Template => (key == "variables").then_some(Place::Message(Self::Variables)),
+            Self::Variables => Some(Place::Message(Self::Content)),
+            Self::Sealed => None,
+            Self::All | Self::Role | Self::Name | Self::Calls => Some(super::rules::entry(tally, key)),
+        }
+    }
+
+    fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
+        Some(match self {
+            Self::All => Place::Message(Self::One),
+            Self::Content => Place::Message(Self::Content),
+            Self::Calls => Place::Message(Self::Call),
+            Self::Template | Self::Sealed => return None,
+            Self::One | Self::Role | Self::Name | Self::Call | Self::Called | Self::Variables => {
+                unknown_item(tally)
+            }
+        })
+    }
+
+    fn map(self, tally: &mut Tally<'_>) {
+        match self {
+            Self::One => tally.message(),
+            Self::Call => tally.add(formula::CALL),
+            Self::Content => tally.image = Image::default(),
+            _ => {}
+        }
+    }
+
+    fn boolean(self, tally: &mut Tally<'_>) {
+        if !self.is_skipped() {
+            tally.add(1);
+        }
+    }
+
+    fn number(self, tally: &mut Tally<'_>, number: Number) {
+        if !self.is_skipped() {
+            tally.add(number.tokens());
+        }
+    }
+
+    fn text(self, tally: &mut Tally<'_>, text: &str) {
+        match self {
+            Self::All | Self::One => {
+                tally.message();
+                tally.text(text);
+            }
+            Self::Role => {
+                tally.text(text);
+                tally.adjust(-formula::ROLE);
+            }
+            Self::Name => {
+                tally.text(text);
+                tally.adjust(tally.formula.name);
+            }
+            Self::Sealed => tally.add(text.len() as u64 / formula::SEALED_BYTES),
+            Self::Template => {}
+            Self::Content | Self::Calls | Self::Call | Self::Called | Self::Variables => tally.text(text),
+        }
+    }
+}
+
+impl MessagePlace {
+    /// Whether numbers and booleans here never reach the model.
+    fn is_skipped(self) -> bool {
+        matches!(self, Self::Template | Self::Sealed)
+    }
+}
+
+fn message(tally: &mut Tally<'_>, key: &str) -> Option<Place> {
+    Some(match key {
+        "id" | "type" | "status" => return None,
+        "role" => Place::Message(MessagePlace::Role),
+        "call_id" | "tool_call_id" | "refusal" => Place::TEXT,
+        // Each is the payload of an item that is a call.
+        "arguments" | "input" | "action" | "code" | "queries" => {
+            tally.add(formula::CALL);
+            Place::unknown(key)
+        }
+        "content" | "output" | "summary" => Place::Message(MessagePlace::Content),
+        "name" => Place::Message(MessagePlace::Name),
+        "tool_calls" => Place::Message(MessagePlace::Calls),
+        "function_call" => Place::Message(MessagePlace::Call),
+        "audio" => Place::Media(MediaPlace::Flat(formula::AUDIO)),
+        "result" => Place::Media(MediaPlace::Drawn),
+        "encrypted_content" => Place::Message(MessagePlace::Sealed),
+        _ => Place::unknown(key),
+    })
+}
+
+fn content(tally: &Tally<'_>, key: &str) -> Option<Place> {
+    Some(match key {
+        "id" | "type" | "logprobs" => return None,
+        "text" | "refusal" | "filename" => Place::TEXT,
+        "image_url" => Place::Media(MediaPlace::Image),
+        "detail" => Place::Media(MediaPlace::Detail),
+        "input_audio" | "audio" => Place::Media(MediaPlace::Flat(formula::AUDIO)),
+        "file" | "file_data" | "file_url" | "file_id" => Place::Media(MediaPlace::Flat(tally.file())),
+        _ => Place::unknown(key),
+    })
+}
+
+fn call(key: &str) -> Option<Place> {
+    Some(match key {
+        "id" | "type" | "index" => return None,
+        "function" | "custom" => Place::Message(MessagePlace::Called),
+        "name" | "arguments" | "input" => Place::TEXT,
+        _ => Place::unknown(key),
+    })
+}

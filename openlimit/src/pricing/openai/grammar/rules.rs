@@ -1,0 +1,61 @@
+//! `Rules`: how the values at one family of places are counted.
+//!
+//! The defaults count a value as its text, keys included. A family overrides what it counts in
+//! another way.
+
+use crate::pricing::openai::formula;
+use crate::pricing::openai::place::Place;
+use crate::pricing::openai::tally::Tally;
+use crate::pricing::walk::Number;
+
+/// The rules of one family of places. Each method adds a value, or the start of one, to the tally.
+pub(super) trait Rules: Copy {
+    /// Returns the place of the value under `key`, or `None` to skip it.
+    fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
+        Some(entry(tally, key))
+    }
+
+    /// Returns the place of the next item of a list, or `None` to skip it.
+    fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
+        Some(unknown_item(tally))
+    }
+
+    /// A map begins.
+    fn map(self, _: &mut Tally<'_>) {}
+
+    /// A list begins.
+    fn list(self, _: &mut Tally<'_>) {}
+
+    fn null(self, _: &mut Tally<'_>) {}
+
+    fn boolean(self, tally: &mut Tally<'_>) {
+        tally.add(1);
+    }
+
+    fn number(self, tally: &mut Tally<'_>, number: Number) {
+        tally.add(number.tokens());
+    }
+
+    fn text(self, tally: &mut Tally<'_>, text: &str) {
+        tally.text(text);
+    }
+}
+
+/// Adds the key of a map that is counted as its text.
+pub(super) fn entry(tally: &mut Tally<'_>, key: &str) -> Place {
+    tally.add(formula::ENTRY);
+    tally.text(key);
+    Place::unknown(key)
+}
+
+/// Adds the key of a map that the model reads as JSON.
+pub(super) fn json_entry(tally: &mut Tally<'_>, key: &str) {
+    tally.add(formula::ENTRY);
+    tally.json(key);
+}
+
+/// Adds the comma of an item without a rule.
+pub(super) fn unknown_item(tally: &mut Tally<'_>) -> Place {
+    tally.add(formula::ITEM);
+    Place::UNKNOWN
+}

@@ -1,0 +1,123 @@
+//! Tools: functions, which the cookbook's formula counts, and tools that the provider runs.
+//!
+//! The formula counts each name and its description as one text with a colon between them. Of a
+//! parameter's schema it counts names, types, descriptions and enumerations. Other keywords of a
+//! schema count as JSON.
+
+use super::rules::{Rules, entry, json_entry, unknown_item};
+use crate::pricing::openai::formula;
+use crate::pricing::openai::place::{FormatPlace, Place, ToolPlace};
+use crate::pricing::openai::tally::Tally;
+use crate::pricing::walk::Number;
+
+impl Rules for ToolPlace {
+    fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
+        Some(match (&mut *self, key) {
+            (Self::One, "type") => Place::Tool(Self::Type),
+            (Self::One | Self::Function, "type" | "strict") => return None,
+            (Self::One | Self::Function, "function" | "custom") => Place::Tool(Self::Function),
+            (Self::One | Self::Function, "name") => Place::Tool(Self::Heading),
+            (Self::One | Self::Function, "description") => Place::Tool(Self::Label),
+            (Self::One | Self::Function, "parameters") => Place::Tool(Self::Parameters),
+            (Self::One | Self::Function, _) => Place::unknown(key),
+
+            (Self::Parameters, "type") | (Self::Parameters | Self::Property, "required") => return None,
+            (Self::Parameters | Self::Property, "properties") => {
+                Place::Tool(Self::Properties { begun: false })
+            }
+            (Self::Property, "type") | (Self::Parameters | Self::Property, "description") => {
+                Place::Tool(Self::Label)
+            }
+            (Self::Property, "enum") => Place::Tool(Self::Enum),
+            (Self::Property, "items") | (Self::Parameters | Self::Property, "additionalProperties") => {
+                Place::Tool(Self::Property)
+            }
+            (Self::Parameters | Self::Property, _) => {
+                json_entry(tally, key);
+                Place::Format(FormatPlace::Schema)
+            }
+
+            (Self::Properties { begun }, _) => {
+                let first = !std::mem::replace(begun, true);
+                tally.add(formula::PROPERTY + if first { formula::PROPERTIES } else { 0 });
+                tally.heading(key);
+                Place::Tool(Self::Property)
+            }
+            (Self::Type, _) => return None,
+            (Self::All { .. } | Self::BuiltIn | Self::Heading, _)
+            | (Self::Label | Self::Enum | Self::EnumItem, _) => entry(tally, key),
+        })
+    }
+
+    fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
+        Some(match self {
+            Self::All { begun } => {
+                if !std::mem::replace(begun, true) {
+                    tally.add(formula::FUNCTIONS);
+                }
+                Place::Tool(Self::One)
+            }
+            Self::Label => Place::Tool(Self::Label),
+            Self::Enum => Place::Tool(Self::EnumItem),
+            Self::Type => return None,
+            Self::One | Self::BuiltIn | Self::Function | Self::Heading | Self::Parameters => {
+                unknown_item(tally)
+            }
+            Self::Properties { .. } | Self::Property | Self::EnumItem => unknown_item(tally),
+        })
+    }
+
+    fn map(self, tally: &mut Tally<'_>) {
+        match self {
+            Self::One => tally.add(tally.formula.function),
+            Self::BuiltIn => tally.add(formula::BUILT_IN),
+            Self::EnumItem => tally.add(formula::ENUM_ITEM),
+            _ => {}
+        }
+    }
+
+    fn list(self, tally: &mut Tally<'_>) {
+        match self {
+            Self::Enum => tally.adjust(formula::ENUM),
+            Self::EnumItem => tally.add(formula::ENUM_ITEM),
+            _ => {}
+        }
+    }
+
+    fn null(self, tally: &mut Tally<'_>) {
+        if let Self::EnumItem = self {
+            tally.add(formula::ENUM_ITEM + 1);
+        }
+    }
+
+    fn boolean(self, tally: &mut Tally<'_>) {
+        match self {
+            Self::EnumItem => tally.add(formula::ENUM_ITEM + 1),
+            // A property that is a boolean is `additionalProperties`, as a rule.
+            Self::Type | Self::Property => {}
+            _ => tally.add(1),
+        }
+    }
+
+    fn number(self, tally: &mut Tally<'_>, number: Number) {
+        match self {
+            Self::EnumItem => tally.add(formula::ENUM_ITEM.saturating_add(number.tokens())),
+            Self::Type => {}
+            _ => tally.add(number.tokens()),
+        }
+    }
+
+    fn text(self, tally: &mut Tally<'_>, text: &str) {
+        match self {
+            Self::Type if matches!(text, "function" | "custom") => {}
+            Self::Type => tally.add(formula::BUILT_IN),
+            Self::Heading => tally.heading(text),
+            Self::Label => tally.label(text),
+            Self::EnumItem => {
+                tally.add(formula::ENUM_ITEM);
+                tally.text(text);
+            }
+            _ => tally.text(text),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `ReadsParams`: kinds of limiter that read a cost from params.
+
+use std::borrow::Borrow;
+
+use serde::Serialize;
+
+use super::options::PriceOptions;
+use super::price::Price;
+use crate::{Cost, ParamsError};
+
+/// A kind of limiter that can read the cost of a call from its params.
+#[diagnostic::on_unimplemented(
+    message = "this limiter takes explicit costs and cannot price params",
+    label = "a plain `RateLimiter` does not read params",
+    note = "declare it as a `ChatRateLimiter` or one of its siblings, or give a `Cost`"
+)]
+pub trait ReadsParams {
+    #[doc(hidden)]
+    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError>;
+}
+
+impl<K: ReadsParams, T: Serialize + ?Sized> Price<K> for &T {
+    fn cost(&self, options: &PriceOptions) -> Result<impl Borrow<Cost>, ParamsError> {
+        K::read(*self, options)
+    }
+}

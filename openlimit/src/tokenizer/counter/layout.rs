@@ -1,0 +1,103 @@
+//! How the tables of a vocabulary are laid out: what the build script, which fills them, and the library agree on.
+//!
+//! A token is looked up by its bytes themselves: up to eight fit a `u64` and up to sixteen a `u128`, so that
+//! comparing is exact and takes no second look; only one in fifty is longer. The bytes are inverted, because no text
+//! holds `0xff`: what is left of a key is nought then, and no shorter text has the key of a longer one.
+
+/// How large the tables of an encoding are, as powers of two.
+pub(crate) struct Layout {
+    /// The slots for tokens of up to 8 bytes, of up to 16, and of more. A quarter of them at least is free.
+    pub(crate) short: u32,
+    pub(crate) medium: u32,
+    pub(crate) long: u32,
+    /// The bits for borders inside tokens.
+    pub(crate) cuts: u32,
+}
+
+pub(crate) const O200K_BASE: Layout = Layout { short: 18, medium: 16, long: 13, cuts: 21 };
+pub(crate) const CL100K_BASE: Layout = Layout { short: 17, medium: 15, long: 11, cuts: 20 };
+pub(crate) const P50K_BASE: Layout = R50K_BASE;
+pub(crate) const R50K_BASE: Layout = Layout { short: 16, medium: 14, long: 8, cuts: 19 };
+
+/// The rank of two bytes that are no token.
+pub(crate) const EMPTY_RANK: u32 = u32::MAX;
+
+#[inline(always)]
+pub(crate) fn pair_index(first: u8, second: u8) -> usize {
+    usize::from(u16::from_le_bytes([first, second]))
+}
+
+/// The key of 1 to 8 bytes of the text.
+#[inline(always)]
+pub(crate) fn short_key(text: &[u8], start: usize, length: usize) -> u64 {
+    let bytes = match text.get(start..).and_then(|rest| rest.first_chunk()) {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => u64::from_le_bytes(last(text, start)),
+    };
+    !bytes & (u64::MAX >> (64 - 8 * length))
+}
+
+/// The key of 1 to 16 bytes of the text.
+#[inline(always)]
+pub(crate) fn medium_key(text: &[u8], start: usize, length: usize) -> u128 {
+    let bytes = match text.get(start..).and_then(|rest| rest.first_chunk()) {
+        Some(bytes) => u128::from_le_bytes(*bytes),
+        None => u128::from_le_bytes(last(text, start)),
+    };
+    !bytes & (u128::MAX >> (128 - 8 * length))
+}
+
+/// The last bytes of the text, fewer than `N`.
+#[inline(never)]
+fn last<const N: usize>(text: &[u8], start: usize) -> [u8; N] {
+    let mut bytes = [0; N];
+    for (to, from) in bytes.iter_mut().zip(&text[start..]) {
+        *to = *from;
+    }
+    bytes
+}
+
+/// What a table is looked up by. Nobody can add keys, so the hash need not be secret.
+pub(crate) trait TokenKey: Copy + Eq + Default {
+    /// A hash of which the first bits are the best.
+    fn hash(self) -> u64;
+}
+
+impl TokenKey for u64 {
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        (self ^ self >> 32).wrapping_mul(GOLDEN)
+    }
+}
+
+impl TokenKey for u128 {
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        let (low, high) = (self as u64, (self >> 64) as u64);
+        let mixed = low.wrapping_mul(GOLDEN) ^ high.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(29);
+        (mixed ^ mixed >> 32).wrapping_mul(GOLDEN)
+    }
+}
+
+/// The hash of more than 16 bytes of the text: of its two ends and its length.
+#[inline]
+pub(crate) fn long_hash(text: &[u8], start: usize, end: usize) -> u64 {
+    let (first, last) = (medium_key(text, start, 16).hash(), medium_key(text, end - 16, 16).hash());
+    ((end - start) as u64 ^ first ^ last.rotate_left(23)).wrapping_mul(GOLDEN) >> 32
+}
+
+/// Whether two characters of several bytes each meet here.
+#[inline(always)]
+pub(crate) fn is_border(text: &[u8], at: usize) -> bool {
+    text[at] >= 0xc0 && text[at - 1] >= 0x80
+}
+
+/// The bit of what stands left and right of a border, up to three bytes each.
+#[inline(always)]
+pub(crate) fn place(left: &[u8], right: &[u8], bits: u32) -> usize {
+    let pack = |bytes: &[u8]| bytes.iter().fold(0_u64, |packed, byte| packed << 8 | u64::from(*byte));
+    ((pack(left) << 24 | pack(right)).wrapping_mul(GOLDEN) >> (64 - bits)) as usize
+}
+
+/// 2^64 over the golden ratio: odd, and of no pattern.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

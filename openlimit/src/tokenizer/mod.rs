@@ -1,0 +1,39 @@
+//! Text to a count of tokens.
+//!
+//! This module knows text only, nothing of requests or prices. A model's name is text too, so which model has which
+//! [`Encoding`] stands here. Pricing asks [`Counting`], which counts by this crate's own [`counter`] or by the
+//! [`Tokenizer`] that a user plugged into a limiter.
+//!
+//! | file | contains |
+//! | --- | --- |
+//! | `encoding` | `Encoding`: the four encodings, their names, which one is nearest to which |
+//! | `models` | the encoding of each model, and patterns of model names |
+//! | `counter` | how many tokens a text has in an encoding that is compiled in |
+//! | `compiled` | which encoding counts in place of one that is not compiled in |
+//! | `plug` | `Tokenizer`: the trait for counters of the user's own |
+//! | `counting` | `Counting`: the counter of one request, own or plugged in |
+//! | `tiktoken` | `TiktokenRs`: the tiktoken-rs crate as a plug-in |
+//!
+//! A file imports only from files above it.
+
+mod compiled;
+// One encoding uses only a part of the counter. All four together use all of it.
+#[cfg_attr(
+    not(all(feature = "o200k", feature = "cl100k", feature = "r50k")),
+    allow(dead_code, unused_imports)
+)]
+mod counter;
+mod counting;
+mod encoding;
+mod models;
+mod plug;
+#[cfg(feature = "tiktoken-rs")]
+mod tiktoken;
+
+pub(crate) use self::counting::Counting;
+pub use self::encoding::Encoding;
+pub(crate) use self::models::{base, fits};
+pub(crate) use self::plug::Plugged;
+pub use self::plug::Tokenizer;
+#[cfg(feature = "tiktoken-rs")]
+pub use self::tiktoken::TiktokenRs;
