@@ -58,9 +58,11 @@ impl Admission {
     ///
     /// Those who are due go first: the timer may only be about to come round.
     pub(crate) fn arrive(&mut self, call: Waiter, waits: bool, now: u64, wakers: &mut Vec<Waker>) -> Arrival {
-        self.pump(now, wakers);
-        if let Some(charge) = self.take(call.amounts.as_slice(), now) {
-            return Arrival::Admitted(charge);
+        if !self.queue.is_empty() {
+            self.pump(now, wakers);
+            if let Some(charge) = self.take(call.amounts.as_slice(), now) {
+                return Arrival::Admitted(charge);
+            }
         }
         if !waits {
             return Arrival::Refused(self.backend.would_wait(&call, &self.queue, now));

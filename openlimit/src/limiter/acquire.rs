@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Permit;
 use super::core::Handle;
-use super::decide::{Decision, Patience};
+use super::decide::Decision;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Cost};
 use crate::queue::Key;
@@ -110,7 +110,7 @@ impl Future for Acquire {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Stage::New(handle, Amounts::Few(few)) = &self.stage else { return self.poll_slowly(context) };
-        match handle.core().arrive(few, Patience::For(self.timeout)) {
+        match handle.core().arrive(few, self.timeout) {
             Decision::Admitted(charge) => {
                 let few = *few;
                 // The permit takes over the handle: a clone would count one up, and one down again.
@@ -130,7 +130,7 @@ impl Acquire {
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
         let ready = match &self.stage {
             Stage::New(handle, amounts) => {
-                let decision = handle.core().arrive_any(amounts, Patience::For(self.timeout));
+                let decision = handle.core().arrive_any(amounts, self.timeout);
                 return self.decided(decision, context);
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {

@@ -17,7 +17,7 @@ use crate::queue::{Grant, Key, Outcome, Queue, Waiter};
 use crate::sync::{MutexGuard, wake_all};
 use crate::time::Timed;
 
-/// The decision about a call on its arrival.
+/// The decision about a call that may wait.
 pub(super) enum Decision {
     /// It is admitted, by the number of its charge.
     Admitted(u64),
@@ -28,7 +28,7 @@ pub(super) enum Decision {
 
 /// How a call asks.
 #[derive(Clone, Copy)]
-pub(super) enum Patience {
+enum Patience {
     /// It never waits.
     None,
     /// It waits for so many nanoseconds; the largest value for any time.
@@ -36,44 +36,94 @@ pub(super) enum Patience {
 }
 
 impl Core {
-    /// Decides about a call that arrives now.
+    /// Decides about a call that arrives now and may wait for `timeout`.
     ///
-    /// Every call runs through this in one piece: its parts are inlined and it is not, so that its
-    /// arguments and its result travel in registers.
+    /// Every call runs through this, or through [`try_now`](Self::try_now), in one piece: its parts
+    /// are inlined and it is not, so that its arguments and its result travel in registers.
     #[inline(never)]
-    pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], patience: Patience) -> Decision {
+    pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], timeout: u64) -> Decision {
         // The clock is read outside of the lock.
         let now = self.time.now();
         let mut state = self.state.lock();
         match state.admission.take(amounts, now) {
             Some(charge) => Decision::Admitted(charge),
-            None => self.decide(state, Amounts::Few(*amounts), patience, now),
+            None => self.wait(state, Amounts::Few(*amounts), timeout, now),
         }
     }
 
-    /// Decides about a call of any amounts that arrives now.
+    /// The same for any amounts.
     #[inline(never)]
-    pub(super) fn arrive_any(&self, amounts: &Amounts, patience: Patience) -> Decision {
+    pub(super) fn arrive_any(&self, amounts: &Amounts, timeout: u64) -> Decision {
         let now = self.time.now();
         let mut state = self.state.lock();
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Decision::Admitted(charge),
-            None => self.decide(state, amounts.clone(), patience, now),
+            None => self.wait(state, amounts.clone(), timeout, now),
+        }
+    }
+
+    /// Admits a call now or not at all, and returns the number of its charge.
+    #[inline(never)]
+    pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, AcquireError> {
+        let now = self.time.now();
+        let mut state = self.state.lock();
+        match state.admission.take(amounts, now) {
+            Some(charge) => Ok(charge),
+            None => self.refuse_or_admit(state, Amounts::Few(*amounts), now),
+        }
+    }
+
+    /// The same for any amounts.
+    #[inline(never)]
+    pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, AcquireError> {
+        let now = self.time.now();
+        let mut state = self.state.lock();
+        match state.admission.take(amounts.as_slice(), now) {
+            Some(charge) => Ok(charge),
+            None => self.refuse_or_admit(state, amounts.clone(), now),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait(&self, state: MutexGuard<'_, State>, amounts: Amounts, timeout: u64, now: u64) -> Decision {
+        match self.decide(state, amounts, Patience::For(timeout), now) {
+            Ok(Arrival::Admitted(charge)) => Decision::Admitted(charge),
+            Ok(Arrival::Waits(key)) => Decision::Waits(key),
+            Ok(Arrival::Refused(refusal)) => Decision::Refused(Box::new(self.plan.error(refusal))),
+            Err(error) => Decision::Refused(error),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_or_admit(
+        &self,
+        state: MutexGuard<'_, State>,
+        amounts: Amounts,
+        now: u64,
+    ) -> Result<u64, AcquireError> {
+        match self.decide(state, amounts, Patience::None, now).map_err(|error| *error)? {
+            Arrival::Admitted(charge) => Ok(charge),
+            Arrival::Refused(refusal) => Err(self.plan.error(refusal)),
+            Arrival::Waits(_) => unreachable!("a call without patience does not wait"),
         }
     }
 
     /// Decides about a call for which there was no room when `state` was locked.
-    #[cold]
-    #[inline(never)]
+    ///
+    /// # Errors
+    /// The call could never be admitted, or would wait and there is nothing to end its wait.
+    #[inline(always)]
     fn decide(
         &self,
         mut state: MutexGuard<'_, State>,
         amounts: Amounts,
         patience: Patience,
         now: u64,
-    ) -> Decision {
+    ) -> Result<Arrival, Box<AcquireError>> {
         if let Some(error) = self.plan.too_large(amounts.as_slice()) {
-            return Decision::Refused(Box::new(error));
+            return Err(Box::new(error));
         }
         let (waits, timeout) = match patience {
             Patience::None => (false, 0),
@@ -82,6 +132,10 @@ impl Core {
         let mut wakers = Vec::new();
         let call = Waiter::new(amounts, now, timeout);
         let arrival = state.admission.arrive(call, waits, now, &mut wakers);
+        if matches!(arrival, Arrival::Refused(_)) && wakers.is_empty() && !self.driver.is_needed() {
+            // Nothing changed: the buckets were only looked at.
+            return Ok(arrival);
+        }
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);
         // No call may wait without a timer, nor for a driver that does not run. The system is asked
@@ -102,13 +156,9 @@ impl Core {
                 self.state.lock().armed = u64::MAX;
                 self.leave(key);
             }
-            return Decision::Refused(Box::new(error));
+            return Err(Box::new(error));
         }
-        match arrival {
-            Arrival::Admitted(charge) => Decision::Admitted(charge),
-            Arrival::Waits(key) => Decision::Waits(key),
-            Arrival::Refused(refusal) => Decision::Refused(Box::new(self.plan.error(refusal))),
-        }
+        Ok(arrival)
     }
 
     /// Makes sure that the driver and the timer run in this process.

@@ -7,13 +7,12 @@ use std::fmt;
 
 use once_cell::sync::OnceCell;
 
-use super::core::{Core, Handle};
-use super::decide::{Decision, Patience};
+use super::core::Handle;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError};
-use crate::pricing::kind::{Explicit, Price};
 use crate::limits::Cost;
+use crate::pricing::kind::{Explicit, Price};
 
 /// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
 ///
@@ -172,11 +171,10 @@ impl<K> Limiter<K> {
 
 #[inline(always)]
 fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
-    let core = handle.core();
-    match core.plan.resolve_few(cost) {
-        Some(few) => match core.arrive(&few, Patience::None) {
-            Decision::Admitted(charge) => Ok(Permit::at_once(handle.clone(), few, charge)),
-            decision => Err(refused(core, decision)),
+    match handle.core().plan.resolve_few(cost) {
+        Some(few) => match handle.core().try_now(&few) {
+            Ok(charge) => Ok(Permit::at_once(handle.clone(), few, charge)),
+            Err(error) => Err(error),
         },
         None => try_any(handle, cost),
     }
@@ -185,22 +183,9 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 /// The same for any cost.
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
-    let core = handle.core();
-    let amounts = core.plan.resolve(cost)?;
-    match core.arrive_any(&amounts, Patience::None) {
-        Decision::Admitted(charge) => Ok(Permit::new(handle.clone(), amounts, charge)),
-        decision => Err(refused(core, decision)),
-    }
-}
-
-#[inline(never)]
-fn refused(core: &Core, decision: Decision) -> AcquireError {
-    match decision {
-        Decision::Refused(error) => *error,
-        Decision::Waits(_) | Decision::Admitted(_) => {
-            unreachable!("{} lets no such call wait", core.plan.name())
-        }
-    }
+    let amounts = handle.core().plan.resolve(cost)?;
+    let charge = handle.core().try_any(&amounts)?;
+    Ok(Permit::new(handle.clone(), amounts, charge))
 }
 
 #[cold]
