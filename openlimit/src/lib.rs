@@ -68,9 +68,6 @@
 //! - `redis`: limits that processes and hosts share, by `Builder::redis`.
 //! - `testing`: a clock that tests move by hand, tokio's paused time, and a strict provider to test against.
 
-#[path = "private.rs"]
-#[doc(hidden)]
-pub mod __private;
 mod acquire;
 mod admission;
 mod amounts;
@@ -79,7 +76,6 @@ mod bucket;
 mod builder;
 mod core;
 mod cost;
-mod declare;
 mod error;
 mod handle;
 pub mod kind;
@@ -87,6 +83,7 @@ mod limit;
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
+mod macros;
 mod name;
 mod permit;
 mod queue;
@@ -102,6 +99,12 @@ mod time;
 pub mod tokens;
 mod usage;
 mod wake;
+
+/// What expansions name. Not for anything else: it may change in any release.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::macros::*;
+}
 
 pub use acquire::Acquire;
 pub use builder::{Builder, Percent};

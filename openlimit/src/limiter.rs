@@ -2,11 +2,11 @@
 
 use std::borrow::Borrow;
 use std::cell::Cell;
+use std::error::Error;
 use std::fmt;
 
 use once_cell::sync::OnceCell;
 
-use crate::__private::Keys;
 use crate::builder::Builder;
 use crate::handle::Handle;
 use crate::kind::{Explicit, Price};
@@ -53,10 +53,15 @@ pub type EmbeddingRateLimiter = Limiter<crate::kind::Embedding>;
 #[cfg(feature = "tokenizers")]
 pub type ResponsesRateLimiter = Limiter<crate::kind::Responses>;
 
+/// Fills the builder of a declared limiter. The cell names the key whose value is being computed, so that the error of
+/// a value that fails can name it.
+pub(crate) type Fill<K> =
+    fn(Builder<K>, &Cell<&'static str>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
+
 /// Where the limiter's core comes from.
 enum Source<K> {
     /// Declared: built at first use, once; how that went is remembered.
-    Declared { name: &'static str, fill: Keys<K>, built: OnceCell<Result<Handle, BuildError>> },
+    Declared { name: &'static str, fill: Fill<K>, built: OnceCell<Result<Handle, BuildError>> },
     /// Built, or a clone of one.
     Built(Handle),
     /// A clone of a declared limiter that cannot be built.
@@ -169,10 +174,8 @@ impl<K> Limiter<K> {
         Flush::new(self.core().map_err(unbuilt), timeout)
     }
 
-    /// A static limiter: what `limiter!` expands to.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn __lazy(name: &'static str, fill: Keys<K>) -> Self {
+    /// Declares a limiter, which builds itself at first use: what `limiter!` expands to.
+    pub(crate) const fn declared(name: &'static str, fill: Fill<K>) -> Self {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
@@ -212,7 +215,7 @@ fn unpriced(handle: &Handle, error: ParamsError) -> AcquireError {
 fn build_once<'a, K>(
     built: &'a OnceCell<Result<Handle, BuildError>>,
     name: &'static str,
-    fill: Keys<K>,
+    fill: Fill<K>,
 ) -> &'a Result<Handle, BuildError> {
     built.get_or_init(|| {
         let key = Cell::new("");

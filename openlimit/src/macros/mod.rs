@@ -1,0 +1,17 @@
+//! `limiter!`, and everything that the expansions of `limiter!` and `#[rate_limited]` name.
+//!
+//! Expansions compile in the user's crate, so what they name must be public. It is public under one hidden path,
+//! `openlimit::__private`, which may change in any release. The rest of the crate does not know this module: it
+//! only builds on limiters, as users do.
+
+mod declare;
+pub mod options;
+mod refuse;
+mod settle;
+mod statics;
+mod ticket;
+
+pub use refuse::{on_error, refuse};
+pub use settle::{Reply, Used, Whole, reply, run};
+pub use statics::{Declare, at, declare, literal_rate};
+pub use ticket::{AsLimiter, Outright, Ticket, Unpriced, limiter};
