@@ -19,23 +19,36 @@
 //! Generated tokens have the hygiene of `mixed_site` (their locals are invisible to the body, and lints take
 //! them for foreign code) and the place of the option that they serve, which is where rustc then points.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::Type;
+use syn::{Error, Type};
 
+use crate::check::check;
 use crate::function::{self, Function, Wait};
 use crate::options::{Given, KNOWN, Options, Role};
+use crate::tail;
+use crate::tokens::{at, ends};
 
-/// The function with its wait; or as it was written, with what is wrong.
+/// Returns the function with its wait, or the item as it was written with an error for each mistake.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut options = Options::parse(options);
-    match (Function::parse(item.clone()), options.take_errors()) {
-        (Ok(function), None) => function.limited(&options),
-        (Ok(function), Some(errors)) => function.unlimited(&options, &errors),
-        (Err(error), None) => item.into_iter().chain(error.into_compile_error()).collect(),
-        (Err(error), Some(mut errors)) => {
-            errors.combine(error);
-            item.into_iter().chain(errors.into_compile_error()).collect()
+    match Function::parse(item.clone()) {
+        Ok(function) => {
+            check(&function, &mut options);
+            match options.take_errors() {
+                None => function.limited(&options),
+                Some(errors) => function.unlimited(&options, &errors),
+            }
+        }
+        Err(error) => {
+            options.mistake(error);
+            let errors = options.take_errors().map(Error::into_compile_error);
+            if function::is_closure(&item) {
+                // In the place of an expression there can be one only.
+                quote_spanned!(Span::mixed_site()=> { #errors #item })
+            } else {
+                quote!(#item #errors)
+            }
         }
     }
 }
@@ -45,7 +58,7 @@ impl Function {
         let body = match self.wait {
             Wait::Async | Wait::Blocking => self.with_wait(options, &self.body),
             Wait::Tail => {
-                let replaced = function::in_tail_block(&self.body, |block| self.with_wait(options, block));
+                let replaced = tail::replace(&self.body, |block| self.with_wait(options, block));
                 replaced.unwrap_or(self.body)
             }
         };
@@ -53,7 +66,7 @@ impl Function {
         quote!(#head #body)
     }
 
-    fn unlimited(self, options: &Options, errors: &syn::Error) -> TokenStream {
+    fn unlimited(self, options: &Options, errors: &Error) -> TokenStream {
         let body = braces(&self.body, &completion(options), &self.body.stream());
         let (head, errors) = (self.head, errors.to_compile_error());
         quote!(#head #body #errors)
@@ -89,7 +102,7 @@ impl Function {
     fn refusal(&self, options: &Options) -> TokenStream {
         let error = quote_spanned!(Span::mixed_site()=> __openlimit_error);
         if let Some(Given { name, value }) = options.get("on_error") {
-            let private = private_path(options, name.span());
+            let private = private_path(options, at(name.span()));
             // A function that never returns has nothing to return here either, and clippy would say so.
             let leave = (!self.diverges).then(|| quote_spanned!(at(name.span())=> return));
             let output = &self.output;
@@ -97,7 +110,7 @@ impl Function {
         }
         // rustc underlines from the path's first token to its last: the return type, if that is at fault.
         let (first, last) = self.output_span;
-        let private = private_path(options, first);
+        let private = private_path(options, at(first));
         let refuse = Ident::new("refuse", at(last));
         quote_spanned!(at(last)=> return #private::#refuse(#error))
     }
@@ -105,7 +118,7 @@ impl Function {
     /// The body, and the settling of the permit by what it returns.
     fn settled(&self, options: &Options, usage: &Given, block: &Group) -> TokenStream {
         let Given { name, value } = usage;
-        let private = private_path(options, name.span());
+        let private = private_path(options, at(name.span()));
         let output = &self.output;
         let body = match self.wait {
             Wait::Blocking => {
@@ -131,16 +144,16 @@ impl Function {
 fn acquire(options: &Options) -> TokenStream {
     // The limiter is there: its absence is an error of the options.
     let Some(Given { name, value: limiter }) = options.get("limiter") else { return TokenStream::new() };
-    let private = private_path(options, name.span());
+    let private = private_path(options, at(name.span()));
     let reference = by_reference(limiter);
     let mut chain = quote_spanned!(at(name.span())=> #private::#name #reference);
     for known in KNOWN.iter().filter(|known| known.role != Role::Special) {
         if known.name == "params" && options.get("params").or(options.get("cost")).is_none() {
-            chain.extend(quote_spanned!(at(first_span(limiter))=> .request()));
+            chain.extend(quote_spanned!(at(ends(limiter).0)=> .request()));
         }
         if let Some(Given { name, value }) = options.get(known.name) {
             let argument = match known.role {
-                Role::Borrowed => by_reference(value),
+                Role::Priced => request(options, value),
                 Role::Method | Role::Special => quote_spanned!(at(name.span())=> (#value)),
             };
             chain.extend(quote_spanned!(at(name.span())=> .#name #argument));
@@ -149,11 +162,22 @@ fn acquire(options: &Options) -> TokenStream {
     chain
 }
 
+/// `(request(&(value)).checked())`: the value of `params`, if it is not just text.
+///
+/// The path and the parentheses count as the user's. Otherwise rustc would point at the whole attribute, and not at the
+/// value, when it reports a type that cannot be priced.
+fn request(options: &Options, value: &TokenStream) -> TokenStream {
+    let (first, last) = ends(value);
+    let (private, reference) = (private_path(options, first), by_reference(value));
+    let request = Ident::new("request", first);
+    let mut end = Group::new(Delimiter::Parenthesis, TokenStream::new());
+    end.set_span(last);
+    quote_spanned!(at(first)=> (#private::#request #reference.checked #end))
+}
+
 /// `(&(value))`, underlined from the value's first token to its last.
 fn by_reference(value: &TokenStream) -> TokenStream {
-    let spans = || value.clone().into_iter().map(|token| token.span());
-    let first = spans().next().unwrap_or_else(Span::call_site);
-    let last = spans().last().unwrap_or(first);
+    let (first, last) = ends(value);
     let value = quote_spanned!(at(last)=> (#value));
     quote_spanned!(at(first)=> (&#value))
 }
@@ -167,19 +191,23 @@ fn returns_type(output: &Type) -> TokenStream {
     }
 }
 
-/// The path of the runtime's side of the macros.
+/// The path of the runtime's side of the macros, at a place of the caller's choice. A `crate = ..` of the user's keeps
+/// its own hygiene, which `$crate` needs.
 fn private_path(options: &Options, span: Span) -> TokenStream {
     let path = match options.get("crate") {
-        Some(path) if !path.value.is_empty() => path.value.clone(),
-        _ => quote_spanned!(Span::mixed_site()=> ::openlimit),
+        Some(path) if !path.value.is_empty() => path
+            .value
+            .clone()
+            .into_iter()
+            .map(|mut token: TokenTree| {
+                token.set_span(token.span().located_at(span));
+                token
+            })
+            .collect(),
+        _ => quote_spanned!(span=> ::openlimit),
     };
-    let path = path.into_iter().map(|mut token: TokenTree| {
-        token.set_span(token.span().located_at(span));
-        token
-    });
-    let private = Ident::new("__private", at(span));
-    let path: TokenStream = path.collect();
-    quote_spanned!(at(span)=> #path::#private)
+    let private = Ident::new("__private", span);
+    quote_spanned!(span=> #path::#private)
 }
 
 /// Editors complete the names of options from these imports. Only for options that are wrong, as one that is
@@ -204,13 +232,4 @@ fn braces(block: &Group, front: &TokenStream, contents: &TokenStream) -> Group {
     let mut braces = Group::new(block.delimiter(), quote!(#front #contents));
     braces.set_span(at(block.span()));
     braces
-}
-
-fn first_span(tokens: &TokenStream) -> Span {
-    tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span())
-}
-
-/// Generated, at the place of something that the user wrote.
-fn at(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
 }

@@ -7,7 +7,8 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Error, ReturnType, Signature, Type, Visibility};
 
-use crate::returns;
+use crate::tokens::{bare, bare_group, ends, is_punct, regroup};
+use crate::{returns, tail};
 
 /// A function that can wait for its admission.
 pub(crate) struct Function {
@@ -21,6 +22,8 @@ pub(crate) struct Function {
     pub(crate) diverges: bool,
     /// The first and the last token of the return type, or the function's name if it has none.
     pub(crate) output_span: (Span, Span),
+    /// Kept for messages alone.
+    pub(crate) arguments: TokenStream,
 }
 
 /// How and where a function waits.
@@ -55,7 +58,11 @@ impl Function {
     }
 
     fn new(head: TokenStream, signature: Signature, body: Group) -> Result<Self, Error> {
-        let output_span = span_of(&signature);
+        let output_span = match &signature.output {
+            ReturnType::Default => (signature.ident.span(), signature.ident.span()),
+            ReturnType::Type(_, returned) => ends(&returned.to_token_stream()),
+        };
+        let arguments = signature.inputs.to_token_stream();
         let returned = match signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, returned) => Some(*returned),
@@ -63,19 +70,23 @@ impl Function {
         let (wait, output) = if signature.asyncness.is_some() {
             (Wait::Async, returned)
         } else if let Some(output) = returned.as_ref().and_then(returns::future_output) {
-            if in_tail_block(&body, Group::clone).is_none() {
+            if tail::find(&body).is_none() {
                 let message = "this function returns a future that `#[rate_limited]` cannot see into; \
                                make it an `async fn`, or end it with `async {}`, `Box::pin(async {})` or \
                                `async {}.boxed()`";
                 return Err(Error::new_spanned(&returned, message));
             }
             (Wait::Tail, Some(output))
+        } else if returned.as_ref().is_some_and(returns::is_stream) {
+            let message = "a function that returns a stream would block its thread before it returns; make it an \
+                           `async fn` that returns a `Result<impl Stream<..>, E>`";
+            return Err(Error::new_spanned(&returned, message));
         } else {
             (Wait::Blocking, returned)
         };
         let diverges = matches!(output, Some(Type::Never(_)));
         let output = output.map_or_else(|| syn::parse_quote!(()), returns::writable);
-        Ok(Self { head, body, wait, output, diverges, output_span })
+        Ok(Self { head, body, wait, output, diverges, output_span, arguments })
     }
 }
 
@@ -99,9 +110,12 @@ fn header(input: ParseStream<'_>) -> syn::Result<Header> {
     }
 }
 
-/// What to say of an item that is no function.
+/// Returns the message for an item that is no function.
 fn no_function(item: ParseStream<'_>) -> Option<Error> {
     let tokens: TokenStream = item.fork().parse().ok()?;
+    if is_closure(&tokens) {
+        return Some(Error::new(ends(&tokens).0, CLOSURE));
+    }
     let mut words = tokens.into_iter().map_while(|token| match token {
         TokenTree::Ident(word) => Some(word.to_string()),
         // The ABI of an `extern` block.
@@ -115,18 +129,24 @@ fn no_function(item: ParseStream<'_>) -> Option<Error> {
     let first = Ident::parse_any(item).ok()?;
     let message = if block.iter().any(|word| first == word) {
         "`#[rate_limited]` goes on each function that it should limit, not on the block around them"
+    } else if first == "let" {
+        CLOSURE
     } else {
         "`#[rate_limited]` goes on a function"
     };
     Some(Error::new(first.span(), message))
 }
 
-fn span_of(signature: &Signature) -> (Span, Span) {
-    let name = signature.ident.span();
-    let ReturnType::Type(_, returned) = &signature.output else { return (name, name) };
-    let mut spans = returned.to_token_stream().into_iter().map(|token| token.span());
-    let first = spans.next().unwrap_or(name);
-    (first, spans.last().unwrap_or(first))
+const CLOSURE: &str = "`#[rate_limited]` goes on a function; a closure can wait by itself: \
+                       `let _permit = CHAT.acquire(&request).await?;`";
+
+/// Whether the tokens are a closure. rustc refuses attributes on closures, and yet expands them.
+pub(crate) fn is_closure(tokens: &TokenStream) -> bool {
+    let mut tokens = bare(tokens.clone()).into_iter().skip_while(|token| match token {
+        TokenTree::Ident(word) => word == "async" || word == "move" || word == "static",
+        _ => false,
+    });
+    tokens.next().is_some_and(|token| is_punct(&token, '|'))
 }
 
 /// Attributes at the top of the body (`#![allow(..)]`) are the function's own; they may not follow a
@@ -143,74 +163,4 @@ fn split_inner_attributes(body: TokenStream) -> (Vec<TokenTree>, TokenStream) {
     let rest = tokens.split_off(end).into_iter().collect();
     tokens.retain(|token| !is_punct(token, '!'));
     (tokens, rest)
-}
-
-/// Replaces the `async` block in which `body` ends, if it ends in one: as it is, in `Box::pin(..)`, or before
-/// `.boxed()`.
-pub(crate) fn in_tail_block(body: &Group, replace: impl FnOnce(&Group) -> Group) -> Option<Group> {
-    let mut tokens: Vec<TokenTree> = body.stream().into_iter().collect();
-    let last = tokens.len().checked_sub(1)?;
-    let at = match &tokens[last] {
-        comma if is_punct(comma, ',') => last.checked_sub(1)?,
-        TokenTree::Group(call) if call.stream().is_empty() && ends_in_boxed(&tokens[..last]) => {
-            last.checked_sub(3)?
-        }
-        _ => last,
-    };
-    let TokenTree::Group(group) = &tokens[at] else { return None };
-    let replaced = match group.delimiter() {
-        Delimiter::Brace if ends_in_async(&tokens[..at]) => replace(group),
-        Delimiter::Parenthesis if at == last && ends_in_box_pin(&tokens[..at]) => {
-            in_tail_block(group, replace)?
-        }
-        _ => return None,
-    };
-    tokens[at] = replaced.into();
-    Some(regroup(body, tokens.into_iter().collect()))
-}
-
-fn ends_in_async(tokens: &[TokenTree]) -> bool {
-    match tokens {
-        [.., TokenTree::Ident(word)] if word == "async" => true,
-        [.., TokenTree::Ident(before), TokenTree::Ident(word)] => before == "async" && word == "move",
-        _ => false,
-    }
-}
-
-fn ends_in_boxed(tokens: &[TokenTree]) -> bool {
-    matches!(tokens, [.., dot, TokenTree::Ident(method)]
-        if is_punct(dot, '.') && (method == "boxed" || method == "boxed_local"))
-}
-
-fn ends_in_box_pin(tokens: &[TokenTree]) -> bool {
-    matches!(tokens, [.., TokenTree::Ident(ty), first, second, TokenTree::Ident(method)]
-        if ty == "Box" && is_punct(first, ':') && is_punct(second, ':') && method == "pin")
-}
-
-fn is_punct(token: &TokenTree, expected: char) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == expected)
-}
-
-/// The tokens without the invisible delimiters that `macro_rules!` puts around what it was given (`$item`).
-fn bare(tokens: TokenStream) -> TokenStream {
-    let mut inside = tokens.clone().into_iter();
-    match (inside.next(), inside.next()) {
-        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => bare(group.stream()),
-        _ => tokens,
-    }
-}
-
-/// The same for the one group that `token` is (`$body`).
-fn bare_group(token: TokenTree) -> Option<Group> {
-    match bare(token.into()).into_iter().next() {
-        Some(TokenTree::Group(group)) => Some(group),
-        _ => None,
-    }
-}
-
-/// A group with other contents.
-fn regroup(group: &Group, contents: TokenStream) -> Group {
-    let mut regrouped = Group::new(group.delimiter(), contents);
-    regrouped.set_span(group.span());
-    regrouped
 }

@@ -3,12 +3,17 @@
 //! It is read from top to bottom: `options` and `function` say what was written, `expand` what becomes of it,
 //! and `snapshots` shows it.
 
+mod check;
 mod expand;
 mod function;
+mod mistake;
+mod nearest;
 mod options;
 mod returns;
 #[cfg(test)]
 mod snapshots;
+mod tail;
+mod tokens;
 
 use proc_macro::TokenStream;
 
@@ -158,4 +163,11 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn rate_limited(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(options.into(), item.into()).into()
+}
+
+/// Reports a mistake at one token. For the expansion of `limiter!` alone.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __mistake(input: TokenStream) -> TokenStream {
+    mistake::expand(input.into()).into()
 }

@@ -9,6 +9,8 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Error, Expr, Path, Token};
 
+use crate::nearest;
+
 /// Everything that is known of one option. A plain option is an entry in `KNOWN` and a method.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
@@ -22,8 +24,8 @@ pub(crate) struct Known {
 pub(crate) enum Role {
     /// It is handed to the method of the option's name.
     Method,
-    /// The same, by reference.
-    Borrowed,
+    /// The same, by reference, and if it is a request.
+    Priced,
     /// It has a place of its own in the expansion.
     Special,
 }
@@ -31,7 +33,7 @@ pub(crate) enum Role {
 /// The options, in the order in which their methods are called.
 pub(crate) const KNOWN: &[Known] = &[
     Known { name: "limiter", example: "CHAT", role: Role::Special },
-    Known { name: "params", example: "request", role: Role::Borrowed },
+    Known { name: "params", example: "request", role: Role::Priced },
     Known { name: "cost", example: "900", role: Role::Method },
     Known { name: "timeout", example: "Duration::from_secs(30)", role: Role::Method },
     Known { name: "on_error", example: "|error| Reply::refused(error)", role: Role::Special },
@@ -84,7 +86,7 @@ impl Options {
         self.errors.take()
     }
 
-    fn mistake(&mut self, error: Error) {
+    pub(crate) fn mistake(&mut self, error: Error) {
         match &mut self.errors {
             Some(errors) => errors.combine(error),
             errors => *errors = Some(error),
@@ -117,7 +119,8 @@ impl Options {
         for (at, Given { name, .. }) in self.given.iter().enumerate() {
             let before = &self.given[..at];
             if before.iter().any(|given| given.name == *name) && is_known(name) {
-                errors.push(Error::new(name.span(), format!("`{name}` is given twice")));
+                let several = if name == "limiter" { SEVERAL } else { "" };
+                errors.push(Error::new(name.span(), format!("`{name}` is given twice{several}")));
             }
             for (one, other, message) in EXCLUSIVE {
                 let rival = if name == one { other } else { one };
@@ -189,6 +192,9 @@ fn value(name: &Ident, known: &Known, input: ParseStream<'_>) -> syn::Result<Tok
             Ok(path.map_err(|error| Error::new(error.span(), message))?.into_token_stream())
         }
         _ => match input.parse::<Expr>() {
+            Ok(value @ (Expr::Tuple(_) | Expr::Array(_))) if known.name == "limiter" => {
+                Err(Error::new_spanned(value, format!("`limiter` takes one limiter{SEVERAL}")))
+            }
             Ok(value) => Ok(value.into_token_stream()),
             // syn would point at the whole attribute.
             Err(_) if input.is_empty() => {
@@ -198,6 +204,9 @@ fn value(name: &Ident, known: &Known, input: ParseStream<'_>) -> syn::Result<Tok
         },
     }
 }
+
+/// What to do in place of two limiters.
+const SEVERAL: &str = "; to wait for several, write one `#[rate_limited(..)]` for each";
 
 fn expected_value(span: Span, known: &Known) -> Error {
     Error::new(span, format!("expected a value: `{} = {}`", known.name, known.example))
@@ -214,41 +223,35 @@ fn is_known(name: &Ident) -> bool {
 }
 
 fn is_near(name: &Ident) -> bool {
-    nearest(&name.to_string()).is_some()
+    meant(&name.to_string()).is_some()
 }
 
 fn unknown(name: &Ident) -> Error {
-    let message = match nearest(&name.to_string()) {
+    let name_text = name.to_string();
+    let message = match meant(&name_text) {
         Some(meant) => format!("unknown option `{name}`; did you mean `{meant}`?"),
-        None => {
-            let names: Vec<_> = KNOWN.iter().map(|known| format!("`{}`", known.name)).collect();
-            format!("unknown option `{name}`; the options are {}", names.join(", "))
-        }
+        None => nearest::unknown("option", &name_text, KNOWN.iter().map(|known| known.name)),
     };
     Error::new(name.span(), message)
 }
 
-/// The option that was probably meant: at most a third of its letters away.
-fn nearest(name: &str) -> Option<&'static str> {
+/// The option that was probably meant.
+fn meant(name: &str) -> Option<&'static str> {
     if name == "tokens" {
         return Some("cost");
     }
-    let distances = KNOWN.iter().map(|known| (distance(name, known.name), known.name));
-    let (distance, meant) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= meant.len() / 3).then_some(meant)
+    nearest::nearest(name, KNOWN.iter().map(|known| known.name))
 }
 
-/// How many letters have to be added, left out or replaced to make `b` of `a`.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
+#[cfg(test)]
+mod tests {
+    use super::KNOWN;
+
+    #[test]
+    fn editors_know_every_option() {
+        let source = include_str!("../../openlimit/src/macros/options.rs");
+        let completed = source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(" {}"));
+        let known = KNOWN.iter().map(|known| known.name).filter(|name| *name != "crate");
+        assert!(completed.eq(known), "`KNOWN` and `openlimit/src/macros/options.rs` differ");
     }
-    row[b.len()]
 }

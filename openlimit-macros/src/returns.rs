@@ -27,15 +27,37 @@ pub(crate) fn future_output(returned: &Type) -> Option<Type> {
     }
 }
 
+/// Whether `returned` is a stream, by the same names.
+pub(crate) fn is_stream(returned: &Type) -> bool {
+    match returned {
+        Type::ImplTrait(opaque) => trait_named("Stream", &opaque.bounds).is_some(),
+        Type::TraitObject(object) => trait_named("Stream", &object.bounds).is_some(),
+        Type::Paren(inner) => is_stream(&inner.elem),
+        Type::Group(inner) => is_stream(&inner.elem),
+        Type::Path(path) => {
+            path.path.segments.last().is_some_and(|last| match last.ident.to_string().as_str() {
+                "Box" | "Pin" => types_of(last).next().is_some_and(is_stream),
+                "BoxStream" | "LocalBoxStream" => true,
+                _ => false,
+            })
+        }
+        _ => false,
+    }
+}
+
 fn output_of_bounds(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Type> {
-    let future = bounds.iter().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) => bound.path.segments.last().filter(|last| last.ident == "Future"),
-        _ => None,
-    })?;
+    let future = trait_named("Future", bounds)?;
     Some(copy(arguments(future).find_map(|argument| match argument {
         GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
         _ => None,
     })))
+}
+
+fn trait_named<'a>(name: &str, bounds: &'a Punctuated<TypeParamBound, Token![+]>) -> Option<&'a PathSegment> {
+    bounds.iter().find_map(|bound| match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last().filter(|last| last.ident == name),
+        _ => None,
+    })
 }
 
 /// Parses the type again, because syn's own `Clone` would be built for this alone.

@@ -12,7 +12,8 @@ fn an_async_fn_waits_in_front_of_its_body() {
         "limiter = CHAT, params = request",
         "async fn call(request: Request) -> Result<Reply, Error> { send(request).await }",
         "async fn call(request: Request) -> Result<Reply, Error> {
-    let __openlimit_acquire = ::openlimit::__private::limiter(&(CHAT)).params(&(request));
+    let __openlimit_acquire =
+        ::openlimit::__private::limiter(&(CHAT)).params(::openlimit::__private::request(&(request)).checked());
     let __openlimit_permit = match __openlimit_acquire.await {
         ::core::result::Result::Ok(__openlimit_permit) => __openlimit_permit,
         ::core::result::Result::Err(__openlimit_error) => {
