@@ -1,6 +1,7 @@
-//! Mistakes that show only when the options and the function are read together.
+//! Finds mistakes that need both the options and the function.
 //!
-//! rustc finds them too, but in the expansion, and can only say that it cannot find some name.
+//! rustc finds these mistakes too. But it finds them in the expansion, where all it can say is that
+//! some name does not exist.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{Error, Expr, UnOp};
@@ -10,7 +11,7 @@ use crate::options::{Given, Options};
 use crate::tail;
 use crate::tokens::{is_punct, is_word};
 
-/// Adds the mistakes to those of the options.
+/// Adds the mistakes to those in the options.
 pub(crate) fn check(function: &Function, options: &mut Options) {
     let closures = [("usage", "reply"), ("on_error", "error")];
     let mut errors: Vec<Error> =
@@ -21,14 +22,15 @@ pub(crate) fn check(function: &Function, options: &mut Options) {
     }
 }
 
-/// Returns an error for a value that cannot be a closure or a function: `usage = reply.total`.
+/// Returns an error if the value cannot be a closure or a function, as in `usage = reply.total`.
 fn no_closure(function: &Function, Given { name, value }: &Given, input: &str) -> Option<Error> {
     let value: Expr = syn::parse2(value.clone()).ok()?;
     let kind = kind_of(&value);
     let input = match &kind {
         Kind::Callable => return None,
         Kind::Plain(root) => root.as_ref().map_or_else(|| input.to_owned(), Ident::to_string),
-        // It can be a closure in a field of an argument. In a block at the end, any local may be meant.
+        // An argument can have a closure in a field. The block at the end of the body can also use
+        // locals.
         Kind::PartOf(root) if matches!(function.wait, Wait::Tail) || mentions(&function.arguments, root) => {
             return None;
         }
@@ -37,12 +39,13 @@ fn no_closure(function: &Function, Given { name, value }: &Given, input: &str) -
     Some(Error::new_spanned(value, format!("`{name}` takes a closure: `{name} = |{input}| ..`")))
 }
 
+/// What a value can be, as far as its shape tells.
 enum Kind {
-    /// It can be called, as far as its shape says.
+    /// It may be a closure or a function.
     Callable,
-    /// It cannot be called. With the name that it starts with, if it starts with one.
+    /// It is neither. Holds the variable that it starts with, if any.
     Plain(Option<Ident>),
-    /// A field of a variable of this name, or what a method of it returns.
+    /// It is a field of this variable, or the result of one of its methods.
     PartOf(Ident),
 }
 
@@ -71,7 +74,8 @@ fn part_of(whole: &Expr) -> Kind {
     root_of(whole).map_or(Kind::Callable, Kind::PartOf)
 }
 
-/// The variable that a chain of fields and methods starts from. Statics are not variables, by their upper case.
+/// Returns the variable that a chain of fields and methods starts with. A name in upper case is a
+/// static, not a variable.
 fn root_of(value: &Expr) -> Option<Ident> {
     match value {
         Expr::Paren(inner) => root_of(&inner.expr),
@@ -91,8 +95,10 @@ fn root_of(value: &Expr) -> Option<Ident> {
     }
 }
 
-/// Returns an error for a name from an argument's pattern under `#[async_trait]`. That turns `(a, b): Pair` into
-/// `__arg1: Pair`, and binds `a` and `b` in the block that waits.
+/// Returns an error if an option uses a name from a pattern in an argument under `#[async_trait]`.
+///
+/// `#[async_trait]` turns the argument `(a, b): Pair` into `__arg1: Pair`, and binds `a` and `b` in
+/// the block that waits. The wait comes first in that block.
 fn unpacked_later(function: &Function, options: &Options) -> Option<Error> {
     if !matches!(function.wait, Wait::Tail) {
         return None;
@@ -102,13 +108,13 @@ fn unpacked_later(function: &Function, options: &Options) -> Option<Error> {
     let mut used = values.flat_map(|given| variables(given.value.clone()));
     let name = used.find(|name| names.contains(name))?;
     let message = format!(
-        "`#[async_trait]` binds `{name}` after the wait, because it is part of a pattern; give the whole argument a \
-         name, and use that name here"
+        "`{name}` does not exist yet, because `#[async_trait]` unpacks patterns after the wait; give the \
+         argument a name, and use that here"
     );
     Some(Error::new(name.span(), message))
 }
 
-/// The variables in the patterns of `let (a, b) = { .. __arg1 .. };`.
+/// Returns the variables that `let (a, b) = { .. __arg1 .. };` binds.
 fn names_of_patterns(block: TokenStream) -> Vec<Ident> {
     let mut names = Vec::new();
     let mut tokens = block.into_iter();
@@ -122,7 +128,7 @@ fn names_of_patterns(block: TokenStream) -> Vec<Ident> {
     names
 }
 
-/// All names but those of fields, methods and modules.
+/// Returns all names, apart from those of fields, methods and modules.
 fn variables(tokens: TokenStream) -> Vec<Ident> {
     let mut names = Vec::new();
     let mut after_dot = false;
@@ -139,6 +145,7 @@ fn variables(tokens: TokenStream) -> Vec<Ident> {
     names
 }
 
+/// Returns whether the name occurs anywhere in the tokens.
 fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Ident(other) => other == *name,

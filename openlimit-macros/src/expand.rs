@@ -1,23 +1,28 @@
-//! The expansion: a prologue in front of the function's own, unparsed body.
+//! Emits the function with a wait in front of its body.
 //!
 //! ```text
 //! async fn call(request: Request) -> Result<Reply, Error> {
-//!     let acquire = ::openlimit::__private::limiter(&(CHAT)).params(&(request));
+//!     let acquire = limiter(&(CHAT)).params(request(&(request)).checked());
 //!     let permit = match acquire.await {
 //!         Ok(permit) => permit,
-//!         Err(error) => return ::openlimit::__private::refuse(error),
+//!         Err(error) => return refuse(error),
 //!     };
 //!     /* the user's tokens */
 //! }
 //! ```
 //!
-//! The body is not wrapped into a block, a closure or a second function, because each of them stores the
-//! arguments again, captures `self` in some way that somebody's code does not allow, and turns rustc's
-//! messages into messages about generated code. The price is read in a statement of its own, so that nothing
-//! is borrowed while the call waits. Only `usage` wraps the body, since it has to see what that returns.
+//! The functions are those of `openlimit::__private`.
 //!
-//! Generated tokens have the hygiene of `mixed_site` (their locals are invisible to the body, and lints take
-//! them for foreign code) and the place of the option that they serve, which is where rustc then points.
+//! The body is neither parsed nor wrapped. A block, a closure or a second function around it would
+//! store the arguments twice, capture `self` in a way that some code does not allow, and turn
+//! rustc's messages about the body into messages about generated code. Only `usage` wraps the body,
+//! because it needs the value that the body returns.
+//!
+//! The price is read in a statement of its own, so nothing is borrowed while the call waits.
+//!
+//! Generated tokens have the hygiene of `mixed_site`: the body cannot see their locals, and lints
+//! treat them as foreign code. They have the place of the option that they come from, so that rustc
+//! points there.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -29,7 +34,8 @@ use crate::options::{Given, KNOWN, Options, Role};
 use crate::tail;
 use crate::tokens::{at, ends};
 
-/// Returns the function with its wait, or the item as it was written with an error for each mistake.
+/// Returns the function with its wait, or the item as it was written with an error for each
+/// mistake.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut options = Options::parse(options);
     match Function::parse(item.clone()) {
@@ -44,7 +50,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
             options.mistake(error);
             let errors = options.take_errors().map(Error::into_compile_error);
             if function::is_closure(&item) {
-                // In the place of an expression there can be one only.
+                // A closure is an expression, and must be replaced by one expression.
                 quote_spanned!(Span::mixed_site()=> { #errors #item })
             } else {
                 quote!(#item #errors)
@@ -72,7 +78,7 @@ impl Function {
         quote!(#head #body #errors)
     }
 
-    /// The block, with the wait in front.
+    /// Puts the wait in front of the block.
     fn with_wait(&self, options: &Options, block: &Group) -> Group {
         let acquire = acquire(options);
         let waited = match self.wait {
@@ -98,24 +104,25 @@ impl Function {
         braces(block, &prologue, &body)
     }
 
-    /// Returns what the function has to return for a refused call.
+    /// Emits the way out of the function for a refused call.
     fn refusal(&self, options: &Options) -> TokenStream {
         let error = quote_spanned!(Span::mixed_site()=> __openlimit_error);
         if let Some(Given { name, value }) = options.get("on_error") {
             let private = private_path(options, at(name.span()));
-            // A function that never returns has nothing to return here either, and clippy would say so.
+            // In a function that never returns, clippy rejects the `return`.
             let leave = (!self.diverges).then(|| quote_spanned!(at(name.span())=> return));
             let output = &self.output;
             return quote_spanned!(at(name.span())=> #leave #private::#name::<#output>(#error, #value));
         }
-        // rustc underlines from the path's first token to its last: the return type, if that is at fault.
+        // rustc underlines the path, from its first token to its last. So give it the place of the
+        // return type.
         let (first, last) = self.output_span;
         let private = private_path(options, at(first));
         let refuse = Ident::new("refuse", at(last));
         quote_spanned!(at(last)=> return #private::#refuse(#error))
     }
 
-    /// The body, and the settling of the permit by what it returns.
+    /// Emits the body, then settles the permit by the value that it returns.
     fn settled(&self, options: &Options, usage: &Given, block: &Group) -> TokenStream {
         let Given { name, value } = usage;
         let private = private_path(options, at(name.span()));
@@ -123,12 +130,14 @@ impl Function {
         let body = match self.wait {
             Wait::Blocking => {
                 let body = braces(block, &TokenStream::new(), &block.stream());
-                // A closure that may be called once, so that it may give away a part of `&mut self`.
+                // Passed to a function that takes `FnOnce`, so that it can return a borrow of `&mut
+                // self`.
                 quote_spanned!(Span::mixed_site()=> #private::run(move || -> #output #body))
             }
             Wait::Async | Wait::Tail => {
                 let body = braces(block, &returns_type(output), &block.stream());
-                // By value, since a reference to an argument that is not `Sync` is not `Send`.
+                // `move`, because a reference to an argument that is not `Sync` would not be
+                // `Send`.
                 quote_spanned!(Span::mixed_site()=> async move #body.await)
             }
         };
@@ -140,9 +149,9 @@ impl Function {
     }
 }
 
-/// The acquisition: the limiter, what it prices, and the options of the wait.
+/// Emits the pending acquisition: the limiter, then a method call for each option.
 fn acquire(options: &Options) -> TokenStream {
-    // The limiter is there: its absence is an error of the options.
+    // Never missing here: that would have been an error.
     let Some(Given { name, value: limiter }) = options.get("limiter") else { return TokenStream::new() };
     let private = private_path(options, at(name.span()));
     let reference = by_reference(limiter);
@@ -162,10 +171,10 @@ fn acquire(options: &Options) -> TokenStream {
     chain
 }
 
-/// `(request(&(value)).checked())`: the value of `params`, if it is not just text.
+/// Emits `(request(&(value)).checked())`, which rejects a value that is only text.
 ///
-/// The path and the parentheses count as the user's. Otherwise rustc would point at the whole attribute, and not at the
-/// value, when it reports a type that cannot be priced.
+/// The path and the last parentheses have the user's spans. With generated spans, rustc would
+/// underline the whole attribute, and not the value, when it cannot be priced.
 fn request(options: &Options, value: &TokenStream) -> TokenStream {
     let (first, last) = ends(value);
     let (private, reference) = (private_path(options, first), by_reference(value));
@@ -175,14 +184,14 @@ fn request(options: &Options, value: &TokenStream) -> TokenStream {
     quote_spanned!(at(first)=> (#private::#request #reference.checked #end))
 }
 
-/// `(&(value))`, underlined from the value's first token to its last.
+/// Emits `(&(value))`. rustc underlines it from the first token of the value to the last.
 fn by_reference(value: &TokenStream) -> TokenStream {
     let (first, last) = ends(value);
     let value = quote_spanned!(at(last)=> (#value));
     quote_spanned!(at(first)=> (&#value))
 }
 
-/// A way out of an `async` block that tells rustc what the block returns.
+/// Emits a `return` that never runs. It tells rustc the return type of an `async` block.
 fn returns_type(output: &Type) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         if let ::core::option::Option::Some(__openlimit_reply) = ::core::option::Option::None::<#output> {
@@ -191,8 +200,8 @@ fn returns_type(output: &Type) -> TokenStream {
     }
 }
 
-/// The path of the runtime's side of the macros, at a place of the caller's choice. A `crate = ..` of the user's keeps
-/// its own hygiene, which `$crate` needs.
+/// Emits the path of what expansions may name. A `crate = ..` of the user keeps its hygiene, which
+/// `$crate` needs.
 fn private_path(options: &Options, span: Span) -> TokenStream {
     let path = match options.get("crate") {
         Some(path) if !path.value.is_empty() => path
@@ -210,8 +219,8 @@ fn private_path(options: &Options, span: Span) -> TokenStream {
     quote_spanned!(span=> #path::#private)
 }
 
-/// Editors complete the names of options from these imports. Only for options that are wrong, as one that is
-/// being typed is: code that is right pays nothing.
+/// Emits imports from which editors complete the names of options. An option that is still being
+/// typed is a mistake, so only mistakes get them, and correct code costs nothing.
 fn completion(options: &Options) -> TokenStream {
     let seen = options.given.iter().map(|given| &given.name).filter(|name| *name != "crate");
     let private = private_path(options, Span::mixed_site());
@@ -224,10 +233,10 @@ fn completion(options: &Options) -> TokenStream {
     }
 }
 
-/// The block again, with something in front of its contents.
+/// Returns the block with something in front of its contents.
 ///
-/// Its braces count as generated: with braces of the user's, lints would blame the user for our statements in
-/// front of theirs.
+/// The braces get a generated span. With the user's, lints would report our statements as the
+/// user's.
 fn braces(block: &Group, front: &TokenStream, contents: &TokenStream) -> Group {
     let mut braces = Group::new(block.delimiter(), quote!(#front #contents));
     braces.set_span(at(block.span()));

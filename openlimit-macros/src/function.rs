@@ -1,5 +1,8 @@
-//! The function as it was written: its head and its body are kept as tokens and emitted untouched. Only the
-//! signature is parsed, to learn what kind of function it is; the arguments are never looked at.
+//! Parses the item: is it a function, and how can it wait?
+//!
+//! The head and the body are kept as tokens and emitted as they are. Only the signature is parsed.
+//! So code that is not finished stays the business of rustc and the editor, and every kind of
+//! argument works.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -10,29 +13,30 @@ use syn::{Attribute, Error, ReturnType, Signature, Type, Visibility};
 use crate::tokens::{bare, bare_group, ends, is_punct, regroup};
 use crate::{returns, tail};
 
-/// A function that can wait for its admission.
+/// A function that can wait.
 pub(crate) struct Function {
     /// Attributes, visibility and signature.
     pub(crate) head: TokenStream,
     pub(crate) body: Group,
     pub(crate) wait: Wait,
-    /// What the waiting block returns, as far as that is known and can be written inside of it.
+    /// The return type of the block that waits, as it can be written in that block.
     pub(crate) output: Type,
-    /// Whether it never returns: `-> !`.
+    /// True for `-> !`.
     pub(crate) diverges: bool,
-    /// The first and the last token of the return type, or the function's name if it has none.
+    /// The spans of the first and last token of the return type, or of the name if there is no
+    /// return type.
     pub(crate) output_span: (Span, Span),
-    /// Kept for messages alone.
+    /// Only for the messages of `check`.
     pub(crate) arguments: TokenStream,
 }
 
-/// How and where a function waits.
+/// Where a function waits, and how.
 pub(crate) enum Wait {
-    /// At the start of the body, without blocking the thread.
+    /// At the start of the body, with `.await`.
     Async,
-    /// At the start of the body, blocking the thread.
+    /// At the start of the body, with `.blocking()`.
     Blocking,
-    /// At the start of the `async` block in which the body ends.
+    /// At the start of the `async` block at the end of the body, with `.await`.
     Tail,
 }
 
@@ -46,7 +50,7 @@ impl Function {
         let body = match head.pop().map(bare_group) {
             Some(Some(body)) if body.delimiter() == Delimiter::Brace => body,
             _ => {
-                let message = "`#[rate_limited]` needs a function body; put it on the implementation";
+                let message = "`#[rate_limited]` needs a function with a body; put it on the implementation";
                 return Err(Error::new_spanned(signature.fn_token, message));
             }
         };
@@ -71,15 +75,15 @@ impl Function {
             (Wait::Async, returned)
         } else if let Some(output) = returned.as_ref().and_then(returns::future_output) {
             if tail::find(&body).is_none() {
-                let message = "this function returns a future that `#[rate_limited]` cannot see into; \
-                               make it an `async fn`, or end it with `async {}`, `Box::pin(async {})` or \
+                let message = "`#[rate_limited]` cannot put a wait into this future; make the function an \
+                               `async fn`, or end it with `async {}`, `Box::pin(async {})` or \
                                `async {}.boxed()`";
                 return Err(Error::new_spanned(&returned, message));
             }
             (Wait::Tail, Some(output))
         } else if returned.as_ref().is_some_and(returns::is_stream) {
-            let message = "a function that returns a stream would block its thread before it returns; make it an \
-                           `async fn` that returns a `Result<impl Stream<..>, E>`";
+            let message = "a function that returns a stream would block its thread while it waits; make \
+                           it an `async fn` that returns `Result<impl Stream<..>, E>`";
             return Err(Error::new_spanned(&returned, message));
         } else {
             (Wait::Blocking, returned)
@@ -90,9 +94,9 @@ impl Function {
     }
 }
 
-/// What is parsed of an item.
+/// The part of an item that is parsed.
 struct Header {
-    /// How many outer attributes it has.
+    /// The number of outer attributes.
     attributes: usize,
     signature: Signature,
 }
@@ -140,7 +144,8 @@ fn no_function(item: ParseStream<'_>) -> Option<Error> {
 const CLOSURE: &str = "`#[rate_limited]` goes on a function; a closure can wait by itself: \
                        `let _permit = CHAT.acquire(&request).await?;`";
 
-/// Whether the tokens are a closure. rustc refuses attributes on closures, and yet expands them.
+/// Returns whether the tokens are a closure. rustc rejects attributes on closures, but expands them
+/// first.
 pub(crate) fn is_closure(tokens: &TokenStream) -> bool {
     let mut tokens = bare(tokens.clone()).into_iter().skip_while(|token| match token {
         TokenTree::Ident(word) => word == "async" || word == "move" || word == "static",
@@ -149,8 +154,8 @@ pub(crate) fn is_closure(tokens: &TokenStream) -> bool {
     tokens.next().is_some_and(|token| is_punct(&token, '|'))
 }
 
-/// Attributes at the top of the body (`#![allow(..)]`) are the function's own; they may not follow a
-/// statement, so they are moved to the head.
+/// Splits off the attributes at the top of the body, such as `#![allow(..)]`. They cannot follow a
+/// statement, so they move to the head of the function.
 fn split_inner_attributes(body: TokenStream) -> (Vec<TokenTree>, TokenStream) {
     let mut tokens: Vec<TokenTree> = body.into_iter().collect();
     let mut end = 0;

@@ -1,7 +1,8 @@
-//! `__mistake!`: an error at one token of `limiter!`.
+//! `__mistake!`: reports an error at one token of `limiter!`.
 //!
-//! `limiter!` is a `macro_rules!`, whose `compile_error!` underlines the whole declaration. A procedural macro can
-//! point at the token, and can find the nearest of several names.
+//! `limiter!` is a `macro_rules!` macro, and a `compile_error!` of such a macro underlines the
+//! whole declaration. A procedural macro can point at the wrong token. It can also suggest the
+//! nearest key.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -31,7 +32,8 @@ fn mistake(input: ParseStream<'_>) -> syn::Result<Error> {
     Ok(Error::new(span_of(&token), message))
 }
 
-/// The message for an unknown key. `requests_per_minute` means `requests`, with the unit in the value.
+/// Returns the message for an unknown key. Other libraries have `requests_per_minute`, where ours
+/// is `requests`.
 fn unknown_key(name: &str, keys: &[String]) -> String {
     let keys = || keys.iter().map(String::as_str);
     if let Some((amount, unit)) = name.split_once("_per_")
@@ -43,7 +45,8 @@ fn unknown_key(name: &str, keys: &[String]) -> String {
     nearest::unknown("key", name, keys())
 }
 
-/// The place of a token. `macro_rules!` puts invisible delimiters around what it was given, which have no place.
+/// Returns the place of a token. `macro_rules!` wraps `$value` in invisible delimiters, which have
+/// no place.
 fn span_of(token: &TokenTree) -> Span {
     match token {
         TokenTree::Group(group) => {

@@ -1,6 +1,6 @@
-//! What an unknown name was probably meant to be.
+//! Suggests a known name in place of an unknown one.
 
-/// The message for an unknown `kind` of name: the nearest of the `known` ones, or all of them.
+/// Returns the message for an unknown name. It suggests the nearest known name, or lists them all.
 pub(crate) fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match nearest(name, known.clone()) {
         Some(meant) => format!("unknown {kind} `{name}`; did you mean `{meant}`?"),
@@ -11,14 +11,14 @@ pub(crate) fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'
     }
 }
 
-/// The nearest name, if at most a third of its letters differ.
+/// Returns the nearest known name, if at most a third of its letters differ.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distances = known.map(|known| (distance(name, known), known));
     let (distance, meant) = distances.min_by_key(|(distance, _)| *distance)?;
     (distance <= meant.len() / 3).then_some(meant)
 }
 
-/// Counts the letters to add, leave out or replace to make `b` of `a` (Levenshtein's distance).
+/// Counts the letters to add, remove or replace to get from `a` to `b` (the Levenshtein distance).
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

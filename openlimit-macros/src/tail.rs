@@ -1,18 +1,22 @@
-//! The `async` block in which the body of a function that is not `async` ends: that is where the call waits.
+//! Finds the `async` block at the end of a body.
+//!
+//! A function that is not `async` but returns a future must end in such a block, and the call waits
+//! in it. The body is searched from its end, token by token, because its expressions are never
+//! parsed.
 
 use proc_macro2::{Delimiter, Group, TokenTree};
 
 use crate::tokens::{is_punct, regroup};
 
-/// Finds the block.
+/// Returns the block, if the body ends in one.
 pub(crate) fn find(body: &Group) -> Option<Group> {
     let mut found = None;
     replace(body, |block| found.insert(block.clone()).clone())?;
     found
 }
 
-/// Replaces the `async` block in which `body` ends, if it ends in one: as it is, in `Box::pin(..)`, or before
-/// `.boxed()`.
+/// Replaces the block, if the body ends in one: `async {}`, `Box::pin(async {})` or `async
+/// {}.boxed()`.
 pub(crate) fn replace(body: &Group, with: impl FnOnce(&Group) -> Group) -> Option<Group> {
     let mut tokens: Vec<TokenTree> = body.stream().into_iter().collect();
     let last = tokens.len().checked_sub(1)?;

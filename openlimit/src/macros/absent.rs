@@ -1,10 +1,13 @@
-//! Methods that do not exist, for those who look for them.
+//! Messages for methods that do not exist: `Limiter::new`, and the builder's methods of disabled
+//! features.
 //!
-//! rustc would only say that there is no such method. Each of these has a bound that nothing satisfies, and rustc
-//! reports the message of the bound instead: what to enable, or what to call.
+//! rustc would only report that there is no such method. Each method here has a bound that no type
+//! satisfies, and rustc prints the message of the bound instead: what to call, or which feature to
+//! enable.
 
 use crate::Limiter;
 
+/// Satisfied by no type.
 #[diagnostic::on_unimplemented(
     message = "a limiter is built with `builder()`, or declared with `limiter!`",
     label = "there is no `new`",
@@ -12,19 +15,21 @@ use crate::Limiter;
 )]
 pub trait New {}
 
-#[allow(non_upper_case_globals, reason = "it stands in for a function")]
+#[allow(non_upper_case_globals, reason = "it has the name of a function")]
 impl<K> Limiter<K>
 where
     Self: New,
 {
+    // A constant, because a function would also be checked for its number of arguments.
     #[doc(hidden)]
     pub const new: () = ();
 }
 
-/// Declares builder methods that a feature would add.
-#[allow(unused_macros, reason = "with all features there is nothing to declare")]
+/// Declares the methods that a disabled feature would add to the builder.
+#[allow(unused_macros, reason = "unused if all features are enabled")]
 macro_rules! absent {
     ($feature:ident, $message:literal, $label:literal: $($method:ident),+) => {
+        /// Satisfied by no type.
         #[diagnostic::on_unimplemented(message = $message, label = $label)]
         pub trait $feature {}
 

@@ -1,13 +1,15 @@
-//! `limiter!`: statics that build themselves at first use.
+//! `limiter!`: declares statics that build themselves at first use.
 //!
-//! The macro splits a declaration into keys and values. Each `key: value` becomes a call `.key(value)` of the
-//! builder, with the user's own tokens, so rustc points at them and editors know them. Which keys there are, and
-//! which of them take a rate, is said in [`keys`](super::keys).
+//! The macro splits a declaration into keys and values. Each `key: value` becomes a method call
+//! `.key(value)` on the builder. The tokens stay the user's, so rustc points at them and editors
+//! complete them. [`keys`](super::keys) lists the keys.
 
 /// Declares limiters as statics.
 ///
-/// A declaration reads like a static with a struct as its value. Each key is a method of the
-/// [`Builder`](crate::Builder), and a key that is given twice adds a second limit:
+/// Each key is a method of the [`Builder`](crate::Builder). A key that is given twice adds a second
+/// limit.
+///
+/// # Examples
 ///
 /// ```
 /// use openlimit::{RateLimiter, limiter};
@@ -26,37 +28,50 @@
 /// assert!(CHEAP.init().is_ok());
 /// ```
 ///
-/// The declared type is the type of the static. One `limiter!` can declare several statics, with attributes and
-/// any visibility. For a limiter in a variable or a field, use the [builder](crate::Limiter::builder).
+/// The static has the declared type. One `limiter!` can declare several statics, with attributes,
+/// docs and any visibility. It declares items, so it cannot be the value of a `let`. For a limiter
+/// in a variable or a field, use [`builder`](crate::Limiter::builder):
+///
+/// ```
+/// use openlimit::{Rate, RateLimiter};
+///
+/// # fn main() -> Result<(), openlimit::BuildError> {
+/// let cheap = RateLimiter::builder().requests(Rate::per_minute(200)).build()?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Values
 ///
-/// A rate is `amount / unit`. The amount is a number or a constant, and the unit is `second`, `minute`, `hour` or
-/// `day`. Such a rate is checked at compile time: zero does not compile.
+/// A rate is `amount / unit`, where the amount is a number or a constant, and the unit is `second`,
+/// `minute`, `hour` or `day`. Such a rate is checked at compile time. A rate of zero does not
+/// compile.
 ///
-/// Any other value is an expression. It may end in `?`, so that a limit can come from the environment. An error is
-/// kept, and every acquire returns it as [`AcquireError::Build`](crate::AcquireError::Build), which names the
-/// limiter and the key:
+/// Any other value is an expression. It may use `?`, for example to read a limit from the
+/// environment. If it fails, every acquire returns
+/// [`AcquireError::Build`](crate::AcquireError::Build), which names the limiter and the key:
 ///
 /// ```
 /// use openlimit::{Rate, RateLimiter, limiter};
 ///
 /// limiter! {
-///     static CHEAP: RateLimiter = { requests: Rate::per_minute(std::env::var("NO_SUCH_VARIABLE")?.parse()?) };
+///     static CHEAP: RateLimiter = {
+///         requests: Rate::per_minute(std::env::var("NO_SUCH_VARIABLE")?.parse()?),
+///     };
 /// }
 ///
 /// let error = CHEAP.init().unwrap_err();
-/// assert!(error.to_string().ends_with("the value of `requests` failed: environment variable not found"));
+/// let message = error.to_string();
+/// assert!(message.ends_with("the value of `requests` failed: environment variable not found"));
 /// ```
 ///
-/// # When it is built
+/// # Errors
 ///
 /// The limiter is built at first use. To find a wrong declaration at start-up, call
-/// [`init`](crate::Limiter::init) in `main`.
+/// [`init`](crate::Limiter::init) at the start of `main`.
 ///
-/// # Names
-///
-/// Errors call the limiter by its path (`my_crate::limits::CHEAP`), or by the value of `name`.
+/// Errors name the limiter by the path of its static (`my_crate::limits::CHEAP`), or by the value
+/// of `name`.
 #[macro_export]
 macro_rules! limiter {
     ($(
@@ -66,52 +81,58 @@ macro_rules! limiter {
         $(#[$attr])*
         $vis static $name: $type = $crate::__private::declare::<$type, _>(
             ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
-            // Not just `builder`: a pattern can also mean a static or a constant, and the user may have one.
+            // With a prefix, because `builder` would match a static or a constant of that name.
             |__openlimit_builder, __openlimit_key| {
-                $crate::__limiter!(@split __openlimit_builder __openlimit_key [] $($body)*)
+                $crate::__limiter!(__openlimit_builder __openlimit_key [] $($body)*)
             },
         );
     )+};
 
     // `let chat = limiter! { requests: 200 / minute };`
     ($key:ident : $($rest:tt)*) => {
-        $crate::__private::mistake! { at $key, "`limiter!` declares statics: `static CHAT: ChatRateLimiter = { .. };`; \
-            for a limiter in a variable, use `ChatRateLimiter::builder()`" }
+        $crate::__private::mistake! {
+            at $key, "`limiter!` declares statics: `static CHAT: ChatRateLimiter = { .. };`; \
+                for a limiter in a variable, use `ChatRateLimiter::builder()`"
+        }
     };
 }
 
-/// Splits the body of a declaration into `[key form(value)]`, then makes each of them a call of the builder.
+/// Splits the keys of one limiter into a list of `[key form(value)]`, then calls the builder for
+/// each key.
 ///
-/// The forms are those that read differently for a rate and for another value: `ratio(amount) unit`,
-/// `literal(200)` and `value(..)`.
+/// A value has one of three forms: `ratio(amount) unit`, `literal(200)` or `value(..)`. Keys that
+/// take a rate treat them differently. Each key takes one level of recursion, and Rust's default
+/// limit is 128.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limiter {
-    (@split $builder:ident $at:ident []) => {
+    ($builder:ident $at:ident []) => {
         ::core::compile_error!("a limiter needs at least one limit, such as `requests: 200 / minute`")
     };
-    (@split $builder:ident $at:ident [$([$key:ident $($value:tt)+])+]) => {{
+    ($builder:ident $at:ident [$([$key:ident $($value:tt)+])+]) => {{
         $(let $builder = $crate::__limiter_key!($key, $builder $at $key $($value)+);)+
         ::core::result::Result::Ok($builder)
     }};
-    (@split $builder:ident $at:ident [$($done:tt)*] $key:ident : $amount:literal / $unit:ident $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@split $builder $at [$($done)* [$key ratio($amount) $unit]] $($($rest)*)?)
+    ($builder:ident $at:ident [$($done:tt)*]
+     $key:ident : $amount:literal / $unit:ident $(, $($rest:tt)*)?) => {
+        $crate::__limiter!($builder $at [$($done)* [$key ratio($amount) $unit]] $($($rest)*)?)
     };
-    // A constant, perhaps with the path to it.
-    (@split $builder:ident $at:ident [$($done:tt)*] $key:ident : $($amount:ident)::+ / $unit:ident $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@split $builder $at [$($done)* [$key ratio($($amount)::+) $unit]] $($($rest)*)?)
+    // A constant, or a path to one.
+    ($builder:ident $at:ident [$($done:tt)*]
+     $key:ident : $($amount:ident)::+ / $unit:ident $(, $($rest:tt)*)?) => {
+        $crate::__limiter!($builder $at [$($done)* [$key ratio($($amount)::+) $unit]] $($($rest)*)?)
     };
-    (@split $builder:ident $at:ident [$($done:tt)*] $key:ident : $value:literal $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@split $builder $at [$($done)* [$key literal($value)]] $($($rest)*)?)
+    ($builder:ident $at:ident [$($done:tt)*] $key:ident : $value:literal $(, $($rest:tt)*)?) => {
+        $crate::__limiter!($builder $at [$($done)* [$key literal($value)]] $($($rest)*)?)
     };
-    (@split $builder:ident $at:ident [$($done:tt)*] $key:ident : $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__limiter!(@split $builder $at [$($done)* [$key value($value)]] $($($rest)*)?)
+    ($builder:ident $at:ident [$($done:tt)*] $key:ident : $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__limiter!($builder $at [$($done)* [$key value($value)]] $($($rest)*)?)
     };
 
-    (@split $builder:ident $at:ident [$($done:tt)*] $key:ident : $(, $($rest:tt)*)?) => {
+    ($builder:ident $at:ident [$($done:tt)*] $key:ident : $(, $($rest:tt)*)?) => {
         $crate::__private::mistake!(at $key, "expected a value, such as `requests: 200 / minute`")
     };
-    (@split $builder:ident $at:ident [$($done:tt)*] $key:ident = $($rest:tt)*) => {
+    ($builder:ident $at:ident [$($done:tt)*] $key:ident = $($rest:tt)*) => {
         $crate::__private::mistake!(at $key, "expected a colon after the key: `requests: 200 / minute`")
     };
 }

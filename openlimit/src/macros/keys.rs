@@ -1,11 +1,12 @@
-//! The keys of `limiter!`, and the messages for mistakes with them.
+//! The keys of `limiter!`, and the messages for mistakes in them.
 //!
-//! A key is a method of the builder, so rustc could find the methods by itself. But it would say "no method named
-//! `retries` found for struct `Builder`" to a reader who has not seen a builder, and "expected `Rate`, found
-//! integer" where only the unit is missing. With the list of keys, the messages can speak of keys and units. A
-//! test keeps the list and the methods the same.
+//! Each key is a method of the builder, so rustc could resolve the keys alone. But its messages
+//! would speak of methods and types: "no method named `retries` found for struct `Builder`",
+//! "expected `Rate`, found integer". The list of keys allows messages about keys and units. A test
+//! compares the list with the methods.
 
-/// Calls the builder's method for one key. The key comes twice: once to be matched, once as the user's own token.
+/// Calls the builder's method for one key. The key is passed twice: as a token to match, and as the
+/// user's token to call the method with.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limiter_key {
@@ -26,7 +27,7 @@ macro_rules! __limiter_key {
     (redis, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (clock, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     ($unknown:ident, $($value:tt)*) => {{
-        // Editors complete the key from this.
+        // Editors complete the key here.
         #[allow(unexpected_cfgs)]
         const _: () = {
             #[cfg(rust_analyzer)]
@@ -41,7 +42,7 @@ macro_rules! __limiter_key {
     }};
 }
 
-/// The value of a key that takes a rate.
+/// Calls a method that takes a rate.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limiter_rate {
@@ -56,11 +57,11 @@ macro_rules! __limiter_rate {
     };
 }
 
-/// The value of any other key.
+/// Calls a method that takes anything else.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limiter_value {
-    // A rate all the same, so that rustc says that it found one.
+    // A rate here is a mistake. rustc says which type it expected.
     ($builder:ident $at:ident $key:ident ratio($amount:expr) second) => {
         $builder.$key($crate::Rate::per_second($amount))
     };
@@ -81,7 +82,7 @@ macro_rules! __limiter_value {
     };
 }
 
-/// A rate that is written out. The unit comes twice, as the key does above.
+/// Emits a rate. The unit is passed twice, like the key above.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limiter_unit {
@@ -89,7 +90,7 @@ macro_rules! __limiter_unit {
     (minute, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
     (hour, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
     (day, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
-    // A constant of its own, so that `cargo check` and the editor evaluate it, by a name that is nobody's amount.
+    // A named constant, because `cargo check` does not evaluate `const {}` blocks.
     (@rate $unit:ident $amount:expr) => {{
         const __OPENLIMIT_RATE: $crate::Rate = $crate::__private::literal_rate($amount, $crate::Unit::$unit);
         __OPENLIMIT_RATE
@@ -104,8 +105,10 @@ macro_rules! __limiter_unit {
     }};
 }
 
-/// An error of the compiler at one token: `at TOKEN, "message"`, or `key TOKEN, KEYS`. With the feature `macros`, a
-/// procedural macro does the same, but points at the token and finds the nearest key.
+/// Reports a mistake: `at TOKEN, "message"`, or `key TOKEN, KEYS`.
+///
+/// With the feature `macros`, a procedural macro takes its place. That one points at the token, and
+/// suggests the nearest key.
 #[cfg(not(feature = "macros"))]
 #[doc(hidden)]
 #[macro_export]
@@ -127,7 +130,7 @@ mod tests {
 
     const THIS: &str = include_str!("keys.rs");
 
-    /// The names of public methods that take more than `self`.
+    /// Returns the names of the public methods that take `self` and an argument.
     fn setters(source: &str) -> impl Iterator<Item = &str> {
         source.split("pub fn ").skip(1).filter_map(|method| {
             let (name, rest) = method.split_once('(')?;
@@ -136,7 +139,7 @@ mod tests {
         })
     }
 
-    /// The methods of the builder, in whatever file it stands.
+    /// Finds the methods of the builder, whichever file it is in.
     fn methods(folder: &Path, found: &mut BTreeSet<String>) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();

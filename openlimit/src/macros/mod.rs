@@ -1,8 +1,11 @@
 //! `limiter!`, and everything that the expansions of `limiter!` and `#[rate_limited]` name.
 //!
-//! Expansions compile in the user's crate, so what they name must be public. It is public under one hidden path,
-//! `openlimit::__private`, which may change in any release. The rest of the crate does not know this module: it
-//! only builds on limiters, as users do.
+//! An expansion compiles in the user's crate, so everything that it names must be public. All of it
+//! is public under one hidden path, `openlimit::__private`, which may change in any release. No
+//! other module uses this one. It builds on limiters as users do.
+//!
+//! Many of the traits exist for their messages: a wrong value fails to implement the trait, and
+//! rustc prints what the trait says in `on_unimplemented`.
 
 mod absent;
 mod declare;

@@ -1,13 +1,14 @@
-//! What `#[rate_limited]` returns for a refused call.
+//! Returns a refused call's error from the function under `#[rate_limited]`.
 
 use crate::{AcquireError, FromAcquireError};
 
-/// The return value for a refused call.
+/// Converts the error to the return type.
 pub fn refuse<R: FromAcquireError>(error: AcquireError) -> R {
     R::from_acquire_error(error)
 }
 
-/// The return value for a refused call, by `on_error`.
+/// Converts the error with the closure of `on_error`. The caller names `R`, so that the closure's
+/// type is known.
 pub fn on_error<R>(error: AcquireError, on_error: impl FnOnce(AcquireError) -> R) -> R {
     on_error(error)
 }

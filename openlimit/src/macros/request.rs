@@ -1,15 +1,18 @@
-//! The value of `params`: a request, and not the text of its prompt.
+//! Rejects a `params` that is only the text of a prompt.
 //!
-//! Text is `Serialize` like any request, so it would compile, and fail at run time for want of a model. The check
-//! is by type and costs nothing: it is the choice between two methods of one name.
+//! Text implements `Serialize`, so it would compile, and fail at run time because it has no model.
+//! The check is by type: text and other types find different methods of the same name. It costs
+//! nothing at run time.
 
 use std::borrow::Cow;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Takes the value of `params`. Its method `checked` is that of [`Request`] if the value is text, and that of
-/// [`NotText`] otherwise. A type that is not known to be text, such as a generic one, is otherwise.
+/// Wraps the value of `params`, so that `.checked()` returns it if it is not text.
+///
+/// For text, `checked` is the method of [`Request`], which does not compile. For any other type,
+/// and for generic types, it is the method of [`NotText`], which rustc finds through `Deref`.
 pub fn request<P: ?Sized>(params: &P) -> Request<'_, P> {
     Request(NotText(params))
 }
@@ -19,7 +22,7 @@ pub fn request<P: ?Sized>(params: &P) -> Request<'_, P> {
 pub struct Request<'a, P: ?Sized>(NotText<'a, P>);
 
 impl<'a, P: Text + ?Sized> Request<'a, P> {
-    /// Returns the request, which it cannot be.
+    /// Does not compile, because no text satisfies the bound.
     pub fn checked(self) -> &'a P
     where
         P: IsRequest,
@@ -47,7 +50,7 @@ impl<'a, P: ?Sized> NotText<'a, P> {
     }
 }
 
-/// Text, which is no request.
+/// A type that is text.
 pub trait Text {}
 
 impl Text for str {}
@@ -62,12 +65,12 @@ macro_rules! of_text {
 
 of_text!(&T, &mut T, Box<T>, Rc<T>, Arc<T>);
 
-// Many texts, as for embeddings.
+// Several texts, as for embeddings.
 impl<T: Text> Text for [T] {}
 impl<T: Text> Text for Vec<T> {}
 impl<T: Text, const N: usize> Text for [T; N] {}
 
-/// Text that is a request: none is.
+/// Satisfied by no type.
 #[diagnostic::on_unimplemented(
     message = "`params` takes the request, not the text of its prompt",
     label = "this is text",

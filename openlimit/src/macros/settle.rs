@@ -1,24 +1,27 @@
-//! The option `usage`: settles the permit by what the function returned.
+//! Settles the permit with the value that the function returns: the option `usage`.
 
 use crate::{Permit, Usage};
 
-/// Calls `body`. A closure that is handed over at once may be `FnOnce`, and so give away what it borrows.
+/// Calls `body`.
+///
+/// rustc infers `FnOnce` for a closure that is passed to this function. Called in place, it would
+/// be `FnMut`, and could not return a borrow of `&mut self`.
 pub fn run<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// What `usage` gives: a count of tokens or a [`Usage`], if the reply has one.
+/// A value that the closure of `usage` may return.
 #[diagnostic::on_unimplemented(
-    message = "`usage` must give a count of tokens, not `{Self}`",
-    label = "not a count of tokens",
-    note = "give a `u64`, an `openlimit::Usage`, or an `Option` of either"
+    message = "`usage` must return a number of tokens, not `{Self}`",
+    label = "not a number of tokens",
+    note = "return an integer such as `u64`, an `openlimit::Usage`, or an `Option` of either"
 )]
 pub trait Used {
-    /// What the call used, if that is known.
+    /// Returns the usage, if it is known.
     fn used(self) -> Option<Usage>;
 }
 
-// Not recommended, so that rustc reports a wrong type as above, and not as a missing `From`.
+// Makes rustc print the message above for a wrong type, and not one about `Into<Usage>`.
 #[diagnostic::do_not_recommend]
 impl<U: Into<Usage>> Used for U {
     fn used(self) -> Option<Usage> {
@@ -32,10 +35,11 @@ impl<U: Used> Used for Option<U> {
     }
 }
 
-/// What the function is about to return: `.usage(..)` sees the `Ok` value of a `Result`, any other value whole.
+/// Wraps the return value, so that `.usage(..)` passes on the `Ok` value of a `Result`, or any
+/// other value whole.
 ///
-/// By type and not by name, so that aliases work: a `Result` finds the method of [`Reply`], and every other
-/// type the one behind it, of [`Whole`].
+/// rustc decides by type, so that aliases of `Result` work. A `Result` finds the method of
+/// [`Reply`]. Any other type finds the method of [`Whole`], through `Deref`.
 pub fn reply<R>(reply: &R) -> Reply<'_, R> {
     Reply(Whole(reply))
 }
@@ -45,7 +49,7 @@ pub fn reply<R>(reply: &R) -> Reply<'_, R> {
 pub struct Reply<'a, R>(Whole<'a, R>);
 
 impl<T, E> Reply<'_, Result<T, E>> {
-    /// Settles the permit by what a successful call says. For a failed one the reservation stands.
+    /// Settles the permit if the call succeeded. Otherwise it keeps what it reserved.
     pub fn usage<U: Used>(self, permit: Permit, usage: impl FnOnce(&T) -> U) {
         if let Ok(reply) = self.0.0 {
             Whole(reply).usage(permit, usage);
@@ -66,7 +70,7 @@ impl<'a, R> std::ops::Deref for Reply<'a, R> {
 pub struct Whole<'a, R>(&'a R);
 
 impl<R> Whole<'_, R> {
-    /// Settles the permit by what the reply says.
+    /// Settles the permit, if the usage is known.
     pub fn usage<U: Used>(&self, permit: Permit, usage: impl FnOnce(&R) -> U) {
         if let Some(usage) = usage(self.0).used() {
             permit.settle(usage);

@@ -1,15 +1,16 @@
-//! What a declaration by `limiter!` becomes: a static that holds its keys, and builds itself at first use.
+//! Creates the statics that `limiter!` declares.
 
 use std::cell::Cell;
 
 use crate::limiter::Fill;
 use crate::{Builder, Limiter, Rate, Unit};
 
-/// A rate written out in `limiter!`, checked where it is evaluated: at compile time.
+/// Returns the rate of `amount / unit`. The expansion evaluates it in a constant, so a wrong amount
+/// does not compile.
 #[must_use]
 pub const fn literal_rate(amount: u64, unit: Unit) -> Rate {
     assert!(amount > 0, "a rate of zero would never admit a call");
-    assert!(amount <= i64::MAX as u64, "a rate of 2^63 or more is out of range");
+    assert!(amount <= i64::MAX as u64, "a rate must be less than 2^63");
     Rate::per(amount, unit)
 }
 
@@ -17,7 +18,7 @@ pub const fn literal_rate(amount: u64, unit: Unit) -> Rate {
 #[diagnostic::on_unimplemented(
     message = "`limiter!` cannot declare a `{Self}`",
     label = "not a limiter",
-    note = "declare a `RateLimiter`, a `ChatRateLimiter` or one of its siblings"
+    note = "declare a limiter of openlimit, such as a `ChatRateLimiter`"
 )]
 pub trait Declare {
     /// The type itself.
@@ -28,13 +29,15 @@ impl<K> Declare for Limiter<K> {
     type Limiter = Self;
 }
 
-/// Notes, before the value of a key is computed, which key it is.
+/// Records which key is next, so that the error of its value can name it.
 pub fn at<K>(builder: Builder<K>, at: &Cell<&'static str>, key: &'static str) -> Builder<K> {
     at.set(key);
     builder
 }
 
-/// A static limiter of type `L`. Returns the projection so that a wrong type is not also a wrong value.
+/// Creates a limiter that fills its builder at first use.
+///
+/// It returns the associated type and not `L`, so that a wrong `L` is one error and not two.
 #[must_use]
 pub const fn declare<L, K>(name: &'static str, keys: Fill<K>) -> <L as Declare>::Limiter
 where

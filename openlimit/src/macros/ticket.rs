@@ -1,4 +1,4 @@
-//! What `#[rate_limited]` prices: a limiter, then what the call takes from it.
+//! Starts an acquisition for `#[rate_limited]`: the limiter, then the cost of the call.
 
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
@@ -6,17 +6,17 @@ use std::sync::{Arc, LazyLock};
 use crate::kind::{Explicit, Price};
 use crate::{Acquire, Cost, Limiter};
 
-/// What `#[rate_limited(limiter = ..)]` takes: a limiter, or a pointer to one.
+/// A value that the option `limiter` takes: a limiter, or a pointer to one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an openlimit limiter",
     label = "not a limiter",
-    note = "`limiter = ..` takes a `RateLimiter`, a `ChatRateLimiter` or one of its siblings, or a pointer to one"
+    note = "`limiter = ..` takes a limiter of openlimit, such as a `ChatRateLimiter`, or a pointer to one"
 )]
 pub trait AsLimiter {
-    /// How the limiter reads params.
+    /// The kind of the limiter, which decides how it prices requests.
     type Kind;
 
-    /// The limiter itself.
+    /// Returns the limiter.
     fn as_limiter(&self) -> &Limiter<Self::Kind>;
 }
 
@@ -58,27 +58,27 @@ impl<L: AsLimiter> AsLimiter for once_cell::sync::Lazy<L> {
     }
 }
 
-/// A call that has a limiter and as yet no price.
+/// A call that has a limiter, but no cost yet.
 #[derive(Debug)]
 pub struct Ticket<'a, K>(&'a Limiter<K>);
 
-/// The first step of every expansion. `K` is inferred so that a wrong type is one error, not three.
+/// Begins every expansion. `K` is inferred, so that a wrong type is one error and not three.
 pub fn limiter<L: AsLimiter<Kind = K> + ?Sized, K>(limiter: &L) -> Ticket<'_, K> {
     Ticket(limiter.as_limiter())
 }
 
 impl<K> Ticket<'_, K> {
-    /// What to price: the value that is also sent to the API.
+    /// Prices the request.
     pub fn params<P: Price<K>>(self, params: P) -> Acquire {
         self.0.acquire(params)
     }
 
-    /// The price outright: a [`Cost`], or an integer for one request with that many tokens.
+    /// Takes the cost as it is: a [`Cost`], or an integer for one request with that many tokens.
     pub fn cost<C: Outright<K>>(self, cost: C) -> Acquire {
         self.0.acquire(cost)
     }
 
-    /// One request, where neither `params` nor `cost` is given.
+    /// Takes one request. Called if neither `params` nor `cost` is given.
     pub fn request(self) -> Acquire
     where
         K: Unpriced,
@@ -87,12 +87,13 @@ impl<K> Ticket<'_, K> {
     }
 }
 
-/// A price that is given and not read from params.
+/// A value that the option `cost` takes.
 #[diagnostic::on_unimplemented(
-    message = "`cost` must be a count of tokens or a `Cost`, not `{Self}`",
-    label = "neither a `u64` nor a `Cost`",
-    note = "`cost = 900` and `cost = count as u64` are one request with that many tokens",
-    note = "`cost = Cost::new().input_tokens(900)` says more; `params = request` prices the request"
+    message = "`cost` must be a number of tokens or a `Cost`, not `{Self}`",
+    label = "expected a `u64` or a `Cost`",
+    note = "`cost = 900` is one request with 900 tokens",
+    note = "`cost = Cost::new().input_tokens(900)` names what it counts",
+    note = "`params = request` prices the request"
 )]
 pub trait Outright<K>: Price<K> {}
 
@@ -100,9 +101,9 @@ impl<K> Outright<K> for u64 {}
 impl<K> Outright<K> for Cost {}
 impl<K> Outright<K> for &Cost {}
 
-/// A kind of limiter that needs no price for a call.
+/// A kind of limiter whose calls need no cost.
 #[diagnostic::on_unimplemented(
-    message = "this limiter prices its calls, and the call has no price",
+    message = "this limiter needs the cost of the call",
     label = "needs `params = ..` or `cost = ..`",
     note = "`params = request` prices the request; `cost = 900` is one request with 900 tokens"
 )]
