@@ -1,41 +1,60 @@
-//! The expansion: a prologue in front of the function's own, unparsed body.
+//! Emits the function with a wait in front of its body.
 //!
 //! ```text
 //! async fn call(request: Request) -> Result<Reply, Error> {
-//!     let acquire = ::openlimit::__private::limiter(&(CHAT)).params(&(request));
+//!     let acquire = limiter(&(CHAT)).params(request(&(request)).checked());
 //!     let permit = match acquire.await {
 //!         Ok(permit) => permit,
-//!         Err(error) => return ::openlimit::__private::refuse(error),
+//!         Err(error) => return refuse(error),
 //!     };
 //!     /* the user's tokens */
 //! }
 //! ```
 //!
-//! The body is not wrapped into a block, a closure or a second function, because each of them stores the
-//! arguments again, captures `self` in some way that somebody's code does not allow, and turns rustc's
-//! messages into messages about generated code. The price is read in a statement of its own, so that nothing
-//! is borrowed while the call waits. Only `usage` wraps the body, since it has to see what that returns.
+//! The functions are those of `openlimit::__private`.
 //!
-//! Generated tokens have the hygiene of `mixed_site` (their locals are invisible to the body, and lints take
-//! them for foreign code) and the place of the option that they serve, which is where rustc then points.
+//! The body is neither parsed nor wrapped. A block, a closure or a second function around it would
+//! store the arguments twice, capture `self` in a way that some code does not allow, and turn
+//! rustc's messages about the body into messages about generated code. Only `usage` wraps the body,
+//! because it needs the value that the body returns.
+//!
+//! The price is read in a statement of its own, so nothing is borrowed while the call waits.
+//!
+//! Generated tokens have the hygiene of `mixed_site`: the body cannot see their locals, and lints
+//! treat them as foreign code. They have the place of the option that they come from, so that rustc
+//! points there.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::Type;
+use syn::{Error, Type};
 
+use crate::check::check;
 use crate::function::{self, Function, Wait};
 use crate::options::{Given, KNOWN, Options, Role};
+use crate::tail;
+use crate::tokens::{at, ends};
 
-/// The function with its wait; or as it was written, with what is wrong.
+/// Returns the function with its wait, or the item as it was written with an error for each
+/// mistake.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut options = Options::parse(options);
-    match (Function::parse(item.clone()), options.take_errors()) {
-        (Ok(function), None) => function.limited(&options),
-        (Ok(function), Some(errors)) => function.unlimited(&options, &errors),
-        (Err(error), None) => item.into_iter().chain(error.into_compile_error()).collect(),
-        (Err(error), Some(mut errors)) => {
-            errors.combine(error);
-            item.into_iter().chain(errors.into_compile_error()).collect()
+    match Function::parse(item.clone()) {
+        Ok(function) => {
+            check(&function, &mut options);
+            match options.take_errors() {
+                None => function.limited(&options),
+                Some(errors) => function.unlimited(&options, &errors),
+            }
+        }
+        Err(error) => {
+            options.mistake(error);
+            let errors = options.take_errors().map(Error::into_compile_error);
+            if function::is_closure(&item) {
+                // A closure is an expression, and must be replaced by one expression.
+                quote_spanned!(Span::mixed_site()=> { #errors #item })
+            } else {
+                quote!(#item #errors)
+            }
         }
     }
 }
@@ -45,7 +64,7 @@ impl Function {
         let body = match self.wait {
             Wait::Async | Wait::Blocking => self.with_wait(options, &self.body),
             Wait::Tail => {
-                let replaced = function::in_tail_block(&self.body, |block| self.with_wait(options, block));
+                let replaced = tail::replace(&self.body, |block| self.with_wait(options, block));
                 replaced.unwrap_or(self.body)
             }
         };
@@ -53,13 +72,13 @@ impl Function {
         quote!(#head #body)
     }
 
-    fn unlimited(self, options: &Options, errors: &syn::Error) -> TokenStream {
+    fn unlimited(self, options: &Options, errors: &Error) -> TokenStream {
         let body = braces(&self.body, &completion(options), &self.body.stream());
         let (head, errors) = (self.head, errors.to_compile_error());
         quote!(#head #body #errors)
     }
 
-    /// The block, with the wait in front.
+    /// Puts the wait in front of the block.
     fn with_wait(&self, options: &Options, block: &Group) -> Group {
         let acquire = acquire(options);
         let waited = match self.wait {
@@ -85,37 +104,40 @@ impl Function {
         braces(block, &prologue, &body)
     }
 
-    /// Returns what the function has to return for a refused call.
+    /// Emits the way out of the function for a refused call.
     fn refusal(&self, options: &Options) -> TokenStream {
         let error = quote_spanned!(Span::mixed_site()=> __openlimit_error);
         if let Some(Given { name, value }) = options.get("on_error") {
-            let private = private_path(options, name.span());
-            // A function that never returns has nothing to return here either, and clippy would say so.
+            let private = private_path(options, at(name.span()));
+            // In a function that never returns, clippy rejects the `return`.
             let leave = (!self.diverges).then(|| quote_spanned!(at(name.span())=> return));
             let output = &self.output;
             return quote_spanned!(at(name.span())=> #leave #private::#name::<#output>(#error, #value));
         }
-        // rustc underlines from the path's first token to its last: the return type, if that is at fault.
+        // rustc underlines the path, from its first token to its last. So give it the place of the
+        // return type.
         let (first, last) = self.output_span;
-        let private = private_path(options, first);
+        let private = private_path(options, at(first));
         let refuse = Ident::new("refuse", at(last));
         quote_spanned!(at(last)=> return #private::#refuse(#error))
     }
 
-    /// The body, and the settling of the permit by what it returns.
+    /// Emits the body, then settles the permit by the value that it returns.
     fn settled(&self, options: &Options, usage: &Given, block: &Group) -> TokenStream {
         let Given { name, value } = usage;
-        let private = private_path(options, name.span());
+        let private = private_path(options, at(name.span()));
         let output = &self.output;
         let body = match self.wait {
             Wait::Blocking => {
                 let body = braces(block, &TokenStream::new(), &block.stream());
-                // A closure that may be called once, so that it may give away a part of `&mut self`.
+                // Passed to a function that takes `FnOnce`, so that it can return a borrow of `&mut
+                // self`.
                 quote_spanned!(Span::mixed_site()=> #private::run(move || -> #output #body))
             }
             Wait::Async | Wait::Tail => {
                 let body = braces(block, &returns_type(output), &block.stream());
-                // By value, since a reference to an argument that is not `Sync` is not `Send`.
+                // `move`, because a reference to an argument that is not `Sync` would not be
+                // `Send`.
                 quote_spanned!(Span::mixed_site()=> async move #body.await)
             }
         };
@@ -127,20 +149,20 @@ impl Function {
     }
 }
 
-/// The acquisition: the limiter, what it prices, and the options of the wait.
+/// Emits the pending acquisition: the limiter, then a method call for each option.
 fn acquire(options: &Options) -> TokenStream {
-    // The limiter is there: its absence is an error of the options.
+    // Never missing here: that would have been an error.
     let Some(Given { name, value: limiter }) = options.get("limiter") else { return TokenStream::new() };
-    let private = private_path(options, name.span());
+    let private = private_path(options, at(name.span()));
     let reference = by_reference(limiter);
     let mut chain = quote_spanned!(at(name.span())=> #private::#name #reference);
     for known in KNOWN.iter().filter(|known| known.role != Role::Special) {
         if known.name == "params" && options.get("params").or(options.get("cost")).is_none() {
-            chain.extend(quote_spanned!(at(first_span(limiter))=> .request()));
+            chain.extend(quote_spanned!(at(ends(limiter).0)=> .request()));
         }
         if let Some(Given { name, value }) = options.get(known.name) {
             let argument = match known.role {
-                Role::Borrowed => by_reference(value),
+                Role::Priced => request(options, value),
                 Role::Method | Role::Special => quote_spanned!(at(name.span())=> (#value)),
             };
             chain.extend(quote_spanned!(at(name.span())=> .#name #argument));
@@ -149,16 +171,27 @@ fn acquire(options: &Options) -> TokenStream {
     chain
 }
 
-/// `(&(value))`, underlined from the value's first token to its last.
+/// Emits `(request(&(value)).checked())`, which rejects a value that is only text.
+///
+/// The path and the last parentheses have the user's spans. With generated spans, rustc would
+/// underline the whole attribute, and not the value, when it cannot be priced.
+fn request(options: &Options, value: &TokenStream) -> TokenStream {
+    let (first, last) = ends(value);
+    let (private, reference) = (private_path(options, first), by_reference(value));
+    let request = Ident::new("request", first);
+    let mut end = Group::new(Delimiter::Parenthesis, TokenStream::new());
+    end.set_span(last);
+    quote_spanned!(at(first)=> (#private::#request #reference.checked #end))
+}
+
+/// Emits `(&(value))`. rustc underlines it from the first token of the value to the last.
 fn by_reference(value: &TokenStream) -> TokenStream {
-    let spans = || value.clone().into_iter().map(|token| token.span());
-    let first = spans().next().unwrap_or_else(Span::call_site);
-    let last = spans().last().unwrap_or(first);
+    let (first, last) = ends(value);
     let value = quote_spanned!(at(last)=> (#value));
     quote_spanned!(at(first)=> (&#value))
 }
 
-/// A way out of an `async` block that tells rustc what the block returns.
+/// Emits a `return` that never runs. It tells rustc the return type of an `async` block.
 fn returns_type(output: &Type) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         if let ::core::option::Option::Some(__openlimit_reply) = ::core::option::Option::None::<#output> {
@@ -167,23 +200,27 @@ fn returns_type(output: &Type) -> TokenStream {
     }
 }
 
-/// The path of the runtime's side of the macros.
+/// Emits the path of what expansions may name. A `crate = ..` of the user keeps its hygiene, which
+/// `$crate` needs.
 fn private_path(options: &Options, span: Span) -> TokenStream {
     let path = match options.get("crate") {
-        Some(path) if !path.value.is_empty() => path.value.clone(),
-        _ => quote_spanned!(Span::mixed_site()=> ::openlimit),
+        Some(path) if !path.value.is_empty() => path
+            .value
+            .clone()
+            .into_iter()
+            .map(|mut token: TokenTree| {
+                token.set_span(token.span().located_at(span));
+                token
+            })
+            .collect(),
+        _ => quote_spanned!(span=> ::openlimit),
     };
-    let path = path.into_iter().map(|mut token: TokenTree| {
-        token.set_span(token.span().located_at(span));
-        token
-    });
-    let private = Ident::new("__private", at(span));
-    let path: TokenStream = path.collect();
-    quote_spanned!(at(span)=> #path::#private)
+    let private = Ident::new("__private", span);
+    quote_spanned!(span=> #path::#private)
 }
 
-/// Editors complete the names of options from these imports. Only for options that are wrong, as one that is
-/// being typed is: code that is right pays nothing.
+/// Emits imports from which editors complete the names of options. An option that is still being
+/// typed is a mistake, so only mistakes get them, and correct code costs nothing.
 fn completion(options: &Options) -> TokenStream {
     let seen = options.given.iter().map(|given| &given.name).filter(|name| *name != "crate");
     let private = private_path(options, Span::mixed_site());
@@ -196,21 +233,12 @@ fn completion(options: &Options) -> TokenStream {
     }
 }
 
-/// The block again, with something in front of its contents.
+/// Returns the block with something in front of its contents.
 ///
-/// Its braces count as generated: with braces of the user's, lints would blame the user for our statements in
-/// front of theirs.
+/// The braces get a generated span. With the user's, lints would report our statements as the
+/// user's.
 fn braces(block: &Group, front: &TokenStream, contents: &TokenStream) -> Group {
     let mut braces = Group::new(block.delimiter(), quote!(#front #contents));
     braces.set_span(at(block.span()));
     braces
-}
-
-fn first_span(tokens: &TokenStream) -> Span {
-    tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span())
-}
-
-/// Generated, at the place of something that the user wrote.
-fn at(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
 }

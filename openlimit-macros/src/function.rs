@@ -1,5 +1,8 @@
-//! The function as it was written: its head and its body are kept as tokens and emitted untouched. Only the
-//! signature is parsed, to learn what kind of function it is; the arguments are never looked at.
+//! Parses the item: is it a function, and how can it wait?
+//!
+//! The head and the body are kept as tokens and emitted as they are. Only the signature is parsed.
+//! So code that is not finished stays the business of rustc and the editor, and every kind of
+//! argument works.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -7,29 +10,33 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Error, ReturnType, Signature, Type, Visibility};
 
-use crate::returns;
+use crate::tokens::{bare, bare_group, ends, is_punct, regroup};
+use crate::{returns, tail};
 
-/// A function that can wait for its admission.
+/// A function that can wait.
 pub(crate) struct Function {
     /// Attributes, visibility and signature.
     pub(crate) head: TokenStream,
     pub(crate) body: Group,
     pub(crate) wait: Wait,
-    /// What the waiting block returns, as far as that is known and can be written inside of it.
+    /// The return type of the block that waits, as it can be written in that block.
     pub(crate) output: Type,
-    /// Whether it never returns: `-> !`.
+    /// True for `-> !`.
     pub(crate) diverges: bool,
-    /// The first and the last token of the return type, or the function's name if it has none.
+    /// The spans of the first and last token of the return type, or of the name if there is no
+    /// return type.
     pub(crate) output_span: (Span, Span),
+    /// Only for the messages of `check`.
+    pub(crate) arguments: TokenStream,
 }
 
-/// How and where a function waits.
+/// Where a function waits, and how.
 pub(crate) enum Wait {
-    /// At the start of the body, without blocking the thread.
+    /// At the start of the body, with `.await`.
     Async,
-    /// At the start of the body, blocking the thread.
+    /// At the start of the body, with `.blocking()`.
     Blocking,
-    /// At the start of the `async` block in which the body ends.
+    /// At the start of the `async` block at the end of the body, with `.await`.
     Tail,
 }
 
@@ -43,7 +50,7 @@ impl Function {
         let body = match head.pop().map(bare_group) {
             Some(Some(body)) if body.delimiter() == Delimiter::Brace => body,
             _ => {
-                let message = "`#[rate_limited]` needs a function body; put it on the implementation";
+                let message = "`#[rate_limited]` needs a function with a body; put it on the implementation";
                 return Err(Error::new_spanned(signature.fn_token, message));
             }
         };
@@ -55,7 +62,11 @@ impl Function {
     }
 
     fn new(head: TokenStream, signature: Signature, body: Group) -> Result<Self, Error> {
-        let output_span = span_of(&signature);
+        let output_span = match &signature.output {
+            ReturnType::Default => (signature.ident.span(), signature.ident.span()),
+            ReturnType::Type(_, returned) => ends(&returned.to_token_stream()),
+        };
+        let arguments = signature.inputs.to_token_stream();
         let returned = match signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, returned) => Some(*returned),
@@ -63,25 +74,29 @@ impl Function {
         let (wait, output) = if signature.asyncness.is_some() {
             (Wait::Async, returned)
         } else if let Some(output) = returned.as_ref().and_then(returns::future_output) {
-            if in_tail_block(&body, Group::clone).is_none() {
-                let message = "this function returns a future that `#[rate_limited]` cannot see into; \
-                               make it an `async fn`, or end it with `async {}`, `Box::pin(async {})` or \
+            if tail::find(&body).is_none() {
+                let message = "`#[rate_limited]` cannot put a wait into this future; make the function an \
+                               `async fn`, or end it with `async {}`, `Box::pin(async {})` or \
                                `async {}.boxed()`";
                 return Err(Error::new_spanned(&returned, message));
             }
             (Wait::Tail, Some(output))
+        } else if returned.as_ref().is_some_and(returns::is_stream) {
+            let message = "a function that returns a stream would block its thread while it waits; make \
+                           it an `async fn` that returns `Result<impl Stream<..>, E>`";
+            return Err(Error::new_spanned(&returned, message));
         } else {
             (Wait::Blocking, returned)
         };
         let diverges = matches!(output, Some(Type::Never(_)));
         let output = output.map_or_else(|| syn::parse_quote!(()), returns::writable);
-        Ok(Self { head, body, wait, output, diverges, output_span })
+        Ok(Self { head, body, wait, output, diverges, output_span, arguments })
     }
 }
 
-/// What is parsed of an item.
+/// The part of an item that is parsed.
 struct Header {
-    /// How many outer attributes it has.
+    /// The number of outer attributes.
     attributes: usize,
     signature: Signature,
 }
@@ -99,9 +114,12 @@ fn header(input: ParseStream<'_>) -> syn::Result<Header> {
     }
 }
 
-/// What to say of an item that is no function.
+/// Returns the message for an item that is no function.
 fn no_function(item: ParseStream<'_>) -> Option<Error> {
     let tokens: TokenStream = item.fork().parse().ok()?;
+    if is_closure(&tokens) {
+        return Some(Error::new(ends(&tokens).0, CLOSURE));
+    }
     let mut words = tokens.into_iter().map_while(|token| match token {
         TokenTree::Ident(word) => Some(word.to_string()),
         // The ABI of an `extern` block.
@@ -115,22 +133,29 @@ fn no_function(item: ParseStream<'_>) -> Option<Error> {
     let first = Ident::parse_any(item).ok()?;
     let message = if block.iter().any(|word| first == word) {
         "`#[rate_limited]` goes on each function that it should limit, not on the block around them"
+    } else if first == "let" {
+        CLOSURE
     } else {
         "`#[rate_limited]` goes on a function"
     };
     Some(Error::new(first.span(), message))
 }
 
-fn span_of(signature: &Signature) -> (Span, Span) {
-    let name = signature.ident.span();
-    let ReturnType::Type(_, returned) = &signature.output else { return (name, name) };
-    let mut spans = returned.to_token_stream().into_iter().map(|token| token.span());
-    let first = spans.next().unwrap_or(name);
-    (first, spans.last().unwrap_or(first))
+const CLOSURE: &str = "`#[rate_limited]` goes on a function; a closure can wait by itself: \
+                       `let _permit = CHAT.acquire(&request).await?;`";
+
+/// Returns whether the tokens are a closure. rustc rejects attributes on closures, but expands them
+/// first.
+pub(crate) fn is_closure(tokens: &TokenStream) -> bool {
+    let mut tokens = bare(tokens.clone()).into_iter().skip_while(|token| match token {
+        TokenTree::Ident(word) => word == "async" || word == "move" || word == "static",
+        _ => false,
+    });
+    tokens.next().is_some_and(|token| is_punct(&token, '|'))
 }
 
-/// Attributes at the top of the body (`#![allow(..)]`) are the function's own; they may not follow a
-/// statement, so they are moved to the head.
+/// Splits off the attributes at the top of the body, such as `#![allow(..)]`. They cannot follow a
+/// statement, so they move to the head of the function.
 fn split_inner_attributes(body: TokenStream) -> (Vec<TokenTree>, TokenStream) {
     let mut tokens: Vec<TokenTree> = body.into_iter().collect();
     let mut end = 0;
@@ -143,74 +168,4 @@ fn split_inner_attributes(body: TokenStream) -> (Vec<TokenTree>, TokenStream) {
     let rest = tokens.split_off(end).into_iter().collect();
     tokens.retain(|token| !is_punct(token, '!'));
     (tokens, rest)
-}
-
-/// Replaces the `async` block in which `body` ends, if it ends in one: as it is, in `Box::pin(..)`, or before
-/// `.boxed()`.
-pub(crate) fn in_tail_block(body: &Group, replace: impl FnOnce(&Group) -> Group) -> Option<Group> {
-    let mut tokens: Vec<TokenTree> = body.stream().into_iter().collect();
-    let last = tokens.len().checked_sub(1)?;
-    let at = match &tokens[last] {
-        comma if is_punct(comma, ',') => last.checked_sub(1)?,
-        TokenTree::Group(call) if call.stream().is_empty() && ends_in_boxed(&tokens[..last]) => {
-            last.checked_sub(3)?
-        }
-        _ => last,
-    };
-    let TokenTree::Group(group) = &tokens[at] else { return None };
-    let replaced = match group.delimiter() {
-        Delimiter::Brace if ends_in_async(&tokens[..at]) => replace(group),
-        Delimiter::Parenthesis if at == last && ends_in_box_pin(&tokens[..at]) => {
-            in_tail_block(group, replace)?
-        }
-        _ => return None,
-    };
-    tokens[at] = replaced.into();
-    Some(regroup(body, tokens.into_iter().collect()))
-}
-
-fn ends_in_async(tokens: &[TokenTree]) -> bool {
-    match tokens {
-        [.., TokenTree::Ident(word)] if word == "async" => true,
-        [.., TokenTree::Ident(before), TokenTree::Ident(word)] => before == "async" && word == "move",
-        _ => false,
-    }
-}
-
-fn ends_in_boxed(tokens: &[TokenTree]) -> bool {
-    matches!(tokens, [.., dot, TokenTree::Ident(method)]
-        if is_punct(dot, '.') && (method == "boxed" || method == "boxed_local"))
-}
-
-fn ends_in_box_pin(tokens: &[TokenTree]) -> bool {
-    matches!(tokens, [.., TokenTree::Ident(ty), first, second, TokenTree::Ident(method)]
-        if ty == "Box" && is_punct(first, ':') && is_punct(second, ':') && method == "pin")
-}
-
-fn is_punct(token: &TokenTree, expected: char) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == expected)
-}
-
-/// The tokens without the invisible delimiters that `macro_rules!` puts around what it was given (`$item`).
-fn bare(tokens: TokenStream) -> TokenStream {
-    let mut inside = tokens.clone().into_iter();
-    match (inside.next(), inside.next()) {
-        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => bare(group.stream()),
-        _ => tokens,
-    }
-}
-
-/// The same for the one group that `token` is (`$body`).
-fn bare_group(token: TokenTree) -> Option<Group> {
-    match bare(token.into()).into_iter().next() {
-        Some(TokenTree::Group(group)) => Some(group),
-        _ => None,
-    }
-}
-
-/// A group with other contents.
-fn regroup(group: &Group, contents: TokenStream) -> Group {
-    let mut regrouped = Group::new(group.delimiter(), contents);
-    regrouped.set_span(group.span());
-    regrouped
 }

@@ -1,18 +1,33 @@
-//! The attribute macro of [openlimit](https://docs.rs/openlimit), which re-exports it: depend on that crate.
+//! The attribute macro of [openlimit](https://docs.rs/openlimit), which re-exports it. Depend on
+//! that crate.
 //!
-//! It is read from top to bottom: `options` and `function` say what was written, `expand` what becomes of it,
-//! and `snapshots` shows it.
+//! Read the modules from input to output. `options` parses the attribute and `function` parses the
+//! item, with the help of `returns` and `tail`. `check` finds mistakes that need both. `expand`
+//! emits the result, and `snapshots` shows it. `mistake` belongs to `limiter!`.
 
+mod check;
 mod expand;
 mod function;
+mod mistake;
+mod nearest;
 mod options;
 mod returns;
 #[cfg(test)]
 mod snapshots;
+mod tail;
+mod tokens;
 
 use proc_macro::TokenStream;
 
-/// Makes every call of a function wait until a limiter admits it.
+/// Makes every call of a function wait until a rate limiter admits it.
+///
+/// The attribute adds a wait to the start of the function and changes nothing else. An `async fn`
+/// waits without blocking its thread. Any other function blocks its thread while it waits, so do
+/// not call one from async code.
+///
+/// # Examples
+///
+/// Price each call by the request that it sends:
 ///
 /// ```
 /// use openlimit::{AcquireError, ChatRateLimiter, limiter, rate_limited};
@@ -30,39 +45,59 @@ use proc_macro::TokenStream;
 /// }
 ///
 /// #[rate_limited(limiter = CHAT, params = request)]
-/// async fn call(request: Request) -> Result<Reply, AcquireError> {
+/// async fn chat(request: Request) -> Result<Reply, AcquireError> {
 ///     send(request).await
 /// }
 /// ```
 ///
-/// The function stays what it was; it only gets a beginning. An `async fn` waits without blocking its thread;
-/// any other function blocks it, so do not call one from a thread that runs async tasks. The price of the call
-/// is read before the wait, so the body may move what was priced, and nothing is borrowed while the call waits.
-/// The permit is held to the end of the body.
+/// This is the same function, written by hand:
+///
+/// ```
+/// # use openlimit::{AcquireError, ChatRateLimiter, limiter};
+/// # #[derive(serde::Serialize)]
+/// # struct Request {}
+/// # struct Reply;
+/// # async fn send(_: Request) -> Result<Reply, AcquireError> { Ok(Reply) }
+/// # limiter! { static CHAT: ChatRateLimiter = { tokens: 40_000 / minute }; }
+/// async fn chat(request: Request) -> Result<Reply, AcquireError> {
+///     let _permit = CHAT.acquire(&request).await?;
+///     send(request).await
+/// }
+/// ```
+///
+/// The price is read before the wait. So the body may move the request, and nothing stays borrowed
+/// while the call waits. The permit is held until the body returns.
 ///
 /// # Options
 ///
-/// Each is `name = value`, in any order, separated by commas.
+/// Options are `name = value`, separated by commas, in any order. Only `limiter` is required.
 ///
-/// | option | value | meaning |
-/// | --- | --- | --- |
-/// | `limiter` | a limiter, or a pointer to one | what to wait for: a static, a field (`self.limiter`), a method call (`self.pick()`), an argument. Required |
-/// | `params` | anything `Serialize` | what to price: the value that is also sent to the API. It is borrowed, and only for a moment |
-/// | `cost` | `u64`, `Cost` | the price outright; an integer is one request with that many tokens. Excludes `params` |
-/// | `timeout` | `Duration` | the longest wait. The call is refused at once if it is known that the wait will be longer |
-/// | `on_error` | a closure from `AcquireError` to the return type | what to return for a refused call |
-/// | `usage` | a closure from a reference to the reply to a count of tokens | what the call really used, which replaces what was reserved |
-/// | `permit` | `name` or `mut name` | gives the permit a name in the body, to settle or to cancel it there. Excludes `usage` |
-/// | `crate` | a path | where openlimit is, if it has another name or is re-exported |
+/// - `limiter`: the limiter to wait for. A static, a field (`self.limiter`), a method call
+///   (`self.pick()`), an argument, or a pointer to a limiter.
+/// - `params`: the request, which can be anything `Serialize`. Its cost is what the call takes from
+///   the limits. Pass the value that is sent to the API, not the text of a prompt.
+/// - `cost`: the cost itself, in place of `params`. A `Cost`, or an integer for one request with
+///   that many tokens.
+/// - `timeout`: the longest wait, a `Duration`. If the wait is known to be longer, the call is
+///   refused at once.
+/// - `on_error`: the return value for a refused call. A closure that receives the `AcquireError`.
+/// - `usage`: the number of tokens that the call really used, which replaces the number that it
+///   reserved. A closure that receives a reference to the reply.
+/// - `permit`: a name for the permit (`permit = permit` or `permit = mut permit`), so that the body
+///   can settle or cancel it. Cannot be combined with `usage`.
+/// - `crate`: the path of openlimit, if it is renamed or re-exported.
 ///
-/// A limiter that prices params has to be given `params` or `cost`. A plain `RateLimiter` without either takes
-/// one request.
+/// A limiter that prices requests, such as a `ChatRateLimiter`, needs `params` or `cost`. On a
+/// plain `RateLimiter`, a call with neither takes one request.
 ///
 /// # Refused calls
 ///
-/// The body does not run, and the function returns the `AcquireError`. It does so by the trait
-/// `FromAcquireError`, which every `Result<_, E>` with `E: From<AcquireError>` implements: `anyhow::Result`, a
-/// boxed error, or an error of your own:
+/// A call is refused when its cost is larger than a limit, when it would wait longer than its
+/// timeout, or when the limiter cannot be built. `AcquireError` lists all reasons. The body of a
+/// refused call does not run, and the function returns the `AcquireError`.
+///
+/// For that, the error type must implement `From<AcquireError>`. `anyhow::Error` and a boxed
+/// `dyn Error` do, and your own error can:
 ///
 /// ```
 /// # use openlimit::{RateLimiter, limiter, rate_limited};
@@ -83,23 +118,34 @@ use proc_macro::TokenStream;
 /// async fn ping() -> Result<(), Error> {
 ///     Ok(())
 /// }
+/// ```
 ///
-/// // Any other return type has to say what a refusal returns.
+/// With any other return type, or with an error type of another crate, use `on_error`. (Or
+/// implement `FromAcquireError` for a return type of your own.)
+///
+/// ```
+/// # use openlimit::{RateLimiter, limiter, rate_limited};
+/// # limiter! { static LIMITER: RateLimiter = { requests: 5 / second }; }
 /// #[rate_limited(limiter = LIMITER, on_error = |_| None)]
-/// async fn cached(key: &str) -> Option<String> {
+/// async fn lookup(key: &str) -> Option<String> {
 ///     Some(key.to_owned())
+/// }
+///
+/// #[rate_limited(limiter = LIMITER, on_error = |error| Err(std::io::Error::other(error)))]
+/// fn read(path: &str) -> std::io::Result<String> {
+///     std::fs::read_to_string(path)
 /// }
 /// ```
 ///
 /// # What a call really used
 ///
-/// `usage` is given the `Ok` value of a `Result`, and any other value whole. It returns an integer (the total of
-/// tokens), a `Usage`, or an `Option` of either, where `None` keeps the reservation. It is not called for an
-/// `Err`, nor if the body panics: the request may have been sent, and the reservation stands.
+/// `usage` receives the `Ok` value of a `Result`, or any other return value whole. It returns an
+/// integer (the total of tokens), a `Usage`, or an `Option` of either. `None` keeps what was
+/// reserved. `usage` is not called for an `Err` or after a panic: the request may have been sent,
+/// so what was reserved stays reserved.
 ///
 /// ```
 /// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
-/// # use std::time::Duration;
 /// # limiter! { static LIMITER: RateLimiter = { tokens: 40_000 / minute }; }
 /// struct Reply {
 ///     text: String,
@@ -110,52 +156,89 @@ use proc_macro::TokenStream;
 /// fn complete(prompt: &str) -> Result<Reply, AcquireError> {
 ///     Ok(Reply { text: prompt.to_owned(), total_tokens: 12 })
 /// }
+/// # complete("Say this is a test.").unwrap();
+/// ```
 ///
-/// // A stream knows at its end only: keep the permit until then.
-/// #[rate_limited(limiter = LIMITER, cost = 900, timeout = Duration::from_secs(30), permit = permit)]
+/// A stream knows its usage only at its end. Name the permit and settle it there:
+///
+/// ```
+/// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
+/// # limiter! { static LIMITER: RateLimiter = { tokens: 40_000 / minute }; }
+/// const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
+///
+/// #[rate_limited(limiter = LIMITER, cost = 900, timeout = LONGEST, permit = permit)]
 /// async fn stream(prompts: &[&str]) -> Result<String, AcquireError> {
 ///     let text = prompts.concat();
 ///     permit.settle(text.len() as u64 / 4);
 ///     Ok(text)
 /// }
-/// # complete("Say this is a test.").unwrap();
 /// ```
 ///
-/// `usage` is the one option that wraps the body, to see what it returns. In an `async fn` the arguments are then
-/// stored twice, so where they are large, prefer `permit`.
+/// `usage` is the only option that wraps the body. In an `async fn` this stores the arguments
+/// twice, so prefer `permit` where they are large.
 ///
-/// # Where it can stand
+/// # Several limiters
 ///
-/// On functions and methods of every kind, `async` or not: generic, recursive, `unsafe`, with patterns as
-/// arguments, with `self` in every form, in traits with a default body, in implementations under
-/// `#[async_trait]`. A function that is not `async` and returns `impl Future`, `Pin<Box<dyn Future>>` or a
-/// `BoxFuture` has to end in `async {}`, `Box::pin(async {})` or `async {}.boxed()`: the wait goes first in that
-/// block, and the code before the block runs when the function is called. Options are then evaluated in the
-/// block as well.
+/// Write one attribute for each limiter. A call waits for all of them, first for the one nearest to
+/// the function:
 ///
-/// It cannot stand on a `const fn` or a function without a body. Attributes on closures are not stable Rust:
-/// call `CHAT.acquire(..)` in the closure.
+/// ```
+/// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
+/// # limiter! {
+/// #     static PER_USER: RateLimiter = { requests: 5 / second };
+/// #     static PER_HOST: RateLimiter = { requests: 5 / second };
+/// # }
+/// #[rate_limited(limiter = PER_HOST)]
+/// #[rate_limited(limiter = PER_USER)]
+/// async fn ping() -> Result<(), AcquireError> {
+///     Ok(())
+/// }
+/// ```
+///
+/// # Supported functions
+///
+/// The attribute works on functions and methods of every kind, `async` or not. They may be generic,
+/// recursive or `unsafe`, take `self` in any form and patterns as arguments, be default methods of
+/// a trait, or stand in an implementation under `#[async_trait]`.
+///
+/// A function that is not `async` may return a future: `impl Future`, `Pin<Box<dyn Future>>` or
+/// `BoxFuture`. It must then end in `async {}`, `Box::pin(async {})` or `async {}.boxed()`. The
+/// wait moves into that block, and so do the options. Code in front of the block runs when the
+/// function is called, and a `return` there skips the wait.
+///
+/// Not supported are
+///
+/// - a `const fn`, and a function without a body;
+/// - a function that is not `async` and returns a stream. Make it an `async fn` that returns the
+///   stream;
+/// - a closure. Rust does not allow attributes there ("attributes on expressions are
+///   experimental"). Wait inside the closure: `let _permit = CHAT.acquire(&request).await?;`.
+///
+/// # Caveats
+///
+/// - The attribute sees names, not types. A future or stream behind an alias (`-> MyFuture`) looks
+///   like a plain value, so the function blocks its thread before it returns the future. Write the
+///   type out, or make it an `async fn`.
+/// - `#[async_trait]` unpacks patterns in arguments after the wait. To use such an argument in an
+///   option, give it a name: `pair: (u64, u64)` and `cost = pair.0`.
 ///
 /// # Other attributes
 ///
-/// | written | effect |
-/// | --- | --- |
-/// | `#[instrument]` above `#[rate_limited]` | the wait is outside of the span, and `err` does not see refusals |
-/// | `#[rate_limited]` above `#[instrument]` | the wait is inside of the span, and `err` sees refusals. Usually wanted |
-/// | `#[rate_limited]` above `#[cached]` | a miss waits once, a hit not at all. Usually wanted |
-/// | `#[cached]` above `#[rate_limited]` | `cached` copies the attribute onto both of its functions: a hit waits once, a miss twice |
-/// | two `#[rate_limited]` | a call waits for both, first for the one nearer to the function |
-/// | `#[tokio::main]`, `#[test]`, `#[inline]`, .. | in any order |
+/// Most attributes can stand above or below this one. For some the order matters:
 ///
-/// # Known limits
-///
-/// * A function whose future hides behind an alias of your own (`-> MyFuture`) is taken for one that blocks. Write
-///   the type out, or make it an `async fn`.
-/// * So is one that returns a stream. Make it an `async fn` that returns the stream.
-/// * Under `#[async_trait]` the names in an argument's pattern are bound after the wait. Give the argument a name
-///   to use it in an option.
-/// * An early `return` in front of the final `async` block of a function that is not `async` does not wait.
+/// - `#[rate_limited]` above `#[instrument]`: the span contains the wait, and `err` records
+///   refusals. The other way round, the span begins after the wait, and `err` does not see refusals.
+/// - `#[rate_limited]` above `#[cached]`: a miss waits once, and a hit does not wait. The other way
+///   round, a miss waits twice and a hit once, because `cached` copies the attribute to both of its
+///   functions.
 #[proc_macro_attribute]
 pub fn rate_limited(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(options.into(), item.into()).into()
+}
+
+/// Reports a mistake at one token. For the expansion of `limiter!` only.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __mistake(input: TokenStream) -> TokenStream {
+    mistake::expand(input.into()).into()
 }

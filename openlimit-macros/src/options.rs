@@ -1,6 +1,6 @@
-//! The options of the attribute: their grammar, and every message about a mistake in them.
+//! Parses the options of the attribute, and reports mistakes in them.
 //!
-//! A value is kept as the tokens that the user wrote: what it means is for rustc to say, at those tokens. All
+//! A value is kept as the tokens that the user wrote, so that rustc checks it and points at it. All
 //! mistakes are collected, so that one run of the compiler shows them all.
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -9,29 +9,33 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Error, Expr, Path, Token};
 
-/// Everything that is known of one option. A plain option is an entry in `KNOWN` and a method.
+use crate::nearest;
+
+/// An option that exists. A plain option needs an entry in [`KNOWN`] and a method, and nothing
+/// else.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
-    /// A value, for messages.
+    /// An example of a value, for messages.
     example: &'static str,
     pub(crate) role: Role,
 }
 
-/// How an option's value is used.
+/// The use of an option's value.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Role {
-    /// It is handed to the method of the option's name.
+    /// The argument of the method with the option's name.
     Method,
-    /// The same, by reference.
-    Borrowed,
-    /// It has a place of its own in the expansion.
+    /// The same, by reference, after a check that it is a request.
+    Priced,
+    /// Has its own place in the expansion.
     Special,
 }
 
-/// The options, in the order in which their methods are called.
+/// All options, in the order in which their methods are called. `options.rs` of `openlimit` lists
+/// them for editors.
 pub(crate) const KNOWN: &[Known] = &[
     Known { name: "limiter", example: "CHAT", role: Role::Special },
-    Known { name: "params", example: "request", role: Role::Borrowed },
+    Known { name: "params", example: "request", role: Role::Priced },
     Known { name: "cost", example: "900", role: Role::Method },
     Known { name: "timeout", example: "Duration::from_secs(30)", role: Role::Method },
     Known { name: "on_error", example: "|error| Reply::refused(error)", role: Role::Special },
@@ -40,10 +44,10 @@ pub(crate) const KNOWN: &[Known] = &[
     Known { name: "crate", example: "openlimit", role: Role::Special },
 ];
 
-/// Two options that exclude each other, and why.
+/// Pairs of options that cannot be combined, and the message for each.
 const EXCLUSIVE: [(&str, &str, &str); 2] = [
-    ("params", "cost", "`params` and `cost` both give the price; keep one"),
-    ("usage", "permit", "`usage` settles the permit, and `permit` leaves that to the function; keep one"),
+    ("params", "cost", "`params` and `cost` both say what the call takes; keep one"),
+    ("usage", "permit", "`usage` settles the permit, and `permit` leaves that to the body; keep one"),
 ];
 
 /// `name = value`.
@@ -52,7 +56,7 @@ pub(crate) struct Given {
     pub(crate) value: TokenStream,
 }
 
-/// The options as they were written, misspelt ones included.
+/// The options as written, including misspelt ones.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) given: Vec<Given>,
@@ -60,7 +64,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads all options, over every mistake.
+    /// Parses all options. A mistake does not stop it.
     pub(crate) fn parse(tokens: TokenStream) -> Self {
         let mut options = Self::default();
         let read = |input: ParseStream<'_>| {
@@ -74,17 +78,18 @@ impl Options {
         options
     }
 
-    /// The option of this name.
+    /// Returns the option with this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Given> {
         self.given.iter().find(|given| given.name == name)
     }
 
-    /// All that is wrong with them.
+    /// Returns all mistakes.
     pub(crate) fn take_errors(&mut self) -> Option<Error> {
         self.errors.take()
     }
 
-    fn mistake(&mut self, error: Error) {
+    /// Adds a mistake.
+    pub(crate) fn mistake(&mut self, error: Error) {
         match &mut self.errors {
             Some(errors) => errors.combine(error),
             errors => *errors = Some(error),
@@ -103,7 +108,7 @@ impl Options {
             }
             if !input.is_empty() && input.parse::<Token![,]>().is_err() {
                 self.mistake(input.error("expected a comma between two options"));
-                // Another option follows most likely; whatever else it is has been reported.
+                // If this is an option, go on with it. Anything else has just been reported.
                 if !input.peek(syn::Ident::peek_any) || !input.peek2(Token![=]) {
                     skip_to_comma(input);
                     let _: Option<Token![,]> = input.parse().ok();
@@ -117,7 +122,8 @@ impl Options {
         for (at, Given { name, .. }) in self.given.iter().enumerate() {
             let before = &self.given[..at];
             if before.iter().any(|given| given.name == *name) && is_known(name) {
-                errors.push(Error::new(name.span(), format!("`{name}` is given twice")));
+                let several = if name == "limiter" { SEVERAL } else { "" };
+                errors.push(Error::new(name.span(), format!("`{name}` is given twice{several}")));
             }
             for (one, other, message) in EXCLUSIVE {
                 let rival = if name == one { other } else { one };
@@ -126,9 +132,9 @@ impl Options {
                 }
             }
         }
-        // Any other mistake may well be the limiter's.
+        // Any other mistake may be in the limiter.
         if errors.is_empty() && self.errors.is_none() && self.get("limiter").is_none() {
-            let message = "which limiter? `#[rate_limited(limiter = CHAT)]`";
+            let message = "name the limiter to wait for: `#[rate_limited(limiter = CHAT)]`";
             errors.push(Error::new(Span::call_site(), message));
         }
         for error in errors {
@@ -137,7 +143,7 @@ impl Options {
     }
 }
 
-/// A mistake, and the option's name as far as there is one.
+/// A mistake, with the option's name if it has one.
 struct Mistake {
     error: Error,
     seen: Option<Ident>,
@@ -158,7 +164,7 @@ fn option(input: ParseStream<'_>) -> Result<Given, Mistake> {
             Err(error) => error,
         },
         Some(known) if input.is_empty() || input.peek(Token![,]) => expected_value(name.span(), known),
-        // `crate::CHAT` is a path and no option.
+        // `crate::CHAT` is a path, not an option.
         Some(known) if !input.peek(Token![::]) => {
             let message = format!("expected `=`, as in `{} = {}`", known.name, known.example);
             input.error(message)
@@ -189,8 +195,11 @@ fn value(name: &Ident, known: &Known, input: ParseStream<'_>) -> syn::Result<Tok
             Ok(path.map_err(|error| Error::new(error.span(), message))?.into_token_stream())
         }
         _ => match input.parse::<Expr>() {
+            Ok(value @ (Expr::Tuple(_) | Expr::Array(_))) if known.name == "limiter" => {
+                Err(Error::new_spanned(value, format!("`limiter` takes one limiter{SEVERAL}")))
+            }
             Ok(value) => Ok(value.into_token_stream()),
-            // syn would point at the whole attribute.
+            // The error of syn would underline the whole attribute.
             Err(_) if input.is_empty() => {
                 Err(Error::new(name.span(), format!("the value of `{name}` is incomplete")))
             }
@@ -198,6 +207,9 @@ fn value(name: &Ident, known: &Known, input: ParseStream<'_>) -> syn::Result<Tok
         },
     }
 }
+
+/// The advice for several limiters.
+const SEVERAL: &str = "; to wait for several, write one `#[rate_limited(..)]` for each";
 
 fn expected_value(span: Span, known: &Known) -> Error {
     Error::new(span, format!("expected a value: `{} = {}`", known.name, known.example))
@@ -214,41 +226,35 @@ fn is_known(name: &Ident) -> bool {
 }
 
 fn is_near(name: &Ident) -> bool {
-    nearest(&name.to_string()).is_some()
+    meant(&name.to_string()).is_some()
 }
 
 fn unknown(name: &Ident) -> Error {
-    let message = match nearest(&name.to_string()) {
+    let name_text = name.to_string();
+    let message = match meant(&name_text) {
         Some(meant) => format!("unknown option `{name}`; did you mean `{meant}`?"),
-        None => {
-            let names: Vec<_> = KNOWN.iter().map(|known| format!("`{}`", known.name)).collect();
-            format!("unknown option `{name}`; the options are {}", names.join(", "))
-        }
+        None => nearest::unknown("option", &name_text, KNOWN.iter().map(|known| known.name)),
     };
     Error::new(name.span(), message)
 }
 
-/// The option that was probably meant: at most a third of its letters away.
-fn nearest(name: &str) -> Option<&'static str> {
+/// Returns the option that was probably meant.
+fn meant(name: &str) -> Option<&'static str> {
     if name == "tokens" {
         return Some("cost");
     }
-    let distances = KNOWN.iter().map(|known| (distance(name, known.name), known.name));
-    let (distance, meant) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= meant.len() / 3).then_some(meant)
+    nearest::nearest(name, KNOWN.iter().map(|known| known.name))
 }
 
-/// How many letters have to be added, left out or replaced to make `b` of `a`.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
+#[cfg(test)]
+mod tests {
+    use super::KNOWN;
+
+    #[test]
+    fn editors_know_every_option() {
+        let source = include_str!("../../openlimit/src/macros/options.rs");
+        let completed = source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(" {}"));
+        let known = KNOWN.iter().map(|known| known.name).filter(|name| *name != "crate");
+        assert!(completed.eq(known), "`KNOWN` and `openlimit/src/macros/options.rs` differ");
     }
-    row[b.len()]
 }

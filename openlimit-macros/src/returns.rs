@@ -1,14 +1,16 @@
-//! The function's return type: whether it is a future, and how to write it where `impl Trait` may not stand.
+//! Reads the return type: is it a future or a stream, and how is it written where `impl Trait` is
+//! not allowed?
 //!
-//! Futures are recognised by name, since a macro sees no types: `impl Future`, `Box` and `Pin` of a
-//! `dyn Future`, and the `BoxFuture`s of the `futures` crate.
+//! A macro sees names, not types. So a future is recognised by its name: `impl Future`,
+//! `Pin<Box<dyn Future>>`, or `BoxFuture` as in the `futures` crate. Streams likewise.
 
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{GenericArgument, PathArguments, PathSegment, Token, Type, TypeInfer, TypeParamBound};
 
-/// What the future returns in the end (`_`, if it does not say), if `returned` is a future.
+/// Returns the output type of a future, or `None` for any other type. It is `_` if it is not
+/// written out.
 pub(crate) fn future_output(returned: &Type) -> Option<Type> {
     match returned {
         Type::ImplTrait(opaque) => output_of_bounds(&opaque.bounds),
@@ -27,18 +29,40 @@ pub(crate) fn future_output(returned: &Type) -> Option<Type> {
     }
 }
 
+/// Returns whether the type is a stream.
+pub(crate) fn is_stream(returned: &Type) -> bool {
+    match returned {
+        Type::ImplTrait(opaque) => trait_named("Stream", &opaque.bounds).is_some(),
+        Type::TraitObject(object) => trait_named("Stream", &object.bounds).is_some(),
+        Type::Paren(inner) => is_stream(&inner.elem),
+        Type::Group(inner) => is_stream(&inner.elem),
+        Type::Path(path) => {
+            path.path.segments.last().is_some_and(|last| match last.ident.to_string().as_str() {
+                "Box" | "Pin" => types_of(last).next().is_some_and(is_stream),
+                "BoxStream" | "LocalBoxStream" => true,
+                _ => false,
+            })
+        }
+        _ => false,
+    }
+}
+
 fn output_of_bounds(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Type> {
-    let future = bounds.iter().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) => bound.path.segments.last().filter(|last| last.ident == "Future"),
-        _ => None,
-    })?;
+    let future = trait_named("Future", bounds)?;
     Some(copy(arguments(future).find_map(|argument| match argument {
         GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
         _ => None,
     })))
 }
 
-/// Parses the type again, because syn's own `Clone` would be built for this alone.
+fn trait_named<'a>(name: &str, bounds: &'a Punctuated<TypeParamBound, Token![+]>) -> Option<&'a PathSegment> {
+    bounds.iter().find_map(|bound| match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last().filter(|last| last.ident == name),
+        _ => None,
+    })
+}
+
+/// Copies a type by parsing it again. The `clone-impls` of syn would be compiled for this alone.
 fn copy(ty: Option<&Type>) -> Type {
     ty.and_then(|ty| syn::parse2(ty.to_token_stream()).ok()).unwrap_or_else(infer)
 }
@@ -58,7 +82,8 @@ fn types_of(segment: &PathSegment) -> impl Iterator<Item = &Type> {
     })
 }
 
-/// The type as it may be written inside of a function: what only a signature may say is left to inference.
+/// Returns the type as it can be written inside a function. Parts that only a signature may contain
+/// become `_`.
 pub(crate) fn writable(mut ty: Type) -> Type {
     leave_to_inference(&mut ty);
     ty

@@ -1,4 +1,4 @@
-//! Whole expansions, formatted, beside what was written: to read as much as to test.
+//! Compares whole expansions with the expected code. Read them to see what the attribute does.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -12,7 +12,8 @@ fn an_async_fn_waits_in_front_of_its_body() {
         "limiter = CHAT, params = request",
         "async fn call(request: Request) -> Result<Reply, Error> { send(request).await }",
         "async fn call(request: Request) -> Result<Reply, Error> {
-    let __openlimit_acquire = ::openlimit::__private::limiter(&(CHAT)).params(&(request));
+    let __openlimit_acquire = ::openlimit::__private::limiter(&(CHAT))
+        .params(::openlimit::__private::request(&(request)).checked());
     let __openlimit_permit = match __openlimit_acquire.await {
         ::core::result::Result::Ok(__openlimit_permit) => __openlimit_permit,
         ::core::result::Result::Err(__openlimit_error) => {
@@ -126,7 +127,7 @@ fn a_mistake_leaves_the_function_as_it_was_written() {
     );
 }
 
-/// Both sides are formatted, so that the expected text may be laid out to be read.
+/// Formats both sides, so that the layout of the expected code does not matter.
 fn snapshot(options: &str, item: &str, expected: &str) {
     let tokens = |text: &str| text.parse::<TokenStream>().unwrap();
     let format = |tokens: TokenStream| prettyplease::unparse(&syn::parse2(tokens).unwrap());

@@ -1,9 +1,10 @@
-//! What rustc says about mistakes with the macros: one mistake a file, named as the mistake.
+//! Compares the compiler's messages for mistakes with the macros. Each file has one mistake, and
+//! its name.
 //!
-//! They stand here rather than with the other tests, since whatever their package needs is built once more for
-//! them, and that of the tests needs much more.
+//! These tests are here and not in the package of tests, because trybuild builds the dependencies
+//! of the package again, and that package has many more.
 //!
-//! The words are partly rustc's own and change with it, so they are compared under one version only.
+//! Parts of the messages are rustc's own and change with its version, so one version is compared.
 
 #[rustversion::attr(not(stable(1.95)), ignore = "the expected messages are those of rustc 1.95")]
 #[test]

@@ -68,16 +68,13 @@
 //! - `redis`: limits that processes and hosts share, by `Builder::redis`.
 //! - `testing`: a clock that tests move by hand, tokio's paused time, and a strict provider to test against.
 
-#[path = "private.rs"]
-#[doc(hidden)]
-pub mod __private;
 mod admission;
 mod backend;
 mod bucket;
-mod declare;
 mod error;
 mod limiter;
 mod limits;
+mod macros;
 mod pricing;
 mod queue;
 mod sync;
@@ -86,6 +83,12 @@ pub mod testing;
 mod time;
 #[cfg(feature = "tokenizers")]
 mod tokenizer;
+
+/// What expansions name. Not for anything else: it may change in any release.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::macros::*;
+}
 
 #[cfg(feature = "redis")]
 pub use backend::{OnOutage, Redis};

@@ -177,14 +177,16 @@ impl AcquireError {
 #[diagnostic::on_unimplemented(
     message = "a refused call cannot be returned as `{Self}`",
     label = "this return type has no place for an `openlimit::AcquireError`",
-    note = "return a `Result<_, E>` where `E: From<openlimit::AcquireError>`",
-    note = "or say what to return instead: `on_error = |error| ...`"
+    note = "return a `Result<_, E>` whose error implements `From<openlimit::AcquireError>`",
+    note = "or say what to return instead: `on_error = |error| ..`"
 )]
 pub trait FromAcquireError {
     /// Turns the refusal into the function's result.
     fn from_acquire_error(error: AcquireError) -> Self;
 }
 
+// Not recommended, so that rustc reports an error type without the `From` as above.
+#[diagnostic::do_not_recommend]
 impl<T, E: From<AcquireError>> FromAcquireError for Result<T, E> {
     fn from_acquire_error(error: AcquireError) -> Self {
         Err(E::from(error))

@@ -53,20 +53,21 @@ pub type EmbeddingRateLimiter = Limiter<crate::pricing::kind::Embedding>;
 #[cfg(feature = "tokenizers")]
 pub type ResponsesRateLimiter = Limiter<crate::pricing::kind::Responses>;
 
+/// Fills the builder of a declared limiter.
+///
+/// The cell names the key whose value is being computed, for the error of a value that fails.
+pub(crate) type Fill<K> =
+    fn(Builder<K>, &Cell<&'static str>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
+
 /// Where the limiter's core comes from.
 enum Source<K> {
     /// Declared: built at first use, once; how that went is remembered.
-    Declared { name: &'static str, fill: Keys<K>, built: OnceCell<Result<Handle, BuildError>> },
+    Declared { name: &'static str, fill: Fill<K>, built: OnceCell<Result<Handle, BuildError>> },
     /// Built, or a clone of one.
     Built(Handle),
     /// A clone of a declared limiter that cannot be built.
     Failed(BuildError),
 }
-
-/// The keys of a declaration, as calls of the builder.
-///
-/// The cell holds the key whose value is being computed, for the error of one that fails.
-pub type Keys<K> = fn(Builder<K>, &Cell<&'static str>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
 
 impl<K> Limiter<K> {
     /// Returns a builder of limiters of this type.
@@ -140,10 +141,8 @@ impl<K> Limiter<K> {
         Ok(self.handle().map_err(Clone::clone)?.core().status())
     }
 
-    /// A static limiter: what `limiter!` expands to.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn __lazy(name: &'static str, fill: Keys<K>) -> Self {
+    /// Declares a limiter, which builds itself at first use: what `limiter!` expands to.
+    pub(crate) const fn declared(name: &'static str, fill: Fill<K>) -> Self {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
@@ -200,7 +199,7 @@ pub(super) fn unbuilt(error: &BuildError) -> AcquireError {
 fn build_once<'a, K>(
     built: &'a OnceCell<Result<Handle, BuildError>>,
     name: &'static str,
-    fill: Keys<K>,
+    fill: Fill<K>,
 ) -> &'a Result<Handle, BuildError> {
     built.get_or_init(|| {
         let key = Cell::new("");

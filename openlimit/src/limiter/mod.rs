@@ -23,8 +23,9 @@ pub use self::acquire::Acquire;
 pub use self::builder::Builder;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
+pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
 pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
-pub use self::limiter::{Keys, Limiter, RateLimiter};
+pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{LimitStatus, Status};

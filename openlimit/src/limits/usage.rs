@@ -1,7 +1,6 @@
 //! `Usage`: what a call turned out to take, as the provider reports it.
 
 use super::{Cost, Dimension};
-use crate::__private::Used;
 
 /// What a call really used, for [`Permit::settle`](crate::Permit::settle).
 ///
@@ -50,13 +49,6 @@ macro_rules! counts {
         impl From<$count> for Usage {
             fn from(tokens: $count) -> Self {
                 u64::try_from(tokens).map_or_else(|_| Self::default(), |tokens| Self(Cost::new().tokens(tokens)))
-            }
-        }
-
-        /// The same for the option `usage`.
-        impl Used for $count {
-            fn used(self) -> Option<Usage> {
-                Some(self.into())
             }
         }
     )+};

@@ -104,6 +104,20 @@ fn a_constant_may_stand_for_the_amount() {
 }
 
 #[test]
+fn the_constant_may_be_in_another_module() {
+    mod account {
+        pub(super) const REQUESTS: u64 = 7;
+    }
+
+    limiter! {
+        static LIMITS: RateLimiter = { requests: account::REQUESTS / minute };
+    }
+
+    LIMITS.init().unwrap();
+    assert!(format!("{LIMITS:?}").contains("7 / minute"), "{LIMITS:?}");
+}
+
+#[test]
 fn values_may_be_expressions() {
     const PER_DAY: Rate = Rate::per_day(12);
 

@@ -26,7 +26,7 @@ limiter! {
 }
 
 #[rate_limited(limiter = CHAT, params = request)]
-async fn plain(request: &str) -> Result<usize, AcquireError> {
+async fn plain(request: &[u8]) -> Result<usize, AcquireError> {
     use std::convert::identity;
     tokio::task::yield_now().await;
     Ok(identity(request.len()))
@@ -120,5 +120,5 @@ async fn every_shape_is_clean() {
     let mut client = Client { limiter: Arc::new(PLAIN.clone()), calls: 0 };
     assert_eq!(*client.call().await.unwrap(), 1);
     assert_eq!(*client.blocking().unwrap(), 2);
-    drop(plain("x"));
+    drop(plain(b"x"));
 }

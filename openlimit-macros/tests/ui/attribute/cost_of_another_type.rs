@@ -4,7 +4,7 @@ limiter! {
     static PLAIN: RateLimiter = { requests: 200 / minute };
 }
 
-#[rate_limited(limiter = PLAIN, cost = text.len() as f64)]
+#[rate_limited(limiter = PLAIN, cost = text)]
 async fn call(text: &str) -> Result<(), AcquireError> {
     Ok(())
 }

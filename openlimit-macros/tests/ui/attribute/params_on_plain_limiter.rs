@@ -4,9 +4,14 @@ limiter! {
     static PLAIN: RateLimiter = { requests: 200 / minute };
 }
 
-#[rate_limited(limiter = PLAIN, params = text)]
-async fn call(text: &str) -> Result<(), AcquireError> {
+#[rate_limited(limiter = PLAIN, params = request)]
+async fn call(request: Request) -> Result<(), AcquireError> {
     Ok(())
+}
+
+#[derive(serde::Serialize)]
+struct Request {
+    messages: Vec<String>,
 }
 
 fn main() {

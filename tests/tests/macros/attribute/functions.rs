@@ -165,6 +165,43 @@ async fn params_may_be_a_reference_or_a_temporary() {
 }
 
 #[tokio::test]
+async fn params_may_be_of_any_type_but_text() {
+    metered! { static CHAT: ChatRateLimiter; }
+
+    #[rate_limited(limiter = CHAT, params = request)]
+    async fn generic<T: serde::Serialize + ?Sized>(request: &T) -> Outcome<()> {
+        Ok(())
+    }
+
+    #[rate_limited(limiter = CHAT, params = request)]
+    async fn converted<T: serde::Serialize + Into<Request>>(request: T) -> Outcome<Request> {
+        Ok(request.into())
+    }
+
+    #[rate_limited(limiter = CHAT, params = request)]
+    fn opaque(request: Box<impl serde::Serialize>) -> Outcome<()> {
+        Ok(())
+    }
+
+    #[rate_limited(limiter = CHAT, params = *request)]
+    fn dereferenced(request: std::sync::Arc<serde_json::Value>) -> Outcome<()> {
+        Ok(())
+    }
+
+    #[rate_limited(limiter = CHAT, params = serde_json::json!({ "model": model, "messages": [] }))]
+    fn built(model: &str) -> Outcome<()> {
+        Ok(())
+    }
+
+    generic(&Request::new()).await.unwrap();
+    converted(Request::new()).await.unwrap();
+    opaque(Box::new(&Request::new())).unwrap();
+    dereferenced(std::sync::Arc::new(serde_json::json!({ "model": "gpt-4o", "messages": [] }))).unwrap();
+    built("gpt-4o").unwrap();
+    assert_eq!(taken(&CHAT).0, 5);
+}
+
+#[tokio::test]
 async fn early_returns_and_question_marks_are_untouched() {
     metered! { static CHAT: RateLimiter; }
 

@@ -119,6 +119,8 @@ trait Provider: Send + Sync {
     async fn call_twice(&self, tokens: u64) -> Outcome<String> {
         Ok(self.call(tokens).await? + &self.call(tokens).await?)
     }
+
+    async fn call_pair(&self, pair: (u64, u64), array: [u64; 2]) -> Outcome<String>;
 }
 
 struct Boxed {
@@ -137,6 +139,11 @@ impl Provider for Boxed {
     async fn call_twice(&self, tokens: u64) -> Outcome<String> {
         Ok(format!("{tokens}{tokens}"))
     }
+
+    #[rate_limited(limiter = self.limiter, cost = pair.0, usage = |first| first.parse::<u64>().unwrap_or(0))]
+    async fn call_pair(&self, pair: (u64, u64), [first, ..]: [u64; 2]) -> Outcome<String> {
+        Ok((first + pair.1).to_string())
+    }
 }
 
 #[tokio::test]
@@ -148,6 +155,8 @@ async fn async_trait_is_supported() {
     assert_eq!(taken(&CHAT), (1, 30));
     assert_eq!(Boxed { limiter: CHAT.clone() }.call_twice(50).await.unwrap(), "5050");
     assert_eq!(taken(&CHAT), (2, 34));
+    assert_eq!(Boxed { limiter: CHAT.clone() }.call_pair((50, 5), [1, 2]).await.unwrap(), "6");
+    assert_eq!(taken(&CHAT), (3, 40));
 }
 
 metered! { static NATIVE: RateLimiter; }

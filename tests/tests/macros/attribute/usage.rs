@@ -58,6 +58,51 @@ async fn usage_sees_the_value_of_a_result() {
     assert_eq!(taken(&CHAT), (4, 236));
 }
 
+#[test]
+fn usage_may_be_anything_that_can_be_called() {
+    metered! { static CHAT: RateLimiter; }
+    struct Counter {
+        count: fn(&Reply) -> u64,
+    }
+
+    impl Counter {
+        fn by(&self, factor: u64) -> impl FnOnce(&Reply) -> u64 {
+            let count = self.count;
+            move |reply| factor * count(reply)
+        }
+
+        #[rate_limited(limiter = CHAT, cost = 100, usage = self.count)]
+        fn field(&self) -> Outcome<Reply> {
+            Ok(reply(1))
+        }
+
+        #[rate_limited(limiter = CHAT, cost = 100, usage = self.by(2))]
+        fn method(&self) -> Outcome<Reply> {
+            Ok(reply(2))
+        }
+    }
+
+    #[rate_limited(limiter = CHAT, cost = 100, usage = counter.count)]
+    fn of_an_argument(counter: &Counter) -> Outcome<Reply> {
+        Ok(reply(3))
+    }
+
+    #[rate_limited(limiter = CHAT, cost = 100, usage = counters[0].by(factor))]
+    fn by_index(counters: &[Counter], factor: u64) -> Outcome<Reply> {
+        Ok(reply(4))
+    }
+
+    let counter = Counter { count: |reply| reply.total_tokens };
+    counter.field().unwrap();
+    assert_eq!(taken(&CHAT), (1, 1));
+    counter.method().unwrap();
+    assert_eq!(taken(&CHAT), (2, 5));
+    of_an_argument(&counter).unwrap();
+    assert_eq!(taken(&CHAT), (3, 8));
+    by_index(&[counter], 3).unwrap();
+    assert_eq!(taken(&CHAT), (4, 20));
+}
+
 #[tokio::test]
 async fn usage_sees_any_other_value_whole() {
     metered! { static CHAT: RateLimiter; }

@@ -1,0 +1,7 @@
+use openlimit::limiter;
+
+limiter! {
+    CHAT: openlimit::RateLimiter = { requests: 200 / minute };
+}
+
+fn main() {}

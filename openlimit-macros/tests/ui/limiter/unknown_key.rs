@@ -1,0 +1,7 @@
+use openlimit::{RateLimiter, limiter};
+
+limiter! {
+    static CHAT: RateLimiter = { requests: 200 / minute, retries: 3 };
+}
+
+fn main() {}

@@ -1,0 +1,28 @@
+//! `limiter!`, and everything that the expansions of `limiter!` and `#[rate_limited]` name.
+//!
+//! An expansion compiles in the user's crate, so everything that it names must be public. All of it
+//! is public under one hidden path, `openlimit::__private`, which may change in any release. No
+//! other module uses this one. It builds on limiters as users do.
+//!
+//! Many of the traits exist for their messages: a wrong value fails to implement the trait, and
+//! rustc prints what the trait says in `on_unimplemented`.
+
+mod absent;
+mod declare;
+mod keys;
+pub mod options;
+mod refuse;
+mod request;
+mod settle;
+mod statics;
+mod ticket;
+
+#[cfg(not(feature = "macros"))]
+pub use crate::__mistake as mistake;
+#[cfg(feature = "macros")]
+pub use openlimit_macros::__mistake as mistake;
+pub use refuse::{on_error, refuse};
+pub use request::{IsRequest, NotText, Request, Text, request};
+pub use settle::{Reply, Used, Whole, reply, run};
+pub use statics::{Declare, at, declare, literal_rate};
+pub use ticket::{AsLimiter, Outright, Ticket, Unpriced, limiter};

@@ -1,0 +1,16 @@
+//! The names of the attribute's options. Editors complete them from here, and show these docs.
+
+/// The limiter to wait for: a static, a field, a method call or an argument.
+pub mod limiter {}
+/// The request. Its cost is what the call takes from the limits.
+pub mod params {}
+/// The cost of the call: a `Cost`, or an integer for one request with that many tokens.
+pub mod cost {}
+/// The longest wait, a `Duration`.
+pub mod timeout {}
+/// The return value for a refused call: a closure that receives the `AcquireError`.
+pub mod on_error {}
+/// The number of tokens that the call really used: a closure that receives the successful reply.
+pub mod usage {}
+/// A name for the permit, so that the body can settle or cancel it.
+pub mod permit {}
