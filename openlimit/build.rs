@@ -1,8 +1,8 @@
-//! Turns the lists of tokens in `data` into the tables that the counter looks them up in.
+//! Turns the lists of tokens in `data` into the tables of the counter's vocabularies.
 //!
-//! The lists are small, so they are what is kept and published. The tables are large, and take longer to fill than a
-//! program may take to start, so they are made while it is built: at run time they are there, and only the
-//! pages that are looked at are ever read.
+//! The lists are small, so they are kept and published. The tables are large, and filling them
+//! takes longer than a program may take to start, so they are filled at build time. At run time
+//! they are part of the program, and the system reads only the pages that are used.
 
 use std::path::Path;
 use std::{env, error, fs};
@@ -14,8 +14,9 @@ use self::layout::{
 #[path = "src/tokenizer/counter/layout.rs"]
 mod layout;
 
-/// The feature of each encoding, its name, its layout, and the lists of its tokens in the order of their ranks, each
-/// token after its length. Single bytes are left out. p50k is r50k and some runs of spaces.
+/// The feature of each encoding, its name, its layout, and the lists of its tokens. A list has the
+/// tokens by rank, each after its length, without the single bytes. p50k is r50k and some runs of
+/// spaces.
 const ENCODINGS: &[(&str, &str, Layout, &[&str])] = &[
     ("O200K", "o200k_base", layout::O200K_BASE, &["o200k_base.tokens"]),
     ("CL100K", "cl100k_base", layout::CL100K_BASE, &["cl100k_base.tokens"]),
@@ -40,7 +41,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     Ok(())
 }
 
-/// The tables of an encoding, in the order of its layout.
+/// Returns the tables of an encoding, in the order in which `Vocabulary::new` splits them.
 fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
     let mut pairs = vec![EMPTY_RANK; 1 << 16];
     let mut short = Table::<u64>::new(layout.short);

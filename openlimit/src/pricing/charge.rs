@@ -1,11 +1,12 @@
-//! `Charge`: how much of the limit on tokens a provider takes for a request when it admits it.
+//! `Charge`: the amount that a provider takes from a limit on tokens when it admits a request.
 //!
-//! OpenAI's own pages disagree, so this is a setting of the limiter, and what is safe under either rule is the default.
+//! OpenAI's own pages disagree about it. So it is a setting of the limiter, and the default is the
+//! rule that is safe under both.
 
-/// What a request takes of a limit on `tokens` before its real usage is known.
+/// The rule by which a request takes from a limit on `tokens`, before its real usage is known.
 ///
-/// Only limits on `tokens` differ: `input_tokens` are always the prompt as it is counted, and `output_tokens` the
-/// largest output that the request allows, for every choice and prompt.
+/// The rule does not affect other limits: `input_tokens` are always the tokens of the prompt, and
+/// `output_tokens` always the largest output that the request allows, for every choice and prompt.
 ///
 /// ```
 /// use openlimit::{Charge, ChatRateLimiter, Dimension, limiter};
@@ -28,19 +29,22 @@
 pub enum Charge {
     /// The prompt and the largest output: `prompt + n * max output`.
     ///
-    /// Source: OpenAI's help centre, "How can I solve 429: 'Too Many Requests' errors?". It covers all that
-    /// the call can use, whichever way the provider estimates it.
+    /// It covers everything that the call can use, whichever way the provider estimates it. Source:
+    /// OpenAI's help centre, "How can I solve 429: 'Too Many Requests' errors?".
     #[default]
     Sum,
-    /// The larger of the largest output and an estimate of the prompt, a token for every four characters.
+    /// The larger of the largest output and an estimate of the prompt at four characters a token.
     ///
-    /// Source: OpenAI's guide to rate limits, which names the maximum of `max_tokens` and an estimate from the
-    /// character count; that it is a quarter is OpenAI's rule of thumb for English. What is no text (images, sounds,
-    /// files, token arrays, the frames of messages) is estimated as it is counted.
+    /// Content other than text (images, sounds, files, token arrays, the frames of messages) is
+    /// estimated by its count. Source: OpenAI's guide to rate limits, which says "the maximum of
+    /// `max_tokens` and an estimate from the character count". Four characters a token is OpenAI's
+    /// rule of thumb for English.
     OpenAi,
 }
 
 impl Charge {
+    /// Returns the charge for a request: its input in tokens, the estimate of its input, and its
+    /// largest output.
     pub(super) fn tokens(self, input: u64, estimate: u64, output: u64) -> u64 {
         match self {
             Self::Sum => input.saturating_add(output),

@@ -1,7 +1,11 @@
 //! `is_data`: telling files from texts.
+//!
+//! A request may hold a file in a field that this library does not know. Counted as text, its
+//! base64 would cost far more than the provider charges.
 
-/// Whether what stands in an unknown field is no text but bytes: base64, in a data URL or of some length.
+/// Returns whether a string is the bytes of a file: base64 in a data URL, or a long run of base64.
 pub(crate) fn is_data(text: &str) -> bool {
+    // Hashes and signatures are shorter, and most files are longer.
     const LONG: usize = 1024;
     const END: &str = ";base64";
     match text.split_once(',') {
@@ -14,8 +18,9 @@ pub(crate) fn is_data(text: &str) -> bool {
     }
 }
 
-/// Whether all of it can be base64: in one line, or in lines of one length, as mail and PEM have them.
+/// Returns whether all of it can be base64: one line, or lines of one length as in mail and PEM.
 fn is_base64(text: &str) -> bool {
+    // PEM has lines of 64 characters, mail of 76.
     const LINE: std::ops::RangeInclusive<usize> = 60..=76;
     let text = text.trim_ascii_end().trim_end_matches('=');
     let length = text.lines().next().map_or(0, str::len);
@@ -28,7 +33,8 @@ fn is_line(line: &str) -> bool {
     line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte))
 }
 
-/// A long one has letters of both cases and digits. Numbers, hashes and most words have not.
+/// Returns whether it has letters of both cases and digits, as long base64 does. Numbers, hashes
+/// and most words do not.
 fn is_mixed(text: &str) -> bool {
     let has = |class: fn(&u8) -> bool| text.as_bytes().iter().any(class);
     has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)

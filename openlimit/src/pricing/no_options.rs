@@ -1,4 +1,4 @@
-//! `PriceOptions` without the feature `tokenizers`: without requests to price there is nothing to set.
+//! `PriceOptions` without the feature `tokenizers`: no requests are priced, so there are none.
 
 /// The options of a limiter for pricing: none.
 #[doc(hidden)]

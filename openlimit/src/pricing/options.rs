@@ -1,23 +1,25 @@
-//! `PriceOptions`: what a limiter's builder says about pricing.
+//! `PriceOptions`: the options of a limiter that pricing reads.
 
 use super::charge::Charge;
 use crate::tokenizer::Plugged;
 
-/// What pricing needs to know of the limiter.
+/// The options of a limiter for pricing.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct PriceOptions {
-    /// Output tokens of a request that names no maximum.
+    /// The output tokens of a request without a maximum.
     pub(crate) default_output: u64,
-    /// What counts in place of this library's own counter.
+    /// The counter in place of this library's own.
     pub(crate) tokenizer: Option<Plugged>,
-    /// What a request takes of a limit on tokens.
+    /// The rule by which a request takes from a limit on tokens.
     pub(crate) charge: Charge,
 }
 
 impl Default for PriceOptions {
-    /// 16: what OpenAI itself appears to reserve for a request that names no maximum.
     fn default() -> Self {
-        Self { default_output: 16, tokenizer: None, charge: Charge::Sum }
+        Self { default_output: DEFAULT_OUTPUT, tokenizer: None, charge: Charge::Sum }
     }
 }
+
+/// The output tokens that OpenAI itself appears to reserve for a request without a maximum.
+const DEFAULT_OUTPUT: u64 = 16;

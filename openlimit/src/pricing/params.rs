@@ -1,4 +1,6 @@
 //! `ReadsParams`: kinds of limiter that read a cost from params.
+//!
+//! A reference to anything serializable is a `Price` on such a limiter.
 
 use std::borrow::Borrow;
 
@@ -8,7 +10,7 @@ use super::options::PriceOptions;
 use super::price::Price;
 use crate::{Cost, ParamsError};
 
-/// A kind of limiter that can read the cost of a call from its params.
+/// A kind of limiter that reads the cost of a call from its params.
 #[diagnostic::on_unimplemented(
     message = "this limiter takes explicit costs and cannot price params",
     label = "a plain `RateLimiter` does not read params",

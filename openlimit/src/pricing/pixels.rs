@@ -1,10 +1,10 @@
-//! `Pixels`: how large an image is, read from the first bytes of the data URL that holds it.
+//! `Pixels`: the size of an image, read from the first bytes of the data URL that holds it.
 //!
-//! Only the header is decoded, and a header says whatever its author likes: every length in it is a claim, so
-//! nothing is allocated by one, and the search for a size ends after `LONGEST` bytes. What is cut short, broken, or
-//! of another format has no size.
+//! Only the header is decoded. Its author is not trusted: no length in it decides an allocation,
+//! and the search for a size ends after `LONGEST` bytes. An image that is truncated, broken or in
+//! another format has no size.
 
-/// The width and the height of an image, neither of them nought.
+/// The width and the height of an image, neither of them zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pixels {
     pub(crate) width: u32,
@@ -12,7 +12,8 @@ pub(crate) struct Pixels {
 }
 
 impl Pixels {
-    /// The size that the header of this data URL names, or `None` for any other URL, encoding or format.
+    /// Returns the size in the header of this data URL, or `None` for another kind of URL, encoding
+    /// or format.
     pub(crate) fn of_url(url: &str) -> Option<Self> {
         if !url.get(..5)?.eq_ignore_ascii_case("data:") {
             return None;
@@ -28,9 +29,12 @@ impl Pixels {
     }
 }
 
-/// How far the size is looked for. Photographs have it behind their metadata, of which cameras write some 64 KiB.
+/// The bytes in which the size is searched. In a photograph it follows the metadata, of which
+/// cameras write about 64 KiB.
 const LONGEST: usize = 256 * 1024;
 
+/// Reads the size from the header of any known format.
+///
 /// Sources: the PNG, GIF89a and JPEG (T.81, annex B) specifications, and RFC 9649 for WebP.
 fn size(bytes: &mut impl Iterator<Item = u8>) -> Option<(u32, u32)> {
     match &next::<4>(bytes)? {
@@ -72,20 +76,20 @@ fn webp(bytes: &mut impl Iterator<Item = u8>) -> Option<(u32, u32)> {
     }
 }
 
-/// Steps from segment to segment, the thumbnails in them left out, to the one that begins the frame.
+/// Steps from segment to segment, over the thumbnails in them, to the one that begins the frame.
 fn jpeg(mut marker: u8, bytes: &mut impl Iterator<Item = u8>) -> Option<(u32, u32)> {
     loop {
         match marker {
-            // Filling before a marker.
+            // A fill byte before a marker.
             0xff => {
                 [marker] = next(bytes)?;
                 continue;
             }
-            // Without a length.
+            // Segments without a length.
             0x01 | 0xd0..=0xd7 => {}
             // The pixels, or the end.
             0x00 | 0xd8..=0xda => return None,
-            // Every way of coding a frame: tables apart, 0xc0 to 0xcf.
+            // Frames of every coding. The gaps in 0xc0 to 0xcf are tables.
             0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                 let [_, _, _precision, high, low, wide, narrow] = next(bytes)?;
                 return Some((
@@ -117,11 +121,11 @@ fn little<const N: usize>(bytes: [u8; N]) -> u32 {
     bytes.iter().rev().fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
-/// Base64 of either alphabet, byte by byte; it ends where it is none.
+/// Decodes base64 of either alphabet, byte by byte, up to the first character outside of it.
 struct Decoded<'a> {
     text: std::str::Bytes<'a>,
     bits: u32,
-    /// How many of the bits are there: fewer than 14.
+    /// The number of bits that are left over, fewer than 14.
     held: u32,
 }
 

@@ -1,7 +1,7 @@
 //! `Price`: what `acquire` accepts, and how a cost is read from it.
 //!
-//! A cost that is there already is passed by reference. To make a fresh `Cost` and copy it at once
-//! would take as long as reading the clock.
+//! A cost that exists already is passed by reference, because making a `Cost` and copying it at
+//! once would take as long as reading the clock.
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -1,8 +1,9 @@
-//! Counting tokens: of a text, and of a request before it is sent.
+//! Counts of tokens: of a text, and of a request before it is sent.
 //!
-//! A limiter prices each request by itself; these functions say the price without acquiring anything. Params
-//! are anything [`Serialize`] that has the fields of OpenAI's API: a `serde_json::Value`, a request of
-//! async-openai, a struct of your own. They are read, never copied, and the same JSON has the same price.
+//! A limiter prices each request by itself. These functions return the same price without acquiring
+//! anything. Params are any [`Serialize`] type with the fields of OpenAI's API: a
+//! `serde_json::Value`, a request of async-openai, a struct of your own. They are read and never
+//! copied, and params with the same JSON have the same price.
 //!
 //! ```
 //! use openlimit::{Dimension, tokens};
@@ -21,25 +22,32 @@
 //!
 //! # How a request is counted
 //!
-//! * **Input**: the texts, by the model's [`Encoding`], and what the chat format adds to them, by the formulas
-//!   of OpenAI's cookbook. Function definitions are counted by them too.
-//! * **Output**: the largest that the request allows, for each choice (`n`, `best_of`) and each prompt; 16 where
-//!   it names no maximum, or the limiter's own default.
-//! * **Tokens** are the sum of both, or what [`Charge`] says.
-//! * **Images** are priced by model, detail and size, by the rules of OpenAI's vision guide. The size is read from the
-//!   header of a data URL (PNG, JPEG, GIF, WebP); an image whose size is unknown, such as one behind a URL, counts as
-//!   the largest that the model takes, and `auto` as full detail.
-//! * **Sounds** count as a minute (600 tokens), and **files** as a page: 600 tokens of text, and an image of unknown
-//!   size. Both are assumptions, since neither length nor pages can be told from outside. What stands in an unknown
-//!   field and is base64, in a data URL or a KiB and more of it, is taken for a file.
-//! * **Schemas** of the reply count as their JSON, escapes included, and 16 tokens; **tools that the provider brings**
-//!   as their settings and 400 tokens. Both are assumptions: what the model is told of them is not in the request.
-//! * **What is unknown** inside a message or a tool counts as its text, and never fails. Unknown fields of the
-//!   request itself are left out, and so are ids, but for that of the call to which a result belongs.
-//! * **Hostile content** is safe: counting takes time in proportion to the text, whatever it is, and what is nested
-//!   more than 128 levels deep, which is deeper than `serde_json` reads, is left out.
-//! * **Another counter** can take this one's place in a limiter, for the texts: any [`Tokenizer`].
-//! * What the API adds out of sight (`previous_response_id`, a stored prompt) cannot be counted here.
+//! * **Input** is the texts, counted by the model's [`Encoding`], and the tokens that the chat
+//!   format adds to them, by the formulas of OpenAI's cookbook. The formulas count function
+//!   definitions too.
+//! * **Output** is the largest that the request allows, for each choice (`n`, `best_of`) and each
+//!   prompt. A request without a maximum counts as 16 tokens, or as the limiter's
+//!   [`default_output`](crate::Builder::default_output).
+//! * **Tokens** are the sum of both, unless the limiter's [`Charge`] says otherwise.
+//! * **Images** are priced by model, detail and size, by the rules of OpenAI's vision guide. The
+//!   size is read from the header of a data URL (PNG, JPEG, GIF, WebP). An image of unknown size,
+//!   such as one behind a URL, counts as the largest that the model takes. The detail `auto` counts
+//!   as full detail.
+//! * **Sounds** count as one minute: 600 tokens. **Files** count as one page: 600 tokens of text,
+//!   and an image of unknown size. Both are assumptions, since length and pages cannot be read from
+//!   the request. Base64 in an unknown field is taken for a file if it is in a data URL or at least
+//!   a KiB long.
+//! * **Schemas** of the reply count as their JSON, escapes included, and 16 tokens. **Tools that
+//!   the provider runs** count as their settings and 400 tokens. Both are assumptions, since the
+//!   request does not contain what the model reads about them.
+//! * **Unknown content** of a message or a tool counts as its text, and is never an error. Unknown
+//!   fields of the request itself are skipped. So are ids, except the one that ties a result to its
+//!   tool call.
+//! * **Hostile content** is safe. Counting takes linear time whatever the text is. Values nested
+//!   more than 128 levels deep, which is deeper than `serde_json` reads, are skipped.
+//! * **Another counter** can count the texts for a limiter: any [`Tokenizer`].
+//! * **Stored content** that the API adds (`previous_response_id`, a stored prompt) is not in the
+//!   request and cannot be counted here.
 
 use serde::Serialize;
 
@@ -51,16 +59,18 @@ pub use crate::tokenizer::TiktokenRs;
 pub use crate::tokenizer::{Encoding, Tokenizer};
 use crate::{Cost, ParamsError};
 
-/// How many tokens `text` is for `model`.
+/// Counts the tokens of `text` for `model`.
 ///
-/// It is exact, and the text is read as ordinary text: `<|endoftext|>` is what it looks like, not the special
-/// token. The vocabularies are part of the program: nothing is downloaded, and nothing has to be loaded. For a model
-/// that is not [`known`](Encoding::known), or whose encoding is not compiled in
-/// ([`counted_by`](Encoding::counted_by)), it is an estimate, and may be too low: [`is_exact`] tells.
+/// The count is exact if [`is_exact`] returns true. Otherwise the model is not
+/// [`known`](Encoding::known) or its encoding is not compiled in
+/// ([`counted_by`](Encoding::counted_by)), and the count is an estimate that can be too low.
 ///
-/// Each thread that counts keeps half a megabyte for each encoding, in which it remembers words. The process keeps a
-/// quarter of a megabyte, in which it remembers the counts of whole texts of 32 bytes and more: a conversation that
-/// grows by a message costs little more than the message.
+/// The text is read as ordinary text, so `<|endoftext|>` counts as its characters and not as the
+/// special token. The vocabularies are part of the program. Nothing is downloaded or loaded.
+///
+/// Each thread that counts keeps a cache of words, half a megabyte for each encoding. The process
+/// keeps the counts of whole texts of 32 bytes and more, in a quarter of a megabyte. So counting a
+/// conversation that has grown by a message takes little longer than counting the message.
 ///
 /// ```
 /// use openlimit::tokens;
@@ -74,9 +84,10 @@ pub fn count(model: &str, text: &str) -> u64 {
     Encoding::of(model).count(text)
 }
 
-/// Whether [`count`] is exact for `model`: the model is known, and its encoding is compiled in.
+/// Returns whether [`count`] is exact for `model`: the model is known, and its encoding is compiled
+/// in.
 ///
-/// A program that must not estimate checks it once, at its start.
+/// A program that must not estimate can check this once, at its start.
 ///
 /// ```
 /// use openlimit::tokens;
@@ -89,7 +100,7 @@ pub fn is_exact(model: &str) -> bool {
     Encoding::known(model).is_some_and(|encoding| encoding.counted_by() == Some(encoding))
 }
 
-/// What a chat completion costs.
+/// Returns the cost of a chat completion.
 ///
 /// ```
 /// use openlimit::{Dimension, tokens};
@@ -114,13 +125,14 @@ pub fn is_exact(model: &str) -> bool {
 /// ```
 ///
 /// # Errors
-/// If there is no list of `messages`, or `model`, `max_completion_tokens`, `max_tokens` or `n` is not what it
-/// should be.
+/// If there is no list of `messages`, or `model`, `max_completion_tokens`, `max_tokens` or `n` has
+/// the wrong type.
 pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
     openai::chat(params, &PriceOptions::default())
 }
 
-/// What a legacy completion costs, or an edit: `instruction` and `input`, in place of `prompt`.
+/// Returns the cost of a legacy completion, or of an edit, which has an `instruction` and an
+/// `input` in place of a `prompt`.
 ///
 /// ```
 /// use openlimit::{Dimension, tokens};
@@ -132,13 +144,13 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
 /// ```
 ///
 /// # Errors
-/// If there is no `prompt` that is a string or a list and no `instruction`, or `model`, `max_tokens`, `n` or `best_of`
-/// is not what it should be.
+/// If there is neither a `prompt` that is a string or a list nor an `instruction`, or `model`,
+/// `max_tokens`, `n` or `best_of` has the wrong type.
 pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
     openai::completion(params, &PriceOptions::default())
 }
 
-/// What an embedding costs: there is no output.
+/// Returns the cost of an embedding, which has no output.
 ///
 /// ```
 /// use openlimit::{Dimension, tokens};
@@ -155,7 +167,7 @@ pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError>
     openai::embedding(params, &PriceOptions::default())
 }
 
-/// What a response of the Responses API costs.
+/// Returns the cost of a response of the Responses API.
 ///
 /// ```
 /// use openlimit::{Dimension, tokens};
@@ -172,8 +184,9 @@ pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError>
 /// ```
 ///
 /// # Errors
-/// If there is no `input` that is a string or a list, and nothing in its place (`prompt`, `previous_response_id`,
-/// `conversation`), or `model` or `max_output_tokens` is not what it should be.
+/// If there is neither an `input` that is a string or a list nor a field that may replace it
+/// (`prompt`, `previous_response_id`, `conversation`), or `model` or `max_output_tokens` has the
+/// wrong type.
 pub fn responses<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
     openai::responses(params, &PriceOptions::default())
 }

@@ -1,14 +1,20 @@
-//! Counting by the encodings that are compiled in.
+//! Which encoding counts in place of one that is not compiled in.
+//!
+//! Each encoding adds megabytes to a program, and few programs need all of them, so each is a
+//! feature of this crate. A text in an encoding that is left out is counted by the nearest one, and
+//! without any encoding by its bytes.
 
 use super::counter;
 use super::encoding::Encoding;
 
 impl Encoding {
-    /// How many tokens this encoding cuts `text` into, as [`count`](crate::tokens::count) does for a model.
+    /// Counts the tokens of `text` in this encoding, as [`count`](crate::tokens::count) does for a
+    /// model.
     ///
-    /// It is exact where the encoding is compiled in. Where it is not, it is the count of the one that the encoding is
-    /// [`counted_by`](Self::counted_by), and where there is none, the length in bytes, which no count exceeds.
-    // By reference, so that it is what `encoding.count(..)` means where `Tokenizer` is in scope.
+    /// The count is exact if the encoding is compiled in. Otherwise it is the count of the encoding
+    /// that [`counted_by`](Self::counted_by) returns. If there is none, it is the length in bytes,
+    /// which no count exceeds.
+    // By reference, so that `encoding.count(..)` means this where `Tokenizer` is in scope too.
     #[must_use]
     pub fn count(&self, text: &str) -> u64 {
         let count = match self.counted_by() {
@@ -18,15 +24,18 @@ impl Encoding {
         u64::try_from(count).unwrap_or(u64::MAX)
     }
 
-    /// The encoding that [`count`](Self::count) counts by: this one, or the nearest that is compiled in, or none.
+    /// Returns the encoding that [`count`](Self::count) uses: this one if it is compiled in, else
+    /// the nearest that is, or `None` without any.
     ///
-    /// Each encoding is a feature of this crate: `o200k` and `cl100k`, which are on by default, `p50k` and `r50k`.
+    /// Each encoding is a feature of this crate: `o200k` and `cl100k`, which are on by default, and
+    /// `p50k` and `r50k`.
     ///
-    /// By another encoding a count may be too high or **too low**, and no surcharge would bound it. `cl100k_base` and
-    /// `o200k_base` are within a fifth of each other as a rule. In the place of `p50k_base` they count a tenth less for
-    /// English, a fifth less for code, and an eighth of a run of spaces; and that counts a third of a list of years in
-    /// theirs. A limiter that must never price too low needs the encodings of its models, or none at all: then bytes are
-    /// counted.
+    /// A count by another encoding can be too high or **too low**, and no surcharge bounds the
+    /// error. `cl100k_base` and `o200k_base` are usually within a fifth of each other. In place of
+    /// `p50k_base`, they count a tenth less for English, a fifth less for code, and a run of spaces
+    /// at an eighth. Conversely, `p50k_base` counts a list of years at a third of theirs. A limiter
+    /// that must never price too low needs the encodings of its models, or no encoding at all, in
+    /// which case bytes are counted.
     ///
     /// ```
     /// use openlimit::tokens::Encoding;
@@ -53,7 +62,7 @@ impl Encoding {
 mod tests {
     use super::Encoding;
 
-    /// Whatever is compiled in.
+    /// This holds for every set of features.
     #[test]
     fn an_encoding_counts_as_the_one_that_it_is_counted_by() {
         let text = "    spaces, 123456 und 你好";

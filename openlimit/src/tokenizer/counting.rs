@@ -1,11 +1,13 @@
-//! `Counting`: what counts the texts of one request.
+//! `Counting`: the counter for the texts of one request, own or plugged in.
 
 use super::encoding::Encoding;
 use super::plug::Plugged;
 
-/// What counts the texts of one request.
+/// The counter for the texts of one request.
 pub(crate) enum Counting<'a> {
+    /// This crate's own counter.
     Own(Encoding),
+    /// A limiter's tokenizer, and the model's name in the request.
     Plugged(&'a Plugged, &'a str),
 }
 
@@ -17,11 +19,13 @@ impl Counting<'_> {
         }
     }
 
-    /// How many tokens a colon and then `text` are.
+    /// Counts the tokens of a colon followed by `text`.
     ///
-    /// The formulas count a name and its description as one text, and never have both at hand. A name ends where
-    /// every encoding cuts, so the rest can be counted apart, but it does begin with the colon.
+    /// The formulas count `name:description` as one text, but the two arrive apart. Every encoding
+    /// splits at the end of the name, so the rest can be counted by itself, if it begins with the
+    /// colon.
     pub(crate) fn count_after_colon(&self, text: &str) -> u64 {
+        // In bytes. Descriptions up to this length are joined on the stack.
         const SHORT: usize = 512;
         let mut joined = [b':'; SHORT];
         if let Some(rest) = joined.get_mut(1..=text.len()) {

@@ -1,13 +1,12 @@
-//! `Encoding`: how a model cuts text into tokens.
+//! `Encoding`: the encodings of OpenAI's models, their names, and which one is nearest to which.
 //!
-//! A model that nobody told this library of is most likely newer than it, so it gets the newest encoding. That
-//! is an assumption, and can be told from knowledge: `Encoding::known` has no answer then. Nor has everyone a use
-//! for every encoding, and each is some megabytes of the program, so they are features. What a model's encoding is does
-//! not depend on them; what it is counted by does, and `Encoding::counted_by` says it.
+//! Every encoding has a variant here, whether or not it is compiled in. So the encoding of a model
+//! does not depend on the features of this crate. The counter that stands in for it does: see
+//! `compiled`.
 
 use std::fmt;
 
-/// How a model cuts text into tokens.
+/// A way to split text into tokens.
 ///
 /// ```
 /// use openlimit::tokens::Encoding;
@@ -15,7 +14,7 @@ use std::fmt;
 /// assert_eq!(Encoding::of("gpt-4o"), Encoding::O200kBase);
 /// assert_eq!(Encoding::of("ft:gpt-3.5-turbo-1106:acme::8IW"), Encoding::Cl100kBase);
 ///
-/// // A model that is not known is assumed to be a new one.
+/// // An unknown model is assumed to be a new one.
 /// assert_eq!(Encoding::of("gpt-12"), Encoding::O200kBase);
 /// assert_eq!(Encoding::known("gpt-12"), None);
 /// ```
@@ -33,7 +32,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The name that OpenAI gave it, such as `o200k_base`.
+    /// Returns OpenAI's name for the encoding, such as `o200k_base`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,7 +43,8 @@ impl Encoding {
         }
     }
 
-    /// Which of these is nearest to this encoding: the one whose vocabulary has most in common with its own.
+    /// Returns the nearest of these encodings: the one whose vocabulary has most in common with
+    /// this one's.
     pub(super) const fn nearest(self, among: &[Self]) -> Option<Self> {
         let order = match self {
             Self::O200kBase => [Self::O200kBase, Self::Cl100kBase, Self::P50kBase, Self::R50kBase],
@@ -52,7 +52,7 @@ impl Encoding {
             Self::P50kBase => [Self::P50kBase, Self::R50kBase, Self::Cl100kBase, Self::O200kBase],
             Self::R50kBase => [Self::R50kBase, Self::P50kBase, Self::Cl100kBase, Self::O200kBase],
         };
-        // In a constant there is no `find`, and no `==` of enums.
+        // A const fn cannot call `find`, nor compare enums by `==`.
         let mut place = 0;
         while place < order.len() {
             let mut at = 0;

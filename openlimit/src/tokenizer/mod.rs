@@ -1,15 +1,15 @@
 //! Text to a count of tokens.
 //!
-//! This module knows text only, nothing of requests or prices. A model's name is text too, so which model has which
-//! [`Encoding`] stands here. Pricing asks [`Counting`], which counts by this crate's own [`counter`] or by the
-//! [`Tokenizer`] that a user plugged into a limiter.
+//! This module knows text only, nothing of requests or prices. The name of a model is text too, so
+//! the encoding of each model is found here. Pricing uses [`Counting`], which counts by this
+//! crate's own [`counter`], or by the [`Tokenizer`] that a limiter was given.
 //!
 //! | file | contains |
 //! | --- | --- |
-//! | `encoding` | `Encoding`: the four encodings, their names, which one is nearest to which |
+//! | `encoding` | `Encoding`: the four encodings, their names, and which is nearest to which |
 //! | `models` | the encoding of each model, and patterns of model names |
-//! | `counter` | how many tokens a text has in an encoding that is compiled in |
-//! | `compiled` | which encoding counts in place of one that is not compiled in |
+//! | `counter` | exact counts in the encodings that are compiled in |
+//! | `compiled` | the encoding that counts in place of one that is not compiled in |
 //! | `plug` | `Tokenizer`: the trait for counters of the user's own |
 //! | `counting` | `Counting`: the counter of one request, own or plugged in |
 //! | `tiktoken` | `TiktokenRs`: the tiktoken-rs crate as a plug-in |

@@ -1,18 +1,23 @@
-//! Which model has which encoding.
+//! Which model has which encoding, and how the names of models are compared.
+//!
+//! A model that this library does not know is most likely newer than the library, so it gets the
+//! newest encoding. `Encoding::known` tells such an assumption from knowledge.
 
 use super::encoding::Encoding;
 
 impl Encoding {
-    /// The encoding of this model, or the newest where the model is not [`known`](Self::known).
+    /// Returns the encoding of a model, or the newest encoding if the model is not
+    /// [`known`](Self::known).
     ///
-    /// Neither case nor the prefix of a provider (`openai/`, `azure/`) matters, and a fine-tuned model has the
-    /// encoding of its base.
+    /// Case and a provider's prefix (`openai/`, `azure/`) are ignored. A fine-tuned model has the
+    /// encoding of its base model.
     #[must_use]
     pub fn of(model: &str) -> Self {
         Self::known(model).unwrap_or(Self::O200kBase)
     }
 
-    /// The encoding of this model, or `None` where [`of`](Self::of) would have to assume one.
+    /// Returns the encoding of a model, or `None` if the model is unknown and [`of`](Self::of)
+    /// would assume one.
     #[must_use]
     pub fn known(model: &str) -> Option<Self> {
         let model = base(model);
@@ -21,11 +26,11 @@ impl Encoding {
     }
 }
 
-/// Which models have which encoding; the first row that fits decides, and `*` ends an open pattern.
+/// Patterns of model names by encoding. The first row that fits decides, and a final `*` stands for
+/// any rest.
 ///
-/// After OpenAI's tiktoken (`model.py`), which has the older models and those of each family that it knows of.
-/// That gpt-4.1, gpt-4.5, o4, gpt-5, gpt-oss, gpt-audio, gpt-realtime and Codex follow gpt-4o is OpenAI's word
-/// in its model pages and cookbook.
+/// Source: OpenAI's tiktoken (`model.py`). That gpt-4.1, gpt-4.5, o4, gpt-5, gpt-oss, gpt-audio,
+/// gpt-realtime and Codex have the encoding of gpt-4o is from OpenAI's model pages and cookbook.
 const MODELS: &[(Encoding, &[&str])] = &[
     (
         Encoding::O200kBase,
@@ -72,7 +77,8 @@ const MODELS: &[(Encoding, &[&str])] = &[
     ),
 ];
 
-/// The model's own name: without providers before it, `ft:`, and what follows a colon.
+/// Returns the name of the base model: without prefixes of providers, without `ft:`, and without
+/// the part after a colon.
 pub(crate) fn base(model: &str) -> &str {
     let mut model = model.trim();
     loop {
@@ -87,7 +93,7 @@ pub(crate) fn base(model: &str) -> &str {
     }
 }
 
-/// Whether the name is the pattern's, in any case.
+/// Returns whether the name matches the pattern, in any case.
 pub(crate) fn fits(model: &str, pattern: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => model.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start)),

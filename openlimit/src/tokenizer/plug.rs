@@ -1,15 +1,16 @@
-//! `Tokenizer`: how a limiter counts text, where the user knows better than this library.
+//! `Tokenizer`: the trait for a counter of the user's own.
 //!
-//! Other providers cut text in other ways, and some programs have a tokenizer already. It is asked for each text by
-//! itself; what a request adds around its texts stays what the formulas say. It is asked while a call is priced, when
-//! nothing is locked and nothing reserved, so that it may be slow, or panic, and harms nobody but the caller.
+//! Other providers split text in other ways, and some programs have a tokenizer already. A plug-in
+//! counts each text of a request by itself. The formulas still add what a request needs around its
+//! texts. A plug-in runs while a call is priced, before anything is locked or reserved. So a slow
+//! plug-in, or one that panics, affects its own caller only.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::encoding::Encoding;
 
-/// What counts the tokens of a text: a limiter's `tokenizer`.
+/// Counts the tokens of texts, as a limiter's `tokenizer`.
 ///
 /// ```
 /// use openlimit::tokens::Tokenizer;
@@ -17,31 +18,35 @@ use super::encoding::Encoding;
 /// use serde_json::json;
 ///
 /// /// For a model that reads bytes.
-/// struct Bytes;
+/// struct ByteTokenizer;
 ///
-/// impl Tokenizer for Bytes {
+/// impl Tokenizer for ByteTokenizer {
 ///     fn count(&self, _model: &str, text: &str) -> u64 {
 ///         text.len() as u64
 ///     }
 /// }
 ///
 /// limiter! {
-///     static CHAT: ChatRateLimiter = { tokens: 40_000 / minute, tokenizer: Bytes };
+///     static CHAT: ChatRateLimiter = { tokens: 40_000 / minute, tokenizer: ByteTokenizer };
 /// }
 ///
-/// let params = json!({ "model": "byte-1", "messages": [{ "role": "user", "content": "Why is the sky blue?" }] });
-/// // Three for the reply and three for the message, as OpenAI frames them, and the bytes.
+/// let params = json!({
+///     "model": "byte-1",
+///     "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
+/// });
+/// // OpenAI's frames are 3 for the reply and 3 for the message. The rest is bytes.
 /// assert_eq!(CHAT.cost(&params)?.amount(&Dimension::InputTokens), 3 + 3 + 4 + 20);
 /// # Ok::<(), openlimit::AcquireError>(())
 /// ```
 ///
-/// An [`Encoding`] is one, too: it counts alike for every model. So is an `Arc` of one, which several limiters can
-/// share.
+/// An [`Encoding`] is a tokenizer too, which counts alike for every model. So is an `Arc` of a
+/// tokenizer, which several limiters can share.
 pub trait Tokenizer: Send + Sync {
-    /// How many tokens `text` is for `model`, which is the request's own name for it, or empty where it names none.
+    /// Counts the tokens of `text` for `model`: the name in the request, or an empty string if the
+    /// request names no model.
     ///
-    /// The call that is priced waits meanwhile. If it panics, the panic is the caller's, and the limiter is as if it
-    /// had not been asked.
+    /// It runs on the thread of the caller of `acquire`, which waits for it. A panic reaches that
+    /// caller and leaves the limiter unchanged.
     fn count(&self, model: &str, text: &str) -> u64;
 }
 
@@ -57,7 +62,7 @@ impl<T: Tokenizer + ?Sized> Tokenizer for Arc<T> {
     }
 }
 
-/// A limiter's tokenizer.
+/// The tokenizer that a limiter was given.
 #[derive(Clone)]
 pub(crate) struct Plugged(Arc<dyn Tokenizer>);
 

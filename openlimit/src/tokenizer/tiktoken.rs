@@ -1,16 +1,17 @@
-//! `TiktokenRs`: the tiktoken-rs crate as a limiter's tokenizer, for those who prefer it.
+//! `TiktokenRs`: the tiktoken-rs crate as a plug-in, for users who prefer it.
 //!
-//! It loads an encoding at its first use (some 100 to 200 ms, and 24 to 46 MB), and is several times slower. It also
-//! matches whitespace by a regular expression that remembers each character of a run, and panics after a million of
-//! them; so it is handed such a run in parts.
+//! That crate loads an encoding at its first use (100 to 200 ms, and 24 to 46 MB), and is several
+//! times slower. Its regular expression for whitespace remembers each character of a run, and it
+//! panics after a million of them. So a long run is counted in parts.
 
 use super::encoding::Encoding;
 use super::plug::Tokenizer;
 
 /// Counts by the `tiktoken-rs` crate. It needs the feature `tiktoken-rs`.
 ///
-/// The counts are those of this library's own counter, except that all four encodings are there, whichever features are
-/// enabled, and that a run of more than 65 536 characters of whitespace may come to a few tokens more.
+/// The counts are those of this library's own counter, with two exceptions. All four encodings are
+/// always there, whichever features are enabled. A run of more than 65 536 characters of whitespace
+/// may count as a few tokens more.
 ///
 /// ```
 /// use openlimit::{ChatRateLimiter, limiter, tokens::TiktokenRs};
@@ -35,10 +36,11 @@ impl Tokenizer for TiktokenRs {
     }
 }
 
-/// The longest run of whitespace in a part, in characters.
+/// The longest run of whitespace in a part, in characters: far below the million at which the crate
+/// panics, and longer than any run in a real text.
 const RUN: usize = 1 << 16;
 
-/// The text in parts that have no longer run of whitespace: nearly always one.
+/// Splits the text into parts without a longer run of whitespace: nearly always one part.
 fn parts(mut rest: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         let (part, after) = rest.split_at(end(rest));
@@ -47,6 +49,7 @@ fn parts(mut rest: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Returns where the first part of the text ends.
 fn end(text: &str) -> usize {
     let mut run = 0;
     for (at, character) in text.char_indices() {

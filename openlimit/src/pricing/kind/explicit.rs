@@ -1,5 +1,5 @@
-//! `Explicit`: the kind of limiter that takes costs only.
+//! `Explicit`: the kind of limiter that prices nothing.
 
-/// A limiter without a way to read params: it takes explicit costs.
+/// Reads no params: the limiter takes explicit costs.
 #[derive(Clone, Copy, Debug)]
 pub enum Explicit {}

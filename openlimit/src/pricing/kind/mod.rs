@@ -1,7 +1,8 @@
-//! The kinds of limiter: how each reads the cost of a call from what is passed to `acquire`.
+//! The kinds of limiter, which say how a cost is read from what is passed to `acquire`.
 //!
-//! All limiters are one type, `Limiter<K>`; `K` is a marker that decides what may be priced. So the queue,
-//! the permits and the options are written once, and a wrong combination is a compile error with a reason.
+//! All limiters are one type, `Limiter<K>`, and the kind `K` is a marker that decides what the
+//! limiter can price. So the queue, the permits and the options are written once, and a wrong
+//! combination is a compile error with a reason.
 
 mod explicit;
 #[cfg(feature = "tokenizers")]

@@ -1,11 +1,11 @@
-//! What is added to the tokens of the texts: the constants of the formulas, each with its source.
+//! The constants that are added to the tokens of texts, each with its source.
 //!
-//! None of this is promised by OpenAI. The cookbook's figures are measured, and are an estimate for the models
-//! that came after it.
+//! OpenAI promises none of them. The cookbook's figures are measured, and are estimates for the
+//! models that came after it.
 
 use crate::tokenizer::{Encoding, base, fits};
 
-/// What a chat adds around its texts.
+/// The tokens that a chat adds to its texts, by model.
 ///
 /// Source: OpenAI cookbook, "How to count tokens with tiktoken" (`num_tokens_from_messages`,
 /// `num_tokens_for_tools`).
@@ -15,19 +15,19 @@ pub(super) struct Formula {
     pub(super) message: u64,
     /// For a message with a name.
     pub(super) name: i64,
-    /// Once, for the beginning of the reply.
+    /// Once, for the start of the reply.
     pub(super) reply: u64,
     /// For each function that may be called.
     pub(super) function: u64,
 }
 
 impl Formula {
-    pub(super) fn of(model: &str) -> &'static Self {
+    pub(super) fn of(model: &str, encoding: Encoding) -> &'static Self {
         const FIRST: Formula = Formula { message: 4, name: -1, reply: 3, function: 10 };
         const GPT_4: Formula = Formula { message: 3, name: 1, reply: 3, function: 10 };
         const TODAY: Formula = Formula { message: 3, name: 1, reply: 3, function: 7 };
         let name = base(model);
-        match Encoding::of(model) {
+        match encoding {
             _ if fits(name, "gpt-3.5-turbo-0301") || fits(name, "gpt-35-turbo-0301") => &FIRST,
             Encoding::O200kBase => &TODAY,
             _ => &GPT_4,
@@ -35,72 +35,77 @@ impl Formula {
     }
 }
 
-/// Once where there are functions. This and the next four: the cookbook's `num_tokens_for_tools`.
+/// Once, if there are functions. The source of this and the next four is the cookbook's
+/// `num_tokens_for_tools`.
 pub(super) const FUNCTIONS: u64 = 12;
 
-/// Where a function has properties.
+/// Once for each list of properties.
 pub(super) const PROPERTIES: u64 = 3;
 
 /// For each property.
 pub(super) const PROPERTY: u64 = 3;
 
-/// Where a property has an enumeration.
+/// For each enumeration.
 pub(super) const ENUM: i64 = -3;
 
 /// For each item of an enumeration.
 pub(super) const ENUM_ITEM: u64 = 3;
 
-/// For a message that names no role, as a text that is one, or an item of the Responses API: the role that it is given.
-/// An assumption: each role that is known is one token.
+/// For the role of a message that does not name it, such as a lone text or an item of the Responses
+/// API. An assumption: each known role is one token.
 pub(super) const ROLE: i64 = 1;
 
-/// For each call of a tool that a message repeats, or an item is. An assumption: it is framed as a message is.
+/// For each tool call in a message, or for an item that is a call. An assumption: a call is framed
+/// like a message.
 ///
-/// The id with which a result refers to its call is counted as its text. That, too, is an assumption: the cookbook
-/// counts every text of a message, and what harmony gives in the id's place, the name of the tool, is rarely longer.
+/// The id that ties a result to its call counts as its text. That is an assumption too: the
+/// cookbook counts every text of a message, and the harmony format has the name of the tool in
+/// place of the id, which is rarely longer.
 pub(super) const CALL: u64 = 3;
 
-/// For a tool that the provider brings: a search, a sandbox.
+/// For a tool that the provider runs: a search, a sandbox.
 ///
-/// An assumption, since what the model is told of one is not in the request: the text that OpenAI's harmony response
-/// format has for its browser is 397 tokens in o200k.
+/// An assumption, since the request does not contain what the model reads about such a tool. The
+/// text for the browser in OpenAI's harmony response format has 397 tokens in o200k.
 pub(super) const BUILT_IN: u64 = 400;
 
-/// Where the reply is to have a schema: a heading, another for its name, and the frame of the message that this is
-/// put into, where there is none.
+/// For the schema of the reply: a heading, another for its name, and the frame of the message that
+/// holds them if there is no such message.
 ///
-/// Source: the section "Structured output" of OpenAI's harmony response format, which then gives the schema as
-/// JSON. An assumption for the models that speak another one.
+/// Source: the section "Structured output" of OpenAI's harmony response format, where the schema
+/// follows as JSON. An assumption for models that have another format.
 pub(super) const SCHEMA: u64 = 16;
 
-/// What JSON adds to an entry of a map: its quotes, colon and comma. An assumption.
+/// For each entry of a map in JSON: its quotes, colon and comma. An assumption.
 pub(super) const ENTRY: u64 = 2;
 
-/// What JSON adds to a text with escapes, beside them: its quotes, which share no token with an escape. An assumption.
+/// For each text in JSON that has escapes: its quotes, which share no token with an escape. An
+/// assumption.
 pub(super) const ESCAPED: u64 = 2;
 
-/// What JSON adds to an item of a list: its comma. An assumption.
+/// For each item of a list in JSON: its comma. An assumption.
 pub(super) const ITEM: u64 = 1;
 
-/// For a sound, whatever its length: a minute, at one token for 100 ms.
+/// For a sound of any length: one minute at one token for each 100 ms.
 ///
-/// Source of the rate: OpenAI's guide to the costs of the realtime API. The minute is an assumption, as it is that
-/// other models charge alike.
+/// Source of the rate: OpenAI's guide to the costs of the realtime API. The minute is an
+/// assumption, and so is that other models charge the same.
 pub(super) const AUDIO: u64 = 600;
 
-/// The text of a file, whatever its length: that of a full page, beside which the model gets the page's image.
+/// For the text of a file of any length: one full page, about 450 words of English.
 ///
-/// That a page is its text and an image is from OpenAI's guide to PDF files. An assumption: one page, of some 450 words
-/// of English. How many there are only the provider knows: what is larger is told by the usage that it reports.
+/// The model reads each page as its text and an image. Source: OpenAI's guide to PDF files. One
+/// page is an assumption, since only the provider knows their number. The usage in the reply
+/// corrects it.
 pub(super) const PAGE: u64 = 600;
 
-/// The bytes that stand for a token where text is sealed: base64 of at least three bytes' text a token.
+/// The bytes of sealed text that count as one token: base64 of three bytes of text.
 ///
-/// An assumption. What is sealed (the reasoning that a client hands back) cannot be counted; English has over
-/// four bytes a token.
+/// An assumption. The sealed text, which is reasoning that the client sends back, cannot be
+/// counted. English has more than four bytes a token.
 pub(super) const SEALED_BYTES: u64 = 4;
 
-/// The characters that stand for a token in OpenAI's own estimate.
+/// The characters of text that count as one token in OpenAI's own estimate.
 ///
 /// Source: OpenAI's rule of thumb for English.
 pub(super) const CHARACTERS: u64 = 4;

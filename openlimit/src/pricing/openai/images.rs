@@ -1,31 +1,36 @@
-//! `Images`: what a model takes for an image, by its size and the detail that is asked for.
+//! `Images`: the price of an image in tokens, by model, size and detail.
 //!
-//! Models look at images in one of two ways: scaled down and cut into tiles, or cut into patches. Whatever is not
-//! known here is taken at its largest: the size of an image behind a URL, `auto`, which leaves the detail to the model,
-//! and a model that nobody told this library of, which is taken for one of the newest.
+//! Models read images in one of two ways: scaled down and cut into tiles, or cut into patches.
+//! Anything unknown is priced at its largest: the size of an image behind a URL, the detail `auto`,
+//! which leaves the choice to the model, and an unknown model, which is taken for one of the
+//! newest.
 //!
-//! Source of the rules and figures: OpenAI's guide to images and vision, "Calculating costs" and "Model sizing
-//! behavior". Where what the API charges was seen to differ, the higher figure stands: for gpt-5.2 a factor of 1.2
-//! (<https://community.openai.com/t/1372291>), which the models after it have by the guide.
+//! For example, gpt-4o takes 85 tokens for an image and 170 for each tile of 512 x 512 pixels. An
+//! image of 1024 x 2000 is scaled to 768 x 1500, which is 2 x 3 tiles: 85 + 6 * 170 = 1 105 tokens.
+//!
+//! Source of the rules and figures: OpenAI's guide to images and vision, "Calculating costs" and
+//! "Model sizing behavior". Where the API was seen to charge otherwise, the higher figure is used:
+//! a factor of 1.2 for gpt-5.2 (<https://community.openai.com/t/1372291>), which later models have
+//! by the guide.
 
 use crate::pricing::pixels::Pixels;
 use crate::tokenizer::{base, fits};
 
-/// How a model's images are priced.
+/// The rule by which a model's images are priced.
 #[derive(Debug)]
 pub(super) enum Images {
-    /// `base`, and so much for each tile of 512 x 512.
+    /// `base`, and `tile` for each tile of 512 x 512.
     Tiles { base: u64, tile: u64 },
-    /// `percent` / 100 for each patch of 32 x 32, up to so many patches.
+    /// `percent` / 100 for each patch of 32 x 32, up to `high` or `original` patches by detail.
     Patches { percent: u64, high: u64, original: u64 },
 }
 
-/// How closely the model is to look.
+/// The detail at which a model looks at an image, from the least on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Detail {
     Low,
     High,
-    /// `original`, `auto`, none at all, or one that is not known.
+    /// `original`, `auto`, no detail, or an unknown one.
     Full,
 }
 
@@ -46,7 +51,7 @@ impl Images {
         row.map_or_else(|| Self::newest(name), |(_, images)| images)
     }
 
-    /// Small models take more tokens for a patch.
+    /// Returns the rule for an unknown model. Small models take more tokens for a patch.
     fn newest(name: &str) -> &'static Self {
         let says =
             |word: &[u8]| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
@@ -57,7 +62,7 @@ impl Images {
         }
     }
 
-    /// The tokens of one image; without a size, of the largest.
+    /// Returns the tokens of an image, or those of the largest if the size is unknown.
     pub(super) fn tokens(&self, size: Option<Pixels>, detail: Detail) -> u64 {
         match *self {
             Self::Tiles { base, .. } if detail == Detail::Low => base,
@@ -68,7 +73,7 @@ impl Images {
                     Detail::High => high,
                     Detail::Full => original,
                 };
-                // A small image may be enlarged to be looked at in low detail.
+                // At low detail a small image may be enlarged, so its size does not help.
                 let sized = size.filter(|_| detail != Detail::Low);
                 (sized.map_or(most, |size| patches(size).min(most)) * percent).div_ceil(100)
             }
@@ -76,7 +81,7 @@ impl Images {
     }
 }
 
-/// The newest models of which anything is known, gpt-5.6 and gpt-6, and so all that are newer or unknown.
+/// The newest known models, gpt-5.6 and gpt-6, and all that are newer or unknown.
 const NEWEST: Images = Images::Patches { percent: 120, high: 2_500, original: 30_000 };
 
 /// An assumption: the factors of gpt-5.4's small models, and the newest's patches.
@@ -91,7 +96,7 @@ const MODELS: &[(&[&str], Images)] = &[
     (&["o4-mini*"], Images::Patches { percent: 172, high: 1_536, original: 1_536 }),
     (&["gpt-5.4-mini*"], Images::Patches { percent: 162, high: 2_500, original: 10_000 }),
     (&["gpt-5.4-nano*"], Images::Patches { percent: 246, high: 2_500, original: 10_000 }),
-    // Patches by the guide; 1.2 for each by what the API was seen to report.
+    // The patches are from the guide, and the factor of 1.2 from usage that the API reported.
     (
         &["gpt-5.2*", "gpt-5.3*", "gpt-5-codex-mini*", "gpt-5.1-codex-mini*"],
         Images::Patches { percent: 120, high: 1_536, original: 1_536 },
@@ -103,7 +108,7 @@ const MODELS: &[(&[&str], Images)] = &[
     (&["gpt-4*", "chatgpt-4o*"], Images::Tiles { base: 85, tile: 170 }),
 ];
 
-/// A square of 512 pixels, whatever the size.
+/// A square of 512 x 512 pixels, whatever the size of the image.
 const LOW_PATCHES: u64 = 16 * 16;
 
 /// 768 x 2048 pixels.
@@ -113,8 +118,9 @@ fn patches(size: Pixels) -> u64 {
     u64::from(size.width.div_ceil(32)) * u64::from(size.height.div_ceil(32))
 }
 
-/// Made to fit into 2048 x 2048, then to 768 on its shorter side, but never enlarged. That it is not is no word of
-/// the guide, but what the API charges for small images.
+/// Returns the tiles of an image, which is scaled down to fit into 2048 x 2048, and then to 768 on
+/// its shorter side. It is never scaled up: the guide does not say so, but the API charges small
+/// images so.
 fn tiles(size: Pixels) -> u64 {
     const LONGEST: u64 = 2_048;
     const SHORTEST: u64 = 768;
@@ -130,12 +136,12 @@ fn tiles(size: Pixels) -> u64 {
     wide.div_ceil(512) * high.div_ceil(512)
 }
 
-/// The image that is being read. Its URL and its detail come in any order, or not at all.
+/// The image that is being read. Its URL and its detail come in any order, if they come.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Image {
     pub(super) size: Option<Pixels>,
-    /// The closest that was asked for.
+    /// The closest detail that the request names.
     pub(super) detail: Option<Detail>,
-    /// What has been counted for it, once there is one.
+    /// The tokens that were added for it, if it was.
     pub(super) counted: Option<u64>,
 }

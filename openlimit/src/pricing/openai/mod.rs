@@ -9,10 +9,10 @@
 //! | --- | --- |
 //! | `formula` | the constants that are added to the tokens of texts, each with its source |
 //! | `images` | the price of an image, by model, detail and size |
-//! | `place` | `Place`: where a value stands, as far as that decides how it is counted |
-//! | `shape` | `Shape`: which fields of each kind of request hold what |
-//! | `outline` | the first reading: model, numbers, and whether the shape is right |
-//! | `tally` | `Tally`: what the second reading has counted so far |
+//! | `place` | `Place`: the places of a request, each of which has a rule |
+//! | `shape` | `Shape`: the fields of each kind of request |
+//! | `outline` | the first reading: the model, the numbers, a check of the shape |
+//! | `tally` | `Tally`: the tokens that the second reading has counted so far |
 //! | `grammar` | the second reading: the rules for each place |
 //!
 //! A file imports only from files above it.
@@ -69,8 +69,8 @@ fn price<T: Serialize + ?Sized>(
 ) -> Result<Cost, ParamsError> {
     let outline = Outline::of(params, shape, options.tokenizer.is_some())?;
     let counting = match &options.tokenizer {
-        None => Counting::Own(outline.encoding),
-        Some(tokenizer) => Counting::Plugged(tokenizer, &outline.model),
+        None => Counting::Own(outline.model.encoding),
+        Some(tokenizer) => Counting::Plugged(tokenizer, &outline.name),
     };
     let input = grammar::count(params, shape, &outline, counting)?;
     let output = if shape.replies {

@@ -15,19 +15,32 @@ use crate::tokenizer::Encoding;
 /// The part of a request that is known before its texts are counted.
 #[derive(Debug)]
 pub(super) struct Outline {
-    pub(super) encoding: Encoding,
+    pub(super) model: Model,
     /// The name of the model, if it is kept.
-    pub(super) model: String,
-    pub(super) formula: &'static Formula,
-    pub(super) images: &'static Images,
+    pub(super) name: String,
     /// The largest output of one choice, if the request names one.
     pub(super) output: Option<u64>,
     /// The number of choices, at least one.
     pub(super) choices: u64,
 }
 
+/// The part of a price that depends on the model.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Model {
+    pub(super) encoding: Encoding,
+    pub(super) formula: &'static Formula,
+    pub(super) images: &'static Images,
+}
+
+impl Model {
+    fn of(name: &str) -> Self {
+        let encoding = Encoding::of(name);
+        Self { encoding, formula: Formula::of(name, encoding), images: Images::of(name) }
+    }
+}
+
 impl Outline {
-    /// Reads the outline of `params`. The name of the model is copied only if `keep_model` is set,
+    /// Reads the outline of `params`. The name of the model is copied only if `keep_name` is set,
     /// for a tokenizer that takes it.
     ///
     /// # Errors
@@ -35,15 +48,13 @@ impl Outline {
     pub(super) fn of<T: Serialize + ?Sized>(
         params: &T,
         shape: &Shape,
-        keep_model: bool,
+        keep_name: bool,
     ) -> Result<Self, ParamsError> {
         let mut reader = OutlineReader {
             shape,
-            encoding: Encoding::of(""),
-            model: String::new(),
-            keep_model,
-            formula: Formula::of(""),
-            images: Images::of(""),
+            model: None,
+            name: String::new(),
+            keep_name,
             output: None,
             choices: [None; 2],
             body: false,
@@ -59,10 +70,8 @@ impl Outline {
         }
         let [first, second] = reader.choices;
         Ok(Self {
-            encoding: reader.encoding,
-            model: reader.model,
-            formula: reader.formula,
-            images: reader.images,
+            model: reader.model.unwrap_or_else(|| Model::of("")),
+            name: reader.name,
             output: reader.output,
             choices: second.or(first).unwrap_or(1).max(1),
         })
@@ -71,21 +80,19 @@ impl Outline {
 
 struct OutlineReader<'a> {
     shape: &'a Shape,
-    encoding: Encoding,
-    model: String,
-    keep_model: bool,
-    formula: &'static Formula,
-    images: &'static Images,
+    model: Option<Model>,
+    name: String,
+    keep_name: bool,
     output: Option<u64>,
     /// By index in `Shape::choices`.
     choices: [Option<u64>; 2],
-    /// Whether the body is there, or a field that may replace it.
+    /// True if the body is there, or a field that may replace it.
     body: bool,
     /// A field that is the body of another kind of request, by its index in `shape::body`: the
     /// least of them.
     stray: Option<usize>,
-    /// What is wrong, and its rank. The problem of the lowest rank is reported, so that the order
-    /// of the fields does not matter.
+    /// The problem to report, and its rank. The problem of the lowest rank is reported, so that the
+    /// order of the fields does not matter.
     problem: Option<(usize, ParamsError)>,
 }
 
@@ -189,11 +196,9 @@ impl ValueReader for OutlineReader<'_> {
     fn text(&mut self, at: Field, text: &str) {
         match at {
             Field::Model => {
-                self.encoding = Encoding::of(text);
-                self.formula = Formula::of(text);
-                self.images = Images::of(text);
-                if self.keep_model {
-                    text.clone_into(&mut self.model);
+                self.model = Some(Model::of(text));
+                if self.keep_name {
+                    text.clone_into(&mut self.name);
                 }
             }
             Field::Body if self.shape.text => self.body = true,

@@ -26,11 +26,10 @@ pub(super) enum PlainPlace {
     Unknown,
 }
 
-/// What a completion continues, or what is embedded.
+/// The prompts of a completion, or the inputs of an embedding.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PromptPlace {
-    /// The prompts of a completion or the inputs of an embedding: one, a list of them, or an array
-    /// of tokens.
+    /// All prompts or inputs: one, a list of them, or an array of tokens.
     All,
     /// One of several prompts, or a token of the only one.
     One,
@@ -70,7 +69,7 @@ pub(super) enum MediaPlace {
     Flat(u64),
     /// An image: its URL, or a map with it.
     Image,
-    /// How closely the model looks at the image.
+    /// The detail at which the model looks at the image.
     Detail,
     /// The result of a tool: the bytes of an image, as a rule.
     Drawn,

@@ -13,7 +13,7 @@ pub(super) struct Shape {
     pub(super) body: &'static str,
     /// The type of the body, for errors.
     pub(super) expected: &'static str,
-    /// Whether the body may be a string. It may always be a list.
+    /// True if the body may be a string. It may always be a list.
     pub(super) text: bool,
     /// Fields of which one may be there instead of the body.
     pub(super) in_place_of_body: &'static [&'static str],
@@ -21,9 +21,9 @@ pub(super) struct Shape {
     pub(super) outputs: &'static [&'static str],
     /// Fields that name the number of choices. The last in this order counts.
     pub(super) choices: &'static [&'static str],
-    /// Whether there is output at all.
+    /// True if there is output.
     pub(super) replies: bool,
-    /// Whether the texts stand in messages, to which the model's formula adds frames.
+    /// True if the texts are in messages, to which the model's formula adds frames.
     pub(super) framed: bool,
     /// The fields that are counted, and their places.
     pub(super) counted: &'static [(&'static str, Place)],

@@ -22,7 +22,7 @@ pub(super) struct Tally<'a> {
     pub(super) suffix: Length,
     /// Prompts that are texts or lists.
     prompts: u64,
-    /// Whether there is also a prompt that is a bare array of tokens.
+    /// True if there is also a prompt that is a bare array of tokens.
     pub(super) token_array: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Total {
     pub(super) tokens: u64,
     /// The same at four characters of text a token.
     pub(super) estimate: u64,
-    /// How many prompts it holds, each of which gets a reply of its own. At least one.
+    /// The number of prompts, each of which gets a reply of its own. At least one.
     pub(super) prompts: u64,
 }
 

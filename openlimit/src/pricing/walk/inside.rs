@@ -1,7 +1,7 @@
-//! `Inside`: a list or a map on a walk, from its beginning to its end.
+//! `Inside`: a list or a map during a walk, from its start to its end.
 //!
-//! serde hands over a map piece by piece, often a key apart from its value, and a struct variant without the
-//! value that its fields belong to. So what is inside remembers only where the next value is to be read.
+//! serde passes a map piece by piece, often a key apart from its value. So an `Inside` remembers
+//! the place of the next value, and nothing else of what it has seen.
 
 use std::io::Write;
 
@@ -12,13 +12,13 @@ use super::raw::Raw;
 use super::reader::{Failed, ValueReader};
 use super::walker::{DEPTH, Walker};
 
-/// A list or a map that has begun.
+/// A list or a map that has started.
 pub(super) struct Inside<'a, R: ValueReader> {
     reader: &'a mut R,
-    /// `None`: all of it is left out.
+    /// `None` if all of it is skipped.
     at: Option<R::Place>,
     depth: u8,
-    /// Where the value that belongs to the last key is read.
+    /// The place of the value under the last key.
     next: Option<R::Place>,
     form: Form,
 }
@@ -38,7 +38,7 @@ impl<'a, R: ValueReader> Walker<'a, R> {
         self.inside(Form::Plain)
     }
 
-    /// The map of one entry that a variant is in JSON.
+    /// Starts the map of one entry that a variant is in JSON.
     pub(super) fn variant(self, name: &str) -> Inside<'a, R> {
         let mut map = self.map();
         map.key(name);
@@ -47,7 +47,7 @@ impl<'a, R: ValueReader> Walker<'a, R> {
 }
 
 impl<'a, R: ValueReader> Inside<'a, R> {
-    /// The value that belongs to the last key, where it is a list or a map that comes piece by piece.
+    /// Starts the value under the last key, if it is a list or a map that comes piece by piece.
     pub(super) fn nested(self, begin: fn(Walker<'a, R>) -> Self) -> Self {
         match self.next {
             Some(at) if self.depth < DEPTH => {
@@ -87,7 +87,7 @@ impl<'a, R: ValueReader> Inside<'a, R> {
             } else if let Some(number) = Number::parse(text) {
                 self.reader.number(at, number);
             } else {
-                // A number that no float can hold.
+                // A number that is too large for a float.
                 self.reader.text(at, text);
             }
         });
@@ -96,8 +96,8 @@ impl<'a, R: ValueReader> Inside<'a, R> {
     }
 }
 
-/// How the fields of a struct are to be taken: `serde_json` passes what serde has no notion of as the only field
-/// of a struct with a name that nobody else has.
+/// The meaning of a struct's fields. `serde_json` passes values that serde has no method for as the
+/// only field of a struct with a name of its own.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
     Plain,
@@ -117,9 +117,10 @@ impl Form {
     }
 }
 
-/// Reads a value as one text: the key of a map, or what `serde_json` hides in a struct.
+/// Reads a value as one text: the key of a map, or the field of one of `serde_json`'s structs.
 ///
-/// Not generic over what it calls, lest the walkers of keys of keys of keys be types without end.
+/// It is not generic over the closure. Otherwise the walker of a key of a key of a key would be yet
+/// another type, without end.
 struct AsText<'a>(&'a mut dyn FnMut(&str));
 
 impl ValueReader for AsText<'_> {
@@ -144,7 +145,7 @@ impl ValueReader for AsText<'_> {
     }
 
     fn number(&mut self, (): (), number: Number) {
-        // A sign and 39 digits fit; of a fraction the first digits do, and no field is named by one.
+        // A sign and 39 digits fit. A fraction is cut, but no field is named by a fraction.
         const LONGEST: usize = 40;
         let mut digits = [0; LONGEST];
         let mut left = &mut digits[..];

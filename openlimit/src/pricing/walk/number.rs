@@ -1,18 +1,19 @@
-//! `Number`: what counting needs to know of a number.
+//! `Number`: a number, as far as pricing needs it.
 //!
-//! Serialize implementations speak of twelve kinds of number, and serde_json, where its `arbitrary_precision`
-//! is on, of digits in a string. All become one of three here, so `100`, `100_u8` and `100.0` are the same.
+//! serde has twelve types of number, and `serde_json` passes digits in a string if its feature
+//! `arbitrary_precision` is on. All become one of three here, so `100`, `100_u8` and `100.0` are
+//! the same.
 
 use std::fmt;
 
-/// A number, as far as it matters here.
+/// A number, as far as pricing needs it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Number {
-    /// A whole number of nought or more.
+    /// A non-negative integer.
     Whole(u128),
-    /// A whole number below nought, without its sign.
+    /// A negative integer, without its sign.
     Negative(u128),
-    /// Anything else that is finite.
+    /// Any other finite number.
     Fraction(f64),
 }
 
@@ -24,11 +25,12 @@ impl Number {
         }
     }
 
-    /// `None` for infinities and what is no number: JSON has neither, and serde_json writes `null` for both.
+    /// Returns `None` for infinities and NaN. JSON has neither, and `serde_json` writes `null` for
+    /// both.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "whole and not negative; a float's cast saturates"
+        reason = "an integer without its sign; the cast of a float saturates"
     )]
     pub(crate) fn float(value: f64) -> Option<Self> {
         if !value.is_finite() {
@@ -41,9 +43,9 @@ impl Number {
         })
     }
 
-    /// Reads what JSON allows as a number.
+    /// Parses a number as JSON writes it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        // Rust's float parser also takes "inf" and "nan", which JSON has not.
+        // Rust's parser of floats also takes "inf" and "nan", which JSON does not have.
         if !text.ends_with(|last: char| last.is_ascii_digit()) {
             return None;
         }
@@ -56,9 +58,10 @@ impl Number {
         }
     }
 
-    /// What the number's text comes to: digits go by threes, as in the encodings of today's models.
+    /// Returns the tokens of the number as text. Each three digits are a token, as in the encodings
+    /// of today's models.
     pub(crate) fn tokens(self) -> u64 {
-        // Seventeen significant digits in threes, and a sign, a point and an exponent.
+        // Seventeen significant digits by threes, a sign, a point and an exponent.
         const FRACTION: u64 = 9;
         let digits = |value: u128| u64::from(value.checked_ilog10().unwrap_or(0) + 1);
         match self {

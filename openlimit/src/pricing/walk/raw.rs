@@ -1,11 +1,15 @@
-//! `Raw`: JSON text as a value, which is what serde_json's `RawValue` hands to a serializer.
+//! `Raw`: JSON text as a value, as `serde_json`'s `RawValue` passes it to a serializer.
 //!
-//! A proxy may keep a request's messages unparsed, and they are to be counted as if they were not. Each level
-//! is cut into its values by looking for their ends, and a value is looked into only when the walker enters
-//! it: no tree is built, only a string with escapes in it is copied. The depth that the walker goes to bounds
-//! how often a byte is read.
+//! A proxy may keep the messages of a request unparsed, and they cost the same as parsed ones. Each
+//! level is split into its values by finding their ends, and a value is split further only if the
+//! walk enters it. No tree is built, and only strings with escapes are copied. A byte is read at
+//! most once for each level of the walk.
 //!
-//! A `RawValue` has been checked by serde_json, so this checks nothing; text that is no JSON counts as text.
+//! For example, `{"a": [1, 2], "b": 3}` is split into `"a"`, `[1, 2]`, `"b"` and `3`. If the reader
+//! skips the field `a`, its list is never split.
+//!
+//! `serde_json` has checked a `RawValue`, so nothing is checked here. Text that is not JSON counts
+//! as text.
 
 use std::borrow::Cow;
 
@@ -55,10 +59,11 @@ impl Serialize for Raw<'_> {
     }
 }
 
-/// What JSON calls whitespace.
+/// JSON's whitespace.
 const BLANK: [char; 4] = [' ', '\t', '\n', '\r'];
 
-/// The next value of a list or a map, keys included, and what follows it; `None` at the end.
+/// Splits the next value off a list or a map, keys included. Returns it and the rest, or `None` at
+/// the end.
 fn next(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start_matches([' ', '\t', '\n', '\r', ',', ':']);
     if text.is_empty() || text.starts_with([']', '}']) {
@@ -67,7 +72,7 @@ fn next(text: &str) -> Option<(&str, &str)> {
     Some(text.split_at(end_of_value(text.as_bytes())))
 }
 
-/// Where the value ends that the text begins with: always on a character's edge, and never at nought.
+/// Returns the end of the value at the start of the text: never zero, and never inside a character.
 fn end_of_value(text: &[u8]) -> usize {
     let mut open = 0_usize;
     let mut at = 0;
@@ -91,7 +96,7 @@ fn end_of_value(text: &[u8]) -> usize {
     text.len()
 }
 
-/// Where the string ends that the text begins with, its closing quote included.
+/// Returns the end of the string at the start of the text, after its closing quote.
 fn end_of_string(text: &[u8]) -> usize {
     let mut at = 1;
     while at < text.len() {
@@ -104,7 +109,7 @@ fn end_of_string(text: &[u8]) -> usize {
     text.len()
 }
 
-/// The text that a string's inside stands for.
+/// Returns the text of a string, from the characters between its quotes.
 fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return Cow::Borrowed(text);
@@ -135,7 +140,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// The character of one `\u` escape, or of the two that make a pair, and what follows.
+/// Returns the character of one `\u` escape, or of two that are a pair, and the rest.
 fn unicode(text: &str) -> (char, &str) {
     let Some((first, rest)) = hex(text) else {
         return (char::REPLACEMENT_CHARACTER, text);

@@ -1,4 +1,4 @@
-//! `ValueReader`: what a value is shown to.
+//! `ValueReader`: the grammar that a value is shown to.
 
 use std::fmt;
 
@@ -6,14 +6,16 @@ use serde::ser;
 
 use super::number::Number;
 
-/// What a value is shown to. `At` is a place in the reader's grammar.
+/// A grammar that a value is shown to, piece by piece.
 pub(crate) trait ValueReader {
+    /// A place in the grammar, which says how a value there is read.
     type Place: Copy;
 
-    /// Where the value of this field is read, or `None` to leave it out.
+    /// Returns the place of the value under `key` in a map at `at`, or `None` to skip it. It may
+    /// change the map's own place, to remember that the map has begun.
     fn field(&mut self, at: &mut Self::Place, key: &str) -> Option<Self::Place>;
 
-    /// Where the next item is read, or `None` to leave it out.
+    /// Returns the place of the next item of a list at `at`, or `None` to skip it.
     fn item(&mut self, at: &mut Self::Place) -> Option<Self::Place>;
 
     /// A map begins.
@@ -28,7 +30,7 @@ pub(crate) trait ValueReader {
     fn text(&mut self, at: Self::Place, text: &str);
 }
 
-/// A value's `Serialize` implementation failed, with these words.
+/// A value's own `Serialize` failed, with this message.
 #[derive(Debug)]
 pub(crate) struct Failed(String);
 

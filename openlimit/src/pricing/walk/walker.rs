@@ -1,16 +1,10 @@
-//! `Walker`: a serializer that shows a value to a `ValueReader`, and neither builds nor allocates anything.
+//! `Walker`: the serializer that shows a value to a reader.
 //!
-//! It is what lets a cost be read from any `Serialize` type without knowing the crate that it comes from. The
-//! reader is a grammar: it says for each field and item whether to go in and as what. What it leaves out is
-//! never serialized at all, so a megabyte of image costs nothing to step over.
+//! It and `inside` import each other, since serde makes a serializer name the types of its lists
+//! and maps, and those serialize the values in them by it.
 //!
-//! What is the same in JSON looks the same to the reader: structs and maps, variants and maps of one entry,
-//! bytes and lists of numbers, and the two structs by which serde_json passes numbers and raw JSON through serde.
-//! Only what exists nowhere as text is put together: a `Display` value that is to be counted, and a string with
-//! escapes in raw JSON.
-//!
-//! The recursion is the walker's, since a nested value is entered only by serializing it. At `DEPTH` it stops,
-//! so no value, however deep, can exhaust the stack.
+//! Text is built in two cases only, where it exists nowhere as such: a `Display` value, and a
+//! string with escapes in raw JSON.
 
 use serde::ser::{self, Serialize};
 
@@ -18,13 +12,14 @@ use super::inside::{Form, Inside};
 use super::number::Number;
 use super::reader::{Failed, ValueReader};
 
-/// Nothing deeper is entered or counted. A request has about ten levels, and serde_json reads no more than 128.
+/// The depth at which the walk stops. A request has about ten levels, and `serde_json` reads no
+/// more than 128.
 pub(super) const DEPTH: u8 = 128;
 
 /// Shows `value` to `reader`, which begins at `at`.
 ///
 /// # Errors
-/// What the value's own `Serialize` fails with, in words.
+/// If the value's own `Serialize` fails.
 pub(crate) fn walk<R: ValueReader, T: Serialize + ?Sized>(
     reader: &mut R,
     at: R::Place,
@@ -33,7 +28,7 @@ pub(crate) fn walk<R: ValueReader, T: Serialize + ?Sized>(
     value.serialize(Walker { reader, at, depth: 0 })
 }
 
-/// Shows what serializes itself into it to a reader.
+/// Shows the value that is serialized into it to a reader.
 pub(super) struct Walker<'a, R: ValueReader> {
     pub(super) reader: &'a mut R,
     pub(super) at: R::Place,
@@ -41,7 +36,7 @@ pub(super) struct Walker<'a, R: ValueReader> {
 }
 
 impl<R: ValueReader> Walker<'_, R> {
-    /// Goes a level deeper, or leaves the value out where that is deep enough.
+    /// Shows a value one level deeper, or skips it at the deepest level.
     pub(super) fn enter<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failed> {
         if self.depth == DEPTH {
             return Ok(());

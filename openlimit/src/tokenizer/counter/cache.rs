@@ -1,8 +1,9 @@
-//! `Cache`: how many tokens the pieces were that a thread has merged lately.
+//! `Cache`: the counts of short pieces that a thread has merged.
 //!
-//! Most pieces are tokens, and need none of this. Of the others, the same few come again and again. A slot is one
-//! `u128`: a piece of up to 15 bytes, and its count. Each piece has one slot, and the last to come keeps it, so
-//! the cache is bounded and never has to be tidied. It is there from a thread's first merge on.
+//! Most pieces are tokens and need no cache. Of the others, the same few come again and again. A
+//! slot is one `u128`: a piece of up to 15 bytes, and its count. Each piece has one slot, and the
+//! latest piece overwrites it. So the size is fixed, and nothing is ever evicted. A thread
+//! allocates its cache when it first counts.
 
 use std::cell::Cell;
 
@@ -11,11 +12,11 @@ pub(super) struct Cache {
     slots: Box<[u128]>,
 }
 
-/// Pieces that a slot has room for, in bytes.
+/// The longest piece that fits into a slot, in bytes. The 16th byte is the count.
 pub(super) const LONGEST: usize = 15;
 
 impl Cache {
-    /// The count of this piece, from its slot or from `count`.
+    /// Returns the count of this piece, from its slot or else from `count`.
     #[inline(always)]
     pub(super) fn count(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {
         let slot = &mut self.slots[slot(key)];
@@ -34,13 +35,14 @@ impl Default for Cache {
     }
 }
 
-/// Where the thread keeps a cache while nothing is counted.
+/// The place of a thread's cache while the thread is not counting.
 pub(super) type Kept = Cell<Option<Cache>>;
 
-/// Slots, as a power of two.
+/// The number of slots, as a power of two: 512 KB for each thread and encoding, which has room for
+/// the words of a long text.
 const BITS: u32 = 15;
 
-/// The part of a slot that is the piece.
+/// The bits of a slot that are the piece.
 const KEY: u128 = u128::MAX >> 8;
 
 #[inline(always)]

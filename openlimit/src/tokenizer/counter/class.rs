@@ -1,8 +1,12 @@
-//! What kind of character stands at a place in a text.
+//! The class of a character: a letter, a number, a space, and so on.
 //!
-//! The patterns that split a text know eight kinds. A class is one bit, so a set of classes is a byte, and the end
-//! of the text is of no class and in no set: a run over any set ends there by itself. The table is generated from
-//! the regular expressions' own (`tests/tests/counter_data.rs`): the page of every 128 characters, then the pages.
+//! The patterns that split a text tell eight classes apart. A class is one bit, so a set of classes
+//! is a byte. The end of the text has no class and is in no set, so a run over any set ends there
+//! by itself.
+//!
+//! The table is generated from the Unicode tables of the regular expressions, by the test
+//! `counter_data`. It is an index with an entry for each 128 characters, followed by the pages of
+//! 128 classes that the entries name.
 
 pub(super) const OTHER: u8 = 1 << 0;
 /// Whitespace other than the newlines.
@@ -10,19 +14,20 @@ pub(super) const SPACE: u8 = 1 << 1;
 /// `\r` and `\n`.
 pub(super) const NEWLINE: u8 = 1 << 2;
 pub(super) const NUMBER: u8 = 1 << 3;
-/// Letters in upper and title case.
+/// Letters in upper case and title case.
 pub(super) const UPPER: u8 = 1 << 4;
 pub(super) const LOWER: u8 = 1 << 5;
-/// Letters that have no case, and modifiers.
+/// Letters without case, and modifier letters.
 pub(super) const UNCASED: u8 = 1 << 6;
 pub(super) const MARK: u8 = 1 << 7;
 
 pub(super) const LETTER: u8 = UPPER | LOWER | UNCASED;
 pub(super) const WHITESPACE: u8 = SPACE | NEWLINE;
-/// What is neither whitespace nor letter nor number.
+/// Characters that are neither whitespace nor letters nor numbers.
 pub(super) const SYMBOL: u8 = OTHER | MARK;
 
-/// The class of the character that begins at `at`, and its length in bytes; both are 0 at the end of the text.
+/// Returns the class of the character at `at` and its length in bytes. Both are 0 at the end of the
+/// text.
 #[inline(always)]
 pub(super) fn at(text: &[u8], at: usize) -> (u8, usize) {
     match text.get(at) {
@@ -32,7 +37,7 @@ pub(super) fn at(text: &[u8], at: usize) -> (u8, usize) {
     }
 }
 
-/// Where the run of characters of these classes ends that begins at `at`.
+/// Returns the end of the run of characters of these classes that begins at `at`.
 #[inline]
 pub(super) fn run(text: &[u8], mut at: usize, classes: u8) -> usize {
     loop {
@@ -44,19 +49,20 @@ pub(super) fn run(text: &[u8], mut at: usize, classes: u8) -> usize {
     }
 }
 
-/// Where the run of ASCII's small letters ends that begins at `at`: eight bytes at a time.
+/// Returns the end of the run of ASCII's lower-case letters that begins at `at`.
 #[inline(always)]
 pub(super) fn small(text: &[u8], at: usize) -> usize {
     ascii(text, at, 0)
 }
 
-/// Where the run of ASCII's letters ends that begins at `at`.
+/// Returns the end of the run of ASCII's letters that begins at `at`.
 #[inline(always)]
 pub(super) fn letters(text: &[u8], at: usize) -> usize {
     ascii(text, at, 0x20)
 }
 
-/// The run of bytes that are small letters once the bits of `fold` are set.
+/// Returns the end of the run of bytes that are lower-case letters once the bits of `fold` are set.
+/// It looks at eight bytes at a time.
 #[inline(always)]
 fn ascii(text: &[u8], mut at: usize, fold: u8) -> usize {
     const EACH: u64 = u64::MAX / 0xff;
@@ -65,7 +71,7 @@ fn ascii(text: &[u8], mut at: usize, fold: u8) -> usize {
     while let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*bytes) | fold_each;
         let seven = word & !HIGH;
-        // The high bit of each byte: whether it is `a` or above, and whether it is beyond `z`.
+        // The high bit of each byte says whether it is at least `a`, and whether it is beyond `z`.
         let from_a = seven + (0x80 - 0x61) * EACH;
         let beyond_z = seven + (0x80 - 0x7b) * EACH;
         let outside = (!from_a | beyond_z | word) & HIGH;
@@ -80,7 +86,8 @@ fn ascii(text: &[u8], mut at: usize, fold: u8) -> usize {
     at
 }
 
-/// Characters of several bytes, which is what text begins with that is not ASCII and valid.
+/// The class and the length of a character of several bytes. The text is valid UTF-8, so the first
+/// byte gives the length.
 #[inline]
 fn beyond_ascii(text: &[u8], at: usize) -> (u8, usize) {
     let low = |byte: u8| u32::from(byte & 0x3f);
@@ -101,12 +108,12 @@ fn of(character: u32) -> u8 {
 
 const PAGE_BITS: usize = 7;
 const PAGE: usize = 1 << PAGE_BITS;
-/// How many pages all of Unicode has.
+/// The number of pages in all of Unicode.
 const PAGES: usize = 0x11_0000 / PAGE;
 
 static TABLE: &[u8] = include_bytes!("../../../data/unicode.classes");
 
-/// The first page, ready.
+/// The classes of the first page, without the index.
 static ASCII: [u8; 128] = {
     let mut classes = [0; 128];
     let mut at = 0;

@@ -1,16 +1,21 @@
-//! How the tables of a vocabulary are laid out: what the build script, which fills them, and the library agree on.
+//! `Layout`: the keys, the hashes and the sizes of a vocabulary's tables, shared by the build
+//! script, which fills them, and the library, which reads them.
 //!
-//! A token is looked up by its bytes themselves: up to eight fit a `u64` and up to sixteen a `u128`, so that
-//! comparing is exact and takes no second look; only one in fifty is longer. The bytes are inverted, because no text
-//! holds `0xff`: what is left of a key is nought then, and no shorter text has the key of a longer one.
+//! The key of a token is its bytes: up to 8 fit into a `u64` and up to 16 into a `u128`. So one
+//! comparison is exact, and one token in fifty is longer. The bytes of a key are inverted. No text
+//! holds the byte `0xff`, so an inverted byte is never zero, and a zero byte always means "no byte
+//! here". Hence no text has the key of a longer one, and the key zero marks a free slot.
 
-/// How large the tables of an encoding are, as powers of two.
+/// The sizes of an encoding's tables, as powers of two.
 pub(crate) struct Layout {
-    /// The slots for tokens of up to 8 bytes, of up to 16, and of more. A quarter of them at least is free.
+    /// Slots for tokens of up to 8 bytes. At least a quarter of every table is free, which keeps
+    /// probing short.
     pub(crate) short: u32,
+    /// Slots for tokens of 9 to 16 bytes.
     pub(crate) medium: u32,
+    /// Slots for longer tokens.
     pub(crate) long: u32,
-    /// The bits for borders inside tokens.
+    /// Bits for the borders inside tokens: see `Vocabulary::cut`.
     pub(crate) cuts: u32,
 }
 
@@ -19,7 +24,7 @@ pub(crate) const CL100K_BASE: Layout = Layout { short: 17, medium: 15, long: 11,
 pub(crate) const P50K_BASE: Layout = R50K_BASE;
 pub(crate) const R50K_BASE: Layout = Layout { short: 16, medium: 14, long: 8, cuts: 19 };
 
-/// The rank of two bytes that are no token.
+/// The rank of a pair of bytes that is not a token.
 pub(crate) const EMPTY_RANK: u32 = u32::MAX;
 
 #[inline(always)]
@@ -27,7 +32,7 @@ pub(crate) fn pair_index(first: u8, second: u8) -> usize {
     usize::from(u16::from_le_bytes([first, second]))
 }
 
-/// The key of 1 to 8 bytes of the text.
+/// Returns the key of 1 to 8 bytes of the text.
 #[inline(always)]
 pub(crate) fn short_key(text: &[u8], start: usize, length: usize) -> u64 {
     let bytes = match text.get(start..).and_then(|rest| rest.first_chunk()) {
@@ -37,7 +42,7 @@ pub(crate) fn short_key(text: &[u8], start: usize, length: usize) -> u64 {
     !bytes & (u64::MAX >> (64 - 8 * length))
 }
 
-/// The key of 1 to 16 bytes of the text.
+/// Returns the key of 1 to 16 bytes of the text.
 #[inline(always)]
 pub(crate) fn medium_key(text: &[u8], start: usize, length: usize) -> u128 {
     let bytes = match text.get(start..).and_then(|rest| rest.first_chunk()) {
@@ -47,7 +52,7 @@ pub(crate) fn medium_key(text: &[u8], start: usize, length: usize) -> u128 {
     !bytes & (u128::MAX >> (128 - 8 * length))
 }
 
-/// The last bytes of the text, fewer than `N`.
+/// Returns the last bytes of the text, of which there are fewer than `N`, followed by zeros.
 #[inline(never)]
 fn last<const N: usize>(text: &[u8], start: usize) -> [u8; N] {
     let mut bytes = [0; N];
@@ -57,9 +62,10 @@ fn last<const N: usize>(text: &[u8], start: usize) -> [u8; N] {
     bytes
 }
 
-/// What a table is looked up by. Nobody can add keys, so the hash need not be secret.
+/// The key of a table. The keys are fixed when the program is built, so the hash need not resist
+/// chosen keys.
 pub(crate) trait TokenKey: Copy + Eq + Default {
-    /// A hash of which the first bits are the best.
+    /// Returns a hash whose highest bits are the best mixed.
     fn hash(self) -> u64;
 }
 
@@ -79,25 +85,26 @@ impl TokenKey for u128 {
     }
 }
 
-/// The hash of more than 16 bytes of the text: of its two ends and its length.
+/// Returns the hash of more than 16 bytes of the text: of their two ends and their length.
 #[inline]
 pub(crate) fn long_hash(text: &[u8], start: usize, end: usize) -> u64 {
     let (first, last) = (medium_key(text, start, 16).hash(), medium_key(text, end - 16, 16).hash());
     ((end - start) as u64 ^ first ^ last.rotate_left(23)).wrapping_mul(GOLDEN) >> 32
 }
 
-/// Whether two characters of several bytes each meet here.
+/// Returns whether two characters of several bytes each meet here.
 #[inline(always)]
 pub(crate) fn is_border(text: &[u8], at: usize) -> bool {
     text[at] >= 0xc0 && text[at - 1] >= 0x80
 }
 
-/// The bit of what stands left and right of a border, up to three bytes each.
+/// Returns the bit for the bytes left and right of a border, up to three on each side.
 #[inline(always)]
 pub(crate) fn place(left: &[u8], right: &[u8], bits: u32) -> usize {
     let pack = |bytes: &[u8]| bytes.iter().fold(0_u64, |packed, byte| packed << 8 | u64::from(*byte));
     ((pack(left) << 24 | pack(right)).wrapping_mul(GOLDEN) >> (64 - bits)) as usize
 }
 
-/// 2^64 over the golden ratio: odd, and of no pattern.
+/// 2^64 divided by the golden ratio, an odd number without a pattern in its bits: Knuth's
+/// multiplier for hashing by multiplication.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,11 +1,32 @@
-//! Byte-pair merging of long pieces, in time that grows no faster than they do.
+//! Merging of long pieces, in linear time.
 //!
-//! A long piece is merged in windows. Parts are final if each two neighbours, merged by themselves, stay apart: the
-//! ranks of successive merges rise, so the first merge across a border would have come just as early with the two
-//! alone. So if a window is merged anew from one of its own borders, and both begin there with the same part, then
-//! what stands before the border is what the whole piece would have had there. Such a border is nearly always found
-//! in the first two places. Where there is none, as with runs that make very long tokens, the window grows, until
-//! tokens are short again.
+//! A long piece is merged in windows. Some parts of a window are final, although the merging did
+//! not see the bytes after the window. This file finds them.
+//!
+//! # The rule
+//!
+//! A sequence of parts is the merged piece if any two neighbours, merged by themselves from bytes
+//! on, stay apart. The reason is that the ranks of successive merges rise, because a token is made
+//! of two tokens of lower rank. Hence the first merge across a border would happen just as early
+//! with the two neighbours alone.
+//!
+//! So merge a window, choose one of the borders between its parts, and merge a second window from
+//! that border on. If the second window begins with the same part as the first has there, then each
+//! two neighbours around the border have been merged side by side in one of the windows, and the
+//! parts before the border are final.
+//!
+//! # An example
+//!
+//! A piece of 100 bytes is merged in windows of 64. The first window has parts that end at 3, 7,
+//! .., 55, 60, 64. The last part before 7/8 of the window, at byte 56, ends at 55, so 55 is tried
+//! as the border. A second window is merged from byte 55 on. If its first part ends at 60 too, the
+//! parts up to 55 are counted, and the second window takes the place of the first. If not, borders
+//! before 6/8, 5/8 and 4/8 of the window are tried.
+//!
+//! Nearly always, one of the first two borders will do. If none does, as in runs that make very
+//! long tokens, the window is doubled, and it shrinks again when tokens become short. A border
+//! before a quarter of the window is never used, so each byte is merged in a bounded number of
+//! windows.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,7 +34,7 @@ use std::collections::BinaryHeap;
 use super::merge::{SHORT, merge};
 use super::vocabulary::{NONE, Vocabulary};
 
-/// How many tokens a piece of any length is merged into.
+/// Counts the tokens that a piece of any length is merged into.
 #[inline(never)]
 pub(super) fn count(vocabulary: &Vocabulary, piece: &[u8]) -> usize {
     let (mut here, mut next) = (Window::default(), Window::default());
@@ -24,7 +45,7 @@ pub(super) fn count(vocabulary: &Vocabulary, piece: &[u8]) -> usize {
             total += tokens;
             at += here.ends[tokens - 1];
             std::mem::swap(&mut here, &mut next);
-            // Tokens have become short again, for which small windows do, and are merged faster.
+            // Tokens have become short again. Small windows suffice for them and are merged faster.
             if size > SHORT && here.ends.len() > size / 8 {
                 size = SHORT;
                 here.merge(vocabulary, &piece[at..piece.len().min(at + size)]);
@@ -37,17 +58,17 @@ pub(super) fn count(vocabulary: &Vocabulary, piece: &[u8]) -> usize {
     total + here.ends.len()
 }
 
-/// The beginning of what is left of a piece, merged by itself.
+/// The beginning of the rest of a piece, merged by itself.
 #[derive(Default)]
 struct Window {
-    /// Where each part ends.
+    /// The end of each part.
     ends: Vec<usize>,
     heap: Heap,
 }
 
 impl Window {
-    /// Finds a border up to which this window is final, and merges the next from there. Returns how many parts
-    /// stand before it.
+    /// Finds a border up to which this window is final, and merges `next` from there on. Returns
+    /// the number of parts before the border.
     fn border(&self, next: &mut Self, vocabulary: &Vocabulary, rest: &[u8], size: usize) -> Option<usize> {
         let mut tried = usize::MAX;
         for eighths in [7, 6, 5, 4] {
@@ -56,13 +77,13 @@ impl Window {
                 continue;
             }
             let border = self.ends[tokens - 1];
-            // A window has to be left behind in a few steps, or time would not be linear.
+            // Smaller steps would take more than linear time.
             if border < size / 4 {
                 return None;
             }
             let window = &rest[border..rest.len().min(border + size)];
             if window == &rest[..size] {
-                // The text repeats itself.
+                // The text repeats itself, so the merging would too.
                 next.ends.clone_from(&self.ends);
             } else {
                 next.merge(vocabulary, window);
@@ -81,7 +102,7 @@ impl Window {
             self.heap.merge(vocabulary, window, &mut self.ends);
             return;
         }
-        // A part ends where the next one starts.
+        // A part ends where the next one starts. The first start is no end.
         let mut starts = merge(vocabulary, window) & !1;
         while starts != 0 {
             self.ends.push(starts.trailing_zeros() as usize);
@@ -91,14 +112,15 @@ impl Window {
     }
 }
 
-/// Merging with the pairs in a heap, for windows in which searching them all would take too long.
+/// Merging with the pairs in a heap, for windows that are too large to search for the lowest rank.
 #[derive(Default)]
 struct Heap {
     parts: Vec<Part>,
     pairs: BinaryHeap<Reverse<u64>>,
 }
 
-/// A pair in one word, as the heap orders it: by its rank of 18 bits, and then by its place, for which 16 TB do.
+/// Packs a pair into one word, which the heap orders by rank and then by place. A rank has 18 bits,
+/// and the other 44 suffice for the places of 16 TB.
 fn packed(rank: u32, at: usize) -> Reverse<u64> {
     Reverse(u64::from(rank) << PLACE | at as u64)
 }
@@ -107,16 +129,16 @@ fn unpacked(Reverse(pair): Reverse<u64>) -> (u32, usize) {
     ((pair >> PLACE) as u32, (pair & ((1 << PLACE) - 1)) as usize)
 }
 
-/// In bits.
+/// The bits of a place.
 const PLACE: u32 = 44;
 
-/// What begins at a byte. A part that was merged into the one before it keeps no rank.
+/// The part that begins at a byte. A part that was merged into the one before it has no rank.
 #[derive(Clone, Copy)]
 struct Part {
     end: usize,
-    /// Where the part before it begins.
+    /// The start of the part before it.
     previous: usize,
-    /// The rank of this part with the next.
+    /// The rank of this part together with the next.
     rank: u32,
 }
 
@@ -156,7 +178,7 @@ impl Heap {
         }
     }
 
-    /// Ranks the part at `at` with the one after it anew.
+    /// Updates the rank of the part at `at` together with the next.
     fn pair(&mut self, vocabulary: &Vocabulary, text: &[u8], at: usize) {
         let rank = match self.parts.get(self.parts[at].end) {
             Some(next) => vocabulary.rank(text, at, next.end),

@@ -1,13 +1,20 @@
-//! A memo of whole texts: how many tokens the last few thousand were that the process has counted.
+//! A memo of whole texts: the counts of the last few thousand that the process has counted.
 //!
-//! A conversation is sent again with each turn, and all of it but the end has been counted before. To hash a text is
-//! many times faster than to count it. The hash is seeded at random in each process, so that nobody can write two
-//! texts that are taken for one another. Chance does it once in 2^50 looks at a text of the same length: the slot and
-//! the check are of one hash of 64 bits, 14 of which say the slot.
+//! A conversation is sent again with each turn, and all of it but the end has been counted before.
+//! Hashing a text is many times faster than counting it.
 //!
-//! A slot is two words: the count, and the hash mixed with it. If two threads write a slot at once, the words do not
-//! belong together, and no hash fits them. So there is no lock, and the memo is never larger than it is at the start:
-//! each text has one slot, and the last to come keeps it.
+//! The hash has 64 bits. Of these, 14 choose the slot and the others are the check, so two texts of
+//! one length are confused with a chance of 1 in 2^50. The hash is seeded at random in each
+//! process, so such texts cannot be made on purpose.
+//!
+//! A slot is two words: the length and count, and the hash combined with them by exclusive or. If
+//! two threads write a slot at once, it may end up with one word of each, which fits the hash of
+//! neither. So no lock is needed. Each text has one slot, and the latest text overwrites it, so the
+//! memo never grows.
+//!
+//! For example, a text of 40 bytes with 9 tokens and the hash `h` is stored as `k = 40 << 32 | 9`
+//! and `h ^ k`. A text is found there if its length is `k >> 32` and its hash is the second word `^
+//! k`.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
@@ -16,10 +23,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::tokenizer::encoding::Encoding;
 
-/// In bytes. What is shorter is counted as soon as it is found here.
+/// The shortest text in the memo, in bytes. Counting a shorter one takes no longer than finding it.
 const SHORTEST: usize = 32;
 
-/// 256 KB for the process, which are touched only as they are used.
+/// 256 KB for the process. The system provides the pages only as they are used.
 const SLOTS: usize = 1 << 14;
 
 static MEMO: [Remembered; SLOTS] =
@@ -28,13 +35,13 @@ static MEMO: [Remembered; SLOTS] =
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 struct Remembered {
-    /// The length of the text, which is never nought here, and the count: 32 bits each.
+    /// The length of the text, which is never zero, and the count: 32 bits each.
     count: AtomicU64,
-    /// The hash of the text, mixed with the above.
+    /// The hash of the text, combined with `count` by exclusive or.
     check: AtomicU64,
 }
 
-/// The count of this text, from the memo or from `count`.
+/// Returns the count of this text, from the memo or else from `count`.
 #[inline]
 pub(super) fn count(encoding: Encoding, text: &str, count: impl FnOnce() -> usize) -> usize {
     match u32::try_from(text.len()) {
@@ -55,7 +62,7 @@ fn remembered(encoding: Encoding, text: &str, length: u32, count: impl FnOnce() 
         return known as u32 as usize;
     }
     let count = count();
-    // No text has more tokens than bytes, so the count fits where the length does.
+    // A text has no more tokens than bytes, so its count fits into 32 bits as its length does.
     let known = u64::from(length) << 32 | count as u64;
     slot.count.store(known, Relaxed);
     slot.check.store(hash ^ known, Relaxed);

@@ -1,23 +1,28 @@
-//! Byte-pair merging of short pieces, without an allocation.
+//! Merging of short pieces, without an allocation.
 //!
-//! A piece begins as its single bytes. Of all neighbours, the two that are the token of the lowest rank become one,
-//! the leftmost of several, until no two are a token. For up to 64 bytes the parts are the bits of one word, and to
-//! search all ranks for the lowest is faster than to keep them in any order.
+//! The parts of a piece of up to 64 bytes are the bits of one word: a bit for the byte at which a
+//! part starts. A merge clears the bit of its right part, and the count is the number of bits. So
+//! `hugs`, with the parts `h` `u` `g` `s`, is `1111` (the first byte is the lowest bit). Merging
+//! `ug` gives `1011` and merging `ugs` gives `0011`: two tokens.
+//!
+//! The lowest rank is found by searching all of them, several at a time. At this size that is
+//! faster than keeping them in order.
 
 use super::vocabulary::{NONE, Vocabulary};
 
 /// The longest piece that `merge` takes.
 pub(super) const SHORT: usize = 64;
 
-/// The parts that are left of 1 to 64 bytes: a bit for the start of each.
+/// Merges 1 to 64 bytes, and returns a bit for the start of each part that is left.
 pub(super) fn merge(vocabulary: &Vocabulary, piece: &[u8]) -> u64 {
     let length = piece.len();
     debug_assert!((1..=SHORT).contains(&length));
-    // Room behind the piece, so that keys are read without a look at where it ends.
+    // The room after the piece lets keys be read without a check for its end.
     let mut text = [0; SHORT + 16];
     text[..length].copy_from_slice(piece);
 
-    // The rank of each part with the next, before its place: the least of these is the leftmost of lowest rank.
+    // The rank of each part with the next, followed by its place in the low bits. The least of
+    // these is the leftmost pair of the lowest rank.
     let mut pairs = [NONE; SHORT];
     for at in 0..length - 1 {
         pairs[at] = placed(vocabulary.pair(text[at], text[at + 1]), at);
@@ -47,7 +52,7 @@ pub(super) fn merge(vocabulary: &Vocabulary, piece: &[u8]) -> u64 {
     }
 }
 
-/// Places take six bits, and ranks the others.
+/// The bits of a place: six. The others are the rank.
 const PLACE: u32 = SHORT as u32 - 1;
 
 #[inline(always)]
@@ -66,13 +71,13 @@ fn least(pairs: &[u32]) -> u32 {
     least.into_iter().fold(NONE, u32::min)
 }
 
-/// The start of the part after the one at `at`, or 64.
+/// Returns the start of the part after the one at `at`, or 64 after the last.
 #[inline(always)]
 fn next(starts: u64, at: usize) -> usize {
     (starts & (!1 << at)).trailing_zeros() as usize
 }
 
-/// The start of the part before the one at `at`, which is not the first.
+/// Returns the start of the part before the one at `at`, which is not the first.
 #[inline(always)]
 fn previous(starts: u64, at: usize) -> usize {
     63 - (starts & ((1 << at) - 1)).leading_zeros() as usize

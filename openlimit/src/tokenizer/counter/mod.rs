@@ -1,11 +1,53 @@
-//! Counting tokens, exactly as tiktoken would encode them, without encoding them.
+//! Exact counts of tokens, without the tokens: the numbers that tiktoken's `encode` would give,
+//! several times faster.
 //!
-//! A text is [split](split) into pieces, and most pieces are tokens: that takes one look into the
-//! [vocabulary](vocabulary). The others are [merged](merge), and the count kept in a [cache](cache). A count needs no
-//! ids, so nothing is allocated; only pieces longer than any word need [working memory](long). Whole texts are
-//! [remembered](memo), since conversations repeat them.
+//! # The rule
 //!
-//! Time is linear in the length of any text, and no text makes it panic.
+//! An encoding has a vocabulary: byte strings, the tokens, each with a rank. tiktoken encodes a
+//! text in three steps:
+//!
+//! 1. A regular expression splits the text into pieces: words with the space before them, numbers
+//!    of up to three digits, runs of symbols, runs of whitespace. No token crosses the end of a
+//!    piece.
+//! 2. A piece that is a token becomes this token.
+//! 3. Any other piece is merged. It starts as its single bytes, each of which is a token. Among the
+//!    pairs of neighbours that together are a token, the one whose token has the lowest rank is
+//!    merged, and of several such pairs the leftmost. This repeats until there is no such pair.
+//!
+//! # An example
+//!
+//! `hugs, 2024` in o200k splits into the pieces `hugs`, `,`, a space, `202` and `4`. All but the
+//! first are tokens, so each of them counts as 1. `hugs` is merged:
+//!
+//! | parts | pairs that are a token, with its rank |
+//! | --- | --- |
+//! | `h` `u` `g` `s` | `hu` 6 916, **`ug` 846**, `gs` 9 233 |
+//! | `h` `ug` `s` | `hug` 192 892, **`ugs` 13 307** |
+//! | `h` `ugs` | none |
+//!
+//! Two parts are left, so the text has 2 + 4 = 6 tokens.
+//!
+//! # The shortcuts
+//!
+//! A count needs the number of parts only, never the ids of tokens. So there is no list of tokens
+//! to allocate, and each step has a shortcut:
+//!
+//! | file | shortcut |
+//! | --- | --- |
+//! | `class` | finds the class of a character (letter, number, space, ..) in a table |
+//! | `split` | does what the regular expressions do, as functions that never go back |
+//! | `layout` | the keys and hashes of the tables, shared with the build script |
+//! | `vocabulary` | looks up a token by its bytes in tables that are part of the program |
+//! | `merge` | merges a piece of up to 64 bytes, with its parts as the bits of one word |
+//! | `long` | merges a longer piece in windows, in linear time |
+//! | `cache` | remembers the counts of short pieces that a thread has merged |
+//! | `pieces` | puts these together for one text |
+//! | `memo` | remembers the counts of whole texts, which conversations repeat |
+//!
+//! A file imports only from files above it. Most pieces take one split and one look-up. Merging is
+//! left for the rest, and most of that is in the cache.
+//!
+//! Counting takes linear time whatever the text is, and no text makes it panic.
 
 mod cache;
 mod class;
@@ -25,10 +67,12 @@ use super::encoding::Encoding;
 
 macro_rules! encodings {
     ($($feature:literal, $encoding:ident, $layout:ident, $tables:literal, $split:ident;)+) => {
-        /// The encodings that are compiled in. What is not is not in the program, tables included.
+        /// The encodings that are compiled in. The tables of the others are not part of the
+        /// program.
         pub(super) const ENCODINGS: &[Encoding] = &[$(#[cfg(feature = $feature)] Encoding::$encoding),+];
 
-        /// How many tokens `text` is, read as ordinary text whatever it says, in an encoding that is compiled in.
+        /// Counts the tokens of `text` in an encoding that is compiled in. Special tokens in it are
+        /// read as ordinary text.
         pub(super) fn count(encoding: Encoding, text: &str) -> usize {
             match encoding {
                 $(#[cfg(feature = $feature)]
@@ -40,7 +84,7 @@ macro_rules! encodings {
                         with(&CACHE, |cache| pieces(&VOCABULARY, cache, text.as_bytes(), split::$split))
                     })
                 })+
-                #[allow(unreachable_patterns, reason = "all may be compiled in")]
+                #[allow(unreachable_patterns, reason = "all encodings may be compiled in")]
                 _ => text.len(),
             }
         }

@@ -1,4 +1,4 @@
-//! Counting a text piece by piece.
+//! Counting a text piece by piece, each by the shortest way.
 
 use std::thread::LocalKey;
 
@@ -7,7 +7,8 @@ use super::merge::{self, SHORT};
 use super::vocabulary::Vocabulary;
 use super::{layout, long};
 
-/// Counts with the thread's cache. A thread that is ending has none any more, and counts without.
+/// Counts with the thread's cache. If the thread is ending and its cache is gone, counts with a new
+/// one.
 pub(super) fn with(kept: &'static LocalKey<Kept>, count: impl FnOnce(&mut Cache) -> usize) -> usize {
     let mut cache = kept.try_with(Kept::take).ok().flatten().unwrap_or_default();
     let count = count(&mut cache);
@@ -34,7 +35,8 @@ pub(super) fn pieces(
     total
 }
 
-/// The count of a piece, or of a part of one, unless it is no token and too long for the cache.
+/// Returns the count of a piece or of a part of one, or `None` if it is not a token and too long
+/// for the cache.
 #[inline(always)]
 fn part(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8], start: usize, end: usize) -> Option<usize> {
     let length = end - start;
@@ -47,7 +49,8 @@ fn part(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8], start: usize, e
     })
 }
 
-/// The count of a piece in parts, some of which may be short enough.
+/// Counts a piece that is too long for the cache. It is cut where no token can cross, and its parts
+/// may be short enough.
 #[inline(never)]
 fn long_piece(vocabulary: &Vocabulary, cache: &mut Cache, piece: &[u8]) -> usize {
     if piece.is_ascii() {

@@ -1,27 +1,38 @@
-//! `Vocabulary`: the tokens of an encoding and their ranks, made for asking whether some bytes are a token.
+//! `Vocabulary`: the tokens of an encoding and their ranks, looked up by their bytes.
 //!
-//! It is a view of the tables that the build script made, so there is nothing to load and nothing to start: what is
-//! looked at first is there first. Ranks count from the first token of two bytes on; single bytes are tokens that
-//! nothing merges into.
+//! It is a view of tables that the build script made, so nothing is loaded or computed at start-up.
+//! The system reads pages of the program as they are used.
+//!
+//! Tokens are in three tables by length: up to 8 bytes, up to 16, and longer. All are hash tables
+//! with open addressing. The keys of the first two are the bytes themselves, and an entry of the
+//! third says where the bytes are. A fourth table has the ranks of all pairs of bytes, by the pair.
+//!
+//! For example, the 4 bytes of `hugs` are its key, and the hash of the key gives a slot. From there
+//! on, slots are compared with the key until one is free. None of them holds the key, so `hugs` is
+//! not a token.
+//!
+//! A rank here is the token's rank in tiktoken less 256, since the first 256 are the single bytes,
+//! which no merge makes.
 
 use super::layout::{
     EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
 };
 
-/// The rank of what is no token: after all others.
+/// The rank of bytes that are not a token: higher than all others.
 pub(super) const NONE: u32 = EMPTY_RANK;
 
-/// No token is longer, in bytes.
+/// The longest token, in bytes.
 const LONGEST: usize = 128;
 
 /// The tokens of one encoding.
 pub(super) struct Vocabulary {
-    /// The ranks of all pairs of bytes, which is where merging begins.
+    /// The ranks of all pairs of bytes, with which merging begins.
     pairs: &'static [[u8; 4]],
     short: Table<8>,
     medium: Table<16>,
-    /// For each longer token where its text is, its length and its rank.
+    /// For each longer token, where its bytes are in `texts`, its length and its rank.
     long: &'static [[u8; 8]],
+    /// The borders inside tokens: see `cut`.
     cuts: &'static [u8],
     cut_bits: u32,
     texts: &'static [u8],
@@ -38,13 +49,13 @@ impl Vocabulary {
         Self { pairs, short, medium, long, cuts, cut_bits: layout.cuts, texts }
     }
 
-    /// The rank of the token that is these two bytes.
+    /// Returns the rank of the token that is these two bytes.
     #[inline(always)]
     pub(super) fn pair(&self, first: u8, second: u8) -> u32 {
         u32::from_le_bytes(self.pairs[pair_index(first, second)])
     }
 
-    /// The rank of the token that is these bytes of the text, at least two of them.
+    /// Returns the rank of the token that is these bytes of the text, at least two.
     #[inline(always)]
     pub(super) fn rank(&self, text: &[u8], start: usize, end: usize) -> u32 {
         match end - start {
@@ -54,7 +65,7 @@ impl Vocabulary {
         }
     }
 
-    /// Whether these bytes of the text are a token, at least two of them.
+    /// Returns whether these bytes of the text, at least two, are a token.
     #[inline(always)]
     pub(super) fn has(&self, text: &[u8], start: usize, end: usize) -> bool {
         match end - start {
@@ -82,19 +93,24 @@ impl Vocabulary {
         }
     }
 
-    /// The end of the part of a piece that begins at `start`: no token reaches across it.
+    /// Returns the end of the part of a piece that begins at `start`, such that no token crosses
+    /// it.
     ///
-    /// Chinese, Japanese and Thai are written without spaces, so that a piece is a whole clause, and seldom comes
-    /// again. Cut between characters that stand side by side in no token, it falls into words, which do. For each
-    /// border of two characters inside a token, the bytes around it are remembered, up to three on either side, as
-    /// a bit of a hash. What the hash takes for one another is not cut, and nothing else is lost.
+    /// Chinese, Japanese and Thai are written without spaces, so a piece is a whole clause, which
+    /// seldom comes again. Cut between characters that are neighbours in no token, it becomes
+    /// words, which do come again and are in the cache.
+    ///
+    /// For each border of two characters inside a token, the build script sets a bit for the hash
+    /// of the bytes around it, up to three on each side. A border of the text may be cut if none of
+    /// its contexts has its bit set. A collision of hashes prevents a cut, which costs time and
+    /// never changes a count.
     pub(super) fn cut(&self, piece: &[u8], start: usize) -> usize {
         (start + 3..piece.len().saturating_sub(2))
             .find(|&at| is_border(piece, at) && !self.is_inside(piece, at))
             .unwrap_or(piece.len())
     }
 
-    /// Whether some token may hold the bytes on both sides, of which there are three.
+    /// Returns whether a token may cross the border. There are at least three bytes on each side.
     #[inline(always)]
     fn is_inside(&self, text: &[u8], at: usize) -> bool {
         [(3, 3), (2, 2), (2, 1), (1, 2), (1, 1)].into_iter().any(|(left, right)| {
@@ -104,7 +120,8 @@ impl Vocabulary {
     }
 }
 
-/// From keys of `N` bytes to ranks: open addressing, with the key nought for what is free.
+/// A hash table from keys of `N` bytes to ranks, with open addressing. The key zero marks a free
+/// slot.
 struct Table<const N: usize> {
     keys: &'static [[u8; N]],
     ranks: &'static [[u8; 4]],
@@ -112,7 +129,7 @@ struct Table<const N: usize> {
 }
 
 impl<const N: usize> Table<N> {
-    /// The table at the start of these bytes, and the bytes after it.
+    /// Splits the bytes into the table at their start and the rest.
     const fn split(bytes: &'static [u8], bits: u32) -> (Self, &'static [u8]) {
         let (keys, rest) = bytes.split_at(N << bits);
         let (ranks, rest) = rest.split_at(4 << bits);
@@ -132,7 +149,7 @@ impl<const N: usize> Table<N> {
         }
     }
 
-    /// The slot of the key and whether it is there.
+    /// Returns the slot of the key, and whether the key is there.
     #[inline(always)]
     fn find<K: TokenKey + Stored<N>>(&self, key: K) -> (usize, bool) {
         let mask = self.keys.len() - 1;
@@ -150,7 +167,7 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// How a key is stored.
+/// A key as a table stores it.
 trait Stored<const N: usize> {
     fn from_bytes(bytes: [u8; N]) -> Self;
 }

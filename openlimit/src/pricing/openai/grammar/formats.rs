@@ -1,5 +1,5 @@
-//! The format of the reply: its settings, which only the API reads, and its schema, which the
-//! model reads as JSON.
+//! The format of the reply: its settings, which only the API reads, and its schema, which the model
+//! reads as JSON.
 
 use super::rules::{Rules, json_entry, unknown_item};
 use crate::pricing::openai::formula;
@@ -8,6 +8,7 @@ use crate::pricing::openai::tally::Tally;
 use crate::pricing::walk::Number;
 
 impl Rules for FormatPlace {
+    #[inline]
     fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
         Some(match (self, key) {
             (Self::Settings, "type" | "strict" | "verbosity") => return None,
@@ -25,6 +26,7 @@ impl Rules for FormatPlace {
         })
     }
 
+    #[inline]
     fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
         match self {
             Self::Settings => Some(unknown_item(tally)),
@@ -35,18 +37,21 @@ impl Rules for FormatPlace {
         }
     }
 
+    #[inline]
     fn boolean(self, tally: &mut Tally<'_>) {
         if let Self::Schema = self {
             tally.add(1);
         }
     }
 
+    #[inline]
     fn number(self, tally: &mut Tally<'_>, number: Number) {
         if let Self::Schema = self {
             tally.add(number.tokens());
         }
     }
 
+    #[inline]
     fn text(self, tally: &mut Tally<'_>, text: &str) {
         if let Self::Schema = self {
             tally.json(text);

@@ -12,6 +12,7 @@ use crate::pricing::pixels::Pixels;
 use crate::pricing::walk::Number;
 
 impl Rules for MediaPlace {
+    #[inline]
     fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
         match (self, key) {
             (Self::Image, "url") => Some(Place::Media(Self::Image)),
@@ -21,6 +22,7 @@ impl Rules for MediaPlace {
         }
     }
 
+    #[inline]
     fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
         match self {
             Self::Flat(_) | Self::Image | Self::Detail => None,
@@ -28,14 +30,17 @@ impl Rules for MediaPlace {
         }
     }
 
+    #[inline]
     fn map(self, tally: &mut Tally<'_>) {
         self.whole(tally);
     }
 
+    #[inline]
     fn list(self, tally: &mut Tally<'_>) {
         self.whole(tally);
     }
 
+    #[inline]
     fn boolean(self, tally: &mut Tally<'_>) {
         match self {
             Self::Drawn => tally.add(1),
@@ -43,6 +48,7 @@ impl Rules for MediaPlace {
         }
     }
 
+    #[inline]
     fn number(self, tally: &mut Tally<'_>, number: Number) {
         match self {
             Self::Drawn => tally.add(number.tokens()),
@@ -50,6 +56,7 @@ impl Rules for MediaPlace {
         }
     }
 
+    #[inline]
     fn text(self, tally: &mut Tally<'_>, text: &str) {
         match self {
             Self::Flat(_) => self.whole(tally),

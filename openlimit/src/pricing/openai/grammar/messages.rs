@@ -3,7 +3,7 @@
 //! Each message adds a frame to its texts, and so does each tool call that a message repeats. A
 //! field without a rule counts as its text.
 
-use super::rules::{Rules, unknown_item};
+use super::rules::{Rules, entry, unknown_item};
 use crate::pricing::openai::formula;
 use crate::pricing::openai::images::Image;
 use crate::pricing::openai::place::{MediaPlace, MessagePlace, Place};
@@ -11,6 +11,7 @@ use crate::pricing::openai::tally::Tally;
 use crate::pricing::walk::Number;
 
 impl Rules for MessagePlace {
+    #[inline]
     fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
         match self {
             Self::One => message(tally, key),
@@ -19,10 +20,11 @@ impl Rules for MessagePlace {
             Self::Template => (key == "variables").then_some(Place::Message(Self::Variables)),
             Self::Variables => Some(Place::Message(Self::Content)),
             Self::Sealed => None,
-            Self::All | Self::Role | Self::Name | Self::Calls => Some(super::rules::entry(tally, key)),
+            Self::All | Self::Role | Self::Name | Self::Calls => Some(entry(tally, key)),
         }
     }
 
+    #[inline]
     fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
         Some(match self {
             Self::All => Place::Message(Self::One),
@@ -35,6 +37,7 @@ impl Rules for MessagePlace {
         })
     }
 
+    #[inline]
     fn map(self, tally: &mut Tally<'_>) {
         match self {
             Self::One => tally.message(),
@@ -44,18 +47,21 @@ impl Rules for MessagePlace {
         }
     }
 
+    #[inline]
     fn boolean(self, tally: &mut Tally<'_>) {
         if !self.is_skipped() {
             tally.add(1);
         }
     }
 
+    #[inline]
     fn number(self, tally: &mut Tally<'_>, number: Number) {
         if !self.is_skipped() {
             tally.add(number.tokens());
         }
     }
 
+    #[inline]
     fn text(self, tally: &mut Tally<'_>, text: &str) {
         match self {
             Self::All | Self::One => {
@@ -78,7 +84,7 @@ impl Rules for MessagePlace {
 }
 
 impl MessagePlace {
-    /// Whether numbers and booleans here never reach the model.
+    /// Returns whether numbers and booleans here never reach the model.
     fn is_skipped(self) -> bool {
         matches!(self, Self::Template | Self::Sealed)
     }

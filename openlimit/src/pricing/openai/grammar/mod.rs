@@ -1,7 +1,7 @@
 //! The second reading of a request, which counts what the model gets to read.
 //!
 //! A grammar here is a set of places and rules. [`Place`] names the places where a value can stand,
-//! and [`Rules`](rules::Rules) say for each place what a value there adds and where its parts stand.
+//! and [`Rules`] say for each place what a value there adds and where its parts stand.
 //!
 //! # The rules
 //!
@@ -52,7 +52,7 @@ mod tools;
 use serde::Serialize;
 
 use self::rules::Rules;
-use super::outline::Outline;
+use super::outline::{Model, Outline};
 use super::place::Place;
 use super::shape::Shape;
 use super::tally::{Tally, Total};
@@ -70,9 +70,10 @@ pub(super) fn count<T: Serialize + ?Sized>(
     outline: &Outline,
     counting: Counting<'_>,
 ) -> Result<Total, ParamsError> {
-    let mut tally = Tally::new(outline.formula, outline.images, counting);
+    let Model { formula, images, .. } = outline.model;
+    let mut tally = Tally::new(formula, images, counting);
     if shape.framed {
-        tally.add(outline.formula.reply);
+        tally.add(formula.reply);
     }
     let mut reader = PromptReader { shape, tally };
     walk(&mut reader, Place::Params, params).map_err(|failed| shape.failed(&failed))?;
@@ -102,34 +103,42 @@ macro_rules! by_family {
 impl ValueReader for PromptReader<'_> {
     type Place = Place;
 
+    #[inline]
     fn field(&mut self, place: &mut Place, key: &str) -> Option<Place> {
         by_family!(place, self.shape.counted(key), rules => rules.field(&mut self.tally, key))
     }
 
+    #[inline]
     fn item(&mut self, place: &mut Place) -> Option<Place> {
         by_family!(place, None, rules => rules.item(&mut self.tally))
     }
 
+    #[inline]
     fn map(&mut self, place: Place) {
         by_family!(place, (), rules => rules.map(&mut self.tally));
     }
 
+    #[inline]
     fn list(&mut self, place: Place) {
         by_family!(place, (), rules => rules.list(&mut self.tally));
     }
 
+    #[inline]
     fn null(&mut self, place: Place) {
         by_family!(place, (), rules => rules.null(&mut self.tally));
     }
 
+    #[inline]
     fn boolean(&mut self, place: Place) {
         by_family!(place, (), rules => rules.boolean(&mut self.tally));
     }
 
+    #[inline]
     fn number(&mut self, place: Place, number: Number) {
         by_family!(place, (), rules => rules.number(&mut self.tally, number));
     }
 
+    #[inline]
     fn text(&mut self, place: Place, text: &str) {
         by_family!(place, (), rules => rules.text(&mut self.tally, text));
     }

@@ -7,11 +7,13 @@ use crate::pricing::openai::place::{Place, PlainPlace};
 use crate::pricing::openai::tally::Tally;
 
 impl Rules for PlainPlace {
+    #[inline]
     fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
         tally.add(formula::ITEM);
         Some(Place::Plain(*self))
     }
 
+    #[inline]
     fn text(self, tally: &mut Tally<'_>, text: &str) {
         match self {
             Self::Unknown if is_data(text) => tally.add(tally.file()),

@@ -9,6 +9,7 @@ use crate::pricing::openai::tally::Tally;
 use crate::pricing::walk::Number;
 
 impl Rules for PromptPlace {
+    #[inline]
     fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
         Some(match self {
             Self::All => Place::Prompt(Self::One),
@@ -17,12 +18,14 @@ impl Rules for PromptPlace {
         })
     }
 
+    #[inline]
     fn list(self, tally: &mut Tally<'_>) {
         if let Self::One = self {
             tally.prompt();
         }
     }
 
+    #[inline]
     fn number(self, tally: &mut Tally<'_>, number: Number) {
         match self {
             Self::One => {
@@ -34,6 +37,7 @@ impl Rules for PromptPlace {
         }
     }
 
+    #[inline]
     fn text(self, tally: &mut Tally<'_>, text: &str) {
         match self {
             Self::All | Self::One => {

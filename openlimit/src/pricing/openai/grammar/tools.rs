@@ -11,6 +11,7 @@ use crate::pricing::openai::tally::Tally;
 use crate::pricing::walk::Number;
 
 impl Rules for ToolPlace {
+    #[inline]
     fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
         Some(match (&mut *self, key) {
             (Self::One, "type") => Place::Tool(Self::Type),
@@ -49,6 +50,7 @@ impl Rules for ToolPlace {
         })
     }
 
+    #[inline]
     fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
         Some(match self {
             Self::All { begun } => {
@@ -67,6 +69,7 @@ impl Rules for ToolPlace {
         })
     }
 
+    #[inline]
     fn map(self, tally: &mut Tally<'_>) {
         match self {
             Self::One => tally.add(tally.formula.function),
@@ -76,6 +79,7 @@ impl Rules for ToolPlace {
         }
     }
 
+    #[inline]
     fn list(self, tally: &mut Tally<'_>) {
         match self {
             Self::Enum => tally.adjust(formula::ENUM),
@@ -84,12 +88,14 @@ impl Rules for ToolPlace {
         }
     }
 
+    #[inline]
     fn null(self, tally: &mut Tally<'_>) {
         if let Self::EnumItem = self {
             tally.add(formula::ENUM_ITEM + 1);
         }
     }
 
+    #[inline]
     fn boolean(self, tally: &mut Tally<'_>) {
         match self {
             Self::EnumItem => tally.add(formula::ENUM_ITEM + 1),
@@ -99,6 +105,7 @@ impl Rules for ToolPlace {
         }
     }
 
+    #[inline]
     fn number(self, tally: &mut Tally<'_>, number: Number) {
         match self {
             Self::EnumItem => tally.add(formula::ENUM_ITEM.saturating_add(number.tokens())),
@@ -107,6 +114,7 @@ impl Rules for ToolPlace {
         }
     }
 
+    #[inline]
     fn text(self, tally: &mut Tally<'_>, text: &str) {
         match self {
             Self::Type if matches!(text, "function" | "custom") => {}

@@ -1,4 +1,4 @@
-//! The pieces of cl100k.
+//! The pieces of cl100k, which has the expression
 //!
 //! ```text
 //! '(?i:[sdmt]|ll|ve|re)
@@ -11,10 +11,10 @@
 //! \s
 //! ```
 
-use super::super::class::{self, LETTER, NEWLINE, NUMBER, SYMBOL};
-use super::{Blank, contraction, number};
+use super::shared::{Blank, contraction, number};
+use crate::tokenizer::counter::class::{self, LETTER, NEWLINE, NUMBER, SYMBOL};
 
-/// Where the piece ends that begins at `start`, which is not the end of the text.
+/// Returns the end of the piece that begins at `start`, which is not the end of the text.
 #[inline]
 pub(in super::super) fn cl100k(text: &[u8], start: usize) -> usize {
     let (class, length) = class::at(text, start);

@@ -1,4 +1,4 @@
-//! The pieces of p50k and r50k, which are those of GPT-2.
+//! The pieces of p50k and r50k, which have the expression of GPT-2:
 //!
 //! ```text
 //! '(?:[sdmt]|ll|ve|re)
@@ -10,10 +10,10 @@
 //! \s
 //! ```
 
-use super::super::class::{self, LETTER, NUMBER, SYMBOL};
-use super::Blank;
+use super::shared::Blank;
+use crate::tokenizer::counter::class::{self, LETTER, NUMBER, SYMBOL};
 
-/// Where the piece ends that begins at `start`, which is not the end of the text.
+/// Returns the end of the piece that begins at `start`, which is not the end of the text.
 #[inline]
 pub(in super::super) fn gpt2(text: &[u8], start: usize) -> usize {
     if let Some(end) = contraction(text, start) {

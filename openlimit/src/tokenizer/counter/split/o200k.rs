@@ -1,4 +1,4 @@
-//! The pieces of o200k.
+//! The pieces of o200k, which has the expression
 //!
 //! ```text
 //! [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?
@@ -10,10 +10,12 @@
 //! \s+
 //! ```
 
-use super::super::class::{self, LETTER, LOWER, MARK, NEWLINE, NUMBER, SYMBOL, UNCASED, UPPER, WHITESPACE};
-use super::{Blank, contraction, number};
+use super::shared::{Blank, contraction, number};
+use crate::tokenizer::counter::class::{
+    self, LETTER, LOWER, MARK, NEWLINE, NUMBER, SYMBOL, UNCASED, UPPER, WHITESPACE,
+};
 
-/// Where the piece ends that begins at `start`, which is not the end of the text.
+/// Returns the end of the piece that begins at `start`, which is not the end of the text.
 #[inline]
 pub(in super::super) fn o200k(text: &[u8], start: usize) -> usize {
     let (class, length) = class::at(text, start);
@@ -25,7 +27,8 @@ pub(in super::super) fn o200k(text: &[u8], start: usize) -> usize {
         return number(text, after);
     }
     if class != NEWLINE {
-        // Any other character may begin a word. A mark may also be one, if the word has to be in upper case.
+        // Any other character may begin a word. A mark may also be a word, if the word is in upper
+        // case.
         let word = Letters::at(text, after);
         if class == MARK && (word.upper || word.end == after) {
             return contracted(text, after);
@@ -52,16 +55,17 @@ pub(in super::super) fn o200k(text: &[u8], start: usize) -> usize {
 /// The letters and marks of the first two alternatives.
 struct Letters {
     end: usize,
-    /// Whether it has upper case only, so that the first alternative would not have it.
+    /// True if it has upper case only, so that the first alternative does not match it.
     upper: bool,
 }
 
 impl Letters {
-    /// The word that begins at `start`. It ends there where there is none.
+    /// Returns the word that begins at `start`. An empty word means that there is none.
     #[inline(always)]
     fn at(text: &[u8], start: usize) -> Self {
         let mut end = start;
-        // What the first alternative gives back until it finds a letter that is not in upper case.
+        // The first alternative goes back to here, the end of the last letter or mark that is not
+        // in upper case.
         let mut uncased = start;
         loop {
             let (class, length) = class::at(text, end);
