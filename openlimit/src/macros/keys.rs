@@ -139,7 +139,7 @@ mod tests {
         })
     }
 
-    /// Finds the methods of the builder, whichever file it is in.
+    /// Finds the methods of the builder, whichever files they are in.
     fn methods(folder: &Path, found: &mut BTreeSet<String>) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
@@ -147,7 +147,7 @@ mod tests {
                 methods(&path, found)?;
             } else {
                 let source = fs::read_to_string(&path)?;
-                if source.contains("pub struct Builder<K> {") {
+                if source.contains("impl<K> Builder<K> {") {
                     found.extend(setters(&source).map(str::to_owned));
                 }
             }

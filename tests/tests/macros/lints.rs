@@ -19,7 +19,7 @@ limiter! {
         requests: 10_000 / day,
         tokens: 40_000 / minute,
         headroom: Percent(5),
-        burst: Duration::from_mins(1),
+        burst: Duration::from_secs(60),
     };
 
     static PLAIN: RateLimiter = { requests: 1_000_000 / day, tokens: 1_000_000 / day, name: std::env::var("CARGO_PKG_NAME")? };
