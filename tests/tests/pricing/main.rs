@@ -4,6 +4,7 @@ mod admission;
 mod chat;
 mod clients;
 mod images;
+mod integers;
 mod kinds;
 mod models;
 mod original;

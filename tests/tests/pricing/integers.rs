@@ -53,7 +53,7 @@ fn refused<K, P: kind::Price<K> + Copy>(limiter: &Limiter<K>, price: P) -> Strin
 fn a_negative_integer_is_an_error_that_names_it() {
     let error = refused(&PLAIN, -1);
     assert!(error.ends_with("expected a non-negative integer, found -1"), "{error}");
-    assert!(error.contains("pricing_integers::PLAIN"), "{error}");
+    assert!(error.contains("pricing::integers::PLAIN"), "{error}");
     let error = refused(&CHAT, i64::MIN);
     assert!(error.ends_with("expected a non-negative integer, found -9223372036854775808"), "{error}");
 }
