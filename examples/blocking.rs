@@ -10,7 +10,7 @@ use openlimit::{ChatRateLimiter, Rate, limiter, rate_limited};
 use serde_json::{Value, json};
 
 limiter! {
-    /// What our account allows for gpt-4o.
+    /// The limits of our account for gpt-4o.
     static CHAT: ChatRateLimiter = {
         requests: 600 / minute,
         tokens: 40_000 / minute,

@@ -11,7 +11,7 @@ use openlimit_examples::Api;
 use serde::{Deserialize, Serialize};
 
 limiter! {
-    /// What our account allows for gpt-4o.
+    /// The limits of our account for gpt-4o.
     static CHAT: ChatRateLimiter = {
         requests: 600 / minute,
         tokens: 40_000 / minute,

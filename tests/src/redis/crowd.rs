@@ -50,7 +50,7 @@ pub struct Crowd {
 #[derive(Debug)]
 pub struct Outcome {
     share: Share,
-    /// The number of grants until it was told to stop, and the time until then.
+    /// The number of grants until it was stopped, and the time until then.
     in_time: u64,
     time: Duration,
     /// The number of all grants, and the time that they took.
@@ -233,7 +233,7 @@ pub fn demand(
                     let number = desk.numbers.fetch_add(1, Ordering::SeqCst);
                     let (at, amount) = call(&limiter, 1).await.expect("no caller sees an error");
                     let call = Granted { number, at, amount };
-                    desk.calls.lock().expect("nobody panics with it").push(call);
+                    desk.calls.lock().expect("no thread panics with the lock").push(call);
                     (desk.granted)(&call);
                 }
             })
@@ -242,7 +242,7 @@ pub fn demand(
             caller.await.expect("no caller sees an error");
         }
     });
-    std::mem::take(&mut desk.calls.lock().expect("nobody panics with it"))
+    std::mem::take(&mut desk.calls.lock().expect("no thread panics with the lock"))
 }
 
 /// Makes a call of this many requests. Returns the time of admission, as [`Granted`] defines it,

@@ -35,7 +35,7 @@ struct State {
     target: SocketAddr,
     /// The delays to the server and to the clients.
     delay: [Duration; 2],
-    /// Whether the ways to the server and to the clients are frozen.
+    /// Set if the way to the server, or to the clients, is frozen.
     frozen: [bool; 2],
     /// Connections up to this number are frozen.
     stranded: u64,

@@ -199,8 +199,8 @@ impl RedisServer {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let earliest = wall_clock() + micros - STALE;
-            let told = i64::try_from(self.time_us()).unwrap_or(i64::MAX);
-            if (earliest..=wall_clock() + micros).contains(&told) {
+            let reported = i64::try_from(self.time_us()).unwrap_or(i64::MAX);
+            if (earliest..=wall_clock() + micros).contains(&reported) {
                 return;
             }
             assert!(Instant::now() < deadline, "the server's clock did not change");
