@@ -95,8 +95,8 @@ impl Cluster {
         self.migrate_slot_slowly(slot, between, || {})
     }
 
-    /// Moves a slot as [`Self::migrate_slot`] does. `moved` runs just before the last step: the keys
-    /// are on the second node, and the first one still owns the slot.
+    /// Moves a slot as [`Self::migrate_slot`] does. `moved` runs just before the last step: the
+    /// keys are on the second node, and the first one still owns the slot.
     ///
     /// # Panics
     /// If a node refuses.
