@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What it costs to have the counter: a program that prices one request, built from nothing with and without it.
-# `bash benches/build_costs.sh`, after `cargo fetch`; it takes some two minutes of processor time.
+# Measures the cost of the token counter in build time, size and memory: builds a program that prices
+# one request, with and without the counter, and runs it. Run `cargo fetch` first. It takes about two
+# minutes of processor time.
 set -euo pipefail
 export CARGO_INCREMENTAL=0
 library=$(cd "$(dirname "$0")/../openlimit" && pwd)

@@ -1,6 +1,7 @@
-//! What the benchmarks share: the table at the end of each, with ratios and whether each is what was aimed at.
+//! Shared by the benchmarks: the table at the end of each, with values, aims, and whether each aim
+//! is met.
 //!
-//! The benchmarks are beside this file, and BENCHMARKS.md tells their results.
+//! The benchmarks are in the folders beside this file. BENCHMARKS.md has their results.
 
 /// A line of the table.
 #[derive(Clone, Debug)]
@@ -14,24 +15,24 @@ pub struct Line {
 enum Aim {
     AtMost(f64),
     AtLeast(f64),
-    /// None: it is there to compare with.
+    /// No aim, only a comparison.
     Nothing,
 }
 
 impl Line {
-    /// It is to be no more than `most`.
+    /// Creates a line whose value should be at most `most`.
     #[must_use]
     pub fn at_most(what: impl Into<String>, value: f64, most: f64) -> Self {
         Self { what: what.into(), value, aim: Aim::AtMost(most) }
     }
 
-    /// It is to be no less than `least`.
+    /// Creates a line whose value should be at least `least`.
     #[must_use]
     pub fn at_least(what: impl Into<String>, value: f64, least: f64) -> Self {
         Self { what: what.into(), value, aim: Aim::AtLeast(least) }
     }
 
-    /// It is there to compare with.
+    /// Creates a line without an aim.
     #[must_use]
     pub fn remark(what: impl Into<String>, value: f64) -> Self {
         Self { what: what.into(), value, aim: Aim::Nothing }

@@ -1,4 +1,4 @@
-//! The same without `async`: plain functions and threads, and no runtime anywhere.
+//! Limits a plain function that three threads call. There is no async code and no runtime.
 //!
 //!     cargo run --example blocking
 
@@ -10,21 +10,21 @@ use openlimit::{ChatRateLimiter, Rate, limiter, rate_limited};
 use serde_json::{Value, json};
 
 limiter! {
-    /// What our account allows for gpt-4o.
+    /// The limits of our account for gpt-4o.
     static CHAT: ChatRateLimiter = {
         requests: 600 / minute,
         tokens: 40_000 / minute,
     };
 }
 
-/// Waits for its turn, then asks.
+/// Waits for its turn, then sends the request.
 #[rate_limited(limiter = CHAT, params = params)]
 fn ask(agent: &ureq::Agent, url: &str, params: &Value) -> anyhow::Result<Value> {
     Ok(agent.post(format!("{url}/chat/completions")).send_json(params)?.body_mut().read_json()?)
 }
 
 fn main() -> anyhow::Result<()> {
-    // In place of OpenAI: a provider that refuses whatever is above the same limits.
+    // Stands in for OpenAI. It refuses every call above the same limits.
     let provider =
         Provider::builder().requests(Rate::per_minute(600)).tokens(Rate::per_minute(40_000)).start()?;
     let (agent, url) = (ureq::agent(), provider.url());
@@ -37,22 +37,22 @@ fn main() -> anyhow::Result<()> {
                 "model": "gpt-4o",
                 "messages": [{ "role": "user", "content": content }],
             });
-            // Here a 429 would come back as an error.
+            // A 429 would be an error here.
             let reply = ask(&agent, &url, &params)?;
+            let time = start.elapsed().as_secs_f64();
             println!(
-                "{:4.1?} {name}{number:<2} {}",
-                start.elapsed(),
-                reply["choices"][0]["message"]["content"]
+                "{time:5.2} s  thread {name}, call {number:2}: {} tokens",
+                reply["usage"]["total_tokens"]
             );
         }
         anyhow::Ok(())
     };
-    // The limiter is one for all threads.
+    // All threads share the limiter.
     thread::scope(|scope| {
         let work = &work;
         let threads = ['A', 'B', 'C'].map(|name| scope.spawn(move || work(name)));
         threads.into_iter().try_for_each(|thread| thread.join().expect("no panic in `work`"))
     })?;
-    println!("refused by the provider: {}", provider.refused());
+    println!("{} calls answered, {} refused", provider.admitted(), provider.refused());
     Ok(())
 }

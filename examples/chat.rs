@@ -1,4 +1,4 @@
-//! A limiter declared once, and an `async fn` that keeps to it.
+//! Limits an `async fn`, and gives back the tokens that a reply did not use.
 //!
 //!     cargo run --example chat
 
@@ -11,20 +11,22 @@ use openlimit_examples::Api;
 use serde::{Deserialize, Serialize};
 
 limiter! {
-    /// What our account allows for gpt-4o.
+    /// The limits of our account for gpt-4o.
     static CHAT: ChatRateLimiter = {
         requests: 600 / minute,
         tokens: 40_000 / minute,
     };
 }
 
-/// Waits for its turn, then asks. What the answer did not use of the reservation is given back.
+/// Waits for its turn, then sends the request. The tokens that were reserved and not used are given
+/// back.
 #[rate_limited(limiter = CHAT, params = params, usage = |reply| reply.usage.total_tokens)]
 async fn ask(api: &Api, params: &ChatParams) -> anyhow::Result<Reply> {
     Ok(api.chat(params).await?.error_for_status()?.json().await?)
 }
 
-/// Any type that serializes as the request will do: your own, `async-openai`'s, a `serde_json::Value`.
+/// Any type that serializes to a request works: your own, one of `async-openai`, a
+/// `serde_json::Value`.
 #[derive(Serialize)]
 struct ChatParams {
     model: &'static str,
@@ -50,7 +52,7 @@ struct Usage {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // In place of OpenAI: a provider that refuses whatever is above the same limits.
+    // Stands in for OpenAI. It refuses every call above the same limits.
     let provider = Provider::builder()
         .requests(Rate::per_minute(600))
         .tokens(Rate::per_minute(40_000))
@@ -65,7 +67,7 @@ async fn main() -> anyhow::Result<()> {
         messages: vec![Message { role: "user", content: format!("What is so special about {number}?") }],
         max_completion_tokens: 32,
     });
-    // All at once, as far as this code is concerned.
+    // Starts all calls at once. The limiter spaces them out.
     let calls = questions.map(|params| {
         let api = &api;
         async move { ask(api, &params).await }
@@ -73,7 +75,11 @@ async fn main() -> anyhow::Result<()> {
     let replies: Vec<Reply> = stream::iter(calls).buffer_unordered(usize::MAX).try_collect().await?;
 
     let tokens: u64 = replies.iter().map(|reply| reply.usage.total_tokens).sum();
-    println!("{} answers, {tokens} tokens, {:.1?}", replies.len(), start.elapsed());
-    println!("refused by the provider: {}", provider.refused());
+    println!(
+        "{} calls answered in {:.1} s, {} refused; they used {tokens} tokens",
+        replies.len(),
+        start.elapsed().as_secs_f64(),
+        provider.refused()
+    );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the examples share: a client of OpenAI's API as small as can be, and something to ask.
+//! Shared by the examples: a minimal client of OpenAI's API, and requests to send.
 
 use std::env;
 use std::fmt;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// The opening of "Alice's Adventures in Wonderland" (1865), which is in the public domain.
 const PROSE: &str = include_str!("prose.txt");
 
-/// An API to send to: OpenAI's, or the provider inside an example.
+/// A client of OpenAI's API, or of the provider inside an example.
 pub struct Api {
     http: Client,
     url: String,
@@ -20,12 +20,13 @@ pub struct Api {
 }
 
 impl Api {
-    /// The API at `url`, such as `https://api.openai.com/v1`.
+    /// Creates a client of the API at `url`, such as `https://api.openai.com/v1`.
     ///
     /// # Errors
-    /// If there is no client to be had.
+    /// The HTTP client cannot be built.
     pub fn new(url: String, key: String) -> anyhow::Result<Self> {
-        // Roots and cryptography are compiled in, so that an example asks nothing of the machine it runs on.
+        // Root certificates and cryptography are compiled in, so an example needs nothing from the
+        // machine.
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -35,10 +36,10 @@ impl Api {
         Ok(Self { http, url, key })
     }
 
-    /// The API that `OPENAI_API_KEY` and `OPENAI_BASE_URL` name, if there is a key.
+    /// Creates a client from `OPENAI_API_KEY` and `OPENAI_BASE_URL`. Returns `None` without a key.
     ///
     /// # Errors
-    /// As [`Api::new`].
+    /// Those of [`Api::new`].
     pub fn from_env() -> anyhow::Result<Option<Self>> {
         let Some(key) = env::var("OPENAI_API_KEY").ok().filter(|key| !key.trim().is_empty()) else {
             return Ok(None);
@@ -47,27 +48,28 @@ impl Api {
         Ok(Some(Self::new(url.trim_end_matches('/').to_owned(), key.trim().to_owned())?))
     }
 
-    /// Sends a chat request, and returns whatever comes back.
+    /// Sends a chat request, and returns the response, whatever its status.
     ///
     /// # Errors
-    /// If nothing comes back.
+    /// There is no response.
     pub async fn chat(&self, params: &impl Serialize) -> reqwest::Result<Response> {
         let url = format!("{}/chat/completions", self.url);
         self.http.post(url).bearer_auth(&self.key).json(params).send().await
     }
 }
 
-/// The key is no part of it.
+/// Leaves out the key.
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Api").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
-/// The `number`th chat request: some prose, of 20 to 2 000 tokens, small ones more often than large ones.
+/// Returns the chat request of this number: some prose, of 20 to 2 000 tokens. Small requests are
+/// more frequent than large ones.
 #[must_use]
 pub fn request(number: usize, model: &str) -> Value {
-    // Multiples of the golden ratio spread evenly, however many there are.
+    // Multiples of the golden ratio are spread evenly, for any number of requests.
     let spread = (number as f64 * 0.618_034).fract();
     let words = (12.0 * 120_f64.powf(spread)) as usize;
     let prose: Vec<&str> = PROSE.split_whitespace().cycle().skip(number * 31).take(words).collect();

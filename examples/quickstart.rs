@@ -1,10 +1,11 @@
-//! The same calls under the same limits, first as people make them, trying again whatever is refused; then
-//! through a limiter.
+//! Sends the same calls twice: without a limiter, where each refused call is sent again, and with
+//! one.
 //!
 //!     cargo run --release --example quickstart
 //!
-//! It needs no account: the provider is a strict stand-in, inside this program. With `OPENAI_API_KEY` set (and
-//! `OPENAI_BASE_URL` and `OPENAI_MODEL`, if you like) it makes a dozen limited calls there instead.
+//! It needs no account. The provider is a strict stand-in inside this program, with OpenAI's API.
+//! If `OPENAI_API_KEY` is set, it makes twelve limited calls to OpenAI instead, or to
+//! `OPENAI_BASE_URL`, with the model `OPENAI_MODEL`.
 
 use std::env;
 use std::time::{Duration, Instant};
@@ -18,17 +19,18 @@ use openlimit_examples::{Api, request};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
-/// What the provider allows. A second's worth may be taken at once.
+/// The limits of the provider. One second of them may be taken at once.
 const REQUESTS: Rate = Rate::per_minute(3_000);
 const TOKENS: Rate = Rate::per_minute(600_000);
 
 const CALLS: usize = 300;
+/// The most calls that are in flight.
 const AT_ONCE: usize = 32;
 
 limiter! {
     static CHAT: ChatRateLimiter = { requests: REQUESTS, tokens: TOKENS };
 
-    /// For a real account: less than any of them allows.
+    /// For a real account: lower than the limits of any account.
     static ACCOUNT: ChatRateLimiter = { requests: 60 / minute, tokens: 10_000 / minute };
 }
 
@@ -50,42 +52,45 @@ async fn main() -> anyhow::Result<()> {
     let tokens = requests.iter().map(|params| Ok(CHAT.cost(params)?.amount(&Dimension::Tokens)));
     let tokens: u64 = tokens.sum::<anyhow::Result<u64>>()?;
     println!("{CALLS} calls with {tokens} tokens, {AT_ONCE} at a time.");
-    println!("The provider allows {} requests and {} tokens a minute.\n", REQUESTS.amount(), TOKENS.amount());
+    println!("The provider allows {} requests and {} tokens a minute.", REQUESTS.amount(), TOKENS.amount());
+    println!("A refused call (429) is sent again after its `retry-after`.\n");
 
     let passes = [
         ("without openlimit", pass("without openlimit", &requests, plain).await?),
         ("with openlimit", pass("with openlimit", &requests, limited).await?),
     ];
 
-    // The limit that takes longer decides. What it gives in the first second is there from the start.
+    // The tighter limit decides. One second of it may be taken at once, so it ends a second
+    // earlier.
     let full = |amount: u64, rate: Rate| amount as f64 * 60.0 / rate.amount() as f64;
     let full = full(tokens, TOKENS).max(full(CALLS as u64, REQUESTS));
-    println!("\n                    calls    429s      time     ideal   limit used");
+    println!("\n                   answered   refused   seconds   at best   share of the limit");
     for (name, Pass { answered, refused, time }) in &passes {
-        let (time, ideal, used) = (time.as_secs_f64(), full - 1.0, 100.0 * full / (time.as_secs_f64() + 1.0));
-        println!("{name:17} {answered:7} {refused:7} {time:7.2} s {ideal:7.2} s {used:10.1} %");
+        let (time, best) = (time.as_secs_f64(), full - 1.0);
+        let share = 100.0 * full / (time + 1.0);
+        println!("{name:17} {answered:9} {refused:9} {time:9.2} {best:9.2} {share:18.1} %");
     }
     let [_, (_, limited)] = passes;
-    ensure!(limited.refused == 0, "{} calls were refused in spite of the limiter", limited.refused);
+    ensure!(limited.refused == 0, "the provider refused {} calls of the limiter", limited.refused);
     Ok(())
 }
 
 struct Pass {
     answered: usize,
     refused: usize,
-    /// Until the last call was admitted.
+    /// From the start until the provider accepted the last call.
     time: Duration,
 }
 
-/// Makes every call against a provider with full buckets; one that is refused is made again after as long as
-/// the refusal says, within reason.
+/// Sends all calls to a new provider. A refused call is sent again after its `retry-after`, up to a
+/// hundred times.
 async fn pass(
     name: &'static str,
     requests: &[Value],
     call: impl AsyncFn(&Api, &Value) -> anyhow::Result<Response>,
 ) -> anyhow::Result<Pass> {
     let latency = Duration::from_millis(200);
-    // As at OpenAI, a refused call still counts as a request.
+    // As at OpenAI, a refused call counts as a request too.
     let limits = Provider::builder().requests(REQUESTS).tokens(TOKENS).refused_count(true);
     let provider = limits.latency(latency).start()?;
     let api = Api::new(provider.url(), "none needed".to_owned())?;
@@ -102,7 +107,7 @@ async fn pass(
             let seconds = reply.headers().get("retry-after").context("no retry-after")?.to_str()?.parse()?;
             tokio::time::sleep(Duration::from_secs(seconds)).await;
         }
-        bail!("refused a hundred times")
+        bail!("the provider refused a call 100 times")
     });
     let mut answers = stream::iter(calls).buffer_unordered(AT_ONCE);
     while answers.try_next().await?.is_some() {

@@ -1,9 +1,9 @@
-//! Several processes share one quota through Redis, and use all of it.
+//! Shares one quota between four processes through Redis.
 //!
 //!     cargo run --release --example redis_shared
 //!
-//! It uses the Redis at `REDIS_URL`, or starts a `redis-server` of its own if one is installed. The workers are this program
-//! again, as processes of their own; all of them call one strict provider in the first.
+//! It uses the Redis at `REDIS_URL`, or starts a `redis-server` if one is installed. It starts
+//! itself again as the workers. All of them call one strict provider, in the first process.
 
 use std::env;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -19,7 +19,7 @@ use openlimit_examples::{Api, request};
 use reqwest::StatusCode;
 use serde_json::Value;
 
-/// What the provider allows to all of them together. A second's worth may be taken at once.
+/// The limits of the provider, for all processes together. One second of them may be taken at once.
 const REQUESTS: Rate = Rate::per_minute(6_000);
 const TOKENS: Rate = Rate::per_minute(3_000_000);
 
@@ -28,7 +28,7 @@ const TASKS: usize = 16;
 const TIME: Duration = Duration::from_secs(6);
 
 limiter! {
-    /// In every process that declares it, the same limits.
+    /// Every process declares the same limits.
     static CHAT: ChatRateLimiter = {
         requests: REQUESTS,
         tokens: TOKENS,
@@ -49,10 +49,10 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// A worker: as many calls as it is let in `TIME`. Tells how many those were.
+/// Runs a worker: makes calls for `TIME`, and prints how many were admitted.
 #[tokio::main]
 async fn work(provider: String) -> anyhow::Result<()> {
-    // Fails here, rather than at the first call, if the Redis is not there.
+    // If Redis does not answer, this fails, and not the first call.
     CHAT.flush(Duration::from_secs(5)).await?;
     let api = Api::new(provider, "none needed".to_owned())?;
     let end = Instant::now() + TIME;
@@ -62,7 +62,7 @@ async fn work(provider: String) -> anyhow::Result<()> {
             let left = end.saturating_duration_since(Instant::now());
             match chat(&api, &request(number, "gpt-4o"), left).await {
                 Ok(_) => granted += 1,
-                // The time is over, whatever it was that the last call waited for.
+                // The time is over, so the reason does not matter.
                 Err(error) if error.is::<AcquireError>() && Instant::now() >= end => break,
                 Err(error) if matches!(error.downcast_ref(), Some(AcquireError::Timeout { .. })) => break,
                 Err(error) => return Err(error),
@@ -75,7 +75,7 @@ async fn work(provider: String) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts the workers, and tells what became of their calls.
+/// Starts the workers, and prints the results.
 fn share() -> anyhow::Result<()> {
     let (url, _server) = redis()?;
     let provider = Provider::builder().requests(REQUESTS).tokens(TOKENS).start()?;
@@ -85,7 +85,7 @@ fn share() -> anyhow::Result<()> {
     let workers = (0..WORKERS).map(|_| {
         let mut worker = Command::new(env::current_exe()?);
         worker.env("PROVIDER_URL", provider.url()).env("REDIS_URL", &url);
-        // A name that nobody else uses, should the Redis be somebody's.
+        // A name of its own, in case other programs use this Redis.
         worker.env("LIMITER", format!("redis-shared-example-{}", std::process::id()));
         Ok(worker.stdout(Stdio::piped()).spawn()?)
     });
@@ -103,12 +103,12 @@ fn share() -> anyhow::Result<()> {
     let last = arrivals.iter().map(|arrival| arrival.at).max().unwrap_or(first);
     let full = REQUESTS.amount() as f64 / 60.0;
     let used = provider.admitted() as f64 / (full * ((last - first).as_secs_f64() + 1.0));
-    println!("\ntotal:    {:5} calls, {} refused with 429", provider.admitted(), provider.refused());
-    println!("limit used: {:.1} %", 100.0 * used);
+    println!("\ntotal:    {:5} calls, {} refused", provider.admitted(), provider.refused());
+    println!("share of the limit: {:.1} %", 100.0 * used);
     Ok(())
 }
 
-/// The Redis to use, and the server that was started for it.
+/// Returns the URL of the Redis to use, and the server if one was started.
 fn redis() -> anyhow::Result<(String, Option<Server>)> {
     if let Ok(url) = env::var("REDIS_URL") {
         return Ok((url, None));
@@ -118,7 +118,7 @@ fn redis() -> anyhow::Result<(String, Option<Server>)> {
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .stdout(Stdio::null())
         .spawn()
-        .context("no redis: set REDIS_URL, or install redis-server")?;
+        .context("cannot start redis-server: install it, or set REDIS_URL")?;
     let server = Server(server);
     for _ in 0..100 {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
@@ -126,10 +126,10 @@ fn redis() -> anyhow::Result<(String, Option<Server>)> {
         }
         thread::sleep(Duration::from_millis(50));
     }
-    bail!("redis-server does not answer on port {port}")
+    bail!("redis-server does not answer on port {port} after 5 s")
 }
 
-/// Ends with this program.
+/// Kills the server when it is dropped.
 struct Server(Child);
 
 impl Drop for Server {

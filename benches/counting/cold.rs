@@ -1,5 +1,5 @@
-//! The first count of a process, and the memory that it takes, then and after text of every kind: this program, run
-//! anew for each.
+//! Measures the first count of a process and its memory, then and after text of every kind. Runs
+//! this program again as a new process for each counter.
 
 use std::fs;
 use std::hint::black_box;
@@ -59,7 +59,7 @@ pub(crate) fn child() {
     println!("{} {first} {}", elapsed.as_nanos() as f64 / 1e6, resident() - before);
 }
 
-/// In KB, where the system tells.
+/// Returns the resident memory in KB, or 0 if the system does not report it.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-//! Who is in the race: this library and three others, each in its own words.
+//! The counters that are compared: this library and three others, each called through its own API.
 
 use openlimit::tokens::Encoding;
 

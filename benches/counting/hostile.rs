@@ -1,7 +1,7 @@
-//! Text that is made to be slow: a megabyte in one piece.
+//! Measures text that is meant to be slow: a megabyte in one piece.
 //!
-//! Others may take time that grows with the square of a piece, or panic. Who takes more than a second for a pass has no
-//! second one.
+//! A counter may take quadratic time in the length of a piece, or panic. After a pass of more than
+//! a second it gets no further one.
 
 use std::hint::black_box;
 use std::iter;
@@ -15,7 +15,7 @@ use crate::texts::Random;
 
 const MEGABYTE: usize = 1_000_000;
 
-/// The fastest of three passes, in milliseconds. The text is new in each.
+/// Returns the fastest of three passes, in milliseconds. The text is new in each.
 fn milliseconds(text: &mut String, mut count: impl FnMut(&str)) -> f64 {
     let mut best = f64::INFINITY;
     for _ in 0..3 {

@@ -1,8 +1,9 @@
-//! Counting tokens: this library's counter beside others, in one run of about a minute.
+//! Compares this library's token counter with others, in one run of about a minute.
 //!
-//! *Unseen* text is counted once, by a thread that has counted other text of the same kind; *repeated* text is counted
-//! over and over, which for this library means that it is remembered. `cargo bench --bench counting` prints everything,
-//! and with some words after `--` only the parts whose names have one of them. BENCHMARKS.md has the results.
+//! *Unseen* text is counted once, by a thread that has counted other text of the same kind.
+//! *Repeated* text is counted over and over, so that this library finds its count in a cache.
+//! `cargo bench --bench counting` prints everything. Words after `--` select the parts whose names
+//! contain one of them. BENCHMARKS.md has the results.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -37,7 +38,7 @@ fn main() {
         return cold::child();
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    // Without `--bench` it is `cargo test`, which only looks whether it starts.
+    // Without `--bench` this is `cargo test`, which only checks that the program starts.
     if std::env::args().all(|argument| argument != "--bench") {
         return;
     }
@@ -63,7 +64,8 @@ fn unseen(encoding: Encoding) {
         let half = text.len() / 2;
         let size = message.unwrap_or(text.len());
         let times = race(5, |pass, name| {
-            // A pass begins at its own place, so that no message was counted in an earlier one.
+            // Each pass begins at its own offset, so that no message was counted in an earlier
+            // pass.
             let (seen, unseen) = text.split_at(text.floor_char_boundary(half + 7 * pass));
             let thread = || {
                 count(name, encoding, seen);

@@ -1,17 +1,18 @@
-//! A race in turns: everyone counts the same text, again and again, and the fastest pass of each counts.
+//! Measures all counters in turns, on the same text, and keeps the fastest pass of each.
 //!
-//! It is processor time of the thread. Everyone takes a few passes in a row, so that the first has fetched into the
-//! processor's caches what the others had pushed out; and the turns alternate, so that what else runs on the machine
-//! disturbs everyone alike, and most passes of nobody.
+//! It measures processor time of the thread. A turn is a few passes in a row, so that only its
+//! first pass pays for what the other counters evicted from the processor's caches. The turns
+//! alternate, so that other work on the machine disturbs all counters alike.
 
 use cpu_time::ThreadTime;
 
 use crate::counters::NAMES;
 
-/// Nanoseconds of each, by their place in `NAMES`.
+/// Nanoseconds of each counter, by its index in `NAMES`.
 pub(crate) type Times = [f64; NAMES.len()];
 
-/// The fastest of all passes. `run` is told the pass and who is on, and says how long it took.
+/// Returns the fastest pass of each counter. `run` takes the number of the pass and the counter's
+/// name, and returns the time of the pass.
 pub(crate) fn race(turns: usize, mut run: impl FnMut(usize, &str) -> f64) -> Times {
     const IN_A_ROW: usize = 4;
     let mut times = [f64::INFINITY; NAMES.len()];
@@ -25,15 +26,15 @@ pub(crate) fn race(turns: usize, mut run: impl FnMut(usize, &str) -> f64) -> Tim
     times
 }
 
-/// Nanoseconds of processor time that this takes.
+/// Returns the processor time of `run`, in nanoseconds.
 pub(crate) fn time(run: impl FnOnce()) -> f64 {
     let start = ThreadTime::now();
     run();
     start.elapsed().as_nanos() as f64
 }
 
-/// The same, on the average of as many times as fill a millisecond or two: to read the clock costs as much as a short
-/// text.
+/// Returns the average processor time over a millisecond or two of runs. Reading the clock takes as
+/// long as counting a short text.
 pub(crate) fn time_each(mut run: impl FnMut()) -> f64 {
     let mut times = 1;
     loop {
@@ -50,12 +51,12 @@ pub(crate) fn heading(unit: &str, first: &str) {
     println!("| --- | {} --- | --- | --- |", "--- | ".repeat(NAMES.len()));
 }
 
-/// A line of megabytes a second.
+/// Prints a line of megabytes a second.
 pub(crate) fn speeds(what: &str, bytes: usize, times: Times, aim: Option<f64>) {
     line(what, times.map(|time| bytes as f64 * 1e3 / time), times, aim);
 }
 
-/// A line of microseconds.
+/// Prints a line of microseconds.
 pub(crate) fn microseconds(what: &str, times: Times, aim: Option<f64>) {
     line(what, times.map(|time| time / 1e3), times, aim);
 }

@@ -1,4 +1,5 @@
-//! Whole requests, from their params to their cost. The others count the texts and nothing else.
+//! Measures whole requests, from their params to their cost. The other counters count only the
+//! texts.
 
 use std::hint::black_box;
 
@@ -10,7 +11,8 @@ use crate::counters::count;
 use crate::race::{heading, microseconds, race, time};
 use crate::texts::{Random, prose};
 
-/// Two hundred chat requests of 1 to 12 messages, a third of them with tools; new ones in every pass.
+/// Measures two hundred chat requests of 1 to 12 messages, a third of them with tools. Each pass
+/// has new ones.
 pub(crate) fn requests(encoding: Encoding) {
     let (prose, limiter, model) = (prose(), limiter(), model(encoding));
     let times = race(4, |pass, name| {
@@ -40,7 +42,8 @@ pub(crate) fn requests(encoding: Encoding) {
     microseconds("a chat request of some messages and tools", times, Some(5.0));
 }
 
-/// A conversation of twenty turns, which is sent anew with each; in the second line, with every message altered.
+/// Measures a conversation of twenty turns. Each turn sends all messages again; in the second line,
+/// with every message altered.
 pub(crate) fn conversation(encoding: Encoding) {
     const TURNS: usize = 20;
     let (prose, limiter, model) = (prose(), limiter(), model(encoding));

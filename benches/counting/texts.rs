@@ -1,9 +1,10 @@
-//! What is counted: this library's own prose and code, and strings of common Chinese and Japanese words.
+//! The texts to count: the prose and code of this library, and random sequences of common Chinese
+//! and Japanese words.
 
 use std::fs;
 use std::path::Path;
 
-/// Texts of some 100 KB, each of one sort.
+/// Returns texts of about 100 KB, each of one kind.
 pub(crate) fn kinds() -> Vec<(&'static str, String)> {
     let (mut random, mut base64) = (Random(2), String::new());
     while base64.len() < 100_000 {
@@ -22,7 +23,7 @@ pub(crate) fn prose() -> String {
     sources().1
 }
 
-/// The sources of the library: the code, and what its comments say.
+/// Returns the code of the library, and the text of its comments.
 fn sources() -> (String, String) {
     let (mut code, mut prose) = (String::new(), String::new());
     read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../openlimit/src"), &mut |line| {
@@ -45,8 +46,8 @@ fn read(path: &Path, line: &mut impl FnMut(&str)) {
     }
 }
 
-/// 100 KB of these words: the earlier, the more often. One character in eight is drawn from the common ones, so that
-/// there are words that are new.
+/// Returns 100 KB of these words. Earlier words are more frequent. One item in eight is a single
+/// character, so that new words occur.
 fn strung(words: &str, marks: &str) -> String {
     let words: Vec<&str> = words.split_whitespace().collect();
     let characters: Vec<char> = words.concat().chars().collect();
@@ -65,7 +66,7 @@ fn strung(words: &str, marks: &str) -> String {
     text
 }
 
-/// The same numbers in every run.
+/// A generator with the same numbers in every run.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

@@ -1,4 +1,5 @@
-//! Callers that are all admitted at once: how fast they are, alone and together, as tasks and as threads.
+//! Measures calls that are all admitted without a wait: alone and together, as tasks and as
+//! threads.
 
 use openlimit::{Cost, Rate, RateLimiter, Redis};
 use openlimit_benches::Line;
@@ -9,13 +10,13 @@ use crate::peers::{self, Peer};
 use crate::server::{PATIENCE, Scripts, Server};
 
 const CALLERS: [usize; 4] = [1, 16, 64, 256];
-/// A second, and more than anybody reaches.
+/// Per second. More than any limiter reaches.
 pub(crate) const REQUESTS: u32 = 10_000_000;
 pub(crate) const TOKENS: u32 = 1_000_000_000;
 /// The tokens of a call, which is one request.
 pub(crate) const COST: u64 = 10;
 
-/// Lets so many callers loose, whose calls are all granted.
+/// Runs this many callers, whose calls are all granted.
 pub(crate) type Run = fn(&Server, usize) -> Load;
 
 pub(crate) fn all() -> Vec<Line> {
@@ -34,7 +35,7 @@ pub(crate) fn all() -> Vec<Line> {
     lines
 }
 
-/// Everybody's turn, with so many callers.
+/// The turns of all limiters with the same number of callers.
 struct Round {
     callers: usize,
     floor: Turn,
@@ -43,7 +44,7 @@ struct Round {
     peers: Vec<(Peer, Turn)>,
 }
 
-/// How fast somebody's callers were, and what the server did for them.
+/// The speed of one limiter's callers, and the work of the server for them.
 struct Turn {
     run: Run,
     load: Load,
@@ -51,7 +52,8 @@ struct Turn {
 }
 
 impl Round {
-    /// Everybody has three turns, of which the fastest counts: whatever else the machine does only slows them down.
+    /// Gives each limiter three turns, and keeps the fastest: other work on the machine can only
+    /// slow a turn down.
     fn run(server: &Server, callers: usize) -> Self {
         let turn = |run| Turn::take(server, callers, run);
         let peers = peers::all().into_iter().map(|peer| (peer, turn(peer.run))).collect();
@@ -90,7 +92,7 @@ impl Round {
         lines
     }
 
-    /// Beside the best of the others, and beside the Python library if that is there.
+    /// Returns the ratios to the best of the others, and to the Python library if it is installed.
     fn ratios(&self) -> Vec<Line> {
         let (tasks, ours) = (self.tasks(), self.tasks.load.calls);
         let best = self.peers.iter().map(|(_, turn)| turn.load.calls).fold(f64::NAN, f64::max);
@@ -109,7 +111,7 @@ impl Round {
         lines
     }
 
-    /// Those of whose decisions the server tells what they took.
+    /// Iterates over the limiters that decide in scripts, whose time the server reports.
     fn scripted(&self) -> impl Iterator<Item = &(Peer, Turn)> {
         self.peers.iter().filter(|(peer, _)| peer.scripted)
     }
@@ -134,8 +136,8 @@ impl Turn {
     }
 }
 
-/// What a decision takes of the server with so many scripts a decision: a script has its price, and so has a decision, and two
-/// turns tell both.
+/// Returns the server's time for a decision at this number of scripts a decision. It depends
+/// linearly on that number, and two turns determine the line.
 fn micros_at(scripts: f64, turns: [&Turn; 2]) -> f64 {
     let [(x0, y0), (x1, y1)] = turns.map(|turn| (turn.scripts_a_decision(), turn.micros_a_decision()));
     y0 + (y1 - y0) * (scripts - x0) / (x1 - x0)
@@ -164,7 +166,7 @@ fn threads(server: &Server, callers: usize) -> Load {
     Load::of_threads(callers, || drop(limiter.acquire(Cost::new().tokens(COST)).blocking().unwrap()))
 }
 
-/// An empty script, by all callers over one connection.
+/// Runs an empty script, from all callers over one connection.
 fn floor(server: &Server, callers: usize) -> Load {
     let sha: String =
         redis::cmd("SCRIPT").arg("LOAD").arg("return 1").query(&mut server.connection()).unwrap();

@@ -1,4 +1,4 @@
-//! Callers that call again and again, for a second: how many calls that makes, and how long one takes.
+//! Runs callers in a loop for a second, and counts and times their calls.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Of so many tasks.
+    /// Measures this many tasks.
     pub(crate) fn of_tasks<F>(tasks: usize, call: impl Fn() -> F + Clone + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -36,7 +36,7 @@ impl Load {
         })
     }
 
-    /// Of so many threads.
+    /// Measures this many threads.
     pub(crate) fn of_threads(threads: usize, call: impl Fn() + Sync) -> Self {
         call();
         let end = Instant::now() + TIME;
@@ -55,7 +55,7 @@ impl Load {
         })
     }
 
-    /// Of calls that took so long.
+    /// Creates a load of calls that took these times.
     pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         Self { calls: times.len() as f64, median: times[times.len() / 2].as_secs_f64() * 1e6 }
@@ -76,7 +76,7 @@ async fn again_and_again<F: Future<Output = ()>>(call: impl Fn() -> F, end: Inst
     times
 }
 
-/// One for the whole run: connections belong to it.
+/// Returns the runtime of the whole run, which owns the connections.
 pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: LazyLock<Runtime> =
         LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());

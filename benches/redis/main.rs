@@ -1,7 +1,8 @@
-//! What a decision costs that processes share through Redis, beside the least that a round trip costs and beside other limiters.
+//! Measures decisions that processes share through Redis, beside an empty round trip and beside
+//! other limiters.
 //!
-//! `cargo bench --bench redis` starts a redis-server of its own and ends with a table. BENCHMARKS.md has the table, and says
-//! what it means.
+//! `cargo bench --bench redis` starts its own redis-server and ends with a table. BENCHMARKS.md has
+//! the table, and explains it.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on is to stop")]
 
@@ -21,7 +22,7 @@ mod waiting;
 use openlimit_benches::print;
 
 fn main() {
-    // Not when `cargo test` only looks whether everything builds.
+    // Without `--bench` this is `cargo test`, which only checks that everything builds.
     if std::env::args().any(|argument| argument == "--bench") {
         print([callers::all(), waiting::all(), settling::all()].into_iter().flatten());
     }

@@ -1,4 +1,5 @@
-//! Who else shares limits through Redis, each with two limits of the same size. None decides over both at once.
+//! Other limiters that share limits through Redis, each with two limits of the same size. None of
+//! them decides about both at once.
 
 #[cfg(limitador)]
 mod limitador;
@@ -12,11 +13,11 @@ use crate::callers::Run;
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) run: Run,
-    /// It decides in scripts alone, of which the server tells how long they took.
+    /// Whether it decides in scripts only, whose time the server reports.
     pub(crate) scripted: bool,
 }
 
-/// Those that are built, and are installed.
+/// Returns the ones that are compiled in and installed.
 pub(crate) fn all() -> Vec<Peer> {
     let mut peers = vec![Peer { name: "trypema", run: trypema::run, scripted: true }];
     #[cfg(limitador)]

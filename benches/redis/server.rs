@@ -1,4 +1,4 @@
-//! A redis-server for the time of the benchmark, and what it says of itself.
+//! A redis-server for the benchmark, and its statistics.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,8 @@ use std::time::Duration;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, Connection, IntoConnectionInfo as _};
 
-/// For an answer, by those who would give up sooner: a busy machine is no fault of theirs.
+/// The time to wait for a reply, for clients whose own timeout is shorter. A busy machine should
+/// not count against them.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Server {
@@ -16,7 +17,7 @@ pub(crate) struct Server {
     port: u16,
 }
 
-/// How often scripts were run, and how many microseconds of the server's time they took.
+/// The number of scripts that ran, and the time that they took of the server, in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scripts {
     pub(crate) runs: f64,
@@ -30,7 +31,7 @@ impl Server {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .stdout(Stdio::null())
             .spawn()
-            .expect("redis-server is to be installed");
+            .expect("redis-server is installed");
         let server = Self { process, port };
         for _ in 0..200 {
             if server.client().get_connection().is_ok() {
@@ -49,7 +50,7 @@ impl Server {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// What is sent goes out at once, as with openlimit.
+    /// Returns a client that sends without delay, as openlimit does.
     pub(crate) fn client(&self) -> Client {
         let info = self.url().into_connection_info().unwrap();
         Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true))).unwrap()

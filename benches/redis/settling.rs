@@ -1,7 +1,8 @@
-//! Callers that reserve five times what they use, and settle it: how much of the limit they use, in memory, in one client of Redis,
-//! and in four.
+//! Measures calls that reserve five times what they use, and settle it: the share of the limit that
+//! they use in memory, with one client of Redis, and with four.
 //!
-//! What is settled may be used again only as far as it is still in the bucket, and clients know that of each other only from below.
+//! A refund can be used again only as far as it is still in the bucket. A client knows only a lower
+//! bound of that for the other clients.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,13 +18,14 @@ use crate::server::Server;
 const CALLERS: u32 = 64;
 const RATE: u32 = 100_000;
 const TIME: Duration = Duration::from_secs(8);
-/// How often what a call uses goes into what it reserves.
+/// The ratio of what a call reserves to what it uses.
 const RESERVED: u64 = 5;
 
 pub(crate) fn all() -> Vec<Line> {
     let server = Server::start();
     let mut lines = Vec::new();
-    // How long a call takes, and how much of the burst of a second it reserves, on average.
+    // The milliseconds that a call takes, and the percentage of the burst that it reserves on
+    // average.
     for (takes, percent) in [(20, 8), (300, 8), (20, 1)] {
         for clients in [0, 1, 4] {
             let store = match clients {
@@ -39,7 +41,7 @@ pub(crate) fn all() -> Vec<Line> {
     lines
 }
 
-/// The part of the limit that is used, the burst included.
+/// Returns the share of the limit that is used, including the burst.
 fn used(server: &Server, name: &str, clients: u32, takes: Duration, percent: u64) -> f64 {
     let limiter = |client: u32| {
         let builder = RateLimiter::builder().name(name).tokens(Rate::per_second(RATE.into()));
@@ -53,7 +55,7 @@ fn used(server: &Server, name: &str, clients: u32, takes: Duration, percent: u64
         let end = Instant::now() + TIME;
         let callers = (0..CALLERS).map(|caller| {
             let limiter = limiters[(caller % clients.max(1)) as usize].clone();
-            // Some more and some less.
+            // From 60 to 135 % of it.
             let reserves = u64::from(RATE) * percent / 100 * u64::from(12 + caller % 16) / 20;
             tokio::spawn(call(limiter, reserves, takes, end, Arc::clone(&used)))
         });
@@ -65,7 +67,7 @@ fn used(server: &Server, name: &str, clients: u32, takes: Duration, percent: u64
 }
 
 async fn call(limiter: RateLimiter, reserves: u64, takes: Duration, end: Instant, used: Arc<AtomicU64>) {
-    // One that need not wait is not timed out.
+    // `timeout_at` polls the call first, so one that does not wait never times out.
     while Instant::now() < end
         && let Ok(permit) = timeout_at(end, limiter.acquire(reserves)).await
     {

@@ -1,7 +1,7 @@
-//! Callers that wait for each other, in four limiters that share their limits: how much of those they use, how evenly, and how
-//! many scripts that takes.
+//! Measures callers that wait, in four limiters that share their limits: the share of the limits
+//! that they use, how evenly, and with how many scripts.
 //!
-//! Each limiter is what a process would have: its own queue, session and connection.
+//! Each limiter stands for a process: it has its own queue, session and connection.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const RATE: u32 = 100;
 const BURST: u32 = 100;
 const JITTER: Duration = Duration::from_millis(50);
 const TIME: Duration = Duration::from_secs(6);
-/// By then the burst is gone, and everybody waits as long as everybody else.
+/// The time after which the burst is used up, and all callers wait equally long.
 const STEADY: Duration = Duration::from_secs(2);
 
 pub(crate) fn all() -> Vec<Line> {
@@ -34,19 +34,20 @@ pub(crate) fn all() -> Vec<Line> {
 }
 
 struct Waiting {
-    /// When each caller's calls began and were granted, from the start on.
+    /// The times at which each caller's calls began and were granted, since the start.
     callers: Vec<Vec<[Duration; 2]>>,
-    /// How many scripts were run while the waiting was steady.
+    /// The number of scripts that ran after `STEADY`.
     scripts: f64,
 }
 
 impl Waiting {
-    /// Under a name of its own, and so with its own buckets: limiters give back what they hold some time after they are dropped.
+    /// Uses a name of its own, and so its own buckets: limiters give back what they hold some time
+    /// after they are dropped.
     fn measure(server: &Server, url: &str, name: &str) -> Self {
         let limiters: Vec<_> = (0..LIMITERS).map(|number| limiter(url, name, number)).collect();
         runtime().block_on(async {
             for limiter in &limiters {
-                // Connects, and gives back.
+                // Connects.
                 limiter.acquire(cost()).await.unwrap().cancel();
             }
             sleep(Duration::from_millis(200)).await;
@@ -80,7 +81,7 @@ impl Waiting {
         ]
     }
 
-    /// How long the calls waited that began when the waiting was steady, in order of length.
+    /// Returns the waits of the calls that began after `STEADY`, sorted.
     fn waits(&self) -> Vec<Duration> {
         let calls = self.callers.iter().flatten().filter(|[began, _]| *began >= STEADY);
         let mut waits: Vec<_> = calls.map(|[began, granted]| *granted - *began).collect();
@@ -88,8 +89,8 @@ impl Waiting {
         waits
     }
 
-    /// Of the callers' rates, each from its first grant to its last: whole calls in so short a time would tell more about where it
-    /// ends.
+    /// Returns Jain's index of the callers' rates. A rate is taken from a caller's first grant to
+    /// its last: in so short a time, the number of grants depends too much on where it ends.
     fn jain(&self) -> f64 {
         let rate = |calls: &Vec<[Duration; 2]>| {
             let grants = calls.iter().map(|[_, granted]| granted.as_secs_f64());
@@ -115,8 +116,8 @@ async fn call(limiter: RateLimiter, start: Instant) -> Vec<[Duration; 2]> {
     }
 }
 
-/// The burst holds what is kept back for jitter, too. Limiters that reach the server in the same way would share a connection, so
-/// each has a time-out of its own.
+/// Creates a limiter. Its burst includes what is kept back for jitter. Limiters with the same
+/// settings would share a connection, so each has its own timeout.
 fn limiter(url: &str, name: &str, number: u64) -> RateLimiter {
     RateLimiter::builder()
         .requests(Rate::per_second(RATE.into()))

@@ -1,8 +1,9 @@
-//! One call that need not wait, or may not: how long it takes.
+//! Measures one call that does not wait: granted, refused, and awaited.
 //!
-//! Each group measures its own floor, and all groups are run in several rounds, so that what is compared was measured
-//! under the same conditions: a neighbour on the machine may slow it down for many seconds. Results are looked at by
-//! reference, since a copy of a fresh value would cost as much as a look at the clock.
+//! Each group measures its own floor, and all groups run in several rounds, so that compared cases
+//! run under the same conditions: other work may slow the machine down for many seconds. Results
+//! are passed to `black_box` by reference, since copying a fresh value takes as long as reading the
+//! clock.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -48,7 +49,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
     }
 }
 
-/// Until the faster clock is in use, and `SHUT` is shut.
+/// Runs until the faster clock is in use and `SHUT` has nothing left.
 fn warm_up() {
     for _ in 0..200_000 {
         drop(black_box(WIDE.try_acquire(Cost::new())));
@@ -99,7 +100,7 @@ fn one(group: &mut Group<'_>, name: &str, call: impl Fn()) {
     group.bench_function(name, |bencher| bencher.iter(&call));
 }
 
-/// The time that a call takes each of two threads.
+/// Measures a call on each of two threads at once.
 fn two(group: &mut Group<'_>, name: &str, call: impl Fn() + Sync) {
     let calls = |barrier: &Barrier, calls| {
         barrier.wait();
@@ -126,16 +127,16 @@ fn cost() -> Cost {
     Cost::new().tokens(black_box(u64::from(TOKENS)))
 }
 
-/// Polls once, which has to be enough.
+/// Polls a future once. It must be ready.
 #[inline]
 fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => panic!("a call with room for it had to wait"),
+        Poll::Pending => panic!("a call waits although there is room for it"),
     }
 }
 
-/// The least that an exact limiter does: read the clock, and change one word.
+/// The minimum work of an exact limiter: read the clock, and change one word.
 struct Floor;
 
 impl Floor {
@@ -156,7 +157,7 @@ impl Floor {
     }
 }
 
-/// Two of governor's limiters in a row: requests, then tokens.
+/// Two limiters of governor in a row: requests, then tokens.
 struct Governors {
     requests: DefaultDirectRateLimiter,
     tokens: DefaultDirectRateLimiter,
@@ -198,7 +199,7 @@ impl Governors {
     }
 }
 
-/// The same with leaky-bucket.
+/// Two limiters of leaky-bucket in a row.
 struct Leaky {
     requests: leaky_bucket::RateLimiter,
     tokens: leaky_bucket::RateLimiter,

@@ -1,7 +1,7 @@
-//! What an admission costs, beside the least that it could cost and beside other limiters, and what waiting costs.
+//! Measures admissions, beside the minimum cost and beside other limiters, and the cost of waiting.
 //!
-//! `cargo bench` runs everything in one process and ends with a table of ratios: on a shared machine nothing else
-//! means much. BENCHMARKS.md has the table, and says what it means.
+//! `cargo bench --bench speed` runs everything in one process and ends with a table of ratios: on a
+//! shared machine, nothing else is meaningful. BENCHMARKS.md has the table, and explains it.
 
 mod calls;
 mod table;
@@ -21,7 +21,7 @@ fn main() {
         .configure_from_args();
     calls::all(&mut criterion);
     criterion.final_summary();
-    // Not when `cargo test` only looks whether everything runs.
+    // Without `--bench` this is `cargo test`, which only checks that everything runs.
     if std::env::args().any(|argument| argument == "--bench") {
         let lines = table::calls(&results).into_iter().chain(waiting::all());
         openlimit_benches::print(lines);

@@ -1,4 +1,4 @@
-//! The ratios of single calls, from what criterion has written down.
+//! Computes the ratios of single calls from criterion's result files.
 
 use std::fs;
 use std::path::Path;
@@ -6,18 +6,18 @@ use std::path::Path;
 use openlimit_benches::Line;
 use serde_json::Value;
 
-/// How often every case is measured.
+/// The number of measurements of each case.
 pub(crate) const ROUNDS: usize = 3;
 
-/// A group's name in one round.
+/// Returns the name of a group in one round.
 pub(crate) fn group(name: &str, round: usize) -> String {
     format!("{name}, round {}", round + 1)
 }
 
-/// The group in which two threads compete.
+/// The name of the group in which two threads compete.
 pub(crate) const TWO: &str = "granted to two threads";
 
-/// The ratios of single calls, from what criterion has written down in this run.
+/// Returns the ratios of single calls in this run.
 pub(crate) fn calls(results: &Path) -> Vec<Line> {
     let line = |group: &str, of: &str, against: &str, aim: Option<f64>| {
         let value = nanoseconds(results, group, of) / nanoseconds(results, group, against);
@@ -47,9 +47,9 @@ pub(crate) fn calls(results: &Path) -> Vec<Line> {
     ]
 }
 
-/// The time of a call: the fastest eighth of criterion's samples. Whatever else runs on the machine makes some
-/// samples twice as long as others, and hardly ever all of them. Between two threads the luck of who meets whom is
-/// part of the matter, and the median is taken.
+/// Returns the time of a call: the fastest eighth of criterion's samples. Other work on the machine
+/// makes some samples twice as long as others, but rarely all of them. For two threads, chance
+/// encounters are part of what is measured, so it returns the median.
 fn nanoseconds(results: &Path, name: &str, case: &str) -> f64 {
     let mut times = Vec::new();
     for round in 0..ROUNDS {

@@ -1,7 +1,9 @@
-//! A hundred thousand tasks that wait: how much of the rate they reach, in which order, and at what price.
+//! Measures 100 000 tasks that wait: the share of the rate that they reach, their order, and their
+//! processor time.
 //!
-//! On a runtime of one thread, where tasks run in the order in which they are woken, so that every inversion is the
-//! limiter's. The price is the whole process's processor time, from the first spawn to the last grant.
+//! The runtime has one thread and runs tasks in the order in which they are woken, so every
+//! inversion is the limiter's. The processor time is that of the whole process, from the first
+//! spawn to the last grant.
 
 use std::future::Future;
 use std::num::NonZeroU32;
@@ -17,13 +19,13 @@ use tokio::runtime::{Builder, Runtime};
 use openlimit_benches::Line;
 
 const TASKS: usize = 100_000;
-/// Neither order nor rate is looked at so close to both ends. At the start, who was just woken may run after who was
-/// admitted at once behind it; at the end, who leaves last gives back the queue's storage, which takes the allocator
-/// some 10 ms.
+/// The number of tasks at either end that count neither for the order nor for the rate. At the
+/// start, a task that was just woken may run after a later one that was admitted without a wait. At
+/// the end, the last task frees the queue's storage, which takes the allocator about 10 ms.
 const EDGE: usize = 1_000;
 const PER_SECOND: u32 = 50_000;
 const BURST: u32 = 500;
-/// Who takes ten times the ideal has made the point.
+/// The longest drain. Ten times the ideal.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn all() -> Vec<Line> {
@@ -52,12 +54,12 @@ pub(crate) fn all() -> Vec<Line> {
     lines
 }
 
-/// What became of a drain.
+/// The result of a drain.
 struct Drain {
     took: Duration,
     spent: Duration,
     granted: usize,
-    /// Neighbours in the order of arrival that were granted the other way round.
+    /// The number of neighbours in the order of arrival that were granted in the opposite order.
     inversions: usize,
 }
 
@@ -90,19 +92,19 @@ impl Drain {
         })
     }
 
-    /// Of what the limit allows in that time.
+    /// Returns the share of what the limit allows in that time.
     fn share(&self) -> f64 {
         let counted = self.granted.min(TASKS - EDGE).saturating_sub(EDGE);
         counted as f64 / f64::from(PER_SECOND) / self.took.as_secs_f64()
     }
 
-    /// Nanoseconds of processor time for each grant.
+    /// Returns the processor time of a grant, in nanoseconds.
     fn price(&self) -> f64 {
         self.spent.as_nanos() as f64 / self.granted as f64
     }
 }
 
-/// How many were granted, and when the first and the last was that is looked at.
+/// Counts grants, and notes the times of the first and the last one that count.
 #[derive(Default)]
 struct Count {
     granted: AtomicUsize,
@@ -111,7 +113,7 @@ struct Count {
 }
 
 impl Count {
-    /// The place of this grant among all.
+    /// Counts a grant, and returns its index.
     fn grant(&self) -> usize {
         let place = self.granted.fetch_add(1, Ordering::Relaxed);
         if place == EDGE {
@@ -129,7 +131,8 @@ fn bare_sleep(task: usize) -> impl Future<Output = ()> {
     tokio::time::sleep(Duration::from_secs_f64(behind))
 }
 
-/// Requests and tokens, as everywhere. The burst holds what is kept back for jitter, too.
+/// Limits requests and tokens, as in the other benchmarks. The burst includes what is kept back for
+/// jitter.
 fn openlimit() -> impl Fn(usize) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     let jitter = Duration::from_millis(50);
     let limiter = RateLimiter::builder()
@@ -166,7 +169,8 @@ fn governor() -> impl Fn(usize) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     }
 }
 
-/// Milliseconds of processor time a second while everybody waits for somebody who is due in an hour.
+/// Returns the milliseconds of processor time a second while all tasks wait behind one that is due
+/// in an hour.
 fn idle() -> f64 {
     let limiter = RateLimiter::builder().requests(Rate::per_hour(1)).build().expect("a limiter");
     runtime().block_on(async {

@@ -1,4 +1,4 @@
-//! Counts any text by each encoding, and compares with tiktoken-rs.
+//! Counts any text in each encoding, and compares the counts with tiktoken-rs.
 //!
 //! `cargo +nightly fuzz run count -- -max_len=65536`
 

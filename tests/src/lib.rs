@@ -1,6 +1,8 @@
-//! What the behaviour tests share: a call that is polled by hand, and a model to compare the limiter with.
+//! Shared by the tests: a call that is polled by hand, a model of the limiter, and real Redis
+//! servers.
 //!
-//! Polling by hand makes a test exact: it decides when a waiter looks, and counts how often it was woken.
+//! Polling by hand makes a test exact: the test decides when a waiter is polled, and counts its
+//! wakes.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,57 +20,58 @@ pub mod model;
 pub mod random;
 pub mod redis;
 
-/// How an acquisition ended.
+/// The result of an acquisition.
 pub type Outcome = Result<Permit, AcquireError>;
 
-/// A builder of limiters on `clock`, with neither jitter nor headroom, so that a test's sums are round.
+/// Returns a builder of limiters on `clock`, without jitter and headroom, so that a test's sums are
+/// round.
 pub fn plain(clock: &ManualClock) -> Builder<kind::Explicit> {
     RateLimiter::builder().clock(clock).jitter(Duration::ZERO).headroom(openlimit::Percent(0))
 }
 
-/// So many seconds.
+/// Returns a duration in seconds.
 #[must_use]
 pub fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// So many milliseconds.
+/// Returns a duration in milliseconds.
 #[must_use]
 pub fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// So many nanoseconds.
+/// Returns a duration in nanoseconds.
 #[must_use]
 pub fn nanos(nanos: u64) -> Duration {
     Duration::from_nanos(nanos)
 }
 
-/// What the clock reads, in nanoseconds.
+/// Returns the time of the clock, in nanoseconds.
 #[must_use]
 pub fn nanos_of(clock: &ManualClock) -> u64 {
     u64::try_from(clock.now().as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Waits until something is so that is to be so soon, by the machine's clock.
+/// Waits until a condition holds, by the machine's clock.
 ///
 /// # Panics
-/// If it is not within twenty seconds.
+/// If it does not hold within twenty seconds.
 #[track_caller]
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + secs(20);
     while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for {what}");
         thread::sleep(millis(5));
     }
 }
 
-/// A waker that counts.
+/// A waker that counts its wakes.
 #[derive(Debug, Default)]
 pub struct Wakes(AtomicUsize);
 
 impl Wakes {
-    /// How often it was woken.
+    /// Returns how often it was woken.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
@@ -81,7 +84,7 @@ impl Wake for Wakes {
     }
 }
 
-/// A call that asks to be admitted, polled by hand.
+/// A call that is polled by hand.
 #[derive(Debug)]
 pub struct Call {
     acquire: Acquire,
@@ -98,7 +101,7 @@ impl Call {
         call
     }
 
-    /// Looks again; whether it is over.
+    /// Polls it, and returns whether it is ready.
     pub fn poll(&mut self) -> bool {
         if self.outcome.is_none() {
             let waker = Waker::from(Arc::clone(&self.wakes));
@@ -109,19 +112,19 @@ impl Call {
         self.outcome.is_some()
     }
 
-    /// How often it was woken.
+    /// Returns how often it was woken.
     #[must_use]
     pub fn wakes(&self) -> usize {
         self.wakes.count()
     }
 
-    /// Looks again, and hands out its outcome if it is over. To be asked no further then.
+    /// Polls it, and returns its outcome if it is ready. Must not be called again after that.
     pub fn over(&mut self) -> Option<Outcome> {
         self.poll();
         self.outcome.take()
     }
 
-    /// Its permit.
+    /// Returns its permit.
     ///
     /// # Panics
     /// If it still waits or was refused.
@@ -134,7 +137,7 @@ impl Call {
         }
     }
 
-    /// Why it was refused.
+    /// Returns the error with which it was refused.
     ///
     /// # Panics
     /// If it still waits or was admitted.
@@ -149,7 +152,7 @@ impl Call {
     }
 }
 
-/// How many calls of one request are admitted at once.
+/// Admits calls of one request until one would wait, and returns their number.
 pub fn at_once(limiter: &RateLimiter) -> u64 {
     std::iter::from_fn(|| limiter.try_acquire(openlimit::Cost::new()).ok()).map(drop).count() as u64
 }

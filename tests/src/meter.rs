@@ -1,10 +1,10 @@
 //! Limiters whose use can be read exactly: one unit a second, on a clock that stands still.
 //!
-//! What was taken then is the time, in seconds, until everything could be taken again.
+//! The amount taken is then the time, in seconds, until the whole amount is available again.
 
 use openlimit::{AcquireError, Cost, Limiter};
 
-/// Declares static limiters that take up to 86 400 requests and as many tokens, and never get one back.
+/// Declares static limiters that admit up to 86 400 requests and as many tokens, and never refill.
 ///
 /// `metered! { static CHAT: ChatRateLimiter; }`
 #[macro_export]
@@ -22,7 +22,7 @@ macro_rules! metered {
     };
 }
 
-/// How many requests and how many tokens calls have taken from a metered limiter.
+/// Returns the requests and the tokens that calls have taken from a metered limiter.
 pub fn taken<K>(limiter: &Limiter<K>) -> (u64, u64) {
     (missing(limiter, Cost::new().requests(86_400)), missing(limiter, Cost::new().requests(0).tokens(86_400)))
 }

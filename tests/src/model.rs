@@ -1,15 +1,16 @@
-//! A limiter written as plainly as possible, and differently: it keeps the whole history, and works out from it,
-//! every time anew, when each bucket will be empty.
+//! A model of the limiter: as plain as possible, and written differently. It keeps the whole
+//! history, and computes from it, each time again, when each bucket will be empty.
 //!
-//! A limit of `amount / period` with a headroom of `kept / of` needs `period * of` nanoseconds' worth of `pace =
-//! amount * (of - kept)` for one unit. All sums are in `pace * nanoseconds`, whole numbers of 128 bits.
+//! A limit of `amount / period` with a headroom of `kept / of` leaks `pace = amount * (of - kept)`
+//! in a nanosecond, and one unit weighs `period * of`. All sums are in these weights, as 128-bit
+//! integers.
 
 use std::collections::VecDeque;
 
 /// One limit.
 #[derive(Clone, Debug)]
 pub struct Limit {
-    /// Which of a call's amounts fills it.
+    /// The index of the amount that fills it.
     pub dimension: usize,
     /// The rate's amount.
     pub amount: u64,
@@ -19,18 +20,18 @@ pub struct Limit {
     pub burst: u64,
     /// In nanoseconds of the rate.
     pub jitter: u64,
-    /// The part of the rate that is left to others, in hundredths.
+    /// The part of the rate that is left to others, in percent.
     pub headroom: u8,
 }
 
-/// Something that filled the buckets.
+/// A charge of the buckets.
 #[derive(Clone, Debug)]
 pub struct Charge {
-    /// Whose it was.
+    /// The call that it was for.
     pub call: usize,
-    /// When, in nanoseconds.
+    /// The time, in nanoseconds.
     pub at: u64,
-    /// By dimension.
+    /// The amounts, by dimension.
     pub amounts: Vec<u64>,
 }
 
@@ -42,7 +43,7 @@ struct Waiter {
     amounts: Vec<u64>,
 }
 
-/// A limiter.
+/// The model of a limiter.
 #[derive(Clone, Debug)]
 pub struct Model {
     limits: Vec<Limit>,
@@ -53,57 +54,58 @@ pub struct Model {
 }
 
 impl Limit {
-    /// What leaks in a nanosecond.
+    /// Returns the weight that leaks in a nanosecond.
     fn pace(&self) -> i128 {
         i128::from(self.amount) * i128::from(100 - self.headroom)
     }
 
-    /// What a call weighs.
+    /// Returns the weight of an amount.
     #[must_use]
     pub fn weight(&self, amount: u64) -> i128 {
         i128::from(amount) * i128::from(self.period) * 100
     }
 
-    /// What `nanos` of the declared rate weigh.
+    /// Returns the weight of `nanos` of the declared rate.
     #[must_use]
     pub fn worth(&self, nanos: u64) -> i128 {
         i128::from(nanos) * i128::from(self.amount) * 100
     }
 
-    /// The most that may be in the bucket after a call that fits.
+    /// Returns the highest level after a call that fits.
     #[must_use]
     pub fn fit(&self) -> i128 {
         self.worth(self.burst.saturating_sub(self.jitter))
     }
 
-    /// What the burst comes to, rounded down.
+    /// Returns the burst as an amount, rounded down.
     #[must_use]
     pub fn burst_amount(&self) -> u64 {
         let amount = u128::from(self.burst) * u128::from(self.amount) / u128::from(self.period);
         u64::try_from(amount).unwrap_or(u64::MAX)
     }
 
-    /// What is in the bucket at `now`.
+    /// Returns the level of the bucket at `now`.
     #[must_use]
     pub fn level(&self, history: &[Charge], now: u64) -> i128 {
         let moment = i128::from(now) * self.pace();
         (self.empty_at(history) - moment).max(0)
     }
 
-    /// When the bucket will be empty, times the pace.
+    /// Returns the time at which the bucket will be empty, times the pace.
     fn empty_at(&self, history: &[Charge]) -> i128 {
         history.iter().filter(|charge| charge.amounts[self.dimension] > 0).fold(0, |empty, charge| {
             empty.max(i128::from(charge.at) * self.pace()) + self.weight(charge.amounts[self.dimension])
         })
     }
 
-    /// Whether a call fits into the bucket, or has to wait until it is empty.
+    /// Returns whether a call fits into the bucket. If not, it has to wait until the bucket is
+    /// empty.
     #[must_use]
     pub fn fits(&self, amounts: &[u64]) -> bool {
         self.weight(amounts[self.dimension]) <= self.fit()
     }
 
-    /// The first nanosecond at which it has room for a call.
+    /// Returns the first nanosecond at which it has room for a call.
     ///
     /// # Panics
     /// If that is more than 584 years away.
@@ -121,31 +123,32 @@ impl Limit {
 }
 
 impl Model {
-    /// With empty buckets, at zero.
+    /// Creates a model with empty buckets, at time zero.
     #[must_use]
     pub fn new(limits: Vec<Limit>) -> Self {
         Self { limits, history: Vec::new(), queue: VecDeque::new(), now: 0, charges: 0 }
     }
 
-    /// A call arrives.
+    /// Lets a call arrive.
     pub fn arrive(&mut self, call: usize, amounts: Vec<u64>) {
         self.queue.push_back(Waiter { call, arrived: self.now, amounts });
         self.go_on(self.now);
     }
 
-    /// Time passes.
+    /// Lets time pass.
     pub fn advance(&mut self, by: u64) {
         self.go_on(self.now + by);
     }
 
-    /// A call is cancelled: it had better never been. Whoever waits may go, from now on.
+    /// Cancels a call, as if it had never been there. Waiting calls may go from now on.
     pub fn cancel(&mut self, call: usize) {
         self.queue.retain(|waiter| waiter.call != call);
         self.history.retain(|charge| charge.call != call);
         self.go_on(self.now);
     }
 
-    /// A call turns out to have used something else: less as of then, or more as of now.
+    /// Settles a call: what it used less is refunded as of its admission, what it used more is owed
+    /// from now on.
     pub fn settle(&mut self, call: usize, dimension: usize, used: u64) {
         let Some(charge) = self.history.iter_mut().find(|charge| charge.call == call) else { return };
         let reserved = charge.amounts[dimension];
@@ -159,19 +162,19 @@ impl Model {
         self.go_on(self.now);
     }
 
-    /// When a call was admitted, if it was.
+    /// Returns when a call was admitted, if it was.
     #[must_use]
     pub fn admitted(&self, call: usize) -> Option<u64> {
         self.history.iter().find(|charge| charge.call == call).map(|charge| charge.at)
     }
 
-    /// How many charges there were, those that were taken back included.
+    /// Returns the number of charges, including cancelled ones.
     #[must_use]
     pub fn charges(&self) -> usize {
         self.charges
     }
 
-    /// Whoever waits first, if anybody does.
+    /// Returns the call at the head of the queue.
     #[must_use]
     pub fn head(&self) -> Option<usize> {
         self.queue.front().map(|waiter| waiter.call)
@@ -185,7 +188,7 @@ impl Model {
                 break;
             }
             self.now = at;
-            let Waiter { call, amounts, .. } = self.queue.pop_front().expect("it is there");
+            let Waiter { call, amounts, .. } = self.queue.pop_front().expect("the queue has a head");
             self.history.push(Charge { call, at, amounts });
             self.charges += 1;
         }

@@ -1,4 +1,4 @@
-//! Random limits, and the limiter that they make.
+//! Random limits, and limiters with them.
 
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Percent, Rate, RateLimiter};
@@ -11,7 +11,8 @@ use crate::nanos;
 /// The dimensions, in the order of the model's amounts.
 pub const NAMES: [&str; 3] = ["requests", "tokens", "audio_seconds"];
 
-/// One to four limits. Jitter and headroom are the limiter's, so the same for all.
+/// Generates one to four limits. Jitter and headroom belong to the limiter, so they are the same
+/// for all.
 pub fn limits(jitter: impl Strategy<Value = u64>) -> impl Strategy<Value = Vec<Limit>> {
     let headroom = prop_oneof![Just(0), Just(1), Just(5), Just(50)];
     (vec(limit(), 1..5), jitter, headroom).prop_map(|(mut limits, jitter, headroom)| {
@@ -39,10 +40,10 @@ fn limit() -> impl Strategy<Value = Limit> {
     })
 }
 
-/// The limiter of these limits.
+/// Builds a limiter with these limits.
 ///
 /// # Panics
-/// If they are not sound.
+/// If the limits are invalid.
 #[must_use]
 pub fn build(limits: &[Limit], clock: &ManualClock) -> RateLimiter {
     let jitter = nanos(limits[0].jitter);
@@ -51,10 +52,10 @@ pub fn build(limits: &[Limit], clock: &ManualClock) -> RateLimiter {
         let rate = Rate::new(limit.amount, nanos(limit.period)).burst(nanos(limit.burst));
         builder.limit(openlimit::Limit::new(NAMES[limit.dimension], rate))
     });
-    builder.build().expect("the limits are sound")
+    builder.build().expect("the limits are valid")
 }
 
-/// As much as one call may ask for.
+/// Reduces amounts to the most that one call may take.
 #[must_use]
 pub fn admissible(limits: &[Limit], amounts: &[u64]) -> Vec<u64> {
     let most = |dimension| {
@@ -64,7 +65,7 @@ pub fn admissible(limits: &[Limit], amounts: &[u64]) -> Vec<u64> {
     amounts.iter().enumerate().map(|(dimension, amount)| most(dimension).min(*amount)).collect()
 }
 
-/// What a call of these amounts takes from the dimensions that are limited.
+/// Returns the cost of a call of these amounts, in the dimensions that have a limit.
 #[must_use]
 pub fn cost(limits: &[Limit], amounts: &[u64]) -> Cost {
     amounts.iter().enumerate().fold(Cost::new(), |cost, (dimension, amount)| {

@@ -1,5 +1,6 @@
-//! limitador: it looks whether a limit allows as much, and then counts it. At its storage, which is faster than its limiter, and one
-//! limit after the other, since what it is asked for at once is the same amount of each.
+//! limitador, through its storage, which is faster than its limiter. It checks a limit first and
+//! counts afterwards. It is asked for one limit after the other, because one request to it takes
+//! the same amount of each limit.
 
 use limitador::counter::Counter;
 use limitador::limit::{Context, Limit};

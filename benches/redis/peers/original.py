@@ -1,4 +1,4 @@
-"""Callers of the Python openlimit that call again and again, for a second: prints how long each took that was granted.
+"""Runs callers of the Python openlimit in a loop for a second, and prints the time of each granted call.
 
 Arguments: the server's URL, callers, requests a second, tokens a second, tokens a call.
 """
@@ -10,7 +10,7 @@ import time
 
 import tiktoken
 
-# It fetches vocabularies as it is imported. The calls here say how many tokens they want.
+# The import would fetch vocabularies. The calls here name their tokens.
 tiktoken.get_encoding = lambda name: None
 
 from openlimit import ChatRateLimiterWithRedis
@@ -33,7 +33,7 @@ async def main(url, callers, requests, tokens, cost):
     for task in failed:
         task.result()
     print(*times, sep="\n", flush=True)
-    # Those who wait would not all be cancelled.
+    # Not every waiting task can be cancelled.
     os._exit(0)
 
 

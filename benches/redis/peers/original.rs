@@ -1,4 +1,4 @@
-//! The Python library of the same name, as `OPENLIMIT_PYTHON` runs it.
+//! The Python library of the same name, run by the interpreter in `OPENLIMIT_PYTHON`.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::server::Server;
 
 pub(super) const NAME: &str = "Python's openlimit";
 
-/// An interpreter that has it.
+/// Returns the interpreter in which the library is installed.
 pub(super) fn python() -> Option<OsString> {
     std::env::var_os("OPENLIMIT_PYTHON")
 }

@@ -1,4 +1,4 @@
-//! trypema: a script for each limit, one after the other.
+//! trypema, which runs a script for each limit, one after the other.
 
 use redis::aio::ConnectionManagerConfig;
 use trypema::redis::{RedisKey, RedisRateLimiterProvider};

@@ -1,4 +1,4 @@
-//! Orders to a server, and questions.
+//! Administers a test's server: sends it commands, and reads its statistics.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -7,31 +7,31 @@ use redis::{Cmd, FromRedisValue};
 
 use super::server::{ADMIN, RedisServer};
 
-/// What a server did for one command since it was started, or since [`RedisServer::reset_stats`].
+/// The work of a server for one command, since its start or since [`RedisServer::reset_stats`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommandStats {
-    /// How often it ran.
+    /// The number of runs.
     pub calls: u64,
-    /// How long it ran, in microseconds of the processor.
+    /// The processor time of all runs, in microseconds.
     pub microseconds: u64,
-    /// How often it was refused before it ran.
+    /// The number of times that it was refused before it ran.
     pub rejected: u64,
-    /// How often it failed while it ran.
+    /// The number of runs that failed.
     pub failed: u64,
 }
 
 impl RedisServer {
-    /// Sends a command and returns what is answered.
+    /// Sends a command and returns the reply.
     ///
     /// # Panics
-    /// If the server does not answer, refuses, or answers something else than a `T`.
+    /// If the server does not reply, refuses, or replies with something other than a `T`.
     #[track_caller]
     pub fn query<T: FromRedisValue>(&self, command: &Cmd) -> T {
         let answer = self.connect().and_then(|mut connection| command.query(&mut connection));
-        answer.unwrap_or_else(|error| panic!("no answer: {error}; the server printed:\n{}", self.log()))
+        answer.unwrap_or_else(|error| panic!("no reply: {error}; the server printed:\n{}", self.log()))
     }
 
-    /// The same for a command of words: `server.cli("CONFIG SET maxmemory 1mb")`.
+    /// Sends a command of words: `server.cli("CONFIG SET maxmemory 1mb")`.
     #[track_caller]
     pub fn cli<T: FromRedisValue>(&self, words: &str) -> T {
         let mut command = Cmd::new();
@@ -41,41 +41,41 @@ impl RedisServer {
         self.query(&command)
     }
 
-    /// Answers nobody for so long, this test included. Connections stay open.
+    /// Stops replying to all clients for this time, including this test. Connections stay open.
     #[track_caller]
     pub fn client_pause(&self, milliseconds: u64) {
         self.cli::<()>(&format!("CLIENT PAUSE {milliseconds} ALL"));
     }
 
-    /// Closes all connections of clients.
+    /// Closes the connections of all clients.
     #[track_caller]
     pub fn client_kill(&self) {
         self.cli::<()>("CLIENT KILL TYPE normal SKIPME yes");
     }
 
-    /// The numbers of the connections that clients have, this test's own excepted.
+    /// Returns the ids of the clients' connections, without this test's own.
     #[must_use]
     #[track_caller]
     pub fn client_ids(&self) -> Vec<u64> {
         let clients: String = self.cli("CLIENT LIST TYPE normal");
         let clients = clients.lines().filter(|client| !client.contains(&format!(" user={ADMIN} ")));
         let id = |client: &str| client.strip_prefix("id=")?.split(' ').next()?.parse().ok();
-        clients.map(|client| id(client).expect("a client has a number")).collect()
+        clients.map(|client| id(client).expect("a client has an id")).collect()
     }
 
-    /// Forgets all data.
+    /// Deletes all data.
     #[track_caller]
     pub fn flush_all(&self) {
         self.cli::<()>("FLUSHALL");
     }
 
-    /// Forgets all scripts.
+    /// Deletes all scripts.
     #[track_caller]
     pub fn script_flush(&self) {
         self.cli::<()>("SCRIPT FLUSH");
     }
 
-    /// The server's clock, in microseconds since 1970.
+    /// Returns the server's clock, in microseconds since 1970.
     #[must_use]
     #[track_caller]
     pub fn time_us(&self) -> u64 {
@@ -83,7 +83,7 @@ impl RedisServer {
         seconds * 1_000_000 + micros
     }
 
-    /// All keys, sorted.
+    /// Returns all keys, sorted.
     #[must_use]
     #[track_caller]
     pub fn keys(&self) -> Vec<String> {
@@ -92,7 +92,7 @@ impl RedisServer {
         keys
     }
 
-    /// What `INFO` says, by name.
+    /// Returns the content of `INFO`, by name.
     #[must_use]
     #[track_caller]
     pub fn info(&self, section: &str) -> BTreeMap<String, String> {
@@ -101,7 +101,8 @@ impl RedisServer {
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// What the server did, by command in lower case. A command that never came is not there; the test's own orders are.
+    /// Returns the statistics by command, in lower case. Commands that never ran are missing. The
+    /// commands of this test are included.
     #[must_use]
     #[track_caller]
     pub fn command_stats(&self) -> BTreeMap<String, CommandStats> {
@@ -110,14 +111,14 @@ impl RedisServer {
         commands.map(|(name, value)| (name.to_owned(), CommandStats::read(value))).collect()
     }
 
-    /// How often one command ran, by its name in lower case. Those that a script runs count too.
+    /// Returns how often a command ran. Its name is in lower case. Commands of scripts count.
     #[must_use]
     #[track_caller]
     pub fn calls(&self, command: &str) -> u64 {
         self.command_stats().get(command).map_or(0, |stats| stats.calls)
     }
 
-    /// Counts from zero again.
+    /// Resets the statistics.
     #[track_caller]
     pub fn reset_stats(&self) {
         self.cli::<()>("CONFIG RESETSTAT");

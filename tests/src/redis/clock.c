@@ -1,6 +1,6 @@
-/* Preloaded into a server, this shifts its wall clock by what a file says: microseconds, as text. The monotonic clock
-   stays. It asks the kernel itself, and reads the file anew each time: neither needs memory, which a program may not
-   have yet when it first asks for the time. */
+/* Preloaded into a server, this shifts its wall clock by the microseconds in a file, as text. The monotonic
+   clock stays. It calls the kernel itself and reads the file each time. Neither allocates memory: a program
+   may read the time before it can allocate. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-//! A cluster of three masters, and the move of a slot from one to another while clients work.
+//! A cluster of three masters, in which a slot can move while clients work.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -10,7 +10,7 @@ use redis::FromRedisValue;
 use super::server::RedisServer;
 use super::turn;
 
-/// The masters agree within about two seconds.
+/// The longest time until the masters agree. It usually takes about two seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Three masters that share the slots.
@@ -44,29 +44,29 @@ impl Cluster {
         cluster
     }
 
-    /// Its nodes.
+    /// Returns the nodes.
     #[must_use]
     pub fn nodes(&self) -> &[RedisServer] {
         &self.nodes
     }
 
-    /// The URLs of its nodes.
+    /// Returns the URLs of the nodes.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(RedisServer::url).collect()
     }
 
-    /// The slot of a key; of what stands in the first braces, if there are any.
+    /// Returns the slot of a key. Only the text in its first braces counts, if there is any.
     #[must_use]
     #[track_caller]
     pub fn slot_of(&self, key: &str) -> u16 {
         self.nodes[0].query(redis::cmd("CLUSTER").arg("KEYSLOT").arg(key))
     }
 
-    /// Which node serves a slot: its index.
+    /// Returns the index of the node that serves a slot.
     ///
     /// # Panics
-    /// If none says that it does.
+    /// If no node reports that it does.
     #[must_use]
     #[track_caller]
     pub fn owner_of(&self, slot: u16) -> usize {
@@ -77,27 +77,29 @@ impl Cluster {
         ids.iter().position(|known| known == id).expect("a node of this cluster")
     }
 
-    /// The node that serves a key.
+    /// Returns the node that serves a key.
     #[must_use]
     #[track_caller]
     pub fn node_of(&self, key: &str) -> &RedisServer {
         &self.nodes[self.owner_of(self.slot_of(key))]
     }
 
-    /// Moves a slot with its keys from its node to the next one, while clients work, and returns the new owner's index.
-    /// `between` runs when half of it is done: the slot is announced on both sides, and its keys are still on the first.
+    /// Moves a slot with its keys from its node to the next one, while clients work, and returns
+    /// the index of the new owner. `between` runs half way: both nodes know about the move, and the
+    /// keys are still on the first.
     ///
     /// # Panics
-    /// If a node does not obey.
+    /// If a node refuses.
     #[track_caller]
     pub fn migrate_slot(&self, slot: u16, between: impl FnOnce()) -> usize {
         self.migrate_slot_slowly(slot, between, || {})
     }
 
-    /// The same. `moved` runs when all but the last is done: the keys are on the second node, and the slot is still the first one's.
+    /// Moves a slot as [`Self::migrate_slot`] does. `moved` runs just before the last step: the
+    /// keys are on the second node, and the first one still owns the slot.
     ///
     /// # Panics
-    /// If a node does not obey.
+    /// If a node refuses.
     #[track_caller]
     pub fn migrate_slot_slowly(&self, slot: u16, between: impl FnOnce(), moved: impl FnOnce()) -> usize {
         let from = self.owner_of(slot);
@@ -118,7 +120,7 @@ impl Cluster {
             source.query::<redis::Value>(&migrate);
         }
         moved();
-        // The new owner first: otherwise the slot would for a moment belong to nobody.
+        // The new owner first. Otherwise, no node would own the slot for a moment.
         let other = &self.nodes[(to + 1) % self.nodes.len()];
         for node in [target, source, other] {
             node.cli::<()>(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
@@ -126,10 +128,10 @@ impl Cluster {
         to
     }
 
-    /// Waits until every node says that the cluster serves.
+    /// Waits until every node reports that the cluster serves.
     ///
     /// # Panics
-    /// If that does not happen.
+    /// If that takes too long.
     pub fn wait_until_ok(&self) {
         let deadline = Instant::now() + PATIENCE;
         let is_ok = |node: &RedisServer| node.cli::<String>("CLUSTER INFO").contains("cluster_state:ok");
@@ -139,20 +141,21 @@ impl Cluster {
         }
     }
 
-    /// Asks a key's node by words: `cluster.cli("a", "GET a")`.
+    /// Sends a command of words to the node of a key: `cluster.cli("a", "GET a")`.
     #[track_caller]
     pub fn cli<T: FromRedisValue>(&self, key: &str, words: &str) -> T {
         self.node_of(key).cli(words)
     }
 
-    /// Where its nodes listen.
+    /// Returns the addresses of the nodes.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.nodes.iter().map(RedisServer::address).collect()
     }
 }
 
-/// Whether `7` or `0-5460` contains a slot. What is under way, `[7->-id]`, is not counted.
+/// Returns whether `7` or `0-5460` contains a slot. Moves under way, such as `[7->-id]`, do not
+/// count.
 fn contains(range: &str, slot: u16) -> bool {
     let (first, last) = range.split_once('-').unwrap_or((range, range));
     matches!((first.parse::<u16>(), last.parse::<u16>()), (Ok(first), Ok(last)) if (first..=last).contains(&slot))

@@ -1,7 +1,8 @@
-//! Callers who want all that a shared limit grants, without end, and what they were granted.
+//! Callers that take everything that a shared limit grants, in a loop, and a record of their
+//! grants.
 //!
-//! Each member of a crowd is a client as a process would be one: it has a limiter, a connection, a thread and a runtime of its own.
-//! No call has a time-out, so an error that reaches a caller is one too many, and ends the test.
+//! Each member of a crowd stands for a process: it has its own limiter, connection, thread and
+//! runtime. No call has a timeout, so no caller may see an error. The first error ends the test.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,28 +14,29 @@ use tokio::runtime::Builder;
 
 use super::window::{self, Grant};
 
-/// What a crowd shares.
+/// The limit that a crowd shares.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
     /// Requests a second.
     pub rate: u64,
-    /// How many may be taken at once.
+    /// The number of requests that may be taken at once.
     pub burst: u64,
 }
 
 /// A call that was granted.
 #[derive(Clone, Copy, Debug)]
 pub struct Granted {
-    /// Which of the process's calls it was, in the order of their arrival.
+    /// The index of the call among those of its process, in the order of arrival.
     pub number: u64,
-    /// When it was admitted, in microseconds of the machine's clock: its arrival, looked at just before, and its wait. So a caller
-    /// whom the machine holds up afterwards does not count as late, and one whom it holds up just there counts as early.
+    /// The time of admission, in microseconds of the machine's clock: the arrival, read just before
+    /// the call, plus its wait. A caller that the machine delays after its admission does not count
+    /// as late. A caller that it delays before the call counts as early.
     pub at: u64,
-    /// How much it took.
+    /// The amount that it took.
     pub amount: u64,
 }
 
-/// Members at work.
+/// The running members.
 #[derive(Debug)]
 pub struct Crowd {
     share: Share,
@@ -44,20 +46,20 @@ pub struct Crowd {
     members: Vec<JoinHandle<Vec<Granted>>>,
 }
 
-/// What a crowd was granted.
+/// The grants of a crowd.
 #[derive(Debug)]
 pub struct Outcome {
     share: Share,
-    /// How many until it was told to stop, and how long that was.
+    /// The number of grants until it was stopped, and the time until then.
     in_time: u64,
     time: Duration,
-    /// All that it was granted, and in how long.
+    /// The number of all grants, and the time that they took.
     pub granted: Vec<Granted>,
     whole: Duration,
 }
 
 impl Share {
-    /// A limiter of this share by the name of `crowd`.
+    /// Creates a limiter of this share, with the name `crowd`.
     ///
     /// # Panics
     /// If it cannot be built.
@@ -68,17 +70,17 @@ impl Share {
         builder.redis(redis.clone()).build().expect("a limiter that can be built")
     }
 
-    /// What it may grant in `time` at most, burst included.
+    /// Returns the most that it may grant in `time`, including the burst.
     #[must_use]
     pub fn most_in(self, time: Duration) -> u64 {
         let worth = u128::from(self.rate) * time.as_micros() / 1_000_000;
         u64::try_from(worth).unwrap_or(u64::MAX) + self.burst
     }
 
-    /// Asserts that in no window more was granted than the rate and the burst allow, `spare` calls beyond that excepted.
+    /// Asserts that no window contains more than `spare` calls beyond the rate and the burst.
     ///
     /// # Panics
-    /// If more was.
+    /// If a window contains more.
     #[track_caller]
     pub fn assert_within(self, granted: &[Granted], spare: u64) {
         let burst = Duration::from_nanos(self.burst * 1_000_000_000 / self.rate);
@@ -89,11 +91,11 @@ impl Share {
 }
 
 impl Crowd {
-    /// Starts `members` with `callers` each, who call again and again. They wait for an answer for `timeout`, and each member a little
-    /// longer than the one before: those who differ in that share no connection.
+    /// Starts `members` with `callers` each, which call in a loop. Each member has a slightly
+    /// longer timeout for replies than the one before, so that members share no connection.
     ///
     /// # Panics
-    /// If they are granted nothing for long.
+    /// If nothing is granted for a long time.
     #[must_use]
     pub fn start(share: Share, redis: &Redis, timeout: Duration, members: u32, callers: usize) -> Self {
         let (stop, granted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -110,13 +112,13 @@ impl Crowd {
         Self { share, start, stop, granted, members }
     }
 
-    /// How many calls it was granted so far.
+    /// Returns the number of calls that were granted so far.
     #[must_use]
     pub fn granted(&self) -> u64 {
         self.granted.load(Ordering::SeqCst)
     }
 
-    /// Waits until it was granted `more` calls than now.
+    /// Waits until `more` further calls are granted.
     ///
     /// # Panics
     /// If that takes half a minute.
@@ -129,38 +131,40 @@ impl Crowd {
         }
     }
 
-    /// Lets everyone who waits be granted a last call.
+    /// Stops the callers, after each of them was granted a last call.
     ///
     /// # Panics
-    /// If anybody met an error.
+    /// If a caller saw an error.
     #[must_use]
     pub fn stop(self) -> Outcome {
         let (time, in_time) = (self.start.elapsed(), self.granted());
         self.stop.store(true, Ordering::SeqCst);
-        let join = |member: JoinHandle<_>| member.join().expect("no error reached a caller");
+        let join = |member: JoinHandle<_>| member.join().expect("no caller saw an error");
         let granted: Vec<Granted> = self.members.into_iter().flat_map(join).collect();
         Outcome { share: self.share, in_time, time, granted, whole: self.start.elapsed() }
     }
 }
 
 impl Outcome {
-    /// Asserts that no more was granted than the rate and the burst allow, from before the first call until after the last one: that
-    /// is exact, whatever the machine does. And the same for every window, but for one call of each of a few members.
+    /// Asserts that no more was granted than the rate and the burst allow, from before the first
+    /// call until after the last one. This is exact on any machine. Asserts the same for every
+    /// window, except for one call of each of a few members.
     ///
     /// # Panics
-    /// If more was.
+    /// If more was granted.
     #[track_caller]
     pub fn assert_no_excess(&self) {
         self.assert_excess_of(0);
         self.share.assert_within(&self.granted, 5);
     }
 
-    /// Asserts that hardly more was granted, as where a state was lost so many `times`: what nobody alive had heard of. On a busy
-    /// machine that is as much as the rate gives in a tenth of a second, and not another burst. Holds for all that was granted and,
-    /// but for one call of each of four members, for every window.
+    /// Asserts that hardly more was granted after the state was lost this many `times`: only grants
+    /// that no living client knew about. On a busy machine that is up to a tenth of a second of the
+    /// rate, and never another burst. Asserts it for all grants and, except for one call of each of
+    /// four members, for every window.
     ///
     /// # Panics
-    /// If more was.
+    /// If more was granted.
     #[track_caller]
     pub fn assert_hardly_more(&self, times: u64) {
         let excess = times * self.share.rate / 10;
@@ -168,34 +172,44 @@ impl Outcome {
         self.share.assert_within(&self.granted, excess + 4);
     }
 
-    /// Asserts that no more than `excess` was granted beyond that.
+    /// Asserts that at most `excess` was granted beyond that.
     ///
     /// # Panics
-    /// If more was.
+    /// If more was granted.
     #[track_caller]
     pub fn assert_excess_of(&self, excess: u64) {
         let most = self.share.most_in(self.whole) + excess;
         let granted: u64 = self.granted.iter().map(|call| call.amount).sum();
-        assert!(granted <= most, "{granted} were granted instead of {most} in {:?}", self.whole);
+        assert!(
+            granted <= most,
+            "{granted} calls were granted, at most {most} expected, in {:?}",
+            self.whole
+        );
     }
 
-    /// Asserts that almost all was granted that could be: 97 % of the rate, but for what it gives in the time that `lost` allows (a
-    /// fault takes some, and a busy machine), and the burst without what is kept back for jitter.
+    /// Asserts that almost everything was granted: 97 % of the rate, minus what it gives in the
+    /// time `lost` (faults take time, and so does a busy machine), plus the burst without what is
+    /// kept back for jitter.
     ///
     /// # Panics
-    /// If less was.
+    /// If less was granted.
     #[track_caller]
     pub fn assert_no_loss(&self, lost: Duration) {
         let kept_back = Duration::from_millis(50);
         let least = self.share.most_in((self.time * 97 / 100).saturating_sub(kept_back + lost));
-        assert!(self.in_time >= least, "{} were granted, not {least} in {:?}", self.in_time, self.time);
+        assert!(
+            self.in_time >= least,
+            "{} calls were granted, at least {least} expected, in {:?}",
+            self.in_time,
+            self.time
+        );
     }
 }
 
-/// Has `callers` call again and again until they are to `stop`, in a runtime of this thread.
+/// Runs `callers` in a loop until `stop`, in a runtime of this thread.
 ///
 /// # Panics
-/// If anybody meets an error.
+/// If a caller sees an error.
 pub fn demand(
     limiter: &RateLimiter,
     callers: usize,
@@ -206,7 +220,7 @@ pub fn demand(
         granted: G,
         stop: S,
         numbers: AtomicU64,
-        /// In the order in which they came back.
+        /// In the order in which they returned.
         calls: Mutex<Vec<Granted>>,
     }
     let desk = Arc::new(Desk { granted, stop, numbers: AtomicU64::new(0), calls: Mutex::default() });
@@ -217,31 +231,33 @@ pub fn demand(
             tokio::spawn(async move {
                 while !(desk.stop)() {
                     let number = desk.numbers.fetch_add(1, Ordering::SeqCst);
-                    let (at, amount) = call(&limiter, 1).await.expect("no error is to reach a caller");
+                    let (at, amount) = call(&limiter, 1).await.expect("no caller sees an error");
                     let call = Granted { number, at, amount };
-                    desk.calls.lock().expect("nobody panics with it").push(call);
+                    desk.calls.lock().expect("no thread panics with the lock").push(call);
                     (desk.granted)(&call);
                 }
             })
         });
         for caller in callers.collect::<Vec<_>>() {
-            caller.await.expect("no error is to reach a caller");
+            caller.await.expect("no caller sees an error");
         }
     });
-    std::mem::take(&mut desk.calls.lock().expect("nobody panics with it"))
+    std::mem::take(&mut desk.calls.lock().expect("no thread panics with the lock"))
 }
 
-/// A call of so many requests: when it was admitted, as [`Granted`] says it, and how much it took.
+/// Makes a call of this many requests. Returns the time of admission, as [`Granted`] defines it,
+/// and the amount.
 ///
 /// # Errors
-/// The limiter's.
+/// Those of the limiter.
 pub async fn call(limiter: &RateLimiter, amount: u64) -> Result<(u64, u64), openlimit::AcquireError> {
     let before = now_us();
     let permit = limiter.acquire(Cost::new().requests(amount)).await?;
     Ok((before + u64::try_from(permit.waited().as_micros()).unwrap_or(u64::MAX), amount))
 }
 
-/// The machine's clock, in microseconds since 1970: that of every server here which was not given another one.
+/// Returns the machine's clock, in microseconds since 1970. Servers show the same time, unless a
+/// test sets their clock.
 #[must_use]
 pub fn now_us() -> u64 {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();

@@ -1,5 +1,5 @@
-/* Preloaded into a worker, this makes a fork of `getppid`, which nobody else asks for there: it can be had in safe Rust. A
-   child that hangs ends by itself, after its test has failed. */
+/* Preloaded into a worker, this turns `getppid` into a fork. Safe Rust can call `getppid`, and nothing else in a
+   worker does. A child that hangs is killed by its alarm, after its test has failed. */
 
 #include <unistd.h>
 

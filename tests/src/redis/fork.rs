@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::preload::Preload;
 use super::worker::Worker;
 
-/// Starts workers that may call [`fork`]. It has to outlive them.
+/// Starts workers that may call [`fork`]. It must outlive them.
 #[derive(Debug)]
 pub struct Forks(Preload);
 
 impl Forks {
-    /// Takes Linux.
+    /// Compiles the library. Needs Linux.
     ///
     /// # Panics
     /// If there is no C compiler.
@@ -30,28 +30,29 @@ impl Forks {
     }
 }
 
-/// In a worker that [`Forks`] started: forks, and says whether this is the child. No other thread is at work then, so that none
-/// holds a lock. The child has to end by [`std::process::exit`]: the test goes on in its parent.
+/// Forks, in a worker that [`Forks`] started, and returns whether this is the child. All other
+/// threads are asleep at that moment, so none of them holds a lock. The child must end with
+/// [`std::process::exit`]: the test continues in its parent.
 ///
 /// # Panics
-/// If the other threads do not come to rest.
+/// If the other threads do not fall asleep.
 #[must_use]
 pub fn fork() -> bool {
     let deadline = Instant::now() + Duration::from_secs(60);
-    // More than once: while one was looked at another may have woken it.
+    // Checked several times: a thread that was checked may have been woken by a later one.
     let mut at_rest = 0;
     while at_rest < 3 {
-        assert!(Instant::now() < deadline, "the other threads do not come to rest");
+        assert!(Instant::now() < deadline, "the other threads do not fall asleep");
         thread::sleep(Duration::from_millis(10));
         at_rest = if others_sleep() { at_rest + 1 } else { 0 };
     }
     parent_id() == 0
 }
 
-/// Whether this thread is the only one that is awake.
+/// Returns whether this is the only thread that is awake.
 fn others_sleep() -> bool {
     let threads = fs::read_dir("/proc/self/task").expect("Linux").flatten();
-    // The state follows on the name, in parentheses. A thread may be gone by now.
+    // The state follows the name, which is in parentheses. A thread may be gone by now.
     let stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
     let awake = stats.filter(|stat| !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')));
     awake.count() == 1

@@ -1,7 +1,8 @@
-//! Real Redis servers to test against, and everything that can go wrong with them.
+//! Real Redis servers for tests, and the faults that they can have.
 //!
-//! Every server is a process of the test's own, on a free port of the loopback interface, and ends with the test.
-//! `OPENLIMIT_REDIS_SERVER` names another binary than `redis-server`: `valkey-server`, or one of another version.
+//! Each server is a process of its test, on a free port of the loopback interface, and ends with
+//! the test. `OPENLIMIT_REDIS_SERVER` selects another program than `redis-server`, such as
+//! `valkey-server` or another version.
 
 mod admin;
 mod builder;

@@ -1,5 +1,5 @@
-//! A library of a few lines of C that is compiled when it is first needed, and preloaded into a process: it takes the place of
-//! some function of the system's.
+//! A small C library that is compiled when it is first needed, and preloaded into a process. It
+//! replaces a function of the system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,15 @@ use std::process::Command;
 
 use super::process::Directory;
 
-/// A compiled library, in a directory of its own.
+/// A compiled library, in its own directory.
 #[derive(Debug)]
 pub(super) struct Preload {
     directory: Directory,
 }
 
 impl Preload {
-    /// Compiles `source`. None where there is no C compiler, or where it cannot build a library to preload.
+    /// Compiles `source`. Returns `None` if there is no C compiler, or if it cannot build a library
+    /// to preload.
     pub(super) fn compile(source: &str) -> Option<Self> {
         let preload = Self { directory: Directory::new() };
         let file = preload.directory().join("preload.c");
@@ -27,12 +28,12 @@ impl Preload {
         output.is_ok_and(|output| output.status.success()).then_some(preload)
     }
 
-    /// Where it is, and what belongs to it may be.
+    /// Returns its directory, for files that belong to it.
     pub(super) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The environment of a process that it is preloaded into.
+    /// Returns the environment of a process that preloads it.
     pub(super) fn environment(&self) -> (&'static str, PathBuf) {
         ("LD_PRELOAD", self.library())
     }

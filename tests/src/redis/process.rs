@@ -1,7 +1,8 @@
 //! A server's process, and its directory.
 //!
-//! Both go when their owner is dropped. Where nobody drops it, since the test was killed, a guardian does it: a shell
-//! that reads from a pipe which only the test holds open, and that therefore learns of its end, however it ends.
+//! Both are removed when their owner is dropped. If the test is killed, a guardian removes them: a
+//! shell that reads from a pipe whose other end only the test holds, so it notices the end of the
+//! test.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -9,19 +10,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A directory that is removed when dropped.
+/// A directory that is removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Directory(PathBuf);
 
 impl Directory {
-    /// A new one. Its path is short, since the address of a unix socket is limited to some hundred bytes.
+    /// Creates one. Its path is short, since the path of a unix socket may have about a hundred
+    /// bytes.
     pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("openlimit-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
-        // What a killed process of the same number may have left.
+        // A killed process with the same id may have left one.
         let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).expect("a directory for temporary files that can be written");
+        fs::create_dir_all(&path).expect("the directory for temporary files is writable");
         Self(path)
     }
 
@@ -36,7 +38,7 @@ impl Drop for Directory {
     }
 }
 
-/// A running process, killed when dropped.
+/// A running process that is killed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -44,7 +46,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `command`, and its guardian, who would also remove `directory`.
+    /// Starts `command`, and its guardian, which also removes `directory`.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -60,7 +62,8 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // An interrupt at the terminal goes to the whole group; the guardian has to outlive it.
+            // An interrupt at the terminal reaches the whole group, and the guardian must outlive
+            // it.
             .process_group(0)
             .spawn()
             .expect("a shell");
@@ -71,12 +74,12 @@ impl Process {
         self.child.id()
     }
 
-    /// How it ended, if it did.
+    /// Returns its exit status, if it has ended.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a child can be asked for its state")
+        self.child.try_wait().expect("the state of a child")
     }
 
-    /// Sends a signal by name, `STOP` for one.
+    /// Sends a signal by its name, such as `STOP`.
     pub(super) fn signal(&self, name: &str) {
         let id = self.id().to_string();
         let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &id]).status();
@@ -86,7 +89,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The guardian first: it must not see the number of a process that is no longer ours.
+        // The guardian first: otherwise it could kill another process that got the same id.
         for child in [&mut self.guardian, &mut self.child] {
             let _ = child.kill();
             let _ = child.wait();

@@ -1,7 +1,8 @@
-//! A TCP proxy that does what networks do: delay, cut, freeze, refuse.
+//! A TCP proxy with the faults of a network: it delays, cuts, freezes and refuses.
 //!
-//! Plain threads, two a connection, so that a test can cause trouble whatever its runtime does. What is delayed stays in
-//! order and does not slow down what follows: each piece is delivered so long after it came.
+//! It uses two plain threads for each connection, so it works whatever a test's runtime does.
+//! Delayed bytes stay in order and do not slow each other down: each piece arrives one delay after
+//! it was sent.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use super::port;
 
-/// How often the threads look whether the proxy is gone.
+/// The interval at which the threads check whether the proxy was dropped.
 const TICK: Duration = Duration::from_millis(5);
 
-/// A proxy in front of one address. It is gone, with all its connections, when this is dropped.
+/// A proxy in front of one address. Dropping it closes all connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -25,18 +26,18 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Rings at every change of the state.
+    /// Notified at every change of the state.
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
     target: SocketAddr,
-    /// How long what is sent to the server, and what it answers, is under way.
+    /// The delays to the server and to the clients.
     delay: [Duration; 2],
-    /// Whether what is sent to the server, and what it answers, stands still.
+    /// Set if the way to the server, or to the clients, is frozen.
     frozen: [bool; 2],
-    /// The connections up to this one stand still.
+    /// Connections up to this number are frozen.
     stranded: u64,
     refusing: bool,
     closed: bool,
@@ -46,7 +47,7 @@ struct State {
     bytes: [u64; 2],
 }
 
-/// Which way a byte goes; the index into the state's pairs.
+/// The direction of a byte, and the index into the pairs of the state.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     There = 0,
@@ -54,7 +55,7 @@ enum Way {
 }
 
 impl Proxy {
-    /// Listens on a free port, and passes everything on to `target`, which need not be there yet.
+    /// Listens on a free port, and forwards everything to `target`, which may start later.
     ///
     /// # Panics
     /// If no port is free.
@@ -71,18 +72,18 @@ impl Proxy {
         proxy
     }
 
-    /// Where it listens.
+    /// Returns the address at which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// From now on new connections go there. Open ones go on.
+    /// Forwards new connections to this address. Open connections stay.
     pub fn redirect(&self, target: SocketAddr) {
         self.change(|state| state.target = target);
     }
 
-    /// From now on every piece takes so long each way: a round trip takes twice as long.
+    /// Delays every piece by this time in each direction. A round trip takes twice as long.
     pub fn delay(&self, each_way: Duration) {
         self.change(|state| state.delay = [each_way; 2]);
     }
@@ -92,34 +93,35 @@ impl Proxy {
         self.change(State::cut);
     }
 
-    /// Nothing gets through any more, either way. Connections stay open, and new ones are accepted.
+    /// Freezes both directions. Connections stay open, and new ones are accepted.
     pub fn freeze(&self) {
         self.change(|state| state.frozen = [true; 2]);
     }
 
-    /// What is sent arrives at the server, and no answer comes back.
+    /// Freezes the replies. Requests still reach the server.
     pub fn freeze_replies(&self) {
         self.change(|state| state.frozen = [false, true]);
     }
 
-    /// Nothing gets through the connections that are open any more, as when a router has forgotten them. New ones work.
+    /// Freezes the connections that are open now, like a router that forgot them. New ones work.
     pub fn strand(&self) {
         self.change(|state| state.stranded = state.accepted);
     }
 
-    /// From now on nobody can connect: nobody listens. Open connections go on; [`cut`](Self::cut) ends them.
+    /// Refuses new connections: nothing listens. Open connections stay; [`cut`](Self::cut) closes
+    /// them.
     pub fn refuse(&self) {
         self.change(|state| state.refusing = true);
-        // The listener looks every tick; return only when it is gone.
+        // The listener checks at every tick. Return only when it is gone.
         while TcpStream::connect(self.address).is_ok() {
             thread::sleep(TICK);
         }
     }
 
-    /// Passes everything on again: what was frozen on open connections, and new connections. The delay stays.
+    /// Forwards everything again, including frozen bytes and new connections. The delay stays.
     ///
     /// # Panics
-    /// If somebody else has taken its port.
+    /// If another process has taken its port.
     pub fn resume(&self) {
         let was_refusing = {
             let mut state = self.shared.state();
@@ -132,19 +134,19 @@ impl Proxy {
         }
     }
 
-    /// How many connections were accepted since the start.
+    /// Returns the number of connections that were accepted since the start.
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.shared.state().accepted
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     #[must_use]
     pub fn open(&self) -> usize {
         self.shared.state().open.len()
     }
 
-    /// How many bytes reached the server, and how many the clients.
+    /// Returns the number of bytes that reached the server, and the clients.
     #[must_use]
     pub fn bytes(&self) -> [u64; 2] {
         self.shared.state().bytes
@@ -156,7 +158,7 @@ impl Proxy {
     }
 
     fn listen(&self, listener: TcpListener) {
-        listener.set_nonblocking(true).expect("a listener can be asked without waiting");
+        listener.set_nonblocking(true).expect("a listener that does not block");
         let shared = Arc::clone(&self.shared);
         thread::spawn(move || {
             while !shared.state().is_deaf() {
@@ -211,7 +213,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a client and connects it to the server. If the server cannot be reached, the client is hung up on.
+    /// Accepts a client and connects it to the server. If the server cannot be reached, the client
+    /// is disconnected.
     fn open(self: &Arc<Self>, client: TcpStream) {
         let target = self.state().target;
         let Ok(server) = TcpStream::connect_timeout(&target, Duration::from_secs(1)) else { return };
@@ -235,7 +238,7 @@ impl Shared {
         self.pump(id, Way::Back, server, client);
     }
 
-    /// Passes on what goes one way: a thread reads, and another delivers when it is time.
+    /// Forwards one direction: one thread reads, and another one delivers after the delay.
     fn pump(self: &Arc<Self>, id: u64, way: Way, mut from: TcpStream, mut to: TcpStream) {
         let (pieces, due) = mpsc::channel::<(Instant, Vec<u8>)>();
         let shared = Arc::clone(self);
@@ -267,7 +270,8 @@ impl Shared {
         });
     }
 
-    /// Waits until `due`, and then as long as this way is frozen; then whether the connection is still open.
+    /// Waits until `due`, and then until this direction is not frozen. Returns whether the
+    /// connection is still open.
     fn wait(&self, id: u64, way: Way, due: Instant) -> bool {
         let mut state = self.state();
         while state.open.iter().any(|(open, _)| *open == id) {

@@ -1,4 +1,4 @@
-//! A shared quota that hardly refills, so that what is left of it tells exactly what was taken.
+//! A shared quota that hardly refills, so that the rest shows exactly what was taken.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use futures_util::future::join_all;
 use openlimit::{Cost, Percent, Permit, Rate, RateLimiter, Redis};
 use tokio::runtime::Builder;
 
-/// How many calls a day has. One more comes back in about three minutes.
+/// The number of calls in a day. One more becomes free every three minutes.
 const CALLS: u64 = 500;
 
-/// How long what was given back may be on its way.
+/// The longest time until a refund arrives.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A client of the quota.
+/// Creates a client of the quota.
 ///
 /// # Panics
 /// If it cannot be built.
@@ -23,32 +23,33 @@ pub fn client(redis: &Redis) -> RateLimiter {
     builder.redis(redis.clone()).build().expect("a limiter that can be built")
 }
 
-/// So many calls at once, in a runtime of their own that ends with them.
+/// Makes this many calls at once, in a runtime that ends with them.
 ///
 /// # Panics
-/// If any meets an error.
+/// If a call fails.
 #[track_caller]
 pub fn take(client: &RateLimiter, calls: usize) -> Vec<Permit> {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let calls = (0..calls).map(|_| client.acquire(Cost::new()));
     let permits: Result<_, _> = runtime.block_on(join_all(calls)).into_iter().collect();
-    permits.expect("no error is to reach a caller")
+    permits.expect("no caller sees an error")
 }
 
-/// Asserts that exactly so many calls of the quota are taken: the others can be had, and not one more. They are taken then.
+/// Asserts that exactly this many calls of the quota are taken: the others are available, and no
+/// more. Takes them.
 ///
 /// # Panics
-/// If it is more, or less.
+/// If more or fewer are taken.
 #[track_caller]
 pub fn assert_taken(redis: &Redis, taken: u64) {
     let client = client(redis);
     let call =
         |requests| client.acquire(Cost::new().requests(requests)).timeout(Duration::from_secs(2)).blocking();
     let deadline = Instant::now() + PATIENCE;
-    // Nothing is debited by a call that would have to wait for longer than it may.
+    // A call whose timeout is too short takes nothing.
     while let Err(error) = call(CALLS - taken) {
-        assert!(Instant::now() < deadline, "more than {taken} are taken: {error}");
+        assert!(Instant::now() < deadline, "more than {taken} calls are taken: {error}");
         thread::sleep(Duration::from_millis(50));
     }
-    assert!(call(1).is_err(), "less than {taken} were taken");
+    assert!(call(1).is_err(), "fewer than {taken} calls were taken");
 }

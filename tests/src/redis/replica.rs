@@ -1,6 +1,7 @@
 //! A primary and its replica.
 //!
-//! Redis replicates after it has answered: a replica that lags and is promoted has lost what was granted last.
+//! Redis replicates after it has replied. A replica that lags and is promoted has lost the last
+//! grants.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,10 +9,10 @@ use std::time::{Duration, Instant};
 use super::proxy::Proxy;
 use super::server::RedisServer;
 
-/// A first copy takes about a second: the replica looks for its primary once a second.
+/// The first copy takes about a second: a replica looks for its primary once a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server that copies another one, over a proxy.
+/// A server that replicates another one, through a proxy.
 #[derive(Debug)]
 pub struct Replica {
     server: RedisServer,
@@ -28,7 +29,7 @@ impl Replica {
         let link = Proxy::to(primary.address());
         let server = RedisServer::builder()
             .config(&format!("replicaof 127.0.0.1 {}", link.address().port()))
-            // Otherwise it would, while the link is down, copy again all of its primary.
+            // Otherwise, it copies everything again when the link comes back.
             .config("repl-timeout 60")
             .start();
         let replica = Self { server, link };
@@ -39,38 +40,38 @@ impl Replica {
         replica
     }
 
-    /// The server. As long as it is a replica it refuses writes.
+    /// Returns the server. While it is a replica, it refuses writes.
     #[must_use]
     pub fn server(&self) -> &RedisServer {
         &self.server
     }
 
-    /// From now on the replica learns of nothing, as if the network had failed; its data stay what they are.
+    /// Stops replication, like a network failure. The data stay as they are.
     pub fn lag(&self) {
         self.link.freeze();
     }
 
-    /// The replica learns of what it missed, and of what comes.
+    /// Resumes replication.
     pub fn catch_up(&self) {
         self.link.resume();
     }
 
-    /// From now on everything reaches the replica so much later.
+    /// Delays replication by this time.
     pub fn delay(&self, delay: Duration) {
         self.link.delay(delay);
     }
 
-    /// Waits until it has all that its primary has now.
+    /// Waits until it has everything that its primary has now.
     ///
     /// # Panics
-    /// If that does not happen, since it lags.
+    /// If that takes too long, because it lags.
     pub fn wait_until_in_sync(&self, primary: &RedisServer) {
         let offset = |server: &RedisServer, name: &str| server.info("replication")[name].parse::<u64>().ok();
         let goal = offset(primary, "master_repl_offset");
         self.wait_until("the replica to be in sync", || offset(&self.server, "slave_repl_offset") >= goal);
     }
 
-    /// Makes it a primary, with the data that it has.
+    /// Makes it a primary, with its current data.
     pub fn promote(&self) {
         self.server.cli::<()>("REPLICAOF NO ONE");
     }
@@ -78,20 +79,21 @@ impl Replica {
     fn wait_until(&self, what: &str, mut done: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !done() {
-            assert!(Instant::now() < deadline, "waited in vain for {what}:\n{}", self.server.log());
+            assert!(Instant::now() < deadline, "timed out waiting for {what}:\n{}", self.server.log());
             thread::sleep(Duration::from_millis(10));
         }
     }
 }
 
 impl RedisServer {
-    /// Makes it refuse writes, as a replica does whose primary is gone. [`promote`](Self::promote) ends it.
+    /// Makes it refuse writes, like a replica whose primary is gone. [`promote`](Self::promote)
+    /// ends that.
     pub fn make_read_only(&self) {
-        // Nobody listens at this port.
+        // Nothing listens at this port.
         self.cli::<()>("REPLICAOF 127.0.0.1 1");
     }
 
-    /// Makes it a primary, with the data that it has.
+    /// Makes it a primary, with its current data.
     pub fn promote(&self) {
         self.cli::<()>("REPLICAOF NO ONE");
     }

@@ -1,7 +1,7 @@
 //! A Redis server that belongs to one test.
 //!
-//! Beside the port that clients use, it has a unix socket of its own for the test's orders: they work whatever happens
-//! to the network, and as a user who may do everything, whatever the clients may do.
+//! Besides the port of the clients it has a unix socket for the test's own commands. They work
+//! whatever happens to the network, and with all rights, whatever the clients may do.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,18 +20,19 @@ use super::process::{Directory, Process};
 use super::tls::Certificates;
 use super::turn;
 
-/// The name and the password of the user who gives the test's orders. Replicas use it too.
+/// The name and the password of the test's own user. Replicas use it too.
 pub(super) const ADMIN: &str = "harness";
 
-/// A start takes some 50 ms; a machine may be busy.
+/// A start usually takes 50 ms. A machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often another port is tried.
+/// The number of ports to try.
 const ATTEMPTS: u32 = 20;
 
-/// A running server. It is killed, and all its files are removed, when this is dropped, and when the test is killed.
+/// A running server. It is killed and its files are removed when it is dropped, and when the test
+/// is killed.
 ///
-/// All methods take `&self`, so that a thread can cause trouble while others work.
+/// All methods take `&self`, so that one thread can cause faults while others work.
 #[derive(Debug)]
 pub struct RedisServer {
     // Dropped in this order: the process before its directory.
@@ -46,25 +47,25 @@ impl RedisServer {
     /// Starts a server with the default options.
     ///
     /// # Panics
-    /// If there is no such program, or it does not start: with what it printed.
+    /// If there is no such program, or it does not start. The message contains its output.
     #[must_use]
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// The options of a server.
+    /// Returns the options of a server.
     #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
 
-    /// The program that is started.
+    /// Returns the program that is started.
     #[must_use]
     pub fn program() -> String {
         std::env::var("OPENLIMIT_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
     }
 
-    /// Starts it, or says what it printed.
+    /// Starts it, or returns its output.
     pub(super) fn launch(options: ServerBuilder) -> Result<Self, String> {
         turn::wait();
         let clock = options.clock.then(|| Clock::new().expect("a C compiler, which makes the clock"));
@@ -77,7 +78,7 @@ impl RedisServer {
         for _ in 0..ATTEMPTS {
             match server.run() {
                 Ok(()) => return Ok(server),
-                // Somebody else took the port in the meantime.
+                // Another process took the port in the meantime.
                 Err(log) if log.contains("Address already in use") => {
                     server.port = port::free();
                     reason = log;
@@ -85,10 +86,10 @@ impl RedisServer {
                 Err(log) => return Err(log),
             }
         }
-        Err(format!("no port of {ATTEMPTS} could be had:\n{reason}"))
+        Err(format!("none of {ATTEMPTS} ports is free:\n{reason}"))
     }
 
-    /// The URL by which clients reach it, user and password included.
+    /// Returns the URL for clients, including user and password.
     #[must_use]
     pub fn url(&self) -> String {
         match self.options.transport {
@@ -105,7 +106,7 @@ impl RedisServer {
         }
     }
 
-    /// The same by way of another address: that of a proxy.
+    /// Returns the URL through another address, such as that of a proxy.
     #[must_use]
     pub fn url_at(&self, address: SocketAddr) -> String {
         let scheme = if self.options.transport == Transport::Tls { "rediss" } else { "redis" };
@@ -115,19 +116,19 @@ impl RedisServer {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address at which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The port at which it listens. It stays the same over a restart.
+    /// Returns the port at which it listens. A restart keeps it.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The certificate, as PEM, that a client has to trust to speak TLS with it.
+    /// Returns the certificate, as PEM, that a client has to trust.
     ///
     /// # Panics
     /// If it does not speak TLS.
@@ -136,30 +137,30 @@ impl RedisServer {
         fs::read(Certificates(self.directory()).authority()).expect("a server that speaks TLS")
     }
 
-    /// Its directory.
+    /// Returns its directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The number of its process, if it runs.
+    /// Returns the id of its process, if it runs.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         self.process().as_ref().map(Process::id)
     }
 
-    /// What it printed since it was started last.
+    /// Returns its output since its last start.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read(self.log_file()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
     }
 
-    /// Kills it at once, as a crash would. Its port stays free for [`restart`](Self::restart).
+    /// Kills it, like a crash. Its port stays free for [`restart`](Self::restart).
     pub fn kill_9(&self) {
         *self.process() = None;
     }
 
-    /// Kills it if it runs, and starts it again on the same port: empty, unless it is
+    /// Kills it if it runs, and starts it again on the same port. It is empty, unless it is
     /// [append-only](ServerBuilder::append_only).
     ///
     /// # Panics
@@ -169,46 +170,48 @@ impl RedisServer {
         let deadline = Instant::now() + PATIENCE;
         while let Err(log) = self.run() {
             let taken = log.contains("Address already in use") && Instant::now() < deadline;
-            assert!(taken, "{} does not start again:\n{log}", Self::program());
+            assert!(taken, "{} does not restart:\n{log}", Self::program());
             thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// Stops the process (`SIGSTOP`): connections stay open and are accepted, and nothing is answered.
+    /// Stops the process (`SIGSTOP`). Connections stay open and are accepted, and nothing is
+    /// answered.
     pub fn stop(&self) {
         self.signal("STOP");
     }
 
-    /// Lets a stopped process go on. It then answers what had been sent.
+    /// Continues a stopped process. It then answers everything that was sent.
     pub fn cont(&self) {
         self.signal("CONT");
     }
 
-    /// From now on the server's wall clock is so many microseconds ahead of the machine's, or behind it. Its monotonic
-    /// clock goes on as it did. Returns when the server has noticed: it may look at the clock only ten times a second.
+    /// Sets the server's wall clock ahead of the machine's by this many microseconds, or behind it.
+    /// Its monotonic clock stays. Returns when the server has noticed: it may read the clock only
+    /// ten times a second.
     ///
     /// # Panics
-    /// If it was not started with [`ServerBuilder::clock`], or does not answer.
+    /// If it was not started with [`ServerBuilder::clock`], or does not reply.
     pub fn shift_clock(&self, micros: i64) {
-        /// By how much the time that a server tells may be old.
+        /// The largest age of the time that a server reports.
         const STALE: i64 = 20_000;
         self.clock.as_ref().expect("a server whose clock can be set").set(micros);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let earliest = wall_clock() + micros - STALE;
-            let told = i64::try_from(self.time_us()).unwrap_or(i64::MAX);
-            if (earliest..=wall_clock() + micros).contains(&told) {
+            let reported = i64::try_from(self.time_us()).unwrap_or(i64::MAX);
+            if (earliest..=wall_clock() + micros).contains(&reported) {
                 return;
             }
-            assert!(Instant::now() < deadline, "the server's clock does not follow");
+            assert!(Instant::now() < deadline, "the server's clock did not change");
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// A connection for the test's orders: by the unix socket, as a user who may do everything.
+    /// Connects for the test's own commands: through the unix socket, with all rights.
     ///
     /// # Errors
-    /// If the server does not run. One that is stopped or paused fails after some seconds.
+    /// If the server does not run. If it is stopped or paused, this fails after a few seconds.
     pub fn connect(&self) -> RedisResult<Connection> {
         let info = ConnectionAddr::Unix(self.socket()).into_connection_info()?;
         let login = RedisConnectionInfo::default().set_username(ADMIN).set_password(ADMIN);
@@ -226,9 +229,9 @@ impl RedisServer {
         }
     }
 
-    /// Starts the process and waits until it answers, or says what it printed.
+    /// Starts the process and waits until it replies, or returns its output.
     fn run(&self) -> Result<(), String> {
-        // What was left by one that was killed.
+        // A killed server may have left one.
         let _ = fs::remove_file(self.socket());
         let file = self.directory().join("redis.conf");
         fs::write(&file, self.configuration()).map_err(|error| error.to_string())?;
@@ -249,7 +252,7 @@ impl RedisServer {
         Ok(())
     }
 
-    /// Whether it takes orders: not before it has loaded what it had on disk.
+    /// Returns whether it accepts commands, which it does after it has loaded its data from disk.
     fn answers(&self) -> bool {
         self.connect().and_then(|mut connection| redis::cmd("PING").exec(&mut connection)).is_ok()
     }
@@ -265,14 +268,14 @@ impl RedisServer {
             format!("user {ADMIN} on >{ADMIN} ~* &* +@all"),
             format!("masteruser {ADMIN}"),
             format!("masterauth {ADMIN}"),
-            // A replica copies at once: by default its primary waits 5 s for others to join.
+            // A replica copies at once. By default, its primary waits 5 s for others.
             "repl-diskless-sync-delay 0".to_owned(),
         ];
         if self.options.transport == Transport::Tls {
             lines.extend(Certificates(self.directory()).configuration(self.port));
         }
         if self.options.cluster {
-            // By default it would be 10 000 above the port, where somebody else may be.
+            // By default it is 10 000 above the port, where another program may listen.
             lines.push(format!("cluster-port {}", port::free()));
         }
         lines.extend(self.options.lines.iter().cloned());
@@ -292,12 +295,12 @@ impl RedisServer {
     }
 
     fn process(&self) -> MutexGuard<'_, Option<Process>> {
-        // A test that panicked in between has still left it whole.
+        // A test that panicked with the lock has left the process as it was.
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The machine's clock, in microseconds since 1970.
+/// Returns the machine's clock, in microseconds since 1970.
 fn wall_clock() -> i64 {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)

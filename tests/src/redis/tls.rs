@@ -1,18 +1,19 @@
-//! Certificates for a server that speaks TLS, made by the `openssl` program when they are needed.
+//! Certificates for a server that speaks TLS. The `openssl` program creates them on demand.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The files of an authority and of a server's certificate that it signed, for `localhost` and 127.0.0.1.
+/// The directory of an authority and of a certificate that it signed, for `localhost` and
+/// 127.0.0.1.
 #[derive(Debug)]
 pub(super) struct Certificates<'a>(pub(super) &'a Path);
 
 impl Certificates<'_> {
-    /// Makes them.
+    /// Creates the certificates.
     ///
     /// # Panics
-    /// If there is no `openssl`, or it refuses.
+    /// If there is no `openssl`, or it fails.
     pub(super) fn make(&self) {
         if self.authority().exists() {
             return;
@@ -36,12 +37,12 @@ impl Certificates<'_> {
         ]);
     }
 
-    /// The certificate of the authority.
+    /// Returns the path of the authority's certificate.
     pub(super) fn authority(&self) -> PathBuf {
         self.0.join("ca.pem")
     }
 
-    /// The lines of a server's configuration.
+    /// Returns the lines of a server's configuration.
     pub(super) fn configuration(&self, port: u16) -> Vec<String> {
         let directory = self.0.display();
         vec![

@@ -8,14 +8,14 @@ use std::cell::OnceCell;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
-/// Eight pass in a third of the time of two, on two cores that are busy with other work, too. With
-/// 64, some fail.
+/// With eight, the tests take a third of the time that they take with two, on two cores with other
+/// work. With 64, some fail.
 const MOST: usize = 8;
 
-/// How many tests have a turn now.
+/// The number of tests that have a turn now.
 static TAKEN: Mutex<usize> = Mutex::new(0);
 
-/// Rings when a turn ends.
+/// Notified when a turn ends.
 static ENDED: Condvar = Condvar::new();
 
 thread_local! {
@@ -26,9 +26,9 @@ thread_local! {
 #[derive(Debug)]
 struct Turn;
 
-/// Waits until this test may start servers. A test that may once, may until it ends.
+/// Waits until this test may start servers. It keeps its turn until it ends.
 ///
-/// Threads that a test starts do not wait: they belong to a test that may have its turn already.
+/// Threads that a test starts do not wait: their test may already have a turn.
 pub(super) fn wait() {
     // The test runner names the thread of a test. Threads that a test starts have no name.
     if thread::current().name().is_some() {

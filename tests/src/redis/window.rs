@@ -1,12 +1,13 @@
-//! Whether what was granted stayed within the bound, in every window there is, exactly.
+//! Checks that the grants stayed within the bound in every window, exactly.
 //!
-//! The bound of a limit: in any window of length `w` at most `rate * w + max(burst, the largest call in it)`. The
-//! windows that matter begin with one grant and end with another. One pass finds the worst: for each end, a stack
-//! holds the beginnings in groups of the same largest call up to here, largest first, and of each group the best
-//! beginning. A new grant merges the groups whose largest call it exceeds, so each grant is pushed and popped once.
+//! The bound of a limit: any window of length `w` contains at most `rate * w + max(burst, the
+//! largest call in it)`. It is enough to check windows that begin with one grant and end with
+//! another. One pass finds the worst one. For each end, a stack holds groups of beginnings with the
+//! same largest call up to here, largest first, and the best beginning of each group. A new grant
+//! merges the groups whose largest call it exceeds, so each grant is pushed and popped once.
 //!
-//! The rate is the declared one, headroom and jitter are not subtracted: that is what the provider enforces. All sums
-//! are the model's, in whole numbers.
+//! The rate is the declared one, without headroom and jitter: the provider enforces that one. All
+//! sums are integers, as in the model.
 
 use std::time::Duration;
 
@@ -15,43 +16,45 @@ use crate::model::Limit;
 /// A call that was admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// When, in nanoseconds of any clock, the same one for all.
+    /// The time, in nanoseconds of any clock, the same one for all.
     pub at: u64,
-    /// What it took, by dimension.
+    /// The amounts, by dimension.
     pub amounts: Vec<u64>,
 }
 
 impl Grant {
-    /// At a time in microseconds, as Redis tells it.
+    /// Creates a grant at a time in microseconds, the unit of Redis.
     #[must_use]
     pub fn at_us(micros: u64, amounts: impl Into<Vec<u64>>) -> Self {
         Self { at: micros * 1_000, amounts: amounts.into() }
     }
 }
 
-/// The window that comes closest to the bound of a limit, or breaks it most.
+/// The window that is closest to the bound of a limit, or exceeds it most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Worst {
-    /// Which limit.
+    /// The index of the limit.
     pub limit: usize,
-    /// When the window begins and ends, in nanoseconds; both moments are part of it.
+    /// The first and the last moment of the window, in nanoseconds. It contains both.
     pub window: (u64, u64),
-    /// What was granted in it.
+    /// The amount that was granted in it.
     pub granted: u64,
     /// The largest call in it.
     pub largest: u64,
-    /// What was granted beyond the bound, rounded up. Zero or less: the bound holds, exactly.
+    /// The amount that was granted beyond the bound, rounded up. If it is zero or less, the bound
+    /// holds.
     pub excess: i64,
 }
 
-/// A limit on the amounts at index `dimension`, for the checks here.
+/// Creates a limit on the amounts at index `dimension`, for these checks.
 #[must_use]
 pub fn limit(dimension: usize, amount: u64, period: Duration, burst: Duration) -> Limit {
     let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     Limit { dimension, amount, period: nanos(period), burst: nanos(burst), jitter: 0, headroom: 0 }
 }
 
-/// The worst window of each limit, in the order of the limits; of those that nothing was taken from, none.
+/// Returns the worst window of each limit, in the order of the limits. A limit without grants has
+/// none.
 #[must_use]
 pub fn worst(limits: &[Limit], grants: &[Grant]) -> Vec<Worst> {
     let mut grants: Vec<&Grant> = grants.iter().collect();
@@ -59,19 +62,19 @@ pub fn worst(limits: &[Limit], grants: &[Grant]) -> Vec<Worst> {
     limits.iter().enumerate().filter_map(|(index, limit)| worst_of(index, limit, &grants)).collect()
 }
 
-/// Asserts that no limit was exceeded in any window. Returns the worst windows.
+/// Asserts that no window exceeded a limit. Returns the worst windows.
 ///
 /// # Panics
-/// If one was, with the worst window.
+/// If a window did. The message contains the worst one.
 #[track_caller]
 pub fn assert_within(limits: &[Limit], grants: &[Grant]) -> Vec<Worst> {
     assert_within_by(limits, grants, 0)
 }
 
-/// The same with some units to spare, for faults after which the design allows them.
+/// Asserts the same with `spare` units of tolerance, for faults after which the design allows them.
 ///
 /// # Panics
-/// If a limit was exceeded by more than `spare`.
+/// If a window exceeded a limit by more than `spare`.
 #[track_caller]
 pub fn assert_within_by(limits: &[Limit], grants: &[Grant], spare: i64) -> Vec<Worst> {
     let worst = worst(limits, grants);
@@ -82,13 +85,14 @@ pub fn assert_within_by(limits: &[Limit], grants: &[Grant], spare: i64) -> Vec<W
     worst
 }
 
-/// Beginnings whose largest call, up to the grant looked at, is the same.
+/// Beginnings with the same largest call up to the current grant.
 struct Group {
     largest: u64,
-    /// Of its beginnings the one with the most before the end: its index, and what was granted before it, less what
-    /// leaked until it.
+    /// The best beginning: its index, and the amount that was granted before it, minus the amount
+    /// that leaked before it.
     begin: (usize, i128),
-    /// The best of this group and those below it in the stack: beginning, and what it adds to the end's excess.
+    /// The best beginning of this group and those below it in the stack, and what it adds to the
+    /// excess.
     best: (usize, i128),
 }
 

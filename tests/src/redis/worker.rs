@@ -1,6 +1,6 @@
-//! Other processes of the same test: the test binary, started again.
+//! Other processes of a test: the test program, started again.
 //!
-//! A test file has one test that is ignored and does nothing unless it is started as a worker:
+//! A test file has one ignored test that does nothing unless it is started as a worker:
 //!
 //! ```text
 //! #[test]
@@ -20,23 +20,25 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// The variable in which a worker finds its arguments.
+/// The variable that contains a worker's arguments.
 const ARGUMENTS: &str = "OPENLIMIT_TEST_WORKER";
 
-/// What parts them. No argument contains it.
+/// Separates the arguments. No argument contains it.
 const SEPARATOR: char = '\u{1f}';
 
-/// What a worker says begins so: the test runner prints lines of its own, and may begin one before ours.
+/// The start of each line that a worker sends. The test runner prints lines too, and may print
+/// right before one.
 const MARK: &str = "worker says: ";
 
-/// How long a test waits for a worker's next line.
+/// The time to wait for a worker's next line.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a worker is to do.
+/// The arguments of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job(Vec<String>);
 
-/// In a worker: what it is to do. In the test itself: none. From then on the worker ends when the test does.
+/// Returns the arguments in a worker, and `None` in the test itself. From then on, the worker ends
+/// when the test ends.
 #[must_use]
 pub fn job() -> Option<Job> {
     let arguments = std::env::var(ARGUMENTS).ok()?;
@@ -44,19 +46,19 @@ pub fn job() -> Option<Job> {
     Some(Job(arguments.split(SEPARATOR).map(str::to_owned).collect()))
 }
 
-/// In a worker: tells the test one line.
+/// Sends a line from a worker to the test.
 ///
 /// # Panics
-/// If the test is gone.
+/// If the test has ended.
 pub fn say(line: impl Display) {
     let mut out = std::io::stdout().lock();
-    // One write, not through the test runner, which captures what `println!` prints.
+    // One write, and not through the test runner, which captures `println!`.
     out.write_all(format!("\n{MARK}{line}\n").as_bytes())
         .and_then(|()| out.flush())
-        .expect("the test listens");
+        .expect("the test reads its output");
 }
 
-/// A worker must not outlive a test that was killed: its standard input ends with the test.
+/// Ends a worker whose test was killed: its standard input ends with the test.
 fn die_with_parent() {
     thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -65,39 +67,40 @@ fn die_with_parent() {
 }
 
 impl Job {
-    /// The argument at `index`.
+    /// Returns the argument at `index`.
     ///
     /// # Panics
-    /// If there are fewer.
+    /// If there are fewer arguments.
     #[must_use]
     #[track_caller]
     pub fn arg(&self, index: usize) -> &str {
         &self.0[index]
     }
 
-    /// The argument at `index`, as a number for one.
+    /// Returns the argument at `index`, parsed.
     ///
     /// # Panics
-    /// If it is none.
+    /// If it cannot be parsed.
     #[must_use]
     #[track_caller]
     pub fn parse<T: std::str::FromStr>(&self, index: usize) -> T {
         let text = self.arg(index);
-        text.parse().unwrap_or_else(|_| panic!("argument {index} of the worker is {text:?}"))
+        text.parse().unwrap_or_else(|_| panic!("cannot parse argument {index} of the worker: {text:?}"))
     }
 }
 
-/// A process that runs one test of this binary. It is killed when dropped, and when the test is killed.
+/// A process that runs one test of this program. It is killed when it is dropped, and when the test
+/// is killed.
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
     lines: Receiver<String>,
-    // Held open: see `die_with_parent`.
+    // Kept open for `die_with_parent`.
     _alive: Option<ChildStdin>,
 }
 
 impl Worker {
-    /// Starts this binary to run the ignored test of the full name `test` with some arguments.
+    /// Starts this program to run the ignored test with the full name `test`, with these arguments.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -106,7 +109,7 @@ impl Worker {
         Self::start_with(test, arguments, |command| command)
     }
 
-    /// The same with changes to the command: further variables of the environment.
+    /// Starts it with a changed command, for example with more environment variables.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -137,39 +140,39 @@ impl Worker {
         Self { child, lines, _alive: alive }
     }
 
-    /// The number of its process.
+    /// Returns the id of the process.
     #[must_use]
     pub fn process_id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The next line that it says.
+    /// Returns the next line that it sends.
     ///
     /// # Panics
-    /// If it ends without one, or says none for a minute.
+    /// If it ends without one, or sends none for a minute.
     #[must_use]
     #[track_caller]
     pub fn line(&self) -> String {
         self.next().expect("the worker ended without a further line")
     }
 
-    /// All further lines, until it ends or is killed.
+    /// Returns all further lines, until it ends or is killed.
     ///
     /// # Panics
-    /// If it says nothing for a minute.
+    /// If it sends nothing for a minute.
     #[must_use]
     #[track_caller]
     pub fn lines(&self) -> Vec<String> {
         std::iter::from_fn(|| self.next()).collect()
     }
 
-    /// Kills it at once, as a crash would. What it has said can still be read.
+    /// Kills it, like a crash. Lines that it has sent can still be read.
     pub fn kill_9(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Reads all further lines, and waits until it has ended.
+    /// Reads all further lines, waits until it ends, and returns them.
     ///
     /// # Panics
     /// If it failed.
@@ -187,7 +190,7 @@ impl Worker {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("the worker said nothing for {PATIENCE:?}"),
+            Err(RecvTimeoutError::Timeout) => panic!("the worker sent nothing for {PATIENCE:?}"),
         }
     }
 }

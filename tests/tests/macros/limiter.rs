@@ -1,4 +1,4 @@
-//! `limiter!`: what it declares, and what it leaves alone.
+//! Tests of `limiter!`: the statics that it declares, and the code around them.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -33,14 +33,14 @@ mod account {
 }
 
 #[test]
-fn the_declared_type_is_the_statics_own() {
+fn a_static_has_its_declared_type() {
     let _: &'static openlimit::ChatRateLimiter = &account::CHAT;
     let _: &'static openlimit::EmbeddingRateLimiter = account::embeddings();
     let _: &'static RateLimiter = &account::IMAGES;
 }
 
 #[test]
-fn a_declaration_builds_when_it_is_asked_to_and_once() {
+fn init_builds_a_declaration_once() {
     account::CHAT.init().unwrap();
     account::CHAT.init().unwrap();
     account::embeddings().init().unwrap();
@@ -141,7 +141,7 @@ fn values_may_be_expressions() {
 }
 
 #[test]
-fn the_error_of_an_expression_is_every_acquires() {
+fn every_acquire_returns_the_error_of_an_expression() {
     fn rate(text: &str) -> Result<Rate, std::num::ParseIntError> {
         Ok(Rate::per_minute(text.parse()?))
     }
@@ -163,7 +163,7 @@ fn the_error_of_an_expression_is_every_acquires() {
 }
 
 #[test]
-fn a_value_that_fails_is_named_by_its_key_whichever_it_is() {
+fn the_error_of_a_value_names_its_key() {
     fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
         Ok(Duration::from_secs(text.parse()?))
     }
@@ -195,7 +195,7 @@ fn a_value_that_fails_is_named_by_its_key_whichever_it_is() {
 }
 
 #[test]
-fn a_failure_is_remembered_and_may_be_brought_forward() {
+fn a_failure_is_remembered_and_init_returns_it_early() {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     static TRIES: AtomicUsize = AtomicUsize::new(0);
@@ -224,7 +224,7 @@ fn a_failure_is_remembered_and_may_be_brought_forward() {
 }
 
 #[test]
-fn a_declaration_that_asks_for_nonsense_is_an_error_and_no_panic() {
+fn an_invalid_declaration_is_an_error_and_not_a_panic() {
     limiter! {
         static UNLIMITED: RateLimiter = { headroom: Percent(1) };
         static ZERO: RateLimiter = { requests: Rate::per_minute(0) };
@@ -250,7 +250,7 @@ fn a_static_in_a_function_is_its_own() {
     assert_eq!((taken(first()), taken(second())), ((1, 5), (0, 0)));
 }
 
-/// What a crate that depends on openlimit under another name, or through a facade, sees of it.
+/// Stands for a crate that depends on openlimit under another name, or re-exports it.
 mod facade {
     pub(super) use openlimit::{RateLimiter as Limits, limiter as declare};
 }

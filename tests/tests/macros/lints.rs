@@ -1,5 +1,5 @@
-//! Expansions are clean under every lint group that a careful user may deny. The test is that it compiles under
-//! `clippy`; each shape of function and of declaration is here once.
+//! Compiles one function and one declaration of each shape under every lint group that a careful
+//! user may deny. `clippy` runs the test.
 
 #![deny(warnings, clippy::all, clippy::pedantic, clippy::nursery, clippy::cargo)]
 #![deny(rust_2018_idioms, unused, unreachable_pub, missing_docs, unused_qualifications, unused_results)]

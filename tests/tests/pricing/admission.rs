@@ -1,4 +1,4 @@
-//! What a limit on tokens is charged: the sum of prompt and output, or OpenAI's estimate.
+//! Tests of what a limit on tokens is charged: the sum of prompt and output, or OpenAI's estimate.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -38,7 +38,7 @@ fn the_sum_is_the_default() {
 
 #[test]
 fn the_estimate_is_a_quarter_of_the_characters_where_that_is_more_than_the_output() {
-    // Four characters of the role, the frame of one message, and the beginning of the reply.
+    // Four characters of the role, the frame of one message, and the start of the reply.
     let long = chat(&"é".repeat(4_001), &json!({ "max_tokens": 100 }));
     assert_eq!(CHAT.cost(&long).unwrap().amount(&Dimension::Tokens), 4_005_u64.div_ceil(4) + 3 + 3);
     let short = chat("Why is the sky blue?", &json!({ "max_tokens": 100, "n": 3 }));

@@ -1,4 +1,5 @@
-//! What a chat completion costs: the cookbook's figures, and every kind of content.
+//! Tests of the price of a chat completion: the figures of OpenAI's cookbook, and every kind of
+//! content.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -13,7 +14,7 @@ fn output(params: &Value) -> u64 {
     tokens::chat(params).unwrap().amount(&Dimension::OutputTokens)
 }
 
-/// What one message comes to, without the three tokens of the reply.
+/// Returns what one message costs, without the three tokens of the reply.
 fn message(message: Value) -> u64 {
     input(&json!({ "model": "gpt-4o", "messages": [message] })) - 3
 }
@@ -22,7 +23,7 @@ fn count(text: &str) -> u64 {
     tokens::count("gpt-4o", text)
 }
 
-/// The example of OpenAI's cookbook, "How to count tokens with tiktoken".
+/// Returns the example of OpenAI's cookbook, "How to count tokens with tiktoken".
 fn cookbook(model: &str) -> Value {
     json!({
         "model": model,
@@ -103,7 +104,7 @@ fn the_cookbooks_tools_have_the_cookbooks_count() {
         params["model"] = json!(model);
         assert_eq!(input(&params), expected, "{model}");
     }
-    // The deprecated field holds the same functions without their wrapping.
+    // The deprecated field contains the same functions, not wrapped.
     let function = params["tools"][0]["function"].clone();
     params["functions"] = json!([function]);
     params.as_object_mut().unwrap().remove("tools");
@@ -122,7 +123,7 @@ fn a_function_without_properties_costs_its_name_and_its_frame() {
 }
 
 #[test]
-fn a_search_of_the_web_costs_what_the_provider_tells_of_it() {
+fn a_web_search_costs_a_flat_amount_and_its_options() {
     let with =
         |options: Value| input(&json!({ "model": "gpt-4o", "messages": [], "web_search_options": options }));
     let city = json!({ "user_location": { "approximate": { "city": "San Francisco" } } });
@@ -196,7 +197,7 @@ fn a_name_adds_its_text_and_one() {
 }
 
 #[test]
-fn calls_and_their_results_are_counted_and_of_ids_that_of_the_result() {
+fn calls_and_results_are_counted_and_only_the_id_of_a_result() {
     let arguments = r#"{"location":"San Francisco, CA"}"#;
     let function = json!({ "name": "get_weather", "arguments": arguments });
     let calls = json!([{ "id": "call_7Yx2KkqP0aZ", "type": "function", "function": function }]);
@@ -235,7 +236,7 @@ fn bytes_of_images_sounds_and_files_are_never_text() {
     assert_eq!(content(json!({ "type": "file", "file": { "file_id": "file-1" } })), 2045);
     assert_eq!(message(json!({ "role": "assistant", "audio": { "id": "audio_1" } })), 4 + 600);
 
-    // Of kinds that are not known, too.
+    // Unknown types of content, too.
     for unknown in
         [json!({ "type": "video", "video": url }), json!({ "type": "video", "source": { "data": bytes } })]
     {
@@ -256,7 +257,7 @@ fn what_is_unknown_counts_as_its_text() {
     );
     assert!(with(json!([1, 2.5, -3, true])) >= 4);
     assert_eq!(with(Value::Null), 0);
-    // The request's own unknown fields are not part of the prompt.
+    // Unknown fields of the request itself are not part of the prompt.
     let params = json!({ "model": "gpt-4o", "messages": [], "metadata": { "note": text }, "user": text });
     assert_eq!(input(&params), 3);
 }

@@ -1,4 +1,4 @@
-//! The requests of async-openai cost what their JSON costs.
+//! Tests that the requests of async-openai cost what their JSON costs.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// Reads `json` as the client's type, and checks that this costs what the JSON does: what was written, and what
-/// the client writes.
+/// Reads `json` as the client's type. Checks that it costs the same as the original JSON, and as
+/// the JSON that the client writes.
 fn same<T: DeserializeOwned + Serialize>(
     json: &Value,
     typed: fn(&T) -> Result<Cost, ParamsError>,

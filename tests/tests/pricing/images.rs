@@ -1,11 +1,11 @@
-//! What images cost: by model, by detail, and by the size in the header of a data URL.
+//! Tests of the prices of images: by model, by detail, and by the size in the header of a data URL.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use openlimit::{Dimension, tokens};
 use serde_json::{Value, json};
 
-/// What the image alone comes to, in a chat.
+/// Returns what the image alone costs in a chat.
 fn chat(model: &str, image: &Value) -> u64 {
     let with = |content: Value| {
         let params = json!({ "model": model, "messages": [{ "role": "user", "content": content }] });
@@ -14,7 +14,7 @@ fn chat(model: &str, image: &Value) -> u64 {
     with(json!([{ "type": "image_url", "image_url": image }])) - with(json!([]))
 }
 
-/// What the image alone comes to, in a response.
+/// Returns what the image alone costs in a response.
 fn response(model: &str, fields: Value) -> u64 {
     let with = |content: Value| {
         let params = json!({ "model": model, "input": [{ "role": "user", "content": content }] });
@@ -55,7 +55,7 @@ fn gif(width: u16, height: u16) -> Vec<u8> {
     [b"GIF89a".as_slice(), &width.to_le_bytes(), &height.to_le_bytes(), &[0, 0, 0]].concat()
 }
 
-/// With metadata before the frame, a thumbnail's frame in it, and filling bytes between.
+/// A JPEG with metadata before the frame, the frame of a thumbnail in it, and padding.
 fn jpeg(frame: u8, width: u16, height: u16) -> Vec<u8> {
     let thumbnail = [0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 1, 0, 1];
     let metadata = [thumbnail.as_slice(), &[0; 40_000]].concat();
@@ -70,7 +70,7 @@ fn webp(chunk: &[u8; 4], body: &[u8]) -> Vec<u8> {
     [b"RIFF\x40\0\0\0WEBP".as_slice(), chunk, &[0x30, 0, 0, 0], body].concat()
 }
 
-/// All formats and variants, of this size.
+/// Returns an image of this size in every format and variant.
 fn all(width: u16, height: u16) -> Vec<(&'static str, Vec<u8>)> {
     let (less, fewer) = (u32::from(width - 1), u32::from(height - 1));
     let lossy = [&[0, 0, 0, 0x9d, 1, 0x2a], width.to_le_bytes().as_slice(), &height.to_le_bytes()].concat();
@@ -100,7 +100,7 @@ fn the_guides_examples_have_the_guides_price() {
 
 #[test]
 fn each_family_of_models_has_its_price() {
-    // A square of two by two tiles, and of 32 by 32 patches.
+    // An image of two by two tiles, and of 32 by 32 patches.
     for (model, expected) in [
         ("gpt-4o", 85 + 4 * 170),
         ("openai/gpt-4o-2024-08-06", 85 + 4 * 170),
@@ -200,13 +200,13 @@ fn what_follows_the_header_does_not_matter() {
 }
 
 #[test]
-fn a_header_that_is_cut_short_or_a_lie_is_of_unknown_size() {
+fn a_truncated_or_false_header_means_an_unknown_size() {
     let unknown = chat("gpt-4o", &json!({ "url": "https://a.example/b.png", "detail": "high" }));
     let is_unknown = |text: &str| {
         assert_eq!(chat("gpt-4o", &json!({ "url": text, "detail": "high" })), unknown, "{text:.80}");
     };
     for (format, bytes) in all(100, 100) {
-        // Where the size ends, at the latest.
+        // The offset after which the size must be known.
         let end = bytes.len()
             - match format {
                 "png" => 5,
@@ -234,7 +234,7 @@ fn a_header_that_is_cut_short_or_a_lie_is_of_unknown_size() {
 }
 
 #[test]
-fn detail_counts_wherever_it_stands() {
+fn detail_counts_in_any_position() {
     let url = url("png", &png(1024, 1024));
     for image in [
         json!({ "detail": "low", "url": url }).to_string(),
@@ -253,7 +253,7 @@ fn detail_counts_wherever_it_stands() {
 }
 
 #[test]
-fn the_detail_of_one_image_is_not_the_next_ones() {
+fn the_detail_of_an_image_does_not_affect_the_next_one() {
     let url = url("png", &png(1024, 1024));
     let part = |detail: &str| json!({ "type": "input_image", "image_url": url, "detail": detail });
     let params = json!({ "model": "gpt-4o", "input": [{ "role": "user", "content": [part("low"), part("high"), part("low")] }] });

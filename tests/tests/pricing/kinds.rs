@@ -1,4 +1,4 @@
-//! What completions, embeddings and responses cost.
+//! Tests of the prices of completions, embeddings and responses.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -9,7 +9,7 @@ fn count(model: &str, text: &str) -> u64 {
     tokens::count(model, text)
 }
 
-/// What is missing in such params, in the words of the error.
+/// Returns what is missing in these params, in the words of the error.
 fn missing(price: fn(&Value) -> Result<Cost, ParamsError>, params: Value) -> String {
     let error = price(&params).unwrap_err().to_string();
     error.strip_prefix("cannot read ").unwrap().to_owned()
@@ -65,7 +65,7 @@ fn params_of_another_kind_are_sent_to_the_limiter_that_prices_them() {
 }
 
 #[test]
-fn a_cost_says_what_it_takes_of_what() {
+fn the_debug_output_of_a_cost_names_its_dimensions() {
     let cost = tokens::embedding(&json!({ "input": "Hello, world!" })).unwrap();
     assert_eq!(format!("{cost:?}"), "Cost { requests: 1, tokens: 4, input_tokens: 4 }");
     let cost = Cost::new().requests(0).with("audio_seconds", 12);
@@ -128,7 +128,7 @@ mod completions {
     }
 
     #[test]
-    fn a_prompt_that_is_none_is_an_error() {
+    fn an_invalid_prompt_is_an_error() {
         for prompt in [json!(null), json!(5), json!({ "text": "x" }), json!(true)] {
             let error = tokens::completion(&json!({ "prompt": prompt })).unwrap_err();
             assert_eq!(error.field(), "prompt");
@@ -159,7 +159,7 @@ mod embeddings {
     }
 
     #[test]
-    fn an_input_that_is_none_is_an_error() {
+    fn an_invalid_input_is_an_error() {
         for params in [json!({}), json!({ "input": null }), json!({ "input": 5 }), json!({ "input": {} })] {
             assert_eq!(tokens::embedding(&params).unwrap_err().field(), "input");
         }
@@ -171,7 +171,7 @@ mod responses {
 
     const MODEL: &str = "gpt-5";
 
-    /// The largest that the model takes.
+    /// The largest image that the model takes.
     const IMAGE: u64 = 70 + 8 * 140;
 
     fn cost(params: Value) -> u64 {

@@ -1,9 +1,10 @@
-//! Tests of what a request costs: the tokens that are read from it before it is sent.
+//! Tests of prices: the cost that is read from a request before it is sent.
 
 mod admission;
 mod chat;
 mod clients;
 mod images;
+mod integers;
 mod kinds;
 mod models;
 mod original;

@@ -1,8 +1,8 @@
-//! Which encoding a model gets, and that vocabularies are where the program is.
+//! Tests of the encoding of each model, and that the vocabularies are compiled in.
 
 use openlimit::tokens::{self, Encoding};
 
-/// What the Python original names.
+/// Models that the Python library knows.
 const ORIGINAL: &[(&str, Encoding)] = &[
     ("gpt-4", Encoding::Cl100kBase),
     ("gpt-4-0314", Encoding::Cl100kBase),
@@ -18,7 +18,7 @@ const ORIGINAL: &[(&str, Encoding)] = &[
     ("text-embedding-ada-002", Encoding::Cl100kBase),
 ];
 
-/// What came after it.
+/// Newer models.
 const TODAY: &[(&str, Encoding)] = &[
     ("gpt-4-turbo", Encoding::Cl100kBase),
     ("gpt-4-1106-preview", Encoding::Cl100kBase),
@@ -124,16 +124,16 @@ fn the_text_of_a_special_token_is_ordinary_text() {
 
 #[test]
 fn hostile_text_is_never_undercounted_and_never_a_panic() {
-    // More than tiktoken-rs can take. Of these, the longest tokens have 128 bytes and 8.
+    // More than tiktoken-rs can take. The longest tokens of these texts have 128 bytes and 8.
     assert_eq!(tokens::count("gpt-4o", &" ".repeat(1_280_000)), 10_000);
     assert_eq!(tokens::count("gpt-4", &"a".repeat(1_280_000)), 160_000);
-    // A long text with places to cut has exactly the tokens of its parts.
+    // If a long text can be cut, it has exactly the tokens of its parts.
     let sentence = "The quick brown fox isn't 12 years old.\n";
     let once = tokens::count("gpt-4o", sentence);
     assert_eq!(tokens::count("gpt-4o", &sentence.repeat(10_000)), 10_000 * once);
 }
 
-/// So no surcharge makes up for an encoding that is not compiled in.
+/// No surcharge makes up for an encoding that is not compiled in.
 #[test]
 fn no_encoding_is_always_above_another() {
     use Encoding::{Cl100kBase, O200kBase, P50kBase, R50kBase};

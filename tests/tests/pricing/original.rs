@@ -1,4 +1,5 @@
-//! The Python original's mistakes in counting (20 to 22 and 25 of the list kept of them), made impossible.
+//! Tests of the Python library's defects in counting (numbers 20 to 22 and 25 of our list), which
+//! cannot occur here.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -9,9 +10,10 @@ fn input(params: &Value) -> u64 {
     tokens::chat(params).unwrap().amount(&Dimension::InputTokens)
 }
 
-/// 20: list content, null content with tool calls, numbers, null maxima, token arrays and special tokens raised.
+/// 20: lists as content, null content with tool calls, numbers, null maxima, token arrays and
+/// special tokens raised an exception.
 #[test]
-fn what_raised_there_has_a_price_here() {
+fn requests_that_raised_there_have_a_price_here() {
     for params in [
         json!({ "messages": [{ "role": "user", "content": [{ "type": "text", "text": "Hello" }] }] }),
         json!({ "messages": [{ "role": "assistant", "content": null, "tool_calls": [{ "id": "1" }] }] }),
@@ -50,7 +52,7 @@ fn what_was_ignored_there_is_counted_here() {
     assert_eq!(completion.amount(&Dimension::OutputTokens), 70);
 }
 
-/// 22: every chat model had the encoding of gpt-4, and embeddings one that is older still.
+/// 22: every chat model had the encoding of gpt-4, and embeddings had an older one.
 #[test]
 fn each_model_is_counted_in_its_own_encoding() {
     let text = "Съешь же ещё этих мягких французских булок, да выпей чаю. 今天天气很好，我们去公园散步。";
@@ -64,7 +66,7 @@ fn each_model_is_counted_in_its_own_encoding() {
     assert_eq!(input(&params), 3 + 3 + 1 + new);
 }
 
-/// 25: the vocabularies were downloaded on import. Here all four are in the program.
+/// 25: the import downloaded the vocabularies. Here all four are compiled in.
 #[test]
 fn every_vocabulary_is_in_the_program() {
     for model in ["gpt-4o", "gpt-4", "text-davinci-003", "davinci"] {
@@ -72,7 +74,7 @@ fn every_vocabulary_is_in_the_program() {
     }
 }
 
-/// The limiters charge what the functions say.
+/// Limiters charge the same prices as the functions.
 #[test]
 fn a_limiter_takes_the_price_of_the_request() {
     let limiter = ChatRateLimiter::builder().tokens(Rate::per_minute(1_000_000)).build().unwrap();

@@ -1,4 +1,4 @@
-//! What holds of every request, whatever is in it.
+//! Properties of every request, whatever its content.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
-/// The fields that mean something somewhere, and some that do not.
+/// Fields with a meaning in some place, and others without.
 const FIELDS: &[&str] = &[
     "model",
     "messages",
@@ -96,7 +96,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A request that is mostly right: any values in the fields of one.
+/// Generates a request with any values in known fields.
 fn request() -> impl Strategy<Value = Map<String, Value>> {
     let message = prop_oneof![
         3 => (".{0,60}", ".{0,10}").prop_map(|(content, name)| json!({ "role": "user", "content": content, "name": name })),
@@ -114,7 +114,7 @@ type Price = fn(&Value) -> Result<Cost, ParamsError>;
 
 const KINDS: [Price; 4] = [tokens::chat, tokens::completion, tokens::embedding, tokens::responses];
 
-/// The fields in this order, whatever a map would make of it.
+/// A map that keeps its fields in this order.
 struct InOrder<'a>(Vec<(&'a String, &'a Value)>);
 
 impl Serialize for InOrder<'_> {

@@ -1,5 +1,5 @@
-//! The default price of a text-only request is never below what the provider reports, here as OpenAI's cookbook
-//! computes it, with tiktoken-rs for the counts.
+//! Tests that the default price of a request with text only is never below the provider's count.
+//! The reference is the code of OpenAI's cookbook, with counts by tiktoken-rs.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -65,7 +65,7 @@ fn word() -> impl Strategy<Value = String> {
     "[a-z][a-z_]{0,12}"
 }
 
-/// The name of a function or a property, with ends that some encoding takes to what follows.
+/// Generates the name of a function or a property. Some encodings join its end with what follows.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         word(),
@@ -105,7 +105,7 @@ fn tool() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What JSON writes in another way.
+/// Characters that JSON escapes.
 fn escaped() -> impl Strategy<Value = String> {
     prop_oneof![
         "[\"\\\\a-z ]{0,20}",
@@ -118,7 +118,7 @@ fn escaped() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A JSON schema, or what looks like one.
+/// Generates a JSON schema, or something similar.
 fn schema() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         sentence().prop_map(Value::from),
@@ -219,7 +219,7 @@ proptest! {
 
     #[test]
     fn a_schema_is_never_priced_below_its_json(model in model(), name in word(), schema in schema()) {
-        // As harmony gives it to the model, and the frame of a message for it.
+        // The text that harmony shows to the model, and the frame of its message.
         let section = format!("# Response Formats\n\n## {name}\n\n{schema}");
         let format = json!({ "type": "json_schema", "json_schema": { "name": name, "strict": true, "schema": schema } });
         let params = json!({ "model": model, "messages": [], "response_format": format });

@@ -1,4 +1,5 @@
-//! A request has one price, whatever Rust type it is: what serializes to the same JSON costs the same.
+//! Tests that a request has one price for every Rust type: values that serialize to the same JSON
+//! cost the same.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde::ser::{Error, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use serde_json::{Value, json};
 
-/// The price of a value, after a look at that of the same JSON.
+/// Returns the price of a value, after checking that the same JSON has the same price.
 fn price<T: Serialize + ?Sized>(params: &T) -> Cost {
     let json = serde_json::to_value(params).unwrap();
     let cost = tokens::chat(params).unwrap();
@@ -187,7 +188,7 @@ fn tuples_bytes_and_maps_with_other_keys_are_the_json_that_they_become() {
 }
 
 #[test]
-fn what_is_serialized_by_other_means_is_read_as_well() {
+fn values_with_a_serializer_of_their_own_are_read() {
     fn shout<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
         text.to_uppercase().serialize(serializer)
     }
@@ -213,7 +214,8 @@ fn what_is_serialized_by_other_means_is_read_as_well() {
     assert_eq!(cost.amount(&Dimension::InputTokens), 3 + 3 + 1 + tokens::count("gpt-4", "HELLO"));
 }
 
-/// A number or a JSON text as serde_json passes them: the only field of a struct, both of this name.
+/// A number or a JSON text as serde_json passes it: a struct whose name and only field are this
+/// name.
 struct Private(&'static str, String);
 
 impl Private {
@@ -298,7 +300,7 @@ fn raw_text_that_is_no_json_is_no_panic() {
     }
 }
 
-/// Lists in lists, or options in options, far too deep for any stack.
+/// Lists in lists, or options in options, too deep for any stack.
 struct Deep {
     left: u32,
     kind: u8,
@@ -334,7 +336,7 @@ impl Serialize for Deep {
 }
 
 #[test]
-fn what_is_nested_without_end_is_not_followed() {
+fn endless_nesting_is_cut_off() {
     for kind in 0..6 {
         let deep = Deep { left: 1_000_000, kind };
         assert!(tokens::chat(&BTreeMap::from([("messages", [&deep])])).is_ok(), "{kind}");
@@ -344,7 +346,7 @@ fn what_is_nested_without_end_is_not_followed() {
 }
 
 #[test]
-fn what_is_nested_as_deep_as_json_may_be_is_counted() {
+fn nesting_as_deep_as_json_allows_is_counted() {
     let cost = |left| {
         let messages = BTreeMap::from([("messages", [Deep { left, kind: 0 }])]);
         tokens::chat(&messages).unwrap().amount(&Dimension::InputTokens)

@@ -1,11 +1,11 @@
-//! What stands in fields that nobody told the library of: text is counted as text, and only bytes are a file.
+//! Tests of unknown fields: text counts as text, and only bytes count as a file.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use openlimit::{Dimension, tokens};
 use serde_json::{Value, json};
 
-/// What such an item adds to a response.
+/// Returns what an item adds to a response.
 fn item(item: Value) -> u64 {
     let with = |items: Value| {
         let params = json!({ "model": "gpt-5", "input": items });
@@ -18,7 +18,7 @@ fn count(text: &str) -> u64 {
     tokens::count("gpt-5", text)
 }
 
-/// Bytes that no header tells the kind of, as base64.
+/// Returns bytes without a known header, as base64.
 fn base64(length: usize) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |at: usize| char::from(DIGITS[(at.wrapping_mul(0x9e37_79b9) >> 7) % 64]);
@@ -30,7 +30,7 @@ fn in_lines(text: &str, length: usize, end: &str) -> String {
     lines.join(end)
 }
 
-/// Long, and without a space or a point.
+/// Returns long texts, most of them without spaces and periods.
 fn texts() -> Vec<String> {
     let numbers = (10_000..30_000).map(|number| format!("{number}\n")).collect();
     let words = ["apple", "Pear", "fig", "Quince7", "medlar"].join("\n");
@@ -79,7 +79,7 @@ fn what_is_known_to_be_text_is_never_taken_for_a_file() {
 }
 
 #[test]
-fn bytes_are_taken_for_a_file_however_they_are_broken_into_lines() {
+fn bytes_count_as_a_file_with_any_line_breaks() {
     let long = base64(500_000);
     for bytes in [
         long.clone(),
@@ -97,7 +97,7 @@ fn bytes_are_taken_for_a_file_however_they_are_broken_into_lines() {
     }
 }
 
-/// A short one may be a word, and costs less than a file.
+/// A short text may be a word. It costs less than a file.
 #[test]
 fn a_short_text_of_the_letters_of_base64_is_text() {
     let text = base64(1_000);

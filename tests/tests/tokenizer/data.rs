@@ -1,8 +1,9 @@
-//! The counter's data, against where they come from: the vocabularies of tiktoken-rs, token by token, and the
-//! character classes of the regular expressions that it splits text with.
+//! Compares the counter's data with their source: the vocabularies of tiktoken-rs, token by token,
+//! and the character classes of the regular expressions with which it splits text.
 //!
-//! `OPENLIMIT_WRITE_DATA=1 cargo test -p openlimit-tests --test tokenizer data::` writes the files of
-//! `openlimit/data` anew. Without it the same code compares them, so their origin can be checked.
+//! `OPENLIMIT_WRITE_DATA=1 cargo test -p openlimit-tests --test tokenizer data::` writes the files
+//! of `openlimit/data`. Without the variable, the same code compares them, so their origin can be
+//! checked.
 
 #![allow(clippy::unwrap_used)]
 
@@ -37,7 +38,8 @@ fn the_vocabulary_of_p50k_is_that_of_r50k_and_more() {
     check("p50k_base.tokens", &vocabulary(p50k, 50_257..50_281));
 }
 
-/// The first 256 ranks are the single bytes, which no file holds; and after the last rank there are only special tokens.
+/// The first 256 ranks are single bytes, which are in no file. After the last rank there are only
+/// special tokens.
 #[test]
 fn no_token_is_left_out() {
     for (tokenizer, end, special) in [
@@ -55,8 +57,9 @@ fn no_token_is_left_out() {
     }
 }
 
-/// Two facts that the counter builds on. A token of several bytes is merged from two tokens of lower rank, which makes
-/// the ranks of successive merges rise. And `0xff`, which no text holds, is in no token.
+/// Two facts that the counter relies on. A token of several bytes is merged from two tokens of
+/// lower rank, so the ranks of successive merges rise. And no token contains `0xff`, which no text
+/// contains.
 #[test]
 fn every_token_is_merged_from_two_lower_ones() {
     for (tokenizer, ranks) in [
@@ -81,7 +84,7 @@ fn the_classes_are_those_of_the_regular_expressions() {
     check("unicode.classes", &classes());
 }
 
-/// Compares a file of the library with what it should be, or writes it.
+/// Compares a file of the library with its expected content, or writes it.
 fn check(name: &str, expected: &[u8]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openlimit/data").join(name);
     if env::var_os("OPENLIMIT_WRITE_DATA").is_some() {
@@ -90,7 +93,7 @@ fn check(name: &str, expected: &[u8]) {
     assert!(fs::read(&path).unwrap() == expected, "{name} differs");
 }
 
-/// The tokens of these ranks, each after its length.
+/// Returns the tokens of these ranks, each after its length.
 fn vocabulary(tokenizer: &CoreBPE, ranks: std::ops::Range<u32>) -> Vec<u8> {
     let mut file = Vec::new();
     for rank in ranks {
@@ -107,7 +110,8 @@ fn is_special(tokenizer: &CoreBPE, rank: u32) -> bool {
     tokenizer.special_tokens().iter().any(|special| special.as_bytes() == text)
 }
 
-/// What byte-pair encoding makes of these bytes with the tokens below `limit`, as simply as it can be said.
+/// Returns the result of byte-pair encoding of these bytes with the tokens below `limit`, computed
+/// as simply as possible.
 fn merged(bytes: &[u8], tokens: &HashMap<Vec<u8>, u32>, limit: u32) -> Vec<Vec<u8>> {
     let mut parts: Vec<Vec<u8>> = bytes.iter().map(|byte| vec![*byte]).collect();
     loop {
@@ -123,10 +127,11 @@ fn merged(bytes: &[u8], tokens: &HashMap<Vec<u8>, u32>, limit: u32) -> Vec<Vec<u
     }
 }
 
-/// The page of every 128 characters, and then the pages, with a class for each character.
+/// Returns the index of the page of every 128 characters, then the pages, with a class for each
+/// character.
 fn classes() -> Vec<u8> {
     let mut classes = vec![0_u8; 0x11_0000];
-    // In the order of `Class`; what comes later wins.
+    // In the order of `Class`. Later classes win.
     for (class, pattern) in
         [r"\s", r"[\r\n]", r"\p{N}", r"[\p{Lu}\p{Lt}]", r"\p{Ll}", r"[\p{Lm}\p{Lo}]", r"\p{M}"]
             .iter()

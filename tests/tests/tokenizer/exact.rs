@@ -1,4 +1,4 @@
-//! The counter against tiktoken-rs, in bounded time: `sweep.rs` has the rest.
+//! Compares the counter with tiktoken-rs in limited time. `sweep.rs` compares the rest.
 
 #![allow(clippy::unwrap_used)]
 
@@ -110,7 +110,7 @@ fn pieces_with_tokens_that_are_long_and_then_short_count_the_same() {
     }
 }
 
-/// About a million spaces are more than tiktoken-rs can take.
+/// tiktoken-rs cannot take a million spaces.
 #[test]
 fn a_megabyte_without_a_border_is_counted() {
     for (run, tokens) in [(" ", 1 << 13), ("a", 1 << 17), ("=", 1 << 14)] {
@@ -129,7 +129,7 @@ fn a_long_run_of_any_byte_counts_the_same() {
     }
 }
 
-/// Long texts are remembered, by all threads together.
+/// All threads share the cached counts of long texts.
 #[test]
 fn a_text_counts_the_same_however_often_and_wherever() {
     let texts: Vec<String> = {
@@ -180,7 +180,7 @@ proptest! {
         check_all(&text);
     }
 
-    /// A byte is the shortest token, and no token is empty.
+    /// A token has at least one byte.
     #[test]
     fn a_text_never_has_more_tokens_than_bytes(text in any::<String>()) {
         for encoding in ENCODINGS {

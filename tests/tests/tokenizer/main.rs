@@ -1,4 +1,4 @@
-//! Tests of counting tokens, with tiktoken-rs as the oracle.
+//! Tests of counting tokens. tiktoken-rs is the reference.
 
 mod data;
 mod exact;

@@ -1,4 +1,4 @@
-//! What the tests of the counter share: the oracle, and texts.
+//! Shared by the tests of the counter: the reference, and texts.
 
 use openlimit::tokens::Encoding;
 use tiktoken_rs::CoreBPE;
@@ -31,7 +31,7 @@ pub(crate) fn oracle(encoding: Encoding) -> &'static CoreBPE {
     }
 }
 
-/// A character in the company of others that a pattern might take it together with.
+/// Returns a character beside others that a pattern might join it with.
 pub(crate) fn contexts(character: char) -> [String; 12] {
     let c = character;
     [
@@ -50,7 +50,7 @@ pub(crate) fn contexts(character: char) -> [String; 12] {
     ]
 }
 
-/// The same numbers in every run.
+/// A generator with the same numbers in every run.
 #[derive(Clone)]
 pub(crate) struct Random(pub(crate) u64);
 
@@ -64,7 +64,7 @@ impl Random {
         of[self.below(of.len())]
     }
 
-    /// A text of up to `longest` of these fragments, with some of them repeated.
+    /// Returns a text of up to `longest` of these fragments, some of them repeated.
     pub(crate) fn text(&mut self, longest: usize) -> String {
         let mut text = String::new();
         for _ in 0..self.below(longest) + 1 {
@@ -94,7 +94,7 @@ impl Random {
     }
 }
 
-/// Where scripts begin, and how many characters of them to draw from.
+/// The first characters of scripts, and the number of characters to draw from each.
 const SCRIPTS: &[(u32, usize)] = &[
     (0x20, 95),
     (0x00, 32),

@@ -1,4 +1,5 @@
-//! A limiter's own tokenizer: what it is asked for, what it decides, and that it can harm nobody.
+//! Tests of a limiter's own tokenizer: which texts it counts, what depends on it, and that its
+//! faults harm only the caller.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use crate::oracle::Random;
 
-/// A hundred tokens for any text; it keeps what it was asked.
+/// Counts a hundred tokens for any text, and records its arguments.
 #[derive(Default)]
 struct Hundreds(Mutex<Vec<(String, String)>>);
 
@@ -70,9 +71,9 @@ fn a_declaration_names_it() {
     assert_eq!(input(&CHAT.cost(&params).unwrap()), expected);
 }
 
-/// A description is counted after its colon, by whom it may be.
+/// A description is counted together with its colon, by any tokenizer.
 #[test]
-fn it_is_asked_for_tools_too() {
+fn it_counts_tools_too() {
     let asked = Arc::new(Hundreds::default());
     let chat = ChatRateLimiter::builder()
         .tokens(Rate::per_minute(100_000))
@@ -107,7 +108,7 @@ fn its_panic_is_the_callers_and_leaves_the_limiter_whole() {
     assert!(catch_unwind(AssertUnwindSafe(|| limiter.cost(&params))).is_err());
 
     tokenizer.0.store(false, Ordering::Relaxed);
-    // Nothing was taken: all tokens of the day are there, but for the headroom.
+    // Nothing was taken: all tokens of the day are available, except for the headroom.
     let _ = limiter.try_acquire(Cost::new().tokens(998)).unwrap();
     let _ = limiter.try_acquire(&params).unwrap();
 }

@@ -1,5 +1,5 @@
-//! The counter against tiktoken-rs, in full. It takes a minute or two:
-//! `cargo test --release -p openlimit-tests --test tokenizer sweep:: -- --ignored`.
+//! Compares the counter with tiktoken-rs in full. It takes a minute or two: `cargo test --release
+//! -p openlimit-tests --test tokenizer sweep:: -- --ignored`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -49,13 +49,14 @@ fn long_texts_count_the_same() {
     }
 }
 
-/// Every token of every vocabulary that is text, alone, repeated, and beside another.
+/// Counts every token that is text, of every vocabulary: alone, repeated, and beside another one.
 #[test]
 #[ignore = "long"]
 fn the_text_of_every_token_counts_the_same() {
     let mut random = Random(6);
     for encoding in ENCODINGS {
-        // As in the tests of the data. The special token of p50k stands among its own, and is none here.
+        // As in `data.rs`. The special token of p50k has a rank among the others, and is left out
+        // here.
         let end = match encoding {
             Encoding::O200kBase => 199_998,
             Encoding::Cl100kBase => 100_256,

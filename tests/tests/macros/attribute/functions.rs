@@ -1,4 +1,5 @@
-//! `#[rate_limited]` on functions of every shape: each compiles untouched, and waits exactly once a call.
+//! Tests of `#[rate_limited]` on functions of every shape: each compiles unchanged, and waits once
+//! for each call.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

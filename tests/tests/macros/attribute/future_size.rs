@@ -1,7 +1,7 @@
-//! What `#[rate_limited]` adds to the size of a function's future: a permit, and room for the wait where the
-//! body's own awaits do not leave it.
+//! Measures what `#[rate_limited]` adds to the size of a function's future: a permit, and space for
+//! the wait if the body's own awaits do not leave enough.
 //!
-//! `usage` is the exception, which its documentation names: it wraps the body, and the arguments are stored twice.
+//! `usage` is the documented exception: it wraps the body, and the arguments are stored twice.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ limiter! {
 
 type Outcome<T> = Result<T, AcquireError>;
 
-/// A large argument, and a local held over an await: what a call of an HTTP client looks like.
+/// A large argument, and a local that is held over an await, like a call of an HTTP client.
 macro_rules! large {
     ($(#[$attr:meta])* $name:ident) => {
         $(#[$attr])*

@@ -1,4 +1,4 @@
-//! `#[rate_limited]` where the future is not that of a plain `async fn`: functions that return one, and traits.
+//! Tests of `#[rate_limited]` on functions that return a future, and on traits.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::manual_async_fn, reason = "that shape is the test")]

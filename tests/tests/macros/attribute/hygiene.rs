@@ -1,4 +1,5 @@
-//! Names: the expansion sees nothing of the user's, and the user nothing of the expansion's.
+//! Tests of names: the expansion uses no name of the user's, and the user sees no name of the
+//! expansion.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, non_upper_case_globals, reason = "the names are the test")]
@@ -10,7 +11,7 @@ use openlimit_tests::metered;
 metered! { static CHAT: RateLimiter; }
 
 #[tokio::test]
-async fn locals_named_like_ours_are_the_users() {
+async fn locals_with_the_names_of_ours_stay_the_users() {
     #[rate_limited(limiter = permit, cost = __openlimit_acquire, usage = |reply| *reply + __openlimit_error)]
     async fn call(
         permit: &RateLimiter,
@@ -29,7 +30,7 @@ async fn locals_named_like_ours_are_the_users() {
     assert_eq!(taken(&CHAT), (1, 10));
 }
 
-/// A module in which every name that an expansion could rely on means something else.
+/// A module in which every name that an expansion could use means something else.
 mod hostile {
     struct Result;
     struct Option;
@@ -66,7 +67,7 @@ mod hostile {
     use ::openlimit::RateLimiter;
     ::openlimit_tests::metered! { static SHADOWED: RateLimiter; }
 
-    /// Traits with methods named like those of the expansion, for every type.
+    /// Traits for every type, with methods named like those of the expansion.
     trait Everything: Sized {
         fn params(self, _: u8) {}
         fn cost(self, _: u64) {}

@@ -1,4 +1,5 @@
-//! `#[rate_limited]` beside other attributes, inside of macros, and under other names of the crate.
+//! Tests of `#[rate_limited]` beside other attributes, inside macros, and with other names of the
+//! crate.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -98,12 +99,12 @@ fn main_may_be_limited() {
     assert_eq!(taken(&CHAT).0, 1);
 }
 
-/// Counts spans entered and events seen.
+/// Counts entered spans and recorded events.
 #[derive(Clone, Default)]
 struct Trace(Arc<[AtomicU64; 2]>);
 
 impl Trace {
-    /// What `call` does to the counts.
+    /// Returns how `call` changes the counts.
     fn of(call: impl FnOnce()) -> (u64, u64) {
         let trace = Self::default();
         tracing::subscriber::with_default(trace.clone(), call);
@@ -151,7 +152,7 @@ fn a_span_holds_the_wait_or_not_by_the_order_of_the_attributes() {
         Ok(())
     }
 
-    // Spans entered, and errors that they saw.
+    // Entered spans, and the errors that they recorded.
     assert_eq!(Trace::of(|| outside(1).unwrap()), (1, 0));
     assert_eq!(Trace::of(|| inside(1).unwrap()), (1, 0));
     assert_eq!(Trace::of(|| drop(outside(u64::MAX).unwrap_err())), (0, 0));
@@ -159,7 +160,7 @@ fn a_span_holds_the_wait_or_not_by_the_order_of_the_attributes() {
     assert_eq!(taken(&CHAT).0, 2);
 }
 
-/// The paths that this test needs are all that a facade has to offer.
+/// A facade that re-exports only what this test needs.
 mod limits {
     pub(crate) use openlimit::*;
 }

@@ -1,4 +1,5 @@
-//! `#[rate_limited]` on methods with every kind of `self`, and every way to name a limiter.
+//! Tests of `#[rate_limited]` on methods with every kind of `self`, and with every way to name a
+//! limiter.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -99,7 +100,7 @@ async fn methods_may_take_self_in_every_way() {
 }
 
 #[tokio::test]
-async fn a_limiter_may_be_anything_that_leads_to_one() {
+async fn a_limiter_may_be_any_expression_or_pointer() {
     metered! { static CHAT: RateLimiter; }
     static LAZY: LazyLock<RateLimiter> = LazyLock::new(|| CHAT.clone());
 

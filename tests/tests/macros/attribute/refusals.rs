@@ -1,4 +1,4 @@
-//! What a function under `#[rate_limited]` returns when it is refused, and that its body then does not run.
+//! Tests of the return value for a refused call. The body does not run.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,7 @@ use openlimit_tests::metered;
 
 metered! { static SMALL: RateLimiter; }
 
-/// More than a day's worth.
+/// More than the amount of a day.
 const TOO_MANY: u64 = 86_401;
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_refusal_is_an_error_of_the_functions_own_type() {
 }
 
 #[test]
-fn a_type_of_the_users_may_take_refusals() {
+fn a_type_of_the_users_may_implement_from_acquire_error() {
     #[derive(Debug, PartialEq)]
     struct Status(u16);
     impl FromAcquireError for Status {

@@ -1,4 +1,4 @@
-//! `usage` and `permit`: what a call really used replaces what was reserved.
+//! Tests of `usage` and `permit`: the real usage replaces the reservation.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -315,7 +315,7 @@ async fn a_future_with_usage_is_send_where_the_body_is() {
 }
 
 #[tokio::test]
-async fn a_permit_with_a_name_is_the_bodys() {
+async fn the_body_owns_a_permit_with_a_name() {
     metered! { static CHAT: RateLimiter; }
 
     #[rate_limited(limiter = CHAT, cost = 100, permit = permit)]

@@ -1,4 +1,4 @@
-//! An integer as a price is one request with that many tokens, whatever its type.
+//! Tests that an integer of any type is the price of one request with that many tokens.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -13,7 +13,7 @@ limiter! {
     static CHAT: ChatRateLimiter = { tokens: 1_000_000 / minute };
 }
 
-/// The cost of a price, which every limiter must agree on.
+/// Returns the cost of a price, after checking that every limiter agrees.
 fn cost<P>(price: P) -> Cost
 where
     P: kind::Price<kind::Explicit> + kind::Price<kind::Chat> + Copy,
@@ -40,7 +40,7 @@ fn every_integer_type_is_one_request_with_that_many_tokens() {
     assert_eq!(PLAIN.cost(usize::MAX).unwrap().amount(&Dimension::Tokens), usize::MAX as u64);
 }
 
-/// What every way to ask says of a negative price.
+/// Returns the error of a negative price, after checking that every method agrees.
 fn refused<K, P: kind::Price<K> + Copy>(limiter: &Limiter<K>, price: P) -> String {
     let error = limiter.acquire(price).blocking().unwrap_err();
     assert!(matches!(error, AcquireError::Params { .. }), "{error:?}");
@@ -53,7 +53,7 @@ fn refused<K, P: kind::Price<K> + Copy>(limiter: &Limiter<K>, price: P) -> Strin
 fn a_negative_integer_is_an_error_that_names_it() {
     let error = refused(&PLAIN, -1);
     assert!(error.ends_with("expected a non-negative integer, found -1"), "{error}");
-    assert!(error.contains("pricing_integers::PLAIN"), "{error}");
+    assert!(error.contains("pricing::integers::PLAIN"), "{error}");
     let error = refused(&CHAT, i64::MIN);
     assert!(error.ends_with("expected a non-negative integer, found -9223372036854775808"), "{error}");
 }
