@@ -1,4 +1,4 @@
-//! `Choice`: which backend a limiter is built on, and how it is opened.
+//! `Choice`: the backend that a limiter is built on. It opens that backend.
 
 use super::memory::Memory;
 #[cfg(feature = "redis")]
@@ -8,7 +8,7 @@ use crate::bucket::Metering;
 use crate::error::BuildProblem;
 use crate::limits::Limit;
 
-/// The backend that a builder was given.
+/// The backend that a builder is set to.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Choice {
     #[default]
@@ -17,32 +17,33 @@ pub(crate) enum Choice {
     Redis(Redis),
 }
 
-/// What a backend has to know of a limiter, by the place of each limit. All of it is checked.
+/// The parts of a limiter that a backend is opened with. Slices are by the place of each limit, and
+/// every value has been checked.
 pub(crate) struct Starting<'a> {
-    /// The name that the program gave the limiter, if it gave one.
+    /// The name that the program gave the limiter, if any.
     pub(crate) name: Option<&'a str>,
     pub(crate) limits: &'a [Limit],
     pub(crate) meterings: &'a [Metering],
     /// The dimension that each limit meters.
     pub(crate) dimensions: &'a [usize],
-    /// Whether the limiter runs on the system's clock, and not on one of a test.
+    /// True if the limiter runs on the system's clock, false if it runs on a test's.
     pub(crate) on_system_time: bool,
 }
 
-/// A backend that was opened.
+/// An opened backend: its state, and its driver.
 pub(crate) type Opened = (Backend, Driver);
 
 impl Choice {
-    /// Returns whether the backend has a clock of its own, so that the limiter must run on the
-    /// system's.
+    /// Returns true if the store of the backend has a clock. The limiter must then run on the
+    /// system's clock.
     pub(crate) fn has_clock(&self) -> bool {
         !matches!(self, Self::Memory)
     }
 
-    /// Opens the backend. Connects to nothing yet.
+    /// Opens the backend. Does not connect to a store yet.
     ///
     /// # Errors
-    /// The limiter cannot be built on it.
+    /// Returns the problem if the limiter cannot be built on this backend.
     pub(crate) fn open(&self, starting: &Starting<'_>) -> Result<Opened, BuildProblem> {
         match self {
             Self::Memory => {

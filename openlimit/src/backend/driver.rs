@@ -1,8 +1,8 @@
-//! `Driver`: what a backend has outside of the limiter's lock. And `Served`: the limiter as a driver
-//! sees it.
+//! `Driver`: the part of a backend outside of the limiter's lock. And `Served`: the limiter as its
+//! driver sees it.
 //!
-//! Memory needs no driver. A store's driver carries batches between the store and the backend's
-//! state, which it reaches through the limiter, since the limiter's lock guards it.
+//! Memory needs no driver. The driver of a store carries batches between the store and the state of
+//! the backend. The limiter's lock guards that state, so the driver reaches it through `Served`.
 
 #[cfg(feature = "redis")]
 use std::process;
@@ -16,32 +16,34 @@ use super::redis::Session;
 use crate::error::StoreError;
 use crate::queue::{Key, Queue, Refusal};
 
-/// What a driver's work refuses.
+/// The waiters to refuse after a driver's work, and why.
 pub(crate) type Refusals = Vec<(Key, Refusal)>;
 
 /// A limiter that a driver works for.
 pub(crate) trait Served: Send + Sync {
-    /// Runs `work` under the limiter's lock, at the time that it is given.
+    /// Runs `work` under the limiter's lock, and passes it the current time.
     ///
-    /// Before and after, the limiter admits everyone who is due. It refuses the waiters that `work`
-    /// returns.
+    /// The limiter admits all calls that are due before and after `work`, and refuses the waiters
+    /// that `work` returns.
     #[allow(dead_code, reason = "memory has no driver")]
     fn serve(&self, work: &mut dyn FnMut(&mut Backend, &Queue, u64) -> Refusals);
 }
 
+/// The driver of one backend.
 pub(crate) enum Driver {
-    /// The backend needs none.
+    /// The backend needs no driver.
     None,
     #[cfg(feature = "redis")]
     Redis(Session),
 }
 
 impl Driver {
-    /// Starts the driver for this limiter, unless it runs in this process. Must come before a call
+    /// Starts the driver for this limiter, unless it runs already. Must be called before a call
     /// waits.
     ///
     /// # Errors
-    /// The driver could not be started, or is in another process.
+    /// Returns an error if the driver could not be started, or runs in the process that this one
+    /// was forked from.
     pub(crate) fn start(
         &self,
         limiter: impl FnOnce() -> Weak<dyn Served>,
@@ -57,14 +59,13 @@ impl Driver {
         }
     }
 
-    /// Returns whether the backend decides elsewhere, so that even a call that does not wait needs
-    /// the driver.
+    /// Returns true if a store decides, so that even a call that may not wait needs the driver.
     #[inline]
     pub(crate) fn is_needed(&self) -> bool {
         !matches!(self, Self::None)
     }
 
-    /// Has the driver look at the backend.
+    /// Wakes the driver, to look at the backend.
     #[inline]
     pub(crate) fn notify(&self) {
         match self {
@@ -74,12 +75,12 @@ impl Driver {
         }
     }
 
-    /// Sends everything that the backend has to tell, and waits until it is decided; not longer than
-    /// `within`.
+    /// Sends every pending refund and debt of the backend, and waits up to `within` until the store
+    /// has decided them.
     ///
     /// # Errors
-    /// The driver cannot run, or the store did not decide: for the reason that `away` returns, if
-    /// there is one.
+    /// Returns an error if the driver cannot run or the store did not decide. `away` returns the
+    /// error of the current outage, if any.
     #[cfg(feature = "redis")]
     pub(crate) async fn flush(
         &self,
@@ -92,7 +93,7 @@ impl Driver {
         session.flush(runtime, away, within).await
     }
 
-    /// Takes over the state of a limiter that is dropped, to give back what it holds.
+    /// Takes over the state of a dropped limiter, to give back what it holds.
     pub(crate) fn take_over(&self, backend: impl FnOnce() -> Backend) {
         match self {
             Self::None => _ = backend,

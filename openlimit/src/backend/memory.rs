@@ -1,7 +1,7 @@
 //! `Memory`: buckets in this process, one for each limit.
 //!
-//! It decides at once and exactly. Every call that does not wait runs through `take`, so what that
-//! touches lies together and is inlined into its caller.
+//! It decides at once and exactly. Every call that does not wait runs through `take`, so that
+//! function is inlined into its caller, and the fields that it touches lie together.
 
 use super::{Buckets, Due, Look, Starting};
 use crate::bucket::Bucket;
@@ -9,6 +9,7 @@ use crate::error::StoreStatus;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
+/// The buckets of a limiter in memory.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Memory {
@@ -17,7 +18,7 @@ pub(crate) struct Memory {
     charges: u64,
 }
 
-/// A bucket, and the dimension that fills it.
+/// A bucket, and the dimension that it meters.
 #[derive(Debug)]
 #[repr(C, align(64))]
 struct Meter {
@@ -34,25 +35,26 @@ impl Memory {
         Self { meters, charges }
     }
 
-    /// Returns when a call that is next can be admitted.
+    /// Returns when a call could be admitted if it were the next one.
     #[inline]
     pub(super) fn earliest(&self, amounts: &[u64]) -> Due {
         self.latest(|meter| meter.bucket.due(amounts[meter.dimension], 0))
     }
 
-    /// Takes an amount in one limit out of `refill`, and returns what was in it before.
+    /// Empties the bucket of one limit, and returns the amount that was in it.
     #[allow(dead_code, reason = "for backends that memory stands in for")]
     pub(super) fn empty(&mut self, limit: usize, now: u64) -> u64 {
         self.meters[limit].bucket.empty(now)
     }
 
-    /// Charges one limit alone.
+    /// Charges a single limit.
     #[allow(dead_code, reason = "for backends that memory stands in for")]
     pub(super) fn fill(&mut self, limit: usize, amount: u64, now: u64) {
         self.charges += 1;
         self.meters[limit].bucket.charge(amount, self.charges, now, now);
     }
 
+    /// Returns the latest of the moments that the limits ask for.
     #[inline]
     fn latest(&self, due: impl Fn(&Meter) -> u64) -> Due {
         let mut latest = Due { at: 0, limit: 0 };
@@ -65,6 +67,7 @@ impl Memory {
         latest
     }
 
+    /// Undoes a charge in the first `meters` limits.
     #[inline]
     fn put_back(&mut self, amounts: &[u64], meters: usize) {
         for meter in &mut self.meters[..meters] {
@@ -77,7 +80,7 @@ impl Buckets for Memory {
     #[inline(always)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         let charge = self.charges + 1;
-        // All or nothing, in one pass: what a refusing limit's predecessors took is put back.
+        // All or nothing in one pass: if a limit refuses, the limits before it are put back.
         for (at, meter) in self.meters.iter_mut().enumerate() {
             if !meter.bucket.take(amounts[meter.dimension], charge, now) {
                 self.put_back(amounts, at);

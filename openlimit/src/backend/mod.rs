@@ -1,13 +1,13 @@
 //! Where the buckets of a limiter live: in memory, or in a store that many processes share.
 //!
-//! Admission asks one type, [`Backend`], and does not know which it is. What a backend has to do
-//! is the trait [`Buckets`]. A further backend is one folder that implements it, and one branch in
-//! each of [`Backend`], [`Choice`] and [`Driver`]:
+//! Admission uses one type, [`Backend`], and does not know which variant it holds. The trait
+//! [`Buckets`] lists what a backend does. To add one, implement the trait in a folder of its own,
+//! and add one branch to each of [`Choice`], [`Backend`] and [`Driver`]:
 //!
-//! * [`Choice`] is what a builder was given. It opens a backend.
+//! * [`Choice`] is the setting of a builder. It opens a backend.
 //! * [`Backend`] is the state that the limiter's lock guards.
-//! * [`Driver`] is what a backend needs outside of that lock: a connection, a task.
-//! * [`Served`] is the limiter as a driver sees it.
+//! * [`Driver`] is the part that runs outside of that lock: a connection, a task.
+//! * [`Served`] is the limiter as its driver sees it.
 
 mod choice;
 mod driver;
@@ -27,7 +27,7 @@ use crate::error::StoreStatus;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
-/// The buckets of one limiter, wherever they are.
+/// The buckets of one limiter.
 #[derive(Debug)]
 pub(crate) enum Backend {
     Memory(Memory),
@@ -36,67 +36,73 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// Creates a backend without limits, to leave behind where another one is taken out.
+    /// Creates a backend without limits, which replaces one that is moved out of its limiter.
     pub(crate) fn nothing() -> Self {
         Self::Memory(Memory::default())
     }
 }
 
-/// When a call can be admitted, and the limit that decides it, by its place in the limiter.
+/// The moment from which a call can be admitted, and the place of the limit that decides it.
 ///
-/// Of two, the later is the larger.
+/// The later of two moments compares as the larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Due {
     pub(crate) at: u64,
     pub(crate) limit: usize,
 }
 
-/// What a backend does. Times are nanoseconds of the limiter's clock, amounts are by dimension, and
-/// charges are numbered in the order in which they happen.
+/// The operations of a backend.
 ///
-/// Everything runs under the limiter's lock: it must not block, wake or call foreign code.
+/// Times are nanoseconds of the limiter's clock. Amounts are by dimension. Charges are numbered in
+/// the order in which they happen.
+///
+/// Every method runs under the limiter's lock, so it must not block, wake a task or call foreign
+/// code.
 pub(crate) trait Buckets {
-    /// Takes a call that finds nobody waiting, from all limits or from none, and returns the number
-    /// of the charge.
+    /// Charges a call now, while no other call waits. Charges all limits and returns the number of
+    /// the charge, or charges none.
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64>;
 
-    /// Returns when the head of the queue can be admitted; `None` as long as that is not known.
+    /// Returns when the head of the queue can be admitted, or `None` while that is not known.
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due>;
 
-    /// Charges the head of the queue, which is due, as of `at`, and returns the number of the
-    /// charge. Follows a call of [`due`](Self::due) for the same head.
+    /// Charges the head of the queue as of `at`, and returns the number of the charge.
+    ///
+    /// Must follow a call of [`due`](Self::due) that returned a moment not after `now` for the same
+    /// head.
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64;
 
-    /// Gives back amounts of a charge, as far as they still matter.
+    /// Refunds amounts of a charge, as far as they are still in the buckets.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64);
 
-    /// Takes what an admitted call used beyond its reservation, into debt if need be.
+    /// Charges what an admitted call used beyond its reservation, into debt if need be.
     fn owe(&mut self, amounts: &Amounts, now: u64);
 
     /// Returns a lower bound on the wait of `call` if it joined now, and the limit that decides it.
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize);
 
-    /// Refuses a call that does not wait, and would have to.
+    /// Returns the refusal of a call that would have to wait and may not.
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal;
 
-    /// Refuses a waiter whose timeout ended. The head is due at `head_due`; the largest value if that
-    /// is not known.
+    /// Returns the refusal of a waiter whose timeout ended.
+    ///
+    /// The head is due at `head_due`, which is the largest value while that is not known.
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal;
 
     /// Returns the state of each limit.
     fn look(&self, now: u64) -> Vec<Look>;
 
-    /// Returns the state of the connection to the store; `None` if there is none.
+    /// Returns the state of the connection to the store, or `None` for a backend without one.
     fn store(&self) -> Option<StoreStatus>;
 
-    /// Notes that nobody waits any more: what was reserved ahead can be given back.
+    /// Gives back what was reserved ahead, because no call waits any more.
     fn idle(&mut self, now: u64);
 
-    /// Returns whether the driver has to come before it would by itself.
+    /// Returns whether the driver has to run earlier than it planned to.
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool;
 }
 
-/// The one place that knows which backends there are.
+/// Calls a method on the variant at hand. The one place that lists all backends.
 macro_rules! each {
     ($backend:expr, $one:ident => $call:expr) => {
         match $backend {

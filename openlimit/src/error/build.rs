@@ -106,22 +106,22 @@ pub enum BuildProblem {
     #[error("the limit of {0} counts a dimension without a name; name it: `Limit::new(\"images\", ..)`")]
     NamelessDimension(Rate),
 
-    /// Its limits are shared, and it has no name of its own.
+    /// The limits are shared through Redis, and the limiter has no name.
     #[cfg(feature = "redis")]
-    #[error("limits are shared through redis by name, and it has none; give it one: `name: \"prod-chat\"`")]
+    #[error("it is shared through redis by its name, and has none; give it one: `name: \"prod-chat\"`")]
     SharedNameless,
 
-    /// Its limits are shared, and it runs on a manual clock.
+    /// The limits are shared through Redis, and the limiter is set to a manual clock.
     #[cfg(feature = "redis")]
     #[error("limits shared through redis run on the server's clock; leave the manual clock out")]
     SharedClock,
 
-    /// Its limits are shared, and there are more than 8.
+    /// The limits are shared through Redis, and there are more than 8.
     #[cfg(feature = "redis")]
-    #[error("it has {0} limits; the most that can be shared through redis is 8")]
+    #[error("it has {0} limits, and at most 8 can be shared through redis; leave some out")]
     TooManyShared(usize),
 
-    /// A shared limit of which the largest call would take more than 52 days.
+    /// A shared limit for which the largest call would take more than 52 days.
     #[cfg(feature = "redis")]
     #[error(
         "the limit of {0} is too slow to be shared through redis: its largest call would take more than 52 days; \
@@ -129,7 +129,7 @@ pub enum BuildProblem {
     )]
     TooSlowToShare(Limit),
 
-    /// The settings of its Redis cannot be used.
+    /// The settings of the limiter's Redis are wrong.
     #[cfg(feature = "redis")]
     #[error("its redis cannot be used: {0}")]
     Redis(Cow<'static, str>),

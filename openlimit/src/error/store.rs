@@ -1,4 +1,4 @@
-//! `StoreError`: why the store that holds shared limits did not decide.
+//! `StoreError`: why the store of shared limits did not decide about a call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::duration::{in_words, short};
 
-/// The reason why the store of shared limits (Redis) did not decide about a call.
+/// The error of a store of shared limits (Redis) that did not decide about a call.
 ///
-/// It names the server, and never a password.
+/// It names the server and never shows a password.
 #[derive(Clone, Debug)]
 pub struct StoreError(Arc<Failed>);
 
@@ -18,25 +18,28 @@ struct Failed {
     problem: StoreProblem,
 }
 
-/// The problem with a store. The message continues "redis at `server` ..".
+/// The problem with a store.
+///
+/// Its message continues "redis at `server` ..".
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreProblem {
-    /// It cannot be reached, or the connection broke.
+    /// The server cannot be reached, or the connection broke.
     #[error(
         "cannot be reached: {0}; check that it runs there, and the URL: `rediss://` if it speaks TLS, else `redis://`"
     )]
     Unreachable(String),
 
-    /// It did not answer in time. `Redis::timeout` sets that time.
-    #[error("did not answer within {}; check that it runs and keeps up, or allow it more time", short(*.0))]
+    /// The server did not reply in time: within `Redis::timeout`, or within the timeout of the call.
+    #[error("did not reply within {}; check that it runs and is not overloaded, or allow more time", short(*.0))]
     TimedOut(Duration),
 
-    /// It answered that it cannot serve now: it is loading, failing over, a replica, or out of memory.
+    /// The server replied that it cannot serve now: it is loading, failing over, a replica, or out of
+    /// memory.
     #[error("cannot serve now: {0}")]
     Unavailable(String),
 
-    /// It rejects this client's login, or does not permit it to run scripts or to use its keys.
+    /// The server rejects the login, or does not permit it to run scripts or to use the keys.
     #[error("rejects the client: {0}; check the user, the password and the permissions")]
     Refused(String),
 
@@ -64,7 +67,7 @@ pub enum StoreProblem {
         key: String,
     },
 
-    /// The limiter's key holds a value that this version of openlimit did not write.
+    /// The key of the limiter holds a value that this version of openlimit did not write.
     #[error(
         "holds {found} under the key `{key}`; give the limiter another name or prefix, or delete the key"
     )]
@@ -75,12 +78,12 @@ pub enum StoreProblem {
         found: String,
     },
 
-    /// It lacks something that the limiter needs.
+    /// The server lacks something that the limiter needs.
     #[error("cannot decide: {0}; check the URL, and that it is a Redis of version 6 or later")]
     Unsuited(String),
 
-    /// The driver thread is not running: it could not be started, belongs to the process that this
-    /// one was forked from, or panicked. A panic is a bug; the driver restarts soon after.
+    /// The driver thread of this process is not running: it could not be started, was not inherited
+    /// by a forked process, or panicked. A panic is a bug, and the driver restarts soon after it.
     #[error("cannot be queried: the driver thread is not running: {0}")]
     Driver(String),
 }
@@ -89,9 +92,9 @@ pub enum StoreProblem {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StoreStatus {
-    /// The error of the current outage; `None` while the store answers.
+    /// The last error of the current outage; `None` while the store replies.
     pub error: Option<StoreError>,
-    /// The number of outages since the limiter was built, the current one included.
+    /// The number of outages since the limiter was built, including the current one.
     pub outages: u64,
 }
 
@@ -101,7 +104,7 @@ impl StoreError {
         Self(Arc::new(Failed { server: Arc::clone(server), problem }))
     }
 
-    /// Returns the server: `host:port` or a path; for a cluster, the nodes that were given.
+    /// Returns the server: `host:port`, the path of a socket, or the given nodes of a cluster.
     #[must_use]
     pub fn server(&self) -> &str {
         &self.0.server
@@ -113,7 +116,7 @@ impl StoreError {
         &self.0.problem
     }
 
-    /// Returns whether the problem may pass by itself. Other problems have to be fixed.
+    /// Returns true if the problem may pass by itself, and false if it has to be fixed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         use StoreProblem::{TimedOut, Unavailable, Unreachable};

@@ -1,4 +1,5 @@
-//! `Access`: how a server is reached. Limiters for which it is the same share a connection.
+//! `Access`: the address, login and options by which a server is reached. Limiters with equal
+//! access share a connection.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,38 +11,52 @@ use rustls::pki_types::pem::PemObject as _;
 
 use super::Redis;
 
-/// It has passwords in it, and so no `Debug`.
+/// The way to reach one server. It contains passwords, so it has no `Debug`.
 #[derive(Clone, PartialEq)]
 pub(super) struct Access {
     node: Node,
-    /// Whether the server is a node of a cluster.
+    /// True if the server is a node of a cluster.
     pub(super) cluster: bool,
+    /// In PEM; `None` for those of the system.
     pub(super) root_certificates: Option<Vec<u8>>,
+    /// The longest wait for a connection, and for a reply.
     pub(super) timeout: Duration,
 }
 
+/// A parsed URL.
 #[derive(Clone)]
 struct Node(ConnectionInfo);
 
 impl Access {
-    /// To each of the nodes that are given, of which there is at least one.
+    /// Returns the access to each of the nodes that the user gave: at least one.
+    ///
+    /// # Errors
+    /// Returns the problem if a setting is wrong.
     pub(super) fn all(redis: &Redis) -> Result<Vec<Self>, Cow<'static, str>> {
         let urls = redis.nodes.as_ref().map_err(Clone::clone)?;
         if urls.is_empty() {
-            return Err("there is no node; give the URL of at least one".into());
+            return Err("it has no nodes; give the URL of at least one".into());
         }
         let nodes = urls.iter().map(|url| parse(url)).collect::<Result<Vec<_>, _>>()?;
-        if redis.cluster && nodes.iter().any(|node| node.redis_settings().db() != 0) {
-            return Err("a cluster has database 0 only; leave the database out".into());
+        let database = nodes.iter().map(|node| node.redis_settings().db()).find(|database| *database != 0);
+        if let Some(database) = database.filter(|_| redis.cluster) {
+            let problem =
+                format!("its URL names database {database}, and a cluster has only database 0; leave it out");
+            return Err(problem.into());
         }
         if redis.cluster && nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::Unix(_))) {
-            return Err("a cluster is reached by hosts and ports; give no unix socket".into());
+            return Err(
+                "a cluster cannot be reached through a unix socket; give the hosts and ports of its nodes"
+                    .into(),
+            );
         }
         if redis.root_certificates.as_ref().is_some_and(|pem| !are_certificates(pem)) {
-            return Err("its root certificates cannot be read; give one or more as PEM".into());
+            return Err(
+                "its root certificates cannot be read; expected one or more certificates in PEM".into()
+            );
         }
         if redis.timeout.is_zero() {
-            return Err("its timeout is zero; give it some time to answer".into());
+            return Err("its timeout is 0 s, in which no server can reply; give it more time".into());
         }
         let access = |node| Self {
             node: Node(node),
@@ -52,7 +67,8 @@ impl Access {
         Ok(nodes.into_iter().map(access).collect())
     }
 
-    /// To another node of the same cluster, as this one tells of it: by `host:port`, or `:port` on the same host.
+    /// Returns the access to another node of the same cluster, which this node names as
+    /// `host:port`, or as `:port` on the same host.
     pub(super) fn to(&self, address: &str) -> Option<Self> {
         let (host, port) = address.rsplit_once(':')?;
         let port = port.parse().ok()?;
@@ -70,6 +86,7 @@ impl Access {
         Some(Self { node: Node(self.info().clone().set_addr(addr)), ..self.clone() })
     }
 
+    /// Returns the parsed URL.
     pub(super) fn info(&self) -> &ConnectionInfo {
         &self.node.0
     }
@@ -79,7 +96,7 @@ impl Access {
     }
 }
 
-/// All that can be said in a URL.
+/// Compares everything that a URL can set.
 impl PartialEq for Node {
     fn eq(&self, other: &Self) -> bool {
         let (login, others) = (self.0.redis_settings(), other.0.redis_settings());
@@ -91,20 +108,22 @@ impl PartialEq for Node {
     }
 }
 
-/// The error never has the URL in it.
+/// Parses a URL. The error never shows it.
 fn parse(url: &str) -> Result<ConnectionInfo, &'static str> {
-    const NO_URL: &str = "its URL cannot be read; give it as `redis://[user:password@]host[:port][/database]`, `rediss://..` or \
-                          `unix:///path`, with special characters of the password percent-encoded";
+    const NO_URL: &str = "its URL cannot be read; expected `redis://[user:password@]host[:port][/database]`, \
+                          `rediss://..` or `unix:///path`, with special characters of the password \
+                          percent-encoded";
     let info = url.into_connection_info().map_err(|_| NO_URL)?;
     if let ConnectionAddr::Unix(_) = info.addr()
         && cfg!(not(unix))
     {
-        return Err("a unix socket needs a unix system");
+        return Err("a unix socket needs a unix system; give a host and port");
     }
     let tcp = TcpSettings::default().set_nodelay(true);
     Ok(info.set_tcp_settings(tcp))
 }
 
+/// Returns true for one or more valid certificates in PEM, and nothing else.
 fn are_certificates(pem: &[u8]) -> bool {
     let mut store = rustls::RootCertStore::empty();
     let mut add = |certificate| store.add(certificate).is_ok();
@@ -119,7 +138,7 @@ mod tests {
     use std::borrow::Cow;
 
     #[test]
-    fn another_node_is_reached_as_the_first_one_by_what_that_says_of_it() {
+    fn another_node_is_reached_like_the_node_that_names_it() {
         let to = |url: &str, address: &str| {
             let all = Access::all(&Redis::cluster([url])).map_err(Cow::into_owned);
             let access = all.ok().and_then(|all| all[0].to(address));
@@ -136,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn access_is_the_same_if_nothing_differs_that_a_url_says() {
+    fn access_is_equal_if_the_urls_mean_the_same() {
         let all = |url: &str| Access::all(&Redis::new(url)).unwrap_or_default();
         assert!(all("redis://ann:a@host") == all("redis://ann:a@host:6379/0"));
         for other in ["", "bob:a@host", "ann:b@host", "ann:a@other", "ann:a@host:1", "ann:a@host/1"] {

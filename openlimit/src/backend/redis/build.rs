@@ -1,4 +1,7 @@
-//! How a limiter is opened on Redis: what is checked, and how its limits are identified.
+//! Opens a limiter on Redis: checks it, puts its limits in one order, and derives its identity.
+//!
+//! Limiters share buckets if they have the same name and identity. The identity is the text of all
+//! limits in alphabetical order, so the order of declaration does not matter.
 
 use std::time::Duration;
 
@@ -14,17 +17,18 @@ use crate::error::BuildProblem;
 use crate::limits::{Limit, Percent, Rate};
 use crate::time::nanos;
 
-/// The most limits of a shared limiter. A script has 200 local variables, and each limit takes some
-/// twenty.
+/// The most limits of a shared limiter. A Lua function may have 200 local variables, and
+/// `decide.lua` needs about twenty for each limit.
 const MOST_LIMITS: usize = 8;
 
-/// The least that is kept back for jitter. Between processes the network bunches calls, not a timer.
+/// The least jitter of a shared limiter. Half of it is how late a call may depart for its slot.
+/// Round trips vary by milliseconds, so with less jitter slots would often be missed.
 const LEAST_JITTER: Duration = Duration::from_millis(10);
 
-/// Opens a limiter on Redis. Connects to nothing yet.
+/// Opens a limiter on Redis. Does not connect yet.
 ///
 /// # Errors
-/// The limiter cannot be shared like this, or the settings cannot be used.
+/// Returns the problem if the limiter cannot be shared, or the settings of its Redis are wrong.
 pub(in crate::backend) fn open(redis: &Redis, starting: &Starting<'_>) -> Result<Opened, BuildProblem> {
     let Some(name) = starting.name else { return Err(BuildProblem::SharedNameless) };
     if !starting.on_system_time {
@@ -36,13 +40,13 @@ pub(in crate::backend) fn open(redis: &Redis, starting: &Starting<'_>) -> Result
     if let OnOutage::Local(Percent(share)) = redis.on_outage
         && !(1..=100).contains(&share)
     {
-        let problem = format!("its share in an outage is {share} %; give from 1 to 100");
+        let problem = format!("`OnOutage::Local` has a share of {share} %; give from 1 to 100");
         return Err(BuildProblem::Redis(problem.into()));
     }
     let in_words = |place: usize| in_words(&starting.limits[place], &starting.meterings[place]);
     let jitter = starting.meterings.iter().map(|metering| metering.jitter).max().unwrap_or_default();
     let jitter = jitter.max(LEAST_JITTER);
-    // Every client has the limits in the same order, whatever the order of their declaration.
+    // All clients of the buckets must have the limits in the same order.
     let mut order: Vec<usize> = (0..starting.limits.len()).collect();
     order.sort_by_cached_key(|place| in_words(*place));
     let mut drain = 0;
@@ -66,18 +70,19 @@ pub(in crate::backend) fn open(redis: &Redis, starting: &Starting<'_>) -> Result
     Ok((Backend::Redis(Box::new(slots)), Driver::Redis(session)))
 }
 
-/// Tells a limit from others under the same name. Headroom and jitter are the limiter's own.
+/// Returns a limit as it stands in the identity. Headroom and jitter may differ between clients.
 fn in_words(limit: &Limit, metering: &Metering) -> String {
     format!("{} (burst {:?})", limit.to_string().escape_debug(), metering.burst)
 }
 
 impl Redis {
-    /// Returns how a limit is metered in this process while Redis is away: a share of its rate, and so
-    /// of its burst.
+    /// Returns how this process meters a limit during an outage: at a share of its rate, and so of
+    /// its burst.
     fn part(&self, metering: &Metering) -> Metering {
         let OnOutage::Local(Percent(share)) = self.on_outage else { return *metering };
         let rate = metering.rate;
-        // A longer period is exact. Where it would be too long, the amount is large.
+        // Lengthens the period, which is exact. If that would be too long, the amount of the limit
+        // is large enough to be reduced instead.
         let period = rate.period() * 100 / u32::from(share.clamp(1, 100));
         let rate = if period <= LONGEST_PERIOD {
             Rate::new(rate.amount(), period)

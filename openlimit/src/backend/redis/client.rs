@@ -1,4 +1,4 @@
-//! `Client`: one limiter's, of the server that holds its buckets: how a batch gets there and is decided.
+//! `Client`: has the server decide the batches of one limiter.
 
 use std::sync::Arc;
 
@@ -8,18 +8,21 @@ use super::pool::Failure;
 use super::problem::problem;
 use super::route::Route;
 use super::script::Script;
-use super::settings::Settings;
+use super::settings::{KEPT, Settings};
 use super::wire::BatchReply;
 use crate::error::{StoreError, StoreProblem};
 
+/// A client of the server that holds a limiter's buckets.
 pub(super) struct Client {
     settings: Arc<Settings>,
     script: Arc<Script>,
+    /// The key of the last reply to this client.
     key: String,
     route: Route,
 }
 
 impl Client {
+    /// Creates a client, which the server has never seen. Does not connect yet.
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
             script: Script::of(settings.count),
@@ -29,13 +32,16 @@ impl Client {
         }
     }
 
-    /// Has a batch decided. Where it fails and may be tried again, the server may have decided it all the same: then the same bytes
-    /// have the same answer.
+    /// Has the server decide a batch, and returns its reply.
+    ///
+    /// # Errors
+    /// Returns an error if there was no reply. The server may have decided the batch all the same.
+    /// If the same bytes are sent again, it does not decide them twice, and repeats the reply.
     pub(super) async fn decide(&mut self, batch: &[u8]) -> Result<BatchReply, StoreError> {
-        let said = self.try_decide(batch).await;
-        let said = said.map_err(|failure| self.settings.error(problem(&self.settings, &failure)))?;
-        BatchReply::read(&said, self.settings.count).ok_or_else(|| {
-            let found = "an answer that is none of this version's".to_owned();
+        let reply = self.try_decide(batch).await;
+        let reply = reply.map_err(|failure| self.settings.error(problem(&self.settings, &failure)))?;
+        BatchReply::read(&reply, self.settings.count).ok_or_else(|| {
+            let found = "data that this version of openlimit cannot read".to_owned();
             self.settings.error(StoreProblem::OtherLayout { key: self.settings.keys.state.clone(), found })
         })
     }
@@ -43,19 +49,19 @@ impl Client {
     async fn try_decide(&mut self, batch: &[u8]) -> Result<Vec<u8>, Failure> {
         let command = self.command("EVALSHA", &self.script.sha, batch);
         match self.route.run(&command).await {
-            // The script is new to the server, or was forgotten.
+            // The server has not seen the script, or forgot it. `EVAL` also stores it there.
             Err(Failure { error, .. }) if error.code() == Some("NOSCRIPT") => {
                 let command = self.command("EVAL", &self.script.text, batch);
                 self.route.run(&command).await
             }
-            said => said,
+            reply => reply,
         }
     }
 
     fn command(&self, name: &str, script: &str, batch: &[u8]) -> Cmd {
         let mut command = cmd(name);
         command.arg(script).arg(2).arg(&self.settings.keys.state).arg(&self.key);
-        command.arg(&self.settings.identity).arg(batch).arg(self.settings.lifetime);
+        command.arg(&self.settings.identity).arg(batch).arg(self.settings.lifetime).arg(KEPT);
         command
     }
 }

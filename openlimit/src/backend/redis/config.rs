@@ -1,4 +1,4 @@
-//! `Redis`: which server holds a shared limiter's buckets, and how it is used.
+//! `Redis`: the settings of a shared limiter. Which server holds its buckets, and how it is used.
 
 use std::borrow::Cow;
 use std::env::{self, VarError};
@@ -7,27 +7,38 @@ use std::time::Duration;
 
 use crate::limits::Percent;
 
-/// The Redis that holds the buckets of a limiter, for [`Builder::redis`](crate::Builder::redis) and the key `redis` of
-/// [`limiter!`](crate::limiter). A URL will do; this type is for everything else.
+/// The Redis server that holds the buckets of a shared limiter.
+///
+/// Pass it to [`Builder::redis`](crate::Builder::redis), or as the key `redis` of
+/// [`limiter!`](crate::limiter). Both also take a URL; this type has the other options.
 ///
 /// ```
 /// use openlimit::{OnOutage, Percent, Redis};
 /// use std::time::Duration;
 ///
-/// let one = Redis::new("rediss://user:password@redis.example:6380/0").timeout(Duration::from_millis(500));
+/// let one = Redis::new("rediss://user:password@redis.example:6380/0")
+///     .timeout(Duration::from_millis(500));
 /// let cluster = Redis::cluster(["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"])
 ///     .on_outage(OnOutage::Local(Percent(25)));
 /// ```
 ///
-/// A URL is `redis://[user:password@]host[:port][/database]`, `rediss://..` for the same over TLS, or
-/// `unix:///path/to/socket[?db=1&user=..&pass=..]`. It is checked when the limiter is built. Neither `Debug` nor any error shows
-/// it, since it may hold a password.
+/// # URLs
 ///
-/// All limiters of a process whose URL, [time-out](Self::timeout) and [certificates](Self::root_certificates) are the same share one
-/// connection, so a service may have a limiter for each of its customers. In a cluster it is one for each node that is needed.
+/// - `redis://[user:password@]host[:port][/database]`
+/// - `rediss://..` for the same over TLS
+/// - `unix:///path/to/socket[?db=1&user=..&pass=..]`
+///
+/// A URL is checked when the limiter is built. It may contain a password, so neither `Debug` nor
+/// any error shows it.
+///
+/// # Connections
+///
+/// Limiters of one process share a connection if they have the same URL, [`timeout`](Self::timeout)
+/// and [`root_certificates`](Self::root_certificates). So a service may have a limiter for each of
+/// its customers. A cluster takes one connection for each node in use.
 #[derive(Clone)]
 pub struct Redis {
-    /// Their URLs, or why they are not known.
+    /// The URLs of the nodes, or the problem with them.
     pub(super) nodes: Result<Vec<String>, Cow<'static, str>>,
     pub(super) cluster: bool,
     pub(super) prefix: String,
@@ -39,23 +50,29 @@ pub struct Redis {
     pub(super) root_certificates: Option<Vec<u8>>,
 }
 
-/// What becomes of calls while Redis cannot be reached, or cannot serve for now. One that is there and has to be mended, say
-/// because it refuses the password, is not away: then calls fail at once (see
-/// [`StoreError::is_transient`](crate::StoreError::is_transient)).
+/// How calls are decided during an outage: while Redis cannot be reached, or cannot serve.
+///
+/// A problem that has to be fixed, such as a wrong password, is not an outage. Calls then fail at
+/// once; see [`StoreError::is_transient`](crate::StoreError::is_transient).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnOutage {
-    /// They wait for it: until their own time-out, or for as long as [`Redis::patience`] says. Then they fail with
-    /// [`AcquireError::Store`](crate::AcquireError::Store). Nothing is ever admitted that Redis has not granted.
+    /// Calls wait for Redis. Only calls that Redis has granted are admitted.
+    ///
+    /// A call fails with [`AcquireError::Store`](crate::AcquireError::Store) when its own timeout
+    /// ends, or after [`Redis::patience`] if it has none.
     #[default]
     Wait,
-    /// They are admitted by this process alone, within this share of every limit: with four processes, a fourth keeps them
-    /// inside the limits together. What they took is charged to the shared limits when Redis is back.
+    /// This process decides alone, within this share of every limit.
+    ///
+    /// With four processes, a share of 25 % keeps them within the limits together. What calls take
+    /// during the outage is charged to the shared limits when Redis is back. The share must be from
+    /// 1 to 100 %.
     Local(Percent),
 }
 
 impl Redis {
-    /// One server, by its URL.
+    /// Uses one server, given by its URL.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -71,15 +88,19 @@ impl Redis {
         }
     }
 
-    /// A Redis Cluster, by the URLs of some of its nodes; the others are found through them, and have the same user and password.
+    /// Uses a Redis Cluster, given by the URLs of some of its nodes.
+    ///
+    /// The other nodes are found through them, and must accept the same user and password.
     #[must_use]
     pub fn cluster<U: Into<String>>(urls: impl IntoIterator<Item = U>) -> Self {
         let nodes = urls.into_iter().map(Into::into).collect();
         Self { nodes: Ok(nodes), cluster: true, ..Self::new("") }
     }
 
-    /// One server, by the URL in this environment variable, as it is now. Where that is not set, empty, or not Unicode, the limiter
-    /// cannot be built. The error names the variable and, unlike that of [`env::var`], shows nothing of what it holds.
+    /// Uses one server, given by the URL in an environment variable. Reads the variable now.
+    ///
+    /// If the variable is not set, is empty, or is not Unicode, the limiter cannot be built. The
+    /// error names the variable. Unlike that of [`env::var`], it never shows the value.
     ///
     /// ```
     /// use openlimit::{RateLimiter, Redis, limiter};
@@ -93,7 +114,9 @@ impl Redis {
     /// }
     ///
     /// let error = SHARED.init().unwrap_err().to_string();
-    /// assert!(error.ends_with("its URL is to be in the environment variable `NO_SUCH_VARIABLE`, which is not set"));
+    /// assert!(error.ends_with(
+    ///     "expected its URL in the environment variable `NO_SUCH_VARIABLE`, which is not set"
+    /// ));
     /// ```
     #[must_use]
     pub fn from_env(variable: &str) -> Self {
@@ -101,65 +124,72 @@ impl Redis {
             Ok(url) if url.is_empty() => "empty",
             Ok(url) => return Self::new(url),
             Err(VarError::NotPresent) => "not set",
-            // Of what it is instead nothing may be shown.
+            // The value may contain a password, so the error must not show it.
             Err(VarError::NotUnicode(_)) => "not Unicode",
         };
         let problem =
-            format!("its URL is to be in the environment variable `{variable}`, which is {problem}");
+            format!("expected its URL in the environment variable `{variable}`, which is {problem}");
         Self { nodes: Err(problem.into()), ..Self::new("") }
     }
 
-    /// What the keys begin with, followed by the limiter's name in braces. Default: `openlimit:`.
+    /// Sets the prefix of the keys. The limiter's name follows it in braces. Default: `openlimit:`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// How long to wait for a connection, and for an answer, before the server counts as away. Default: one second.
+    /// Sets how long to wait for a connection, and for a reply, before the server counts as away.
+    /// Default: one second.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long a call that has no [time-out](crate::Acquire::timeout) of its own waits while the server is away, at least.
-    /// Default: a minute.
+    /// Sets how long at least a call without a [`timeout`](crate::Acquire::timeout) waits during an
+    /// outage. Default: one minute.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// What becomes of calls while the server is away. Default: they [wait](OnOutage::Wait).
+    /// Sets how calls are decided during an outage. Default: they [wait](OnOutage::Wait).
     #[must_use]
     pub fn on_outage(mut self, on_outage: OnOutage) -> Self {
         self.on_outage = on_outage;
         self
     }
 
-    /// How far ahead a process reserves for those who wait in it. More takes fewer commands; with less, what is settled or
-    /// cancelled lets those who wait go sooner, other processes' calls come in sooner, and less is lost when the process is killed.
-    /// Where answers take long it is at least four times as long as they take. Default: 100 ms.
+    /// Sets how far ahead a process reserves capacity for its waiting calls. Default: 100 ms.
+    ///
+    /// A longer look-ahead takes fewer round trips. With a shorter one, refunds let waiting calls
+    /// go sooner, calls of other processes wait less behind this one, and less is lost if the
+    /// process is killed. The look-ahead in use is never shorter than four round trips.
     #[must_use]
     pub fn look_ahead(mut self, look_ahead: Duration) -> Self {
         self.look_ahead = look_ahead;
         self
     }
 
-    /// Takes, behind the calls that ask, what the limits allow in `slice`, if that is there within the
-    /// [look-ahead](Self::look_ahead), and admits further calls from it without asking. For limits of some hundred calls a
-    /// second and more, where a round trip for every few of them is too much; and
-    /// [`try_acquire`](crate::Limiter::try_acquire) admits nothing without it. What a process has taken and does not use within the
-    /// slice it gives back. Until then others lack it, and calls of processes that share a limit may arrive bunched by up
-    /// to a slice of each. Default: none.
+    /// Turns leases on: after its waiting calls, each batch reserves what every limit allows in
+    /// `slice`, and later calls are admitted from that without a round trip. Default: no leases.
+    ///
+    /// A lease is granted if it can begin within the [`look_ahead`](Self::look_ahead). Use leases
+    /// for limits of some hundred calls a second or more, and for
+    /// [`try_acquire`](crate::Limiter::try_acquire), which admits nothing without one.
+    ///
+    /// A process gives back what it does not use within the slice. Until then other processes
+    /// cannot use it, and the calls of each process may arrive bunched by up to one slice.
     #[must_use]
     pub fn lease(mut self, slice: Duration) -> Self {
         self.lease = Some(slice);
         self
     }
 
-    /// The certificates, in PEM, of the authorities that vouch for a `rediss://` server, in place of the system's.
+    /// Sets the certificate authorities that a `rediss://` server is verified against, in PEM.
+    /// Default: those of the system.
     #[must_use]
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates = Some(pem.into());

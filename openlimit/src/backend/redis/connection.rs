@@ -1,4 +1,4 @@
-//! `Connection`: one to a server: how it is opened, and asked.
+//! `Connection`: a connection to one server. Opens it, and runs commands on it.
 
 use std::io;
 
@@ -11,32 +11,34 @@ use tokio::time::timeout;
 
 use super::access::Access;
 
-/// Clones are the same connection. It is closed when the last of them is dropped.
+/// A connection that its clones share. It closes when the last clone is dropped.
 #[derive(Clone)]
 pub(super) struct Connection(MultiplexedConnection);
 
 impl Connection {
-    /// Takes no longer than the time-out.
+    /// Opens a connection, within the timeout.
     pub(super) async fn open(access: &Access) -> RedisResult<Self> {
         timeout(access.timeout, open(access)).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
+    /// Runs a command, and returns the bytes of its reply.
     pub(super) async fn run(&mut self, command: &Cmd) -> RedisResult<Vec<u8>> {
         command.query_async(&mut self.0).await
     }
 
-    /// Has a node run a command on keys that are on their way to it.
+    /// Runs a command on keys that a cluster is just moving to this node.
     pub(super) async fn run_asking(&mut self, command: &Cmd) -> RedisResult<Vec<u8>> {
-        // It is for the next command only, so others' may not come in between.
+        // `ASKING` holds for the next command only, so both are sent in one piece.
         let mut both = pipe();
         both.cmd("ASKING").add_command(command.clone());
-        let said = self.0.req_packed_commands(&both, 1, 1).await?;
-        Ok(from_redis_value(said.into_iter().next().unwrap_or(Value::Nil).extract_error()?)?)
+        let replies = self.0.req_packed_commands(&both, 1, 1).await?;
+        Ok(from_redis_value(replies.into_iter().next().unwrap_or(Value::Nil).extract_error()?)?)
     }
 }
 
 async fn open(access: &Access) -> RedisResult<Connection> {
-    // rustls asks the program for its cryptography. One that has chosen is left alone.
+    // rustls needs a cryptography provider for the process. Keep one that the program has
+    // installed.
     if access.is_tls() && rustls::crypto::CryptoProvider::get_default().is_none() {
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
@@ -52,7 +54,8 @@ async fn open(access: &Access) -> RedisResult<Connection> {
         .set_response_timeout(Some(access.timeout));
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     if access.cluster {
-        // Servers that know nothing of each other would each grant all of the limit.
+        // Fails unless the server is a node of a cluster. Independent servers would each grant the
+        // whole limit.
         cmd("CLUSTER").arg("SLOTS").exec_async(&mut connection).await?;
     }
     Ok(Connection(connection))

@@ -1,10 +1,84 @@
--- Decides a batch: gives back, adds what is owed, and grants calls, each at the moment from which all limits allow it. The client's
--- last call may be taken out first, as if it had never been granted, and be granted anew as the first of the batch (`moves`), where
--- the client is `alone`: nobody was granted anything since. `back` is where the call before that one lies ahead.
--- KEYS: the limiter's state, and what its client was told last. ARGV: the limits in words, the batch, the lifetime of the keys.
--- Times are microseconds of the server's clock; levels and weights are nanoseconds of a limit's rate (see scale.rs).
--- The text is unrolled for the number of limits: lines that end in `--*` are repeated together with 1, 2, .. for `$`, and so is what
--- stands in double braces, as a list (see script.rs).
+-- Decides one batch of one client: applies its refunds and its debts, and grants its calls.
+
+-- KEYS[1] holds the buckets of the limiter, KEYS[2] the last reply to this client. ARGV: the
+-- identity of the limiter (layout and limits), the batch (see wire.rs), and for how many seconds to
+-- keep KEYS[1] and KEYS[2].
+
+-- Times are microseconds of the server's clock. Levels, weights and waits are nanoseconds of a
+-- limit's rate (see scale.rs).
+
+-- script.rs unrolls this text for a number of limits: lines that end in `--*` are repeated together
+-- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. It strips lines
+-- that begin with two dashes and a space, so comments cost nothing.
+
+-- # The rule: GCRA on the server's clock
+-- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
+-- weight w fits as soon as level + w <= fit, where `fit` is the burst less the jitter. So it has to
+-- wait for level + w - fit. A larger call waits for an empty bucket, and may leave a debt that
+-- later calls wait for. All of that is timed by the server's clock, so clients whose clocks differ
+-- agree.
+
+-- A call is granted at once, for a later moment, and the client sleeps until then. Every limit is
+-- charged as of that one moment, `as_of`, the latest that any of them asks for. Seen from now, that
+-- raises a lower level to `as_of` before the weight is added: until then the bucket runs empty, and
+-- what could leak beyond that is lost.
+
+-- Example in ms, with a burst of 200 and a fit of 180. Request level 180, token level 0. A call
+-- weighs 100 in requests and 180 in tokens. Requests ask for 180 + 100 - 180 = 100, tokens for 0.
+-- So it is granted for 100, and both levels become 280. If tokens were charged as of now, their
+-- level would be 180, and 80 when the call departs. A second call of 100 in tokens would be granted
+-- for that same moment: 280 ms of tokens at once, where the burst is 200.
+
+-- # Refunds: two lower bounds
+-- A refund may not exceed the lowest level just before any later charge (ledger.rs derives that). A
+-- client knows those levels for its own charges, and needs a lower bound, `seen_low`, for charges
+-- of others since its last reply. The state holds two, and the higher one counts:
+
+-- 1. The minima. Each pair `top`, `low` says: just before the charges of all batches after the pair
+--    before, up to batch number `top`, the level was at least `low`. Later pairs are higher, so for
+--    a client that has seen n batches the first pair whose `top` is larger than n has the minimum.
+
+-- There is room for three pairs. When a fourth is needed, the first takes over the range of the
+-- second: its `low` is then too low for it, which is safe, and the latest pairs stay exact.
+
+-- Example: batches 5 to 8 charge at levels 10, 40, 20, 50. The 20 replaces the 40: (5, 10), (7,
+-- 20), (8, 50). Batch 9 charges at 60: (7, 10), (8, 50), (9, 60). A client that has seen 7 batches
+-- gets 50, which is exact. One that has seen 5 gets 10, where 20 would be true.
+
+-- 2. The leak. The client saw `seen_level`, and charges only add to that. So just before the last
+--    charge of others the level was at least seen_level, less what leaked until then, less what
+--    others gave back. `run` is how long the state has leaked so far, and `horizon` is the last
+--    moment on that axis that any call was granted for. Example: the client saw 1000 at run 0,
+--    others were granted calls for up to 300, and gave back 50. So the level was never below 650.
+
+-- The minima are exact where a bucket fills and drains in seconds. The leak is all but exact where
+-- a burst lasts for hours, and little of it leaks between two batches.
+
+-- # A state that was lost
+-- `epoch` is when this state began, empty. A client that has seen an earlier state knows what
+-- should have been in the bucket at the epoch: its seen_level, less what leaked since it saw that.
+-- The largest of those counts. `idle` is how much could have leaked since then and did not, because
+-- the bucket was empty. So much of that amount is gone by now. The rest, if any, is added to the
+-- level, and `idle` is set to the whole amount, which the level now accounts for. So the next
+-- client adds only what it knows beyond that.
+
+-- Example: client A knows of 100, and comes when idle is 30. It adds 70, and idle becomes 100. All
+-- of that leaks, and the bucket is empty for 20 more: idle is 120. Client B knows of 150, and adds
+-- 30. Check: 150 at the epoch, of which 30 + 70 + 20 leaked, leaves 30.
+
+-- Nobody knows of grants that were made to others after the last reply to the client that comes
+-- first. Only those can be granted twice.
+
+-- # The last call, granted anew
+-- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
+-- earlier one. But they count only up to the level just before that call. So as long as no other
+-- call was granted after it (`alone`), its client may have it taken out, as if it had never been
+-- granted, and granted anew as the first call of the batch (`moves`). `ahead` is where the client's
+-- last call lies, `back` where the one before it does.
+
+-- Example: a bucket of fit 180 is at 178. A call of 100 is granted for 98, when the level will be
+-- 80. Now the call before it gives back 160. Behind the far call only 80 of that would count. Taken
+-- out, the level is 178 - 160 = 18, and the call is granted for now.
 
 local max, min, pack, unpack = math.max, math.min, struct.pack, struct.unpack
 local batch, at = ARGV[2], 0
@@ -12,28 +86,28 @@ local seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, bac
 seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, look_ahead, slack, moves, calls, at =
   unpack('<ddddddddddddd', batch)
 
--- One batch of a client is under way at a time. One that was decided before has the same answer again; one that was overtaken
--- by its own repetition, and arrives after it, has none.
+-- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
+-- A batch that was decided already gets the same reply, and changes nothing. A batch with an
+-- earlier number was delayed on the way while its repetition was decided: nobody waits for it.
 local now
 do
-  local told = redis.call('GET', KEYS[2])
+  local stored = redis.call('GET', KEYS[2])
   local time = redis.call('TIME')
   now = time[1] * 1000000 + time[2]
-  if told then
-    local last_seq = unpack('<d', told)
-    if last_seq == seq then return pack('<d', now) .. string.sub(told, 9) end
+  if stored then
+    local last_seq = unpack('<d', stored)
+    if last_seq == seq then return pack('<d', now) .. string.sub(stored, 9) end
     if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
   end
 end
 
--- What bounds refunds (see ledger.rs): for how long the state has leaked, `run`, and the last moment of that time that anything was
--- granted for, `horizon`; and how empty the bucket was, or will be, just before the charges of the batches up to the three that the
--- tops count. Those are minima of what follows, each higher than the one before it, and the latest is exact.
--- What was ever given back, `given`, starts again at zero where the sums would no longer be exact.
+-- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound. `given` is
+-- what was ever given back, modulo FAR.
 local FAR = 4503599627370496
 local last, epoch, count, run, horizon = now, now, 0, 0, 0
 local level$, idle$, given$ = 0, 0, 0 --*
 local top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
+-- After the identity the state has five numbers of 8 bytes, and nine for each limit.
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
@@ -41,7 +115,8 @@ if state then
     last, epoch, count, run, horizon, {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}} =
       unpack('<ddddd{{ddddddddd}}', state, #limits + 1)
   else
-    -- Another limiter's, unless it has drained and nobody came for ten seconds: then it says no more than none does.
+    -- These are other limits, or another layout. Once such a state has drained, and nobody has used
+    -- it for ten seconds, it says no more than an empty one, and this limiter takes the name over.
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
     local is_ours = layout == string.match(limits, '^[^\n]*')
     if not is_ours or (#state - rest - 39) % 72 ~= 0 then
@@ -52,14 +127,14 @@ if state then
     for from = rest + 40, #state - 71, 72 do
       free_in = max(free_in, math.ceil(unpack('<d', state, from) / 1000) - passed)
     end
-    -- Nor is it free where that is no number.
+    -- Written like this so that NaN is an error, too.
     if not (free_in <= 0) then
       return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', min(FAR, free_in)) .. theirs)
     end
   end
 end
 
--- A clock that was set back stops the leak, and no more.
+-- After the clock was set back nothing has leaked. From the next batch on it leaks as before.
 do
   local leaked_for = max(0, now - last)
   run = run + leaked_for
@@ -75,8 +150,8 @@ do
   seen_level$, seen_given$, refund$, room$, put_in$, refund_without$, room_without$, debt$, fit$, burst$, at = --*
     unpack('<dddddddddd', batch, at) --*
   if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
-    -- This state began (or, on a replica, went back) after the client had seen more in the bucket than is here. What had not leaked of
-    -- that by then is put back, once for all clients: `idle` is how much of it the state has made up for already.
+    -- The client has seen an earlier state. Where only its count is ahead, this is an older copy of
+    -- the same state, from a replica that lagged: then a new epoch begins with what is in it.
     if seen_epoch == epoch then
       epoch, count = now, 0
       idle$ = level$ --*
@@ -85,8 +160,7 @@ do
     local before = max(0, epoch - seen_at) * 1000
     if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
   else
-    -- How low the bucket was just before others' charges since the client saw it. And how low it can have been: until the last of them it
-    -- has lost what leaked, and what they gave back. The higher one counts, since both are never above the truth.
+    -- Both bounds, first the minima. If no other batch charged any limit, the client is alone.
     seen_low$ = FAR --*
     if top_a$ > seen_count then seen_low$ = low_a$ --*
     elseif top_b$ > seen_count then seen_low$ = low_b$ --*
@@ -97,14 +171,17 @@ do
     local leaked = (max(run, horizon) - seen_run) * 1000
     seen_low$ = max(seen_low$, count > seen_count and seen_level$ - leaked - others_gave$ or FAR) --*
     if alone then
-      -- The last charge of all is taken out, with what it kept from leaking: that much the bucket was not idle after all. It may have
-      -- made up for what was in a state that was lost, of which rather too much is put back than too little.
+      -- Takes out the last charge: its weight, and what it kept from leaking (`raised`). For so
+      -- long the bucket was not idle after all. Where idle already accounts for a lost state, that
+      -- puts back rather too much of it than too little. `put_in` is zero where nothing is to be
+      -- taken out.
       given$ = (given$ + min(put_in$, level$)) % FAR --*
       level$, idle$ = max(0, level$ - put_in$), max(0, idle$ - put_in$) --*
       refund$, room$ = refund_without$, room_without$ --*
       ahead, ahead_at = back, back_at
     end
-    -- What others gave back of earlier charges leaves less to give back of later ones.
+    -- What others gave back lowered the levels that bound this refund. `room` is how much of that
+    -- it can bear (see refunds.rs). After it, all levels since then were lower by the refund.
     refund$ = refund$ - max(0, others_gave$ - room$) --*
     refund$ = max(0, min(refund$, level$, seen_low$)) --*
     level$, given$ = level$ - refund$, (given$ + refund$) % FAR --*
@@ -114,18 +191,21 @@ end
 level$ = min(level$ + debt$, FAR) --*
 local low$, raised$ = FAR, 0 --*
 
--- A client's calls go in their order. Where its last one lies ahead it knows by the server's clock, and in case that was set back by its
--- own, which is later by the time that the batch was on its way.
+-- A client's calls depart in order, so none is granted for a moment before its last slot. The
+-- client gives that slot's moment on both clocks. On the server's it is exact, unless that clock
+-- was set back. On the client's own it is too late by the time that the batch took to arrive.
 ahead = min(ahead, max(0, ahead_at - now) * 1000)
-local told_calls, done = {}, 0
+local decisions, done = {}, 0
 if moves > 0 and not alone then
-  -- The call that was to move keeps its moment.
+  -- The call that was to move keeps the slot that it has.
   at, calls = at + 8{{ + 8}}, calls - 1
 end
 while done < calls and ahead <= look_ahead do
   local longest, {{weight$}}
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
-  -- A call that does not fit beside the jitter departs later than it is charged for, by as much as those before it may depart late.
+  -- Calls may depart up to `slack` after their moment. The jitter kept back covers that for a call
+  -- that fits beside it. Any other departs later than it is charged for, by what the burst does not
+  -- cover.
   local due, as_of, by = ahead, ahead, 0
   if weight$ > 0 then --*
     local wait, late --*
@@ -136,9 +216,9 @@ while done < calls and ahead <= look_ahead do
   end --*
   done = done + 1
   if due > longest then
-    told_calls[done] = pack('<dB', due, by + 128)
+    decisions[done] = pack('<dB', due, by + 128)
   else
-    -- As of the moment of the grant: until then the bucket runs empty if it can, and what leaks beyond that is gone.
+    -- Charges every limit as of the same moment.
     raised$ = 0 --*
     if weight$ > 0 then --*
       if level$ < as_of then raised$ = as_of - level$; idle$ = idle$ + raised$; level$ = as_of end --*
@@ -146,7 +226,7 @@ while done < calls and ahead <= look_ahead do
       level$ = level$ + weight$ --*
     end --*
     ahead = due
-    told_calls[done] = pack('<dB', due, by)
+    decisions[done] = pack('<dB', due, by)
   end
 end
 
@@ -159,9 +239,9 @@ if low$ < FAR then --*
 end --*
 horizon = max(horizon, run + math.ceil(ahead / 1000))
 local reply = pack('<dddddd{{ddddd}}', now, epoch, count, run, alone and 1 or 0, done,
-  {{level$, given$, others_gave$, max(0, seen_low$), raised$}}) .. table.concat(told_calls)
+  {{level$, given$, others_gave$, max(0, seen_low$), raised$}}) .. table.concat(decisions)
 state = pack('<ddddd{{ddddddddd}}', now, epoch, count, run, horizon,
   {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}})
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
-redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', 600)
+redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 return pack('<d', now) .. reply

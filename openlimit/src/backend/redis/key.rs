@@ -1,4 +1,5 @@
-//! The keys of a limiter: made of its name, whatever that is, and in one slot of a cluster.
+//! `Keys`: the keys of a limiter, made of its name. Any name is allowed, and all keys of a limiter
+//! are in one slot of a cluster.
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -6,28 +7,29 @@ use std::process;
 
 use sha1_smol::Sha1;
 
-/// The keys of a limiter. Its name must not be empty: an empty hash tag is none.
+/// The keys of a limiter, whose name must not be empty: Redis ignores an empty hash tag.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
-    /// Where the buckets are: the same for all.
+    /// The key of the buckets, the same for all clients.
     pub(super) state: String,
 }
 
 impl Keys {
+    /// Creates the keys of the limiter `name`.
     pub(super) fn new(prefix: &str, name: &str) -> Self {
         Self { state: format!("{}{{{}}}", safe(prefix), short(safe(name))) }
     }
 
-    /// Where a new client's last answer is, should it have to ask again: of all times and hosts its own.
+    /// Returns a key for the last reply to a new client. No other client of any host has the same.
     pub(super) fn client(&self) -> String {
-        // Random bytes from the system, as every `RandomState` has them. A thread asks for them once, and a process that is forked
-        // from this one would have the same: so its number is part of it.
+        // A `RandomState` has random bytes of the system, but each thread fetches them once. A
+        // forked process would have the same ones, so the process number is part of the key.
         let id = [(); 2].map(|()| RandomState::new().build_hasher().finish());
         format!("{}:c:{:016x}{:016x}{:x}", self.state, id[0], id[1], process::id())
     }
 }
 
-/// Braces would end the hash tag; what is not printable makes keys that nobody can type. As in a URL.
+/// Percent-encodes a name. Braces would end the hash tag, and other characters are hard to type.
 fn safe(name: &str) -> String {
     let mut safe = String::with_capacity(name.len());
     for byte in name.bytes() {
@@ -41,12 +43,14 @@ fn safe(name: &str) -> String {
     safe
 }
 
-/// Keys travel with every batch, so a long name is cut, and told apart by its hash.
+/// The longest name in a key, in bytes: keys travel with every batch.
+const LONGEST_NAME: usize = 160;
+
+/// Cuts a long name, and makes it unique by a hash of the whole.
 fn short(mut name: String) -> String {
-    const LONGEST: usize = 160;
-    if name.len() > LONGEST {
+    if name.len() > LONGEST_NAME {
         let hash = Sha1::from(&name).digest().to_string();
-        name.truncate(LONGEST - hash.len() - 1);
+        name.truncate(LONGEST_NAME - hash.len() - 1);
         name.push('~');
         name += &hash;
     }

@@ -1,15 +1,21 @@
-//! Shared limits: the buckets are in Redis. The queue, the permits and everything else are as they
-//! are in memory.
+//! Shared limits: the buckets live in Redis. The queue, the permits and everything else work as
+//! they do in memory.
 //!
-//! * `decide.lua` is the bucket: it decides a whole batch of calls in one go, by the server's clock.
-//! * `slots` is what the limiter has in place of buckets: charges, granted ahead, for calls that wait.
-//! * `ledger` keeps what is to be given back, and `refunds` bounds it; `scale` says what amounts
-//!   weigh.
-//! * `driver` carries batches and replies; `wire` writes and reads them.
-//! * `client` has a batch decided; `route` finds the server, and `pool` the `connection`; `problem`
-//!   turns an error of the server into one for callers.
-//! * `config`, `access`, `settings` and `terms` say which server, which keys, and what to do when it
-//!   is away; `build` puts a limiter together.
+//! Calls that wait are sent to the server in batches. A Lua script decides each batch on the
+//! server, in one round trip, and grants every call a moment from which it may depart. The client
+//! keeps those grants as slots, and its queue takes them.
+//!
+//! * `decide.lua` is the script: the buckets, and the rules that they follow.
+//! * `slots` stands in for buckets in the limiter: charges granted ahead, for calls that wait.
+//! * `ledger` keeps the refunds and debts that the server does not know yet. `refunds` bounds the
+//!   refunds of one bucket. `scale` converts amounts to weights.
+//! * `driver` is the thread that carries batches and replies. `wire` is their format.
+//! * `client` has one batch decided. `route` finds the server, `pool` shares a `connection` to it,
+//!   and `problem` turns an error of the server into one for callers.
+//! * `config` is the public settings. `access`, `key`, `settings` and `terms` are what is made of
+//!   them when `build` opens a limiter.
+//!
+//! To follow a call, read `slots`, then `slots/exchange.rs`, then `decide.lua`.
 
 mod access;
 mod build;

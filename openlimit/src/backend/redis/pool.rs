@@ -1,9 +1,12 @@
-//! The pool: which limiters share a connection. All of a process do that reach a server in the same way, so a service with a
+//! The pool: shares connections between the limiters of a process.
+//!
+//! All limiters that reach a server in the same way share one connection. So a service with a
 //! limiter for each of its customers holds one connection and not a thousand.
 //!
-//! It is opened when somebody first needs it, and those who come meanwhile wait for the same attempt. It is replaced when one of
-//! them finds it no good any more: once, by whoever comes next, since those who find out later speak of one that is gone. What is
-//! under way on the old one ends there. It is closed when nobody is left on it, and the last one with the last limiter.
+//! The first command opens the connection, and commands that come meanwhile wait for that attempt.
+//! When a command finds that the connection has failed, the next command opens another. Commands
+//! that notice the same failure later do not replace it again. Commands in flight on the old
+//! connection end there. A connection closes when the last limiter that uses it is dropped.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -15,31 +18,35 @@ use tokio::time::{Instant, sleep_until};
 
 use super::access::Access;
 use super::connection::Connection;
-use super::problem::is_over;
+use super::problem::needs_new_connection;
 
-/// A server, as some limiters reach it.
+/// A server, as a group of limiters reaches it.
 pub(super) struct Server {
     access: Access,
     attempt: Mutex<Arc<Attempt>>,
 }
 
-/// To open a connection, and what came of it.
+/// An attempt to open a connection, and its result.
 struct Attempt {
-    /// Not before.
+    /// When to begin at the earliest.
     at: Instant,
     opened: OnceCell<RedisResult<Connection>>,
 }
 
+/// The failure of a command.
 pub(super) struct Failure {
     pub(super) error: RedisError,
-    /// Whether there was a connection, or it was to be opened.
+    /// True if the connection was open, false if it could not be opened.
     pub(super) was_open: bool,
 }
 
-/// Between attempts, so that a thousand limiters do not knock a thousand times at a server that is away.
+/// The least time between two attempts, so that a thousand limiters do not reconnect a thousand
+/// times to a server that is away. Short beside the time that a call notices.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Server {
+    /// Returns the server that this access leads to: the same one for all limiters with equal
+    /// access.
     pub(super) fn of(access: &Access) -> Arc<Self> {
         static SERVERS: Mutex<Vec<Weak<Server>>> = Mutex::new(Vec::new());
         let mut servers = SERVERS.lock();
@@ -58,16 +65,16 @@ impl Server {
         &self.access
     }
 
-    /// Has it run a command; where `asking`, one on keys that are on their way to it.
+    /// Runs a command. If `asking`, its keys are just being moved to this server.
     pub(super) async fn run(&self, command: &Cmd, asking: bool) -> Result<Vec<u8>, Failure> {
         let attempt = Arc::clone(&self.attempt.lock());
-        let (said, was_open) = match attempt.opened.get_or_init(|| self.open(attempt.at)).await.clone() {
+        let (reply, was_open) = match attempt.opened.get_or_init(|| self.open(attempt.at)).await.clone() {
             Ok(mut connection) if asking => (connection.run_asking(command).await, true),
             Ok(mut connection) => (connection.run(command).await, true),
             Err(error) => (Err(error), false),
         };
-        said.map_err(|error| {
-            if !was_open || is_over(&error, self.access.cluster) {
+        reply.map_err(|error| {
+            if !was_open || needs_new_connection(&error, self.access.cluster) {
                 self.replace(&attempt);
             }
             Failure { error, was_open }
@@ -79,7 +86,7 @@ impl Server {
         Connection::open(&self.access).await
     }
 
-    /// Has another attempt made, unless it was already.
+    /// Replaces a failed attempt, unless another command has done that already.
     fn replace(&self, failed: &Arc<Attempt>) {
         let mut attempt = self.attempt.lock();
         if Arc::ptr_eq(&attempt, failed) {

@@ -1,4 +1,5 @@
-//! What an error of the `redis` crate means: to the limiter's callers, and to those who share the connection.
+//! Reads the errors of the `redis` crate: which problem callers see, and whether the connection can
+//! still be used.
 
 use std::error::Error;
 use std::io;
@@ -11,13 +12,14 @@ use super::pool::Failure;
 use super::settings::Settings;
 use crate::error::StoreProblem;
 
-/// Whether a connection that had this error is to be replaced.
+/// Returns true if a connection that had this error has to be replaced.
 ///
-/// It is in step whatever happened: of an answer that came too late, or that nobody waits for any more, the `redis` crate
-/// remembers whose it is, and what it cannot read ends the connection. So an answer that says no to what one limiter asked is no
-/// reason to replace it, and nor is what a node of a cluster says of others. Anything else may be one: it broke, or answers no
-/// more, or leads to a server that does not serve any more since another one does, or that has forgotten who this is.
-pub(super) fn is_over(error: &RedisError, cluster: bool) -> bool {
+/// Replies never get mixed up: the `redis` crate drops a reply that came too late, and closes the
+/// connection if it cannot read one. So the connection stays if the server refused the command of
+/// one limiter, or redirected it within a cluster. It is replaced after any other error: it may be
+/// broken, not reply any more, lead to a server that another one has replaced, or have lost its
+/// login.
+pub(super) fn needs_new_connection(error: &RedisError, cluster: bool) -> bool {
     match error.code() {
         Some("OPENLIMIT" | "WRONGTYPE" | "NOSCRIPT" | "NOPERM" | "OOM" | "MISCONF" | "BUSY" | "ERR") => false,
         Some("MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN") => !cluster,
@@ -25,41 +27,42 @@ pub(super) fn is_over(error: &RedisError, cluster: bool) -> bool {
     }
 }
 
-/// What callers are told of it.
+/// Returns the problem that callers see.
 pub(super) fn problem(settings: &Settings, failure: &Failure) -> StoreProblem {
     let (error, access) = (&failure.error, &settings.nodes[0]);
-    let said = settings.said(&words(error));
+    let message = settings.cleaned(&server_message(error));
     match error.code() {
-        Some("OPENLIMIT") => return other(settings, error.detail().unwrap_or_default()),
+        Some("OPENLIMIT") => return script_problem(settings, error.detail().unwrap_or_default()),
         Some("WRONGTYPE") => {
             let found = "a value of another type".to_owned();
             return StoreProblem::OtherLayout { key: settings.keys.state.clone(), found };
         }
-        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => return StoreProblem::Refused(said),
-        // What some versions of Redis, and Valkey, say of what a script or a login may not do.
+        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => return StoreProblem::Refused(message),
+        // Some versions of Redis, and Valkey, report missing permissions like this.
         Some("ERR")
             if ["user executing the script", "no permissions", "ACL failure"]
                 .iter()
-                .any(|words| said.contains(words)) =>
+                .any(|text| message.contains(text)) =>
         {
-            return StoreProblem::Refused(said);
+            return StoreProblem::Refused(message);
         }
-        Some("ERR") if said.contains("max number of clients") => {
-            return StoreProblem::Unavailable(said + "; raise its `maxclients`");
+        Some("ERR") if message.contains("max number of clients") => {
+            return StoreProblem::Unavailable(message + "; raise its `maxclients`");
         }
         Some("MOVED") if !access.cluster => {
-            let said =
-                "it is one node of a cluster, and the key is at another; give them as `Redis::cluster`";
-            return StoreProblem::Unsuited(said.into());
+            let message = "it is a node of a cluster, and another node has the key; use `Redis::cluster`";
+            return StoreProblem::Unsuited(message.into());
         }
-        Some("OOM") => return StoreProblem::Unavailable(said + "; raise its `maxmemory`"),
+        Some("OOM") => return StoreProblem::Unavailable(message + "; raise its `maxmemory`"),
         Some("READONLY") => {
-            return StoreProblem::Unavailable(said + "; unless it fails over, give the URL of the primary");
+            return StoreProblem::Unavailable(
+                message + "; unless it fails over, give the URL of the primary",
+            );
         }
         Some(
             "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "BUSY" | "MISCONF" | "NOREPLICAS"
             | "UNBLOCKED" | "ASK" | "MOVED",
-        ) => return StoreProblem::Unavailable(said),
+        ) => return StoreProblem::Unavailable(message),
         _ => {}
     }
     if error.is_timeout() {
@@ -73,16 +76,16 @@ pub(super) fn problem(settings: &Settings, failure: &Failure) -> StoreProblem {
     }
     match error.kind() {
         ErrorKind::AuthenticationFailed => {
-            StoreProblem::Refused("it does not take the user and the password".into())
+            StoreProblem::Refused("it did not accept the user and password".into())
         }
-        ErrorKind::Io if is_tls(error) => StoreProblem::Certificate(said),
-        ErrorKind::Io => StoreProblem::Unreachable(said),
-        _ => StoreProblem::Unsuited(said),
+        ErrorKind::Io if is_tls_error(error) => StoreProblem::Certificate(message),
+        ErrorKind::Io => StoreProblem::Unreachable(message),
+        _ => StoreProblem::Unsuited(message),
     }
 }
 
-/// What a server said, as it said it, but for where in our script it was.
-fn words(error: &RedisError) -> String {
+/// Returns the message of the server, without the position in the script.
+fn server_message(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => {
             let detail = detail.split_once(" script: ").map_or(detail, |(detail, _)| detail);
@@ -92,14 +95,14 @@ fn words(error: &RedisError) -> String {
     }
 }
 
-/// What the script itself complains of.
-fn other(settings: &Settings, said: &str) -> StoreProblem {
-    let (what, rest) = said.split_once(' ').unwrap_or((said, ""));
-    match what {
+/// Returns the problem that `decide.lua` itself reports: a word, and values.
+fn script_problem(settings: &Settings, message: &str) -> StoreProblem {
+    let (kind, rest) = message.split_once(' ').unwrap_or((message, ""));
+    match kind {
         "limits" => {
             let (free_in, theirs) = rest.split_once(' ').unwrap_or_default();
             StoreProblem::OtherLimits {
-                theirs: settings.said(theirs),
+                theirs: settings.cleaned(theirs),
                 ours: settings.limits.clone(),
                 free_in: Duration::from_micros(free_in.parse().unwrap_or(u64::MAX)),
                 key: settings.keys.state.clone(),
@@ -107,17 +110,17 @@ fn other(settings: &Settings, said: &str) -> StoreProblem {
         }
         "layout" => {
             let found = match rest {
-                "" => "what is none of openlimit's".to_owned(),
-                layout => format!("what another version of openlimit wrote (`{}`)", settings.said(layout)),
+                "" => "a value that openlimit did not write".to_owned(),
+                layout => format!("a value of another version of openlimit (`{}`)", settings.cleaned(layout)),
             };
             StoreProblem::OtherLayout { key: settings.keys.state.clone(), found }
         }
-        _ => StoreProblem::Unsuited(settings.said(said)),
+        _ => StoreProblem::Unsuited(settings.cleaned(message)),
     }
 }
 
-/// Whether the two do not agree about TLS: that does not pass.
-fn is_tls(error: &RedisError) -> bool {
+/// Returns true if the TLS handshake failed for a reason that will not pass.
+fn is_tls_error(error: &RedisError) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
     source.is_some_and(|source| match source.downcast_ref::<io::Error>() {
         Some(io) => io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),

@@ -1,21 +1,36 @@
-//! `Refunds`: what may be given back of the charges in one shared bucket, and what is about to be.
+//! `Refunds`: the pending refunds of one shared bucket, and the levels that bound them.
 //!
-//! Between the moment at which something is given back here and the one at which the script hears of it, others may have been granted
-//! calls, and have given back themselves. So what is about to be given back is held against those, too, as soon as they are known.
+//! `ledger.rs` derives the bound: a refund of a charge may not exceed the lowest level just before
+//! any later charge. [`LowWater`] keeps those levels, and lowers them by each refund.
+//!
+//! Between a refund here and the batch that carries it, other clients may be granted calls, and may
+//! give back weights themselves. Both make the bound tighter, so pending refunds are reduced as
+//! soon as a reply shows it:
+//!
+//! * A later charge, before which the level was `L`, leaves at most `L` to give back.
+//! * Refunds of others lower the levels after their charges. Let `room` be the lowest level after
+//!   the earliest charge that is being refunded here, less the pending refunds. So much the pending
+//!   refunds can bear. What others give back beyond it is subtracted from them. The script applies
+//!   the same rule to the refunds in a batch, since others may have given back after the client's
+//!   last reply.
+//!
+//! Example: after charge 5 the level was never below 80. 30 of charge 5 are pending, which leaves a
+//! room of 50. Others give back 60: 10 more than the room, so 20 stay pending. Check: the lowest
+//! level was 80 - 60 = 20 in the history that counts now.
 
 use super::scale::MOST;
 use crate::bucket::LowWater;
 
-/// In nanoseconds of the bucket's rate.
+/// The refunds of one bucket. Weights and levels are in nanoseconds of its rate.
 #[derive(Clone, Debug)]
 pub(super) struct Refunds {
-    /// How empty the bucket can have been since each charge, less what is given back.
+    /// Lower bounds on the level since each charge, less the refunds.
     low: LowWater<u64>,
-    /// What is to be given back by the next batch.
+    /// The sum of the refunds that wait for the next batch.
     pending: u64,
-    /// The earliest charge of which.
+    /// The earliest charge that they are of; the largest value if there are none.
     first: u64,
-    /// What the batch under way gives back.
+    /// The sum of the refunds in the batch in flight.
     sent: u64,
 }
 
@@ -26,7 +41,8 @@ impl Default for Refunds {
 }
 
 impl Refunds {
-    /// Gives back `weight` of what a charge put in, as far as it is still there: so much.
+    /// Adds a refund of `weight` of a charge, as far as the bounds allow. Returns the part that was
+    /// added.
     pub(super) fn give(&mut self, charge: u64, weight: u64) -> u64 {
         let weight = weight.min(self.low.since(charge)).min(MOST - self.pending);
         if weight > 0 {
@@ -37,16 +53,17 @@ impl Refunds {
         weight
     }
 
-    /// What is on its way.
-    pub(super) fn given(&self) -> u64 {
+    /// Returns the sum of all refunds that no reply has confirmed.
+    pub(super) fn unconfirmed(&self) -> u64 {
         self.pending + self.sent
     }
 
+    /// Returns true if no refund waits for a batch.
     pub(super) fn is_empty(&self) -> bool {
         self.pending == 0
     }
 
-    /// What is given back now; and what others may have given back meanwhile, of earlier charges, before that is too much.
+    /// Returns the refund to put into a batch, and its room.
     pub(super) fn send(&mut self) -> (u64, u64) {
         let room = self.room();
         self.sent = self.pending;
@@ -54,29 +71,30 @@ impl Refunds {
         (self.sent, room)
     }
 
-    /// So much of it is sent for the other account of the same bucket.
-    pub(super) fn sent_already(&mut self, weight: u64) {
+    /// Subtracts a refund that the other account of the same bucket has put into a batch.
+    pub(super) fn sent_elsewhere(&mut self, weight: u64) {
         self.pending = self.pending.saturating_sub(weight);
     }
 
-    /// Nothing is on its way any more.
-    pub(super) fn arrived(&mut self) {
+    /// Notes that the batch in flight was decided, or given up.
+    pub(super) fn confirmed(&mut self) {
         self.sent = 0;
     }
 
-    /// Others gave back so much.
+    /// Notes that others gave back `weight`.
     pub(super) fn others_gave(&mut self, weight: u64) {
         self.pending = self.pending.saturating_sub(weight.saturating_sub(self.room()));
         self.low.refund(0, weight);
     }
 
-    /// There was a further charge, just before which the bucket can have been as empty as `level`. What is about to be given back
-    /// is of charges before it.
+    /// Notes a later charge, just before which the level was at least `level`. All pending refunds
+    /// are of charges before it.
     pub(super) fn charged(&mut self, charge: u64, level: u64) {
         self.pending = self.pending.min(level);
         self.low.record(charge, level - self.pending);
     }
 
+    /// Returns how much others may have given back before the pending refunds are too large.
     fn room(&self) -> u64 {
         if self.is_empty() { u64::MAX } else { self.low.since(self.first) }
     }

@@ -1,8 +1,10 @@
-//! `Route`: to the server that holds a limiter's buckets. In a cluster that is the node that has their slot, for now.
+//! `Route`: finds the server that holds a limiter's buckets. In a cluster that is the node that has
+//! their hash slot at the moment.
 //!
-//! A node that does not have it says which one does. So nothing is kept of a cluster but the node that answered last, and one that
-//! answers no more is no matter to the limiters of the others. (The `redis` crate's own connection to a cluster has all requests
-//! wait whenever it looks for a slot, and then for nodes that do not answer.)
+//! A node that does not have the slot names the one that does. So a route keeps nothing of a
+//! cluster but the node that replied last, and a node that does not reply only affects the limiters
+//! whose keys it has. (The cluster connection of the `redis` crate makes all requests wait while it
+//! looks for any slot, and for nodes that do not reply.)
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,31 +13,40 @@ use ::redis::Cmd;
 use tokio::time::{Instant, sleep};
 
 use super::pool::{Failure, Server};
-use super::problem::is_over;
+use super::problem::needs_new_connection;
 use super::settings::Settings;
 
+/// The route to the buckets of one limiter.
 pub(super) struct Route {
     settings: Arc<Settings>,
-    /// Which is asked next: the one that answered last, or one that was given.
+    /// The server to try next.
     next: Arc<Server>,
+    /// The server that replied last.
     last: Arc<Server>,
-    turn: usize,
+    /// The place of `next` among the nodes of the settings; their number stands for `last`.
+    place: usize,
 }
 
-/// While a slot moves, its nodes may send us to and fro.
+/// The most redirections that are followed without a pause. One is usual, and a second one follows
+/// when a slot is just moving.
+const QUICK_TRIES: u32 = 2;
+
+/// The pause before each further redirection. While a slot moves, its nodes may name each other in
+/// turn.
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl Route {
+    /// Creates a route that begins at the first node of the settings.
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         let next = Server::of(&settings.nodes[0]);
-        Self { settings, last: Arc::clone(&next), next, turn: 0 }
+        Self { settings, last: Arc::clone(&next), next, place: 0 }
     }
 
-    /// Has a command run where its keys are.
+    /// Runs a command on the server that has its keys, and follows redirections.
     pub(super) async fn run(&mut self, command: &Cmd) -> Result<Vec<u8>, Failure> {
         let start = Instant::now();
         let mut tries = 0;
-        // The node that they are on their way to.
+        // The node that the keys are being moved to.
         let mut target: Option<Arc<Server>> = None;
         loop {
             let (server, asking) = match target.take() {
@@ -43,22 +54,22 @@ impl Route {
                 None => (Arc::clone(&self.next), false),
             };
             let failure = match server.run(command, asking).await {
-                Ok(said) => {
+                Ok(reply) => {
                     self.last = Arc::clone(&self.next);
-                    return Ok(said);
+                    return Ok(reply);
                 }
                 Err(failure) => failure,
             };
             let access = server.access();
-            let elsewhere = || failure.error.redirect_node().and_then(|(address, _)| access.to(address));
-            match (failure.error.code(), elsewhere()) {
+            let redirected = || failure.error.redirect_node().and_then(|(address, _)| access.to(address));
+            match (failure.error.code(), redirected()) {
                 _ if !access.cluster => return Err(failure),
                 (Some("MOVED"), Some(access)) => self.next = Server::of(&access),
                 (Some("ASK"), Some(access)) => target = Some(Server::of(&access)),
                 (Some("TRYAGAIN"), _) => {}
                 (code, _) => {
-                    if code == Some("CLUSTERDOWN") || is_over(&failure.error, true) {
-                        self.turn();
+                    if code == Some("CLUSTERDOWN") || needs_new_connection(&failure.error, true) {
+                        self.try_another_node();
                     }
                     return Err(failure);
                 }
@@ -67,16 +78,17 @@ impl Route {
                 return Err(failure);
             }
             tries += 1;
-            if tries > 2 {
+            if tries > QUICK_TRIES {
                 sleep(PAUSE).await;
             }
         }
     }
 
-    /// The node that was asked is of no use now. Others may know of one that has taken over.
-    fn turn(&mut self) {
+    /// Turns to another node, since the last one tried cannot serve. Others may know which node has
+    /// taken its slots over.
+    fn try_another_node(&mut self) {
         let given = &self.settings.nodes;
-        self.turn = (self.turn + 1) % (given.len() + 1);
-        self.next = given.get(self.turn).map_or_else(|| Arc::clone(&self.last), Server::of);
+        self.place = (self.place + 1) % (given.len() + 1);
+        self.next = given.get(self.place).map_or_else(|| Arc::clone(&self.last), Server::of);
     }
 }

@@ -1,36 +1,55 @@
-//! `Scale`: what an amount weighs in a shared bucket.
+//! `Scale`: converts between amounts and weights in a shared bucket.
 //!
-//! Numbers in Redis' scripts are doubles, exact up to 2^53. So a shared bucket counts in nanoseconds of its limit's rate: of
-//! `A` per `P` nanoseconds, an amount `a` weighs `a * P / A`, and one nanosecond leaks in each. Weights are rounded up,
-//! and what is given back down: a call costs up to a nanosecond too much, never too little. Headroom makes a call weigh
-//! more, since the leak is everybody's.
+//! Numbers in Redis' scripts are doubles, which are exact up to 2^53. Amounts times units, as
+//! buckets in memory use them, would not fit. So a shared bucket counts in nanoseconds of its
+//! limit's rate, and one nanosecond leaks in each. At a rate of `A` per `P` nanoseconds an amount
+//! `a` weighs
+//!
+//! ```text
+//! a * P / A
+//! ```
+//!
+//! Weights are rounded up and refunds down. So a call costs up to one nanosecond too much, and
+//! never too little.
+//!
+//! All clients of a bucket share its leak, but each may have a headroom of its own. So a headroom
+//! of `h` (a fraction of one) makes the calls of its client heavier instead, by `1 / (1 - h)`. The
+//! burst is a time of the declared rate, so it grows by the same factor and holds the same amount
+//! as without.
+//!
+//! Example: 200 requests per minute, a burst of 1 s, a jitter of 50 ms, and no headroom. One
+//! request weighs 60 s / 200 = 300 ms. The bucket holds 1 s, of which calls may fill 950 ms: three
+//! requests at once, then one every 300 ms. With a headroom of 20 % a request weighs 375 ms and
+//! calls may fill 1 187.5 ms: still three at once, then one every 375 ms, which is 160 per minute.
 
 use std::time::Duration;
 
 use crate::bucket::Metering;
 
-/// Beyond this the sums of the script would no longer be exact: 2^52 nanoseconds, 52 days.
+/// The largest weight and level: 2^52 nanoseconds, 52 days. The sum of two is still exact in a
+/// double. `decide.lua` calls it `FAR`.
 pub(crate) const MOST: u64 = 1 << 52;
 
-/// How a limit's amounts weigh, and what its bucket holds, in nanoseconds.
+/// The scale of one limit. Weights and sizes are in nanoseconds of its rate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
     /// An amount weighs `amount * over / under`.
     over: u128,
     under: u128,
+    /// The burst. A call whose weight is larger takes the bucket into debt.
     pub(crate) burst: u64,
-    /// What calls may fill: the burst without what is kept back for jitter.
+    /// The part of the burst that calls may fill: all but the jitter.
     pub(crate) fit: u64,
     /// The most that one call may take, as an amount.
     pub(crate) most: u64,
 }
 
 impl Scale {
-    /// `jitter` is what the bucket keeps back, whatever the metering says.
+    /// Creates the scale of a limit. `jitter` replaces that of the metering.
     pub(crate) fn new(metering: &Metering, jitter: Duration) -> Self {
         let Metering { rate, burst, headroom: (kept, of), .. } = *metering;
         let (kept, of) = (u128::from(kept), u128::from(of));
-        // Headroom makes calls heavier, and the burst with them: it is a time of the rate as declared.
+        // The burst is a time of the declared rate, so headroom makes it as much heavier as calls.
         let weigh = |time: Duration| clamp(time.as_nanos() * of / (of - kept));
         Self {
             over: rate.period().as_nanos() * of,
@@ -41,23 +60,23 @@ impl Scale {
         }
     }
 
-    /// What `amount` weighs, at most [`MOST`].
+    /// Returns the weight of `amount`, rounded up, at most [`MOST`].
     pub(crate) fn weight(&self, amount: u64) -> u64 {
         // The product is below 2^63 * 2^51.3 * 2^12.3.
         clamp((u128::from(amount) * self.over).div_ceil(self.under))
     }
 
-    /// What is given back for `amount`.
+    /// Returns the weight to give back for `amount`, rounded down.
     pub(crate) fn refund(&self, amount: u64) -> u64 {
         clamp(u128::from(amount) * self.over / self.under)
     }
 
-    /// The amount that weighs no more than `weight`.
+    /// Returns the largest amount that weighs no more than `weight`.
     pub(crate) fn whole(&self, weight: u64) -> u64 {
         u64::try_from(u128::from(weight) * self.under / self.over).unwrap_or(u64::MAX)
     }
 
-    /// The amount that weighs `weight`, rounded up.
+    /// Returns the amount that weighs `weight`, rounded up.
     pub(crate) fn amount(&self, weight: u64) -> u64 {
         u64::try_from((u128::from(weight) * self.under).div_ceil(self.over)).unwrap_or(u64::MAX)
     }

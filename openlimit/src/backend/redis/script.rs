@@ -1,7 +1,7 @@
-//! `Script`: the text that decides a batch on the server, for a number of limits.
+//! `Script`: the text of `decide.lua`, for limiters with a given number of limits.
 //!
-//! `decide.lua` is written once for any number of limits and unrolled here, which takes the server a sixth less time
-//! than loops do.
+//! `decide.lua` is written for any number of limits and unrolled here. The unrolled text takes the
+//! server a sixth less time than loops would.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sha1_smol::Sha1;
 
-/// The script for limiters with so many limits.
+/// The script for limiters with one number of limits.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) text: String,
-    /// By which the server knows the text once it has seen it.
+    /// The SHA-1 of the text, which names it on a server that has seen it.
     pub(super) sha: String,
 }
 
 impl Script {
-    /// All limiters with so many have the same.
+    /// Returns the script for a number of limits. Creates each once per process.
     pub(super) fn of(limits: usize) -> Arc<Self> {
         static SCRIPTS: Mutex<BTreeMap<usize, Arc<Script>>> = Mutex::new(BTreeMap::new());
         Arc::clone(SCRIPTS.lock().entry(limits).or_insert_with(|| Arc::new(Self::new(limits))))
@@ -31,8 +31,10 @@ impl Script {
     }
 }
 
-/// Lines that end in `--*` are repeated together, with the number of the limit for `$`; so is, as a list, what stands in
-/// `{{..}}`.
+/// Unrolls a text for a number of limits, and strips its blank lines and comments.
+///
+/// Consecutive lines that end in `--*` are repeated together, with 1, 2, .. in place of `$`. What
+/// stands in `{{..}}` becomes a list. A comment is a line that begins with two dashes and a space.
 fn unrolled(text: &str, limits: usize) -> String {
     let lines: Vec<_> =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- ")).collect();
@@ -55,15 +57,17 @@ fn unrolled(text: &str, limits: usize) -> String {
     unrolled
 }
 
+/// Marks a line that is repeated for each limit.
 const EACH: &str = " --*";
 
+/// Writes out the lists in a line.
 fn listed(line: &str, limits: usize) -> String {
     let mut listed = String::new();
     let mut rest = line;
     while let Some((before, (list, after))) =
         rest.split_once("{{").and_then(|(before, rest)| Some((before, rest.split_once("}}")?)))
     {
-        // A list of names has commas between them; the letters of a format have not.
+        // Names need commas between them. The letters of a format must not have any.
         let between = if list.contains('$') { ", " } else { "" };
         let items: Vec<_> = (1..=limits).map(|limit| list.replace('$', &limit.to_string())).collect();
         listed += before;

@@ -1,4 +1,5 @@
-//! `Settings`: a checked `Redis`, and what a limiter makes of it: access, keys, and how to name the server in errors.
+//! `Settings`: a checked `Redis` as the driver needs it. Servers, keys, identity, and the texts of
+//! errors.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -11,29 +12,44 @@ use super::terms::Terms;
 use crate::error::{StoreError, StoreProblem};
 use crate::time::nanos;
 
-/// What the driver needs to know to reach a limiter's buckets.
+/// Everything that the driver needs to reach the buckets of one limiter.
 pub(crate) struct Settings {
-    /// To the nodes that were given, of which there is at least one.
+    /// The nodes that the user gave. There is at least one.
     pub(super) nodes: Vec<Access>,
     pub(super) keys: Keys,
-    /// What the state begins with: the version of its layout, and the limits in words.
+    /// The text that the state begins with: the version of its layout, and the limits.
     pub(super) identity: String,
-    /// The limits in words.
+    /// The limits as text, for errors.
     pub(super) limits: String,
-    /// How many there are.
+    /// The number of limits.
     pub(super) count: usize,
-    /// How many seconds the state is kept: longer than it can matter.
+    /// For how many seconds the server keeps the state after the last batch.
     pub(super) lifetime: u64,
+    /// The server, as errors name it.
     pub(super) server: Arc<str>,
-    /// What no error may show.
+    /// The passwords, which no error may show.
     secrets: Vec<String>,
 }
 
-/// The version of what stands in the keys. It changes when `decide.lua` would misread what an older one wrote.
+/// The version of the values under the keys. It has to change when `decide.lua` would misread a
+/// value that an older version wrote.
 const LAYOUT: &str = "openlimit 1";
 
+/// For how many seconds the server keeps the last reply to a client, and the state at least.
+///
+/// A batch that is sent again within that time is not decided twice. Ten minutes are longer than
+/// nearly every outage. A batch that is sent again later is decided anew, if it was decided before.
+pub(super) const KEPT: u64 = 600;
+
+/// The most characters of a foreign text in an error: enough for every message of Redis.
+const LONGEST_TEXT: usize = 300;
+
 impl Settings {
-    /// `limits` in words, whose buckets drain in `drain` nanoseconds at the longest.
+    /// Creates the settings of a limiter. `limits` is its `count` limits as text. All its buckets
+    /// drain within `drain` nanoseconds.
+    ///
+    /// # Errors
+    /// Returns the problem if the servers cannot be used.
     pub(crate) fn new(
         redis: &Redis,
         name: &str,
@@ -45,10 +61,10 @@ impl Settings {
         let server = nodes.iter().map(|node| node.info().addr().to_string()).collect::<Vec<_>>().join(", ");
         let secrets = nodes.iter().filter_map(|node| node.info().redis_settings().password());
         let mut secrets: Vec<_> = secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
-        // One may begin with another.
+        // Longest first, since one secret may be the beginning of another.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
-        // Twice as long as anything can be in a bucket.
-        let lifetime = (2 * drain).div_ceil(1_000_000_000).max(600);
+        // A state that has drained says nothing. It is kept for twice that time, to be safe.
+        let lifetime = (2 * drain).div_ceil(1_000_000_000).max(KEPT);
         Ok(Self {
             nodes,
             keys: Keys::new(&redis.prefix, name),
@@ -61,20 +77,23 @@ impl Settings {
         })
     }
 
+    /// Creates the error of a problem with this server.
     pub(super) fn error(&self, problem: StoreProblem) -> StoreError {
         StoreError::new(&self.server, problem)
     }
 
-    /// Foreign text for an error: of sensible length, printable, and without the secrets.
-    pub(super) fn said(&self, text: &str) -> String {
+    /// Returns foreign text as an error may show it: short, printable, and without secrets.
+    pub(super) fn cleaned(&self, text: &str) -> String {
         let text = self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
-        let printable = text.trim().chars().take(300).map(|char| if char.is_control() { '?' } else { char });
+        let printable =
+            text.trim().chars().take(LONGEST_TEXT).map(|char| if char.is_control() { '?' } else { char });
         printable.collect()
     }
 }
 
 impl Redis {
-    /// What of it the limiter's own state needs. `slack` is how late a call may depart.
+    /// Returns the settings that the slots need. `slack` is how late a call may depart for its
+    /// slot.
     pub(crate) fn terms(&self, slack: u64) -> Terms {
         let nanos = |time| nanos(time).min(super::scale::MOST);
         Terms {

@@ -1,16 +1,19 @@
-//! `Terms`: how a limiter uses its shared buckets, in nanoseconds.
+//! `Terms`: the settings that the state of a shared limiter needs, in nanoseconds.
 
 use super::OnOutage;
 
+/// The settings of the slots. [`Redis::terms`](super::Redis::terms) creates them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
-    /// How late a call may depart for its slot: half of what is kept back for jitter, as for the timer.
+    /// How late a call may depart for its slot: half of the jitter that is kept back, as for the
+    /// timer of a limiter in memory.
     pub(crate) slack: u64,
-    /// How far ahead slots are asked for.
+    /// How far ahead slots are requested.
     pub(crate) look_ahead: u64,
-    /// What one lease is worth, where calls are not asked for one by one.
+    /// The length of a lease, as time of every rate; `None` without leases.
     pub(crate) lease: Option<u64>,
-    /// How long a call without a time-out of its own waits while Redis is away.
+    /// How long a call without a timeout waits during an outage.
     pub(crate) patience: u64,
+    /// How calls are decided during an outage.
     pub(crate) on_outage: OnOutage,
 }

@@ -1,67 +1,93 @@
-//! What goes over the wire: a batch for the script, and its reply. Numbers are doubles, as in Lua, the lowest byte first.
+//! The wire format: a batch for the script, and its reply. Numbers are doubles, as in Lua, in
+//! little-endian order.
+//!
+//! A batch has
+//!
+//! 1. its sequence number, then `seen_at`, `epoch`, `count` and `run`, which identify the state
+//!    that the client saw last (zeros before the first reply);
+//! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
+//!    same of the slot before the one that moves, if one does; `look_ahead`; `slack`; 1 if the
+//!    first call moves, else 0; the number of calls;
+//! 3. for each limit ten numbers: `level` and `given` in the last reply; the refund and its `room`;
+//!    the weight that the last charge put in if it is to be taken out, and the refund and its room
+//!    in that case; the debt; `fit` and `burst`;
+//! 4. for each call the longest wait that it allows (infinite for any), and its weight in each
+//!    limit.
+//!
+//! A reply is a [`BatchReply`], field by field. Each [`Decision`] is a number and a byte: the wait,
+//! and the limit counted from 1, or 0 for none, plus 128 if the call was refused.
 
-/// A batch while it is written.
+/// Writes a batch.
 #[derive(Debug, Default)]
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
-    /// Numbers here are below 2^53, so that a double is exact; the largest stands for none.
+    /// Appends a number below 2^53, for which a double is exact. The largest `u64` becomes
+    /// infinity.
     #[allow(clippy::cast_precision_loss, reason = "exact below 2^53")]
     pub(super) fn number(&mut self, number: u64) {
         let number = if number == u64::MAX { f64::INFINITY } else { number as f64 };
         self.0.extend(number.to_le_bytes());
     }
 
+    /// Returns the bytes of the batch.
     pub(super) fn finish(self) -> Vec<u8> {
         self.0
     }
 }
 
-/// What the script says of a batch.
+/// The reply of the script to a batch.
 #[derive(Debug, PartialEq)]
 pub(crate) struct BatchReply {
-    /// The server's clock when it answered, in microseconds.
+    /// When the server replied, in microseconds of its clock.
     pub(super) now: u64,
-    /// The same when it decided: earlier, if this is the answer to a repetition.
+    /// When it decided the batch. Earlier than `now` if the batch was sent again.
     pub(super) decided: u64,
-    /// When the state began.
+    /// When the state began. Identifies the state.
     pub(super) epoch: u64,
-    /// How many batches the state has seen since.
+    /// The number of batches that the state has decided since it began.
     pub(super) count: u64,
-    /// For how many microseconds it has leaked.
+    /// For how many microseconds the state has leaked.
     pub(super) run: u64,
-    /// Whether nobody else was granted anything since the client's last batch.
+    /// True if no call of another client was granted since this client's last batch.
     pub(super) alone: bool,
+    /// The state of each bucket after the batch.
     pub(super) buckets: Vec<BucketReply>,
-    /// For the calls that were decided, in their order.
+    /// The decisions about the first calls of the batch, in their order. Calls beyond the
+    /// look-ahead are not decided.
     pub(super) calls: Vec<Decision>,
 }
 
+/// The state of a bucket in a reply, in nanoseconds of its rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct BucketReply {
-    /// How full it is.
+    /// The level after the batch.
     pub(super) level: u64,
-    /// What it was given back since the state began, modulo 2^52.
+    /// The sum of all refunds since the state began, modulo 2^52.
     pub(super) given: u64,
-    /// What others gave back since the client's last batch.
+    /// The sum of the refunds of others since the client's last batch.
     pub(super) others_gave: u64,
-    /// How empty it can have been just before any charge since then.
+    /// A lower bound on the level just before each charge of others since the client's last batch.
     pub(super) low: u64,
-    /// What the last call that was granted kept from leaking, since it departs later than this bucket asks for.
+    /// The part of the level that the last granted call kept from leaking, because it departs later
+    /// than this bucket asks for.
     pub(super) raised: u64,
 }
 
+/// The decision about one call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Decision {
-    /// How many nanoseconds after the decision the call may depart, or could at the earliest.
+    /// How many nanoseconds after the decision the call may depart. For a refused call: could have
+    /// departed.
     pub(super) wait: u64,
-    /// The limit that asks for it; none if it is only behind others.
+    /// The limit that decided the wait; `None` if the call only follows the one before it.
     pub(super) limit: Option<usize>,
+    /// False if the call would have waited for longer than it may.
     pub(super) granted: bool,
 }
 
 impl BatchReply {
-    /// `None` if it is not what the script would say.
+    /// Reads a reply. Returns `None` if the script cannot have written it.
     pub(super) fn read(bytes: &[u8], limits: usize) -> Option<Self> {
         let mut bytes = Reader(bytes);
         let (now, decided) = (bytes.number()?, bytes.number()?);
@@ -87,18 +113,20 @@ impl BatchReply {
     }
 }
 
-/// What the script adds to the number of the limit when a call would wait too long.
+/// Added to the number of the limit if the call was refused. Larger than any number of limits.
 const REFUSED: u8 = 128;
 
+/// The bytes of a reply that were not read yet.
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
+    /// Reads a number, rounded up: to the later moment, and the larger level.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
     fn number(&mut self) -> Option<u64> {
         let (number, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         let number = f64::from_le_bytes(*number);
-        (0.0..=LARGEST).contains(&number).then_some(number.ceil() as u64)
+        (0.0..=LARGEST_EXACT).contains(&number).then_some(number.ceil() as u64)
     }
 
     fn byte(&mut self) -> Option<u8> {
@@ -108,5 +136,5 @@ impl Reader<'_> {
     }
 }
 
-/// 2^53: beyond it doubles skip integers.
-const LARGEST: f64 = 9_007_199_254_740_992.0;
+/// 2^53. Beyond it doubles skip integers.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;

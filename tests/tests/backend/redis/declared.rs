@@ -61,7 +61,7 @@ fn the_url_comes_from_the_environment() {
     // The second process finds the limit used up by the first.
     let said = start().concat();
     assert!(
-        said.starts_with("limiter `prod-chat` cannot admit the call within the timeout of 20s"),
+        said.starts_with("limiter `prod-chat` cannot admit the call within its timeout of 20s"),
         "{said}"
     );
     assert!(said.contains("1 requests / hour"), "{said}");
@@ -78,7 +78,7 @@ fn the_url_comes_from_a_variable_that_is_named() {
 fn a_variable_without_a_url_is_named_and_what_it_holds_is_not_shown() {
     let problem = |which: &str| {
         format!(
-            "its redis cannot be used: its URL is to be in the environment variable `OPENLIMIT_TEST_REDIS_URL`, which is {which}"
+            "its redis cannot be used: expected its URL in the environment variable `OPENLIMIT_TEST_REDIS_URL`, which is {which}"
         )
     };
     let text = |which: &str| format!("limiter `prod-chat` cannot be built: {}", problem(which));
@@ -127,7 +127,7 @@ fn a_variable_that_is_no_url_is_an_error_of_the_start() {
     let error = WRONG.init().unwrap_err().to_string();
     assert!(
         error.starts_with(
-            "limiter `chat` cannot be built: its redis cannot be used: its URL cannot be read; give it as `redis://"
+            "limiter `chat` cannot be built: its redis cannot be used: its URL cannot be read; expected `redis://"
         ),
         "{error}"
     );
@@ -145,7 +145,7 @@ fn a_configuration_is_a_value_as_well() {
     }
     assert_eq!(
         WRONG.init().unwrap_err().to_string(),
-        "limiter `chat` cannot be built: its redis cannot be used: its share in an outage is not within 1 to 100 %"
+        "limiter `chat` cannot be built: its redis cannot be used: `OnOutage::Local` has a share of 0 %; give from 1 to 100"
     );
 }
 
@@ -180,7 +180,7 @@ fn a_shared_limiter_has_the_server_s_clock() {
     refused(
         builder().name("chat").requests(Rate::per_second(1)).clock(&ManualClock::new()),
         "chat",
-        "it is shared through redis, which has a clock of its own, and cannot run on a manual clock",
+        "limits shared through redis run on the server's clock; leave the manual clock out",
     );
 }
 
@@ -190,7 +190,7 @@ fn a_shared_limiter_has_at_most_eight_limits() {
         (1..=count).fold(builder().name("chat"), |builder, count| builder.requests(Rate::per_minute(count)))
     };
     assert!(many(8).build().is_ok());
-    refused(many(9), "chat", "it has 9 limits, and 8 is the most for one that is shared through redis");
+    refused(many(9), "chat", "it has 9 limits, and at most 8 can be shared through redis; leave some out");
     refused(
         builder().name("chat"),
         "chat",
@@ -205,7 +205,7 @@ fn a_limit_may_be_too_slow_to_be_shared() {
         builder().name("chat").requests(slow),
         "chat",
         "the limit of 1 requests / 2678400s is too slow to be shared through redis: its largest call would take more than \
-         52 days",
+         52 days; shorten the period or the burst",
     );
     assert!(builder().name("chat").requests(slow.burst(secs(1))).build().is_ok());
     assert!(builder().name("chat").requests(Rate::per_day(1)).build().is_ok());

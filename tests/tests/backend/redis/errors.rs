@@ -25,7 +25,7 @@ fn refused(redis: impl Into<Redis>, server: &RedisServer, text: &str) {
         assert!(!said.contains(PASSWORD) && !debug.contains(PASSWORD), "{said} {debug}");
         let AcquireError::Store { limiter, error, .. } = refusal else { panic!("{said}") };
         assert_eq!(&*limiter, "chat");
-        assert!(said.starts_with("limiter `chat` has no decision after "), "{said}");
+        assert!(said.starts_with("limiter `chat` got no decision within "), "{said}");
         assert_eq!(error.server(), server.address().to_string());
         assert_eq!(error.to_string(), format!("redis at {} {text}", server.address()));
         assert!(said.ends_with(&error.to_string()));
@@ -38,19 +38,19 @@ fn refused(redis: impl Into<Redis>, server: &RedisServer, text: &str) {
 #[test]
 fn a_wrong_password_or_none() {
     let server = RedisServer::builder().password("secret").start();
-    let wrong = "refuses the client: it does not take the user and the password; check the user, the password and the \
+    let wrong = "rejects the client: it did not accept the user and password; check the user, the password and the \
                  permissions";
     let address = server.address();
     refused(format!("redis://:{PASSWORD}@{address}"), &server, wrong);
     refused(format!("redis://ann:{PASSWORD}@{address}"), &server, wrong);
-    let none = "refuses the client: NOAUTH Authentication required; check the user, the password and the permissions";
+    let none = "rejects the client: NOAUTH Authentication required; check the user, the password and the permissions";
     refused(format!("redis://{address}"), &server, none);
 }
 
 #[test]
 fn a_password_where_there_is_none() {
     let server = RedisServer::start();
-    let text = "refuses the client: it does not take the user and the password; check the user, the password and the \
+    let text = "rejects the client: it did not accept the user and password; check the user, the password and the \
                 permissions";
     refused(format!("redis://:{PASSWORD}@{}", server.address()), &server, text);
 }
@@ -62,7 +62,7 @@ fn a_user_who_may_not_run_scripts_or_touch_the_key() {
         let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(10)).redis(server.url());
         let refusal = limiter.build().unwrap().acquire(Cost::new()).blocking().unwrap_err().to_string();
         // How the sentence goes on is the server's, and differs from version to version.
-        assert!(refusal.contains(" refuses the client: NOPERM "), "{refusal}");
+        assert!(refusal.contains(" rejects the client: NOPERM "), "{refusal}");
         assert!(refusal.ends_with("; check the user, the password and the permissions"), "{refusal}");
         assert!(!refusal.contains(PASSWORD), "{refusal}");
     }
@@ -83,7 +83,7 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key() {
     let server = RedisServer::start();
     let text = |found: &str| {
         format!(
-            "holds under the key `openlimit:{{chat}}` {found}; give the limiter another name or prefix, or delete the key"
+            "holds {found} under the key `openlimit:{{chat}}`; give the limiter another name or prefix, or delete the key"
         )
     };
     server.cli::<()>("LPUSH openlimit:{chat} a");
@@ -102,7 +102,7 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key() {
         [&identity[..], &[0xff; 1_001]].concat(),
     ] {
         server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));
-        refused(server.url(), &server, &text("what is none of openlimit's"));
+        refused(server.url(), &server, &text("a value that openlimit did not write"));
         // It is somebody's.
         assert_eq!(server.cli::<Vec<u8>>("GET openlimit:{chat}"), value);
     }
@@ -159,7 +159,7 @@ fn a_cluster_s_wrong_password() {
 fn one_node_of_a_cluster_taken_for_all_of_it() {
     let cluster = Cluster::start();
     let node = &cluster.nodes()[(cluster.owner_of(cluster.slot_of("chat")) + 1) % 3];
-    let text = "cannot decide: it is one node of a cluster, and the key is at another; give them as `Redis::cluster`; check \
+    let text = "cannot decide: it is a node of a cluster, and another node has the key; use `Redis::cluster`; check \
                 the URL, and that it is a Redis of version 6 or later";
     refused(node.url(), node, text);
 }

@@ -68,8 +68,8 @@ fn a_child_of_a_process_that_used_a_shared_limiter_is_refused_at_once_and_its_pa
     let server = RedisServer::start();
     let (said, taken) = forked("after a call", &server);
     let refused = format!(
-        "redis at {} cannot be asked, for want of the thread that asks: it is in the process that this one was forked from; \
-         fork before the first call",
+        "redis at {} cannot be queried: the driver thread is not running: it is in the process that this one was forked \
+         from; fork before the first call",
         server.address()
     );
     let child = ["a call that waits", "a call that does not", "a call of a new limiter"]

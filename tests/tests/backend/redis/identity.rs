@@ -58,8 +58,9 @@ fn other_limits_under_the_same_name_are_told_and_both_are_named() {
         assert_eq!(
             error.to_string(),
             format!(
-                "redis at {} has other limits under this name: {theirs}, here {limits}; give one of them another name, or \
-                 delete the key `openlimit:{{chat}}`, or wait: the name is free in {}s, if nobody uses it until then",
+                "redis at {} has other limits under this name: {theirs}; this limiter has {limits}; give one of them \
+                 another name, delete the key `openlimit:{{chat}}`, or wait: the name is free in {}s if it is not used \
+                 until then",
                 server.address(),
                 free_in.as_millis().div_ceil(1_000)
             )
@@ -176,11 +177,11 @@ fn the_error_tells_when_the_name_is_free() {
         |time: Duration, hours: u64| time <= secs(hours * 3_600) && time > secs(hours * 3_600 - 60);
     let (free_in, said) = refused();
     assert!(is_nearly(free_in, 12), "{free_in:?}");
-    assert!(said.ends_with("the name is free in 12h, if nobody uses it until then"), "{said}");
+    assert!(said.ends_with("the name is free in 12h if it is not used until then"), "{said}");
     server.shift_clock(8 * 3_600 * SECOND);
     let (free_in, said) = refused();
     assert!(is_nearly(free_in, 4), "{free_in:?}");
-    assert!(said.ends_with("the name is free in 4h, if nobody uses it until then"), "{said}");
+    assert!(said.ends_with("the name is free in 4h if it is not used until then"), "{said}");
     // Whoever waits so long may have it, and nobody much earlier.
     let free_at = 8 * 3_600 * SECOND + i64::try_from(free_in.as_micros()).unwrap();
     server.shift_clock(free_at - 60 * SECOND);
@@ -228,8 +229,8 @@ fn two_versions_of_the_layout_refuse_each_other() {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "redis at {} holds under the key `openlimit:{{chat}}` what another version of openlimit wrote \
-                     (`{version}`); give the limiter another name or prefix, or delete the key",
+                    "redis at {} holds a value of another version of openlimit (`{version}`) under the key \
+                     `openlimit:{{chat}}`; give the limiter another name or prefix, or delete the key",
                     server.address()
                 )
             );

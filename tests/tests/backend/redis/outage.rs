@@ -184,7 +184,7 @@ fn those_who_wait_when_it_goes_away_are_served_alone() {
             drop(call.join().unwrap().unwrap());
         }
     });
-    assert!(store(&limiter).error.unwrap().to_string().contains("did not answer within 200ms"));
+    assert!(store(&limiter).error.unwrap().to_string().contains("did not reply within 200ms"));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn what_does_not_pass_is_no_outage() {
     };
     // From now on nobody is admitted past the limit because a password was changed.
     for _ in 0..3 {
-        assert!(refusal.to_string().contains("refuses the client"), "{refusal}");
+        assert!(refusal.to_string().contains("rejects the client"), "{refusal}");
         assert!(take(&limiter, 1, secs(20)).is_err());
     }
     assert_eq!((store(&limiter).error.is_none(), store(&limiter).outages), (true, 1));

@@ -101,7 +101,7 @@ fn a_server_that_does_not_answer() {
     let server = RedisServer::builder().password(PASSWORD).start();
     let proxy = Proxy::to(server.address());
     proxy.freeze();
-    let text = "did not answer within 150ms; check that it runs and keeps up, or allow it more time";
+    let text = "did not reply within 150ms; check that it runs and is not overloaded, or allow more time";
     waited_for(server.url_at(proxy.address()), &proxy.address().to_string(), text);
 }
 
@@ -109,7 +109,7 @@ fn a_server_that_does_not_answer() {
 fn a_server_out_of_memory() {
     let server = RedisServer::builder().max_memory(1).start();
     let text =
-        "cannot serve for now: OOM command not allowed when used memory > 'maxmemory'; raise its `maxmemory`";
+        "cannot serve now: OOM command not allowed when used memory > 'maxmemory'; raise its `maxmemory`";
     waited_for(server.url(), &server.address().to_string(), text);
 }
 
@@ -117,7 +117,7 @@ fn a_server_out_of_memory() {
 fn a_replica() {
     let server = RedisServer::start();
     server.make_read_only();
-    let text = "cannot serve for now: READONLY You can't write against a read only replica; unless it fails over, give \
+    let text = "cannot serve now: READONLY You can't write against a read only replica; unless it fails over, give \
                 the URL of the primary";
     waited_for(server.url(), &server.address().to_string(), text);
 }

@@ -62,8 +62,8 @@ fn a_certificate_that_is_not_trusted_fails_at_once() {
         assert!(matches!(error.problem(), StoreProblem::Certificate(_)), "{refusal:?}");
         let text = format!("redis at {} is not trusted: invalid peer certificate: ", server.address());
         assert!(error.to_string().starts_with(&text), "{error}");
-        let advice = "; check that its certificate is for this host, and by an authority of the system's or of \
-                      `Redis::root_certificates`";
+        let advice = "; check that its certificate is for this host, and signed by an authority of the system or \
+                      of `Redis::root_certificates`";
         assert!(error.to_string().ends_with(advice), "{error}");
         assert!(!format!("{refusal} {refusal:?}").contains(PASSWORD));
     }
@@ -168,7 +168,7 @@ fn refused(redis: impl Into<Redis>, text: &str) {
 
 #[test]
 fn what_is_no_url_is_not_shown_and_not_built() {
-    let text = "its URL cannot be read; give it as `redis://[user:password@]host[:port][/database]`, `rediss://..` or \
+    let text = "its URL cannot be read; expected `redis://[user:password@]host[:port][/database]`, `rediss://..` or \
                 `unix:///path`, with special characters of the password percent-encoded";
     for url in [
         "",
@@ -190,23 +190,23 @@ fn what_is_no_url_is_not_shown_and_not_built() {
 
 #[test]
 fn what_cannot_be_done_is_not_built() {
-    refused(Redis::cluster(Vec::<String>::new()), "there is no node; give the URL of at least one");
+    refused(Redis::cluster(Vec::<String>::new()), "it has no nodes; give the URL of at least one");
     refused(
         Redis::cluster(["redis://a", "redis://:hunter2@b/2"]),
-        "a cluster has database 0 only; leave the database out",
+        "its URL names database 2, and a cluster has only database 0; leave it out",
     );
     refused(
         Redis::cluster(["unix:///a?pass=hunter2"]),
-        "a cluster is reached by hosts and ports; give no unix socket",
+        "a cluster cannot be reached through a unix socket; give the hosts and ports of its nodes",
     );
     refused(
         Redis::new("redis://a").timeout(Duration::ZERO),
-        "its timeout is zero; give it some time to answer",
+        "its timeout is 0 s, in which no server can reply; give it more time",
     );
     for pem in ["", "hunter2", "-----BEGIN CERTIFICATE-----\nhunter2=\n-----END CERTIFICATE-----\n"] {
         refused(
             Redis::new("rediss://a").root_certificates(pem),
-            "its root certificates cannot be read; give one or more as PEM",
+            "its root certificates cannot be read; expected one or more certificates in PEM",
         );
     }
 }

@@ -1,10 +1,16 @@
-//! The driver: one thread a process, with a small runtime of its own, that carries the batches of all
-//! shared limiters.
+//! The driver: one thread per process that carries the batches of all shared limiters.
 //!
-//! So it does not matter to a limit when a user's runtime ends, and programs without tokio are served
-//! too. Each limiter has a session there. A session takes what is waiting as one batch, has it
-//! decided, and applies the reply, one batch at a time. While one is in flight the next gathers. A
-//! session that panics is a bug. It fails the calls that wait, and restarts.
+//! The thread has a runtime of its own. So limiters outlive the runtimes of the program, and
+//! programs without tokio can use them. Each limiter has a session there, which repeats three
+//! steps: take everything that waits as one batch, have it decided, apply the reply. One batch is
+//! in flight at a time.
+//!
+//! A batch without a reply is sent again, unchanged, until there is a reply or the problem turns
+//! out to be permanent. [`Retry`] spaces the attempts. A session that panics fails the waiting
+//! calls and restarts; a panic is a bug.
+//!
+//! A process that is forked without `exec` does not inherit the thread. [`Session::start`] then
+//! returns an error.
 
 mod flushes;
 mod owner;
@@ -38,42 +44,45 @@ use crate::backend::{Backend, Served};
 use crate::error::{StoreError, StoreProblem};
 use crate::time::{FORKED, Time};
 
-/// What a limiter has of its session.
+/// The limiter's end of a session.
 pub(crate) struct Session {
     settings: Arc<Settings>,
     link: Arc<Link>,
+    /// Set once the session runs.
     started: OnceCell<()>,
 }
 
-/// Where the two meet.
+/// The state that a limiter and its session share.
 #[derive(Default)]
 struct Link {
-    /// There is something to carry.
-    call: Arc<Notify>,
+    /// Wakes the session, to look at the limiter.
+    wake: Arc<Notify>,
     flushes: Flushes,
-    /// What the limiter left when it was dropped.
+    /// The state of the limiter, once that was dropped.
     left: Mutex<Option<Box<Slots>>>,
 }
 
 impl Session {
+    /// Creates a session that does not run yet.
     pub(crate) fn new(settings: Settings) -> Self {
         Self { settings: Arc::new(settings), link: Arc::default(), started: OnceCell::new() }
     }
 
-    /// Has the driver look at the limiter.
+    /// Wakes the session, to look at the limiter.
     pub(crate) fn notify(&self) {
-        self.link.call.notify_one();
+        self.link.wake.notify_one();
     }
 
-    /// Returns what errors call the server.
+    /// Returns the server, as errors name it.
     pub(super) fn server(&self) -> Arc<str> {
         Arc::clone(&self.settings.server)
     }
 
-    /// Starts the session, unless it runs, in the driver's runtime in this process.
+    /// Starts the session, unless it runs already. Returns the runtime of the driver.
     ///
     /// # Errors
-    /// The thread could not be started, or is in another process.
+    /// Returns an error if the thread could not be started, or runs in the process that this one
+    /// was forked from.
     pub(crate) fn start(
         &self,
         limiter: impl FnOnce() -> Weak<dyn Served>,
@@ -93,10 +102,11 @@ impl Session {
         Ok(runtime)
     }
 
-    /// Sends everything, and waits until it is decided; not longer than `within`.
+    /// Sends everything that is pending, and waits up to `within` until it is decided.
     ///
     /// # Errors
-    /// The reason why it was not decided: what `away` returns, or that it took too long.
+    /// Returns the error of the current outage, from `away`, or that the server did not reply in
+    /// time.
     pub(crate) async fn flush(
         &self,
         runtime: &Runtime,
@@ -104,9 +114,9 @@ impl Session {
         within: Duration,
     ) -> Result<(), StoreError> {
         let decided = self.link.flushes.join();
-        self.link.call.notify_one();
-        // Timed in the driver's runtime, since the caller may have none. The set ends its task when it
-        // is dropped.
+        self.link.wake.notify_one();
+        // The timeout needs a runtime, and the caller may have none. Dropping the set aborts the
+        // task.
         let mut task = JoinSet::new();
         task.spawn_on(async move { timeout(within, decided).await }, runtime);
         match task.join_next().await {
@@ -115,16 +125,17 @@ impl Session {
         }
     }
 
-    /// Gives back what a dropped limiter still holds.
+    /// Takes over the state of a dropped limiter, to give back what it holds.
     pub(crate) fn take_over(&self, backend: Backend) {
         if let Backend::Redis(slots) = backend {
             *self.link.left.lock() = Some(slots);
-            self.link.call.notify_one();
+            self.link.wake.notify_one();
         }
     }
 }
 
-/// The driver's, and the process that its thread is in.
+/// Returns the driver's runtime, and the process that its thread runs in. Starts them at the first
+/// call.
 fn runtime(process: u32) -> io::Result<&'static (u32, Runtime)> {
     static RUNTIME: OnceCell<(u32, Runtime)> = OnceCell::new();
     RUNTIME.get_or_try_init(|| {
@@ -136,9 +147,9 @@ fn runtime(process: u32) -> io::Result<&'static (u32, Runtime)> {
     })
 }
 
-/// What decides the batches of a session.
+/// Decides the batches of a session. Tests replace it.
 trait Decider {
-    /// Decides a batch. A batch that failed may have been decided all the same: then the same bytes
+    /// Decides a batch. After an error it may have been decided all the same. The same bytes then
     /// have the same reply.
     fn decide(&mut self, batch: &[u8]) -> impl Future<Output = Result<BatchReply, StoreError>> + Send;
 }
@@ -149,7 +160,7 @@ impl Decider for Client {
     }
 }
 
-/// Runs the session until its limiter is gone.
+/// Runs a session until its limiter is gone. Restarts it after a panic.
 async fn supervise<D: Decider>(
     mut owner: Owner,
     link: Arc<Link>,
@@ -157,9 +168,9 @@ async fn supervise<D: Decider>(
     decider: impl Fn() -> D,
 ) {
     while let Err(panic) = caught(run(&mut owner, &link, decider())).await {
-        let panicked = format!("it panicked: {}", settings.said(&panic));
+        let panicked = format!("it panicked: {}", settings.cleaned(&panic));
         let error = settings.error(StoreProblem::Driver(panicked));
-        // It may panic again over what it left behind.
+        // The state may be inconsistent after a panic, and this panic again.
         let _ = caught(stop(&mut owner, &error, &link)).await;
         sleep(Retry::MOST).await;
     }
@@ -179,6 +190,7 @@ async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
     .await
 }
 
+/// Carries batches until the limiter is gone.
 async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
     while let Some(batch) = next(owner, link).await {
         let mut retry = Retry::default();
@@ -192,15 +204,14 @@ async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
                 Err(error) if error.is_transient() => {
                     let waiting = owner.failed(&error, link).await;
                     let waiting = waiting.map(|waiting| waiting || link.flushes.any());
-                    if retry.again(waiting, link).await {
+                    if retry.pause(waiting, link).await {
                         continue;
                     }
                     owner.give_up(link).await;
                 }
                 Err(error) => {
                     stop(owner, &error, link).await;
-                    // Pause so that repeated callers do not retry in a tight loop.
-                    sleep(Retry::LEAST * 10).await;
+                    sleep(Retry::AFTER_REFUSAL).await;
                 }
             }
             break;
@@ -208,14 +219,14 @@ async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
     }
 }
 
-/// Nothing more will become of the batch under way, nor for now of any other: everyone is told.
+/// Gives up the batch in flight, and fails every call and flush that waits.
 async fn stop(owner: &mut Owner, error: &StoreError, link: &Link) {
     link.flushes.failed(error);
     owner.failed(error, link).await;
     owner.give_up(link).await;
 }
 
-/// The next batch, as soon as there is something to carry; `None` when there never will be.
+/// Waits until there is something to send, and returns the batch. `None` once the limiter is gone.
 async fn next(owner: &mut Owner, link: &Link) -> Option<Vec<u8>> {
     loop {
         let flushing = link.flushes.begin();
@@ -225,13 +236,13 @@ async fn next(owner: &mut Owner, link: &Link) -> Option<Vec<u8>> {
             Collected::Gone => return None,
         };
         match wait {
-            Some(wait) => _ = timeout(wait, link.call.notified()).await,
-            None => link.call.notified().await,
+            Some(wait) => _ = timeout(wait, link.wake.notified()).await,
+            None => link.wake.notified().await,
         }
     }
 }
 
-/// How long to wait before the same batch is sent again: shorter while somebody waits for it.
+/// The pauses before a batch is sent again. They double from [`LEAST`](Self::LEAST) on.
 struct Retry {
     wait: Duration,
     tries: u32,
@@ -244,14 +255,30 @@ impl Default for Retry {
 }
 
 impl Retry {
+    /// The first pause. A broken connection is replaced within milliseconds, so calls barely
+    /// notice.
     const LEAST: Duration = Duration::from_millis(5);
+
+    /// The longest pause while a call waits: how late it may notice that the server is back. Two
+    /// attempts a second are no load. Also the pause before a session that panicked restarts.
     const MOST: Duration = Duration::from_millis(500);
+
+    /// The longest pause while no call waits, and only refunds and debts are pending. A call that
+    /// arrives ends it.
     const IDLE: Duration = Duration::from_secs(15);
-    /// For what a dropped limiter left.
+
+    /// The most attempts for the state of a dropped limiter: two seconds of pauses. What is not
+    /// given back then leaks by itself.
     const LAST: u32 = 10;
 
-    /// Whether to try again. `None` waits when the limiter is gone.
-    async fn again(&mut self, waiting: Option<bool>, link: &Link) -> bool {
+    /// The pause after an error that has to be fixed, so that callers who retry at once do not make
+    /// the driver do so, too.
+    const AFTER_REFUSAL: Duration = Duration::from_millis(50);
+
+    /// Pauses before the next attempt. Returns false if there should be none.
+    ///
+    /// `waiting` is true if a call waits for the batch, and `None` once the limiter was dropped.
+    async fn pause(&mut self, waiting: Option<bool>, link: &Link) -> bool {
         self.tries += 1;
         let most = match waiting {
             None if self.tries > Self::LAST => return false,
@@ -261,8 +288,7 @@ impl Retry {
         let wait = self.wait.min(most);
         self.wait = (self.wait * 2).min(Self::IDLE);
         if waiting == Some(false) {
-            // Somebody may come.
-            let _ = timeout(wait, link.call.notified()).await;
+            let _ = timeout(wait, link.wake.notified()).await;
         } else {
             sleep(wait).await;
         }

@@ -1,5 +1,7 @@
-//! `Owner`: the limiter that a session works for. A program may drop it at any time. The session then
-//! sends what it left, and ends.
+//! `Owner`: the limiter that a session works for.
+//!
+//! A program may drop the limiter at any time. Its state is then handed to the session, which sends
+//! what is pending, gives back the slots, and ends.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -12,27 +14,33 @@ use crate::error::StoreError;
 use crate::queue::{Queue, by_arrival};
 use crate::time::Time;
 
+/// The limiter of a session, or the rest of it.
 pub(super) enum Owner {
+    /// The limiter, which may have been dropped meanwhile.
     Live(Weak<dyn Served>),
-    /// It was dropped: nothing waits any more.
+    /// The state of a dropped limiter.
     Left(Box<Slots>),
+    /// Nothing is left.
     Gone,
 }
 
+/// The result of [`Owner::collect`].
 pub(super) enum Collected {
+    /// A batch to send.
     Batch(Vec<u8>),
-    /// There is nothing to send before that time, unless the driver is called.
+    /// There is nothing to send before so much time has passed, unless the session is woken.
     Nothing(Option<Duration>),
+    /// There will never be anything to send.
     Gone,
 }
 
 impl Owner {
-    /// Returns the next batch. If a flush waits, there is one in any case.
+    /// Returns the next batch. There is always one if a caller is `flushing`.
     pub(super) async fn collect(&mut self, flushing: bool, link: &Link) -> Collected {
         let limiter = self.limiter(link).await;
         let collected = self.serve(limiter.as_deref(), |slots, queue, now| {
             if limiter.is_none() {
-                slots.hurry(queue, now);
+                slots.flush_now(queue, now);
             }
             let collected = slots.collect(queue, flushing, now);
             let left = |until: u64| Duration::from_nanos(until.saturating_sub(now));
@@ -52,14 +60,14 @@ impl Owner {
         self.serve(limiter.as_deref(), apply);
     }
 
-    /// Notes that the batch in flight was not decided. Returns whether anything waits for it; `None`
-    /// once the limiter was dropped.
+    /// Notes that there was no reply to the batch in flight. Returns true if anything waits for it,
+    /// and `None` once the limiter was dropped.
     pub(super) async fn failed(&mut self, error: &StoreError, link: &Link) -> Option<bool> {
         let limiter = self.limiter(link).await?;
         self.serve(Some(&*limiter), |slots, queue, now| slots.failed(error, queue, now))
     }
 
-    /// Gives up the batch in flight.
+    /// Gives up the batch in flight. After that nothing is left of a dropped limiter.
     pub(super) async fn give_up(&mut self, link: &Link) {
         match self.limiter(link).await {
             Some(limiter) => {
@@ -69,7 +77,8 @@ impl Owner {
         }
     }
 
-    /// Returns the limiter, if it exists. Waits for what it leaves while it is being dropped.
+    /// Returns the limiter, or `None` once it was dropped. Waits for its state while it is being
+    /// dropped.
     async fn limiter(&mut self, link: &Link) -> Option<Arc<dyn Served>> {
         while let Self::Live(limiter) = self {
             if let Some(limiter) = limiter.upgrade() {
@@ -78,14 +87,14 @@ impl Owner {
             let left = link.left.lock().take();
             match left {
                 Some(slots) => *self = Self::Left(slots),
-                None => link.call.notified().await,
+                None => link.wake.notified().await,
             }
         }
         None
     }
 
-    /// Runs `work` on the slots and the queue: the limiter's, or what it left. `None` if they are
-    /// gone.
+    /// Runs `work` on the slots and the queue of the limiter, or on the slots that it left. Returns
+    /// `None` if nothing is left.
     fn serve<T>(
         &mut self,
         limiter: Option<&dyn Served>,

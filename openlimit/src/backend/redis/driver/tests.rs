@@ -1,5 +1,5 @@
-//! What cannot be brought about from outside: a session that panics, and a limiter that is being
-//! dropped while its batch is in flight.
+//! Tests of situations that cannot be caused from outside: a session that panics, and a limiter
+//! that is dropped while its batch is in flight.
 
 use std::pin::pin;
 use std::sync::Weak;
@@ -23,7 +23,7 @@ fn amounts() -> Amounts {
     Amounts::Few([1, 0, 0])
 }
 
-/// Slots of one request a second.
+/// Returns slots of one request per second.
 fn slots() -> Box<Slots> {
     let terms = Terms { slack: 0, look_ahead: 0, lease: None, patience: 0, on_outage: OnOutage::Wait };
     let (rate, burst, jitter) = (Rate::per_second(1), Duration::from_secs(9), Duration::ZERO);
@@ -36,7 +36,7 @@ fn settings() -> Arc<Settings> {
     Arc::new(settings.unwrap_or_else(|problem| panic!("{problem}")))
 }
 
-/// A limiter with nothing but slots and a queue.
+/// A limiter that consists of slots and a queue.
 struct Plain(Mutex<(Backend, Queue, Vec<Refusal>)>);
 
 impl Plain {
@@ -59,7 +59,7 @@ impl Served for Plain {
     }
 }
 
-/// Panics over the first batch, and never decides another.
+/// Panics over the first batch, and never replies to another.
 struct Faulty(Arc<AtomicUsize>);
 
 impl Decider for Faulty {
@@ -69,7 +69,7 @@ impl Decider for Faulty {
     }
 }
 
-/// Runs a session on a runtime of its own until it ends, or until `done`.
+/// Runs a session on a runtime of its own until it ends, or until `done` returns true.
 fn supervise_until(owner: Owner, link: &Arc<Link>, batches: &Arc<AtomicUsize>, done: impl Fn() -> bool) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let batches = Arc::clone(batches);
@@ -93,7 +93,7 @@ fn a_session_that_panics_fails_all_that_wait_and_restarts() {
         let failed = limiter.0.lock().2.len() == 2;
         if failed && batches.load(Ordering::SeqCst) == 1 && limiter.0.lock().1.is_empty() {
             limiter.join();
-            link.call.notify_one();
+            link.wake.notify_one();
         }
         batches.load(Ordering::SeqCst) == 2
     });
@@ -126,7 +126,7 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
     let mut slots = slots();
     slots.owe(&amounts(), 0);
     slots.collect(&no_one, true, 0).expect("a batch is in flight");
-    // What is settled meanwhile is for the next one.
+    // This debt is for the next batch.
     slots.owe(&amounts(), 0);
 
     let (mut owner, link) = (Owner::Live(Weak::<Plain>::new()), Link::default());
@@ -146,7 +146,7 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
         let mut applied = pin!(owner.apply(&reply, 0, &link));
         assert!(applied.as_mut().poll(&mut context).is_pending());
         *link.left.lock() = Some(slots);
-        link.call.notify_one();
+        link.wake.notify_one();
         assert!(applied.poll(&mut context).is_ready());
     }
     let Poll::Ready(collected) = pin!(owner.collect(false, &link)).poll(&mut context) else {

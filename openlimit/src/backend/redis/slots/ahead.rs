@@ -1,33 +1,35 @@
-//! How calls take slots, and how slots that no call takes are given back.
+//! Lets calls take slots, and gives back the slots that no call takes.
 
 use super::{Slot, Slots};
 use crate::backend::Due;
 
-/// How long a refund waits for a batch that it can go along with, in nanoseconds.
-const FLUSH: u64 = 10_000_000;
+/// How long a refund waits for a batch with calls before it is sent alone, in nanoseconds: 10 ms.
+/// Short beside a look-ahead, and long enough to gather the refunds of calls that end together.
+const FLUSH_AFTER: u64 = 10_000_000;
 
-/// How many round trips slots are requested ahead at least: half of that is enough for a reply to be
-/// there in time, and delays double it now and then.
+/// The least number of round trips that slots are requested ahead. A new batch is sent when an
+/// eighth of the look-ahead is free, so two round trips would be enough, and delays may double
+/// that.
 const TRIPS_AHEAD: u64 = 4;
 
 impl Slots {
-    /// Returns how far ahead slots are requested: far enough for a reply to be there in time, however
-    /// long it takes.
+    /// Returns how far ahead slots are requested: as far as the settings say, and at least
+    /// [`TRIPS_AHEAD`] round trips, so that the next slots arrive before the last one is used.
     pub(super) fn look_ahead(&self) -> u64 {
-        let trips = if self.usual == u64::MAX { 0 } else { self.usual.saturating_mul(TRIPS_AHEAD) };
+        let trips = if self.usual_trip == u64::MAX { 0 } else { self.usual_trip.saturating_mul(TRIPS_AHEAD) };
         self.terms.look_ahead.max(trips)
     }
 
-    /// Returns whether a slot lies beyond the look-ahead: a large call waits for it, or did.
+    /// Returns true if a slot lies beyond the look-ahead. Only a large call is granted such a slot.
     pub(super) fn is_far(&self, slot: &Slot, now: u64) -> bool {
         slot.due > now.saturating_add(self.look_ahead())
     }
 
-    /// Returns when a call may depart if it is at the head; `None` as long as that is not known.
+    /// Returns when the call at the head may depart, or `None` while no slot serves it.
     ///
-    /// Gives back slots that were missed, and those that it does not fit. Also gives back a slot far
-    /// ahead that was requested for another waiter: a large call waited for it and left, and this
-    /// one may have to wait for less.
+    /// Gives back slots that have expired, and slots that the call does not fit. Also gives back a
+    /// slot beyond the look-ahead that was requested for another waiter: that large call has left,
+    /// and this one may be granted an earlier slot.
     pub(super) fn slot_due(&mut self, amounts: &[u64], waiter: Option<u64>, now: u64) -> Option<Due> {
         while let Some(slot) = self.slots.front() {
             let is_far = self.is_far(slot, now);
@@ -40,7 +42,7 @@ impl Slots {
         None
     }
 
-    /// Takes the first slot for a call that it fits, and returns its charge.
+    /// Takes a call, which fits, out of the first slot. Returns the number of the charge.
     pub(super) fn take_slot(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         let slot = self.slots.front_mut()?;
         let charge = slot.charge;
@@ -49,21 +51,21 @@ impl Slots {
             *rest = rest.saturating_sub(*amount);
             *held = held.saturating_sub(u128::from(*amount));
         }
-        self.ledger.used(charge);
+        self.ledger.mark_used(charge);
         if !slot.is_lease() || slot.amounts.is_zero() {
             self.drop_first(now);
         }
         Some(charge)
     }
 
-    /// Gives back the slots that no call waits for. Leases stay until they expire.
+    /// Gives back all slots, but leases only once they have expired. For an empty queue.
     pub(super) fn release(&mut self, now: u64) {
         while self.slots.front().is_some_and(|slot| !slot.is_lease() || slot.expires < now) {
             self.drop_first(now);
         }
     }
 
-    /// Gives back every slot.
+    /// Gives back all slots, leases included.
     pub(super) fn release_all(&mut self, now: u64) {
         while !self.slots.is_empty() {
             self.drop_first(now);
@@ -78,44 +80,48 @@ impl Slots {
         self.flush_soon(now);
     }
 
-    /// Adds an amount to one bucket, into debt if need be.
+    /// Adds a debt of `amount` in one bucket.
     pub(super) fn add_debt(&mut self, bucket: usize, amount: u64, now: u64) {
         self.ledger.owe(bucket, self.scales[bucket].weight(amount));
         self.flush_soon(now);
     }
 
+    /// Gives back the first slot.
     pub(super) fn drop_first(&mut self, now: u64) {
         let Some(slot) = self.slots.pop_front() else { return };
-        self.let_go(&slot);
+        self.subtract_held(&slot);
         if !slot.amounts.is_zero() {
             self.give_back(slot.amounts.as_slice(), slot.charge, now);
         }
     }
 
-    /// Subtracts what a slot held from the sum.
-    pub(super) fn let_go(&mut self, slot: &Slot) {
+    /// Subtracts a slot that was removed from the sum of what the slots hold.
+    pub(super) fn subtract_held(&mut self, slot: &Slot) {
         for (held, amount) in self.held.iter_mut().zip(slot.amounts.as_slice()) {
             *held = held.saturating_sub(u128::from(*amount));
         }
     }
 
+    /// Sends pending refunds and debts soon, alone if no batch with calls goes before.
     fn flush_soon(&mut self, now: u64) {
-        if self.ledger.is_open() {
-            self.flush = self.flush.min(now.saturating_add(FLUSH));
+        if self.ledger.is_pending() {
+            self.flush_at = self.flush_at.min(now.saturating_add(FLUSH_AFTER));
         }
     }
 }
 
 impl Slot {
+    /// Returns true if it was requested for no call in particular.
     pub(super) fn is_lease(&self) -> bool {
         self.waiter.is_none()
     }
 
-    /// Returns when it begins, on the limiter's clock and on the server's.
-    pub(super) fn moment(&self) -> (u64, u64) {
+    /// Returns the moment from which it can be used, on the limiter's clock and on the server's.
+    pub(super) fn begins(&self) -> (u64, u64) {
         (self.due, self.at)
     }
 
+    /// Returns true if a call of these amounts fits into it.
     pub(super) fn fits(&self, amounts: &[u64]) -> bool {
         self.amounts.as_slice().iter().zip(amounts).all(|(slot, asked)| slot >= asked)
     }

@@ -1,24 +1,22 @@
-//! What is known here of the buckets in Redis between two replies: their levels, and how long a call
-//! would wait.
+//! Estimates the buckets in Redis between two replies: their levels, and how long a call would
+//! wait.
 //!
-//! Nothing here decides. An estimate is a lower bound, by which a call is refused early when its
-//! timeout is shorter, or a status that people read.
+//! Nothing here admits a call. The estimated wait is a lower bound: a call whose timeout is shorter
+//! is refused at once. The estimated levels are for [`Status`](crate::Status).
 
 use super::Slots;
+use super::exchange::SHORTEST_TRIP;
 use crate::backend::Look;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Waiter};
 
-/// The time of a round trip that is assumed before there was one, in nanoseconds.
-const FIRST_TRIP: u64 = 1_000_000;
-
 impl Slots {
-    /// Returns how long a call that joins now has to wait at least, and the limit that decides it.
+    /// Returns how long at least a call that joins now would wait, and the limit that decides it.
     pub(super) fn estimate(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         let wait_for = |slot: &super::Slot| (slot.due.saturating_sub(now), slot.limit);
         let amounts = call.amounts.as_slice();
         if !queue.goes_last(call) {
-            // It may take a slot that was requested for one of those behind it.
+            // The call may take a slot that was requested for a call behind it.
             let next = self.estimate_next(amounts, now);
             return self.slots.front().map(wait_for).map_or(next, |first| first.min(next));
         }
@@ -28,17 +26,19 @@ impl Slots {
         last.max(self.wait_behind(amounts, without_slot, now))
     }
 
-    /// Returns the same for a call that is next.
+    /// Returns how long at least a call would wait if it were the next one, and the limit that
+    /// decides it.
     pub(super) fn estimate_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
         self.wait_behind(amounts, |_| 0, now)
     }
 
-    /// Returns the same behind what others ask for, of each dimension.
+    /// Returns how long at least a call would wait behind calls that ask for `ahead` of each
+    /// dimension, and the limit that decides it.
     fn wait_behind(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
         let mut longest = (0, 0);
-        // Others may have given back since what was in the buckets longer ago: then the server is
-        // asked.
-        let is_fresh = now.saturating_sub(self.seen) <= self.look_ahead();
+        // Later than a look-ahead after the last reply, others may have given back anything. Then
+        // the level is taken for zero, and the call is sent to the server.
+        let is_fresh = now.saturating_sub(self.seen_at) <= self.look_ahead();
         for (bucket, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
             let ahead = scale.weight(u64::try_from(ahead(*dimension)).unwrap_or(u64::MAX));
             let weight = scale.weight(amounts[*dimension]);
@@ -51,25 +51,25 @@ impl Slots {
         longest
     }
 
-    /// Records the amounts of a call that does not wait, so that the next batch requests a lease.
-    /// Returns how long a reply takes.
+    /// Records the amounts of a failed `try_acquire`, so that the next batch requests a lease.
+    /// Returns the usual round trip.
     pub(super) fn request_lease(&mut self, amounts: &Amounts) -> u64 {
-        self.wish = self.terms.lease.map(|_| amounts.clone());
-        if self.usual == u64::MAX { FIRST_TRIP } else { self.usual }
+        self.lease_for = self.terms.lease.map(|_| amounts.clone());
+        if self.usual_trip == u64::MAX { SHORTEST_TRIP } else { self.usual_trip }
     }
 
-    /// Returns a share, in percent, of the level of a bucket, as an amount.
+    /// Returns a share, in percent, of the estimated level of a bucket, as an amount.
     pub(super) fn part_of_level(&self, bucket: usize, share: u8, now: u64) -> u64 {
         let level = u128::from(self.scales[bucket].amount(self.level(bucket, now)));
         u64::try_from(level * u128::from(share) / 100).unwrap_or(u64::MAX)
     }
 
-    /// Returns the level of a bucket as it was seen last, with what has leaked since.
+    /// Returns the level of a bucket in the last reply, less what has leaked since.
     fn level(&self, bucket: usize, now: u64) -> u64 {
-        self.ledger.level(bucket).saturating_sub(now.saturating_sub(self.seen))
+        self.ledger.level(bucket).saturating_sub(now.saturating_sub(self.seen_at))
     }
 
-    /// Returns the state of a bucket, as far as it is known here.
+    /// Returns the estimated state of a bucket.
     pub(super) fn look_at(&self, bucket: usize, now: u64) -> Look {
         let (scale, level) = (&self.scales[bucket], self.level(bucket, now));
         let fits = scale.whole(scale.fit.saturating_sub(level));

@@ -1,7 +1,47 @@
-//! How slots come to be: what the driver carries to Redis and back, one batch at a time.
+//! Makes batches, and turns replies into slots. One batch is in flight at a time.
 //!
-//! A batch takes along what is to be given back and what is owed. While it is in flight the next one
-//! gathers.
+//! # A batch
+//!
+//! A batch requests slots for the calls at the front of the queue that no slot serves yet, in the
+//! order of the queue as it is now. After them it requests a lease, if leases are on. It also takes
+//! along all pending refunds and debts. Whatever joins, leaves or settles while it is in flight is
+//! for the next batch. `wire.rs` has the format.
+//!
+//! Calls are requested until the last slot lies beyond the look-ahead. So what is granted ahead is
+//! the look-ahead and one call. A new batch is due as soon as an eighth of the look-ahead is free
+//! again ([`PORTION`]). With a look-ahead of 100 ms and many waiting calls that is a batch every
+//! 12.5 ms.
+//!
+//! # A reply, and two clocks
+//!
+//! The reply grants each call a wait, counted from the moment at which the server decided. On the
+//! limiter's clock that moment is unknown: it lies between sending the batch and having its reply.
+//! Take the latest, `now`. Then a call departs late, by a round trip at most, and never early. This
+//! costs no throughput, since all calls are late by about the same time.
+//!
+//! Two replies need more care:
+//!
+//! * A reply to a batch that was sent again. The server decided that batch some time ago, and the
+//!   reply states how long on the server's clock: its `age` is subtracted.
+//! * A reply that was held up, by more than `slack` beyond the usual round trip. Its slots would be
+//!   later than others by more than the jitter covers, and the provider might see two batches at
+//!   once. So all slots are given back, and requested anew.
+//!
+//! The usual round trip is the last one, but at most twice the usual one before it, so that one
+//! delay does not become usual.
+//!
+//! Example: a batch is sent at 1000 ms, and its reply is there at 1002 ms with a wait of 20 ms. The
+//! server decided between 1000 and 1002, so the slot begins between 1020 and 1022. Assume 1022.
+//! With a slack of 25 ms a call may depart for it until 1047. If the reply comes at 1040 instead,
+//! it was held up by 38 ms more than usual, and its slots are given back.
+//!
+//! # Moving the last slot
+//!
+//! The last slot may lie far beyond the look-ahead, for a large call. If something is given back
+//! then, the call may be able to go much sooner. The batch then requests the same call again, as
+//! its first one, and asks the server to take the old charge out (`ledger.rs` says why). If no
+//! other client was granted a call in between, the reply has a new, earlier slot. Otherwise the
+//! call keeps its old slot.
 
 use std::iter;
 use std::time::Duration;
@@ -13,63 +53,74 @@ use crate::error::{StoreError, StoreProblem};
 use crate::limits::Amounts;
 use crate::queue::{Key, Queue, Waiter};
 
-/// A call that a batch asks for.
+/// A call in a batch.
 #[derive(Debug)]
-pub(super) struct Asking {
-    /// The waiter that it is for; `None` for a lease.
+pub(super) struct AskedCall {
+    /// The key and number of the waiter that it is for; `None` for a lease.
     waiter: Option<(Key, u64)>,
     pub(super) amounts: Amounts,
     /// Its weight in each bucket.
     weights: Vec<u64>,
 }
 
-/// The most calls in a batch: the server decides them in one go, and serves no other client
-/// meanwhile.
-const LARGEST: usize = 256;
+/// The most calls in a batch. The server serves no other client while it decides one. It takes
+/// about half a microsecond for each call, so about 0.15 ms for this many.
+const MOST_CALLS: usize = 256;
+
+/// The part of the look-ahead that has to be free before more slots are requested: one in so many.
+/// So each batch has many calls while many wait, and seven eighths of the look-ahead remain for the
+/// round trip.
+const PORTION: u64 = 8;
+
+/// The shortest round trip that counts as usual, in nanoseconds: 1 ms. Within one machine it takes
+/// less, and then several times the usual would still be no delay. Also assumed before the first
+/// reply.
+pub(super) const SHORTEST_TRIP: u64 = 1_000_000;
 
 impl Slots {
-    /// Has everything sent that there is to send, now. Gives back what is held for nobody in the
-    /// queue.
-    pub(in crate::backend::redis) fn hurry(&mut self, queue: &Queue, now: u64) {
+    /// Sends all pending refunds and debts with the next batch. Gives back all slots first, leases
+    /// included, if no call waits.
+    pub(in crate::backend::redis) fn flush_now(&mut self, queue: &Queue, now: u64) {
         if queue.is_empty() {
             self.release_all(now);
-            self.wish = None;
+            self.lease_for = None;
         }
-        self.flush = self.flush.min(now);
+        self.flush_at = self.flush_at.min(now);
     }
 
-    /// Lets the driver sleep until a call needs it. It retries the batch in flight some time later,
-    /// since nothing waits for it.
-    pub(super) fn doze(&mut self) {
-        self.comes = u64::MAX;
+    /// Notes that the driver looks at the state again when it is called. Nothing waits for the
+    /// batch in flight, which the driver retries at long intervals.
+    pub(super) fn sleep_until_called(&mut self) {
+        self.next_look = u64::MAX;
     }
 
-    /// Returns when the driver has something to carry, with so many waiting; the largest value for
-    /// never.
-    pub(super) fn wanted(&self, waiting: usize, now: u64) -> u64 {
-        if self.asking.is_some() {
-            // During an outage the driver retries by itself, unless nothing waited for it.
+    /// Returns when there will be something to send, while `waiting` calls wait; the largest value
+    /// for never.
+    pub(super) fn next_work(&self, waiting: usize, now: u64) -> u64 {
+        if self.in_flight.is_some() {
+            // During an outage the driver retries by itself, but at long intervals if no call
+            // waits. The first call that waits makes it retry now.
             return if waiting > 0 && self.outage.is_some() { now } else { u64::MAX };
         }
         let last = self.slots.back();
         let ask = match last {
-            None if waiting > 0 || self.wish.is_some() => now,
+            None if waiting > 0 || self.lease_for.is_some() => now,
             _ if waiting == 0 => u64::MAX,
-            // In portions of an eighth, so that while many wait a batch has many calls.
             Some(last) if waiting > self.slots.len() && !last.is_lease() => {
-                last.due.saturating_sub(self.look_ahead() / 8 * 7)
+                last.due.saturating_sub(self.look_ahead() / PORTION * (PORTION - 1))
             }
             _ => u64::MAX,
         };
         let lapse =
             self.slots.front().filter(|slot| slot.is_lease()).map_or(u64::MAX, |slot| slot.expires + 1);
-        ask.min(self.flush).min(lapse)
+        ask.min(self.flush_at).min(lapse)
     }
 
-    /// Begins a batch, if there is something to ask for or to send, or if a caller is `flushing`.
+    /// Begins a batch, and returns its bytes. There is one if there is something to request or to
+    /// send, and always if a caller is `flushing`.
     ///
     /// # Errors
-    /// When to come for the next one, if that is known.
+    /// Returns when there will be something to send, if that is known.
     pub(in crate::backend::redis) fn collect(
         &mut self,
         queue: &Queue,
@@ -77,34 +128,34 @@ impl Slots {
         now: u64,
     ) -> Result<Vec<u8>, Option<u64>> {
         self.begin(queue, flushing, now).ok_or_else(|| {
-            self.comes = self.wanted(queue.len(), now);
-            Some(self.comes).filter(|comes| *comes != u64::MAX)
+            self.next_look = self.next_work(queue.len(), now);
+            Some(self.next_look).filter(|at| *at != u64::MAX)
         })
     }
 
     fn begin(&mut self, queue: &Queue, flushing: bool, now: u64) -> Option<Vec<u8>> {
-        self.comes = 0;
+        self.next_look = 0;
         if flushing {
-            self.hurry(queue, now);
+            self.flush_now(queue, now);
         }
-        if self.wanted(queue.len(), now) > now {
+        if self.next_work(queue.len(), now) > now {
             return None;
         }
         while self.slots.front().is_some_and(|slot| slot.is_lease() && slot.expires < now) {
             self.drop_first(now);
         }
-        let kept = self.slots.back().map(Slot::moment);
+        let ahead = self.slots.back().map(Slot::begins);
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
         let asking = self.calls(queue, now);
-        self.wish = None;
-        if asking.is_empty() && !self.ledger.is_open() && !flushing {
-            self.flush = u64::MAX;
+        self.lease_for = None;
+        if asking.is_empty() && !self.ledger.is_pending() && !flushing {
+            self.flush_at = u64::MAX;
             return None;
         }
-        let back = self.slots.back().map(Slot::moment);
+        let back = self.slots.back().map(Slot::begins);
         let mut batch = Writer::default();
         self.ledger.begin(&mut batch);
-        for (due, at) in [kept.unwrap_or_default(), back.unwrap_or_default()] {
+        for (due, at) in [ahead.unwrap_or_default(), back.unwrap_or_default()] {
             batch.number(due.saturating_sub(now));
             batch.number(at);
         }
@@ -117,13 +168,13 @@ impl Slots {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
         }
-        self.asking = Some(asking.into_iter().map(|(call, _)| call).collect());
-        self.flush = u64::MAX;
+        self.in_flight = Some(asking.into_iter().map(|(call, _)| call).collect());
+        self.flush_at = u64::MAX;
         Some(batch.finish())
     }
 
-    /// Applies the reply to the batch in flight, which was sent at `sent`. Returns the waiters that
-    /// would have to wait for longer than they may.
+    /// Applies the reply to the batch in flight, which was sent at `sent`. Returns the waiters to
+    /// refuse, because they would have to wait for longer than they may.
     pub(in crate::backend::redis) fn apply(
         &mut self,
         reply: &BatchReply,
@@ -131,25 +182,24 @@ impl Slots {
         sent: u64,
         now: u64,
     ) -> Refusals {
-        self.come_back(now);
-        let mut asking = self.asking.take().unwrap_or_default();
+        self.end_outage(now);
+        let mut asking = self.in_flight.take().unwrap_or_default();
         match self.moving.take() {
             Some(slot) if !reply.alone => {
                 self.slots.push_back(slot);
                 asking.drain(..asking.len().min(1));
             }
-            Some(slot) => self.let_go(&slot),
+            Some(slot) => self.subtract_held(&slot),
             None => {}
         }
         let weights: Vec<&[u64]> = asking.iter().map(|call| &*call.weights).collect();
         let mut charges = self.ledger.apply(reply, &weights, self.look_ahead()).into_iter();
-        // The server decided at some moment between `sent` and `now`. Assume `now`, the late bound,
-        // unless the reply took longer than `slack`; after a repetition, less the reply's age.
+        // See "A reply, and two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
         let trip = now.saturating_sub(sent);
-        let held_up = trip.saturating_sub(self.usual) > self.terms.slack;
-        self.usual = trip.min(self.usual.saturating_mul(2)).max(1_000_000);
-        self.seen = now.saturating_sub(age);
+        let held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack;
+        self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
+        self.seen_at = now.saturating_sub(age);
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in asking.into_iter().zip(&reply.calls) {
@@ -167,7 +217,7 @@ impl Slots {
                 let at = reply.decided + decision.wait / 1_000;
                 self.slots.push_back(Slot { amounts: call.amounts, due, at, expires, charge, limit, waiter });
             } else if let Some((key, number)) = call.waiter
-                // The key may be another waiter's by now.
+                // Keys are reused, so another waiter may have it by now.
                 && let Some(waiter) = queue.waiter(key).filter(|waiter| waiter.number == number)
             {
                 refused.push((key, waiter.timed_out(decision.wait, limit, now)));
@@ -179,29 +229,29 @@ impl Slots {
         refused
     }
 
-    /// Returns the error of a waiter whose timeout ended, if no reply came since it arrived.
-    pub(super) fn silence(&self, waiter: &Waiter, now: u64) -> Option<StoreError> {
+    /// Returns the error of a waiter whose timeout ended without any reply since it arrived.
+    pub(super) fn unanswered(&self, waiter: &Waiter, now: u64) -> Option<StoreError> {
         if let Some(error) = self.away() {
             return Some(error.clone());
         }
         let silence = Duration::from_nanos(waiter.waited(now));
-        let is_silent = self.asking.is_some() && self.seen < waiter.arrived;
+        let is_silent = self.in_flight.is_some() && self.seen_at < waiter.arrived;
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 
-    /// Gives up the batch in flight: it will not be decided.
+    /// Gives up the batch in flight.
     pub(in crate::backend::redis) fn give_up(&mut self) {
-        self.asking = None;
+        self.in_flight = None;
         if let Some(slot) = self.moving.take() {
-            self.let_go(&slot);
+            self.subtract_held(&slot);
         }
         self.ledger.give_up();
     }
 
-    /// Returns how many waiters at the front of the queue the slots serve, as the queue is now.
+    /// Returns how many waiters at the front of the queue the slots will serve.
     ///
-    /// It goes through both as the waiters will: each takes the first slot that it fits, and gives
-    /// back those before it.
+    /// Matches them as they will be admitted: each waiter takes the first slot that it fits, and
+    /// gives back the slots before that one.
     fn served(&self, queue: &Queue) -> usize {
         let mut slots = self.slots.iter();
         let mut waiters = queue.iter();
@@ -212,8 +262,8 @@ impl Slots {
         .count()
     }
 
-    /// Returns whether the call with the last slot may go sooner: the slot lies far ahead, and
-    /// something is given back. The call must be the first that the batch asks for.
+    /// Returns true if the batch should move the last slot: it lies beyond the look-ahead, a refund
+    /// may allow an earlier one, and its call will be the first of the batch.
     fn can_move(&self, queue: &Queue, now: u64) -> bool {
         let mut slots = self.slots.iter().rev();
         let Some(slot) = slots.next() else { return false };
@@ -227,42 +277,42 @@ impl Slots {
                 .is_some_and(|(_, waiter)| slot.waiter == Some(waiter.number))
     }
 
-    /// Returns whether no calls are requested behind a slot. A call that a lease does not serve asks
-    /// when the lease is used up.
+    /// Returns true if no slot is requested behind this one. Behind a lease, calls are requested
+    /// when it is used up.
     fn ends_asking(&self, slot: &Slot, now: u64) -> bool {
         slot.is_lease() || self.is_far(slot, now)
     }
 
-    /// Returns the calls that a batch asks for, and how long each may wait: those at the front of the
-    /// queue that no slot serves.
-    fn calls(&self, queue: &Queue, now: u64) -> Vec<(Asking, u64)> {
+    /// Returns the calls to request, and how long each may wait.
+    fn calls(&self, queue: &Queue, now: u64) -> Vec<(AskedCall, u64)> {
         if self.slots.back().is_some_and(|slot| self.ends_asking(slot, now)) {
             return Vec::new();
         }
-        let without = queue.iter().skip(self.served(queue)).take(LARGEST);
+        let without = queue.iter().skip(self.served(queue)).take(MOST_CALLS);
         let mut calls: Vec<_> = without
             .map(|(key, waiter)| {
                 let (amounts, deadline) = (waiter.amounts.clone(), waiter.deadline());
                 let longest = if deadline == u64::MAX { deadline } else { deadline.saturating_sub(now) };
-                (self.asking(Some((key, waiter.number)), amounts), longest)
+                (self.ask_for(Some((key, waiter.number)), amounts), longest)
             })
             .collect();
-        // A lease comes behind them, if at all: no call waits longer because it is larger.
-        calls.extend(self.lease(queue).map(|amounts| (self.asking(None, amounts), self.look_ahead())));
+        // The lease comes last, so that no call waits for it.
+        calls.extend(self.lease(queue).map(|amounts| (self.ask_for(None, amounts), self.look_ahead())));
         calls
     }
 
-    fn asking(&self, waiter: Option<(Key, u64)>, amounts: Amounts) -> Asking {
+    /// Creates a call of a batch.
+    fn ask_for(&self, waiter: Option<(Key, u64)>, amounts: Amounts) -> AskedCall {
         let dimensions = self.scales.iter().zip(&self.dimensions);
         let weights =
             dimensions.map(|(scale, dimension)| scale.weight(amounts.as_slice()[*dimension])).collect();
-        Asking { waiter, amounts, weights }
+        AskedCall { waiter, amounts, weights }
     }
 
-    /// Returns what all limits allow in a slice, if leases are on and the next call is not too large
-    /// for one.
+    /// Returns the amounts of a lease: what every limit allows in a slice. `None` if leases are off
+    /// or the next call would not fit.
     fn lease(&self, queue: &Queue) -> Option<Amounts> {
-        let next = queue.head().map(|(_, head)| &head.amounts).or(self.wish.as_ref());
+        let next = queue.head().map(|(_, head)| &head.amounts).or(self.lease_for.as_ref());
         let (slice, next) = (self.terms.lease?, next?);
         let mut amounts = next.clone();
         for (dimension, amount) in amounts.as_mut_slice().iter_mut().enumerate() {

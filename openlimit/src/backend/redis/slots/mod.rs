@@ -1,16 +1,26 @@
-//! `Slots`: buckets in Redis, as one limiter holds them. Slots, granted ahead, serve those who wait.
+//! `Slots`: the state of one limiter whose buckets are in Redis.
 //!
-//! A batch asks for the calls at the front of the queue that have no slot yet, as long as the last
-//! slot lies within the look-ahead. A slot is a charge and the moment from which a call may depart
-//! for it. Slots belong to the limiter and not to the waiters: whatever call is at the head takes
-//! the first slot that it fits. So the order of the queue may change at any time, and a call that
-//! leaves makes room for those behind it. Slots that are left over are given back.
+//! A slot is a charge that Redis has granted and no call has taken yet, and the moment from which a
+//! call may depart for it. A batch requests slots for the calls at the front of the queue that have
+//! none, as long as the last slot lies within the look-ahead.
 //!
-//! While Redis is away and the limiter may go on alone, buckets in this process decide, at a share
-//! of every limit.
+//! Slots belong to the limiter and not to the calls that they were requested for. The head of the
+//! queue takes the first slot that it fits. So the order of the queue may change at any time, and a
+//! call that leaves lets the calls behind it move up. Slots that no call takes are given back.
 //!
-//! Pure state, under the limiter's lock, with the time as an argument. The driver carries batches
-//! and replies.
+//! A lease is a large slot that was requested for no call in particular. It serves many calls, one
+//! after another, without a round trip.
+//!
+//! During an outage, if the limiter is set to [`OnOutage::Local`](super::OnOutage::Local), buckets
+//! in this process decide, at a share of every limit.
+//!
+//! All of this is pure state under the limiter's lock, and takes the time as an argument. The
+//! driver carries batches and replies.
+//!
+//! * `exchange` makes batches, and turns replies into slots.
+//! * `ahead` lets calls take slots, and gives slots back.
+//! * `estimate` is what is known of the buckets between two replies.
+//! * `outage` decides while Redis is away.
 
 mod ahead;
 mod estimate;
@@ -22,7 +32,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use self::exchange::Asking;
+use self::exchange::AskedCall;
 use self::outage::Outage;
 use super::ledger::Ledger;
 use super::scale::Scale;
@@ -33,10 +43,12 @@ use crate::error::StoreStatus;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
-/// Charges with this bit are in the buckets of this process. The others are numbered by the ledger.
+/// The bit of charges in this process's own buckets. The ledger numbers the other charges.
 pub(super) const LOCAL: u64 = 1 << 63;
 
-/// In nanoseconds, where nothing else is said. The buckets are in the order of the script.
+/// The slots of one limiter, and all that belongs to them.
+///
+/// Times are in nanoseconds unless noted otherwise. The buckets are in the order of the script.
 #[derive(Debug)]
 pub(crate) struct Slots {
     /// The place of each bucket's limit in the limiter.
@@ -45,63 +57,64 @@ pub(crate) struct Slots {
     dimensions: Box<[usize]>,
     scales: Box<[Scale]>,
     terms: Terms,
-    /// The server, for errors.
+    /// The server, as errors name it.
     server: Arc<str>,
     slots: VecDeque<Slot>,
-    /// The sum of what the slots hold, by dimension.
+    /// The sum of the amounts of all slots, by dimension.
     held: Box<[u128]>,
     ledger: Ledger,
-    /// When the buckets were seen, on the limiter's clock.
-    seen: u64,
-    /// The calls that the batch in flight asks for, in their order, if there is one.
-    asking: Option<Vec<Asking>>,
-    /// The slot of the first of them, which keeps it if it cannot have an earlier one.
+    /// When the last reply was decided, on the limiter's clock.
+    seen_at: u64,
+    /// The calls in the batch in flight, in their order; `None` if no batch is in flight.
+    in_flight: Option<Vec<AskedCall>>,
+    /// The slot that the first of those calls has now. It keeps the slot if the batch cannot grant
+    /// it an earlier one.
     moving: Option<Slot>,
-    /// The usual time of a round trip, by which a delay is noticed.
-    usual: u64,
-    /// When to send what no batch of calls has taken along.
-    flush: u64,
-    /// What a call that does not wait asked for: a lease is requested in its place.
-    wish: Option<Amounts>,
-    /// When the driver comes by itself: now, while it is here.
-    comes: u64,
+    /// The usual time of a round trip; the largest value before the first reply.
+    usual_trip: u64,
+    /// When to send pending refunds and debts, even without a call to request.
+    flush_at: u64,
+    /// The amounts of a failed `try_acquire`: the next batch requests a lease that would serve it.
+    lease_for: Option<Amounts>,
+    /// When the driver looks at the state next, unless it is called. Zero while it is at work.
+    next_look: u64,
     outage: Option<Outage>,
-    /// How many outages there were.
+    /// The number of outages so far.
     outages: u64,
-    /// Decides while Redis is away, if the limiter goes on alone.
+    /// The buckets of this process, for outages.
     local: Memory,
 }
 
 /// A charge that was granted and that no call has taken yet.
 #[derive(Debug)]
 struct Slot {
+    /// What it holds: the charge, less what calls have taken from it.
     amounts: Amounts,
-    /// From when a call may depart for it.
+    /// The moment from which a call may depart for it.
     due: u64,
-    /// The same in microseconds of the server's clock: the next batch comes behind it.
+    /// The same moment in microseconds of the server's clock. The next batch is granted after it.
     at: u64,
-    /// Until when a call may depart for it.
+    /// The last moment at which a call may depart for it.
     expires: u64,
     /// The number of the charge.
     charge: u64,
-    /// The limit that decided when, by its place in the limiter.
+    /// The limit that decided that moment, by its place in the limiter.
     limit: usize,
-    /// The number of the waiter that it was requested for; `None` for a lease, which serves many
-    /// calls.
+    /// The number of the waiter that it was requested for; `None` for a lease.
     waiter: Option<u64>,
 }
 
-/// A limit as its shared bucket counts it.
+/// A limit, as its shared bucket counts it.
 pub(super) struct Account {
-    /// Its place in the limiter.
+    /// The place of the limit in the limiter.
     pub(super) place: usize,
     pub(super) dimension: usize,
     pub(super) scale: Scale,
 }
 
 impl Slots {
-    /// Creates the state of a limiter that has seen nothing yet. The accounts are in the order of the
-    /// script.
+    /// Creates the state of a limiter that has had no reply yet. The accounts are in the order of
+    /// the script.
     pub(super) fn new(accounts: &[Account], terms: Terms, server: Arc<str>, local: Memory) -> Self {
         let dimensions: Box<[usize]> = accounts.iter().map(|account| account.dimension).collect();
         Self {
@@ -113,13 +126,13 @@ impl Slots {
             terms,
             server,
             slots: VecDeque::new(),
-            seen: 0,
-            asking: None,
+            seen_at: 0,
+            in_flight: None,
             moving: None,
-            usual: u64::MAX,
-            flush: u64::MAX,
-            wish: None,
-            comes: 0,
+            usual_trip: u64::MAX,
+            flush_at: u64::MAX,
+            lease_for: None,
+            next_look: 0,
             outage: None,
             outages: 0,
             local,
@@ -128,10 +141,10 @@ impl Slots {
 }
 
 impl Buckets for Slots {
-    /// Admits from a lease: nothing else is there while nobody waits.
+    /// Admits a call from a lease. While no call waits there are no other slots.
     #[inline(never)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        if self.is_alone() {
+        if self.is_local() {
             return self.local.take(amounts, now);
         }
         let due = self.slot_due(amounts, None, now)?;
@@ -139,14 +152,14 @@ impl Buckets for Slots {
     }
 
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
-        if self.is_alone() {
+        if self.is_local() {
             return self.local.due(head, now);
         }
         self.slot_due(head.amounts.as_slice(), Some(head.number), now)
     }
 
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
-        let slot = if self.is_alone() { None } else { self.take_slot(amounts.as_slice(), now) };
+        let slot = if self.is_local() { None } else { self.take_slot(amounts.as_slice(), now) };
         slot.unwrap_or_else(|| self.local.charge(amounts, at, now))
     }
 
@@ -159,7 +172,7 @@ impl Buckets for Slots {
     }
 
     fn owe(&mut self, amounts: &Amounts, now: u64) {
-        if self.is_alone() {
+        if self.is_local() {
             return self.local.owe(amounts, now);
         }
         for bucket in 0..self.scales.len() {
@@ -168,7 +181,7 @@ impl Buckets for Slots {
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
-        if self.is_alone() {
+        if self.is_local() {
             return self.local.wait(call, queue, now);
         }
         self.estimate(call, queue, now)
@@ -184,10 +197,10 @@ impl Buckets for Slots {
     }
 
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
-        if self.is_alone() {
+        if self.is_local() {
             return self.local.expire(waiter, head_due, now);
         }
-        if let Some(error) = self.silence(waiter, now) {
+        if let Some(error) = self.unanswered(waiter, now) {
             return waiter.undecided(&error, now);
         }
         let (wait, limit) = self.estimate_next(waiter.amounts.as_slice(), now);
@@ -197,7 +210,7 @@ impl Buckets for Slots {
 
     fn look(&self, now: u64) -> Vec<Look> {
         let mut looks = self.local.look(now);
-        if !self.is_alone() {
+        if !self.is_local() {
             for (bucket, place) in self.places.iter().enumerate() {
                 looks[*place] = self.look_at(bucket, now);
             }
@@ -214,9 +227,9 @@ impl Buckets for Slots {
     }
 
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {
-        let calls = self.wanted(waiting, now) < self.comes;
+        let calls = self.next_work(waiting, now) < self.next_look;
         if calls {
-            self.comes = 0;
+            self.next_look = 0;
         }
         calls
     }

@@ -1,29 +1,37 @@
-//! Outages: what happens to calls while Redis does not answer, and when it answers again.
+//! Outages: from the first batch that Redis did not decide for a transient reason, to the next
+//! reply.
+//!
+//! Calls wait meanwhile, or buckets in this process decide at a share of every limit
+//! ([`OnOutage::Local`]). Those buckets begin with their share of the last known levels. When Redis
+//! is back, what calls took from them and has not leaked is sent as debt.
 
 use super::Slots;
 use crate::backend::{OnOutage, Refusals};
 use crate::error::StoreError;
 use crate::queue::{Queue, Waiter};
 
+/// An outage that has not ended.
 #[derive(Debug)]
 pub(super) struct Outage {
+    /// When it began.
     since: u64,
+    /// The last error.
     error: StoreError,
 }
 
 impl Slots {
-    /// Returns the error of the current outage.
+    /// Returns the last error of the current outage, if there is one.
     pub(super) fn away(&self) -> Option<&StoreError> {
         self.outage.as_ref().map(|outage| &outage.error)
     }
 
-    /// Returns whether the buckets of this process decide now.
-    pub(super) fn is_alone(&self) -> bool {
+    /// Returns true if the buckets of this process decide now.
+    pub(super) fn is_local(&self) -> bool {
         self.local_share().is_some()
     }
 
-    /// Returns the share of the limits, in percent, within which calls are admitted without Redis
-    /// now.
+    /// Returns the share of the limits, in percent, within which this process decides now; `None`
+    /// if Redis decides.
     fn local_share(&self) -> Option<u8> {
         match (&self.outage, self.terms.on_outage) {
             (Some(_), OnOutage::Local(share)) => Some(share.0),
@@ -31,8 +39,8 @@ impl Slots {
         }
     }
 
-    /// Notes that the batch in flight was not decided. Returns the waiters to refuse, and whether
-    /// anything still waits for the batch.
+    /// Notes that there was no reply to the batch in flight. Returns the waiters to refuse, and
+    /// true if anything still waits for the batch.
     pub(in crate::backend::redis) fn failed(
         &mut self,
         error: &StoreError,
@@ -40,40 +48,41 @@ impl Slots {
         now: u64,
     ) -> (Refusals, bool) {
         let refuses: Box<dyn Fn(&Waiter) -> bool> = if error.is_transient() {
-            let since = self.missed(error, now);
+            let since = self.begin_outage(error, now);
             let patience = self.terms.patience;
-            // Whether a call without a timeout has waited for Redis long enough.
+            // Refuse calls without a timeout that have waited for Redis long enough. Other calls
+            // end with their timeout.
             Box::new(move |waiter| {
                 waiter.timeout == u64::MAX && now.saturating_sub(since.max(waiter.arrived)) >= patience
             })
         } else {
-            // Redis is there and has to be fixed: no call goes on without it.
-            self.come_back(now);
+            // Redis can be reached and has to be fixed. That is no outage, so every call fails.
+            self.end_outage(now);
             Box::new(|_| true)
         };
         let refused = queue.iter().filter(|(_, waiter)| refuses(waiter));
         let refusals: Refusals = refused.map(|(key, waiter)| (key, waiter.undecided(error, now))).collect();
-        let waiting = queue.len() > refusals.len() || self.is_alone();
+        let waiting = queue.len() > refusals.len() || self.is_local();
         if !waiting {
-            self.doze();
+            self.sleep_until_called();
         }
         (refusals, waiting)
     }
 
-    /// Notes that Redis was not reached. Returns since when.
-    fn missed(&mut self, error: &StoreError, now: u64) -> u64 {
+    /// Begins an outage, unless there is one. Returns when it began.
+    fn begin_outage(&mut self, error: &StoreError, now: u64) -> u64 {
         let since = self.outage.as_ref().map(|outage| outage.since);
         self.outage = Some(Outage { since: since.unwrap_or(now), error: error.clone() });
         if since.is_none() {
             self.outages += 1;
-            self.go_alone(now);
+            self.go_local(now);
         }
         since.unwrap_or(now)
     }
 
-    /// Redis is away. If calls go on without it, this process's share of what is known to be in the
-    /// buckets is in its own buckets from now on.
-    fn go_alone(&mut self, now: u64) {
+    /// Lets the buckets of this process decide, if the settings say so. They begin with this
+    /// process's share of the known levels.
+    fn go_local(&mut self, now: u64) {
         let Some(share) = self.local_share() else { return };
         self.release_all(now);
         for bucket in 0..self.scales.len() {
@@ -82,11 +91,12 @@ impl Slots {
         }
     }
 
-    /// Redis is back. What calls took without it, and has not leaked, is owed.
-    pub(super) fn come_back(&mut self, now: u64) {
+    /// Ends the outage, if there is one. What calls took from the buckets of this process, and has
+    /// not leaked, becomes debt.
+    pub(super) fn end_outage(&mut self, now: u64) {
         if let Some(share) = self.local_share() {
             for bucket in 0..self.scales.len() {
-                // Redis knows what was in the bucket before.
+                // The bucket began with a part that Redis knows of.
                 let known = self.part_of_level(bucket, share, now);
                 let taken = self.local.empty(self.places[bucket], now).saturating_sub(known);
                 self.add_debt(bucket, taken, now);

@@ -5,18 +5,19 @@ use super::world::World;
 use crate::limits::Amounts;
 use crate::queue::{Key, Queue, Waiter};
 
+/// A client, and the calls that it was granted.
 pub(super) struct Client {
     pub(super) id: usize,
     pub(super) slots: Slots,
     pub(super) queue: Queue,
     pub(super) keys: [String; 2],
-    /// The batch that was sent last.
+    /// The last batch, and its reply.
     pub(super) sent: Vec<u8>,
     pub(super) reply: Vec<u8>,
     pub(super) wait_at_most: u64,
-    /// How many calls had been granted when it came last.
+    /// The number of grants to all clients at its last reply.
     pub(super) seen: usize,
-    /// What it took, by charge, and may give back or exceed.
+    /// Its admitted calls, by charge.
     pub(super) taken: Vec<(u64, Amounts)>,
 }
 
@@ -25,7 +26,7 @@ impl Client {
         self.queue.join(Waiter::new(Amounts::Few([requests, tokens, 0]), 0, self.wait_at_most))
     }
 
-    /// Each who has a slot takes it or, now and then, leaves.
+    /// Admits all calls that have a slot. Cancels one now and then.
     pub(super) fn leave_or_go(&mut self, world: &mut World) {
         while let Some((key, waiter)) = self.queue.head() {
             let (amounts, number) = (waiter.amounts.clone(), waiter.number);
@@ -46,7 +47,7 @@ impl Client {
         while self.one_goes() {}
     }
 
-    /// The head goes, if it has a slot.
+    /// Admits the head, if it has a slot.
     pub(super) fn one_goes(&mut self) -> bool {
         let Some((key, waiter)) = self.queue.head() else { return false };
         let (amounts, number) = (waiter.amounts.clone(), waiter.number);
@@ -57,14 +58,14 @@ impl Client {
         goes
     }
 
-    /// Whoever is next leaves, whatever is on its way.
+    /// Cancels the head.
     pub(super) fn one_leaves(&mut self) {
         if let Some((key, _)) = self.queue.head() {
             self.queue.leave(key);
         }
     }
 
-    /// Slots hold what is said of them to be held.
+    /// Asserts that `held` is the sum of all slots.
     pub(super) fn check_held(&self) {
         for (dimension, held) in self.slots.held.iter().enumerate() {
             let slots = self.slots.slots.iter().chain(&self.slots.moving);

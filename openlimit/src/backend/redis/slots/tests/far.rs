@@ -1,4 +1,5 @@
-//! Calls that wait far ahead, for more than what is asked for ahead: they go sooner for what is given back, and leave no trace.
+//! Far calls, which are granted beyond the look-ahead: they move up for a refund, and leave no
+//! trace when they are cancelled.
 
 use std::thread;
 use std::time::Duration;
@@ -6,11 +7,11 @@ use std::time::Duration;
 use super::world::{SLOW, World};
 
 #[test]
-fn a_call_that_waits_far_ahead_goes_sooner_for_what_is_given_back() {
+fn a_far_call_moves_up_when_a_refund_makes_room() {
     let mut world = World::start(SLOW);
-    let mut client = world.near_sighted();
+    let mut client = world.short_look_ahead_client();
     world.call(&mut client, [10, 8_900]);
-    // The tokens are scarce, and the requests run empty until it is due.
+    // Tokens are scarce. The bucket of requests runs empty until the call is due.
     client.join([10, 5_000]);
     let far = world.exchange(&mut client).calls[0].wait;
     assert!((90_000_000..=98_000_000).contains(&far), "{far}");
@@ -19,7 +20,7 @@ fn a_call_that_waits_far_ahead_goes_sooner_for_what_is_given_back() {
     assert_eq!((reply.alone, reply.calls.len(), reply.calls[0].wait), (true, 1, 0), "{reply:?}");
     assert!(reply.buckets[0].level <= 20_000_000 && reply.buckets[1].level <= 118_000_000, "{reply:?}");
     client.all_go();
-    // Of both what they took may still be given back.
+    // Both calls can still be refunded.
     client.slots.give_back(&[0, 900, 0], client.taken[0].0, world.clock);
     client.slots.give_back(&[0, 5_000, 0], client.taken[1].0, world.clock);
     let reply = world.exchange(&mut client);
@@ -27,9 +28,9 @@ fn a_call_that_waits_far_ahead_goes_sooner_for_what_is_given_back() {
 }
 
 #[test]
-fn a_call_that_others_stand_behind_keeps_its_moment() {
+fn a_far_call_with_a_later_grant_behind_it_keeps_its_slot() {
     let mut world = World::start(SLOW);
-    let (mut client, mut other) = (world.near_sighted(), world.client());
+    let (mut client, mut other) = (world.short_look_ahead_client(), world.client());
     world.call(&mut client, [150, 0]);
     client.join([150, 0]);
     world.exchange(&mut client);
@@ -44,9 +45,9 @@ fn a_call_that_others_stand_behind_keeps_its_moment() {
 }
 
 #[test]
-fn a_call_that_waited_far_ahead_gives_back_what_was_not_used() {
+fn a_far_call_can_refund_what_it_did_not_use() {
     let mut world = World::start(SLOW);
-    let mut client = world.near_sighted();
+    let mut client = world.short_look_ahead_client();
     for _ in 0..2 {
         world.call(&mut client, [150, 0]);
     }
@@ -55,16 +56,16 @@ fn a_call_that_waited_far_ahead_gives_back_what_was_not_used() {
 }
 
 #[test]
-fn a_call_that_waited_far_ahead_and_left_is_given_back_as_far_as_it_was_there_for_those_behind_it() {
+fn a_cancelled_far_call_is_refunded_up_to_the_level_before_the_call_behind_it() {
     let mut world = World::start(SLOW);
-    let mut client = world.near_sighted();
+    let mut client = world.short_look_ahead_client();
     world.call(&mut client, [150, 0]);
     let left = client.join([150, 0]);
     world.exchange(&mut client);
     client.slots.terms.look_ahead = 300_000_000;
     client.join([160, 0]);
     world.exchange(&mut client);
-    // Its slot is too small for the one behind it.
+    // Its slot is too small for the call behind it.
     client.queue.leave(left);
     client.all_go();
     let given = world.exchange(&mut client).buckets[0].given;
@@ -72,9 +73,9 @@ fn a_call_that_waited_far_ahead_and_left_is_given_back_as_far_as_it_was_there_fo
 }
 
 #[test]
-fn a_call_that_waited_far_ahead_and_left_has_never_been_there() {
+fn a_cancelled_far_call_leaves_no_trace() {
     let mut world = World::start(SLOW);
-    let mut client = world.near_sighted();
+    let mut client = world.short_look_ahead_client();
     world.call(&mut client, [10, 8_900]);
     client.join([10, 5_000]);
     world.exchange(&mut client);
@@ -82,35 +83,35 @@ fn a_call_that_waited_far_ahead_and_left_has_never_been_there() {
     client.slots.give_back(&[0, 8_900, 0], client.taken[0].0, world.clock);
     client.join([180, 0]);
     let reply = world.exchange(&mut client);
-    // But for what the first call took, and has not leaked.
+    // It waits only for what the first call took and has not leaked.
     assert!(reply.calls[0].granted && reply.calls[0].wait <= 10_000_000, "{reply:?}");
     assert_eq!(reply.buckets[1].level, 0, "{reply:?}");
 }
 
 #[test]
-fn what_a_far_call_keeps_from_leaking_was_not_there_before_the_call_granted_with_it() {
+fn what_a_far_call_keeps_from_leaking_cannot_be_refunded_by_earlier_calls() {
     let mut world = World::start(SLOW);
-    let mut client = world.near_sighted();
+    let mut client = world.short_look_ahead_client();
     world.call(&mut client, [100, 0]);
-    // All of it leaks.
+    // All of that leaks.
     thread::sleep(Duration::from_millis(110));
     client.join([100, 8_900]);
     client.join([10, 9_000]);
     let reply = world.exchange(&mut client);
     assert!(reply.buckets[0].raised >= 70_000_000, "{reply:?}");
     assert_eq!(client.slots.slots.len(), 2);
-    // So nothing of it can be given back, not even if the far call is taken out.
+    // So nothing of it can be refunded, not even if the far call is taken out.
     client.slots.give_back(&[100, 0, 0], client.taken[0].0, world.clock);
-    assert!(!client.slots.ledger.is_open(), "{:?}", client.slots.ledger);
+    assert!(!client.slots.ledger.is_pending(), "{:?}", client.slots.ledger);
 }
 
 #[test]
-fn calls_that_would_wait_for_weeks_may_leave_again_and_again() {
+fn calls_that_would_wait_for_weeks_can_be_cancelled_again_and_again() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
     // The tokens of twenty days.
     world.call(&mut client, [0, 50_000 * 86_400 * 20]);
-    // Together they keep from leaking more than what a number holds.
+    // Together they keep more from leaking than the largest level.
     for _ in 0..8 {
         client.join([1, 1]);
         let reply = world.exchange(&mut client);
@@ -122,19 +123,20 @@ fn calls_that_would_wait_for_weeks_may_leave_again_and_again() {
 }
 
 #[test]
-fn calls_that_go_sooner_keep_within_the_promise() {
+fn calls_that_move_up_stay_within_the_bound() {
     let mut world = World::start(SLOW);
-    let mut clients = [world.near_sighted(), world.near_sighted(), world.near_sighted()];
+    let mut clients =
+        [world.short_look_ahead_client(), world.short_look_ahead_client(), world.short_look_ahead_client()];
     for _ in 0..300 {
         let [client, other] = [world.random(3), world.random(3)];
         for _ in 0..3 {
             let amounts = [world.random(60) as u64, world.random(3_000) as u64];
             world.call(&mut clients[client], amounts);
         }
-        // It waits for long, and some of what its client took before is given back meanwhile.
+        // A far call. Some of the client's earlier calls are refunded while it waits.
         let far = [world.random(150) as u64, world.random(8_000) as u64];
         if world.random(2) == 0 {
-            // Granted with it, and near.
+            // A near call in the same batch.
             let near = [world.random(20) as u64, world.random(1_000) as u64];
             clients[client].join(near);
         }
@@ -157,16 +159,16 @@ fn calls_that_go_sooner_keep_within_the_promise() {
         clients.iter_mut().for_each(|client| client.leave_or_go(&mut world));
         thread::sleep(Duration::from_millis(world.random(20) as u64));
     }
-    assert!(world.moved > 100, "{} calls went sooner", world.moved);
+    assert!(world.moved > 100, "{} calls moved up", world.moved);
     world.check();
 }
 
 #[test]
-fn a_small_call_does_not_wait_for_the_moment_of_a_large_one_that_left() {
+fn a_small_call_does_not_wait_for_the_slot_of_a_cancelled_large_call() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
     world.call(&mut client, [180, 0]);
-    // It is due when the bucket is empty, in 180 ms and no more: so the look-ahead here is less.
+    // The large call is due when the bucket is empty, in 180 ms: beyond this look-ahead.
     client.slots.terms.look_ahead = 20_000_000;
     let large = client.join([800, 0]);
     world.exchange(&mut client);

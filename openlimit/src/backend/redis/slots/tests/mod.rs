@@ -1,7 +1,7 @@
-//! The script, the ledger and the slots against a real server: what several clients are granted together, to the nanosecond.
+//! Tests the script, the ledger and the slots against a real server.
 //!
-//! Tests of the whole, with processes and faults, are in the `tests` crate. Here the moments that were granted can be
-//! seen, and so the promise be checked exactly, whatever the machine does meanwhile.
+//! The tests see the moment of every grant. So they check the bound to the nanosecond, whatever the
+//! machine does meanwhile. Tests with processes and faults are in the `tests` crate.
 
 use std::thread;
 use std::time::Duration;
@@ -18,12 +18,12 @@ mod server;
 mod world;
 
 #[test]
-fn what_several_clients_are_granted_never_exceeds_the_promise_in_any_window() {
+fn grants_to_several_clients_stay_within_the_bound_in_every_window() {
     mixed(SLOW);
 }
 
 #[test]
-fn nor_does_it_where_the_buckets_run_empty() {
+fn grants_stay_within_the_bound_where_buckets_run_empty() {
     mixed(FAST);
 }
 
@@ -38,18 +38,18 @@ fn mixed(rates: [Rate; 2]) {
             0 => thread::sleep(Duration::from_millis(world.random(40) as u64)),
             1 => world.give_back(client),
             2 => world.owe(client),
-            3 => world.say_again(client),
+            3 => world.send_again(client),
             4 if step % 7 == 0 => world.forget_scripts(),
             _ => {}
         }
         for _ in 0..world.random(4) {
-            // Some take more than the burst of 200 ms.
+            // Some ask for more than the burst of 200 ms.
             let (requests, tokens) =
                 (world.random(3), world.random(400) * if world.random(50) == 0 { 40 } else { 1 });
             client.join([requests as u64, tokens as u64]);
         }
         world.exchange_while(client, |world, client| {
-            // Now and then while the reply is on its way.
+            // Refunds now and then while the batch is in flight.
             if world.random(4) == 0 {
                 world.give_back(client);
             }
@@ -60,7 +60,7 @@ fn mixed(rates: [Rate; 2]) {
 }
 
 #[test]
-fn a_state_that_is_lost_again_and_again_costs_nobody_the_promise() {
+fn grants_stay_within_the_bound_when_the_state_is_lost_again_and_again() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client(), world.client()];
     for step in 0..600 {
@@ -79,7 +79,7 @@ fn a_state_that_is_lost_again_and_again_costs_nobody_the_promise() {
 }
 
 #[test]
-fn demand_without_end_is_granted_all_that_there_is() {
+fn steady_demand_is_granted_the_whole_limit() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client()];
     for step in 0..400 {
@@ -120,11 +120,12 @@ fn every_limit_is_charged_as_of_the_moment_that_the_slowest_one_allows() {
 }
 
 #[test]
-fn a_call_of_nine_tenths_of_the_burst_has_its_turn_among_small_ones_of_other_clients() {
+fn a_call_of_nine_tenths_of_the_burst_is_not_overtaken_by_small_calls_of_other_clients() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client(), world.client()];
     let mut large = world.client();
-    // Before its turn are those who asked before it, of whom each client has no more than its look-ahead.
+    // Only calls that were requested before it go first, and no client has more of them than fit
+    // into its look-ahead.
     let mut before = 0;
     for step in 0..120 {
         if step == 60 {
@@ -159,7 +160,7 @@ fn a_call_that_would_wait_too_long_is_refused_and_charged_nothing() {
     assert!(reply.buckets[0].level <= 180_000_000);
 }
 
-/// The larger one goes first.
+/// Puts larger calls first.
 fn largest_first(newcomer: &Waiter, waiting: &Waiter) -> bool {
     newcomer.amounts.as_slice()[0] > waiting.amounts.as_slice()[0]
 }
@@ -187,7 +188,7 @@ fn slots_serve_a_queue_of_another_order_as_it_is() {
         client.check_held();
     }
     assert!(went > 50, "only {went} calls went");
-    // All that is left is served, in order.
+    // The rest is served in order.
     while !client.queue.is_empty() {
         let before = client.taken.len();
         world.exchange(&mut client);

@@ -1,11 +1,11 @@
-//! What is given back is there for others, and is never more than was there all the time since it was taken.
+//! Refunds: others can use them, and they never exceed the lowest level since the charge.
 
 use super::world::{SLOW, World};
 use crate::backend::Buckets as _;
 use crate::limits::Amounts;
 
 #[test]
-fn a_call_is_granted_what_another_one_gave_back() {
+fn a_refund_is_granted_to_another_client() {
     let mut world = World::start(SLOW);
     let (mut one, mut other) = (world.client(), world.client());
     one.join([150, 0]);
@@ -18,11 +18,11 @@ fn a_call_is_granted_what_another_one_gave_back() {
 }
 
 #[test]
-fn what_is_given_back_while_a_reply_is_on_its_way_is_bounded_by_what_that_says() {
+fn a_refund_during_a_round_trip_is_bounded_by_the_reply() {
     let mut world = World::start(SLOW);
     let (mut one, mut other) = (world.client(), world.client());
     world.call(&mut one, [150, 0]);
-    // Granted for when the first one's has all leaked.
+    // It is granted for the moment when the first call has leaked.
     other.join([180, 0]);
     world.exchange(&mut other);
     one.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
@@ -35,14 +35,15 @@ fn what_is_given_back_while_a_reply_is_on_its_way_is_bounded_by_what_that_says()
 }
 
 #[test]
-fn what_is_about_to_be_given_back_counts_for_the_calls_that_are_granted_meanwhile() {
+fn a_pending_refund_lowers_the_levels_before_calls_granted_meanwhile() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
     for _ in 0..2 {
         world.call(&mut client, [60, 0]);
     }
     client.join([80, 0]);
-    // The bucket will have been down to 100 just before the last call: that much can be given back of those before it.
+    // Just before the last call the level is 100, so that much can be refunded of the calls before
+    // it.
     world.exchange_while(&mut client, |world, client| {
         client.slots.give_back(&[60, 0, 0], client.taken[0].0, world.clock);
     });
@@ -52,14 +53,14 @@ fn what_is_about_to_be_given_back_counts_for_the_calls_that_are_granted_meanwhil
 }
 
 #[test]
-fn what_others_gave_back_meanwhile_leaves_less_to_give_back() {
+fn refunds_of_others_leave_less_to_refund() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client(), world.client()];
     for (client, requests) in [(0, 100), (1, 50), (2, 60), (2, 100)] {
         world.call(&mut clients[client], [requests, 0]);
     }
     let [first, second, _] = &mut clients;
-    // It learns that the bucket will have been down to 80 just before the last charge.
+    // The reply shows that the level is 80 just before the last charge.
     second.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
     let seen = world.exchange(second);
     assert!((79_000_000..=80_000_000).contains(&seen.buckets[0].low), "{seen:?}");

@@ -1,4 +1,4 @@
-//! The server of the tests' world.
+//! The server of the tests: a redis-server process on a free port.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redis::{Client as Opened, Connection};
 
-/// A redis-server of its own, on a free port.
+/// A running redis-server. Dropping it ends the process.
 pub(super) struct Server {
     process: Child,
     port: u16,
@@ -21,7 +21,7 @@ impl Server {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .stdout(Stdio::null())
             .spawn();
-        Self { process: process.expect("redis-server is to be installed"), port }
+        Self { process: process.expect("redis-server is not installed"), port }
     }
 
     pub(super) fn connect(&self) -> Connection {

@@ -1,4 +1,4 @@
-//! The world of the tests: a server, what several clients are granted by it together, and what they may be.
+//! The world of the tests: a server, its clients, every grant, and the check of the bound.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::backend::redis::OnOutage;
 use crate::backend::redis::key::Keys;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::script::Script;
+use crate::backend::redis::settings::KEPT;
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, Decision};
 use crate::backend::{Buckets as _, Memory};
@@ -20,45 +21,47 @@ use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
 use crate::queue::{Order, Queue, by_arrival};
 
-/// Requests and tokens. Clients here ask for more than that without end.
+/// Limits of requests and tokens that are lower than what the clients of the tests ask for.
 pub(super) const SLOW: [Rate; 2] = [Rate::per_second(1_000), Rate::per_second(50_000)];
-/// Of these they ask for about as much as there is, so that the buckets run empty now and then.
+/// Limits that are about what the clients ask for, so that the buckets run empty now and then.
 pub(super) const FAST: [Rate; 2] = [Rate::per_second(8_000), Rate::per_second(400_000)];
 pub(super) const BURST: Duration = Duration::from_millis(200);
 pub(super) const JITTER: Duration = Duration::from_millis(20);
-/// How long clients think that passes between two batches, in nanoseconds: long enough for what they have to tell.
+/// How far the clients' clock advances from batch to batch, in nanoseconds: as far as it takes to
+/// flush a refund.
 pub(super) const STEP: u64 = 10_000_000;
 
 fn metering(rate: Rate) -> Metering {
     Metering { rate, burst: BURST, jitter: JITTER, headroom: (0, 100) }
 }
 
-/// A server, its time, and what everyone was granted.
+/// A server, the clients' clock, and all grants.
 pub(super) struct World {
     _server: Server,
     pub(super) connection: Connection,
     pub(super) script: Arc<Script>,
     pub(super) scales: Vec<Scale>,
     pub(super) granted: Vec<Granted>,
-    /// What the buckets had been given back at the last look, by everyone.
+    /// The sum of all refunds of each bucket, in the last reply.
     pub(super) given: [u64; 2],
-    /// When the state was lost, and by how much more than the promise may be granted for it.
+    /// When the state was lost, and by how much grants may exceed the bound because of that.
     pub(super) lost: Vec<(u64, [u64; 2])>,
-    /// How many slots were moved.
+    /// The number of slots that were moved.
     pub(super) moved: u64,
     pub(super) random: u64,
     pub(super) clock: u64,
 }
 
+/// One grant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Granted {
-    /// The client's batch.
     pub(super) client: usize,
+    /// The number of the client's charge.
     pub(super) charge: u64,
-    /// When, in nanoseconds of the server's clock.
+    /// The moment of the grant, in nanoseconds of the server's clock.
     pub(super) at: u64,
     pub(super) wait: u64,
-    /// What it weighs, less what was given back of it.
+    /// Its weight in each limit, less its refunds.
     pub(super) weights: [u64; 2],
 }
 
@@ -85,7 +88,7 @@ impl World {
         self.client_in_order(by_arrival)
     }
 
-    /// A client whose queue has another order.
+    /// Creates a client whose queue has another order.
     pub(super) fn client_in_order(&mut self, order: Order) -> Client {
         let terms = Terms {
             slack: 10_000_000,
@@ -110,21 +113,21 @@ impl World {
         }
     }
 
-    /// A client that asks for no more than 20 ms ahead.
-    pub(super) fn near_sighted(&mut self) -> Client {
+    /// Creates a client with a look-ahead of 20 ms.
+    pub(super) fn short_look_ahead_client(&mut self) -> Client {
         let mut client = self.client();
         client.slots.terms.look_ahead = 20_000_000;
         client
     }
 
-    /// The client's call is granted, and goes.
+    /// Has a call of the client granted and admitted.
     pub(super) fn call(&mut self, client: &mut Client, amounts: [u64; 2]) {
         client.join(amounts);
         self.exchange(client);
         client.all_go();
     }
 
-    /// xorshift, below `most`.
+    /// Returns a pseudorandom number below `most`, by xorshift.
     pub(super) fn random(&mut self, most: usize) -> usize {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -132,12 +135,13 @@ impl World {
         (self.random % most as u64) as usize
     }
 
-    /// Sends what the client has to say, if anything.
+    /// Makes one round trip of the client, if it has anything to send.
     pub(super) fn exchange(&mut self, client: &mut Client) -> BatchReply {
         self.exchange_while(client, |_, _| ())
     }
 
-    /// The same while something else happens after the batch was decided and before its reply is there.
+    /// Makes one round trip, and runs `act` after the batch was decided and before its reply
+    /// arrives.
     pub(super) fn exchange_while(
         &mut self,
         client: &mut Client,
@@ -157,7 +161,8 @@ impl World {
             };
         };
         let moves = client.slots.moving.is_some();
-        let asked: Vec<_> = client.slots.asking.iter().flatten().map(|call| call.amounts.clone()).collect();
+        let asked: Vec<_> =
+            client.slots.in_flight.iter().flatten().map(|call| call.amounts.clone()).collect();
         let reply = self.decide(client, &batch);
         let asked = &asked[usize::from(moves && !reply.alone)..];
         self.moved += u64::from(moves && reply.alone);
@@ -181,14 +186,14 @@ impl World {
     pub(super) fn run(&mut self, client: &mut Client, batch: &[u8]) -> BatchReply {
         let mut command = redis::cmd("EVAL");
         command.arg(&self.script.text).arg(2).arg(&client.keys);
-        command.arg("openlimit 1\nof the test\n").arg(batch).arg(600);
+        command.arg("openlimit 1\nof the test\n").arg(batch).arg(KEPT).arg(KEPT);
         client.sent = batch.to_vec();
         client.reply = command.query(&mut self.connection).unwrap();
         BatchReply::read(&client.reply, 2).unwrap()
     }
 
-    /// The same batch again has the same answer, and changes nothing.
-    pub(super) fn say_again(&mut self, client: &mut Client) {
+    /// Sends the last batch again, and asserts that the reply is the same.
+    pub(super) fn send_again(&mut self, client: &mut Client) {
         if !client.sent.is_empty() {
             let (sent, before) = (client.sent.clone(), client.reply.clone());
             let again = self.run(client, &sent);
@@ -197,8 +202,8 @@ impl World {
         }
     }
 
-    /// Has a batch decided, and takes what is given back by it from the calls whose it was: from the latest ones first, since less
-    /// stands against giving back those.
+    /// Has a batch decided, and subtracts its refunds from the grants that they are of: from the
+    /// latest ones first, since their bound is the highest.
     pub(super) fn decide(&mut self, client: &mut Client, batch: &[u8]) -> BatchReply {
         let reply = self.run(client, batch);
         let mut asked = std::mem::take(&mut client.slots.ledger.asked);
@@ -233,13 +238,13 @@ impl World {
             assert_eq!(given, 0, "more is given back than was asked for");
         }
         if reply.alone && out.is_none() && client.slots.ledger.can_take_out() {
-            // What was not given back may be if the last call is taken out later.
+            // The rest of these refunds is due if the last call is taken out later.
             client.slots.ledger.asked = asked;
         }
         reply
     }
 
-    /// Gives back a part of what one call took.
+    /// Refunds a part of one call.
     pub(super) fn give_back(&mut self, client: &mut Client) {
         if !client.taken.is_empty() {
             let (charge, mut amounts) = client.taken.swap_remove(self.random(client.taken.len()));
@@ -263,8 +268,9 @@ impl World {
         redis::cmd("SCRIPT").arg("FLUSH").exec(&mut self.connection).unwrap();
     }
 
-    /// Nothing but the clients knows what was in the buckets. Who comes first cannot know what others were granted since it
-    /// came last, and that much more may be granted until they come.
+    /// Deletes the state. From then on only the clients know what was in the buckets. The first one
+    /// that comes does not know what others were granted since its last reply, and as much may be
+    /// granted again.
     pub(super) fn lose_the_state(&mut self, clients: &[Client]) {
         redis::cmd("FLUSHALL").exec(&mut self.connection).unwrap();
         self.given = [0; 2];
@@ -278,8 +284,9 @@ impl World {
         self.lost.push(((secs * 1_000_000 + micros) * 1_000, most));
     }
 
-    /// In any window from one grant to another, no more than what leaks meanwhile and the burst, or the largest call. Slots lie
-    /// ahead by up to the look-ahead, so that a window may suffer from a loss somewhat before it.
+    /// Asserts the bound: in every window from one grant to another, no more is granted than what
+    /// leaks meanwhile, and the burst or the largest call. Slots lie ahead by up to the look-ahead,
+    /// so a loss of the state also affects windows that begin somewhat later.
     pub(super) fn check(&mut self) {
         self.granted.sort_by_key(|call| call.at);
         assert!(self.granted.len() > 100);
