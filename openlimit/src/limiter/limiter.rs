@@ -12,8 +12,8 @@ use super::decide::{Decision, Patience};
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError};
-use crate::pricing::kind::{Explicit, Price};
 use crate::limits::Cost;
+use crate::pricing::kind::{Explicit, Price};
 
 /// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
 ///

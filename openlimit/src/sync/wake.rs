@@ -1,9 +1,12 @@
-//! Waking: always where no lock is held, and never at the mercy of a waker.
+//! `wake_all`: calls wakers.
+//!
+//! A waker is foreign code. It may take any time, call back into the limiter, or panic. So wakers
+//! are collected under the lock and called after it is released.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-/// Wakes everyone. A waker is foreign code: if one panics, its own task may be lost, but nobody else's.
+/// Calls every waker. If one panics, its own task may be lost, but the others are still woken.
 pub(crate) fn wake_all(wakers: &mut Vec<Waker>) {
     for waker in wakers.drain(..) {
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
