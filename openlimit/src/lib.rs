@@ -1,15 +1,16 @@
-//! Stay inside the rate limits of LLM APIs, and use all of what you pay for.
+//! Keeps a program inside the rate limits of an LLM API, and lets it use all of them.
 //!
-//! Declare what the account allows, annotate the function that calls the API, and it waits its turn. Requests and
-//! tokens are metered together, the tokens of a request are counted before it is sent, and all threads and tasks
-//! of the process share one fair queue.
+//! Declare the limits of your account and annotate the function that calls the API. Each call then
+//! waits until the limits have room for it. Requests and tokens are metered together. The tokens of
+//! a request are counted before it is sent. All threads and tasks of the process share one fair
+//! queue.
 //!
 //! ```
 //! # #[cfg(all(feature = "macros", feature = "tokenizers"))] mod app {
 //! use openlimit::{AcquireError, ChatRateLimiter, limiter, rate_limited};
 //!
 //! limiter! {
-//!     /// What our account allows for gpt-4o.
+//!     /// The limits of our account for gpt-4o.
 //!     pub static CHAT: ChatRateLimiter = {
 //!         requests: 200 / minute,
 //!         tokens: 40_000 / minute,
@@ -28,45 +29,69 @@
 //!
 //! # Where to look
 //!
-//! - [`limiter!`] declares a limiter; its keys are the methods of [`Builder`].
-//! - [`rate_limited`](macro@rate_limited) makes a function wait, sync or async.
-//! - [`Limiter::acquire`] is the same by hand: an [`Acquire`] to await or to block on, then a [`Permit`].
-//! - [`Cost`] and [`Usage`] are what a call takes and what it turned out to take.
-//! - [`Limiter::status`] shows who waits and what is left.
-//! - [`AcquireError`] and [`BuildError`] are all that can go wrong.
+//! | | |
+//! | --- | --- |
+//! | [`limiter!`] | Declares a limiter as a static. Its keys are the methods of [`Builder`]. |
+//! | [`rate_limited`](macro@rate_limited) | Makes a function wait, sync or async. |
+//! | [`Limiter::acquire`] | Does the same by hand: await the [`Acquire`], or block on it, and get a [`Permit`]. |
+//! | [`Cost`], [`Usage`] | What a call reserves, and what it really used. |
+//! | [`Limiter::status`] | Shows how many calls wait and what is left of each limit. |
+//! | [`AcquireError`], [`BuildError`] | Everything that can go wrong. |
 //!
 //! # What it guarantees
 //!
-//! In any window of length `w`, what is admitted is at most `rate * w + max(burst, largest call)`, for every limit,
-//! in exact integers. Admission is in order of arrival; a call larger than the burst waits until the bucket is full
-//! and then goes into debt, and one larger than the whole limit is refused at once. A dropped future costs nothing.
+//! - **The limit holds.** In any window of length `w`, the admitted calls take at most
+//!   `rate * w + max(burst, largest call)` of each limit. The arithmetic uses integers and never
+//!   rounds in favour of a call.
+//! - **All or nothing.** A call takes its cost from every limit at once, or from none.
+//! - **First come, first served.** A large call is never overtaken by small ones.
+//! - **No call hangs.** A call larger than the burst waits for a full bucket and takes it into
+//!   debt. A call larger than the whole limit fails at once with [`AcquireError::TooLarge`].
+//! - **Cancel safety.** A dropped call leaves the queue and costs nothing.
 //!
 //! # How it waits
 //!
-//! A call that is admitted at once costs about one look at the clock. The others stand in one queue for each
-//! limiter, and one thread of the process, started at the first wait, admits each when it is due. So no call
-//! depends on another one's runtime being alive, and none of tokio or its kind is needed. That thread, and for shared limits
-//! the one that talks to Redis, also call the wakers, so a waker of your own must not block.
+//! A call that finds room is admitted at once, for about the price of reading the clock. All other
+//! calls join the limiter's queue. One timer thread per process, started at the first wait, admits
+//! each of them when it is due and wakes its task. So the queue moves even if the runtime of a
+//! waiting task is busy or gone. No particular runtime is needed, nor any.
 //!
-//! Neither thread is there in a child made by `fork` without `exec`, and what another thread had locked just then stays locked
-//! in it. So fork before the first call: what waits just then waits in the child for ever. After one, a call that would have to wait in the child fails
-//! with [`AcquireError::Timer`], and each call of a shared limiter with `AcquireError::Store`, unless a lease that it held admits it.
+//! Wakers are called on that thread and, for shared limits, on the one that talks to Redis. A waker
+//! of your own must not block.
+//!
+//! The attribute recognises a future by the name of its type. A function whose future hides behind
+//! a type alias (`-> MyFuture`) looks like an ordinary function, so it would block its thread
+//! instead of waiting asynchronously. Write the type out, or make the function an `async fn`.
 //!
 //! # When not to use it
 //!
-//! To protect a server from its clients; to retry what was refused all the same.
+//! It does not protect a server from its clients, and it does not retry calls that the provider
+//! refused.
 //!
 //! # Features
 //!
-//! - `macros` (default): [`rate_limited`](macro@rate_limited).
-//! - `tokenizers` (default): the limiters that read the cost of a call from its params.
-//! - `o200k`, `cl100k` (default), `p50k`, `r50k`: the encodings that tokens are counted by. The first is that of gpt-4o and
-//!   later, the second that of gpt-4, gpt-3.5 and the embeddings, the others those of older models. They take 5.2, 2.7,
-//!   1.5 and 1.5 MB of the program. A model whose encoding is left out is counted by the nearest, which may
-//!   be too low; `tokens::is_exact` tells.
-//! - `tiktoken-rs`: that crate as a limiter's `tokenizer`, for those who prefer it.
-//! - `redis`: limits that processes and hosts share, by `Builder::redis`.
-//! - `testing`: a clock that tests move by hand, tokio's paused time, and a strict provider to test against.
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `macros` | yes | the attribute [`rate_limited`](macro@rate_limited) |
+//! | `tokenizers` | yes | limiters that read the cost of a call from its params, such as `ChatRateLimiter` |
+//! | `o200k` | yes | the encoding of gpt-4o and later models; 5.2 MB in the program |
+//! | `cl100k` | yes | the encoding of gpt-4, gpt-3.5 and the embeddings; 2.7 MB |
+//! | `p50k` | no | the encoding of text-davinci-003 and the first Codex models; 1.5 MB |
+//! | `r50k` | no | the encoding of the first GPT-3 models; 1.5 MB |
+//! | `tiktoken-rs` | no | `tokens::TiktokenRs`, which counts by that crate |
+//! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
+//! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
+//!
+//! A model whose encoding is left out is counted by the nearest one that is compiled in. That may
+//! count too few tokens, and `tokens::is_exact` returns `false` for the model.
+//!
+//! # Processes that fork
+//!
+//! A child created by `fork` without `exec` has neither the timer thread nor the Redis driver
+//! thread, and a lock that another thread held at that moment stays locked in it. So fork before
+//! the first call. Otherwise a call that would have to wait in the child fails with
+//! [`AcquireError::Timer`], a call of a shared limiter fails with [`AcquireError::Store`] unless a
+//! lease admits it, and calls that were already waiting never finish in the child.
 
 mod admission;
 mod backend;

@@ -1,9 +1,42 @@
-//! The rules of admission: all limits or none, strictly in the queue's order, and the queue decides
-//! when.
+//! The rules of admission: which call is admitted next, and when.
 //!
-//! Pure state and arithmetic. The time is an argument, wakers are collected for the caller, and the
-//! buckets are behind [`Backend`]. So everything here can be tested without threads and clocks.
-//! `limiter` guards it with a lock. What never changes is in [`Plan`], outside of the lock.
+//! # The rules
+//!
+//! - **All or nothing.** A call takes its amounts from all limits at once, or from none. The
+//!   buckets see to that, behind [`Backend`].
+//! - **Strictly in order.** While a call waits, no other one is admitted before it, however small.
+//!   Otherwise small calls would keep the buckets too full for a large one, for ever.
+//! - **The queue decides when.** Only the head of the queue waits for the buckets. The others wait
+//!   for the head. So no call has a time slot that it could miss, and a change moves all of them: a
+//!   refund or a waiter that leaves moves them forward, and debt moves them back. After each such
+//!   change, [`pump`](Admission::pump) computes again when the head is due.
+//! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
+//!   refused on arrival.
+//!
+//! # When a waiting call is charged
+//!
+//! A timer fires late, by some 0.1 ms or, on a busy machine, by much more. A call that was due at
+//! `d` and is admitted at `now` is charged as of
+//!
+//! ```text
+//! max(d, now - grace)
+//! ```
+//!
+//! The charge is dated back to `d`, so that late timers cost no throughput: the next call is due as
+//! if this one had left in time. But a process that was suspended for ten seconds must not catch up
+//! on ten seconds of the limit at once. So it is dated back by at most `grace`, half of the
+//! limiter's jitter. The provider sees such a call up to `grace` after its charge, and the jitter
+//! that the buckets keep back covers that. The other half of it is left to the network.
+//!
+//! For example, a limit admits one call every 300 ms, with a jitter of 50 ms. A call due at 250 ms
+//! is admitted at 260 ms and charged as of 250 ms, so the next one is due at 550 ms. If the timer
+//! fires only at 900 ms, the call is charged as of 875 ms.
+//!
+//! # Testing
+//!
+//! Here is only state and arithmetic. The time is an argument, and wakers are collected for the
+//! caller. So all of it can be tested without threads and clocks. `limiter` guards it with a lock.
+//! What never changes is in [`Plan`], outside of the lock.
 
 mod plan;
 
@@ -17,34 +50,37 @@ pub(crate) use self::plan::Plan;
 
 /// The buckets and the queue of one limiter.
 ///
-/// What every call looks at comes first, in the cache line of the lock.
+/// The fields that every call reads come first, in the cache line of the lock.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Admission {
     pub(crate) backend: Backend,
     pub(crate) queue: Queue,
-    /// When the head is due; the largest value when nobody waits, or when that is not known.
+    /// The time at which the head is due; the largest value if no call waits, or if the time is not
+    /// known.
     due: u64,
-    /// How far a charge may be dated back, in nanoseconds.
+    /// The longest time by which a charge is dated back, in nanoseconds.
     grace: u64,
 }
 
-/// The decision about a call on its arrival.
+/// The decision about a call that arrived. A refusal is an `E`.
 #[derive(Debug)]
-pub(crate) enum Arrival {
-    /// It is admitted, by the number of its charge.
+pub(crate) enum Decided<E> {
+    /// It is admitted, with the number of its charge.
     Admitted(u64),
     /// It waits, under this key.
     Waits(Key),
-    Refused(Refusal),
+    Refused(E),
 }
 
 impl Admission {
+    /// Creates the admission of a new limiter. `grace` is in nanoseconds.
     pub(crate) fn new(backend: Backend, queue: Queue, grace: u64) -> Self {
         Self { backend, queue, due: u64::MAX, grace }
     }
 
-    /// Admits a call now, if nobody waits and every limit has room, and numbers its charge.
+    /// Admits a call at `now`, if no call waits and every limit has room. Returns the number of its
+    /// charge.
     #[inline(always)]
     pub(crate) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         if !self.queue.is_empty() {
@@ -53,40 +89,45 @@ impl Admission {
         self.backend.take(amounts, now)
     }
 
-    /// Decides about a call that [`take`](Self::take) found no room for at the same moment. It waits
-    /// if it has to and `waits` allows it.
-    ///
-    /// Those who are due go first: the timer may only be about to come round.
-    pub(crate) fn arrive(&mut self, call: Waiter, waits: bool, now: u64, wakers: &mut Vec<Waker>) -> Arrival {
+    /// Decides about a call for which [`take`](Self::take) found no room at the same moment. It
+    /// joins the queue if it has to wait and `waits` allows it.
+    pub(crate) fn arrive(
+        &mut self,
+        call: Waiter,
+        waits: bool,
+        now: u64,
+        wakers: &mut Vec<Waker>,
+    ) -> Decided<Refusal> {
         if !self.queue.is_empty() {
+            // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
             if let Some(charge) = self.take(call.amounts.as_slice(), now) {
-                return Arrival::Admitted(charge);
+                return Decided::Admitted(charge);
             }
         }
         if !waits {
-            return Arrival::Refused(self.backend.would_wait(&call, &self.queue, now));
+            return Decided::Refused(self.backend.would_wait(&call, &self.queue, now));
         }
         if call.timeout != u64::MAX {
             let (wait, limit) = self.backend.wait(&call, &self.queue, now);
-            // A timeout of zero does not even wait for the timer to come round.
+            // A timeout of zero does not even wait for the timer to fire.
             if wait > call.timeout || call.timeout == 0 {
-                return Arrival::Refused(call.timed_out(wait, limit, now));
+                return Decided::Refused(call.timed_out(wait, limit, now));
             }
         }
         let key = self.queue.join(call);
         if self.queue.head().is_some_and(|(head, _)| head == key) {
             self.due = self.head_due(now).map_or(u64::MAX, |(_, due)| due.at);
         }
-        Arrival::Waits(key)
+        Decided::Waits(key)
     }
 
-    /// Admits everyone who is due at `now`, in order, and refuses everyone whose timeout ended.
+    /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         self.due = loop {
             let Some((key, due)) = self.head_due(now) else { break u64::MAX };
             let deadline = self.queue.waiter(key).map_or(u64::MAX, Waiter::deadline);
-            // What counts is when it was due, not when this thread came to look.
+            // A call that was due before its deadline is admitted, even if this thread comes late.
             if deadline < due.at.min(now.saturating_add(1)) {
                 self.expire(key, due.at, now, wakers);
             } else if due.at <= now {
@@ -110,22 +151,24 @@ impl Admission {
         wakers.extend(self.queue.finish(key, |_| Outcome::Refused(refusal)));
     }
 
-    /// Returns when to pump again: the head is due, or a timeout ends.
+    /// Returns when to pump again: when the head is due or the first timeout ends. `None` if
+    /// neither is known to happen.
     pub(crate) fn next(&self) -> Option<u64> {
         let deadline = self.queue.deadline().map_or(u64::MAX, |(deadline, _)| deadline);
         Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
     }
 
-    /// Returns how many calls wait, and when the first of them is due, if that is known.
+    /// Returns the number of waiters, and when the first of them is due, if that is known.
     pub(crate) fn waiting(&self) -> (usize, Option<u64>) {
         (self.queue.len(), Some(self.due).filter(|due| *due != u64::MAX))
     }
 
-    /// Returns the state of each limit at `now`, and that of the store, if there is one.
+    /// Returns the state of each limit at `now`, and the state of the store, if there is one.
     pub(crate) fn look(&self, now: u64) -> (Vec<Look>, Option<StoreStatus>) {
         (self.backend.look(now), self.backend.store())
     }
 
+    /// Admits the head, which was due at `due`.
     fn admit(&mut self, key: Key, due: Due, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
         let at = due.at.max(now.saturating_sub(self.grace));
@@ -137,14 +180,14 @@ impl Admission {
         }));
     }
 
-    /// Refuses a waiter whose timeout ended. The head is due at `head_due`.
+    /// Refuses a waiter whose timeout ended. `head_due` is when the head is due.
     fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
         let refusal = self.backend.expire(waiter, head_due, now);
         self.refuse(key, refusal, wakers);
     }
 
-    /// Returns the head of the queue, and when it can be admitted.
+    /// Returns the head of the queue, and when it is due.
     fn head_due(&mut self, now: u64) -> Option<(Key, Due)> {
         let (key, waiter) = self.queue.head()?;
         let due = self.backend.due(waiter, now).unwrap_or(Due { at: u64::MAX, limit: 0 });

@@ -1,8 +1,9 @@
-//! `Plan`: what never changes about a limiter. Its name, limits and dimensions, and how costs read
-//! in them.
+//! `Plan`: everything about a limiter that never changes: its name, limits, dimensions and pricing.
 //!
-//! It is one immutable value apart from the state that the lock guards. So many limiters can share
-//! it, and a limiter can swap it as a whole.
+//! It also translates between the user's terms and the limiter's: a `Cost` into amounts by
+//! dimension, and a refusal into an error. It is one immutable value apart from the state that the
+//! lock guards. So it is read without the lock, many limiters can share one, and a limiter can swap
+//! its plan as a whole.
 
 use std::array;
 use std::time::Duration;
@@ -13,36 +14,39 @@ use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Usage};
 use crate::pricing::PriceOptions;
 use crate::queue::Refusal;
 
+/// What never changes about a limiter.
+///
+/// The fields that every call reads come first, in one cache line.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Plan {
-    /// Where a `Cost` keeps the amounts of the dimensions, if they are few and all have a name of
-    /// their own. Beyond the dimensions: nowhere.
+    /// The places of the limiter's dimensions in a `Cost`, if there are at most `Amounts::FEW` and
+    /// none is custom. Places beyond the dimensions point to no amount.
     places: Option<[usize; Amounts::FEW]>,
-    /// A bit for each of `Dimension::NAMED` that is limited.
+    /// A bit for each of `Dimension::NAMED` that is metered.
     named: u8,
     /// Whether settling gives back what was not used.
     refunds: bool,
     name: Name,
     limits: Box<[Limit]>,
     dimensions: Box<[Metered]>,
-    /// The dimension that each limit meters.
+    /// The place of the dimension that each limit meters.
     metered_by: Box<[usize]>,
     pricing: PriceOptions,
 }
 
-/// A dimension that the limiter meters.
+/// A dimension that the limiter meters, by one or more limits.
 #[derive(Debug)]
 struct Metered {
     dimension: Dimension,
-    /// The most that one call may take.
+    /// The most that one call may take: what the tightest limit allows.
     most: u64,
-    /// The limit that allows no more, by its place in the limiter.
+    /// The place of that limit.
     tightest: usize,
 }
 
 impl Plan {
-    /// Creates a plan of limits that are metered like this.
+    /// Creates a plan. Each limit has its metering at the same place.
     pub(crate) fn new(
         name: Name,
         limits: Vec<Limit>,
@@ -80,6 +84,7 @@ impl Plan {
         }
     }
 
+    /// Returns the limiter's name.
     pub(crate) fn name(&self) -> &Name {
         &self.name
     }
@@ -95,27 +100,30 @@ impl Plan {
         &self.limits
     }
 
-    /// Returns the dimension that each limit meters.
+    /// Returns the place of the dimension that each limit meters.
     pub(crate) fn dimensions(&self) -> &[usize] {
         &self.metered_by
     }
 
-    /// Returns how many dimensions are metered.
+    /// Returns the number of dimensions that are metered.
     pub(crate) fn width(&self) -> usize {
         self.dimensions.len()
     }
 
-    /// Reads a cost in this limiter's dimensions, if they are few and the cost names no others.
+    /// Reads a cost in this limiter's dimensions, if they are few and the cost names no others. It
+    /// does not check whether the call is too large.
+    ///
+    /// This is the quick way, which nearly every call takes.
     #[inline]
     pub(crate) fn resolve_few(&self, cost: &Cost) -> Option<[u64; Amounts::FEW]> {
         let known = cost.named() & !self.named == 0 && cost.custom().is_empty();
         self.places.filter(|_| known).map(|places| places.map(|place| cost.place(place)))
     }
 
-    /// Reads a cost in this limiter's dimensions.
+    /// Reads any cost in this limiter's dimensions.
     ///
     /// # Errors
-    /// The cost names a dimension that is not limited, or a call of it could never be admitted.
+    /// The cost names a dimension that is not metered, or is larger than a limit allows.
     pub(crate) fn resolve(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
         self.check_dimensions(cost)?;
         let mut amounts = self.nothing();
@@ -144,8 +152,8 @@ impl Plan {
         })
     }
 
-    /// Returns how much more and how much less than `reserved` was used in each dimension that
-    /// `usage` names.
+    /// Returns by how much `usage` is above and below `reserved`, in each dimension that it names.
+    /// The second is zero if the limiter gives nothing back.
     pub(crate) fn difference(&self, reserved: &Amounts, usage: &Usage) -> (Amounts, Amounts) {
         let (mut more, mut less) = (self.nothing(), self.nothing());
         for (dimension, metered) in self.dimensions.iter().enumerate() {
@@ -193,7 +201,7 @@ impl Plan {
         Amounts::zero(self.width())
     }
 
-    /// Every dimension that the user named must be limited.
+    /// Checks that every dimension that the user named is metered.
     fn check_dimensions(&self, cost: &Cost) -> Result<(), AcquireError> {
         let named = Dimension::NAMED.iter().enumerate();
         let named =

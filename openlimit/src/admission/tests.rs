@@ -1,10 +1,10 @@
-//! What no test from outside can bring about for certain: times that reach the lock in another order than they
-//! were read in.
+//! What no test from outside can bring about: times that reach the lock in another order than they
+//! were read in, and a queue with another order.
 
 use std::task::Waker;
 use std::time::Duration;
 
-use super::{Admission, Arrival};
+use super::{Admission, Decided};
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
@@ -12,7 +12,7 @@ use crate::queue::{Order, Outcome, Queue, Waiter, by_arrival};
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Limits of these requests a second each, all at once if need be.
+/// One limit of requests per second for each amount, with a burst of the whole amount.
 fn limited(amounts: &[u64], order: Order) -> Admission {
     let metering = |amount: &u64| Metering {
         rate: Rate::per_second(*amount),
@@ -42,11 +42,11 @@ fn waiter(requests_asked: u64, arrived: u64) -> Waiter {
     Waiter::new(requests(requests_asked), arrived, u64::MAX)
 }
 
-/// Has a call arrive that waits if it has to.
+/// Has a call arrive that has to wait.
 fn join(admission: &mut Admission, requests_asked: u64, now: u64) -> usize {
     match admission.arrive(waiter(requests_asked, now), true, now, &mut Vec::new()) {
-        Arrival::Waits(key) => key,
-        arrival => panic!("{arrival:?}"),
+        Decided::Waits(key) => key,
+        decided => panic!("{decided:?}"),
     }
 }
 

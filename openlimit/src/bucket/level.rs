@@ -1,29 +1,38 @@
-//! `Level`: how full a bucket is, and the arithmetic on it. What it means is in `bucket`.
+//! `Level`: how full a bucket is, and the arithmetic on it.
+//!
+//! The page of the module `bucket` derives the rules and the units. Here they are written for a
+//! [`Word`], an integer of 64 or 128 bits. All times are nanoseconds of the limiter's clock. A time
+//! before the last one is taken for the last one, so a thread that read the clock earlier and took
+//! the lock later admits nothing early.
 
 use super::Look;
 use super::low_water::LowWater;
 use super::word::Word;
 
-/// What every call changes comes last, so that threads pass one cache line to and fro and share the other.
+/// The level of one limit.
+///
+/// The fields that every call changes come last. So threads pass one cache line between them and
+/// share the one before it.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Level<W> {
     /// The weight of one unit of amount.
     unit: W,
-    /// What leaks in a nanosecond.
+    /// The weight that leaks in a nanosecond.
     leak: W,
-    /// The part of `burst` that is not kept back for jitter.
+    /// The burst less the jitter: a call fits if the level after it is at most this.
     fit: W,
-    /// What may be taken at once after idleness.
+    /// The weight that may be taken at once after an idle time.
     burst: W,
-    /// What one call may take at the most, as an amount: the rate's amount or its burst.
+    /// The most that one call may take, as an amount: the rate's amount or its burst.
     most: u64,
-    /// How far, in nanoseconds, departures may lag behind the charges that are still in the bucket.
+    /// The time by which departures may lag behind the charges that are still in the bucket.
     late: u64,
+    /// The weight in the bucket at `at`.
     level: W,
-    /// The moment to which `level` belongs, in nanoseconds.
+    /// The time to which `level` belongs.
     at: u64,
-    /// How empty the bucket has been since each charge that may still be refunded.
+    /// The lowest level since each charge that may still be refunded.
     low: LowWater<W>,
 }
 
@@ -32,7 +41,10 @@ impl<W: Word> Level<W> {
         Self { unit, leak, fit, level: W::default(), at: 0, late: 0, burst, most, low: LowWater::default() }
     }
 
-    /// Takes `amount` if it can be admitted at `now`. What it changes it keeps in registers to the end.
+    /// Takes `amount` if it can be admitted at `now`. Returns whether it did.
+    ///
+    /// Every call that does not wait runs through this. So the usual case comes first, and writes
+    /// to memory only once it is decided.
     #[inline(always)]
     pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
         if amount == 0 {
@@ -50,7 +62,7 @@ impl<W: Word> Level<W> {
         true
     }
 
-    /// The same while departures lag behind, and for calls larger than the burst.
+    /// Does the same while departures lag behind, and for calls larger than `fit`.
     #[inline(never)]
     fn take_slowly(&mut self, amount: u64, charge: u64, now: u64) -> bool {
         self.advance(now);
@@ -58,7 +70,7 @@ impl<W: Word> Level<W> {
         let admitted = if weight <= self.fit {
             weight <= self.fit.minus(self.level)
         } else {
-            // Larger than the burst: into an empty bucket, unless it could never be admitted.
+            // Into debt, once the bucket is empty, unless the call can never be admitted.
             amount <= self.most && self.due(amount, 0) <= now
         };
         if admitted {
@@ -68,11 +80,13 @@ impl<W: Word> Level<W> {
         admitted
     }
 
+    /// Undoes the last `take`.
     pub(super) fn put_back(&mut self, amount: u64) {
-        // What was recorded of the level stays true: it was that low.
+        // The recorded low water stays true: the level was that low.
         self.level = self.level.minus(self.unit.times(amount));
     }
 
+    /// Returns when a call of `amount` is due, after other calls have taken `ahead`.
     #[inline]
     pub(super) fn due(&self, amount: u64, ahead: u128) -> u64 {
         let weight = self.unit.times(amount);
@@ -83,16 +97,17 @@ impl<W: Word> Level<W> {
             return self.due_after(amount, ahead);
         }
         let missing = self.level.minus(self.fit.minus(weight));
-        // Mostly there is room in all limits but one, and a division is what takes longest here.
+        // Usually all limits but one have room, and the division takes longest here.
         if missing == W::default() { self.at } else { self.at.saturating_add(missing.over(self.leak)) }
     }
 
-    /// The same for calls larger than the burst, and behind others.
+    /// Does the same behind other calls, and for calls larger than `fit`.
     #[inline(never)]
     fn due_after(&self, amount: u64, ahead: u128) -> u64 {
         self.at.saturating_add(self.missing(amount, ahead).over(self.leak.into()))
     }
 
+    /// Takes `amount` as of `at`, for a call that departs at `now`.
     #[inline]
     pub(super) fn charge(&mut self, amount: u64, charge: u64, at: u64, now: u64) {
         if amount > 0 {
@@ -103,6 +118,7 @@ impl<W: Word> Level<W> {
         }
     }
 
+    /// Gives back `amount` of `charge`, but no more than the lowest level since.
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
         if amount > 0 {
             self.advance(now);
@@ -112,6 +128,7 @@ impl<W: Word> Level<W> {
         }
     }
 
+    /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
     pub(super) fn empty(&mut self, now: u64) -> u64 {
         self.advance(now);
         let (level, unit): (u128, u128) = (self.level.into(), self.unit.into());
@@ -119,14 +136,15 @@ impl<W: Word> Level<W> {
         u64::try_from(level.div_ceil(unit)).unwrap_or(u64::MAX)
     }
 
+    /// Returns the state at `now`.
     pub(super) fn look(&self, now: u64) -> Look {
         let (unit, fit, burst): (u128, u128, u128) = (self.unit.into(), self.fit.into(), self.burst.into());
         let (level, late) = self.after(now);
         let lag = self.leak.into().saturating_mul(late.into());
         let level: u128 = level.into();
         let fits = fit.saturating_sub(level) / unit;
-        // What is larger than the burst finds room in an empty bucket, and behind late departures only as far as the
-        // burst covers them.
+        // A call larger than `fit` finds room in an empty bucket. Behind late departures it does so
+        // only as far as the burst covers them.
         let larger = match (level, lag) {
             (0, 0) => self.most.into(),
             (0, lag) => burst.saturating_sub(lag) / unit,
@@ -139,26 +157,28 @@ impl<W: Word> Level<W> {
         }
     }
 
-    /// What has to leak, from `at` on, before a call of `amount` behind `ahead` is due.
+    /// Returns the weight that has to leak, from `at` on, before a call of `amount` is due behind
+    /// `ahead`.
     fn missing(&self, amount: u64, ahead: u128) -> u128 {
         let level = self.level.into().saturating_add(ahead.saturating_mul(self.unit.into()));
         let (weight, fit): (u128, u128) = (self.unit.times(amount).into(), self.fit.into());
         if weight <= fit {
             level.saturating_sub(fit - weight)
         } else {
+            // The whole level, and the part of the lag that the burst does not cover.
             let lag: u128 = self.leak.into().saturating_mul(self.late.into());
             level.saturating_add(weight.saturating_add(lag).saturating_sub(self.burst.into()).min(lag))
         }
     }
 
-    /// Lets leak what leaks until `now`.
+    /// Moves the level on to `now`.
     #[inline]
     fn advance(&mut self, now: u64) {
         (self.level, self.late) = self.after(now);
         self.at = self.at.max(now);
     }
 
-    /// The level, and how far departures lag behind, at `now`.
+    /// Returns `level` and `late` at `now`.
     #[inline]
     fn after(&self, now: u64) -> (W, u64) {
         let passed = now.saturating_sub(self.at);
@@ -166,8 +186,10 @@ impl<W: Word> Level<W> {
         (self.level.minus(self.leak.times(passed)), late)
     }
 
-    /// Idle time drains what lags behind, too. Of `passed`, that is what draining the level leaves. (In 128 bits:
-    /// what leaks in a long time is more than a narrow level counts.)
+    /// Returns `late` after `passed` nanoseconds. Time in which the bucket is empty reduces it: the
+    /// part of `passed` that is left when the level has drained.
+    ///
+    /// The product needs 128 bits: more may leak in a long time than a narrow level can hold.
     fn lag_after(&self, passed: u64) -> u64 {
         let leak: u128 = self.leak.into();
         let idle = leak.saturating_mul(passed.into()).saturating_sub(self.level.into()) / leak;
@@ -175,7 +197,7 @@ impl<W: Word> Level<W> {
     }
 }
 
-/// At most the largest value.
+/// Returns the value; the largest that fits if it is larger.
 fn narrow(wide: u128) -> u64 {
     u64::try_from(wide).unwrap_or(u64::MAX)
 }

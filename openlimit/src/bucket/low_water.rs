@@ -1,29 +1,76 @@
-//! `LowWater`: how empty a bucket has been since a given charge, which bounds what may be given back of it.
+//! `LowWater`: the lowest level of a bucket since each charge, which bounds its refund.
 //!
-//! The minima over all suffixes of a sequence form an increasing stack: each level recorded removes the higher
-//! ones before it, and the answer for a charge is the first entry after it. The stack is short in practice, and
-//! bounded here: when it is full, an entry also stands for the one after it, the first of those that are at least
-//! half as high. Such an entry is at least as low as the truth, so a refund may become smaller, never larger. The latest ones
-//! stay exact, and so do the lowest, which are what refunds come up against.
+//! # Why a refund is bounded
 //!
-//! The newest entry is kept apart from the others: a bucket that keeps running empty replaces it again and
-//! again, and touches nothing else.
+//! A call that was cancelled should leave the bucket as if it had never been. It took an amount
+//! `a`. Without it, every level since would be lower by `a`, but not below zero. If the bucket has
+//! run down to a level `m` below `a` since, the level at that moment would have been zero: lower by
+//! only `m`. From then on `m` is all that the call still adds to the level. So the refund is
+//!
+//! ```text
+//! min(a, lowest level since the charge)
+//! ```
+//!
+//! The lowest level is the one just before a later charge, or the present one, since a level only
+//! falls in between.
+//!
+//! For example, a limit allows 100 tokens per second with a burst of 1 s. Call A takes 100 at 0 s.
+//! At 0.7 s 30 of them are left, and call B takes 70. The level is 100. Now A is cancelled. Without
+//! A, the bucket would have been empty at 0.7 s, and would hold the 70 of B. So 30 are given back,
+//! not
+//! 100. With 100, another call of 100 would be admitted at once, beside the 70 of B.
+//!
+//! # The stack
+//!
+//! The question is always for the lowest level from some charge on: a minimum over a suffix of the
+//! recorded levels. All these minima form an increasing sequence, so they are kept as a stack. Each
+//! recorded level removes the levels before it that are not lower. Say the level was 0, 40, 20, 60
+//! and 50 just before the charges 1 to 5:
+//!
+//! | charge | level | stack |
+//! | --- | --- | --- |
+//! | 1 | 0 | (1, 0) |
+//! | 2 | 40 | (1, 0) (2, 40) |
+//! | 3 | 20 | (1, 0) (3, 20) |
+//! | 4 | 60 | (1, 0) (3, 20) (4, 60) |
+//! | 5 | 50 | (1, 0) (3, 20) (5, 50) |
+//!
+//! The answer for a charge is the first entry after it. A refund of charge 2 is at most 20, one of
+//! charge 3 at most 50, and one of charge 5 is bounded by the present level alone.
+//!
+//! A refund changes the past for all later refunds: the levels since its charge would have been
+//! lower by what it gave back. So the entries after the charge are lowered by that much.
+//!
+//! # Why it is bounded, and which way that errs
+//!
+//! The stack is short in practice, since a bucket in use runs low again and again. But it grows
+//! while a bucket only fills. It must not grow with the number of calls, so it has 16 entries. When
+//! it is full, two neighbours become one if the upper is at most twice as high as the lower: the
+//! lower level stays, and also answers for the charges of the upper. If no two are that close, the
+//! newest entry answers for the new charge too. Either way an answer may become too low, and never
+//! too high. So a refund may be smaller than possible, and never exceeds the limit. Merging starts
+//! at the bottom, so that the latest charges, of the calls in flight, keep their exact answers.
+//!
+//! The newest entry is a field of its own. A bucket that keeps running empty replaces it again and
+//! again and touches nothing else.
 
 use super::word::Word;
 
-/// Enough for levels from one to some thousand, each twice as high as the one before it.
+/// The number of entries: enough for levels that span a factor of 2^15, if each is twice as high as
+/// the one below it.
 const ENTRIES: usize = 16;
 
+/// The lowest levels of a bucket, by charge.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct LowWater<W> {
     newest: Mark<W>,
-    /// How many entries there are before it.
+    /// The number of entries in `older`.
     len: usize,
     older: [Mark<W>; ENTRIES - 1],
 }
 
-/// The level just before a charge, and the lowest from then on.
+/// An entry: the level just before a charge, which no later level has reached.
 #[derive(Clone, Copy, Debug)]
 struct Mark<W> {
     charge: u64,
@@ -32,14 +79,14 @@ struct Mark<W> {
 
 impl<W: Word> Default for LowWater<W> {
     fn default() -> Self {
-        // As good as none: no charge comes before it, and any level is at least as low.
+        // Stands for no entry: it answers for no charge, and every level is at most as high.
         let none = Mark { charge: 0, level: W::MAX };
         Self { newest: none, older: [none; ENTRIES - 1], len: 0 }
     }
 }
 
 impl<W: Word> LowWater<W> {
-    /// The bucket was at `level` just before `charge`, a later one than all before.
+    /// Records that the bucket was at `level` just before `charge`, the latest charge so far.
     #[inline]
     pub(crate) fn record(&mut self, charge: u64, level: W) {
         if level <= self.newest.level {
@@ -52,7 +99,7 @@ impl<W: Word> LowWater<W> {
         }
     }
 
-    /// Older entries that are no lower than `level` are no minima any more.
+    /// Removes the older entries that are not lower than `level`.
     #[inline(never)]
     fn pop(&mut self, level: W) {
         while self.len > 0 && self.older[self.len - 1].level >= level {
@@ -60,6 +107,7 @@ impl<W: Word> LowWater<W> {
         }
     }
 
+    /// Adds an entry that is higher than all others.
     #[inline(never)]
     fn push(&mut self, charge: u64, level: W) {
         if self.len == self.older.len() {
@@ -73,7 +121,7 @@ impl<W: Word> LowWater<W> {
         self.newest.charge = charge;
     }
 
-    /// Makes room, if there are two entries that are alike.
+    /// Merges the first two neighbours that are close, if there are any.
     fn merge(&mut self) {
         let mut pairs = self.older[..self.len].windows(2);
         if let Some(first) = pairs.position(|pair| pair[1].level <= pair[0].level.plus(pair[0].level)) {
@@ -83,14 +131,14 @@ impl<W: Word> LowWater<W> {
         }
     }
 
-    /// The lowest level before any charge after `charge`; unbounded if there was none.
+    /// Returns the lowest level recorded after `charge`; the largest value if there is none.
     pub(crate) fn since(&self, charge: u64) -> W {
         let mut marks = self.older[..self.len].iter().chain([&self.newest]);
         marks.find(|mark| mark.charge > charge).map_or(W::MAX, |mark| mark.level)
     }
 
-    /// `weight` of what `charge` took is given back, which is no more than [`since`](Self::since) allows: the
-    /// lowest levels since then were that much lower in the history that now counts.
+    /// Notes a refund of `weight` to `charge`, which is at most what [`since`](Self::since)
+    /// returns.
     pub(crate) fn refund(&mut self, charge: u64, weight: W) {
         if self.newest.charge <= charge {
             return;
@@ -99,7 +147,7 @@ impl<W: Word> LowWater<W> {
         for mark in self.older[first..self.len].iter_mut().chain([&mut self.newest]) {
             mark.level = mark.level.minus(weight);
         }
-        // What is no longer lower than an entry after it is no minimum any more.
+        // Older entries that are now not lower than the first of those are no minima any more.
         let lowest = self.older[..self.len].get(first).unwrap_or(&self.newest).level;
         let kept = self.older[..first].iter().take_while(|mark| mark.level < lowest).count();
         self.older.copy_within(first..self.len, kept);

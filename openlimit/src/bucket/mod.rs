@@ -1,26 +1,86 @@
-//! `Bucket`: one limit's state, a leaky bucket used as a meter (GCRA), in exact integers.
+//! `Bucket`: the state of one limit, in exact integers.
 //!
-//! Calls fill the bucket, time empties it. A call fits if the level after it stays within the burst less the
-//! jitter. A call that cannot fit even an empty bucket waits until the bucket is empty and then takes it into
-//! debt, so that later calls wait for it.
+//! # The rule
 //!
-//! # Units
+//! A limit is a leaky bucket used as a meter, also known as GCRA. Each admitted call pours its
+//! amount in. The bucket leaks at the limit's rate, until it is empty. The amount in it is its
+//! *level*. A call is admitted if the level after it is at most the *burst* of the limit.
 //!
-//! A rate of `A` per `P` nanoseconds with a headroom of `h / H` leaks `A * (H - h) / (P * H)` of an amount in a
-//! nanosecond. Both sides of that fraction, reduced, are kept: one unit of amount weighs `unit = P * H`, and
-//! `leak = A * (H - h)` leaks a nanosecond. So nothing is ever rounded, but the burst, down. With amounts below 2^63, periods and
-//! bursts of at most 31 days (2^51.3 ns) and `H` of at most 5 000 (2^12.3), every product stays below 2^127.
-//! Nearly every real limit fits into 64 bits, where the arithmetic takes a fifth of the time, and gets a
-//! `Level<u64>`; the others get a `Level<u128>`.
+//! This keeps the promise of the crate. After each admitted call the level is at most the burst.
+//! During a time `w` at most `rate * w` leaks out. So the calls admitted in that time poured in at
+//! most `rate * w + burst`.
 //!
-//! # Two moments
+//! (Public docs look at the same bucket from the other side, as users of an API do: what is free
+//! refills. "Full" there is an empty meter here.)
 //!
-//! A call that waited departs when its timer fires, a little after the moment at which it was due. It is
-//! charged as of the due moment, or else every wait would cost the timer's granularity in throughput. But then
-//! the provider sees it later than the bucket does, and so may hold up to `leak * late` more than `level`,
-//! where `late` is the longest such delay whose effect has not drained yet. Calls that fit leave room for it:
-//! the jitter kept back is at least twice the longest delay. A call into debt leaves none, so it waits for
-//! what the burst does not cover.
+//! # Burst and jitter
+//!
+//! Calls that leave on schedule can reach the provider in bunches, because the network delays one
+//! more than the next. To the provider, a bunch looks like a larger burst. So a part of the burst
+//! is kept back for *jitter*, and a call fits if the level after it is at most `burst - jitter`,
+//! which the code calls `fit`. Only what may be taken at once shrinks by that. The rate does not.
+//!
+//! The example is a limit of 200 requests per minute: one every 300 ms. Its burst is 1 s and its
+//! jitter 50 ms. Amounts are given as time of the rate, so that a request is 300 ms.
+//!
+//! | time | event | level after it | |
+//! | --- | --- | --- | --- |
+//! | 0 ms | a call arrives | 300 | fits, since `fit` is 950 |
+//! | 0 ms | a second call | 600 | fits |
+//! | 0 ms | a third call | 900 | fits |
+//! | 0 ms | a fourth call | | waits: 1200 is above 950, so 250 have to leak first |
+//! | 250 ms | the fourth call is due | 950 | 650 were left, and it adds 300 |
+//! | 550 ms | a fifth call is due | 950 | and from then on one every 300 ms |
+//!
+//! # Calls larger than the burst
+//!
+//! A call larger than `fit` would never fit. It waits until the bucket is empty, and then takes it
+//! into debt: the level rises above the burst, and later calls wait until it has leaked. In the
+//! example, a call of 5 requests waits for level 0 and raises it to 1500. The next single request
+//! fits when the level is 650, which is 850 ms later. In any window, such a call replaces the
+//! burst, so the bound becomes `rate * w + max(burst, largest call)`.
+//!
+//! A call larger than the limit's whole amount (or than its burst, if that is larger) is never
+//! admitted.
+//!
+//! # Units: why nothing rounds
+//!
+//! A rate of `A` per `P` nanoseconds leaks `A / P` of one unit of amount in a nanosecond. With a
+//! headroom of `h / H` it leaks `A * (H - h) / (P * H)`. This is hardly ever a whole number, so the
+//! level counts neither amounts nor nanoseconds. It counts the fraction's smallest parts, called
+//! *weight*:
+//!
+//! ```text
+//! unit = P * H            the weight of one unit of amount
+//! leak = A * (H - h)      the weight that leaks in a nanosecond
+//! ```
+//!
+//! both divided by their greatest common divisor. In the example, without headroom, `P` is 60 *
+//! 10^9 and `A` is 200. So `unit` is 300 000 000 and `leak` is 1: a request weighs 300 million, and
+//! a nanosecond leaks 1. With the default headroom of 1/5000, `unit` is 1.5 * 10^12 and `leak` is
+//! 4999. One request then leaks in 300 060 012.002 ns. The level stays exact anyway. Only the time
+//! at which a call is due is rounded, up to the next nanosecond, and the burst, down, when a
+//! limiter is built.
+//!
+//! Amounts are below 2^63, periods and bursts are at most 31 days (2^51.3 ns), and `H` is at most
+//! 5000 (2^12.3), so every product stays below 2^127. Nearly every real limit fits into 64 bits,
+//! where the arithmetic takes a fifth of the time. Such a limit gets a `Level<u64>`, the others get
+//! a `Level<u128>`.
+//!
+//! # Late departures
+//!
+//! A call that waited departs when its timer fires, a little after it was due. If it were charged
+//! then, every wait would lose the timer's delay, and throughput would fall below the rate. So it
+//! is charged as of the moment at which it was due. But the provider counts it when it arrives, and
+//! this makes the provider's level higher than ours: by up to `leak * late`, where `late` is the
+//! longest delay between a charge and its departure. Time in which the bucket is empty drains this
+//! difference, too.
+//!
+//! Calls that fit leave room for it: `late` is at most half of the jitter (`admission` sees to
+//! that), and the other half remains for the network. A call into debt leaves no room. So it waits
+//! for the part of the difference that the burst does not cover. Say that in the example the timer
+//! admits the fourth call at 260 ms: `late` is 10 ms. A later call of 5 requests first waits for
+//! level 0, and then for 10 ms more.
 
 use std::time::Duration;
 
@@ -34,29 +94,36 @@ mod word;
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
 pub(crate) use self::low_water::LowWater;
 
+/// The state of one limit.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "the usual one is where every call looks, the rare one apart")]
+#[allow(clippy::large_enum_variant, reason = "every call reads the usual variant, which must not be boxed")]
 pub(crate) enum Bucket {
+    /// A level of 64 bits, which nearly every limit has.
     Narrow(Level<u64>),
+    /// A level of 128 bits.
     Wide(Box<Level<u128>>),
 }
 
-/// What a level of 64 bits may weigh when a whole period is in it. So such a bucket is exact up to a debt of 15
-/// further periods; a debt beyond that, from a call that used so much more than it may, counts as that much.
+/// The largest weight of a whole period, and of the burst, in a level of 64 bits.
+///
+/// This leaves a factor of 16. So the bucket is exact up to a debt of 15 further periods. A larger
+/// debt can only come from calls that used far more than they had reserved, and is cut to that
+/// much.
 const NARROW: u128 = 1 << 60;
 
-/// The longest period, and the longest burst, for which the products above stay in range.
+/// The longest period and the longest burst: 31 days, a month of quota. With more, the products
+/// described above would not stay in range.
 pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
 
-/// How a limit is metered. The builder has checked that the parts are in range.
+/// The terms of a limit, which the builder has checked to be in range.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metering {
     pub(crate) rate: Rate,
     /// The burst, as time of the rate.
     pub(crate) burst: Duration,
-    /// The part of the burst that is kept back for the network.
+    /// The part of the burst that is kept back for the network, as time of the rate.
     pub(crate) jitter: Duration,
-    /// The part of the rate that is left to others, as a fraction.
+    /// The part of the rate that is left to other users of the quota, as a fraction.
     pub(crate) headroom: (u64, u64),
 }
 
@@ -69,23 +136,23 @@ impl Metering {
         self.rate.amount().max(u64::try_from(burst).unwrap_or(u64::MAX))
     }
 
-    /// Returns the part of the burst that is kept back, in nanoseconds.
-    pub(crate) fn kept_back(&self) -> u64 {
+    /// Returns the jitter that is really kept back, in nanoseconds: never more than the burst.
+    pub(crate) fn jitter_within_burst(&self) -> u64 {
         self.jitter.min(self.burst).as_nanos() as u64
     }
 }
 
-/// A bucket at one moment.
+/// A bucket at one moment, as users see it.
 pub(crate) struct Look {
     /// The largest amount that could be taken.
     pub(crate) available: u64,
-    /// How much is in it beyond the burst, as an amount, rounded up.
+    /// The amount by which the level exceeds the burst, rounded up.
     pub(crate) debt: u64,
-    /// When it will be empty, in nanoseconds from that moment on.
+    /// The time in nanoseconds until the level is zero, and everything is available again.
     pub(crate) full_in: u64,
 }
 
-/// The same call on whichever level there is.
+/// Makes the same call on a level of either width.
 macro_rules! level {
     ($bucket:ident, $level:ident => $call:expr) => {
         match $bucket {
@@ -96,15 +163,15 @@ macro_rules! level {
 }
 
 impl Bucket {
-    /// Creates an empty bucket.
+    /// Creates a bucket at level zero.
     pub(crate) fn new(metering: &Metering) -> Self {
-        let Metering { rate, burst, jitter, headroom: (kept, of) } = *metering;
-        let (kept, of) = (u128::from(kept), u128::from(of));
+        let Metering { rate, burst, jitter, headroom: (left, of) } = *metering;
+        let (left, of) = (u128::from(left), u128::from(of));
         let amount = u128::from(rate.amount());
-        let (unit, leak) = (rate.period().as_nanos() * of, amount * (of - kept));
+        let (unit, leak) = (rate.period().as_nanos() * of, amount * (of - left));
         let common = gcd(unit, leak);
         let (unit, leak) = (unit / common, leak / common);
-        // The burst is a time of the rate as declared: headroom does not make it smaller.
+        // The burst is a time of the declared rate. Headroom does not make it smaller.
         let weigh = |time: Duration| time.as_nanos() * amount * of / common;
         let (burst_weight, fit) = (weigh(burst), weigh(burst.saturating_sub(jitter)));
         let most = metering.most();
@@ -115,7 +182,7 @@ impl Bucket {
         }
     }
 
-    /// Takes `amount` if it can be admitted at `now`, and says whether it did.
+    /// Takes `amount` if it can be admitted at `now`. Returns whether it did.
     #[inline(always)]
     pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
         match self {
@@ -124,13 +191,16 @@ impl Bucket {
         }
     }
 
-    /// Puts back `amount` that was taken just before, at the same moment.
+    /// Undoes the last [`take`](Self::take), if no other call came after it.
     pub(crate) fn put_back(&mut self, amount: u64) {
         level!(self, level => level.put_back(amount));
     }
 
-    /// The first moment at which a call of `amount` can be admitted, once others have taken `ahead` before it.
-    /// With nothing ahead it is exact, else a lower bound. A call that takes nothing is always due.
+    /// Returns the first moment at which a call of `amount` can be admitted, after other calls have
+    /// taken `ahead`.
+    ///
+    /// It is exact if nothing is ahead, and a lower bound otherwise. A call that takes nothing is
+    /// always due.
     #[inline]
     pub(crate) fn due(&self, amount: u64, ahead: u128) -> u64 {
         match self {
@@ -139,46 +209,46 @@ impl Bucket {
         }
     }
 
-    /// How it stands at `now`.
+    /// Returns the bucket's state at `now`.
     pub(crate) fn look(&self, now: u64) -> Look {
         level!(self, level => level.look(now))
     }
 
-    /// Takes `amount` as of `at`, for a call that departs at `now`. `charge` numbers the charges of a limiter
-    /// in their order.
+    /// Takes `amount` as of `at`, for a call that departs at `now`. The level may rise to any
+    /// height.
+    ///
+    /// `charge` is the number of the charge. A limiter numbers its charges in their order.
     #[inline]
     pub(crate) fn charge(&mut self, amount: u64, charge: u64, at: u64, now: u64) {
         level!(self, level => level.charge(amount, charge, at, now));
     }
 
-    /// Gives back `amount` of what was taken by `charge`, as far as the limit allows.
-    ///
-    /// Had the call never been, the bucket would have run empty the earlier, and could not have drained below
-    /// nothing meanwhile. So of what it took, only as much still matters as was in the bucket at its emptiest
-    /// since. To give back more would wipe out charges of later calls.
+    /// Gives back `amount` of what `charge` took, as far as that still matters. The page of
+    /// `low_water` derives how far that is.
     pub(crate) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
         level!(self, level => level.refund(amount, charge, now));
     }
 
-    /// Empties it, and says what amount was in it, rounded up.
+    /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
     #[allow(dead_code, reason = "for backends that stand in for another one")]
     pub(crate) fn empty(&mut self, now: u64) -> u64 {
         level!(self, level => level.empty(now))
     }
 }
 
-/// Apart, so that it takes no registers from the others.
+/// A function of its own, so that the rare wide level takes no registers from the narrow one.
 #[inline(never)]
 fn take_wide(level: &mut Level<u128>, amount: u64, charge: u64, now: u64) -> bool {
     level.take(amount, charge, now)
 }
 
-/// As `take_wide`.
+/// Separate for the same reason as `take_wide`.
 #[inline(never)]
 fn due_wide(level: &Level<u128>, amount: u64, ahead: u128) -> u64 {
     level.due(amount, ahead)
 }
 
+/// Returns the greatest common divisor.
 fn gcd(mut a: u128, mut b: u128) -> u128 {
     while b != 0 {
         (a, b) = (b, a % b);

@@ -1,20 +1,26 @@
-//! `Word`: the integers that a level is kept in, and the few saturating operations on them.
+//! `Word`: the integers that a level is kept in, and their saturating operations.
+//!
+//! A trait with two implementations, because 64 bits are five times as fast and nearly always
+//! enough. All operations saturate: a level that is too high to count stays at the largest value
+//! and never wraps around to a low one.
 
 use std::fmt::Debug;
 
+/// An unsigned integer of 64 or 128 bits.
 pub(crate) trait Word: Copy + Ord + Default + Debug + Into<u128> + 'static {
+    /// The largest value.
     const MAX: Self;
 
-    /// `self * by`, at most `MAX`.
+    /// Returns `self * by`, at most `MAX`.
     fn times(self, by: u64) -> Self;
 
-    /// `self + by`, at most `MAX`.
+    /// Returns `self + by`, at most `MAX`.
     fn plus(self, by: Self) -> Self;
 
-    /// `self - by`, at least zero.
+    /// Returns `self - by`, at least zero.
     fn minus(self, by: Self) -> Self;
 
-    /// `self / by`, rounded up, at most the largest value.
+    /// Returns `self / by`, rounded up, at most the largest `u64`.
     fn over(self, by: Self) -> u64;
 }
 
@@ -59,7 +65,8 @@ impl Word for u128 {
     fn minus(self, by: Self) -> Self {
         self.saturating_sub(by)
     }
-    /// Division of wide numbers takes ten times as long.
+
+    /// Divides in 64 bits if both numbers fit: dividing wide ones takes ten times as long.
     fn over(self, by: Self) -> u64 {
         match (u64::try_from(self), u64::try_from(by)) {
             (Ok(narrow), Ok(by)) => narrow.div_ceil(by),

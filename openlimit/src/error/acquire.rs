@@ -1,4 +1,8 @@
-//! `AcquireError`: why a call was not admitted. And `FromAcquireError`: how a function returns it.
+//! `AcquireError`: the reason why a call was not admitted. And `FromAcquireError`, by which an
+//! annotated function returns it.
+//!
+//! One enum serves `acquire`, `try_acquire` and the attribute, so a caller handles a refusal in one
+//! place. Each variant carries the limiter's name, since a program often has several limiters.
 
 use std::io;
 use std::sync::Arc;
@@ -9,10 +13,14 @@ use super::{BuildError, ParamsError, StoreError};
 use crate::limits::{Dimension, Limit, Name};
 
 /// The error of a call that was not admitted. Nothing was taken from any limit.
+///
+/// [`limiter`](Self::limiter) and [`limit`](Self::limit) say where the call was refused, and
+/// [`retry_after`](Self::retry_after) when the same call may succeed. All durations are on the
+/// limiter's clock. Messages round them up.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AcquireError {
-    /// The call asks for more than the limit gives in a whole period, so it could never be admitted.
+    /// The call asks for more than the limit allows in a whole period, so it can never be admitted.
     #[error(
         "limiter `{limiter}` can never admit a call of {cost} {dimension}: its limit of {limit} allows at most \
          {most} for one call; make the request smaller or raise the limit"
@@ -32,19 +40,19 @@ pub enum AcquireError {
 
     /// The call would have to wait for longer than its [`timeout`](crate::Acquire::timeout).
     ///
-    /// It fails at once if that is known when it arrives, and when the timeout ends otherwise.
+    /// It fails on arrival if that is known then, and otherwise when the timeout ends.
     #[error(
-        "limiter `{limiter}` cannot admit the call within its timeout of {}: the limit of {limit} asks for a wait \
-         of at least {}; allow more time or send less",
+        "limiter `{limiter}` cannot admit the call within its timeout of {}: the limit of {limit} requires a \
+         wait of at least {}; allow more time or send less",
         short(*timeout),
         short(*wait)
     )]
     Timeout {
         /// The longest wait that the call allowed.
         timeout: Duration,
-        /// The time it had waited when it was refused; zero if it was refused on arrival.
+        /// The time that it had waited when it was refused; zero if it was refused on arrival.
         waited: Duration,
-        /// The whole wait, from arrival to admission, that the call would need at least.
+        /// A lower bound on the whole wait, from arrival to admission.
         wait: Duration,
         /// The limit that the call would wait for.
         limit: Limit,
@@ -52,15 +60,15 @@ pub enum AcquireError {
         limiter: Name,
     },
 
-    /// [`try_acquire`](crate::Limiter::try_acquire) found no capacity, or found other calls waiting
-    /// for it.
+    /// [`try_acquire`](crate::Limiter::try_acquire) found no capacity, or found other calls in the
+    /// queue.
     #[error(
-        "limiter `{limiter}` has no capacity now: the limit of {limit} asks for a wait of at least {}; \
-         try again then, or `acquire`, which waits",
+        "limiter `{limiter}` has no capacity now: the limit of {limit} requires a wait of at least {}; \
+         try again after that, or use `acquire`, which waits",
         short(*wait)
     )]
     WouldWait {
-        /// The wait that the call would need at least, behind all calls that wait already.
+        /// A lower bound on the wait behind all calls that are in the queue already.
         wait: Duration,
         /// The limit that the call would wait for.
         limit: Limit,
@@ -69,6 +77,8 @@ pub enum AcquireError {
     },
 
     /// The cost names a dimension that the limiter does not meter.
+    ///
+    /// An integer as cost names `tokens`.
     #[error(
         "limiter `{limiter}` has no limit for `{dimension}`; declare one, or leave `{dimension}` out of the cost{}",
         if *dimension == Dimension::Tokens {
@@ -84,7 +94,8 @@ pub enum AcquireError {
         limiter: Name,
     },
 
-    /// The params cannot be read as a request of the limiter's kind.
+    /// The params cannot be read as a request of the limiter's kind, or an integer cost is
+    /// negative.
     #[error("limiter `{limiter}` cannot price the call: {error}")]
     Params {
         /// The limiter's name.
@@ -96,9 +107,10 @@ pub enum AcquireError {
     /// The call has to wait, and this process has no timer thread.
     ///
     /// The thread could not be started, or it belongs to the process that this one was forked from.
+    /// Calls that find room are still admitted.
     #[error(
-        "limiter `{limiter}` cannot let the call wait, because its timer thread is not running: {error}; \
-         a call that need not wait is still admitted"
+        "limiter `{limiter}` cannot queue the call: the timer thread is not running: {error}; \
+         a call that needs no wait is still admitted"
     )]
     Timer {
         /// The limiter's name.
@@ -107,27 +119,29 @@ pub enum AcquireError {
         error: Arc<io::Error>,
     },
 
-    /// The limits are shared, and the store that holds them did not decide.
-    #[error("limiter `{limiter}` got no decision within {}: {error}", short(*waited))]
+    /// The limits are shared, and the store that holds them (Redis) did not decide about the call.
+    #[error("limiter `{limiter}` got no decision{}: {error}", within(*waited))]
     Store {
         /// The limiter's name.
         limiter: Name,
-        /// The time that the call waited for the decision.
+        /// The time that the call waited for the decision; zero if it was refused on arrival.
         waited: Duration,
         /// The reason.
         error: StoreError,
     },
 
-    /// The limiter could not be built. Every acquire returns this error until the program is fixed.
+    /// The declared limiter cannot be built. Every acquire returns this error until the declaration
+    /// is fixed; [`init`](crate::Limiter::init) returns it earlier.
     #[error(transparent)]
     Build(#[from] BuildError),
 }
 
 impl AcquireError {
-    /// Returns how long to wait from now on before the same call may succeed: the value for an HTTP
-    /// `Retry-After`.
+    /// Returns how long to wait, from the refusal on, before the same call may succeed. An HTTP
+    /// server can return it as `Retry-After`.
     ///
-    /// `None` if waiting does not help.
+    /// It is a lower bound: other calls may take the room first. Returns `None` if waiting does not
+    /// help, or if it is not known for how long.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -152,8 +166,9 @@ impl AcquireError {
         }
     }
 
-    /// Returns the limit that refused the call, or that could not be built; `None` if no single
-    /// limit did.
+    /// Returns the limit that refused the call, or that could not be built.
+    ///
+    /// Returns `None` if the error is not about a single limit.
     #[must_use]
     pub fn limit(&self) -> Option<&Limit> {
         match self {
@@ -170,10 +185,13 @@ impl AcquireError {
 
 /// A return type that can carry a refusal.
 ///
-/// A function under `#[rate_limited]` returns what this trait makes of an [`AcquireError`]. It is
-/// implemented for every `Result<_, E>` with `E: From<AcquireError>`, which includes `anyhow::Result`
-/// and boxed errors. Implement it for a type of your own, such as an HTTP response. `Option` and
-/// `()` are left out on purpose: to swallow a refusal, write `on_error = |_| None`.
+/// When a call is refused, a function under `#[rate_limited]` converts the [`AcquireError`] into
+/// its return type by this trait. It is implemented for every `Result<_, E>` with
+/// `E: From<AcquireError>`, which includes `anyhow::Result` and boxed errors. Implement it for a
+/// type of your own, such as an HTTP response.
+///
+/// `Option` and `()` do not implement it, since they would hide the refusal. To do that on purpose,
+/// write `on_error = |_| None`.
 #[diagnostic::on_unimplemented(
     message = "a refused call cannot be returned as `{Self}`",
     label = "this return type has no place for an `openlimit::AcquireError`",
@@ -181,7 +199,7 @@ impl AcquireError {
     note = "or say what to return instead: `on_error = |error| ..`"
 )]
 pub trait FromAcquireError {
-    /// Turns the refusal into the function's result.
+    /// Converts the refusal into the function's return value.
     fn from_acquire_error(error: AcquireError) -> Self;
 }
 
@@ -191,4 +209,9 @@ impl<T, E: From<AcquireError>> FromAcquireError for Result<T, E> {
     fn from_acquire_error(error: AcquireError) -> Self {
         Err(E::from(error))
     }
+}
+
+/// Returns the words for the time that a decision took; none if it took no time.
+fn within(waited: Duration) -> String {
+    if waited.is_zero() { String::new() } else { format!(" within {}", short(waited)) }
 }

@@ -1,4 +1,7 @@
-//! `BuildError`: why a limiter cannot be built.
+//! `BuildError`: the reason why a limiter cannot be built.
+//!
+//! The builder's setters never fail, so every mistake in a limiter's options ends here. The message
+//! names the limiter, because a static may be built far from where it is declared.
 
 #[cfg(feature = "redis")]
 use std::borrow::Cow;
@@ -7,9 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration::short;
-use crate::limits::{Limit, Name, Rate};
+use crate::limits::{Limit, MOST_LIMITS, Name, Rate};
 
-/// The error of a limiter that cannot be built: its name, and the problem.
+/// The error of a limiter that cannot be built: its name and the problem.
+///
+/// [`Builder::build`](crate::Builder::build) returns it. A declared limiter is built at its first
+/// use, and returns it from [`init`](crate::Limiter::init) and, as
+/// [`AcquireError::Build`](crate::AcquireError::Build), from every acquire.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("limiter `{limiter}` cannot be built: {problem}")]
 pub struct BuildError {
@@ -22,7 +29,9 @@ impl BuildError {
         Self { limiter, problem }
     }
 
-    /// Creates the error of a declaration whose value for `key` failed. A `BuildError` stays itself.
+    /// Creates the error of a declaration whose value for `key` failed.
+    ///
+    /// Returns a `BuildError` unchanged: it names a limiter and a problem already.
     pub(crate) fn declared(
         limiter: &'static str,
         key: &'static str,
@@ -54,33 +63,35 @@ impl BuildError {
 }
 
 /// The problem with a limiter that cannot be built.
+///
+/// Its message continues "limiter `name` cannot be built: ..".
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildProblem {
-    /// It has no limits, so it would limit nothing.
+    /// The limiter has no limits.
     #[error("it has no limits; give it at least one, such as `requests: 200 / minute`")]
     NoLimits,
 
-    /// It has more than 64 limits.
-    #[error("it has {0} limits; the most is 64")]
+    /// The limiter has more than 64 limits.
+    #[error("it has {0} limits; give it at most {MOST_LIMITS}")]
     TooManyLimits(usize),
 
-    /// A rate of zero.
+    /// The amount of a rate is zero.
     #[error("the limit of {0} would never admit a call; leave the dimension out if it is not limited")]
     ZeroRate(Limit),
 
-    /// An amount above 2^63 - 1.
-    #[error("the amount of the limit of {0} is too large; the most is {max}", max = i64::MAX)]
+    /// The amount of a rate is above 2^63 - 1.
+    #[error("the amount of the limit of {0} is too large; give at most {max}", max = i64::MAX)]
     RateTooLarge(Limit),
 
-    /// A period of zero, or above 31 days.
+    /// The period of a rate is zero, or above 31 days.
     #[error("the period of the limit of {0} is out of range; give from 1 ns to 31 days")]
     Period(Limit),
 
-    /// A burst of zero, or above 31 days.
+    /// The burst of a limit is zero, or above 31 days.
     #[error(
-        "the burst of {} for the limit of {limit} is out of range; give from 1 ns to 31 days, or leave it out for \
-         the default",
+        "the burst of {} for the limit of {limit} is out of range; give from 1 ns to 31 days, or leave it out \
+         for the default",
         short(*burst)
     )]
     Burst {
@@ -90,38 +101,42 @@ pub enum BuildProblem {
         burst: Duration,
     },
 
-    /// A burst for limits with a period of up to a minute, of which there are none.
+    /// The limiter's burst applies to none of its limits: all have a period above a minute, or a
+    /// burst of their own.
     #[error(
-        "its burst of {} has no effect: it applies to limits per minute or shorter that state no burst of their \
-         own, and there are none; give it to the rate: `Rate::per_hour(1_000).burst(..)`",
+        "its burst of {} has no effect: it applies to limits with a period of up to a minute that state no \
+         burst of their own, and there are none; give it to the rate: `Rate::per_hour(1_000).burst(..)`",
         short(*.0)
     )]
     UnusedBurst(Duration),
 
-    /// A headroom of 100 % or more.
+    /// The headroom is 100 % or more.
     #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
     Headroom(u8),
 
-    /// A dimension without a name.
-    #[error("the limit of {0} counts a dimension without a name; name it: `Limit::new(\"images\", ..)`")]
+    /// The name of a dimension is empty.
+    #[error(
+        "the limit of {0} has a dimension without a name; name it: \
+         `Limit::new(\"audio_seconds\", Rate::per_hour(7_200))`"
+    )]
     NamelessDimension(Rate),
 
-    /// The limits are shared through Redis, and the limiter has no name.
+    /// The limits are shared, and the limiter has no name of its own.
     #[cfg(feature = "redis")]
     #[error("it is shared through redis by its name, and has none; give it one: `name: \"prod-chat\"`")]
     SharedNameless,
 
-    /// The limits are shared through Redis, and the limiter is set to a manual clock.
+    /// The limits are shared, and the limiter runs on a manual clock.
     #[cfg(feature = "redis")]
     #[error("limits shared through redis run on the server's clock; leave the manual clock out")]
     SharedClock,
 
-    /// The limits are shared through Redis, and there are more than 8.
+    /// The limits are shared, and there are more than 8.
     #[cfg(feature = "redis")]
     #[error("it has {0} limits, and at most 8 can be shared through redis; leave some out")]
     TooManyShared(usize),
 
-    /// A shared limit for which the largest call would take more than 52 days.
+    /// A shared limit is so slow that its largest call would take more than 52 days to flow back.
     #[cfg(feature = "redis")]
     #[error(
         "the limit of {0} is too slow to be shared through redis: its largest call would take more than 52 days; \
@@ -129,12 +144,12 @@ pub enum BuildProblem {
     )]
     TooSlowToShare(Limit),
 
-    /// The settings of the limiter's Redis are wrong.
+    /// The settings of the limiter's Redis cannot be used.
     #[cfg(feature = "redis")]
     #[error("its redis cannot be used: {0}")]
     Redis(Cow<'static, str>),
 
-    /// An expression of the declaration failed, for example because an environment variable is not
+    /// An expression in the declaration failed, for example because an environment variable is not
     /// set.
     #[error("the value of `{key}` failed: {error}")]
     Declaration {
@@ -146,7 +161,7 @@ pub enum BuildProblem {
 }
 
 impl BuildProblem {
-    /// Returns the limit that is wrong, if it is a single one.
+    /// Returns the limit that is wrong; `None` if the problem is not about a single limit.
     #[must_use]
     pub fn limit(&self) -> Option<&Limit> {
         match self {

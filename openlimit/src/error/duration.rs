@@ -1,17 +1,19 @@
-//! How messages show durations: short, and never shorter than the truth.
+//! Durations in messages: short, and rounded up.
+//!
+//! A message that says "requires a wait of 1.24s" must be safe to follow, so every duration is
+//! rounded up. Three significant digits, or two units, are enough to act on.
 
 use std::time::Duration;
 
-/// Shows a duration with three significant digits, or in its two largest units from a minute on.
-///
-/// It rounds up: to wait for as long as a message says is always enough.
-pub(super) fn short(time: Duration) -> String {
+/// Shows a duration with three significant digits, or from one minute on in its two largest units.
+/// Rounds up.
+pub(crate) fn short(time: Duration) -> String {
     const UNITS: [(u128, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
     let nanos = time.as_nanos();
     if nanos < 1_000 {
         return format!("{nanos}ns");
     }
-    // The step of the third digit.
+    // The value of the third digit.
     let step = 10_u128.pow(nanos.ilog10() - 2);
     let nanos = nanos.div_ceil(step) * step;
     if nanos >= 60 * 1_000_000_000 {
@@ -22,7 +24,7 @@ pub(super) fn short(time: Duration) -> String {
     format!("{}{name}", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A time in its two largest units, rounded up: `5h 3m`.
+/// Shows a time in its two largest units, rounded up: `5h 3m`.
 pub(super) fn in_words(time: Duration) -> String {
     const UNITS: [(u128, char); 4] = [(86_400, 'd'), (3_600, 'h'), (60, 'm'), (1, 's')];
     let secs = time.as_nanos().div_ceil(1_000_000_000);

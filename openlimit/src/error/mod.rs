@@ -1,7 +1,7 @@
 //! The errors: why a call was not admitted, and why a limiter cannot be built.
 //!
-//! Each message says what is wrong, the value, what was expected, and what to do. They know the
-//! vocabulary and nothing else, so that every module can return them.
+//! Each message says what is wrong, the value, what was expected, and what to do. Errors know only
+//! the vocabulary, so that every other module can return them.
 
 mod acquire;
 mod build;
@@ -11,5 +11,6 @@ mod store;
 
 pub use self::acquire::{AcquireError, FromAcquireError};
 pub use self::build::{BuildError, BuildProblem};
+pub(crate) use self::duration::short;
 pub use self::params::ParamsError;
 pub use self::store::{StoreError, StoreProblem, StoreStatus};

@@ -1,8 +1,13 @@
 //! `ParamsError`: params that cannot be read as a request.
+//!
+//! It carries a field and a text and no limiter, so that the functions in `tokens`, which price
+//! requests without a limiter, can return it too.
 
 use std::borrow::Cow;
 
-/// The error of params that are not a request which the limiter can price.
+/// The error of params that cannot be read as a request, so that they have no price.
+///
+/// It names the field that is missing or has the wrong shape.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read `{field}` of the params: {problem}")]
 pub struct ParamsError {

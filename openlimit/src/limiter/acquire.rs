@@ -1,4 +1,8 @@
 //! `Acquire`: a pending admission. Options first, then `.await` or `.blocking()`.
+//!
+//! It is a future without a generic parameter, so it can be stored and returned. The usual call,
+//! which is admitted at its first poll, runs through one inlined path. All others take the slower
+//! functions below it.
 
 use std::fmt;
 use std::future::Future;
@@ -9,53 +13,89 @@ use std::time::Duration;
 
 use super::Permit;
 use super::core::Handle;
-use super::decide::Decision;
+use crate::admission::Decided;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Cost};
 use crate::queue::Key;
 use crate::sync::block_on;
 use crate::time::nanos;
 
-/// A call that asks to be admitted: add options, then `.await` it or call [`blocking`](Acquire::blocking).
+/// A pending admission: set options, then `.await` it or call [`blocking`](Acquire::blocking).
+/// Created by [`Limiter::acquire`](crate::Limiter::acquire).
 ///
-/// It borrows nothing, and nothing happens before it is first polled: then it is admitted at once or takes its
-/// place in the queue. It needs no particular runtime, nor any.
+/// Nothing happens before it is first polled. The first poll admits the call, refuses it, or adds
+/// it to the limiter's queue. Calls are admitted in the order of their first polls. The cost is
+/// read when the `Acquire` is created, and it borrows nothing.
+///
+/// It works with any runtime and with none. A call in the queue is admitted when it is due, even if
+/// its task is not polled, and the [`Permit`] is kept for it.
 ///
 /// # Errors
 ///
-/// Awaited or blocked on, it ends in a [`Permit`] or in an [`AcquireError`]. At its first poll, without a wait, come
+/// At the first poll, without a wait:
 ///
-/// - [`TooLarge`](AcquireError::TooLarge) and [`UnknownDimension`](AcquireError::UnknownDimension) for a cost that this
-///   limiter can never admit, [`Params`](AcquireError::Params) for a request that cannot be priced;
-/// - [`Build`](AcquireError::Build) where the declaration of the limiter is wrong;
-/// - [`Timeout`](AcquireError::Timeout) where the wait is known to be longer than the [`timeout`](Acquire::timeout);
-/// - [`Timer`](AcquireError::Timer) where it would have to wait and there is no thread to time it.
+/// - [`TooLarge`](AcquireError::TooLarge) if the cost is more than a limit allows in a whole
+///   period.
+/// - [`UnknownDimension`](AcquireError::UnknownDimension) if the cost names a dimension that the
+///   limiter does not meter.
+/// - [`Params`](AcquireError::Params) if the request cannot be priced, or an integer cost is
+///   negative.
+/// - [`Timeout`](AcquireError::Timeout) if the wait is known to be longer than the
+///   [`timeout`](Acquire::timeout).
+/// - [`Timer`](AcquireError::Timer) if the call has to wait and the timer thread is not running.
+/// - [`Build`](AcquireError::Build) if the declaration of the limiter is wrong.
 ///
-/// After a wait come `Timeout`, where the wait became longer, and `AcquireError::Store` (feature `redis`), where the
-/// limits are shared and what holds them did not decide.
+/// After a wait:
+///
+/// - [`Timeout`](AcquireError::Timeout) if the timeout ended. Later refunds and debts can make a
+///   wait shorter or longer than it was on arrival.
+///
+/// On arrival or after a wait, for limits that are shared through Redis:
+///
+/// - [`Store`](AcquireError::Store) if Redis did not decide about the call.
 ///
 /// # Cancel safety
 ///
-/// Dropping it at any point leaves the queue and gives back whatever had been granted: it costs nothing.
+/// Dropping it at any point is safe and costs nothing. The call leaves the queue, and if it had
+/// been admitted already, what it was granted is given back. So it can be used in `tokio::select!`
+/// or under a runtime's own timeout. Polling a new one starts at the end of the queue.
+///
+/// # Examples
+///
+/// ```
+/// use openlimit::{Cost, Rate, RateLimiter};
+/// use std::time::Duration;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let limiter = RateLimiter::builder().tokens(Rate::per_minute(40_000)).build()?;
+/// let permit = limiter
+///     .acquire(Cost::new().tokens(900))
+///     .timeout(Duration::from_secs(5))
+///     .await?;
+/// drop(permit);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is acquired until it is awaited, or `.blocking()` is called"]
 pub struct Acquire {
     stage: Stage,
-    /// The longest wait in nanoseconds; the largest value for no limit.
+    /// The longest wait in nanoseconds; the largest value for no timeout.
     timeout: u64,
 }
 
 enum Stage {
-    /// Refused before it could ask.
+    /// Refused before it was polled.
     Failed(Box<AcquireError>),
     /// Not polled yet.
     New(Handle, Amounts),
     /// In the queue, or admitted from it and not polled since.
     Waiting(Handle, Key),
-    /// Over.
+    /// Ready.
     Done,
 }
 
 impl Acquire {
+    /// Creates a call of this cost.
     #[inline(always)]
     pub(super) fn new(handle: &Handle, cost: &Cost) -> Self {
         match handle.core().plan.resolve_few(cost) {
@@ -64,7 +104,7 @@ impl Acquire {
         }
     }
 
-    /// The same for any cost.
+    /// Does the same for any cost.
     #[inline(never)]
     fn any(handle: &Handle, cost: &Cost) -> Self {
         match handle.core().plan.resolve(cost) {
@@ -73,26 +113,34 @@ impl Acquire {
         }
     }
 
+    /// Creates a call that is refused at its first poll.
     #[cold]
     pub(super) fn failed(error: AcquireError) -> Self {
         Self { stage: Stage::Failed(Box::new(error)), timeout: u64::MAX }
     }
 
-    /// Sets the longest wait, on the limiter's clock, from the first poll on. Default: none.
+    /// Sets the longest wait, from the first poll on, on the limiter's clock. Default: none.
     ///
-    /// If it is known on arrival that the wait will be longer, the call fails at once and never
-    /// joins the queue. Otherwise it fails when the timeout ends. [`AcquireError::Timeout`] says how
-    /// long the wait would have been, and for which limit. A runtime's own timeout works as well,
-    /// and knows none of this. A timeout of zero admits the call at once or not at all.
+    /// If the wait is known to be longer, the call fails on arrival with [`AcquireError::Timeout`]
+    /// and never joins the queue. Otherwise it fails when the timeout ends. With a timeout of zero
+    /// the call is admitted at once or not at all.
+    ///
+    /// A runtime's own timeout works too, but it cannot fail early, and its error does not say
+    /// which limit was too tight.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = nanos(timeout);
         self
     }
 
-    /// Waits for the admission on this thread, without a runtime.
+    /// Blocks the current thread until the call is admitted. Needs no runtime.
     ///
-    /// Do not call it on a thread that polls other tasks: it blocks them. Async callers `.await`
-    /// instead.
+    /// Do not call it on a thread that polls async tasks, since it would block all of them. Async
+    /// callers `.await` the `Acquire` instead.
+    ///
+    /// The attribute [`rate_limited`](macro@crate::rate_limited) uses this method in every function
+    /// that is not `async` and does not return a future. It recognises a future by the name of its
+    /// type. A function whose future hides behind a type alias (`-> MyFuture`) cannot be
+    /// recognised, and blocks its thread. Write the type out, or make the function an `async fn`.
     ///
     /// # Errors
     /// The reason why the call was not admitted: see [`Acquire`].
@@ -106,14 +154,15 @@ impl Future for Acquire {
     type Output = Result<Permit, AcquireError>;
 
     /// # Panics
-    /// When polled again after it was ready, as futures do.
+    /// Panics if it is polled again after it was ready.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Stage::New(handle, Amounts::Few(few)) = &self.stage else { return self.poll_slowly(context) };
         match handle.core().arrive(few, self.timeout) {
-            Decision::Admitted(charge) => {
+            Decided::Admitted(charge) => {
                 let few = *few;
-                // The permit takes over the handle: a clone would count one up, and one down again.
+                // The permit takes over the handle. Cloning and dropping it would cost two atomic
+                // operations.
                 match mem::replace(&mut self.stage, Stage::Done) {
                     Stage::New(handle, _) => Poll::Ready(Ok(Permit::at_once(handle, few, charge))),
                     _ => unreachable!("it was new"),
@@ -125,7 +174,7 @@ impl Future for Acquire {
 }
 
 impl Acquire {
-    /// Polls a call whose amounts are many, or which was polled before.
+    /// Polls a call with many amounts, or one that was polled before.
     #[inline(never)]
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
         let ready = match &self.stage {
@@ -144,22 +193,22 @@ impl Acquire {
         Poll::Ready(ready)
     }
 
-    /// Acts on the decision about a call that was new.
+    /// Acts on the decision about a new call.
     #[inline(never)]
     fn decided(
         &mut self,
-        decision: Decision,
+        decision: Decided<Box<AcquireError>>,
         context: &mut Context<'_>,
     ) -> Poll<Result<Permit, AcquireError>> {
         let Stage::New(handle, amounts) = mem::replace(&mut self.stage, Stage::Done) else {
             unreachable!("it was new")
         };
         match decision {
-            Decision::Admitted(charge) => Poll::Ready(Ok(Permit::new(handle, amounts, charge))),
-            Decision::Refused(error) => Poll::Ready(Err(*error)),
-            Decision::Waits(key) => {
+            Decided::Admitted(charge) => Poll::Ready(Ok(Permit::new(handle, amounts, charge))),
+            Decided::Refused(error) => Poll::Ready(Err(*error)),
+            Decided::Waits(key) => {
                 self.stage = Stage::Waiting(handle, key);
-                // Leaves its waker, unless it was admitted meanwhile.
+                // Stores its waker, unless it was admitted meanwhile.
                 self.poll_slowly(context)
             }
         }

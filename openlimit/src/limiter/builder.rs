@@ -1,6 +1,7 @@
-//! `Builder`: every option of a limiter, and the one place where they are checked.
+//! `Builder`: the options of a limiter, and the one place where they are checked.
 //!
-//! The setters take anything and never fail; `build` looks at the whole and names what is wrong.
+//! The setters accept any value and never fail, so that `limiter!` can call them in any order.
+//! `build` checks all of them together.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -12,14 +13,15 @@ use crate::admission::{Admission, Plan};
 use crate::backend::{Choice, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
-use crate::limits::{Dimension, Limit, Name, Percent, Rate};
+use crate::limits::{Dimension, Limit, MOST_LIMITS, Name, Percent, Rate};
 use crate::pricing::PriceOptions;
 use crate::queue::{Queue, by_arrival};
 use crate::time::{Time, nanos};
 
-/// Options of a [`Limiter`]. Each is also a key of [`limiter!`](crate::limiter).
+/// Builds a [`Limiter`]. Each option is also a key of [`limiter!`](crate::limiter).
 ///
-/// Naming a dimension again adds a limit to it: a limit per day beside one per minute.
+/// A limiter needs at least one limit. Giving a dimension again adds a limit to it, for example one
+/// per day beside one per minute. All other options have defaults.
 ///
 /// ```
 /// use openlimit::{Percent, Rate, RateLimiter};
@@ -39,9 +41,9 @@ use crate::time::{Time, nanos};
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<K> {
-    /// The name that the program gave.
+    /// The name that the user gave.
     name: Option<Name>,
-    /// The name if it gave none: where the limiter is declared.
+    /// The name if the user gave none: the path of the declaration.
     path: Name,
     limits: Vec<Limit>,
     burst: Option<Duration>,
@@ -55,13 +57,14 @@ pub struct Builder<K> {
 }
 
 impl<K> Builder<K> {
+    /// Creates a builder with the defaults. `path` is the name if the user gives none.
     pub(super) fn named(path: &'static str) -> Self {
         Self {
             name: None,
             path: path.into(),
             limits: Vec::new(),
             burst: None,
-            jitter: Duration::from_millis(50),
+            jitter: DEFAULT_JITTER,
             headroom: None,
             refunds: true,
             pricing: PriceOptions::default(),
@@ -71,7 +74,8 @@ impl<K> Builder<K> {
         }
     }
 
-    /// Sets the name that errors and `Debug` show. Default: the path of a declared limiter's static.
+    /// Sets the name that errors and `Debug` show. Default: the path of a declared limiter's
+    /// static.
     ///
     /// A shared limiter is identified by its name and must have one.
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -79,112 +83,142 @@ impl<K> Builder<K> {
         self
     }
 
-    /// A limit on requests.
+    /// Adds a limit on requests.
     pub fn requests(self, rate: Rate) -> Self {
         self.limit(Limit::new(Dimension::Requests, rate))
     }
 
-    /// A limit on tokens, input and output together.
+    /// Adds a limit on tokens, input and output together.
     pub fn tokens(self, rate: Rate) -> Self {
         self.limit(Limit::new(Dimension::Tokens, rate))
     }
 
-    /// A limit on input tokens.
+    /// Adds a limit on input tokens.
     pub fn input_tokens(self, rate: Rate) -> Self {
         self.limit(Limit::new(Dimension::InputTokens, rate))
     }
 
-    /// A limit on output tokens.
+    /// Adds a limit on output tokens.
     pub fn output_tokens(self, rate: Rate) -> Self {
         self.limit(Limit::new(Dimension::OutputTokens, rate))
     }
 
-    /// A limit on images that are asked for. Only [`Cost::images`](crate::Cost::images) takes from it: the images in the
-    /// prompt of a request count as tokens.
+    /// Adds a limit on images that calls ask to be generated.
+    ///
+    /// Only [`Cost::images`](crate::Cost::images) takes from it. The images in the prompt of a
+    /// request count as tokens.
     pub fn images(self, rate: Rate) -> Self {
         self.limit(Limit::new(Dimension::Images, rate))
     }
 
-    /// A limit on any dimension: `limit: Limit::new("audio_seconds", Rate::per_hour(7_200))`.
+    /// Adds a limit on any dimension: `limit: Limit::new("audio_seconds", Rate::per_hour(7_200))`.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limits.push(limit);
         self
     }
 
-    /// How much may be taken at once after idleness, given as time, for every limit with a period of up to a
-    /// minute whose rate does not [say it itself](Rate::burst). Default: one second. A limit per hour or day gives
-    /// its whole amount, unless its rate says otherwise: `requests: Rate::per_hour(1_000).burst(..)`.
+    /// Sets how much may be taken at once after an idle time, given as time of the rate. Default:
+    /// one second.
+    ///
+    /// It applies to each limit with a period of up to a minute whose rate states no
+    /// [burst](Rate::burst) of its own. A limit with a longer period allows its whole amount at
+    /// once, unless its rate states a burst: `requests: Rate::per_hour(1_000).burst(..)`.
+    ///
+    /// For example, a burst of 10 seconds lets a limit of 60 per minute admit 10 at once.
     pub fn burst(mut self, burst: Duration) -> Self {
         self.burst = Some(burst);
         self
     }
 
-    /// How much of the burst is kept back, given as time, because calls that leave in time arrive bunched.
-    /// Never more than the burst; zero turns it off. The rate is not touched. Default: 50 ms.
+    /// Sets how much of the burst is kept back, given as time of the rate, because calls sent on
+    /// schedule can reach the provider in bunches. Default: 50 ms. Zero turns it off.
     ///
-    /// It also covers what a program cannot know of its own time: the clock that admits a call may be read some
-    /// 0.1 ms before the call departs.
+    /// It is never more than the burst, and the rate stays the same. Half of it covers delays in
+    /// this process: a timer that fires late, and a clock reading that is up to 0.1 ms old. The
+    /// other half covers differences between the delays of the network.
     pub fn jitter(mut self, jitter: Duration) -> Self {
         self.jitter = jitter;
         self
     }
 
-    /// The part of every rate that is left to others who use the same quota. Default: 0.02 %, which covers the
-    /// difference between two machines' clocks.
+    /// Sets the part of every rate that is left to other users of the same quota, from 0 to 99 %.
+    /// Default: 0.02 %, which covers the difference between two machines' clocks.
+    ///
+    /// It slows down the refill. The burst stays the same, and so does the largest call that is
+    /// admitted.
     pub fn headroom(mut self, headroom: Percent) -> Self {
         self.headroom = Some(headroom);
         self
     }
 
-    /// Whether [`settle`](crate::Permit::settle) gives back what was reserved and not used. Default: `true`.
-    /// With `false` it only adds what was used beyond the reservation, for providers that charge by it.
+    /// Sets whether [`settle`](crate::Permit::settle) gives back what was reserved and not used.
+    /// Default: `true`.
+    ///
+    /// With `false` it only adds what was used beyond the reservation. That is right for providers
+    /// whose limits count reservations, and not what calls really used.
+    /// [`cancel`](crate::Permit::cancel) gives back either way.
     pub fn refunds(mut self, refunds: bool) -> Self {
         self.refunds = refunds;
         self
     }
 
-    /// Output tokens to reserve for a request that names no maximum. Default: 16.
+    /// Sets the output tokens to reserve for a request that names no maximum. Default: 16, which
+    /// OpenAI itself appears to reserve.
     #[cfg(feature = "tokenizers")]
     pub fn default_output(mut self, tokens: u64) -> Self {
         self.pricing.default_output = tokens;
         self
     }
 
-    /// Counts the texts of requests by this [`Tokenizer`](crate::tokens::Tokenizer). Default: this library's own
-    /// counter, by the [`Encoding`](crate::tokens::Encoding) of each request's model.
+    /// Sets the [`Tokenizer`](crate::tokens::Tokenizer) that counts the texts of requests. Default:
+    /// this library's own counter, with the [`Encoding`](crate::tokens::Encoding) of each request's
+    /// model.
     #[cfg(feature = "tokenizers")]
     pub fn tokenizer(mut self, tokenizer: impl crate::tokens::Tokenizer + 'static) -> Self {
         self.pricing.tokenizer = Some(crate::tokenizer::Plugged::new(tokenizer));
         self
     }
 
-    /// What a request takes of a limit on tokens before its usage is known. Default: [`Charge::Sum`](crate::Charge),
-    /// the prompt and the largest output.
+    /// Sets what a request takes of a limit on `tokens` before its usage is known. Default:
+    /// [`Charge::Sum`](crate::Charge), the prompt plus the largest output.
     #[cfg(feature = "tokenizers")]
     pub fn admission(mut self, charge: crate::Charge) -> Self {
         self.pricing.charge = charge;
         self
     }
 
-    /// Runs the limiter on a clock that tests move by hand.
+    /// Runs the limiter on a clock that tests move by hand. Default: the system's monotonic clock
+    /// or, inside a tokio runtime whose time is paused, tokio's.
     #[cfg(any(feature = "testing", openlimit_loom))]
     pub fn clock(mut self, clock: &crate::time::ManualClock) -> Self {
         self.time = Some(Time::Manual(clock.clone()));
         self
     }
 
-    /// Builds the limiter.
+    /// Builds the limiter. Connects to nothing.
     ///
     /// # Errors
-    /// No limits, or more than 64; a rate of zero, or above 2^63 - 1; a period or burst of zero, or above 31 days; a burst
-    /// that no limit uses; a headroom of everything; a dimension without a name. [`BuildProblem`] says which.
+    /// The [`BuildProblem`] says what is wrong. For every limiter:
     ///
-    /// For a limiter that is shared through Redis also: no name; a manual clock; more than 8 limits; a limit at which
-    /// the largest call takes more than 52 days; a URL or settings that cannot be used.
+    /// - no limits, or more than 64;
+    /// - an amount of zero, or above 2^63 - 1;
+    /// - a period or burst of zero, or above 31 days;
+    /// - a [`burst`](Self::burst) that applies to no limit;
+    /// - a headroom of 100 % or more;
+    /// - a dimension with an empty name.
+    ///
+    /// For a limiter that is shared through Redis also:
+    ///
+    /// - no name;
+    /// - a manual clock;
+    /// - more than 8 limits;
+    /// - a limit so slow that its largest call takes more than 52 days to flow back;
+    /// - a URL or settings that cannot be used.
     pub fn build(self) -> Result<Limiter<K>, BuildError> {
-        Ok(Limiter::built(Handle::Shared(self.build_core()?)))
+        Ok(Limiter::built(Handle::Counted(self.build_core()?)))
     }
 
+    /// Checks all options and builds the core.
     pub(super) fn build_core(self) -> Result<Arc<Core>, BuildError> {
         let name = self.name.clone().unwrap_or_else(|| self.path.clone());
         self.try_build(name.clone()).map_err(|problem| BuildError::new(name, problem))
@@ -206,14 +240,14 @@ impl<K> Builder<K> {
             dimensions: plan.dimensions(),
             on_system_time: matches!(time, Time::System),
         })?;
-        // Half of what is kept back for jitter: the other half is still there for the network.
+        // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
         let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace);
-        let kept_back = meterings.iter().map(Metering::kept_back).min().unwrap_or(0);
-        Ok(Core::new(Arc::new(plan), admission, driver, time, kept_back))
+        let jitter = meterings.iter().map(Metering::jitter_within_burst).min().unwrap_or(0);
+        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter))
     }
 
-    /// Checks the limits, and says how each is metered.
+    /// Checks the limits, and returns the metering of each.
     fn meterings(&self) -> Result<Vec<Metering>, BuildProblem> {
         let headroom = match self.headroom {
             None => DEFAULT_HEADROOM,
@@ -230,6 +264,7 @@ impl<K> Builder<K> {
         }
     }
 
+    /// Checks a limit, and returns its metering.
     fn metering(&self, limit: &Limit, headroom: (u64, u64)) -> Result<Metering, BuildProblem> {
         let rate = limit.rate();
         if limit.dimension().name().is_empty() {
@@ -251,26 +286,35 @@ impl<K> Builder<K> {
         Ok(Metering { rate, burst, jitter: self.jitter, headroom })
     }
 
+    /// Returns the burst of a rate: its own, or the limiter's, or the default.
     fn burst_of(&self, rate: Rate) -> Duration {
         match rate.own_burst() {
             Some(burst) => burst,
-            None if is_short(rate) => self.burst.unwrap_or(Duration::from_secs(1)),
+            None if is_short(rate) => self.burst.unwrap_or(DEFAULT_BURST),
             None => rate.period(),
         }
     }
 }
 
-/// 0.02 %, as a fraction: more than two machines' clocks differ while NTP keeps them.
+/// 50 ms: 25 ms for delays in this process, and 25 ms for a call that the network delays more than
+/// the one behind it.
+const DEFAULT_JITTER: Duration = Duration::from_millis(50);
+
+/// 0.02 %, as a fraction: the paces of two clocks that NTP keeps in step differ by less.
 const DEFAULT_HEADROOM: (u64, u64) = (1, 5_000);
 
-/// The most limits of one limiter. Every call looks at each, so many more would be slow.
-const MOST_LIMITS: usize = 64;
+/// One second, as in the Python library that this one replaces (`bucket_size_in_seconds`).
+const DEFAULT_BURST: Duration = Duration::from_secs(1);
 
-/// Whether the limiter's burst is this limit's.
+/// The longest period whose default burst is `DEFAULT_BURST`. Longer ones are quotas, of which the
+/// whole amount may be used at once.
+const LONGEST_SHORT_PERIOD: Duration = Duration::from_secs(60);
+
+/// Returns whether the limiter's burst applies to this limit.
 fn takes_burst(limit: &Limit) -> bool {
     limit.rate().own_burst().is_none() && is_short(limit.rate())
 }
 
 fn is_short(rate: Rate) -> bool {
-    rate.period() <= Duration::from_secs(60)
+    rate.period() <= LONGEST_SHORT_PERIOD
 }

@@ -1,7 +1,8 @@
-//! `Core`: what all handles of one limiter share, and `Handle`: a reference to it.
+//! `Core`: everything that clones of one limiter have in common. And `Handle`: a reference to it.
 //!
-//! The plan never changes and needs no lock. The state changes with every call, and one lock guards
-//! all of it.
+//! The plan never changes and is read without a lock. The state changes with every call, and one
+//! lock guards all of it. Several locks would not help: a call takes from all limits or from none,
+//! so it would need all of them.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,20 +13,24 @@ use crate::backend::{Backend, Buckets as _, Driver, Served};
 use crate::sync::Mutex;
 use crate::time::{Time, Timed};
 
+/// A limiter without its type.
 pub(crate) struct Core {
     pub(super) plan: Arc<Plan>,
     pub(super) time: Time,
-    /// How long the timer rests after it fired, in nanoseconds.
+    /// The time for which the timer rests after it fired, in nanoseconds.
     rest: u64,
     pub(super) driver: Driver,
-    /// Tells the limiter from others that set a timer.
+    /// Identifies the limiter to the timer.
     id: u64,
-    /// Itself, for the timer and the driver.
+    /// A reference to itself, to give to the timer and the driver.
     this: Weak<Self>,
     pub(super) state: Line<Mutex<State>>,
 }
 
-/// Begins a cache line.
+/// Starts at a cache line, which has 64 bytes on x86-64 and on most ARM processors.
+///
+/// The lock and the fields behind it that every call reads then lie in one line, and no other field
+/// shares it.
 #[repr(align(64))]
 pub(super) struct Line<T>(T);
 
@@ -38,30 +43,32 @@ impl<T> Deref for Line<T> {
     }
 }
 
-/// What the lock guards.
+/// The state of a limiter, which the lock guards.
 #[repr(C)]
 pub(super) struct State {
     pub(super) admission: Admission,
-    /// When the timer will fire; the largest value if it will not.
+    /// The time at which the timer will fire; the largest value if it is not set.
     pub(super) armed: u64,
-    /// When it may fire again: calls that become due soon after one another are admitted together.
+    /// The time before which the timer must not fire again. Calls that become due in between are
+    /// admitted together.
     pub(super) rested: u64,
 }
 
 impl Core {
-    /// Creates the core. `kept_back` is the least that a limit keeps back for jitter, in nanoseconds.
+    /// Creates the core. `jitter` is the least that any limit keeps back for jitter, in
+    /// nanoseconds.
     pub(super) fn new(
         plan: Arc<Plan>,
         admission: Admission,
         driver: Driver,
         time: Time,
-        kept_back: u64,
+        jitter: u64,
     ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let state = State { admission, armed: u64::MAX, rested: 0 };
         Arc::new_cyclic(|this| Self {
             plan,
-            rest: time.rest(kept_back),
+            rest: time.rest(jitter),
             time,
             driver,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -70,28 +77,29 @@ impl Core {
         })
     }
 
-    /// Fires the limiter at `due`, or earlier if that was asked for before.
+    /// Sets the timer to `due`, unless it is set to an earlier time.
     pub(super) fn set_timer(&self, due: u64) {
         let this: Weak<dyn Timed> = Weak::clone(&self.this) as _;
         self.time.arm(self.id, this, due);
     }
 
+    /// Returns the limiter as its driver sees it.
     pub(super) fn as_served(&self) -> Weak<dyn Served> {
         Weak::clone(&self.this) as _
     }
 
-    /// Returns when the timer may fire next after it fired at `now`.
+    /// Returns when the timer may fire again after it fired at `now`.
     pub(super) fn rested(&self, now: u64) -> u64 {
         now.saturating_add(self.rest)
     }
 }
 
 impl State {
-    /// Notes when the timer has to fire next, and returns it if the timer has to be set for that.
+    /// Notes when the timer has to fire next. Returns that time if the timer has to be set for it.
     pub(super) fn rearm(&mut self) -> Option<u64> {
         let next = self.admission.next().unwrap_or(u64::MAX).max(self.rested);
-        // A timer that was set for a call that has left may still fire. It does no harm, and is not
-        // relied on.
+        // If no call waits any more, the timer may still be set. It fires once, without effect, and
+        // counts as not set, so that the next waiter sets it.
         if next < self.armed || next == u64::MAX {
             self.armed = next;
             return Some(next).filter(|next| *next != u64::MAX);
@@ -99,7 +107,7 @@ impl State {
         None
     }
 
-    /// Returns whether the driver has to look at the backend.
+    /// Returns whether the driver has work.
     pub(super) fn calls_driver(&mut self, now: u64) -> bool {
         let waiting = self.admission.queue.len();
         self.admission.backend.calls_driver(waiting, now)
@@ -110,29 +118,35 @@ impl Drop for Core {
     fn drop(&mut self) {
         // The timer may still be set for a call that has left.
         self.time.disarm(self.id);
+        // A driver gives back to the store what the limiter still holds.
         let state = &self.state;
         self.driver.take_over(|| std::mem::replace(&mut state.lock().admission.backend, Backend::nothing()));
     }
 }
 
-/// A reference that owns. A declared limiter lives as long as the program and needs no count.
+/// A reference that keeps the core alive.
+///
+/// A declared limiter lives as long as the program. References to it are not counted, which saves
+/// an atomic operation at the start and one at the end of every call.
 #[derive(Clone)]
 pub(crate) enum Handle {
     Static(&'static Core),
-    Shared(Arc<Core>),
+    Counted(Arc<Core>),
 }
 
 impl Handle {
+    /// Creates a handle of a limiter that lives as long as the program.
     pub(super) fn forever(core: Arc<Core>) -> Self {
         let core: &'static Arc<Core> = Box::leak(Box::new(core));
         Self::Static(core)
     }
 
+    /// Returns the core.
     #[inline]
     pub(crate) fn core(&self) -> &Core {
         match self {
             Self::Static(core) => core,
-            Self::Shared(core) => core,
+            Self::Counted(core) => core,
         }
     }
 }

@@ -1,7 +1,33 @@
-//! What is done with a limiter's state: calls arrive, look again, leave, settle, and are admitted.
+//! Everything that is done with a limiter's state: calls arrive, are polled, leave and settle, the
+//! timer fires, and a driver brings decisions of a store.
 //!
-//! Each step reads the clock once, takes the lock once, and arms the timer after it. No foreign code
-//! (a waker, the destructor of one) runs under the lock.
+//! # One decision per call
+//!
+//! A call that arrives is decided about in one piece, under one lock and with one reading of the
+//! clock. It is admitted, refused, or in the queue when the lock is released. In several steps,
+//! other calls could come in between and change the answer.
+//!
+//! # The shape of each step
+//!
+//! 1. Read the clock. This is done before locking, to keep the lock short. So times can reach the
+//!    lock out of order, and everything below it takes an earlier time for the latest one.
+//! 2. Lock, change the state, and find out when the timer must fire next and whether the driver has
+//!    work.
+//! 3. Unlock. Then set the timer, notify the driver and call the wakers.
+//!
+//! No foreign code runs under the lock: neither a waker nor the destructor of one. It could call
+//! back into the limiter, or take any time.
+//!
+//! A change of the state is made between two [pumps](crate::admission::Admission::pump). The first
+//! admits the calls that were due before the change, so that it does not affect them. The second
+//! admits those that the change made due.
+//!
+//! # Threads before waiters
+//!
+//! A call must not wait unless the timer thread, and for a store the driver, run in this process.
+//! In a forked child they do not. Asking the system for the process id takes as long as the rest of
+//! a decision, so it is asked only when a call has to wait. If a thread cannot run, the call leaves
+//! the queue again and is refused.
 
 use std::process;
 use std::sync::Arc;
@@ -9,55 +35,47 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::core::{Core, State};
-use crate::admission::Arrival;
+use crate::admission::Decided;
 use crate::backend::{Backend, Buckets as _, Refusals, Served};
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
-use crate::queue::{Grant, Key, Outcome, Queue, Waiter};
+use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Waiter};
 use crate::sync::{MutexGuard, wake_all};
 use crate::time::Timed;
 
-/// The decision about a call that may wait.
-pub(super) enum Decision {
-    /// It is admitted, by the number of its charge.
-    Admitted(u64),
-    /// It waits, under this key. It has no waker yet.
-    Waits(Key),
-    Refused(Box<AcquireError>),
-}
-
-/// How a call asks.
+/// Whether a call waits, and for how long.
 #[derive(Clone, Copy)]
 enum Patience {
     /// It never waits.
     None,
-    /// It waits for so many nanoseconds; the largest value for any time.
+    /// It waits for at most this many nanoseconds; the largest value means without a timeout.
     For(u64),
 }
 
 impl Core {
-    /// Decides about a call that arrives now and may wait for `timeout`.
+    /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the largest
+    /// value means without a timeout. If it waits, it has no waker yet.
     ///
-    /// Every call runs through this, or through [`try_now`](Self::try_now), in one piece: its parts
-    /// are inlined and it is not, so that its arguments and its result travel in registers.
+    /// Every call runs through this, or through [`try_now`](Self::try_now). Its parts are inlined into
+    /// it, and it is not inlined, so that its arguments and its result are passed in registers. That
+    /// is also why the error is boxed.
     #[inline(never)]
-    pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], timeout: u64) -> Decision {
-        // The clock is read outside of the lock.
+    pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], timeout: u64) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let mut state = self.state.lock();
         match state.admission.take(amounts, now) {
-            Some(charge) => Decision::Admitted(charge),
+            Some(charge) => Decided::Admitted(charge),
             None => self.wait(state, Amounts::Few(*amounts), timeout, now),
         }
     }
 
-    /// The same for any amounts.
+    /// Decides about a call of any amounts that arrives now.
     #[inline(never)]
-    pub(super) fn arrive_any(&self, amounts: &Amounts, timeout: u64) -> Decision {
+    pub(super) fn arrive_any(&self, amounts: &Amounts, timeout: u64) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let mut state = self.state.lock();
         match state.admission.take(amounts.as_slice(), now) {
-            Some(charge) => Decision::Admitted(charge),
+            Some(charge) => Decided::Admitted(charge),
             None => self.wait(state, amounts.clone(), timeout, now),
         }
     }
@@ -69,51 +87,54 @@ impl Core {
         let mut state = self.state.lock();
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
-            None => self.refuse_or_admit(state, Amounts::Few(*amounts), now),
+            None => self.refuse(state, Amounts::Few(*amounts), now),
         }
     }
 
-    /// The same for any amounts.
+    /// Admits a call of any amounts now or not at all.
     #[inline(never)]
     pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, AcquireError> {
         let now = self.time.now();
         let mut state = self.state.lock();
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Ok(charge),
-            None => self.refuse_or_admit(state, amounts.clone(), now),
+            None => self.refuse(state, amounts.clone(), now),
         }
     }
 
+    /// Queues a call for which there was no room, under the lock that found this out.
     #[cold]
     #[inline(never)]
-    fn wait(&self, state: MutexGuard<'_, State>, amounts: Amounts, timeout: u64, now: u64) -> Decision {
-        match self.decide(state, amounts, Patience::For(timeout), now) {
-            Ok(Arrival::Admitted(charge)) => Decision::Admitted(charge),
-            Ok(Arrival::Waits(key)) => Decision::Waits(key),
-            Ok(Arrival::Refused(refusal)) => Decision::Refused(Box::new(self.plan.error(refusal))),
-            Err(error) => Decision::Refused(error),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refuse_or_admit(
+    fn wait(
         &self,
         state: MutexGuard<'_, State>,
         amounts: Amounts,
+        timeout: u64,
         now: u64,
-    ) -> Result<u64, AcquireError> {
-        match self.decide(state, amounts, Patience::None, now).map_err(|error| *error)? {
-            Arrival::Admitted(charge) => Ok(charge),
-            Arrival::Refused(refusal) => Err(self.plan.error(refusal)),
-            Arrival::Waits(_) => unreachable!("a call without patience does not wait"),
+    ) -> Decided<Box<AcquireError>> {
+        match self.decide(state, amounts, Patience::For(timeout), now) {
+            Ok(Decided::Admitted(charge)) => Decided::Admitted(charge),
+            Ok(Decided::Waits(key)) => Decided::Waits(key),
+            Ok(Decided::Refused(refusal)) => Decided::Refused(Box::new(self.plan.error(refusal))),
+            Err(error) => Decided::Refused(error),
         }
     }
 
-    /// Decides about a call for which there was no room when `state` was locked.
+    /// Refuses a call for which there was no room, unless those that are due make some.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, state: MutexGuard<'_, State>, amounts: Amounts, now: u64) -> Result<u64, AcquireError> {
+        match self.decide(state, amounts, Patience::None, now).map_err(|error| *error)? {
+            Decided::Admitted(charge) => Ok(charge),
+            Decided::Refused(refusal) => Err(self.plan.error(refusal)),
+            Decided::Waits(_) => unreachable!("a call that never waits was queued"),
+        }
+    }
+
+    /// Decides about a call for which there was no room, under the lock that found this out.
     ///
     /// # Errors
-    /// The call could never be admitted, or would wait and there is nothing to end its wait.
+    /// The call could never be admitted, or a thread that would end its wait does not run.
     #[inline(always)]
     fn decide(
         &self,
@@ -121,7 +142,7 @@ impl Core {
         amounts: Amounts,
         patience: Patience,
         now: u64,
-    ) -> Result<Arrival, Box<AcquireError>> {
+    ) -> Result<Decided<Refusal>, Box<AcquireError>> {
         if let Some(error) = self.plan.too_large(amounts.as_slice()) {
             return Err(Box::new(error));
         }
@@ -131,19 +152,18 @@ impl Core {
         };
         let mut wakers = Vec::new();
         let call = Waiter::new(amounts, now, timeout);
-        let arrival = state.admission.arrive(call, waits, now, &mut wakers);
-        if matches!(arrival, Arrival::Refused(_)) && wakers.is_empty() && !self.driver.is_needed() {
+        let decided = state.admission.arrive(call, waits, now, &mut wakers);
+        if matches!(decided, Decided::Refused(_)) && wakers.is_empty() && !self.driver.is_needed() {
             // Nothing changed: the buckets were only looked at.
-            return Ok(arrival);
+            return Ok(decided);
         }
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);
-        // No call may wait without a timer, nor for a driver that does not run. The system is asked
-        // for the process only here, since that takes as long as the rest.
-        let needs_threads = match arrival {
-            Arrival::Waits(_) => true,
-            Arrival::Refused(_) => self.driver.is_needed(),
-            Arrival::Admitted(_) => false,
+        let needs_threads = match decided {
+            Decided::Waits(_) => true,
+            // A store may have room, which the driver has to find out.
+            Decided::Refused(_) => self.driver.is_needed(),
+            Decided::Admitted(_) => false,
         };
         let started = if needs_threads { self.start() } else { Ok(()) };
         if started.is_ok() {
@@ -151,17 +171,20 @@ impl Core {
         }
         wake_all(&mut wakers);
         if let Err(error) = started {
-            if let Arrival::Waits(key) = arrival {
-                // What was to be armed for it was not.
+            if let Decided::Waits(key) = decided {
+                // The timer was not set, although `rearm` noted that it would be.
                 self.state.lock().armed = u64::MAX;
                 self.leave(key);
             }
             return Err(Box::new(error));
         }
-        Ok(arrival)
+        Ok(decided)
     }
 
-    /// Makes sure that the driver and the timer run in this process.
+    /// Starts the driver and the timer, unless they run in this process.
+    ///
+    /// # Errors
+    /// One of them could not be started, or runs in the process that this one was forked from.
     fn start(&self) -> Result<(), AcquireError> {
         let process = process::id();
         let limiter = || self.plan.name().clone();
@@ -172,8 +195,9 @@ impl Core {
         started.map_err(|error| AcquireError::Timer { limiter: limiter(), error: Arc::new(error) })
     }
 
-    /// Returns a waiter's outcome. While there is none, `waker` is woken by it.
+    /// Returns the outcome of a wait. While there is none, stores `waker` to be woken by it.
     pub(super) fn poll(&self, key: Key, waker: &Waker) -> Poll<Result<Grant, AcquireError>> {
+        // Cloned and dropped outside of the lock, since both are foreign code.
         let waker = waker.clone();
         let mut state = self.state.lock();
         let polled = state.admission.queue.poll(key, waker);
@@ -187,9 +211,10 @@ impl Core {
         }
     }
 
-    /// Takes a waiter out of the queue, and gives back what it was granted and did not see.
+    /// Takes a dropped call out of the queue. If it was admitted and not polled since, gives back
+    /// what it was granted.
     pub(super) fn leave(&self, key: Key) {
-        // Dropped here, where no lock is held.
+        // Declared here, so that they are dropped where no lock is held.
         let (mut left, mut surplus) = ((None, None), None);
         self.update(|state, now, _| {
             left = state.admission.queue.leave(key);
@@ -200,7 +225,7 @@ impl Core {
         });
     }
 
-    /// Gives back all that a call took.
+    /// Gives back everything that a call took.
     pub(super) fn cancel(&self, grant: &Grant) {
         self.update(|state, now, _| state.admission.backend.refund(&grant.amounts, grant.charge, now));
     }
@@ -216,8 +241,7 @@ impl Core {
         }
     }
 
-    /// Changes the state between two looks at who is due: those who were due before the change are
-    /// admitted as of then, and it may make others due.
+    /// Changes the state between two pumps.
     fn update(&self, change: impl FnOnce(&mut State, u64, &mut Vec<Waker>)) {
         let mut wakers = Vec::new();
         let now = self.time.now();
@@ -229,14 +253,15 @@ impl Core {
         wake_all(&mut wakers);
     }
 
-    /// Unlocks the state, sets the timer unless it fires in time anyway, and calls the driver if it
-    /// has work.
+    /// Unlocks the state, sets the timer unless it fires in time anyway, and notifies the driver if
+    /// it has work.
     fn release(&self, mut state: MutexGuard<'_, State>, now: u64) {
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);
         self.follow_up(next, calls);
     }
 
+    /// Does what has to follow a change of the state, once it is unlocked.
     fn follow_up(&self, next: Option<u64>, calls_driver: bool) {
         if let Some(next) = next {
             self.set_timer(next);

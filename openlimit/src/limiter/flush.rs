@@ -1,4 +1,7 @@
-//! `Flush`: a pending round trip to the store. And the key that shares a limiter through Redis.
+//! `Flush`: a pending round trip to the store. And the option that shares a limiter through Redis.
+//!
+//! Everything that a limiter has for Redis alone is in this file, so that the feature has one
+//! entrance into the module.
 
 use std::fmt;
 use std::future::Future;
@@ -14,17 +17,20 @@ use crate::error::AcquireError;
 use crate::sync::block_on;
 
 impl<K> Builder<K> {
-    /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in any
-    /// process on any host.
+    /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in
+    /// any process on any host. All of them must have the same limits, in any order.
     ///
-    /// They must have the same limits, in any order. Takes a URL (`redis://host:port`,
-    /// `rediss://..`, `unix://..`), or a [`Redis`] with more options.
+    /// Takes a URL (`redis://host:port`, `rediss://..`, `unix://..`), or a [`Redis`] with more
+    /// options.
     ///
-    /// Everything else is as it is in memory, except that
-    /// [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a [lease](Redis::lease).
-    /// At most 8 limits can be shared, and at least 10 ms are kept back for
-    /// [jitter](Self::jitter). [`flush`](crate::Limiter::flush) checks at start-up that the server
-    /// answers, and sends it everything before the program ends.
+    /// A shared limiter is used like one in memory, with these differences:
+    ///
+    /// - [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a
+    ///   [lease](Redis::lease).
+    /// - It has at most 8 limits, and a [jitter](Self::jitter) of at least 10 ms.
+    /// - Calls can fail with [`AcquireError::Store`].
+    /// - [`flush`](crate::Limiter::flush) checks at start-up that the server answers, and sends it
+    ///   everything before the program ends.
     pub fn redis(mut self, redis: impl Into<Redis>) -> Self {
         self.backend = Choice::Redis(redis.into());
         self
@@ -32,17 +38,17 @@ impl<K> Builder<K> {
 }
 
 impl<K> Limiter<K> {
-    /// Sends Redis everything that it does not know yet, and waits until it is decided; not longer
-    /// than `timeout`, on the system's clock. Nothing happens until the [`Flush`] is awaited, or
-    /// [`blocking`](Flush::blocking) is called.
+    /// Prepares to send Redis everything that it does not know yet. Nothing is sent until the
+    /// [`Flush`] is awaited or [`blocking`](Flush::blocking) is called. It then waits for the
+    /// reply, for at most `timeout` on the system's clock.
     ///
-    /// What calls settle, cancel and give back is sent with the next calls, or after 10 ms. A program
-    /// that ends sooner loses it, unless it calls this when its calls are over. On `Ok` Redis knows
-    /// everything that any thread had settled by then. [Leases](crate::Redis::lease) are given back
-    /// too, unless a call waits. A limiter in memory has nothing to send.
+    /// Refunds and debts, from calls that were settled, cancelled or dropped, are sent with the
+    /// next calls, or after 10 ms. A program that ends earlier loses them, unless it flushes when
+    /// its calls are over. On `Ok`, Redis knows everything that any thread had settled before.
+    /// Leases are given back too, unless a call waits. A limiter in memory has nothing to send.
     ///
-    /// It makes at least one round trip, even if there is nothing to send. So it also checks at
-    /// start-up that Redis answers, accepts the login, and has the same limits under the limiter's
+    /// A flush makes at least one round trip, even if there is nothing to send. So at start-up it
+    /// checks that Redis answers, accepts the login, and has the same limits under the limiter's
     /// name. [`init`](Self::init) does not connect.
     ///
     /// ```no_run
@@ -75,22 +81,23 @@ impl<K> Limiter<K> {
 /// A pending flush: `.await` it or call [`blocking`](Flush::blocking). Created by
 /// [`Limiter::flush`](crate::Limiter::flush).
 ///
-/// It borrows nothing, and nothing happens before it is first polled. It works with any runtime, and
+/// Nothing happens before it is first polled, and it borrows nothing. It works with any runtime and
 /// with none.
 ///
 /// # Errors
 ///
 /// - [`AcquireError::Build`] if the declaration of the limiter is wrong.
-/// - [`AcquireError::Store`] if Redis did not decide: at once for a reason that has to be fixed, and
-///   when the timeout ends otherwise. It names the server and the last problem.
+/// - [`AcquireError::Store`] if Redis did not decide: at once for a problem that has to be fixed,
+///   and otherwise when the timeout ends. It names the server and the last problem.
 ///
 /// # Cancel safety
 ///
-/// Dropping it at any point loses nothing: everything is then sent as without it.
+/// Dropping it at any point is safe. Everything is then sent as if it had not been called.
 #[must_use = "nothing is sent until it is awaited, or `.blocking()` is called"]
 pub struct Flush(Pin<Box<dyn Future<Output = Result<(), AcquireError>> + Send + Sync>>);
 
 impl Flush {
+    /// Creates a flush that waits for at most `within`.
     pub(super) fn new(limiter: Result<&Handle, AcquireError>, within: Duration) -> Self {
         let limiter = limiter.cloned();
         Self(Box::pin(async move {
@@ -105,12 +112,13 @@ impl Flush {
         }))
     }
 
-    /// Waits on this thread, without a runtime.
+    /// Blocks the current thread until Redis has replied. Needs no runtime.
     ///
-    /// Do not call it on a thread that polls other tasks: it blocks them. Async callers `.await` instead.
+    /// Do not call it on a thread that polls async tasks, since it would block all of them. Async
+    /// callers `.await` the `Flush` instead.
     ///
     /// # Errors
-    /// Why Redis was not told: see [`Flush`].
+    /// The reason why Redis did not decide: see [`Flush`].
     pub fn blocking(self) -> Result<(), AcquireError> {
         block_on(self)
     }
@@ -120,7 +128,7 @@ impl Future for Flush {
     type Output = Result<(), AcquireError>;
 
     /// # Panics
-    /// When polled again after it was ready, as futures do.
+    /// Panics if it is polled again after it was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(context)
     }

@@ -1,4 +1,7 @@
-//! `Limiter`: what programs hold, declared as a static or built at once.
+//! `Limiter`: the type that programs hold, declared as a static or built at run time.
+//!
+//! Its type parameter says how requests are priced, and nothing below it is generic. So the core,
+//! the queue and the permits exist once for all kinds of limiter.
 
 use std::borrow::Borrow;
 use std::cell::Cell;
@@ -14,13 +17,16 @@ use crate::error::{AcquireError, BuildError};
 use crate::limits::Cost;
 use crate::pricing::kind::{Explicit, Price};
 
-/// Limits that hold together: a call takes its cost from all of them at once, or waits in one queue.
+/// One or more limits and one queue. Each call takes its cost from all limits at once, or waits.
 ///
-/// `K` says how the cost of a call is found. A [`RateLimiter`] is given explicit costs; `ChatRateLimiter`,
-/// `CompletionRateLimiter`, `EmbeddingRateLimiter` and `ResponsesRateLimiter` also read it from the params of
-/// a request. Clones share the limits and the queue.
+/// `K` is how calls are priced. A [`RateLimiter`] takes explicit costs. `ChatRateLimiter`,
+/// `CompletionRateLimiter`, `EmbeddingRateLimiter` and `ResponsesRateLimiter` also read the cost
+/// from the params of a request.
 ///
-/// Declare one with [`limiter!`](crate::limiter), or build it:
+/// Clones share the limits and the queue. Sync and async callers can use the same limiter, from any
+/// number of threads and runtimes.
+///
+/// Declare a limiter with [`limiter!`](crate::limiter), or build it:
 ///
 /// ```
 /// use openlimit::{Cost, Rate, RateLimiter};
@@ -37,19 +43,19 @@ pub struct Limiter<K>(Source<K>);
 /// A limiter of explicit costs. See [`Limiter`].
 pub type RateLimiter = Limiter<Explicit>;
 
-/// A limiter that reads params as OpenAI's chat completions do. See [`Limiter`].
+/// A limiter that prices requests to OpenAI's chat completions. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
 pub type ChatRateLimiter = Limiter<crate::pricing::kind::Chat>;
 
-/// A limiter that reads params as OpenAI's legacy completions do. See [`Limiter`].
+/// A limiter that prices requests to OpenAI's legacy completions. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
 pub type CompletionRateLimiter = Limiter<crate::pricing::kind::Completion>;
 
-/// A limiter that reads params as OpenAI's embeddings do. See [`Limiter`].
+/// A limiter that prices requests to OpenAI's embeddings. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
 pub type EmbeddingRateLimiter = Limiter<crate::pricing::kind::Embedding>;
 
-/// A limiter that reads params as OpenAI's Responses do. See [`Limiter`].
+/// A limiter that prices requests to OpenAI's Responses. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
 pub type ResponsesRateLimiter = Limiter<crate::pricing::kind::Responses>;
 
@@ -59,38 +65,45 @@ pub type ResponsesRateLimiter = Limiter<crate::pricing::kind::Responses>;
 pub(crate) type Fill<K> =
     fn(Builder<K>, &Cell<&'static str>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
 
-/// Where the limiter's core comes from.
+/// The origin of the limiter's core.
 enum Source<K> {
-    /// Declared: built at first use, once; how that went is remembered.
+    /// A declaration, which is built once, at first use. The result is kept.
     Declared { name: &'static str, fill: Fill<K>, built: OnceCell<Result<Handle, BuildError>> },
-    /// Built, or a clone of one.
+    /// A builder, or a clone.
     Built(Handle),
     /// A clone of a declared limiter that cannot be built.
     Failed(BuildError),
 }
 
 impl<K> Limiter<K> {
-    /// Returns a builder of limiters of this type.
+    /// Creates a builder of a limiter of this type.
     ///
-    /// Until it is given a [name](Builder::name), errors and `Debug` call the limiter `unnamed`.
+    /// Without a [name](Builder::name), errors and `Debug` call the limiter `unnamed`.
     pub fn builder() -> Builder<K> {
         Builder::named("unnamed")
     }
 
-    /// Builds a declared limiter now, rather than at its first use.
+    /// Builds a declared limiter now instead of at its first use. Does nothing if it is built.
+    ///
+    /// Call it at the start of `main` to find mistakes in a declaration early. It does not connect
+    /// to Redis.
     ///
     /// # Errors
-    /// The problem with the declaration. Every later acquire returns the same error.
+    /// The problem with the declaration. The limiter is not built again: every later acquire
+    /// returns the same error.
     pub fn init(&self) -> Result<(), BuildError> {
         self.handle().map(|_| ()).map_err(Clone::clone)
     }
 
-    /// Asks for admission. Nothing happens until the [`Acquire`] is awaited or [`blocking`] is
-    /// called.
+    /// Prepares a call that waits until the limits have room for it. Nothing is acquired until the
+    /// [`Acquire`] is awaited or [`blocking`] is called.
     ///
     /// `price` is a [`Cost`], an integer (one request with that many tokens) or, on limiters that
-    /// read params, a reference to the request. It is read here, once; the `Acquire` borrows
+    /// price requests, a reference to the request. The cost is read here, and the `Acquire` borrows
     /// nothing.
+    ///
+    /// # Errors
+    /// All errors come from the [`Acquire`], which lists them.
     ///
     /// [`blocking`]: Acquire::blocking
     #[inline(always)]
@@ -104,11 +117,14 @@ impl<K> Limiter<K> {
         }
     }
 
-    /// Admits the call now or not at all. It never waits, and overtakes no call that waits.
+    /// Admits the call now or not at all. Never waits, and never overtakes a call that waits.
+    ///
+    /// On limits that are shared through Redis it uses only what a lease holds in this process. The
+    /// first call therefore fails, and requests a lease if the limiter takes leases.
     ///
     /// # Errors
-    /// [`AcquireError::WouldWait`] if there is no capacity, and what [`Acquire`] returns without a
-    /// wait otherwise.
+    /// [`AcquireError::WouldWait`] if there is no capacity or another call waits. All other errors
+    /// are those that an [`Acquire`] returns at its first poll.
     #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
         match self.handle() {
@@ -120,11 +136,11 @@ impl<K> Limiter<K> {
         }
     }
 
-    /// Returns what `price` would take from the limits, without taking it.
+    /// Returns the cost that `price` stands for, without taking it.
     ///
     /// # Errors
-    /// [`AcquireError::Params`] for params that cannot be read, [`AcquireError::Build`] for a
-    /// declared limiter that cannot be built.
+    /// [`AcquireError::Params`] if the request cannot be priced, and [`AcquireError::Build`] if the
+    /// declaration of the limiter is wrong.
     pub fn cost(&self, price: impl Price<K>) -> Result<Cost, AcquireError> {
         let plan = self.plan().map_err(unbuilt)?;
         match price.cost(plan.pricing()) {
@@ -133,10 +149,12 @@ impl<K> Limiter<K> {
         }
     }
 
-    /// Returns how many calls wait and what is left of each limit, as of now.
+    /// Returns how many calls wait and how much is left of each limit, as of now.
+    ///
+    /// It takes the limiter's lock for a moment and changes nothing.
     ///
     /// # Errors
-    /// The problem with the declaration of a limiter that cannot be built.
+    /// The problem with the declaration, if the limiter cannot be built.
     pub fn status(&self) -> Result<Status, BuildError> {
         Ok(self.handle().map_err(Clone::clone)?.core().status())
     }
@@ -146,10 +164,12 @@ impl<K> Limiter<K> {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
+    /// Creates a limiter around a core that is built.
     pub(super) fn built(handle: Handle) -> Self {
         Self(Source::Built(handle))
     }
 
+    /// Returns the handle of the core. Builds a declared limiter if this is its first use.
     #[inline(always)]
     pub(super) fn handle(&self) -> Result<&Handle, &BuildError> {
         match &self.0 {
@@ -168,6 +188,7 @@ impl<K> Limiter<K> {
     }
 }
 
+/// Admits a call now, if its amounts are few.
 #[inline(always)]
 fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     match handle.core().plan.resolve_few(cost) {
@@ -179,7 +200,7 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     }
 }
 
-/// The same for any cost.
+/// Does the same for any cost.
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let amounts = handle.core().plan.resolve(cost)?;
@@ -187,13 +208,15 @@ fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     Ok(Permit::new(handle.clone(), amounts, charge))
 }
 
+/// Returns the error of a call on a limiter that cannot be built.
 #[cold]
 #[inline(never)]
 pub(super) fn unbuilt(error: &BuildError) -> AcquireError {
     error.clone().into()
 }
 
-/// Builds a declared limiter, for the life of the program: its permits then need no reference count.
+/// Builds a declared limiter. It lives as long as the program, so its permits need no reference
+/// count.
 #[cold]
 #[inline(never)]
 fn build_once<'a, K>(

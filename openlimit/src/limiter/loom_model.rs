@@ -1,7 +1,9 @@
-//! The hand-over between the queue and a waiter, in every order in which threads can take the lock.
+//! Models of the hand-over between the queue and a waiter, in every order in which threads can take
+//! the lock.
 //!
-//! What must hold in each: nobody who was admitted sleeps on, nothing that was given back is lost, and nothing
-//! is given out twice. The clock is the manual one, so that the timer is a thread like the others.
+//! In each order these must hold: an admitted call is woken, nothing that was given back is lost,
+//! and nothing is granted twice. The clock is the manual one, so the timer is a thread like the
+//! others.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +20,7 @@ use crate::time::ManualClock;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// One a second, one at once.
+/// Creates a limiter of one request per second, one at once.
 fn limiter(clock: &ManualClock) -> RateLimiter {
     let builder = RateLimiter::builder().requests(Rate::per_second(1)).headroom(Percent(0));
     builder.jitter(Duration::ZERO).clock(clock).build().expect("it is sound")
@@ -33,7 +35,7 @@ impl Wake for Wakes {
     }
 }
 
-/// A call, the waker of its last poll, and what became of it.
+/// A call, the waker of its last poll, and its permit once it has one.
 struct Call {
     acquire: Acquire,
     wakes: Arc<Wakes>,
@@ -47,7 +49,7 @@ impl Call {
         call
     }
 
-    /// Looks again, with a new waker: the old one may be called, but must not be relied on.
+    /// Polls the call again with a new waker. The old one may still be called, but need not be.
     fn poll(&mut self) {
         if self.permit.is_none() {
             self.wakes = Arc::default();
@@ -59,7 +61,7 @@ impl Call {
         }
     }
 
-    /// Whether it is admitted. If it is and does not know yet, it must have been woken.
+    /// Returns whether it is admitted. If it is and was not polled since, it must have been woken.
     fn is_admitted(&mut self) -> bool {
         let (knew, woken) = (self.permit.is_some(), self.wakes.0.load(Ordering::SeqCst));
         self.poll();
@@ -70,12 +72,12 @@ impl Call {
     }
 }
 
-/// Takes the only request that there is at first.
+/// Takes the only request that is available at first.
 fn drained(limiter: &RateLimiter) -> Permit {
     limiter.try_acquire(Cost::new()).expect("there is room")
 }
 
-/// Nothing is left, and in a second there is one again.
+/// Checks that nothing is left, and that one request is available a second later.
 fn holds_exactly_nothing(limiter: &RateLimiter, clock: &ManualClock) {
     assert!(limiter.try_acquire(Cost::new()).is_err(), "given out twice");
     clock.advance(SECOND);

@@ -1,8 +1,8 @@
-//! What programs hold: the limiter, its builder, pending acquisitions and permits.
+//! The types that programs use: the limiter, its builder, pending acquisitions and permits.
 //!
-//! [`Core`](core::Core) joins the plan with the state behind a lock, a clock and a driver.
-//! `decide` is all that is done with that state: each step reads the clock once and takes the lock
-//! once.
+//! [`Core`](core::Core) combines the immutable plan with the state behind a lock, a clock and a
+//! driver. `decide` holds everything that is done with that state. The public types are thin shells
+//! around both: they turn prices into amounts, and what the core grants into permits.
 
 mod acquire;
 mod builder;

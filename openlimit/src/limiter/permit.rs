@@ -1,7 +1,8 @@
-//! `Permit`: an admitted call, and what may be said about it afterwards.
+//! `Permit`: an admitted call, which can be settled or cancelled.
 //!
-//! A permit lives in the future of the annotated function to its end, so it is kept to 24 bytes: the usual
-//! small call, admitted at once, is packed, and every other one is boxed.
+//! The future of an annotated function holds a permit to its end, and every byte of the permit is a
+//! byte of that future. So it has 24 bytes: a small call that was admitted at once is packed into
+//! them, and everything else is boxed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,26 +12,31 @@ use super::core::{Core, Handle};
 use crate::limits::{Amounts, Cost, Limit, Name, Usage};
 use crate::queue::{Grant, Wait};
 
-/// An admitted call.
+/// An admitted call. Its cost is reserved from all limits.
 ///
-/// Dropping it keeps the reservation, since the request may have been sent. [`settle`](Permit::settle) it when
-/// the provider has said what the call really used, or [`cancel`](Permit::cancel) it if it was never sent.
+/// - [`settle`](Permit::settle) replaces the reserved cost by the usage that the provider reports.
+/// - [`cancel`](Permit::cancel) gives everything back. Use it if the request was never sent.
+/// - Dropping it keeps the reservation, since the request may have been sent.
 ///
-/// It owns what it needs and borrows nothing. It may be sent to another thread, and outlive the limiter's handle.
-#[must_use = "a permit stands for a call that was admitted: make the call, or cancel it"]
+/// A permit is not a slot that has to be held: the limits count what calls take, not how many run
+/// at a time. It borrows nothing, can be sent to other threads, and may outlive the limiter.
+#[must_use = "a permit stands for an admitted call: make the call, or cancel it"]
 pub struct Permit(Packed);
 
+/// The largest first amount that is packed. Usually it counts requests.
 const SMALL: u64 = u16::MAX as u64;
+/// The largest second amount that is packed. Usually it counts tokens.
 const MEDIUM: u64 = u32::MAX as u64;
 
+/// A grant. A packed one has at most two amounts and did not wait.
 enum Packed {
     Static { core: &'static Core, charge: u64, second: u32, first: u16 },
-    Shared { core: Arc<Core>, charge: u64, second: u32, first: u16 },
+    Counted { core: Arc<Core>, charge: u64, second: u32, first: u16 },
     Boxed(Box<(Handle, Grant)>),
 }
 
 impl Permit {
-    /// A permit for a call that was admitted at once.
+    /// Creates a permit for a call that was admitted at once.
     #[inline]
     pub(super) fn at_once(handle: Handle, few: [u64; Amounts::FEW], charge: u64) -> Self {
         match few {
@@ -38,54 +44,73 @@ impl Permit {
                 let (first, second) = (first as u16, second as u32);
                 Self(match handle {
                     Handle::Static(core) => Packed::Static { core, charge, second, first },
-                    Handle::Shared(core) => Packed::Shared { core, charge, second, first },
+                    Handle::Counted(core) => Packed::Counted { core, charge, second, first },
                 })
             }
             _ => Self::new(handle, Amounts::Few(few), charge),
         }
     }
 
-    /// The same for any amounts.
+    /// Does the same for any amounts.
     #[inline(never)]
     pub(super) fn new(handle: Handle, amounts: Amounts, charge: u64) -> Self {
         Self::from_queue(handle, Grant { amounts, charge, wait: None })
     }
 
+    /// Creates a permit for a call that waited.
     pub(super) fn from_queue(handle: Handle, grant: Grant) -> Self {
         Self(Packed::Boxed(Box::new((handle, grant))))
     }
 
-    /// Replaces what was reserved by what the call really used. The rest is given back; what it used
-    /// beyond is owed, and the calls that follow wait for it.
+    /// Replaces the reserved cost by what the call really used.
     ///
-    /// `usage` is a [`Usage`], or an integer for the total of tokens. Dimensions that it does not
-    /// name, or that the limiter does not meter, stay as they are. With
-    /// [`refunds`](crate::Builder::refunds) turned off nothing is given back.
+    /// `usage` is a [`Usage`], or an integer for the total of tokens. A dimension that it does not
+    /// name, or that the limiter does not meter, keeps its reservation.
     ///
-    /// A limit that drained since then had no use for the difference at the time. So much of it as
-    /// would let later calls exceed the limit is not given back.
+    /// If the call used less, the difference is given back, and waiting calls move forward. If it
+    /// used more, the difference becomes debt, for which later calls wait. With
+    /// [`refunds`](crate::Builder::refunds) set to `false`, nothing is given back.
+    ///
+    /// The reservation of a call flows back with time anyway. The part of the difference that has
+    /// flowed back already is not given back again, since later calls could then exceed the limit.
+    /// So settle soon after the reply.
+    ///
+    /// ```
+    /// use openlimit::{Rate, RateLimiter, Usage};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder().tokens(Rate::per_day(1_000)).build()?;
+    /// let permit = limiter.try_acquire(900)?;
+    /// assert!(limiter.try_acquire(400).is_err());
+    /// permit.settle(Usage::new(120, 380)); // used 500 tokens: 400 are given back
+    /// assert!(limiter.try_acquire(400).is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn settle(self, usage: impl Into<Usage>) {
         let usage = usage.into();
         let (handle, grant) = self.unpack();
         handle.core().settle(&grant, &usage);
     }
 
-    /// Gives everything back: the request was never sent.
+    /// Gives the whole cost back. Use it only if the request was never sent.
     ///
-    /// What has leaked from the buckets by then is gone, since giving it back would let later calls
-    /// exceed the limit.
+    /// As in [`settle`](Self::settle), the part that has flowed back already is not given back
+    /// again.
     pub fn cancel(self) {
         let (handle, grant) = self.unpack();
         handle.core().cancel(&grant);
     }
 
-    /// Returns what the call took from the limits: an amount for each dimension that the limiter
-    /// meters, and one request if it does not meter requests.
+    /// Returns the cost that the call reserved.
+    ///
+    /// It names an amount for each dimension that the limiter meters. If the limiter does not meter
+    /// requests, it is one request, as in every cost.
     #[must_use]
     pub fn cost(&self) -> Cost {
         match &self.0 {
             Packed::Boxed(boxed) => boxed.0.core().plan.cost(&boxed.1.amounts),
-            Packed::Static { first, second, .. } | Packed::Shared { first, second, .. } => {
+            Packed::Static { first, second, .. } | Packed::Counted { first, second, .. } => {
                 self.core().plan.cost(&small(*first, *second))
             }
         }
@@ -97,16 +122,16 @@ impl Permit {
         self.core().plan.name()
     }
 
-    /// Returns how long the call waited for its admission, on the limiter's clock, from its first
-    /// poll until it was admitted; zero if it was admitted at once.
+    /// Returns how long the call waited: from its first poll until it was admitted, on the
+    /// limiter's clock. Zero if it was admitted at once.
     ///
-    /// The time between the admission and the poll that sees it does not count.
+    /// The time between the admission and the next poll of the task does not count.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.wait().map_or(Duration::ZERO, |wait| Duration::from_nanos(wait.nanos))
     }
 
-    /// Returns the limit that the call waited for last, if it waited.
+    /// Returns the limit that made the call wait last; `None` if it was admitted at once.
     #[must_use]
     pub fn waited_for(&self) -> Option<&Limit> {
         self.wait().map(|wait| &self.core().plan.limits()[wait.limit])
@@ -122,22 +147,23 @@ impl Permit {
     fn core(&self) -> &Core {
         match &self.0 {
             Packed::Static { core, .. } => core,
-            Packed::Shared { core, .. } => core,
+            Packed::Counted { core, .. } => core,
             Packed::Boxed(boxed) => boxed.0.core(),
         }
     }
 
+    /// Returns what the permit consists of.
     fn unpack(self) -> (Handle, Grant) {
         let (handle, charge, second, first) = match self.0 {
             Packed::Static { core, charge, second, first } => (Handle::Static(core), charge, second, first),
-            Packed::Shared { core, charge, second, first } => (Handle::Shared(core), charge, second, first),
+            Packed::Counted { core, charge, second, first } => (Handle::Counted(core), charge, second, first),
             Packed::Boxed(boxed) => return *boxed,
         };
         (handle, Grant { amounts: small(first, second), charge, wait: None })
     }
 }
 
-/// The amounts of a permit that is packed.
+/// Returns the amounts of a packed permit.
 fn small(first: u16, second: u32) -> Amounts {
     Amounts::Few([first.into(), second.into(), 0])
 }

@@ -1,16 +1,19 @@
-//! `Status`: what a limiter looks like at one moment, for dashboards, logs and the curious.
+//! `Status`: the state of a limiter at one moment, for dashboards and logs.
 //!
-//! It is read under the limiter's lock and changes nothing: those who are due and not yet told still wait in it.
-//! Amounts are whole units of their dimension, rounded so that nothing looks better than it is.
+//! Reading it changes nothing. A call that is due and that the timer has not admitted yet still
+//! counts as waiting. Amounts are whole units of their dimension. What is available is rounded
+//! down, debts and times are rounded up, so nothing looks better than it is.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::core::Core;
-use crate::error::StoreStatus;
+use crate::error::{StoreStatus, short};
 use crate::limits::{Limit, Name};
 
-/// A limiter at one moment, by [`Limiter::status`](crate::Limiter::status). Its `Display` is one line.
+/// The state of a limiter at one moment. Returned by [`Limiter::status`](crate::Limiter::status).
+///
+/// All durations are on the limiter's clock. `Display` shows the status in one line.
 ///
 /// ```
 /// use openlimit::{Rate, RateLimiter};
@@ -20,7 +23,7 @@ use crate::limits::{Limit, Name};
 /// let status = limiter.status()?;
 /// assert_eq!(status.waiting, 0);
 /// assert_eq!(status.limits[0].available, 200);
-/// assert_eq!(status.to_string(), "chat: nobody waits; 200 requests / day: 200 available");
+/// assert_eq!(status.to_string(), "chat: 0 waiting; 200 requests / day: 200 available");
 /// # Ok(())
 /// # }
 /// ```
@@ -29,32 +32,39 @@ use crate::limits::{Limit, Name};
 pub struct Status {
     /// The limiter's name.
     pub limiter: Name,
-    /// How many calls wait.
+    /// The number of calls in the queue.
     pub waiting: usize,
-    /// How long the first of them still has to wait; `None` if nobody waits, or if the limits are shared and
-    /// Redis has not said yet.
+    /// The time until the first of them is admitted. `None` if no call waits, or if Redis has not
+    /// decided about it yet.
     pub next: Option<Duration>,
-    /// Its limits, in the order of their declaration. Where they are shared, as they were when this process last heard of
-    /// them, and as if nobody had taken anything since.
+    /// The limits, in the order of their declaration.
+    ///
+    /// Shared limits are as of the last reply from Redis, as if no process had taken anything
+    /// since.
     pub limits: Vec<LimitStatus>,
-    /// How the limiter gets on with its Redis, if it is shared.
+    /// The connection to Redis; `None` if the limits are not shared.
     pub store: Option<StoreStatus>,
 }
 
-/// One limit of a [`Status`].
+/// The state of one limit, in a [`Status`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LimitStatus {
     /// The limit.
     pub limit: Limit,
-    /// The largest call that finds room in this limit now, in units of its dimension: what is left of the burst; or
-    /// the whole amount while nothing is taken, since a call larger than the burst then goes into debt. While others
-    /// wait, it is theirs.
+    /// The largest call for which this limit has room now, in units of its dimension.
+    ///
+    /// It is what is left of the burst. While nothing is taken it is the limit's whole amount,
+    /// since a call larger than the burst is then admitted into debt. Calls that wait already come
+    /// first.
     pub available: u64,
-    /// How much was taken beyond the burst, rounded up, in the same units: by calls larger than it, or
-    /// that used more than they had reserved. Later calls wait for it.
+    /// The amount that was taken beyond the burst, in the same unit, rounded up. Later calls wait
+    /// until it has flowed back.
+    ///
+    /// It comes from calls larger than the burst, and from calls that used more than they had
+    /// reserved.
     pub debt: u64,
-    /// How long until nothing of it is taken any more, if nobody takes more; at most 584 years.
+    /// The time until the limit is full again if no call takes more; at most 584 years.
     pub full_in: Duration,
 }
 
@@ -86,9 +96,8 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.limiter)?;
         match self.next {
-            Some(next) => write!(f, "{} waiting, the first for another {next:.1?}", self.waiting)?,
-            None if self.waiting > 0 => write!(f, "{} waiting", self.waiting)?,
-            None => f.write_str("nobody waits")?,
+            Some(next) => write!(f, "{} waiting, next in {}", self.waiting, short(next))?,
+            None => write!(f, "{} waiting", self.waiting)?,
         }
         if let Some(error) = self.store.as_ref().and_then(|store| store.error.as_ref()) {
             write!(f, "; {error}")?;
@@ -104,7 +113,7 @@ impl fmt::Display for LimitStatus {
             write!(f, ", {} in debt", self.debt)?;
         }
         if !self.full_in.is_zero() {
-            write!(f, ", full in {:.1?}", self.full_in)?;
+            write!(f, ", full in {}", short(self.full_in))?;
         }
         Ok(())
     }

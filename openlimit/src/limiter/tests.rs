@@ -1,4 +1,4 @@
-//! What cannot be seen from outside: what is let go of in time.
+//! What cannot be seen from outside: timers and storage are released in time.
 
 use std::pin::Pin;
 use std::task::{Context, Waker};
@@ -9,10 +9,10 @@ use super::{Acquire, RateLimiter};
 use crate::limits::{Cost, Rate};
 use crate::testing::ManualClock;
 
-/// One a second, and `calls` that wait behind the first.
+/// Returns a limiter of one request per second, and `calls` that wait behind the first.
 fn waiting(clock: &ManualClock, calls: usize) -> (Handle, Vec<Acquire>) {
     let builder = RateLimiter::builder().requests(Rate::per_second(1)).clock(clock);
-    let limiter = Handle::Shared(builder.build_core().expect("it is sound"));
+    let limiter = Handle::Counted(builder.build_core().expect("it is sound"));
     let mut acquires: Vec<_> = (0..=calls).map(|_| Acquire::new(&limiter, &Cost::new())).collect();
     let mut context = Context::from_waker(Waker::noop());
     for (place, acquire) in acquires.iter_mut().enumerate() {
@@ -26,7 +26,7 @@ fn a_dropped_limiter_leaves_no_timer_behind() {
     let clock = ManualClock::new();
     let (limiter, acquires) = waiting(&clock, 2);
     drop(acquires);
-    assert!(clock.is_armed(), "a timer may stay set for those who have left");
+    assert!(clock.is_armed(), "a timer may stay set for calls that have left");
     drop(limiter);
     assert!(!clock.is_armed());
 }

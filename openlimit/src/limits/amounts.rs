@@ -1,7 +1,11 @@
-//! `Amounts`: a `Cost` as one limiter sees it, an amount for each dimension that the limiter meters.
+//! `Amounts`: a `Cost` as one limiter sees it.
+//!
+//! A `Cost` names its dimensions. A limiter resolves it once into a list with one amount for each
+//! dimension that it meters. From there on only places in that list are compared and added.
 
-/// Amounts in the order of the limiter's dimensions. Up to three, as nearly every limiter has, take no
-/// allocation.
+/// Amounts in the order of the limiter's dimensions.
+///
+/// Up to three of them need no allocation. Nearly every limiter has at most three dimensions.
 #[derive(Clone, Debug)]
 pub(crate) enum Amounts {
     Few([u64; Self::FEW]),
@@ -9,9 +13,10 @@ pub(crate) enum Amounts {
 }
 
 impl Amounts {
+    /// How many amounts fit without an allocation. More would make every permit and waiter larger.
     pub(crate) const FEW: usize = 3;
 
-    /// Nothing of each of so many dimensions.
+    /// Creates amounts of zero for this number of dimensions.
     #[inline]
     pub(crate) fn zero(dimensions: usize) -> Self {
         if dimensions <= Self::FEW {
@@ -21,16 +26,17 @@ impl Amounts {
         }
     }
 
-    /// Returns the amounts and leaves nothing.
+    /// Returns the amounts and leaves zeros.
     pub(crate) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Few([0; Self::FEW]))
     }
 
+    /// Returns whether every amount is zero.
     pub(crate) fn is_zero(&self) -> bool {
         self.as_slice().iter().all(|amount| *amount == 0)
     }
 
-    /// At least as many as there are dimensions; what is beyond them is zero.
+    /// Returns the amounts: at least one per dimension, then zeros.
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u64] {
         match self {
@@ -39,6 +45,7 @@ impl Amounts {
         }
     }
 
+    /// Returns the amounts for writing. Places beyond the dimensions must stay zero.
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u64] {
         match self {
             Self::Few(few) => few,

@@ -1,18 +1,24 @@
 //! `Cost`: what one call takes from each dimension.
 //!
-//! A cost says which of its dimensions were named by a person. Naming one that the limiter does not have is
-//! an error, since it is most likely a mistake; what openlimit itself derives from a request (tokens, input
-//! tokens, output tokens) is simply left unmetered where no limit asks for it.
+//! A cost remembers which of its dimensions the user named. Naming a dimension that the limiter
+//! does not meter is an error, because it is most likely a mistake. Amounts that openlimit derives
+//! from a request (tokens, input tokens, output tokens) are not named: where no limit meters them,
+//! they are ignored.
 
 use std::fmt;
 
 use super::Dimension;
 
-/// What one call takes from each dimension: one request, unless [`requests`](Cost::requests) says otherwise,
-/// and nothing else until it is added.
+/// What one call takes from each dimension.
 ///
-/// An integer stands for one request with that many tokens. A `Cost` is never serializable, so it cannot be
-/// mistaken for a request to be priced.
+/// A new cost is one request and nothing else. Each method sets the amount of one dimension, in its
+/// own unit: requests, tokens, images. An integer converts into one request with that many tokens.
+///
+/// A call fails with [`AcquireError::UnknownDimension`](crate::AcquireError::UnknownDimension) if
+/// its cost names a dimension that the limiter does not meter, even with an amount of zero.
+///
+/// `Cost` does not implement `Serialize`, so it cannot be mistaken for a request that has to be
+/// priced.
 ///
 /// ```
 /// use openlimit::{Cost, Dimension};
@@ -24,23 +30,24 @@ use super::Dimension;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cost {
-    /// By `Dimension::index`.
+    /// Amounts by `Dimension::index`.
     amounts: [u64; Dimension::NAMED.len()],
-    /// A bit for each of `amounts` that was named rather than implied or derived.
+    /// A bit for each of `amounts` that the user named.
     named: u8,
+    /// Amounts of dimensions with a name of the user's own.
     custom: Vec<(Dimension, u64)>,
 }
 
 impl Cost {
-    /// One request.
+    /// Creates a cost of one request.
     #[must_use]
     #[inline]
     pub const fn new() -> Self {
         Self { amounts: [1, 0, 0, 0, 0], named: 0, custom: Vec::new() }
     }
 
-    /// What a request was found to take: one request, `tokens` of a limit on both
-    /// together, and `input` and `output` tokens apart.
+    /// Creates the cost of a request that was priced: one request, `tokens` for a limit on input
+    /// and output together, and `input` and `output` tokens for limits on each.
     #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
     pub(crate) const fn derived(tokens: u64, input: u64, output: u64) -> Self {
         let mut cost = Self::new();
@@ -48,42 +55,46 @@ impl Cost {
         cost
     }
 
-    /// This many requests in place of one.
+    /// Sets the number of requests. Default: 1.
     #[must_use]
     #[inline]
     pub const fn requests(self, requests: u64) -> Self {
         self.set(0, requests)
     }
 
-    /// This many tokens, input and output together.
+    /// Sets the number of tokens, input and output together. Limits on `tokens` meter them.
+    ///
+    /// It does not set [`input_tokens`](Self::input_tokens) or
+    /// [`output_tokens`](Self::output_tokens), which other limits meter.
     #[must_use]
     #[inline]
     pub const fn tokens(self, tokens: u64) -> Self {
         self.set(1, tokens)
     }
 
-    /// This many input tokens, for limiters that count them apart.
+    /// Sets the number of input tokens, for limiters with a separate limit on them.
     #[must_use]
     #[inline]
     pub const fn input_tokens(self, tokens: u64) -> Self {
         self.set(2, tokens)
     }
 
-    /// This many output tokens, for limiters that count them apart.
+    /// Sets the number of output tokens, for limiters with a separate limit on them.
     #[must_use]
     #[inline]
     pub const fn output_tokens(self, tokens: u64) -> Self {
         self.set(3, tokens)
     }
 
-    /// This many images.
+    /// Sets the number of images that the call asks to be generated.
     #[must_use]
     #[inline]
     pub const fn images(self, images: u64) -> Self {
         self.set(4, images)
     }
 
-    /// This much of any dimension, replacing what was said of it before.
+    /// Sets the amount of any dimension, known or with a name of your own. Replaces an earlier
+    /// value.
     #[must_use]
     pub fn with(mut self, dimension: impl Into<Dimension>, amount: u64) -> Self {
         let dimension = dimension.into().normal();
@@ -97,7 +108,7 @@ impl Cost {
         self
     }
 
-    /// How much this call takes of `dimension`.
+    /// Returns the amount of `dimension`; zero if it was never set.
     #[must_use]
     pub fn amount(&self, dimension: &Dimension) -> u64 {
         match dimension.index() {
@@ -113,26 +124,27 @@ impl Cost {
         self
     }
 
-    /// The amount of the dimension with this index in `Dimension::NAMED`; nothing beyond them.
+    /// Returns the amount of the dimension at this index of `Dimension::NAMED`; zero beyond the
+    /// end.
     #[inline]
     pub(crate) fn place(&self, index: usize) -> u64 {
         self.amounts.get(index).copied().unwrap_or(0)
     }
 
-    /// A bit for each of `amounts` that was named.
+    /// Returns a bit for each of `Dimension::NAMED` that the user named.
     #[inline]
     pub(crate) const fn named(&self) -> u8 {
         self.named
     }
 
-    /// The dimensions with a name of the user's own.
+    /// Returns the dimensions with a name of the user's own.
     #[inline]
     pub(crate) fn custom(&self) -> &[(Dimension, u64)] {
         &self.custom
     }
 }
 
-/// What is taken of each dimension, by its name.
+/// Shows each amount above zero by the name of its dimension.
 impl fmt::Debug for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amounts = Dimension::NAMED.into_iter().zip(self.amounts).filter(|(_, amount)| *amount > 0);
@@ -144,13 +156,14 @@ impl fmt::Debug for Cost {
     }
 }
 
+/// Creates a cost of one request.
 impl Default for Cost {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// One request with this many tokens.
+/// Converts a number of tokens into a cost of one request with that many tokens.
 impl From<u64> for Cost {
     #[inline]
     fn from(tokens: u64) -> Self {

@@ -5,6 +5,9 @@ use std::fmt;
 
 /// What a limit counts.
 ///
+/// Each dimension has a name. A string converts into the known dimension of that name, or into a
+/// [`Custom`](Dimension::Custom) one.
+///
 /// ```
 /// use openlimit::Dimension;
 ///
@@ -14,26 +17,27 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dimension {
-    /// Calls, whatever their size.
+    /// Calls, regardless of their size.
     Requests,
     /// Input and output tokens together.
     Tokens,
     /// Tokens of the prompt.
     InputTokens,
-    /// Tokens of the answer.
+    /// Tokens of the completion.
     OutputTokens,
-    /// Images asked for, as [`Cost::images`](crate::Cost::images) says. Those in a prompt count as tokens.
+    /// Images that a call asks to be generated, set by [`Cost::images`](crate::Cost::images).
+    /// Images in a prompt count as tokens.
     Images,
-    /// Whatever else a provider counts, by a name of your own.
+    /// Anything else that a provider counts, by a name of your own.
     Custom(Cow<'static, str>),
 }
 
 impl Dimension {
-    /// The dimensions that have a name of their own, in the order in which a `Cost` keeps them.
+    /// The known dimensions, in the order in which a `Cost` stores them.
     pub(crate) const NAMED: [Self; 5] =
         [Self::Requests, Self::Tokens, Self::InputTokens, Self::OutputTokens, Self::Images];
 
-    /// The dimension's name, as `limiter!` and the builder spell it.
+    /// Returns the dimension's name, as `limiter!` and the builder spell it.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -46,7 +50,7 @@ impl Dimension {
         }
     }
 
-    /// The dimension that has this name, where somebody spelt it out as a `Custom`.
+    /// Turns a `Custom` with the name of a known dimension into that dimension.
     pub(crate) fn normal(self) -> Self {
         match self {
             Self::Custom(name) => Self::from(name),
@@ -54,7 +58,7 @@ impl Dimension {
         }
     }
 
-    /// Where a `Cost` keeps this dimension, if it is one of `NAMED`.
+    /// Returns the dimension's place in `NAMED`; `None` for a custom one.
     pub(crate) fn index(&self) -> Option<usize> {
         Self::NAMED.iter().position(|named| named == self)
     }

@@ -1,13 +1,19 @@
-//! `Limit`: a dimension, and how much of it is allowed.
+//! `Limit`: a dimension and its rate.
+//!
+//! Errors and reports show limits, so its `Display` reads as the user wrote it.
 
 use std::fmt;
 
 use super::{Dimension, Rate};
 
-/// A dimension and its rate: what the provider allows of one thing.
+/// The most limits of one limiter. Every call checks each of them, so many more would be slow.
+pub(crate) const MOST_LIMITS: usize = 64;
+
+/// A dimension and its rate, such as 40 000 tokens per minute.
 ///
-/// Requests, tokens and the other usual dimensions have their own keys in [`limiter!`](crate::limiter) and
-/// the builder; this type is for the others, and for telling which limit a call waited for.
+/// The known dimensions have their own keys in [`limiter!`](crate::limiter) and methods of the
+/// [`Builder`](crate::Builder). Use this type to limit any other dimension. Errors and
+/// [`Permit::waited_for`](crate::Permit::waited_for) use it to name a limit.
 ///
 /// ```
 /// use openlimit::{Limit, Rate};
@@ -22,19 +28,21 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Allows `rate` of `dimension`.
+    /// Creates a limit that allows `rate` of `dimension`.
+    ///
+    /// It never fails. [`Builder::build`](crate::Builder::build) checks the rate and the name.
     #[must_use]
     pub fn new(dimension: impl Into<Dimension>, rate: Rate) -> Self {
         Self { dimension: dimension.into().normal(), rate }
     }
 
-    /// What is counted.
+    /// Returns what the limit counts.
     #[must_use]
     pub fn dimension(&self) -> &Dimension {
         &self.dimension
     }
 
-    /// How much of it is allowed.
+    /// Returns how much of it is allowed.
     #[must_use]
     pub fn rate(&self) -> Rate {
         self.rate

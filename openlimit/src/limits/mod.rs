@@ -1,7 +1,7 @@
 //! The vocabulary: rates, dimensions, limits, costs, usage, percents and names.
 //!
-//! Plain values without a clock, a lock or a queue. Every other module speaks in these words, so
-//! they stand at the bottom and import nothing.
+//! These are plain values without a clock, a lock or a queue. Every other module uses them, so they
+//! are at the bottom of the tree and import nothing.
 
 mod amounts;
 mod cost;
@@ -16,6 +16,7 @@ pub(crate) use self::amounts::Amounts;
 pub use self::cost::Cost;
 pub use self::dimension::Dimension;
 pub use self::limit::Limit;
+pub(crate) use self::limit::MOST_LIMITS;
 pub use self::name::Name;
 pub use self::percent::Percent;
 pub use self::rate::{Rate, Unit};

@@ -1,15 +1,18 @@
-//! `Name`: what errors and reports call a limiter.
+//! `Name`: the name of a limiter in errors and reports.
 //!
-//! A refusal names its limiter, and a program may be refused a million times a second. So the name of a declared
-//! limiter, which is part of the program, is not counted when it is copied; that of a built one is shared.
+//! Every error carries the name, and a busy program may create a million errors a second. So a copy
+//! must be cheap. The name of a declared limiter is a string of the program, and copying it copies
+//! a reference. The name of a built limiter is shared behind an `Arc`.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A limiter's name: the path of its static, or what [`Builder::name`](crate::Builder::name) says. A `str` to read
-/// from, and cheap to clone.
+/// A limiter's name: the path of its static, or the value of
+/// [`Builder::name`](crate::Builder::name).
+///
+/// It dereferences to `str`, compares equal to one, and is cheap to clone.
 ///
 /// ```
 /// use openlimit::Name;
@@ -25,7 +28,7 @@ pub struct Name(Text);
 #[derive(Clone)]
 enum Text {
     Static(&'static str),
-    Shared(Arc<str>),
+    Counted(Arc<str>),
 }
 
 impl From<&'static str> for Name {
@@ -36,7 +39,7 @@ impl From<&'static str> for Name {
 
 impl From<String> for Name {
     fn from(name: String) -> Self {
-        Self(Text::Shared(name.into()))
+        Self(Text::Counted(name.into()))
     }
 }
 
@@ -46,7 +49,7 @@ impl Deref for Name {
     fn deref(&self) -> &str {
         match &self.0 {
             Text::Static(name) => name,
-            Text::Shared(name) => name,
+            Text::Counted(name) => name,
         }
     }
 }
@@ -77,7 +80,7 @@ impl PartialEq<&str> for Name {
     }
 }
 
-/// As the `str` that it is.
+/// Hashes like the `str`.
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (**self).hash(state);

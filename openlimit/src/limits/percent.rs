@@ -1,4 +1,6 @@
 //! `Percent`: a share in hundredths.
+//!
+//! A type of its own, so that an option cannot be given 0.05 where it expects 5.
 
 /// A share in hundredths: `Percent(5)` is 5 %.
 ///

@@ -1,15 +1,21 @@
-//! `Rate`: an amount per period, the only way in which a limit says how fast.
+//! `Rate`: an amount per period, and optionally its burst.
 //!
-//! Everything here is `const` and never fails, so that a rate can stand in a constant. What a rate may not
-//! be (zero, too long a period) is checked in one place, when a limiter is built.
+//! All constructors are `const` and never fail, so a rate can be a constant. The builder checks all
+//! rates in one place: an amount of zero or a period that is too long fails there.
 
 use std::fmt;
 use std::time::Duration;
 
-/// An amount per period, such as `200 / minute`, and optionally how much of it may be taken at once.
+/// An amount per period, such as `200 / minute`, and optionally how much of it may be taken at
+/// once.
 ///
-/// The amount counts whatever the limit counts: requests, tokens, images. The period is measured by the
-/// monotonic clock.
+/// The amount is in the unit of the limit's [`Dimension`](crate::Dimension): requests, tokens,
+/// images. The period is measured on the monotonic clock, so a day is 24 hours and starts at no
+/// particular time. The amount flows back continuously: `60 / minute` gives back one per second,
+/// not 60 at the full minute.
+///
+/// No constructor fails. [`Builder::build`](crate::Builder::build) refuses an amount of zero or
+/// above 2^63 - 1, and a period or burst of zero or above 31 days.
 ///
 /// ```
 /// use openlimit::Rate;
@@ -22,82 +28,90 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     amount: u64,
-    /// In nanoseconds, and so is the burst: errors carry rates, and are to stay small. What is longer than can be counted
-    /// so is far longer than what is allowed.
+    /// In nanoseconds, like the burst. Errors carry rates and should stay small, and a `Duration`
+    /// takes twice the space. The 584 years that fit are far above the 31 days that are allowed.
     period: u64,
     burst: u64,
 }
 
-/// In place of a burst that was not given.
+/// Stands for a burst that was not given.
 const DEFAULT: u64 = u64::MAX;
 
-/// In nanoseconds, at most one less than the largest value.
+/// Returns a time in nanoseconds, at most one less than `DEFAULT`.
 const fn nanos(time: Duration) -> u64 {
     let nanos = time.as_nanos();
     if nanos < DEFAULT as u128 { nanos as u64 } else { DEFAULT - 1 }
 }
 
 impl Rate {
-    /// `amount` in every `period`, for periods that have no name: Azure, for one, counts requests over ten
-    /// seconds. The period may be at most 31 days.
+    /// Creates a rate of `amount` per `period`, for periods that have no [`Unit`]. Azure, for
+    /// example, counts requests over ten seconds.
+    ///
+    /// The period may be at most 31 days.
     #[must_use]
     pub const fn new(amount: u64, period: Duration) -> Self {
         Self { amount, period: nanos(period), burst: DEFAULT }
     }
 
-    /// `amount` in every `unit`.
+    /// Creates a rate of `amount` per `unit`.
     #[must_use]
     pub const fn per(amount: u64, unit: Unit) -> Self {
         Self::new(amount, unit.0)
     }
 
-    /// `amount` in every second.
+    /// Creates a rate of `amount` per second.
     #[must_use]
     pub const fn per_second(amount: u64) -> Self {
         Self::per(amount, Unit::second)
     }
 
-    /// `amount` in every minute.
+    /// Creates a rate of `amount` per minute.
     #[must_use]
     pub const fn per_minute(amount: u64) -> Self {
         Self::per(amount, Unit::minute)
     }
 
-    /// `amount` in every hour.
+    /// Creates a rate of `amount` per hour.
     #[must_use]
     pub const fn per_hour(amount: u64) -> Self {
         Self::per(amount, Unit::hour)
     }
 
-    /// `amount` in every 24 hours.
+    /// Creates a rate of `amount` per 24 hours.
     #[must_use]
     pub const fn per_day(amount: u64) -> Self {
         Self::per(amount, Unit::day)
     }
 
-    /// How much may be taken at once after idleness, given as time: `burst(10 s)` of `60 / minute` is 10.
+    /// Sets how much may be taken at once after an idle time, given as time of the rate: a burst of
+    /// 10 seconds of `60 / minute` is 10.
     ///
-    /// The default is one second for periods up to a minute, and the whole amount for longer ones, so that a
-    /// daily quota does not pace the day. It may come to less than one call; then calls go out one by one,
-    /// evenly.
+    /// The default is one second for periods up to a minute. For longer periods it is the whole
+    /// amount, so that a daily quota does not spread the calls over the day. A burst of less than
+    /// one call is allowed: calls then leave one by one, evenly spaced.
+    ///
+    /// With a longer burst, more calls leave together. A provider may refuse some of them if it
+    /// enforces its limits over shorter windows than it states: OpenAI's help centre says that 60
+    /// 000 requests per minute may be enforced as 1 000 per second.
     #[must_use]
     pub const fn burst(mut self, burst: Duration) -> Self {
         self.burst = nanos(burst);
         self
     }
 
-    /// How much is allowed in every period.
+    /// Returns the amount that is allowed per period.
     #[must_use]
     pub const fn amount(&self) -> u64 {
         self.amount
     }
 
-    /// The period.
+    /// Returns the period.
     #[must_use]
     pub const fn period(&self) -> Duration {
         Duration::from_nanos(self.period)
     }
 
+    /// Returns the burst, if the rate states one.
     pub(crate) const fn own_burst(&self) -> Option<Duration> {
         if self.burst == DEFAULT { None } else { Some(Duration::from_nanos(self.burst)) }
     }
@@ -122,12 +136,12 @@ impl fmt::Debug for Rate {
     }
 }
 
-/// The period of a [`Rate`], named as [`limiter!`](crate::limiter) names it: the `minute` of `200 / minute`.
+/// The period of a [`Rate`], named as in [`limiter!`](crate::limiter): the `minute` of
+/// `200 / minute`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Unit(Duration);
 
-// Lower case, because `limiter!` turns the word after the slash into `Unit::word`, and rustc then corrects a
-// misspelt one by itself ("there is an associated constant `minute` with a similar name").
+// Lower case, because `limiter!` turns the word after the slash into `Unit::word`.
 #[allow(non_upper_case_globals)]
 impl Unit {
     /// One second.
@@ -136,7 +150,7 @@ impl Unit {
     pub const minute: Self = Self(Duration::from_secs(60));
     /// 3 600 seconds.
     pub const hour: Self = Self(Duration::from_secs(3_600));
-    /// 86 400 seconds, on the monotonic clock: not a calendar day.
+    /// 86 400 seconds on the monotonic clock, not a calendar day.
     pub const day: Self = Self(Duration::from_secs(86_400));
 
     fn name(self) -> Option<&'static str> {

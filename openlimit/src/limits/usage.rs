@@ -1,37 +1,45 @@
-//! `Usage`: what a call turned out to take, as the provider reports it.
+//! `Usage`: what a call really used, as the provider reports it.
+//!
+//! It differs from a `Cost` in what it leaves out: a dimension without an amount was not reported,
+//! so its reservation stays as it is.
 
 use super::{Cost, Dimension};
 
 /// What a call really used, for [`Permit::settle`](crate::Permit::settle).
 ///
-/// Only what it names is settled: the request itself, and every dimension it is silent about, stay as they
-/// were reserved. A bare integer, of whatever width a client counts in, is the total of tokens, or names nothing if it
-/// is negative; so does the default.
+/// Only the dimensions that it names are settled. All others, the request itself included, stay as
+/// they were reserved. The default names none.
+///
+/// An integer converts into a total of tokens; a negative one names nothing. It may be a `u64`,
+/// `u32`, `usize`, `i64` or `i32`, whichever the client of the API uses.
 ///
 /// ```
 /// use openlimit::Usage;
 ///
 /// let usage = Usage::new(120, 380);               // prompt and completion tokens
-/// let total = Usage::from(500);                   // where only the total is known
+/// let total = Usage::from(500);                   // if only the total is known
 /// let audio = Usage::default().with("audio_seconds", 12);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage(Cost);
 
 impl Usage {
-    /// `input` tokens (OpenAI's `prompt_tokens`) and `output` tokens (`completion_tokens`).
+    /// Creates a usage of `input` tokens (OpenAI's `prompt_tokens`) and `output` tokens
+    /// (`completion_tokens`).
+    ///
+    /// It names three dimensions: `input_tokens`, `output_tokens`, and `tokens` as the sum of both.
     #[must_use]
     pub const fn new(input: u64, output: u64) -> Self {
         Self(Cost::new().tokens(input.saturating_add(output)).input_tokens(input).output_tokens(output))
     }
 
-    /// Adds what was used of a further dimension.
+    /// Sets what was used of any dimension. Replaces an earlier value.
     #[must_use]
     pub fn with(self, dimension: impl Into<Dimension>, amount: u64) -> Self {
         Self(self.0.with(dimension, amount))
     }
 
-    /// What was used of `dimension`, if this usage says.
+    /// Returns what was used of `dimension`; `None` if this usage does not name it.
     #[must_use]
     pub fn amount(&self, dimension: &Dimension) -> Option<u64> {
         let said = match dimension.index() {
@@ -42,7 +50,7 @@ impl Usage {
     }
 }
 
-/// What clients count in; a bare literal is an `i32`.
+/// The types that API clients count in. A literal without a suffix is an `i32`.
 macro_rules! counts {
     ($($count:ty),+) => {$(
         /// The total of tokens. A negative count names nothing.

@@ -1,9 +1,26 @@
-//! The waiting queue of a limiter: who waits, in which order, and how each wait ended.
+//! The queue of a limiter: the calls that wait, their order, and the outcome of each wait.
 //!
-//! Waiters live in a slab and are linked in the order in which they go. So joining at the end,
-//! leaving from anywhere and being admitted take constant time, and nothing is allocated beyond
-//! the slab's own storage. A waiter that was admitted or refused keeps its entry until it is polled
-//! or dropped. So its outcome never depends on being polled, and is never lost.
+//! # Structure
+//!
+//! All entries are in one slab and are linked into a list in the order of admission. So joining at
+//! the end, leaving from anywhere and being admitted take constant time, and only the slab
+//! allocates. A call refers to its entry by its key in the slab.
+//!
+//! # From waiting to an outcome
+//!
+//! An entry is first a *waiter*: the amounts, the deadline and the waker of a call. When the call
+//! is admitted or refused, the waiter leaves the list, and its entry keeps the *outcome* until the
+//! call is polled or dropped. So the queue moves on without waiting for anyone to poll. The outcome
+//! is never lost: a call that is polled receives it, and a call that is dropped hands it back, so
+//! that a grant can be refunded.
+//!
+//! # Order
+//!
+//! [`Order`] alone decides which call is next. Everything else asks for the head, or for what would
+//! be ahead of a newcomer. So a priority is a change in `order.rs` only.
+//!
+//! The queue keeps two sums up to date that would take too long to compute on demand: the amounts
+//! that all waiters ask for, from which a newcomer's wait is estimated, and the set of deadlines.
 
 mod order;
 mod waiter;
@@ -18,26 +35,29 @@ use slab::Slab;
 pub(crate) use self::order::{Order, by_arrival};
 pub(crate) use self::waiter::{Grant, Outcome, Refusal, Wait, Waiter};
 
-/// A waiter's place in the slab.
+/// The place of an entry in the slab.
 pub(crate) type Key = usize;
 
-/// No waiter.
+/// The end of the list.
 const NONE: Key = Key::MAX;
 
+/// The waiting calls of one limiter.
+///
+/// `first` comes first in memory: every call reads it, to see whether any call waits.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Queue {
     first: Key,
     last: Key,
     entries: Slab<Entry>,
-    /// How many wait.
+    /// The number of waiters.
     len: usize,
     order: Order,
-    /// The sum of what all waiters ask for, by dimension.
+    /// The sum of the amounts of all waiters, by dimension.
     asked: Box<[u128]>,
     /// The waiters that have a timeout, the earliest deadline first.
     deadlines: BTreeSet<(u64, Key)>,
-    /// How many have ever joined.
+    /// The number of waiters that have ever joined.
     joined: u64,
 }
 
@@ -45,18 +65,21 @@ pub(crate) struct Queue {
 struct Entry {
     previous: Key,
     next: Key,
-    stage: Stage,
+    state: EntryState,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum EntryState {
+    /// In the list.
     Waiting(Waiter),
+    /// Out of the list, until the call is polled or dropped.
     Over(Outcome),
-    /// Taken out of the line, and without an outcome yet.
+    /// Out of the list, and without an outcome yet.
     Unlinked,
 }
 
 impl Queue {
+    /// Creates an empty queue for a limiter that meters this number of dimensions.
     pub(crate) fn new(dimensions: usize, order: Order) -> Self {
         Self {
             entries: Slab::new(),
@@ -81,7 +104,7 @@ impl Queue {
         self.len
     }
 
-    /// Iterates over all that wait, in the order in which they go.
+    /// Iterates over the waiters in their order.
     #[allow(dead_code, reason = "for backends that grant ahead")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Waiter)> {
         let mut next = self.first;
@@ -92,24 +115,24 @@ impl Queue {
         })
     }
 
-    /// Returns the waiter that goes next.
+    /// Returns the waiter that is next.
     #[inline]
     pub(crate) fn head(&self) -> Option<(Key, &Waiter)> {
         self.waiter(self.first).map(|waiter| (self.first, waiter))
     }
 
-    /// Returns the head, unless `newcomer` would go before it.
+    /// Returns the head; `None` if the queue is empty or `newcomer` would go before it.
     pub(crate) fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
         self.head().map(|(_, head)| head).filter(|head| !(self.order)(newcomer, head))
     }
 
-    /// Returns how much of a dimension all that would go before `newcomer` ask for.
+    /// Returns the amount of a dimension that all waiters before `newcomer` ask for.
     pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
         let behind = self.behind(newcomer).map(|(_, waiter)| waiter.amounts.as_slice()[dimension]);
         self.asked[dimension] - behind.map(u128::from).sum::<u128>()
     }
 
-    /// Returns whether `newcomer` would go after all that wait.
+    /// Returns whether `newcomer` would go after all waiters.
     #[allow(dead_code, reason = "for backends that grant ahead")]
     pub(crate) fn goes_last(&self, newcomer: &Waiter) -> bool {
         self.behind(newcomer).next().is_none()
@@ -125,12 +148,12 @@ impl Queue {
         })
     }
 
-    /// Returns the first deadline, and whose it is.
+    /// Returns the earliest deadline and the key of its waiter.
     pub(crate) fn deadline(&self) -> Option<(u64, Key)> {
         self.deadlines.first().copied()
     }
 
-    /// Adds a waiter at its place in the order.
+    /// Adds a waiter at its place in the order, and returns its key.
     pub(crate) fn join(&mut self, mut waiter: Waiter) -> Key {
         self.joined += 1;
         waiter.number = self.joined;
@@ -140,7 +163,7 @@ impl Queue {
         let deadline = waiter.deadline();
         let next = self.behind(&waiter).last().map_or(NONE, |(key, _)| key);
         let previous = self.entries.get(next).map_or(self.last, |entry| entry.previous);
-        let key = self.entries.insert(Entry { previous, next, stage: Stage::Waiting(waiter) });
+        let key = self.entries.insert(Entry { previous, next, state: EntryState::Waiting(waiter) });
         if deadline != u64::MAX {
             self.deadlines.insert((deadline, key));
         }
@@ -149,57 +172,62 @@ impl Queue {
         key
     }
 
-    /// Takes a waiter out of the line and leaves its outcome in its entry.
+    /// Ends a wait: takes the waiter out of the list and keeps the outcome in its entry.
+    ///
+    /// Returns the waker to call once no lock is held. Does nothing if the call does not wait.
     pub(crate) fn finish(&mut self, key: Key, outcome: impl FnOnce(&mut Waiter) -> Outcome) -> Option<Waker> {
         let mut waiter = self.unlink(key)?;
-        self.entries.get_mut(key)?.stage = Stage::Over(outcome(&mut waiter));
+        self.entries.get_mut(key)?.state = EntryState::Over(outcome(&mut waiter));
         Some(waiter.waker)
     }
 
     /// Returns the waiter of this key, if it still waits.
     #[inline]
     pub(crate) fn waiter(&self, key: Key) -> Option<&Waiter> {
-        match &self.entries.get(key)?.stage {
-            Stage::Waiting(waiter) => Some(waiter),
+        match &self.entries.get(key)?.state {
+            EntryState::Waiting(waiter) => Some(waiter),
             _ => None,
         }
     }
 
-    /// Returns a waiter's outcome and frees its entry. While there is none, keeps `waker` to be
-    /// woken by it.
+    /// Returns a call's outcome and frees its entry. While it still waits, stores `waker` instead.
     ///
-    /// Returns the waker that is no longer needed otherwise, to be dropped where no lock is held.
+    /// Returns the waker that it replaced, or `waker` itself if it was not stored. Drop it where no
+    /// lock is held: the destructor of a waker is foreign code.
     pub(crate) fn poll(&mut self, key: Key, waker: Waker) -> Result<Outcome, Waker> {
-        match self.entries.get_mut(key).map(|entry| &mut entry.stage) {
-            Some(Stage::Waiting(waiter)) => Err(mem::replace(&mut waiter.waker, waker)),
+        match self.entries.get_mut(key).map(|entry| &mut entry.state) {
+            Some(EntryState::Waiting(waiter)) => Err(mem::replace(&mut waiter.waker, waker)),
             _ => self.leave(key).1.ok_or(waker),
         }
     }
 
-    /// Frees an entry and returns the waiter that was there, or its outcome.
+    /// Frees an entry, and returns the waiter or the outcome that was in it.
     pub(crate) fn leave(&mut self, key: Key) -> (Option<Waiter>, Option<Outcome>) {
         let waiter = self.unlink(key);
         let entry = self.entries.try_remove(key);
-        match entry.map(|entry| entry.stage) {
-            Some(Stage::Over(outcome)) => (None, Some(outcome)),
+        match entry.map(|entry| entry.state) {
+            Some(EntryState::Over(outcome)) => (None, Some(outcome)),
             _ => (waiter, None),
         }
     }
 
-    /// Returns the storage that an empty queue need not keep.
+    /// Returns storage that an empty queue does not need, if it has much of it.
     ///
     /// Drop it where no lock is held: freeing it may take many milliseconds.
     pub(crate) fn surplus(&mut self) -> Option<impl Sized + use<>> {
         (self.entries.is_empty() && self.entries.capacity() > KEPT).then(|| mem::take(&mut self.entries))
     }
 
+    /// Takes a waiter out of the list. Its entry stays.
     fn unlink(&mut self, key: Key) -> Option<Waiter> {
         let entry = self.entries.get_mut(key)?;
-        if !matches!(entry.stage, Stage::Waiting(_)) {
+        if !matches!(entry.state, EntryState::Waiting(_)) {
             return None;
         }
         let (previous, next) = (entry.previous, entry.next);
-        let Stage::Waiting(waiter) = mem::replace(&mut entry.stage, Stage::Unlinked) else { return None };
+        let EntryState::Waiting(waiter) = mem::replace(&mut entry.state, EntryState::Unlinked) else {
+            return None;
+        };
         self.link(previous, next, next, previous);
         self.len -= 1;
         for (sum, amount) in self.asked.iter_mut().zip(waiter.amounts.as_slice()) {
@@ -211,7 +239,8 @@ impl Queue {
         Some(waiter)
     }
 
-    /// Makes `after` follow `previous`, and `before` precede `next`.
+    /// Sets the links at the gap between `previous` and `next`: `after` follows `previous`, and
+    /// `before` precedes `next`.
     fn link(&mut self, previous: Key, next: Key, after: Key, before: Key) {
         match previous {
             NONE => self.first = after,
@@ -224,7 +253,8 @@ impl Queue {
     }
 }
 
-/// How many entries an empty queue keeps storage for. A rush's storage beyond that is freed.
+/// The number of entries that an empty queue keeps storage for, about 100 KB. After a rush of more
+/// waiters the storage is freed.
 const KEPT: usize = 1_024;
 
 #[cfg(test)]

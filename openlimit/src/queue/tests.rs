@@ -1,9 +1,11 @@
-//! The line itself: any order, and leaving from anywhere.
+//! The list itself: any order, and leaving from anywhere.
+//!
+//! Tests from outside only see the order of arrival.
 
 use super::{KEPT, Key, Order, Outcome, Queue, Refusal, Waiter, by_arrival};
 use crate::limits::Amounts;
 
-/// The smaller one goes first; equal ones by arrival.
+/// Orders calls by size, smallest first; equal ones by arrival.
 fn smallest_first(newcomer: &Waiter, waiting: &Waiter) -> bool {
     newcomer.amounts.as_slice()[0] < waiting.amounts.as_slice()[0]
 }
@@ -18,6 +20,7 @@ fn queue(order: Order, amounts: &[u64]) -> (Queue, Vec<Key>) {
     (queue, keys)
 }
 
+/// Returns the amounts of all waiters, in their order.
 fn line(queue: &Queue) -> Vec<u64> {
     let line: Vec<_> = queue.iter().map(|(_, waiter)| waiter.amounts.as_slice()[0]).collect();
     assert_eq!(line.len(), queue.len());

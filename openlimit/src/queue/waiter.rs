@@ -1,7 +1,8 @@
-//! `Waiter`: a call that waits, and `Outcome`: how its wait ended.
+//! `Waiter`: a call that waits. And `Outcome`: the end of a wait.
 //!
-//! Both are plain data. A limit is named by its place in the limiter, so that nothing here is
-//! copied while the limiter is locked; `Plan` turns a `Refusal` into the error that callers see.
+//! Both are plain data and cheap to move, since they are made while the limiter is locked. So a
+//! limit is given by its place in the limiter, and times in nanoseconds. `Plan` turns a `Refusal`
+//! into the error that callers see, after the lock is released.
 
 use std::task::Waker;
 
@@ -12,17 +13,18 @@ use crate::limits::Amounts;
 #[derive(Debug)]
 pub(crate) struct Waiter {
     pub(crate) amounts: Amounts,
-    /// When it joined.
+    /// The time at which it arrived.
     pub(crate) arrived: u64,
-    /// The longest wait; the largest value for no limit.
+    /// The longest wait; the largest value for no timeout.
     pub(crate) timeout: u64,
     pub(crate) waker: Waker,
-    /// Identifies the waiter. The queue assigns it on joining, since a key is reused.
+    /// Identifies the waiter for ever, which a key does not, since keys are reused. The queue
+    /// assigns it on joining.
     pub(crate) number: u64,
 }
 
 impl Waiter {
-    /// Creates a waiter that arrives now. It has no waker yet.
+    /// Creates a waiter. It has no waker yet.
     pub(crate) fn new(amounts: Amounts, arrived: u64, timeout: u64) -> Self {
         Self { amounts, arrived, timeout, waker: Waker::noop().clone(), number: 0 }
     }
@@ -37,51 +39,54 @@ impl Waiter {
         now.saturating_sub(self.arrived)
     }
 
-    /// Refuses it at `now`, because it would have to wait for `further` more.
+    /// Returns its refusal at `now`, because it would have to wait for `further` more.
     pub(crate) fn timed_out(&self, further: u64, limit: usize, now: u64) -> Refusal {
         let waited = self.waited(now);
         Refusal::TimedOut { timeout: self.timeout, waited, wait: waited.saturating_add(further), limit }
     }
 
-    /// Refuses it at `now`, because what holds the buckets did not decide.
+    /// Returns its refusal at `now`, because the store that holds the buckets did not decide.
     #[allow(dead_code, reason = "memory always decides")]
     pub(crate) fn undecided(&self, error: &StoreError, now: u64) -> Refusal {
         Refusal::Undecided { waited: self.waited(now), error: error.clone() }
     }
 }
 
-/// How a wait ended.
+/// The end of a wait.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Admitted(Grant),
     Refused(Refusal),
 }
 
-/// What an admitted call was granted.
+/// What an admitted call was granted. The permit keeps it, to settle or cancel the call.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) amounts: Amounts,
-    /// The number of the charge, which dates it.
+    /// The number of the charge. It identifies the charge, and says which charges came later.
     pub(crate) charge: u64,
+    /// `None` if the call was admitted at once.
     pub(crate) wait: Option<Wait>,
 }
 
-/// How a call waited.
+/// The wait of an admitted call.
 #[derive(Clone, Debug)]
 pub(crate) struct Wait {
+    /// From arrival to admission.
     pub(crate) nanos: u64,
-    /// The limit that it waited for, by its place in the limiter.
+    /// The limit that it waited for last, by its place in the limiter.
     pub(crate) limit: usize,
 }
 
-/// Why a call was refused. Times are in nanoseconds, limits by their place in the limiter.
+/// The reason why a call was refused. Times are in nanoseconds, limits are given by their place in
+/// the limiter.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
-    /// It would have had to wait for `wait` since it arrived, longer than its timeout.
+    /// It waited for `waited`, and would need a wait of at least `wait`, longer than its timeout.
     TimedOut { timeout: u64, waited: u64, wait: u64, limit: usize },
-    /// It does not wait, and would have to.
+    /// It does not wait, and would need a wait of at least `wait`.
     WouldWait { wait: u64, limit: usize },
-    /// What holds the buckets did not decide.
+    /// The store that holds the buckets did not decide.
     #[allow(dead_code, reason = "memory always decides")]
     Undecided { waited: u64, error: StoreError },
 }

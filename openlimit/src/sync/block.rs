@@ -1,6 +1,7 @@
-//! Blocking a thread on a future, for callers without a runtime.
+//! `block_on`: runs a future on the current thread, for callers without a runtime.
 //!
-//! Not `thread::park`: its token may belong to somebody further up the stack.
+//! It does not use `thread::park`. A caller further up the stack may use the thread's park token
+//! too, and would lose its wake-up.
 
 use std::future::Future;
 use std::pin::pin;
@@ -9,10 +10,10 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::{Condvar, Mutex};
 
-/// Runs `future` to its end on this thread.
+/// Runs `future` to completion on this thread.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    // Most calls are admitted at once, and then need nobody to wake them.
+    // Most calls are admitted at once and need no waker. So the first poll allocates none.
     if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         return output;
     }
@@ -27,6 +28,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// The waker of a blocked thread: it sets a flag and notifies the thread.
 #[derive(Default)]
 struct Signal {
     raised: Mutex<bool>,
@@ -34,6 +36,7 @@ struct Signal {
 }
 
 impl Signal {
+    /// Blocks until the signal is raised, and lowers it.
     fn wait(&self) {
         let mut raised = self.raised.lock();
         while !*raised {

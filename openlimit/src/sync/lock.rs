@@ -1,4 +1,8 @@
-//! The lock around a limiter's state: parking_lot's, or loom's when its model checker runs.
+//! The lock that guards a limiter's state: parking_lot's, or loom's under its model checker.
+//!
+//! parking_lot's lock is small enough to share a cache line with the state, and it is not poisoned
+//! by a panic. Under loom the same code runs on loom's lock, so that the models try every order in
+//! which threads can take it.
 
 #[cfg(not(openlimit_loom))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
@@ -10,7 +14,7 @@ pub(crate) use self::model::{Mutex, MutexGuard};
 mod model {
     pub(crate) use loom::sync::MutexGuard;
 
-    /// loom's mutex with parking_lot's signature.
+    /// Gives loom's mutex the signature of parking_lot's.
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
     impl<T> Mutex<T> {

@@ -1,6 +1,7 @@
-//! Locking, waking and blocking: what threads share, apart from the limiter's own rules.
+//! Locking, waking and blocking: the tools for threads that the rest of the crate uses.
 //!
-//! Wakers are foreign code, and a blocked thread needs no runtime: both are dealt with here, once.
+//! They have nothing to do with rate limits. Each exists once: the choice of a lock, the care that
+//! foreign wakers need, and the way in which a thread without a runtime runs a future.
 
 mod block;
 mod lock;

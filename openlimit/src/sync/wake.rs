@@ -1,11 +1,12 @@
-//! Waking tasks, always where no lock is held.
+//! `wake_all`: calls wakers.
+//!
+//! A waker is foreign code. It may take any time, call back into the limiter, or panic. So wakers
+//! are collected under the lock and called after it is released.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-/// Wakes every waker and leaves none.
-///
-/// A waker is foreign code. If one panics, its own task may be lost, but the others are woken.
+/// Calls every waker. If one panics, its own task may be lost, but the others are still woken.
 #[inline]
 pub(crate) fn wake_all(wakers: &mut Vec<Waker>) {
     if !wakers.is_empty() {

@@ -1,12 +1,37 @@
-//! Reading the monotonic clock in some 10 ns in place of 23 to 40, without ever running ahead of it.
+//! `now`: reads the monotonic clock in about 10 ns, where `Instant::now` takes 23 to 40 ns.
 //!
-//! The processor's counter is read by quanta. Its rate is not quanta's calibration, which was seen to be off by
-//! 222 ppm, but is measured against `Instant` over and over: every quarter of a second the reading is anchored
-//! to `Instant` again, and in between it advances at the rate last measured, less a margin. So it lags behind
-//! by up to some 0.1 ms, jumps forward to the true time at each anchor, and never leads.
+//! An admitted call costs little more than one reading of the clock, so a faster reading makes
+//! every call faster.
 //!
-//! quanta needs some 10 to 200 ms to set itself up, which no caller is to pay for: a thread does it, once the
-//! clock has been read so often that the difference matters.
+//! # The rule
+//!
+//! The processor counts ticks at a constant rate, and reading its counter takes few nanoseconds.
+//! Now and then the counter and `Instant` are read together: an *anchor*. In between,
+//!
+//! ```text
+//! time = time at the anchor + ticks since the anchor * nanoseconds per tick
+//! ```
+//!
+//! # Never ahead
+//!
+//! A reading may be late, but must never be early. A late one admits a call a little later than
+//! possible, and [`Builder::jitter`](crate::Builder::jitter) covers that. An early one would admit
+//! a call before its time, and exceed the limit. Two things keep the reading behind the true time:
+//!
+//! - The rate is measured between anchors. quanta's own calibration is not used: it was seen to be
+//!   off by 222 ppm.
+//! - A margin of 488 ppm is subtracted from the measured rate, and there is a new anchor every
+//!   250 ms. So the reading falls behind by up to `250 ms * 488 ppm = 0.12 ms`, and then jumps
+//!   forward to the true time.
+//!
+//! For example, on a counter of 2 GHz a tick takes 0.5 ns and is counted as 0.499756 ns. After 500
+//! million ticks, 250 ms have passed, and the reading has advanced by 249.878 ms.
+//!
+//! # Setup
+//!
+//! quanta needs 10 to 200 ms to set itself up, and no caller should wait for that. A thread does it
+//! once the clock has been read so often that the difference matters. Until then, and wherever the
+//! counter cannot be trusted for a moment, `Instant` is read.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::thread;
@@ -17,13 +42,13 @@ use once_cell::sync::{Lazy, OnceCell};
 static START: Lazy<Instant> = Lazy::new(Instant::now);
 static FAST: OnceCell<Fast> = OnceCell::new();
 
-/// Nanoseconds since the first call in this process, by `Instant`.
+/// Returns the nanoseconds since the first reading in this process, read from `Instant`.
 pub(super) fn precise() -> u64 {
     // 584 years fit.
     START.elapsed().as_nanos() as u64
 }
 
-/// The same, possibly some 0.1 ms ago.
+/// Returns the same from the counter: at most about 0.1 ms late, and never early.
 #[inline]
 pub(super) fn now() -> u64 {
     match FAST.get() {
@@ -32,47 +57,60 @@ pub(super) fn now() -> u64 {
     }
 }
 
-/// So many reads are worth a thread: they have cost what it costs.
+/// The number of readings after which a thread sets up the counter. By then the slower readings
+/// have cost a few milliseconds more, about as much processor time as the thread takes.
 const WORTH_A_THREAD: u32 = 100_000;
 
+/// Reads `Instant`, and starts the thread that sets up the counter when it is time for that.
 #[cold]
 fn warming_up() -> u64 {
     static READS: AtomicU32 = AtomicU32::new(0);
     if READS.load(Ordering::Relaxed) < WORTH_A_THREAD
         && READS.fetch_add(1, Ordering::Relaxed) + 1 == WORTH_A_THREAD
     {
-        // Where no thread can be had, the slower clock serves as well.
+        // If no thread can be started, the slower clock stays in use.
         let _ = thread::Builder::new().name("openlimit-clock".into()).spawn(|| FAST.set(Fast::measured()));
     }
     precise()
 }
 
+/// The counter and its latest anchor.
+///
+/// The anchor is guarded by a seqlock: a reader reads it between two readings of the version, and
+/// falls back to `Instant` if it changed meanwhile.
 struct Fast {
     counter: quanta::Clock,
-    /// Odd while the three below change (a seqlock).
+    /// Odd while the three fields below change.
     version: AtomicU64,
     /// The counter at the anchor.
     ticks: AtomicU64,
     /// The time at the anchor.
     nanos: AtomicU64,
-    /// Nanoseconds a tick since then, times 2^32.
+    /// Nanoseconds per tick, times 2^32.
     rate: AtomicU64,
-    /// For how many ticks an anchor serves. In ticks, so that whatever a suspended or migrated machine made of one
-    /// measurement is over with the next: a counter that leapt, or went back, is soon anchored anew.
+    /// The number of ticks after which a new anchor is due.
+    ///
+    /// In ticks, because they can be compared without reading `Instant`. When a machine was
+    /// suspended or migrated, the counter may have jumped forward or back. Either is more ticks
+    /// than this, so the next reading sets a new anchor.
     span: u64,
-    /// The highest rate that a later measurement can honestly find.
+    /// The highest rate that a later measurement may set.
     most: u64,
 }
 
-/// How long an anchor serves.
+/// The time for which an anchor is used. Setting one takes three readings of `Instant`, which are
+/// negligible four times a second, and the lag grows with it.
 const ANCHOR: Duration = Duration::from_millis(250);
 
-/// What is taken off the measured rate: 2^-11 or 488 ppm, just below the 500 ppm by which NTP may change the
-/// pace of the system's clock while it slews, of which the part within a quarter of a second is far smaller.
+/// The margin that is subtracted from the measured rate, as a power of two: 2^-11 is 488 ppm.
+///
+/// NTP changes the pace of the system's clock by at most 500 ppm, and within a quarter of a second
+/// by far less. So the counter stays behind even if the system's clock slows down after the
+/// measurement.
 const MARGIN: u32 = 11;
 
 impl Fast {
-    /// Measures the counter's rate, in some 20 ms.
+    /// Sets up the counter and measures its rate, which takes at least 20 ms.
     fn measured() -> Self {
         let counter = quanta::Clock::new();
         let first = Reading::take(&counter);
@@ -82,6 +120,7 @@ impl Fast {
         Self::anchored(counter, &second, rate)
     }
 
+    /// Creates a clock whose first anchor is `reading`.
     fn anchored(counter: quanta::Clock, reading: &Reading, rate: u64) -> Self {
         let span = (ANCHOR.as_nanos() << 32) / u128::from(rate.max(1));
         Self {
@@ -91,7 +130,8 @@ impl Fast {
             nanos: AtomicU64::new(reading.nanos),
             rate: AtomicU64::new(rate),
             span: u64::try_from(span).unwrap_or(u64::MAX),
-            // Twice the margin: once for what was taken off, once for what NTP may do.
+            // Twice the margin: once because it was subtracted from `rate`, once because NTP may
+            // have sped up the system's clock since.
             most: rate.saturating_add(rate >> (MARGIN - 1)),
         }
     }
@@ -102,7 +142,8 @@ impl Fast {
         let ticks = self.ticks.load(Ordering::Relaxed);
         let nanos = self.nanos.load(Ordering::Relaxed);
         let rate = self.rate.load(Ordering::Relaxed);
-        // Pairs with the fence in `anchor`: a version that is still the same guarded the three reads above.
+        // Pairs with the fence in `anchor`: if the version is still the same, the three values
+        // above belong together.
         fence(Ordering::Acquire);
         if version % 2 == 1 || self.version.load(Ordering::Relaxed) != version {
             return precise();
@@ -115,7 +156,8 @@ impl Fast {
         }
     }
 
-    /// Ties the counter to the clock again.
+    /// Sets a new anchor and returns its time. `version`, `ticks` and `nanos` are those of the old
+    /// one. If another thread is setting one, only reads `Instant`.
     #[cold]
     fn anchor(&self, version: u64, ticks: u64, nanos: u64) -> u64 {
         let (relaxed, acquire) = (Ordering::Relaxed, Ordering::Acquire);
@@ -132,7 +174,7 @@ impl Fast {
     }
 }
 
-/// The counter just before and just after a look at the clock.
+/// A reading of `Instant`, and the counter just before and just after it.
 struct Reading {
     before: u64,
     nanos: u64,
@@ -140,7 +182,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// The tightest of three, since a thread may be interrupted in the middle of one.
+    /// Takes three readings and returns the tightest. A thread may be interrupted within one.
     fn take(counter: &quanta::Clock) -> Self {
         let readings = [(); 3].map(|()| {
             let before = counter.raw();
@@ -152,12 +194,13 @@ impl Reading {
         tighter(tighter(first, second), third)
     }
 
+    /// Returns how many ticks the reading took.
     fn width(&self) -> u64 {
         self.after.wrapping_sub(self.before)
     }
 }
 
-/// The rate from an earlier look to a reading, rounded down in every respect.
+/// Returns the rate from an earlier anchor to `reading`, less the margin. Every rounding is down.
 fn rate(ticks: u64, nanos: u64, reading: &Reading) -> u64 {
     let ticks = reading.after.wrapping_sub(ticks).max(1);
     let nanos = reading.nanos.saturating_sub(nanos);
@@ -170,7 +213,7 @@ fn rate(ticks: u64, nanos: u64, reading: &Reading) -> u64 {
 mod tests {
     use super::*;
 
-    /// One tick is about a nanosecond.
+    /// Returns a clock of which a tick is about a nanosecond, and its counter.
     fn fast() -> (Fast, std::sync::Arc<quanta::Mock>) {
         let (counter, ticks) = quanta::Clock::mock();
         ticks.increment(1_u64 << 40);

@@ -1,4 +1,7 @@
-//! `ManualClock`: a clock that tests move by hand, and that fires the timers of its limiters as it passes them.
+//! `ManualClock`: a clock that tests move by hand.
+//!
+//! It has timers of its own and fires them as it passes their due times. So a test decides to the
+//! nanosecond when calls are admitted, and no test has to sleep.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +10,16 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::timers::{Entry, Timers, fire_all};
+use super::timers::{Armed, Timers, fire_all};
 use crate::sync::wake_all;
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until a test moves it.
 ///
-/// Give it to a limiter with [`Builder::clock`](crate::Builder::clock). Clones are the same clock.
+/// Give it to a limiter with [`Builder::clock`](crate::Builder::clock). Clones are the same clock,
+/// so the test keeps one and moves it. Moving the clock admits the calls that become due, on the
+/// thread that moves it, and wakes their tasks.
+///
+/// It starts at zero and counts in nanoseconds.
 ///
 /// ```
 /// use openlimit::testing::ManualClock;
@@ -44,19 +51,20 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that reads zero.
+    /// Creates a clock that reads zero.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The time since the clock was made.
+    /// Returns the time by which the clock was moved since it was created.
     #[must_use]
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.nanos())
     }
 
-    /// Moves the clock forward, stopping at each moment at which a call becomes due, and admits it there.
+    /// Moves the clock forward by `by`. It stops at each moment at which a call becomes due or its
+    /// timeout ends, and admits or refuses the call there.
     pub fn advance(&self, by: Duration) {
         let end = self.end(by);
         loop {
@@ -69,35 +77,38 @@ impl ManualClock {
         self.fire(end);
     }
 
-    /// Moves the clock forward in one step, as a process sees it that was stopped meanwhile: whatever became
-    /// due is looked at only now.
+    /// Moves the clock forward by `by` in one step. Calls that became due in between are admitted
+    /// only at the end, as in a process that was suspended for this time.
     pub fn jump(&self, by: Duration) {
         self.fire(self.end(by));
     }
 
+    /// Returns the time in nanoseconds.
     pub(crate) fn nanos(&self) -> u64 {
         self.0.now.load(Ordering::Acquire)
     }
 
-    pub(super) fn arm(&self, entry: Entry, due: u64) {
-        self.0.timers.lock().arm(entry, due);
+    pub(super) fn arm(&self, armed: Armed, due: u64) {
+        self.0.timers.lock().arm(armed, due);
     }
 
     pub(super) fn disarm(&self, id: u64) {
         self.0.timers.lock().disarm(id);
     }
 
-    /// Whether some limiter is to be looked at.
+    /// Returns whether a timer is armed.
     #[cfg(all(test, feature = "testing"))]
     pub(crate) fn is_armed(&self) -> bool {
         self.0.timers.lock().next().is_some()
     }
 
+    /// Returns the time after a move by `by`.
     fn end(&self, by: Duration) -> u64 {
         self.nanos().saturating_add(super::nanos(by))
     }
 
-    /// It is `now`, or later if another thread moves the clock as well.
+    /// Moves the clock to `now` and fires everything that is due. If another thread moved the clock
+    /// further already, it stays there.
     fn fire(&self, now: u64) {
         let now = self.0.now.fetch_max(now, Ordering::AcqRel).max(now);
         let (mut due, mut wakers) = (Vec::new(), Vec::new());

@@ -1,8 +1,11 @@
-//! `Time`: where a limiter's time comes from, and who wakes it. All times are nanoseconds from an arbitrary
-//! start, and never go back.
+//! `Time`: the clock that a limiter reads, and the timer that fires it.
 //!
-//! A program runs on the system's monotonic clock. Tests run on a clock that they move by hand or, inside a
-//! tokio runtime whose time is paused, on tokio's. A limiter keeps to one of them for its life.
+//! A time is a number of nanoseconds since an arbitrary start, and never goes back. Programs run on
+//! the system's monotonic clock. Tests run on a manual clock or, inside a tokio runtime whose time
+//! is paused, on tokio's. A limiter keeps one of them for its whole life: times of two clocks
+//! cannot be compared.
+//!
+//! The timers know no limiter. They fire whatever implements [`Timed`].
 
 use std::io;
 use std::sync::Weak;
@@ -26,15 +29,16 @@ mod paused;
 pub use self::manual::ManualClock;
 pub(crate) use self::timed::Timed;
 
-/// A time in nanoseconds, as all of them are counted here; the largest value for a longer one.
+/// Returns a duration in nanoseconds; the largest value if it is longer than 584 years.
 pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Why a thread of this library is not there to do what is asked of it.
+/// The reason why a thread of this library does not run in this process.
 pub(crate) const FORKED: &str =
     "it is in the process that this one was forked from; fork before the first call";
 
+/// A clock and its timer.
 #[derive(Clone, Debug)]
 pub(crate) enum Time {
     System,
@@ -45,7 +49,7 @@ pub(crate) enum Time {
 }
 
 impl Time {
-    /// Tokio's time where this is called inside a runtime that has paused it, else the system's.
+    /// Returns tokio's time inside a runtime that has paused it, and the system's anywhere else.
     pub(crate) fn detect() -> Self {
         #[cfg(feature = "testing")]
         if let Some(paused) = paused::Paused::detect() {
@@ -54,6 +58,7 @@ impl Time {
         Self::System
     }
 
+    /// Reads the clock, in nanoseconds.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         match self {
@@ -65,23 +70,31 @@ impl Time {
         }
     }
 
-    /// How long the timer of a limiter rests after it fired, in nanoseconds, where so much of the burst is kept back
-    /// for jitter. Then calls that become due one soon after the other cost one waking up of a thread and not one
-    /// each. They are charged as of when they were due, and depart bunched by no more than a small part of what is
-    /// kept back for that, so that it costs no throughput. Tests are to see every call admitted when it is due.
-    pub(crate) fn rest(&self, kept_back: u64) -> u64 {
-        const LONGEST: u64 = 1_000_000;
+    /// Returns how long a limiter's timer rests after it fired, in nanoseconds. `jitter` is the
+    /// time of the burst that the limiter keeps back for jitter.
+    ///
+    /// Calls that become due during the rest are admitted together, so that they wake the timer
+    /// thread once. They are charged as of their due time, so the rest costs no throughput. It only
+    /// makes them leave in a bunch, and the share below keeps that bunch a small part of the
+    /// jitter. Test clocks never rest: there every call is admitted at its due time.
+    pub(crate) fn rest(&self, jitter: u64) -> u64 {
+        /// 1 ms: at most a thousand wake-ups a second for each limiter.
+        const LONGEST_REST: u64 = 1_000_000;
+        /// The rest takes at most a sixteenth of the jitter and leaves the remainder to the
+        /// network.
+        const PARTS_OF_JITTER: u64 = 16;
         match self {
-            Self::System => LONGEST.min(kept_back / 16),
+            Self::System => LONGEST_REST.min(jitter / PARTS_OF_JITTER),
             #[cfg(any(feature = "testing", openlimit_loom))]
             _ => 0,
         }
     }
 
-    /// Makes sure that somebody can wake the limiter, in this process.
+    /// Starts the timer, unless it runs in this process. Must come before a call waits.
     ///
     /// # Errors
-    /// The timer thread could not be started, or is in another process.
+    /// The timer thread could not be started, or it runs in the process that this one was forked
+    /// from.
     pub(crate) fn start(&self, process: u32) -> io::Result<()> {
         match self {
             Self::System => system::start(process),
@@ -92,9 +105,10 @@ impl Time {
         }
     }
 
-    /// Fires `timed` at `due`, or earlier if that was asked for before.
+    /// Arms the timer to fire `timed` at `due`. An earlier time that is armed already stays.
     ///
-    /// `id` tells it from everything else that is armed. The timer must have been [started](Self::start).
+    /// `id` identifies `timed` among all that are armed. The timer must have been
+    /// [started](Self::start).
     pub(crate) fn arm(&self, id: u64, timed: Weak<dyn Timed>, due: u64) {
         match self {
             Self::System => system::arm((id, timed), due),
@@ -105,13 +119,13 @@ impl Time {
         }
     }
 
-    /// Forgets what was armed with this `id`.
+    /// Disarms the timer of this `id`, if it is armed.
     pub(crate) fn disarm(&self, id: u64) {
         match self {
             Self::System => system::disarm(id),
             #[cfg(any(feature = "testing", openlimit_loom))]
             Self::Manual(clock) => clock.disarm(id),
-            // A sleeping task that finds its limiter gone ends.
+            // A sleeping task ends by itself when it finds its limiter gone.
             #[cfg(feature = "testing")]
             Self::Paused(_) => {}
         }

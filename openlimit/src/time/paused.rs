@@ -1,8 +1,12 @@
-//! `Paused`: tokio's time, inside a runtime that has paused it, so that tests of async programs need no waiting.
+//! `Paused`: tokio's time inside a runtime that has paused it.
 //!
-//! A static limiter may outlive the runtime in which it was first used, or be shared by several of them, each with a time
-//! of its own, and by threads without one. Its time is then the sum of what passes in all of them: so it never
-//! goes back, and a wait ends wherever it is slept through.
+//! Paused time jumps to the next deadline when all tasks are idle, so tests of async programs wait
+//! without waiting.
+//!
+//! Each runtime has a time of its own. But a static limiter may outlive the runtime in which it was
+//! built, and several runtimes, or threads without one, may use it. So the limiter's time is the
+//! sum of what passes in all of them. It never goes back, and a wait ends no matter in which of
+//! them the time passes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -16,21 +20,27 @@ use tokio::time::Instant;
 use super::{Timed, nanos};
 use crate::sync::wake_all;
 
+/// The time of one limiter. Clones are the same time.
 #[derive(Clone, Debug)]
 pub(crate) struct Paused {
+    /// The runtime in which the limiter was built.
     runtime: Runtime,
     passed: Arc<Mutex<Passed>>,
 }
 
+/// The time that has passed in all runtimes together.
 #[derive(Debug, Default)]
 struct Passed {
     nanos: u64,
-    /// When the time of each runtime, or of none, was last looked at.
-    looked: HashMap<Option<Id>, Instant>,
+    /// The last reading of each runtime's time. `None` stands for threads without a runtime.
+    read: HashMap<Option<Id>, Instant>,
 }
 
 impl Paused {
-    /// Tokio does not say whether its time is paused; but then it stands still while the system's goes on.
+    /// Returns tokio's time, if this is called inside a runtime that has paused it.
+    ///
+    /// Tokio does not say whether its time is paused. But paused time stands still while the
+    /// system's clock goes on.
     pub(super) fn detect() -> Option<Self> {
         let runtime = Runtime::try_current().ok()?;
         let (start, real) = (Instant::now(), std::time::Instant::now());
@@ -38,18 +48,20 @@ impl Paused {
         (Instant::now() == start).then(|| Self { runtime, passed: Arc::default() })
     }
 
+    /// Reads the time: adds what has passed in the current runtime since its last reading.
     pub(super) fn now(&self) -> u64 {
         let id = Runtime::try_current().ok().map(|runtime| runtime.id());
         let mut passed = self.passed.lock();
         let now = Instant::now();
-        let looked = passed.looked.insert(id, now).unwrap_or(now);
-        let since = nanos(now.saturating_duration_since(looked));
+        let read = passed.read.insert(id, now).unwrap_or(now);
+        let since = nanos(now.saturating_duration_since(read));
         passed.nanos = passed.nanos.saturating_add(since);
         passed.nanos
     }
 
-    /// Fires `timed` from a task of the runtime that sleeps until `due`: paused time moves on by
-    /// itself only while a task sleeps.
+    /// Fires `timed` from a task of the current runtime that sleeps until `due`.
+    ///
+    /// A thread could not sleep for it: paused time moves on by itself only while a task sleeps.
     pub(super) fn arm(&self, timed: Weak<dyn Timed>, due: u64) {
         let runtime = Runtime::try_current().unwrap_or_else(|_| self.runtime.clone());
         let mut alarm = Alarm { time: self.clone(), timed, due, over: false };
@@ -60,20 +72,23 @@ impl Paused {
     }
 }
 
-/// What a task of a runtime sleeps for. A thread sleeps in its place if the runtime ends first, or
-/// has ended already.
+/// The work of a sleeping task. If its runtime ends first, the task is dropped, and a thread sleeps
+/// in its place, so that calls waiting elsewhere are not forgotten.
 struct Alarm {
     time: Paused,
     timed: Weak<dyn Timed>,
     due: u64,
+    /// Whether dropping it has no effect: it rang, or a thread rings it.
     over: bool,
 }
 
 impl Alarm {
+    /// Returns how long to sleep.
     fn left(&self) -> Duration {
         Duration::from_nanos(self.due.saturating_sub(self.time.now()))
     }
 
+    /// Fires what the alarm was set for, and sets the next alarm if there is more to come.
     fn ring(&mut self) {
         self.over = true;
         if let Some(timed) = self.timed.upgrade() {
@@ -90,7 +105,8 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         let Some(timed) = self.timed.upgrade().filter(|_| !self.over) else { return };
         if !timed.is_awaited() {
-            // The limiter learns that this alarm is gone, and sets another when it needs one.
+            // Firing tells the limiter that it is not armed any more. It arms a timer again when a
+            // call waits.
             return self.ring();
         }
         let mut alarm =
@@ -99,7 +115,7 @@ impl Drop for Alarm {
             thread::sleep(alarm.left());
             alarm.ring();
         };
-        // Where no thread can be started, there is no one to report it to.
+        // If no thread can be started, there is no caller to report it to.
         _ = thread::Builder::new().name("openlimit-paused".into()).spawn(sleep);
     }
 }

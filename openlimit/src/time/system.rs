@@ -1,8 +1,8 @@
-//! The timer of the process: one thread, started at the first wait, asleep until the earliest
-//! entry is due.
+//! The timer of the process: one thread, which sleeps until the earliest entry is due.
 //!
-//! It does the work that is due itself, so progress depends on no waiter, no runtime and no other
-//! thread.
+//! It is started at the first wait, so a program whose calls never wait has no extra thread. It
+//! admits the calls that are due itself. So the queue moves even if no waiting task is ever polled
+//! again.
 
 use std::io;
 use std::thread;
@@ -13,15 +13,16 @@ use parking_lot::{Condvar, Mutex};
 
 use super::FORKED;
 use super::fast;
-use super::timers::{Entry, Timers, fire_all};
+use super::timers::{Armed, Timers, fire_all};
 use crate::sync::wake_all;
 
 static TIMERS: Mutex<Timers> = Mutex::new(Timers::new());
+/// Notified when an entry becomes the earliest.
 static EARLIER: Condvar = Condvar::new();
 
-/// Starts the thread, unless it runs in this process.
+/// Starts the thread, unless it runs already. Fails if it runs in another process than `process`.
 pub(super) fn start(process: u32) -> io::Result<()> {
-    /// The process that the thread runs in.
+    /// The id of the process that the thread runs in.
     static THREAD: OnceCell<u32> = OnceCell::new();
     let spawn = || thread::Builder::new().name("openlimit-timer".into()).spawn(run).map(|_| process);
     if *THREAD.get_or_try_init(spawn)? == process {
@@ -30,8 +31,8 @@ pub(super) fn start(process: u32) -> io::Result<()> {
     Err(io::Error::other(FORKED))
 }
 
-pub(super) fn arm(entry: Entry, due: u64) {
-    if TIMERS.lock().arm(entry, due) {
+pub(super) fn arm(armed: Armed, due: u64) {
+    if TIMERS.lock().arm(armed, due) {
         EARLIER.notify_one();
     }
 }
@@ -45,14 +46,15 @@ fn run() {
     let mut wakers = Vec::new();
     loop {
         wait(&mut due);
-        // The fast clock may lag. The sleep went by the precise one, and so does what is due.
+        // `wait` goes by the precise clock, and the fast one may lag behind it. Read from the fast
+        // one, the time could still be before the moment at which an entry is due.
         fire_all(&TIMERS, &mut due, fast::precise(), &mut wakers);
         wake_all(&mut wakers);
     }
 }
 
-/// Sleeps until an entry is due, and takes out all that are.
-fn wait(due: &mut Vec<Entry>) {
+/// Sleeps until an entry is due, and moves all that are due to `due`.
+fn wait(due: &mut Vec<Armed>) {
     let mut timers = TIMERS.lock();
     loop {
         let now = fast::precise();

@@ -1,6 +1,7 @@
 //! `Timed`: what a timer fires.
 //!
-//! The timer knows no limiter. It fires whatever was armed, and learns from it when to fire again.
+//! A trait, because the timer is below the limiter in the tree and must not know it. The timer
+//! fires whatever was armed, and learns from it when to fire again.
 
 use std::task::Waker;
 

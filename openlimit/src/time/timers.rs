@@ -1,4 +1,7 @@
-//! `Timers`: what is armed, and for when. One entry for each id, at the earliest time asked for.
+//! `Timers`: everything that is armed, in the order in which it is due.
+//!
+//! Each id has one entry, at the earliest time that it was armed for. Arming for a later time
+//! changes nothing: when the entry fires, it reports itself when it is due next.
 
 use std::collections::BTreeMap;
 use std::sync::Weak;
@@ -8,12 +11,13 @@ use parking_lot::Mutex;
 
 use super::Timed;
 
-/// What to fire: its id, and the thing itself for as long as it exists.
-pub(super) type Entry = (u64, Weak<dyn Timed>);
+/// Something to fire: its id, and a reference that does not keep it alive.
+pub(super) type Armed = (u64, Weak<dyn Timed>);
 
 pub(super) struct Timers {
+    /// Everything that is armed, by due time and id.
     by_due: BTreeMap<(u64, u64), Weak<dyn Timed>>,
-    /// When each id is due.
+    /// The due time of each id.
     dues: BTreeMap<u64, u64>,
 }
 
@@ -22,9 +26,9 @@ impl Timers {
         Self { by_due: BTreeMap::new(), dues: BTreeMap::new() }
     }
 
-    /// Fires `timed` at `due`, or earlier if that was asked for before. Returns whether `due` is
-    /// now the earliest of all.
-    pub(super) fn arm(&mut self, (id, timed): Entry, due: u64) -> bool {
+    /// Arms `timed` for `due`, unless it is armed for an earlier time. Returns whether `due` is now
+    /// the earliest of all, so that a sleeping thread has to wake up earlier.
+    pub(super) fn arm(&mut self, (id, timed): Armed, due: u64) -> bool {
         match self.dues.get(&id) {
             Some(earlier) if *earlier <= due => return false,
             Some(later) => _ = self.by_due.remove(&(*later, id)),
@@ -35,6 +39,7 @@ impl Timers {
         self.next() == Some(due)
     }
 
+    /// Removes the entry of this id, if there is one.
     pub(super) fn disarm(&mut self, id: u64) {
         if let Some(due) = self.dues.remove(&id) {
             self.by_due.remove(&(due, id));
@@ -47,7 +52,7 @@ impl Timers {
     }
 
     /// Moves every entry that is due at `now` to `due`.
-    pub(super) fn take_due(&mut self, now: u64, due: &mut Vec<Entry>) {
+    pub(super) fn take_due(&mut self, now: u64, due: &mut Vec<Armed>) {
         while let Some(entry) = self.by_due.first_entry()
             && entry.key().0 <= now
         {
@@ -60,9 +65,9 @@ impl Timers {
 
 /// Fires the entries that were taken out of `timers`, and arms those that are due again.
 ///
-/// Nothing is locked while an entry fires. It is armed again before it can be dropped, so that
-/// what it disarms when it is dropped stays disarmed.
-pub(super) fn fire_all(timers: &Mutex<Timers>, due: &mut Vec<Entry>, now: u64, wakers: &mut Vec<Waker>) {
+/// Nothing is locked while an entry fires. Each is armed again before its last reference can be
+/// dropped: a limiter disarms itself when it is dropped, and must not be armed after that.
+pub(super) fn fire_all(timers: &Mutex<Timers>, due: &mut Vec<Armed>, now: u64, wakers: &mut Vec<Waker>) {
     for (id, timed) in due.drain(..) {
         if let Some(existing) = timed.upgrade()
             && let Some(next) = existing.fire(now, wakers)
