@@ -7,8 +7,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Limiter;
-use super::core::{Core, Handle};
+use super::core::Core;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Choice, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
@@ -18,7 +17,7 @@ use crate::pricing::PriceOptions;
 use crate::queue::{Queue, by_arrival};
 use crate::time::{Time, nanos};
 
-/// Builds a [`Limiter`]. Each option is also a key of [`limiter!`](crate::limiter).
+/// Builds a [`Limiter`](crate::Limiter). Each option is also a key of [`limiter!`](crate::limiter).
 ///
 /// A limiter needs at least one limit. Giving a dimension again adds a limit to it, for example one
 /// per day beside one per minute. All other options have defaults.
@@ -193,29 +192,6 @@ impl<K> Builder<K> {
     pub fn clock(mut self, clock: &crate::time::ManualClock) -> Self {
         self.time = Some(Time::Manual(clock.clone()));
         self
-    }
-
-    /// Builds the limiter. Connects to nothing.
-    ///
-    /// # Errors
-    /// The [`BuildProblem`] says what is wrong. For every limiter:
-    ///
-    /// - no limits, or more than 64;
-    /// - an amount of zero, or above 2^63 - 1;
-    /// - a period or burst of zero, or above 31 days;
-    /// - a [`burst`](Self::burst) that applies to no limit;
-    /// - a headroom of 100 % or more;
-    /// - a dimension with an empty name.
-    ///
-    /// For a limiter that is shared through Redis also:
-    ///
-    /// - no name;
-    /// - a manual clock;
-    /// - more than 8 limits;
-    /// - a limit so slow that its largest call takes more than 52 days to flow back;
-    /// - a URL or settings that cannot be used.
-    pub fn build(self) -> Result<Limiter<K>, BuildError> {
-        Ok(Limiter::built(Handle::Counted(self.build_core()?)))
     }
 
     /// Checks all options and builds the core.

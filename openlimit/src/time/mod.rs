@@ -9,9 +9,9 @@
 
 use std::io;
 use std::sync::Weak;
-use std::time::Duration;
 
 mod fast;
+mod nanos;
 mod system;
 mod timed;
 mod timers;
@@ -27,16 +27,9 @@ mod paused;
 
 #[cfg(any(feature = "testing", openlimit_loom))]
 pub use self::manual::ManualClock;
+pub(crate) use self::nanos::nanos;
+pub(crate) use self::system::FORKED;
 pub(crate) use self::timed::Timed;
-
-/// Returns a duration in nanoseconds; the largest value if it is longer than 584 years.
-pub(crate) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// The reason why a thread of this library does not run in this process.
-pub(crate) const FORKED: &str =
-    "it is in the process that this one was forked from; fork before the first call";
 
 /// A clock and its timer.
 #[derive(Clone, Debug)]

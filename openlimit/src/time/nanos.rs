@@ -1,0 +1,8 @@
+//! Durations as the integers that every clock here counts in.
+
+use std::time::Duration;
+
+/// Returns a duration in nanoseconds; the largest value if it is longer than 584 years.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
