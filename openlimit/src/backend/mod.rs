@@ -98,7 +98,7 @@ pub(crate) trait Buckets {
     /// Gives back what was reserved ahead, because no call waits any more.
     fn idle(&mut self, now: u64);
 
-    /// Returns whether the driver has to run earlier than it planned to.
+    /// Returns true if the driver has to run earlier than it planned to.
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool;
 }
 

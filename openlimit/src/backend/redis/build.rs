@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::driver::Session;
 use super::scale::{MOST, Scale};
 use super::settings::Settings;
-use super::slots::{Account, LOCAL, Slots};
+use super::slots::{LOCAL, SharedLimit, Slots};
 use super::{OnOutage, Redis};
 use crate::backend::memory::Memory;
 use crate::backend::{Backend, Driver, Opened, Starting};
@@ -43,14 +43,14 @@ pub(in crate::backend) fn open(redis: &Redis, starting: &Starting<'_>) -> Result
         let problem = format!("`OnOutage::Local` has a share of {share} %; give from 1 to 100");
         return Err(BuildProblem::Redis(problem.into()));
     }
-    let in_words = |place: usize| in_words(&starting.limits[place], &starting.meterings[place]);
+    let as_text = |place: usize| as_text(&starting.limits[place], &starting.meterings[place]);
     let jitter = starting.meterings.iter().map(|metering| metering.jitter).max().unwrap_or_default();
     let jitter = jitter.max(LEAST_JITTER);
     // All clients of the buckets must have the limits in the same order.
     let mut order: Vec<usize> = (0..starting.limits.len()).collect();
-    order.sort_by_cached_key(|place| in_words(*place));
+    order.sort_by_cached_key(|place| as_text(*place));
     let mut drain = 0;
-    let mut accounts = Vec::new();
+    let mut shared = Vec::new();
     for place in order {
         let scale = Scale::new(&starting.meterings[place], jitter);
         let largest = scale.weight(scale.most).saturating_add(scale.burst);
@@ -58,20 +58,20 @@ pub(in crate::backend) fn open(redis: &Redis, starting: &Starting<'_>) -> Result
             return Err(BuildProblem::TooSlowToShare(starting.limits[place].clone()));
         }
         drain = drain.max(largest);
-        accounts.push(Account { place, dimension: starting.dimensions[place], scale });
+        shared.push(SharedLimit { place, dimension: starting.dimensions[place], scale });
     }
-    let words: Vec<_> = accounts.iter().map(|account| in_words(account.place)).collect();
-    let settings = Settings::new(redis, name, words.join("; "), accounts.len(), drain);
+    let texts: Vec<_> = shared.iter().map(|limit| as_text(limit.place)).collect();
+    let settings = Settings::new(redis, name, texts.join("; "), shared.len(), drain);
     let session = Session::new(settings.map_err(BuildProblem::Redis)?);
     let slack = nanos(jitter / 2).min(MOST);
     let meterings: Vec<_> = starting.meterings.iter().map(|metering| redis.part(metering)).collect();
     let local = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
-    let slots = Slots::new(&accounts, redis.terms(slack), session.server(), local);
+    let slots = Slots::new(&shared, redis.terms(slack), session.server(), local);
     Ok((Backend::Redis(Box::new(slots)), Driver::Redis(session)))
 }
 
 /// Returns a limit as it stands in the identity. Headroom and jitter may differ between clients.
-fn in_words(limit: &Limit, metering: &Metering) -> String {
+fn as_text(limit: &Limit, metering: &Metering) -> String {
     format!("{} (burst {:?})", limit.to_string().escape_debug(), metering.burst)
 }
 

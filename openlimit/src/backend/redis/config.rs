@@ -10,7 +10,7 @@ use crate::limits::Percent;
 /// The Redis server that holds the buckets of a shared limiter.
 ///
 /// Pass it to [`Builder::redis`](crate::Builder::redis), or as the key `redis` of
-/// [`limiter!`](crate::limiter). Both also take a URL; this type has the other options.
+/// [`limiter!`](crate::limiter!). Both also take a URL; this type has the other options.
 ///
 /// ```
 /// use openlimit::{OnOutage, Percent, Redis};

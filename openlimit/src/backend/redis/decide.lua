@@ -1,8 +1,9 @@
 -- Decides one batch of one client: applies its refunds and its debts, and grants its calls.
 
--- KEYS[1] holds the buckets of the limiter, KEYS[2] the last reply to this client. ARGV: the
--- identity of the limiter (layout and limits), the batch (see wire.rs), and for how many seconds to
--- keep KEYS[1] and KEYS[2].
+-- KEYS[1] holds the buckets of the limiter, KEYS[2] the last reply to this client.
+-- ARGV: the identity of the limiter (layout and limits), the batch (see wire.rs), and for how many
+-- seconds to keep KEYS[1] and KEYS[2]. Returns a reply (see wire.rs), or an error that begins with
+-- `OPENLIMIT` (see problem.rs).
 
 -- Times are microseconds of the server's clock. Levels, weights and waits are nanoseconds of a
 -- limit's rate (see scale.rs).
@@ -30,13 +31,13 @@
 -- for that same moment: 280 ms of tokens at once, where the burst is 200.
 
 -- # Refunds: two lower bounds
--- A refund may not exceed the lowest level just before any later charge (ledger.rs derives that). A
--- client knows those levels for its own charges, and needs a lower bound, `seen_low`, for charges
+-- A refund may not exceed the lowest level just before any later charge (ledger.rs derives that).
+-- A client knows those levels for its own charges, and needs a lower bound, `seen_low`, for charges
 -- of others since its last reply. The state holds two, and the higher one counts:
 
--- 1. The minima. Each pair `top`, `low` says: just before the charges of all batches after the pair
---    before, up to batch number `top`, the level was at least `low`. Later pairs are higher, so for
---    a client that has seen n batches the first pair whose `top` is larger than n has the minimum.
+-- 1. The minima. Each pair `top`, `low` says: just before the charges of all batches after the
+-- pair before, up to batch number `top`, the level was at least `low`. Later pairs are higher, so
+-- for a client that has seen n batches the first pair whose `top` is larger than n has the minimum.
 
 -- There is room for three pairs. When a fourth is needed, the first takes over the range of the
 -- second: its `low` is then too low for it, which is safe, and the latest pairs stay exact.
@@ -46,10 +47,10 @@
 -- gets 50, which is exact. One that has seen 5 gets 10, where 20 would be true.
 
 -- 2. The leak. The client saw `seen_level`, and charges only add to that. So just before the last
---    charge of others the level was at least seen_level, less what leaked until then, less what
---    others gave back. `run` is how long the state has leaked so far, and `horizon` is the last
---    moment on that axis that any call was granted for. Example: the client saw 1000 at run 0,
---    others were granted calls for up to 300, and gave back 50. So the level was never below 650.
+-- charge of others the level was at least seen_level, less what leaked until then, less what others
+-- gave back. `run` is how long the state has leaked so far, and `horizon` is the last moment on
+-- that axis that any call was granted for. Example: the client saw 1000 at run 0, others were
+-- granted calls for up to 300, and gave back 50. So the level was never below 650.
 
 -- The minima are exact where a bucket fills and drains in seconds. The leak is all but exact where
 -- a burst lasts for hours, and little of it leaks between two batches.
@@ -66,8 +67,8 @@
 -- of that leaks, and the bucket is empty for 20 more: idle is 120. Client B knows of 150, and adds
 -- 30. Check: 150 at the epoch, of which 30 + 70 + 20 leaked, leaves 30.
 
--- Nobody knows of grants that were made to others after the last reply to the client that comes
--- first. Only those can be granted twice.
+-- The client that comes first does not know of grants to others after its last reply. Only those
+-- can be granted twice.
 
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
@@ -88,7 +89,8 @@ seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, 
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
--- earlier number was delayed on the way while its repetition was decided: nobody waits for it.
+-- earlier number was delayed on the way while its repetition was decided: no call waits for its
+-- reply.
 local now
 do
   local stored = redis.call('GET', KEYS[2])
@@ -115,8 +117,8 @@ if state then
     last, epoch, count, run, horizon, {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}} =
       unpack('<ddddd{{ddddddddd}}', state, #limits + 1)
   else
-    -- These are other limits, or another layout. Once such a state has drained, and nobody has used
-    -- it for ten seconds, it says no more than an empty one, and this limiter takes the name over.
+    -- These are other limits, or another layout. Once such a state has drained, and was not used
+    -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
     local is_ours = layout == string.match(limits, '^[^\n]*')
     if not is_ours or (#state - rest - 39) % 72 ~= 0 then

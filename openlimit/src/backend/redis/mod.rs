@@ -16,6 +16,19 @@
 //!   them when `build` opens a limiter.
 //!
 //! To follow a call, read `slots`, then `slots/exchange.rs`, then `decide.lua`.
+//!
+//! # Words
+//!
+//! * A *batch* is what a client sends in one round trip: calls to grant, refunds and debts. It is
+//!   *in flight* until there is a reply.
+//! * A *charge* puts the *weight* of a call into each bucket, and raises its *level*. Both are
+//!   times: 1 ns leaks in 1 ns.
+//! * A *refund* takes out what a call did not use. A *debt* puts in what it used beyond its charge.
+//! * A *slot* is a charge that was granted ahead, with the moment from which a call may depart for
+//!   it. A *lease* is a slot that serves many calls.
+//! * The *look-ahead* is how far ahead slots are requested. A *far* slot lies beyond it, because
+//!   one large call has to wait so long.
+//! * *Slack* is how late a call may depart for its slot: half of the jitter.
 
 mod access;
 mod build;

@@ -1,5 +1,5 @@
-//! Reads the errors of the `redis` crate: which problem callers see, and whether the connection can
-//! still be used.
+//! Reads the errors of the `redis` crate: turns them into problems for callers, and finds the ones
+//! after which the connection has to be replaced.
 
 use std::error::Error;
 use std::io;

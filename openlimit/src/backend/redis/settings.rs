@@ -38,7 +38,7 @@ const LAYOUT: &str = "openlimit 1";
 /// For how many seconds the server keeps the last reply to a client, and the state at least.
 ///
 /// A batch that is sent again within that time is not decided twice. Ten minutes are longer than
-/// nearly every outage. A batch that is sent again later is decided anew, if it was decided before.
+/// nearly every outage. A batch that is sent again later may be decided twice.
 pub(super) const KEPT: u64 = 600;
 
 /// The most characters of a foreign text in an error: enough for every message of Redis.

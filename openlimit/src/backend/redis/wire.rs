@@ -49,7 +49,8 @@ pub(crate) struct BatchReply {
     pub(super) count: u64,
     /// For how many microseconds the state has leaked.
     pub(super) run: u64,
-    /// True if no call of another client was granted since this client's last batch.
+    /// True if no call of another client was granted since this client's last batch. False after a
+    /// loss of the state.
     pub(super) alone: bool,
     /// The state of each bucket after the batch.
     pub(super) buckets: Vec<BucketReply>,

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::owner::{Collected, Owner};
 use super::*;
 use crate::backend::redis::scale::Scale;
-use crate::backend::redis::slots::Account;
+use crate::backend::redis::slots::SharedLimit;
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
 use crate::backend::redis::{OnOutage, Redis};
@@ -28,7 +28,12 @@ fn slots() -> Box<Slots> {
     let terms = Terms { slack: 0, look_ahead: 0, lease: None, patience: 0, on_outage: OnOutage::Wait };
     let (rate, burst, jitter) = (Rate::per_second(1), Duration::from_secs(9), Duration::ZERO);
     let scale = Scale::new(&Metering { rate, burst, jitter, headroom: (0, 100) }, jitter);
-    Box::new(Slots::new(&[Account { place: 0, dimension: 0, scale }], terms, "".into(), Memory::default()))
+    Box::new(Slots::new(
+        &[SharedLimit { place: 0, dimension: 0, scale }],
+        terms,
+        "".into(),
+        Memory::default(),
+    ))
 }
 
 fn settings() -> Arc<Settings> {

@@ -23,9 +23,9 @@
 //!
 //! * A reply to a batch that was sent again. The server decided that batch some time ago, and the
 //!   reply states how long on the server's clock: its `age` is subtracted.
-//! * A reply that was held up, by more than `slack` beyond the usual round trip. Its slots would be
-//!   later than others by more than the jitter covers, and the provider might see two batches at
-//!   once. So all slots are given back, and requested anew.
+//! * A reply that was held up, by more than `slack` (half of the jitter) beyond the usual round
+//!   trip. Its slots would be later than others by more than the jitter covers, and the provider
+//!   might see the calls of two batches at once. So all slots are given back, and requested anew.
 //!
 //! The usual round trip is the last one, but at most twice the usual one before it, so that one
 //! delay does not become usual.
@@ -146,9 +146,9 @@ impl Slots {
         }
         let ahead = self.slots.back().map(Slot::begins);
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
-        let asking = self.calls(queue, now);
+        let calls = self.calls(queue, now);
         self.lease_for = None;
-        if asking.is_empty() && !self.ledger.is_pending() && !flushing {
+        if calls.is_empty() && !self.ledger.is_pending() && !flushing {
             self.flush_at = u64::MAX;
             return None;
         }
@@ -160,15 +160,15 @@ impl Slots {
             batch.number(at);
         }
         let moves = self.moving.is_some();
-        for number in [self.look_ahead(), self.terms.slack, moves.into(), asking.len() as u64] {
+        for number in [self.look_ahead(), self.terms.slack, moves.into(), calls.len() as u64] {
             batch.number(number);
         }
         self.ledger.write(&self.scales, moves, &mut batch);
-        for (call, longest) in &asking {
+        for (call, longest) in &calls {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
         }
-        self.in_flight = Some(asking.into_iter().map(|(call, _)| call).collect());
+        self.in_flight = Some(calls.into_iter().map(|(call, _)| call).collect());
         self.flush_at = u64::MAX;
         Some(batch.finish())
     }
@@ -183,16 +183,16 @@ impl Slots {
         now: u64,
     ) -> Refusals {
         self.end_outage(now);
-        let mut asking = self.in_flight.take().unwrap_or_default();
+        let mut calls = self.in_flight.take().unwrap_or_default();
         match self.moving.take() {
             Some(slot) if !reply.alone => {
                 self.slots.push_back(slot);
-                asking.drain(..asking.len().min(1));
+                calls.drain(..calls.len().min(1));
             }
             Some(slot) => self.subtract_held(&slot),
             None => {}
         }
-        let weights: Vec<&[u64]> = asking.iter().map(|call| &*call.weights).collect();
+        let weights: Vec<&[u64]> = calls.iter().map(|call| &*call.weights).collect();
         let mut charges = self.ledger.apply(reply, &weights, self.look_ahead()).into_iter();
         // See "A reply, and two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
@@ -202,7 +202,7 @@ impl Slots {
         self.seen_at = now.saturating_sub(age);
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
-        for (call, decision) in asking.into_iter().zip(&reply.calls) {
+        for (call, decision) in calls.into_iter().zip(&reply.calls) {
             limit = decision.limit.map_or(limit, |bucket| self.places[bucket]);
             let due = (now + decision.wait).saturating_sub(age);
             if decision.granted
@@ -269,7 +269,7 @@ impl Slots {
         let Some(slot) = slots.next() else { return false };
         self.is_far(slot, now)
             && self.ledger.can_move(slot.charge)
-            && slots.next().is_none_or(|before| !self.ends_asking(before, now))
+            && slots.next().is_none_or(|before| !self.ends_requests(before, now))
             && self.served(queue) == self.slots.len()
             && queue
                 .iter()
@@ -279,13 +279,13 @@ impl Slots {
 
     /// Returns true if no slot is requested behind this one. Behind a lease, calls are requested
     /// when it is used up.
-    fn ends_asking(&self, slot: &Slot, now: u64) -> bool {
+    fn ends_requests(&self, slot: &Slot, now: u64) -> bool {
         slot.is_lease() || self.is_far(slot, now)
     }
 
     /// Returns the calls to request, and how long each may wait.
     fn calls(&self, queue: &Queue, now: u64) -> Vec<(AskedCall, u64)> {
-        if self.slots.back().is_some_and(|slot| self.ends_asking(slot, now)) {
+        if self.slots.back().is_some_and(|slot| self.ends_requests(slot, now)) {
             return Vec::new();
         }
         let without = queue.iter().skip(self.served(queue)).take(MOST_CALLS);

@@ -105,7 +105,7 @@ struct Slot {
 }
 
 /// A limit, as its shared bucket counts it.
-pub(super) struct Account {
+pub(super) struct SharedLimit {
     /// The place of the limit in the limiter.
     pub(super) place: usize,
     pub(super) dimension: usize,
@@ -113,15 +113,15 @@ pub(super) struct Account {
 }
 
 impl Slots {
-    /// Creates the state of a limiter that has had no reply yet. The accounts are in the order of
+    /// Creates the state of a limiter that has had no reply yet. The limits are in the order of
     /// the script.
-    pub(super) fn new(accounts: &[Account], terms: Terms, server: Arc<str>, local: Memory) -> Self {
-        let dimensions: Box<[usize]> = accounts.iter().map(|account| account.dimension).collect();
+    pub(super) fn new(shared: &[SharedLimit], terms: Terms, server: Arc<str>, local: Memory) -> Self {
+        let dimensions: Box<[usize]> = shared.iter().map(|limit| limit.dimension).collect();
         Self {
-            places: accounts.iter().map(|account| account.place).collect(),
-            scales: accounts.iter().map(|account| account.scale).collect(),
+            places: shared.iter().map(|limit| limit.place).collect(),
+            scales: shared.iter().map(|limit| limit.scale).collect(),
             held: vec![0; dimensions.iter().max().map_or(0, |most| most + 1)].into(),
-            ledger: Ledger::new(accounts.len()),
+            ledger: Ledger::new(shared.len()),
             dimensions,
             terms,
             server,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::Connection;
 
-use super::super::{Account, Slots};
+use super::super::{SharedLimit, Slots};
 use super::client::Client;
 use super::server::Server;
 use crate::backend::redis::OnOutage;
@@ -97,8 +97,8 @@ impl World {
             patience: 0,
             on_outage: OnOutage::Wait,
         };
-        let account = |place| Account { place, dimension: place, scale: self.scales[place] };
-        let slots = Slots::new(&[account(0), account(1)], terms, "".into(), Memory::default());
+        let limit = |place| SharedLimit { place, dimension: place, scale: self.scales[place] };
+        let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), Memory::default());
         let id = self.random(usize::MAX);
         Client {
             id,
