@@ -1,8 +1,7 @@
-//! `Driver`: the part of a backend outside of the limiter's lock. And `Served`: the limiter as its
-//! driver sees it.
+//! `Driver`: the part of a backend outside of the limiter's lock.
 //!
 //! Memory needs no driver. The driver of a store carries batches between the store and the state of
-//! the backend. The limiter's lock guards that state, so the driver reaches it through `Served`.
+//! the backend. The limiter's lock guards that state, so the driver reaches it through [`Served`].
 
 #[cfg(feature = "redis")]
 use std::process;
@@ -10,24 +9,11 @@ use std::sync::Weak;
 #[cfg(feature = "redis")]
 use std::time::Duration;
 
-use super::Backend;
+use super::dispatch::Backend;
 #[cfg(feature = "redis")]
 use super::redis::Session;
+use super::served::Served;
 use crate::error::StoreError;
-use crate::queue::{Key, Queue, Refusal};
-
-/// The waiters to refuse after a driver's work, and why.
-pub(crate) type Refusals = Vec<(Key, Refusal)>;
-
-/// A limiter that a driver works for.
-pub(crate) trait Served: Send + Sync {
-    /// Runs `work` under the limiter's lock, and passes it the current time.
-    ///
-    /// The limiter admits all calls that are due before and after `work`, and refuses the waiters
-    /// that `work` returns.
-    #[allow(dead_code, reason = "memory has no driver")]
-    fn serve(&self, work: &mut dyn FnMut(&mut Backend, &Queue, u64) -> Refusals);
-}
 
 /// The driver of one backend.
 pub(crate) enum Driver {

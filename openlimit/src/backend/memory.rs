@@ -3,8 +3,9 @@
 //! It decides at once and exactly. Every call that does not wait runs through `take`, so that
 //! function is inlined into its caller, and the fields that it touches lie together.
 
-use super::{Buckets, Due, Look, Starting};
-use crate::bucket::Bucket;
+use super::buckets::{Buckets, Due};
+use super::starting::Starting;
+use crate::bucket::{Bucket, Look};
 use crate::error::StoreStatus;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};

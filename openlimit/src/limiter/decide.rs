@@ -36,10 +36,10 @@ use std::time::Duration;
 
 use super::core::{Core, State};
 use crate::admission::Decided;
-use crate::backend::{Backend, Buckets as _, Refusals, Served};
+use crate::backend::{Backend, Buckets as _, Served};
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
-use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Waiter};
+use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Refusals, Waiter};
 use crate::sync::{MutexGuard, wake_all};
 use crate::time::Timed;
 

@@ -33,10 +33,7 @@ use std::task::Waker;
 use slab::Slab;
 
 pub(crate) use self::order::{Order, by_arrival};
-pub(crate) use self::waiter::{Grant, Outcome, Refusal, Wait, Waiter};
-
-/// The place of an entry in the slab.
-pub(crate) type Key = usize;
+pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Wait, Waiter};
 
 /// The end of the list.
 const NONE: Key = Key::MAX;

@@ -9,6 +9,9 @@ use std::task::Waker;
 use crate::error::StoreError;
 use crate::limits::Amounts;
 
+/// The place of an entry in the slab.
+pub(crate) type Key = usize;
+
 /// A call that waits. All times are in nanoseconds of the limiter's clock.
 #[derive(Debug)]
 pub(crate) struct Waiter {
@@ -90,3 +93,6 @@ pub(crate) enum Refusal {
     #[allow(dead_code, reason = "memory always decides")]
     Undecided { waited: u64, error: StoreError },
 }
+
+/// The waiters to refuse at once, and why.
+pub(crate) type Refusals = Vec<(Key, Refusal)>;

@@ -28,6 +28,7 @@ mod paused;
 #[cfg(any(feature = "testing", openlimit_loom))]
 pub use self::manual::ManualClock;
 pub(crate) use self::nanos::nanos;
+#[allow(unused_imports, reason = "for backends with a thread of their own")]
 pub(crate) use self::system::FORKED;
 pub(crate) use self::timed::Timed;
 

@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::slots::{LOCAL, SharedLimit, Slots};
 use super::{OnOutage, Redis};
 use crate::backend::memory::Memory;
-use crate::backend::{Backend, Driver, Opened, Starting};
+use crate::backend::{Backend, Driver, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::BuildProblem;
 use crate::limits::{Limit, Percent, Rate};
@@ -29,7 +29,10 @@ const LEAST_JITTER: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// Returns the problem if the limiter cannot be shared, or the settings of its Redis are wrong.
-pub(in crate::backend) fn open(redis: &Redis, starting: &Starting<'_>) -> Result<Opened, BuildProblem> {
+pub(in crate::backend) fn open(
+    redis: &Redis,
+    starting: &Starting<'_>,
+) -> Result<(Backend, Driver), BuildProblem> {
     let Some(name) = starting.name else { return Err(BuildProblem::SharedNameless) };
     if !starting.on_system_time {
         return Err(BuildProblem::SharedClock);

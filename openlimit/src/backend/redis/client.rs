@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::redis::{Cmd, cmd};
 
-use super::pool::Failure;
+use super::failure::Failure;
 use super::problem::problem;
 use super::route::Route;
 use super::script::Script;

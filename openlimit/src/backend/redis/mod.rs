@@ -36,6 +36,7 @@ mod client;
 mod config;
 mod connection;
 mod driver;
+mod failure;
 mod key;
 mod ledger;
 mod pool;

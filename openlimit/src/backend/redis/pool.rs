@@ -11,13 +11,14 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use ::redis::{Cmd, RedisError, RedisResult};
+use ::redis::{Cmd, RedisResult};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
 use super::access::Access;
 use super::connection::Connection;
+use super::failure::Failure;
 use super::problem::needs_new_connection;
 
 /// A server, as a group of limiters reaches it.
@@ -31,13 +32,6 @@ struct Attempt {
     /// When to begin at the earliest.
     at: Instant,
     opened: OnceCell<RedisResult<Connection>>,
-}
-
-/// The failure of a command.
-pub(super) struct Failure {
-    pub(super) error: RedisError,
-    /// True if the connection was open, false if it could not be opened.
-    pub(super) was_open: bool,
 }
 
 /// The least time between two attempts, so that a thousand limiters do not reconnect a thousand

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::redis::{ErrorKind, RedisError};
 
-use super::pool::Failure;
+use super::failure::Failure;
 use super::settings::Settings;
 use crate::error::StoreProblem;
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 use ::redis::Cmd;
 use tokio::time::{Instant, sleep};
 
-use super::pool::{Failure, Server};
+use super::failure::Failure;
+use super::pool::Server;
 use super::problem::needs_new_connection;
 use super::settings::Settings;
 

@@ -13,6 +13,7 @@
 //! returns an error.
 
 mod flushes;
+mod link;
 mod owner;
 #[cfg(test)]
 mod tests;
@@ -28,15 +29,12 @@ use std::thread;
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
-use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle as Runtime};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use self::flushes::Flushes;
+use self::link::Link;
 use self::owner::{Collected, Owner};
-use super::Slots;
 use super::client::Client;
 use super::settings::Settings;
 use super::wire::BatchReply;
@@ -50,16 +48,6 @@ pub(crate) struct Session {
     link: Arc<Link>,
     /// Set once the session runs.
     started: OnceCell<()>,
-}
-
-/// The state that a limiter and its session share.
-#[derive(Default)]
-struct Link {
-    /// Wakes the session, to look at the limiter.
-    wake: Arc<Notify>,
-    flushes: Flushes,
-    /// The state of the limiter, once that was dropped.
-    left: Mutex<Option<Box<Slots>>>,
 }
 
 impl Session {

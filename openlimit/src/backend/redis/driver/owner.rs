@@ -6,12 +6,12 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::Link;
+use super::link::Link;
 use crate::backend::redis::Slots;
 use crate::backend::redis::wire::BatchReply;
-use crate::backend::{Backend, Refusals, Served};
+use crate::backend::{Backend, Served};
 use crate::error::StoreError;
-use crate::queue::{Queue, by_arrival};
+use crate::queue::{Queue, Refusals, by_arrival};
 use crate::time::Time;
 
 /// The limiter of a session, or the rest of it.

@@ -7,17 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
+use parking_lot::Mutex;
+
 use super::owner::{Collected, Owner};
 use super::*;
+use crate::backend::redis::Slots;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::slots::SharedLimit;
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
 use crate::backend::redis::{OnOutage, Redis};
-use crate::backend::{Buckets as _, Memory, Refusals};
+use crate::backend::{Buckets as _, Memory};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
-use crate::queue::{Outcome, Queue, Refusal, Waiter, by_arrival};
+use crate::queue::{Outcome, Queue, Refusal, Refusals, Waiter, by_arrival};
 
 fn amounts() -> Amounts {
     Amounts::Few([1, 0, 0])

@@ -1,6 +1,6 @@
 //! Lets calls take slots, and gives back the slots that no call takes.
 
-use super::{Slot, Slots};
+use super::state::{Slot, Slots};
 use crate::backend::Due;
 
 /// How long a refund waits for a batch with calls before it is sent alone, in nanoseconds: 10 ms.

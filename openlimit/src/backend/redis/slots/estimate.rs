@@ -4,8 +4,8 @@
 //! Nothing here admits a call. The estimated wait is a lower bound: a call whose timeout is shorter
 //! is refused at once. The estimated levels are for [`Status`](crate::Status).
 
-use super::Slots;
 use super::exchange::SHORTEST_TRIP;
+use super::state::{Slot, Slots};
 use crate::backend::Look;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Waiter};
@@ -13,7 +13,7 @@ use crate::queue::{Queue, Waiter};
 impl Slots {
     /// Returns how long at least a call that joins now would wait, and the limit that decides it.
     pub(super) fn estimate(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
-        let wait_for = |slot: &super::Slot| (slot.due.saturating_sub(now), slot.limit);
+        let wait_for = |slot: &Slot| (slot.due.saturating_sub(now), slot.limit);
         let amounts = call.amounts.as_slice();
         if !queue.goes_last(call) {
             // The call may take a slot that was requested for a call behind it.

@@ -46,22 +46,11 @@
 use std::iter;
 use std::time::Duration;
 
-use super::{Slot, Slots};
-use crate::backend::Refusals;
+use super::state::{AskedCall, Slot, Slots};
 use crate::backend::redis::wire::{BatchReply, Writer};
 use crate::error::{StoreError, StoreProblem};
 use crate::limits::Amounts;
-use crate::queue::{Key, Queue, Waiter};
-
-/// A call in a batch.
-#[derive(Debug)]
-pub(super) struct AskedCall {
-    /// The key and number of the waiter that it is for; `None` for a lease.
-    waiter: Option<(Key, u64)>,
-    pub(super) amounts: Amounts,
-    /// Its weight in each bucket.
-    weights: Vec<u64>,
-}
+use crate::queue::{Key, Queue, Refusals, Waiter};
 
 /// The most calls in a batch. The server serves no other client while it decides one. It takes
 /// about half a microsecond for each call, so about 0.15 ms for this many.

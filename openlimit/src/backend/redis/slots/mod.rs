@@ -17,6 +17,7 @@
 //! All of this is pure state under the limiter's lock, and takes the time as an argument. The
 //! driver carries batches and replies.
 //!
+//! * `state` is all of it.
 //! * `exchange` makes batches, and turns replies into slots.
 //! * `ahead` lets calls take slots, and gives slots back.
 //! * `estimate` is what is known of the buckets between two replies.
@@ -26,119 +27,16 @@ mod ahead;
 mod estimate;
 mod exchange;
 mod outage;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
-use self::exchange::AskedCall;
-use self::outage::Outage;
-use super::ledger::Ledger;
-use super::scale::Scale;
-use super::terms::Terms;
-use crate::backend::memory::Memory;
+pub(crate) use self::state::Slots;
+pub(super) use self::state::{LOCAL, SharedLimit};
 use crate::backend::{Buckets, Due, Look};
 use crate::error::StoreStatus;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
-
-/// The bit of charges in this process's own buckets. The ledger numbers the other charges.
-pub(super) const LOCAL: u64 = 1 << 63;
-
-/// The slots of one limiter, and all that belongs to them.
-///
-/// Times are in nanoseconds unless noted otherwise. The buckets are in the order of the script.
-#[derive(Debug)]
-pub(crate) struct Slots {
-    /// The place of each bucket's limit in the limiter.
-    places: Box<[usize]>,
-    /// The dimension that fills each bucket.
-    dimensions: Box<[usize]>,
-    scales: Box<[Scale]>,
-    terms: Terms,
-    /// The server, as errors name it.
-    server: Arc<str>,
-    slots: VecDeque<Slot>,
-    /// The sum of the amounts of all slots, by dimension.
-    held: Box<[u128]>,
-    ledger: Ledger,
-    /// When the last reply was decided, on the limiter's clock.
-    seen_at: u64,
-    /// The calls in the batch in flight, in their order; `None` if no batch is in flight.
-    in_flight: Option<Vec<AskedCall>>,
-    /// The slot that the first of those calls has now. It keeps the slot if the batch cannot grant
-    /// it an earlier one.
-    moving: Option<Slot>,
-    /// The usual time of a round trip; the largest value before the first reply.
-    usual_trip: u64,
-    /// When to send pending refunds and debts, even without a call to request.
-    flush_at: u64,
-    /// The amounts of a failed `try_acquire`: the next batch requests a lease that would serve it.
-    lease_for: Option<Amounts>,
-    /// When the driver looks at the state next, unless it is called. Zero while it is at work.
-    next_look: u64,
-    outage: Option<Outage>,
-    /// The number of outages so far.
-    outages: u64,
-    /// The buckets of this process, for outages.
-    local: Memory,
-}
-
-/// A charge that was granted and that no call has taken yet.
-#[derive(Debug)]
-struct Slot {
-    /// What it holds: the charge, less what calls have taken from it.
-    amounts: Amounts,
-    /// The moment from which a call may depart for it.
-    due: u64,
-    /// The same moment in microseconds of the server's clock. The next batch is granted after it.
-    at: u64,
-    /// The last moment at which a call may depart for it.
-    expires: u64,
-    /// The number of the charge.
-    charge: u64,
-    /// The limit that decided that moment, by its place in the limiter.
-    limit: usize,
-    /// The number of the waiter that it was requested for; `None` for a lease.
-    waiter: Option<u64>,
-}
-
-/// A limit, as its shared bucket counts it.
-pub(super) struct SharedLimit {
-    /// The place of the limit in the limiter.
-    pub(super) place: usize,
-    pub(super) dimension: usize,
-    pub(super) scale: Scale,
-}
-
-impl Slots {
-    /// Creates the state of a limiter that has had no reply yet. The limits are in the order of
-    /// the script.
-    pub(super) fn new(shared: &[SharedLimit], terms: Terms, server: Arc<str>, local: Memory) -> Self {
-        let dimensions: Box<[usize]> = shared.iter().map(|limit| limit.dimension).collect();
-        Self {
-            places: shared.iter().map(|limit| limit.place).collect(),
-            scales: shared.iter().map(|limit| limit.scale).collect(),
-            held: vec![0; dimensions.iter().max().map_or(0, |most| most + 1)].into(),
-            ledger: Ledger::new(shared.len()),
-            dimensions,
-            terms,
-            server,
-            slots: VecDeque::new(),
-            seen_at: 0,
-            in_flight: None,
-            moving: None,
-            usual_trip: u64::MAX,
-            flush_at: u64::MAX,
-            lease_for: None,
-            next_look: 0,
-            outage: None,
-            outages: 0,
-            local,
-        }
-    }
-}
 
 impl Buckets for Slots {
     /// Admits a call from a lease. While no call waits there are no other slots.

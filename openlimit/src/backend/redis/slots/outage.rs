@@ -5,19 +5,10 @@
 //! ([`OnOutage::Local`]). Those buckets begin with their share of the last known levels. When Redis
 //! is back, what calls took from them and has not leaked is sent as debt.
 
-use super::Slots;
-use crate::backend::{OnOutage, Refusals};
+use super::state::{Outage, Slots};
+use crate::backend::OnOutage;
 use crate::error::StoreError;
-use crate::queue::{Queue, Waiter};
-
-/// An outage that has not ended.
-#[derive(Debug)]
-pub(super) struct Outage {
-    /// When it began.
-    since: u64,
-    /// The last error.
-    error: StoreError,
-}
+use crate::queue::{Queue, Refusals, Waiter};
 
 impl Slots {
     /// Returns the last error of the current outage, if there is one.

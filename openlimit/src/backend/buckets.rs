@@ -1,0 +1,66 @@
+//! `Buckets`: what a backend does. The seam between the rules of admission and where buckets live.
+
+use crate::bucket::Look;
+use crate::error::StoreStatus;
+use crate::limits::Amounts;
+use crate::queue::{Queue, Refusal, Waiter};
+
+/// The moment from which a call can be admitted, and the place of the limit that decides it.
+///
+/// The later of two moments compares as the larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Due {
+    pub(crate) at: u64,
+    pub(crate) limit: usize,
+}
+
+/// The operations of a backend.
+///
+/// Times are nanoseconds of the limiter's clock. Amounts are by dimension. Charges are numbered in
+/// the order in which they happen.
+///
+/// Every method runs under the limiter's lock, so it must not block, wake a task or call foreign
+/// code.
+pub(crate) trait Buckets {
+    /// Charges a call now, while no other call waits. Charges all limits and returns the number of
+    /// the charge, or charges none.
+    fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64>;
+
+    /// Returns when the head of the queue can be admitted, or `None` while that is not known.
+    fn due(&mut self, head: &Waiter, now: u64) -> Option<Due>;
+
+    /// Charges the head of the queue as of `at`, and returns the number of the charge.
+    ///
+    /// Must follow a call of [`due`](Self::due) that returned a moment not after `now` for the same
+    /// head.
+    fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64;
+
+    /// Refunds amounts of a charge, as far as they are still in the buckets.
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64);
+
+    /// Charges what an admitted call used beyond its reservation, into debt if need be.
+    fn owe(&mut self, amounts: &Amounts, now: u64);
+
+    /// Returns a lower bound on the wait of `call` if it joined now, and the limit that decides it.
+    fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize);
+
+    /// Returns the refusal of a call that would have to wait and may not.
+    fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal;
+
+    /// Returns the refusal of a waiter whose timeout ended.
+    ///
+    /// The head is due at `head_due`, which is the largest value while that is not known.
+    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal;
+
+    /// Returns the state of each limit.
+    fn look(&self, now: u64) -> Vec<Look>;
+
+    /// Returns the state of the connection to the store, or `None` for a backend without one.
+    fn store(&self) -> Option<StoreStatus>;
+
+    /// Gives back what was reserved ahead, because no call waits any more.
+    fn idle(&mut self, now: u64);
+
+    /// Returns true if the driver has to run earlier than it planned to.
+    fn calls_driver(&mut self, waiting: usize, now: u64) -> bool;
+}

@@ -1,0 +1,91 @@
+//! `Backend`: the one type that admission uses, whichever backend it holds.
+
+use super::buckets::{Buckets, Due};
+use super::memory::Memory;
+#[cfg(feature = "redis")]
+use super::redis::Slots;
+use crate::bucket::Look;
+use crate::error::StoreStatus;
+use crate::limits::Amounts;
+use crate::queue::{Queue, Refusal, Waiter};
+
+/// The buckets of one limiter.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    Memory(Memory),
+    #[cfg(feature = "redis")]
+    Redis(Box<Slots>),
+}
+
+impl Backend {
+    /// Creates a backend without limits, which replaces one that is moved out of its limiter.
+    pub(crate) fn nothing() -> Self {
+        Self::Memory(Memory::default())
+    }
+}
+
+/// Calls a method on the variant at hand. The one place that lists all backends.
+macro_rules! each {
+    ($backend:expr, $one:ident => $call:expr) => {
+        match $backend {
+            Backend::Memory($one) => $call,
+            #[cfg(feature = "redis")]
+            Backend::Redis($one) => $call,
+        }
+    };
+}
+
+impl Buckets for Backend {
+    #[inline(always)]
+    fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        each!(self, one => one.take(amounts, now))
+    }
+
+    #[inline]
+    fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
+        each!(self, one => one.due(head, now))
+    }
+
+    #[inline]
+    fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
+        each!(self, one => one.charge(amounts, at, now))
+    }
+
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+        each!(self, one => one.refund(amounts, charge, now));
+    }
+
+    fn owe(&mut self, amounts: &Amounts, now: u64) {
+        each!(self, one => one.owe(amounts, now));
+    }
+
+    fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
+        each!(self, one => one.wait(call, queue, now))
+    }
+
+    fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
+        each!(self, one => one.would_wait(call, queue, now))
+    }
+
+    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
+        each!(self, one => one.expire(waiter, head_due, now))
+    }
+
+    fn look(&self, now: u64) -> Vec<Look> {
+        each!(self, one => one.look(now))
+    }
+
+    fn store(&self) -> Option<StoreStatus> {
+        each!(self, one => one.store())
+    }
+
+    #[inline]
+    fn idle(&mut self, now: u64) {
+        each!(self, one => one.idle(now));
+    }
+
+    #[inline]
+    fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {
+        each!(self, one => one.calls_driver(waiting, now))
+    }
+}

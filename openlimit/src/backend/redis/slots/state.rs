@@ -1,0 +1,133 @@
+//! The state of a limiter whose buckets are in Redis, and what it consists of.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::backend::memory::Memory;
+use crate::backend::redis::ledger::Ledger;
+use crate::backend::redis::scale::Scale;
+use crate::backend::redis::terms::Terms;
+use crate::error::StoreError;
+use crate::limits::Amounts;
+use crate::queue::Key;
+
+/// The bit of charges in this process's own buckets. The ledger numbers the other charges.
+pub(in crate::backend::redis) const LOCAL: u64 = 1 << 63;
+
+/// The slots of one limiter, and all that belongs to them.
+///
+/// Times are in nanoseconds unless noted otherwise. The buckets are in the order of the script.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    /// The place of each bucket's limit in the limiter.
+    pub(super) places: Box<[usize]>,
+    /// The dimension that fills each bucket.
+    pub(super) dimensions: Box<[usize]>,
+    pub(super) scales: Box<[Scale]>,
+    pub(super) terms: Terms,
+    /// The server, as errors name it.
+    pub(super) server: Arc<str>,
+    pub(super) slots: VecDeque<Slot>,
+    /// The sum of the amounts of all slots, by dimension.
+    pub(super) held: Box<[u128]>,
+    pub(super) ledger: Ledger,
+    /// When the last reply was decided, on the limiter's clock.
+    pub(super) seen_at: u64,
+    /// The calls in the batch in flight, in their order; `None` if no batch is in flight.
+    pub(super) in_flight: Option<Vec<AskedCall>>,
+    /// The slot that the first of those calls has now. It keeps the slot if the batch cannot grant
+    /// it an earlier one.
+    pub(super) moving: Option<Slot>,
+    /// The usual time of a round trip; the largest value before the first reply.
+    pub(super) usual_trip: u64,
+    /// When to send pending refunds and debts, even without a call to request.
+    pub(super) flush_at: u64,
+    /// The amounts of a failed `try_acquire`: the next batch requests a lease that would serve it.
+    pub(super) lease_for: Option<Amounts>,
+    /// When the driver looks at the state next, unless it is called. Zero while it is at work.
+    pub(super) next_look: u64,
+    pub(super) outage: Option<Outage>,
+    /// The number of outages so far.
+    pub(super) outages: u64,
+    /// The buckets of this process, for outages.
+    pub(super) local: Memory,
+}
+
+/// A charge that was granted and that no call has taken yet.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// What it holds: the charge, less what calls have taken from it.
+    pub(super) amounts: Amounts,
+    /// The moment from which a call may depart for it.
+    pub(super) due: u64,
+    /// The same moment in microseconds of the server's clock. The next batch is granted after it.
+    pub(super) at: u64,
+    /// The last moment at which a call may depart for it.
+    pub(super) expires: u64,
+    /// The number of the charge.
+    pub(super) charge: u64,
+    /// The limit that decided that moment, by its place in the limiter.
+    pub(super) limit: usize,
+    /// The number of the waiter that it was requested for; `None` for a lease.
+    pub(super) waiter: Option<u64>,
+}
+
+/// A limit, as its shared bucket counts it.
+pub(in crate::backend::redis) struct SharedLimit {
+    /// The place of the limit in the limiter.
+    pub(in crate::backend::redis) place: usize,
+    pub(in crate::backend::redis) dimension: usize,
+    pub(in crate::backend::redis) scale: Scale,
+}
+
+/// A call in a batch.
+#[derive(Debug)]
+pub(super) struct AskedCall {
+    /// The key and number of the waiter that it is for; `None` for a lease.
+    pub(super) waiter: Option<(Key, u64)>,
+    pub(super) amounts: Amounts,
+    /// Its weight in each bucket.
+    pub(super) weights: Vec<u64>,
+}
+
+/// An outage that has not ended.
+#[derive(Debug)]
+pub(super) struct Outage {
+    /// When it began.
+    pub(super) since: u64,
+    /// The last error.
+    pub(super) error: StoreError,
+}
+
+impl Slots {
+    /// Creates the state of a limiter that has had no reply yet. The limits are in the order of
+    /// the script.
+    pub(in crate::backend::redis) fn new(
+        shared: &[SharedLimit],
+        terms: Terms,
+        server: Arc<str>,
+        local: Memory,
+    ) -> Self {
+        let dimensions: Box<[usize]> = shared.iter().map(|limit| limit.dimension).collect();
+        Self {
+            places: shared.iter().map(|limit| limit.place).collect(),
+            scales: shared.iter().map(|limit| limit.scale).collect(),
+            held: vec![0; dimensions.iter().max().map_or(0, |most| most + 1)].into(),
+            ledger: Ledger::new(shared.len()),
+            dimensions,
+            terms,
+            server,
+            slots: VecDeque::new(),
+            seen_at: 0,
+            in_flight: None,
+            moving: None,
+            usual_trip: u64::MAX,
+            flush_at: u64::MAX,
+            lease_for: None,
+            next_look: 0,
+            outage: None,
+            outages: 0,
+            local,
+        }
+    }
+}

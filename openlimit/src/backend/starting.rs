@@ -1,0 +1,17 @@
+//! `Starting`: what a backend has to know of a limiter to be opened.
+
+use crate::bucket::Metering;
+use crate::limits::Limit;
+
+/// The parts of a limiter that a backend is opened with. Slices are by the place of each limit, and
+/// every value has been checked.
+pub(crate) struct Starting<'a> {
+    /// The name that the program gave the limiter, if any.
+    pub(crate) name: Option<&'a str>,
+    pub(crate) limits: &'a [Limit],
+    pub(crate) meterings: &'a [Metering],
+    /// The dimension that each limit meters.
+    pub(crate) dimensions: &'a [usize],
+    /// True if the limiter runs on the system's clock, false if it runs on a test's.
+    pub(crate) on_system_time: bool,
+}
