@@ -1,12 +1,16 @@
-//! What tests of rate-limited programs need: a clock moved by hand, and a strict provider.
+//! Tools for testing programs that use a limiter: a manual clock and a strict provider.
 //!
-//! Three ways to test without waiting for real time:
+//! Two of these ways need no real time:
 //!
-//! - Give the limiter a [`ManualClock`] with [`Builder::clock`](crate::Builder::clock), and move it.
-//! - Build the limiter inside a tokio runtime whose time is paused: its waits are then tokio's, and pass at once. A
-//!   limiter keeps the time that it was built with, so give each such test a limiter of its own rather than a
-//!   static.
-//! - Send real requests to a [`Provider`] in your own process.
+//! - **Manual clock.** Give the limiter a [`ManualClock`] with
+//!   [`Builder::clock`](crate::Builder::clock), and move it. Calls are admitted exactly when the
+//!   clock reaches their due time.
+//! - **Paused time.** Build the limiter inside a tokio runtime whose time is paused
+//!   (`#[tokio::test(start_paused = true)]`). It then runs on tokio's time, which jumps ahead when
+//!   all tasks wait. A limiter keeps the clock that it was built on, so build one in each test
+//!   instead of using a static.
+//! - **Strict provider.** Send real requests to a [`Provider`], an HTTP server inside the test's
+//!   process that answers like OpenAI's API and refuses every call above its limits.
 
 mod provider;
 

@@ -37,8 +37,8 @@ fn a_child_of_a_process_that_has_waited_is_refused_where_it_would_wait_and_its_p
     assert_eq!(
         said,
         [
-            "child: limiter `chat` has no thread that times the waits: it is in the process that this one was forked from; fork \
-             before the first call; a call that need not wait is still admitted",
+            "child: limiter `chat` cannot queue the call: the timer thread is not running: it is in the process that this \
+             one was forked from; fork before the first call; a call that needs no wait is still admitted",
             "parent: all have waited",
         ]
     );

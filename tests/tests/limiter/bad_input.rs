@@ -33,7 +33,7 @@ fn no_limits() {
 fn too_many_limits() {
     let many = |count| (0..count).fold(builder(), |builder, _| builder.requests(Rate::per_minute(1)));
     assert!(many(64).build().is_ok());
-    refused(many(65), "it has 65 limits, and 64 is the most");
+    refused(many(65), "it has 65 limits; give it at most 64");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn an_amount_above_the_largest() {
     assert!(builder().tokens(Rate::per_day(most)).build().is_ok());
     refused(
         builder().tokens(Rate::per_day(most + 1)),
-        "the limit of 9223372036854775808 tokens / day is above 9223372036854775807, the largest amount",
+        "the amount of the limit of 9223372036854775808 tokens / day is too large; give at most 9223372036854775807",
     );
     assert!(builder().tokens(Rate::per_day(u64::MAX)).build().is_err());
 }
@@ -61,11 +61,11 @@ fn a_period_of_nothing_or_above_31_days() {
     assert!(builder().requests(Rate::new(1, month)).build().is_ok());
     refused(
         builder().requests(Rate::new(1, month + Duration::from_nanos(1))),
-        "the limit of 1 requests / 2678400.000000001s has a period outside of 1 ns to 31 days",
+        "the period of the limit of 1 requests / 2678400.000000001s is out of range; give from 1 ns to 31 days",
     );
     refused(
         builder().requests(Rate::new(1, Duration::ZERO)),
-        "the limit of 1 requests / 0ns has a period outside of 1 ns to 31 days",
+        "the period of the limit of 1 requests / 0ns is out of range; give from 1 ns to 31 days",
     );
     assert!(builder().requests(Rate::new(1, Duration::MAX)).build().is_err());
 }
@@ -74,11 +74,13 @@ fn a_period_of_nothing_or_above_31_days() {
 fn a_burst_of_nothing_or_above_31_days() {
     refused(
         builder().burst(Duration::ZERO).tokens(Rate::per_minute(9)),
-        "a burst of 0ns for the limit of 9 tokens / minute is outside of 1 ns to 31 days; leave it out for the default",
+        "the burst of 0ns for the limit of 9 tokens / minute is out of range; give from 1 ns to 31 days, \
+         or leave it out for the default",
     );
     refused(
         builder().tokens(Rate::per_minute(9).burst(secs(31 * 86_400 + 1))),
-        "a burst of 2678401s for the limit of 9 tokens / minute is outside of 1 ns to 31 days; leave it out for the default",
+        "the burst of 31d 1h for the limit of 9 tokens / minute is out of range; give from 1 ns to 31 days, \
+         or leave it out for the default",
     );
     assert!(builder().tokens(Rate::per_minute(9).burst(secs(31 * 86_400))).build().is_ok());
 }
@@ -87,8 +89,8 @@ fn a_burst_of_nothing_or_above_31_days() {
 fn a_burst_that_no_limit_uses() {
     refused(
         builder().requests(Rate::per_hour(1_000)).burst(secs(60)),
-        "its burst of 60s is for limits per minute or less, and it has none that does not state its own; \
-         give it to the rate: `Rate::per_hour(1_000).burst(..)`",
+        "its burst of 1m has no effect: it applies to limits with a period of up to a minute that state no \
+         burst of their own, and there are none; give it to the rate: `Rate::per_hour(1_000).burst(..)`",
     );
     assert!(
         builder().requests(Rate::per_hour(1_000)).tokens(Rate::per_minute(9)).burst(secs(60)).build().is_ok()
@@ -125,7 +127,8 @@ fn a_headroom_of_everything() {
 fn a_dimension_without_a_name() {
     refused(
         builder().limit(Limit::new("", Rate::per_minute(9))),
-        "the limit of 9 / minute counts something without a name",
+        "the limit of 9 / minute has a dimension without a name; name it: \
+         `Limit::new(\"audio_seconds\", Rate::per_hour(7_200))`",
     );
 }
 
@@ -174,18 +177,19 @@ fn what_a_refused_call_reads() {
     let text = |error: AcquireError| error.to_string();
     assert_eq!(
         text(limiter.try_acquire(61).expect_err("it was admitted")),
-        "limiter `gpt` can never admit a call of 61 tokens: its limit of 60 tokens / minute allows one of 60 at the \
-         most; make the request smaller or raise the limit"
+        "limiter `gpt` can never admit a call of 61 tokens: its limit of 60 tokens / minute allows at most 60 \
+         for one call; make the request smaller or raise the limit"
     );
     assert!(limiter.try_acquire(60).is_ok());
     assert_eq!(
         text(limiter.try_acquire(1).expect_err("it was admitted")),
-        "limiter `gpt` has no capacity now: its limit of 60 tokens / minute asks for a wait of at least 60s"
+        "limiter `gpt` has no capacity now: the limit of 60 tokens / minute requires a wait of at least 1m; \
+         try again after that, or use `acquire`, which waits"
     );
     assert_eq!(
         text(Call::start(limiter.acquire(1).timeout(secs(5))).refused()),
-        "limiter `gpt` cannot admit the call within the timeout of 5s: its limit of 60 tokens / minute asks \
-         for a wait of at least 60s; allow more time or send less"
+        "limiter `gpt` cannot admit the call within its timeout of 5s: the limit of 60 tokens / minute \
+         requires a wait of at least 1m; allow more time or send less"
     );
     let timer = AcquireError::Timer {
         limiter: "gpt".into(),
@@ -193,7 +197,8 @@ fn what_a_refused_call_reads() {
     };
     assert_eq!(
         text(timer),
-        "limiter `gpt` has no thread that times the waits: no threads left; a call that need not wait is still admitted"
+        "limiter `gpt` cannot queue the call: the timer thread is not running: no threads left; \
+         a call that needs no wait is still admitted"
     );
     let limiter =
         ChatRateLimiter::builder().name("gpt").tokens(Rate::per_minute(60)).build().expect("it is sound");

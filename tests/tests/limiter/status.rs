@@ -123,13 +123,13 @@ fn it_is_one_line_of_text() {
     let limiter = limiter.build().expect("it is sound");
     assert_eq!(
         status(&limiter).to_string(),
-        "chat: nobody waits; 60 requests / minute: 60 available; 100 tokens / second: 100 available"
+        "chat: 0 waiting; 60 requests / minute: 60 available; 100 tokens / second: 100 available"
     );
     call(&limiter, 50).admitted().settle(250);
     let _waiting = [call(&limiter, 1), call(&limiter, 1)];
     assert_eq!(
         status(&limiter).to_string(),
-        "chat: 2 waiting, the first for another 1.5s; 60 requests / minute: 0 available, full in 1.0s; \
+        "chat: 2 waiting, next in 1.51s; 60 requests / minute: 0 available, full in 1s; \
          100 tokens / second: 0 available, 150 in debt, full in 2.5s"
     );
 }

@@ -1,4 +1,7 @@
-//! What an admitted call is told: plausible replies, whose `usage` is true.
+//! `Answer`: the body of a successful reply.
+//!
+//! It has the shape of OpenAI's replies, so that any client can read it, and its `usage` is
+//! correct. The text is a sentence repeated to the wanted length.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::request::{Endpoint, Request, Vectors};
 
-/// The answer, over and over. Each piece is one token in every encoding of OpenAI's, so that a text of `n`
-/// pieces has `n` tokens.
+/// The text of every answer, repeated. Each piece is one token in every encoding of OpenAI, so a
+/// text of `n` pieces has `n` tokens.
 const PIECES: [&str; 12] =
     [" It", " is", " a", " truth", " as", " long", " as", " it", " was", " asked", " to", " be"];
 
@@ -18,12 +21,13 @@ const JSON: &str = "application/json";
 pub(super) struct Answer {
     pub(super) content_type: &'static str,
     pub(super) body: String,
-    /// Tokens of the prompt and of the answers.
+    /// The tokens of the prompt and of all choices.
     pub(super) used: u64,
 }
 
 impl Answer {
-    /// Answers `request`, the `number`th, with `length` tokens where it allows as many.
+    /// Creates the answer to `request` with `length` tokens, or fewer if its maximum is lower.
+    /// `number` is the call's number, for the reply's id.
     pub(super) fn new(request: &Request, number: usize, length: u64) -> Self {
         let words = Words::new(request, length);
         let body = match request.endpoint {
@@ -37,7 +41,7 @@ impl Answer {
         Self { content_type, body, used: request.prompt_tokens().saturating_add(words.total(request)) }
     }
 
-    /// `GET /v1/models`.
+    /// Creates the answer to `GET /v1/models`.
     pub(super) fn models() -> Self {
         let models = ["gpt-4o", "gpt-4o-mini", "gpt-3.5-turbo-instruct", "text-embedding-3-small"];
         let models = models.map(
@@ -47,8 +51,9 @@ impl Answer {
     }
 }
 
-/// The text of each answer, and how long it is.
+/// The text of each choice.
 struct Words {
+    /// Its length.
     tokens: u64,
     /// Whether the request's maximum cut it short.
     cut: bool,
@@ -111,7 +116,8 @@ fn chat(request: &Request, number: usize, words: &Words) -> Value {
     })
 }
 
-/// The whole stream at once: what differs from a slow one is only when the pieces arrive.
+/// Returns the events of a whole stream. They are sent at once: in a slow stream, only the times of
+/// the pieces differ.
 fn stream(request: &Request, number: usize, words: &Words) -> String {
     let created = unix_time();
     let event = |choices: Value, usage: Value| {
@@ -188,7 +194,8 @@ fn response(request: &Request, number: usize, words: &Words) -> Value {
     })
 }
 
-/// Written out by hand, since a `Value` for each of so many numbers would cost more than all the rest.
+/// Returns the reply to an embeddings request. It is written by hand, since a `Value` for each of
+/// thousands of numbers would cost more than everything else.
 fn embedding(request: &Request) -> String {
     let vector = unit_vector(request.vectors);
     let entry = |index| format!(r#"{{"object":"embedding","index":{index},"embedding":{vector}}}"#);
@@ -199,13 +206,14 @@ fn embedding(request: &Request) -> String {
     )
 }
 
-/// One, followed by zeros, in JSON.
+/// Returns a vector of a one followed by zeros, in JSON.
 fn unit_vector(Vectors { dimensions, base64 }: Vectors) -> String {
     let zeros = dimensions.saturating_sub(1);
     if !base64 {
         return format!("[1.0{}]", ",0.0".repeat(zeros));
     }
-    // A one is the bytes 00 00 80 3f: "AACA", and the first two letters of "Pw". Zeros are all "A".
+    // As a little-endian f32, a one is the bytes 00 00 80 3f: in base64 "AACAPw", whose last letter
+    // also holds the first bits of the next zero. Zeros are all "A".
     let letters = (dimensions * 4 * 8).div_ceil(6);
     let text = format!("AACAPw{}", "A".repeat(letters.saturating_sub(6)));
     format!("\"{text}{}\"", "=".repeat((4 - letters % 4) % 4))

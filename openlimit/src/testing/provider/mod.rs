@@ -1,14 +1,18 @@
-//! `Provider`: a strict stand-in for OpenAI's API, inside the process that tests against it.
+//! `Provider`: an HTTP server that answers like OpenAI's API and enforces limits strictly.
 //!
-//! A limiter is right when a provider that forgives nothing has nothing to refuse. This one speaks enough of
-//! the API for any client (`OPENAI_BASE_URL` is all that changes), enforces the limits it was given by exact
-//! arithmetic that it shares with nobody, and remembers every call.
+//! A limiter is right if a strict provider refuses none of its calls. This provider serves enough
+//! of the API for any client: only the base URL changes. It enforces its limits with exact
+//! arithmetic of its own, so that an error in the limiter's arithmetic cannot hide. It records
+//! every call.
+//!
+//! A call passes through `server` (network), `judge` (decides and answers, in order of arrival),
+//! `account` (the buckets and the record) and `answer` or `error_reply` (the text of the reply).
 
+mod account;
 mod answer;
-mod complaint;
+mod bucket;
+mod error_reply;
 mod judge;
-mod ledger;
-mod meter;
 mod reply;
 mod request;
 mod server;
@@ -20,17 +24,17 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use self::account::AccountState;
+use self::bucket::StrictBucket;
 use self::judge::{Judge, Latency};
-use self::ledger::Ledger;
-use self::meter::Meter;
-use self::server::Server;
+use self::server::HttpServer;
 use crate::{Dimension, Limit, Rate};
 
-/// An HTTP server on a free port of the loopback interface that answers as OpenAI's API does, and refuses
-/// what its limits do not allow.
+/// An HTTP server that answers like OpenAI's API and refuses calls above its limits. It listens on
+/// a free port of the loopback interface.
 ///
-/// It runs on threads of its own, so neither the program's runtime (or lack of one) nor its load matters to
-/// it. Dropping it ends them, whatever connections are open.
+/// It runs on threads of its own, so it works with any runtime of the program under test and with
+/// none. Dropping it stops the threads and closes all connections.
 ///
 /// ```
 /// use openlimit::Rate;
@@ -48,33 +52,44 @@ use crate::{Dimension, Limit, Rate};
 /// # }
 /// ```
 ///
-/// # What it speaks
+/// # Requests
 ///
-/// `POST` to `/v1/chat/completions` (streamed too), `/v1/completions`, `/v1/embeddings` and `/v1/responses`, and
-/// `GET /v1/models`. Answers are as long as the builder says; their `usage` is true. What it cannot make sense
-/// of it refuses as OpenAI does: 400, 401, 404, 405, or 413 for a body above 16 MiB.
+/// It serves `POST` to `/v1/chat/completions` (streamed too), `/v1/completions`, `/v1/embeddings`
+/// and `/v1/responses`, and `GET /v1/models`. Answers are as long as
+/// [`answer_tokens`](ProviderBuilder::answer_tokens) says, and their `usage` is correct. A request
+/// that it cannot read is refused like by OpenAI, with status 400, 401, 404 or 405, or with 413 if
+/// the body is above 16 MiB.
 ///
-/// # What it enforces
+/// # Limits
 ///
-/// Each limit is a bucket that refills continuously and holds the [burst](Rate::burst) of its rate. A call is
-/// charged one request, and its prompt plus the most that its answers may come to (`n` times the maximum it
-/// names, or 16), as of the moment at which all of it had been read; calls are judged in that order. It takes
-/// its charge from every limit or from none. A call above the burst is admitted when the bucket is full, and
-/// leaves a debt; one above the limit's whole amount never is.
+/// Each limit is a bucket that refills continuously and holds the [burst](Rate::burst) of its rate.
+/// A call is charged one request, and the tokens of its prompt plus the largest output that it
+/// allows: `n` times its maximum, or 16 if it names none. It takes its charge from all limits or
+/// from none. Calls are decided in the order in which they were read completely, as of that moment
+/// on the monotonic clock. A call above the burst is admitted when the bucket is full, and leaves a
+/// debt. A call above the limit's whole amount is never admitted.
 ///
-/// # What it says
+/// # Replies
 ///
-/// A refusal is a 429 with OpenAI's body, `retry-after` and `retry-after-ms`; waiting that long is enough for
-/// the call to fit, if no other is admitted before. Every reply of the four operations tells where the limits
-/// stand: `x-ratelimit-limit-tokens` is the rate's amount, `-remaining-` what would be admitted now, `-reset-`
-/// when the bucket will be full, and the same for requests.
+/// A refusal is a 429 with OpenAI's body and the headers `retry-after` (seconds) and
+/// `retry-after-ms`. Waiting that long is enough for the call to fit, unless another call is
+/// admitted first. Each reply to the four operations states the limits on requests and tokens: for
+/// tokens, `x-ratelimit-limit-tokens` is the amount of the rate, `x-ratelimit-remaining-tokens` the
+/// largest call that would be admitted now, and `x-ratelimit-reset-tokens` the time until the
+/// bucket is full.
 pub struct Provider {
-    // First, so that it is dropped first.
-    server: Server,
-    ledger: Arc<Mutex<Ledger>>,
+    // Declared first, so that it is dropped first.
+    server: HttpServer,
+    account: Arc<Mutex<AccountState>>,
 }
 
-/// Options of a [`Provider`].
+/// The default length of an answer, in tokens: one sentence, which no test has to wait for.
+const SHORT_ANSWER: u64 = 12;
+
+/// The longest answer, in tokens. Every answer is written out, so a much longer one would be slow.
+const LONGEST_ANSWER: u64 = 4_096;
+
+/// Builds a [`Provider`].
 #[must_use = "a provider does nothing until it is started"]
 pub struct ProviderBuilder {
     limits: Vec<Limit>,
@@ -85,116 +100,122 @@ pub struct ProviderBuilder {
     key: Option<String>,
 }
 
-/// A call that reached a [`Provider`].
+/// A call that reached a [`Provider`]. Returned by [`Provider::arrivals`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrival {
-    /// When the whole request had been read.
+    /// The time at which the whole request had been read.
     pub at: Instant,
     /// The path, such as `/v1/chat/completions`.
     pub path: Box<str>,
     /// The status of the reply: 200 if the call was admitted, 429 if a limit refused it.
     pub status: u16,
-    /// The tokens it asked for, and was charged if it was admitted; zero for a call that could not be read.
+    /// The tokens that it asked for, and was charged if it was admitted. Zero if it could not be
+    /// read.
     pub tokens: u64,
 }
 
 impl Provider {
-    /// A builder of a provider; without a limit it admits every call.
+    /// Creates a builder of a provider. Without limits the provider admits every call.
     pub fn builder() -> ProviderBuilder {
         ProviderBuilder {
             limits: Vec::new(),
             latency: Box::new(|| Duration::ZERO),
-            answer_tokens: 12,
+            answer_tokens: SHORT_ANSWER,
             refused_count: false,
             charges_usage: false,
             key: None,
         }
     }
 
-    /// Where it listens, as `OPENAI_BASE_URL` and the clients' base URL take it: `http://127.0.0.1:49152/v1`.
+    /// Returns the base URL for `OPENAI_BASE_URL` and for clients, such as
+    /// `http://127.0.0.1:49152/v1`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/v1", self.server.address())
     }
 
-    /// Every call so far, in the order of arrival, malformed ones included.
+    /// Returns every call so far, in the order of arrival. Includes calls that could not be read.
     #[must_use]
     pub fn arrivals(&self) -> Vec<Arrival> {
-        let mut arrivals = self.ledger.lock().arrivals().to_vec();
-        // A malformed call is recorded at once, one that was read earlier perhaps only after it.
+        let mut arrivals = self.account.lock().arrivals().to_vec();
+        // A malformed call is recorded at once, and may come before a call that was read earlier
+        // and is still being decided.
         arrivals.sort_by_key(|arrival| arrival.at);
         arrivals
     }
 
-    /// How many calls were admitted.
+    /// Returns the number of calls that were admitted.
     #[must_use]
     pub fn admitted(&self) -> usize {
         self.count(200)
     }
 
-    /// How many calls were refused by a limit, with a 429.
+    /// Returns the number of calls that a limit refused, with a 429.
     #[must_use]
     pub fn refused(&self) -> usize {
         self.count(429)
     }
 
-    /// Forgets every arrival and fills every bucket, as if it had just been started.
+    /// Forgets all calls and fills all buckets, as if the provider had just been started.
     pub fn reset(&self) {
-        self.ledger.lock().reset();
+        self.account.lock().reset();
     }
 
     fn count(&self, status: u16) -> usize {
-        self.ledger.lock().arrivals().iter().filter(|arrival| arrival.status == status).count()
+        self.account.lock().arrivals().iter().filter(|arrival| arrival.status == status).count()
     }
 }
 
 impl ProviderBuilder {
-    /// A limit on requests. Another one adds to it: a limit per day beside one per minute.
+    /// Adds a limit on requests. Several may be added, for example one per minute and one per day.
     pub fn requests(mut self, rate: Rate) -> Self {
         self.limits.push(Limit::new(Dimension::Requests, rate));
         self
     }
 
-    /// A limit on tokens, input and output together. Another one adds to it.
+    /// Adds a limit on tokens, input and output together. Several may be added.
     pub fn tokens(mut self, rate: Rate) -> Self {
         self.limits.push(Limit::new(Dimension::Tokens, rate));
         self
     }
 
-    /// How long an admitted call takes to be answered, beyond the time for counting its tokens. Default: zero.
-    /// Refusals come at once.
+    /// Sets how long an admitted call waits for its reply, beyond the time for counting its tokens.
+    /// Default: zero. Refusals come at once.
     pub fn latency(self, latency: Duration) -> Self {
         self.latency_with(move || latency)
     }
 
-    /// As [`latency`](Self::latency), asked anew for each admitted call, in the order of arrival.
+    /// Does the same as [`latency`](Self::latency), and calls `latency` for each admitted call, in
+    /// the order of arrival.
     pub fn latency_with(mut self, latency: impl FnMut() -> Duration + Send + 'static) -> Self {
         self.latency = Box::new(latency);
         self
     }
 
-    /// How many tokens an answer has, if the request's maximum allows as many; at most 4096. Default: 12.
+    /// Sets the number of tokens of each answer, at most 4096. A smaller maximum in the request
+    /// cuts the answer short. Default: 12.
     pub fn answer_tokens(mut self, tokens: u64) -> Self {
-        self.answer_tokens = tokens.min(4_096);
+        self.answer_tokens = tokens.min(LONGEST_ANSWER);
         self
     }
 
-    /// Whether a refused call takes a request (as far as there is one left), as it does at OpenAI: a client that
-    /// keeps hammering then keeps itself out. Default: `false`, a refused call takes nothing.
+    /// Sets whether a refused call takes a request, if one is left. OpenAI does this, so a client
+    /// that retries at once keeps itself out. Default: `false`.
     pub fn refused_count(mut self, count: bool) -> Self {
         self.refused_count = count;
         self
     }
 
-    /// Whether a call's charge is corrected, when it is answered, to the tokens that it really used, as by a
-    /// provider that does not count what was only reserved. Default: `false`, the reservation stays charged.
+    /// Sets whether the charge of a call is corrected, when the reply is sent, to the tokens that
+    /// it really used. Some providers do this. Default: `false`, the reserved tokens stay charged.
     pub fn charges_usage(mut self, usage: bool) -> Self {
         self.charges_usage = usage;
         self
     }
 
-    /// The key that a call must bring as `Authorization: Bearer`. Default: none, any will do.
+    /// Sets the key that each call must send as `Authorization: Bearer ..`. Default: no key is
+    /// required.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
@@ -203,16 +224,17 @@ impl ProviderBuilder {
     /// Starts the provider with full buckets.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a limit with an amount of zero, or with a period or
-    /// burst outside of 1 ns to 31 days. Whatever the system says where it has no port or thread to give.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the amount of a limit is zero, or its
+    /// period or burst is zero or above 31 days. Otherwise the system's error, if it has no free
+    /// port or cannot start a thread.
     pub fn start(self) -> io::Result<Provider> {
         let now = Instant::now();
-        let meters =
-            self.limits.into_iter().map(|limit| Meter::new(limit, now)).collect::<io::Result<_>>()?;
-        let ledger = Arc::new(Mutex::new(Ledger::new(meters, self.refused_count)));
+        let buckets =
+            self.limits.into_iter().map(|limit| StrictBucket::new(limit, now)).collect::<io::Result<_>>()?;
+        let account = Arc::new(Mutex::new(AccountState::new(buckets, self.refused_count)));
         let Self { answer_tokens, charges_usage, latency, .. } = self;
-        let judge = Judge { ledger: Arc::clone(&ledger), answer_tokens, charges_usage, latency };
-        Ok(Provider { server: Server::start(judge, self.key)?, ledger })
+        let judge = Judge { account: Arc::clone(&account), answer_tokens, charges_usage, latency };
+        Ok(Provider { server: HttpServer::start(judge, self.key)?, account })
     }
 }
 
@@ -223,7 +245,7 @@ impl fmt::Debug for Provider {
 }
 
 impl fmt::Debug for ProviderBuilder {
-    /// Without the key.
+    /// Leaves out the key, which may be a real one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProviderBuilder").field("limits", &self.limits).finish_non_exhaustive()
     }

@@ -1,4 +1,7 @@
-//! `Reply`: a status, headers and a body, and how much later to send them.
+//! `HttpReply`: a status, headers and a body, and when to send them.
+//!
+//! The judge creates it and the server sends it. The judge must not sleep, since other calls wait
+//! for it, so the reply carries its delay and what to charge when it is sent.
 
 use std::time::Duration;
 
@@ -7,23 +10,23 @@ use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use super::account::Standing;
 use super::answer::Answer;
-use super::complaint::{Complaint, go_duration};
-use super::ledger::Standing;
+use super::error_reply::{ErrorReply, go_duration};
 
-/// What is sent back.
+/// A reply to a call.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct HttpReply {
     pub(super) status: StatusCode,
     pub(super) delay: Duration,
-    /// The tokens that were charged, and those to charge instead when it is sent.
+    /// The tokens that were charged, and the tokens to charge instead when it is sent.
     pub(super) correction: (u64, u64),
     headers: HeaderMap,
     body: String,
 }
 
-impl Reply {
-    /// Adds where the limits stand: `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`.
+impl HttpReply {
+    /// Adds the state of the limits: `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`.
     pub(super) fn with_standings(mut self, standings: &[Standing]) -> Self {
         for Standing { dimension, limit, remaining, reset } in standings {
             self.put(&format!("x-ratelimit-limit-{dimension}"), &limit.to_string());
@@ -33,12 +36,12 @@ impl Reply {
         self
     }
 
-    /// Has it sent `delay` later.
+    /// Sends it `delay` later.
     pub(super) fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
 
-    /// Has the call charged `used` tokens in place of `charged` when it is sent.
+    /// Charges `used` tokens instead of `charged` when it is sent.
     pub(super) fn correcting(self, charged: u64, used: u64) -> Self {
         Self { correction: (charged, used), ..self }
     }
@@ -56,7 +59,7 @@ impl Reply {
         Self { status, delay: Duration::ZERO, correction: (0, 0), headers, body }
     }
 
-    /// Adds a header, whose name and value are of our own making and so always sound.
+    /// Adds a header. Its name and value come from this module and are always valid.
     fn put(&mut self, name: &str, value: &str) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             self.headers.insert(name, value);
@@ -64,21 +67,21 @@ impl Reply {
     }
 }
 
-impl From<Answer> for Reply {
+impl From<Answer> for HttpReply {
     fn from(answer: Answer) -> Self {
         Self::new(StatusCode::OK, answer.content_type, answer.body)
     }
 }
 
-impl From<Complaint> for Reply {
-    /// With `retry-after` in whole seconds and `retry-after-ms`, both rounded up, where waiting helps.
-    fn from(complaint: Complaint) -> Self {
-        let mut reply = Self::new(complaint.status, "application/json", complaint.body().to_string());
-        if let Some(wait) = complaint.wait {
+impl From<ErrorReply> for HttpReply {
+    /// Adds `retry-after` in whole seconds and `retry-after-ms`, both rounded up, if waiting helps.
+    fn from(error: ErrorReply) -> Self {
+        let mut reply = Self::new(error.status, "application/json", error.body().to_string());
+        if let Some(wait) = error.wait {
             reply.put("retry-after", &wait.as_nanos().div_ceil(1_000_000_000).to_string());
             reply.put("retry-after-ms", &wait.as_nanos().div_ceil(1_000_000).to_string());
         }
-        if let Some(method) = complaint.allowed {
+        if let Some(method) = error.allowed {
             reply.put("allow", method);
         }
         reply

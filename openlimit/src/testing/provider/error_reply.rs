@@ -1,23 +1,23 @@
-//! `Complaint`: every reply that is an error, in OpenAI's words and with its headers.
+//! `ErrorReply`: a reply that is an error, with OpenAI's wording and headers.
 //!
-//! Clients parse these (the message of a 429 is the only source of the numbers where the headers were thrown
-//! away), so the grammar is OpenAI's to the letter.
+//! Clients parse these texts. Where a client library discards the headers, the message of a 429 is
+//! the only source of the numbers. So the wording is OpenAI's, letter by letter.
 
 use std::time::Duration;
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::ledger::Refusal;
+use super::account::Exceeded;
 use crate::{Dimension, Limit, ParamsError};
 
 /// An error reply.
 #[derive(Debug)]
-pub(super) struct Complaint {
+pub(super) struct ErrorReply {
     pub(super) status: StatusCode,
-    /// How long to wait, on a 429 that time will mend.
+    /// For a 429, the time to wait; `None` if waiting does not help.
     pub(super) wait: Option<Duration>,
-    /// The one method that the path has, on a 405.
+    /// For a 405, the method that the path accepts.
     pub(super) allowed: Option<&'static str>,
     message: String,
     kind: &'static str,
@@ -25,16 +25,16 @@ pub(super) struct Complaint {
     code: Option<&'static str>,
 }
 
-impl Complaint {
-    /// `{"error": {"message", "type", "param", "code"}}`.
+impl ErrorReply {
+    /// Returns the body: `{"error": {"message", "type", "param", "code"}}`.
     pub(super) fn body(&self) -> Value {
         let Self { message, kind, param, code, .. } = self;
         json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
     }
 
-    /// A 429.
-    pub(super) fn refused(model: &str, refusal: &Refusal) -> Self {
-        let Refusal { limit, used, requested, wait } = refusal;
+    /// Creates a 429.
+    pub(super) fn refused(model: &str, refusal: &Exceeded) -> Self {
+        let Exceeded { limit, used, requested, wait } = refusal;
         let dimension = limit.dimension();
         let on = format!("for {model} in organization org-openlimit on {dimension} per {}", period(limit));
         let amount = limit.rate().amount();
@@ -81,7 +81,7 @@ impl Complaint {
         Self::invalid(format!("Invalid value for '{field}': {problem}.")).about(field, "invalid_value")
     }
 
-    /// Params that the counter of tokens cannot read.
+    /// Creates the reply to params that cannot be priced.
     pub(super) fn params(error: &ParamsError) -> Self {
         Self::invalid(error.to_string()).about(error.field(), "invalid_value")
     }
@@ -105,7 +105,7 @@ impl Complaint {
         .with(StatusCode::UNAUTHORIZED)
     }
 
-    /// Does not repeat the key: it may be a real one.
+    /// Creates the reply to a wrong key. It does not repeat the key, which may be a real one.
     pub(super) fn wrong_key() -> Self {
         let wrong = Self::invalid("Incorrect API key provided.").with(StatusCode::UNAUTHORIZED);
         Self { code: Some("invalid_api_key"), ..wrong }
@@ -146,7 +146,7 @@ impl Complaint {
     }
 }
 
-/// The `min (TPM)` of `tokens per min (TPM)`.
+/// Returns the period as OpenAI writes it: the `min (TPM)` of `tokens per min (TPM)`.
 fn period(limit: &Limit) -> String {
     let initial = if *limit.dimension() == Dimension::Requests { 'R' } else { 'T' };
     let period = limit.rate().period();
@@ -159,8 +159,9 @@ fn period(limit: &Limit) -> String {
     }
 }
 
-/// The text of Go's `time.Duration`, in whole milliseconds, rounded up so that waiting for it is enough:
-/// `17ms`, `8.64s`, `6m0s`, `23h18m29.144s`.
+/// Returns a time as Go's `time.Duration` prints it: `17ms`, `8.64s`, `6m0s`, `23h18m29.144s`.
+///
+/// In whole milliseconds, rounded up, so that waiting that long is enough.
 pub(super) fn go_duration(time: Duration) -> String {
     let millis = time.as_nanos().div_ceil(1_000_000);
     let (minutes, rest) = (millis / 60_000, millis % 60_000);
@@ -205,10 +206,10 @@ mod tests {
     fn a_refusal_is_worded_as_openai_words_it() {
         let limit = Limit::new(Dimension::Tokens, Rate::per_minute(40_000));
         let wait = Some(Duration::from_millis(1_569));
-        let refusal = Refusal { limit, used: 39_729, requested: 1_317, wait };
-        let complaint = Complaint::refused("gpt-4", &refusal);
+        let refusal = Exceeded { limit, used: 39_729, requested: 1_317, wait };
+        let error = ErrorReply::refused("gpt-4", &refusal);
         assert_eq!(
-            complaint.body(),
+            error.body(),
             json!({ "error": {
                 "message": "Rate limit reached for gpt-4 in organization org-openlimit on tokens per min (TPM): \
                     Limit 40000, Used 39729, Requested 1317. Please try again in 1.569s. \
