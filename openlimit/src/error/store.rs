@@ -10,10 +10,10 @@ use super::duration::{in_words, short};
 ///
 /// It names the server and never shows a password.
 #[derive(Clone, Debug)]
-pub struct StoreError(Arc<Failed>);
+pub struct StoreError(Arc<Details>);
 
 #[derive(Debug)]
-struct Failed {
+struct Details {
     server: Arc<str>,
     problem: StoreProblem,
 }
@@ -101,7 +101,7 @@ pub struct StoreStatus {
 #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "memory needs no store"))]
 impl StoreError {
     pub(crate) fn new(server: &Arc<str>, problem: StoreProblem) -> Self {
-        Self(Arc::new(Failed { server: Arc::clone(server), problem }))
+        Self(Arc::new(Details { server: Arc::clone(server), problem }))
     }
 
     /// Returns the server: `host:port`, the path of a socket, or the given nodes of a cluster.

@@ -23,23 +23,23 @@ use std::sync::Arc;
 /// assert!(names.iter().all(|name| name == "chat" && name.as_ref() == "chat"));
 /// ```
 #[derive(Clone)]
-pub struct Name(Text);
+pub struct Name(Storage);
 
 #[derive(Clone)]
-enum Text {
+enum Storage {
     Static(&'static str),
     Counted(Arc<str>),
 }
 
 impl From<&'static str> for Name {
     fn from(name: &'static str) -> Self {
-        Self(Text::Static(name))
+        Self(Storage::Static(name))
     }
 }
 
 impl From<String> for Name {
     fn from(name: String) -> Self {
-        Self(Text::Counted(name.into()))
+        Self(Storage::Counted(name.into()))
     }
 }
 
@@ -48,8 +48,8 @@ impl Deref for Name {
 
     fn deref(&self) -> &str {
         match &self.0 {
-            Text::Static(name) => name,
-            Text::Counted(name) => name,
+            Storage::Static(name) => name,
+            Storage::Counted(name) => name,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::request::{Endpoint, Request, Vectors};
+use super::request::{ApiRequest, Endpoint, Vectors};
 
 /// The text of every answer, repeated. Each piece is one token in every encoding of OpenAI, so a
 /// text of `n` pieces has `n` tokens.
@@ -28,7 +28,7 @@ pub(super) struct Answer {
 impl Answer {
     /// Creates the answer to `request` with `length` tokens, or fewer if its maximum is lower.
     /// `number` is the call's number, for the reply's id.
-    pub(super) fn new(request: &Request, number: usize, length: u64) -> Self {
+    pub(super) fn new(request: &ApiRequest, number: usize, length: u64) -> Self {
         let words = Words::new(request, length);
         let body = match request.endpoint {
             Endpoint::Chat if request.stream => stream(request, number, &words),
@@ -60,7 +60,7 @@ struct Words {
 }
 
 impl Words {
-    fn new(request: &Request, length: u64) -> Self {
+    fn new(request: &ApiRequest, length: u64) -> Self {
         let length = if request.endpoint == Endpoint::Embedding { 0 } else { length };
         let tokens = request.most.map_or(length, |most| most.min(length));
         Self { tokens, cut: tokens < length }
@@ -80,11 +80,11 @@ impl Words {
         if self.cut { "length" } else { "stop" }
     }
 
-    fn total(&self, request: &Request) -> u64 {
+    fn total(&self, request: &ApiRequest) -> u64 {
         self.tokens.saturating_mul(request.answers)
     }
 
-    fn usage(&self, request: &Request) -> Value {
+    fn usage(&self, request: &ApiRequest) -> Value {
         let (prompt, completion) = (request.prompt_tokens(), self.total(request));
         json!({
             "prompt_tokens": prompt,
@@ -96,7 +96,7 @@ impl Words {
     }
 }
 
-fn chat(request: &Request, number: usize, words: &Words) -> Value {
+fn chat(request: &ApiRequest, number: usize, words: &Words) -> Value {
     let text = words.text();
     let choice = |index| {
         json!({
@@ -118,7 +118,7 @@ fn chat(request: &Request, number: usize, words: &Words) -> Value {
 
 /// Returns the events of a whole stream. They are sent at once: in a slow stream, only the times of
 /// the pieces differ.
-fn stream(request: &Request, number: usize, words: &Words) -> String {
+fn stream(request: &ApiRequest, number: usize, words: &Words) -> String {
     let created = unix_time();
     let event = |choices: Value, usage: Value| {
         let mut chunk = json!({
@@ -148,7 +148,7 @@ fn stream(request: &Request, number: usize, words: &Words) -> String {
     events + "data: [DONE]\n\n"
 }
 
-fn completion(request: &Request, number: usize, words: &Words) -> Value {
+fn completion(request: &ApiRequest, number: usize, words: &Words) -> Value {
     let text = words.text();
     let choice =
         |index| json!({ "index": index, "text": text, "logprobs": null, "finish_reason": words.finish() });
@@ -162,7 +162,7 @@ fn completion(request: &Request, number: usize, words: &Words) -> Value {
     })
 }
 
-fn response(request: &Request, number: usize, words: &Words) -> Value {
+fn response(request: &ApiRequest, number: usize, words: &Words) -> Value {
     let (input, output) = (request.prompt_tokens(), words.total(request));
     let status = if words.cut { "incomplete" } else { "completed" };
     let incomplete = words.cut.then(|| json!({ "reason": "max_output_tokens" }));
@@ -196,7 +196,7 @@ fn response(request: &Request, number: usize, words: &Words) -> Value {
 
 /// Returns the reply to an embeddings request. It is written by hand, since a `Value` for each of
 /// thousands of numbers would cost more than everything else.
-fn embedding(request: &Request) -> String {
+fn embedding(request: &ApiRequest) -> String {
     let vector = unit_vector(request.vectors);
     let entry = |index| format!(r#"{{"object":"embedding","index":{index},"embedding":{vector}}}"#);
     let data = (0..request.answers).map(entry).collect::<Vec<_>>().join(",");

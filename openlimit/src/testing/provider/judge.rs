@@ -13,12 +13,12 @@ use hyper::body::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::Arrival;
 use super::account::{AccountState, Standing};
 use super::answer::Answer;
+use super::arrival::Arrival;
 use super::error_reply::ErrorReply;
 use super::reply::HttpReply;
-use super::request::{Endpoint, Request};
+use super::request::{ApiRequest, Endpoint};
 
 /// Returns the latency of each admitted call.
 pub(super) type Latency = Box<dyn FnMut() -> Duration + Send>;
@@ -56,8 +56,8 @@ impl Judge {
 
     fn judge(&mut self, call: PendingCall) -> (HttpReply, oneshot::Sender<HttpReply>) {
         let PendingCall { at, endpoint, path, body, reply } = call;
-        let request = Request::read(endpoint, &body);
-        let tokens = request.as_ref().map_or(0, Request::charge);
+        let request = ApiRequest::read(endpoint, &body);
+        let tokens = request.as_ref().map_or(0, ApiRequest::charge);
         let (verdict, number, standings) = {
             // Locked for the decision only. Counting comes before it, and writing the answer after.
             let mut account = self.account.lock();

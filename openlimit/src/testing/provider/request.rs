@@ -1,4 +1,4 @@
-//! `Request`: what the body of a call asks for, and its charge.
+//! `ApiRequest`: what the body of a call asks for, and its charge.
 //!
 //! Only fields on which the reply depends are checked. A client is never refused for a parameter
 //! that this provider does not know.
@@ -24,7 +24,7 @@ pub(super) enum Endpoint {
 
 /// A request that can be answered.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct ApiRequest {
     pub(super) endpoint: Endpoint,
     pub(super) model: String,
     /// The number of answers: `n` for each prompt, or one vector for each input.
@@ -69,7 +69,7 @@ impl Endpoint {
     }
 }
 
-impl Request {
+impl ApiRequest {
     /// Reads the body of a call.
     pub(super) fn read(endpoint: Endpoint, body: &[u8]) -> Result<Self, ErrorReply> {
         let params: Value = serde_json::from_slice(body).map_err(|_| ErrorReply::unreadable())?;

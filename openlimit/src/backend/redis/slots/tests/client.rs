@@ -6,7 +6,7 @@ use crate::limits::Amounts;
 use crate::queue::{Key, Queue, Waiter};
 
 /// A client, and the calls that it was granted.
-pub(super) struct Client {
+pub(super) struct Tenant {
     pub(super) id: usize,
     pub(super) slots: Slots,
     pub(super) queue: Queue,
@@ -21,7 +21,7 @@ pub(super) struct Client {
     pub(super) taken: Vec<(u64, Amounts)>,
 }
 
-impl Client {
+impl Tenant {
     pub(super) fn join(&mut self, [requests, tokens]: [u64; 2]) -> Key {
         self.queue.join(Waiter::new(Amounts::Few([requests, tokens, 0]), 0, self.wait_at_most))
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use redis::{Client as Opened, Connection};
 
 /// A running redis-server. Dropping it ends the process.
-pub(super) struct Server {
+pub(super) struct RedisServer {
     process: Child,
     port: u16,
 }
 
-impl Server {
+impl RedisServer {
     pub(super) fn start() -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let program = std::env::var("OPENLIMIT_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
@@ -36,7 +36,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RedisServer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();

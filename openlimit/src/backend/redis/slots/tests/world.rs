@@ -7,8 +7,8 @@ use std::time::Duration;
 use redis::Connection;
 
 use super::super::{SharedLimit, Slots};
-use super::client::Client;
-use super::server::Server;
+use super::client::Tenant;
+use super::server::RedisServer;
 use crate::backend::redis::OnOutage;
 use crate::backend::redis::key::Keys;
 use crate::backend::redis::scale::Scale;
@@ -37,7 +37,7 @@ fn metering(rate: Rate) -> Metering {
 
 /// A server, the clients' clock, and all grants.
 pub(super) struct World {
-    _server: Server,
+    _server: RedisServer,
     pub(super) connection: Connection,
     pub(super) script: Arc<Script>,
     pub(super) scales: Vec<Scale>,
@@ -67,7 +67,7 @@ pub(super) struct Granted {
 
 impl World {
     pub(super) fn start(rates: [Rate; 2]) -> Self {
-        let server = Server::start();
+        let server = RedisServer::start();
         let connection = server.connect();
         let scales = rates.map(|rate| Scale::new(&metering(rate), JITTER));
         Self {
@@ -84,12 +84,12 @@ impl World {
         }
     }
 
-    pub(super) fn client(&mut self) -> Client {
+    pub(super) fn client(&mut self) -> Tenant {
         self.client_in_order(by_arrival)
     }
 
     /// Creates a client whose queue has another order.
-    pub(super) fn client_in_order(&mut self, order: Order) -> Client {
+    pub(super) fn client_in_order(&mut self, order: Order) -> Tenant {
         let terms = Terms {
             slack: 10_000_000,
             look_ahead: 300_000_000,
@@ -100,7 +100,7 @@ impl World {
         let limit = |place| SharedLimit { place, dimension: place, scale: self.scales[place] };
         let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), Memory::default());
         let id = self.random(usize::MAX);
-        Client {
+        Tenant {
             id,
             slots,
             queue: Queue::new(2, order),
@@ -114,14 +114,14 @@ impl World {
     }
 
     /// Creates a client with a look-ahead of 20 ms.
-    pub(super) fn short_look_ahead_client(&mut self) -> Client {
+    pub(super) fn short_look_ahead_client(&mut self) -> Tenant {
         let mut client = self.client();
         client.slots.terms.look_ahead = 20_000_000;
         client
     }
 
     /// Has a call of the client granted and admitted.
-    pub(super) fn call(&mut self, client: &mut Client, amounts: [u64; 2]) {
+    pub(super) fn call(&mut self, client: &mut Tenant, amounts: [u64; 2]) {
         client.join(amounts);
         self.exchange(client);
         client.all_go();
@@ -136,7 +136,7 @@ impl World {
     }
 
     /// Makes one round trip of the client, if it has anything to send.
-    pub(super) fn exchange(&mut self, client: &mut Client) -> BatchReply {
+    pub(super) fn exchange(&mut self, client: &mut Tenant) -> BatchReply {
         self.exchange_while(client, |_, _| ())
     }
 
@@ -144,8 +144,8 @@ impl World {
     /// arrives.
     pub(super) fn exchange_while(
         &mut self,
-        client: &mut Client,
-        act: impl FnOnce(&mut Self, &mut Client),
+        client: &mut Tenant,
+        act: impl FnOnce(&mut Self, &mut Tenant),
     ) -> BatchReply {
         self.clock += STEP;
         let Ok(batch) = client.slots.collect(&client.queue, false, self.clock) else {
@@ -183,7 +183,7 @@ impl World {
         reply
     }
 
-    pub(super) fn run(&mut self, client: &mut Client, batch: &[u8]) -> BatchReply {
+    pub(super) fn run(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
         let mut command = redis::cmd("EVAL");
         command.arg(&self.script.text).arg(2).arg(&client.keys);
         command.arg("openlimit 1\nof the test\n").arg(batch).arg(KEPT).arg(KEPT);
@@ -193,7 +193,7 @@ impl World {
     }
 
     /// Sends the last batch again, and asserts that the reply is the same.
-    pub(super) fn send_again(&mut self, client: &mut Client) {
+    pub(super) fn send_again(&mut self, client: &mut Tenant) {
         if !client.sent.is_empty() {
             let (sent, before) = (client.sent.clone(), client.reply.clone());
             let again = self.run(client, &sent);
@@ -204,7 +204,7 @@ impl World {
 
     /// Has a batch decided, and subtracts its refunds from the grants that they are of: from the
     /// latest ones first, since their bound is the highest.
-    pub(super) fn decide(&mut self, client: &mut Client, batch: &[u8]) -> BatchReply {
+    pub(super) fn decide(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
         let reply = self.run(client, batch);
         let mut asked = std::mem::take(&mut client.slots.ledger.asked);
         asked.sort_by_key(|(_, charge, _)| Reverse(*charge));
@@ -245,7 +245,7 @@ impl World {
     }
 
     /// Refunds a part of one call.
-    pub(super) fn give_back(&mut self, client: &mut Client) {
+    pub(super) fn give_back(&mut self, client: &mut Tenant) {
         if !client.taken.is_empty() {
             let (charge, mut amounts) = client.taken.swap_remove(self.random(client.taken.len()));
             let part = 1 + self.random(4) as u64;
@@ -254,13 +254,13 @@ impl World {
         }
     }
 
-    pub(super) fn give_all_back(&mut self, client: &mut Client) {
+    pub(super) fn give_all_back(&mut self, client: &mut Tenant) {
         for (charge, amounts) in client.taken.drain(..) {
             client.slots.give_back(amounts.as_slice(), charge, self.clock);
         }
     }
 
-    pub(super) fn owe(&mut self, client: &mut Client) {
+    pub(super) fn owe(&mut self, client: &mut Tenant) {
         client.slots.owe(&Amounts::Few([0, self.random(500) as u64, 0]), self.clock);
     }
 
@@ -271,10 +271,10 @@ impl World {
     /// Deletes the state. From then on only the clients know what was in the buckets. The first one
     /// that comes does not know what others were granted since its last reply, and as much may be
     /// granted again.
-    pub(super) fn lose_the_state(&mut self, clients: &[Client]) {
+    pub(super) fn lose_the_state(&mut self, clients: &[Tenant]) {
         redis::cmd("FLUSHALL").exec(&mut self.connection).unwrap();
         self.given = [0; 2];
-        let unseen = |client: &Client| {
+        let unseen = |client: &Tenant| {
             let since = &self.granted[client.seen..];
             [0, 1].map(|limit| since.iter().map(|call| call.weights[limit]).sum::<u64>())
         };
