@@ -33,7 +33,7 @@
 //! | --- | --- |
 //! | [`limiter!`] | Declares a limiter as a static. Its keys are the methods of [`Builder`]. |
 //! | [`rate_limited`](macro@rate_limited) | Makes a function wait, sync or async. |
-//! | [`Limiter::acquire`] | Does the same by hand: await the [`Acquire`], or block on it, and get a [`Permit`]. |
+//! | [`Limiter::acquire`] | Does the same by hand: an [`Acquire`] to await, then a [`Permit`]. |
 //! | [`Cost`], [`Usage`] | What a call reserves, and what it really used. |
 //! | [`Limiter::status`] | Shows how many calls wait and what is left of each limit. |
 //! | [`AcquireError`], [`BuildError`] | Everything that can go wrong. |
@@ -73,7 +73,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `macros` | yes | the attribute [`rate_limited`](macro@rate_limited) |
-//! | `tokenizers` | yes | limiters that read the cost of a call from its params, such as `ChatRateLimiter` |
+//! | `tokenizers` | yes | limiters that price requests, such as `ChatRateLimiter` |
 //! | `o200k` | yes | the encoding of gpt-4o and later models; 5.2 MB in the program |
 //! | `cl100k` | yes | the encoding of gpt-4, gpt-3.5 and the embeddings; 2.7 MB |
 //! | `p50k` | no | the encoding of text-davinci-003 and the first Codex models; 1.5 MB |

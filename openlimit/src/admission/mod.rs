@@ -7,7 +7,7 @@
 //! - **Strictly in order.** While a call waits, no other one is admitted before it, however small.
 //!   Otherwise small calls would keep the buckets too full for a large one, for ever.
 //! - **The queue decides when.** Only the head of the queue waits for the buckets. The others wait
-//!   for the head. So no call has a time slot that it could miss, and a change moves all of them: a
+//!   for the head. So no call is given a time on arrival, and a change affects all of them: a
 //!   refund or a waiter that leaves moves them forward, and debt moves them back. After each such
 //!   change, [`pump`](Admission::pump) computes again when the head is due.
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is

@@ -15,17 +15,18 @@
 //! falls in between.
 //!
 //! For example, a limit allows 100 tokens per second with a burst of 1 s. Call A takes 100 at 0 s.
-//! At 0.7 s 30 of them are left, and call B takes 70. The level is 100. Now A is cancelled. Without
-//! A, the bucket would have been empty at 0.7 s, and would hold the 70 of B. So 30 are given back,
-//! not
-//! 100. With 100, another call of 100 would be admitted at once, beside the 70 of B.
+//! At 0.7 s the level is 30, and call B takes 70, which raises it to 100. Now A is cancelled.
+//! Without A, the bucket would have been empty at 0.7 s, and would now hold the 70 of B. So the
+//! refund is 30, and the level falls to 70. A refund of all 100 would empty the bucket. Another
+//! call of 100 would be admitted at once, and the provider would see 170 at the same moment.
 //!
 //! # The stack
 //!
-//! The question is always for the lowest level from some charge on: a minimum over a suffix of the
-//! recorded levels. All these minima form an increasing sequence, so they are kept as a stack. Each
-//! recorded level removes the levels before it that are not lower. Say the level was 0, 40, 20, 60
-//! and 50 just before the charges 1 to 5:
+//! The level is recorded just before each charge. A refund needs the lowest of the levels that were
+//! recorded after its charge: the minimum of a suffix of the sequence. A level cannot be such a
+//! minimum if a later one is at most as high. So each new level removes the earlier ones that are
+//! not lower. The others form an increasing stack. Say the level was 0, 40, 20, 60 and 50 just
+//! before the charges 1 to 5:
 //!
 //! | charge | level | stack |
 //! | --- | --- | --- |
@@ -35,21 +36,23 @@
 //! | 4 | 60 | (1, 0) (3, 20) (4, 60) |
 //! | 5 | 50 | (1, 0) (3, 20) (5, 50) |
 //!
-//! The answer for a charge is the first entry after it. A refund of charge 2 is at most 20, one of
-//! charge 3 at most 50, and one of charge 5 is bounded by the present level alone.
+//! The answer for a charge is the first entry with a higher number. A refund of charge 2 is at most
+//! 20, and one of charge 3 at most 50. Charge 5 is the latest, so only the present level bounds its
+//! refund.
 //!
 //! A refund changes the past for all later refunds: the levels since its charge would have been
 //! lower by what it gave back. So the entries after the charge are lowered by that much.
 //!
-//! # Why it is bounded, and which way that errs
+//! # Why the stack is bounded, and which way that errs
 //!
 //! The stack is short in practice, since a bucket in use runs low again and again. But it grows
 //! while a bucket only fills. It must not grow with the number of calls, so it has 16 entries. When
 //! it is full, two neighbours become one if the upper is at most twice as high as the lower: the
 //! lower level stays, and also answers for the charges of the upper. If no two are that close, the
 //! newest entry answers for the new charge too. Either way an answer may become too low, and never
-//! too high. So a refund may be smaller than possible, and never exceeds the limit. Merging starts
-//! at the bottom, so that the latest charges, of the calls in flight, keep their exact answers.
+//! too high. So a refund may be smaller than possible, but never lets calls exceed the limit.
+//! Merging starts at the bottom of the stack, so that the latest charges, whose calls are still in
+//! flight, keep their exact answers.
 //!
 //! The newest entry is a field of its own. A bucket that keeps running empty replaces it again and
 //! again and touches nothing else.

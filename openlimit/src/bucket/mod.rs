@@ -2,26 +2,27 @@
 //!
 //! # The rule
 //!
-//! A limit is a leaky bucket used as a meter, also known as GCRA. Each admitted call pours its
-//! amount in. The bucket leaks at the limit's rate, until it is empty. The amount in it is its
-//! *level*. A call is admitted if the level after it is at most the *burst* of the limit.
+//! A limit is a leaky bucket used as a meter, also known as GCRA (generic cell rate algorithm).
+//! Each admitted call adds its amount to the bucket. The bucket leaks at the limit's rate, until it
+//! is empty. The amount in it is its *level*. A call is admitted if the level after it is at most
+//! the *burst* of the limit.
 //!
-//! This keeps the promise of the crate. After each admitted call the level is at most the burst.
-//! During a time `w` at most `rate * w` leaks out. So the calls admitted in that time poured in at
+//! This keeps the promise of the crate. After each admitted call the level is at most the burst,
+//! and during a time `w` at most `rate * w` leaks out. So the calls admitted in that time added at
 //! most `rate * w + burst`.
 //!
-//! (Public docs look at the same bucket from the other side, as users of an API do: what is free
-//! refills. "Full" there is an empty meter here.)
+//! Public docs show the same bucket as users of an API see it: what is available refills. "Full"
+//! there is level zero here.
 //!
 //! # Burst and jitter
 //!
 //! Calls that leave on schedule can reach the provider in bunches, because the network delays one
-//! more than the next. To the provider, a bunch looks like a larger burst. So a part of the burst
-//! is kept back for *jitter*, and a call fits if the level after it is at most `burst - jitter`,
-//! which the code calls `fit`. Only what may be taken at once shrinks by that. The rate does not.
+//! call more than the next. To the provider, a bunch looks like a larger burst. So a part of the
+//! burst is kept back for *jitter*: a call fits if the level after it is at most `burst - jitter`,
+//! which the code calls `fit`. This makes the bursts smaller and leaves the rate as it is.
 //!
-//! The example is a limit of 200 requests per minute: one every 300 ms. Its burst is 1 s and its
-//! jitter 50 ms. Amounts are given as time of the rate, so that a request is 300 ms.
+//! For example, a limit allows 200 requests per minute, with a burst of 1 s and a jitter of 50 ms.
+//! In this table, levels are given as time of the rate, in milliseconds. A request is 300 ms.
 //!
 //! | time | event | level after it | |
 //! | --- | --- | --- | --- |
@@ -37,30 +38,32 @@
 //! A call larger than `fit` would never fit. It waits until the bucket is empty, and then takes it
 //! into debt: the level rises above the burst, and later calls wait until it has leaked. In the
 //! example, a call of 5 requests waits for level 0 and raises it to 1500. The next single request
-//! fits when the level is 650, which is 850 ms later. In any window, such a call replaces the
-//! burst, so the bound becomes `rate * w + max(burst, largest call)`.
+//! fits when the level is 650, which is 850 ms later.
+//!
+//! After such a call the level is the size of the call. So after any call it is at most the larger
+//! of both, and the promise becomes `rate * w + max(burst, largest call)`.
 //!
 //! A call larger than the limit's whole amount (or than its burst, if that is larger) is never
 //! admitted.
 //!
 //! # Units: why nothing rounds
 //!
-//! A rate of `A` per `P` nanoseconds leaks `A / P` of one unit of amount in a nanosecond. With a
-//! headroom of `h / H` it leaks `A * (H - h) / (P * H)`. This is hardly ever a whole number, so the
-//! level counts neither amounts nor nanoseconds. It counts the fraction's smallest parts, called
-//! *weight*:
+//! A rate of `A` per `P` nanoseconds leaks `A / P` of one token (or request) in a nanosecond. With
+//! a headroom of `h / H` it leaks `A * (H - h) / (P * H)`. This is hardly ever a whole number, so
+//! the level counts neither tokens nor nanoseconds. It counts *weight*, a unit so small that a
+//! token and the leak of a nanosecond are both whole numbers of it:
 //!
 //! ```text
-//! unit = P * H            the weight of one unit of amount
+//! unit = P * H            the weight of one token
 //! leak = A * (H - h)      the weight that leaks in a nanosecond
 //! ```
 //!
 //! both divided by their greatest common divisor. In the example, without headroom, `P` is 60 *
 //! 10^9 and `A` is 200. So `unit` is 300 000 000 and `leak` is 1: a request weighs 300 million, and
 //! a nanosecond leaks 1. With the default headroom of 1/5000, `unit` is 1.5 * 10^12 and `leak` is
-//! 4999. One request then leaks in 300 060 012.002 ns. The level stays exact anyway. Only the time
-//! at which a call is due is rounded, up to the next nanosecond, and the burst, down, when a
-//! limiter is built.
+//! 4999. One request then leaks in 300 060 012.002 ns, and the level is exact all the same. Only
+//!       two things are rounded: the time at which a call is due, up to the next nanosecond, and
+//!       the weight of the burst, down, once.
 //!
 //! Amounts are below 2^63, periods and bursts are at most 31 days (2^51.3 ns), and `H` is at most
 //! 5000 (2^12.3), so every product stays below 2^127. Nearly every real limit fits into 64 bits,
@@ -70,17 +73,17 @@
 //! # Late departures
 //!
 //! A call that waited departs when its timer fires, a little after it was due. If it were charged
-//! then, every wait would lose the timer's delay, and throughput would fall below the rate. So it
-//! is charged as of the moment at which it was due. But the provider counts it when it arrives, and
-//! this makes the provider's level higher than ours: by up to `leak * late`, where `late` is the
-//! longest delay between a charge and its departure. Time in which the bucket is empty drains this
-//! difference, too.
+//! then, every wait would add the timer's delay, and throughput would fall below the rate. So it is
+//! charged as of the moment at which it was due. But the provider counts it when it arrives. So the
+//! provider's level is higher than ours, by up to `leak * late`, where `late` is the longest time
+//! between the moment of a charge and its departure. While our bucket is empty, the provider's
+//! still leaks, and the difference shrinks.
 //!
-//! Calls that fit leave room for it: `late` is at most half of the jitter (`admission` sees to
-//! that), and the other half remains for the network. A call into debt leaves no room. So it waits
-//! for the part of the difference that the burst does not cover. Say that in the example the timer
-//! admits the fourth call at 260 ms: `late` is 10 ms. A later call of 5 requests first waits for
-//! level 0, and then for 10 ms more.
+//! Calls that fit leave room for the difference: `late` is at most half of the jitter (`admission`
+//! sees to that), and the other half remains for the network. A call into debt leaves no room. So
+//! it waits longer, for the part of the difference that the burst does not cover. In the example,
+//! let the timer admit the fourth call at 260 ms, so that `late` is 10 ms. A later call of 5
+//! requests then waits for level 0, and for 10 ms more.
 
 mod level;
 mod look;

@@ -1,21 +1,15 @@
-//! `Builder`: the options of a limiter, and the one place where they are checked.
+//! `Builder`: the options of a limiter.
 //!
 //! The setters accept any value and never fail, so that `limiter!` can call them in any order.
-//! `build` checks all of them together.
+//! `build` checks all options together.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::Core;
-use crate::admission::{Admission, Plan};
-use crate::backend::{Choice, Starting};
-use crate::bucket::{LONGEST_PERIOD, Metering};
-use crate::error::{BuildError, BuildProblem};
-use crate::limits::{Dimension, Limit, MOST_LIMITS, Name, Percent, Rate};
+use crate::backend::Choice;
+use crate::limits::{Dimension, Limit, Name, Percent, Rate};
 use crate::pricing::PriceOptions;
-use crate::queue::{Queue, by_arrival};
-use crate::time::{Time, nanos};
+use crate::time::Time;
 
 /// Builds a [`Limiter`](crate::Limiter). Each option is also a key of [`limiter!`](crate::limiter).
 ///
@@ -41,16 +35,16 @@ use crate::time::{Time, nanos};
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<K> {
     /// The name that the user gave.
-    name: Option<Name>,
+    pub(super) name: Option<Name>,
     /// The name if the user gave none: the path of the declaration.
-    path: Name,
-    limits: Vec<Limit>,
-    burst: Option<Duration>,
-    jitter: Duration,
-    headroom: Option<Percent>,
-    refunds: bool,
-    pricing: PriceOptions,
-    time: Option<Time>,
+    pub(super) path: Name,
+    pub(super) limits: Vec<Limit>,
+    pub(super) burst: Option<Duration>,
+    pub(super) jitter: Duration,
+    pub(super) headroom: Option<Percent>,
+    pub(super) refunds: bool,
+    pub(super) pricing: PriceOptions,
+    pub(super) time: Option<Time>,
     pub(super) backend: Choice,
     kind: PhantomData<fn() -> K>,
 }
@@ -193,104 +187,8 @@ impl<K> Builder<K> {
         self.time = Some(Time::Manual(clock.clone()));
         self
     }
-
-    /// Checks all options and builds the core.
-    pub(super) fn build_core(self) -> Result<Arc<Core>, BuildError> {
-        let name = self.name.clone().unwrap_or_else(|| self.path.clone());
-        self.try_build(name.clone()).map_err(|problem| BuildError::new(name, problem))
-    }
-
-    fn try_build(self, name: Name) -> Result<Arc<Core>, BuildProblem> {
-        let meterings = self.meterings()?;
-        let time = match self.time {
-            Some(time) => time,
-            None if self.backend.has_clock() => Time::System,
-            None => Time::detect(),
-        };
-        let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing);
-        let given = self.name.filter(|name| !name.is_empty());
-        let (backend, driver) = self.backend.open(&Starting {
-            name: given.as_deref(),
-            limits: plan.limits(),
-            meterings: &meterings,
-            dimensions: plan.dimensions(),
-            on_system_time: matches!(time, Time::System),
-        })?;
-        // Half of the jitter. The other half is left to the network.
-        let grace = nanos(self.jitter / 2);
-        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace);
-        let jitter = meterings.iter().map(Metering::jitter_within_burst).min().unwrap_or(0);
-        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter))
-    }
-
-    /// Checks the limits, and returns the metering of each.
-    fn meterings(&self) -> Result<Vec<Metering>, BuildProblem> {
-        let headroom = match self.headroom {
-            None => DEFAULT_HEADROOM,
-            Some(Percent(percent @ 0..100)) => (u64::from(percent), 100),
-            Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
-        };
-        match self.limits.len() {
-            0 => Err(BuildProblem::NoLimits),
-            1..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
-                Err(BuildProblem::UnusedBurst(self.burst.unwrap_or_default()))
-            }
-            1..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
-            many => Err(BuildProblem::TooManyLimits(many)),
-        }
-    }
-
-    /// Checks a limit, and returns its metering.
-    fn metering(&self, limit: &Limit, headroom: (u64, u64)) -> Result<Metering, BuildProblem> {
-        let rate = limit.rate();
-        if limit.dimension().name().is_empty() {
-            return Err(BuildProblem::NamelessDimension(rate));
-        }
-        if rate.amount() == 0 {
-            return Err(BuildProblem::ZeroRate(limit.clone()));
-        }
-        if rate.amount() > i64::MAX as u64 {
-            return Err(BuildProblem::RateTooLarge(limit.clone()));
-        }
-        if rate.period().is_zero() || rate.period() > LONGEST_PERIOD {
-            return Err(BuildProblem::Period(limit.clone()));
-        }
-        let burst = self.burst_of(rate);
-        if burst.is_zero() || burst > LONGEST_PERIOD {
-            return Err(BuildProblem::Burst { limit: limit.clone(), burst });
-        }
-        Ok(Metering { rate, burst, jitter: self.jitter, headroom })
-    }
-
-    /// Returns the burst of a rate: its own, or the limiter's, or the default.
-    fn burst_of(&self, rate: Rate) -> Duration {
-        match rate.own_burst() {
-            Some(burst) => burst,
-            None if is_short(rate) => self.burst.unwrap_or(DEFAULT_BURST),
-            None => rate.period(),
-        }
-    }
 }
 
 /// 50 ms: 25 ms for delays in this process, and 25 ms for a call that the network delays more than
 /// the one behind it.
 const DEFAULT_JITTER: Duration = Duration::from_millis(50);
-
-/// 0.02 %, as a fraction: the paces of two clocks that NTP keeps in step differ by less.
-const DEFAULT_HEADROOM: (u64, u64) = (1, 5_000);
-
-/// One second, as in the Python library that this one replaces (`bucket_size_in_seconds`).
-const DEFAULT_BURST: Duration = Duration::from_secs(1);
-
-/// The longest period whose default burst is `DEFAULT_BURST`. Longer ones are quotas, of which the
-/// whole amount may be used at once.
-const LONGEST_SHORT_PERIOD: Duration = Duration::from_secs(60);
-
-/// Returns whether the limiter's burst applies to this limit.
-fn takes_burst(limit: &Limit) -> bool {
-    limit.rate().own_burst().is_none() && is_short(limit.rate())
-}
-
-fn is_short(rate: Rate) -> bool {
-    rate.period() <= LONGEST_SHORT_PERIOD
-}

@@ -75,31 +75,6 @@ enum Source<K> {
     Failed(BuildError),
 }
 
-impl<K> Builder<K> {
-    /// Builds the limiter. Connects to nothing.
-    ///
-    /// # Errors
-    /// The [`BuildProblem`] says what is wrong. For every limiter:
-    ///
-    /// - no limits, or more than 64;
-    /// - an amount of zero, or above 2^63 - 1;
-    /// - a period or burst of zero, or above 31 days;
-    /// - a [`burst`](Self::burst) that applies to no limit;
-    /// - a headroom of 100 % or more;
-    /// - a dimension with an empty name.
-    ///
-    /// For a limiter that is shared through Redis also:
-    ///
-    /// - no name;
-    /// - a manual clock;
-    /// - more than 8 limits;
-    /// - a limit so slow that its largest call takes more than 52 days to flow back;
-    /// - a URL or settings that cannot be used.
-    pub fn build(self) -> Result<Limiter<K>, BuildError> {
-        Ok(Limiter::built(Handle::Counted(self.build_core()?)))
-    }
-}
-
 impl<K> Limiter<K> {
     /// Creates a builder of a limiter of this type.
     ///

@@ -5,6 +5,7 @@
 //! around both: they turn prices into amounts, and what the core grants into permits.
 
 mod acquire;
+mod build;
 mod builder;
 mod core;
 mod decide;

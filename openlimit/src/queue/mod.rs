@@ -19,8 +19,11 @@
 //! [`Order`] alone decides which call is next. Everything else asks for the head, or for what would
 //! be ahead of a newcomer. So a priority is a change in `order.rs` only.
 //!
-//! The queue keeps two sums up to date that would take too long to compute on demand: the amounts
-//! that all waiters ask for, from which a newcomer's wait is estimated, and the set of deadlines.
+//! # Totals
+//!
+//! A newcomer's wait depends on the amounts of all waiters before it, and the timer on the earliest
+//! deadline. Computing them from the list would take too long, so the queue keeps the sum of all
+//! amounts and a set of all deadlines up to date.
 
 mod order;
 mod waiter;
