@@ -58,9 +58,9 @@ use super::scale::{MOST, Scale};
 use super::wire::{BatchReply, BucketReply, Writer};
 
 /// The ledger of one limiter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ledger {
-    buckets: Box<[Known]>,
+    pub(super) buckets: Box<[Known]>,
     /// The sequence number of the last batch.
     batch: u64,
     /// The number of the last charge. All charges of others between two replies share a number.
@@ -74,19 +74,16 @@ pub(super) struct Ledger {
     /// For how many microseconds it had leaked.
     run: u64,
     /// The last charge, while it can be taken out.
-    removable: Option<u64>,
+    pub(super) removable: Option<u64>,
     /// True if that charge has to be taken out because no call wants it.
     unwanted: bool,
     /// True if the batch in flight takes it out, provided that no other call was granted after it.
-    taking_out: bool,
-    /// By limit and charge: the refund in each of the two accounts.
-    #[cfg(test)]
-    pub(super) asked: Vec<(usize, u64, [u64; 2])>,
+    pub(super) taking_out: bool,
 }
 
 /// The client's view of one bucket, in nanoseconds of its rate.
-#[derive(Debug, Default)]
-struct Known {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
     /// The level in the last reply.
     level: u64,
     /// The sum of all refunds of all clients, in the last reply.
@@ -96,7 +93,7 @@ struct Known {
     without: Option<Refunds>,
     /// The part of the level that goes when the last charge is taken out: its weight, and what it
     /// kept from leaking.
-    put_in: u64,
+    pub(super) put_in: u64,
     /// The debt that no batch has taken along yet.
     debt: u64,
     /// The debt in the batch in flight.
@@ -117,8 +114,6 @@ impl Ledger {
             removable: None,
             unwanted: false,
             taking_out: false,
-            #[cfg(test)]
-            asked: Vec::new(),
         }
     }
 
@@ -146,7 +141,8 @@ impl Ledger {
     }
 
     /// Adds a refund of `weight` of a charge in one limit, as far as it is still in the bucket.
-    pub(super) fn refund(&mut self, limit: usize, weight: u64, charge: u64) {
+    /// Returns how far that is, in each of the two accounts.
+    pub(super) fn refund(&mut self, limit: usize, weight: u64, charge: u64) -> [u64; 2] {
         let known = &mut self.buckets[limit];
         let given = known.refunds.give(charge, weight);
         let without = match &mut known.without {
@@ -156,9 +152,7 @@ impl Ledger {
             None => given,
         };
         self.unwanted |= self.removable == Some(charge);
-        #[cfg(test)]
-        self.asked.push((limit, charge, [given, without]));
-        let _ = (given, without);
+        [given, without]
     }
 
     /// Notes that a call departs for a charge, which therefore stays.
@@ -232,8 +226,6 @@ impl Ledger {
                     known.refunds = without;
                 }
             }
-            #[cfg(test)]
-            self.asked.iter_mut().for_each(|(.., weights)| weights[0] = weights[1]);
         }
         if is_out || !reply.alone || !granted.is_empty() {
             self.keep_last();
@@ -259,29 +251,11 @@ impl Ledger {
             }
             (known.level, known.given, known.owing) = (bucket.level, bucket.given, 0);
         }
-        #[cfg(test)]
-        if far.is_some() {
-            self.asked.iter_mut().for_each(|(.., weights)| weights[1] = weights[0]);
-        }
         (self.seen_at, self.epoch) = (reply.decided, reply.epoch);
         (self.count, self.run) = (reply.count, reply.run);
         self.charges = others + granted.len() as u64;
         self.removable = far.map(|_| self.charges).or(self.removable);
         (others + 1..=self.charges).collect()
-    }
-
-    /// Returns the charge that the batch in flight takes out, and what goes with it from each
-    /// bucket.
-    #[cfg(test)]
-    pub(super) fn taken_out(&self) -> Option<(u64, Vec<u64>)> {
-        let last = self.removable.filter(|_| self.taking_out)?;
-        Some((last, self.buckets.iter().map(|known| known.put_in).collect()))
-    }
-
-    /// Returns true if the last charge can be taken out.
-    #[cfg(test)]
-    pub(super) fn can_take_out(&self) -> bool {
-        self.removable.is_some()
     }
 
     /// Notes that the last charge cannot be taken out any more.

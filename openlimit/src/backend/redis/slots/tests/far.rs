@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::world::{SLOW, World};
+use crate::limits::Amounts;
 
 #[test]
 fn a_far_call_moves_up_when_a_refund_makes_room() {
@@ -15,14 +16,14 @@ fn a_far_call_moves_up_when_a_refund_makes_room() {
     client.join([10, 5_000]);
     let far = world.exchange(&mut client).calls[0].wait;
     assert!((90_000_000..=98_000_000).contains(&far), "{far}");
-    client.slots.give_back(&[0, 8_000, 0], client.taken[0].0, world.clock);
+    client.give_back(&Amounts::Few([0, 8_000, 0]), client.taken[0].0, world.clock);
     let reply = world.exchange(&mut client);
     assert_eq!((reply.alone, reply.calls.len(), reply.calls[0].wait), (true, 1, 0), "{reply:?}");
     assert!(reply.buckets[0].level <= 20_000_000 && reply.buckets[1].level <= 118_000_000, "{reply:?}");
     client.all_go();
     // Both calls can still be refunded.
-    client.slots.give_back(&[0, 900, 0], client.taken[0].0, world.clock);
-    client.slots.give_back(&[0, 5_000, 0], client.taken[1].0, world.clock);
+    client.give_back(&Amounts::Few([0, 900, 0]), client.taken[0].0, world.clock);
+    client.give_back(&Amounts::Few([0, 5_000, 0]), client.taken[1].0, world.clock);
     let reply = world.exchange(&mut client);
     assert_eq!(reply.buckets[1].level, 0, "{reply:?}");
 }
@@ -37,7 +38,7 @@ fn a_far_call_with_a_later_grant_behind_it_keeps_its_slot() {
     let due = client.slots.slots[0].due;
     other.join([1, 0]);
     world.exchange(&mut other);
-    client.slots.give_back(&[100, 0, 0], client.taken[0].0, world.clock);
+    client.give_back(&Amounts::Few([100, 0, 0]), client.taken[0].0, world.clock);
     let reply = world.exchange(&mut client);
     assert_eq!((reply.alone, reply.calls.len()), (false, 0), "{reply:?}");
     assert_eq!(client.slots.slots[0].due, due);
@@ -51,7 +52,7 @@ fn a_far_call_can_refund_what_it_did_not_use() {
     for _ in 0..2 {
         world.call(&mut client, [150, 0]);
     }
-    client.slots.give_back(&[50, 0, 0], client.taken[1].0, world.clock);
+    client.give_back(&Amounts::Few([50, 0, 0]), client.taken[1].0, world.clock);
     assert_eq!(world.exchange(&mut client).buckets[0].given, 50_000_000);
 }
 
@@ -80,7 +81,7 @@ fn a_cancelled_far_call_leaves_no_trace() {
     client.join([10, 5_000]);
     world.exchange(&mut client);
     client.all_leave();
-    client.slots.give_back(&[0, 8_900, 0], client.taken[0].0, world.clock);
+    client.give_back(&Amounts::Few([0, 8_900, 0]), client.taken[0].0, world.clock);
     client.join([180, 0]);
     let reply = world.exchange(&mut client);
     // It waits only for what the first call took and has not leaked.
@@ -101,7 +102,7 @@ fn what_a_far_call_keeps_from_leaking_cannot_be_refunded_by_earlier_calls() {
     assert!(reply.buckets[0].raised >= 70_000_000, "{reply:?}");
     assert_eq!(client.slots.slots.len(), 2);
     // So nothing of it can be refunded, not even if the far call is taken out.
-    client.slots.give_back(&[100, 0, 0], client.taken[0].0, world.clock);
+    client.give_back(&Amounts::Few([100, 0, 0]), client.taken[0].0, world.clock);
     assert!(!client.slots.ledger.is_pending(), "{:?}", client.slots.ledger);
 }
 
@@ -174,7 +175,7 @@ fn a_small_call_does_not_wait_for_the_slot_of_a_cancelled_large_call() {
     world.exchange(&mut client);
     client.join([1, 0]);
     client.queue.leave(large);
-    assert_eq!(client.slots.slot_due(&[1, 0, 0], Some(u64::MAX), world.clock), None);
+    assert_eq!(client.slot_due(&Amounts::Few([1, 0, 0]), u64::MAX, world.clock), None);
     let reply = world.exchange(&mut client);
     assert!(reply.calls[0].wait <= 20_000_000, "{:?}", reply.calls);
 }

@@ -28,7 +28,7 @@ fn a_refund_during_a_round_trip_is_bounded_by_the_reply() {
     one.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
     world.exchange_while(&mut one, |world, one| {
         let (charge, amounts) = one.taken[0].clone();
-        one.slots.give_back(amounts.as_slice(), charge, world.clock);
+        one.give_back(&amounts, charge, world.clock);
     });
     let reply = world.exchange(&mut one);
     assert!(reply.buckets.iter().all(|bucket| bucket.given == 0), "{reply:?}");
@@ -45,9 +45,9 @@ fn a_pending_refund_lowers_the_levels_before_calls_granted_meanwhile() {
     // Just before the last call the level is 100, so that much can be refunded of the calls before
     // it.
     world.exchange_while(&mut client, |world, client| {
-        client.slots.give_back(&[60, 0, 0], client.taken[0].0, world.clock);
+        client.give_back(&Amounts::Few([60, 0, 0]), client.taken[0].0, world.clock);
     });
-    client.slots.give_back(&[60, 0, 0], client.taken[1].0, world.clock);
+    client.give_back(&Amounts::Few([60, 0, 0]), client.taken[1].0, world.clock);
     let given = world.exchange(&mut client).buckets[0].given;
     assert!((99_000_000..=100_000_000).contains(&given), "{given}");
 }

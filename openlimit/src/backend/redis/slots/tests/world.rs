@@ -110,6 +110,7 @@ impl World {
             wait_at_most: u64::MAX,
             seen: 0,
             taken: Vec::new(),
+            refunds: Vec::new(),
         }
     }
 
@@ -178,6 +179,14 @@ impl World {
         client.seen = self.granted.len();
         act(self, client);
         client.check_held();
+        let granted = reply.calls.iter().rfind(|call| call.granted);
+        let is_far = granted.is_some_and(|call| call.wait > client.slots.look_ahead());
+        if reply.alone && client.taken_out().is_some() {
+            client.refunds.iter_mut().for_each(|refund| refund.weights[0] = refund.weights[1]);
+        }
+        if is_far {
+            client.refunds.iter_mut().for_each(|refund| refund.weights[1] = refund.weights[0]);
+        }
         client.slots.apply(&reply, &client.queue, self.clock, self.clock);
         client.check_held();
         reply
@@ -206,9 +215,9 @@ impl World {
     /// latest ones first, since their bound is the highest.
     pub(super) fn decide(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
         let reply = self.run(client, batch);
-        let mut asked = std::mem::take(&mut client.slots.ledger.asked);
-        asked.sort_by_key(|(_, charge, _)| Reverse(*charge));
-        let out = client.slots.ledger.taken_out().filter(|_| reply.alone);
+        let mut refunds = std::mem::take(&mut client.refunds);
+        refunds.sort_by_key(|refund| Reverse(refund.charge));
+        let out = client.taken_out().filter(|_| reply.alone);
         for (limit, bucket) in reply.buckets.iter().enumerate() {
             let mut given = bucket.given.saturating_sub(self.given[limit]);
             self.given[limit] = bucket.given;
@@ -220,7 +229,8 @@ impl World {
                     call.weights[limit] = 0;
                 }
             }
-            for (_, charge, weights) in asked.iter_mut().filter(|(of, ..)| *of == limit) {
+            for refund in refunds.iter_mut().filter(|refund| refund.limit == limit) {
+                let (charge, weights) = (refund.charge, &mut refund.weights);
                 let weight = &mut weights[usize::from(out.is_some())];
                 let part = given.min(*weight);
                 given -= part;
@@ -229,7 +239,7 @@ impl World {
                     weights[1] = weights[1].saturating_sub(part);
                 }
                 let call =
-                    self.granted.iter_mut().find(|call| (call.client, call.charge) == (client.id, *charge));
+                    self.granted.iter_mut().find(|call| (call.client, call.charge) == (client.id, charge));
                 if let Some(call) = call {
                     assert!(part <= call.weights[limit], "more is given back than was taken");
                     call.weights[limit] -= part;
@@ -237,9 +247,9 @@ impl World {
             }
             assert_eq!(given, 0, "more is given back than was asked for");
         }
-        if reply.alone && out.is_none() && client.slots.ledger.can_take_out() {
+        if reply.alone && out.is_none() && client.slots.ledger.removable.is_some() {
             // The rest of these refunds is due if the last call is taken out later.
-            client.slots.ledger.asked = asked;
+            client.refunds = refunds;
         }
         reply
     }
@@ -250,13 +260,13 @@ impl World {
             let (charge, mut amounts) = client.taken.swap_remove(self.random(client.taken.len()));
             let part = 1 + self.random(4) as u64;
             amounts.as_mut_slice().iter_mut().for_each(|amount| *amount /= part);
-            client.slots.give_back(amounts.as_slice(), charge, self.clock);
+            client.give_back(&amounts, charge, self.clock);
         }
     }
 
     pub(super) fn give_all_back(&mut self, client: &mut Tenant) {
-        for (charge, amounts) in client.taken.drain(..) {
-            client.slots.give_back(amounts.as_slice(), charge, self.clock);
+        for (charge, amounts) in std::mem::take(&mut client.taken) {
+            client.give_back(&amounts, charge, self.clock);
         }
     }
 
