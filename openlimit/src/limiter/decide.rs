@@ -36,12 +36,11 @@ use std::time::Duration;
 
 use super::core::{Core, State};
 use crate::admission::Decided;
-use crate::backend::{Backend, Buckets as _, Served};
+use crate::backend::Buckets as _;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
-use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Refusals, Waiter};
+use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
 use crate::sync::{MutexGuard, wake_all};
-use crate::time::Timed;
 
 /// Whether a call waits, and for how long.
 #[derive(Clone, Copy)]
@@ -242,7 +241,7 @@ impl Core {
     }
 
     /// Changes the state between two pumps.
-    fn update(&self, change: impl FnOnce(&mut State, u64, &mut Vec<Waker>)) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut State, u64, &mut Vec<Waker>)) {
         let mut wakers = Vec::new();
         let now = self.time.now();
         let mut state = self.state.lock();
@@ -262,41 +261,12 @@ impl Core {
     }
 
     /// Does what has to follow a change of the state, once it is unlocked.
-    fn follow_up(&self, next: Option<u64>, calls_driver: bool) {
+    pub(super) fn follow_up(&self, next: Option<u64>, calls_driver: bool) {
         if let Some(next) = next {
             self.set_timer(next);
         }
         if calls_driver {
             self.driver.notify();
         }
-    }
-}
-
-impl Timed for Core {
-    fn fire(&self, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
-        let mut state = self.state.lock();
-        state.armed = u64::MAX;
-        state.rested = self.rested(now);
-        state.admission.pump(now, wakers);
-        let (next, calls) = (state.rearm(), state.calls_driver(now));
-        drop(state);
-        self.follow_up(None, calls);
-        next
-    }
-
-    #[cfg(feature = "testing")]
-    fn is_awaited(&self) -> bool {
-        !self.state.lock().admission.queue.is_empty()
-    }
-}
-
-impl Served for Core {
-    fn serve(&self, work: &mut dyn FnMut(&mut Backend, &Queue, u64) -> Refusals) {
-        self.update(|state, now, wakers| {
-            let admission = &mut state.admission;
-            for (key, refusal) in work(&mut admission.backend, &admission.queue, now) {
-                admission.refuse(key, refusal, wakers);
-            }
-        });
     }
 }

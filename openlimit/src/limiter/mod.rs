@@ -7,6 +7,7 @@
 mod acquire;
 mod build;
 mod builder;
+mod callbacks;
 mod core;
 mod decide;
 #[cfg(feature = "redis")]

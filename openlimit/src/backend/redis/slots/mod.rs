@@ -19,6 +19,7 @@
 //!
 //! * `state` is all of it.
 //! * `exchange` makes batches, and turns replies into slots.
+//! * `requests` decides which calls a batch asks for.
 //! * `ahead` lets calls take slots, and gives slots back.
 //! * `estimate` is what is known of the buckets between two replies.
 //! * `outage` decides while Redis is away.
@@ -27,6 +28,7 @@ mod ahead;
 mod estimate;
 mod exchange;
 mod outage;
+mod requests;
 mod state;
 #[cfg(test)]
 mod tests;

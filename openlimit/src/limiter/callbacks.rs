@@ -1,0 +1,37 @@
+//! What calls a limiter back: its timer, when a call is due, and its driver, with decisions of a store.
+
+use std::task::Waker;
+
+use super::core::Core;
+use crate::backend::{Backend, Served};
+use crate::queue::{Queue, Refusals};
+use crate::time::Timed;
+
+impl Timed for Core {
+    fn fire(&self, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
+        let mut state = self.state.lock();
+        state.armed = u64::MAX;
+        state.rested = self.rested(now);
+        state.admission.pump(now, wakers);
+        let (next, calls) = (state.rearm(), state.calls_driver(now));
+        drop(state);
+        self.follow_up(None, calls);
+        next
+    }
+
+    #[cfg(feature = "testing")]
+    fn is_awaited(&self) -> bool {
+        !self.state.lock().admission.queue.is_empty()
+    }
+}
+
+impl Served for Core {
+    fn serve(&self, work: &mut dyn FnMut(&mut Backend, &Queue, u64) -> Refusals) {
+        self.update(|state, now, wakers| {
+            let admission = &mut state.admission;
+            for (key, refusal) in work(&mut admission.backend, &admission.queue, now) {
+                admission.refuse(key, refusal, wakers);
+            }
+        });
+    }
+}
