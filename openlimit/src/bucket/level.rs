@@ -5,7 +5,7 @@
 //! before the last one is taken for the last one, so a thread that read the clock earlier and took
 //! the lock later admits nothing early.
 
-use super::Look;
+use super::look::Look;
 use super::low_water::LowWater;
 use super::word::Word;
 

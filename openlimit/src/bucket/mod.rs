@@ -85,17 +85,20 @@
 //! let the timer admit the fourth call at 260 ms, so that `late` is 10 ms. A later call of 5
 //! requests then waits for level 0, and for 10 ms more.
 
+mod level;
+mod look;
+mod low_water;
+mod metering;
+mod word;
+
 use std::time::Duration;
 
 use self::level::Level;
-use crate::limits::Rate;
-
-mod level;
-mod low_water;
-mod word;
+pub(crate) use self::look::Look;
 
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
 pub(crate) use self::low_water::LowWater;
+pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 
 /// The state of one limit.
 #[derive(Debug)]
@@ -113,47 +116,6 @@ pub(crate) enum Bucket {
 /// debt can only come from calls that used far more than they had reserved, and is cut to that
 /// much.
 const NARROW: u128 = 1 << 60;
-
-/// The longest period and the longest burst: 31 days, a month of quota. With more, the products
-/// described above would not stay in range.
-pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
-
-/// The terms of a limit, which the builder has checked to be in range.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Metering {
-    pub(crate) rate: Rate,
-    /// The burst, as time of the rate.
-    pub(crate) burst: Duration,
-    /// The part of the burst that is kept back for the network, as time of the rate.
-    pub(crate) jitter: Duration,
-    /// The part of the rate that is left to other users of the quota, as a fraction.
-    pub(crate) headroom: (u64, u64),
-}
-
-impl Metering {
-    /// Returns the most that one call may take: the amount of a whole period, or the burst if that
-    /// is larger.
-    pub(crate) fn most(&self) -> u64 {
-        let amount = u128::from(self.rate.amount());
-        let burst = self.burst.as_nanos() * amount / self.rate.period().as_nanos();
-        self.rate.amount().max(u64::try_from(burst).unwrap_or(u64::MAX))
-    }
-
-    /// Returns the jitter that is really kept back, in nanoseconds: never more than the burst.
-    pub(crate) fn jitter_within_burst(&self) -> u64 {
-        self.jitter.min(self.burst).as_nanos() as u64
-    }
-}
-
-/// A bucket at one moment, as users see it.
-pub(crate) struct Look {
-    /// The largest amount that could be taken.
-    pub(crate) available: u64,
-    /// The amount by which the level exceeds the burst, rounded up.
-    pub(crate) debt: u64,
-    /// The time in nanoseconds until the level is zero, and everything is available again.
-    pub(crate) full_in: u64,
-}
 
 /// Makes the same call on a level of either width.
 macro_rules! level {

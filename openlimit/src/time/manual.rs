@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::nanos::nanos;
 use super::timers::{Armed, Timers, fire_all};
 use crate::sync::wake_all;
 
@@ -104,7 +105,7 @@ impl ManualClock {
 
     /// Returns the time after a move by `by`.
     fn end(&self, by: Duration) -> u64 {
-        self.nanos().saturating_add(super::nanos(by))
+        self.nanos().saturating_add(nanos(by))
     }
 
     /// Moves the clock to `now` and fires everything that is due. If another thread moved the clock

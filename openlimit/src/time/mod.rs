@@ -9,9 +9,10 @@
 
 use std::io;
 use std::sync::Weak;
-use std::time::Duration;
 
 mod fast;
+mod forked;
+mod nanos;
 mod system;
 mod timed;
 mod timers;
@@ -25,18 +26,12 @@ mod manual;
 #[cfg(feature = "testing")]
 mod paused;
 
+#[allow(unused_imports, reason = "for drivers of backends")]
+pub(crate) use self::forked::FORKED;
 #[cfg(any(feature = "testing", openlimit_loom))]
 pub use self::manual::ManualClock;
+pub(crate) use self::nanos::nanos;
 pub(crate) use self::timed::Timed;
-
-/// Returns a duration in nanoseconds; the largest value if it is longer than 584 years.
-pub(crate) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// The reason why a thread of this library does not run in this process.
-pub(crate) const FORKED: &str =
-    "it is in the process that this one was forked from; fork before the first call";
 
 /// A clock and its timer.
 #[derive(Clone, Debug)]

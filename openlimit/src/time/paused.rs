@@ -17,7 +17,8 @@ use parking_lot::Mutex;
 use tokio::runtime::{Handle as Runtime, Id};
 use tokio::time::Instant;
 
-use super::{Timed, nanos};
+use super::nanos::nanos;
+use super::timed::Timed;
 use crate::sync::wake_all;
 
 /// The time of one limiter. Clones are the same time.

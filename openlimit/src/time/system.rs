@@ -11,8 +11,8 @@ use std::time::Duration;
 use once_cell::sync::OnceCell;
 use parking_lot::{Condvar, Mutex};
 
-use super::FORKED;
 use super::fast;
+use super::forked::FORKED;
 use super::timers::{Armed, Timers, fire_all};
 use crate::sync::wake_all;
 

@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
-use super::Timed;
+use super::timed::Timed;
 
 /// Something to fire: its id, and a reference that does not keep it alive.
 pub(super) type Armed = (u64, Weak<dyn Timed>);

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Arrival;
+use super::arrival::Arrival;
 use super::bucket::StrictBucket;
 use crate::{Dimension, Limit};
 

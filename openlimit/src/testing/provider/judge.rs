@@ -13,9 +13,9 @@ use hyper::body::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::Arrival;
 use super::account::{AccountState, Standing};
 use super::answer::Answer;
+use super::arrival::Arrival;
 use super::error_reply::ErrorReply;
 use super::reply::HttpReply;
 use super::request::{Endpoint, Request};

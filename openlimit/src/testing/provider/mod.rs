@@ -10,6 +10,7 @@
 
 mod account;
 mod answer;
+mod arrival;
 mod bucket;
 mod error_reply;
 mod judge;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use self::account::AccountState;
+pub use self::arrival::Arrival;
 use self::bucket::StrictBucket;
 use self::judge::{Judge, Latency};
 use self::server::HttpServer;
@@ -98,21 +100,6 @@ pub struct ProviderBuilder {
     refused_count: bool,
     charges_usage: bool,
     key: Option<String>,
-}
-
-/// A call that reached a [`Provider`]. Returned by [`Provider::arrivals`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Arrival {
-    /// The time at which the whole request had been read.
-    pub at: Instant,
-    /// The path, such as `/v1/chat/completions`.
-    pub path: Box<str>,
-    /// The status of the reply: 200 if the call was admitted, 429 if a limit refused it.
-    pub status: u16,
-    /// The tokens that it asked for, and was charged if it was admitted. Zero if it could not be
-    /// read.
-    pub tokens: u64,
 }
 
 impl Provider {

@@ -25,9 +25,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 
-use super::Arrival;
 use super::account::AccountState;
 use super::answer::Answer;
+use super::arrival::Arrival;
 use super::error_reply::ErrorReply;
 use super::judge::{Judge, PendingCall};
 use super::reply::HttpReply;

@@ -1,0 +1,13 @@
+//! `Look`: a bucket as users see it.
+//!
+//! A level counts weight, which means nothing outside of `bucket`. These are amounts and times.
+
+/// A bucket at one moment, as users see it.
+pub(crate) struct Look {
+    /// The largest amount that could be taken.
+    pub(crate) available: u64,
+    /// The amount by which the level exceeds the burst, rounded up.
+    pub(crate) debt: u64,
+    /// The time in nanoseconds until the level is zero, and everything is available again.
+    pub(crate) full_in: u64,
+}

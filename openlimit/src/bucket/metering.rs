@@ -1,0 +1,39 @@
+//! `Metering`: the terms of a limit, from which its bucket is made.
+//!
+//! They are apart from the bucket, since every backend needs them, also one that keeps its levels
+//! elsewhere.
+
+use std::time::Duration;
+
+use crate::limits::Rate;
+
+/// The longest period and the longest burst: 31 days, a month of quota. With more, the products
+/// that `bucket` describes would not stay in range.
+pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
+
+/// The terms of a limit, which the builder has checked to be in range.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metering {
+    pub(crate) rate: Rate,
+    /// The burst, as time of the rate.
+    pub(crate) burst: Duration,
+    /// The part of the burst that is kept back for the network, as time of the rate.
+    pub(crate) jitter: Duration,
+    /// The part of the rate that is left to other users of the quota, as a fraction.
+    pub(crate) headroom: (u64, u64),
+}
+
+impl Metering {
+    /// Returns the most that one call may take: the amount of a whole period, or the burst if that
+    /// is larger.
+    pub(crate) fn most(&self) -> u64 {
+        let amount = u128::from(self.rate.amount());
+        let burst = self.burst.as_nanos() * amount / self.rate.period().as_nanos();
+        self.rate.amount().max(u64::try_from(burst).unwrap_or(u64::MAX))
+    }
+
+    /// Returns the jitter that is really kept back, in nanoseconds: never more than the burst.
+    pub(crate) fn jitter_within_burst(&self) -> u64 {
+        self.jitter.min(self.burst).as_nanos() as u64
+    }
+}

@@ -1,0 +1,21 @@
+//! `Arrival`: a call, as the provider records it.
+//!
+//! It has what a test of a limiter compares: the time, and what was asked for.
+
+use std::time::Instant;
+
+/// A call that reached a [`Provider`](crate::testing::Provider). Returned by
+/// [`Provider::arrivals`](crate::testing::Provider::arrivals).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Arrival {
+    /// The time at which the whole request had been read.
+    pub at: Instant,
+    /// The path, such as `/v1/chat/completions`.
+    pub path: Box<str>,
+    /// The status of the reply: 200 if the call was admitted, 429 if a limit refused it.
+    pub status: u16,
+    /// The tokens that it asked for, and was charged if it was admitted. Zero if it could not be
+    /// read.
+    pub tokens: u64,
+}
