@@ -111,7 +111,7 @@ fn a_refused_call_puts_back_what_it_took_from_the_limits_before() {
     assert!(admission.take(requests(5).as_slice(), 0).is_some());
 }
 
-/// The smaller one goes first.
+/// Orders calls by size, smallest first.
 fn smallest_first(newcomer: &Waiter, waiting: &Waiter) -> bool {
     newcomer.amounts.as_slice()[0] < waiting.amounts.as_slice()[0]
 }

@@ -37,6 +37,7 @@ pub(crate) struct Level<W> {
 }
 
 impl<W: Word> Level<W> {
+    /// Creates a level of zero.
     pub(super) fn new(unit: W, leak: W, burst: W, fit: W, most: u64) -> Self {
         Self { unit, leak, fit, level: W::default(), at: 0, late: 0, burst, most, low: LowWater::default() }
     }

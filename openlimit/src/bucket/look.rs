@@ -1,4 +1,6 @@
-//! `Look`: a bucket at one moment.
+//! `Look`: a bucket as users see it.
+//!
+//! A level counts weight, which means nothing outside of `bucket`. These are amounts and times.
 
 /// A bucket at one moment, as users see it.
 pub(crate) struct Look {

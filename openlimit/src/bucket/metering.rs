@@ -1,11 +1,14 @@
-//! `Metering`: the terms by which a limit is metered, wherever its bucket is.
+//! `Metering`: the terms of a limit, from which its bucket is made.
+//!
+//! They are apart from the bucket, since every backend needs them, also one that keeps its levels
+//! elsewhere.
 
 use std::time::Duration;
 
 use crate::limits::Rate;
 
 /// The longest period and the longest burst: 31 days, a month of quota. With more, the products
-/// described in `bucket` would not stay in range.
+/// that `bucket` describes would not stay in range.
 pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
 
 /// The terms of a limit, which the builder has checked to be in range.

@@ -11,6 +11,7 @@ use std::io;
 use std::sync::Weak;
 
 mod fast;
+mod forked;
 mod nanos;
 mod system;
 mod timed;
@@ -25,11 +26,11 @@ mod manual;
 #[cfg(feature = "testing")]
 mod paused;
 
+#[allow(unused_imports, reason = "for drivers of backends")]
+pub(crate) use self::forked::FORKED;
 #[cfg(any(feature = "testing", openlimit_loom))]
 pub use self::manual::ManualClock;
 pub(crate) use self::nanos::nanos;
-#[allow(unused_imports, reason = "for backends with a thread of their own")]
-pub(crate) use self::system::FORKED;
 pub(crate) use self::timed::Timed;
 
 /// A clock and its timer.

@@ -1,4 +1,6 @@
-//! Durations as the integers that every clock here counts in.
+//! `nanos`: a duration in the unit of all times of this crate.
+//!
+//! Nanoseconds in 64 bits are exact, quick to compare, and enough for 584 years.
 
 use std::time::Duration;
 

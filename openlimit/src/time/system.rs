@@ -12,12 +12,9 @@ use once_cell::sync::OnceCell;
 use parking_lot::{Condvar, Mutex};
 
 use super::fast;
+use super::forked::FORKED;
 use super::timers::{Armed, Timers, fire_all};
 use crate::sync::wake_all;
-
-/// The reason why a thread of this library does not run in this process.
-pub(crate) const FORKED: &str =
-    "it is in the process that this one was forked from; fork before the first call";
 
 static TIMERS: Mutex<Timers> = Mutex::new(Timers::new());
 /// Notified when an entry becomes the earliest.

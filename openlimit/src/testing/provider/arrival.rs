@@ -1,8 +1,11 @@
-//! `Arrival`: a call that reached the provider, for tests to look at.
+//! `Arrival`: a call, as the provider records it.
+//!
+//! It has what a test of a limiter compares: the time, and what was asked for.
 
 use std::time::Instant;
 
-/// A call that reached a [`Provider`](super::Provider). Returned by [`Provider::arrivals`](super::Provider::arrivals).
+/// A call that reached a [`Provider`](crate::testing::Provider). Returned by
+/// [`Provider::arrivals`](crate::testing::Provider::arrivals).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrival {
