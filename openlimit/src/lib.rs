@@ -2,8 +2,8 @@
 //!
 //! Declare the limits of your account and annotate the function that calls the API. Each call then
 //! waits until the limits have room for it. Requests and tokens are metered together. The tokens of
-//! a request are counted before it is sent. All threads and tasks of the process share one fair
-//! queue.
+//! a request are counted before it is sent. All threads and tasks that use a limiter share its one
+//! fair queue.
 //!
 //! ```
 //! # #[cfg(all(feature = "macros", feature = "tokenizers"))] mod app {
@@ -40,24 +40,28 @@
 //!
 //! # What it guarantees
 //!
+//! Each limit is metered by a bucket, which refills continuously at the limit's rate. A full bucket
+//! holds the *burst*: how much may be taken at once after an idle time (see [`Rate::burst`]).
+//!
 //! - **The limit holds.** In any window of length `w`, the admitted calls take at most
 //!   `rate * w + max(burst, largest call)` of each limit. The arithmetic uses integers and never
 //!   rounds in favour of a call.
 //! - **All or nothing.** A call takes its cost from every limit at once, or from none.
 //! - **First come, first served.** A large call is never overtaken by small ones.
 //! - **No call hangs.** A call larger than the burst waits for a full bucket and takes it into
-//!   debt. A call larger than the whole limit fails at once with [`AcquireError::TooLarge`].
-//! - **Cancel safety.** A dropped call leaves the queue and costs nothing.
+//!   debt, and later calls wait until that has refilled. A call larger than the whole limit fails
+//!   at once with [`AcquireError::TooLarge`].
+//! - **Cancel safety.** A call that is dropped while it waits leaves the queue and costs nothing.
 //!
 //! # How it waits
 //!
 //! A call that finds room is admitted at once, for about the price of reading the clock. All other
 //! calls join the limiter's queue. One timer thread per process, started at the first wait, admits
 //! each of them when it is due and wakes its task. So the queue moves even if the runtime of a
-//! waiting task is busy or gone. No particular runtime is needed, nor any.
+//! waiting task is busy or gone. Any async runtime will do, and none is needed.
 //!
-//! Wakers are called on that thread and, for shared limits, on the one that talks to Redis. A waker
-//! of your own must not block.
+//! Wakers are called on the timer thread, on the thread that talks to Redis, and on threads that
+//! use the limiter, for example to settle a call. A waker of your own must not block.
 //!
 //! The attribute recognises a future by the name of its type. A function whose future hides behind
 //! a type alias (`-> MyFuture`) looks like an ordinary function, so it would block its thread
@@ -91,7 +95,7 @@
 //! thread, and a lock that another thread held at that moment stays locked in it. So fork before
 //! the first call. Otherwise a call that would have to wait in the child fails with
 //! [`AcquireError::Timer`], a call of a shared limiter fails with [`AcquireError::Store`] unless a
-//! lease admits it, and calls that were already waiting never finish in the child.
+//! lease (`Redis::lease`) admits it, and calls that were already waiting never finish in the child.
 
 mod admission;
 mod backend;

@@ -2,14 +2,15 @@
 //!
 //! # The rules
 //!
-//! - **All or nothing.** A call takes its amounts from all limits at once, or from none. The
-//!   buckets see to that, behind [`Backend`].
+//! - **All or nothing.** A call takes its amounts from all limits at once, or from none. This is
+//!   the work of [`Backend`], which holds the buckets.
 //! - **Strictly in order.** While a call waits, no other one is admitted before it, however small.
 //!   Otherwise small calls would keep the buckets too full for a large one, for ever.
 //! - **The queue decides when.** Only the head of the queue waits for the buckets. The others wait
 //!   for the head. So no call is given a time on arrival, and a change affects all of them: a
 //!   refund or a waiter that leaves moves them forward, and debt moves them back. After each such
-//!   change, [`pump`](Admission::pump) computes again when the head is due.
+//!   change, [`pump`](Admission::pump) admits the waiters that are due and computes when the next
+//!   head is.
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
 //!   refused on arrival.
 //!
@@ -25,18 +26,18 @@
 //! The charge is dated back to `d`, so that late timers cost no throughput: the next call is due as
 //! if this one had left in time. But a process that was suspended for ten seconds must not catch up
 //! on ten seconds of the limit at once. So it is dated back by at most `grace`, half of the
-//! limiter's jitter. The provider sees such a call up to `grace` after its charge, and the jitter
-//! that the buckets keep back covers that. The other half of it is left to the network.
+//! limiter's jitter. The provider sees such a call up to `grace` after its charge, and half of the
+//! jitter that the buckets keep back covers that. The other half is left to the network.
 //!
 //! For example, a limit admits one call every 300 ms, with a jitter of 50 ms. A call due at 250 ms
 //! is admitted at 260 ms and charged as of 250 ms, so the next one is due at 550 ms. If the timer
-//! fires only at 900 ms, the call is charged as of 875 ms.
+//! fires only at 900 ms, the call is charged as of 875 ms, and the next one is due at 1175 ms.
 //!
 //! # Testing
 //!
-//! Here is only state and arithmetic. The time is an argument, and wakers are collected for the
-//! caller. So all of it can be tested without threads and clocks. `limiter` guards it with a lock.
-//! What never changes is in [`Plan`], outside of the lock.
+//! This module contains only state and arithmetic. The time is an argument, and wakers are
+//! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
+//! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
 mod plan;
 

@@ -1,9 +1,9 @@
 //! `Plan`: everything about a limiter that never changes: its name, limits, dimensions and pricing.
 //!
 //! It also translates between the user's terms and the limiter's: a `Cost` into amounts by
-//! dimension, and a refusal into an error. It is one immutable value apart from the state that the
-//! lock guards. So it is read without the lock, many limiters can share one, and a limiter can swap
-//! its plan as a whole.
+//! dimension, and a refusal into an error. It is one immutable value, apart from the state that the
+//! lock guards. So it is read without the lock, and it could be shared by many limiters or replaced
+//! as a whole.
 
 use std::array;
 use std::time::Duration;

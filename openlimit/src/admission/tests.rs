@@ -1,5 +1,5 @@
-//! What no test from outside can bring about: times that reach the lock in another order than they
-//! were read in, and a queue with another order.
+//! Tests of cases that programs cannot bring about: times that reach the lock in another order than
+//! they were read in, and a queue with another order.
 
 use std::task::Waker;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! `Level`: how full a bucket is, and the arithmetic on it.
 //!
 //! The page of the module `bucket` derives the rules and the units. Here they are written for a
-//! [`Word`], an integer of 64 or 128 bits. All times are nanoseconds of the limiter's clock. A time
-//! before the last one is taken for the last one, so a thread that read the clock earlier and took
-//! the lock later admits nothing early.
+//! [`Word`], an integer of 64 or 128 bits. All times are nanoseconds of the limiter's clock.
+//! Threads read it before they take the lock, so times can arrive out of order. An earlier time
+//! than the last one counts as the last one, so the level never leaks twice for the same time.
 
 use super::look::Look;
 use super::low_water::LowWater;

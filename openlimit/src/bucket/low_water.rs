@@ -3,9 +3,10 @@
 //! # Why a refund is bounded
 //!
 //! A call that was cancelled should leave the bucket as if it had never been. It took an amount
-//! `a`. Without it, every level since would be lower by `a`, but not below zero. If the bucket has
-//! run down to a level `m` below `a` since, the level at that moment would have been zero: lower by
-//! only `m`. From then on `m` is all that the call still adds to the level. So the refund is
+//! `a`. Without it, every level since would be lower by `a`, but not below zero. Say the level has
+//! since fallen to `m`, which is less than `a`. Without the call it would have been zero at that
+//! moment: lower by only `m`. From then on `m` is all that the call still adds to the level. So the
+//! refund is
 //!
 //! ```text
 //! min(a, lowest level since the charge)
@@ -14,7 +15,8 @@
 //! The lowest level is the one just before a later charge, or the present one, since a level only
 //! falls in between.
 //!
-//! For example, a limit allows 100 tokens per second with a burst of 1 s. Call A takes 100 at 0 s.
+//! For example, a limit allows 100 tokens per second, with a burst of 1 s and no jitter. Call A
+//! takes 100 at 0 s.
 //! At 0.7 s the level is 30, and call B takes 70, which raises it to 100. Now A is cancelled.
 //! Without A, the bucket would have been empty at 0.7 s, and would now hold the 70 of B. So the
 //! refund is 30, and the level falls to 70. A refund of all 100 would empty the bucket. Another
@@ -36,9 +38,9 @@
 //! | 4 | 60 | (1, 0) (3, 20) (4, 60) |
 //! | 5 | 50 | (1, 0) (3, 20) (5, 50) |
 //!
-//! The answer for a charge is the first entry with a higher number. A refund of charge 2 is at most
-//! 20, and one of charge 3 at most 50. Charge 5 is the latest, so only the present level bounds its
-//! refund.
+//! The lowest level recorded after a charge is that of the first entry with a higher number. So a
+//! refund of charge 2 is at most 20, and one of charge 3 at most 50. The present level bounds every
+//! refund, too. Charge 5 is the latest, so nothing else bounds its refund.
 //!
 //! A refund changes the past for all later refunds: the levels since its charge would have been
 //! lower by what it gave back. So the entries after the charge are lowered by that much.
@@ -47,12 +49,13 @@
 //!
 //! The stack is short in practice, since a bucket in use runs low again and again. But it grows
 //! while a bucket only fills. It must not grow with the number of calls, so it has 16 entries. When
-//! it is full, two neighbours become one if the upper is at most twice as high as the lower: the
-//! lower level stays, and also answers for the charges of the upper. If no two are that close, the
-//! newest entry answers for the new charge too. Either way an answer may become too low, and never
-//! too high. So a refund may be smaller than possible, but never lets calls exceed the limit.
-//! Merging starts at the bottom of the stack, so that the latest charges, whose calls are still in
-//! flight, keep their exact answers.
+//! it is full, two neighbours become one if the upper level is at most twice the lower: the lower
+//! level stays, with the number of the upper. For example, (3, 20) (5, 30) become (5, 20), and a
+//! refund of charge 3 or 4 is then at most 20 instead of 30. If no two are that close, the new
+//! level is not recorded, and the newest entry takes the new number. Either way an answer may
+//! become too low, and never too high. So a refund may be smaller than possible, but never lets
+//! calls exceed the limit. Merging starts at the bottom of the stack, so that the latest charges,
+//! whose calls are still in flight, keep their exact answers.
 //!
 //! The newest entry is a field of its own. A bucket that keeps running empty replaces it again and
 //! again and touches nothing else.

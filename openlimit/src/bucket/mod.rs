@@ -11,15 +11,16 @@
 //! and during a time `w` at most `rate * w` leaks out. So the calls admitted in that time added at
 //! most `rate * w + burst`.
 //!
-//! Public docs show the same bucket as users of an API see it: what is available refills. "Full"
-//! there is level zero here.
+//! The public docs show the same bucket the other way round, as users of an API see it: what is
+//! available refills. A full bucket there is one at level zero here.
 //!
 //! # Burst and jitter
 //!
 //! Calls that leave on schedule can reach the provider in bunches, because the network delays one
 //! call more than the next. To the provider, a bunch looks like a larger burst. So a part of the
 //! burst is kept back for *jitter*: a call fits if the level after it is at most `burst - jitter`,
-//! which the code calls `fit`. This makes the bursts smaller and leaves the rate as it is.
+//! which the code calls `fit`. This makes the bursts smaller and leaves the rate as it is. A jitter
+//! longer than the burst leaves a `fit` of zero.
 //!
 //! For example, a limit allows 200 requests per minute, with a burst of 1 s and a jitter of 50 ms.
 //! In this table, levels are given as time of the rate, in milliseconds. A request is 300 ms.
@@ -35,13 +36,13 @@
 //!
 //! # Calls larger than the burst
 //!
-//! A call larger than `fit` would never fit. It waits until the bucket is empty, and then takes it
-//! into debt: the level rises above the burst, and later calls wait until it has leaked. In the
-//! example, a call of 5 requests waits for level 0 and raises it to 1500. The next single request
-//! fits when the level is 650, which is 850 ms later.
+//! A call larger than `fit` would never fit. It waits until the bucket is empty. If it is larger
+//! than the burst, it then takes the bucket into debt: the level rises above the burst, and later
+//! calls wait until it has leaked. In the example, a call of 5 requests waits for level 0 and
+//! raises it to 1500. The next single request fits when the level is 650, which is 850 ms later.
 //!
-//! After such a call the level is the size of the call. So after any call it is at most the larger
-//! of both, and the promise becomes `rate * w + max(burst, largest call)`.
+//! After such a call the level is the size of the call. So after any call the level is at most the
+//! burst or the largest call so far, and the promise becomes `rate * w + max(burst, largest call)`.
 //!
 //! A call larger than the limit's whole amount (or than its burst, if that is larger) is never
 //! admitted.
@@ -62,8 +63,8 @@
 //! 10^9 and `A` is 200. So `unit` is 300 000 000 and `leak` is 1: a request weighs 300 million, and
 //! a nanosecond leaks 1. With the default headroom of 1/5000, `unit` is 1.5 * 10^12 and `leak` is
 //! 4999. One request then leaks in 300 060 012.002 ns, and the level is exact all the same. Only
-//!       two things are rounded: the time at which a call is due, up to the next nanosecond, and
-//!       the weight of the burst, down, once.
+//! two things are rounded. The time at which a call is due is rounded up to the next nanosecond.
+//! The weights of the burst and of `fit` are rounded down, once, when the bucket is created.
 //!
 //! Amounts are below 2^63, periods and bursts are at most 31 days (2^51.3 ns), and `H` is at most
 //! 5000 (2^12.3), so every product stays below 2^127. Nearly every real limit fits into 64 bits,
@@ -75,15 +76,23 @@
 //! A call that waited departs when its timer fires, a little after it was due. If it were charged
 //! then, every wait would add the timer's delay, and throughput would fall below the rate. So it is
 //! charged as of the moment at which it was due. But the provider counts it when it arrives. So the
-//! provider's level is higher than ours, by up to `leak * late`, where `late` is the longest time
-//! between the moment of a charge and its departure. While our bucket is empty, the provider's
-//! still leaks, and the difference shrinks.
+//! provider's level is higher than ours, by a *lag* of up to `leak * late`, where `late` is the
+//! longest time between the moment of a charge and its departure. While our bucket is empty, the
+//! provider's still leaks, and the lag shrinks.
 //!
-//! Calls that fit leave room for the difference: `late` is at most half of the jitter (`admission`
-//! sees to that), and the other half remains for the network. A call into debt leaves no room. So
-//! it waits longer, for the part of the difference that the burst does not cover. In the example,
-//! let the timer admit the fourth call at 260 ms, so that `late` is 10 ms. A later call of 5
-//! requests then waits for level 0, and for 10 ms more.
+//! Calls that fit leave room for the lag: `late` is at most half of the jitter (`admission` sees to
+//! that), and the other half remains for the network. A call larger than `fit` does not leave that
+//! room. When our level is 0, the provider's is up to `lag`, and the call raises it to
+//! `lag + weight`. So the call waits, after our level is 0, until `lag + weight` is at most the
+//! burst or until the lag is gone. The weight that has to leak in that time is
+//!
+//! ```text
+//! min(lag, max(0, lag + weight - burst))
+//! ```
+//!
+//! In the example, let the timer admit the fourth call at 260 ms, so that `late` is 10 ms. A later
+//! call of 5 requests then waits for level 0, and for 10 ms more. Beyond that, nothing is kept
+//! back from a call larger than the burst for differences between the delays of the network.
 
 mod level;
 mod look;

@@ -20,7 +20,7 @@ use crate::limits::{Dimension, Limit, Name};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AcquireError {
-    /// The call asks for more than the limit allows in a whole period, so it can never be admitted.
+    /// The call asks for more than the limit ever allows to one call, so it can never be admitted.
     #[error(
         "limiter `{limiter}` can never admit a call of {cost} {dimension}: its limit of {limit} allows at most \
          {most} for one call; make the request smaller or raise the limit"
@@ -130,8 +130,8 @@ pub enum AcquireError {
         error: StoreError,
     },
 
-    /// The declared limiter cannot be built. Every acquire returns this error until the declaration
-    /// is fixed; [`init`](crate::Limiter::init) returns it earlier.
+    /// The declared limiter cannot be built. Every acquire returns this error, since the limiter is
+    /// not built again; [`init`](crate::Limiter::init) returns it earlier.
     #[error(transparent)]
     Build(#[from] BuildError),
 }

@@ -77,7 +77,10 @@ pub enum BuildProblem {
     TooManyLimits(usize),
 
     /// The amount of a rate is zero.
-    #[error("the limit of {0} would never admit a call; leave the dimension out if it is not limited")]
+    #[error(
+        "the limit of {0} would never admit a call; give an amount of at least 1, or leave the dimension out if it \
+         is not limited"
+    )]
     ZeroRate(Limit),
 
     /// The amount of a rate is above 2^63 - 1.
@@ -136,11 +139,13 @@ pub enum BuildProblem {
     #[error("it has {0} limits, and at most 8 can be shared through redis; leave some out")]
     TooManyShared(usize),
 
-    /// A shared limit is so slow that its largest call would take more than 52 days to flow back.
+    /// A shared limit is so slow that its burst and its largest call together would take more than
+    /// 52 days to flow back. Redis' scripts count such times in doubles, which would no longer be
+    /// exact.
     #[cfg(feature = "redis")]
     #[error(
-        "the limit of {0} is too slow to be shared through redis: its largest call would take more than 52 days; \
-         shorten the period or the burst"
+        "the limit of {0} is too slow to be shared through redis: its burst and its largest call together would \
+         take more than 52 days to flow back; shorten the period or the burst"
     )]
     TooSlowToShare(Limit),
 

@@ -1,4 +1,7 @@
-//! `StoreError`: why the store of shared limits did not decide about a call.
+//! `StoreError`: the reason why the store of shared limits did not decide about a call.
+//!
+//! During an outage, the same error refuses every waiting call and is also part of `Status`. So it
+//! is apart from `AcquireError`, and a copy is only a reference.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,16 +33,17 @@ pub enum StoreProblem {
     )]
     Unreachable(String),
 
-    /// The server did not reply in time: within `Redis::timeout`, or within the timeout of the call.
+    /// The server did not reply in time: within `Redis::timeout`, or within the timeout of the
+    /// call.
     #[error("did not reply within {}; check that it runs and is not overloaded, or allow more time", short(*.0))]
     TimedOut(Duration),
 
-    /// The server replied that it cannot serve now: it is loading, failing over, a replica, or out of
-    /// memory.
+    /// The server replied that it cannot serve now: it is loading, failing over, a replica, or out
+    /// of memory.
     #[error("cannot serve now: {0}")]
     Unavailable(String),
 
-    /// The server rejects the login, or does not permit it to run scripts or to use the keys.
+    /// The server rejects the login, or does not permit the user to run scripts or to use the keys.
     #[error("rejects the client: {0}; check the user, the password and the permissions")]
     Refused(String),
 

@@ -23,9 +23,9 @@ use crate::time::nanos;
 /// A pending admission: set options, then `.await` it or call [`blocking`](Acquire::blocking).
 /// Created by [`Limiter::acquire`](crate::Limiter::acquire).
 ///
-/// Nothing happens before it is first polled. The first poll admits the call, refuses it, or adds
-/// it to the limiter's queue. Calls are admitted in the order of their first polls. The cost is
-/// read when the `Acquire` is created, and it borrows nothing.
+/// Nothing happens before it is first polled. The first poll, the call's *arrival*, admits the
+/// call, refuses it, or adds it to the limiter's queue. Calls are admitted in the order of their
+/// arrival. The cost is read when the `Acquire` is created, and it borrows nothing.
 ///
 /// It works with any runtime and with none. A call in the queue is admitted when it is due, even if
 /// its task is not polled, and the [`Permit`] is kept for it.
@@ -34,8 +34,7 @@ use crate::time::nanos;
 ///
 /// At the first poll, without a wait:
 ///
-/// - [`TooLarge`](AcquireError::TooLarge) if the cost is more than a limit allows in a whole
-///   period.
+/// - [`TooLarge`](AcquireError::TooLarge) if the cost is more than a limit ever allows to one call.
 /// - [`UnknownDimension`](AcquireError::UnknownDimension) if the cost names a dimension that the
 ///   limiter does not meter.
 /// - [`Params`](AcquireError::Params) if the request cannot be priced, or an integer cost is
@@ -58,7 +57,7 @@ use crate::time::nanos;
 ///
 /// Dropping it at any point is safe and costs nothing. The call leaves the queue, and if it had
 /// been admitted already, what it was granted is given back. So it can be used in `tokio::select!`
-/// or under a runtime's own timeout. Polling a new one starts at the end of the queue.
+/// or under a runtime's own timeout. A new `Acquire` starts at the end of the queue.
 ///
 /// # Examples
 ///

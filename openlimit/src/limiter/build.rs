@@ -31,10 +31,11 @@ impl<K> Builder<K> {
     ///
     /// For a limiter that is shared through Redis also:
     ///
-    /// - no name;
+    /// - no name, or an empty one;
     /// - a manual clock;
     /// - more than 8 limits;
-    /// - a limit so slow that its largest call takes more than 52 days to flow back;
+    /// - a limit so slow that its burst and its largest call together take more than 52 days to
+    ///   flow back;
     /// - a URL or settings that cannot be used.
     pub fn build(self) -> Result<Limiter<K>, BuildError> {
         Ok(Limiter::built(Handle::Counted(self.build_core()?)))

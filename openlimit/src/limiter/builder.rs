@@ -117,7 +117,9 @@ impl<K> Builder<K> {
     /// [burst](Rate::burst) of its own. A limit with a longer period allows its whole amount at
     /// once, unless its rate states a burst: `requests: Rate::per_hour(1_000).burst(..)`.
     ///
-    /// For example, a burst of 10 seconds lets a limit of 60 per minute admit 10 at once.
+    /// For example, a burst of 10 seconds of 60 per minute is 10. The [jitter](Self::jitter) keeps
+    /// a little of it back, so after an idle time 9 calls are admitted at once, and the tenth 50 ms
+    /// later.
     pub fn burst(mut self, burst: Duration) -> Self {
         self.burst = Some(burst);
         self
@@ -126,9 +128,9 @@ impl<K> Builder<K> {
     /// Sets how much of the burst is kept back, given as time of the rate, because calls sent on
     /// schedule can reach the provider in bunches. Default: 50 ms. Zero turns it off.
     ///
-    /// It is never more than the burst, and the rate stays the same. Half of it covers delays in
-    /// this process: a timer that fires late, and a clock reading that is up to 0.1 ms old. The
-    /// other half covers differences between the delays of the network.
+    /// At most the whole burst is kept back, and the rate stays the same. Half of the jitter covers
+    /// delays in this process: a timer that fires late, and a clock reading that is about 0.1 ms
+    /// old. The other half covers differences between the delays of the network.
     pub fn jitter(mut self, jitter: Duration) -> Self {
         self.jitter = jitter;
         self
@@ -181,7 +183,8 @@ impl<K> Builder<K> {
     }
 
     /// Runs the limiter on a clock that tests move by hand. Default: the system's monotonic clock
-    /// or, inside a tokio runtime whose time is paused, tokio's.
+    /// or, inside a tokio runtime whose time is paused, tokio's. A limiter that is shared through
+    /// Redis always runs on the system's.
     #[cfg(any(feature = "testing", openlimit_loom))]
     pub fn clock(mut self, clock: &crate::time::ManualClock) -> Self {
         self.time = Some(Time::Manual(clock.clone()));

@@ -1,4 +1,7 @@
-//! What calls a limiter back: its timer, when a call is due, and its driver, with decisions of a store.
+//! The callbacks of a limiter: from its timer, when a call is due, and from its driver, with
+//! decisions of a store.
+//!
+//! Both are below the limiter in the tree and know it only by a trait, which is implemented here.
 
 use std::task::Waker;
 

@@ -9,18 +9,19 @@
 //!
 //! # The shape of each step
 //!
-//! 1. Read the clock. This is done before locking, to keep the lock short. So times can reach the
-//!    lock out of order, and everything below it takes an earlier time for the latest one.
+//! 1. Read the clock. This is done before locking, to hold the lock for a shorter time. So times
+//!    can reach the lock out of order. Everything that it guards takes an earlier time for the
+//!    latest one.
 //! 2. Lock, change the state, and find out when the timer must fire next and whether the driver has
 //!    work.
 //! 3. Unlock. Then set the timer, notify the driver and call the wakers.
 //!
 //! No foreign code runs under the lock: neither a waker nor the destructor of one. It could call
-//! back into the limiter, or take any time.
+//! back into the limiter, or run for any length of time.
 //!
-//! A change of the state is made between two [pumps](crate::admission::Admission::pump). The first
-//! admits the calls that were due before the change, so that it does not affect them. The second
-//! admits those that the change made due.
+//! [Pumping](crate::admission::Admission::pump) admits the waiters that are due. A change of the
+//! state is made between two pumps. The first admits the calls that were due before the change, so
+//! that it does not affect them. The second admits those that the change made due.
 //!
 //! # Threads before waiters
 //!
@@ -52,12 +53,12 @@ enum Patience {
 }
 
 impl Core {
-    /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the largest
-    /// value means without a timeout. If it waits, it has no waker yet.
+    /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the
+    /// largest value means without a timeout. If it waits, it has no waker yet.
     ///
-    /// Every call runs through this, or through [`try_now`](Self::try_now). Its parts are inlined into
-    /// it, and it is not inlined, so that its arguments and its result are passed in registers. That
-    /// is also why the error is boxed.
+    /// Every call runs through this, or through [`try_now`](Self::try_now). Its parts are inlined
+    /// into it, and it is not inlined, so that its arguments and its result are passed in
+    /// registers. That is also why the error is boxed.
     #[inline(never)]
     pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], timeout: u64) -> Decided<Box<AcquireError>> {
         let now = self.time.now();

@@ -27,7 +27,7 @@ impl<K> Builder<K> {
     ///
     /// - [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a
     ///   [lease](Redis::lease).
-    /// - It has at most 8 limits, and a [jitter](Self::jitter) of at least 10 ms.
+    /// - It has at most 8 limits. A [jitter](Self::jitter) below 10 ms is raised to 10 ms.
     /// - Calls can fail with [`AcquireError::Store`].
     /// - [`flush`](crate::Limiter::flush) checks at start-up that the server answers, and sends it
     ///   everything before the program ends.
@@ -38,14 +38,15 @@ impl<K> Builder<K> {
 }
 
 impl<K> Limiter<K> {
-    /// Prepares to send Redis everything that it does not know yet. Nothing is sent until the
-    /// [`Flush`] is awaited or [`blocking`](Flush::blocking) is called. It then waits for the
-    /// reply, for at most `timeout` on the system's clock.
+    /// Prepares to send all pending refunds and debts to Redis. Nothing is sent until the [`Flush`]
+    /// is awaited or [`blocking`](Flush::blocking) is called. It then waits for the reply, for at
+    /// most `timeout` on the system's clock.
     ///
-    /// Refunds and debts, from calls that were settled, cancelled or dropped, are sent with the
-    /// next calls, or after 10 ms. A program that ends earlier loses them, unless it flushes when
-    /// its calls are over. On `Ok`, Redis knows everything that any thread had settled before.
-    /// Leases are given back too, unless a call waits. A limiter in memory has nothing to send.
+    /// Refunds and debts come from calls that were settled, cancelled or dropped. They are sent
+    /// with the next calls, or after 10 ms. A program that ends earlier loses them, unless it
+    /// flushes when its calls are over. On `Ok`, Redis has everything that any thread had settled
+    /// before. [Leases](Redis::lease) are given back too, unless a call waits. A limiter in memory
+    /// has nothing to send.
     ///
     /// A flush makes at least one round trip, even if there is nothing to send. So at start-up it
     /// checks that Redis answers, accepts the login, and has the same limits under the limiter's
@@ -58,6 +59,7 @@ impl<K> Limiter<K> {
     /// limiter! {
     ///     static CHAT: RateLimiter = {
     ///         requests: 200 / minute,
+    ///         tokens: 40_000 / minute,
     ///         redis: "redis://localhost:6379",
     ///         name: "prod-chat",
     ///     };
@@ -87,12 +89,13 @@ impl<K> Limiter<K> {
 /// # Errors
 ///
 /// - [`AcquireError::Build`] if the declaration of the limiter is wrong.
-/// - [`AcquireError::Store`] if Redis did not decide: at once for a problem that has to be fixed,
-///   and otherwise when the timeout ends. It names the server and the last problem.
+/// - [`AcquireError::Store`] if Redis did not accept everything: at once for a problem that has to
+///   be fixed, and otherwise when the timeout ends. It names the server and the last problem.
 ///
 /// # Cancel safety
 ///
-/// Dropping it at any point is safe. Everything is then sent as if it had not been called.
+/// Dropping it at any point is safe. Refunds and debts are then sent as they would be without a
+/// flush.
 #[must_use = "nothing is sent until it is awaited, or `.blocking()` is called"]
 pub struct Flush(Pin<Box<dyn Future<Output = Result<(), AcquireError>> + Send + Sync>>);
 
@@ -118,7 +121,7 @@ impl Flush {
     /// callers `.await` the `Flush` instead.
     ///
     /// # Errors
-    /// The reason why Redis did not decide: see [`Flush`].
+    /// The reason why Redis did not accept everything: see [`Flush`].
     pub fn blocking(self) -> Result<(), AcquireError> {
         block_on(self)
     }

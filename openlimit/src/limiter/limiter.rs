@@ -20,8 +20,9 @@ use crate::pricing::kind::{Explicit, Price};
 /// One or more limits and one queue. Each call takes its cost from all limits at once, or waits.
 ///
 /// `K` is how calls are priced. A [`RateLimiter`] takes explicit costs. `ChatRateLimiter`,
-/// `CompletionRateLimiter`, `EmbeddingRateLimiter` and `ResponsesRateLimiter` also read the cost
-/// from the params of a request.
+/// `CompletionRateLimiter`, `EmbeddingRateLimiter` and `ResponsesRateLimiter` can also read the
+/// cost of a call from its *params*: the request that is sent to the API, any type that is
+/// `Serialize`.
 ///
 /// Clones share the limits and the queue. Sync and async callers can use the same limiter, from any
 /// number of threads and runtimes.
@@ -83,7 +84,8 @@ impl<K> Limiter<K> {
         Builder::named("unnamed")
     }
 
-    /// Builds a declared limiter now instead of at its first use. Does nothing if it is built.
+    /// Builds a declared limiter now instead of at its first use. Does nothing if it is built
+    /// already.
     ///
     /// Call it at the start of `main` to find mistakes in a declaration early. It does not connect
     /// to Redis.
@@ -119,8 +121,9 @@ impl<K> Limiter<K> {
 
     /// Admits the call now or not at all. Never waits, and never overtakes a call that waits.
     ///
-    /// On limits that are shared through Redis it uses only what a lease holds in this process. The
-    /// first call therefore fails, and requests a lease if the limiter takes leases.
+    /// On limits that are shared through Redis it uses only what this process has leased: reserved
+    /// ahead, see `Redis::lease`. The first call therefore fails, and requests a lease if leases
+    /// are turned on.
     ///
     /// # Errors
     /// [`AcquireError::WouldWait`] if there is no capacity or another call waits. All other errors

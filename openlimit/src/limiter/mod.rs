@@ -1,8 +1,9 @@
 //! The types that programs use: the limiter, its builder, pending acquisitions and permits.
 //!
-//! [`Core`](core::Core) combines the immutable plan with the state behind a lock, a clock and a
-//! driver. `decide` holds everything that is done with that state. The public types are thin shells
-//! around both: they turn prices into amounts, and what the core grants into permits.
+//! [`Core`](core::Core) combines the immutable plan, the state behind a lock, a clock, and a driver
+//! (the part of a shared backend that talks to its store). `decide` holds everything that is done
+//! with that state. The public types are thin shells around both: they turn prices into amounts,
+//! and what the core grants into permits. So the rules need not know how programs use them.
 
 mod acquire;
 mod build;

@@ -71,9 +71,9 @@ impl Permit {
     /// used more, the difference becomes debt, for which later calls wait. With
     /// [`refunds`](crate::Builder::refunds) set to `false`, nothing is given back.
     ///
-    /// The reservation of a call flows back with time anyway. The part of the difference that has
-    /// flowed back already is not given back again, since later calls could then exceed the limit.
-    /// So settle soon after the reply.
+    /// As a bucket refills, reservations flow back with time anyway. The part of the difference
+    /// that has flowed back already is not given back again, since later calls could then exceed
+    /// the limit. So settle soon after the reply.
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter, Usage};
@@ -104,8 +104,8 @@ impl Permit {
 
     /// Returns the cost that the call reserved.
     ///
-    /// It names an amount for each dimension that the limiter meters. If the limiter does not meter
-    /// requests, it is one request, as in every cost.
+    /// It names an amount for each dimension that the limiter meters, and no other. Like every
+    /// cost, it counts one request if the limiter does not meter requests.
     #[must_use]
     pub fn cost(&self) -> Cost {
         match &self.0 {

@@ -54,9 +54,11 @@ pub struct LimitStatus {
     pub limit: Limit,
     /// The largest call for which this limit has room now, in units of its dimension.
     ///
-    /// It is what is left of the burst. While nothing is taken it is the limit's whole amount,
-    /// since a call larger than the burst is then admitted into debt. Calls that wait already come
-    /// first.
+    /// It is what is left of the burst, less the jitter. While nothing is taken, it is the most
+    /// that one call may ever take (the limit's amount, or the burst if that is larger), since a
+    /// call larger than the burst is then admitted into debt. For example, a limit of 200 per
+    /// minute with a burst of one second shows 200, and after one request 2. Calls in the queue
+    /// come first, and are not subtracted.
     pub available: u64,
     /// The amount that was taken beyond the burst, in the same unit, rounded up. Later calls wait
     /// until it has flowed back.
@@ -64,7 +66,7 @@ pub struct LimitStatus {
     /// It comes from calls larger than the burst, and from calls that used more than they had
     /// reserved.
     pub debt: u64,
-    /// The time until the limit is full again if no call takes more; at most 584 years.
+    /// The time until everything is available again if no call takes more; at most 584 years.
     pub full_in: Duration,
 }
 

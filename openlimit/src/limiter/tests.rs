@@ -1,4 +1,4 @@
-//! What cannot be seen from outside: timers and storage are released in time.
+//! Tests that timers and storage are released in time, which programs cannot see.
 
 use std::pin::Pin;
 use std::task::{Context, Waker};

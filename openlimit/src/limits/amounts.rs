@@ -1,7 +1,8 @@
 //! `Amounts`: a `Cost` as one limiter sees it.
 //!
-//! A `Cost` names its dimensions. A limiter resolves it once into a list with one amount for each
-//! dimension that it meters. From there on only places in that list are compared and added.
+//! A `Cost` names its dimensions, and comparing names is slow. So a limiter turns it once into a
+//! list with one amount for each dimension that it meters. Everything behind that refers to a
+//! dimension by its place in the list.
 
 /// Amounts in the order of the limiter's dimensions.
 ///

@@ -15,7 +15,9 @@ use super::Dimension;
 /// own unit: requests, tokens, images. An integer converts into one request with that many tokens.
 ///
 /// A call fails with [`AcquireError::UnknownDimension`](crate::AcquireError::UnknownDimension) if
-/// its cost names a dimension that the limiter does not meter, even with an amount of zero.
+/// its cost names a dimension that the limiter does not meter. Each method names one, even with an
+/// amount of zero. The one request of a new cost is not named, and neither are the tokens of a
+/// request that a limiter has priced. Where no limit meters them, they are ignored.
 ///
 /// `Cost` does not implement `Serialize`, so it cannot be mistaken for a request that has to be
 /// priced.
@@ -108,7 +110,8 @@ impl Cost {
         self
     }
 
-    /// Returns the amount of `dimension`; zero if it was never set.
+    /// Returns the amount of `dimension`. If it was never set, this is one for requests, and zero
+    /// for any other dimension.
     #[must_use]
     pub fn amount(&self, dimension: &Dimension) -> u64 {
         match dimension.index() {

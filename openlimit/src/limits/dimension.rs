@@ -1,4 +1,7 @@
 //! `Dimension`: what a limit counts.
+//!
+//! The dimensions that most providers limit are variants, so that a `Cost` can keep their amounts
+//! in an array. Any other is a name, since a provider may limit anything.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -86,13 +86,14 @@ impl Rate {
     /// Sets how much may be taken at once after an idle time, given as time of the rate: a burst of
     /// 10 seconds of `60 / minute` is 10.
     ///
-    /// The default is one second for periods up to a minute. For longer periods it is the whole
-    /// amount, so that a daily quota does not spread the calls over the day. A burst of less than
-    /// one call is allowed: calls then leave one by one, evenly spaced.
+    /// For periods up to a minute, the default is [`Builder::burst`](crate::Builder::burst): one
+    /// second, unless it is set. For longer periods it is the whole amount, so that a daily quota
+    /// does not spread the calls over the day. A burst of less than one call is allowed: calls then
+    /// leave one by one, evenly spaced.
     ///
     /// With a longer burst, more calls leave together. A provider may refuse some of them if it
-    /// enforces its limits over shorter windows than it states: OpenAI's help centre says that 60
-    /// 000 requests per minute may be enforced as 1 000 per second.
+    /// enforces its limits over shorter windows than it states. OpenAI's help centre says that a
+    /// limit of 60 000 requests per minute may be enforced as 1 000 per second.
     #[must_use]
     pub const fn burst(mut self, burst: Duration) -> Self {
         self.burst = nanos(burst);

@@ -10,8 +10,8 @@ use super::{Cost, Dimension};
 /// Only the dimensions that it names are settled. All others, the request itself included, stay as
 /// they were reserved. The default names none.
 ///
-/// An integer converts into a total of tokens; a negative one names nothing. It may be a `u64`,
-/// `u32`, `usize`, `i64` or `i32`, whichever the client of the API uses.
+/// An integer converts into a total of tokens; a negative one names nothing. It may be any of the
+/// types that API clients use: `u64`, `u32`, `usize`, `i64` or `i32`.
 ///
 /// ```
 /// use openlimit::Usage;

@@ -2,9 +2,10 @@
 //!
 //! # Structure
 //!
-//! All entries are in one slab and are linked into a list in the order of admission. So joining at
-//! the end, leaving from anywhere and being admitted take constant time, and only the slab
-//! allocates. A call refers to its entry by its key in the slab.
+//! All entries are in one slab, a vector that reuses its free places. Those that wait are linked
+//! into a list in the order of admission. So joining at the end, leaving from anywhere and being
+//! admitted take constant time, and allocate only when the slab grows. (A timeout adds the update
+//! of a sorted set, see below.) A call refers to its entry by its key in the slab.
 //!
 //! # From waiting to an outcome
 //!
@@ -21,9 +22,9 @@
 //!
 //! # Totals
 //!
-//! A newcomer's wait depends on the amounts of all waiters before it, and the timer on the earliest
-//! deadline. Computing them from the list would take too long, so the queue keeps the sum of all
-//! amounts and a set of all deadlines up to date.
+//! How long a newcomer would wait depends on the amounts of all waiters before it. When the timer
+//! has to fire depends on the earliest deadline. Computing them from the list would take too long,
+//! so the queue keeps the sum of all amounts, and a sorted set of all deadlines.
 
 mod order;
 mod waiter;

@@ -1,7 +1,8 @@
 //! `Order`: which call goes first. This is the only place that decides it.
 //!
 //! Nothing outside of `queue` assumes an order. Admission asks for the head whenever it may have
-//! changed. A backend that is granted charges ahead matches them to the queue as it is then.
+//! changed. A shared backend may be granted charges ahead of time. It matches them to the queue as
+//! it is when they are used.
 
 use super::Waiter;
 

@@ -1,6 +1,6 @@
-//! The list itself: any order, and leaving from anywhere.
+//! Tests of the list itself: any order, and leaving from anywhere.
 //!
-//! Tests from outside only see the order of arrival.
+//! They are here, since programs can only use the order of arrival.
 
 use super::{KEPT, Key, Order, Outcome, Queue, Refusal, Waiter, by_arrival};
 use crate::limits::Amounts;

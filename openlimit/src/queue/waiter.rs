@@ -1,8 +1,8 @@
 //! `Waiter`: a call that waits. And `Outcome`: the end of a wait.
 //!
 //! Both are plain data and cheap to move, since they are made while the limiter is locked. So a
-//! limit is given by its place in the limiter, and times in nanoseconds. `Plan` turns a `Refusal`
-//! into the error that callers see, after the lock is released.
+//! limit is given by its place in the order of declaration, and times in nanoseconds. `Plan` turns
+//! a `Refusal` into the error that callers see, after the lock is released.
 
 use std::task::Waker;
 

@@ -1,7 +1,7 @@
 //! `block_on`: runs a future on the current thread, for callers without a runtime.
 //!
-//! It does not use `thread::park`. A caller further up the stack may use the thread's park token
-//! too, and would lose its wake-up.
+//! It does not use `thread::park`. A thread has only one park token. A caller further up the stack
+//! may use it too, and would lose its wake-up if it were taken here.
 
 use std::future::Future;
 use std::pin::pin;

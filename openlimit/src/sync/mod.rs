@@ -1,7 +1,8 @@
 //! Locking, waking and blocking: the tools for threads that the rest of the crate uses.
 //!
-//! They have nothing to do with rate limits. Each exists once: the choice of a lock, the care that
-//! foreign wakers need, and the way in which a thread without a runtime runs a future.
+//! They have nothing to do with rate limits. Each exists once, so that the rest of the crate does
+//! not choose again: which lock to use, how to call wakers, which are foreign code, and how a
+//! thread without a runtime runs a future.
 
 mod block;
 mod lock;

@@ -1,7 +1,8 @@
 //! `wake_all`: calls wakers.
 //!
-//! A waker is foreign code. It may take any time, call back into the limiter, or panic. So wakers
-//! are collected under the lock and called after it is released.
+//! A waker is foreign code: it belongs to the program or its runtime. It may run for any length of
+//! time, call back into the limiter, or panic. So wakers are collected under the lock and called
+//! after it is released.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;

@@ -1,6 +1,7 @@
 //! Tools for testing programs that use a limiter: a manual clock and a strict provider.
 //!
-//! Two of these ways need no real time:
+//! A test should neither sleep for minutes nor call a real API. There are three ways to avoid that.
+//! The first two need no real time:
 //!
 //! - **Manual clock.** Give the limiter a [`ManualClock`] with
 //!   [`Builder::clock`](crate::Builder::clock), and move it. Calls are admitted exactly when the

@@ -5,12 +5,15 @@
 //!
 //! # The rule
 //!
-//! The processor counts ticks at a constant rate, and reading its counter takes few nanoseconds.
-//! Now and then the counter and `Instant` are read together: an *anchor*. In between,
+//! The processor counts ticks at a constant pace, and the crate `quanta` reads its counter in a few
+//! nanoseconds. Now and then the counter and `Instant` are read together: an *anchor*. Between two
+//! anchors,
 //!
 //! ```text
-//! time = time at the anchor + ticks since the anchor * nanoseconds per tick
+//! time = time at the anchor + ticks since the anchor * rate
 //! ```
+//!
+//! where `rate` is the number of nanoseconds per tick.
 //!
 //! # Never ahead
 //!
@@ -18,11 +21,11 @@
 //! possible, and [`Builder::jitter`](crate::Builder::jitter) covers that. An early one would admit
 //! a call before its time, and exceed the limit. Two things keep the reading behind the true time:
 //!
-//! - The rate is measured between anchors. quanta's own calibration is not used: it was seen to be
-//!   off by 222 ppm.
-//! - A margin of 488 ppm is subtracted from the measured rate, and there is a new anchor every
-//!   250 ms. So the reading falls behind by up to `250 ms * 488 ppm = 0.12 ms`, and then jumps
-//!   forward to the true time.
+//! - The rate is measured from one anchor to the next, against `Instant`. quanta also calibrates a
+//!   rate of its own, but that was seen to be off by 222 ppm (millionths).
+//! - A margin of 488 ppm is subtracted from the measured rate. So the reading falls more and more
+//!   behind. The first reading after 250 ms sets a new anchor and jumps forward to the true time.
+//!   By then the reading is late by `250 ms * 488 ppm = 0.12 ms`.
 //!
 //! For example, on a counter of 2 GHz a tick takes 0.5 ns and is counted as 0.499756 ns. After 500
 //! million ticks, 250 ms have passed, and the reading has advanced by 249.878 ms.
@@ -30,8 +33,8 @@
 //! # Setup
 //!
 //! quanta needs 10 to 200 ms to set itself up, and no caller should wait for that. A thread does it
-//! once the clock has been read so often that the difference matters. Until then, and wherever the
-//! counter cannot be trusted for a moment, `Instant` is read.
+//! once the clock has been read 100 000 times, when the difference begins to matter. Until then,
+//! and while another thread sets an anchor, `Instant` is read.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::thread;

@@ -32,6 +32,7 @@ use crate::sync::wake_all;
 /// let limiter = RateLimiter::builder().requests(Rate::per_second(1)).clock(&clock).build()?;
 /// drop(limiter.try_acquire(Cost::new())?);
 /// assert!(limiter.try_acquire(Cost::new()).is_err());
+/// // One second is not enough: the default headroom of 0.02 % makes it 1.0002 s.
 /// clock.advance(Duration::from_secs(2));
 /// drop(limiter.try_acquire(Cost::new())?);
 /// # Ok(())
@@ -58,7 +59,7 @@ impl ManualClock {
         Self::default()
     }
 
-    /// Returns the time by which the clock was moved since it was created.
+    /// Returns how far the clock was moved since it was created.
     #[must_use]
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.nanos())

@@ -1,12 +1,12 @@
 //! `Paused`: tokio's time inside a runtime that has paused it.
 //!
-//! Paused time jumps to the next deadline when all tasks are idle, so tests of async programs wait
-//! without waiting.
+//! Paused time jumps to the next deadline when all tasks are idle. So a test of an async program
+//! can wait for a minute without taking one.
 //!
 //! Each runtime has a time of its own. But a static limiter may outlive the runtime in which it was
 //! built, and several runtimes, or threads without one, may use it. So the limiter's time is the
-//! sum of what passes in all of them. It never goes back, and a wait ends no matter in which of
-//! them the time passes.
+//! sum of the times that have passed in all of them. It never goes back, and a wait ends no matter
+//! in which of them the time passes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};

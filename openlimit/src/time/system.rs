@@ -1,8 +1,8 @@
 //! The timer of the process: one thread, which sleeps until the earliest entry is due.
 //!
-//! It is started at the first wait, so a program whose calls never wait has no extra thread. It
-//! admits the calls that are due itself. So the queue moves even if no waiting task is ever polled
-//! again.
+//! It is started at the first wait, so a program whose calls never wait has no extra thread. The
+//! thread itself admits the calls that are due, and does not only wake their tasks. So the queue
+//! moves even if no waiting task is ever polled again.
 
 use std::io;
 use std::thread;

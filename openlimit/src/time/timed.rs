@@ -1,7 +1,8 @@
 //! `Timed`: what a timer fires.
 //!
-//! A trait, because the timer is below the limiter in the tree and must not know it. The timer
-//! fires whatever was armed, and learns from it when to fire again.
+//! A trait, because the timer is below the limiter in the tree and must not know it. To arm a timer
+//! is to set the time at which it fires. The timer fires whatever was armed, and learns from it
+//! when to fire again.
 
 use std::task::Waker;
 

@@ -40,7 +40,8 @@ fn too_many_limits() {
 fn a_rate_of_zero() {
     refused(
         builder().requests(Rate::per_minute(5)).tokens(Rate::per_minute(0)),
-        "the limit of 0 tokens / minute would never admit a call; leave the dimension out if it is not limited",
+        "the limit of 0 tokens / minute would never admit a call; give an amount of at least 1, or leave the dimension \
+         out if it is not limited",
     );
 }
 
@@ -257,7 +258,7 @@ fn a_declaration_that_is_unsound_is_an_error_too() {
     assert_eq!(
         UNSOUND.init().expect_err("it was built").to_string(),
         "limiter `limiter::bad_input::UNSOUND` cannot be built: the limit of 0 requests / minute would never admit a call; \
-         leave the dimension out if it is not limited"
+         give an amount of at least 1, or leave the dimension out if it is not limited"
     );
     assert!(SOUND.init().is_ok());
 }

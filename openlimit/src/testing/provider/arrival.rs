@@ -1,6 +1,6 @@
 //! `Arrival`: a call, as the provider records it.
 //!
-//! It has what a test of a limiter compares: the time, and what was asked for.
+//! It has what the test of a limiter needs to check the limits: the time, and what was asked for.
 
 use std::time::Instant;
 
@@ -13,9 +13,10 @@ pub struct Arrival {
     pub at: Instant,
     /// The path, such as `/v1/chat/completions`.
     pub path: Box<str>,
-    /// The status of the reply: 200 if the call was admitted, 429 if a limit refused it.
+    /// The status of the reply: 200 if the call was admitted, 429 if a limit refused it, and
+    /// another one if it could not be read.
     pub status: u16,
-    /// The tokens that it asked for, and was charged if it was admitted. Zero if it could not be
-    /// read.
+    /// The tokens that it asked for. If it was admitted, it was charged as many when it arrived.
+    /// Zero for calls to `/v1/models`, and if it could not be read.
     pub tokens: u64,
 }

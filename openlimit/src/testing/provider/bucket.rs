@@ -1,9 +1,8 @@
 //! `StrictBucket`: one limit as the provider enforces it, a bucket that refills continuously.
 //!
-//! It shares no code with the limiter's bucket, so that an error in one shows against the other. It
+//! It shares no code with the limiter's bucket, so that an error in one of them shows in a test. It
 //! counts what is left, where the limiter's counts what was taken. Both are exact: the level is
-//! counted in fractions of a token that are so small that a nanosecond refills a whole number of
-//! them.
+//! counted in fractions of a token, so small that a nanosecond refills a whole number of them.
 
 use std::io;
 use std::time::{Duration, Instant};

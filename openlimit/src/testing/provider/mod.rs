@@ -59,26 +59,27 @@ use crate::{Dimension, Limit, Rate};
 /// It serves `POST` to `/v1/chat/completions` (streamed too), `/v1/completions`, `/v1/embeddings`
 /// and `/v1/responses`, and `GET /v1/models`. Answers are as long as
 /// [`answer_tokens`](ProviderBuilder::answer_tokens) says, and their `usage` is correct. A request
-/// that it cannot read is refused like by OpenAI, with status 400, 401, 404 or 405, or with 413 if
+/// that it cannot read is refused as OpenAI does, with status 400, 401, 404 or 405, or with 413 if
 /// the body is above 16 MiB.
 ///
 /// # Limits
 ///
 /// Each limit is a bucket that refills continuously and holds the [burst](Rate::burst) of its rate.
 /// A call is charged one request, and the tokens of its prompt plus the largest output that it
-/// allows: `n` times its maximum, or 16 if it names none. It takes its charge from all limits or
-/// from none. Calls are decided in the order in which they were read completely, as of that moment
-/// on the monotonic clock. A call above the burst is admitted when the bucket is full, and leaves a
-/// debt. A call above the limit's whole amount is never admitted.
+/// allows: its maximum, or 16 if it names none, for each answer that it asks for (`n`). It takes
+/// its charge from all limits or from none. Calls are decided in the order in which they were read
+/// completely, as of that moment on the monotonic clock. A call above the burst is admitted when
+/// the bucket is full, and leaves a debt. A call above the limit's whole amount is never admitted.
 ///
 /// # Replies
 ///
 /// A refusal is a 429 with OpenAI's body and the headers `retry-after` (seconds) and
 /// `retry-after-ms`. Waiting that long is enough for the call to fit, unless another call is
-/// admitted first. Each reply to the four operations states the limits on requests and tokens: for
-/// tokens, `x-ratelimit-limit-tokens` is the amount of the rate, `x-ratelimit-remaining-tokens` the
-/// largest call that would be admitted now, and `x-ratelimit-reset-tokens` the time until the
-/// bucket is full.
+/// admitted first. Each reply to a `POST` that was read completely states the limits on requests
+/// and tokens. For tokens, `x-ratelimit-limit-tokens` is the amount of the rate,
+/// `x-ratelimit-remaining-tokens` what is left in the bucket (zero in debt), and
+/// `x-ratelimit-reset-tokens` the time until the bucket is full. Of several limits on tokens, they
+/// show the one with the least left.
 pub struct Provider {
     // Declared first, so that it is dropped first.
     server: HttpServer,
@@ -132,7 +133,8 @@ impl Provider {
         arrivals
     }
 
-    /// Returns the number of calls that were admitted.
+    /// Returns the number of calls that were admitted. Includes those to `/v1/models`, which no
+    /// limit counts.
     #[must_use]
     pub fn admitted(&self) -> usize {
         self.count(200)

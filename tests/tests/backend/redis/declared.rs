@@ -204,8 +204,8 @@ fn a_limit_may_be_too_slow_to_be_shared() {
     refused(
         builder().name("chat").requests(slow),
         "chat",
-        "the limit of 1 requests / 2678400s is too slow to be shared through redis: its largest call would take more than \
-         52 days; shorten the period or the burst",
+        "the limit of 1 requests / 2678400s is too slow to be shared through redis: its burst and its \
+         largest call together would take more than 52 days to flow back; shorten the period or the burst",
     );
     assert!(builder().name("chat").requests(slow.burst(secs(1))).build().is_ok());
     assert!(builder().name("chat").requests(Rate::per_day(1)).build().is_ok());
@@ -217,7 +217,8 @@ fn a_shared_limiter_s_limits_are_checked_as_any_other_s() {
     refused(
         chat().tokens(Rate::per_minute(0)),
         "chat",
-        "the limit of 0 tokens / minute would never admit a call; leave the dimension out if it is not limited",
+        "the limit of 0 tokens / minute would never admit a call; give an amount of at least 1, or leave the dimension \
+         out if it is not limited",
     );
     refused(
         chat().headroom(Percent(100)),
