@@ -20,7 +20,7 @@
 //! * `state` is all of it.
 //! * `exchange` makes batches, and turns replies into slots.
 //! * `ahead` lets calls take slots, and gives slots back.
-//! * `estimate` is what is known of the buckets between two replies.
+//! * `estimate` computes what is known of the buckets between two replies.
 //! * `outage` decides while Redis is away.
 
 mod ahead;
