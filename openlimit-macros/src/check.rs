@@ -1,6 +1,6 @@
 //! Finds mistakes that need both the options and the function.
 //!
-//! rustc finds these mistakes too. But it finds them in the expansion, where all it can say is that
+//! rustc finds these mistakes too. But it finds them in the expansion, and can only say there that
 //! some name does not exist.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};

@@ -11,7 +11,8 @@
 //! }
 //! ```
 //!
-//! The functions are those of `openlimit::__private`.
+//! `limiter`, `refuse` and the `request` that is called are functions of `openlimit::__private`. In
+//! the real expansion, the names of locals begin with `__openlimit_`.
 //!
 //! The body is neither parsed nor wrapped. A block, a closure or a second function around it would
 //! store the arguments twice, capture `self` in a way that some code does not allow, and turn

@@ -159,7 +159,8 @@ use proc_macro::TokenStream;
 /// # complete("Say this is a test.").unwrap();
 /// ```
 ///
-/// A stream knows its usage only at its end. Name the permit and settle it there:
+/// A stream knows its usage only at its end. Name the permit and settle it there. It is an ordinary
+/// variable, so it can also move into a stream that the function returns.
 ///
 /// ```
 /// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
@@ -226,11 +227,12 @@ use proc_macro::TokenStream;
 ///
 /// Most attributes can stand above or below this one. For some the order matters:
 ///
-/// - `#[rate_limited]` above `#[instrument]`: the span contains the wait, and `err` records
-///   refusals. The other way round, the span begins after the wait, and `err` does not see refusals.
-/// - `#[rate_limited]` above `#[cached]`: a miss waits once, and a hit does not wait. The other way
-///   round, a miss waits twice and a hit once, because `cached` copies the attribute to both of its
-///   functions.
+/// - `#[rate_limited]` above `#[instrument]` of tracing: the span contains the wait, and `err`
+///   records refusals. The other way round, the span begins after the wait, and `err` does not see
+///   refusals.
+/// - `#[rate_limited]` above `#[cached]` of the crate cached: a miss waits once, and a hit does not
+///   wait. The other way round, a miss waits twice and a hit once, because `cached` copies the
+///   attribute to both of its functions.
 #[proc_macro_attribute]
 pub fn rate_limited(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(options.into(), item.into()).into()

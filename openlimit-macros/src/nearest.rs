@@ -11,7 +11,7 @@ pub(crate) fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'
     }
 }
 
-/// Returns the nearest known name, if at most a third of its letters differ.
+/// Returns the nearest known name, if it differs in at most a third of its own letters.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distances = known.map(|known| (distance(name, known), known));
     let (distance, meant) = distances.min_by_key(|(distance, _)| *distance)?;

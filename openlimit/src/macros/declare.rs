@@ -6,8 +6,8 @@
 
 /// Declares limiters as statics.
 ///
-/// Each key is a method of the [`Builder`](crate::Builder). A key that is given twice adds a second
-/// limit.
+/// Each key is a method of the [`Builder`](crate::Builder). The key of a limit may be given again,
+/// which adds another limit. Of any other key, the last value counts.
 ///
 /// # Examples
 ///
@@ -100,9 +100,9 @@ macro_rules! limiter {
 /// Splits the keys of one limiter into a list of `[key form(value)]`, then calls the builder for
 /// each key.
 ///
-/// A value has one of three forms: `ratio(amount) unit`, `literal(200)` or `value(..)`. Keys that
-/// take a rate treat them differently. Each key takes one level of recursion, and Rust's default
-/// limit is 128.
+/// A value has one of three forms: `ratio(amount) unit`, `literal(200)` or `value(..)`. `keys.rs`
+/// says what each key does with each form. Each key takes one level of recursion, and Rust's
+/// default limit is 128.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limiter {

@@ -5,8 +5,8 @@
 //! "expected `Rate`, found integer". The list of keys allows messages about keys and units. A test
 //! compares the list with the methods.
 
-/// Calls the builder's method for one key. The key is passed twice: as a token to match, and as the
-/// user's token to call the method with.
+/// Calls the builder's method for one key. The key is passed twice: first to be matched here, then
+/// among the rest, to name the method. As the user's own token, it makes rustc point at the key.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limiter_key {

@@ -6,6 +6,15 @@
 //!
 //! Many of the traits exist for their messages: a wrong value fails to implement the trait, and
 //! rustc prints what the trait says in `on_unimplemented`.
+//!
+//! | file | contains |
+//! | --- | --- |
+//! | `declare`, `keys` | `limiter!`, and its keys |
+//! | `statics` | the statics that it declares |
+//! | `absent` | messages for methods that do not exist |
+//! | `ticket`, `request` | the start of a call under `#[rate_limited]`; the check of its `params` |
+//! | `refuse`, `settle` | its end: the error of a refused call, and the option `usage` |
+//! | `options` | the names of the attribute's options, for editors |
 
 mod absent;
 mod declare;

@@ -1,4 +1,4 @@
-//! Rejects a `params` that is only the text of a prompt.
+//! Rejects a value of the option `params` that is only the text of a prompt.
 //!
 //! Text implements `Serialize`, so it would compile, and fail at run time because it has no model.
 //! The check is by type: text and other types find different methods of the same name. It costs

@@ -62,7 +62,8 @@ impl<L: AsLimiter> AsLimiter for once_cell::sync::Lazy<L> {
 #[derive(Debug)]
 pub struct Ticket<'a, K>(&'a Limiter<K>);
 
-/// Begins every expansion. `K` is inferred, so that a wrong type is one error and not three.
+/// Begins the expansion of the attribute. `K` is inferred, so that a wrong type is one error and
+/// not three.
 pub fn limiter<L: AsLimiter<Kind = K> + ?Sized, K>(limiter: &L) -> Ticket<'_, K> {
     Ticket(limiter.as_limiter())
 }

@@ -1,7 +1,7 @@
 //! `Charge`: the amount that a provider takes from a limit on tokens when it admits a request.
 //!
-//! OpenAI's own pages disagree about it. So it is a setting of the limiter, and the default is the
-//! rule that is safe under both.
+//! OpenAI's own pages disagree about it: one adds prompt and output, another takes the larger. So
+//! it is a setting of the limiter, and the default is the rule that is safe under both.
 
 /// The rule by which a request takes from a limit on `tokens`, before its real usage is known.
 ///
@@ -16,6 +16,7 @@
 ///     static CHAT: ChatRateLimiter = { tokens: 40_000 / minute, admission: Charge::OpenAi };
 /// }
 ///
+/// // The prompt has 13 tokens, so `Charge::Sum` would take 313.
 /// let cost = CHAT.cost(&json!({
 ///     "model": "gpt-4o",
 ///     "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
@@ -35,10 +36,10 @@ pub enum Charge {
     Sum,
     /// The larger of the largest output and an estimate of the prompt at four characters a token.
     ///
-    /// Content other than text (images, sounds, files, token arrays, the frames of messages) is
-    /// estimated by its count. Source: OpenAI's guide to rate limits, which says "the maximum of
-    /// `max_tokens` and an estimate from the character count". Four characters a token is OpenAI's
-    /// rule of thumb for English.
+    /// Content other than text (images, sounds, files, token arrays, the frames of messages) counts
+    /// in the estimate as in the prompt. Source: OpenAI's guide to rate limits, which says "the
+    /// maximum of `max_tokens` and an estimate from the character count". Four characters a token
+    /// is OpenAI's rule of thumb for English.
     OpenAi,
 }
 

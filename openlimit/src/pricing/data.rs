@@ -1,4 +1,4 @@
-//! `is_data`: telling files from texts.
+//! `is_data`: tells files from texts.
 //!
 //! A request may hold a file in a field that this library does not know. Counted as text, its
 //! base64 would cost far more than the provider charges.

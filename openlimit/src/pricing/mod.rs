@@ -17,7 +17,8 @@
 //! | `kind` | the kinds of limiter, one for each kind of request |
 //! | `tokens` | the public functions that count without a limiter |
 //!
-//! Without the feature `tokenizers`, only `options`, `price` and the kind `Explicit` are there.
+//! Without the feature `tokenizers`, only `price`, the kind `Explicit` and an empty `PriceOptions`
+//! (`no_options`) are there.
 //!
 //! # A new grammar
 //!

@@ -1,4 +1,4 @@
-//! Which encoding counts in place of one that is not compiled in.
+//! The encoding that counts in place of one that is not compiled in.
 //!
 //! Each encoding adds megabytes to a program, and few programs need all of them, so each is a
 //! feature of this crate. A text in an encoding that is left out is counted by the nearest one, and
@@ -31,11 +31,13 @@ impl Encoding {
     /// `p50k` and `r50k`.
     ///
     /// A count by another encoding can be too high or **too low**, and no surcharge bounds the
-    /// error. `cl100k_base` and `o200k_base` are usually within a fifth of each other. In place of
-    /// `p50k_base`, they count a tenth less for English, a fifth less for code, and a run of spaces
-    /// at an eighth. Conversely, `p50k_base` counts a list of years at a third of theirs. A limiter
-    /// that must never price too low needs the encodings of its models, or no encoding at all, in
-    /// which case bytes are counted.
+    /// error. `cl100k_base` and `o200k_base` are usually within a fifth of each other. For a model
+    /// of `p50k_base`, both count English a tenth too low, and code a fifth. A run of 128 spaces is
+    /// one token for them, 8 in `p50k_base`, and 128 in `r50k_base`. The other way round,
+    /// `p50k_base` counts a list of years at a third of theirs.
+    ///
+    /// A limiter that must never price too low needs the encodings of its models, or no encoding at
+    /// all, in which case bytes are counted.
     ///
     /// ```
     /// use openlimit::tokens::Encoding;

@@ -21,9 +21,9 @@ impl Counting<'_> {
 
     /// Counts the tokens of a colon followed by `text`.
     ///
-    /// The formulas count `name:description` as one text, but the two arrive apart. Every encoding
-    /// splits at the end of the name, so the rest can be counted by itself, if it begins with the
-    /// colon.
+    /// The formulas for tools count `name:description` as one text, but the two arrive apart. After
+    /// a name that ends in a letter or a digit, every encoding splits before the colon. So the
+    /// colon and the description can be counted by themselves.
     pub(crate) fn count_after_colon(&self, text: &str) -> u64 {
         // In bytes. Descriptions up to this length are joined on the stack.
         const SHORT: usize = 512;

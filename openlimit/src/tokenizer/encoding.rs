@@ -1,4 +1,4 @@
-//! `Encoding`: the encodings of OpenAI's models, their names, and which one is nearest to which.
+//! `Encoding`: the encodings of OpenAI's models, their names, and the nearest to each.
 //!
 //! Every encoding has a variant here, whether or not it is compiled in. So the encoding of a model
 //! does not depend on the features of this crate. The counter that stands in for it does: see

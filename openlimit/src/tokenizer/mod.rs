@@ -6,7 +6,7 @@
 //!
 //! | file | contains |
 //! | --- | --- |
-//! | `encoding` | `Encoding`: the four encodings, their names, and which is nearest to which |
+//! | `encoding` | `Encoding`: the four encodings, their names, and the nearest to each |
 //! | `models` | the encoding of each model, and patterns of model names |
 //! | `counter` | exact counts in the encodings that are compiled in |
 //! | `compiled` | the encoding that counts in place of one that is not compiled in |

@@ -1,4 +1,4 @@
-//! Which model has which encoding, and how the names of models are compared.
+//! The encoding of each model, and how the names of models are compared.
 //!
 //! A model that this library does not know is most likely newer than the library, so it gets the
 //! newest encoding. `Encoding::known` tells such an assumption from knowledge.

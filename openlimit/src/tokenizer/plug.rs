@@ -1,9 +1,9 @@
 //! `Tokenizer`: the trait for a counter of the user's own.
 //!
 //! Other providers split text in other ways, and some programs have a tokenizer already. A plug-in
-//! counts each text of a request by itself. The formulas still add what a request needs around its
-//! texts. A plug-in runs while a call is priced, before anything is locked or reserved. So a slow
-//! plug-in, or one that panics, affects its own caller only.
+//! counts each text of a request by itself. The formulas of OpenAI still add what a request needs
+//! around its texts. A plug-in runs while a call is priced, before anything is locked or reserved.
+//! So a slow plug-in, or one that panics, affects its own caller only.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,7 +34,8 @@ use super::encoding::Encoding;
 ///     "model": "byte-1",
 ///     "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
 /// });
-/// // OpenAI's frames are 3 for the reply and 3 for the message. The rest is bytes.
+/// // OpenAI's formula adds 3 for the reply and 3 for the message. The rest is the bytes of the
+/// // texts: 4 of `user` and 20 of the question.
 /// assert_eq!(CHAT.cost(&params)?.amount(&Dimension::InputTokens), 3 + 3 + 4 + 20);
 /// # Ok::<(), openlimit::AcquireError>(())
 /// ```

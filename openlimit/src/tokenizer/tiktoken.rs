@@ -9,7 +9,7 @@ use super::plug::Tokenizer;
 
 /// Counts by the `tiktoken-rs` crate. It needs the feature `tiktoken-rs`.
 ///
-/// The counts are those of this library's own counter, with two exceptions. All four encodings are
+/// The counts are those of this library's own counter, with two differences. All four encodings are
 /// always there, whichever features are enabled. A run of more than 65 536 characters of whitespace
 /// may count as a few tokens more.
 ///

@@ -1,7 +1,8 @@
 //! Opens a limiter on Redis: checks it, puts its limits in one order, and derives its identity.
 //!
-//! Limiters share buckets if they have the same name and identity. The identity is the text of all
-//! limits in alphabetical order, so the order of declaration does not matter.
+//! Limiters of one name share buckets. They must have the same identity, or the server refuses
+//! them. The identity is the version of the layout and the text of all limits in alphabetical
+//! order, so the order of declaration does not matter.
 
 use std::time::Duration;
 

@@ -39,48 +39,49 @@ use crate::limits::Percent;
 ///
 /// # How calls are decided
 ///
-/// Calls that arrive together travel to the server in one batch: one script, one round trip. The script
-/// grants each call the moment at which it may depart, by the server's clock. So processes whose clocks
-/// differ agree, many callers need far less than one command each, and a call that waits needs about
-/// one.
+/// Calls that arrive together travel to the server in one batch: one script, one round trip. The
+/// script grants each call the moment at which it may depart, by the server's clock. So processes
+/// whose clocks differ agree. A call that is alone takes about one round trip, however long it
+/// waits. If many calls arrive together, each takes far less than one.
 ///
-/// Within a process, calls are admitted in the order of the limiter's queue. A process reserves slots
-/// ahead, for [`look_ahead`](Self::look_ahead), a tenth of a second by default. Calls of other processes
-/// come in between. A refund or a cancelled call lets waiting calls depart sooner, but a granted call
-/// keeps its moment while others are granted after it.
+/// Within a process, calls are admitted in the order of the limiter's queue. A process reserves
+/// slots ahead, for [`look_ahead`](Self::look_ahead), a tenth of a second by default. Calls of
+/// other processes come in between. A refund or a cancelled call lets waiting calls depart sooner,
+/// but a granted call keeps its moment while others are granted after it.
 ///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).
 ///
 /// # What is guaranteed under faults
 ///
-/// The limits hold as in memory through lost replies, repeated batches, cut connections, restarts and
-/// failovers. Each client remembers the level of the buckets that it last saw, and restores it if the
-/// server has lost its data. There are two exceptions:
+/// The limits hold as in memory through lost replies, repeated batches, cut connections, restarts
+/// and failovers. Each client, which is one limiter in one process, remembers the levels of the
+/// buckets that it saw last, and restores them if the server has lost its data. There are two
+/// exceptions:
 ///
-/// - After a loss of data, the grants that other clients received since this client's last reply can be
-///   repeated, unless their own clients restore them.
+/// - After a loss of data, a client knows nothing of calls that were granted to others since its
+///   last reply. So as much can be granted once more, until those other clients restore it.
 /// - If the server's clock jumps ahead, the buckets drain by that much at once.
 ///
-/// A process that is killed loses what it had reserved ahead, and what it settled or cancelled in its
-/// last 10 ms. A process that ends normally loses nothing if its last call is
+/// A process that is killed loses what it had reserved ahead, and what it settled or cancelled in
+/// its last 10 ms. A process that ends normally loses nothing if its last call is
 /// [`flush`](crate::Limiter::flush).
 ///
 /// # Names
 ///
-/// Limiters of one name must have the same limits, in any order. A limiter with other limits is refused
-/// with [`AcquireError::Store`](crate::AcquireError::Store). The error shows the limits of both, and
-/// when the name becomes free: after ten seconds without calls once the buckets are empty, or at once
-/// when the key is deleted.
+/// Limiters of one name must have the same limits, in any order. A limiter with other limits is
+/// refused with [`AcquireError::Store`](crate::AcquireError::Store). The error shows the limits of
+/// both, and when the name becomes free: after ten seconds without calls once the buckets are
+/// empty, or at once when the key is deleted.
 ///
 /// # What the server needs
 ///
-/// Redis 6 or later, or Valkey: one server (`redis://`, `rediss://`, `unix://`), a primary with replicas
-/// behind one address, or a cluster. The tests run on Redis 7.0, and on Valkey where it is installed
-/// (9.1 passes).
+/// Redis 6 or later, or Valkey: one server (`redis://`, `rediss://`, `unix://`), a primary with
+/// replicas behind one address, or a cluster. The tests run on Redis 7.0, and on Valkey where it is
+/// installed (9.1 passes).
 ///
-/// - Memory: a few hundred to a few thousand bytes for each limiter, in keys that expire. Nothing has to
-///   be persistent.
+/// - Memory: a few hundred to a few thousand bytes for each limiter, in keys that expire. Nothing
+///   has to be persistent.
 /// - Eviction: `noeviction`, or a policy that spares keys in use.
 /// - Permissions of an ACL user: `~openlimit:* +eval +evalsha +get +set +time`. Add `+select` for a
 ///   database, and `+cluster|slots +asking` for a cluster.
@@ -195,8 +196,10 @@ impl Redis {
         self
     }
 
-    /// Sets how long at least a call without a [`timeout`](crate::Acquire::timeout) waits during an
-    /// outage. Default: one minute.
+    /// Sets how long a call without a [`timeout`](crate::Acquire::timeout) waits in an outage
+    /// before it fails. Default: one minute.
+    ///
+    /// After that time, it fails as soon as an attempt to reach the server fails.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -15,36 +15,39 @@
 -- # The rule: GCRA on the server's clock
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
 -- weight w fits as soon as level + w <= fit, where `fit` is the burst less the jitter. So it has to
--- wait for level + w - fit. A larger call waits for an empty bucket, and may leave a debt that
--- later calls wait for. All of that is timed by the server's clock, so clients whose clocks differ
--- agree.
+-- wait for level + w - fit. A call with w > fit waits for an empty bucket. If it is larger than the
+-- burst, it leaves a debt that later calls wait for. All of that is timed by the server's clock, so
+-- clients whose clocks differ agree.
 
--- A call is granted at once, for a later moment, and the client sleeps until then. Every limit is
--- charged as of that one moment, `as_of`, the latest that any of them asks for. Seen from now, that
--- raises a lower level to `as_of` before the weight is added: until then the bucket runs empty, and
--- what could leak beyond that is lost.
+-- A call is granted at once, for a later moment, and the client sleeps until then. `as_of` is the
+-- time from now until that moment: the longest wait that any of the limits asks for. Every limit is
+-- charged as of that moment. A bucket whose level is below `as_of` is empty before then, and what
+-- could leak while it is empty is lost. So such a level is first raised to `as_of`, and then the
+-- weight is added.
 
 -- Example in ms, with a burst of 200 and a fit of 180. Request level 180, token level 0. A call
 -- weighs 100 in requests and 180 in tokens. Requests ask for 180 + 100 - 180 = 100, tokens for 0.
 -- So it is granted for 100, and both levels become 280. If tokens were charged as of now, their
--- level would be 180, and 80 when the call departs. A second call of 100 in tokens would be granted
--- for that same moment: 280 ms of tokens at once, where the burst is 200.
+-- level would be 180, and 80 when the call departs. A second call, of 100 in tokens alone, would be
+-- granted for that same moment: 280 ms of tokens at once, where the burst is 200.
 
 -- # Refunds: two lower bounds
 -- A refund may not exceed the lowest level just before any later charge (ledger.rs derives that).
 -- A client knows those levels for its own charges, and needs a lower bound, `seen_low`, for charges
 -- of others since its last reply. The state holds two, and the higher one counts:
 
--- 1. The minima. Each pair `top`, `low` says: just before the charges of all batches after the
--- pair before, up to batch number `top`, the level was at least `low`. Later pairs are higher, so
--- for a client that has seen n batches the first pair whose `top` is larger than n has the minimum.
+-- 1. The minima. A pair of `top` and `low` covers a range of batches: those after the `top` of the
+-- pair before it, up to its own `top`. Just before each charge of these batches the level was at
+-- least `low`. A later pair has a higher `low`. So for a client that has seen n batches, the first
+-- pair whose `top` is larger than n has the minimum of all later batches.
 
 -- There is room for three pairs. When a fourth is needed, the first takes over the range of the
 -- second: its `low` is then too low for it, which is safe, and the latest pairs stay exact.
 
--- Example: batches 5 to 8 charge at levels 10, 40, 20, 50. The 20 replaces the 40: (5, 10), (7,
--- 20), (8, 50). Batch 9 charges at 60: (7, 10), (8, 50), (9, 60). A client that has seen 7 batches
--- gets 50, which is exact. One that has seen 5 gets 10, where 20 would be true.
+-- Example: just before the charges of batches 5 to 8 the levels are 10, 40, 20, 50. The 20 replaces
+-- the 40: (5, 10), (7, 20), (8, 50). Before batch 9 the level is 60: (7, 10), (8, 50), (9, 60). A
+-- client that has seen 7 batches gets 50, which is exact. One that has seen 5 gets 10, where 20
+-- would be true.
 
 -- 2. The leak. The client saw `seen_level`, and charges only add to that. So just before the last
 -- charge of others the level was at least seen_level, less what leaked until then, less what others
@@ -52,20 +55,21 @@
 -- that axis that any call was granted for. Example: the client saw 1000 at run 0, others were
 -- granted calls for up to 300, and gave back 50. So the level was never below 650.
 
--- The minima are exact where a bucket fills and drains in seconds. The leak is all but exact where
--- a burst lasts for hours, and little of it leaks between two batches.
+-- The minima are exact where a bucket fills and drains in seconds. The leak is nearly exact where a
+-- burst lasts for hours, and little of it leaks between two batches.
 
 -- # A state that was lost
 -- `epoch` is when this state began, empty. A client that has seen an earlier state knows what
--- should have been in the bucket at the epoch: its seen_level, less what leaked since it saw that.
--- The largest of those counts. `idle` is how much could have leaked since then and did not, because
--- the bucket was empty. So much of that amount is gone by now. The rest, if any, is added to the
--- level, and `idle` is set to the whole amount, which the level now accounts for. So the next
--- client adds only what it knows beyond that.
+-- should have been in the bucket at the epoch: its seen_level, less what leaked between its last
+-- reply and the epoch. The largest such amount of all clients counts. `idle` is how much could have
+-- leaked since the epoch and did not, because the bucket was empty. So much of the amount is gone
+-- by now. The rest, if any, is added to the level, and `idle` is set to the whole amount, since the
+-- level now accounts for all of it. So the next client adds only what it knows beyond that.
 
--- Example: client A knows of 100, and comes when idle is 30. It adds 70, and idle becomes 100. All
--- of that leaks, and the bucket is empty for 20 more: idle is 120. Client B knows of 150, and adds
--- 30. Check: 150 at the epoch, of which 30 + 70 + 20 leaked, leaves 30.
+-- Example: by client A's reply 100 should have been there. It comes when idle is 30, so it adds 70,
+-- and idle becomes 100. All of that leaks, and the bucket is empty for 20 more: idle is 120. By
+-- client B's reply it was 150, so it adds 30. Check: 150 at the epoch, of which 30 + 70 + 20
+-- leaked, leaves 30.
 
 -- The client that comes first does not know of grants to others after its last reply. Only those
 -- can be granted twice.
@@ -78,8 +82,8 @@
 -- last call lies, `back` where the one before it does.
 
 -- Example: a bucket of fit 180 is at 178. A call of 100 is granted for 98, when the level will be
--- 80. Now the call before it gives back 160. Behind the far call only 80 of that would count. Taken
--- out, the level is 178 - 160 = 18, and the call is granted for now.
+-- 80. Now the call before it gives back 160. With the far call in place, only 80 of that would
+-- count. With it taken out, the level is 178 - 160 = 18, and the call is granted for now.
 
 local max, min, pack, unpack = math.max, math.min, struct.pack, struct.unpack
 local batch, at = ARGV[2], 0

@@ -31,7 +31,7 @@
 //!
 //! * The minima of the levels before recent charges. They are exact for the last few batches, and
 //!   the ones to use where a bucket fills and drains within seconds.
-//! * The level that the client saw, less what can have leaked since. That is all but exact for a
+//! * The level that the client saw, less what can have leaked since. That is nearly exact for a
 //!   limit whose burst lasts hours, of which little leaks between two batches.
 //!
 //! All bounds are from below. So a refund may be too small, never too large. `refunds.rs` keeps

@@ -35,7 +35,7 @@ struct Attempt {
 }
 
 /// The least time between two attempts, so that a thousand limiters do not reconnect a thousand
-/// times to a server that is away. Short beside the time that a call notices.
+/// times to a server that is away. Short enough that a call barely notices.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Server {

@@ -8,15 +8,16 @@
 //! soon as a reply shows it:
 //!
 //! * A later charge, before which the level was `L`, leaves at most `L` to give back.
-//! * Refunds of others lower the levels after their charges. Let `room` be the lowest level after
-//!   the earliest charge that is being refunded here, less the pending refunds. So much the pending
-//!   refunds can bear. What others give back beyond it is subtracted from them. The script applies
-//!   the same rule to the refunds in a batch, since others may have given back after the client's
-//!   last reply.
+//! * A refund of others lowers the levels after the charge that it is of. It may be the same levels
+//!   that bound the pending refunds. Let `room` be the lowest level after the earliest charge that
+//!   is being refunded here, less the pending refunds. Others may give back as much as the room.
+//!   What they give back beyond it is subtracted from the pending refunds. The script applies the
+//!   same rule to the refunds in a batch, since others may have given back after the client's last
+//!   reply.
 //!
 //! Example: after charge 5 the level was never below 80. 30 of charge 5 are pending, which leaves a
-//! room of 50. Others give back 60: 10 more than the room, so 20 stay pending. Check: the lowest
-//! level was 80 - 60 = 20 in the history that counts now.
+//! room of 50. Others give back 60: 10 more than the room, so 20 stay pending. Check: without what
+//! others gave back, the lowest level was 80 - 60 = 20, and that is the bound.
 
 use super::scale::MOST;
 use crate::bucket::LowWater;

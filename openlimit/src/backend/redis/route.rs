@@ -24,7 +24,8 @@ pub(super) struct Route {
     next: Arc<Server>,
     /// The server that replied last.
     last: Arc<Server>,
-    /// The place of `next` among the nodes of the settings; their number stands for `last`.
+    /// Counts through the nodes of the settings, to try each when another one cannot serve. Their
+    /// number stands for `last`.
     place: usize,
 }
 

@@ -12,7 +12,7 @@ pub(crate) struct Terms {
     pub(crate) look_ahead: u64,
     /// The length of a lease, as time of every rate; `None` without leases.
     pub(crate) lease: Option<u64>,
-    /// How long a call without a timeout waits during an outage.
+    /// How long a call without a timeout waits in an outage before it fails.
     pub(crate) patience: u64,
     /// How calls are decided during an outage.
     pub(crate) on_outage: OnOutage,

@@ -59,21 +59,21 @@ pub(super) const ROLE: i64 = 1;
 /// like a message.
 ///
 /// The id that ties a result to its call counts as its text. That is an assumption too: the
-/// cookbook counts every text of a message, and the harmony format has the name of the tool in
-/// place of the id, which is rarely longer.
+/// cookbook counts every text of a message. The harmony format, in which OpenAI's open models read
+/// a conversation, has the name of the tool in place of the id, and that is rarely longer.
 pub(super) const CALL: u64 = 3;
 
 /// For a tool that the provider runs: a search, a sandbox.
 ///
 /// An assumption, since the request does not contain what the model reads about such a tool. The
-/// text for the browser in OpenAI's harmony response format has 397 tokens in o200k.
+/// text for the browser in the harmony format has 397 tokens in o200k.
 pub(super) const BUILT_IN: u64 = 400;
 
 /// For the schema of the reply: a heading, another for its name, and the frame of the message that
 /// holds them if there is no such message.
 ///
-/// Source: the section "Structured output" of OpenAI's harmony response format, where the schema
-/// follows as JSON. An assumption for models that have another format.
+/// Source: the section "Structured output" of OpenAI's page about the harmony response format,
+/// where the schema follows as JSON. An assumption for models that have another format.
 pub(super) const SCHEMA: u64 = 16;
 
 /// For each entry of a map in JSON: its quotes, colon and comma. An assumption.
@@ -102,7 +102,7 @@ pub(super) const PAGE: u64 = 600;
 /// The bytes of sealed text that count as one token: base64 of three bytes of text.
 ///
 /// An assumption. The sealed text, which is reasoning that the client sends back, cannot be
-/// counted. English has more than four bytes a token.
+/// counted. English has more than four bytes a token, so this is rather too much than too little.
 pub(super) const SEALED_BYTES: u64 = 4;
 
 /// The characters of text that count as one token in OpenAI's own estimate.

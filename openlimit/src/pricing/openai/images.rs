@@ -9,9 +9,9 @@
 //! image of 1024 x 2000 is scaled to 768 x 1500, which is 2 x 3 tiles: 85 + 6 * 170 = 1 105 tokens.
 //!
 //! Source of the rules and figures: OpenAI's guide to images and vision, "Calculating costs" and
-//! "Model sizing behavior". Where the API was seen to charge otherwise, the higher figure is used:
-//! a factor of 1.2 for gpt-5.2 (<https://community.openai.com/t/1372291>), which later models have
-//! by the guide.
+//! "Model sizing behavior". Where the API was seen to charge otherwise, the higher figure is used.
+//! That is a factor of 1.2 for gpt-5.2 (<https://community.openai.com/t/1372291>). The guide itself
+//! gives this factor to later models.
 
 use crate::pricing::pixels::Pixels;
 use crate::tokenizer::{base, fits};
@@ -108,10 +108,10 @@ const MODELS: &[(&[&str], Images)] = &[
     (&["gpt-4*", "chatgpt-4o*"], Images::Tiles { base: 85, tile: 170 }),
 ];
 
-/// A square of 512 x 512 pixels, whatever the size of the image.
+/// The most patches at low detail: those of a square of 512 x 512 pixels.
 const LOW_PATCHES: u64 = 16 * 16;
 
-/// 768 x 2048 pixels.
+/// The most tiles of an image: those of 768 x 2048 pixels.
 const MOST_TILES: u64 = 2 * 4;
 
 fn patches(size: Pixels) -> u64 {
@@ -140,7 +140,7 @@ fn tiles(size: Pixels) -> u64 {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Image {
     pub(super) size: Option<Pixels>,
-    /// The closest detail that the request names.
+    /// The highest detail that the request names.
     pub(super) detail: Option<Detail>,
     /// The tokens that were added for it, if it was.
     pub(super) counted: Option<u64>,

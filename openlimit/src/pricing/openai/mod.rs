@@ -2,8 +2,8 @@
 //!
 //! A request is read twice. Clients write the fields in any order, as a rule `messages` before
 //! `model`, and no text can be counted before the encoding of the model is known. Keeping the texts
-//! would mean copying them. So the first reading finds the model and the numbers and enters
-//! nothing, and the second counts.
+//! would mean copying them. So the first reading finds the model and the numbers, without looking
+//! into any list or map. The second reading counts.
 //!
 //! | file | contains |
 //! | --- | --- |

@@ -1,7 +1,7 @@
 //! `Outline`: the first reading of a request, which finds its model and its numbers and checks its
 //! shape.
 //!
-//! It looks at the fields of the request only, and enters none of them.
+//! It looks at the fields of the request only, and never into the list or the map in one.
 
 use serde::Serialize;
 
@@ -88,8 +88,8 @@ struct OutlineReader<'a> {
     choices: [Option<u64>; 2],
     /// True if the body is there, or a field that may replace it.
     body: bool,
-    /// A field that is the body of another kind of request, by its index in `shape::body`: the
-    /// least of them.
+    /// A field that is the body of another kind of request, by the index that `shape::body`
+    /// returns. Of several such fields, the one with the least index.
     stray: Option<usize>,
     /// The problem to report, and its rank. The problem of the lowest rank is reported, so that the
     /// order of the fields does not matter.

@@ -113,9 +113,9 @@ impl Place {
     pub(super) const TEXT: Self = Self::Plain(PlainPlace::Text);
     pub(super) const UNKNOWN: Self = Self::Plain(PlainPlace::Unknown);
 
-    /// The place of a field without a rule. Some names are given to text only: code, program
-    /// output, search results, reasoning. Such text is never taken for a file, whatever it looks
-    /// like.
+    /// Returns the place of a field without a rule. Some names are given to text only: code,
+    /// program output, search results, reasoning. Such text is never taken for a file, whatever it
+    /// looks like.
     pub(super) fn unknown(key: &str) -> Self {
         match key {
             "text" | "content" | "code" | "diff" | "logs" | "stdout" | "stderr" | "queries"

@@ -1,4 +1,4 @@
-//! `Shape`: which fields of a request hold what, one constant for each kind of request.
+//! `Shape`: the fields of a request and their meaning, one constant for each kind of request.
 //!
 //! Source of all of them: OpenAI's API reference.
 
@@ -6,10 +6,10 @@ use super::place::{FormatPlace, MessagePlace, Place, PlainPlace, PromptPlace, To
 use crate::ParamsError;
 use crate::pricing::walk::Failed;
 
-/// Which fields of a request hold what.
+/// The fields of one kind of request, and their meaning.
 #[derive(Debug)]
 pub(super) struct Shape {
-    /// The field that every request has.
+    /// The field that every request of this kind has: its messages or its prompt.
     pub(super) body: &'static str,
     /// The type of the body, for errors.
     pub(super) expected: &'static str,
@@ -29,7 +29,7 @@ pub(super) struct Shape {
     pub(super) counted: &'static [(&'static str, Place)],
 }
 
-/// The limiters that price params with such a field.
+/// The bodies of all kinds of request, and the limiter that prices each, for errors.
 const BODIES: [(&str, &str); 4] = [
     ("messages", "a `ChatRateLimiter`"),
     ("prompt", "a `CompletionRateLimiter`"),
@@ -115,8 +115,8 @@ impl Shape {
         self.counted.iter().find(|(name, _)| *name == key).map(|(_, place)| *place)
     }
 
-    /// The error for a request without a body. `stray` is the index in `BODIES` of a field that is
-    /// the body of another kind of request.
+    /// Returns the error for a request without a body. `stray` is the index in `BODIES` of a field
+    /// that is the body of another kind of request.
     pub(super) fn missing(&self, stray: Option<usize>) -> ParamsError {
         let mut problem = "the field is missing".to_owned();
         if !self.in_place_of_body.is_empty() {

@@ -1,6 +1,7 @@
 //! `Tally`: the tokens counted so far in a request's input.
 //!
-//! Texts are kept apart from the rest, because OpenAI's own estimate judges them by characters.
+//! Texts are kept apart from the rest, because [`Charge::OpenAi`](crate::Charge) estimates them by
+//! their characters.
 
 use super::formula::{self, Formula};
 use super::images::{Detail, Image, Images};
@@ -31,7 +32,7 @@ pub(super) struct Tally<'a> {
 pub(super) struct Total {
     /// The tokens of all of it.
     pub(super) tokens: u64,
-    /// The same at four characters of text a token.
+    /// The same, with texts estimated at four characters a token.
     pub(super) estimate: u64,
     /// The number of prompts, each of which gets a reply of its own. At least one.
     pub(super) prompts: u64,
@@ -87,7 +88,8 @@ impl<'a> Tally<'a> {
         self.texts = self.texts.and(self.measured(text));
     }
 
-    /// Adds a text as JSON writes it. The price of the value that it stands in includes its quotes.
+    /// Adds a text as JSON writes it. Unless it has escapes, its quotes are part of the price of
+    /// the entry or the item that it is.
     pub(super) fn json(&mut self, text: &str) {
         match escaped(text) {
             None => self.text(text),
@@ -134,7 +136,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// The tokens of a file, which counts as one page: its text, and an image of it.
+    /// Returns the tokens of a file, which counts as one page: its text, and an image of it.
     pub(super) fn file(&self) -> u64 {
         formula::PAGE + self.largest_image()
     }

@@ -1,9 +1,9 @@
 //! `Cache`: the counts of short pieces that a thread has merged.
 //!
 //! Most pieces are tokens and need no cache. Of the others, the same few come again and again. A
-//! slot is one `u128`: a piece of up to 15 bytes, and its count. Each piece has one slot, and the
-//! latest piece overwrites it. So the size is fixed, and nothing is ever evicted. A thread
-//! allocates its cache when it first counts.
+//! slot is one `u128`: a piece of up to 15 bytes, and its count. The hash of a piece gives its only
+//! slot, and the latest piece there overwrites the one before. So the size is fixed, and there is
+//! no search for a piece to evict. A thread allocates its cache when it first counts.
 
 use std::cell::Cell;
 

@@ -1,12 +1,12 @@
 //! The class of a character: a letter, a number, a space, and so on.
 //!
-//! The patterns that split a text tell eight classes apart. A class is one bit, so a set of classes
-//! is a byte. The end of the text has no class and is in no set, so a run over any set ends there
-//! by itself.
+//! The regular expressions that split a text tell eight classes apart. A class is one bit, so a set
+//! of classes is a byte. The end of the text has no class and is in no set, so a run over any set
+//! ends there by itself.
 //!
-//! The table is generated from the Unicode tables of the regular expressions, by the test
-//! `counter_data`. It is an index with an entry for each 128 characters, followed by the pages of
-//! 128 classes that the entries name.
+//! The table is the file `data/unicode.classes`. A test writes it from the Unicode tables of Rust's
+//! regular expressions (`tests/tests/tokenizer/data.rs`). It is an index with an entry for each 128
+//! characters, followed by the pages of 128 classes that the entries name.
 
 pub(super) const OTHER: u8 = 1 << 0;
 /// Whitespace other than the newlines.

@@ -2,9 +2,12 @@
 //! script, which fills them, and the library, which reads them.
 //!
 //! The key of a token is its bytes: up to 8 fit into a `u64` and up to 16 into a `u128`. So one
-//! comparison is exact, and one token in fifty is longer. The bytes of a key are inverted. No text
-//! holds the byte `0xff`, so an inverted byte is never zero, and a zero byte always means "no byte
-//! here". Hence no text has the key of a longer one, and the key zero marks a free slot.
+//! comparison of keys is an exact comparison of tokens. At most one token in fifty is longer than
+//! that, and only those are hashed and then compared byte by byte.
+//!
+//! The bytes of a key are inverted, and a shorter token is filled up with zeros. No text holds the
+//! byte `0xff`, so an inverted byte is never zero, and a zero always means "no byte here". Hence
+//! tokens of different lengths never have the same key, and the key zero marks a free slot.
 
 /// The sizes of an encoding's tables, as powers of two.
 pub(crate) struct Layout {
@@ -98,7 +101,7 @@ pub(crate) fn is_border(text: &[u8], at: usize) -> bool {
     text[at] >= 0xc0 && text[at - 1] >= 0x80
 }
 
-/// Returns the bit for the bytes left and right of a border, up to three on each side.
+/// Returns the place of the bit for the bytes left and right of a border, up to three on each side.
 #[inline(always)]
 pub(crate) fn place(left: &[u8], right: &[u8], bits: u32) -> usize {
     let pack = |bytes: &[u8]| bytes.iter().fold(0_u64, |packed, byte| packed << 8 | u64::from(*byte));

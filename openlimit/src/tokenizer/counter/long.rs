@@ -1,19 +1,26 @@
 //! Merging of long pieces, in linear time.
 //!
-//! A long piece is merged in windows. Some parts of a window are final, although the merging did
-//! not see the bytes after the window. This file finds them.
+//! A long piece is merged in windows, each as if it were the whole piece. The last parts of a
+//! window may be wrong, because the merging did not see the bytes after it. This file finds a
+//! border up to which the parts are final.
 //!
 //! # The rule
 //!
-//! A sequence of parts is the merged piece if any two neighbours, merged by themselves from bytes
-//! on, stay apart. The reason is that the ranks of successive merges rise, because a token is made
-//! of two tokens of lower rank. Hence the first merge across a border would happen just as early
-//! with the two neighbours alone.
+//! Say that two neighbouring parts *stay apart* if their bytes, merged without any others, give
+//! these two parts again. Then
+//!
+//! * two neighbours in a merged text stay apart, and
+//! * a row of parts of which every two neighbours stay apart is the merged text.
+//!
+//! The reason is that the rank of a merge depends only on the two parts that it joins. As long as
+//! no merge crosses the ends of two neighbours, the same merges happen within them, in the same
+//! order, whether other bytes are there or not. So if a merge crossed a border between two
+//! neighbours in the whole text, it would also do so with these two alone.
 //!
 //! So merge a window, choose one of the borders between its parts, and merge a second window from
-//! that border on. If the second window begins with the same part as the first has there, then each
-//! two neighbours around the border have been merged side by side in one of the windows, and the
-//! parts before the border are final.
+//! that border on. If the second window begins with the same part as the first has behind the
+//! border, then each two neighbours stand side by side in one of the windows, and stay apart. So
+//! the parts before the border are final.
 //!
 //! # An example
 //!
@@ -24,9 +31,9 @@
 //! before 6/8, 5/8 and 4/8 of the window are tried.
 //!
 //! Nearly always, one of the first two borders will do. If none does, as in runs that make very
-//! long tokens, the window is doubled, and it shrinks again when tokens become short. A border
-//! before a quarter of the window is never used, so each byte is merged in a bounded number of
-//! windows.
+//! long tokens, the window is doubled, and it shrinks again when tokens become short. A border in
+//! the first quarter of the window is not used. So each window is at least a quarter further than
+//! the one before, and each byte is merged in a bounded number of windows.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -3,18 +3,19 @@
 //! A conversation is sent again with each turn, and all of it but the end has been counted before.
 //! Hashing a text is many times faster than counting it.
 //!
-//! The hash has 64 bits. Of these, 14 choose the slot and the others are the check, so two texts of
-//! one length are confused with a chance of 1 in 2^50. The hash is seeded at random in each
-//! process, so such texts cannot be made on purpose.
+//! The hash of a text and its encoding has 64 bits. 14 of them choose the slot, and the other 50
+//! tell the texts of one slot apart. So a text is taken for another one of its length in its slot
+//! with a chance of 1 in 2^50. The hash is seeded at random in each process, so such texts cannot
+//! be made on purpose.
 //!
-//! A slot is two words: the length and count, and the hash combined with them by exclusive or. If
-//! two threads write a slot at once, it may end up with one word of each, which fits the hash of
+//! A slot is two words: the length and the count, and the hash combined with them by exclusive or.
+//! If two threads write a slot at once, it may end up with one word of each, which fits the hash of
 //! neither. So no lock is needed. Each text has one slot, and the latest text overwrites it, so the
 //! memo never grows.
 //!
-//! For example, a text of 40 bytes with 9 tokens and the hash `h` is stored as `k = 40 << 32 | 9`
-//! and `h ^ k`. A text is found there if its length is `k >> 32` and its hash is the second word `^
-//! k`.
+//! For example, a text of 40 bytes with 9 tokens and the hash `h` is stored as the words
+//! `k = 40 << 32 | 9` and `c = h ^ k`. A text is found there if its length is `k >> 32` and its
+//! hash is `c ^ k`.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;

@@ -9,10 +9,10 @@
 //!
 //! For example, the 4 bytes of `hugs` are its key, and the hash of the key gives a slot. From there
 //! on, slots are compared with the key until one is free. None of them holds the key, so `hugs` is
-//! not a token.
+//! not a token of o200k.
 //!
 //! A rank here is the token's rank in tiktoken less 256, since the first 256 are the single bytes,
-//! which no merge makes.
+//! which no merge makes. So `ug`, whose rank is 846 in tiktoken, has 590.
 
 use super::layout::{
     EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
@@ -101,9 +101,9 @@ impl Vocabulary {
     /// words, which do come again and are in the cache.
     ///
     /// For each border of two characters inside a token, the build script sets a bit for the hash
-    /// of the bytes around it, up to three on each side. A border of the text may be cut if none of
-    /// its contexts has its bit set. A collision of hashes prevents a cut, which costs time and
-    /// never changes a count.
+    /// of the bytes around it: three on each side if the token has them, else up to two. A border
+    /// in the text is tried with all these numbers of bytes, and is cut if none of the bits is set.
+    /// A collision of hashes prevents a cut, which costs time and never changes a count.
     pub(super) fn cut(&self, piece: &[u8], start: usize) -> usize {
         (start + 3..piece.len().saturating_sub(2))
             .find(|&at| is_border(piece, at) && !self.is_inside(piece, at))

@@ -255,8 +255,8 @@ impl Retry {
     /// arrives ends it.
     const IDLE: Duration = Duration::from_secs(15);
 
-    /// The most attempts for the state of a dropped limiter: two seconds of pauses. What is not
-    /// given back then leaks by itself.
+    /// The most pauses for the state of a dropped limiter: two seconds in all (5 + 10 + .. + 320 +
+    /// 3 * 500 ms). What is not given back then leaks by itself.
     const LAST: u32 = 10;
 
     /// The pause after an error that has to be fixed, so that callers who retry at once do not make

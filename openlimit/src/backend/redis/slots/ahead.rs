@@ -3,13 +3,14 @@
 use super::state::{Slot, Slots};
 use crate::backend::Due;
 
-/// How long a refund waits for a batch with calls before it is sent alone, in nanoseconds: 10 ms.
-/// Short beside a look-ahead, and long enough to gather the refunds of calls that end together.
+/// The time for which a refund waits for a batch with calls before it is sent alone, in
+/// nanoseconds: 10 ms. Short beside a look-ahead, and long enough to gather the refunds of calls
+/// that end together.
 const FLUSH_AFTER: u64 = 10_000_000;
 
 /// The least number of round trips that slots are requested ahead. A new batch is sent when an
-/// eighth of the look-ahead is free, so two round trips would be enough, and delays may double
-/// that.
+/// eighth of the look-ahead is free, and its reply must arrive within the other seven eighths. So
+/// two round trips would be enough. The other two are for delays.
 const TRIPS_AHEAD: u64 = 4;
 
 impl Slots {

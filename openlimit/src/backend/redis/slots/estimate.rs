@@ -11,7 +11,7 @@ use crate::limits::Amounts;
 use crate::queue::{Queue, Waiter};
 
 impl Slots {
-    /// Returns how long at least a call that joins now would wait, and the limit that decides it.
+    /// Returns a lower bound on the wait of a call that joins now, and the limit that decides it.
     pub(super) fn estimate(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         let wait_for = |slot: &Slot| (slot.due.saturating_sub(now), slot.limit);
         let amounts = call.amounts.as_slice();
@@ -26,18 +26,18 @@ impl Slots {
         last.max(self.wait_behind(amounts, without_slot, now))
     }
 
-    /// Returns how long at least a call would wait if it were the next one, and the limit that
+    /// Returns a lower bound on the wait of a call if it were the next one, and the limit that
     /// decides it.
     pub(super) fn estimate_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
         self.wait_behind(amounts, |_| 0, now)
     }
 
-    /// Returns how long at least a call would wait behind calls that ask for `ahead` of each
+    /// Returns a lower bound on the wait of a call behind calls that ask for `ahead` of each
     /// dimension, and the limit that decides it.
     fn wait_behind(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
         let mut longest = (0, 0);
-        // Later than a look-ahead after the last reply, others may have given back anything. Then
-        // the level is taken for zero, and the call is sent to the server.
+        // More than a look-ahead after the last reply, others may have given back anything. The
+        // level then counts as zero, so that no call is refused here, and the server decides.
         let is_fresh = now.saturating_sub(self.seen_at) <= self.look_ahead();
         for (bucket, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
             let ahead = scale.weight(u64::try_from(ahead(*dimension)).unwrap_or(u64::MAX));

@@ -7,10 +7,10 @@
 //! along all pending refunds and debts. Whatever joins, leaves or settles while it is in flight is
 //! for the next batch. `wire.rs` has the format.
 //!
-//! Calls are requested until the last slot lies beyond the look-ahead. So what is granted ahead is
-//! the look-ahead and one call. A new batch is due as soon as an eighth of the look-ahead is free
-//! again ([`PORTION`]). With a look-ahead of 100 ms and many waiting calls that is a batch every
-//! 12.5 ms.
+//! Calls are requested until the last slot lies beyond the look-ahead. So at most the calls of one
+//! look-ahead, and one more, are granted ahead. A new batch is due as soon as an eighth of the
+//! look-ahead is free again ([`PORTION`]). With a look-ahead of 100 ms and many waiting calls that
+//! is a batch every 12.5 ms.
 //!
 //! # A reply, and two clocks
 //!

@@ -21,7 +21,7 @@
 //! * `exchange` makes batches, and turns replies into slots.
 //! * `requests` decides which calls a batch asks for.
 //! * `ahead` lets calls take slots, and gives slots back.
-//! * `estimate` is what is known of the buckets between two replies.
+//! * `estimate` computes what is known of the buckets between two replies.
 //! * `outage` decides while Redis is away.
 
 mod ahead;

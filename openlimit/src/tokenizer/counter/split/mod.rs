@@ -2,7 +2,9 @@
 //!
 //! Each encoding has a regular expression for pieces, and each expression has a file here, with a
 //! function from the start of a piece to its end. It finds what a backtracking matcher would find,
-//! without going back, and looks at each character a few times at most.
+//! without going back, and looks at each character a few times at most. The head of each file shows
+//! the expression, one alternative in each line. The first alternative that matches makes the
+//! piece.
 //!
 //! For example, `\s+(?!\S)` matches whitespace that is not followed by anything else. A matcher
 //! takes the whole run of whitespace, sees a letter after it, and goes back by one character. The

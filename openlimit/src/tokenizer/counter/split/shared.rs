@@ -48,8 +48,8 @@ pub(super) fn number(text: &[u8], mut end: usize) -> usize {
     end
 }
 
-/// `'(?i:[sdmt]|ll|ve|re)`: returns its end, if the text has one here. In any case includes the
-/// long s (`ſ`).
+/// `'(?i:[sdmt]|ll|ve|re)`: returns its end, if the text has one here. Case is ignored, so the long
+/// s (`ſ`) is an `s` too.
 #[inline]
 pub(super) fn contraction(text: &[u8], at: usize) -> Option<usize> {
     let [b'\'', first, rest @ ..] = text.get(at..)? else {
