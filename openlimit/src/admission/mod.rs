@@ -90,37 +90,51 @@ impl Admission {
         self.backend.take(amounts, now)
     }
 
-    /// Decides about a call for which [`take`](Self::take) found no room at the same moment. It
-    /// joins the queue if it has to wait and `waits` allows it.
-    pub(crate) fn arrive(
-        &mut self,
-        call: Waiter,
-        waits: bool,
-        now: u64,
-        wakers: &mut Vec<Waker>,
-    ) -> Decided<Refusal> {
-        if !self.queue.is_empty() {
+    /// Decides about a call that may wait, for which [`take`](Self::take) found no room at the same
+    /// moment. It joins the queue, unless it is known that it would wait for too long.
+    pub(crate) fn arrive(&mut self, call: Waiter, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
+        if self.waits_too_long(&call, now).is_some() && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
             if let Some(charge) = self.take(call.amounts.as_slice(), now) {
                 return Decided::Admitted(charge);
             }
         }
-        if !waits {
-            return Decided::Refused(self.backend.would_wait(&call, &self.queue, now));
-        }
-        if call.timeout != u64::MAX {
-            let (wait, limit) = self.backend.wait(&call, &self.queue, now);
-            // A timeout of zero does not even wait for the timer to fire.
-            if wait > call.timeout || call.timeout == 0 {
-                return Decided::Refused(call.timed_out(wait, limit, now));
-            }
+        if let Some(refusal) = self.waits_too_long(&call, now) {
+            return Decided::Refused(refusal);
         }
         let key = self.queue.join(call);
         if self.queue.head().is_some_and(|(head, _)| head == key) {
             self.due = self.head_due(now).map_or(u64::MAX, |(_, due)| due.at);
         }
         Decided::Waits(key)
+    }
+
+    /// Refuses a call that may not wait, for which [`take`](Self::take) found no room at the same
+    /// moment. Admits it if waiters that are due make room.
+    pub(crate) fn refuse_now(
+        &mut self,
+        call: &Waiter,
+        now: u64,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<u64, Refusal> {
+        if !self.queue.is_empty() {
+            self.pump(now, wakers);
+            if let Some(charge) = self.take(call.amounts.as_slice(), now) {
+                return Ok(charge);
+            }
+        }
+        Err(self.backend.would_wait(call, &self.queue, now))
+    }
+
+    /// Returns the refusal of a call whose wait is known to be longer than its timeout.
+    fn waits_too_long(&self, call: &Waiter, now: u64) -> Option<Refusal> {
+        if call.timeout == u64::MAX {
+            return None;
+        }
+        let (wait, limit) = self.backend.wait(call, &self.queue, now);
+        // A timeout of zero does not even wait for the timer to fire.
+        (wait > call.timeout || call.timeout == 0).then(|| call.timed_out(wait, limit, now))
     }
 
     /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.

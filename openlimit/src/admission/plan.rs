@@ -152,6 +152,18 @@ impl Plan {
         })
     }
 
+    /// Returns the refusal of a call that would have to wait for so many nanoseconds and may not, or
+    /// that could never be admitted.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn would_wait(&self, amounts: &[u64], (wait, limit): (u64, usize)) -> AcquireError {
+        if let Some(error) = self.too_large(amounts) {
+            return error;
+        }
+        let (wait, limit) = (Duration::from_nanos(wait), self.limits[limit].clone());
+        AcquireError::WouldWait { wait, limit, limiter: self.name.clone() }
+    }
+
     /// Returns by how much `usage` is above and below `reserved`, in each dimension that it names.
     /// The second is zero if the limiter gives nothing back.
     pub(crate) fn difference(&self, reserved: &Amounts, usage: &Usage) -> (Amounts, Amounts) {

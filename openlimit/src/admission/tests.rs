@@ -44,7 +44,7 @@ fn waiter(requests_asked: u64, arrived: u64) -> Waiter {
 
 /// Has a call arrive that has to wait.
 fn join(admission: &mut Admission, requests_asked: u64, now: u64) -> usize {
-    match admission.arrive(waiter(requests_asked, now), true, now, &mut Vec::new()) {
+    match admission.arrive(waiter(requests_asked, now), now, &mut Vec::new()) {
         Decided::Waits(key) => key,
         decided => panic!("{decided:?}"),
     }

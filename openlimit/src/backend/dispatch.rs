@@ -63,6 +63,11 @@ impl Buckets for Backend {
         each!(self, one => one.wait(call, queue, now))
     }
 
+    #[inline]
+    fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
+        each!(self, one => one.wait_of_next(amounts, now))
+    }
+
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
         each!(self, one => one.would_wait(call, queue, now))
     }

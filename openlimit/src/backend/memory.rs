@@ -128,6 +128,12 @@ impl Buckets for Memory {
         (at.saturating_sub(now), limit)
     }
 
+    #[inline]
+    fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
+        let Due { at, limit } = self.earliest(amounts);
+        (at.saturating_sub(now), limit)
+    }
+
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
         let (wait, limit) = self.wait(call, queue, now);
         Refusal::WouldWait { wait, limit }

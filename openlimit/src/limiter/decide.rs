@@ -40,17 +40,8 @@ use crate::admission::Decided;
 use crate::backend::Buckets as _;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
-use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
+use crate::queue::{Grant, Key, Outcome, Waiter};
 use crate::sync::{MutexGuard, wake_all};
-
-/// Whether a call waits, and for how long.
-#[derive(Clone, Copy)]
-enum Patience {
-    /// It never waits.
-    None,
-    /// It waits for at most this many nanoseconds; the largest value means without a timeout.
-    For(u64),
-}
 
 impl Core {
     /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the
@@ -87,6 +78,12 @@ impl Core {
         let mut state = self.state.lock();
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
+            None if state.admission.queue.is_empty() && !self.driver.is_needed() => {
+                // Nothing is due that could make room: the buckets alone decide.
+                let wait = state.admission.backend.wait_of_next(amounts, now);
+                drop(state);
+                Err(self.plan.would_wait(amounts, wait))
+            }
             None => self.refuse(state, Amounts::Few(*amounts), now),
         }
     }
@@ -102,70 +99,29 @@ impl Core {
         }
     }
 
-    /// Queues a call for which there was no room, under the lock that found this out.
+    /// Decides about a call that may wait and found no room, under the lock that found this out.
     #[cold]
     #[inline(never)]
     fn wait(
         &self,
-        state: MutexGuard<'_, State>,
+        mut state: MutexGuard<'_, State>,
         amounts: Amounts,
         timeout: u64,
         now: u64,
     ) -> Decided<Box<AcquireError>> {
-        match self.decide(state, amounts, Patience::For(timeout), now) {
-            Ok(Decided::Admitted(charge)) => Decided::Admitted(charge),
-            Ok(Decided::Waits(key)) => Decided::Waits(key),
-            Ok(Decided::Refused(refusal)) => Decided::Refused(Box::new(self.plan.error(refusal))),
-            Err(error) => Decided::Refused(error),
-        }
-    }
-
-    /// Refuses a call for which there was no room, unless those that are due make some.
-    #[cold]
-    #[inline(never)]
-    fn refuse(&self, state: MutexGuard<'_, State>, amounts: Amounts, now: u64) -> Result<u64, AcquireError> {
-        match self.decide(state, amounts, Patience::None, now).map_err(|error| *error)? {
-            Decided::Admitted(charge) => Ok(charge),
-            Decided::Refused(refusal) => Err(self.plan.error(refusal)),
-            Decided::Waits(_) => unreachable!("a call that never waits was queued"),
-        }
-    }
-
-    /// Decides about a call for which there was no room, under the lock that found this out.
-    ///
-    /// # Errors
-    /// The call could never be admitted, or a thread that would end its wait does not run.
-    #[inline(always)]
-    fn decide(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        amounts: Amounts,
-        patience: Patience,
-        now: u64,
-    ) -> Result<Decided<Refusal>, Box<AcquireError>> {
         if let Some(error) = self.plan.too_large(amounts.as_slice()) {
-            return Err(Box::new(error));
+            return Decided::Refused(Box::new(error));
         }
-        let (waits, timeout) = match patience {
-            Patience::None => (false, 0),
-            Patience::For(timeout) => (true, timeout),
-        };
         let mut wakers = Vec::new();
-        let call = Waiter::new(amounts, now, timeout);
-        let decided = state.admission.arrive(call, waits, now, &mut wakers);
-        if matches!(decided, Decided::Refused(_)) && wakers.is_empty() && !self.driver.is_needed() {
-            // Nothing changed: the buckets were only looked at.
-            return Ok(decided);
-        }
+        let decided = state.admission.arrive(Waiter::new(amounts, now, timeout), now, &mut wakers);
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);
-        let needs_threads = match decided {
-            Decided::Waits(_) => true,
+        let started = match decided {
+            Decided::Waits(_) => self.start(),
             // A store may have room, which the driver has to find out.
-            Decided::Refused(_) => self.driver.is_needed(),
-            Decided::Admitted(_) => false,
+            Decided::Refused(_) if self.driver.is_needed() => self.start(),
+            Decided::Refused(_) | Decided::Admitted(_) => Ok(()),
         };
-        let started = if needs_threads { self.start() } else { Ok(()) };
         if started.is_ok() {
             self.follow_up(next, calls);
         }
@@ -176,9 +132,43 @@ impl Core {
                 self.state.lock().armed = u64::MAX;
                 self.leave(key);
             }
-            return Err(Box::new(error));
+            return Decided::Refused(Box::new(error));
         }
-        Ok(decided)
+        match decided {
+            Decided::Admitted(charge) => Decided::Admitted(charge),
+            Decided::Waits(key) => Decided::Waits(key),
+            Decided::Refused(refusal) => Decided::Refused(Box::new(self.plan.error(refusal))),
+        }
+    }
+
+    /// Refuses a call that may not wait and found no room, under the lock that found this out. Admits
+    /// it if waiters that are due make room.
+    #[cold]
+    #[inline(never)]
+    fn refuse(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        amounts: Amounts,
+        now: u64,
+    ) -> Result<u64, AcquireError> {
+        if let Some(error) = self.plan.too_large(amounts.as_slice()) {
+            return Err(error);
+        }
+        let mut wakers = Vec::new();
+        let call = Waiter::new(amounts, now, 0);
+        let decided = state.admission.refuse_now(&call, now, &mut wakers);
+        if self.driver.is_needed() || !wakers.is_empty() {
+            self.release(state, now);
+            wake_all(&mut wakers);
+        } else {
+            // The buckets were only looked at.
+            drop(state);
+        }
+        decided.map_err(|refusal| {
+            // A store may have room, which the driver has to find out.
+            let started = if self.driver.is_needed() { self.start() } else { Ok(()) };
+            started.err().unwrap_or_else(|| self.plan.error(refusal))
+        })
     }
 
     /// Starts the driver and the timer, unless they run in this process.

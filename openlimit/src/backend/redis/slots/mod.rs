@@ -87,6 +87,10 @@ impl Buckets for Slots {
         self.estimate(call, queue, now)
     }
 
+    fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
+        if self.is_local() { self.local.wait_of_next(amounts, now) } else { self.estimate_next(amounts, now) }
+    }
+
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
         if let Some(error) = self.away() {
             return call.undecided(error, now);
