@@ -152,16 +152,22 @@ impl Plan {
         })
     }
 
-    /// Returns the refusal of a call that would have to wait for so many nanoseconds and may not, or
-    /// that could never be admitted.
+    /// Refuses a call that would have to wait for so many nanoseconds and may not, or that could
+    /// never be admitted.
+    ///
+    /// It returns the caller's own result, so that the error is written where the caller reads it.
     #[cold]
     #[inline(never)]
-    pub(crate) fn would_wait(&self, amounts: &[u64], (wait, limit): (u64, usize)) -> AcquireError {
+    pub(crate) fn would_wait<T>(
+        &self,
+        amounts: &[u64],
+        (wait, limit): (u64, usize),
+    ) -> Result<T, AcquireError> {
         if let Some(error) = self.too_large(amounts) {
-            return error;
+            return Err(error);
         }
         let (wait, limit) = (Duration::from_nanos(wait), self.limits[limit].clone());
-        AcquireError::WouldWait { wait, limit, limiter: self.name.clone() }
+        Err(AcquireError::WouldWait { wait, limit, limiter: self.name.clone() })
     }
 
     /// Returns by how much `usage` is above and below `reserved`, in each dimension that it names.

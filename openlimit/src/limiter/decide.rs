@@ -43,6 +43,16 @@ use crate::limits::{Amounts, Usage};
 use crate::queue::{Grant, Key, Outcome, Waiter};
 use crate::sync::{MutexGuard, wake_all};
 
+/// Why a call that may not wait is not admitted.
+///
+/// It is small, so that refusing a call writes the large error only once, where the caller gets it.
+pub(super) enum Unready {
+    /// So many nanoseconds of the limit with this index are missing.
+    Wait((u64, usize)),
+    /// Anything else.
+    Refused(Box<AcquireError>),
+}
+
 impl Core {
     /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the
     /// largest value means without a timeout. If it waits, it has no waker yet.
@@ -73,24 +83,22 @@ impl Core {
 
     /// Admits a call now or not at all, and returns the number of its charge.
     #[inline(never)]
-    pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, AcquireError> {
+    pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, Unready> {
         let now = self.time.now();
         let mut state = self.state.lock();
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
             None if state.admission.queue.is_empty() && !self.driver.is_needed() => {
                 // Nothing is due that could make room: the buckets alone decide.
-                let wait = state.admission.backend.wait_of_next(amounts, now);
-                drop(state);
-                Err(self.plan.would_wait(amounts, wait))
+                Err(Unready::Wait(state.admission.backend.wait_of_next(amounts, now)))
             }
-            None => self.refuse(state, Amounts::Few(*amounts), now),
+            None => self.refuse(state, Amounts::Few(*amounts), now).map_err(Unready::Refused),
         }
     }
 
     /// Admits a call of any amounts now or not at all.
     #[inline(never)]
-    pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, AcquireError> {
+    pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, Box<AcquireError>> {
         let now = self.time.now();
         let mut state = self.state.lock();
         match state.admission.take(amounts.as_slice(), now) {
@@ -150,9 +158,9 @@ impl Core {
         mut state: MutexGuard<'_, State>,
         amounts: Amounts,
         now: u64,
-    ) -> Result<u64, AcquireError> {
+    ) -> Result<u64, Box<AcquireError>> {
         if let Some(error) = self.plan.too_large(amounts.as_slice()) {
-            return Err(error);
+            return Err(Box::new(error));
         }
         let mut wakers = Vec::new();
         let call = Waiter::new(amounts, now, 0);
@@ -167,7 +175,7 @@ impl Core {
         decided.map_err(|refusal| {
             // A store may have room, which the driver has to find out.
             let started = if self.driver.is_needed() { self.start() } else { Ok(()) };
-            started.err().unwrap_or_else(|| self.plan.error(refusal))
+            Box::new(started.err().unwrap_or_else(|| self.plan.error(refusal)))
         })
     }
 

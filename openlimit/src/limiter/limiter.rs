@@ -11,6 +11,7 @@ use std::fmt;
 use once_cell::sync::OnceCell;
 
 use super::core::Handle;
+use super::decide::Unready;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError};
@@ -197,7 +198,8 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     match handle.core().plan.resolve_few(cost) {
         Some(few) => match handle.core().try_now(&few) {
             Ok(charge) => Ok(Permit::at_once(handle.clone(), few, charge)),
-            Err(error) => Err(error),
+            Err(Unready::Wait(wait)) => handle.core().plan.would_wait(&few, wait),
+            Err(Unready::Refused(error)) => Err(*error),
         },
         None => try_any(handle, cost),
     }
@@ -207,7 +209,7 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let amounts = handle.core().plan.resolve(cost)?;
-    let charge = handle.core().try_any(&amounts)?;
+    let charge = handle.core().try_any(&amounts).map_err(|error| *error)?;
     Ok(Permit::new(handle.clone(), amounts, charge))
 }
 
