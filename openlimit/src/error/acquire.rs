@@ -104,13 +104,13 @@ pub enum AcquireError {
         error: ParamsError,
     },
 
-    /// The call has to wait, and this process has no timer thread.
+    /// The call has to wait, and nothing could end its wait.
     ///
-    /// The thread could not be started, or it belongs to the process that this one was forked from.
-    /// Calls that find room are still admitted.
+    /// The timer thread could not be started, or belongs to the process that this one was forked
+    /// from. Or the call would block that thread itself, from within a waker. Calls that find room
+    /// are still admitted.
     #[error(
-        "limiter `{limiter}` cannot queue the call: the timer thread is not running: {error}; \
-         a call that needs no wait is still admitted"
+        "limiter `{limiter}` cannot queue the call: {error}; a call that needs no wait is still admitted"
     )]
     Timer {
         /// The limiter's name.

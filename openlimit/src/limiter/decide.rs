@@ -29,6 +29,8 @@
 //! a decision, so it is asked only when a call has to wait. If a thread cannot run, the call leaves
 //! the queue again and is refused.
 
+use std::borrow::Cow;
+use std::io;
 use std::process;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -41,6 +43,7 @@ use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
 use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
 use crate::sync::{MutexGuard, wake_all};
+use crate::time::FORKED;
 
 /// Whether a call waits, and for how long.
 #[derive(Clone, Copy)]
@@ -61,7 +64,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], timeout: u64) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Decided::Refused(Box::new(self.forked())) };
         match state.admission.take(amounts, now) {
             Some(charge) => Decided::Admitted(charge),
             None => self.wait(state, Amounts::Few(*amounts), timeout, now),
@@ -72,7 +75,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn arrive_any(&self, amounts: &Amounts, timeout: u64) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Decided::Refused(Box::new(self.forked())) };
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Decided::Admitted(charge),
             None => self.wait(state, amounts.clone(), timeout, now),
@@ -83,7 +86,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, AcquireError> {
         let now = self.time.now();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Err(self.forked()) };
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
             None => self.refuse(state, Amounts::Few(*amounts), now),
@@ -94,7 +97,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, AcquireError> {
         let now = self.time.now();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Err(self.forked()) };
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Ok(charge),
             None => self.refuse(state, amounts.clone(), now),
@@ -172,7 +175,9 @@ impl Core {
         if let Err(error) = started {
             if let Decided::Waits(key) = decided {
                 // The timer was not set, although `rearm` noted that it would be.
-                self.state.lock().armed = u64::MAX;
+                if let Some(mut state) = self.lock() {
+                    state.armed = u64::MAX;
+                }
                 self.leave(key);
             }
             return Err(Box::new(error));
@@ -186,19 +191,33 @@ impl Core {
     /// One of them could not be started, or runs in the process that this one was forked from.
     fn start(&self) -> Result<(), AcquireError> {
         let process = process::id();
-        let limiter = || self.plan.name().clone();
         if let Err(error) = self.driver.start(|| self.as_served(), process) {
-            return Err(AcquireError::Store { limiter: limiter(), waited: Duration::ZERO, error });
+            let limiter = self.plan.name().clone();
+            return Err(AcquireError::Store { limiter, waited: Duration::ZERO, error });
         }
         let started = self.time.start(process);
-        started.map_err(|error| AcquireError::Timer { limiter: limiter(), error: Arc::new(error) })
+        started.map_err(|error| self.cannot_wait(format!("the timer thread is not running: {error}")))
+    }
+
+    /// Returns the error of a call whose wait nothing would end.
+    #[cold]
+    pub(super) fn cannot_wait(&self, reason: impl Into<Cow<'static, str>>) -> AcquireError {
+        let error = io::Error::other(reason.into().into_owned());
+        AcquireError::Timer { limiter: self.plan.name().clone(), error: Arc::new(error) }
+    }
+
+    /// Returns the error of a call whose lock was held by another thread when the process was
+    /// forked.
+    #[cold]
+    fn forked(&self) -> AcquireError {
+        self.cannot_wait(format!("the timer thread is not running: {FORKED}"))
     }
 
     /// Returns the outcome of a wait. While there is none, stores `waker` to be woken by it.
     pub(super) fn poll(&self, key: Key, waker: &Waker) -> Poll<Result<Grant, AcquireError>> {
         // Cloned and dropped outside of the lock, since both are foreign code.
         let waker = waker.clone();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Poll::Ready(Err(self.forked())) };
         let polled = state.admission.queue.poll(key, waker);
         let surplus = state.admission.queue.surplus();
         drop(state);
@@ -244,7 +263,8 @@ impl Core {
     pub(super) fn update(&self, change: impl FnOnce(&mut State, u64, &mut Vec<Waker>)) {
         let mut wakers = Vec::new();
         let now = self.time.now();
-        let mut state = self.state.lock();
+        // In a forked child whose lock is held for ever there is nothing left to change.
+        let Some(mut state) = self.lock() else { return };
         state.admission.pump(now, &mut wakers);
         change(&mut state, now, &mut wakers);
         state.admission.pump(now, &mut wakers);
