@@ -104,19 +104,32 @@ pub enum AcquireError {
         error: ParamsError,
     },
 
-    /// The call has to wait, and nothing could end its wait.
+    /// The call has to wait, and this process has no timer thread.
     ///
-    /// The timer thread could not be started, or belongs to the process that this one was forked
-    /// from. Or the call would block that thread itself, from within a waker. Calls that find room
-    /// are still admitted.
+    /// The thread could not be started, or it belongs to the process that this one was forked from.
+    /// Calls that find room are still admitted.
     #[error(
-        "limiter `{limiter}` cannot queue the call: {error}; a call that needs no wait is still admitted"
+        "limiter `{limiter}` cannot queue the call: the timer thread is not running: {error}; \
+         a call that needs no wait is still admitted"
     )]
     Timer {
         /// The limiter's name.
         limiter: Name,
         /// The reason.
         error: Arc<io::Error>,
+    },
+
+    /// The call would block the thread that ends its wait.
+    ///
+    /// The timer thread, and for shared limits the driver thread, call the wakers of waiting tasks. A
+    /// waker that blocks there would wait for itself, and every other call with it.
+    #[error(
+        "limiter `{limiter}` cannot block the call on this thread, which ends the waits of all calls; \
+         await the call, or block on a thread of your own"
+    )]
+    WouldDeadlock {
+        /// The limiter's name.
+        limiter: Name,
     },
 
     /// The limits are shared, and the store that holds them (Redis) did not decide about the call.
@@ -161,6 +174,7 @@ impl AcquireError {
             | Self::UnknownDimension { limiter, .. }
             | Self::Params { limiter, .. }
             | Self::Timer { limiter, .. }
+            | Self::WouldDeadlock { limiter }
             | Self::Store { limiter, .. } => limiter,
             Self::Build(error) => error.name(),
         }
@@ -176,9 +190,11 @@ impl AcquireError {
                 Some(limit)
             }
             Self::Build(error) => error.problem().limit(),
-            Self::UnknownDimension { .. } | Self::Params { .. } | Self::Timer { .. } | Self::Store { .. } => {
-                None
-            }
+            Self::UnknownDimension { .. }
+            | Self::Params { .. }
+            | Self::Timer { .. }
+            | Self::WouldDeadlock { .. }
+            | Self::Store { .. } => None,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::admission::Decided;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Cost};
 use crate::queue::Key;
-use crate::sync::{ENDS_ITSELF, block_on};
+use crate::sync::block_on;
 use crate::time::nanos;
 
 /// A pending admission: set options, then `.await` it or call [`blocking`](Acquire::blocking).
@@ -144,8 +144,8 @@ impl Acquire {
     ///
     /// # Errors
     /// The reason why the call was not admitted: see [`Acquire`]. On the threads that call wakers,
-    /// a call that would have to wait fails at once with [`Timer`](AcquireError::Timer), because its
-    /// wait could never end.
+    /// a call that would have to wait fails at once with
+    /// [`WouldDeadlock`](AcquireError::WouldDeadlock).
     #[inline]
     pub fn blocking(mut self) -> Result<Permit, AcquireError> {
         block_on(&mut self).unwrap_or_else(|| Err(self.blocks_itself()))
@@ -155,7 +155,9 @@ impl Acquire {
     #[cold]
     fn blocks_itself(&self) -> AcquireError {
         match &self.stage {
-            Stage::New(handle, _) | Stage::Waiting(handle, _) => handle.core().cannot_wait(ENDS_ITSELF),
+            Stage::New(handle, _) | Stage::Waiting(handle, _) => {
+                AcquireError::WouldDeadlock { limiter: handle.core().plan.name().clone() }
+            }
             Stage::Failed(error) => error.as_ref().clone(),
             Stage::Done => unreachable!("it waits"),
         }

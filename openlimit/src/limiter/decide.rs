@@ -29,7 +29,6 @@
 //! a decision, so it is asked only when a call has to wait. If a thread cannot run, the call leaves
 //! the queue again and is refused.
 
-use std::borrow::Cow;
 use std::io;
 use std::process;
 use std::sync::Arc;
@@ -196,13 +195,10 @@ impl Core {
             return Err(AcquireError::Store { limiter, waited: Duration::ZERO, error });
         }
         let started = self.time.start(process);
-        started.map_err(|error| self.cannot_wait(format!("the timer thread is not running: {error}")))
+        started.map_err(|error| self.without_timer(error))
     }
 
-    /// Returns the error of a call whose wait nothing would end.
-    #[cold]
-    pub(super) fn cannot_wait(&self, reason: impl Into<Cow<'static, str>>) -> AcquireError {
-        let error = io::Error::other(reason.into().into_owned());
+    fn without_timer(&self, error: io::Error) -> AcquireError {
         AcquireError::Timer { limiter: self.plan.name().clone(), error: Arc::new(error) }
     }
 
@@ -210,7 +206,7 @@ impl Core {
     /// forked.
     #[cold]
     fn forked(&self) -> AcquireError {
-        self.cannot_wait(format!("the timer thread is not running: {FORKED}"))
+        self.without_timer(io::Error::other(FORKED))
     }
 
     /// Returns the outcome of a wait. While there is none, stores `waker` to be woken by it.

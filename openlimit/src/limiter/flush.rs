@@ -5,9 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ use super::{Builder, Limiter};
 use crate::backend::{Buckets as _, Choice, Redis};
 use crate::error::AcquireError;
 use crate::limits::Name;
-use crate::sync::{ENDS_ITSELF, block_on};
+use crate::sync::block_on;
 
 impl<K> Builder<K> {
     /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in
@@ -131,13 +129,10 @@ impl Flush {
     ///
     /// # Errors
     /// The reason why Redis did not decide: see [`Flush`]. On the threads that call wakers it fails at
-    /// once with [`AcquireError::Timer`].
+    /// once with [`AcquireError::WouldDeadlock`].
     pub fn blocking(self) -> Result<(), AcquireError> {
         let limiter = self.limiter.clone();
-        block_on(self).unwrap_or_else(|| {
-            let error = Arc::new(io::Error::other(ENDS_ITSELF));
-            Err(AcquireError::Timer { limiter, error })
-        })
+        block_on(self).unwrap_or(Err(AcquireError::WouldDeadlock { limiter }))
     }
 }
 

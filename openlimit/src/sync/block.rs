@@ -16,10 +16,6 @@ thread_local! {
     static ENDS_WAITS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The reason why a call cannot block this thread.
-pub(crate) const ENDS_ITSELF: &str = "it would block the thread that ends all waits; \
-    await the call, or block on a thread of your own";
-
 /// Marks this thread as one that ends waits, so that no foreign waker can block it.
 pub(crate) fn end_waits_here() {
     ENDS_WAITS.set(true);

@@ -7,6 +7,6 @@ mod block;
 mod lock;
 mod wake;
 
-pub(crate) use self::block::{ENDS_ITSELF, block_on, end_waits_here};
+pub(crate) use self::block::{block_on, end_waits_here};
 pub(crate) use self::lock::{Mutex, MutexGuard};
 pub(crate) use self::wake::{contain, wake_all};

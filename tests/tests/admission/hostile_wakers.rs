@@ -78,11 +78,11 @@ fn a_waker_that_blocks_its_own_thread_gets_an_error_and_ends_no_other_wait() {
     let limiter = limiter();
     let acquire = waiting(&limiter, Arc::new(Blocks(self::limiter(), Mutex::new(sender))));
     let error = blocked.recv_timeout(secs(60)).expect("it does not hang").expect_err("it would hang");
-    assert!(matches!(error, AcquireError::Timer { .. }), "{error:?}");
+    assert!(matches!(error, AcquireError::WouldDeadlock { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "limiter `slow` cannot queue the call: it would block the thread that ends all waits; await the call, or \
-         block on a thread of your own; a call that needs no wait is still admitted"
+        "limiter `slow` cannot block the call on this thread, which ends the waits of all calls; await the call, or \
+         block on a thread of your own"
     );
     another_goes_on();
     drop(acquire);
