@@ -45,35 +45,28 @@
 //! A refund changes the past for all later refunds: the levels since its charge would have been
 //! lower by what it gave back. So the entries after the charge are lowered by that much.
 //!
-//! # Why the stack is bounded, and which way that errs
+//! # Exact, for any number of calls in flight
 //!
-//! The stack is short in practice, since a bucket in use runs low again and again. But it grows
-//! while a bucket only fills. It must not grow with the number of calls, so it has 16 entries. When
-//! it is full, two neighbours become one if the upper level is at most twice the lower: the lower
-//! level stays, with the number of the upper. For example, (3, 20) (5, 30) become (5, 20), and a
-//! refund of charge 3 or 4 is then at most 20 instead of 30. If no two are that close, the new
-//! level is not recorded, and the newest entry takes the new number. Either way an answer may
-//! become too low, and never too high. So a refund may be smaller than possible, but never lets
-//! calls exceed the limit. Merging starts at the bottom of the stack, so that the latest charges,
-//! whose calls are still in flight, keep their exact answers.
+//! While a bucket only fills, each charge adds an entry. A refund must not visit all of them, so the
+//! older entries are kept as differences, in [`Rises`]: each is how far its level is above the one
+//! below it. Lowering all entries after a charge then changes a single difference, and the level of
+//! an entry is a sum of differences. Both take logarithmic time.
 //!
-//! The newest entry is a field of its own. A bucket that keeps running empty replaces it again and
-//! again and touches nothing else.
+//! An entry goes when the level falls to it or below, or when refunds have lowered it to the one
+//! below it. So memory grows with the calls that can still be refunded, and shrinks with them. The
+//! newest entry is a field of its own. A bucket that keeps running empty replaces it again and again
+//! and touches nothing else, and a bucket that has not filled in steps has no other storage.
 
+use super::rises::Rises;
 use super::word::Word;
-
-/// The number of entries: enough for levels that span a factor of 2^15, if each is twice as high as
-/// the one below it.
-const ENTRIES: usize = 16;
 
 /// The lowest levels of a bucket, by charge.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct LowWater<W> {
     newest: Mark<W>,
-    /// The number of entries in `older`.
-    len: usize,
-    older: [Mark<W>; ENTRIES - 1],
+    /// The entries before it, lowest first.
+    older: Option<Box<Rises<W>>>,
 }
 
 /// An entry: the level just before a charge, which no later level has reached.
@@ -86,8 +79,7 @@ struct Mark<W> {
 impl<W: Word> Default for LowWater<W> {
     fn default() -> Self {
         // Stands for no entry: it answers for no charge, and every level is at most as high.
-        let none = Mark { charge: 0, level: W::MAX };
-        Self { newest: none, older: [none; ENTRIES - 1], len: 0 }
+        Self { newest: Mark { charge: 0, level: W::MAX }, older: None }
     }
 }
 
@@ -97,67 +89,51 @@ impl<W: Word> LowWater<W> {
     pub(crate) fn record(&mut self, charge: u64, level: W) {
         if level <= self.newest.level {
             self.newest = Mark { charge, level };
-            if self.len > 0 {
-                self.pop(level);
+            if self.older.as_ref().is_some_and(|older| !older.is_empty() && older.top() >= level) {
+                self.trim();
             }
         } else {
             self.push(charge, level);
         }
     }
 
-    /// Removes the older entries that are not lower than `level`.
-    #[inline(never)]
-    fn pop(&mut self, level: W) {
-        while self.len > 0 && self.older[self.len - 1].level >= level {
-            self.len -= 1;
+    /// Returns the lowest level recorded after `charge`; the largest value if there is none.
+    pub(crate) fn since(&self, charge: u64) -> W {
+        if self.newest.charge <= charge {
+            return W::MAX;
+        }
+        self.older.as_ref().and_then(|older| older.first_after(charge)).unwrap_or(self.newest.level)
+    }
+
+    /// Notes a refund of `weight` to `charge`, which is at most what [`since`](Self::since)
+    /// returns. A larger one lowers no level below zero.
+    pub(crate) fn refund(&mut self, charge: u64, weight: W) {
+        if self.newest.charge <= charge {
+            return;
+        }
+        self.newest.level = self.newest.level.minus(weight);
+        if let Some(older) = &mut self.older {
+            older.lower_after(charge, weight);
+            self.trim();
         }
     }
 
     /// Adds an entry that is higher than all others.
     #[inline(never)]
     fn push(&mut self, charge: u64, level: W) {
-        if self.len == self.older.len() {
-            self.merge();
-        }
-        if let Some(next) = self.older.get_mut(self.len) {
-            *next = self.newest;
-            self.newest.level = level;
-            self.len += 1;
-        }
-        self.newest.charge = charge;
+        let Mark { charge: before, level: below } =
+            std::mem::replace(&mut self.newest, Mark { charge, level });
+        self.older.get_or_insert_default().push(before, below);
     }
 
-    /// Merges the first two neighbours that are close, if there are any.
-    fn merge(&mut self) {
-        let mut pairs = self.older[..self.len].windows(2);
-        if let Some(first) = pairs.position(|pair| pair[1].level <= pair[0].level.plus(pair[0].level)) {
-            self.older[first].charge = self.older[first + 1].charge;
-            self.older.copy_within(first + 2..self.len, first + 1);
-            self.len -= 1;
+    /// Removes the older entries that are not lower than the newest.
+    #[inline(never)]
+    fn trim(&mut self) {
+        if let Some(older) = &mut self.older
+            && older.pop_down_to(self.newest.level)
+        {
+            self.older = None;
         }
-    }
-
-    /// Returns the lowest level recorded after `charge`; the largest value if there is none.
-    pub(crate) fn since(&self, charge: u64) -> W {
-        let mut marks = self.older[..self.len].iter().chain([&self.newest]);
-        marks.find(|mark| mark.charge > charge).map_or(W::MAX, |mark| mark.level)
-    }
-
-    /// Notes a refund of `weight` to `charge`, which is at most what [`since`](Self::since)
-    /// returns.
-    pub(crate) fn refund(&mut self, charge: u64, weight: W) {
-        if self.newest.charge <= charge {
-            return;
-        }
-        let first = self.older[..self.len].iter().take_while(|mark| mark.charge <= charge).count();
-        for mark in self.older[first..self.len].iter_mut().chain([&mut self.newest]) {
-            mark.level = mark.level.minus(weight);
-        }
-        // Older entries that are now not lower than the first of those are no minima any more.
-        let lowest = self.older[..self.len].get(first).unwrap_or(&self.newest).level;
-        let kept = self.older[..first].iter().take_while(|mark| mark.level < lowest).count();
-        self.older.copy_within(first..self.len, kept);
-        self.len -= first - kept;
     }
 }
 
@@ -174,5 +150,76 @@ mod tests {
         }
         low.record(41, 500);
         assert_eq!((low.since(39), low.since(40), low.since(41)), (0, 500, u64::MAX));
+    }
+
+    /// Every level, and nothing clever.
+    #[derive(Default)]
+    struct All(Vec<(u64, u64)>);
+
+    impl All {
+        fn since(&self, charge: u64) -> u64 {
+            let later = self.0.iter().filter(|(of, _)| *of > charge);
+            later.map(|(_, level)| *level).min().unwrap_or(u64::MAX)
+        }
+
+        fn refund(&mut self, charge: u64, weight: u64) {
+            for (_, level) in self.0.iter_mut().filter(|(of, _)| *of > charge) {
+                *level = level.saturating_sub(weight);
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_as_exact_as_all_levels_together() {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = |most: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % most
+        };
+        for round in 0..500 {
+            let (mut low, mut all, mut level) = (LowWater::<u64>::default(), All::default(), 0_u64);
+            let step = [4, 50, 1_000_000][round % 3];
+            for charge in 1..=below(200) {
+                level = match below(3) {
+                    0 => level.saturating_sub(below(4 * step)),
+                    _ => level + below(step),
+                };
+                low.record(charge, level);
+                all.0.push((charge, level));
+                for _ in 0..below(4) {
+                    let of = below(charge + 1);
+                    let most = all.since(of);
+                    assert_eq!(low.since(of), most);
+                    // Mostly no more than that, and now and then more.
+                    let weight = if below(10) == 0 { below(10 * step) } else { below(most.min(step) + 1) };
+                    low.refund(of, weight);
+                    all.refund(of, weight);
+                }
+            }
+            for of in 0..200 {
+                assert_eq!(low.since(of), all.since(of));
+            }
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_calls_in_flight_are_refunded_in_full_and_leave_no_storage() {
+        const CALLS: u64 = 100_000;
+        for newest_first in [false, true] {
+            let mut low = LowWater::<u64>::default();
+            for charge in 1..=CALLS {
+                low.record(charge, charge - 1);
+            }
+            for step in 1..=CALLS {
+                let charge = if newest_first { CALLS + 1 - step } else { step };
+                assert!(low.since(charge) >= 1, "charge {charge}");
+                low.refund(charge, 1);
+            }
+            low.record(CALLS + 1, 0);
+            let kept = low.older.as_ref().map_or(0, |older| older.storage());
+            assert!(kept <= 8, "storage for {kept} levels is kept");
+        }
     }
 }

@@ -98,6 +98,7 @@ mod level;
 mod look;
 mod low_water;
 mod metering;
+mod rises;
 mod word;
 
 use std::time::Duration;

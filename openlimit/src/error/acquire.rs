@@ -119,6 +119,19 @@ pub enum AcquireError {
         error: Arc<io::Error>,
     },
 
+    /// The call would block the thread that ends its wait.
+    ///
+    /// The timer thread, and for shared limits the driver thread, call the wakers of waiting tasks. A
+    /// waker that blocks there would wait for itself, and every other call with it.
+    #[error(
+        "limiter `{limiter}` cannot block the call on this thread, which ends the waits of all calls; \
+         await the call, or block on a thread of your own"
+    )]
+    WouldDeadlock {
+        /// The limiter's name.
+        limiter: Name,
+    },
+
     /// The limits are shared, and the store that holds them (Redis) did not decide about the call.
     #[error("limiter `{limiter}` got no decision{}: {error}", within(*waited))]
     Store {
@@ -161,6 +174,7 @@ impl AcquireError {
             | Self::UnknownDimension { limiter, .. }
             | Self::Params { limiter, .. }
             | Self::Timer { limiter, .. }
+            | Self::WouldDeadlock { limiter }
             | Self::Store { limiter, .. } => limiter,
             Self::Build(error) => error.name(),
         }
@@ -176,9 +190,11 @@ impl AcquireError {
                 Some(limit)
             }
             Self::Build(error) => error.problem().limit(),
-            Self::UnknownDimension { .. } | Self::Params { .. } | Self::Timer { .. } | Self::Store { .. } => {
-                None
-            }
+            Self::UnknownDimension { .. }
+            | Self::Params { .. }
+            | Self::Timer { .. }
+            | Self::WouldDeadlock { .. }
+            | Self::Store { .. } => None,
         }
     }
 }

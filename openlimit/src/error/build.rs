@@ -117,6 +117,16 @@ pub enum BuildProblem {
     #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
     Headroom(u8),
 
+    /// The value of a key uses the limiter that it declares.
+    #[error(
+        "a value of its declaration uses the limiter itself, which is not built yet; take the value from elsewhere"
+    )]
+    Recursive,
+
+    /// This process was forked while another thread used the limiter, so its lock is held for ever.
+    #[error("it was in use in another thread when this process was forked; fork before the first call")]
+    Forked,
+
     /// The name of a dimension is empty.
     #[error(
         "the limit of {0} has a dimension without a name; name it: \

@@ -142,10 +142,24 @@ impl Acquire {
     /// recognised, and blocks its thread. Write the type out, or make the function an `async fn`.
     ///
     /// # Errors
-    /// The reason why the call was not admitted: see [`Acquire`].
+    /// The reason why the call was not admitted: see [`Acquire`]. On the threads that call wakers,
+    /// a call that would have to wait fails at once with
+    /// [`WouldDeadlock`](AcquireError::WouldDeadlock).
     #[inline]
-    pub fn blocking(self) -> Result<Permit, AcquireError> {
-        block_on(self)
+    pub fn blocking(mut self) -> Result<Permit, AcquireError> {
+        block_on(&mut self).unwrap_or_else(|| Err(self.blocks_itself()))
+    }
+
+    /// Returns the error of a call that would block the thread that ends its wait.
+    #[cold]
+    fn blocks_itself(&self) -> AcquireError {
+        match &self.stage {
+            Stage::New(handle, _) | Stage::Waiting(handle, _) => {
+                AcquireError::WouldDeadlock { limiter: handle.core().plan.name().clone() }
+            }
+            Stage::Failed(error) => error.as_ref().clone(),
+            Stage::Done => unreachable!("it waits"),
+        }
     }
 }
 

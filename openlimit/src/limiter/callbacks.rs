@@ -12,7 +12,7 @@ use crate::time::Timed;
 
 impl Timed for Core {
     fn fire(&self, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
-        let mut state = self.state.lock();
+        let mut state = self.lock()?;
         state.armed = u64::MAX;
         state.rested = self.rested(now);
         state.admission.pump(now, wakers);
@@ -24,7 +24,7 @@ impl Timed for Core {
 
     #[cfg(feature = "testing")]
     fn is_awaited(&self) -> bool {
-        !self.state.lock().admission.queue.is_empty()
+        self.lock().is_some_and(|state| !state.admission.queue.is_empty())
     }
 }
 

@@ -4,13 +4,16 @@
 //! lock guards all of it. Several locks would not help: a call takes from all limits or from none,
 //! so it would need all of them.
 
+use std::hint;
+use std::mem;
 use std::ops::Deref;
+use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 use crate::time::{Time, Timed};
 
 /// A limiter without its type.
@@ -22,10 +25,16 @@ pub(crate) struct Core {
     pub(super) driver: Driver,
     /// Identifies the limiter to the timer.
     id: u64,
+    /// The process that the limiter was built in.
+    process: u32,
     /// A reference to itself, to give to the timer and the driver.
     this: Weak<Self>,
-    pub(super) state: Line<Mutex<State>>,
+    state: Line<Mutex<State>>,
 }
+
+/// The number of times that a contended lock is tried before the process is checked. The lock is held
+/// for some tens of nanoseconds, which this covers.
+const SPINS: u32 = 64;
 
 /// Starts at a cache line, which has 64 bytes on x86-64 and on most ARM processors.
 ///
@@ -72,9 +81,32 @@ impl Core {
             time,
             driver,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            process: process::id(),
             this: Weak::clone(this),
             state: Line(Mutex::new(state)),
         })
+    }
+
+    /// Locks the state.
+    ///
+    /// Returns `None` in a forked child, if another thread held the lock when the process was
+    /// forked: that thread is not there to release it. Only a contended lock is checked for that,
+    /// since asking the system for the process takes as long as a call.
+    #[inline(always)]
+    pub(super) fn lock(&self) -> Option<MutexGuard<'_, State>> {
+        self.state.try_lock().or_else(|| self.lock_contended())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lock_contended(&self) -> Option<MutexGuard<'_, State>> {
+        for _ in 0..SPINS {
+            hint::spin_loop();
+            if let Some(state) = self.state.try_lock() {
+                return Some(state);
+            }
+        }
+        (process::id() == self.process).then(|| self.state.lock())
     }
 
     /// Sets the timer to `due`, unless it is set to an earlier time.
@@ -119,8 +151,12 @@ impl Drop for Core {
         // The timer may still be set for a call that has left.
         self.time.disarm(self.id);
         // A driver gives back to the store what the limiter still holds.
-        let state = &self.state;
-        self.driver.take_over(|| std::mem::replace(&mut state.lock().admission.backend, Backend::nothing()));
+        self.driver.take_over(|| {
+            let state = self.lock();
+            state.map_or_else(Backend::nothing, |mut state| {
+                mem::replace(&mut state.admission.backend, Backend::nothing())
+            })
+        });
     }
 }
 

@@ -30,6 +30,7 @@
 //! a decision, so it is asked only when a call has to wait. If a thread cannot run, the call leaves
 //! the queue again and is refused.
 
+use std::io;
 use std::process;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -42,6 +43,7 @@ use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
 use crate::queue::{Grant, Key, Outcome, Waiter};
 use crate::sync::{MutexGuard, wake_all};
+use crate::time::FORKED;
 
 /// Why a call that may not wait is not admitted.
 ///
@@ -63,7 +65,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], timeout: u64) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Decided::Refused(Box::new(self.forked())) };
         match state.admission.take(amounts, now) {
             Some(charge) => Decided::Admitted(charge),
             None => self.wait(state, Amounts::Few(*amounts), timeout, now),
@@ -74,7 +76,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn arrive_any(&self, amounts: &Amounts, timeout: u64) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Decided::Refused(Box::new(self.forked())) };
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Decided::Admitted(charge),
             None => self.wait(state, amounts.clone(), timeout, now),
@@ -85,7 +87,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, Unready> {
         let now = self.time.now();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Err(Unready::Refused(Box::new(self.forked()))) };
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
             None if state.admission.queue.is_empty() && !self.driver.is_needed() => {
@@ -100,7 +102,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, Box<AcquireError>> {
         let now = self.time.now();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Err(Box::new(self.forked())) };
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Ok(charge),
             None => self.refuse(state, amounts.clone(), now),
@@ -137,7 +139,9 @@ impl Core {
         if let Err(error) = started {
             if let Decided::Waits(key) = decided {
                 // The timer was not set, although `rearm` noted that it would be.
-                self.state.lock().armed = u64::MAX;
+                if let Some(mut state) = self.lock() {
+                    state.armed = u64::MAX;
+                }
                 self.leave(key);
             }
             return Decided::Refused(Box::new(error));
@@ -185,19 +189,30 @@ impl Core {
     /// One of them could not be started, or runs in the process that this one was forked from.
     fn start(&self) -> Result<(), AcquireError> {
         let process = process::id();
-        let limiter = || self.plan.name().clone();
         if let Err(error) = self.driver.start(|| self.as_served(), process) {
-            return Err(AcquireError::Store { limiter: limiter(), waited: Duration::ZERO, error });
+            let limiter = self.plan.name().clone();
+            return Err(AcquireError::Store { limiter, waited: Duration::ZERO, error });
         }
         let started = self.time.start(process);
-        started.map_err(|error| AcquireError::Timer { limiter: limiter(), error: Arc::new(error) })
+        started.map_err(|error| self.without_timer(error))
+    }
+
+    fn without_timer(&self, error: io::Error) -> AcquireError {
+        AcquireError::Timer { limiter: self.plan.name().clone(), error: Arc::new(error) }
+    }
+
+    /// Returns the error of a call whose lock was held by another thread when the process was
+    /// forked.
+    #[cold]
+    fn forked(&self) -> AcquireError {
+        self.without_timer(io::Error::other(FORKED))
     }
 
     /// Returns the outcome of a wait. While there is none, stores `waker` to be woken by it.
     pub(super) fn poll(&self, key: Key, waker: &Waker) -> Poll<Result<Grant, AcquireError>> {
         // Cloned and dropped outside of the lock, since both are foreign code.
         let waker = waker.clone();
-        let mut state = self.state.lock();
+        let Some(mut state) = self.lock() else { return Poll::Ready(Err(self.forked())) };
         let polled = state.admission.queue.poll(key, waker);
         let surplus = state.admission.queue.surplus();
         drop(state);
@@ -243,7 +258,8 @@ impl Core {
     pub(super) fn update(&self, change: impl FnOnce(&mut State, u64, &mut Vec<Waker>)) {
         let mut wakers = Vec::new();
         let now = self.time.now();
-        let mut state = self.state.lock();
+        // In a forked child whose lock is held for ever there is nothing left to change.
+        let Some(mut state) = self.lock() else { return };
         state.admission.pump(now, &mut wakers);
         change(&mut state, now, &mut wakers);
         state.admission.pump(now, &mut wakers);

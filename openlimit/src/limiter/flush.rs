@@ -14,6 +14,7 @@ use super::limiter::unbuilt;
 use super::{Builder, Limiter};
 use crate::backend::{Buckets as _, Choice, Redis};
 use crate::error::AcquireError;
+use crate::limits::Name;
 use crate::sync::block_on;
 
 impl<K> Builder<K> {
@@ -97,22 +98,31 @@ impl<K> Limiter<K> {
 /// Dropping it at any point is safe. Refunds and debts are then sent as they would be without a
 /// flush.
 #[must_use = "nothing is sent until it is awaited, or `.blocking()` is called"]
-pub struct Flush(Pin<Box<dyn Future<Output = Result<(), AcquireError>> + Send + Sync>>);
+pub struct Flush {
+    /// The limiter's name, for errors.
+    limiter: Name,
+    pending: Pin<Box<dyn Future<Output = Result<(), AcquireError>> + Send + Sync>>,
+}
 
 impl Flush {
     /// Creates a flush that waits for at most `within`.
     pub(super) fn new(limiter: Result<&Handle, AcquireError>, within: Duration) -> Self {
+        let name = match &limiter {
+            Ok(limiter) => limiter.core().plan.name().clone(),
+            Err(error) => error.limiter().clone(),
+        };
         let limiter = limiter.cloned();
-        Self(Box::pin(async move {
+        let pending = Box::pin(async move {
             let limiter = limiter?;
             let core = limiter.core();
             let begun = core.time.now();
-            let away = || core.state.lock().admission.backend.store().and_then(|store| store.error);
+            let away = || core.lock().and_then(|state| state.admission.backend.store()?.error);
             core.driver.flush(|| core.as_served(), away, within).await.map_err(|error| {
                 let waited = Duration::from_nanos(core.time.now().saturating_sub(begun));
                 AcquireError::Store { limiter: core.plan.name().clone(), waited, error }
             })
-        }))
+        });
+        Self { limiter: name, pending }
     }
 
     /// Blocks the current thread until Redis has replied. Needs no runtime.
@@ -121,9 +131,11 @@ impl Flush {
     /// callers `.await` the `Flush` instead.
     ///
     /// # Errors
-    /// The reason why Redis did not accept everything: see [`Flush`].
+    /// The reason why Redis did not accept everything: see [`Flush`]. On a thread that calls wakers, it
+    /// fails at once with [`AcquireError::WouldDeadlock`].
     pub fn blocking(self) -> Result<(), AcquireError> {
-        block_on(self)
+        let limiter = self.limiter.clone();
+        block_on(self).unwrap_or(Err(AcquireError::WouldDeadlock { limiter }))
     }
 }
 
@@ -133,7 +145,7 @@ impl Future for Flush {
     /// # Panics
     /// Panics if it is polled again after it was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
+        self.pending.as_mut().poll(context)
     }
 }
 

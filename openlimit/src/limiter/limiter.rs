@@ -4,9 +4,10 @@
 //! the queue and the permits exist once for all kinds of limiter.
 
 use std::borrow::Borrow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
+use std::ptr;
 
 use once_cell::sync::OnceCell;
 
@@ -14,7 +15,7 @@ use super::core::Handle;
 use super::decide::Unready;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
-use crate::error::{AcquireError, BuildError};
+use crate::error::{AcquireError, BuildError, BuildProblem};
 use crate::limits::Cost;
 use crate::pricing::kind::{Explicit, Price};
 
@@ -158,9 +159,12 @@ impl<K> Limiter<K> {
     /// It takes the limiter's lock for a moment and changes nothing.
     ///
     /// # Errors
-    /// The problem with the declaration, if the limiter cannot be built.
+    /// The problem with the declaration, if the limiter cannot be built; or
+    /// [`Forked`](crate::BuildProblem::Forked) in a child process that was forked while another
+    /// thread used the limiter.
     pub fn status(&self) -> Result<Status, BuildError> {
-        Ok(self.handle().map_err(Clone::clone)?.core().status())
+        let core = self.handle().map_err(Clone::clone)?.core();
+        core.status().ok_or_else(|| BuildError::new(core.plan.name().clone(), BuildProblem::Forked))
     }
 
     /// Declares a limiter, which builds itself at first use: what `limiter!` expands to.
@@ -229,12 +233,48 @@ fn build_once<'a, K>(
     name: &'static str,
     fill: Fill<K>,
 ) -> &'a Result<Handle, BuildError> {
-    built.get_or_init(|| {
+    let Some(building) = Building::begin(ptr::from_ref(built).addr()) else {
+        // The outer build keeps its own result, so this one is nowhere to be kept. It is leaked, once
+        // for each use of a limiter in its own declaration.
+        let error = BuildError::new(name.into(), BuildProblem::Recursive);
+        return Box::leak(Box::new(Err(error)));
+    };
+    let built = built.get_or_init(|| {
         let key = Cell::new("");
         let builder = fill(Builder::named(name), &key);
         let builder = builder.map_err(|error| BuildError::declared(name, key.get(), error))?;
         Ok(Handle::forever(builder.build_core()?))
-    })
+    });
+    drop(building);
+    built
+}
+
+thread_local! {
+    /// The addresses of the limiters that this thread is building: several if the value of a key
+    /// uses another limiter.
+    static BUILDING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A build on this thread, which ends when this is dropped.
+struct Building;
+
+impl Building {
+    /// Begins a build, unless this thread is in the middle of the same one: it would wait for itself.
+    fn begin(address: usize) -> Option<Self> {
+        BUILDING.with_borrow_mut(|building| {
+            let is_new = !building.contains(&address);
+            is_new.then(|| {
+                building.push(address);
+                Self
+            })
+        })
+    }
+}
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        BUILDING.with_borrow_mut(Vec::pop);
+    }
 }
 
 impl<K> Clone for Limiter<K> {

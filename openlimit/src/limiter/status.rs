@@ -72,9 +72,9 @@ pub struct LimitStatus {
 
 impl Core {
     /// Returns the limiter's status as of now.
-    pub(super) fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Option<Status> {
         let now = self.time.now();
-        let state = self.state.lock();
+        let state = self.lock()?;
         let (waiting, due) = state.admission.waiting();
         let (looks, store) = state.admission.look(now);
         drop(state);
@@ -84,13 +84,13 @@ impl Core {
             debt: look.debt,
             full_in: Duration::from_nanos(look.full_in),
         });
-        Status {
+        Some(Status {
             limiter: self.plan.name().clone(),
             waiting,
             next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
             limits: limits.collect(),
             store,
-        }
+        })
     }
 }
 

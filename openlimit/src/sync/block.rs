@@ -3,6 +3,7 @@
 //! It does not use `thread::park`. A thread has only one park token. A caller further up the stack
 //! may use it too, and would lose its wake-up if it were taken here.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,19 +11,33 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::{Condvar, Mutex};
 
-/// Runs `future` to completion on this thread.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+thread_local! {
+    /// True on the threads of this library that end waits.
+    static ENDS_WAITS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks this thread as one that ends waits, so that no foreign waker can block it.
+pub(crate) fn end_waits_here() {
+    ENDS_WAITS.set(true);
+}
+
+/// Runs `future` to completion on this thread. Returns `None` if it would have to wait on a thread
+/// that ends waits: it could wait for ever, and all others with it.
+pub(crate) fn block_on<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     // Most calls are admitted at once and need no waker. So the first poll allocates none.
     if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        return output;
+        return Some(output);
+    }
+    if ENDS_WAITS.get() {
+        return None;
     }
     let signal = Arc::new(Signal::default());
     let waker = Waker::from(Arc::clone(&signal));
     let mut context = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
+            return Some(output);
         }
         signal.wait();
     }

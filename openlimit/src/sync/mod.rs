@@ -8,6 +8,6 @@ mod block;
 mod lock;
 mod wake;
 
-pub(crate) use self::block::block_on;
+pub(crate) use self::block::{block_on, end_waits_here};
 pub(crate) use self::lock::{Mutex, MutexGuard};
-pub(crate) use self::wake::wake_all;
+pub(crate) use self::wake::{contain, wake_all};

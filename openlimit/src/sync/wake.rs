@@ -4,6 +4,7 @@
 //! time, call back into the limiter, or panic. So wakers are collected under the lock and called
 //! after it is released.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
@@ -18,6 +19,13 @@ pub(crate) fn wake_all(wakers: &mut Vec<Waker>) {
 #[inline(never)]
 fn wake_each(wakers: &mut Vec<Waker>) {
     for waker in wakers.drain(..) {
-        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        contain(|| waker.wake());
     }
+}
+
+/// Runs foreign code. Returns `None` if it panics.
+///
+/// The payload of a panic is foreign too, and dropping it may panic again. So it is leaked.
+pub(crate) fn contain<T>(foreign: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(foreign)).map_err(mem::forget).ok()
 }

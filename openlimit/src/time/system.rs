@@ -13,8 +13,8 @@ use parking_lot::{Condvar, Mutex};
 
 use super::fast;
 use super::forked::FORKED;
-use super::timers::{Armed, Timers, fire_all};
-use crate::sync::wake_all;
+use super::timers::{Armed, Timers, fire};
+use crate::sync::{contain, end_waits_here, wake_all};
 
 static TIMERS: Mutex<Timers> = Mutex::new(Timers::new());
 /// Notified when an entry becomes the earliest.
@@ -41,14 +41,26 @@ pub(super) fn disarm(id: u64) {
     TIMERS.lock().disarm(id);
 }
 
+/// The time after which an entry that panicked is fired again, in nanoseconds: one second. A panic
+/// is a bug, and must not become a busy loop.
+const AFTER_PANIC: u64 = 1_000_000_000;
+
 fn run() {
+    end_waits_here();
     let mut due = Vec::new();
     let mut wakers = Vec::new();
     loop {
         wait(&mut due);
         // `wait` goes by the precise clock, and the fast one may lag behind it. Read from the fast
         // one, the time could still be before the moment at which an entry is due.
-        fire_all(&TIMERS, &mut due, fast::precise(), &mut wakers);
+        let now = fast::precise();
+        for armed in due.drain(..) {
+            // It may drop the last reference to a limiter, and with it foreign wakers. Whatever
+            // panics there must not end the thread, since all other limiters wait for it.
+            if contain(|| fire(&TIMERS, armed.clone(), now, &mut wakers)).is_none() {
+                TIMERS.lock().arm(armed, now.saturating_add(AFTER_PANIC));
+            }
+        }
         wake_all(&mut wakers);
     }
 }

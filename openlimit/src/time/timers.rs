@@ -63,16 +63,14 @@ impl Timers {
     }
 }
 
-/// Fires the entries that were taken out of `timers`, and arms those that are due again.
+/// Fires an entry that was taken out of `timers`, and arms it again if it is due again.
 ///
-/// Nothing is locked while an entry fires. Each is armed again before its last reference can be
+/// Nothing is locked while the entry fires. It is armed again before its last reference can be
 /// dropped: a limiter disarms itself when it is dropped, and must not be armed after that.
-pub(super) fn fire_all(timers: &Mutex<Timers>, due: &mut Vec<Armed>, now: u64, wakers: &mut Vec<Waker>) {
-    for (id, timed) in due.drain(..) {
-        if let Some(existing) = timed.upgrade()
-            && let Some(next) = existing.fire(now, wakers)
-        {
-            timers.lock().arm((id, timed), next);
-        }
+pub(super) fn fire(timers: &Mutex<Timers>, (id, timed): Armed, now: u64, wakers: &mut Vec<Waker>) {
+    if let Some(existing) = timed.upgrade()
+        && let Some(next) = existing.fire(now, wakers)
+    {
+        timers.lock().arm((id, timed), next);
     }
 }

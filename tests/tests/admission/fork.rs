@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::os::unix::process::parent_id;
 use std::process;
+use std::thread;
 
-use openlimit::{Cost, Rate, RateLimiter};
+use openlimit::{AcquireError, Cost, Rate, RateLimiter};
 use openlimit_tests::millis;
 use openlimit_tests::redis::fork::fork;
 use openlimit_tests::redis::{Forks, worker};
@@ -27,6 +29,52 @@ fn worker() {
     if is_child {
         process::exit(0);
     }
+}
+
+/// Forks while another thread takes and releases the limiter's lock all the time.
+#[test]
+#[ignore = "the body of the workers"]
+fn busy_worker() {
+    if worker::job().is_none() {
+        return;
+    }
+    let limiter = RateLimiter::builder().requests(Rate::per_day(1_000_000_000)).build().unwrap();
+    let busy = limiter.clone();
+    thread::spawn(move || {
+        loop {
+            let _ = busy.try_acquire(Cost::new());
+        }
+    });
+    for _ in 0..FORKS {
+        // A fork, in a worker that `Forks` started.
+        if parent_id() == 0 {
+            let outcome = match limiter.try_acquire(Cost::new()) {
+                Ok(_) => "admitted",
+                Err(AcquireError::Timer { .. }) => "refused",
+                Err(_) => "another error",
+            };
+            drop(limiter.status());
+            worker::say(outcome);
+            process::exit(0);
+        }
+        // The other thread goes on meanwhile.
+        thread::sleep(millis(2));
+    }
+    thread::sleep(millis(500));
+    process::exit(0);
+}
+
+/// Enough for the lock to be held at some of them.
+const FORKS: usize = 100;
+
+#[test]
+fn a_child_forked_while_the_lock_is_held_is_refused_and_does_not_hang() {
+    let mut outcomes = Forks::new().start("fork::busy_worker", &["busy"]).finish();
+    outcomes.sort();
+    let refused = outcomes.iter().filter(|outcome| *outcome == "refused").count();
+    let admitted = outcomes.iter().filter(|outcome| *outcome == "admitted").count();
+    assert_eq!(refused + admitted, FORKS, "{outcomes:?}");
+    assert!(refused > 0, "in none of {FORKS} forks was the lock held");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use openlimit::{AcquireError, BuildProblem, Cost, Limit, Percent, Rate, RateLimiter, limiter};
+use openlimit::{AcquireError, BuildProblem, Cost, Dimension, Limit, Percent, Rate, RateLimiter, limiter};
 use openlimit_tests::meter::taken;
 use openlimit_tests::metered;
 
@@ -332,4 +332,21 @@ fn a_limiter_may_have_many_limits() {
     }
 
     MANY.init().unwrap();
+}
+
+limiter! {
+    static OF_ITSELF: RateLimiter = {
+        requests: Rate::per_second(OF_ITSELF.cost(7)?.amount(&Dimension::Tokens)),
+    };
+}
+
+#[test]
+fn a_declaration_that_uses_its_own_limiter_is_an_error() {
+    for _ in 0..2 {
+        let error = OF_ITSELF.init().expect_err("it cannot be built");
+        assert!(error.to_string().ends_with(
+            "a value of its declaration uses the limiter itself, which is not built yet; take the value from elsewhere"
+        ), "{error}");
+        assert!(OF_ITSELF.acquire(1).blocking().is_err());
+    }
 }

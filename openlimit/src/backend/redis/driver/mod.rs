@@ -40,6 +40,7 @@ use super::settings::Settings;
 use super::wire::BatchReply;
 use crate::backend::{Backend, Served};
 use crate::error::{StoreError, StoreProblem};
+use crate::sync::end_waits_here;
 use crate::time::{FORKED, Time};
 
 /// The limiter's end of a session.
@@ -129,7 +130,10 @@ fn runtime(process: u32) -> io::Result<&'static (u32, Runtime)> {
     RUNTIME.get_or_try_init(|| {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
-        let run = move || runtime.block_on(pending::<()>());
+        let run = move || {
+            end_waits_here();
+            runtime.block_on(pending::<()>());
+        };
         thread::Builder::new().name("openlimit-redis".into()).spawn(run)?;
         Ok((process, handle))
     })
