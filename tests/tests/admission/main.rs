@@ -7,6 +7,8 @@ mod fork;
 mod lateness;
 mod model;
 mod order;
+mod refunds;
+mod refunds_closed_loop;
 mod runtimes;
 mod settle;
 mod sizes;
