@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use openlimit::testing::ManualClock;
 use openlimit::{Acquire, AcquireError, Builder, Permit, RateLimiter, kind};
 
+pub mod closed_loop;
+pub mod exact;
 pub mod meter;
 pub mod model;
 pub mod random;

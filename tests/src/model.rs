@@ -55,7 +55,8 @@ pub struct Model {
 
 impl Limit {
     /// Returns the weight that leaks in a nanosecond.
-    fn pace(&self) -> i128 {
+    #[must_use]
+    pub fn pace(&self) -> i128 {
         i128::from(self.amount) * i128::from(100 - self.headroom)
     }
 

@@ -8,6 +8,8 @@ mod hostile_wakers;
 mod lateness;
 mod model;
 mod order;
+mod refunds;
+mod refunds_closed_loop;
 mod runtimes;
 mod settle;
 mod sizes;

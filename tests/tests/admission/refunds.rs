@@ -1,0 +1,90 @@
+//! Refunds of many calls in flight: what is given back at the moment at which it was taken can be
+//! taken again, all of it.
+
+use openlimit::testing::ManualClock;
+use openlimit::{Cost, Permit, Rate, RateLimiter, Usage};
+use openlimit_tests::{Call, at_once, plain};
+
+/// How many calls are in flight.
+const CALLS: [usize; 5] = [32, 64, 256, 512, 1_000];
+
+/// A thousand requests a day, all at once if need be, on a clock that stands still.
+fn limiter() -> RateLimiter {
+    plain(&ManualClock::new()).requests(Rate::per_day(1_000)).build().expect("it is sound")
+}
+
+fn available(limiter: &RateLimiter) -> u64 {
+    limiter.status().expect("it is sound").limits[0].available
+}
+
+/// An order in which calls end, of those that are as likely as any other.
+type Order = fn(&mut Vec<Permit>);
+
+const ORDERS: [(&str, Order); 3] = [
+    ("in order", |_| {}),
+    ("in reverse", |permits| permits.reverse()),
+    ("shuffled", |permits| {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        for last in (1..permits.len()).rev() {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            permits.swap(last, usize::try_from(random >> 33).unwrap_or(0) % (last + 1));
+        }
+    }),
+];
+
+/// Takes permits, ends them in every order, and expects that all requests are available again.
+#[track_caller]
+fn nothing_is_lost(end: fn(Permit)) {
+    let mut lost = Vec::new();
+    for calls in CALLS {
+        for (name, order) in ORDERS {
+            let limiter = limiter();
+            let take = || limiter.try_acquire(Cost::new()).expect("there is room");
+            let mut permits: Vec<_> = (0..calls).map(|_| take()).collect();
+            order(&mut permits);
+            permits.into_iter().for_each(end);
+            let (said, taken) = (available(&limiter), at_once(&limiter));
+            if (said, taken) != (1_000, 1_000) {
+                lost.push(format!("{calls} {name}: {said} available, {taken} taken"));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "of 1000: {lost:#?}");
+}
+
+#[test]
+fn calls_that_are_cancelled_leave_nothing_behind() {
+    nothing_is_lost(Permit::cancel);
+}
+
+#[test]
+fn calls_that_used_nothing_leave_nothing_behind() {
+    nothing_is_lost(|permit| permit.settle(Usage::default().with("requests", 0)));
+}
+
+#[test]
+fn calls_that_used_a_part_leave_that_part() {
+    for calls in CALLS {
+        for (name, order) in ORDERS {
+            let clock = ManualClock::new();
+            let limiter = plain(&clock).tokens(Rate::per_day(100_000)).build().expect("it is sound");
+            let take = || limiter.try_acquire(100).expect("there is room");
+            let mut permits: Vec<_> = (0..calls).map(|_| take()).collect();
+            order(&mut permits);
+            permits.into_iter().for_each(|permit| permit.settle(30));
+            assert_eq!(available(&limiter), 100_000 - 30 * calls as u64, "{calls} {name}");
+        }
+    }
+}
+
+#[test]
+fn calls_that_were_granted_and_never_polled_leave_nothing_behind() {
+    let limiter = limiter();
+    let all = limiter.try_acquire(Cost::new().requests(1_000)).expect("there is room");
+    let calls: Vec<_> = (0..200).map(|_| Call::start(limiter.acquire(Cost::new()))).collect();
+    all.cancel();
+    assert!(calls.iter().all(|call| call.wakes() == 1), "they were granted");
+    assert_eq!(available(&limiter), 800);
+    drop(calls);
+    assert_eq!((available(&limiter), at_once(&limiter)), (1_000, 1_000));
+}
