@@ -50,7 +50,6 @@ pub struct Model {
     history: Vec<Charge>,
     queue: VecDeque<Waiter>,
     now: u64,
-    charges: usize,
 }
 
 impl Limit {
@@ -127,7 +126,7 @@ impl Model {
     /// Creates a model with empty buckets, at time zero.
     #[must_use]
     pub fn new(limits: Vec<Limit>) -> Self {
-        Self { limits, history: Vec::new(), queue: VecDeque::new(), now: 0, charges: 0 }
+        Self { limits, history: Vec::new(), queue: VecDeque::new(), now: 0 }
     }
 
     /// Lets a call arrive.
@@ -158,7 +157,6 @@ impl Model {
             let mut amounts = vec![0; charge.amounts.len()];
             amounts[dimension] = used - reserved;
             self.history.push(Charge { call: usize::MAX, at: self.now, amounts });
-            self.charges += 1;
         }
         self.go_on(self.now);
     }
@@ -167,12 +165,6 @@ impl Model {
     #[must_use]
     pub fn admitted(&self, call: usize) -> Option<u64> {
         self.history.iter().find(|charge| charge.call == call).map(|charge| charge.at)
-    }
-
-    /// Returns the number of charges, including cancelled ones.
-    #[must_use]
-    pub fn charges(&self) -> usize {
-        self.charges
     }
 
     /// Returns the call at the head of the queue.
@@ -191,7 +183,6 @@ impl Model {
             self.now = at;
             let Waiter { call, amounts, .. } = self.queue.pop_front().expect("the queue has a head");
             self.history.push(Charge { call, at, amounts });
-            self.charges += 1;
         }
         self.now = end;
     }

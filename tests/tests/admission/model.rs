@@ -12,9 +12,6 @@ use openlimit_tests::{Call, nanos, nanos_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Refunds are exact while no more charges than these are in a bucket.
-const EXACT: usize = 16;
-
 /// What happens next. Numbers choose among what there is.
 #[derive(Clone, Debug)]
 enum Move {
@@ -77,7 +74,6 @@ fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCas
     let mut parties = Vec::new();
     let mut asked: Vec<(u64, Vec<u64>)> = Vec::new();
     for next in moves {
-        let exact = give_back && model.charges() <= EXACT;
         match next {
             Move::Arrive(amounts) => {
                 let amounts = admissible(limits, amounts);
@@ -98,18 +94,18 @@ fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCas
                     continue;
                 };
                 let waits = model.admitted(call).is_none();
-                if exact || waits && (give_back || model.head() != Some(call)) {
+                if give_back || waits && model.head() != Some(call) {
                     parties[call] = Party::Gone;
                     model.cancel(call);
                 }
             }
-            Move::Cancel(which) if exact => {
+            Move::Cancel(which) if give_back => {
                 if let Some((call, permit)) = take_permit(&mut parties, *which) {
                     permit.cancel();
                     model.cancel(call);
                 }
             }
-            Move::Settle(which, dimension, used) if exact => {
+            Move::Settle(which, dimension, used) if give_back => {
                 if let Some((call, permit)) = take_permit(&mut parties, *which) {
                     // A `Usage` always says how many tokens there were.
                     let tokens = asked[call].1[1];
