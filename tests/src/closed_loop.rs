@@ -14,14 +14,14 @@ use crate::model::Limit;
 use crate::random::{NAMES, build};
 use crate::{Call, nanos, nanos_of};
 
-/// What a call does.
+/// The amounts and the duration of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
     /// The amount that it reserves.
     pub reserves: u64,
     /// The amount that it turns out to use.
     pub uses: u64,
-    /// How long it is in flight, in nanoseconds.
+    /// The time that it is in flight, in nanoseconds.
     pub holds: u64,
 }
 
@@ -36,7 +36,7 @@ pub struct Admitted {
     pub caller: usize,
 }
 
-/// What admits the calls: a limiter, or a model of one.
+/// A limiter, or a model of one, that admits the calls.
 pub trait Admits {
     /// Lets a call arrive.
     fn arrive(&mut self, call: usize, amount: u64);

@@ -21,7 +21,7 @@ pub struct Exact {
     level: i128,
     /// The weight just before each charge, in order.
     before: VecDeque<i128>,
-    /// How many charges were made before the first of those.
+    /// The number of charges made before the first one in `before`.
     forgotten: usize,
     /// The calls in flight: the number of the charge, and the amount.
     taken: HashMap<usize, (usize, u64)>,

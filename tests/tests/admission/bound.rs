@@ -1,8 +1,9 @@
-//! The promise, whatever happens: in no window is more admitted than the rate gives in it and the burst, or the
-//! largest call, on top. And all that goes with it: strictly in order, never idle, nothing lost.
+//! The bound on admission. A window of time admits at most the amount that the rate gives in it, plus
+//! the burst or the largest call. The tests also check that calls are admitted in order, that the
+//! limiter is never idle while there is room, and that no amount is lost.
 //!
-//! Anything may happen here: a process that stands still, calls that leave, settle, cancel, run out of time or
-//! try their luck. What cannot be foretold exactly can still be bounded exactly.
+//! The moves are random: the process stands still, and calls are dropped, settled, cancelled, timed
+//! out or tried. The exact result cannot be predicted, so the tests check bounds.
 
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Permit, RateLimiter, Usage};
@@ -12,13 +13,13 @@ use openlimit_tests::{Call, nanos, nanos_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// What happens next. Numbers choose among what there is.
+/// A step of a random run. A `usize` selects one of the existing calls, modulo their number.
 #[derive(Clone, Debug)]
 enum Move {
     Arrive(Vec<u64>, Option<u64>),
     Try(Vec<u64>),
     Advance(u64),
-    /// The process stands still for so long.
+    /// The process stands still for this many nanoseconds.
     Jump(u64),
     Look,
     Drop(usize),
@@ -26,10 +27,10 @@ enum Move {
     Settle(usize, usize, u64),
 }
 
-/// A call, and what is known of it.
+/// A call and its state.
 struct Party {
     arrived: u64,
-    /// What it asked for and, once it was given back, what it kept.
+    /// The reserved amounts. A refund reduces them to the amounts used.
     amounts: Vec<u64>,
     state: State,
 }
@@ -37,7 +38,7 @@ struct Party {
 enum State {
     Asks(Call),
     Has(Permit, u64),
-    /// Admitted then, and settled.
+    /// Settled, with the time of admission.
     Settled(u64),
     Gone,
 }
@@ -47,7 +48,7 @@ struct World {
     limiter: RateLimiter,
     limits: Vec<Limit>,
     parties: Vec<Party>,
-    /// All that was ever charged, as late as it can have been, and nothing given back.
+    /// All charges, each at the latest possible time, without refunds.
     charged: Vec<Charge>,
 }
 
@@ -108,7 +109,7 @@ impl World {
                 let amounts = admissible(&self.limits, &amounts);
                 if let Ok(permit) = self.limiter.try_acquire(cost(&self.limits, &amounts)) {
                     self.look()?;
-                    prop_assert!(self.head().is_none(), "it has overtaken");
+                    prop_assert!(self.head().is_none(), "`try_acquire` overtook the queue");
                     let now = self.now();
                     self.charge(now, amounts.clone());
                     self.parties.push(Party { arrived: now, amounts, state: State::Has(permit, now) });
@@ -120,7 +121,7 @@ impl World {
             Move::Drop(which) => {
                 if let Some(call) = self.nth(which, |state| matches!(state, State::Asks(_))) {
                     self.parties[call].state = State::Gone;
-                    // It may have been granted something, and given it back.
+                    // The call may have been granted a permit and given it back.
                     self.charge(self.now(), self.parties[call].amounts.clone());
                 }
             }
@@ -133,7 +134,7 @@ impl World {
                 if let Some((call, permit, at)) = self.take(which) {
                     let amounts = &mut self.parties[call].amounts;
                     let reserved = amounts[dimension];
-                    // A `Usage` always says how many tokens there were.
+                    // A `Usage` always includes a number of tokens.
                     permit.settle(Usage::from(amounts[1]).with(NAMES[dimension], used));
                     amounts[dimension] = used.min(reserved);
                     self.parties[call].state = State::Settled(at);
@@ -146,7 +147,7 @@ impl World {
         Ok(())
     }
 
-    /// Whoever is next could not be admitted even by the most cautious reading of the rules.
+    /// Asserts that the head of the queue has no room even if all charges count at their latest time.
     fn is_not_idle(&mut self) -> Result<(), TestCaseError> {
         self.look()?;
         let Some(head) = self.head() else { return Ok(()) };
@@ -157,14 +158,14 @@ impl World {
             limit.room_at(&self.charged, amounts).saturating_add(lag)
         });
         let room = room.max().unwrap_or(0);
-        prop_assert!(room > self.now(), "call {} waits at {}, and had room at {}", head, self.now(), room);
+        prop_assert!(room > self.now(), "call {} still waits at {}, but had room at {}", head, self.now(), room);
         Ok(())
     }
 
-    /// Nobody who came later was admitted earlier.
+    /// Asserts that calls are admitted in the order of arrival.
     fn is_in_order(&self) -> Result<(), TestCaseError> {
         let admitted = self.parties.iter().filter_map(Party::admitted);
-        prop_assert!(admitted.is_sorted(), "not in order");
+        prop_assert!(admitted.is_sorted(), "calls were admitted out of order");
         Ok(())
     }
 
@@ -181,7 +182,7 @@ impl World {
                     let promised = limit.worth(at - calls[first].0) + largest;
                     prop_assert!(
                         sum <= promised,
-                        "{:?}: {} > {} from {} to {}",
+                        "{:?} admitted {}, more than {}, from {} to {}",
                         limit,
                         sum,
                         promised,
@@ -194,11 +195,11 @@ impl World {
         Ok(())
     }
 
-    /// When all is over and time enough has passed, a full burst can be had again.
+    /// Asserts that a full burst is available again after a long time.
     fn loses_nothing(&mut self) -> Result<(), TestCaseError> {
         self.clock.advance(nanos(1 << 61));
         self.look()?;
-        prop_assert!(self.head().is_none(), "somebody waits for ever");
+        prop_assert!(self.head().is_none(), "a call was never admitted");
         self.clock.jump(nanos(1 << 61));
         let burst = (0..3).map(|dimension| {
             let limits = self.limits.iter().filter(|limit| limit.dimension == dimension);
@@ -207,7 +208,7 @@ impl World {
         });
         let burst: Vec<u64> = burst.collect();
         let outcome = self.limiter.try_acquire(cost(&self.limits, &burst));
-        prop_assert!(outcome.is_ok(), "no full burst: {:?}", outcome);
+        prop_assert!(outcome.is_ok(), "a full burst was refused: {:?}", outcome);
         Ok(())
     }
 
@@ -234,7 +235,7 @@ impl World {
         Ok(())
     }
 
-    /// Keeps the charges in order of time.
+    /// Inserts a charge. Charges stay sorted by time.
     fn charge(&mut self, at: u64, amounts: Vec<u64>) {
         let place = self.charged.partition_point(|charge| charge.at <= at);
         self.charged.insert(place, Charge { call: 0, at, amounts });
@@ -252,7 +253,7 @@ impl World {
         }
     }
 
-    /// One of those that are so.
+    /// Returns one of the calls whose state matches, chosen by `which`.
     fn nth(&self, which: usize, so: impl Fn(&State) -> bool) -> Option<usize> {
         let all: Vec<usize> = (0..self.parties.len()).filter(|call| so(&self.parties[*call].state)).collect();
         (!all.is_empty()).then(|| all[which % all.len()])
@@ -264,7 +265,7 @@ impl World {
 }
 
 impl Party {
-    /// When it was admitted, if it was and did not take it back.
+    /// Returns the time of admission, unless the call was not admitted or was cancelled.
     fn admitted(&self) -> Option<u64> {
         match self.state {
             State::Has(_, at) | State::Settled(at) => Some(at),

@@ -1,13 +1,14 @@
-//! A call that is dropped costs nothing, wherever it was: what follows is what would have been had it never been.
+//! Dropped calls. A dropped call costs nothing at any stage: later calls are admitted as if it had
+//! never been made.
 
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Rate, RateLimiter};
 use openlimit_tests::{Call, at_once, millis, plain, secs};
 
-/// Ten a second, one by one.
+/// Returns a limiter of ten requests a second, with a burst of one.
 fn ten(clock: &ManualClock) -> RateLimiter {
     let burst = millis(100);
-    plain(clock).requests(Rate::per_second(10).burst(burst)).build().expect("it is sound")
+    plain(clock).requests(Rate::per_second(10).burst(burst)).build().expect("valid rates")
 }
 
 fn call(limiter: &RateLimiter) -> Call {
@@ -24,7 +25,7 @@ fn dropped_before_its_first_poll() {
     assert_eq!(at_once(&limiter), 1);
 }
 
-/// Four calls wait; the given ones leave; the others go when they would have gone without them.
+/// Queues four calls and drops some of them. The others are admitted as if those had never queued.
 #[test]
 fn dropped_anywhere_in_the_queue() {
     for left in [&[0_usize] as &[usize], &[1], &[2], &[3], &[0, 1], &[1, 2], &[2, 3], &[0, 3], &[0, 1, 2, 3]]
@@ -40,7 +41,7 @@ fn dropped_anywhere_in_the_queue() {
         let mut due = 50;
         for mut stays in calls.into_iter().flatten() {
             clock.advance(millis(due) - millis(1));
-            assert!(!stays.poll(), "{left:?}");
+            assert!(!stays.poll(), "a call was admitted early without {left:?}");
             clock.advance(millis(1));
             assert_eq!(stays.admitted().waited(), clock.now(), "{left:?}");
             due = 100;
@@ -60,7 +61,7 @@ fn a_grant_dropped_unpolled_is_given_back_and_the_next_goes_at_once() {
     assert_eq!((first.wakes(), second.wakes()), (1, 0));
     assert!(!second.poll());
     drop(first);
-    assert_eq!(second.wakes(), 1, "the grant passes on at once");
+    assert_eq!(second.wakes(), 1, "the grant did not pass on at once");
     assert_eq!(second.admitted().waited(), millis(100));
 }
 
@@ -72,7 +73,7 @@ fn a_grant_dropped_later_gives_back_what_has_not_leaked() {
     let first = call(&limiter);
     clock.advance(millis(140));
     drop(first);
-    assert_eq!(at_once(&limiter), 1, "as if the first had never been");
+    assert_eq!(at_once(&limiter), 1, "the dropped call still counts");
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn dropped_once_its_time_was_over() {
     drop(call(&limiter).admitted());
     let ahead = call(&limiter);
     let late = Call::start(limiter.acquire(Cost::new()).timeout(millis(200)));
-    // The one ahead owes so much that the other cannot make it.
+    // The call ahead settles at 10 requests, so the other call times out.
     clock.advance(millis(100));
     ahead.admitted().settle(openlimit::Usage::from(0).with("requests", 10));
     clock.advance(millis(100));
@@ -110,7 +111,7 @@ fn a_head_that_is_never_polled_again_holds_nobody_back() {
     let clock = ManualClock::new();
     let limiter = ten(&clock);
     drop(call(&limiter).admitted());
-    // Its runtime never turns again: it is woken, and that is all that happens to it.
+    // The runtime of this call never runs again, so the call is woken but not polled.
     let parked = call(&limiter);
     let behind: Vec<Call> = (0..3).map(|_| call(&limiter)).collect();
     clock.advance(millis(400));
@@ -118,13 +119,13 @@ fn a_head_that_is_never_polled_again_holds_nobody_back() {
         assert_eq!(call.admitted().waited(), millis(200 + 100 * place as u64));
     }
     assert_eq!(parked.wakes(), 1);
-    assert_eq!(parked.admitted().waited(), millis(100), "and its turn is kept for it");
+    assert_eq!(parked.admitted().waited(), millis(100), "the parked call lost its turn");
 }
 
 #[test]
 fn a_large_head_that_leaves_lets_the_small_ones_go_at_once() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("valid rates");
     drop(Call::start(limiter.acquire(50)).admitted());
     let large = Call::start(limiter.acquire(100));
     let mut small: Vec<Call> = (0..6).map(|_| Call::start(limiter.acquire(10))).collect();
@@ -155,5 +156,5 @@ fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
     let ready = Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(ready, Poll::Ready(Ok(_))));
     clock.advance(secs(10));
-    assert_eq!(wakers.map(|wakes| wakes.count()), [0, 0, 1], "nobody is woken twice");
+    assert_eq!(wakers.map(|wakes| wakes.count()), [0, 0, 1], "a waker was woken twice or without need");
 }

@@ -1,7 +1,8 @@
-//! No drift: after a simulated year, the number of calls admitted is what one formula says.
+//! Drift. After a simulated year, the number of admitted calls equals the result of a formula.
 //!
-//! With demand at all times, calls that fit leave the bucket never empty. So until `t` the limiter admits as many
-//! as fit into what may be taken at once and what `t` gives, and not one less: `(fit + pace * t) / weight`.
+//! Under constant demand, calls that fit into the burst never leave the bucket empty. So the limiter
+//! admits exactly `(fit + pace * t) / weight` calls until `t`. `fit` is the amount available at once,
+//! and `pace * t` is the amount that the rate gives until `t`.
 
 use std::time::Duration;
 
@@ -11,13 +12,13 @@ use openlimit_tests::{nanos_of, secs};
 
 const YEAR: u64 = 365 * 86_400;
 
-/// The headroom as a fraction.
+/// The default headroom as a fraction.
 const DEFAULT: (u128, u128) = (1, 5_000);
 const NONE: (u128, u128) = (0, 100);
 
 #[test]
 fn three_a_minute() {
-    // Until a year is over, by tens.
+    // Each call takes ten requests.
     exact(Rate::per_minute(3).burst(secs(3_600)), secs(3_600), 10, YEAR);
 }
 
@@ -49,7 +50,7 @@ fn a_rate_that_divides_nothing() {
 
 #[test]
 fn calls_larger_than_the_burst_lose_less_than_a_nanosecond_each() {
-    // Each waits until the bucket is empty, in whole nanoseconds.
+    // Each call waits until the bucket is empty, rounded up to whole nanoseconds.
     let rate = Rate::per_minute(3);
     for (builder, (kept, of)) in both(rate) {
         let each = (60_000_000_000 * of).div_ceil(3 * (of - kept));
@@ -64,23 +65,24 @@ fn one_a_day_is_one_a_day() {
     let clock = ManualClock::new();
     assert_eq!(admitted_on(&clock, limiter(&clock).headroom(Percent(0)), 1, YEAR), 366);
     let clock = ManualClock::new();
-    // One day in 5 000 is left to others.
+    // The default headroom keeps back 1 / 5 000 of the rate, which costs one call a year.
     assert_eq!(admitted_on(&clock, limiter(&clock), 1, YEAR), 365);
 }
 
-/// `burst` is what the rate says, or the default for its period.
+/// Asserts the exact number of admitted calls. `burst` must be the burst of the rate, or the default
+/// for its period.
 fn exact(rate: Rate, burst: Duration, cost: u64, until: u64) {
     for (builder, (kept, of)) in both(rate) {
         let pace = u128::from(rate.amount()) * (of - kept);
         let fit = (burst - Duration::from_millis(50)).as_nanos() * u128::from(rate.amount()) * of;
         let weight = u128::from(cost) * rate.period().as_nanos() * of;
-        assert!(weight <= fit, "the formula is for calls that fit");
+        assert!(weight <= fit, "a cost of {cost} does not fit into the burst");
         let expected = (fit + pace * u128::from(until) * 1_000_000_000) / weight;
-        assert_eq!(admitted(builder, cost, until), expected, "{rate:?}, {kept} / {of}");
+        assert_eq!(admitted(builder, cost, until), expected, "wrong count for {rate:?} with a headroom of {kept} / {of}");
     }
 }
 
-/// With the default headroom, and with none.
+/// Returns one builder with the default headroom and one without headroom.
 fn both(rate: Rate) -> [(Builder<kind::Explicit>, (u128, u128)); 2] {
     let builder = RateLimiter::builder().requests(rate);
     [(builder.clone(), DEFAULT), (builder.headroom(Percent(0)), NONE)]
@@ -91,9 +93,10 @@ fn admitted(builder: Builder<kind::Explicit>, cost: u64, until: u64) -> u128 {
     admitted_on(&clock, builder.clock(&clock), cost, until)
 }
 
-/// How many calls are admitted until then, if somebody tries again whenever a refusal said.
+/// Returns the number of calls admitted until `until`, in seconds. After each refusal, the caller
+/// waits for the time in the error and tries again.
 fn admitted_on(clock: &ManualClock, builder: Builder<kind::Explicit>, cost: u64, until: u64) -> u128 {
-    let limiter = builder.build().expect("it is sound");
+    let limiter = builder.build().expect("valid rates");
     let mut count = 0;
     loop {
         match limiter.try_acquire(Cost::new().requests(cost)) {

@@ -1,5 +1,5 @@
-//! A process that forks, without `exec`, after a call has waited in it: in the child nobody can wait, and is told so. See
-//! `backend/redis/fork.rs` for shared limits.
+//! Processes that fork without `exec` after a call has waited. A call that would wait in the child
+//! fails with an error. See `backend/redis/fork.rs` for shared limits.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -31,7 +31,7 @@ fn worker() {
     }
 }
 
-/// Forks while another thread takes and releases the limiter's lock all the time.
+/// Forks while another thread constantly acquires and releases the lock of the limiter.
 #[test]
 #[ignore = "the body of the workers"]
 fn busy_worker() {
@@ -57,14 +57,14 @@ fn busy_worker() {
             worker::say(outcome);
             process::exit(0);
         }
-        // The other thread goes on meanwhile.
+        // Gives the other thread time to run.
         thread::sleep(millis(2));
     }
     thread::sleep(millis(500));
     process::exit(0);
 }
 
-/// Enough for the lock to be held at some of them.
+/// The number of forks. The lock is held during some of them.
 const FORKS: usize = 100;
 
 #[test]
@@ -73,8 +73,8 @@ fn a_child_forked_while_the_lock_is_held_is_refused_and_does_not_hang() {
     outcomes.sort();
     let refused = outcomes.iter().filter(|outcome| *outcome == "refused").count();
     let admitted = outcomes.iter().filter(|outcome| *outcome == "admitted").count();
-    assert_eq!(refused + admitted, FORKS, "{outcomes:?}");
-    assert!(refused > 0, "in none of {FORKS} forks was the lock held");
+    assert_eq!(refused + admitted, FORKS, "unexpected outcomes: {outcomes:?}");
+    assert!(refused > 0, "the lock was held in none of {FORKS} forks");
 }
 
 #[test]

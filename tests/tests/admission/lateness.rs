@@ -1,5 +1,5 @@
-//! Timers fire late, processes stand still, clocks stop: none of it costs throughput, and none of it lets more
-//! go at once than the promise allows.
+//! Late timers, suspended processes and stopped clocks. Timers that are late by up to half the jitter
+//! cost no throughput, and no delay admits more calls at once than the bound allows.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use openlimit::testing::ManualClock;
 use openlimit::{Cost, Percent, Rate, RateLimiter};
 use openlimit_tests::{Call, at_once, millis, nanos, plain, secs};
 
-/// So many calls of one request.
+/// Starts `size` calls of one request each.
 fn crowd(limiter: &RateLimiter, size: usize) -> Vec<Call> {
     (0..size).map(|_| Call::start(limiter.acquire(Cost::new()))).collect()
 }
 
-/// How many are over now.
+/// Polls all calls and returns the number of calls that are over.
 fn over(calls: &mut [Call]) -> usize {
     calls.iter_mut().map(Call::poll).filter(|over| *over).count()
 }
@@ -20,14 +20,14 @@ fn over(calls: &mut [Call]) -> usize {
 #[test]
 fn a_process_that_stood_still_for_ten_seconds_does_not_let_ten_seconds_worth_go_at_once() {
     let clock = ManualClock::new();
-    // 100 at once, of which 10 are kept back for jitter; half of those may be made up for.
+    // The burst is 100, and 10 of it are reserved for jitter. Late calls may use half of those.
     let limiter =
-        plain(&clock).requests(Rate::per_second(100)).jitter(millis(100)).build().expect("it is sound");
+        plain(&clock).requests(Rate::per_second(100)).jitter(millis(100)).build().expect("valid rates");
     let mut calls = crowd(&limiter, 2_000);
     assert_eq!(over(&mut calls), 90);
     clock.jump(secs(10));
     assert_eq!(over(&mut calls), 90 + 90 + 5);
-    // From then on it goes on as if nothing had been: the made-up part is not made up again.
+    // The limiter then continues at the normal rate and does not make up for the delay again.
     clock.advance(secs(1));
     assert_eq!(over(&mut calls), 90 + 90 + 5 + 100);
 }
@@ -35,7 +35,7 @@ fn a_process_that_stood_still_for_ten_seconds_does_not_let_ten_seconds_worth_go_
 #[test]
 fn without_jitter_a_process_that_stood_still_lets_one_burst_go() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(100)).build().expect("valid rates");
     let mut calls = crowd(&limiter, 2_000);
     assert_eq!(over(&mut calls), 100);
     clock.jump(secs(10));
@@ -45,32 +45,32 @@ fn without_jitter_a_process_that_stood_still_lets_one_burst_go() {
 #[test]
 fn a_process_that_stood_still_again_and_again_never_exceeds_the_bound() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(100)).build().expect("valid rates");
     let mut calls = crowd(&limiter, 2_000);
     for stop in 1..10 {
         clock.jump(millis(1_500));
-        assert_eq!(over(&mut calls), 100 * (stop + 1), "one burst a stop, since each refilled it");
+        assert_eq!(over(&mut calls), 100 * (stop + 1), "each stop must admit one burst of 100");
     }
 }
 
 #[test]
 fn timers_that_fire_late_by_up_to_half_the_jitter_cost_no_throughput() {
-    // However little the burst leaves: room for one call, for a few, for many.
+    // The burst leaves room for one call, for a few or for many.
     for (rate, burst) in [(100, millis(60)), (100, millis(75)), (700, millis(1_000))] {
         let clock = ManualClock::new();
         let rate = Rate::per_second(rate).burst(burst);
-        let limiter = plain(&clock).requests(rate).jitter(millis(50)).build().expect("it is sound");
+        let limiter = plain(&clock).requests(rate).jitter(millis(50)).build().expect("valid rates");
         let mut calls = crowd(&limiter, 11 * rate.amount() as usize);
         let mut late = 1_u64;
         let mut time = Duration::ZERO;
         while time < secs(10) {
-            // Any lateness up to 25 ms, in no order.
+            // A pseudorandom delay of up to 25 ms.
             late = late * 48_271 % 2_147_483_647;
             let step = nanos(late % 25_000_000);
             clock.jump(step);
             time += step;
             let given = (burst - millis(50) + time).as_nanos() * u128::from(rate.amount());
-            assert_eq!(over(&mut calls) as u128, given / 1_000_000_000, "{rate:?} at {time:?}");
+            assert_eq!(over(&mut calls) as u128, given / 1_000_000_000, "wrong count for {rate:?} at {time:?}");
         }
     }
 }
@@ -79,10 +79,11 @@ fn timers_that_fire_late_by_up_to_half_the_jitter_cost_no_throughput() {
 fn timers_that_fire_late_by_more_than_half_the_jitter_cost_only_the_excess() {
     let clock = ManualClock::new();
     let limiter =
-        plain(&clock).requests(Rate::per_second(1_000)).jitter(millis(50)).build().expect("it is sound");
+        plain(&clock).requests(Rate::per_second(1_000)).jitter(millis(50)).build().expect("valid rates");
     let mut calls = crowd(&limiter, 3_000);
     assert_eq!(over(&mut calls), 950);
-    // Due after 1 ms, looked at after 1.5 s: the bucket has been empty for long, and 25 ms are made up for.
+    // The next call is due after 1 ms, but the timer fires after 1.5 s. The bucket is empty by then,
+    // and the limiter makes up for 25 ms.
     clock.jump(millis(1_500));
     assert_eq!(over(&mut calls), 950 + 950 + 25);
 }
@@ -91,14 +92,14 @@ fn timers_that_fire_late_by_more_than_half_the_jitter_cost_only_the_excess() {
 fn a_late_timer_makes_a_large_call_wait_for_what_went_late() {
     let clock = ManualClock::new();
     let limiter =
-        plain(&clock).requests(Rate::per_minute(60)).jitter(millis(500)).build().expect("it is sound");
+        plain(&clock).requests(Rate::per_minute(60)).jitter(millis(500)).build().expect("valid rates");
     let mut calls = crowd(&limiter, 3);
     assert_eq!(over(&mut calls), 1);
-    // Each call is as large as the burst, so each waits until the bucket is empty.
+    // Each call is as large as the burst, so it waits until the bucket is empty.
     clock.jump(millis(1_100));
-    assert_eq!(over(&mut calls), 2, "due at 1 s, departed at 1.1 s, charged as of 1 s");
+    assert_eq!(over(&mut calls), 2, "the second call was due at 1 s");
     clock.advance(millis(999));
-    assert_eq!(over(&mut calls), 2, "the provider saw the last one at 1.1 s");
+    assert_eq!(over(&mut calls), 2, "the third call must wait until 2.1 s");
     clock.advance(millis(1));
     assert_eq!(over(&mut calls), 3);
 }
@@ -106,20 +107,20 @@ fn a_late_timer_makes_a_large_call_wait_for_what_went_late() {
 #[test]
 fn a_lateness_of_long_ago_is_forgotten_at_any_rate() {
     let clock = ManualClock::new();
-    // So much a nanosecond that 64 bits hold 18 microseconds of it.
+    // At this rate, 64 bits hold the amount of only 18 microseconds.
     let rate = Rate::new(1_000_000_000_000_007, nanos(1_000)).burst(nanos(1));
-    let limiter = plain(&clock).tokens(rate).jitter(millis(2)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(rate).jitter(millis(2)).build().expect("valid rates");
     let calls = [rate.amount(); 2].map(|tokens| Call::start(limiter.acquire(tokens)));
     clock.jump(millis(1));
     drop(calls.map(Call::admitted));
     clock.advance(secs(10));
-    assert!(limiter.try_acquire(rate.amount()).is_ok(), "the bucket has been empty for ten seconds");
+    assert!(limiter.try_acquire(rate.amount()).is_ok(), "the empty bucket has no room");
 }
 
 #[test]
 fn a_clock_that_stands_still_admits_nobody_and_breaks_nothing() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(10)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(10)).build().expect("valid rates");
     let mut calls = crowd(&limiter, 30);
     for _ in 0..100 {
         clock.advance(Duration::ZERO);
@@ -137,7 +138,7 @@ fn a_clock_that_stands_still_admits_nobody_and_breaks_nothing() {
 fn a_clock_at_the_end_of_its_range_breaks_nothing() {
     let clock = ManualClock::new();
     let limiter =
-        RateLimiter::builder().clock(&clock).requests(Rate::per_second(10)).build().expect("it is sound");
+        RateLimiter::builder().clock(&clock).requests(Rate::per_second(10)).build().expect("valid rates");
     let mut calls = crowd(&limiter, 30);
     clock.advance(Duration::MAX);
     assert_eq!(over(&mut calls), 30);
@@ -152,9 +153,9 @@ fn a_clock_at_the_end_of_its_range_breaks_nothing() {
 fn idleness_of_any_length_is_worth_one_burst() {
     let clock = ManualClock::new();
     let limiter =
-        plain(&clock).headroom(Percent(50)).requests(Rate::per_second(10)).build().expect("it is sound");
+        plain(&clock).headroom(Percent(50)).requests(Rate::per_second(10)).build().expect("valid rates");
     for idle in [secs(2), secs(60), secs(86_400 * 365 * 100)] {
         clock.advance(idle);
-        assert_eq!(at_once(&limiter), 10, "after {idle:?}");
+        assert_eq!(at_once(&limiter), 10, "wrong burst after {idle:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of `openlimit`'s admission: who is admitted, in which order and when, on limits in memory.
+//! Tests of admission in `openlimit`: the order and the time of admission on limits in memory.
 
 mod bound;
 mod cancellation;

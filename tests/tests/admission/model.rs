@@ -1,8 +1,8 @@
-//! The limiter against the model, move by move: each call is admitted in the very nanosecond in which the model
-//! admits it.
+//! The limiter compared with the model. Both admit each call in the same nanosecond.
 //!
-//! Where charges are dated back (a call whose turn comes because the one before it left), the model would have
-//! to be as clever as the limiter. So one property leaves out the cause, and the other the dating back.
+//! The limiter may backdate the charge of a call that reaches the head because the call before it
+//! left. The model does not backdate. So one property has no jitter, and with it no backdating. The
+//! other has jitter, but no call leaves the head of the queue.
 
 use openlimit::testing::ManualClock;
 use openlimit::{Permit, Usage};
@@ -12,14 +12,14 @@ use openlimit_tests::{Call, nanos, nanos_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// What happens next. Numbers choose among what there is.
+/// A step of a random run. A `usize` selects one of the existing calls, modulo their number.
 #[derive(Clone, Debug)]
 enum Move {
     Arrive(Vec<u64>),
     Advance(u64),
-    /// Everyone looks what became of them.
+    /// All calls are polled.
     Look,
-    /// A call that waits, or was granted and has not looked, is dropped.
+    /// A call that waits, or that was granted but not polled since, is dropped.
     Drop(usize),
     Cancel(usize),
     Settle(usize, usize, u64),
@@ -66,7 +66,7 @@ fn any_move(least: u64) -> impl Strategy<Value = Move> {
     ]
 }
 
-/// Plays the moves on the limiter and on the model.
+/// Runs the moves on the limiter and on the model.
 fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCaseError> {
     let clock = ManualClock::new();
     let limiter = build(limits, &clock);
@@ -80,7 +80,7 @@ fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCas
                 model.arrive(parties.len(), amounts.clone());
                 parties.push(Party::Asks(Call::start(limiter.acquire(cost(limits, &amounts)))));
                 asked.push((nanos_of(&clock), amounts));
-                // It may have been admitted at once, and must not be taken for one that has not looked.
+                // Polls the call, so that one admitted at once does not count as waiting.
                 let call = parties.len() - 1;
                 look_at(call, &mut parties[call], &asked[call], &model)?;
             }
@@ -107,7 +107,7 @@ fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCas
             }
             Move::Settle(which, dimension, used) if give_back => {
                 if let Some((call, permit)) = take_permit(&mut parties, *which) {
-                    // A `Usage` always says how many tokens there were.
+                    // A `Usage` always includes a number of tokens.
                     let tokens = asked[call].1[1];
                     permit.settle(Usage::from(tokens).with(NAMES[*dimension], *used));
                     if limits.iter().any(|limit| limit.dimension == *dimension) {
@@ -122,11 +122,11 @@ fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCas
     model.advance(LONG);
     clock.advance(nanos(LONG));
     look(&mut parties, &asked, &model)?;
-    prop_assert!(!parties.iter().any(|party| matches!(party, Party::Asks(_))), "somebody waits for ever");
+    prop_assert!(!parties.iter().any(|party| matches!(party, Party::Asks(_))), "a call was never admitted");
     Ok(())
 }
 
-/// Everyone looks, and finds what the model says.
+/// Polls all calls and compares their times of admission with the model.
 fn look(parties: &mut [Party], asked: &[(u64, Vec<u64>)], model: &Model) -> Result<(), TestCaseError> {
     let mut all = parties.iter_mut().zip(asked).enumerate();
     all.try_for_each(|(call, (party, asked))| look_at(call, party, asked, model))
@@ -148,7 +148,7 @@ fn look_at(
         }
         None => None,
     };
-    prop_assert_eq!(found, model.admitted(call), "call {} of {:?}", call, asked);
+    prop_assert_eq!(found, model.admitted(call), "wrong admission of call {}, {:?}", call, asked);
     Ok(())
 }
 
@@ -160,7 +160,7 @@ fn take_permit(parties: &mut [Party], which: usize) -> Option<(usize, Permit)> {
     }
 }
 
-/// One of those that are so.
+/// Returns one of the calls that match, chosen by `which`.
 fn nth(parties: &[Party], which: usize, so: impl Fn(&Party) -> bool) -> Option<usize> {
     let all: Vec<usize> = (0..parties.len()).filter(|call| so(&parties[*call])).collect();
     (!all.is_empty()).then(|| all[which % all.len()])

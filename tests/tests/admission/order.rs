@@ -1,4 +1,5 @@
-//! First come, first served: nobody overtakes, nobody starves, and the queue takes any length.
+//! The order of the queue. Calls are admitted in the order of arrival, none starves, and the queue
+//! has no maximum length.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use openlimit::{AcquireError, Cost, Rate, RateLimiter};
 use openlimit_tests::{Call, millis, nanos, plain, secs};
 
 fn limiter(clock: &ManualClock) -> RateLimiter {
-    plain(clock).tokens(Rate::per_second(100)).build().expect("it is sound")
+    plain(clock).tokens(Rate::per_second(100)).build().expect("valid rates")
 }
 
 fn call(limiter: &RateLimiter, tokens: u64) -> Call {
@@ -25,7 +26,7 @@ fn calls_are_admitted_in_the_order_of_their_arrival_whatever_their_size() {
     let mut due = 0;
     for (call, cost) in calls.into_iter().zip(costs) {
         due += cost * 10;
-        assert_eq!(call.admitted().waited(), millis(due), "a cost of {cost}");
+        assert_eq!(call.admitted().waited(), millis(due), "wrong wait for a cost of {cost}");
     }
 }
 
@@ -34,7 +35,7 @@ fn a_large_call_among_small_ones_is_admitted_in_its_turn() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
     drop(call(&limiter, 100).admitted());
-    // One small call every 10 ms takes all there is. The large one comes when 20 are waiting.
+    // One small call every 10 ms uses the whole rate. The large call arrives behind 20 waiting calls.
     let mut small: Vec<Call> = (0..20).map(|_| call(&limiter, 1)).collect();
     let large = call(&limiter, 90);
     for _ in 0..400 {
@@ -51,14 +52,14 @@ fn try_acquire_overtakes_nobody() {
     let limiter = limiter(&clock);
     drop(call(&limiter, 50).admitted());
     let large = call(&limiter, 90);
-    // There is room for 50, but somebody waits.
+    // There is room for 50, but a call is waiting.
     let Err(AcquireError::WouldWait { wait, .. }) = limiter.try_acquire(1_u64) else {
-        panic!("it has overtaken")
+        panic!("`try_acquire` overtook")
     };
-    assert_eq!(wait, millis(410), "40 for the large one and one of its own");
+    assert_eq!(wait, millis(410), "the wait is for 40 of the large call and 1 more");
     clock.advance(millis(400));
     drop(large.admitted());
-    assert!(limiter.try_acquire(1_u64).is_err(), "the bucket is full to the brim");
+    assert!(limiter.try_acquire(1_u64).is_err(), "the full bucket admitted a call");
     clock.advance(millis(10));
     assert!(limiter.try_acquire(1_u64).is_ok());
 }
@@ -70,12 +71,12 @@ fn what_try_acquire_lacks_may_be_its_turn_alone() {
         .requests(Rate::per_second(10))
         .tokens(Rate::per_second(100))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     drop(call(&limiter, 100).admitted());
     let head = call(&limiter, 50);
     clock.advance(millis(200));
     let Err(AcquireError::WouldWait { wait, limit, .. }) = limiter.try_acquire(0_u64) else {
-        panic!("it has overtaken")
+        panic!("`try_acquire` overtook")
     };
     assert_eq!((limit.to_string().as_str(), wait), ("100 tokens / second", millis(300)));
     clock.advance(wait);
@@ -102,14 +103,14 @@ fn try_acquire_succeeds_exactly_when_its_refusal_said() {
         .clock(&clock)
         .tokens(Rate::per_minute(40_000))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     for cost in [600, 1, 33, 633, 634, 8_000, 40_000, 1] {
         if let Err(AcquireError::WouldWait { wait, .. }) = limiter.try_acquire(cost) {
             assert!(!wait.is_zero());
             clock.advance(wait - nanos(1));
-            assert!(limiter.try_acquire(cost).is_err(), "{cost}");
+            assert!(limiter.try_acquire(cost).is_err(), "{cost} was admitted early");
             clock.advance(nanos(1));
-            assert!(limiter.try_acquire(cost).is_ok(), "{cost}");
+            assert!(limiter.try_acquire(cost).is_ok(), "{cost} was refused");
         }
     }
 }
@@ -117,13 +118,13 @@ fn try_acquire_succeeds_exactly_when_its_refusal_said() {
 #[test]
 fn a_hundred_thousand_waiters_drain_strictly_in_order() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(1_000)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(1_000)).build().expect("valid rates");
     let mut calls: Vec<Call> = (0..100_000).map(|_| Call::start(limiter.acquire(Cost::new()))).collect();
     clock.advance(secs(99) - nanos(1));
     assert!(!calls[99_999].poll());
     clock.advance(nanos(1));
     for (place, call) in calls.into_iter().enumerate() {
-        assert!(call.wakes() <= 1, "woken once, not polling");
+        assert!(call.wakes() <= 1, "call {place} was woken more than once");
         let due = (place as u64 + 1).saturating_sub(1_000);
         assert_eq!(call.admitted().waited(), millis(due));
     }
@@ -132,11 +133,11 @@ fn a_hundred_thousand_waiters_drain_strictly_in_order() {
 #[test]
 fn a_hundred_thousand_waiters_may_leave_in_any_order() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(1_000)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(1_000)).build().expect("valid rates");
     let mut calls: Vec<Option<Call>> =
         (0..100_000).map(|_| Some(Call::start(limiter.acquire(Cost::new())))).collect();
     for index in (0..100_000).filter(|index| index % 10 != 7) {
-        // 7 is prime to 100 000: every index once, from everywhere.
+        // 7 and 100 000 are coprime, so each index occurs at most once, in mixed order.
         calls[index * 7 % 100_000] = None;
     }
     clock.advance(secs(200));
@@ -149,7 +150,7 @@ fn a_hundred_thousand_waiters_may_leave_in_any_order() {
 fn limiters_do_not_wait_for_each_other() {
     let clock = ManualClock::new();
     let [slow, fast] =
-        [1, 100].map(|rate| plain(&clock).requests(Rate::per_second(rate)).build().expect("it is sound"));
+        [1, 100].map(|rate| plain(&clock).requests(Rate::per_second(rate)).build().expect("valid rates"));
     let calls = [&slow, &fast, &slow].map(|limiter| {
         while limiter.try_acquire(Cost::new()).is_ok() {}
         Call::start(limiter.acquire(Cost::new()))
@@ -165,12 +166,12 @@ fn all_limits_are_taken_from_or_none() {
         .requests(Rate::per_second(10))
         .tokens(Rate::per_second(100))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     drop(call(&limiter, 100).admitted());
     for _ in 0..50 {
         assert!(limiter.try_acquire(1_u64).is_err());
     }
-    // The refusals took no requests: nine are left.
+    // The refusals took no requests, so nine are left.
     let left = std::iter::from_fn(|| limiter.try_acquire(0_u64).ok()).count();
     assert_eq!(left, 9);
 }

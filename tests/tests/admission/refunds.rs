@@ -1,23 +1,23 @@
-//! Refunds of many calls in flight: what is given back at the moment at which it was taken can be
-//! taken again, all of it.
+//! Refunds of many calls in flight. An amount that is refunded at the time at which it was taken is
+//! fully available again.
 
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Permit, Rate, RateLimiter, Usage};
 use openlimit_tests::{Call, at_once, plain};
 
-/// How many calls are in flight.
+/// The numbers of calls in flight.
 const CALLS: [usize; 5] = [32, 64, 256, 512, 1_000];
 
-/// A thousand requests a day, all at once if need be, on a clock that stands still.
+/// Returns a limiter of a thousand requests a day, with a burst of all of them, on a stopped clock.
 fn limiter() -> RateLimiter {
-    plain(&ManualClock::new()).requests(Rate::per_day(1_000)).build().expect("it is sound")
+    plain(&ManualClock::new()).requests(Rate::per_day(1_000)).build().expect("valid rates")
 }
 
 fn available(limiter: &RateLimiter) -> u64 {
-    limiter.status().expect("it is sound").limits[0].available
+    limiter.status().expect("the status").limits[0].available
 }
 
-/// An order in which calls end, of those that are as likely as any other.
+/// Reorders permits into the order in which the calls end.
 type Order = fn(&mut Vec<Permit>);
 
 const ORDERS: [(&str, Order); 3] = [
@@ -32,7 +32,7 @@ const ORDERS: [(&str, Order); 3] = [
     }),
 ];
 
-/// Takes permits, ends them in every order, and expects that all requests are available again.
+/// Asserts that all requests are available again after permits end in each order.
 #[track_caller]
 fn nothing_is_lost(end: fn(Permit)) {
     let mut lost = Vec::new();
@@ -49,7 +49,7 @@ fn nothing_is_lost(end: fn(Permit)) {
             }
         }
     }
-    assert!(lost.is_empty(), "of 1000: {lost:#?}");
+    assert!(lost.is_empty(), "requests were lost of 1000: {lost:#?}");
 }
 
 #[test]
@@ -67,12 +67,12 @@ fn calls_that_used_a_part_leave_that_part() {
     for calls in CALLS {
         for (name, order) in ORDERS {
             let clock = ManualClock::new();
-            let limiter = plain(&clock).tokens(Rate::per_day(100_000)).build().expect("it is sound");
+            let limiter = plain(&clock).tokens(Rate::per_day(100_000)).build().expect("valid rates");
             let take = || limiter.try_acquire(100).expect("there is room");
             let mut permits: Vec<_> = (0..calls).map(|_| take()).collect();
             order(&mut permits);
             permits.into_iter().for_each(|permit| permit.settle(30));
-            assert_eq!(available(&limiter), 100_000 - 30 * calls as u64, "{calls} {name}");
+            assert_eq!(available(&limiter), 100_000 - 30 * calls as u64, "wrong amount after {calls} calls {name}");
         }
     }
 }
@@ -83,7 +83,7 @@ fn calls_that_were_granted_and_never_polled_leave_nothing_behind() {
     let all = limiter.try_acquire(Cost::new().requests(1_000)).expect("there is room");
     let calls: Vec<_> = (0..200).map(|_| Call::start(limiter.acquire(Cost::new()))).collect();
     all.cancel();
-    assert!(calls.iter().all(|call| call.wakes() == 1), "they were granted");
+    assert!(calls.iter().all(|call| call.wakes() == 1), "a call was not granted");
     assert_eq!(available(&limiter), 800);
     drop(calls);
     assert_eq!((available(&limiter), at_once(&limiter)), (1_000, 1_000));

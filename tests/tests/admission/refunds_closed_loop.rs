@@ -1,5 +1,6 @@
-//! Closed loops that reserve more than they use: the limiter admits each call in the nanosecond in
-//! which exact refunds allow it, so it uses as much of the limit. It admits no more than the bound.
+//! Closed loops that reserve more than they use. The limiter admits each call in the same nanosecond
+//! as a model with exact refunds, so both use the same share of the limit. The limiter stays within
+//! the bound.
 
 use openlimit_tests::closed_loop::{Library, Work, excess, run, share};
 use openlimit_tests::exact::Exact;
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 const SECOND: u64 = 1_000_000_000;
 const MILLISECOND: u64 = 1_000_000;
 
-/// How far the share that the limiter uses may be from the share with exact refunds.
+/// The maximum difference between the share of the limiter and the share with exact refunds.
 const TOLERANCE: f64 = 0.005;
 
 /// A closed loop on one limit.
@@ -19,11 +20,11 @@ const TOLERANCE: f64 = 0.005;
 struct Loop {
     limit: Limit,
     callers: Vec<Vec<Work>>,
-    /// How long it runs, in nanoseconds.
+    /// The duration of the run, in nanoseconds.
     time: u64,
 }
 
-/// Callers that each hold a call for a second, of a rate per second, with the default jitter.
+/// Returns a loop on a limit per second with the default jitter. Each call lasts a second.
 fn fixed(amount: u64, burst: u64, callers: usize, reserves: u64, uses: u64) -> Loop {
     let (burst, jitter) = (burst * SECOND, 50 * MILLISECOND);
     let limit = Limit { dimension: 1, amount, period: SECOND, burst, jitter, headroom: 0 };
@@ -31,18 +32,18 @@ fn fixed(amount: u64, burst: u64, callers: usize, reserves: u64, uses: u64) -> L
     Loop { limit, callers: vec![vec![work]; callers], time: 120 * SECOND }
 }
 
-/// Returns the share that a fixed loop uses in its second half, when the burst is gone.
+/// Returns the share of the limit used in the second half of the run, after the burst is used up.
 #[track_caller]
 fn steady(of: &Loop) -> f64 {
     let log = run(&of.callers, of.time, &mut Library::new(&of.limit));
     assert_eq!(excess(&of.limit, &log, &of.callers), None);
-    assert!(log == run(&of.callers, of.time, &mut Exact::new(of.limit.clone())), "not as the model");
+    assert!(log == run(&of.callers, of.time, &mut Exact::new(of.limit.clone())), "log differs");
     share(&of.limit, &log, of.time / 2, of.time)
 }
 
 #[track_caller]
 fn is_about(share: f64, expected: f64) {
-    assert!((share - expected).abs() <= TOLERANCE, "{share} of the limit, and not {expected}");
+    assert!((share - expected).abs() <= TOLERANCE, "the loop used {share} of the limit, not {expected}");
 }
 
 #[test]
@@ -68,15 +69,15 @@ proptest! {
         play(&of)?;
     }
 
-    /// Calls for which the burst has room beside the jitter. Larger ones are spaced by it.
+    /// Uses calls that fit into the burst beside the jitter. The jitter spaces out larger calls.
     #[test]
     fn a_loop_with_jitter_uses_what_exact_refunds_allow(of in any_loop(1..200_u64, 80)) {
         play(&of)?;
     }
 }
 
-/// Generates loops whose calls together reserve between a fifth of the burst and six times as much,
-/// and each at most `most` percent of it. Jitter is in thousandths of the burst.
+/// Generates loops whose calls together reserve between a fifth of the burst and six times the burst.
+/// Each call reserves at most `most` percent of the burst. Jitter is in thousandths of the burst.
 fn any_loop(jitter: std::ops::Range<u64>, most: u64) -> impl Strategy<Value = Loop> {
     let period = prop_oneof![Just(SECOND), Just(60 * SECOND), Just(86_400 * SECOND)];
     let headroom = prop_oneof![Just(0), Just(1), Just(20)];
@@ -85,7 +86,7 @@ fn any_loop(jitter: std::ops::Range<u64>, most: u64) -> impl Strategy<Value = Lo
         let burst = period / 1_000 * burst;
         Limit { dimension: 1, amount, period, burst, jitter: burst / 1_000 * jitter, headroom }
     });
-    // In percent: of an equal part, of what is reserved, and of the time of the burst.
+    // Percentages of an equal part, of the reserved amount and of the duration of the burst.
     let used = prop_oneof![4 => 0..100_u64, 1 => 100..150_u64];
     let work = (50..150_u64, used, 5..300_u64);
     let callers = vec(vec(work, 1..4), 1..100);

@@ -1,4 +1,5 @@
-//! A static limiter serves any number of runtimes, and none; and one that ends leaves the queue clean.
+//! Runtimes. A static limiter serves any number of runtimes, and threads without a runtime. A runtime
+//! that ends leaves no calls in the queue.
 
 use std::future::Future;
 use std::pin::pin;
@@ -26,7 +27,7 @@ fn runtime() -> Runtime {
 async fn some_calls() -> usize {
     let mut count = 0;
     for _ in 0..10 {
-        drop(SHARED.acquire(Cost::new()).await.expect("it is only a matter of time"));
+        drop(SHARED.acquire(Cost::new()).await.expect("the limiter admits the call"));
         count += 1;
     }
     count
@@ -51,7 +52,7 @@ fn a_static_limiter_serves_two_runtimes_and_threads_without_any() {
 #[test]
 fn a_call_may_move_from_one_runtime_to_another_while_it_waits() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("valid rates");
     assert_eq!(at_once(&limiter), 1);
     let mut acquire = Box::pin(limiter.acquire(Cost::new()));
     let first = runtime();
@@ -61,20 +62,20 @@ fn a_call_may_move_from_one_runtime_to_another_while_it_waits() {
     assert!(pending);
     drop(first);
     clock.advance(secs(1));
-    drop(runtime().block_on(acquire).expect("its turn was kept"));
+    drop(runtime().block_on(acquire).expect("the call kept its turn"));
 }
 
 #[test]
 fn a_runtime_that_ends_while_its_tasks_wait_leaves_the_queue_clean() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("valid rates");
     assert_eq!(at_once(&limiter), 1);
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         for _ in 0..100 {
             tokio::spawn(limiter.acquire(Cost::new()));
         }
-        // Each is polled once, and joins the queue.
+        // Each task is polled once and joins the queue.
         tokio::task::yield_now().await;
     });
     let behind = Call::start(limiter.acquire(Cost::new()));
@@ -86,23 +87,23 @@ fn a_runtime_that_ends_while_its_tasks_wait_leaves_the_queue_clean() {
 #[test]
 fn a_runtime_that_does_not_turn_holds_nobody_back() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("valid rates");
     assert_eq!(at_once(&limiter), 1);
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     let ahead = runtime.spawn(limiter.acquire(Cost::new()));
     runtime.block_on(tokio::task::yield_now());
-    // From here on the runtime stands still.
+    // The runtime does not run from here on.
     let behind = Call::start(limiter.acquire(Cost::new()));
     clock.advance(secs(2));
     assert_eq!(behind.admitted().waited(), secs(2));
-    let permit: Permit = runtime.block_on(ahead).expect("no task panics").expect("its turn was kept");
+    let permit: Permit = runtime.block_on(ahead).expect("no task panics").expect("the call kept its turn");
     assert_eq!(permit.waited(), secs(1));
 }
 
 #[test]
 fn an_aborted_task_gives_its_place_away() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("valid rates");
     assert_eq!(at_once(&limiter), 1);
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
@@ -116,7 +117,7 @@ fn an_aborted_task_gives_its_place_away() {
     assert_eq!(next.admitted().waited(), secs(1));
 }
 
-/// An executor of a few lines, as there are many.
+/// Runs a future on a minimal executor.
 fn by_hand<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
 

@@ -1,19 +1,19 @@
-//! Settling and cancelling: what was not used is given back, what was used beyond is owed, exactly and safely.
+//! Settling and cancelling. Unused amounts are refunded, and usage beyond the reservation is charged.
 
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Rate, RateLimiter, Usage};
 use openlimit_tests::{Call, millis, plain, secs};
 
-/// A hundred tokens a second, all at once if need be.
+/// Returns a limiter of a hundred tokens a second, with a burst of all of them.
 fn limiter(clock: &ManualClock) -> RateLimiter {
-    plain(clock).tokens(Rate::per_second(100)).build().expect("it is sound")
+    plain(clock).tokens(Rate::per_second(100)).build().expect("valid rates")
 }
 
 fn call(limiter: &RateLimiter, tokens: u64) -> Call {
     Call::start(limiter.acquire(tokens))
 }
 
-/// How many tokens there are, found without taking them.
+/// Returns the number of available tokens. Takes none of them.
 fn room(limiter: &RateLimiter) -> u64 {
     let fits = |tokens: &u64| {
         let permit = limiter.try_acquire(*tokens).ok();
@@ -51,7 +51,7 @@ fn a_refund_moves_those_who_wait_forward() {
     let calls = [50, 20, 10].map(|tokens| call(&limiter, tokens));
     clock.advance(millis(100));
     first.settle(30);
-    // 20 are left in the bucket, and all three fit.
+    // The bucket still holds 20 tokens, so all three calls fit.
     assert_eq!(calls.map(|call| call.admitted().waited()), [millis(100); 3]);
 }
 
@@ -70,12 +70,12 @@ fn a_debt_holds_those_who_wait_back() {
 #[test]
 fn without_refunds_settling_only_adds() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).refunds(false).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).refunds(false).tokens(Rate::per_second(100)).build().expect("valid rates");
     call(&limiter, 60).admitted().settle(0);
     assert_eq!(room(&limiter), 40);
     call(&limiter, 20).admitted().settle(30);
     assert_eq!(room(&limiter), 10);
-    // A call that was never sent is another matter.
+    // A cancelled call was never sent, so it is refunded even here.
     call(&limiter, 10).admitted().cancel();
     assert_eq!(room(&limiter), 10);
 }
@@ -110,10 +110,10 @@ fn what_has_leaked_is_not_given_back_twice() {
     let limiter = limiter(&clock);
     let old = call(&limiter, 100).admitted();
     clock.advance(secs(1));
-    // The bucket is empty, and a second call fills it.
+    // The bucket is empty again, and the second call fills it.
     drop(call(&limiter, 100).admitted());
     old.cancel();
-    assert_eq!(room(&limiter), 0, "or else 200 would have gone within the second");
+    assert_eq!(room(&limiter), 0, "leaked tokens were refunded");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn after_a_half_empty_bucket_only_the_other_half_is_given_back() {
     let limiter = limiter(&clock);
     let old = call(&limiter, 100).admitted();
     clock.advance(millis(700));
-    // 30 are left of it when the next one comes.
+    // 30 of its tokens are left in the bucket when the next call arrives.
     drop(call(&limiter, 70).admitted());
     old.cancel();
     assert_eq!(room(&limiter), 30);
@@ -135,7 +135,7 @@ fn an_old_call_that_settles_late_takes_nothing_from_the_refunds_of_others() {
     let old = call(&limiter, 100).admitted();
     clock.advance(secs(1));
     let (young, next) = (call(&limiter, 50).admitted(), call(&limiter, 50).admitted());
-    // All that it took has leaked: it has nothing to give back, nor to take from anybody.
+    // All tokens of the old call have leaked. It refunds nothing and leaves other refunds unchanged.
     old.settle(1);
     young.cancel();
     assert_eq!(room(&limiter), 50);
@@ -145,10 +145,10 @@ fn an_old_call_that_settles_late_takes_nothing_from_the_refunds_of_others() {
 #[test]
 fn of_a_quota_that_fills_up_all_that_was_taken_last_can_be_given_back() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_day(200)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_day(200)).build().expect("valid rates");
     let mut permits: Vec<_> = (0..200).map(|_| call(&limiter, 1).admitted()).collect();
     permits.split_off(110).into_iter().for_each(openlimit::Permit::cancel);
-    assert_eq!(limiter.status().expect("it is sound").limits[0].available, 90);
+    assert_eq!(limiter.status().expect("the status").limits[0].available, 90);
 }
 
 #[test]
@@ -165,9 +165,9 @@ fn the_order_of_cancellations_does_not_matter() {
             })
             .collect();
         for index in order {
-            permits[index].take().expect("each once").cancel();
+            permits[index].take().expect("an unused permit").cancel();
         }
-        assert_eq!(room(&limiter), 100, "{order:?}");
+        assert_eq!(room(&limiter), 100, "tokens were lost in order {order:?}");
     }
 }
 
@@ -187,7 +187,7 @@ fn each_dimension_is_settled_by_itself() {
         .input_tokens(Rate::per_second(100))
         .output_tokens(Rate::per_second(100))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     let cost = openlimit::Cost::new().input_tokens(50).output_tokens(50);
     let permit = Call::start(limiter.acquire(cost)).admitted();
     permit.settle(Usage::new(80, 20));
@@ -231,16 +231,16 @@ fn a_total_may_be_counted_in_any_width_and_says_nothing_if_it_is_negative() {
     }
 }
 
-/// Small amounts are packed into the permit, larger ones are not: see there.
+/// Covers both representations: the permit packs small amounts, but not large ones.
 #[test]
 fn a_permit_remembers_amounts_of_every_size() {
     const SIZES: [u64; 9] =
         [0, 1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, (1 << 32) - 1, 1 << 32, (1 << 32) + 1, 1 << 62];
     let rate = Rate::per_day(1 << 62);
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(rate).tokens(rate).input_tokens(rate).build().expect("it is sound");
+    let limiter = plain(&clock).requests(rate).tokens(rate).input_tokens(rate).build().expect("valid rates");
     let room = || {
-        let limits = limiter.status().expect("it is sound").limits;
+        let limits = limiter.status().expect("the status").limits;
         limits.into_iter().map(|limit| limit.available).collect::<Vec<_>>()
     };
     let all = room();
@@ -249,10 +249,10 @@ fn a_permit_remembers_amounts_of_every_size() {
             for input in [0, 1] {
                 let cost = Cost::new().requests(requests).tokens(tokens).input_tokens(input);
                 limiter.try_acquire(&cost).expect("there is room").cancel();
-                assert_eq!(room(), all, "{cost:?}");
+                assert_eq!(room(), all, "wrong refund of {cost:?}");
                 let usage = Usage::default().with("requests", 0).with("tokens", 0).with("input_tokens", 0);
                 limiter.try_acquire(&cost).expect("there is room").settle(usage);
-                assert_eq!(room(), all, "{cost:?}");
+                assert_eq!(room(), all, "wrong refund of {cost:?}");
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Sizes of every kind: calls larger than the burst or the limit, limits from one a day to a million millions a
-//! second, and numbers at the end of their range.
+//! Sizes. The tests cover calls larger than the burst or the limit, limits from one a day to a million
+//! millions a second, and numbers at the end of their range.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ fn tokens(limiter: &RateLimiter, tokens: u64) -> Call {
 #[test]
 fn a_call_larger_than_the_burst_takes_a_debt_that_the_next_ones_wait_for() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_minute(40_000)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_minute(40_000)).build().expect("valid rates");
     drop(tokens(&limiter, 8_000).admitted());
     let next = tokens(&limiter, 1);
     clock.advance(secs(60));
-    // 8 000 + 1 - 666.6 at 666.6 a second.
+    // The wait is for 8 000 + 1 - 666.6 tokens at 666.6 a second.
     assert_eq!(next.admitted().waited(), nanos(11_001_500_000));
 }
 
@@ -30,16 +30,16 @@ fn a_call_larger_than_the_burst_takes_a_debt_that_the_next_ones_wait_for() {
 fn a_call_larger_than_the_burst_waits_until_the_bucket_is_empty() {
     let clock = ManualClock::new();
     let limiter =
-        plain(&clock).jitter(millis(50)).tokens(Rate::per_second(100)).build().expect("it is sound");
+        plain(&clock).jitter(millis(50)).tokens(Rate::per_second(100)).build().expect("valid rates");
     drop(tokens(&limiter, 95).admitted());
-    // Larger than what jitter leaves of the burst: it takes what jitter keeps back as well.
+    // The call is larger than the burst minus jitter, so it also takes the part reserved for jitter.
     let mut large = tokens(&limiter, 100);
     clock.advance(millis(949));
-    assert!(!large.poll(), "not empty yet");
+    assert!(!large.poll(), "the bucket was not empty");
     clock.advance(millis(1));
     assert_eq!(large.admitted().waited(), millis(950));
     clock.advance(millis(999));
-    assert!(limiter.try_acquire(96_u64).is_err(), "not empty yet");
+    assert!(limiter.try_acquire(96_u64).is_err(), "the bucket was not empty");
     clock.advance(millis(1));
     assert!(limiter.try_acquire(96_u64).is_ok());
 }
@@ -49,14 +49,14 @@ fn a_call_larger_than_the_limit_is_refused_at_once() {
     let clock = ManualClock::new();
     let (tight, wide) = (Rate::per_minute(40_000), Rate::per_hour(1_000_000));
     let limiter = plain(&clock).headroom(Percent(50)).requests(wide).tokens(wide).tokens(tight).tokens(wide);
-    let limiter = limiter.build().expect("it is sound");
+    let limiter = limiter.build().expect("valid rates");
     drop(tokens(&limiter, 40_000).admitted());
     let AcquireError::TooLarge { dimension, cost, most, limit, .. } = tokens(&limiter, 40_001).refused()
     else {
-        panic!("another error")
+        panic!("wrong error")
     };
     assert_eq!((dimension, cost, most), (Dimension::Tokens, 40_001, 40_000));
-    assert_eq!(limit, Limit::new("tokens", tight), "of the limits on tokens, the one that allows no more");
+    assert_eq!(limit, Limit::new("tokens", tight), "the limit was not the tightest one on tokens");
     assert!(matches!(limiter.try_acquire(u64::MAX), Err(AcquireError::TooLarge { .. })));
 }
 
@@ -64,7 +64,7 @@ fn a_call_larger_than_the_limit_is_refused_at_once() {
 fn a_burst_larger_than_the_limit_is_what_one_call_may_take() {
     let clock = ManualClock::new();
     let rate = Rate::per_minute(100).burst(secs(90));
-    let limiter = plain(&clock).tokens(rate).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(rate).build().expect("valid rates");
     assert!(matches!(tokens(&limiter, 151).refused(), AcquireError::TooLarge { most: 150, .. }));
     drop(tokens(&limiter, 150).admitted());
 }
@@ -76,14 +76,14 @@ fn of_two_limits_on_a_dimension_the_smaller_says_what_is_too_large() {
         .tokens(Rate::per_day(500))
         .tokens(Rate::per_minute(1_000))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     assert!(matches!(tokens(&limiter, 501).refused(), AcquireError::TooLarge { most: 500, .. }));
 }
 
 #[test]
 fn three_a_minute_go_out_one_by_one_evenly() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_minute(3)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_minute(3)).build().expect("valid rates");
     let calls: Vec<Call> = (0..10).map(|_| call(&limiter, Cost::new())).collect();
     clock.advance(secs(180));
     for (place, call) in calls.into_iter().enumerate() {
@@ -98,12 +98,12 @@ fn a_limit_per_day_beside_one_per_minute_on_one_dimension() {
         .requests(Rate::per_minute(60))
         .requests(Rate::per_day(100))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     let calls: Vec<Call> = (0..102).map(|_| call(&limiter, Cost::new())).collect();
     clock.advance(secs(86_400));
     for (place, call) in calls.into_iter().enumerate() {
         let permit = call.admitted();
-        // A hundred at one a second; then the day's limit gives one in 864 seconds.
+        // The first hundred go at one a second. The limit per day then gives one in 864 seconds.
         let (due, limit) = match place as u64 {
             0 => (0, None),
             place @ 1..100 => (place, Some("60 requests / minute")),
@@ -117,7 +117,7 @@ fn a_limit_per_day_beside_one_per_minute_on_one_dimension() {
 #[test]
 fn one_a_day() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_day(1)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_day(1)).build().expect("valid rates");
     drop(call(&limiter, Cost::new()).admitted());
     let next = call(&limiter, Cost::new());
     clock.advance(secs(86_400));
@@ -127,7 +127,7 @@ fn one_a_day() {
 #[test]
 fn a_million_millions_a_second() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_second(1_000_000_000_000)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(1_000_000_000_000)).build().expect("valid rates");
     drop(tokens(&limiter, 1_000_000_000_000).admitted());
     let (first, second) = (tokens(&limiter, 1), tokens(&limiter, 1_000));
     clock.advance(nanos(1));
@@ -143,7 +143,7 @@ fn the_largest_cost_of_the_largest_rate() {
         for burst in [nanos(1), secs(31 * 86_400)] {
             let clock = ManualClock::new();
             let rate = Rate::new(MOST, period).burst(burst);
-            let limiter = RateLimiter::builder().clock(&clock).tokens(rate).build().expect("it is sound");
+            let limiter = RateLimiter::builder().clock(&clock).tokens(rate).build().expect("valid rates");
             drop(tokens(&limiter, MOST).admitted());
             let calls = [MOST, 1, MOST].map(|cost| tokens(&limiter, cost));
             clock.advance(secs(32 * 86_400) * 4);
@@ -156,7 +156,7 @@ fn the_largest_cost_of_the_largest_rate() {
 fn a_settlement_of_any_size_neither_overflows_nor_panics() {
     for rate in [Rate::per_day(1), Rate::per_second(1), Rate::new(i64::MAX as u64, nanos(1))] {
         let clock = ManualClock::new();
-        let limiter = RateLimiter::builder().clock(&clock).tokens(rate).build().expect("it is sound");
+        let limiter = RateLimiter::builder().clock(&clock).tokens(rate).build().expect("valid rates");
         let permits: Vec<Permit> = (0..3).map(|_| tokens(&limiter, 0).admitted()).collect();
         let waits = call(&limiter, Cost::new().tokens(1));
         for permit in permits {
@@ -175,11 +175,11 @@ fn a_settlement_of_any_size_neither_overflows_nor_panics() {
 fn many_waiters_of_the_largest_cost_do_not_overflow_their_sum() {
     const MOST: u64 = i64::MAX as u64;
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_second(MOST)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(MOST)).build().expect("valid rates");
     let calls: Vec<Call> = (0..1_000).map(|_| tokens(&limiter, MOST)).collect();
     let AcquireError::Timeout { wait, .. } = Call::start(limiter.acquire(MOST).timeout(secs(1))).refused()
     else {
-        panic!("another error")
+        panic!("wrong error")
     };
     assert_eq!(wait, secs(1_000));
     clock.advance(secs(999));
@@ -193,7 +193,7 @@ fn a_call_that_takes_nothing_of_a_limit_in_debt_does_not_wait_for_it() {
         .requests(Rate::per_second(10))
         .tokens(Rate::per_minute(40_000))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     drop(tokens(&limiter, 8_000).admitted());
     assert!(limiter.try_acquire(Cost::new()).is_ok());
     drop(Call::start(limiter.acquire(Cost::new()).timeout(Duration::ZERO)).admitted());
@@ -206,7 +206,7 @@ fn sixty_four_limits_hold_together() {
     let builder = (1..=64).fold(plain(&clock), |builder, index| {
         builder.limit(Limit::new(name(index), Rate::per_second(index)))
     });
-    let limiter = builder.build().expect("it is sound");
+    let limiter = builder.build().expect("valid rates");
     let all = || (1..=64).fold(Cost::new(), |cost, index| cost.with(name(index), 1));
     drop(limiter.acquire(all()).blocking().expect("there is room"));
     let next = call(&limiter, all());
@@ -228,7 +228,7 @@ fn a_burst_shorter_than_the_jitter_is_kept_back_altogether_and_admits_one_by_one
         .requests(Rate::per_second(100).burst(millis(20)))
         .jitter(millis(50))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     assert_eq!(at_once(&limiter), 1);
     clock.advance(millis(10));
     assert_eq!(at_once(&limiter), 1);
@@ -245,28 +245,28 @@ fn bursts_default_to_a_second_up_to_a_minute_and_to_the_whole_above() {
         (Rate::new(50, secs(61)), 50),
     ] {
         let clock = ManualClock::new();
-        let limiter = plain(&clock).requests(rate).build().expect("it is sound");
+        let limiter = plain(&clock).requests(rate).build().expect("valid rates");
         assert_eq!(at_once(&limiter), expected, "{rate}");
     }
     let clock = ManualClock::new();
-    let limiter = plain(&clock).burst(secs(5)).requests(Rate::per_minute(600)).build().expect("it is sound");
+    let limiter = plain(&clock).burst(secs(5)).requests(Rate::per_minute(600)).build().expect("valid rates");
     assert_eq!(at_once(&limiter), 50);
 }
 
 #[test]
 fn a_usage_of_what_is_not_metered_changes_nothing() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(2)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(2)).build().expect("valid rates");
     call(&limiter, Cost::new()).admitted().settle(Usage::new(u64::MAX, u64::MAX).with("images", 7));
     assert_eq!(at_once(&limiter), 1);
 }
 
-/// A period's amount weighs 10^19 here: less than 2^64, and its double more.
+/// The amount of a period weighs 10^19 here. This is less than 2^64, but twice as much is more.
 #[test]
 fn a_debt_of_several_periods_is_exact_where_one_barely_fits_into_64_bits() {
     let clock = ManualClock::new();
     let rate = Rate::new(1_000_000_007, secs(10)).burst(secs(10));
-    let limiter = plain(&clock).tokens(rate).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(rate).build().expect("valid rates");
     tokens(&limiter, 1_000_000_007).admitted().settle(4 * 1_000_000_007_u64);
     let next = tokens(&limiter, 1_000_000_007);
     clock.advance(secs(60));

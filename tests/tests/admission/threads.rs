@@ -1,4 +1,5 @@
-//! Many threads at once on one limiter: what is admitted is exact, and callers of both kinds stand in one queue.
+//! Many threads on one limiter. The admitted amount is exact, and sync and async callers share one
+//! queue.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +16,7 @@ const THREADS: u64 = 8;
 fn threads_that_try_at_once_get_the_burst_and_not_one_more() {
     for _ in 0..20 {
         let clock = ManualClock::new();
-        let limiter = plain(&clock).requests(Rate::per_second(1_000)).build().expect("it is sound");
+        let limiter = plain(&clock).requests(Rate::per_second(1_000)).build().expect("valid rates");
         let (admitted, start) = (AtomicU64::new(0), Barrier::new(THREADS as usize));
         thread::scope(|scope| {
             for _ in 0..THREADS {
@@ -34,7 +35,7 @@ fn threads_that_try_at_once_get_the_burst_and_not_one_more() {
 #[test]
 fn threads_that_try_while_the_clock_is_moved_get_what_the_time_gives() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(1_000)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(1_000)).build().expect("valid rates");
     let (admitted, over) = (AtomicU64::new(0), AtomicBool::new(false));
     let take = || {
         while limiter.try_acquire(Cost::new()).is_ok() {
@@ -50,7 +51,7 @@ fn threads_that_try_while_the_clock_is_moved_get_what_the_time_gives() {
             });
         }
         for step in 0..2_000 {
-            // Never so far that the bucket could run empty, and with it some of the count.
+            // The steps are short, so the bucket never runs empty. An empty bucket would lose count.
             clock.advance(nanos(step % 7 * 100_000 + 1));
             take();
         }
@@ -65,7 +66,7 @@ fn threads_that_try_while_the_clock_is_moved_get_what_the_time_gives() {
 fn threads_that_wait_while_the_clock_is_moved_are_all_admitted_and_none_too_early() {
     const CALLS: u64 = 200;
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(100)).build().expect("valid rates");
     let (admitted, dropped) = (AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -74,11 +75,11 @@ fn threads_that_wait_while_the_clock_is_moved_are_all_admitted_and_none_too_earl
                 for call in 0..CALLS {
                     if (call + thread) % 5 == 0 {
                         if let Some(outcome) = Call::start(limiter.acquire(Cost::new())).over() {
-                            outcome.expect("nothing is refused").cancel();
+                            outcome.expect("no call is refused").cancel();
                         }
                         dropped.fetch_add(1, Ordering::Relaxed);
                     } else {
-                        drop(limiter.acquire(Cost::new()).blocking().expect("it is only a matter of time"));
+                        drop(limiter.acquire(Cost::new()).blocking().expect("the limiter admits the call"));
                         admitted.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -94,13 +95,13 @@ fn threads_that_wait_while_the_clock_is_moved_are_all_admitted_and_none_too_earl
     });
 }
 
-/// Two threads read the clock in one order and take the lock in the other: the one with the older reading must
-/// neither be admitted early nor upset the buckets.
+/// Two threads may read the clock in one order and take the lock in the other. The thread with the
+/// older reading must neither be admitted early nor corrupt the buckets.
 #[test]
 fn readings_of_the_clock_that_arrive_in_another_order_change_nothing() {
     let clock = ManualClock::new();
     let limiter =
-        plain(&clock).requests(Rate::per_second(1_000_000)).jitter(millis(1)).build().expect("it is sound");
+        plain(&clock).requests(Rate::per_second(1_000_000)).jitter(millis(1)).build().expect("valid rates");
     let (admitted, over) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -125,7 +126,7 @@ fn readings_of_the_clock_that_arrive_in_another_order_change_nothing() {
 #[test]
 fn sync_and_async_callers_stand_in_one_queue() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(1)).build().expect("valid rates");
     drop(Call::start(limiter.acquire(Cost::new())).admitted());
     thread::scope(|scope| {
         let mut calls = Vec::new();
@@ -136,11 +137,11 @@ fn sync_and_async_callers_stand_in_one_queue() {
                 let limiter = limiter.clone();
                 scope.spawn(move || {
                     let permit =
-                        limiter.acquire(Cost::new()).blocking().expect("it is only a matter of time");
+                        limiter.acquire(Cost::new()).blocking().expect("the limiter admits the call");
                     assert_eq!(permit.waited(), secs(place));
                 });
             }
-            // The next one comes once this one stands in the queue: then the wait for the next is known.
+            // The next call must arrive after this one has joined the queue. The wait shows when it has.
             while wait_of_the_next(&limiter) != secs(place + 1) {
                 thread::yield_now();
             }
@@ -153,11 +154,11 @@ fn sync_and_async_callers_stand_in_one_queue() {
 }
 
 fn wait_of_the_next(limiter: &RateLimiter) -> std::time::Duration {
-    limiter.try_acquire(Cost::new()).expect_err("it has overtaken").retry_after().expect("time helps")
+    limiter.try_acquire(Cost::new()).expect_err("a full bucket").retry_after().expect("a wait time")
 }
 
-/// On the system's clock the bound is checked against `Instant`s that contain the admission: it was not before
-/// the first reading, nor after the second.
+/// Checks the bound on the system clock. Two `Instant`s, read before and after each call, enclose its
+/// admission.
 #[test]
 fn on_the_systems_clock_no_window_holds_more_than_the_promise() {
     const EACH: usize = 100;
@@ -165,14 +166,14 @@ fn on_the_systems_clock_no_window_holds_more_than_the_promise() {
         .requests(Rate::per_second(1_000))
         .burst(millis(100))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     let mut admitted: Vec<(Instant, Instant)> = thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|_| {
                 scope.spawn(|| {
                     let call = |_| {
                         let before = Instant::now();
-                        drop(limiter.acquire(Cost::new()).blocking().expect("it is only a matter of time"));
+                        drop(limiter.acquire(Cost::new()).blocking().expect("the limiter admits the call"));
                         (before, Instant::now())
                     };
                     (0..EACH).map(call).collect::<Vec<_>>()
@@ -182,7 +183,7 @@ fn on_the_systems_clock_no_window_holds_more_than_the_promise() {
         threads.into_iter().flat_map(|thread| thread.join().expect("no thread panics")).collect()
     });
     assert_eq!(admitted.len(), THREADS as usize * EACH);
-    // For every start and end, those that were surely admitted within.
+    // Counts the calls that were certainly admitted within each window.
     admitted.sort_by_key(|(_, after)| *after);
     let starts: Vec<Instant> = admitted.iter().map(|(before, _)| *before).collect();
     for start in starts {
@@ -191,7 +192,7 @@ fn on_the_systems_clock_no_window_holds_more_than_the_promise() {
             if *before >= start {
                 within += 1;
                 let promised = 100_000_000 + after.duration_since(start).as_nanos();
-                assert!(within * 1_000_000 <= promised, "{within} in {:?}", after.duration_since(start));
+                assert!(within * 1_000_000 <= promised, "{within} calls within {:?}", after.duration_since(start));
             }
         }
     }
@@ -203,12 +204,12 @@ fn on_the_systems_clock_all_waiters_of_both_kinds_are_admitted() {
         .requests(Rate::per_second(2_000))
         .burst(millis(10))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    drop(limiter.acquire(Cost::new()).blocking().expect("it is only a matter of time"));
+                    drop(limiter.acquire(Cost::new()).blocking().expect("the limiter admits the call"));
                 }
             });
         }
@@ -217,7 +218,7 @@ fn on_the_systems_clock_all_waiters_of_both_kinds_are_admitted() {
             runtime.block_on(async {
                 let calls: Vec<_> = (0..200).map(|_| tokio::spawn(limiter.acquire(Cost::new()))).collect();
                 for call in calls {
-                    drop(call.await.expect("no task panics").expect("it is only a matter of time"));
+                    drop(call.await.expect("no task panics").expect("the limiter admits the call"));
                 }
             });
         });

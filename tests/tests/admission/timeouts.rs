@@ -1,5 +1,5 @@
-//! Time-outs: what is known to be too long fails at once, the rest when its time is over, and neither costs
-//! anything.
+//! Timeouts. A call whose wait is known to exceed its timeout fails at once. Other calls fail at their
+//! deadline. Neither costs any of the limit.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Rate, RateLimiter, Usage};
 use openlimit_tests::{Call, at_once, millis, nanos, plain, secs};
 
-/// One a second.
+/// Returns a limiter of one request a second.
 fn slow(clock: &ManualClock) -> RateLimiter {
-    plain(clock).name("slow").requests(Rate::per_second(1)).build().expect("it is sound")
+    plain(clock).name("slow").requests(Rate::per_second(1)).build().expect("valid rates")
 }
 
 fn within(limiter: &RateLimiter, timeout: Duration) -> Call {
@@ -31,7 +31,7 @@ fn a_wait_known_to_be_too_long_fails_at_once_and_says_which_limit_and_how_long()
     assert_eq!((*timeout, *wait), (millis(2_999), secs(3)));
     assert_eq!(limit.to_string(), "1 requests / second");
     assert_eq!(error.retry_after(), Some(secs(3)));
-    // It did not join: whoever comes next has its place.
+    // The refused call did not join the queue, so the next call takes its place.
     let next = within(&limiter, secs(3));
     clock.advance(secs(3));
     drop(ahead);
@@ -72,7 +72,7 @@ fn a_wait_that_became_too_long_fails_at_its_deadline() {
     let error = call.refused();
     let AcquireError::Timeout { timeout, waited, wait, limiter, .. } = &error else { panic!("{error}") };
     assert_eq!((*timeout, *waited, *wait, &**limiter), (millis(1_500), millis(1_500), secs(3), "slow"));
-    assert_eq!(error.retry_after(), Some(millis(1_500)), "from now on, of which half is over");
+    assert_eq!(error.retry_after(), Some(millis(1_500)), "the retry is 1.5 s from now");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_timeout_of_zero_behind_others_fails_at_once_even_where_its_own_limits_have_
         .requests(Rate::per_second(10))
         .tokens(Rate::per_second(1))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     drop(Call::start(limiter.acquire(1)).admitted());
     let head = Call::start(limiter.acquire(1));
     let error = within(&limiter, Duration::ZERO).refused();
@@ -107,11 +107,11 @@ fn nobody_waits_for_a_head_that_is_known_to_take_longer_than_the_timeout() {
         .requests(Rate::per_second(10))
         .tokens(Rate::per_second(1))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     drop(Call::start(limiter.acquire(1)).admitted());
     let head = Call::start(limiter.acquire(1));
     let AcquireError::Timeout { wait, .. } = within(&limiter, millis(999)).refused() else {
-        panic!("another")
+        panic!("no error")
     };
     assert_eq!(wait, secs(1));
     let exact = within(&limiter, secs(1));
@@ -129,13 +129,13 @@ fn the_deadline_of_one_leaves_the_others_as_they_were() {
     clock.advance(secs(10));
     assert_eq!(head.admitted().waited(), secs(2));
     assert!(matches!(timed.refused(), AcquireError::Timeout { .. }));
-    assert_eq!(tail.admitted().waited(), secs(3), "in the place of the one that gave up");
+    assert_eq!(tail.admitted().waited(), secs(3), "the call must take the place of the timed-out one");
 }
 
 #[test]
 fn a_head_that_times_out_makes_way_at_once() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("valid rates");
     let first = Call::start(limiter.acquire(50)).admitted();
     let large = Call::start(limiter.acquire(100).timeout(millis(600)));
     let small = Call::start(limiter.acquire(20));
@@ -152,7 +152,7 @@ fn a_refusal_costs_nothing() {
         .requests(Rate::per_second(10))
         .tokens(Rate::per_second(10))
         .build()
-        .expect("it is sound");
+        .expect("valid rates");
     drop(Call::start(limiter.acquire(10)).admitted());
     for _ in 0..1_000 {
         assert!(limiter.try_acquire(1).is_err());

@@ -1,4 +1,5 @@
-//! Wakers are foreign code: whatever they do, the limiter's lock is not held meanwhile, and nobody else suffers.
+//! Wakers. The limiter does not hold its lock while it calls or drops a waker, since wakers are foreign
+//! code. A waker that misbehaves does not affect other calls.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,14 +12,14 @@ use openlimit::{Acquire, Cost, Rate, RateLimiter};
 use openlimit_tests::{Call, at_once, plain, secs};
 
 fn one_a_second(clock: &ManualClock) -> RateLimiter {
-    plain(clock).requests(Rate::per_second(1)).build().expect("it is sound")
+    plain(clock).requests(Rate::per_second(1)).build().expect("valid rates")
 }
 
 fn poll(acquire: &mut Acquire, waker: &Waker) -> bool {
     Pin::new(acquire).poll(&mut Context::from_waker(waker)).is_ready()
 }
 
-/// Uses the limiter when it is woken, and when it is dropped.
+/// A waker that uses the limiter when it is woken and when it is dropped.
 struct Reenters {
     limiter: RateLimiter,
     woken: AtomicUsize,
@@ -28,7 +29,7 @@ struct Reenters {
 impl Wake for Reenters {
     fn wake(self: Arc<Self>) {
         self.woken.fetch_add(1, Ordering::SeqCst);
-        assert!(self.limiter.try_acquire(Cost::new()).is_err(), "what there was is the waiter's");
+        assert!(self.limiter.try_acquire(Cost::new()).is_err(), "the waker took the room of the waiting call");
     }
 }
 
@@ -65,13 +66,13 @@ fn a_waker_may_use_the_limiter_when_it_is_dropped() {
     let waker = || Waker::from(reenters(&limiter, &dropped));
     let mut acquire = limiter.acquire(Cost::new());
     assert!(!poll(&mut acquire, &waker()));
-    // Replaced by the next one.
+    // The next waker replaces the first one, which is dropped.
     assert!(!poll(&mut acquire, &waker()));
     assert_eq!(dropped.load(Ordering::SeqCst), 1);
-    // Dropped with the call.
+    // The second waker is dropped with the call.
     drop(acquire);
     assert_eq!(dropped.load(Ordering::SeqCst), 2);
-    // Dropped unused, since the call is admitted or refused at once.
+    // These wakers are dropped unused, since the calls are admitted or refused at once.
     clock.advance(secs(1));
     assert!(poll(&mut limiter.acquire(Cost::new()), &waker()));
     assert!(poll(&mut limiter.acquire(Cost::new()).timeout(secs(0)), &waker()));
@@ -84,7 +85,7 @@ fn a_waker_that_panics_takes_nobody_with_it() {
 
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {
-            std::panic::resume_unwind(Box::new("a waker's own trouble"));
+            std::panic::resume_unwind(Box::new("a panic of the waker"));
         }
     }
 
@@ -107,17 +108,17 @@ fn a_permit_may_be_cancelled_by_the_waker_of_another() {
     impl Wake for Cancels {
         fn wake(self: Arc<Self>) {
             let permit = self.0.lock().expect("no thread panics").take();
-            permit.expect("it is woken once").cancel();
+            permit.expect("one wake per waker").cancel();
         }
     }
 
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(2)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(2)).build().expect("valid rates");
     drop(Call::start(limiter.acquire(Cost::new())).admitted());
     let permit = Call::start(limiter.acquire(Cost::new())).admitted();
     let mut first = limiter.acquire(Cost::new());
     assert!(!poll(&mut first, &Waker::from(Arc::new(Cancels(std::sync::Mutex::new(Some(permit)))))));
     let second = Call::start(limiter.acquire(Cost::new()));
     clock.advance(secs(1) / 2);
-    assert_eq!(second.admitted().waited(), secs(1) / 2, "it goes on what was cancelled");
+    assert_eq!(second.admitted().waited(), secs(1) / 2, "the call did not get the cancelled request");
 }

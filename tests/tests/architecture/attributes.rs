@@ -2,7 +2,7 @@
 
 use super::lexer::{Kind, Token};
 
-/// What the attributes before an item say.
+/// The relevant attributes before an item.
 #[derive(Debug, Default)]
 pub(crate) struct Attributes {
     pub(crate) is_test: bool,

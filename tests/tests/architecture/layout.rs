@@ -1,9 +1,9 @@
-//! How files are laid out: one way to name them, an opening sentence in each, and `redis` at the
-//! entrance of a module.
+//! The rules for the layout of files: one way to name them, an opening sentence in each, and
+//! `redis` at the entrance of a module.
 
 use super::tree::Tree;
 
-/// How many lines outside of `backend/`, `error/` and `lib.rs` may hold [`REDIS`].
+/// The most lines outside of `backend/`, `error/` and `lib.rs` that may hold [`REDIS`].
 const MOST_REDIS: usize = 5;
 
 /// The condition that parts programs with shared limits from those without.

@@ -9,7 +9,7 @@ pub(crate) struct Module {
     pub(crate) path: Vec<String>,
     /// Its file, relative to `src`.
     pub(crate) file: String,
-    /// Whether it is compiled for tests only.
+    /// True if it is compiled for tests only.
     pub(crate) is_test: bool,
     /// The modules that it declares and that are files of their own.
     pub(crate) children: Vec<Child>,

@@ -3,14 +3,14 @@
 use super::module::{Import, ImportKind, Module};
 use super::tree::Tree;
 
-/// What a path of this crate leads to.
+/// The module or item that a path of this crate leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     /// The modules that the path itself names.
     pub(crate) named: Vec<usize>,
     /// The module that it leads to, or that defines the item that it leads to.
     pub(crate) target: usize,
-    /// Whether it leads to a module, and not to an item in one.
+    /// True if it leads to a module, and false if it leads to an item in one.
     is_module: bool,
 }
 
@@ -68,7 +68,7 @@ impl Tree {
                 }
                 // Neither a module nor a name here: another crate.
                 None if index == 0 && !is_anchored && !self.modules[at].items.contains(name) => return None,
-                // What the root re-exports from another crate.
+                // The root re-exports the name from another crate.
                 None if found.target == 0 && self.imports(0, name).next().is_some() => return None,
                 None if found.target == 0 => {
                     return self.of_macro(name).or(Some(Found { is_module: false, ..found }));

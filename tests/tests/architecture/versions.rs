@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// What users build: with the default features, and with limits that processes share.
+/// The builds that users make: with the default features, and with limits that processes share.
 const BUILDS: [&[&str]; 2] = [&[], &["--features", "redis"]];
 
 /// Returns what cargo prints.

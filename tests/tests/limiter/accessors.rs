@@ -1,5 +1,5 @@
-//! What permits and errors say about themselves: the cost, the limiter and the limit, and the
-//! messages that show durations and dimensions.
+//! Tests of the accessors of permits and errors (cost, limiter and limit), and of the messages that
+//! show durations and dimensions.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,7 @@ use openlimit::{AcquireError, ChatRateLimiter, Cost, Dimension, Limit, Rate, Rat
 use openlimit_tests::{Call, millis, nanos, plain, secs};
 use serde_json::json;
 
-/// Returns the amounts of a cost, in the order of these dimensions.
+/// Returns the amounts of a cost, in the order of `dimensions`.
 fn amounts<const N: usize>(cost: &Cost, dimensions: [&'static str; N]) -> [u64; N] {
     dimensions.map(|dimension| cost.amount(&Dimension::from(dimension)))
 }
@@ -40,8 +40,8 @@ fn the_cost_of_a_permit_has_every_dimension_of_the_limiter_and_no_other() {
         .fold(Cost::new(), |cost, (name, amount)| cost.with(name, amount << 33));
     let permit = limiter.try_acquire(&cost).unwrap();
     assert_eq!(amounts(&permit.cost(), NAMES), [1, 2, 3, 4].map(|amount| amount << 33));
-    assert_eq!(amounts(&permit.cost(), ["requests", "tokens"]), [1, 0], "one request, as in every cost");
-    // So the same call can be made again.
+    assert_eq!(amounts(&permit.cost(), ["requests", "tokens"]), [1, 0], "requests are 1 by default");
+    // The cost of a permit can be used for the same call again.
     assert!(limiter.try_acquire(permit.cost()).is_ok());
 }
 
@@ -70,11 +70,11 @@ fn a_permit_knows_its_limiter() {
     clock.advance(secs(1));
     assert_eq!((first.limiter(), waits.admitted().limiter()), (&"gpt".into(), &"gpt".into()));
     drop(built);
-    assert_eq!(first.limiter(), "gpt", "it outlives the limiter");
+    assert_eq!(first.limiter(), "gpt", "the permit lost the name of its dropped limiter");
     assert_eq!(DECLARED.try_acquire(Cost::new()).unwrap().limiter(), "limiter::accessors::DECLARED");
 }
 
-/// Asserts what an error says about the limiter `gpt`.
+/// Asserts that an error names the limiter `gpt` and `limit`.
 #[track_caller]
 fn says(error: AcquireError, limit: Option<&str>) {
     assert_eq!(error.limiter(), "gpt", "{error}");
@@ -117,7 +117,7 @@ fn messages_show_durations_with_three_significant_digits_rounded_up() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).name("gpt").tokens(Rate::per_second(1_000_000_000)).build().unwrap();
     drop(limiter.try_acquire(1_000_000_000).unwrap());
-    // A token is a nanosecond.
+    // One token takes one nanosecond to refill.
     assert_eq!(
         limiter.try_acquire(234_567_891).unwrap_err().to_string(),
         "limiter `gpt` has no capacity now: the limit of 1000000000 tokens / second requires a wait of at least \

@@ -1,6 +1,7 @@
-//! Bad input: each mistake is an error that names the limiter, the value and what to do; none is a panic.
+//! Tests of bad input: each mistake returns an error that names the limiter, the value and the fix.
+//! None of them panics.
 //!
-//! The texts are spelt out here, as somebody will read them.
+//! The tests compare the complete messages, because users read them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ fn builder() -> Builder<kind::Explicit> {
 
 #[track_caller]
 fn refused(builder: Builder<kind::Explicit>, text: &str) {
-    let error = builder.build().expect_err("it was built");
+    let error = builder.build().expect_err("build succeeded");
     assert_eq!(error.limiter(), "gpt");
     assert_eq!(error.to_string(), format!("limiter `gpt` cannot be built: {text}"));
 }
@@ -105,7 +106,7 @@ fn an_error_tells_its_cause_once() {
             requests: Rate::per_minute(std::env::var("OPENLIMIT_TESTS_UNSET")?.parse()?),
         };
     }
-    let error = anyhow::Error::from(UNSET.init().expect_err("the variable is not set"));
+    let error = anyhow::Error::from(UNSET.init().expect_err("variable is set"));
     assert_eq!(format!("{error:#}").matches("environment variable not found").count(), 1);
 }
 
@@ -138,7 +139,7 @@ fn any_jitter_is_sound() {
     for jitter in [Duration::ZERO, Duration::MAX] {
         let clock = ManualClock::new();
         let limiter =
-            plain(&clock).jitter(jitter).requests(Rate::per_second(2)).build().expect("it is sound");
+            plain(&clock).jitter(jitter).requests(Rate::per_second(2)).build().expect("build failed");
         assert!(limiter.try_acquire(Cost::new()).is_ok());
         let next = Call::start(limiter.acquire(Cost::new()));
         clock.jump(secs(5));
@@ -148,13 +149,13 @@ fn any_jitter_is_sound() {
 
 #[test]
 fn a_cost_that_names_what_is_not_limited() {
-    let limiter = builder().tokens(Rate::per_minute(60_000)).build().expect("it is sound");
+    let limiter = builder().tokens(Rate::per_minute(60_000)).build().expect("build failed");
     for (cost, dimension) in [
         (Cost::new().images(1), "images"),
         (Cost::new().requests(1), "requests"),
         (Cost::new().with("audio_seconds", 0), "audio_seconds"),
     ] {
-        let error = limiter.try_acquire(&cost).expect_err("it was admitted");
+        let error = limiter.try_acquire(&cost).expect_err("call was admitted");
         assert_eq!(
             error.to_string(),
             format!(
@@ -162,28 +163,28 @@ fn a_cost_that_names_what_is_not_limited() {
             )
         );
         assert_eq!(
-            limiter.acquire(&cost).blocking().expect_err("it was admitted").to_string(),
+            limiter.acquire(&cost).blocking().expect_err("call was admitted").to_string(),
             error.to_string()
         );
         assert_eq!(error.retry_after(), None);
     }
-    // The one request of every cost is nobody's word.
+    // A cost includes one request by default, which is not an error without a limit on requests.
     assert!(limiter.try_acquire(Cost::new().tokens(1)).is_ok());
 }
 
 #[test]
 fn what_a_refused_call_reads() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).name("gpt").tokens(Rate::per_minute(60)).build().expect("it is sound");
+    let limiter = plain(&clock).name("gpt").tokens(Rate::per_minute(60)).build().expect("build failed");
     let text = |error: AcquireError| error.to_string();
     assert_eq!(
-        text(limiter.try_acquire(61).expect_err("it was admitted")),
+        text(limiter.try_acquire(61).expect_err("call was admitted")),
         "limiter `gpt` can never admit a call of 61 tokens: its limit of 60 tokens / minute allows at most 60 \
          for one call; make the request smaller or raise the limit"
     );
     assert!(limiter.try_acquire(60).is_ok());
     assert_eq!(
-        text(limiter.try_acquire(1).expect_err("it was admitted")),
+        text(limiter.try_acquire(1).expect_err("call was admitted")),
         "limiter `gpt` has no capacity now: the limit of 60 tokens / minute requires a wait of at least 1m; \
          try again after that, or use `acquire`, which waits"
     );
@@ -202,11 +203,11 @@ fn what_a_refused_call_reads() {
          a call that needs no wait is still admitted"
     );
     let limiter =
-        ChatRateLimiter::builder().name("gpt").tokens(Rate::per_minute(60)).build().expect("it is sound");
+        ChatRateLimiter::builder().name("gpt").tokens(Rate::per_minute(60)).build().expect("build failed");
     for error in [
-        limiter.try_acquire(&json!({ "model": "gpt-4o" })).map(drop).expect_err("it was admitted"),
-        limiter.acquire(&json!({ "model": "gpt-4o" })).blocking().map(drop).expect_err("it was admitted"),
-        limiter.cost(&json!({ "model": "gpt-4o" })).map(drop).expect_err("it was priced"),
+        limiter.try_acquire(&json!({ "model": "gpt-4o" })).map(drop).expect_err("call was admitted"),
+        limiter.acquire(&json!({ "model": "gpt-4o" })).blocking().map(drop).expect_err("call was admitted"),
+        limiter.cost(&json!({ "model": "gpt-4o" })).map(drop).expect_err("call was priced"),
     ] {
         assert_eq!(
             text(error),
@@ -216,7 +217,7 @@ fn what_a_refused_call_reads() {
 }
 
 limiter! {
-    /// Its expression fails.
+    /// A limiter whose expression fails.
     static UNSET: RateLimiter = {
         requests: Rate::per_minute(std::env::var("OPENLIMIT_TESTS_NEVER_SET")?.parse()?),
     };
@@ -244,11 +245,11 @@ fn a_declaration_whose_expression_fails_is_the_same_error_at_every_acquire() {
     let copy = UNSET.clone();
     for limiter in [&UNSET, &copy, &copy.clone()] {
         for _ in 0..2 {
-            assert_eq!(limiter.init().expect_err("it was built").to_string(), TEXT);
-            assert_eq!(text(limiter.try_acquire(Cost::new()).expect_err("it was admitted")), TEXT);
-            assert_eq!(text(limiter.acquire(Cost::new()).blocking().expect_err("it was admitted")), TEXT);
+            assert_eq!(limiter.init().expect_err("build succeeded").to_string(), TEXT);
+            assert_eq!(text(limiter.try_acquire(Cost::new()).expect_err("call was admitted")), TEXT);
+            assert_eq!(text(limiter.acquire(Cost::new()).blocking().expect_err("call was admitted")), TEXT);
             assert_eq!(text(Call::start(limiter.acquire(Cost::new())).refused()), TEXT);
-            assert_eq!(text(limiter.cost(Cost::new()).expect_err("it was priced")), TEXT);
+            assert_eq!(text(limiter.cost(Cost::new()).expect_err("call was priced")), TEXT);
         }
     }
 }
@@ -256,7 +257,7 @@ fn a_declaration_whose_expression_fails_is_the_same_error_at_every_acquire() {
 #[test]
 fn a_declaration_that_is_unsound_is_an_error_too() {
     assert_eq!(
-        UNSOUND.init().expect_err("it was built").to_string(),
+        UNSOUND.init().expect_err("build succeeded").to_string(),
         "limiter `limiter::bad_input::UNSOUND` cannot be built: the limit of 0 requests / minute would never admit a call; \
          give an amount of at least 1, or leave the dimension out if it is not limited"
     );
@@ -265,7 +266,7 @@ fn a_declaration_that_is_unsound_is_an_error_too() {
 
 #[test]
 fn an_acquire_polled_after_its_end_says_so() {
-    let limiter = builder().requests(Rate::per_minute(600)).build().expect("it is sound");
+    let limiter = builder().requests(Rate::per_minute(600)).build().expect("build failed");
     let mut acquire = std::pin::pin!(limiter.acquire(Cost::new()));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(acquire.as_mut().poll(&mut context).is_ready());
@@ -273,6 +274,6 @@ fn an_acquire_polled_after_its_end_says_so() {
         acquire.as_mut().poll(&mut context).is_ready()
     }));
     assert!(again.is_err());
-    // And it leaves the limiter as it was.
+    // The panic does not change the state of the limiter.
     assert!(limiter.try_acquire(Cost::new()).is_ok());
 }

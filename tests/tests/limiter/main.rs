@@ -1,4 +1,4 @@
-//! Tests of what users hold: a limiter's construction, its permits, its errors and its status.
+//! Tests of the public API: a limiter's construction, its permits, its errors and its status.
 
 mod accessors;
 mod bad_input;

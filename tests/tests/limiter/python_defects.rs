@@ -1,6 +1,7 @@
-//! What other rate limiters for the same APIs were seen to get wrong, each as a test: none of it may be here.
+//! Tests for defects observed in other rate limiters for the same APIs. Each test is named after a
+//! defect and asserts that this library does not have it.
 //!
-//! The general behaviour behind each has its own tests in the other files; these say it in the defect's own terms.
+//! The other files test the general behaviour behind each defect.
 
 use std::path::Path;
 use std::thread;
@@ -18,7 +19,7 @@ fn account(clock: &ManualClock) -> RateLimiter {
         .requests(Rate::per_minute(200))
         .tokens(Rate::per_minute(40_000))
         .build()
-        .expect("it is sound")
+        .expect("build failed")
 }
 
 #[test]
@@ -37,9 +38,9 @@ fn a_request_above_one_seconds_worth_of_tokens_waits_for_ever() {
 fn fewer_than_sixty_requests_a_minute_are_never_admitted() {
     for rate in [1, 3, 20, 59] {
         let clock = ManualClock::new();
-        let limiter = plain(&clock).requests(Rate::per_minute(rate)).build().expect("it is sound");
+        let limiter = plain(&clock).requests(Rate::per_minute(rate)).build().expect("build failed");
         let calls: Vec<Call> = (0..=rate).map(|_| Call::start(limiter.acquire(Cost::new()))).collect();
-        // Each waits until the bucket is empty, in whole nanoseconds.
+        // Each call waits until the bucket is empty, in whole nanoseconds.
         clock.advance(secs(60) + nanos(rate));
         for call in calls {
             drop(call.admitted());
@@ -51,7 +52,7 @@ fn fewer_than_sixty_requests_a_minute_are_never_admitted() {
 fn a_limit_of_zero_fails_at_the_first_call_and_a_cost_of_nothing_mints_capacity() {
     assert!(RateLimiter::builder().requests(Rate::per_minute(0)).build().is_err());
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_second(10)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(10)).build().expect("build failed");
     for _ in 0..100 {
         Call::start(limiter.acquire(0)).admitted().settle(0);
         drop(Call::start(limiter.acquire(0)).admitted());
@@ -68,16 +69,16 @@ fn callers_are_served_in_no_order() {
     let calls: Vec<Call> = (0..100).map(|call| Call::start(limiter.acquire(call * 37 % 500))).collect();
     clock.advance(secs(600));
     let waited: Vec<Duration> = calls.into_iter().map(|call| call.admitted().waited()).collect();
-    assert!(waited.is_sorted(), "an inversion");
+    assert!(waited.is_sorted(), "calls were admitted out of order: {waited:?}");
 }
 
 #[test]
 fn a_large_request_starves_behind_small_ones() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("build failed");
     drop(Call::start(limiter.acquire(100)).admitted());
     let large = Call::start(limiter.acquire(90));
-    // Small ones arrive for a minute, as fast as the limit would let them go.
+    // Small calls arrive for a minute, at the rate of the limit.
     let mut small = Vec::new();
     for _ in 0..6_000 {
         small.push(Call::start(limiter.acquire(1)));
@@ -89,11 +90,11 @@ fn a_large_request_starves_behind_small_ones() {
 #[test]
 fn every_waiter_polls() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(100)).build().expect("build failed");
     let calls: Vec<Call> = (0..10_100).map(|_| Call::start(limiter.acquire(Cost::new()))).collect();
     clock.advance(secs(50));
     let woken: usize = calls.iter().map(Call::wakes).sum();
-    assert_eq!(woken, 5_000, "one wake-up for each that was admitted, and none for the others");
+    assert_eq!(woken, 5_000, "not only the admitted calls were woken, once each");
 }
 
 #[test]
@@ -101,25 +102,25 @@ fn the_use_of_a_limit_falls_as_its_period_grows() {
     for period in [secs(1), secs(60), secs(3_600), secs(86_400)] {
         let clock = ManualClock::new();
         let rate = Rate::new(1_000, period).burst(period / 1_000);
-        let limiter = plain(&clock).requests(rate).build().expect("it is sound");
+        let limiter = plain(&clock).requests(rate).build().expect("build failed");
         let mut calls: Vec<Call> = (0..2_000).map(|_| Call::start(limiter.acquire(Cost::new()))).collect();
         clock.advance(period - nanos(1));
         assert_eq!(calls.iter_mut().map(Call::poll).filter(|over| *over).count(), 1_000, "{period:?}");
     }
 }
 
-/// A wall clock can step back or forward under a program. No source of the library may read it.
+/// The wall clock can step back or forward while a program runs, so the library must not read it.
 #[test]
 fn the_wall_clock_stepping_hangs_every_caller_or_gives_a_free_burst() {
     fn read(directory: &Path, files: &mut usize) {
-        for entry in directory.read_dir().expect("the sources are there") {
-            let path = entry.expect("the sources are there").path();
+        for entry in directory.read_dir().expect("cannot read sources") {
+            let path = entry.expect("cannot read sources").path();
             if path.ends_with("testing") {
-                // The provider of tests dates its answers.
+                // The test provider reads the wall clock to date its answers.
             } else if path.is_dir() {
                 read(&path, files);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let source = std::fs::read_to_string(&path).expect("it is text");
+                let source = std::fs::read_to_string(&path).expect("source is not text");
                 assert!(!source.contains("SystemTime"), "{} reads the wall clock", path.display());
                 *files += 1;
             }
@@ -128,13 +129,13 @@ fn the_wall_clock_stepping_hangs_every_caller_or_gives_a_free_burst() {
 
     let mut files = 0;
     read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../openlimit/src"), &mut files);
-    assert!(files > 20, "these are not the sources");
+    assert!(files > 20, "only {files} source files were found");
 }
 
 #[test]
 fn threads_are_admitted_beyond_the_limit_when_they_switch_often() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(400)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_second(400)).build().expect("build failed");
     let admitted: u64 = thread::scope(|scope| {
         let attempt = || {
             let one = || {
@@ -144,7 +145,7 @@ fn threads_are_admitted_beyond_the_limit_when_they_switch_often() {
             (0..400).map(|_| one()).sum::<u64>()
         };
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(attempt)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no thread panics")).sum()
+        threads.into_iter().map(|thread| thread.join().expect("thread panicked")).sum()
     });
     assert_eq!(admitted, 400);
 }
@@ -152,7 +153,7 @@ fn threads_are_admitted_beyond_the_limit_when_they_switch_often() {
 #[test]
 fn a_cancelled_caller_makes_the_next_one_wait() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_minute(60)).build().expect("it is sound");
+    let limiter = plain(&clock).requests(Rate::per_minute(60)).build().expect("build failed");
     assert_eq!(at_once(&limiter), 1);
     let (cancelled, next) =
         (Call::start(limiter.acquire(Cost::new())), Call::start(limiter.acquire(Cost::new())));
@@ -161,21 +162,21 @@ fn a_cancelled_caller_makes_the_next_one_wait() {
     assert_eq!(next.admitted().waited(), secs(1));
 }
 
-/// Many wait on the one thread of a runtime; everything else on it goes on.
+/// While many calls wait on a single-threaded runtime, its other tasks still run.
 #[tokio::test(start_paused = true)]
 async fn waiting_blocks_the_event_loop() {
-    let limiter = RateLimiter::builder().requests(Rate::per_minute(1)).build().expect("it is sound");
-    drop(limiter.acquire(Cost::new()).await.expect("there is room"));
+    let limiter = RateLimiter::builder().requests(Rate::per_minute(1)).build().expect("build failed");
+    drop(limiter.acquire(Cost::new()).await.expect("call was refused"));
     let waiting: Vec<_> = (0..1_000).map(|_| tokio::spawn(limiter.acquire(Cost::new()))).collect();
     let start = Instant::now();
-    // Its turns come between theirs, and none takes any of the time that they wait for.
+    // This task runs between the waiting tasks, and the paused time does not move meanwhile.
     let other = tokio::spawn(async {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
         Instant::now()
     });
-    assert_eq!(other.await.expect("no task panics"), start);
+    assert_eq!(other.await.expect("task panicked"), start);
     assert!(waiting.iter().all(|task| !task.is_finished()));
     assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::WouldWait { .. })));
 }

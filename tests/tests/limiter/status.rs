@@ -1,4 +1,4 @@
-//! `status()`: what is said of a limiter is what its calls then find.
+//! Tests of `status()`: it reports the state that the next calls meet.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use proptest::prelude::*;
 const MOST: u64 = i64::MAX as u64;
 
 fn status(limiter: &RateLimiter) -> Status {
-    limiter.status().expect("it is sound")
+    limiter.status().expect("build failed")
 }
 
-/// What is available, in debt, and when it is full, of the only limit.
+/// Returns the available amount, the debt and the time until full of the only limit.
 fn only(limiter: &RateLimiter) -> (u64, u64, Duration) {
     let status = status(limiter);
     assert_eq!(status.limits.len(), 1);
@@ -29,7 +29,7 @@ fn call(limiter: &RateLimiter, tokens: u64) -> Call {
 fn a_limiter_that_nobody_has_used_is_full() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).name("chat").requests(Rate::per_minute(200)).tokens(Rate::per_day(9)).build();
-    let status = status(&limiter.expect("it is sound"));
+    let status = status(&limiter.expect("build failed"));
     assert_eq!((&*status.limiter, status.waiting, status.next), ("chat", 0, None));
     let limits: Vec<_> = status.limits.iter().map(|limit| limit.limit.to_string()).collect();
     assert_eq!(limits, ["200 requests / minute", "9 tokens / day"]);
@@ -41,11 +41,11 @@ fn a_limiter_that_nobody_has_used_is_full() {
 #[test]
 fn what_was_taken_is_not_available_until_it_has_come_back() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("build failed");
     let permit = call(&limiter, 30).admitted();
     assert_eq!(only(&limiter), (70, 0, millis(300)));
     clock.advance(millis(5));
-    assert_eq!(only(&limiter), (70, 0, millis(295)), "half a token is none");
+    assert_eq!(only(&limiter), (70, 0, millis(295)), "half a token counted");
     clock.advance(millis(5));
     assert_eq!(only(&limiter), (71, 0, millis(290)));
     permit.settle(10);
@@ -58,8 +58,8 @@ fn what_was_taken_is_not_available_until_it_has_come_back() {
 fn what_is_kept_back_for_jitter_is_not_available_and_no_debt() {
     let clock = ManualClock::new();
     let limiter =
-        plain(&clock).jitter(millis(200)).tokens(Rate::per_second(100)).build().expect("it is sound");
-    assert_eq!(only(&limiter).0, 100, "one call into debt");
+        plain(&clock).jitter(millis(200)).tokens(Rate::per_second(100)).build().expect("build failed");
+    assert_eq!(only(&limiter).0, 100, "the whole limit is available to one call");
     drop(call(&limiter, 80).admitted());
     assert_eq!(only(&limiter), (0, 0, millis(800)));
 }
@@ -67,12 +67,12 @@ fn what_is_kept_back_for_jitter_is_not_available_and_no_debt() {
 #[test]
 fn debt_is_what_was_taken_beyond_the_burst() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_minute(60)).burst(secs(10)).build().expect("it is sound");
-    assert_eq!(only(&limiter), (60, 0, Duration::ZERO), "all of it, into debt");
+    let limiter = plain(&clock).tokens(Rate::per_minute(60)).burst(secs(10)).build().expect("build failed");
+    assert_eq!(only(&limiter), (60, 0, Duration::ZERO), "the whole limit is available to one call");
     call(&limiter, 5).admitted().settle(25);
     assert_eq!(only(&limiter), (0, 15, secs(25)));
     clock.advance(millis(500));
-    assert_eq!(only(&limiter), (0, 15, millis(24_500)), "half a token is still owed");
+    assert_eq!(only(&limiter), (0, 15, millis(24_500)), "debt was rounded down");
     clock.advance(secs(16));
     assert_eq!(only(&limiter), (1, 0, millis(8_500)));
 }
@@ -80,7 +80,7 @@ fn debt_is_what_was_taken_beyond_the_burst() {
 #[test]
 fn who_waits_is_counted_and_the_first_has_a_time() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("build failed");
     drop(call(&limiter, 100).admitted());
     let waiting = |limiter: &RateLimiter| (status(limiter).waiting, status(limiter).next);
     assert_eq!(waiting(&limiter), (0, None));
@@ -91,7 +91,7 @@ fn who_waits_is_counted_and_the_first_has_a_time() {
     drop(first);
     assert_eq!(waiting(&limiter), (2, Some(millis(100))));
     clock.advance(millis(100));
-    assert_eq!(waiting(&limiter), (1, Some(millis(200))), "admitted, though not told yet");
+    assert_eq!(waiting(&limiter), (1, Some(millis(200))), "the second call is admitted before it is polled");
     drop(second.admitted());
     drop(third);
     assert_eq!(waiting(&limiter), (0, None));
@@ -100,11 +100,11 @@ fn who_waits_is_counted_and_the_first_has_a_time() {
 #[test]
 fn those_whose_time_is_over_wait_no_longer() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("build failed");
     let taken = call(&limiter, 100).admitted();
     let (short, long) = (limiter.acquire(50).timeout(millis(600)), limiter.acquire(50).timeout(secs(3)));
     let (short, long) = (Call::start(short), Call::start(long));
-    assert!(Call::start(limiter.acquire(50).timeout(secs(1))).over().is_some(), "refused on arrival");
+    assert!(Call::start(limiter.acquire(50).timeout(secs(1))).over().is_some(), "call was queued");
     assert_eq!((status(&limiter).waiting, status(&limiter).next), (2, Some(millis(500))));
     taken.settle(200);
     assert_eq!((status(&limiter).waiting, status(&limiter).next), (2, Some(millis(1_500))));
@@ -120,7 +120,7 @@ fn those_whose_time_is_over_wait_no_longer() {
 fn it_is_one_line_of_text() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).name("chat").requests(Rate::per_minute(60)).tokens(Rate::per_second(100));
-    let limiter = limiter.build().expect("it is sound");
+    let limiter = limiter.build().expect("build failed");
     assert_eq!(
         status(&limiter).to_string(),
         "chat: 0 waiting; 60 requests / minute: 60 available; 100 tokens / second: 100 available"
@@ -141,14 +141,14 @@ fn a_declared_limiter_is_built_by_it_or_says_why_not() {
         static BAD: RateLimiter = { requests: Rate::per_second("five".parse()?) };
     }
     assert_eq!(&*status(&GOOD).limiter, "limiter::status::GOOD");
-    let error = BAD.status().expect_err("it was built");
+    let error = BAD.status().expect_err("build succeeded");
     assert!(matches!(error.problem(), BuildProblem::Declaration { key: "requests", .. }), "{error}");
 }
 
 #[test]
 fn the_slowest_and_the_fastest_limits_are_told_exactly() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).tokens(Rate::per_day(1)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_day(1)).build().expect("build failed");
     call(&limiter, 1).admitted().settle(3);
     assert_eq!(only(&limiter), (0, 2, secs(3 * 86_400)));
     clock.advance(secs(3 * 86_400) - nanos(1));
@@ -156,7 +156,7 @@ fn the_slowest_and_the_fastest_limits_are_told_exactly() {
     clock.advance(nanos(1));
     assert_eq!(only(&limiter), (1, 0, Duration::ZERO));
 
-    let limiter = plain(&clock).tokens(Rate::per_second(1_000_000_000_000)).build().expect("it is sound");
+    let limiter = plain(&clock).tokens(Rate::per_second(1_000_000_000_000)).build().expect("build failed");
     drop(call(&limiter, 999_999_999_999).admitted());
     assert_eq!(only(&limiter), (1, 0, secs(1)));
     clock.advance(nanos(1));
@@ -168,9 +168,9 @@ fn nothing_overflows_however_much_is_owed() {
     let fastest = Rate::new(MOST, nanos(1)).burst(nanos(1));
     for rate in [Rate::per_day(1), Rate::per_second(1), Rate::per_second(MOST), fastest] {
         let clock = ManualClock::new();
-        let limiter = plain(&clock).tokens(rate).build().expect("it is sound");
+        let limiter = plain(&clock).tokens(rate).build().expect("build failed");
         for _ in 0..3 {
-            let permit = limiter.try_acquire(Cost::new().tokens(0)).expect("it takes nothing");
+            let permit = limiter.try_acquire(Cost::new().tokens(0)).expect("empty call was refused");
             permit.settle(Usage::from(u64::MAX));
         }
         let (available, debt, full_in) = only(&limiter);
@@ -180,12 +180,12 @@ fn nothing_overflows_however_much_is_owed() {
     }
 }
 
-/// What happens to a limiter, in parts of its amount and period.
+/// A step of the test, with amounts and times as fractions of the limit's amount and period.
 #[derive(Clone, Debug)]
 enum Step {
     Take(u64),
     Owe(u64),
-    /// A call waits, and departs late.
+    /// A call waits, and is dropped late.
     Late(u64),
     Pass(u32),
 }
@@ -202,7 +202,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever came before: the largest call that is said to find room is admitted, the next larger one is not.
+    /// After any steps, a call for the available amount is admitted, and one for 1 more is refused.
     #[test]
     fn what_is_available_is_what_is_admitted(
         (amount, period) in (0..12_u32, 1..10_u64, 0..4_usize).prop_map(|(zeros, digit, period)| {
@@ -214,7 +214,7 @@ proptest! {
         let clock = ManualClock::new();
         let rate = Rate::new(amount, period).burst(nanos(1) + period / burst);
         let limiter = RateLimiter::builder().clock(&clock).tokens(rate).jitter(period / jitter);
-        let limiter = limiter.headroom(Percent(headroom)).build().expect("it is sound");
+        let limiter = limiter.headroom(Percent(headroom)).build().expect("build failed");
         for step in steps {
             match step {
                 Step::Take(part) => drop(limiter.try_acquire(amount / part)),
@@ -232,9 +232,9 @@ proptest! {
             }
             let (available, ..) = only(&limiter);
             if available > 0 {
-                limiter.try_acquire(available).expect("it was available").cancel();
+                limiter.try_acquire(available).expect("available amount was refused").cancel();
             }
-            prop_assert!(limiter.try_acquire(available + 1).is_err(), "more than {available} is available");
+            prop_assert!(limiter.try_acquire(available + 1).is_err(), "a call above the available amount of {available} was admitted");
         }
     }
 }

@@ -12,7 +12,7 @@ mod account {
     use openlimit::{ChatRateLimiter, EmbeddingRateLimiter, RateLimiter, limiter};
 
     limiter! {
-        /// What the account allows for the chat models.
+        /// The limits of the account for the chat models.
         pub(crate) static CHAT: ChatRateLimiter = {
             requests: 200 / minute,
             tokens: 40_000 / minute,

@@ -1,4 +1,4 @@
-//! Tests of what `openlimit::testing` offers to tests: tokio's paused time, and a strict provider.
+//! Tests of `openlimit::testing`: tokio's paused time, and a strict provider.
 
 mod paused_time;
 mod provider;

@@ -1,26 +1,26 @@
-//! A client as plain as can be: it sends, and shows everything that came back.
+//! A minimal HTTP client that returns the whole reply.
 
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request, Response};
 
-/// A reply, whatever its status.
+/// A reply with any status.
 #[derive(Debug)]
 pub(crate) struct Reply {
     /// The status.
     pub(crate) status: u16,
-    /// The body, as it came.
+    /// The body, unchanged.
     pub(crate) text: String,
     headers: HeaderMap,
 }
 
 impl Reply {
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// A header's text.
+    /// Returns the text of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -33,12 +33,13 @@ pub(crate) fn post(url: &str, body: &Value) -> Reply {
 
 /// Sends any request.
 pub(crate) fn send(request: ureq::http::request::Builder, body: &str) -> Reply {
-    // Of one's own, so that no connection is shared by accident; unusual methods are part of the tests.
+    // Each request has its own agent, so that requests never share a connection. The tests also
+    // send non-standard methods.
     let agent: Agent =
         Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build().into();
-    let request = request.body(body.to_owned()).expect("a sound request");
-    let mut response: Response<ureq::Body> = agent.run(request).expect("a reply");
+    let request = request.body(body.to_owned()).expect("invalid request");
+    let mut response: Response<ureq::Body> = agent.run(request).expect("no reply");
     let body = response.body_mut().with_config().limit(64 << 20);
-    let text = body.read_to_string().expect("a body that is text");
+    let text = body.read_to_string().expect("body is not text");
     Reply { status: response.status().as_u16(), text, headers: response.headers().clone() }
 }

@@ -1,4 +1,4 @@
-//! What the strict provider answers, and that nothing a client does breaks it or holds it up.
+//! Tests of the strict provider's answers. No client can break or block the provider.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use ureq::http::Request;
 use super::client::{Reply, post, send};
 
 fn provider() -> Provider {
-    Provider::builder().answer_tokens(20).start().expect("a provider")
+    Provider::builder().answer_tokens(20).start().expect("start failed")
 }
 
 fn call(provider: &Provider, path: &str, body: &Value) -> Reply {
@@ -24,15 +24,15 @@ fn params() -> Value {
 fn connect(provider: &Provider) -> TcpStream {
     let url = provider.url();
     let address = url.trim_start_matches("http://").trim_end_matches("/v1");
-    TcpStream::connect(address).expect("a connection")
+    TcpStream::connect(address).expect("cannot connect")
 }
 
-/// What the raw `request` is answered, up to the end of the connection.
+/// Sends the raw `request` and returns everything received until the connection ends.
 fn raw(provider: &Provider, request: &str) -> String {
     let mut stream = connect(provider);
-    stream.write_all(request.as_bytes()).expect("it is listening");
+    stream.write_all(request.as_bytes()).expect("cannot send");
     let mut reply = String::new();
-    stream.read_to_string(&mut reply).expect("it answers and closes");
+    stream.read_to_string(&mut reply).expect("cannot read reply");
     reply
 }
 
@@ -48,7 +48,7 @@ fn a_chat_is_answered_with_its_usage() {
     assert_eq!(body["choices"][0]["finish_reason"], "stop");
     let usage = &body["usage"];
     assert_eq!(usage["completion_tokens"], 20);
-    let prompt = usage["prompt_tokens"].as_u64().expect("a count");
+    let prompt = usage["prompt_tokens"].as_u64().expect("count is missing");
     assert!(prompt > 0 && usage["total_tokens"] == prompt + 20);
 }
 
@@ -127,15 +127,15 @@ fn a_streamed_chat_ends_with_its_usage_and_done() {
     let reply = call(&provider(), "/chat/completions", &body);
     assert_eq!(reply.header("content-type"), Some("text/event-stream"));
     let events: Vec<&str> = reply.text.split_terminator("\n\n").collect();
-    let (done, events) = events.split_last().expect("events");
+    let (done, events) = events.split_last().expect("no events");
     assert_eq!(*done, "data: [DONE]");
     let events: Vec<Value> = events
         .iter()
-        .map(|event| serde_json::from_str(event.trim_start_matches("data: ")).expect("JSON"))
+        .map(|event| serde_json::from_str(event.trim_start_matches("data: ")).expect("invalid JSON"))
         .collect();
     let deltas = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str());
     assert!(deltas.collect::<String>().starts_with("It is a truth"));
-    let (usage, deltas) = events.split_last().expect("the usage");
+    let (usage, deltas) = events.split_last().expect("usage is missing");
     assert_eq!((&usage["choices"], &usage["usage"]["completion_tokens"]), (&json!([]), &json!(20)));
     assert!(deltas.iter().all(|event| event["usage"].is_null()));
 }
@@ -201,7 +201,7 @@ fn unknown_paths_and_wrong_methods_are_named() {
 
 #[test]
 fn a_wrong_key_is_refused_and_never_repeated() {
-    let provider = Provider::builder().api_key("sk-right").start().expect("a provider");
+    let provider = Provider::builder().api_key("sk-right").start().expect("start failed");
     let url = format!("{}/chat/completions", provider.url());
     let body = params().to_string();
     assert_eq!(send(Request::post(&url), &body).status, 401);
@@ -217,13 +217,13 @@ fn a_body_above_the_limit_is_refused_before_it_is_sent() {
     let provider = provider();
     let head = "POST /v1/embeddings HTTP/1.1\r\nhost: x\r\ncontent-length: 99000000\r\n\r\n";
     assert!(raw(&provider, head).starts_with("HTTP/1.1 413 "));
-    // The same for one that does not say how long it will be.
+    // A chunked body, which has no length, is refused too.
     let mut stream = connect(&provider);
     stream
         .write_all(b"POST /v1/embeddings HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
-        .expect("open");
+        .expect("cannot send");
     let chunk = [b"100000\r\n".as_slice(), &vec![b' '; 1 << 20], b"\r\n"].concat();
-    // It may hang up before all is sent.
+    // The provider may close the connection before everything is sent.
     let _ = (0..17).try_for_each(|_| stream.write_all(&chunk));
     drop(stream);
     while provider.arrivals().len() < 2 {
@@ -255,30 +255,30 @@ fn one_connection_serves_many_calls() {
 
 #[test]
 fn dropping_it_ends_every_connection() {
-    let provider = Provider::builder().latency(std::time::Duration::MAX).start().expect("a provider");
+    let provider = Provider::builder().latency(std::time::Duration::MAX).start().expect("start failed");
     let mut idle = connect(&provider);
     let mut unfinished = connect(&provider);
     unfinished
         .write_all(b"POST /v1/embeddings HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{")
-        .expect("open");
+        .expect("cannot send");
     let mut unanswered = connect(&provider);
     let body = params().to_string();
     let head =
         format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
-    unanswered.write_all((head + &body).as_bytes()).expect("open");
+    unanswered.write_all((head + &body).as_bytes()).expect("cannot send");
     while provider.arrivals().is_empty() {
         std::thread::yield_now();
     }
     drop(provider);
     for stream in [&mut idle, &mut unfinished, &mut unanswered] {
-        // Either an orderly end or a reset, and never a byte.
+        // The connection either ends or is reset. No byte arrives.
         assert!(!matches!(stream.read(&mut [0]), Ok(1..)));
     }
 }
 
 #[test]
 fn a_panicking_latency_is_a_server_error() {
-    let provider = Provider::builder().latency_with(|| panic!("on purpose")).start().expect("a provider");
+    let provider = Provider::builder().latency_with(|| panic!("on purpose")).start().expect("start failed");
     for _ in 0..2 {
         let reply = call(&provider, "/chat/completions", &params());
         assert_eq!((reply.status, &reply.json()["error"]["type"]), (500, &json!("server_error")));

@@ -1,7 +1,8 @@
-//! The promise, over HTTP: a strict provider whose limits and bursts are those declared has nothing to refuse.
+//! Tests over HTTP that a strict provider with the declared limits and bursts refuses no call.
 //!
-//! More of the burst is kept back for jitter than usual: as much as all the callers' calls together, so that not even a
-//! machine that stands still in between makes the calls arrive too bunched. The rate is the declared one all the same.
+//! The limiter keeps back more of the burst for jitter than usual: as much as the calls of all
+//! callers together. Even if the machine stalls in between, the calls do not arrive too close
+//! together. The rate is still the declared one.
 
 use std::thread;
 use std::time::Instant;
@@ -15,7 +16,8 @@ use ureq::Agent;
 const REQUESTS: Rate = Rate::per_minute(9_000);
 const TOKENS: Rate = Rate::per_minute(360_000);
 const CALLERS: usize = 8;
-/// The first calls are small, and the limit on requests holds them back; the last are held back by that on tokens.
+/// The number of small calls, which come first. The limit on requests delays them, and the limit on
+/// tokens delays the rest.
 const SMALL: usize = 250;
 const CALLS: usize = 350;
 
@@ -41,7 +43,7 @@ fn params(number: usize) -> Value {
 
 #[test]
 fn a_provider_with_the_declared_limits_refuses_nothing() {
-    let provider = Provider::builder().requests(REQUESTS).tokens(TOKENS).start().expect("a provider");
+    let provider = Provider::builder().requests(REQUESTS).tokens(TOKENS).start().expect("start failed");
     let url = format!("{}/chat/completions", provider.url());
     let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
     let start = Instant::now();
@@ -50,14 +52,14 @@ fn a_provider_with_the_declared_limits_refuses_nothing() {
             let (agent, url) = (&agent, &url);
             scope.spawn(move || {
                 for number in (caller..CALLS).step_by(CALLERS) {
-                    assert_eq!(chat(agent, url, &params(number)).expect("a reply"), 200);
+                    assert_eq!(chat(agent, url, &params(number)).expect("no reply"), 200);
                 }
             });
         }
     });
     assert_eq!((provider.admitted(), provider.refused()), (CALLS, 0));
-    // 350 calls at 150 a second, of which a second's worth may go at once.
+    // There are 350 calls at 150 a second, and one second's worth may go at once.
     let took = start.elapsed();
-    assert!(took > millis(1_300), "they were not held back: {took:?}");
-    assert!(took < secs(60), "they were held back for longer than it takes: {took:?}");
+    assert!(took > millis(1_300), "the calls were not delayed: {took:?}");
+    assert!(took < secs(60), "the calls were delayed for too long: {took:?}");
 }
