@@ -1,6 +1,6 @@
-//! The bound on admission. A window of time admits at most the amount that the rate gives in it, plus
-//! the burst or the largest call. The tests also check that calls are admitted in order, that the
-//! limiter is never idle while there is room, and that no amount is lost.
+//! The bound on admission. A window of time admits at most the amount that the rate gives in it,
+//! plus the burst or the largest call. The tests also check that calls are admitted in order, that
+//! the limiter is never idle while there is room, and that no amount is lost.
 //!
 //! The moves are random: the process stands still, and calls are dropped, settled, cancelled, timed
 //! out or tried. The exact result cannot be predicted, so the tests check bounds.
@@ -147,7 +147,8 @@ impl World {
         Ok(())
     }
 
-    /// Asserts that the head of the queue has no room even if all charges count at their latest time.
+    /// Asserts that the head of the queue has no room even if all charges count at their latest
+    /// time.
     fn is_not_idle(&mut self) -> Result<(), TestCaseError> {
         self.look()?;
         let Some(head) = self.head() else { return Ok(()) };
@@ -158,7 +159,7 @@ impl World {
             limit.room_at(&self.charged, amounts).saturating_add(lag)
         });
         let room = room.max().unwrap_or(0);
-        prop_assert!(room > self.now(), "call {} still waits at {}, but had room at {}", head, self.now(), room);
+        prop_assert!(room > self.now(), "call {} waits at {} with room at {}", head, self.now(), room);
         Ok(())
     }
 

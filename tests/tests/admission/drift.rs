@@ -1,8 +1,8 @@
 //! Drift. After a simulated year, the number of admitted calls equals the result of a formula.
 //!
-//! Under constant demand, calls that fit into the burst never leave the bucket empty. So the limiter
-//! admits exactly `(fit + pace * t) / weight` calls until `t`. `fit` is the amount available at once,
-//! and `pace * t` is the amount that the rate gives until `t`.
+//! Under constant demand, calls that fit into the burst never leave the bucket empty. So the
+//! limiter admits exactly `(fit + pace * t) / weight` calls until `t`. `fit` is the amount
+//! available at once, and `pace * t` is the amount that the rate gives until `t`.
 
 use std::time::Duration;
 
@@ -69,8 +69,8 @@ fn one_a_day_is_one_a_day() {
     assert_eq!(admitted_on(&clock, limiter(&clock), 1, YEAR), 365);
 }
 
-/// Asserts the exact number of admitted calls. `burst` must be the burst of the rate, or the default
-/// for its period.
+/// Asserts the exact number of admitted calls. `burst` must be the burst of the rate, or the
+/// default for its period.
 fn exact(rate: Rate, burst: Duration, cost: u64, until: u64) {
     for (builder, (kept, of)) in both(rate) {
         let pace = u128::from(rate.amount()) * (of - kept);
@@ -78,7 +78,7 @@ fn exact(rate: Rate, burst: Duration, cost: u64, until: u64) {
         let weight = u128::from(cost) * rate.period().as_nanos() * of;
         assert!(weight <= fit, "a cost of {cost} does not fit into the burst");
         let expected = (fit + pace * u128::from(until) * 1_000_000_000) / weight;
-        assert_eq!(admitted(builder, cost, until), expected, "wrong count for {rate:?} with a headroom of {kept} / {of}");
+        assert_eq!(admitted(builder, cost, until), expected, "{rate:?}, headroom {kept} / {of}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! Late timers, suspended processes and stopped clocks. Timers that are late by up to half the jitter
-//! cost no throughput, and no delay admits more calls at once than the bound allows.
+//! Late timers, suspended processes and stopped clocks. Timers that are late by up to half the
+//! jitter cost no throughput, and no delay admits more calls at once than the bound allows.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ fn timers_that_fire_late_by_up_to_half_the_jitter_cost_no_throughput() {
             clock.jump(step);
             time += step;
             let given = (burst - millis(50) + time).as_nanos() * u128::from(rate.amount());
-            assert_eq!(over(&mut calls) as u128, given / 1_000_000_000, "wrong count for {rate:?} at {time:?}");
+            assert_eq!(over(&mut calls) as u128, given / 1_000_000_000, "{rate:?} at {time:?}");
         }
     }
 }
@@ -82,8 +82,8 @@ fn timers_that_fire_late_by_more_than_half_the_jitter_cost_only_the_excess() {
         plain(&clock).requests(Rate::per_second(1_000)).jitter(millis(50)).build().expect("valid rates");
     let mut calls = crowd(&limiter, 3_000);
     assert_eq!(over(&mut calls), 950);
-    // The next call is due after 1 ms, but the timer fires after 1.5 s. The bucket is empty by then,
-    // and the limiter makes up for 25 ms.
+    // The next call is due after 1 ms, but the timer fires after 1.5 s. The bucket is empty by
+    // then, and the limiter makes up for 25 ms.
     clock.jump(millis(1_500));
     assert_eq!(over(&mut calls), 950 + 950 + 25);
 }

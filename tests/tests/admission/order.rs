@@ -35,7 +35,8 @@ fn a_large_call_among_small_ones_is_admitted_in_its_turn() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
     drop(call(&limiter, 100).admitted());
-    // One small call every 10 ms uses the whole rate. The large call arrives behind 20 waiting calls.
+    // One small call every 10 ms uses the whole rate. The large call arrives behind 20 waiting
+    // calls.
     let mut small: Vec<Call> = (0..20).map(|_| call(&limiter, 1)).collect();
     let large = call(&limiter, 90);
     for _ in 0..400 {

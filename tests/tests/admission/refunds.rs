@@ -72,7 +72,7 @@ fn calls_that_used_a_part_leave_that_part() {
             let mut permits: Vec<_> = (0..calls).map(|_| take()).collect();
             order(&mut permits);
             permits.into_iter().for_each(|permit| permit.settle(30));
-            assert_eq!(available(&limiter), 100_000 - 30 * calls as u64, "wrong amount after {calls} calls {name}");
+            assert_eq!(available(&limiter), 100_000 - 30 * calls as u64, "{calls} calls {name}");
         }
     }
 }

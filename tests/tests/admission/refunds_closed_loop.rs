@@ -1,6 +1,6 @@
-//! Closed loops that reserve more than they use. The limiter admits each call in the same nanosecond
-//! as a model with exact refunds, so both use the same share of the limit. The limiter stays within
-//! the bound.
+//! Closed loops that reserve more than they use. The limiter admits each call in the same
+//! nanosecond as a model with exact refunds, so both use the same share of the limit. The limiter
+//! stays within the bound.
 
 use openlimit_tests::closed_loop::{Library, Work, excess, run, share};
 use openlimit_tests::exact::Exact;
@@ -37,7 +37,7 @@ fn fixed(amount: u64, burst: u64, callers: usize, reserves: u64, uses: u64) -> L
 fn steady(of: &Loop) -> f64 {
     let log = run(&of.callers, of.time, &mut Library::new(&of.limit));
     assert_eq!(excess(&of.limit, &log, &of.callers), None);
-    assert!(log == run(&of.callers, of.time, &mut Exact::new(of.limit.clone())), "log differs");
+    assert!(log == run(&of.callers, of.time, &mut Exact::new(of.limit.clone())), "the logs differ");
     share(&of.limit, &log, of.time / 2, of.time)
 }
 
@@ -76,8 +76,9 @@ proptest! {
     }
 }
 
-/// Generates loops whose calls together reserve between a fifth of the burst and six times the burst.
-/// Each call reserves at most `most` percent of the burst. Jitter is in thousandths of the burst.
+/// Generates loops whose calls together reserve between a fifth of the burst and six times the
+/// burst. Each call reserves at most `most` percent of the burst. Jitter is in thousandths of the
+/// burst.
 fn any_loop(jitter: std::ops::Range<u64>, most: u64) -> impl Strategy<Value = Loop> {
     let period = prop_oneof![Just(SECOND), Just(60 * SECOND), Just(86_400 * SECOND)];
     let headroom = prop_oneof![Just(0), Just(1), Just(20)];

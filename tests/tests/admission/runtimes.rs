@@ -1,5 +1,5 @@
-//! Runtimes. A static limiter serves any number of runtimes, and threads without a runtime. A runtime
-//! that ends leaves no calls in the queue.
+//! Runtimes. A static limiter serves any number of runtimes, and threads without a runtime. A
+//! runtime that ends leaves no calls in the queue.
 
 use std::future::Future;
 use std::pin::pin;

@@ -1,4 +1,5 @@
-//! Settling and cancelling. Unused amounts are refunded, and usage beyond the reservation is charged.
+//! Settling and cancelling. Unused amounts are refunded, and usage beyond the reservation is
+//! charged.
 
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Rate, RateLimiter, Usage};
@@ -135,7 +136,8 @@ fn an_old_call_that_settles_late_takes_nothing_from_the_refunds_of_others() {
     let old = call(&limiter, 100).admitted();
     clock.advance(secs(1));
     let (young, next) = (call(&limiter, 50).admitted(), call(&limiter, 50).admitted());
-    // All tokens of the old call have leaked. It refunds nothing and leaves other refunds unchanged.
+    // All tokens of the old call have leaked. It refunds nothing and leaves other refunds
+    // unchanged.
     old.settle(1);
     young.cancel();
     assert_eq!(room(&limiter), 50);

@@ -1,5 +1,5 @@
-//! Sizes. The tests cover calls larger than the burst or the limit, limits from one a day to a million
-//! millions a second, and numbers at the end of their range.
+//! Sizes. The tests cover calls larger than the burst or the limit, limits from one a day to a
+//! million millions a second, and numbers at the end of their range.
 
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ fn a_call_larger_than_the_burst_waits_until_the_bucket_is_empty() {
     let limiter =
         plain(&clock).jitter(millis(50)).tokens(Rate::per_second(100)).build().expect("valid rates");
     drop(tokens(&limiter, 95).admitted());
-    // The call is larger than the burst minus jitter, so it also takes the part reserved for jitter.
+    // The call is larger than the burst minus jitter, so it also takes the part reserved for
+    // jitter.
     let mut large = tokens(&limiter, 100);
     clock.advance(millis(949));
     assert!(!large.poll(), "the bucket was not empty");

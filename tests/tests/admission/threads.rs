@@ -51,7 +51,8 @@ fn threads_that_try_while_the_clock_is_moved_get_what_the_time_gives() {
             });
         }
         for step in 0..2_000 {
-            // The steps are short, so the bucket never runs empty. An empty bucket would lose count.
+            // The steps are short, so the bucket never runs empty. An empty bucket would lose part
+            // of the count.
             clock.advance(nanos(step % 7 * 100_000 + 1));
             take();
         }
@@ -141,7 +142,8 @@ fn sync_and_async_callers_stand_in_one_queue() {
                     assert_eq!(permit.waited(), secs(place));
                 });
             }
-            // The next call must arrive after this one has joined the queue. The wait shows when it has.
+            // The next call must arrive after this one has joined the queue. The wait shows when it
+            // has.
             while wait_of_the_next(&limiter) != secs(place + 1) {
                 thread::yield_now();
             }
@@ -157,8 +159,8 @@ fn wait_of_the_next(limiter: &RateLimiter) -> std::time::Duration {
     limiter.try_acquire(Cost::new()).expect_err("a full bucket").retry_after().expect("a wait time")
 }
 
-/// Checks the bound on the system clock. Two `Instant`s, read before and after each call, enclose its
-/// admission.
+/// Checks the bound on the system clock. Two `Instant`s, read before and after each call, enclose
+/// its admission.
 #[test]
 fn on_the_systems_clock_no_window_holds_more_than_the_promise() {
     const EACH: usize = 100;
@@ -192,7 +194,7 @@ fn on_the_systems_clock_no_window_holds_more_than_the_promise() {
             if *before >= start {
                 within += 1;
                 let promised = 100_000_000 + after.duration_since(start).as_nanos();
-                assert!(within * 1_000_000 <= promised, "{within} calls within {:?}", after.duration_since(start));
+                assert!(within * 1_000_000 <= promised, "{within} in {:?}", after.duration_since(start));
             }
         }
     }

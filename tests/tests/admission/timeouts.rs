@@ -1,5 +1,5 @@
-//! Timeouts. A call whose wait is known to exceed its timeout fails at once. Other calls fail at their
-//! deadline. Neither costs any of the limit.
+//! Timeouts. A call whose wait is known to exceed its timeout fails at once. Other calls fail at
+//! their deadline. Neither costs any of the limit.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Wakers. The limiter does not hold its lock while it calls or drops a waker, since wakers are foreign
-//! code. A waker that misbehaves does not affect other calls.
+//! Wakers. The limiter does not hold its lock while it calls or drops a waker, since wakers are
+//! foreign code. A waker that misbehaves does not affect other calls.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,7 +29,7 @@ struct Reenters {
 impl Wake for Reenters {
     fn wake(self: Arc<Self>) {
         self.woken.fetch_add(1, Ordering::SeqCst);
-        assert!(self.limiter.try_acquire(Cost::new()).is_err(), "the waker took the room of the waiting call");
+        assert!(self.limiter.try_acquire(Cost::new()).is_err(), "the waker took a request");
     }
 }
 
