@@ -1,5 +1,6 @@
-//! The server's clock is stepped while calls are granted: back, and nothing more is granted and nobody waits for it to come
-//! round again; forward, and at most one burst more, beside what had been granted ahead.
+//! The server's clock is stepped while calls are granted. A step back grants nothing more, and no
+//! call waits until the clock is there again. A step forward grants at most one burst more, beside
+//! what had been granted ahead.
 
 use openlimit::Redis;
 use openlimit_tests::redis::{Crowd, RedisServer, Share, quota};
@@ -30,7 +31,7 @@ fn a_clock_that_steps_forward_by_an_hour_grants_no_more_than_a_burst_and_what_wa
     server.shift_clock(HOUR);
     crowd.go_on(800);
     let outcome = crowd.stop();
-    // An hour seems to have passed: the bucket is empty, and those who wait then hold a slot each.
+    // An hour seems to have passed: the bucket is empty, and each waiting call holds a slot.
     outcome.assert_excess_of(SHARE.burst + 4 * 16);
     outcome.assert_no_loss(millis(500));
 }

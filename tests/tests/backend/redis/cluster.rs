@@ -1,4 +1,4 @@
-//! A cluster of three masters: a limiter is in one slot, and that moves while calls are granted.
+//! A cluster of three masters: a limiter is in one slot, which moves while calls are granted.
 
 use std::thread;
 
@@ -23,7 +23,7 @@ fn a_slot_that_moves_between_masters_costs_nothing_and_grants_nothing_more() {
     outcome.assert_no_excess();
     outcome.assert_no_loss(millis(500));
 
-    // The same of a quota that hardly refills: to the call.
+    // With a quota that hardly refills, the number is exact.
     let slot = cluster.slot_of("openlimit:{quota}");
     let clients = [1, 2, 3].map(|time| quota::client(&redis.clone().timeout(secs(time))));
     thread::scope(|scope| {
@@ -42,7 +42,7 @@ fn a_slot_that_moves_between_masters_costs_nothing_and_grants_nothing_more() {
 #[test]
 fn keys_that_are_ahead_of_their_slot_or_on_both_sides_of_it_are_found() {
     let cluster = Cluster::start();
-    // As a user who may do what it takes, and no more.
+    // The user has only the rights that the limiter needs.
     for node in cluster.nodes() {
         let rules = "~openlimit:* +eval +evalsha +get +set +time +cluster|slots +asking";
         node.cli::<()>(&format!("ACL SETUSER ann on >secret {rules}"));
@@ -56,7 +56,7 @@ fn keys_that_are_ahead_of_their_slot_or_on_both_sides_of_it_are_found() {
         cluster.migrate_slot_slowly(
             slot,
             || {
-                // Its own key is nowhere yet, so it has to wait for the slot.
+                // Its key does not exist yet, so it has to wait for the slot.
                 scope.spawn(|| quota::take(&newcomer, 1));
                 thread::sleep(millis(100));
                 let _ = quota::take(&client, 1);

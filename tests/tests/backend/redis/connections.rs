@@ -1,5 +1,5 @@
-//! All limiters of a process that name a server in the same way share one connection: it is opened once, it is replaced once, what
-//! one of them does wrong is nothing to the others, and it is closed with the last of them.
+//! All limiters of a process that name a server in the same way share one connection. It is opened
+//! once and replaced once. Errors of one limiter do not affect the others. It is closed with the last.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -11,7 +11,7 @@ use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, StoreProbl
 use openlimit_tests::redis::{Cluster, Proxy, RedisServer};
 use openlimit_tests::{eventually, millis, secs};
 
-/// Nobody waits for so long, however busy the machine is.
+/// Longer than any call waits, however busy the machine is.
 const NEVER: Duration = Duration::from_secs(20);
 
 fn limiter(name: &str, redis: Redis) -> RateLimiter {
@@ -49,7 +49,7 @@ fn fifty_limiters_hold_one_connection() {
     let limiters = customers(50, &redis);
     take_of_each(&limiters);
     assert_eq!(server.client_ids().len(), 1);
-    // Nor is it another one for what is the limiter's own.
+    // A limiter's own settings do not open another one either.
     let mut others = customers(2, &redis.clone().prefix("other:").patience(secs(1)).look_ahead(millis(1)));
     others.push(limiter("leases", redis.lease(millis(100))));
     take_of_each(&others);
@@ -96,7 +96,7 @@ fn what_one_limiter_is_refused_is_nothing_to_the_others() {
     };
     server.cli::<()>("LPUSH openlimit:{list} a");
     server.cli::<()>("SET openlimit:{text} a");
-    // Numbers that are none.
+    // Texts that are not numbers.
     let state = [&b"openlimit 1\n1000 requests / second (burst 1s)\n"[..], &[0xff; 112]].concat();
     server.query::<()>(redis::cmd("SET").arg("openlimit:{numbers}").arg(state));
     let limits = RateLimiter::builder().name("other").requests(Rate::per_second(7)).redis(redis.clone());
@@ -108,7 +108,7 @@ fn what_one_limiter_is_refused_is_nothing_to_the_others() {
         limiter("not allowed", redis.prefix("secret:")),
     ];
     let stop = AtomicBool::new(false);
-    // What it is refused for last: it asks at least twice, however late the first answer is.
+    // The last reason for a refusal: it tries at least twice, however late the first reply is.
     let fail = &|limiter: &RateLimiter| {
         (1_u32..).find_map(|times| match take(limiter) {
             Err(AcquireError::Store { error, .. }) if times > 1 && stop.load(Ordering::SeqCst) => {
@@ -258,7 +258,7 @@ fn a_node_of_a_cluster_that_answers_no_more_is_no_matter_to_limiters_of_another(
     cluster.nodes()[node].stop();
     thread::scope(|scope| {
         let call = scope.spawn(|| take(&one));
-        // It finds out, and then tries to have another connection in vain.
+        // It notices, and fails to open another connection.
         let start = Instant::now();
         while start.elapsed() < secs(8) {
             drop(take(&other).unwrap());

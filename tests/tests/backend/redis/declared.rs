@@ -1,5 +1,5 @@
-//! Shared limiters as they are declared: `redis` and `name` in `limiter!`, from the environment for one, and what is wrong
-//! with them.
+//! Declared shared limiters: `redis` and `name` in `limiter!`, for example from the environment, and
+//! the errors of wrong ones.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -14,7 +14,7 @@ use openlimit::{
 use openlimit_tests::redis::{RedisServer, Worker, worker};
 use openlimit_tests::secs;
 
-/// In this process nobody sets it: a test that did would change the others' environment.
+/// Not set in this process, since tests share its environment.
 const VARIABLE: &str = "OPENLIMIT_TEST_REDIS_URL";
 
 limiter! {
@@ -266,7 +266,7 @@ fn one_to_eight_limits_are_shared_all_or_none() {
         let limiter = builder.jitter(secs(0)).headroom(Percent(0)).build().unwrap();
         let cost = |amount| names.iter().fold(Cost::new(), |cost, name| cost.with(name.clone(), amount));
         drop(limiter.acquire(cost(6)).blocking().unwrap());
-        // What would take too much of one takes nothing of any.
+        // A call that is too large for one takes from none.
         let refused = limiter.acquire(cost(6)).timeout(openlimit_tests::millis(50)).blocking();
         assert!(matches!(refused, Err(AcquireError::Timeout { .. })), "{refused:?}");
         drop(limiter.acquire(cost(3)).blocking().unwrap());

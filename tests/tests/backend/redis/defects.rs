@@ -1,4 +1,5 @@
-//! What the Python library of the same name did wrong over Redis, one test each, by their numbers in its list of defects.
+//! The defects that the Python library of the same name had over Redis: one test each, with its
+//! number in the list of defects.
 
 use std::time::{Duration, Instant};
 use std::{iter, thread};
@@ -56,7 +57,7 @@ fn garbage_in_the_key_is_a_clear_error_until_it_is_gone() {
     server.cli::<()>(&format!("DEL {KEY}"));
     server.cli::<redis::Value>(&format!("RPUSH {KEY} nonsense"));
     assert!(refused().contains(KEY));
-    // What is right as far as it goes.
+    // The beginning of a valid value.
     let state: Vec<u8> = server.cli(&format!("GET {KEY}"));
     for length in [state.len() - 1, state.len() - 60] {
         server.query::<()>(redis::cmd("SET").arg(KEY).arg(&state[..length]));
@@ -111,7 +112,7 @@ fn a_second_runtime_uses_the_connection_of_the_first() {
         // In a runtime of its own that ends with it.
         let _ = quota::take(&client, 1);
     }
-    // The question itself took one.
+    // The check itself took one.
     assert_eq!(connections(), before + 1);
     quota::assert_taken(&redis, 6);
 }
@@ -127,7 +128,7 @@ fn every_key_expires() {
     assert_eq!(keys.len(), 4, "a state each, and a client each: {keys:?}");
     for key in keys {
         let seconds: i64 = server.query(redis::cmd("TTL").arg(&key));
-        // A state longer than it matters: its bucket drains within a day, and after a call of all of it within two.
+        // The bucket drains within a day, and within two after a call of the whole burst.
         let least = if key == "openlimit:{day}" { 2 * 86_400 } else { 600 };
         assert!((least - 60..=least * 3).contains(&seconds), "{key} expires in {seconds} s");
     }
@@ -143,7 +144,7 @@ fn limiters_share_a_limit_by_its_name_only() {
     for limiter in iter::repeat_n([&one, &other], 9).flatten() {
         let _ = limiter.acquire(Cost::new()).timeout(secs(20)).blocking().expect("nobody else takes of it");
     }
-    // The same name with another limit is told so, and takes nothing.
+    // A limiter with this name and another limit fails and takes nothing.
     let stranger = limiter(&server, "one", Rate::per_day(20));
     let error = stranger.acquire(Cost::new()).blocking().expect_err("it is another limit");
     assert!(

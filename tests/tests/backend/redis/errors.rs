@@ -1,7 +1,7 @@
-//! What Redis does not allow, and will not by itself: each call fails at once, with an error that names the limiter, the
-//! server and what to do, and no password.
+//! Errors of Redis that do not pass by themselves. Each call fails at once, with an error that names
+//! the limiter, the server and what to do, and no password.
 //!
-//! The texts are spelt out here, as somebody will read them.
+//! The tests spell the texts out as a user reads them.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -11,10 +11,10 @@ use openlimit_tests::secs;
 
 const PASSWORD: &str = "hunter2";
 
-/// Asserts that a call without a time-out fails, and soon after it another one, by an error of this text.
+/// Asserts that a call without a timeout fails with this error, and soon after it another one.
 #[track_caller]
 fn refused(redis: impl Into<Redis>, server: &RedisServer, text: &str) {
-    // Nobody has to be patient with what does not pass.
+    // A lasting error ends the patience at once.
     let redis = redis.into().patience(secs(20));
     let builder = RateLimiter::builder().name("chat").requests(Rate::per_second(10)).redis(redis);
     assert!(!format!("{builder:?}").contains(PASSWORD));
@@ -61,7 +61,7 @@ fn a_user_who_may_not_run_scripts_or_touch_the_key() {
         let server = RedisServer::builder().user("ann", PASSWORD, rules).start();
         let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(10)).redis(server.url());
         let refusal = limiter.build().unwrap().acquire(Cost::new()).blocking().unwrap_err().to_string();
-        // How the sentence goes on is the server's, and differs from version to version.
+        // The rest of the sentence is the server's and differs between versions.
         assert!(refusal.contains(" rejects the client: NOPERM "), "{refusal}");
         assert!(refusal.ends_with("; check the user, the password and the permissions"), "{refusal}");
         assert!(!refusal.contains(PASSWORD), "{refusal}");
@@ -103,7 +103,7 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key() {
     ] {
         server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));
         refused(server.url(), &server, &text("a value that openlimit did not write"));
-        // It is somebody's.
+        // The value is left as it was.
         assert_eq!(server.cli::<Vec<u8>>("GET openlimit:{chat}"), value);
     }
     server.flush_all();

@@ -1,5 +1,5 @@
-//! Answers are late, or lost, and batches are sent again: each is decided once, nothing is debited that nobody uses, and no error
-//! reaches those who may wait.
+//! Replies are late or lost, and batches are sent again. Each batch is decided once, nothing is
+//! debited that no call uses, and no call that may wait fails.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,8 +16,8 @@ const fn millis_const(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A quota, three clients of it who are connected by a proxy, and a way around that. Two are of one process, and share a connection;
-/// for the third to be of another it takes another time-out.
+/// A quota, three clients that connect through a proxy, and a way around the proxy. Two of them share
+/// a connection, like two limiters of one process. The third has another timeout, so it does not.
 struct World {
     server: RedisServer,
     proxy: Proxy,
@@ -31,7 +31,7 @@ impl World {
         let redis = Redis::new(server.url_at(proxy.address()));
         let client = |process| quota::client(&redis.clone().timeout(TIMEOUT + millis(process)));
         let clients: Vec<_> = [0, 0, 1].map(client).into();
-        // So much that what others give back meanwhile is no matter.
+        // So much that the refunds of others do not matter.
         for client in &clients {
             quota::take(client, 50);
         }
@@ -51,12 +51,12 @@ impl World {
         });
     }
 
-    /// How many batches the server was sent, those among them that it had decided before.
+    /// Returns the number of batches that the server received, with those that it had decided before.
     fn batches(&self) -> u64 {
         self.server.calls("evalsha")
     }
 
-    /// How many of them it decided: each writes both keys.
+    /// Returns the number of batches that it decided. Each writes both keys.
     fn decided(&self) -> u64 {
         self.server.calls("set") / 2
     }
@@ -82,7 +82,7 @@ fn nor_does_one_that_stands_still() {
         thread::sleep(FAULT);
         world.server.cont();
     });
-    // It was sent the same again and again, and read all of it.
+    // The server received the same batch again and again, and read all of it.
     assert!(world.batches() > world.decided());
     world.assert_taken(180);
 }

@@ -1,4 +1,5 @@
-//! Another server takes over, with what it knows: hardly more is granted, and callers wait as long as nobody may write.
+//! Another server takes over, with the state that it has: hardly more is granted, and calls wait while
+//! no server accepts writes.
 
 use std::thread;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use openlimit_tests::{millis, secs};
 const SHARE: Share = Share { rate: 400, burst: 200 };
 const TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A primary and its replica, and an address at which clients reach whichever serves.
+/// A primary and its replica, and an address at which clients reach the one that serves.
 struct Pair {
     primary: RedisServer,
     replica: Replica,
@@ -83,7 +84,7 @@ fn what_a_replica_had_not_heard_of_stays_taken() {
         let _ = quota::take(client, 50);
     }
     pair.fail_over();
-    // As soon as those have come who know of it.
+    // As soon as the clients that know of it have called.
     for client in &clients {
         let _ = quota::take(client, 10);
     }
@@ -96,7 +97,7 @@ fn callers_wait_while_nobody_may_write() {
     let crowd = Crowd::start(SHARE, &Redis::new(server.url()), secs(1), 4, 16);
     crowd.go_on(300);
     server.make_read_only();
-    // What was granted ahead is used up meanwhile.
+    // The calls use up meanwhile what was granted ahead.
     thread::sleep(millis(600));
     server.promote();
     crowd.go_on(300);

@@ -1,4 +1,4 @@
-//! `flush`: when it is over, Redis has heard all that there was to tell; or it says in time why not.
+//! `flush`: when it ends, Redis has accepted everything, or the error says why not, in time.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,7 +13,7 @@ use openlimit::{
 use openlimit_tests::redis::{Proxy, RedisServer, Worker, port, quota, worker};
 use openlimit_tests::{Call, eventually, millis, secs};
 
-/// A hundred at once, and one in two seconds: nothing to speak of comes back by itself during a test.
+/// A hundred at once, and one in two seconds: almost nothing leaks during a test.
 const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
 
 fn limiter(redis: impl Into<Redis>) -> RateLimiter {
@@ -29,7 +29,7 @@ fn flush(limiter: &RateLimiter) {
     limiter.flush(secs(60)).blocking().unwrap();
 }
 
-/// Asserts that whoever comes new finds room for so many, and none for that many.
+/// Asserts that a new limiter admits the first number of calls, and not the second.
 #[track_caller]
 fn room(server: &RedisServer, some: u64, too_many: u64) {
     no_room(server, too_many);
@@ -78,7 +78,7 @@ fn a_batch_that_is_under_way_when_it_begins_does_not_count() {
     second.settle(20);
     let mut pending = limiter.flush(secs(60));
     assert!(poll(&mut pending).is_pending());
-    // The next answer is to what was said of the first.
+    // The next reply answers the report about the first.
     proxy.resume();
     pending.blocking().unwrap();
     room(&server, 75, 95);
@@ -107,7 +107,7 @@ fn many_threads_at_once() {
 #[test]
 fn what_is_leased_is_given_back_and_what_is_reserved_for_those_who_wait_is_not() {
     let server = RedisServer::start();
-    // However late an answer is, what it grants is in time.
+    // A grant counts, however late its reply arrives.
     let builder = RateLimiter::builder().name("chat").tokens(SLOW).jitter(secs(20));
     let limiter = builder.redis(Redis::new(server.url()).lease(secs(100))).build().unwrap();
     drop(take(&limiter, 30));
@@ -138,7 +138,7 @@ fn worker() {
         }
     }
     client.flush(secs(60)).blocking().unwrap();
-    // Nothing has time for a last word.
+    // The process ends without a last batch.
     std::process::exit(0);
 }
 
@@ -204,7 +204,7 @@ fn store(refusal: AcquireError) -> (Duration, StoreProblem) {
     }
 }
 
-/// A limiter whose Redis nobody has started.
+/// A limiter whose Redis does not run.
 fn nowhere() -> RateLimiter {
     limiter(format!("redis://127.0.0.1:{}", port::free()))
 }
@@ -248,7 +248,7 @@ fn it_waits_no_longer_than_it_may_for_a_server_that_does_not_answer() {
     let server = RedisServer::start();
     let proxy = Proxy::to(server.address());
     let url = server.url_at(proxy.address());
-    // Either it is known to be away by then, or there is no more than silence.
+    // With the short timeout the error says that Redis is away. With the long one there is no reply yet.
     for (timeout, said) in [(millis(100), millis(100)), (secs(60), millis(700))] {
         let limiter = limiter(Redis::new(&url).timeout(timeout));
         flush(&limiter);

@@ -1,5 +1,5 @@
-//! A process that forks, without `exec`. Where it has used a shared limiter before, the child is told so at once, and its parent
-//! goes on; where it has not, both use it as any two processes do.
+//! A process that forks, without `exec`. If it has used a shared limiter before, calls of the child
+//! fail at once, and the parent goes on. If not, both use it as any two processes do.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -48,7 +48,8 @@ fn tell(is_child: bool, which: &str, call: impl FnOnce() -> Result<Permit, Acqui
     worker::say(format_args!("{}: {which}: {result}", if is_child { "child" } else { "parent" }));
 }
 
-/// What a worker and its child say, the child first; and how many requests they have taken.
+/// Returns the lines of a worker and its child, the child's first, and the number of requests that
+/// they took.
 fn forked(when: &str, server: &RedisServer) -> (Vec<String>, u64) {
     let forks = Forks::new();
     let mut said = forks.start("redis::fork::worker", &[when, &server.url()]).finish();
@@ -56,7 +57,7 @@ fn forked(when: &str, server: &RedisServer) -> (Vec<String>, u64) {
     said.sort_by_key(|line| line.starts_with("parent"));
     let limiter = limiter(&server.url());
     drop(limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap());
-    // Beside this last one, and the part of one that is kept back for jitter.
+    // Without this last one and the part of one that is kept back for jitter.
     (said, 100 - 2 - limiter.status().unwrap().limits[0].available)
 }
 

@@ -1,4 +1,4 @@
-//! The harness of the Redis tests does what it says: otherwise they would prove nothing.
+//! Tests of the harness of the Redis tests, which would prove nothing without it.
 
 use std::path::Path;
 use std::thread;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use openlimit_tests::redis::{Cluster, Proxy, RedisServer, Replica, Worker, worker};
 use redis::{Client, Connection, RedisResult, TlsCertificates};
 
-/// As a client would connect that has time.
+/// Connects like a client that has time.
 fn client(url: &str) -> RedisResult<Connection> {
     Client::open(url)?.get_connection_with_timeout(Duration::from_secs(10))
 }
 
-/// One that soon gives up.
+/// Connects like a client that soon gives up.
 fn hasty(url: &str) -> Connection {
     let connection = client(url).expect("the server is there");
     connection.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out can be set");
@@ -59,7 +59,7 @@ fn a_stopped_or_paused_server_answers_late() {
     server.stop();
     assert!(redis::cmd("INCR").arg("a").exec(&mut connection).unwrap_err().is_timeout());
     server.cont();
-    // What had timed out was executed all the same.
+    // The server executed the command that had timed out.
     assert_eq!(server.cli::<u64>("INCR a"), 2);
 
     let start = Instant::now();
@@ -186,7 +186,7 @@ fn a_proxy_freezes_cuts_and_refuses() {
     assert!(incr.exec(&mut connection).unwrap_err().is_timeout());
     proxy.cut();
     proxy.resume();
-    // What was frozen when the connection was cut never arrived.
+    // The bytes that were held when the connection was cut never arrived.
     assert!(server.keys().is_empty());
 
     let mut connection = hasty(&url);

@@ -1,5 +1,5 @@
-//! Who shares a limit: limiters of one name and the same limits. Other limits under the name, or another layout, are told and
-//! not mixed. No name gets at another's key.
+//! Identity: limiters with one name and the same limits share them. Other limits under the name, or
+//! another layout, are an error, and are not mixed. No name reaches another's key.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -53,7 +53,7 @@ fn other_limits_under_the_same_name_are_told_and_both_are_named() {
             panic!("{error}");
         };
         assert_eq!([told, ours, key], [theirs, limits, "openlimit:{chat}"]);
-        // What was taken is gone before ten seconds are over.
+        // The bucket drains in less than ten seconds.
         assert!(!free_in.is_zero() && *free_in <= secs(10), "{free_in:?}");
         assert_eq!(
             error.to_string(),
@@ -66,14 +66,14 @@ fn other_limits_under_the_same_name_are_told_and_both_are_named() {
             )
         );
     }
-    // Who was there first goes on.
+    // The first limiter goes on.
     drop(acquire(ours()).unwrap());
 }
 
 #[test]
 fn jitter_headroom_and_how_the_server_is_used_are_no_difference() {
     let server = RedisServer::start();
-    // Two an hour, whoever takes them.
+    // Two an hour in all.
     let same = || builder(&server).requests(Rate::per_hour(2));
     drop(acquire(same().jitter(secs(0)).headroom(Percent(0))).unwrap());
     drop(acquire(same().jitter(secs(1)).headroom(Percent(20))).unwrap());
@@ -88,7 +88,7 @@ fn jitter_headroom_and_how_the_server_is_used_are_no_difference() {
 #[test]
 fn the_order_of_the_limits_is_no_difference_and_each_keeps_its_own() {
     let server = RedisServer::start();
-    // By their words they are in neither order: 1000, 20, 300. And two of them are equal.
+    // Sorted as text, they are in neither order: 1000, 20, 300. And two of them are equal.
     let limits = [
         Limit::new("requests", Rate::per_day(20)),
         Limit::new("tokens", Rate::per_day(300)),
@@ -110,7 +110,7 @@ fn the_order_of_the_limits_is_no_difference_and_each_keeps_its_own() {
     };
     drop(take(&one, Cost::new().requests(3).tokens(50).images(700)).unwrap());
     assert_left(&one, &limits, [17, 250, 300, 250]);
-    // The other one hears of it, and adds its own.
+    // The other one learns of it, and adds its own.
     let permit = take(&other, Cost::new().requests(4).tokens(100).images(20)).unwrap();
     assert_left(&other, &backward, [150, 280, 150, 13]);
     permit.settle(Usage::new(10, 5));
@@ -149,10 +149,10 @@ fn a_name_is_free_when_the_other_has_drained_and_nobody_came_for_ten_seconds() {
     drop(acquire(quick()).unwrap());
     server.shift_clock(5 * SECOND);
     assert!(matches!(store(acquire(slow()).unwrap_err()).problem(), StoreProblem::OtherLimits { .. }));
-    // To be refused is not to come.
+    // A refused call does not count as use.
     server.shift_clock(16 * SECOND);
     drop(acquire(slow()).unwrap());
-    // Now it is the other's: quiet for long enough, but it takes a minute to drain.
+    // Now the name has the other's limits: it is quiet for long enough, but takes a minute to drain.
     server.shift_clock(46 * SECOND);
     assert!(matches!(store(acquire(quick()).unwrap_err()).problem(), StoreProblem::OtherLimits { .. }));
     server.shift_clock(90 * SECOND);
@@ -182,7 +182,7 @@ fn the_error_tells_when_the_name_is_free() {
     let (free_in, said) = refused();
     assert!(is_nearly(free_in, 4), "{free_in:?}");
     assert!(said.ends_with("the name is free in 4h if it is not used until then"), "{said}");
-    // Whoever waits so long may have it, and nobody much earlier.
+    // Another limiter gets the name after this time, and not much earlier.
     let free_at = 8 * 3_600 * SECOND + i64::try_from(free_in.as_micros()).unwrap();
     server.shift_clock(free_at - 60 * SECOND);
     assert!(refused().0 <= secs(60));
@@ -220,7 +220,7 @@ fn two_versions_of_the_layout_refuse_each_other() {
     drop(acquire(ours()).unwrap());
     let written: Vec<u8> = server.cli("GET openlimit:{chat}");
     assert!(written.starts_with(b"openlimit 1\n10 requests / second (burst 1s)\n"));
-    // What a later version, or an earlier one, may write: what we know of it is its first line.
+    // A state that a later or an earlier version may write: only its first line is known.
     for version in ["openlimit 2", "openlimit 0", "openlimit 10"] {
         for rest in [&written[12..], b"", b"anything\nelse", b"\0"] {
             let value = [version.as_bytes(), b"\n", rest].concat();
@@ -237,7 +237,7 @@ fn two_versions_of_the_layout_refuse_each_other() {
             assert_eq!(server.cli::<Vec<u8>>("GET openlimit:{chat}"), value);
         }
     }
-    // And the other way round: what we write begins with a line by which the others know.
+    // The other way round: our state begins with a line that the other versions recognise.
     server.flush_all();
     drop(acquire(ours()).unwrap());
     assert!(server.cli::<Vec<u8>>("GET openlimit:{chat}").starts_with(b"openlimit 1\n"));
@@ -306,7 +306,7 @@ fn every_name_is_a_limiter_of_its_own_and_touches_no_other_key() {
     let keys: Vec<String> = server.keys();
     let (own, other): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.starts_with("openlimit:{"));
     assert_eq!(other, ["chat", "{chat}"]);
-    // One for the buckets of each, and two for those who asked.
+    // One key for the buckets of each, and two for the clients.
     assert_eq!(own.len(), 3 * names().len());
     for key in own {
         assert!(key.len() < 250 && key.chars().all(|char| char.is_ascii_graphic()), "{key}");

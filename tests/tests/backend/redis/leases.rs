@@ -1,4 +1,5 @@
-//! Leases: a process takes a slice at a time, admits from it without asking, and gives back what it does not use.
+//! Leases: a process takes a slice at a time, admits from it without a round trip, and gives back what
+//! it does not use.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +11,7 @@ use openlimit::{AcquireError, Cost, Percent, Permit, Rate, RateLimiter, Redis};
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{at_once, millis, secs};
 
-/// A hundred at once, and one in two seconds: nothing to speak of comes back by itself during a test.
+/// A hundred at once, and one in two seconds: almost nothing leaks during a test.
 const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
 
 /// Worth fifty of them.
@@ -85,7 +86,7 @@ fn nobody_waits_for_a_lease_who_would_not_wait_without_one() {
     for _ in 0..10 {
         drop(take(&one, 1).unwrap());
     }
-    // Nor is one taken that nobody would have for so long.
+    // A lease that would take so long is not taken either.
     drop(take(&other, 8).unwrap());
 }
 

@@ -1,4 +1,5 @@
-//! A slow network, and servers that stand still while callers go on: the rate is what it was, and no error reaches anyone.
+//! A slow network, and servers that stand still while calls arrive: the rate stays the same, and no
+//! call fails.
 
 use openlimit::Redis;
 use openlimit_tests::redis::{Crowd, Proxy, RedisServer, Share};
@@ -28,7 +29,7 @@ fn a_few_callers_far_away_lose_nothing_of_the_rate_either() {
     crowd.go_on(250);
     let outcome = crowd.stop();
     outcome.assert_no_excess();
-    // Where each batch pushed the next behind its way, a tenth was lost.
+    // A tenth of the rate is lost if each batch delays the next one by its round trip.
     outcome.assert_no_loss(millis(500));
 }
 

@@ -1,5 +1,5 @@
-//! While Redis is away: calls wait, or this process goes on alone within its share. Either way recovery needs nobody, and what
-//! was taken meanwhile is owed.
+//! Outages of Redis: calls wait, or the process goes on alone within its share. Either way it
+//! recovers by itself, and what it took meanwhile is owed.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -116,11 +116,11 @@ fn recovery_needs_nobody_and_what_was_taken_is_owed() {
     world.away();
     drop(take(&limiter, 40, secs(20)).unwrap());
     drop(take(&other, 1, secs(20)).unwrap());
-    // Nobody calls.
+    // No calls arrive.
     world.proxy.resume();
     until_back(&limiter);
     let refused_or_granted = |requests| {
-        // What is owed travels with a batch of its own, soon.
+        // The debt is sent in a batch of its own, soon.
         let deadline = Instant::now() + secs(4);
         loop {
             match take(&other, requests, millis(500)) {
@@ -151,7 +151,7 @@ fn outages_charge_nothing_that_nobody_took() {
         world.proxy.resume();
         until_back(&limiter);
     }
-    // What it took alone is told soon after, and is no more than a call or two each time.
+    // The process reports soon after what it took alone: a call or two each time.
     thread::sleep(millis(200));
     drop(take(&world.other(DAY), 560, secs(5)).unwrap());
 }
@@ -204,13 +204,13 @@ fn what_does_not_pass_is_no_outage() {
         assert!(Instant::now() < deadline);
         thread::sleep(millis(20));
     };
-    // From now on nobody is admitted past the limit because a password was changed.
+    // A changed password admits no call past the limit.
     for _ in 0..3 {
         assert!(refusal.to_string().contains("rejects the client"), "{refusal}");
         assert!(take(&limiter, 1, secs(20)).is_err());
     }
     assert_eq!((store(&limiter).error.is_none(), store(&limiter).outages), (true, 1));
-    // Until it is mended.
+    // The limiter recovers when the password is right again.
     world.server.query::<()>(redis::cmd("CONFIG").arg("SET").arg("requirepass").arg(""));
     world.proxy.cut();
     drop(take(&limiter, 1, secs(20)).unwrap());
@@ -244,7 +244,7 @@ fn patience_is_for_calls_without_a_time_out_of_their_own() {
     assert!(waited(limiter.acquire(Cost::new()).blocking()) >= millis(100));
     assert!(waited(take(&limiter, 1, millis(600))) >= millis(600));
     assert!(waited(take(&limiter, 1, millis(20))) >= millis(20));
-    // It begins when the call arrives, however long the server has been away.
+    // The patience begins when the call arrives, however long the server has been away.
     assert!(waited(limiter.acquire(Cost::new()).blocking()) >= millis(100));
 }
 

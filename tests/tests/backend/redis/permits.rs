@@ -1,4 +1,5 @@
-//! What is said of a call afterwards, or before it is admitted, reaches the others: settled, cancelled, dropped, timed out.
+//! Calls that are settled, cancelled, dropped or timed out: the change reaches the other limiters,
+//! before the call is admitted and after it.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,7 +10,7 @@ use openlimit::{AcquireError, Cost, Dimension, Permit, Rate, RateLimiter, Usage}
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{Call, eventually, millis, secs};
 
-/// A hundred at once, and one in two seconds: nothing to speak of comes back by itself during a test.
+/// A hundred at once, and one in two seconds: almost nothing leaks during a test.
 const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
 
 /// Two limiters that share it.
@@ -24,7 +25,7 @@ fn take(limiter: &RateLimiter, tokens: u64) -> Result<Permit, AcquireError> {
     limiter.acquire(tokens).timeout(secs(5)).blocking()
 }
 
-/// Asserts that a call is admitted soon: what makes room for it is under way.
+/// Asserts that a call is admitted soon, since a refund for it is under way.
 #[track_caller]
 fn soon(limiter: &RateLimiter, tokens: u64) -> Permit {
     soon_at(limiter, Cost::from(tokens))
@@ -42,7 +43,7 @@ fn soon_at(limiter: &RateLimiter, cost: Cost) -> Permit {
     }
 }
 
-/// Waits until what was said has reached the server.
+/// Waits until the refunds and debts have reached the server.
 fn said(server: &RedisServer, scripts: u64) {
     eventually("a script", || server.calls("evalsha") + server.calls("eval") > scripts);
 }
@@ -94,10 +95,10 @@ fn a_cancelled_call_is_given_back_and_a_dropped_permit_is_not() {
 fn whoever_leaves_the_queue_gives_back_what_was_reserved_for_it() {
     let (_server, one, other) = pair();
     drop(take(&one, 90).unwrap());
-    // It waits for a minute or two, and is reserved its place.
+    // It waits for a minute or two, and its place is reserved.
     let waiter = Call::start(one.acquire(80));
     thread::sleep(millis(50));
-    // Whoever comes behind it has to wait as well.
+    // A call behind it has to wait as well.
     assert!(take(&other, 5).is_err());
     drop(waiter);
     drop(soon(&other, 5));
@@ -176,7 +177,7 @@ fn too_long(refusal: AcquireError) -> (Duration, Duration) {
 fn a_wait_that_is_known_to_be_too_long_fails_at_once_and_costs_nothing() {
     let (server, one, other) = pair();
     drop(take(&one, 90).unwrap());
-    // The one knows it, and the other is told by the server.
+    // One limiter knows it, and the server reports it to the other.
     for limiter in [&one, &other] {
         let start = Instant::now();
         let (timeout, wait) = too_long(limiter.acquire(60_u64).timeout(secs(60)).blocking().unwrap_err());
@@ -186,7 +187,7 @@ fn a_wait_that_is_known_to_be_too_long_fails_at_once_and_costs_nothing() {
         assert!(start.elapsed() < secs(20));
     }
     drop(take(&other, 5).unwrap());
-    // Nor does the server hear of what is known here.
+    // And the server is not asked about what is known here.
     drop(take(&one, 1).unwrap());
     let scripts = server.calls("evalsha");
     let start = Instant::now();

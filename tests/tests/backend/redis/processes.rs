@@ -1,4 +1,4 @@
-//! Several processes share a limit: together they get all of it and no more, each its part, in order.
+//! Several processes share a limit: together they use all of it and no more, in order, each its part.
 
 use openlimit::Redis;
 use openlimit_tests::millis;
@@ -42,7 +42,8 @@ fn four_processes_get_all_there_is_and_no_more_each_its_part_in_order() {
     // Exact: the server's time goes from before the first call until after the last one.
     let whole = millis((server.time_us() - begin).div_ceil(1_000));
     assert!(all.len() as u64 <= SHARE.most_in(whole), "{} in {whole:?}", all.len());
-    // A process that the machine holds up between looking at the clock and calling has that call too early: one each.
+    // A process that is held up between reading the clock and the call dates that call too early: one
+    // call each.
     SHARE.assert_within(&all, 4);
 
     let first = all.iter().map(|call| call.at).min().expect("something was granted");
@@ -50,15 +51,15 @@ fn four_processes_get_all_there_is_and_no_more_each_its_part_in_order() {
     let least = SHARE.most_in(millis((end - first) / 1_000 * 97 / 100 - 50));
     assert!(in_time >= least, "{in_time} calls instead of {least}");
 
-    // From when all of them are there.
+    // From the moment at which all of them run.
     let together = calls.iter().map(|calls| calls[0].at).max().expect("four began");
     let part = |calls: &[Granted]| calls.iter().filter(|call| (together..end).contains(&call.at)).count();
     let parts: Vec<usize> = calls.iter().map(|calls| part(calls)).collect();
     let least = parts.iter().sum::<usize>() / 4 * 8 / 10;
     assert!(parts.iter().all(|part| *part >= least), "{parts:?}");
 
-    // They are admitted in order. Where two threads wake those that they have admitted, one may be a moment slower: that is seen
-    // here, in some places. Without order it would be at every other place.
+    // Calls are admitted in order. If two threads wake the calls that they admitted, one may be slower,
+    // which shows here in a few places. Without order it would show at every other place.
     for calls in calls {
         let overtaken = calls.windows(2).filter(|pair| pair[0].number > pair[1].number).count();
         assert!(overtaken <= calls.len() / 50, "{overtaken} of {} were overtaken", calls.len());

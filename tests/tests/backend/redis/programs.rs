@@ -1,5 +1,5 @@
-//! Programs of every kind share a limit: without tokio, with one runtime after the other, sync and async in one queue. One driver
-//! thread serves them all, and a limiter that is dropped leaves nothing.
+//! Programs of every kind share a limit: without tokio, with one runtime after the other, sync and
+//! async in one queue. One driver thread serves all limiters, and a dropped one leaves nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -158,7 +158,7 @@ fn a_hundred_limiters_have_one_driver_thread() {
             std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
         })
     };
-    // A thread that the driver starts for another test, to look up a host, has its name until it sets its own.
+    // A thread that the driver starts to look up a host has the driver's name until it sets its own.
     eventually("one driver", || names().filter(|name| name.trim() == "openlimit-redis").count() == 1);
 }
 
@@ -167,7 +167,7 @@ fn a_limiter_that_is_dropped_gives_back_and_hangs_up() {
     const SLOW: Rate = Rate::per_hour(1_800).burst(Duration::from_secs(200));
     let server = RedisServer::start();
     let clients = || server.info("clients")["connected_clients"].parse::<u64>().unwrap();
-    // They differ in the time-out, and so they share no connection.
+    // They differ in the timeout, so they share no connection.
     let limiter = |timeout| {
         let redis = Redis::new(server.url()).timeout(timeout);
         RateLimiter::builder().name("chat").requests(SLOW).redis(redis).build().unwrap()
@@ -194,7 +194,7 @@ fn a_limiter_that_is_dropped_gives_back_and_hangs_up() {
     drop(one);
     eventually("its place", || take(&other, 10).is_ok());
     eventually("the end of its session", || clients() == before + 1);
-    // A permit keeps what it is of, and no more.
+    // A permit keeps its limiter, and nothing else.
     let permit = take(&other, 1).unwrap();
     drop(other);
     thread::sleep(millis(20));

@@ -1,7 +1,7 @@
-//! What is in the server is lost: nobody who calls learns of it, and hardly more is granted than without.
+//! The server loses its state: no call fails, and hardly more is granted than without the loss.
 //!
-//! What may be granted beyond the limit is what nobody alive has heard of, which depends on how busy the machine is. How much that is
-//! exactly, whatever the machine does, is checked beside the script, in the library.
+//! The excess is what no client has heard of, which depends on how busy the machine is. The tests
+//! beside the script, in the library, check the exact amount.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn a_server_that_was_killed_and_comes_back_empty_grants_hardly_more() {
         crowd.go_on(200);
         server.restart();
     }
-    // The rate is what it was.
+    // The rate stays the same.
     crowd.go_on(400);
     let outcome = crowd.stop();
     outcome.assert_hardly_more(2);

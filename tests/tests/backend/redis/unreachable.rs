@@ -1,5 +1,5 @@
-//! A Redis that cannot be reached, or cannot serve: what may pass is waited for, until the caller's time is over, and then
-//! the error says what was wrong last. No call hangs, and none waits once it is back.
+//! A Redis that cannot be reached, or cannot serve. A call waits for an error that may pass, until its
+//! timeout. It then fails with the last error. No call hangs, and none waits once Redis is back.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -33,8 +33,8 @@ fn store(refusal: AcquireError) -> (Duration, StoreError) {
     }
 }
 
-/// Asserts that a call waits for its time-out, and one without for as long as there is patience, and that the error then says
-/// this.
+/// Asserts that a call waits for its timeout, that a call without one waits for the patience, and that
+/// both fail with this error.
 #[track_caller]
 fn waited_for(redis: impl Into<Redis>, server: &str, text: &str) {
     let limiter = limiter(redis.into().patience(millis(300)));
@@ -76,7 +76,7 @@ fn no_node_of_a_cluster_listens() {
 #[test]
 fn there_is_no_such_host() {
     let limiter = limiter(format!("redis://ann:{PASSWORD}@no-such-host.invalid"));
-    // How long the system looks for it is the system's affair.
+    // The system decides how long it looks for the host.
     let (_, error) = store(limiter.acquire(Cost::new()).timeout(millis(300)).blocking().unwrap_err());
     assert_eq!(error.server(), "no-such-host.invalid:6379");
     assert!(error.is_transient());
@@ -133,7 +133,7 @@ fn a_server_with_too_many_clients() {
         while limiter.status().unwrap().store.unwrap().outages == 0 {
             thread::sleep(millis(5));
         }
-        // Whether the server's answer or its hanging up is seen first is chance; neither lasts.
+        // It is chance which is seen first: the server's reply or the closed connection. Neither lasts.
         assert!(!call.is_finished());
         redis::cmd("CONFIG").arg("SET").arg("maxclients").arg(100).exec(&mut first).unwrap();
         drop(call.join().unwrap().unwrap());
@@ -163,7 +163,7 @@ fn whoever_comes_when_it_is_back_does_not_wait_for_the_next_attempt() {
     let limiter = limiter(server.url_at(proxy.address()));
     let (_, error) = store(limiter.acquire(Cost::new()).timeout(millis(100)).blocking().unwrap_err());
     assert!(error.to_string().contains("cannot be reached"), "{error}");
-    // By now, since nobody waits, attempts are rare: the last was after 2.5 s, the next one is after 5.
+    // No call waits, so attempts are rare by now: the last was after 2.5 s, the next is after 5 s.
     thread::sleep(secs(3));
     proxy.resume();
     let start = Instant::now();
@@ -196,7 +196,7 @@ fn those_who_wait_are_admitted_when_it_is_back() {
 
 #[test]
 fn what_was_wrong_last_is_said() {
-    // First nobody listens, and then somebody who does not answer.
+    // At first no server listens, and then one that does not reply.
     let server = RedisServer::start();
     let proxy = Proxy::to(server.address());
     proxy.refuse();

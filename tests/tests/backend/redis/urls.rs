@@ -1,4 +1,5 @@
-//! How a server is named: by TCP, TLS or a unix socket, with user, password, database and prefix. And what is no URL.
+//! URLs of a server: TCP, TLS or a unix socket, with user, password, database and prefix. And texts
+//! that are not a URL.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -26,7 +27,7 @@ fn reaches(redis: impl Into<Redis>, server: &RedisServer) {
     assert_eq!(server.cli::<String>("TYPE openlimit:{chat}"), "string");
 }
 
-/// A server that speaks TLS; none where the program was built without it.
+/// Returns a server that speaks TLS, or `None` if the program was built without it.
 fn tls() -> Option<RedisServer> {
     match RedisServer::builder().tls().user("ann", PASSWORD, "~* &* +@all").try_start() {
         Ok(server) => Some(server),
@@ -107,7 +108,7 @@ fn as_a_user_with_a_password() {
     reaches(format!("redis://default:{PASSWORD}@{}", server.address()), &server);
     let server = RedisServer::builder().user("ann", PASSWORD, "~openlimit:* +@all").start();
     reaches(server.url(), &server);
-    // What a limiter does, and nothing else.
+    // Only the commands that a limiter needs.
     let rules = "~openlimit:* -@all +evalsha +eval +get +set +time";
     let server = RedisServer::builder().user("ann", PASSWORD, rules).start();
     reaches(server.url(), &server);

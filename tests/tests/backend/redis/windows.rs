@@ -1,4 +1,4 @@
-//! The check of the bound finds the worst window, as a search through all of them would.
+//! The check of the bound finds the same worst window as a search through all of them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use openlimit_tests::redis::{Grant, Worst};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// By trying every beginning and every end.
+/// Finds it by trying every beginning and every end.
 fn by_trial(limit: &Limit, grants: &[Grant]) -> Option<i64> {
     let excess = |first: usize, last: usize| {
         let amounts = || grants[first..=last].iter().map(|grant| grant.amounts[limit.dimension]);
@@ -43,7 +43,7 @@ proptest! {
 #[test]
 fn the_bound_is_exact() {
     let limits = [limit(0, 10, Duration::from_secs(1), Duration::from_secs(1))];
-    // The burst at once, then one every tenth of a second, then a call beyond the burst after the bucket is empty.
+    // The burst at once, then one every 0.1 s, then a call beyond the burst after the bucket is empty.
     let mut grants: Vec<Grant> = (0..10).map(|_| Grant::at_us(0, [1])).collect();
     grants.extend((1..=20).map(|step| Grant::at_us(step * 100_000, [1])));
     grants.push(Grant::at_us(3_500_000, [50]));
