@@ -92,12 +92,18 @@ impl Buckets for Slots {
     }
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
+        if self.is_local() {
+            return self.local.would_wait(call, queue, now);
+        }
+        let (wait, limit) = self.wait(call, queue, now);
+        if wait > 0 {
+            // As far as is known, a lease would not be granted either.
+            return Refusal::WouldWait { wait, limit };
+        }
         if let Some(error) = self.away() {
             return call.undecided(error, now);
         }
-        let trip = self.request_lease(&call.amounts);
-        let (wait, limit) = self.wait(call, queue, now);
-        Refusal::WouldWait { wait: wait.max(trip), limit }
+        Refusal::WouldWait { wait: self.request_lease(&call.amounts), limit }
     }
 
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
