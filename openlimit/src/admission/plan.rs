@@ -166,8 +166,7 @@ impl Plan {
         if let Some(error) = self.too_large(amounts) {
             return Err(error);
         }
-        let (wait, limit) = (Duration::from_nanos(wait), self.limits[limit].clone());
-        Err(AcquireError::WouldWait { wait, limit, limiter: self.name.clone() })
+        Err(self.missing(wait, limit))
     }
 
     /// Returns by how much `usage` is above and below `reserved`, in each dimension that it names.
@@ -188,23 +187,30 @@ impl Plan {
     /// Returns the error that a refused caller gets.
     #[cold]
     pub(crate) fn error(&self, refusal: Refusal) -> AcquireError {
-        let limiter = self.name.clone();
         match refusal {
             Refusal::TimedOut { timeout, waited, wait, limit } => AcquireError::Timeout {
                 timeout: Duration::from_nanos(timeout),
                 waited: Duration::from_nanos(waited),
                 wait: Duration::from_nanos(wait),
                 limit: self.limits[limit].clone(),
-                limiter,
+                limiter: self.name.clone(),
             },
-            Refusal::WouldWait { wait, limit } => AcquireError::WouldWait {
-                wait: Duration::from_nanos(wait),
-                limit: self.limits[limit].clone(),
-                limiter,
+            Refusal::WouldWait { wait, limit } => self.missing(wait, limit),
+            Refusal::Undecided { waited, error } => AcquireError::Store {
+                limiter: self.name.clone(),
+                waited: Duration::from_nanos(waited),
+                error,
             },
-            Refusal::Undecided { waited, error } => {
-                AcquireError::Store { limiter, waited: Duration::from_nanos(waited), error }
-            }
+        }
+    }
+
+    /// Returns the error of a call that may not wait and lacks so many nanoseconds of a limit.
+    #[inline(always)]
+    fn missing(&self, wait: u64, limit: usize) -> AcquireError {
+        AcquireError::WouldWait {
+            wait: Duration::from_nanos(wait),
+            limit: self.limits[limit].clone(),
+            limiter: self.name.clone(),
         }
     }
 

@@ -117,14 +117,10 @@ impl Buckets for Memory {
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         let amounts = call.amounts.as_slice();
-        let Due { at, limit } = match queue.head_before(call) {
-            None => self.earliest(amounts),
-            Some(head) => {
-                let ahead = |meter: &Meter| queue.ahead_of(call, meter.dimension);
-                let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], ahead(meter)));
-                own.max(self.earliest(head.amounts.as_slice()))
-            }
-        };
+        let Some(head) = queue.head_before(call) else { return self.wait_of_next(amounts, now) };
+        let ahead = |meter: &Meter| queue.ahead_of(call, meter.dimension);
+        let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], ahead(meter)));
+        let Due { at, limit } = own.max(self.earliest(head.amounts.as_slice()));
         (at.saturating_sub(now), limit)
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration::short;
-use crate::limits::{Limit, MOST_LIMITS, Name, Rate};
+use crate::limits::{Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
 
 /// The error of a limiter that cannot be built: its name and the problem.
 ///
@@ -62,6 +62,11 @@ impl BuildError {
     }
 }
 
+/// The most limits of a shared limiter. A Lua function may have 200 local variables, and
+/// `decide.lua` needs about twenty for each limit.
+#[cfg(feature = "redis")]
+pub(crate) const MOST_SHARED: usize = 8;
+
 /// The problem with a limiter that cannot be built.
 ///
 /// Its message continues "limiter `name` cannot be built: ..".
@@ -84,7 +89,7 @@ pub enum BuildProblem {
     ZeroRate(Limit),
 
     /// The amount of a rate is above 2^63 - 1.
-    #[error("the amount of the limit of {0} is too large; give at most {max}", max = i64::MAX)]
+    #[error("the amount of the limit of {0} is too large; give at most {MOST_AMOUNT}")]
     RateTooLarge(Limit),
 
     /// The period of a rate is zero, or above 31 days.
@@ -146,7 +151,7 @@ pub enum BuildProblem {
 
     /// The limits are shared, and there are more than 8.
     #[cfg(feature = "redis")]
-    #[error("it has {0} limits, and at most 8 can be shared through redis; leave some out")]
+    #[error("it has {0} limits, and at most {MOST_SHARED} can be shared through redis; leave some out")]
     TooManyShared(usize),
 
     /// A shared limit is so slow that its burst and its largest call together would take more than

@@ -10,6 +10,8 @@ mod params;
 mod store;
 
 pub use self::acquire::{AcquireError, FromAcquireError};
+#[cfg(feature = "redis")]
+pub(crate) use self::build::MOST_SHARED;
 pub use self::build::{BuildError, BuildProblem};
 pub(crate) use self::duration::short;
 pub use self::params::ParamsError;

@@ -153,13 +153,8 @@ impl Acquire {
     /// Returns the error of a call that would block the thread that ends its wait.
     #[cold]
     fn blocks_itself(&self) -> AcquireError {
-        match &self.stage {
-            Stage::New(handle, _) | Stage::Waiting(handle, _) => {
-                AcquireError::WouldDeadlock { limiter: handle.core().plan.name().clone() }
-            }
-            Stage::Failed(error) => error.as_ref().clone(),
-            Stage::Done => unreachable!("it waits"),
-        }
+        let Stage::Waiting(handle, _) = &self.stage else { unreachable!("a pending call waits") };
+        AcquireError::WouldDeadlock { limiter: handle.core().plan.name().clone() }
     }
 }
 

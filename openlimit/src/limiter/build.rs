@@ -12,7 +12,7 @@ use crate::admission::{Admission, Plan};
 use crate::backend::Starting;
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
-use crate::limits::{Limit, MOST_LIMITS, Name, Percent, Rate};
+use crate::limits::{Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
 use crate::queue::{Queue, by_arrival};
 use crate::time::{Time, nanos};
 
@@ -96,7 +96,7 @@ impl<K> Builder<K> {
         if rate.amount() == 0 {
             return Err(BuildProblem::ZeroRate(limit.clone()));
         }
-        if rate.amount() > i64::MAX as u64 {
+        if rate.amount() > MOST_AMOUNT {
             return Err(BuildProblem::RateTooLarge(limit.clone()));
         }
         if rate.period().is_zero() || rate.period() > LONGEST_PERIOD {

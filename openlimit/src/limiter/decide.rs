@@ -65,7 +65,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], timeout: u64) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
-        let Some(mut state) = self.lock() else { return Decided::Refused(Box::new(self.forked())) };
+        let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
         match state.admission.take(amounts, now) {
             Some(charge) => Decided::Admitted(charge),
             None => self.wait(state, Amounts::Few(*amounts), timeout, now),
@@ -76,7 +76,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn arrive_any(&self, amounts: &Amounts, timeout: u64) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
-        let Some(mut state) = self.lock() else { return Decided::Refused(Box::new(self.forked())) };
+        let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Decided::Admitted(charge),
             None => self.wait(state, amounts.clone(), timeout, now),
@@ -87,7 +87,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, Unready> {
         let now = self.time.now();
-        let Some(mut state) = self.lock() else { return Err(Unready::Refused(Box::new(self.forked()))) };
+        let Some(mut state) = self.lock() else { return Err(Unready::Refused(self.forked())) };
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
             None if state.admission.queue.is_empty() && !self.driver.is_needed() => {
@@ -102,7 +102,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, Box<AcquireError>> {
         let now = self.time.now();
-        let Some(mut state) = self.lock() else { return Err(Box::new(self.forked())) };
+        let Some(mut state) = self.lock() else { return Err(self.forked()) };
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Ok(charge),
             None => self.refuse(state, amounts.clone(), now),
@@ -204,15 +204,15 @@ impl Core {
     /// Returns the error of a call whose lock was held by another thread when the process was
     /// forked.
     #[cold]
-    fn forked(&self) -> AcquireError {
-        self.without_timer(io::Error::other(FORKED))
+    fn forked(&self) -> Box<AcquireError> {
+        Box::new(self.without_timer(io::Error::other(FORKED)))
     }
 
     /// Returns the outcome of a wait. While there is none, stores `waker` to be woken by it.
     pub(super) fn poll(&self, key: Key, waker: &Waker) -> Poll<Result<Grant, AcquireError>> {
         // Cloned and dropped outside of the lock, since both are foreign code.
         let waker = waker.clone();
-        let Some(mut state) = self.lock() else { return Poll::Ready(Err(self.forked())) };
+        let Some(mut state) = self.lock() else { return Poll::Ready(Err(*self.forked())) };
         let polled = state.admission.queue.poll(key, waker);
         let surplus = state.admission.queue.surplus();
         drop(state);

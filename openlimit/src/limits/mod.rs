@@ -19,5 +19,6 @@ pub use self::limit::Limit;
 pub(crate) use self::limit::MOST_LIMITS;
 pub use self::name::Name;
 pub use self::percent::Percent;
+pub(crate) use self::rate::MOST_AMOUNT;
 pub use self::rate::{Rate, Unit};
 pub use self::usage::Usage;

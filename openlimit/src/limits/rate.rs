@@ -34,6 +34,10 @@ pub struct Rate {
     burst: u64,
 }
 
+/// The largest amount of a rate: 2^63 - 1. The page of `bucket` derives from it that no sum
+/// overflows.
+pub(crate) const MOST_AMOUNT: u64 = i64::MAX as u64;
+
 /// Stands for a burst that was not given.
 const DEFAULT: u64 = u64::MAX;
 

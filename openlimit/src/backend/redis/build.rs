@@ -14,13 +14,9 @@ use super::{OnOutage, Redis};
 use crate::backend::memory::Memory;
 use crate::backend::{Backend, Driver, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
-use crate::error::BuildProblem;
+use crate::error::{BuildProblem, MOST_SHARED};
 use crate::limits::{Limit, Percent, Rate};
 use crate::time::nanos;
-
-/// The most limits of a shared limiter. A Lua function may have 200 local variables, and
-/// `decide.lua` needs about twenty for each limit.
-const MOST_LIMITS: usize = 8;
 
 /// The least jitter of a shared limiter. Half of it is how late a call may depart for its slot.
 /// Round trips vary by milliseconds, so with less jitter slots would often be missed.
@@ -38,7 +34,7 @@ pub(in crate::backend) fn open(
     if !starting.on_system_time {
         return Err(BuildProblem::SharedClock);
     }
-    if starting.limits.len() > MOST_LIMITS {
+    if starting.limits.len() > MOST_SHARED {
         return Err(BuildProblem::TooManyShared(starting.limits.len()));
     }
     if let OnOutage::Local(Percent(share)) = redis.on_outage
