@@ -1,7 +1,7 @@
 //! Closed loops: callers that acquire, hold the call for a while, settle to what it used, and start
 //! again.
 //!
-//! The same loop runs on a limiter, on a manual clock, and on the model of `exact`.
+//! The same loop runs on a limiter, on a manual clock, and on a [model](crate::exact::Exact).
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -9,7 +9,6 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Permit, RateLimiter, Usage};
 
-use crate::exact::Exact;
 use crate::model::Limit;
 use crate::random::{NAMES, build};
 use crate::{Call, nanos, nanos_of};
@@ -42,28 +41,11 @@ pub trait Admits {
     fn arrive(&mut self, call: usize, amount: u64);
     /// Lets time pass until `end`.
     fn advance(&mut self, end: u64);
-    /// Settles a call that was admitted.
+    /// Settles a call that was admitted. The part that it did not use is refunded, and what it used
+    /// beyond is a charge of its own.
     fn settle(&mut self, call: usize, used: u64);
     /// Returns the calls admitted since this was last called, and the time of each.
     fn admitted(&mut self) -> Vec<(usize, u64)>;
-}
-
-impl Admits for Exact {
-    fn arrive(&mut self, call: usize, amount: u64) {
-        self.arrive(call, amount);
-    }
-
-    fn advance(&mut self, end: u64) {
-        self.advance(end);
-    }
-
-    fn settle(&mut self, call: usize, used: u64) {
-        self.settle(call, used);
-    }
-
-    fn admitted(&mut self) -> Vec<(usize, u64)> {
-        self.admitted()
-    }
 }
 
 /// A limiter on a manual clock.

@@ -10,6 +10,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::closed_loop::Admits;
 use crate::model::Limit;
 
 /// The model of a limiter with one limit.
@@ -45,39 +46,6 @@ impl Exact {
             queue: VecDeque::new(),
             admitted: Vec::new(),
         }
-    }
-
-    /// Lets a call arrive.
-    pub fn arrive(&mut self, call: usize, amount: u64) {
-        self.queue.push_back((call, amount));
-        self.go_on(self.now);
-    }
-
-    /// Lets time pass until `end`.
-    pub fn advance(&mut self, end: u64) {
-        self.go_on(end);
-        self.leak(end);
-    }
-
-    /// Settles a call. The part that it did not use is refunded. What it used beyond is a charge of
-    /// its own.
-    ///
-    /// # Panics
-    /// If the call is not in flight.
-    pub fn settle(&mut self, call: usize, used: u64) {
-        let (charge, amount) = self.taken.remove(&call).expect("the call is in flight");
-        if used <= amount {
-            self.refund(charge, self.limit.weight(amount - used));
-        } else {
-            self.charge(used - amount);
-        }
-        self.forget();
-        self.go_on(self.now);
-    }
-
-    /// Returns the calls admitted since this was last called, and the time of each.
-    pub fn admitted(&mut self) -> Vec<(usize, u64)> {
-        std::mem::take(&mut self.admitted)
     }
 
     fn charge(&mut self, amount: u64) {
@@ -129,5 +97,34 @@ impl Exact {
     fn leak(&mut self, now: u64) {
         self.level = (self.level - i128::from(now - self.now) * self.limit.pace()).max(0);
         self.now = now;
+    }
+}
+
+impl Admits for Exact {
+    fn arrive(&mut self, call: usize, amount: u64) {
+        self.queue.push_back((call, amount));
+        self.go_on(self.now);
+    }
+
+    fn advance(&mut self, end: u64) {
+        self.go_on(end);
+        self.leak(end);
+    }
+
+    fn settle(&mut self, call: usize, used: u64) {
+        let (charge, amount) = self.taken.remove(&call).expect("the call is in flight");
+        if used <= amount {
+            // The part that it did not use.
+            self.refund(charge, self.limit.weight(amount - used));
+        } else {
+            // What it used beyond is a charge of its own.
+            self.charge(used - amount);
+        }
+        self.forget();
+        self.go_on(self.now);
+    }
+
+    fn admitted(&mut self) -> Vec<(usize, u64)> {
+        std::mem::take(&mut self.admitted)
     }
 }

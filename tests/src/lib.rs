@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use openlimit::testing::ManualClock;
-use openlimit::{Acquire, AcquireError, Builder, Permit, RateLimiter, kind};
+use openlimit::{Acquire, AcquireError, Builder, Permit, Rate, RateLimiter, kind};
 
 pub mod closed_loop;
 pub mod exact;
@@ -29,6 +29,15 @@ pub type Outcome = Result<Permit, AcquireError>;
 /// round.
 pub fn plain(clock: &ManualClock) -> Builder<kind::Explicit> {
     RateLimiter::builder().clock(clock).jitter(Duration::ZERO).headroom(openlimit::Percent(0))
+}
+
+/// Builds such a limiter of requests and tokens.
+///
+/// # Panics
+/// If a rate is invalid.
+#[must_use]
+pub fn requests_and_tokens(clock: &ManualClock, requests: Rate, tokens: Rate) -> RateLimiter {
+    plain(clock).requests(requests).tokens(tokens).build().expect("valid rates")
 }
 
 /// Returns a duration in seconds.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Rate, RateLimiter};
-use openlimit_tests::{Call, millis, nanos, plain, secs};
+use openlimit_tests::{Call, millis, nanos, plain, requests_and_tokens, secs};
 
 fn limiter(clock: &ManualClock) -> RateLimiter {
     plain(clock).tokens(Rate::per_second(100)).build().expect("valid rates")
@@ -68,11 +68,7 @@ fn try_acquire_overtakes_nobody() {
 #[test]
 fn what_try_acquire_lacks_may_be_its_turn_alone() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock)
-        .requests(Rate::per_second(10))
-        .tokens(Rate::per_second(100))
-        .build()
-        .expect("valid rates");
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(100));
     drop(call(&limiter, 100).admitted());
     let head = call(&limiter, 50);
     clock.advance(millis(200));
@@ -163,11 +159,7 @@ fn limiters_do_not_wait_for_each_other() {
 #[test]
 fn all_limits_are_taken_from_or_none() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock)
-        .requests(Rate::per_second(10))
-        .tokens(Rate::per_second(100))
-        .build()
-        .expect("valid rates");
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(100));
     drop(call(&limiter, 100).admitted());
     for _ in 0..50 {
         assert!(limiter.try_acquire(1_u64).is_err());

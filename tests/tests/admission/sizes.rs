@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Dimension, Limit, Percent, Permit, Rate, RateLimiter, Usage};
-use openlimit_tests::{Call, at_once, millis, nanos, plain, secs};
+use openlimit_tests::{Call, at_once, millis, nanos, plain, requests_and_tokens, secs};
 
 fn call(limiter: &RateLimiter, cost: Cost) -> Call {
     Call::start(limiter.acquire(cost))
@@ -190,11 +190,7 @@ fn many_waiters_of_the_largest_cost_do_not_overflow_their_sum() {
 #[test]
 fn a_call_that_takes_nothing_of_a_limit_in_debt_does_not_wait_for_it() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock)
-        .requests(Rate::per_second(10))
-        .tokens(Rate::per_minute(40_000))
-        .build()
-        .expect("valid rates");
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_minute(40_000));
     drop(tokens(&limiter, 8_000).admitted());
     assert!(limiter.try_acquire(Cost::new()).is_ok());
     drop(Call::start(limiter.acquire(Cost::new()).timeout(Duration::ZERO)).admitted());

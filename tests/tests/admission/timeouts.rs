@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Rate, RateLimiter, Usage};
-use openlimit_tests::{Call, at_once, millis, nanos, plain, secs};
+use openlimit_tests::{Call, at_once, millis, nanos, plain, requests_and_tokens, secs};
 
 /// Returns a limiter of one request a second.
 fn slow(clock: &ManualClock) -> RateLimiter {
@@ -87,11 +87,7 @@ fn a_timeout_of_zero_admits_at_once_or_not_at_all() {
 #[test]
 fn a_timeout_of_zero_behind_others_fails_at_once_even_where_its_own_limits_have_room() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock)
-        .requests(Rate::per_second(10))
-        .tokens(Rate::per_second(1))
-        .build()
-        .expect("valid rates");
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(1));
     drop(Call::start(limiter.acquire(1)).admitted());
     let head = Call::start(limiter.acquire(1));
     let error = within(&limiter, Duration::ZERO).refused();
@@ -103,11 +99,7 @@ fn a_timeout_of_zero_behind_others_fails_at_once_even_where_its_own_limits_have_
 #[test]
 fn nobody_waits_for_a_head_that_is_known_to_take_longer_than_the_timeout() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock)
-        .requests(Rate::per_second(10))
-        .tokens(Rate::per_second(1))
-        .build()
-        .expect("valid rates");
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(1));
     drop(Call::start(limiter.acquire(1)).admitted());
     let head = Call::start(limiter.acquire(1));
     let AcquireError::Timeout { wait, .. } = within(&limiter, millis(999)).refused() else {
@@ -148,11 +140,7 @@ fn a_head_that_times_out_makes_way_at_once() {
 #[test]
 fn a_refusal_costs_nothing() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock)
-        .requests(Rate::per_second(10))
-        .tokens(Rate::per_second(10))
-        .build()
-        .expect("valid rates");
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(10));
     drop(Call::start(limiter.acquire(10)).admitted());
     for _ in 0..1_000 {
         assert!(limiter.try_acquire(1).is_err());

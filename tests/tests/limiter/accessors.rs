@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, ChatRateLimiter, Cost, Dimension, Limit, Rate, RateLimiter, limiter};
-use openlimit_tests::{Call, millis, nanos, plain, secs};
+use openlimit_tests::{Call, millis, nanos, plain, requests_and_tokens, secs};
 use serde_json::json;
 
 /// Returns the amounts of a cost, in the order of `dimensions`.
@@ -18,7 +18,7 @@ fn amounts<const N: usize>(cost: &Cost, dimensions: [&'static str; N]) -> [u64; 
 #[test]
 fn a_permit_knows_its_cost_whether_it_waited_or_not() {
     let clock = ManualClock::new();
-    let limiter = plain(&clock).requests(Rate::per_second(10)).tokens(Rate::per_second(100)).build().unwrap();
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(100));
     let at_once = limiter.try_acquire(90).unwrap();
     let waits = Call::start(limiter.acquire(Cost::new().requests(2).tokens(70)));
     clock.advance(secs(1));
