@@ -1,5 +1,5 @@
-//! Leases: a process takes a slice at a time, admits from it without a round trip, and gives back what
-//! it does not use.
+//! Leases: a process takes a slice at a time, admits from it without a round trip, and gives back
+//! what it does not use.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -52,7 +52,7 @@ fn calls_are_admitted_from_a_lease_without_asking() {
     let scripts = server.calls("evalsha") + server.calls("eval");
     (0..50).for_each(|_| drop(limiter.try_acquire(Cost::new()).unwrap()));
     assert_eq!(server.calls("evalsha") + server.calls("eval"), scripts);
-    // The next has to ask.
+    // The next call needs a round trip.
     drop(take(&limiter, 1).unwrap());
 }
 
@@ -67,6 +67,24 @@ fn a_call_that_would_not_wait_has_a_lease_asked_for_those_after_it() {
         thread::sleep(millis(1));
     }
     assert_eq!(at_once(&limiter), 49);
+}
+
+#[test]
+fn no_lease_is_asked_for_while_none_would_be_granted() {
+    let server = RedisServer::start();
+    // One request leaks in a quarter of an hour, so none is free during the test.
+    let rate = Rate::per_day(100);
+    drop(take(&limiter(rate, Redis::new(server.url())), 100).unwrap());
+    let limiter = limiter(rate, Redis::new(server.url()).lease(Duration::from_secs(12 * 3_600)));
+    let scripts = || server.calls("evalsha") + server.calls("eval");
+    let (before, start) = (scripts(), Instant::now());
+    for _ in 0..5_000 {
+        assert!(limiter.try_acquire(Cost::new()).is_err());
+        thread::sleep(Duration::from_micros(100));
+    }
+    // The level in a reply is believed for a look-ahead of at least 100 ms.
+    let most = 10 + start.elapsed().as_millis() as u64 / 20;
+    assert!(scripts() - before <= most, "{} scripts, more than {most}", scripts() - before);
 }
 
 #[test]

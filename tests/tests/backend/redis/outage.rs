@@ -98,6 +98,25 @@ fn what_is_known_to_be_taken_counts_while_alone() {
 }
 
 #[test]
+fn alone_a_call_that_may_not_wait_is_refused_by_the_share() {
+    let world = World::new();
+    let limiter = world.limiter(SLOW, HALF);
+    drop(take(&limiter, 1, secs(20)).unwrap());
+    world.away();
+    // Waits until the process decides alone.
+    while store(&limiter).error.is_none() {
+        drop(take(&limiter, 1, secs(20)).unwrap());
+    }
+    let refusal = loop {
+        if let Err(refusal) = limiter.try_acquire(Cost::new()) {
+            break refusal;
+        }
+    };
+    assert!(matches!(refusal, AcquireError::WouldWait { .. }), "{refusal}");
+    assert!(refusal.retry_after().is_some());
+}
+
+#[test]
 fn alone_calls_above_the_share_of_the_limit_are_refused() {
     let world = World::new();
     let limiter = world.limiter(SLOW, HALF);
