@@ -39,7 +39,7 @@ fn no_closure(function: &Function, Given { name, value }: &Given, input: &str) -
     Some(Error::new_spanned(value, format!("`{name}` takes a closure: `{name} = |{input}| ..`")))
 }
 
-/// What a value can be, as far as its shape tells.
+/// The kinds of value that the shape of an expression allows.
 enum Kind {
     /// It may be a closure or a function.
     Callable,

@@ -113,7 +113,7 @@ mod time;
 #[cfg(feature = "tokenizers")]
 mod tokenizer;
 
-/// What expansions name. Not for anything else: it may change in any release.
+/// The items that expansions name. Do not use them otherwise: they may change in any release.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::macros::*;

@@ -14,7 +14,7 @@ use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Usage};
 use crate::pricing::PriceOptions;
 use crate::queue::Refusal;
 
-/// What never changes about a limiter.
+/// The immutable part of a limiter.
 ///
 /// The fields that every call reads come first, in one cache line.
 #[derive(Debug)]

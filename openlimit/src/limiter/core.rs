@@ -32,8 +32,8 @@ pub(crate) struct Core {
     state: Line<Mutex<State>>,
 }
 
-/// The number of times that a contended lock is tried before the process is checked. The lock is held
-/// for some tens of nanoseconds, which this covers.
+/// The number of times that a contended lock is tried before the process is checked. The lock is
+/// held for some tens of nanoseconds, which this covers.
 const SPINS: u32 = 64;
 
 /// Starts at a cache line, which has 64 bytes on x86-64 and on most ARM processors.

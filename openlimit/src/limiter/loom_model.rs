@@ -214,7 +214,7 @@ fn a_permit_that_is_cancelled_while_the_timer_fires() {
         clock.advance(Duration::ZERO);
         assert!(first.is_admitted());
         if !second.is_admitted() {
-            // What was cancelled had leaked by then.
+            // The cancelled amount had leaked by then.
             clock.advance(SECOND);
             assert!(second.is_admitted());
         }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::Dimension;
 
-/// What one call takes from each dimension.
+/// The amounts that one call takes, by dimension.
 ///
 /// A new cost is one request and nothing else. Each method sets the amount of one dimension, in its
 /// own unit: requests, tokens, images. An integer converts into one request with that many tokens.

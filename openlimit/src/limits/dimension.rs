@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a limit counts.
+/// The unit that a limit counts: requests, tokens, images, or a unit of your own.
 ///
 /// Each dimension has a name. A string converts into the known dimension of that name, or into a
 /// [`Custom`](Dimension::Custom) one.

@@ -5,7 +5,7 @@
 
 use super::{Cost, Dimension};
 
-/// What a call really used, for [`Permit::settle`](crate::Permit::settle).
+/// The amounts that a call really used, for [`Permit::settle`](crate::Permit::settle).
 ///
 /// Only the dimensions that it names are settled. All others, the request itself included, stay as
 /// they were reserved. The default names none.

@@ -22,8 +22,8 @@
 //!
 //! # Totals
 //!
-//! How long a newcomer would wait depends on the amounts of all waiters before it. When the timer
-//! has to fire depends on the earliest deadline. Computing them from the list would take too long,
+//! The wait of a newcomer depends on the amounts of all waiters before it. The timer's next due time
+//! depends on the earliest deadline. Computing them from the list would take too long,
 //! so the queue keeps the sum of all amounts, and a sorted set of all deadlines.
 
 mod order;

@@ -62,7 +62,7 @@ pub(crate) enum Outcome {
     Refused(Refusal),
 }
 
-/// What an admitted call was granted. The permit keeps it, to settle or cancel the call.
+/// The grant of an admitted call. The permit keeps it, to settle or cancel the call.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) amounts: Amounts,

@@ -99,7 +99,7 @@ pub struct Redis {
     pub(super) root_certificates: Option<Vec<u8>>,
 }
 
-/// How calls are decided during an outage: while Redis cannot be reached, or cannot serve.
+/// Decides about calls during an outage: while Redis cannot be reached, or cannot serve.
 ///
 /// A problem that has to be fixed, such as a wrong password, is not an outage. Calls then fail at
 /// once; see [`StoreError::is_transient`](crate::StoreError::is_transient).

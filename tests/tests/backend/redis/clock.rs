@@ -31,7 +31,7 @@ fn a_clock_that_steps_forward_by_an_hour_grants_no_more_than_a_burst_and_what_wa
     server.shift_clock(HOUR);
     crowd.go_on(800);
     let outcome = crowd.stop();
-    // An hour seems to have passed: the bucket is empty, and each waiting call holds a slot.
+    // For the server an hour has passed. The bucket is empty, and each waiting call holds a slot.
     outcome.assert_excess_of(SHARE.burst + 4 * 16);
     outcome.assert_no_loss(millis(500));
 }
@@ -47,6 +47,6 @@ fn what_was_granted_before_a_step_back_is_not_granted_again() {
     server.shift_clock(0);
     let _ = quota::take(&client, 1);
     server.shift_clock(-HOUR);
-    // The hour forward has given back twenty calls, and most of another one.
+    // The step of an hour refilled twenty calls and most of another one.
     quota::assert_taken(&redis, 301 - 20);
 }

@@ -1,4 +1,4 @@
-//! A cluster of three masters: a limiter is in one slot, which moves while calls are granted.
+//! A cluster of three masters. A limiter is in one slot, which moves while calls are granted.
 
 use std::thread;
 
@@ -23,7 +23,7 @@ fn a_slot_that_moves_between_masters_costs_nothing_and_grants_nothing_more() {
     outcome.assert_no_excess();
     outcome.assert_no_loss(millis(500));
 
-    // With a quota that hardly refills, the number is exact.
+    // The quota hardly refills, so the number is exact.
     let slot = cluster.slot_of("openlimit:{quota}");
     let clients = [1, 2, 3].map(|time| quota::client(&redis.clone().timeout(secs(time))));
     thread::scope(|scope| {
@@ -33,7 +33,7 @@ fn a_slot_that_moves_between_masters_costs_nothing_and_grants_nothing_more() {
         });
         let takes: Vec<_> = takes.collect();
         cluster.migrate_slot(slot, || {});
-        let taken: u64 = takes.into_iter().map(|take| take.join().expect("no error reached a caller")).sum();
+        let taken: u64 = takes.into_iter().map(|take| take.join().expect("a caller panicked")).sum();
         assert_eq!(taken, 300);
     });
     quota::assert_taken(&redis, 300);

@@ -1,5 +1,6 @@
 //! All limiters of a process that name a server in the same way share one connection. It is opened
-//! once and replaced once. Errors of one limiter do not affect the others. It is closed with the last.
+//! once and replaced once. Errors of one limiter do not affect the others. It is closed with the
+//! last one.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -18,7 +19,7 @@ fn limiter(name: &str, redis: Redis) -> RateLimiter {
     RateLimiter::builder().name(name).requests(Rate::per_second(1_000)).redis(redis).build().unwrap()
 }
 
-/// So many limiters by the names of `customer 0` and so on.
+/// Builds limiters with the names `customer 0`, `customer 1` and so on.
 fn customers(count: usize, redis: &Redis) -> Vec<RateLimiter> {
     (0..count).map(|customer| limiter(&format!("customer {customer}"), redis.clone())).collect()
 }
@@ -27,7 +28,7 @@ fn take(limiter: &RateLimiter) -> Result<Permit, AcquireError> {
     limiter.acquire(Cost::new()).timeout(NEVER).blocking()
 }
 
-/// All at the same time, each in a thread of its own.
+/// Takes one of each limiter at the same time, each in its own thread.
 fn take_of_each(limiters: &[RateLimiter]) {
     thread::scope(|scope| {
         let calls: Vec<_> = limiters.iter().map(|limiter| scope.spawn(|| take(limiter))).collect();
@@ -54,7 +55,7 @@ fn fifty_limiters_hold_one_connection() {
     others.push(limiter("leases", redis.lease(millis(100))));
     take_of_each(&others);
     assert_eq!(server.client_ids().len(), 1);
-    // And it was one from the beginning.
+    // There was only one from the beginning.
     assert_eq!(proxy.accepted(), 1);
 }
 
@@ -178,7 +179,7 @@ fn those_who_wait_at_a_cut_come_back_over_one_new_connection() {
     thread::scope(|scope| {
         let calls: Vec<_> = limiters.iter().map(|limiter| scope.spawn(|| take(limiter))).collect();
         eventually("their batches", || server.calls("evalsha") >= 40);
-        // Most of them are under way; some were decided, and none was heard of.
+        // Most batches are on the way. Some were decided, and no reply has arrived.
         proxy.cut();
         proxy.resume();
         for call in calls {
@@ -198,13 +199,13 @@ fn one_that_answers_no_more_is_replaced_once_for_all_and_not_by_each_who_finds_o
     take_of_each(&limiters);
     proxy.strand();
     thread::scope(|scope| {
-        // So the last of them finds out long after the first.
+        // So the last limiter notices long after the first.
         for limiter in &limiters {
             scope.spawn(|| take(limiter).unwrap());
             thread::sleep(TIMEOUT / 15);
         }
     });
-    // Two, but for a machine that stands still for so long.
+    // There are two, or a few more if the machine stands still for long.
     assert!(proxy.accepted() <= 4, "{} connections for 10 limiters", proxy.accepted());
     proxy.resume();
     eventually("the end of the one", || server.client_ids().len() == 1 && proxy.open() == 1);
@@ -216,7 +217,7 @@ fn a_primary_that_is_none_any_more_is_left_for_the_one_that_is() {
     let address = Proxy::to(one.address());
     let limiters = customers(5, &Redis::new(one.url_at(address.address())).timeout(NEVER));
     take_of_each(&limiters);
-    // Connections to the one stay open, as behind many an address that moves.
+    // Connections to the first server stay open, as they often do behind an address that moves.
     address.redirect(other.address());
     one.make_read_only();
     take_of_each(&limiters);
@@ -232,7 +233,7 @@ fn a_connection_is_closed_with_the_last_limiter_and_opened_with_the_next() {
     take_of_each(&limiters);
     let ids = server.client_ids();
     limiters.truncate(1);
-    // As soon as the others were gone, if they took it along.
+    // Long enough for the other limiters to close the connection, if they did.
     thread::sleep(millis(50));
     take_of_each(&limiters);
     assert_eq!(server.client_ids(), ids);

@@ -1,5 +1,5 @@
-//! Declared shared limiters: `redis` and `name` in `limiter!`, for example from the environment, and
-//! the errors of wrong ones.
+//! Declared shared limiters: `redis` and `name` in `limiter!`, for example from the environment,
+//! and the errors of wrong ones.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -99,7 +99,7 @@ fn a_variable_without_a_url_is_named_and_what_it_holds_is_not_shown() {
 
 #[test]
 fn a_variable_that_is_not_set_is_an_error_of_the_first_use_and_of_every_other() {
-    // The name is of a later key: the declaration has only its path so far.
+    // The name comes from a later key, so the declaration has only its path so far.
     let text = "limiter `backend::redis::declared::FROM_THE_ENVIRONMENT` cannot be built: the value of `redis` failed: environment \
                 variable not found";
     for _ in 0..2 {
@@ -168,7 +168,8 @@ fn a_shared_limiter_needs_a_name_of_its_own() {
     limiter! {
         static NAMELESS: RateLimiter = { requests: 1 / second, redis: "redis://localhost" };
     }
-    // Not even that of its static: two programs share a limit only on purpose.
+    // The name of the static is not used either, so that two programs share a limit only on
+    // purpose.
     assert_eq!(
         NAMELESS.init().unwrap_err().to_string(),
         format!("limiter `backend::redis::declared::NAMELESS` cannot be built: {text}")

@@ -1,5 +1,5 @@
-//! Errors of Redis that do not pass by themselves. Each call fails at once, with an error that names
-//! the limiter, the server and what to do, and no password.
+//! Errors of Redis that do not pass by themselves. Each call fails at once. Its error names the
+//! limiter, the server and the remedy, and contains no password.
 //!
 //! The tests spell the texts out as a user reads them.
 
@@ -103,7 +103,7 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key() {
     ] {
         server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));
         refused(server.url(), &server, &text("a value that openlimit did not write"));
-        // The value is left as it was.
+        // The value is unchanged.
         assert_eq!(server.cli::<Vec<u8>>("GET openlimit:{chat}"), value);
     }
     server.flush_all();

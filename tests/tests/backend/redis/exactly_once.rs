@@ -8,7 +8,7 @@ use openlimit::{RateLimiter, Redis};
 use openlimit_tests::millis;
 use openlimit_tests::redis::{Proxy, RedisServer, quota};
 
-/// Less than any fault here lasts.
+/// Shorter than any fault here.
 const TIMEOUT: Duration = millis_const(100);
 const FAULT: Duration = millis_const(350);
 
@@ -16,8 +16,9 @@ const fn millis_const(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A quota, three clients that connect through a proxy, and a way around the proxy. Two of them share
-/// a connection, like two limiters of one process. The third has another timeout, so it does not.
+/// A quota, three clients that connect through a proxy, and a way around the proxy. Two of them
+/// share a connection, like two limiters of one process. The third has another timeout, so it does
+/// not.
 struct World {
     server: RedisServer,
     proxy: Proxy,
@@ -46,12 +47,13 @@ impl World {
             let callers: Vec<_> = self.clients.iter().map(|client| scope.spawn(calls(client))).collect();
             fault();
             for caller in callers {
-                assert_eq!(caller.join().expect("no error reached a caller").len(), 10);
+                assert_eq!(caller.join().expect("a caller panicked").len(), 10);
             }
         });
     }
 
-    /// Returns the number of batches that the server received, with those that it had decided before.
+    /// Returns the number of batches that the server received, with those that it had decided
+    /// before.
     fn batches(&self) -> u64 {
         self.server.calls("evalsha")
     }

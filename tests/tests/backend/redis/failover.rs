@@ -1,5 +1,5 @@
-//! Another server takes over, with the state that it has: hardly more is granted, and calls wait while
-//! no server accepts writes.
+//! Another server takes over, with the state that it has: hardly more is granted, and calls wait
+//! while no server accepts writes.
 
 use std::thread;
 use std::time::Duration;
@@ -65,7 +65,7 @@ fn an_answer_that_was_lost_with_the_primary_comes_from_the_replica() {
         pair.replica.wait_until_in_sync(&pair.primary);
         pair.fail_over();
         pair.address.resume();
-        assert_eq!(caller.join().expect("no error reached a caller").len(), 20);
+        assert_eq!(caller.join().expect("a caller panicked").len(), 20);
     });
     quota::assert_taken(&pair.redis(), 120);
 }
@@ -73,7 +73,7 @@ fn an_answer_that_was_lost_with_the_primary_comes_from_the_replica() {
 #[test]
 fn what_a_replica_had_not_heard_of_stays_taken() {
     let pair = Pair::start();
-    // Each with a connection of its own.
+    // Each client has its own connection.
     let clients = [0, 1, 2].map(|more| quota::client(&pair.redis().timeout(TIMEOUT + millis(more))));
     for client in &clients {
         let _ = quota::take(client, 50);

@@ -115,7 +115,7 @@ fn what_is_leased_is_given_back_and_what_is_reserved_for_those_who_wait_is_not()
     drop(limiter.try_acquire(10_u64).unwrap());
     flush(&limiter);
     room(&server, 55, 75);
-    // Due in a minute, and another one behind it.
+    // One call is due in a minute, and another one is behind it.
     let _waiter = Call::start(limiter.acquire(80_u64));
     flush(&limiter);
     let other = self::limiter(server.url());
@@ -158,7 +158,7 @@ fn it_starts_by_itself_and_makes_a_round_trip_though_there_is_nothing_to_tell() 
         flush(&limiter);
         assert_eq!(server.calls("evalsha"), count);
     }
-    // Nothing was asked for.
+    // The flushes took nothing.
     drop(take(&limiter, 98));
 }
 
@@ -227,7 +227,7 @@ fn what_has_to_be_mended_is_told_at_once() {
     assert!(matches!(problem, StoreProblem::OtherLimits { .. }), "{problem}");
     assert!(waited < secs(20), "{waited:?}");
 
-    // It is asked again each time.
+    // Each flush asks the server again.
     server.flush_all();
     other.flush(Duration::MAX).blocking().unwrap();
 }
@@ -248,7 +248,8 @@ fn it_waits_no_longer_than_it_may_for_a_server_that_does_not_answer() {
     let server = RedisServer::start();
     let proxy = Proxy::to(server.address());
     let url = server.url_at(proxy.address());
-    // With the short timeout the error says that Redis is away. With the long one there is no reply yet.
+    // With the short timeout the error says that Redis is away. With the long one there is no reply
+    // yet.
     for (timeout, said) in [(millis(100), millis(100)), (secs(60), millis(700))] {
         let limiter = limiter(Redis::new(&url).timeout(timeout));
         flush(&limiter);

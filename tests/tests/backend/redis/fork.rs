@@ -53,7 +53,7 @@ fn tell(is_child: bool, which: &str, call: impl FnOnce() -> Result<Permit, Acqui
 fn forked(when: &str, server: &RedisServer) -> (Vec<String>, u64) {
     let forks = Forks::new();
     let mut said = forks.start("redis::fork::worker", &[when, &server.url()]).finish();
-    // Each in its own order.
+    // Each process prints its lines in order.
     said.sort_by_key(|line| line.starts_with("parent"));
     let limiter = limiter(&server.url());
     drop(limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap());

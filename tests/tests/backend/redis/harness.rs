@@ -1,4 +1,4 @@
-//! Tests of the harness of the Redis tests, which would prove nothing without it.
+//! Tests of the harness on which the Redis tests depend.
 
 use std::path::Path;
 use std::thread;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use openlimit_tests::redis::{Cluster, Proxy, RedisServer, Replica, Worker, worker};
 use redis::{Client, Connection, RedisResult, TlsCertificates};
 
-/// Connects like a client that has time.
+/// Connects without a short read timeout.
 fn client(url: &str) -> RedisResult<Connection> {
     Client::open(url)?.get_connection_with_timeout(Duration::from_secs(10))
 }
 
-/// Connects like a client that soon gives up.
+/// Connects with a short read timeout.
 fn hasty(url: &str) -> Connection {
     let connection = client(url).expect("the server is there");
     connection.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out can be set");
@@ -104,7 +104,7 @@ fn a_server_may_speak_tls_only() {
             "PONG"
         );
     }
-    assert!(ping(&server.url()).is_err(), "nobody else trusts its certificate");
+    assert!(ping(&server.url()).is_err(), "a client without the root certificate connected");
     assert!(ping(&server.url().replace("rediss", "redis")).is_err());
 }
 
@@ -275,7 +275,7 @@ fn a_slot_moves_through_a_cluster() {
     cluster.cli::<()>("chat", "SET chat 1");
     let before = cluster.owner_of(slot);
     let after = cluster.migrate_slot(slot, || {
-        // It is still where it was, and new keys of the slot go elsewhere.
+        // The existing key has not moved, and new keys of the slot go to the other node.
         assert_eq!(cluster.nodes()[before].cli::<u64>("GET chat"), 1);
         let mut connection = client(&cluster.nodes()[before].url()).unwrap();
         let error = redis::cmd("GET").arg("{chat}:c:1").exec(&mut connection).unwrap_err();

@@ -152,7 +152,8 @@ fn a_name_is_free_when_the_other_has_drained_and_nobody_came_for_ten_seconds() {
     // A refused call does not count as use.
     server.shift_clock(16 * SECOND);
     drop(acquire(slow()).unwrap());
-    // Now the name has the other's limits: it is quiet for long enough, but takes a minute to drain.
+    // Now the name has the other's limits. It is quiet for long enough, but takes a minute to
+    // drain.
     server.shift_clock(46 * SECOND);
     assert!(matches!(store(acquire(quick()).unwrap_err()).problem(), StoreProblem::OtherLimits { .. }));
     server.shift_clock(90 * SECOND);

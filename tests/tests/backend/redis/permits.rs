@@ -137,7 +137,7 @@ fn whoever_waits_for_long_goes_as_soon_as_enough_is_given_back() {
         eventually("its turn", || waiter.poll());
         waiter.admitted().cancel();
     }
-    // And the others go at once, too.
+    // Other calls are admitted at once, too.
     drop(soon_at(&limiter, Cost::new().requests(80)));
 }
 
@@ -187,7 +187,7 @@ fn a_wait_that_is_known_to_be_too_long_fails_at_once_and_costs_nothing() {
         assert!(start.elapsed() < secs(20));
     }
     drop(take(&other, 5).unwrap());
-    // And the server is not asked about what is known here.
+    // A wait that is known here is refused without a round trip.
     drop(take(&one, 1).unwrap());
     let scripts = server.calls("evalsha");
     let start = Instant::now();

@@ -1,4 +1,5 @@
-//! Several processes share a limit: together they use all of it and no more, in order, each its part.
+//! Several processes share a limit: together they use all of it and no more, in order, each its
+//! part.
 
 use openlimit::Redis;
 use openlimit_tests::millis;
@@ -39,11 +40,12 @@ fn four_processes_get_all_there_is_and_no_more_each_its_part_in_order() {
         workers.into_iter().map(|worker| worker.finish().iter().map(|line| read(line)).collect()).collect();
     let all: Vec<Granted> = calls.iter().flatten().copied().collect();
 
-    // Exact: the server's time goes from before the first call until after the last one.
+    // The bound is exact: the server's time runs from before the first call until after the last
+    // one.
     let whole = millis((server.time_us() - begin).div_ceil(1_000));
     assert!(all.len() as u64 <= SHARE.most_in(whole), "{} in {whole:?}", all.len());
-    // A process that is held up between reading the clock and the call dates that call too early: one
-    // call each.
+    // A process that is held up between reading the clock and the call dates that call too early:
+    // one call each.
     SHARE.assert_within(&all, 4);
 
     let first = all.iter().map(|call| call.at).min().expect("something was granted");
@@ -58,8 +60,8 @@ fn four_processes_get_all_there_is_and_no_more_each_its_part_in_order() {
     let least = parts.iter().sum::<usize>() / 4 * 8 / 10;
     assert!(parts.iter().all(|part| *part >= least), "{parts:?}");
 
-    // Calls are admitted in order. If two threads wake the calls that they admitted, one may be slower,
-    // which shows here in a few places. Without order it would show at every other place.
+    // Calls are admitted in order. If two threads wake the calls that they admitted, one may be
+    // slower, which shows here in a few places. Without order it would show at every other place.
     for calls in calls {
         let overtaken = calls.windows(2).filter(|pair| pair[0].number > pair[1].number).count();
         assert!(overtaken <= calls.len() / 50, "{overtaken} of {} were overtaken", calls.len());
@@ -75,7 +77,7 @@ fn a_killed_process_costs_the_others_no_more_than_its_look_ahead() {
     let (begin, end) = (server.time_us(), crowd::now_us() + 3_500_000);
     let mut killed = start(&server, SHARE, 200, end);
     let others: Vec<_> = (0..2).map(|_| start(&server, SHARE, 16, end)).collect();
-    // All are at work, and the burst is gone.
+    // All processes are at work, and the burst is used up.
     let mut calls: Vec<_> = (0..150).map(|_| read(&killed.line())).collect();
     calls.extend(others.iter().map(|other| read(&other.line())));
     killed.kill_9();

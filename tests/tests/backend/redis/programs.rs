@@ -71,7 +71,7 @@ fn many_threads_without_a_runtime() {
 fn an_async_wait_without_tokio() {
     let limiter = limiter("executor", Rate::per_second(500));
     let calls = (0..100).map(|_| limiter.acquire(Cost::new()).timeout(secs(20)));
-    // Blocks this thread on the future, and is no runtime.
+    // Blocks this thread on the future, without a runtime.
     let all = futures_executor(join_all(calls));
     assert!(all.into_iter().all(|result| result.is_ok()));
 }
@@ -111,7 +111,7 @@ fn sync_and_async_callers_stand_in_one_queue() {
     let limiter = limiter("queue", Rate::per_second(20));
     drop(limiter.acquire(Cost::new().requests(20)).blocking().unwrap());
     let waiting = || limiter.status().unwrap().waiting;
-    // Each arrives between the moments before it and after it.
+    // The times just before and just after each arrival.
     let mut arrivals: Vec<(Instant, Instant)> = Vec::new();
     let waits: Vec<Duration> = thread::scope(|scope| {
         let mut calls: Vec<Result<_, Call>> = Vec::new();
@@ -158,7 +158,8 @@ fn a_hundred_limiters_have_one_driver_thread() {
             std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
         })
     };
-    // A thread that the driver starts to look up a host has the driver's name until it sets its own.
+    // A thread that the driver starts to look up a host has the driver's name until it sets its
+    // own.
     eventually("one driver", || names().filter(|name| name.trim() == "openlimit-redis").count() == 1);
 }
 

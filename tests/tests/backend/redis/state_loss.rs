@@ -1,7 +1,7 @@
 //! The server loses its state: no call fails, and hardly more is granted than without the loss.
 //!
-//! The excess is what no client has heard of, which depends on how busy the machine is. The tests
-//! beside the script, in the library, check the exact amount.
+//! The excess is the grants whose replies reached no client. Their number depends on how busy the
+//! machine is. The tests beside the script, in the library, check the exact amount.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! A Redis that cannot be reached, or cannot serve. A call waits for an error that may pass, until its
-//! timeout. It then fails with the last error. No call hangs, and none waits once Redis is back.
+//! A Redis that cannot be reached, or cannot serve. A call waits for an error that may pass, until
+//! its timeout. It then fails with the last error. No call hangs, and none waits once Redis is
+//! back.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -33,8 +34,8 @@ fn store(refusal: AcquireError) -> (Duration, StoreError) {
     }
 }
 
-/// Asserts that a call waits for its timeout, that a call without one waits for the patience, and that
-/// both fail with this error.
+/// Asserts that a call waits for its timeout, that a call without one waits for the patience, and
+/// that both fail with this error.
 #[track_caller]
 fn waited_for(redis: impl Into<Redis>, server: &str, text: &str) {
     let limiter = limiter(redis.into().patience(millis(300)));
@@ -76,7 +77,7 @@ fn no_node_of_a_cluster_listens() {
 #[test]
 fn there_is_no_such_host() {
     let limiter = limiter(format!("redis://ann:{PASSWORD}@no-such-host.invalid"));
-    // The system decides how long it looks for the host.
+    // The system decides how long the lookup of the host takes.
     let (_, error) = store(limiter.acquire(Cost::new()).timeout(millis(300)).blocking().unwrap_err());
     assert_eq!(error.server(), "no-such-host.invalid:6379");
     assert!(error.is_transient());
@@ -133,7 +134,8 @@ fn a_server_with_too_many_clients() {
         while limiter.status().unwrap().store.unwrap().outages == 0 {
             thread::sleep(millis(5));
         }
-        // It is chance which is seen first: the server's reply or the closed connection. Neither lasts.
+        // It is chance which is seen first: the server's reply or the closed connection. Neither
+        // lasts.
         assert!(!call.is_finished());
         redis::cmd("CONFIG").arg("SET").arg("maxclients").arg(100).exec(&mut first).unwrap();
         drop(call.join().unwrap().unwrap());
@@ -151,7 +153,7 @@ fn a_time_out_that_is_over_before_anything_was_heard_is_the_server_s() {
     let (waited, error) = store(limiter.acquire(Cost::new()).timeout(millis(100)).blocking().unwrap_err());
     assert!(waited >= millis(100));
     assert!(matches!(error.problem(), StoreProblem::TimedOut(silence) if *silence == waited), "{error}");
-    // The server was slower than the call, and not away.
+    // The server was slower than the call's timeout, but reachable.
     assert_eq!(limiter.status().unwrap().store.unwrap().outages, 0);
 }
 

@@ -1,5 +1,5 @@
-//! URLs of a server: TCP, TLS or a unix socket, with user, password, database and prefix. And texts
-//! that are not a URL.
+//! URLs of a server: TCP, TLS or a unix socket, with user, password, database and prefix. Texts
+//! that are not a URL are rejected.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -108,7 +108,7 @@ fn as_a_user_with_a_password() {
     reaches(format!("redis://default:{PASSWORD}@{}", server.address()), &server);
     let server = RedisServer::builder().user("ann", PASSWORD, "~openlimit:* +@all").start();
     reaches(server.url(), &server);
-    // Only the commands that a limiter needs.
+    // The user may run only the commands that a limiter needs.
     let rules = "~openlimit:* -@all +evalsha +eval +get +set +time";
     let server = RedisServer::builder().user("ann", PASSWORD, rules).start();
     reaches(server.url(), &server);

@@ -8,7 +8,7 @@ use openlimit_tests::redis::{Grant, Worst};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Finds it by trying every beginning and every end.
+/// Finds the worst window by trying every beginning and every end.
 fn by_trial(limit: &Limit, grants: &[Grant]) -> Option<i64> {
     let excess = |first: usize, last: usize| {
         let amounts = || grants[first..=last].iter().map(|grant| grant.amounts[limit.dimension]);
@@ -43,7 +43,8 @@ proptest! {
 #[test]
 fn the_bound_is_exact() {
     let limits = [limit(0, 10, Duration::from_secs(1), Duration::from_secs(1))];
-    // The burst at once, then one every 0.1 s, then a call beyond the burst after the bucket is empty.
+    // The burst at once, then one every 0.1 s, then a call beyond the burst after the bucket is
+    // empty.
     let mut grants: Vec<Grant> = (0..10).map(|_| Grant::at_us(0, [1])).collect();
     grants.extend((1..=20).map(|step| Grant::at_us(step * 100_000, [1])));
     grants.push(Grant::at_us(3_500_000, [50]));

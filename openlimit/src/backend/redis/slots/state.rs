@@ -56,7 +56,7 @@ pub(crate) struct Slots {
 /// A charge that was granted and that no call has taken yet.
 #[derive(Debug)]
 pub(super) struct Slot {
-    /// What it holds: the charge, less what calls have taken from it.
+    /// The amounts that are left: the charge, less what calls have taken from it.
     pub(super) amounts: Amounts,
     /// The moment from which a call may depart for it.
     pub(super) due: u64,
