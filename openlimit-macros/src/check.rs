@@ -6,7 +6,7 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{Error, Expr, UnOp};
 
-use crate::function::{Function, Wait};
+use crate::function::{Function, WaitKind};
 use crate::options::{Given, Options};
 use crate::tail;
 use crate::tokens::{is_punct, is_word};
@@ -31,7 +31,9 @@ fn no_closure(function: &Function, Given { name, value }: &Given, input: &str) -
         Kind::Plain(root) => root.as_ref().map_or_else(|| input.to_owned(), Ident::to_string),
         // An argument can have a closure in a field. The block at the end of the body can also use
         // locals.
-        Kind::PartOf(root) if matches!(function.wait, Wait::Tail) || mentions(&function.arguments, root) => {
+        Kind::PartOf(root)
+            if matches!(function.wait, WaitKind::Tail) || mentions(&function.arguments, root) =>
+        {
             return None;
         }
         Kind::PartOf(root) => root.to_string(),
@@ -100,7 +102,7 @@ fn root_of(value: &Expr) -> Option<Ident> {
 /// `#[async_trait]` turns the argument `(a, b): Pair` into `__arg1: Pair`, and binds `a` and `b` in
 /// the block that waits. The wait comes first in that block.
 fn unpacked_later(function: &Function, options: &Options) -> Option<Error> {
-    if !matches!(function.wait, Wait::Tail) {
+    if !matches!(function.wait, WaitKind::Tail) {
         return None;
     }
     let names = names_of_patterns(tail::find(&function.body)?.stream());

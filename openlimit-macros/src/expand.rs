@@ -30,7 +30,7 @@ use quote::{quote, quote_spanned};
 use syn::{Error, Type};
 
 use crate::check::check;
-use crate::function::{self, Function, Wait};
+use crate::function::{self, Function, WaitKind};
 use crate::options::{Given, KNOWN, Options, Role};
 use crate::tail;
 use crate::tokens::{at, ends};
@@ -63,8 +63,8 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
 impl Function {
     fn limited(self, options: &Options) -> TokenStream {
         let body = match self.wait {
-            Wait::Async | Wait::Blocking => self.with_wait(options, &self.body),
-            Wait::Tail => {
+            WaitKind::Async | WaitKind::Blocking => self.with_wait(options, &self.body),
+            WaitKind::Tail => {
                 let replaced = tail::replace(&self.body, |block| self.with_wait(options, block));
                 replaced.unwrap_or(self.body)
             }
@@ -83,8 +83,10 @@ impl Function {
     fn with_wait(&self, options: &Options, block: &Group) -> Group {
         let acquire = acquire(options);
         let waited = match self.wait {
-            Wait::Async | Wait::Tail => quote_spanned!(Span::mixed_site()=> __openlimit_acquire.await),
-            Wait::Blocking => quote_spanned!(Span::mixed_site()=> __openlimit_acquire.blocking()),
+            WaitKind::Async | WaitKind::Tail => {
+                quote_spanned!(Span::mixed_site()=> __openlimit_acquire.await)
+            }
+            WaitKind::Blocking => quote_spanned!(Span::mixed_site()=> __openlimit_acquire.blocking()),
         };
         let permit = options.get("permit").map_or_else(
             || quote_spanned!(Span::mixed_site()=> __openlimit_permit),
@@ -129,13 +131,13 @@ impl Function {
         let private = private_path(options, at(name.span()));
         let output = &self.output;
         let body = match self.wait {
-            Wait::Blocking => {
+            WaitKind::Blocking => {
                 let body = braces(block, &TokenStream::new(), &block.stream());
                 // Passed to a function that takes `FnOnce`, so that it can return a borrow of `&mut
                 // self`.
                 quote_spanned!(Span::mixed_site()=> #private::run(move || -> #output #body))
             }
-            Wait::Async | Wait::Tail => {
+            WaitKind::Async | WaitKind::Tail => {
                 let body = braces(block, &returns_type(output), &block.stream());
                 // `move`, because a reference to an argument that is not `Sync` would not be
                 // `Send`.

@@ -18,7 +18,7 @@ pub(crate) struct Function {
     /// Attributes, visibility and signature.
     pub(crate) head: TokenStream,
     pub(crate) body: Group,
-    pub(crate) wait: Wait,
+    pub(crate) wait: WaitKind,
     /// The return type of the block that waits, as it can be written in that block.
     pub(crate) output: Type,
     /// True for `-> !`.
@@ -31,7 +31,7 @@ pub(crate) struct Function {
 }
 
 /// Where a function waits, and how.
-pub(crate) enum Wait {
+pub(crate) enum WaitKind {
     /// At the start of the body, with `.await`.
     Async,
     /// At the start of the body, with `.blocking()`.
@@ -72,7 +72,7 @@ impl Function {
             ReturnType::Type(_, returned) => Some(*returned),
         };
         let (wait, output) = if signature.asyncness.is_some() {
-            (Wait::Async, returned)
+            (WaitKind::Async, returned)
         } else if let Some(output) = returned.as_ref().and_then(returns::future_output) {
             if tail::find(&body).is_none() {
                 let message = "`#[rate_limited]` cannot put a wait into this future; make the function an \
@@ -80,13 +80,13 @@ impl Function {
                                `async {}.boxed()`";
                 return Err(Error::new_spanned(&returned, message));
             }
-            (Wait::Tail, Some(output))
+            (WaitKind::Tail, Some(output))
         } else if returned.as_ref().is_some_and(returns::is_stream) {
             let message = "a function that returns a stream would block its thread while it waits; make \
                            it an `async fn` that returns `Result<impl Stream<..>, E>`";
             return Err(Error::new_spanned(&returned, message));
         } else {
-            (Wait::Blocking, returned)
+            (WaitKind::Blocking, returned)
         };
         let diverges = matches!(output, Some(Type::Never(_)));
         let output = output.map_or_else(|| syn::parse_quote!(()), returns::writable);

@@ -13,7 +13,7 @@ use crate::nearest;
 
 /// An option that exists. A plain option needs an entry in [`KNOWN`] and a method, and nothing
 /// else.
-pub(crate) struct Known {
+pub(crate) struct KnownOption {
     pub(crate) name: &'static str,
     /// An example of a value, for messages.
     example: &'static str,
@@ -33,15 +33,15 @@ pub(crate) enum Role {
 
 /// All options, in the order in which their methods are called. `options.rs` of `openlimit` lists
 /// them for editors.
-pub(crate) const KNOWN: &[Known] = &[
-    Known { name: "limiter", example: "CHAT", role: Role::Special },
-    Known { name: "params", example: "request", role: Role::Priced },
-    Known { name: "cost", example: "900", role: Role::Method },
-    Known { name: "timeout", example: "Duration::from_secs(30)", role: Role::Method },
-    Known { name: "on_error", example: "|error| Reply::refused(error)", role: Role::Special },
-    Known { name: "usage", example: "|reply| reply.total_tokens", role: Role::Special },
-    Known { name: "permit", example: "permit", role: Role::Special },
-    Known { name: "crate", example: "openlimit", role: Role::Special },
+pub(crate) const KNOWN: &[KnownOption] = &[
+    KnownOption { name: "limiter", example: "CHAT", role: Role::Special },
+    KnownOption { name: "params", example: "request", role: Role::Priced },
+    KnownOption { name: "cost", example: "900", role: Role::Method },
+    KnownOption { name: "timeout", example: "Duration::from_secs(30)", role: Role::Method },
+    KnownOption { name: "on_error", example: "|error| Reply::refused(error)", role: Role::Special },
+    KnownOption { name: "usage", example: "|reply| reply.total_tokens", role: Role::Special },
+    KnownOption { name: "permit", example: "permit", role: Role::Special },
+    KnownOption { name: "crate", example: "openlimit", role: Role::Special },
 ];
 
 /// Pairs of options that cannot be combined, and the message for each.
@@ -177,7 +177,7 @@ fn option(input: ParseStream<'_>) -> Result<Given, Mistake> {
 
 const NAMELESS: &str = "name the option: `limiter = CHAT`";
 
-fn value(name: &Ident, known: &Known, input: ParseStream<'_>) -> syn::Result<TokenStream> {
+fn value(name: &Ident, known: &KnownOption, input: ParseStream<'_>) -> syn::Result<TokenStream> {
     input.parse::<Token![=]>()?;
     if input.is_empty() || input.peek(Token![,]) {
         return Err(expected_value(name.span(), known));
@@ -211,7 +211,7 @@ fn value(name: &Ident, known: &Known, input: ParseStream<'_>) -> syn::Result<Tok
 /// The advice for several limiters.
 const SEVERAL: &str = "; to wait for several, write one `#[rate_limited(..)]` for each";
 
-fn expected_value(span: Span, known: &Known) -> Error {
+fn expected_value(span: Span, known: &KnownOption) -> Error {
     Error::new(span, format!("expected a value: `{} = {}`", known.name, known.example))
 }
 

@@ -63,8 +63,8 @@ impl Plan {
                 let dimension = limit.dimension().clone();
                 dimensions.push(Metered { dimension, most: u64::MAX, tightest: at });
             }
-            if metering.most() < dimensions[place].most {
-                (dimensions[place].most, dimensions[place].tightest) = (metering.most(), at);
+            if metering.most < dimensions[place].most {
+                (dimensions[place].most, dimensions[place].tightest) = (metering.most, at);
             }
             metered_by.push(place);
         }

@@ -14,11 +14,8 @@ const SECOND: u64 = 1_000_000_000;
 
 /// One limit of requests per second for each amount, with a burst of the whole amount.
 fn limited(amounts: &[u64], order: Order) -> Admission {
-    let metering = |amount: &u64| Metering {
-        rate: Rate::per_second(*amount),
-        burst: Duration::from_secs(1),
-        jitter: Duration::ZERO,
-        headroom: (0, 100),
+    let metering = |amount: &u64| {
+        Metering::new(Rate::per_second(*amount), Duration::from_secs(1), Duration::ZERO, (0, 100))
     };
     let starting = Starting {
         name: None,

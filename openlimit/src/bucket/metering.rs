@@ -21,15 +21,17 @@ pub(crate) struct Metering {
     pub(crate) jitter: Duration,
     /// The part of the rate that is left to other users of the quota, as a fraction.
     pub(crate) headroom: (u64, u64),
+    /// The most that one call may take: the amount of a whole period, or the burst if that is
+    /// larger. Where a process meters a share of a limit, it is still that of the whole limit.
+    pub(crate) most: u64,
 }
 
 impl Metering {
-    /// Returns the most that one call may take: the amount of a whole period, or the burst if that
-    /// is larger.
-    pub(crate) fn most(&self) -> u64 {
-        let amount = u128::from(self.rate.amount());
-        let burst = self.burst.as_nanos() * amount / self.rate.period().as_nanos();
-        self.rate.amount().max(u64::try_from(burst).unwrap_or(u64::MAX))
+    pub(crate) fn new(rate: Rate, burst: Duration, jitter: Duration, headroom: (u64, u64)) -> Self {
+        let amount = u128::from(rate.amount());
+        let of_burst = burst.as_nanos() * amount / rate.period().as_nanos();
+        let most = rate.amount().max(u64::try_from(of_burst).unwrap_or(u64::MAX));
+        Self { rate, burst, jitter, headroom, most }
     }
 
     /// Returns the jitter that is really kept back, in nanoseconds: never more than the burst.

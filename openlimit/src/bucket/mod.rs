@@ -140,7 +140,7 @@ macro_rules! level {
 impl Bucket {
     /// Creates a bucket at level zero.
     pub(crate) fn new(metering: &Metering) -> Self {
-        let Metering { rate, burst, jitter, headroom: (left, of) } = *metering;
+        let Metering { rate, burst, jitter, headroom: (left, of), most } = *metering;
         let (left, of) = (u128::from(left), u128::from(of));
         let amount = u128::from(rate.amount());
         let (unit, leak) = (rate.period().as_nanos() * of, amount * (of - left));
@@ -149,7 +149,6 @@ impl Bucket {
         // The burst is a time of the declared rate. Headroom does not make it smaller.
         let weigh = |time: Duration| time.as_nanos() * amount * of / common;
         let (burst_weight, fit) = (weigh(burst), weigh(burst.saturating_sub(jitter)));
-        let most = metering.most();
         if unit.saturating_mul(most.into()).max(burst_weight).max(leak) <= NARROW {
             Self::Narrow(Level::new(unit as u64, leak as u64, burst_weight as u64, fit as u64, most))
         } else {

@@ -106,7 +106,7 @@ impl<K> Builder<K> {
         if burst.is_zero() || burst > LONGEST_PERIOD {
             return Err(BuildProblem::Burst { limit: limit.clone(), burst });
         }
-        Ok(Metering { rate, burst, jitter: self.jitter, headroom })
+        Ok(Metering::new(rate, burst, self.jitter, headroom))
     }
 
     /// Returns the burst of a rate: its own, or the limiter's, or the default.

@@ -137,11 +137,11 @@ impl Core {
         }
         wake_all(&mut wakers);
         if let Err(error) = started {
+            // The timer was not set, although `rearm` noted that it would be.
+            if let Some(mut state) = self.lock() {
+                state.armed = u64::MAX;
+            }
             if let Decided::Waits(key) = decided {
-                // The timer was not set, although `rearm` noted that it would be.
-                if let Some(mut state) = self.lock() {
-                    state.armed = u64::MAX;
-                }
                 self.leave(key);
             }
             return Decided::Refused(Box::new(error));

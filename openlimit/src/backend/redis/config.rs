@@ -115,8 +115,9 @@ pub enum OnOutage {
     /// This process decides alone, within this share of every limit.
     ///
     /// With four processes, a share of 25 % keeps them within the limits together. What calls take
-    /// during the outage is charged to the shared limits when Redis is back. The share must be from
-    /// 1 to 100 %.
+    /// during the outage is charged to the shared limits when Redis is back. A call larger than the
+    /// share but within the limit waits until the share is unused, and takes it into debt. The
+    /// share must be from 1 to 100 %.
     Local(Percent),
 }
 

@@ -56,7 +56,7 @@ impl Scale {
             under: u128::from(rate.amount()) * (of - kept),
             burst: weigh(burst),
             fit: weigh(burst.saturating_sub(jitter)),
-            most: metering.most(),
+            most: metering.most,
         }
     }
 

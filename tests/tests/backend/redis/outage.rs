@@ -128,6 +128,21 @@ fn alone_calls_above_the_share_of_the_limit_are_refused() {
 }
 
 #[test]
+fn alone_a_call_above_the_share_takes_an_unused_share_into_debt() {
+    let world = World::new();
+    let rate = Rate::per_second(100).burst(secs(1));
+    let limiter = world.limiter(rate, OnOutage::Local(Percent(1)));
+    world.away();
+    // Waits until the process decides alone, at one request a second.
+    drop(take(&limiter, 1, secs(20)).unwrap());
+    drop(take(&limiter, 60, secs(20)).unwrap());
+    let refusal = take(&limiter, 1, secs(5)).unwrap_err();
+    assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
+    let refusal = take(&limiter, 101, secs(5)).unwrap_err();
+    assert!(matches!(refusal, AcquireError::TooLarge { .. }), "{refusal}");
+}
+
+#[test]
 fn recovery_needs_nobody_and_what_was_taken_is_owed() {
     let world = World::new();
     let (limiter, other) = (world.limiter(SLOW, HALF), world.other(SLOW));

@@ -30,7 +30,7 @@ fn amounts() -> Amounts {
 fn slots() -> Box<Slots> {
     let terms = Terms { slack: 0, look_ahead: 0, lease: None, patience: 0, on_outage: OnOutage::Wait };
     let (rate, burst, jitter) = (Rate::per_second(1), Duration::from_secs(9), Duration::ZERO);
-    let scale = Scale::new(&Metering { rate, burst, jitter, headroom: (0, 100) }, jitter);
+    let scale = Scale::new(&Metering::new(rate, burst, jitter, (0, 100)), jitter);
     Box::new(Slots::new(
         &[SharedLimit { place: 0, dimension: 0, scale }],
         terms,

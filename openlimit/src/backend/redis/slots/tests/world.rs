@@ -32,7 +32,7 @@ pub(super) const JITTER: Duration = Duration::from_millis(20);
 pub(super) const STEP: u64 = 10_000_000;
 
 fn metering(rate: Rate) -> Metering {
-    Metering { rate, burst: BURST, jitter: JITTER, headroom: (0, 100) }
+    Metering::new(rate, BURST, JITTER, (0, 100))
 }
 
 /// A server, the clients' clock, and all grants.
