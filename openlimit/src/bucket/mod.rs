@@ -105,9 +105,6 @@ use std::time::Duration;
 
 use self::level::Level;
 pub(crate) use self::look::Look;
-
-#[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
-pub(crate) use self::low_water::LowWater;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 
 /// The state of one limit.

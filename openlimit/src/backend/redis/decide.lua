@@ -31,32 +31,28 @@
 -- level would be 180, and 80 when the call departs. A second call, of 100 in tokens alone, would be
 -- granted for that same moment: 280 ms of tokens at once, where the burst is 200.
 
--- # Refunds: two lower bounds
--- A refund may not exceed the lowest level just before any later charge (ledger.rs derives that).
--- A client knows those levels for its own charges, and needs a lower bound, `seen_low`, for charges
--- of others since its last reply. The state holds two, and the higher one counts:
+-- # Refunds
+-- A refund of a charge may not exceed the lowest level just before any later charge, and not the
+-- level now (`low_water.rs` derives that). So those levels are kept, as a limiter in memory keeps
+-- them: as a stack of pairs. A pair has the number of a charge (`top`) and the level just before it
+-- (`low`). The lowest level after charge c is the `low` of the first pair whose `top` is larger than
+-- c. So a pair that is not lower than a later one says nothing, and is removed. A refund lowers the
+-- levels after its charge by as much.
 
--- 1. The minima. A pair of `top` and `low` covers a range of batches: those after the `top` of the
--- pair before it, up to its own `top`. Just before each charge of these batches the level was at
--- least `low`. A later pair has a higher `low`. So for a client that has seen n batches, the first
--- pair whose `top` is larger than n has the minimum of all later batches.
+-- Example: just before the charges 5 to 8 the levels are 10, 40, 20, 50. The 20 removes the 40, and
+-- the stack is (5, 10), (7, 20), (8, 50). A refund of charge 6 gives back at most 20. After 15 of it
+-- were given back, the stack is (5, 5), (7, 5), (8, 35).
 
--- There is room for three pairs. When a fourth is needed, the first takes over the range of the
--- second: its `low` is then too low for it, which is safe, and the latest pairs stay exact.
+-- The pair of the last charge is not on the stack (`top$`, `low$`). It goes there when the next
+-- charge comes. Until then the charge can be taken out again.
 
--- Example: just before the charges of batches 5 to 8 the levels are 10, 40, 20, 50. The 20 replaces
--- the 40: (5, 10), (7, 20), (8, 50). Before batch 9 the level is 60: (7, 10), (8, 50), (9, 60). A
--- client that has seen 7 batches gets 50, which is exact. One that has seen 5 gets 10, where 20
--- would be true.
+-- While a bucket fills, each charge adds a pair. Beyond MOST_PAIRS the stack is thinned out: a pair
+-- that is hardly higher than the one before it gives its range to that one. Refunds of those charges
+-- are then bounded a little too low, by one part in MOST_PAIRS / 2 of what the stack spans.
 
--- 2. The leak. The client saw `seen_level`, and charges only add to that. So just before the last
--- charge of others the level was at least seen_level, less what leaked until then, less what others
--- gave back. `run` is how long the state has leaked so far, and `horizon` is the last moment on
--- that axis that any call was granted for. Example: the client saw 1000 at run 0, others were
--- granted calls for up to 300, and gave back 50. So the level was never below 650.
-
--- The minima are exact where a bucket fills and drains in seconds. The leak is nearly exact where a
--- burst lasts for hours, and little of it leaks between two batches.
+-- Charges are numbered from the moment on at which the state began, in microseconds. So no charge of
+-- an earlier state has the number of a later one, as long as there are less than a million a second.
+-- Nothing is known of those, and nothing of them is given back.
 
 -- # A state that was lost
 -- `epoch` is when this state began, empty. A client that has seen an earlier state knows what
@@ -74,22 +70,30 @@
 -- The client that comes first does not know of grants to others after its last reply. Only those
 -- can be granted twice.
 
+-- # One far call at a time
+-- A call that has to wait is granted ahead, so that it keeps its turn whatever others ask for. But
+-- then it is in the buckets before it departs, and what is given back until then is of little use to
+-- it. If every client had such a call far ahead, that would cost a good part of the limit. So while
+-- one call is granted for a moment beyond two look-aheads (`far`, for `far_at`), no other is. Other
+-- clients ask again, and wait about as long as they would behind it.
+
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
 -- earlier one. But they count only up to the level just before that call. So as long as no other
--- call was granted after it (`alone`), its client may have it taken out, as if it had never been
--- granted, and granted anew as the first call of the batch (`moves`). `ahead` is where the client's
--- last call lies, `back` where the one before it does.
+-- call was granted after it, its client may have it taken out, as if it had never been granted, and
+-- granted anew as the first call of the batch (`moves`). `ahead` is where the client's last call
+-- lies, `back` where the one before it does.
 
 -- Example: a bucket of fit 180 is at 178. A call of 100 is granted for 98, when the level will be
 -- 80. Now the call before it gives back 160. With the far call in place, only 80 of that would
 -- count. With it taken out, the level is 178 - 160 = 18, and the call is granted for now.
 
-local max, min, pack, unpack = math.max, math.min, struct.pack, struct.unpack
+local spread = unpack
+local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at = ARGV[2], 0
-local seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, look_ahead, slack, moves, calls
-seq, seen_at, seen_epoch, seen_count, seen_run, ahead, ahead_at, back, back_at, look_ahead, slack, moves, calls, at =
-  unpack('<ddddddddddddd', batch)
+local seq, seen_at, seen_epoch, seen_charges, ahead, ahead_at, back, back_at, look_ahead, slack, out, moves, refunds, calls
+seq, seen_at, seen_epoch, seen_charges, ahead, ahead_at, back, back_at, look_ahead, slack, out, moves, refunds, calls, at =
+  unpack('<dddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
@@ -107,102 +111,147 @@ do
   end
 end
 
--- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound. `given` is
--- what was ever given back, modulo FAR.
-local FAR = 4503599627370496
-local last, epoch, count, run, horizon = now, now, 0, 0, 0
-local level$, idle$, given$ = 0, 0, 0 --*
-local top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
--- After the identity the state has five numbers of 8 bytes, and nine for each limit.
+-- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound.
+local FAR, MOST_PAIRS = 4503599627370496, 64
+local last, epoch, charges, far, far_at = now, now, now, 0, 0
+local level$, idle$, put_in$ = 0, 0, 0 --*
+-- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
+local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
+-- After the identity the state has six numbers of 8 bytes, six for each limit, and the stacks.
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
-  if string.sub(state, 1, #limits) == limits and #state == #limits + 40{{ + 72}} then
-    last, epoch, count, run, horizon, {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}} =
-      unpack('<ddddd{{ddddddddd}}', state, #limits + 1)
+  local fixed = #limits + 48{{ + 48}}
+  local length, from, _ = -1, fixed + 1
+  if string.sub(state, 1, #limits) == limits and #state >= fixed then
+    last, epoch, charges, far, far_at, _, {{level$, idle$, put_in$, top$, low$, size$}} =
+      unpack('<dddddd{{dddddd}}', state, #limits + 1)
+    length = fixed
+    length = length + 8 * size$ --*
+  end
+  if #state == length then
+    stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
   else
     -- These are other limits, or another layout. Once such a state has drained, and was not used
     -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
     local is_ours = layout == string.match(limits, '^[^\n]*')
-    if not is_ours or (#state - rest - 39) % 72 ~= 0 then
+    local count = is_ours and #state >= rest + 47 and unpack('<d', state, rest + 40) or 0
+    -- Written like this so that NaN is an error, too.
+    if not (count >= 1 and count <= (#state - rest - 47) / 48) then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - unpack('<d', state, rest)
     local free_in = 10000000 - passed
-    for from = rest + 40, #state - 71, 72 do
-      free_in = max(free_in, math.ceil(unpack('<d', state, from) / 1000) - passed)
+    for limit = 0, count - 1 do
+      free_in = max(free_in, math.ceil(unpack('<d', state, rest + 48 + 48 * limit) / 1000) - passed)
     end
-    -- Written like this so that NaN is an error, too.
     if not (free_in <= 0) then
       return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', min(FAR, free_in)) .. theirs)
     end
+    last, epoch, charges, far, far_at = now, now, now, 0, 0
+    level$, idle$, put_in$, top$, low$, size$ = 0, 0, 0, 0, FAR, 0 --*
   end
 end
 
 -- After the clock was set back nothing has leaked. From the next batch on it leaks as before.
 do
-  local leaked_for = max(0, now - last)
-  run = run + leaked_for
-  local passed = leaked_for * 1000
+  local passed = max(0, now - last) * 1000
   if level$ > passed then level$ = level$ - passed else idle$ = idle$ + passed - level$; level$ = 0 end --*
 end
 
+-- Adds a pair to a stack, if there is one, and removes those that are not lower.
+local function push(stack, size, top, low)
+  if top == 0 then return size end
+  while size > 0 and stack[size] >= low do size = size - 2 end
+  stack[size + 1], stack[size + 2] = top, low
+  return size + 2
+end
+
+-- Returns how much of `weight` can be given back of a charge. Lowers the levels after it by that.
+local function give(stack, size, charge, weight)
+  local before = size
+  while before > 0 and stack[before - 1] > charge do before = before - 2 end
+  if before == size then return weight end
+  local given = min(weight, stack[before + 2])
+  for later = before + 2, size, 2 do stack[later] = stack[later] - given end
+  -- A level before it that is higher now says nothing any more.
+  while before > 0 and stack[before] > stack[before + 2] do
+    stack[before], before = stack[before + 2], before - 2
+  end
+  return given
+end
+
+-- Thins a stack out.
+local function thin(stack, size)
+  if size <= 2 * MOST_PAIRS then return size end
+  local least, kept = (stack[size] - stack[2]) / (MOST_PAIRS / 2), 2
+  for pair = 4, size, 2 do
+    if stack[pair] - stack[kept] > least then kept = kept + 2; stack[kept] = stack[pair] end
+    stack[kept - 1] = stack[pair - 1]
+  end
+  return kept
+end
+
 local debt$, fit$, burst$ --*
-local seen_low$, others_gave$ = 0, 0 --*
-local alone = false
 do
-  local seen_level$, seen_given$, refund$, room$, put_in$, refund_without$, room_without$ --*
-  seen_level$, seen_given$, refund$, room$, put_in$, refund_without$, room_without$, debt$, fit$, burst$, at = --*
-    unpack('<dddddddddd', batch, at) --*
-  if seen_epoch > 0 and (seen_epoch ~= epoch or seen_count > count) then
-    -- The client has seen an earlier state. Where only its count is ahead, this is an older copy of
-    -- the same state, from a replica that lagged: then a new epoch begins with what is in it.
+  local seen_level$ --*
+  seen_level$, debt$, fit$, burst$, at = unpack('<dddd', batch, at) --*
+  if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges) then
+    -- The client has seen an earlier state. Where only its charges are ahead, this is an older copy
+    -- of the same state, from a replica that lagged: then a new epoch begins with what is in it.
     if seen_epoch == epoch then
-      epoch, count = now, 0
-      idle$ = level$ --*
-      top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = 0, FAR, 0, FAR, 0, FAR --*
+      epoch, charges = now, now
+      idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
     end
     local before = max(0, epoch - seen_at) * 1000
     if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
-  else
-    -- Both bounds, first the minima. If no other batch charged any limit, the client is alone.
-    seen_low$ = FAR --*
-    if top_a$ > seen_count then seen_low$ = low_a$ --*
-    elseif top_b$ > seen_count then seen_low$ = low_b$ --*
-    elseif top_c$ > seen_count then seen_low$ = low_c$ end --*
-    alone = true
-    alone = alone and seen_low$ == FAR --*
-    others_gave$ = (given$ - seen_given$) % FAR --*
-    local leaked = (max(run, horizon) - seen_run) * 1000
-    seen_low$ = max(seen_low$, count > seen_count and seen_level$ - leaked - others_gave$ or FAR) --*
-    if alone then
-      -- Takes out the last charge: its weight, and what it kept from leaking (`raised`). For so
-      -- long the bucket was not idle after all. Where idle already accounts for a lost state, that
-      -- puts back rather too much of it than too little. `put_in` is zero where nothing is to be
-      -- taken out.
-      given$ = (given$ + min(put_in$, level$)) % FAR --*
-      level$, idle$ = max(0, level$ - put_in$), max(0, idle$ - put_in$) --*
-      refund$, room$ = refund_without$, room_without$ --*
-      ahead, ahead_at = back, back_at
-    end
-    -- What others gave back lowered the levels that bound this refund. `room` is how much of that
-    -- it can bear (see refunds.rs). After it, all levels since then were lower by the refund.
-    refund$ = refund$ - max(0, others_gave$ - room$) --*
-    refund$ = max(0, min(refund$, level$, seen_low$)) --*
-    level$, given$ = level$ - refund$, (given$ + refund$) % FAR --*
-    low_a$, low_b$, low_c$, seen_low$ = low_a$ - refund$, low_b$ - refund$, low_c$ - refund$, seen_low$ - refund$ --*
   end
 end
-level$ = min(level$ + debt$, FAR) --*
-local low$, raised$ = FAR, 0 --*
+
+-- Takes out the last charge: its weight, and what it kept from leaking. For so long the bucket was
+-- not idle after all. Where idle already accounts for a lost state, that puts back rather too much
+-- of it than too little.
+local is_out = out > 0 and out == charges
+if is_out then
+  if top$ == out then --*
+    level$, idle$ = max(0, level$ - put_in$), max(0, idle$ - put_in$) --*
+    top$, low$ = 0, FAR --*
+  end --*
+  ahead, ahead_at, far = back, back_at, 0
+end
+
+local given$ = 0 --*
+for _ = 1, refunds do
+  local charge, {{weight$}}
+  charge, {{weight$}}, at = unpack('<d{{d}}', batch, at)
+  if charge > epoch and charge <= charges and not (is_out and charge == out) then
+    weight$ = min(weight$, level$, top$ > charge and low$ or FAR) --*
+    if weight$ > 0 then --*
+      weight$ = give(stack$, size$, charge, weight$) --*
+      if top$ > charge then low$ = low$ - weight$ end --*
+      level$, given$ = level$ - weight$, given$ + weight$ --*
+    end --*
+    if charge == far then far = 0 end
+  end
+end
+
+local owed = 0
+owed = owed + debt$ --*
+if owed > 0 then
+  charges = charges + 1
+  if debt$ > 0 then --*
+    size$ = push(stack$, size$, top$, low$) --*
+    top$, low$, level$ = charges, level$, min(level$ + debt$, FAR) --*
+  end --*
+end
 
 -- A client's calls depart in order, so none is granted for a moment before its last slot. The
 -- client gives that slot's moment on both clocks. On the server's it is exact, unless that clock
 -- was set back. On the client's own it is too late by the time that the batch took to arrive.
 ahead = min(ahead, max(0, ahead_at - now) * 1000)
 local decisions, done = {}, 0
-if moves > 0 and not alone then
+if moves > 0 and not is_out then
   -- The call that was to move keeps the slot that it has.
   at, calls = at + 8{{ + 8}}, calls - 1
 end
@@ -220,34 +269,34 @@ while done < calls and ahead <= look_ahead do
     as_of = max(as_of, wait) --*
     if wait + late > due then due, by = wait + late, $ end --*
   end --*
+  local is_far = due > 2 * look_ahead
+  if is_far and far > 0 and (far_at - now) * 1000 > 2 * look_ahead then break end
   done = done + 1
   if due > longest then
     decisions[done] = pack('<dB', due, by + 128)
   else
     -- Charges every limit as of the same moment.
-    raised$ = 0 --*
+    charges = charges + 1
     if weight$ > 0 then --*
-      if level$ < as_of then raised$ = as_of - level$; idle$ = idle$ + raised$; level$ = as_of end --*
-      low$ = min(low$, level$ - as_of) --*
+      put_in$ = weight$ --*
+      if level$ < as_of then --*
+        put_in$, idle$, level$ = weight$ + as_of - level$, idle$ + as_of - level$, as_of --*
+      end --*
+      size$ = push(stack$, size$, top$, low$) --*
+      top$, low$ = charges, level$ - as_of --*
       level$ = level$ + weight$ --*
     end --*
     ahead = due
+    if is_far then far, far_at = charges, now + due / 1000 end
     decisions[done] = pack('<dB', due, by)
   end
 end
 
-count = count + 1
-if low$ < FAR then --*
-  if low$ <= low_a$ then top_a$, low_a$, top_b$, low_b$, top_c$, low_c$ = count, low$, 0, FAR, 0, FAR --*
-  elseif low$ <= low_b$ then top_b$, low_b$, top_c$, low_c$ = count, low$, 0, FAR --*
-  elseif low$ <= low_c$ then top_c$, low_c$ = count, low$ --*
-  else top_a$, top_b$, low_b$, top_c$, low_c$ = top_b$, top_c$, low_c$, count, low$ end --*
-end --*
-horizon = max(horizon, run + math.ceil(ahead / 1000))
-local reply = pack('<dddddd{{ddddd}}', now, epoch, count, run, alone and 1 or 0, done,
-  {{level$, given$, others_gave$, max(0, seen_low$), raised$}}) .. table.concat(decisions)
-state = pack('<ddddd{{ddddddddd}}', now, epoch, count, run, horizon,
-  {{level$, idle$, given$, top_a$, low_a$, top_b$, low_b$, top_c$, low_c$}})
+size$ = thin(stack$, size$) --*
+local reply = pack('<ddddd{{dd}}', now, epoch, charges, is_out and 1 or 0, done, {{level$, given$}}) ..
+  table.concat(decisions)
+state = pack('<dddddd{{dddddd}}', now, epoch, charges, far, far_at, 0{{ + 1}}, {{level$, idle$, put_in$, top$, low$, size$}})
+state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 return pack('<d', now) .. reply

@@ -66,6 +66,16 @@ impl Scale {
         clamp((u128::from(amount) * self.over).div_ceil(self.under))
     }
 
+    /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. Calls
+    /// may depart up to `slack` late. Follows the same rule as `decide.lua`.
+    pub(crate) fn wait(&self, level: u64, weight: u64, slack: u64) -> u64 {
+        if weight <= self.fit {
+            (level + weight).saturating_sub(self.fit)
+        } else {
+            level + (weight + slack).saturating_sub(self.burst).min(slack)
+        }
+    }
+
     /// Returns the weight to give back for `amount`, rounded down.
     pub(crate) fn refund(&self, amount: u64) -> u64 {
         clamp(u128::from(amount) * self.over / self.under)

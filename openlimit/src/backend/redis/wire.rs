@@ -3,15 +3,15 @@
 //!
 //! A batch has
 //!
-//! 1. its sequence number, then `seen_at`, `epoch`, `count` and `run`, which identify the state
-//!    that the client saw last (zeros before the first reply);
+//! 1. its sequence number, then `seen_at`, `epoch` and `charges`, which identify the state that the
+//!    client saw last (zeros before the first reply);
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
-//!    same of the slot before the one that moves, if one does; `look_ahead`; `slack`; 1 if the
-//!    first call moves, else 0; the number of calls;
-//! 3. for each limit ten numbers: `level` and `given` in the last reply; the refund and its `room`;
-//!    the weight that the last charge put in if it is to be taken out, and the refund and its room
-//!    in that case; the debt; `fit` and `burst`;
-//! 4. for each call the longest wait that it allows (infinite for any), and its weight in each
+//!    same of the slot before the one that moves, if one does; `look_ahead`; `slack`;
+//! 3. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
+//!    number of refunds, and of calls;
+//! 4. for each limit four numbers: `level` in the last reply, the debt, `fit` and `burst`;
+//! 5. for each refund its charge, and its weight in each limit;
+//! 6. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
 //! A reply is a [`BatchReply`], field by field. Each [`Decision`] is a number and a byte: the wait,
@@ -45,13 +45,10 @@ pub(crate) struct BatchReply {
     pub(super) decided: u64,
     /// When the state began. Identifies the state.
     pub(super) epoch: u64,
-    /// The number of batches that the state has decided since it began.
-    pub(super) count: u64,
-    /// For how many microseconds the state has leaked.
-    pub(super) run: u64,
-    /// True if no call of another client was granted since this client's last batch. False after a
-    /// loss of the state.
-    pub(super) alone: bool,
+    /// The number of the last charge.
+    pub(super) charges: u64,
+    /// True if the batch asked to take out a charge, and it was still the last one.
+    pub(super) is_out: bool,
     /// The state of each bucket after the batch.
     pub(super) buckets: Vec<BucketReply>,
     /// The decisions about the first calls of the batch, in their order. Calls beyond the
@@ -64,15 +61,8 @@ pub(crate) struct BatchReply {
 pub(super) struct BucketReply {
     /// The level after the batch.
     pub(super) level: u64,
-    /// The sum of all refunds since the state began, modulo 2^52.
+    /// The sum of the batch's refunds that were given back.
     pub(super) given: u64,
-    /// The sum of the refunds of others since the client's last batch.
-    pub(super) others_gave: u64,
-    /// A lower bound on the level just before each charge of others since the client's last batch.
-    pub(super) low: u64,
-    /// The part of the level that the last granted call kept from leaking, because it departs later
-    /// than this bucket asks for.
-    pub(super) raised: u64,
 }
 
 /// The decision about one call.
@@ -92,13 +82,11 @@ impl BatchReply {
     pub(super) fn read(bytes: &[u8], limits: usize) -> Option<Self> {
         let mut bytes = Reader(bytes);
         let (now, decided) = (bytes.number()?, bytes.number()?);
-        let (epoch, count) = (bytes.number()?, bytes.number()?);
-        let (run, alone, calls) = (bytes.number()?, bytes.number()? > 0, bytes.number()?);
+        let (epoch, charges) = (bytes.number()?, bytes.number()?);
+        let (is_out, calls) = (bytes.number()? > 0, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
-            let (level, given, others_gave) = (bytes.number()?, bytes.number()?, bytes.number()?);
-            let (low, raised) = (bytes.number()?, bytes.number()?);
-            buckets.push(BucketReply { level, given, others_gave, low, raised });
+            buckets.push(BucketReply { level: bytes.number()?, given: bytes.number()? });
         }
         let mut decisions = Vec::new();
         for _ in 0..calls {
@@ -110,7 +98,7 @@ impl BatchReply {
             decisions.push(Decision { wait, limit, granted: mark < REFUSED });
         }
         let whole = bytes.0.is_empty();
-        whole.then_some(Self { now, decided, epoch, count, run, alone, buckets, calls: decisions })
+        whole.then_some(Self { now, decided, epoch, charges, is_out, buckets, calls: decisions })
     }
 }
 

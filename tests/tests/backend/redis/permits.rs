@@ -6,7 +6,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use openlimit::{AcquireError, Cost, Dimension, Permit, Rate, RateLimiter, Usage};
+use openlimit::{AcquireError, Cost, Dimension, Percent, Permit, Rate, RateLimiter, Usage};
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{Call, eventually, millis, secs};
 
@@ -56,6 +56,22 @@ fn what_was_not_used_is_given_back_to_the_others() {
     permit.settle(10);
     drop(soon(&other, 60));
     assert!(take(&other, 60).is_err());
+}
+
+/// The state keeps at most 64 levels of each limit, so not each refund is exact.
+#[test]
+fn hundreds_of_calls_that_are_cancelled_leave_hardly_anything_behind() {
+    for calls in [32, 64, 256, 512] {
+        let server = RedisServer::start();
+        let day = Rate::per_day(1_000);
+        let builder = RateLimiter::builder().name("chat").requests(day).redis(server.url());
+        let limiter = builder.jitter(Duration::ZERO).headroom(Percent(0)).build().unwrap();
+        let permits: Vec<_> = (0..calls).map(|_| limiter.acquire(Cost::new()).blocking().unwrap()).collect();
+        permits.into_iter().for_each(Permit::cancel);
+        limiter.flush(secs(20)).blocking().unwrap();
+        let available = limiter.status().unwrap().limits[0].available;
+        assert!(available >= 980, "{available} of 1000 are available after {calls} calls");
+    }
 }
 
 #[test]

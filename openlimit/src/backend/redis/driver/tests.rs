@@ -138,17 +138,9 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
     slots.owe(&amounts(), 0);
 
     let (mut owner, link) = (Owner::Live(Weak::<Plain>::new()), Link::default());
-    let buckets = vec![BucketReply { level: 0, given: 0, others_gave: 0, low: 0, raised: 0 }];
-    let reply = BatchReply {
-        now: 0,
-        decided: 0,
-        epoch: 0,
-        count: 0,
-        run: 0,
-        alone: true,
-        buckets,
-        calls: Vec::new(),
-    };
+    let buckets = vec![BucketReply { level: 0, given: 0 }];
+    let reply =
+        BatchReply { now: 0, decided: 0, epoch: 0, charges: 0, is_out: false, buckets, calls: Vec::new() };
     let mut context = Context::from_waker(Waker::noop());
     {
         let mut applied = pin!(owner.apply(&reply, 0, &link));

@@ -1,5 +1,6 @@
 //! Lets calls take slots, and gives back the slots that no call takes.
 
+use super::exchange::PORTION;
 use super::state::{Slot, Slots};
 use crate::backend::Due;
 
@@ -13,17 +14,31 @@ const FLUSH_AFTER: u64 = 10_000_000;
 /// two round trips would be enough. The other two are for delays.
 const TRIPS_AHEAD: u64 = 4;
 
+/// For how long a client counts as one that gives back, after it did, in nanoseconds: 1 s.
+const SETTLING: u64 = 1_000_000_000;
+
 impl Slots {
     /// Returns how far ahead slots are requested: as far as the settings say, and at least
     /// [`TRIPS_AHEAD`] round trips, so that the next slots arrive before the last one is used.
-    pub(super) fn look_ahead(&self) -> u64 {
+    ///
+    /// While calls give back what they did not use, it is an eighth of that. What is in the buckets
+    /// ahead of its time is of no use to anyone, and leaves less that can be given back.
+    pub(super) fn look_ahead(&self, now: u64) -> u64 {
         let trips = if self.usual_trip == u64::MAX { 0 } else { self.usual_trip.saturating_mul(TRIPS_AHEAD) };
-        self.terms.look_ahead.max(trips)
+        let settles = self.refunded_at.is_some_and(|at| now.saturating_sub(at) < SETTLING);
+        let look_ahead = self.terms.look_ahead;
+        if settles { look_ahead / PORTION } else { look_ahead }.max(trips)
+    }
+
+    /// Returns how much of the look-ahead has to be free before more slots are requested.
+    pub(super) fn portion(&self, now: u64) -> u64 {
+        let look_ahead = self.look_ahead(now);
+        (look_ahead / PORTION).max(self.terms.look_ahead / PORTION / 2).min(look_ahead)
     }
 
     /// Returns true if a slot lies beyond the look-ahead. Only a large call is granted such a slot.
     pub(super) fn is_far(&self, slot: &Slot, now: u64) -> bool {
-        slot.due > now.saturating_add(self.look_ahead())
+        slot.due > now.saturating_add(self.look_ahead(now))
     }
 
     /// Returns when the call at the head may depart, or `None` while no slot serves it.

@@ -38,7 +38,7 @@ impl Slots {
         let mut longest = (0, 0);
         // More than a look-ahead after the last reply, others may have given back anything. The
         // level then counts as zero, so that no call is refused here, and the server decides.
-        let is_fresh = now.saturating_sub(self.seen_at) <= self.look_ahead();
+        let is_fresh = now.saturating_sub(self.seen_at) <= self.look_ahead(now);
         for (bucket, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
             let ahead = scale.weight(u64::try_from(ahead(*dimension)).unwrap_or(u64::MAX));
             let weight = scale.weight(amounts[*dimension]);

@@ -53,7 +53,7 @@ use crate::queue::{Queue, Refusals, Waiter};
 /// The part of the look-ahead that has to be free before more slots are requested: one in so many.
 /// So each batch has many calls while many wait, and seven eighths of the look-ahead remain for the
 /// round trip.
-const PORTION: u64 = 8;
+pub(super) const PORTION: u64 = 8;
 
 /// The shortest round trip that counts as usual, in nanoseconds: 1 ms. Within one machine it takes
 /// less, and then several times the usual would still be no delay. Also assumed before the first
@@ -87,10 +87,10 @@ impl Slots {
         }
         let last = self.slots.back();
         let ask = match last {
-            None if waiting > 0 || self.lease_for.is_some() => now,
+            None if waiting > 0 || self.lease_for.is_some() => self.ask_at.max(now),
             _ if waiting == 0 => u64::MAX,
             Some(last) if waiting > self.slots.len() && !last.is_lease() => {
-                last.due.saturating_sub(self.look_ahead() / PORTION * (PORTION - 1))
+                last.due.saturating_sub(self.look_ahead(now) - self.portion(now)).max(self.ask_at)
             }
             _ => u64::MAX,
         };
@@ -142,17 +142,15 @@ impl Slots {
             batch.number(due.saturating_sub(now));
             batch.number(at);
         }
-        let moves = self.moving.is_some();
-        for number in [self.look_ahead(), self.terms.slack, moves.into(), calls.len() as u64] {
-            batch.number(number);
-        }
-        self.ledger.write(&self.scales, moves, &mut batch);
+        batch.number(self.look_ahead(now));
+        batch.number(self.terms.slack);
+        self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
         }
         self.in_flight = Some(calls.into_iter().map(|(call, _)| call).collect());
-        self.flush_at = u64::MAX;
+        self.flush_at = if self.ledger.is_pending() { now } else { u64::MAX };
         Some(batch.finish())
     }
 
@@ -168,15 +166,15 @@ impl Slots {
         self.end_outage(now);
         let mut calls = self.in_flight.take().unwrap_or_default();
         match self.moving.take() {
-            Some(slot) if !reply.alone => {
+            Some(slot) if !reply.is_out => {
                 self.slots.push_back(slot);
                 calls.drain(..calls.len().min(1));
             }
             Some(slot) => self.subtract_held(&slot),
             None => {}
         }
-        let weights: Vec<&[u64]> = calls.iter().map(|call| &*call.weights).collect();
-        let mut charges = self.ledger.apply(reply, &weights, self.look_ahead()).into_iter();
+        self.ask_at = if reply.calls.len() < calls.len() { now + self.terms.look_ahead / PORTION } else { 0 };
+        let mut charges = self.ledger.apply(reply, self.look_ahead(now));
         // See "A reply, and two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
         let trip = now.saturating_sub(sent);
@@ -208,6 +206,8 @@ impl Slots {
         }
         if held_up {
             self.release_all(now);
+        } else {
+            self.move_up(reply, self.seen_at);
         }
         refused
     }

@@ -21,6 +21,7 @@
 //! * `exchange` makes batches, and turns replies into slots.
 //! * `requests` decides which calls a batch asks for.
 //! * `ahead` lets calls take slots, and gives slots back.
+//! * `sooner` moves slots up after a refund.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `outage` decides while Redis is away.
 
@@ -29,6 +30,7 @@ mod estimate;
 mod exchange;
 mod outage;
 mod requests;
+mod sooner;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -65,6 +67,7 @@ impl Buckets for Slots {
 
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
         if charge < LOCAL {
+            self.refunded_at = Some(now);
             self.give_back(amounts.as_slice(), charge, now);
         } else {
             self.local.refund(amounts, charge, now);

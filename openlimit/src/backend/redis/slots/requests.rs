@@ -60,7 +60,7 @@ impl Slots {
             })
             .collect();
         // The lease comes last, so that no call waits for it.
-        calls.extend(self.lease(queue).map(|amounts| (self.ask_for(None, amounts), self.look_ahead())));
+        calls.extend(self.lease(queue).map(|amounts| (self.ask_for(None, amounts), self.look_ahead(now))));
         calls
     }
 

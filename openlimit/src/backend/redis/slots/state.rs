@@ -42,6 +42,10 @@ pub(crate) struct Slots {
     pub(super) usual_trip: u64,
     /// When to send pending refunds and debts, even without a call to request.
     pub(super) flush_at: u64,
+    /// The earliest time to ask for calls again, while another client's far call goes first.
+    pub(super) ask_at: u64,
+    /// When a call last gave back a part of what it had reserved.
+    pub(super) refunded_at: Option<u64>,
     /// The amounts of a failed `try_acquire`: the next batch requests a lease that would serve it.
     pub(super) lease_for: Option<Amounts>,
     /// When the driver looks at the state next, unless it is called. Zero while it is at work.
@@ -123,6 +127,8 @@ impl Slots {
             moving: None,
             usual_trip: u64::MAX,
             flush_at: u64::MAX,
+            ask_at: 0,
+            refunded_at: None,
             lease_for: None,
             next_look: 0,
             outage: None,

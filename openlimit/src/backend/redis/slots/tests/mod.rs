@@ -3,7 +3,6 @@
 //! The tests see the moment of every grant. So they check the bound to the nanosecond, whatever the
 //! machine does meanwhile. Tests with processes and faults are in the `tests` crate.
 
-use std::thread;
 use std::time::Duration;
 
 use self::world::{FAST, SLOW, World};
@@ -12,6 +11,7 @@ use crate::limits::Rate;
 use crate::queue::Waiter;
 
 mod client;
+mod closed_loop;
 mod far;
 mod refunds;
 mod server;
@@ -35,7 +35,10 @@ fn mixed(rates: [Rate; 2]) {
     for step in 0..3_000 {
         let client = &mut clients[world.random(3)];
         match world.random(20) {
-            0 => thread::sleep(Duration::from_millis(world.random(40) as u64)),
+            0 => {
+                let time = world.random(40) as u64;
+                world.pass(Duration::from_millis(time));
+            }
             1 => world.give_back(client),
             2 => world.owe(client),
             3 => world.send_again(client),
@@ -100,6 +103,8 @@ fn steady_demand_is_granted_the_whole_limit() {
 fn calls_that_do_not_fit_beside_the_jitter_lose_nothing_of_the_rate() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
+    // The calls depart at once in this test, so none of them may count as far ahead.
+    client.slots.terms.look_ahead = 60_000_000_000;
     for _ in 0..120 {
         world.call(&mut client, [190, 0]);
     }
@@ -174,6 +179,7 @@ fn slots_serve_a_queue_of_another_order_as_it_is() {
         for _ in 0..world.random(4) {
             client.join([1 + world.random(9) as u64, world.random(400) as u64]);
         }
+        world.pass(Duration::from_millis(5));
         world.exchange(&mut client);
         // The head may have changed since its slot was requested, and changes again and again.
         for _ in 0..world.random(3) {

@@ -1,7 +1,5 @@
 //! The world of the tests: a server, its clients, every grant, and the check of the bound.
 
-use std::cmp::Reverse;
-use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Connection;
@@ -27,9 +25,18 @@ pub(super) const SLOW: [Rate; 2] = [Rate::per_second(1_000), Rate::per_second(50
 pub(super) const FAST: [Rate; 2] = [Rate::per_second(8_000), Rate::per_second(400_000)];
 pub(super) const BURST: Duration = Duration::from_millis(200);
 pub(super) const JITTER: Duration = Duration::from_millis(20);
-/// How far the clients' clock advances from batch to batch, in nanoseconds: as far as it takes to
-/// flush a refund.
-pub(super) const STEP: u64 = 10_000_000;
+/// How far the clock advances from batch to batch, in nanoseconds.
+pub(super) const STEP: u64 = 200_000;
+
+/// What the server's clock shows when the clients' shows zero, in microseconds.
+pub(super) const EPOCH: u64 = 1_700_000_000_000_000;
+
+/// Returns the script for a number of limits. It takes the time from its last argument.
+pub(super) fn scripted(limits: usize) -> String {
+    let script = Script::of(limits).text.replace("redis.call('TIME')", "{0, ARGV[5]}");
+    assert!(script.contains("{0, ARGV[5]}"), "the script does not read the clock any more");
+    script
+}
 
 fn metering(rate: Rate) -> Metering {
     Metering::new(rate, BURST, JITTER, (0, 100))
@@ -39,24 +46,24 @@ fn metering(rate: Rate) -> Metering {
 pub(super) struct World {
     _server: RedisServer,
     pub(super) connection: Connection,
-    pub(super) script: Arc<Script>,
+    script: String,
     pub(super) scales: Vec<Scale>,
     pub(super) granted: Vec<Granted>,
-    /// The sum of all refunds of each bucket, in the last reply.
-    pub(super) given: [u64; 2],
     /// When the state was lost, and by how much grants may exceed the bound because of that.
     pub(super) lost: Vec<(u64, [u64; 2])>,
-    /// The number of slots that were moved.
+    /// The number of calls that were taken out and granted anew.
     pub(super) moved: u64,
+    /// The number of times that a slot was brought forward without that.
+    pub(super) brought_forward: u64,
     pub(super) random: u64,
+    /// The clock of the clients, in nanoseconds. The server's goes at the same pace.
     pub(super) clock: u64,
 }
 
 /// One grant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Granted {
-    pub(super) client: usize,
-    /// The number of the client's charge.
+    /// The number of the charge.
     pub(super) charge: u64,
     /// The moment of the grant, in nanoseconds of the server's clock.
     pub(super) at: u64,
@@ -73,14 +80,14 @@ impl World {
         Self {
             _server: server,
             connection,
-            script: Script::of(2),
+            script: scripted(2),
             scales: scales.into(),
             granted: Vec::new(),
-            given: [0; 2],
             lost: Vec::new(),
             moved: 0,
+            brought_forward: 0,
             random: 0x9e37_79b9_7f4a_7c15,
-            clock: 1,
+            clock: STEP,
         }
     }
 
@@ -99,9 +106,7 @@ impl World {
         };
         let limit = |place| SharedLimit { place, dimension: place, scale: self.scales[place] };
         let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), Memory::default());
-        let id = self.random(usize::MAX);
         Tenant {
-            id,
             slots,
             queue: Queue::new(2, order),
             keys: ["test:{world}".to_owned(), Keys::new("test:", "world").client()],
@@ -110,7 +115,6 @@ impl World {
             wait_at_most: u64::MAX,
             seen: 0,
             taken: Vec::new(),
-            refunds: Vec::new(),
         }
     }
 
@@ -126,6 +130,11 @@ impl World {
         client.join(amounts);
         self.exchange(client);
         client.all_go();
+    }
+
+    /// Lets time pass.
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.clock += time.as_nanos() as u64;
     }
 
     /// Returns a pseudorandom number below `most`, by xorshift.
@@ -149,56 +158,84 @@ impl World {
         act: impl FnOnce(&mut Self, &mut Tenant),
     ) -> BatchReply {
         self.clock += STEP;
+        // Nothing is held back for a batch with calls.
+        if client.slots.flush_at < u64::MAX {
+            client.slots.flush_at = 0;
+        }
         let Ok(batch) = client.slots.collect(&client.queue, false, self.clock) else {
-            return BatchReply {
-                now: 0,
-                decided: 0,
-                epoch: 0,
-                count: 0,
-                run: 0,
-                alone: false,
-                buckets: Vec::new(),
-                calls: Vec::new(),
-            };
+            let (buckets, calls) = (Vec::new(), Vec::new());
+            return BatchReply { now: 0, decided: 0, epoch: 0, charges: 0, is_out: false, buckets, calls };
         };
         let moves = client.slots.moving.is_some();
         let asked: Vec<_> =
             client.slots.in_flight.iter().flatten().map(|call| call.amounts.clone()).collect();
         let reply = self.decide(client, &batch);
-        let asked = &asked[usize::from(moves && !reply.alone)..];
-        self.moved += u64::from(moves && reply.alone);
-        let mut charge = client.slots.ledger.charges + 1;
+        let asked = &asked[usize::from(moves && !reply.is_out)..];
+        self.moved += u64::from(moves && reply.is_out);
+        let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
+        let mut charge = reply.charges - granted;
         for (amounts, Decision { wait, granted, .. }) in asked.iter().zip(&reply.calls) {
             if *granted {
                 charge += 1;
                 let weights = [0, 1].map(|limit| self.scales[limit].weight(amounts.as_slice()[limit]));
                 let at = reply.decided * 1_000 + wait;
-                self.granted.push(Granted { client: client.id, charge, at, wait: *wait, weights });
+                self.granted.push(Granted { charge, at, wait: *wait, weights });
             }
         }
         client.seen = self.granted.len();
         act(self, client);
         client.check_held();
-        let granted = reply.calls.iter().rfind(|call| call.granted);
-        let is_far = granted.is_some_and(|call| call.wait > client.slots.look_ahead());
-        if reply.alone && client.taken_out().is_some() {
-            client.refunds.iter_mut().for_each(|refund| refund.weights[0] = refund.weights[1]);
-        }
-        if is_far {
-            client.refunds.iter_mut().for_each(|refund| refund.weights[1] = refund.weights[0]);
-        }
+        let before: Vec<_> = client.slots.slots.iter().map(|slot| (slot.charge, slot.due)).collect();
         client.slots.apply(&reply, &client.queue, self.clock, self.clock);
+        for slot in &client.slots.slots {
+            let is_moved = before.iter().any(|(charge, due)| *charge == slot.charge && *due != slot.due);
+            if is_moved {
+                let wait = slot.due - client.slots.seen_at;
+                self.grant_of(slot.charge).at = reply.decided * 1_000 + wait;
+                self.brought_forward += 1;
+            }
+        }
         client.check_held();
         reply
     }
 
-    pub(super) fn run(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
-        let mut command = redis::cmd("EVAL");
-        command.arg(&self.script.text).arg(2).arg(&client.keys);
-        command.arg("openlimit 1\nof the test\n").arg(batch).arg(KEPT).arg(KEPT);
+    fn run(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
         client.sent = batch.to_vec();
-        client.reply = command.query(&mut self.connection).unwrap();
+        client.reply = self.eval(&client.keys, batch);
         BatchReply::read(&client.reply, 2).unwrap()
+    }
+
+    fn eval(&mut self, keys: &[String; 2], batch: &[u8]) -> Vec<u8> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.script).arg(2).arg(keys).arg("openlimit 1\nof the test\n");
+        command
+            .arg(batch)
+            .arg(KEPT)
+            .arg(KEPT)
+            .arg(EPOCH + self.clock / 1_000)
+            .query(&mut self.connection)
+            .unwrap()
+    }
+
+    /// Returns how much of each refund of a batch the server will give back in each limit. Has it
+    /// decide the batch with one refund more each time, on a copy of the state.
+    fn give(&mut self, client: &Tenant, batch: &Batch) -> Vec<[u64; 2]> {
+        let state: Option<Vec<u8>> =
+            redis::cmd("GET").arg(&client.keys[0]).query(&mut self.connection).unwrap();
+        let keys = ["{world}copy".to_owned(), "{world}reply".to_owned()];
+        let (mut given, mut before) = (Vec::new(), [0, 0]);
+        for refunds in 1..=batch.refunds().len() {
+            redis::cmd("DEL").arg(&keys).exec(&mut self.connection).unwrap();
+            if let Some(state) = &state {
+                redis::cmd("SET").arg(&keys[0]).arg(state).exec(&mut self.connection).unwrap();
+            }
+            let reply = self.eval(&keys, &batch.with(refunds));
+            let reply = BatchReply::read(&reply, 2).unwrap();
+            let sum = [0, 1].map(|limit| reply.buckets[limit].given);
+            given.push([0, 1].map(|limit| sum[limit] - before[limit]));
+            before = sum;
+        }
+        given
     }
 
     /// Sends the last batch again, and asserts that the reply is the same.
@@ -211,47 +248,31 @@ impl World {
         }
     }
 
-    /// Has a batch decided, and subtracts its refunds from the grants that they are of: from the
-    /// latest ones first, since their bound is the highest.
-    pub(super) fn decide(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
-        let reply = self.run(client, batch);
-        let mut refunds = std::mem::take(&mut client.refunds);
-        refunds.sort_by_key(|refund| Reverse(refund.charge));
-        let out = client.taken_out().filter(|_| reply.alone);
-        for (limit, bucket) in reply.buckets.iter().enumerate() {
-            let mut given = bucket.given.saturating_sub(self.given[limit]);
-            self.given[limit] = bucket.given;
-            if let Some((charge, last)) = &out {
-                given = given.saturating_sub(last[limit]);
-                let mut granted = self.granted.iter_mut();
-                let call = granted.find(|call| (call.client, call.charge) == (client.id, *charge));
-                if let Some(call) = call {
-                    call.weights[limit] = 0;
-                }
-            }
-            for refund in refunds.iter_mut().filter(|refund| refund.limit == limit) {
-                let (charge, weights) = (refund.charge, &mut refund.weights);
-                let weight = &mut weights[usize::from(out.is_some())];
-                let part = given.min(*weight);
-                given -= part;
-                *weight -= part;
-                if out.is_none() {
-                    weights[1] = weights[1].saturating_sub(part);
-                }
-                let call =
-                    self.granted.iter_mut().find(|call| (call.client, call.charge) == (client.id, charge));
-                if let Some(call) = call {
-                    assert!(part <= call.weights[limit], "more is given back than was taken");
-                    call.weights[limit] -= part;
-                }
-            }
-            assert_eq!(given, 0, "more is given back than was asked for");
+    /// Has a batch decided, and subtracts its refunds from the grants that they are of.
+    fn decide(&mut self, client: &mut Tenant, bytes: &[u8]) -> BatchReply {
+        let batch = Batch::read(bytes);
+        let given = self.give(client, &batch);
+        let reply = self.run(client, bytes);
+        if reply.is_out {
+            self.grant_of(batch.out()).weights = [0, 0];
         }
-        if reply.alone && out.is_none() && client.slots.ledger.removable.is_some() {
-            // The rest of these refunds is due if the last call is taken out later.
-            client.refunds = refunds;
+        let mut sum = [0, 0];
+        for (refund, given) in batch.refunds().iter().zip(given) {
+            for limit in [0, 1].into_iter().filter(|limit| given[*limit] > 0) {
+                sum[limit] += given[limit];
+                assert!(given[limit] <= refund[1 + limit], "more is given back than was asked for");
+                let call = self.grant_of(refund[0]);
+                assert!(given[limit] <= call.weights[limit], "more is given back than was taken");
+                call.weights[limit] -= given[limit];
+            }
         }
+        assert_eq!(sum, [0, 1].map(|limit| reply.buckets[limit].given));
         reply
+    }
+
+    /// Returns the grant of a charge.
+    fn grant_of(&mut self, charge: u64) -> &mut Granted {
+        self.granted.iter_mut().find(|call| call.charge == charge).expect("the charge was granted")
     }
 
     /// Refunds a part of one call.
@@ -283,15 +304,13 @@ impl World {
     /// granted again.
     pub(super) fn lose_the_state(&mut self, clients: &[Tenant]) {
         redis::cmd("FLUSHALL").exec(&mut self.connection).unwrap();
-        self.given = [0; 2];
         let unseen = |client: &Tenant| {
             let since = &self.granted[client.seen..];
             [0, 1].map(|limit| since.iter().map(|call| call.weights[limit]).sum::<u64>())
         };
         let unseen: Vec<_> = clients.iter().map(unseen).collect();
         let most = [0, 1].map(|limit| unseen.iter().map(|unseen| unseen[limit]).max().unwrap_or(0));
-        let (secs, micros): (u64, u64) = redis::cmd("TIME").query(&mut self.connection).unwrap();
-        self.lost.push(((secs * 1_000_000 + micros) * 1_000, most));
+        self.lost.push(((EPOCH * 1_000 + self.clock), most));
     }
 
     /// Asserts the bound: in every window from one grant to another, no more is granted than what
@@ -314,5 +333,37 @@ impl World {
                 }
             }
         }
+    }
+}
+
+/// A batch of two limits, as `wire.rs` lays it out.
+struct Batch(Vec<f64>);
+
+/// The places of the charge to take out, of the number of refunds, and of the first refund.
+const OUT: usize = 10;
+const REFUNDS: usize = 12;
+const FIRST_REFUND: usize = 22;
+
+impl Batch {
+    fn read(bytes: &[u8]) -> Self {
+        Self(bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap())).collect())
+    }
+
+    fn out(&self) -> u64 {
+        self.0[OUT] as u64
+    }
+
+    /// Returns the charge and the weights of each refund.
+    fn refunds(&self) -> Vec<[u64; 3]> {
+        let refunds = self.0[FIRST_REFUND..].chunks_exact(3).take(self.0[REFUNDS] as usize);
+        refunds.map(|refund| [refund[0] as u64, refund[1] as u64, refund[2] as u64]).collect()
+    }
+
+    /// Returns the bytes of the same batch with its first `refunds` refunds.
+    fn with(&self, refunds: usize) -> Vec<u8> {
+        let mut numbers = self.0.clone();
+        numbers.drain(FIRST_REFUND + 3 * refunds..FIRST_REFUND + 3 * numbers[REFUNDS] as usize);
+        numbers[REFUNDS] = refunds as f64;
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
     }
 }

@@ -1,0 +1,61 @@
+//! Moves slots up: after a refund, calls that were granted ahead depart sooner.
+//!
+//! # Why that is safe
+//!
+//! The level in a reply counts every charge that was granted so far, those of later moments and of
+//! other clients included. If that level has fallen to `fit` after some time, then so has the level
+//! of the calls that have really departed. So from then on all of them may depart.
+//!
+//! A client's own slots depart in order. So for one of them, the slots behind it do not count. Let
+//! `after` be the level less the weights of those. The slot may begin
+//!
+//! ```text
+//! after - fit
+//! ```
+//!
+//! after the reply was decided, or when the level before it is zero if it does not fit, just as if
+//! it were granted now. It keeps its moment if that is earlier, as it is without a refund: then each
+//! slot begins just when the script granted it.
+//!
+//! Example, in ms, with a fit of 180. The level is 300, of which two slots of 60 are at 60 and 120
+//! from now. Then a call gives back 90, and a reply shows a level of 210. The last slot may begin at
+//! 210 - 180 = 30. Without it the level is 150, so the slot before it may begin now.
+
+use std::cmp::max;
+
+use super::state::Slots;
+use crate::backend::redis::wire::BatchReply;
+
+impl Slots {
+    /// Moves slots up as far as the levels in a reply allow. `decided` is when it was decided, on
+    /// the limiter's clock.
+    pub(super) fn move_up(&mut self, reply: &BatchReply, decided: u64) {
+        // From the last slot to the first: the moment that each may have.
+        let mut levels: Vec<u64> = reply.buckets.iter().map(|bucket| bucket.level).collect();
+        let mut waits = Vec::with_capacity(self.slots.len());
+        for slot in self.slots.iter().rev() {
+            let mut wait = 0;
+            for ((level, scale), dimension) in levels.iter_mut().zip(&self.scales).zip(&self.dimensions) {
+                let weight = scale.weight(slot.amounts.as_slice()[*dimension]);
+                if weight > 0 {
+                    wait = max(wait, scale.wait(level.saturating_sub(weight), weight, self.terms.slack));
+                }
+                *level = level.saturating_sub(weight);
+            }
+            waits.push(wait);
+        }
+        // From the first to the last, since a slot does not begin before the one in front of it.
+        let mut from = 0;
+        for (slot, wait) in self.slots.iter_mut().zip(waits.into_iter().rev()) {
+            from = max(from, wait);
+            let due = decided + from;
+            if due < slot.due {
+                if !slot.is_lease() {
+                    slot.expires = slot.expires - slot.due + due;
+                }
+                (slot.due, slot.at) = (due, reply.decided + from / 1_000);
+            }
+            from = max(from, slot.due.saturating_sub(decided));
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Closed loops: callers acquire, hold the call for a while, settle to what it used, and start
+//! again. Over Redis they use nearly the share of the limit that they use in memory, where refunds
+//! are exact.
+//!
+//! All clients and the server share one clock, which the loop moves. So every run is the same.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+use redis::Connection;
+
+use super::super::{SharedLimit, Slots};
+use super::server::RedisServer;
+use super::world::{EPOCH, scripted};
+use crate::backend::redis::OnOutage;
+use crate::backend::redis::scale::Scale;
+use crate::backend::redis::terms::Terms;
+use crate::backend::redis::wire::BatchReply;
+use crate::backend::{Backend, Buckets as _, Memory, Starting};
+use crate::bucket::Metering;
+use crate::limits::{Amounts, Rate};
+use crate::queue::{Queue, Waiter, by_arrival};
+
+const MILLISECOND: u64 = 1_000_000;
+const JITTER: Duration = Duration::from_millis(50);
+
+/// How long a batch is on its way to the server, and a reply on its way back.
+const WAY: u64 = MILLISECOND / 2;
+
+/// A closed loop on one limit of tokens.
+#[derive(Clone, Copy, Debug)]
+struct Loop {
+    /// Per second.
+    rate: u64,
+    burst: Duration,
+    callers: usize,
+    /// The reservation of a call on average. Callers reserve from 60 to 135 % of it if it `varies`.
+    reserves: u64,
+    varies: bool,
+    /// The percentage of its reservation that a call uses.
+    uses: u64,
+    holds: Duration,
+}
+
+/// A loop whose calls all reserve the same, with the burst and the hold in seconds.
+const fn even(rate: u64, burst: u64, callers: usize, reserves: u64, uses: u64) -> Loop {
+    let (burst, holds) = (Duration::from_secs(burst), Duration::from_secs(1));
+    Loop { rate, burst, callers, reserves, varies: false, uses, holds }
+}
+
+/// A loop of 64 callers whose calls reserve different amounts, with the hold in milliseconds.
+const fn varied(reserves: u64, holds: u64) -> Loop {
+    let (burst, holds) = (Duration::from_secs(1), Duration::from_millis(holds));
+    Loop { rate: 100_000, burst, callers: 64, reserves, varies: true, uses: 20, holds }
+}
+
+/// Asserts that one client comes within two points of exact refunds, and four clients within
+/// `points`.
+#[track_caller]
+fn is_nearly_exact(of: Loop, points: f64) {
+    let server = RedisServer::start();
+    let mut connection = server.connect();
+    let [exact, one, four] = [0, 1, 4].map(|clients| Run::new(of, clients, &mut connection).share());
+    assert!(one >= exact - 0.02, "one client used {one} of the limit, exact refunds {exact}: {of:?}");
+    assert!(four >= exact - points, "four clients used {four} of the limit, exact refunds {exact}: {of:?}");
+}
+
+#[test]
+fn calls_that_use_half_of_what_they_reserve_use_nearly_what_exact_refunds_allow() {
+    is_nearly_exact(even(100_000, 1, 256, 1_000, 50), 0.05);
+}
+
+#[test]
+fn calls_that_use_a_tenth_of_what_they_reserve_use_a_limit_with_a_long_burst() {
+    is_nearly_exact(even(100_000, 10, 256, 4_000, 10), 0.05);
+}
+
+#[test]
+fn few_callers_whose_calls_are_granted_far_ahead_use_a_limit_with_a_long_burst() {
+    is_nearly_exact(even(10_000, 10, 32, 4_000, 10), 0.05);
+}
+
+#[test]
+fn short_calls_use_nearly_what_exact_refunds_allow() {
+    is_nearly_exact(varied(8_000, 20), 0.05);
+    is_nearly_exact(varied(1_000, 20), 0.05);
+}
+
+/// The calls in flight reserve more than the burst. What the four clients are granted ahead comes
+/// on top of that.
+#[test]
+fn calls_that_reserve_more_than_the_burst_together_use_most_of_what_exact_refunds_allow() {
+    is_nearly_exact(varied(8_000, 300), 0.08);
+}
+
+/// One run of a loop.
+struct Run<'a> {
+    of: Loop,
+    connection: &'a mut Connection,
+    script: String,
+    members: Vec<Member>,
+    /// When each call ends, its caller, and its charge.
+    held: BinaryHeap<Reverse<(u64, usize, u64)>>,
+    now: u64,
+    /// The amount used by calls admitted in the second half.
+    used: u64,
+    /// The level of a bucket that all calls fill with what they use, in tokens.
+    level: f64,
+    level_at: u64,
+}
+
+/// A client. Without clients there is one member, whose buckets are in memory.
+struct Member {
+    backend: Backend,
+    queue: Queue,
+    /// The callers in the queue.
+    waiting: VecDeque<usize>,
+    keys: [String; 2],
+    /// The reply on its way: when it arrives, and when its batch was sent.
+    reply: Option<(u64, u64, BatchReply)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(of: Loop, clients: usize, connection: &'a mut Connection) -> Self {
+        let members = (0..clients.max(1)).map(|id| of.member(id, clients)).collect();
+        let (held, script) = (BinaryHeap::new(), scripted(1));
+        Self { of, connection, script, members, held, now: 0, used: 0, level: 0.0, level_at: 0 }
+    }
+
+    /// Returns the share of the limit that is used in the second half of the run. Asserts the bound
+    /// on the way.
+    fn share(mut self) -> f64 {
+        let half = 4 * self.of.burst.max(Duration::from_secs(3));
+        let [middle, end] = [half, 2 * half].map(|time| time.as_nanos() as u64);
+        for caller in 0..self.of.callers {
+            self.arrive(caller);
+        }
+        while self.now < end {
+            let next = (0..self.members.len()).map(|id| self.serve(id, middle)).min();
+            match self.held.peek().copied() {
+                Some(Reverse((at, caller, charge))) if at <= self.now => {
+                    self.held.pop();
+                    let rest = self.of.reserves(caller) - self.of.uses(caller);
+                    let id = caller % self.members.len();
+                    self.members[id].backend.refund(&Amounts::Few([rest, 0, 0]), charge, self.now);
+                    self.arrive(caller);
+                }
+                held => {
+                    let held = held.map_or(u64::MAX, |Reverse((at, ..))| at);
+                    self.now = next.unwrap_or(u64::MAX).min(held).max(self.now + 1);
+                }
+            }
+        }
+        self.used as f64 / (self.of.rate as f64 * half.as_secs_f64())
+    }
+
+    /// Lets a caller's next call arrive.
+    fn arrive(&mut self, caller: usize) {
+        let id = caller % self.members.len();
+        let member = &mut self.members[id];
+        member.queue.join(Waiter::new(Amounts::Few([self.of.reserves(caller), 0, 0]), self.now, u64::MAX));
+        member.waiting.push_back(caller);
+    }
+
+    /// Does everything that a member can do now. Returns when it can do more.
+    fn serve(&mut self, id: usize, middle: u64) -> u64 {
+        let (now, mut next) = (self.now, u64::MAX);
+        let Member { backend, queue, waiting, keys, reply } = &mut self.members[id];
+        if let Some((_, sent, reply)) = reply.take_if(|(at, ..)| *at <= now)
+            && let Backend::Redis(slots) = backend
+        {
+            assert!(slots.apply(&reply, queue, sent, now).is_empty());
+        }
+        let mut admitted = Vec::new();
+        while let Some((key, head)) = queue.head()
+            && let Some(due) = backend.due(head, now)
+        {
+            if due.at > now {
+                next = due.at;
+                break;
+            }
+            let amounts = head.amounts.clone();
+            let charge = backend.charge(&amounts, due.at, now);
+            queue.leave(key);
+            admitted.extend(waiting.pop_front().map(|caller| (caller, charge)));
+        }
+        if let Backend::Redis(slots) = backend
+            && reply.is_none()
+        {
+            match slots.collect(queue, false, now) {
+                Ok(batch) => {
+                    let mut command = redis::cmd("EVAL");
+                    command.arg(&self.script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
+                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
+                    let bytes: Vec<u8> = command.query(self.connection).unwrap();
+                    *reply = Some((now + 2 * WAY, now, BatchReply::read(&bytes, 1).unwrap()));
+                }
+                Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
+            }
+        }
+        next = next.min(reply.as_ref().map_or(u64::MAX, |(at, ..)| *at));
+        for (caller, charge) in admitted {
+            self.admit(caller, charge, now > middle);
+        }
+        next
+    }
+
+    /// Counts an admitted call.
+    fn admit(&mut self, caller: usize, charge: u64, counts: bool) {
+        let (uses, rate) = (self.of.uses(caller), self.of.rate as f64 / 1e9);
+        self.level = (self.level - (self.now - self.level_at) as f64 * rate).max(0.0) + uses as f64;
+        self.level_at = self.now;
+        // A call may depart later than it was due, and the jitter covers that.
+        let burst = rate * self.of.burst.as_nanos() as f64;
+        assert!(self.level <= burst.max(uses as f64) + 1.0, "{} of {burst} at once", self.level);
+        self.used += if counts { uses } else { 0 };
+        self.held.push(Reverse((self.now + self.of.holds.as_nanos() as u64, caller, charge)));
+    }
+}
+
+impl Loop {
+    fn reserves(&self, caller: usize) -> u64 {
+        if self.varies { self.reserves * (12 + caller as u64 % 16) / 20 } else { self.reserves }
+    }
+
+    fn uses(&self, caller: usize) -> u64 {
+        self.reserves(caller) * self.uses / 100
+    }
+
+    fn member(&self, id: usize, clients: usize) -> Member {
+        let metering = Metering::new(Rate::per_second(self.rate), self.burst, JITTER, (0, 100));
+        let (limits, meterings, dimensions) = (&[], &[metering], &[0]);
+        let memory =
+            Memory::new(&Starting { name: None, limits, meterings, dimensions, on_system_time: true }, 0);
+        let terms = Terms {
+            slack: JITTER.as_nanos() as u64 / 2,
+            look_ahead: 100 * MILLISECOND,
+            lease: None,
+            patience: 0,
+            on_outage: OnOutage::Wait,
+        };
+        let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER) };
+        let backend = match clients {
+            0 => Backend::Memory(memory),
+            _ => Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), memory))),
+        };
+        let name = format!("{{{self:?} {clients}}}");
+        let keys = [name.clone(), format!("{name} {id}")];
+        Member { backend, queue: Queue::new(1, by_arrival), waiting: VecDeque::new(), keys, reply: None }
+    }
+}
