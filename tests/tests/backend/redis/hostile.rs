@@ -1,5 +1,5 @@
 //! A server that is not Redis, or not a friend. Nothing that it replies with takes memory without
-//! end.
+//! end, or stops calls for longer than the limits could.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, StoreError};
-use openlimit_tests::redis::Hostile;
+use openlimit_tests::redis::hostile::decided;
+use openlimit_tests::redis::{Hostile, RedisServer};
+use openlimit_tests::secs;
 
 /// Longer than any reply of a test takes, so that no test passes because the server timed out.
 const NEVER: Duration = Duration::from_secs(60);
@@ -78,4 +80,53 @@ fn a_reply_without_end_is_cut_off() {
 #[test]
 fn a_reply_without_end_to_the_setup_of_a_connection_is_cut_off() {
     is_cut_off("CLIENT", b"$500000000\r\n", b"x");
+}
+
+/// Has the server grant the call `wait` nanoseconds from now, with this level after it.
+fn grants(wait: f64, level: f64) -> Hostile {
+    Hostile::to_scripts(move |stream| {
+        let head = [1e15, 1e15, 1e14, 1.0, 1.0, 1.0, 1.0];
+        let bucket = [level, 0.0, 0.0, 0.0, 0.0];
+        let mut fields = [0.0; 12];
+        fields[..7].copy_from_slice(&head);
+        fields[7..].copy_from_slice(&bucket);
+        stream.write_all(&decided(fields, &[(wait, 1)]))
+    })
+}
+
+/// Nanoseconds in a day.
+const DAY: f64 = 86_400e9;
+
+#[test]
+fn a_wait_that_the_limits_can_ask_for_is_believed() {
+    drop(call(&grants(0.0, 0.0).url()).unwrap());
+    // Only a call without a timeout is granted such a wait by a real server.
+    let server = grants(52.0 * DAY, 52.0 * DAY);
+    let limiter = limiter(server.url());
+    let refusal = limiter.acquire(Cost::new()).timeout(secs(1)).blocking().unwrap_err();
+    assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
+}
+
+#[test]
+fn a_wait_or_a_level_beyond_what_the_limits_can_ask_for_is_an_error() {
+    for (wait, level) in [(53.0, 0.0), (104.0, 0.0), (0.0, 53.0), (0.0, 104.0), (104.0, 104.0)] {
+        let server = grants(wait * DAY, level * DAY);
+        let error = refused(&server);
+        assert!(!error.is_transient());
+        let (what, days) = if wait > 0.0 { ("wait", wait) } else { ("level", level) };
+        let problem = format!("it replied with a {what} of {days}d, expected at most 52d 4h");
+        assert_eq!(error.to_string(), cannot_decide(&server, &problem));
+    }
+}
+
+#[test]
+fn a_debt_of_fifty_days_is_no_error() {
+    let server = RedisServer::start();
+    let builder = RateLimiter::builder().name("chat").tokens(Rate::per_second(1));
+    let limiter = builder.redis(server.url()).build().unwrap();
+    limiter.acquire(1).blocking().unwrap().settle(u64::MAX);
+    limiter.flush(NEVER).blocking().unwrap();
+    let refusal = limiter.acquire(1).timeout(secs(1)).blocking().unwrap_err();
+    let AcquireError::Timeout { wait, .. } = refusal else { panic!("{refusal}") };
+    assert!(wait > secs(52 * 86_400), "{wait:?}");
 }
