@@ -85,12 +85,19 @@ impl Settings {
         StoreError::new(&self.server, problem)
     }
 
-    /// Returns foreign text as an error may show it: short, printable, and without secrets.
+    /// Returns foreign text as an error may show it: short and without secrets. Characters that are
+    /// not printed, or that reorder others, are escaped.
     pub(super) fn cleaned(&self, text: &str) -> String {
         let text = self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
-        let printable =
-            text.trim().chars().take(LONGEST_TEXT).map(|char| if char.is_control() { '?' } else { char });
-        printable.collect()
+        let mut cleaned = String::new();
+        for char in text.trim().chars().take(LONGEST_TEXT) {
+            match char {
+                // These are no danger, and messages have many of them.
+                '\'' | '"' | '\\' => cleaned.push(char),
+                _ => cleaned.extend(char.escape_debug()),
+            }
+        }
+        cleaned
     }
 }
 

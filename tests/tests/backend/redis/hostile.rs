@@ -1,5 +1,5 @@
 //! A server that is not Redis, or not a friend. Nothing that it replies with takes memory without
-//! end, or stops calls for longer than the limits could.
+//! end, stops calls for longer than the limits could, or reaches a terminal unescaped.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, StoreError};
+use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem};
 use openlimit_tests::redis::hostile::decided;
 use openlimit_tests::redis::{Hostile, RedisServer};
 use openlimit_tests::secs;
@@ -129,4 +129,16 @@ fn a_debt_of_fifty_days_is_no_error() {
     let refusal = limiter.acquire(1).timeout(secs(1)).blocking().unwrap_err();
     let AcquireError::Timeout { wait, .. } = refusal else { panic!("{refusal}") };
     assert!(wait > secs(52 * 86_400), "{wait:?}");
+}
+
+#[test]
+fn what_a_terminal_would_act_on_is_escaped() {
+    let hidden = "\u{202a}\u{202e}\u{2066}\u{2069}\u{200b}\u{200f}\u{feff}\u{1b}[2J\u{9b}\0";
+    let server = Hostile::to_scripts(move |stream| write!(stream, "-EVIL it can't \"say\" {hidden}gnp\r\n"));
+    let error = refused(&server);
+    let said = "EVIL it can't \"say\" \\u{202a}\\u{202e}\\u{2066}\\u{2069}\\u{200b}\\u{200f}\\u{feff}\\u{1b}[2J\\u{9b}\\0gnp";
+    assert_eq!(error.to_string(), cannot_decide(&server, said));
+    assert!(matches!(error.problem(), StoreProblem::Unsuited(text) if text == said));
+    let debug = format!("{error:?}");
+    assert!(debug.chars().all(|char| char.is_ascii_graphic() || char == ' '), "{debug}");
 }
