@@ -2,7 +2,8 @@
 //!
 //! A call that took `a` and is cancelled should leave the bucket as if it had never been. The level
 //! falls by `a`, but by no more than the lowest level just before a later charge, or the present
-//! one: what leaked before that is gone in either case. The levels since its charge fall by as much.
+//! one: what leaked before that is gone in either case. The levels since its charge fall by as
+//! much.
 //!
 //! The model keeps the level before each charge in a list, and each refund walks through it. So it
 //! is slow and hides nothing. [`Model`](crate::model::Model) says the same in another way: it

@@ -44,7 +44,8 @@ pub(crate) trait Buckets {
     /// Returns a lower bound on the wait of `call` if it joined now, and the limit that decides it.
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize);
 
-    /// Returns a lower bound on the wait of a call that would be next, and the limit that decides it.
+    /// Returns a lower bound on the wait of a call that would be next, and the limit that decides
+    /// it.
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize);
 
     /// Returns the refusal of a call that would have to wait and may not.

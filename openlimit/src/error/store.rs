@@ -82,7 +82,8 @@ pub enum StoreProblem {
         found: String,
     },
 
-    /// The server lacks something that the limiter needs.
+    /// The server lacks something that the limiter needs, or its reply cannot be right: it is too
+    /// long, or a wait in it is longer than the limits can ask for.
     #[error("cannot decide: {0}; check the URL, and that it is a Redis of version 6 or later")]
     Unsuited(String),
 

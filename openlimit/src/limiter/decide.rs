@@ -153,8 +153,8 @@ impl Core {
         }
     }
 
-    /// Refuses a call that may not wait and found no room, under the lock that found this out. Admits
-    /// it if waiters that are due make room.
+    /// Refuses a call that may not wait and found no room, under the lock that found this out.
+    /// Admits it if waiters that are due make room.
     #[cold]
     #[inline(never)]
     fn refuse(

@@ -131,8 +131,8 @@ impl Flush {
     /// callers `.await` the `Flush` instead.
     ///
     /// # Errors
-    /// The reason why Redis did not accept everything: see [`Flush`]. On a thread that calls wakers, it
-    /// fails at once with [`AcquireError::WouldDeadlock`].
+    /// Returns the reason why Redis did not accept everything: see [`Flush`]. On a thread that
+    /// calls wakers, it fails at once with [`AcquireError::WouldDeadlock`].
     pub fn blocking(self) -> Result<(), AcquireError> {
         let limiter = self.limiter.clone();
         block_on(self).unwrap_or(Err(AcquireError::WouldDeadlock { limiter }))

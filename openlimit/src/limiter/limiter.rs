@@ -234,8 +234,8 @@ fn build_once<'a, K>(
     fill: Fill<K>,
 ) -> &'a Result<Handle, BuildError> {
     let Some(building) = Building::begin(ptr::from_ref(built).addr()) else {
-        // The outer build keeps its own result, so this one is nowhere to be kept. It is leaked, once
-        // for each use of a limiter in its own declaration.
+        // The outer build keeps its own result, so there is no place for this one. It is leaked,
+        // once for each use of a limiter in its own declaration.
         let error = BuildError::new(name.into(), BuildProblem::Recursive);
         return Box::leak(Box::new(Err(error)));
     };
@@ -259,7 +259,8 @@ thread_local! {
 struct Building;
 
 impl Building {
-    /// Begins a build, unless this thread is in the middle of the same one: it would wait for itself.
+    /// Begins a build, unless this thread is in the middle of the same one: it would wait for
+    /// itself.
     fn begin(address: usize) -> Option<Self> {
         BUILDING.with_borrow_mut(|building| {
             let is_new = !building.contains(&address);

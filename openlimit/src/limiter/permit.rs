@@ -15,8 +15,9 @@ use crate::queue::{Grant, Wait};
 /// An admitted call. Its cost is reserved from all limits.
 ///
 /// - [`settle`](Permit::settle) replaces the reserved cost by the usage that the provider reports.
-/// - [`cancel`](Permit::cancel) gives everything back. Use it if the request was never sent.
-/// - Dropping it keeps the reservation, since the request may have been sent.
+/// - [`cancel`](Permit::cancel) gives everything back. Use it only if the request was never sent.
+/// - Dropping it keeps the reservation, since the request may have been sent. Do that after a
+///   refusal, too.
 ///
 /// A permit is not a slot that has to be held: the limits count what calls take, not how many run
 /// at a time. It borrows nothing, can be sent to other threads, and may outlive the limiter.
@@ -97,6 +98,49 @@ impl Permit {
     ///
     /// As in [`settle`](Self::settle), the part that has flowed back already is not given back
     /// again.
+    ///
+    /// # After a refusal
+    ///
+    /// Do not cancel a call that the provider refused (status 429). Its refusal says that the
+    /// limit is used up. If its cost is given back, the next call departs at once, and is refused,
+    /// too. Calls that are retried in this way send many times as many requests as there are calls.
+    ///
+    /// Drop the permit instead, which keeps the charge. Then wait for the `retry-after` of the
+    /// response before you acquire again:
+    ///
+    /// ```
+    /// use openlimit::{AcquireError, Cost, RateLimiter};
+    /// use std::{thread, time::Duration};
+    ///
+    /// # use openlimit::Rate;
+    /// # struct Response { status: u16, retry_after: Option<Duration>, tokens: u64 }
+    /// fn call(
+    ///     limiter: &RateLimiter,
+    ///     mut send: impl FnMut() -> Response,
+    /// ) -> Result<Response, AcquireError> {
+    ///     loop {
+    ///         let permit = limiter.acquire(Cost::new().tokens(900)).blocking()?;
+    ///         let response = send();
+    ///         if response.status != 429 {
+    ///             permit.settle(response.tokens);
+    ///             return Ok(response);
+    ///         }
+    ///         drop(permit); // it was sent and refused: the charge stays
+    ///         thread::sleep(response.retry_after.unwrap_or(Duration::from_secs(1)));
+    ///     }
+    /// }
+    /// #
+    /// # let limiter = RateLimiter::builder().tokens(Rate::per_day(2_000)).build().unwrap();
+    /// # let mut sent = 0;
+    /// # let response = call(&limiter, || {
+    /// #     sent += 1;
+    /// #     let status = if sent == 1 { 429 } else { 200 };
+    /// #     Response { status, retry_after: Some(Duration::from_millis(1)), tokens: 900 }
+    /// # });
+    /// # assert_eq!((response.unwrap().status, sent), (200, 2));
+    /// # // Both were charged.
+    /// # assert!(limiter.try_acquire(900).is_err());
+    /// ```
     pub fn cancel(self) {
         let (handle, grant) = self.unpack();
         handle.core().cancel(&grant);

@@ -22,9 +22,9 @@
 //!
 //! # Totals
 //!
-//! The wait of a newcomer depends on the amounts of all waiters before it. The timer's next due time
-//! depends on the earliest deadline. Computing them from the list would take too long,
-//! so the queue keeps the sum of all amounts, and a sorted set of all deadlines.
+//! The wait of a newcomer depends on the amounts of all waiters before it. The timer's next due
+//! time depends on the earliest deadline. Computing them from the list would take too long, so the
+//! queue keeps the sum of all amounts, and a sorted set of all deadlines.
 
 mod order;
 mod waiter;

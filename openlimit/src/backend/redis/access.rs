@@ -4,12 +4,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use ::redis::io::tcp::TcpSettings;
 use ::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 
-use super::Redis;
+use super::{Redis, tls};
 
 /// The way to reach one server. It contains passwords, so it has no `Debug`.
 #[derive(Clone, PartialEq)]
@@ -50,7 +47,7 @@ impl Access {
                     .into(),
             );
         }
-        if redis.root_certificates.as_ref().is_some_and(|pem| !are_certificates(pem)) {
+        if redis.root_certificates.as_ref().is_some_and(|pem| tls::authorities(pem).is_none()) {
             return Err(
                 "its root certificates cannot be read; expected one or more certificates in PEM".into()
             );
@@ -113,22 +110,19 @@ fn parse(url: &str) -> Result<ConnectionInfo, &'static str> {
     const NO_URL: &str = "its URL cannot be read; expected `redis://[user:password@]host[:port][/database]`, \
                           `rediss://..` or `unix:///path`, with special characters of the password \
                           percent-encoded";
+    const INSECURE: &str = "its URL ends in `#insecure`, and a server's certificate is always verified; leave \
+                            that out, and give the authority of the certificate to \
+                            `Redis::root_certificates`";
     let info = url.into_connection_info().map_err(|_| NO_URL)?;
     if let ConnectionAddr::Unix(_) = info.addr()
         && cfg!(not(unix))
     {
         return Err("a unix socket needs a unix system; give a host and port");
     }
-    let tcp = TcpSettings::default().set_nodelay(true);
-    Ok(info.set_tcp_settings(tcp))
-}
-
-/// Returns true for one or more valid certificates in PEM, and nothing else.
-fn are_certificates(pem: &[u8]) -> bool {
-    let mut store = rustls::RootCertStore::empty();
-    let mut add = |certificate| store.add(certificate).is_ok();
-    let all = CertificateDer::pem_slice_iter(pem).all(|certificate| certificate.is_ok_and(&mut add));
-    all && !store.is_empty()
+    if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
+        return Err(INSECURE);
+    }
+    Ok(info)
 }
 
 #[cfg(test)]
@@ -162,7 +156,6 @@ mod tests {
             assert!(all("redis://ann:a@host") != all(&format!("redis://{other}")));
         }
         assert!(all("redis://host") != all("rediss://host"));
-        assert!(all("rediss://host") != all("rediss://host/#insecure"));
         assert!(all("redis://host") != all("redis://host?protocol=resp3"));
     }
 }

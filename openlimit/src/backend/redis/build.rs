@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::bounds::Bounds;
 use super::driver::Session;
 use super::scale::{MOST, Scale};
 use super::settings::Settings;
@@ -61,9 +62,10 @@ pub(in crate::backend) fn open(
         shared.push(SharedLimit { place, dimension: starting.dimensions[place], scale });
     }
     let texts: Vec<_> = shared.iter().map(|limit| as_text(limit.place)).collect();
-    let settings = Settings::new(redis, name, texts.join("; "), shared.len(), drain);
-    let session = Session::new(settings.map_err(BuildProblem::Redis)?);
     let slack = nanos(jitter / 2).min(MOST);
+    let bounds = Bounds::new(drain, slack);
+    let settings = Settings::new(redis, name, texts.join("; "), shared.len(), bounds);
+    let session = Session::new(settings.map_err(BuildProblem::Redis)?);
     let meterings: Vec<_> = starting.meterings.iter().map(|metering| redis.part(metering)).collect();
     let local = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
     let slots = Slots::new(&shared, redis.terms(slack), session.server(), local);

@@ -35,15 +35,19 @@ impl Client {
     /// Has the server decide a batch, and returns its reply.
     ///
     /// # Errors
-    /// Returns an error if there was no reply. The server may have decided the batch all the same.
-    /// If the same bytes are sent again, it does not decide them twice, and repeats the reply.
+    /// Returns an error if there was no reply, or one that the script cannot have written. The
+    /// server may have decided the batch all the same. If the same bytes are sent again, it does
+    /// not decide them twice, and repeats the reply.
     pub(super) async fn decide(&mut self, batch: &[u8]) -> Result<BatchReply, StoreError> {
         let reply = self.try_decide(batch).await;
         let reply = reply.map_err(|failure| self.settings.error(problem(&self.settings, &failure)))?;
-        BatchReply::read(&reply, self.settings.count).ok_or_else(|| {
+        let reply = BatchReply::read(&reply, self.settings.count).ok_or_else(|| {
             let found = "data that this version of openlimit cannot read".to_owned();
             self.settings.error(StoreProblem::OtherLayout { key: self.settings.keys.state.clone(), found })
-        })
+        })?;
+        let checked = self.settings.bounds.check(&reply);
+        checked.map_err(|problem| self.settings.error(StoreProblem::Unsuited(problem)))?;
+        Ok(reply)
     }
 
     async fn try_decide(&mut self, batch: &[u8]) -> Result<Vec<u8>, Failure> {

@@ -29,7 +29,8 @@ use crate::limits::Percent;
 /// - `unix:///path/to/socket[?db=1&user=..&pass=..]`
 ///
 /// A URL is checked when the limiter is built. It may contain a password, so neither `Debug` nor
-/// any error shows it.
+/// any error shows it. The certificate of a `rediss://` server is always verified, so a URL that
+/// ends in `#insecure` is refused.
 ///
 /// # Connections
 ///
@@ -84,7 +85,7 @@ use crate::limits::Percent;
 ///   has to be persistent.
 /// - Eviction: `noeviction`, or a policy that spares keys in use.
 /// - Permissions of an ACL user: `~openlimit:* +eval +evalsha +get +set +time`. Add `+select` for a
-///   database, and `+cluster|slots +asking` for a cluster.
+///   database, and `+cluster|info +asking` for a cluster.
 #[derive(Clone)]
 pub struct Redis {
     /// The URLs of the nodes, or the problem with them.

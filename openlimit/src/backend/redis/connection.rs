@@ -1,19 +1,25 @@
 //! `Connection`: a connection to one server. Opens it, and runs commands on it.
 
 use std::io;
+use std::sync::Arc;
 
 use ::redis::aio::{ConnectionLike as _, MultiplexedConnection};
-use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, TlsCertificates, Value, cmd,
-    from_redis_value, pipe,
-};
+use ::redis::{AsyncConnectionConfig, Cmd, RedisError, RedisResult, Value, cmd, from_redis_value, pipe};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::access::Access;
+use super::capped::{Capped, Replies};
+use super::stream;
 
 /// A connection that its clones share. It closes when the last clone is dropped.
 #[derive(Clone)]
-pub(super) struct Connection(MultiplexedConnection);
+pub(super) struct Connection {
+    commands: MultiplexedConnection,
+    replies: Arc<Replies>,
+    /// The task that reads and writes. It ends when the last clone is dropped.
+    _task: Arc<JoinSet<()>>,
+}
 
 impl Connection {
     /// Opens a connection, within the timeout.
@@ -23,7 +29,13 @@ impl Connection {
 
     /// Runs a command, and returns the bytes of its reply.
     pub(super) async fn run(&mut self, command: &Cmd) -> RedisResult<Vec<u8>> {
-        command.query_async(&mut self.0).await
+        let in_flight = self.replies.begin();
+        let reply = command.query_async(&mut self.commands).await;
+        // Only an error that the server replied with has a code.
+        if reply.as_ref().err().is_none_or(|error: &RedisError| error.code().is_some()) {
+            in_flight.replied();
+        }
+        reply
     }
 
     /// Runs a command on keys that a cluster is just moving to this node.
@@ -31,34 +43,27 @@ impl Connection {
         // `ASKING` holds for the next command only, so both are sent in one piece.
         let mut both = pipe();
         both.cmd("ASKING").add_command(command.clone());
-        let replies = self.0.req_packed_commands(&both, 1, 1).await?;
+        let in_flight = self.replies.begin();
+        let replies = self.commands.req_packed_commands(&both, 1, 1).await?;
+        in_flight.replied();
         Ok(from_redis_value(replies.into_iter().next().unwrap_or(Value::Nil).extract_error()?)?)
     }
 }
 
 async fn open(access: &Access) -> RedisResult<Connection> {
-    // rustls needs a cryptography provider for the process. Keep one that the program has
-    // installed.
-    if access.is_tls() && rustls::crypto::CryptoProvider::get_default().is_none() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-    let info = access.info().clone();
-    let client = match access.root_certificates.clone() {
-        Some(root) => {
-            Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(root) })?
-        }
-        None => Client::open(info)?,
-    };
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(access.timeout))
-        .set_response_timeout(Some(access.timeout));
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let replies = Arc::<Replies>::default();
+    let stream = Capped::new(stream::open(access).await?, Arc::clone(&replies));
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(access.timeout));
+    let login = access.info().redis_settings();
+    let (mut commands, task) = MultiplexedConnection::new_with_config(login, stream, config).await?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task);
     if access.cluster {
         // Fails unless the server is a node of a cluster. Independent servers would each grant the
-        // whole limit.
-        cmd("CLUSTER").arg("SLOTS").exec_async(&mut connection).await?;
+        // whole limit. Its reply is short, unlike that of `CLUSTER SLOTS`.
+        cmd("CLUSTER").arg("INFO").exec_async(&mut commands).await?;
     }
-    Ok(Connection(connection))
+    Ok(Connection { commands, replies, _task: Arc::new(tasks) })
 }
 
 fn timed_out() -> RedisError {

@@ -12,6 +12,8 @@
 //! * `driver` is the thread that carries batches and replies. `wire` is their format.
 //! * `client` has one batch decided. `route` finds the server, `pool` shares a `connection` to it,
 //!   and `problem` turns an error of the server into one for callers.
+//! * `stream` opens what a connection reads and writes: TCP, `tls` or a unix socket. `capped` limits
+//!   the length of a reply, and `bounds` the waits in it.
 //! * `config` is the public settings. `access`, `key`, `settings` and `terms` are what is made of
 //!   them when `build` opens a limiter.
 //!
@@ -32,7 +34,9 @@
 //! * *Slack* is how late a call may depart for its slot: half of the jitter.
 
 mod access;
+mod bounds;
 mod build;
+mod capped;
 mod client;
 mod config;
 mod connection;
@@ -47,7 +51,9 @@ mod scale;
 mod script;
 mod settings;
 mod slots;
+mod stream;
 mod terms;
+mod tls;
 mod wire;
 
 pub(super) use self::build::open;

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use ::redis::{ErrorKind, RedisError};
 
+use super::capped::TooLong;
 use super::failure::Failure;
 use super::settings::Settings;
+use super::tls;
 use crate::error::StoreProblem;
 
 /// Returns true if a connection that had this error has to be replaced.
@@ -78,7 +80,8 @@ pub(super) fn problem(settings: &Settings, failure: &Failure) -> StoreProblem {
         ErrorKind::AuthenticationFailed => {
             StoreProblem::Refused("it did not accept the user and password".into())
         }
-        ErrorKind::Io if is_tls_error(error) => StoreProblem::Certificate(message),
+        ErrorKind::Io if io_error(error).is_some_and(is_too_long) => StoreProblem::Unsuited(message),
+        ErrorKind::Io if io_error(error).is_some_and(tls::is_lasting) => StoreProblem::Certificate(message),
         ErrorKind::Io => StoreProblem::Unreachable(message),
         _ => StoreProblem::Unsuited(message),
     }
@@ -119,11 +122,13 @@ fn script_problem(settings: &Settings, message: &str) -> StoreProblem {
     }
 }
 
-/// Returns true if the TLS handshake failed for a reason that will not pass.
-fn is_tls_error(error: &RedisError) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
-    source.is_some_and(|source| match source.downcast_ref::<io::Error>() {
-        Some(io) => io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
-        None => true,
-    })
+/// Returns the error of the stream.
+fn io_error(error: &RedisError) -> Option<&io::Error> {
+    let source = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
+    source.downcast_ref()
+}
+
+/// Returns true if the stream was cut off within a reply.
+fn is_too_long(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<TooLong>())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Redis;
 use super::access::Access;
+use super::bounds::Bounds;
 use super::key::Keys;
 use super::terms::Terms;
 use crate::error::{StoreError, StoreProblem};
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub(super) limits: String,
     /// The number of limits.
     pub(super) count: usize,
+    /// The largest numbers in replies.
+    pub(super) bounds: Bounds,
     /// For how many seconds the server keeps the state after the last batch.
     pub(super) lifetime: u64,
     /// The server, as errors name it.
@@ -45,17 +48,16 @@ pub(super) const KEPT: u64 = 600;
 const LONGEST_TEXT: usize = 300;
 
 impl Settings {
-    /// Creates the settings of a limiter. `limits` is its `count` limits as text. All its buckets
-    /// drain within `drain` nanoseconds.
+    /// Creates the settings of a limiter. `limits` is its `count` limits as text.
     ///
     /// # Errors
     /// Returns the problem if the servers cannot be used.
-    pub(crate) fn new(
+    pub(super) fn new(
         redis: &Redis,
         name: &str,
         limits: String,
         count: usize,
-        drain: u64,
+        bounds: Bounds,
     ) -> Result<Self, Cow<'static, str>> {
         let nodes = Access::all(redis)?;
         let server = nodes.iter().map(|node| node.info().addr().to_string()).collect::<Vec<_>>().join(", ");
@@ -64,13 +66,14 @@ impl Settings {
         // Longest first, since one secret may be the beginning of another.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
         // A state that has drained says nothing. It is kept for twice that time, to be safe.
-        let lifetime = (2 * drain).div_ceil(1_000_000_000).max(KEPT);
+        let lifetime = (2 * bounds.drain).div_ceil(1_000_000_000).max(KEPT);
         Ok(Self {
             nodes,
             keys: Keys::new(&redis.prefix, name),
             identity: format!("{LAYOUT}\n{limits}\n"),
             limits,
             count,
+            bounds,
             lifetime,
             server: server.into(),
             secrets,
@@ -82,12 +85,19 @@ impl Settings {
         StoreError::new(&self.server, problem)
     }
 
-    /// Returns foreign text as an error may show it: short, printable, and without secrets.
+    /// Returns foreign text as an error may show it: short and without secrets. Characters that are
+    /// not printed, or that reorder others, are escaped.
     pub(super) fn cleaned(&self, text: &str) -> String {
         let text = self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
-        let printable =
-            text.trim().chars().take(LONGEST_TEXT).map(|char| if char.is_control() { '?' } else { char });
-        printable.collect()
+        let mut cleaned = String::new();
+        for char in text.trim().chars().take(LONGEST_TEXT) {
+            match char {
+                // These are no danger, and messages have many of them.
+                '\'' | '"' | '\\' => cleaned.push(char),
+                _ => cleaned.extend(char.escape_debug()),
+            }
+        }
+        cleaned
     }
 }
 

@@ -12,6 +12,7 @@ mod failover;
 mod flush;
 mod fork;
 mod harness;
+mod hostile;
 mod identity;
 mod leases;
 mod network;

@@ -204,6 +204,12 @@ fn what_cannot_be_done_is_not_built() {
         Redis::new("redis://a").timeout(Duration::ZERO),
         "its timeout is 0 s, in which no server can reply; give it more time",
     );
+    for url in ["rediss://:hunter2@a/#insecure", "rediss://:hunter2@a:1/0#insecure"] {
+        let text = "its URL ends in `#insecure`, and a server's certificate is always verified; leave that out, and \
+                    give the authority of the certificate to `Redis::root_certificates`";
+        refused(url, text);
+        refused(Redis::cluster(["rediss://a", url]), text);
+    }
     for pem in ["", "hunter2", "-----BEGIN CERTIFICATE-----\nhunter2=\n-----END CERTIFICATE-----\n"] {
         refused(
             Redis::new("rediss://a").root_certificates(pem),

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::owner::{Collected, Owner};
 use super::*;
 use crate::backend::redis::Slots;
+use crate::backend::redis::bounds::Bounds;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::slots::SharedLimit;
 use crate::backend::redis::terms::Terms;
@@ -40,7 +41,8 @@ fn slots() -> Box<Slots> {
 }
 
 fn settings() -> Arc<Settings> {
-    let settings = Settings::new(&Redis::new("redis://localhost"), "chat", String::new(), 1, 0);
+    let settings =
+        Settings::new(&Redis::new("redis://localhost"), "chat", String::new(), 1, Bounds::new(0, 0));
     Arc::new(settings.unwrap_or_else(|problem| panic!("{problem}")))
 }
 
