@@ -9,6 +9,7 @@ mod kinds;
 mod models;
 mod original;
 mod properties;
+mod raw;
 mod safety;
 mod shapes;
 mod unknown;

@@ -86,7 +86,8 @@ fn leaf() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn value() -> impl Strategy<Value = Value> {
+/// Generates any value, with fields that have a meaning in some place.
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(5, 48, 6, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Value::from),
@@ -97,7 +98,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 /// Generates a request with any values in known fields.
-fn request() -> impl Strategy<Value = Map<String, Value>> {
+pub(crate) fn request() -> impl Strategy<Value = Map<String, Value>> {
     let message = prop_oneof![
         3 => (".{0,60}", ".{0,10}").prop_map(|(content, name)| json!({ "role": "user", "content": content, "name": name })),
         1 => value(),
