@@ -3,6 +3,7 @@
 mod admission;
 mod chat;
 mod clients;
+mod fields;
 mod images;
 mod integers;
 mod kinds;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use openlimit::{Cost, Dimension, ParamsError, tokens};
+use openlimit::{Cost, Dimension, ParamsError, kind, tokens};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -139,6 +139,14 @@ proptest! {
                 prop_assert!(FIELDS.contains(&error.field()), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn unknown_fields_are_listed_of_all_that_has_a_price(params in prop_oneof![value(), request().prop_map(Value::from)]) {
+        let chat = tokens::unknown_fields::<kind::Chat>(&params);
+        prop_assert_eq!(chat.err(), tokens::chat(&params).err());
+        let responses = tokens::unknown_fields::<kind::Responses>(&params);
+        prop_assert_eq!(responses.err(), tokens::responses(&params).err());
     }
 
     #[test]
