@@ -25,13 +25,12 @@
 //! Requests of another provider, say Anthropic's Messages, need
 //!
 //! 1. a folder `anthropic/`, with a function `messages(params, options) -> Result<Cost,
-//!    ParamsError>`,
-//! 2. a file `kind/anthropic.rs`, with a marker type and its `ReadsParams`, which calls the
-//!    function,
+//!    ParamsError>`, and another that lists the unknown fields of `params`,
+//! 2. a file `kind/anthropic.rs`, with a marker type and its `ReadsParams`, which calls both,
 //! 3. their names in `mod.rs` here and in `kind`, and a limiter type beside `ChatRateLimiter`.
 //!
-//! The function walks over `params` with a [`ValueReader`](walk::ValueReader) of its own, which has
-//! places for the parts of the request. It counts each text by a
+//! The first function walks over `params` with a [`ValueReader`](walk::ValueReader) of its own,
+//! which has places for the parts of the request. It counts each text by a
 //! [`Counting`](crate::tokenizer::Counting), made from the model's encoding or from the tokenizer
 //! in `options`, adds what the provider adds around texts, and returns `Cost::derived(tokens,
 //! input, output)`, with the default output and the charge of `options`. `openai` is an example:

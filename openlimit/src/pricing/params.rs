@@ -19,6 +19,10 @@ use crate::{Cost, ParamsError};
 pub trait ReadsParams {
     #[doc(hidden)]
     fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError>;
+
+    /// Returns the paths of the fields that are counted as their text because they are unknown.
+    #[doc(hidden)]
+    fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError>;
 }
 
 impl<K: ReadsParams, T: Serialize + ?Sized> Price<K> for &T {

@@ -40,9 +40,12 @@
 //! * **Schemas** of the reply count as their JSON, escapes included, and 16 tokens. **Tools that
 //!   the provider runs** count as their settings and 400 tokens. Both are assumptions, since the
 //!   request does not contain what the model reads about them.
-//! * **Unknown content** of a message or a tool counts as its text, and is never an error. Unknown
-//!   fields of the request itself are skipped. So are ids, except the one that ties a result to its
-//!   tool call.
+//! * **Unknown fields** count as their text, in the request itself as well as in a message or a
+//!   tool, and are never an error. [`unknown_fields`] lists them. Fields that only the API reads
+//!   are skipped: settings such as `temperature`, labels such as `metadata`, and ids, except the
+//!   one that ties a result to its tool call.
+//! * **Predictions** of the reply (`prediction`) count as input. The model does not read them, but
+//!   OpenAI counts their wrong parts as output.
 //! * **Hostile content** is safe. Counting takes linear time whatever the text is. Values nested
 //!   more than 128 levels deep, which is deeper than `serde_json` reads, are skipped.
 //! * **Another counter** can count the texts for a limiter: any [`Tokenizer`].
@@ -52,7 +55,8 @@
 use serde::Serialize;
 
 pub use super::charge::Charge;
-use super::openai;
+use super::kind::ReadsParams;
+use super::openai::{self, Shape};
 use super::options::PriceOptions;
 #[cfg(feature = "tiktoken-rs")]
 pub use crate::tokenizer::TiktokenRs;
@@ -100,6 +104,40 @@ pub fn is_exact(model: &str) -> bool {
     Encoding::known(model).is_some_and(|encoding| encoding.counted_by() == Some(encoding))
 }
 
+/// Returns the paths of the fields that count as their text because they are unknown.
+///
+/// An unknown field is never left out of a price. It counts as its text, which is a guess and as a
+/// rule too much. Use this function to look at a request of your program, or to check one in a
+/// test. It lists none of the fields of OpenAI's API reference.
+///
+/// `K` is the kind of limiter that the request is for, such as [`kind::Chat`](crate::kind::Chat).
+/// A path has a field's name after a period and an item's index in brackets, and at most 100
+/// characters of each name. The fields inside an unknown field are a part of it and are not listed.
+/// A field that is `null` counts nothing and is not listed. The order is that of the request.
+///
+/// ```
+/// use openlimit::{kind, tokens};
+/// use serde_json::json;
+///
+/// let request = json!({
+///     "messages": [{ "role": "user", "content": [{ "type": "text", "text": "Hi", "lang": "en" }] }],
+///     "model": "gpt-4o",
+///     "system": "Be brief.",
+///     "temperature": 0.5,
+/// });
+/// let unknown = tokens::unknown_fields::<kind::Chat>(&request)?;
+/// assert_eq!(unknown, ["messages[0].content[0].lang", "system"]);
+/// # Ok::<(), openlimit::ParamsError>(())
+/// ```
+///
+/// # Errors
+/// If the params have no price, with the same error.
+pub fn unknown_fields<K: ReadsParams>(
+    params: &(impl Serialize + ?Sized),
+) -> Result<Vec<String>, ParamsError> {
+    K::unknown_fields(params)
+}
+
 /// Returns the cost of a chat completion.
 ///
 /// ```
@@ -128,7 +166,7 @@ pub fn is_exact(model: &str) -> bool {
 /// If there is no list of `messages`, or `model`, `max_completion_tokens`, `max_tokens` or `n` has
 /// the wrong type.
 pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::chat(params, &PriceOptions::default())
+    openai::price(&Shape::CHAT, params, &PriceOptions::default())
 }
 
 /// Returns the cost of a legacy completion, or of an edit, which has an `instruction` and an
@@ -147,7 +185,7 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
 /// If there is neither a `prompt` that is a string or a list nor an `instruction`, or `model`,
 /// `max_tokens`, `n` or `best_of` has the wrong type.
 pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::completion(params, &PriceOptions::default())
+    openai::price(&Shape::COMPLETION, params, &PriceOptions::default())
 }
 
 /// Returns the cost of an embedding, which has no output.
@@ -164,7 +202,7 @@ pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError
 /// # Errors
 /// If there is no `input` that is a string or a list, or `model` is not a string.
 pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::embedding(params, &PriceOptions::default())
+    openai::price(&Shape::EMBEDDING, params, &PriceOptions::default())
 }
 
 /// Returns the cost of a response of the Responses API.
@@ -188,5 +226,5 @@ pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError>
 /// (`prompt`, `previous_response_id`, `conversation`), or `model` or `max_output_tokens` has the
 /// wrong type.
 pub fn responses<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::responses(params, &PriceOptions::default())
+    openai::price(&Shape::RESPONSES, params, &PriceOptions::default())
 }

@@ -1,4 +1,5 @@
-//! Tests that the requests of async-openai cost what their JSON costs.
+//! Tests that the requests of async-openai cost what their JSON costs, and that nothing in them is
+//! unknown.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -9,14 +10,14 @@ use async_openai::types::chat::{
 use async_openai::types::completions::CreateCompletionRequest;
 use async_openai::types::embeddings::CreateEmbeddingRequest;
 use async_openai::types::responses::CreateResponse;
-use openlimit::{Cost, Dimension, ParamsError, tokens};
+use openlimit::{Cost, Dimension, ParamsError, kind, tokens};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// Reads `json` as the client's type. Checks that it costs the same as the original JSON, and as
-/// the JSON that the client writes.
-fn same<T: DeserializeOwned + Serialize>(
+/// the JSON that the client writes, and that all fields of both are known.
+fn same<K: kind::ReadsParams, T: DeserializeOwned + Serialize>(
     json: &Value,
     typed: fn(&T) -> Result<Cost, ParamsError>,
     untyped: fn(&Value) -> Result<Cost, ParamsError>,
@@ -25,6 +26,8 @@ fn same<T: DeserializeOwned + Serialize>(
     let cost = typed(&request).unwrap();
     assert_eq!(cost, untyped(&serde_json::to_value(&request).unwrap()).unwrap());
     assert_eq!(cost, untyped(json).unwrap(), "{json}");
+    assert_eq!(tokens::unknown_fields::<K>(&request), Ok(Vec::new()));
+    assert_eq!(tokens::unknown_fields::<K>(json), Ok(Vec::new()));
     cost.amount(&Dimension::Tokens)
 }
 
@@ -44,7 +47,7 @@ fn weather() -> Value {
 
 #[test]
 fn a_chat_request_costs_what_its_json_costs() {
-    let cost = same::<CreateChatCompletionRequest>(
+    let cost = same::<kind::Chat, CreateChatCompletionRequest>(
         &json!({
             "model": "gpt-4",
             "messages": [
@@ -96,7 +99,7 @@ fn a_chat_request_that_a_builder_made_is_read() {
 #[test]
 fn a_completion_request_costs_what_its_json_costs() {
     for prompt in [json!("Once"), json!(["Once", "Twice"]), json!([1, 2, 3]), json!([[1, 2], [3]])] {
-        same::<CreateCompletionRequest>(
+        same::<kind::Completion, CreateCompletionRequest>(
             &json!({ "model": "gpt-3.5-turbo-instruct", "prompt": prompt, "suffix": " end", "max_tokens": 9, "best_of": 3 }),
             tokens::completion,
             tokens::completion,
@@ -107,7 +110,7 @@ fn a_completion_request_costs_what_its_json_costs() {
 #[test]
 fn an_embedding_request_costs_what_its_json_costs() {
     for input in [json!("Once"), json!(["Once", "Twice"]), json!([1, 2, 3]), json!([[1, 2], [3]])] {
-        same::<CreateEmbeddingRequest>(
+        same::<kind::Embedding, CreateEmbeddingRequest>(
             &json!({ "model": "text-embedding-3-small", "input": input }),
             tokens::embedding,
             tokens::embedding,
@@ -137,7 +140,7 @@ fn a_response_request_costs_what_its_json_costs() {
         { "type": "reasoning", "id": "rs_1", "summary": [{ "type": "summary_text", "text": "So it is" }] },
     ]);
     for input in [json!("Why is the sky blue?"), items] {
-        same::<CreateResponse>(
+        same::<kind::Responses, CreateResponse>(
             &json!({
                 "model": "gpt-5",
                 "instructions": "Be brief.",

@@ -3,12 +3,14 @@
 mod admission;
 mod chat;
 mod clients;
+mod fields;
 mod images;
 mod integers;
 mod kinds;
 mod models;
 mod original;
 mod properties;
+mod raw;
 mod safety;
 mod shapes;
 mod unknown;

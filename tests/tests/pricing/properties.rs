@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use openlimit::{Cost, Dimension, ParamsError, tokens};
+use openlimit::{Cost, Dimension, ParamsError, kind, tokens};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -86,7 +86,8 @@ fn leaf() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn value() -> impl Strategy<Value = Value> {
+/// Generates any value, with fields that have a meaning in some place.
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(5, 48, 6, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Value::from),
@@ -97,7 +98,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 /// Generates a request with any values in known fields.
-fn request() -> impl Strategy<Value = Map<String, Value>> {
+pub(crate) fn request() -> impl Strategy<Value = Map<String, Value>> {
     let message = prop_oneof![
         3 => (".{0,60}", ".{0,10}").prop_map(|(content, name)| json!({ "role": "user", "content": content, "name": name })),
         1 => value(),
@@ -138,6 +139,14 @@ proptest! {
                 prop_assert!(FIELDS.contains(&error.field()), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn unknown_fields_are_listed_of_all_that_has_a_price(params in prop_oneof![value(), request().prop_map(Value::from)]) {
+        let chat = tokens::unknown_fields::<kind::Chat>(&params);
+        prop_assert_eq!(chat.err(), tokens::chat(&params).err());
+        let responses = tokens::unknown_fields::<kind::Responses>(&params);
+        prop_assert_eq!(responses.err(), tokens::responses(&params).err());
     }
 
     #[test]

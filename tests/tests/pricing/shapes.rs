@@ -214,24 +214,15 @@ fn values_with_a_serializer_of_their_own_are_read() {
     assert_eq!(cost.amount(&Dimension::InputTokens), 3 + 3 + 1 + tokens::count("gpt-4", "HELLO"));
 }
 
-/// A number or a JSON text as serde_json passes it: a struct whose name and only field are this
+/// The digits of a number, as serde_json passes them: a struct whose name and only field are this
 /// name.
-struct Private(&'static str, String);
+struct Digits(&'static str);
 
-impl Private {
-    fn number(digits: &str) -> Self {
-        Self("$serde_json::private::Number", digits.to_owned())
-    }
-
-    fn raw(json: &Value) -> Self {
-        Self("$serde_json::private::RawValue", json.to_string())
-    }
-}
-
-impl Serialize for Private {
+impl Serialize for Digits {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut private = serializer.serialize_struct(self.0, 1)?;
-        private.serialize_field(self.0, &self.1)?;
+        const NAME: &str = "$serde_json::private::Number";
+        let mut private = serializer.serialize_struct(NAME, 1)?;
+        private.serialize_field(NAME, self.0)?;
         private.end()
     }
 }
@@ -241,16 +232,11 @@ fn numbers_of_arbitrary_precision_are_numbers() {
     #[derive(Serialize)]
     struct Request {
         messages: [u8; 0],
-        max_tokens: Private,
-        n: Private,
+        max_tokens: Digits,
+        n: Digits,
     }
-    let cost = |max_tokens: &str, n: &str| {
-        tokens::chat(&Request {
-            messages: [],
-            max_tokens: Private::number(max_tokens),
-            n: Private::number(n),
-        })
-    };
+    let cost =
+        |max_tokens, n| tokens::chat(&Request { messages: [], max_tokens: Digits(max_tokens), n: Digits(n) });
     assert_eq!(cost("300", "2").unwrap().amount(&Dimension::OutputTokens), 600);
     assert_eq!(cost("3e2", "2.0").unwrap().amount(&Dimension::OutputTokens), 600);
     assert_eq!(cost("1e30", "1").unwrap().amount(&Dimension::OutputTokens), u64::MAX);
@@ -258,46 +244,10 @@ fn numbers_of_arbitrary_precision_are_numbers() {
     assert_eq!(cost("1", "-1").unwrap_err().field(), "n");
     assert!(cost("1e999", "1").is_err());
 
-    let inputs = |number: Private| {
+    let inputs = |number: Digits| {
         tokens::embedding(&BTreeMap::from([("input", [number])])).unwrap().amount(&Dimension::Tokens)
     };
-    assert_eq!(inputs(Private::number("15496")), 1);
-}
-
-#[test]
-fn raw_json_is_read_as_if_it_were_not() {
-    let messages = json!([
-        { "role": "user", "content": "Say \"é😀\\n\" twice:\n\tand \u{1} then [1, {2}] stop", "name": "bob" },
-        { "role": "user", "content": [
-            { "type": "text", "text": "Look" },
-            { "type": "image_url", "image_url": { "url": "data:image/png;base64,AAAA" } },
-        ] },
-        { "role": "assistant", "content": null, "unknown": { "a": [1, -2, 0.5, true, false, null, {}, []] } },
-    ]);
-    #[derive(Serialize)]
-    struct Request<M> {
-        messages: M,
-        max_tokens: M,
-    }
-    let plain = tokens::chat(&Request { messages: messages.clone(), max_tokens: json!(5) }).unwrap();
-    let raw = Request { messages: Private::raw(&messages), max_tokens: Private::raw(&json!(5)) };
-    assert_eq!(tokens::chat(&raw).unwrap(), plain);
-
-    let whole = Private::raw(&json!({ "messages": messages, "max_tokens": 5 }));
-    assert_eq!(tokens::chat(&whole).unwrap(), plain);
-    let pretty = serde_json::to_string_pretty(&json!({ "messages": messages, "max_tokens": 5 })).unwrap();
-    assert_eq!(tokens::chat(&Private("$serde_json::private::RawValue", pretty)).unwrap(), plain);
-}
-
-#[test]
-fn raw_text_that_is_no_json_is_no_panic() {
-    for text in
-        ["", "{", "[", "{\"messages\"", "{\"messages\":[", "\"", "\\", "}{", "[[[[é", "{\"a\":\"\\u12"]
-    {
-        for text in [text.to_owned(), format!("{{\"messages\":[{text}]}}"), text.repeat(100_000)] {
-            let _ = tokens::chat(&Private("$serde_json::private::RawValue", text));
-        }
-    }
+    assert_eq!(inputs(Digits("15496")), 1);
 }
 
 /// Lists in lists, or options in options, too deep for any stack.

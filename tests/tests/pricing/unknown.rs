@@ -14,12 +14,12 @@ fn item(item: Value) -> u64 {
     with(json!([item])) - with(json!([]))
 }
 
-fn count(text: &str) -> u64 {
+pub(crate) fn count(text: &str) -> u64 {
     tokens::count("gpt-5", text)
 }
 
 /// Returns bytes without a known header, as base64.
-fn base64(length: usize) -> String {
+pub(crate) fn base64(length: usize) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |at: usize| char::from(DIGITS[(at.wrapping_mul(0x9e37_79b9) >> 7) % 64]);
     (0..length).map(digit).collect()

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::pricing::openai;
+use crate::pricing::openai::{self, Shape};
 use crate::pricing::options::PriceOptions;
 use crate::pricing::params::ReadsParams;
 use crate::{Cost, ParamsError};
@@ -28,24 +28,40 @@ pub enum Responses {}
 
 impl ReadsParams for Chat {
     fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::chat(params, options)
+        openai::price(&Shape::CHAT, params, options)
+    }
+
+    fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
+        openai::unknown_fields(&Shape::CHAT, params)
     }
 }
 
 impl ReadsParams for Completion {
     fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::completion(params, options)
+        openai::price(&Shape::COMPLETION, params, options)
+    }
+
+    fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
+        openai::unknown_fields(&Shape::COMPLETION, params)
     }
 }
 
 impl ReadsParams for Embedding {
     fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::embedding(params, options)
+        openai::price(&Shape::EMBEDDING, params, options)
+    }
+
+    fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
+        openai::unknown_fields(&Shape::EMBEDDING, params)
     }
 }
 
 impl ReadsParams for Responses {
     fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::responses(params, options)
+        openai::price(&Shape::RESPONSES, params, options)
+    }
+
+    fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
+        openai::unknown_fields(&Shape::RESPONSES, params)
     }
 }

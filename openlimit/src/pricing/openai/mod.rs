@@ -28,41 +28,13 @@ mod tally;
 use serde::Serialize;
 
 use self::outline::Outline;
-use self::shape::Shape;
+pub(super) use self::shape::Shape;
 use super::options::PriceOptions;
 use crate::tokenizer::Counting;
 use crate::{Cost, ParamsError};
 
-/// Returns the cost of a chat completion.
-pub(super) fn chat<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-    price(&Shape::CHAT, params, options)
-}
-
-/// Returns the cost of a completion or an edit.
-pub(super) fn completion<T: Serialize + ?Sized>(
-    params: &T,
-    options: &PriceOptions,
-) -> Result<Cost, ParamsError> {
-    price(&Shape::COMPLETION, params, options)
-}
-
-/// Returns the cost of an embedding.
-pub(super) fn embedding<T: Serialize + ?Sized>(
-    params: &T,
-    options: &PriceOptions,
-) -> Result<Cost, ParamsError> {
-    price(&Shape::EMBEDDING, params, options)
-}
-
-/// Returns the cost of a response.
-pub(super) fn responses<T: Serialize + ?Sized>(
-    params: &T,
-    options: &PriceOptions,
-) -> Result<Cost, ParamsError> {
-    price(&Shape::RESPONSES, params, options)
-}
-
-fn price<T: Serialize + ?Sized>(
+/// Returns the cost of a request of this shape.
+pub(super) fn price<T: Serialize + ?Sized>(
     shape: &Shape,
     params: &T,
     options: &PriceOptions,
@@ -81,4 +53,16 @@ fn price<T: Serialize + ?Sized>(
     };
     let tokens = options.charge.tokens(input.tokens, input.estimate, output);
     Ok(Cost::derived(tokens, input.tokens, output))
+}
+
+/// Returns the paths of the fields that count as their text because they are unknown.
+///
+/// # Errors
+/// If the params have no price, with the same error.
+pub(super) fn unknown_fields<T: Serialize + ?Sized>(
+    shape: &Shape,
+    params: &T,
+) -> Result<Vec<String>, ParamsError> {
+    let outline = Outline::of(params, shape, false)?;
+    grammar::unknown_fields(params, shape, &outline)
 }

@@ -22,8 +22,14 @@ pub(super) enum Place {
 pub(super) enum PlainPlace {
     /// Text, counted as it stands.
     Text,
-    /// A value without a rule: counted as its text, keys included, unless it looks like a file.
-    Unknown,
+    /// A documented value without a rule of its own: counted as its text, keys included, unless it
+    /// looks like a file.
+    Value,
+    /// A value that is not documented: counted like one of the two above, as a guess.
+    Unknown {
+        /// True if it is text whatever it looks like.
+        is_text: bool,
+    },
 }
 
 /// The prompts of a completion, or the inputs of an embedding.
@@ -60,6 +66,8 @@ pub(super) enum MessagePlace {
     Variables,
     /// Encrypted content, which the client cannot read.
     Sealed,
+    /// A predicted reply.
+    Prediction,
 }
 
 /// Images, sounds and files.
@@ -111,16 +119,40 @@ pub(super) enum FormatPlace {
 
 impl Place {
     pub(super) const TEXT: Self = Self::Plain(PlainPlace::Text);
-    pub(super) const UNKNOWN: Self = Self::Plain(PlainPlace::Unknown);
+    pub(super) const UNKNOWN: Self = Self::Plain(PlainPlace::Unknown { is_text: false });
 
-    /// Returns the place of a field without a rule. Some names are given to text only: code,
-    /// program output, search results, reasoning. Such text is never taken for a file, whatever it
-    /// looks like.
-    pub(super) fn unknown(key: &str) -> Self {
-        match key {
-            "text" | "content" | "code" | "diff" | "logs" | "stdout" | "stderr" | "queries"
-            | "description" | "reasoning" | "reasoning_content" | "thinking" => Self::TEXT,
-            _ => Self::UNKNOWN,
-        }
+    /// Returns the place of a documented field without a rule of its own.
+    pub(super) fn value(key: &str) -> Self {
+        Self::Plain(if names_text(key) { PlainPlace::Text } else { PlainPlace::Value })
     }
+
+    /// Returns the place of a field that is not documented.
+    pub(super) fn unknown(key: &str) -> Self {
+        Self::Plain(PlainPlace::Unknown { is_text: names_text(key) })
+    }
+
+    /// Returns whether a value here is counted by a guess.
+    pub(super) fn is_unknown(self) -> bool {
+        matches!(self, Self::Plain(PlainPlace::Unknown { .. }))
+    }
+}
+
+/// Returns whether a name is given to text only: code, program output, search results, reasoning.
+/// Such text is never taken for a file, whatever it looks like.
+fn names_text(key: &str) -> bool {
+    matches!(
+        key,
+        "text"
+            | "content"
+            | "code"
+            | "diff"
+            | "logs"
+            | "stdout"
+            | "stderr"
+            | "queries"
+            | "description"
+            | "reasoning"
+            | "reasoning_content"
+            | "thinking"
+    )
 }

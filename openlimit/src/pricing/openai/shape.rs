@@ -1,6 +1,9 @@
 //! `Shape`: the fields of a request and their meaning, one constant for each kind of request.
 //!
-//! Source of all of them: OpenAI's API reference.
+//! Source of all of them: `CreateChatCompletionRequest`, `CreateCompletionRequest`,
+//! `CreateEmbeddingRequest` and `CreateResponse` in OpenAI's OpenAPI specification
+//! (<https://github.com/openai/openai-openapi>), version 2.3.0 of August 2026. A field that OpenAI
+//! adds is a line here. Until it is, it counts as its text.
 
 use super::place::{FormatPlace, MessagePlace, Place, PlainPlace, PromptPlace, ToolPlace};
 use crate::ParamsError;
@@ -8,7 +11,7 @@ use crate::pricing::walk::Failed;
 
 /// The fields of one kind of request, and their meaning.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub(in crate::pricing) struct Shape {
     /// The field that every request of this kind has: its messages or its prompt.
     pub(super) body: &'static str,
     /// The type of the body, for errors.
@@ -27,6 +30,8 @@ pub(super) struct Shape {
     pub(super) framed: bool,
     /// The fields that are counted, and their places.
     pub(super) counted: &'static [(&'static str, Place)],
+    /// The other fields of the API. Only the API reads them, so they are not counted.
+    pub(super) settings: &'static [&'static str],
 }
 
 /// The bodies of all kinds of request, and the limiter that prices each, for errors.
@@ -43,7 +48,7 @@ pub(super) fn body(field: &str) -> Option<usize> {
 }
 
 impl Shape {
-    pub(super) const CHAT: Self = Self {
+    pub(in crate::pricing) const CHAT: Self = Self {
         body: "messages",
         expected: "a list of messages",
         text: false,
@@ -58,12 +63,42 @@ impl Shape {
             ("functions", Place::Tool(ToolPlace::All { begun: false })),
             ("response_format", Place::Format(FormatPlace::Settings)),
             ("web_search_options", Place::Tool(ToolPlace::BuiltIn)),
+            ("prediction", Place::Message(MessagePlace::Prediction)),
+        ],
+        settings: &[
+            "audio",
+            "frequency_penalty",
+            "function_call",
+            "logit_bias",
+            "logprobs",
+            "metadata",
+            "modalities",
+            "moderation",
+            "parallel_tool_calls",
+            "presence_penalty",
+            "prompt_cache_key",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "reasoning_effort",
+            "safety_identifier",
+            "seed",
+            "service_tier",
+            "stop",
+            "store",
+            "stream",
+            "stream_options",
+            "temperature",
+            "tool_choice",
+            "top_logprobs",
+            "top_p",
+            "user",
+            "verbosity",
         ],
     };
 
     /// Edits are priced as completions, since they shared models and limits with them. An edit has
     /// an `instruction`, its `input` is a string, and it names no maximum.
-    pub(super) const COMPLETION: Self = Self {
+    pub(in crate::pricing) const COMPLETION: Self = Self {
         body: "prompt",
         expected: "a string or a list",
         text: true,
@@ -78,9 +113,23 @@ impl Shape {
             ("instruction", Place::Plain(PlainPlace::Text)),
             ("input", Place::Plain(PlainPlace::Text)),
         ],
+        settings: &[
+            "echo",
+            "frequency_penalty",
+            "logit_bias",
+            "logprobs",
+            "presence_penalty",
+            "seed",
+            "stop",
+            "stream",
+            "stream_options",
+            "temperature",
+            "top_p",
+            "user",
+        ],
     };
 
-    pub(super) const EMBEDDING: Self = Self {
+    pub(in crate::pricing) const EMBEDDING: Self = Self {
         body: "input",
         expected: "a string or a list",
         text: true,
@@ -90,9 +139,12 @@ impl Shape {
         replies: false,
         framed: false,
         counted: &[("input", Place::Prompt(PromptPlace::All))],
+        // No embedding has a maximum. Callers that send the same options with all kinds of request
+        // send it nevertheless.
+        settings: &["dimensions", "encoding_format", "max_tokens", "user"],
     };
 
-    pub(super) const RESPONSES: Self = Self {
+    pub(in crate::pricing) const RESPONSES: Self = Self {
         body: "input",
         expected: "a string or a list of items",
         text: true,
@@ -108,11 +160,44 @@ impl Shape {
             ("text", Place::Format(FormatPlace::Settings)),
             ("prompt", Place::Message(MessagePlace::Template)),
         ],
+        settings: &[
+            // From async-openai 0.43. The specification does not have it yet.
+            "access_programs",
+            "background",
+            "context_management",
+            "conversation",
+            "include",
+            "max_tool_calls",
+            "metadata",
+            "moderation",
+            "parallel_tool_calls",
+            "previous_response_id",
+            "prompt_cache_key",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "reasoning",
+            "safety_identifier",
+            "service_tier",
+            "store",
+            "stream",
+            "stream_options",
+            "temperature",
+            "tool_choice",
+            "top_logprobs",
+            "top_p",
+            "truncation",
+            "user",
+        ],
     };
 
-    /// Returns the place of a field of the request, or `None` if the field is not counted.
-    pub(super) fn counted(&self, key: &str) -> Option<Place> {
-        self.counted.iter().find(|(name, _)| *name == key).map(|(_, place)| *place)
+    /// Returns the place of a field of the request, or `None` if only the API reads it.
+    pub(super) fn field(&self, key: &str) -> Option<Place> {
+        if let Some((_, place)) = self.counted.iter().find(|(name, _)| *name == key) {
+            return Some(*place);
+        }
+        let read_by_api = [self.outputs, self.choices, self.settings];
+        let is_setting = key == "model" || read_by_api.iter().any(|names| names.contains(&key));
+        (!is_setting).then(|| Place::unknown(key))
     }
 
     /// Returns the error for a request without a body. `stray` is the index in `BODIES` of a field

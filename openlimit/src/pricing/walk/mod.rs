@@ -35,6 +35,7 @@
 //! A nested value is entered by serializing it, so the walk is recursive. It stops at a fixed
 //! depth, and no value can exhaust the stack.
 
+mod cursor;
 mod inside;
 mod number;
 mod raw;

@@ -1,112 +1,84 @@
 //! `Raw`: JSON text as a value, as `serde_json`'s `RawValue` passes it to a serializer.
 //!
-//! A proxy may keep the messages of a request unparsed, and they cost the same as parsed ones. Each
-//! level is split into its values by finding their ends, and a value is split further only if the
-//! walk enters it. No tree is built, and only strings with escapes are copied. A byte is read at
-//! most once for each level of the walk.
+//! A proxy may keep the messages of a request unparsed, and they cost the same as parsed ones. No
+//! tree is built, and only strings with escapes are copied. The values of the text share one
+//! [`Cursor`], so reading takes linear time at any depth.
 //!
-//! For example, `{"a": [1, 2], "b": 3}` is split into `"a"`, `[1, 2]`, `"b"` and `3`. If the reader
-//! skips the field `a`, its list is never split.
+//! For example, `{"a": [1, 2], "b": 3}` is a map whose keys and values are `"a"`, `[1, 2]`, `"b"`
+//! and `3`. The list is entered only if the walk serializes it. Otherwise the cursor passes it.
 //!
-//! `serde_json` has checked a `RawValue`, so nothing is checked here. Text that is not JSON counts
-//! as text.
+//! Text that is not JSON counts as text.
 
 use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
+use super::cursor::{Cursor, Start};
 use super::number::Number;
 
-/// One JSON value.
+/// A JSON text with one value in it.
 pub(super) struct Raw<'a>(pub(super) &'a str);
 
 impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = self.0.trim_matches(BLANK);
-        match text.as_bytes() {
-            [b'{', ..] => {
+        let text = self.0.trim_matches([' ', '\t', '\n', '\r']);
+        if text.starts_with(['{', '[']) {
+            Value(&Cursor::new(text)).serialize(serializer)
+        } else {
+            scalar(text, serializer)
+        }
+    }
+}
+
+/// The value that the cursor is at. To serialize it is to move behind it.
+pub(super) struct Value<'c, 'a>(pub(super) &'c Cursor<'a>);
+
+impl Serialize for Value<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let cursor = self.0;
+        match cursor.enter() {
+            Start::Map => {
                 let mut map = serializer.serialize_map(None)?;
-                let mut rest = &text[1..];
-                while let Some((key, after)) = next(rest) {
-                    let (value, after) = next(after).unwrap_or(("null", ""));
-                    map.serialize_entry(&Raw(key), &Raw(value))?;
-                    rest = after;
+                while cursor.next() {
+                    cursor.pass(|| map.serialize_key(self))?;
+                    if !cursor.next() {
+                        map.serialize_value(&())?;
+                        break;
+                    }
+                    cursor.pass(|| map.serialize_value(self))?;
                 }
                 map.end()
             }
-            [b'[', ..] => {
+            Start::List => {
                 let mut list = serializer.serialize_seq(None)?;
-                let mut rest = &text[1..];
-                while let Some((item, after)) = next(rest) {
-                    list.serialize_element(&Raw(item))?;
-                    rest = after;
+                while cursor.next() {
+                    cursor.pass(|| list.serialize_element(self))?;
                 }
                 list.end()
             }
-            [b'"', .., b'"'] => serializer.serialize_str(&unescaped(&text[1..text.len() - 1])),
-            b"true" => serializer.serialize_bool(true),
-            b"false" => serializer.serialize_bool(false),
-            b"null" | b"" => serializer.serialize_unit(),
-            _ => match Number::parse(text) {
-                Some(Number::Whole(value)) => serializer.serialize_u128(value),
-                Some(Number::Negative(value)) => {
-                    serializer.serialize_i128(0_i128.checked_sub_unsigned(value).unwrap_or(i128::MIN))
-                }
-                Some(Number::Fraction(value)) => serializer.serialize_f64(value),
-                None => serializer.serialize_str(text),
+            Start::Scalar(text) => scalar(text, serializer),
+        }
+    }
+}
+
+/// Serializes a value that contains no others.
+fn scalar<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match text.as_bytes() {
+        [b'"', .., b'"'] => serializer.serialize_str(&unescaped(&text[1..text.len() - 1])),
+        b"true" => serializer.serialize_bool(true),
+        b"false" => serializer.serialize_bool(false),
+        b"null" | b"" => serializer.serialize_unit(),
+        _ => match Number::parse(text) {
+            Some(Number::Whole(value)) => serializer.serialize_u128(value),
+            Some(Number::Negative(value)) => match 0_i128.checked_sub_unsigned(value) {
+                Some(negative) => serializer.serialize_i128(negative),
+                // Only a float is below all integers, so nothing is lost.
+                None => serializer.serialize_f64(-(value as f64)),
             },
-        }
+            Some(Number::Fraction(value)) => serializer.serialize_f64(value),
+            None => serializer.serialize_str(text),
+        },
     }
-}
-
-/// JSON's whitespace.
-const BLANK: [char; 4] = [' ', '\t', '\n', '\r'];
-
-/// Splits the next value off a list or a map, keys included. Returns it and the rest, or `None` at
-/// the end.
-fn next(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start_matches([' ', '\t', '\n', '\r', ',', ':']);
-    if text.is_empty() || text.starts_with([']', '}']) {
-        return None;
-    }
-    Some(text.split_at(end_of_value(text.as_bytes())))
-}
-
-/// Returns the end of the value at the start of the text: never zero, and never inside a character.
-fn end_of_value(text: &[u8]) -> usize {
-    let mut open = 0_usize;
-    let mut at = 0;
-    while at < text.len() {
-        match text[at] {
-            b'"' => {
-                at += end_of_string(&text[at..]);
-                if open == 0 {
-                    return at;
-                }
-                continue;
-            }
-            b'[' | b'{' => open += 1,
-            b']' | b'}' if open <= 1 => return if open == 1 { at + 1 } else { at },
-            b']' | b'}' => open -= 1,
-            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if open == 0 => return at,
-            _ => {}
-        }
-        at += 1;
-    }
-    text.len()
-}
-
-/// Returns the end of the string at the start of the text, after its closing quote.
-fn end_of_string(text: &[u8]) -> usize {
-    let mut at = 1;
-    while at < text.len() {
-        match text[at] {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    text.len()
 }
 
 /// Returns the text of a string, from the characters between its quotes.
@@ -161,28 +133,59 @@ fn hex(text: &str) -> Option<(u16, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{next, unescaped};
+    use super::{Cursor, Value, unescaped};
+    use crate::pricing::walk::{Number, ValueReader, walk};
 
-    #[test]
-    fn a_level_is_cut_into_its_values() {
-        let mut rest = r#" "a\"]" : [1, {"b": "}"}] ,"c":-1e5,"d" :null}"#;
-        let mut values = Vec::new();
-        while let Some((value, after)) = next(rest) {
-            values.push(value);
-            rest = after;
+    /// Enters the lists and maps of so many levels, and skips those below.
+    struct Levels(usize);
+
+    impl ValueReader for Levels {
+        type Place = usize;
+
+        fn field(&mut self, depth: &mut usize, _: &str) -> Option<usize> {
+            (*depth < self.0).then_some(*depth + 1)
         }
-        assert_eq!(values, [r#""a\"]""#, r#"[1, {"b": "}"}]"#, r#""c""#, "-1e5", r#""d""#, "null"]);
-        assert_eq!(rest, "}");
+
+        fn item(&mut self, depth: &mut usize) -> Option<usize> {
+            self.field(depth, "")
+        }
+
+        fn map(&mut self, _: usize) {}
+
+        fn list(&mut self, _: usize) {}
+
+        fn null(&mut self, _: usize) {}
+
+        fn boolean(&mut self, _: usize) {}
+
+        fn number(&mut self, _: usize, _: Number) {}
+
+        fn text(&mut self, _: usize, _: &str) {}
     }
 
     #[test]
-    fn what_is_no_json_comes_to_an_end() {
-        for text in ["\"", "\"\\", "[[[", "é", "x]", "{\"é\\", "\"a\"\"b\""] {
-            let mut rest = text;
-            for _ in 0..text.len() {
-                rest = next(rest).map_or("", |(_, after)| after);
+    fn no_byte_is_searched_twice_at_any_depth() {
+        let items = |depth: usize, open: &str, close: &str| {
+            let bottom = r#""a", {"b": [1, 2]}, "#.repeat(100);
+            format!("{}{bottom}{}", open.repeat(depth), close.repeat(depth))
+        };
+        for text in [
+            items(1, "[", "]"),
+            items(100, "[", "]"),
+            items(100, r#"[{"k":"#, "}]"),
+            items(100_000, "[", "]"),
+            items(100_000, r#"{"k": [{}, "#, "]}"),
+            items(100_000, "{", "}"),
+            items(100_000, "[", ""),
+            items(100_000, r#"{"k":["#, "\""),
+            items(100_000, "[{[", ""),
+        ] {
+            for levels in [0, 1, 2, 10, 200] {
+                let cursor = Cursor::new(&text);
+                walk(&mut Levels(levels), 0, &Value(&cursor)).unwrap();
+                assert!(cursor.searched.get() <= text.len(), "{} of {}", cursor.searched.get(), text.len());
+                assert!(!cursor.next(), "{text:.20}");
             }
-            assert_eq!(next(rest), None, "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! An image is priced by its size and by the detail that is asked for. Its bytes are not counted:
 //! only their header is read, for the size.
 
-use super::rules::{Rules, entry, unknown_item};
+use super::rules::{Rules, unknown_entry, unknown_item};
 use crate::pricing::data::is_data;
 use crate::pricing::openai::images::Detail;
 use crate::pricing::openai::place::{MediaPlace, Place};
@@ -18,7 +18,7 @@ impl Rules for MediaPlace {
             (Self::Image, "url") => Some(Place::Media(Self::Image)),
             (Self::Image, "detail") => Some(Place::Media(Self::Detail)),
             (Self::Flat(_) | Self::Image | Self::Detail, _) => None,
-            (Self::Drawn, _) => Some(entry(tally, key)),
+            (Self::Drawn, _) => Some(unknown_entry(tally, key)),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Each message adds a frame to its texts, and so does each tool call that a message repeats. A
 //! field without a rule counts as its text.
 
-use super::rules::{Rules, entry, unknown_item};
+use super::rules::{Rules, unknown_entry, unknown_item};
 use crate::pricing::openai::formula;
 use crate::pricing::openai::images::Image;
 use crate::pricing::openai::place::{MediaPlace, MessagePlace, Place};
@@ -20,7 +20,8 @@ impl Rules for MessagePlace {
             Self::Template => (key == "variables").then_some(Place::Message(Self::Variables)),
             Self::Variables => Some(Place::Message(Self::Content)),
             Self::Sealed => None,
-            Self::All | Self::Role | Self::Name | Self::Calls => Some(entry(tally, key)),
+            Self::Prediction => prediction(key),
+            Self::All | Self::Role | Self::Name | Self::Calls => Some(unknown_entry(tally, key)),
         }
     }
 
@@ -31,9 +32,13 @@ impl Rules for MessagePlace {
             Self::Content => Place::Message(Self::Content),
             Self::Calls => Place::Message(Self::Call),
             Self::Template | Self::Sealed => return None,
-            Self::One | Self::Role | Self::Name | Self::Call | Self::Called | Self::Variables => {
-                unknown_item(tally)
-            }
+            Self::One
+            | Self::Role
+            | Self::Name
+            | Self::Call
+            | Self::Called
+            | Self::Variables
+            | Self::Prediction => unknown_item(tally),
         })
     }
 
@@ -78,7 +83,9 @@ impl Rules for MessagePlace {
             }
             Self::Sealed => tally.add(text.len() as u64 / formula::SEALED_BYTES),
             Self::Template => {}
-            Self::Content | Self::Calls | Self::Call | Self::Called | Self::Variables => tally.text(text),
+            Self::Content | Self::Calls | Self::Call | Self::Called | Self::Variables | Self::Prediction => {
+                tally.text(text);
+            }
         }
     }
 }
@@ -90,6 +97,34 @@ impl MessagePlace {
     }
 }
 
+/// The fields of messages and items that have no rule of their own.
+///
+/// Source: `InputItem` and `ChatCompletionResponseMessage`, which clients send back, in OpenAI's
+/// OpenAPI specification, version 2.3.0 of August 2026.
+const FIELDS: [&str; 21] = [
+    "acknowledged_safety_checks",
+    "actions",
+    "annotations",
+    "approval_request_id",
+    "approve",
+    "caller",
+    "container_id",
+    "environment",
+    "error",
+    "execution",
+    "fingerprint",
+    "max_output_length",
+    "namespace",
+    "operation",
+    "outputs",
+    "pending_safety_checks",
+    "phase",
+    "reason",
+    "results",
+    "server_label",
+    "tools",
+];
+
 fn message(tally: &mut Tally<'_>, key: &str) -> Option<Place> {
     Some(match key {
         "id" | "type" | "status" => return None,
@@ -98,7 +133,7 @@ fn message(tally: &mut Tally<'_>, key: &str) -> Option<Place> {
         // Each is the payload of an item that is a call.
         "arguments" | "input" | "action" | "code" | "queries" => {
             tally.add(formula::CALL);
-            Place::unknown(key)
+            Place::value(key)
         }
         "content" | "output" | "summary" => Place::Message(MessagePlace::Content),
         "name" => Place::Message(MessagePlace::Name),
@@ -107,6 +142,7 @@ fn message(tally: &mut Tally<'_>, key: &str) -> Option<Place> {
         "audio" => Place::Media(MediaPlace::Flat(formula::AUDIO)),
         "result" => Place::Media(MediaPlace::Drawn),
         "encrypted_content" => Place::Message(MessagePlace::Sealed),
+        _ if FIELDS.contains(&key) => Place::value(key),
         _ => Place::unknown(key),
     })
 }
@@ -119,6 +155,20 @@ fn content(tally: &Tally<'_>, key: &str) -> Option<Place> {
         "detail" => Place::Media(MediaPlace::Detail),
         "input_audio" | "audio" => Place::Media(MediaPlace::Flat(formula::AUDIO)),
         "file" | "file_data" | "file_url" | "file_id" => Place::Media(MediaPlace::Flat(tally.file())),
+        "annotations" | "outcome" | "prompt_cache_breakpoint" | "stderr" | "stdout" => Place::value(key),
+        _ => Place::unknown(key),
+    })
+}
+
+/// Returns the place of a field of a predicted reply. The model does not read the prediction, but
+/// OpenAI counts its wrong parts as output, in addition to the reply.
+///
+/// Source: `rejected_prediction_tokens` in OpenAI's API reference, "these tokens are still counted
+/// in the total completion tokens for purposes of billing, output, and context window limits".
+fn prediction(key: &str) -> Option<Place> {
+    Some(match key {
+        "type" => return None,
+        "content" => Place::Message(MessagePlace::Content),
         _ => Place::unknown(key),
     })
 }

@@ -39,25 +39,29 @@
 //! # The files
 //!
 //! `rules` has the defaults, `plain`, `prompts`, `messages`, `media`, `tools` and `formats` the
-//! rules of one family of places each. A field that OpenAI adds is a line in one of them.
+//! rules of one family of places each. A field that OpenAI adds is a line in one of them. `reader`
+//! picks the family of a place, and `unknown` lists the fields that no rule names.
 
 mod formats;
 mod media;
 mod messages;
 mod plain;
 mod prompts;
+mod reader;
 mod rules;
 mod tools;
+mod unknown;
 
 use serde::Serialize;
 
-use self::rules::Rules;
-use super::outline::{Model, Outline};
+use self::reader::PromptReader;
+use self::unknown::UnknownReader;
+use super::outline::Outline;
 use super::place::Place;
 use super::shape::Shape;
-use super::tally::{Tally, Total};
+use super::tally::Total;
 use crate::ParamsError;
-use crate::pricing::walk::{Number, ValueReader, walk};
+use crate::pricing::walk::walk;
 use crate::tokenizer::Counting;
 
 /// Counts the input of a request.
@@ -70,76 +74,22 @@ pub(super) fn count<T: Serialize + ?Sized>(
     outline: &Outline,
     counting: Counting<'_>,
 ) -> Result<Total, ParamsError> {
-    let Model { formula, images, .. } = outline.model;
-    let mut tally = Tally::new(formula, images, counting);
-    if shape.framed {
-        tally.add(formula.reply);
-    }
-    let mut reader = PromptReader { shape, tally };
+    let mut reader = PromptReader::new(shape, outline.model, counting);
     walk(&mut reader, Place::Params, params).map_err(|failed| shape.failed(&failed))?;
-    Ok(reader.tally.total())
+    Ok(reader.total())
 }
 
-struct PromptReader<'a> {
-    shape: &'a Shape,
-    tally: Tally<'a>,
-}
-
-/// Reads a value by the rules of the family that its place belongs to.
-macro_rules! by_family {
-    ($place:expr, $params:expr, $rules:ident => $read:expr) => {
-        match $place {
-            Place::Params => $params,
-            Place::Plain($rules) => $read,
-            Place::Prompt($rules) => $read,
-            Place::Message($rules) => $read,
-            Place::Media($rules) => $read,
-            Place::Tool($rules) => $read,
-            Place::Format($rules) => $read,
-        }
-    };
-}
-
-impl ValueReader for PromptReader<'_> {
-    type Place = Place;
-
-    #[inline]
-    fn field(&mut self, place: &mut Place, key: &str) -> Option<Place> {
-        by_family!(place, self.shape.counted(key), rules => rules.field(&mut self.tally, key))
-    }
-
-    #[inline]
-    fn item(&mut self, place: &mut Place) -> Option<Place> {
-        by_family!(place, None, rules => rules.item(&mut self.tally))
-    }
-
-    #[inline]
-    fn map(&mut self, place: Place) {
-        by_family!(place, (), rules => rules.map(&mut self.tally));
-    }
-
-    #[inline]
-    fn list(&mut self, place: Place) {
-        by_family!(place, (), rules => rules.list(&mut self.tally));
-    }
-
-    #[inline]
-    fn null(&mut self, place: Place) {
-        by_family!(place, (), rules => rules.null(&mut self.tally));
-    }
-
-    #[inline]
-    fn boolean(&mut self, place: Place) {
-        by_family!(place, (), rules => rules.boolean(&mut self.tally));
-    }
-
-    #[inline]
-    fn number(&mut self, place: Place, number: Number) {
-        by_family!(place, (), rules => rules.number(&mut self.tally, number));
-    }
-
-    #[inline]
-    fn text(&mut self, place: Place, text: &str) {
-        by_family!(place, (), rules => rules.text(&mut self.tally, text));
-    }
+/// Returns the paths of the fields that [`count`] counts as their text because no rule names them.
+///
+/// # Errors
+/// If the params' own `Serialize` fails.
+pub(super) fn unknown_fields<T: Serialize + ?Sized>(
+    params: &T,
+    shape: &Shape,
+    outline: &Outline,
+) -> Result<Vec<String>, ParamsError> {
+    let counting = Counting::Own(outline.model.encoding);
+    let mut reader = UnknownReader::new(PromptReader::new(shape, outline.model, counting));
+    walk(&mut reader, UnknownReader::PARAMS, params).map_err(|failed| shape.failed(&failed))?;
+    Ok(reader.unknown())
 }

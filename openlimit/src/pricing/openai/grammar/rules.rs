@@ -16,7 +16,7 @@ pub(super) trait Rules: Copy {
     /// Returns the place of the value under `key`, or `None` to skip it.
     #[inline]
     fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
-        Some(entry(tally, key))
+        Some(unknown_entry(tally, key))
     }
 
     /// Returns the place of the next item of a list, or `None` to skip it.
@@ -52,8 +52,15 @@ pub(super) trait Rules: Copy {
     }
 }
 
-/// Adds the key of a map that is counted as its text.
-pub(super) fn entry(tally: &mut Tally<'_>, key: &str) -> Place {
+/// Adds the key of a documented map that is counted as its text.
+pub(super) fn value_entry(tally: &mut Tally<'_>, key: &str) -> Place {
+    tally.add(formula::ENTRY);
+    tally.text(key);
+    Place::value(key)
+}
+
+/// Adds the key of a map that is counted as its text by a guess.
+pub(super) fn unknown_entry(tally: &mut Tally<'_>, key: &str) -> Place {
     tally.add(formula::ENTRY);
     tally.text(key);
     Place::unknown(key)

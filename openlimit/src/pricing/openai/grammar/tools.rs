@@ -4,11 +4,56 @@
 //! parameter's schema it counts names, types, descriptions and enumerations. Other keywords of a
 //! schema count as JSON.
 
-use super::rules::{Rules, entry, json_entry, unknown_item};
+use super::rules::{Rules, json_entry, unknown_entry, unknown_item, value_entry};
 use crate::pricing::openai::formula;
 use crate::pricing::openai::place::{FormatPlace, Place, ToolPlace};
 use crate::pricing::openai::tally::Tally;
 use crate::pricing::walk::Number;
+
+/// The fields of tools that have no rule of their own. Most are settings of tools that the provider
+/// runs.
+///
+/// Source: `Tool` in OpenAI's OpenAPI specification, version 2.3.0 of August 2026.
+const SETTINGS: [&str; 38] = [
+    "action",
+    "allowed_callers",
+    "allowed_tools",
+    "authorization",
+    "background",
+    "connector_id",
+    "container",
+    "defer_loading",
+    "display_height",
+    "display_width",
+    "environment",
+    "execution",
+    "external_web_access",
+    "filters",
+    "format",
+    "headers",
+    "input_fidelity",
+    "input_image_mask",
+    "max_num_results",
+    "model",
+    "moderation",
+    "output_compression",
+    "output_format",
+    "output_schema",
+    "partial_images",
+    "quality",
+    "ranking_options",
+    "require_approval",
+    "search_content_types",
+    "search_context_size",
+    "server_description",
+    "server_label",
+    "server_url",
+    "size",
+    "tools",
+    "tunnel_id",
+    "user_location",
+    "vector_store_ids",
+];
 
 impl Rules for ToolPlace {
     #[inline]
@@ -20,6 +65,7 @@ impl Rules for ToolPlace {
             (Self::One | Self::Function, "name") => Place::Tool(Self::Heading),
             (Self::One | Self::Function, "description") => Place::Tool(Self::Label),
             (Self::One | Self::Function, "parameters") => Place::Tool(Self::Parameters),
+            (Self::One | Self::Function, _) if SETTINGS.contains(&key) => Place::value(key),
             (Self::One | Self::Function, _) => Place::unknown(key),
 
             (Self::Parameters, "type") | (Self::Parameters | Self::Property, "required") => return None,
@@ -45,8 +91,10 @@ impl Rules for ToolPlace {
                 Place::Tool(Self::Property)
             }
             (Self::Type, _) => return None,
-            (Self::All { .. } | Self::BuiltIn | Self::Heading, _)
-            | (Self::Label | Self::Enum | Self::EnumItem, _) => entry(tally, key),
+            (Self::BuiltIn, _) => value_entry(tally, key),
+            (Self::All { .. } | Self::Heading | Self::Label | Self::Enum | Self::EnumItem, _) => {
+                unknown_entry(tally, key)
+            }
         })
     }
 
