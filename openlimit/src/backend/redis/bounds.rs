@@ -52,7 +52,7 @@ impl Bounds {
     /// Returns what is wrong with the reply.
     pub(super) fn check(&self, reply: &BatchReply) -> Result<(), String> {
         let wait = reply.calls.iter().map(|call| call.wait).max().unwrap_or(0);
-        let level = reply.buckets.iter().map(|bucket| bucket.level.max(bucket.low).max(bucket.raised));
+        let level = reply.buckets.iter().map(|bucket| bucket.level);
         within("wait", wait, self.wait)?;
         within("level", level.max().unwrap_or(0), self.level)
     }
@@ -77,10 +77,9 @@ mod tests {
             now: 0,
             decided: 0,
             epoch: 0,
-            count: 0,
-            run: 0,
-            alone: true,
-            buckets: vec![BucketReply { level, given: 0, others_gave: 0, low: 0, raised: 0 }],
+            charges: 0,
+            is_out: false,
+            buckets: vec![BucketReply { level, given: 0 }],
             calls: vec![Decision { wait, limit: None, granted: true }],
         }
     }
