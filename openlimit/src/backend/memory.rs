@@ -48,11 +48,21 @@ impl Memory {
         self.meters[limit].bucket.empty(now)
     }
 
-    /// Charges a single limit.
+    /// Charges a single limit, and returns the number of the charge.
     #[allow(dead_code, reason = "for backends that memory stands in for")]
-    pub(super) fn fill(&mut self, limit: usize, amount: u64, now: u64) {
+    pub(super) fn fill(&mut self, limit: usize, amount: u64, now: u64) -> u64 {
         self.charges += 1;
         self.meters[limit].bucket.charge(amount, self.charges, now, now);
+        self.charges
+    }
+
+    /// Charges a call under a number that is given.
+    #[inline]
+    pub(super) fn charge_as(&mut self, amounts: &[u64], charge: u64, at: u64, now: u64) {
+        self.charges = charge;
+        for meter in &mut self.meters {
+            meter.bucket.charge(amounts[meter.dimension], charge, at, now);
+        }
     }
 
     /// Returns the latest of the moments that the limits ask for.
@@ -97,11 +107,7 @@ impl Buckets for Memory {
     }
 
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
-        self.charges += 1;
-        let amounts = amounts.as_slice();
-        for meter in &mut self.meters {
-            meter.bucket.charge(amounts[meter.dimension], self.charges, at, now);
-        }
+        self.charge_as(amounts.as_slice(), self.charges + 1, at, now);
         self.charges
     }
 

@@ -79,7 +79,7 @@ mod tests {
             epoch: 0,
             charges: 0,
             is_out: false,
-            buckets: vec![BucketReply { level, given: 0 }],
+            buckets: vec![BucketReply { level, idle: 0, given: 0 }],
             calls: vec![Decision { wait, limit: None, granted: true }],
         }
     }

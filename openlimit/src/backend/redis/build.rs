@@ -10,7 +10,7 @@ use super::bounds::Bounds;
 use super::driver::Session;
 use super::scale::{MOST, Scale};
 use super::settings::Settings;
-use super::slots::{LOCAL, SharedLimit, Slots};
+use super::slots::{Alone, LOCAL, SharedLimit, Slots};
 use super::{OnOutage, Redis};
 use crate::backend::memory::Memory;
 use crate::backend::{Backend, Driver, Starting};
@@ -67,8 +67,10 @@ pub(in crate::backend) fn open(
     let settings = Settings::new(redis, name, texts.join("; "), shared.len(), bounds);
     let session = Session::new(settings.map_err(BuildProblem::Redis)?);
     let meterings: Vec<_> = starting.meterings.iter().map(|metering| redis.part(metering)).collect();
-    let local = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
-    let slots = Slots::new(&shared, redis.terms(slack), session.server(), local);
+    let share = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
+    let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
+    let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
+    let slots = Slots::new(&shared, redis.terms(slack), session.server(), alone);
     Ok((Backend::Redis(Box::new(slots)), Driver::Redis(session)))
 }
 

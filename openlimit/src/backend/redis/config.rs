@@ -115,10 +115,14 @@ pub enum OnOutage {
     Wait,
     /// This process decides alone, within this share of every limit.
     ///
-    /// With four processes, a share of 25 % keeps them within the limits together. What calls take
-    /// during the outage is charged to the shared limits when Redis is back. A call larger than the
-    /// share but within the limit waits until the share is unused, and takes it into debt. The
-    /// share must be from 1 to 100 %.
+    /// The share must be from 1 to 100 %. With four processes, a share of 25 % keeps them within the
+    /// limits together. A call larger than the share but within the limit waits until the share is
+    /// unused, and takes it into debt.
+    ///
+    /// When Redis is back, the process owes what its calls took, except for what nobody else used
+    /// meanwhile. So if Redis was away for this process only, the limits are exceeded by what it took
+    /// until then, and all processes wait until that is made up for. A call that settles after Redis
+    /// is back counts with all that it reserved.
     Local(Percent),
 }
 

@@ -77,6 +77,12 @@
 -- one call is granted for a moment beyond two look-aheads (`far`, for `far_at`), no other is. Other
 -- clients ask again, and wait about as long as they would behind it.
 
+-- # What a process took alone
+-- A client whose process decided by itself while it could not reach the server sends what it took
+-- (`taken`). It owes that, less what the bucket stood idle for since it saw it last: so much of the
+-- rate nobody used. `alone.rs` says why that has a lower bound (`least`), too. What one process took
+-- out of the idle time is not idle any more for the next.
+
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
 -- earlier one. But they count only up to the level just before that call. So as long as no other
@@ -91,9 +97,9 @@
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at = ARGV[2], 0
-local seq, seen_at, seen_epoch, seen_charges, ahead, ahead_at, back, back_at, look_ahead, slack, out, moves, refunds, calls
-seq, seen_at, seen_epoch, seen_charges, ahead, ahead_at, back, back_at, look_ahead, slack, out, moves, refunds, calls, at =
-  unpack('<dddddddddddddd', batch)
+local seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, slack, out, moves, refunds, calls
+seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, slack, out, moves, refunds, calls, at =
+  unpack('<dddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
@@ -195,8 +201,8 @@ end
 
 local debt$, fit$, burst$ --*
 do
-  local seen_level$ --*
-  seen_level$, debt$, fit$, burst$, at = unpack('<dddd', batch, at) --*
+  local seen_level$, taken$, least$, seen_idle$ --*
+  seen_level$, debt$, taken$, least$, seen_idle$, fit$, burst$, at = unpack('<ddddddd', batch, at) --*
   if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges) then
     -- The client has seen an earlier state. Where only its charges are ahead, this is an older copy
     -- of the same state, from a replica that lagged: then a new epoch begins with what is in it.
@@ -206,6 +212,14 @@ do
     end
     local before = max(0, epoch - seen_at) * 1000
     if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
+  end
+  if alone_for > 0 then
+    -- If the client did not see this state before it went alone, the bucket may have stood idle for
+    -- as long as possible before that. If the state is younger, nobody used it before.
+    local began, is_known = (now - alone_for - epoch) * 1000, alone_epoch == epoch
+    if not is_known then seen_idle$ = began >= 0 and began or -FAR end --*
+    local owed$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
+    idle$, debt$ = max(0, idle$ - (is_known and taken$ - owed$ or 0)), debt$ + owed$ --*
   end
 end
 
@@ -293,7 +307,7 @@ while done < calls and ahead <= look_ahead do
 end
 
 size$ = thin(stack$, size$) --*
-local reply = pack('<ddddd{{dd}}', now, epoch, charges, is_out and 1 or 0, done, {{level$, given$}}) ..
+local reply = pack('<ddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, done, {{level$, idle$, given$}}) ..
   table.concat(decisions)
 state = pack('<dddddd{{dddddd}}', now, epoch, charges, far, far_at, 0{{ + 1}}, {{level$, idle$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*

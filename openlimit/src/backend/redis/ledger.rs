@@ -44,6 +44,8 @@ pub(super) struct Ledger {
     charges: u64,
     /// The weights to give back in each bucket, by charge.
     refunds: BTreeMap<u64, Box<[u64]>>,
+    /// When this process went alone, while no reply has confirmed what it took then.
+    went_alone: Option<Went>,
     /// The client's last charge, while it can be taken out.
     removable: Option<u64>,
     /// True if that charge has to be taken out because no call wants it.
@@ -63,6 +65,39 @@ struct Account {
     debt: u64,
     /// The debt in the batch in flight.
     owing: u64,
+    /// For how long the bucket stood idle since the state began, in the last reply.
+    idle: u64,
+    /// What this process took alone, and no batch has taken along yet.
+    taken: Taken,
+    /// The same in the batch in flight.
+    taking: Taken,
+}
+
+/// What a process took from one limit while it decided alone.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    all: u64,
+    /// The least of it to owe.
+    least: u64,
+    /// The `idle` that the client had seen before.
+    idle: u64,
+}
+
+impl Taken {
+    fn add(&mut self, other: Self) {
+        self.idle = if self.all == 0 { other.idle } else { self.idle.max(other.idle) };
+        self.all = self.all.saturating_add(other.all).min(MOST);
+        self.least = self.least.saturating_add(other.least).min(MOST);
+    }
+}
+
+/// When a process went alone.
+#[derive(Clone, Copy, Debug)]
+struct Went {
+    /// On its own clock, in nanoseconds.
+    at: u64,
+    /// The `epoch` that the client had seen before.
+    epoch: u64,
 }
 
 impl Ledger {
@@ -75,6 +110,7 @@ impl Ledger {
             epoch: 0,
             charges: 0,
             refunds: BTreeMap::new(),
+            went_alone: None,
             removable: None,
             unwanted: false,
         }
@@ -83,13 +119,14 @@ impl Ledger {
     /// Returns the level in the last reply, corrected by the refunds and debts since. It is a lower
     /// bound, since not all of a refund may be given back.
     pub(super) fn level(&self, limit: usize) -> u64 {
-        let Account { level, refund, refunding, debt, .. } = self.buckets[limit];
-        (level + debt).saturating_sub(refund.saturating_add(refunding))
+        let Account { level, refund, refunding, debt, taken, .. } = self.buckets[limit];
+        (level + debt + taken.least).saturating_sub(refund.saturating_add(refunding))
     }
 
     /// Returns true if a refund or a debt waits for a batch.
     pub(super) fn is_pending(&self) -> bool {
-        !self.refunds.is_empty() || self.buckets.iter().any(|account| account.debt > 0)
+        !self.refunds.is_empty()
+            || self.buckets.iter().any(|account| account.debt > 0 || account.taken.all > 0)
     }
 
     /// Returns true if a charge can be taken out, and may be granted for another moment then.
@@ -123,10 +160,24 @@ impl Ledger {
         account.debt = account.debt.saturating_add(weight).min(MOST);
     }
 
-    /// Begins a batch: writes its number, and which state this client saw last.
-    pub(super) fn begin(&mut self, batch: &mut Writer) {
+    /// Notes what this process took from one limit while it decided alone, since `since` on its own
+    /// clock, and the least of it to owe.
+    pub(super) fn took(&mut self, limit: usize, all: u64, least: u64, since: u64) {
+        if all > 0 {
+            let account = &mut self.buckets[limit];
+            account.taken.add(Taken { all, least, idle: account.idle });
+            self.went_alone = self.went_alone.or(Some(Went { at: since, epoch: self.epoch }));
+        }
+    }
+
+    /// Begins a batch: writes its number, which state this client saw last, and for how long this
+    /// process decided alone and which state it had seen before.
+    pub(super) fn begin(&mut self, batch: &mut Writer, now: u64) {
         self.batch += 1;
-        for number in [self.batch, self.seen_at, self.epoch, self.charges] {
+        // Not zero, which stands for not at all.
+        let alone =
+            self.went_alone.map_or([0, 0], |Went { at, epoch }| [now.saturating_sub(at) / 1_000 + 1, epoch]);
+        for number in [self.batch, self.seen_at, self.epoch, self.charges].into_iter().chain(alone) {
             batch.number(number);
         }
     }
@@ -141,10 +192,11 @@ impl Ledger {
             batch.number(number);
         }
         for (account, scale) in self.buckets.iter_mut().zip(scales) {
-            for number in [account.level, account.debt, scale.fit, scale.burst] {
+            let Account { level, debt, taken, .. } = *account;
+            for number in [level, debt, taken.all, taken.least, taken.idle, scale.fit, scale.burst] {
                 batch.number(number);
             }
-            account.owing = mem::take(&mut account.debt);
+            (account.owing, account.taking) = (mem::take(&mut account.debt), mem::take(&mut account.taken));
         }
         for (charge, weights) in sent.iter().rev() {
             batch.number(*charge);
@@ -162,6 +214,7 @@ impl Ledger {
         self.keep_last();
         for account in &mut self.buckets {
             account.debt = account.debt.saturating_add(mem::take(&mut account.owing)).min(MOST);
+            account.taken.add(mem::take(&mut account.taking));
             account.refunding = 0;
         }
     }
@@ -178,7 +231,11 @@ impl Ledger {
             self.removable = Some(reply.charges);
         }
         for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
-            (account.level, account.owing, account.refunding) = (bucket.level, 0, 0);
+            (account.level, account.idle) = (bucket.level, bucket.idle);
+            (account.owing, account.taking, account.refunding) = (0, Taken::default(), 0);
+        }
+        if self.buckets.iter().all(|account| account.taken.all == 0) {
+            self.went_alone = None;
         }
         (self.seen_at, self.epoch, self.charges) = (reply.decided, reply.epoch, reply.charges);
         before + 1..=reply.charges

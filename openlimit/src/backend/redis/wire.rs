@@ -4,12 +4,14 @@
 //! A batch has
 //!
 //! 1. its sequence number, then `seen_at`, `epoch` and `charges`, which identify the state that the
-//!    client saw last (zeros before the first reply);
+//!    client saw last (zeros before the first reply); for how long its process
+//!    decided alone, and the `epoch` that it had seen before;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
 //!    same of the slot before the one that moves, if one does; `look_ahead`; `slack`;
 //! 3. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
 //!    number of refunds, and of calls;
-//! 4. for each limit four numbers: `level` in the last reply, the debt, `fit` and `burst`;
+//! 4. for each limit seven numbers: `level` in the last reply; the debt; what the process took alone, the
+//!    least of it to owe, and the `idle` that it had seen before; `fit` and `burst`;
 //! 5. for each refund its charge, and its weight in each limit;
 //! 6. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
@@ -61,6 +63,8 @@ pub(crate) struct BatchReply {
 pub(super) struct BucketReply {
     /// The level after the batch.
     pub(super) level: u64,
+    /// For how long it stood idle since the state began.
+    pub(super) idle: u64,
     /// The sum of the batch's refunds that were given back.
     pub(super) given: u64,
 }
@@ -86,7 +90,8 @@ impl BatchReply {
         let (is_out, calls) = (bytes.number()? > 0, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
-            buckets.push(BucketReply { level: bytes.number()?, given: bytes.number()? });
+            let (level, idle, given) = (bytes.number()?, bytes.number()?, bytes.number()?);
+            buckets.push(BucketReply { level, idle, given });
         }
         let mut decisions = Vec::new();
         for _ in 0..calls {

@@ -14,7 +14,7 @@ use super::*;
 use crate::backend::redis::Slots;
 use crate::backend::redis::bounds::Bounds;
 use crate::backend::redis::scale::Scale;
-use crate::backend::redis::slots::SharedLimit;
+use crate::backend::redis::slots::{Alone, SharedLimit};
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
 use crate::backend::redis::{OnOutage, Redis};
@@ -36,7 +36,7 @@ fn slots() -> Box<Slots> {
         &[SharedLimit { place: 0, dimension: 0, scale }],
         terms,
         "".into(),
-        Memory::default(),
+        Alone::new(Memory::default(), Memory::default(), 1),
     ))
 }
 
@@ -140,7 +140,7 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
     slots.owe(&amounts(), 0);
 
     let (mut owner, link) = (Owner::Live(Weak::<Plain>::new()), Link::default());
-    let buckets = vec![BucketReply { level: 0, given: 0 }];
+    let buckets = vec![BucketReply { level: 0, idle: 0, given: 0 }];
     let reply =
         BatchReply { now: 0, decided: 0, epoch: 0, charges: 0, is_out: false, buckets, calls: Vec::new() };
     let mut context = Context::from_waker(Waker::noop());

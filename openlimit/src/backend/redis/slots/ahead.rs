@@ -119,7 +119,7 @@ impl Slots {
     }
 
     /// Sends pending refunds and debts soon, alone if no batch with calls goes before.
-    fn flush_soon(&mut self, now: u64) {
+    pub(super) fn flush_soon(&mut self, now: u64) {
         if self.ledger.is_pending() {
             self.flush_at = self.flush_at.min(now.saturating_add(FLUSH_AFTER));
         }

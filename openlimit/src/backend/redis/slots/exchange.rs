@@ -137,7 +137,7 @@ impl Slots {
         }
         let back = self.slots.back().map(Slot::begins);
         let mut batch = Writer::default();
-        self.ledger.begin(&mut batch);
+        self.ledger.begin(&mut batch, now);
         for (due, at) in [ahead.unwrap_or_default(), back.unwrap_or_default()] {
             batch.number(due.saturating_sub(now));
             batch.number(at);
@@ -163,7 +163,7 @@ impl Slots {
         sent: u64,
         now: u64,
     ) -> Refusals {
-        self.end_outage(now);
+        let was_local = self.end_outage(now);
         let mut calls = self.in_flight.take().unwrap_or_default();
         match self.moving.take() {
             Some(slot) if !reply.is_out => {
@@ -204,7 +204,8 @@ impl Slots {
                 refused.push((key, waiter.timed_out(decision.wait, limit, now)));
             }
         }
-        if held_up {
+        // After an outage, what this process took alone is charged first.
+        if held_up || was_local {
             self.release_all(now);
         } else {
             self.move_up(reply, self.seen_at);

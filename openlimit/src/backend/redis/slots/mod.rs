@@ -23,9 +23,11 @@
 //! * `ahead` lets calls take slots, and gives slots back.
 //! * `sooner` moves slots up after a refund.
 //! * `estimate` computes what is known of the buckets between two replies.
-//! * `outage` decides while Redis is away.
+//! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
+//!   owed.
 
 mod ahead;
+mod alone;
 mod estimate;
 mod exchange;
 mod outage;
@@ -35,6 +37,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::alone::Alone;
 pub(crate) use self::state::Slots;
 pub(super) use self::state::{LOCAL, SharedLimit};
 use crate::backend::{Buckets, Due, Look};
@@ -47,7 +50,7 @@ impl Buckets for Slots {
     #[inline(never)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         if self.is_local() {
-            return self.local.take(amounts, now);
+            return self.alone.take(amounts, now);
         }
         let due = self.slot_due(amounts, None, now)?;
         if due.at <= now { self.take_slot(amounts, now) } else { None }
@@ -55,14 +58,14 @@ impl Buckets for Slots {
 
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
         if self.is_local() {
-            return self.local.due(head, now);
+            return self.alone.share.due(head, now);
         }
         self.slot_due(head.amounts.as_slice(), Some(head.number), now)
     }
 
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
         let slot = if self.is_local() { None } else { self.take_slot(amounts.as_slice(), now) };
-        slot.unwrap_or_else(|| self.local.charge(amounts, at, now))
+        slot.unwrap_or_else(|| self.alone.charge(amounts, at, now))
     }
 
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
@@ -70,13 +73,14 @@ impl Buckets for Slots {
             self.refunded_at = Some(now);
             self.give_back(amounts.as_slice(), charge, now);
         } else {
-            self.local.refund(amounts, charge, now);
+            self.alone.refund(amounts, charge, now);
         }
     }
 
     fn owe(&mut self, amounts: &Amounts, now: u64) {
         if self.is_local() {
-            return self.local.owe(amounts, now);
+            self.alone.charge(amounts, now, now);
+            return;
         }
         for bucket in 0..self.scales.len() {
             self.add_debt(bucket, amounts.as_slice()[self.dimensions[bucket]], now);
@@ -85,18 +89,22 @@ impl Buckets for Slots {
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         if self.is_local() {
-            return self.local.wait(call, queue, now);
+            return self.alone.share.wait(call, queue, now);
         }
         self.estimate(call, queue, now)
     }
 
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        if self.is_local() { self.local.wait_of_next(amounts, now) } else { self.estimate_next(amounts, now) }
+        if self.is_local() {
+            self.alone.share.wait_of_next(amounts, now)
+        } else {
+            self.estimate_next(amounts, now)
+        }
     }
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
         if self.is_local() {
-            return self.local.would_wait(call, queue, now);
+            return self.alone.share.would_wait(call, queue, now);
         }
         let (wait, limit) = self.wait(call, queue, now);
         if wait > 0 {
@@ -111,7 +119,7 @@ impl Buckets for Slots {
 
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
         if self.is_local() {
-            return self.local.expire(waiter, head_due, now);
+            return self.alone.share.expire(waiter, head_due, now);
         }
         if let Some(error) = self.unanswered(waiter, now) {
             return waiter.undecided(&error, now);
@@ -122,7 +130,7 @@ impl Buckets for Slots {
     }
 
     fn look(&self, now: u64) -> Vec<Look> {
-        let mut looks = self.local.look(now);
+        let mut looks = self.alone.share.look(now);
         if !self.is_local() {
             for (bucket, place) in self.places.iter().enumerate() {
                 looks[*place] = self.look_at(bucket, now);

@@ -3,7 +3,8 @@
 //!
 //! Calls wait meanwhile, or buckets in this process decide at a share of every limit
 //! ([`OnOutage::Local`]). Those buckets begin with their share of the last known levels. When Redis
-//! is back, what calls took from them and has not leaked is sent as debt.
+//! is back, the first batch carries what was taken from them, and the script charges it before any
+//! call. So processes that come back do not each take a burst.
 
 use super::state::{Outage, Slots};
 use crate::backend::OnOutage;
@@ -40,9 +41,9 @@ impl Slots {
     ) -> (Refusals, bool) {
         let refuses: Box<dyn Fn(&Waiter) -> bool> = if error.is_transient() {
             let since = self.begin_outage(error, now);
-            let patience = self.terms.patience;
             // Refuse calls without a timeout that have waited for Redis long enough. Other calls
-            // end with their timeout.
+            // end with their timeout. Where this process decides, calls do not wait for Redis.
+            let patience = if self.is_local() { u64::MAX } else { self.terms.patience };
             Box::new(move |waiter| {
                 waiter.timeout == u64::MAX && now.saturating_sub(since.max(waiter.arrived)) >= patience
             })
@@ -76,23 +77,28 @@ impl Slots {
     fn go_local(&mut self, now: u64) {
         let Some(share) = self.local_share() else { return };
         self.release_all(now);
-        for bucket in 0..self.scales.len() {
-            let known = self.part_of_level(bucket, share, now);
-            self.local.fill(self.places[bucket], known, now);
-        }
+        let known: Vec<_> = (0..self.scales.len())
+            .map(|bucket| (self.places[bucket], self.part_of_level(bucket, share, now)))
+            .collect();
+        self.alone.begin(known.into_iter(), now);
     }
 
-    /// Ends the outage, if there is one. What calls took from the buckets of this process, and has
-    /// not leaked, becomes debt.
-    pub(super) fn end_outage(&mut self, now: u64) {
-        if let Some(share) = self.local_share() {
-            for bucket in 0..self.scales.len() {
-                // The bucket began with a part that Redis knows of.
-                let known = self.part_of_level(bucket, share, now);
-                let taken = self.local.empty(self.places[bucket], now).saturating_sub(known);
-                self.add_debt(bucket, taken, now);
+    /// Ends the outage, if there is one. What this process took alone will be sent with the next
+    /// batch. Returns true if it decided alone.
+    pub(super) fn end_outage(&mut self, now: u64) -> bool {
+        let was_local = self.is_local();
+        if was_local && let Some(outage) = &self.outage {
+            let limits = self.places.iter().copied().zip(self.dimensions.iter().copied());
+            let taken = self.alone.end(limits, now);
+            for (bucket, (taken, least)) in taken.into_iter().enumerate() {
+                let scale = &self.scales[bucket];
+                self.ledger.took(bucket, scale.weight(taken), scale.weight(least), outage.since);
             }
         }
         self.outage = None;
+        if was_local {
+            self.flush_soon(now);
+        }
+        was_local
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::backend::memory::Memory;
+use super::alone::Alone;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
@@ -53,8 +53,7 @@ pub(crate) struct Slots {
     pub(super) outage: Option<Outage>,
     /// The number of outages so far.
     pub(super) outages: u64,
-    /// The buckets of this process, for outages.
-    pub(super) local: Memory,
+    pub(super) alone: Alone,
 }
 
 /// A charge that was granted and that no call has taken yet.
@@ -110,7 +109,7 @@ impl Slots {
         shared: &[SharedLimit],
         terms: Terms,
         server: Arc<str>,
-        local: Memory,
+        alone: Alone,
     ) -> Self {
         let dimensions: Box<[usize]> = shared.iter().map(|limit| limit.dimension).collect();
         Self {
@@ -133,7 +132,7 @@ impl Slots {
             next_look: 0,
             outage: None,
             outages: 0,
-            local,
+            alone,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use redis::Connection;
 
-use super::super::{SharedLimit, Slots};
+use super::super::{Alone, SharedLimit, Slots};
 use super::server::RedisServer;
 use super::world::{EPOCH, scripted};
 use crate::backend::redis::OnOutage;
@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
                 break;
             }
             let amounts = head.amounts.clone();
-            let charge = backend.charge(&amounts, due.at, now);
+            let charge = backend.charge(&amounts, now, now);
             queue.leave(key);
             admitted.extend(waiting.pop_front().map(|caller| (caller, charge)));
         }
@@ -243,7 +243,12 @@ impl Loop {
         let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER) };
         let backend = match clients {
             0 => Backend::Memory(memory),
-            _ => Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), memory))),
+            _ => Backend::Redis(Box::new(Slots::new(
+                &[limit],
+                terms,
+                "".into(),
+                Alone::new(memory, Memory::default(), 1),
+            ))),
         };
         let name = format!("{{{self:?} {clients}}}");
         let keys = [name.clone(), format!("{name} {id}")];

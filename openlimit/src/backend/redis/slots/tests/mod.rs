@@ -10,6 +10,7 @@ use crate::backend::redis::wire::Decision;
 use crate::limits::Rate;
 use crate::queue::Waiter;
 
+mod alone;
 mod client;
 mod closed_loop;
 mod far;

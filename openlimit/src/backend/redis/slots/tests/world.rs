@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::Connection;
 
-use super::super::{SharedLimit, Slots};
+use super::super::{Alone, SharedLimit, Slots};
 use super::client::Tenant;
 use super::server::RedisServer;
 use crate::backend::redis::OnOutage;
@@ -38,7 +38,7 @@ pub(super) fn scripted(limits: usize) -> String {
     script
 }
 
-fn metering(rate: Rate) -> Metering {
+pub(super) fn metering(rate: Rate) -> Metering {
     Metering::new(rate, BURST, JITTER, (0, 100))
 }
 
@@ -105,7 +105,8 @@ impl World {
             on_outage: OnOutage::Wait,
         };
         let limit = |place| SharedLimit { place, dimension: place, scale: self.scales[place] };
-        let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), Memory::default());
+        let alone = Alone::new(Memory::default(), Memory::default(), 2);
+        let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), alone);
         Tenant {
             slots,
             queue: Queue::new(2, order),
@@ -199,7 +200,7 @@ impl World {
         reply
     }
 
-    fn run(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
+    pub(super) fn run(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
         client.sent = batch.to_vec();
         client.reply = self.eval(&client.keys, batch);
         BatchReply::read(&client.reply, 2).unwrap()
@@ -340,9 +341,9 @@ impl World {
 struct Batch(Vec<f64>);
 
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
-const OUT: usize = 10;
-const REFUNDS: usize = 12;
-const FIRST_REFUND: usize = 22;
+const OUT: usize = 12;
+const REFUNDS: usize = 14;
+const FIRST_REFUND: usize = 30;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {

@@ -1,0 +1,107 @@
+//! `Alone`: what this process took by itself while Redis was away, and what it owes for that.
+//!
+//! # The rule
+//!
+//! Say others filled the buckets in Redis meanwhile, and this process took an amount on top. Then
+//! the limit was exceeded by that amount, except for what could have leaked from the bucket in Redis
+//! and did not, because it stood empty: nobody used that part of the rate. So this process owes
+//!
+//! ```text
+//! taken - idle
+//! ```
+//!
+//! The process knows neither when the bucket stood empty nor for how long. The script knows for how
+//! long, since it counts that for each bucket. It does not know when. If the bucket was idle first,
+//! and the process took everything in the last second, then the rate of one second is all that was
+//! free for it. So it owes at least what a bucket of the whole rate would hold now if this process
+//! alone had filled it, which is `least`.
+//!
+//! Example: an outage lasts 15 s, and the share is 25 %. If others used the limit all the time, the
+//! process owes the 3.75 s of the rate that it took. If the bucket in Redis stood idle for 2 s, it
+//! owes 1.75 s. If nobody used it, the process owes what it took at once at the end, its last burst.
+//!
+//! # What cannot be known
+//!
+//! * Others do not know of it before this process is back. Until then the limit may be exceeded by
+//!   what it has taken.
+//! * If the buckets in Redis were lost during the outage, nothing says for how long they stood idle
+//!   before. The process then owes `least` only. Otherwise a restart of Redis would stop all calls
+//!   for as long as the processes together took, although nobody had anything from it.
+//! * A call that was admitted alone, and is settled or cancelled only when Redis is back, counts
+//!   with all that it reserved.
+
+use crate::backend::Buckets as _;
+use crate::backend::memory::Memory;
+use crate::limits::Amounts;
+
+/// The buckets of a process that decides alone, and what it took from them since the outage began.
+#[derive(Debug)]
+pub(crate) struct Alone {
+    /// The buckets that decide, at this process's share of each limit.
+    pub(super) share: Memory,
+    /// The same calls in buckets of the whole rate of each limit.
+    whole: Memory,
+    /// What they took, by dimension.
+    taken: Box<[u64]>,
+    /// The number of the first charge since the outage began.
+    first: u64,
+}
+
+impl Alone {
+    /// Creates it from empty buckets, at a share of each limit and at the whole.
+    pub(in crate::backend::redis) fn new(share: Memory, whole: Memory, dimensions: usize) -> Self {
+        Self { share, whole, taken: vec![0; dimensions].into(), first: 0 }
+    }
+
+    /// Begins an outage. `known(place)` is this process's share of what is in the bucket of a limit.
+    pub(super) fn begin(&mut self, known: impl Iterator<Item = (usize, u64)>, now: u64) {
+        for (place, amount) in known {
+            self.first = self.share.fill(place, amount, now) + 1;
+        }
+    }
+
+    /// Charges a call now, if the share has room. Returns the number of the charge.
+    pub(super) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        let charge = self.share.take(amounts, now)?;
+        self.note(amounts, charge, now, now);
+        Some(charge)
+    }
+
+    /// Charges a call as of `at`, and returns the number of the charge.
+    pub(super) fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
+        let charge = self.share.charge(amounts, at, now);
+        self.note(amounts.as_slice(), charge, at, now);
+        charge
+    }
+
+    fn note(&mut self, amounts: &[u64], charge: u64, at: u64, now: u64) {
+        self.whole.charge_as(amounts, charge, at, now);
+        for (taken, amount) in self.taken.iter_mut().zip(amounts) {
+            *taken = taken.saturating_add(*amount);
+        }
+    }
+
+    /// Refunds amounts of a charge, unless it is of an outage that has ended.
+    pub(super) fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+        if charge >= self.first {
+            self.share.refund(amounts, charge, now);
+            self.whole.refund(amounts, charge, now);
+            for (taken, amount) in self.taken.iter_mut().zip(amounts.as_slice()) {
+                *taken = taken.saturating_sub(*amount);
+            }
+        }
+    }
+
+    /// Ends the outage. Returns what was taken from each of the limits, given by place and dimension,
+    /// and the least of it to owe.
+    pub(super) fn end(&mut self, limits: impl Iterator<Item = (usize, usize)>, now: u64) -> Vec<(u64, u64)> {
+        let end = |(place, dimension): (usize, usize)| {
+            self.share.empty(place, now);
+            (self.taken[dimension], self.whole.empty(place, now))
+        };
+        let taken = limits.map(end).collect();
+        // No charge so far is of an outage that goes on.
+        (self.first, _) = (u64::MAX, self.taken.fill(0));
+        taken
+    }
+}

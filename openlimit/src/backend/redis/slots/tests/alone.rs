@@ -1,0 +1,222 @@
+//! Processes that decide alone while they cannot reach Redis: what they take is repaid when they are
+//! back, unless nobody else could have had it.
+
+use std::time::Duration;
+
+use super::super::Alone;
+use super::client::Tenant;
+use super::world::{BURST, SLOW, World, metering};
+use crate::backend::redis::OnOutage;
+use crate::backend::redis::slots::LOCAL;
+use crate::backend::redis::wire::BatchReply;
+use crate::backend::{Buckets as _, Memory, Starting};
+use crate::bucket::Metering;
+use crate::error::{StoreError, StoreProblem};
+use crate::limits::{Percent, Rate};
+
+const STEP: Duration = Duration::from_millis(5);
+const BURST_NANOS: u64 = BURST.as_nanos() as u64;
+
+/// Processes with a share of a quarter each, whose calls take ten requests, or 10 ms of the rate.
+struct Processes {
+    world: World,
+    all: Vec<Process>,
+    /// The level of a bucket that all calls fill when they depart, and the time of the last one.
+    level: u64,
+    level_at: u64,
+    /// What all calls took, in nanoseconds of the rate.
+    taken: u64,
+}
+
+struct Process {
+    client: Tenant,
+    /// The batch that got no reply, while the process is cut off.
+    unanswered: Option<Vec<u8>>,
+    /// True if it has calls to make.
+    is_busy: bool,
+}
+
+impl Processes {
+    fn start(count: usize) -> Self {
+        let mut world = World::start(SLOW);
+        let all = (0..count).map(|_| Process {
+            client: alone(world.client(), Percent(25)),
+            unanswered: None,
+            is_busy: true,
+        });
+        let all = all.collect();
+        Self { world, all, level: 0, level_at: 0, taken: 0 }
+    }
+
+    /// Lets time pass. All processes make their calls.
+    fn pass(&mut self, time: Duration) {
+        for _ in 0..time.as_nanos() / STEP.as_nanos() {
+            self.world.pass(STEP);
+            for process in 0..self.all.len() {
+                self.serve(process);
+            }
+        }
+    }
+
+    fn serve(&mut self, process: usize) {
+        let now = self.world.clock;
+        let Process { client, unanswered, is_busy } = &mut self.all[process];
+        while *is_busy && client.queue.len() < 40 {
+            client.join([10, 0]);
+        }
+        if unanswered.is_none()
+            && let Ok(batch) = client.slots.collect(&client.queue, false, now)
+        {
+            let reply = self.world.run(client, &batch);
+            client.slots.apply(&reply, &client.queue, now, now);
+        }
+        while let Some((key, head)) = client.queue.head()
+            && let Some(due) = client.slots.due(head, now)
+            && due.at <= now
+        {
+            let amounts = head.amounts.clone();
+            client.slots.charge(&amounts, now, now);
+            client.queue.leave(key);
+            self.level = self.level.saturating_sub(now - self.level_at) + 10_000_000;
+            (self.level_at, self.taken) = (now, self.taken + 10_000_000);
+        }
+    }
+
+    /// Cuts a process off.
+    fn cut(&mut self, process: usize) {
+        let Process { client, unanswered, .. } = &mut self.all[process];
+        let batch = client.slots.collect(&client.queue, true, self.world.clock).unwrap();
+        *unanswered = Some(batch);
+        let error = StoreError::new(&"".into(), StoreProblem::TimedOut(Duration::ZERO));
+        client.slots.failed(&error, &client.queue, self.world.clock);
+        assert!(client.slots.is_local());
+    }
+
+    /// Lets a process reach the server again. Its calls leave. Returns the reply to the batch with
+    /// what it took.
+    fn mend(&mut self, process: usize) -> BatchReply {
+        let now = self.world.clock;
+        let Process { client, unanswered, .. } = &mut self.all[process];
+        client.all_leave();
+        let batch = unanswered.take().unwrap();
+        let reply = self.world.run(client, &batch);
+        client.slots.apply(&reply, &client.queue, now, now);
+        let batch = client.slots.collect(&client.queue, true, now).unwrap();
+        let reply = self.world.run(client, &batch);
+        client.slots.apply(&reply, &client.queue, now, now);
+        reply
+    }
+
+    /// Returns the level now of a bucket that all calls filled.
+    fn level(&self) -> u64 {
+        self.level.saturating_sub(self.world.clock - self.level_at)
+    }
+}
+
+/// Lets a client decide alone while it cannot reach the server.
+fn alone(mut client: Tenant, share: Percent) -> Tenant {
+    let memory = |meterings: &[Metering; 2]| {
+        Memory::new(
+            &Starting { name: None, limits: &[], meterings, dimensions: &[0, 1], on_system_time: true },
+            LOCAL,
+        )
+    };
+    let whole = SLOW.map(metering);
+    let part = whole.map(|metering| {
+        let period = metering.rate.period() * 100 / u32::from(share.0);
+        Metering { rate: Rate::new(metering.rate.amount(), period), ..metering }
+    });
+    client.slots.alone = Alone::new(memory(&part), memory(&whole), 2);
+    client.slots.terms.on_outage = OnOutage::Local(share);
+    client
+}
+
+#[test]
+fn what_a_process_took_while_another_used_the_whole_limit_is_repaid() {
+    let mut processes = Processes::start(2);
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    processes.pass(Duration::from_secs(15));
+    // A quarter of 15 s.
+    let excess = processes.level();
+    assert!((3_700_000_000..4_000_000_000).contains(&excess), "{excess}");
+    processes.mend(0);
+    // Nobody calls until it has leaked.
+    processes.pass(Duration::from_secs(5));
+    assert!(processes.level() <= BURST_NANOS, "{} is not repaid", processes.level() - BURST_NANOS);
+    let (before, since) = (processes.taken, processes.world.clock);
+    processes.pass(Duration::from_secs(5));
+    assert!(processes.level() <= BURST_NANOS);
+    let rate = (processes.taken - before) as f64 / (processes.world.clock - since) as f64;
+    assert!((0.98..1.04).contains(&rate), "{rate} of the limit is used after that");
+}
+
+#[test]
+fn what_nobody_else_could_have_had_is_not_owed() {
+    let mut processes = Processes::start(2);
+    processes.all[1].is_busy = false;
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    processes.pass(Duration::from_secs(15));
+    let reply = processes.mend(0);
+    assert!(reply.buckets[0].level <= BURST_NANOS, "{reply:?}");
+}
+
+#[test]
+fn a_burst_taken_just_before_the_end_is_owed_however_long_nobody_called() {
+    let mut processes = Processes::start(2);
+    processes.pass(Duration::from_secs(1));
+    processes.all.iter_mut().for_each(|process| process.is_busy = false);
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    processes.pass(Duration::from_secs(15));
+    // A quarter of what fits into the burst: four calls.
+    processes.all[0].is_busy = true;
+    processes.serve(0);
+    let taken = processes.level();
+    assert_eq!(taken, 40_000_000);
+    processes.all[0].is_busy = false;
+    let reply = processes.mend(0);
+    assert!((39_000_000..=40_000_000).contains(&reply.buckets[0].level), "{reply:?}");
+}
+
+#[test]
+fn idle_time_pays_for_what_was_taken_only_once() {
+    let mut processes = Processes::start(3);
+    processes.pass(Duration::from_secs(2));
+    processes.all[2].is_busy = false;
+    processes.cut(0);
+    processes.cut(1);
+    // Both take a quarter of 16 s, which is 8 s together. The third lets the limit stand idle for
+    // some 9 s of that.
+    processes.pass(Duration::from_secs(10));
+    processes.all[2].is_busy = true;
+    processes.pass(Duration::from_secs(6));
+    let first = processes.mend(0).buckets[0].level;
+    let second = processes.mend(1).buckets[0].level;
+    assert!(first < 500_000_000, "{first}");
+    assert!(second < 500_000_000, "{second}");
+    processes.pass(Duration::from_secs(1));
+    // Now a third process takes as much, in a time in which nothing stands idle.
+    processes.cut(2);
+    processes.pass(Duration::from_secs(8));
+    let third = processes.mend(2).buckets[0].level;
+    assert!((1_900_000_000..2_600_000_000).contains(&third), "{third}");
+}
+
+#[test]
+fn many_short_outages_of_four_processes_are_repaid() {
+    let mut processes = Processes::start(4);
+    processes.pass(Duration::from_secs(2));
+    for outage in 0..13_usize {
+        let cut: Vec<_> = (0..4).filter(|process| (outage * 7 + process) % 3 == 0).collect();
+        cut.iter().for_each(|process| processes.cut(*process));
+        processes.pass(Duration::from_millis(700 + 100 * outage as u64));
+        cut.iter().for_each(|process| drop(processes.mend(*process)));
+        processes.pass(Duration::from_secs(2));
+    }
+    processes.pass(Duration::from_secs(5));
+    assert!(processes.level() <= BURST_NANOS, "{} is not repaid", processes.level() - BURST_NANOS);
+    let used = processes.taken as f64 / processes.world.clock as f64;
+    assert!((0.98..=1.01).contains(&used), "{used} of the limit is used");
+}
