@@ -16,7 +16,7 @@
 //!    cut there, and four round trips are no 52 days.
 //! 3. So before each call of the batch the levels are at most `MOST + drain`. The moment that all
 //!    limits are charged for is at most as late as the highest of these levels, or as the slot of
-//!    the call before. A call that departs with more than fits is late by up to `slack` beyond it.
+//!    the call before. A call that does not fit waits for up to `jitter` more.
 //! 4. By the same argument as in 2, the levels after the last call are at most that moment and
 //!    `drain`.
 //!
@@ -41,9 +41,9 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Creates the bounds from `drain`, as above, and the slack.
-    pub(super) fn new(drain: u64, slack: u64) -> Self {
-        Self { drain, wait: MOST + drain + slack, level: MOST + 2 * drain }
+    /// Creates the bounds from `drain`, as above, and the jitter.
+    pub(super) fn new(drain: u64, jitter: u64) -> Self {
+        Self { drain, wait: MOST + drain + jitter, level: MOST + 2 * drain }
     }
 
     /// Checks a reply.

@@ -62,15 +62,15 @@ pub(in crate::backend) fn open(
         shared.push(SharedLimit { place, dimension: starting.dimensions[place], scale });
     }
     let texts: Vec<_> = shared.iter().map(|limit| as_text(limit.place)).collect();
-    let slack = nanos(jitter / 2).min(MOST);
-    let bounds = Bounds::new(drain, slack);
+    let jitter = nanos(jitter).min(MOST);
+    let bounds = Bounds::new(drain, jitter);
     let settings = Settings::new(redis, name, texts.join("; "), shared.len(), bounds);
     let session = Session::new(settings.map_err(BuildProblem::Redis)?);
     let meterings: Vec<_> = starting.meterings.iter().map(|metering| redis.part(metering)).collect();
     let share = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
     let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
     let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
-    let slots = Slots::new(&shared, redis.terms(slack), session.server(), alone);
+    let slots = Slots::new(&shared, redis.terms(jitter), session.server(), alone);
     Ok((Backend::Redis(Box::new(slots)), Driver::Redis(session)))
 }
 

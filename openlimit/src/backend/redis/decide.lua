@@ -15,14 +15,15 @@
 -- # The rule: GCRA on the server's clock
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
 -- weight w fits as soon as level + w <= fit, where `fit` is the burst less the jitter. So it has to
--- wait for level + w - fit. A call with w > fit waits for an empty bucket. If it is larger than the
--- burst, it leaves a debt that later calls wait for. All of that is timed by the server's clock, so
--- clients whose clocks differ agree.
+-- wait for level + w - fit. A call with w > fit waits for an empty bucket, and then for what the
+-- burst does not cover of w and the jitter. `rested` is for how long the bucket has been empty. If
+-- the call is larger than the burst, it leaves a debt that later calls wait for. All of that is
+-- timed by the server's clock, so clients whose clocks differ agree.
 
--- A call is granted at once, for a later moment, and the client sleeps until then. `as_of` is the
--- time from now until that moment: the longest wait that any of the limits asks for. Every limit is
--- charged as of that moment. A bucket whose level is below `as_of` is empty before then, and what
--- could leak while it is empty is lost. So such a level is first raised to `as_of`, and then the
+-- A call is granted at once, for a later moment, and the client sleeps until then. `due` is the time
+-- from now until that moment: the longest wait that any of the limits asks for. Every limit is
+-- charged as of that moment. A bucket whose level is below `due` is empty before then, and what
+-- could leak while it is empty is lost. So such a level is first raised to `due`, and then the
 -- weight is added.
 
 -- Example in ms, with a burst of 200 and a fit of 180. Request level 180, token level 0. A call
@@ -97,8 +98,8 @@
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at = ARGV[2], 0
-local seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, slack, out, moves, refunds, calls
-seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, slack, out, moves, refunds, calls, at =
+local seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, out, moves, refunds, calls
+seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, out, moves, refunds, calls, at =
   unpack('<dddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
@@ -120,18 +121,18 @@ end
 -- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound.
 local FAR, MOST_PAIRS = 4503599627370496, 64
 local last, epoch, charges, far, far_at = now, now, now, 0, 0
-local level$, idle$, put_in$ = 0, 0, 0 --*
+local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
--- After the identity the state has six numbers of 8 bytes, six for each limit, and the stacks.
+-- After the identity the state has six numbers of 8 bytes, seven for each limit, and the stacks.
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
-  local fixed = #limits + 48{{ + 48}}
+  local fixed = #limits + 48{{ + 56}}
   local length, from, _ = -1, fixed + 1
   if string.sub(state, 1, #limits) == limits and #state >= fixed then
-    last, epoch, charges, far, far_at, _, {{level$, idle$, put_in$, top$, low$, size$}} =
-      unpack('<dddddd{{dddddd}}', state, #limits + 1)
+    last, epoch, charges, far, far_at, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
+      unpack('<dddddd{{ddddddd}}', state, #limits + 1)
     length = fixed
     length = length + 8 * size$ --*
   end
@@ -144,26 +145,27 @@ if state then
     local is_ours = layout == string.match(limits, '^[^\n]*')
     local count = is_ours and #state >= rest + 47 and unpack('<d', state, rest + 40) or 0
     -- Written like this so that NaN is an error, too.
-    if not (count >= 1 and count <= (#state - rest - 47) / 48) then
+    if not (count >= 1 and count <= (#state - rest - 47) / 56) then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - unpack('<d', state, rest)
     local free_in = 10000000 - passed
     for limit = 0, count - 1 do
-      free_in = max(free_in, math.ceil(unpack('<d', state, rest + 48 + 48 * limit) / 1000) - passed)
+      free_in = max(free_in, math.ceil(unpack('<d', state, rest + 48 + 56 * limit) / 1000) - passed)
     end
     if not (free_in <= 0) then
       return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', min(FAR, free_in)) .. theirs)
     end
     last, epoch, charges, far, far_at = now, now, now, 0, 0
-    level$, idle$, put_in$, top$, low$, size$ = 0, 0, 0, 0, FAR, 0 --*
+    level$, idle$, rested$, put_in$, top$, low$, size$ = 0, 0, FAR, 0, 0, FAR, 0 --*
   end
 end
 
 -- After the clock was set back nothing has leaked. From the next batch on it leaks as before.
 do
   local passed = max(0, now - last) * 1000
-  if level$ > passed then level$ = level$ - passed else idle$ = idle$ + passed - level$; level$ = 0 end --*
+  if level$ > passed then level$ = level$ - passed --*
+  else idle$, rested$, level$ = idle$ + passed - level$, min(FAR, rested$ + passed - level$), 0 end --*
 end
 
 -- Adds a pair to a stack, if there is one, and removes those that are not lower.
@@ -232,7 +234,8 @@ if is_out then
     level$, idle$ = max(0, level$ - put_in$), max(0, idle$ - put_in$) --*
     top$, low$ = 0, FAR --*
   end --*
-  ahead, ahead_at, far = back, back_at, 0
+  ahead, ahead_at = back, back_at
+  if far == out then far = 0 end
 end
 
 local given$ = 0 --*
@@ -256,7 +259,7 @@ if owed > 0 then
   charges = charges + 1
   if debt$ > 0 then --*
     size$ = push(stack$, size$, top$, low$) --*
-    top$, low$, level$ = charges, level$, min(level$ + debt$, FAR) --*
+    top$, low$, level$, rested$ = charges, level$, min(level$ + debt$, FAR), 0 --*
   end --*
 end
 
@@ -272,16 +275,12 @@ end
 while done < calls and ahead <= look_ahead do
   local longest, {{weight$}}
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
-  -- Calls may depart up to `slack` after their moment. The jitter kept back covers that for a call
-  -- that fits beside it. Any other departs later than it is charged for, by what the burst does not
-  -- cover.
-  local due, as_of, by = ahead, ahead, 0
+  local due, by = ahead, 0
   if weight$ > 0 then --*
-    local wait, late --*
-    if weight$ <= fit$ then wait, late = level$ + weight$ - fit$, 0 --*
-    else wait, late = level$, min(max(weight$ + slack - burst$, 0), slack) end --*
-    as_of = max(as_of, wait) --*
-    if wait + late > due then due, by = wait + late, $ end --*
+    local wait --*
+    if weight$ <= fit$ then wait = level$ + weight$ - fit$ --*
+    else wait = level$ + max(0, min(weight$ + jitter - burst$, jitter) - rested$) end --*
+    if wait > due then due, by = wait, $ end --*
   end --*
   local is_far = due > 2 * look_ahead
   if is_far and far > 0 and (far_at - now) * 1000 > 2 * look_ahead then break end
@@ -293,12 +292,12 @@ while done < calls and ahead <= look_ahead do
     charges = charges + 1
     if weight$ > 0 then --*
       put_in$ = weight$ --*
-      if level$ < as_of then --*
-        put_in$, idle$, level$ = weight$ + as_of - level$, idle$ + as_of - level$, as_of --*
+      if level$ < due then --*
+        put_in$, idle$, level$ = weight$ + due - level$, idle$ + due - level$, due --*
       end --*
       size$ = push(stack$, size$, top$, low$) --*
-      top$, low$ = charges, level$ - as_of --*
-      level$ = level$ + weight$ --*
+      top$, low$ = charges, level$ - due --*
+      level$, rested$ = level$ + weight$, 0 --*
     end --*
     ahead = due
     if is_far then far, far_at = charges, now + due / 1000 end
@@ -309,7 +308,7 @@ end
 size$ = thin(stack$, size$) --*
 local reply = pack('<ddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, done, {{level$, idle$, given$}}) ..
   table.concat(decisions)
-state = pack('<dddddd{{dddddd}}', now, epoch, charges, far, far_at, 0{{ + 1}}, {{level$, idle$, put_in$, top$, low$, size$}})
+state = pack('<dddddd{{ddddddd}}', now, epoch, charges, far, far_at, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])

@@ -66,13 +66,13 @@ impl Scale {
         clamp((u128::from(amount) * self.over).div_ceil(self.under))
     }
 
-    /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. Calls
-    /// may depart up to `slack` late. Follows the same rule as `decide.lua`.
-    pub(crate) fn wait(&self, level: u64, weight: u64, slack: u64) -> u64 {
+    /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. It is
+    /// the rule of `decide.lua`.
+    pub(crate) fn wait(&self, level: u64, weight: u64, jitter: u64) -> u64 {
         if weight <= self.fit {
             (level + weight).saturating_sub(self.fit)
         } else {
-            level + (weight + slack).saturating_sub(self.burst).min(slack)
+            level + (weight + jitter).saturating_sub(self.burst).min(jitter)
         }
     }
 

@@ -102,12 +102,12 @@ impl Settings {
 }
 
 impl Redis {
-    /// Returns the settings that the slots need. `slack` is how late a call may depart for its
-    /// slot.
-    pub(crate) fn terms(&self, slack: u64) -> Terms {
+    /// Returns the settings that the slots need. `jitter` is what all limits keep back, in
+    /// nanoseconds.
+    pub(crate) fn terms(&self, jitter: u64) -> Terms {
         let nanos = |time| nanos(time).min(super::scale::MOST);
         Terms {
-            slack,
+            jitter,
             look_ahead: nanos(self.look_ahead),
             lease: self.lease.map(nanos),
             patience: nanos(self.patience),

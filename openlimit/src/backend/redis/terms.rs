@@ -5,9 +5,8 @@ use super::OnOutage;
 /// The settings of the slots. [`Redis::terms`](super::Redis::terms) creates them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
-    /// How late a call may depart for its slot: half of the jitter that is kept back, as for the
-    /// timer of a limiter in memory.
-    pub(crate) slack: u64,
+    /// The jitter that is kept back.
+    pub(crate) jitter: u64,
     /// How far ahead slots are requested.
     pub(crate) look_ahead: u64,
     /// The length of a lease, as time of every rate; `None` without leases.
@@ -16,4 +15,12 @@ pub(crate) struct Terms {
     pub(crate) patience: u64,
     /// How calls are decided during an outage.
     pub(crate) on_outage: OnOutage,
+}
+
+impl Terms {
+    /// Returns how late a call may depart for its slot: half of the jitter, as for the timer of a
+    /// limiter in memory. The other half is left to the network.
+    pub(crate) fn slack(&self) -> u64 {
+        self.jitter / 2
+    }
 }

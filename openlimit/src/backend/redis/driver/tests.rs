@@ -29,7 +29,7 @@ fn amounts() -> Amounts {
 
 /// Returns slots of one request per second.
 fn slots() -> Box<Slots> {
-    let terms = Terms { slack: 0, look_ahead: 0, lease: None, patience: 0, on_outage: OnOutage::Wait };
+    let terms = Terms { jitter: 0, look_ahead: 0, lease: None, patience: 0, on_outage: OnOutage::Wait };
     let (rate, burst, jitter) = (Rate::per_second(1), Duration::from_secs(9), Duration::ZERO);
     let scale = Scale::new(&Metering::new(rate, burst, jitter, (0, 100)), jitter);
     Box::new(Slots::new(

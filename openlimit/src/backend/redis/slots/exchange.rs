@@ -143,7 +143,7 @@ impl Slots {
             batch.number(at);
         }
         batch.number(self.look_ahead(now));
-        batch.number(self.terms.slack);
+        batch.number(self.terms.jitter);
         self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
@@ -178,7 +178,7 @@ impl Slots {
         // See "A reply, and two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
         let trip = now.saturating_sub(sent);
-        let held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack;
+        let held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
         let mut refused = Vec::new();
@@ -191,7 +191,7 @@ impl Slots {
             {
                 let waiter = call.waiter.map(|(_, number)| number);
                 let expires =
-                    due + self.terms.slack + self.terms.lease.filter(|_| waiter.is_none()).unwrap_or(0);
+                    due + self.terms.slack() + self.terms.lease.filter(|_| waiter.is_none()).unwrap_or(0);
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }

@@ -13,8 +13,8 @@
 //! after - fit
 //! ```
 //!
-//! after the reply was decided, or when the level before it is zero if it does not fit, just as if
-//! it were granted now. It keeps its moment if that is earlier, as it is without a refund: then each
+//! after the reply was decided, just as if it were granted now. A call that does not fit waits for an
+//! empty bucket, as always. It keeps its moment if that is earlier, as it is without a refund: then each
 //! slot begins just when the script granted it.
 //!
 //! Example, in ms, with a fit of 180. The level is 300, of which two slots of 60 are at 60 and 120
@@ -38,7 +38,7 @@ impl Slots {
             for ((level, scale), dimension) in levels.iter_mut().zip(&self.scales).zip(&self.dimensions) {
                 let weight = scale.weight(slot.amounts.as_slice()[*dimension]);
                 if weight > 0 {
-                    wait = max(wait, scale.wait(level.saturating_sub(weight), weight, self.terms.slack));
+                    wait = max(wait, scale.wait(level.saturating_sub(weight), weight, self.terms.jitter));
                 }
                 *level = level.saturating_sub(weight);
             }

@@ -234,7 +234,7 @@ impl Loop {
         let memory =
             Memory::new(&Starting { name: None, limits, meterings, dimensions, on_system_time: true }, 0);
         let terms = Terms {
-            slack: JITTER.as_nanos() as u64 / 2,
+            jitter: JITTER.as_nanos() as u64,
             look_ahead: 100 * MILLISECOND,
             lease: None,
             patience: 0,

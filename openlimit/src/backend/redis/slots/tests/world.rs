@@ -98,7 +98,7 @@ impl World {
     /// Creates a client whose queue has another order.
     pub(super) fn client_in_order(&mut self, order: Order) -> Tenant {
         let terms = Terms {
-            slack: 10_000_000,
+            jitter: JITTER.as_nanos() as u64,
             look_ahead: 300_000_000,
             lease: None,
             patience: 0,
