@@ -19,11 +19,17 @@ mod server;
 mod settling;
 mod waiting;
 
-use openlimit_benches::print;
+use openlimit_benches::{Line, print};
+
+/// The parts, which words after `--` select.
+const PARTS: [(&str, fn() -> Vec<Line>); 3] =
+    [("callers", callers::all), ("waiting", waiting::all), ("settling", settling::all)];
 
 fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     // Without `--bench` this is `cargo test`, which only checks that everything builds.
     if std::env::args().any(|argument| argument == "--bench") {
-        print([callers::all(), waiting::all(), settling::all()].into_iter().flatten());
+        let chosen = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+        print(PARTS.into_iter().filter(|(name, _)| chosen(name)).flat_map(|(_, part)| part()));
     }
 }
