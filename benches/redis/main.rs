@@ -21,8 +21,11 @@ mod waiting;
 
 use openlimit_benches::{Line, print};
 
+/// A part of the benchmark.
+type Part = fn() -> Vec<Line>;
+
 /// The parts, which words after `--` select.
-const PARTS: [(&str, fn() -> Vec<Line>); 3] =
+const PARTS: [(&str, Part); 3] =
     [("callers", callers::all), ("waiting", waiting::all), ("settling", settling::all)];
 
 fn main() {

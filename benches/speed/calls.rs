@@ -1,25 +1,23 @@
 //! Measures one call that does not wait: granted, refused, and awaited.
 //!
-//! Each group measures its own floor, and all groups run in several rounds, so that compared cases
-//! run under the same conditions: other work may slow the machine down for many seconds. Results
-//! are passed to `black_box` by reference, since copying a fresh value takes as long as reading the
-//! clock.
+//! Results are passed to `black_box` by reference, since copying a fresh value takes as long as
+//! reading the clock.
 
 use std::future::Future;
 use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::pin::pin;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use governor::{DefaultDirectRateLimiter, Quota};
-use openlimit::{Cost, RateLimiter, limiter};
+use openlimit::{Cost, Rate, RateLimiter, limiter};
 
-use crate::table;
+use openlimit_benches::Line;
+
+use crate::rounds::Rounds;
 
 limiter! {
     static WIDE: RateLimiter = {
@@ -32,94 +30,101 @@ limiter! {
     };
 }
 
-type Group<'a> = BenchmarkGroup<'a, WallTime>;
-
 /// The tokens of every call.
 const TOKENS: u32 = 3;
 
-pub(crate) fn all(criterion: &mut Criterion) {
-    warm_up();
-    type Cases = fn(Group<'_>);
-    let groups: [(&str, Cases); 4] =
-        [("granted", granted), (table::TWO, by_two_threads), ("refused", refused), ("ready", ready)];
-    for round in 0..table::ROUNDS {
-        for (name, cases) in groups {
-            cases(criterion.benchmark_group(table::group(name, round)));
-        }
-    }
+/// Returns the ratios of single calls. The aims are those of the project.
+pub(crate) fn all(rounds: usize) -> Vec<Line> {
+    let built = RateLimiter::builder().requests(Rate::per_second(1_000_000_000));
+    let built = built.tokens(Rate::per_second(1_000_000_000_000)).build().expect("valid rates");
+    warm_up(&built);
+    let mut lines = granted(rounds, &built);
+    lines.extend(awaited(rounds, &built));
+    lines.extend(by_two_threads(rounds));
+    lines.extend(refused(rounds));
+    lines
 }
 
 /// Runs until the faster clock is in use and `SHUT` has nothing left.
-fn warm_up() {
+fn warm_up(built: &RateLimiter) {
     for _ in 0..200_000 {
         drop(black_box(WIDE.try_acquire(Cost::new())));
+        drop(black_box(built.try_acquire(Cost::new())));
     }
     thread::sleep(Duration::from_millis(500));
     while SHUT.try_acquire(Cost::new()).is_ok() {}
 }
 
-fn granted(mut group: Group<'_>) {
+fn granted(rounds: usize, built: &RateLimiter) -> Vec<Line> {
     let (governors, leaky) = (Governors::wide(), Leaky::wide());
-    one(&mut group, "clock", || _ = black_box(Floor::clock()));
-    one(&mut group, "floor", Floor::step);
-    one(&mut group, "openlimit", || _ = black_box(&WIDE.try_acquire(cost())));
-    one(&mut group, "governor", || governors.check());
-    one(&mut group, "leaky-bucket", || leaky.try_acquire());
-    group.finish();
+    let times = Rounds::default()
+        .one("clock", || _ = black_box(Floor::clock()))
+        .one("floor", Floor::step)
+        .one("lock", Floor::lock)
+        .one("declared", || _ = black_box(&WIDE.try_acquire(cost())))
+        .one("built", || _ = black_box(&built.try_acquire(cost())))
+        .one("governors", || governors.check())
+        .one("leaky-buckets", || leaky.try_acquire())
+        .run(rounds);
+    vec![
+        Line::remark("granted: nanoseconds of the clock", times.of("clock")),
+        Line::remark("granted: nanoseconds of the floor", times.of("floor")),
+        Line::remark("granted: nanoseconds of the clock and a lock", times.of("lock")),
+        Line::remark("granted: nanoseconds of two governors", times.of("governors")),
+        Line::remark("granted, declared: nanoseconds", times.of("declared")),
+        Line::at_most("granted, declared / two governors", times.ratio("declared", "governors"), 0.7),
+        Line::at_most("granted, built / two governors", times.ratio("built", "governors"), 0.7),
+        Line::remark("granted, declared / the clock and a lock", times.ratio("declared", "lock")),
+        Line::remark("granted, declared / two leaky-buckets", times.ratio("declared", "leaky-buckets")),
+    ]
 }
 
-fn by_two_threads(mut group: Group<'_>) {
+fn awaited(rounds: usize, built: &RateLimiter) -> Vec<Line> {
     let (governors, leaky) = (Governors::wide(), Leaky::wide());
-    two(&mut group, "floor", Floor::step);
-    two(&mut group, "openlimit", || _ = black_box(&WIDE.try_acquire(cost())));
-    two(&mut group, "governor", || governors.check());
-    two(&mut group, "leaky-bucket", || leaky.try_acquire());
-    group.finish();
+    let times = Rounds::default()
+        .one("declared", || at_once(async { _ = black_box(&WIDE.acquire(cost()).await) }))
+        .one("built", || at_once(async { _ = black_box(&built.acquire(cost()).await) }))
+        .one("blocking", || _ = black_box(&WIDE.acquire(cost()).blocking()))
+        .one("governors", || at_once(governors.ready()))
+        .one("leaky-buckets", || at_once(leaky.acquire()))
+        .run(rounds);
+    vec![
+        Line::at_most("awaited, declared / two governors", times.ratio("declared", "governors"), 0.7),
+        Line::remark("awaited, built / two governors", times.ratio("built", "governors")),
+        Line::remark("blocking, declared / two governors, awaited", times.ratio("blocking", "governors")),
+        Line::remark("awaited, declared / two leaky-buckets", times.ratio("declared", "leaky-buckets")),
+    ]
 }
 
-fn refused(mut group: Group<'_>) {
+fn by_two_threads(rounds: usize) -> Vec<Line> {
+    let (governors, leaky) = (Governors::wide(), Leaky::wide());
+    let times = Rounds::default()
+        .two("floor", Floor::step)
+        .two("declared", || _ = black_box(&WIDE.try_acquire(cost())))
+        .two("governors", || governors.check())
+        .two("leaky-buckets", || leaky.try_acquire())
+        .run(rounds);
+    vec![
+        Line::remark("two threads: nanoseconds of two governors", times.of("governors")),
+        Line::remark("two threads: declared / floor", times.ratio("declared", "floor")),
+        Line::at_most("two threads: declared / two governors", times.ratio("declared", "governors"), 1.0),
+        Line::remark("two threads: declared / two leaky-buckets", times.ratio("declared", "leaky-buckets")),
+    ]
+}
+
+fn refused(rounds: usize) -> Vec<Line> {
     let (governors, leaky) = (Governors::shut(), Leaky::shut());
-    one(&mut group, "clock", || _ = black_box(Floor::clock()));
-    one(&mut group, "openlimit", || _ = black_box(&SHUT.try_acquire(cost())));
-    one(&mut group, "governor", || governors.check());
-    one(&mut group, "leaky-bucket", || leaky.try_acquire());
-    group.finish();
-}
-
-fn ready(mut group: Group<'_>) {
-    let (governors, leaky) = (Governors::wide(), Leaky::wide());
-    one(&mut group, "floor", Floor::step);
-    one(&mut group, "openlimit", || at_once(async { _ = black_box(&WIDE.acquire(cost()).await) }));
-    one(&mut group, "openlimit, blocking", || _ = black_box(&WIDE.acquire(cost()).blocking()));
-    one(&mut group, "governor", || at_once(governors.ready()));
-    one(&mut group, "leaky-bucket", || at_once(leaky.acquire()));
-    group.finish();
-}
-
-fn one(group: &mut Group<'_>, name: &str, call: impl Fn()) {
-    group.bench_function(name, |bencher| bencher.iter(&call));
-}
-
-/// Measures a call on each of two threads at once.
-fn two(group: &mut Group<'_>, name: &str, call: impl Fn() + Sync) {
-    let calls = |barrier: &Barrier, calls| {
-        barrier.wait();
-        let start = Instant::now();
-        for _ in 0..calls {
-            call();
-        }
-        start.elapsed()
-    };
-    group.bench_function(name, |bencher| {
-        bencher.iter_custom(|iterations| {
-            let barrier = Barrier::new(2);
-            thread::scope(|scope| {
-                let other = scope.spawn(|| calls(&barrier, iterations));
-                let own = calls(&barrier, iterations);
-                (own + other.join().expect("it only counts")) / 2
-            })
-        });
-    });
+    let times = Rounds::default()
+        .one("clock", || _ = black_box(Floor::clock()))
+        .one("declared", || _ = black_box(&SHUT.try_acquire(cost())))
+        .one("governors", || governors.check())
+        .one("leaky-buckets", || leaky.try_acquire())
+        .run(rounds);
+    vec![
+        Line::remark("refused: declared / clock", times.ratio("declared", "clock")),
+        Line::remark("refused: declared / two governors", times.ratio("declared", "governors")),
+        Line::remark("refused: declared / two leaky-buckets", times.ratio("declared", "leaky-buckets")),
+    ]
 }
 
 #[inline]
@@ -136,7 +141,7 @@ fn at_once<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The minimum work of an exact limiter: read the clock, and change one word.
+/// The minimum work of an exact limiter: read the clock, and change one word, or a few under a lock.
 struct Floor;
 
 impl Floor {
@@ -154,6 +159,13 @@ impl Floor {
         while let Err(changed) = WORD.compare_exchange_weak(word, now, Ordering::AcqRel, Ordering::Relaxed) {
             word = changed;
         }
+    }
+
+    #[inline]
+    fn lock() {
+        static WORD: parking_lot::Mutex<u64> = parking_lot::Mutex::new(0);
+        let now = Self::clock();
+        *WORD.lock() = now;
     }
 }
 
