@@ -52,7 +52,7 @@ impl Memory {
     #[allow(dead_code, reason = "for backends that memory stands in for")]
     pub(super) fn fill(&mut self, limit: usize, amount: u64, now: u64) {
         self.charges += 1;
-        self.meters[limit].bucket.charge(amount, self.charges, now, now);
+        self.meters[limit].bucket.charge(amount, self.charges, now);
     }
 
     /// Returns the latest of the moments that the limits ask for.
@@ -96,11 +96,11 @@ impl Buckets for Memory {
         Some(self.earliest(head.amounts.as_slice()))
     }
 
-    fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
+    fn charge(&mut self, amounts: &Amounts, at: u64, _: u64) -> u64 {
         self.charges += 1;
         let amounts = amounts.as_slice();
         for meter in &mut self.meters {
-            meter.bucket.charge(amounts[meter.dimension], self.charges, at, now);
+            meter.bucket.charge(amounts[meter.dimension], self.charges, at);
         }
         self.charges
     }
