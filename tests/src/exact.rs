@@ -21,6 +21,9 @@ pub struct Exact {
     now: u64,
     /// The weight in the bucket.
     level: i128,
+    /// The time at which the bucket is or was empty, times the pace: after the last charge or
+    /// refund. Zero if nothing was ever taken.
+    empty: i128,
     /// The weight just before each charge, in order.
     before: VecDeque<i128>,
     /// The number of charges made before the first one in `before`.
@@ -41,6 +44,7 @@ impl Exact {
             limit,
             now: 0,
             level: 0,
+            empty: 0,
             before: VecDeque::new(),
             forgotten: 0,
             taken: HashMap::new(),
@@ -51,7 +55,7 @@ impl Exact {
 
     fn charge(&mut self, amount: u64) {
         self.before.push_back(self.level);
-        self.level += self.limit.weight(amount);
+        self.raise(self.limit.weight(amount));
     }
 
     fn refund(&mut self, charge: usize, weight: i128) {
@@ -60,7 +64,15 @@ impl Exact {
         let given = weight.min(self.level).min(lowest.unwrap_or(self.level));
         let later = self.before.iter_mut().skip(charge - self.forgotten + 1);
         later.for_each(|level| *level -= given);
-        self.level -= given;
+        if given > 0 {
+            self.raise(-given);
+        }
+    }
+
+    /// Changes the level, and with it when the bucket is empty.
+    fn raise(&mut self, weight: i128) {
+        self.level += weight;
+        self.empty = i128::from(self.now) * self.limit.pace() + self.level;
     }
 
     /// Forgets the levels that bound the refund of no call in flight.
@@ -89,8 +101,14 @@ impl Exact {
     /// Returns the first nanosecond at which there is room for a call.
     fn due(&self, amount: u64) -> u64 {
         let weight = self.limit.weight(amount);
-        let spare = if weight <= self.limit.fit() { self.limit.fit() - weight } else { 0 };
-        let missing = (self.level - spare).max(0);
+        let missing = if weight <= self.limit.fit() {
+            self.level - (self.limit.fit() - weight)
+        } else if self.empty == 0 {
+            0
+        } else {
+            self.empty + self.limit.pause(weight) - i128::from(self.now) * self.limit.pace()
+        };
+        let missing = missing.max(0);
         let wait = (missing + self.limit.pace() - 1) / self.limit.pace();
         self.now + u64::try_from(wait).expect("the tests stay within the years that fit")
     }

@@ -98,11 +98,20 @@ impl Limit {
         })
     }
 
-    /// Returns whether a call fits into the bucket. If not, it has to wait until the bucket is
-    /// empty.
+    /// Returns whether a call fits into the bucket. If not, it has to wait until the bucket was
+    /// empty for a while.
     #[must_use]
     pub fn fits(&self, amounts: &[u64]) -> bool {
         self.weight(amounts[self.dimension]) <= self.fit()
+    }
+
+    /// Returns the weight that leaks while the bucket stays empty before a call that does not fit:
+    /// so much that late calls and this one together do not exceed the burst, and at most what
+    /// calls can be late by.
+    #[must_use]
+    pub fn pause(&self, weight: i128) -> i128 {
+        let late = self.worth(self.jitter);
+        if weight > self.worth(self.burst) { late } else { late - (self.worth(self.burst) - weight) }
     }
 
     /// Returns the first nanosecond at which it has room for a call.
@@ -115,8 +124,13 @@ impl Limit {
         if weight == 0 {
             return 0;
         }
-        let spare = if self.fits(amounts) { self.fit() - weight } else { 0 };
-        let moment = self.empty_at(history) - spare;
+        let empty = self.empty_at(history);
+        let moment = match empty {
+            // Nothing was ever taken.
+            0 => 0,
+            _ if self.fits(amounts) => empty - (self.fit() - weight),
+            _ => empty + self.pause(weight),
+        };
         let whole = moment.div_euclid(self.pace()) + i128::from(moment.rem_euclid(self.pace()) > 0);
         u64::try_from(whole.max(0)).expect("the tests stay within the years that fit")
     }
@@ -141,6 +155,8 @@ impl Model {
     }
 
     /// Cancels a call, as if it had never been there. Waiting calls may go from now on.
+    ///
+    /// With jitter a limiter differs: its pause before a large call begins at the refund.
     pub fn cancel(&mut self, call: usize) {
         self.queue.retain(|waiter| waiter.call != call);
         self.history.retain(|charge| charge.call != call);

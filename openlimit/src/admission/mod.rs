@@ -26,8 +26,9 @@
 //! The charge is dated back to `d`, so that late timers cost no throughput: the next call is due as
 //! if this one had left in time. But a process that was suspended for ten seconds must not catch up
 //! on ten seconds of the limit at once. So it is dated back by at most `grace`, half of the
-//! limiter's jitter. The provider sees such a call up to `grace` after its charge, and half of the
-//! jitter that the buckets keep back covers that. The other half is left to the network.
+//! limiter's jitter. Such a call departs up to `grace` after its charge, and half of the jitter
+//! that the buckets keep back covers that. The other half is left to the network. A call that
+//! leaves no room for jitter in the burst is due later instead, as `bucket` explains.
 //!
 //! For example, a limit admits one call every 300 ms, with a jitter of 50 ms. A call due at 250 ms
 //! is admitted at 260 ms and charged as of 250 ms, so the next one is due at 550 ms. If the timer

@@ -52,16 +52,16 @@ impl Memory {
     #[allow(dead_code, reason = "for backends that memory stands in for")]
     pub(super) fn fill(&mut self, limit: usize, amount: u64, now: u64) -> u64 {
         self.charges += 1;
-        self.meters[limit].bucket.charge(amount, self.charges, now, now);
+        self.meters[limit].bucket.charge(amount, self.charges, now);
         self.charges
     }
 
     /// Charges a call under a number that is given.
     #[inline]
-    pub(super) fn charge_as(&mut self, amounts: &[u64], charge: u64, at: u64, now: u64) {
+    pub(super) fn charge_as(&mut self, amounts: &[u64], charge: u64, at: u64) {
         self.charges = charge;
         for meter in &mut self.meters {
-            meter.bucket.charge(amounts[meter.dimension], charge, at, now);
+            meter.bucket.charge(amounts[meter.dimension], charge, at);
         }
     }
 
@@ -106,8 +106,8 @@ impl Buckets for Memory {
         Some(self.earliest(head.amounts.as_slice()))
     }
 
-    fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
-        self.charge_as(amounts.as_slice(), self.charges + 1, at, now);
+    fn charge(&mut self, amounts: &Amounts, at: u64, _: u64) -> u64 {
+        self.charge_as(amounts.as_slice(), self.charges + 1, at);
         self.charges
     }
 

@@ -24,22 +24,36 @@ pub(crate) struct Level<W> {
     fit: W,
     /// The weight that may be taken at once after an idle time.
     burst: W,
+    /// The weight of the jitter, which may exceed the burst.
+    jitter: W,
     /// The most that one call may take, as an amount: the rate's amount or its burst.
     most: u64,
-    /// The time by which departures may lag behind the charges that are still in the bucket.
-    late: u64,
     /// The weight in the bucket at `at`.
     level: W,
-    /// The time to which `level` belongs.
+    /// The time to which `level` belongs. Only a charge or a refund moves it, so `level` also tells
+    /// since when the bucket is empty.
     at: u64,
+    /// The value of `at` before the last charge, for `put_back`.
+    at_before: u64,
     /// The lowest level since each charge that may still be refunded.
     low: LowWater<W>,
 }
 
 impl<W: Word> Level<W> {
     /// Creates a level of zero.
-    pub(super) fn new(unit: W, leak: W, burst: W, fit: W, most: u64) -> Self {
-        Self { unit, leak, fit, level: W::default(), at: 0, late: 0, burst, most, low: LowWater::default() }
+    pub(super) fn new(unit: W, leak: W, burst: W, jitter: W, most: u64) -> Self {
+        Self {
+            unit,
+            leak,
+            fit: burst.minus(jitter),
+            burst,
+            jitter,
+            most,
+            level: W::default(),
+            at: 0,
+            at_before: 0,
+            low: LowWater::default(),
+        }
     }
 
     /// Takes `amount` if it can be admitted at `now`. Returns whether it did.
@@ -52,39 +66,34 @@ impl<W: Word> Level<W> {
             return true;
         }
         let weight = self.unit.times(amount);
-        let before = self.level.minus(self.leak.times(now.saturating_sub(self.at)));
+        let before = self.level_at(now);
         let after = before.plus(weight);
-        if self.late > 0 || after > self.fit {
-            return (self.late > 0 || weight > self.fit) && self.take_slowly(amount, charge, now);
+        if after > self.fit {
+            return weight > self.fit && self.take_large(amount, charge, now);
         }
-        self.low.record(charge, before);
-        self.level = after;
-        self.at = self.at.max(now);
+        self.raise(before, after, charge, now);
         true
     }
 
-    /// Does the same while departures lag behind, and for calls larger than `fit`.
+    /// Does the same for a call larger than `fit`: into debt, unless it can never be admitted.
     #[inline(never)]
-    fn take_slowly(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        self.advance(now);
-        let weight = self.unit.times(amount);
-        let admitted = if weight <= self.fit {
-            weight <= self.fit.minus(self.level)
-        } else {
-            // Into debt, once the bucket is empty, unless the call can never be admitted.
-            amount <= self.most && self.due(amount, 0) <= now
-        };
+    fn take_large(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        let admitted = amount <= self.most && self.due(amount, 0) <= now;
         if admitted {
-            self.low.record(charge, self.level);
-            self.level = self.level.plus(weight);
+            self.charge(amount, charge, now);
         }
         admitted
     }
 
     /// Undoes the last `take`.
     pub(super) fn put_back(&mut self, amount: u64) {
-        // The recorded low water stays true: the level was that low.
-        self.level = self.level.minus(self.unit.times(amount));
+        if amount > 0 {
+            // The recorded low water stays true: the level was that low.
+            self.level = self.level.minus(self.unit.times(amount));
+            if self.level == W::default() {
+                self.at = self.at_before;
+            }
+        }
     }
 
     /// Returns when a call of `amount` is due, after other calls have taken `ahead`.
@@ -95,7 +104,7 @@ impl<W: Word> Level<W> {
             return self.at;
         }
         if ahead > 0 || weight > self.fit {
-            return self.due_after(amount, ahead);
+            return self.due_after(weight, ahead);
         }
         let missing = self.level.minus(self.fit.minus(weight));
         // Usually all limits but one have room, and the division takes longest here.
@@ -104,97 +113,86 @@ impl<W: Word> Level<W> {
 
     /// Does the same behind other calls, and for calls larger than `fit`.
     #[inline(never)]
-    fn due_after(&self, amount: u64, ahead: u128) -> u64 {
-        self.at.saturating_add(self.missing(amount, ahead).over(self.leak.into()))
+    fn due_after(&self, weight: W, ahead: u128) -> u64 {
+        let level = self.level.into().saturating_add(ahead.saturating_mul(self.unit.into()));
+        let room: u128 = self.fit.minus(weight).into();
+        let missing = level.saturating_sub(room).saturating_add(self.pause(weight).into());
+        self.at.saturating_add(missing.over(self.leak.into()))
     }
 
-    /// Takes `amount` as of `at`, for a call that departs at `now`.
+    /// Returns the weight that leaks while the bucket has to be empty before a call of `weight`. It
+    /// is zero for a call that fits, and for the first call of all.
+    fn pause(&self, weight: W) -> W {
+        if self.is_new() { W::default() } else { self.jitter.min(weight.plus(self.jitter).minus(self.burst)) }
+    }
+
+    /// Returns true if nothing was ever taken.
+    fn is_new(&self) -> bool {
+        self.at == 0 && self.level == W::default()
+    }
+
+    /// Takes `amount` as of `at`.
     #[inline]
-    pub(super) fn charge(&mut self, amount: u64, charge: u64, at: u64, now: u64) {
+    pub(super) fn charge(&mut self, amount: u64, charge: u64, at: u64) {
         if amount > 0 {
-            self.advance(at);
-            self.low.record(charge, self.level);
-            self.level = self.level.plus(self.unit.times(amount));
-            self.late = self.late.max(now.saturating_sub(self.at));
+            let before = self.level_at(at);
+            self.raise(before, before.plus(self.unit.times(amount)), charge, at);
         }
     }
 
     /// Gives back `amount` of `charge`, but no more than the lowest level since.
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
-        if amount > 0 {
-            self.advance(now);
-            let given = self.unit.times(amount).min(self.low.since(charge));
-            self.level = self.level.minus(given);
+        let level = self.level_at(now);
+        let given = self.unit.times(amount).min(level).min(self.low.since(charge));
+        if given > W::default() {
+            (self.level, self.at) = (level.minus(given), self.at.max(now));
             self.low.refund(charge, given);
         }
     }
 
     /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
     pub(super) fn empty(&mut self, now: u64) -> u64 {
-        self.advance(now);
-        let (level, unit): (u128, u128) = (self.level.into(), self.unit.into());
-        (self.level, self.late, self.low) = (W::default(), 0, LowWater::default());
-        u64::try_from(level.div_ceil(unit)).unwrap_or(u64::MAX)
+        let (level, unit): (u128, u128) = (self.level_at(now).into(), self.unit.into());
+        (self.level, self.at, self.low) = (W::default(), self.at.max(now), LowWater::default());
+        narrow(level.div_ceil(unit))
     }
 
     /// Returns the state at `now`.
     pub(super) fn look(&self, now: u64) -> Look {
-        let (unit, fit, burst): (u128, u128, u128) = (self.unit.into(), self.fit.into(), self.burst.into());
-        let (level, late) = self.after(now);
-        let lag = self.leak.into().saturating_mul(late.into());
-        let level: u128 = level.into();
+        let (unit, leak): (u128, u128) = (self.unit.into(), self.leak.into());
+        let (fit, burst, jitter): (u128, u128, u128) =
+            (self.fit.into(), self.burst.into(), self.jitter.into());
+        let (before, leaked) = (self.level.into(), leak.saturating_mul(now.saturating_sub(self.at).into()));
+        let (level, paused) = (before.saturating_sub(leaked), leaked.saturating_sub(before));
         let fits = fit.saturating_sub(level) / unit;
-        // A call larger than `fit` finds room in an empty bucket. Behind late departures it does so
-        // only as far as the burst covers them.
-        let larger = match (level, lag) {
-            (0, 0) => self.most.into(),
-            (0, lag) => burst.saturating_sub(lag) / unit,
-            _ => 0,
-        };
-        Look {
-            available: u64::try_from(fits.max(larger)).map_or(self.most, |amount| amount.min(self.most)),
-            debt: narrow(level.saturating_sub(burst).div_ceil(unit)),
-            full_in: narrow(level.div_ceil(self.leak.into())),
-        }
-    }
-
-    /// Returns the weight that has to leak, from `at` on, before a call of `amount` is due behind
-    /// `ahead`.
-    fn missing(&self, amount: u64, ahead: u128) -> u128 {
-        let level = self.level.into().saturating_add(ahead.saturating_mul(self.unit.into()));
-        let (weight, fit): (u128, u128) = (self.unit.times(amount).into(), self.fit.into());
-        if weight <= fit {
-            level.saturating_sub(fit - weight)
+        // A call larger than `fit` finds room in a bucket that was empty for long enough.
+        let larger = if level > 0 {
+            0
+        } else if self.is_new() || paused >= jitter {
+            self.most.into()
         } else {
-            // The whole level, and the part of the lag that the burst does not cover.
-            let lag: u128 = self.leak.into().saturating_mul(self.late.into());
-            level.saturating_add(weight.saturating_add(lag).saturating_sub(self.burst.into()).min(lag))
+            burst.saturating_add(paused).saturating_sub(jitter) / unit
+        };
+        let pause = self.pause(self.unit.times(self.most)).into();
+        Look {
+            available: narrow(fits.max(larger)).min(self.most),
+            debt: narrow(level.saturating_sub(burst).div_ceil(unit)),
+            full_in: narrow(before.saturating_add(pause).saturating_sub(leaked).div_ceil(leak)),
         }
     }
 
-    /// Moves the level on to `now`.
-    #[inline]
-    fn advance(&mut self, now: u64) {
-        (self.level, self.late) = self.after(now);
-        self.at = self.at.max(now);
+    /// Moves the level from `before` to `after` for a charge at `at`.
+    #[inline(always)]
+    fn raise(&mut self, before: W, after: W, charge: u64, at: u64) {
+        self.low.record(charge, before);
+        (self.level, self.at_before) = (after, self.at);
+        self.at = self.at.max(at);
     }
 
-    /// Returns `level` and `late` at `now`.
-    #[inline]
-    fn after(&self, now: u64) -> (W, u64) {
-        let passed = now.saturating_sub(self.at);
-        let late = if self.late > 0 { self.lag_after(passed) } else { 0 };
-        (self.level.minus(self.leak.times(passed)), late)
-    }
-
-    /// Returns `late` after `passed` nanoseconds. Time in which the bucket is empty reduces it: the
-    /// part of `passed` that is left when the level has drained.
-    ///
-    /// The product needs 128 bits: more may leak in a long time than a narrow level can hold.
-    fn lag_after(&self, passed: u64) -> u64 {
-        let leak: u128 = self.leak.into();
-        let idle = leak.saturating_mul(passed.into()).saturating_sub(self.level.into()) / leak;
-        self.late.saturating_sub(narrow(idle))
+    /// Returns the level at `now`.
+    #[inline(always)]
+    fn level_at(&self, now: u64) -> W {
+        self.level.minus(self.leak.times(now.saturating_sub(self.at)))
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) struct Look {
     pub(crate) available: u64,
     /// The amount by which the level exceeds the burst, rounded up.
     pub(crate) debt: u64,
-    /// The time in nanoseconds until the level is zero, and everything is available again.
+    /// The time in nanoseconds until everything is available again: until the level is zero and
+    /// the pause before the largest call is over.
     pub(crate) full_in: u64,
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::limits::Rate;
 
-/// The longest period and the longest burst: 31 days, a month of quota. With more, the products
-/// that `bucket` describes would not stay in range.
+/// The longest period, burst and jitter: 31 days, a month of quota. With more, the products that
+/// `bucket` describes would not stay in range.
 pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
 
 /// The terms of a limit, which the builder has checked to be in range.
@@ -17,7 +17,8 @@ pub(crate) struct Metering {
     pub(crate) rate: Rate,
     /// The burst, as time of the rate.
     pub(crate) burst: Duration,
-    /// The part of the burst that is kept back for the network, as time of the rate.
+    /// The part of the burst that is kept back for late timers and the network, as time of the
+    /// rate.
     pub(crate) jitter: Duration,
     /// The part of the rate that is left to other users of the quota, as a fraction.
     pub(crate) headroom: (u64, u64),

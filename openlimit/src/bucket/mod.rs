@@ -22,6 +22,9 @@
 //! which the code calls `fit`. This makes the bursts smaller and leaves the rate as it is. A jitter
 //! longer than the burst leaves a `fit` of zero.
 //!
+//! The jitter covers two delays. `admission` lets a call depart up to half of the jitter after the
+//! moment that it is charged for. The other half is left to the network.
+//!
 //! For example, a limit allows 200 requests per minute, with a burst of 1 s and a jitter of 50 ms.
 //! In this table, levels are given as time of the rate, in milliseconds. A request is 300 ms.
 //!
@@ -44,6 +47,31 @@
 //! After such a call the level is the size of the call. So after any call the level is at most the
 //! burst or the largest call so far, and the promise becomes `rate * w + max(burst, largest call)`.
 //!
+//! # The pause before a large call
+//!
+//! A call larger than `fit` leaves no room for jitter. When our bucket is empty, the provider's is
+//! not: a call that arrived late has not leaked there yet. The level there is up to `jitter`. A
+//! call of weight `w` raises it to `jitter + w`, which must not exceed the burst. Or it has to find
+//! level 0, if it is larger than the burst by itself. So our bucket has to be empty for a *pause*
+//! before such a call, in which this weight leaks:
+//!
+//! ```text
+//! min(jitter, max(0, jitter + w - burst))
+//! ```
+//!
+//! For a call that fits it is zero. Before the first call of a limiter there is no pause, since no
+//! call was there to arrive late. In the example, the call of 5 requests waits for level 0, and for
+//! 50 ms more.
+//!
+//! Calls as large as the burst are spaced by the jitter more than the rate asks. A limit of 60 per
+//! minute with a burst of 1 s admits one call every 1050 ms.
+//!
+//! The pause needs no state of its own. A level belongs to the time of the last charge or refund,
+//! and what has leaked since tells for how long the bucket is empty. So nothing else moves that
+//! time: not a look, not a call that was refused, and not a refund of nothing.
+//!
+//! # Calls larger than the limit
+//!
 //! A call larger than the limit's whole amount (or than its burst, if that is larger) is never
 //! admitted.
 //!
@@ -59,40 +87,18 @@
 //! leak = A * (H - h)      the weight that leaks in a nanosecond
 //! ```
 //!
-//! both divided by their greatest common divisor. In the example, without headroom, `P` is 60 *
-//! 10^9 and `A` is 200. So `unit` is 300 000 000 and `leak` is 1: a request weighs 300 million, and
-//! a nanosecond leaks 1. With the default headroom of 1/5000, `unit` is 1.5 * 10^12 and `leak` is
-//! 4999. One request then leaks in 300 060 012.002 ns, and the level is exact all the same. Only
-//! two things are rounded. The time at which a call is due is rounded up to the next nanosecond.
-//! The weights of the burst and of `fit` are rounded down, once, when the bucket is created.
+//! The burst and the jitter are times of the declared rate, without headroom. Their nanosecond has
+//! the weight `A * H`, which is a whole number, too. All three are divided by their greatest common
+//! divisor. In the example, without headroom, `P` is 60 * 10^9 and `A` is 200. So `unit` is
+//! 300 000 000 and `leak` is 1: a request weighs 300 million, and a nanosecond leaks 1. With the
+//! default headroom of 1/5000, `unit` is 1.5 * 10^12 and `leak` is 4999. One request then leaks in
+//! 300 060 012.002 ns, and the level is exact all the same. Only the time at which a call is due is
+//! rounded, up to the next nanosecond.
 //!
-//! Amounts are below 2^63, periods and bursts are at most 31 days (2^51.3 ns), and `H` is at most
-//! 5000 (2^12.3), so every product stays below 2^127. Nearly every real limit fits into 64 bits,
-//! where the arithmetic takes a fifth of the time. Such a limit gets a `Level<u64>`, the others get
-//! a `Level<u128>`.
-//!
-//! # Late departures
-//!
-//! A call that waited departs when its timer fires, a little after it was due. If it were charged
-//! then, every wait would add the timer's delay, and throughput would fall below the rate. So it is
-//! charged as of the moment at which it was due. But the provider counts it when it arrives. So the
-//! provider's level is higher than ours, by a *lag* of up to `leak * late`, where `late` is the
-//! longest time between the moment of a charge and its departure. While our bucket is empty, the
-//! provider's still leaks, and the lag shrinks.
-//!
-//! Calls that fit leave room for the lag: `late` is at most half of the jitter (`admission` sees to
-//! that), and the other half remains for the network. A call larger than `fit` does not leave that
-//! room. When our level is 0, the provider's is up to `lag`, and the call raises it to
-//! `lag + weight`. So the call waits, after our level is 0, until `lag + weight` is at most the
-//! burst or until the lag is gone. The weight that has to leak in that time is
-//!
-//! ```text
-//! min(lag, max(0, lag + weight - burst))
-//! ```
-//!
-//! In the example, let the timer admit the fourth call at 260 ms, so that `late` is 10 ms. A later
-//! call of 5 requests then waits for level 0, and for 10 ms more. Beyond that, nothing is kept
-//! back from a call larger than the burst for differences between the delays of the network.
+//! Amounts are below 2^63, periods, bursts and jitter are at most 31 days (2^51.3 ns), and `H` is
+//! at most 5000 (2^12.3), so every product stays below 2^127. Nearly every real limit fits into 64
+//! bits, where the arithmetic takes a fifth of the time. Such a limit gets a `Level<u64>`, the
+//! others get a `Level<u128>`.
 
 mod level;
 mod look;
@@ -100,8 +106,6 @@ mod low_water;
 mod metering;
 mod rises;
 mod word;
-
-use std::time::Duration;
 
 use self::level::Level;
 pub(crate) use self::look::Look;
@@ -117,7 +121,7 @@ pub(crate) enum Bucket {
     Wide(Box<Level<u128>>),
 }
 
-/// The largest weight of a whole period, and of the burst, in a level of 64 bits.
+/// The largest weight of a whole period, of the burst and of the jitter in a level of 64 bits.
 ///
 /// This leaves a factor of 16. So the bucket is exact up to a debt of 15 further periods. A larger
 /// debt can only come from calls that used far more than they had reserved, and is cut to that
@@ -140,16 +144,14 @@ impl Bucket {
         let Metering { rate, burst, jitter, headroom: (left, of), most } = *metering;
         let (left, of) = (u128::from(left), u128::from(of));
         let amount = u128::from(rate.amount());
-        let (unit, leak) = (rate.period().as_nanos() * of, amount * (of - left));
-        let common = gcd(unit, leak);
-        let (unit, leak) = (unit / common, leak / common);
-        // The burst is a time of the declared rate. Headroom does not make it smaller.
-        let weigh = |time: Duration| time.as_nanos() * amount * of / common;
-        let (burst_weight, fit) = (weigh(burst), weigh(burst.saturating_sub(jitter)));
-        if unit.saturating_mul(most.into()).max(burst_weight).max(leak) <= NARROW {
-            Self::Narrow(Level::new(unit as u64, leak as u64, burst_weight as u64, fit as u64, most))
+        let (unit, leak, nanosecond) = (rate.period().as_nanos() * of, amount * (of - left), amount * of);
+        let common = gcd(gcd(unit, leak), nanosecond);
+        let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
+        let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
+        if unit.saturating_mul(most.into()).max(burst).max(jitter).max(leak) <= NARROW {
+            Self::Narrow(Level::new(unit as u64, leak as u64, burst as u64, jitter as u64, most))
         } else {
-            Self::Wide(Box::new(Level::new(unit, leak, burst_weight, fit, most)))
+            Self::Wide(Box::new(Level::new(unit, leak, burst, jitter, most)))
         }
     }
 
@@ -185,13 +187,12 @@ impl Bucket {
         level!(self, level => level.look(now))
     }
 
-    /// Takes `amount` as of `at`, for a call that departs at `now`. The level may rise to any
-    /// height.
+    /// Takes `amount` as of `at`. The level may rise to any height.
     ///
     /// `charge` is the number of the charge. A limiter numbers its charges in their order.
     #[inline]
-    pub(crate) fn charge(&mut self, amount: u64, charge: u64, at: u64, now: u64) {
-        level!(self, level => level.charge(amount, charge, at, now));
+    pub(crate) fn charge(&mut self, amount: u64, charge: u64, at: u64) {
+        level!(self, level => level.charge(amount, charge, at));
     }
 
     /// Gives back `amount` of what `charge` took, as far as that still matters. The page of

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::backend::Choice;
+use crate::bucket::LONGEST_PERIOD;
 use crate::limits::{Dimension, Limit, Name, Percent, Rate};
 use crate::pricing::PriceOptions;
 use crate::time::Time;
@@ -128,11 +129,19 @@ impl<K> Builder<K> {
     /// Sets how much of the burst is kept back, given as time of the rate, because calls sent on
     /// schedule can reach the provider in bunches. Default: 50 ms. Zero turns it off.
     ///
-    /// At most the whole burst is kept back, and the rate stays the same. Half of the jitter covers
-    /// delays in this process: a timer that fires late, and a clock reading that is about 0.1 ms
-    /// old. The other half covers differences between the delays of the network.
+    /// Half of the jitter covers delays in this process: a timer that fires late, and a clock
+    /// reading that is about 0.1 ms old. The other half covers differences between the delays of
+    /// the network. For calls that fit into the rest of the burst, the rate stays the same.
+    ///
+    /// A call that leaves no room for jitter in the burst waits longer instead. Calls as large as
+    /// the burst, or larger, are spaced by the jitter more than the rate asks. By default, that is
+    /// 5 % at 60 per minute: one call every 1.05 s. At 3 per minute it is 0.25 %: one call every
+    /// 20.05 s. A jitter longer than the burst slows down all calls. A longer [burst](Self::burst)
+    /// avoids this, if the provider allows one.
+    ///
+    /// A jitter above 31 days counts as 31 days.
     pub fn jitter(mut self, jitter: Duration) -> Self {
-        self.jitter = jitter;
+        self.jitter = jitter.min(LONGEST_PERIOD);
         self
     }
 

@@ -56,7 +56,8 @@ pub struct LimitStatus {
     ///
     /// It is what is left of the burst, less the jitter. While nothing is taken, it is the most
     /// that one call may ever take (the limit's amount, or the burst if that is larger), since a
-    /// call larger than the burst is then admitted into debt. For example, a limit of 200 per
+    /// call larger than the burst is then admitted into debt. It rises to that during the jitter
+    /// after everything has flowed back. For example, a limit of 200 per
     /// minute with a burst of one second shows 200, and after one request 2. Calls in the queue
     /// come first, and are not subtracted.
     pub available: u64,

@@ -153,11 +153,11 @@ impl World {
         self.look()?;
         let Some(head) = self.head() else { return Ok(()) };
         let amounts = &self.parties[head].amounts;
-        let room = self.limits.iter().filter(|limit| amounts[limit.dimension] > 0).map(|limit| {
-            // Departures may lag behind the charges by half the jitter, for which large calls wait.
-            let lag = if limit.fits(amounts) { 0 } else { limit.jitter / 2 };
-            limit.room_at(&self.charged, amounts).saturating_add(lag)
-        });
+        let room = self
+            .limits
+            .iter()
+            .filter(|limit| amounts[limit.dimension] > 0)
+            .map(|limit| limit.room_at(&self.charged, amounts));
         let room = room.max().unwrap_or(0);
         prop_assert!(room > self.now(), "call {} waits at {} with room at {}", head, self.now(), room);
         Ok(())

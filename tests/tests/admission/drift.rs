@@ -50,10 +50,11 @@ fn a_rate_that_divides_nothing() {
 
 #[test]
 fn calls_larger_than_the_burst_lose_less_than_a_nanosecond_each() {
-    // Each call waits until the bucket is empty, rounded up to whole nanoseconds.
+    // Each call waits until the bucket was empty for the jitter of 50 ms, rounded up to whole
+    // nanoseconds.
     let rate = Rate::per_minute(3);
     for (builder, (kept, of)) in both(rate) {
-        let each = (60_000_000_000 * of).div_ceil(3 * (of - kept));
+        let each = ((60_000_000_000 + 3 * 50_000_000) * of).div_ceil(3 * (of - kept));
         let until = YEAR / 10;
         assert_eq!(admitted(builder, 1, until), u128::from(until) * 1_000_000_000 / each + 1);
     }
@@ -61,7 +62,9 @@ fn calls_larger_than_the_burst_lose_less_than_a_nanosecond_each() {
 
 #[test]
 fn one_a_day_is_one_a_day() {
-    let limiter = |clock: &ManualClock| RateLimiter::builder().requests(Rate::per_day(1)).clock(clock);
+    // The default jitter would add 50 ms a day.
+    let limiter = RateLimiter::builder().requests(Rate::per_day(1)).jitter(Duration::ZERO);
+    let limiter = |clock: &ManualClock| limiter.clone().clock(clock);
     let clock = ManualClock::new();
     assert_eq!(admitted_on(&clock, limiter(&clock).headroom(Percent(0)), 1, YEAR), 366);
     let clock = ManualClock::new();

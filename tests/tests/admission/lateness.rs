@@ -89,32 +89,37 @@ fn timers_that_fire_late_by_more_than_half_the_jitter_cost_only_the_excess() {
 }
 
 #[test]
-fn a_late_timer_makes_a_large_call_wait_for_what_went_late() {
+fn a_late_timer_does_not_delay_the_next_call_as_large_as_the_burst() {
     let clock = ManualClock::new();
     let limiter =
         plain(&clock).requests(Rate::per_minute(60)).jitter(millis(500)).build().expect("valid rates");
     let mut calls = crowd(&limiter, 3);
     assert_eq!(over(&mut calls), 1);
-    // Each call is as large as the burst, so it waits until the bucket is empty.
-    clock.jump(millis(1_100));
-    assert_eq!(over(&mut calls), 2, "the second call was due at 1 s");
-    clock.advance(millis(999));
-    assert_eq!(over(&mut calls), 2, "the third call must wait until 2.1 s");
+    // Each call is as large as the burst, so it waits until the bucket was empty for 0.5 s.
+    clock.advance(millis(1_499));
+    assert_eq!(over(&mut calls), 1);
+    clock.jump(millis(251));
+    assert_eq!(over(&mut calls), 2, "the second call was due at 1.5 s");
+    clock.advance(millis(1_249));
+    assert_eq!(over(&mut calls), 2, "the third call must wait until 3 s");
     clock.advance(millis(1));
     assert_eq!(over(&mut calls), 3);
 }
 
 #[test]
-fn a_lateness_of_long_ago_is_forgotten_at_any_rate() {
+fn a_large_call_finds_room_in_a_bucket_that_was_empty_for_long_at_any_rate() {
     let clock = ManualClock::new();
     // At this rate, 64 bits hold the amount of only 18 microseconds.
     let rate = Rate::new(1_000_000_000_000_007, nanos(1_000)).burst(nanos(1));
     let limiter = plain(&clock).tokens(rate).jitter(millis(2)).build().expect("valid rates");
     let calls = [rate.amount(); 2].map(|tokens| Call::start(limiter.acquire(tokens)));
-    clock.jump(millis(1));
+    clock.jump(millis(3));
     drop(calls.map(Call::admitted));
-    clock.advance(secs(10));
-    assert!(limiter.try_acquire(rate.amount()).is_ok(), "the empty bucket has no room");
+    for idle in [nanos(2_001_000), secs(10), secs(86_400 * 365 * 100)] {
+        assert!(limiter.try_acquire(rate.amount()).is_err(), "the bucket has room");
+        clock.advance(idle);
+        assert!(limiter.try_acquire(rate.amount()).is_ok(), "no room in the empty bucket after {idle:?}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod fork;
 mod hostile_wakers;
 mod lateness;
 mod model;
+mod network;
 mod order;
 mod refunds;
 mod refunds_closed_loop;

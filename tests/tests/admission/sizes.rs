@@ -27,22 +27,75 @@ fn a_call_larger_than_the_burst_takes_a_debt_that_the_next_ones_wait_for() {
 }
 
 #[test]
-fn a_call_larger_than_the_burst_waits_until_the_bucket_is_empty() {
+fn a_call_that_leaves_no_room_for_jitter_waits_until_the_bucket_was_empty_for_as_long() {
     let clock = ManualClock::new();
     let limiter =
         plain(&clock).jitter(millis(50)).tokens(Rate::per_second(100)).build().expect("valid rates");
     drop(tokens(&limiter, 95).admitted());
-    // The call is larger than the burst minus jitter, so it also takes the part reserved for
-    // jitter.
+    // The call is as large as the burst. The bucket is empty after 950 ms, and the jitter is 50 ms.
     let mut large = tokens(&limiter, 100);
-    clock.advance(millis(949));
-    assert!(!large.poll(), "the bucket was not empty");
-    clock.advance(millis(1));
-    assert_eq!(large.admitted().waited(), millis(950));
     clock.advance(millis(999));
-    assert!(limiter.try_acquire(96_u64).is_err(), "the bucket was not empty");
+    assert!(!large.poll(), "the bucket was not empty for long enough");
+    clock.advance(millis(1));
+    assert_eq!(large.admitted().waited(), millis(1_000));
+    // This call leaves room for 40 ms of the jitter, so it waits for the other 10 ms.
+    clock.advance(millis(1_009));
+    assert!(limiter.try_acquire(96_u64).is_err(), "the bucket was not empty for long enough");
     clock.advance(millis(1));
     assert!(limiter.try_acquire(96_u64).is_ok());
+}
+
+#[test]
+fn calls_as_large_as_the_burst_are_spaced_by_the_jitter_more_than_the_rate_asks() {
+    for (rate, spacing) in [(Rate::per_minute(60), millis(1_050)), (Rate::per_minute(3), millis(20_050))] {
+        let clock = ManualClock::new();
+        let limiter = plain(&clock).jitter(millis(50)).requests(rate).build().expect("valid rates");
+        let calls: Vec<Call> = (0..10).map(|_| call(&limiter, Cost::new())).collect();
+        clock.advance(secs(300));
+        for (place, call) in (0..).zip(calls) {
+            assert_eq!(call.admitted().waited(), spacing * place, "{rate}");
+        }
+    }
+}
+
+#[test]
+fn the_first_call_of_all_goes_at_once_whatever_the_jitter() {
+    for jitter in [millis(50), secs(5), Duration::MAX] {
+        let clock = ManualClock::new();
+        let limiter =
+            plain(&clock).jitter(jitter).tokens(Rate::per_second(100)).build().expect("valid rates");
+        drop(tokens(&limiter, 100).admitted());
+        assert!(limiter.try_acquire(1_u64).is_err());
+    }
+}
+
+#[test]
+fn a_refused_call_does_not_delay_a_large_one() {
+    let clock = ManualClock::new();
+    let (often, seldom) = (Rate::per_minute(60), Rate::per_day(2));
+    let limiter = plain(&clock).jitter(millis(50)).requests(often).tokens(seldom).build();
+    let limiter = limiter.expect("valid rates");
+    drop(call(&limiter, Cost::new().tokens(1)).admitted());
+    // The limit on requests has room for this call from 1.05 s on, and the one on tokens has none.
+    for _ in 0..30 {
+        clock.advance(millis(50));
+        assert!(limiter.try_acquire(Cost::new().tokens(2)).is_err());
+        assert_eq!(limiter.try_acquire(Cost::new()).is_ok(), clock.now() == millis(1_050));
+    }
+}
+
+#[test]
+fn a_refund_of_nothing_does_not_delay_a_large_call() {
+    let clock = ManualClock::new();
+    let limiter =
+        plain(&clock).jitter(millis(50)).tokens(Rate::per_second(100)).build().expect("valid rates");
+    let permits = [50, 45].map(|amount| tokens(&limiter, amount).admitted());
+    clock.advance(millis(1_000 - 1));
+    // What they took has leaked.
+    permits.into_iter().for_each(Permit::cancel);
+    assert!(limiter.try_acquire(100_u64).is_err(), "the bucket was not empty for long enough");
+    clock.advance(millis(1));
+    assert!(limiter.try_acquire(100_u64).is_ok());
 }
 
 #[test]
@@ -227,7 +280,10 @@ fn a_burst_shorter_than_the_jitter_is_kept_back_altogether_and_admits_one_by_one
         .build()
         .expect("valid rates");
     assert_eq!(at_once(&limiter), 1);
-    clock.advance(millis(10));
+    // One call is 10 ms of the rate. That leaves room for 10 ms of the jitter.
+    clock.advance(millis(49));
+    assert_eq!(at_once(&limiter), 0);
+    clock.advance(millis(1));
     assert_eq!(at_once(&limiter), 1);
 }
 

@@ -61,7 +61,15 @@ fn what_is_kept_back_for_jitter_is_not_available_and_no_debt() {
         plain(&clock).jitter(millis(200)).tokens(Rate::per_second(100)).build().expect("build failed");
     assert_eq!(only(&limiter).0, 100, "the whole limit is available to one call");
     drop(call(&limiter, 80).admitted());
-    assert_eq!(only(&limiter), (0, 0, millis(800)));
+    assert_eq!(only(&limiter), (0, 0, secs(1)));
+    // The bucket is empty after 800 ms. A call that leaves no room for jitter waits for up to
+    // 200 ms more.
+    clock.advance(millis(800));
+    assert_eq!(only(&limiter), (80, 0, millis(200)));
+    clock.advance(millis(100));
+    assert_eq!(only(&limiter), (90, 0, millis(100)));
+    clock.advance(millis(100));
+    assert_eq!(only(&limiter), (100, 0, Duration::ZERO));
 }
 
 #[test]
@@ -231,10 +239,10 @@ proptest! {
                 Step::Pass(part) => clock.advance(period / part),
             }
             let (available, ..) = only(&limiter);
+            prop_assert!(limiter.try_acquire(available + 1).is_err(), "a call above the available amount of {available} was admitted");
             if available > 0 {
                 limiter.try_acquire(available).expect("available amount was refused").cancel();
             }
-            prop_assert!(limiter.try_acquire(available + 1).is_err(), "a call above the available amount of {available} was admitted");
         }
     }
 }

@@ -63,19 +63,19 @@ impl Alone {
     /// Charges a call now, if the share has room. Returns the number of the charge.
     pub(super) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         let charge = self.share.take(amounts, now)?;
-        self.note(amounts, charge, now, now);
+        self.note(amounts, charge, now);
         Some(charge)
     }
 
     /// Charges a call as of `at`, and returns the number of the charge.
     pub(super) fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
         let charge = self.share.charge(amounts, at, now);
-        self.note(amounts.as_slice(), charge, at, now);
+        self.note(amounts.as_slice(), charge, at);
         charge
     }
 
-    fn note(&mut self, amounts: &[u64], charge: u64, at: u64, now: u64) {
-        self.whole.charge_as(amounts, charge, at, now);
+    fn note(&mut self, amounts: &[u64], charge: u64, at: u64) {
+        self.whole.charge_as(amounts, charge, at);
         for (taken, amount) in self.taken.iter_mut().zip(amounts) {
             *taken = taken.saturating_add(*amount);
         }

@@ -1,0 +1,142 @@
+//! A network that delays one call more than the next, before a strict provider with the same
+//! limits and no jitter of its own. The provider refuses no call, however large, if the network
+//! delays each by at most half of the jitter. Timers may be late by any time.
+
+use std::collections::VecDeque;
+
+use openlimit::testing::ManualClock;
+use openlimit_tests::model::{Charge, Limit};
+use openlimit_tests::random::{admissible, build, cost, limits};
+use openlimit_tests::{Call, nanos, nanos_of};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const SECOND: u64 = 1_000_000_000;
+const MILLISECOND: u64 = 1_000_000;
+
+/// A call, and what happens to it.
+#[derive(Clone, Debug)]
+struct Delayed {
+    amounts: Vec<u64>,
+    /// The time since the call before was started, in nanoseconds. No timer fires meanwhile.
+    after: u64,
+    /// The delay of the timer if the call is then at the head of the queue, in nanoseconds.
+    late: u64,
+    /// The delay on the network, in nanoseconds.
+    travels: u64,
+}
+
+/// Returns a limit on tokens with the default jitter.
+fn limit(amount: u64, period: u64) -> Limit {
+    let jitter = 50 * MILLISECOND;
+    Limit { dimension: 1, amount, period, burst: SECOND, jitter, headroom: 0 }
+}
+
+/// Lets all calls pass the limiter, and returns them as they arrive at the provider.
+fn arrivals(limits: &[Limit], calls: &[Delayed]) -> Vec<Charge> {
+    let clock = ManualClock::new();
+    let limiter = build(limits, &clock);
+    let mut waiting: VecDeque<(usize, Vec<u64>, Call)> = VecDeque::new();
+    let mut arrived: Vec<Charge> = Vec::new();
+    let mut depart = |waiting: &mut VecDeque<(usize, Vec<u64>, Call)>| {
+        while waiting.front_mut().is_some_and(|(.., call)| call.poll())
+            && let Some((number, amounts, call)) = waiting.pop_front()
+        {
+            drop(call.admitted());
+            arrived.push(Charge { call: number, at: nanos_of(&clock) + calls[number].travels, amounts });
+        }
+    };
+    for (number, call) in calls.iter().enumerate() {
+        clock.jump(nanos(call.after));
+        depart(&mut waiting);
+        let amounts = admissible(limits, &call.amounts);
+        let acquire = limiter.acquire(cost(limits, &amounts));
+        waiting.push_back((number, amounts, Call::start(acquire)));
+        depart(&mut waiting);
+    }
+    while let Some((number, ..)) = waiting.front() {
+        let next = limiter
+            .status()
+            .expect("a limiter that was built")
+            .next
+            .expect("the head is due at a known time");
+        clock.jump(next + nanos(calls[*number].late));
+        depart(&mut waiting);
+    }
+    arrived.sort_by_key(|charge| charge.at);
+    arrived
+}
+
+/// Returns the calls that the provider refuses. It has the limits without jitter and headroom.
+fn refused(limits: &[Limit], arrived: &[Charge]) -> Vec<usize> {
+    let (mut admitted, mut refused): (Vec<Charge>, Vec<usize>) = (Vec::new(), Vec::new());
+    for charge in arrived {
+        let has_room = |limit: &Limit| {
+            let strict = Limit { jitter: 0, headroom: 0, ..limit.clone() };
+            strict.room_at(&admitted, &charge.amounts) <= charge.at
+        };
+        if limits.iter().all(has_room) {
+            admitted.push(charge.clone());
+        } else {
+            refused.push(charge.call);
+        }
+    }
+    refused
+}
+
+#[test]
+fn calls_as_large_as_the_burst_or_larger_are_not_refused_after_a_cold_connection() {
+    const HALF: u64 = 25 * MILLISECOND;
+    for (limit, amount) in [
+        (limit(60, 60 * SECOND), 1),
+        (limit(3, 60 * SECOND), 1),
+        (limit(60_000, 60 * SECOND), 1_000),
+        (limit(60_000, 60 * SECOND), 980),
+        (limit(60_000, 60 * SECOND), 30_000),
+    ] {
+        for late in [0, HALF] {
+            // A cold connection, then a warm one. The timer is late for the first.
+            let call = |number: usize| {
+                let (late, travels) = if number.is_multiple_of(2) { (late, HALF) } else { (0, 0) };
+                Delayed { amounts: vec![0, amount, 0], after: 0, late, travels }
+            };
+            let calls: Vec<Delayed> = (0..12).map(call).collect();
+            let limits = std::slice::from_ref(&limit);
+            let refused = refused(limits, &arrivals(limits, &calls));
+            assert!(refused.is_empty(), "{amount} of {limit:?}: calls {refused:?} are refused");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_strict_provider_refuses_no_call_that_the_network_delays_by_half_of_the_jitter(
+        limits in limits(0..200_000_000_u64),
+        calls in vec(any_call(), 1..60),
+        most in prop_oneof![Just(2), Just(50), Just(3_000)],
+    ) {
+        let half = limits[0].jitter / 2;
+        let calls: Vec<Delayed> = calls.into_iter().map(|call| Delayed {
+            amounts: call.amounts.iter().map(|amount| amount % most).collect(),
+            travels: call.travels % (half + 1),
+            ..call
+        }).collect();
+        let refused = refused(&limits, &arrivals(&limits, &calls));
+        prop_assert!(refused.is_empty(), "calls {:?} are refused", refused);
+    }
+}
+
+/// Generates calls. The test reduces the amounts and the delay on the network.
+fn any_call() -> impl Strategy<Value = Delayed> {
+    let after = prop_oneof![3 => Just(0), 1 => 0..200_000_000_u64, 1 => 0..100_000_000_000_u64];
+    let late = prop_oneof![Just(0), 0..200_000_000_u64, 0..10_000_000_000_u64];
+    let travels = prop_oneof![Just(0), any::<u64>()];
+    (vec(0..3_000_u64, 3), after, late, travels).prop_map(|(amounts, after, late, travels)| Delayed {
+        amounts,
+        after,
+        late,
+        travels,
+    })
+}
