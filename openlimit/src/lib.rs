@@ -127,7 +127,7 @@ pub use error::{
 };
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
-pub use limiter::{Acquire, Builder, LimitStatus, Limiter, Permit, RateLimiter, Status};
+pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
 pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};

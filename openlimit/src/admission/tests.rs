@@ -22,6 +22,7 @@ fn limited(amounts: &[u64], order: Order) -> Admission {
         limits: &[],
         meterings: &amounts.iter().map(metering).collect::<Vec<_>>(),
         dimensions: &vec![0; amounts.len()],
+        max_hold: 0,
         on_system_time: true,
     };
     Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1, order), 0)

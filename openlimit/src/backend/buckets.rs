@@ -5,7 +5,8 @@ use crate::error::StoreStatus;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
-/// The moment from which a call can be admitted, and the place of the limit that decides it.
+/// The moment from which a call can be admitted, and the place of the limit that decides it, or
+/// [`HOLD`].
 ///
 /// The later of two moments compares as the larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +14,9 @@ pub(crate) struct Due {
     pub(crate) at: u64,
     pub(crate) limit: usize,
 }
+
+/// The place of no limit: stands for a hold in [`Due::limit`] and in refusals.
+pub(crate) const HOLD: usize = usize::MAX;
 
 /// The operations of a backend.
 ///
@@ -55,6 +59,16 @@ pub(crate) trait Buckets {
     ///
     /// The head is due at `head_due`, which is the largest value while that is not known.
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal;
+
+    /// Admits nothing before `until`, if that is later than the end of a hold that there is. The
+    /// levels stand until then.
+    fn hold(&mut self, until: u64, now: u64);
+
+    /// Ends the hold, if there is one.
+    fn release(&mut self, now: u64);
+
+    /// Returns when the hold ends; zero if there was none. It may be over.
+    fn held_until(&self) -> u64;
 
     /// Returns the state of each limit.
     fn look(&self, now: u64) -> Vec<Look>;

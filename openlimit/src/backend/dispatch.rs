@@ -76,6 +76,18 @@ impl Buckets for Backend {
         each!(self, one => one.expire(waiter, head_due, now))
     }
 
+    fn hold(&mut self, until: u64, now: u64) {
+        each!(self, one => one.hold(until, now));
+    }
+
+    fn release(&mut self, now: u64) {
+        each!(self, one => one.release(now));
+    }
+
+    fn held_until(&self) -> u64 {
+        each!(self, one => one.held_until())
+    }
+
     fn look(&self, now: u64) -> Vec<Look> {
         each!(self, one => one.look(now))
     }

@@ -3,7 +3,7 @@
 //! It decides at once and exactly. Every call that does not wait runs through `take`, so that
 //! function is inlined into its caller, and the fields that it touches lie together.
 
-use super::buckets::{Buckets, Due};
+use super::buckets::{Buckets, Due, HOLD};
 use super::starting::Starting;
 use crate::bucket::{Bucket, Look};
 use crate::error::StoreStatus;
@@ -17,6 +17,8 @@ pub(crate) struct Memory {
     meters: Box<[Meter]>,
     /// The number of the last charge.
     charges: u64,
+    /// The end of the last hold.
+    held_until: u64,
 }
 
 /// A bucket, and the dimension that it meters.
@@ -33,7 +35,7 @@ impl Memory {
         let meters = starting.meterings.iter().zip(starting.dimensions);
         let meters =
             meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) }).collect();
-        Self { meters, charges }
+        Self { meters, charges, held_until: 0 }
     }
 
     /// Returns when a call could be admitted if it were the next one.
@@ -75,7 +77,12 @@ impl Memory {
                 latest = Due { at, limit };
             }
         }
-        latest
+        // A frozen bucket is due when the hold ends, at the earliest.
+        if self.held_until > 0 && latest.at <= self.held_until {
+            Due { limit: HOLD, ..latest }
+        } else {
+            latest
+        }
     }
 
     /// Undoes a charge in the first `meters` limits.
@@ -90,6 +97,9 @@ impl Memory {
 impl Buckets for Memory {
     #[inline(always)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        if now < self.held_until {
+            return None;
+        }
         let charge = self.charges + 1;
         // All or nothing in one pass: if a limit refuses, the limits before it are put back.
         for (at, meter) in self.meters.iter_mut().enumerate() {
@@ -146,8 +156,35 @@ impl Buckets for Memory {
         waiter.timed_out(at.max(head_due).saturating_sub(now), limit, now)
     }
 
+    fn hold(&mut self, until: u64, now: u64) {
+        if until > self.held_until.max(now) {
+            self.held_until = until;
+            self.meters.iter_mut().for_each(|meter| meter.bucket.freeze(until, now));
+        }
+    }
+
+    fn release(&mut self, now: u64) {
+        if now < self.held_until {
+            self.held_until = 0;
+            self.meters.iter_mut().for_each(|meter| meter.bucket.thaw(now));
+        }
+    }
+
+    fn held_until(&self) -> u64 {
+        self.held_until
+    }
+
     fn look(&self, now: u64) -> Vec<Look> {
-        self.meters.iter().map(|meter| meter.bucket.look(now)).collect()
+        let rest = self.held_until.saturating_sub(now);
+        let look = |meter: &Meter| {
+            let look = meter.bucket.look(now);
+            if rest == 0 {
+                look
+            } else {
+                Look { available: 0, full_in: look.full_in.saturating_add(rest), ..look }
+            }
+        };
+        self.meters.iter().map(look).collect()
     }
 
     fn store(&self) -> Option<StoreStatus> {

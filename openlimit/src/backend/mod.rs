@@ -19,7 +19,7 @@ mod redis;
 mod served;
 mod starting;
 
-pub(crate) use self::buckets::{Buckets, Due};
+pub(crate) use self::buckets::{Buckets, Due, HOLD};
 pub(crate) use self::choice::Choice;
 pub(crate) use self::dispatch::Backend;
 pub(crate) use self::driver::Driver;

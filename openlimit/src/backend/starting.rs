@@ -12,6 +12,8 @@ pub(crate) struct Starting<'a> {
     pub(crate) meterings: &'a [Metering],
     /// The dimension that each limit meters.
     pub(crate) dimensions: &'a [usize],
+    /// The longest hold, in nanoseconds.
+    pub(crate) max_hold: u64,
     /// True if the limiter runs on the system's clock, false if it runs on a test's.
     pub(crate) on_system_time: bool,
 }

@@ -150,6 +150,19 @@ impl<W: Word> Level<W> {
         }
     }
 
+    /// Stops the leak until `until`. The level stands until then.
+    pub(super) fn freeze(&mut self, until: u64, now: u64) {
+        self.level = self.level_at(now);
+        self.at = self.at.max(until);
+        self.at_before = self.at;
+    }
+
+    /// Ends that at `now`, if it is not over.
+    pub(super) fn thaw(&mut self, now: u64) {
+        self.at = self.at.min(now);
+        self.at_before = self.at;
+    }
+
     /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
     pub(super) fn empty(&mut self, now: u64) -> u64 {
         let (level, unit): (u128, u128) = (self.level_at(now).into(), self.unit.into());

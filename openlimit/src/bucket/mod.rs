@@ -201,6 +201,16 @@ impl Bucket {
         level!(self, level => level.refund(amount, charge, now));
     }
 
+    /// Stops the leak until `until`. The level stands until then.
+    pub(crate) fn freeze(&mut self, until: u64, now: u64) {
+        level!(self, level => level.freeze(until, now));
+    }
+
+    /// Ends that at `now`, if it is not over.
+    pub(crate) fn thaw(&mut self, now: u64) {
+        level!(self, level => level.thaw(now));
+    }
+
     /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
     #[allow(dead_code, reason = "for backends that stand in for another one")]
     pub(crate) fn empty(&mut self, now: u64) -> u64 {

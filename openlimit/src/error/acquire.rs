@@ -76,6 +76,22 @@ pub enum AcquireError {
         limiter: Name,
     },
 
+    /// The limiter is on [hold](crate::Limiter::hold), and the call may not wait for so long.
+    #[error(
+        "limiter `{limiter}` is on hold for another {}: {reason}; try again after that, or allow more time",
+        short(wait.saturating_sub(*waited))
+    )]
+    Held {
+        /// The time that the call had waited when it was refused; zero if it was refused on arrival.
+        waited: Duration,
+        /// A lower bound on the whole wait, from arrival to admission.
+        wait: Duration,
+        /// Why the limiter is on hold.
+        reason: Arc<str>,
+        /// The limiter's name.
+        limiter: Name,
+    },
+
     /// The cost names a dimension that the limiter does not meter.
     ///
     /// An integer as cost names `tokens`.
@@ -158,7 +174,9 @@ impl AcquireError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Timeout { wait, waited, .. } => Some(wait.saturating_sub(*waited)),
+            Self::Timeout { wait, waited, .. } | Self::Held { wait, waited, .. } => {
+                Some(wait.saturating_sub(*waited))
+            }
             Self::WouldWait { wait, .. } => Some(*wait),
             _ => None,
         }
@@ -171,6 +189,7 @@ impl AcquireError {
             Self::TooLarge { limiter, .. }
             | Self::Timeout { limiter, .. }
             | Self::WouldWait { limiter, .. }
+            | Self::Held { limiter, .. }
             | Self::UnknownDimension { limiter, .. }
             | Self::Params { limiter, .. }
             | Self::Timer { limiter, .. }
@@ -190,7 +209,8 @@ impl AcquireError {
                 Some(limit)
             }
             Self::Build(error) => error.problem().limit(),
-            Self::UnknownDimension { .. }
+            Self::Held { .. }
+            | Self::UnknownDimension { .. }
             | Self::Params { .. }
             | Self::Timer { .. }
             | Self::WouldDeadlock { .. }

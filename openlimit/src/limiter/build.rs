@@ -61,13 +61,14 @@ impl<K> Builder<K> {
             limits: plan.limits(),
             meterings: &meterings,
             dimensions: plan.dimensions(),
+            max_hold: nanos(self.max_hold),
             on_system_time: matches!(time, Time::System),
         })?;
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
         let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace);
         let jitter = meterings.iter().map(Metering::jitter_within_burst).min().unwrap_or(0);
-        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter))
+        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, nanos(self.max_hold)))
     }
 
     /// Checks the limits, and returns the metering of each.

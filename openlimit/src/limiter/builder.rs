@@ -44,11 +44,15 @@ pub struct Builder<K> {
     pub(super) jitter: Duration,
     pub(super) headroom: Option<Percent>,
     pub(super) refunds: bool,
+    pub(super) max_hold: Duration,
     pub(super) pricing: PriceOptions,
     pub(super) time: Option<Time>,
     pub(super) backend: Choice,
     kind: PhantomData<fn() -> K>,
 }
+
+/// Longer than the windows of most limits, and short beside a day that a wrong header would cost.
+const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(600);
 
 impl<K> Builder<K> {
     /// Creates a builder with the defaults. `path` is the name if the user gives none.
@@ -61,6 +65,7 @@ impl<K> Builder<K> {
             jitter: DEFAULT_JITTER,
             headroom: None,
             refunds: true,
+            max_hold: DEFAULT_MAX_HOLD,
             pricing: PriceOptions::default(),
             time: None,
             backend: Choice::default(),
@@ -163,6 +168,15 @@ impl<K> Builder<K> {
     /// [`cancel`](crate::Permit::cancel) gives back either way.
     pub fn refunds(mut self, refunds: bool) -> Self {
         self.refunds = refunds;
+        self
+    }
+
+    /// Sets the longest [hold](crate::Limiter::hold). Default: 10 minutes. A longer one is cut to
+    /// it.
+    ///
+    /// It bounds what a wrong or hostile `retry-after` can do.
+    pub fn max_hold(mut self, max_hold: Duration) -> Self {
+        self.max_hold = max_hold;
         self
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Core {
     /// The time for which the timer rests after it fired, in nanoseconds.
     rest: u64,
     pub(super) driver: Driver,
+    /// The longest hold, in nanoseconds.
+    max_hold: u64,
     /// Identifies the limiter to the timer.
     id: u64,
     /// The process that the limiter was built in.
@@ -66,6 +68,8 @@ pub(super) struct State {
     /// The time before which the timer must not fire again. Calls that become due in between are
     /// admitted together.
     pub(super) rested: u64,
+    /// Why the limiter is on hold, or was last.
+    pub(super) held_for: Option<Arc<str>>,
 }
 
 impl Core {
@@ -77,14 +81,16 @@ impl Core {
         driver: Driver,
         time: Time,
         jitter: u64,
+        max_hold: u64,
     ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let state = State { admission, armed: u64::MAX, rested: 0 };
+        let state = State { admission, armed: u64::MAX, rested: 0, held_for: None };
         Arc::new_cyclic(|this| Self {
             plan,
             rest: time.rest(jitter),
             time,
             driver,
+            max_hold,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             process: process::id(),
             this: Weak::clone(this),
@@ -125,6 +131,11 @@ impl Core {
     /// Returns the limiter as its driver sees it.
     pub(super) fn as_served(&self) -> Weak<dyn Served> {
         Weak::clone(&self.this) as _
+    }
+
+    /// Returns when a hold of `time` nanoseconds from now ends.
+    pub(super) fn end_of_hold(&self, time: u64, now: u64) -> u64 {
+        now.saturating_add(time.min(self.max_hold))
     }
 
     /// Returns when the timer may fire again after it fired at `now`.

@@ -38,10 +38,10 @@ use std::time::Duration;
 
 use super::core::{Core, State};
 use crate::admission::Decided;
-use crate::backend::Buckets as _;
+use crate::backend::{Buckets as _, HOLD};
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
-use crate::queue::{Grant, Key, Outcome, Waiter};
+use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
 use crate::sync::{MutexGuard, wake_all};
 use crate::time::FORKED;
 
@@ -90,7 +90,10 @@ impl Core {
         let Some(mut state) = self.lock() else { return Err(Unready::Refused(self.forked())) };
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
-            None if state.admission.queue.is_empty() && !self.driver.is_needed() => {
+            None if state.admission.queue.is_empty()
+                && !self.driver.is_needed()
+                && state.admission.backend.held_until() <= now =>
+            {
                 // Nothing is due that could make room: the buckets alone decide.
                 Err(Unready::Wait(state.admission.backend.wait_of_next(amounts, now)))
             }
@@ -149,7 +152,7 @@ impl Core {
         match decided {
             Decided::Admitted(charge) => Decided::Admitted(charge),
             Decided::Waits(key) => Decided::Waits(key),
-            Decided::Refused(refusal) => Decided::Refused(Box::new(self.plan.error(refusal))),
+            Decided::Refused(refusal) => Decided::Refused(Box::new(self.error(refusal))),
         }
     }
 
@@ -179,7 +182,7 @@ impl Core {
         decided.map_err(|refusal| {
             // A store may have room, which the driver has to find out.
             let started = if self.driver.is_needed() { self.start() } else { Ok(()) };
-            Box::new(started.err().unwrap_or_else(|| self.plan.error(refusal)))
+            Box::new(started.err().unwrap_or_else(|| self.error(refusal)))
         })
     }
 
@@ -201,6 +204,16 @@ impl Core {
         AcquireError::Timer { limiter: self.plan.name().clone(), error: Arc::new(error) }
     }
 
+    /// Returns the error that a refused caller gets.
+    #[cold]
+    fn error(&self, refusal: Refusal) -> AcquireError {
+        match refusal {
+            Refusal::TimedOut { waited, wait, limit: HOLD, .. } => self.held(waited, wait),
+            Refusal::WouldWait { wait, limit: HOLD } => self.held(0, wait),
+            _ => self.plan.error(refusal),
+        }
+    }
+
     /// Returns the error of a call whose lock was held by another thread when the process was
     /// forked.
     #[cold]
@@ -219,7 +232,7 @@ impl Core {
         drop(surplus);
         match polled {
             Ok(Outcome::Admitted(grant)) => Poll::Ready(Ok(grant)),
-            Ok(Outcome::Refused(refusal)) => Poll::Ready(Err(self.plan.error(refusal))),
+            Ok(Outcome::Refused(refusal)) => Poll::Ready(Err(self.error(refusal))),
             Err(_) => Poll::Pending,
         }
     }

@@ -13,6 +13,7 @@ mod core;
 mod decide;
 #[cfg(feature = "redis")]
 mod flush;
+mod hold;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
@@ -26,6 +27,7 @@ pub use self::acquire::Acquire;
 pub use self::builder::Builder;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
+pub use self::hold::Hold;
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
 pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};

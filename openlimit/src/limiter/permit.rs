@@ -175,10 +175,12 @@ impl Permit {
         self.wait().map_or(Duration::ZERO, |wait| Duration::from_nanos(wait.nanos))
     }
 
-    /// Returns the limit that made the call wait last; `None` if it was admitted at once.
+    /// Returns the limit that made the call wait last; `None` if it was admitted at once, or waited for
+    /// the end of a [hold](crate::Limiter::hold).
     #[must_use]
     pub fn waited_for(&self) -> Option<&Limit> {
-        self.wait().map(|wait| &self.core().plan.limits()[wait.limit])
+        // A hold is no limit.
+        self.wait().and_then(|wait| self.core().plan.limits().get(wait.limit))
     }
 
     fn wait(&self) -> Option<&Wait> {

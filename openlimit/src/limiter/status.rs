@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Hold;
 use super::core::Core;
 use crate::error::{StoreStatus, short};
 use crate::limits::{Limit, Name};
@@ -42,6 +43,8 @@ pub struct Status {
     /// Shared limits are as of the last reply from Redis, as if no process had taken anything
     /// since.
     pub limits: Vec<LimitStatus>,
+    /// The hold; `None` if there is none.
+    pub hold: Option<Hold>,
     /// The connection to Redis; `None` if the limits are not shared.
     pub store: Option<StoreStatus>,
 }
@@ -78,6 +81,7 @@ impl Core {
         let state = self.lock()?;
         let (waiting, due) = state.admission.waiting();
         let (looks, store) = state.admission.look(now);
+        let hold = state.hold(now);
         drop(state);
         let limits = self.plan.limits().iter().zip(looks).map(|(limit, look)| LimitStatus {
             limit: limit.clone(),
@@ -90,6 +94,7 @@ impl Core {
             waiting,
             next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
             limits: limits.collect(),
+            hold,
             store,
         })
     }
@@ -101,6 +106,9 @@ impl fmt::Display for Status {
         match self.next {
             Some(next) => write!(f, "{} waiting, next in {}", self.waiting, short(next))?,
             None => write!(f, "{} waiting", self.waiting)?,
+        }
+        if let Some(hold) = &self.hold {
+            write!(f, "; on hold for another {}: {}", short(hold.ends_in), hold.reason)?;
         }
         if let Some(error) = self.store.as_ref().and_then(|store| store.error.as_ref()) {
             write!(f, "; {error}")?;

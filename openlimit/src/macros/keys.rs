@@ -23,6 +23,7 @@ macro_rules! __limiter_key {
     (tokenizer, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (admission, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (refunds, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (max_hold, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (redis, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (clock, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -37,7 +38,7 @@ macro_rules! __limiter_key {
         };
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
-                default_output tokenizer admission refunds name redis clock
+                default_output tokenizer admission refunds max_hold name redis clock
         )
     }};
 }

@@ -2,5 +2,6 @@
 
 mod accessors;
 mod bad_input;
+mod hold;
 mod python_defects;
 mod status;

@@ -20,6 +20,9 @@
 //! 4. By the same argument as in 2, the levels after the last call are at most that moment and
 //!    `drain`.
 //!
+//! During a hold, calls are granted once it ends within the look-ahead. They wait for the rest of it,
+//! too, which is no minute.
+//!
 //! So a queue may be as long as it wants to: its calls beyond the look-ahead are not granted yet.
 //!
 //! Example: for 100 requests per second with a burst of 1 s, `drain` is 2 s. Waits are at most 52
@@ -30,6 +33,9 @@ use std::time::Duration;
 use super::scale::MOST;
 use super::wire::BatchReply;
 use crate::error::short;
+
+/// A minute, in nanoseconds.
+const MINUTE: u64 = 60_000_000_000;
 
 /// The largest numbers in replies to one limiter, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +49,7 @@ pub(super) struct Bounds {
 impl Bounds {
     /// Creates the bounds from `drain`, as above, and the jitter.
     pub(super) fn new(drain: u64, jitter: u64) -> Self {
-        Self { drain, wait: MOST + drain + jitter, level: MOST + 2 * drain }
+        Self { drain, wait: MOST + drain + jitter + MINUTE, level: MOST + 2 * drain }
     }
 
     /// Checks a reply.
@@ -68,7 +74,7 @@ fn within(what: &str, found: u64, most: u64) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Bounds;
+    use super::{Bounds, MINUTE};
     use crate::backend::redis::scale::MOST;
     use crate::backend::redis::wire::{BatchReply, BucketReply, Decision};
 
@@ -79,6 +85,7 @@ mod tests {
             epoch: 0,
             charges: 0,
             is_out: false,
+            held_for: 0,
             buckets: vec![BucketReply { level, idle: 0, given: 0 }],
             calls: vec![Decision { wait, limit: None, granted: true }],
         }
@@ -87,7 +94,7 @@ mod tests {
     #[test]
     fn the_longest_wait_and_the_highest_level_are_within_the_bounds_and_more_is_not() {
         let bounds = Bounds::new(2_000_000_000, 25_000_000);
-        let (wait, level) = (MOST + 2_025_000_000, MOST + 4_000_000_000);
+        let (wait, level) = (MOST + 2_025_000_000 + MINUTE, MOST + 4_000_000_000);
         assert_eq!(bounds.check(&reply(wait, level)), Ok(()));
         let text = |problem: &str| Err(problem.to_owned());
         assert_eq!(

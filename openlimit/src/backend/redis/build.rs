@@ -70,7 +70,7 @@ pub(in crate::backend) fn open(
     let share = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
     let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
     let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
-    let slots = Slots::new(&shared, redis.terms(jitter), session.server(), alone);
+    let slots = Slots::new(&shared, redis.terms(jitter), session.server(), alone, starting.max_hold);
     Ok((Backend::Redis(Box::new(slots)), Driver::Redis(session)))
 }
 

@@ -98,9 +98,9 @@
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at = ARGV[2], 0
-local seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, out, moves, refunds, calls
-seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, out, moves, refunds, calls, at =
-  unpack('<dddddddddddddddd', batch)
+local seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, hold_until, hold_ends, out, moves, refunds, calls
+seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, hold_until, hold_ends, out, moves, refunds, calls, at =
+  unpack('<dddddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
@@ -120,19 +120,19 @@ end
 
 -- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound.
 local FAR, MOST_PAIRS = 4503599627370496, 64
-local last, epoch, charges, far, far_at = now, now, now, 0, 0
+local last, epoch, charges, far, far_at, held = now, now, now, 0, 0, 0
 local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
--- After the identity the state has six numbers of 8 bytes, seven for each limit, and the stacks.
+-- After the identity the state has seven numbers of 8 bytes, seven for each limit, and the stacks.
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
-  local fixed = #limits + 48{{ + 56}}
+  local fixed = #limits + 56{{ + 56}}
   local length, from, _ = -1, fixed + 1
   if string.sub(state, 1, #limits) == limits and #state >= fixed then
-    last, epoch, charges, far, far_at, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
-      unpack('<dddddd{{ddddddd}}', state, #limits + 1)
+    last, epoch, charges, far, far_at, held, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
+      unpack('<ddddddd{{ddddddd}}', state, #limits + 1)
     length = fixed
     length = length + 8 * size$ --*
   end
@@ -143,27 +143,28 @@ if state then
     -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
     local is_ours = layout == string.match(limits, '^[^\n]*')
-    local count = is_ours and #state >= rest + 47 and unpack('<d', state, rest + 40) or 0
+    local count = is_ours and #state >= rest + 55 and unpack('<d', state, rest + 48) or 0
     -- Written like this so that NaN is an error, too.
-    if not (count >= 1 and count <= (#state - rest - 47) / 56) then
+    if not (count >= 1 and count <= (#state - rest - 55) / 56) then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - unpack('<d', state, rest)
     local free_in = 10000000 - passed
     for limit = 0, count - 1 do
-      free_in = max(free_in, math.ceil(unpack('<d', state, rest + 48 + 56 * limit) / 1000) - passed)
+      free_in = max(free_in, math.ceil(unpack('<d', state, rest + 56 + 56 * limit) / 1000) - passed)
     end
     if not (free_in <= 0) then
       return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', min(FAR, free_in)) .. theirs)
     end
-    last, epoch, charges, far, far_at = now, now, now, 0, 0
+    last, epoch, charges, far, far_at, held = now, now, now, 0, 0, 0
     level$, idle$, rested$, put_in$, top$, low$, size$ = 0, 0, FAR, 0, 0, FAR, 0 --*
   end
 end
 
--- After the clock was set back nothing has leaked. From the next batch on it leaks as before.
+-- After the clock was set back nothing has leaked. From the next batch on it leaks as before. Nothing
+-- leaks during a hold.
 do
-  local passed = max(0, now - last) * 1000
+  local passed = max(0, now - max(last, held)) * 1000
   if level$ > passed then level$ = level$ - passed --*
   else idle$, rested$, level$ = idle$ + passed - level$, min(FAR, rested$ + passed - level$), 0 end --*
 end
@@ -263,16 +264,22 @@ if owed > 0 then
   end --*
 end
 
+if hold_ends > 0 then held = 0 end
+held = max(held, hold_until)
+-- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and all
+-- of them wait for it first.
+local pause = max(0, held - now) * 1000
+
 -- A client's calls depart in order, so none is granted for a moment before its last slot. The
 -- client gives that slot's moment on both clocks. On the server's it is exact, unless that clock
 -- was set back. On the client's own it is too late by the time that the batch took to arrive.
-ahead = min(ahead, max(0, ahead_at - now) * 1000)
+ahead = max(0, min(ahead, max(0, ahead_at - now) * 1000) - pause)
 local decisions, done = {}, 0
 if moves > 0 and not is_out then
   -- The call that was to move keeps the slot that it has.
   at, calls = at + 8{{ + 8}}, calls - 1
 end
-while done < calls and ahead <= look_ahead do
+while done < calls and ahead <= look_ahead and pause <= look_ahead do
   local longest, {{weight$}}
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
   local due, by = ahead, 0
@@ -283,10 +290,10 @@ while done < calls and ahead <= look_ahead do
     if wait > due then due, by = wait, $ end --*
   end --*
   local is_far = due > 2 * look_ahead
-  if is_far and far > 0 and (far_at - now) * 1000 > 2 * look_ahead then break end
+  if is_far and far > 0 and (far_at - now) * 1000 - pause > 2 * look_ahead then break end
   done = done + 1
-  if due > longest then
-    decisions[done] = pack('<dB', due, by + 128)
+  if due + pause > longest then
+    decisions[done] = pack('<dB', due + pause, by + 128)
   else
     -- Charges every limit as of the same moment.
     charges = charges + 1
@@ -300,15 +307,15 @@ while done < calls and ahead <= look_ahead do
       level$, rested$ = level$ + weight$, 0 --*
     end --*
     ahead = due
-    if is_far then far, far_at = charges, now + due / 1000 end
-    decisions[done] = pack('<dB', due, by)
+    if is_far then far, far_at = charges, now + (due + pause) / 1000 end
+    decisions[done] = pack('<dB', due + pause, by)
   end
 end
 
 size$ = thin(stack$, size$) --*
-local reply = pack('<ddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, done, {{level$, idle$, given$}}) ..
+local reply = pack('<dddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, done, {{level$, idle$, given$}}) ..
   table.concat(decisions)
-state = pack('<dddddd{{ddddddd}}', now, epoch, charges, far, far_at, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
+state = pack('<ddddddd{{ddddddd}}', now, epoch, charges, far, far_at, held, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])

@@ -46,6 +46,8 @@ pub(super) struct Ledger {
     refunds: BTreeMap<u64, Box<[u64]>>,
     /// When this process went alone, while no reply has confirmed what it took then.
     went_alone: Option<Went>,
+    /// A change of the hold that no batch has taken along yet.
+    hold: Option<HoldChange>,
     /// The client's last charge, while it can be taken out.
     removable: Option<u64>,
     /// True if that charge has to be taken out because no call wants it.
@@ -91,6 +93,15 @@ impl Taken {
     }
 }
 
+/// What to tell the server about a hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum HoldChange {
+    /// It lasts until then, on the clock of the client.
+    Until(u64),
+    /// It has ended.
+    Ended,
+}
+
 /// When a process went alone.
 #[derive(Clone, Copy, Debug)]
 struct Went {
@@ -111,6 +122,7 @@ impl Ledger {
             charges: 0,
             refunds: BTreeMap::new(),
             went_alone: None,
+            hold: None,
             removable: None,
             unwanted: false,
         }
@@ -126,6 +138,7 @@ impl Ledger {
     /// Returns true if a refund or a debt waits for a batch.
     pub(super) fn is_pending(&self) -> bool {
         !self.refunds.is_empty()
+            || self.has_hold()
             || self.buckets.iter().any(|account| account.debt > 0 || account.taken.all > 0)
     }
 
@@ -180,6 +193,33 @@ impl Ledger {
         for number in [self.batch, self.seen_at, self.epoch, self.charges].into_iter().chain(alone) {
             batch.number(number);
         }
+    }
+
+    /// Notes a change of the hold. The last one counts.
+    pub(super) fn change_hold(&mut self, change: HoldChange) {
+        self.hold = Some(change);
+    }
+
+    /// Returns true if a change of the hold waits for a batch. It waits for the first reply, before
+    /// which the server's clock is not known.
+    pub(super) fn has_hold(&self) -> bool {
+        self.hold.is_some() && self.seen_at > 0
+    }
+
+    /// Writes the change of the hold. The last reply arrived at `seen_at` on the client's clock, and
+    /// was decided up to a round trip (`trip`) before.
+    pub(super) fn write_hold(&mut self, seen_at: u64, trip: u64, batch: &mut Writer) {
+        let change = if self.has_hold() { self.hold.take() } else { None };
+        let (until, ends) = match change {
+            Some(HoldChange::Until(until)) => {
+                let rest = until.saturating_sub(seen_at).saturating_add(trip);
+                (self.seen_at + rest.div_ceil(1_000), false)
+            }
+            Some(HoldChange::Ended) => (0, true),
+            None => (0, false),
+        };
+        batch.number(until);
+        batch.number(ends.into());
     }
 
     /// Writes the charge to take out: the last one, if no call wants it or if it `moves`. Then the

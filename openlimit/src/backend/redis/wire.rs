@@ -8,12 +8,13 @@
 //!    decided alone, and the `epoch` that it had seen before;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
 //!    same of the slot before the one that moves, if one does; `look_ahead`; `jitter`;
-//! 3. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
+//! 3. until when to admit nothing, on the server's clock, or 0; 1 to end a hold, else 0;
+//! 4. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
 //!    number of refunds, and of calls;
-//! 4. for each limit seven numbers: `level` in the last reply; the debt; what the process took alone, the
+//! 5. for each limit seven numbers: `level` in the last reply; the debt; what the process took alone, the
 //!    least of it to owe, and the `idle` that it had seen before; `fit` and `burst`;
-//! 5. for each refund its charge, and its weight in each limit;
-//! 6. for each call the longest wait that it allows (infinite for any), and its weight in each
+//! 6. for each refund its charge, and its weight in each limit;
+//! 7. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
 //! A reply is a [`BatchReply`], field by field. Each [`Decision`] is a number and a byte: the wait,
@@ -51,6 +52,8 @@ pub(crate) struct BatchReply {
     pub(super) charges: u64,
     /// True if the batch asked to take out a charge, and it was still the last one.
     pub(super) is_out: bool,
+    /// For how many nanoseconds nothing is admitted.
+    pub(super) held_for: u64,
     /// The state of each bucket after the batch.
     pub(super) buckets: Vec<BucketReply>,
     /// The decisions about the first calls of the batch, in their order. Calls beyond the
@@ -87,7 +90,7 @@ impl BatchReply {
         let mut bytes = Reader(bytes);
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, charges) = (bytes.number()?, bytes.number()?);
-        let (is_out, calls) = (bytes.number()? > 0, bytes.number()?);
+        let (is_out, held_for, calls) = (bytes.number()? > 0, bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
             let (level, idle, given) = (bytes.number()?, bytes.number()?, bytes.number()?);
@@ -103,7 +106,7 @@ impl BatchReply {
             decisions.push(Decision { wait, limit, granted: mark < REFUSED });
         }
         let whole = bytes.0.is_empty();
-        whole.then_some(Self { now, decided, epoch, charges, is_out, buckets, calls: decisions })
+        whole.then_some(Self { now, decided, epoch, charges, is_out, held_for, buckets, calls: decisions })
     }
 }
 

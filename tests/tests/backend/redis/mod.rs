@@ -12,6 +12,7 @@ mod failover;
 mod flush;
 mod fork;
 mod harness;
+mod hold;
 mod hostile;
 mod identity;
 mod leases;

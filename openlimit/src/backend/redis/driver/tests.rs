@@ -37,6 +37,7 @@ fn slots() -> Box<Slots> {
         terms,
         "".into(),
         Alone::new(Memory::default(), Memory::default(), 1),
+        0,
     ))
 }
 
@@ -141,8 +142,16 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
 
     let (mut owner, link) = (Owner::Live(Weak::<Plain>::new()), Link::default());
     let buckets = vec![BucketReply { level: 0, idle: 0, given: 0 }];
-    let reply =
-        BatchReply { now: 0, decided: 0, epoch: 0, charges: 0, is_out: false, buckets, calls: Vec::new() };
+    let reply = BatchReply {
+        now: 0,
+        decided: 0,
+        epoch: 0,
+        charges: 0,
+        is_out: false,
+        held_for: 0,
+        buckets,
+        calls: Vec::new(),
+    };
     let mut context = Context::from_waker(Waker::noop());
     {
         let mut applied = pin!(owner.apply(&reply, 0, &link));

@@ -87,10 +87,10 @@ impl Slots {
         }
         let last = self.slots.back();
         let ask = match last {
-            None if waiting > 0 || self.lease_for.is_some() => self.ask_at.max(now),
+            None if waiting > 0 || self.lease_for.is_some() => self.may_ask_at(now).max(now),
             _ if waiting == 0 => u64::MAX,
             Some(last) if waiting > self.slots.len() && !last.is_lease() => {
-                last.due.saturating_sub(self.look_ahead(now) - self.portion(now)).max(self.ask_at)
+                last.due.saturating_sub(self.look_ahead(now) - self.portion(now)).max(self.may_ask_at(now))
             }
             _ => u64::MAX,
         };
@@ -144,6 +144,7 @@ impl Slots {
         }
         batch.number(self.look_ahead(now));
         batch.number(self.terms.jitter);
+        self.ledger.write_hold(self.seen_at, self.usual_trip, &mut batch);
         self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
@@ -181,6 +182,7 @@ impl Slots {
         let held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
+        self.learn_hold(reply.held_for, now);
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {

@@ -23,6 +23,7 @@
 //! * `ahead` lets calls take slots, and gives slots back.
 //! * `sooner` moves slots up after a refund.
 //! * `estimate` computes what is known of the buckets between two replies.
+//! * `held` admits nothing during a hold.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
 //!   owed.
 
@@ -30,6 +31,7 @@ mod ahead;
 mod alone;
 mod estimate;
 mod exchange;
+mod held;
 mod outage;
 mod requests;
 mod sooner;
@@ -40,7 +42,7 @@ mod tests;
 pub(super) use self::alone::Alone;
 pub(crate) use self::state::Slots;
 pub(super) use self::state::{LOCAL, SharedLimit};
-use crate::backend::{Buckets, Due, Look};
+use crate::backend::{Buckets, Due, HOLD, Look};
 use crate::error::StoreStatus;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
@@ -52,6 +54,9 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.take(amounts, now);
         }
+        if now < self.held_until {
+            return None;
+        }
         let due = self.slot_due(amounts, None, now)?;
         if due.at <= now { self.take_slot(amounts, now) } else { None }
     }
@@ -60,7 +65,9 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.due(head, now);
         }
-        self.slot_due(head.amounts.as_slice(), Some(head.number), now)
+        let due = self.slot_due(head.amounts.as_slice(), Some(head.number), now)?;
+        let is_held = self.held_until > due.at;
+        Some(if is_held { Due { at: self.held_until, limit: HOLD } } else { due })
     }
 
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
@@ -91,15 +98,14 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.wait(call, queue, now);
         }
-        self.estimate(call, queue, now)
+        self.at_end_of_hold(self.estimate(call, queue, now), now)
     }
 
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
         if self.is_local() {
-            self.alone.share.wait_of_next(amounts, now)
-        } else {
-            self.estimate_next(amounts, now)
+            return self.alone.share.wait_of_next(amounts, now);
         }
+        self.at_end_of_hold(self.estimate_next(amounts, now), now)
     }
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
@@ -124,9 +130,23 @@ impl Buckets for Slots {
         if let Some(error) = self.unanswered(waiter, now) {
             return waiter.undecided(&error, now);
         }
-        let (wait, limit) = self.estimate_next(waiter.amounts.as_slice(), now);
+        let (wait, limit) = self.wait_of_next(waiter.amounts.as_slice(), now);
         let wait = if head_due == u64::MAX { wait } else { wait.max(head_due.saturating_sub(now)) };
         waiter.timed_out(wait, limit, now)
+    }
+
+    fn hold(&mut self, until: u64, now: u64) {
+        self.alone.share.hold(until, now);
+        self.hold_until(until, now);
+    }
+
+    fn release(&mut self, now: u64) {
+        self.alone.share.release(now);
+        self.end_hold(now);
+    }
+
+    fn held_until(&self) -> u64 {
+        self.held_until
     }
 
     fn look(&self, now: u64) -> Vec<Look> {

@@ -42,6 +42,10 @@ pub(crate) struct Slots {
     pub(super) usual_trip: u64,
     /// When to send pending refunds and debts, even without a call to request.
     pub(super) flush_at: u64,
+    /// When the hold ends, as far as this client knows. Zero for none.
+    pub(super) held_until: u64,
+    /// The longest hold that it believes.
+    pub(super) max_hold: u64,
     /// The earliest time to ask for calls again, while another client's far call goes first.
     pub(super) ask_at: u64,
     /// When a call last gave back a part of what it had reserved.
@@ -110,6 +114,7 @@ impl Slots {
         terms: Terms,
         server: Arc<str>,
         alone: Alone,
+        max_hold: u64,
     ) -> Self {
         let dimensions: Box<[usize]> = shared.iter().map(|limit| limit.dimension).collect();
         Self {
@@ -126,6 +131,8 @@ impl Slots {
             moving: None,
             usual_trip: u64::MAX,
             flush_at: u64::MAX,
+            held_until: 0,
+            max_hold,
             ask_at: 0,
             refunded_at: None,
             lease_for: None,

@@ -117,7 +117,14 @@ impl Processes {
 fn alone(mut client: Tenant, share: Percent) -> Tenant {
     let memory = |meterings: &[Metering; 2]| {
         Memory::new(
-            &Starting { name: None, limits: &[], meterings, dimensions: &[0, 1], on_system_time: true },
+            &Starting {
+                name: None,
+                limits: &[],
+                meterings,
+                dimensions: &[0, 1],
+                max_hold: 0,
+                on_system_time: true,
+            },
             LOCAL,
         )
     };

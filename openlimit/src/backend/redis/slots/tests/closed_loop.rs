@@ -231,8 +231,10 @@ impl Loop {
     fn member(&self, id: usize, clients: usize) -> Member {
         let metering = Metering::new(Rate::per_second(self.rate), self.burst, JITTER, (0, 100));
         let (limits, meterings, dimensions) = (&[], &[metering], &[0]);
-        let memory =
-            Memory::new(&Starting { name: None, limits, meterings, dimensions, on_system_time: true }, 0);
+        let memory = Memory::new(
+            &Starting { name: None, limits, meterings, dimensions, max_hold: 0, on_system_time: true },
+            0,
+        );
         let terms = Terms {
             jitter: JITTER.as_nanos() as u64,
             look_ahead: 100 * MILLISECOND,
@@ -248,6 +250,7 @@ impl Loop {
                 terms,
                 "".into(),
                 Alone::new(memory, Memory::default(), 1),
+                0,
             ))),
         };
         let name = format!("{{{self:?} {clients}}}");

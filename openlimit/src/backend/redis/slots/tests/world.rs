@@ -106,7 +106,7 @@ impl World {
         };
         let limit = |place| SharedLimit { place, dimension: place, scale: self.scales[place] };
         let alone = Alone::new(Memory::default(), Memory::default(), 2);
-        let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), alone);
+        let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), alone, 600_000_000_000);
         Tenant {
             slots,
             queue: Queue::new(2, order),
@@ -165,7 +165,16 @@ impl World {
         }
         let Ok(batch) = client.slots.collect(&client.queue, false, self.clock) else {
             let (buckets, calls) = (Vec::new(), Vec::new());
-            return BatchReply { now: 0, decided: 0, epoch: 0, charges: 0, is_out: false, buckets, calls };
+            return BatchReply {
+                now: 0,
+                decided: 0,
+                epoch: 0,
+                charges: 0,
+                is_out: false,
+                held_for: 0,
+                buckets,
+                calls,
+            };
         };
         let moves = client.slots.moving.is_some();
         let asked: Vec<_> =
@@ -341,9 +350,9 @@ impl World {
 struct Batch(Vec<f64>);
 
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
-const OUT: usize = 12;
-const REFUNDS: usize = 14;
-const FIRST_REFUND: usize = 30;
+const OUT: usize = 14;
+const REFUNDS: usize = 16;
+const FIRST_REFUND: usize = 32;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {

@@ -1,0 +1,54 @@
+//! Holds of shared limits: one process tells the server, and the others learn of it with their next
+//! reply.
+//!
+//! During a hold the server grants nothing before its end, and the buckets do not leak. Slots that
+//! were granted before are given back, and their calls ask again shortly before the end.
+
+use super::state::Slots;
+use crate::backend::HOLD;
+use crate::backend::redis::ledger::HoldChange;
+
+impl Slots {
+    /// Begins a hold, and tells the server of it at once.
+    pub(super) fn hold_until(&mut self, until: u64, now: u64) {
+        self.held_until = until;
+        self.ledger.change_hold(HoldChange::Until(until));
+        self.release_all(now);
+        self.flush_at = self.flush_at.min(now);
+    }
+
+    /// Ends the hold, and tells the server at once.
+    pub(super) fn end_hold(&mut self, now: u64) {
+        if now < self.held_until {
+            self.held_until = 0;
+            self.ledger.change_hold(HoldChange::Ended);
+            self.flush_at = self.flush_at.min(now);
+        }
+    }
+
+    /// Takes over what a reply says about the hold, unless the server does not know of the latest
+    /// change yet.
+    pub(super) fn learn_hold(&mut self, rest: u64, now: u64) {
+        if self.ledger.has_hold() {
+            return;
+        }
+        let until = if rest > 0 { self.seen_at + rest.min(self.max_hold) } else { 0 };
+        if until > self.held_until.max(now) {
+            self.release_all(now);
+        }
+        if until > now || now < self.held_until {
+            self.held_until = until;
+        }
+    }
+
+    /// Returns a wait and what decides it, once the hold is taken into account.
+    pub(super) fn at_end_of_hold(&self, wait: (u64, usize), now: u64) -> (u64, usize) {
+        let rest = self.held_until.saturating_sub(now);
+        if rest > wait.0 { (rest, HOLD) } else { wait }
+    }
+
+    /// Returns when calls may be requested: once the server may grant them.
+    pub(super) fn may_ask_at(&self, now: u64) -> u64 {
+        self.ask_at.max(self.held_until.saturating_sub(self.look_ahead(now)))
+    }
+}

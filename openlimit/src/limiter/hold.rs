@@ -1,0 +1,114 @@
+//! Holds: for a time, a limiter admits nothing.
+//!
+//! A provider may refuse a call and say when to come back. Every other call would be refused until
+//! then, too, and many providers count refused calls. So one refusal has to stop all calls, those
+//! in the queue included.
+//!
+//! A hold ends without a burst. The buckets do not leak while it lasts, so what was missing when it
+//! began is still missing when it ends, and the calls in the queue leave one by one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Limiter;
+use super::core::{Core, State};
+use crate::backend::Buckets as _;
+use crate::error::{AcquireError, BuildError};
+use crate::time::nanos;
+
+/// A hold that has not ended. Part of a [`Status`](crate::Status).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hold {
+    /// The time until it ends, on the limiter's clock.
+    pub ends_in: Duration,
+    /// Why the limiter is on hold.
+    pub reason: Arc<str>,
+}
+
+impl<K> Limiter<K> {
+    /// Admits nothing for `time`: neither new calls nor those in the queue. They wait, and leave in
+    /// their order when the hold ends.
+    ///
+    /// Use it when the provider refuses a call and says when to come back. `reason` is for errors
+    /// and for [`status`](Self::status). The buckets do not refill during the hold, so it ends
+    /// without a burst. Of two holds, the one that ends later counts. A hold is at most
+    /// [`max_hold`](crate::Builder::max_hold) long.
+    ///
+    /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were
+    /// admitted before are not affected.
+    ///
+    /// With limits that are shared through Redis, the other processes learn of the hold with their
+    /// next batch.
+    ///
+    /// ```
+    /// use openlimit::{AcquireError, Cost, Rate, RateLimiter};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder().requests(Rate::per_minute(200)).build()?;
+    /// limiter.hold(Duration::from_secs(20), "429: come back in 20 s")?;
+    /// let refusal = limiter.try_acquire(Cost::new()).unwrap_err();
+    /// assert!(matches!(refusal, AcquireError::Held { .. }));
+    /// limiter.release()?;
+    /// limiter.try_acquire(Cost::new())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The problem with the declaration, if the limiter cannot be built.
+    pub fn hold(&self, time: Duration, reason: impl Into<Arc<str>>) -> Result<(), BuildError> {
+        let core = self.handle().map_err(Clone::clone)?.core();
+        core.hold(nanos(time), reason.into());
+        Ok(())
+    }
+
+    /// Ends the hold now. Does nothing if there is none.
+    ///
+    /// # Errors
+    /// The problem with the declaration, if the limiter cannot be built.
+    pub fn release(&self) -> Result<(), BuildError> {
+        let core = self.handle().map_err(Clone::clone)?.core();
+        core.update(|state, now, _| state.admission.backend.release(now));
+        Ok(())
+    }
+}
+
+impl Core {
+    fn hold(&self, time: u64, reason: Arc<str>) {
+        self.update(|state, now, _| {
+            let until = self.end_of_hold(time, now);
+            let backend = &mut state.admission.backend;
+            if until > backend.held_until().max(now) {
+                backend.hold(until, now);
+                state.held_for = Some(reason);
+            }
+        });
+    }
+
+    /// Returns the error of a call that may not wait for the end of a hold.
+    pub(super) fn held(&self, waited: u64, wait: u64) -> AcquireError {
+        let reason = self.lock().and_then(|state| state.held_for.clone());
+        AcquireError::Held {
+            waited: Duration::from_nanos(waited),
+            wait: Duration::from_nanos(wait),
+            reason: reason.unwrap_or_else(elsewhere),
+            limiter: self.plan.name().clone(),
+        }
+    }
+}
+
+impl State {
+    /// Returns the hold at `now`, if there is one.
+    pub(super) fn hold(&self, now: u64) -> Option<Hold> {
+        let rest = self.admission.backend.held_until().saturating_sub(now);
+        let reason = || self.held_for.clone().unwrap_or_else(elsewhere);
+        (rest > 0).then(|| Hold { ends_in: Duration::from_nanos(rest), reason: reason() })
+    }
+}
+
+/// The reason of a hold that another process began.
+fn elsewhere() -> Arc<str> {
+    "another process that shares the limits holds its calls".into()
+}
