@@ -16,6 +16,12 @@ pub(super) struct Cache {
 pub(super) const LONGEST: usize = 15;
 
 impl Cache {
+    /// Reads the slot of this piece, so that it is in the processor's cache. Returns a part of it.
+    #[inline(always)]
+    pub(super) fn touch(&self, key: u128) -> u64 {
+        self.slots[slot(key)] as u64
+    }
+
     /// Returns the count of this piece, from its slot or else from `count`.
     #[inline(always)]
     pub(super) fn count(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {

@@ -81,7 +81,7 @@ macro_rules! encodings {
                     static VOCABULARY: Vocabulary = Vocabulary::new(&layout::$layout, TABLES);
                     thread_local!(static CACHE: Kept = const { Kept::new(None) });
                     memo::count(encoding, text, || {
-                        with(&CACHE, |cache| pieces(&VOCABULARY, cache, text.as_bytes(), split::$split))
+                        with(&CACHE, |cache| pieces::<split::$split>(&VOCABULARY, cache, text.as_bytes()))
                     })
                 })+
                 #[allow(unreachable_patterns, reason = "all encodings may be compiled in")]
@@ -92,8 +92,8 @@ macro_rules! encodings {
 }
 
 encodings! {
-    "o200k", O200kBase, O200K_BASE, "o200k_base", o200k;
-    "cl100k", Cl100kBase, CL100K_BASE, "cl100k_base", cl100k;
-    "p50k", P50kBase, P50K_BASE, "p50k_base", gpt2;
-    "r50k", R50kBase, R50K_BASE, "r50k_base", gpt2;
+    "o200k", O200kBase, O200K_BASE, "o200k_base", O200k;
+    "cl100k", Cl100kBase, CL100K_BASE, "cl100k_base", Cl100k;
+    "p50k", P50kBase, P50K_BASE, "p50k_base", Gpt2;
+    "r50k", R50kBase, R50K_BASE, "r50k_base", Gpt2;
 }

@@ -15,7 +15,7 @@
 //! which no merge makes. So `ug`, whose rank is 846 in tiktoken, has 590.
 
 use super::layout::{
-    EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
+    COMMON, EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
 };
 
 /// The rank of bytes that are not a token: higher than all others.
@@ -28,6 +28,8 @@ const LONGEST: usize = 128;
 pub(super) struct Vocabulary {
     /// The ranks of all pairs of bytes, with which merging begins.
     pairs: &'static [[u8; 4]],
+    /// The most common of the short tokens: see `is_common`.
+    common: &'static [[u8; 8]],
     short: Table<8>,
     medium: Table<16>,
     /// For each longer token, where its bytes are in `texts`, its length and its rank.
@@ -41,12 +43,13 @@ pub(super) struct Vocabulary {
 impl Vocabulary {
     pub(super) const fn new(layout: &Layout, tables: &'static [u8]) -> Self {
         let (pairs, rest) = tables.split_at(4 << 16);
+        let (common, rest) = rest.split_at(8 << COMMON);
         let (short, rest) = Table::split(rest, layout.short);
         let (medium, rest) = Table::split(rest, layout.medium);
         let (long, rest) = rest.split_at(8 << layout.long);
         let (cuts, texts) = rest.split_at(1 << (layout.cuts - 3));
-        let (pairs, long) = (pairs.as_chunks().0, long.as_chunks().0);
-        Self { pairs, short, medium, long, cuts, cut_bits: layout.cuts, texts }
+        let (pairs, common, long) = (pairs.as_chunks().0, common.as_chunks().0, long.as_chunks().0);
+        Self { pairs, common, short, medium, long, cuts, cut_bits: layout.cuts, texts }
     }
 
     /// Returns the rank of the token that is these two bytes.
@@ -62,6 +65,28 @@ impl Vocabulary {
             length @ ..=8 => self.short.rank(short_key(text, start, length)),
             length @ 9..=16 => self.medium.rank(medium_key(text, start, length)),
             _ => self.long_rank(text, start, end),
+        }
+    }
+
+    /// Returns whether these bytes of the text are a common token. If not, they may be a token all
+    /// the same.
+    ///
+    /// Takes no branch, so the processor goes on while the slot is on its way from memory.
+    #[inline(always)]
+    pub(super) fn is_common(&self, text: &[u8], start: usize, end: usize) -> bool {
+        let key = short_key(text, start, (end - start).min(8));
+        let slot = (key.hash() >> (64 - COMMON)) as usize & ((1 << COMMON) - 1);
+        (u64::from_le_bytes(self.common[slot]) == key) & (end - start <= 8)
+    }
+
+    /// Reads the slot where the search for these bytes begins, so that it is in the processor's
+    /// cache. Returns a part of it.
+    #[inline(always)]
+    pub(super) fn touch(&self, text: &[u8], start: usize, end: usize) -> u64 {
+        match end - start {
+            length @ ..=8 => self.short.first(short_key(text, start, length)) as u64,
+            length @ 9..=16 => self.medium.first(medium_key(text, start, length)) as u64,
+            _ => 0,
         }
     }
 
@@ -147,6 +172,12 @@ impl<const N: usize> Table<N> {
             (slot, true) => u32::from_le_bytes(self.ranks[slot]),
             _ => NONE,
         }
+    }
+
+    /// Returns the key in the first slot for this one.
+    #[inline(always)]
+    fn first<K: TokenKey + Stored<N>>(&self, key: K) -> K {
+        K::from_bytes(self.keys[(key.hash() >> self.shift) as usize & (self.keys.len() - 1)])
     }
 
     /// Returns the slot of the key, and whether the key is there.
