@@ -59,7 +59,9 @@ fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
         }
     };
     for byte in 0..0x80 {
-        occupy(&mut common, short_key(&[byte], 0, 1));
+        let key = short_key(&[byte], 0, 1);
+        short.insert(key, EMPTY_RANK);
+        occupy(&mut common, key);
     }
 
     let (mut start, mut rank) = (1, 0_u32);

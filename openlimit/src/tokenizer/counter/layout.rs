@@ -48,6 +48,12 @@ pub(crate) fn short_key(text: &[u8], start: usize, length: usize) -> u64 {
     !bytes & (u64::MAX >> (64 - 8 * length))
 }
 
+/// Returns the bytes with this key, followed by others, and their number.
+#[inline(always)]
+pub(crate) fn bytes(key: u64) -> ([u8; 8], usize) {
+    ((!key).to_le_bytes(), 8 - key.leading_zeros() as usize / 8)
+}
+
 /// Returns the key of 1 to 16 bytes of the text.
 #[inline(always)]
 pub(crate) fn medium_key(text: &[u8], start: usize, length: usize) -> u128 {

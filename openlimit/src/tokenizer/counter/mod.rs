@@ -56,12 +56,12 @@ mod layout;
 mod long;
 mod memo;
 mod merge;
+mod piece;
 mod pieces;
 mod split;
 mod vocabulary;
 
-use self::cache::Kept;
-use self::pieces::{pieces, with};
+use self::pieces::{Place, pieces, with};
 use self::vocabulary::Vocabulary;
 use super::encoding::Encoding;
 
@@ -79,9 +79,9 @@ macro_rules! encodings {
                 Encoding::$encoding => {
                     static TABLES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $tables));
                     static VOCABULARY: Vocabulary = Vocabulary::new(&layout::$layout, TABLES);
-                    thread_local!(static CACHE: Kept = const { Kept::new(None) });
+                    thread_local!(static KEPT: Place = const { Place::new(None) });
                     memo::count(encoding, text, || {
-                        with(&CACHE, |cache| pieces::<split::$split>(&VOCABULARY, cache, text.as_bytes()))
+                        with(&KEPT, |kept| pieces::<split::$split>(&VOCABULARY, kept, text.as_bytes()))
                     })
                 })+
                 #[allow(unreachable_patterns, reason = "all encodings may be compiled in")]

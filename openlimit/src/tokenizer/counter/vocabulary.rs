@@ -68,29 +68,39 @@ impl Vocabulary {
         }
     }
 
-    /// Returns whether these bytes of the text are a common token. If not, they may be a token all
-    /// the same.
+    /// Returns whether this is the key of a common token. Other keys may be tokens all the same.
     ///
     /// Takes no branch, so the processor goes on while the slot is on its way from memory.
     #[inline(always)]
-    pub(super) fn is_common(&self, text: &[u8], start: usize, end: usize) -> bool {
-        let key = short_key(text, start, (end - start).min(8));
+    pub(super) fn is_common(&self, key: u64) -> bool {
         let slot = (key.hash() >> (64 - COMMON)) as usize & ((1 << COMMON) - 1);
-        (u64::from_le_bytes(self.common[slot]) == key) & (end - start <= 8)
+        u64::from_le_bytes(self.common[slot]) == key
     }
 
-    /// Reads the slot where the search for these bytes begins, so that it is in the processor's
-    /// cache. Returns a part of it.
+    /// Returns whether this is the key of a token that is in its first slot. Takes no branch.
+    #[inline(always)]
+    pub(super) fn is_at_once(&self, key: u64) -> bool {
+        self.short.first(key) == key
+    }
+
+    /// Returns whether this is the key of a token.
+    #[inline(always)]
+    pub(super) fn has_short(&self, key: u64) -> bool {
+        self.short.has(key)
+    }
+
+    /// Reads the slot at which the search for these bytes begins, so that it is in the processor's
+    /// caches. Returns a part of it.
     #[inline(always)]
     pub(super) fn touch(&self, text: &[u8], start: usize, end: usize) -> u64 {
         match end - start {
-            length @ ..=8 => self.short.first(short_key(text, start, length)) as u64,
+            length @ ..=8 => self.short.first(short_key(text, start, length)),
             length @ 9..=16 => self.medium.first(medium_key(text, start, length)) as u64,
             _ => 0,
         }
     }
 
-    /// Returns whether these bytes of the text, at least two, are a token.
+    /// Returns whether these bytes of the text, are a token.
     #[inline(always)]
     pub(super) fn has(&self, text: &[u8], start: usize, end: usize) -> bool {
         match end - start {

@@ -34,11 +34,11 @@ pub(super) fn starts(text: &[u8], start: usize, rules: &Rules) -> u64 {
         Some(bytes) if bytes.is_ascii() => {}
         _ => return 0,
     }
-    let classes = match text[start..].first_chunk() {
-        Some(block) => Classes::of(block),
-        None => Classes::of(&padded(&text[start..])),
+    let block = match text[start..].first_chunk() {
+        Some(block) => *block,
+        None => padded(&text[start..]),
     };
-    classes.starts(rules)
+    Classes::of(&block).starts(rules)
 }
 
 /// Returns the last bytes of the text, followed by bytes that no text holds.
@@ -155,8 +155,8 @@ fn code(byte: u8) -> u8 {
         | when(letter & (byte & 0x20 == 0), 0b0001)
         | when(byte.wrapping_sub(b'0') < 10, 0b0110)
         | when(byte == b' ', 0b1000)
-        | when((byte == b'\t') | (byte == 0x0b) | (byte == 0x0c), 0b1001)
-        | when((byte == b'\n') | (byte == b'\r'), 0b1010)
+        | when(byte.wrapping_sub(b'\t') < 5, 0b1001)
+        | when((byte == b'\n') | (byte == b'\r'), 0b0010)
         | when(byte == b'\'', 0b0001)
         | when(byte == b'/', 0b0010)
         | when(byte >= 0x80, 0b1100)

@@ -30,7 +30,7 @@ impl Split for Cl100k {
     }
 }
 
-#[inline]
+#[inline(never)]
 fn end(text: &[u8], start: usize) -> usize {
     let (class, length) = class::at(text, start);
     let after = start + length;

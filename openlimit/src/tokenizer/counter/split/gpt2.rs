@@ -23,7 +23,7 @@ impl Split for Gpt2 {
     }
 }
 
-#[inline]
+#[inline(never)]
 fn end(text: &[u8], start: usize) -> usize {
     if let Some(end) = contraction(text, start) {
         return end;

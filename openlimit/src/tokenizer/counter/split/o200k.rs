@@ -31,7 +31,7 @@ impl Split for O200k {
     }
 }
 
-#[inline]
+#[inline(never)]
 fn end(text: &[u8], start: usize) -> usize {
     let (class, length) = class::at(text, start);
     let after = start + length;
