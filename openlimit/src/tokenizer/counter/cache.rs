@@ -39,8 +39,8 @@ impl Default for Cache {
     }
 }
 
-/// The number of slots, as a power of two: 512 KB for each thread and encoding, which has room for
-/// the words of a long text.
+/// The number of slots, as a power of two: 128 KB for each thread and encoding. A larger cache is
+/// spread over more pages of memory, whose addresses the processor then has to look up.
 const BITS: u32 = 13;
 
 /// The bits of a slot that are the piece.

@@ -27,8 +27,8 @@ pub(crate) const CL100K_BASE: Layout = Layout { short: 17, medium: 15, long: 11,
 pub(crate) const P50K_BASE: Layout = R50K_BASE;
 pub(crate) const R50K_BASE: Layout = Layout { short: 16, medium: 14, long: 8, cuts: 19 };
 
-/// Slots for the most common tokens of up to 8 bytes, as a power of two: 64 KB.
-pub(crate) const COMMON: u32 = 13;
+/// Slots for the most common tokens of up to 8 bytes, as a power of two: 32 KB.
+pub(crate) const COMMON: u32 = 12;
 
 /// The rank of a pair of bytes that is not a token.
 pub(crate) const EMPTY_RANK: u32 = u32::MAX;
@@ -46,12 +46,6 @@ pub(crate) fn short_key(text: &[u8], start: usize, length: usize) -> u64 {
         None => u64::from_le_bytes(last(text, start)),
     };
     !bytes & (u64::MAX >> (64 - 8 * length))
-}
-
-/// Returns the bytes with this key, followed by others, and their number.
-#[inline(always)]
-pub(crate) fn bytes(key: u64) -> ([u8; 8], usize) {
-    ((!key).to_le_bytes(), 8 - key.leading_zeros() as usize / 8)
 }
 
 /// Returns the key of 1 to 16 bytes of the text.

@@ -35,13 +35,14 @@
 //! | file | shortcut |
 //! | --- | --- |
 //! | `class` | finds the class of a character (letter, number, space, ..) in a table |
-//! | `split` | does what the regular expressions do, as functions that never go back |
+//! | `split` | does what the regular expressions do, mostly for 64 bytes at a time |
 //! | `layout` | the keys and hashes of the tables, shared with the build script |
 //! | `vocabulary` | looks up a token by its bytes in tables that are part of the program |
 //! | `merge` | merges a piece of up to 64 bytes, with its parts as the bits of one word |
 //! | `long` | merges a longer piece in windows, in linear time |
 //! | `cache` | remembers the counts of short pieces that a thread has merged |
-//! | `pieces` | puts these together for one text |
+//! | `piece` | puts these together for one piece |
+//! | `pieces` | counts the pieces of a text in batches, which wait for memory together |
 //! | `memo` | remembers the counts of whole texts, which conversations repeat |
 //!
 //! A file imports only from files above it. Most pieces take one split and one look-up. Merging is
@@ -61,7 +62,7 @@ mod pieces;
 mod split;
 mod vocabulary;
 
-use self::pieces::{Place, pieces, with};
+use self::pieces::{Kept, pieces, with};
 use self::vocabulary::Vocabulary;
 use super::encoding::Encoding;
 
@@ -79,9 +80,9 @@ macro_rules! encodings {
                 Encoding::$encoding => {
                     static TABLES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $tables));
                     static VOCABULARY: Vocabulary = Vocabulary::new(&layout::$layout, TABLES);
-                    thread_local!(static KEPT: Place = const { Place::new(None) });
+                    thread_local!(static CACHE: Kept = const { Kept::new(None) });
                     memo::count(encoding, text, || {
-                        with(&KEPT, |kept| pieces::<split::$split>(&VOCABULARY, kept, text.as_bytes()))
+                        with(&CACHE, |cache| pieces::<split::$split>(&VOCABULARY, cache, text.as_bytes()))
                     })
                 })+
                 #[allow(unreachable_patterns, reason = "all encodings may be compiled in")]

@@ -2,14 +2,16 @@
 //!
 //! Between two texts, a program does other work, and the tables are no longer in the processor's
 //! caches. Then reading a slot takes longer than all that is done with it, but the processor can
-//! wait for many slots at once. So pieces are counted in batches. Each step does little with a
-//! piece, and nothing that depends on what it reads, so that it reads the slots of many pieces
-//! ahead. It leaves fewer pieces to the next:
+//! wait for many slots at once. So pieces are counted in batches, in steps. A step does little with
+//! a piece and takes no branch that depends on a slot, so the processor reads the slots of many
+//! pieces ahead. The pieces that a step does not count are left to the next:
 //!
-//! 1. Split the text.
-//! 2. Read the slot of each piece among the common tokens. Two thirds are found.
-//! 3. Read the slot of each piece that is left among all tokens. Then count those that are tokens.
-//! 4. Read the slot of each piece that is left in the thread's cache. Then count these.
+//! 1. Split the text. A piece of up to 8 bytes becomes its key, which is all that is needed of it.
+//! 2. Read the slot of each key among the common tokens. Two thirds of all pieces are there.
+//! 3. Read the first slot of each other key among all tokens, and search further for the rest.
+//! 4. Read the slots of the pieces that are not tokens in the thread's cache. Then count them.
+//!
+//! The steps for a longer piece are the same, but it is not among the common tokens.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -21,28 +23,43 @@ use super::piece;
 use super::split::Split;
 use super::vocabulary::Vocabulary;
 
-/// What a thread keeps for an encoding.
-#[derive(Default)]
-pub(super) struct Kept {
-    cache: Cache,
-}
+/// The place of a thread's cache while the thread is not counting.
+pub(super) type Kept = Cell<Option<Cache>>;
 
-/// The place of it while the thread is not counting.
-pub(super) type Place = Cell<Option<Box<Kept>>>;
-
-/// Counts with what the thread keeps. If the thread is ending and it is gone, counts with new memory.
-pub(super) fn with(place: &'static LocalKey<Place>, count: impl FnOnce(&mut Kept) -> usize) -> usize {
-    let mut kept = place.try_with(Place::take).ok().flatten().unwrap_or_default();
-    let count = count(&mut kept);
-    let _ = place.try_with(|place| place.set(Some(kept)));
+/// Counts with the thread's cache. If the thread is ending and its cache is gone, counts with a new
+/// one.
+pub(super) fn with(kept: &'static LocalKey<Kept>, count: impl FnOnce(&mut Cache) -> usize) -> usize {
+    let mut cache = kept.try_with(Kept::take).ok().flatten().unwrap_or_default();
+    let count = count(&mut cache);
+    let _ = kept.try_with(|kept| kept.set(Some(cache)));
     count
 }
 
 /// Counts the pieces of a text.
 #[inline(always)]
-pub(super) fn pieces<S: Split>(vocabulary: &Vocabulary, kept: &mut Kept, text: &[u8]) -> usize {
-    let Kept { cache, .. } = kept;
-    let batch = &mut Batch::default();
+pub(super) fn pieces<S: Split>(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
+    if text.len() <= BLOCK {
+        each::<S>(vocabulary, cache, text)
+    } else {
+        batches::<S>(vocabulary, cache, text)
+    }
+}
+
+/// Counts the few pieces of a short text. To put them into a batch would take longer than it saves.
+#[inline(always)]
+fn each<S: Split>(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
+    let (mut start, mut total) = (0, 0);
+    while start < text.len() {
+        let end = S::end(text, start);
+        total += piece::any(vocabulary, cache, text, start, end);
+        start = end;
+    }
+    total
+}
+
+#[inline(always)]
+fn batches<S: Split>(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
+    let mut batch = Batch::default();
     let (mut start, mut total) = (0, 0);
     while start < text.len() {
         let (mut starts, first) = (S::starts(text, start), start);
@@ -71,9 +88,9 @@ const BLOCK: usize = 64;
 #[derive(Default)]
 struct Batch {
     /// The keys of the pieces of up to 8 bytes.
-    short: Row<u64, 512>,
+    short: Row<u64, 320>,
     /// The start and the end of each longer piece.
-    longer: Row<(usize, usize), 128>,
+    longer: Row<(usize, usize), 32>,
 }
 
 impl Batch {
@@ -98,16 +115,17 @@ impl Batch {
         let Self { short, longer } = self;
         let pieces = short.count + longer.count;
         longer.touch(|(start, end)| vocabulary.touch(text, start, end));
-        longer.touch(|(start, end)| piece::touch(cache, text, start, end));
         short.keep(|key| !vocabulary.is_common(key));
         short.keep(|key| !vocabulary.is_at_once(key));
-        short.touch(|key| cache.touch(key.into()));
         short.keep(|key| !vocabulary.has_short(key));
         longer.keep(|(start, end)| !vocabulary.has(text, start, end));
         let tokens = pieces - short.count - longer.count;
 
-        let merged = short.items().map(|key| piece::short(vocabulary, cache, key)).sum::<usize>()
-            + longer.items().map(|(start, end)| piece::piece(vocabulary, cache, text, start, end)).sum::<usize>();
+        short.touch(|key| cache.touch(key.into()));
+        longer.touch(|(start, end)| piece::touch(cache, text, start, end));
+        let mut merged = 0;
+        short.items().for_each(|key| merged += piece::short(vocabulary, cache, key));
+        longer.items().for_each(|(start, end)| merged += piece::longer(vocabulary, cache, text, start, end));
         (short.count, longer.count) = (0, 0);
         tokens + merged
     }

@@ -7,6 +7,10 @@
 //! with open addressing. The keys of the first two are the bytes themselves, and an entry of the
 //! third says where the bytes are. A fourth table has the ranks of all pairs of bytes, by the pair.
 //!
+//! The most common tokens are in one more table of 32 KB, which is searched first. The processor
+//! seldom has all of the larger tables in its caches, but it soon has most of this one. A token has
+//! one slot there, and the slot holds the most common of its tokens, so there is no probing.
+//!
 //! For example, the 4 bytes of `hugs` are its key, and the hash of the key gives a slot. From there
 //! on, slots are compared with the key until one is free. None of them holds the key, so `hugs` is
 //! not a token of o200k.
@@ -28,7 +32,7 @@ const LONGEST: usize = 128;
 pub(super) struct Vocabulary {
     /// The ranks of all pairs of bytes, with which merging begins.
     pairs: &'static [[u8; 4]],
-    /// The most common of the short tokens: see `is_common`.
+    /// The keys of the most common short tokens.
     common: &'static [[u8; 8]],
     short: Table<8>,
     medium: Table<16>,
@@ -89,18 +93,17 @@ impl Vocabulary {
         self.short.has(key)
     }
 
-    /// Reads the slot at which the search for these bytes begins, so that it is in the processor's
-    /// caches. Returns a part of it.
+    /// Reads the first slot for these bytes, of which there are more than 8, so that it is in the
+    /// processor's caches. Returns a part of it.
     #[inline(always)]
     pub(super) fn touch(&self, text: &[u8], start: usize, end: usize) -> u64 {
         match end - start {
-            length @ ..=8 => self.short.first(short_key(text, start, length)),
             length @ 9..=16 => self.medium.first(medium_key(text, start, length)) as u64,
             _ => 0,
         }
     }
 
-    /// Returns whether these bytes of the text, are a token.
+    /// Returns whether these bytes of the text are a token. A single byte is one, too.
     #[inline(always)]
     pub(super) fn has(&self, text: &[u8], start: usize, end: usize) -> bool {
         match end - start {

@@ -12,7 +12,8 @@
 //! * is not ASCII, or is beyond the end of the text,
 //! * may be a contraction (`'s`),
 //! * is a slash after a newline, which may belong to the symbols before the newline, or
-//! * is in whitespace that has another newline after it, or whose end is not in the block.
+//! * is in whitespace that has another newline after it, or whose end is not in the block, or is
+//!   the end of the text.
 //!
 //! From the last start before it, the functions of the encoding take over for a piece.
 
@@ -26,19 +27,19 @@ pub(super) struct Rules {
     pub(super) cased: bool,
 }
 
-/// Returns a bit for each byte of the 64 from `start` on that is known to begin a piece. A piece
-/// begins at `start`, which has no bit.
+/// Returns a bit for each byte of the 64 from `start` on that is known to begin a piece, or is the
+/// end of the text. A piece begins at `start`, which has no bit.
 #[inline(always)]
 pub(super) fn starts(text: &[u8], start: usize, rules: &Rules) -> u64 {
-    match text[start..].first_chunk::<4>() {
-        Some(bytes) if bytes.is_ascii() => {}
-        _ => return 0,
+    let rest = &text[start..];
+    if !rest.iter().take(2).all(u8::is_ascii) {
+        return 0;
     }
-    let block = match text[start..].first_chunk() {
-        Some(block) => *block,
-        None => padded(&text[start..]),
+    let (block, end) = match rest.first_chunk() {
+        Some(block) => (*block, None),
+        None => (padded(rest), Some(rest.len() as u32)),
     };
-    Classes::of(&block).starts(rules)
+    Classes::of(&block).starts(end, rules)
 }
 
 /// Returns the last bytes of the text, followed by bytes that no text holds.
@@ -91,7 +92,7 @@ impl Classes {
     }
 
     #[inline(always)]
-    fn starts(&self, rules: &Rules) -> u64 {
+    fn starts(&self, end: Option<u32>, rules: &Rules) -> u64 {
         let Self { lower, upper, digit, newline, blank, space, symbol, .. } = *self;
         let (letter, whitespace) = (lower | upper, newline | blank);
 
@@ -105,12 +106,17 @@ impl Classes {
         let blanks = blank & (!(whitespace << 1) | newline << 1 | !(whitespace >> 1));
 
         let starts = symbols | words | cased | newlines | blanks | numbers(digit);
-        starts & self.understood(rules) & !1
+        let limit = self.understood(rules);
+        if end == Some(limit) {
+            return (starts & !1 & ((1 << limit) - 1)) | 1 << limit;
+        }
+        // The last byte that is understood needs the one after it.
+        starts & !1 & ((1 << limit.saturating_sub(1)) - 1)
     }
 
-    /// Returns the bytes for which the rules hold: all from the first one on, up to a limit.
+    /// Returns the number of bytes for which the rules hold.
     #[inline(always)]
-    fn understood(&self, rules: &Rules) -> u64 {
+    fn understood(&self, rules: &Rules) -> u32 {
         let Self { newline, blank, .. } = *self;
         let letter = self.lower | self.upper;
         let contraction = self.apostrophe & letter >> 1;
@@ -126,9 +132,8 @@ impl Classes {
         };
         let unclear = self.unknown | contraction | slash | between;
         let from_unclear = unclear | unclear.wrapping_neg();
-        // Blanks before it are not understood, and the byte before needs the one after it.
-        let limit = u64::BITS - (from_unclear | blank).leading_ones();
-        (1_u64 << limit.saturating_sub(1)) - 1
+        // Blanks before it are not understood either.
+        u64::BITS - (from_unclear | blank).leading_ones()
     }
 }
 

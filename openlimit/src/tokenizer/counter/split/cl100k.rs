@@ -11,9 +11,9 @@
 //! \s
 //! ```
 
+use super::Split;
 use super::block::{self, Rules};
 use super::shared::{Blank, contraction, number};
-use super::Split;
 use crate::tokenizer::counter::class::{self, LETTER, NEWLINE, NUMBER, SYMBOL};
 
 pub(in super::super) struct Cl100k;

@@ -10,8 +10,8 @@
 //! \s
 //! ```
 
-use super::shared::Blank;
 use super::Split;
+use super::shared::Blank;
 use crate::tokenizer::counter::class::{self, LETTER, NUMBER, SYMBOL};
 
 pub(in super::super) struct Gpt2;

@@ -10,6 +10,9 @@
 //! takes the whole run of whitespace, sees a letter after it, and goes back by one character. The
 //! function remembers where the last character of the run begins, and ends the piece there. So
 //! three spaces before a word are two pieces: two spaces, and a space with the word.
+//!
+//! Most of a text needs none of the expressions' details. `block` splits it faster, and leaves the
+//! rest to these functions.
 
 #[cfg_attr(not(any(feature = "o200k", feature = "cl100k")), allow(dead_code))]
 mod block;

@@ -10,9 +10,9 @@
 //! \s+
 //! ```
 
+use super::Split;
 use super::block::{self, Rules};
 use super::shared::{Blank, contraction, number};
-use super::Split;
 use crate::tokenizer::counter::class::{
     self, LETTER, LOWER, MARK, NEWLINE, NUMBER, SYMBOL, UNCASED, UPPER, WHITESPACE,
 };
