@@ -180,7 +180,7 @@ fn plane<const BIT: u32>(codes: &[u8; BLOCK]) -> u64 {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "o200k", feature = "cl100k"))]
 mod tests {
     use super::{Rules, starts};
     use crate::tokenizer::counter::split::{Cl100k, O200k, Split};
