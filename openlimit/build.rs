@@ -8,7 +8,7 @@ use std::path::Path;
 use std::{env, error, fs};
 
 use self::layout::{
-    EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
+    COMMON, EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
 };
 
 #[path = "src/tokenizer/counter/layout.rs"]
@@ -44,17 +44,36 @@ fn main() -> Result<(), Box<dyn error::Error>> {
 /// Returns the tables of an encoding, in the order in which `Vocabulary::new` splits them.
 fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
     let mut pairs = vec![EMPTY_RANK; 1 << 16];
+    let mut common = vec![0; 1 << COMMON];
     let mut short = Table::<u64>::new(layout.short);
     let mut medium = Table::<u128>::new(layout.medium);
     let (mut long, mut texts) = (vec![0_u64; 1 << layout.long], Vec::<u8>::new());
     let mut cuts = vec![0_u8; 1 << (layout.cuts - 3)];
+
+    // Tokens come by rank, and those of low ranks are the most common. The first one takes a slot.
+    // The single bytes have no rank here.
+    let occupy = |common: &mut [u64], key: u64| {
+        let slot = &mut common[(key.hash() >> (64 - COMMON)) as usize];
+        if *slot == 0 {
+            *slot = key;
+        }
+    };
+    for byte in 0..0x80 {
+        let key = short_key(&[byte], 0, 1);
+        short.insert(key, EMPTY_RANK);
+        occupy(&mut common, key);
+    }
 
     let (mut start, mut rank) = (1, 0_u32);
     while start < lists.len() {
         let end = start + usize::from(lists[start - 1]);
         let token = &lists[start..end];
         match token.len() {
-            length @ ..=8 => short.insert(short_key(token, 0, length), rank),
+            length @ ..=8 => {
+                let key = short_key(token, 0, length);
+                short.insert(key, rank);
+                occupy(&mut common, key);
+            }
             length @ ..=16 => medium.insert(medium_key(token, 0, length), rank),
             length => {
                 let mut slot = long_hash(token, 0, length) as usize;
@@ -82,6 +101,7 @@ fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
     }
 
     let mut tables: Vec<u8> = pairs.into_iter().flat_map(u32::to_le_bytes).collect();
+    tables.extend(common.into_iter().flat_map(u64::to_le_bytes));
     tables.extend(short.keys.into_iter().flat_map(u64::to_le_bytes));
     tables.extend(short.ranks.into_iter().flat_map(u32::to_le_bytes));
     tables.extend(medium.keys.into_iter().flat_map(u128::to_le_bytes));

@@ -9,6 +9,7 @@
 
 mod cold;
 mod counters;
+mod evicted;
 mod hostile;
 mod race;
 mod requests;
@@ -24,7 +25,8 @@ use self::texts::{kinds, prose};
 
 type Part = (&'static str, fn(Encoding));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
+    ("evicted", evicted::evicted),
     ("unseen", unseen),
     ("repeated", repeated),
     ("requests", requests::requests),

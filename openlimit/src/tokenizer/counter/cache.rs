@@ -5,8 +5,6 @@
 //! slot, and the latest piece there overwrites the one before. So the size is fixed, and there is
 //! no search for a piece to evict. A thread allocates its cache when it first counts.
 
-use std::cell::Cell;
-
 /// Counts of one encoding.
 pub(super) struct Cache {
     slots: Box<[u128]>,
@@ -16,6 +14,12 @@ pub(super) struct Cache {
 pub(super) const LONGEST: usize = 15;
 
 impl Cache {
+    /// Reads the slot of this piece, so that it is in the processor's caches. Returns a part of it.
+    #[inline(always)]
+    pub(super) fn touch(&self, key: u128) -> u64 {
+        self.slots[slot(key)] as u64
+    }
+
     /// Returns the count of this piece, from its slot or else from `count`.
     #[inline(always)]
     pub(super) fn count(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {
@@ -35,12 +39,9 @@ impl Default for Cache {
     }
 }
 
-/// The place of a thread's cache while the thread is not counting.
-pub(super) type Kept = Cell<Option<Cache>>;
-
-/// The number of slots, as a power of two: 512 KB for each thread and encoding, which has room for
-/// the words of a long text.
-const BITS: u32 = 15;
+/// The number of slots, as a power of two: 128 KB for each thread and encoding. A larger cache is
+/// spread over more pages of memory, whose addresses the processor then has to look up.
+const BITS: u32 = 13;
 
 /// The bits of a slot that are the piece.
 const KEY: u128 = u128::MAX >> 8;

@@ -35,13 +35,14 @@
 //! | file | shortcut |
 //! | --- | --- |
 //! | `class` | finds the class of a character (letter, number, space, ..) in a table |
-//! | `split` | does what the regular expressions do, as functions that never go back |
+//! | `split` | does what the regular expressions do, mostly for 64 bytes at a time |
 //! | `layout` | the keys and hashes of the tables, shared with the build script |
 //! | `vocabulary` | looks up a token by its bytes in tables that are part of the program |
 //! | `merge` | merges a piece of up to 64 bytes, with its parts as the bits of one word |
 //! | `long` | merges a longer piece in windows, in linear time |
 //! | `cache` | remembers the counts of short pieces that a thread has merged |
-//! | `pieces` | puts these together for one text |
+//! | `piece` | puts these together for one piece |
+//! | `pieces` | counts the pieces of a text in batches, which wait for memory together |
 //! | `memo` | remembers the counts of whole texts, which conversations repeat |
 //!
 //! A file imports only from files above it. Most pieces take one split and one look-up. Merging is
@@ -56,12 +57,12 @@ mod layout;
 mod long;
 mod memo;
 mod merge;
+mod piece;
 mod pieces;
 mod split;
 mod vocabulary;
 
-use self::cache::Kept;
-use self::pieces::{pieces, with};
+use self::pieces::{Kept, pieces, with};
 use self::vocabulary::Vocabulary;
 use super::encoding::Encoding;
 
@@ -81,7 +82,7 @@ macro_rules! encodings {
                     static VOCABULARY: Vocabulary = Vocabulary::new(&layout::$layout, TABLES);
                     thread_local!(static CACHE: Kept = const { Kept::new(None) });
                     memo::count(encoding, text, || {
-                        with(&CACHE, |cache| pieces(&VOCABULARY, cache, text.as_bytes(), split::$split))
+                        with(&CACHE, |cache| pieces::<split::$split>(&VOCABULARY, cache, text.as_bytes()))
                     })
                 })+
                 #[allow(unreachable_patterns, reason = "all encodings may be compiled in")]
@@ -92,8 +93,8 @@ macro_rules! encodings {
 }
 
 encodings! {
-    "o200k", O200kBase, O200K_BASE, "o200k_base", o200k;
-    "cl100k", Cl100kBase, CL100K_BASE, "cl100k_base", cl100k;
-    "p50k", P50kBase, P50K_BASE, "p50k_base", gpt2;
-    "r50k", R50kBase, R50K_BASE, "r50k_base", gpt2;
+    "o200k", O200kBase, O200K_BASE, "o200k_base", O200k;
+    "cl100k", Cl100kBase, CL100K_BASE, "cl100k_base", Cl100k;
+    "p50k", P50kBase, P50K_BASE, "p50k_base", Gpt2;
+    "r50k", R50kBase, R50K_BASE, "r50k_base", Gpt2;
 }

@@ -1,11 +1,30 @@
 //! Counting a text piece by piece, each by the shortest way.
+//!
+//! Between two texts, a program does other work, and the tables are no longer in the processor's
+//! caches. Then reading a slot takes longer than all that is done with it, but the processor can
+//! wait for many slots at once. So pieces are counted in batches, in steps. A step does little with
+//! a piece and takes no branch that depends on a slot, so the processor reads the slots of many
+//! pieces ahead. The pieces that a step does not count are left to the next:
+//!
+//! 1. Split the text. A piece of up to 8 bytes becomes its key, which is all that is needed of it.
+//! 2. Read the slot of each key among the common tokens. Two thirds of all pieces are there.
+//! 3. Read the first slot of each other key among all tokens, and search further for the rest.
+//! 4. Read the slots of the pieces that are not tokens in the thread's cache. Then count them.
+//!
+//! The steps for a longer piece are the same, but it is not among the common tokens.
 
+use std::cell::Cell;
+use std::hint::black_box;
 use std::thread::LocalKey;
 
-use super::cache::{self, Cache, Kept};
-use super::merge::{self, SHORT};
+use super::cache::Cache;
+use super::layout::short_key;
+use super::piece;
+use super::split::Split;
 use super::vocabulary::Vocabulary;
-use super::{layout, long};
+
+/// The place of a thread's cache while the thread is not counting.
+pub(super) type Kept = Cell<Option<Cache>>;
 
 /// Counts with the thread's cache. If the thread is ending and its cache is gone, counts with a new
 /// one.
@@ -16,62 +35,146 @@ pub(super) fn with(kept: &'static LocalKey<Kept>, count: impl FnOnce(&mut Cache)
     count
 }
 
+/// Counts the pieces of a text.
 #[inline(always)]
-pub(super) fn pieces(
-    vocabulary: &Vocabulary,
-    cache: &mut Cache,
-    text: &[u8],
-    split: impl Fn(&[u8], usize) -> usize,
-) -> usize {
+pub(super) fn pieces<S: Split>(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
+    if text.len() <= BLOCK {
+        each::<S>(vocabulary, cache, text)
+    } else {
+        batches::<S>(vocabulary, cache, text)
+    }
+}
+
+/// Counts the few pieces of a short text. To put them into a batch would take longer than it saves.
+#[inline(always)]
+fn each<S: Split>(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
     let (mut start, mut total) = (0, 0);
     while start < text.len() {
-        let end = split(text, start);
-        total += match part(vocabulary, cache, text, start, end) {
-            Some(count) => count,
-            None => long_piece(vocabulary, cache, &text[start..end]),
-        };
+        let end = S::end(text, start);
+        total += piece::any(vocabulary, cache, text, start, end);
         start = end;
     }
     total
 }
 
-/// Returns the count of a piece or of a part of one, or `None` if it is not a token and too long
-/// for the cache.
 #[inline(always)]
-fn part(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8], start: usize, end: usize) -> Option<usize> {
-    let length = end - start;
-    if length == 1 || vocabulary.has(text, start, end) {
-        return Some(1);
-    }
-    (length <= cache::LONGEST).then(|| {
-        let key = layout::medium_key(text, start, length);
-        cache.count(key, || merged(vocabulary, &text[start..end]))
-    })
-}
-
-/// Counts a piece that is too long for the cache. It is cut where no token can cross, and its parts
-/// may be short enough.
-#[inline(never)]
-fn long_piece(vocabulary: &Vocabulary, cache: &mut Cache, piece: &[u8]) -> usize {
-    if piece.is_ascii() {
-        return merged(vocabulary, piece);
-    }
+fn batches<S: Split>(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
+    let mut batch = Batch::default();
     let (mut start, mut total) = (0, 0);
-    while start < piece.len() {
-        let end = vocabulary.cut(piece, start);
-        total += match part(vocabulary, cache, piece, start, end) {
-            Some(count) => count,
-            None => merged(vocabulary, &piece[start..end]),
-        };
-        start = end;
+    while start < text.len() {
+        let (mut starts, first) = (S::starts(text, start), start);
+        if starts == 0 {
+            let end = S::end(text, start);
+            batch.add(text, start, end);
+            start = end;
+        }
+        while starts != 0 {
+            let end = first + starts.trailing_zeros() as usize;
+            batch.add(text, start, end);
+            starts &= starts - 1;
+            start = end;
+        }
+        if batch.is_full() {
+            total += batch.tokens(vocabulary, cache, text);
+        }
     }
-    total
+    total + batch.tokens(vocabulary, cache, text)
 }
 
-#[inline(never)]
-fn merged(vocabulary: &Vocabulary, piece: &[u8]) -> usize {
-    match piece.len() {
-        ..=SHORT => merge::merge(vocabulary, piece).count_ones() as usize,
-        _ => long::count(vocabulary, piece),
+/// `Split::starts` returns fewer starts than that.
+const BLOCK: usize = 64;
+
+/// The pieces that are counted together.
+#[derive(Default)]
+struct Batch {
+    /// The keys of the pieces of up to 8 bytes.
+    short: Row<u64, 320>,
+    /// The start and the end of each longer piece.
+    longer: Row<(usize, usize), 32>,
+}
+
+impl Batch {
+    #[inline(always)]
+    fn add(&mut self, text: &[u8], start: usize, end: usize) {
+        if end - start <= 8 {
+            self.short.push(short_key(text, start, end - start));
+        } else {
+            self.longer.push((start, end));
+        }
+    }
+
+    /// Returns whether there may be no room for the pieces of a block.
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.short.room() < BLOCK || self.longer.room() < BLOCK / 8
+    }
+
+    /// Returns the number of tokens, and empties the batch.
+    #[inline(never)]
+    fn tokens(&mut self, vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
+        let Self { short, longer } = self;
+        let pieces = short.count + longer.count;
+        longer.touch(|(start, end)| vocabulary.touch(text, start, end));
+        short.keep(|key| !vocabulary.is_common(key));
+        short.keep(|key| !vocabulary.is_at_once(key));
+        short.keep(|key| !vocabulary.has_short(key));
+        longer.keep(|(start, end)| !vocabulary.has(text, start, end));
+        let tokens = pieces - short.count - longer.count;
+
+        short.touch(|key| cache.touch(key.into()));
+        longer.touch(|(start, end)| piece::touch(cache, text, start, end));
+        let mut merged = 0;
+        short.items().for_each(|key| merged += piece::short(vocabulary, cache, key));
+        longer.items().for_each(|(start, end)| merged += piece::longer(vocabulary, cache, text, start, end));
+        (short.count, longer.count) = (0, 0);
+        tokens + merged
+    }
+}
+
+/// The first items of an array.
+struct Row<T, const ROOM: usize> {
+    array: [T; ROOM],
+    count: usize,
+}
+
+impl<T: Copy + Default, const ROOM: usize> Default for Row<T, ROOM> {
+    fn default() -> Self {
+        Self { array: [T::default(); ROOM], count: 0 }
+    }
+}
+
+impl<T: Copy, const ROOM: usize> Row<T, ROOM> {
+    #[inline(always)]
+    fn room(&self) -> usize {
+        ROOM - self.count
+    }
+
+    #[inline(always)]
+    fn push(&mut self, item: T) {
+        self.array[self.count % ROOM] = item;
+        self.count += 1;
+    }
+
+    #[inline(always)]
+    fn items(&self) -> impl Iterator<Item = T> {
+        self.array[..self.count].iter().copied()
+    }
+
+    /// Removes the other items. Takes no branch, so that the processor reads ahead for many items.
+    #[inline(always)]
+    fn keep(&mut self, is_kept: impl Fn(T) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.count.min(ROOM) {
+            let item = self.array[at];
+            self.array[kept % ROOM] = item;
+            kept += usize::from(is_kept(item));
+        }
+        self.count = kept;
+    }
+
+    /// Reads something of each item, so that it is in the processor's caches.
+    #[inline(always)]
+    fn touch(&self, read: impl Fn(T) -> u64) {
+        black_box(self.items().fold(0, |sum, item| sum ^ read(item)));
     }
 }

@@ -11,12 +11,27 @@
 //! \s
 //! ```
 
+use super::Split;
+use super::block::{self, Rules};
 use super::shared::{Blank, contraction, number};
 use crate::tokenizer::counter::class::{self, LETTER, NEWLINE, NUMBER, SYMBOL};
 
-/// Returns the end of the piece that begins at `start`, which is not the end of the text.
-#[inline]
-pub(in super::super) fn cl100k(text: &[u8], start: usize) -> usize {
+pub(in super::super) struct Cl100k;
+
+impl Split for Cl100k {
+    #[inline(always)]
+    fn end(text: &[u8], start: usize) -> usize {
+        end(text, start)
+    }
+
+    #[inline(always)]
+    fn starts(text: &[u8], start: usize) -> u64 {
+        block::starts(text, start, &Rules { cased: false })
+    }
+}
+
+#[inline(never)]
+fn end(text: &[u8], start: usize) -> usize {
     let (class, length) = class::at(text, start);
     let after = start + length;
     if class & LETTER != 0 {

@@ -10,12 +10,21 @@
 //! \s
 //! ```
 
+use super::Split;
 use super::shared::Blank;
 use crate::tokenizer::counter::class::{self, LETTER, NUMBER, SYMBOL};
 
-/// Returns the end of the piece that begins at `start`, which is not the end of the text.
-#[inline]
-pub(in super::super) fn gpt2(text: &[u8], start: usize) -> usize {
+pub(in super::super) struct Gpt2;
+
+impl Split for Gpt2 {
+    #[inline(always)]
+    fn end(text: &[u8], start: usize) -> usize {
+        end(text, start)
+    }
+}
+
+#[inline(never)]
+fn end(text: &[u8], start: usize) -> usize {
     if let Some(end) = contraction(text, start) {
         return end;
     }

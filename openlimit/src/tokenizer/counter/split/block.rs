@@ -1,0 +1,228 @@
+//! The starts of the pieces in a block of 64 bytes, all at once.
+//!
+//! A function that goes from one piece to the next decides at each character what comes next. The
+//! processor has to guess these decisions, and in a text that it has not seen it often guesses
+//! wrong, which takes longer than everything else. Here a class of characters is a word of 64 bits,
+//! with a bit for each byte of the block. So a rule such as "a letter after a newline begins a
+//! piece" is an operation on words, which decides for all bytes of the block without a branch.
+//!
+//! The rules are those of o200k and cl100k, for ASCII. They leave out what is rare and would make
+//! them long. A block is understood up to the first byte that
+//!
+//! * is not ASCII, or is beyond the end of the text,
+//! * may be a contraction (`'s`),
+//! * is a slash after a newline, which may belong to the symbols before the newline, or
+//! * is in whitespace that has another newline after it, or whose end is not in the block, or is
+//!   the end of the text.
+//!
+//! From the last start before it, the functions of the encoding take over for a piece.
+
+/// The bytes of a block.
+const BLOCK: usize = 64;
+
+/// What the expressions of the encodings do differently.
+pub(super) struct Rules {
+    /// True if a letter in upper case begins a piece after one in lower case, and a contraction
+    /// belongs to the word before it. Otherwise a contraction is a piece.
+    pub(super) cased: bool,
+}
+
+/// Returns a bit for each byte of the 64 from `start` on that is known to begin a piece, or is the
+/// end of the text. A piece begins at `start`, which has no bit.
+#[inline(always)]
+pub(super) fn starts(text: &[u8], start: usize, rules: &Rules) -> u64 {
+    let rest = &text[start..];
+    if !rest.iter().take(2).all(u8::is_ascii) {
+        return 0;
+    }
+    let (block, end) = match rest.first_chunk() {
+        Some(block) => (*block, None),
+        None => (padded(rest), Some(rest.len() as u32)),
+    };
+    Classes::of(&block).starts(end, rules)
+}
+
+/// Returns the last bytes of the text, followed by bytes that no text holds.
+#[inline(never)]
+fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0xff; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+/// The bytes of a block that are in each class.
+struct Classes {
+    lower: u64,
+    upper: u64,
+    digit: u64,
+    newline: u64,
+    /// Whitespace other than the newlines.
+    blank: u64,
+    /// The blanks that are a space, with which a run of symbols may begin.
+    space: u64,
+    symbol: u64,
+    apostrophe: u64,
+    slash: u64,
+    /// All others.
+    unknown: u64,
+}
+
+impl Classes {
+    #[inline(always)]
+    fn of(block: &[u8; BLOCK]) -> Self {
+        let codes = block.map(code);
+        let (low, middle) = (plane::<0>(&codes), plane::<1>(&codes));
+        let (high, top) = (plane::<2>(&codes), plane::<3>(&codes));
+        let symbol = !top & !high;
+        let letter = !top & high & !middle;
+        let whitespace = top & !high;
+        let blank = whitespace & !middle;
+        Self {
+            lower: letter & !low,
+            upper: letter & low,
+            digit: high & middle,
+            newline: whitespace & middle,
+            blank,
+            space: blank & !low,
+            symbol,
+            apostrophe: symbol & low,
+            slash: symbol & middle,
+            unknown: top & high,
+        }
+    }
+
+    #[inline(always)]
+    fn starts(&self, end: Option<u32>, rules: &Rules) -> u64 {
+        let Self { lower, upper, digit, newline, blank, space, symbol, .. } = *self;
+        let (letter, whitespace) = (lower | upper, newline | blank);
+
+        // With a space before it, the space begins the piece.
+        let symbols = symbol & !(symbol << 1) & !(space << 1);
+        // A blank, or a symbol that begins a piece, belongs to the word after it.
+        let words = letter & !(letter << 1) & !(blank << 1) & !(symbols << 1);
+        let cased = if rules.cased { upper & lower << 1 } else { 0 };
+        let newlines = newline & !(whitespace << 1) & !(symbol << 1);
+        // The last blank of a run is apart from the others.
+        let blanks = blank & (!(whitespace << 1) | newline << 1 | !(whitespace >> 1));
+
+        let starts = symbols | words | cased | newlines | blanks | numbers(digit);
+        let limit = self.understood(rules);
+        if end == Some(limit) {
+            return (starts & !1 & ((1 << limit) - 1)) | 1 << limit;
+        }
+        // The last byte that is understood needs the one after it.
+        starts & !1 & ((1 << limit.saturating_sub(1)) - 1)
+    }
+
+    /// Returns the number of bytes for which the rules hold.
+    #[inline(always)]
+    fn understood(&self, rules: &Rules) -> u32 {
+        let Self { newline, blank, .. } = *self;
+        let letter = self.lower | self.upper;
+        let contraction = self.apostrophe & letter >> 1;
+        let (contraction, slash) = match rules.cased {
+            true => (contraction & letter << 1, self.slash & newline << 1),
+            false => (contraction, 0),
+        };
+        // The addition carries the start of a run of blanks to the byte after its end.
+        let after_newline = blank & newline << 1;
+        let between = match (blank.wrapping_add(after_newline)) & !blank & newline {
+            0 => 0,
+            _ => after_newline,
+        };
+        let unclear = self.unknown | contraction | slash | between;
+        let from_unclear = unclear | unclear.wrapping_neg();
+        // Blanks before it are not understood either.
+        u64::BITS - (from_unclear | blank).leading_ones()
+    }
+}
+
+/// Returns the starts of the numbers, of up to three digits each.
+#[inline(always)]
+fn numbers(digit: u64) -> u64 {
+    let mut starts = digit & !(digit << 1);
+    let fourth = digit & digit << 1 & digit << 2 & digit << 3;
+    let mut more = starts << 3 & fourth;
+    while more != 0 {
+        starts |= more;
+        more = more << 3 & fourth;
+    }
+    starts
+}
+
+/// Returns the code of the class of a byte: four bits, as `Classes::of` reads them.
+#[inline(always)]
+fn code(byte: u8) -> u8 {
+    const LETTER: u8 = 0b0100;
+    let when = |is: bool, code: u8| if is { code } else { 0 };
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    when(letter, LETTER)
+        | when(letter & (byte & 0x20 == 0), 0b0001)
+        | when(byte.wrapping_sub(b'0') < 10, 0b0110)
+        | when(byte == b' ', 0b1000)
+        | when(byte.wrapping_sub(b'\t') < 5, 0b1001)
+        | when((byte == b'\n') | (byte == b'\r'), 0b0010)
+        | when(byte == b'\'', 0b0001)
+        | when(byte == b'/', 0b0010)
+        | when(byte >= 0x80, 0b1100)
+}
+
+/// Returns one bit of each code, in the order of the bytes.
+#[inline(always)]
+fn plane<const BIT: u32>(codes: &[u8; BLOCK]) -> u64 {
+    const EACH: u64 = u64::MAX / 0xff;
+    // The product gathers the lowest bits of the eight bytes in its highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (words, _) = codes.as_chunks::<8>();
+    words.iter().rev().fold(0, |plane, word| {
+        let bits = u64::from_le_bytes(*word) >> BIT & EACH;
+        plane << 8 | bits.wrapping_mul(GATHER) >> 56
+    })
+}
+
+#[cfg(all(test, feature = "o200k", feature = "cl100k"))]
+mod tests {
+    use super::{Rules, starts};
+    use crate::tokenizer::counter::split::{Cl100k, O200k, Split};
+
+    /// Tries short texts of all classes of characters, so that all neighbours of a character occur.
+    #[test]
+    fn each_start_is_one_that_the_function_of_the_encoding_finds() {
+        let alphabet = ["a", "B", "7", " ", "\t", "\n", "'", "s", "/", "-", "é", "\u{a0}"];
+        let compare = |text: &str| {
+            compare::<O200k>(text, &Rules { cased: true });
+            compare::<Cl100k>(text, &Rules { cased: false });
+        };
+        let mut number = 0_u64;
+        for length in 1..=40 {
+            for _ in 0..200 {
+                let mut text = String::new();
+                while text.len() < 2 * length {
+                    number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    text += alphabet[(number >> 33) as usize % alphabet.len()];
+                }
+                compare(&text);
+                compare(&text.replace(['é', '\u{a0}', '\'', '/'], "x"));
+            }
+        }
+    }
+
+    fn compare<S: Split>(text: &str, rules: &Rules) {
+        let text = text.as_bytes();
+        let mut ends = vec![0];
+        while ends[ends.len() - 1] < text.len() {
+            ends.push(S::end(text, ends[ends.len() - 1]));
+        }
+        for &at in &ends[..ends.len() - 1] {
+            let mut starts = starts(text, at, rules);
+            for end in ends.iter().filter(|end| **end > at) {
+                if starts == 0 {
+                    break;
+                }
+                assert_eq!(at + starts.trailing_zeros() as usize, *end, "{text:?} from {at}");
+                starts &= starts - 1;
+            }
+            assert_eq!(starts, 0);
+        }
+    }
+}
