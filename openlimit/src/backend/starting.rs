@@ -13,6 +13,7 @@ pub(crate) struct Starting<'a> {
     /// The dimension that each limit meters.
     pub(crate) dimensions: &'a [usize],
     /// The longest hold, in nanoseconds.
+    #[allow(dead_code, reason = "only a store tells of holds")]
     pub(crate) max_hold: u64,
     /// True if the limiter runs on the system's clock, false if it runs on a test's.
     pub(crate) on_system_time: bool,
