@@ -105,12 +105,12 @@ impl Permit {
     /// limit is used up. If its cost is given back, the next call departs at once, and is refused,
     /// too. Calls that are retried in this way send many times as many requests as there are calls.
     ///
-    /// Drop the permit instead, which keeps the charge. Then wait for the `retry-after` of the
-    /// response before you acquire again:
+    /// Drop the permit instead, which keeps the charge. Then [hold](crate::Limiter::hold) the
+    /// limiter for the `retry-after` of the response, which stops all other calls, too:
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, RateLimiter};
-    /// use std::{thread, time::Duration};
+    /// use std::time::Duration;
     ///
     /// # use openlimit::Rate;
     /// # struct Response { status: u16, retry_after: Option<Duration>, tokens: u64 }
@@ -126,7 +126,7 @@ impl Permit {
     ///             return Ok(response);
     ///         }
     ///         drop(permit); // it was sent and refused: the charge stays
-    ///         thread::sleep(response.retry_after.unwrap_or(Duration::from_secs(1)));
+    ///         limiter.hold(response.retry_after.unwrap_or(Duration::from_secs(1)), "429")?;
     ///     }
     /// }
     /// #
