@@ -31,10 +31,15 @@ pub(super) struct ErrorBody {
     kind: Option<DenialKind>,
     /// The body may say that a quota is used up.
     may_be_exhausted: bool,
+    /// The body may say that the request is too large.
+    may_be_too_large: bool,
     violations: Vec<Violation>,
     /// Gemini: the violations come from a list, which is more exact than the sentence.
     has_list: bool,
+    /// The wait in a sentence.
     wait: Option<Moment>,
+    /// Gemini: the wait in `RetryInfo`. It is cut to whole seconds, and the sentence's is not.
+    delay: Option<Moment>,
     /// The HTTP status, as the body repeats it.
     status: Option<u16>,
     sentences: usize,
@@ -44,9 +49,7 @@ impl ErrorBody {
     pub(super) fn read(body: &[u8]) -> Self {
         let body = body.get(..MOST_BODY).unwrap_or(body).trim_ascii();
         let mut read = Self::default();
-        if matches!(body.first(), Some(b'{' | b'[')) {
-            scalars(body).for_each(|(key, value)| read.value(key, value));
-        }
+        scalars(body).for_each(|(key, value)| read.value(key, value));
         if read.sentences == 0 {
             read.sentence(body);
         }
@@ -57,7 +60,7 @@ impl ErrorBody {
         match (key, value) {
             // `raw` has the error of the provider behind OpenRouter, `detail` that of small servers.
             (b"message" | b"Message" | b"detail" | b"raw" | b"error", Scalar::Text(text)) => {
-                self.sentence(text)
+                self.sentence(text);
             }
             (b"quotaId", Scalar::Text(id)) => self.quota(id),
             (b"quotaValue", value) => {
@@ -66,7 +69,7 @@ impl ErrorBody {
                 }
             }
             (b"retryDelay", Scalar::Text(delay)) => {
-                self.wait = duration::with_units(delay).map(Moment::In).or(self.wait);
+                self.delay = duration::with_units(delay).map(Moment::In).or(self.delay);
             }
             (
                 b"code" | b"type" | b"status" | b"__type" | b"error_code" | b"provider_code",
@@ -90,6 +93,7 @@ impl ErrorBody {
         let text = text.get(..MOST_SENTENCE).unwrap_or(text);
         self.kind = words::stricter(self.kind, words::kind_of_sentence(text));
         self.may_be_exhausted |= words::may_be_exhausted(text);
+        self.may_be_too_large |= words::may_be_too_large(text);
         self.wait = self.wait.or_else(|| sentence::wait(text));
         if self.violations.is_empty() {
             self.violations.extend(sentence::violation(text));
@@ -111,7 +115,7 @@ impl ErrorBody {
     /// Returns the wait that the body states.
     pub(super) fn wait(&self) -> Option<Moment> {
         // Gemini's is that of a limit per minute, even if a daily quota is used up.
-        self.wait.filter(|_| !(self.has_list && self.is_daily()))
+        self.wait.or(self.delay).filter(|_| !(self.has_list && self.is_daily()))
     }
 
     /// Returns the reason for a response with this status; 0 if it is not known. `code` is an error
@@ -121,19 +125,22 @@ impl ErrorBody {
         let has_wait = has_wait || self.wait().is_some();
         let said = words::stricter(self.kind, code);
         let implied = match status {
-            413 => Some(DenialKind::TooLarge),
             402 => Some(DenialKind::Exhausted),
-            _ if self.is_daily() && (!has_wait || self.has_list) && said == Some(DenialKind::RateLimited) => {
-                Some(DenialKind::Exhausted)
-            }
-            _ if self.may_be_exhausted && !has_wait && !self.has_list => Some(DenialKind::Exhausted),
+            413 => Some(DenialKind::TooLarge),
+            400 | 422 if self.may_be_too_large => Some(DenialKind::TooLarge),
+            429 => Some(DenialKind::RateLimited),
             498 | 529 => Some(DenialKind::Overloaded),
             503 if has_wait => Some(DenialKind::Overloaded),
-            429 => Some(DenialKind::RateLimited),
             _ => None,
         };
-        let kind = words::stricter(said, implied).filter(|kind| may_mean(status, *kind));
-        let kind = kind.unwrap_or(DenialKind::Other);
+        let mut kind = words::stricter(said, implied);
+        // A quota of a day comes back at a time that nobody states, or only hours later.
+        let is_over =
+            self.is_daily() && (self.has_list || !has_wait) && kind == Some(DenialKind::RateLimited);
+        if is_over || (self.may_be_exhausted && !self.has_list && !has_wait) {
+            kind = words::stricter(kind, Some(DenialKind::Exhausted));
+        }
+        let kind = kind.filter(|kind| may_mean(status, *kind)).unwrap_or(DenialKind::Other);
         let is_limit = !matches!(kind, DenialKind::Other | DenialKind::Overloaded);
         Denial { kind, violations: if is_limit { self.violations.clone() } else { Vec::new() } }
     }

@@ -100,10 +100,12 @@ impl Observation {
     /// in linear time, and OpenAI's Realtime event `rate_limits.updated` for its limits.
     #[must_use]
     pub fn body(mut self, body: &[u8]) -> Self {
-        self.usage = Usage::from_json(body);
-        event::read(body, &mut self.standings);
         if self.is_error() {
             self.error_body = ErrorBody::read(body);
+        }
+        if self.status < FIRST_ERROR {
+            self.usage = Usage::from_json(body);
+            event::read(body, &mut self.standings);
         }
         self.judge();
         self

@@ -55,8 +55,11 @@ pub(super) fn kind_of_code(code: &[u8]) -> Option<DenialKind> {
 /// Says that a quota is used up; but Gemini begins every refusal with it.
 const VAGUE_QUOTA: &str = "exceeded your current quota";
 
+/// Say that a request is too large if it is invalid, but also that a limit is reached.
+const VAGUE_SIZE: [&str; 3] = ["too many tokens", "exceeds the limit of ", "token limit exceeded"];
+
 /// Phrases in lower case, and their kinds, from the one that forbids most to the one that forbids
-/// least. "too many tokens" is not among them: Bedrock throttles with it.
+/// least.
 const PHRASES: &[(&str, DenialKind)] = &[
     ("request too large", TooLarge),
     ("request_too_large", TooLarge),
@@ -66,6 +69,7 @@ const PHRASES: &[(&str, DenialKind)] = &[
     ("prompt is too long", TooLarge),
     ("prompt too long", TooLarge),
     ("prompt exceeds the length limit", TooLarge),
+    ("prompt exceeds max length", TooLarge),
     ("prompt exceeds maximum context", TooLarge),
     ("maximum prompt length is", TooLarge),
     ("input is too long", TooLarge),
@@ -77,7 +81,14 @@ const PHRASES: &[(&str, DenialKind)] = &[
     ("maximum context length", TooLarge),
     ("max_context_length", TooLarge),
     ("maximum model length is", TooLarge),
+    ("maximum allowed input length", TooLarge),
+    ("range of input length should be", TooLarge),
     ("greater than the context length", TooLarge),
+    ("than the model's context length", TooLarge),
+    ("than the models context length", TooLarge),
+    ("exceeded context length", TooLarge),
+    ("exceeded max context length", TooLarge),
+    ("but the configured context size is", TooLarge),
     ("context length is only", TooLarge),
     ("exceeds the context window", TooLarge),
     ("context window exceeds", TooLarge),
@@ -129,6 +140,12 @@ pub(super) fn kind_of_sentence(sentence: &[u8]) -> Option<DenialKind> {
 /// violated limit or a wait.
 pub(super) fn may_be_exhausted(sentence: &[u8]) -> bool {
     find(sentence, VAGUE_QUOTA).is_some()
+}
+
+/// Returns whether a sentence may say that a request is too large. It does if the request is
+/// invalid. Bedrock throttles with the same words.
+pub(super) fn may_be_too_large(sentence: &[u8]) -> bool {
+    VAGUE_SIZE.iter().any(|phrase| find(sentence, phrase).is_some())
 }
 
 /// Returns the position behind `phrase`, which is in lower case, in any case in `text`.

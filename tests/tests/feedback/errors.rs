@@ -98,7 +98,9 @@ fn a_ramp_that_is_too_steep_asks_to_slow_down() {
 #[test]
 fn an_overloaded_provider_is_retried() {
     assert_eq!(verdict(529, &anthropic("Overloaded", "overloaded_error")), RETRY);
-    assert_eq!(verdict(0, &anthropic("Overloaded", "overloaded_error")), RETRY);
+    assert_eq!(verdict(0, &anthropic("..", "overloaded_error")), RETRY);
+    let event = format!("event: error\ndata: {}\n\n", anthropic("..", "overloaded_error"));
+    assert_eq!(verdict(0, &event), RETRY);
     assert_eq!(verdict(503, &openai("..", "server_error", "server_is_overloaded")), RETRY);
     assert_eq!(verdict(429, &openai("..", "x", "resource_unavailable")), RETRY);
     assert_eq!(verdict(498, &openai("..", "x", "capacity_exceeded")), RETRY);
@@ -194,7 +196,9 @@ fn gemini_names_several_violations_at_once() {
 fn geminis_limits_per_minute_are_retried_after_the_stated_wait() {
     let quota = [("GenerateRequestsPerMinutePerProjectPerModel-FreeTier", "15")];
     let retry = |body: &str| verdict(429, body);
-    assert_eq!(retry(&gemini(GEMINI, &quota, Some("22s"))), Verdict::Retry { after: secs(22.0) });
+    assert_eq!(retry(&gemini("..", &quota, Some("22s"))), Verdict::Retry { after: secs(22.0) });
+    // The delay is cut to whole seconds. The sentence is exact.
+    assert_eq!(retry(&gemini(GEMINI, &quota, Some("10s"))), Verdict::Retry { after: secs(10.689_924_287) });
     assert_eq!(retry(&gemini("..", &quota, None)), RETRY);
     assert_eq!(retry(GEMINI), Verdict::Retry { after: secs(10.689_924_287) });
 }
@@ -280,6 +284,7 @@ fn openrouter_repeats_the_error_of_the_provider_behind_it() {
     assert_eq!(verdict(429, &body.to_string()), Verdict::Retry { after: secs(4.0) });
     let free = openai("Rate limit exceeded: free-models-per-day. Add credits to unlock more.", "x", "429");
     assert_eq!(verdict(429, &free), EXHAUSTED);
+    assert_eq!(verdict(429, "50 requests per day are used up"), EXHAUSTED);
 }
 
 #[test]
@@ -326,6 +331,12 @@ fn too_large_is_recognised_in_its_many_wordings() {
         "413 Request Entity Too Large",
         "The context size has been exceeded.",
         "tokens in request more than max tokens allowed",
+        "Prompt exceeds max length",
+        "The input exceeds the maximum allowed input length of 262144",
+        "Prompt has 9000 tokens, longer than the model's context length",
+        "but the configured context size is 32768",
+        "exceeded max context length by 100 tokens",
+        "Range of input length should be [1, 129024]",
     ] {
         assert_eq!(
             verdict(400, &openai(message, "invalid_request_error", "x")),
@@ -333,6 +344,18 @@ fn too_large_is_recognised_in_its_many_wordings() {
             "{message}"
         );
         assert_eq!(verdict(0, message), Verdict::TooLarge, "{message}");
+    }
+}
+
+#[test]
+fn vague_words_about_size_count_for_invalid_requests_only() {
+    for message in
+        ["Too many tokens", "prompt token count of 90000 exceeds the limit of 64000", "Token limit exceeded"]
+    {
+        let body = openai(message, "x", "y");
+        assert_eq!(verdict(400, &body), Verdict::TooLarge, "{message}");
+        assert_eq!(verdict(429, &body), RETRY, "{message}");
+        assert_ne!(verdict(0, &body), Verdict::TooLarge, "{message}");
     }
 }
 
