@@ -32,6 +32,8 @@ pub struct ObservedLimit {
     moment: Option<Moment>,
     /// The limit was stated as zero or less. Azure does so where it does not know.
     is_void: bool,
+    /// It counts something that no limiter counts, such as bytes.
+    is_foreign: bool,
 }
 
 impl ObservedLimit {
@@ -46,6 +48,7 @@ impl ObservedLimit {
             utilization: None,
             moment: None,
             is_void: false,
+            is_foreign: false,
         }
     }
 
@@ -92,7 +95,8 @@ impl ObservedLimit {
     }
 
     fn is_known(&self) -> bool {
-        !self.is_void && (self.limit.is_some() || self.remaining.is_some() || self.utilization.is_some())
+        let has_amount = self.limit.is_some() || self.remaining.is_some() || self.utilization.is_some();
+        has_amount && !self.is_void && !self.is_foreign
     }
 
     fn set_moment(&mut self, moment: Option<Moment>, date: Option<Duration>) {
@@ -116,22 +120,14 @@ impl ObservedLimit {
 
 impl fmt::Debug for ObservedLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut limit = f.debug_struct("ObservedLimit");
-        limit.field("dimension", &self.dimension);
-        let amounts = [("limit", self.limit), ("remaining", self.remaining)];
-        let times = [("window", self.window), ("reset", self.reset)];
-        amounts.iter().filter_map(|(name, amount)| Some((name, amount.as_ref()?))).for_each(
-            |(name, amount)| {
-                limit.field(name, amount);
-            },
-        );
-        times.iter().filter_map(|(name, time)| Some((name, time.as_ref()?))).for_each(|(name, time)| {
-            limit.field(name, time);
-        });
-        if let Some(utilization) = self.utilization() {
-            limit.field("utilization", &utilization);
-        }
-        limit.finish()
+        f.debug_struct("ObservedLimit")
+            .field("dimension", &self.dimension)
+            .field("window", &self.window)
+            .field("limit", &self.limit)
+            .field("remaining", &self.remaining)
+            .field("reset", &self.reset)
+            .field("utilization", &self.utilization())
+            .finish()
     }
 }
 
@@ -194,8 +190,8 @@ impl Standings {
                     b"qu" => match value {
                         b"requests" => {}
                         b"tokens" => limit.dimension = Dimension::Tokens,
-                        // Bytes, or calls at once: nothing that a limiter counts.
-                        _ => limit.is_void = true,
+                        // Bytes, or calls at once.
+                        _ => limit.is_foreign = true,
                     },
                     _ => {}
                 }
