@@ -37,6 +37,7 @@
 //! | [`Cost`], [`Usage`] | What a call reserves, and what it really used. |
 //! | [`Limiter::status`] | Shows how many calls wait and what is left of each limit. |
 //! | [`AcquireError`], [`BuildError`] | Everything that can go wrong. |
+//! | [`feedback`] | Reads what a response says about limits, usage and refusals. |
 //!
 //! # What it guarantees
 //!
@@ -83,6 +84,7 @@
 //! | `p50k` | no | the encoding of text-davinci-003 and the first Codex models; 1.5 MB |
 //! | `r50k` | no | the encoding of the first GPT-3 models; 1.5 MB |
 //! | `tiktoken-rs` | no | `tokens::TiktokenRs`, which counts by that crate |
+//! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap` |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
 //! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
 //!
@@ -101,6 +103,7 @@ mod admission;
 mod backend;
 mod bucket;
 mod error;
+pub mod feedback;
 mod limiter;
 mod limits;
 mod macros;
