@@ -41,6 +41,7 @@
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
 mod plan;
+mod remaining;
 
 use std::task::Waker;
 
@@ -49,6 +50,7 @@ use crate::error::StoreStatus;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
 pub(crate) use self::plan::Plan;
+use self::remaining::Remaining;
 
 /// The buckets and the queue of one limiter.
 ///
@@ -63,6 +65,8 @@ pub(crate) struct Admission {
     due: u64,
     /// The longest time by which a charge is dated back, in nanoseconds.
     grace: u64,
+    /// What responses have said. `None` before the first one.
+    remaining: Option<Box<Remaining>>,
 }
 
 /// The decision about a call that arrived. A refusal is an `E`.
@@ -78,7 +82,7 @@ pub(crate) enum Decided<E> {
 impl Admission {
     /// Creates the admission of a new limiter. `grace` is in nanoseconds.
     pub(crate) fn new(backend: Backend, queue: Queue, grace: u64) -> Self {
-        Self { backend, queue, due: u64::MAX, grace }
+        Self { backend, queue, due: u64::MAX, grace, remaining: None }
     }
 
     /// Admits a call at `now`, if no call waits and every limit has room. Returns the number of its
@@ -88,7 +92,33 @@ impl Admission {
         if !self.queue.is_empty() {
             return None;
         }
-        self.backend.take(amounts, now)
+        let charge = self.backend.take(amounts, now);
+        if self.remaining.is_some() {
+            self.note(amounts, charge);
+        }
+        charge
+    }
+
+    /// Notes what was charged, for what responses say.
+    #[cold]
+    #[inline(never)]
+    fn note(&mut self, amounts: &[u64], charge: Option<u64>) {
+        if let (Some(remaining), Some(charge)) = (&mut self.remaining, charge) {
+            remaining.charge(amounts, charge);
+        }
+    }
+
+    /// Believes a response that says how much is left of some limits, each with its place. `charge`
+    /// is that of its call; `None` if it is taken for the latest.
+    pub(crate) fn observe(&mut self, plan: &Plan, left: &[(usize, u64)], charge: Option<u64>, now: u64) {
+        let (limits, width) = (plan.limits(), plan.width());
+        let remaining = self.remaining.get_or_insert_with(|| Box::new(Remaining::new(limits.len(), width)));
+        for (place, amount) in left {
+            let of = (*place, plan.dimensions()[*place]);
+            if let Some(left) = remaining.left(of, limits[*place].rate(), *amount, charge) {
+                self.backend.cap(*place, left, now);
+            }
+        }
     }
 
     /// Decides about a call that may wait, for which [`take`](Self::take) found no room at the same
@@ -189,6 +219,9 @@ impl Admission {
         let Some(waiter) = self.queue.waiter(key) else { return };
         let at = due.at.max(now.saturating_sub(self.grace));
         let charge = self.backend.charge(&waiter.amounts, at, now);
+        if let Some(remaining) = &mut self.remaining {
+            remaining.charge(waiter.amounts.as_slice(), charge);
+        }
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit };
             let amounts = waiter.amounts.take();

@@ -76,6 +76,10 @@ impl Buckets for Backend {
         each!(self, one => one.expire(waiter, head_due, now))
     }
 
+    fn cap(&mut self, place: usize, left: i64, now: u64) {
+        each!(self, one => one.cap(place, left, now));
+    }
+
     fn hold(&mut self, until: u64, now: u64) {
         each!(self, one => one.hold(until, now));
     }

@@ -85,6 +85,12 @@ impl Memory {
         }
     }
 
+    /// Returns the wait until a moment, and what decides it: the hold, if there is one now.
+    #[inline]
+    fn wait_until(&self, Due { at, limit }: Due, now: u64) -> (u64, usize) {
+        (at.saturating_sub(now), if now < self.held_until { HOLD } else { limit })
+    }
+
     /// Undoes a charge in the first `meters` limits.
     #[inline]
     fn put_back(&mut self, amounts: &[u64], meters: usize) {
@@ -136,14 +142,12 @@ impl Buckets for Memory {
         let Some(head) = queue.head_before(call) else { return self.wait_of_next(amounts, now) };
         let ahead = |meter: &Meter| queue.ahead_of(call, meter.dimension);
         let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], ahead(meter)));
-        let Due { at, limit } = own.max(self.earliest(head.amounts.as_slice()));
-        (at.saturating_sub(now), limit)
+        self.wait_until(own.max(self.earliest(head.amounts.as_slice())), now)
     }
 
     #[inline]
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        let Due { at, limit } = self.earliest(amounts);
-        (at.saturating_sub(now), limit)
+        self.wait_until(self.earliest(amounts), now)
     }
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
@@ -153,7 +157,13 @@ impl Buckets for Memory {
 
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
         let Due { at, limit } = self.earliest(waiter.amounts.as_slice());
-        waiter.timed_out(at.max(head_due).saturating_sub(now), limit, now)
+        let (wait, limit) = self.wait_until(Due { at: at.max(head_due), limit }, now);
+        waiter.timed_out(wait, limit, now)
+    }
+
+    fn cap(&mut self, place: usize, left: i64, now: u64) {
+        self.charges += 1;
+        self.meters[place].bucket.cap(left, self.charges, now);
     }
 
     fn hold(&mut self, until: u64, now: u64) {

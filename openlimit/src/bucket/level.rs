@@ -150,6 +150,17 @@ impl<W: Word> Level<W> {
         }
     }
 
+    /// Raises the level so that at most `left` fits, if more does. Counts as a charge: what was in
+    /// the bucket before is a bound on later refunds.
+    pub(super) fn cap(&mut self, left: i64, charge: u64, now: u64) {
+        let amount = self.unit.times(left.unsigned_abs());
+        let level = if left < 0 { self.fit.plus(amount) } else { self.fit.minus(amount) };
+        let before = self.level_at(now);
+        if before < level {
+            self.raise(before, level, charge, now);
+        }
+    }
+
     /// Stops the leak until `until`. The level stands until then.
     pub(super) fn freeze(&mut self, until: u64, now: u64) {
         self.level = self.level_at(now);

@@ -201,6 +201,11 @@ impl Bucket {
         level!(self, level => level.refund(amount, charge, now));
     }
 
+    /// Raises the level so that at most `left` fits. `charge` is the number of that charge.
+    pub(crate) fn cap(&mut self, left: i64, charge: u64, now: u64) {
+        level!(self, level => level.cap(left, charge, now));
+    }
+
     /// Stops the leak until `until`. The level stands until then.
     pub(crate) fn freeze(&mut self, until: u64, now: u64) {
         level!(self, level => level.freeze(until, now));

@@ -10,21 +10,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Limiter;
 use super::core::{Core, State};
+use super::{Hold, Limiter};
 use crate::backend::Buckets as _;
 use crate::error::{AcquireError, BuildError};
 use crate::time::nanos;
-
-/// A hold that has not ended. Part of a [`Status`](crate::Status).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Hold {
-    /// The time until it ends, on the limiter's clock.
-    pub ends_in: Duration,
-    /// Why the limiter is on hold.
-    pub reason: Arc<str>,
-}
 
 impl<K> Limiter<K> {
     /// Admits nothing for `time`: neither new calls nor those in the queue. They wait, and leave in
@@ -76,7 +66,7 @@ impl<K> Limiter<K> {
 }
 
 impl Core {
-    fn hold(&self, time: u64, reason: Arc<str>) {
+    pub(super) fn hold(&self, time: u64, reason: Arc<str>) {
         self.update(|state, now, _| {
             let until = self.end_of_hold(time, now);
             let backend = &mut state.admission.backend;

@@ -18,6 +18,7 @@ mod hold;
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
+mod observe;
 mod permit;
 mod status;
 #[cfg(all(test, feature = "testing"))]
@@ -27,10 +28,9 @@ pub use self::acquire::Acquire;
 pub use self::builder::Builder;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
-pub use self::hold::Hold;
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
 pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
-pub use self::status::{LimitStatus, Status};
+pub use self::status::{Hold, LimitStatus, Status};

@@ -152,12 +152,7 @@ impl Permit {
     /// cost, it counts one request if the limiter does not meter requests.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        match &self.0 {
-            Packed::Boxed(boxed) => boxed.0.core().plan.cost(&boxed.1.amounts),
-            Packed::Static { first, second, .. } | Packed::Counted { first, second, .. } => {
-                self.core().plan.cost(&small(*first, *second))
-            }
-        }
+        self.core().plan.cost(&self.amounts())
     }
 
     /// Returns the name of the limiter that admitted the call.
@@ -190,7 +185,25 @@ impl Permit {
         }
     }
 
-    fn core(&self) -> &Core {
+    /// Returns the number of the charge.
+    pub(super) fn charge(&self) -> u64 {
+        match &self.0 {
+            Packed::Static { charge, .. } | Packed::Counted { charge, .. } => *charge,
+            Packed::Boxed(boxed) => boxed.1.charge,
+        }
+    }
+
+    /// Returns what the call reserved, in the limiter's dimensions.
+    pub(super) fn amounts(&self) -> Amounts {
+        match &self.0 {
+            Packed::Static { first, second, .. } | Packed::Counted { first, second, .. } => {
+                small(*first, *second)
+            }
+            Packed::Boxed(boxed) => boxed.1.amounts.clone(),
+        }
+    }
+
+    pub(super) fn core(&self) -> &Core {
         match &self.0 {
             Packed::Static { core, .. } => core,
             Packed::Counted { core, .. } => core,

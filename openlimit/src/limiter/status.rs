@@ -5,9 +5,9 @@
 //! down, debts and times are rounded up, so nothing looks better than it is.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Hold;
 use super::core::Core;
 use crate::error::{StoreStatus, short};
 use crate::limits::{Limit, Name};
@@ -72,6 +72,16 @@ pub struct LimitStatus {
     pub debt: u64,
     /// The time until everything is available again if no call takes more; at most 584 years.
     pub full_in: Duration,
+}
+
+/// A hold that has not ended. Part of a [`Status`](crate::Status).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hold {
+    /// The time until it ends, on the limiter's clock.
+    pub ends_in: Duration,
+    /// Why the limiter is on hold.
+    pub reason: Arc<str>,
 }
 
 impl Core {

@@ -3,5 +3,6 @@
 mod accessors;
 mod bad_input;
 mod hold;
+mod observe;
 mod python_defects;
 mod status;

@@ -121,7 +121,11 @@ fn the_wall_clock_stepping_hangs_every_caller_or_gives_a_free_burst() {
                 read(&path, files);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let source = std::fs::read_to_string(&path).expect("source is not text");
-                assert!(!source.contains("SystemTime"), "{} reads the wall clock", path.display());
+                // The dates of responses are related to each other there, not to the clock.
+                let is_feedback = path.components().any(|part| part.as_os_str() == "feedback");
+                let reads = if is_feedback { ["SystemTime::now", ".elapsed("] } else { ["SystemTime"; 2] };
+                let reads = reads.into_iter().any(|reads| source.contains(reads));
+                assert!(!reads, "{} reads the wall clock", path.display());
                 *files += 1;
             }
         }

@@ -64,6 +64,21 @@ impl Slots {
         u64::try_from(level * u128::from(share) / 100).unwrap_or(u64::MAX)
     }
 
+    /// Owes what is missing for a bucket of which at most `left` can be taken now.
+    ///
+    /// What other processes took since the last reply is not in the estimated level. So they count
+    /// twice, and not at all in `left`, which is about the same.
+    pub(super) fn cap_bucket(&mut self, bucket: usize, left: i64, now: u64) {
+        let scale = self.scales[bucket];
+        let weight = scale.weight(left.unsigned_abs());
+        let level = if left < 0 { scale.fit + weight } else { scale.fit.saturating_sub(weight) };
+        let missing = level.saturating_sub(self.level(bucket, now));
+        if missing > 0 {
+            self.ledger.owe(bucket, missing);
+            self.flush_soon(now);
+        }
+    }
+
     /// Returns the level of a bucket in the last reply, less what has leaked since.
     fn level(&self, bucket: usize, now: u64) -> u64 {
         self.ledger.level(bucket).saturating_sub(now.saturating_sub(self.seen_at))

@@ -44,7 +44,7 @@ impl Slots {
     /// Returns a wait and what decides it, once the hold is taken into account.
     pub(super) fn at_end_of_hold(&self, wait: (u64, usize), now: u64) -> (u64, usize) {
         let rest = self.held_until.saturating_sub(now);
-        if rest > wait.0 { (rest, HOLD) } else { wait }
+        if rest > 0 { (rest.max(wait.0), HOLD) } else { wait }
     }
 
     /// Returns when calls may be requested: once the server may grant them.

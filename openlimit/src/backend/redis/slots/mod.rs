@@ -135,6 +135,13 @@ impl Buckets for Slots {
         waiter.timed_out(wait, limit, now)
     }
 
+    fn cap(&mut self, place: usize, left: i64, now: u64) {
+        let bucket = self.places.iter().position(|of| *of == place);
+        if let Some(bucket) = bucket.filter(|_| !self.is_local()) {
+            self.cap_bucket(bucket, left, now);
+        }
+    }
+
     fn hold(&mut self, until: u64, now: u64) {
         self.alone.share.hold(until, now);
         self.hold_until(until, now);

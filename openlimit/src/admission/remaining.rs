@@ -1,0 +1,162 @@
+//! `Remaining`: believes what the provider says is left of a limit.
+//!
+//! # The rule
+//!
+//! A response says how much was left when its call was counted. Since then this limiter has admitted
+//! more calls. So at most
+//!
+//! ```text
+//! remaining - charged since that call - cushion
+//! ```
+//!
+//! is left now, and the rate is added as time passes. If the bucket has more room than that, someone
+//! else uses the same limit, or the provider counts more than we do, and the bucket is filled up to
+//! it. A response never makes room. That would be another consumer's room, or old news.
+//!
+//! The refill is counted from the arrival of the response, not from the sending of the call: what
+//! others took while the call was on its way is not known.
+//!
+//! The *cushion* is for what others take before the next response. Without one, this limiter and
+//! another consumer meet at zero and refuse each other. It is the smaller of one second of the rate
+//! and 15 % of the most that was ever left. A simulation of buckets of 1, 10 and 60 s, with replies
+//! after 20 ms to 10 s, found this enough, and more to win nothing.
+//!
+//! Example: a limit of 100 per second. A response says that 500 are left, and 120 were admitted
+//! since its call. The most ever left was 1 000, so the cushion is 100, one second of the rate. So
+//! 500 - 120 - 100 = 280 may be taken now.
+//!
+//! # Old news
+//!
+//! Responses arrive in another order than their calls were counted in. One is ignored if a response
+//! to a later call was there before.
+
+use std::collections::VecDeque;
+
+use crate::limits::Rate;
+
+/// The most calls that are remembered. Beyond that, every second one of the older half is forgotten.
+/// What was charged since such a call is counted from the call before it, which is a little too
+/// much.
+const MOST_CALLS: usize = 4_096;
+
+/// What has been charged, and what responses have said.
+#[derive(Debug)]
+pub(crate) struct Remaining {
+    /// What was charged since this began, by dimension.
+    charged: Box<[u64]>,
+    /// The same just after each charge, the oldest first.
+    calls: VecDeque<(u64, Box<[u64]>)>,
+    /// By the place of each limit.
+    said: Box<[Said]>,
+}
+
+/// What responses have said about one limit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    /// The most that was ever left.
+    most: u64,
+    /// The latest charge whose response was read.
+    latest: u64,
+}
+
+impl Remaining {
+    pub(crate) fn new(limits: usize, dimensions: usize) -> Self {
+        Self {
+            charged: vec![0; dimensions].into(),
+            calls: VecDeque::new(),
+            said: vec![Said::default(); limits].into(),
+        }
+    }
+
+    /// Notes a charge.
+    pub(crate) fn charge(&mut self, amounts: &[u64], charge: u64) {
+        for (charged, amount) in self.charged.iter_mut().zip(amounts) {
+            *charged = charged.saturating_add(*amount);
+        }
+        if self.calls.len() >= MOST_CALLS {
+            let mut place = 0;
+            self.calls.retain(|_| {
+                place += 1;
+                place > MOST_CALLS / 2 || place % 2 == 0
+            });
+        }
+        self.calls.push_back((charge, self.charged.clone()));
+    }
+
+    /// Returns how much is left of a limit by a response that said `remaining`. Below zero if more
+    /// than that was admitted since. `None` if the response is old news, or its call came before
+    /// the first charge that is known.
+    ///
+    /// `charge` is that of its call; `None` if the response is taken for the latest.
+    pub(crate) fn left(
+        &mut self,
+        (place, dimension): (usize, usize),
+        rate: Rate,
+        remaining: u64,
+        charge: Option<u64>,
+    ) -> Option<i64> {
+        let said = &mut self.said[place];
+        said.most = said.most.max(remaining);
+        let since = match charge {
+            None => 0,
+            Some(charge) if charge < said.latest => return None,
+            Some(charge) => {
+                let before = self.calls.partition_point(|(of, _)| *of <= charge).checked_sub(1)?;
+                self.charged[dimension] - self.calls[before].1[dimension]
+            }
+        };
+        said.latest = charge.unwrap_or(said.latest);
+        let second = u128::from(rate.amount()) * 1_000_000_000 / rate.period().as_nanos().max(1);
+        let cushion = second.min(u128::from(said.most) * 15 / 100);
+        let left = i128::from(remaining) - i128::from(since) - i128::try_from(cushion).unwrap_or(i128::MAX);
+        Some(i64::try_from(left).unwrap_or(i64::MIN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_CALLS, Remaining};
+    use crate::limits::Rate;
+
+    const RATE: Rate = Rate::per_second(100);
+
+    #[test]
+    fn what_was_charged_since_and_the_cushion_are_subtracted() {
+        let mut remaining = Remaining::new(1, 1);
+        remaining.charge(&[10], 1);
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(1)), Some(900));
+        remaining.charge(&[70], 2);
+        remaining.charge(&[50], 3);
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(1)), Some(280));
+        assert_eq!(remaining.left((0, 0), RATE, 10, Some(3)), Some(-90));
+        // Without a call, it is taken for the latest.
+        assert_eq!(remaining.left((0, 0), RATE, 500, None), Some(400));
+    }
+
+    #[test]
+    fn old_news_and_calls_that_are_not_known_are_ignored() {
+        let mut remaining = Remaining::new(1, 1);
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(1)), None);
+        remaining.charge(&[10], 5);
+        remaining.charge(&[10], 6);
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(4)), None);
+        assert!(remaining.left((0, 0), RATE, 500, Some(6)).is_some());
+        assert_eq!(remaining.left((0, 0), RATE, 400, Some(5)), None);
+    }
+
+    #[test]
+    fn a_call_that_was_forgotten_counts_from_the_one_before() {
+        let mut remaining = Remaining::new(1, 1);
+        for charge in 1..=3 * MOST_CALLS as u64 {
+            remaining.charge(&[1], charge);
+        }
+        assert!(remaining.calls.len() <= MOST_CALLS);
+        let all = 3 * MOST_CALLS as i64;
+        let recent = remaining.left((0, 0), RATE, 100_000, Some(all as u64 - 100)).expect("it is known");
+        assert_eq!(recent, 100_000 - 100 - 100);
+        remaining.said[0].latest = 0;
+        let old = remaining.left((0, 0), RATE, 100_000, Some(1_000)).expect("it is known");
+        let true_one = 100_000 - (all - 1_000) - 100;
+        assert!(old <= true_one && old > true_one - 200, "{old} for {true_one}");
+    }
+}

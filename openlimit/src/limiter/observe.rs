@@ -1,0 +1,173 @@
+//! Lets a limiter believe the provider: what responses say is left, and refusals.
+//!
+//! The declared limits are what an account should allow. The provider knows what it really allows:
+//! another program may use the same key, or the provider may count more than we do. `feedback` reads
+//! that from a response. Here it is applied to the limits that it is about.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::Core;
+use super::{Limiter, Permit};
+use crate::error::BuildError;
+use crate::feedback::{Observation, ObservedLimit, Verdict};
+use crate::limits::{Amounts, Limit};
+use crate::time::nanos;
+
+/// The least factor between the paces of two limits that are taken for different ones.
+const OTHER_PACE: u128 = 10;
+
+impl<K> Limiter<K> {
+    /// Believes what a response says is left of the limits.
+    ///
+    /// If less is left than the limiter has room for, later calls wait. It never makes room. A
+    /// response about a limit that the limiter does not have is ignored.
+    ///
+    /// Prefer [`Permit::observe`], which knows what was admitted since the call. This takes the
+    /// response for the latest.
+    ///
+    /// ```
+    /// use openlimit::{Rate, RateLimiter, feedback::Observation};
+    ///
+    /// # fn main() -> Result<(), openlimit::BuildError> {
+    /// let limiter = RateLimiter::builder().tokens(Rate::per_day(1_000)).build()?;
+    /// let headers = [("x-ratelimit-limit-tokens", "1000"), ("x-ratelimit-remaining-tokens", "300")];
+    /// limiter.observe(&Observation::from_parts(200, headers, b""))?;
+    /// assert!(limiter.status()?.limits[0].available <= 300);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The problem with the declaration, if the limiter cannot be built.
+    pub fn observe(&self, observation: &Observation) -> Result<(), BuildError> {
+        let core = self.handle().map_err(Clone::clone)?.core();
+        core.observe(observation, None);
+        Ok(())
+    }
+}
+
+impl Permit {
+    /// Believes what the response to this call says is left of the limits. Keeps the permit.
+    ///
+    /// At most what is left, less what was admitted since this call and a cushion, can be taken from
+    /// then on. The cushion is for other consumers of the same key: one second of the rate, or 15 %
+    /// of the most that was ever left, if that is less. So a limiter that shares a key with others
+    /// slows down before the provider refuses. It never makes room.
+    ///
+    /// The first response of all is ignored, since the calls before it are not known. Responses may
+    /// come in any order: one that is older than another is ignored, too.
+    pub fn observe(&self, observation: &Observation) {
+        self.core().observe(observation, Some(self.charge()));
+    }
+
+    /// Notes that the provider refused the call, and holds the limiter for as long as the refusal
+    /// asks for. Returns what the refusal means. The charge is kept, since most providers count
+    /// refused calls.
+    ///
+    /// The wait is the one that the response states. Without one, it is the time in which the cost
+    /// of the call flows back. A quota that is used up holds the limiter for
+    /// [`max_hold`](crate::Builder::max_hold), or until it is renewed if that is sooner. A response
+    /// that has nothing to do with limits holds nothing.
+    ///
+    /// ```
+    /// use openlimit::{AcquireError, Cost, Rate, RateLimiter};
+    /// use openlimit::feedback::{Observation, Verdict};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder().requests(Rate::per_minute(200)).build()?;
+    /// let permit = limiter.try_acquire(Cost::new())?;
+    /// let verdict = permit.refused(&Observation::from_parts(429, [("retry-after", "20")], b""));
+    /// assert!(matches!(verdict, Verdict::Retry { .. }));
+    /// let refusal = limiter.try_acquire(Cost::new()).unwrap_err();
+    /// assert!(matches!(refusal, AcquireError::Held { .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn refused(self, observation: &Observation) -> Verdict {
+        let verdict = observation.verdict();
+        let core = self.core();
+        let wait = match verdict {
+            Verdict::Retry { after } | Verdict::SlowDown { after } => {
+                after.map_or_else(|| core.flows_back_in(&self.amounts()), nanos)
+            }
+            Verdict::Exhausted { until } => until.map_or(u64::MAX, nanos),
+            Verdict::TooLarge | Verdict::NotLimited => 0,
+        };
+        core.observe(observation, Some(self.charge()));
+        if wait > 0 {
+            core.hold(wait, reason(observation, verdict));
+        }
+        verdict
+    }
+}
+
+impl Core {
+    fn observe(&self, observation: &Observation, charge: Option<u64>) {
+        let left: Vec<_> = observation
+            .limits()
+            .filter_map(|limit| Some((self.place_of(limit)?, limit.remaining()?)))
+            .collect();
+        if !left.is_empty() {
+            self.update(|state, now, _| state.admission.observe(&self.plan, &left, charge, now));
+        }
+    }
+
+    /// Returns the place of the limit that a response describes.
+    fn place_of(&self, observed: &ObservedLimit) -> Option<usize> {
+        let limits = self.plan.limits().iter().enumerate();
+        let mut same = limits.filter(|(_, limit)| limit.dimension() == observed.dimension());
+        same.find(|(_, limit)| is_same(limit, observed)).map(|(place, _)| place)
+    }
+
+    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits.
+    fn flows_back_in(&self, amounts: &Amounts) -> u64 {
+        let limits = self.plan.limits().iter().zip(self.plan.dimensions());
+        let times = limits.map(|(limit, dimension)| {
+            let amount = u128::from(amounts.as_slice()[*dimension]);
+            amount * limit.rate().period().as_nanos() / u128::from(limit.rate().amount())
+        });
+        times.max().map_or(0, |time| u64::try_from(time).unwrap_or(u64::MAX))
+    }
+}
+
+/// Returns true if a response describes this limit, and not one of the same dimension over another
+/// time.
+///
+/// Few responses state the time. The others state how much is used and when it will have refilled,
+/// from which the pace follows.
+fn is_same(limit: &Limit, observed: &ObservedLimit) -> bool {
+    let rate = limit.rate();
+    if let Some(window) = observed.window() {
+        return window == rate.period();
+    }
+    let (Some(of), Some(remaining)) = (observed.limit(), observed.remaining()) else { return true };
+    let used = u128::from(of.saturating_sub(remaining));
+    match observed.reset() {
+        Some(reset) if used > 0 && !reset.is_zero() => {
+            // Both as amounts per nanosecond, multiplied by both times.
+            let ours = u128::from(rate.amount()) * reset.as_nanos();
+            let theirs = used * rate.period().as_nanos();
+            ours / OTHER_PACE <= theirs && theirs / OTHER_PACE <= ours
+        }
+        // Nothing is used, or it is not known when it refills: the amounts have to do.
+        _ => {
+            let (ours, theirs) = (u128::from(rate.amount()), u128::from(of));
+            ours / OTHER_PACE <= theirs && theirs / OTHER_PACE <= ours
+        }
+    }
+}
+
+/// Returns the reason of the hold. It contains nothing that the provider wrote.
+fn reason(observation: &Observation, verdict: Verdict) -> Arc<str> {
+    let what = match verdict {
+        Verdict::Exhausted { .. } => "says that a quota is used up",
+        Verdict::SlowDown { .. } => "asks for slower traffic",
+        _ => "refused a call",
+    };
+    let wait = match verdict.retry_after() {
+        Some(Duration::ZERO) | None => String::new(),
+        Some(after) => format!(" and asks for a wait of {}", crate::error::short(after)),
+    };
+    format!("the provider {what} with status {}{wait}", observation.status()).into()
+}
