@@ -75,8 +75,12 @@
 -- A call that has to wait is granted ahead, so that it keeps its turn whatever others ask for. But
 -- then it is in the buckets before it departs, and what is given back until then is of little use to
 -- it. If every client had such a call far ahead, that would cost a good part of the limit. So while
--- one call is granted for a moment beyond two look-aheads (`far`, for `far_at`), no other is. Other
+-- one call (`far`) is granted for a moment beyond two look-aheads of its client, no other is. Other
 -- clients ask again, and wait about as long as they would behind it.
+
+-- From two look-aheads before its moment on (`far_at`) the next one may be granted. Its own client
+-- asks for more calls within one look-ahead of it, so any other client comes first, whatever its own
+-- look-ahead is. So they take turns.
 
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
@@ -283,7 +287,7 @@ while done < calls and ahead <= look_ahead do
     if wait > due then due, by = wait, $ end --*
   end --*
   local is_far = due > 2 * look_ahead
-  if is_far and far > 0 and (far_at - now) * 1000 > 2 * look_ahead then break end
+  if is_far and far > 0 and far_at > now then break end
   done = done + 1
   if due > longest then
     decisions[done] = pack('<dB', due, by + 128)
@@ -300,7 +304,7 @@ while done < calls and ahead <= look_ahead do
       level$, rested$ = level$ + weight$, 0 --*
     end --*
     ahead = due
-    if is_far then far, far_at = charges, now + due / 1000 end
+    if is_far then far, far_at = charges, now + (due - 2 * look_ahead) / 1000 end
     decisions[done] = pack('<dB', due, by)
   end
 end

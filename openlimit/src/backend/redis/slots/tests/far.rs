@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::client::Tenant;
 use super::world::{SLOW, World};
 use crate::limits::Amounts;
 
@@ -187,4 +188,34 @@ fn a_small_call_does_not_wait_for_the_slot_of_a_cancelled_large_call() {
     assert_eq!(client.slot_due(&Amounts::Few([1, 0, 0]), u64::MAX, world.clock), None);
     let reply = world.exchange(&mut client);
     assert!(reply.calls[0].wait <= 20_000_000, "{:?}", reply.calls);
+}
+
+/// Each client keeps two calls of a second waiting. Returns how many calls of each client go in a
+/// minute.
+fn large_calls_in_a_minute(world: &mut World, clients: &mut [Tenant; 2]) -> [usize; 2] {
+    let mut went = [0; 2];
+    let end = world.clock + 60_000_000_000;
+    while world.clock < end {
+        world.pass(Duration::from_millis(2));
+        for (client, went) in clients.iter_mut().zip(&mut went) {
+            while client.queue.len() < 2 {
+                client.join([1_000, 0]);
+            }
+            world.exchange(client);
+            while client.goes_in_time(world.clock) {
+                *went += 1;
+            }
+        }
+    }
+    went
+}
+
+#[test]
+fn far_calls_of_clients_with_different_look_aheads_take_turns() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client()];
+    clients[0].slots.terms.look_ahead = 240_000_000;
+    clients[1].slots.terms.look_ahead = 100_000_000;
+    let went = large_calls_in_a_minute(&mut world, &mut clients);
+    assert!(went.iter().all(|went| *went >= 20), "{went:?} calls went");
 }
