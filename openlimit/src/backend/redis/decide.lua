@@ -165,7 +165,9 @@ if state then
   end
 end
 
--- After the clock was set back nothing has leaked. From the next batch on it leaks as before.
+-- After the clock was set back nothing has leaked. From the next batch on it leaks as before. How
+-- far ahead the far call is cannot be told any more, so it keeps no other back.
+if now < last then far = 0 end
 do
   local passed = max(0, now - last) * 1000
   if level$ > passed then level$ = level$ - passed --*

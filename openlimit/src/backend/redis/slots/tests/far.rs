@@ -219,3 +219,32 @@ fn far_calls_of_clients_with_different_look_aheads_take_turns() {
     let went = large_calls_in_a_minute(&mut world, &mut clients);
     assert!(went.iter().all(|went| *went >= 20), "{went:?} calls went");
 }
+
+#[test]
+fn a_far_call_does_not_keep_others_back_after_the_clock_was_set_back() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client()];
+    clients.iter_mut().for_each(|client| client.slots.terms.look_ahead = 20_000_000);
+    let [one, other] = &mut clients;
+    world.call(one, [180, 0]);
+    one.join([180, 0]);
+    world.exchange(one);
+    world.set_server_back(Duration::from_secs(3_600));
+    world.pass(Duration::from_millis(185));
+    assert!(one.goes_in_time(world.clock));
+    for _ in 0..200 {
+        one.join([1, 0]);
+    }
+    // One client's small calls keep the bucket full. The other's large call goes all the same.
+    other.join([180, 0]);
+    let mut went = false;
+    for _ in 0..1_000 {
+        world.pass(Duration::from_millis(1));
+        one.join([1, 0]);
+        world.exchange(one);
+        while one.goes_in_time(world.clock) {}
+        world.exchange(other);
+        went |= other.goes_in_time(world.clock);
+    }
+    assert!(went);
+}
