@@ -289,10 +289,11 @@ while done < calls and ahead <= look_ahead do
     if wait > due then due, by = wait, $ end --*
   end --*
   local is_far = due > 2 * look_ahead
-  if is_far and far > 0 and far_at > now then break end
-  done = done + 1
   if due > longest then
+    done = done + 1
     decisions[done] = pack('<dB', due, by + 128)
+  elseif is_far and far > 0 and far_at > now then
+    break
   else
     -- Charges every limit as of the same moment.
     charges = charges + 1
@@ -307,6 +308,7 @@ while done < calls and ahead <= look_ahead do
     end --*
     ahead = due
     if is_far then far, far_at = charges, now + (due - 2 * look_ahead) / 1000 end
+    done = done + 1
     decisions[done] = pack('<dB', due, by)
   end
 end

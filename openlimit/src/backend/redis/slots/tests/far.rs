@@ -248,3 +248,16 @@ fn a_far_call_does_not_keep_others_back_after_the_clock_was_set_back() {
     }
     assert!(went);
 }
+
+#[test]
+fn a_call_behind_a_far_call_that_may_not_wait_as_long_is_refused_at_once() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.short_look_ahead_client(), world.short_look_ahead_client());
+    world.call(&mut one, [180, 0]);
+    one.join([180, 0]);
+    world.exchange(&mut one);
+    other.wait_at_most = 100_000_000;
+    other.join([180, 0]);
+    let reply = world.exchange(&mut other);
+    assert!(reply.calls.first().is_some_and(|call| !call.granted), "{reply:?}");
+}
