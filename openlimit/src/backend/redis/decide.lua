@@ -227,7 +227,7 @@ do
     local began, is_known = (now - alone_for - epoch) * 1000, alone_epoch == epoch
     if not is_known then seen_idle$ = began >= 0 and began or -FAR end --*
     local owed$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
-    idle$, debt$ = max(0, idle$ - (is_known and taken$ - owed$ or 0)), debt$ + owed$ --*
+    idle$, debt$ = max(0, idle$ - ((is_known or began >= 0) and taken$ - owed$ or 0)), debt$ + owed$ --*
   end
 end
 
