@@ -219,7 +219,7 @@ do
       idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
     end
     local before = max(0, epoch - seen_at) * 1000
-    if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
+    if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --*
   end
   if alone_for > 0 then
     -- If the client did not see this state before it went alone, the bucket may have stood idle for

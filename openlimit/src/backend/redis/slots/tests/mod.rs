@@ -206,3 +206,15 @@ fn slots_serve_a_queue_of_another_order_as_it_is() {
     }
     world.check();
 }
+
+#[test]
+fn a_call_that_does_not_fit_waits_for_the_pause_when_the_state_was_lost() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [180, 0]);
+    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
+    client.join([200, 0]);
+    let reply = world.exchange(&mut client);
+    // The level is nearly 180, and the jitter is 20.
+    assert!(reply.calls[0].wait > 195_000_000, "{reply:?}");
+}
