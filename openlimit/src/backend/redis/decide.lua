@@ -220,6 +220,7 @@ do
     end
     local before = max(0, epoch - seen_at) * 1000
     if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --*
+    charges = charges + 1
   end
   if alone_for > 0 then
     -- If the client did not see this state before it went alone, the bucket may have stood idle for
@@ -228,12 +229,13 @@ do
     if not is_known then seen_idle$ = began >= 0 and began or -FAR end --*
     local owed$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
     idle$, debt$ = max(0, idle$ - ((is_known or began >= 0) and taken$ - owed$ or 0)), debt$ + owed$ --*
+    charges = charges + 1
   end
 end
 
 -- Takes out the last charge: its weight, and what it kept from leaking. For so long the bucket was
--- not idle after all. Where idle already accounts for a lost state, that puts back rather too much
--- of it than too little.
+-- not idle after all. So idle must not have paid for anything since then: a lost state, or what a
+-- process took alone. Both take the next number above, so that no charge before is the last one.
 local is_out = out > 0 and out == charges
 if is_out then
   if top$ == out then --*
