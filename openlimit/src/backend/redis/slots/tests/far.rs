@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::client::Tenant;
 use super::world::{SLOW, World};
+use crate::backend::Buckets as _;
 use crate::limits::Amounts;
 
 #[test]
@@ -260,4 +261,38 @@ fn a_call_behind_a_far_call_that_may_not_wait_as_long_is_refused_at_once() {
     other.join([180, 0]);
     let reply = world.exchange(&mut other);
     assert!(reply.calls.first().is_some_and(|call| !call.granted), "{reply:?}");
+}
+
+#[test]
+fn a_client_that_is_kept_back_by_a_far_call_asks_again_after_a_pause_whatever_its_look_ahead() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.short_look_ahead_client(), world.client());
+    world.call(&mut one, [180, 0]);
+    one.join([180, 0]);
+    world.exchange(&mut one);
+    other.slots.terms.look_ahead = 0;
+    other.join([180, 0]);
+    let mut batches = 0;
+    for _ in 0..100 {
+        world.pass(Duration::from_millis(1));
+        batches += usize::from(world.exchange(&mut other).decided > 0);
+    }
+    assert!((8..=13).contains(&batches), "it asked {batches} times in 120 ms");
+}
+
+#[test]
+fn a_client_asks_for_more_before_its_slots_run_out_while_it_gives_back() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.terms.look_ahead = 100_000_000;
+    // Its look-ahead is an eighth.
+    world.call(&mut client, [1, 0]);
+    let charge = client.taken[0].0;
+    client.slots.refund(&Amounts::Few([1, 0, 0]), charge, world.clock);
+    (0..300).for_each(|_| drop(client.join([1, 0])));
+    world.exchange(&mut client);
+    while client.goes_in_time(world.clock) {}
+    let last = client.slots.slots.back().map(|slot| slot.due).unwrap();
+    let work = client.slots.next_work(client.queue.len(), world.clock);
+    assert!(work < last - 1_000_000, "it asks {} us before that", last as i64 - work as i64);
 }
