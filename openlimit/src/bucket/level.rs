@@ -33,8 +33,8 @@ pub(crate) struct Level<W> {
     /// The time to which `level` belongs. Only a charge or a refund moves it, so `level` also tells
     /// since when the bucket is empty.
     at: u64,
-    /// The value of `at` before the last charge, for `put_back`.
-    at_before: u64,
+    /// The values of `level` and `at` before the last charge, for `put_back`.
+    before: (W, u64),
     /// The lowest level since each charge that may still be refunded.
     low: LowWater<W>,
 }
@@ -51,7 +51,7 @@ impl<W: Word> Level<W> {
             most,
             level: W::default(),
             at: 0,
-            at_before: 0,
+            before: (W::default(), 0),
             low: LowWater::default(),
         }
     }
@@ -89,10 +89,7 @@ impl<W: Word> Level<W> {
     pub(super) fn put_back(&mut self, amount: u64) {
         if amount > 0 {
             // The recorded low water stays true: the level was that low.
-            self.level = self.level.minus(self.unit.times(amount));
-            if self.level == W::default() {
-                self.at = self.at_before;
-            }
+            (self.level, self.at) = self.before;
         }
     }
 
@@ -165,13 +162,11 @@ impl<W: Word> Level<W> {
     pub(super) fn freeze(&mut self, until: u64, now: u64) {
         self.level = self.level_at(now);
         self.at = self.at.max(until);
-        self.at_before = self.at;
     }
 
     /// Ends that at `now`, if it is not over.
     pub(super) fn thaw(&mut self, now: u64) {
         self.at = self.at.min(now);
-        self.at_before = self.at;
     }
 
     /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
@@ -209,8 +204,8 @@ impl<W: Word> Level<W> {
     #[inline(always)]
     fn raise(&mut self, before: W, after: W, charge: u64, at: u64) {
         self.low.record(charge, before);
-        (self.level, self.at_before) = (after, self.at);
-        self.at = self.at.max(at);
+        self.before = (self.level, self.at);
+        (self.level, self.at) = (after, self.at.max(at));
     }
 
     /// Returns the level at `now`.

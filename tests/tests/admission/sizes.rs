@@ -85,6 +85,23 @@ fn a_refused_call_does_not_delay_a_large_one() {
 }
 
 #[test]
+fn a_refused_call_does_not_let_a_large_one_go_early() {
+    let clock = ManualClock::new();
+    let (tokens, requests) = (Rate::per_second(100), Rate::per_day(10));
+    let limiter = plain(&clock).jitter(millis(50)).tokens(tokens).requests(requests).build();
+    let limiter = limiter.expect("valid rates");
+    clock.advance(secs(1));
+    drop(call(&limiter, Cost::new().tokens(95)).admitted());
+    // The bucket of tokens is empty after 950 ms. It has room for this call, but the other has none.
+    clock.advance(millis(960));
+    assert!(limiter.try_acquire(Cost::new().tokens(1).requests(10)).is_err());
+    let large = Cost::new().tokens(100);
+    assert!(limiter.try_acquire(large.clone()).is_err(), "the bucket was not empty for long enough");
+    clock.advance(millis(40));
+    assert!(limiter.try_acquire(large).is_ok());
+}
+
+#[test]
 fn a_refund_of_nothing_does_not_delay_a_large_call() {
     let clock = ManualClock::new();
     let limiter =

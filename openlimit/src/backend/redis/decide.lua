@@ -75,8 +75,12 @@
 -- A call that has to wait is granted ahead, so that it keeps its turn whatever others ask for. But
 -- then it is in the buckets before it departs, and what is given back until then is of little use to
 -- it. If every client had such a call far ahead, that would cost a good part of the limit. So while
--- one call is granted for a moment beyond two look-aheads (`far`, for `far_at`), no other is. Other
+-- one call (`far`) is granted for a moment beyond two look-aheads of its client, no other is. Other
 -- clients ask again, and wait about as long as they would behind it.
+
+-- From two look-aheads before its moment on (`far_at`) the next one may be granted. Its own client
+-- asks for more calls within one look-ahead of it, so any other client comes first, whatever its own
+-- look-ahead is. So they take turns.
 
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
@@ -161,8 +165,10 @@ if state then
   end
 end
 
--- After the clock was set back nothing has leaked. From the next batch on it leaks as before. Nothing
--- leaks during a hold.
+-- After the clock was set back nothing has leaked. From the next batch on it leaks as before. How
+-- far ahead the far call is cannot be told any more, so it keeps no other back. Nothing leaks during
+-- a hold.
+if now < last then far = 0 end
 do
   local passed = max(0, now - max(last, held)) * 1000
   if level$ > passed then level$ = level$ - passed --*
@@ -214,7 +220,8 @@ do
       idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
     end
     local before = max(0, epoch - seen_at) * 1000
-    if seen_level$ - before > idle$ then level$ = level$ + seen_level$ - before - idle$; idle$ = seen_level$ - before end --*
+    if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --*
+    charges = charges + 1
   end
   if alone_for > 0 then
     -- If the client did not see this state before it went alone, the bucket may have stood idle for
@@ -222,13 +229,14 @@ do
     local began, is_known = (now - alone_for - epoch) * 1000, alone_epoch == epoch
     if not is_known then seen_idle$ = began >= 0 and began or -FAR end --*
     local owed$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
-    idle$, debt$ = max(0, idle$ - (is_known and taken$ - owed$ or 0)), debt$ + owed$ --*
+    idle$, debt$ = max(0, idle$ - ((is_known or began >= 0) and taken$ - owed$ or 0)), debt$ + owed$ --*
+    charges = charges + 1
   end
 end
 
 -- Takes out the last charge: its weight, and what it kept from leaking. For so long the bucket was
--- not idle after all. Where idle already accounts for a lost state, that puts back rather too much
--- of it than too little.
+-- not idle after all. So idle must not have paid for anything since then: a lost state, or what a
+-- process took alone. Both take the next number above, so that no charge before is the last one.
 local is_out = out > 0 and out == charges
 if is_out then
   if top$ == out then --*
@@ -290,10 +298,11 @@ while done < calls and ahead <= look_ahead and pause <= look_ahead do
     if wait > due then due, by = wait, $ end --*
   end --*
   local is_far = due > 2 * look_ahead
-  if is_far and far > 0 and (far_at - now) * 1000 - pause > 2 * look_ahead then break end
-  done = done + 1
   if due + pause > longest then
+    done = done + 1
     decisions[done] = pack('<dB', due + pause, by + 128)
+  elseif is_far and far > 0 and far_at > now then
+    break
   else
     -- Charges every limit as of the same moment.
     charges = charges + 1
@@ -307,7 +316,8 @@ while done < calls and ahead <= look_ahead and pause <= look_ahead do
       level$, rested$ = level$ + weight$, 0 --*
     end --*
     ahead = due
-    if is_far then far, far_at = charges, now + (due + pause) / 1000 end
+    if is_far then far, far_at = charges, now + (due + pause - 2 * look_ahead) / 1000 end
+    done = done + 1
     decisions[done] = pack('<dB', due + pause, by)
   end
 end

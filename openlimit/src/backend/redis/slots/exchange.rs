@@ -174,7 +174,7 @@ impl Slots {
             Some(slot) => self.subtract_held(&slot),
             None => {}
         }
-        self.ask_at = if reply.calls.len() < calls.len() { now + self.terms.look_ahead / PORTION } else { 0 };
+        let asks_for_more = reply.calls.len() < calls.len();
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
         // See "A reply, and two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
@@ -206,6 +206,9 @@ impl Slots {
                 refused.push((key, waiter.timed_out(decision.wait, limit, now)));
             }
         }
+        // Behind its own last slot a client asks in time for the next ones.
+        let is_kept_back = asks_for_more && self.slots.back().is_none_or(|slot| !self.is_far(slot, now));
+        self.ask_at = if is_kept_back { now + self.pause() } else { 0 };
         // After an outage, what this process took alone is charged first.
         if held_up || was_local {
             self.release_all(now);

@@ -227,3 +227,25 @@ fn many_short_outages_of_four_processes_are_repaid() {
     let used = processes.taken as f64 / processes.world.clock as f64;
     assert!((0.98..=1.01).contains(&used), "{used} of the limit is used");
 }
+
+#[test]
+fn idle_time_pays_only_once_for_processes_that_never_saw_the_state() {
+    let mut processes = Processes::start(3);
+    processes.all[0].is_busy = false;
+    processes.all[1].is_busy = false;
+    processes.pass(Duration::from_secs(1));
+    processes.all[2].is_busy = false;
+    // Two processes start while they cannot reach the server.
+    processes.cut(0);
+    processes.cut(1);
+    processes.all[0].is_busy = true;
+    processes.all[1].is_busy = true;
+    // Both take a quarter of 16 s, which is 8 s together. Of that the limit stood idle for some 6 s.
+    processes.pass(Duration::from_secs(6));
+    processes.all[2].is_busy = true;
+    processes.pass(Duration::from_secs(10));
+    let first = processes.mend(0).buckets[0].level;
+    let second = processes.mend(1).buckets[0].level;
+    assert!(first < 500_000_000, "{first}");
+    assert!(second > 2_000_000_000, "{second}");
+}

@@ -58,6 +58,19 @@ impl Tenant {
         goes
     }
 
+    /// Admits the head, if it has a slot that has begun.
+    pub(super) fn goes_in_time(&mut self, now: u64) -> bool {
+        let Some((key, waiter)) = self.queue.head() else { return false };
+        let (amounts, number) = (waiter.amounts.clone(), waiter.number);
+        let goes = self.slot_due(&amounts, number, now).is_some_and(|due| due.at <= now);
+        if goes {
+            let charge = self.slots.take_slot(amounts.as_slice(), now);
+            self.taken.extend(charge.map(|charge| (charge, amounts)));
+            self.queue.leave(key);
+        }
+        goes
+    }
+
     /// Cancels the head.
     pub(super) fn one_leaves(&mut self) {
         if let Some((key, _)) = self.queue.head() {

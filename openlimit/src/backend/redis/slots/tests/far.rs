@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use super::client::Tenant;
 use super::world::{SLOW, World};
+use crate::backend::Buckets as _;
 use crate::limits::Amounts;
 
 #[test]
@@ -187,4 +189,110 @@ fn a_small_call_does_not_wait_for_the_slot_of_a_cancelled_large_call() {
     assert_eq!(client.slot_due(&Amounts::Few([1, 0, 0]), u64::MAX, world.clock), None);
     let reply = world.exchange(&mut client);
     assert!(reply.calls[0].wait <= 20_000_000, "{:?}", reply.calls);
+}
+
+/// Each client keeps two calls of a second waiting. Returns how many calls of each client go in a
+/// minute.
+fn large_calls_in_a_minute(world: &mut World, clients: &mut [Tenant; 2]) -> [usize; 2] {
+    let mut went = [0; 2];
+    let end = world.clock + 60_000_000_000;
+    while world.clock < end {
+        world.pass(Duration::from_millis(2));
+        for (client, went) in clients.iter_mut().zip(&mut went) {
+            while client.queue.len() < 2 {
+                client.join([1_000, 0]);
+            }
+            world.exchange(client);
+            while client.goes_in_time(world.clock) {
+                *went += 1;
+            }
+        }
+    }
+    went
+}
+
+#[test]
+fn far_calls_of_clients_with_different_look_aheads_take_turns() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client()];
+    clients[0].slots.terms.look_ahead = 240_000_000;
+    clients[1].slots.terms.look_ahead = 100_000_000;
+    let went = large_calls_in_a_minute(&mut world, &mut clients);
+    assert!(went.iter().all(|went| *went >= 20), "{went:?} calls went");
+}
+
+#[test]
+fn a_far_call_does_not_keep_others_back_after_the_clock_was_set_back() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client()];
+    clients.iter_mut().for_each(|client| client.slots.terms.look_ahead = 20_000_000);
+    let [one, other] = &mut clients;
+    world.call(one, [180, 0]);
+    one.join([180, 0]);
+    world.exchange(one);
+    world.set_server_back(Duration::from_secs(3_600));
+    world.pass(Duration::from_millis(185));
+    assert!(one.goes_in_time(world.clock));
+    for _ in 0..200 {
+        one.join([1, 0]);
+    }
+    // One client's small calls keep the bucket full. The other's large call goes all the same.
+    other.join([180, 0]);
+    let mut went = false;
+    for _ in 0..1_000 {
+        world.pass(Duration::from_millis(1));
+        one.join([1, 0]);
+        world.exchange(one);
+        while one.goes_in_time(world.clock) {}
+        world.exchange(other);
+        went |= other.goes_in_time(world.clock);
+    }
+    assert!(went);
+}
+
+#[test]
+fn a_call_behind_a_far_call_that_may_not_wait_as_long_is_refused_at_once() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.short_look_ahead_client(), world.short_look_ahead_client());
+    world.call(&mut one, [180, 0]);
+    one.join([180, 0]);
+    world.exchange(&mut one);
+    other.wait_at_most = 100_000_000;
+    other.join([180, 0]);
+    let reply = world.exchange(&mut other);
+    assert!(reply.calls.first().is_some_and(|call| !call.granted), "{reply:?}");
+}
+
+#[test]
+fn a_client_that_is_kept_back_by_a_far_call_asks_again_after_a_pause_whatever_its_look_ahead() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.short_look_ahead_client(), world.client());
+    world.call(&mut one, [180, 0]);
+    one.join([180, 0]);
+    world.exchange(&mut one);
+    other.slots.terms.look_ahead = 0;
+    other.join([180, 0]);
+    let mut batches = 0;
+    for _ in 0..100 {
+        world.pass(Duration::from_millis(1));
+        batches += usize::from(world.exchange(&mut other).decided > 0);
+    }
+    assert!((8..=13).contains(&batches), "it asked {batches} times in 120 ms");
+}
+
+#[test]
+fn a_client_asks_for_more_before_its_slots_run_out_while_it_gives_back() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.terms.look_ahead = 100_000_000;
+    // Its look-ahead is an eighth.
+    world.call(&mut client, [1, 0]);
+    let charge = client.taken[0].0;
+    client.slots.refund(&Amounts::Few([1, 0, 0]), charge, world.clock);
+    (0..300).for_each(|_| drop(client.join([1, 0])));
+    world.exchange(&mut client);
+    while client.goes_in_time(world.clock) {}
+    let last = client.slots.slots.back().map(|slot| slot.due).unwrap();
+    let work = client.slots.next_work(client.queue.len(), world.clock);
+    assert!(work < last - 1_000_000, "it asks {} us before that", last as i64 - work as i64);
 }

@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) random: u64,
     /// The clock of the clients, in nanoseconds. The server's goes at the same pace.
     pub(super) clock: u64,
+    /// By how much the server's clock was set back, in microseconds.
+    back: u64,
 }
 
 /// One grant.
@@ -88,6 +90,7 @@ impl World {
             brought_forward: 0,
             random: 0x9e37_79b9_7f4a_7c15,
             clock: STEP,
+            back: 0,
         }
     }
 
@@ -136,6 +139,11 @@ impl World {
     /// Lets time pass.
     pub(super) fn pass(&mut self, time: Duration) {
         self.clock += time.as_nanos() as u64;
+    }
+
+    /// Sets the server's clock back.
+    pub(super) fn set_server_back(&mut self, time: Duration) {
+        self.back += time.as_micros() as u64;
     }
 
     /// Returns a pseudorandom number below `most`, by xorshift.
@@ -222,7 +230,7 @@ impl World {
             .arg(batch)
             .arg(KEPT)
             .arg(KEPT)
-            .arg(EPOCH + self.clock / 1_000)
+            .arg(EPOCH - self.back + self.clock / 1_000)
             .query(&mut self.connection)
             .unwrap()
     }
