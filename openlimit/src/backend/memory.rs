@@ -207,3 +207,13 @@ impl Buckets for Memory {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Meter;
+
+    #[test]
+    fn a_bucket_without_refunds_has_at_most_128_bytes() {
+        assert!(size_of::<Meter>() <= 128, "{} bytes", size_of::<Meter>());
+    }
+}

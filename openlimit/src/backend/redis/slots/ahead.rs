@@ -25,13 +25,13 @@ impl Slots {
     /// Returns how far ahead slots are requested: as far as the settings say, and at least
     /// [`TRIPS_AHEAD`] round trips, so that the next slots arrive before the last one is used.
     ///
-    /// While calls give back what they did not use, it is an eighth of that. What is in the buckets
+    /// While calls give back what they did not use, it is a sixteenth of that. What is in the buckets
     /// ahead of its time is of no use to anyone, and leaves less that can be given back.
     pub(super) fn look_ahead(&self, now: u64) -> u64 {
         let trips = if self.usual_trip == u64::MAX { 0 } else { self.usual_trip.saturating_mul(TRIPS_AHEAD) };
         let settles = self.refunded_at.is_some_and(|at| now.saturating_sub(at) < SETTLING);
         let look_ahead = self.terms.look_ahead;
-        if settles { look_ahead / PORTION } else { look_ahead }.max(trips)
+        if settles { look_ahead / PORTION / 2 } else { look_ahead }.max(trips)
     }
 
     /// Returns how much of the look-ahead has to be free before more slots are requested.

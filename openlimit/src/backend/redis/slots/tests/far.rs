@@ -289,7 +289,9 @@ fn a_client_asks_for_more_before_its_slots_run_out_while_it_gives_back() {
     world.call(&mut client, [1, 0]);
     let charge = client.taken[0].0;
     client.slots.refund(&Amounts::Few([1, 0, 0]), charge, world.clock);
-    (0..300).for_each(|_| drop(client.join([1, 0])));
+    for _ in 0..300 {
+        client.join([1, 0]);
+    }
     world.exchange(&mut client);
     while client.goes_in_time(world.clock) {}
     let last = client.slots.slots.back().map(|slot| slot.due).unwrap();
