@@ -14,6 +14,10 @@ const FLUSH_AFTER: u64 = 10_000_000;
 /// two round trips would be enough. The other two are for delays.
 const TRIPS_AHEAD: u64 = 4;
 
+/// The least time after which a client that another one keeps back asks again, in nanoseconds: 10 ms.
+/// Nothing bounds the look-ahead of the settings from below.
+const SHORTEST_PAUSE: u64 = 10_000_000;
+
 /// For how long a client counts as one that gives back, after it did, in nanoseconds: 1 s.
 const SETTLING: u64 = 1_000_000_000;
 
@@ -34,6 +38,17 @@ impl Slots {
     pub(super) fn portion(&self, now: u64) -> u64 {
         let look_ahead = self.look_ahead(now);
         (look_ahead / PORTION).max(self.terms.look_ahead / PORTION / 2).min(look_ahead)
+    }
+
+    /// Returns for how long a client waits before it asks again for calls that were not granted: those
+    /// beyond its own last slot, or those that another client's far call keeps back.
+    pub(super) fn pause(&self, now: u64) -> u64 {
+        let pause = self.terms.look_ahead / PORTION;
+        if self.slots.back().is_some_and(|slot| self.is_far(slot, now)) {
+            pause
+        } else {
+            pause.max(SHORTEST_PAUSE)
+        }
     }
 
     /// Returns true if a slot lies beyond the look-ahead. Only a large call is granted such a slot.

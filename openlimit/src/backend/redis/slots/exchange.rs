@@ -173,7 +173,7 @@ impl Slots {
             Some(slot) => self.subtract_held(&slot),
             None => {}
         }
-        self.ask_at = if reply.calls.len() < calls.len() { now + self.terms.look_ahead / PORTION } else { 0 };
+        let asks_for_more = reply.calls.len() < calls.len();
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
         // See "A reply, and two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
@@ -204,6 +204,7 @@ impl Slots {
                 refused.push((key, waiter.timed_out(decision.wait, limit, now)));
             }
         }
+        self.ask_at = if asks_for_more { now + self.pause(now) } else { 0 };
         // After an outage, what this process took alone is charged first.
         if held_up || was_local {
             self.release_all(now);

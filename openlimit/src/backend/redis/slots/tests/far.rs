@@ -261,3 +261,20 @@ fn a_call_behind_a_far_call_that_may_not_wait_as_long_is_refused_at_once() {
     let reply = world.exchange(&mut other);
     assert!(reply.calls.first().is_some_and(|call| !call.granted), "{reply:?}");
 }
+
+#[test]
+fn a_client_that_is_kept_back_by_a_far_call_asks_again_after_a_pause_whatever_its_look_ahead() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.short_look_ahead_client(), world.client());
+    world.call(&mut one, [180, 0]);
+    one.join([180, 0]);
+    world.exchange(&mut one);
+    other.slots.terms.look_ahead = 0;
+    other.join([180, 0]);
+    let mut batches = 0;
+    for _ in 0..100 {
+        world.pass(Duration::from_millis(1));
+        batches += usize::from(world.exchange(&mut other).decided > 0);
+    }
+    assert!((8..=13).contains(&batches), "it asked {batches} times in 120 ms");
+}
