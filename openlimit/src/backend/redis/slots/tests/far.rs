@@ -278,3 +278,24 @@ fn a_client_that_is_kept_back_by_a_far_call_asks_again_after_a_pause_whatever_it
     }
     assert!((8..=13).contains(&batches), "it asked {batches} times in 120 ms");
 }
+
+#[test]
+fn a_far_call_that_could_have_gone_before_the_reply_arrived_goes_now() {
+    let mut world = World::start(SLOW);
+    let (mut client, mut other) = (world.short_look_ahead_client(), world.client());
+    world.call(&mut client, [1_000, 0]);
+    client.join([10, 0]);
+    world.exchange(&mut client);
+    other.slots.terms.look_ahead = 1_000_000_000;
+    other.join([1, 0]);
+    world.exchange(&mut other);
+    client.give_back(&Amounts::Few([900, 0, 0]), client.taken[0].0, world.clock);
+    world.pass(Duration::from_millis(730));
+    let batch = client.slots.collect(&client.queue, false, world.clock).unwrap();
+    let mut reply = world.run(&mut client, &batch);
+    // The reply is lost, and arrives when the batch is sent again.
+    world.pass(Duration::from_millis(60));
+    reply.now += 60_000;
+    client.slots.apply(&reply, &client.queue, world.clock, world.clock);
+    assert!(client.goes_in_time(world.clock), "{reply:?} {:?}", client.slots.slots);
+}
