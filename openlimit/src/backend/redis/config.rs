@@ -223,8 +223,8 @@ impl Redis {
     ///
     /// A longer look-ahead takes fewer round trips. With a shorter one, refunds let waiting calls
     /// go sooner, calls of other processes wait less behind this one, and less is lost if the
-    /// process is killed. While calls give back what they did not use, the look-ahead in use is a
-    /// sixteenth of this. It is never shorter than four round trips.
+    /// process is killed. While calls give back what they did not use, the look-ahead in use is an
+    /// eighth of this. It is never shorter than four round trips.
     #[must_use]
     pub fn look_ahead(mut self, look_ahead: Duration) -> Self {
         self.look_ahead = look_ahead;

@@ -14,8 +14,8 @@ const FLUSH_AFTER: u64 = 10_000_000;
 /// two round trips would be enough. The other two are for delays.
 const TRIPS_AHEAD: u64 = 4;
 
-/// The least time after which a client that is kept back asks again, in nanoseconds: 10 ms. Nothing
-/// bounds the look-ahead of the settings from below.
+/// The least time after which a client that another one keeps back asks again, in nanoseconds: 10 ms.
+/// Nothing bounds the look-ahead of the settings from below.
 const SHORTEST_PAUSE: u64 = 10_000_000;
 
 /// For how long a client counts as one that gives back, after it did, in nanoseconds: 1 s.
@@ -25,13 +25,13 @@ impl Slots {
     /// Returns how far ahead slots are requested: as far as the settings say, and at least
     /// [`TRIPS_AHEAD`] round trips, so that the next slots arrive before the last one is used.
     ///
-    /// While calls give back what they did not use, it is a sixteenth of that. What is in the buckets
+    /// While calls give back what they did not use, it is an eighth of that. What is in the buckets
     /// ahead of its time is of no use to anyone, and leaves less that can be given back.
     pub(super) fn look_ahead(&self, now: u64) -> u64 {
         let trips = if self.usual_trip == u64::MAX { 0 } else { self.usual_trip.saturating_mul(TRIPS_AHEAD) };
         let settles = self.refunded_at.is_some_and(|at| now.saturating_sub(at) < SETTLING);
         let look_ahead = self.terms.look_ahead;
-        if settles { look_ahead / PORTION / 2 } else { look_ahead }.max(trips)
+        if settles { look_ahead / PORTION } else { look_ahead }.max(trips)
     }
 
     /// Returns how much of the look-ahead has to be free before more slots are requested.
@@ -40,10 +40,15 @@ impl Slots {
         (look_ahead / PORTION).max(self.terms.look_ahead / PORTION / 2).min(look_ahead)
     }
 
-    /// Returns for how long a client waits before it asks again, while another client's far call keeps
-    /// it back.
-    pub(super) fn pause(&self) -> u64 {
-        (self.terms.look_ahead / PORTION).max(SHORTEST_PAUSE)
+    /// Returns for how long a client waits before it asks again for calls that were not granted: those
+    /// beyond its own last slot, or those that another client's far call keeps back.
+    pub(super) fn pause(&self, now: u64) -> u64 {
+        let pause = self.terms.look_ahead / PORTION;
+        if self.slots.back().is_some_and(|slot| self.is_far(slot, now)) {
+            pause
+        } else {
+            pause.max(SHORTEST_PAUSE)
+        }
     }
 
     /// Returns true if a slot lies beyond the look-ahead. Only a large call is granted such a slot.

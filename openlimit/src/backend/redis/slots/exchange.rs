@@ -206,9 +206,7 @@ impl Slots {
                 refused.push((key, waiter.timed_out(decision.wait, limit, now)));
             }
         }
-        // Behind its own last slot a client asks in time for the next ones.
-        let is_kept_back = asks_for_more && self.slots.back().is_none_or(|slot| !self.is_far(slot, now));
-        self.ask_at = if is_kept_back { now + self.pause() } else { 0 };
+        self.ask_at = if asks_for_more { now + self.pause(now) } else { 0 };
         // After an outage, what this process took alone is charged first.
         if held_up || was_local {
             self.release_all(now);

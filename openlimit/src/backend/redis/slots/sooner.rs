@@ -17,6 +17,10 @@
 //! empty bucket, as always. It keeps its moment if that is earlier, as it is without a refund: then each
 //! slot begins just when the script granted it.
 //!
+//! It still expires when it did before. The buckets keep its charge until the moment that it was
+//! granted for, so it may begin at any time from now to then. The new moment may even have passed, if
+//! the reply comes late.
+//!
 //! Example, in ms, with a fit of 180. The level is 300, of which two slots of 60 are at 60 and 120
 //! from now. Then a call gives back 90, and a reply shows a level of 210. The last slot may begin at
 //! 210 - 180 = 30. Without it the level is 150, so the slot before it may begin now.
@@ -50,9 +54,6 @@ impl Slots {
             from = max(from, wait);
             let due = decided + from;
             if due < slot.due {
-                if !slot.is_lease() {
-                    slot.expires = slot.expires - slot.due + due;
-                }
                 (slot.due, slot.at) = (due, reply.decided + from / 1_000);
             }
             from = max(from, slot.due.saturating_sub(decided));
