@@ -12,7 +12,7 @@
 //! let observation = Observation::from_parts(status, headers, body);
 //! match observation.verdict() {
 //!     Verdict::Retry { after } => println!("refused: again after {after:?}"),
-//!     Verdict::SlowDown { after } => println!("too steep: again after {after:?}, and fewer at once"),
+//!     Verdict::SlowDown { after } => println!("too steep: fewer at once, after {after:?}"),
 //!     Verdict::Exhausted { until } => println!("the quota is used up: renewed after {until:?}"),
 //!     Verdict::TooLarge => println!("it will never fit"),
 //!     _ => println!("not refused, or not because of limits"),
