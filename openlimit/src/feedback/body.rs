@@ -58,7 +58,7 @@ impl ErrorBody {
 
     fn value(&mut self, key: &[u8], value: Scalar<'_>) {
         match (key, value) {
-            // `raw` has the error of the provider behind OpenRouter, `detail` that of small servers.
+            // `raw` has the error of the provider behind OpenRouter.
             (b"message" | b"Message" | b"detail" | b"raw" | b"error", Scalar::Text(text)) => {
                 self.sentence(text);
             }

@@ -1,7 +1,10 @@
 //! OpenAI's Realtime event `rate_limits.updated`, which has the state of the limits in its body.
 //!
-//! `{"type": "rate_limits.updated", "rate_limits": [{"name": "requests", "limit": 1000, "remaining":
-//! 999, "reset_seconds": 60}]}`
+//! ```json
+//! {"type": "rate_limits.updated", "rate_limits": [
+//!     {"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 60}
+//! ]}
+//! ```
 
 use super::duration;
 use super::json::scalars;

@@ -1,23 +1,47 @@
 //! Reads what a response says about limits, usage and refusals.
 //!
 //! Nobody knows a limit better than the provider, and every response carries some of that
-//! knowledge: what is left, what the call cost, why it was refused, and when to come back. This
-//! module reads it, from every provider in the same way, because users do not name theirs and
-//! gateways mix them. Its result is an [`Observation`]. It knows no HTTP type, no limiter and no
-//! clock.
+//! knowledge: what is left, what the call used, why it was refused, and when to come back. An
+//! [`Observation`] reads it from a status, headers and a body, without any HTTP type. One reader
+//! serves all providers, because gateways mix them and users do not name theirs.
+//!
+//! ```
+//! use openlimit::feedback::{Observation, Verdict};
+//!
+//! # let (status, headers, body) = (200, [("x-ratelimit-remaining-requests", "59")], b"{}");
+//! let observation = Observation::from_parts(status, headers, body);
+//! match observation.verdict() {
+//!     Verdict::Retry { after } => println!("refused: again after {after:?}"),
+//!     Verdict::SlowDown { after } => println!("too steep: fewer at once, after {after:?}"),
+//!     Verdict::Exhausted { until } => println!("the quota is used up: renewed after {until:?}"),
+//!     Verdict::TooLarge => println!("it will never fit"),
+//!     _ => println!("not refused, or not because of limits"),
+//! }
+//! ```
+//!
+//! # What is read
+//!
+//! - **Limits**, from the headers of OpenAI, Azure, Anthropic, Groq, Mistral, Together, Cerebras,
+//!   Fireworks, OpenRouter and LiteLLM; the IETF's `RateLimit` and `RateLimit-Policy`; the lists of
+//!   older gateways; and OpenAI's Realtime event `rate_limits.updated`.
+//! - **Waits**, from `retry-after-ms`, `retry-after` and the bodies of errors.
+//! - **Refusals**, from the codes and messages of OpenAI, Anthropic, Gemini, Mistral, Azure,
+//!   Moonshot, Bedrock, OpenRouter, and all that imitate them.
+//! - **Usage**, from the bodies and streams of OpenAI, Anthropic, Gemini, Bedrock and Ollama, and
+//!   the headers of Bedrock, Fireworks and Mistral.
 //!
 //! The reader is tolerant. It ignores what is absent, negative, malformed or unknown, and never
-//! fails. It reads a fixed list of headers and keeps numbers only, so no secret can leak.
-//!
-//! | files | read |
-//! | --- | --- |
-//! | `observation`, `verdict` | a response, and what it means |
-//! | `names`, `observed_limit`, `policies` | headers: which are read, and the state of each limit |
-//! | `body`, `json`, `words`, `sentence`, `denial` | errors: their codes, phrases and numbers |
-//! | `usage`, `tally` | usage, in whole bodies and in streams |
-//! | `event` | a Realtime event |
-//! | `duration`, `date` | the many ways to write a time |
-//! | `http` | the types of the crate `http` |
+//! fails. It reads a fixed list of headers and keeps numbers only, so no secret can leak. It takes
+//! linear time, and allocates a few KiB at most, whatever it is given.
+
+// The files, in the order in which a response is read:
+//
+// * `observation` and `verdict`: a response, and its meaning. `http` adds the types of that crate.
+// * `names`, `observed_limit`, `policies`: the headers that are read, and the state of each limit.
+// * `body`, `json`, `words`, `sentence`, `denial`: errors, with their codes, phrases and numbers.
+// * `usage`, `tally`: usage in whole bodies and in streams.
+// * `event`: the Realtime event.
+// * `duration`, `date`: the many ways to write a time.
 
 mod body;
 mod date;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::limits::Dimension;
 
-/// The longest name in the list has 59 bytes.
+/// Longer names are not read. The longest that a provider sends has 50 bytes.
 const LONGEST: usize = 64;
 
 /// The meaning of a header.

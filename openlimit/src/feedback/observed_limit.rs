@@ -60,7 +60,8 @@ impl ObservedLimit {
 
     /// Returns the time over which the limit counts; `None` if the response does not state it.
     ///
-    /// Most providers do not. OpenAI's `requests` are per minute or per day, depending on the model.
+    /// Most providers do not state it. OpenAI's `requests` are per minute or per day, depending on
+    /// the model.
     #[must_use]
     pub fn window(&self) -> Option<Duration> {
         self.window

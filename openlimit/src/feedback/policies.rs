@@ -14,7 +14,7 @@ pub(super) struct Policy<'a> {
 
 impl<'a> Policy<'a> {
     fn read(member: &'a [u8]) -> Self {
-        // In an early draft, all parameters of the one limit are members: `limit=100, remaining=50`.
+        // In an early draft, the parameters are members of the list: `limit=100, remaining=50`.
         let (name, rest) = split(member, b';');
         if name.contains(&b'=') {
             Self { name: b"", rest: member }

@@ -190,6 +190,8 @@ fn gemini_names_several_violations_at_once() {
     );
     // The stated wait is not that of the daily quota.
     assert_eq!((observation.verdict(), observation.retry_after()), (EXHAUSTED, None));
+    let proxied = response(429, "retry-after: 7", &body);
+    assert_eq!(proxied.verdict(), Verdict::Exhausted { until: secs(7.0) });
 }
 
 #[test]

@@ -278,6 +278,11 @@ fn the_ietfs_policies_are_joined_by_their_names() {
         r#"RateLimit-Policy: "a;b,c";q=7;w=1;qu="content-bytes", "t";q=9;qu="tokens""#,
         &["tokens: limit 9"],
     );
+    reads(
+        r#"RateLimit-Policy: "a;r=3;b,c";q=7, "a,c";q=9
+        RateLimit: "a,c";r=5"#,
+        &["requests: limit 7", "requests: limit 9, remaining 5"],
+    );
     reads("RateLimit: limit=100, remaining=50, reset=5", &["requests: limit 100, remaining 50, reset 5s"]);
     reads(
         "RateLimit-Limit: 100

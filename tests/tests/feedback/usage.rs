@@ -81,6 +81,9 @@ fn anthropics_numbers_are_joined_and_never_added() {
     // What the cache stored counts as input. What it served does not.
     reads(ANTHROPIC_STREAM, usage(30, 15, 45));
     reads(r#"{"type":"message","usage":{"input_tokens":410,"output_tokens":585}}"#, usage(410, 585, 995));
+    // What the cache stored is a part of the input, not all of it.
+    let output = Some(Usage::default().with(Dimension::OutputTokens, 1));
+    reads(r#"{"usage":{"cache_creation_input_tokens":4,"output_tokens":1}}"#, output);
     // OpenAI's own count already contains what the cache stored.
     reads(
         r#"{"usage":{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11,"cache_creation_input_tokens":4}}"#,
@@ -147,6 +150,9 @@ fn a_models_own_text_cannot_forge_usage() {
         r#"{"text":"\\","usage":"{\"prompt_tokens\":1}"}"#,
         r#"{"choices":[{"usage":{"prompt_tokens":1}}]}"#,
         r#"{"a":"usage",{"prompt_tokens":1}}"#,
+        // Keys that are others when their escapes are resolved.
+        r#"{"us\"age":{"prompt_tokens":1}}"#,
+        r#"{"usage":{"prompt\__tokens":1}}"#,
     ] {
         reads(forged, None);
     }
