@@ -102,15 +102,15 @@
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at = ARGV[2], 0
-local seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, out, moves, refunds, calls
-seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, out, moves, refunds, calls, at =
-  unpack('<dddddddddddddddd', batch)
+local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, out, moves, refunds, calls
+seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, out, moves, refunds, calls, at =
+  unpack('<ddddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
 -- earlier number was delayed on the way while its repetition was decided: no call waits for its
 -- reply.
-local now
+local now, is_behind
 do
   local stored = redis.call('GET', KEYS[2])
   local time = redis.call('TIME')
@@ -119,6 +119,7 @@ do
     local last_seq = unpack('<d', stored)
     if last_seq == seq then return pack('<d', now) .. string.sub(stored, 9) end
     if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
+    is_behind = last_seq < seen_seq
   end
 end
 
@@ -211,9 +212,11 @@ local debt$, fit$, burst$ --*
 do
   local seen_level$, taken$, least$, seen_idle$ --*
   seen_level$, debt$, taken$, least$, seen_idle$, fit$, burst$, at = unpack('<ddddddd', batch, at) --*
-  if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges) then
-    -- The client has seen an earlier state. Where only its charges are ahead, this is an older copy
-    -- of the same state, from a replica that lagged: then a new epoch begins with what is in it.
+  if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges or is_behind) then
+    -- The client has seen an earlier state. If it began when this one did, this is an older copy of
+    -- it, from a replica that lagged: then a new epoch begins with what is in it. Its charges are
+    -- behind those that the client has seen, unless others were granted as many since. But the last
+    -- reply to this client is then older than the one that it has seen.
     if seen_epoch == epoch then
       epoch, charges = now, now
       idle$, top$, low$, size$ = level$, 0, FAR, 0 --*

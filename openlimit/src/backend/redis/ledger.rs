@@ -36,6 +36,8 @@ pub(super) struct Ledger {
     buckets: Box<[Account]>,
     /// The sequence number of the last batch.
     batch: u64,
+    /// The sequence number of the last batch that had a reply.
+    replied: u64,
     /// When the last reply was decided, in microseconds of the server's clock.
     seen_at: u64,
     /// When the state of the last reply began; zero before the first reply.
@@ -106,6 +108,7 @@ impl Ledger {
         Self {
             buckets: vec![Account::default(); limits].into(),
             batch: 0,
+            replied: 0,
             seen_at: 0,
             epoch: 0,
             charges: 0,
@@ -170,14 +173,16 @@ impl Ledger {
         }
     }
 
-    /// Begins a batch: writes its number, which state this client saw last, and for how long this
-    /// process decided alone and which state it had seen before.
+    /// Begins a batch: writes its number and that of the last one with a reply, which state this
+    /// client saw last, and for how long this process decided alone and which state it had seen
+    /// before.
     pub(super) fn begin(&mut self, batch: &mut Writer, now: u64) {
         self.batch += 1;
         // Not zero, which stands for not at all.
         let alone =
             self.went_alone.map_or([0, 0], |Went { at, epoch }| [now.saturating_sub(at) / 1_000 + 1, epoch]);
-        for number in [self.batch, self.seen_at, self.epoch, self.charges].into_iter().chain(alone) {
+        let seen = [self.replied, self.seen_at, self.epoch, self.charges];
+        for number in [self.batch].into_iter().chain(seen).chain(alone) {
             batch.number(number);
         }
     }
@@ -237,6 +242,7 @@ impl Ledger {
         if self.buckets.iter().all(|account| account.taken.all == 0) {
             self.went_alone = None;
         }
+        self.replied = self.batch;
         (self.seen_at, self.epoch, self.charges) = (reply.decided, reply.epoch, reply.charges);
         before + 1..=reply.charges
     }

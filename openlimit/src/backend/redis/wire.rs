@@ -3,9 +3,9 @@
 //!
 //! A batch has
 //!
-//! 1. its sequence number, then `seen_at`, `epoch` and `charges`, which identify the state that the
-//!    client saw last (zeros before the first reply); for how long its process
-//!    decided alone, and the `epoch` that it had seen before;
+//! 1. its sequence number, and that of the last batch with a reply; then `seen_at`, `epoch` and
+//!    `charges`, which identify the state that the client saw last (zeros before the first reply);
+//!    for how long its process decided alone, and the `epoch` that it had seen before;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
 //!    same of the slot before the one that moves, if one does; `look_ahead`; `jitter`;
 //! 3. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the

@@ -238,3 +238,26 @@ fn a_call_that_does_not_fit_waits_for_the_pause_when_the_state_was_lost() {
     // The level is nearly 180, and the jitter is 20.
     assert!(reply.calls[0].wait > 195_000_000, "{reply:?}");
 }
+
+#[test]
+fn an_older_copy_of_the_state_is_noticed_although_others_were_granted_as_much_since() {
+    let mut world = World::start(SLOW);
+    let (mut client, mut other) = (world.client(), world.client());
+    world.call(&mut client, [20, 0]);
+    let copies: Vec<(String, Vec<u8>)> =
+        client.keys.iter().map(|key| (key.clone(), world.get(key))).collect();
+    world.call(&mut client, [150, 0]);
+    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
+    // A replica that lagged takes over, and another client comes first.
+    for (key, value) in copies {
+        redis::cmd("SET").arg(key).arg(value).exec(&mut world.connection).unwrap();
+    }
+    world.call(&mut other, [1, 0]);
+    world.call(&mut other, [1, 0]);
+    client.join([1, 0]);
+    let reply = world.exchange(&mut client);
+    assert!(reply.buckets[0].level > 165_000_000, "{reply:?}");
+    // Nothing of what the copy does not have can be given back.
+    client.give_back(&Amounts::Few([150, 0, 0]), client.taken[1].0, world.clock);
+    assert_eq!(world.exchange(&mut client).buckets[0].given, 0);
+}

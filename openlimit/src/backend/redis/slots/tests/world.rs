@@ -308,6 +308,11 @@ impl World {
         redis::cmd("SCRIPT").arg("FLUSH").exec(&mut self.connection).unwrap();
     }
 
+    /// Returns the value of a key.
+    pub(super) fn get(&mut self, key: &str) -> Vec<u8> {
+        redis::cmd("GET").arg(key).query(&mut self.connection).unwrap()
+    }
+
     /// Deletes the state. From then on only the clients know what was in the buckets. The first one
     /// that comes does not know what others were granted since its last reply, and as much may be
     /// granted again.
@@ -349,9 +354,9 @@ impl World {
 struct Batch(Vec<f64>);
 
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
-const OUT: usize = 12;
-const REFUNDS: usize = 14;
-const FIRST_REFUND: usize = 30;
+const OUT: usize = 13;
+const REFUNDS: usize = 15;
+const FIRST_REFUND: usize = 31;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {
