@@ -92,7 +92,7 @@ fn a_refused_call_does_not_let_a_large_one_go_early() {
     let limiter = limiter.expect("valid rates");
     clock.advance(secs(1));
     drop(call(&limiter, Cost::new().tokens(95)).admitted());
-    // The bucket of tokens is empty after 950 ms. It has room for this call, but the other has none.
+    // The bucket of tokens is empty after 950 ms. It has room for this call, the other has none.
     clock.advance(millis(960));
     assert!(limiter.try_acquire(Cost::new().tokens(1).requests(10)).is_err());
     let large = Cost::new().tokens(100);

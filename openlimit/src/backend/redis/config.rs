@@ -48,7 +48,7 @@ use crate::limits::Percent;
 /// Within a process, calls are admitted in the order of the limiter's queue. A process reserves
 /// slots ahead, for [`look_ahead`](Self::look_ahead), a tenth of a second by default. Calls of
 /// other processes come in between. A refund or a cancelled call lets waiting calls depart sooner,
-/// but a granted call keeps its moment while others are granted after it.
+/// as far as the calls that were granted after them allow it.
 ///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).

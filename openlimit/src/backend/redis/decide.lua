@@ -79,8 +79,8 @@
 -- clients ask again, and wait about as long as they would behind it.
 
 -- From two look-aheads before its moment on (`far_at`) the next one may be granted. Its own client
--- asks for more calls within one look-ahead of it, so any other client comes first, whatever its own
--- look-ahead is. So they take turns.
+-- asks for more calls within one look-ahead of it. So any other client comes first, whatever its
+-- own look-ahead is, and they take turns.
 
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took

@@ -14,8 +14,8 @@ const FLUSH_AFTER: u64 = 10_000_000;
 /// two round trips would be enough. The other two are for delays.
 const TRIPS_AHEAD: u64 = 4;
 
-/// The least time after which a client that another one keeps back asks again, in nanoseconds: 10 ms.
-/// Nothing bounds the look-ahead of the settings from below.
+/// The least time after which a client that another one keeps back asks again, in nanoseconds:
+/// 10 ms. Nothing bounds the look-ahead of the settings from below.
 const SHORTEST_PAUSE: u64 = 10_000_000;
 
 /// For how long a client counts as one that gives back, after it did, in nanoseconds: 1 s.
@@ -40,8 +40,8 @@ impl Slots {
         (look_ahead / PORTION).max(self.terms.look_ahead / PORTION / 2).min(look_ahead)
     }
 
-    /// Returns for how long a client waits before it asks again for calls that were not granted: those
-    /// beyond its own last slot, or those that another client's far call keeps back.
+    /// Returns for how long a client waits before it asks again for calls that were not granted:
+    /// those beyond its own last slot, or those that another client's far call keeps back.
     pub(super) fn pause(&self, now: u64) -> u64 {
         let pause = self.terms.look_ahead / PORTION;
         if self.slots.back().is_some_and(|slot| self.is_far(slot, now)) {

@@ -240,7 +240,7 @@ fn idle_time_pays_only_once_for_processes_that_never_saw_the_state() {
     processes.cut(1);
     processes.all[0].is_busy = true;
     processes.all[1].is_busy = true;
-    // Both take a quarter of 16 s, which is 8 s together. Of that the limit stood idle for some 6 s.
+    // Both take a quarter of 16 s, which is 8 s together. The limit stood idle for 6 s of that.
     processes.pass(Duration::from_secs(6));
     processes.all[2].is_busy = true;
     processes.pass(Duration::from_secs(10));
