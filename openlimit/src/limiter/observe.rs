@@ -134,14 +134,18 @@ impl Core {
 /// Returns true if a response describes this limit, and not one of the same dimension over another
 /// time.
 ///
-/// Few responses state the time. The others state how much is used and when it will have refilled,
-/// from which the pace follows.
+/// Few responses state the time. If the amount is the same, so is the limit. The others state how
+/// much is used and when it will have refilled, from which the pace follows.
 fn is_same(limit: &Limit, observed: &ObservedLimit) -> bool {
     let rate = limit.rate();
     if let Some(window) = observed.window() {
         return window == rate.period();
     }
     let (Some(of), Some(remaining)) = (observed.limit(), observed.remaining()) else { return true };
+    if of == rate.amount() {
+        // The provider's bucket may hold less, and then the pace would not be the true one.
+        return true;
+    }
     let used = u128::from(of.saturating_sub(remaining));
     match observed.reset() {
         Some(reset) if used > 0 && !reset.is_zero() => {

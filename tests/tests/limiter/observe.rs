@@ -176,6 +176,20 @@ fn a_limit_over_another_time_is_not_mistaken_for_the_declared_one() {
 }
 
 #[test]
+fn a_limit_of_the_same_amount_is_the_declared_one_whatever_its_bucket_holds() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_minute(6_000)).build().expect("valid rates");
+    // Its bucket holds two seconds.
+    let headers = [
+        ("x-ratelimit-limit-requests", "6000".into()),
+        ("x-ratelimit-remaining-requests", "50".into()),
+        ("x-ratelimit-reset-requests", "1.5s".into()),
+    ];
+    limiter.observe(&observation(200, &headers)).expect("it is built");
+    assert!(available(&limiter) <= 50, "{} are available", available(&limiter));
+}
+
+#[test]
 fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(Rate::per_minute(60)).build().expect("valid rates");

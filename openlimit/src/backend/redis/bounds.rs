@@ -86,6 +86,7 @@ mod tests {
             charges: 0,
             is_out: false,
             held_for: 0,
+            far_in: 0,
             buckets: vec![BucketReply { level, idle: 0, given: 0 }],
             calls: vec![Decision { wait, limit: None, granted: true }],
         }

@@ -50,6 +50,10 @@ use crate::limits::Percent;
 /// other processes come in between. A refund or a cancelled call lets waiting calls depart sooner,
 /// as far as the calls that were granted after them allow it.
 ///
+/// One call at a time is granted for a moment beyond two look-aheads. Other processes with such calls
+/// ask again, up to a hundred times a second while they settle calls and once a second if not, and go
+/// in no particular order.
+///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).
 ///
@@ -63,6 +67,10 @@ use crate::limits::Percent;
 /// - After a loss of data, a client knows nothing of calls that were granted to others since its
 ///   last reply. So as much can be granted once more, until those other clients restore it.
 /// - If the server's clock jumps ahead, the buckets drain by that much at once.
+///
+/// All processes should have the same [jitter](crate::Builder::jitter), longer than the difference
+/// between their round trips to Redis. A process with less keeps back too little for the delays of
+/// the others.
 ///
 /// A process that is killed loses what it had reserved ahead, and what it settled or cancelled in
 /// its last 10 ms. A process that ends normally loses nothing if its last call is
@@ -118,6 +126,7 @@ pub enum OnOutage {
     /// The share must be from 1 to 100 %. With four processes, a share of 25 % keeps them within the
     /// limits together. A call larger than the share but within the limit waits until the share is
     /// unused, and takes it into debt.
+    /// Such calls may exceed the limits together, since each process may make one at the same time.
     ///
     /// When Redis is back, the process owes what its calls took, except for what nobody else used
     /// meanwhile. So if Redis was away for this process only, the limits are exceeded by what it took

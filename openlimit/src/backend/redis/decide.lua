@@ -326,7 +326,8 @@ while done < calls and ahead <= look_ahead and pause <= look_ahead do
 end
 
 size$ = thin(stack$, size$) --*
-local reply = pack('<dddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, done, {{level$, idle$, given$}}) ..
+local far_in = far > 0 and max(0, far_at - now) * 1000 or 0
+local reply = pack('<ddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, far_in, done, {{level$, idle$, given$}}) ..
   table.concat(decisions)
 state = pack('<ddddddd{{ddddddd}}', now, epoch, charges, far, far_at, held, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*

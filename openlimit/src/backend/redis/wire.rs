@@ -54,6 +54,8 @@ pub(crate) struct BatchReply {
     pub(super) is_out: bool,
     /// For how many nanoseconds nothing is admitted.
     pub(super) held_for: u64,
+    /// In how many nanoseconds the next far call may be granted.
+    pub(super) far_in: u64,
     /// The state of each bucket after the batch.
     pub(super) buckets: Vec<BucketReply>,
     /// The decisions about the first calls of the batch, in their order. Calls beyond the
@@ -90,7 +92,8 @@ impl BatchReply {
         let mut bytes = Reader(bytes);
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, charges) = (bytes.number()?, bytes.number()?);
-        let (is_out, held_for, calls) = (bytes.number()? > 0, bytes.number()?, bytes.number()?);
+        let (is_out, held_for) = (bytes.number()? > 0, bytes.number()?);
+        let (far_in, calls) = (bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
             let (level, idle, given) = (bytes.number()?, bytes.number()?, bytes.number()?);
@@ -106,7 +109,17 @@ impl BatchReply {
             decisions.push(Decision { wait, limit, granted: mark < REFUSED });
         }
         let whole = bytes.0.is_empty();
-        whole.then_some(Self { now, decided, epoch, charges, is_out, held_for, buckets, calls: decisions })
+        whole.then_some(Self {
+            now,
+            decided,
+            epoch,
+            charges,
+            is_out,
+            held_for,
+            far_in,
+            buckets,
+            calls: decisions,
+        })
     }
 }
 

@@ -149,6 +149,7 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
         charges: 0,
         is_out: false,
         held_for: 0,
+        far_in: 0,
         buckets,
         calls: Vec::new(),
     };

@@ -18,6 +18,9 @@ const TRIPS_AHEAD: u64 = 4;
 /// 10 ms. Nothing bounds the look-ahead of the settings from below.
 const SHORTEST_PAUSE: u64 = 10_000_000;
 
+/// The longest such pause, in nanoseconds: 1 s. The far call may be cancelled, and nobody tells.
+const LONGEST_PAUSE: u64 = 1_000_000_000;
+
 /// For how long a client counts as one that gives back, after it did, in nanoseconds: 1 s.
 const SETTLING: u64 = 1_000_000_000;
 
@@ -29,9 +32,8 @@ impl Slots {
     /// ahead of its time is of no use to anyone, and leaves less that can be given back.
     pub(super) fn look_ahead(&self, now: u64) -> u64 {
         let trips = if self.usual_trip == u64::MAX { 0 } else { self.usual_trip.saturating_mul(TRIPS_AHEAD) };
-        let settles = self.refunded_at.is_some_and(|at| now.saturating_sub(at) < SETTLING);
         let look_ahead = self.terms.look_ahead;
-        if settles { look_ahead / PORTION } else { look_ahead }.max(trips)
+        if self.settles(now) { look_ahead / PORTION } else { look_ahead }.max(trips)
     }
 
     /// Returns how much of the look-ahead has to be free before more slots are requested.
@@ -42,13 +44,22 @@ impl Slots {
 
     /// Returns for how long a client waits before it asks again for calls that were not granted:
     /// those beyond its own last slot, or those that another client's far call keeps back.
-    pub(super) fn pause(&self, now: u64) -> u64 {
+    ///
+    /// The next far call may be granted in `far_in`, or sooner after a refund.
+    pub(super) fn pause(&self, far_in: u64, now: u64) -> u64 {
         let pause = self.terms.look_ahead / PORTION;
         if self.slots.back().is_some_and(|slot| self.is_far(slot, now)) {
             pause
-        } else {
+        } else if self.settles(now) {
             pause.max(SHORTEST_PAUSE)
+        } else {
+            far_in.min(LONGEST_PAUSE).max(pause).max(SHORTEST_PAUSE)
         }
+    }
+
+    /// Returns true if a call has given something back lately.
+    fn settles(&self, now: u64) -> bool {
+        self.refunded_at.is_some_and(|at| now.saturating_sub(at) < SETTLING)
     }
 
     /// Returns true if a slot lies beyond the look-ahead. Only a large call is granted such a slot.

@@ -27,6 +27,10 @@
 //! * If the buckets in Redis were lost during the outage, nothing says for how long they stood idle
 //!   before. The process then owes `least` only. Otherwise a restart of Redis would stop all calls
 //!   for as long as the processes together took, although nobody had anything from it.
+//! * Nothing says in which order the bucket stood idle and the process took. If it was idle first, and
+//!   others used the whole limit while the process took, the process is let off although the limit
+//!   was exceeded, by at most the idle time.
+//! * A process that ends while it is cut off owes nothing, since only it knew.
 //! * A call that was admitted alone, and is settled or cancelled only when Redis is back, counts
 //!   with all that it reserved.
 

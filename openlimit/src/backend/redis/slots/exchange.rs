@@ -206,7 +206,7 @@ impl Slots {
                 refused.push((key, waiter.timed_out(decision.wait, limit, now)));
             }
         }
-        self.ask_at = if asks_for_more { now + self.pause(now) } else { 0 };
+        self.ask_at = if asks_for_more { now + self.pause(reply.far_in, now) } else { 0 };
         // After an outage, what this process took alone is charged first.
         if held_up || was_local {
             self.release_all(now);

@@ -180,6 +180,7 @@ impl World {
                 charges: 0,
                 is_out: false,
                 held_for: 0,
+                far_in: 0,
                 buckets,
                 calls,
             };
