@@ -51,6 +51,7 @@ use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
 pub(crate) use self::plan::Plan;
 use self::remaining::Remaining;
+pub(crate) use self::remaining::Standing;
 
 /// The buckets and the queue of one limiter.
 ///
@@ -108,17 +109,27 @@ impl Admission {
         }
     }
 
-    /// Believes a response that says how much is left of some limits, each with its place. `charge`
-    /// is that of its call; `None` if it is taken for the latest.
-    pub(crate) fn observe(&mut self, plan: &Plan, left: &[(usize, u64)], charge: Option<u64>, now: u64) {
+    /// Believes what a response says about some limits. `charge` is that of its call; `None` if it is
+    /// taken for the latest.
+    pub(crate) fn observe(&mut self, plan: &Plan, said: &[Standing], charge: Option<u64>, now: u64) {
         let (limits, width) = (plan.limits(), plan.width());
         let remaining = self.remaining.get_or_insert_with(|| Box::new(Remaining::new(limits.len(), width)));
-        for (place, amount) in left {
-            let of = (*place, plan.dimensions()[*place]);
-            if let Some(left) = remaining.left(of, limits[*place].rate(), *amount, charge) {
-                self.backend.cap(*place, left, now);
+        for Standing { place, limit, remaining: amount } in said.iter().copied() {
+            if let Some(limit) = limit {
+                remaining.note_limit(place, limit);
+            }
+            let of = (place, plan.dimensions()[place]);
+            if let Some(amount) = amount
+                && let Some(left) = remaining.left(of, limits[place].rate(), amount, charge)
+            {
+                self.backend.cap(place, left, now);
             }
         }
+    }
+
+    /// Returns the amount that the provider allows of a limit, if it has said so.
+    pub(crate) fn provider_limit(&self, place: usize) -> Option<u64> {
+        self.remaining.as_ref().and_then(|remaining| remaining.limit(place))
     }
 
     /// Decides about a call that may wait, for which [`take`](Self::take) found no room at the same

@@ -57,6 +57,18 @@ struct Said {
     most: u64,
     /// The latest charge whose response was read.
     latest: u64,
+    /// The amount that the provider allows, if it says so.
+    limit: Option<u64>,
+}
+
+/// What a response says about one limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// The place of the limit.
+    pub(crate) place: usize,
+    /// The amount that is allowed, and the amount that is left.
+    pub(crate) limit: Option<u64>,
+    pub(crate) remaining: Option<u64>,
 }
 
 impl Remaining {
@@ -81,6 +93,16 @@ impl Remaining {
             });
         }
         self.calls.push_back((charge, self.charged.clone()));
+    }
+
+    /// Notes the amount that the provider allows.
+    pub(crate) fn note_limit(&mut self, place: usize, limit: u64) {
+        self.said[place].limit = Some(limit);
+    }
+
+    /// Returns the amount that the provider allows, if it has said so.
+    pub(crate) fn limit(&self, place: usize) -> Option<u64> {
+        self.said[place].limit
     }
 
     /// Returns how much is left of a limit by a response that said `remaining`. Below zero if more

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::{Limiter, Permit};
+use crate::admission::Standing;
 use crate::error::BuildError;
 use crate::feedback::{Observation, ObservedLimit, Verdict};
 use crate::limits::{Amounts, Limit};
@@ -104,12 +105,13 @@ impl Permit {
 
 impl Core {
     fn observe(&self, observation: &Observation, charge: Option<u64>) {
-        let left: Vec<_> = observation
-            .limits()
-            .filter_map(|limit| Some((self.place_of(limit)?, limit.remaining()?)))
-            .collect();
-        if !left.is_empty() {
-            self.update(|state, now, _| state.admission.observe(&self.plan, &left, charge, now));
+        let standing = |limit: &ObservedLimit| {
+            let place = self.place_of(limit)?;
+            Some(Standing { place, limit: limit.limit(), remaining: limit.remaining() })
+        };
+        let said: Vec<_> = observation.limits().filter_map(standing).collect();
+        if !said.is_empty() {
+            self.update(|state, now, _| state.admission.observe(&self.plan, &said, charge, now));
         }
     }
 

@@ -72,6 +72,9 @@ pub struct LimitStatus {
     pub debt: u64,
     /// The time until everything is available again if no call takes more; at most 584 years.
     pub full_in: Duration,
+    /// The amount that the provider allows, if an [observed](crate::Permit::observe) response said
+    /// another one than is declared. It changes nothing: what is left is believed, not the limit.
+    pub provider_allows: Option<u64>,
 }
 
 /// A hold that has not ended. Part of a [`Status`](crate::Status).
@@ -92,13 +95,16 @@ impl Core {
         let (waiting, due) = state.admission.waiting();
         let (looks, store) = state.admission.look(now);
         let hold = state.hold(now);
+        let said: Vec<_> = (0..looks.len()).map(|place| state.admission.provider_limit(place)).collect();
         drop(state);
-        let limits = self.plan.limits().iter().zip(looks).map(|(limit, look)| LimitStatus {
-            limit: limit.clone(),
-            available: look.available,
-            debt: look.debt,
-            full_in: Duration::from_nanos(look.full_in),
-        });
+        let limits =
+            self.plan.limits().iter().zip(looks).zip(said).map(|((limit, look), said)| LimitStatus {
+                limit: limit.clone(),
+                available: look.available,
+                debt: look.debt,
+                full_in: Duration::from_nanos(look.full_in),
+                provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
+            });
         Some(Status {
             limiter: self.plan.name().clone(),
             waiting,
@@ -135,6 +141,9 @@ impl fmt::Display for LimitStatus {
         }
         if !self.full_in.is_zero() {
             write!(f, ", full in {}", short(self.full_in))?;
+        }
+        if let Some(amount) = self.provider_allows {
+            write!(f, ", but the provider allows {amount}")?;
         }
         Ok(())
     }

@@ -190,6 +190,26 @@ fn a_limit_of_the_same_amount_is_the_declared_one_whatever_its_bucket_holds() {
 }
 
 #[test]
+fn the_status_shows_a_limit_of_the_provider_that_differs_from_the_declared_one() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_minute(200_000)).build().expect("valid rates");
+    let observe = |of: u64, remaining: u64, reset: &str| {
+        let headers = [
+            ("x-ratelimit-limit-tokens", of.to_string()),
+            ("x-ratelimit-remaining-tokens", remaining.to_string()),
+            ("x-ratelimit-reset-tokens", reset.to_owned()),
+        ];
+        limiter.observe(&observation(200, &headers)).expect("it is built");
+        let status = limiter.status().expect("it is built");
+        (status.limits[0].provider_allows, status.to_string())
+    };
+    let (allows, shown) = observe(30_000, 29_000, "2s");
+    assert_eq!(allows, Some(30_000));
+    assert!(shown.ends_with(", but the provider allows 30000"), "{shown}");
+    assert_eq!(observe(200_000, 199_000, "300ms").0, None);
+}
+
+#[test]
 fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(Rate::per_minute(60)).build().expect("valid rates");
