@@ -115,8 +115,12 @@ impl Admission {
         let (limits, width) = (plan.limits(), plan.width());
         let remaining = self.remaining.get_or_insert_with(|| Box::new(Remaining::new(limits.len(), width)));
         for Standing { place, limit, remaining: amount } in said.iter().copied() {
-            if let Some(limit) = limit {
+            let declared = limits[place].rate().amount();
+            if let Some(limit) = limit
+                && remaining.limit(place).unwrap_or(declared) != limit
+            {
                 remaining.note_limit(place, limit);
+                self.backend.slow(place, limit.min(declared), declared);
             }
             let of = (place, plan.dimensions()[place]);
             if let Some(amount) = amount

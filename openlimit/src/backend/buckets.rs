@@ -60,6 +60,10 @@ pub(crate) trait Buckets {
     /// The head is due at `head_due`, which is the largest value while that is not known.
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal;
 
+    /// Slows the rate of one limit down to `allowed` of what was `declared`, but to no less than an
+    /// eighth. With the declared amount it is as declared again.
+    fn slow(&mut self, place: usize, allowed: u64, declared: u64);
+
     /// Fills the bucket of one limit up so that at most `left` of it can be taken now, and less than
     /// nothing is a debt. Never makes room.
     fn cap(&mut self, place: usize, left: i64, now: u64);

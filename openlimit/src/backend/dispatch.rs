@@ -76,6 +76,10 @@ impl Buckets for Backend {
         each!(self, one => one.expire(waiter, head_due, now))
     }
 
+    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
+        each!(self, one => one.slow(place, allowed, declared));
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         each!(self, one => one.cap(place, left, now));
     }

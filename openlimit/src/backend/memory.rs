@@ -161,6 +161,10 @@ impl Buckets for Memory {
         waiter.timed_out(wait, limit, now)
     }
 
+    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
+        self.meters[place].bucket.slow(allowed, declared, self.charges);
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         self.charges += 1;
         self.meters[place].bucket.cap(left, self.charges, now);

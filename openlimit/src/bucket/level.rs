@@ -9,6 +9,9 @@ use super::look::Look;
 use super::low_water::LowWater;
 use super::word::Word;
 
+/// The largest factor by which a rate is slowed down. A level of 64 bits has room for that.
+const SLOWEST: u128 = 8;
+
 /// The level of one limit.
 ///
 /// The fields that every call changes come last. So threads pass one cache line between them and
@@ -35,8 +38,19 @@ pub(crate) struct Level<W> {
     at: u64,
     /// The values of `level` and `at` before the last charge, for `put_back`.
     before: (W, u64),
+    /// Set once the rate was slowed down.
+    slowed: Option<Box<Slowed<W>>>,
     /// The lowest level since each charge that may still be refunded.
     low: LowWater<W>,
+}
+
+/// A rate that was slowed down, and perhaps is as declared again.
+#[derive(Clone, Debug)]
+struct Slowed<W> {
+    /// The weight of one unit of amount by the declared rate.
+    unit: W,
+    /// The last charge before the rate changed.
+    since: u64,
 }
 
 impl<W: Word> Level<W> {
@@ -52,6 +66,7 @@ impl<W: Word> Level<W> {
             level: W::default(),
             at: 0,
             before: (W::default(), 0),
+            slowed: None,
             low: LowWater::default(),
         }
     }
@@ -140,11 +155,26 @@ impl<W: Word> Level<W> {
     /// Gives back `amount` of `charge`, but no more than the lowest level since.
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
         let level = self.level_at(now);
-        let given = self.unit.times(amount).min(level).min(self.low.since(charge));
+        let unit = match &self.slowed {
+            // It weighed at least that much.
+            Some(slowed) if charge <= slowed.since => slowed.unit,
+            _ => self.unit,
+        };
+        let given = unit.times(amount).min(level).min(self.low.since(charge));
         if given > W::default() {
             (self.level, self.at) = (level.minus(given), self.at.max(now));
             self.low.refund(charge, given);
         }
+    }
+
+    /// Slows the rate down to `allowed` of what was `declared`, which is at least as much. The same
+    /// amount weighs more from then on, after the charge `since`, and what is in the bucket stays.
+    pub(super) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
+        let unit = self.slowed.as_ref().map_or(self.unit, |slowed| slowed.unit);
+        let wide: u128 = unit.into();
+        let slow = wide.saturating_mul(declared.into()).div_ceil(allowed.max(1).into());
+        self.unit = W::narrowed(slow.min(wide.saturating_mul(SLOWEST)));
+        self.slowed = Some(Box::new(Slowed { unit, since }));
     }
 
     /// Raises the level so that at most `left` fits, if more does. Counts as a charge: what was in

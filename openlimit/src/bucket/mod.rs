@@ -201,6 +201,13 @@ impl Bucket {
         level!(self, level => level.refund(amount, charge, now));
     }
 
+    /// Slows the rate down to `allowed` of what was `declared`, but to no less than an eighth.
+    ///
+    /// `since` is the number of the last charge.
+    pub(crate) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
+        level!(self, level => level.slow(allowed, declared, since));
+    }
+
     /// Raises the level so that at most `left` fits. `charge` is the number of that charge.
     pub(crate) fn cap(&mut self, left: i64, charge: u64, now: u64) {
         level!(self, level => level.cap(left, charge, now));

@@ -11,6 +11,9 @@ pub(crate) trait Word: Copy + Ord + Default + Debug + Into<u128> + 'static {
     /// The largest value.
     const MAX: Self;
 
+    /// Returns a wide number, at most `MAX`.
+    fn narrowed(wide: u128) -> Self;
+
     /// Returns `self * by`, at most `MAX`.
     fn times(self, by: u64) -> Self;
 
@@ -26,6 +29,10 @@ pub(crate) trait Word: Copy + Ord + Default + Debug + Into<u128> + 'static {
 
 impl Word for u64 {
     const MAX: Self = Self::MAX;
+
+    fn narrowed(wide: u128) -> Self {
+        Self::try_from(wide).unwrap_or(Self::MAX)
+    }
 
     #[inline]
     fn times(self, by: u64) -> Self {
@@ -50,6 +57,10 @@ impl Word for u64 {
 
 impl Word for u128 {
     const MAX: Self = Self::MAX;
+
+    fn narrowed(wide: u128) -> Self {
+        wide
+    }
 
     #[inline]
     fn times(self, by: u64) -> Self {

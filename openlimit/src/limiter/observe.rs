@@ -56,8 +56,11 @@ impl Permit {
     /// of the most that was ever left, if that is less. So a limiter that shares a key with others
     /// slows down before the provider refuses. It never makes room.
     ///
-    /// The first response of all is ignored, since the calls before it are not known. Responses may
-    /// come in any order: one that is older than another is ignored, too.
+    /// If the provider allows less than was declared, the rate is slowed down to that, but to no less
+    /// than an eighth, until a response says otherwise. It is never faster than declared.
+    ///
+    /// The first response of all says nothing of what is left, since the calls before it are not
+    /// known. Responses may come in any order: what is left by an older one is ignored.
     pub fn observe(&self, observation: &Observation) {
         self.core().observe(observation, Some(self.charge()));
     }

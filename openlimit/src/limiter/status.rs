@@ -73,7 +73,7 @@ pub struct LimitStatus {
     /// The time until everything is available again if no call takes more; at most 584 years.
     pub full_in: Duration,
     /// The amount that the provider allows, if an [observed](crate::Permit::observe) response said
-    /// another one than is declared. It changes nothing: what is left is believed, not the limit.
+    /// another one than is declared. If it is less, the rate is slowed down to it.
     pub provider_allows: Option<u64>,
 }
 

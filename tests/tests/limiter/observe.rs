@@ -209,6 +209,62 @@ fn the_status_shows_a_limit_of_the_provider_that_differs_from_the_declared_one()
     assert_eq!(observe(200_000, 199_000, "300ms").0, None);
 }
 
+/// Returns the tokens that callers use in a minute who reserve a thousand each and settle to `uses`
+/// after a second.
+fn used_in_a_minute(limiter: &RateLimiter, clock: &ManualClock, uses: u64) -> u64 {
+    let mut calls: VecDeque<Call> = VecDeque::new();
+    let mut held: VecDeque<(u32, Permit)> = VecDeque::new();
+    let mut used = 0;
+    for step in 0..6_000 {
+        clock.advance(millis(10));
+        while held.front().is_some_and(|(end, _)| *end <= step) {
+            held.pop_front().expect("there is one").1.settle(uses);
+        }
+        while calls.len() < 100 {
+            calls.push_back(Call::start(limiter.acquire(1_000)));
+        }
+        while let Some(permit) = calls.front_mut().and_then(Call::over) {
+            calls.pop_front();
+            used += uses;
+            held.push_back((step + 100, permit.expect("no timeout")));
+        }
+    }
+    used
+}
+
+#[test]
+fn a_lower_limit_of_the_provider_slows_the_rate_down_until_it_is_raised() {
+    for uses in [1_000, 200] {
+        let clock = ManualClock::new();
+        let limiter = plain(&clock).tokens(Rate::per_minute(200_000).burst(secs(10)));
+        let limiter = limiter.build().expect("valid rates");
+        let observe = |of: u64, left: u64, reset: &str| {
+            let headers = [
+                ("x-ratelimit-limit-tokens", of.to_string()),
+                ("x-ratelimit-remaining-tokens", left.to_string()),
+                ("x-ratelimit-reset-tokens", reset.to_owned()),
+            ];
+            limiter.observe(&observation(200, &headers)).expect("it is built");
+        };
+        // Uses up the burst.
+        used_in_a_minute(&limiter, &clock, uses);
+        for (of, left, reset, wanted) in [
+            (50_000, 49_000, "1.2s", 50_000),
+            (100_000, 99_000, "600ms", 100_000),
+            // Never more than declared, and never less than an eighth.
+            (900_000, 890_000, "660ms", 200_000),
+            (21_000, 20_000, "2.9s", 25_000),
+            (200_000, 199_000, "300ms", 200_000),
+        ] {
+            observe(of, left, reset);
+            used_in_a_minute(&limiter, &clock, uses);
+            let used = used_in_a_minute(&limiter, &clock, uses);
+            assert!(used <= wanted + 1_000, "{used} of {wanted} used, calls use {uses}");
+            assert!(used >= wanted * 9 / 10, "{used} of {wanted} used, calls use {uses}");
+        }
+    }
+}
+
 #[test]
 fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     let clock = ManualClock::new();

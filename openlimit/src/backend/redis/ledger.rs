@@ -138,6 +138,11 @@ impl Ledger {
         (level + debt + taken.least).saturating_sub(refund.saturating_add(refunding))
     }
 
+    /// Returns the number of the last charge that this client knows of.
+    pub(super) fn charges(&self) -> u64 {
+        self.charges
+    }
+
     /// Returns true if a refund or a debt waits for a batch.
     pub(super) fn is_pending(&self) -> bool {
         !self.refunds.is_empty()

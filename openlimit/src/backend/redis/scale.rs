@@ -42,6 +42,10 @@ pub(crate) struct Scale {
     pub(crate) fit: u64,
     /// The most that one call may take, as an amount.
     pub(crate) most: u64,
+    /// The rate now, and the declared one. Calls weigh more by that, as with a headroom.
+    slowed: (u64, u64),
+    /// The last charge before that changed.
+    since: u64,
 }
 
 impl Scale {
@@ -57,13 +61,25 @@ impl Scale {
             burst: weigh(burst),
             fit: weigh(burst.saturating_sub(jitter)),
             most: metering.most,
+            slowed: (1, 1),
+            since: 0,
         }
     }
 
     /// Returns the weight of `amount`, rounded up, at most [`MOST`].
     pub(crate) fn weight(&self, amount: u64) -> u64 {
-        // The product is below 2^63 * 2^51.3 * 2^12.3.
-        clamp((u128::from(amount) * self.over).div_ceil(self.under))
+        // The products are below 2^63 * 2^51.3 * 2^12.3, and 2^52 * 2^63.
+        let declared = clamp((u128::from(amount) * self.over).div_ceil(self.under));
+        let (now, of) = self.slowed;
+        clamp((u128::from(declared) * u128::from(of)).div_ceil(now.into()))
+    }
+
+    /// Slows the rate down to `allowed` of what was `declared`, but to no less than an eighth.
+    ///
+    /// `since` is the number of the last charge; the largest value if a batch is in flight.
+    pub(crate) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
+        self.since = since;
+        self.slowed = (allowed.max(declared.div_ceil(8)).max(1), declared.max(1));
     }
 
     /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. It is
@@ -76,19 +92,31 @@ impl Scale {
         }
     }
 
-    /// Returns the weight to give back for `amount`, rounded down.
-    pub(crate) fn refund(&self, amount: u64) -> u64 {
-        clamp(u128::from(amount) * self.over / self.under)
+    /// Notes the last charge of the batch that was in flight when the rate changed.
+    pub(crate) fn decided(&mut self, charges: u64) {
+        self.since = self.since.min(charges);
+    }
+
+    /// Returns the weight to give back for `amount` of a charge, rounded down. For a charge from before
+    /// the rate changed it is that of the declared rate: it weighed at least that much.
+    pub(crate) fn refund(&self, amount: u64, charge: u64) -> u64 {
+        let declared = clamp(u128::from(amount) * self.over / self.under);
+        let (now, of) = if charge > self.since { self.slowed } else { (1, 1) };
+        clamp(u128::from(declared) * u128::from(of) / u128::from(now))
     }
 
     /// Returns the largest amount that weighs no more than `weight`.
     pub(crate) fn whole(&self, weight: u64) -> u64 {
-        u64::try_from(u128::from(weight) * self.under / self.over).unwrap_or(u64::MAX)
+        let (now, of) = self.slowed;
+        let weight = u128::from(weight) * u128::from(now) / u128::from(of);
+        u64::try_from(weight * self.under / self.over).unwrap_or(u64::MAX)
     }
 
     /// Returns the amount that weighs `weight`, rounded up.
     pub(crate) fn amount(&self, weight: u64) -> u64 {
-        u64::try_from((u128::from(weight) * self.under).div_ceil(self.over)).unwrap_or(u64::MAX)
+        let (now, of) = self.slowed;
+        let weight = (u128::from(weight) * u128::from(now)).div_ceil(of.into());
+        u64::try_from((weight * self.under).div_ceil(self.over)).unwrap_or(u64::MAX)
     }
 }
 

@@ -135,6 +135,15 @@ impl Buckets for Slots {
         waiter.timed_out(wait, limit, now)
     }
 
+    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
+        self.alone.share.slow(place, allowed, declared);
+        if let Some(bucket) = self.places.iter().position(|of| *of == place) {
+            // The calls in flight weigh as before, and their charges have no numbers yet.
+            let since = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
+            self.scales[bucket].slow(allowed, declared, since);
+        }
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         let bucket = self.places.iter().position(|of| *of == place);
         if let Some(bucket) = bucket.filter(|_| !self.is_local()) {

@@ -44,7 +44,8 @@ impl Slots {
                 if weight > 0 {
                     wait = max(wait, scale.wait(level.saturating_sub(weight), weight, self.terms.jitter));
                 }
-                *level = level.saturating_sub(weight);
+                // It was charged at least that much.
+                *level = level.saturating_sub(scale.refund(slot.amounts.as_slice()[*dimension], slot.charge));
             }
             waits.push(wait);
         }
