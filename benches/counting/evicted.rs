@@ -21,11 +21,11 @@ use crate::texts::{Random, prose};
 /// The bytes of a message.
 const MESSAGE: usize = 1_000;
 
-/// What is evicted before each count, and by how many bytes.
+/// The caches to evict before each count, and the number of bytes to write for that.
 const EVICTED: [(&str, usize); 3] =
     [("nothing", 0), ("2 MB, the L2 cache", 2 << 20), ("32 MB, the L3 cache", 32 << 20)];
 
-/// How often the messages are counted, each time from another byte on.
+/// The number of times that the messages are counted, each time from another byte on.
 const ROUNDS: usize = 3;
 
 pub(crate) fn evicted(encoding: Encoding) {

@@ -30,7 +30,7 @@ struct Case {
     reserves: u64,
     /// One part in so many of what it reserves.
     uses: u64,
-    /// How long a call is in flight, in milliseconds.
+    /// The time that a call is in flight, in milliseconds.
     takes: u64,
     /// True if the callers reserve from 60 to 135 % of `reserves`.
     varies: bool,

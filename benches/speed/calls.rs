@@ -141,7 +141,8 @@ fn at_once<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The minimum work of an exact limiter: read the clock, and change one word, or a few under a lock.
+/// The minimum work of an exact limiter: read the clock, and change one word, or a few under a
+/// lock.
 struct Floor;
 
 impl Floor {

@@ -66,7 +66,7 @@ pub(crate) struct Admission {
     due: u64,
     /// The longest time by which a charge is dated back, in nanoseconds.
     grace: u64,
-    /// What responses have said. `None` before the first one.
+    /// The contents of responses. `None` before the first one.
     remaining: Option<Box<Remaining>>,
 }
 
@@ -109,8 +109,8 @@ impl Admission {
         }
     }
 
-    /// Believes what a response says about some limits. `charge` is that of its call; `None` if it is
-    /// taken for the latest.
+    /// Believes what a response says about some limits. `charge` is that of its call; `None` if it
+    /// is taken for the latest.
     pub(crate) fn observe(&mut self, plan: &Plan, said: &[Standing], charge: Option<u64>, now: u64) {
         let (limits, width) = (plan.limits(), plan.width());
         let remaining = self.remaining.get_or_insert_with(|| Box::new(Remaining::new(limits.len(), width)));

@@ -2,16 +2,17 @@
 //!
 //! # The rule
 //!
-//! A response says how much was left when its call was counted. Since then this limiter has admitted
-//! more calls. So at most
+//! A response says how much was left when its call was counted. Since then this limiter has
+//! admitted more calls. So at most
 //!
 //! ```text
 //! remaining - charged since that call - cushion
 //! ```
 //!
-//! is left now, and the rate is added as time passes. If the bucket has more room than that, someone
-//! else uses the same limit, or the provider counts more than we do, and the bucket is filled up to
-//! it. A response never makes room. That would be another consumer's room, or old news.
+//! is left now, and the rate is added as time passes. If the bucket has more room than that,
+//! someone else uses the same limit, or the provider counts more than we do, and the bucket is
+//! filled up to it. A response never makes room. That would be another consumer's room, or old
+//! news.
 //!
 //! The refill is counted from the arrival of the response, not from the sending of the call: what
 //! others took while the call was on its way is not known.
@@ -34,15 +35,15 @@ use std::collections::VecDeque;
 
 use crate::limits::Rate;
 
-/// The most calls that are remembered. Beyond that, every second one of the older half is forgotten.
-/// What was charged since such a call is counted from the call before it, which is a little too
-/// much.
+/// The most calls that are remembered. Beyond that, every second one of the older half is
+/// forgotten. What was charged since such a call is counted from the call before it, which is a
+/// little too much.
 const MOST_CALLS: usize = 4_096;
 
-/// What has been charged, and what responses have said.
+/// The charges so far, and the contents of responses.
 #[derive(Debug)]
 pub(crate) struct Remaining {
-    /// What was charged since this began, by dimension.
+    /// The sum of all charges since this began, by dimension.
     charged: Box<[u64]>,
     /// The same just after each charge, the oldest first.
     calls: VecDeque<(u64, Box<[u64]>)>,
@@ -50,7 +51,7 @@ pub(crate) struct Remaining {
     said: Box<[Said]>,
 }
 
-/// What responses have said about one limit.
+/// The statements of responses about one limit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Said {
     /// The most that was ever left.
@@ -61,7 +62,7 @@ struct Said {
     limit: Option<u64>,
 }
 
-/// What a response says about one limit.
+/// The statement of one response about one limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
     /// The place of the limit.

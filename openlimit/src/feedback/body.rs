@@ -25,7 +25,7 @@ const MOST_VIOLATIONS: usize = 16;
 /// A day, in seconds. Quotas of at least that long are not worth waiting for.
 const DAY: u64 = 86_400;
 
-/// What the body of a refusal says.
+/// The contents of a refusal's body.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ErrorBody {
     kind: Option<DenialKind>,

@@ -1,6 +1,6 @@
 //! Reads what a response says about limits, usage and refusals.
 //!
-//! Nobody knows a limit better than the provider, and every response carries some of that
+//! The provider knows its limits best, and every response carries some of that
 //! knowledge: what is left, what the call used, why it was refused, and when to come back. An
 //! [`Observation`] reads it from a status, headers and a body, without any HTTP type. One reader
 //! serves all providers, because gateways mix them and users do not name theirs.

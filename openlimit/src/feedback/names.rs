@@ -67,7 +67,7 @@ pub(super) enum Family {
     Ietf,
 }
 
-/// What a limit counts, by the words of header names.
+/// The unit that a limit counts, by the words of header names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Requests,

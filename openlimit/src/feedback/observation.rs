@@ -21,7 +21,7 @@ const MOST_VALUE: usize = 512;
 /// The first status that is an error.
 const FIRST_ERROR: u16 = 400;
 
-/// What a response says about limits, usage and a refusal.
+/// The contents of a response: limits, usage and a refusal.
 ///
 /// One reader serves all providers. Only headers that are about limits or usage are read, and of
 /// those only the parts that are known. Anything absent, negative or malformed is ignored, so
@@ -51,7 +51,7 @@ pub struct Observation {
     /// From a header.
     error_type: Option<DenialKind>,
     error_body: ErrorBody,
-    /// What `error_type` and `error_body` mean, with everything else.
+    /// The meaning of `error_type` and `error_body`, with everything else.
     denial: Option<Denial>,
 }
 

@@ -77,7 +77,7 @@ enum Role {
     Usage,
 }
 
-/// Whether the position is in a string.
+/// True if the position is in a string.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Text {
     #[default]

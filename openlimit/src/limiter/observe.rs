@@ -1,8 +1,8 @@
 //! Lets a limiter believe the provider: what responses say is left, and refusals.
 //!
 //! The declared limits are what an account should allow. The provider knows what it really allows:
-//! another program may use the same key, or the provider may count more than we do. `feedback` reads
-//! that from a response. Here it is applied to the limits that it is about.
+//! another program may use the same key, or the provider may count more than we do. `feedback`
+//! reads that from a response. Here it is applied to the limits that it is about.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,13 +51,13 @@ impl<K> Limiter<K> {
 impl Permit {
     /// Believes what the response to this call says is left of the limits. Keeps the permit.
     ///
-    /// At most what is left, less what was admitted since this call and a cushion, can be taken from
-    /// then on. The cushion is for other consumers of the same key: one second of the rate, or 15 %
-    /// of the most that was ever left, if that is less. So a limiter that shares a key with others
-    /// slows down before the provider refuses. It never makes room.
+    /// At most what is left, less what was admitted since this call and a cushion, can be taken
+    /// from then on. The cushion is for other consumers of the same key: one second of the rate, or
+    /// 15 % of the most that was ever left, if that is less. So a limiter that shares a key with
+    /// others slows down before the provider refuses. It never makes room.
     ///
-    /// If the provider allows less than was declared, the rate is slowed down to that, but to no less
-    /// than an eighth, until a response says otherwise. It is never faster than declared.
+    /// If the provider allows less than was declared, the rate is slowed down to that, but to no
+    /// less than an eighth, until a response says otherwise. It is never faster than declared.
     ///
     /// The first response of all says nothing of what is left, since the calls before it are not
     /// known. Responses may come in any order: what is left by an older one is ignored.

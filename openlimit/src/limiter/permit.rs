@@ -170,8 +170,8 @@ impl Permit {
         self.wait().map_or(Duration::ZERO, |wait| Duration::from_nanos(wait.nanos))
     }
 
-    /// Returns the limit that made the call wait last; `None` if it was admitted at once, or waited for
-    /// the end of a [hold](crate::Limiter::hold).
+    /// Returns the limit that made the call wait last; `None` if it was admitted at once, or waited
+    /// for the end of a [hold](crate::Limiter::hold).
     #[must_use]
     pub fn waited_for(&self) -> Option<&Limit> {
         // A hold is no limit.

@@ -20,8 +20,8 @@
 //! 4. By the same argument as in 2, the levels after the last call are at most that moment and
 //!    `drain`.
 //!
-//! During a hold, calls are granted once it ends within the look-ahead. They wait for the rest of it,
-//! too, which is no minute.
+//! During a hold, calls are granted once it ends within the look-ahead. They wait for the rest of
+//! it, too, which is no minute.
 //!
 //! So a queue may be as long as it wants to: its calls beyond the look-ahead are not granted yet.
 //!

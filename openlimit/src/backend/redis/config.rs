@@ -50,9 +50,9 @@ use crate::limits::Percent;
 /// other processes come in between. A refund or a cancelled call lets waiting calls depart sooner,
 /// as far as the calls that were granted after them allow it.
 ///
-/// One call at a time is granted for a moment beyond two look-aheads. Other processes with such calls
-/// ask again, up to a hundred times a second while they settle calls and once a second if not, and go
-/// in no particular order.
+/// One call at a time is granted for a moment beyond two look-aheads. Other processes with such
+/// calls ask again, up to a hundred times a second while they settle calls and once a second if
+/// not, and go in no particular order.
 ///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).
@@ -123,15 +123,15 @@ pub enum OnOutage {
     Wait,
     /// This process decides alone, within this share of every limit.
     ///
-    /// The share must be from 1 to 100 %. With four processes, a share of 25 % keeps them within the
-    /// limits together. A call larger than the share but within the limit waits until the share is
-    /// unused, and takes it into debt.
+    /// The share must be from 1 to 100 %. With four processes, a share of 25 % keeps them within
+    /// the limits together. A call larger than the share but within the limit waits until the share
+    /// is unused, and takes it into debt.
     /// Such calls may exceed the limits together, since each process may make one at the same time.
     ///
     /// When Redis is back, the process owes what its calls took, except for what nobody else used
-    /// meanwhile. So if Redis was away for this process only, the limits are exceeded by what it took
-    /// until then, and all processes wait until that is made up for. A call that settles after Redis
-    /// is back counts with all that it reserved.
+    /// meanwhile. So if Redis was away for this process only, the limits are exceeded by what it
+    /// took until then, and all processes wait until that is made up for. A call that settles after
+    /// Redis is back counts with all that it reserved.
     Local(Percent),
 }
 

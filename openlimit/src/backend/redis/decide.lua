@@ -20,8 +20,8 @@
 -- the call is larger than the burst, it leaves a debt that later calls wait for. All of that is
 -- timed by the server's clock, so clients whose clocks differ agree.
 
--- A call is granted at once, for a later moment, and the client sleeps until then. `due` is the time
--- from now until that moment: the longest wait that any of the limits asks for. Every limit is
+-- A call is granted at once, for a later moment, and the client sleeps until then. `due` is the
+-- time from now until that moment: the longest wait that any of the limits asks for. Every limit is
 -- charged as of that moment. A bucket whose level is below `due` is empty before then, and what
 -- could leak while it is empty is lost. So such a level is first raised to `due`, and then the
 -- weight is added.
@@ -36,24 +36,24 @@
 -- A refund of a charge may not exceed the lowest level just before any later charge, and not the
 -- level now (`low_water.rs` derives that). So those levels are kept, as a limiter in memory keeps
 -- them: as a stack of pairs. A pair has the number of a charge (`top`) and the level just before it
--- (`low`). The lowest level after charge c is the `low` of the first pair whose `top` is larger than
--- c. So a pair that is not lower than a later one says nothing, and is removed. A refund lowers the
--- levels after its charge by as much.
+-- (`low`). The lowest level after charge c is the `low` of the first pair whose `top` is larger
+-- than c. So a pair that is not lower than a later one says nothing, and is removed. A refund
+-- lowers the levels after its charge by as much.
 
 -- Example: just before the charges 5 to 8 the levels are 10, 40, 20, 50. The 20 removes the 40, and
--- the stack is (5, 10), (7, 20), (8, 50). A refund of charge 6 gives back at most 20. After 15 of it
--- were given back, the stack is (5, 5), (7, 5), (8, 35).
+-- the stack is (5, 10), (7, 20), (8, 50). A refund of charge 6 gives back at most 20. After 15 of
+-- it were given back, the stack is (5, 5), (7, 5), (8, 35).
 
 -- The pair of the last charge is not on the stack (`top$`, `low$`). It goes there when the next
 -- charge comes. Until then the charge can be taken out again.
 
 -- While a bucket fills, each charge adds a pair. Beyond MOST_PAIRS the stack is thinned out: a pair
--- that is hardly higher than the one before it gives its range to that one. Refunds of those charges
--- are then bounded a little too low, by one part in MOST_PAIRS / 2 of what the stack spans.
+-- that is hardly higher than the one before it gives its range to that one. Refunds of those
+-- charges are then bounded a little too low, by one part in MOST_PAIRS / 2 of what the stack spans.
 
--- Charges are numbered from the moment on at which the state began, in microseconds. So no charge of
--- an earlier state has the number of a later one, as long as there are less than a million a second.
--- Nothing is known of those, and nothing of them is given back.
+-- Charges are numbered from the moment on at which the state began, in microseconds. So no charge
+-- of an earlier state has the number of a later one, as long as there are less than a million a
+-- second. Nothing is known of those, and nothing of them is given back.
 
 -- # A state that was lost
 -- `epoch` is when this state began, empty. A client that has seen an earlier state knows what
@@ -73,10 +73,10 @@
 
 -- # One far call at a time
 -- A call that has to wait is granted ahead, so that it keeps its turn whatever others ask for. But
--- then it is in the buckets before it departs, and what is given back until then is of little use to
--- it. If every client had such a call far ahead, that would cost a good part of the limit. So while
--- one call (`far`) is granted for a moment beyond two look-aheads of its client, no other is. Other
--- clients ask again, and wait about as long as they would behind it.
+-- then it is in the buckets before it departs, and what is given back until then is of little use
+-- to it. If every client had such a call far ahead, that would cost a good part of the limit. So
+-- while one call (`far`) is granted for a moment beyond two look-aheads of its client, no other is.
+-- Other clients ask again, and wait about as long as they would behind it.
 
 -- From two look-aheads before its moment on (`far_at`) the next one may be granted. Its own client
 -- asks for more calls within one look-ahead of it. So any other client comes first, whatever its
@@ -85,8 +85,8 @@
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
 -- (`taken`). It owes that, less what the bucket stood idle for since it saw it last: so much of the
--- rate nobody used. `alone.rs` says why that has a lower bound (`least`), too. What one process took
--- out of the idle time is not idle any more for the next.
+-- rate nobody used. `alone.rs` says why that has a lower bound (`least`), too. What one process
+-- took out of the idle time is not idle any more for the next.
 
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
@@ -167,8 +167,8 @@ if state then
 end
 
 -- After the clock was set back nothing has leaked. From the next batch on it leaks as before. How
--- far ahead the far call is cannot be told any more, so it keeps no other back. Nothing leaks during
--- a hold.
+-- far ahead the far call is cannot be told any more, so it keeps no other back. Nothing leaks
+-- during a hold.
 if now < last then far = 0 end
 do
   local passed = max(0, now - max(last, held)) * 1000
@@ -277,8 +277,8 @@ end
 
 if hold_ends > 0 then held = 0 end
 held = max(held, hold_until)
--- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and all
--- of them wait for it first.
+-- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and
+-- all of them wait for it first.
 local pause = max(0, held - now) * 1000
 
 -- A client's calls depart in order, so none is granted for a moment before its last slot. The

@@ -12,8 +12,8 @@
 //! * `driver` is the thread that carries batches and replies. `wire` is their format.
 //! * `client` has one batch decided. `route` finds the server, `pool` shares a `connection` to it,
 //!   and `problem` turns an error of the server into one for callers.
-//! * `stream` opens what a connection reads and writes: TCP, `tls` or a unix socket. `capped` limits
-//!   the length of a reply, and `bounds` the waits in it.
+//! * `stream` opens what a connection reads and writes: TCP, `tls` or a unix socket. `capped`
+//!   limits the length of a reply, and `bounds` the waits in it.
 //! * `config` is the public settings. `access`, `key`, `settings` and `terms` are what is made of
 //!   them when `build` opens a limiter.
 //!

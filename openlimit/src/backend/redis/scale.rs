@@ -82,8 +82,8 @@ impl Scale {
         self.slowed = (allowed.max(declared.div_ceil(8)).max(1), declared.max(1));
     }
 
-    /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. It is
-    /// the rule of `decide.lua`.
+    /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. It
+    /// is the rule of `decide.lua`.
     pub(crate) fn wait(&self, level: u64, weight: u64, jitter: u64) -> u64 {
         if weight <= self.fit {
             (level + weight).saturating_sub(self.fit)
@@ -97,8 +97,8 @@ impl Scale {
         self.since = self.since.min(charges);
     }
 
-    /// Returns the weight to give back for `amount` of a charge, rounded down. For a charge from before
-    /// the rate changed it is that of the declared rate: it weighed at least that much.
+    /// Returns the weight to give back for `amount` of a charge, rounded down. For a charge from
+    /// before the rate changed it is that of the declared rate: it weighed at least that much.
     pub(crate) fn refund(&self, amount: u64, charge: u64) -> u64 {
         let declared = clamp(u128::from(amount) * self.over / self.under);
         let (now, of) = if charge > self.since { self.slowed } else { (1, 1) };

@@ -3,8 +3,9 @@
 //! # The rule
 //!
 //! Say others filled the buckets in Redis meanwhile, and this process took an amount on top. Then
-//! the limit was exceeded by that amount, except for what could have leaked from the bucket in Redis
-//! and did not, because it stood empty: nobody used that part of the rate. So this process owes
+//! the limit was exceeded by that amount, except for what could have leaked from the bucket in
+//! Redis and did not, because it stood empty: nobody used that part of the rate. So this process
+//! owes
 //!
 //! ```text
 //! taken - idle
@@ -18,7 +19,8 @@
 //!
 //! Example: an outage lasts 15 s, and the share is 25 %. If others used the limit all the time, the
 //! process owes the 3.75 s of the rate that it took. If the bucket in Redis stood idle for 2 s, it
-//! owes 1.75 s. If nobody used it, the process owes what it took at once at the end, its last burst.
+//! owes 1.75 s. If nobody used it, the process owes what it took at once at the end, its last
+//! burst.
 //!
 //! # What cannot be known
 //!
@@ -27,9 +29,9 @@
 //! * If the buckets in Redis were lost during the outage, nothing says for how long they stood idle
 //!   before. The process then owes `least` only. Otherwise a restart of Redis would stop all calls
 //!   for as long as the processes together took, although nobody had anything from it.
-//! * Nothing says in which order the bucket stood idle and the process took. If it was idle first, and
-//!   others used the whole limit while the process took, the process is let off although the limit
-//!   was exceeded, by at most the idle time.
+//! * Nothing says in which order the bucket stood idle and the process took. If it was idle first,
+//!   and others used the whole limit while the process took, the process is let off although the
+//!   limit was exceeded, by at most the idle time.
 //! * A process that ends while it is cut off owes nothing, since only it knew.
 //! * A call that was admitted alone, and is settled or cancelled only when Redis is back, counts
 //!   with all that it reserved.
@@ -45,7 +47,7 @@ pub(crate) struct Alone {
     pub(super) share: Memory,
     /// The same calls in buckets of the whole rate of each limit.
     whole: Memory,
-    /// What they took, by dimension.
+    /// The amounts that they took, by dimension.
     taken: Box<[u64]>,
     /// The number of the first charge since the outage began.
     first: u64,
@@ -57,7 +59,8 @@ impl Alone {
         Self { share, whole, taken: vec![0; dimensions].into(), first: 0 }
     }
 
-    /// Begins an outage. `known(place)` is this process's share of what is in the bucket of a limit.
+    /// Begins an outage. `known(place)` is this process's share of what is in the bucket of a
+    /// limit.
     pub(super) fn begin(&mut self, known: impl Iterator<Item = (usize, u64)>, now: u64) {
         for (place, amount) in known {
             self.first = self.share.fill(place, amount, now) + 1;
@@ -96,8 +99,8 @@ impl Alone {
         }
     }
 
-    /// Ends the outage. Returns what was taken from each of the limits, given by place and dimension,
-    /// and the least of it to owe.
+    /// Ends the outage. Returns what was taken from each of the limits, given by place and
+    /// dimension, and the least of it to owe.
     pub(super) fn end(&mut self, limits: impl Iterator<Item = (usize, usize)>, now: u64) -> Vec<(u64, u64)> {
         let end = |(place, dimension): (usize, usize)| {
             self.share.empty(place, now);

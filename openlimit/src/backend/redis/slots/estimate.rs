@@ -66,8 +66,8 @@ impl Slots {
 
     /// Owes what is missing for a bucket of which at most `left` can be taken now.
     ///
-    /// What other processes took since the last reply is not in the estimated level. So they count
-    /// twice, and not at all in `left`, which is about the same.
+    /// The estimated level does not contain the calls of other processes since the last reply, so
+    /// those count in addition. `left` does not contain them either, which makes up for that.
     pub(super) fn cap_bucket(&mut self, bucket: usize, left: i64, now: u64) {
         let scale = self.scales[bucket];
         let weight = scale.weight(left.unsigned_abs());

@@ -20,7 +20,7 @@
 /// The bytes of a block.
 const BLOCK: usize = 64;
 
-/// What the expressions of the encodings do differently.
+/// The differences between the expressions of the encodings.
 pub(super) struct Rules {
     /// True if a letter in upper case begins a piece after one in lower case, and a contraction
     /// belongs to the word before it. Otherwise a contraction is a piece.

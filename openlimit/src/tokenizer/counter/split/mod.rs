@@ -31,7 +31,8 @@ pub(super) use self::gpt2::Gpt2;
 #[cfg(feature = "o200k")]
 pub(super) use self::o200k::O200k;
 
-/// How an encoding splits text. `start` is the start of a piece, not the end of the text.
+/// The way in which an encoding splits text. `start` is the start of a piece, not the end of the
+/// text.
 pub(super) trait Split {
     /// Returns the end of the piece.
     fn end(text: &[u8], start: usize) -> usize;

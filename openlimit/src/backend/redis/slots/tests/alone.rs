@@ -1,5 +1,5 @@
-//! Processes that decide alone while they cannot reach Redis: what they take is repaid when they are
-//! back, unless nobody else could have had it.
+//! Processes that decide alone while they cannot reach Redis: what they take is repaid when they
+//! are back, unless nobody else could have had it.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ struct Processes {
     /// The level of a bucket that all calls fill when they depart, and the time of the last one.
     level: u64,
     level_at: u64,
-    /// What all calls took, in nanoseconds of the rate.
+    /// The sum of all calls, in nanoseconds of the rate.
     taken: u64,
 }
 

@@ -25,7 +25,7 @@ use crate::queue::{Queue, Waiter, by_arrival};
 const MILLISECOND: u64 = 1_000_000;
 const JITTER: Duration = Duration::from_millis(50);
 
-/// How long a batch is on its way to the server, and a reply on its way back.
+/// The time of a batch to the server, and of a reply back.
 const WAY: u64 = MILLISECOND / 2;
 
 /// A closed loop on one limit of tokens.

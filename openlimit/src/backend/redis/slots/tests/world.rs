@@ -25,10 +25,10 @@ pub(super) const SLOW: [Rate; 2] = [Rate::per_second(1_000), Rate::per_second(50
 pub(super) const FAST: [Rate; 2] = [Rate::per_second(8_000), Rate::per_second(400_000)];
 pub(super) const BURST: Duration = Duration::from_millis(200);
 pub(super) const JITTER: Duration = Duration::from_millis(20);
-/// How far the clock advances from batch to batch, in nanoseconds.
+/// The time from batch to batch, in nanoseconds.
 pub(super) const STEP: u64 = 200_000;
 
-/// What the server's clock shows when the clients' shows zero, in microseconds.
+/// The server's time at zero of the clients' clock, in microseconds.
 pub(super) const EPOCH: u64 = 1_700_000_000_000_000;
 
 /// Returns the script for a number of limits. It takes the time from its last argument.
