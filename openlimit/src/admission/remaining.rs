@@ -109,7 +109,7 @@ impl Remaining {
         let second = u128::from(rate.amount()) * 1_000_000_000 / rate.period().as_nanos().max(1);
         let cushion = second.min(u128::from(said.most) * 15 / 100);
         let left = i128::from(remaining) - i128::from(since) - i128::try_from(cushion).unwrap_or(i128::MAX);
-        Some(i64::try_from(left).unwrap_or(i64::MIN))
+        Some(i64::try_from(left).unwrap_or(if left < 0 { i64::MIN } else { i64::MAX }))
     }
 }
 

@@ -146,7 +146,8 @@ fn is_same(limit: &Limit, observed: &ObservedLimit) -> bool {
     match observed.reset() {
         Some(reset) if used > 0 && !reset.is_zero() => {
             // Both as amounts per nanosecond, multiplied by both times.
-            let ours = u128::from(rate.amount()) * reset.as_nanos();
+            // The response may state any time.
+            let ours = u128::from(rate.amount()).saturating_mul(reset.as_nanos());
             let theirs = used * rate.period().as_nanos();
             ours / OTHER_PACE <= theirs && theirs / OTHER_PACE <= ours
         }

@@ -176,6 +176,25 @@ fn a_limit_over_another_time_is_not_mistaken_for_the_declared_one() {
 }
 
 #[test]
+fn absurd_numbers_are_no_limit_of_ours_and_cannot_panic() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_day(1_000_000_000_000_000)).build().expect("valid rates");
+    let before = available(&limiter);
+    for (of, remaining) in [("1000", "100"), ("18446744073709551614", "0")] {
+        let headers = [
+            ("x-ratelimit-limit-requests", of.into()),
+            ("x-ratelimit-remaining-requests", remaining.into()),
+            ("x-ratelimit-reset-requests", "99999999999999999999s".into()),
+        ];
+        limiter.observe(&observation(200, &headers)).expect("it is built");
+        assert_eq!(available(&limiter), before);
+    }
+    let headers = [("x-ratelimit-remaining-requests", "18446744073709551614".into())];
+    limiter.observe(&observation(200, &headers)).expect("it is built");
+    assert_eq!(available(&limiter), before);
+}
+
+#[test]
 fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(Rate::per_minute(60)).build().expect("valid rates");
