@@ -138,6 +138,16 @@ impl Ledger {
         (level + debt + taken.least).saturating_sub(refund.saturating_add(refunding))
     }
 
+    /// Returns the debt in the batch in flight, in one limit. It is not in [`level`](Self::level).
+    pub(super) fn owing(&self, limit: usize) -> u64 {
+        self.buckets[limit].owing
+    }
+
+    /// Returns true if there was a reply.
+    pub(super) fn has_reply(&self) -> bool {
+        self.seen_at > 0
+    }
+
     /// Returns true if a refund or a debt waits for a batch.
     pub(super) fn is_pending(&self) -> bool {
         !self.refunds.is_empty()

@@ -17,6 +17,7 @@ mod hostile;
 mod identity;
 mod leases;
 mod network;
+mod observe;
 mod outage;
 mod permits;
 mod processes;

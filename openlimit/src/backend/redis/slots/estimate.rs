@@ -64,15 +64,20 @@ impl Slots {
         u64::try_from(level * u128::from(share) / 100).unwrap_or(u64::MAX)
     }
 
-    /// Owes what is missing for a bucket of which at most `left` can be taken now.
+    /// Owes what is missing for a bucket of which at most `left` can be taken now. Does nothing
+    /// before the first reply, since it is not known then what is missing.
     ///
-    /// What other processes took since the last reply is not in the estimated level. So they count
-    /// twice, and not at all in `left`, which is about the same.
+    /// The estimated level does not contain what other processes took since the last reply, and
+    /// `left` does. So that part is charged twice.
     pub(super) fn cap_bucket(&mut self, bucket: usize, left: i64, now: u64) {
+        if !self.ledger.has_reply() {
+            return;
+        }
         let scale = self.scales[bucket];
         let weight = scale.weight(left.unsigned_abs());
         let level = if left < 0 { scale.fit + weight } else { scale.fit.saturating_sub(weight) };
-        let missing = level.saturating_sub(self.level(bucket, now));
+        let known = self.level(bucket, now).saturating_add(self.ledger.owing(bucket));
+        let missing = level.saturating_sub(known);
         if missing > 0 {
             self.ledger.owe(bucket, missing);
             self.flush_soon(now);
