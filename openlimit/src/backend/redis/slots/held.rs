@@ -5,8 +5,8 @@
 //! were granted before are given back, and their calls ask again shortly before the end.
 
 use super::state::Slots;
-use crate::backend::HOLD;
 use crate::backend::redis::ledger::HoldChange;
+use crate::backend::{Buckets as _, HOLD};
 
 impl Slots {
     /// Begins a hold, and tells the server of it at once.
@@ -38,6 +38,9 @@ impl Slots {
         }
         if until > now || now < self.held_until {
             self.held_until = until;
+            // They decide during an outage.
+            self.alone.share.release(now);
+            self.alone.share.hold(until, now);
         }
     }
 
