@@ -17,6 +17,8 @@ use crate::time::nanos;
 /// The least factor between the paces of two limits that are taken for different ones.
 const OTHER_PACE: u128 = 10;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 impl<K> Limiter<K> {
     /// Believes what a response says is left of the limits.
     ///
@@ -120,14 +122,18 @@ impl Core {
         same.find(|(_, limit)| is_same(limit, observed)).map(|(place, _)| place)
     }
 
-    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits.
+    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits. Limits per day
+    /// and longer count only if there are no others: a refusal by one of them is
+    /// [`Verdict::Exhausted`].
     fn flows_back_in(&self, amounts: &Amounts) -> u64 {
-        let limits = self.plan.limits().iter().zip(self.plan.dimensions());
-        let times = limits.map(|(limit, dimension)| {
+        let limits = || self.plan.limits().iter().zip(self.plan.dimensions());
+        let time = |(limit, dimension): (&Limit, &usize)| {
             let amount = u128::from(amounts.as_slice()[*dimension]);
             amount * limit.rate().period().as_nanos() / u128::from(limit.rate().amount())
-        });
-        times.max().map_or(0, |time| u64::try_from(time).unwrap_or(u64::MAX))
+        };
+        let short = limits().filter(|(limit, _)| limit.rate().period() < DAY);
+        let slowest = short.map(time).max().or_else(|| limits().map(time).max());
+        slowest.map_or(0, |time| u64::try_from(time).unwrap_or(u64::MAX))
     }
 }
 
@@ -161,14 +167,18 @@ fn is_same(limit: &Limit, observed: &ObservedLimit) -> bool {
 
 /// Returns the reason of the hold. It contains nothing that the provider wrote.
 fn reason(observation: &Observation, verdict: Verdict) -> Arc<str> {
-    let what = match verdict {
-        Verdict::Exhausted { .. } => "says that a quota is used up",
-        Verdict::SlowDown { .. } => "asks for slower traffic",
-        _ => "refused a call",
+    let status = match observation.status() {
+        0 => String::new(),
+        status => format!(" with status {status}"),
+    };
+    let why = match verdict {
+        Verdict::Exhausted { .. } => " because a quota is used up",
+        Verdict::SlowDown { .. } => " because the traffic grew too fast",
+        _ => "",
     };
     let wait = match verdict.retry_after() {
         Some(Duration::ZERO) | None => String::new(),
         Some(after) => format!(" and asks for a wait of {}", crate::error::short(after)),
     };
-    format!("the provider {what} with status {}{wait}", observation.status()).into()
+    format!("the provider refused a call{status}{why}{wait}").into()
 }

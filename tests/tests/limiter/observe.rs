@@ -226,5 +226,30 @@ fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     clock.advance(secs(2));
     let verdict = take().expect("that held nothing").refused(&exhausted);
     assert!(matches!(verdict, Verdict::Exhausted { .. }), "{verdict:?}");
-    assert_eq!(hold().map(|(ends_in, _)| ends_in), Some(secs(600)));
+    let reason = "the provider refused a call with status 429 because a quota is used up";
+    assert_eq!(hold(), Some((secs(600), reason.into())));
+}
+
+#[test]
+fn a_daily_limit_does_not_prolong_a_hold_whose_refusal_states_no_wait() {
+    let clock = ManualClock::new();
+    let limits = plain(&clock).requests(Rate::per_minute(20)).requests(Rate::per_day(50));
+    let limiter = limits.build().expect("valid rates");
+    let permit = limiter.try_acquire(Cost::new()).expect("there is room");
+    assert_eq!(permit.refused(&observation(529, &[])), Verdict::Retry { after: None });
+    let hold = limiter.status().expect("it is built").hold.expect("it was refused");
+    assert_eq!(hold.ends_in, secs(3));
+}
+
+#[test]
+fn refused_with_a_response_that_is_no_refusal_holds_nothing() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_day(50)).build().expect("valid rates");
+    for status in [200, 500] {
+        let permit = limiter.try_acquire(Cost::new()).expect("there is room");
+        assert_eq!(permit.refused(&observation(status, &[])), Verdict::NotLimited);
+    }
+    assert_eq!(limiter.status().expect("it is built").hold, None);
+    // The charges stay.
+    assert_eq!(available(&limiter), 48);
 }
