@@ -1,8 +1,8 @@
 //! Lets a limiter believe the provider: what responses say is left, and refusals.
 //!
 //! The declared limits are what an account should allow. The provider knows what it really allows:
-//! another program may use the same key, or the provider may count more than we do. `feedback` reads
-//! that from a response. Here it is applied to the limits that it is about.
+//! another program may use the same key, or the provider may count more than this limiter does.
+//! `feedback` reads that from a response. Here it is applied to the limits that it is about.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,17 +23,24 @@ impl<K> Limiter<K> {
     /// Believes what a response says is left of the limits.
     ///
     /// If less is left than the limiter has room for, later calls wait. It never makes room. A
-    /// response about a limit that the limiter does not have is ignored.
+    /// response about a limit that the limiter does not have is ignored: one of another dimension,
+    /// such as Anthropic's `input_tokens` beside a limit on `tokens`, or of another period.
     ///
-    /// Prefer [`Permit::observe`], which knows what was admitted since the call. This takes the
-    /// response for the latest.
+    /// Prefer [`Permit::observe`], which knows what was admitted since the call. This method assumes
+    /// that no call was admitted since. It does not act on a refusal: see [`Permit::refused`].
+    ///
+    /// If the limits are shared through Redis, it does nothing before the first reply from Redis, and
+    /// while the process decides alone during an outage.
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter, feedback::Observation};
     ///
     /// # fn main() -> Result<(), openlimit::BuildError> {
     /// let limiter = RateLimiter::builder().tokens(Rate::per_day(1_000)).build()?;
-    /// let headers = [("x-ratelimit-limit-tokens", "1000"), ("x-ratelimit-remaining-tokens", "300")];
+    /// let headers = [
+    ///     ("x-ratelimit-limit-tokens", "1000"),
+    ///     ("x-ratelimit-remaining-tokens", "300"),
+    /// ];
     /// limiter.observe(&Observation::from_parts(200, headers, b""))?;
     /// assert!(limiter.status()?.limits[0].available <= 300);
     /// # Ok(())
@@ -52,13 +59,16 @@ impl<K> Limiter<K> {
 impl Permit {
     /// Believes what the response to this call says is left of the limits. Keeps the permit.
     ///
-    /// At most what is left, less what was admitted since this call and a cushion, can be taken from
-    /// then on. The cushion is for other consumers of the same key: one second of the rate, or 15 %
-    /// of the most that was ever left, if that is less. So a limiter that shares a key with others
-    /// slows down before the provider refuses. It never makes room.
+    /// Then at most `remaining - admitted - cushion` is available: what the response says is left,
+    /// less what was admitted since this call, less a cushion for other consumers of the same key.
+    /// The cushion is one second of the rate, or 15 % of the most that was ever left, if that is
+    /// less. So a limiter that shares a key with others slows down before the provider refuses. It
+    /// never makes room.
     ///
-    /// The first response of all is ignored, since the calls before it are not known. Responses may
-    /// come in any order: one that is older than another is ignored, too.
+    /// The limiter counts what it admits from its first response on. The responses to calls that were
+    /// admitted before that one are ignored, itself included. Responses may come in any order: one
+    /// to an earlier call than that of another is ignored, too. See [`Limiter::observe`] for what
+    /// else is ignored.
     pub fn observe(&self, observation: &Observation) {
         self.core().observe(observation, Some(self.charge()));
     }
@@ -68,9 +78,13 @@ impl Permit {
     /// refused calls.
     ///
     /// The wait is the one that the response states. Without one, it is the time in which the cost
-    /// of the call flows back. A quota that is used up holds the limiter for
-    /// [`max_hold`](crate::Builder::max_hold), or until it is renewed if that is sooner. A response
-    /// that has nothing to do with limits holds nothing.
+    /// of the call flows back at the slowest limit. Limits per day or longer then count only if there
+    /// are no others. A quota that is used up holds the limiter for
+    /// [`max_hold`](crate::Builder::max_hold), or until it is renewed if that is sooner. A provider
+    /// that is overloaded (status 529, or 503 with a wait) holds it, too.
+    ///
+    /// A response that is no refusal, or that has nothing to do with limits, holds nothing. Of any
+    /// response, it also believes what is left, like [`observe`](Self::observe).
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, Rate, RateLimiter};
