@@ -9,10 +9,10 @@
 //! remaining - charged since that call - cushion
 //! ```
 //!
-//! is left now, and the rate is added as time passes. If the bucket has more room than that, another
-//! consumer uses the same limit, or the provider counts more than this limiter does. Then the bucket
-//! is filled until it has that much room. A response never makes room: what it says may be stale, or
-//! the room may be meant for another consumer.
+//! is left now, and the rate is added as time passes. If the bucket has more room than that,
+//! another consumer uses the same limit, or the provider counts more than this limiter does. Then
+//! the bucket is filled until it has that much room. A response never makes room: what it says may
+//! be stale, or the room may be meant for another consumer.
 //!
 //! The refill is counted from the arrival of the response, not from the sending of the call: what
 //! others took while the call was on its way is not known.
@@ -28,8 +28,8 @@
 //!
 //! # Stale responses
 //!
-//! Responses arrive in another order than their calls were admitted in. One is ignored if a response
-//! to a later call was there before.
+//! Responses arrive in another order than their calls were admitted in. One is ignored if a
+//! response to a later call was there before.
 //!
 //! Calls are ordered by their admission here, not by the numbers of their charges. All calls of a
 //! lease have one number, and a process that decides alone during an outage of Redis has higher
@@ -135,7 +135,8 @@ impl Remaining {
     }
 }
 
-/// Returns the place of the first call of a charge. If it was forgotten, that of the call before it.
+/// Returns the place of the first call of a charge. If it was forgotten, that of the call before
+/// it.
 fn place_of(calls: &VecDeque<Call>, charge: u64) -> Option<usize> {
     // Usually the numbers rise from call to call.
     let first = calls.partition_point(|call| call.charge < charge);

@@ -82,7 +82,8 @@ pub enum AcquireError {
         short(wait.saturating_sub(*waited))
     )]
     Held {
-        /// The time that the call had waited when it was refused; zero if it was refused on arrival.
+        /// The time that the call had waited when it was refused; zero if it was refused on
+        /// arrival.
         waited: Duration,
         /// A lower bound on the whole wait, from arrival to admission.
         wait: Duration,

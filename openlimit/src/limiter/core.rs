@@ -34,13 +34,13 @@ pub(crate) struct Core {
     state: Line<Mutex<State>>,
 }
 
-/// The number of times that a contended lock is tried before the thread sleeps. The lock is held for
-/// some tens of nanoseconds, which this covers.
+/// The number of times that a contended lock is tried before the thread sleeps. The lock is held
+/// for some tens of nanoseconds, which this covers.
 const TRIES: u32 = 12;
 
-/// The longest pause between two tries, as a number of the processor's own pauses. Each try takes the
-/// cache line away from the thread that holds the lock. So the pauses get longer: with pauses of
-/// equal length, two threads took three times as long for their calls.
+/// The longest pause between two tries, as a number of the processor's own pauses. Each try takes
+/// the cache line away from the thread that holds the lock. So the pauses get longer: with pauses
+/// of equal length, two threads took three times as long for their calls.
 const LONGEST_PAUSE: u32 = 64;
 
 /// Starts at a cache line, which has 64 bytes on x86-64 and on most ARM processors.

@@ -26,8 +26,8 @@ impl<K> Limiter<K> {
     ///
     /// Use it when the provider refuses a call and says when to come back. `reason` is for errors
     /// and for [`status`](Self::status). The buckets do not refill during the hold, so it ends
-    /// without a burst. Of two holds, the one that ends later counts, so a hold of zero does nothing.
-    /// A hold is at most [`max_hold`](crate::Builder::max_hold) long.
+    /// without a burst. Of two holds, the one that ends later counts, so a hold of zero does
+    /// nothing. A hold is at most [`max_hold`](crate::Builder::max_hold) long.
     ///
     /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were
     /// admitted before are not affected.
@@ -60,8 +60,8 @@ impl<K> Limiter<K> {
 
     /// Ends the hold now. Does nothing if there is none.
     ///
-    /// With limits that are shared through Redis, it ends a hold of any process. The others learn of
-    /// that with their next batch.
+    /// With limits that are shared through Redis, it ends a hold of any process. The others learn
+    /// of that with their next batch.
     ///
     /// # Errors
     /// The problem with the declaration, if the limiter cannot be built.

@@ -26,11 +26,12 @@ impl<K> Limiter<K> {
     /// response about a limit that the limiter does not have is ignored: one of another dimension,
     /// such as Anthropic's `input_tokens` beside a limit on `tokens`, or of another period.
     ///
-    /// Prefer [`Permit::observe`], which knows what was admitted since the call. This method assumes
-    /// that no call was admitted since. It does not act on a refusal: see [`Permit::refused`].
+    /// Prefer [`Permit::observe`], which knows what was admitted since the call. This method
+    /// assumes that no call was admitted since. It does not act on a refusal: see
+    /// [`Permit::refused`].
     ///
-    /// If the limits are shared through Redis, it does nothing before the first reply from Redis, and
-    /// while the process decides alone during an outage.
+    /// If the limits are shared through Redis, it does nothing before the first reply from Redis,
+    /// and while the process decides alone during an outage.
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter, feedback::Observation};
@@ -65,10 +66,10 @@ impl Permit {
     /// less. So a limiter that shares a key with others slows down before the provider refuses. It
     /// never makes room.
     ///
-    /// The limiter counts what it admits from its first response on. The responses to calls that were
-    /// admitted before that one are ignored, itself included. Responses may come in any order: one
-    /// to an earlier call than that of another is ignored, too. See [`Limiter::observe`] for what
-    /// else is ignored.
+    /// The limiter counts what it admits from its first response on. The responses to calls that
+    /// were admitted before that one are ignored, itself included. Responses may come in any order:
+    /// after the response to a later call, those to earlier calls are ignored, too. See
+    /// [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
         self.core().observe(observation, Some(self.charge()));
     }
@@ -78,8 +79,8 @@ impl Permit {
     /// refused calls.
     ///
     /// The wait is the one that the response states. Without one, it is the time in which the cost
-    /// of the call flows back at the slowest limit. Limits per day or longer then count only if there
-    /// are no others. A quota that is used up holds the limiter for
+    /// of the call flows back at the slowest limit. Limits per day or longer then count only if
+    /// there are no others. A quota that is used up holds the limiter for
     /// [`max_hold`](crate::Builder::max_hold), or until it is renewed if that is sooner. A provider
     /// that is overloaded (status 529, or 503 with a wait) holds it, too.
     ///
@@ -136,8 +137,8 @@ impl Core {
         same.find(|(_, limit)| is_same(limit, observed)).map(|(place, _)| place)
     }
 
-    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits. Limits per day
-    /// and longer count only if there are no others: a refusal by one of them is
+    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits. Limits per
+    /// day and longer count only if there are no others: a refusal by one of them is
     /// [`Verdict::Exhausted`].
     fn flows_back_in(&self, amounts: &Amounts) -> u64 {
         let limits = || self.plan.limits().iter().zip(self.plan.dimensions());
