@@ -13,9 +13,9 @@
 //! A large call may be granted far ahead, beyond the look-ahead. Just before it the level is low,
 //! often zero, so nearly nothing of earlier charges can be given back once it is granted. But as
 //! long as no other charge follows it, it can be taken out of the buckets as if it had never been
-//! there, and be granted anew. So a client notes that its last charge is *removable*. The next batch
-//! takes it out if anything is given back or owed, or if its own call no longer wants it. The reply
-//! says whether it was taken out.
+//! there, and be granted anew. So a client notes that its last charge is *removable*. The next
+//! batch takes it out if anything is given back or owed, or if its own call no longer wants it. The
+//! reply says whether it was taken out.
 //!
 //! Example: a bucket of 180 is at 178. A call of 100 is granted for 98 ms from now, when the level
 //! will be 80. Then the call before it gives back 160, of which 80 could be given back. With the
@@ -95,7 +95,7 @@ impl Taken {
     }
 }
 
-/// What to tell the server about a hold.
+/// A change of the hold, for the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum HoldChange {
     /// It lasts until then, on the clock of the client.
@@ -221,8 +221,8 @@ impl Ledger {
         self.hold.is_some() && self.seen_at > 0
     }
 
-    /// Writes the change of the hold. The last reply arrived at `seen_at` on the client's clock, and
-    /// was decided up to a round trip (`trip`) before.
+    /// Writes the change of the hold. The last reply arrived at `seen_at` on the client's clock,
+    /// and was decided up to a round trip (`trip`) before.
     pub(super) fn write_hold(&mut self, seen_at: u64, trip: u64, batch: &mut Writer) {
         let change = if self.has_hold() { self.hold.take() } else { None };
         let (until, ends) = match change {
@@ -274,8 +274,8 @@ impl Ledger {
         }
     }
 
-    /// Applies the reply to a batch. Returns the numbers of the charges that were granted, in order.
-    /// If the last one lies beyond the look-ahead, it can be taken out later.
+    /// Applies the reply to a batch. Returns the numbers of the charges that were granted, in
+    /// order. If the last one lies beyond the look-ahead, it can be taken out later.
     pub(super) fn apply(&mut self, reply: &BatchReply, look_ahead: u64) -> impl Iterator<Item = u64> + use<> {
         let granted = || reply.calls.iter().filter(|call| call.granted);
         let before = reply.charges.saturating_sub(granted().count() as u64);
