@@ -30,8 +30,8 @@ impl<K> Limiter<K> {
     /// assumes that no call was admitted since. It does not act on a refusal: see
     /// [`Permit::refused`].
     ///
-    /// If the limits are shared through Redis, it does nothing before the first reply from Redis,
-    /// and while the process decides alone during an outage.
+    /// If the limits are shared through Redis, it does nothing while the process decides alone
+    /// during an outage.
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter, feedback::Observation};
