@@ -10,26 +10,30 @@
 //! ```
 //!
 //! is left now, and the rate is added as time passes. If the bucket has more room than that,
-//! someone else uses the same limit, or the provider counts more than we do, and the bucket is
-//! filled up to it. A response never makes room. That would be another consumer's room, or old
-//! news.
+//! another consumer uses the same limit, or the provider counts more than this limiter does. Then
+//! the bucket is filled until it has that much room. A response never makes room: what it says may
+//! be stale, or the room may be meant for another consumer.
 //!
 //! The refill is counted from the arrival of the response, not from the sending of the call: what
 //! others took while the call was on its way is not known.
 //!
 //! The *cushion* is for what others take before the next response. Without one, this limiter and
 //! another consumer meet at zero and refuse each other. It is the smaller of one second of the rate
-//! and 15 % of the most that was ever left. A simulation of buckets of 1, 10 and 60 s, with replies
-//! after 20 ms to 10 s, found this enough, and more to win nothing.
+//! and 15 % of the most that was ever left. In a simulation of buckets of 1, 10 and 60 s, with
+//! replies after 20 ms to 10 s, a larger cushion gained nothing.
 //!
 //! Example: a limit of 100 per second. A response says that 500 are left, and 120 were admitted
 //! since its call. The most ever left was 1 000, so the cushion is 100, one second of the rate. So
 //! 500 - 120 - 100 = 280 may be taken now.
 //!
-//! # Old news
+//! # Stale responses
 //!
-//! Responses arrive in another order than their calls were counted in. One is ignored if a response
-//! to a later call was there before.
+//! Responses arrive in another order than their calls were admitted in. One is ignored if a
+//! response to a later call was there before.
+//!
+//! Calls are ordered by their admission here, not by the numbers of their charges. All calls of a
+//! lease have one number, and a process that decides alone during an outage of Redis has higher
+//! numbers than Redis.
 
 use std::collections::VecDeque;
 
@@ -45,10 +49,23 @@ const MOST_CALLS: usize = 4_096;
 pub(crate) struct Remaining {
     /// The sum of all charges since this began, by dimension.
     charged: Box<[u64]>,
-    /// The same just after each charge, the oldest first.
-    calls: VecDeque<(u64, Box<[u64]>)>,
+    /// The number of charges since this began.
+    count: u64,
+    /// The calls, in the order of their admission.
+    calls: VecDeque<Call>,
     /// By the place of each limit.
     said: Box<[Said]>,
+}
+
+/// A call that was admitted.
+#[derive(Debug)]
+struct Call {
+    /// The number of its charge. Several calls of a lease have the same.
+    charge: u64,
+    /// Its place among all calls since this began.
+    order: u64,
+    /// The sum of all charges just after it, by dimension.
+    charged: Box<[u64]>,
 }
 
 /// The statements of responses about one limit.
@@ -56,7 +73,7 @@ pub(crate) struct Remaining {
 struct Said {
     /// The most that was ever left.
     most: u64,
-    /// The latest charge whose response was read.
+    /// The latest call whose response was read, by its order.
     latest: u64,
     /// The amount that the provider allows, if it says so.
     limit: Option<u64>,
@@ -76,6 +93,7 @@ impl Remaining {
     pub(crate) fn new(limits: usize, dimensions: usize) -> Self {
         Self {
             charged: vec![0; dimensions].into(),
+            count: 0,
             calls: VecDeque::new(),
             said: vec![Said::default(); limits].into(),
         }
@@ -93,7 +111,8 @@ impl Remaining {
                 place > MOST_CALLS / 2 || place % 2 == 0
             });
         }
-        self.calls.push_back((charge, self.charged.clone()));
+        self.count += 1;
+        self.calls.push_back(Call { charge, order: self.count, charged: self.charged.clone() });
     }
 
     /// Notes the amount that the provider allows.
@@ -107,8 +126,8 @@ impl Remaining {
     }
 
     /// Returns how much is left of a limit by a response that said `remaining`. Below zero if more
-    /// than that was admitted since. `None` if the response is old news, or its call came before
-    /// the first charge that is known.
+    /// than that was admitted since. `None` if the response is stale, or its call came before the
+    /// first charge that is known.
     ///
     /// `charge` is that of its call; `None` if the response is taken for the latest.
     pub(crate) fn left(
@@ -122,18 +141,33 @@ impl Remaining {
         said.most = said.most.max(remaining);
         let since = match charge {
             None => 0,
-            Some(charge) if charge < said.latest => return None,
             Some(charge) => {
-                let before = self.calls.partition_point(|(of, _)| *of <= charge).checked_sub(1)?;
-                self.charged[dimension] - self.calls[before].1[dimension]
+                let call = &self.calls[place_of(&self.calls, charge)?];
+                if call.order < said.latest {
+                    return None;
+                }
+                said.latest = call.order;
+                self.charged[dimension] - call.charged[dimension]
             }
         };
-        said.latest = charge.unwrap_or(said.latest);
         let second = u128::from(rate.amount()) * 1_000_000_000 / rate.period().as_nanos().max(1);
         let cushion = second.min(u128::from(said.most) * 15 / 100);
         let left = i128::from(remaining) - i128::from(since) - i128::try_from(cushion).unwrap_or(i128::MAX);
-        Some(i64::try_from(left).unwrap_or(i64::MIN))
+        Some(i64::try_from(left).unwrap_or(if left < 0 { i64::MIN } else { i64::MAX }))
     }
+}
+
+/// Returns the place of the first call of a charge. If it was forgotten, that of the call before
+/// it.
+fn place_of(calls: &VecDeque<Call>, charge: u64) -> Option<usize> {
+    // Usually the numbers rise from call to call.
+    let first = calls.partition_point(|call| call.charge < charge);
+    if calls.get(first).is_some_and(|call| call.charge == charge) {
+        return Some(first);
+    }
+    let exact = calls.iter().position(|call| call.charge == charge);
+    let after = || calls.iter().position(|call| call.charge > charge).unwrap_or(calls.len());
+    exact.or_else(|| after().checked_sub(1))
 }
 
 #[cfg(test)]
@@ -157,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn old_news_and_calls_that_are_not_known_are_ignored() {
+    fn stale_responses_and_calls_that_are_not_known_are_ignored() {
         let mut remaining = Remaining::new(1, 1);
         assert_eq!(remaining.left((0, 0), RATE, 500, Some(1)), None);
         remaining.charge(&[10], 5);
@@ -165,6 +199,30 @@ mod tests {
         assert_eq!(remaining.left((0, 0), RATE, 500, Some(4)), None);
         assert!(remaining.left((0, 0), RATE, 500, Some(6)).is_some());
         assert_eq!(remaining.left((0, 0), RATE, 400, Some(5)), None);
+    }
+
+    #[test]
+    fn numbers_that_fall_after_an_outage_are_no_sign_of_a_stale_response() {
+        const LOCAL: u64 = 1 << 63;
+        let mut remaining = Remaining::new(1, 1);
+        for charge in [7, LOCAL + 1, LOCAL + 2, 8, 9] {
+            remaining.charge(&[10], charge);
+        }
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(LOCAL + 1)), Some(870));
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(8)), Some(890));
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(LOCAL + 2)), None);
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(9)), Some(900));
+    }
+
+    #[test]
+    fn later_calls_of_the_same_lease_are_subtracted() {
+        let mut remaining = Remaining::new(1, 1);
+        for charge in [5, 5, 5, 6, 5] {
+            remaining.charge(&[10], charge);
+        }
+        // It may be the first of them, so all others count.
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(5)), Some(860));
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(6)), Some(890));
     }
 
     #[test]

@@ -190,15 +190,7 @@ impl Buckets for Memory {
 
     fn look(&self, now: u64) -> Vec<Look> {
         let rest = self.held_until.saturating_sub(now);
-        let look = |meter: &Meter| {
-            let look = meter.bucket.look(now);
-            if rest == 0 {
-                look
-            } else {
-                Look { available: 0, full_in: look.full_in.saturating_add(rest), ..look }
-            }
-        };
-        self.meters.iter().map(look).collect()
+        self.meters.iter().map(|meter| meter.bucket.look(now).on_hold(rest)).collect()
     }
 
     fn store(&self) -> Option<StoreStatus> {

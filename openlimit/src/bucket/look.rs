@@ -12,3 +12,14 @@ pub(crate) struct Look {
     /// the pause before the largest call is over.
     pub(crate) full_in: u64,
 }
+
+impl Look {
+    /// Returns how it looks during a hold that ends in `rest` nanoseconds, for a bucket that does not
+    /// leak until then.
+    pub(crate) fn on_hold(self, rest: u64) -> Self {
+        if rest == 0 {
+            return self;
+        }
+        Self { available: 0, full_in: self.full_in.saturating_add(rest), ..self }
+    }
+}

@@ -19,6 +19,9 @@
 //! }
 //! ```
 //!
+//! A limiter acts on it through [`Permit::observe`](crate::Permit::observe) and
+//! [`Permit::refused`](crate::Permit::refused).
+//!
 //! # What is read
 //!
 //! - **Limits**, from the headers of OpenAI, Azure, Anthropic, Groq, Mistral, Together, Cerebras,

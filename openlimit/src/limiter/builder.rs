@@ -174,7 +174,7 @@ impl<K> Builder<K> {
     /// Sets the longest [hold](crate::Limiter::hold). Default: 10 minutes. A longer one is cut to
     /// it.
     ///
-    /// It bounds what a wrong or hostile `retry-after` can do.
+    /// It bounds what a wrong or hostile `retry-after` can do. Zero turns holds off.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
         self

@@ -68,8 +68,8 @@ pub(super) struct State {
     /// The time before which the timer must not fire again. Calls that become due in between are
     /// admitted together.
     pub(super) rested: u64,
-    /// Why the limiter is on hold, or was last.
-    pub(super) held_for: Option<Arc<str>>,
+    /// Why this process last held the limiter, and until when.
+    pub(super) held_for: Option<(Arc<str>, u64)>,
 }
 
 impl Core {

@@ -16,20 +16,24 @@ use crate::backend::Buckets as _;
 use crate::error::{AcquireError, BuildError};
 use crate::time::nanos;
 
+/// For how long after its end a hold of this process is still taken for the reason, in nanoseconds:
+/// one second. Over Redis a hold ends a round trip later than in the process that began it.
+const OWN_FOR: u64 = 1_000_000_000;
+
 impl<K> Limiter<K> {
     /// Admits nothing for `time`: neither new calls nor those in the queue. They wait, and leave in
     /// their order when the hold ends.
     ///
     /// Use it when the provider refuses a call and says when to come back. `reason` is for errors
     /// and for [`status`](Self::status). The buckets do not refill during the hold, so it ends
-    /// without a burst. Of two holds, the one that ends later counts. A hold is at most
-    /// [`max_hold`](crate::Builder::max_hold) long.
+    /// without a burst. Of two holds, the one that ends later counts, so a hold of zero does
+    /// nothing. A hold is at most [`max_hold`](crate::Builder::max_hold) long.
     ///
     /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were
     /// admitted before are not affected.
     ///
     /// With limits that are shared through Redis, the other processes learn of the hold with their
-    /// next batch.
+    /// next batch. Before this process has had a reply from Redis, a hold stops its own calls only.
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, Rate, RateLimiter};
@@ -56,6 +60,9 @@ impl<K> Limiter<K> {
 
     /// Ends the hold now. Does nothing if there is none.
     ///
+    /// With limits that are shared through Redis, it ends a hold of any process. The others learn
+    /// of that with their next batch.
+    ///
     /// # Errors
     /// The problem with the declaration, if the limiter cannot be built.
     pub fn release(&self) -> Result<(), BuildError> {
@@ -72,18 +79,18 @@ impl Core {
             let backend = &mut state.admission.backend;
             if until > backend.held_until().max(now) {
                 backend.hold(until, now);
-                state.held_for = Some(reason);
+                state.held_for = Some((reason, until));
             }
         });
     }
 
     /// Returns the error of a call that may not wait for the end of a hold.
     pub(super) fn held(&self, waited: u64, wait: u64) -> AcquireError {
-        let reason = self.lock().and_then(|state| state.held_for.clone());
+        let now = self.time.now();
         AcquireError::Held {
             waited: Duration::from_nanos(waited),
             wait: Duration::from_nanos(wait),
-            reason: reason.unwrap_or_else(elsewhere),
+            reason: self.lock().map_or_else(elsewhere, |state| state.reason(now)),
             limiter: self.plan.name().clone(),
         }
     }
@@ -93,8 +100,13 @@ impl State {
     /// Returns the hold at `now`, if there is one.
     pub(super) fn hold(&self, now: u64) -> Option<Hold> {
         let rest = self.admission.backend.held_until().saturating_sub(now);
-        let reason = || self.held_for.clone().unwrap_or_else(elsewhere);
-        (rest > 0).then(|| Hold { ends_in: Duration::from_nanos(rest), reason: reason() })
+        (rest > 0).then(|| Hold { ends_in: Duration::from_nanos(rest), reason: self.reason(now) })
+    }
+
+    /// Returns the reason of the hold at `now`.
+    fn reason(&self, now: u64) -> Arc<str> {
+        let own = self.held_for.as_ref().filter(|(_, until)| now < until.saturating_add(OWN_FOR));
+        own.map_or_else(elsewhere, |(reason, _)| Arc::clone(reason))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Lets a limiter believe the provider: what responses say is left, and refusals.
 //!
 //! The declared limits are what an account should allow. The provider knows what it really allows:
-//! another program may use the same key, or the provider may count more than we do. `feedback`
-//! reads that from a response. Here it is applied to the limits that it is about.
+//! another program may use the same key, or the provider may count more than this limiter does.
+//! `feedback` reads that from a response. Here it is applied to the limits that it is about.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,21 +18,31 @@ use crate::time::nanos;
 /// The least factor between the paces of two limits that are taken for different ones.
 const OTHER_PACE: u128 = 10;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 impl<K> Limiter<K> {
     /// Believes what a response says is left of the limits.
     ///
     /// If less is left than the limiter has room for, later calls wait. It never makes room. A
-    /// response about a limit that the limiter does not have is ignored.
+    /// response about a limit that the limiter does not have is ignored: one of another dimension,
+    /// such as Anthropic's `input_tokens` beside a limit on `tokens`, or of another period.
     ///
-    /// Prefer [`Permit::observe`], which knows what was admitted since the call. This takes the
-    /// response for the latest.
+    /// Prefer [`Permit::observe`], which knows what was admitted since the call. This method
+    /// assumes that no call was admitted since. It does not act on a refusal: see
+    /// [`Permit::refused`].
+    ///
+    /// If the limits are shared through Redis, it does nothing while the process decides alone
+    /// during an outage.
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter, feedback::Observation};
     ///
     /// # fn main() -> Result<(), openlimit::BuildError> {
     /// let limiter = RateLimiter::builder().tokens(Rate::per_day(1_000)).build()?;
-    /// let headers = [("x-ratelimit-limit-tokens", "1000"), ("x-ratelimit-remaining-tokens", "300")];
+    /// let headers = [
+    ///     ("x-ratelimit-limit-tokens", "1000"),
+    ///     ("x-ratelimit-remaining-tokens", "300"),
+    /// ];
     /// limiter.observe(&Observation::from_parts(200, headers, b""))?;
     /// assert!(limiter.status()?.limits[0].available <= 300);
     /// # Ok(())
@@ -51,16 +61,19 @@ impl<K> Limiter<K> {
 impl Permit {
     /// Believes what the response to this call says is left of the limits. Keeps the permit.
     ///
-    /// At most what is left, less what was admitted since this call and a cushion, can be taken
-    /// from then on. The cushion is for other consumers of the same key: one second of the rate, or
-    /// 15 % of the most that was ever left, if that is less. So a limiter that shares a key with
-    /// others slows down before the provider refuses. It never makes room.
+    /// Then at most `remaining - admitted - cushion` is available: what the response says is left,
+    /// less what was admitted since this call, less a cushion for other consumers of the same key.
+    /// The cushion is one second of the rate, or 15 % of the most that was ever left, if that is
+    /// less. So a limiter that shares a key with others slows down before the provider refuses. It
+    /// never makes room.
     ///
     /// If the provider allows less than was declared, the rate is slowed down to that, but to no
     /// less than an eighth, until a response says otherwise. It is never faster than declared.
     ///
-    /// The first response of all says nothing of what is left, since the calls before it are not
-    /// known. Responses may come in any order: what is left by an older one is ignored.
+    /// The limiter counts what it admits from its first response on. The responses to calls that
+    /// were admitted before that one say nothing of what is left, itself included. Responses may
+    /// come in any order: after the response to a later call, what is left by an earlier one is
+    /// ignored, too. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
         self.core().observe(observation, Some(self.charge()));
     }
@@ -70,9 +83,13 @@ impl Permit {
     /// refused calls.
     ///
     /// The wait is the one that the response states. Without one, it is the time in which the cost
-    /// of the call flows back. A quota that is used up holds the limiter for
-    /// [`max_hold`](crate::Builder::max_hold), or until it is renewed if that is sooner. A response
-    /// that has nothing to do with limits holds nothing.
+    /// of the call flows back at the slowest limit. Limits per day or longer then count only if
+    /// there are no others. A quota that is used up holds the limiter for
+    /// [`max_hold`](crate::Builder::max_hold), or until it is renewed if that is sooner. A provider
+    /// that is overloaded (status 529, or 503 with a wait) holds it, too.
+    ///
+    /// A response that is no refusal, or that has nothing to do with limits, holds nothing. Of any
+    /// response, it also believes what is left, like [`observe`](Self::observe).
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, Rate, RateLimiter};
@@ -125,14 +142,18 @@ impl Core {
         same.find(|(_, limit)| is_same(limit, observed)).map(|(place, _)| place)
     }
 
-    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits.
+    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits. Limits per
+    /// day and longer count only if there are no others: a refusal by one of them is
+    /// [`Verdict::Exhausted`].
     fn flows_back_in(&self, amounts: &Amounts) -> u64 {
-        let limits = self.plan.limits().iter().zip(self.plan.dimensions());
-        let times = limits.map(|(limit, dimension)| {
+        let limits = || self.plan.limits().iter().zip(self.plan.dimensions());
+        let time = |(limit, dimension): (&Limit, &usize)| {
             let amount = u128::from(amounts.as_slice()[*dimension]);
             amount * limit.rate().period().as_nanos() / u128::from(limit.rate().amount())
-        });
-        times.max().map_or(0, |time| u64::try_from(time).unwrap_or(u64::MAX))
+        };
+        let short = limits().filter(|(limit, _)| limit.rate().period() < DAY);
+        let slowest = short.map(time).max().or_else(|| limits().map(time).max());
+        slowest.map_or(0, |time| u64::try_from(time).unwrap_or(u64::MAX))
     }
 }
 
@@ -155,7 +176,8 @@ fn is_same(limit: &Limit, observed: &ObservedLimit) -> bool {
     match observed.reset() {
         Some(reset) if used > 0 && !reset.is_zero() => {
             // Both as amounts per nanosecond, multiplied by both times.
-            let ours = u128::from(rate.amount()) * reset.as_nanos();
+            // The response may state any time.
+            let ours = u128::from(rate.amount()).saturating_mul(reset.as_nanos());
             let theirs = used * rate.period().as_nanos();
             ours / OTHER_PACE <= theirs && theirs / OTHER_PACE <= ours
         }
@@ -169,14 +191,18 @@ fn is_same(limit: &Limit, observed: &ObservedLimit) -> bool {
 
 /// Returns the reason of the hold. It contains nothing that the provider wrote.
 fn reason(observation: &Observation, verdict: Verdict) -> Arc<str> {
-    let what = match verdict {
-        Verdict::Exhausted { .. } => "says that a quota is used up",
-        Verdict::SlowDown { .. } => "asks for slower traffic",
-        _ => "refused a call",
+    let status = match observation.status() {
+        0 => String::new(),
+        status => format!(" with status {status}"),
+    };
+    let why = match verdict {
+        Verdict::Exhausted { .. } => " because a quota is used up",
+        Verdict::SlowDown { .. } => " because the traffic grew too fast",
+        _ => "",
     };
     let wait = match verdict.retry_after() {
         Some(Duration::ZERO) | None => String::new(),
         Some(after) => format!(" and asks for a wait of {}", crate::error::short(after)),
     };
-    format!("the provider {what} with status {}{wait}", observation.status()).into()
+    format!("the provider refused a call{status}{why}{wait}").into()
 }

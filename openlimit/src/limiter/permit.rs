@@ -15,9 +15,10 @@ use crate::queue::{Grant, Wait};
 /// An admitted call. Its cost is reserved from all limits.
 ///
 /// - [`settle`](Permit::settle) replaces the reserved cost by the usage that the provider reports.
+/// - [`observe`](Permit::observe) believes what the response says is left. Call it before `settle`.
+/// - [`refused`](Permit::refused) holds the limiter after the provider refused the call.
 /// - [`cancel`](Permit::cancel) gives everything back. Use it only if the request was never sent.
-/// - Dropping it keeps the reservation, since the request may have been sent. Do that after a
-///   refusal, too.
+/// - Dropping it keeps the reservation, since the request may have been sent.
 ///
 /// A permit is not a slot that has to be held: the limits count what calls take, not how many run
 /// at a time. It borrows nothing, can be sent to other threads, and may outlive the limiter.
@@ -105,8 +106,11 @@ impl Permit {
     /// limit is used up. If its cost is given back, the next call departs at once, and is refused,
     /// too. Calls that are retried in this way send many times as many requests as there are calls.
     ///
-    /// Drop the permit instead, which keeps the charge. Then [hold](crate::Limiter::hold) the
-    /// limiter for the `retry-after` of the response, which stops all other calls, too:
+    /// Call [`refused`](Self::refused) instead. It keeps the charge, and holds the limiter for as
+    /// long as the response asks for, which stops all other calls, too.
+    ///
+    /// If the response itself is out of reach, because a client returns only an error, drop the
+    /// permit, which keeps the charge. Then [hold](crate::Limiter::hold) the limiter by hand:
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, RateLimiter};

@@ -60,9 +60,9 @@ pub struct LimitStatus {
     /// It is what is left of the burst, less the jitter. While nothing is taken, it is the most
     /// that one call may ever take (the limit's amount, or the burst if that is larger), since a
     /// call larger than the burst is then admitted into debt. It rises to that during the jitter
-    /// after everything has flowed back. For example, a limit of 200 per
-    /// minute with a burst of one second shows 200, and after one request 2. Calls in the queue
-    /// come first, and are not subtracted.
+    /// after everything has flowed back. For example, a limit of 200 per minute with a burst of one
+    /// second shows 200, and after one request 2. Calls in the queue come first, and are not
+    /// subtracted. During a hold it is zero.
     pub available: u64,
     /// The amount that was taken beyond the burst, in the same unit, rounded up. Later calls wait
     /// until it has flowed back.
@@ -83,7 +83,8 @@ pub struct LimitStatus {
 pub struct Hold {
     /// The time until it ends, on the limiter's clock.
     pub ends_in: Duration,
-    /// Why the limiter is on hold.
+    /// Why the limiter is on hold: the `reason` given to [`hold`](crate::Limiter::hold), or words
+    /// for a hold that another process began.
     pub reason: Arc<str>,
 }
 

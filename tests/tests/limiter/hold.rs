@@ -104,6 +104,18 @@ fn a_hold_that_is_released_ends_at_once() {
 }
 
 #[test]
+fn a_hold_of_no_time_changes_nothing() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    limiter.hold(Duration::ZERO, "nothing").expect("it is built");
+    assert_eq!(limiter.status().expect("it is built").hold, None);
+    limiter.hold(secs(5), "429").expect("it is built");
+    limiter.hold(Duration::ZERO, "nothing").expect("it is built");
+    let hold = limiter.status().expect("it is built").hold.expect("the first hold goes on");
+    assert_eq!((hold.ends_in, &*hold.reason), (secs(5), "429"));
+}
+
+#[test]
 fn a_hold_is_cut_to_the_longest_one() {
     let clock = ManualClock::new();
     let rate = Rate::per_second(10);

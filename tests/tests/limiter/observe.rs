@@ -266,6 +266,25 @@ fn a_lower_limit_of_the_provider_slows_the_rate_down_until_it_is_raised() {
 }
 
 #[test]
+fn absurd_numbers_are_no_limit_of_ours_and_cannot_panic() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_day(1_000_000_000_000_000)).build().expect("valid rates");
+    let before = available(&limiter);
+    for (of, remaining) in [("1000", "100"), ("18446744073709551614", "0")] {
+        let headers = [
+            ("x-ratelimit-limit-requests", of.into()),
+            ("x-ratelimit-remaining-requests", remaining.into()),
+            ("x-ratelimit-reset-requests", "99999999999999999999s".into()),
+        ];
+        limiter.observe(&observation(200, &headers)).expect("it is built");
+        assert_eq!(available(&limiter), before);
+    }
+    let headers = [("x-ratelimit-remaining-requests", "18446744073709551614".into())];
+    limiter.observe(&observation(200, &headers)).expect("it is built");
+    assert_eq!(available(&limiter), before);
+}
+
+#[test]
 fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(Rate::per_minute(60)).build().expect("valid rates");
@@ -297,5 +316,30 @@ fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     clock.advance(secs(2));
     let verdict = take().expect("that held nothing").refused(&exhausted);
     assert!(matches!(verdict, Verdict::Exhausted { .. }), "{verdict:?}");
-    assert_eq!(hold().map(|(ends_in, _)| ends_in), Some(secs(600)));
+    let reason = "the provider refused a call with status 429 because a quota is used up";
+    assert_eq!(hold(), Some((secs(600), reason.into())));
+}
+
+#[test]
+fn a_daily_limit_does_not_prolong_a_hold_whose_refusal_states_no_wait() {
+    let clock = ManualClock::new();
+    let limits = plain(&clock).requests(Rate::per_minute(20)).requests(Rate::per_day(50));
+    let limiter = limits.build().expect("valid rates");
+    let permit = limiter.try_acquire(Cost::new()).expect("there is room");
+    assert_eq!(permit.refused(&observation(529, &[])), Verdict::Retry { after: None });
+    let hold = limiter.status().expect("it is built").hold.expect("it was refused");
+    assert_eq!(hold.ends_in, secs(3));
+}
+
+#[test]
+fn refused_with_a_response_that_is_no_refusal_holds_nothing() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_day(50)).build().expect("valid rates");
+    for status in [200, 500] {
+        let permit = limiter.try_acquire(Cost::new()).expect("there is room");
+        assert_eq!(permit.refused(&observation(status, &[])), Verdict::NotLimited);
+    }
+    assert_eq!(limiter.status().expect("it is built").hold, None);
+    // The charges stay.
+    assert_eq!(available(&limiter), 48);
 }

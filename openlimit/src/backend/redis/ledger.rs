@@ -69,6 +69,8 @@ struct Account {
     debt: u64,
     /// The debt in the batch in flight.
     owing: u64,
+    /// The level that responses ask for and when, until the next reply says what is missing.
+    raise: Option<(u64, u64)>,
     /// For how long the bucket stood idle since the state began, in the last reply.
     idle: u64,
     /// The amounts that this process took alone, and that no batch has taken along yet.
@@ -141,6 +143,28 @@ impl Ledger {
     /// Returns the number of the last charge that this client knows of.
     pub(super) fn charges(&self) -> u64 {
         self.charges
+    }
+
+    /// Notes that a response asks for a level of at least `level` at `now` in one limit.
+    pub(super) fn raise(&mut self, limit: usize, level: u64, now: u64) {
+        self.buckets[limit].raise = Some((level.max(self.raised(limit, now)), now));
+    }
+
+    /// Returns the level at `now` that responses ask for in one limit; zero if they ask for none.
+    pub(super) fn raised(&self, limit: usize, now: u64) -> u64 {
+        self.buckets[limit].raise.map_or(0, |(level, at)| level.saturating_sub(now.saturating_sub(at)))
+    }
+
+    /// Returns the same, and forgets it.
+    pub(super) fn take_raise(&mut self, limit: usize, now: u64) -> u64 {
+        let level = self.raised(limit, now);
+        self.buckets[limit].raise = None;
+        level
+    }
+
+    /// Returns true if responses ask for a level in any limit.
+    pub(super) fn has_raise(&self) -> bool {
+        self.buckets.iter().any(|account| account.raise.is_some())
     }
 
     /// Returns true if a refund or a debt waits for a batch.

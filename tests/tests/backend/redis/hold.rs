@@ -58,6 +58,20 @@ fn a_hold_that_one_process_ends_ends_for_another() {
 }
 
 #[test]
+fn a_hold_of_another_process_has_no_reason_of_this_one() {
+    let (_server, one, other) = pair();
+    one.hold(millis(1), "an earlier refusal").unwrap();
+    std::thread::sleep(millis(1_200));
+    hold(&other, &one, secs(300));
+    let status = one.status().unwrap();
+    let reason = status.hold.unwrap().reason;
+    assert_eq!(&*reason, "another process that shares the limits holds its calls");
+    // Nothing is available meanwhile.
+    assert_eq!(status.limits[0].available, 0);
+    assert!(status.limits[0].full_in > secs(200), "{}", status.limits[0]);
+}
+
+#[test]
 fn calls_that_were_granted_ahead_stop_too() {
     let server = RedisServer::start();
     let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(20)).redis(server.url());

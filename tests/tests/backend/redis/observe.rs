@@ -1,50 +1,92 @@
-//! Responses, and limits that are shared: what the provider says reaches the shared buckets.
+//! Responses: what a provider says is left reaches all processes, and is charged once.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use openlimit::feedback::Observation;
 use openlimit::{Cost, Rate, RateLimiter};
 use openlimit_tests::redis::RedisServer;
-use openlimit_tests::{eventually, secs};
+use openlimit_tests::secs;
 
-fn limiter(server: &RedisServer, rate: Rate) -> RateLimiter {
+/// A limiter that shares a thousand requests a day.
+fn limiter(server: &RedisServer) -> RateLimiter {
+    sharing(server, Rate::per_day(1_000))
+}
+
+fn sharing(server: &RedisServer, rate: Rate) -> RateLimiter {
     RateLimiter::builder().name("chat").requests(rate).redis(server.url()).build().unwrap()
 }
 
-fn said(of: u64, left: u64, reset: &str) -> Observation {
+fn left(remaining: u64) -> Observation {
     let headers = [
-        ("x-ratelimit-limit-requests", of.to_string()),
-        ("x-ratelimit-remaining-requests", left.to_string()),
-        ("x-ratelimit-reset-requests", reset.to_owned()),
+        ("x-ratelimit-limit-requests", "1000".to_owned()),
+        ("x-ratelimit-remaining-requests", remaining.to_string()),
     ];
     Observation::from_parts(200, headers, b"")
 }
 
+/// Returns what is available by the server's next reply.
+fn available(limiter: &RateLimiter) -> u64 {
+    limiter.flush(secs(20)).blocking().unwrap();
+    limiter.status().unwrap().limits[0].available
+}
+
 #[test]
-fn what_is_left_by_a_response_holds_for_the_other_processes_too() {
+fn many_responses_at_a_time_are_charged_once_and_reach_other_processes() {
     let server = RedisServer::start();
-    let (one, other) = (limiter(&server, Rate::per_hour(1_000)), limiter(&server, Rate::per_hour(1_000)));
-    for limiter in [&one, &other] {
-        drop(limiter.acquire(Cost::new()).blocking().unwrap());
+    let (one, other) = (limiter(&server), limiter(&server));
+    drop(one.acquire(Cost::new()).blocking().unwrap());
+    for _ in 0..500 {
+        one.observe(&left(900)).unwrap();
+        // Some of them come while a batch is in flight.
+        thread::sleep(Duration::from_micros(50));
     }
-    one.observe(&said(1_000, 40, "58m")).unwrap();
-    one.flush(secs(20)).blocking().unwrap();
-    eventually("the other learns of it", || {
-        other.flush(secs(20)).blocking().unwrap();
-        other.status().unwrap().limits[0].available <= 41
-    });
-    let refusal = other.acquire(Cost::new().requests(50)).timeout(secs(1)).blocking();
-    assert!(refusal.is_err(), "50 of 40 were admitted");
+    for limiter in [&one, &other] {
+        let available = available(limiter);
+        assert!((890..=900).contains(&available), "{available} are available");
+    }
+}
+
+#[test]
+fn what_others_took_since_the_last_reply_is_charged_once() {
+    let server = RedisServer::start();
+    let limiters = [(); 4].map(|()| limiter(&server));
+    let start = |limiter: &RateLimiter| limiter.acquire(Cost::new()).blocking().unwrap();
+    // The limiters count from their first response on.
+    limiters.iter().for_each(|limiter| start(limiter).observe(&left(999)));
+    let permits = limiters.each_ref().map(start);
+    // Another process takes 300 while their calls are on their way.
+    drop(limiter(&server).acquire(Cost::new().requests(300)).blocking().unwrap());
+    permits.iter().for_each(|permit| permit.observe(&left(690)));
+    for limiter in limiters.iter().chain(&limiters) {
+        let available = available(limiter);
+        assert!((680..=691).contains(&available), "{available} are available");
+    }
+}
+
+#[test]
+fn a_response_before_the_first_reply_counts() {
+    let server = RedisServer::start();
+    let (one, other) = (limiter(&server), limiter(&server));
+    drop(one.acquire(Cost::new().requests(400)).blocking().unwrap());
+    // It does not know yet that those 400 are missing.
+    other.observe(&left(500)).unwrap();
+    for limiter in [&other, &one, &other] {
+        limiter.flush(secs(20)).blocking().unwrap();
+    }
+    let available = available(&other);
+    assert!((490..=501).contains(&available), "{available} are available");
 }
 
 #[test]
 fn a_lower_limit_of_the_provider_slows_the_rate_down() {
     let server = RedisServer::start();
-    let limiter = limiter(&server, Rate::per_second(1_000));
+    let limiter = sharing(&server, Rate::per_second(1_000));
     drop(limiter.acquire(Cost::new()).blocking().unwrap());
-    limiter.observe(&said(250, 250, "0s")).unwrap();
+    let headers = [("x-ratelimit-limit-requests", "250"), ("x-ratelimit-remaining-requests", "250")];
+    limiter.observe(&Observation::from_parts(200, headers, b"")).unwrap();
     let start = Instant::now();
     for taken in 1..=600_u32 {
         drop(limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap());

@@ -67,6 +67,26 @@ const SLOW: Rate = Rate::per_minute(100).burst(Duration::from_secs(60));
 const HALF: OnOutage = OnOutage::Local(Percent(50));
 
 #[test]
+fn alone_a_process_observes_a_hold_that_another_began() {
+    let world = World::new();
+    let (limiter, other) = (world.limiter(SLOW, HALF), world.other(SLOW));
+    for limiter in [&limiter, &other] {
+        drop(take(limiter, 1, secs(20)).unwrap());
+    }
+    other.hold(secs(300), "429").unwrap();
+    other.flush(secs(20)).blocking().unwrap();
+    limiter.flush(secs(20)).blocking().unwrap();
+    world.away();
+    let deadline = Instant::now() + secs(20);
+    while store(&limiter).error.is_none() {
+        assert!(Instant::now() < deadline, "the outage is not noticed");
+        let _ = limiter.flush(millis(500)).blocking();
+    }
+    let refusal = take(&limiter, 1, millis(100)).unwrap_err();
+    assert!(matches!(refusal, AcquireError::Held { .. }), "{refusal}");
+}
+
+#[test]
 fn alone_a_process_never_takes_more_than_its_share() {
     let world = World::new();
     // 200 a second and 200 at once, of which a quarter: 50.

@@ -3,24 +3,21 @@
 //! # The rule
 //!
 //! Say others filled the buckets in Redis meanwhile, and this process took an amount on top. Then
-//! the limit was exceeded by that amount, except for what could have leaked from the bucket in
-//! Redis and did not, because it stood empty: nobody used that part of the rate. So this process
-//! owes
+//! the limit was exceeded by that amount, less the part of the rate that no process used. That part
+//! is what could have leaked from the bucket in Redis while it was empty. So this process owes
 //!
 //! ```text
 //! taken - idle
 //! ```
 //!
-//! The process knows neither when the bucket stood empty nor for how long. The script knows for how
-//! long, since it counts that for each bucket. It does not know when. If the bucket was idle first,
-//! and the process took everything in the last second, then the rate of one second is all that was
-//! free for it. So it owes at least what a bucket of the whole rate would hold now if this process
-//! alone had filled it, which is `least`.
+//! The script counts for how long each bucket was empty, but not when. If the bucket was idle
+//! first, and the process took everything in the last second, then only the rate of one second was
+//! free for it. So it owes at least `least`: what a bucket of the whole rate would hold now if this
+//! process alone had filled it.
 //!
 //! Example: an outage lasts 15 s, and the share is 25 %. If others used the limit all the time, the
 //! process owes the 3.75 s of the rate that it took. If the bucket in Redis stood idle for 2 s, it
-//! owes 1.75 s. If nobody used it, the process owes what it took at once at the end, its last
-//! burst.
+//! owes 1.75 s. If no other process used it, this one owes `least`, its last burst.
 //!
 //! # What cannot be known
 //!
@@ -28,7 +25,7 @@
 //!   what it has taken.
 //! * If the buckets in Redis were lost during the outage, nothing says for how long they stood idle
 //!   before. The process then owes `least` only. Otherwise a restart of Redis would stop all calls
-//!   for as long as the processes together took, although nobody had anything from it.
+//!   until the sum of what the processes took has leaked.
 //! * Nothing says in which order the bucket stood idle and the process took. If it was idle first,
 //!   and others used the whole limit while the process took, the process is let off although the
 //!   limit was exceeded, by at most the idle time.
@@ -59,8 +56,8 @@ impl Alone {
         Self { share, whole, taken: vec![0; dimensions].into(), first: 0 }
     }
 
-    /// Begins an outage. `known(place)` is this process's share of what is in the bucket of a
-    /// limit.
+    /// Begins an outage. `known` are the places of the limits, each with this process's share of
+    /// what is in its bucket.
     pub(super) fn begin(&mut self, known: impl Iterator<Item = (usize, u64)>, now: u64) {
         for (place, amount) in known {
             self.first = self.share.fill(place, amount, now) + 1;
@@ -99,15 +96,15 @@ impl Alone {
         }
     }
 
-    /// Ends the outage. Returns what was taken from each of the limits, given by place and
-    /// dimension, and the least of it to owe.
+    /// Ends the outage. `limits` are their places and dimensions. Returns what was taken from each
+    /// of them, and the least of it to owe.
     pub(super) fn end(&mut self, limits: impl Iterator<Item = (usize, usize)>, now: u64) -> Vec<(u64, u64)> {
         let end = |(place, dimension): (usize, usize)| {
             self.share.empty(place, now);
             (self.taken[dimension], self.whole.empty(place, now))
         };
         let taken = limits.map(end).collect();
-        // No charge so far is of an outage that goes on.
+        // Charges so far belong to outages that have ended.
         (self.first, _) = (u64::MAX, self.taken.fill(0));
         taken
     }

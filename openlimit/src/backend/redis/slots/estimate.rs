@@ -64,24 +64,37 @@ impl Slots {
         u64::try_from(level * u128::from(share) / 100).unwrap_or(u64::MAX)
     }
 
-    /// Owes what is missing for a bucket of which at most `left` can be taken now.
+    /// Raises the level of a bucket, so that at most `left` can be taken from it now.
     ///
-    /// The estimated level does not contain the calls of other processes since the last reply, so
-    /// those count in addition. `left` does not contain them either, which makes up for that.
+    /// What is missing will be owed. Others may have taken a part of it since the last reply, so
+    /// how much is missing is known with the next one, which this requests. Several processes that
+    /// raise a level within one round trip owe the same part more than once.
     pub(super) fn cap_bucket(&mut self, bucket: usize, left: i64, now: u64) {
         let scale = self.scales[bucket];
         let weight = scale.weight(left.unsigned_abs());
         let level = if left < 0 { scale.fit + weight } else { scale.fit.saturating_sub(weight) };
-        let missing = level.saturating_sub(self.level(bucket, now));
-        if missing > 0 {
-            self.ledger.owe(bucket, missing);
+        if level > self.level(bucket, now) {
+            self.ledger.raise(bucket, level, now);
             self.flush_soon(now);
         }
     }
 
-    /// Returns the level of a bucket in the last reply, less what has leaked since.
+    /// Owes what a reply leaves missing to the levels that responses ask for.
+    pub(super) fn owe_missing(&mut self, now: u64) {
+        for bucket in 0..self.scales.len() {
+            let missing = self.ledger.take_raise(bucket, now).saturating_sub(self.level(bucket, now));
+            if missing > 0 {
+                self.ledger.owe(bucket, missing);
+                self.flush_soon(now);
+            }
+        }
+    }
+
+    /// Returns the level of a bucket in the last reply, less what has leaked since; or the one that
+    /// responses ask for, if that is higher.
     fn level(&self, bucket: usize, now: u64) -> u64 {
-        self.ledger.level(bucket).saturating_sub(now.saturating_sub(self.seen_at))
+        let known = self.ledger.level(bucket).saturating_sub(now.saturating_sub(self.seen_at));
+        known.max(self.ledger.raised(bucket, now))
     }
 
     /// Returns the estimated state of a bucket.

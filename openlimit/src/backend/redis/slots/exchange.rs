@@ -131,7 +131,7 @@ impl Slots {
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
         let calls = self.calls(queue, now);
         self.lease_for = None;
-        if calls.is_empty() && !self.ledger.is_pending() && !flushing {
+        if calls.is_empty() && !self.ledger.is_pending() && !self.ledger.has_raise() && !flushing {
             self.flush_at = u64::MAX;
             return None;
         }
@@ -184,6 +184,7 @@ impl Slots {
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
         self.learn_hold(reply.held_for, now);
+        self.owe_missing(now);
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {

@@ -1,15 +1,15 @@
-//! Holds of shared limits: one process tells the server, and the others learn of it with their next
-//! reply.
+//! Holds of shared limits: one process sends it to the server, and the others learn of it with
+//! their next reply.
 //!
 //! During a hold the server grants nothing before its end, and the buckets do not leak. Slots that
 //! were granted before are given back, and their calls ask again shortly before the end.
 
 use super::state::Slots;
-use crate::backend::HOLD;
 use crate::backend::redis::ledger::HoldChange;
+use crate::backend::{Buckets as _, HOLD};
 
 impl Slots {
-    /// Begins a hold, and tells the server of it at once.
+    /// Begins a hold, and sends it to the server at once.
     pub(super) fn hold_until(&mut self, until: u64, now: u64) {
         self.held_until = until;
         self.ledger.change_hold(HoldChange::Until(until));
@@ -17,7 +17,7 @@ impl Slots {
         self.flush_at = self.flush_at.min(now);
     }
 
-    /// Ends the hold, and tells the server at once.
+    /// Ends the hold, and sends that to the server at once.
     pub(super) fn end_hold(&mut self, now: u64) {
         if now < self.held_until {
             self.held_until = 0;
@@ -38,6 +38,9 @@ impl Slots {
         }
         if until > now || now < self.held_until {
             self.held_until = until;
+            // They decide during an outage.
+            self.alone.share.release(now);
+            self.alone.share.hold(until, now);
         }
     }
 

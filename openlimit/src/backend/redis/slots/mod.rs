@@ -169,7 +169,7 @@ impl Buckets for Slots {
         let mut looks = self.alone.share.look(now);
         if !self.is_local() {
             for (bucket, place) in self.places.iter().enumerate() {
-                looks[*place] = self.look_at(bucket, now);
+                looks[*place] = self.look_at(bucket, now).on_hold(self.held_until.saturating_sub(now));
             }
         }
         looks

@@ -14,12 +14,12 @@
 //! ```
 //!
 //! after the reply was decided, just as if it were granted now. A call that does not fit waits for
-//! an empty bucket, as always. It keeps its moment if that is earlier, as it is without a refund:
-//! then each slot begins just when the script granted it.
+//! an empty bucket, as always. A slot whose old moment is earlier keeps it. Without a refund, each
+//! slot begins when the script granted it.
 //!
-//! It still expires when it did before. The buckets keep its charge until the moment that it was
-//! granted for, so it may begin at any time from its new moment to that one. The new moment may
-//! even have passed, if the reply comes late.
+//! The time at which a slot expires stays. The buckets keep its charge until the moment that it was
+//! granted for, so it may begin at any time until then. If the reply comes late, the new moment may
+//! have passed already.
 //!
 //! Example, in ms, with a fit of 180. The level is 300, of which two slots of 60 are at 60 and 120
 //! from now. Then a call gives back 90, and a reply shows a level of 210. The last slot may begin
