@@ -64,8 +64,8 @@ pub(crate) trait Buckets {
     /// eighth. With the declared amount it is as declared again.
     fn slow(&mut self, place: usize, allowed: u64, declared: u64);
 
-    /// Fills the bucket of one limit so that at most `left` can be taken from it now. A `left` below
-    /// zero is a debt. Never makes room.
+    /// Fills the bucket of one limit so that at most `left` can be taken from it now. A `left`
+    /// below zero is a debt. Never makes room.
     fn cap(&mut self, place: usize, left: i64, now: u64);
 
     /// Admits nothing before `until`, if that is later than the end of a hold that there is. The

@@ -177,14 +177,14 @@ impl<W: Word> Level<W> {
         self.slowed = Some(Box::new(Slowed { unit, since }));
     }
 
-    /// Raises the level so that at most `left` fits, if more does. Counts as a charge: what was in
-    /// the bucket before is a bound on later refunds.
+    /// Raises the level so that at most `left` fits, if more does. The provider's count replaces
+    /// ours then, so nothing of the charges before can be refunded any more.
     pub(super) fn cap(&mut self, left: i64, charge: u64, now: u64) {
         let amount = self.unit.times(left.unsigned_abs());
         let level = if left < 0 { self.fit.plus(amount) } else { self.fit.minus(amount) };
         let before = self.level_at(now);
         if before < level {
-            self.raise(before, level, charge, now);
+            self.raise(W::default(), level, charge, now);
         }
     }
 

@@ -14,8 +14,8 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// Returns how it looks during a hold that ends in `rest` nanoseconds, for a bucket that does not
-    /// leak until then.
+    /// Returns how it looks during a hold that ends in `rest` nanoseconds, for a bucket that does
+    /// not leak until then.
     pub(crate) fn on_hold(self, rest: u64) -> Self {
         if rest == 0 {
             return self;

@@ -11,9 +11,13 @@ use super::core::Core;
 use super::{Limiter, Permit};
 use crate::admission::Standing;
 use crate::error::BuildError;
-use crate::feedback::{Observation, ObservedLimit, Verdict};
+use crate::feedback::{DenialKind, Observation, ObservedLimit, Verdict};
 use crate::limits::{Amounts, Limit};
 use crate::time::nanos;
+
+/// The wait after a refusal that states none and has nothing to do with the cost of the call, in
+/// nanoseconds: 1 s. Clients of providers begin their retries with about that.
+const OVERLOAD: u64 = 1_000_000_000;
 
 /// The least factor between the paces of two limits that are taken for different ones.
 const OTHER_PACE: u128 = 10;
@@ -83,10 +87,10 @@ impl Permit {
     /// refused calls.
     ///
     /// The wait is the one that the response states. Without one, it is the time in which the cost
-    /// of the call flows back at the slowest limit. Limits per day or longer then count only if
-    /// there are no others. A quota that is used up holds the limiter for
-    /// [`max_hold`](crate::Builder::max_hold), or until it is renewed if that is sooner. A provider
-    /// that is overloaded (status 529, or 503 with a wait) holds it, too.
+    /// of the call flows back at the slowest limit, or one second if the provider is overloaded.
+    /// Limits per day or longer then count only if there are no others. A quota that is used up
+    /// holds the limiter for [`max_hold`](crate::Builder::max_hold), or until it is renewed if that
+    /// is sooner. A provider that is overloaded (status 529, or 503 with a wait) holds it, too.
     ///
     /// A response that is no refusal, or that has nothing to do with limits, holds nothing. Of any
     /// response, it also believes what is left, like [`observe`](Self::observe).
@@ -110,7 +114,7 @@ impl Permit {
         let core = self.core();
         let wait = match verdict {
             Verdict::Retry { after } | Verdict::SlowDown { after } => {
-                after.map_or_else(|| core.flows_back_in(&self.amounts()), nanos)
+                after.map_or_else(|| core.silent_wait(observation, &self.amounts()), nanos)
             }
             Verdict::Exhausted { until } => until.map_or(u64::MAX, nanos),
             Verdict::TooLarge | Verdict::NotLimited => 0,
@@ -140,6 +144,18 @@ impl Core {
         let limits = self.plan.limits().iter().enumerate();
         let mut same = limits.filter(|(_, limit)| limit.dimension() == observed.dimension());
         same.find(|(_, limit)| is_same(limit, observed)).map(|(place, _)| place)
+    }
+
+    /// Returns the wait after a refusal that states none: until the cost of the call has flowed
+    /// back, or [`OVERLOAD`] if the cost is not the reason.
+    fn silent_wait(&self, observation: &Observation, amounts: &Amounts) -> u64 {
+        let is_overloaded =
+            observation.denial().is_some_and(|denial| matches!(denial.kind(), DenialKind::Overloaded));
+        match self.flows_back_in(amounts) {
+            0 => OVERLOAD,
+            _ if is_overloaded => OVERLOAD,
+            wait => wait,
+        }
     }
 
     /// Returns in how many nanoseconds amounts flow back at the slowest of the limits. Limits per

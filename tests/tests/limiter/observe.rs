@@ -285,6 +285,34 @@ fn absurd_numbers_are_no_limit_of_ours_and_cannot_panic() {
 }
 
 #[test]
+fn a_call_that_is_settled_after_a_response_makes_no_room_beyond_it() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_day(1_000)).build().expect("valid rates");
+    // The limiter counts from the first response on.
+    limiter
+        .observe(&observation(200, &[("x-ratelimit-remaining-tokens", "1000".into())]))
+        .expect("it is built");
+    let permit = limiter.try_acquire(500).expect("there is room");
+    permit.observe(&observation(200, &[("x-ratelimit-remaining-tokens", "100".into())]));
+    assert!(available(&limiter) <= 100);
+    permit.settle(10);
+    assert!(available(&limiter) <= 100, "{} are available", available(&limiter));
+    // Calls after it can be refunded.
+    let permit = limiter.try_acquire(80).expect("there is room");
+    permit.cancel();
+    assert!(available(&limiter) >= 80, "{} are available", available(&limiter));
+}
+
+#[test]
+fn a_refusal_that_states_no_wait_and_is_not_about_cost_holds_for_a_second() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_day(50)).build().expect("valid rates");
+    limiter.try_acquire(Cost::new()).expect("there is room").refused(&observation(529, &[]));
+    let hold = limiter.status().expect("it is built").hold.expect("a hold");
+    assert_eq!(hold.ends_in, secs(1));
+}
+
+#[test]
 fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(Rate::per_minute(60)).build().expect("valid rates");
@@ -326,7 +354,7 @@ fn a_daily_limit_does_not_prolong_a_hold_whose_refusal_states_no_wait() {
     let limits = plain(&clock).requests(Rate::per_minute(20)).requests(Rate::per_day(50));
     let limiter = limits.build().expect("valid rates");
     let permit = limiter.try_acquire(Cost::new()).expect("there is room");
-    assert_eq!(permit.refused(&observation(529, &[])), Verdict::Retry { after: None });
+    assert_eq!(permit.refused(&observation(429, &[])), Verdict::Retry { after: None });
     let hold = limiter.status().expect("it is built").hold.expect("it was refused");
     assert_eq!(hold.ends_in, secs(3));
 }

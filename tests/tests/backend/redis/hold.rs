@@ -46,6 +46,19 @@ fn a_hold_of_one_process_stops_the_calls_of_another() {
 }
 
 #[test]
+fn a_hold_before_the_first_reply_reaches_another_process() {
+    let (server, _, other) = pair();
+    let first = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000)).redis(server.url());
+    let first = first.build().unwrap();
+    first.hold(secs(300), "429").unwrap();
+    eventually("the other learns of it", || {
+        let _ = first.flush(secs(20)).blocking();
+        let _ = other.flush(secs(20)).blocking();
+        other.status().unwrap().hold.is_some()
+    });
+}
+
+#[test]
 fn a_hold_that_one_process_ends_ends_for_another() {
     let (_server, one, other) = pair();
     hold(&one, &other, secs(300));

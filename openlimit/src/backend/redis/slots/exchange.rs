@@ -176,6 +176,8 @@ impl Slots {
         }
         let asks_for_more = reply.calls.len() < calls.len();
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
+        // A hold waits for the first reply.
+        self.flush_soon(now);
         self.scales.iter_mut().for_each(|scale| scale.decided(reply.charges));
         // See "A reply, and two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
