@@ -31,9 +31,13 @@ impl Slots {
     /// While calls give back what they did not use, it is an eighth of that. What is in the buckets
     /// ahead of its time is of no use to anyone, and leaves less that can be given back.
     pub(super) fn look_ahead(&self, now: u64) -> u64 {
-        let trips = if self.usual_trip == u64::MAX { 0 } else { self.usual_trip.saturating_mul(TRIPS_AHEAD) };
         let look_ahead = self.terms.look_ahead;
-        if self.settles(now) { look_ahead / PORTION } else { look_ahead }.max(trips)
+        if self.settles(now) { look_ahead / PORTION } else { look_ahead }.max(self.trips())
+    }
+
+    /// Returns the time of the round trips that slots are requested ahead at least.
+    fn trips(&self) -> u64 {
+        if self.usual_trip == u64::MAX { 0 } else { self.usual_trip.saturating_mul(TRIPS_AHEAD) }
     }
 
     /// Returns how much of the look-ahead has to be free before more slots are requested.
@@ -74,7 +78,8 @@ impl Slots {
     /// and this one may be granted an earlier slot.
     pub(super) fn slot_due(&mut self, amounts: &[u64], waiter: Option<u64>, now: u64) -> Option<Due> {
         while let Some(slot) = self.slots.front() {
-            let is_far = self.is_far(slot, now);
+            // Beyond any look-ahead, also one that is not shortened.
+            let is_far = slot.due > now.saturating_add(self.terms.look_ahead.max(self.trips()));
             let is_others = !slot.is_lease() && slot.waiter != waiter;
             if now <= slot.expires && slot.fits(amounts) && !(is_far && is_others) {
                 return Some(Due { at: slot.due, limit: slot.limit });

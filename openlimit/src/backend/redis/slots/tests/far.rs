@@ -307,3 +307,16 @@ fn a_far_call_that_could_have_gone_before_the_reply_arrived_goes_now() {
     client.slots.apply(&reply, &client.queue, world.clock, world.clock);
     assert!(client.goes_in_time(world.clock), "{reply:?} {:?}", client.slots.slots);
 }
+
+#[test]
+fn a_slot_within_the_look_ahead_of_the_settings_serves_another_call_while_calls_settle() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.terms.look_ahead = 100_000_000;
+    world.call(&mut client, [180, 0]);
+    let left = client.join([30, 0]);
+    world.exchange(&mut client);
+    client.slots.refunded_at = Some(world.clock);
+    client.queue.leave(left);
+    assert!(client.slot_due(&Amounts::Few([1, 0, 0]), u64::MAX, world.clock).is_some());
+}
