@@ -209,10 +209,10 @@ local function thin(stack, size)
   return kept
 end
 
-local debt$, fit$, burst$ --*
+local debt$, raise$, fit$, burst$ --*
 do
   local seen_level$, taken$, least$, seen_idle$ --*
-  seen_level$, debt$, taken$, least$, seen_idle$, fit$, burst$, at = unpack('<ddddddd', batch, at) --*
+  seen_level$, debt$, raise$, taken$, least$, seen_idle$, fit$, burst$, at = unpack('<dddddddd', batch, at) --*
   if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges or is_behind) then
     -- The client has seen an earlier state. If it began when this one did, this is an older copy of
     -- it, from a replica that lagged: then a new epoch begins with what is in it. Its charges are
@@ -272,6 +272,18 @@ if owed > 0 then
   if debt$ > 0 then --*
     size$ = push(stack$, size$, top$, low$) --*
     top$, low$, level$, rested$ = charges, level$, min(level$ + debt$, FAR), 0 --*
+  end --*
+end
+
+-- Raises levels to what the provider says. Its count replaces ours then, so nothing of the charges
+-- before can be given back any more.
+local missing = 0
+missing = max(missing, raise$ - level$) --*
+if missing > 0 then
+  charges = charges + 1
+  if raise$ > level$ then --*
+    size$ = push(stack$, size$, top$, low$) --*
+    top$, low$, level$, rested$ = charges, 0, min(raise$, FAR), 0 --*
   end --*
 end
 

@@ -69,8 +69,10 @@ struct Account {
     debt: u64,
     /// The debt in the batch in flight.
     owing: u64,
-    /// The level that responses ask for and when, until the next reply says what is missing.
+    /// The level that responses ask for and when, if no batch has taken it along yet.
     raise: Option<(u64, u64)>,
+    /// The same in the batch in flight.
+    raising: Option<(u64, u64)>,
     /// For how long the bucket stood idle since the state began, in the last reply.
     idle: u64,
     /// The amounts that this process took alone, and that no batch has taken along yet.
@@ -150,28 +152,21 @@ impl Ledger {
         self.buckets[limit].raise = Some((level.max(self.raised(limit, now)), now));
     }
 
-    /// Returns the level at `now` that responses ask for in one limit; zero if they ask for none.
+    /// Returns the level at `now` that responses ask for in one limit, and that no reply contains
+    /// yet; zero if they ask for none.
     pub(super) fn raised(&self, limit: usize, now: u64) -> u64 {
-        self.buckets[limit].raise.map_or(0, |(level, at)| level.saturating_sub(now.saturating_sub(at)))
+        let Account { raise, raising, .. } = self.buckets[limit];
+        at(raise, now).max(at(raising, now))
     }
 
-    /// Returns the same, and forgets it.
-    pub(super) fn take_raise(&mut self, limit: usize, now: u64) -> u64 {
-        let level = self.raised(limit, now);
-        self.buckets[limit].raise = None;
-        level
-    }
-
-    /// Returns true if responses ask for a level in any limit.
-    pub(super) fn has_raise(&self) -> bool {
-        self.buckets.iter().any(|account| account.raise.is_some())
-    }
-
-    /// Returns true if a refund or a debt waits for a batch.
+    /// Returns true if a refund, a debt or a level to raise waits for a batch.
     pub(super) fn is_pending(&self) -> bool {
         !self.refunds.is_empty()
             || self.has_hold()
-            || self.buckets.iter().any(|account| account.debt > 0 || account.taken.all > 0)
+            || self
+                .buckets
+                .iter()
+                .any(|account| account.debt > 0 || account.taken.all > 0 || account.raise.is_some())
     }
 
     /// Returns true if a charge can be taken out, and may be granted for another moment then.
@@ -258,7 +253,14 @@ impl Ledger {
 
     /// Writes the charge to take out: the last one, if no call wants it or if it `moves`. Then the
     /// numbers of refunds and calls, the debts, and the refunds.
-    pub(super) fn write(&mut self, scales: &[Scale], moves: bool, calls: usize, batch: &mut Writer) {
+    pub(super) fn write(
+        &mut self,
+        scales: &[Scale],
+        moves: bool,
+        calls: usize,
+        now: u64,
+        batch: &mut Writer,
+    ) {
         let out = self.removable.filter(|_| moves || self.unwanted);
         let first = self.refunds.keys().rev().nth(MOST_REFUNDS - 1).copied().unwrap_or_default();
         let sent = self.refunds.split_off(&first);
@@ -266,11 +268,13 @@ impl Ledger {
             batch.number(number);
         }
         for (account, scale) in self.buckets.iter_mut().zip(scales) {
-            let Account { level, debt, taken, .. } = *account;
-            for number in [level, debt, taken.all, taken.least, taken.idle, scale.fit, scale.burst] {
+            let Account { level, debt, raise, taken, .. } = *account;
+            let raise = at(raise, now).min(MOST);
+            for number in [level, debt, raise, taken.all, taken.least, taken.idle, scale.fit, scale.burst] {
                 batch.number(number);
             }
             (account.owing, account.taking) = (mem::take(&mut account.debt), mem::take(&mut account.taken));
+            account.raising = account.raise.take();
         }
         for (charge, weights) in sent.iter().rev() {
             batch.number(*charge);
@@ -289,6 +293,7 @@ impl Ledger {
         for account in &mut self.buckets {
             account.debt = account.debt.saturating_add(mem::take(&mut account.owing)).min(MOST);
             account.taken.add(mem::take(&mut account.taking));
+            account.raise = account.raise.or(account.raising.take());
             account.refunding = 0;
         }
     }
@@ -307,6 +312,7 @@ impl Ledger {
         for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
             (account.level, account.idle) = (bucket.level, bucket.idle);
             (account.owing, account.taking, account.refunding) = (0, Taken::default(), 0);
+            account.raising = None;
         }
         if self.buckets.iter().all(|account| account.taken.all == 0) {
             self.went_alone = None;
@@ -320,4 +326,9 @@ impl Ledger {
     fn keep_last(&mut self) {
         (self.removable, self.unwanted) = (None, false);
     }
+}
+
+/// Returns the level at `now` of what was asked for at some time, less what has leaked since.
+fn at(asked: Option<(u64, u64)>, now: u64) -> u64 {
+    asked.map_or(0, |(level, at)| level.saturating_sub(now.saturating_sub(at)))
 }

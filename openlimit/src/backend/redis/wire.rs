@@ -11,8 +11,9 @@
 //! 3. until when to admit nothing, on the server's clock, or 0; 1 to end a hold, else 0;
 //! 4. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
 //!    number of refunds, and of calls;
-//! 5. for each limit seven numbers: `level` in the last reply; the debt; what the process took
-//!    alone, the least of it to owe, and the `idle` that it had seen before; `fit` and `burst`;
+//! 5. for each limit eight numbers: `level` in the last reply; the debt; the level to raise it to,
+//!    or 0; what the process took alone, the least of it to owe, and the `idle` that it had seen
+//!    before; `fit` and `burst`;
 //! 6. for each refund its charge, and its weight in each limit;
 //! 7. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use openlimit::feedback::Observation;
-use openlimit::{Cost, Rate, RateLimiter};
+use openlimit::{Cost, Rate, RateLimiter, Usage};
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::secs;
 
@@ -93,4 +93,19 @@ fn a_lower_limit_of_the_provider_slows_the_rate_down() {
         let most = 251.0 + 250.0 * start.elapsed().as_secs_f64();
         assert!(f64::from(taken) <= most, "{taken} of {most} were admitted");
     }
+}
+
+#[test]
+fn a_call_that_is_settled_after_a_response_makes_no_room_beyond_it() {
+    let server = RedisServer::start();
+    let limiter = limiter(&server);
+    drop(limiter.acquire(Cost::new()).blocking().unwrap());
+    // The limiter counts from its first response on.
+    limiter.observe(&left(999)).unwrap();
+    let permit = limiter.acquire(Cost::new().requests(500)).blocking().unwrap();
+    permit.observe(&left(100));
+    limiter.flush(secs(20)).blocking().unwrap();
+    permit.settle(Usage::default().with("requests", 10));
+    let available = available(&limiter);
+    assert!((90..=101).contains(&available), "{available} are available");
 }

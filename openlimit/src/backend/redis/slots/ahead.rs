@@ -151,7 +151,7 @@ impl Slots {
 
     /// Sends what is pending soon, in a batch of its own if no batch with calls goes before.
     pub(super) fn flush_soon(&mut self, now: u64) {
-        if self.ledger.is_pending() || self.ledger.has_raise() {
+        if self.ledger.is_pending() {
             self.flush_at = self.flush_at.min(now.saturating_add(FLUSH_AFTER));
         }
     }

@@ -66,9 +66,7 @@ impl Slots {
 
     /// Raises the level of a bucket, so that at most `left` can be taken from it now.
     ///
-    /// What is missing will be owed. Others may have taken a part of it since the last reply, so
-    /// how much is missing is known with the next one, which this requests. Several processes that
-    /// raise a level within one round trip owe the same part more than once.
+    /// The script raises it, since others may have charged a part of what is missing meanwhile.
     pub(super) fn cap_bucket(&mut self, bucket: usize, left: i64, now: u64) {
         let scale = self.scales[bucket];
         let weight = scale.weight(left.unsigned_abs());
@@ -76,17 +74,6 @@ impl Slots {
         if level > self.level(bucket, now) {
             self.ledger.raise(bucket, level, now);
             self.flush_soon(now);
-        }
-    }
-
-    /// Owes what a reply leaves missing to the levels that responses ask for.
-    pub(super) fn owe_missing(&mut self, now: u64) {
-        for bucket in 0..self.scales.len() {
-            let missing = self.ledger.take_raise(bucket, now).saturating_sub(self.level(bucket, now));
-            if missing > 0 {
-                self.ledger.owe(bucket, missing);
-                self.flush_soon(now);
-            }
         }
     }
 

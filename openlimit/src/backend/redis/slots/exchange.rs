@@ -131,7 +131,7 @@ impl Slots {
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
         let calls = self.calls(queue, now);
         self.lease_for = None;
-        if calls.is_empty() && !self.ledger.is_pending() && !self.ledger.has_raise() && !flushing {
+        if calls.is_empty() && !self.ledger.is_pending() && !flushing {
             self.flush_at = u64::MAX;
             return None;
         }
@@ -145,7 +145,7 @@ impl Slots {
         batch.number(self.look_ahead(now));
         batch.number(self.terms.jitter);
         self.ledger.write_hold(self.seen_at, self.usual_trip, &mut batch);
-        self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), &mut batch);
+        self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), now, &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
@@ -186,7 +186,6 @@ impl Slots {
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
         self.learn_hold(reply.held_for, now);
-        self.owe_missing(now);
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {

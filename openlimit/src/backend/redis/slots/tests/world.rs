@@ -366,7 +366,7 @@ struct Batch(Vec<f64>);
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
 const OUT: usize = 15;
 const REFUNDS: usize = 17;
-const FIRST_REFUND: usize = 33;
+const FIRST_REFUND: usize = 35;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {
