@@ -38,7 +38,7 @@
 //! | [`Limiter::status`] | Shows how many calls wait and what is left of each limit. |
 //! | [`AcquireError`], [`BuildError`] | Everything that can go wrong. |
 //! | [`feedback`] | Reads what a response says about limits, usage and refusals. |
-//! | [`Permit::observe`], [`Permit::refused`] | Let the limiter believe it. |
+//! | [`Permit::responded`] | Lets the limiter believe it. |
 //! | [`Limiter::hold`] | Admits nothing for a time. |
 //!
 //! # What it guarantees

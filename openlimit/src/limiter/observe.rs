@@ -63,6 +63,40 @@ impl<K> Limiter<K> {
 }
 
 impl Permit {
+    /// Passes on the response to this call: [observes](Self::observe) it and
+    /// [settles](Self::settle) the call if the response states its usage, or, if the call failed,
+    /// notes that it was [refused](Self::refused). Returns what the response means.
+    ///
+    /// Without a stated usage, the reservation stays. For a stream, whose usage comes last, call
+    /// [`observe`](Self::observe) when the headers are there, and [`settle`](Self::settle) at the
+    /// end.
+    ///
+    /// ```
+    /// use openlimit::{Rate, RateLimiter};
+    /// use openlimit::feedback::{Observation, Verdict};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder().tokens(Rate::per_day(1_000)).build()?;
+    /// let permit = limiter.try_acquire(500)?;
+    /// let body = br#"{"usage": {"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21}}"#;
+    /// let verdict = permit.responded(&Observation::new(200).body(body));
+    /// assert_eq!(verdict, Verdict::NotLimited);
+    /// // 479 of the 500 are given back.
+    /// assert!(limiter.status()?.limits[0].available > 970);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn responded(self, observation: &Observation) -> Verdict {
+        if observation.denial().is_some() {
+            return self.refused(observation);
+        }
+        self.observe(observation);
+        if let Some(usage) = observation.usage() {
+            self.settle(usage);
+        }
+        Verdict::NotLimited
+    }
+
     /// Believes what the response to this call says is left of the limits. Keeps the permit.
     ///
     /// Then at most `remaining - admitted - cushion` is available: what the response says is left,

@@ -313,6 +313,25 @@ fn a_refusal_that_states_no_wait_and_is_not_about_cost_holds_for_a_second() {
 }
 
 #[test]
+fn a_response_that_is_passed_on_settles_the_call_or_holds_the_limiter() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_day(1_000)).build().expect("valid rates");
+    let take = || limiter.try_acquire(400).expect("there is room");
+    let usage = br#"{"usage":{"prompt_tokens":40,"completion_tokens":60,"total_tokens":100}}"#;
+    assert_eq!(take().responded(&Observation::new(200).body(usage)), Verdict::NotLimited);
+    assert_eq!(available(&limiter), 900);
+    // Without a usage the reservation stays, also if the call failed.
+    assert_eq!(take().responded(&Observation::new(200)), Verdict::NotLimited);
+    assert_eq!(available(&limiter), 500);
+    assert_eq!(take().responded(&Observation::new(500)), Verdict::NotLimited);
+    assert_eq!(available(&limiter), 100);
+    let refusal = observation(429, &[("retry-after", "7".into())]);
+    let permit = limiter.try_acquire(50).expect("there is room");
+    assert_eq!(permit.responded(&refusal), Verdict::Retry { after: Some(secs(7)) });
+    assert_eq!(limiter.status().expect("it is built").hold.map(|hold| hold.ends_in), Some(secs(7)));
+}
+
+#[test]
 fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(Rate::per_minute(60)).build().expect("valid rates");
