@@ -58,11 +58,10 @@ async fn call(limiter: &ChatRateLimiter, api: &Api, params: &Value, believes: bo
         let status = response.status().as_u16();
         let headers = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let observation = Observation::from_parts(status, headers, b"");
-        match status {
-            200 if believes => permit.observe(&observation),
-            429 if believes => drop(permit.refused(&observation)),
-            429 => sleep(observation.retry_after().unwrap_or_default()).await,
-            _ => {}
+        if believes {
+            permit.responded(&observation);
+        } else if status == 429 {
+            sleep(observation.retry_after().unwrap_or_default()).await;
         }
         if status == 200 {
             return Ok(());
