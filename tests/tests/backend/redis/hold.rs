@@ -40,7 +40,9 @@ fn a_hold_of_one_process_stops_the_calls_of_another() {
     assert!(refusal.to_string().contains("another process that shares the limits holds its calls"));
     for limiter in [&other, &one] {
         drop(limiter.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap());
-        assert!(start.elapsed() >= secs(2), "a call was admitted after {:?}", start.elapsed());
+        // The limiter's clock may be a little behind.
+        let waited = start.elapsed();
+        assert!(waited >= secs(2) - millis(5), "a call was admitted after {waited:?}");
     }
     assert_eq!((one.status().unwrap().hold, other.status().unwrap().hold), (None, None));
 }
