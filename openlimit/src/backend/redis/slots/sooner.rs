@@ -40,12 +40,13 @@ impl Slots {
         for slot in self.slots.iter().rev() {
             let mut wait = 0;
             for ((level, scale), dimension) in levels.iter_mut().zip(&self.scales).zip(&self.dimensions) {
-                let weight = scale.weight(slot.amounts.as_slice()[*dimension]);
+                let amount = slot.amounts.as_slice()[*dimension];
+                let weight = scale.weight(amount);
+                // It was charged at least that much. It may weigh more now that the rate is slower.
+                *level = level.saturating_sub(scale.refund(amount, slot.charge));
                 if weight > 0 {
-                    wait = max(wait, scale.wait(level.saturating_sub(weight), weight, self.terms.jitter));
+                    wait = max(wait, scale.wait(*level, weight, self.terms.jitter));
                 }
-                // It was charged at least that much.
-                *level = level.saturating_sub(scale.refund(slot.amounts.as_slice()[*dimension], slot.charge));
             }
             waits.push(wait);
         }
