@@ -21,6 +21,8 @@
 //! granted for, so it may begin at any time until then. If the reply comes late, the new moment may
 //! have passed already.
 //!
+//! During a hold all of that is counted from its end, until when the levels stand.
+//!
 //! Example, in ms, with a fit of 180. The level is 300, of which two slots of 60 are at 60 and 120
 //! from now. Then a call gives back 90, and a reply shows a level of 210. The last slot may begin
 //! at 210 - 180 = 30. Without it the level is 150, so the slot before it may begin now.
@@ -54,11 +56,11 @@ impl Slots {
         let mut from = 0;
         for (slot, wait) in self.slots.iter_mut().zip(waits.into_iter().rev()) {
             from = max(from, wait);
-            let due = decided + from;
+            let due = decided + reply.held_for + from;
             if due < slot.due {
-                (slot.due, slot.at) = (due, reply.decided + from / 1_000);
+                (slot.due, slot.at) = (due, reply.decided + (reply.held_for + from) / 1_000);
             }
-            from = max(from, slot.due.saturating_sub(decided));
+            from = max(from, slot.due.saturating_sub(decided + reply.held_for));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Holds, and rates that are slowed down: what was granted before, and what is sent and lost.
 
+use std::time::Duration;
+
 use super::client::Tenant;
 use super::world::{SLOW, World};
 use crate::backend::Buckets;
@@ -12,6 +14,31 @@ fn slow(client: &mut Tenant, limit: usize, allowed: u64) {
     let slots = &mut client.slots;
     let since = if slots.in_flight.is_some() { u64::MAX } else { slots.ledger.charges() };
     slots.scales[limit].slow(allowed, 1_000, since);
+}
+
+#[test]
+fn calls_that_are_granted_during_a_hold_leave_one_by_one_after_it() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [180, 0]);
+    let until = world.clock + SECOND;
+    client.slots.hold(until, world.clock);
+    (0..400).for_each(|_| _ = client.join([1, 0]));
+    world.exchange(&mut client);
+    // Others hear of it from now on, and calls are granted shortly before its end.
+    while world.clock < until - 10_000_000 {
+        world.pass(Duration::from_millis(5));
+        world.exchange(&mut client);
+    }
+    world.clock = client.slots.held_until;
+    let mut went = 0;
+    while let Some((_, head)) = client.queue.head()
+        && client.slots.due(head, world.clock).is_some_and(|due| due.at <= world.clock)
+    {
+        client.one_goes();
+        went += 1;
+    }
+    assert!(went <= 20, "{went} calls leave at once");
 }
 
 #[test]
