@@ -5,14 +5,13 @@
 //! were granted before are given back, and their calls ask again shortly before the end.
 
 use super::state::Slots;
-use crate::backend::redis::ledger::HoldChange;
 use crate::backend::{Buckets as _, HOLD};
 
 impl Slots {
     /// Begins a hold, and sends it to the server at once.
     pub(super) fn hold_until(&mut self, until: u64, now: u64) {
         self.held_until = until;
-        self.ledger.change_hold(HoldChange::Until(until));
+        self.ledger.begin_hold(until);
         self.release_all(now);
         self.flush_at = self.flush_at.min(now);
     }
@@ -21,7 +20,7 @@ impl Slots {
     pub(super) fn end_hold(&mut self, now: u64) {
         if now < self.held_until {
             self.held_until = 0;
-            self.ledger.change_hold(HoldChange::Ended);
+            self.ledger.end_hold();
             self.flush_at = self.flush_at.min(now);
         }
     }

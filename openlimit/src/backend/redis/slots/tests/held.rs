@@ -57,3 +57,31 @@ fn slots_do_not_move_up_because_the_rate_was_slowed_down() {
     let after: Vec<_> = client.slots.slots.iter().map(|slot| slot.due).collect();
     assert_eq!(before, after);
 }
+
+#[test]
+fn a_hold_in_a_batch_that_was_given_up_is_sent_again() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    world.call(&mut one, [1, 0]);
+    one.slots.hold(world.clock + SECOND, world.clock);
+    assert!(one.slots.collect(&one.queue, false, world.clock).is_ok());
+    one.slots.give_up();
+    one.slots.owe(&Amounts::Few([1, 0, 0]), world.clock);
+    world.exchange(&mut one);
+    assert!(one.slots.held_until > world.clock);
+    world.call(&mut other, [1, 0]);
+    assert!(other.slots.held_until > world.clock);
+}
+
+#[test]
+fn a_hold_that_begins_after_a_release_in_the_same_batch_ends_when_it_says() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 0]);
+    client.slots.hold(world.clock + 100 * SECOND, world.clock);
+    world.exchange(&mut client);
+    Buckets::release(&mut client.slots, world.clock);
+    client.slots.hold(world.clock + SECOND, world.clock);
+    let rest = world.exchange(&mut client).held_for;
+    assert!(rest <= 2 * SECOND, "{rest}");
+}
