@@ -238,6 +238,11 @@ impl Ledger {
         self.hold = Some(HoldChange { ends: true, until: None });
     }
 
+    /// Returns true if a reply is of another state than the last one.
+    pub(super) fn is_lost(&self, epoch: u64) -> bool {
+        self.epoch > 0 && self.epoch != epoch
+    }
+
     /// Returns true if a change of the hold waits for a batch. It waits for the first reply, before
     /// which the server's clock is not known.
     pub(super) fn has_hold(&self) -> bool {

@@ -26,12 +26,16 @@ impl Slots {
     }
 
     /// Takes over what a reply says about the hold, unless the server does not know of the latest
-    /// change yet.
-    pub(super) fn learn_hold(&mut self, rest: u64, now: u64) {
+    /// change yet. If the server has `lost` its state, this client tells it of the hold again.
+    pub(super) fn learn_hold(&mut self, rest: u64, lost: bool, now: u64) {
         if self.ledger.has_hold() {
             return;
         }
         let until = if rest > 0 { self.seen_at + rest.min(self.max_hold) } else { 0 };
+        if lost && self.held_until > until.max(now) {
+            self.hold_until(self.held_until, now);
+            return;
+        }
         if until > self.held_until.max(now) {
             self.release_all(now);
         }

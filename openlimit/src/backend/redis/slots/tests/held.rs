@@ -85,3 +85,18 @@ fn a_hold_that_begins_after_a_release_in_the_same_batch_ends_when_it_says() {
     let rest = world.exchange(&mut client).held_for;
     assert!(rest <= 2 * SECOND, "{rest}");
 }
+
+#[test]
+fn a_hold_outlasts_a_state_that_was_lost() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 0]);
+    let until = world.clock + 100 * SECOND;
+    client.slots.hold(until, world.clock);
+    world.exchange(&mut client);
+    world.lose_the_state(&[]);
+    client.slots.owe(&Amounts::Few([1, 0, 0]), world.clock);
+    world.exchange(&mut client);
+    assert!(client.slots.held_until >= until);
+    assert!(world.exchange(&mut client).held_for > 99 * SECOND);
+}
