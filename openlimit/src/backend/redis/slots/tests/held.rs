@@ -74,6 +74,24 @@ fn a_hold_in_a_batch_that_was_given_up_is_sent_again() {
 }
 
 #[test]
+fn a_hold_is_as_long_after_the_clock_was_set_back() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 0]);
+    client.slots.hold(world.clock + 10 * SECOND, world.clock);
+    world.exchange(&mut client);
+    world.set_server_back(Duration::from_secs(3_600));
+    client.slots.owe(&Amounts::Few([1, 0, 0]), world.clock);
+    let rest = world.exchange(&mut client).held_for;
+    assert!((9 * SECOND..=11 * SECOND).contains(&rest), "{rest}");
+    // Also one that began while the client knew the old time only.
+    world.set_server_back(Duration::from_secs(3_600));
+    client.slots.hold(world.clock + 20 * SECOND, world.clock);
+    let rest = world.exchange(&mut client).held_for;
+    assert!((19 * SECOND..=21 * SECOND).contains(&rest), "{rest}");
+}
+
+#[test]
 fn a_hold_that_begins_after_a_release_in_the_same_batch_ends_when_it_says() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
