@@ -343,6 +343,6 @@ local reply = pack('<ddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pa
   table.concat(decisions)
 state = pack('<ddddddd{{ddddddd}}', now, epoch, charges, far, far_at, held, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
-redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 return pack('<d', now) .. reply

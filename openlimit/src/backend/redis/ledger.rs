@@ -254,7 +254,7 @@ impl Ledger {
     pub(super) fn write_hold(&mut self, seen_at: u64, trip: u64, batch: &mut Writer) {
         self.holding = if self.has_hold() { self.hold.take() } else { None };
         let until = self.holding.and_then(|change| change.until).map(|until| {
-            let rest = until.saturating_sub(seen_at).saturating_add(trip);
+            let rest = until.saturating_sub(seen_at).saturating_add(trip).min(MOST);
             self.seen_at + rest.div_ceil(1_000)
         });
         batch.number(until.unwrap_or_default());

@@ -118,3 +118,25 @@ fn a_hold_outlasts_a_state_that_was_lost() {
     assert!(client.slots.held_until >= until);
     assert!(world.exchange(&mut client).held_for > 99 * SECOND);
 }
+
+#[test]
+fn a_hold_of_centuries_leaves_replies_readable() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.max_hold = u64::MAX;
+    world.call(&mut client, [1, 0]);
+    client.slots.hold(u64::MAX, world.clock);
+    assert!(world.exchange(&mut client).held_for > 1_000_000 * SECOND);
+}
+
+#[test]
+fn the_state_is_kept_for_as_long_as_a_hold_lasts() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.max_hold = u64::MAX;
+    world.call(&mut client, [1, 0]);
+    client.slots.hold(world.clock + 7_200 * SECOND, world.clock);
+    world.exchange(&mut client);
+    let kept: u64 = redis::cmd("TTL").arg(&client.keys[0]).query(&mut world.connection).unwrap();
+    assert!(kept >= 7_200, "{kept}");
+}
