@@ -140,3 +140,41 @@ fn the_state_is_kept_for_as_long_as_a_hold_lasts() {
     let kept: u64 = redis::cmd("TTL").arg(&client.keys[0]).query(&mut world.connection).unwrap();
     assert!(kept >= 7_200, "{kept}");
 }
+
+#[test]
+fn grants_stay_within_the_bound_while_rates_change_and_holds_come_and_go() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client(), world.client()];
+    clients[1].slots.terms.look_ahead = 100_000_000;
+    clients[2].slots.terms.look_ahead = 20_000_000;
+    for _ in 0..3_000 {
+        let client = &mut clients[world.random(3)];
+        match world.random(60) {
+            0..3 => {
+                let time = world.random(40) as u64;
+                world.pass(Duration::from_millis(time));
+            }
+            3..9 => world.give_back(client),
+            9 => world.give_all_back(client),
+            10..14 => slow(client, world.random(2), [125, 300, 500, 1_000][world.random(4)]),
+            14 => client.slots.hold(world.clock + world.random(400_000_000) as u64, world.clock),
+            15 => Buckets::release(&mut client.slots, world.clock),
+            16 => {
+                client.slots.cap_bucket(world.random(2), world.random(100) as i64 - 50, world.clock);
+            }
+            _ => {}
+        }
+        for _ in 0..world.random(4) {
+            let (requests, tokens) =
+                (world.random(3), world.random(400) * if world.random(50) == 0 { 40 } else { 1 });
+            client.join([requests as u64, tokens as u64]);
+        }
+        world.exchange_while(client, |world, client| match world.random(12) {
+            0..3 => world.give_back(client),
+            3 => slow(client, world.random(2), [125, 300, 500, 1_000][world.random(4)]),
+            _ => {}
+        });
+        client.leave_or_go(&mut world);
+    }
+    world.check();
+}
