@@ -4,6 +4,8 @@
 //! During a hold the server grants nothing before its end, and the buckets do not leak. Slots that
 //! were granted before are given back, and their calls ask again shortly before the end.
 
+use std::mem;
+
 use super::state::Slots;
 use crate::backend::{Buckets as _, HOLD};
 
@@ -26,8 +28,14 @@ impl Slots {
     }
 
     /// Takes over what a reply says about the hold, unless the server does not know of the latest
-    /// change yet. If the server has `lost` its state, this client tells it of the hold again.
-    pub(super) fn learn_hold(&mut self, rest: u64, lost: bool, now: u64) {
+    /// change yet. It was `decided` then, in microseconds of the server's clock. If the server has
+    /// `lost` its state, this client tells it of the hold again.
+    ///
+    /// By the server's clock the end is exact. By that of the client it seems later if the reply
+    /// comes later, which is no reason to give back slots that were granted for the time after it.
+    pub(super) fn learn_hold(&mut self, rest: u64, decided: u64, lost: bool, now: u64) {
+        let at_server = if rest > 0 { decided + rest / 1_000 } else { 0 };
+        let is_longer = at_server > mem::replace(&mut self.held_at_server, at_server);
         if self.ledger.has_hold() {
             return;
         }
@@ -36,7 +44,7 @@ impl Slots {
             self.hold_until(self.held_until, now);
             return;
         }
-        if until > self.held_until.max(now) {
+        if is_longer && until > now {
             self.release_all(now);
         }
         if until > now || now < self.held_until {

@@ -178,3 +178,19 @@ fn grants_stay_within_the_bound_while_rates_change_and_holds_come_and_go() {
     }
     world.check();
 }
+
+#[test]
+fn what_was_granted_for_the_end_of_a_hold_stays_when_a_reply_comes_a_little_later() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [180, 0]);
+    client.slots.hold(world.clock + 200_000_000, world.clock);
+    world.exchange(&mut client);
+    (0..100).for_each(|_| _ = client.join([1, 0]));
+    world.exchange(&mut client);
+    let slots = client.slots.slots.len();
+    assert!(slots >= 50, "{slots}");
+    client.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
+    world.exchange_while(&mut client, |world, _| world.pass(Duration::from_micros(300)));
+    assert_eq!(client.slots.slots.len(), slots);
+}
