@@ -194,3 +194,42 @@ fn what_was_granted_for_the_end_of_a_hold_stays_when_a_reply_comes_a_little_late
     world.exchange_while(&mut client, |world, _| world.pass(Duration::from_micros(300)));
     assert_eq!(client.slots.slots.len(), slots);
 }
+
+#[test]
+fn calls_depart_within_the_bound_and_never_during_a_hold_whatever_the_round_trips_take() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client(), world.client()];
+    clients[1].slots.terms.look_ahead = 100_000_000;
+    let mut departed = Vec::new();
+    for _ in 0..10_000 {
+        let client = &mut clients[world.random(3)];
+        if world.random(400) == 0 {
+            let time = 20_000_000 + world.random(500_000_000) as u64;
+            client.slots.hold(world.clock + time, world.clock);
+        }
+        if world.random(900) == 0 {
+            Buckets::release(&mut client.slots, world.clock);
+        }
+        while client.queue.len() < 30 {
+            client.join([1, 0]);
+        }
+        let trip = world.random(500) as u64;
+        world.exchange_while(client, |world, _| world.pass(Duration::from_micros(trip)));
+        for client in &mut clients {
+            while let Some((key, head)) = client.queue.head()
+                && client.slots.due(head, world.clock).is_some_and(|due| due.at <= world.clock)
+            {
+                assert!(client.slots.held_until <= world.clock);
+                client.slots.take_slot(head.amounts.as_slice(), world.clock);
+                client.queue.leave(key);
+                departed.push(world.clock);
+            }
+        }
+    }
+    assert!(departed.len() > 500, "{} calls departed", departed.len());
+    for (first, from) in departed.iter().enumerate() {
+        for (calls, at) in (1..).zip(&departed[first..]) {
+            assert!(calls <= 200 + (at - from) / 1_000_000, "{calls} calls in {} ns", at - from);
+        }
+    }
+}
