@@ -211,8 +211,8 @@ impl Slots {
             }
         }
         self.ask_at = if asks_for_more { now + self.pause(reply.far_in, now) } else { 0 };
-        // After an outage, what this process took alone is charged first. And a hold that the server
-        // does not know of yet stands still what was granted without it.
+        // After an outage, what this process took alone is charged first. And what was granted
+        // before the server knew of a hold may not be used during it.
         let is_held = self.held_until > now && self.ledger.has_hold();
         if held_up || was_local || is_held {
             self.release_all(now);
