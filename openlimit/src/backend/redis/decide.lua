@@ -167,9 +167,9 @@ if state then
 end
 
 -- After the clock was set back nothing has leaked. From the next batch on it leaks as before. How
--- far ahead the far call is cannot be told any more, so it keeps no other back. Nothing leaks
--- during a hold.
-if now < last then far = 0 end
+-- far ahead the far call is cannot be told any more, so it keeps no other back. The hold lasts for
+-- as long as before. Nothing leaks during a hold.
+if now < last then far, held = 0, max(0, held - last + now) end
 do
   local passed = max(0, now - max(last, held)) * 1000
   if level$ > passed then level$ = level$ - passed --*
@@ -288,7 +288,7 @@ if missing > 0 then
 end
 
 if hold_ends > 0 then held = 0 end
-held = max(held, hold_until)
+held = max(held, hold_until - max(0, seen_at - now))
 -- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and
 -- all of them wait for it first.
 local pause = max(0, held - now) * 1000
@@ -343,6 +343,6 @@ local reply = pack('<ddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pa
   table.concat(decisions)
 state = pack('<ddddddd{{ddddddd}}', now, epoch, charges, far, far_at, held, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
-redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 return pack('<d', now) .. reply

@@ -50,6 +50,8 @@ pub(super) struct Ledger {
     went_alone: Option<Went>,
     /// A change of the hold that no batch has taken along yet.
     hold: Option<HoldChange>,
+    /// The change in the batch in flight.
+    holding: Option<HoldChange>,
     /// The client's last charge, while it can be taken out.
     removable: Option<u64>,
     /// True if that charge has to be taken out because no call wants it.
@@ -101,11 +103,11 @@ impl Taken {
 
 /// A change of the hold, to tell the server.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum HoldChange {
-    /// It lasts until then, on the clock of the client.
-    Until(u64),
-    /// It has ended.
-    Ended,
+struct HoldChange {
+    /// A hold ends, before the other one begins.
+    ends: bool,
+    /// A hold lasts until then, on the clock of the client.
+    until: Option<u64>,
 }
 
 /// When a process went alone.
@@ -130,6 +132,7 @@ impl Ledger {
             refunds: BTreeMap::new(),
             went_alone: None,
             hold: None,
+            holding: None,
             removable: None,
             unwanted: false,
         }
@@ -224,9 +227,20 @@ impl Ledger {
         }
     }
 
-    /// Notes a change of the hold. The last one counts.
-    pub(super) fn change_hold(&mut self, change: HoldChange) {
-        self.hold = Some(change);
+    /// Notes that a hold lasts until then, on the clock of the client.
+    pub(super) fn begin_hold(&mut self, until: u64) {
+        let ends = self.hold.is_some_and(|change| change.ends);
+        self.hold = Some(HoldChange { ends, until: Some(until) });
+    }
+
+    /// Notes that the hold has ended.
+    pub(super) fn end_hold(&mut self) {
+        self.hold = Some(HoldChange { ends: true, until: None });
+    }
+
+    /// Returns true if a reply is of another state than the last one.
+    pub(super) fn is_lost(&self, epoch: u64) -> bool {
+        self.epoch > 0 && self.epoch != epoch
     }
 
     /// Returns true if a change of the hold waits for a batch. It waits for the first reply, before
@@ -238,17 +252,13 @@ impl Ledger {
     /// Writes the change of the hold. The last reply arrived at `seen_at` on the client's clock,
     /// and was decided up to a round trip (`trip`) before.
     pub(super) fn write_hold(&mut self, seen_at: u64, trip: u64, batch: &mut Writer) {
-        let change = if self.has_hold() { self.hold.take() } else { None };
-        let (until, ends) = match change {
-            Some(HoldChange::Until(until)) => {
-                let rest = until.saturating_sub(seen_at).saturating_add(trip);
-                (self.seen_at + rest.div_ceil(1_000), false)
-            }
-            Some(HoldChange::Ended) => (0, true),
-            None => (0, false),
-        };
-        batch.number(until);
-        batch.number(ends.into());
+        self.holding = if self.has_hold() { self.hold.take() } else { None };
+        let until = self.holding.and_then(|change| change.until).map(|until| {
+            let rest = until.saturating_sub(seen_at).saturating_add(trip).min(MOST);
+            self.seen_at + rest.div_ceil(1_000)
+        });
+        batch.number(until.unwrap_or_default());
+        batch.number(self.holding.is_some_and(|change| change.ends).into());
     }
 
     /// Writes the charge to take out: the last one, if no call wants it or if it `moves`. Then the
@@ -287,9 +297,13 @@ impl Ledger {
     }
 
     /// Gives up the batch in flight, which the server may have decided or not. Sends its debts
-    /// again, since charging them twice is safe, and drops its refunds.
+    /// and its change of the hold again, since that is safe, and drops its refunds.
     pub(super) fn give_up(&mut self) {
         self.keep_last();
+        if let Some(before) = self.holding.take() {
+            let change = self.hold.get_or_insert(before);
+            change.ends |= before.ends;
+        }
         for account in &mut self.buckets {
             account.debt = account.debt.saturating_add(mem::take(&mut account.owing)).min(MOST);
             account.taken.add(mem::take(&mut account.taking));
@@ -317,6 +331,7 @@ impl Ledger {
         if self.buckets.iter().all(|account| account.taken.all == 0) {
             self.went_alone = None;
         }
+        self.holding = None;
         self.replied = self.batch;
         (self.seen_at, self.epoch, self.charges) = (reply.decided, reply.epoch, reply.charges);
         before + 1..=reply.charges

@@ -175,6 +175,7 @@ impl Slots {
             None => {}
         }
         let asks_for_more = reply.calls.len() < calls.len();
+        let lost = self.ledger.is_lost(reply.epoch);
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
         // A hold waits for the first reply.
         self.flush_soon(now);
@@ -185,7 +186,7 @@ impl Slots {
         let held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
-        self.learn_hold(reply.held_for, now);
+        self.learn_hold(reply.held_for, reply.decided, lost, now);
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {
@@ -210,8 +211,10 @@ impl Slots {
             }
         }
         self.ask_at = if asks_for_more { now + self.pause(reply.far_in, now) } else { 0 };
-        // After an outage, what this process took alone is charged first.
-        if held_up || was_local {
+        // After an outage, what this process took alone is charged first. And what was granted
+        // before the server knew of a hold may not be used during it.
+        let is_held = self.held_until > now && self.ledger.has_hold();
+        if held_up || was_local || is_held {
             self.release_all(now);
         } else {
             self.move_up(reply, self.seen_at);

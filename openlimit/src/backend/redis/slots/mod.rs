@@ -181,6 +181,8 @@ impl Buckets for Slots {
 
     fn idle(&mut self, now: u64) {
         self.release(now);
+        // The call that had to pause has left.
+        self.ask_at = 0;
     }
 
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {

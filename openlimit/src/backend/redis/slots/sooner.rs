@@ -21,6 +21,8 @@
 //! granted for, so it may begin at any time until then. If the reply comes late, the new moment may
 //! have passed already.
 //!
+//! During a hold all of that is counted from its end, until when the levels stand.
+//!
 //! Example, in ms, with a fit of 180. The level is 300, of which two slots of 60 are at 60 and 120
 //! from now. Then a call gives back 90, and a reply shows a level of 210. The last slot may begin
 //! at 210 - 180 = 30. Without it the level is 150, so the slot before it may begin now.
@@ -40,12 +42,13 @@ impl Slots {
         for slot in self.slots.iter().rev() {
             let mut wait = 0;
             for ((level, scale), dimension) in levels.iter_mut().zip(&self.scales).zip(&self.dimensions) {
-                let weight = scale.weight(slot.amounts.as_slice()[*dimension]);
+                let amount = slot.amounts.as_slice()[*dimension];
+                let weight = scale.weight(amount);
+                // It was charged at least that much. It may weigh more now that the rate is slower.
+                *level = level.saturating_sub(scale.refund(amount, slot.charge));
                 if weight > 0 {
-                    wait = max(wait, scale.wait(level.saturating_sub(weight), weight, self.terms.jitter));
+                    wait = max(wait, scale.wait(*level, weight, self.terms.jitter));
                 }
-                // It was charged at least that much.
-                *level = level.saturating_sub(scale.refund(slot.amounts.as_slice()[*dimension], slot.charge));
             }
             waits.push(wait);
         }
@@ -53,11 +56,11 @@ impl Slots {
         let mut from = 0;
         for (slot, wait) in self.slots.iter_mut().zip(waits.into_iter().rev()) {
             from = max(from, wait);
-            let due = decided + from;
+            let due = decided + reply.held_for + from;
             if due < slot.due {
-                (slot.due, slot.at) = (due, reply.decided + from / 1_000);
+                (slot.due, slot.at) = (due, reply.decided + (reply.held_for + from) / 1_000);
             }
-            from = max(from, slot.due.saturating_sub(decided));
+            from = max(from, slot.due.saturating_sub(decided + reply.held_for));
         }
     }
 }

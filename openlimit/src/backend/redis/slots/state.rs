@@ -44,6 +44,8 @@ pub(crate) struct Slots {
     pub(super) flush_at: u64,
     /// When the hold ends, as far as this client knows. Zero for none.
     pub(super) held_until: u64,
+    /// The same by the last reply, in microseconds of the server's clock; zero if there was none.
+    pub(super) held_at_server: u64,
     /// The longest hold that it believes.
     pub(super) max_hold: u64,
     /// The earliest time to ask for calls again, while another client's far call goes first.
@@ -132,6 +134,7 @@ impl Slots {
             usual_trip: u64::MAX,
             flush_at: u64::MAX,
             held_until: 0,
+            held_at_server: 0,
             max_hold,
             ask_at: 0,
             refunded_at: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::client::Tenant;
 use super::world::{SLOW, World};
+use crate::backend::Buckets as _;
 use crate::limits::Amounts;
 
 #[test]
@@ -319,4 +320,21 @@ fn a_slot_within_the_look_ahead_of_the_settings_serves_another_call_while_calls_
     client.slots.refunded_at = Some(world.clock);
     client.queue.leave(left);
     assert!(client.slot_due(&Amounts::Few([1, 0, 0]), u64::MAX, world.clock).is_some());
+}
+
+#[test]
+fn a_call_does_not_wait_for_the_pause_of_a_cancelled_call_that_was_kept_back() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    world.call(&mut one, [180, 0]);
+    world.call(&mut one, [800, 0]);
+    one.join([900, 0]);
+    world.exchange(&mut one);
+    other.join([900, 0]);
+    assert_eq!(world.exchange(&mut other).calls.len(), 0);
+    other.one_leaves();
+    other.slots.idle(world.clock);
+    other.join([0, 1]);
+    let reply = world.exchange(&mut other);
+    assert_eq!(reply.calls.first().map(|call| call.wait), Some(0), "{reply:?}");
 }

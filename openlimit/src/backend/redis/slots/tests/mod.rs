@@ -14,6 +14,7 @@ mod alone;
 mod client;
 mod closed_loop;
 mod far;
+mod held;
 mod refunds;
 mod server;
 mod world;

@@ -187,16 +187,16 @@ impl World {
         };
         let moves = client.slots.moving.is_some();
         let asked: Vec<_> =
-            client.slots.in_flight.iter().flatten().map(|call| call.amounts.clone()).collect();
+            client.slots.in_flight.iter().flatten().map(|call| call.weights.clone()).collect();
         let reply = self.decide(client, &batch);
         let asked = &asked[usize::from(moves && !reply.is_out)..];
         self.moved += u64::from(moves && reply.is_out);
         let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
         let mut charge = reply.charges - granted;
-        for (amounts, Decision { wait, granted, .. }) in asked.iter().zip(&reply.calls) {
+        for (weights, Decision { wait, granted, .. }) in asked.iter().zip(&reply.calls) {
             if *granted {
                 charge += 1;
-                let weights = [0, 1].map(|limit| self.scales[limit].weight(amounts.as_slice()[limit]));
+                let weights = [0, 1].map(|limit| weights[limit]);
                 let at = reply.decided * 1_000 + wait;
                 self.granted.push(Granted { charge, at, wait: *wait, weights });
             }

@@ -1,0 +1,235 @@
+//! Holds, and rates that are slowed down: what was granted before, and what is sent and lost.
+
+use std::time::Duration;
+
+use super::client::Tenant;
+use super::world::{SLOW, World};
+use crate::backend::Buckets;
+use crate::limits::Amounts;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Slows one limit of a client down to so many thousandths.
+fn slow(client: &mut Tenant, limit: usize, allowed: u64) {
+    let slots = &mut client.slots;
+    let since = if slots.in_flight.is_some() { u64::MAX } else { slots.ledger.charges() };
+    slots.scales[limit].slow(allowed, 1_000, since);
+}
+
+#[test]
+fn calls_that_are_granted_during_a_hold_leave_one_by_one_after_it() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [180, 0]);
+    let until = world.clock + SECOND;
+    client.slots.hold(until, world.clock);
+    (0..400).for_each(|_| _ = client.join([1, 0]));
+    world.exchange(&mut client);
+    // Others hear of it from now on, and calls are granted shortly before its end.
+    while world.clock < until - 10_000_000 {
+        world.pass(Duration::from_millis(5));
+        world.exchange(&mut client);
+    }
+    world.clock = client.slots.held_until;
+    let mut went = 0;
+    while let Some((_, head)) = client.queue.head()
+        && client.slots.due(head, world.clock).is_some_and(|due| due.at <= world.clock)
+    {
+        client.one_goes();
+        went += 1;
+    }
+    assert!(went <= 20, "{went} calls leave at once");
+}
+
+#[test]
+fn slots_do_not_move_up_because_the_rate_was_slowed_down() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [180, 0]);
+    for _ in 0..2 {
+        client.join([60, 0]);
+    }
+    world.exchange(&mut client);
+    let before: Vec<_> = client.slots.slots.iter().map(|slot| slot.due).collect();
+    slow(&mut client, 0, 125);
+    client.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
+    world.exchange(&mut client);
+    let after: Vec<_> = client.slots.slots.iter().map(|slot| slot.due).collect();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_hold_in_a_batch_that_was_given_up_is_sent_again() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    world.call(&mut one, [1, 0]);
+    one.slots.hold(world.clock + SECOND, world.clock);
+    assert!(one.slots.collect(&one.queue, false, world.clock).is_ok());
+    one.slots.give_up();
+    one.slots.owe(&Amounts::Few([1, 0, 0]), world.clock);
+    world.exchange(&mut one);
+    assert!(one.slots.held_until > world.clock);
+    world.call(&mut other, [1, 0]);
+    assert!(other.slots.held_until > world.clock);
+}
+
+#[test]
+fn a_hold_is_as_long_after_the_clock_was_set_back() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 0]);
+    client.slots.hold(world.clock + 10 * SECOND, world.clock);
+    world.exchange(&mut client);
+    world.set_server_back(Duration::from_secs(3_600));
+    client.slots.owe(&Amounts::Few([1, 0, 0]), world.clock);
+    let rest = world.exchange(&mut client).held_for;
+    assert!((9 * SECOND..=11 * SECOND).contains(&rest), "{rest}");
+    // Also one that began while the client knew the old time only.
+    world.set_server_back(Duration::from_secs(3_600));
+    client.slots.hold(world.clock + 20 * SECOND, world.clock);
+    let rest = world.exchange(&mut client).held_for;
+    assert!((19 * SECOND..=21 * SECOND).contains(&rest), "{rest}");
+}
+
+#[test]
+fn a_hold_that_begins_after_a_release_in_the_same_batch_ends_when_it_says() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 0]);
+    client.slots.hold(world.clock + 100 * SECOND, world.clock);
+    world.exchange(&mut client);
+    Buckets::release(&mut client.slots, world.clock);
+    client.slots.hold(world.clock + SECOND, world.clock);
+    let rest = world.exchange(&mut client).held_for;
+    assert!(rest <= 2 * SECOND, "{rest}");
+}
+
+#[test]
+fn a_hold_outlasts_a_state_that_was_lost() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 0]);
+    let until = world.clock + 100 * SECOND;
+    client.slots.hold(until, world.clock);
+    world.exchange(&mut client);
+    world.lose_the_state(&[]);
+    client.slots.owe(&Amounts::Few([1, 0, 0]), world.clock);
+    world.exchange(&mut client);
+    assert!(client.slots.held_until >= until);
+    assert!(world.exchange(&mut client).held_for > 99 * SECOND);
+}
+
+#[test]
+fn a_hold_of_centuries_leaves_replies_readable() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.max_hold = u64::MAX;
+    world.call(&mut client, [1, 0]);
+    client.slots.hold(u64::MAX, world.clock);
+    assert!(world.exchange(&mut client).held_for > 1_000_000 * SECOND);
+}
+
+#[test]
+fn the_state_is_kept_for_as_long_as_a_hold_lasts() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.max_hold = u64::MAX;
+    world.call(&mut client, [1, 0]);
+    client.slots.hold(world.clock + 7_200 * SECOND, world.clock);
+    world.exchange(&mut client);
+    let kept: u64 = redis::cmd("TTL").arg(&client.keys[0]).query(&mut world.connection).unwrap();
+    assert!(kept >= 7_200, "{kept}");
+}
+
+#[test]
+fn grants_stay_within_the_bound_while_rates_change_and_holds_come_and_go() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client(), world.client()];
+    clients[1].slots.terms.look_ahead = 100_000_000;
+    clients[2].slots.terms.look_ahead = 20_000_000;
+    for _ in 0..3_000 {
+        let client = &mut clients[world.random(3)];
+        match world.random(60) {
+            0..3 => {
+                let time = world.random(40) as u64;
+                world.pass(Duration::from_millis(time));
+            }
+            3..9 => world.give_back(client),
+            9 => world.give_all_back(client),
+            10..14 => slow(client, world.random(2), [125, 300, 500, 1_000][world.random(4)]),
+            14 => client.slots.hold(world.clock + world.random(400_000_000) as u64, world.clock),
+            15 => Buckets::release(&mut client.slots, world.clock),
+            16 => {
+                client.slots.cap_bucket(world.random(2), world.random(100) as i64 - 50, world.clock);
+            }
+            _ => {}
+        }
+        for _ in 0..world.random(4) {
+            let (requests, tokens) =
+                (world.random(3), world.random(400) * if world.random(50) == 0 { 40 } else { 1 });
+            client.join([requests as u64, tokens as u64]);
+        }
+        world.exchange_while(client, |world, client| match world.random(12) {
+            0..3 => world.give_back(client),
+            3 => slow(client, world.random(2), [125, 300, 500, 1_000][world.random(4)]),
+            _ => {}
+        });
+        client.leave_or_go(&mut world);
+    }
+    world.check();
+}
+
+#[test]
+fn what_was_granted_for_the_end_of_a_hold_stays_when_a_reply_comes_a_little_later() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [180, 0]);
+    client.slots.hold(world.clock + 200_000_000, world.clock);
+    world.exchange(&mut client);
+    (0..100).for_each(|_| _ = client.join([1, 0]));
+    world.exchange(&mut client);
+    let slots = client.slots.slots.len();
+    assert!(slots >= 50, "{slots}");
+    client.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
+    world.exchange_while(&mut client, |world, _| world.pass(Duration::from_micros(300)));
+    assert_eq!(client.slots.slots.len(), slots);
+}
+
+#[test]
+fn calls_depart_within_the_bound_and_never_during_a_hold_whatever_the_round_trips_take() {
+    let mut world = World::start(SLOW);
+    let mut clients = [world.client(), world.client(), world.client()];
+    clients[1].slots.terms.look_ahead = 100_000_000;
+    let mut departed = Vec::new();
+    for _ in 0..10_000 {
+        let client = &mut clients[world.random(3)];
+        if world.random(400) == 0 {
+            let time = 20_000_000 + world.random(500_000_000) as u64;
+            client.slots.hold(world.clock + time, world.clock);
+        }
+        if world.random(900) == 0 {
+            Buckets::release(&mut client.slots, world.clock);
+        }
+        while client.queue.len() < 30 {
+            client.join([1, 0]);
+        }
+        let trip = world.random(500) as u64;
+        world.exchange_while(client, |world, _| world.pass(Duration::from_micros(trip)));
+        for client in &mut clients {
+            while let Some((key, head)) = client.queue.head()
+                && client.slots.due(head, world.clock).is_some_and(|due| due.at <= world.clock)
+            {
+                assert!(client.slots.held_until <= world.clock);
+                client.slots.take_slot(head.amounts.as_slice(), world.clock);
+                client.queue.leave(key);
+                departed.push(world.clock);
+            }
+        }
+    }
+    assert!(departed.len() > 500, "{} calls departed", departed.len());
+    for (first, from) in departed.iter().enumerate() {
+        for (calls, at) in (1..).zip(&departed[first..]) {
+            assert!(calls <= 200 + (at - from) / 1_000_000, "{calls} calls in {} ns", at - from);
+        }
+    }
+}
