@@ -13,7 +13,7 @@ use crate::callers::Run;
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) run: Run,
-    /// Whether it decides in scripts only, whose time the server reports.
+    /// True if it decides in scripts only. The server reports their time.
     pub(crate) scripted: bool,
 }
 

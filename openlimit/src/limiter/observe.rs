@@ -186,9 +186,8 @@ impl Core {
         let is_overloaded =
             observation.denial().is_some_and(|denial| matches!(denial.kind(), DenialKind::Overloaded));
         match self.flows_back_in(amounts) {
-            0 => OVERLOAD,
-            _ if is_overloaded => OVERLOAD,
-            wait => wait,
+            wait if wait > 0 && !is_overloaded => wait,
+            _ => OVERLOAD,
         }
     }
 
@@ -223,20 +222,15 @@ fn is_same(limit: &Limit, observed: &ObservedLimit) -> bool {
         return true;
     }
     let used = u128::from(of.saturating_sub(remaining));
-    match observed.reset() {
+    let (ours, theirs) = match observed.reset() {
+        // Both as amounts per nanosecond, multiplied by both times. The response may state any time.
         Some(reset) if used > 0 && !reset.is_zero() => {
-            // Both as amounts per nanosecond, multiplied by both times.
-            // The response may state any time.
-            let ours = u128::from(rate.amount()).saturating_mul(reset.as_nanos());
-            let theirs = used * rate.period().as_nanos();
-            ours / OTHER_PACE <= theirs && theirs / OTHER_PACE <= ours
+            (u128::from(rate.amount()).saturating_mul(reset.as_nanos()), used * rate.period().as_nanos())
         }
         // Nothing is used, or it is not known when it refills: the amounts have to do.
-        _ => {
-            let (ours, theirs) = (u128::from(rate.amount()), u128::from(of));
-            ours / OTHER_PACE <= theirs && theirs / OTHER_PACE <= ours
-        }
-    }
+        _ => (u128::from(rate.amount()), u128::from(of)),
+    };
+    ours / OTHER_PACE <= theirs && theirs / OTHER_PACE <= ours
 }
 
 /// Returns the reason of the hold. It contains nothing that the provider wrote.

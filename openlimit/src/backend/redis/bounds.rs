@@ -80,15 +80,9 @@ mod tests {
 
     fn reply(wait: u64, level: u64) -> BatchReply {
         BatchReply {
-            now: 0,
-            decided: 0,
-            epoch: 0,
-            charges: 0,
-            is_out: false,
-            held_for: 0,
-            far_in: 0,
             buckets: vec![BucketReply { level, idle: 0, given: 0 }],
             calls: vec![Decision { wait, limit: None, granted: true }],
+            ..BatchReply::default()
         }
     }
 

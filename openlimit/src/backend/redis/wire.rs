@@ -42,6 +42,7 @@ impl Writer {
 
 /// The reply of the script to a batch.
 #[derive(Debug, PartialEq)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct BatchReply {
     /// When the server replied, in microseconds of its clock.
     pub(super) now: u64,

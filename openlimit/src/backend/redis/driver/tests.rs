@@ -142,17 +142,7 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
 
     let (mut owner, link) = (Owner::Live(Weak::<Plain>::new()), Link::default());
     let buckets = vec![BucketReply { level: 0, idle: 0, given: 0 }];
-    let reply = BatchReply {
-        now: 0,
-        decided: 0,
-        epoch: 0,
-        charges: 0,
-        is_out: false,
-        held_for: 0,
-        far_in: 0,
-        buckets,
-        calls: Vec::new(),
-    };
+    let reply = BatchReply { buckets, ..BatchReply::default() };
     let mut context = Context::from_waker(Waker::noop());
     {
         let mut applied = pin!(owner.apply(&reply, 0, &link));

@@ -172,18 +172,7 @@ impl World {
             client.slots.flush_at = 0;
         }
         let Ok(batch) = client.slots.collect(&client.queue, false, self.clock) else {
-            let (buckets, calls) = (Vec::new(), Vec::new());
-            return BatchReply {
-                now: 0,
-                decided: 0,
-                epoch: 0,
-                charges: 0,
-                is_out: false,
-                held_for: 0,
-                far_in: 0,
-                buckets,
-                calls,
-            };
+            return BatchReply::default();
         };
         let moves = client.slots.moving.is_some();
         let asked: Vec<_> =
