@@ -135,7 +135,7 @@ pub use limiter::Flush;
 pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
-pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
+pub use limits::{Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;

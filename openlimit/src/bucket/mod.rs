@@ -105,6 +105,7 @@ mod look;
 mod low_water;
 mod metering;
 mod rises;
+mod windows;
 mod word;
 
 use self::level::Level;
@@ -141,7 +142,7 @@ macro_rules! level {
 impl Bucket {
     /// Creates a bucket at level zero.
     pub(crate) fn new(metering: &Metering) -> Self {
-        let Metering { rate, burst, jitter, headroom: (left, of), most } = *metering;
+        let Metering { rate, burst, jitter, headroom: (left, of), most, .. } = metering.as_refilling();
         let (left, of) = (u128::from(left), u128::from(of));
         let amount = u128::from(rate.amount());
         let (unit, leak, nanosecond) = (rate.period().as_nanos() * of, amount * (of - left), amount * of);

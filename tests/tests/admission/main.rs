@@ -17,3 +17,4 @@ mod sizes;
 mod threads;
 mod timeouts;
 mod wakers;
+mod windows;
