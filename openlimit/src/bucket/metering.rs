@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::windows;
 use crate::limits::{Counting, Rate};
 
 /// The longest period, burst and jitter: 31 days, a month of quota. With more, the products that
@@ -35,15 +34,6 @@ impl Metering {
     pub(crate) fn new(rate: Rate, burst: Duration, jitter: Duration, headroom: (u64, u64)) -> Self {
         let most = rate.amount().max(amount_of(burst, rate));
         Self { rate, burst, jitter, headroom, most, counting: Counting::Refilling }
-    }
-
-    /// Returns the terms of the bucket that keeps a limit, however the provider counts: those of a
-    /// limit that refills continuously.
-    pub(crate) fn as_refilling(&self) -> Self {
-        match self.counting {
-            Counting::Refilling => *self,
-            Counting::InWindows => windows::as_refilling(self),
-        }
     }
 
     /// Returns the time that departures are allowed to be late, in nanoseconds: the jitter, but

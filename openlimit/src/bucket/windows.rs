@@ -66,8 +66,18 @@ use crate::limits::{Counting, Rate};
 /// have 64 bits.
 const FINEST: u128 = 10_000_000;
 
-/// Returns the terms of a bucket that keeps a limit which is counted in windows.
-pub(super) fn as_refilling(metering: &Metering) -> Metering {
+impl Metering {
+    /// Returns the terms of the bucket that keeps a limit, however the provider counts: those of a
+    /// limit that refills continuously.
+    pub(crate) fn as_refilling(&self) -> Self {
+        match self.counting {
+            Counting::Refilling => *self,
+            Counting::InWindows => of_windows(self),
+        }
+    }
+}
+
+fn of_windows(metering: &Metering) -> Metering {
     let Metering { rate, burst, jitter, most, .. } = *metering;
     let at_once = amount_of(burst, rate).clamp(1, rate.amount());
     let amount = u128::from(rate.amount() - at_once) + 1;
