@@ -70,7 +70,8 @@ impl<K> Builder<K> {
         let grace = nanos(self.jitter / 2);
         let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace);
         let jitter = meterings.iter().map(Metering::lateness).min().unwrap_or(0);
-        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, nanos(self.max_hold)))
+        let max_hold = nanos(self.max_hold);
+        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, max_hold, self.counting))
     }
 
     /// Checks the limits, and returns the metering of each.

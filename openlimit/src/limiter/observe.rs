@@ -157,6 +157,7 @@ impl Permit {
         if wait > 0 {
             core.hold(wait, reason(observation, verdict));
         }
+        core.report_refusal(observation, verdict);
         verdict
     }
 }
@@ -169,7 +170,12 @@ impl Core {
         };
         let said: Vec<_> = observation.limits().filter_map(standing).collect();
         if !said.is_empty() {
-            self.update(|state, now, _| state.admission.observe(&self.plan, &said, charge, now));
+            let mut changed = Vec::new();
+            self.update(|state, now, _| {
+                state.admission.observe(&self.plan, &said, charge, now);
+                changed = state.changed_limits(&self.plan, &said, now);
+            });
+            self.report_limits(&changed);
         }
     }
 

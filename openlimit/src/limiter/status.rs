@@ -45,6 +45,13 @@ pub struct Status {
     pub limits: Vec<LimitStatus>,
     /// The hold; `None` if there is none.
     pub hold: Option<Hold>,
+    /// The number of calls that the provider [refused](crate::Permit::refused) for their rate
+    /// although this limiter had room, while no response said how much was used or left.
+    ///
+    /// The provider then counts in another way. If it counts in windows, set
+    /// [`Counting::InWindows`](crate::Counting), as `Display` suggests. Another program that uses
+    /// the same key draws such refusals, too.
+    pub unexplained_refusals: u64,
     /// The connection to Redis; `None` if the limits are not shared.
     pub store: Option<StoreStatus>,
 }
@@ -96,6 +103,7 @@ impl Core {
         let (waiting, due) = state.admission.waiting();
         let (looks, store) = state.admission.look(now);
         let hold = state.hold(now);
+        let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said: Vec<_> = (0..looks.len()).map(|place| state.admission.provider_limit(place)).collect();
         drop(state);
         let limits =
@@ -112,6 +120,7 @@ impl Core {
             next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
             limits: limits.collect(),
             hold,
+            unexplained_refusals,
             store,
         })
     }
@@ -130,7 +139,15 @@ impl fmt::Display for Status {
         if let Some(error) = self.store.as_ref().and_then(|store| store.error.as_ref()) {
             write!(f, "; {error}")?;
         }
-        self.limits.iter().try_for_each(|limit| write!(f, "; {limit}"))
+        self.limits.iter().try_for_each(|limit| write!(f, "; {limit}"))?;
+        match self.unexplained_refusals {
+            0 => Ok(()),
+            refusals => write!(
+                f,
+                "; {refusals} refused although there was room: if the provider counts in windows, set \
+                 `counting: Counting::InWindows`"
+            ),
+        }
     }
 }
 
