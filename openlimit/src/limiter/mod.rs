@@ -20,6 +20,7 @@ mod hold;
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
+mod matching;
 mod notices;
 mod observe;
 mod permit;
