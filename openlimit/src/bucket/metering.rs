@@ -32,7 +32,7 @@ pub(crate) struct Metering {
 impl Metering {
     /// Creates the terms of a limit that refills continuously.
     pub(crate) fn new(rate: Rate, burst: Duration, jitter: Duration, headroom: (u64, u64)) -> Self {
-        let most = rate.amount().max(amount_of(burst, rate));
+        let most = rate.amount().max(rate.amount_in(burst));
         Self { rate, burst, jitter, headroom, most, counting: Counting::Refilling }
     }
 
@@ -42,10 +42,4 @@ impl Metering {
         let most = if self.counting == Counting::InWindows { LONGEST_PERIOD } else { self.burst };
         self.jitter.min(most).as_nanos() as u64
     }
-}
-
-/// Returns the amount that a time of the rate is worth, rounded down.
-pub(super) fn amount_of(time: Duration, rate: Rate) -> u64 {
-    let amount = time.as_nanos() * u128::from(rate.amount()) / rate.period().as_nanos();
-    u64::try_from(amount).unwrap_or(u64::MAX)
 }

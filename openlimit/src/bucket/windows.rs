@@ -59,7 +59,7 @@
 
 use std::time::Duration;
 
-use super::metering::{Metering, amount_of};
+use super::metering::Metering;
 use crate::limits::{Counting, Rate};
 
 /// The least time that the rate is written for, in nanoseconds: 10 ms. It is short so that levels
@@ -79,7 +79,7 @@ impl Metering {
 
 fn of_windows(metering: &Metering) -> Metering {
     let Metering { rate, burst, jitter, most, .. } = *metering;
-    let at_once = amount_of(burst, rate).clamp(1, rate.amount());
+    let at_once = rate.amount_in(burst).clamp(1, rate.amount());
     let amount = u128::from(rate.amount() - at_once) + 1;
     let period = (rate.period() + jitter).as_nanos() + 1;
     let part = (amount * FINEST).div_ceil(period).min(amount);

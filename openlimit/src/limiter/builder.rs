@@ -123,7 +123,8 @@ impl<K> Builder<K> {
     ///
     /// It applies to each limit with a period of up to a minute whose rate states no
     /// [burst](Rate::burst) of its own. A limit with a longer period allows its whole amount at
-    /// once, unless its rate states a burst: `requests: Rate::per_hour(1_000).burst(..)`.
+    /// once, unless its rate states a burst: `requests: Rate::per_hour(1_000).burst(..)`. Limits
+    /// that are counted in windows have [other defaults](Self::counting).
     ///
     /// For example, a burst of 10 seconds of 60 per minute is 10. The [jitter](Self::jitter) keeps
     /// a little of it back, so after an idle time 9 calls are admitted at once, and the tenth 50 ms

@@ -25,9 +25,9 @@ impl<K> Limiter<K> {
     /// Admits nothing for `time`: neither new calls nor those in the queue. They wait, and leave in
     /// their order when the hold ends.
     ///
-    /// Use it when the provider refuses a call and says when to come back. `reason` is for errors
-    /// and for [`status`](Self::status). The buckets do not refill during the hold, so it ends
-    /// without a burst. Of two holds, the one that ends later counts, so a hold of zero does
+    /// Use it when the provider refuses a call and says when to come back. `reason` is for errors,
+    /// for [`status`](Self::status) and for events. The buckets do not refill during the hold, so
+    /// it ends without a burst. Of two holds, the one that ends later counts, so a hold of zero does
     /// nothing. A hold is at most [`max_hold`](crate::Builder::max_hold) long.
     ///
     /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were

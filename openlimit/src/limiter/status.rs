@@ -75,7 +75,7 @@ pub struct LimitStatus {
     /// until it has flowed back.
     ///
     /// It comes from calls larger than the burst, and from calls that used more than they had
-    /// reserved.
+    /// reserved. A limit that is counted in windows shows only what was taken beyond its amount.
     pub debt: u64,
     /// The time until everything is available again if no call takes more; at most 584 years.
     pub full_in: Duration,

@@ -63,26 +63,20 @@ impl Scale {
     pub(crate) fn new(metering: &Metering, pause: Duration) -> Self {
         let Metering { rate, burst, jitter, headroom: (kept, of), .. } = metering.as_refilling();
         let (kept, of) = (u128::from(kept), u128::from(of));
+        let (over, under) = (rate.period().as_nanos() * of, u128::from(rate.amount()) * (of - kept));
         // The burst is a time of the declared rate, so headroom makes it as much heavier as calls.
         let weigh = |time: Duration| clamp(time.as_nanos() * of / (of - kept));
         let longest = clamp(pause.as_nanos());
         let (fit, burst) = match metering.counting {
             Counting::Refilling => (weigh(burst.saturating_sub(pause)), weigh(burst)),
             Counting::InWindows => {
-                let fit = weigh(burst.saturating_sub(jitter));
+                // Rounded up as calls are, so that what may leave at once fits.
+                let at_once = rate.amount_in(burst - jitter);
+                let fit = clamp((u128::from(at_once) * over).div_ceil(under));
                 (fit, clamp(u128::from(fit) + u128::from(longest)))
             }
         };
-        Self {
-            over: rate.period().as_nanos() * of,
-            under: u128::from(rate.amount()) * (of - kept),
-            burst,
-            fit,
-            pause: longest,
-            most: metering.most,
-            slowed: (1, 1),
-            since: 0,
-        }
+        Self { over, under, burst, fit, pause: longest, most: metering.most, slowed: (1, 1), since: 0 }
     }
 
     /// Returns the longest pause before a large call that one of the limits asks for.
@@ -152,4 +146,32 @@ impl Scale {
 
 fn clamp(weight: u128) -> u64 {
     u64::try_from(weight).unwrap_or(u64::MAX).min(MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Scale;
+    use crate::bucket::Metering;
+    use crate::limits::{Counting, Rate};
+
+    #[test]
+    fn what_may_leave_at_once_fits_to_the_nanosecond() {
+        for amount in 1..2_000 {
+            for headroom in [(0, 100), (1, 5_000), (33, 100)] {
+                let (rate, jitter) = (Rate::per_minute(amount), Duration::from_millis(50));
+                let metering = Metering::new(rate, Duration::from_millis(100), jitter, headroom);
+                let metering = Metering { counting: Counting::InWindows, ..metering };
+                let scale = Scale::new(&metering, Scale::longest_pause(&[metering]));
+                // A request, or what a tenth of a second is worth.
+                let at_once = (amount / 600).max(1);
+                assert_eq!(scale.fit, scale.weight(at_once), "{amount}");
+                assert_eq!(scale.whole(scale.fit), at_once, "{amount}");
+                // The pause before a call of everything.
+                let most = scale.weight(amount);
+                assert_eq!(scale.wait(0, most), most - scale.fit);
+            }
+        }
+    }
 }
