@@ -62,9 +62,9 @@ use std::time::Duration;
 use super::metering::Metering;
 use crate::limits::{Counting, Rate};
 
-/// The least time that the rate is written for, in nanoseconds: 10 ms. It is short so that levels
-/// have 64 bits.
-const FINEST: u128 = 10_000_000;
+/// The least time that the rate is written for, in nanoseconds: 1 ms. With longer ones, limits of
+/// 100 million tokens per minute would not fit into 64 bits.
+const FINEST: u128 = 1_000_000;
 
 impl Metering {
     /// Returns the terms of the bucket that keeps a limit, however the provider counts: those of a
@@ -97,4 +97,41 @@ fn of_windows(metering: &Metering) -> Metering {
 
 fn nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Counting, Metering, Rate};
+    use crate::bucket::Bucket;
+
+    fn metering(amount: u64, burst: Duration) -> Metering {
+        let metering = Metering::new(Rate::per_minute(amount), burst, Duration::from_millis(50), (1, 5_000));
+        Metering { counting: Counting::InWindows, ..metering }
+    }
+
+    #[test]
+    fn usual_limits_have_levels_of_64_bits() {
+        for amount in [1, 7, 600, 30_000, 150_001, 10_000_000, 149_999_999] {
+            for burst in [1, 1_000, 3_000] {
+                let bucket = Bucket::new(&metering(amount, Duration::from_millis(burst)));
+                assert!(matches!(bucket, Bucket::Narrow(_)), "{amount}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rate_is_slower_than_the_rule_by_less_than_a_part_in_a_hundred_thousand() {
+        for amount in [1, 7, 600, 30_000, 150_001, 10_000_000, 149_999_999] {
+            let burst = Duration::from_secs(3);
+            let rate = metering(amount, burst).as_refilling().rate;
+            let at_once = (amount / 20).max(1);
+            // By the rule, a period and the jitter allow all but what may leave at once.
+            let allowed = amount + 1 - at_once;
+            let refilled = rate.amount_in(Duration::from_nanos(60_050_000_001) * 100_000);
+            let of = allowed * 100_000;
+            assert!((of - allowed - 1..=of).contains(&refilled), "{refilled} of {of}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{BuildProblem, Cost, Counting, Percent, Permit, Rate, RateLimiter, Usage};
 use openlimit_tests::{Call, at_once, millis, nanos, nanos_of, plain, secs};
@@ -23,7 +24,10 @@ enum Move {
     Leave(usize),
     Cancel(usize),
     Settle(usize, u64),
-    Observe(usize, u64),
+    /// A response says what is left, and that the limit is so many eighths of the declared one.
+    Observe(usize, u64, u64),
+    Hold(u64),
+    Release,
 }
 
 /// Two limits of one limiter.
@@ -93,7 +97,10 @@ fn any_move() -> impl Strategy<Value = Move> {
         1 => any::<usize>().prop_map(Move::Leave),
         1 => any::<usize>().prop_map(Move::Cancel),
         3 => (any::<usize>(), 0..1_500_000_u64).prop_map(|(which, used)| Move::Settle(which, used)),
-        1 => (any::<usize>(), 0..1_000_000_u64).prop_map(|(which, left)| Move::Observe(which, left)),
+        2 => (any::<usize>(), 0..1_000_000_u64, 1..10_u64)
+            .prop_map(|(which, left, eighths)| Move::Observe(which, left, eighths)),
+        1 => time().prop_map(Move::Hold),
+        1 => Just(Move::Release),
     ]
 }
 
@@ -149,14 +156,19 @@ impl World {
                     *amounts = [0, 1].map(|limit| used[limit].min(amounts[limit]));
                 }
             }
-            Move::Observe(which, left) => {
+            Move::Observe(which, left, eighths) => {
                 if let Some((call, permit)) = self.permit(which) {
-                    let left = (self.terms.amounts[1] * left / 1_000_000).to_string();
-                    let headers = [("x-ratelimit-remaining-tokens", left.as_str())];
-                    permit.observe(&openlimit::feedback::Observation::from_parts(200, headers, b""));
+                    let of = self.terms.amounts[1];
+                    let (left, of) =
+                        ((of * left / 1_000_000).to_string(), (of * eighths).div_ceil(8).to_string());
+                    let headers =
+                        [("x-ratelimit-remaining-tokens", &*left), ("x-ratelimit-limit-tokens", &*of)];
+                    permit.observe(&Observation::from_parts(200, headers, b""));
                     self.admitted[call].permit = Some(permit);
                 }
             }
+            Move::Hold(time) => self.limiter.hold(nanos(time), "a test").expect("it is built"),
+            Move::Release => self.limiter.release().expect("it is built"),
         }
     }
 
