@@ -70,6 +70,11 @@
 //! and what has leaked since tells for how long the bucket is empty. So nothing else moves that
 //! time: not a look, not a call that was refused, and not a refund of nothing.
 //!
+//! # Limits in windows
+//!
+//! A limit that the provider counts in windows has such a bucket, too, with other terms. The page of
+//! `windows` derives them, and the pause that is right there.
+//!
 //! # Calls larger than the limit
 //!
 //! A call larger than the limit's whole amount (or than its burst, if that is larger) is never

@@ -139,11 +139,13 @@ const DEFAULT_BURST: Duration = Duration::from_secs(1);
 /// whole amount may be used at once.
 const LONGEST_SHORT_PERIOD: Duration = Duration::from_secs(60);
 
-/// Returns the default burst of a limit that is counted in windows, which loses the burst.
+/// Returns the default burst of a limit that is counted in windows. What the limit loses depends on
+/// it, as the page of `bucket/windows` says.
 ///
 /// Nearly every call is one request, so a burst of one loses nothing. It would pace a quota per day
-/// from the first call on, so there it is a twentieth, as for tokens: the prices of calls differ by
-/// a factor of fifty, and of bursts between 1 and 15 % this one loses about the least.
+/// from the first call on, so there it is a twentieth, as for tokens. With that, a stream of calls
+/// that each cost a part of the amount between 0.2 and 10 % (all equally likely on a logarithmic
+/// scale) uses 91.5 % on average. The best burst, 7.5 %, uses 91.7 %, and one of a second 83.5 %.
 fn burst_in_windows(limit: &Limit) -> Duration {
     let rate = limit.rate();
     if *limit.dimension() == Dimension::Requests && is_short(rate) {

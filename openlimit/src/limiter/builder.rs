@@ -181,6 +181,8 @@ impl<K> Builder<K> {
     ///
     /// The bound holds for what this limiter admits, also through Redis, where all processes must
     /// set the same. After a restart of the program, it counts anew unless the limits are shared.
+    /// With leases over Redis, calls leave later than they are counted, so each process can exceed
+    /// it by one slice.
     pub fn counting(mut self, counting: Counting) -> Self {
         self.counting = counting;
         self

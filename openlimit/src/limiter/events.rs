@@ -1,9 +1,10 @@
 //! Events for `tracing`, under the target `openlimit`. Without the feature `tracing`, `no_events`
 //! takes the place of this file.
 //!
-//! Events contain numbers and the limiter's own words. They contain nothing that a provider wrote,
-//! since that may repeat what users have sent. No event is emitted under the limiter's lock, since a
-//! subscriber is foreign code. `notices` decides which of them are worth reporting.
+//! Events contain numbers, and words of the limiter and of the program (names, and the reasons of
+//! its own holds). They contain nothing that a provider wrote, since that may repeat what users
+//! have sent. No event is emitted under the limiter's lock, since a subscriber is foreign code.
+//! `notices` decides which of them are worth reporting.
 
 use std::time::Duration;
 

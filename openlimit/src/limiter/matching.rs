@@ -27,8 +27,8 @@
 //! "About" is within a factor of ten: accounts have lower or higher tiers than declared, and
 //! different limits of one account usually differ by more.
 //!
-//! If several limits fit, the first of these rules that one of them fits counts most, and then the
-//! pace.
+//! If several limits fit, one by an earlier rule goes first (4 and 5 are equal here), and then the
+//! one with the nearest pace.
 //!
 //! # A part does not bound the whole
 //!

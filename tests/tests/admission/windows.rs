@@ -206,9 +206,8 @@ impl World {
         for (first, from) in self.admitted.iter().enumerate() {
             let inside = self.admitted[first..].iter().take_while(|call| call.at - from.at < window);
             let sum = inside.fold([0, 0], |sum, call| [0, 1].map(|limit| sum[limit] + call.amounts[limit]));
-            for limit in 0..2 {
-                let amount = self.terms.amounts[limit];
-                prop_assert!(sum[limit] <= amount, "{} of {} from {} on", sum[limit], amount, from.at);
+            for (sum, amount) in sum.into_iter().zip(self.terms.amounts) {
+                prop_assert!(sum <= amount, "{} of {} from {} on", sum, amount, from.at);
             }
         }
         Ok(())
