@@ -36,10 +36,13 @@ impl Metering {
         Self { rate, burst, jitter, headroom, most, counting: Counting::Refilling }
     }
 
-    /// Returns the time that departures are allowed to be late, in nanoseconds: the jitter, but
-    /// never more than the burst that it is taken from.
+    /// Returns the time by which departures may be late, in nanoseconds: the jitter, but never more
+    /// than the burst that it is taken from.
     pub(crate) fn lateness(&self) -> u64 {
-        let most = if self.counting == Counting::InWindows { LONGEST_PERIOD } else { self.burst };
-        self.jitter.min(most).as_nanos() as u64
+        let lateness = match self.counting {
+            Counting::Refilling => self.jitter.min(self.burst),
+            Counting::InWindows => self.jitter,
+        };
+        lateness.as_nanos() as u64
     }
 }

@@ -104,3 +104,26 @@ impl Redis {
         Metering { rate, ..*metering }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::backend::redis::{OnOutage, Redis};
+    use crate::bucket::Metering;
+    use crate::limits::{Counting, Percent, Rate};
+
+    #[test]
+    fn a_share_of_a_window_is_a_share_of_its_amount() {
+        let redis = Redis::new("redis://localhost").on_outage(OnOutage::Local(Percent(25)));
+        let second = Duration::from_secs(1);
+        let refilling = Metering::new(Rate::per_minute(600), second, Duration::ZERO, (0, 100));
+        let windows = Metering { counting: Counting::InWindows, ..refilling };
+        let share = |metering: &Metering| {
+            let part = redis.part(metering);
+            (part.rate.amount(), part.rate.period(), part.most)
+        };
+        assert_eq!(share(&refilling), (600, 240 * second, 600));
+        assert_eq!(share(&windows), (150, 60 * second, 600));
+    }
+}
