@@ -224,6 +224,8 @@ do
       idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
     end
     local before = max(0, epoch - seen_at) * 1000
+    -- By what the client has seen, no bucket has been empty for longer than this.
+    rested$ = min(rested$, max(0, (now - seen_at) * 1000 - seen_level$)) --*
     if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --*
     charges = charges + 1
   end

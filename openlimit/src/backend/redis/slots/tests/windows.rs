@@ -92,6 +92,24 @@ fn steady_demand_fills_windows_up_to_the_amount_and_large_calls_do_not_exceed_it
 }
 
 #[test]
+fn a_large_call_waits_for_its_window_when_the_state_was_lost() {
+    let mut world = World::metered_by(in_windows());
+    let mut client = world.client();
+    client.slots.terms.look_ahead = 60_000_000_000;
+    for _ in 0..10 {
+        world.call(&mut client, [10, 1]);
+    }
+    // The bucket is empty by then, and the client knows that.
+    world.pass(Duration::from_millis(400));
+    world.call(&mut client, [1, 1]);
+    world.pass(Duration::from_millis(10));
+    world.lose_the_state(std::slice::from_ref(&client));
+    world.call(&mut client, [450, 1]);
+    let [first, .., last] = &world.granted[..] else { panic!("they are granted") };
+    assert!(last.at - first.at > 1_000_000_000, "{} ns", last.at - first.at);
+}
+
+#[test]
 fn a_call_of_the_whole_amount_is_granted_for_when_it_is_alone_in_its_window() {
     let mut world = World::metered_by(in_windows());
     let mut client = world.client();
