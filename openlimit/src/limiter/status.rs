@@ -68,8 +68,9 @@ pub struct LimitStatus {
     /// that one call may ever take (the limit's amount, or the burst if that is larger), since a
     /// call larger than the burst is then admitted into debt. It rises to that during the jitter
     /// after everything has flowed back. For example, a limit of 200 per minute with a burst of one
-    /// second shows 200, and after one request 2. Calls in the queue come first, and are not
-    /// subtracted. During a hold it is zero.
+    /// second shows 200, and after one request 2. A limit that is counted in windows takes about its
+    /// period to rise. Calls in the queue come first, and are not subtracted. During a hold it is
+    /// zero.
     pub available: u64,
     /// The amount that was taken beyond the burst, in the same unit, rounded up. Later calls wait
     /// until it has flowed back.
