@@ -42,18 +42,21 @@
 // * `observation` and `verdict`: a response, and its meaning. `http` adds the types of that crate.
 // * `names`, `observed_limit`, `policies`: the headers that are read, and the state of each limit.
 // * `body`, `json`, `words`, `sentence`, `denial`: errors, with their codes, phrases and numbers.
-// * `usage`, `tally`: usage in whole bodies and in streams.
+// * `usage`, `lexeme`, `grammar`, `tally`, `capture`: usage and errors in bodies and in streams.
 // * `event`: the Realtime event.
 // * `duration`, `date`: the many ways to write a time.
 
 mod body;
+mod capture;
 mod date;
 mod denial;
 mod duration;
 mod event;
+mod grammar;
 #[cfg(feature = "http")]
 mod http;
 mod json;
+mod lexeme;
 mod names;
 mod observation;
 mod observed_limit;
