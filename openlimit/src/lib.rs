@@ -133,7 +133,9 @@ pub use error::{
 };
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
-pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status};
+#[cfg(feature = "http")]
+pub use limiter::WrappedBody;
+pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status, WrappedRead};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
 pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};

@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use super::core::{Core, State};
 use crate::admission::Decided;
-use crate::backend::{Buckets as _, HOLD};
+use crate::backend::{Backend, Buckets as _, HOLD};
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
 use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
@@ -53,6 +53,15 @@ pub(super) enum Unready {
     Wait((u64, usize)),
     /// Anything else.
     Refused(Box<AcquireError>),
+}
+
+/// What an admitted call took, and still takes after parts of it were settled.
+#[derive(Debug)]
+pub(super) struct Charged {
+    /// All amounts, those of `debt` included.
+    pub(super) grant: Grant,
+    /// The last charge beyond the reservation, and its amounts.
+    pub(super) debt: Option<(u64, Amounts)>,
 }
 
 impl Core {
@@ -252,17 +261,19 @@ impl Core {
     }
 
     /// Gives back everything that a call took.
-    pub(super) fn cancel(&self, grant: &Grant) {
-        self.update(|state, now, _| state.admission.backend.refund(&grant.amounts, grant.charge, now));
+    pub(super) fn cancel(&self, charged: &mut Charged) {
+        let all = charged.grant.amounts.clone();
+        self.update(|state, now, _| charged.refund(all, &mut state.admission.backend, now));
     }
 
     /// Replaces what a call took by what it used.
-    pub(super) fn settle(&self, grant: &Grant, usage: &Usage) {
-        let (more, less) = self.plan.difference(&grant.amounts, usage);
+    pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage) {
+        let (more, less) = self.plan.difference(&charged.grant.amounts, usage);
         if !more.is_zero() || !less.is_zero() {
             self.update(|state, now, _| {
-                state.admission.backend.refund(&less, grant.charge, now);
-                state.admission.backend.owe(&more, now);
+                let backend = &mut state.admission.backend;
+                charged.refund(less, backend, now);
+                charged.owe(more, backend, now);
             });
         }
     }
@@ -295,6 +306,32 @@ impl Core {
         }
         if calls_driver {
             self.driver.notify();
+        }
+    }
+}
+
+impl Charged {
+    /// Gives amounts back: first those of the last debt, which has leaked less.
+    fn refund(&mut self, mut amounts: Amounts, backend: &mut Backend, now: u64) {
+        self.grant.amounts.change(&amounts, u64::saturating_sub);
+        if let Some((charge, debt)) = &mut self.debt {
+            let mut part = amounts.clone();
+            part.change(debt, u64::min);
+            backend.refund(&part, *charge, now);
+            debt.change(&part, u64::saturating_sub);
+            amounts.change(&part, u64::saturating_sub);
+        }
+        backend.refund(&amounts, self.grant.charge, now);
+    }
+
+    /// Charges amounts beyond the reservation.
+    ///
+    /// Only the last debt is remembered. A refund of an earlier one names the first charge, so it
+    /// may give back less, and never more.
+    fn owe(&mut self, amounts: Amounts, backend: &mut Backend, now: u64) {
+        if !amounts.is_zero() {
+            self.grant.amounts.change(&amounts, u64::saturating_add);
+            self.debt = backend.owe(&amounts, now).map(|charge| (charge, amounts));
         }
     }
 }

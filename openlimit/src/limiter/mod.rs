@@ -25,6 +25,7 @@ mod permit;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
+mod wrap;
 
 pub use self::acquire::Acquire;
 pub use self::builder::Builder;
@@ -36,3 +37,6 @@ pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLim
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
+#[cfg(feature = "http")]
+pub use self::wrap::WrappedBody;
+pub use self::wrap::WrappedRead;
