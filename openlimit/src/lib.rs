@@ -104,6 +104,7 @@
 mod admission;
 mod backend;
 mod bucket;
+pub mod clients;
 mod error;
 pub mod feedback;
 mod limiter;

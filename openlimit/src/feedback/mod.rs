@@ -44,6 +44,7 @@
 // * `body`, `json`, `words`, `sentence`, `denial`: errors, with their codes, phrases and numbers.
 // * `usage`, `lexeme`, `grammar`, `tally`, `capture`: usage and errors in bodies and in streams.
 // * `event`: the Realtime event.
+// * `refusal`, `message`: what clients return instead of a response, and the messages of errors.
 // * `duration`, `date`: the many ways to write a time.
 
 mod body;
@@ -57,10 +58,12 @@ mod grammar;
 mod http;
 mod json;
 mod lexeme;
+mod message;
 mod names;
 mod observation;
 mod observed_limit;
 mod policies;
+mod refusal;
 mod sentence;
 mod tally;
 mod usage;
@@ -72,6 +75,7 @@ use std::time::{Duration, SystemTime};
 pub use self::denial::{Denial, DenialKind, Violation};
 pub use self::observation::Observation;
 pub use self::observed_limit::ObservedLimit;
+pub use self::refusal::Refusal;
 pub use self::usage::UsageReader;
 pub use self::verdict::Verdict;
 

@@ -194,6 +194,12 @@ impl Observation {
         [self.retry_after_ms, retry_after].into_iter().flatten().find(|wait| !wait.is_zero())
     }
 
+    /// Replaces what the body said about the refusal.
+    pub(super) fn set_error_body(&mut self, body: ErrorBody) {
+        self.error_body = body;
+        self.judge();
+    }
+
     /// Concludes from all that was read why the call was refused.
     pub(super) fn judge(&mut self) {
         if self.is_error() {

@@ -6,6 +6,8 @@
 //! and what the core grants into permits. So the rules need not know how programs use them.
 
 mod acquire;
+#[cfg(feature = "tokenizers")]
+mod body;
 mod build;
 mod builder;
 mod callbacks;
