@@ -64,6 +64,11 @@ impl Role {
         self == Self::Top && AT_THE_TOP.contains(&key)
     }
 
+    /// Returns true if an object of this role and key says that the answer is complete.
+    pub(super) fn ends_by_object(self, key: &[u8]) -> bool {
+        self == Self::Usage && key == BEDROCK
+    }
+
     /// Returns true if this text in it says that the answer is complete.
     pub(super) fn ends_by_text(self, key: &[u8], text: &[u8]) -> bool {
         match self {

@@ -27,6 +27,17 @@ impl Word {
     const LONGEST: usize = 32;
     pub(super) const EMPTY: Self = Self { bytes: [0; Self::LONGEST], length: 0 };
 
+    /// Returns the word of a whole string.
+    #[cfg(feature = "tokenizers")]
+    pub(super) fn of(text: &str) -> Self {
+        let mut word = Self { length: u8::MAX, ..Self::EMPTY };
+        if let Some(bytes) = word.bytes.get_mut(..text.len()) {
+            bytes.copy_from_slice(text.as_bytes());
+            word.length = text.len() as u8;
+        }
+        word
+    }
+
     #[inline]
     pub(super) fn push(&mut self, byte: u8) {
         if let Some(place) = self.bytes.get_mut(usize::from(self.length)) {

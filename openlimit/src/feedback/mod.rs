@@ -43,6 +43,7 @@
 // * `names`, `observed_limit`, `policies`: the headers that are read, and the state of each limit.
 // * `body`, `json`, `words`, `sentence`, `denial`: errors, with their codes, phrases and numbers.
 // * `usage`, `lexeme`, `grammar`, `tally`, `capture`: usage and errors in bodies and in streams.
+//   `values` finds them in what a client has parsed.
 // * `event`: the Realtime event.
 // * `refusal`, `message`: what clients return instead of a response, and the messages of errors.
 // * `duration`, `date`: the many ways to write a time.
@@ -67,6 +68,8 @@ mod refusal;
 mod sentence;
 mod tally;
 mod usage;
+#[cfg(feature = "tokenizers")]
+mod values;
 mod verdict;
 mod words;
 

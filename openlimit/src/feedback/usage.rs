@@ -13,7 +13,7 @@
 use std::fmt;
 
 use super::capture::Capture;
-use super::grammar::{BEDROCK, Role};
+use super::grammar::Role;
 use super::lexeme::{Number, Word};
 use super::observation::Observation;
 use super::tally::Tally;
@@ -187,17 +187,14 @@ impl UsageReader {
         let number = std::mem::take(&mut place.number);
         let key = std::mem::replace(&mut place.key, Word::EMPTY);
         let text = std::mem::replace(&mut place.word, Word::EMPTY);
-        let (role, key, text) = (place.role(), key.as_bytes(), text.as_bytes());
-        if let Number::Count(count) = number
-            && role.counts(key)
-            && let Some(known) = self.stated.number(key)
-        {
-            *known = Some(count);
-            self.has_ended |= role.ends_by_count(key);
+        let (depth, role) = (place.depth, place.role());
+        let (key, text) = (key.as_bytes(), text.as_bytes());
+        if let Number::Count(count) = number {
+            self.number(role, key, count);
         }
-        self.has_ended |= role.ends_by_text(key, text);
+        self.text(role, key, text);
         if role.is_error_event(key, text) && self.capture.is_none() {
-            self.capture = Some(Box::new(Capture::new(place.depth, true, at)));
+            self.capture = Some(Box::new(Capture::new(depth, true, at)));
         }
     }
 
@@ -205,10 +202,8 @@ impl UsageReader {
     fn end_capture(&mut self, piece: &[u8], at: usize, closes: bool) {
         let depth = self.place.depth;
         let ends = |capture: &mut Box<Capture>| capture.depth == depth && (closes || !capture.is_rest);
-        if let Some(capture) = self.capture.take_if(ends)
-            && self.error.is_none()
-        {
-            self.error = capture.read(&piece[..at]).map(Box::new);
+        if let Some(capture) = self.capture.take_if(ends) {
+            self.note_error(|| capture.read(&piece[..at]));
         }
     }
 
@@ -220,7 +215,7 @@ impl UsageReader {
         }
         let key = std::mem::replace(&mut place.key, Word::EMPTY);
         let role = place.role().of(key.as_bytes(), is_list);
-        self.has_ended |= role == Role::Usage && key.as_bytes() == BEDROCK;
+        self.has_ended |= role.ends_by_object(key.as_bytes());
         if let Some(opened) = (place.depth as usize).checked_sub(1).and_then(|at| place.opened.get_mut(at)) {
             *opened = role;
         }
@@ -230,15 +225,41 @@ impl UsageReader {
 
     fn close(&mut self) {
         let place = &mut self.place;
-        if place.role() == Role::Usage || place.depth == 1 {
-            self.tally = self.stated;
-        }
         match place.depth {
             0 => place.in_outer_list = false,
-            1 => self.is_final |= self.has_ended,
+            1 => self.end_event(),
+            _ if place.role() == Role::Usage => self.tally = self.stated,
             _ => {}
         }
-        place.depth = place.depth.saturating_sub(1);
+        self.place.depth = self.place.depth.saturating_sub(1);
+    }
+
+    /// Reads a number of a key in an object of this role.
+    pub(super) fn number(&mut self, role: Role, key: &[u8], number: u64) {
+        if role.counts(key)
+            && let Some(known) = self.stated.number(key)
+        {
+            *known = Some(number);
+            self.has_ended |= role.ends_by_count(key);
+        }
+    }
+
+    /// Reads a text of a key in an object of this role.
+    pub(super) fn text(&mut self, role: Role, key: &[u8], text: &[u8]) {
+        self.has_ended |= role.ends_by_text(key, text);
+    }
+
+    /// Ends a whole reply, or one event of a stream.
+    pub(super) fn end_event(&mut self) {
+        self.tally = self.stated;
+        self.is_final |= self.has_ended;
+    }
+
+    /// Notes an error. The first one counts.
+    pub(super) fn note_error(&mut self, read: impl FnOnce() -> Option<Observation>) {
+        if self.error.is_none() {
+            self.error = read().map(Box::new);
+        }
     }
 
     /// Starts over after bytes that are no JSON. A broken event says nothing.
