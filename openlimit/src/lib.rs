@@ -133,11 +133,15 @@ pub use error::{
 };
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
+#[cfg(all(feature = "stream", feature = "tokenizers"))]
+pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status, WrappedRead};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
+#[cfg(feature = "stream")]
+pub use limiter::{StreamBytes, WrappedStream};
 pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;

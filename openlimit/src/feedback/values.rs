@@ -51,6 +51,10 @@ impl UsageReader {
         let mut values = Values { reader: self, error: None, is_error: false };
         // A value that cannot be serialized is read as far as it could be.
         let _ = walk(&mut values, Spot::Top, value);
+        if values.is_error {
+            // Some of it may have come before what says that it is an error.
+            let _ = walk(&mut values, Spot::Top, value);
+        }
         let Values { error, .. } = values;
         self.end_event();
         if let Some(body) = error {

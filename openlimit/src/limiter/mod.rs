@@ -37,6 +37,10 @@ pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLim
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
+#[cfg(all(feature = "stream", feature = "tokenizers"))]
+pub use self::wrap::StreamItem;
 #[cfg(feature = "http")]
 pub use self::wrap::WrappedBody;
 pub use self::wrap::WrappedRead;
+#[cfg(feature = "stream")]
+pub use self::wrap::{StreamBytes, WrappedStream};

@@ -6,3 +6,4 @@ mod hold;
 mod observe;
 mod python_defects;
 mod status;
+mod streams;

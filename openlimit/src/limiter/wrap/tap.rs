@@ -22,11 +22,13 @@ struct Call {
     permit: Permit,
     reader: UsageReader,
     settled: Option<Usage>,
+    /// True if a part of the reply was lost. Then its end makes nothing final.
+    is_broken: bool,
 }
 
 impl Tap {
     pub(super) fn new(permit: Permit) -> Self {
-        Self(Some(Box::new(Call { permit, reader: UsageReader::new(), settled: None })))
+        Self(Some(Box::new(Call { permit, reader: UsageReader::new(), settled: None, is_broken: false })))
     }
 
     /// Reads the next bytes.
@@ -34,10 +36,23 @@ impl Tap {
         self.read(|reader| reader.feed(bytes));
     }
 
-    /// Notes that the reply has ended as it should, so that its last numbers are final.
+    /// Reads the next event.
+    #[cfg(all(feature = "stream", feature = "tokenizers"))]
+    pub(super) fn item<T: serde::Serialize + ?Sized>(&mut self, item: &T) {
+        self.read(|reader| reader.value(item));
+    }
+
+    /// Notes that the connection failed. If the reply goes on nevertheless, it is still read.
+    pub(super) fn break_off(&mut self) {
+        if let Some(call) = &mut self.0 {
+            call.is_broken = true;
+        }
+    }
+
+    /// Notes that the reply has ended. If nothing of it was lost, its last numbers are final.
     pub(super) fn end(&mut self) {
         if let Some(mut call) = self.0.take()
-            && let Some(usage) = call.reader.usage()
+            && let Some(usage) = call.reader.usage().filter(|_| !call.is_broken)
         {
             call.settle(usage);
         }
