@@ -63,7 +63,7 @@ impl Permit {
 
     /// Creates a permit for a call that waited.
     pub(super) fn from_queue(handle: Handle, grant: Grant) -> Self {
-        Self(Packed::Boxed(Box::new((handle, Charged { grant, debt: None }))))
+        Self(Packed::Boxed(Box::new((handle, Charged { grant, debts: Vec::new() }))))
     }
 
     /// Replaces the reserved cost by what the call really used.
@@ -130,11 +130,13 @@ impl Permit {
             return;
         }
         let grant = Grant { amounts: self.amounts(), charge: self.charge(), wait: None };
-        let mut charged = Charged { grant, debt: None };
+        let mut charged = Charged { grant, debts: Vec::new() };
         self.core().settle(&mut charged, &usage);
         let handle = self.handle();
         *self = match charged {
-            Charged { grant: Grant { amounts: Amounts::Few(few), charge, .. }, debt: None } => {
+            Charged { grant: Grant { amounts: Amounts::Few(few), charge, .. }, debts }
+                if debts.is_empty() =>
+            {
                 Self::at_once(handle, few, charge)
             }
             charged => Self(Packed::Boxed(Box::new((handle, charged)))),
@@ -279,7 +281,7 @@ impl Permit {
             Packed::Boxed(boxed) => return *boxed,
         };
         let grant = Grant { amounts: small(first, second), charge, wait: None };
-        (handle, Charged { grant, debt: None })
+        (handle, Charged { grant, debts: Vec::new() })
     }
 }
 
