@@ -39,6 +39,7 @@
 //! | [`AcquireError`], [`BuildError`] | Everything that can go wrong. |
 //! | [`feedback`] | Reads what a response says about limits, usage and refusals. |
 //! | [`Permit::responded`] | Lets the limiter believe it. |
+//! | [`Permit::wrap_read`] | Settles a stream by what it says, as it is read. |
 //! | [`Limiter::hold`] | Admits nothing for a time. |
 //!
 //! # What it guarantees
@@ -86,7 +87,8 @@
 //! | `p50k` | no | the encoding of text-davinci-003 and the first Codex models; 1.5 MB |
 //! | `r50k` | no | the encoding of the first GPT-3 models; 1.5 MB |
 //! | `tiktoken-rs` | no | `tokens::TiktokenRs`, which counts by that crate |
-//! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap` |
+//! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap`; `Permit::wrap_body` |
+//! | `stream` | no | `Permit::wrap` and `Permit::wrap_items`, for a `futures_core::Stream` |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
 //! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
 //!

@@ -44,3 +44,18 @@ impl Capture {
         (self.is_rest || !is_empty).then(|| Observation::new(0).body(text))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_megabytes_takes_a_few_kilobytes() {
+        let mut capture = Capture::new(1, false, 3);
+        for _ in 0..1_000 {
+            capture.keep(&[b'x'; 10_000]);
+        }
+        assert_eq!(capture.text.len(), MOST);
+        assert!(capture.text.capacity() <= 2 * MOST);
+    }
+}

@@ -36,8 +36,8 @@ impl Permit {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let limiter = RateLimiter::builder().tokens(Rate::per_day(1_000)).build()?;
     /// let permit = limiter.try_acquire(500)?;
-    /// let reply = r#"{"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 12}}"#;
-    /// permit.wrap_body(Full::from(reply)).collect().await?;
+    /// let reply = br#"{"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 12}}"#;
+    /// permit.wrap_body(Full::new(&reply[..])).collect().await?;
     /// // 479 of the 500 are given back.
     /// assert!(limiter.status()?.limits[0].available > 970);
     /// # Ok(())

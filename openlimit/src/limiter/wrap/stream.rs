@@ -31,17 +31,7 @@ impl Permit {
     ///
     /// The items of the stream are bytes (anything that is `AsRef<[u8]>`), or results of bytes, and
     /// pass unchanged. The bytes may be split anywhere. They are server-sent events, lines of JSON,
-    /// JSON, or events of AWS, and must not be compressed.
-    ///
-    /// - The call is settled as soon as the stream states its final usage. Clients often stop reading
-    ///   then.
-    /// - A stream that is dropped earlier, or breaks off with an error, keeps its reservation. Of its
-    ///   usage, only the input is settled.
-    /// - An error in the stream itself, such as Anthropic's `overloaded_error`, is a refusal, as in
-    ///   [`refused`](Self::refused).
-    ///
-    /// OpenAI states the usage of a stream only if the request has `"stream_options":
-    /// {"include_usage": true}`. Without it, the reservation stays.
+    /// JSON, or events of AWS, and must not be compressed. [`Permit`] says when it is settled.
     ///
     /// ```
     /// use futures_util::{StreamExt, stream};
