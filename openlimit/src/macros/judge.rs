@@ -95,7 +95,7 @@ pub struct Failed<'a, E>(Behind<'a, E>);
 impl<E: Error + 'static> Failed<'_, E> {
     /// Holds the limiter if the error is a refusal.
     pub fn judged(self, permit: Permit) -> Verdict {
-        permit.refused(&Observation::from_error(self.0.0))
+        permit.refused(Observation::from_error(self.0.0))
     }
 }
 
@@ -114,7 +114,7 @@ pub struct Behind<'a, E>(&'a E);
 impl<E: PointsToError> Behind<'_, E> {
     /// Holds the limiter if the error is a refusal.
     pub fn judged(&self, permit: Permit) -> Verdict {
-        permit.refused(&Observation::from_error(self.0.pointee()))
+        permit.refused(Observation::from_error(self.0.pointee()))
     }
 }
 
