@@ -58,10 +58,14 @@ impl Caller {
                         Ok(reply) => return Outcome::Answered(reply),
                         Err(error) => format!("the reply is no JSON: {error}"),
                     },
-                    (_, status @ (408 | 409 | 500..)) => format!("the provider answered with status {status}"),
+                    (_, status @ (408 | 409 | 500..)) => {
+                        format!("the provider answered with status {status}")
+                    }
                     (_, status) => {
                         let body = String::from_utf8_lossy(&body);
-                        return Outcome::Failed(format!("the provider answered with status {status}: {body}"));
+                        return Outcome::Failed(format!(
+                            "the provider answered with status {status}: {body}"
+                        ));
                     }
                 },
             };

@@ -40,7 +40,8 @@ impl Journal {
     /// differently from run to run.
     pub(crate) fn open(output: &Path, part: &Part, total: usize) -> anyhow::Result<Self> {
         let stem = output.file_stem().context("the output has no name")?.to_string_lossy().into_owned();
-        let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mine = |kind: &str| folder.join(format!("{stem}{}{kind}.jsonl", part.suffix()));
         let (answers, failures) = (Log::open(&mine(""))?, Log::open(&mine(".failed"))?);
         let mut done = vec![0; total.div_ceil(64)];

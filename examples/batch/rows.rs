@@ -32,9 +32,9 @@ impl FromStr for Part {
 
     /// Reads `1/4`.
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let part = text.split_once('/').and_then(|(number, of)| {
-            Some(Self { number: number.parse().ok()?, of: of.parse().ok()? })
-        });
+        let part = text
+            .split_once('/')
+            .and_then(|(number, of)| Some(Self { number: number.parse().ok()?, of: of.parse().ok()? }));
         match part {
             Some(part) if (1..=part.of).contains(&part.number) => Ok(part),
             _ => bail!("the part is {text:?}; expected one such as `1/4`"),

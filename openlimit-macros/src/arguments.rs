@@ -57,4 +57,3 @@ fn bound_by(pattern: &Pat, is_lent: bool, variables: &mut Vec<Variable>) {
         _ => {}
     }
 }
-

@@ -114,18 +114,19 @@ fn once(function: &Function, private: &TokenStream, block: &Group) -> TokenStrea
 fn again(function: &Function, options: &Options, private: &TokenStream, block: &Group) -> TokenStream {
     let used = || function.variables.iter().filter(|variable| mentions(&block.stream(), &variable.name));
     let copies = used().map(|Variable { name, is_mutable, is_lent }| {
-        let private = private_path(options, at(name.span()));
-        let again = quote_spanned!(at(name.span())=> #private::again);
+        let span = at(name.span());
+        let private = private_path(options, span);
         match (is_lent, is_mutable) {
-            (true, _) => quote!(let #name = &mut *#name;),
+            (true, _) => quote_spanned!(span=> let #name = &mut *#name;),
             // So that rustc does not call the `mut` of the argument unused.
-            (false, true) => quote!(let #name = #again(&mut #name);),
-            (false, false) => quote!(let #name = #again(&#name);),
+            (false, true) => quote_spanned!(span=> let #name = #private::again(&mut #name);),
+            (false, false) => quote_spanned!(span=> let #name = #private::again(&#name);),
         }
     });
     let moves = used().map(|Variable { name, is_mutable, .. }| {
-        let mutable = is_mutable.then(|| quote_spanned!(at(name.span())=> mut));
-        quote!(let #mutable #name = #name;)
+        let span = at(name.span());
+        let mutable = is_mutable.then(|| quote_spanned!(span=> mut));
+        quote_spanned!(span=> let #mutable #name = #name;)
     });
     let moves = quote!(#(#moves)*);
     let output = &function.output;

@@ -53,10 +53,20 @@ pub fn unknown<T: ?Sized>(_: &T) -> Option<Usage> {
 }
 
 /// A reply in which `feedback` can find the usage.
-#[diagnostic::on_unimplemented(
-    message = "`feedback` cannot find the usage in `{Self}`, which is not `Serialize`",
-    label = "this function's reply cannot be read",
-    note = "say where the usage is, if anywhere: `usage = |reply| reply.total_tokens`, or `usage = |_| None`"
+#[cfg_attr(
+    feature = "tokenizers",
+    diagnostic::on_unimplemented(
+        message = "`feedback` cannot find the usage in `{Self}`, which is not `Serialize`",
+        label = "this function's reply cannot be read",
+        note = "say where the usage is, if anywhere: `usage = |reply| reply.total_tokens`, or `usage = |_| None`"
+    )
+)]
+#[cfg_attr(
+    not(feature = "tokenizers"),
+    diagnostic::on_unimplemented(
+        message = "to find the usage in replies, enable the feature `tokenizers` of openlimit",
+        label = "`cargo add openlimit --features tokenizers`, or say where it is: `usage = |reply| ..`"
+    )
 )]
 pub trait Readable {
     /// Returns what the reply says was used.
@@ -67,7 +77,7 @@ pub trait Readable {
 #[diagnostic::do_not_recommend]
 impl<T: serde::Serialize + ?Sized> Readable for T {
     fn usage(&self) -> Option<Usage> {
-        None
+        Usage::of(self)
     }
 }
 
@@ -111,9 +121,12 @@ impl<'a, E> Deref for Failed<'a, E> {
 #[derive(Debug)]
 pub struct Behind<'a, E>(&'a E);
 
-impl<E: PointsToError> Behind<'_, E> {
+impl<E> Behind<'_, E> {
     /// Holds the limiter if the error is a refusal.
-    pub fn judged(&self, permit: Permit) -> Verdict {
+    pub fn judged(&self, permit: Permit) -> Verdict
+    where
+        E: PointsToError,
+    {
         permit.refused(Observation::from_error(self.0.pointee()))
     }
 }

@@ -31,9 +31,11 @@ mod ticket;
 
 #[cfg(not(feature = "macros"))]
 pub use crate::__mistake as mistake;
+pub use judge::{
+    AnyError, Behind, Failed, NoError, PointsToError, Readable, failed, found, refused, unknown,
+};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::__mistake as mistake;
-pub use judge::{AnyError, Behind, Failed, NoError, PointsToError, Readable, failed, found, refused, unknown};
 pub use refuse::{on_error, refuse};
 pub use request::{IsRequest, NotText, Request, Text, request};
 pub use retry::{Again, Retries, again, retries};

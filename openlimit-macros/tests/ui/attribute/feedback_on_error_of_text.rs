@@ -1,4 +1,4 @@
-use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
+use openlimit::{RateLimiter, limiter, rate_limited};
 
 limiter! {
     static PLAIN: RateLimiter = { requests: 200 / minute };

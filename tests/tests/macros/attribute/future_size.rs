@@ -104,9 +104,7 @@ fn a_large_future_grows_by_little_more_than_the_permit() {
 #[test]
 fn with_usage_or_feedback_a_large_future_stores_its_arguments_twice() {
     let plain = size_of_val(&large_plain([0; 1024]));
-    for limited in
-        [size_of_val(&large_with_usage([0; 1024])), size_of_val(&large_with_feedback([0; 1024]))]
-    {
+    for limited in [size_of_val(&large_with_usage([0; 1024])), size_of_val(&large_with_feedback([0; 1024]))] {
         assert!(limited <= plain + 1024 + 128, "{limited} bytes, {plain} without the attribute");
     }
 }

@@ -29,7 +29,9 @@ impl From<AcquireError> for Failed {
 impl Failed {
     fn read(&self) -> Observation {
         match self {
-            Self::Refused(status, wait) => Observation::new(*status).header("retry-after-ms", wait.to_string()),
+            Self::Refused(status, wait) => {
+                Observation::new(*status).header("retry-after-ms", wait.to_string())
+            }
             Self::NotAdmitted => Observation::new(0),
         }
     }
