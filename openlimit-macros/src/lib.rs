@@ -211,12 +211,15 @@ use proc_macro::TokenStream;
 ///
 /// ```
 /// # use openlimit::{AcquireError, ChatRateLimiter, limiter, rate_limited};
-/// # use serde_json::Value;
+/// # #[derive(Clone, serde::Serialize)]
+/// # struct Request {}
+/// # #[derive(serde::Serialize)]
+/// # struct Reply {}
 /// # limiter! { static CHAT: ChatRateLimiter = { tokens: 40_000 / minute }; }
 /// # type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-/// # async fn send(_: Value) -> Outcome<Value> { Ok(Value::Null) }
+/// # async fn send(_: Request) -> Outcome<Reply> { Ok(Reply {}) }
 /// #[rate_limited(limiter = CHAT, params = request, feedback, retry = 3)]
-/// async fn chat(request: Value) -> Outcome<Value> {
+/// async fn chat(request: Request) -> Outcome<Reply> {
 ///     send(request).await
 /// }
 ///
@@ -238,9 +241,9 @@ use proc_macro::TokenStream;
 ///     feedback,
 ///     refused = |error| (error.status, error.headers.clone(), &error.body),
 /// )]
-/// fn chat_blocking(request: &Value) -> Result<Value, Error> {
+/// fn chat_blocking(request: &Request) -> Result<Reply, Error> {
 ///     // ..
-/// #   Ok(request.clone())
+/// #   Ok(Reply {})
 /// }
 /// ```
 ///
