@@ -73,8 +73,8 @@
 //!
 //! # When not to use it
 //!
-//! It does not protect a server from its clients, and it does not retry calls that the provider
-//! refused.
+//! It does not protect a server from its clients, and it does not retry after errors that have
+//! nothing to do with limits.
 //!
 //! # Features
 //!
