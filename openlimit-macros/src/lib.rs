@@ -93,7 +93,7 @@ use proc_macro::TokenStream;
 /// - `retry`: how often a call that the provider refused is made again, a `u32`. Needs `feedback` or
 ///   `refused`.
 /// - `permit`: a name for the permit (`permit = permit` or `permit = mut permit`), so that the body
-///   can settle or cancel it. Cannot be combined with `usage`, `feedback` and `refused`.
+///   can settle or cancel it, or move it into a stream. Cannot be combined with `usage`, `feedback` and `refused`.
 /// - `crate`: the path of openlimit, if it is renamed or re-exported.
 ///
 /// A limiter that prices requests, such as a `ChatRateLimiter`, needs `params` or `cost`. On a
@@ -168,20 +168,21 @@ use proc_macro::TokenStream;
 /// # complete("Say this is a test.").unwrap();
 /// ```
 ///
-/// A stream knows its usage only at its end. Name the permit and settle it there. It is an ordinary
-/// variable, so it can also move into a stream that the function returns.
+/// A stream states its usage only at its end. So name the permit and move it into the stream, by
+/// `wrap`, `wrap_items`, `wrap_body` or `wrap_read`. The stream then settles the call.
 ///
 /// ```
 /// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
+/// # use std::io::Read;
 /// # limiter! { static LIMITER: RateLimiter = { tokens: 40_000 / minute }; }
+/// # fn send(request: &str) -> impl Read + use<> { std::io::empty() }
 /// const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 ///
 /// #[rate_limited(limiter = LIMITER, cost = 900, timeout = LONGEST, permit = permit)]
-/// async fn stream(prompts: &[&str]) -> Result<String, AcquireError> {
-///     let text = prompts.concat();
-///     permit.settle(text.len() as u64 / 4);
-///     Ok(text)
+/// fn stream(request: &str) -> Result<impl Read + use<>, AcquireError> {
+///     Ok(permit.wrap_read(send(request)))
 /// }
+/// # stream("Hi").unwrap();
 /// ```
 ///
 /// `usage`, `feedback` and `refused` wrap the body, because they need what it returns. In an `async
