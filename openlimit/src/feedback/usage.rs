@@ -150,16 +150,18 @@ impl UsageReader {
             b'"' => {
                 place.text = Text::Inside;
                 place.word = Word::EMPTY;
+                self.start_capture(at);
             }
             b':' => {
                 place.key = std::mem::replace(&mut place.word, Word::EMPTY);
                 place.number = Number::None;
-                if place.role().is_error(place.key.as_bytes()) && self.capture.is_none() {
-                    self.capture = Some(Box::new(Capture::new(place.depth, false, at + 1)));
-                }
             }
             b'0'..=b'9' => place.number = place.number.push(byte),
-            b'{' | b'[' => self.open(byte == b'['),
+            b'{' => {
+                self.start_capture(at);
+                self.open(false);
+            }
+            b'[' => self.open(true),
             b'}' | b']' => {
                 self.end_value(at);
                 self.end_capture(piece, at, true);
@@ -195,6 +197,15 @@ impl UsageReader {
         self.text(role, key, text);
         if role.is_error_event(key, text) && self.capture.is_none() {
             self.capture = Some(Box::new(Capture::new(depth, true, at)));
+        }
+    }
+
+    /// Begins to keep an error, if the text or object that begins here is one. Most errors are a
+    /// null, which is none.
+    fn start_capture(&mut self, at: usize) {
+        let Place { depth, key, .. } = &self.place;
+        if self.place.role().is_error(key.as_bytes()) && self.capture.is_none() {
+            self.capture = Some(Box::new(Capture::new(*depth, false, at)));
         }
     }
 

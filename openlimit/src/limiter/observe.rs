@@ -68,8 +68,8 @@ impl Permit {
     /// notes that it was [refused](Self::refused). Returns what the response means.
     ///
     /// Without a stated usage, the reservation stays. For a stream, whose usage comes last, call
-    /// [`observe`](Self::observe) when the headers are there, and [`settle`](Self::settle) at the
-    /// end.
+    /// [`observe`](Self::observe) when the headers are there, and move the permit into the stream:
+    /// see [`Permit`].
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter};

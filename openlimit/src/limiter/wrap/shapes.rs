@@ -41,26 +41,26 @@ pub trait StreamItem<Form> {
 
 /// The form of items that cannot fail.
 #[derive(Debug)]
-pub enum Plain {}
+pub enum ItemForm {}
 
 /// The form of results.
 #[derive(Debug)]
-pub enum Fallible {}
+pub enum ResultForm {}
 
-impl<T: AsRef<[u8]>> StreamBytes<Plain> for T {
+impl<T: AsRef<[u8]>> StreamBytes<ItemForm> for T {
     fn bytes(&self) -> Option<&[u8]> {
         Some(self.as_ref())
     }
 }
 
-impl<T: AsRef<[u8]>, E> StreamBytes<Fallible> for Result<T, E> {
+impl<T: AsRef<[u8]>, E> StreamBytes<ResultForm> for Result<T, E> {
     fn bytes(&self) -> Option<&[u8]> {
         self.as_ref().ok().map(AsRef::as_ref)
     }
 }
 
 #[cfg(feature = "tokenizers")]
-impl<T: Serialize> StreamItem<Plain> for T {
+impl<T: Serialize> StreamItem<ItemForm> for T {
     type Event = T;
 
     fn item(&self) -> Option<&T> {
@@ -69,7 +69,7 @@ impl<T: Serialize> StreamItem<Plain> for T {
 }
 
 #[cfg(feature = "tokenizers")]
-impl<T: Serialize, E> StreamItem<Fallible> for Result<T, E> {
+impl<T: Serialize, E> StreamItem<ResultForm> for Result<T, E> {
     type Event = T;
 
     fn item(&self) -> Option<&T> {

@@ -16,9 +16,9 @@ use crate::limits::{Dimension, Usage};
 ///
 /// It is one allocation per reply, so that wrappers stay small. `None` once nothing can change any
 /// more.
-pub(super) struct Tap(Option<Box<Call>>);
+pub(super) struct Tap(Option<Box<TappedCall>>);
 
-struct Call {
+struct TappedCall {
     permit: Permit,
     reader: UsageReader,
     settled: Option<Usage>,
@@ -28,7 +28,12 @@ struct Call {
 
 impl Tap {
     pub(super) fn new(permit: Permit) -> Self {
-        Self(Some(Box::new(Call { permit, reader: UsageReader::new(), settled: None, is_broken: false })))
+        Self(Some(Box::new(TappedCall {
+            permit,
+            reader: UsageReader::new(),
+            settled: None,
+            is_broken: false,
+        })))
     }
 
     /// Reads the next bytes.
@@ -78,7 +83,7 @@ impl Tap {
     }
 }
 
-impl Call {
+impl TappedCall {
     fn settle(&mut self, usage: Usage) {
         if self.settled.as_ref() != Some(&usage) {
             self.permit.settle_so_far(usage.clone());
