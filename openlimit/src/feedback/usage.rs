@@ -226,12 +226,12 @@ impl UsageReader {
         }
         let key = std::mem::replace(&mut place.key, Word::EMPTY);
         let role = place.role().of(key.as_bytes(), is_list);
-        self.has_ended |= role.ends_by_object(key.as_bytes());
         if let Some(opened) = (place.depth as usize).checked_sub(1).and_then(|at| place.opened.get_mut(at)) {
             *opened = role;
         }
         place.depth = place.depth.saturating_add(1);
         place.number = Number::None;
+        self.object(role, key.as_bytes());
     }
 
     fn close(&mut self) {
@@ -243,6 +243,11 @@ impl UsageReader {
             _ => {}
         }
         self.place.depth = self.place.depth.saturating_sub(1);
+    }
+
+    /// Reads the start of an object of this role, under a key.
+    pub(super) fn object(&mut self, role: Role, key: &[u8]) {
+        self.has_ended |= role.ends_by_object(key);
     }
 
     /// Reads a number of a key in an object of this role.

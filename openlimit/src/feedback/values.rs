@@ -21,6 +21,8 @@ enum Position {
     Top,
     /// Under this key in an object or a list of this role.
     In(Role, Word),
+    /// An error, if it is a text or an object.
+    Error,
     /// Under this key in an error.
     InError(Word),
 }
@@ -52,6 +54,7 @@ impl UsageReader {
         // A value that cannot be serialized is read as far as it could be.
         let _ = walk(&mut values, Position::Top, value);
         if values.is_error {
+            values.error.get_or_insert_default();
             // Some of it may have come before what says that it is an error.
             let _ = walk(&mut values, Position::Top, value);
         }
@@ -102,12 +105,15 @@ impl ValueReader for Values<'_> {
         let role = match at {
             Position::Top => Role::Top,
             Position::In(around, key) => around.of(key.as_bytes(), false),
-            Position::InError(_) => return Some(Position::InError(Word::of(key))),
+            Position::Error | Position::InError(_) => {
+                self.error.get_or_insert_default();
+                return Some(Position::InError(Word::of(key)));
+            }
         };
-        let is_error = role.is_error(key.as_bytes()) || (self.is_error && role == Role::Top);
         match role {
             Role::Other => None,
-            _ if is_error => Some(Position::InError(Word::of(key))),
+            Role::Top if self.is_error => Some(Position::InError(Word::of(key))),
+            _ if role.is_error(key.as_bytes()) => Some(Position::Error),
             _ => Some(Position::In(role, Word::of(key))),
         }
     }
@@ -118,11 +124,16 @@ impl ValueReader for Values<'_> {
                 Role::Other => None,
                 role => Some(Position::In(role, Word::EMPTY)),
             },
+            Position::Error => None,
             Position::Top | Position::InError(_) => Some(*at),
         }
     }
 
-    fn map(&mut self, _: Position) {}
+    fn map(&mut self, at: Position) {
+        if let Position::In(around, key) = at {
+            self.reader.object(around.of(key.as_bytes(), false), key.as_bytes());
+        }
+    }
 
     fn list(&mut self, _: Position) {}
 
@@ -139,18 +150,22 @@ impl ValueReader for Values<'_> {
                 }
             }
             Position::InError(key) => self.error(key, Scalar::Number(number.to_string().as_bytes())),
-            Position::Top => {}
+            Position::Top | Position::Error => {}
         }
     }
 
     fn text(&mut self, at: Position, text: &str) {
         match at {
             Position::In(role, key) => {
-                self.reader.text(role, key.as_bytes(), text.as_bytes());
-                self.is_error |= role.is_error_event(key.as_bytes(), text.as_bytes());
+                let word = Word::of(text);
+                self.reader.text(role, key.as_bytes(), word.as_bytes());
+                self.is_error |= role.is_error_event(key.as_bytes(), word.as_bytes());
             }
-            Position::InError(key) if !text.is_empty() => self.error(key, Scalar::Text(text.as_bytes())),
-            Position::InError(_) | Position::Top => {}
+            Position::Error if !text.is_empty() => {
+                self.error(Word::of("error"), Scalar::Text(text.as_bytes()))
+            }
+            Position::InError(key) => self.error(key, Scalar::Text(text.as_bytes())),
+            Position::Error | Position::Top => {}
         }
     }
 }

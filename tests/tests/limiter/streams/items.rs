@@ -6,6 +6,7 @@ use async_openai::types::responses::ResponseStreamEvent;
 use futures_util::{FutureExt, StreamExt, stream};
 use openlimit::Usage;
 use openlimit::feedback::UsageReader;
+use proptest::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -118,4 +119,76 @@ fn a_value_that_cannot_be_serialized_does_no_harm() {
     reader.value(&json!({"usage": {"prompt_tokens": 1, "completion_tokens": 2}}));
     reader.value(&Broken);
     assert_eq!(reader.usage(), Some(Usage::new(1, 2)));
+}
+
+const KEYS: [&str; 20] = [
+    "usage",
+    "usageMetadata",
+    "response",
+    "message",
+    "x_groq",
+    "choices",
+    "candidates",
+    "delta",
+    "error",
+    "type",
+    "status",
+    "finish_reason",
+    "stop_reason",
+    "prompt_tokens",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "eval_count",
+    "amazon-bedrock-invocationMetrics",
+    "text",
+];
+
+const TEXTS: [&str; 8] = [
+    "",
+    "stop",
+    "error",
+    "completed",
+    "response.failed",
+    "message_stop",
+    "usage",
+    "Rate limit reached",
+];
+
+/// Any JSON that is made of the keys and texts that count.
+fn json_of_replies() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<u32>().prop_map(Value::from),
+        proptest::sample::select(&TEXTS[..]).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 6, |inner| {
+        let entries =
+            proptest::collection::btree_map(proptest::sample::select(&KEYS[..]), inner.clone(), 0..6);
+        let map = entries
+            .prop_map(|entries| entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
+        prop_oneof![
+            map.prop_map(Value::Object),
+            proptest::collection::vec(inner, 0..4).prop_map(Value::Array)
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_event_is_read_like_its_bytes(
+        events in proptest::collection::vec(json_of_replies().prop_filter("an object", Value::is_object), 1..4),
+    ) {
+        let (mut parsed, mut bytes) = (UsageReader::new(), UsageReader::new());
+        for event in &events {
+            parsed.value(event);
+            bytes.feed(format!("data: {event}\n\n").as_bytes());
+        }
+        prop_assert_eq!(parsed.error().is_some(), bytes.error().is_some());
+        // Nothing else of a reply counts once it carries an error.
+        if parsed.error().is_none() {
+            prop_assert_eq!(parsed.usage(), bytes.usage());
+            prop_assert_eq!(parsed.is_final(), bytes.is_final());
+        }
+    }
 }
