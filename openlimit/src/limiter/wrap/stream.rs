@@ -68,7 +68,8 @@ impl Permit {
     /// Does the same for a stream of events that the client has parsed.
     ///
     /// The items are anything that is `Serialize`, or results of it, as most clients return them.
-    /// Use [`wrap`](Self::wrap) for bytes.
+    /// Use [`wrap`](Self::wrap) for bytes. If the error of the results is `Serialize`, too, such as
+    /// `String`, rustc cannot tell the two cases apart: map it to another type first.
     ///
     /// ```
     /// use futures_util::{StreamExt, stream};

@@ -144,16 +144,8 @@ const KEYS: [&str; 20] = [
     "text",
 ];
 
-const TEXTS: [&str; 8] = [
-    "",
-    "stop",
-    "error",
-    "completed",
-    "response.failed",
-    "message_stop",
-    "usage",
-    "Rate limit reached",
-];
+const TEXTS: [&str; 8] =
+    ["", "stop", "error", "completed", "response.failed", "message_stop", "usage", "Rate limit reached"];
 
 /// Any JSON that is made of the keys and texts that count.
 fn json_of_replies() -> impl Strategy<Value = Value> {
