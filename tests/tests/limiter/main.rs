@@ -7,3 +7,4 @@ mod hold;
 mod observe;
 mod python_defects;
 mod status;
+mod streams;

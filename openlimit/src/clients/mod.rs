@@ -1,0 +1,3 @@
+//! Adapters for the clients of LLM APIs, which limit every request that a client sends.
+
+mod errors;
