@@ -72,7 +72,7 @@ impl ErrorBody {
         self.kind = words::stricter(self.kind, words::kind_of_code(code));
     }
 
-    fn value(&mut self, key: &[u8], value: Scalar<'_>) {
+    pub(super) fn value(&mut self, key: &[u8], value: Scalar<'_>) {
         match (key, value) {
             // `raw` has the error of the provider behind OpenRouter.
             (b"message" | b"Message" | b"detail" | b"raw" | b"error", Scalar::Text(text)) => {

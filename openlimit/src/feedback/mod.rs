@@ -42,19 +42,23 @@
 // * `observation` and `verdict`: a response, and its meaning. `http` adds the types of that crate.
 // * `names`, `observed_limit`, `policies`: the headers that are read, and the state of each limit.
 // * `body`, `json`, `words`, `sentence`, `denial`: errors, with their codes, phrases and numbers.
-// * `usage`, `tally`: usage in whole bodies and in streams.
+// * `usage`, `lexeme`, `grammar`, `tally`, `capture`: usage and errors in bodies and in streams.
+//   `values` finds them in what a client has parsed.
 // * `event`: the Realtime event.
 // * `refusal`, `message`: what clients return instead of a response, and the messages of errors.
 // * `duration`, `date`: the many ways to write a time.
 
 mod body;
+mod capture;
 mod date;
 mod denial;
 mod duration;
 mod event;
+mod grammar;
 #[cfg(feature = "http")]
 mod http;
 mod json;
+mod lexeme;
 mod message;
 mod names;
 mod observation;
@@ -64,6 +68,8 @@ mod refusal;
 mod sentence;
 mod tally;
 mod usage;
+#[cfg(feature = "tokenizers")]
+mod values;
 mod verdict;
 mod words;
 

@@ -51,7 +51,7 @@ where
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
-            this.tap.read(data.as_ref());
+            this.tap.bytes(data.as_ref());
         }
         // Clients that know the length of the body do not ask for what comes after its last frame.
         if frame.is_none() || (matches!(frame, Some(Ok(_))) && this.body.is_end_stream()) {

@@ -43,7 +43,7 @@ impl<R: Read> Read for WrappedRead<R> {
         let length = self.body.read(buffer)?;
         match buffer.get(..length) {
             Some([]) if !buffer.is_empty() => self.tap.end(),
-            Some(bytes) => self.tap.read(bytes),
+            Some(bytes) => self.tap.bytes(bytes),
             // A broken reader, which claims to have read more than there is room for.
             None => {}
         }

@@ -4,38 +4,78 @@ use std::fmt;
 
 use super::super::Permit;
 use crate::feedback::UsageReader;
+use crate::limits::{Dimension, Usage};
 
 /// Owns the permit of a call, and settles it by what passes.
 ///
-/// It is one allocation per reply, so that wrappers stay small. `None` once nothing more can
-/// change.
+/// - The input is settled as soon as it is known, because no later number changes it.
+/// - All of the usage is settled once it is final. Clients stop reading when the answer is complete,
+///   so the end of the reply may never come.
+/// - Later numbers replace earlier ones. The permit is kept for that until the reply ends.
+/// - An error in the reply is a refusal.
+///
+/// It is one allocation per reply, so that wrappers stay small. `None` once nothing can change any
+/// more.
 pub(super) struct Tap(Option<Box<Call>>);
 
 struct Call {
     permit: Permit,
     reader: UsageReader,
+    settled: Option<Usage>,
 }
 
 impl Tap {
     pub(super) fn new(permit: Permit) -> Self {
-        Self(Some(Box::new(Call { permit, reader: UsageReader::new() })))
+        Self(Some(Box::new(Call { permit, reader: UsageReader::new(), settled: None })))
     }
 
     /// Reads the next bytes.
-    pub(super) fn read(&mut self, bytes: &[u8]) {
-        if let Some(call) = &mut self.0 {
-            call.reader.feed(bytes);
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.read(|reader| reader.feed(bytes));
+    }
+
+    /// Notes that the reply has ended as it should, so that its last numbers are final.
+    pub(super) fn end(&mut self) {
+        if let Some(mut call) = self.0.take()
+            && let Some(usage) = call.reader.usage()
+        {
+            call.settle(usage);
         }
     }
 
-    /// Notes that the reply has ended as it should.
-    pub(super) fn end(&mut self) {
-        if let Some(call) = self.0.take()
-            && let Some(usage) = call.reader.usage()
-        {
-            call.permit.settle(usage);
+    fn read(&mut self, read: impl FnOnce(&mut UsageReader)) {
+        let Some(call) = &mut self.0 else { return };
+        read(&mut call.reader);
+        if call.reader.error().is_some() {
+            self.refuse();
+        } else if let Some(usage) = call.reader.usage() {
+            call.settle(if call.reader.is_final() { usage } else { input(&usage) });
         }
     }
+
+    #[cold]
+    fn refuse(&mut self) {
+        if let Some(call) = self.0.take()
+            && let Some(error) = call.reader.error()
+        {
+            call.permit.refused(error);
+        }
+    }
+}
+
+impl Call {
+    fn settle(&mut self, usage: Usage) {
+        if self.settled.as_ref() != Some(&usage) {
+            self.permit.settle_so_far(usage.clone());
+            self.settled = Some(usage);
+        }
+    }
+}
+
+/// Returns the part of a usage that no later number changes.
+fn input(usage: &Usage) -> Usage {
+    let input = usage.amount(&Dimension::InputTokens);
+    input.map_or_else(Usage::default, |input| Usage::default().with(Dimension::InputTokens, input))
 }
 
 impl fmt::Debug for Tap {
