@@ -29,7 +29,17 @@ pub(super) struct KnownError {
 }
 
 /// The errors of all clients that are compiled in.
-const KNOWN: &[KnownError] = &[IO];
+const KNOWN: &[KnownError] = &[
+    IO,
+    #[cfg(feature = "async-openai")]
+    super::async_openai::ERRORS,
+    #[cfg(any(feature = "async-openai", feature = "reqwest"))]
+    super::response::ERRORS,
+    #[cfg(feature = "reqwest")]
+    super::reqwest::ERRORS,
+    #[cfg(feature = "ureq")]
+    super::ureq::ERRORS,
+];
 
 /// The errors of std, which clients wrap others in.
 const IO: KnownError = KnownError {
