@@ -171,7 +171,8 @@ impl Shape {
     fn read_at_once(&self) -> usize {
         let is_stream = self.mime_type.as_deref() == Some("text/event-stream");
         let length = self.length.and_then(|length| usize::try_from(length).ok());
-        length.filter(|length| !is_stream && *length <= MOST_BODY).unwrap_or(0)
+        // The end is one more read.
+        length.filter(|length| !is_stream && *length <= MOST_BODY).map_or(0, |length| length + 1)
     }
 
     fn body<R: Read + Send + Sync + 'static>(&self, start: Start<R>) -> Body {
