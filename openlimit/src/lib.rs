@@ -40,6 +40,7 @@
 //! | [`feedback`] | Reads what a response says about limits, usage and refusals. |
 //! | [`Permit::responded`] | Lets the limiter believe it. |
 //! | [`Limiter::hold`] | Admits nothing for a time. |
+//! | [`clients`] | Adapters that limit all requests of an HTTP client. |
 //!
 //! # What it guarantees
 //!
@@ -87,6 +88,8 @@
 //! | `r50k` | no | the encoding of the first GPT-3 models; 1.5 MB |
 //! | `tiktoken-rs` | no | `tokens::TiktokenRs`, which counts by that crate |
 //! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap` |
+//! | `reqwest`, `async-openai`, `ureq`, `tower` | no | [`clients`]: an adapter for each |
+//! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
 //! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
 //!

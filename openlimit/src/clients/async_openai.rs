@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 use reqwest::{Request, Response};
 use tower_service::Service;
 
-use super::errors::KnownError;
+use super::known_error::KnownError;
 use super::response::{answered, outgoing, unsent};
 use super::service::LimitService;
 use crate::AcquireError;

@@ -22,7 +22,7 @@ pub struct LimitLayer {
     limits: Limits,
     cost: Option<Arc<GiveCost>>,
     timeout: Option<Duration>,
-    /// For ureq.
+    #[cfg_attr(not(feature = "ureq"), allow(dead_code, reason = "only ureq needs it"))]
     pub(super) http_status_as_error: bool,
 }
 

@@ -66,6 +66,7 @@ mod cost_layer;
 mod errors;
 #[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower", feature = "ureq"))]
 mod failed_call;
+mod known_error;
 #[cfg(feature = "clients")]
 mod layer;
 #[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower", feature = "ureq"))]
@@ -87,7 +88,7 @@ mod ureq;
 
 #[cfg(feature = "tower")]
 pub use self::cost_layer::{CostLayer, CostService};
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower"))]
 pub use self::reply::LimitedBody;
 #[cfg(any(feature = "async-openai", feature = "tower"))]
 pub use self::service::LimitService;

@@ -7,7 +7,7 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use super::errors::KnownError;
+use super::known_error::KnownError;
 use super::layer::LimitLayer;
 use super::response::{answered, outgoing, unsent};
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use http::Extensions;
 use reqwest::{Body, Request, Response, ResponseBuilderExt};
 
-use super::errors::KnownError;
+use super::known_error::KnownError;
 use super::outgoing::Outgoing;
 use super::reply::LimitedBody;
 use crate::Permit;

@@ -11,8 +11,8 @@ use ureq::http::{Method, Request, Response};
 use ureq::middleware::{Middleware, MiddlewareNext};
 use ureq::{AsSendBody, Body, Error, RequestExt, SendBody, Timeout};
 
-use super::errors::KnownError;
 use super::failed_call::{FailedCall, MOST_BODY};
+use super::known_error::KnownError;
 use super::layer::LimitLayer;
 use super::observe::{observation, observe};
 use super::outgoing::{Outgoing, says_json};

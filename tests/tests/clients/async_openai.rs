@@ -161,7 +161,7 @@ async fn a_request_that_is_not_admitted_is_not_sent_again() {
 #[tokio::test]
 async fn an_annotated_function_may_return_its_error() {
     openlimit::limiter! {
-        static CALLS: openlimit::RateLimiter = { requests: 1 / hour, burst: Duration::from_secs(3_600) };
+        static CALLS: openlimit::RateLimiter = { requests: 1 / hour };
     }
 
     #[rate_limited(limiter = CALLS, cost = Cost::new().requests(2))]
