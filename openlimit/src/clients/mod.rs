@@ -19,7 +19,8 @@
 //! 4. holds the limiter if the provider refused the request, see [`Permit::refused`],
 //! 5. settles the call by the usage in the body, while the program reads it.
 //!
-//! The response is passed on unchanged, and a stream stays a stream. A request that is dropped
+//! The response is passed on unchanged, and a stream stays a stream. Of an error, up to 64 KiB of
+//! the body are read first, so that the limiter is on hold before the program sees it. A request that is dropped
 //! while it waits costs nothing. One that is dropped later keeps its charge, as it may have been
 //! sent.
 //!

@@ -67,11 +67,13 @@ where
     }
 }
 
+// Frames are never pinned.
+impl<B: Body + Unpin> Unpin for LimitedBody<B> {}
+
 impl<B> Body for LimitedBody<B>
 where
     B: Body + Unpin,
-    B::Data: AsRef<[u8]> + Unpin,
-    B::Error: Unpin,
+    B::Data: AsRef<[u8]>,
 {
     type Data = B::Data;
     type Error = B::Error;
