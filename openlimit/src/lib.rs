@@ -41,6 +41,7 @@
 //! | [`Permit::responded`] | Lets the limiter believe it. |
 //! | [`Permit::wrap_read`] | Settles a stream by what it says, as it is read. |
 //! | [`Limiter::hold`] | Admits nothing for a time. |
+//! | [`clients`] | Adapters that limit all requests of an HTTP client. |
 //!
 //! # What it guarantees
 //!
@@ -91,6 +92,8 @@
 //! | `tiktoken-rs` | no | `tokens::TiktokenRs`, which counts by that crate |
 //! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap`; `Permit::wrap_body` |
 //! | `stream` | no | `Permit::wrap` and `Permit::wrap_items`, for a `futures_core::Stream` |
+//! | `reqwest`, `async-openai`, `ureq`, `tower` | no | [`clients`]: an adapter for each |
+//! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
 //! | `tracing` | no | events under the target `openlimit`: limits that differ, holds, refusals |
 //! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |

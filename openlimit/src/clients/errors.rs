@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::{io, iter};
 
+use super::known_error::{AnyError, KnownError};
 use crate::AcquireError;
 use crate::feedback::{Observation, Refusal, Verdict};
 
@@ -17,19 +18,18 @@ const MOST_ERRORS: usize = 16;
 /// The start of a message that is read, in bytes. A message may contain a whole reply.
 const MOST_MESSAGE: usize = 64 * 1024;
 
-type AnyError = dyn Error + 'static;
-
-/// What is known of the errors of one client.
-pub(super) struct KnownError {
-    /// Returns the error that this one hides, because its `source` passes over it.
-    pub(super) inner: fn(&AnyError) -> Option<&AnyError>,
-    /// Reads an error of this client; `None` if it is of another type, or if only its source is
-    /// worth reading.
-    pub(super) read: fn(&AnyError) -> Option<Observation>,
-}
-
 /// The errors of all clients that are compiled in.
-const KNOWN: &[KnownError] = &[IO];
+const KNOWN: &[KnownError] = &[
+    IO,
+    #[cfg(feature = "async-openai")]
+    super::async_openai::ERRORS,
+    #[cfg(any(feature = "async-openai", feature = "reqwest"))]
+    super::response::ERRORS,
+    #[cfg(feature = "reqwest")]
+    super::reqwest::ERRORS,
+    #[cfg(feature = "ureq")]
+    super::ureq::ERRORS,
+];
 
 /// The errors of std, which clients wrap others in.
 const IO: KnownError = KnownError {

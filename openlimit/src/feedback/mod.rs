@@ -20,7 +20,8 @@
 //! ```
 //!
 //! A limiter acts on it through [`Permit::observe`](crate::Permit::observe) and
-//! [`Permit::refused`](crate::Permit::refused).
+//! [`Permit::refused`](crate::Permit::refused). Where a client returns only an error,
+//! [`Observation::from_error`] reads what is left.
 //!
 //! # What is read
 //!

@@ -2,7 +2,7 @@
 
 use super::Limiter;
 use super::limiter::unbuilt;
-use crate::error::AcquireError;
+use crate::error::{AcquireError, ParamsError};
 use crate::limits::Cost;
 use crate::pricing::kind::ReadsBody;
 
@@ -50,5 +50,14 @@ impl<K> Limiter<K> {
     ) -> Result<Cost, AcquireError> {
         let plan = &self.handle().map_err(unbuilt)?.core().plan;
         Other::read_body(path, body, plan.pricing()).map_err(|error| plan.unpriced(error))
+    }
+
+    /// Returns the error of a request that this limiter cannot price.
+    #[cfg_attr(not(feature = "clients"), allow(dead_code, reason = "adapters use it"))]
+    pub(crate) fn unpriced(&self, error: ParamsError) -> AcquireError {
+        match self.handle() {
+            Ok(handle) => handle.core().plan.unpriced(error),
+            Err(unbuildable) => unbuilt(unbuildable),
+        }
     }
 }

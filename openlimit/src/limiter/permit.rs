@@ -172,11 +172,12 @@ impl Permit {
     /// limit is used up. If its cost is given back, the next call departs at once, and is refused,
     /// too. Calls that are retried in this way send many times as many requests as there are calls.
     ///
-    /// Call [`refused`](Self::refused) instead. It keeps the charge, and holds the limiter for as
-    /// long as the response asks for, which stops all other calls, too.
+    /// Call [`refused`](Self::refused) instead, with the response or with the client's error. It
+    /// keeps the charge, and holds the limiter for as long as the response asks for, which stops
+    /// all other calls, too.
     ///
-    /// If the response itself is out of reach, because a client returns only an error, drop the
-    /// permit, which keeps the charge. Then [hold](crate::Limiter::hold) the limiter by hand:
+    /// If neither is at hand, drop the permit, which keeps the charge. Then
+    /// [hold](crate::Limiter::hold) the limiter by hand:
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, RateLimiter};

@@ -6,9 +6,11 @@
 //!
 //! A kind whose requests can be told by their path is a row of [`reads_bodies!`].
 
+use std::borrow::Cow;
+
 use super::{Chat, Completion, Embedding, Explicit, ReadsParams, Responses};
 use crate::pricing::options::PriceOptions;
-use crate::pricing::walk::Body;
+use crate::pricing::walk::{Body, Number, ValueReader, walk};
 use crate::{Cost, ParamsError};
 
 /// A kind of limiter that reads the cost of a call from the path and the body of its request.
@@ -119,6 +121,54 @@ fn model(path: &str) -> Option<&str> {
 fn trimmed(path: &str) -> &str {
     let end = path.find(['?', '#']).unwrap_or(path.len());
     path[..end].trim_end_matches('/')
+}
+
+/// Returns the model that a request names: in its body, or in its path.
+#[cfg_attr(not(feature = "clients"), allow(dead_code, reason = "adapters use it"))]
+pub(crate) fn model_of_body<'a>(path: &'a str, body: &'a [u8]) -> Option<Cow<'a, str>> {
+    let mut reader = ModelReader(None);
+    if let Ok(json) = str::from_utf8(body) {
+        // Only a value's own `Serialize` can fail, and JSON's does not.
+        let _ = walk(&mut reader, Place::Request, &Body { json, model: None });
+    }
+    reader.0.map(Cow::Owned).or_else(|| model(path).map(Cow::Borrowed))
+}
+
+/// Reads the name of the model, and nothing else.
+struct ModelReader(Option<String>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Request,
+    Model,
+}
+
+impl ValueReader for ModelReader {
+    type Place = Place;
+
+    fn field(&mut self, at: &mut Place, key: &str) -> Option<Place> {
+        (*at == Place::Request && key == "model").then_some(Place::Model)
+    }
+
+    fn item(&mut self, _: &mut Place) -> Option<Place> {
+        None
+    }
+
+    fn map(&mut self, _: Place) {}
+
+    fn list(&mut self, _: Place) {}
+
+    fn null(&mut self, _: Place) {}
+
+    fn boolean(&mut self, _: Place) {}
+
+    fn number(&mut self, _: Place, _: Number) {}
+
+    fn text(&mut self, at: Place, text: &str) {
+        if at == Place::Model {
+            self.0 = Some(text.to_owned());
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod openai;
 
 #[cfg(feature = "tokenizers")]
 pub use self::bodies::ReadsBody;
+#[cfg(feature = "clients")]
+pub(crate) use self::bodies::model_of_body;
 pub use self::explicit::Explicit;
 #[cfg(feature = "tokenizers")]
 pub use self::openai::{Chat, Completion, Embedding, Responses};
