@@ -5,4 +5,5 @@ mod bad_input;
 mod hold;
 mod observe;
 mod python_defects;
+mod shared_key;
 mod status;
