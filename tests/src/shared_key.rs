@@ -9,13 +9,14 @@ use std::time::Duration;
 use openlimit::feedback::Observation;
 use openlimit::testing::{Dialect, ManualClock, OtherCalls, Provider, ProviderReply};
 use openlimit::{ChatRateLimiter, Percent, Permit, Rate};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Call;
 
 /// The limits: 100 requests and 20 000 tokens a second. The limiter declares the same.
-const REQUESTS: Rate = Rate::per_minute(6_000);
-const TOKENS: Rate = Rate::per_minute(1_200_000);
+pub const REQUESTS: Rate = Rate::per_minute(6_000);
+/// See [`REQUESTS`].
+pub const TOKENS: Rate = Rate::per_minute(1_200_000);
 const REQUESTS_PER_SECOND: u32 = 100;
 
 /// The burst of the limiter: the default.
@@ -96,12 +97,8 @@ pub fn run(scenario: &Scenario) -> Figures {
         .expect("the limits are valid");
     let limiter = ChatRateLimiter::builder().requests(REQUESTS).tokens(TOKENS).burst(BURST).clock(&clock);
     let limiter = limiter.build().expect("the limits are valid");
-    let requests = [20, 100, 180, 260].map(|most| {
-        let params = json!({
-            "model": "gpt-4o",
-            "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
-            "max_completion_tokens": most,
-        });
+    let requests = [0, 1, 2, 3].map(|number| {
+        let params = params(number);
         (limiter.cost(&params).expect("it is a chat"), params.to_string())
     });
 
@@ -135,7 +132,12 @@ pub fn run(scenario: &Scenario) -> Figures {
     }
     let (refused, others) = (provider.refused(), provider.others());
     let admitted = provider.admitted();
-    Figures { attempts: refused + admitted, refused, others, used: used(scenario, admitted, others) }
+    Figures {
+        attempts: refused + admitted,
+        refused,
+        others,
+        used: used(scenario.time, scenario.bucket, admitted, others),
+    }
 }
 
 /// Passes a reply on to the limiter.
@@ -143,12 +145,24 @@ fn hear(permit: Permit, reply: &ProviderReply) {
     permit.responded(&Observation::from_parts(reply.status(), reply.headers(), reply.body()));
 }
 
-/// Returns the share of what the other consumer left that was used. Requests are what is scarce.
+/// Returns the request of a call. It reserves 153 tokens on average, where the limits have room for
+/// 200 in each request, so requests are what is scarce.
+#[must_use]
+pub fn params(number: usize) -> Value {
+    let most = [20, 100, 180, 260][number % 4];
+    json!({
+        "model": "gpt-4o",
+        "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
+        "max_completion_tokens": most,
+    })
+}
+
+/// Returns the share of what the other consumer left that was used, in requests.
+#[must_use]
 #[allow(clippy::cast_precision_loss, reason = "a share needs no more than a few digits")]
-fn used(scenario: &Scenario, admitted: usize, others: OtherCalls) -> f64 {
+pub fn used(time: Duration, bucket: Duration, admitted: usize, others: OtherCalls) -> f64 {
     let in_time = |time: Duration| time.as_secs_f64() * f64::from(REQUESTS_PER_SECOND);
-    let left = in_time(scenario.time + scenario.bucket) - others.admitted as f64;
+    let left = in_time(time + bucket) - others.admitted as f64;
     // The limiter never makes more than it declares, even where a full bucket would allow it.
-    let own = in_time(scenario.time + BURST);
-    admitted as f64 / left.min(own)
+    admitted as f64 / left.min(in_time(time + BURST))
 }

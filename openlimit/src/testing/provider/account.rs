@@ -16,7 +16,7 @@ use super::others::{OtherCalls, OtherConsumer};
 use super::quota::Quota;
 use super::ramp::Ramp;
 use super::refusal::{Exceeded, Refusal};
-use crate::{Dimension, Rate};
+use crate::{Dimension, Limit, Rate};
 
 /// The state of the provider's one account.
 #[derive(Debug, Default)]
@@ -151,10 +151,10 @@ impl AccountState {
     }
 
     fn take(&mut self, charge: Charge) -> Result<(), Exceeded> {
-        let cost = |meter: &Box<dyn Meter>| charge.of(&**meter);
-        let too_large = self.meters.iter().position(|meter| cost(meter) > meter.most());
-        if too_large.is_none() && self.meters.iter().all(|meter| meter.wait(cost(meter)).is_zero()) {
-            self.meters.iter_mut().for_each(|meter| meter.take(charge.of(&**meter)));
+        let cost = |limit: &Limit| charge.of(limit);
+        let too_large = self.meters.iter().position(|meter| cost(meter.limit()) > meter.most());
+        if too_large.is_none() && self.meters.iter().all(|meter| meter.wait(cost(meter.limit())).is_zero()) {
+            self.meters.iter_mut().for_each(|meter| meter.take(cost(meter.limit())));
             return Ok(());
         }
         if self.refused_count {
@@ -167,7 +167,7 @@ impl AccountState {
         if let Some(meter) = too_large.map(|index| &self.meters[index]) {
             return Err(Exceeded::new(&**meter, charge, None));
         }
-        let waits = self.meters.iter().map(|meter| (meter.wait(cost(meter)), meter));
+        let waits = self.meters.iter().map(|meter| (meter.wait(cost(meter.limit())), meter));
         let longest = waits.max_by_key(|(wait, _)| *wait);
         longest.map_or(Ok(()), |(wait, meter)| Err(Exceeded::new(&**meter, charge, Some(wait))))
     }
@@ -175,7 +175,7 @@ impl AccountState {
     /// Takes `used` in place of `charged`. It was one request before, and stays one.
     fn replace(&mut self, charged: Charge, used: Charge) {
         for meter in &mut self.meters {
-            let (charged, used) = (charged.of(&**meter), used.of(&**meter));
+            let (charged, used) = (charged.of(meter.limit()), used.of(meter.limit()));
             meter.give_back(charged.saturating_sub(used));
             meter.take(used.saturating_sub(charged));
         }
@@ -185,7 +185,6 @@ impl AccountState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Limit;
     use crate::testing::provider::bucket::StrictBucket;
 
     fn account(requests: u64, tokens: u64, refused_count: bool) -> (AccountState, Instant) {

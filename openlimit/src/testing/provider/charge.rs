@@ -1,7 +1,6 @@
 //! `Charge`: what a call takes from each of the provider's limits.
 
-use super::meter::Meter;
-use crate::Dimension;
+use crate::{Dimension, Limit};
 
 /// The tokens of a call. It is one request, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,8 +13,8 @@ pub(super) struct Charge {
 
 impl Charge {
     /// Returns what the call takes from a limit.
-    pub(super) fn of(&self, meter: &dyn Meter) -> u64 {
-        match meter.limit().dimension() {
+    pub(super) fn of(&self, limit: &Limit) -> u64 {
+        match limit.dimension() {
             Dimension::Requests => 1,
             Dimension::InputTokens => self.input,
             Dimension::OutputTokens => self.output,

@@ -33,7 +33,7 @@ impl Exceeded {
         Self {
             limit: meter.limit().clone(),
             used: i128::from(meter.amount()) - meter.left(),
-            requested: charge.of(meter),
+            requested: charge.of(meter.limit()),
             wait,
         }
     }

@@ -40,10 +40,12 @@ pub(super) struct ApiRequest {
     pub(super) largest: u64,
 }
 
+/// Returns the tokens of a prompt, from the body of the call and the limiter's count.
+pub(super) type CountPrompt = Box<dyn Fn(&[u8], u64) -> u64 + Send + Sync>;
+
 /// How the provider counts, where that differs from the limiter.
 pub(super) struct Counts {
-    /// Returns the tokens of a prompt, from the body and the limiter's count.
-    pub(super) prompt: Box<dyn Fn(&[u8], u64) -> u64 + Send + Sync>,
+    pub(super) prompt: CountPrompt,
     /// The share of each prompt that the cache serves, in percent.
     pub(super) cached: u8,
     pub(super) stream_usage: bool,
