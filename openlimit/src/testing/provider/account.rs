@@ -26,9 +26,19 @@ pub(super) struct AccountState {
     pub(super) quota: Option<Quota>,
     pub(super) ramp: Option<Ramp>,
     pub(super) other: Option<OtherConsumer>,
-    /// The charges that will be replaced: when, which, and by what.
-    corrections: BinaryHeap<Reverse<(Instant, Charge, Charge)>>,
+    corrections: BinaryHeap<Reverse<Correction>>,
     arrivals: Vec<Arrival>,
+}
+
+/// A charge that will be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Correction {
+    /// When.
+    pub(super) at: Instant,
+    /// When it was made.
+    pub(super) since: Instant,
+    pub(super) charged: Charge,
+    pub(super) used: Charge,
 }
 
 /// The state of one dimension, for the headers of a reply.
@@ -59,10 +69,10 @@ impl AccountState {
         Ok(())
     }
 
-    /// Replaces `charged` by `used` at a later time.
-    pub(super) fn correct(&mut self, at: Instant, charged: Charge, used: Charge) {
-        if charged != used {
-            self.corrections.push(Reverse((at, charged, used)));
+    /// Replaces a charge at a later time.
+    pub(super) fn correct(&mut self, correction: Correction) {
+        if correction.charged != correction.used {
+            self.corrections.push(Reverse(correction));
         }
     }
 
@@ -132,15 +142,15 @@ impl AccountState {
     /// Does what happened until `at`.
     fn catch_up(&mut self, at: Instant) {
         loop {
-            let correction = self.corrections.peek().map(|Reverse((at, ..))| *at);
+            let correction = self.corrections.peek().map(|Reverse(correction)| correction.at);
             let call = self.other.as_ref().map(OtherConsumer::next);
             let Some(next) = correction.into_iter().chain(call).min().filter(|next| *next <= at) else {
                 break;
             };
             self.meters.iter_mut().for_each(|meter| meter.read(next));
             if correction == Some(next) {
-                if let Some(Reverse((_, charged, used))) = self.corrections.pop() {
-                    self.replace(charged, used);
+                if let Some(Reverse(correction)) = self.corrections.pop() {
+                    self.replace(correction);
                 }
             } else if let Some(charge) = self.other.as_mut().and_then(OtherConsumer::step) {
                 let was_admitted = self.take(charge).is_ok();
@@ -172,11 +182,12 @@ impl AccountState {
         longest.map_or(Ok(()), |(wait, meter)| Err(Exceeded::new(&**meter, charge, Some(wait))))
     }
 
-    /// Takes `used` in place of `charged`. It was one request before, and stays one.
-    fn replace(&mut self, charged: Charge, used: Charge) {
+    /// Takes what was used in place of what was charged. It was one request before, and stays one.
+    fn replace(&mut self, correction: Correction) {
         for meter in &mut self.meters {
-            let (charged, used) = (charged.of(meter.limit()), used.of(meter.limit()));
-            meter.give_back(charged.saturating_sub(used));
+            let charged = correction.charged.of(meter.limit());
+            let used = correction.used.of(meter.limit());
+            meter.give_back(charged.saturating_sub(used), correction.since);
             meter.take(used.saturating_sub(charged));
         }
     }
@@ -185,6 +196,7 @@ impl AccountState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Percent;
     use crate::testing::provider::bucket::StrictBucket;
 
     fn account(requests: u64, tokens: u64, refused_count: bool) -> (AccountState, Instant) {
@@ -274,19 +286,20 @@ mod tests {
         let (mut account, now) = account(60, 1_000, false);
         let later = now + Duration::from_secs(3);
         assert!(account.admit(now, tokens(900)).is_ok());
-        account.correct(later, tokens(900), tokens(100));
+        account.correct(Correction { at: later, since: now, charged: tokens(900), used: tokens(100) });
         assert_eq!(left(&mut account, later - Duration::from_nanos(1))[1], 149);
         assert_eq!(left(&mut account, later)[1], 950);
-        account.correct(later, tokens(100), tokens(600));
+        account.correct(Correction { at: later, since: now, charged: tokens(100), used: tokens(600) });
         assert_eq!(left(&mut account, later)[1], 450);
     }
 
     #[test]
     fn the_calls_of_another_consumer_are_decided_as_of_their_own_times() {
-        let other = |now| OtherConsumer::new(Duration::from_secs(1), tokens(10), 100, 1, now);
         let run = |steps: u32| {
             let (AccountState { meters, .. }, now) = account(60, 600, false);
-            let mut account = AccountState { other: Some(other(now)), ..AccountState::new(meters) };
+            let limits: Vec<_> = meters.iter().map(|meter| meter.limit().clone()).collect();
+            let other = OtherConsumer::new(&limits, Percent(100), 1, now);
+            let mut account = AccountState { other: Some(other), ..AccountState::new(meters) };
             (1..=steps).for_each(|step| account.catch_up(now + Duration::from_secs(600) * step / steps));
             (account.others(now), left(&mut account, now))
         };

@@ -100,7 +100,7 @@ impl Meter for StrictBucket {
         self.level -= self.units(cost).min(self.level.max(0));
     }
 
-    fn give_back(&mut self, cost: u64) {
+    fn give_back(&mut self, cost: u64, _since: Instant) {
         self.level = self.level.saturating_add(self.units(cost)).min(self.full);
     }
 

@@ -11,7 +11,6 @@ use parking_lot::Mutex;
 
 use super::Provider;
 use super::account::AccountState;
-use super::charge::Charge;
 use super::clock::ProviderClock;
 use super::dialect::Dialect;
 use super::model::{ProviderModel, Rules, Sending};
@@ -29,10 +28,6 @@ const SHORT_ANSWER: u64 = 12;
 
 /// The longest answer, in tokens. Every answer is written out, so a much longer one would be slow.
 const LONGEST_ANSWER: u64 = 4_096;
-
-/// The time between two calls of another consumer at the full rate, if no limit on requests says
-/// how many it makes.
-const OTHERS_PACE: Duration = Duration::from_millis(100);
 
 /// Builds a [`Provider`] or a [`ProviderModel`].
 #[must_use = "a provider does nothing until it is started"]
@@ -156,8 +151,9 @@ impl ProviderBuilder {
     /// random share of all limits, from nothing to `most`, and makes calls at random moments that
     /// use as much of each. Runs with the same `seed` are the same. Default: nobody.
     ///
-    /// If requests are limited, its calls at the full rate would be as many as the limit allows.
-    /// Otherwise they would be ten a second. [`ProviderModel::others`] counts them.
+    /// If requests are limited, its calls at the full rate would be as many as the limit allows, but
+    /// at most a thousand a second. Otherwise they would be ten a second. They are made up when the
+    /// provider is next asked, as of their own times. [`ProviderModel::others`] counts them.
     pub fn other_consumer(mut self, most: Percent, seed: u64) -> Self {
         self.other = Some((most, seed));
         self
@@ -264,40 +260,17 @@ impl ProviderBuilder {
     fn on(self, time: Time) -> io::Result<ProviderModel> {
         let clock = ProviderClock::start(time, self.date_skew);
         let start = clock.now();
-        let (pace, charge) = full_use(&self.limits);
+        let other = self.other.map(|(most, seed)| OtherConsumer::new(&self.limits, most, seed, start));
         let limits = self.limits.into_iter();
         let meters = limits.map(|limit| meter(limit, self.windows, start)).collect::<io::Result<_>>()?;
         let mut account = AccountState::new(meters);
         account.refused_count = self.refused_count;
         account.quota = self.quota.map(|(tokens, renewal)| Quota::new(tokens, renewal));
         account.ramp = self.slow_down.map(|free| Ramp::new(free, start));
-        account.other = self.other.map(|(most, seed)| OtherConsumer::new(pace, charge, most.0, seed, start));
+        account.other = other;
         let (account, sending) = (Mutex::new(account), Mutex::new(self.sending));
         Ok(ProviderModel { clock, account, rules: self.rules, sending })
     }
-}
-
-/// Returns calls that use all limits up: the time between two of them, and what each one takes.
-fn full_use(limits: &[Limit]) -> (Duration, Charge) {
-    let rates = |dimension| {
-        let limits = limits.iter().filter(move |limit| *limit.dimension() == dimension);
-        limits.map(Limit::rate).filter(|rate| rate.amount() > 0 && !rate.period().is_zero())
-    };
-    let paces = rates(Dimension::Requests)
-        .map(|rate| rate.period().as_nanos() / u128::from(rate.amount()))
-        .map(|nanos| Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
-    let pace = paces.max().unwrap_or(OTHERS_PACE);
-    let amount = |dimension| {
-        let amounts = rates(dimension)
-            .map(|rate| u128::from(rate.amount()).saturating_mul(pace.as_nanos()) / rate.period().as_nanos());
-        amounts.min().map_or(0, |amount| u64::try_from(amount).unwrap_or(u64::MAX))
-    };
-    let charge = Charge {
-        tokens: amount(Dimension::Tokens),
-        input: amount(Dimension::InputTokens),
-        output: amount(Dimension::OutputTokens),
-    };
-    (pace, charge)
 }
 
 impl fmt::Debug for ProviderBuilder {

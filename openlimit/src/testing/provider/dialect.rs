@@ -52,7 +52,7 @@ impl Dialect {
                     let name = name.replace('_', "-");
                     let remaining = match standing.dimension {
                         Dimension::Requests => standing.remaining,
-                        _ => (standing.remaining + 500) / 1_000 * 1_000,
+                        _ => standing.remaining.saturating_add(500) / 1_000 * 1_000,
                     };
                     let mut put = |part, value| {
                         headers.push((format!("anthropic-ratelimit-{name}-{part}"), value));

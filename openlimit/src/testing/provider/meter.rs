@@ -34,8 +34,8 @@ pub(super) trait Meter: fmt::Debug + Send {
     /// Takes `cost`, or as much of it as is left.
     fn take_what_is_left(&mut self, cost: u64);
 
-    /// Gives back `cost`, of what was taken.
-    fn give_back(&mut self, cost: u64);
+    /// Gives back `cost` of what was taken at `since`, unless that does not count any more.
+    fn give_back(&mut self, cost: u64, since: Instant);
 
     /// Forgets everything that was taken.
     fn fill(&mut self);

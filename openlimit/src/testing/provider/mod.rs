@@ -97,22 +97,23 @@ pub use self::windows::Windows;
 /// # Limits
 ///
 /// Each limit is a bucket that refills continuously and holds the [burst](crate::Rate::burst) of its
-/// rate, or is counted in [`windows`](ProviderBuilder::windows).
-/// A call is charged one request, and the tokens of its prompt plus the largest output that it
-/// allows: its maximum, or 16 if it names none, for each answer that it asks for (`n`). It takes
-/// its charge from all limits or from none. Calls are decided in the order in which they were read
-/// completely, as of that moment on the monotonic clock. A call above the burst is admitted when
-/// the bucket is full, and leaves a debt. A call above the limit's whole amount is never admitted.
+/// rate, or is counted in [`windows`](ProviderBuilder::windows). A call is charged one request, and
+/// the tokens of its prompt plus the largest output that it allows: its maximum, or 16 if it names
+/// none, for each answer that it asks for (`n`). It takes its charge from all limits or from none.
+/// Calls are decided in the order in which they were read completely, as of that moment on the
+/// monotonic clock. A call above the burst is admitted when the bucket is full, and leaves a debt. A
+/// call above the limit's whole amount is never admitted.
 ///
 /// # Replies
 ///
 /// A refusal is a 429 with OpenAI's body and the headers `retry-after` (seconds) and
 /// `retry-after-ms`. Waiting that long is enough for the call to fit, unless another call is
 /// admitted first. Each reply to a `POST` that was read completely states the limits on requests
-/// and tokens, in the names of its [`dialect`](ProviderBuilder::dialect). For OpenAI's tokens, `x-ratelimit-limit-tokens` is the amount of the rate,
+/// and tokens. For tokens, `x-ratelimit-limit-tokens` is the amount of the rate,
 /// `x-ratelimit-remaining-tokens` what is left in the bucket (zero in debt), and
 /// `x-ratelimit-reset-tokens` the time until the bucket is full. Of several limits on tokens, they
-/// show the one with the least left.
+/// show the one with the least left. Other [dialects](ProviderBuilder::dialect) have other names and
+/// bodies.
 pub struct Provider {
     // Declared first, so that it is dropped first.
     server: HttpServer,

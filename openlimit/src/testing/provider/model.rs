@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 
-use super::account::AccountState;
+use super::account::{AccountState, Correction};
 use super::answer::Answer;
 use super::arrival::Arrival;
 use super::clock::ProviderClock;
@@ -26,7 +26,7 @@ use crate::{Dimension, Rate};
 /// A [`Provider`](crate::testing::Provider) without a network: the same limits and replies, as a
 /// method. Built by [`ProviderBuilder::build`](crate::testing::ProviderBuilder::build).
 ///
-/// On a [`ManualClock`](crate::testing::ManualClock), a test simulates an hour in a second.
+/// On a [`ManualClock`](crate::testing::ManualClock), a test simulates an hour in seconds.
 ///
 /// ```
 /// use openlimit::feedback::Observation;
@@ -124,7 +124,8 @@ impl ProviderModel {
         self.count(200)
     }
 
-    /// Returns the number of calls that were refused with a 429.
+    /// Returns the number of calls that were refused with a 429, as OpenAI refuses a call above a
+    /// limit.
     #[must_use]
     pub fn refused(&self) -> usize {
         self.count(429)
@@ -202,7 +203,7 @@ impl ProviderModel {
                 let created = self.clock.date(at).duration_since(UNIX_EPOCH).map_or(0, |date| date.as_secs());
                 let reply = self.sent(Answer::new(&request, &words, number, created).into());
                 if let Some(end) = at.checked_add(reply.body_after()) {
-                    self.account.lock().correct(end, charge, used);
+                    self.account.lock().correct(Correction { at: end, since: at, charged: charge, used });
                 }
                 reply
             }

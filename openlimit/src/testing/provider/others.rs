@@ -6,9 +6,16 @@
 use std::time::{Duration, Instant};
 
 use super::charge::Charge;
+use crate::{Dimension, Limit, Percent};
 
 /// The time after which the other consumer picks a new share of the limits.
 const NEW_SHARE: Duration = Duration::from_secs(2);
+
+/// The time between two calls at the full rate, if no limit on requests says how many it makes.
+const DEFAULT_PACE: Duration = Duration::from_millis(100);
+
+/// The least time between two calls at the full rate. Each call is work for the test.
+const FASTEST_PACE: Duration = Duration::from_millis(1);
 
 /// The calls of the other consumer of a provider's limits. See
 /// [`ProviderBuilder::other_consumer`](crate::testing::ProviderBuilder::other_consumer).
@@ -30,26 +37,32 @@ pub(super) struct OtherConsumer {
     pace: Duration,
     /// What each call takes.
     charge: Charge,
-    /// The largest share that it takes, in percent.
+    /// The largest share that it takes, and the share that it takes now, in percent.
     most: u64,
-    random: u64,
     share: u64,
+    /// The time of its next share.
     new_share: Instant,
+    random: u64,
     next: Instant,
     calls: OtherCalls,
 }
 
 impl OtherConsumer {
-    /// Creates a consumer that takes up to `most` percent of limits that a call of `charge` each
-    /// `pace` uses up.
-    pub(super) fn new(pace: Duration, charge: Charge, most: u8, seed: u64, start: Instant) -> Self {
+    /// Creates a consumer that takes up to `most` of these limits.
+    pub(super) fn new(limits: &[Limit], most: Percent, seed: u64, start: Instant) -> Self {
         // Xorshift, which must not begin at zero, and begins badly at small numbers.
         let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d;
-        let pace = pace.max(Duration::from_nanos(1));
-        let random = random.max(1);
-        let most = most.into();
-        let (share, calls) = (0, OtherCalls::default());
-        Self { pace, charge, most, random, share, new_share: start, next: start, calls }
+        let (pace, charge) = full_use(limits);
+        Self {
+            pace,
+            charge,
+            most: most.0.into(),
+            random: random.max(1),
+            share: 0,
+            new_share: start,
+            next: start,
+            calls: OtherCalls::default(),
+        }
     }
 
     /// Returns the time of its next call, or of its next decision.
@@ -79,7 +92,7 @@ impl OtherConsumer {
     pub(super) fn count(&mut self, was_admitted: bool) {
         if was_admitted {
             self.calls.admitted += 1;
-            self.calls.tokens += self.charge.tokens;
+            self.calls.tokens = self.calls.tokens.saturating_add(self.charge.tokens);
         } else {
             self.calls.refused += 1;
         }
@@ -101,16 +114,40 @@ impl OtherConsumer {
     }
 }
 
+/// Returns calls that use all limits up: the time between two of them, and what each one takes.
+fn full_use(limits: &[Limit]) -> (Duration, Charge) {
+    let rates = |dimension| {
+        let limits = limits.iter().filter(move |limit| *limit.dimension() == dimension);
+        limits.map(Limit::rate).filter(|rate| rate.amount() > 0 && !rate.period().is_zero())
+    };
+    let paces = rates(Dimension::Requests)
+        .map(|rate| rate.period().as_nanos() / u128::from(rate.amount()))
+        .map(|nanos| Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
+    let pace = paces.max().unwrap_or(DEFAULT_PACE).max(FASTEST_PACE);
+    let amount = |dimension| {
+        let amounts = rates(dimension)
+            .map(|rate| u128::from(rate.amount()).saturating_mul(pace.as_nanos()) / rate.period().as_nanos());
+        amounts.min().map_or(0, |amount| u64::try_from(amount).unwrap_or(u64::MAX))
+    };
+    let charge = Charge {
+        tokens: amount(Dimension::Tokens),
+        input: amount(Dimension::InputTokens),
+        output: amount(Dimension::OutputTokens),
+    };
+    (pace, charge)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Rate;
 
     #[test]
     fn it_takes_half_of_its_most_on_average() {
         let start = Instant::now();
-        let charge = Charge { tokens: 1, ..Charge::default() };
+        let limits = [Limit::new("requests", Rate::per_second(100))];
         for seed in 0..8 {
-            let mut other = OtherConsumer::new(Duration::from_millis(10), charge, 70, seed, start);
+            let mut other = OtherConsumer::new(&limits, Percent(70), seed, start);
             let mut calls = 0_u32;
             while other.next() < start + Duration::from_secs(3_600) {
                 calls += u32::from(other.step().is_some());

@@ -1,6 +1,9 @@
 //! The formats of times and numbers in replies. Clients parse them, so they are exact.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The last second that has an HTTP date: the end of the year 9999.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
 
 /// Returns a time as Go's `time.Duration` prints it: `17ms`, `8.64s`, `6m0s`, `23h18m29.144s`.
 ///
@@ -26,7 +29,7 @@ pub(super) fn seconds(time: Duration) -> u128 {
 
 /// Returns a date as HTTP writes it: `Thu, 01 Jan 2026 00:00:05 GMT`.
 pub(super) fn http_date(date: SystemTime) -> String {
-    httpdate::fmt_http_date(date)
+    httpdate::fmt_http_date(date.min(UNIX_EPOCH + LAST))
 }
 
 /// Returns a date as RFC 3339 writes it, rounded up to a second: `2026-01-01T00:00:05Z`.
@@ -55,7 +58,6 @@ pub(super) fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::UNIX_EPOCH;
 
     #[test]
     fn durations_are_written_as_go_writes_them() {
@@ -83,6 +85,7 @@ mod tests {
         let leap_day = UNIX_EPOCH + Duration::from_secs(1_709_210_096);
         assert_eq!(rfc3339(leap_day), "2024-02-29T12:34:56Z");
         assert_eq!(rfc3339(leap_day + Duration::from_nanos(1)), "2024-02-29T12:34:57Z");
+        assert_eq!(rfc3339(leap_day + 10 * LAST), "9999-12-31T23:59:59Z");
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(super) struct StrictWindow {
     /// The times and amounts of the calls, in order. The amounts of a fixed window are added to the
     /// first one, which began it.
     taken: VecDeque<(Instant, u64)>,
+    /// The sum of the amounts.
+    used: i128,
     now: Instant,
 }
 
@@ -32,11 +34,7 @@ impl StrictWindow {
     /// The amount or the period is zero, or the period is above 31 days.
     pub(super) fn new(limit: Limit, parts: u32, slides: bool, now: Instant) -> io::Result<Self> {
         check(&limit)?;
-        Ok(Self { limit, parts, slides, taken: VecDeque::new(), now })
-    }
-
-    fn used(&self) -> i128 {
-        self.taken.iter().map(|(_, amount)| i128::from(*amount)).sum()
+        Ok(Self { limit, parts, slides, taken: VecDeque::new(), used: 0, now })
     }
 
     /// Returns the time until a call that was made at `at` ends.
@@ -60,8 +58,11 @@ impl Meter for StrictWindow {
 
     fn read(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        while self.taken.front().is_some_and(|(at, _)| self.until_end(*at).is_zero()) {
+        while let Some((at, amount)) = self.taken.front().copied()
+            && self.until_end(at).is_zero()
+        {
             self.taken.pop_front();
+            self.used -= i128::from(amount);
         }
     }
 
@@ -84,9 +85,17 @@ impl Meter for StrictWindow {
     }
 
     fn take(&mut self, cost: u64) {
+        // A fixed window has one entry.
         match self.taken.back_mut() {
-            Some((at, amount)) if !self.slides || *at == self.now => *amount = amount.saturating_add(cost),
-            _ => self.taken.push_back((self.now, cost)),
+            Some((at, amount)) if !self.slides || *at == self.now => {
+                let before = *amount;
+                *amount = amount.saturating_add(cost);
+                self.used += i128::from(*amount - before);
+            }
+            _ => {
+                self.taken.push_back((self.now, cost));
+                self.used += i128::from(cost);
+            }
         }
     }
 
@@ -95,20 +104,23 @@ impl Meter for StrictWindow {
         self.take(cost.min(left));
     }
 
-    fn give_back(&mut self, mut cost: u64) {
-        for (_, amount) in self.taken.iter_mut().rev() {
+    fn give_back(&mut self, cost: u64, since: Instant) {
+        let slides = self.slides;
+        let is_of = |at: Instant| if slides { at == since } else { at <= since };
+        if let Some((_, amount)) = self.taken.iter_mut().find(|(at, _)| is_of(*at)) {
             let part = cost.min(*amount);
             *amount -= part;
-            cost -= part;
+            self.used -= i128::from(part);
         }
     }
 
     fn fill(&mut self) {
         self.taken.clear();
+        self.used = 0;
     }
 
     fn left(&self) -> i128 {
-        i128::from(self.amount()) - self.used()
+        i128::from(self.amount()) - self.used
     }
 
     fn until_full(&self) -> Duration {
@@ -177,14 +189,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_comes_from_the_latest_calls() {
+    fn a_call_gives_back_what_it_took_and_nothing_of_others() {
         let (mut window, start) = window(1, true);
+        let second = start + SECOND;
         window.take(5);
-        window.read(start + SECOND);
+        window.read(second);
         window.take(3);
-        window.give_back(4);
-        assert_eq!((window.left(), window.wait(57)), (56, 59 * SECOND));
-        window.give_back(u64::MAX);
-        assert_eq!(window.left(), 60);
+        window.give_back(4, second);
+        assert_eq!((window.left(), window.wait(56)), (55, 59 * SECOND));
+        window.give_back(4, start);
+        assert_eq!(window.left(), 59);
+        window.read(start + 60 * SECOND);
+        window.take(10);
+        window.give_back(1, start);
+        assert_eq!(window.left(), 50);
+    }
+
+    #[test]
+    fn a_fixed_window_takes_nothing_back_from_the_one_before() {
+        let (mut window, start) = window(1, false);
+        window.take(5);
+        window.read(start + 10 * SECOND);
+        window.take(5);
+        window.give_back(5, start + 10 * SECOND);
+        assert_eq!(window.left(), 55);
+        window.read(start + 60 * SECOND);
+        window.take(10);
+        window.give_back(5, start + 10 * SECOND);
+        assert_eq!(window.left(), 50);
     }
 }

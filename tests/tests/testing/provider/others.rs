@@ -98,6 +98,13 @@ fn without_a_limit_on_requests_it_makes_ten_calls_a_second() {
     let others = provider.others();
     assert!((4_000..6_000).contains(&others.admitted), "{others:?}");
     assert_eq!(others.tokens, 100 * others.admitted);
+    // A limit that no test can use up is taken in larger pieces.
+    let huge =
+        Provider::builder().requests(Rate::per_second(1_000_000_000_000)).tokens(Rate::per_second(1 << 40));
+    let (provider, clock) = on_clock(huge.other_consumer(Percent(100), 1));
+    clock.advance(secs(10));
+    let others = provider.others();
+    assert!((1..11_000).contains(&others.admitted) && others.tokens > 1 << 30, "{others:?}");
     // Without any limit there is nothing to share.
     let (provider, clock) = on_clock(Provider::builder().other_consumer(Percent(100), 1));
     clock.advance(secs(10));
