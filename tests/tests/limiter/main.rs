@@ -5,6 +5,8 @@ mod bad_input;
 mod events;
 mod hold;
 mod observe;
+mod provider_windows;
 mod python_defects;
+mod shared_key;
 mod status;
 mod streams;
