@@ -106,6 +106,7 @@ mod backend;
 mod bucket;
 mod error;
 pub mod feedback;
+mod learning;
 mod limiter;
 mod limits;
 mod macros;
@@ -130,9 +131,11 @@ pub use error::{
     AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
     StoreStatus,
 };
+#[cfg(feature = "tokenizers")]
+pub use learning::{Input, Output};
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
-pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status};
+pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
 pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};

@@ -40,7 +40,10 @@ pub(crate) trait Buckets {
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64;
 
     /// Refunds amounts of a charge, as far as they are still in the buckets.
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64);
+    ///
+    /// Returns what was not, rounded up, by the place of each limit. `None` if that is nothing, or
+    /// not known.
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) -> Option<Box<[u64]>>;
 
     /// Charges what an admitted call used beyond its reservation, into debt if need be.
     fn owe(&mut self, amounts: &Amounts, now: u64);

@@ -152,19 +152,23 @@ impl<W: Word> Level<W> {
         }
     }
 
-    /// Gives back `amount` of `charge`, but no more than the lowest level since.
-    pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
+    /// Gives back `amount` of `charge`, but no more than the lowest level since. Returns the rest,
+    /// rounded up.
+    pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
         let level = self.level_at(now);
         let unit = match &self.slowed {
             // It weighed at least that much.
             Some(slowed) if charge <= slowed.since => slowed.unit,
             _ => self.unit,
         };
-        let given = unit.times(amount).min(level).min(self.low.since(charge));
+        let asked = unit.times(amount);
+        let given = asked.min(level).min(self.low.since(charge));
         if given > W::default() {
             (self.level, self.at) = (level.minus(given), self.at.max(now));
             self.low.refund(charge, given);
         }
+        // Mostly nothing, and the division takes long.
+        if given < asked { asked.minus(given).over(unit) } else { 0 }
     }
 
     /// Slows the rate down to `allowed` of what was `declared`, which is at least as much. The same

@@ -29,10 +29,15 @@ pub(crate) struct Metering {
 
 impl Metering {
     pub(crate) fn new(rate: Rate, burst: Duration, jitter: Duration, headroom: (u64, u64)) -> Self {
-        let amount = u128::from(rate.amount());
-        let of_burst = burst.as_nanos() * amount / rate.period().as_nanos();
-        let most = rate.amount().max(u64::try_from(of_burst).unwrap_or(u64::MAX));
-        Self { rate, burst, jitter, headroom, most }
+        let mut metering = Self { rate, burst, jitter, headroom, most: 0 };
+        metering.most = rate.amount().max(metering.amount_in(burst));
+        metering
+    }
+
+    /// Returns the amount of the rate in some time, rounded down.
+    pub(crate) fn amount_in(&self, time: Duration) -> u64 {
+        let amount = time.as_nanos() * u128::from(self.rate.amount()) / self.rate.period().as_nanos();
+        u64::try_from(amount).unwrap_or(u64::MAX)
     }
 
     /// Returns the jitter that is really kept back, in nanoseconds: never more than the burst.

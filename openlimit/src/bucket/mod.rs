@@ -196,9 +196,9 @@ impl Bucket {
     }
 
     /// Gives back `amount` of what `charge` took, as far as that still matters. The page of
-    /// `low_water` derives how far that is.
-    pub(crate) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
-        level!(self, level => level.refund(amount, charge, now));
+    /// `low_water` derives how far that is. Returns the rest, rounded up.
+    pub(crate) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
+        level!(self, level => level.refund(amount, charge, now))
     }
 
     /// Slows the rate down to `allowed` of what was `declared`, but to no less than an eighth.

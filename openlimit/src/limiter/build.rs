@@ -12,7 +12,8 @@ use crate::admission::{Admission, Plan};
 use crate::backend::Starting;
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
-use crate::limits::{Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
+use crate::learning::{Learning, Output};
+use crate::limits::{Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
 use crate::queue::{Queue, by_arrival};
 use crate::time::{Time, nanos};
 
@@ -27,6 +28,7 @@ impl<K> Builder<K> {
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
     /// - a headroom of 100 % or more;
+    /// - an [`output`](Self::output) that is learned and could change nothing;
     /// - a dimension with an empty name.
     ///
     /// For a limiter that is shared through Redis also:
@@ -49,6 +51,9 @@ impl<K> Builder<K> {
 
     fn try_build(self, name: Name) -> Result<Arc<Core>, BuildProblem> {
         let meterings = self.meterings()?;
+        if self.output == Output::Learned && !self.limits.iter().any(|limit| self.counts_output(limit)) {
+            return Err(BuildProblem::UnusedOutput);
+        }
         let time = match self.time {
             Some(time) => time,
             None if self.backend.has_clock() => Time::System,
@@ -66,9 +71,21 @@ impl<K> Builder<K> {
         })?;
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
-        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace);
+        let tokens = plan.token_limits(&meterings);
+        let learning = (!tokens.is_empty()).then(|| Learning::new(self.output, self.input, tokens));
+        let queue = Queue::new(plan.width(), by_arrival);
+        let admission = Admission::new(backend, queue, grace, plan.limits().len(), learning);
         let jitter = meterings.iter().map(Metering::jitter_within_burst).min().unwrap_or(0);
         Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, nanos(self.max_hold)))
+    }
+
+    /// Returns true if what is learned about the output of a call can change what it takes.
+    fn counts_output(&self, limit: &Limit) -> bool {
+        match limit.dimension() {
+            Dimension::OutputTokens => true,
+            Dimension::Tokens => self.pricing.sums(),
+            _ => false,
+        }
     }
 
     /// Checks the limits, and returns the metering of each.

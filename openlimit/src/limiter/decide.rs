@@ -40,6 +40,7 @@ use super::core::{Core, State};
 use crate::admission::Decided;
 use crate::backend::{Buckets as _, HOLD};
 use crate::error::AcquireError;
+use crate::learning::Lesson;
 use crate::limits::{Amounts, Usage};
 use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
 use crate::sync::{MutexGuard, wake_all};
@@ -68,18 +69,31 @@ impl Core {
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
         match state.admission.take(amounts, now) {
             Some(charge) => Decided::Admitted(charge),
-            None => self.wait(state, Amounts::Few(*amounts), timeout, now),
+            None => self.wait(state, Waiter::new(Amounts::Few(*amounts), now, timeout), now),
         }
     }
 
-    /// Decides about a call of any amounts that arrives now.
+    /// Decides about a call of any amounts that arrives now. If the limiter learns from it, replaces
+    /// them by what it has learned.
     #[inline(never)]
-    pub(super) fn arrive_any(&self, amounts: &Amounts, timeout: u64) -> Decided<Box<AcquireError>> {
+    pub(super) fn arrive_any(
+        &self,
+        amounts: &mut Amounts,
+        lesson: Option<&Lesson>,
+        timeout: u64,
+    ) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
+        if let Some(lesson) = lesson {
+            state.admission.reserve(lesson, amounts);
+        }
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Decided::Admitted(charge),
-            None => self.wait(state, amounts.clone(), timeout, now),
+            None => {
+                let lesson = lesson.copied().map(Box::new);
+                let call = Waiter { lesson, ..Waiter::new(amounts.clone(), now, timeout) };
+                self.wait(state, call, now)
+            }
         }
     }
 
@@ -101,11 +115,19 @@ impl Core {
         }
     }
 
-    /// Admits a call of any amounts now or not at all.
+    /// Admits a call of any amounts now or not at all. If the limiter learns from it, replaces them
+    /// by what it has learned.
     #[inline(never)]
-    pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, Box<AcquireError>> {
+    pub(super) fn try_any(
+        &self,
+        amounts: &mut Amounts,
+        lesson: Option<&Lesson>,
+    ) -> Result<u64, Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Err(self.forked()) };
+        if let Some(lesson) = lesson {
+            state.admission.reserve(lesson, amounts);
+        }
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Ok(charge),
             None => self.refuse(state, amounts.clone(), now),
@@ -115,18 +137,12 @@ impl Core {
     /// Decides about a call that may wait and found no room, under the lock that found this out.
     #[cold]
     #[inline(never)]
-    fn wait(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        amounts: Amounts,
-        timeout: u64,
-        now: u64,
-    ) -> Decided<Box<AcquireError>> {
-        if let Some(error) = self.plan.too_large(amounts.as_slice()) {
+    fn wait(&self, mut state: MutexGuard<'_, State>, call: Waiter, now: u64) -> Decided<Box<AcquireError>> {
+        if let Some(error) = self.plan.too_large(call.amounts.as_slice()) {
             return Decided::Refused(Box::new(error));
         }
         let mut wakers = Vec::new();
-        let decided = state.admission.arrive(Waiter::new(amounts, now, timeout), now, &mut wakers);
+        let decided = state.admission.arrive(call, now, &mut wakers);
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);
         let started = match decided {
@@ -253,18 +269,24 @@ impl Core {
 
     /// Gives back everything that a call took.
     pub(super) fn cancel(&self, grant: &Grant) {
-        self.update(|state, now, _| state.admission.backend.refund(&grant.amounts, grant.charge, now));
+        let Grant { amounts, charge, .. } = grant;
+        self.update(|state, now, _| {
+            state.admission.give_back(self.plan.dimensions(), amounts, amounts, *charge, now);
+        });
     }
 
     /// Replaces what a call took by what it used.
     pub(super) fn settle(&self, grant: &Grant, usage: &Usage) {
         let (more, less) = self.plan.difference(&grant.amounts, usage);
-        if !more.is_zero() || !less.is_zero() {
-            self.update(|state, now, _| {
-                state.admission.backend.refund(&less, grant.charge, now);
+        self.update(|state, now, _| {
+            state.admission.give_back(self.plan.dimensions(), &grant.amounts, &less, grant.charge, now);
+            if !more.is_zero() {
                 state.admission.backend.owe(&more, now);
-            });
-        }
+            }
+            if let Some(lesson) = &grant.lesson {
+                state.admission.teach(lesson, usage);
+            }
+        });
     }
 
     /// Changes the state between two pumps.

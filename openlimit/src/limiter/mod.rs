@@ -34,3 +34,4 @@ pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLim
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
+pub use crate::admission::Returned;

@@ -154,10 +154,23 @@ impl Permit {
             Verdict::TooLarge | Verdict::NotLimited => 0,
         };
         core.observe(observation, Some(self.charge()));
+        self.learn_price(observation);
         if wait > 0 {
             core.hold(wait, reason(observation, verdict));
         }
         verdict
+    }
+}
+
+impl Permit {
+    /// Learns from the provider's own price of a refused call.
+    fn learn_price(&self, observation: &Observation) {
+        let (Some(lesson), Some(denial)) = (self.lesson(), observation.denial()) else { return };
+        for violation in denial.violations() {
+            if let (Some(dimension), Some(price)) = (violation.dimension(), violation.requested()) {
+                self.core().update(|state, _, _| state.admission.teach_price(lesson, dimension, price));
+            }
+        }
     }
 }
 

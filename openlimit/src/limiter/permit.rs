@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Handle};
+use crate::learning::Lesson;
 use crate::limits::{Amounts, Cost, Limit, Name, Usage};
 use crate::queue::{Grant, Wait};
 
@@ -30,7 +31,7 @@ const SMALL: u64 = u16::MAX as u64;
 /// The largest second amount that is packed. Usually it counts tokens.
 const MEDIUM: u64 = u32::MAX as u64;
 
-/// A grant. A packed one has at most two amounts and did not wait.
+/// A grant. A packed one has at most two amounts, did not wait, and teaches nothing.
 enum Packed {
     Static { core: &'static Core, charge: u64, second: u32, first: u16 },
     Counted { core: Arc<Core>, charge: u64, second: u32, first: u16 },
@@ -49,18 +50,13 @@ impl Permit {
                     Handle::Counted(core) => Packed::Counted { core, charge, second, first },
                 })
             }
-            _ => Self::new(handle, Amounts::Few(few), charge),
+            _ => Self::new(handle, Grant { amounts: Amounts::Few(few), lesson: None, charge, wait: None }),
         }
     }
 
-    /// Does the same for any amounts.
+    /// Creates a permit for any grant.
     #[inline(never)]
-    pub(super) fn new(handle: Handle, amounts: Amounts, charge: u64) -> Self {
-        Self::from_queue(handle, Grant { amounts, charge, wait: None })
-    }
-
-    /// Creates a permit for a call that waited.
-    pub(super) fn from_queue(handle: Handle, grant: Grant) -> Self {
+    pub(super) fn new(handle: Handle, grant: Grant) -> Self {
         Self(Packed::Boxed(Box::new((handle, grant))))
     }
 
@@ -197,6 +193,14 @@ impl Permit {
         }
     }
 
+    /// Returns the parts of the cost, if the limiter learns from it.
+    pub(super) fn lesson(&self) -> Option<&Lesson> {
+        match &self.0 {
+            Packed::Boxed(boxed) => boxed.1.lesson.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Returns what the call reserved, in the limiter's dimensions.
     pub(super) fn amounts(&self) -> Amounts {
         match &self.0 {
@@ -222,7 +226,7 @@ impl Permit {
             Packed::Counted { core, charge, second, first } => (Handle::Counted(core), charge, second, first),
             Packed::Boxed(boxed) => return *boxed,
         };
-        (handle, Grant { amounts: small(first, second), charge, wait: None })
+        (handle, Grant { amounts: small(first, second), lesson: None, charge, wait: None })
     }
 }
 
