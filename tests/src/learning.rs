@@ -48,9 +48,20 @@ pub struct Used {
 
 /// Pseudorandom numbers by xorshift.
 #[derive(Debug)]
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
+    /// Begins at a seed, which is not zero.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// Returns a number below `most`.
+    pub fn below(&mut self, most: u64) -> u64 {
+        (self.unit() * most as f64) as u64
+    }
+
     /// Returns a number between zero and one.
     fn unit(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
@@ -75,7 +86,7 @@ impl Load {
     #[must_use]
     pub fn run(&self, clock: &ManualClock, limiter: &ChatRateLimiter, cost: &Cost) -> Used {
         let input = cost.amount(&Dimension::InputTokens);
-        let mut random = Random(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random = Random::new(self.seed);
         let mut waiting: VecDeque<(u64, Call)> = VecDeque::new();
         let mut flying: HashMap<u64, (Permit, u64)> = HashMap::new();
         let mut ends = BinaryHeap::new();

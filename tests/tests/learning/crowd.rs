@@ -27,10 +27,6 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 fn uses(burst: u64, takes: u64, share: f64, excess: f64) {
     let all = SEEDS.map(|seed| run(Output::Learned, burst, takes, seed));
     let used = all.iter().map(|used| used.share).sum::<f64>() / SEEDS.len() as f64;
-    eprintln!(
-        "XX {burst} {takes} {used} {:?}",
-        all.iter().map(|used| (used.share, used.excess)).collect::<Vec<_>>()
-    );
     assert!(used >= share, "{all:?}, expected a share of {share}");
     for used in all {
         assert!(used.excess <= excess, "{used:?}, expected an excess of at most {excess} s");
