@@ -4,7 +4,7 @@
 //! thousands of calls at once, before the first one has taught anything.
 
 use super::Admission;
-use crate::learning::Lesson;
+use crate::learning::{Learning, Lesson};
 use crate::limits::{Amounts, Dimension, Usage};
 
 /// A waiting call is given other amounts if they differ by more than one part in so many. A slot of
@@ -13,6 +13,11 @@ use crate::limits::{Amounts, Dimension, Usage};
 const STEP: u64 = 8;
 
 impl Admission {
+    /// Lets calls reserve what is learned.
+    pub(crate) fn learns(self, learning: Learning) -> Self {
+        Self { learning: Some(Box::new(learning)), ..self }
+    }
+
     /// Replaces the amounts of a call that arrives by what was learned about its site.
     pub(crate) fn reserve(&self, lesson: &Lesson, amounts: &mut Amounts) {
         if let Some(learning) = &self.learning {

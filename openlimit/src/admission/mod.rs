@@ -90,16 +90,9 @@ pub(crate) enum Decided<E> {
 
 impl Admission {
     /// Creates the admission of a new limiter. `grace` is in nanoseconds.
-    pub(crate) fn new(
-        backend: Backend,
-        queue: Queue,
-        grace: u64,
-        limits: usize,
-        learning: Option<Learning>,
-    ) -> Self {
-        let returned = vec![Returned::of(&backend); limits].into();
-        let learning = learning.map(Box::new);
-        Self { backend, queue, due: u64::MAX, grace, remaining: None, learning, returned }
+    pub(crate) fn new(backend: Backend, queue: Queue, grace: u64) -> Self {
+        let returned = vec![Returned::of(&backend); backend.look(0).len()].into();
+        Self { backend, queue, due: u64::MAX, grace, remaining: None, learning: None, returned }
     }
 
     /// Admits a call at `now`, if no call waits and every limit has room. Returns the number of its

@@ -71,10 +71,8 @@ impl<K> Builder<K> {
         })?;
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
-        let tokens = plan.token_limits(&meterings);
-        let learning = (!tokens.is_empty()).then(|| Learning::new(self.output, self.input, tokens));
-        let queue = Queue::new(plan.width(), by_arrival);
-        let admission = Admission::new(backend, queue, grace, plan.limits().len(), learning);
+        let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
+        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace).learns(learning);
         let jitter = meterings.iter().map(Metering::jitter_within_burst).min().unwrap_or(0);
         Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, nanos(self.max_hold)))
     }
