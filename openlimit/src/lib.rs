@@ -40,6 +40,7 @@
 //! | [`feedback`] | Reads what a response says about limits, usage and refusals. |
 //! | [`Permit::responded`] | Lets the limiter believe it. |
 //! | [`Limiter::hold`] | Admits nothing for a time. |
+//! | [`Builder::output`] | Reserves what calls really use, learned from earlier ones. |
 //!
 //! # What it guarantees
 //!
@@ -131,7 +132,6 @@ pub use error::{
     AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
     StoreStatus,
 };
-#[cfg(feature = "tokenizers")]
 pub use learning::{Input, Output};
 #[cfg(feature = "redis")]
 pub use limiter::Flush;

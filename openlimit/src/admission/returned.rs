@@ -77,7 +77,7 @@ impl Admission {
         charge: u64,
         now: u64,
     ) {
-        let leaked = self.backend.refund(unused, charge, now);
+        let leaked = if unused.is_zero() { None } else { self.backend.refund(unused, charge, now) };
         for (place, (dimension, returned)) in dimensions.iter().zip(&mut self.returned).enumerate() {
             let add = |sum: &mut u64, amount: u64| *sum = sum.saturating_add(amount);
             add(&mut returned.reserved, reserved.as_slice()[*dimension]);
