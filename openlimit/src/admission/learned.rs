@@ -36,9 +36,14 @@ impl Admission {
     }
 
     /// Learns from the usage of a call that has ended.
+    ///
+    /// When enough is known of a site, all waiting calls follow at once, because the wait of a
+    /// newcomer depends on all of them. That happens once for each site.
     pub(crate) fn teach(&mut self, lesson: &Lesson, usage: &Usage) {
-        if let Some(learning) = &mut self.learning {
-            learning.teach(lesson, usage);
+        if let Some(learning) = &mut self.learning
+            && learning.teach(lesson, usage)
+        {
+            self.reprice(usize::MAX);
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::bucket::Metering;
 use crate::error::{AcquireError, ParamsError};
 use crate::learning::TokenLimit;
-use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Usage};
+use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Priced, Usage};
 use crate::pricing::PriceOptions;
 use crate::queue::Refusal;
 
@@ -152,6 +152,11 @@ impl Plan {
             *amount = cost.amount(&metered.dimension);
         }
         self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+    }
+
+    /// Returns the parts of a cost that was read from a request, if the limiter learns from it.
+    pub(crate) fn priced(&self, cost: &Cost) -> Option<Priced> {
+        cost.priced().filter(|_| self.named & Cost::PRICED == 0)
     }
 
     /// Returns the cost that amounts in this limiter's dimensions stand for.

@@ -97,8 +97,9 @@ impl Learning {
         }
     }
 
-    /// Learns from the usage of a call that has ended.
-    pub(crate) fn teach(&mut self, Lesson { priced, site }: &Lesson, usage: &Usage) {
+    /// Learns from the usage of a call that has ended. Returns true if it was the call from which on
+    /// less is reserved.
+    pub(crate) fn teach(&mut self, Lesson { priced, site }: &Lesson, usage: &Usage) -> bool {
         let total = usage.amount(&Dimension::Tokens);
         let input = usage.amount(&Dimension::InputTokens);
         let output = usage.amount(&Dimension::OutputTokens);
@@ -111,15 +112,17 @@ impl Learning {
         let rest = || Some(total?.saturating_sub(input.unwrap_or(priced.input)));
         let output = output.or_else(rest).filter(|_| self.output == Output::Learned && priced.output > 0);
         if input.is_none() && output.is_none() {
-            return;
+            return false;
         }
         let site = self.sites.teach(*site);
+        let before = site.output.known().max(site.prompt.known());
         if let Some(output) = output {
             site.output.teach(f64::from(priced.choices.max(1)), output as f64);
         }
         if let Some(input) = input {
             teach_prompt(site, priced.input, input);
         }
+        before < FIRST && site.output.known().max(site.prompt.known()) >= FIRST
     }
 
     /// Learns from a refusal, in which the provider states its own price of the call in one

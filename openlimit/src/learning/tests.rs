@@ -27,7 +27,7 @@ fn reserved(learning: &Learning, lesson: &Lesson) -> [u64; 3] {
 }
 
 fn teach(learning: &mut Learning, times: u64, lesson: &Lesson, usage: &Usage) {
-    (0..times).for_each(|_| learning.teach(lesson, usage));
+    (0..times).for_each(|_| _ = learning.teach(lesson, usage));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_provider_that_counts_as_we_do_changes_nothing_whatever_the_size() {
     let mut request = request(1);
     for input in (1..200).map(|step| step * step * 7) {
         request.priced.input = input;
-        learning.teach(&request, &Usage::new(input, 3));
+        _ = learning.teach(&request, &Usage::new(input, 3));
         assert_eq!(reserved(&learning, &request)[1], input);
     }
 }
@@ -144,17 +144,17 @@ fn wrong_reports_make_no_call_too_large() {
     open.priced.is_named = false;
     for number in 0..100 {
         let usage = if number % 2 == 0 { Usage::new(u64::MAX, u64::MAX) } else { Usage::new(0, 0) };
-        learning.teach(&open, &usage);
+        _ = learning.teach(&open, &usage);
         learning.teach_price(&open, &Dimension::InputTokens, u64::MAX);
         assert!(reserved(&learning, &open).iter().all(|amount| *amount <= MOST));
         assert!(reserved(&learning, &open)[1] <= 1_600);
     }
     let nothing = Priced { input: 0, output: 0, choices: 0, is_named: false, is_sum: true };
     let nothing = Lesson { priced: nothing, ..open };
-    learning.teach(&nothing, &Usage::new(5, 5));
+    _ = learning.teach(&nothing, &Usage::new(5, 5));
     assert_eq!(reserved(&learning, &nothing), [0, 0, 0]);
     let largest = Priced { input: u64::MAX, output: u64::MAX, ..open.priced };
     let largest = Lesson { priced: largest, ..open };
-    learning.teach(&largest, &Usage::new(1, 1));
+    _ = learning.teach(&largest, &Usage::new(1, 1));
     _ = reserved(&learning, &largest);
 }

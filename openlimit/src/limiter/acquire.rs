@@ -112,7 +112,7 @@ impl Acquire {
         match handle.core().plan.resolve(cost) {
             Ok(amounts) => {
                 let handle = handle.clone();
-                let stage = match cost.priced() {
+                let stage = match handle.core().plan.priced(cost) {
                     Some(priced) => {
                         let lesson = Lesson { priced, site: SiteId::default() };
                         Stage::Learns(handle, Box::new((amounts, lesson)))

@@ -215,7 +215,8 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let mut amounts = handle.core().plan.resolve(cost)?;
-    let lesson = cost.priced().map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
+    let priced = handle.core().plan.priced(cost);
+    let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
     let charge = handle.core().try_any(&mut amounts, lesson.as_deref()).map_err(|error| *error)?;
     Ok(Permit::new(handle.clone(), Grant { amounts, lesson, charge, wait: None }))
 }

@@ -166,11 +166,10 @@ impl Permit {
     /// Learns from the provider's own price of a refused call.
     fn learn_price(&self, observation: &Observation) {
         let (Some(lesson), Some(denial)) = (self.lesson(), observation.denial()) else { return };
-        for violation in denial.violations() {
-            if let (Some(dimension), Some(price)) = (violation.dimension(), violation.requested()) {
-                self.core().update(|state, _, _| state.admission.teach_price(lesson, dimension, price));
-            }
-        }
+        let prices = denial.violations().iter().filter_map(|of| of.dimension().zip(of.requested()));
+        self.core().update(|state, _, _| {
+            prices.for_each(|(dimension, price)| state.admission.teach_price(lesson, dimension, price));
+        });
     }
 }
 

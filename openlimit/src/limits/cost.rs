@@ -36,7 +36,7 @@ pub struct Cost {
     amounts: [u64; Dimension::NAMED.len()],
     /// A bit for each of `amounts` that the user named, and [`PRICED`](Self::PRICED).
     named: u8,
-    /// True if the request that was priced names its largest output.
+    /// False if the output of a request that was priced is a default.
     has_maximum: bool,
     /// The number of choices that share the output of a request that was priced.
     choices: u32,
@@ -49,7 +49,7 @@ impl Cost {
     #[must_use]
     #[inline]
     pub const fn new() -> Self {
-        Self { amounts: [1, 0, 0, 0, 0], named: 0, has_maximum: false, choices: 1, custom: Vec::new() }
+        Self { amounts: [1, 0, 0, 0, 0], named: 0, has_maximum: true, choices: 1, custom: Vec::new() }
     }
 
     /// The bit of [`named`](Self::named) that marks a cost that was read from a request. A limiter

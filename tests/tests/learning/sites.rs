@@ -103,6 +103,22 @@ fn calls_that_wait_follow_what_is_learned_meanwhile() {
 }
 
 #[test]
+fn the_wait_of_a_newcomer_follows_what_is_learned() {
+    let clock = ManualClock::new();
+    let limiter = ChatRateLimiter::builder().clock(&clock).tokens(Rate::per_second(2_000).burst(secs(20)));
+    let limiter = limiter.output(Output::Learned).build().expect("valid options");
+    let permits: Vec<_> = (0..20).map(|_| admitted(limiter.acquire(&request()))).collect();
+    let mut waiting: Vec<_> = (0..200).map(|_| Call::start(limiter.acquire(&request()))).collect();
+    let late = Call::start(limiter.acquire(&request()).timeout(secs(10))).refused();
+    assert!(matches!(late, AcquireError::Timeout { .. }), "{late}");
+    permits.into_iter().for_each(|permit| permit.settle(Usage::new(13, 7)));
+    waiting.iter_mut().for_each(|call| assert!(call.over().expect("it is admitted").is_ok()));
+    assert!(
+        Call::start(limiter.acquire(&request()).timeout(secs(10))).over().is_some_and(|call| call.is_ok())
+    );
+}
+
+#[test]
 fn a_cost_that_is_given_outright_stays_as_it_is() {
     let limiter = builder(&ManualClock::new()).build().expect("valid options");
     let reserves = |cost: &Cost| tokens(&admitted(limiter.acquire(cost)));
