@@ -108,7 +108,7 @@ fn the_wait_of_a_newcomer_follows_what_is_learned() {
     let limiter = ChatRateLimiter::builder().clock(&clock).tokens(Rate::per_second(2_000).burst(secs(20)));
     let limiter = limiter.output(Output::Learned).build().expect("valid options");
     let permits: Vec<_> = (0..20).map(|_| admitted(limiter.acquire(&request()))).collect();
-    let mut waiting: Vec<_> = (0..200).map(|_| Call::start(limiter.acquire(&request()))).collect();
+    let mut waiting: Vec<_> = (0..60).map(|_| Call::start(limiter.acquire(&request()))).collect();
     let late = Call::start(limiter.acquire(&request()).timeout(secs(10))).refused();
     assert!(matches!(late, AcquireError::Timeout { .. }), "{late}");
     permits.into_iter().for_each(|permit| permit.settle(Usage::new(13, 7)));
