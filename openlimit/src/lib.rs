@@ -135,7 +135,9 @@ pub use error::{
 pub use learning::{Input, Output};
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
-pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status};
+pub use limiter::{
+    Acquire, Builder, Burst, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status,
+};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
 pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};

@@ -72,6 +72,8 @@ pub(crate) struct Admission {
     grace: u64,
     /// The contents of responses. `None` before the first one.
     remaining: Option<Box<Remaining>>,
+    /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
+    widens: u64,
     /// What calls turned out to cost. `None` if the limiter does not learn.
     learning: Option<Box<Learning>>,
     /// What settled calls gave back, by the place of each limit.
@@ -92,7 +94,13 @@ impl Admission {
     /// Creates the admission of a new limiter. `grace` is in nanoseconds.
     pub(crate) fn new(backend: Backend, queue: Queue, grace: u64) -> Self {
         let returned = vec![Returned::of(&backend); backend.look(0).len()].into();
-        Self { backend, queue, due: u64::MAX, grace, remaining: None, learning: None, returned }
+        Self { backend, queue, due: u64::MAX, grace, remaining: None, widens: 0, learning: None, returned }
+    }
+
+    /// Lets the burst of some limits, each a bit, follow what the provider's bucket was seen to
+    /// hold.
+    pub(crate) fn widens(self, limits: u64) -> Self {
+        Self { widens: limits, ..self }
     }
 
     /// Admits a call at `now`, if no call waits and every limit has room. Returns the number of its
@@ -135,6 +143,9 @@ impl Admission {
             if let Some(amount) = amount
                 && let Some(left) = remaining.left(of, limits[place].rate(), amount, charge)
             {
+                if self.widens >> place & 1 == 1 {
+                    self.backend.widen(place, remaining.held(place, limits[place].rate()));
+                }
                 self.backend.cap(place, left, now);
             }
         }

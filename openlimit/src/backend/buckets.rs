@@ -67,6 +67,10 @@ pub(crate) trait Buckets {
     /// eighth. With the declared amount it is as declared again.
     fn slow(&mut self, place: usize, allowed: u64, declared: u64);
 
+    /// Lets the bucket of one limit hold this amount, if that is more than its burst, but no more
+    /// than one call may take.
+    fn widen(&mut self, place: usize, amount: u64);
+
     /// Fills the bucket of one limit so that at most `left` can be taken from it now. A `left`
     /// below zero is a debt. Never makes room.
     fn cap(&mut self, place: usize, left: i64, now: u64);

@@ -80,6 +80,10 @@ impl Buckets for Backend {
         each!(self, one => one.slow(place, allowed, declared));
     }
 
+    fn widen(&mut self, place: usize, amount: u64) {
+        each!(self, one => one.widen(place, amount));
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         each!(self, one => one.cap(place, left, now));
     }

@@ -171,6 +171,10 @@ impl Buckets for Memory {
         self.meters[place].bucket.slow(allowed, declared, self.charges);
     }
 
+    fn widen(&mut self, place: usize, amount: u64) {
+        self.meters[place].bucket.widen(amount);
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         self.charges += 1;
         self.meters[place].bucket.cap(left, self.charges, now);

@@ -181,6 +181,16 @@ impl<W: Word> Level<W> {
         self.slowed = Some(Box::new(Slowed { unit, since }));
     }
 
+    /// Raises the burst to `amount`, if it is less, but to no more than one call may take.
+    pub(super) fn widen(&mut self, amount: u64) {
+        // The burst is one of the declared rate.
+        let unit = self.slowed.as_ref().map_or(self.unit, |slowed| slowed.unit);
+        let burst = unit.times(amount.min(self.most));
+        if burst > self.burst {
+            (self.burst, self.fit) = (burst, burst.minus(self.jitter));
+        }
+    }
+
     /// Raises the level so that at most `left` fits, if more does. The provider's count replaces
     /// ours then, so nothing of the charges before can be refunded any more.
     pub(super) fn cap(&mut self, left: i64, charge: u64, now: u64) {

@@ -208,6 +208,11 @@ impl Bucket {
         level!(self, level => level.slow(allowed, declared, since));
     }
 
+    /// Raises the burst to `amount`, if it is less, but to no more than one call may take.
+    pub(crate) fn widen(&mut self, amount: u64) {
+        level!(self, level => level.widen(amount));
+    }
+
     /// Raises the level so that at most `left` fits. `charge` is the number of that charge.
     pub(crate) fn cap(&mut self, left: i64, charge: u64, now: u64) {
         level!(self, level => level.cap(left, charge, now));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Handle};
-use super::{Builder, Limiter};
+use super::{Builder, Burst, Limiter};
 use crate::admission::{Admission, Plan};
 use crate::backend::Starting;
 use crate::bucket::{LONGEST_PERIOD, Metering};
@@ -51,6 +51,7 @@ impl<K> Builder<K> {
 
     fn try_build(self, name: Name) -> Result<Arc<Core>, BuildProblem> {
         let meterings = self.meterings()?;
+        let widening = self.widening();
         if self.output == Output::Learned && !self.limits.iter().any(|limit| self.counts_output(limit)) {
             return Err(BuildProblem::UnusedOutput);
         }
@@ -72,7 +73,9 @@ impl<K> Builder<K> {
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
         let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
-        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace).learns(learning);
+        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace)
+            .learns(learning)
+            .widens(widening);
         let jitter = meterings.iter().map(Metering::jitter_within_burst).min().unwrap_or(0);
         Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, nanos(self.max_hold)))
     }
@@ -96,7 +99,7 @@ impl<K> Builder<K> {
         match self.limits.len() {
             0 => Err(BuildProblem::NoLimits),
             1..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
-                Err(BuildProblem::UnusedBurst(self.burst.unwrap_or_default()))
+                Err(BuildProblem::UnusedBurst(self.burst_time()))
             }
             1..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
             many => Err(BuildProblem::TooManyLimits(many)),
@@ -129,9 +132,25 @@ impl<K> Builder<K> {
     fn burst_of(&self, rate: Rate) -> Duration {
         match rate.own_burst() {
             Some(burst) => burst,
-            None if is_short(rate) => self.burst.unwrap_or(DEFAULT_BURST),
+            None if is_short(rate) => self.burst_time(),
             None => rate.period(),
         }
+    }
+
+    /// Returns the limiter's burst, or the default. With [`Burst::Observed`] it is where the burst
+    /// begins.
+    fn burst_time(&self) -> Duration {
+        match self.burst {
+            Some(Burst::Time(burst)) => burst,
+            Some(Burst::Observed) | None => DEFAULT_BURST,
+        }
+    }
+
+    /// Returns a bit for each limit whose burst follows what the provider's bucket holds.
+    fn widening(&self) -> u64 {
+        let is_observed = self.burst == Some(Burst::Observed);
+        let limits = self.limits.iter().enumerate().filter(|(_, limit)| is_observed && takes_burst(limit));
+        limits.fold(0, |bits, (place, _)| bits | 1 << place)
     }
 }
 

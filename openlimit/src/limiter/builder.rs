@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use super::Burst;
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
 use crate::learning::{Input, Output};
@@ -41,7 +42,7 @@ pub struct Builder<K> {
     /// The name if the user gave none: the path of the declaration.
     pub(super) path: Name,
     pub(super) limits: Vec<Limit>,
-    pub(super) burst: Option<Duration>,
+    pub(super) burst: Option<Burst>,
     pub(super) jitter: Duration,
     pub(super) headroom: Option<Percent>,
     pub(super) refunds: bool,
@@ -121,8 +122,9 @@ impl<K> Builder<K> {
         self
     }
 
-    /// Sets how much may be taken at once after an idle time, given as time of the rate. Default:
-    /// one second.
+    /// Sets how much may be taken at once after an idle time: a [`Duration`], as time of the rate,
+    /// or [`Burst::Observed`], as much as the provider's own bucket was seen to hold. Default: one
+    /// second.
     ///
     /// It applies to each limit with a period of up to a minute whose rate states no
     /// [burst](Rate::burst) of its own. A limit with a longer period allows its whole amount at
@@ -131,8 +133,8 @@ impl<K> Builder<K> {
     /// For example, a burst of 10 seconds of 60 per minute is 10. The [jitter](Self::jitter) keeps
     /// a little of it back, so after an idle time 9 calls are admitted at once, and the tenth 50 ms
     /// later.
-    pub fn burst(mut self, burst: Duration) -> Self {
-        self.burst = Some(burst);
+    pub fn burst(mut self, burst: impl Into<Burst>) -> Self {
+        self.burst = Some(burst.into());
         self
     }
 

@@ -8,6 +8,7 @@
 mod acquire;
 mod build;
 mod builder;
+mod burst;
 mod callbacks;
 mod core;
 mod decide;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use self::acquire::Acquire;
 pub use self::builder::Builder;
+pub use self::burst::Burst;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
 pub(crate) use self::limiter::Fill;

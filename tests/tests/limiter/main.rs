@@ -2,6 +2,7 @@
 
 mod accessors;
 mod bad_input;
+mod burst;
 mod hold;
 mod observe;
 mod python_defects;

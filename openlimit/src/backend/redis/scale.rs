@@ -40,6 +40,7 @@ pub(crate) struct Scale {
     pub(crate) burst: u64,
     /// The part of the burst that calls may fill: all but the jitter.
     pub(crate) fit: u64,
+    jitter: u64,
     /// The most that one call may take, as an amount.
     pub(crate) most: u64,
     /// The rate now, and the declared one. Calls weigh more by that, as with a headroom.
@@ -60,6 +61,7 @@ impl Scale {
             under: u128::from(rate.amount()) * (of - kept),
             burst: weigh(burst),
             fit: weigh(burst.saturating_sub(jitter)),
+            jitter: weigh(jitter),
             most: metering.most,
             slowed: (1, 1),
             since: 0,
@@ -68,10 +70,14 @@ impl Scale {
 
     /// Returns the weight of `amount`, rounded up, at most [`MOST`].
     pub(crate) fn weight(&self, amount: u64) -> u64 {
-        // The products are below 2^63 * 2^51.3 * 2^12.3, and 2^52 * 2^63.
-        let declared = clamp((u128::from(amount) * self.over).div_ceil(self.under));
         let (now, of) = self.slowed;
-        clamp((u128::from(declared) * u128::from(of)).div_ceil(now.into()))
+        clamp((u128::from(self.declared(amount)) * u128::from(of)).div_ceil(now.into()))
+    }
+
+    /// Returns the weight of `amount` by the declared rate.
+    fn declared(&self, amount: u64) -> u64 {
+        // The product is below 2^63 * 2^51.3 * 2^12.3.
+        clamp((u128::from(amount) * self.over).div_ceil(self.under))
     }
 
     /// Slows the rate down to `allowed` of what was `declared`, but to no less than an eighth.
@@ -80,6 +86,14 @@ impl Scale {
     pub(crate) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
         self.since = since;
         self.slowed = (allowed.max(declared.div_ceil(8)).max(1), declared.max(1));
+    }
+
+    /// Lets the bucket hold this amount, if that is more than the burst.
+    pub(crate) fn widen(&mut self, amount: u64) {
+        let burst = self.declared(amount.min(self.most));
+        if burst > self.burst {
+            (self.burst, self.fit) = (burst, burst.saturating_sub(self.jitter));
+        }
     }
 
     /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. It

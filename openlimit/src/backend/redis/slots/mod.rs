@@ -146,6 +146,12 @@ impl Buckets for Slots {
         }
     }
 
+    fn widen(&mut self, place: usize, amount: u64) {
+        if let Some(bucket) = self.places.iter().position(|of| *of == place) {
+            self.scales[bucket].widen(amount);
+        }
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         let bucket = self.places.iter().position(|of| *of == place);
         if let Some(bucket) = bucket.filter(|_| !self.is_local()) {
