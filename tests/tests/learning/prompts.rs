@@ -62,7 +62,7 @@ fn refused(limiter: &ChatRateLimiter, clock: &ManualClock, learns: bool, sent: &
     };
     while departed < sent.len() {
         while waiting.len() < 20 && next < sent.len() {
-            waiting.push_back((nanos_of(clock), Call::start(limiter.acquire(&cost(&sent[next])))));
+            waiting.push_back((nanos_of(clock), Call::start(limiter.acquire(cost(&sent[next])))));
             next += 1;
         }
         while let Some((arrived, call)) = waiting.front_mut()
@@ -139,7 +139,7 @@ fn short_chats(seed: u64) -> Vec<Sent> {
     let own = limiter(&ManualClock::new());
     let sent = |number: u64| {
         let mut messages = vec![message("user", &words(&mut random, 20))];
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             messages.insert(0, message("system", "Be brief."));
         }
         let more = messages.len() as u64 - 1;
