@@ -66,6 +66,10 @@ impl fmt::Display for Returned {
     }
 }
 
+fn add(sum: &mut u64, amount: u64) {
+    *sum = sum.saturating_add(amount);
+}
+
 impl Admission {
     /// Gives back `unused` of what a charge `reserved`, and counts it. `dimensions` has the place of
     /// each limit's dimension.
@@ -77,14 +81,15 @@ impl Admission {
         charge: u64,
         now: u64,
     ) {
-        let leaked = if unused.is_zero() { None } else { self.backend.refund(unused, charge, now) };
-        for (place, (dimension, returned)) in dimensions.iter().zip(&mut self.returned).enumerate() {
-            let add = |sum: &mut u64, amount: u64| *sum = sum.saturating_add(amount);
+        for (returned, dimension) in self.returned.iter_mut().zip(dimensions) {
             add(&mut returned.reserved, reserved.as_slice()[*dimension]);
             add(&mut returned.unused, unused.as_slice()[*dimension]);
-            if let (Some(late), Some(leaked)) = (&mut returned.late, &leaked) {
-                add(late, leaked[place]);
-            }
+        }
+        if !unused.is_zero() {
+            let returned = &mut self.returned;
+            let late =
+                |place: usize, leaked| returned[place].late.iter_mut().for_each(|late| add(late, leaked));
+            self.backend.refund(unused, charge, now, late);
         }
     }
 

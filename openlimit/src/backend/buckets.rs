@@ -39,11 +39,9 @@ pub(crate) trait Buckets {
     /// head.
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64;
 
-    /// Refunds amounts of a charge, as far as they are still in the buckets.
-    ///
-    /// Returns what was not, rounded up, by the place of each limit. `None` if that is nothing, or
-    /// not known.
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) -> Option<Box<[u64]>>;
+    /// Refunds amounts of a charge, as far as they are still in the buckets. Calls `late` with what
+    /// is not, rounded up, and the place of its limit, as far as that is known.
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64));
 
     /// Charges what an admitted call used beyond its reservation, into debt if need be.
     fn owe(&mut self, amounts: &Amounts, now: u64);

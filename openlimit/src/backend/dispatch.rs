@@ -51,8 +51,8 @@ impl Buckets for Backend {
         each!(self, one => one.charge(amounts, at, now))
     }
 
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) -> Option<Box<[u64]>> {
-        each!(self, one => one.refund(amounts, charge, now))
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64)) {
+        each!(self, one => one.refund(amounts, charge, now, late));
     }
 
     fn owe(&mut self, amounts: &Amounts, now: u64) {

@@ -127,16 +127,13 @@ impl Buckets for Memory {
         self.charges
     }
 
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) -> Option<Box<[u64]>> {
-        let mut late = None;
-        let limits = self.meters.len();
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, mut late: impl FnMut(usize, u64)) {
         for (place, meter) in self.meters.iter_mut().enumerate() {
             let leaked = meter.bucket.refund(amounts.as_slice()[meter.dimension], charge, now);
             if leaked > 0 {
-                late.get_or_insert_with(|| vec![0; limits].into_boxed_slice())[place] = leaked;
+                late(place, leaked);
             }
         }
-        late
     }
 
     fn owe(&mut self, amounts: &Amounts, now: u64) {

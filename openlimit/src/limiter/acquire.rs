@@ -88,8 +88,8 @@ enum Stage {
     Failed(Box<AcquireError>),
     /// Not polled yet.
     New(Handle, Amounts),
-    /// Not polled yet, and the limiter learns from it.
-    Learns(Handle, Box<(Amounts, Lesson)>),
+    /// Not polled yet, and the limiter learns from it. The box becomes the permit.
+    Learns(Box<(Handle, Grant)>),
     /// In the queue, or admitted from it and not polled since.
     Waiting(Handle, Key),
     /// Ready.
@@ -114,8 +114,8 @@ impl Acquire {
                 let handle = handle.clone();
                 let stage = match handle.core().plan.priced(cost) {
                     Some(priced) => {
-                        let lesson = Lesson { priced, site: SiteId::default() };
-                        Stage::Learns(handle, Box::new((amounts, lesson)))
+                        let lesson = Some(Box::new(Lesson { priced, site: SiteId::default() }));
+                        Stage::Learns(Box::new((handle, Grant { amounts, lesson, charge: 0, wait: None })))
                     }
                     None => Stage::New(handle, amounts),
                 };
@@ -154,8 +154,10 @@ impl Acquire {
     /// Use a few fixed names. A limiter knows the 64 sites that were settled last. A site does not
     /// matter to a call whose cost is given outright.
     pub fn site(mut self, name: &str) -> Self {
-        if let Stage::Learns(_, call) = &mut self.stage {
-            call.1.site = SiteId::of(name);
+        if let Stage::Learns(call) = &mut self.stage
+            && let Some(lesson) = &mut call.1.lesson
+        {
+            lesson.site = SiteId::of(name);
         }
         self
     }
@@ -219,8 +221,9 @@ impl Acquire {
                 let decision = handle.core().arrive_any(amounts, None, self.timeout);
                 return self.decided(decision, context);
             }
-            Stage::Learns(handle, call) => {
-                let decision = handle.core().arrive_any(&mut call.0, Some(&call.1), self.timeout);
+            Stage::Learns(call) => {
+                let (handle, Grant { amounts, lesson, .. }) = &mut **call;
+                let decision = handle.core().arrive_any(amounts, lesson.as_deref(), self.timeout);
                 return self.decided(decision, context);
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {
@@ -241,21 +244,40 @@ impl Acquire {
         decision: Decided<Box<AcquireError>>,
         context: &mut Context<'_>,
     ) -> Poll<Result<Permit, AcquireError>> {
-        let (handle, amounts, lesson) = match mem::replace(&mut self.stage, Stage::Done) {
-            Stage::New(handle, amounts) => (handle, amounts, None),
-            Stage::Learns(handle, call) => (handle, call.0, Some(Box::new(call.1))),
-            _ => unreachable!("it was new"),
-        };
+        let stage = mem::replace(&mut self.stage, Stage::Done);
         match decision {
-            Decided::Admitted(charge) => {
-                Poll::Ready(Ok(Permit::new(handle, Grant { amounts, lesson, charge, wait: None })))
-            }
+            Decided::Admitted(charge) => Poll::Ready(Ok(stage.admitted(charge))),
             Decided::Refused(error) => Poll::Ready(Err(*error)),
             Decided::Waits(key) => {
-                self.stage = Stage::Waiting(handle, key);
+                self.stage = Stage::Waiting(stage.into_handle(), key);
                 // Stores its waker, unless it was admitted meanwhile.
                 self.poll_slowly(context)
             }
+        }
+    }
+}
+
+impl Stage {
+    /// Returns the permit of a new call that was admitted.
+    fn admitted(self, charge: u64) -> Permit {
+        match self {
+            Self::New(handle, amounts) => {
+                Permit::new(handle, Grant { amounts, lesson: None, charge, wait: None })
+            }
+            Self::Learns(mut call) => {
+                call.1.charge = charge;
+                Permit::boxed(call)
+            }
+            _ => unreachable!("it was new"),
+        }
+    }
+
+    /// Returns the limiter of a new call.
+    fn into_handle(self) -> Handle {
+        match self {
+            Self::New(handle, _) => handle,
+            Self::Learns(call) => call.0,
+            _ => unreachable!("it was new"),
         }
     }
 }

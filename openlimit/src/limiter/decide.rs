@@ -262,7 +262,7 @@ impl Core {
             left = state.admission.queue.leave(key);
             surplus = state.admission.queue.surplus();
             if let (_, Some(Outcome::Admitted(grant))) = &left {
-                state.admission.backend.refund(&grant.amounts, grant.charge, now);
+                state.admission.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
             }
         });
     }

@@ -57,7 +57,12 @@ impl Permit {
     /// Creates a permit for any grant.
     #[inline(never)]
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
-        Self(Packed::Boxed(Box::new((handle, grant))))
+        Self::boxed(Box::new((handle, grant)))
+    }
+
+    /// Does the same for a grant that is boxed already.
+    pub(super) fn boxed(grant: Box<(Handle, Grant)>) -> Self {
+        Self(Packed::Boxed(grant))
     }
 
     /// Replaces the reserved cost by what the call really used.

@@ -75,15 +75,14 @@ impl Buckets for Slots {
         slot.unwrap_or_else(|| self.alone.charge(amounts, at, now))
     }
 
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) -> Option<Box<[u64]>> {
+    /// What comes too late is known to the server only.
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, _: impl FnMut(usize, u64)) {
         if charge < LOCAL {
             self.refunded_at = Some(now);
             self.give_back(amounts.as_slice(), charge, now);
         } else {
             self.alone.refund(amounts, charge, now);
         }
-        // The server knows.
-        None
     }
 
     fn owe(&mut self, amounts: &Amounts, now: u64) {

@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
                     self.held.pop();
                     let rest = self.of.reserves(caller) - self.of.uses(caller);
                     let id = caller % self.members.len();
-                    self.members[id].backend.refund(&Amounts::Few([rest, 0, 0]), charge, self.now);
+                    self.members[id].backend.refund(&Amounts::Few([rest, 0, 0]), charge, self.now, |_, _| ());
                     self.arrive(caller);
                 }
                 held => {
