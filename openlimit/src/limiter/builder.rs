@@ -247,6 +247,9 @@ impl<K> Builder<K> {
     /// With [`Input::Learned`], a ratio below one applies as well, from the 20th call of a site on.
     /// That is right if the provider's limit counts what its usage says. For example, Anthropic
     /// does not count input that its cache has served. OpenAI does.
+    ///
+    /// A cost that a program gives outright is reserved as it is. With
+    /// [`Charge::OpenAi`](crate::Charge) the cost in tokens stays as it is counted.
     #[cfg(feature = "tokenizers")]
     pub fn input(mut self, input: Input) -> Self {
         self.input = input;
