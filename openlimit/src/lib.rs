@@ -42,6 +42,7 @@
 //! | [`Permit::wrap_read`] | Settles a stream by what it says, as it is read. |
 //! | [`Limiter::hold`] | Admits nothing for a time. |
 //! | [`clients`] | Adapters that limit all requests of an HTTP client. |
+//! | [`Builder::output`] | Reserves what calls really use, learned from earlier ones. |
 //!
 //! # What it guarantees
 //!
@@ -115,6 +116,7 @@ mod bucket;
 pub mod clients;
 mod error;
 pub mod feedback;
+mod learning;
 mod limiter;
 mod limits;
 mod macros;
@@ -139,13 +141,16 @@ pub use error::{
     AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
     StoreStatus,
 };
+pub use learning::{Input, Output};
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
-pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status, WrappedRead};
+pub use limiter::{
+    Acquire, Builder, Burst, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status, WrappedRead,
+};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
 #[cfg(feature = "stream")]

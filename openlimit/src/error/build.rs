@@ -132,6 +132,13 @@ pub enum BuildProblem {
     )]
     UnusedBurst(Duration),
 
+    /// The limiter learns what calls put out, and none of its limits could make use of it.
+    #[error(
+        "`output: Learned` has no effect: it needs a limit on `output_tokens`, or one on `tokens` that takes \
+         the sum of prompt and output (`admission: Charge::Sum`)"
+    )]
+    UnusedOutput,
+
     /// The headroom is 100 % or more.
     #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
     Headroom(u8),

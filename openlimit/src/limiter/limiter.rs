@@ -16,8 +16,10 @@ use super::decide::Unready;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
+use crate::learning::{Lesson, SiteId};
 use crate::limits::Cost;
 use crate::pricing::kind::{Explicit, Price};
+use crate::queue::Grant;
 
 /// One or more limits and one queue. Each call takes its cost from all limits at once, or waits.
 ///
@@ -212,9 +214,11 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 /// Does the same for any cost.
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
-    let amounts = handle.core().plan.resolve(cost)?;
-    let charge = handle.core().try_any(&amounts).map_err(|error| *error)?;
-    Ok(Permit::new(handle.clone(), amounts, charge))
+    let mut amounts = handle.core().plan.resolve(cost)?;
+    let priced = handle.core().plan.priced(cost);
+    let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
+    let charge = handle.core().try_any(&mut amounts, lesson.as_deref()).map_err(|error| *error)?;
+    Ok(Permit::new(handle.clone(), Grant { amounts, lesson, charge, wait: None }))
 }
 
 /// Returns the error of a call on a limiter that cannot be built.

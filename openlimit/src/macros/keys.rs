@@ -23,6 +23,8 @@ macro_rules! __limiter_key {
     (tokenizer, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (admission, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (counting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (output, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (input, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (refunds, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_hold, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -39,7 +41,7 @@ macro_rules! __limiter_key {
         };
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
-                default_output tokenizer admission counting refunds max_hold name redis clock
+                default_output tokenizer admission counting output input refunds max_hold name redis clock
         )
     }};
 }

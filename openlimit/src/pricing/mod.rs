@@ -33,8 +33,9 @@
 //! which has places for the parts of the request. It counts each text by a
 //! [`Counting`](crate::tokenizer::Counting), made from the model's encoding or from the tokenizer
 //! in `options`, adds what the provider adds around texts, and returns `Cost::derived(tokens,
-//! input, output)`, with the default output and the charge of `options`. `openai` is an example:
-//! its `mod.rs` says why it reads a request twice, and its `grammar` how rules are written.
+//! input, output)`, with the default output and the charge of `options`. `of_choices` says how many
+//! choices share the output, from which a limiter learns. `openai` is an example: its `mod.rs` says
+//! why it reads a request twice, and its `grammar` how rules are written.
 
 #[cfg(feature = "tokenizers")]
 mod charge;

@@ -4,3 +4,11 @@
 #[doc(hidden)]
 #[derive(Clone, Debug, Default)]
 pub struct PriceOptions {}
+
+impl PriceOptions {
+    /// Returns true if a cost in tokens is the sum of prompt and output.
+    #[allow(clippy::unused_self, reason = "it is an option where requests are priced")]
+    pub(crate) fn sums(&self) -> bool {
+        true
+    }
+}

@@ -15,6 +15,13 @@ pub struct PriceOptions {
     pub(crate) charge: Charge,
 }
 
+impl PriceOptions {
+    /// Returns true if a cost in tokens is the sum of prompt and output.
+    pub(crate) fn sums(&self) -> bool {
+        self.charge == Charge::Sum
+    }
+}
+
 impl Default for PriceOptions {
     fn default() -> Self {
         Self { default_output: DEFAULT_OUTPUT, tokenizer: None, charge: Charge::Sum }

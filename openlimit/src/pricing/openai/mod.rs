@@ -45,14 +45,14 @@ pub(super) fn price<T: Serialize + ?Sized>(
         Some(tokenizer) => Counting::Plugged(tokenizer, &outline.name),
     };
     let input = grammar::count(params, shape, &outline, counting)?;
+    let choices = outline.choices.saturating_mul(input.prompts);
     let output = if shape.replies {
-        let each = outline.output.unwrap_or(options.default_output);
-        each.saturating_mul(outline.choices).saturating_mul(input.prompts)
+        outline.output.unwrap_or(options.default_output).saturating_mul(choices)
     } else {
         0
     };
     let tokens = options.charge.tokens(input.tokens, input.estimate, output);
-    Ok(Cost::derived(tokens, input.tokens, output))
+    Ok(Cost::derived(tokens, input.tokens, output).of_choices(choices, outline.output.is_some()))
 }
 
 /// Returns the paths of the fields that count as their text because they are unknown.
