@@ -134,7 +134,10 @@ pub use error::{
 pub use limiter::Flush;
 pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status};
 #[cfg(feature = "tokenizers")]
-pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
+pub use limiter::{
+    ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, GenerateContentRateLimiter,
+    MessagesRateLimiter, ResponsesRateLimiter,
+};
 pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;

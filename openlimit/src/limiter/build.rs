@@ -27,7 +27,8 @@ impl<K> Builder<K> {
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
     /// - a headroom of 100 % or more;
-    /// - a dimension with an empty name.
+    /// - a dimension with an empty name;
+    /// - an `input_factor` below 0.01 or above 100.
     ///
     /// For a limiter that is shared through Redis also:
     ///
@@ -49,6 +50,7 @@ impl<K> Builder<K> {
 
     fn try_build(self, name: Name) -> Result<Arc<Core>, BuildProblem> {
         let meterings = self.meterings()?;
+        self.pricing.check()?;
         let time = match self.time {
             Some(time) => time,
             None if self.backend.has_clock() => Time::System,

@@ -37,11 +37,17 @@
 //! its `mod.rs` says why it reads a request twice, and its `grammar` how rules are written.
 
 #[cfg(feature = "tokenizers")]
+mod anthropic;
+#[cfg(feature = "tokenizers")]
 mod charge;
+#[cfg(feature = "tokenizers")]
+mod common;
 #[cfg(feature = "tokenizers")]
 mod data;
 #[cfg(feature = "tokenizers")]
 mod escape;
+#[cfg(feature = "tokenizers")]
+mod gemini;
 pub mod kind;
 #[cfg(feature = "tokenizers")]
 mod openai;
@@ -56,5 +62,7 @@ mod price;
 pub mod tokens;
 #[cfg(feature = "tokenizers")]
 mod walk;
+#[cfg(feature = "tokenizers")]
+mod with_model;
 
 pub(crate) use self::options::PriceOptions;

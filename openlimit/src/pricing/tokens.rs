@@ -54,10 +54,15 @@
 
 use serde::Serialize;
 
+use super::anthropic::MessagesGrammar;
 pub use super::charge::Charge;
+use super::common::price;
+use super::gemini::GenerateContentGrammar;
 use super::kind::ReadsParams;
-use super::openai::{self, Shape};
+use super::openai::Shape;
 use super::options::PriceOptions;
+pub use super::with_model::WithModel;
+use crate::tokenizer::Factor;
 #[cfg(feature = "tiktoken-rs")]
 pub use crate::tokenizer::TiktokenRs;
 pub use crate::tokenizer::{Encoding, Tokenizer};
@@ -85,7 +90,35 @@ use crate::{Cost, ParamsError};
 /// ```
 #[must_use]
 pub fn count(model: &str, text: &str) -> u64 {
-    Encoding::of(model).count(text)
+    Factor::of(model).times(Encoding::of(model).count(text))
+}
+
+/// Returns the factor by which [`count`] and all prices multiply the tokens of texts for `model`.
+///
+/// It is 1 for every model whose tokenizer is public. The tokenizers of Claude and Gemini are not.
+/// Their texts are counted by `o200k_base`, and these factors make up for the difference on the
+/// whole, not for each text:
+///
+/// | models | factor | source |
+/// | --- | --- | --- |
+/// | Claude up to 4.6 | 1.18 | measured with Anthropic's `count_tokens`, August 2026 |
+/// | Claude from 4.7 on | 1.53 | the same; Anthropic says about 30 % more tokens than before |
+/// | Gemini | 1.18 | measured with the tokenizer of Gemma 3, November 2026: program code 1.18, Markdown 1.12, English 0.99, Chinese 0.81; numbers, of which each digit is a token, up to 2.1 |
+///
+/// The limiter's option [`input_factor`](crate::Builder::input_factor) sets another.
+///
+/// ```
+/// use openlimit::tokens;
+///
+/// assert_eq!(tokens::factor("gpt-4o"), 1.0);
+/// assert_eq!(tokens::factor("claude-sonnet-4-5"), 1.18);
+/// assert_eq!(tokens::factor("anthropic/claude-opus-5"), 1.53);
+/// assert_eq!(tokens::count("claude-opus-5", "Why is the sky blue?"), 10);
+/// assert_eq!(tokens::count("gpt-4o", "Why is the sky blue?"), 6);
+/// ```
+#[must_use]
+pub fn factor(model: &str) -> f64 {
+    Factor::of(model).number()
 }
 
 /// Returns whether [`count`] is exact for `model`: the model is known, and its encoding is compiled
@@ -166,7 +199,7 @@ pub fn unknown_fields<K: ReadsParams>(
 /// If there is no list of `messages`, or `model`, `max_completion_tokens`, `max_tokens` or `n` has
 /// the wrong type.
 pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::price(&Shape::CHAT, params, &PriceOptions::default())
+    price(&Shape::CHAT, params, &PriceOptions::default())
 }
 
 /// Returns the cost of a legacy completion, or of an edit, which has an `instruction` and an
@@ -185,7 +218,7 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
 /// If there is neither a `prompt` that is a string or a list nor an `instruction`, or `model`,
 /// `max_tokens`, `n` or `best_of` has the wrong type.
 pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::price(&Shape::COMPLETION, params, &PriceOptions::default())
+    price(&Shape::COMPLETION, params, &PriceOptions::default())
 }
 
 /// Returns the cost of an embedding, which has no output.
@@ -202,7 +235,7 @@ pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError
 /// # Errors
 /// If there is no `input` that is a string or a list, or `model` is not a string.
 pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::price(&Shape::EMBEDDING, params, &PriceOptions::default())
+    price(&Shape::EMBEDDING, params, &PriceOptions::default())
 }
 
 /// Returns the cost of a response of the Responses API.
@@ -226,5 +259,57 @@ pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError>
 /// (`prompt`, `previous_response_id`, `conversation`), or `model` or `max_output_tokens` has the
 /// wrong type.
 pub fn responses<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::price(&Shape::RESPONSES, params, &PriceOptions::default())
+    price(&Shape::RESPONSES, params, &PriceOptions::default())
+}
+
+/// Returns the cost of a request to Anthropic's Messages.
+///
+/// The output is what is expected, and not the maximum that the request names: see
+/// [`Builder::default_output`](crate::Builder::default_output).
+///
+/// ```
+/// use openlimit::{Dimension, tokens};
+/// use serde_json::json;
+///
+/// let cost = tokens::messages(&json!({
+///     "model": "claude-opus-5",
+///     "max_tokens": 16_000,
+///     "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
+/// }))?;
+/// assert_eq!(cost.amount(&Dimension::InputTokens), 17);
+/// assert_eq!(cost.amount(&Dimension::OutputTokens), 500);
+/// # Ok::<(), openlimit::ParamsError>(())
+/// ```
+///
+/// # Errors
+/// If there is no list of `messages`, or `model`, `max_tokens` or `thinking.budget_tokens` has the
+/// wrong type.
+pub fn messages<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
+    price(&MessagesGrammar, params, &PriceOptions::default())
+}
+
+/// Returns the cost of a request to Gemini's `generateContent` or `streamGenerateContent`, whose
+/// path names the model.
+///
+/// The output is what is expected, and not the maximum that the request names: see
+/// [`Builder::default_output`](crate::Builder::default_output).
+///
+/// ```
+/// use openlimit::{Dimension, tokens};
+/// use serde_json::json;
+///
+/// let cost = tokens::generate_content("gemini-2.5-flash", &json!({
+///     "contents": [{ "role": "user", "parts": [{ "text": "Why is the sky blue?" }] }],
+///     "generationConfig": { "maxOutputTokens": 100, "candidateCount": 2 },
+/// }))?;
+/// assert_eq!(cost.amount(&Dimension::InputTokens), 9);
+/// assert_eq!(cost.amount(&Dimension::OutputTokens), 200);
+/// # Ok::<(), openlimit::ParamsError>(())
+/// ```
+///
+/// # Errors
+/// If there is no list of `contents`, or a number of the `generationConfig` has the wrong type.
+pub fn generate_content<T: Serialize + ?Sized>(model: &str, params: &T) -> Result<Cost, ParamsError> {
+    let options = PriceOptions { model: Some(model.to_owned()), ..PriceOptions::default() };
+    price(&GenerateContentGrammar, params, &options)
 }

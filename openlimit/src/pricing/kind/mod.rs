@@ -4,11 +4,19 @@
 //! limiter can price. So the queue, the permits and the options are written once, and a wrong
 //! combination is a compile error with a reason.
 
+#[cfg(feature = "tokenizers")]
+mod anthropic;
 mod explicit;
+#[cfg(feature = "tokenizers")]
+mod gemini;
 #[cfg(feature = "tokenizers")]
 mod openai;
 
+#[cfg(feature = "tokenizers")]
+pub use self::anthropic::Messages;
 pub use self::explicit::Explicit;
+#[cfg(feature = "tokenizers")]
+pub use self::gemini::GenerateContent;
 #[cfg(feature = "tokenizers")]
 pub use self::openai::{Chat, Completion, Embedding, Responses};
 #[cfg(feature = "tokenizers")]

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::pricing::openai::{self, Shape};
+use crate::pricing::common::{price, unknown_fields};
+use crate::pricing::openai::Shape;
 use crate::pricing::options::PriceOptions;
 use crate::pricing::params::ReadsParams;
 use crate::{Cost, ParamsError};
@@ -28,40 +29,40 @@ pub enum Responses {}
 
 impl ReadsParams for Chat {
     fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::price(&Shape::CHAT, params, options)
+        price(&Shape::CHAT, params, options)
     }
 
     fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
-        openai::unknown_fields(&Shape::CHAT, params)
+        unknown_fields(&Shape::CHAT, params)
     }
 }
 
 impl ReadsParams for Completion {
     fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::price(&Shape::COMPLETION, params, options)
+        price(&Shape::COMPLETION, params, options)
     }
 
     fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
-        openai::unknown_fields(&Shape::COMPLETION, params)
+        unknown_fields(&Shape::COMPLETION, params)
     }
 }
 
 impl ReadsParams for Embedding {
     fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::price(&Shape::EMBEDDING, params, options)
+        price(&Shape::EMBEDDING, params, options)
     }
 
     fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
-        openai::unknown_fields(&Shape::EMBEDDING, params)
+        unknown_fields(&Shape::EMBEDDING, params)
     }
 }
 
 impl ReadsParams for Responses {
     fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::price(&Shape::RESPONSES, params, options)
+        price(&Shape::RESPONSES, params, options)
     }
 
     fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
-        openai::unknown_fields(&Shape::RESPONSES, params)
+        unknown_fields(&Shape::RESPONSES, params)
     }
 }
