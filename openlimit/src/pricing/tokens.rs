@@ -1,7 +1,7 @@
 //! Counts of tokens: of a text, and of a request before it is sent.
 //!
 //! A limiter prices each request by itself. These functions return the same price without acquiring
-//! anything. Params are any [`Serialize`] type with the fields of OpenAI's API: a
+//! anything. Params are any [`Serialize`] type with the fields of the provider's API: a
 //! `serde_json::Value`, a request of async-openai, a struct of your own. They are read and never
 //! copied, and params with the same JSON have the same price.
 //!
@@ -20,7 +20,7 @@
 //! # Ok::<(), openlimit::ParamsError>(())
 //! ```
 //!
-//! # How a request is counted
+//! # How OpenAI's requests are counted
 //!
 //! * **Input** is the texts, counted by the model's [`Encoding`], and the tokens that the chat
 //!   format adds to them, by the formulas of OpenAI's cookbook. The formulas count function
@@ -51,6 +51,44 @@
 //! * **Another counter** can count the texts for a limiter: any [`Tokenizer`].
 //! * **Stored content** that the API adds (`previous_response_id`, a stored prompt) is not in the
 //!   request and cannot be counted here.
+//!
+//! Unknown fields, hostile content, other counters and stored content are the same for all
+//! providers.
+//!
+//! # How Anthropic's Messages are counted
+//!
+//! * **Input** is the texts of `system` and `messages`, counted by `o200k_base` and multiplied by
+//!   the [`factor`] of the model, and 4 tokens for each message. On the examples of Anthropic's guide
+//!   to token counting, that is up to a quarter too much, or 1 % too little.
+//! * **Output** is what is expected: the limiter's
+//!   [`default_output`](crate::Builder::default_output), or 500, plus the budget of `thinking`, and at
+//!   most `max_tokens`. Anthropic limits the output that there was and not `max_tokens`, which is
+//!   most often far higher. Settle calls, so that what they really put out counts.
+//! * **Cache reads** count in the reservation, since only the provider knows them. Settling gives
+//!   them back: Anthropic does not count them (except for Claude Haiku 3.5).
+//! * **Images** count one token for each patch of 28 x 28 pixels, after they are scaled down to what
+//!   the model reads. **Documents** count as one page, 3 000 tokens and an image, or as their text.
+//! * **Tools** count as their JSON, and the prompt that Anthropic adds for them as its table says, by
+//!   model and `tool_choice`. Anthropic's own tools count as its pages say, or as the largest.
+//! * **Thinking** that is sent back counts as its text, and its encrypted form as one token for each
+//!   four bytes. **Citations** count nothing.
+//! * **MCP servers** are not asked for their tools, so these cannot be counted.
+//!
+//! # How Gemini's requests are counted
+//!
+//! * **Input** is the texts of `systemInstruction` and `contents`, counted by `o200k_base` and
+//!   multiplied by the [`factor`] of the model, and 1 token for each content. Names may be in
+//!   camelCase or snake_case. Gemini's limits on tokens count input only.
+//! * **Output** is what is expected, as for Anthropic, with `thinkingBudget` and `maxOutputTokens`,
+//!   for each of `candidateCount`.
+//! * **Images** count 258 tokens for each tile up to Gemini 2.5, and by `mediaResolution` from Gemini
+//!   3 on: 1 120 tokens if it is not set.
+//! * **Sounds** count 32 tokens a second, and **videos** also those of one frame a second. Their
+//!   length is estimated from the number of bytes (128 kbit/s, 2 Mbit/s), or taken from
+//!   `videoMetadata`. That of a file elsewhere is assumed to be one minute.
+//! * **Documents** count as one page: its image, and 600 tokens.
+//! * **Functions** and schemas count as their JSON. Tools that Google runs count as their settings.
+//!   Cached content (`cachedContent`) is not in the request and cannot be counted.
 
 use serde::Serialize;
 
@@ -141,7 +179,7 @@ pub fn is_exact(model: &str) -> bool {
 ///
 /// An unknown field is never left out of a price. It counts as its text, which is a guess and as a
 /// rule too much. Use this function to look at a request of your program, or to check one in a
-/// test. It lists none of the fields of OpenAI's API reference.
+/// test. It lists none of the fields that the providers document.
 ///
 /// `K` is the kind of limiter that the request is for, such as [`kind::Chat`](crate::kind::Chat).
 /// A path has a field's name after a period and an item's index in brackets, and at most 100

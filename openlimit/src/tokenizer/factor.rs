@@ -14,8 +14,9 @@ impl Factor {
 
     /// Returns the factor of a model. It is one for every model that is not in `MODELS`.
     pub(crate) fn of(model: &str) -> Self {
-        let row = MODELS.iter().find(|(family, from, _)| version(model, family) >= Some(*from));
-        row.map_or(Self::ONE, |(_, _, factor)| *factor)
+        let family = |(family, factors): &(_, &[_])| Some((version(model, family)?, *factors));
+        let Some((version, factors)) = MODELS.iter().find_map(family) else { return Self::ONE };
+        factors.iter().find(|(from, _)| version >= *from).map_or(Self::ONE, |(_, factor)| *factor)
     }
 
     /// Returns the factor that is nearest to this number, or `None` if it is below 0.01 or above
@@ -40,8 +41,8 @@ impl Factor {
     }
 }
 
-/// Families of models, the version from which on a factor holds, and the factor. The first row that
-/// fits decides. All factors are for `o200k_base`.
+/// Families of models, and for each the versions from which on a factor holds, the newest first. All
+/// factors are for `o200k_base`.
 ///
 /// * Claude: measured with Anthropic's `count_tokens` in August 2026
 ///   (<https://github.com/sammcj/ingest/pull/65>). The documentation says of the tokenizer that
@@ -50,8 +51,8 @@ impl Factor {
 ///   for Gemini 2.5 without asking the API. The figure is that of program code. English has a
 ///   factor of 0.99, Markdown of 1.12, Chinese of 0.81. Long lists of numbers have a factor of up
 ///   to 2.1, because each digit is a token.
-const MODELS: [(&str, (u32, u32), Factor); 3] =
-    [("claude", (4, 7), Factor(1_530)), ("claude", (0, 0), Factor(1_180)), ("gemini", (0, 0), Factor(1_180))];
+const MODELS: [(&str, &[((u32, u32), Factor)]); 2] =
+    [("claude", &[((4, 7), Factor(1_530)), ((0, 0), Factor(1_180))]), ("gemini", &[((0, 0), Factor(1_180))])];
 
 #[cfg(test)]
 mod tests {

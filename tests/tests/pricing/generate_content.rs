@@ -2,26 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use openlimit::tokens::{Tokenizer, WithModel};
+use openlimit::tokens::WithModel;
 use openlimit::{
     AcquireError, Cost, Dimension, GenerateContentRateLimiter, Rate, kind, limiter, rate_limited, tokens,
 };
 use serde_json::{Map, Value, json};
 
 use super::images::{base64, png};
+use super::messages::Bytes;
 use super::unknown;
 
 /// What each content adds.
 const CONTENT: u64 = 1;
-
-/// Counts each text as its bytes, so that all that is counted can be seen.
-struct Bytes;
-
-impl Tokenizer for Bytes {
-    fn count(&self, _: &str, text: &str) -> u64 {
-        text.len() as u64
-    }
-}
 
 fn request(fields: &Value) -> Value {
     let mut request = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }] });

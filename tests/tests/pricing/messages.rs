@@ -26,7 +26,7 @@ const PDF: &str = "JVBERi0xLjcKJeLjz9MKMSAwIG9iago8PC9UeXBlL0NhdGFsb2c+PgplbmRvY
 const DOCUMENT: u64 = 3_000 + 1_568;
 
 /// Counts each text as its bytes, so that all that is counted can be seen.
-struct Bytes;
+pub(crate) struct Bytes;
 
 impl Tokenizer for Bytes {
     fn count(&self, _: &str, text: &str) -> u64 {

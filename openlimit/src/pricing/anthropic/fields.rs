@@ -7,12 +7,12 @@ use super::place::Place;
 use crate::pricing::common::{Fields, First};
 
 /// The fields of a request to Messages.
-pub(super) const FIELDS: Fields<Place> = Fields {
+pub(super) static FIELDS: Fields<Place> = Fields {
     body: "messages",
     expected: "a list of messages",
     text: false,
     in_place_of_body: &[],
-    first: &[("max_tokens", First::Output), ("thinking.budget_tokens", First::Thinking)],
+    first: &[(&["max_tokens"], First::Output), (&["thinking", "budget_tokens"], First::Thinking)],
     snake_case_too: false,
     counted: &[
         ("messages", Place::Messages),

@@ -1,6 +1,6 @@
 //! The prices of a model, each with its source, and what they add to the tokens counted so far.
 
-use crate::pricing::common::{self, Prices};
+use crate::pricing::common::{self, InHand, Prices};
 use crate::pricing::pixels::Pixels;
 use crate::tokenizer::{Factor, version};
 
@@ -112,36 +112,25 @@ impl Images {
 /// The prices of one request.
 pub(crate) struct Claude {
     model: Model,
-    /// The number of blocks so far.
-    blocks: u32,
-    file: File,
+    /// The image or document of the block that is being read.
+    pub(super) file: InHand<File>,
     /// True if there are tools.
     pub(super) has_tools: bool,
     /// True if the model must call a tool.
     pub(super) must_call: bool,
 }
 
-/// The image or document of the block that is read. Its type and its source come in any order.
+/// An image or a document.
 #[derive(Default)]
-struct File {
-    /// The block that it is in.
-    block: u32,
+pub(crate) struct File {
     is_image: bool,
     /// The source, if there is one: the size of an image, if it is known.
     source: Option<Option<Pixels>>,
-    /// The tokens that were added for it.
-    counted: u64,
 }
 
 impl Claude {
     pub(super) fn new(model: Model) -> Self {
-        Self { model, blocks: 0, file: File::default(), has_tools: false, must_call: false }
-    }
-
-    /// Begins a block. Returns its number.
-    pub(super) fn block(&mut self) -> u32 {
-        self.blocks = self.blocks.wrapping_add(1);
-        self.blocks
+        Self { model, file: InHand::default(), has_tools: false, must_call: false }
     }
 
     /// Returns the tokens that are added to the prompt for tools.
@@ -163,34 +152,25 @@ impl Prices for Claude {
 impl Tally<'_> {
     /// Adds a file as the source of a block: an image of this size, or one of unknown content.
     pub(super) fn source(&mut self, block: u32, size: Option<Pixels>) {
-        self.in_hand(block).source = Some(size);
+        self.prices.file.of(block).source = Some(size);
         self.price_file();
     }
 
     /// Notes that a block is an image. If its source was already added, its price changes.
     pub(super) fn is_image(&mut self, block: u32) {
-        self.in_hand(block).is_image = true;
+        self.prices.file.of(block).is_image = true;
         self.price_file();
     }
 
-    fn in_hand(&mut self, block: u32) -> &mut File {
-        let file = &mut self.prices.file;
-        if file.block != block {
-            *file = File { block, ..File::default() };
-        }
-        file
-    }
-
     fn price_file(&mut self) {
-        let Claude { model, file, .. } = &self.prices;
-        let tokens = match file.source {
+        let InHand { known, counted, .. } = &self.prices.file;
+        let tokens = match known.source {
             None => 0,
-            Some(None) if !file.is_image => self.prices.file(),
-            Some(size) => model.images.tokens(size),
+            Some(None) if !known.is_image => self.prices.file(),
+            Some(size) => self.prices.model.images.tokens(size),
         };
-        let mut counted = file.counted;
-        self.replace(&mut counted, tokens);
-        self.prices.file.counted = counted;
+        self.replace(*counted, tokens);
+        self.prices.file.counted = tokens;
     }
 }
 

@@ -35,7 +35,7 @@ impl ValueReader for MessagesReader<'_> {
             Place::Params => FIELDS.field(key),
             Place::Message => blocks::message(key),
             Place::Content => {
-                let block = tally.prices.block();
+                let block = tally.prices.file.begin();
                 *at = Place::Block(block);
                 blocks::block(block, key)
             }

@@ -17,9 +17,8 @@ pub(crate) struct Fields<P: 'static> {
     pub(crate) text: bool,
     /// Fields of which one may be there instead of the body.
     pub(crate) in_place_of_body: &'static [&'static str],
-    /// The values that are needed before anything is counted. A field of a map is written after the
-    /// map and a period.
-    pub(crate) first: &'static [(&'static str, First)],
+    /// The values that are needed before anything is counted, by their paths in the request.
+    pub(crate) first: &'static [(&'static [&'static str], First)],
     /// True if the names are camelCase, and the provider takes them in snake_case, too.
     pub(crate) snake_case_too: bool,
     /// The fields that are counted, and their places.
@@ -64,7 +63,7 @@ impl<P: Copy + From<Plain>> Fields<P> {
             return Some(*place);
         }
         let is_setting = name == "model"
-            || self.first.iter().any(|(first, _)| *first == name)
+            || self.first.iter().any(|(path, _)| path[0] == name)
             || self.settings.contains(&name);
         (!is_setting).then(|| Plain::unknown(key).into())
     }

@@ -57,7 +57,7 @@ impl<M> Outline<M> {
             stray: None,
             problem: None,
         };
-        walk(&mut reader, Field::Inside(""), params).map_err(|failed| fields.failed(&failed))?;
+        walk(&mut reader, Field::Inside(&[]), params).map_err(|failed| fields.failed(&failed))?;
         if let Some((_, error)) = reader.problem {
             return Err(error);
         }
@@ -129,8 +129,8 @@ struct OutlineReader<'a, P: 'static, M> {
 /// A place in the first reading.
 #[derive(Clone, Copy)]
 enum Field {
-    /// The request, or a map of settings in it: its path, with a period.
-    Inside(&'static str),
+    /// The request, or a map of settings in it, with its path.
+    Inside(&'static [&'static str]),
     Body,
     /// A field that may be there instead of the body.
     InPlaceOfBody,
@@ -164,20 +164,20 @@ impl<P, M> OutlineReader<'_, P, M> {
 
     fn wrong(&mut self, at: Field, found: &str) {
         let fields = self.fields;
-        let (rank, field, expected) = match at {
-            Field::Inside("") => (0, fields.body, "a map of fields as the params"),
-            Field::Inside(path) => (3, path.trim_end_matches('.'), "a map of settings"),
-            Field::Body => (1, fields.body, fields.expected),
-            Field::Model => (2, "model", "a string"),
+        let (rank, path, expected) = match at {
+            Field::Inside([]) => (0, &[fields.body][..], "a map of fields as the params"),
+            Field::Inside(path) => (3, path, "a map of settings"),
+            Field::Body => (1, &[fields.body][..], fields.expected),
+            Field::Model => (2, &["model"][..], "a string"),
             Field::First(index) => match fields.first[index] {
                 (_, First::Word(_)) => return,
-                (name, _) => (4 + index, name, "a non-negative integer"),
+                (path, _) => (4 + index, path, "a non-negative integer"),
             },
             Field::InPlaceOfBody => return,
         };
         if self.problem.as_ref().is_none_or(|(first, _)| rank < *first) {
             let problem = format!("expected {expected}, found {found}");
-            self.problem = Some((rank, ParamsError::new(field, problem)));
+            self.problem = Some((rank, ParamsError::new(path.join("."), problem)));
         }
     }
 }
@@ -189,15 +189,11 @@ impl<P, M> ValueReader for OutlineReader<'_, P, M> {
         let Field::Inside(path) = *at else { return None };
         let mut buffer = [0; CAMEL];
         let key = self.fields.name(key, &mut buffer);
-        for (index, (name, _)) in self.fields.first.iter().enumerate() {
-            let Some(rest) = name.strip_prefix(path).and_then(|rest| rest.strip_prefix(key)) else {
-                continue;
-            };
-            if rest.is_empty() {
-                return Some(Field::First(index));
-            }
-            if rest.starts_with('.') {
-                return Some(Field::Inside(&name[..=name.len() - rest.len()]));
+        let depth = path.len();
+        for (index, (first, _)) in self.fields.first.iter().enumerate() {
+            if first.get(depth).is_some_and(|name| *name == key) && first[..depth] == *path {
+                let is_end = first.len() == depth + 1;
+                return Some(if is_end { Field::First(index) } else { Field::Inside(&first[..=depth]) });
             }
         }
         if path.is_empty() { self.top(key) } else { None }
@@ -223,7 +219,7 @@ impl<P, M> ValueReader for OutlineReader<'_, P, M> {
     }
 
     fn null(&mut self, at: Field) {
-        if let Field::Inside("") = at {
+        if let Field::Inside([]) = at {
             self.wrong(at, "null");
         }
     }

@@ -28,6 +28,25 @@ pub(crate) trait IsUnknown {
     fn is_unknown(&self) -> bool;
 }
 
+/// Lets a grammar's type of place hold a [`Plain`] one, as its variant `Plain`.
+macro_rules! plain_place {
+    ($place:ident) => {
+        impl From<$crate::pricing::common::Plain> for $place {
+            fn from(plain: $crate::pricing::common::Plain) -> Self {
+                Self::Plain(plain)
+            }
+        }
+
+        impl $crate::pricing::common::IsUnknown for $place {
+            fn is_unknown(&self) -> bool {
+                matches!(self, Self::Plain(plain) if plain.is_unknown())
+            }
+        }
+    };
+}
+
+pub(crate) use plain_place;
+
 // Inlined, since one of them runs for each value of a request.
 impl Plain {
     pub(crate) const UNKNOWN: Self = Self::Unknown { is_text: false };

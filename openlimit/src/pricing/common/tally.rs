@@ -92,8 +92,8 @@ impl<'a, P> Tally<'a, P> {
     }
 
     /// Adds tokens that are not text in place of what was added before for the same content.
-    pub(crate) fn replace(&mut self, before: &mut u64, tokens: u64) {
-        self.rest = self.rest.saturating_sub(std::mem::replace(before, tokens));
+    pub(crate) fn replace(&mut self, before: u64, tokens: u64) {
+        self.rest = self.rest.saturating_sub(before);
         self.add(tokens);
     }
 

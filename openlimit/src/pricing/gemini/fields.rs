@@ -8,16 +8,16 @@ use super::place::Place;
 use crate::pricing::common::{Fields, First, Plain};
 
 /// The fields of a request to `generateContent`.
-pub(super) const FIELDS: Fields<Place> = Fields {
+pub(super) static FIELDS: Fields<Place> = Fields {
     body: "contents",
     expected: "a list of contents",
     text: false,
     in_place_of_body: &[],
     first: &[
-        ("generationConfig.maxOutputTokens", First::Output),
-        ("generationConfig.candidateCount", First::Choices),
-        ("generationConfig.thinkingConfig.thinkingBudget", First::Thinking),
-        ("generationConfig.mediaResolution", First::Word(RESOLUTIONS)),
+        (&["generationConfig", "maxOutputTokens"], First::Output),
+        (&["generationConfig", "candidateCount"], First::Choices),
+        (&["generationConfig", "thinkingConfig", "thinkingBudget"], First::Thinking),
+        (&["generationConfig", "mediaResolution"], First::Word(RESOLUTIONS)),
     ],
     snake_case_too: true,
     counted: &[

@@ -56,6 +56,8 @@ impl Type {
 /// What is known of a file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Media {
+    /// True if there is a file, and not only what is said about one.
+    pub(super) is_there: bool,
     pub(super) kind: Type,
     /// The size of an image.
     pub(super) size: Option<Pixels>,
@@ -106,6 +108,7 @@ impl Media {
     /// Returns the tokens of the file.
     pub(super) fn tokens(&self, generation: Generation) -> u64 {
         match self.kind {
+            _ if !self.is_there => 0,
             Type::Unknown if self.size.is_some() => self.image(generation),
             Type::Image => self.image(generation),
             Type::Audio => self.seconds(SOUND_BYTES).saturating_mul(SOUND),
@@ -180,6 +183,7 @@ mod tests {
     fn no_length_of_a_video_overflows() {
         for generation in [Generation::Tiles, Generation::Levels] {
             let endless = Media {
+                is_there: true,
                 kind: Type::Video,
                 end: Some(u64::MAX),
                 frames: Some(u64::MAX),

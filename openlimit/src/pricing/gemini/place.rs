@@ -1,6 +1,6 @@
 //! `Place`: where a value stands in a request, as far as that decides how it is counted.
 
-use crate::pricing::common::{IsUnknown, Plain};
+use crate::pricing::common::{Plain, plain_place};
 
 /// A place in a request. A part has a number, by which the facts about its file find each other.
 #[derive(Clone, Copy, Debug)]
@@ -44,14 +44,4 @@ impl Place {
     pub(super) const JSON: Self = Self::Plain(Plain::Json);
 }
 
-impl From<Plain> for Place {
-    fn from(plain: Plain) -> Self {
-        Self::Plain(plain)
-    }
-}
-
-impl IsUnknown for Place {
-    fn is_unknown(&self) -> bool {
-        matches!(self, Self::Plain(plain) if plain.is_unknown())
-    }
-}
+plain_place!(Place);

@@ -1,7 +1,7 @@
 //! The prices of a model, and what the files of a request add to the tokens counted so far.
 
-use super::media::{Generation, Media, Type};
-use crate::pricing::common::{self, Prices};
+use super::media::{Generation, Media};
+use crate::pricing::common::{self, InHand, Prices};
 use crate::tokenizer::{Factor, version};
 
 /// The tokens counted so far.
@@ -36,64 +36,33 @@ pub(crate) struct Gemini {
     generation: Generation,
     /// The resolution of files that have none of their own.
     level: Option<usize>,
-    /// The number of parts so far.
-    parts: u32,
-    file: File,
-}
-
-/// The file of the part that is read. What is known of it comes in any order.
-#[derive(Default)]
-struct File {
-    /// The part that it is in.
-    part: u32,
-    media: Media,
-    /// True if the part has a file.
-    is_there: bool,
-    /// The tokens that were added for it.
-    counted: u64,
+    /// The file of the part that is being read.
+    pub(super) file: InHand<Media>,
 }
 
 impl Gemini {
     pub(super) fn new(generation: Generation, level: Option<usize>) -> Self {
-        Self { generation, level, parts: 0, file: File::default() }
+        Self { generation, level, file: InHand::default() }
     }
 
-    /// Begins a part. Returns its number.
-    pub(super) fn part(&mut self) -> u32 {
-        self.parts = self.parts.wrapping_add(1);
-        self.parts
+    fn tokens(&self, media: &Media) -> u64 {
+        Media { level: media.level.or(self.level), ..*media }.tokens(self.generation)
     }
 }
 
 impl Prices for Gemini {
     fn file(&self) -> u64 {
-        Media { kind: Type::Document, level: self.level, ..Media::default() }.tokens(self.generation)
+        self.tokens(&Media { is_there: true, ..Media::default() })
     }
 }
 
 impl Tally<'_> {
-    /// Adds the file of a part.
-    pub(super) fn file(&mut self, part: u32, learn: impl FnOnce(&mut Media)) {
-        self.learn(part, |file| {
-            file.is_there = true;
-            learn(&mut file.media);
-        });
-    }
-
     /// Notes something about the file of a part. If it was already added, its price changes.
-    pub(super) fn about_file(&mut self, part: u32, learn: impl FnOnce(&mut Media)) {
-        self.learn(part, |file| learn(&mut file.media));
-    }
-
-    fn learn(&mut self, part: u32, learn: impl FnOnce(&mut File)) {
-        let Gemini { generation, level, file, .. } = &mut self.prices;
-        if file.part != part {
-            *file = File { part, media: Media { level: *level, ..Media::default() }, ..File::default() };
-        }
-        learn(file);
-        let tokens = if file.is_there { file.media.tokens(*generation) } else { 0 };
-        let mut counted = file.counted;
-        self.replace(&mut counted, tokens);
-        self.prices.file.counted = counted;
+    pub(super) fn learn(&mut self, part: u32, learn: impl FnOnce(&mut Media)) {
+        learn(self.prices.file.of(part));
+        let InHand { known, counted, .. } = &self.prices.file;
+        let tokens = self.prices.tokens(known);
+        self.replace(*counted, tokens);
+        self.prices.file.counted = tokens;
     }
 }

@@ -35,7 +35,7 @@ impl ValueReader for GenerateContentReader<'_> {
             Place::Params => FIELDS.field(key),
             Place::Contents | Place::Content => fields::content(name),
             Place::Parts => {
-                let part = tally.prices.part();
+                let part = tally.prices.file.begin();
                 *at = Place::Part(part);
                 fields::part(part, name)
             }
@@ -95,7 +95,7 @@ impl ValueReader for GenerateContentReader<'_> {
 
     fn number(&mut self, at: Place, number: Number) {
         match at {
-            Place::Frames(part) => self.tally.about_file(part, |media| {
+            Place::Frames(part) => self.tally.learn(part, |media| {
                 // Less than one frame a second counts as one.
                 media.frames = match number {
                     Number::Whole(frames) => u64::try_from(frames).ok(),
@@ -110,18 +110,19 @@ impl ValueReader for GenerateContentReader<'_> {
     fn text(&mut self, at: Place, text: &str) {
         let tally = &mut self.tally;
         match at {
-            Place::MimeType(part) => tally.about_file(part, |media| media.kind = Type::of(text)),
-            Place::Data(part) => tally.file(part, |media| {
+            Place::MimeType(part) => tally.learn(part, |media| media.kind = Type::of(text)),
+            Place::Data(part) => tally.learn(part, |media| {
+                media.is_there = true;
                 media.size = Pixels::of_base64(text);
                 media.base64 = Some(text.len() as u64);
             }),
-            Place::Uri(part) => tally.file(part, |_| {}),
+            Place::Uri(part) => tally.learn(part, |media| media.is_there = true),
             Place::Resolution(part) => {
                 let level = RESOLUTIONS.iter().position(|name| name.eq_ignore_ascii_case(text));
-                tally.about_file(part, |media| media.level = level.or(media.level));
+                tally.learn(part, |media| media.level = level.or(media.level));
             }
-            Place::Start(part) => tally.about_file(part, |media| media.start = seconds(text).unwrap_or(0)),
-            Place::End(part) => tally.about_file(part, |media| media.end = seconds(text)),
+            Place::Start(part) => tally.learn(part, |media| media.start = seconds(text).unwrap_or(0)),
+            Place::End(part) => tally.learn(part, |media| media.end = seconds(text)),
             Place::Sealed => tally.sealed(text),
             Place::Content => {
                 tally.add(CONTENT);

@@ -4,7 +4,7 @@
 //! places form families, one for each part of a request, and each family has a file of rules in
 //! `grammar`.
 
-use crate::pricing::common::{IsUnknown, Plain};
+use crate::pricing::common::{Plain, plain_place};
 
 /// A place in a request, by family.
 #[derive(Clone, Copy, Debug)]
@@ -106,14 +106,4 @@ impl Place {
     pub(super) const TEXT: Self = Self::Plain(Plain::Text);
 }
 
-impl From<Plain> for Place {
-    fn from(plain: Plain) -> Self {
-        Self::Plain(plain)
-    }
-}
-
-impl IsUnknown for Place {
-    fn is_unknown(&self) -> bool {
-        matches!(self, Self::Plain(plain) if plain.is_unknown())
-    }
-}
+plain_place!(Place);

@@ -26,9 +26,9 @@ impl Shape {
             text: false,
             in_place_of_body: &[],
             first: &[
-                ("max_completion_tokens", First::Output),
-                ("max_tokens", First::Output),
-                ("n", First::Choices),
+                (&["max_completion_tokens"], First::Output),
+                (&["max_tokens"], First::Output),
+                (&["n"], First::Choices),
             ],
             snake_case_too: false,
             counted: &[
@@ -81,7 +81,11 @@ impl Shape {
             expected: "a string or a list",
             text: true,
             in_place_of_body: &["instruction"],
-            first: &[("max_tokens", First::Output), ("n", First::Choices), ("best_of", First::Choices)],
+            first: &[
+                (&["max_tokens"], First::Output),
+                (&["n"], First::Choices),
+                (&["best_of"], First::Choices),
+            ],
             snake_case_too: false,
             counted: &[
                 ("prompt", Place::Prompt(PromptPlace::All)),
@@ -131,7 +135,7 @@ impl Shape {
             expected: "a string or a list of items",
             text: true,
             in_place_of_body: &["prompt", "previous_response_id", "conversation"],
-            first: &[("max_output_tokens", First::Output)],
+            first: &[(&["max_output_tokens"], First::Output)],
             snake_case_too: false,
             counted: &[
                 ("input", Place::Message(MessagePlace::All)),

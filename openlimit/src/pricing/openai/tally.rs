@@ -96,11 +96,11 @@ impl Tally<'_> {
 
     /// Adds an image, or replaces its price when its size becomes known.
     pub(super) fn see(&mut self, size: Option<Pixels>) {
-        let Image { size: known, detail, mut counted } = self.prices.image;
+        let Image { size: known, detail, counted } = self.prices.image;
         let size = size.or(known);
         let tokens = self.prices.model.images.tokens(size, detail.unwrap_or(Detail::Full));
-        self.replace(&mut counted, tokens);
-        self.prices.image = Image { size, detail, counted };
+        self.replace(counted, tokens);
+        self.prices.image = Image { size, detail, counted: tokens };
     }
 
     /// Sets the detail of the image that is being read. If it was already added, its price changes.
