@@ -14,9 +14,13 @@ impl Factor {
 
     /// Returns the factor of a model. It is one for every model that is not in `MODELS`.
     pub(crate) fn of(model: &str) -> Self {
-        let family = |(family, factors): &(_, &[_])| Some((version(model, family)?, *factors));
-        let Some((version, factors)) = MODELS.iter().find_map(family) else { return Self::ONE };
-        factors.iter().find(|(from, _)| version >= *from).map_or(Self::ONE, |(_, factor)| *factor)
+        for (family, factors) in MODELS {
+            if let Some(version) = version(model, family) {
+                let row = factors.iter().find(|(from, _)| version >= *from);
+                return row.map_or(Self::ONE, |(_, factor)| *factor);
+            }
+        }
+        Self::ONE
     }
 
     /// Returns the factor that is nearest to this number, or `None` if it is below 0.01 or above
