@@ -3,7 +3,7 @@
 //! Such a model is counted by the nearest encoding, times a factor that somebody measured. So the
 //! count is an estimate, which is right on the whole and wrong for each text.
 
-use super::models::version;
+use super::models::{Version, version};
 
 /// A factor for counts of tokens, in thousandths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +55,10 @@ impl Factor {
 ///   for Gemini 2.5 without asking the API. The figure is that of program code. English has a
 ///   factor of 0.99, Markdown of 1.12, Chinese of 0.81. Long lists of numbers have a factor of up
 ///   to 2.1, because each digit is a token.
-const MODELS: [(&str, &[((u32, u32), Factor)]); 2] =
-    [("claude", &[((4, 7), Factor(1_530)), ((0, 0), Factor(1_180))]), ("gemini", &[((0, 0), Factor(1_180))])];
+const MODELS: &[(&str, &[(Version, Factor)])] = &[
+    ("claude", &[((4, 7), Factor(1_530)), ((0, 0), Factor(1_180))]),
+    ("gemini", &[((0, 0), Factor(1_180))]),
+];
 
 #[cfg(test)]
 mod tests {

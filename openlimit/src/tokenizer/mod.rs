@@ -35,7 +35,7 @@ mod tiktoken;
 pub(crate) use self::counting::Counting;
 pub use self::encoding::Encoding;
 pub(crate) use self::factor::Factor;
-pub(crate) use self::models::{base, fits, version};
+pub(crate) use self::models::{Version, base, fits, version};
 pub(crate) use self::plug::Plugged;
 pub use self::plug::Tokenizer;
 #[cfg(feature = "tiktoken-rs")]

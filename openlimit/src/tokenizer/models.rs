@@ -101,12 +101,15 @@ pub(crate) fn fits(model: &str, pattern: &str) -> bool {
     }
 }
 
+/// The version of a model, major and minor.
+pub(crate) type Version = (u32, u32);
+
 /// Returns the version of a model of this family, or `None` if it is of another.
 ///
 /// The version is the number after the family's name, or after one word more: (4, 5) of
 /// `claude-opus-4-5-20251101`, (2, 5) of `google/gemini-2.5-pro`. A model without a version is
 /// assumed to be newer than all others.
-pub(crate) fn version(model: &str, family: &str) -> Option<(u32, u32)> {
+pub(crate) fn version(model: &str, family: &str) -> Option<Version> {
     // Longer numbers are dates.
     const DIGITS: usize = 2;
     let name = model.as_bytes();

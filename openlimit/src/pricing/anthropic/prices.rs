@@ -2,7 +2,7 @@
 
 use crate::pricing::common::{self, InHand, Prices};
 use crate::pricing::pixels::Pixels;
-use crate::tokenizer::{Factor, version};
+use crate::tokenizer::{Factor, Version, version};
 
 /// The tokens counted so far.
 pub(super) type Tally<'a> = common::Tally<'a, Claude>;
@@ -61,7 +61,7 @@ const HIGH_RESOLUTION: Images = Images { edge: 2_576, patches: 4_784 };
 ///
 /// Source: the table in Anthropic's overview of tool use, of July to September 2026 and, for
 /// version 3, of May 2025. Of several models of a version, the most.
-const TOOL_PROMPTS: [((u32, u32), (u64, u64)); 7] = [
+const TOOL_PROMPTS: [(Version, (u64, u64)); 7] = [
     ((5, 0), (354, 474)),
     ((4, 8), (290, 410)),
     ((4, 7), (675, 804)),
