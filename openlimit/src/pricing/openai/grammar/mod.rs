@@ -1,7 +1,8 @@
 //! The second reading of a request, which counts what the model gets to read.
 //!
-//! A grammar here is a set of places and rules. [`Place`](super::place::Place) names the places where a value can stand,
-//! and [`Rules`](rules::Rules) say for each place what a value there adds and where its parts stand.
+//! A grammar here is a set of places and rules. [`Place`](super::place::Place) names the places
+//! where a value can stand, and [`Rules`](rules::Rules) say for each place what a value there adds
+//! and where its parts stand.
 //!
 //! # The rules
 //!

@@ -52,7 +52,7 @@ pub(super) trait Rules: Copy {
     }
 }
 
-/// The price of a value does not depend on how it got its place.
+/// The places that all grammars share have rules of their own.
 impl Rules for Plain {
     #[inline]
     fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
