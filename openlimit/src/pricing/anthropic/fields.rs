@@ -39,7 +39,6 @@ pub(super) static FIELDS: Fields<Place> = Fields {
         "stop_sequences",
         "stream",
         "temperature",
-        "thinking",
         "top_k",
         "top_p",
         "user_profile_id",
