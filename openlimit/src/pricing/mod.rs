@@ -26,8 +26,8 @@
 //!
 //! It is read twice, and never copied. The first reading makes an [`Outline`](common::Outline): the
 //! model and the numbers on which the rest depends. The second shows each value, together with its
-//! *place*, to the grammar's own reader, which adds to a [`Tally`](common::Tally). The total and the
-//! output to reserve make the cost. [`price`](common::price) does all this for any
+//! *place*, to the grammar's own reader, which adds to a [`Tally`](common::Tally). The total and
+//! the output to reserve make the cost. [`price`](common::price) does all this for any
 //! [`Grammar`](common::Grammar).
 //!
 //! # A new grammar
@@ -51,8 +51,8 @@
 //!    ([`Prices`](common::Prices)), and the factor if the tokenizer is not public
 //!    (`tokenizer/factor.rs`). Each constant has its source beside it, or says that it is an
 //!    assumption.
-//! 4. **a reader**, a [`ValueReader`](walk::ValueReader) with a tally. `field` and `item` return the
-//!    place of a value, or `None` to skip it: a turn's `by` is skipped, and its `say` is
+//! 4. **a reader**, a [`ValueReader`](walk::ValueReader) with a tally. `field` and `item` return
+//!    the place of a value, or `None` to skip it: a turn's `by` is skipped, and its `say` is
 //!    `Plain::Text`. The other methods add what a value at a place costs. If the type of a content
 //!    can come after it, its facts are kept [`InHand`](common::InHand). Whatever no rule expects is
 //!    passed on to [`Plain`](common::Plain), so no value is an error or costs nothing by mistake.

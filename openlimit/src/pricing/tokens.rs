@@ -58,20 +58,21 @@
 //! # How Anthropic's Messages are counted
 //!
 //! * **Input** is the texts of `system` and `messages`, counted by `o200k_base` and multiplied by
-//!   the [`factor`] of the model, and 4 tokens for each message. On the examples of Anthropic's guide
-//!   to token counting, that is up to a quarter too much, or 1 % too little.
+//!   the [`factor`] of the model, and 4 tokens for each message. On the examples of Anthropic's
+//!   guide to token counting, that is up to a quarter too much, or 1 % too little.
 //! * **Output** is what is expected: the limiter's
-//!   [`default_output`](crate::Builder::default_output), or 500, plus the budget of `thinking`, and at
-//!   most `max_tokens`. Anthropic limits the output that there was and not `max_tokens`, which is
-//!   most often far higher. Settle calls, so that what they really put out counts.
+//!   [`default_output`](crate::Builder::default_output), or 500, plus the budget of `thinking`, and
+//!   at most `max_tokens`. Anthropic limits the output that there was and not `max_tokens`, which
+//!   is most often far higher. Settle calls, so that what they really put out counts.
 //! * **Cache reads** count in the reservation, since only the provider knows them. Settling gives
 //!   them back: Anthropic does not count them (except for Claude Haiku 3.5).
-//! * **Images** count one token for each patch of 28 x 28 pixels, after they are scaled down to what
-//!   the model reads. **Documents** count as one page, 3 000 tokens and an image, or as their text.
-//! * **Tools** count as their JSON, and the prompt that Anthropic adds for them as its table says, by
-//!   model and `tool_choice`. Anthropic's own tools count as its pages say, or as the largest.
-//! * **Thinking** that is sent back counts as its text, and its encrypted form as one token for each
-//!   four bytes. **Citations** count nothing.
+//! * **Images** count one token for each patch of 28 x 28 pixels, after they are scaled down to
+//!   what the model reads. **Documents** count as one page, 3 000 tokens and an image, or as their
+//!   text.
+//! * **Tools** count as their JSON, and the prompt that Anthropic adds for them as its table says,
+//!   by model and `tool_choice`. Anthropic's own tools count as its pages say, or as the largest.
+//! * **Thinking** that is sent back counts as its text, and its encrypted form as one token for
+//!   each four bytes. **Citations** count nothing.
 //! * **MCP servers** are not asked for their tools, so these cannot be counted.
 //!
 //! # How Gemini's requests are counted
@@ -81,8 +82,8 @@
 //!   camelCase or snake_case. Gemini's limits on tokens count input only.
 //! * **Output** is what is expected, as for Anthropic, with `thinkingBudget` and `maxOutputTokens`,
 //!   for each of `candidateCount`.
-//! * **Images** count 258 tokens for each tile up to Gemini 2.5, and by `mediaResolution` from Gemini
-//!   3 on: 1 120 tokens if it is not set.
+//! * **Images** count 258 tokens for each tile up to Gemini 2.5, and by `mediaResolution` from
+//!   Gemini 3 on: 1 120 tokens if it is not set.
 //! * **Sounds** count 32 tokens a second, and **videos** also those of one frame a second. Their
 //!   length is estimated from the number of bytes (128 kbit/s, 2 Mbit/s), or taken from
 //!   `videoMetadata`. That of a file elsewhere is assumed to be one minute.
