@@ -404,7 +404,9 @@ mod limiters {
         assert_eq!(input(&FLASH.cost(&image).unwrap()), old);
         assert_eq!(input(&ANY.cost(&image).unwrap()), new);
         assert_eq!(input(&ANY.cost(WithModel::new("gemini-2.5-flash", &image)).unwrap()), old);
-        assert_eq!(input(&FLASH.cost(&WithModel::new("gemini-3-pro", &image)).unwrap()), new);
+        let other = WithModel::new("gemini-3-pro", &image);
+        assert_eq!(input(&FLASH.cost(&other).unwrap()), new);
+        assert_eq!(input(&FLASH.cost(other).unwrap()), new);
         let mut named = image.clone();
         named["model"] = "models/gemini-3-pro".into();
         assert_eq!(input(&FLASH.cost(&named).unwrap()), new);

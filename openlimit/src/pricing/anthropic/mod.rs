@@ -53,12 +53,11 @@ impl Grammar for MessagesGrammar {
         MessagesReader::new(model, outline.counting(Encoding::O200kBase, model.factor, options))
     }
 
-    fn totals(
-        &self,
-        reader: &MessagesReader<'_>,
-        outline: &Outline<Model>,
-        options: &PriceOptions,
-    ) -> (Total, u64) {
-        (reader.total(), outline.expected_output(options))
+    fn input(reader: &MessagesReader<'_>) -> Total {
+        reader.total()
+    }
+
+    fn output(outline: &Outline<Model>, options: &PriceOptions) -> u64 {
+        outline.expected_output(options)
     }
 }

@@ -35,13 +35,16 @@ pub(crate) trait Grammar {
     fn reader<'a>(&'a self, outline: &'a Outline<Self::Model>, options: &'a PriceOptions)
     -> Self::Reader<'a>;
 
-    /// Returns the input that the reader has counted, and the output to reserve.
-    fn totals(
-        &self,
-        reader: &Self::Reader<'_>,
-        outline: &Outline<Self::Model>,
-        options: &PriceOptions,
-    ) -> (Total, u64);
+    /// Returns the input that the reader has counted.
+    fn input(reader: &Self::Reader<'_>) -> Total;
+
+    /// Returns the number of replies that the request asks for.
+    fn replies(&self, _: &Self::Reader<'_>, outline: &Outline<Self::Model>) -> u64 {
+        outline.choices
+    }
+
+    /// Returns the output to reserve for each reply.
+    fn output(outline: &Outline<Self::Model>, options: &PriceOptions) -> u64;
 }
 
 /// Returns the cost of a request.
@@ -57,7 +60,8 @@ pub(crate) fn price<G: Grammar, T: Serialize + ?Sized>(
     let outline = Outline::of(params, fields, options, G::model)?;
     let mut reader = grammar.reader(&outline, options);
     walk(&mut reader, G::PARAMS, params).map_err(|failed| fields.failed(&failed))?;
-    let (input, output) = grammar.totals(&reader, &outline, options);
+    let input = G::input(&reader);
+    let output = G::output(&outline, options).saturating_mul(grammar.replies(&reader, &outline));
     let tokens = options.charge.tokens(input.tokens, input.estimate, output);
     Ok(Cost::derived(tokens, input.tokens, output))
 }

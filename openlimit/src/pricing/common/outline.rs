@@ -92,13 +92,13 @@ impl<M> Outline<M> {
         (counting, options.input_factor.and_then(Factor::new).unwrap_or(factor))
     }
 
-    /// Returns the output to reserve for a provider that limits what a model really puts out: what
-    /// is expected, if the request allows as much. A maximum that the request names is no estimate,
+    /// Returns the output to reserve for a reply of a provider that limits what a model really puts
+    /// out: what is expected, if the request allows as much. A maximum that the request names is no estimate,
     /// and most are far too high.
     pub(crate) fn expected_output(&self, options: &PriceOptions) -> u64 {
         let answer = options.default_output.unwrap_or(EXPECTED_OUTPUT);
         let each = answer.saturating_add(self.thinking.unwrap_or(0));
-        each.min(self.output.unwrap_or(u64::MAX)).saturating_mul(self.choices)
+        each.min(self.output.unwrap_or(u64::MAX))
     }
 }
 

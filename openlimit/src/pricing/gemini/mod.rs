@@ -58,12 +58,11 @@ impl Grammar for GenerateContentGrammar {
         GenerateContentReader::new(Gemini::new(outline.model.generation, outline.word), counting)
     }
 
-    fn totals(
-        &self,
-        reader: &GenerateContentReader<'_>,
-        outline: &Outline<Model>,
-        options: &PriceOptions,
-    ) -> (Total, u64) {
-        (reader.total(), outline.expected_output(options))
+    fn input(reader: &GenerateContentReader<'_>) -> Total {
+        reader.total()
+    }
+
+    fn output(outline: &Outline<Model>, options: &PriceOptions) -> u64 {
+        outline.expected_output(options)
     }
 }

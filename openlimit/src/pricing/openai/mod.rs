@@ -48,18 +48,15 @@ impl Grammar for Shape {
         PromptReader::new(self, model, outline.counting(model.encoding, model.factor, options))
     }
 
-    fn totals(
-        &self,
-        reader: &PromptReader<'_>,
-        outline: &Outline<Model>,
-        options: &PriceOptions,
-    ) -> (Total, u64) {
-        let output = if self.replies {
-            let each = outline.output.or(options.default_output).unwrap_or(DEFAULT_OUTPUT);
-            each.saturating_mul(outline.choices).saturating_mul(reader.prompts())
-        } else {
-            0
-        };
-        (reader.total(), output)
+    fn input(reader: &PromptReader<'_>) -> Total {
+        reader.total()
+    }
+
+    fn replies(&self, reader: &PromptReader<'_>, outline: &Outline<Model>) -> u64 {
+        if self.replies { outline.choices.saturating_mul(reader.prompts()) } else { 0 }
+    }
+
+    fn output(outline: &Outline<Model>, options: &PriceOptions) -> u64 {
+        outline.output.or(options.default_output).unwrap_or(DEFAULT_OUTPUT)
     }
 }
