@@ -85,7 +85,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `macros` | yes | the attribute [`rate_limited`](macro@rate_limited) |
-//! | `tokenizers` | yes | limiters that price requests, such as `ChatRateLimiter` |
+//! | `tokenizers` | yes | limiters that price requests: `ChatRateLimiter` and its siblings for OpenAI, `MessagesRateLimiter` for Anthropic, `GenerateContentRateLimiter` for Gemini |
 //! | `o200k` | yes | the encoding of gpt-4o and later models; 5.2 MB in the program |
 //! | `cl100k` | yes | the encoding of gpt-4, gpt-3.5 and the embeddings; 2.7 MB |
 //! | `p50k` | no | the encoding of text-davinci-003 and the first Codex models; 1.5 MB |
@@ -152,7 +152,10 @@ pub use limiter::{
     Acquire, Builder, Burst, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
-pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
+pub use limiter::{
+    ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, GenerateContentRateLimiter,
+    MessagesRateLimiter, ResponsesRateLimiter,
+};
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
 pub use limits::{Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};

@@ -143,6 +143,10 @@ pub enum BuildProblem {
     #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
     Headroom(u8),
 
+    /// The input factor is below 0.01 or above 100, or not a number.
+    #[error("an input factor of {0} is out of range; give from 0.01 to 100")]
+    InputFactor(f64),
+
     /// The value of a key uses the limiter that it declares.
     #[error(
         "a value of its declaration uses the limiter itself, which is not built yet; take the value from elsewhere"

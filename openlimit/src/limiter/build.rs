@@ -31,7 +31,8 @@ impl<K> Builder<K> {
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
     /// - an [`output`](Self::output) that is learned and could change nothing;
-    /// - a dimension with an empty name.
+    /// - a dimension with an empty name;
+    /// - an `input_factor` below 0.01 or above 100.
     ///
     /// For a limiter that is shared through Redis also:
     ///
@@ -57,6 +58,7 @@ impl<K> Builder<K> {
         if self.output == Output::Learned && !self.limits.iter().any(|limit| self.counts_output(limit)) {
             return Err(BuildProblem::UnusedOutput);
         }
+        self.pricing.check()?;
         let time = match self.time {
             Some(time) => time,
             None if self.backend.has_clock() => Time::System,

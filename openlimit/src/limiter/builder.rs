@@ -217,9 +217,34 @@ impl<K> Builder<K> {
 
     /// Sets the output tokens to reserve for a request that names no maximum. Default: 16, which
     /// OpenAI itself appears to reserve.
+    ///
+    /// A `MessagesRateLimiter` and a `GenerateContentRateLimiter` reserve it for each request, plus
+    /// its thinking budget, and at most the maximum that it names. The reason is that Anthropic and
+    /// Gemini count the output that there was, and not the maximum. Their default is 500, a long
+    /// answer. To reserve the whole maximum, as Bedrock does, give `u64::MAX`.
     #[cfg(feature = "tokenizers")]
     pub fn default_output(mut self, tokens: u64) -> Self {
-        self.pricing.default_output = tokens;
+        self.pricing.default_output = Some(tokens);
+        self
+    }
+
+    /// Sets the model of requests that name none, because the API has it in the path: Gemini's, and
+    /// Azure's. Default: a new model of the provider.
+    #[cfg(feature = "tokenizers")]
+    pub fn model(mut self, name: impl Into<String>) -> Self {
+        self.pricing.model = Some(name.into());
+        self
+    }
+
+    /// Sets the factor by which the tokens of texts are multiplied, from 0.01 to 100. Default: the
+    /// [`factor`](crate::tokens::factor) of each request's model, or 1 with a
+    /// [`tokenizer`](Self::tokenizer).
+    ///
+    /// For a model whose tokenizer is not public, divide the input tokens that the provider reports
+    /// by the limiter's own count, over requests like yours.
+    #[cfg(feature = "tokenizers")]
+    pub fn input_factor(mut self, factor: f64) -> Self {
+        self.pricing.input_factor = Some(factor);
         self
     }
 

@@ -24,9 +24,9 @@ use crate::queue::Grant;
 /// One or more limits and one queue. Each call takes its cost from all limits at once, or waits.
 ///
 /// `K` is how calls are priced. A [`RateLimiter`] takes explicit costs. `ChatRateLimiter`,
-/// `CompletionRateLimiter`, `EmbeddingRateLimiter` and `ResponsesRateLimiter` can also read the
-/// cost of a call from its *params*: the request that is sent to the API, any type that is
-/// `Serialize`.
+/// `CompletionRateLimiter`, `EmbeddingRateLimiter`, `ResponsesRateLimiter`, `MessagesRateLimiter`
+/// and `GenerateContentRateLimiter` can also read the cost of a call from its *params*: the request
+/// that is sent to the API, any type that is `Serialize`.
 ///
 /// Clones share the limits and the queue. Sync and async callers can use the same limiter, from any
 /// number of threads and runtimes.
@@ -63,6 +63,22 @@ pub type EmbeddingRateLimiter = Limiter<crate::pricing::kind::Embedding>;
 /// A limiter that prices requests to OpenAI's Responses. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
 pub type ResponsesRateLimiter = Limiter<crate::pricing::kind::Responses>;
+
+/// A limiter that prices requests to Anthropic's Messages. See [`Limiter`].
+///
+/// Anthropic limits input and output apart, so declare `input_tokens` and `output_tokens`. What it
+/// reserves for the output: [`Builder::default_output`].
+#[cfg(feature = "tokenizers")]
+pub type MessagesRateLimiter = Limiter<crate::pricing::kind::Messages>;
+
+/// A limiter that prices requests to Gemini's `generateContent` and `streamGenerateContent`. See
+/// [`Limiter`].
+///
+/// Gemini's limit on tokens counts input only, so declare it as `input_tokens`. The model is not in
+/// the request: see [`Builder::model`], and [`WithModel`](crate::tokens::WithModel) for a limiter
+/// of several models.
+#[cfg(feature = "tokenizers")]
+pub type GenerateContentRateLimiter = Limiter<crate::pricing::kind::GenerateContent>;
 
 /// Fills the builder of a declared limiter.
 ///

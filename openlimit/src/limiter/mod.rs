@@ -41,7 +41,10 @@ pub use self::burst::Burst;
 pub use self::flush::Flush;
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
-pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
+pub use self::limiter::{
+    ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, GenerateContentRateLimiter,
+    MessagesRateLimiter, ResponsesRateLimiter,
+};
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};

@@ -7,7 +7,8 @@
 //! | file | contains |
 //! | --- | --- |
 //! | `encoding` | `Encoding`: the four encodings, their names, and the nearest to each |
-//! | `models` | the encoding of each model, and patterns of model names |
+//! | `models` | the encoding of each model, and patterns and versions in model names |
+//! | `factor` | `Factor`: the tokens of a model without a public tokenizer, for each one counted |
 //! | `counter` | exact counts in the encodings that are compiled in |
 //! | `compiled` | the encoding that counts in place of one that is not compiled in |
 //! | `plug` | `Tokenizer`: the trait for counters of the user's own |
@@ -25,6 +26,7 @@ mod compiled;
 mod counter;
 mod counting;
 mod encoding;
+mod factor;
 mod models;
 mod plug;
 #[cfg(feature = "tiktoken-rs")]
@@ -32,7 +34,8 @@ mod tiktoken;
 
 pub(crate) use self::counting::Counting;
 pub use self::encoding::Encoding;
-pub(crate) use self::models::{base, fits};
+pub(crate) use self::factor::Factor;
+pub(crate) use self::models::{Version, base, fits, version};
 pub(crate) use self::plug::Plugged;
 pub use self::plug::Tokenizer;
 #[cfg(feature = "tiktoken-rs")]
