@@ -46,7 +46,7 @@
 //!   one that ties a result to its tool call.
 //! * **Predictions** of the reply (`prediction`) count as input. The model does not read them, but
 //!   OpenAI counts their wrong parts as output.
-//! * **Hostile content** is safe. Counting takes linear time whatever the text is. Values nested
+//! * **Hostile content** is safe. TextCounter takes linear time whatever the text is. Values nested
 //!   more than 128 levels deep, which is deeper than `serde_json` reads, are skipped.
 //! * **Another counter** can count the texts for a limiter: any [`Tokenizer`].
 //! * **Stored content** that the API adds (`previous_response_id`, a stored prompt) is not in the

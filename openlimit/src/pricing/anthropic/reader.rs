@@ -7,7 +7,7 @@ use super::{blocks, tools};
 use crate::pricing::common::{Plain, Total};
 use crate::pricing::pixels::Pixels;
 use crate::pricing::walk::{Number, ValueReader};
-use crate::tokenizer::{Counting, Factor};
+use crate::tokenizer::{Factor, TextCounter};
 
 /// Counts the values that it is shown.
 pub(crate) struct MessagesReader<'a> {
@@ -15,7 +15,7 @@ pub(crate) struct MessagesReader<'a> {
 }
 
 impl<'a> MessagesReader<'a> {
-    pub(super) fn new(model: Model, (counting, factor): (Counting<'a>, Factor)) -> Self {
+    pub(super) fn new(model: Model, (counting, factor): (TextCounter<'a>, Factor)) -> Self {
         let mut tally = Tally::new(counting, factor, Claude::new(model));
         tally.add(REPLY);
         Self { tally }

@@ -12,7 +12,7 @@ use super::fields::{CAMEL, Fields, First, body};
 use crate::ParamsError;
 use crate::pricing::options::PriceOptions;
 use crate::pricing::walk::{Number, ValueReader, walk};
-use crate::tokenizer::{Counting, Encoding, Factor};
+use crate::tokenizer::{Encoding, Factor, TextCounter};
 
 /// The part of a request that is known before its texts are counted. `M` is what the grammar keeps
 /// of the model.
@@ -84,10 +84,10 @@ impl<M> Outline<M> {
         encoding: Encoding,
         factor: Factor,
         options: &'a PriceOptions,
-    ) -> (Counting<'a>, Factor) {
+    ) -> (TextCounter<'a>, Factor) {
         let (counting, factor) = match &options.tokenizer {
-            None => (Counting::Own(encoding), factor),
-            Some(tokenizer) => (Counting::Plugged(tokenizer, &self.name), Factor::ONE),
+            None => (TextCounter::Own(encoding), factor),
+            Some(tokenizer) => (TextCounter::Plugged(tokenizer, &self.name), Factor::ONE),
         };
         (counting, options.input_factor.and_then(Factor::new).unwrap_or(factor))
     }

@@ -5,11 +5,11 @@
 //! is not public: providers publish what they add to texts in tokens of their own.
 
 use crate::pricing::escape::escaped;
-use crate::tokenizer::{Counting, Factor};
+use crate::tokenizer::{Factor, TextCounter};
 
 /// The tokens counted so far, with the prices of the request's model.
 pub(crate) struct Tally<'a, P> {
-    counting: Counting<'a>,
+    counting: TextCounter<'a>,
     factor: Factor,
     pub(crate) prices: P,
     texts: Length,
@@ -63,7 +63,7 @@ const SEALED_BYTES: u64 = 4;
 const CHARACTERS: u64 = 4;
 
 impl<'a, P> Tally<'a, P> {
-    pub(crate) fn new(counting: Counting<'a>, factor: Factor, prices: P) -> Self {
+    pub(crate) fn new(counting: TextCounter<'a>, factor: Factor, prices: P) -> Self {
         Self { counting, factor, prices, texts: Length::default(), marks: 0, rest: 0 }
     }
 

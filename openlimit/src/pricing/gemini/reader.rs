@@ -7,7 +7,7 @@ use super::prices::{CONTENT, Gemini, Tally};
 use crate::pricing::common::{CAMEL, Plain, Total, camel_case};
 use crate::pricing::pixels::Pixels;
 use crate::pricing::walk::{Number, ValueReader};
-use crate::tokenizer::{Counting, Factor};
+use crate::tokenizer::{Factor, TextCounter};
 
 /// Counts the values that it is shown.
 pub(crate) struct GenerateContentReader<'a> {
@@ -15,7 +15,7 @@ pub(crate) struct GenerateContentReader<'a> {
 }
 
 impl<'a> GenerateContentReader<'a> {
-    pub(super) fn new(prices: Gemini, (counting, factor): (Counting<'a>, Factor)) -> Self {
+    pub(super) fn new(prices: Gemini, (counting, factor): (TextCounter<'a>, Factor)) -> Self {
         Self { tally: Tally::new(counting, factor, prices) }
     }
 

@@ -8,9 +8,7 @@
 
 use std::borrow::Cow;
 
-use super::{
-    Chat, Completion, Embedding, Explicit, GenerateContent, Messages, ReadsParams, Responses,
-};
+use super::{Chat, Completion, Embedding, Explicit, GenerateContent, Messages, ReadsParams, Responses};
 use crate::pricing::options::PriceOptions;
 use crate::pricing::walk::{Body, Number, ValueReader, walk};
 use crate::{Cost, ParamsError};

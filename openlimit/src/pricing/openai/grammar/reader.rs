@@ -9,7 +9,7 @@ use crate::pricing::openai::place::Place;
 use crate::pricing::openai::shape::Shape;
 use crate::pricing::openai::tally::{Model, OpenAi, Tally};
 use crate::pricing::walk::{Number, ValueReader};
-use crate::tokenizer::{Counting, Factor};
+use crate::tokenizer::{Factor, TextCounter};
 
 /// Counts the values that it is shown.
 pub(crate) struct PromptReader<'a> {
@@ -18,7 +18,7 @@ pub(crate) struct PromptReader<'a> {
 }
 
 impl<'a> PromptReader<'a> {
-    pub(crate) fn new(shape: &'a Shape, model: Model, (counting, factor): (Counting<'a>, Factor)) -> Self {
+    pub(crate) fn new(shape: &'a Shape, model: Model, (counting, factor): (TextCounter<'a>, Factor)) -> Self {
         let mut tally = Tally::new(counting, factor, OpenAi::new(model));
         if shape.framed {
             tally.add(model.formula.reply);
