@@ -147,7 +147,12 @@ impl Remaining {
                     return None;
                 }
                 said.latest = call.order;
-                self.charged[dimension] - call.charged[dimension]
+                let since = self.charged[dimension] - call.charged[dimension];
+                // The bucket has drained and refilled since.
+                if since > said.most {
+                    return None;
+                }
+                since
             }
         };
         let second = u128::from(rate.amount()) * 1_000_000_000 / rate.period().as_nanos().max(1);

@@ -100,6 +100,7 @@
 //! bits, where the arithmetic takes a fifth of the time. Such a limit gets a `Level<u64>`, the
 //! others get a `Level<u128>`.
 
+mod climb;
 mod level;
 mod look;
 mod low_water;
@@ -107,6 +108,7 @@ mod metering;
 mod rises;
 mod word;
 
+pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
 use self::level::Level;
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
@@ -156,6 +158,8 @@ impl Bucket {
     }
 
     /// Takes `amount` if it can be admitted at `now`. Returns whether it did.
+    ///
+    /// While the rate climbs, `now` is what the bucket's [`clock`](Self::clock) shows.
     #[inline(always)]
     pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
         match self {
@@ -201,11 +205,30 @@ impl Bucket {
         level!(self, level => level.refund(amount, charge, now));
     }
 
-    /// Slows the rate down to `allowed` of what was `declared`, but to no less than an eighth.
+    /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth.
     ///
     /// `since` is the number of the last charge.
-    pub(crate) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
-        level!(self, level => level.slow(allowed, declared, since));
+    pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64, since: u64) {
+        level!(self, level => level.set_rate(allowed, declared, since));
+    }
+
+    /// Halves the rate, which then climbs back: in `span` nanoseconds it would climb from zero to
+    /// the whole. Returns false, and does nothing, if it was cut already after `charge`.
+    ///
+    /// `charge` is that of the call that was refused, and `last` the number of the last charge.
+    pub(crate) fn cut(&mut self, span: u64, charge: u64, last: u64, now: u64) -> bool {
+        level!(self, level => level.cut(span, charge, last, now))
+    }
+
+    /// Returns when the rate is whole again after a cut. It may be over.
+    pub(crate) fn climbs_until(&self) -> u64 {
+        level!(self, level => level.climbs_until())
+    }
+
+    /// Returns what the bucket's own clock shows, which runs slower while the rate climbs. The page
+    /// of `climb` says why.
+    pub(crate) fn clock(&self, now: u64) -> u64 {
+        level!(self, level => level.clock(now))
     }
 
     /// Raises the level so that at most `left` fits. `charge` is the number of that charge.

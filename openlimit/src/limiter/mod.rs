@@ -6,6 +6,7 @@
 //! and what the core grants into permits. So the rules need not know how programs use them.
 
 mod acquire;
+mod adapt;
 mod build;
 mod builder;
 mod callbacks;

@@ -22,7 +22,7 @@ const OVERLOAD: u64 = 1_000_000_000;
 /// The least factor between the paces of two limits that are taken for different ones.
 const OTHER_PACE: u128 = 10;
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 impl<K> Limiter<K> {
     /// Believes what a response says is left of the limits.
@@ -154,6 +154,7 @@ impl Permit {
             Verdict::TooLarge | Verdict::NotLimited => 0,
         };
         core.observe(observation, Some(self.charge()));
+        let wait = core.adapt(observation, wait, &self.amounts(), self.charge());
         if wait > 0 {
             core.hold(wait, reason(observation, verdict));
         }
@@ -174,7 +175,7 @@ impl Core {
     }
 
     /// Returns the place of the limit that a response describes.
-    fn place_of(&self, observed: &ObservedLimit) -> Option<usize> {
+    pub(super) fn place_of(&self, observed: &ObservedLimit) -> Option<usize> {
         let limits = self.plan.limits().iter().enumerate();
         let mut same = limits.filter(|(_, limit)| limit.dimension() == observed.dimension());
         same.find(|(_, limit)| is_same(limit, observed)).map(|(place, _)| place)
@@ -195,14 +196,10 @@ impl Core {
     /// day and longer count only if there are no others: a refusal by one of them is
     /// [`Verdict::Exhausted`].
     fn flows_back_in(&self, amounts: &Amounts) -> u64 {
-        let limits = || self.plan.limits().iter().zip(self.plan.dimensions());
-        let time = |(limit, dimension): (&Limit, &usize)| {
-            let amount = u128::from(amounts.as_slice()[*dimension]);
-            amount * limit.rate().period().as_nanos() / u128::from(limit.rate().amount())
-        };
-        let short = limits().filter(|(limit, _)| limit.rate().period() < DAY);
-        let slowest = short.map(time).max().or_else(|| limits().map(time).max());
-        slowest.map_or(0, |time| u64::try_from(time).unwrap_or(u64::MAX))
+        let limits = || self.plan.limits().iter().enumerate();
+        let time = |(place, _): (usize, &Limit)| self.flows_back(place, amounts);
+        let short = limits().filter(|(_, limit)| limit.rate().period() < DAY);
+        short.map(time).max().or_else(|| limits().map(time).max()).unwrap_or(0)
     }
 }
 

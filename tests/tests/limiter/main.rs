@@ -4,5 +4,7 @@ mod accessors;
 mod bad_input;
 mod hold;
 mod observe;
+mod pace;
 mod python_defects;
+mod shared_key;
 mod status;

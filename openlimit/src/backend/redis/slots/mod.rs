@@ -135,13 +135,18 @@ impl Buckets for Slots {
         waiter.timed_out(wait, limit, now)
     }
 
-    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
-        self.alone.share.slow(place, allowed, declared);
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64) {
+        self.alone.share.set_rate(place, allowed, declared);
         if let Some(bucket) = self.places.iter().position(|of| *of == place) {
             // The calls in flight weigh as before, and their charges have no numbers yet.
             let since = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
             self.scales[bucket].slow(allowed, declared, since);
         }
+    }
+
+    fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        let _ = (place, span, charge, now);
+        false
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {

@@ -1,0 +1,1 @@
+//! The pace of a limit: cuts after refusals, and the way back.
