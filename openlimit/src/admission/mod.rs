@@ -120,7 +120,7 @@ impl Admission {
                 && remaining.limit(place).unwrap_or(declared) != limit
             {
                 remaining.note_limit(place, limit);
-                self.backend.set_rate(place, limit.min(declared), declared);
+                self.backend.set_rate(place, limit.min(declared), declared, now);
             }
             let of = (place, plan.dimensions()[place]);
             if let Some(amount) = amount

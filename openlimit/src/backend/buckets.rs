@@ -62,7 +62,7 @@ pub(crate) trait Buckets {
 
     /// Changes the rate of one limit to `allowed` of what was `declared`, but to no less than an
     /// eighth. With the declared amount it is as declared again.
-    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64);
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64);
 
     /// Halves the rate of one limit, which then climbs back: in `span` nanoseconds it would climb
     /// from zero to the whole. Returns false, and does nothing, if it was cut already after

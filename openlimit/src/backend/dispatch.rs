@@ -76,8 +76,8 @@ impl Buckets for Backend {
         each!(self, one => one.expire(waiter, head_due, now))
     }
 
-    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64) {
-        each!(self, one => one.set_rate(place, allowed, declared));
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        each!(self, one => one.set_rate(place, allowed, declared, now));
     }
 
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {

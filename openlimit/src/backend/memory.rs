@@ -189,7 +189,7 @@ impl Buckets for Memory {
         waiter.timed_out(wait, limit, now)
     }
 
-    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64) {
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, _: u64) {
         self.meters[place].bucket.set_rate(allowed, declared, self.charges);
     }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::alone::Alone;
+use super::pace::KnownClimb;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
@@ -24,6 +25,7 @@ pub(crate) struct Slots {
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
+    pub(super) climbs: Box<[KnownClimb]>,
     pub(super) terms: Terms,
     /// The server, as errors name it.
     pub(super) server: Arc<str>,
@@ -122,6 +124,7 @@ impl Slots {
         Self {
             places: shared.iter().map(|limit| limit.place).collect(),
             scales: shared.iter().map(|limit| limit.scale).collect(),
+            climbs: vec![KnownClimb::default(); shared.len()].into(),
             held: vec![0; dimensions.iter().max().map_or(0, |most| most + 1)].into(),
             ledger: Ledger::new(shared.len()),
             dimensions,
