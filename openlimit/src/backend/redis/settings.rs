@@ -36,7 +36,7 @@ pub(crate) struct Settings {
 
 /// The version of the values under the keys. It has to change when `decide.lua` would misread a
 /// value that an older version wrote.
-const LAYOUT: &str = "openlimit 2";
+const LAYOUT: &str = "openlimit 1";
 
 /// For how many seconds the server keeps the last reply to a client, and the state at least.
 ///
