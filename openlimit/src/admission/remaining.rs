@@ -28,6 +28,10 @@
 //!
 //! # Stale responses
 //!
+//! If more was admitted since a call than was ever left, the provider's bucket has drained and
+//! refilled since. Then its response says nothing of what is left now. This is so where replies take
+//! longer than the bucket to refill.
+//!
 //! Responses arrive in another order than their calls were admitted in. One is ignored if a
 //! response to a later call was there before.
 //!
@@ -37,12 +41,19 @@
 
 use std::collections::VecDeque;
 
+use super::plan::Plan;
+use crate::bucket::FASTEST;
 use crate::limits::Rate;
 
 /// The most calls that are remembered. Beyond that, every second one of the older half is
 /// forgotten. What was charged since such a call is counted from the call before it, which is a
 /// little too much.
 const MOST_CALLS: usize = 4_096;
+
+/// A rate that is found by trying grows by one part in so many, once in this time in nanoseconds: by
+/// 10 % a second. A tenfold limit is found within half a minute, and exceeded by a few calls.
+const GROWS_BY: u64 = 10;
+const GROWS_EVERY: u64 = 1_000_000_000;
 
 /// The charges so far, and the contents of responses.
 #[derive(Debug)]
@@ -77,6 +88,9 @@ struct Said {
     latest: u64,
     /// The amount that the provider allows, if it says so.
     limit: Option<u64>,
+    /// The amount that was found by trying, and when it last grew; zeros if it never did.
+    found: u64,
+    grown_at: u64,
 }
 
 /// The statement of one response about one limit.
@@ -115,6 +129,11 @@ impl Remaining {
         self.calls.push_back(Call { charge, order: self.count, charged: self.charged.clone() });
     }
 
+    /// Creates it for the limits of a plan.
+    pub(crate) fn of(plan: &Plan) -> Box<Self> {
+        Box::new(Self::new(plan.limits().len(), plan.width()))
+    }
+
     /// Notes the amount that the provider allows.
     pub(crate) fn note_limit(&mut self, place: usize, limit: u64) {
         self.said[place].limit = Some(limit);
@@ -123,6 +142,19 @@ impl Remaining {
     /// Returns the amount that the provider allows, if it has said so.
     pub(crate) fn limit(&self, place: usize) -> Option<u64> {
         self.said[place].limit
+    }
+
+    /// Returns the amount to try next of a limit of which the provider does not say what it allows:
+    /// a tenth more, once a second. `None` if it is not yet time for that.
+    pub(crate) fn grow(&mut self, place: usize, declared: u64, now: u64) -> Option<u64> {
+        let said = &mut self.said[place];
+        if said.limit.is_some() || (said.grown_at > 0 && now.saturating_sub(said.grown_at) < GROWS_EVERY) {
+            return None;
+        }
+        let found = said.found.max(declared);
+        said.found = found.saturating_add((found / GROWS_BY).max(1)).min(declared.saturating_mul(FASTEST));
+        said.grown_at = now;
+        Some(said.found)
     }
 
     /// Returns how much is left of a limit by a response that said `remaining`. Below zero if more
@@ -148,7 +180,7 @@ impl Remaining {
                 }
                 said.latest = call.order;
                 let since = self.charged[dimension] - call.charged[dimension];
-                // The bucket has drained and refilled since.
+                // The provider's bucket has drained and refilled since.
                 if since > said.most {
                     return None;
                 }

@@ -84,6 +84,10 @@ impl Buckets for Backend {
         each!(self, one => one.cut(place, span, charge, now))
     }
 
+    fn climbs(&self, place: usize, now: u64) -> bool {
+        each!(self, one => one.climbs(place, now))
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         each!(self, one => one.cap(place, left, now));
     }

@@ -189,14 +189,19 @@ impl Buckets for Memory {
         waiter.timed_out(wait, limit, now)
     }
 
-    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, _: u64) {
-        self.meters[place].bucket.set_rate(allowed, declared, self.charges);
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.charges += 1;
+        self.meters[place].bucket.set_rate(allowed, declared, self.charges, now);
     }
 
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
         let is_cut = self.meters[place].bucket.cut(span, charge, self.charges, now);
         self.note_usual();
         is_cut
+    }
+
+    fn climbs(&self, place: usize, now: u64) -> bool {
+        now < self.meters[place].bucket.climbs_until()
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {

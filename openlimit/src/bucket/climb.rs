@@ -40,13 +40,13 @@
 /// and 5 % left up to 7 % of the limit unused.
 pub(crate) const CLIMB: u64 = 10_000_000_000;
 
-/// The same after a provider asked for a slower growth, in nanoseconds: 20 minutes. A halved rate is
-/// then whole again after ten. OpenAI advises to keep to the lower rate for 15 minutes and to raise
-/// it gradually after that.
-pub(crate) const SLOW_CLIMB: u64 = 1_200_000_000_000;
+/// The same after a provider asked for slower growth, in nanoseconds: one hour. A halved rate is then
+/// at three quarters after 15 minutes, and whole after 30. OpenAI's rule for its `slow_down` is to
+/// raise the traffic by no more than 50 % every 15 minutes.
+pub(crate) const SLOW_CLIMB: u64 = 3_600_000_000_000;
 
-/// The largest part of a rate that a cut may take: seven of eight parts. Even where others use nine
-/// tenths of a limit, the next responses come soon enough to climb by them.
+/// The largest part of a rate that cuts may take: seven of eight parts, as a header may. Where others
+/// leave less than that, a rate that falls further would hardly be refused less often.
 const MOST_MISSING: (u64, u64) = (7, 8);
 
 /// A rate that was cut, and its way back. Times are nanoseconds of the limiter's clock.
@@ -175,10 +175,10 @@ mod tests {
     fn a_cut_within_a_slow_climb_climbs_as_slowly() {
         let slow = Climb::default().cut(SLOW_CLIMB, 0);
         let climb = slow.cut(CLIMB, 300 * SECOND);
-        assert_eq!(climb.part(300 * SECOND), (450 * SECOND, 1_200 * SECOND));
-        // And a request for a slower growth slows a climb down.
+        assert_eq!(climb.part(300 * SECOND), (1_050 * SECOND, 3_600 * SECOND));
+        // And a request for slower growth slows a climb down.
         let climb = Climb::default().cut(CLIMB, 0).cut(SLOW_CLIMB, 2 * SECOND);
-        assert_eq!(climb.part(2 * SECOND), (420 * SECOND, 1_200 * SECOND));
+        assert_eq!(climb.part(2 * SECOND), (1_260 * SECOND, 3_600 * SECOND));
     }
 
     #[test]

@@ -9,9 +9,7 @@ use super::climb::Climb;
 use super::look::Look;
 use super::low_water::LowWater;
 use super::word::Word;
-
-/// The largest factor by which a rate is slowed down. A level of 64 bits has room for that.
-const SLOWEST: u128 = 8;
+use super::{FASTEST, SLOWEST};
 
 /// The level of one limit.
 ///
@@ -186,22 +184,31 @@ impl<W: Word> Level<W> {
 
     /// Changes the rate to `allowed` of what was `declared`. The same amount has another weight from
     /// then on, after the charge `since`, and what is in the bucket stays.
-    pub(super) fn set_rate(&mut self, allowed: u64, declared: u64, since: u64) {
-        let now = self.unit;
+    ///
+    /// But if the rate was never as fast, what is in the bucket weighs less by as much: otherwise a
+    /// few calls at a low rate would block a high one for long. The levels before are of another
+    /// weight then, so nothing of those charges can be refunded. It happens once for each rate, so
+    /// rates that alternate do not drain the bucket.
+    pub(super) fn set_rate(&mut self, allowed: u64, declared: u64, since: u64, now: u64) {
+        let now = self.clock(now);
         let pace = self.pace(since);
-        let wide: u128 = pace.unit.into();
+        let (wide, least): (u128, W) = (pace.unit.into(), pace.least);
         let unit = wide.saturating_mul(declared.into()).div_ceil(allowed.max(1).into());
-        let unit = W::narrowed(unit.clamp(1, wide.saturating_mul(SLOWEST)));
-        (pace.least, pace.since) = (pace.least.min(now).min(unit), since);
+        let slowest = wide.saturating_mul(SLOWEST.into());
+        let unit = W::narrowed(unit.clamp(wide.div_ceil(FASTEST.into()), slowest));
+        (pace.least, pace.since) = (least.min(unit), since);
         self.unit = unit;
+        let level = self.level_at(now);
+        if unit < least && level > W::default() {
+            self.raise(W::default(), level.part(unit, least), since, now);
+        }
     }
 
     /// Halves the rate, which then climbs back. Does nothing if it was cut already after `charge`,
     /// which was refused. `last` is the last charge. Returns whether it was cut.
     pub(super) fn cut(&mut self, span: u64, charge: u64, last: u64, now: u64) -> bool {
         // During a hold the rate stands still.
-        let from = now.max(self.time(self.at));
-        let at = self.at;
+        let (from, is_new) = (now.max(self.time(self.at)), self.is_new());
         let pace = self.pace(0);
         if charge <= pace.cut {
             return false;
@@ -210,8 +217,8 @@ impl<W: Word> Level<W> {
         (pace.climb, pace.cut) = (pace.climb.cut(span, from), last);
         let gained = pace.climb.clock(from).saturating_sub(shown);
         // A bucket that was never used stays so.
-        if at > 0 {
-            self.at = at.saturating_add(gained);
+        if !is_new {
+            self.at = self.at.saturating_add(gained);
         }
         true
     }
@@ -305,7 +312,8 @@ impl<W: Word> Level<W> {
             available: narrow(fits.max(larger)).min(self.most),
             debt: narrow(level.saturating_sub(burst).div_ceil(unit)),
             full_in: self.time(now.saturating_add(full_in)).saturating_sub(real),
-            part: self.part(real),
+            // During a hold the rate stands still.
+            part: self.part(real.max(self.time(self.at))),
         }
     }
 

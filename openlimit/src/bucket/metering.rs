@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::limits::Rate;
+use crate::limits::{MOST_AMOUNT, Rate};
 
 /// The longest period, burst and jitter: 31 days, a month of quota. With more, the products that
 /// `bucket` describes would not stay in range.
@@ -33,6 +33,14 @@ impl Metering {
         let of_burst = burst.as_nanos() * amount / rate.period().as_nanos();
         let most = rate.amount().max(u64::try_from(of_burst).unwrap_or(u64::MAX));
         Self { rate, burst, jitter, headroom, most }
+    }
+
+    /// Lets calls be larger than the limit, for a limit that may really be higher than declared. A
+    /// call may take what the rate allows in [`LONGEST_PERIOD`].
+    pub(crate) fn open(self) -> Self {
+        let amount = u128::from(self.rate.amount()) * LONGEST_PERIOD.as_nanos();
+        let most = u64::try_from(amount / self.rate.period().as_nanos()).unwrap_or(u64::MAX);
+        Self { most: most.clamp(self.most, MOST_AMOUNT.max(self.most)), ..self }
     }
 
     /// Returns the jitter that is really kept back, in nanoseconds: never more than the burst.

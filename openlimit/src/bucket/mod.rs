@@ -126,9 +126,16 @@ pub(crate) enum Bucket {
 /// The largest weight of a whole period, of the burst and of the jitter in a level of 64 bits.
 ///
 /// This leaves a factor of 16. So the bucket is exact up to a debt of 15 further periods. A larger
-/// debt can only come from calls that used far more than they had reserved, and is cut to that
-/// much.
+/// debt can only come from calls that used far more than they had reserved, or that are larger than
+/// the declared limit, and is cut to that much.
 const NARROW: u128 = 1 << 60;
+
+/// The largest factor by which a rate is slowed down. A level of 64 bits has room for that.
+pub(crate) const SLOWEST: u64 = 8;
+
+/// The largest factor by which a rate is raised, whatever a header says. From the rates at which the
+/// discovery of limits starts, it reaches beyond the limits of any provider.
+pub(crate) const FASTEST: u64 = 1 << 16;
 
 /// Makes the same call on a level of either width.
 macro_rules! level {
@@ -144,13 +151,14 @@ impl Bucket {
     /// Creates a bucket at level zero.
     pub(crate) fn new(metering: &Metering) -> Self {
         let Metering { rate, burst, jitter, headroom: (left, of), most } = *metering;
+        let usual = most.min(Metering::new(rate, burst, jitter, (left, of)).most);
         let (left, of) = (u128::from(left), u128::from(of));
         let amount = u128::from(rate.amount());
         let (unit, leak, nanosecond) = (rate.period().as_nanos() * of, amount * (of - left), amount * of);
         let common = gcd(gcd(unit, leak), nanosecond);
         let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
         let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
-        if unit.saturating_mul(most.into()).max(burst).max(jitter).max(leak) <= NARROW {
+        if unit.saturating_mul(usual.into()).max(burst).max(jitter).max(leak) <= NARROW {
             Self::Narrow(Level::new(unit as u64, leak as u64, burst as u64, jitter as u64, most))
         } else {
             Self::Wide(Box::new(Level::new(unit, leak, burst, jitter, most)))
@@ -205,11 +213,12 @@ impl Bucket {
         level!(self, level => level.refund(amount, charge, now));
     }
 
-    /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth.
+    /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth and no
+    /// more than [`FASTEST`] times as much.
     ///
-    /// `since` is the number of the last charge.
-    pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64, since: u64) {
-        level!(self, level => level.set_rate(allowed, declared, since));
+    /// `charge` is the number of a charge that stands for the change.
+    pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64, charge: u64, now: u64) {
+        level!(self, level => level.set_rate(allowed, declared, charge, now));
     }
 
     /// Halves the rate, which then climbs back: in `span` nanoseconds it would climb from zero to

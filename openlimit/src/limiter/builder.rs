@@ -14,7 +14,7 @@ use crate::time::Time;
 
 /// Builds a [`Limiter`](crate::Limiter). Each option is also a key of [`limiter!`](crate::limiter).
 ///
-/// A limiter needs at least one limit. Giving a dimension again adds a limit to it, for example one
+/// A limiter needs at least one limit, unless it [discovers](Self::discover) them. Giving a dimension again adds a limit to it, for example one
 /// per day beside one per minute. All other options have defaults.
 ///
 /// ```
@@ -45,6 +45,8 @@ pub struct Builder<K> {
     pub(super) headroom: Option<Percent>,
     pub(super) refunds: bool,
     pub(super) max_hold: Duration,
+    pub(super) adopt_limits: bool,
+    pub(super) discover: bool,
     pub(super) pricing: PriceOptions,
     pub(super) time: Option<Time>,
     pub(super) backend: Choice,
@@ -66,6 +68,8 @@ impl<K> Builder<K> {
             headroom: None,
             refunds: true,
             max_hold: DEFAULT_MAX_HOLD,
+            adopt_limits: false,
+            discover: false,
             pricing: PriceOptions::default(),
             time: None,
             backend: Choice::default(),

@@ -7,6 +7,7 @@
 
 mod acquire;
 mod adapt;
+mod adopt;
 mod build;
 mod builder;
 mod callbacks;

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::adopt::has_same_period;
 use super::core::Core;
 use super::{Limiter, Permit};
-use crate::admission::Standing;
+use crate::admission::{Raises, Standing};
 use crate::error::BuildError;
 use crate::feedback::{DenialKind, Observation, ObservedLimit, Verdict};
 use crate::limits::{Amounts, Limit};
@@ -20,9 +21,10 @@ use crate::time::nanos;
 const OVERLOAD: u64 = 1_000_000_000;
 
 /// The least factor between the paces of two limits that are taken for different ones.
-const OTHER_PACE: u128 = 10;
+pub(super) const OTHER_PACE: u128 = 10;
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 impl<K> Limiter<K> {
     /// Believes what a response says is left of the limits.
@@ -106,12 +108,14 @@ impl Permit {
     /// never makes room.
     ///
     /// If the provider allows less than was declared, the rate is slowed down to that, but to no
-    /// less than an eighth, until a response says otherwise. It is never faster than declared.
+    /// less than an eighth, until a response says otherwise. It is never faster than declared,
+    /// unless the limiter [adopts](crate::Builder::adopt_limits) higher limits.
     ///
     /// The limiter counts what it admits from its first response on. The responses to calls that
     /// were admitted before that one say nothing of what is left, itself included. Responses may
     /// come in any order: after the response to a later call, what is left by an earlier one is
-    /// ignored, too. See [`Limiter::observe`] for what else is ignored.
+    /// ignored, too. So is a response after whose call more was admitted than the provider's bucket
+    /// holds. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
         self.core().observe(observation, Some(self.charge()));
     }
@@ -125,6 +129,15 @@ impl Permit {
     /// Limits per day or longer then count only if there are no others. A quota that is used up
     /// holds the limiter for [`max_hold`](crate::Builder::max_hold), or until it is renewed if that
     /// is sooner. A provider that is overloaded (status 529, or 503 with a wait) holds it, too.
+    ///
+    /// A refusal by a rate limit also halves the rate of the limits that it can be about, at most to
+    /// an eighth, and holds for at least 0.3 s. Then the rate climbs back by 10 % of the declared
+    /// one a second. So the limiter adapts to other users of the key, and to a limit that is lower
+    /// than declared, even if responses do not say what is left. Calls that were admitted before
+    /// the rate was halved do not halve it again. A stated wait of less than a fifth of the time in
+    /// which the call flows back does not halve it: such a refusal comes from a price that was a
+    /// little too low. After [`Verdict::SlowDown`] the rate climbs back within half an hour.
+    /// [`status`](Limiter::status) shows the pace.
     ///
     /// A response that is no refusal, or that has nothing to do with limits, holds nothing. Of any
     /// response, it also believes what is left, like [`observe`](Self::observe).
@@ -172,12 +185,14 @@ impl Core {
         if !said.is_empty() {
             self.update(|state, now, _| state.admission.observe(&self.plan, &said, charge, now));
         }
+        self.probe(observation);
     }
 
     /// Returns the place of the limit that a response describes.
     pub(super) fn place_of(&self, observed: &ObservedLimit) -> Option<usize> {
         let limits = self.plan.limits().iter().enumerate();
         let mut same = limits.filter(|(_, limit)| limit.dimension() == observed.dimension());
+        let is_same = if self.plan.raises() > Raises::Never { has_same_period } else { is_same };
         same.find(|(_, limit)| is_same(limit, observed)).map(|(place, _)| place)
     }
 

@@ -24,6 +24,8 @@ macro_rules! __limiter_key {
     (admission, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (refunds, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_hold, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (adopt_limits, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (discover, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (redis, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (clock, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -38,7 +40,7 @@ macro_rules! __limiter_key {
         };
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
-                default_output tokenizer admission refunds max_hold name redis clock
+                default_output tokenizer admission refunds max_hold adopt_limits discover name redis clock
         )
     }};
 }

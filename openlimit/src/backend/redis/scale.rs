@@ -24,7 +24,7 @@
 
 use std::time::Duration;
 
-use crate::bucket::Metering;
+use crate::bucket::{FASTEST, Metering, SLOWEST};
 
 /// The largest weight and level: 2^52 nanoseconds, 52 days. The sum of two is still exact in a
 /// double. `decide.lua` calls it `FAR`.
@@ -85,7 +85,7 @@ impl Scale {
     /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth.
     pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64) {
         let rate = u128::from(allowed) * u128::from(ONE) / u128::from(declared.max(1));
-        self.rate = u64::try_from(rate).unwrap_or(u64::MAX).clamp(ONE / 8, ONE * 65_536);
+        self.rate = u64::try_from(rate).unwrap_or(u64::MAX).clamp(ONE / SLOWEST, ONE * FASTEST);
     }
 
     /// Sets the pace to a part of the rate.

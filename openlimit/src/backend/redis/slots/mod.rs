@@ -152,6 +152,11 @@ impl Buckets for Slots {
         bucket.is_some_and(|bucket| self.cut_bucket(bucket, span, charge, now))
     }
 
+    fn climbs(&self, place: usize, now: u64) -> bool {
+        let bucket = self.places.iter().position(|of| *of == place);
+        bucket.is_some_and(|bucket| self.bucket_climbs(bucket, now))
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         let bucket = self.places.iter().position(|of| *of == place);
         if let Some(bucket) = bucket.filter(|_| !self.is_local()) {

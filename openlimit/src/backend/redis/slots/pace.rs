@@ -86,6 +86,11 @@ impl Slots {
         }
     }
 
+    /// Returns true if the rate of a bucket was cut and is not whole again.
+    pub(super) fn bucket_climbs(&self, bucket: usize, now: u64) -> bool {
+        now < self.climbs[bucket].climb.end()
+    }
+
     /// Returns the pace of a bucket, as a part of the declared rate.
     pub(super) fn pace(&self, bucket: usize, now: u64) -> (u128, u128) {
         let (part, of) = self.climbs[bucket].climb.part(now.max(self.held_until));

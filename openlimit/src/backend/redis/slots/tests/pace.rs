@@ -93,7 +93,7 @@ fn cuts_end_at_an_eighth_and_a_slower_climb_counts() {
     other.slots.cut(0, SLOW_CLIMB, charge, world.clock);
     world.exchange(&mut other);
     learn(&mut world, &mut one);
-    world.pass(120 * SECOND);
+    world.pass(360 * SECOND);
     assert_eq!((pace(&world, &one), pace(&world, &other)), (225, 225));
 }
 
