@@ -119,13 +119,14 @@ impl Admission {
             let declared = rate.amount();
             let allowed =
                 |limit: u64| if plan.raises() > Raises::Never { limit } else { limit.min(declared) };
-            if let Some(limit) = limit
-                && remaining.limit(place) != Some(limit)
-            {
+            let before = remaining.rate(place).map_or(declared, allowed);
+            if let Some(limit) = limit {
                 remaining.note_limit(place, limit);
-                self.backend.set_rate(place, allowed(limit), declared, now);
+                if allowed(limit) != before {
+                    self.backend.set_rate(place, allowed(limit), declared, now);
+                }
             }
-            let rate = Rate::new(remaining.limit(place).map_or(declared, allowed), rate.period());
+            let rate = Rate::new(limit.map_or(before, allowed), rate.period());
             let of = (place, plan.dimensions()[place]);
             if let Some(amount) = amount
                 && let Some(left) = remaining.left(of, rate, amount, charge)

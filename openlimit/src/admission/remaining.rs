@@ -144,6 +144,13 @@ impl Remaining {
         self.said[place].limit
     }
 
+    /// Returns the amount by which the rate goes: what the provider allows, or what was found by
+    /// trying. `None` if neither is known.
+    pub(crate) fn rate(&self, place: usize) -> Option<u64> {
+        let said = &self.said[place];
+        said.limit.or(Some(said.found).filter(|found| *found > 0))
+    }
+
     /// Returns the amount to try next of a limit of which the provider does not say what it allows:
     /// a tenth more, once a second. `None` if it is not yet time for that.
     pub(crate) fn grow(&mut self, place: usize, declared: u64, now: u64) -> Option<u64> {

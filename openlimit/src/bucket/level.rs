@@ -9,7 +9,13 @@ use super::climb::Climb;
 use super::look::Look;
 use super::low_water::LowWater;
 use super::word::Word;
-use super::{FASTEST, SLOWEST};
+
+/// The largest factor by which a rate is slowed down. A level of 64 bits has room for that.
+pub(crate) const SLOWEST: u64 = 8;
+
+/// The largest factor by which a rate is raised, whatever a header says. From the rates at which the
+/// discovery of limits starts, it reaches beyond the limits of any provider.
+pub(crate) const FASTEST: u64 = 1 << 16;
 
 /// The level of one limit.
 ///

@@ -75,6 +75,13 @@
 //! A call larger than the limit's whole amount (or than its burst, if that is larger) is never
 //! admitted.
 //!
+//! # Rates that change
+//!
+//! If the provider allows another rate than was declared, the same amount has another weight, and
+//! the leak stays. The burst and the jitter are weights, so they stay the same times of the rate.
+//! After a refusal the rate is cut, and climbs back continuously. Then the bucket runs on a slower
+//! clock, as `climb` explains.
+//!
 //! # Units: why nothing rounds
 //!
 //! A rate of `A` per `P` nanoseconds leaks `A / P` of one token (or request) in a nanosecond. With
@@ -108,8 +115,11 @@ mod metering;
 mod rises;
 mod word;
 
+#[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
 use self::level::Level;
+#[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
+pub(crate) use self::level::{FASTEST, SLOWEST};
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 
@@ -129,13 +139,6 @@ pub(crate) enum Bucket {
 /// debt can only come from calls that used far more than they had reserved, or that are larger than
 /// the declared limit, and is cut to that much.
 const NARROW: u128 = 1 << 60;
-
-/// The largest factor by which a rate is slowed down. A level of 64 bits has room for that.
-pub(crate) const SLOWEST: u64 = 8;
-
-/// The largest factor by which a rate is raised, whatever a header says. From the rates at which the
-/// discovery of limits starts, it reaches beyond the limits of any provider.
-pub(crate) const FASTEST: u64 = 1 << 16;
 
 /// Makes the same call on a level of either width.
 macro_rules! level {

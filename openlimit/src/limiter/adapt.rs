@@ -17,11 +17,10 @@
 //! - A refusal whose **wait is tiny** comes from a price that was a little too low. The hold repairs
 //!   that, and the rate is kept.
 //!
-//! With another consumer that takes a random 0 to 70 % of the same limit, from a bucket of one
-//! second, 12 % of the calls were refused without this rule, and 40 % of those of the other. With it,
-//! 0.6 % and 1.7 % are, and 98 % of what the other leaves is used. It makes no difference whether
-//! the limiter also observes what is left, except that replies within a second make refusals rarer
-//! still.
+//! A simulation has another consumer that takes a random 0 to 70 % of the same limit, from a bucket
+//! of one second. Without this rule 12 % of our calls were refused, and 40 % of the other's. With it,
+//! 0.6 % and 1.7 % are, and 98 % of what the other leaves is used. The figures are the same where
+//! responses say what is left, but only after the bucket has refilled.
 
 use super::core::Core;
 use super::observe::DAY;

@@ -1,8 +1,10 @@
 //! Limits that are higher than declared, or not declared at all: the provider states them, or they
 //! are found by trying.
 
+use std::time::Duration;
+
+use super::Builder;
 use super::core::Core;
-use super::{Builder, observe};
 use crate::admission::Raises;
 use crate::feedback::{Observation, ObservedLimit};
 use crate::limits::{Dimension, Limit, Rate};
@@ -11,6 +13,12 @@ use crate::limits::{Dimension, Limit, Rate};
 /// the lowest of all providers. So the first calls are not refused, and the responses to them tell.
 const START: [(Dimension, Rate); 2] =
     [(Dimension::Requests, Rate::per_minute(30)), (Dimension::Tokens, Rate::per_minute(6_000))];
+
+/// The least factor between the periods of two limits that are taken for different ones. Between a
+/// minute, an hour and a day it is 24 at least.
+const OTHER_PERIOD: u128 = 10;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 impl<K> Builder<K> {
     /// Sets whether a limit that responses state is adopted if it is higher than the declared one.
@@ -79,7 +87,8 @@ impl<K> Builder<K> {
             let declares = |dimension| self.limits.iter().any(|limit| *limit.dimension() == dimension);
             let are_split = declares(Dimension::InputTokens) || declares(Dimension::OutputTokens);
             let missing = START.into_iter().filter(|(dimension, _)| {
-                !declares(dimension.clone()) && !(are_split && *dimension == Dimension::Tokens)
+                let is_split = are_split && *dimension == Dimension::Tokens;
+                !is_split && !declares(dimension.clone())
             });
             let missing: Vec<_> = missing.map(|(dimension, rate)| Limit::new(dimension, rate)).collect();
             self.limits.extend(missing);
@@ -116,9 +125,9 @@ pub(super) fn has_same_period(limit: &Limit, observed: &ObservedLimit) -> bool {
         Some(reset) if !reset.is_zero() => {
             let theirs = reset.as_nanos().saturating_mul(of.into()) / used;
             let ours = period.as_nanos();
-            ours / observe::OTHER_PACE <= theirs && theirs / observe::OTHER_PACE <= ours
+            ours / OTHER_PERIOD <= theirs && theirs / OTHER_PERIOD <= ours
         }
         // It refills at once, or that is not known: most such limits are per minute.
-        _ => period <= observe::MINUTE,
+        _ => period <= MINUTE,
     }
 }

@@ -21,10 +21,9 @@ use crate::time::nanos;
 const OVERLOAD: u64 = 1_000_000_000;
 
 /// The least factor between the paces of two limits that are taken for different ones.
-pub(super) const OTHER_PACE: u128 = 10;
+const OTHER_PACE: u128 = 10;
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
-pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 impl<K> Limiter<K> {
     /// Believes what a response says is left of the limits.

@@ -7,20 +7,12 @@
 //! A call that is granted ahead keeps its weight while the rate climbs on. Within the look-ahead
 //! that is a percent of the rate at most.
 
-use super::state::Slots;
+use super::state::{KnownClimb, Slots};
 use crate::backend::Buckets as _;
 use crate::backend::redis::ledger::PaceChange;
 use crate::backend::redis::scale::ONE;
 use crate::backend::redis::wire::BatchReply;
 use crate::bucket::Climb;
-
-/// The way back of one limit after a cut, as this client knows it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct KnownClimb {
-    climb: Climb,
-    /// The last charge before the cut.
-    cut: u64,
-}
 
 impl Slots {
     /// Halves the rate of a bucket, unless it was cut after `charge` already, and sends that to the

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::alone::Alone;
-use super::pace::KnownClimb;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
+use crate::bucket::Climb;
 use crate::error::StoreError;
 use crate::limits::Amounts;
 use crate::queue::Key;
@@ -25,6 +25,7 @@ pub(crate) struct Slots {
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
+    /// What refusals did to the rate of each bucket.
     pub(super) climbs: Box<[KnownClimb]>,
     pub(super) terms: Terms,
     /// The server, as errors name it.
@@ -81,6 +82,14 @@ pub(super) struct Slot {
     pub(super) limit: usize,
     /// The number of the waiter that it was requested for; `None` for a lease.
     pub(super) waiter: Option<u64>,
+}
+
+/// The way back of one limit after a cut, as this client knows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KnownClimb {
+    pub(super) climb: Climb,
+    /// The last charge before the cut.
+    pub(super) cut: u64,
 }
 
 /// A limit, as its shared bucket counts it.
