@@ -11,6 +11,10 @@ use crate::limits::{MOST_AMOUNT, Rate};
 /// `bucket` describes would not stay in range.
 pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
 
+/// By how much calls may be larger than a declared limit that is only the one to start with. A call of
+/// a thousand minutes of the lowest limits is larger than what any model reads.
+const OPEN: u128 = 1_000;
+
 /// The terms of a limit, which the builder has checked to be in range.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metering {
@@ -35,12 +39,14 @@ impl Metering {
         Self { rate, burst, jitter, headroom, most }
     }
 
-    /// Lets calls be larger than the limit, for a limit that may really be higher than declared. A
-    /// call may take what the rate allows in [`LONGEST_PERIOD`].
+    /// Lets calls be larger than the limit, for a limit that may really be higher than declared: up
+    /// to [`OPEN`] times as much, but no more than flows back in [`LONGEST_PERIOD`].
     pub(crate) fn open(self) -> Self {
-        let amount = u128::from(self.rate.amount()) * LONGEST_PERIOD.as_nanos();
-        let most = u64::try_from(amount / self.rate.period().as_nanos()).unwrap_or(u64::MAX);
-        Self { most: most.clamp(self.most, MOST_AMOUNT.max(self.most)), ..self }
+        let (kept, of) = (u128::from(self.headroom.0), u128::from(self.headroom.1));
+        let amount = u128::from(self.rate.amount());
+        let longest = amount * LONGEST_PERIOD.as_nanos() / self.rate.period().as_nanos() * (of - kept) / of;
+        let most = longest.min(amount * OPEN).min(MOST_AMOUNT.into());
+        Self { most: self.most.max(u64::try_from(most).unwrap_or(u64::MAX)), ..self }
     }
 
     /// Returns the jitter that is really kept back, in nanoseconds: never more than the burst.

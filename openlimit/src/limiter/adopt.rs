@@ -30,8 +30,9 @@ impl<K> Builder<K> {
     /// the rate, so they grow with it. The period stays: a limit per day is not mistaken for one
     /// per minute, where a response tells them apart.
     ///
-    /// A call may then be larger than the declared limit. It is too large if it is more than the
-    /// declared rate allows in 31 days. The provider refuses those that are too large for it.
+    /// A call may then be larger than the declared limit: up to a thousand times as much, or what
+    /// flows back in 31 days if that is less. It goes into debt, as calls larger than the burst do.
+    /// The provider refuses those that are too large for it.
     pub fn adopt_limits(mut self, adopt: bool) -> Self {
         self.adopt_limits = adopt;
         self

@@ -6,11 +6,11 @@
 //! and what the core grants into permits. So the rules need not know how programs use them.
 
 mod acquire;
-mod adapt;
 mod adopt;
 mod build;
 mod builder;
 mod callbacks;
+mod congestion;
 mod core;
 mod decide;
 #[cfg(feature = "redis")]

@@ -166,7 +166,7 @@ impl Permit {
             Verdict::TooLarge | Verdict::NotLimited => 0,
         };
         core.observe(observation, Some(self.charge()));
-        let wait = core.adapt(observation, wait, &self.amounts(), self.charge());
+        let wait = core.cut_rates(observation, wait, &self.amounts(), self.charge());
         if wait > 0 {
             core.hold(wait, reason(observation, verdict));
         }

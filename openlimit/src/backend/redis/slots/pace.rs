@@ -57,7 +57,9 @@ impl Slots {
                 continue;
             }
             if own.refused == 0 && own.rest == 0 {
-                let climb = Climb::ending_in(pace.rest, pace.span, self.seen_at);
+                // It may begin after a hold.
+                let rest = pace.rest.min(pace.span.saturating_add(self.max_hold));
+                let climb = Climb::ending_in(rest, pace.span, self.seen_at);
                 self.climbs[bucket] = KnownClimb { climb, cut: pace.cut };
             }
             if own.rate == 0 && pace.rate > 0 && pace.rate != rate {

@@ -1,5 +1,6 @@
 //! The pace of shared limits: every client learns of a cut, and each crowd cuts once.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::client::Tenant;
@@ -209,4 +210,80 @@ fn grants_stay_within_the_bound_while_rates_are_cut_and_climb() {
         client.leave_or_go(&mut world);
     }
     world.check();
+}
+
+/// A provider with a bucket of one second, whose limit others use, too: a random 0 to 70 % of it,
+/// another part every two seconds.
+struct SharedKey {
+    left: f64,
+    due: f64,
+    part: f64,
+    refused: [u32; 2],
+    admitted: [u32; 2],
+}
+
+impl SharedKey {
+    /// Lets a millisecond of a thousand requests per second pass.
+    fn pass(&mut self, world: &mut World, milli: u64) {
+        self.left = (self.left + 1.0).min(1_000.0);
+        if milli.is_multiple_of(2_000) {
+            self.part = world.random(701) as f64 / 1_000.0;
+        }
+        self.due += self.part;
+        while self.due >= 1.0 {
+            self.due -= 1.0;
+            self.take(1);
+        }
+    }
+
+    fn take(&mut self, who: usize) -> bool {
+        let is_served = self.left >= 1.0;
+        self.left -= f64::from(is_served);
+        self.admitted[who] += u32::from(is_served);
+        self.refused[who] += u32::from(!is_served);
+        is_served
+    }
+}
+
+#[test]
+fn clients_that_are_refused_share_a_limit_with_others() {
+    const MILLIS: u64 = 24_000;
+    let (mut world, one, other) = start();
+    let mut clients = [one, other];
+    let mut key = SharedKey { left: 1_000.0, due: 0.0, part: 0.0, refused: [0; 2], admitted: [0; 2] };
+    let mut refusals: [VecDeque<(u64, u64)>; 2] = Default::default();
+    for milli in 0..MILLIS {
+        key.pass(&mut world, milli);
+        world.clock = (milli + 1) * 1_000_000;
+        let now = world.clock;
+        for (client, refusals) in clients.iter_mut().zip(&mut refusals) {
+            while refusals.front().is_some_and(|(at, _)| *at <= milli) {
+                let (_, charge) = refusals.pop_front().expect("there is one");
+                let is_cut = client.slots.cut(0, CLIMB, charge, now);
+                let wait = if is_cut { 300_000_000 } else { 1_000_000 };
+                if now + wait > client.slots.held_until {
+                    client.slots.hold(now + wait, now);
+                }
+            }
+            while client.queue.len() < 60 {
+                client.join([1, 0]);
+            }
+            if client.slots.next_work(client.queue.len(), now) <= now {
+                world.exchange(client);
+                world.clock = now;
+            }
+            while now >= client.slots.held_until && client.goes_in_time(now) {
+                if !key.take(0) {
+                    let charge = client.taken.last().expect("it was admitted").0;
+                    refusals.push_back((milli + 50, charge));
+                }
+            }
+        }
+    }
+    let [ours, others] = key.admitted.map(f64::from);
+    let [our_refusals, other_refusals] = key.refused.map(f64::from);
+    let refused = [our_refusals / (ours + our_refusals), other_refusals / (others + other_refusals)];
+    let used = ours / (MILLIS as f64 + 1_000.0 - others);
+    assert!(refused[0] <= 0.01 && refused[1] <= 0.03, "{refused:?} are refused");
+    assert!(used >= 0.95, "{used} is used");
 }

@@ -1,4 +1,4 @@
-//! Adapts the rate to refusals: cuts it, after which it climbs back by itself.
+//! Congestion control: a refusal cuts the rate, which then climbs back by itself.
 //!
 //! A call that is refused was not foreseen. Where responses say in time what is left, a limiter
 //! fills its buckets by that and draws hardly any refusal. But many providers do not say it, and
@@ -15,7 +15,8 @@
 //!   a day, apart from those of which it says that enough is left. A quota of a day that is used up
 //!   is another kind of refusal.
 //! - A refusal whose **wait is tiny** comes from a price that was a little too low. The hold repairs
-//!   that, and the rate is kept.
+//!   that, and the rate is kept. So it is if the provider is overloaded: that says nothing of the
+//!   limits.
 //!
 //! A simulation has another consumer that takes a random 0 to 70 % of the same limit, from a bucket
 //! of one second. Without this rule 12 % of our calls were refused, and 40 % of the other's. With it,
@@ -44,13 +45,13 @@ const TINY: u64 = 5;
 impl Core {
     /// Cuts the rates that a refusal of a call is about. Returns the time for which to hold all
     /// calls: `wait`, or longer if a rate was cut.
-    pub(super) fn adapt(&self, refusal: &Observation, wait: u64, amounts: &Amounts, charge: u64) -> u64 {
+    pub(super) fn cut_rates(&self, refusal: &Observation, wait: u64, amounts: &Amounts, charge: u64) -> u64 {
         let span = match refusal.denial().map(|denial| denial.kind()) {
             Some(DenialKind::RateLimited) => CLIMB,
             Some(DenialKind::SlowDown) => SLOW_CLIMB,
             _ => return wait,
         };
-        let stated = refusal.verdict().retry_after().map(nanos);
+        let stated = refusal.verdict().retry_after().map(nanos).filter(|_| span == CLIMB);
         let mut places = self.refused_by(refusal, amounts);
         places.retain(|place| stated.is_none_or(|wait| wait >= self.flows_back(*place, amounts) / TINY));
         let mut is_cut = false;
