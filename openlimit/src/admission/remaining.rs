@@ -65,7 +65,7 @@ pub(crate) struct Remaining {
     /// The calls, in the order of their admission.
     calls: VecDeque<Call>,
     /// By the place of each limit.
-    said: Box<[Said]>,
+    reported: Box<[Reported]>,
 }
 
 /// A call that was admitted.
@@ -79,9 +79,9 @@ struct Call {
     charged: Box<[u64]>,
 }
 
-/// The statements of responses about one limit.
+/// What responses reported about one limit so far.
 #[derive(Clone, Copy, Debug, Default)]
-struct Said {
+struct Reported {
     /// The most that was ever left.
     most: u64,
     /// The latest call whose response was read, by its order.
@@ -109,7 +109,7 @@ impl Remaining {
             charged: vec![0; dimensions].into(),
             count: 0,
             calls: VecDeque::new(),
-            said: vec![Said::default(); limits].into(),
+            reported: vec![Reported::default(); limits].into(),
         }
     }
 
@@ -136,32 +136,35 @@ impl Remaining {
 
     /// Notes the amount that the provider allows.
     pub(crate) fn note_limit(&mut self, place: usize, limit: u64) {
-        self.said[place].limit = Some(limit);
+        self.reported[place].limit = Some(limit);
     }
 
     /// Returns the amount that the provider allows, if it has said so.
     pub(crate) fn limit(&self, place: usize) -> Option<u64> {
-        self.said[place].limit
+        self.reported[place].limit
     }
 
     /// Returns the amount by which the rate goes: what the provider allows, or what was found by
     /// trying. `None` if neither is known.
     pub(crate) fn rate(&self, place: usize) -> Option<u64> {
-        let said = &self.said[place];
-        said.limit.or(Some(said.found).filter(|found| *found > 0))
+        let reported = &self.reported[place];
+        reported.limit.or(Some(reported.found).filter(|found| *found > 0))
     }
 
     /// Returns the amount to try next of a limit of which the provider does not say what it allows:
     /// a tenth more, once a second. `None` if it is not yet time for that.
     pub(crate) fn grow(&mut self, place: usize, declared: u64, now: u64) -> Option<u64> {
-        let said = &mut self.said[place];
-        if said.limit.is_some() || (said.grown_at > 0 && now.saturating_sub(said.grown_at) < GROWS_EVERY) {
+        let reported = &mut self.reported[place];
+        if reported.limit.is_some()
+            || (reported.grown_at > 0 && now.saturating_sub(reported.grown_at) < GROWS_EVERY)
+        {
             return None;
         }
-        let found = said.found.max(declared);
-        said.found = found.saturating_add((found / GROWS_BY).max(1)).min(declared.saturating_mul(FASTEST));
-        said.grown_at = now;
-        Some(said.found)
+        let found = reported.found.max(declared);
+        reported.found =
+            found.saturating_add((found / GROWS_BY).max(1)).min(declared.saturating_mul(FASTEST));
+        reported.grown_at = now;
+        Some(reported.found)
     }
 
     /// Returns how much is left of a limit by a response that said `remaining`. Below zero if more
@@ -176,26 +179,26 @@ impl Remaining {
         remaining: u64,
         charge: Option<u64>,
     ) -> Option<i64> {
-        let said = &mut self.said[place];
-        said.most = said.most.max(remaining);
+        let reported = &mut self.reported[place];
+        reported.most = reported.most.max(remaining);
         let since = match charge {
             None => 0,
             Some(charge) => {
                 let call = &self.calls[place_of(&self.calls, charge)?];
-                if call.order < said.latest {
+                if call.order < reported.latest {
                     return None;
                 }
-                said.latest = call.order;
+                reported.latest = call.order;
                 let since = self.charged[dimension] - call.charged[dimension];
                 // The provider's bucket has drained and refilled since.
-                if since > said.most {
+                if since > reported.most {
                     return None;
                 }
                 since
             }
         };
         let second = u128::from(rate.amount()) * 1_000_000_000 / rate.period().as_nanos().max(1);
-        let cushion = second.min(u128::from(said.most) * 15 / 100);
+        let cushion = second.min(u128::from(reported.most) * 15 / 100);
         let left = i128::from(remaining) - i128::from(since) - i128::try_from(cushion).unwrap_or(i128::MAX);
         Some(i64::try_from(left).unwrap_or(if left < 0 { i64::MIN } else { i64::MAX }))
     }
@@ -279,7 +282,7 @@ mod tests {
         let all = 3 * MOST_CALLS as i64;
         let recent = remaining.left((0, 0), RATE, 100_000, Some(all as u64 - 100)).expect("it is known");
         assert_eq!(recent, 100_000 - 100 - 100);
-        remaining.said[0].latest = 0;
+        remaining.reported[0].latest = 0;
         let old = remaining.left((0, 0), RATE, 100_000, Some(1_000)).expect("it is known");
         let true_one = 100_000 - (all - 1_000) - 100;
         assert!(old <= true_one && old > true_one - 400, "{old} for {true_one}");

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::Builder;
 use super::core::Core;
-use crate::admission::Raises;
+use super::matching::standing;
+use crate::admission::{Raises, Standing};
 use crate::feedback::{Observation, ObservedLimit};
 use crate::limits::{Dimension, Limit, Rate};
 
@@ -99,6 +100,19 @@ impl<K> Builder<K> {
 }
 
 impl Core {
+    /// Returns the statement of a response about one of the limits, if it describes one. A limit
+    /// that may be adopted is only one to start with, so its amount does not have to be similar.
+    pub(super) fn standing(&self, observed: &ObservedLimit) -> Option<Standing> {
+        let limits = self.plan.limits();
+        standing(limits, observed).or_else(|| {
+            let same =
+                |limit: &Limit| limit.dimension() == observed.dimension() && has_same_period(limit, observed);
+            let adopts = self.plan.raises() > Raises::Never;
+            let place = limits.iter().position(|limit| adopts && same(limit))?;
+            Some(Standing { place, limit: observed.limit(), remaining: observed.remaining() })
+        })
+    }
+
     /// Tries a higher rate after a response that is no refusal, if limits are to be discovered.
     pub(super) fn probe(&self, observation: &Observation) {
         if self.plan.raises() == Raises::IfNotRefused && observation.denial().is_none() {
@@ -110,17 +124,16 @@ impl Core {
 /// Returns true if a response describes a limit over the same time as this one, whatever its
 /// amount.
 ///
-/// Few responses state the time. The others state how much is used and when it will have refilled,
-/// from which the time follows.
-pub(super) fn has_same_period(limit: &Limit, observed: &ObservedLimit) -> bool {
+/// It does not state the time. But it says how much is used and when that will have refilled, from
+/// which the time follows.
+fn has_same_period(limit: &Limit, observed: &ObservedLimit) -> bool {
     let period = limit.rate().period();
-    if let Some(window) = observed.window() {
-        return window == period;
-    }
-    let (Some(of), Some(remaining)) = (observed.limit(), observed.remaining()) else { return true };
+    let (Some(of), Some(remaining), None) = (observed.limit(), observed.remaining(), observed.window())
+    else {
+        return false;
+    };
     let used = u128::from(of.saturating_sub(remaining));
     match observed.reset() {
-        _ if of == limit.rate().amount() => true,
         // A provider that states resets, but not when this one is.
         Some(_) if used == 0 => false,
         Some(reset) if !reset.is_zero() => {

@@ -25,6 +25,7 @@
 
 use super::core::Core;
 use super::observe::DAY;
+use crate::admission::Standing;
 use crate::backend::Buckets as _;
 use crate::bucket::{CLIMB, SLOW_CLIMB};
 use crate::feedback::{Denial, DenialKind, Observation, ObservedLimit};
@@ -84,8 +85,8 @@ impl Core {
             .map(|(place, _)| place)
             .collect();
         let has_enough = |observed: &ObservedLimit| {
-            let place = self.place_of(observed)?;
-            (observed.remaining()? >= taken(place)).then_some(place)
+            let Standing { place, remaining, .. } = self.standing(observed)?;
+            (remaining? >= taken(place)).then_some(place)
         };
         let enough: Vec<_> = refusal.limits().filter_map(has_enough).collect();
         if places.iter().any(|place| !enough.contains(place)) {

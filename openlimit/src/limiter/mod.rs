@@ -13,6 +13,8 @@ mod callbacks;
 mod congestion;
 mod core;
 mod decide;
+#[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
+mod events;
 #[cfg(feature = "redis")]
 mod flush;
 mod hold;
@@ -20,8 +22,11 @@ mod hold;
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
+mod matching;
+mod notices;
 mod observe;
 mod permit;
+mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;

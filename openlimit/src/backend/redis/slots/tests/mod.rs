@@ -18,6 +18,7 @@ mod held;
 mod pace;
 mod refunds;
 mod server;
+mod windows;
 mod world;
 
 #[test]
