@@ -10,8 +10,9 @@ use crate::admission::{Raises, Standing};
 use crate::feedback::{Observation, ObservedLimit};
 use crate::limits::{Dimension, Limit, Rate};
 
-/// The rates at which the discovery of limits starts: the limits of Groq's smallest free tier, among
-/// the lowest of all providers. So the first calls are not refused, and the responses to them tell.
+/// The rates at which the discovery of limits starts. They are those of Groq's free tier for small
+/// models (2026), among the lowest of all providers. So the first calls are not refused, and their
+/// responses state the true limits.
 const START: [(Dimension, Rate); 2] =
     [(Dimension::Requests, Rate::per_minute(30)), (Dimension::Tokens, Rate::per_minute(6_000))];
 
@@ -34,6 +35,9 @@ impl<K> Builder<K> {
     /// A call may then be larger than the declared limit: up to a thousand times as much, or what
     /// flows back in 31 days if that is less. It goes into debt, as calls larger than the burst do.
     /// The provider refuses those that are too large for it.
+    ///
+    /// With limits that are shared through Redis, the processes have one rate. So all of them should
+    /// set this option, or none.
     pub fn adopt_limits(mut self, adopt: bool) -> Self {
         self.adopt_limits = adopt;
         self

@@ -33,8 +33,8 @@ use crate::limits::{Amounts, Limit};
 use crate::time::nanos;
 
 /// The least hold after a refusal that cuts the rate, in nanoseconds: 0.3 s. So the provider's
-/// bucket is not empty when the calls go on. Without it, 2 % less of the limit was used in the
-/// simulation above, and the other consumer was refused more often.
+/// bucket is not empty when the calls go on. Without it, 1 to 2 % less of the limit was used in
+/// the simulation above, and the other consumer was refused a third more often.
 const REST: u64 = 300_000_000;
 
 /// The part of a call that is tiny: one in so many. If less than that was missing, the call was
