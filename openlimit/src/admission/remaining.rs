@@ -28,7 +28,7 @@
 //!
 //! # Stale responses
 //!
-//! If more was admitted since a call than was ever left, the provider's bucket has drained and
+//! If clearly more was admitted since a call than was ever left, the provider's bucket has drained and
 //! refilled since. Then its response says nothing of what is left now. This is so where replies take
 //! longer than the bucket to refill.
 //!
@@ -49,6 +49,10 @@ use crate::limits::Rate;
 /// forgotten. What was charged since such a call is counted from the call before it, which is a
 /// little too much.
 const MOST_CALLS: usize = 4_096;
+
+/// By how much more than was ever left may be admitted before a response is stale: one part in so
+/// many. A limiter that starts admits its burst on top of the rate.
+const OWN_BURST: u64 = 8;
 
 /// A rate that is found by trying grows by one part in so many, once in this time in nanoseconds: by
 /// 10 % a second. A tenfold limit is found within half a minute, and exceeded by a few calls.
@@ -191,7 +195,7 @@ impl Remaining {
                 reported.latest = call.order;
                 let since = self.charged[dimension] - call.charged[dimension];
                 // The provider's bucket has drained and refilled since.
-                if since > reported.most {
+                if since > reported.most.saturating_add(reported.most / OWN_BURST) {
                     return None;
                 }
                 since

@@ -7,6 +7,8 @@
 
 mod acquire;
 mod adopt;
+#[cfg(feature = "tokenizers")]
+mod body;
 mod build;
 mod builder;
 mod callbacks;
@@ -30,6 +32,7 @@ mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
+mod wrap;
 
 pub use self::acquire::Acquire;
 pub use self::builder::Builder;
@@ -41,3 +44,10 @@ pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLim
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
+#[cfg(all(feature = "stream", feature = "tokenizers"))]
+pub use self::wrap::StreamItem;
+#[cfg(feature = "http")]
+pub use self::wrap::WrappedBody;
+pub use self::wrap::WrappedRead;
+#[cfg(feature = "stream")]
+pub use self::wrap::{StreamBytes, WrappedStream};

@@ -9,16 +9,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Handle};
+use super::decide::Charged;
 use crate::limits::{Amounts, Cost, Limit, Name, Usage};
 use crate::queue::{Grant, Wait};
 
 /// An admitted call. Its cost is reserved from all limits.
 ///
-/// - [`settle`](Permit::settle) replaces the reserved cost by the usage that the provider reports.
+/// - [`settle`](Permit::settle) replaces the reserved cost by the usage that the provider reports,
+///   and [`settle_so_far`](Permit::settle_so_far) by a part of it.
 /// - [`observe`](Permit::observe) believes what the response says is left. Call it before `settle`.
 /// - [`refused`](Permit::refused) holds the limiter after the provider refused the call.
 /// - [`cancel`](Permit::cancel) gives everything back. Use it only if the request was never sent.
 /// - Dropping it keeps the reservation, since the request may have been sent.
+///
+/// # Streams
+///
+/// The usage of a stream comes last, so the permit moves into the stream: by
+/// [`wrap_read`](Permit::wrap_read), `wrap_body` (feature `http`), or `wrap` and `wrap_items`
+/// (feature `stream`). What passes stays unchanged.
+///
+/// - The call is settled as soon as the stream has stated its final usage. Clients often stop
+///   reading there.
+/// - If it is dropped before that, or breaks off with an error, it keeps its reservation. Of its
+///   usage, the input is then settled if it was stated, since it does not change any more.
+/// - An error that comes in place of the rest of the answer, such as Anthropic's
+///   `overloaded_error`, is a refusal: see [`refused`](Permit::refused).
+///
+/// OpenAI states the usage of a stream only if the request has `"stream_options":
+/// {"include_usage": true}`. Without it, the reservation stays.
+///
+/// # Good to know
 ///
 /// A permit is not a slot that has to be held: the limits count what calls take, not how many run
 /// at a time. It borrows nothing, can be sent to other threads, and may outlive the limiter.
@@ -34,7 +54,7 @@ const MEDIUM: u64 = u32::MAX as u64;
 enum Packed {
     Static { core: &'static Core, charge: u64, second: u32, first: u16 },
     Counted { core: Arc<Core>, charge: u64, second: u32, first: u16 },
-    Boxed(Box<(Handle, Grant)>),
+    Boxed(Box<(Handle, Charged)>),
 }
 
 impl Permit {
@@ -61,7 +81,7 @@ impl Permit {
 
     /// Creates a permit for a call that waited.
     pub(super) fn from_queue(handle: Handle, grant: Grant) -> Self {
-        Self(Packed::Boxed(Box::new((handle, grant))))
+        Self(Packed::Boxed(Box::new((handle, Charged { grant, debts: Vec::new() }))))
     }
 
     /// Replaces the reserved cost by what the call really used.
@@ -91,8 +111,54 @@ impl Permit {
     /// ```
     pub fn settle(self, usage: impl Into<Usage>) {
         let usage = usage.into();
-        let (handle, grant) = self.unpack();
-        handle.core().settle(&grant, &usage);
+        let (handle, mut charged) = self.unpack();
+        handle.core().settle(&mut charged, &usage);
+    }
+
+    /// Does the same with a part of the usage, and keeps the permit.
+    ///
+    /// Use it if the provider reports usage little by little: Anthropic states the input when a
+    /// stream begins, and the output when it ends. A later value of a dimension replaces an earlier
+    /// one; values are never added. If the permit is dropped then, it keeps what was settled so far,
+    /// and the reservation of all other dimensions.
+    ///
+    /// With limits that are shared through Redis, usage that first rises above the reservation and
+    /// then falls again may be given back in part only. The rest flows back with time.
+    ///
+    /// ```
+    /// use openlimit::{Cost, Dimension, Rate, RateLimiter, Usage};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder()
+    ///     .input_tokens(Rate::per_day(1_000))
+    ///     .output_tokens(Rate::per_day(1_000))
+    ///     .build()?;
+    /// let mut permit = limiter.try_acquire(Cost::new().input_tokens(400).output_tokens(900))?;
+    /// permit.settle_so_far(Usage::default().with(Dimension::InputTokens, 120));
+    /// assert_eq!(permit.cost(), Cost::new().input_tokens(120).output_tokens(900));
+    /// permit.settle(Usage::new(120, 380));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn settle_so_far(&mut self, usage: impl Into<Usage>) {
+        let usage = usage.into();
+        if let Packed::Boxed(boxed) = &mut self.0 {
+            let (handle, charged) = &mut **boxed;
+            handle.core().settle(charged, &usage);
+            return;
+        }
+        let grant = Grant { amounts: self.amounts(), charge: self.charge(), wait: None };
+        let mut charged = Charged { grant, debts: Vec::new() };
+        self.core().settle(&mut charged, &usage);
+        let handle = self.handle();
+        *self = match charged {
+            Charged { grant: Grant { amounts: Amounts::Few(few), charge, .. }, debts }
+                if debts.is_empty() =>
+            {
+                Self::at_once(handle, few, charge)
+            }
+            charged => Self(Packed::Boxed(Box::new((handle, charged)))),
+        };
     }
 
     /// Gives the whole cost back. Use it only if the request was never sent.
@@ -106,11 +172,12 @@ impl Permit {
     /// limit is used up. If its cost is given back, the next call departs at once, and is refused,
     /// too. Calls that are retried in this way send many times as many requests as there are calls.
     ///
-    /// Call [`refused`](Self::refused) instead. It keeps the charge, and holds the limiter for as
-    /// long as the response asks for, which stops all other calls, too.
+    /// Call [`refused`](Self::refused) instead, with the response or with the client's error. It
+    /// keeps the charge, and holds the limiter for as long as the response asks for, which stops
+    /// all other calls, too.
     ///
-    /// If the response itself is out of reach, because a client returns only an error, drop the
-    /// permit, which keeps the charge. Then [hold](crate::Limiter::hold) the limiter by hand:
+    /// If neither is at hand, drop the permit, which keeps the charge. Then
+    /// [hold](crate::Limiter::hold) the limiter by hand:
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, RateLimiter};
@@ -146,11 +213,12 @@ impl Permit {
     /// # assert!(limiter.try_acquire(900).is_err());
     /// ```
     pub fn cancel(self) {
-        let (handle, grant) = self.unpack();
-        handle.core().cancel(&grant);
+        let (handle, mut charged) = self.unpack();
+        handle.core().cancel(&mut charged);
     }
 
-    /// Returns the cost that the call reserved.
+    /// Returns the cost that the call reserved, or, of dimensions that were
+    /// [settled so far](Self::settle_so_far), what it is charged now.
     ///
     /// It names an amount for each dimension that the limiter meters, and no other. Like every
     /// cost, it counts one request if the limiter does not meter requests.
@@ -184,7 +252,7 @@ impl Permit {
 
     fn wait(&self) -> Option<&Wait> {
         match &self.0 {
-            Packed::Boxed(boxed) => boxed.1.wait.as_ref(),
+            Packed::Boxed(boxed) => boxed.1.grant.wait.as_ref(),
             _ => None,
         }
     }
@@ -193,17 +261,17 @@ impl Permit {
     pub(super) fn charge(&self) -> u64 {
         match &self.0 {
             Packed::Static { charge, .. } | Packed::Counted { charge, .. } => *charge,
-            Packed::Boxed(boxed) => boxed.1.charge,
+            Packed::Boxed(boxed) => boxed.1.grant.charge,
         }
     }
 
-    /// Returns what the call reserved, in the limiter's dimensions.
+    /// Returns what the call is charged, in the limiter's dimensions.
     pub(super) fn amounts(&self) -> Amounts {
         match &self.0 {
             Packed::Static { first, second, .. } | Packed::Counted { first, second, .. } => {
                 small(*first, *second)
             }
-            Packed::Boxed(boxed) => boxed.1.amounts.clone(),
+            Packed::Boxed(boxed) => boxed.1.grant.amounts.clone(),
         }
     }
 
@@ -215,14 +283,24 @@ impl Permit {
         }
     }
 
+    /// Returns another handle of the limiter.
+    fn handle(&self) -> Handle {
+        match &self.0 {
+            Packed::Static { core, .. } => Handle::Static(core),
+            Packed::Counted { core, .. } => Handle::Counted(Arc::clone(core)),
+            Packed::Boxed(boxed) => boxed.0.clone(),
+        }
+    }
+
     /// Returns what the permit consists of.
-    fn unpack(self) -> (Handle, Grant) {
+    fn unpack(self) -> (Handle, Charged) {
         let (handle, charge, second, first) = match self.0 {
             Packed::Static { core, charge, second, first } => (Handle::Static(core), charge, second, first),
             Packed::Counted { core, charge, second, first } => (Handle::Counted(core), charge, second, first),
             Packed::Boxed(boxed) => return *boxed,
         };
-        (handle, Grant { amounts: small(first, second), charge, wait: None })
+        let grant = Grant { amounts: small(first, second), charge, wait: None };
+        (handle, Charged { grant, debts: Vec::new() })
     }
 }
 

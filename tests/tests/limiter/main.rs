@@ -2,10 +2,13 @@
 
 mod accessors;
 mod bad_input;
+mod congestion;
 mod events;
 mod hold;
 mod observe;
 mod pace;
+mod provider_windows;
 mod python_defects;
 mod shared_key;
 mod status;
+mod streams;

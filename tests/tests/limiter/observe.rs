@@ -1,4 +1,4 @@
-//! Responses: what they say is left is believed, and a refusal holds all calls.
+//! Responses: a limiter that observes them believes what is left, and a refusal holds all calls.
 
 use std::collections::VecDeque;
 
