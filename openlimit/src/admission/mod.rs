@@ -47,12 +47,13 @@ mod returned;
 
 use std::task::Waker;
 
-use crate::backend::{Backend, Buckets, Due, Look};
+use crate::backend::{Backend, Buckets, Due, HOLD, Look};
 use crate::error::StoreStatus;
 use crate::learning::Learning;
+use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
-pub(crate) use self::plan::Plan;
+pub(crate) use self::plan::{Plan, Raises};
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
 pub use self::returned::Returned;
@@ -129,25 +130,44 @@ impl Admission {
     /// Believes what a response says about some limits. `charge` is that of its call; `None` if it
     /// is taken for the latest.
     pub(crate) fn observe(&mut self, plan: &Plan, said: &[Standing], charge: Option<u64>, now: u64) {
-        let (limits, width) = (plan.limits(), plan.width());
-        let remaining = self.remaining.get_or_insert_with(|| Box::new(Remaining::new(limits.len(), width)));
+        let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
         for Standing { place, limit, remaining: amount } in said.iter().copied() {
-            let declared = limits[place].rate().amount();
-            if let Some(limit) = limit
-                && remaining.limit(place).unwrap_or(declared) != limit
-            {
+            let rate = plan.limits()[place].rate();
+            let declared = rate.amount();
+            let allowed =
+                |limit: u64| if plan.raises() > Raises::Never { limit } else { limit.min(declared) };
+            let before = remaining.rate(place).map_or(declared, allowed);
+            if let Some(limit) = limit {
                 remaining.note_limit(place, limit);
-                self.backend.slow(place, limit.min(declared), declared);
+                if allowed(limit) != before {
+                    self.backend.set_rate(place, allowed(limit), declared, now);
+                }
             }
+            let rate = Rate::new(limit.map_or(before, allowed), rate.period());
             let of = (place, plan.dimensions()[place]);
             if let Some(amount) = amount
-                && let Some(left) = remaining.left(of, limits[place].rate(), amount, charge)
+                && let Some(left) = remaining.left(of, rate, amount, charge)
             {
                 if self.widens >> place & 1 == 1 {
-                    self.backend.widen(place, remaining.held(place, limits[place].rate()));
+                    self.backend.widen(place, remaining.held(place, rate));
                 }
                 self.backend.cap(place, left, now);
             }
+        }
+    }
+
+    /// Raises the rate of the limit that the head waits for, unless the provider has said what it
+    /// allows, or the limit was refused lately. For a response that is no refusal.
+    pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
+        let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit != HOLD) else {
+            return;
+        };
+        let declared = plan.limits()[limit].rate().amount();
+        let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
+        if !self.backend.climbs(limit, now)
+            && let Some(allowed) = remaining.grow(limit, declared, now)
+        {
+            self.backend.set_rate(limit, allowed, declared, now);
         }
     }
 

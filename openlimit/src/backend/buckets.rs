@@ -62,9 +62,17 @@ pub(crate) trait Buckets {
     /// The head is due at `head_due`, which is the largest value while that is not known.
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal;
 
-    /// Slows the rate of one limit down to `allowed` of what was `declared`, but to no less than an
-    /// eighth. With the declared amount it is as declared again.
-    fn slow(&mut self, place: usize, allowed: u64, declared: u64);
+    /// Changes the rate of one limit to `allowed` of what was `declared`, but to no less than an
+    /// eighth, and no more than 65 536 times as much.
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64);
+
+    /// Halves the rate of one limit, which then climbs back: in `span` nanoseconds it would climb
+    /// from zero to the whole. Returns false, and does nothing, if it was cut already after
+    /// `charge`: that of the call that was refused.
+    fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool;
+
+    /// Returns true if the rate of one limit was cut and is not whole again.
+    fn climbs(&self, place: usize, now: u64) -> bool;
 
     /// Lets the bucket of one limit hold this amount, if that is more than its burst, but no more
     /// than one call may take.

@@ -76,8 +76,16 @@ impl Buckets for Backend {
         each!(self, one => one.expire(waiter, head_due, now))
     }
 
-    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
-        each!(self, one => one.slow(place, allowed, declared));
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        each!(self, one => one.set_rate(place, allowed, declared, now));
+    }
+
+    fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        each!(self, one => one.cut(place, span, charge, now))
+    }
+
+    fn climbs(&self, place: usize, now: u64) -> bool {
+        each!(self, one => one.climbs(place, now))
     }
 
     fn widen(&mut self, place: usize, amount: u64) {

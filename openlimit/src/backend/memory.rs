@@ -17,6 +17,9 @@ pub(crate) struct Memory {
     meters: Box<[Meter]>,
     /// The number of the last charge.
     charges: u64,
+    /// The time from which on calls are admitted as usual: no hold, and no rate that climbs. So a
+    /// call compares the time only once.
+    usual_from: u64,
     /// The end of the last hold.
     held_until: u64,
 }
@@ -35,7 +38,7 @@ impl Memory {
         let meters = starting.meterings.iter().zip(starting.dimensions);
         let meters =
             meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) }).collect();
-        Self { meters, charges, held_until: 0 }
+        Self { meters, charges, usual_from: 0, held_until: 0 }
     }
 
     /// Returns when a call could be admitted if it were the next one.
@@ -91,6 +94,31 @@ impl Memory {
         (at.saturating_sub(now), if now < self.held_until { HOLD } else { limit })
     }
 
+    /// Charges a call now during a hold, which admits none, or while a rate climbs.
+    #[cold]
+    #[inline(never)]
+    fn take_slowly(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        if now < self.held_until {
+            return None;
+        }
+        let charge = self.charges + 1;
+        for (at, meter) in self.meters.iter_mut().enumerate() {
+            let shown = meter.bucket.clock(now);
+            if !meter.bucket.take(amounts[meter.dimension], charge, shown) {
+                self.put_back(amounts, at);
+                return None;
+            }
+        }
+        self.charges = charge;
+        Some(charge)
+    }
+
+    /// Notes from when on calls are admitted as usual, after a hold or a climb has changed.
+    fn note_usual(&mut self) {
+        let climbs = self.meters.iter().map(|meter| meter.bucket.climbs_until());
+        self.usual_from = climbs.fold(self.held_until, u64::max);
+    }
+
     /// Undoes a charge in the first `meters` limits.
     #[inline]
     fn put_back(&mut self, amounts: &[u64], meters: usize) {
@@ -103,8 +131,8 @@ impl Memory {
 impl Buckets for Memory {
     #[inline(always)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        if now < self.held_until {
-            return None;
+        if now < self.usual_from {
+            return self.take_slowly(amounts, now);
         }
         let charge = self.charges + 1;
         // All or nothing in one pass: if a limit refuses, the limits before it are put back.
@@ -164,8 +192,19 @@ impl Buckets for Memory {
         waiter.timed_out(wait, limit, now)
     }
 
-    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
-        self.meters[place].bucket.slow(allowed, declared, self.charges);
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.charges += 1;
+        self.meters[place].bucket.set_rate(allowed, declared, self.charges, now);
+    }
+
+    fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        let is_cut = self.meters[place].bucket.cut(span, charge, self.charges, now);
+        self.note_usual();
+        is_cut
+    }
+
+    fn climbs(&self, place: usize, now: u64) -> bool {
+        now < self.meters[place].bucket.climbs_until()
     }
 
     fn widen(&mut self, place: usize, amount: u64) {
@@ -181,6 +220,7 @@ impl Buckets for Memory {
         if until > self.held_until.max(now) {
             self.held_until = until;
             self.meters.iter_mut().for_each(|meter| meter.bucket.freeze(until, now));
+            self.note_usual();
         }
     }
 
@@ -188,6 +228,7 @@ impl Buckets for Memory {
         if now < self.held_until {
             self.held_until = 0;
             self.meters.iter_mut().for_each(|meter| meter.bucket.thaw(now));
+            self.note_usual();
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::core::{Core, Handle};
 use super::{Builder, Burst, Limiter};
-use crate::admission::{Admission, Plan};
+use crate::admission::{Admission, Plan, Raises};
 use crate::backend::Starting;
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
@@ -49,22 +49,26 @@ impl<K> Builder<K> {
     /// Checks all options and builds the core.
     pub(super) fn build_core(self) -> Result<Arc<Core>, BuildError> {
         let name = self.name.clone().unwrap_or_else(|| self.path.clone());
-        self.try_build(name.clone()).map_err(|problem| BuildError::new(name, problem))
+        self.with_start().try_build(name.clone()).map_err(|problem| BuildError::new(name, problem))
     }
 
     fn try_build(self, name: Name) -> Result<Arc<Core>, BuildProblem> {
-        let meterings = self.meterings()?;
+        let mut meterings = self.meterings()?;
         let widening = self.widening();
         if self.output == Output::Learned && !self.limits.iter().any(|limit| self.counts_output(limit)) {
             return Err(BuildProblem::UnusedOutput);
         }
         self.pricing.check()?;
+        let raises = self.raises();
+        if raises > Raises::Never {
+            meterings = meterings.into_iter().map(Metering::open).collect();
+        }
         let time = match self.time {
             Some(time) => time,
             None if self.backend.has_clock() => Time::System,
             None => Time::detect(),
         };
-        let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing);
+        let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing).raising(raises);
         let given = self.name.filter(|name| !name.is_empty());
         let (backend, driver) = self.backend.open(&Starting {
             name: given.as_deref(),

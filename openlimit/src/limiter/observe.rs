@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
-use super::matching::standing;
 use super::{Limiter, Permit};
 use crate::error::BuildError;
 use crate::feedback::{DenialKind, Observation, Refusal, Verdict};
@@ -19,7 +18,7 @@ use crate::time::nanos;
 /// nanoseconds: 1 s. Clients of providers begin their retries with about that.
 const OVERLOAD: u64 = 1_000_000_000;
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 impl<K> Limiter<K> {
     /// Believes what a response says is left of the limits.
@@ -103,12 +102,14 @@ impl Permit {
     /// never makes room.
     ///
     /// If the provider allows less than was declared, the rate is slowed down to that, but to no
-    /// less than an eighth, until a response says otherwise. It is never faster than declared.
+    /// less than an eighth, until a response says otherwise. It is never faster than declared,
+    /// unless the limiter [adopts](crate::Builder::adopt_limits) higher limits.
     ///
     /// The limiter counts what it admits from its first response on. The responses to calls that
     /// were admitted before that one say nothing of what is left, itself included. Responses may
     /// come in any order: after the response to a later call, what is left by an earlier one is
-    /// ignored, too. See [`Limiter::observe`] for what else is ignored.
+    /// ignored, too. So is a response after whose call more was admitted than the provider's bucket
+    /// holds. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
         self.core().observe(observation, Some(self.charge()));
     }
@@ -125,6 +126,15 @@ impl Permit {
     /// Limits per day or longer then count only if there are no others. A quota that is used up
     /// holds the limiter for [`max_hold`](crate::Builder::max_hold), or until it is renewed if that
     /// is sooner. A provider that is overloaded (status 529, or 503 with a wait) holds it, too.
+    ///
+    /// A refusal by a rate limit also halves the rate of the limits that it can be about, at most to
+    /// an eighth, and holds for at least 0.3 s. Then the rate climbs back by 10 % of the declared
+    /// one a second. So the limiter adapts to other users of the key, and to a limit that is lower
+    /// than declared, even if responses do not say what is left. Calls that were admitted before
+    /// the rate was halved do not halve it again. A stated wait of less than a fifth of the time in
+    /// which the call flows back does not halve it: such a refusal comes from a price that was a
+    /// little too low. After [`Verdict::SlowDown`] the rate climbs back within half an hour.
+    /// [`status`](Limiter::status) shows the pace.
     ///
     /// A response that is no refusal, or that has nothing to do with limits, holds nothing. Of any
     /// response, it also believes what is left, like [`observe`](Self::observe).
@@ -165,6 +175,7 @@ impl Permit {
         };
         core.observe(observation, Some(self.charge()));
         self.learn_price(observation);
+        let wait = core.cut_rates(observation, wait, &self.amounts(), self.charge());
         if wait > 0 {
             core.hold(wait, reason(observation, verdict));
         }
@@ -186,8 +197,7 @@ impl Permit {
 
 impl Core {
     fn observe(&self, observation: &Observation, charge: Option<u64>) {
-        let said: Vec<_> =
-            observation.limits().filter_map(|limit| standing(self.plan.limits(), limit)).collect();
+        let said: Vec<_> = observation.limits().filter_map(|limit| self.standing(limit)).collect();
         if !said.is_empty() {
             let mut changed = Vec::new();
             self.update(|state, now, _| {
@@ -196,6 +206,7 @@ impl Core {
             });
             self.report_limits(&changed);
         }
+        self.probe(observation);
     }
 
     /// Returns the wait after a refusal that states none: until the cost of the call has flowed
@@ -213,14 +224,10 @@ impl Core {
     /// day and longer count only if there are no others: a refusal by one of them is
     /// [`Verdict::Exhausted`].
     fn flows_back_in(&self, amounts: &Amounts) -> u64 {
-        let limits = || self.plan.limits().iter().zip(self.plan.dimensions());
-        let time = |(limit, dimension): (&Limit, &usize)| {
-            let amount = u128::from(amounts.as_slice()[*dimension]);
-            amount * limit.rate().period().as_nanos() / u128::from(limit.rate().amount())
-        };
-        let short = limits().filter(|(limit, _)| limit.rate().period() < DAY);
-        let slowest = short.map(time).max().or_else(|| limits().map(time).max());
-        slowest.map_or(0, |time| u64::try_from(time).unwrap_or(u64::MAX))
+        let limits = || self.plan.limits().iter().enumerate();
+        let time = |(place, _): (usize, &Limit)| self.flows_back(place, amounts);
+        let short = limits().filter(|(_, limit)| limit.rate().period() < DAY);
+        short.map(time).max().or_else(|| limits().map(time).max()).unwrap_or(0)
     }
 }
 

@@ -84,6 +84,12 @@ pub struct LimitStatus {
     /// The amount that the provider allows, if an [observed](crate::Permit::observe) response said
     /// another one than is declared. If it is less, the rate is slowed down to it.
     pub provider_allows: Option<u64>,
+    /// The rate now, as a part of the declared one: 1 if it is as declared.
+    ///
+    /// It is less after a [refusal](crate::Permit::refused), until it has climbed back, and while
+    /// the provider allows less. It may be more if the limiter
+    /// [adopts](crate::Builder::adopt_limits) higher limits.
+    pub pace: f64,
     /// What settled calls gave back, and what of it came too late. `Display` shows it if more than a
     /// twentieth of what was reserved was lost that way.
     pub returned: Returned,
@@ -121,6 +127,7 @@ impl Core {
                 full_in: Duration::from_nanos(look.full_in),
                 provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
                 returned,
+                pace: pace(look.part),
             });
         Some(Status {
             limiter: self.plan.name().clone(),
@@ -132,6 +139,14 @@ impl Core {
             store,
         })
     }
+}
+
+/// Returns a part of a rate, in steps of a thousandth.
+#[allow(clippy::cast_precision_loss, reason = "thousandths of at most 65 536 are far below 2^52")]
+fn pace((part, of): (u128, u128)) -> f64 {
+    // Nearly as declared is as declared: weights are rounded up.
+    let thousandths = (part.saturating_mul(2_000) / of.max(1)).div_ceil(2);
+    thousandths as f64 / 1e3
 }
 
 impl fmt::Display for Status {
@@ -170,6 +185,9 @@ impl fmt::Display for LimitStatus {
         }
         if let Some(amount) = self.provider_allows {
             write!(f, ", but the provider allows {amount}")?;
+        }
+        if (self.pace - 1.0).abs() > f64::EPSILON {
+            write!(f, ", at {} times the rate", self.pace)?;
         }
         if self.returned.is_wasteful() {
             write!(f, " ({})", self.returned)?;

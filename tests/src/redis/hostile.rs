@@ -76,6 +76,8 @@ pub fn decided(fields: [f64; 11], calls: &[(f64, u8)]) -> Vec<u8> {
         bytes.extend(wait.to_le_bytes());
         bytes.push(*mark);
     }
+    // The pace: as declared.
+    bytes.extend([0; 4 * 8]);
     let mut reply = format!("${}\r\n", bytes.len()).into_bytes();
     reply.extend(bytes);
     reply.extend(b"\r\n");

@@ -3,9 +3,11 @@
 mod accessors;
 mod bad_input;
 mod burst;
+mod congestion;
 mod events;
 mod hold;
 mod observe;
+mod pace;
 mod provider_windows;
 mod python_defects;
 mod shared_key;

@@ -89,6 +89,13 @@
 -- rate nobody used. `alone.rs` says why that has a lower bound (`least`), too. What one process
 -- took out of the idle time is not idle any more for the next.
 
+-- # A rate that was cut
+-- After a refusal the rate of a limit is halved, and climbs back (`climb.rs`). Clients let their
+-- calls weigh more meanwhile, so nothing here depends on it. But they have to agree on the climb:
+-- the state keeps when it `ends`, its `span`, and the last charge before the `cut`. A client names
+-- the charge that was refused. So each crowd of calls cuts the rate once, whoever is refused. The
+-- `rate` that the provider allows is kept for the clients, too.
+
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
 -- earlier one. But they count only up to the level just before that call. So as long as no other
@@ -130,7 +137,11 @@ local last, epoch, charges, far, far_at, held = now, now, now, 0, 0, 0
 local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
--- After the identity the state has seven numbers of 8 bytes, seven for each limit, and the stacks.
+-- In tables, since a script may have 200 local variables only.
+local ends, span, cut, rate = {}, {}, {}, {}
+ends[$], span[$], cut[$], rate[$] = 0, 0, 0, 0 --*
+-- After the identity the state has seven numbers of 8 bytes, seven for each limit, the stacks, and
+-- four numbers for each limit.
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
@@ -140,10 +151,11 @@ if state then
     last, epoch, charges, far, far_at, held, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<ddddddd{{ddddddd}}', state, #limits + 1)
     length = fixed
-    length = length + 8 * size$ --*
+    length = length + 8 * size$ + 32 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
+    {{ends[$], span[$], cut[$], rate[$]}} = unpack('<{{dddd}}', state, from)
   else
     -- These are other limits, or another layout. Once such a state has drained, and was not used
     -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
@@ -170,7 +182,10 @@ end
 -- After the clock was set back nothing has leaked. From the next batch on it leaks as before. How
 -- far ahead the far call is cannot be told any more, so it keeps no other back. The hold lasts for
 -- as long as before. Nothing leaks during a hold.
-if now < last then far, held = 0, max(0, held - last + now) end
+if now < last then
+  far, held = 0, max(0, held - last + now)
+  ends[$] = max(0, ends[$] - last + now) --*
+end
 do
   local passed = max(0, now - max(last, held)) * 1000
   if level$ > passed then level$ = level$ - passed --*
@@ -290,11 +305,28 @@ if missing > 0 then
   end --*
 end
 
+local paused = max(0, held - now)
 if hold_ends > 0 then held = 0 end
 held = max(held, hold_until - max(0, seen_at - now))
 -- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and
 -- all of them wait for it first.
 local pause = max(0, held - now) * 1000
+
+-- Nothing climbs during a hold, either. Restores a climb that was lost, and cuts the rate.
+do
+  local from = now + pause / 1000
+  local refused, climb, rest, allowed
+  refused, climb, rest, allowed, at = unpack('<dddd', batch, at) --*
+  if ends[$] > now + paused then ends[$] = ends[$] + from - now - paused end --*
+  if rest > 0 then ends[$], span[$] = max(ends[$], from + rest / 1000), climb --*
+  elseif refused > cut[$] then --*
+    local missing = max(0, ends[$] - from) --*
+    local longest = missing > 0 and max(span[$], climb) or climb --*
+    if missing > 0 then missing = missing * longest / span[$] end --*
+    ends[$], span[$], cut[$] = from + min((longest / 1000 + missing) / 2, longest / 8000 * 7), longest, charges --*
+  end --*
+  if allowed > 0 then rate[$] = allowed end --*
+end
 
 -- A client's calls depart in order, so none is granted for a moment before its last slot. The
 -- client gives that slot's moment on both clocks. On the server's it is exact, unless that clock
@@ -343,9 +375,11 @@ end
 size$ = thin(stack$, size$) --*
 local far_in = far > 0 and max(0, far_at - now) * 1000 or 0
 local reply = pack('<ddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, far_in, done, {{level$, idle$, given$}}) ..
-  table.concat(decisions)
+  table.concat(decisions) ..
+  pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 state = pack('<ddddddd{{ddddddd}}', now, epoch, charges, far, far_at, held, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
+state = state .. pack('<{{dddd}}', {{ends[$], span[$], cut[$], rate[$]}})
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 return pack('<d', now) .. reply

@@ -15,7 +15,10 @@
 //!    or 0; what the process took alone, the least of it to owe, and the `idle` that it had seen
 //!    before; `fit` and `burst`;
 //! 6. for each refund its charge, and its weight in each limit;
-//! 7. for each call the longest wait that it allows (infinite for any), and its weight in each
+//! 7. for each limit four numbers about its pace: the charge of a call that was refused, or 0; the
+//!    span of a climb; the rest of a climb that the server has lost, or 0; the rate that the
+//!    provider allows, or 0;
+//! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
 //! A reply is a [`BatchReply`], field by field. Each [`Decision`] is a number and a byte: the wait,
@@ -63,6 +66,20 @@ pub(crate) struct BatchReply {
     /// The decisions about the first calls of the batch, in their order. Calls beyond the
     /// look-ahead are not decided.
     pub(super) calls: Vec<Decision>,
+    /// The pace of each limit.
+    pub(super) paces: Vec<PaceReply>,
+}
+
+/// The pace of a limit in a reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct PaceReply {
+    /// The time until the rate is whole again, in nanoseconds, and the span of the climb.
+    pub(super) rest: u64,
+    pub(super) span: u64,
+    /// The last charge before the rate was cut.
+    pub(super) cut: u64,
+    /// The rate that the provider allows, in parts of the declared one; 0 if it is not known.
+    pub(super) rate: u64,
 }
 
 /// The state of a bucket in a reply, in nanoseconds of its rate.
@@ -110,6 +127,11 @@ impl BatchReply {
             }
             decisions.push(Decision { wait, limit, granted: mark < REFUSED });
         }
+        let mut paces = Vec::with_capacity(limits);
+        for _ in 0..limits {
+            let (rest, span) = (bytes.number()?, bytes.number()?);
+            paces.push(PaceReply { rest, span, cut: bytes.number()?, rate: bytes.number()? });
+        }
         let whole = bytes.0.is_empty();
         whole.then_some(Self {
             now,
@@ -121,6 +143,7 @@ impl BatchReply {
             far_in,
             buckets,
             calls: decisions,
+            paces,
         })
     }
 }

@@ -127,6 +127,7 @@ impl Slots {
         while self.slots.front().is_some_and(|slot| slot.is_lease() && slot.expires < now) {
             self.drop_first(now);
         }
+        self.set_paces(now);
         let ahead = self.slots.back().map(Slot::begins);
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
         let calls = self.calls(queue, now);
@@ -187,6 +188,7 @@ impl Slots {
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
         self.learn_hold(reply.held_for, reply.decided, lost, now);
+        self.learn_paces(reply, lost, now);
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {

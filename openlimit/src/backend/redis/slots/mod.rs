@@ -24,6 +24,7 @@
 //! * `sooner` moves slots up after a refund.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
+//! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
 //!   owed.
 
@@ -33,6 +34,7 @@ mod estimate;
 mod exchange;
 mod held;
 mod outage;
+mod pace;
 mod requests;
 mod sooner;
 mod state;
@@ -136,12 +138,10 @@ impl Buckets for Slots {
         waiter.timed_out(wait, limit, now)
     }
 
-    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
-        self.alone.share.slow(place, allowed, declared);
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.alone.share.set_rate(place, allowed, declared, now);
         if let Some(bucket) = self.places.iter().position(|of| *of == place) {
-            // The calls in flight weigh as before, and their charges have no numbers yet.
-            let since = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
-            self.scales[bucket].slow(allowed, declared, since);
+            self.set_rate_of_bucket(bucket, allowed, declared, now);
         }
     }
 
@@ -149,6 +149,19 @@ impl Buckets for Slots {
         if let Some(bucket) = self.places.iter().position(|of| *of == place) {
             self.scales[bucket].widen(amount);
         }
+    }
+
+    fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        if self.is_local() {
+            return self.alone.share.cut(place, span, charge, now);
+        }
+        let bucket = self.places.iter().position(|of| *of == place);
+        bucket.is_some_and(|bucket| self.cut_bucket(bucket, span, charge, now))
+    }
+
+    fn climbs(&self, place: usize, now: u64) -> bool {
+        let bucket = self.places.iter().position(|of| *of == place);
+        bucket.is_some_and(|bucket| self.bucket_climbs(bucket, now))
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {

@@ -7,6 +7,7 @@ use super::alone::Alone;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
+use crate::bucket::Climb;
 use crate::error::StoreError;
 use crate::limits::Amounts;
 use crate::queue::Key;
@@ -24,6 +25,8 @@ pub(crate) struct Slots {
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
+    /// What refusals did to the rate of each bucket.
+    pub(super) climbs: Box<[KnownClimb]>,
     pub(super) terms: Terms,
     /// The server, as errors name it.
     pub(super) server: Arc<str>,
@@ -81,6 +84,14 @@ pub(super) struct Slot {
     pub(super) waiter: Option<u64>,
 }
 
+/// The way back of one limit after a cut, as this client knows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KnownClimb {
+    pub(super) climb: Climb,
+    /// The last charge before the cut.
+    pub(super) cut: u64,
+}
+
 /// A limit, as its shared bucket counts it.
 pub(in crate::backend::redis) struct SharedLimit {
     /// The place of the limit in the limiter.
@@ -122,6 +133,7 @@ impl Slots {
         Self {
             places: shared.iter().map(|limit| limit.place).collect(),
             scales: shared.iter().map(|limit| limit.scale).collect(),
+            climbs: vec![KnownClimb::default(); shared.len()].into(),
             held: vec![0; dimensions.iter().max().map_or(0, |most| most + 1)].into(),
             ledger: Ledger::new(shared.len()),
             dimensions,

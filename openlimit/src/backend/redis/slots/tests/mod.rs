@@ -16,6 +16,7 @@ mod closed_loop;
 mod far;
 mod held;
 mod learned;
+mod pace;
 mod refunds;
 mod server;
 mod windows;
