@@ -40,6 +40,7 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod exhausted;
 mod plan;
 mod remaining;
 
@@ -49,6 +50,7 @@ use crate::backend::{Backend, Buckets, Due, Look};
 use crate::error::StoreStatus;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
+use self::exhausted::Probes;
 pub(crate) use self::plan::Plan;
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
@@ -68,6 +70,7 @@ pub(crate) struct Admission {
     grace: u64,
     /// The contents of responses. `None` before the first one.
     remaining: Option<Box<Remaining>>,
+    probes: Probes,
 }
 
 /// The decision about a call that arrived. A refusal is an `E`.
@@ -81,9 +84,9 @@ pub(crate) enum Decided<E> {
 }
 
 impl Admission {
-    /// Creates the admission of a new limiter. `grace` is in nanoseconds.
-    pub(crate) fn new(backend: Backend, queue: Queue, grace: u64) -> Self {
-        Self { backend, queue, due: u64::MAX, grace, remaining: None }
+    /// Creates the admission of a new limiter. `grace` and the longest hold are in nanoseconds.
+    pub(crate) fn new(backend: Backend, queue: Queue, grace: u64, max_hold: u64) -> Self {
+        Self { backend, queue, due: u64::MAX, grace, remaining: None, probes: Probes::new(max_hold) }
     }
 
     /// Admits a call at `now`, if no call waits and every limit has room. Returns the number of its
@@ -139,6 +142,9 @@ impl Admission {
     /// Decides about a call that may wait, for which [`take`](Self::take) found no room at the same
     /// moment. It joins the queue, unless it is known that it would wait for too long.
     pub(crate) fn arrive(&mut self, call: Waiter, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
+        if self.backend.is_exhausted() {
+            return self.arrive_exhausted(call, now, wakers);
+        }
         if self.waits_too_long(&call, now).is_some() && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
@@ -163,11 +169,14 @@ impl Admission {
         call: &Waiter,
         now: u64,
         wakers: &mut Vec<Waker>,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Grant, Refusal> {
+        if self.backend.is_exhausted() {
+            return self.probe_now(call, now, wakers);
+        }
         if !self.queue.is_empty() {
             self.pump(now, wakers);
             if let Some(charge) = self.take(call.amounts.as_slice(), now) {
-                return Ok(charge);
+                return Ok(Grant::at_once(call.amounts.clone(), charge));
             }
         }
         Err(self.backend.would_wait(call, &self.queue, now))
@@ -186,6 +195,11 @@ impl Admission {
     /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         self.due = loop {
+            let Some((key, _)) = self.queue.head() else { break u64::MAX };
+            if let Some(refusal) = self.exhausted(now) {
+                self.refuse(key, refusal, wakers);
+                continue;
+            }
             let Some((key, due)) = self.head_due(now) else { break u64::MAX };
             let deadline = self.queue.waiter(key).map_or(u64::MAX, Waiter::deadline);
             // A call that was due before its deadline is admitted, even if this thread comes late.
@@ -204,6 +218,14 @@ impl Admission {
         }
         if self.queue.is_empty() {
             self.backend.idle(now);
+        }
+    }
+
+    /// Gives back everything that an admitted call took, which was never sent.
+    pub(crate) fn cancel(&mut self, grant: &Grant, now: u64) {
+        self.backend.refund(&grant.amounts, grant.charge, now);
+        if grant.is_probe {
+            self.end_probe(grant.charge, false, now);
         }
     }
 
@@ -237,10 +259,11 @@ impl Admission {
         if let Some(remaining) = &mut self.remaining {
             remaining.charge(waiter.amounts.as_slice(), charge);
         }
+        let is_probe = self.departs(charge, now);
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit };
             let amounts = waiter.amounts.take();
-            Outcome::Admitted(Grant { amounts, charge, wait: Some(wait) })
+            Outcome::Admitted(Grant { amounts, charge, wait: Some(wait), is_probe })
         }));
     }
 

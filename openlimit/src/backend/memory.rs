@@ -17,15 +17,25 @@ pub(crate) struct Memory {
     meters: Box<[Meter]>,
     /// The number of the last charge.
     charges: u64,
-    /// The end of the last hold.
+    /// The end of the last hold of all calls; while a quota is used up, when the next probe may
+    /// depart.
     held_until: u64,
+    /// When the last hold of any kind ends; the largest value while a quota is used up. So a call
+    /// that is admitted at once compares a single number.
+    shut_until: u64,
 }
+
+/// The latest end of a hold. The largest value of [`shut_until`](Memory::shut_until) says that a
+/// quota is used up.
+const LAST_END: u64 = u64::MAX - 1;
 
 /// A bucket, and the dimension that it meters.
 #[derive(Debug)]
 #[repr(C, align(64))]
 struct Meter {
     dimension: usize,
+    /// The end of the last hold of this limit alone.
+    held_until: u64,
     bucket: Bucket,
 }
 
@@ -33,15 +43,18 @@ impl Memory {
     /// Creates empty buckets whose charges are numbered from `charges` on.
     pub(crate) fn new(starting: &Starting<'_>, charges: u64) -> Self {
         let meters = starting.meterings.iter().zip(starting.dimensions);
-        let meters =
-            meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) }).collect();
-        Self { meters, charges, held_until: 0 }
+        let meters = meters.map(|(metering, of)| Meter {
+            dimension: *of,
+            held_until: 0,
+            bucket: Bucket::new(metering),
+        });
+        Self { meters: meters.collect(), charges, held_until: 0, shut_until: 0 }
     }
 
     /// Returns when a call could be admitted if it were the next one.
     #[inline]
     pub(super) fn earliest(&self, amounts: &[u64]) -> Due {
-        self.latest(|meter| meter.bucket.due(amounts[meter.dimension], 0))
+        self.latest(amounts, |_| 0)
     }
 
     /// Empties the bucket of one limit, and returns the amount that was in it.
@@ -67,28 +80,70 @@ impl Memory {
         }
     }
 
-    /// Returns the latest of the moments that the limits ask for.
+    /// Returns the latest of the moments that the limits ask for, after other calls have taken
+    /// `ahead` of a dimension, and that holds ask for.
     #[inline]
-    fn latest(&self, due: impl Fn(&Meter) -> u64) -> Due {
-        let mut latest = Due { at: 0, limit: 0 };
+    fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128) -> Due {
+        let (mut latest, mut held) = (Due { at: 0, limit: 0 }, self.held_until);
         for (limit, meter) in self.meters.iter().enumerate() {
-            let at = due(meter);
+            let amount = amounts[meter.dimension];
+            if amount == 0 {
+                continue;
+            }
+            held = held.max(meter.held_until);
+            let at = meter.bucket.due(amount, ahead(meter.dimension));
             if at >= latest.at {
                 latest = Due { at, limit };
             }
         }
-        // A frozen bucket is due when the hold ends, at the earliest.
-        if self.held_until > 0 && latest.at <= self.held_until {
-            Due { limit: HOLD, ..latest }
-        } else {
-            latest
-        }
+        if held > 0 && latest.at <= held { Due { at: held, limit: HOLD } } else { latest }
     }
 
-    /// Returns the wait until a moment, and what decides it: the hold, if there is one now.
+    /// Returns when the holds end that a call of these amounts has to wait for.
+    fn held_for(&self, amounts: &[u64]) -> u64 {
+        let takes = self.meters.iter().filter(|meter| amounts[meter.dimension] > 0);
+        takes.map(|meter| meter.held_until).fold(self.held_until, u64::max)
+    }
+
+    /// Returns the wait of a call until a moment, and what decides it: a hold, if there is one now.
     #[inline]
-    fn wait_until(&self, Due { at, limit }: Due, now: u64) -> (u64, usize) {
-        (at.saturating_sub(now), if now < self.held_until { HOLD } else { limit })
+    fn wait_until(&self, Due { at, limit }: Due, amounts: &[u64], now: u64) -> (u64, usize) {
+        (at.saturating_sub(now), if now < self.held_for(amounts) { HOLD } else { limit })
+    }
+
+    /// Charges a call, although there is a hold, if it is one of limits from which it takes nothing.
+    #[cold]
+    #[inline(never)]
+    fn take_held(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        if self.is_exhausted() || now < self.held_for(amounts) {
+            return None;
+        }
+        self.take_open(amounts, now)
+    }
+
+    /// Charges a call, whatever is on hold.
+    #[inline(always)]
+    fn take_open(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        let charge = self.charges + 1;
+        // All or nothing in one pass: if a limit refuses, the limits before it are put back.
+        for (at, meter) in self.meters.iter_mut().enumerate() {
+            if !meter.bucket.take(amounts[meter.dimension], charge, now) {
+                self.put_back(amounts, at);
+                return None;
+            }
+        }
+        self.charges = charge;
+        Some(charge)
+    }
+
+    /// Moves the end of the hold of all calls to `until`, if that is later. The levels stand.
+    fn prolong(&mut self, until: u64, now: u64) {
+        let until = until.min(LAST_END);
+        if until > self.held_until.max(now) {
+            self.meters.iter_mut().for_each(|meter| meter.bucket.freeze(until, now));
+        }
+        self.held_until = self.held_until.max(until);
+        self.shut_until = self.shut_until.max(until);
     }
 
     /// Undoes a charge in the first `meters` limits.
@@ -103,19 +158,10 @@ impl Memory {
 impl Buckets for Memory {
     #[inline(always)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        if now < self.held_until {
-            return None;
+        if now < self.shut_until {
+            return self.take_held(amounts, now);
         }
-        let charge = self.charges + 1;
-        // All or nothing in one pass: if a limit refuses, the limits before it are put back.
-        for (at, meter) in self.meters.iter_mut().enumerate() {
-            if !meter.bucket.take(amounts[meter.dimension], charge, now) {
-                self.put_back(amounts, at);
-                return None;
-            }
-        }
-        self.charges = charge;
-        Some(charge)
+        self.take_open(amounts, now)
     }
 
     fn due(&mut self, head: &Waiter, _: u64) -> Option<Due> {
@@ -140,14 +186,14 @@ impl Buckets for Memory {
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         let amounts = call.amounts.as_slice();
         let Some(head) = queue.head_before(call) else { return self.wait_of_next(amounts, now) };
-        let ahead = |meter: &Meter| queue.ahead_of(call, meter.dimension);
-        let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], ahead(meter)));
-        self.wait_until(own.max(self.earliest(head.amounts.as_slice())), now)
+        let own = self.latest(amounts, |dimension| queue.ahead_of(call, dimension));
+        let head = self.earliest(head.amounts.as_slice());
+        self.wait_until(own.max(head), amounts, now)
     }
 
     #[inline]
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        self.wait_until(self.earliest(amounts), now)
+        self.wait_until(self.earliest(amounts), amounts, now)
     }
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
@@ -156,8 +202,9 @@ impl Buckets for Memory {
     }
 
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
-        let Due { at, limit } = self.earliest(waiter.amounts.as_slice());
-        let (wait, limit) = self.wait_until(Due { at: at.max(head_due), limit }, now);
+        let amounts = waiter.amounts.as_slice();
+        let Due { at, limit } = self.earliest(amounts);
+        let (wait, limit) = self.wait_until(Due { at: at.max(head_due), limit }, amounts, now);
         waiter.timed_out(wait, limit, now)
     }
 
@@ -171,16 +218,33 @@ impl Buckets for Memory {
     }
 
     fn hold(&mut self, until: u64, now: u64) {
-        if until > self.held_until.max(now) {
-            self.held_until = until;
-            self.meters.iter_mut().for_each(|meter| meter.bucket.freeze(until, now));
+        if until > now {
+            self.prolong(until, now);
         }
     }
 
+    fn hold_limit(&mut self, place: usize, until: u64, now: u64) {
+        let (meter, until) = (&mut self.meters[place], until.min(LAST_END));
+        if until > meter.held_until.max(now) {
+            meter.held_until = until;
+            // What the hold of all calls has frozen for longer stays so.
+            meter.bucket.freeze(until, now);
+            self.shut_until = self.shut_until.max(until);
+        }
+    }
+
+    fn exhaust(&mut self, until: u64, now: u64) {
+        self.prolong(until, now);
+        self.shut_until = u64::MAX;
+    }
+
     fn release(&mut self, now: u64) {
-        if now < self.held_until {
-            self.held_until = 0;
-            self.meters.iter_mut().for_each(|meter| meter.bucket.thaw(now));
+        if now < self.shut_until {
+            (self.held_until, self.shut_until) = (0, 0);
+            for meter in &mut self.meters {
+                meter.held_until = 0;
+                meter.bucket.thaw(now);
+            }
         }
     }
 
@@ -188,9 +252,24 @@ impl Buckets for Memory {
         self.held_until
     }
 
+    fn is_exhausted(&self) -> bool {
+        self.shut_until == u64::MAX
+    }
+
+    fn limit_held_until(&self, place: usize) -> u64 {
+        self.meters[place].held_until
+    }
+
+    fn is_shut(&self, now: u64) -> bool {
+        now < self.shut_until
+    }
+
+    fn refused(&mut self, _: u64) {}
+
     fn look(&self, now: u64) -> Vec<Look> {
-        let rest = self.held_until.saturating_sub(now);
-        self.meters.iter().map(|meter| meter.bucket.look(now).on_hold(rest)).collect()
+        let until = |meter: &Meter| self.held_until.max(meter.held_until);
+        let look = |meter: &Meter| meter.bucket.look(now).on_hold(until(meter).saturating_sub(now));
+        self.meters.iter().map(look).collect()
     }
 
     fn store(&self) -> Option<StoreStatus> {

@@ -191,7 +191,7 @@ impl Acquire {
                 return self.decided(decision, context);
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {
-                Poll::Ready(outcome) => outcome.map(|grant| Permit::from_queue(handle.clone(), grant)),
+                Poll::Ready(outcome) => outcome.map(|grant| Permit::granted(handle.clone(), grant)),
                 Poll::Pending => return Poll::Pending,
             },
             Stage::Failed(error) => Err(error.as_ref().clone()),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Handle};
+use super::spread::Spread;
 use super::{Builder, Limiter};
 use crate::admission::{Admission, Plan};
 use crate::backend::Starting;
@@ -54,21 +55,23 @@ impl<K> Builder<K> {
             None if self.backend.has_clock() => Time::System,
             None => Time::detect(),
         };
+        let max_hold = nanos(self.max_hold);
         let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing);
         let given = self.name.filter(|name| !name.is_empty());
+        let spread = Spread::new(given.as_deref(), &time);
         let (backend, driver) = self.backend.open(&Starting {
             name: given.as_deref(),
             limits: plan.limits(),
             meterings: &meterings,
             dimensions: plan.dimensions(),
-            max_hold: nanos(self.max_hold),
+            max_hold,
             on_system_time: matches!(time, Time::System),
         })?;
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
-        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace);
+        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace, max_hold);
         let jitter = meterings.iter().map(Metering::jitter_within_burst).min().unwrap_or(0);
-        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, nanos(self.max_hold)))
+        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, max_hold, spread))
     }
 
     /// Checks the limits, and returns the metering of each.

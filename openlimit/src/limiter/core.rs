@@ -11,6 +11,7 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use super::spread::Spread;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
 use crate::sync::{Mutex, MutexGuard};
@@ -24,7 +25,9 @@ pub(crate) struct Core {
     rest: u64,
     pub(super) driver: Driver,
     /// The longest hold, in nanoseconds.
-    max_hold: u64,
+    pub(super) max_hold: u64,
+    /// By how much its holds are prolonged.
+    pub(super) spread: Spread,
     /// Identifies the limiter to the timer.
     id: u64,
     /// The process that the limiter was built in.
@@ -82,6 +85,7 @@ impl Core {
         time: Time,
         jitter: u64,
         max_hold: u64,
+        spread: Spread,
     ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let state = State { admission, armed: u64::MAX, rested: 0, held_for: None };
@@ -91,6 +95,7 @@ impl Core {
             time,
             driver,
             max_hold,
+            spread,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             process: process::id(),
             this: Weak::clone(this),

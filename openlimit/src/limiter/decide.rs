@@ -45,10 +45,12 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
 use crate::sync::{MutexGuard, wake_all};
 use crate::time::FORKED;
 
-/// Why a call that may not wait is not admitted.
+/// The decision about a call that may not wait and was not admitted by the quick path.
 ///
 /// It is small, so that refusing a call writes the large error only once, where the caller gets it.
 pub(super) enum Unready {
+    /// It is admitted all the same.
+    Granted(Box<Grant>),
     /// So many nanoseconds of the limit with this index are missing.
     Wait((u64, usize)),
     /// Anything else.
@@ -92,22 +94,25 @@ impl Core {
             Some(charge) => Ok(charge),
             None if state.admission.queue.is_empty()
                 && !self.driver.is_needed()
-                && state.admission.backend.held_until() <= now =>
+                && !state.admission.backend.is_shut(now) =>
             {
                 // Nothing is due that could make room: the buckets alone decide.
                 Err(Unready::Wait(state.admission.backend.wait_of_next(amounts, now)))
             }
-            None => self.refuse(state, Amounts::Few(*amounts), now).map_err(Unready::Refused),
+            None => Err(match self.refuse(state, Amounts::Few(*amounts), now) {
+                Ok(grant) => Unready::Granted(Box::new(grant)),
+                Err(error) => Unready::Refused(error),
+            }),
         }
     }
 
     /// Admits a call of any amounts now or not at all.
     #[inline(never)]
-    pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, Box<AcquireError>> {
+    pub(super) fn try_any(&self, amounts: &Amounts) -> Result<Grant, Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Err(self.forked()) };
         match state.admission.take(amounts.as_slice(), now) {
-            Some(charge) => Ok(charge),
+            Some(charge) => Ok(Grant::at_once(amounts.clone(), charge)),
             None => self.refuse(state, amounts.clone(), now),
         }
     }
@@ -165,7 +170,7 @@ impl Core {
         mut state: MutexGuard<'_, State>,
         amounts: Amounts,
         now: u64,
-    ) -> Result<u64, Box<AcquireError>> {
+    ) -> Result<Grant, Box<AcquireError>> {
         if let Some(error) = self.plan.too_large(amounts.as_slice()) {
             return Err(Box::new(error));
         }
@@ -210,6 +215,7 @@ impl Core {
         match refusal {
             Refusal::TimedOut { waited, wait, limit: HOLD, .. } => self.held(waited, wait),
             Refusal::WouldWait { wait, limit: HOLD } => self.held(0, wait),
+            Refusal::Exhausted { until } => self.exhausted(until),
             _ => self.plan.error(refusal),
         }
     }
@@ -246,14 +252,14 @@ impl Core {
             left = state.admission.queue.leave(key);
             surplus = state.admission.queue.surplus();
             if let (_, Some(Outcome::Admitted(grant))) = &left {
-                state.admission.backend.refund(&grant.amounts, grant.charge, now);
+                state.admission.cancel(grant, now);
             }
         });
     }
 
     /// Gives back everything that a call took.
     pub(super) fn cancel(&self, grant: &Grant) {
-        self.update(|state, now, _| state.admission.backend.refund(&grant.amounts, grant.charge, now));
+        self.update(|state, now, _| state.admission.cancel(grant, now));
     }
 
     /// Replaces what a call took by what it used.

@@ -67,46 +67,135 @@ impl<K> Limiter<K> {
     /// The problem with the declaration, if the limiter cannot be built.
     pub fn release(&self) -> Result<(), BuildError> {
         let core = self.handle().map_err(Clone::clone)?.core();
-        core.update(|state, now, _| state.admission.backend.release(now));
+        core.update(|state, now, _| state.release(now));
         Ok(())
     }
 }
 
 impl Core {
-    pub(super) fn hold(&self, time: u64, reason: Arc<str>) {
+    fn hold(&self, time: u64, reason: Arc<str>) {
         self.update(|state, now, _| {
             let until = self.end_of_hold(time, now);
-            let backend = &mut state.admission.backend;
-            if until > backend.held_until().max(now) {
-                backend.hold(until, now);
-                state.held_for = Some((reason, until));
+            state.note_reason(reason, until, now);
+            state.admission.backend.hold(until, now);
+        });
+    }
+
+    /// Applies the refusal of the call of this charge.
+    pub(super) fn refused(&self, charge: u64, scope: Scope, time: u64, reason: Arc<str>) {
+        let time = self.spread.prolonged(time);
+        self.update(|state, now, _| {
+            let until = self.end_of_hold(time, now);
+            if let Scope::Quota = scope {
+                state.note_reason(reason, until, now);
+                state.admission.exhaust(charge, until, now);
+                return;
+            }
+            // If the call was a probe, the quota is back: it was refused for another reason.
+            state.end_probe(charge, now);
+            state.note_reason(reason, until, now);
+            match scope {
+                Scope::Limits(places) => {
+                    places.iter().for_each(|place| state.admission.backend.hold_limit(*place, until, now));
+                }
+                Scope::All | Scope::Quota => state.admission.backend.hold(until, now),
             }
         });
     }
 
+    /// Notes that the provider did not refuse the probe of this charge, or that nobody knows.
+    pub(super) fn end_probe(&self, charge: u64) {
+        self.update(|state, now, _| state.end_probe(charge, now));
+    }
+
     /// Returns the error of a call that may not wait for the end of a hold.
     pub(super) fn held(&self, waited: u64, wait: u64) -> AcquireError {
-        let now = self.time.now();
         AcquireError::Held {
             waited: Duration::from_nanos(waited),
             wait: Duration::from_nanos(wait),
-            reason: self.lock().map_or_else(elsewhere, |state| state.reason(now)),
+            reason: self.reason(),
             limiter: self.plan.name().clone(),
         }
     }
+
+    /// Returns the error of a call while a quota is used up.
+    pub(super) fn exhausted(&self, until: u64) -> AcquireError {
+        AcquireError::Exhausted {
+            until: Duration::from_nanos(until),
+            reason: self.reason(),
+            limiter: self.plan.name().clone(),
+        }
+    }
+
+    fn reason(&self) -> Arc<str> {
+        let now = self.time.now();
+        self.lock().map_or_else(elsewhere, |state| state.reason(now))
+    }
+}
+
+/// The calls that a refusal stops.
+pub(super) enum Scope {
+    /// All calls wait.
+    All,
+    /// Those wait that take something from one of these limits.
+    Limits(Vec<usize>),
+    /// All calls are refused, because a quota is used up.
+    Quota,
 }
 
 impl State {
-    /// Returns the hold at `now`, if there is one.
+    /// Returns the hold of all calls at `now`, if there is one.
     pub(super) fn hold(&self, now: u64) -> Option<Hold> {
-        let rest = self.admission.backend.held_until().saturating_sub(now);
-        (rest > 0).then(|| Hold { ends_in: Duration::from_nanos(rest), reason: self.reason(now) })
+        let backend = &self.admission.backend;
+        let rest = backend.held_until().saturating_sub(now);
+        (rest > 0 || backend.is_exhausted()).then(|| self.hold_for(rest, now))
+    }
+
+    /// Returns the hold of one limit at `now`, if there is one.
+    pub(super) fn limit_hold(&self, place: usize, now: u64) -> Option<Hold> {
+        let rest = self.admission.backend.limit_held_until(place).saturating_sub(now);
+        (rest > 0).then(|| self.hold_for(rest, now))
+    }
+
+    fn hold_for(&self, rest: u64, now: u64) -> Hold {
+        Hold {
+            ends_in: Duration::from_nanos(rest),
+            is_exhausted: self.admission.backend.is_exhausted(),
+            reason: self.reason(now),
+        }
+    }
+
+    /// Ends all holds.
+    fn release(&mut self, now: u64) {
+        self.held_for = None;
+        self.admission.backend.release(now);
+    }
+
+    fn end_probe(&mut self, charge: u64, now: u64) {
+        self.admission.end_probe(charge, true, now);
+        if !self.admission.backend.is_shut(now) {
+            self.held_for = None;
+        }
+    }
+
+    /// Notes why this process holds calls, unless a hold of its own ends later.
+    fn note_reason(&mut self, reason: Arc<str>, until: u64, now: u64) {
+        let known_until = self.held_for.as_ref().map_or(0, |(_, until)| *until);
+        if until > known_until.max(now) {
+            self.held_for = Some((reason, until));
+        }
     }
 
     /// Returns the reason of the hold at `now`.
     fn reason(&self, now: u64) -> Arc<str> {
-        let own = self.held_for.as_ref().filter(|(_, until)| now < until.saturating_add(OWN_FOR));
-        own.map_or_else(elsewhere, |(reason, _)| Arc::clone(reason))
+        let is_exhausted = self.admission.backend.is_exhausted();
+        let is_own = |until: u64| is_exhausted || now < until.saturating_add(OWN_FOR);
+        let own = self.held_for.as_ref().filter(|(_, until)| is_own(*until));
+        match own {
+            Some((reason, _)) => Arc::clone(reason),
+            None if is_exhausted => USED_UP_ELSEWHERE.into(),
+            None => elsewhere(),
+        }
     }
 }
 
@@ -114,3 +203,7 @@ impl State {
 fn elsewhere() -> Arc<str> {
     "another process that shares the limits holds its calls".into()
 }
+
+/// The same if a quota is used up.
+const USED_UP_ELSEWHERE: &str =
+    "the provider refused a call of another process that shares the limits because a quota is used up";

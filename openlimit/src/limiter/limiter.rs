@@ -203,6 +203,7 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
         Some(few) => match handle.core().try_now(&few) {
             Ok(charge) => Ok(Permit::at_once(handle.clone(), few, charge)),
             Err(Unready::Wait(wait)) => handle.core().plan.would_wait(&few, wait),
+            Err(Unready::Granted(grant)) => Ok(Permit::granted(handle.clone(), *grant)),
             Err(Unready::Refused(error)) => Err(*error),
         },
         None => try_any(handle, cost),
@@ -213,8 +214,8 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let amounts = handle.core().plan.resolve(cost)?;
-    let charge = handle.core().try_any(&amounts).map_err(|error| *error)?;
-    Ok(Permit::new(handle.clone(), amounts, charge))
+    let grant = handle.core().try_any(&amounts).map_err(|error| *error)?;
+    Ok(Permit::granted(handle.clone(), grant))
 }
 
 /// Returns the error of a call on a limiter that cannot be built.

@@ -20,6 +20,7 @@ mod limiter;
 mod loom_model;
 mod observe;
 mod permit;
+mod spread;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;

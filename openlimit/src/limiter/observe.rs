@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
+use super::hold::Scope;
 use super::{Limiter, Permit};
 use crate::admission::Standing;
-use crate::error::BuildError;
-use crate::feedback::{DenialKind, Observation, ObservedLimit, Verdict};
+use crate::error::{BuildError, short};
+use crate::feedback::{Denial, DenialKind, Observation, ObservedLimit, Verdict};
 use crate::limits::{Amounts, Limit};
 use crate::time::nanos;
 
@@ -114,6 +115,9 @@ impl Permit {
     /// ignored, too. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
         self.core().observe(observation, Some(self.charge()));
+        if self.is_probe() && observation.denial().is_none() {
+            self.core().end_probe(self.charge());
+        }
     }
 
     /// Notes that the provider refused the call, and holds the limiter for as long as the refusal
@@ -144,18 +148,19 @@ impl Permit {
     /// # }
     /// ```
     pub fn refused(self, observation: &Observation) -> Verdict {
-        let verdict = observation.verdict();
         let core = self.core();
-        let wait = match verdict {
+        let verdict = core.verdict(observation);
+        let (scope, wait) = match verdict {
             Verdict::Retry { after } | Verdict::SlowDown { after } => {
-                after.map_or_else(|| core.silent_wait(observation, &self.amounts()), nanos)
+                let wait = after.map_or_else(|| core.silent_wait(observation, &self.amounts()), nanos);
+                (core.scope(observation), wait)
             }
-            Verdict::Exhausted { until } => until.map_or(u64::MAX, nanos),
-            Verdict::TooLarge | Verdict::NotLimited => 0,
+            Verdict::Exhausted { until } => (Scope::Quota, until.map_or(u64::MAX, nanos)),
+            Verdict::TooLarge | Verdict::NotLimited => (Scope::All, 0),
         };
         core.observe(observation, Some(self.charge()));
         if wait > 0 {
-            core.hold(wait, reason(observation, verdict));
+            core.refused(self.charge(), scope, wait, reason(observation, verdict));
         }
         verdict
     }
@@ -171,6 +176,42 @@ impl Core {
         if !said.is_empty() {
             self.update(|state, now, _| state.admission.observe(&self.plan, &said, charge, now));
         }
+    }
+
+    /// Returns the meaning of a response. A wait that is longer than the longest hold is a quota
+    /// that is used up.
+    fn verdict(&self, observation: &Observation) -> Verdict {
+        match observation.verdict() {
+            Verdict::Retry { after: Some(after) } | Verdict::SlowDown { after: Some(after) }
+                if nanos(after) > self.max_hold =>
+            {
+                Verdict::Exhausted { until: Some(after) }
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// Returns the calls that a refusal stops: those of the limits that it names, or all of them if
+    /// it names one that the limiter does not have.
+    fn scope(&self, observation: &Observation) -> Scope {
+        let violations = observation.denial().map_or(&[][..], Denial::violations);
+        let mut places = Vec::new();
+        for violation in violations {
+            let limits = || {
+                let limits = self.plan.limits().iter().enumerate();
+                limits.filter(|(_, limit)| Some(limit.dimension()) == violation.dimension())
+            };
+            let is_of_window = |limit: &Limit| violation.window() == Some(limit.rate().period());
+            let has_window = limits().any(|(_, limit)| is_of_window(limit));
+            let before = places.len();
+            places.extend(
+                limits().filter(|(_, limit)| !has_window || is_of_window(limit)).map(|(place, _)| place),
+            );
+            if places.len() == before {
+                return Scope::All;
+            }
+        }
+        if places.is_empty() { Scope::All } else { Scope::Limits(places) }
     }
 
     /// Returns the place of the limit that a response describes.
@@ -244,9 +285,12 @@ fn reason(observation: &Observation, verdict: Verdict) -> Arc<str> {
         Verdict::SlowDown { .. } => " because the traffic grew too fast",
         _ => "",
     };
-    let wait = match verdict.retry_after() {
-        Some(Duration::ZERO) | None => String::new(),
-        Some(after) => format!(" and asks for a wait of {}", crate::error::short(after)),
+    let wait = match verdict {
+        Verdict::Exhausted { until: Some(until) } => format!(" for another {}", short(until)),
+        _ => match verdict.retry_after() {
+            Some(Duration::ZERO) | None => String::new(),
+            Some(after) => format!(" and asks for a wait of {}", short(after)),
+        },
     };
     format!("the provider refused a call{status}{why}{wait}").into()
 }

@@ -4,6 +4,7 @@
 //! byte of that future. So it has 24 bytes: a small call that was admitted at once is packed into
 //! them, and everything else is boxed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +35,21 @@ const MEDIUM: u64 = u32::MAX as u64;
 enum Packed {
     Static { core: &'static Core, charge: u64, second: u32, first: u16 },
     Counted { core: Arc<Core>, charge: u64, second: u32, first: u16 },
-    Boxed(Box<(Handle, Grant)>),
+    Boxed(Box<Reserved>),
+}
+
+/// A grant that does not fit into a permit, and the limiter that it is of.
+struct Reserved {
+    handle: Handle,
+    grant: Grant,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if self.grant.is_probe {
+            self.handle.core().end_probe(self.grant.charge);
+        }
+    }
 }
 
 impl Permit {
@@ -56,12 +71,12 @@ impl Permit {
     /// Does the same for any amounts.
     #[inline(never)]
     pub(super) fn new(handle: Handle, amounts: Amounts, charge: u64) -> Self {
-        Self::from_queue(handle, Grant { amounts, charge, wait: None })
+        Self::granted(handle, Grant::at_once(amounts, charge))
     }
 
-    /// Creates a permit for a call that waited.
-    pub(super) fn from_queue(handle: Handle, grant: Grant) -> Self {
-        Self(Packed::Boxed(Box::new((handle, grant))))
+    /// Creates a permit for a call that waited, or that is a probe.
+    pub(super) fn granted(handle: Handle, grant: Grant) -> Self {
+        Self(Packed::Boxed(Box::new(Reserved { handle, grant })))
     }
 
     /// Replaces the reserved cost by what the call really used.
@@ -90,9 +105,7 @@ impl Permit {
     /// # }
     /// ```
     pub fn settle(self, usage: impl Into<Usage>) {
-        let usage = usage.into();
-        let (handle, grant) = self.unpack();
-        handle.core().settle(&grant, &usage);
+        self.core().settle(&self.grant(), &usage.into());
     }
 
     /// Gives the whole cost back. Use it only if the request was never sent.
@@ -146,8 +159,7 @@ impl Permit {
     /// # assert!(limiter.try_acquire(900).is_err());
     /// ```
     pub fn cancel(self) {
-        let (handle, grant) = self.unpack();
-        handle.core().cancel(&grant);
+        self.core().cancel(&self.grant());
     }
 
     /// Returns the cost that the call reserved.
@@ -184,7 +196,7 @@ impl Permit {
 
     fn wait(&self) -> Option<&Wait> {
         match &self.0 {
-            Packed::Boxed(boxed) => boxed.1.wait.as_ref(),
+            Packed::Boxed(boxed) => boxed.grant.wait.as_ref(),
             _ => None,
         }
     }
@@ -193,7 +205,7 @@ impl Permit {
     pub(super) fn charge(&self) -> u64 {
         match &self.0 {
             Packed::Static { charge, .. } | Packed::Counted { charge, .. } => *charge,
-            Packed::Boxed(boxed) => boxed.1.charge,
+            Packed::Boxed(boxed) => boxed.grant.charge,
         }
     }
 
@@ -203,7 +215,7 @@ impl Permit {
             Packed::Static { first, second, .. } | Packed::Counted { first, second, .. } => {
                 small(*first, *second)
             }
-            Packed::Boxed(boxed) => boxed.1.amounts.clone(),
+            Packed::Boxed(boxed) => boxed.grant.amounts.clone(),
         }
     }
 
@@ -211,18 +223,23 @@ impl Permit {
         match &self.0 {
             Packed::Static { core, .. } => core,
             Packed::Counted { core, .. } => core,
-            Packed::Boxed(boxed) => boxed.0.core(),
+            Packed::Boxed(boxed) => boxed.handle.core(),
         }
     }
 
-    /// Returns what the permit consists of.
-    fn unpack(self) -> (Handle, Grant) {
-        let (handle, charge, second, first) = match self.0 {
-            Packed::Static { core, charge, second, first } => (Handle::Static(core), charge, second, first),
-            Packed::Counted { core, charge, second, first } => (Handle::Counted(core), charge, second, first),
-            Packed::Boxed(boxed) => return *boxed,
-        };
-        (handle, Grant { amounts: small(first, second), charge, wait: None })
+    /// Returns true if the call was admitted to find out if a used-up quota is back.
+    pub(super) fn is_probe(&self) -> bool {
+        matches!(&self.0, Packed::Boxed(boxed) if boxed.grant.is_probe)
+    }
+
+    /// Returns the grant of the call.
+    fn grant(&self) -> Cow<'_, Grant> {
+        match &self.0 {
+            Packed::Static { charge, second, first, .. } | Packed::Counted { charge, second, first, .. } => {
+                Cow::Owned(Grant::at_once(small(*first, *second), *charge))
+            }
+            Packed::Boxed(boxed) => Cow::Borrowed(&boxed.grant),
+        }
     }
 }
 

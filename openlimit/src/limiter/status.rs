@@ -43,7 +43,7 @@ pub struct Status {
     /// Shared limits are as of the last reply from Redis, as if no process had taken anything
     /// since.
     pub limits: Vec<LimitStatus>,
-    /// The hold; `None` if there is none.
+    /// The hold of all calls; `None` if there is none.
     pub hold: Option<Hold>,
     /// The connection to Redis; `None` if the limits are not shared.
     pub store: Option<StoreStatus>,
@@ -75,14 +75,21 @@ pub struct LimitStatus {
     /// The amount that the provider allows, if an [observed](crate::Permit::observe) response said
     /// another one than is declared. If it is less, the rate is slowed down to it.
     pub provider_allows: Option<u64>,
+    /// The hold of this limit alone; `None` if there is none. Calls that take nothing from the
+    /// limit go on.
+    pub hold: Option<Hold>,
 }
 
 /// A hold that has not ended. Part of a [`Status`](crate::Status).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hold {
-    /// The time until it ends, on the limiter's clock.
+    /// The time until it ends, on the limiter's clock. While a quota is used up, it is the time
+    /// until one call is admitted to find out if the quota is back; zero if the next call is.
     pub ends_in: Duration,
+    /// True if a quota is used up. Calls are then refused with
+    /// [`AcquireError::Exhausted`](crate::AcquireError::Exhausted), and do not wait.
+    pub is_exhausted: bool,
     /// Why the limiter is on hold: the `reason` given to [`hold`](crate::Limiter::hold), or words
     /// for a hold that another process began.
     pub reason: Arc<str>,
@@ -96,15 +103,17 @@ impl Core {
         let (waiting, due) = state.admission.waiting();
         let (looks, store) = state.admission.look(now);
         let hold = state.hold(now);
-        let said: Vec<_> = (0..looks.len()).map(|place| state.admission.provider_limit(place)).collect();
+        let said = |place| (state.admission.provider_limit(place), state.limit_hold(place, now));
+        let said: Vec<_> = (0..looks.len()).map(said).collect();
         drop(state);
         let limits =
-            self.plan.limits().iter().zip(looks).zip(said).map(|((limit, look), said)| LimitStatus {
+            self.plan.limits().iter().zip(looks).zip(said).map(|((limit, look), (said, hold))| LimitStatus {
                 limit: limit.clone(),
                 available: look.available,
                 debt: look.debt,
                 full_in: Duration::from_nanos(look.full_in),
                 provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
+                hold,
             });
         Some(Status {
             limiter: self.plan.name().clone(),
@@ -125,7 +134,7 @@ impl fmt::Display for Status {
             None => write!(f, "{} waiting", self.waiting)?,
         }
         if let Some(hold) = &self.hold {
-            write!(f, "; on hold for another {}: {}", short(hold.ends_in), hold.reason)?;
+            write!(f, "; {hold}")?;
         }
         if let Some(error) = self.store.as_ref().and_then(|store| store.error.as_ref()) {
             write!(f, "; {error}")?;
@@ -146,6 +155,17 @@ impl fmt::Display for LimitStatus {
         if let Some(amount) = self.provider_allows {
             write!(f, ", but the provider allows {amount}")?;
         }
-        Ok(())
+        self.hold.as_ref().map_or(Ok(()), |hold| write!(f, ", {hold}"))
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_exhausted, self.ends_in) {
+            (true, Duration::ZERO) => write!(f, "no quota, the next call finds out if it is back")?,
+            (true, time) => write!(f, "no quota, and no calls for another {}", short(time))?,
+            (false, time) => write!(f, "on hold for another {}", short(time))?,
+        }
+        write!(f, ": {}", self.reason)
     }
 }

@@ -2,6 +2,7 @@
 
 mod accessors;
 mod bad_input;
+mod exhausted;
 mod hold;
 mod observe;
 mod python_defects;

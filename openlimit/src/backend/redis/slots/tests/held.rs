@@ -98,7 +98,7 @@ fn a_hold_that_begins_after_a_release_in_the_same_batch_ends_when_it_says() {
     world.call(&mut client, [1, 0]);
     client.slots.hold(world.clock + 100 * SECOND, world.clock);
     world.exchange(&mut client);
-    Buckets::release(&mut client.slots, world.clock);
+    client.slots.release(world.clock);
     client.slots.hold(world.clock + SECOND, world.clock);
     let rest = world.exchange(&mut client).held_for;
     assert!(rest <= 2 * SECOND, "{rest}");
@@ -158,7 +158,7 @@ fn grants_stay_within_the_bound_while_rates_change_and_holds_come_and_go() {
             9 => world.give_all_back(client),
             10..14 => slow(client, world.random(2), [125, 300, 500, 1_000][world.random(4)]),
             14 => client.slots.hold(world.clock + world.random(400_000_000) as u64, world.clock),
-            15 => Buckets::release(&mut client.slots, world.clock),
+            15 => client.slots.release(world.clock),
             16 => {
                 client.slots.cap_bucket(world.random(2), world.random(100) as i64 - 50, world.clock);
             }
@@ -208,7 +208,7 @@ fn calls_depart_within_the_bound_and_never_during_a_hold_whatever_the_round_trip
             client.slots.hold(world.clock + time, world.clock);
         }
         if world.random(900) == 0 {
-            Buckets::release(&mut client.slots, world.clock);
+            client.slots.release(world.clock);
         }
         while client.queue.len() < 30 {
             client.join([1, 0]);
