@@ -4,6 +4,7 @@
 //! function is inlined into its caller, and the fields that it touches lie together.
 
 use super::buckets::{Buckets, Due, HOLD};
+use super::holds::Holds;
 use super::starting::Starting;
 use crate::bucket::{Bucket, Look};
 use crate::error::StoreStatus;
@@ -17,12 +18,10 @@ pub(crate) struct Memory {
     meters: Box<[Meter]>,
     /// The number of the last charge.
     charges: u64,
-    /// The end of the last hold of all calls; while a quota is used up, when the next probe may
-    /// depart.
-    held_until: u64,
     /// When the last hold of any kind ends; the largest value while a quota is used up. So a call
     /// that is admitted at once compares a single number.
     shut_until: u64,
+    holds: Holds,
 }
 
 /// The latest end of a hold. The largest value of [`shut_until`](Memory::shut_until) says that a
@@ -34,8 +33,6 @@ const LAST_END: u64 = u64::MAX - 1;
 #[repr(C, align(64))]
 struct Meter {
     dimension: usize,
-    /// The end of the last hold of this limit alone.
-    held_until: u64,
     bucket: Bucket,
 }
 
@@ -43,12 +40,8 @@ impl Memory {
     /// Creates empty buckets whose charges are numbered from `charges` on.
     pub(crate) fn new(starting: &Starting<'_>, charges: u64) -> Self {
         let meters = starting.meterings.iter().zip(starting.dimensions);
-        let meters = meters.map(|(metering, of)| Meter {
-            dimension: *of,
-            held_until: 0,
-            bucket: Bucket::new(metering),
-        });
-        Self { meters: meters.collect(), charges, held_until: 0, shut_until: 0 }
+        let meters = meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) });
+        Self { meters: meters.collect(), charges, shut_until: 0, holds: Holds::default() }
     }
 
     /// Returns when a call could be admitted if it were the next one.
@@ -84,31 +77,32 @@ impl Memory {
     /// `ahead` of a dimension, and that holds ask for.
     #[inline]
     fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128) -> Due {
-        let (mut latest, mut held) = (Due { at: 0, limit: 0 }, self.held_until);
+        let mut latest = Due { at: 0, limit: 0 };
         for (limit, meter) in self.meters.iter().enumerate() {
             let amount = amounts[meter.dimension];
             if amount == 0 {
                 continue;
             }
-            held = held.max(meter.held_until);
             let at = meter.bucket.due(amount, ahead(meter.dimension));
             if at >= latest.at {
                 latest = Due { at, limit };
             }
         }
+        let held = if self.shut_until > 0 { self.held_for(amounts) } else { 0 };
         if held > 0 && latest.at <= held { Due { at: held, limit: HOLD } } else { latest }
     }
 
     /// Returns when the holds end that a call of these amounts has to wait for.
     fn held_for(&self, amounts: &[u64]) -> u64 {
-        let takes = self.meters.iter().filter(|meter| amounts[meter.dimension] > 0);
-        takes.map(|meter| meter.held_until).fold(self.held_until, u64::max)
+        let takes = self.meters.iter().enumerate().filter(|(_, meter)| amounts[meter.dimension] > 0);
+        takes.map(|(place, _)| self.holds.limit(place)).fold(self.holds.all(), u64::max)
     }
 
     /// Returns the wait of a call until a moment, and what decides it: a hold, if there is one now.
     #[inline]
     fn wait_until(&self, Due { at, limit }: Due, amounts: &[u64], now: u64) -> (u64, usize) {
-        (at.saturating_sub(now), if now < self.held_for(amounts) { HOLD } else { limit })
+        let is_held = now < self.shut_until && now < self.held_for(amounts);
+        (at.saturating_sub(now), if is_held { HOLD } else { limit })
     }
 
     /// Charges a call, although there is a hold, if it is one of limits from which it takes nothing.
@@ -139,10 +133,11 @@ impl Memory {
     /// Moves the end of the hold of all calls to `until`, if that is later. The levels stand.
     fn prolong(&mut self, until: u64, now: u64) {
         let until = until.min(LAST_END);
-        if until > self.held_until.max(now) {
+        let end = self.holds.all_mut(self.meters.len());
+        if until > now.max(*end) {
             self.meters.iter_mut().for_each(|meter| meter.bucket.freeze(until, now));
         }
-        self.held_until = self.held_until.max(until);
+        *end = until.max(*end);
         self.shut_until = self.shut_until.max(until);
     }
 
@@ -224,11 +219,12 @@ impl Buckets for Memory {
     }
 
     fn hold_limit(&mut self, place: usize, until: u64, now: u64) {
-        let (meter, until) = (&mut self.meters[place], until.min(LAST_END));
-        if until > meter.held_until.max(now) {
-            meter.held_until = until;
+        let until = until.min(LAST_END);
+        let end = self.holds.limit_mut(place, self.meters.len());
+        if until > now.max(*end) {
+            *end = until;
             // What the hold of all calls has frozen for longer stays so.
-            meter.bucket.freeze(until, now);
+            self.meters[place].bucket.freeze(until, now);
             self.shut_until = self.shut_until.max(until);
         }
     }
@@ -240,16 +236,13 @@ impl Buckets for Memory {
 
     fn release(&mut self, now: u64) {
         if now < self.shut_until {
-            (self.held_until, self.shut_until) = (0, 0);
-            for meter in &mut self.meters {
-                meter.held_until = 0;
-                meter.bucket.thaw(now);
-            }
+            (self.shut_until, self.holds) = (0, Holds::default());
+            self.meters.iter_mut().for_each(|meter| meter.bucket.thaw(now));
         }
     }
 
     fn held_until(&self) -> u64 {
-        self.held_until
+        self.holds.all()
     }
 
     fn is_exhausted(&self) -> bool {
@@ -257,7 +250,7 @@ impl Buckets for Memory {
     }
 
     fn limit_held_until(&self, place: usize) -> u64 {
-        self.meters[place].held_until
+        self.holds.limit(place)
     }
 
     fn is_shut(&self, now: u64) -> bool {
@@ -267,9 +260,9 @@ impl Buckets for Memory {
     fn refused(&mut self, _: u64) {}
 
     fn look(&self, now: u64) -> Vec<Look> {
-        let until = |meter: &Meter| self.held_until.max(meter.held_until);
-        let look = |meter: &Meter| meter.bucket.look(now).on_hold(until(meter).saturating_sub(now));
-        self.meters.iter().map(look).collect()
+        let rest = |place| self.holds.all().max(self.holds.limit(place)).saturating_sub(now);
+        let meters = self.meters.iter().enumerate();
+        meters.map(|(place, meter)| meter.bucket.look(now).on_hold(rest(place))).collect()
     }
 
     fn store(&self) -> Option<StoreStatus> {

@@ -241,9 +241,9 @@ impl Ledger {
     }
 
     /// Notes that a hold lasts until then, on the clock of the client, and if that is because a
-    /// quota is used up.
-    pub(super) fn begin_hold(&mut self, until: u64, exhausts: bool) {
-        self.change_hold(HoldChange { ends: false, until: Some(until), exhausts });
+    /// quota is used up. `None` if that time is over.
+    pub(super) fn begin_hold(&mut self, until: Option<u64>, exhausts: bool) {
+        self.change_hold(HoldChange { ends: false, until, exhausts });
     }
 
     /// Notes that the hold has ended.

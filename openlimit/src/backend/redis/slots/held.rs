@@ -31,7 +31,7 @@ impl Slots {
         }
         self.held_until = self.held_until.max(until);
         self.is_exhausted |= exhausts;
-        self.ledger.begin_hold(until, exhausts);
+        self.ledger.begin_hold(Some(until).filter(|until| *until > now), exhausts);
         self.flush_at = self.flush_at.min(now);
     }
 
@@ -50,7 +50,7 @@ impl Slots {
     pub(super) fn pass_probe_on(&mut self, now: u64) {
         self.probe_slot = 0;
         self.ledger.end_hold();
-        self.ledger.begin_hold(now, true);
+        self.ledger.begin_hold(None, true);
         self.flush_at = self.flush_at.min(now);
     }
 
