@@ -353,7 +353,8 @@ end
 
 size$ = thin(stack$, size$) --*
 local far_in = far > 0 and max(0, far_at - now) * 1000 or 0
-local reply = pack('<ddddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, is_exhausted and 1 or 0, has_probe and 1 or 0, far_in, done, {{level$, idle$, given$}}) ..
+local quota = has_probe and 2 or is_exhausted and 1 or 0
+local reply = pack('<dddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, far_in, done, {{level$, idle$, given$}}) ..
   table.concat(decisions)
 state = pack('<ddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*

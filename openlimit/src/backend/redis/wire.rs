@@ -19,7 +19,8 @@
 //! 7. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
-//! A reply is a [`BatchReply`], field by field. Each [`Decision`] is a number and a byte: the wait,
+//! A reply is a [`BatchReply`], field by field. One number says if a quota is used up: 0 for no, 1
+//! for yes, and 2 if the batch has the probe. Each [`Decision`] is a number and a byte: the wait,
 //! and the limit counted from 1, or 0 for none, plus 128 if the call was refused.
 
 /// Writes a batch.
@@ -100,8 +101,7 @@ impl BatchReply {
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, charges) = (bytes.number()?, bytes.number()?);
         let (is_out, held_for) = (bytes.number()? > 0, bytes.number()?);
-        let (is_exhausted, has_probe) = (bytes.number()? > 0, bytes.number()? > 0);
-        let (far_in, calls) = (bytes.number()?, bytes.number()?);
+        let (quota, far_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
             let (level, idle, given) = (bytes.number()?, bytes.number()?, bytes.number()?);
@@ -124,8 +124,8 @@ impl BatchReply {
             charges,
             is_out,
             held_for,
-            is_exhausted,
-            has_probe,
+            is_exhausted: quota > 0,
+            has_probe: quota > 1,
             far_in,
             buckets,
             calls: decisions,
