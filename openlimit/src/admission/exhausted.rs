@@ -66,7 +66,7 @@ impl Admission {
         wakers: &mut Vec<Waker>,
     ) -> Decided<Refusal> {
         if let Some(refusal) = self.exhausted(now) {
-            self.backend.refused(now);
+            self.backend.refresh(now);
             return Decided::Refused(refusal);
         }
         let key = self.queue.join(call);
@@ -82,7 +82,7 @@ impl Admission {
         wakers: &mut Vec<Waker>,
     ) -> Result<Grant, Refusal> {
         if let Some(refusal) = self.exhausted(now) {
-            self.backend.refused(now);
+            self.backend.refresh(now);
             return Err(refusal);
         }
         let key = self.queue.join(Waiter::new(call.amounts.clone(), now, u64::MAX));
@@ -103,12 +103,17 @@ impl Admission {
         self.backend.exhaust(until, now);
     }
 
+    /// Ends all holds.
+    pub(crate) fn release(&mut self, now: u64) {
+        self.probes.last = None;
+        self.backend.release(now);
+    }
+
     /// Ends the probe of this charge, unless another one departed since. `was_sent` is false if the
     /// provider never saw it: then the next call is the probe. Otherwise the quota is back.
     pub(crate) fn end_probe(&mut self, charge: u64, was_sent: bool, now: u64) {
         if self.probes.last == Some(charge) && self.backend.is_exhausted() {
-            self.probes.last = None;
-            self.backend.release(now);
+            self.release(now);
             if !was_sent {
                 self.backend.exhaust(now, now);
             }

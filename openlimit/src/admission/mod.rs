@@ -12,7 +12,7 @@
 //!   change, [`pump`](Admission::pump) admits the waiters that are due and computes when the next
 //!   head is.
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
-//!   refused on arrival.
+//!   refused on arrival. While a quota of the provider is used up, all calls are (`exhausted`).
 //!
 //! # When a waiting call is charged
 //!

@@ -96,8 +96,9 @@ pub(crate) trait Buckets {
     /// Returns true if no call is admitted at `now` without a closer look at the holds.
     fn is_shut(&self, now: u64) -> bool;
 
-    /// Notes that a call was refused because a quota is used up, according to what is known here.
-    fn refused(&mut self, now: u64);
+    /// Learns from the store if a quota is used up still, because a call was refused by what may be
+    /// old news. A backend without a store knows.
+    fn refresh(&mut self, now: u64);
 
     /// Returns the state of each limit.
     fn look(&self, now: u64) -> Vec<Look>;

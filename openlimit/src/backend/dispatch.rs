@@ -118,8 +118,8 @@ impl Buckets for Backend {
         each!(self, one => one.is_shut(now))
     }
 
-    fn refused(&mut self, now: u64) {
-        each!(self, one => one.refused(now));
+    fn refresh(&mut self, now: u64) {
+        each!(self, one => one.refresh(now));
     }
 
     fn look(&self, now: u64) -> Vec<Look> {

@@ -257,7 +257,7 @@ impl Buckets for Memory {
         now < self.shut_until
     }
 
-    fn refused(&mut self, _: u64) {}
+    fn refresh(&mut self, _: u64) {}
 
     fn look(&self, now: u64) -> Vec<Look> {
         let rest = |place| self.holds.all().max(self.holds.limit(place)).saturating_sub(now);

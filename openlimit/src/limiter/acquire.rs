@@ -42,6 +42,7 @@ use crate::time::nanos;
 /// - [`Timeout`](AcquireError::Timeout) if the wait is known to be longer than the
 ///   [`timeout`](Acquire::timeout).
 /// - [`Timer`](AcquireError::Timer) if the call has to wait and the timer thread is not running.
+/// - [`Held`](AcquireError::Held) if the limiter is on hold for longer than the timeout.
 /// - [`Build`](AcquireError::Build) if the declaration of the limiter is wrong.
 ///
 /// After a wait:
@@ -49,7 +50,11 @@ use crate::time::nanos;
 /// - [`Timeout`](AcquireError::Timeout) if the timeout ended. Later refunds and debts can make a
 ///   wait shorter or longer than it was on arrival.
 ///
-/// On arrival or after a wait, for limits that are shared through Redis:
+/// On arrival or after a wait:
+///
+/// - [`Exhausted`](AcquireError::Exhausted) if the provider said that a quota is used up.
+///
+/// The same, for limits that are shared through Redis:
 ///
 /// - [`Store`](AcquireError::Store) if Redis did not decide about the call.
 ///

@@ -48,7 +48,7 @@ use crate::time::FORKED;
 /// The decision about a call that may not wait and was not admitted by the quick path.
 ///
 /// It is small, so that refusing a call writes the large error only once, where the caller gets it.
-pub(super) enum Unready {
+pub(super) enum NotAtOnce {
     /// It is admitted all the same.
     Granted(Box<Grant>),
     /// So many nanoseconds of the limit with this index are missing.
@@ -87,9 +87,9 @@ impl Core {
 
     /// Admits a call now or not at all, and returns the number of its charge.
     #[inline(never)]
-    pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, Unready> {
+    pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, NotAtOnce> {
         let now = self.time.now();
-        let Some(mut state) = self.lock() else { return Err(Unready::Refused(self.forked())) };
+        let Some(mut state) = self.lock() else { return Err(NotAtOnce::Refused(self.forked())) };
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
             None if state.admission.queue.is_empty()
@@ -97,11 +97,11 @@ impl Core {
                 && !state.admission.backend.is_shut(now) =>
             {
                 // Nothing is due that could make room: the buckets alone decide.
-                Err(Unready::Wait(state.admission.backend.wait_of_next(amounts, now)))
+                Err(NotAtOnce::Wait(state.admission.backend.wait_of_next(amounts, now)))
             }
             None => Err(match self.refuse(state, Amounts::Few(*amounts), now) {
-                Ok(grant) => Unready::Granted(Box::new(grant)),
-                Err(error) => Unready::Refused(error),
+                Ok(grant) => NotAtOnce::Granted(Box::new(grant)),
+                Err(error) => NotAtOnce::Refused(error),
             }),
         }
     }

@@ -4,6 +4,9 @@
 //! then, too, and many providers count refused calls. So one refusal has to stop all calls, those
 //! in the queue included.
 //!
+//! A quota that is used up comes back much later. Then calls do not wait, but are refused at once:
+//! see `admission/exhausted.rs`.
+//!
 //! A hold ends without a burst. The buckets do not leak while it lasts, so what was missing when it
 //! began is still missing when it ends, and the calls in the queue leave one by one.
 
@@ -58,10 +61,14 @@ impl<K> Limiter<K> {
         Ok(())
     }
 
-    /// Ends the hold now. Does nothing if there is none.
+    /// Ends all holds now. Does nothing if there is none.
+    ///
+    /// Also call it when a quota is back that was used up: after
+    /// [`AcquireError::Exhausted`], calls are admitted again.
     ///
     /// With limits that are shared through Redis, it ends a hold of any process. The others learn
-    /// of that with their next batch.
+    /// of that with their next batch. While calls wait or are refused there, that is within about a
+    /// second.
     ///
     /// # Errors
     /// The problem with the declaration, if the limiter cannot be built.
@@ -83,7 +90,10 @@ impl Core {
 
     /// Applies the refusal of the call of this charge.
     pub(super) fn refused(&self, charge: u64, scope: Scope, time: u64, reason: Arc<str>) {
-        let time = self.spread.prolonged(time);
+        if self.max_hold == 0 {
+            return;
+        }
+        let time = self.spread.of(time, self.max_hold);
         self.update(|state, now, _| {
             let until = self.end_of_hold(time, now);
             if let Scope::Quota = scope {
@@ -168,7 +178,7 @@ impl State {
     /// Ends all holds.
     fn release(&mut self, now: u64) {
         self.held_for = None;
-        self.admission.backend.release(now);
+        self.admission.release(now);
     }
 
     fn end_probe(&mut self, charge: u64, now: u64) {

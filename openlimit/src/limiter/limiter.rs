@@ -12,7 +12,7 @@ use std::ptr;
 use once_cell::sync::OnceCell;
 
 use super::core::Handle;
-use super::decide::Unready;
+use super::decide::NotAtOnce;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -128,7 +128,8 @@ impl<K> Limiter<K> {
     /// are turned on.
     ///
     /// # Errors
-    /// [`AcquireError::WouldWait`] if there is no capacity or another call waits. All other errors
+    /// [`AcquireError::WouldWait`] if there is no capacity or another call waits, and
+    /// [`AcquireError::Held`] if that is because of a hold. All other errors
     /// are those that an [`Acquire`] returns at its first poll.
     #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
@@ -202,9 +203,9 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     match handle.core().plan.resolve_few(cost) {
         Some(few) => match handle.core().try_now(&few) {
             Ok(charge) => Ok(Permit::at_once(handle.clone(), few, charge)),
-            Err(Unready::Wait(wait)) => handle.core().plan.would_wait(&few, wait),
-            Err(Unready::Granted(grant)) => Ok(Permit::granted(handle.clone(), *grant)),
-            Err(Unready::Refused(error)) => Err(*error),
+            Err(NotAtOnce::Wait(wait)) => handle.core().plan.would_wait(&few, wait),
+            Err(NotAtOnce::Granted(grant)) => Ok(Permit::granted(handle.clone(), *grant)),
+            Err(NotAtOnce::Refused(error)) => Err(*error),
         },
         None => try_any(handle, cost),
     }

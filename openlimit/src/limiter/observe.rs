@@ -126,9 +126,29 @@ impl Permit {
     ///
     /// The wait is the one that the response states. Without one, it is the time in which the cost
     /// of the call flows back at the slowest limit, or one second if the provider is overloaded.
-    /// Limits per day or longer then count only if there are no others. A quota that is used up
-    /// holds the limiter for [`max_hold`](crate::Builder::max_hold), or until it is renewed if that
-    /// is sooner. A provider that is overloaded (status 529, or 503 with a wait) holds it, too.
+    /// Limits per day or longer then count only if there are no others. A provider that is
+    /// overloaded (status 529, or 503 with a wait) holds the limiter, too. A hold ends later than
+    /// stated by up to a sixteenth of the wait and at most one second, and never earlier: each
+    /// limiter by a part of its own, so that those that were refused at once do not begin again at
+    /// once. A wait of less than 100 ms is taken as it is.
+    ///
+    /// If the refusal names limits, and the limiter has them, only calls that take something from
+    /// one of them are held. Others go on, unless a held call is in front of them in the queue.
+    /// Limits that are shared through Redis are held together.
+    ///
+    /// A quota that is used up, or a wait that is longer than
+    /// [`max_hold`](crate::Builder::max_hold), is [`Verdict::Exhausted`]. Then no call waits:
+    ///
+    /// - Each is refused with [`AcquireError::Exhausted`](crate::AcquireError::Exhausted), those in
+    ///   the queue included, for `max_hold`, or until the quota is renewed if that is sooner.
+    /// - Then one call is admitted, to find out if the quota is back, and the others are refused
+    ///   until its response is known. If it is refused for the same reason, that begins anew. If its
+    ///   permit is passed to `refused` for another reason, settled, observed or dropped, the quota is
+    ///   back. If it is [cancelled](Self::cancel), the next call finds out.
+    /// - If that response is not known after a minute or `max_hold`, another call finds out.
+    /// - With limits that are shared through Redis, it is one call of all processes. During an
+    ///   outage of Redis in which they decide alone, it is one of each. A process that was refusing
+    ///   calls notices with its first call after about a second that the quota is back.
     ///
     /// A response that is no refusal, or that has nothing to do with limits, holds nothing. Of any
     /// response, it also believes what is left, like [`observe`](Self::observe).
@@ -183,7 +203,7 @@ impl Core {
     fn verdict(&self, observation: &Observation) -> Verdict {
         match observation.verdict() {
             Verdict::Retry { after: Some(after) } | Verdict::SlowDown { after: Some(after) }
-                if nanos(after) > self.max_hold =>
+                if nanos(after) > self.max_hold && self.max_hold > 0 =>
             {
                 Verdict::Exhausted { until: Some(after) }
             }

@@ -19,7 +19,8 @@ use crate::queue::{Grant, Wait};
 /// - [`observe`](Permit::observe) believes what the response says is left. Call it before `settle`.
 /// - [`refused`](Permit::refused) holds the limiter after the provider refused the call.
 /// - [`cancel`](Permit::cancel) gives everything back. Use it only if the request was never sent.
-/// - Dropping it keeps the reservation, since the request may have been sent.
+/// - Dropping it keeps the reservation, since the request may have been sent. If the call was
+///   admitted to find out if a used-up quota is back, it means yes.
 ///
 /// A permit is not a slot that has to be held: the limits count what calls take, not how many run
 /// at a time. It borrows nothing, can be sent to other threads, and may outlive the limiter.

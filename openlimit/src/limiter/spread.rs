@@ -39,13 +39,22 @@ impl Spread {
         Self((number >> 32) as u32)
     }
 
-    /// Returns the wait, prolonged.
-    pub(super) fn prolonged(self, wait: u64) -> u64 {
+    /// Returns the wait, prolonged, but to no more than `longest`. A longer wait is cut off anyway,
+    /// so it is cut off a little earlier.
+    pub(super) fn of(self, wait: u64, longest: u64) -> u64 {
+        if wait > longest {
+            longest - self.part_of(longest)
+        } else {
+            longest.min(wait.saturating_add(self.part_of(wait)))
+        }
+    }
+
+    fn part_of(self, wait: u64) -> u64 {
         if wait < SHORTEST {
-            return wait;
+            return 0;
         }
         let most = u128::from((wait / PARTS).min(MOST));
-        wait.saturating_add((most * u128::from(self.0) >> u32::BITS) as u64)
+        (most * u128::from(self.0) >> u32::BITS) as u64
     }
 }
 
@@ -68,7 +77,7 @@ mod tests {
     #[test]
     fn a_wait_is_prolonged_by_at_most_a_sixteenth_and_by_at_most_a_second() {
         for part in [0, 1, 1 << 31, u32::MAX] {
-            let prolonged = |wait| Spread(part).prolonged(wait);
+            let prolonged = |wait| Spread(part).of(wait, u64::MAX);
             assert!((16 * SECOND..=17 * SECOND).contains(&prolonged(16 * SECOND)));
             assert!((SECOND..=SECOND + SECOND / 16).contains(&prolonged(SECOND)));
             assert!((600 * SECOND..=601 * SECOND).contains(&prolonged(600 * SECOND)));
@@ -76,7 +85,17 @@ mod tests {
             assert!(prolonged(u64::MAX - MOST) >= u64::MAX - MOST);
             assert_eq!(prolonged(u64::MAX), u64::MAX);
         }
-        assert_eq!(Spread(1 << 31).prolonged(16 * SECOND), 16 * SECOND + SECOND / 2);
+        assert_eq!(Spread(1 << 31).of(16 * SECOND, u64::MAX), 16 * SECOND + SECOND / 2);
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_the_longest_and_those_that_are_cut_off_are_spread_too() {
+        let half = |wait| Spread(1 << 31).of(wait, 16 * SECOND);
+        assert_eq!(half(16 * SECOND - 1), 16 * SECOND);
+        assert_eq!(half(16 * SECOND), 16 * SECOND);
+        assert_eq!(half(16 * SECOND + 1), 16 * SECOND - SECOND / 2);
+        assert_eq!(half(u64::MAX), 16 * SECOND - SECOND / 2);
+        assert_eq!(Spread(u32::MAX).of(1, 0), 0);
     }
 
     #[test]

@@ -327,3 +327,32 @@ fn ten_thousand_refusals_at_once_are_one() {
     take(&limiter).expect("it is the probe").settle(0);
     assert!(take(&limiter).is_ok());
 }
+
+#[test]
+fn without_holds_no_refusal_stops_a_call() {
+    let clock = ManualClock::new();
+    let limiter =
+        plain(&clock).requests(Rate::per_second(10)).max_hold(Duration::ZERO).build().expect("valid");
+    take(&limiter).expect("there is room").refused(&used_up());
+    let verdict = take(&limiter).expect("it is off").refused(&refusal("7"));
+    assert_eq!(verdict, Verdict::Retry { after: Some(secs(7)) });
+    assert!(take(&limiter).is_ok());
+    assert_eq!(limiter.status().expect("it is built").hold, None);
+}
+
+#[test]
+fn programs_that_are_refused_at_once_do_not_try_at_once() {
+    let clock = ManualClock::new();
+    let mut ends: Vec<_> = (0..20)
+        .map(|number| {
+            let name = format!("chat-{number}");
+            let limiter =
+                plain(&clock).name(name).requests(Rate::per_second(10)).build().expect("valid rates");
+            take(&limiter).expect("there is room").refused(&used_up());
+            refused(take(&limiter))
+        })
+        .collect();
+    ends.sort();
+    ends.dedup();
+    assert!(ends.len() == 20 && ends[0] > secs(599) && ends[19] <= secs(600), "{ends:?}");
+}

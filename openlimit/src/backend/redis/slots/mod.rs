@@ -188,7 +188,7 @@ impl Buckets for Slots {
         if self.is_local() { self.alone.share.is_shut(now) } else { self.is_held(now) }
     }
 
-    fn refused(&mut self, now: u64) {
+    fn refresh(&mut self, now: u64) {
         if !self.is_local() {
             self.want_news(now);
         }

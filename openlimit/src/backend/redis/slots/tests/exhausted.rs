@@ -146,13 +146,13 @@ fn a_state_that_was_lost_is_told_that_a_quota_is_used_up() {
 fn a_client_asks_for_news_at_most_once_a_second() {
     let (mut world, mut clients) = used_up();
     let one = &mut clients[0];
-    one.slots.refused(world.clock);
+    one.slots.refresh(world.clock);
     assert!(!one.slots.wants_news);
     world.clock += SECOND;
-    one.slots.refused(world.clock);
+    one.slots.refresh(world.clock);
     assert!(one.slots.wants_news);
     world.exchange(one);
-    one.slots.refused(world.clock);
+    one.slots.refresh(world.clock);
     assert!(!one.slots.wants_news);
 }
 
@@ -226,4 +226,15 @@ fn grants_stay_within_the_bound_while_quotas_come_and_go() {
         client.leave_or_go(&mut world);
     }
     world.check();
+}
+
+#[test]
+fn a_quota_that_is_used_up_for_centuries_leaves_replies_readable() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.max_hold = u64::MAX;
+    world.call(&mut client, [1, 0]);
+    client.slots.exhaust(u64::MAX, world.clock);
+    let reply = world.exchange(&mut client);
+    assert!(reply.is_exhausted && reply.held_for > 1_000_000 * SECOND);
 }

@@ -105,6 +105,23 @@ fn a_hold_that_begins_after_a_release_in_the_same_batch_ends_when_it_says() {
 }
 
 #[test]
+fn a_later_hold_does_not_extend_one_beyond_its_own_end() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    for client in [&mut one, &mut other] {
+        world.call(client, [1, 0]);
+    }
+    one.slots.hold(world.clock + 10 * SECOND, world.clock);
+    world.exchange(&mut one);
+    for (passed, time, rest) in [(4, 3, 6), (3, 5, 5)] {
+        world.clock += passed * SECOND;
+        other.slots.hold(world.clock + time * SECOND, world.clock);
+        let held = world.exchange(&mut other).held_for;
+        assert!(held.abs_diff(rest * SECOND) < SECOND / 100, "{held}");
+    }
+}
+
+#[test]
 fn a_hold_outlasts_a_state_that_was_lost() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
