@@ -101,7 +101,7 @@ fn alone_a_process_refuses_calls_while_a_quota_is_used_up_and_tells_the_others_a
     permit.refused(&Observation::new(429).body(body));
     let refusal = take(&limiter, 1, secs(20)).unwrap_err();
     assert!(matches!(refusal, AcquireError::Exhausted { .. }), "{refusal}");
-    world.proxy.forward();
+    world.proxy.resume();
     limiter.flush(secs(20)).blocking().unwrap();
     other.flush(secs(20)).blocking().unwrap();
     let refusal = take(&other, 1, secs(20)).unwrap_err();
