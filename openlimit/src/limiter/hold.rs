@@ -97,7 +97,7 @@ impl Core {
         self.update(|state, now, _| {
             let until = self.end_of_hold(time, now);
             if let Scope::Quota = scope {
-                state.note_reason(reason, until, now);
+                state.held_for = Some((reason, until));
                 state.admission.exhaust(charge, until, now);
                 return;
             }
@@ -158,21 +158,18 @@ impl State {
     pub(super) fn hold(&self, now: u64) -> Option<Hold> {
         let backend = &self.admission.backend;
         let rest = backend.held_until().saturating_sub(now);
-        (rest > 0 || backend.is_exhausted()).then(|| self.hold_for(rest, now))
+        let is_exhausted = backend.is_exhausted();
+        (rest > 0 || is_exhausted).then(|| self.hold_for(rest, is_exhausted, now))
     }
 
     /// Returns the hold of one limit at `now`, if there is one.
     pub(super) fn limit_hold(&self, place: usize, now: u64) -> Option<Hold> {
         let rest = self.admission.backend.limit_held_until(place).saturating_sub(now);
-        (rest > 0).then(|| self.hold_for(rest, now))
+        (rest > 0).then(|| self.hold_for(rest, false, now))
     }
 
-    fn hold_for(&self, rest: u64, now: u64) -> Hold {
-        Hold {
-            ends_in: Duration::from_nanos(rest),
-            is_exhausted: self.admission.backend.is_exhausted(),
-            reason: self.reason(now),
-        }
+    fn hold_for(&self, rest: u64, is_exhausted: bool, now: u64) -> Hold {
+        Hold { ends_in: Duration::from_nanos(rest), is_exhausted, reason: self.reason(now) }
     }
 
     /// Ends all holds.
@@ -188,10 +185,11 @@ impl State {
         }
     }
 
-    /// Notes why this process holds calls, unless a hold of its own ends later.
+    /// Notes why this process holds calls, unless a hold of its own ends later, or a quota is used
+    /// up.
     fn note_reason(&mut self, reason: Arc<str>, until: u64, now: u64) {
         let known_until = self.held_for.as_ref().map_or(0, |(_, until)| *until);
-        if until > known_until.max(now) {
+        if until > known_until.max(now) && !self.admission.backend.is_exhausted() {
             self.held_for = Some((reason, until));
         }
     }
@@ -200,8 +198,7 @@ impl State {
     fn reason(&self, now: u64) -> Arc<str> {
         let is_exhausted = self.admission.backend.is_exhausted();
         let is_own = |until: u64| is_exhausted || now < until.saturating_add(OWN_FOR);
-        let own = self.held_for.as_ref().filter(|(_, until)| is_own(*until));
-        match own {
+        match self.held_for.as_ref().filter(|(_, until)| is_own(*until)) {
             Some((reason, _)) => Arc::clone(reason),
             None if is_exhausted => USED_UP_ELSEWHERE.into(),
             None => elsewhere(),

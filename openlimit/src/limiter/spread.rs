@@ -54,7 +54,7 @@ impl Spread {
             return 0;
         }
         let most = u128::from((wait / PARTS).min(MOST));
-        (most * u128::from(self.0) >> u32::BITS) as u64
+        ((most * u128::from(self.0)) >> u32::BITS) as u64
     }
 }
 

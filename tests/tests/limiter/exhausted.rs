@@ -6,30 +6,31 @@ use std::time::Duration;
 use openlimit::feedback::{Observation, Verdict};
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter};
-use openlimit_tests::{Call, millis, plain, secs};
+use openlimit_tests::{Call, Outcome, millis, plain, secs};
 
 /// A limiter of ten requests per second.
 fn limiter(clock: &ManualClock) -> RateLimiter {
     plain(clock).requests(Rate::per_second(10)).build().expect("valid rates")
 }
 
-/// The refusal of OpenAI for a quota that is used up.
+/// What OpenAI says if a quota is used up.
+const USED_UP: &[u8] = br#"{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}"#;
+
 fn used_up() -> Observation {
-    let body = br#"{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}"#;
-    Observation::new(429).body(body)
+    Observation::new(429).body(USED_UP)
 }
 
 fn refusal(retry_after: &str) -> Observation {
     Observation::from_parts(429, [("retry-after", retry_after)], b"")
 }
 
-fn take(limiter: &RateLimiter) -> Result<Permit, AcquireError> {
+fn take(limiter: &RateLimiter) -> Outcome {
     limiter.try_acquire(Cost::new())
 }
 
 /// Returns the time until the next probe, for a call that is refused.
 #[track_caller]
-fn refused(outcome: Result<Permit, AcquireError>) -> Duration {
+fn refused(outcome: Outcome) -> Duration {
     match outcome {
         Err(AcquireError::Exhausted { until, .. }) => until,
         other => panic!("expected `Exhausted`, found {other:?}"),
@@ -118,12 +119,8 @@ fn a_wait_beyond_the_longest_hold_is_a_quota_that_is_used_up() {
 fn a_quota_that_is_renewed_sooner_is_tried_then() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
-    let body = br#"{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}"#;
-    take(&limiter).expect("there is room").refused(&Observation::from_parts(
-        429,
-        [("retry-after", "30")],
-        body,
-    ));
+    let refusal = Observation::from_parts(429, [("retry-after", "30")], USED_UP);
+    take(&limiter).expect("there is room").refused(&refusal);
     assert_eq!(refused(take(&limiter)), secs(30));
     clock.advance(secs(30));
     assert!(take(&limiter).is_ok());
@@ -144,7 +141,8 @@ fn one_call_is_admitted_when_the_time_is_over_and_the_others_go_on_being_refused
 
 #[test]
 fn every_way_of_calling_can_be_the_probe() {
-    let probes: [fn(&RateLimiter) -> Result<Permit, AcquireError>; 4] = [
+    type Probe = fn(&RateLimiter) -> Outcome;
+    let probes: [Probe; 4] = [
         take,
         |limiter| limiter.acquire(Cost::new()).blocking(),
         |limiter| limiter.acquire(Cost::new()).timeout(Duration::ZERO).blocking(),
@@ -161,7 +159,8 @@ fn every_way_of_calling_can_be_the_probe() {
 
 #[test]
 fn a_probe_that_is_not_refused_opens_the_limiter() {
-    let ends: [(&str, fn(Permit)); 6] = [
+    type End = fn(Permit);
+    let ends: [(&str, End); 6] = [
         ("settle", |permit| permit.settle(0)),
         ("observe", |permit| {
             permit.observe(&Observation::new(200));
@@ -303,9 +302,11 @@ fn a_hold_by_hand_and_a_used_up_quota_merge_and_release_ends_both() {
     let limiter = limiter(&clock);
     let permit = take(&limiter).expect("there is room");
     limiter.hold(secs(50), "by hand").expect("it is built");
-    permit.refused(&used_up());
-    limiter.hold(secs(20), "by hand").expect("it is built");
-    assert_eq!(refused(take(&limiter)), secs(600));
+    permit.refused(&Observation::from_parts(429, [("retry-after", "30")], USED_UP));
+    limiter.hold(secs(100), "by hand").expect("it is built");
+    let error = take(&limiter).expect_err("a quota is used up");
+    assert!(error.to_string().contains("because a quota is used up for another 30s"), "{error}");
+    assert_eq!(refused(Err(error)), secs(100));
     limiter.release().expect("it is built");
     assert_eq!(limiter.status().expect("it is built").hold, None);
     assert!(take(&limiter).is_ok() && take(&limiter).is_ok());

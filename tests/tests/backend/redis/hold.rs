@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use openlimit::feedback::Observation;
-use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter};
+use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis};
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{eventually, millis, secs};
 
@@ -221,6 +221,24 @@ fn a_probe_that_is_cancelled_leaves_its_place_to_another_process() {
     let probe = call(&other);
     assert!(probe.is_ok(), "{probe:?}");
     assert!(matches!(call(&one), Err(AcquireError::Exhausted { .. })));
+}
+
+#[test]
+fn a_call_that_does_not_wait_can_be_the_probe_if_leases_are_on() {
+    let server = RedisServer::start();
+    let redis = Redis::new(server.url()).lease(secs(1));
+    let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000)).max_hold(secs(1));
+    let limiter = limiter.redis(redis).build().unwrap();
+    call(&limiter).unwrap().refused(&used_up());
+    let mut probe = None;
+    eventually("a lease is granted", || {
+        probe = limiter.try_acquire(Cost::new()).ok();
+        probe.is_some()
+    });
+    assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::Exhausted { .. })));
+    drop(probe);
+    eventually("a lease is granted", || limiter.try_acquire(Cost::new()).is_ok());
+    assert!(!is_exhausted(&limiter));
 }
 
 #[test]

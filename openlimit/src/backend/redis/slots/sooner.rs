@@ -52,16 +52,16 @@ impl Slots {
             }
             waits.push(wait);
         }
-        // On the limiter's clock, and in microseconds of the server's.
-        let (start, start_at) = (decided + reply.held_for, reply.decided + reply.held_for / 1_000);
+        let end_of_hold = decided + reply.held_for;
         // From the first to the last, since a slot does not begin before the one in front of it.
         let mut from = 0;
         for (slot, wait) in self.slots.iter_mut().zip(waits.into_iter().rev()) {
             from = max(from, wait);
-            if start + from < slot.due {
-                (slot.due, slot.at) = (start + from, start_at + from / 1_000);
+            if end_of_hold + from < slot.due {
+                slot.due = end_of_hold + from;
+                slot.at = reply.decided + (reply.held_for + from) / 1_000;
             }
-            from = max(from, slot.due.saturating_sub(start));
+            from = max(from, slot.due.saturating_sub(end_of_hold));
         }
     }
 }
