@@ -93,6 +93,8 @@ impl Memory {
     }
 
     /// Returns when the holds end that a call of these amounts has to wait for.
+    #[cold]
+    #[inline(never)]
     fn held_for(&self, amounts: &[u64]) -> u64 {
         let takes = self.meters.iter().enumerate().filter(|(_, meter)| amounts[meter.dimension] > 0);
         takes.map(|(place, _)| self.holds.limit(place)).fold(self.holds.all(), u64::max)
