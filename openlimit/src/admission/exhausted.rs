@@ -9,34 +9,13 @@
 //! 2. The limiter stays shut until the response to the probe is known. If the quota is used up
 //!    still, that begins anew. Any other end of the probe opens the limiter, except that it was
 //!    never sent: then the next call is the probe.
-//! 3. If the response never becomes known, the next call is the probe after [`PROBE`].
+//! 3. If the response never becomes known, the next call is the probe after a while (`probes`).
 
 use std::task::Waker;
 
 use super::{Admission, Decided};
 use crate::backend::Buckets as _;
 use crate::queue::{Grant, Outcome, Refusal, Waiter};
-
-/// For how long the response to a probe is waited for, in nanoseconds: one minute. Providers refuse
-/// within a second, and most calls end within a minute. A probe that was lost keeps the limiter
-/// shut for so long, and never for longer than the longest hold.
-const PROBE: u64 = 60_000_000_000;
-
-/// The probes of one limiter.
-#[derive(Debug)]
-pub(super) struct Probes {
-    /// For how long the response to a probe is waited for, in nanoseconds.
-    patience: u64,
-    /// The charge of the last probe, while its response is not known.
-    last: Option<u64>,
-}
-
-impl Probes {
-    /// Creates the probes of a limiter whose holds are at most `max_hold` nanoseconds long.
-    pub(super) fn new(max_hold: u64) -> Self {
-        Self { patience: PROBE.min(max_hold), last: None }
-    }
-}
 
 impl Admission {
     /// Returns the refusal of all calls at `now`, if a quota is used up and no probe may depart.
@@ -51,8 +30,8 @@ impl Admission {
     pub(super) fn departs(&mut self, charge: u64, now: u64) -> bool {
         let is_probe = self.backend.is_exhausted();
         if is_probe {
-            self.probes.last = Some(charge);
-            self.backend.exhaust(now.saturating_add(self.probes.patience), now);
+            let patience = self.probes.depart(charge);
+            self.backend.exhaust(now.saturating_add(patience), now);
         }
         is_probe
     }
@@ -99,20 +78,20 @@ impl Admission {
     /// Refuses all calls until `until`, because the provider refused the call of this charge for a
     /// quota that is used up.
     pub(crate) fn exhaust(&mut self, charge: u64, until: u64, now: u64) {
-        self.probes.last = self.probes.last.filter(|probe| *probe != charge);
+        self.probes.end(charge);
         self.backend.exhaust(until, now);
     }
 
     /// Ends all holds.
     pub(crate) fn release(&mut self, now: u64) {
-        self.probes.last = None;
+        self.probes.forget();
         self.backend.release(now);
     }
 
     /// Ends the probe of this charge, unless another one departed since. `was_sent` is false if the
     /// provider never saw it: then the next call is the probe. Otherwise the quota is back.
     pub(crate) fn end_probe(&mut self, charge: u64, was_sent: bool, now: u64) {
-        if self.probes.last == Some(charge) && self.backend.is_exhausted() {
+        if self.probes.end(charge) && self.backend.is_exhausted() {
             self.release(now);
             if !was_sent {
                 self.backend.exhaust(now, now);

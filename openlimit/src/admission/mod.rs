@@ -42,6 +42,7 @@
 
 mod exhausted;
 mod plan;
+mod probes;
 mod remaining;
 
 use std::task::Waker;
@@ -50,8 +51,8 @@ use crate::backend::{Backend, Buckets, Due, Look};
 use crate::error::StoreStatus;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
-use self::exhausted::Probes;
 pub(crate) use self::plan::Plan;
+use self::probes::Probes;
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
 
