@@ -153,6 +153,16 @@ pub(super) enum Scope {
     Quota,
 }
 
+impl Scope {
+    /// Returns true if the refusal is about the limit at this place, as far as is known.
+    pub(super) fn contains(&self, place: usize) -> bool {
+        match self {
+            Self::All | Self::Quota => true,
+            Self::Limits(places) => places.contains(&place),
+        }
+    }
+}
+
 impl State {
     /// Returns the hold of all calls at `now`, if there is one.
     pub(super) fn hold(&self, now: u64) -> Option<Hold> {

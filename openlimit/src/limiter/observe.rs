@@ -125,7 +125,8 @@ impl Permit {
     /// refused calls.
     ///
     /// The wait is the one that the response states. Without one, it is the time in which the cost
-    /// of the call flows back at the slowest limit, or one second if the provider is overloaded.
+    /// of the call flows back at the slowest of the limits that the refusal names, or of all if it
+    /// names none, and one second if the provider is overloaded.
     /// Limits per day or longer then count only if there are no others. A provider that is
     /// overloaded (status 529, or 503 with a wait) holds the limiter, too. A hold ends later than
     /// stated by up to a sixteenth of the wait and at most one second, and never earlier: each
@@ -172,8 +173,10 @@ impl Permit {
         let verdict = core.verdict(observation);
         let (scope, wait) = match verdict {
             Verdict::Retry { after } | Verdict::SlowDown { after } => {
-                let wait = after.map_or_else(|| core.silent_wait(observation, &self.amounts()), nanos);
-                (core.scope(observation), wait)
+                let scope = core.scope(observation);
+                let wait = || core.silent_wait(observation, &self.amounts(), &scope);
+                let wait = after.map_or_else(wait, nanos);
+                (scope, wait)
             }
             Verdict::Exhausted { until } => (Scope::Quota, until.map_or(u64::MAX, nanos)),
             Verdict::TooLarge | Verdict::NotLimited => (Scope::All, 0),
@@ -243,20 +246,23 @@ impl Core {
 
     /// Returns the wait after a refusal that states none: until the cost of the call has flowed
     /// back, or [`OVERLOAD`] if the cost is not the reason.
-    fn silent_wait(&self, observation: &Observation, amounts: &Amounts) -> u64 {
+    fn silent_wait(&self, observation: &Observation, amounts: &Amounts, scope: &Scope) -> u64 {
         let is_overloaded =
             observation.denial().is_some_and(|denial| matches!(denial.kind(), DenialKind::Overloaded));
-        match self.flows_back_in(amounts) {
+        match self.flows_back_in(amounts, scope) {
             wait if wait > 0 && !is_overloaded => wait,
             _ => OVERLOAD,
         }
     }
 
-    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits. Limits per
-    /// day and longer count only if there are no others: a refusal by one of them is
-    /// [`Verdict::Exhausted`].
-    fn flows_back_in(&self, amounts: &Amounts) -> u64 {
-        let limits = || self.plan.limits().iter().zip(self.plan.dimensions());
+    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits that a refusal
+    /// is about. Limits per day and longer count only if there are no others: a refusal by one of
+    /// them is [`Verdict::Exhausted`].
+    fn flows_back_in(&self, amounts: &Amounts, scope: &Scope) -> u64 {
+        let limits = || {
+            let limits = self.plan.limits().iter().zip(self.plan.dimensions()).enumerate();
+            limits.filter(|(place, _)| scope.contains(*place)).map(|(_, limit)| limit)
+        };
         let time = |(limit, dimension): (&Limit, &usize)| {
             let amount = u128::from(amounts.as_slice()[*dimension]);
             amount * limit.rate().period().as_nanos() / u128::from(limit.rate().amount())

@@ -1,6 +1,7 @@
 //! A quota that is used up: calls are refused at once, and one finds out when it is back.
 
 use std::mem;
+use std::thread;
 use std::time::Duration;
 
 use openlimit::feedback::{Observation, Verdict};
@@ -137,6 +138,26 @@ fn one_call_is_admitted_when_the_time_is_over_and_the_others_go_on_being_refused
     clock.advance(secs(59));
     assert_eq!(refused(take(&limiter)), secs(1));
     drop(probe);
+}
+
+#[test]
+fn of_many_threads_one_gets_the_probe() {
+    let (_clock, limiter) = at_first_probe();
+    let probes: Vec<_> = thread::scope(|scope| {
+        let calls = |number: usize| {
+            let limiter = &limiter;
+            move || {
+                let call = |_| match number % 2 {
+                    0 => take(limiter),
+                    _ => limiter.acquire(Cost::new()).blocking(),
+                };
+                (0..200).filter_map(|round| call(round).ok()).collect::<Vec<_>>()
+            }
+        };
+        let threads: Vec<_> = (0..8).map(|number| scope.spawn(calls(number))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("it did not panic")).collect()
+    });
+    assert_eq!(probes.len(), 1);
 }
 
 #[test]

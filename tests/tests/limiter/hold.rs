@@ -210,6 +210,18 @@ fn the_status_shows_the_hold_of_the_limit_of_the_window_that_was_refused() {
 }
 
 #[test]
+fn without_a_stated_wait_it_is_the_time_in_which_the_named_limit_refills() {
+    let clock = ManualClock::new();
+    let limits = plain(&clock).requests(Rate::per_minute(20)).tokens(Rate::per_minute(6_000));
+    let limiter = limits.build().expect("valid rates");
+    let body = br#"{"error":{"message":"Rate limit reached for gpt-4o in organization org-1 on tokens per min (TPM): Limit 6000, Used 6000, Requested 20.","type":"tokens","code":"rate_limit_exceeded"}}"#;
+    let permit = limiter.try_acquire(Cost::new().tokens(50)).expect("there is room");
+    permit.refused(&Observation::new(429).body(body));
+    let limits = limiter.status().expect("it is built").limits;
+    assert_eq!(limits[1].hold.as_ref().map(|hold| hold.ends_in), Some(millis(500)));
+}
+
+#[test]
 fn a_refusal_of_a_dimension_that_the_limiter_does_not_meter_stops_all_calls() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);

@@ -82,7 +82,7 @@ impl Slots {
             self.drop_all(now);
         }
         if until > now || self.is_held(now) || begins {
-            (self.held_until, self.is_exhausted) = (until, reply.is_exhausted);
+            (self.held_until, self.is_exhausted, self.probe_slot) = (until, reply.is_exhausted, 0);
             // They decide during an outage.
             self.alone.share.release(now);
             if reply.is_exhausted {

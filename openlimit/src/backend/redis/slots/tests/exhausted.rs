@@ -110,6 +110,24 @@ fn a_probe_whose_call_left_passes_to_another_client() {
 }
 
 #[test]
+fn a_slot_that_was_for_a_probe_is_any_slot_once_the_quota_is_back() {
+    let (mut world, mut clients) = used_up();
+    world.clock += 2 * SECOND;
+    let [one, two, _] = &mut clients;
+    assert_eq!(granted(&mut world, one), 1);
+    two.slots.release(world.clock);
+    world.exchange(two);
+    one.slots.wants_news = true;
+    world.exchange(one);
+    assert_eq!((one.slots.is_exhausted, one.slots.slots.len()), (false, 1));
+    one.all_leave();
+    two.slots.exhaust(world.clock + 100 * SECOND, world.clock);
+    world.exchange(two);
+    world.exchange(one);
+    assert!(one.slots.held_until > world.clock + 90 * SECOND);
+}
+
+#[test]
 fn a_probe_that_is_lost_makes_way_for_another_one() {
     let (mut world, mut clients) = used_up();
     world.clock += 2 * SECOND;
