@@ -91,8 +91,8 @@
 -- # A quota that is used up
 -- The state keeps the end of a hold, `held`. It is negative while a quota is used up. Then the hold
 -- does not just end: the first call that is granted after it is the probe of all clients, and the
--- hold begins again, for as long as its response is waited for (PROBE, in microseconds). A client that knows the
--- response ends the hold, or prolongs it.
+-- hold begins again, for as long as its response is waited for (PROBE, in microseconds). A client
+-- that knows the response ends the hold, or prolongs it.
 
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
