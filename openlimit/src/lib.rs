@@ -49,6 +49,8 @@
 //! - **The limit holds.** In any window of length `w`, the admitted calls take at most
 //!   `rate * w + max(burst, largest call)` of each limit. The arithmetic uses integers and never
 //!   rounds in favour of a call.
+//!   If the provider counts in windows, [`Counting::InWindows`] keeps that bound instead: at most the
+//!   amount in any window of one period.
 //! - **All or nothing.** A call takes its cost from every limit at once, or from none.
 //! - **First come, first served.** A large call is never overtaken by small ones.
 //! - **No call hangs.** A call larger than the burst waits for a full bucket and takes it into
@@ -88,6 +90,7 @@
 //! | `tiktoken-rs` | no | `tokens::TiktokenRs`, which counts by that crate |
 //! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap` |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
+//! | `tracing` | no | events under the target `openlimit`: limits that differ, holds, refusals |
 //! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
 //!
 //! A model whose encoding is left out is counted by the nearest one that is compiled in. That may
@@ -135,7 +138,7 @@ pub use limiter::Flush;
 pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
-pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
+pub use limits::{Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;

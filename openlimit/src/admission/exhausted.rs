@@ -75,11 +75,10 @@ impl Admission {
         }
     }
 
-    /// Refuses all calls until `until`, because the provider refused the call of this charge for a
-    /// quota that is used up.
-    pub(crate) fn exhaust(&mut self, charge: u64, until: u64, now: u64) {
+    /// Notes that the call of this charge, if it is a probe, was refused because the quota is used up
+    /// still.
+    pub(crate) fn probe_failed(&mut self, charge: u64) {
         self.probes.end(charge);
-        self.backend.exhaust(until, now);
     }
 
     /// Ends all holds.

@@ -11,9 +11,11 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use super::spread::Spread;
+use super::hold_times::HoldTimes;
+use super::notices::Notices;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
+use crate::limits::Counting;
 use crate::sync::{Mutex, MutexGuard};
 use crate::time::{Time, Timed};
 
@@ -24,10 +26,8 @@ pub(crate) struct Core {
     /// The time for which the timer rests after it fired, in nanoseconds.
     rest: u64,
     pub(super) driver: Driver,
-    /// The longest hold, in nanoseconds.
-    pub(super) max_hold: u64,
-    /// By how much its holds are prolonged.
-    pub(super) spread: Spread,
+    pub(super) hold_times: HoldTimes,
+    pub(super) counting: Counting,
     /// Identifies the limiter to the timer.
     id: u64,
     /// The process that the limiter was built in.
@@ -73,6 +73,8 @@ pub(super) struct State {
     pub(super) rested: u64,
     /// Why this process last held the limiter, and until when.
     pub(super) held_for: Option<(Arc<str>, u64)>,
+    /// What was reported. `None` as long as there was nothing to report.
+    pub(super) notices: Option<Box<Notices>>,
 }
 
 impl Core {
@@ -84,18 +86,18 @@ impl Core {
         driver: Driver,
         time: Time,
         jitter: u64,
-        max_hold: u64,
-        spread: Spread,
+        hold_times: HoldTimes,
+        counting: Counting,
     ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let state = State { admission, armed: u64::MAX, rested: 0, held_for: None };
+        let state = State { admission, armed: u64::MAX, rested: 0, held_for: None, notices: None };
         Arc::new_cyclic(|this| Self {
             plan,
             rest: time.rest(jitter),
             time,
             driver,
-            max_hold,
-            spread,
+            hold_times,
+            counting,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             process: process::id(),
             this: Weak::clone(this),
@@ -140,7 +142,7 @@ impl Core {
 
     /// Returns when a hold of `time` nanoseconds from now ends.
     pub(super) fn end_of_hold(&self, time: u64, now: u64) -> u64 {
-        now.saturating_add(time.min(self.max_hold))
+        now.saturating_add(time.min(self.hold_times.longest()))
     }
 
     /// Returns when the timer may fire again after it fired at `now`.
@@ -150,6 +152,11 @@ impl Core {
 }
 
 impl State {
+    /// Returns the events so far.
+    pub(super) fn notices(&mut self) -> &mut Notices {
+        self.notices.get_or_insert_default()
+    }
+
     /// Notes when the timer has to fire next. Returns that time if the timer has to be set for it.
     pub(super) fn rearm(&mut self) -> Option<u64> {
         let next = self.admission.next().unwrap_or(u64::MAX).max(self.rested);

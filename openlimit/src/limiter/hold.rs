@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, State};
+use super::events;
 use super::{Hold, Limiter};
 use crate::backend::Buckets as _;
 use crate::error::{AcquireError, BuildError};
@@ -27,9 +28,9 @@ impl<K> Limiter<K> {
     /// Admits nothing for `time`: neither new calls nor those in the queue. They wait, and leave in
     /// their order when the hold ends.
     ///
-    /// Use it when the provider refuses a call and says when to come back. `reason` is for errors
-    /// and for [`status`](Self::status). The buckets do not refill during the hold, so it ends
-    /// without a burst. Of two holds, the one that ends later counts, so a hold of zero does
+    /// Use it when the provider refuses a call and says when to come back. `reason` is for errors,
+    /// for [`status`](Self::status) and for events. The buckets do not refill during the hold, so
+    /// it ends without a burst. Of two holds, the one that ends later counts, so a hold of zero does
     /// nothing. A hold is at most [`max_hold`](crate::Builder::max_hold) long.
     ///
     /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were
@@ -74,43 +75,56 @@ impl<K> Limiter<K> {
     /// The problem with the declaration, if the limiter cannot be built.
     pub fn release(&self) -> Result<(), BuildError> {
         let core = self.handle().map_err(Clone::clone)?.core();
-        core.update(|state, now, _| state.release(now));
+        let mut rest = 0;
+        core.update(|state, now, _| {
+            rest = state.admission.backend.held_until().saturating_sub(now);
+            state.release(now);
+        });
+        if rest > 0 {
+            events::hold_released(core.plan.name(), Duration::from_nanos(rest));
+        }
         Ok(())
     }
 }
 
 impl Core {
     fn hold(&self, time: u64, reason: Arc<str>) {
-        self.update(|state, now, _| {
-            let until = self.end_of_hold(time, now);
-            state.note_reason(reason, until, now);
-            state.admission.backend.hold(until, now);
-        });
+        self.begin_hold(&Scope::All, None, time, &reason);
     }
 
     /// Applies the refusal of the call of this charge.
-    pub(super) fn refused(&self, charge: u64, scope: Scope, time: u64, reason: Arc<str>) {
-        if self.max_hold == 0 {
-            return;
+    pub(super) fn refused(&self, charge: u64, scope: &Scope, time: u64, reason: &Arc<str>) {
+        if self.hold_times.longest() > 0 {
+            self.begin_hold(scope, Some(charge), self.hold_times.of(time), reason);
         }
-        let time = self.spread.of(time, self.max_hold);
+    }
+
+    /// Begins a hold, because of the call of a charge, if there is one.
+    fn begin_hold(&self, scope: &Scope, charge: Option<u64>, time: u64, reason: &Arc<str>) {
+        let mut began = None;
         self.update(|state, now, _| {
             let until = self.end_of_hold(time, now);
-            if let Scope::Quota = scope {
-                state.held_for = Some((reason, until));
-                state.admission.exhaust(charge, until, now);
+            if until <= now {
                 return;
             }
-            // If the call was a probe, the quota is back: it was refused for another reason.
-            state.end_probe(charge, now);
-            state.note_reason(reason, until, now);
+            if let Some(charge) = charge {
+                state.refused(charge, scope, now);
+            }
+            if state.note_reason(reason, scope, until, now) {
+                began = Some(until - now).filter(|length| state.notices().hold(*length, now));
+            }
+            let backend = &mut state.admission.backend;
             match scope {
+                Scope::All => backend.hold(until, now),
                 Scope::Limits(places) => {
-                    places.iter().for_each(|place| state.admission.backend.hold_limit(*place, until, now));
+                    places.iter().for_each(|place| backend.hold_limit(*place, until, now))
                 }
-                Scope::All | Scope::Quota => state.admission.backend.hold(until, now),
+                Scope::Quota => backend.exhaust(until, now),
             }
         });
+        if let Some(length) = began {
+            events::hold_began(self.plan.name(), Duration::from_nanos(length), reason);
+        }
     }
 
     /// Notes that the provider did not refuse the probe of this charge, or that nobody knows.
@@ -195,13 +209,25 @@ impl State {
         }
     }
 
-    /// Notes why this process holds calls, unless a hold of its own ends later, or a quota is used
-    /// up.
-    fn note_reason(&mut self, reason: Arc<str>, until: u64, now: u64) {
-        let known_until = self.held_for.as_ref().map_or(0, |(_, until)| *until);
-        if until > known_until.max(now) && !self.admission.backend.is_exhausted() {
-            self.held_for = Some((reason, until));
+    /// Notes that the call of this charge was refused. If it was a probe, the quota is back, unless
+    /// that is the reason again.
+    fn refused(&mut self, charge: u64, scope: &Scope, now: u64) {
+        match scope {
+            Scope::Quota => self.admission.probe_failed(charge),
+            Scope::All | Scope::Limits(_) => self.end_probe(charge, now),
         }
+    }
+
+    /// Notes why this process holds calls, unless a hold of its own ends later. A quota that is used
+    /// up counts more than other reasons. Returns true if no hold of its own ends later.
+    fn note_reason(&mut self, reason: &Arc<str>, scope: &Scope, until: u64, now: u64) -> bool {
+        let known_until = self.held_for.as_ref().map_or(0, |(_, until)| *until);
+        let is_longer = until > known_until.max(now);
+        let is_exhausted = self.admission.backend.is_exhausted();
+        if matches!(scope, Scope::Quota) || is_longer && !is_exhausted {
+            self.held_for = Some((Arc::clone(reason), until));
+        }
+        is_longer
     }
 
     /// Returns the reason of the hold at `now`.

@@ -11,16 +11,21 @@ mod builder;
 mod callbacks;
 mod core;
 mod decide;
+#[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
+mod events;
 #[cfg(feature = "redis")]
 mod flush;
 mod hold;
+mod hold_times;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
+mod matching;
+mod notices;
 mod observe;
 mod permit;
-mod spread;
+mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;

@@ -17,3 +17,5 @@ mod sizes;
 mod threads;
 mod timeouts;
 mod wakers;
+mod windowed_providers;
+mod windows;

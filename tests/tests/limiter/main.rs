@@ -2,6 +2,7 @@
 
 mod accessors;
 mod bad_input;
+mod events;
 mod exhausted;
 mod hold;
 mod observe;

@@ -4,6 +4,7 @@
 mod clock;
 mod cluster;
 mod connections;
+mod counting;
 mod declared;
 mod defects;
 mod errors;

@@ -1,4 +1,5 @@
-//! `Spread`: by how much a hold ends later than the provider asked for.
+//! `HoldTimes`: how long holds last: the longest one, and by how much each ends later than the
+//! provider asked for.
 //!
 //! Many limiters may be refused at the same moment: those of several processes without a shared
 //! backend, or several of one program. If all of them began again at the same moment, the provider
@@ -27,25 +28,35 @@ const MOST: u64 = 1_000_000_000;
 /// if its count and ours differ by a little. No crowd waits for that.
 const SHORTEST: u64 = 100_000_000;
 
-/// The part of one limiter, as a fraction of 2^32.
+/// How long the holds of one limiter last.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spread(u32);
+pub(super) struct HoldTimes {
+    /// The longest hold, in nanoseconds.
+    longest: u64,
+    /// By how much its holds are prolonged, as a fraction of 2^32.
+    part: u32,
+}
 
-impl Spread {
-    /// Creates the spread of a limiter. It is random. On the clocks of tests it follows from the
-    /// name that the limiter was given, and is nothing without one.
-    pub(super) fn new(given_name: Option<&str>, time: &Time) -> Self {
+impl HoldTimes {
+    /// Creates the times of a limiter. Its part is random. On the clocks of tests it follows from
+    /// the name that the limiter was given, and is nothing without one.
+    pub(super) fn new(longest: u64, given_name: Option<&str>, time: &Time) -> Self {
         let number = if matches!(time, Time::System) { random() } else { given_name.map_or(0, hash) };
-        Self((number >> 32) as u32)
+        Self { longest, part: (number >> 32) as u32 }
     }
 
-    /// Returns the wait, prolonged, but to no more than `longest`. A longer wait is cut off anyway,
-    /// so it is cut off a little earlier.
-    pub(super) fn of(self, wait: u64, longest: u64) -> u64 {
-        if wait > longest {
-            longest - self.part_of(longest)
+    /// Returns the longest hold, in nanoseconds.
+    pub(super) fn longest(self) -> u64 {
+        self.longest
+    }
+
+    /// Returns for how long to hold if the provider asks for `wait`: prolonged, but for no more than
+    /// the longest hold. A longer wait is cut off anyway, so it is cut off a little earlier.
+    pub(super) fn of(self, wait: u64) -> u64 {
+        if wait > self.longest {
+            self.longest - self.part_of(self.longest)
         } else {
-            longest.min(wait.saturating_add(self.part_of(wait)))
+            self.longest.min(wait.saturating_add(self.part_of(wait)))
         }
     }
 
@@ -54,7 +65,7 @@ impl Spread {
             return 0;
         }
         let most = u128::from((wait / PARTS).min(MOST));
-        ((most * u128::from(self.0)) >> u32::BITS) as u64
+        ((most * u128::from(self.part)) >> u32::BITS) as u64
     }
 }
 
@@ -70,14 +81,14 @@ fn hash(name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, Spread, hash, random};
+    use super::{HoldTimes, MOST, hash, random};
 
     const SECOND: u64 = 1_000_000_000;
 
     #[test]
     fn a_wait_is_prolonged_by_at_most_a_sixteenth_and_by_at_most_a_second() {
         for part in [0, 1, 1 << 31, u32::MAX] {
-            let prolonged = |wait| Spread(part).of(wait, u64::MAX);
+            let prolonged = |wait| HoldTimes { longest: u64::MAX, part }.of(wait);
             assert!((16 * SECOND..=17 * SECOND).contains(&prolonged(16 * SECOND)));
             assert!((SECOND..=SECOND + SECOND / 16).contains(&prolonged(SECOND)));
             assert!((600 * SECOND..=601 * SECOND).contains(&prolonged(600 * SECOND)));
@@ -85,17 +96,18 @@ mod tests {
             assert!(prolonged(u64::MAX - MOST) >= u64::MAX - MOST);
             assert_eq!(prolonged(u64::MAX), u64::MAX);
         }
-        assert_eq!(Spread(1 << 31).of(16 * SECOND, u64::MAX), 16 * SECOND + SECOND / 2);
+        let half = HoldTimes { longest: u64::MAX, part: 1 << 31 };
+        assert_eq!(half.of(16 * SECOND), 16 * SECOND + SECOND / 2);
     }
 
     #[test]
     fn no_wait_is_longer_than_the_longest_and_those_that_are_cut_off_are_spread_too() {
-        let half = |wait| Spread(1 << 31).of(wait, 16 * SECOND);
+        let half = |wait| HoldTimes { longest: 16 * SECOND, part: 1 << 31 }.of(wait);
         assert_eq!(half(16 * SECOND - 1), 16 * SECOND);
         assert_eq!(half(16 * SECOND), 16 * SECOND);
         assert_eq!(half(16 * SECOND + 1), 16 * SECOND - SECOND / 2);
         assert_eq!(half(u64::MAX), 16 * SECOND - SECOND / 2);
-        assert_eq!(Spread(u32::MAX).of(1, 0), 0);
+        assert_eq!(HoldTimes { longest: 0, part: u32::MAX }.of(1), 0);
     }
 
     #[test]
