@@ -12,6 +12,21 @@ use serde_json::{Value, json};
 /// The opening of "Alice's Adventures in Wonderland" (1865), which is in the public domain.
 const PROSE: &str = include_str!("prose.txt");
 
+/// Returns a client of reqwest.
+///
+/// # Errors
+/// The client cannot be built.
+pub fn http_client() -> anyhow::Result<Client> {
+    // Root certificates and cryptography are compiled in, so an example needs nothing from the
+    // machine.
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Client::builder().tls_backend_preconfigured(tls).build()?)
+}
+
 /// A client of OpenAI's API, or of the provider inside an example.
 pub struct Api {
     http: Client,
@@ -25,14 +40,7 @@ impl Api {
     /// # Errors
     /// The HTTP client cannot be built.
     pub fn new(url: String, key: String) -> anyhow::Result<Self> {
-        // Root certificates and cryptography are compiled in, so an example needs nothing from the
-        // machine.
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let http = Client::builder().tls_backend_preconfigured(tls).build()?;
+        let http = http_client()?;
         Ok(Self { http, url, key })
     }
 

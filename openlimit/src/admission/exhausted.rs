@@ -75,6 +75,13 @@ impl Admission {
         }
     }
 
+    /// Notes that an admitted call was never sent. If it is the probe, the next call is.
+    pub(crate) fn pass_probe_on(&mut self, grant: &Grant, now: u64) {
+        if grant.is_probe {
+            self.end_probe(grant.charge, false, now);
+        }
+    }
+
     /// Notes that the call of this charge, if it is a probe, was refused because the quota is used up
     /// still.
     pub(crate) fn probe_failed(&mut self, charge: u64) {

@@ -227,14 +227,6 @@ impl Admission {
         }
     }
 
-    /// Gives back everything that an admitted call took, which was never sent.
-    pub(crate) fn cancel(&mut self, grant: &Grant, now: u64) {
-        self.backend.refund(&grant.amounts, grant.charge, now);
-        if grant.is_probe {
-            self.end_probe(grant.charge, false, now);
-        }
-    }
-
     /// Refuses a waiter, if it still waits.
     pub(crate) fn refuse(&mut self, key: Key, refusal: Refusal, wakers: &mut Vec<Waker>) {
         wakers.extend(self.queue.finish(key, |_| Outcome::Refused(refusal)));

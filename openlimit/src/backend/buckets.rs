@@ -42,8 +42,9 @@ pub(crate) trait Buckets {
     /// Refunds amounts of a charge, as far as they are still in the buckets.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64);
 
-    /// Charges what an admitted call used beyond its reservation, into debt if need be.
-    fn owe(&mut self, amounts: &Amounts, now: u64);
+    /// Charges what an admitted call used beyond its reservation, into debt if need be. Returns the
+    /// number of the charge, or `None` if a store numbers it later.
+    fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64>;
 
     /// Returns a lower bound on the wait of `call` if it joined now, and the limit that decides it.
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize);

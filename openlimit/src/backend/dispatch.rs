@@ -55,8 +55,8 @@ impl Buckets for Backend {
         each!(self, one => one.refund(amounts, charge, now));
     }
 
-    fn owe(&mut self, amounts: &Amounts, now: u64) {
-        each!(self, one => one.owe(amounts, now));
+    fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
+        each!(self, one => one.owe(amounts, now))
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {

@@ -176,8 +176,8 @@ impl Buckets for Memory {
         }
     }
 
-    fn owe(&mut self, amounts: &Amounts, now: u64) {
-        self.charge(amounts, now, now);
+    fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
+        Some(self.charge(amounts, now, now))
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {

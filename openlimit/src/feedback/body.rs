@@ -56,7 +56,23 @@ impl ErrorBody {
         read
     }
 
-    fn value(&mut self, key: &[u8], value: Scalar<'_>) {
+    /// Reads the message of an error: a text, and the body behind it, which may be that of any
+    /// reply.
+    pub(super) fn of_message(text: &[u8], json: &[u8]) -> Self {
+        let mut read = Self::default();
+        read.sentence(text);
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        text.split(|byte| !is_part(byte)).for_each(|word| read.read_code(word));
+        scalars(json).for_each(|(key, value)| read.value(key, value));
+        read
+    }
+
+    /// Reads a code or a type, which are exact.
+    pub(super) fn read_code(&mut self, code: &[u8]) {
+        self.kind = words::stricter(self.kind, words::kind_of_code(code));
+    }
+
+    pub(super) fn value(&mut self, key: &[u8], value: Scalar<'_>) {
         match (key, value) {
             // `raw` has the error of the provider behind OpenRouter.
             (b"message" | b"Message" | b"detail" | b"raw" | b"error", Scalar::Text(text)) => {
@@ -74,9 +90,7 @@ impl ErrorBody {
             (
                 b"code" | b"type" | b"status" | b"__type" | b"error_code" | b"provider_code",
                 Scalar::Text(code),
-            ) => {
-                self.kind = words::stricter(self.kind, words::kind_of_code(code));
-            }
+            ) => self.read_code(code),
             (b"code" | b"status" | b"statusCode", Scalar::Number(status)) => {
                 let status = duration::count(status).and_then(|status| u16::try_from(status).ok());
                 self.status = self.status.or(status.filter(|status| (400..600).contains(status)));

@@ -2,9 +2,12 @@
 //!
 //! The reader itself knows no type of HTTP, so this is all that there is.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, Response};
 
 use super::observation::Observation;
+use super::refusal::Refusal;
 
 impl Observation {
     /// Reads all headers of a map, like [`header`](Self::header).
@@ -22,5 +25,15 @@ impl Observation {
 impl<B: AsRef<[u8]>> From<&Response<B>> for Observation {
     fn from(response: &Response<B>) -> Self {
         Self::from_parts(response.status().as_u16(), response.headers(), response.body().as_ref())
+    }
+}
+
+/// The form of a response.
+#[derive(Debug)]
+pub enum Responded {}
+
+impl<B: AsRef<[u8]>> Refusal<Responded> for &Response<B> {
+    fn observation(&self) -> Cow<'_, Observation> {
+        Cow::Owned(Observation::from(*self))
     }
 }

@@ -20,7 +20,8 @@
 //! ```
 //!
 //! A limiter acts on it through [`Permit::observe`](crate::Permit::observe) and
-//! [`Permit::refused`](crate::Permit::refused).
+//! [`Permit::refused`](crate::Permit::refused). Where a client returns only an error,
+//! [`Observation::from_error`] reads what is left.
 //!
 //! # What is read
 //!
@@ -42,25 +43,34 @@
 // * `observation` and `verdict`: a response, and its meaning. `http` adds the types of that crate.
 // * `names`, `observed_limit`, `policies`: the headers that are read, and the state of each limit.
 // * `body`, `json`, `words`, `sentence`, `denial`: errors, with their codes, phrases and numbers.
-// * `usage`, `tally`: usage in whole bodies and in streams.
+// * `usage`, `lexeme`, `grammar`, `tally`, `capture`: usage and errors in bodies and in streams.
+//   `values` finds them in what a client has parsed.
 // * `event`: the Realtime event.
+// * `refusal`, `message`: what clients return instead of a response, and the messages of errors.
 // * `duration`, `date`: the many ways to write a time.
 
 mod body;
+mod capture;
 mod date;
 mod denial;
 mod duration;
 mod event;
+mod grammar;
 #[cfg(feature = "http")]
 mod http;
 mod json;
+mod lexeme;
+mod message;
 mod names;
 mod observation;
 mod observed_limit;
 mod policies;
+mod refusal;
 mod sentence;
 mod tally;
 mod usage;
+#[cfg(feature = "tokenizers")]
+mod values;
 mod verdict;
 mod words;
 
@@ -69,6 +79,7 @@ use std::time::{Duration, SystemTime};
 pub use self::denial::{Denial, DenialKind, Violation};
 pub use self::observation::Observation;
 pub use self::observed_limit::ObservedLimit;
+pub use self::refusal::Refusal;
 pub use self::usage::UsageReader;
 pub use self::verdict::Verdict;
 

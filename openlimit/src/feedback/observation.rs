@@ -194,6 +194,20 @@ impl Observation {
         [self.retry_after_ms, retry_after].into_iter().flatten().find(|wait| !wait.is_zero())
     }
 
+    /// Creates an observation of an error whose status is not known.
+    #[cfg(feature = "tokenizers")]
+    pub(super) fn of_error(body: ErrorBody) -> Self {
+        let mut observation = Self::empty(0);
+        observation.set_error_body(body);
+        observation
+    }
+
+    /// Replaces what the body said about the refusal.
+    pub(super) fn set_error_body(&mut self, body: ErrorBody) {
+        self.error_body = body;
+        self.judge();
+    }
+
     /// Concludes from all that was read why the call was refused.
     pub(super) fn judge(&mut self) {
         if self.is_error() {

@@ -5,35 +5,26 @@
 //! and the payloads of AWS's event streams. It builds no value, because one event of a stream may
 //! be megabytes long.
 //!
-//! A model must not be able to forge usage. Its text is in strings, where nothing is read. But the
-//! arguments of a tool call can be objects. So usage counts only where servers put it: at the top,
-//! or directly in one of `PARENTS` at the top.
+//! `grammar` says where usage counts, so that the text of a model cannot forge it.
 //!
 //! A stream may break off and go on with the next event. Bytes that JSON cannot have where they
 //! are, such as the `d` of `data:` between values, or a line's end in a string, start it over.
 
 use std::fmt;
 
+use super::capture::Capture;
+use super::grammar::Role;
+use super::lexeme::{Number, Word};
+use super::observation::Observation;
 use super::tally::Tally;
 use crate::limits::Usage;
-
-/// Objects at the top that have usage in them: of the Responses API, of Anthropic's
-/// `message_start`, and of Groq's chunks.
-const PARENTS: [&[u8]; 3] = [b"response", b"message", b"x_groq"];
-
-/// Keys of usage objects: of nearly all, of Gemini, and of Bedrock's last chunk.
-const USAGE: [&[u8]; 3] = [b"usage", b"usageMetadata", BEDROCK];
-
-const BEDROCK: &[u8] = b"amazon-bedrock-invocationMetrics";
-
-/// Ollama's numbers, which are at the top.
-const AT_THE_TOP: [&[u8]; 2] = [b"prompt_eval_count", b"eval_count"];
 
 /// Finds the usage in the bytes of a reply, piece by piece: for streams, and for bodies that should
 /// not be collected.
 ///
-/// The size of the pieces makes no difference. It takes 224 bytes, never allocates while it reads,
-/// and never fails. [`Usage::from_json`] says what it finds.
+/// The size of the pieces makes no difference. It takes constant memory however long an event is,
+/// never allocates unless the stream carries an error, and never fails. [`Usage::from_json`] says
+/// what it finds.
 ///
 /// ```
 /// use openlimit::Usage;
@@ -47,8 +38,17 @@ const AT_THE_TOP: [&[u8]; 2] = [b"prompt_eval_count", b"eval_count"];
 /// ```
 #[derive(Clone, Default)]
 pub struct UsageReader {
+    /// The numbers of usage objects that were read to their ends.
     tally: Tally,
+    /// The same, with those of the present one.
+    stated: Tally,
+    /// True if an event said that the answer is complete.
+    has_ended: bool,
+    /// True if that event was read to its end.
+    is_final: bool,
     place: Place,
+    capture: Option<Box<Capture>>,
+    error: Option<Box<Observation>>,
 }
 
 /// A position in JSON.
@@ -67,16 +67,6 @@ struct Place {
     number: Number,
 }
 
-/// The meaning of an object.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Role {
-    #[default]
-    Other,
-    /// Usage may be directly in it.
-    Parent,
-    Usage,
-}
-
 /// True if the position is in a string.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Text {
@@ -85,24 +75,6 @@ enum Text {
     Inside,
     /// Behind a backslash.
     Escaped,
-}
-
-/// A string, if it can be one of the keys that count.
-#[derive(Clone, Copy)]
-struct Word {
-    bytes: [u8; Self::LONGEST],
-    /// Above `LONGEST` for a string that cannot be a key.
-    length: u8,
-}
-
-/// A number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Number {
-    #[default]
-    None,
-    Count(u64),
-    /// Negative, a fraction, too large, or not a number at all.
-    Other,
 }
 
 impl UsageReader {
@@ -114,23 +86,47 @@ impl UsageReader {
 
     /// Reads the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        for byte in bytes {
+        for (at, byte) in bytes.iter().enumerate() {
             match self.place.text {
-                Text::Outside => self.outside(*byte),
+                Text::Outside => self.outside(*byte, bytes, at),
                 Text::Inside => self.inside(*byte),
-                Text::Escaped if *byte < b' ' => self.place = Place::default(),
+                Text::Escaped if *byte < b' ' => self.start_over(),
                 Text::Escaped => self.place.text = Text::Inside,
             }
+        }
+        if let Some(capture) = &mut self.capture {
+            capture.keep(bytes);
         }
     }
 
     /// Returns the usage that was found so far; `None` if there was none.
     ///
-    /// In a stream, it is not final before the last event. Anthropic states the input first and the
-    /// output last.
+    /// In a stream, it may not be final: see [`is_final`](Self::is_final). A number counts once the
+    /// object that it is in has ended.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         self.tally.usage()
+    }
+
+    /// Returns true if the answer is complete, so that the usage is final.
+    ///
+    /// Before that, the input is known at most: some servers state the output so far with each
+    /// event. OpenAI states the usage in one more event after the answer, so it can still be `None`.
+    /// A reply that does not say when it is complete, such as that of embeddings, is not final until
+    /// it ends.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.is_final
+    }
+
+    /// Returns the error that the stream carries in place of the rest of the answer; `None` if there
+    /// is none.
+    ///
+    /// A provider that fails in the middle of a stream has already answered with status 200. So it
+    /// sends an event such as Anthropic's `overloaded_error`. Of its text, 4 KiB are read.
+    #[must_use]
+    pub fn error(&self) -> Option<&Observation> {
+        self.error.as_deref()
     }
 
     #[inline]
@@ -142,46 +138,83 @@ impl UsageReader {
                 place.text = Text::Escaped;
                 place.word.spoil();
             }
-            0..b' ' => *place = Place::default(),
+            0..b' ' => self.start_over(),
             _ => place.word.push(byte),
         }
     }
 
-    fn outside(&mut self, byte: u8) {
+    /// Reads a byte outside of strings, which is at this place of a piece.
+    fn outside(&mut self, byte: u8, piece: &[u8], at: usize) {
         let place = &mut self.place;
         match byte {
             b'"' => {
                 place.text = Text::Inside;
                 place.word = Word::EMPTY;
+                self.start_capture(at);
             }
             b':' => {
                 place.key = std::mem::replace(&mut place.word, Word::EMPTY);
                 place.number = Number::None;
             }
             b'0'..=b'9' => place.number = place.number.push(byte),
-            b'{' | b'[' => self.open(byte == b'['),
+            b'{' => {
+                self.start_capture(at);
+                self.open(false);
+            }
+            b'[' => self.open(true),
             b'}' | b']' => {
-                self.end_value();
+                self.end_value(at);
+                self.end_capture(piece, at, true);
                 self.close();
             }
-            b',' => self.end_value(),
+            b',' => {
+                self.end_capture(piece, at, false);
+                self.end_value(at);
+            }
             b' ' | b'\t' | b'\r' | b'\n' => {}
             b'-' | b'+' | b'.' | b'E' => place.number = Number::Other,
             // The letters of true, false, null, and of exponents.
             b't' | b'r' | b'u' | b'e' | b'f' | b'a' | b'l' | b's' | b'n' => place.number = Number::Other,
-            _ => *place = Place::default(),
+            _ => {
+                // OpenAI ends its streams with `[DONE]`.
+                self.is_final |= byte == b'D' && place.depth == 0 && place.in_outer_list;
+                self.start_over();
+            }
         }
     }
 
-    /// Reads the number behind the last key, if it counts.
-    fn end_value(&mut self) {
+    /// Reads the number or the text behind the last key, if it counts.
+    fn end_value(&mut self, at: usize) {
         let place = &mut self.place;
         let number = std::mem::take(&mut place.number);
         let key = std::mem::replace(&mut place.key, Word::EMPTY);
-        let Number::Count(count) = number else { return };
-        let counts = place.is_in_usage() || (place.depth == 1 && key.is_one_of(&AT_THE_TOP));
-        if let Some(known) = self.tally.number(key.as_bytes()).filter(|_| counts) {
-            *known = Some(count);
+        let text = std::mem::replace(&mut place.word, Word::EMPTY);
+        let (depth, role) = (place.depth, place.role());
+        let (key, text) = (key.as_bytes(), text.as_bytes());
+        if let Number::Count(count) = number {
+            self.number(role, key, count);
+        }
+        self.text(role, key, text);
+        if role.is_error_event(key, text) && self.capture.is_none() {
+            self.capture = Some(Box::new(Capture::new(depth, true, at)));
+        }
+    }
+
+    /// Begins to keep an error, if the text or object that begins here is one. Most errors are a
+    /// null, which is none.
+    fn start_capture(&mut self, at: usize) {
+        let Place { depth, key, .. } = &self.place;
+        if self.place.role().is_error(key.as_bytes()) && self.capture.is_none() {
+            self.capture = Some(Box::new(Capture::new(*depth, false, at)));
+        }
+    }
+
+    /// Reads an error that ends here.
+    fn end_capture(&mut self, piece: &[u8], at: usize, closes: bool) {
+        let depth = self.place.depth;
+        let ends = |capture: &mut Box<Capture>| capture.depth == depth && (closes || !capture.is_rest);
+        if let Some(capture) = self.capture.take_if(ends) {
+            self.note_error(|| capture.read(&piece[..at]));
         }
     }
 
@@ -192,85 +225,77 @@ impl UsageReader {
             return;
         }
         let key = std::mem::replace(&mut place.key, Word::EMPTY);
-        let role = match place.depth {
-            _ if is_list => Role::Other,
-            1 if key.is_one_of(&USAGE) => Role::Usage,
-            1 if key.is_one_of(&PARENTS) => Role::Parent,
-            2 if place.opened[0] == Role::Parent && key.is_one_of(&USAGE) => Role::Usage,
-            _ => Role::Other,
-        };
+        let role = place.role().of(key.as_bytes(), is_list);
         if let Some(opened) = (place.depth as usize).checked_sub(1).and_then(|at| place.opened.get_mut(at)) {
             *opened = role;
         }
         place.depth = place.depth.saturating_add(1);
         place.number = Number::None;
+        self.object(role, key.as_bytes());
     }
 
     fn close(&mut self) {
         let place = &mut self.place;
-        if place.depth == 0 {
-            place.in_outer_list = false;
+        match place.depth {
+            0 => place.in_outer_list = false,
+            1 => self.end_event(),
+            _ if place.role() == Role::Usage => self.tally = self.stated,
+            _ => {}
         }
-        place.depth = place.depth.saturating_sub(1);
+        self.place.depth = self.place.depth.saturating_sub(1);
+    }
+
+    /// Reads the start of an object of this role, under a key.
+    pub(super) fn object(&mut self, role: Role, key: &[u8]) {
+        self.has_ended |= role.ends_by_object(key);
+    }
+
+    /// Reads a number of a key in an object of this role.
+    pub(super) fn number(&mut self, role: Role, key: &[u8], number: u64) {
+        if role.counts(key)
+            && let Some(known) = self.stated.number(key)
+        {
+            *known = Some(number);
+            self.has_ended |= role.ends_by_count(key);
+        }
+    }
+
+    /// Reads a text of a key in an object of this role.
+    pub(super) fn text(&mut self, role: Role, key: &[u8], text: &[u8]) {
+        self.has_ended |= role.ends_by_text(key, text);
+    }
+
+    /// Ends a whole reply, or one event of a stream.
+    pub(super) fn end_event(&mut self) {
+        self.tally = self.stated;
+        self.is_final |= self.has_ended;
+    }
+
+    /// Notes an error. The first one counts.
+    pub(super) fn note_error(&mut self, read: impl FnOnce() -> Option<Observation>) {
+        if self.error.is_none() {
+            self.error = read().map(Box::new);
+        }
+    }
+
+    /// Starts over after bytes that are no JSON. A broken event says nothing.
+    #[cold]
+    fn start_over(&mut self) {
+        self.place = Place::default();
+        self.stated = self.tally;
+        self.capture = None;
     }
 }
 
 impl Place {
-    /// Returns whether the position is directly in a usage object.
-    fn is_in_usage(&self) -> bool {
+    /// Returns the meaning of the object or list that the position is directly in.
+    fn role(&self) -> Role {
         match self.depth {
-            2 => self.opened[0] == Role::Usage,
-            3 => self.opened[0] == Role::Parent && self.opened[1] == Role::Usage,
-            _ => false,
+            1 => Role::Top,
+            2 => self.opened[0],
+            3 => self.opened[1],
+            _ => Role::Other,
         }
-    }
-}
-
-impl Word {
-    const LONGEST: usize = 32;
-    const EMPTY: Self = Self { bytes: [0; Self::LONGEST], length: 0 };
-
-    #[inline]
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(usize::from(self.length)) {
-            *place = byte;
-            self.length += 1;
-        } else {
-            self.spoil();
-        }
-    }
-
-    fn spoil(&mut self) {
-        self.length = u8::MAX;
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
-    }
-
-    fn is_one_of(&self, words: &[&[u8]]) -> bool {
-        words.contains(&self.as_bytes())
-    }
-}
-
-impl Default for Word {
-    fn default() -> Self {
-        Self::EMPTY
-    }
-}
-
-// The buffer holds every key that counts.
-const _: () = assert!(Tally::LONGEST_KEY <= Word::LONGEST && BEDROCK.len() <= Word::LONGEST);
-
-impl Number {
-    fn push(self, digit: u8) -> Self {
-        let count = match self {
-            Self::None => 0,
-            Self::Count(count) => count,
-            Self::Other => return Self::Other,
-        };
-        let next = count.checked_mul(10).and_then(|count| count.checked_add(u64::from(digit - b'0')));
-        next.map_or(Self::Other, Self::Count)
     }
 }
 

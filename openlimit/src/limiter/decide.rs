@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use super::core::{Core, State};
 use crate::admission::Decided;
-use crate::backend::{Buckets as _, HOLD};
+use crate::backend::{Backend, Buckets as _, HOLD};
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
 use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
@@ -56,6 +56,18 @@ pub(super) enum NotAtOnce {
     /// Anything else.
     Refused(Box<AcquireError>),
 }
+
+/// What an admitted call is charged.
+#[derive(Debug)]
+pub(super) struct Charged {
+    /// All amounts, those of `debts` included.
+    pub(super) grant: Grant,
+    /// The charges beyond the reservation, as far as their numbers are known, and their amounts.
+    pub(super) debts: Vec<(u64, Amounts)>,
+}
+
+/// The most debts that a call remembers. Nearly every call has none.
+const MOST_DEBTS: usize = 16;
 
 impl Core {
     /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the
@@ -252,23 +264,29 @@ impl Core {
             left = state.admission.queue.leave(key);
             surplus = state.admission.queue.surplus();
             if let (_, Some(Outcome::Admitted(grant))) = &left {
-                state.admission.cancel(grant, now);
+                state.admission.backend.refund(&grant.amounts, grant.charge, now);
+                state.admission.pass_probe_on(grant, now);
             }
         });
     }
 
     /// Gives back everything that a call took.
-    pub(super) fn cancel(&self, grant: &Grant) {
-        self.update(|state, now, _| state.admission.cancel(grant, now));
+    pub(super) fn cancel(&self, charged: &mut Charged) {
+        let all = charged.grant.amounts.clone();
+        self.update(|state, now, _| {
+            charged.refund(all, &mut state.admission.backend, now);
+            state.admission.pass_probe_on(&charged.grant, now);
+        });
     }
 
     /// Replaces what a call took by what it used.
-    pub(super) fn settle(&self, grant: &Grant, usage: &Usage) {
-        let (more, less) = self.plan.difference(&grant.amounts, usage);
+    pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage) {
+        let (more, less) = self.plan.difference(&charged.grant.amounts, usage);
         if !more.is_zero() || !less.is_zero() {
             self.update(|state, now, _| {
-                state.admission.backend.refund(&less, grant.charge, now);
-                state.admission.backend.owe(&more, now);
+                let backend = &mut state.admission.backend;
+                charged.refund(less, backend, now);
+                charged.owe(more, backend, now);
             });
         }
     }
@@ -301,6 +319,36 @@ impl Core {
         }
         if calls_driver {
             self.driver.notify();
+        }
+    }
+}
+
+impl Charged {
+    /// Gives amounts back: first those of the latest charge, which has leaked least.
+    fn refund(&mut self, mut amounts: Amounts, backend: &mut Backend, now: u64) {
+        self.grant.amounts.change(&amounts, u64::saturating_sub);
+        for (charge, debt) in self.debts.iter_mut().rev() {
+            let mut part = amounts.clone();
+            part.change(debt, u64::min);
+            backend.refund(&part, *charge, now);
+            debt.change(&part, u64::saturating_sub);
+            amounts.change(&part, u64::saturating_sub);
+        }
+        self.debts.retain(|(_, debt)| !debt.is_zero());
+        backend.refund(&amounts, self.grant.charge, now);
+    }
+
+    /// Charges amounts beyond the reservation.
+    ///
+    /// A refund of a debt that is not remembered names the first charge. So it may give back less,
+    /// and never more.
+    fn owe(&mut self, amounts: Amounts, backend: &mut Backend, now: u64) {
+        if !amounts.is_zero() {
+            self.grant.amounts.change(&amounts, u64::saturating_add);
+            if self.debts.len() == MOST_DEBTS {
+                self.debts.remove(0);
+            }
+            self.debts.extend(backend.owe(&amounts, now).map(|charge| (charge, amounts)));
         }
     }
 }

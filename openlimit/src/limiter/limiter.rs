@@ -280,12 +280,19 @@ impl Drop for Building {
     }
 }
 
-impl<K> Clone for Limiter<K> {
-    fn clone(&self) -> Self {
-        Self(match self.handle() {
+impl<K> Limiter<K> {
+    /// Returns a clone that prices calls as another kind does.
+    pub(crate) fn of_kind<Other>(&self) -> Limiter<Other> {
+        Limiter(match self.handle() {
             Ok(handle) => Source::Built(handle.clone()),
             Err(error) => Source::Failed(error.clone()),
         })
+    }
+}
+
+impl<K> Clone for Limiter<K> {
+    fn clone(&self) -> Self {
+        self.of_kind()
     }
 }
 

@@ -6,6 +6,8 @@
 //! and what the core grants into permits. So the rules need not know how programs use them.
 
 mod acquire;
+#[cfg(feature = "tokenizers")]
+mod body;
 mod build;
 mod builder;
 mod callbacks;
@@ -29,6 +31,7 @@ mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
+mod wrap;
 
 pub use self::acquire::Acquire;
 pub use self::builder::Builder;
@@ -40,3 +43,10 @@ pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLim
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
+#[cfg(all(feature = "stream", feature = "tokenizers"))]
+pub use self::wrap::StreamItem;
+#[cfg(feature = "http")]
+pub use self::wrap::WrappedBody;
+pub use self::wrap::WrappedRead;
+#[cfg(feature = "stream")]
+pub use self::wrap::{StreamBytes, WrappedStream};

@@ -12,7 +12,7 @@ use super::hold::Scope;
 use super::matching::standing;
 use super::{Limiter, Permit};
 use crate::error::{BuildError, short};
-use crate::feedback::{Denial, DenialKind, Observation, Verdict};
+use crate::feedback::{Denial, DenialKind, Observation, Refusal, Verdict};
 use crate::limits::{Amounts, Limit};
 use crate::time::nanos;
 
@@ -66,8 +66,8 @@ impl Permit {
     /// notes that it was [refused](Self::refused). Returns what the response means.
     ///
     /// Without a stated usage, the reservation stays. For a stream, whose usage comes last, call
-    /// [`observe`](Self::observe) when the headers are there, and [`settle`](Self::settle) at the
-    /// end.
+    /// [`observe`](Self::observe) when the headers are there, and move the permit into the stream:
+    /// see [`Permit`].
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter};
@@ -121,6 +121,9 @@ impl Permit {
     /// asks for. Returns what the refusal means. The charge is kept, since most providers count
     /// refused calls.
     ///
+    /// It takes whatever the client returns: an [`Observation`], a status with headers and a body,
+    /// or a reference to an [error](Observation::from_error). See [`Refusal`].
+    ///
     /// The wait is the one that the response states. Without one, it is the time in which the cost
     /// of the call flows back at the slowest of the limits that the refusal names, or of all if it
     /// names none, and one second if the provider is overloaded.
@@ -162,10 +165,20 @@ impl Permit {
     /// assert!(matches!(verdict, Verdict::Retry { .. }));
     /// let refusal = limiter.try_acquire(Cost::new()).unwrap_err();
     /// assert!(matches!(refusal, AcquireError::Held { .. }));
+    ///
+    /// // Of an error, the message is read.
+    /// limiter.release()?;
+    /// let error = std::io::Error::other("429 Too Many Requests: Please try again in 1.2s.");
+    /// let verdict = limiter.try_acquire(Cost::new())?.refused(&error);
+    /// assert_eq!(verdict.retry_after(), Some(std::time::Duration::from_millis(1_200)));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn refused(self, observation: &Observation) -> Verdict {
+    pub fn refused<Form>(self, refusal: impl Refusal<Form>) -> Verdict {
+        self.refused_as(&refusal.observation())
+    }
+
+    fn refused_as(self, observation: &Observation) -> Verdict {
         let core = self.core();
         let verdict = core.verdict(observation);
         let (scope, wait) = match verdict {

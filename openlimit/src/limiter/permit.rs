@@ -4,23 +4,42 @@
 //! byte of that future. So it has 24 bytes: a small call that was admitted at once is packed into
 //! them, and everything else is boxed.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Handle};
+use super::decide::Charged;
 use crate::limits::{Amounts, Cost, Limit, Name, Usage};
 use crate::queue::{Grant, Wait};
 
 /// An admitted call. Its cost is reserved from all limits.
 ///
-/// - [`settle`](Permit::settle) replaces the reserved cost by the usage that the provider reports.
+/// - [`settle`](Permit::settle) replaces the reserved cost by the usage that the provider reports,
+///   and [`settle_so_far`](Permit::settle_so_far) by a part of it.
 /// - [`observe`](Permit::observe) believes what the response says is left. Call it before `settle`.
 /// - [`refused`](Permit::refused) holds the limiter after the provider refused the call.
 /// - [`cancel`](Permit::cancel) gives everything back. Use it only if the request was never sent.
 /// - Dropping it keeps the reservation, since the request may have been sent. If the call was
 ///   admitted to find out if a used-up quota is back, it means yes.
+///
+/// # Streams
+///
+/// The usage of a stream comes last, so the permit moves into the stream: by
+/// [`wrap_read`](Permit::wrap_read), `wrap_body` (feature `http`), or `wrap` and `wrap_items`
+/// (feature `stream`). What passes stays unchanged.
+///
+/// - The call is settled as soon as the stream has stated its final usage. Clients often stop
+///   reading there.
+/// - If it is dropped before that, or breaks off with an error, it keeps its reservation. Of its
+///   usage, the input is then settled if it was stated, since it does not change any more.
+/// - An error that comes in place of the rest of the answer, such as Anthropic's
+///   `overloaded_error`, is a refusal: see [`refused`](Permit::refused).
+///
+/// OpenAI states the usage of a stream only if the request has `"stream_options":
+/// {"include_usage": true}`. Without it, the reservation stays.
+///
+/// # Good to know
 ///
 /// A permit is not a slot that has to be held: the limits count what calls take, not how many run
 /// at a time. It borrows nothing, can be sent to other threads, and may outlive the limiter.
@@ -39,16 +58,16 @@ enum Packed {
     Boxed(Box<Reserved>),
 }
 
-/// A grant that does not fit into a permit, and the limiter that it is of.
+/// A charge that does not fit into a permit, and the limiter that it is of.
 struct Reserved {
     handle: Handle,
-    grant: Grant,
+    charged: Charged,
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        if self.grant.is_probe {
-            self.handle.core().end_probe(self.grant.charge);
+        if self.charged.grant.is_probe {
+            self.handle.core().end_probe(self.charged.grant.charge);
         }
     }
 }
@@ -77,7 +96,8 @@ impl Permit {
 
     /// Creates a permit for a call that waited, or that is a probe.
     pub(super) fn granted(handle: Handle, grant: Grant) -> Self {
-        Self(Packed::Boxed(Box::new(Reserved { handle, grant })))
+        let charged = Charged { grant, debts: Vec::new() };
+        Self(Packed::Boxed(Box::new(Reserved { handle, charged })))
     }
 
     /// Replaces the reserved cost by what the call really used.
@@ -105,8 +125,51 @@ impl Permit {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn settle(self, usage: impl Into<Usage>) {
-        self.core().settle(&self.grant(), &usage.into());
+    pub fn settle(mut self, usage: impl Into<Usage>) {
+        let usage = usage.into();
+        self.change(|core, charged| core.settle(charged, &usage));
+    }
+
+    /// Does the same with a part of the usage, and keeps the permit.
+    ///
+    /// Use it if the provider reports usage little by little: Anthropic states the input when a
+    /// stream begins, and the output when it ends. A later value of a dimension replaces an earlier
+    /// one; values are never added. If the permit is dropped then, it keeps what was settled so far,
+    /// and the reservation of all other dimensions.
+    ///
+    /// With limits that are shared through Redis, usage that first rises above the reservation and
+    /// then falls again may be given back in part only. The rest flows back with time.
+    ///
+    /// ```
+    /// use openlimit::{Cost, Dimension, Rate, RateLimiter, Usage};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder()
+    ///     .input_tokens(Rate::per_day(1_000))
+    ///     .output_tokens(Rate::per_day(1_000))
+    ///     .build()?;
+    /// let mut permit = limiter.try_acquire(Cost::new().input_tokens(400).output_tokens(900))?;
+    /// permit.settle_so_far(Usage::default().with(Dimension::InputTokens, 120));
+    /// assert_eq!(permit.cost(), Cost::new().input_tokens(120).output_tokens(900));
+    /// permit.settle(Usage::new(120, 380));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn settle_so_far(&mut self, usage: impl Into<Usage>) {
+        let usage = usage.into();
+        if self.is_probe() {
+            self.core().end_probe(self.charge());
+        }
+        let Some(charged) = self.change(|core, charged| core.settle(charged, &usage)) else { return };
+        let handle = self.handle();
+        *self = match charged {
+            Charged { grant: Grant { amounts: Amounts::Few(few), charge, .. }, debts }
+                if debts.is_empty() =>
+            {
+                Self::at_once(handle, few, charge)
+            }
+            charged => Self(Packed::Boxed(Box::new(Reserved { handle, charged }))),
+        };
     }
 
     /// Gives the whole cost back. Use it only if the request was never sent.
@@ -120,11 +183,12 @@ impl Permit {
     /// limit is used up. If its cost is given back, the next call departs at once, and is refused,
     /// too. Calls that are retried in this way send many times as many requests as there are calls.
     ///
-    /// Call [`refused`](Self::refused) instead. It keeps the charge, and holds the limiter for as
-    /// long as the response asks for, which stops all other calls, too.
+    /// Call [`refused`](Self::refused) instead, with the response or with the client's error. It
+    /// keeps the charge, and holds the limiter for as long as the response asks for, which stops
+    /// all other calls, too.
     ///
-    /// If the response itself is out of reach, because a client returns only an error, drop the
-    /// permit, which keeps the charge. Then [hold](crate::Limiter::hold) the limiter by hand:
+    /// If neither is at hand, drop the permit, which keeps the charge. Then
+    /// [hold](crate::Limiter::hold) the limiter by hand:
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, RateLimiter};
@@ -159,11 +223,12 @@ impl Permit {
     /// # // Both were charged.
     /// # assert!(limiter.try_acquire(900).is_err());
     /// ```
-    pub fn cancel(self) {
-        self.core().cancel(&self.grant());
+    pub fn cancel(mut self) {
+        self.change(|core, charged| core.cancel(charged));
     }
 
-    /// Returns the cost that the call reserved.
+    /// Returns the cost that the call reserved, or, of dimensions that were
+    /// [settled so far](Self::settle_so_far), what it is charged now.
     ///
     /// It names an amount for each dimension that the limiter meters, and no other. Like every
     /// cost, it counts one request if the limiter does not meter requests.
@@ -197,7 +262,7 @@ impl Permit {
 
     fn wait(&self) -> Option<&Wait> {
         match &self.0 {
-            Packed::Boxed(boxed) => boxed.grant.wait.as_ref(),
+            Packed::Boxed(boxed) => boxed.charged.grant.wait.as_ref(),
             _ => None,
         }
     }
@@ -206,17 +271,17 @@ impl Permit {
     pub(super) fn charge(&self) -> u64 {
         match &self.0 {
             Packed::Static { charge, .. } | Packed::Counted { charge, .. } => *charge,
-            Packed::Boxed(boxed) => boxed.grant.charge,
+            Packed::Boxed(boxed) => boxed.charged.grant.charge,
         }
     }
 
-    /// Returns what the call reserved, in the limiter's dimensions.
+    /// Returns what the call is charged, in the limiter's dimensions.
     pub(super) fn amounts(&self) -> Amounts {
         match &self.0 {
             Packed::Static { first, second, .. } | Packed::Counted { first, second, .. } => {
                 small(*first, *second)
             }
-            Packed::Boxed(boxed) => boxed.grant.amounts.clone(),
+            Packed::Boxed(boxed) => boxed.charged.grant.amounts.clone(),
         }
     }
 
@@ -230,17 +295,30 @@ impl Permit {
 
     /// Returns true if the call was admitted to find out if a used-up quota is back.
     pub(super) fn is_probe(&self) -> bool {
-        matches!(&self.0, Packed::Boxed(boxed) if boxed.grant.is_probe)
+        matches!(&self.0, Packed::Boxed(boxed) if boxed.charged.grant.is_probe)
     }
 
-    /// Returns the grant of the call.
-    fn grant(&self) -> Cow<'_, Grant> {
+    /// Returns another handle of the limiter.
+    fn handle(&self) -> Handle {
         match &self.0 {
-            Packed::Static { charge, second, first, .. } | Packed::Counted { charge, second, first, .. } => {
-                Cow::Owned(Grant::at_once(small(*first, *second), *charge))
-            }
-            Packed::Boxed(boxed) => Cow::Borrowed(&boxed.grant),
+            Packed::Static { core, .. } => Handle::Static(core),
+            Packed::Counted { core, .. } => Handle::Counted(Arc::clone(core)),
+            Packed::Boxed(boxed) => boxed.handle.clone(),
         }
+    }
+
+    /// Changes the charge of the call. Returns it if it is packed into the permit, which keeps it as
+    /// it was.
+    fn change(&mut self, act: impl FnOnce(&Core, &mut Charged)) -> Option<Charged> {
+        if let Packed::Boxed(boxed) = &mut self.0 {
+            let Reserved { handle, charged } = &mut **boxed;
+            act(handle.core(), charged);
+            return None;
+        }
+        let grant = Grant::at_once(self.amounts(), self.charge());
+        let mut charged = Charged { grant, debts: Vec::new() };
+        act(self.core(), &mut charged);
+        Some(charged)
     }
 }
 

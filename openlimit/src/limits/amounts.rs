@@ -32,6 +32,13 @@ impl Amounts {
         std::mem::replace(self, Self::Few([0; Self::FEW]))
     }
 
+    /// Changes each amount by the other one at its place.
+    pub(crate) fn change(&mut self, others: &Self, change: impl Fn(u64, u64) -> u64) {
+        for (amount, other) in self.as_mut_slice().iter_mut().zip(others.as_slice()) {
+            *amount = change(*amount, *other);
+        }
+    }
+
     /// Returns whether every amount is zero.
     pub(crate) fn is_zero(&self) -> bool {
         self.as_slice().iter().all(|amount| *amount == 0)

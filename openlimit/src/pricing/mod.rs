@@ -55,6 +55,6 @@ mod price;
 #[cfg(feature = "tokenizers")]
 pub mod tokens;
 #[cfg(feature = "tokenizers")]
-mod walk;
+pub(crate) mod walk;
 
 pub(crate) use self::options::PriceOptions;

@@ -13,6 +13,7 @@ mod refunds;
 mod refunds_closed_loop;
 mod runtimes;
 mod settle;
+mod settle_so_far;
 mod sizes;
 mod threads;
 mod timeouts;

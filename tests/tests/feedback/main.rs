@@ -6,5 +6,6 @@ mod headers;
 mod http;
 mod privacy;
 mod reader;
+mod refusals;
 mod usage;
 mod waits;

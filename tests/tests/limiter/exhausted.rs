@@ -181,8 +181,12 @@ fn every_way_of_calling_can_be_the_probe() {
 #[test]
 fn a_probe_that_is_not_refused_opens_the_limiter() {
     type End = fn(Permit);
-    let ends: [(&str, End); 6] = [
+    let ends: [(&str, End); 7] = [
         ("settle", |permit| permit.settle(0)),
+        ("settle_so_far", |mut permit| {
+            permit.settle_so_far(0);
+            mem::forget(permit);
+        }),
         ("observe", |permit| {
             permit.observe(&Observation::new(200));
             mem::forget(permit);

@@ -6,5 +6,8 @@ mod events;
 mod exhausted;
 mod hold;
 mod observe;
+mod provider_windows;
 mod python_defects;
+mod shared_key;
 mod status;
+mod streams;

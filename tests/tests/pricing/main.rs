@@ -1,6 +1,7 @@
 //! Tests of prices: the cost that is read from a request before it is sent.
 
 mod admission;
+mod bodies;
 mod chat;
 mod clients;
 mod fields;

@@ -4,10 +4,16 @@
 //! limiter can price. So the queue, the permits and the options are written once, and a wrong
 //! combination is a compile error with a reason.
 
+#[cfg(feature = "tokenizers")]
+mod bodies;
 mod explicit;
 #[cfg(feature = "tokenizers")]
 mod openai;
 
+#[cfg(feature = "tokenizers")]
+pub use self::bodies::ReadsBody;
+#[cfg(feature = "clients")]
+pub(crate) use self::bodies::model_of_body;
 pub use self::explicit::Explicit;
 #[cfg(feature = "tokenizers")]
 pub use self::openai::{Chat, Completion, Embedding, Responses};

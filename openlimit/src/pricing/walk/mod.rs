@@ -43,5 +43,6 @@ mod reader;
 mod walker;
 
 pub(crate) use self::number::Number;
+pub(crate) use self::raw::Body;
 pub(crate) use self::reader::{Failed, ValueReader};
 pub(crate) use self::walker::walk;

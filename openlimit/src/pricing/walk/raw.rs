@@ -1,4 +1,5 @@
-//! `Raw`: JSON text as a value, as `serde_json`'s `RawValue` passes it to a serializer.
+//! `Raw`: JSON text as a value, as `serde_json`'s `RawValue` passes it to a serializer. And `Body`:
+//! the text of a whole request.
 //!
 //! A proxy may keep the messages of a request unparsed, and they cost the same as parsed ones. No
 //! tree is built, and only strings with escapes are copied. The values of the text share one
@@ -30,6 +31,29 @@ impl Serialize for Raw<'_> {
     }
 }
 
+/// The body of a request: JSON text, and the model that the path of the request names.
+///
+/// The model stands before the fields of the text, so a model in the text replaces it.
+pub(crate) struct Body<'a> {
+    pub(crate) json: &'a str,
+    pub(crate) model: Option<&'a str>,
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let cursor = Cursor::new(self.json.trim_start_matches([' ', '\t', '\n', '\r']));
+        match (self.model, cursor.enter()) {
+            (Some(model), Start::Map) => {
+                let mut map = serializer.serialize_map(None)?;
+                map.serialize_entry("model", model)?;
+                entries(&cursor, &mut map)?;
+                map.end()
+            }
+            _ => Raw(self.json).serialize(serializer),
+        }
+    }
+}
+
 /// The value that the cursor is at. To serialize it is to move behind it.
 pub(super) struct Value<'c, 'a>(pub(super) &'c Cursor<'a>);
 
@@ -39,14 +63,7 @@ impl Serialize for Value<'_, '_> {
         match cursor.enter() {
             Start::Map => {
                 let mut map = serializer.serialize_map(None)?;
-                while cursor.next() {
-                    cursor.pass(|| map.serialize_key(self))?;
-                    if !cursor.next() {
-                        map.serialize_value(&())?;
-                        break;
-                    }
-                    cursor.pass(|| map.serialize_value(self))?;
-                }
+                entries(cursor, &mut map)?;
                 map.end()
             }
             Start::List => {
@@ -59,6 +76,18 @@ impl Serialize for Value<'_, '_> {
             Start::Scalar(text) => scalar(text, serializer),
         }
     }
+}
+
+/// Serializes the entries of the map that the cursor is in.
+fn entries<M: SerializeMap>(cursor: &Cursor<'_>, map: &mut M) -> Result<(), M::Error> {
+    while cursor.next() {
+        cursor.pass(|| map.serialize_key(&Value(cursor)))?;
+        if !cursor.next() {
+            return map.serialize_value(&());
+        }
+        cursor.pass(|| map.serialize_value(&Value(cursor)))?;
+    }
+    Ok(())
 }
 
 /// Serializes a value that contains no others.

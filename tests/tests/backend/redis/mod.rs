@@ -20,6 +20,7 @@ mod leases;
 mod network;
 mod observe;
 mod outage;
+mod parts;
 mod permits;
 mod processes;
 mod programs;

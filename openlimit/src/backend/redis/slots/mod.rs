@@ -84,14 +84,14 @@ impl Buckets for Slots {
         }
     }
 
-    fn owe(&mut self, amounts: &Amounts, now: u64) {
+    fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         if self.is_local() {
-            self.alone.charge(amounts, now, now);
-            return;
+            return Some(self.alone.charge(amounts, now, now));
         }
         for bucket in 0..self.scales.len() {
             self.add_debt(bucket, amounts.as_slice()[self.dimensions[bucket]], now);
         }
+        None
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {

@@ -1,0 +1,131 @@
+//! `CostLayer`: a layer for requests whose bodies say nothing of their cost, such as those of gRPC.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::reply::LimitedBody;
+use super::tower::{Answer, BoxError, send};
+use crate::{Cost, Limiter, RateLimiter};
+
+/// Makes the requests of a service wait for a limiter, at a cost that a function gives. It never
+/// reads their bodies.
+///
+/// The function returns `None` for a request that is not limited. Its argument has to name the type
+/// of the body.
+///
+/// ```
+/// use http_body_util::Full;
+/// use openlimit::clients::CostLayer;
+/// use openlimit::{Cost, RateLimiter, limiter};
+///
+/// limiter! {
+///     static CALLS: RateLimiter = { requests: 200 / minute };
+/// }
+///
+/// let layer = CostLayer::new(&CALLS, |request: &http::Request<Full<bytes::Bytes>>| {
+///     request.uri().path().ends_with("/Generate").then(Cost::new)
+/// });
+/// # drop(layer);
+/// ```
+pub struct CostLayer<F> {
+    limiter: RateLimiter,
+    cost: Arc<F>,
+    timeout: Option<Duration>,
+}
+
+/// A service whose calls wait for a limiter, at a given cost. [`CostLayer`] creates it.
+///
+/// Like [`LimitService`](super::LimitService), it waits in the future of a call.
+pub struct CostService<S, F> {
+    inner: S,
+    layer: CostLayer<F>,
+}
+
+impl<F> CostLayer<F> {
+    /// Creates a layer.
+    pub fn new<K>(limiter: &Limiter<K>, cost: F) -> Self {
+        Self { limiter: limiter.of_kind(), cost: Arc::new(cost), timeout: None }
+    }
+
+    /// Sets the longest wait of a request. Default: none. See
+    /// [`Acquire::timeout`](crate::Acquire::timeout).
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+impl<S, F> Layer<S> for CostLayer<F> {
+    type Service = CostService<S, F>;
+
+    fn layer(&self, inner: S) -> CostService<S, F> {
+        CostService { inner, layer: self.clone() }
+    }
+}
+
+impl<S, F, B, R> Service<Request<B>> for CostService<S, F>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    F: Fn(&Request<B>) -> Option<Cost>,
+    B: Send + 'static,
+    R: Body + Unpin + Send + 'static,
+    R::Data: AsRef<[u8]> + Send,
+    R::Error: Send,
+{
+    type Response = Response<LimitedBody<R>>;
+    type Error = BoxError;
+    type Future = Answer<R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The clone may not be ready, and this one is.
+        let clone = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, clone);
+        let layer = &self.layer;
+        let acquire = (layer.cost)(&request).map(|cost| {
+            let acquire = layer.limiter.acquire(&cost);
+            match layer.timeout {
+                Some(timeout) => acquire.timeout(timeout),
+                None => acquire,
+            }
+        });
+        Box::pin(send(inner, acquire, request))
+    }
+}
+
+impl<F> Clone for CostLayer<F> {
+    fn clone(&self) -> Self {
+        Self { limiter: self.limiter.clone(), cost: Arc::clone(&self.cost), timeout: self.timeout }
+    }
+}
+
+impl<S: Clone, F> Clone for CostService<S, F> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
+}
+
+impl<F> fmt::Debug for CostLayer<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CostLayer").field("limiter", &self.limiter).finish_non_exhaustive()
+    }
+}
+
+impl<S: fmt::Debug, F> fmt::Debug for CostService<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CostService").field("inner", &self.inner).field("layer", &self.layer).finish()
+    }
+}

@@ -1,0 +1,40 @@
+//! `FailedCall`: a call whose response is an error, until its body is known.
+//!
+//! The body says whether a limit, a quota or the size of the request was the reason, and clients
+//! that retry decide by it at once. So it is read before the response is passed on.
+
+use crate::Permit;
+use crate::feedback::Observation;
+
+/// The start of the body that is read for the verdict. No provider's error is longer than a few
+/// KiB.
+pub(super) const MOST_BODY: usize = 64 * 1024;
+
+/// Notes the refusal when it is dropped, with what is known of it then. So a request that is
+/// dropped while its error arrives still holds the limiter.
+pub(super) struct FailedCall {
+    /// `None` once it is noted.
+    call: Option<(Permit, Observation)>,
+    body: Vec<u8>,
+}
+
+impl FailedCall {
+    pub(super) fn new(permit: Permit, head: Observation) -> Self {
+        Self { call: Some((permit, head)), body: Vec::new() }
+    }
+
+    /// Reads the next bytes of the body. Returns whether more are of use.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> bool {
+        let room = MOST_BODY - self.body.len();
+        self.body.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        self.body.len() < MOST_BODY
+    }
+}
+
+impl Drop for FailedCall {
+    fn drop(&mut self) {
+        if let Some((permit, head)) = self.call.take() {
+            permit.refused(&head.body(&self.body));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Adapters for HTTP clients: every request that a client sends waits for its limiter.
+//!
+//! The attribute limits one function. An adapter limits a client, wherever in a program or in a
+//! library its requests come from, the retries that the client hides included. There is one type,
+//! [`LimitLayer`], and it fits into each client in that client's own way:
+//!
+//! | client | feature | how |
+//! | --- | --- | --- |
+//! | reqwest, and what is built on it | `reqwest` | a middleware of the crate `reqwest-middleware` |
+//! | async-openai | `async-openai` | a layer below its retry layer |
+//! | ureq | `ureq` | a middleware |
+//! | hyper, tonic, and other services of `http::Request` | `tower` | a layer |
+//!
+//! For each attempt to send a request, it
+//!
+//! 1. reads the cost from the path and the body, see [`cost_of_body`],
+//! 2. waits until the limiter admits it, and sends the request unchanged,
+//! 3. lets the limiter believe the headers of the response, see [`Permit::observe`],
+//! 4. holds the limiter if the provider refused the request, see [`Permit::refused`],
+//! 5. settles the call by the usage in the body, while the program reads it.
+//!
+//! The response is passed on unchanged, and a stream stays a stream. Of an error, up to 64 KiB of
+//! the body are read first, so that the limiter is on hold before the program sees it. A request that is dropped
+//! while it waits costs nothing. One that is dropped later keeps its charge, as it may have been
+//! sent.
+//!
+//! # Which requests are limited
+//!
+//! Those that send JSON. All others, such as the list of models or the upload of a file, pass as if
+//! there were no adapter. A request of JSON whose cost cannot be read fails with
+//! [`AcquireError::Params`], because a request that nobody counts would break the limit. To let it
+//! pass, or to use another limiter for it, give the layer a [function](LimitLayer::choose) in place
+//! of a limiter. To give its cost, use [`LimitLayer::cost`].
+//!
+//! # Where to put it
+//!
+//! Below whatever retries, so that each attempt is counted. Below timeouts of the client, so that
+//! they do not run while a request waits. A timeout around the whole call includes the wait;
+//! [`LimitLayer::timeout`] fails as soon as the wait is known to be too long.
+//!
+//! # Errors
+//!
+//! If a request is not admitted, the client's own error carries the [`AcquireError`].
+//! [`AcquireError::find`] finds it.
+//!
+//! # Another client
+//!
+//! A client of your own needs three calls: [`LimitLayer::acquire`] before it sends a request, then
+//! [`Permit::observe`] or [`Permit::refused`] when the head of the response is there, and
+//! [`Permit::wrap_body`] or [`Permit::wrap_read`] for the body.
+//!
+//! [`cost_of_body`]: crate::Limiter::cost_of_body
+//! [`AcquireError`]: crate::AcquireError
+//! [`AcquireError::find`]: crate::AcquireError::find
+//! [`AcquireError::Params`]: crate::AcquireError::Params
+//! [`Permit::observe`]: crate::Permit::observe
+//! [`Permit::refused`]: crate::Permit::refused
+//! [`Permit::wrap_body`]: crate::Permit::wrap_body
+//! [`Permit::wrap_read`]: crate::Permit::wrap_read
+
+#[cfg(feature = "clients")]
+mod any_limiter;
+#[cfg(feature = "async-openai")]
+mod async_openai;
+#[cfg(feature = "tower")]
+mod cost_layer;
+mod errors;
+#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower", feature = "ureq"))]
+mod failed_call;
+mod known_error;
+#[cfg(feature = "clients")]
+mod layer;
+#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower", feature = "ureq"))]
+mod observe;
+#[cfg(feature = "clients")]
+mod outgoing;
+#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower"))]
+mod reply;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+#[cfg(any(feature = "async-openai", feature = "reqwest"))]
+mod response;
+#[cfg(any(feature = "async-openai", feature = "tower"))]
+mod service;
+#[cfg(feature = "tower")]
+mod tower;
+#[cfg(feature = "ureq")]
+mod ureq;
+
+#[cfg(feature = "tower")]
+pub use self::cost_layer::{CostLayer, CostService};
+#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower"))]
+pub use self::reply::LimitedBody;
+#[cfg(any(feature = "async-openai", feature = "tower"))]
+pub use self::service::LimitService;
+#[cfg(feature = "clients")]
+pub use self::{any_limiter::AnyLimiter, layer::LimitLayer, outgoing::Outgoing};

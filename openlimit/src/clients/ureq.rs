@@ -1,0 +1,230 @@
+//! ureq (feature `ureq`).
+//!
+//! By default ureq turns a response with an error status into an error before a middleware sees it,
+//! and its headers are lost with it: those that say how long to wait. So the middleware turns this
+//! off for the request, and does it itself.
+
+use std::io::{self, Cursor, Read};
+
+use ureq::http::request::Parts;
+use ureq::http::{Method, Request, Response};
+use ureq::middleware::{Middleware, MiddlewareNext};
+use ureq::{AsSendBody, Body, Error, RequestExt, SendBody, Timeout};
+
+use super::failed_call::{FailedCall, MOST_BODY};
+use super::known_error::KnownError;
+use super::layer::LimitLayer;
+use super::observe::{observation, observe};
+use super::outgoing::{Outgoing, says_json};
+use crate::feedback::Observation;
+use crate::{AcquireError, Permit};
+
+/// ureq's errors, which have no source.
+pub(super) const ERRORS: KnownError = KnownError {
+    inner: |error| match error.downcast_ref()? {
+        Error::Other(error) => Some(&**error),
+        Error::Io(error) => Some(error),
+        _ => None,
+    },
+    read: |error| match error.downcast_ref()? {
+        Error::StatusCode(status) => Some(Observation::new(*status)),
+        _ => None,
+    },
+};
+
+impl LimitLayer {
+    /// Sets whether ureq returns a response with an error status as an error, which is its default.
+    ///
+    /// A middleware cannot find out how the agent is configured. If your agent has
+    /// `http_status_as_error(false)`, set it here, too. With both, ureq connects a little faster.
+    /// Other clients ignore it.
+    #[must_use]
+    pub fn http_status_as_error(mut self, is_error: bool) -> Self {
+        self.http_status_as_error = is_error;
+        self
+    }
+}
+
+/// For `ureq::config::ConfigBuilder::middleware`. The thread is blocked while the request waits.
+///
+/// A request that is not admitted fails with `ureq::Error::Other`, which has the
+/// [`AcquireError`]. See [`LimitLayer::http_status_as_error`].
+impl Middleware for LimitLayer {
+    fn handle(
+        &self,
+        request: Request<SendBody<'_>>,
+        next: MiddlewareNext<'_>,
+    ) -> Result<Response<Body>, Error> {
+        let (head, body) = request.into_parts();
+        let sent = Sent::read(&head, body)?;
+        let host = head.uri.host().unwrap_or_default();
+        let path = head.uri.path();
+        let outgoing = Outgoing::new(&head.method, host, path, &head.headers, &head.extensions, sent.bytes());
+        let Some(acquire) = self.acquire(&outgoing).map_err(other)? else { return sent.pass(head, next) };
+        let permit = acquire.blocking().map_err(other)?;
+        let head = if self.http_status_as_error { with_statuses(head) } else { head };
+        match sent.pass(head, next) {
+            Ok(response) => self.answered(permit, response),
+            Err(error) => {
+                if is_unsent(&error) {
+                    permit.cancel();
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The body of a request.
+enum Sent<'a> {
+    /// The method has none, but ureq's own type may be needed.
+    Nothing(SendBody<'a>),
+    Json(Vec<u8>),
+    Other(SendBody<'a>),
+}
+
+impl<'a> Sent<'a> {
+    fn read(head: &Parts, body: SendBody<'a>) -> io::Result<Self> {
+        if !matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+            return Ok(Self::Nothing(body));
+        }
+        if !says_json(&head.headers) {
+            return Ok(Self::Other(body));
+        }
+        let mut json = Vec::new();
+        body.into_reader().read_to_end(&mut json)?;
+        Ok(Self::Json(json))
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Nothing(_) => Some(&[]),
+            Self::Json(json) => Some(json),
+            Self::Other(_) => None,
+        }
+    }
+
+    fn pass(self, head: Parts, next: MiddlewareNext<'_>) -> Result<Response<Body>, Error> {
+        match self {
+            Self::Json(json) => next.handle(Request::from_parts(head, json.as_slice().as_body())),
+            Self::Nothing(body) | Self::Other(body) => next.handle(Request::from_parts(head, body)),
+        }
+    }
+}
+
+fn other(error: AcquireError) -> Error {
+    Error::Other(Box::new(error))
+}
+
+/// Lets ureq return responses with an error status as responses. The configuration of a request is
+/// in its head; if another middleware has replaced that, the request stays as it is.
+///
+/// ureq then sets up TLS for each new connection, and not once for the agent.
+fn with_statuses(head: Parts) -> Parts {
+    let configured = Request::from_parts(head.clone(), ()).middleware_config();
+    configured.map_or(head, |config| config.http_status_as_error(false).build().into_parts().0)
+}
+
+/// Returns whether no connection was made, so that the request cannot have been sent.
+fn is_unsent(error: &Error) -> bool {
+    match error {
+        Error::HostNotFound | Error::ConnectionFailed => true,
+        Error::Timeout(at) => matches!(at, Timeout::Resolve | Timeout::Connect),
+        Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        _ => false,
+    }
+}
+
+impl LimitLayer {
+    /// Passes on the response to an admitted call.
+    fn answered(&self, mut permit: Permit, response: Response<Body>) -> Result<Response<Body>, Error> {
+        let (head, body) = response.into_parts();
+        let observation = observation(head.status, &head.headers);
+        let shape = Shape::of(&body);
+        let body = if observation.denial().is_some() {
+            let mut call = FailedCall::new(permit, observation);
+            let start = Start::read(body.into_reader(), MOST_BODY);
+            call.read(&start.bytes);
+            drop(call);
+            if self.http_status_as_error && (head.status.is_client_error() || head.status.is_server_error()) {
+                return Err(Error::StatusCode(head.status.as_u16()));
+            }
+            shape.body(start)
+        } else {
+            observe(&mut permit, &observation);
+            let reader = permit.wrap_read(body.into_reader());
+            shape.body(Start::read(reader, shape.read_at_once()))
+        };
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+/// What ureq knows of a body from its headers.
+struct Shape {
+    mime_type: Option<String>,
+    length: Option<u64>,
+}
+
+impl Shape {
+    fn of(body: &Body) -> Self {
+        Self { mime_type: body.mime_type().map(str::to_owned), length: body.content_length() }
+    }
+
+    /// Returns how much of a reply is read before it is passed on: all of one that is known to be
+    /// short, and nothing of a stream. ureq parses JSON much faster if it is in memory.
+    fn read_at_once(&self) -> usize {
+        let is_stream = self.mime_type.as_deref() == Some("text/event-stream");
+        let length = self.length.and_then(|length| usize::try_from(length).ok());
+        // The end is one more read.
+        length.filter(|length| !is_stream && *length <= MOST_BODY).map_or(0, |length| length + 1)
+    }
+
+    fn body<R: Read + Send + Sync + 'static>(&self, start: Start<R>) -> Body {
+        let builder = Body::builder();
+        let builder = match &self.mime_type {
+            Some(mime_type) => builder.mime_type(mime_type.as_str()),
+            None => builder,
+        };
+        match start.rest {
+            Rest::Nothing => builder.data(start.bytes),
+            rest => builder.reader(Cursor::new(start.bytes).chain(rest)),
+        }
+    }
+}
+
+/// The start of a body, which was read already, and the rest.
+struct Start<R> {
+    bytes: Vec<u8>,
+    rest: Rest<R>,
+}
+
+enum Rest<R> {
+    Nothing,
+    Unread(R),
+    /// The error that reading ended with.
+    Failed(Option<io::Error>),
+}
+
+impl<R: Read> Start<R> {
+    /// Reads up to `most` bytes.
+    fn read(mut reader: R, most: usize) -> Self {
+        let mut bytes = Vec::new();
+        let read = (&mut reader).take(most as u64).read_to_end(&mut bytes);
+        let rest = match read {
+            Err(error) => Rest::Failed(Some(error)),
+            Ok(length) if length < most => Rest::Nothing,
+            Ok(_) => Rest::Unread(reader),
+        };
+        Self { bytes, rest }
+    }
+}
+
+impl<R: Read> Read for Rest<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Nothing => Ok(0),
+            Self::Unread(reader) => reader.read(buffer),
+            Self::Failed(error) => error.take().map_or(Ok(0), Err),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `Tap`: a permit, and the reader of the reply that settles it.
+
+use std::fmt;
+
+use super::super::Permit;
+use crate::feedback::UsageReader;
+use crate::limits::{Dimension, Usage};
+
+/// Owns the permit of a call, and settles it by what passes.
+///
+/// - The input is settled as soon as it is known, because no later number changes it.
+/// - All of the usage is settled once it is final. Clients stop reading when the answer is complete,
+///   so the end of the reply may never come.
+/// - Later numbers replace earlier ones. The permit is kept for that until the reply ends.
+/// - An error in the reply is a refusal.
+///
+/// It is one allocation per reply, so that wrappers stay small. `None` once nothing can change any
+/// more.
+pub(super) struct Tap(Option<Box<TappedCall>>);
+
+struct TappedCall {
+    permit: Permit,
+    reader: UsageReader,
+    settled: Option<Usage>,
+    /// True if a part of the reply was lost. Then its end makes nothing final.
+    is_broken: bool,
+}
+
+impl Tap {
+    pub(super) fn new(permit: Permit) -> Self {
+        Self(Some(Box::new(TappedCall {
+            permit,
+            reader: UsageReader::new(),
+            settled: None,
+            is_broken: false,
+        })))
+    }
+
+    /// Reads the next bytes.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.read(|reader| reader.feed(bytes));
+    }
+
+    /// Reads the next event.
+    #[cfg(all(feature = "stream", feature = "tokenizers"))]
+    pub(super) fn item<T: serde::Serialize + ?Sized>(&mut self, item: &T) {
+        self.read(|reader| reader.value(item));
+    }
+
+    /// Notes that the connection failed. If the reply goes on nevertheless, it is still read.
+    pub(super) fn break_off(&mut self) {
+        if let Some(call) = &mut self.0 {
+            call.is_broken = true;
+        }
+    }
+
+    /// Notes that the reply has ended. If nothing of it was lost, its last numbers are final.
+    pub(super) fn end(&mut self) {
+        if let Some(mut call) = self.0.take()
+            && let Some(usage) = call.reader.usage().filter(|_| !call.is_broken)
+        {
+            call.settle(usage);
+        }
+    }
+
+    fn read(&mut self, read: impl FnOnce(&mut UsageReader)) {
+        let Some(call) = &mut self.0 else { return };
+        read(&mut call.reader);
+        if call.reader.error().is_some() {
+            self.refuse();
+        } else if let Some(usage) = call.reader.usage() {
+            call.settle(if call.reader.is_final() { usage } else { input(&usage) });
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self) {
+        if let Some(call) = self.0.take()
+            && let Some(error) = call.reader.error()
+        {
+            call.permit.refused(error);
+        }
+    }
+}
+
+impl TappedCall {
+    fn settle(&mut self, usage: Usage) {
+        if self.settled.as_ref() != Some(&usage) {
+            self.permit.settle_so_far(usage.clone());
+            self.settled = Some(usage);
+        }
+    }
+}
+
+/// Returns the part of a usage that no later number changes.
+fn input(usage: &Usage) -> Usage {
+    let input = usage.amount(&Dimension::InputTokens);
+    input.map_or_else(Usage::default, |input| Usage::default().with(Dimension::InputTokens, input))
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tap").field(&self.0.as_ref().map(|call| &call.permit)).finish()
+    }
+}

@@ -1,0 +1,94 @@
+//! reqwest, through `reqwest-middleware`, below the retries of `reqwest-retry`.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use openlimit::AcquireError;
+use openlimit::clients::LimitLayer;
+use openlimit::feedback::{Observation, Verdict};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
+use reqwest_retry::RetryTransientMiddleware;
+use reqwest_retry::policies::ExponentialBackoff;
+
+use super::client::Reqwest;
+use super::server::{Server, answer};
+use super::suite::{CHAT, JSON, PATH, available, counting, limiter, strict_provider, suite};
+
+suite!(Reqwest);
+suite!(Reqwest; a_request_that_finds_no_server_costs_nothing);
+
+fn client(layer: LimitLayer) -> ClientWithMiddleware {
+    ClientBuilder::new(reqwest::Client::new()).with(layer).build()
+}
+
+async fn send(client: &ClientWithMiddleware, url: &str) -> reqwest_middleware::Result<reqwest::Response> {
+    client.post(url).header("content-type", JSON).body(CHAT).send().await
+}
+
+#[tokio::test]
+async fn each_attempt_of_reqwest_retry_is_counted() {
+    let (provider, limiter) = strict_provider();
+    let (layer, attempts) = counting(&limiter);
+    let retries = ExponentialBackoff::builder()
+        .retry_bounds(Duration::from_millis(1), Duration::from_millis(10))
+        .build_with_max_retries(10);
+    let client = ClientBuilder::new(reqwest::Client::new())
+        .with(RetryTransientMiddleware::new_with_policy(retries))
+        .with(layer)
+        .build();
+    let url = format!("{}/chat/completions", provider.url());
+    let replies = join_all((0..8).map(|_| send(&client, &url))).await;
+    assert!(replies.iter().all(|reply| reply.as_ref().is_ok_and(|reply| reply.status() == 200)));
+    assert!(provider.refused() > 0);
+    assert_eq!(provider.arrivals().len(), *attempts.lock().unwrap());
+}
+
+#[tokio::test]
+async fn the_url_and_the_extensions_of_a_response_are_kept() {
+    let server = Server::answering(answer("200 OK", &[], "{}"));
+    let error = Server::answering(answer("500 Internal Server Error", &[], "{}"));
+    let client = client(LimitLayer::new(&limiter()));
+    for server in [server, error] {
+        let url = server.url("/v1/chat/completions?a=b");
+        let response = send(&client, &url).await.unwrap();
+        assert_eq!(response.url().as_str(), url);
+        assert!(response.remote_addr().is_some());
+        assert_eq!((response.version(), response.content_length()), (http::Version::HTTP_11, Some(2)));
+        assert_eq!(
+            response.error_for_status_ref().err().and_then(|error| error.url().cloned()).map(String::from),
+            (response.status() == 500).then(|| url.clone())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_request_leaves_nothing_behind() {
+    let server = Server::answering(answer("200 OK", &[], "{}"));
+    let limiter = limiter();
+    let permit = limiter.try_acquire(900).unwrap();
+    let client = client(LimitLayer::new(&limiter));
+    let url = server.url(PATH);
+    let waits = tokio::time::timeout(Duration::from_millis(50), send(&client, &url)).await;
+    assert!(waits.is_err());
+    assert_eq!(limiter.status().unwrap().waiting, 0);
+    permit.cancel();
+    assert_eq!(available(&limiter), 1_000);
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn errors_of_reqwest_are_judged_by_their_status() {
+    for (status, expected) in
+        [("429 Too Many Requests", Verdict::Retry { after: None }), ("404 rate limit", Verdict::NotLimited)]
+    {
+        // The words in the URL are not the provider's.
+        let server = Server::answering(answer(status, &[], "{}"));
+        let response = reqwest::get(server.url("/429/Too%20Many%20Requests/rate_limit")).await.unwrap();
+        let error = reqwest_middleware::Error::from(response.error_for_status().unwrap_err());
+        assert_eq!(Observation::from_error(&error).verdict(), expected);
+    }
+    let error = reqwest::get("http://127.0.0.1:1/429/rate_limit").await.unwrap_err();
+    assert_eq!(Observation::from_error(&error).verdict(), Verdict::NotLimited);
+    let none: Option<&AcquireError> = AcquireError::find(&error);
+    assert!(none.is_none());
+}

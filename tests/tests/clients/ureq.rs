@@ -1,0 +1,68 @@
+//! ureq, whose errors lose the headers of a refusal.
+
+use openlimit::clients::LimitLayer;
+use openlimit::feedback::{Observation, Verdict};
+use openlimit::{AcquireError, RateLimiter};
+use ureq::Agent;
+
+use super::client::Ureq;
+use super::server::{Server, answer};
+use super::suite::{CHAT, JSON, PATH, REPLY, available, limiter, suite};
+
+suite!(Ureq);
+suite!(Ureq; a_request_that_finds_no_server_costs_nothing);
+
+fn agent(limiter: &RateLimiter) -> Agent {
+    Agent::config_builder().middleware(LimitLayer::new(limiter)).build().into()
+}
+
+#[test]
+fn the_headers_of_a_refusal_are_read_although_ureq_drops_them() {
+    let server = Server::answering(answer("429 Too Many Requests", &[("retry-after", "30")], "{}"));
+    let limiter = limiter();
+    let error = agent(&limiter).post(server.url(PATH)).content_type(JSON).send(CHAT).unwrap_err();
+    assert!(matches!(error, ureq::Error::StatusCode(429)), "{error:?}");
+    let hold = limiter.status().unwrap().hold.unwrap();
+    assert_eq!(hold.ends_in.as_secs(), 30);
+    assert_eq!(Observation::from_error(&error).verdict(), Verdict::Retry { after: None });
+}
+
+#[test]
+fn a_request_of_any_form_is_counted() {
+    let server = Server::answering(answer("200 OK", &[], REPLY));
+    let json: serde_json::Value = serde_json::from_str(CHAT).unwrap();
+    let limiter = limiter();
+    let agent = agent(&limiter);
+    let url = server.url(PATH);
+    let post = || agent.post(&url).content_type(JSON);
+    let mut reader = CHAT.as_bytes();
+    for response in [
+        agent.post(&url).send_json(&json),
+        post().send(CHAT),
+        post().send(CHAT.to_owned()),
+        post().send(CHAT.as_bytes()),
+        post().send(ureq::SendBody::from_reader(&mut reader)),
+    ] {
+        let reply: serde_json::Value = response.unwrap().body_mut().read_json().unwrap();
+        assert_eq!(reply["usage"]["total_tokens"], 21);
+    }
+    assert_eq!(available(&limiter), 1_000 - 5 * 21);
+}
+
+#[test]
+fn what_ureq_knows_of_a_body_is_kept() {
+    let server = Server::answering(answer("200 OK", &[], REPLY));
+    let response = agent(&limiter()).post(server.url(PATH)).content_type(JSON).send(CHAT).unwrap();
+    assert_eq!(response.body().mime_type(), Some("application/json"));
+    assert_eq!(response.body().content_length(), Some(REPLY.len() as u64));
+}
+
+#[test]
+fn the_error_of_a_limiter_is_ureqs_other_error() {
+    let limiter = limiter();
+    let error = agent(&limiter).post("http://127.0.0.1:1/v1/embeddings").content_type(JSON).send("[]");
+    let error = error.unwrap_err();
+    let ureq::Error::Other(inner) = &error else { panic!("{error:?}") };
+    assert!(inner.is::<AcquireError>());
+    assert!(AcquireError::find(&error).is_some());
+}
