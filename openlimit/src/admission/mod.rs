@@ -12,7 +12,7 @@
 //!   change, [`pump`](Admission::pump) admits the waiters that are due and computes when the next
 //!   head is.
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
-//!   refused on arrival.
+//!   refused on arrival. While a quota of the provider is used up, all calls are (`exhausted`).
 //!
 //! # When a waiting call is charged
 //!
@@ -40,8 +40,10 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod exhausted;
 mod learned;
 mod plan;
+mod probes;
 mod remaining;
 mod returned;
 
@@ -54,6 +56,7 @@ use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
 pub(crate) use self::plan::{Plan, Raises};
+use self::probes::Probes;
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
 pub use self::returned::Returned;
@@ -73,6 +76,7 @@ pub(crate) struct Admission {
     grace: u64,
     /// The contents of responses. `None` before the first one.
     remaining: Option<Box<Remaining>>,
+    probes: Probes,
     /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
     widens: u64,
     /// What calls turned out to cost. `None` if the limiter does not learn.
@@ -92,10 +96,20 @@ pub(crate) enum Decided<E> {
 }
 
 impl Admission {
-    /// Creates the admission of a new limiter. `grace` is in nanoseconds.
-    pub(crate) fn new(backend: Backend, queue: Queue, grace: u64) -> Self {
+    /// Creates the admission of a new limiter. `grace` and the longest hold are in nanoseconds.
+    pub(crate) fn new(backend: Backend, queue: Queue, grace: u64, max_hold: u64) -> Self {
         let returned = vec![Returned::of(&backend); backend.look(0).len()].into();
-        Self { backend, queue, due: u64::MAX, grace, remaining: None, widens: 0, learning: None, returned }
+        Self {
+            backend,
+            queue,
+            due: u64::MAX,
+            grace,
+            remaining: None,
+            probes: Probes::new(max_hold),
+            widens: 0,
+            learning: None,
+            returned,
+        }
     }
 
     /// Lets the burst of some limits, each a bit, follow what the provider's bucket was seen to
@@ -184,6 +198,9 @@ impl Admission {
     /// Decides about a call that may wait, for which [`take`](Self::take) found no room at the same
     /// moment. It joins the queue, unless it is known that it would wait for too long.
     pub(crate) fn arrive(&mut self, call: Waiter, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
+        if self.backend.is_exhausted() {
+            return self.arrive_exhausted(call, now, wakers);
+        }
         if self.waits_too_long(&call, now).is_some() && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
@@ -208,11 +225,14 @@ impl Admission {
         call: &Waiter,
         now: u64,
         wakers: &mut Vec<Waker>,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Grant, Refusal> {
+        if self.backend.is_exhausted() {
+            return self.probe_now(call, now, wakers);
+        }
         if !self.queue.is_empty() {
             self.pump(now, wakers);
             if let Some(charge) = self.take(call.amounts.as_slice(), now) {
-                return Ok(charge);
+                return Ok(Grant::at_once(call.amounts.clone(), charge));
             }
         }
         Err(self.backend.would_wait(call, &self.queue, now))
@@ -231,6 +251,11 @@ impl Admission {
     /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         self.due = loop {
+            let Some((key, _)) = self.queue.head() else { break u64::MAX };
+            if let Some(refusal) = self.exhausted(now) {
+                self.refuse(key, refusal, wakers);
+                continue;
+            }
             let Some((key, due)) = self.head_due(now) else { break u64::MAX };
             let deadline = self.queue.waiter(key).map_or(u64::MAX, Waiter::deadline);
             // A call that was due before its deadline is admitted, even if this thread comes late.
@@ -282,10 +307,11 @@ impl Admission {
         if let Some(remaining) = &mut self.remaining {
             remaining.charge(waiter.amounts.as_slice(), charge);
         }
+        let is_probe = self.departs(charge, now);
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit };
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
-            Outcome::Admitted(Grant { amounts, lesson, charge, wait: Some(wait) })
+            Outcome::Admitted(Grant { amounts, lesson, charge, wait: Some(wait), is_probe })
         }));
     }
 

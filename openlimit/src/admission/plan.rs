@@ -245,6 +245,12 @@ impl Plan {
                 limiter: self.name.clone(),
             },
             Refusal::WouldWait { wait, limit } => self.missing(wait, limit),
+            // Only the limiter knows the reason.
+            Refusal::Exhausted { until } => AcquireError::Exhausted {
+                until: Duration::from_nanos(until),
+                reason: "a quota is used up".into(),
+                limiter: self.name.clone(),
+            },
             Refusal::Undecided { waited, error } => AcquireError::Store {
                 limiter: self.name.clone(),
                 waited: Duration::from_nanos(waited),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Handle};
+use super::hold_times::HoldTimes;
 use super::{Builder, Burst, Limiter};
 use crate::admission::{Admission, Plan, Raises};
 use crate::backend::Starting;
@@ -68,25 +69,26 @@ impl<K> Builder<K> {
             None if self.backend.has_clock() => Time::System,
             None => Time::detect(),
         };
+        let max_hold = nanos(self.max_hold);
         let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing).raising(raises);
         let given = self.name.filter(|name| !name.is_empty());
+        let hold_times = HoldTimes::new(max_hold, given.as_deref(), &time);
         let (backend, driver) = self.backend.open(&Starting {
             name: given.as_deref(),
             limits: plan.limits(),
             meterings: &meterings,
             dimensions: plan.dimensions(),
-            max_hold: nanos(self.max_hold),
+            max_hold,
             on_system_time: matches!(time, Time::System),
         })?;
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
         let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
-        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace)
+        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace, max_hold)
             .learns(learning)
             .widens(widening);
         let jitter = meterings.iter().map(Metering::lateness).min().unwrap_or(0);
-        let max_hold = nanos(self.max_hold);
-        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, max_hold, self.counting))
+        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, self.counting))
     }
 
     /// Returns true if what is learned about the output of a call can change what it takes.

@@ -213,7 +213,9 @@ impl<K> Builder<K> {
     /// Sets the longest [hold](crate::Limiter::hold). Default: 10 minutes. A longer one is cut to
     /// it.
     ///
-    /// It bounds what a wrong or hostile `retry-after` can do. Zero turns holds off.
+    /// It bounds what a wrong or hostile `retry-after` can do. If a provider asks for more, calls do
+    /// not wait: they are refused with [`AcquireError::Exhausted`](crate::AcquireError::Exhausted),
+    /// and after `max_hold` one of them tries. Zero turns all of that off.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
         self

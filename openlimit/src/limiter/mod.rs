@@ -22,6 +22,7 @@ mod events;
 #[cfg(feature = "redis")]
 mod flush;
 mod hold;
+mod hold_times;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod limiter;
 #[cfg(all(test, openlimit_loom))]

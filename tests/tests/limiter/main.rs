@@ -5,6 +5,7 @@ mod bad_input;
 mod burst;
 mod congestion;
 mod events;
+mod exhausted;
 mod hold;
 mod observe;
 mod pace;

@@ -135,6 +135,19 @@ struct HoldChange {
     ends: bool,
     /// A hold lasts until then, on the clock of the client.
     until: Option<u64>,
+    /// It does because a quota is used up.
+    exhausts: bool,
+}
+
+impl HoldChange {
+    /// Returns the change that consists of this one and a later one.
+    fn then(self, later: Self) -> Self {
+        if later.ends {
+            return later;
+        }
+        let (until, exhausts) = (self.until.max(later.until), self.exhausts || later.exhausts);
+        Self { ends: self.ends, until, exhausts }
+    }
 }
 
 /// When a process went alone.
@@ -266,15 +279,19 @@ impl Ledger {
         }
     }
 
-    /// Notes that a hold lasts until then, on the clock of the client.
-    pub(super) fn begin_hold(&mut self, until: u64) {
-        let ends = self.hold.is_some_and(|change| change.ends);
-        self.hold = Some(HoldChange { ends, until: Some(until) });
+    /// Notes that a hold lasts until then, on the clock of the client, and if that is because a
+    /// quota is used up. `None` if that time is over.
+    pub(super) fn begin_hold(&mut self, until: Option<u64>, exhausts: bool) {
+        self.change_hold(HoldChange { ends: false, until, exhausts });
     }
 
     /// Notes that the hold has ended.
     pub(super) fn end_hold(&mut self) {
-        self.hold = Some(HoldChange { ends: true, until: None });
+        self.change_hold(HoldChange { ends: true, until: None, exhausts: false });
+    }
+
+    fn change_hold(&mut self, change: HoldChange) {
+        self.hold = Some(self.hold.map_or(change, |before| before.then(change)));
     }
 
     /// Returns true if a reply is of another state than the last one.
@@ -298,6 +315,7 @@ impl Ledger {
         });
         batch.number(until.unwrap_or_default());
         batch.number(self.holding.is_some_and(|change| change.ends).into());
+        batch.number(self.holding.is_some_and(|change| change.exhausts).into());
     }
 
     /// Writes the charge to take out: the last one, if no call wants it or if it `moves`. Then the
@@ -345,8 +363,7 @@ impl Ledger {
     pub(super) fn give_up(&mut self) {
         self.keep_last();
         if let Some(before) = self.holding.take() {
-            let change = self.hold.get_or_insert(before);
-            change.ends |= before.ends;
+            self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
         }
         for account in &mut self.buckets {
             account.debt = account.debt.saturating_add(mem::take(&mut account.owing)).min(MOST);

@@ -56,7 +56,7 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.take(amounts, now);
         }
-        if now < self.held_until {
+        if self.is_held(now) {
             return None;
         }
         let due = self.slot_due(amounts, None, now)?;
@@ -173,7 +173,18 @@ impl Buckets for Slots {
 
     fn hold(&mut self, until: u64, now: u64) {
         self.alone.share.hold(until, now);
-        self.hold_until(until, now);
+        if until > now {
+            self.begin_hold(until, false, now);
+        }
+    }
+
+    fn hold_limit(&mut self, _: usize, until: u64, now: u64) {
+        self.hold(until, now);
+    }
+
+    fn exhaust(&mut self, until: u64, now: u64) {
+        self.alone.share.exhaust(until, now);
+        self.begin_hold(until, true, now);
     }
 
     fn release(&mut self, now: u64) {
@@ -182,7 +193,25 @@ impl Buckets for Slots {
     }
 
     fn held_until(&self) -> u64 {
-        self.held_until
+        if self.is_local() { self.alone.share.held_until() } else { self.held_until }
+    }
+
+    fn is_exhausted(&self) -> bool {
+        if self.is_local() { self.alone.share.is_exhausted() } else { self.is_exhausted }
+    }
+
+    fn limit_held_until(&self, _: usize) -> u64 {
+        0
+    }
+
+    fn is_shut(&self, now: u64) -> bool {
+        if self.is_local() { self.alone.share.is_shut(now) } else { self.is_held(now) }
+    }
+
+    fn refresh(&mut self, now: u64) {
+        if !self.is_local() {
+            self.want_news(now);
+        }
     }
 
     fn look(&self, now: u64) -> Vec<Look> {
@@ -200,7 +229,7 @@ impl Buckets for Slots {
     }
 
     fn idle(&mut self, now: u64) {
-        self.release(now);
+        self.drop_idle(now);
         // The call that had to pause has left.
         self.ask_at = 0;
     }

@@ -47,6 +47,12 @@ pub(crate) struct Slots {
     pub(super) flush_at: u64,
     /// When the hold ends, as far as this client knows. Zero for none.
     pub(super) held_until: u64,
+    /// True while a quota is used up.
+    pub(super) is_exhausted: bool,
+    /// The charge of the slot of the probe, while its call has not departed. Zero for none.
+    pub(super) probe_slot: u64,
+    /// True if a call was refused because a quota is used up, which may be old news.
+    pub(super) wants_news: bool,
     /// The same by the last reply, in microseconds of the server's clock; zero if there was none.
     pub(super) held_at_server: u64,
     /// The longest hold that it believes.
@@ -146,6 +152,9 @@ impl Slots {
             usual_trip: u64::MAX,
             flush_at: u64::MAX,
             held_until: 0,
+            is_exhausted: false,
+            probe_slot: 0,
+            wants_news: false,
             held_at_server: 0,
             max_hold,
             ask_at: 0,

@@ -97,10 +97,27 @@ fn a_hold_that_begins_after_a_release_in_the_same_batch_ends_when_it_says() {
     world.call(&mut client, [1, 0]);
     client.slots.hold(world.clock + 100 * SECOND, world.clock);
     world.exchange(&mut client);
-    Buckets::release(&mut client.slots, world.clock);
+    client.slots.release(world.clock);
     client.slots.hold(world.clock + SECOND, world.clock);
     let rest = world.exchange(&mut client).held_for;
     assert!(rest <= 2 * SECOND, "{rest}");
+}
+
+#[test]
+fn a_later_hold_does_not_extend_one_beyond_its_own_end() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    for client in [&mut one, &mut other] {
+        world.call(client, [1, 0]);
+    }
+    one.slots.hold(world.clock + 10 * SECOND, world.clock);
+    world.exchange(&mut one);
+    for (passed, time, rest) in [(4, 3, 6), (3, 5, 5)] {
+        world.clock += passed * SECOND;
+        other.slots.hold(world.clock + time * SECOND, world.clock);
+        let held = world.exchange(&mut other).held_for;
+        assert!(held.abs_diff(rest * SECOND) < SECOND / 100, "{held}");
+    }
 }
 
 #[test]
@@ -160,7 +177,7 @@ fn grants_stay_within_the_bound_while_rates_change_and_holds_come_and_go() {
                 slow(&world, client, limit, allowed);
             }
             14 => client.slots.hold(world.clock + world.random(400_000_000) as u64, world.clock),
-            15 => Buckets::release(&mut client.slots, world.clock),
+            15 => client.slots.release(world.clock),
             16 => {
                 client.slots.cap_bucket(world.random(2), world.random(100) as i64 - 50, world.clock);
             }
@@ -213,7 +230,7 @@ fn calls_depart_within_the_bound_and_never_during_a_hold_whatever_the_round_trip
             client.slots.hold(world.clock + time, world.clock);
         }
         if world.random(900) == 0 {
-            Buckets::release(&mut client.slots, world.clock);
+            client.slots.release(world.clock);
         }
         while client.queue.len() < 30 {
             client.join([1, 0]);

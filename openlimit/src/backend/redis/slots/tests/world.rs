@@ -367,9 +367,9 @@ impl World {
 struct Batch(Vec<f64>);
 
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
-const OUT: usize = 15;
-const REFUNDS: usize = 17;
-const FIRST_REFUND: usize = 35;
+const OUT: usize = 16;
+const REFUNDS: usize = 18;
+const FIRST_REFUND: usize = 36;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {
