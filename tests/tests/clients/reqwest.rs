@@ -47,7 +47,7 @@ async fn each_attempt_of_reqwest_retry_is_counted() {
 async fn the_url_and_the_extensions_of_a_response_are_kept() {
     let server = Server::answering(answer("200 OK", &[], "{}"));
     let error = Server::answering(answer("500 Internal Server Error", &[], "{}"));
-    let client = client(LimitLayer::new(&limiter()));
+    let client = client(LimitLayer::new(limiter()));
     for server in [server, error] {
         let url = server.url("/v1/chat/completions?a=b");
         let response = send(&client, &url).await.unwrap();

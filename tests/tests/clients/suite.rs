@@ -61,7 +61,7 @@ pub(crate) fn requests_and_responses_are_unchanged<C: Client>(client: &C) {
         let server = Server::answering(answer(status, &[("x-a", "1"), ("x-a", "2")], body));
         let url = server.url("/v1/chat/completions?a=b%20c");
         let plain = client.send(None, chat(&url)).unwrap();
-        let limited = client.send(Some(LimitLayer::new(&limiter())), chat(&url)).unwrap();
+        let limited = client.send(Some(LimitLayer::new(limiter())), chat(&url)).unwrap();
         assert_eq!(limited.status, plain.status);
         assert_eq!(headers(&limited), headers(&plain));
         assert_eq!(limited.body.as_deref().unwrap(), body);
