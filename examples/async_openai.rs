@@ -36,12 +36,13 @@ async fn main() -> anyhow::Result<()> {
         None => OpenAIConfig::new().with_api_base(provider.url()).with_api_key("no key"),
     };
 
+    let http = openlimit_examples::http_client()?;
     // Below the retries, so that each attempt waits its turn.
     let service = ServiceBuilder::new()
         .layer(OpenAIRetryLayer::default())
         .layer(LimitLayer::new(&CHAT))
-        .service(ReqwestService::new(openlimit_examples::http_client()?));
-    let client = Client::with_config(config).with_http_service(service);
+        .service(ReqwestService::new(http.clone()));
+    let client = Client::build(http, config).with_http_service(service);
 
     let start = Instant::now();
     let ask = async |number: usize| -> anyhow::Result<()> {
