@@ -5,7 +5,7 @@
 //! microseconds. Each time is the fastest of many rounds, since other work on the machine only adds.
 
 use std::convert::Infallible;
-use std::future::{Future, ready};
+use std::future::ready;
 use std::hint::black_box;
 use std::time::Instant;
 

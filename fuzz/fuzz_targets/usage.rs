@@ -1,4 +1,5 @@
-//! Finds usage in any bytes: in pieces of any size the same, and never in the text of a model.
+//! Finds usage, its end and errors in any bytes: in pieces of any size the same, and never in the
+//! text of a model.
 //!
 //! `cargo +nightly fuzz run usage -- -max_len=4096`
 
@@ -12,7 +13,10 @@ fuzz_target!(|input: (Vec<Vec<u8>>, String)| {
     let (pieces, text) = &input;
     let mut reader = UsageReader::new();
     pieces.iter().for_each(|piece| reader.feed(piece));
-    assert_eq!(reader.usage(), Usage::from_json(&pieces.concat()));
+    let mut whole = UsageReader::new();
+    whole.feed(&pieces.concat());
+    let found = |reader: &UsageReader| (reader.usage(), reader.is_final(), format!("{:?}", reader.error()));
+    assert_eq!(found(&reader), found(&whole));
 
     // A string as JSON writes it.
     let mut quoted = String::new();
@@ -26,5 +30,8 @@ fuzz_target!(|input: (Vec<Vec<u8>>, String)| {
     let reply = format!(
         r#"{{"text":"{quoted}","usage":{{"prompt_tokens":1,"completion_tokens":2}},"more":"{quoted}"}}"#
     );
-    assert_eq!(Usage::from_json(reply.as_bytes()), Some(Usage::new(1, 2)));
+    let mut reader = UsageReader::new();
+    reader.feed(reply.as_bytes());
+    assert_eq!(reader.usage(), Some(Usage::new(1, 2)));
+    assert!(!reader.is_final() && reader.error().is_none());
 });

@@ -9,14 +9,15 @@ use syn::{Error, Expr, UnOp};
 use crate::function::{Function, WaitKind};
 use crate::options::{Given, Options};
 use crate::tail;
-use crate::tokens::{is_punct, is_word};
+use crate::tokens::{is_punct, is_word, mentions};
 
 /// Adds the mistakes to those in the options.
 pub(crate) fn check(function: &Function, options: &mut Options) {
-    let closures = [("usage", "reply"), ("on_error", "error")];
+    let closures = [("usage", "reply"), ("refused", "error"), ("on_error", "error")];
     let mut errors: Vec<Error> =
         closures.iter().filter_map(|(name, input)| no_closure(function, options.get(name)?, input)).collect();
     errors.extend(unpacked_later(function, options));
+    errors.extend(taken_by_the_first_attempt(function, options));
     for error in errors {
         options.mistake(error);
     }
@@ -147,11 +148,10 @@ fn variables(tokens: TokenStream) -> Vec<Ident> {
     names
 }
 
-/// Returns whether the name occurs anywhere in the tokens.
-fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
-        TokenTree::Ident(other) => other == *name,
-        TokenTree::Group(group) => mentions(&group.stream(), name),
-        _ => false,
-    })
+/// Returns an error if `retry` would need `self` again, after the first attempt has taken it.
+fn taken_by_the_first_attempt(function: &Function, options: &Options) -> Option<Error> {
+    options.get("retry")?;
+    let taken = function.taken_self.as_ref().filter(|taken| mentions(&function.body.stream(), taken))?;
+    let message = "`retry` calls the body again, but the first attempt takes `self`; take `&self`";
+    Some(Error::new(taken.span(), message))
 }

@@ -16,8 +16,8 @@
 //!
 //! The body is neither parsed nor wrapped. A block, a closure or a second function around it would
 //! store the arguments twice, capture `self` in a way that some code does not allow, and turn
-//! rustc's messages about the body into messages about generated code. Only `usage` wraps the body,
-//! because it needs the value that the body returns.
+//! rustc's messages about the body into messages about generated code. Only the options that need the
+//! value that the body returns wrap it: see `outcome`.
 //!
 //! The price is read in a statement of its own, so nothing is borrowed while the call waits.
 //!
@@ -27,11 +27,12 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{Error, Type};
+use syn::Error;
 
 use crate::check::check;
 use crate::function::{self, Function, WaitKind};
 use crate::options::{Given, KNOWN, Options, Role};
+use crate::outcome::{self, Outcome};
 use crate::tail;
 use crate::tokens::{at, ends};
 
@@ -100,11 +101,14 @@ impl Function {
                 ::core::result::Result::Err(__openlimit_error) => #refusal,
             };
         };
-        let body = match options.get("usage") {
-            Some(usage) => self.settled(options, usage, block),
-            None => block.stream(),
-        };
-        braces(block, &prologue, &body)
+        match outcome::body(self, options, block) {
+            None => braces(block, &prologue, &block.stream()),
+            Some(Outcome::Once(body)) => braces(block, &prologue, &body),
+            Some(Outcome::Again { before, attempt }) => {
+                let attempts = quote_spanned!(Span::mixed_site()=> #before loop { #prologue #attempt });
+                braces(block, &TokenStream::new(), &attempts)
+            }
+        }
     }
 
     /// Emits the way out of the function for a refused call.
@@ -124,32 +128,6 @@ impl Function {
         let refuse = Ident::new("refuse", at(last));
         quote_spanned!(at(last)=> return #private::#refuse(#error))
     }
-
-    /// Emits the body, then settles the permit by the value that it returns.
-    fn settled(&self, options: &Options, usage: &Given, block: &Group) -> TokenStream {
-        let Given { name, value } = usage;
-        let private = private_path(options, at(name.span()));
-        let output = &self.output;
-        let body = match self.wait {
-            WaitKind::Blocking => {
-                let body = braces(block, &TokenStream::new(), &block.stream());
-                // Passed to a function that takes `FnOnce`, so that it can return a borrow of `&mut
-                // self`.
-                quote_spanned!(Span::mixed_site()=> #private::run(move || -> #output #body))
-            }
-            WaitKind::Async | WaitKind::Tail => {
-                let body = braces(block, &returns_type(output), &block.stream());
-                // `move`, because a reference to an argument that is not `Sync` would not be
-                // `Send`.
-                quote_spanned!(Span::mixed_site()=> async move #body.await)
-            }
-        };
-        quote_spanned! {Span::mixed_site()=>
-            let __openlimit_reply = #body;
-            #private::reply(&__openlimit_reply).#name(__openlimit_permit, #value);
-            __openlimit_reply
-        }
-    }
 }
 
 /// Emits the pending acquisition: the limiter, then a method call for each option.
@@ -159,14 +137,14 @@ fn acquire(options: &Options) -> TokenStream {
     let private = private_path(options, at(name.span()));
     let reference = by_reference(limiter);
     let mut chain = quote_spanned!(at(name.span())=> #private::#name #reference);
-    for known in KNOWN.iter().filter(|known| known.role != Role::Special) {
+    for known in KNOWN.iter().filter(|known| matches!(known.role, Role::Method | Role::Priced)) {
         if known.name == "params" && options.get("params").or(options.get("cost")).is_none() {
             chain.extend(quote_spanned!(at(ends(limiter).0)=> .request()));
         }
         if let Some(Given { name, value }) = options.get(known.name) {
             let argument = match known.role {
                 Role::Priced => request(options, value),
-                Role::Method | Role::Special => quote_spanned!(at(name.span())=> (#value)),
+                _ => quote_spanned!(at(name.span())=> (#value)),
             };
             chain.extend(quote_spanned!(at(name.span())=> .#name #argument));
         }
@@ -194,18 +172,9 @@ fn by_reference(value: &TokenStream) -> TokenStream {
     quote_spanned!(at(first)=> (&#value))
 }
 
-/// Emits a `return` that never runs. It tells rustc the return type of an `async` block.
-fn returns_type(output: &Type) -> TokenStream {
-    quote_spanned! {Span::mixed_site()=>
-        if let ::core::option::Option::Some(__openlimit_reply) = ::core::option::Option::None::<#output> {
-            return __openlimit_reply;
-        }
-    }
-}
-
 /// Emits the path of what expansions may name. A `crate = ..` of the user keeps its hygiene, which
 /// `$crate` needs.
-fn private_path(options: &Options, span: Span) -> TokenStream {
+pub(crate) fn private_path(options: &Options, span: Span) -> TokenStream {
     let path = match options.get("crate") {
         Some(path) if !path.value.is_empty() => path
             .value
@@ -240,7 +209,7 @@ fn completion(options: &Options) -> TokenStream {
 ///
 /// The braces get a generated span. With the user's, lints would report our statements as the
 /// user's.
-fn braces(block: &Group, front: &TokenStream, contents: &TokenStream) -> Group {
+pub(crate) fn braces(block: &Group, front: &TokenStream, contents: &TokenStream) -> Group {
     let mut braces = Group::new(block.delimiter(), quote!(#front #contents));
     braces.set_span(at(block.span()));
     braces

@@ -10,6 +10,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Error, ReturnType, Signature, Type, Visibility};
 
+use crate::arguments::{self, Variable};
 use crate::tokens::{bare, bare_group, ends, is_punct, regroup};
 use crate::{returns, tail};
 
@@ -28,6 +29,10 @@ pub(crate) struct Function {
     pub(crate) output_span: (Span, Span),
     /// Only for the messages of `check`.
     pub(crate) arguments: TokenStream,
+    /// The variables that the arguments bind.
+    pub(crate) variables: Vec<Variable>,
+    /// `self`, if the function takes it by value.
+    pub(crate) taken_self: Option<Ident>,
 }
 
 /// Where a function waits, and how.
@@ -67,6 +72,8 @@ impl Function {
             ReturnType::Type(_, returned) => ends(&returned.to_token_stream()),
         };
         let arguments = signature.inputs.to_token_stream();
+        let variables = arguments::variables(&signature.inputs);
+        let taken_self = arguments::taken_self(&signature.inputs);
         let returned = match signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, returned) => Some(*returned),
@@ -90,7 +97,7 @@ impl Function {
         };
         let diverges = matches!(output, Some(Type::Never(_)));
         let output = output.map_or_else(|| syn::parse_quote!(()), returns::writable);
-        Ok(Self { head, body, wait, output, diverges, output_span, arguments })
+        Ok(Self { head, body, wait, output, diverges, output_span, arguments, variables, taken_self })
     }
 }
 

@@ -2,15 +2,18 @@
 //! that crate.
 //!
 //! Read the modules from input to output. `options` parses the attribute and `function` parses the
-//! item, with the help of `returns` and `tail`. `check` finds mistakes that need both. `expand`
-//! emits the result, and `snapshots` shows it. `mistake` belongs to `limiter!`.
+//! item, with the help of `arguments`, `returns` and `tail`. `check` finds mistakes that need both.
+//! `expand` emits the result, with `outcome` for what happens after the body, and `snapshots` shows
+//! it. `mistake` belongs to `limiter!`.
 
+mod arguments;
 mod check;
 mod expand;
 mod function;
 mod mistake;
 mod nearest;
 mod options;
+mod outcome;
 mod returns;
 #[cfg(test)]
 mod snapshots;
@@ -83,8 +86,14 @@ use proc_macro::TokenStream;
 /// - `on_error`: the return value for a refused call. A closure that receives the `AcquireError`.
 /// - `usage`: the number of tokens that the call really used, which replaces the number that it
 ///   reserved. A closure that receives a reference to the reply.
+/// - `feedback`, without a value: believes what the function returns. The usage in a reply settles
+///   the call, and an error that is a refusal by the provider holds the limiter.
+/// - `refused`: what an error says about limits, if `feedback` cannot read it. A closure that
+///   receives a reference to the error, and returns an `Observation` or `(status, headers, body)`.
+/// - `retry`: how often a call that the provider refused is made again, a `u32`. Needs `feedback` or
+///   `refused`.
 /// - `permit`: a name for the permit (`permit = permit` or `permit = mut permit`), so that the body
-///   can settle or cancel it. Cannot be combined with `usage`.
+///   can settle or cancel it, or move it into a stream. Cannot be combined with `usage`, `feedback` and `refused`.
 /// - `crate`: the path of openlimit, if it is renamed or re-exported.
 ///
 /// A limiter that prices requests, such as a `ChatRateLimiter`, needs `params` or `cost`. On a
@@ -159,24 +168,85 @@ use proc_macro::TokenStream;
 /// # complete("Say this is a test.").unwrap();
 /// ```
 ///
-/// A stream knows its usage only at its end. Name the permit and settle it there. It is an ordinary
-/// variable, so it can also move into a stream that the function returns.
+/// A stream states its usage only at its end. So name the permit and move it into the stream, by
+/// `wrap`, `wrap_items`, `wrap_body` or `wrap_read`. The stream then settles the call.
 ///
 /// ```
 /// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
+/// # use std::io::Read;
 /// # limiter! { static LIMITER: RateLimiter = { tokens: 40_000 / minute }; }
+/// # fn send(request: &str) -> impl Read + use<> { std::io::empty() }
 /// const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 ///
 /// #[rate_limited(limiter = LIMITER, cost = 900, timeout = LONGEST, permit = permit)]
-/// async fn stream(prompts: &[&str]) -> Result<String, AcquireError> {
-///     let text = prompts.concat();
-///     permit.settle(text.len() as u64 / 4);
-///     Ok(text)
+/// fn stream(request: &str) -> Result<impl Read + use<>, AcquireError> {
+///     Ok(permit.wrap_read(send(request)))
 /// }
+/// # stream("Hi").unwrap();
 /// ```
 ///
-/// `usage` is the only option that wraps the body. In an `async fn` this stores the arguments
-/// twice, so prefer `permit` where they are large.
+/// `usage`, `feedback` and `refused` wrap the body, because they need what it returns. In an `async
+/// fn` this stores the arguments twice, and `retry` stores them three times. So prefer `permit`
+/// where they are large.
+///
+/// # Feedback
+///
+/// With `feedback`, the limiter believes what the function returns:
+///
+/// - The usage in a reply settles the call. The reply is the `Ok` value of a `Result`, or any other
+///   return value whole. It can be anything `Serialize`: the types of client crates, a
+///   `serde_json::Value`, your own. `usage` takes the place of this.
+/// - An error that is a refusal by the provider holds the limiter, as `Permit::refused` does: no
+///   other call is sent until the provider allows it. It can be any `std::error::Error`, an
+///   `anyhow::Error` or a boxed `dyn Error`. Its sources and messages are read. `refused` takes the
+///   place of this, for errors that keep the response or are no `Error`.
+/// - Any other error keeps what was reserved.
+///
+/// `retry` makes a call again that the provider refused for now. The hold is the wait: the next
+/// attempt waits in the queue, behind the calls that came before it. Every attempt is charged, and
+/// has the whole `timeout`. If an attempt is not admitted, the function returns the `AcquireError`.
+/// Other errors, used-up quotas and requests that are too large are not retried.
+///
+/// Each attempt gets the arguments as they were. So those that the body uses must be borrowed or
+/// `Clone`, and `self` must be borrowed.
+///
+/// ```
+/// # use openlimit::{AcquireError, ChatRateLimiter, limiter, rate_limited};
+/// # #[derive(Clone, serde::Serialize)]
+/// # struct Request {}
+/// # #[derive(serde::Serialize)]
+/// # struct Reply {}
+/// # limiter! { static CHAT: ChatRateLimiter = { tokens: 40_000 / minute }; }
+/// # type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+/// # async fn send(_: Request) -> Outcome<Reply> { Ok(Reply {}) }
+/// #[rate_limited(limiter = CHAT, params = request, feedback, retry = 3)]
+/// async fn chat(request: Request) -> Outcome<Reply> {
+///     send(request).await
+/// }
+///
+/// /// The error of a client that keeps the response.
+/// struct Error {
+///     status: u16,
+///     headers: Vec<(String, String)>,
+///     body: String,
+/// }
+/// # impl From<AcquireError> for Error {
+/// #     fn from(_: AcquireError) -> Self {
+/// #         Self { status: 0, headers: Vec::new(), body: String::new() }
+/// #     }
+/// # }
+///
+/// #[rate_limited(
+///     limiter = CHAT,
+///     params = request,
+///     feedback,
+///     refused = |error| (error.status, error.headers.clone(), &error.body),
+/// )]
+/// fn chat_blocking(request: &Request) -> Result<Reply, Error> {
+///     // ..
+/// #   Ok(Reply {})
+/// }
+/// ```
 ///
 /// # Several limiters
 ///

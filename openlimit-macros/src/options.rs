@@ -29,6 +29,8 @@ pub(crate) enum Role {
     Priced,
     /// Has its own place in the expansion.
     Special,
+    /// The same, without a value.
+    Flag,
 }
 
 /// All options, in the order in which their methods are called. `options.rs` of `openlimit` lists
@@ -40,14 +42,19 @@ pub(crate) const KNOWN: &[KnownOption] = &[
     KnownOption { name: "timeout", example: "Duration::from_secs(30)", role: Role::Method },
     KnownOption { name: "on_error", example: "|error| Reply::refused(error)", role: Role::Special },
     KnownOption { name: "usage", example: "|reply| reply.total_tokens", role: Role::Special },
+    KnownOption { name: "feedback", example: "", role: Role::Flag },
+    KnownOption { name: "refused", example: "|error| error.to_observation()", role: Role::Special },
+    KnownOption { name: "retry", example: "3", role: Role::Special },
     KnownOption { name: "permit", example: "permit", role: Role::Special },
     KnownOption { name: "crate", example: "openlimit", role: Role::Special },
 ];
 
 /// Pairs of options that cannot be combined, and the message for each.
-const EXCLUSIVE: [(&str, &str, &str); 2] = [
+const EXCLUSIVE: [(&str, &str, &str); 4] = [
     ("params", "cost", "`params` and `cost` both say what the call takes; keep one"),
     ("usage", "permit", "`usage` settles the permit, and `permit` leaves that to the body; keep one"),
+    ("feedback", "permit", "`feedback` settles the permit, and `permit` leaves that to the body; keep one"),
+    ("refused", "permit", "`refused` uses up the permit, and `permit` leaves that to the body; keep one"),
 ];
 
 /// `name = value`.
@@ -132,6 +139,13 @@ impl Options {
                 }
             }
         }
+        if let Some(retry) = self.get("retry")
+            && self.get("feedback").or(self.get("refused")).is_none()
+        {
+            let message = "`retry` needs `feedback`, or `refused = |error| ..`: they tell whether the provider \
+                           refused the call";
+            errors.push(Error::new(retry.name.span(), message));
+        }
         // Any other mistake may be in the limiter.
         if errors.is_empty() && self.errors.is_none() && self.get("limiter").is_none() {
             let message = "name the limiter to wait for: `#[rate_limited(limiter = CHAT)]`";
@@ -158,12 +172,19 @@ fn option(input: ParseStream<'_>) -> Result<Given, Mistake> {
     let start = input.fork();
     let name = Ident::parse_any(input).map_err(|error| Mistake { error, seen: None })?;
     let assigned = input.peek(Token![=]) && !input.peek(Token![==]) && !input.peek(Token![=>]);
+    let ends = input.is_empty() || input.peek(Token![,]);
     let error = match KNOWN.iter().find(|known| name == known.name) {
+        Some(KnownOption { role: Role::Flag, .. }) if ends => {
+            return Ok(Given { name, value: TokenStream::new() });
+        }
+        Some(KnownOption { role: Role::Flag, .. }) => {
+            Error::new(name.span(), format!("`{name}` takes no value: write `{name}` alone"))
+        }
         Some(known) if assigned => match value(&name, known, input) {
             Ok(value) => return Ok(Given { name, value }),
             Err(error) => error,
         },
-        Some(known) if input.is_empty() || input.peek(Token![,]) => expected_value(name.span(), known),
+        Some(known) if ends => expected_value(name.span(), known),
         // `crate::CHAT` is a path, not an option.
         Some(known) if !input.peek(Token![::]) => {
             let message = format!("expected `=`, as in `{} = {}`", known.name, known.example);

@@ -101,6 +101,84 @@ fn a_function_that_ends_in_an_async_block_waits_there() {
 }
 
 #[test]
+fn feedback_looks_at_the_value_of_the_body() {
+    snapshot(
+        "limiter = CHAT, params = request, feedback",
+        "async fn call(request: Request) -> Result<Reply, Error> { send(request).await }",
+        "async fn call(request: Request) -> Result<Reply, Error> {
+    let __openlimit_acquire = ::openlimit::__private::limiter(&(CHAT))
+        .params(::openlimit::__private::request(&(request)).checked());
+    let __openlimit_permit = match __openlimit_acquire.await {
+        ::core::result::Result::Ok(__openlimit_permit) => __openlimit_permit,
+        ::core::result::Result::Err(__openlimit_error) => {
+            return ::openlimit::__private::refuse(__openlimit_error);
+        }
+    };
+    let __openlimit_reply = async move {
+        if let ::core::option::Option::Some(__openlimit_reply) =
+            ::core::option::Option::None::<Result<Reply, Error>>
+        {
+            return __openlimit_reply;
+        }
+        send(request).await
+    }
+    .await;
+    ::openlimit::__private::reply(&__openlimit_reply).judged(
+        __openlimit_permit,
+        ::openlimit::__private::found,
+        |__openlimit_permit, __openlimit_error| {
+            ::openlimit::__private::failed(__openlimit_error).judged(__openlimit_permit)
+        },
+    );
+    __openlimit_reply
+}",
+    );
+}
+
+#[test]
+fn retry_puts_the_wait_and_the_body_into_a_loop() {
+    snapshot(
+        "limiter = CHAT, refused = |error| error.response(), retry = 3",
+        "fn call(&self, mut request: Request, seen: &mut Vec<u64>, unused: u8) -> Result<Reply, Error> {
+            self.send(request, seen)
+        }",
+        "fn call(&self, mut request: Request, seen: &mut Vec<u64>, unused: u8) -> Result<Reply, Error> {
+    let mut __openlimit_retries = ::openlimit::__private::retries(3);
+    loop {
+        let __openlimit_acquire = ::openlimit::__private::limiter(&(CHAT)).request();
+        let __openlimit_permit = match __openlimit_acquire.blocking() {
+            ::core::result::Result::Ok(__openlimit_permit) => __openlimit_permit,
+            ::core::result::Result::Err(__openlimit_error) => {
+                return ::openlimit::__private::refuse(__openlimit_error);
+            }
+        };
+        let __openlimit_reply = {
+            let request = ::openlimit::__private::again(&mut request);
+            let seen = &mut *seen;
+            ::openlimit::__private::run(|| -> Result<Reply, Error> {
+                let mut request = request;
+                let seen = seen;
+                self.send(request, seen)
+            })
+        };
+        let __openlimit_verdict = ::openlimit::__private::reply(&__openlimit_reply).judged(
+            __openlimit_permit,
+            ::openlimit::__private::unknown,
+            |__openlimit_permit, __openlimit_error| ::openlimit::__private::refused(
+                __openlimit_permit,
+                __openlimit_error,
+                |error| error.response(),
+            ),
+        );
+        if !__openlimit_retries.again(__openlimit_verdict) {
+            break __openlimit_reply;
+        }
+    }
+}",
+    );
+}
+
+#[test]
 fn a_mistake_leaves_the_function_as_it_was_written() {
     snapshot(
         "limitter = CHAT, crate = limits",

@@ -39,6 +39,7 @@
 //! | [`AcquireError`], [`BuildError`] | Everything that can go wrong. |
 //! | [`feedback`] | Reads what a response says about limits, usage and refusals. |
 //! | [`Permit::responded`] | Lets the limiter believe it. |
+//! | [`Permit::wrap_read`] | Settles a stream by what it says, as it is read. |
 //! | [`Limiter::hold`] | Admits nothing for a time. |
 //! | [`clients`] | Adapters that limit all requests of an HTTP client. |
 //!
@@ -50,6 +51,8 @@
 //! - **The limit holds.** In any window of length `w`, the admitted calls take at most
 //!   `rate * w + max(burst, largest call)` of each limit. The arithmetic uses integers and never
 //!   rounds in favour of a call.
+//!   If the provider counts in windows, [`Counting::InWindows`] keeps that bound instead: at most the
+//!   amount in any window of one period.
 //! - **All or nothing.** A call takes its cost from every limit at once, or from none.
 //! - **First come, first served.** A large call is never overtaken by small ones.
 //! - **No call hangs.** A call larger than the burst waits for a full bucket and takes it into
@@ -73,8 +76,8 @@
 //!
 //! # When not to use it
 //!
-//! It does not protect a server from its clients, and it does not retry calls that the provider
-//! refused.
+//! It does not protect a server from its clients, and it does not retry after errors that have
+//! nothing to do with limits.
 //!
 //! # Features
 //!
@@ -87,10 +90,12 @@
 //! | `p50k` | no | the encoding of text-davinci-003 and the first Codex models; 1.5 MB |
 //! | `r50k` | no | the encoding of the first GPT-3 models; 1.5 MB |
 //! | `tiktoken-rs` | no | `tokens::TiktokenRs`, which counts by that crate |
-//! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap` |
+//! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap`; `Permit::wrap_body` |
+//! | `stream` | no | `Permit::wrap` and `Permit::wrap_items`, for a `futures_core::Stream` |
 //! | `reqwest`, `async-openai`, `ureq`, `tower` | no | [`clients`]: an adapter for each |
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
+//! | `tracing` | no | events under the target `openlimit`: limits that differ, holds, refusals |
 //! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
 //!
 //! A model whose encoding is left out is counted by the nearest one that is compiled in. That may
@@ -136,12 +141,16 @@ pub use error::{
 };
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
+#[cfg(all(feature = "stream", feature = "tokenizers"))]
+pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status, WrappedRead};
 #[cfg(feature = "tokenizers")]
 pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
-pub use limits::{Cost, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
+#[cfg(feature = "stream")]
+pub use limiter::{StreamBytes, WrappedStream};
+pub use limits::{Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;

@@ -1,5 +1,5 @@
-//! Shared by the tests: a call that is polled by hand, a model of the limiter, and real Redis
-//! servers.
+//! Shared by the tests: a call that is polled by hand, a model of the limiter, a simulation of a key
+//! that is shared, and real Redis servers.
 //!
 //! Polling by hand makes a test exact: the test decides when a waiter is polled, and counts its
 //! wakes.
@@ -21,6 +21,7 @@ pub mod meter;
 pub mod model;
 pub mod random;
 pub mod redis;
+pub mod shared_key;
 
 /// The result of an acquisition.
 pub type Outcome = Result<Permit, AcquireError>;

@@ -131,6 +131,11 @@ impl Admission {
         }
     }
 
+    /// Returns true if a response has said anything about a limit.
+    pub(crate) fn has_observed(&self) -> bool {
+        self.remaining.is_some()
+    }
+
     /// Returns the amount that the provider allows of a limit, if it has said so.
     pub(crate) fn provider_limit(&self, place: usize) -> Option<u64> {
         self.remaining.as_ref().and_then(|remaining| remaining.limit(place))

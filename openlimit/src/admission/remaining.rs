@@ -54,7 +54,7 @@ pub(crate) struct Remaining {
     /// The calls, in the order of their admission.
     calls: VecDeque<Call>,
     /// By the place of each limit.
-    said: Box<[Said]>,
+    reported: Box<[Reported]>,
 }
 
 /// A call that was admitted.
@@ -68,9 +68,9 @@ struct Call {
     charged: Box<[u64]>,
 }
 
-/// The statements of responses about one limit.
+/// What responses reported about one limit so far.
 #[derive(Clone, Copy, Debug, Default)]
-struct Said {
+struct Reported {
     /// The most that was ever left.
     most: u64,
     /// The latest call whose response was read, by its order.
@@ -95,7 +95,7 @@ impl Remaining {
             charged: vec![0; dimensions].into(),
             count: 0,
             calls: VecDeque::new(),
-            said: vec![Said::default(); limits].into(),
+            reported: vec![Reported::default(); limits].into(),
         }
     }
 
@@ -117,12 +117,12 @@ impl Remaining {
 
     /// Notes the amount that the provider allows.
     pub(crate) fn note_limit(&mut self, place: usize, limit: u64) {
-        self.said[place].limit = Some(limit);
+        self.reported[place].limit = Some(limit);
     }
 
     /// Returns the amount that the provider allows, if it has said so.
     pub(crate) fn limit(&self, place: usize) -> Option<u64> {
-        self.said[place].limit
+        self.reported[place].limit
     }
 
     /// Returns how much is left of a limit by a response that said `remaining`. Below zero if more
@@ -137,21 +137,21 @@ impl Remaining {
         remaining: u64,
         charge: Option<u64>,
     ) -> Option<i64> {
-        let said = &mut self.said[place];
-        said.most = said.most.max(remaining);
+        let reported = &mut self.reported[place];
+        reported.most = reported.most.max(remaining);
         let since = match charge {
             None => 0,
             Some(charge) => {
                 let call = &self.calls[place_of(&self.calls, charge)?];
-                if call.order < said.latest {
+                if call.order < reported.latest {
                     return None;
                 }
-                said.latest = call.order;
+                reported.latest = call.order;
                 self.charged[dimension] - call.charged[dimension]
             }
         };
         let second = u128::from(rate.amount()) * 1_000_000_000 / rate.period().as_nanos().max(1);
-        let cushion = second.min(u128::from(said.most) * 15 / 100);
+        let cushion = second.min(u128::from(reported.most) * 15 / 100);
         let left = i128::from(remaining) - i128::from(since) - i128::try_from(cushion).unwrap_or(i128::MAX);
         Some(i64::try_from(left).unwrap_or(if left < 0 { i64::MIN } else { i64::MAX }))
     }
@@ -235,7 +235,7 @@ mod tests {
         let all = 3 * MOST_CALLS as i64;
         let recent = remaining.left((0, 0), RATE, 100_000, Some(all as u64 - 100)).expect("it is known");
         assert_eq!(recent, 100_000 - 100 - 100);
-        remaining.said[0].latest = 0;
+        remaining.reported[0].latest = 0;
         let old = remaining.left((0, 0), RATE, 100_000, Some(1_000)).expect("it is known");
         let true_one = 100_000 - (all - 1_000) - 100;
         assert!(old <= true_one && old > true_one - 400, "{old} for {true_one}");

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::limits::Rate;
+use crate::limits::{Counting, Rate};
 
 /// The longest period, burst and jitter: 31 days, a month of quota. With more, the products that
 /// `bucket` describes would not stay in range.
@@ -18,25 +18,31 @@ pub(crate) struct Metering {
     /// The burst, as time of the rate.
     pub(crate) burst: Duration,
     /// The part of the burst that is kept back for late timers and the network, as time of the
-    /// rate.
+    /// rate. A limit that is counted in windows adds it to the period instead.
     pub(crate) jitter: Duration,
     /// The part of the rate that is left to other users of the quota, as a fraction.
     pub(crate) headroom: (u64, u64),
     /// The most that one call may take: the amount of a whole period, or the burst if that is
     /// larger. Where a process meters a share of a limit, it is still that of the whole limit.
     pub(crate) most: u64,
+    /// How the provider counts.
+    pub(crate) counting: Counting,
 }
 
 impl Metering {
+    /// Creates the terms of a limit that refills continuously.
     pub(crate) fn new(rate: Rate, burst: Duration, jitter: Duration, headroom: (u64, u64)) -> Self {
-        let amount = u128::from(rate.amount());
-        let of_burst = burst.as_nanos() * amount / rate.period().as_nanos();
-        let most = rate.amount().max(u64::try_from(of_burst).unwrap_or(u64::MAX));
-        Self { rate, burst, jitter, headroom, most }
+        let most = rate.amount().max(rate.amount_in(burst));
+        Self { rate, burst, jitter, headroom, most, counting: Counting::Refilling }
     }
 
-    /// Returns the jitter that is really kept back, in nanoseconds: never more than the burst.
-    pub(crate) fn jitter_within_burst(&self) -> u64 {
-        self.jitter.min(self.burst).as_nanos() as u64
+    /// Returns the time by which departures may be late, in nanoseconds: the jitter, but never more
+    /// than the burst that it is taken from.
+    pub(crate) fn lateness(&self) -> u64 {
+        let lateness = match self.counting {
+            Counting::Refilling => self.jitter.min(self.burst),
+            Counting::InWindows => self.jitter,
+        };
+        lateness.as_nanos() as u64
     }
 }

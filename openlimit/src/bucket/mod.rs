@@ -70,6 +70,11 @@
 //! and what has leaked since tells for how long the bucket is empty. So nothing else moves that
 //! time: not a look, not a call that was refused, and not a refund of nothing.
 //!
+//! # Limits in windows
+//!
+//! A limit that the provider counts in windows has such a bucket, too, with other terms. The page of
+//! `windows` derives them, and the pause that is right there.
+//!
 //! # Calls larger than the limit
 //!
 //! A call larger than the limit's whole amount (or than its burst, if that is larger) is never
@@ -105,6 +110,7 @@ mod look;
 mod low_water;
 mod metering;
 mod rises;
+mod windows;
 mod word;
 
 use self::level::Level;
@@ -141,7 +147,7 @@ macro_rules! level {
 impl Bucket {
     /// Creates a bucket at level zero.
     pub(crate) fn new(metering: &Metering) -> Self {
-        let Metering { rate, burst, jitter, headroom: (left, of), most } = *metering;
+        let Metering { rate, burst, jitter, headroom: (left, of), most, .. } = metering.as_refilling();
         let (left, of) = (u128::from(left), u128::from(of));
         let amount = u128::from(rate.amount());
         let (unit, leak, nanosecond) = (rate.period().as_nanos() * of, amount * (of - left), amount * of);

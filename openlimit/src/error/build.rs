@@ -109,6 +109,20 @@ pub enum BuildProblem {
         burst: Duration,
     },
 
+    /// The burst of a limit that is counted in windows is above half of its period. What is left
+    /// would then refill more slowly than half of the rate.
+    #[error(
+        "the burst of {} for the limit of {limit} is above half of its period, and a limit that is counted in \
+         windows refills only what the burst leaves of it; give a shorter one, or leave it out for the default",
+        short(*burst)
+    )]
+    WindowBurst {
+        /// The limit.
+        limit: Limit,
+        /// The burst, as time.
+        burst: Duration,
+    },
+
     /// The limiter's burst applies to none of its limits: all have a period above a minute, or a
     /// burst of their own.
     #[error(
@@ -188,7 +202,8 @@ impl BuildProblem {
             Self::ZeroRate(limit)
             | Self::RateTooLarge(limit)
             | Self::Period(limit)
-            | Self::Burst { limit, .. } => Some(limit),
+            | Self::Burst { limit, .. }
+            | Self::WindowBurst { limit, .. } => Some(limit),
             #[cfg(feature = "redis")]
             Self::TooSlowToShare(limit) => Some(limit),
             _ => None,

@@ -22,6 +22,10 @@ const CHOICES: [&[u8]; 2] = [b"choices", b"candidates"];
 /// Keys whose text says why the answer is complete. While it is not, they are null or absent.
 const REASONS: [&[u8]; 4] = [b"finish_reason", b"finishReason", b"stop_reason", b"stopReason"];
 
+/// The last events of a stream: of Anthropic, of the Responses API, and of the Realtime API.
+const LAST_EVENTS: [&[u8]; 5] =
+    [b"message_stop", b"response.completed", b"response.incomplete", b"response.failed", b"response.done"];
+
 /// The states of the Responses API in which an answer changes no more.
 const LAST_STATES: [&[u8]; 4] = [b"completed", b"incomplete", b"failed", b"cancelled"];
 
@@ -73,7 +77,7 @@ impl Role {
     pub(super) fn ends_by_text(self, key: &[u8], text: &[u8]) -> bool {
         match self {
             Self::Top | Self::Parent if key == b"status" => LAST_STATES.contains(&text),
-            Self::Top if key == b"type" => text == b"message_stop",
+            Self::Top if key == b"type" => LAST_EVENTS.contains(&text),
             Self::Top | Self::Parent | Self::Choice => REASONS.contains(&key) && !text.is_empty(),
             _ => false,
         }

@@ -12,14 +12,14 @@ use super::observation::Observation;
 ///
 /// It is one of
 ///
-/// - an [`&Observation`](Observation),
+/// - an [`Observation`], or a reference to one,
 /// - a status, headers and a body: `(u16, headers, body)`,
 /// - an `&http::Response` with a body of bytes (feature `http`),
 /// - a reference to any error: see [`Observation::from_error`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say why a call was refused",
     label = "neither an observation, nor the parts of a response, nor a reference to an error",
-    note = "give `&Observation`, `(status, headers, body)`, or a reference to something that implements \
+    note = "give an `Observation`, `(status, headers, body)`, or a reference to something that implements \
             `std::error::Error`; of an `anyhow::Error`, give `error.as_ref()`"
 )]
 pub trait Refusal<Form> {
@@ -37,6 +37,12 @@ pub enum Observed {}
 pub enum Parts {}
 
 impl Refusal<Observed> for &Observation {
+    fn observation(&self) -> Cow<'_, Observation> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl Refusal<Observed> for Observation {
     fn observation(&self) -> Cow<'_, Observation> {
         Cow::Borrowed(self)
     }

@@ -150,16 +150,18 @@ impl UsageReader {
             b'"' => {
                 place.text = Text::Inside;
                 place.word = Word::EMPTY;
+                self.start_capture(at);
             }
             b':' => {
                 place.key = std::mem::replace(&mut place.word, Word::EMPTY);
                 place.number = Number::None;
-                if place.role().is_error(place.key.as_bytes()) && self.capture.is_none() {
-                    self.capture = Some(Box::new(Capture::new(place.depth, false, at + 1)));
-                }
             }
             b'0'..=b'9' => place.number = place.number.push(byte),
-            b'{' | b'[' => self.open(byte == b'['),
+            b'{' => {
+                self.start_capture(at);
+                self.open(false);
+            }
+            b'[' => self.open(true),
             b'}' | b']' => {
                 self.end_value(at);
                 self.end_capture(piece, at, true);
@@ -198,6 +200,15 @@ impl UsageReader {
         }
     }
 
+    /// Begins to keep an error, if the text or object that begins here is one. Most errors are a
+    /// null, which is none.
+    fn start_capture(&mut self, at: usize) {
+        let Place { depth, key, .. } = &self.place;
+        if self.place.role().is_error(key.as_bytes()) && self.capture.is_none() {
+            self.capture = Some(Box::new(Capture::new(*depth, false, at)));
+        }
+    }
+
     /// Reads an error that ends here.
     fn end_capture(&mut self, piece: &[u8], at: usize, closes: bool) {
         let depth = self.place.depth;
@@ -215,12 +226,12 @@ impl UsageReader {
         }
         let key = std::mem::replace(&mut place.key, Word::EMPTY);
         let role = place.role().of(key.as_bytes(), is_list);
-        self.has_ended |= role.ends_by_object(key.as_bytes());
         if let Some(opened) = (place.depth as usize).checked_sub(1).and_then(|at| place.opened.get_mut(at)) {
             *opened = role;
         }
         place.depth = place.depth.saturating_add(1);
         place.number = Number::None;
+        self.object(role, key.as_bytes());
     }
 
     fn close(&mut self) {
@@ -232,6 +243,11 @@ impl UsageReader {
             _ => {}
         }
         self.place.depth = self.place.depth.saturating_sub(1);
+    }
+
+    /// Reads the start of an object of this role, under a key.
+    pub(super) fn object(&mut self, role: Role, key: &[u8]) {
+        self.has_ended |= role.ends_by_object(key);
     }
 
     /// Reads a number of a key in an object of this role.

@@ -16,11 +16,13 @@ use crate::pricing::walk::{Number, ValueReader, walk};
 
 /// The position of a value.
 #[derive(Clone, Copy)]
-enum Spot {
+enum Position {
     /// A whole reply, or one event of a stream.
     Top,
     /// Under this key in an object or a list of this role.
     In(Role, Word),
+    /// An error, if it is a text or an object.
+    Error,
     /// Under this key in an error.
     InError(Word),
 }
@@ -50,7 +52,12 @@ impl UsageReader {
     pub fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
         let mut values = Values { reader: self, error: None, is_error: false };
         // A value that cannot be serialized is read as far as it could be.
-        let _ = walk(&mut values, Spot::Top, value);
+        let _ = walk(&mut values, Position::Top, value);
+        if values.is_error {
+            values.error.get_or_insert_default();
+            // Some of it may have come before what says that it is an error.
+            let _ = walk(&mut values, Position::Top, value);
+        }
         let Values { error, .. } = values;
         self.end_event();
         if let Some(body) = error {
@@ -92,61 +99,73 @@ impl Values<'_> {
 }
 
 impl ValueReader for Values<'_> {
-    type Place = Spot;
+    type Place = Position;
 
-    fn field(&mut self, at: &mut Spot, key: &str) -> Option<Spot> {
+    fn field(&mut self, at: &mut Position, key: &str) -> Option<Position> {
         let role = match at {
-            Spot::Top => Role::Top,
-            Spot::In(around, key) => around.of(key.as_bytes(), false),
-            Spot::InError(_) => return Some(Spot::InError(Word::of(key))),
+            Position::Top => Role::Top,
+            Position::In(around, key) => around.of(key.as_bytes(), false),
+            Position::Error | Position::InError(_) => {
+                self.error.get_or_insert_default();
+                return Some(Position::InError(Word::of(key)));
+            }
         };
-        let is_error = role.is_error(key.as_bytes()) || (self.is_error && role == Role::Top);
         match role {
             Role::Other => None,
-            _ if is_error => Some(Spot::InError(Word::of(key))),
-            _ => Some(Spot::In(role, Word::of(key))),
+            Role::Top if self.is_error => Some(Position::InError(Word::of(key))),
+            _ if role.is_error(key.as_bytes()) => Some(Position::Error),
+            _ => Some(Position::In(role, Word::of(key))),
         }
     }
 
-    fn item(&mut self, at: &mut Spot) -> Option<Spot> {
+    fn item(&mut self, at: &mut Position) -> Option<Position> {
         match at {
-            Spot::In(around, key) => match around.of(key.as_bytes(), true) {
+            Position::In(around, key) => match around.of(key.as_bytes(), true) {
                 Role::Other => None,
-                role => Some(Spot::In(role, Word::EMPTY)),
+                role => Some(Position::In(role, Word::EMPTY)),
             },
-            Spot::Top | Spot::InError(_) => Some(*at),
+            Position::Error => None,
+            Position::Top | Position::InError(_) => Some(*at),
         }
     }
 
-    fn map(&mut self, _: Spot) {}
+    fn map(&mut self, at: Position) {
+        if let Position::In(around, key) = at {
+            self.reader.object(around.of(key.as_bytes(), false), key.as_bytes());
+        }
+    }
 
-    fn list(&mut self, _: Spot) {}
+    fn list(&mut self, _: Position) {}
 
-    fn null(&mut self, _: Spot) {}
+    fn null(&mut self, _: Position) {}
 
-    fn boolean(&mut self, _: Spot) {}
+    fn boolean(&mut self, _: Position) {}
 
-    fn number(&mut self, at: Spot, number: Number) {
+    fn number(&mut self, at: Position, number: Number) {
         let Number::Whole(number) = number else { return };
         match at {
-            Spot::In(role, key) => {
+            Position::In(role, key) => {
                 if let Ok(count) = u64::try_from(number) {
                     self.reader.number(role, key.as_bytes(), count);
                 }
             }
-            Spot::InError(key) => self.error(key, Scalar::Number(number.to_string().as_bytes())),
-            Spot::Top => {}
+            Position::InError(key) => self.error(key, Scalar::Number(number.to_string().as_bytes())),
+            Position::Top | Position::Error => {}
         }
     }
 
-    fn text(&mut self, at: Spot, text: &str) {
+    fn text(&mut self, at: Position, text: &str) {
         match at {
-            Spot::In(role, key) => {
-                self.reader.text(role, key.as_bytes(), text.as_bytes());
-                self.is_error |= role.is_error_event(key.as_bytes(), text.as_bytes());
+            Position::In(role, key) => {
+                let word = Word::of(text);
+                self.reader.text(role, key.as_bytes(), word.as_bytes());
+                self.is_error |= role.is_error_event(key.as_bytes(), word.as_bytes());
             }
-            Spot::InError(key) if !text.is_empty() => self.error(key, Scalar::Text(text.as_bytes())),
-            Spot::InError(_) | Spot::Top => {}
+            Position::Error if !text.is_empty() => {
+                self.error(Word::of("error"), Scalar::Text(text.as_bytes()))
+            }
+            Position::InError(key) => self.error(key, Scalar::Text(text.as_bytes())),
+            Position::Error | Position::Top => {}
         }
     }
 }

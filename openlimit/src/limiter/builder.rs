@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
-use crate::limits::{Dimension, Limit, Name, Percent, Rate};
+use crate::limits::{Counting, Dimension, Limit, Name, Percent, Rate};
 use crate::pricing::PriceOptions;
 use crate::time::Time;
 
@@ -43,6 +43,7 @@ pub struct Builder<K> {
     pub(super) burst: Option<Duration>,
     pub(super) jitter: Duration,
     pub(super) headroom: Option<Percent>,
+    pub(super) counting: Counting,
     pub(super) refunds: bool,
     pub(super) max_hold: Duration,
     pub(super) pricing: PriceOptions,
@@ -64,6 +65,7 @@ impl<K> Builder<K> {
             burst: None,
             jitter: DEFAULT_JITTER,
             headroom: None,
+            counting: Counting::default(),
             refunds: true,
             max_hold: DEFAULT_MAX_HOLD,
             pricing: PriceOptions::default(),
@@ -121,7 +123,8 @@ impl<K> Builder<K> {
     ///
     /// It applies to each limit with a period of up to a minute whose rate states no
     /// [burst](Rate::burst) of its own. A limit with a longer period allows its whole amount at
-    /// once, unless its rate states a burst: `requests: Rate::per_hour(1_000).burst(..)`.
+    /// once, unless its rate states a burst: `requests: Rate::per_hour(1_000).burst(..)`. Limits
+    /// that are counted in windows have [other defaults](Self::counting).
     ///
     /// For example, a burst of 10 seconds of 60 per minute is 10. The [jitter](Self::jitter) keeps
     /// a little of it back, so after an idle time 9 calls are admitted at once, and the tenth 50 ms
@@ -157,6 +160,31 @@ impl<K> Builder<K> {
     /// admitted.
     pub fn headroom(mut self, headroom: Percent) -> Self {
         self.headroom = Some(headroom);
+        self
+    }
+
+    /// Sets how the provider counts. Default: [`Counting::Refilling`].
+    ///
+    /// With [`Counting::InWindows`], at most the amount is admitted in any window of one period,
+    /// wherever it starts. So calls are spread over the period:
+    ///
+    /// - The default burst is one request for limits on requests of up to a minute. It is a
+    ///   twentieth of the amount for all other limits, those per day included.
+    /// - A limit uses all but its burst: 95 % with a burst of a twentieth, 98.5 % of 600 per minute
+    ///   with one of a second, and all of it if single requests leave one by one.
+    /// - A call larger than the burst waits longer, until the window that it ends has room for it.
+    ///   Such calls alone use as little as half of the limit. So the burst should hold most calls,
+    ///   and be no larger.
+    /// - A burst above half of the period is an error. So a quota per day can be used by half at
+    ///   once, at most.
+    /// - The jitter takes nothing of the burst. It lengthens the period instead.
+    ///
+    /// The bound holds for what this limiter admits, also through Redis, where all processes must
+    /// set the same. After a restart of the program, it counts anew unless the limits are shared.
+    /// With leases over Redis, calls leave later than they are counted, so each process can exceed
+    /// it by one slice.
+    pub fn counting(mut self, counting: Counting) -> Self {
+        self.counting = counting;
         self
     }
 

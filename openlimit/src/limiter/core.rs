@@ -11,8 +11,10 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use super::notices::Notices;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
+use crate::limits::Counting;
 use crate::sync::{Mutex, MutexGuard};
 use crate::time::{Time, Timed};
 
@@ -25,6 +27,7 @@ pub(crate) struct Core {
     pub(super) driver: Driver,
     /// The longest hold, in nanoseconds.
     max_hold: u64,
+    pub(super) counting: Counting,
     /// Identifies the limiter to the timer.
     id: u64,
     /// The process that the limiter was built in.
@@ -70,6 +73,8 @@ pub(super) struct State {
     pub(super) rested: u64,
     /// Why this process last held the limiter, and until when.
     pub(super) held_for: Option<(Arc<str>, u64)>,
+    /// What was reported. `None` as long as there was nothing to report.
+    pub(super) notices: Option<Box<Notices>>,
 }
 
 impl Core {
@@ -82,15 +87,17 @@ impl Core {
         time: Time,
         jitter: u64,
         max_hold: u64,
+        counting: Counting,
     ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let state = State { admission, armed: u64::MAX, rested: 0, held_for: None };
+        let state = State { admission, armed: u64::MAX, rested: 0, held_for: None, notices: None };
         Arc::new_cyclic(|this| Self {
             plan,
             rest: time.rest(jitter),
             time,
             driver,
             max_hold,
+            counting,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             process: process::id(),
             this: Weak::clone(this),
@@ -145,6 +152,11 @@ impl Core {
 }
 
 impl State {
+    /// Returns the events so far.
+    pub(super) fn notices(&mut self) -> &mut Notices {
+        self.notices.get_or_insert_default()
+    }
+
     /// Notes when the timer has to fire next. Returns that time if the timer has to be set for it.
     pub(super) fn rearm(&mut self) -> Option<u64> {
         let next = self.admission.next().unwrap_or(u64::MAX).max(self.rested);

@@ -55,14 +55,17 @@ pub(super) enum Unready {
     Refused(Box<AcquireError>),
 }
 
-/// What an admitted call took, and still takes after parts of it were settled.
+/// What an admitted call is charged.
 #[derive(Debug)]
 pub(super) struct Charged {
-    /// All amounts, those of `debt` included.
+    /// All amounts, those of `debts` included.
     pub(super) grant: Grant,
-    /// The last charge beyond the reservation, and its amounts.
-    pub(super) debt: Option<(u64, Amounts)>,
+    /// The charges beyond the reservation, as far as their numbers are known, and their amounts.
+    pub(super) debts: Vec<(u64, Amounts)>,
 }
+
+/// The most debts that a call remembers. Nearly every call has none.
+const MOST_DEBTS: usize = 16;
 
 impl Core {
     /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the
@@ -311,27 +314,31 @@ impl Core {
 }
 
 impl Charged {
-    /// Gives amounts back: first those of the last debt, which has leaked less.
+    /// Gives amounts back: first those of the latest charge, which has leaked least.
     fn refund(&mut self, mut amounts: Amounts, backend: &mut Backend, now: u64) {
         self.grant.amounts.change(&amounts, u64::saturating_sub);
-        if let Some((charge, debt)) = &mut self.debt {
+        for (charge, debt) in self.debts.iter_mut().rev() {
             let mut part = amounts.clone();
             part.change(debt, u64::min);
             backend.refund(&part, *charge, now);
             debt.change(&part, u64::saturating_sub);
             amounts.change(&part, u64::saturating_sub);
         }
+        self.debts.retain(|(_, debt)| !debt.is_zero());
         backend.refund(&amounts, self.grant.charge, now);
     }
 
     /// Charges amounts beyond the reservation.
     ///
-    /// Only the last debt is remembered. A refund of an earlier one names the first charge, so it
-    /// may give back less, and never more.
+    /// A refund of a debt that is not remembered names the first charge. So it may give back less,
+    /// and never more.
     fn owe(&mut self, amounts: Amounts, backend: &mut Backend, now: u64) {
         if !amounts.is_zero() {
             self.grant.amounts.change(&amounts, u64::saturating_add);
-            self.debt = backend.owe(&amounts, now).map(|charge| (charge, amounts));
+            if self.debts.len() == MOST_DEBTS {
+                self.debts.remove(0);
+            }
+            self.debts.extend(backend.owe(&amounts, now).map(|charge| (charge, amounts)));
         }
     }
 }

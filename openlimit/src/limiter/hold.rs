@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, State};
+use super::events;
 use super::{Hold, Limiter};
 use crate::backend::Buckets as _;
 use crate::error::{AcquireError, BuildError};
@@ -24,9 +25,9 @@ impl<K> Limiter<K> {
     /// Admits nothing for `time`: neither new calls nor those in the queue. They wait, and leave in
     /// their order when the hold ends.
     ///
-    /// Use it when the provider refuses a call and says when to come back. `reason` is for errors
-    /// and for [`status`](Self::status). The buckets do not refill during the hold, so it ends
-    /// without a burst. Of two holds, the one that ends later counts, so a hold of zero does
+    /// Use it when the provider refuses a call and says when to come back. `reason` is for errors,
+    /// for [`status`](Self::status) and for events. The buckets do not refill during the hold, so
+    /// it ends without a burst. Of two holds, the one that ends later counts, so a hold of zero does
     /// nothing. A hold is at most [`max_hold`](crate::Builder::max_hold) long.
     ///
     /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were
@@ -67,21 +68,33 @@ impl<K> Limiter<K> {
     /// The problem with the declaration, if the limiter cannot be built.
     pub fn release(&self) -> Result<(), BuildError> {
         let core = self.handle().map_err(Clone::clone)?.core();
-        core.update(|state, now, _| state.admission.backend.release(now));
+        let mut rest = 0;
+        core.update(|state, now, _| {
+            rest = state.admission.backend.held_until().saturating_sub(now);
+            state.admission.backend.release(now);
+        });
+        if rest > 0 {
+            events::hold_released(core.plan.name(), Duration::from_nanos(rest));
+        }
         Ok(())
     }
 }
 
 impl Core {
     pub(super) fn hold(&self, time: u64, reason: Arc<str>) {
+        let mut began = None;
         self.update(|state, now, _| {
             let until = self.end_of_hold(time, now);
             let backend = &mut state.admission.backend;
             if until > backend.held_until().max(now) {
                 backend.hold(until, now);
-                state.held_for = Some((reason, until));
+                state.held_for = Some((Arc::clone(&reason), until));
+                began = Some(until - now).filter(|length| state.notices().hold(*length, now));
             }
         });
+        if let Some(length) = began {
+            events::hold_began(self.plan.name(), Duration::from_nanos(length), &reason);
+        }
     }
 
     /// Returns the error of a call that may not wait for the end of a hold.

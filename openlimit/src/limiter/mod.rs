@@ -13,6 +13,8 @@ mod builder;
 mod callbacks;
 mod core;
 mod decide;
+#[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
+mod events;
 #[cfg(feature = "redis")]
 mod flush;
 mod hold;
@@ -20,8 +22,11 @@ mod hold;
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
+mod matching;
+mod notices;
 mod observe;
 mod permit;
+mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
@@ -37,6 +42,10 @@ pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLim
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
+#[cfg(all(feature = "stream", feature = "tokenizers"))]
+pub use self::wrap::StreamItem;
 #[cfg(feature = "http")]
 pub use self::wrap::WrappedBody;
 pub use self::wrap::WrappedRead;
+#[cfg(feature = "stream")]
+pub use self::wrap::{StreamBytes, WrappedStream};

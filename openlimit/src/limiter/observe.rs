@@ -8,19 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
+use super::matching::standing;
 use super::{Limiter, Permit};
-use crate::admission::Standing;
 use crate::error::BuildError;
-use crate::feedback::{DenialKind, Observation, ObservedLimit, Refusal, Verdict};
+use crate::feedback::{DenialKind, Observation, Refusal, Verdict};
 use crate::limits::{Amounts, Limit};
 use crate::time::nanos;
 
 /// The wait after a refusal that states none and has nothing to do with the cost of the call, in
 /// nanoseconds: 1 s. Clients of providers begin their retries with about that.
 const OVERLOAD: u64 = 1_000_000_000;
-
-/// The least factor between the paces of two limits that are taken for different ones.
-const OTHER_PACE: u128 = 10;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -68,8 +65,8 @@ impl Permit {
     /// notes that it was [refused](Self::refused). Returns what the response means.
     ///
     /// Without a stated usage, the reservation stays. For a stream, whose usage comes last, call
-    /// [`observe`](Self::observe) when the headers are there, and [`settle`](Self::settle) at the
-    /// end.
+    /// [`observe`](Self::observe) when the headers are there, and move the permit into the stream:
+    /// see [`Permit`].
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter};
@@ -170,27 +167,23 @@ impl Permit {
         if wait > 0 {
             core.hold(wait, reason(observation, verdict));
         }
+        core.report_refusal(observation, verdict);
         verdict
     }
 }
 
 impl Core {
     fn observe(&self, observation: &Observation, charge: Option<u64>) {
-        let standing = |limit: &ObservedLimit| {
-            let place = self.place_of(limit)?;
-            Some(Standing { place, limit: limit.limit(), remaining: limit.remaining() })
-        };
-        let said: Vec<_> = observation.limits().filter_map(standing).collect();
+        let said: Vec<_> =
+            observation.limits().filter_map(|limit| standing(self.plan.limits(), limit)).collect();
         if !said.is_empty() {
-            self.update(|state, now, _| state.admission.observe(&self.plan, &said, charge, now));
+            let mut changed = Vec::new();
+            self.update(|state, now, _| {
+                state.admission.observe(&self.plan, &said, charge, now);
+                changed = state.changed_limits(&self.plan, &said, now);
+            });
+            self.report_limits(&changed);
         }
-    }
-
-    /// Returns the place of the limit that a response describes.
-    fn place_of(&self, observed: &ObservedLimit) -> Option<usize> {
-        let limits = self.plan.limits().iter().enumerate();
-        let mut same = limits.filter(|(_, limit)| limit.dimension() == observed.dimension());
-        same.find(|(_, limit)| is_same(limit, observed)).map(|(place, _)| place)
     }
 
     /// Returns the wait after a refusal that states none: until the cost of the call has flowed
@@ -217,33 +210,6 @@ impl Core {
         let slowest = short.map(time).max().or_else(|| limits().map(time).max());
         slowest.map_or(0, |time| u64::try_from(time).unwrap_or(u64::MAX))
     }
-}
-
-/// Returns true if a response describes this limit, and not one of the same dimension over another
-/// time.
-///
-/// Few responses state the time. If the amount is the same, so is the limit. The others state how
-/// much is used and when it will have refilled, from which the pace follows.
-fn is_same(limit: &Limit, observed: &ObservedLimit) -> bool {
-    let rate = limit.rate();
-    if let Some(window) = observed.window() {
-        return window == rate.period();
-    }
-    let (Some(of), Some(remaining)) = (observed.limit(), observed.remaining()) else { return true };
-    if of == rate.amount() {
-        // The provider's bucket may hold less, and then the pace would not be the true one.
-        return true;
-    }
-    let used = u128::from(of.saturating_sub(remaining));
-    let (ours, theirs) = match observed.reset() {
-        // Both as amounts per nanosecond, multiplied by both times. The response may state any time.
-        Some(reset) if used > 0 && !reset.is_zero() => {
-            (u128::from(rate.amount()).saturating_mul(reset.as_nanos()), used * rate.period().as_nanos())
-        }
-        // Nothing is used, or it is not known when it refills: the amounts have to do.
-        _ => (u128::from(rate.amount()), u128::from(of)),
-    };
-    ours / OTHER_PACE <= theirs && theirs / OTHER_PACE <= ours
 }
 
 /// Returns the reason of the hold. It contains nothing that the provider wrote.

@@ -22,6 +22,24 @@ use crate::queue::{Grant, Wait};
 /// - [`cancel`](Permit::cancel) gives everything back. Use it only if the request was never sent.
 /// - Dropping it keeps the reservation, since the request may have been sent.
 ///
+/// # Streams
+///
+/// The usage of a stream comes last, so the permit moves into the stream: by
+/// [`wrap_read`](Permit::wrap_read), `wrap_body` (feature `http`), or `wrap` and `wrap_items`
+/// (feature `stream`). What passes stays unchanged.
+///
+/// - The call is settled as soon as the stream has stated its final usage. Clients often stop
+///   reading there.
+/// - If it is dropped before that, or breaks off with an error, it keeps its reservation. Of its
+///   usage, the input is then settled if it was stated, since it does not change any more.
+/// - An error that comes in place of the rest of the answer, such as Anthropic's
+///   `overloaded_error`, is a refusal: see [`refused`](Permit::refused).
+///
+/// OpenAI states the usage of a stream only if the request has `"stream_options":
+/// {"include_usage": true}`. Without it, the reservation stays.
+///
+/// # Good to know
+///
 /// A permit is not a slot that has to be held: the limits count what calls take, not how many run
 /// at a time. It borrows nothing, can be sent to other threads, and may outlive the limiter.
 #[must_use = "a permit stands for an admitted call: make the call, or cancel it"]
@@ -63,7 +81,7 @@ impl Permit {
 
     /// Creates a permit for a call that waited.
     pub(super) fn from_queue(handle: Handle, grant: Grant) -> Self {
-        Self(Packed::Boxed(Box::new((handle, Charged { grant, debt: None }))))
+        Self(Packed::Boxed(Box::new((handle, Charged { grant, debts: Vec::new() }))))
     }
 
     /// Replaces the reserved cost by what the call really used.
@@ -130,11 +148,13 @@ impl Permit {
             return;
         }
         let grant = Grant { amounts: self.amounts(), charge: self.charge(), wait: None };
-        let mut charged = Charged { grant, debt: None };
+        let mut charged = Charged { grant, debts: Vec::new() };
         self.core().settle(&mut charged, &usage);
         let handle = self.handle();
         *self = match charged {
-            Charged { grant: Grant { amounts: Amounts::Few(few), charge, .. }, debt: None } => {
+            Charged { grant: Grant { amounts: Amounts::Few(few), charge, .. }, debts }
+                if debts.is_empty() =>
+            {
                 Self::at_once(handle, few, charge)
             }
             charged => Self(Packed::Boxed(Box::new((handle, charged)))),
@@ -280,7 +300,7 @@ impl Permit {
             Packed::Boxed(boxed) => return *boxed,
         };
         let grant = Grant { amounts: small(first, second), charge, wait: None };
-        (handle, Charged { grant, debt: None })
+        (handle, Charged { grant, debts: Vec::new() })
     }
 }
 

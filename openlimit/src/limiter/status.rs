@@ -45,6 +45,13 @@ pub struct Status {
     pub limits: Vec<LimitStatus>,
     /// The hold; `None` if there is none.
     pub hold: Option<Hold>,
+    /// The number of calls that the provider [refused](crate::Permit::refused) for their rate
+    /// although this limiter had room, while no response said how much was used or left.
+    ///
+    /// The provider then counts in another way. If it counts in windows, set
+    /// [`Counting::InWindows`](crate::Counting), as `Display` suggests. Another program that uses
+    /// the same key draws such refusals, too.
+    pub unexplained_refusals: u64,
     /// The connection to Redis; `None` if the limits are not shared.
     pub store: Option<StoreStatus>,
 }
@@ -61,14 +68,15 @@ pub struct LimitStatus {
     /// that one call may ever take (the limit's amount, or the burst if that is larger), since a
     /// call larger than the burst is then admitted into debt. It rises to that during the jitter
     /// after everything has flowed back. For example, a limit of 200 per minute with a burst of one
-    /// second shows 200, and after one request 2. Calls in the queue come first, and are not
-    /// subtracted. During a hold it is zero.
+    /// second shows 200, and after one request 2. A limit that is counted in windows takes about its
+    /// period to rise. Calls in the queue come first, and are not subtracted. During a hold it is
+    /// zero.
     pub available: u64,
     /// The amount that was taken beyond the burst, in the same unit, rounded up. Later calls wait
     /// until it has flowed back.
     ///
     /// It comes from calls larger than the burst, and from calls that used more than they had
-    /// reserved.
+    /// reserved. A limit that is counted in windows shows only what was taken beyond its amount.
     pub debt: u64,
     /// The time until everything is available again if no call takes more; at most 584 years.
     pub full_in: Duration,
@@ -96,6 +104,7 @@ impl Core {
         let (waiting, due) = state.admission.waiting();
         let (looks, store) = state.admission.look(now);
         let hold = state.hold(now);
+        let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said: Vec<_> = (0..looks.len()).map(|place| state.admission.provider_limit(place)).collect();
         drop(state);
         let limits =
@@ -112,6 +121,7 @@ impl Core {
             next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
             limits: limits.collect(),
             hold,
+            unexplained_refusals,
             store,
         })
     }
@@ -130,7 +140,15 @@ impl fmt::Display for Status {
         if let Some(error) = self.store.as_ref().and_then(|store| store.error.as_ref()) {
             write!(f, "; {error}")?;
         }
-        self.limits.iter().try_for_each(|limit| write!(f, "; {limit}"))
+        self.limits.iter().try_for_each(|limit| write!(f, "; {limit}"))?;
+        match self.unexplained_refusals {
+            0 => Ok(()),
+            refusals => write!(
+                f,
+                "; {refusals} refused although there was room: if the provider counts in windows, set \
+                 `counting: Counting::InWindows`"
+            ),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod amounts;
 mod cost;
+mod counting;
 mod dimension;
 mod limit;
 mod name;
@@ -14,6 +15,7 @@ mod usage;
 
 pub(crate) use self::amounts::Amounts;
 pub use self::cost::Cost;
+pub use self::counting::Counting;
 pub use self::dimension::Dimension;
 pub use self::limit::Limit;
 pub(crate) use self::limit::MOST_LIMITS;

@@ -92,7 +92,8 @@ impl Rate {
     ///
     /// For periods up to a minute, the default is [`Builder::burst`](crate::Builder::burst): one
     /// second, unless it is set. For longer periods it is the whole amount, so that a daily quota
-    /// does not spread the calls over the day. A burst of less than one call is allowed: calls then
+    /// does not spread the calls over the day. Limits that are counted in windows have
+    /// [other defaults](crate::Builder::counting). A burst of less than one call is allowed: calls then
     /// leave one by one, evenly spaced.
     ///
     /// With a longer burst, more calls leave together. A provider may refuse some of them if it
@@ -114,6 +115,12 @@ impl Rate {
     #[must_use]
     pub const fn period(&self) -> Duration {
         Duration::from_nanos(self.period)
+    }
+
+    /// Returns the amount that it allows in a time, rounded down. The period is not zero.
+    pub(crate) fn amount_in(&self, time: Duration) -> u64 {
+        let amount = time.as_nanos() * u128::from(self.amount) / u128::from(self.period);
+        u64::try_from(amount).unwrap_or(u64::MAX)
     }
 
     /// Returns the burst, if the rate states one.

@@ -22,6 +22,7 @@ macro_rules! __limiter_key {
     (default_output, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (tokenizer, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (admission, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (counting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (refunds, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_hold, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -38,7 +39,7 @@ macro_rules! __limiter_key {
         };
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
-                default_output tokenizer admission refunds max_hold name redis clock
+                default_output tokenizer admission counting refunds max_hold name redis clock
         )
     }};
 }

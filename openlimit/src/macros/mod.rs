@@ -14,24 +14,31 @@
 //! | `absent` | messages for methods that do not exist |
 //! | `ticket`, `request` | the start of a call under `#[rate_limited]`; the check of its `params` |
 //! | `refuse`, `settle` | its end: the error of a refused call, and the option `usage` |
+//! | `judge`, `retry` | the options `feedback`, `refused` and `retry` |
 //! | `options` | the names of the attribute's options, for editors |
 
 mod absent;
 mod declare;
+mod judge;
 mod keys;
 pub mod options;
 mod refuse;
 mod request;
+mod retry;
 mod settle;
 mod statics;
 mod ticket;
 
 #[cfg(not(feature = "macros"))]
 pub use crate::__mistake as mistake;
+pub use judge::{
+    AnyError, Behind, Failed, NoError, PointsToError, Readable, failed, found, refused, unknown,
+};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::__mistake as mistake;
 pub use refuse::{on_error, refuse};
 pub use request::{IsRequest, NotText, Request, Text, request};
+pub use retry::{Again, Retries, again, retries};
 pub use settle::{Reply, Used, Whole, reply, run};
 pub use statics::{Declare, at, declare, literal_rate};
 pub use ticket::{AsLimiter, Outright, Ticket, Unpriced, limiter};

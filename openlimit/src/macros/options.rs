@@ -12,5 +12,11 @@ pub mod timeout {}
 pub mod on_error {}
 /// The number of tokens that the call really used: a closure that receives the successful reply.
 pub mod usage {}
+/// Believes the reply: settles the usage that it states, and holds all calls after a refusal.
+pub mod feedback {}
+/// What an error says about limits: a closure that receives the error.
+pub mod refused {}
+/// How often a call that the provider refused is made again.
+pub mod retry {}
 /// A name for the permit, so that the body can settle or cancel it.
 pub mod permit {}

@@ -48,10 +48,16 @@ pub fn reply<R>(reply: &R) -> Reply<'_, R> {
 #[derive(Debug)]
 pub struct Reply<'a, R>(Whole<'a, R>);
 
+impl<'a, R> Reply<'a, R> {
+    pub(super) fn value(self) -> &'a R {
+        self.0.0
+    }
+}
+
 impl<T, E> Reply<'_, Result<T, E>> {
     /// Settles the permit if the call succeeded. Otherwise it keeps what it reserved.
     pub fn usage<U: Used>(self, permit: Permit, usage: impl FnOnce(&T) -> U) {
-        if let Ok(reply) = self.0.0 {
+        if let Ok(reply) = self.value() {
             Whole(reply).usage(permit, usage);
         }
     }
@@ -67,7 +73,7 @@ impl<'a, R> std::ops::Deref for Reply<'a, R> {
 
 /// See [`reply`].
 #[derive(Debug)]
-pub struct Whole<'a, R>(&'a R);
+pub struct Whole<'a, R>(pub(super) &'a R);
 
 impl<R> Whole<'_, R> {
     /// Settles the permit, if the usage is known.

@@ -11,9 +11,12 @@
 //!   all tasks wait. A limiter keeps the clock that it was built on, so build one in each test
 //!   instead of using a static.
 //! - **Strict provider.** Send real requests to a [`Provider`], an HTTP server inside the test's
-//!   process that answers like OpenAI's API and refuses every call above its limits.
+//!   process that answers like OpenAI's API and refuses every call above its limits. Or ask a
+//!   [`ProviderModel`], which is the same without a network: it runs on the two clocks above.
 
 mod provider;
 
-pub use self::provider::{Arrival, Provider, ProviderBuilder};
+pub use self::provider::{
+    Arrival, Dialect, OtherCalls, Provider, ProviderBuilder, ProviderModel, ProviderReply, Windows,
+};
 pub use crate::time::ManualClock;

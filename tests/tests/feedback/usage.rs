@@ -198,7 +198,7 @@ fn an_event_of_megabytes_is_read() {
 }
 
 /// Characters of which JSON, its escapes and its frames are made.
-const PIECES: [&str; 28] = [
+const PIECES: [&str; 32] = [
     "{",
     "}",
     "[",
@@ -225,6 +225,10 @@ const PIECES: [&str; 28] = [
     "\"usage\":{\"input_tokens\":5}",
     "\\\"usage\\\":{",
     "\"eval_count\":7",
+    "\"error\":",
+    "\"type\":\"error\",",
+    "\"choices\":[{\"finish_reason\":\"stop\"}],",
+    "[DONE]",
     "{\"usage\":{\"total_tokens\":9}}",
     " ",
 ];
@@ -234,7 +238,7 @@ fn json_like() -> impl Strategy<Value = String> {
 }
 
 /// Reads in pieces that end at these places.
-fn in_pieces(body: &[u8], mut ends: Vec<usize>) -> Option<Usage> {
+fn in_pieces(body: &[u8], mut ends: Vec<usize>) -> UsageReader {
     ends.iter_mut().for_each(|end| *end %= body.len() + 1);
     ends.push(body.len());
     ends.sort_unstable();
@@ -244,7 +248,73 @@ fn in_pieces(body: &[u8], mut ends: Vec<usize>) -> Option<Usage> {
         reader.feed(&body[start..end]);
         start = end;
     }
-    reader.usage()
+    reader
+}
+
+/// Returns everything that a reader has found.
+fn found(reader: &UsageReader) -> (Option<Usage>, bool, String) {
+    (reader.usage(), reader.is_final(), format!("{:?}", reader.error()))
+}
+
+#[test]
+fn usage_is_final_when_the_answer_is_complete() {
+    for (stream, before, last) in [
+        (CHAT_STREAM, "\n\ndata: [DONE]", " [DONE]"),
+        (ANTHROPIC_STREAM, r#""stop_reason":"end_turn""#, "\n\nevent: message_stop"),
+        (RESPONSES_STREAM, r#""response.completed""#, "\n\n"),
+    ] {
+        let cut =
+            |part: &str, whole: bool| stream.rfind(part).map_or(0, |at| at + part.len() * usize::from(whole));
+        let mut reader = UsageReader::new();
+        reader.feed(&stream.as_bytes()[..cut(before, false)]);
+        assert!(!reader.is_final(), "{stream}");
+        reader.feed(&stream.as_bytes()[cut(before, false)..cut(last, true)]);
+        assert!(reader.is_final(), "{stream}");
+    }
+    for complete in [
+        r#"{"choices":[{"finish_reason":"length"}]}"#,
+        r#"{"candidates":[{"finishReason":"STOP"}]}"#,
+        r#"{"stop_reason":"max_tokens"}"#,
+        r#"{"stopReason":"end_turn"}"#,
+        r#"{"status":"incomplete"}"#,
+        r#"{"response":{"status":"failed"}}"#,
+        r#"{"type":"message_stop"}"#,
+        r#"{"eval_count":3}"#,
+        r#"{"amazon-bedrock-invocationMetrics":{}}"#,
+        "data: [DONE]",
+    ] {
+        let mut reader = UsageReader::new();
+        reader.feed(complete.as_bytes());
+        assert!(reader.is_final(), "{complete}");
+    }
+    for incomplete in [
+        r#"{"choices":[{"finish_reason":null}]}"#,
+        r#"{"choices":[{"finish_reason":""}]}"#,
+        r#"{"choices":[{"delta":{"finish_reason":"stop"}}]}"#,
+        r#"{"choices":{"finish_reason":"stop"}}"#,
+        r#"{"status":"in_progress"}"#,
+        r#"{"item":{"status":"completed"}}"#,
+        r#"{"eval_count":null}"#,
+        r#"["[DONE]"]"#,
+        "DONE",
+        r#"{"stop_reason":"end_turn""#,
+    ] {
+        let mut reader = UsageReader::new();
+        reader.feed(incomplete.as_bytes());
+        assert!(!reader.is_final(), "{incomplete}");
+    }
+}
+
+#[test]
+fn a_number_counts_when_its_object_has_ended() {
+    let mut reader = UsageReader::new();
+    reader.feed(br#"{"usage":{"input_tokens":10,"cache_creation_input_tokens":5,"#);
+    assert_eq!(reader.usage(), None);
+    reader.feed(br#""output_tokens":1}"#);
+    assert_eq!(reader.usage(), usage(15, 1, 16));
+    // An event that breaks off says nothing.
+    reader.feed(b"}\n\ndata: {\"usage\":{\"output_tokens\":9,\n\ndata: {}");
+    assert_eq!(reader.usage(), usage(15, 1, 16));
 }
 
 #[test]
@@ -252,7 +322,7 @@ fn a_stream_may_come_byte_by_byte() {
     for stream in [CHAT_STREAM, ANTHROPIC_STREAM, GEMINI_STREAM, RESPONSES_STREAM] {
         let whole = Usage::from_json(stream.as_bytes());
         assert!(whole.is_some());
-        assert_eq!(in_pieces(stream.as_bytes(), (0..stream.len()).collect()), whole);
+        assert_eq!(in_pieces(stream.as_bytes(), (0..stream.len()).collect()).usage(), whole);
     }
 }
 
@@ -261,13 +331,18 @@ fn a_reader_shows_nothing_of_what_it_reads() {
     let mut reader = UsageReader::new();
     reader.feed(br#"{"usage":{"prompt_tokens":1},"sk-secret"#);
     assert!(!format!("{reader:?}").contains("sk-"), "{reader:?}");
+    reader.feed(br#""} {"error":{"message":"rate limit of sk-secret, try again in 5s"}}"#);
+    let error = reader.error().expect("an error");
+    assert!(!format!("{reader:?} {error:?}").contains("sk-"), "{error:?}");
     assert!(size_of::<UsageReader>() < 512);
 }
 
 proptest! {
     #[test]
     fn the_size_of_the_pieces_makes_no_difference(text in json_like(), ends: Vec<usize>) {
-        prop_assert_eq!(in_pieces(text.as_bytes(), ends), Usage::from_json(text.as_bytes()));
+        let (pieces, whole) = (in_pieces(text.as_bytes(), ends), in_pieces(text.as_bytes(), Vec::new()));
+        prop_assert_eq!(found(&pieces), found(&whole));
+        prop_assert_eq!(whole.usage(), Usage::from_json(text.as_bytes()));
     }
 
     #[test]

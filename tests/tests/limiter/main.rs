@@ -2,7 +2,11 @@
 
 mod accessors;
 mod bad_input;
+mod events;
 mod hold;
 mod observe;
+mod provider_windows;
 mod python_defects;
+mod shared_key;
 mod status;
+mod streams;

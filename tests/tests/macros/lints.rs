@@ -49,6 +49,19 @@ async fn options(number: Option<u8>) -> Option<u8> {
     number.checked_add(1)
 }
 
+#[rate_limited(limiter = PLAIN, cost = 5, feedback, retry = 1)]
+async fn retried(mut text: String, number: &mut u8) -> Result<String, AcquireError> {
+    use std::fmt::Write as _;
+    *number = number.checked_add(1).unwrap_or_default();
+    let _written = write!(text, "!");
+    Ok(text)
+}
+
+#[rate_limited(limiter = PLAIN, refused = |_| (429, [("retry-after", "1")], ""), retry = 1)]
+fn retried_blocking((text, _): (&str, u8), _unused: u8) -> Result<usize, AcquireError> {
+    Ok(text.len())
+}
+
 #[rate_limited(limiter = PLAIN, cost = 5, usage = |text| text.len() as u64)]
 async fn usage(mut text: String) -> Result<String, AcquireError> {
     use std::fmt::Write as _;
@@ -113,6 +126,8 @@ async fn every_shape_is_clean() {
     empty_blocking();
     assert_eq!(options(Some(1)).await, Some(2));
     assert_eq!(usage("x".to_owned()).await.unwrap(), "x!");
+    assert_eq!(retried("x".to_owned(), &mut 1).await.unwrap(), "x!");
+    assert_eq!(retried_blocking(("x", 1), 1).unwrap(), 1);
     assert_eq!(usage_blocking("x".to_owned()).unwrap(), "x!");
     assert_eq!(permit().await.unwrap().waited(), Duration::ZERO);
     assert_eq!(boxed(" x").await.unwrap(), 1);

@@ -16,7 +16,7 @@
 //!    cut there, and four round trips are no 52 days.
 //! 3. So before each call of the batch the levels are at most `MOST + drain`. The moment that all
 //!    limits are charged for is at most as late as the highest of these levels, or as the slot of
-//!    the call before. A call that does not fit waits for up to `jitter` more.
+//!    the call before. A call that does not fit waits for the longest pause, too.
 //! 4. By the same argument as in 2, the levels after the last call are at most that moment and
 //!    `drain`.
 //!
@@ -47,9 +47,9 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Creates the bounds from `drain`, as above, and the jitter.
-    pub(super) fn new(drain: u64, jitter: u64) -> Self {
-        Self { drain, wait: MOST + drain + jitter + MINUTE, level: MOST + 2 * drain }
+    /// Creates the bounds from `drain`, as above, and the longest pause before a large call.
+    pub(super) fn new(drain: u64, pause: u64) -> Self {
+        Self { drain, wait: MOST + drain + pause + MINUTE, level: MOST + 2 * drain }
     }
 
     /// Checks a reply.

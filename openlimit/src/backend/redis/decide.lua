@@ -16,7 +16,8 @@
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
 -- weight w fits as soon as level + w <= fit, where `fit` is the burst less the jitter. So it has to
 -- wait for level + w - fit. A call with w > fit waits for an empty bucket, and then for what the
--- burst does not cover of w and the jitter. `rested` is for how long the bucket has been empty. If
+-- burst does not cover of w and `longest_pause`, which is the jitter unless the provider counts in
+-- windows. `rested` is for how long the bucket has been empty. If
 -- the call is larger than the burst, it leaves a debt that later calls wait for. All of that is
 -- timed by the server's clock, so clients whose clocks differ agree.
 
@@ -102,8 +103,8 @@
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at = ARGV[2], 0
-local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, hold_until, hold_ends, out, moves, refunds, calls
-seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, jitter, hold_until, hold_ends, out, moves, refunds, calls, at =
+local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, out, moves, refunds, calls
+seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, out, moves, refunds, calls, at =
   unpack('<ddddddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
@@ -223,6 +224,8 @@ do
       idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
     end
     local before = max(0, epoch - seen_at) * 1000
+    -- By what the client has seen, no bucket has been empty for longer than this.
+    rested$ = min(rested$, max(0, (now - seen_at) * 1000 - seen_level$)) --*
     if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --*
     charges = charges + 1
   end
@@ -309,7 +312,7 @@ while done < calls and ahead <= look_ahead and pause <= look_ahead do
   if weight$ > 0 then --*
     local wait --*
     if weight$ <= fit$ then wait = level$ + weight$ - fit$ --*
-    else wait = level$ + max(0, min(weight$ + jitter - burst$, jitter) - rested$) end --*
+    else wait = level$ + max(0, min(weight$ + longest_pause - burst$, longest_pause) - rested$) end --*
     if wait > due then due, by = wait, $ end --*
   end --*
   local is_far = due > 2 * look_ahead

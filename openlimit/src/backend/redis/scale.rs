@@ -21,10 +21,16 @@
 //! request weighs 60 s / 200 = 300 ms. The bucket holds 1 s, of which calls may fill 950 ms: three
 //! requests at once, then one every 300 ms. With a headroom of 20 % a request weighs 375 ms and
 //! calls may fill 1 187.5 ms: still three at once, then one every 375 ms, which is 160 per minute.
+//!
+//! The pause before a large call (see `bucket`) is at most as long as the jitter, or as the whole
+//! amount of a limit that is counted in windows. The script takes one such number for all limits.
+//! So in windows it is that of the slowest limit, and the burst of each limit is its `fit` and that
+//! number. For what is larger than `fit`, the pause is then what it is larger by.
 
 use std::time::Duration;
 
 use crate::bucket::Metering;
+use crate::limits::Counting;
 
 /// The largest weight and level: 2^52 nanoseconds, 52 days. The sum of two is still exact in a
 /// double. `decide.lua` calls it `FAR`.
@@ -40,6 +46,8 @@ pub(crate) struct Scale {
     pub(crate) burst: u64,
     /// The part of the burst that calls may fill: all but the jitter.
     pub(crate) fit: u64,
+    /// The longest pause before a large call. It is the same for all limits of a limiter.
+    pub(crate) pause: u64,
     /// The most that one call may take, as an amount.
     pub(crate) most: u64,
     /// The rate now, and the declared one. Calls weigh more by that, as with a headroom.
@@ -49,21 +57,37 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// Creates the scale of a limit. `jitter` replaces that of the metering.
-    pub(crate) fn new(metering: &Metering, jitter: Duration) -> Self {
-        let Metering { rate, burst, headroom: (kept, of), .. } = *metering;
+    /// Creates the scale of a limit. `pause` is the longest pause before a large call, by
+    /// [`longest_pause`](Self::longest_pause). It replaces the jitter of a limit that refills
+    /// continuously.
+    pub(crate) fn new(metering: &Metering, pause: Duration) -> Self {
+        let Metering { rate, burst, jitter, headroom: (kept, of), .. } = metering.as_refilling();
         let (kept, of) = (u128::from(kept), u128::from(of));
+        let (over, under) = (rate.period().as_nanos() * of, u128::from(rate.amount()) * (of - kept));
         // The burst is a time of the declared rate, so headroom makes it as much heavier as calls.
         let weigh = |time: Duration| clamp(time.as_nanos() * of / (of - kept));
-        Self {
-            over: rate.period().as_nanos() * of,
-            under: u128::from(rate.amount()) * (of - kept),
-            burst: weigh(burst),
-            fit: weigh(burst.saturating_sub(jitter)),
-            most: metering.most,
-            slowed: (1, 1),
-            since: 0,
-        }
+        let longest = clamp(pause.as_nanos());
+        let (fit, burst) = match metering.counting {
+            Counting::Refilling => (weigh(burst.saturating_sub(pause)), weigh(burst)),
+            Counting::InWindows => {
+                // Rounded up as calls are, so that what may leave at once fits.
+                let at_once = rate.amount_in(burst - jitter);
+                let fit = clamp((u128::from(at_once) * over).div_ceil(under));
+                (fit, clamp(u128::from(fit) + u128::from(longest)))
+            }
+        };
+        Self { over, under, burst, fit, pause: longest, most: metering.most, slowed: (1, 1), since: 0 }
+    }
+
+    /// Returns the longest pause before a large call that one of the limits asks for.
+    pub(crate) fn longest_pause(meterings: &[Metering]) -> Duration {
+        let pause = |metering: &Metering| match metering.counting {
+            Counting::Refilling => metering.jitter,
+            Counting::InWindows => {
+                Duration::from_nanos(Self::new(metering, Duration::ZERO).weight(metering.most))
+            }
+        };
+        meterings.iter().map(pause).max().unwrap_or_default()
     }
 
     /// Returns the weight of `amount`, rounded up, at most [`MOST`].
@@ -84,11 +108,11 @@ impl Scale {
 
     /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. It
     /// is the rule of `decide.lua`.
-    pub(crate) fn wait(&self, level: u64, weight: u64, jitter: u64) -> u64 {
+    pub(crate) fn wait(&self, level: u64, weight: u64) -> u64 {
         if weight <= self.fit {
             (level + weight).saturating_sub(self.fit)
         } else {
-            level + (weight + jitter).saturating_sub(self.burst).min(jitter)
+            level + (weight + self.pause).saturating_sub(self.burst).min(self.pause)
         }
     }
 
@@ -122,4 +146,32 @@ impl Scale {
 
 fn clamp(weight: u128) -> u64 {
     u64::try_from(weight).unwrap_or(u64::MAX).min(MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Scale;
+    use crate::bucket::Metering;
+    use crate::limits::{Counting, Rate};
+
+    #[test]
+    fn what_may_leave_at_once_fits_to_the_nanosecond() {
+        for amount in 1..2_000 {
+            for headroom in [(0, 100), (1, 5_000), (33, 100)] {
+                let (rate, jitter) = (Rate::per_minute(amount), Duration::from_millis(50));
+                let metering = Metering::new(rate, Duration::from_millis(100), jitter, headroom);
+                let metering = Metering { counting: Counting::InWindows, ..metering };
+                let scale = Scale::new(&metering, Scale::longest_pause(&[metering]));
+                // A request, or what a tenth of a second is worth.
+                let at_once = (amount / 600).max(1);
+                assert_eq!(scale.fit, scale.weight(at_once), "{amount}");
+                assert_eq!(scale.whole(scale.fit), at_once, "{amount}");
+                // The pause before a call of everything.
+                let most = scale.weight(amount);
+                assert_eq!(scale.wait(0, most), most - scale.fit);
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@
 //!    `charges`, which identify the state that the client saw last (zeros before the first reply);
 //!    for how long its process decided alone, and the `epoch` that it had seen before;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
-//!    same of the slot before the one that moves, if one does; `look_ahead`; `jitter`;
+//!    same of the slot before the one that moves, if one does; `look_ahead`; `longest_pause`;
 //! 3. until when to admit nothing, on the server's clock, or 0; 1 to end a hold, else 0;
 //! 4. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
 //!    number of refunds, and of calls;

@@ -27,6 +27,22 @@ impl Permit {
     /// errors, the trailers and the size are those of `body`. [`Permit`] says when it is settled.
     ///
     /// The reader needs decoded bytes. If the body is compressed, wrap what decompresses it.
+    ///
+    /// ```
+    /// use http_body_util::{BodyExt, Full};
+    /// use openlimit::{Rate, RateLimiter};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder().tokens(Rate::per_day(1_000)).build()?;
+    /// let permit = limiter.try_acquire(500)?;
+    /// let reply = br#"{"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 12}}"#;
+    /// permit.wrap_body(Full::new(&reply[..])).collect().await?;
+    /// // 479 of the 500 are given back.
+    /// assert!(limiter.status()?.limits[0].available > 970);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wrap_body<B: Body>(self, body: B) -> WrappedBody<B>
     where
         B::Data: AsRef<[u8]>,
@@ -48,14 +64,18 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let frame = ready!(this.body.as_mut().poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            this.tap.bytes(data.as_ref());
-        }
-        // Clients that know the length of the body do not ask for what comes after its last frame.
-        if frame.is_none() || (matches!(frame, Some(Ok(_))) && this.body.is_end_stream()) {
-            this.tap.end();
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    this.tap.bytes(data.as_ref());
+                }
+                // Clients that know the length of the body do not ask for what comes after its end.
+                if this.body.is_end_stream() {
+                    this.tap.end();
+                }
+            }
+            Some(Err(_)) => this.tap.break_off(),
+            None => this.tap.end(),
         }
         Poll::Ready(frame)
     }

@@ -8,9 +8,19 @@
 #[cfg(feature = "http")]
 mod body;
 mod read;
+#[cfg(feature = "stream")]
+mod shapes;
+#[cfg(feature = "stream")]
+mod stream;
 mod tap;
 
 #[cfg(feature = "http")]
 pub use self::body::WrappedBody;
 pub use self::read::WrappedRead;
+#[cfg(feature = "stream")]
+pub use self::shapes::StreamBytes;
+#[cfg(all(feature = "stream", feature = "tokenizers"))]
+pub use self::shapes::StreamItem;
+#[cfg(feature = "stream")]
+pub use self::stream::WrappedStream;
 use self::tap::Tap;

@@ -1,6 +1,6 @@
 //! `WrappedRead`: a blocking reader that settles the call.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 
 use super::super::Permit;
 use super::Tap;
@@ -40,13 +40,14 @@ impl Permit {
 
 impl<R: Read> Read for WrappedRead<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.body.read(buffer)?;
-        match buffer.get(..length) {
-            Some([]) if !buffer.is_empty() => self.tap.end(),
-            Some(bytes) => self.tap.bytes(bytes),
-            // A broken reader, which claims to have read more than there is room for.
-            None => {}
+        let read = self.body.read(buffer);
+        match &read {
+            Ok(0) if !buffer.is_empty() => self.tap.end(),
+            // A broken reader may claim to have read more than there is room for.
+            Ok(length) => self.tap.bytes(buffer.get(..*length).unwrap_or_default()),
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(_) => self.tap.break_off(),
         }
-        Ok(length)
+        read
     }
 }

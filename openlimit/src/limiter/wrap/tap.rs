@@ -16,17 +16,24 @@ use crate::limits::{Dimension, Usage};
 ///
 /// It is one allocation per reply, so that wrappers stay small. `None` once nothing can change any
 /// more.
-pub(super) struct Tap(Option<Box<Call>>);
+pub(super) struct Tap(Option<Box<TappedCall>>);
 
-struct Call {
+struct TappedCall {
     permit: Permit,
     reader: UsageReader,
     settled: Option<Usage>,
+    /// True if a part of the reply was lost. Then its end makes nothing final.
+    is_broken: bool,
 }
 
 impl Tap {
     pub(super) fn new(permit: Permit) -> Self {
-        Self(Some(Box::new(Call { permit, reader: UsageReader::new(), settled: None })))
+        Self(Some(Box::new(TappedCall {
+            permit,
+            reader: UsageReader::new(),
+            settled: None,
+            is_broken: false,
+        })))
     }
 
     /// Reads the next bytes.
@@ -34,10 +41,23 @@ impl Tap {
         self.read(|reader| reader.feed(bytes));
     }
 
-    /// Notes that the reply has ended as it should, so that its last numbers are final.
+    /// Reads the next event.
+    #[cfg(all(feature = "stream", feature = "tokenizers"))]
+    pub(super) fn item<T: serde::Serialize + ?Sized>(&mut self, item: &T) {
+        self.read(|reader| reader.value(item));
+    }
+
+    /// Notes that the connection failed. If the reply goes on nevertheless, it is still read.
+    pub(super) fn break_off(&mut self) {
+        if let Some(call) = &mut self.0 {
+            call.is_broken = true;
+        }
+    }
+
+    /// Notes that the reply has ended. If nothing of it was lost, its last numbers are final.
     pub(super) fn end(&mut self) {
         if let Some(mut call) = self.0.take()
-            && let Some(usage) = call.reader.usage()
+            && let Some(usage) = call.reader.usage().filter(|_| !call.is_broken)
         {
             call.settle(usage);
         }
@@ -63,7 +83,7 @@ impl Tap {
     }
 }
 
-impl Call {
+impl TappedCall {
     fn settle(&mut self, usage: Usage) {
         if self.settled.as_ref() != Some(&usage) {
             self.permit.settle_so_far(usage.clone());

@@ -1,94 +1,116 @@
-//! `AccountState`: the buckets of the provider's limits, and a record of every call.
+//! `AccountState`: the limits of the provider's account, and a record of every call.
 //!
 //! It knows neither HTTP nor JSON, and reads no clock. A call is decided as of its arrival, which
-//! the caller passes in, so the tests here need no waiting.
+//! the caller passes in, so the tests here need no waiting. Whatever happens between two calls, such
+//! as calls of another consumer, is done before the second one, in the order of time.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
-use super::bucket::StrictBucket;
-use crate::{Dimension, Limit};
+use super::charge::Charge;
+use super::meter::Meter;
+use super::others::{OtherCalls, OtherConsumer};
+use super::quota::Quota;
+use super::ramp::Ramp;
+use super::refusal::{Exceeded, Refusal};
+use crate::{Dimension, Limit, Rate};
 
 /// The state of the provider's one account.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct AccountState {
-    buckets: Vec<StrictBucket>,
-    refused_count: bool,
+    pub(super) meters: Vec<Box<dyn Meter>>,
+    pub(super) refused_count: bool,
+    pub(super) quota: Option<Quota>,
+    pub(super) ramp: Option<Ramp>,
+    pub(super) other: Option<OtherConsumer>,
+    corrections: BinaryHeap<Reverse<Correction>>,
     arrivals: Vec<Arrival>,
 }
 
-/// The refusal of a call by a limit.
-#[derive(Debug)]
-pub(super) struct Exceeded {
-    pub(super) limit: Limit,
-    /// The part of the limit that counts as used, so that `used + requested - limit` is missing.
-    pub(super) used: i128,
-    pub(super) requested: u64,
-    /// The time after which the call would have fitted; `None` for a call above the whole limit.
-    pub(super) wait: Option<Duration>,
+/// A charge that will be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Correction {
+    /// When.
+    pub(super) at: Instant,
+    /// When it was made.
+    pub(super) since: Instant,
+    pub(super) charged: Charge,
+    pub(super) used: Charge,
 }
 
 /// The state of one dimension, for the headers of a reply.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Standing {
     pub(super) dimension: Dimension,
+    /// The time over which `limit` is counted.
+    pub(super) window: Duration,
     pub(super) limit: u64,
     pub(super) remaining: u64,
     pub(super) reset: Duration,
 }
 
 impl AccountState {
-    pub(super) fn new(buckets: Vec<StrictBucket>, refused_count: bool) -> Self {
-        Self { buckets, refused_count, arrivals: Vec::new() }
+    /// Creates the state of an account with these limits.
+    pub(super) fn new(meters: Vec<Box<dyn Meter>>) -> Self {
+        Self { meters, ..Self::default() }
     }
 
-    /// Takes one request with `tokens` from every limit, or from none.
-    pub(super) fn admit(&mut self, at: Instant, tokens: u64) -> Result<(), Exceeded> {
-        self.buckets.iter_mut().for_each(|bucket| bucket.read(at));
-        let too_large = self.buckets.iter().position(|bucket| cost(bucket, tokens) > bucket.most());
-        if too_large.is_none()
-            && self.buckets.iter().all(|bucket| bucket.wait(cost(bucket, tokens)).is_zero())
-        {
-            self.buckets.iter_mut().for_each(|bucket| bucket.take(cost(bucket, tokens)));
-            return Ok(());
-        }
-        if self.refused_count {
-            // Never into debt. A client that retries at once keeps the bucket empty, and can
-            // recover.
-            let requests = self.buckets.iter_mut().filter(|bucket| counts_requests(bucket));
-            requests.for_each(|bucket| bucket.take_what_is_left(1));
-        }
-        if let Some(bucket) = too_large.map(|index| &self.buckets[index]) {
-            return Err(Exceeded::new(bucket, tokens, None));
-        }
-        let waits = self.buckets.iter().map(|bucket| (bucket.wait(cost(bucket, tokens)), bucket));
-        let longest = waits.max_by_key(|(wait, _)| *wait);
-        longest.map_or(Ok(()), |(wait, bucket)| Err(Exceeded::new(bucket, tokens, Some(wait))))
+    /// Takes one request with `charge` from every limit, or from none.
+    pub(super) fn admit(&mut self, at: Instant, charge: Charge) -> Result<(), Refusal> {
+        self.catch_up(at);
+        self.quota.as_mut().map_or(Ok(()), |quota| quota.check(at)).map_err(Refusal::Quota)?;
+        self.ramp.as_mut().map_or(Ok(()), |ramp| ramp.check(at)).map_err(Refusal::TooFast)?;
+        self.take(charge).map_err(Refusal::Limit)?;
+        self.quota.iter_mut().for_each(|quota| quota.take(at, charge.tokens));
+        self.ramp.iter_mut().for_each(Ramp::take);
+        Ok(())
     }
 
-    /// Charges `used` tokens in place of `charged`.
-    pub(super) fn correct(&mut self, at: Instant, charged: u64, used: u64) {
-        for bucket in self.buckets.iter_mut().filter(|bucket| !counts_requests(bucket)) {
-            bucket.read(at);
-            bucket.give_back(charged.saturating_sub(used));
-            bucket.take(used.saturating_sub(charged));
+    /// Replaces a charge at a later time.
+    pub(super) fn correct(&mut self, correction: Correction) {
+        if correction.charged != correction.used {
+            self.corrections.push(Reverse(correction));
         }
     }
 
     /// Returns the state of each dimension at `at`. Of several limits, it is the one with the least
     /// left.
     pub(super) fn standings(&mut self, at: Instant) -> impl Iterator<Item = Standing> {
-        self.buckets.iter_mut().for_each(|bucket| bucket.read(at));
+        self.catch_up(at);
         let scarcest = |dimension| {
-            let buckets = self.buckets.iter().filter(move |bucket| *bucket.limit().dimension() == dimension);
-            buckets.min_by_key(|bucket| bucket.left())
+            let meters = self.meters.iter().filter(move |meter| *meter.limit().dimension() == dimension);
+            meters.min_by_key(|meter| meter.left())
         };
-        [Dimension::Requests, Dimension::Tokens].into_iter().filter_map(scarcest).map(|bucket| Standing {
-            dimension: bucket.limit().dimension().clone(),
-            limit: bucket.limit().rate().amount(),
-            remaining: u64::try_from(bucket.left()).unwrap_or(0),
-            reset: bucket.until_full(),
+        let dimensions =
+            [Dimension::Requests, Dimension::Tokens, Dimension::InputTokens, Dimension::OutputTokens];
+        dimensions.into_iter().filter_map(scarcest).map(|meter| Standing {
+            dimension: meter.limit().dimension().clone(),
+            window: meter.window(),
+            limit: meter.amount(),
+            remaining: u64::try_from(meter.left()).unwrap_or(0),
+            reset: meter.until_full(),
         })
+    }
+
+    /// Changes the limits on a dimension that have the period of `rate`. Returns false if there is
+    /// none.
+    ///
+    /// # Errors
+    /// The rate cannot be enforced.
+    pub(super) fn set_rate(&mut self, at: Instant, dimension: &Dimension, rate: Rate) -> io::Result<bool> {
+        self.catch_up(at);
+        let mut found = false;
+        for meter in &mut self.meters {
+            let limit = meter.limit();
+            if limit.dimension() == dimension && limit.rate().period() == rate.period() {
+                meter.set_rate(rate)?;
+                found = true;
+            }
+        }
+        Ok(found)
     }
 
     /// Adds a call to the record.
@@ -100,37 +122,82 @@ impl AccountState {
         &self.arrivals
     }
 
-    /// Forgets all calls and fills all buckets.
-    pub(super) fn reset(&mut self) {
-        self.arrivals.clear();
-        self.buckets.iter_mut().for_each(StrictBucket::fill);
+    /// Returns the calls of the other consumer until `at`.
+    pub(super) fn others(&mut self, at: Instant) -> OtherCalls {
+        self.catch_up(at);
+        self.other.as_ref().map(OtherConsumer::calls).unwrap_or_default()
     }
-}
 
-impl Exceeded {
-    fn new(bucket: &StrictBucket, tokens: u64, wait: Option<Duration>) -> Self {
-        Self {
-            limit: bucket.limit().clone(),
-            used: i128::from(bucket.limit().rate().amount()) - bucket.left(),
-            requested: cost(bucket, tokens),
-            wait,
+    /// Forgets all calls and fills all limits.
+    pub(super) fn reset(&mut self, at: Instant) {
+        self.catch_up(at);
+        self.arrivals.clear();
+        self.corrections.clear();
+        self.meters.iter_mut().for_each(|meter| meter.fill());
+        self.quota.iter_mut().for_each(Quota::fill);
+        self.ramp.iter_mut().for_each(Ramp::reset);
+        self.other.iter_mut().for_each(OtherConsumer::forget_calls);
+    }
+
+    /// Does what happened until `at`.
+    fn catch_up(&mut self, at: Instant) {
+        loop {
+            let correction = self.corrections.peek().map(|Reverse(correction)| correction.at);
+            let call = self.other.as_ref().map(OtherConsumer::next);
+            let Some(next) = correction.into_iter().chain(call).min().filter(|next| *next <= at) else {
+                break;
+            };
+            self.meters.iter_mut().for_each(|meter| meter.read(next));
+            if correction == Some(next) {
+                if let Some(Reverse(correction)) = self.corrections.pop() {
+                    self.replace(correction);
+                }
+            } else if let Some(charge) = self.other.as_mut().and_then(OtherConsumer::step) {
+                let was_admitted = self.take(charge).is_ok();
+                self.other.iter_mut().for_each(|other| other.count(was_admitted));
+            }
+        }
+        self.meters.iter_mut().for_each(|meter| meter.read(at));
+    }
+
+    fn take(&mut self, charge: Charge) -> Result<(), Exceeded> {
+        let cost = |limit: &Limit| charge.of(limit);
+        let too_large = self.meters.iter().position(|meter| cost(meter.limit()) > meter.most());
+        if too_large.is_none() && self.meters.iter().all(|meter| meter.wait(cost(meter.limit())).is_zero()) {
+            self.meters.iter_mut().for_each(|meter| meter.take(cost(meter.limit())));
+            return Ok(());
+        }
+        if self.refused_count {
+            // Never into debt. A client that retries at once keeps the limit used up, and can
+            // recover.
+            let requests =
+                self.meters.iter_mut().filter(|meter| *meter.limit().dimension() == Dimension::Requests);
+            requests.for_each(|meter| meter.take_what_is_left(1));
+        }
+        if let Some(meter) = too_large.map(|index| &self.meters[index]) {
+            return Err(Exceeded::new(&**meter, charge, None));
+        }
+        let waits = self.meters.iter().map(|meter| (meter.wait(cost(meter.limit())), meter));
+        let longest = waits.max_by_key(|(wait, _)| *wait);
+        longest.map_or(Ok(()), |(wait, meter)| Err(Exceeded::new(&**meter, charge, Some(wait))))
+    }
+
+    /// Takes what was used in place of what was charged. It was one request before, and stays one.
+    fn replace(&mut self, correction: Correction) {
+        for meter in &mut self.meters {
+            let charged = correction.charged.of(meter.limit());
+            let used = correction.used.of(meter.limit());
+            meter.give_back(charged.saturating_sub(used), correction.since);
+            meter.take(used.saturating_sub(charged));
         }
     }
-}
-
-/// Returns what a call of `tokens` takes from a bucket.
-fn cost(bucket: &StrictBucket, tokens: u64) -> u64 {
-    if counts_requests(bucket) { 1 } else { tokens }
-}
-
-fn counts_requests(bucket: &StrictBucket) -> bool {
-    *bucket.limit().dimension() == Dimension::Requests
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rate;
+    use crate::Percent;
+    use crate::testing::provider::bucket::StrictBucket;
 
     fn account(requests: u64, tokens: u64, refused_count: bool) -> (AccountState, Instant) {
         let now = Instant::now();
@@ -140,10 +207,23 @@ mod tests {
                 Limit::new(dimension.name().to_owned(), Rate::per_minute(amount).burst(minute)),
                 now,
             )
+            .map(|bucket| Box::new(bucket) as Box<dyn Meter>)
         };
         let buckets = [limit(Dimension::Requests, requests), limit(Dimension::Tokens, tokens)];
         let buckets = buckets.into_iter().collect::<Result<_, _>>().expect("sound limits");
-        (AccountState::new(buckets, refused_count), now)
+        (AccountState { refused_count, ..AccountState::new(buckets) }, now)
+    }
+
+    fn tokens(tokens: u64) -> Charge {
+        Charge { tokens, ..Charge::default() }
+    }
+
+    #[track_caller]
+    fn exceeded(outcome: Result<(), Refusal>, why: &str) -> Exceeded {
+        match outcome {
+            Err(Refusal::Limit(exceeded)) => exceeded,
+            outcome => panic!("{outcome:?}, but {why}"),
+        }
     }
 
     fn left(account: &mut AccountState, at: Instant) -> Vec<u64> {
@@ -153,8 +233,8 @@ mod tests {
     #[test]
     fn a_refused_call_takes_nothing_from_any_limit() {
         let (mut account, now) = account(60, 1_000, false);
-        assert!(account.admit(now, 900).is_ok());
-        let refusal = account.admit(now, 200).expect_err("100 are left");
+        assert!(account.admit(now, tokens(900)).is_ok());
+        let refusal = exceeded(account.admit(now, tokens(200)), "100 are left");
         assert_eq!(refusal.limit.dimension(), &Dimension::Tokens);
         assert_eq!((refusal.used, refusal.requested), (900, 200));
         assert_eq!(refusal.wait, Some(Duration::from_secs(6)));
@@ -164,17 +244,17 @@ mod tests {
     #[test]
     fn a_refused_call_takes_a_request_where_they_count() {
         let (mut account, now) = account(3, 1_000, true);
-        assert!(account.admit(now, 1_000).is_ok());
-        (0..4).for_each(|_| assert!(account.admit(now, 1).is_err()));
+        assert!(account.admit(now, tokens(1_000)).is_ok());
+        (0..4).for_each(|_| assert!(account.admit(now, tokens(1)).is_err()));
         assert_eq!(left(&mut account, now), [0, 0]);
-        assert!(account.admit(now + Duration::from_secs(20), 1).is_ok());
+        assert!(account.admit(now + Duration::from_secs(20), tokens(1)).is_ok());
     }
 
     #[test]
     fn the_limit_that_asks_for_the_longest_wait_is_named() {
         let (mut account, now) = account(1, 60_000, false);
-        assert!(account.admit(now, 60_000).is_ok());
-        let refusal = account.admit(now, 1_000).expect_err("both are empty");
+        assert!(account.admit(now, tokens(60_000)).is_ok());
+        let refusal = exceeded(account.admit(now, tokens(1_000)), "both are empty");
         assert_eq!(refusal.limit.to_string(), "1 requests / minute");
         assert_eq!(refusal.wait, Some(Duration::from_secs(60)));
     }
@@ -182,22 +262,49 @@ mod tests {
     #[test]
     fn a_call_above_the_whole_limit_is_refused_for_ever() {
         let (mut account, now) = account(60, 1_000, false);
-        let refusal = account.admit(now, 1_001).expect_err("it is above the limit");
+        let refusal = exceeded(account.admit(now, tokens(1_001)), "it is above the limit");
         assert_eq!(refusal.wait, None);
-        assert!(account.admit(now, 1_000).is_ok());
+        assert!(account.admit(now, tokens(1_000)).is_ok());
     }
 
     #[test]
     fn a_call_above_the_whole_limit_counts_as_a_request_where_the_refused_count() {
         let (mut account, now) = account(60, 1_000, true);
-        assert!(account.admit(now, 1_001).is_err());
+        assert!(account.admit(now, tokens(1_001)).is_err());
         assert_eq!(left(&mut account, now), [59, 1_000]);
     }
 
     #[test]
     fn a_provider_without_limits_admits_everything() {
-        let mut account = AccountState::new(Vec::new(), true);
-        assert!(account.admit(Instant::now(), u64::MAX).is_ok());
+        let mut account = AccountState { refused_count: true, ..AccountState::default() };
+        assert!(account.admit(Instant::now(), tokens(u64::MAX)).is_ok());
         assert_eq!(account.standings(Instant::now()).count(), 0);
+    }
+
+    #[test]
+    fn a_correction_takes_effect_at_its_time() {
+        let (mut account, now) = account(60, 1_000, false);
+        let later = now + Duration::from_secs(3);
+        assert!(account.admit(now, tokens(900)).is_ok());
+        account.correct(Correction { at: later, since: now, charged: tokens(900), used: tokens(100) });
+        assert_eq!(left(&mut account, later - Duration::from_nanos(1))[1], 149);
+        assert_eq!(left(&mut account, later)[1], 950);
+        account.correct(Correction { at: later, since: now, charged: tokens(100), used: tokens(600) });
+        assert_eq!(left(&mut account, later)[1], 450);
+    }
+
+    #[test]
+    fn the_calls_of_another_consumer_are_decided_as_of_their_own_times() {
+        let run = |steps: u32| {
+            let (AccountState { meters, .. }, now) = account(60, 600, false);
+            let limits: Vec<_> = meters.iter().map(|meter| meter.limit().clone()).collect();
+            let other = OtherConsumer::new(&limits, Percent(100), 1, now);
+            let mut account = AccountState { other: Some(other), ..AccountState::new(meters) };
+            (1..=steps).for_each(|step| account.catch_up(now + Duration::from_secs(600) * step / steps));
+            (account.others(now), left(&mut account, now))
+        };
+        let (calls, _) = run(1);
+        assert!(calls.admitted > 200 && calls.tokens == 10 * calls.admitted, "{calls:?}");
+        assert_eq!(run(1), run(997));
     }
 }

@@ -1,18 +1,14 @@
 //! `Answer`: the body of a successful reply.
 //!
-//! It has the shape of OpenAI's replies, so that any client can read it, and its `usage` is
-//! correct. The text is a sentence repeated to the wanted length.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! It has the shape of the real replies, so that any client can read it, and its `usage` is correct.
+//! Here are OpenAI's. `stream`, `messages` and `content` have the others.
 
 use serde_json::{Value, json};
 
-use super::request::{ApiRequest, Endpoint, Vectors};
-
-/// The text of every answer, repeated. Each piece is one token in every encoding of OpenAI, so a
-/// text of `n` pieces has `n` tokens.
-const PIECES: [&str; 12] =
-    [" It", " is", " a", " truth", " as", " long", " as", " it", " was", " asked", " to", " be"];
+use super::request::{ApiRequest, Vectors};
+use super::route::Endpoint;
+use super::words::Words;
+use super::{content, messages, stream};
 
 const JSON: &str = "application/json";
 
@@ -21,24 +17,32 @@ const JSON: &str = "application/json";
 pub(super) struct Answer {
     pub(super) content_type: &'static str,
     pub(super) body: String,
-    /// The tokens of the prompt and of all choices.
-    pub(super) used: u64,
 }
 
 impl Answer {
-    /// Creates the answer to `request` with `length` tokens, or fewer if its maximum is lower.
-    /// `number` is the call's number, for the reply's id.
-    pub(super) fn new(request: &ApiRequest, number: usize, length: u64) -> Self {
-        let words = Words::new(request, length);
+    /// Creates the answer to `request`. `number` is the call's number, for the reply's id, and
+    /// `created` the date in seconds since 1970.
+    pub(super) fn new(request: &ApiRequest, words: &Words, number: usize, created: u64) -> Self {
         let body = match request.endpoint {
-            Endpoint::Chat if request.stream => stream(request, number, &words),
-            Endpoint::Chat => chat(request, number, &words).to_string(),
-            Endpoint::Completion => completion(request, number, &words).to_string(),
+            Endpoint::Chat if request.stream => stream::chat(request, words, number, created),
+            Endpoint::Chat => chat(request, words, number, created).to_string(),
+            Endpoint::Completion => completion(request, words, number, created).to_string(),
             Endpoint::Embedding => embedding(request),
-            Endpoint::Responses => response(request, number, &words).to_string(),
+            Endpoint::Responses => {
+                let response = response(request, words, number, created);
+                if request.stream {
+                    stream::responses(request, &response, words)
+                } else {
+                    response.to_string()
+                }
+            }
+            Endpoint::Messages if request.stream => messages::stream(request, words, number),
+            Endpoint::Messages => messages::whole(request, words, number).to_string(),
+            Endpoint::Content if request.stream => content::stream(request, words),
+            Endpoint::Content => content::whole(request, words).to_string(),
         };
         let content_type = if request.stream { "text/event-stream" } else { JSON };
-        Self { content_type, body, used: request.prompt_tokens().saturating_add(words.total(request)) }
+        Self { content_type, body }
     }
 
     /// Creates the answer to `GET /v1/models`.
@@ -47,56 +51,11 @@ impl Answer {
         let models = models.map(
             |id| json!({ "id": id, "object": "model", "created": 1_715_367_049, "owned_by": "openlimit" }),
         );
-        Self { content_type: JSON, body: json!({ "object": "list", "data": models }).to_string(), used: 0 }
+        Self { content_type: JSON, body: json!({ "object": "list", "data": models }).to_string() }
     }
 }
 
-/// The text of each choice.
-struct Words {
-    /// Its length.
-    tokens: u64,
-    /// Whether the request's maximum cut it short.
-    cut: bool,
-}
-
-impl Words {
-    fn new(request: &ApiRequest, length: u64) -> Self {
-        let length = if request.endpoint == Endpoint::Embedding { 0 } else { length };
-        let tokens = request.most.map_or(length, |most| most.min(length));
-        Self { tokens, cut: tokens < length }
-    }
-
-    fn pieces(&self) -> impl Iterator<Item = &'static str> {
-        let count = usize::try_from(self.tokens).unwrap_or(usize::MAX);
-        let pieces = PIECES.into_iter().cycle().take(count);
-        pieces.enumerate().map(|(index, piece)| if index == 0 { piece.trim_start() } else { piece })
-    }
-
-    fn text(&self) -> String {
-        self.pieces().collect()
-    }
-
-    fn finish(&self) -> &'static str {
-        if self.cut { "length" } else { "stop" }
-    }
-
-    fn total(&self, request: &ApiRequest) -> u64 {
-        self.tokens.saturating_mul(request.answers)
-    }
-
-    fn usage(&self, request: &ApiRequest) -> Value {
-        let (prompt, completion) = (request.prompt_tokens(), self.total(request));
-        json!({
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt.saturating_add(completion),
-            "prompt_tokens_details": { "cached_tokens": 0, "audio_tokens": 0 },
-            "completion_tokens_details": { "reasoning_tokens": 0, "audio_tokens": 0 },
-        })
-    }
-}
-
-fn chat(request: &ApiRequest, number: usize, words: &Words) -> Value {
+fn chat(request: &ApiRequest, words: &Words, number: usize, created: u64) -> Value {
     let text = words.text();
     let choice = |index| {
         json!({
@@ -109,67 +68,35 @@ fn chat(request: &ApiRequest, number: usize, words: &Words) -> Value {
     json!({
         "id": format!("chatcmpl-{number}"),
         "object": "chat.completion",
-        "created": unix_time(),
+        "created": created,
         "model": request.model,
         "choices": (0..request.answers).map(choice).collect::<Vec<_>>(),
         "usage": words.usage(request),
     })
 }
 
-/// Returns the events of a whole stream. They are sent at once: in a slow stream, only the times of
-/// the pieces differ.
-fn stream(request: &ApiRequest, number: usize, words: &Words) -> String {
-    let created = unix_time();
-    let event = |choices: Value, usage: Value| {
-        let mut chunk = json!({
-            "id": format!("chatcmpl-{number}"),
-            "object": "chat.completion.chunk",
-            "created": created,
-            "model": request.model,
-            "choices": choices,
-        });
-        if request.stream_usage {
-            chunk["usage"] = usage;
-        }
-        format!("data: {chunk}\n\n")
-    };
-    let delta = |index: u64, delta: Value, finish: Option<&str>| {
-        event(json!([{ "index": index, "delta": delta, "finish_reason": finish }]), Value::Null)
-    };
-    let mut events = String::new();
-    for index in 0..request.answers {
-        events += &delta(index, json!({ "role": "assistant", "content": "" }), None);
-        events.extend(words.pieces().map(|piece| delta(index, json!({ "content": piece }), None)));
-        events += &delta(index, json!({}), Some(words.finish()));
-    }
-    if request.stream_usage {
-        events += &event(json!([]), words.usage(request));
-    }
-    events + "data: [DONE]\n\n"
-}
-
-fn completion(request: &ApiRequest, number: usize, words: &Words) -> Value {
+fn completion(request: &ApiRequest, words: &Words, number: usize, created: u64) -> Value {
     let text = words.text();
     let choice =
         |index| json!({ "index": index, "text": text, "logprobs": null, "finish_reason": words.finish() });
     json!({
         "id": format!("cmpl-{number}"),
         "object": "text_completion",
-        "created": unix_time(),
+        "created": created,
         "model": request.model,
         "choices": (0..request.answers).map(choice).collect::<Vec<_>>(),
         "usage": words.usage(request),
     })
 }
 
-fn response(request: &ApiRequest, number: usize, words: &Words) -> Value {
-    let (input, output) = (request.prompt_tokens(), words.total(request));
+fn response(request: &ApiRequest, words: &Words, number: usize, created: u64) -> Value {
+    let (input, output) = (request.prompt, words.total(request));
     let status = if words.cut { "incomplete" } else { "completed" };
     let incomplete = words.cut.then(|| json!({ "reason": "max_output_tokens" }));
     json!({
         "id": format!("resp_{number}"),
         "object": "response",
-        "created_at": unix_time(),
+        "created_at": created,
         "status": status,
         "error": null,
         "incomplete_details": incomplete,
@@ -186,7 +113,7 @@ fn response(request: &ApiRequest, number: usize, words: &Words) -> Value {
         "tools": [],
         "usage": {
             "input_tokens": input,
-            "input_tokens_details": { "cached_tokens": 0 },
+            "input_tokens_details": { "cached_tokens": request.cached },
             "output_tokens": output,
             "output_tokens_details": { "reasoning_tokens": 0 },
             "total_tokens": input.saturating_add(output),
@@ -200,7 +127,7 @@ fn embedding(request: &ApiRequest) -> String {
     let vector = unit_vector(request.vectors);
     let entry = |index| format!(r#"{{"object":"embedding","index":{index},"embedding":{vector}}}"#);
     let data = (0..request.answers).map(entry).collect::<Vec<_>>().join(",");
-    let (model, prompt) = (Value::from(request.model.as_str()), request.prompt_tokens());
+    let (model, prompt) = (Value::from(request.model.as_str()), request.prompt);
     format!(
         r#"{{"object":"list","data":[{data}],"model":{model},"usage":{{"prompt_tokens":{prompt},"total_tokens":{prompt}}}}}"#
     )
@@ -219,10 +146,6 @@ fn unit_vector(Vectors { dimensions, base64 }: Vectors) -> String {
     format!("\"{text}{}\"", "=".repeat((4 - letters % 4) % 4))
 }
 
-fn unix_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,15 +157,5 @@ mod tests {
         assert_eq!(text(2), "\"AACAPwAAAAA=\"");
         assert_eq!(text(3), "\"AACAPwAAAAAAAAAA\"");
         assert_eq!(unit_vector(Vectors { dimensions: 2, base64: false }), "[1.0,0.0]");
-    }
-
-    #[test]
-    fn every_piece_of_an_answer_is_one_token() {
-        for model in ["gpt-4o", "gpt-4"] {
-            for pieces in [1, 12, 13, 30] {
-                let text = Words { tokens: pieces, cut: false }.text();
-                assert_eq!(crate::tokens::count(model, &text), pieces, "{text:?}");
-            }
-        }
     }
 }

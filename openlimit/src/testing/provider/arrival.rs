@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 /// A call that reached a [`Provider`](crate::testing::Provider). Returned by
-/// [`Provider::arrivals`](crate::testing::Provider::arrivals).
+/// [`ProviderModel::arrivals`](crate::testing::ProviderModel::arrivals).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrival {

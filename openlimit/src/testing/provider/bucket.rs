@@ -7,9 +7,10 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::Limit;
+use super::meter::Meter;
 use crate::bucket::LONGEST_PERIOD;
 use crate::error::short;
+use crate::{Limit, Rate};
 
 /// The level of one limit. A unit is `1 / period in nanoseconds` of a token (or request), so that a
 /// nanosecond refills `amount` units.
@@ -38,71 +39,11 @@ impl StrictBucket {
         let burst = burst(&limit);
         let sound = |time: Duration| !time.is_zero() && time <= LONGEST_PERIOD;
         if rate.amount() == 0 || !sound(rate.period()) || !sound(burst) {
-            let problem = format!(
-                "a provider cannot enforce {limit} with a burst of {}: give an amount of at least 1, \
-                 and a period and a burst from 1 ns to 31 days",
-                short(burst)
-            );
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+            return Err(unenforceable(&limit, burst));
         }
         let refill = i128::from(rate.amount());
         let full = refill.saturating_mul(nanos(burst));
         Ok(Self { limit, one: nanos(rate.period()), refill, full, level: full, read: now })
-    }
-
-    pub(super) fn limit(&self) -> &Limit {
-        &self.limit
-    }
-
-    /// Refills the bucket up to `now`. A time before the last one changes nothing.
-    pub(super) fn read(&mut self, now: Instant) {
-        let elapsed = nanos(now.saturating_duration_since(self.read));
-        self.level = self.level.saturating_add(elapsed.saturating_mul(self.refill)).min(self.full);
-        self.read = self.read.max(now);
-    }
-
-    /// Returns the most that one call may take: the limit's amount, or the burst if that is larger.
-    pub(super) fn most(&self) -> u64 {
-        let burst = u64::try_from(self.full / self.one).unwrap_or(u64::MAX);
-        burst.max(self.limit.rate().amount())
-    }
-
-    /// Returns the time until a call of `cost` fits. A call above the burst fits once the bucket is
-    /// full.
-    pub(super) fn wait(&self, cost: u64) -> Duration {
-        // A call that takes nothing never waits, not even for a debt.
-        let needed = if cost == 0 { self.level } else { self.units(cost).min(self.full) };
-        self.time_for(needed - self.level)
-    }
-
-    /// Takes `cost`, into debt if need be.
-    pub(super) fn take(&mut self, cost: u64) {
-        self.level -= self.units(cost);
-    }
-
-    /// Takes `cost`, or as much of it as is left.
-    pub(super) fn take_what_is_left(&mut self, cost: u64) {
-        self.level -= self.units(cost).min(self.level.max(0));
-    }
-
-    /// Gives back `cost`, up to a full bucket.
-    pub(super) fn give_back(&mut self, cost: u64) {
-        self.level = self.level.saturating_add(self.units(cost)).min(self.full);
-    }
-
-    /// Fills the bucket.
-    pub(super) fn fill(&mut self) {
-        self.level = self.full;
-    }
-
-    /// Returns the whole tokens that are left; below zero in debt.
-    pub(super) fn left(&self) -> i128 {
-        self.level.div_euclid(self.one)
-    }
-
-    /// Returns the time until the bucket is full.
-    pub(super) fn until_full(&self) -> Duration {
-        self.time_for(self.full - self.level)
     }
 
     fn units(&self, cost: u64) -> i128 {
@@ -116,6 +57,85 @@ impl StrictBucket {
         let time = units / self.refill + i128::from(units % self.refill != 0);
         Duration::from_nanos(u64::try_from(time).unwrap_or(u64::MAX))
     }
+}
+
+impl Meter for StrictBucket {
+    fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
+    fn amount(&self) -> u64 {
+        self.limit.rate().amount()
+    }
+
+    fn window(&self) -> Duration {
+        self.limit.rate().period()
+    }
+
+    /// Refills the bucket up to `now`. A time before the last one changes nothing.
+    fn read(&mut self, now: Instant) {
+        let elapsed = nanos(now.saturating_duration_since(self.read));
+        self.level = self.level.saturating_add(elapsed.saturating_mul(self.refill)).min(self.full);
+        self.read = self.read.max(now);
+    }
+
+    /// The limit's amount, or the burst if that is larger.
+    fn most(&self) -> u64 {
+        let burst = u64::try_from(self.full / self.one).unwrap_or(u64::MAX);
+        burst.max(self.limit.rate().amount())
+    }
+
+    /// A call above the burst fits once the bucket is full.
+    fn wait(&self, cost: u64) -> Duration {
+        // A call that takes nothing never waits, not even for a debt.
+        let needed = if cost == 0 { self.level } else { self.units(cost).min(self.full) };
+        self.time_for(needed - self.level)
+    }
+
+    fn take(&mut self, cost: u64) {
+        self.level -= self.units(cost);
+    }
+
+    fn take_what_is_left(&mut self, cost: u64) {
+        self.level -= self.units(cost).min(self.level.max(0));
+    }
+
+    fn give_back(&mut self, cost: u64, _since: Instant) {
+        self.level = self.level.saturating_add(self.units(cost)).min(self.full);
+    }
+
+    fn fill(&mut self) {
+        self.level = self.full;
+    }
+
+    fn left(&self) -> i128 {
+        self.level.div_euclid(self.one)
+    }
+
+    fn until_full(&self) -> Duration {
+        self.time_for(self.full - self.level)
+    }
+
+    fn set_rate(&mut self, rate: Rate) -> io::Result<()> {
+        let limit = Limit::new(self.limit.dimension().name().to_owned(), rate);
+        let changed = Self::new(limit, self.read)?;
+        let taken = self.full - self.level;
+        // The largest amounts would overflow. They lose the fraction of a token.
+        let exact = taken.checked_mul(changed.one).map(|taken| taken / self.one);
+        let taken = exact.unwrap_or_else(|| (taken / self.one).saturating_mul(changed.one));
+        *self = Self { level: changed.full.saturating_sub(taken), ..changed };
+        Ok(())
+    }
+}
+
+/// Returns the error for a limit that a provider cannot enforce.
+pub(super) fn unenforceable(limit: &Limit, burst: Duration) -> io::Error {
+    let problem = format!(
+        "a provider cannot enforce {limit} with a burst of {}: give an amount of at least 1, \
+         and a period and a burst from 1 ns to 31 days",
+        short(burst)
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, problem)
 }
 
 /// Returns the burst of the rate, or the default of a limiter: one second, and for periods above a
@@ -197,6 +217,18 @@ mod tests {
         bucket.take(3);
         bucket.take_what_is_left(1);
         assert_eq!(bucket.left(), -3);
+    }
+
+    #[test]
+    fn what_was_taken_stays_taken_when_the_rate_changes() {
+        let (mut bucket, start) = bucket(Rate::per_minute(600).burst(60 * SECOND));
+        bucket.take(100);
+        bucket.set_rate(Rate::per_second(5).burst(60 * SECOND)).expect("a sound rate");
+        assert_eq!(bucket.left(), 200);
+        bucket.set_rate(Rate::per_minute(50).burst(60 * SECOND)).expect("a sound rate");
+        assert_eq!((bucket.left(), bucket.wait(1)), (-50, Duration::from_millis(61_200)));
+        bucket.read(start + 120 * SECOND);
+        assert_eq!(bucket.until_full(), Duration::ZERO);
     }
 
     #[test]

@@ -1,24 +1,23 @@
-//! `ErrorReply`: a reply that is an error, with OpenAI's wording and headers.
+//! `ErrorReply`: a reply that is an error, in any dialect.
 //!
-//! Clients parse these texts. Where a client library discards the headers, the message of a 429 is
-//! the only source of the numbers. So the wording is OpenAI's, letter by letter.
+//! Here are the errors of calls that cannot be read or are not allowed, with OpenAI's wording.
+//! `refusal` has those of calls that are refused.
 
 use std::time::Duration;
 
-use hyper::StatusCode;
-use serde_json::{Value, json};
-
-use super::account::Exceeded;
-use crate::{Dimension, Limit, ParamsError};
+use super::dialect::Dialect;
+use crate::ParamsError;
 
 /// An error reply.
 #[derive(Debug)]
 pub(super) struct ErrorReply {
-    pub(super) status: StatusCode,
-    /// For a 429, the time to wait; `None` if waiting does not help.
+    pub(super) status: u16,
+    /// The time to wait; `None` if waiting does not help.
     pub(super) wait: Option<Duration>,
     /// For a 405, the method that the path accepts.
     pub(super) allowed: Option<&'static str>,
+    /// The body is the message alone.
+    pub(super) is_plain: bool,
     message: String,
     kind: &'static str,
     param: Option<String>,
@@ -26,34 +25,39 @@ pub(super) struct ErrorReply {
 }
 
 impl ErrorReply {
-    /// Returns the body: `{"error": {"message", "type", "param", "code"}}`.
-    pub(super) fn body(&self) -> Value {
-        let Self { message, kind, param, code, .. } = self;
-        json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
+    /// Creates an error.
+    pub(super) fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            wait: None,
+            allowed: None,
+            is_plain: false,
+            message: message.into(),
+            kind,
+            param: None,
+            code: None,
+        }
     }
 
-    /// Creates a 429.
-    pub(super) fn refused(model: &str, refusal: &Exceeded) -> Self {
-        let Exceeded { limit, used, requested, wait } = refusal;
-        let dimension = limit.dimension();
-        let on = format!("for {model} in organization org-openlimit on {dimension} per {}", period(limit));
-        let amount = limit.rate().amount();
-        let message = match wait {
-            Some(wait) => format!(
-                "Rate limit reached {on}: Limit {amount}, Used {used}, Requested {requested}. \
-                 Please try again in {}. Visit https://platform.openai.com/account/rate-limits to learn more.",
-                go_duration(*wait)
-            ),
-            None => format!(
-                "Request too large {on}: Limit {amount}, Requested {requested}. \
-                 The input or output tokens must be reduced in order to run successfully. \
-                 Visit https://platform.openai.com/account/rate-limits to learn more."
-            ),
-        };
-        let kind = if *dimension == Dimension::Requests { "requests" } else { "tokens" };
-        let status = StatusCode::TOO_MANY_REQUESTS;
-        let code = Some("rate_limit_exceeded");
-        Self { status, wait: *wait, kind, code, ..Self::invalid(message) }
+    /// Creates an error whose body is a few words.
+    pub(super) fn plain(status: u16, message: impl Into<String>) -> Self {
+        Self { is_plain: true, ..Self::new(status, "", message) }
+    }
+
+    /// Returns the body.
+    pub(super) fn body(&self, dialect: Dialect) -> String {
+        if self.is_plain {
+            return self.message.clone();
+        }
+        dialect.error(&self.message, self.kind, self.param.as_deref(), self.code).to_string()
+    }
+
+    pub(super) fn code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    pub(super) fn wait(self, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..self }
     }
 
     pub(super) fn unreadable() -> Self {
@@ -87,14 +91,14 @@ impl ErrorReply {
     }
 
     pub(super) fn no_such_path(method: &str, path: &str) -> Self {
-        Self::invalid(format!("Invalid URL ({method} {path})")).with(StatusCode::NOT_FOUND)
+        Self::invalid(format!("Invalid URL ({method} {path})")).with(404)
     }
 
     pub(super) fn wrong_method(method: &str, path: &str, allowed: &'static str) -> Self {
         let wrong = Self::invalid(format!(
             "Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
         ));
-        Self { allowed: Some(allowed), ..wrong.with(StatusCode::METHOD_NOT_ALLOWED) }
+        Self { allowed: Some(allowed), ..wrong.with(405) }
     }
 
     pub(super) fn no_key() -> Self {
@@ -102,18 +106,17 @@ impl ErrorReply {
             "You didn't provide an API key. You need to provide your API key in an Authorization header using \
              Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
         )
-        .with(StatusCode::UNAUTHORIZED)
+        .with(401)
     }
 
     /// Creates the reply to a wrong key. It does not repeat the key, which may be a real one.
     pub(super) fn wrong_key() -> Self {
-        let wrong = Self::invalid("Incorrect API key provided.").with(StatusCode::UNAUTHORIZED);
+        let wrong = Self::invalid("Incorrect API key provided.").with(401);
         Self { code: Some("invalid_api_key"), ..wrong }
     }
 
     pub(super) fn oversized(most: usize) -> Self {
-        Self::invalid(format!("The request body is larger than {most} bytes."))
-            .with(StatusCode::PAYLOAD_TOO_LARGE)
+        Self::invalid(format!("The request body is larger than {most} bytes.")).with(413)
     }
 
     pub(super) fn cut_short() -> Self {
@@ -122,112 +125,18 @@ impl ErrorReply {
 
     pub(super) fn server_error() -> Self {
         let error = Self::invalid("The server had an error while processing your request. Sorry about that!");
-        Self { kind: "server_error", ..error.with(StatusCode::INTERNAL_SERVER_ERROR) }
+        Self { kind: "server_error", ..error.with(500) }
     }
 
     fn invalid(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            wait: None,
-            allowed: None,
-            message: message.into(),
-            kind: "invalid_request_error",
-            param: None,
-            code: None,
-        }
+        Self::new(400, "invalid_request_error", message)
     }
 
-    fn with(self, status: StatusCode) -> Self {
+    fn with(self, status: u16) -> Self {
         Self { status, ..self }
     }
 
     fn about(self, field: &str, code: &'static str) -> Self {
         Self { param: Some(field.to_owned()), code: Some(code), ..self }
-    }
-}
-
-/// Returns the period as OpenAI writes it: the `min (TPM)` of `tokens per min (TPM)`.
-fn period(limit: &Limit) -> String {
-    let initial = if *limit.dimension() == Dimension::Requests { 'R' } else { 'T' };
-    let period = limit.rate().period();
-    match period.as_millis() {
-        1_000 => format!("sec ({initial}PS)"),
-        60_000 => format!("min ({initial}PM)"),
-        3_600_000 => format!("hour ({initial}PH)"),
-        86_400_000 => format!("day ({initial}PD)"),
-        _ => format!("{period:?}"),
-    }
-}
-
-/// Returns a time as Go's `time.Duration` prints it: `17ms`, `8.64s`, `6m0s`, `23h18m29.144s`.
-///
-/// In whole milliseconds, rounded up, so that waiting that long is enough.
-pub(super) fn go_duration(time: Duration) -> String {
-    let millis = time.as_nanos().div_ceil(1_000_000);
-    let (minutes, rest) = (millis / 60_000, millis % 60_000);
-    let seconds = format!("{}.{:03}", rest / 1_000, rest % 1_000);
-    let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
-    match (minutes / 60, minutes % 60) {
-        (0, 0) if millis == 0 => "0s".to_owned(),
-        (0, 0) if millis < 1_000 => format!("{millis}ms"),
-        (0, 0) => format!("{seconds}s"),
-        (0, minutes) => format!("{minutes}m{seconds}s"),
-        (hours, minutes) => format!("{hours}h{minutes}m{seconds}s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Rate;
-
-    #[test]
-    fn durations_are_written_as_go_writes_them() {
-        for (micros, text) in [
-            (0, "0s"),
-            (1, "1ms"),
-            (17_000, "17ms"),
-            (1_000_000, "1s"),
-            (1_569_000, "1.569s"),
-            (8_640_000, "8.64s"),
-            (10_000_000, "10s"),
-            (60_000_000, "1m0s"),
-            (360_000_000, "6m0s"),
-            (179_560_000, "2m59.56s"),
-            (252_172_000, "4m12.172s"),
-            (3_600_000_000, "1h0m0s"),
-            (83_909_144_000, "23h18m29.144s"),
-        ] {
-            assert_eq!(go_duration(Duration::from_micros(micros)), text);
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_worded_as_openai_words_it() {
-        let limit = Limit::new(Dimension::Tokens, Rate::per_minute(40_000));
-        let wait = Some(Duration::from_millis(1_569));
-        let refusal = Exceeded { limit, used: 39_729, requested: 1_317, wait };
-        let error = ErrorReply::refused("gpt-4", &refusal);
-        assert_eq!(
-            error.body(),
-            json!({ "error": {
-                "message": "Rate limit reached for gpt-4 in organization org-openlimit on tokens per min (TPM): \
-                    Limit 40000, Used 39729, Requested 1317. Please try again in 1.569s. \
-                    Visit https://platform.openai.com/account/rate-limits to learn more.",
-                "type": "tokens",
-                "param": null,
-                "code": "rate_limit_exceeded",
-            }})
-        );
-    }
-
-    #[test]
-    fn a_limit_is_named_by_its_period() {
-        let period =
-            |dimension, seconds| period(&Limit::new(dimension, Rate::new(1, Duration::from_secs(seconds))));
-        assert_eq!(period("tokens", 60), "min (TPM)");
-        assert_eq!(period("requests", 60), "min (RPM)");
-        assert_eq!(period("requests", 86_400), "day (RPD)");
-        assert_eq!(period("tokens", 10), "10s");
     }
 }

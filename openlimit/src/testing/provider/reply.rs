@@ -1,89 +1,103 @@
-//! `HttpReply`: a status, headers and a body, and when to send them.
+//! `ProviderReply`: a status, headers and a body, and when they come.
 //!
-//! The judge creates it and the server sends it. The judge must not sleep, since other calls wait
-//! for it, so the reply carries its delay and what to charge when it is sent.
+//! It is complete as soon as the call is decided. Whoever asked passes the time: the server sleeps,
+//! and a simulation moves its clock.
 
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Response, StatusCode};
-
-use super::account::Standing;
 use super::answer::Answer;
-use super::error_reply::{ErrorReply, go_duration};
+use super::dialect::{Dialect, Headers};
+use super::error_reply::ErrorReply;
 
-/// A reply to a call.
-#[derive(Debug)]
-pub(super) struct HttpReply {
-    pub(super) status: StatusCode,
-    pub(super) delay: Duration,
-    /// The tokens that were charged, and the tokens to charge instead when it is sent.
-    pub(super) correction: (u64, u64),
-    headers: HeaderMap,
+/// The reply to a call. Returned by
+/// [`ProviderModel::answer`](crate::testing::ProviderModel::answer).
+#[derive(Clone, Debug)]
+pub struct ProviderReply {
+    status: u16,
+    headers: Headers,
     body: String,
+    head_after: Duration,
+    body_after: Duration,
+    is_cut: bool,
 }
 
-impl HttpReply {
-    /// Adds the state of the limits: `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`.
-    pub(super) fn with_standings(mut self, standings: &[Standing]) -> Self {
-        for Standing { dimension, limit, remaining, reset } in standings {
-            self.put(&format!("x-ratelimit-limit-{dimension}"), &limit.to_string());
-            self.put(&format!("x-ratelimit-remaining-{dimension}"), &remaining.to_string());
-            self.put(&format!("x-ratelimit-reset-{dimension}"), &go_duration(*reset));
-        }
+impl ProviderReply {
+    /// Returns the status: 200, or that of an error.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Returns the headers, with names in lower case.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Returns the value of a header, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().find_map(|(given, value)| (given == name).then_some(value))
+    }
+
+    /// Returns the body. If the reply [is cut](Self::is_cut), it is the part that is sent.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        self.body.as_bytes()
+    }
+
+    /// Returns the time from the call until the status and the headers arrive.
+    #[must_use]
+    pub fn head_after(&self) -> Duration {
+        self.head_after
+    }
+
+    /// Returns the time from the call until the end of the body arrives.
+    #[must_use]
+    pub fn body_after(&self) -> Duration {
+        self.body_after
+    }
+
+    /// Returns true if the connection is reset in the middle of the body.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Creates a reply that comes at once.
+    pub(super) fn new(status: u16, content_type: &str, body: String) -> Self {
+        let headers = vec![("content-type".into(), content_type.into())];
+        let at_once = Duration::ZERO;
+        Self { status, headers, body, head_after: at_once, body_after: at_once, is_cut: false }
+    }
+
+    pub(super) fn error(error: &ErrorReply, dialect: Dialect) -> Self {
+        let content_type = if error.is_plain { "text/plain" } else { "application/json" };
+        let reply = Self::new(error.status, content_type, error.body(dialect));
+        let reply = reply.with(error.allowed.map(|method| ("allow".into(), method.into())));
+        reply.with(error.wait.into_iter().flat_map(|wait| dialect.wait(wait)))
+    }
+
+    pub(super) fn with(mut self, headers: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.headers.extend(headers);
         self
     }
 
-    /// Sends it `delay` later.
-    pub(super) fn after(self, delay: Duration) -> Self {
-        Self { delay, ..self }
+    /// Sends the head after `head`, and the body after `body` more.
+    pub(super) fn after(self, head: Duration, body: Duration) -> Self {
+        Self { head_after: head, body_after: head.saturating_add(body), ..self }
     }
 
-    /// Charges `used` tokens instead of `charged` when it is sent.
-    pub(super) fn correcting(self, charged: u64, used: u64) -> Self {
-        Self { correction: (charged, used), ..self }
-    }
-
-    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(Bytes::from(self.body)));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
-        response
-    }
-
-    fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        let content_type = HeaderValue::from_static(content_type);
-        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)]);
-        Self { status, delay: Duration::ZERO, correction: (0, 0), headers, body }
-    }
-
-    /// Adds a header. Its name and value come from this module and are always valid.
-    fn put(&mut self, name: &str, value: &str) {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            self.headers.insert(name, value);
-        }
+    /// Cuts the connection after the first half of the body.
+    pub(super) fn cut(mut self) -> Self {
+        let half = (0..=self.body.len() / 2).rev().find(|at| self.body.is_char_boundary(*at));
+        self.body.truncate(half.unwrap_or(0));
+        self.is_cut = true;
+        self
     }
 }
 
-impl From<Answer> for HttpReply {
+impl From<Answer> for ProviderReply {
     fn from(answer: Answer) -> Self {
-        Self::new(StatusCode::OK, answer.content_type, answer.body)
-    }
-}
-
-impl From<ErrorReply> for HttpReply {
-    /// Adds `retry-after` in whole seconds and `retry-after-ms`, both rounded up, if waiting helps.
-    fn from(error: ErrorReply) -> Self {
-        let mut reply = Self::new(error.status, "application/json", error.body().to_string());
-        if let Some(wait) = error.wait {
-            reply.put("retry-after", &wait.as_nanos().div_ceil(1_000_000_000).to_string());
-            reply.put("retry-after-ms", &wait.as_nanos().div_ceil(1_000_000).to_string());
-        }
-        if let Some(method) = error.allowed {
-            reply.put("allow", method);
-        }
-        reply
+        Self::new(200, answer.content_type, answer.body)
     }
 }

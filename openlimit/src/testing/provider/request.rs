@@ -5,22 +5,19 @@
 
 use serde_json::Value;
 
+use super::charge::Charge;
 use super::error_reply::ErrorReply;
-use crate::{Cost, Dimension, ParamsError, tokens};
+use super::price::price;
+use super::route::{Endpoint, Route};
+use crate::Dimension;
 
 /// The largest `n` that OpenAI's API reference allows.
 const MOST_CHOICES: u64 = 128;
 /// The most texts in one embeddings request that OpenAI's API reference allows.
 const MOST_TEXTS: usize = 2_048;
 
-/// An operation that is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
-    Chat,
-    Completion,
-    Embedding,
-    Responses,
-}
+/// The largest body in bytes: 16 MiB are some millions of tokens, more than any model accepts.
+pub(super) const LARGEST_BODY: usize = 16 << 20;
 
 /// A request that can be answered.
 #[derive(Debug)]
@@ -35,7 +32,23 @@ pub(super) struct ApiRequest {
     /// Whether the stream ends with the usage.
     pub(super) stream_usage: bool,
     pub(super) vectors: Vectors,
-    pub(super) cost: Cost,
+    /// The tokens of the prompt.
+    pub(super) prompt: u64,
+    /// Those of them that the cache serves, which are not charged.
+    pub(super) cached: u64,
+    /// The largest output.
+    pub(super) largest: u64,
+}
+
+/// Returns the tokens of a prompt, from the body of the call and the limiter's count.
+pub(super) type CountPrompt = Box<dyn Fn(&[u8], u64) -> u64 + Send + Sync>;
+
+/// How the provider counts, where that differs from the limiter.
+pub(super) struct Counts {
+    pub(super) prompt: CountPrompt,
+    /// The share of each prompt that the cache serves, in percent.
+    pub(super) cached: u8,
+    pub(super) stream_usage: bool,
 }
 
 /// The format of embeddings.
@@ -45,36 +58,16 @@ pub(super) struct Vectors {
     pub(super) base64: bool,
 }
 
-impl Endpoint {
-    /// Returns the operation of a path.
-    pub(super) fn of(path: &str) -> Option<Self> {
-        Some(match path {
-            "/v1/chat/completions" => Self::Chat,
-            "/v1/completions" => Self::Completion,
-            "/v1/embeddings" => Self::Embedding,
-            "/v1/responses" => Self::Responses,
-            _ => return None,
-        })
-    }
-
-    /// Returns the cost of a request. It is the limiter's own count on purpose: this provider tests
-    /// whether limits are kept, and not how tokens are counted.
-    fn price(self, params: &Value) -> Result<Cost, ParamsError> {
-        match self {
-            Self::Chat => tokens::chat(params),
-            Self::Completion => tokens::completion(params),
-            Self::Embedding => tokens::embedding(params),
-            Self::Responses => tokens::responses(params),
-        }
-    }
-}
-
 impl ApiRequest {
     /// Reads the body of a call.
-    pub(super) fn read(endpoint: Endpoint, body: &[u8]) -> Result<Self, ErrorReply> {
-        let params: Value = serde_json::from_slice(body).map_err(|_| ErrorReply::unreadable())?;
+    pub(super) fn read(route: &Route, body: &[u8], counts: &Counts) -> Result<Self, ErrorReply> {
+        let endpoint = route.endpoint;
+        let mut params: Value = serde_json::from_slice(body).map_err(|_| ErrorReply::unreadable())?;
         if !params.is_object() {
             return Err(ErrorReply::unreadable());
+        }
+        if let Some(model) = &route.model {
+            params["model"] = Value::from(model.as_str());
         }
         let model = match &params["model"] {
             Value::String(model) if !model.is_empty() => model.clone(),
@@ -84,12 +77,18 @@ impl ApiRequest {
         let choices = whole(&params, "n", 1, MOST_CHOICES)?.unwrap_or(1);
         let (texts, maximum) = match endpoint {
             Endpoint::Chat => {
-                let messages = required(&params, "messages")?.as_array();
-                if messages.is_none_or(Vec::is_empty) {
-                    return Err(ErrorReply::wrong_type("messages", "a list of one or more messages"));
-                }
+                messages(&params, "messages")?;
                 let older = whole(&params, "max_tokens", 1, u64::MAX)?;
                 (1, whole(&params, "max_completion_tokens", 1, u64::MAX)?.max(older))
+            }
+            Endpoint::Messages => {
+                messages(&params, "messages")?;
+                required(&params, "max_tokens")?;
+                (1, whole(&params, "max_tokens", 1, u64::MAX)?)
+            }
+            Endpoint::Content => {
+                messages(&params, "contents")?;
+                (1, whole(&params["generationConfig"], "maxOutputTokens", 1, u64::MAX)?)
             }
             Endpoint::Completion => (texts(&params, "prompt")?, whole(&params, "max_tokens", 0, u64::MAX)?),
             Endpoint::Embedding => (texts(&params, "input")?, None),
@@ -103,30 +102,38 @@ impl ApiRequest {
             let problem = format!("expected at most {MOST_TEXTS} answers in all, found {answers}");
             return Err(ErrorReply::out_of_range("n", &problem));
         }
-        let stream = flag(&params["stream"], "stream")?;
-        if stream && endpoint != Endpoint::Chat {
-            return Err(ErrorReply::out_of_range("stream", "this provider streams only chat completions"));
+        let stream = route.streams || flag(&params["stream"], "stream")?;
+        if stream && matches!(endpoint, Endpoint::Completion | Endpoint::Embedding) {
+            return Err(ErrorReply::out_of_range("stream", "this provider does not stream them"));
         }
+        let cost = price(endpoint, &params).map_err(|error| ErrorReply::params(&error))?;
+        let ours = cost.amount(&Dimension::InputTokens);
+        let prompt = (counts.prompt)(body, ours);
         Ok(Self {
             endpoint,
             model,
             answers,
             most: maximum,
             stream,
-            stream_usage: flag(&params["stream_options"]["include_usage"], "stream_options.include_usage")?,
+            stream_usage: counts.stream_usage && asks_for_usage(endpoint, &params)?,
             vectors: Vectors::read(&params)?,
-            cost: endpoint.price(&params).map_err(|error| ErrorReply::params(&error))?,
+            prompt,
+            cached: u64::try_from(u128::from(prompt) * u128::from(counts.cached.min(100)) / 100).unwrap_or(0),
+            largest: cost.amount(&Dimension::Tokens).saturating_sub(ours),
         })
     }
 
-    pub(super) fn prompt_tokens(&self) -> u64 {
-        self.cost.amount(&Dimension::InputTokens)
+    /// Returns what to charge for the call if it puts out `output` tokens of the `reserved` ones.
+    pub(super) fn charge(&self, reserved: u64, output: u64) -> Charge {
+        let input = self.prompt - self.cached;
+        Charge { tokens: input.saturating_add(reserved), input, output }
     }
+}
 
-    /// Returns the tokens to charge: the prompt and the largest output.
-    pub(super) fn charge(&self) -> u64 {
-        self.cost.amount(&Dimension::Tokens)
-    }
+/// Returns whether a stream has to end with the usage. Only chats have to ask for it.
+fn asks_for_usage(endpoint: Endpoint, params: &Value) -> Result<bool, ErrorReply> {
+    let asked = flag(&params["stream_options"]["include_usage"], "stream_options.include_usage")?;
+    Ok(asked || endpoint != Endpoint::Chat)
 }
 
 impl Endpoint {
@@ -147,6 +154,14 @@ impl Vectors {
             dimensions: usize::try_from(dimensions).unwrap_or(1),
             base64: params["encoding_format"] == "base64",
         })
+    }
+}
+
+/// Checks that a field is a list with something in it.
+fn messages(params: &Value, field: &'static str) -> Result<(), ErrorReply> {
+    match required(params, field)?.as_array() {
+        Some(list) if !list.is_empty() => Ok(()),
+        _ => Err(ErrorReply::wrong_type(field, "a list of one or more messages")),
     }
 }
 

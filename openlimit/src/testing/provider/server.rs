@@ -13,28 +13,24 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::AUTHORIZATION;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 
-use super::account::AccountState;
-use super::answer::Answer;
-use super::arrival::Arrival;
+use super::body::SentBody;
 use super::error_reply::ErrorReply;
-use super::judge::{Judge, PendingCall};
-use super::reply::HttpReply;
-use super::request::Endpoint;
-
-/// The largest body in bytes: 16 MiB are some millions of tokens, more than any model accepts.
-const LARGEST_BODY: usize = 16 << 20;
+use super::judge::{PendingCall, judge};
+use super::model::ProviderModel;
+use super::reply::ProviderReply;
+use super::request::LARGEST_BODY;
+use super::route::Route;
 
 /// The threads of the server and of the judge. They end when this is dropped.
 #[derive(Debug)]
@@ -46,12 +42,12 @@ pub(super) struct HttpServer {
 }
 
 impl HttpServer {
-    /// Starts both threads. `key` is the API key that calls must send, if any.
-    pub(super) fn start(judge: Judge, key: Option<String>) -> io::Result<Self> {
+    /// Starts both threads.
+    pub(super) fn start(model: Arc<ProviderModel>) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = oneshot::channel();
         let (calls, to_judge) = mpsc::channel();
-        let gate = Arc::new(Gate { key, calls, account: Arc::clone(&judge.account) });
+        let gate = Arc::new(Gate { calls, model: Arc::clone(&model) });
 
         // A runtime must not be dropped inside another runtime, and the caller may be in one. So it
         // is created, used and dropped on its own thread.
@@ -73,10 +69,10 @@ impl HttpServer {
             threads: vec![network],
         };
         server.address = reported.recv().map_err(io::Error::other)??;
-        let judge = thread::Builder::new()
+        let decides = thread::Builder::new()
             .name("openlimit-judge".into())
-            .spawn(move || judge.run(&to_judge, &stopping))?;
-        server.threads.push(judge);
+            .spawn(move || judge(&model, &to_judge, &stopping))?;
+        server.threads.push(decides);
         Ok(server)
     }
 
@@ -126,71 +122,57 @@ async fn serve(stream: TcpStream, gate: Arc<Gate>) {
 
 /// Checks each call and passes it to the judge.
 struct Gate {
-    key: Option<String>,
     calls: mpsc::Sender<PendingCall>,
-    account: Arc<Mutex<AccountState>>,
+    model: Arc<ProviderModel>,
 }
 
 impl Gate {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<SentBody> {
         let path = Box::from(request.uri().path());
-        let reply = match self.check(&request) {
-            Ok(Some(endpoint)) => match read(request.into_body()).await {
-                Ok(body) => self.judged(endpoint, path, body).await,
-                Err(error) => self.recorded(path, error.into()),
+        let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
+        let reply = match self.model.route(request.method().as_str(), request.uri().path(), header) {
+            Ok(Some(route)) => match read(request.into_body()).await {
+                Ok(body) => self.judged(route, path, body).await,
+                Err(error) => self.model.failed(path, &error),
             },
-            Ok(None) => self.recorded(path, Answer::models().into()),
-            Err(error) => self.recorded(path, error.into()),
+            Ok(None) => self.model.models(path),
+            Err(error) => self.model.failed(path, &error),
         };
-        reply.into_response()
-    }
-
-    /// Checks the path, the method and the key. Returns the operation; `None` for the list of
-    /// models.
-    fn check(&self, request: &Request<Incoming>) -> Result<Option<Endpoint>, ErrorReply> {
-        let (method, path) = (request.method(), request.uri().path());
-        let endpoint = Endpoint::of(path);
-        if endpoint.is_none() && path != "/v1/models" {
-            return Err(ErrorReply::no_such_path(method.as_str(), path));
-        }
-        let only = if endpoint.is_some() { "POST" } else { "GET" };
-        if method != only {
-            return Err(ErrorReply::wrong_method(method.as_str(), path, only));
-        }
-        if let Some(key) = &self.key {
-            let given = request.headers().get(AUTHORIZATION).ok_or_else(ErrorReply::no_key)?;
-            if given.as_bytes().strip_prefix(b"Bearer ") != Some(key.as_bytes()) {
-                return Err(ErrorReply::wrong_key());
-            }
-        }
-        Ok(endpoint)
+        response(&reply)
     }
 
     /// Reads the time, has the call decided, and waits for the moment to reply.
-    async fn judged(&self, endpoint: Endpoint, path: Box<str>, body: Bytes) -> HttpReply {
+    async fn judged(&self, route: Route, path: Box<str>, body: Bytes) -> ProviderReply {
         let (reply, replied) = oneshot::channel();
         // This thread reads all calls and does nothing between these two lines. So the judge
         // receives the calls in the order of their times.
-        let call = PendingCall { at: Instant::now(), endpoint, path, body, reply };
+        let call = PendingCall { at: Instant::now(), route, path, body, reply };
         let _ = self.calls.send(call);
         // If the judge's thread panicked, there is no reply.
-        let reply = replied.await.unwrap_or_else(|_| ErrorReply::server_error().into());
-        if !reply.delay.is_zero() {
-            tokio::time::sleep(reply.delay).await;
-        }
-        let (charged, used) = reply.correction;
-        if charged != used {
-            self.account.lock().correct(Instant::now(), charged, used);
+        let Ok(reply) = replied.await else {
+            return ProviderReply::error(&ErrorReply::server_error(), self.model.dialect());
+        };
+        if !reply.head_after().is_zero() {
+            tokio::time::sleep(reply.head_after()).await;
         }
         reply
     }
+}
 
-    /// Records a call that needs no decision and is not charged.
-    fn recorded(&self, path: Box<str>, reply: HttpReply) -> HttpReply {
-        let status = reply.status.as_u16();
-        self.account.lock().record(Arrival { at: Instant::now(), path, status, tokens: 0 });
-        reply
+/// Returns the reply as it goes through the network.
+fn response(reply: &ProviderReply) -> Response<SentBody> {
+    let body = Bytes::copy_from_slice(reply.body());
+    let after = reply.body_after().saturating_sub(reply.head_after());
+    let mut response = Response::new(SentBody::new(body, after, reply.is_cut()));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers() {
+        // The names and values come from this module and are always valid.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
     }
+    response
 }
 
 /// Reads a body.

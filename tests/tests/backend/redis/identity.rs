@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use openlimit::{
-    AcquireError, Builder, Cost, Limit, Percent, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem,
-    Usage, kind,
+    AcquireError, Builder, Cost, Counting, Limit, Percent, Permit, Rate, RateLimiter, Redis, StoreError,
+    StoreProblem, Usage, kind,
 };
 use openlimit_tests::redis::{Cluster, RedisServer};
 use openlimit_tests::{millis, secs};
@@ -138,6 +138,17 @@ fn the_same_rate_in_another_unit_is_another_limit() {
     drop(acquire(builder(&server).requests(Rate::per_minute(60))).unwrap());
     let error = store(acquire(builder(&server).requests(Rate::per_second(1))).unwrap_err());
     assert!(matches!(error.problem(), StoreProblem::OtherLimits { .. }), "{error}");
+}
+
+#[test]
+fn processes_that_count_in_other_ways_are_told() {
+    let server = RedisServer::start();
+    let ours = || builder(&server).requests(Rate::per_minute(60).burst(secs(1)));
+    drop(acquire(ours()).unwrap());
+    let error = store(acquire(ours().counting(Counting::InWindows)).unwrap_err());
+    let StoreProblem::OtherLimits { theirs, ours, .. } = error.problem() else { panic!("{error}") };
+    assert_eq!(&**theirs, "60 requests / minute (burst 1s)");
+    assert_eq!(&**ours, "60 requests / minute (burst 1s, counted in windows)");
 }
 
 #[test]

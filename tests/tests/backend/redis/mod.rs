@@ -4,6 +4,7 @@
 mod clock;
 mod cluster;
 mod connections;
+mod counting;
 mod declared;
 mod defects;
 mod errors;
@@ -19,6 +20,7 @@ mod leases;
 mod network;
 mod observe;
 mod outage;
+mod parts;
 mod permits;
 mod processes;
 mod programs;

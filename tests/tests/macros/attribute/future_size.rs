@@ -1,7 +1,8 @@
 //! Measures what `#[rate_limited]` adds to the size of a function's future: a permit, and space for
 //! the wait if the body's own awaits do not leave enough.
 //!
-//! `usage` is the documented exception: it wraps the body, and the arguments are stored twice.
+//! `usage`, `feedback` and `retry` are the documented exceptions: they wrap the body, and the
+//! arguments are stored twice, or three times with `retry`.
 
 use std::time::Duration;
 
@@ -42,6 +43,15 @@ large!(
 large!(
     #[rate_limited(limiter = CHAT, usage = |length| *length)]
     large_with_usage
+);
+
+large!(
+    #[rate_limited(limiter = CHAT, feedback)]
+    large_with_feedback
+);
+large!(
+    #[rate_limited(limiter = CHAT, feedback, retry = 3)]
+    large_with_retry
 );
 
 /// A small argument and a small await.
@@ -92,10 +102,18 @@ fn a_large_future_grows_by_little_more_than_the_permit() {
 }
 
 #[test]
-fn with_usage_a_large_future_stores_its_arguments_twice() {
+fn with_usage_or_feedback_a_large_future_stores_its_arguments_twice() {
     let plain = size_of_val(&large_plain([0; 1024]));
-    let limited = size_of_val(&large_with_usage([0; 1024]));
-    assert!(limited <= plain + 1024 + 128, "{limited} bytes, {plain} without the attribute");
+    for limited in [size_of_val(&large_with_usage([0; 1024])), size_of_val(&large_with_feedback([0; 1024]))] {
+        assert!(limited <= plain + 1024 + 128, "{limited} bytes, {plain} without the attribute");
+    }
+}
+
+#[test]
+fn with_retry_a_large_future_stores_its_arguments_three_times() {
+    let plain = size_of_val(&large_plain([0; 1024]));
+    let limited = size_of_val(&large_with_retry([0; 1024]));
+    assert!(limited <= plain + 2 * 1024 + 192, "{limited} bytes, {plain} without the attribute");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of `#[rate_limited]`.
 
+mod feedback;
 mod functions;
 mod future_size;
 mod futures;
@@ -7,4 +8,6 @@ mod hygiene;
 mod neighbours;
 mod receivers;
 mod refusals;
+mod retry;
+mod streams;
 mod usage;

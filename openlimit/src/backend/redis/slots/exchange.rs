@@ -143,7 +143,7 @@ impl Slots {
             batch.number(at);
         }
         batch.number(self.look_ahead(now));
-        batch.number(self.terms.jitter);
+        batch.number(self.scales.first().map_or(0, |scale| scale.pause));
         self.ledger.write_hold(self.seen_at, self.usual_trip, &mut batch);
         self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), now, &mut batch);
         for (call, longest) in &calls {

@@ -47,7 +47,7 @@ impl Slots {
                 // It was charged at least that much. It may weigh more now that the rate is slower.
                 *level = level.saturating_sub(scale.refund(amount, slot.charge));
                 if weight > 0 {
-                    wait = max(wait, scale.wait(*level, weight, self.terms.jitter));
+                    wait = max(wait, scale.wait(*level, weight));
                 }
             }
             waits.push(wait);

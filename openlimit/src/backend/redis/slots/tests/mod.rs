@@ -17,6 +17,7 @@ mod far;
 mod held;
 mod refunds;
 mod server;
+mod windows;
 mod world;
 
 #[test]

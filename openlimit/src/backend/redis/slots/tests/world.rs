@@ -76,9 +76,15 @@ pub(super) struct Granted {
 
 impl World {
     pub(super) fn start(rates: [Rate; 2]) -> Self {
+        Self::metered_by(rates.map(metering))
+    }
+
+    /// Starts a world whose limits have any terms.
+    pub(super) fn metered_by(meterings: [Metering; 2]) -> Self {
         let server = RedisServer::start();
         let connection = server.connect();
-        let scales = rates.map(|rate| Scale::new(&metering(rate), JITTER));
+        let pause = Scale::longest_pause(&meterings);
+        let scales = meterings.map(|metering| Scale::new(&metering, pause));
         Self {
             _server: server,
             connection,

@@ -1,0 +1,132 @@
+//! Kills the example `batch`, starts it again, and checks that no row is lost or sent twice.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use openlimit::Rate;
+use openlimit::testing::Provider;
+use openlimit_examples::request;
+use serde_json::Value;
+
+const ROWS: usize = 400;
+const RATE: u64 = 60_000;
+
+struct Batch {
+    folder: PathBuf,
+    provider: Provider,
+}
+
+impl Batch {
+    fn new(name: &str, rows: &[String]) -> Self {
+        let folder = env::temp_dir().join(format!("openlimit-batch-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("requests.jsonl"), rows.join("\n")).unwrap();
+        Self { folder, provider: provider() }
+    }
+
+    fn start(&self, part: &[&str]) -> Child {
+        // Examples are built beside the folder of this test.
+        let example = env::current_exe().unwrap();
+        let example = example.ancestors().nth(2).unwrap().join("examples/batch");
+        Command::new(example)
+            .args([self.folder.join("requests.jsonl"), self.folder.join("answers.jsonl")])
+            .args(part)
+            .env("OPENAI_API_KEY", "none needed")
+            .env("OPENAI_BASE_URL", self.provider.url())
+            .env("OPENAI_RPM", RATE.to_string())
+            .env("OPENAI_TPM", "100000000")
+            .env_remove("REDIS_URL")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Returns how often each row is in a file.
+    fn rows(&self, file: &str) -> BTreeMap<u64, usize> {
+        let text = fs::read_to_string(self.folder.join(file)).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let mut rows = BTreeMap::new();
+        for line in whole.lines() {
+            let row: Value = serde_json::from_str(line).unwrap();
+            *rows.entry(row["row"].as_u64().unwrap()).or_default() += 1;
+        }
+        rows
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn provider() -> Provider {
+    let builder = Provider::builder().requests(Rate::per_minute(RATE)).latency(Duration::from_millis(100));
+    builder.start().unwrap()
+}
+
+fn requests(rows: usize) -> Vec<String> {
+    (0..rows).map(|number| request(number, "gpt-4o").to_string()).collect()
+}
+
+fn cut(file: &Path, bytes: u64) {
+    let file = fs::OpenOptions::new().write(true).open(file).unwrap();
+    file.set_len(file.metadata().unwrap().len() - bytes).unwrap();
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on_where_it_stopped() {
+    let mut batch = Batch::new("killed", &requests(ROWS));
+    for kill_at in [1, 150] {
+        let mut run = batch.start(&[]);
+        let start = Instant::now();
+        while batch.rows("answers.jsonl").len() < kill_at {
+            assert!(start.elapsed() < Duration::from_secs(60), "no answers");
+            sleep(Duration::from_millis(5));
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    // As if it had been killed in the middle of a row.
+    cut(&batch.folder.join("answers.jsonl"), 7);
+    let answered = batch.rows("answers.jsonl").len();
+    // Calls of the killed run may still be on their way to the first one.
+    batch.provider = provider();
+    assert!(batch.start(&[]).wait().unwrap().success());
+    assert_eq!(batch.provider.admitted(), ROWS - answered, "no answered row is sent again");
+    let rows = batch.rows("answers.jsonl");
+    assert_eq!(rows.len(), ROWS, "no row is lost");
+    assert!(rows.values().all(|times| *times == 1), "{rows:?}");
+    assert!(batch.rows("answers.failed.jsonl").is_empty());
+}
+
+#[test]
+fn rows_that_cannot_be_answered_are_put_aside() {
+    let mut rows = requests(6);
+    rows[1] = "{\"model\": ".to_owned();
+    rows[2] = "{\"model\": \"gpt-4o\"}".to_owned();
+    rows[3] = format!("{{\"model\":\"gpt-4o\",\"max_tokens\":{},\"messages\":[]}}", 200_000_000);
+    rows[4] = String::new();
+    let batch = Batch::new("failed", &rows);
+    assert!(batch.start(&[]).wait().unwrap().success());
+    assert_eq!(batch.rows("answers.jsonl").into_keys().collect::<Vec<_>>(), [0, 5]);
+    assert_eq!(batch.rows("answers.failed.jsonl").into_keys().collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(batch.provider.admitted(), 2, "they are not sent");
+}
+
+#[test]
+fn processes_divide_the_rows_and_may_divide_them_again() {
+    let batch = Batch::new("divided", &requests(30));
+    assert!(batch.start(&["1/3"]).wait().unwrap().success());
+    assert_eq!(batch.rows("answers.1-of-3.jsonl").len(), 10);
+    let mut others = [batch.start(&["1/2"]), batch.start(&["2/2"])];
+    others.iter_mut().for_each(|other| assert!(other.wait().unwrap().success()));
+    assert_eq!(batch.provider.admitted(), 30);
+}

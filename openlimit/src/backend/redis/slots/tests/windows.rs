@@ -1,0 +1,123 @@
+//! Limits that the provider counts in windows: several clients together never get more than the
+//! amount in any window of one period.
+
+use std::time::Duration;
+
+use super::world::{JITTER, World, metering};
+use crate::backend::redis::wire::Decision;
+use crate::bucket::Metering;
+use crate::limits::{Counting, Rate};
+
+/// 500 requests and 50 000 tokens, each in a window of one second.
+const RATES: [Rate; 2] = [Rate::per_second(500), Rate::per_second(50_000)];
+/// The part of them that fits at once, as time of the rate: 25 requests, and 5 000 tokens.
+const BURSTS: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(100)];
+
+fn in_windows() -> [Metering; 2] {
+    [0, 1].map(|limit| Metering {
+        burst: BURSTS[limit],
+        counting: Counting::InWindows,
+        ..metering(RATES[limit])
+    })
+}
+
+#[test]
+fn no_window_of_one_period_is_granted_more_than_the_amount() {
+    let mut world = World::metered_by(in_windows());
+    let mut clients = [world.client(), world.client(), world.client()];
+    clients[1].slots.terms.look_ahead = 100_000_000;
+    clients[2].slots.terms.look_ahead = 20_000_000;
+    for _ in 0..3_000 {
+        let client = &mut clients[world.random(3)];
+        match world.random(20) {
+            0 => {
+                let time = world.random(40) as u64;
+                world.pass(Duration::from_millis(time));
+            }
+            1 => world.give_back(client),
+            2 => world.owe(client),
+            3 => world.send_again(client),
+            _ => {}
+        }
+        for _ in 0..world.random(4) {
+            // Some ask for more than fits, and now and then for everything.
+            let large = match world.random(1_500) {
+                0 => 100,
+                1..12 => 20,
+                _ => 1,
+            };
+            client.join([world.random(3) as u64 * large, 1 + world.random(400) as u64 * large]);
+        }
+        world.exchange(client);
+        client.leave_or_go(&mut world);
+    }
+    let fullest = check(&mut world);
+    assert!(fullest[1] > 30_000, "{fullest:?}");
+}
+
+/// Asserts that what is granted in any window of a period, and of the jitter by which departures
+/// may be late, is at most the amount. Returns
+/// what is granted in the fullest.
+fn check(world: &mut World) -> [u64; 2] {
+    world.granted.sort_by_key(|call| call.at);
+    assert!(world.granted.len() > 300, "{} grants", world.granted.len());
+    let window = (Duration::from_secs(1) + JITTER).as_nanos() as u64;
+    let mut fullest = [0; 2];
+    for (first, from) in world.granted.iter().enumerate() {
+        let inside = world.granted[first..].iter().take_while(|call| call.at - from.at < window);
+        let sum = inside.fold([0, 0], |sum, call| [0, 1].map(|limit| sum[limit] + call.weights[limit]));
+        for limit in [0, 1] {
+            let granted = world.scales[limit].whole(sum[limit]);
+            assert!(granted <= RATES[limit].amount(), "{granted} of limit {limit} from {} on", from.at);
+            fullest[limit] = fullest[limit].max(granted);
+        }
+    }
+    fullest
+}
+
+#[test]
+fn steady_demand_fills_windows_up_to_the_amount_and_large_calls_do_not_exceed_it() {
+    let mut world = World::metered_by(in_windows());
+    let mut clients = [world.client(), world.client()];
+    for step in 0..20_000 {
+        let client = &mut clients[step % 2];
+        if client.queue.len() < 10 {
+            client.join([1, if step % 1_000 == 999 { 20_000 } else { 250 }]);
+        }
+        world.exchange(client);
+        client.all_go();
+    }
+    let fullest = check(&mut world);
+    assert!(fullest[1] > 49_000, "{fullest:?}");
+}
+
+#[test]
+fn a_large_call_waits_for_its_window_when_the_state_was_lost() {
+    let mut world = World::metered_by(in_windows());
+    let mut client = world.client();
+    client.slots.terms.look_ahead = 60_000_000_000;
+    for _ in 0..10 {
+        world.call(&mut client, [10, 1]);
+    }
+    // The bucket is empty by then, and the client knows that.
+    world.pass(Duration::from_millis(400));
+    world.call(&mut client, [1, 1]);
+    world.pass(Duration::from_millis(10));
+    world.lose_the_state(std::slice::from_ref(&client));
+    world.call(&mut client, [450, 1]);
+    let [first, .., last] = &world.granted[..] else { panic!("they are granted") };
+    assert!(last.at - first.at > 1_000_000_000, "{} ns", last.at - first.at);
+}
+
+#[test]
+fn a_call_of_the_whole_amount_is_granted_for_when_it_is_alone_in_its_window() {
+    let mut world = World::metered_by(in_windows());
+    let mut client = world.client();
+    world.call(&mut client, [1, 1]);
+    client.join([500, 1]);
+    let reply = world.exchange(&mut client);
+    let Decision { wait, limit, granted } = reply.calls[0];
+    assert!(granted && limit == Some(0));
+    // The period and the jitter, of which the first request takes one part of 476.
+    assert!((1_019_000_000..1_021_000_000).contains(&wait), "{wait}");
+}

@@ -1,0 +1,69 @@
+//! A limiter that is told of all responses shares a key with another consumer, who takes a random 0
+//! to 70 % of the limits and never waits.
+//!
+//! These are minutes of what `cargo bench --bench shared_key` simulates for an hour.
+
+use std::time::Duration;
+
+use openlimit::testing::Dialect;
+use openlimit_tests::shared_key::{Scenario, run};
+use openlimit_tests::{millis, secs};
+
+/// A provider whose buckets hold `bucket` seconds.
+fn scenario(bucket: u64, latency: Duration, time: u64) -> Scenario {
+    let (bucket, time) = (secs(bucket), secs(time));
+    Scenario { bucket, latency, dialect: Dialect::OpenAi, feedback: true, time, seed: 1 }
+}
+
+#[track_caller]
+fn draws_no_refusal(scenario: &Scenario) {
+    let figures = run(scenario);
+    assert_eq!((figures.refused, figures.others.refused), (0, 0), "{scenario:?}: {figures:?}");
+    assert!(figures.used >= 0.94, "{scenario:?}: {figures:?}");
+}
+
+#[test]
+fn nobody_is_refused_by_a_bucket_of_ten_seconds() {
+    for latency in [millis(20), secs(1)] {
+        draws_no_refusal(&scenario(10, latency, 60));
+    }
+}
+
+#[test]
+fn nobody_is_refused_by_a_bucket_of_ten_seconds_whose_replies_take_as_long() {
+    draws_no_refusal(&scenario(10, secs(10), 300));
+}
+
+#[test]
+fn nobody_is_refused_by_a_bucket_of_a_minute() {
+    draws_no_refusal(&scenario(60, millis(20), 200));
+}
+
+#[test]
+fn nobody_is_refused_by_a_bucket_of_a_minute_whose_replies_take_ten_seconds() {
+    draws_no_refusal(&scenario(60, secs(10), 200));
+}
+
+#[test]
+fn nobody_is_refused_by_a_provider_with_the_headers_of_anthropic() {
+    let dialect = Dialect::Anthropic;
+    draws_no_refusal(&Scenario { dialect, ..scenario(10, millis(20), 60) });
+}
+
+#[test]
+fn a_bucket_of_a_second_refuses_hardly_any_call() {
+    // Until the first reply, the limiter knows nothing.
+    for (latency, time) in [(millis(20), 60), (secs(1), 300)] {
+        let scenario = scenario(1, latency, time);
+        let figures = run(&scenario);
+        assert!(figures.refused_share() <= 0.003, "{scenario:?}: {figures:?}");
+        assert!(figures.others_refused_share() <= 0.005, "{scenario:?}: {figures:?}");
+        assert!(figures.used >= 0.94, "{scenario:?}: {figures:?}");
+    }
+}
+
+#[test]
+fn without_observing_both_are_refused_again_and_again() {
+    let figures = run(&Scenario { feedback: false, ..scenario(10, millis(20), 60) });
+    assert!(figures.refused_share() > 0.02 && figures.others_refused_share() > 0.2, "{figures:?}");
+}
