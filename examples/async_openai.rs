@@ -29,8 +29,11 @@ limiter! {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     // Stands in for OpenAI. It refuses every call above the same limits.
-    let provider =
-        Provider::builder().requests(Rate::per_minute(600)).tokens(Rate::per_minute(40_000)).start()?;
+    let provider = Provider::builder()
+        .requests(Rate::per_minute(600))
+        .tokens(Rate::per_minute(40_000))
+        .charges_usage(true)
+        .start()?;
     let config = match std::env::var_os("OPENAI_API_KEY") {
         Some(_) => OpenAIConfig::default(),
         None => OpenAIConfig::new().with_api_base(provider.url()).with_api_key("no key"),
