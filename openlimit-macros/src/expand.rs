@@ -28,6 +28,7 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::Error;
+use syn::ext::IdentExt as _;
 
 use crate::check::check;
 use crate::function::{self, Function, WaitKind};
@@ -82,7 +83,7 @@ impl Function {
 
     /// Puts the wait in front of the block.
     fn with_wait(&self, options: &Options, block: &Group) -> Group {
-        let acquire = acquire(options);
+        let acquire = acquire(options, &self.name);
         let waited = match self.wait {
             WaitKind::Async | WaitKind::Tail => {
                 quote_spanned!(Span::mixed_site()=> __openlimit_acquire.await)
@@ -130,8 +131,9 @@ impl Function {
     }
 }
 
-/// Emits the pending acquisition: the limiter, then a method call for each option.
-fn acquire(options: &Options) -> TokenStream {
+/// Emits the pending acquisition: the limiter, then a method call for each option. If requests are
+/// priced, the function is their call site.
+fn acquire(options: &Options, function: &Ident) -> TokenStream {
     // Never missing here: that would have been an error.
     let Some(Given { name, value: limiter }) = options.get("limiter") else { return TokenStream::new() };
     let private = private_path(options, at(name.span()));
@@ -147,9 +149,20 @@ fn acquire(options: &Options) -> TokenStream {
                 _ => quote_spanned!(at(name.span())=> (#value)),
             };
             chain.extend(quote_spanned!(at(name.span())=> .#name #argument));
+            if known.role == Role::Priced {
+                chain.extend(site(function));
+            }
         }
     }
     chain
+}
+
+/// Emits `.site(..)` with a name that no other function of the program has.
+fn site(function: &Ident) -> TokenStream {
+    let name = format!("::{}:", function.unraw());
+    quote_spanned! {Span::mixed_site()=>
+        .site(::core::concat!(::core::module_path!(), #name, ::core::line!()))
+    }
 }
 
 /// Emits `(request(&(value)).checked())`, which rejects a value that is only text.

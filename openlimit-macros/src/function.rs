@@ -19,6 +19,8 @@ pub(crate) struct Function {
     /// Attributes, visibility and signature.
     pub(crate) head: TokenStream,
     pub(crate) body: Group,
+    /// Names the call site.
+    pub(crate) name: Ident,
     pub(crate) wait: WaitKind,
     /// The return type of the block that waits, as it can be written in that block.
     pub(crate) output: Type,
@@ -97,7 +99,8 @@ impl Function {
         };
         let diverges = matches!(output, Some(Type::Never(_)));
         let output = output.map_or_else(|| syn::parse_quote!(()), returns::writable);
-        Ok(Self { head, body, wait, output, diverges, output_span, arguments, variables, taken_self })
+        let name = signature.ident;
+        Ok(Self { head, body, name, wait, output, diverges, output_span, arguments, variables, taken_self })
     }
 }
 

@@ -96,6 +96,9 @@ use proc_macro::TokenStream;
 ///   can settle or cancel it, or move it into a stream. Cannot be combined with `usage`, `feedback` and `refused`.
 /// - `crate`: the path of openlimit, if it is renamed or re-exported.
 ///
+/// The function is a call site: a limiter learns from the usage of its calls what the next ones
+/// should reserve, if it is told to (`Builder::output`).
+///
 /// A limiter that prices requests, such as a `ChatRateLimiter`, needs `params` or `cost`. On a
 /// plain `RateLimiter`, a call with neither takes one request.
 ///

@@ -42,6 +42,7 @@
 //! | [`Permit::wrap_read`] | Settles a stream by what it says, as it is read. |
 //! | [`Limiter::hold`] | Admits nothing for a time. |
 //! | [`clients`] | Adapters that limit all requests of an HTTP client. |
+//! | [`Builder::output`] | Reserves what calls really use, learned from earlier ones. |
 //!
 //! # What it guarantees
 //!
@@ -84,7 +85,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `macros` | yes | the attribute [`rate_limited`](macro@rate_limited) |
-//! | `tokenizers` | yes | limiters that price requests, such as `ChatRateLimiter` |
+//! | `tokenizers` | yes | limiters that price requests: `ChatRateLimiter` and its siblings for OpenAI, `MessagesRateLimiter` for Anthropic, `GenerateContentRateLimiter` for Gemini |
 //! | `o200k` | yes | the encoding of gpt-4o and later models; 5.2 MB in the program |
 //! | `cl100k` | yes | the encoding of gpt-4, gpt-3.5 and the embeddings; 2.7 MB |
 //! | `p50k` | no | the encoding of text-davinci-003 and the first Codex models; 1.5 MB |
@@ -115,6 +116,7 @@ mod bucket;
 pub mod clients;
 mod error;
 pub mod feedback;
+mod learning;
 mod limiter;
 mod limits;
 mod macros;
@@ -139,15 +141,21 @@ pub use error::{
     AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
     StoreStatus,
 };
+pub use learning::{Input, Output};
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
-pub use limiter::{Acquire, Builder, Hold, LimitStatus, Limiter, Permit, RateLimiter, Status, WrappedRead};
+pub use limiter::{
+    Acquire, Builder, Burst, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status, WrappedRead,
+};
 #[cfg(feature = "tokenizers")]
-pub use limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
+pub use limiter::{
+    ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, GenerateContentRateLimiter,
+    MessagesRateLimiter, ResponsesRateLimiter,
+};
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
 pub use limits::{Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};

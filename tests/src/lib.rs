@@ -17,6 +17,7 @@ use openlimit::{Acquire, AcquireError, Builder, Permit, Rate, RateLimiter, kind}
 
 pub mod closed_loop;
 pub mod exact;
+pub mod learning;
 pub mod meter;
 pub mod model;
 pub mod random;

@@ -40,18 +40,22 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod learned;
 mod plan;
 mod remaining;
+mod returned;
 
 use std::task::Waker;
 
 use crate::backend::{Backend, Buckets, Due, Look};
 use crate::error::StoreStatus;
+use crate::learning::Learning;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
 pub(crate) use self::plan::Plan;
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
+pub use self::returned::Returned;
 
 /// The buckets and the queue of one limiter.
 ///
@@ -68,6 +72,12 @@ pub(crate) struct Admission {
     grace: u64,
     /// The contents of responses. `None` before the first one.
     remaining: Option<Box<Remaining>>,
+    /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
+    widens: u64,
+    /// What calls turned out to cost. `None` if the limiter does not learn.
+    learning: Option<Box<Learning>>,
+    /// What settled calls gave back, by the place of each limit.
+    returned: Box<[Returned]>,
 }
 
 /// The decision about a call that arrived. A refusal is an `E`.
@@ -83,7 +93,14 @@ pub(crate) enum Decided<E> {
 impl Admission {
     /// Creates the admission of a new limiter. `grace` is in nanoseconds.
     pub(crate) fn new(backend: Backend, queue: Queue, grace: u64) -> Self {
-        Self { backend, queue, due: u64::MAX, grace, remaining: None }
+        let returned = vec![Returned::of(&backend); backend.look(0).len()].into();
+        Self { backend, queue, due: u64::MAX, grace, remaining: None, widens: 0, learning: None, returned }
+    }
+
+    /// Lets the burst of some limits, each a bit, follow what the provider's bucket was seen to
+    /// hold.
+    pub(crate) fn widens(self, limits: u64) -> Self {
+        Self { widens: limits, ..self }
     }
 
     /// Admits a call at `now`, if no call waits and every limit has room. Returns the number of its
@@ -126,6 +143,9 @@ impl Admission {
             if let Some(amount) = amount
                 && let Some(left) = remaining.left(of, limits[place].rate(), amount, charge)
             {
+                if self.widens >> place & 1 == 1 {
+                    self.backend.widen(place, remaining.held(place, limits[place].rate()));
+                }
                 self.backend.cap(place, left, now);
             }
         }
@@ -244,8 +264,8 @@ impl Admission {
         }
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit };
-            let amounts = waiter.amounts.take();
-            Outcome::Admitted(Grant { amounts, charge, wait: Some(wait) })
+            let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
+            Outcome::Admitted(Grant { amounts, lesson, charge, wait: Some(wait) })
         }));
     }
 
@@ -258,6 +278,7 @@ impl Admission {
 
     /// Returns the head of the queue, and when it is due.
     fn head_due(&mut self, now: u64) -> Option<(Key, Due)> {
+        self.reprice(1);
         let (key, waiter) = self.queue.head()?;
         let due = self.backend.due(waiter, now).unwrap_or(Due { at: u64::MAX, limit: 0 });
         Some((key, Due { at: due.at.max(waiter.arrived), ..due }))

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::bucket::Metering;
 use crate::error::{AcquireError, ParamsError};
-use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Usage};
+use crate::learning::TokenLimit;
+use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Priced, Usage};
 use crate::pricing::PriceOptions;
 use crate::queue::Refusal;
 
@@ -23,7 +24,8 @@ pub(crate) struct Plan {
     /// The places of the limiter's dimensions in a `Cost`, if there are at most `Amounts::FEW` and
     /// none is custom. Places beyond the dimensions point to no amount.
     places: Option<[usize; Amounts::FEW]>,
-    /// A bit for each of `Dimension::NAMED` that is metered.
+    /// A bit for each of `Dimension::NAMED` that is metered. And [`Cost::PRICED`], unless the limiter
+    /// learns from such costs.
     named: u8,
     /// Whether settling gives back what was not used.
     refunds: bool,
@@ -44,6 +46,10 @@ struct Metered {
     /// The place of that limit.
     tightest: usize,
 }
+
+/// The shortest burst whose calls count as a crowd: one second. Even with a shorter burst, the limit
+/// is about many calls.
+const SHORTEST_CROWD: Duration = Duration::from_secs(1);
 
 impl Plan {
     /// Creates a plan. Each limit has its metering at the same place.
@@ -69,7 +75,9 @@ impl Plan {
             metered_by.push(place);
         }
         let indexes: Vec<_> = dimensions.iter().map(|known| known.dimension.index()).collect();
-        let named = indexes.iter().flatten().fold(0, |bits, index| bits | 1 << index);
+        let metered = indexes.iter().flatten().fold(0, |bits, index| bits | 1 << index);
+        let learns = dimensions.iter().any(|known| known.dimension.counts_tokens());
+        let named = if learns { metered } else { metered | Cost::PRICED };
         let are_few = indexes.len() <= Amounts::FEW && indexes.iter().all(Option::is_some);
         let place = |at| indexes.get(at).copied().flatten().unwrap_or(usize::MAX);
         Self {
@@ -105,13 +113,26 @@ impl Plan {
         &self.metered_by
     }
 
+    /// Returns the limits on tokens, with the metering of each limit.
+    pub(crate) fn token_limits(&self, meterings: &[Metering]) -> Vec<TokenLimit> {
+        let limits = self.limits.iter().zip(&self.metered_by).zip(meterings);
+        let tokens = limits.filter(|((limit, _), _)| limit.dimension().counts_tokens());
+        let limit = |((limit, place), metering): ((&Limit, &usize), &Metering)| TokenLimit {
+            dimension: limit.dimension().clone(),
+            place: *place,
+            room: metering.rate.amount_in(metering.burst.max(SHORTEST_CROWD)),
+            most: self.dimensions[*place].most,
+        };
+        tokens.map(limit).collect()
+    }
+
     /// Returns the number of dimensions that are metered.
     pub(crate) fn width(&self) -> usize {
         self.dimensions.len()
     }
 
-    /// Reads a cost in this limiter's dimensions, if they are few and the cost names no others. It
-    /// does not check whether the call is too large.
+    /// Reads a cost in this limiter's dimensions, if they are few and the cost names no others, and
+    /// if the limiter does not learn from it. It does not check whether the call is too large.
     ///
     /// This is the quick way, which nearly every call takes.
     #[inline]
@@ -131,6 +152,11 @@ impl Plan {
             *amount = cost.amount(&metered.dimension);
         }
         self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+    }
+
+    /// Returns the parts of a cost that was read from a request, if the limiter learns from it.
+    pub(crate) fn priced(&self, cost: &Cost) -> Option<Priced> {
+        cost.priced().filter(|_| self.named & Cost::PRICED == 0)
     }
 
     /// Returns the cost that amounts in this limiter's dimensions stand for.

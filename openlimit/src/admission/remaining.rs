@@ -150,11 +150,22 @@ impl Remaining {
                 self.charged[dimension] - call.charged[dimension]
             }
         };
-        let second = u128::from(rate.amount()) * 1_000_000_000 / rate.period().as_nanos().max(1);
-        let cushion = second.min(u128::from(reported.most) * 15 / 100);
-        let left = i128::from(remaining) - i128::from(since) - i128::try_from(cushion).unwrap_or(i128::MAX);
+        let left = i128::from(remaining) - i128::from(since) - i128::from(cushion(reported.most, rate));
         Some(i64::try_from(left).unwrap_or(if left < 0 { i64::MIN } else { i64::MAX }))
     }
+
+    /// Returns how much the provider's bucket was seen to hold, less the cushion.
+    pub(crate) fn held(&self, place: usize, rate: Rate) -> u64 {
+        let most = self.reported[place].most;
+        most - cushion(most, rate)
+    }
+}
+
+/// Returns the cushion if `most` is the most that was ever left.
+fn cushion(most: u64, rate: Rate) -> u64 {
+    let second = u128::from(rate.amount()) * 1_000_000_000 / rate.period().as_nanos().max(1);
+    let part = u128::from(most) * 15 / 100;
+    u64::try_from(second.min(part)).unwrap_or(most)
 }
 
 /// Returns the place of the first call of a charge. If it was forgotten, that of the call before

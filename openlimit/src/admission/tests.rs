@@ -94,7 +94,7 @@ fn an_older_time_gives_back_no_more_than_there_is() {
     let mut admission = ten();
     let charge = admission.take(requests(10).as_slice(), 0).unwrap_or_default();
     assert!(admission.take(requests(10).as_slice(), SECOND).is_some());
-    admission.backend.refund(&requests(10), charge, SECOND / 2);
+    admission.backend.refund(&requests(10), charge, SECOND / 2, |_, _| ());
     assert!(admission.take(requests(1).as_slice(), SECOND).is_none(), "what it took had leaked");
 }
 
@@ -105,7 +105,7 @@ fn a_refused_call_puts_back_what_it_took_from_the_limits_before() {
     for _ in 0..100 {
         assert!(admission.take(requests(1).as_slice(), 0).is_none());
     }
-    admission.backend.refund(&requests(5), charge, 0);
+    admission.backend.refund(&requests(5), charge, 0, |_, _| ());
     assert!(admission.take(requests(5).as_slice(), 0).is_some());
 }
 

@@ -39,8 +39,9 @@ pub(crate) trait Buckets {
     /// head.
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64;
 
-    /// Refunds amounts of a charge, as far as they are still in the buckets.
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64);
+    /// Refunds amounts of a charge, as far as they are still in the buckets. Calls `late` with what
+    /// is not, rounded up, and the place of its limit, as far as that is known.
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64));
 
     /// Charges what an admitted call used beyond its reservation, into debt if need be. Returns the
     /// number of the charge, or `None` if a store numbers it later.
@@ -64,6 +65,10 @@ pub(crate) trait Buckets {
     /// Slows the rate of one limit down to `allowed` of what was `declared`, but to no less than an
     /// eighth. With the declared amount it is as declared again.
     fn slow(&mut self, place: usize, allowed: u64, declared: u64);
+
+    /// Lets the bucket of one limit hold this amount, if that is more than its burst, but no more
+    /// than one call may take.
+    fn widen(&mut self, place: usize, amount: u64);
 
     /// Fills the bucket of one limit so that at most `left` can be taken from it now. A `left`
     /// below zero is a debt. Never makes room.

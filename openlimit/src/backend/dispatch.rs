@@ -51,8 +51,8 @@ impl Buckets for Backend {
         each!(self, one => one.charge(amounts, at, now))
     }
 
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
-        each!(self, one => one.refund(amounts, charge, now));
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64)) {
+        each!(self, one => one.refund(amounts, charge, now, late));
     }
 
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
@@ -78,6 +78,10 @@ impl Buckets for Backend {
 
     fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
         each!(self, one => one.slow(place, allowed, declared));
+    }
+
+    fn widen(&mut self, place: usize, amount: u64) {
+        each!(self, one => one.widen(place, amount));
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {

@@ -127,9 +127,12 @@ impl Buckets for Memory {
         self.charges
     }
 
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
-        for meter in &mut self.meters {
-            meter.bucket.refund(amounts.as_slice()[meter.dimension], charge, now);
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, mut late: impl FnMut(usize, u64)) {
+        for (place, meter) in self.meters.iter_mut().enumerate() {
+            let leaked = meter.bucket.refund(amounts.as_slice()[meter.dimension], charge, now);
+            if leaked > 0 {
+                late(place, leaked);
+            }
         }
     }
 
@@ -163,6 +166,10 @@ impl Buckets for Memory {
 
     fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
         self.meters[place].bucket.slow(allowed, declared, self.charges);
+    }
+
+    fn widen(&mut self, place: usize, amount: u64) {
+        self.meters[place].bucket.widen(amount);
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {

@@ -152,19 +152,23 @@ impl<W: Word> Level<W> {
         }
     }
 
-    /// Gives back `amount` of `charge`, but no more than the lowest level since.
-    pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
+    /// Gives back `amount` of `charge`, but no more than the lowest level since. Returns the rest,
+    /// rounded up.
+    pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
         let level = self.level_at(now);
         let unit = match &self.slowed {
             // It weighed at least that much.
             Some(slowed) if charge <= slowed.since => slowed.unit,
             _ => self.unit,
         };
-        let given = unit.times(amount).min(level).min(self.low.since(charge));
+        let asked = unit.times(amount);
+        let given = asked.min(level).min(self.low.since(charge));
         if given > W::default() {
             (self.level, self.at) = (level.minus(given), self.at.max(now));
             self.low.refund(charge, given);
         }
+        // Mostly nothing, and the division takes long.
+        if given < asked { asked.minus(given).over(unit) } else { 0 }
     }
 
     /// Slows the rate down to `allowed` of what was `declared`, which is at least as much. The same
@@ -175,6 +179,16 @@ impl<W: Word> Level<W> {
         let slow = wide.saturating_mul(declared.into()).div_ceil(allowed.max(1).into());
         self.unit = W::narrowed(slow.min(wide.saturating_mul(SLOWEST)));
         self.slowed = Some(Box::new(Slowed { unit, since }));
+    }
+
+    /// Raises the burst to `amount`, if it is less, but to no more than one call may take.
+    pub(super) fn widen(&mut self, amount: u64) {
+        // The burst is one of the declared rate.
+        let unit = self.slowed.as_ref().map_or(self.unit, |slowed| slowed.unit);
+        let burst = unit.times(amount.min(self.most));
+        if burst > self.burst {
+            (self.burst, self.fit) = (burst, burst.minus(self.jitter));
+        }
     }
 
     /// Raises the level so that at most `left` fits, if more does. The provider's count replaces

@@ -202,9 +202,9 @@ impl Bucket {
     }
 
     /// Gives back `amount` of what `charge` took, as far as that still matters. The page of
-    /// `low_water` derives how far that is.
-    pub(crate) fn refund(&mut self, amount: u64, charge: u64, now: u64) {
-        level!(self, level => level.refund(amount, charge, now));
+    /// `low_water` derives how far that is. Returns the rest, rounded up.
+    pub(crate) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
+        level!(self, level => level.refund(amount, charge, now))
     }
 
     /// Slows the rate down to `allowed` of what was `declared`, but to no less than an eighth.
@@ -212,6 +212,11 @@ impl Bucket {
     /// `since` is the number of the last charge.
     pub(crate) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
         level!(self, level => level.slow(allowed, declared, since));
+    }
+
+    /// Raises the burst to `amount`, if it is less, but to no more than one call may take.
+    pub(crate) fn widen(&mut self, amount: u64) {
+        level!(self, level => level.widen(amount));
     }
 
     /// Raises the level so that at most `left` fits. `charge` is the number of that charge.

@@ -132,9 +132,20 @@ pub enum BuildProblem {
     )]
     UnusedBurst(Duration),
 
+    /// The limiter learns what calls put out, and none of its limits could make use of it.
+    #[error(
+        "`output: Learned` has no effect: it needs a limit on `output_tokens`, or one on `tokens` that takes \
+         the sum of prompt and output (`admission: Charge::Sum`)"
+    )]
+    UnusedOutput,
+
     /// The headroom is 100 % or more.
     #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
     Headroom(u8),
+
+    /// The input factor is below 0.01 or above 100, or not a number.
+    #[error("an input factor of {0} is out of range; give from 0.01 to 100")]
+    InputFactor(f64),
 
     /// The value of a key uses the limiter that it declares.
     #[error(

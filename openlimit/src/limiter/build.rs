@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Handle};
-use super::{Builder, Limiter};
+use super::{Builder, Burst, Limiter};
 use crate::admission::{Admission, Plan};
 use crate::backend::Starting;
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
+use crate::learning::{Learning, Output};
 use crate::limits::{Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
 use crate::queue::{Queue, by_arrival};
 use crate::time::{Time, nanos};
@@ -29,7 +30,9 @@ impl<K> Builder<K> {
     /// - a burst above half of the period, for a limit that is [counted in
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
-    /// - a dimension with an empty name.
+    /// - an [`output`](Self::output) that is learned and could change nothing;
+    /// - a dimension with an empty name;
+    /// - an `input_factor` below 0.01 or above 100.
     ///
     /// For a limiter that is shared through Redis also:
     ///
@@ -51,6 +54,11 @@ impl<K> Builder<K> {
 
     fn try_build(self, name: Name) -> Result<Arc<Core>, BuildProblem> {
         let meterings = self.meterings()?;
+        let widening = self.widening();
+        if self.output == Output::Learned && !self.limits.iter().any(|limit| self.counts_output(limit)) {
+            return Err(BuildProblem::UnusedOutput);
+        }
+        self.pricing.check()?;
         let time = match self.time {
             Some(time) => time,
             None if self.backend.has_clock() => Time::System,
@@ -68,10 +76,22 @@ impl<K> Builder<K> {
         })?;
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
-        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace);
+        let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
+        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace)
+            .learns(learning)
+            .widens(widening);
         let jitter = meterings.iter().map(Metering::lateness).min().unwrap_or(0);
         let max_hold = nanos(self.max_hold);
         Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, max_hold, self.counting))
+    }
+
+    /// Returns true if what is learned about the output of a call can change what it takes.
+    fn counts_output(&self, limit: &Limit) -> bool {
+        match limit.dimension() {
+            Dimension::OutputTokens => true,
+            Dimension::Tokens => self.pricing.sums(),
+            _ => false,
+        }
     }
 
     /// Checks the limits, and returns the metering of each.
@@ -84,7 +104,7 @@ impl<K> Builder<K> {
         match self.limits.len() {
             0 => Err(BuildProblem::NoLimits),
             1..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
-                Err(BuildProblem::UnusedBurst(self.burst.unwrap_or_default()))
+                Err(BuildProblem::UnusedBurst(self.burst_time().unwrap_or(DEFAULT_BURST)))
             }
             1..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
             many => Err(BuildProblem::TooManyLimits(many)),
@@ -120,12 +140,29 @@ impl<K> Builder<K> {
     /// Returns the burst of a limit: its own, or the limiter's, or the default.
     fn burst_of(&self, limit: &Limit) -> Duration {
         let rate = limit.rate();
-        let given = rate.own_burst().or(self.burst.filter(|_| is_short(rate)));
+        let given = rate.own_burst().or(self.burst_time().filter(|_| is_short(rate)));
         given.unwrap_or_else(|| match self.counting {
             Counting::InWindows => burst_in_windows(limit),
             Counting::Refilling if is_short(rate) => DEFAULT_BURST,
             Counting::Refilling => rate.period(),
         })
+    }
+
+    /// Returns the limiter's burst, if it is given as a time. [`Burst::Observed`] begins with the
+    /// default.
+    fn burst_time(&self) -> Option<Duration> {
+        match self.burst {
+            Some(Burst::Time(burst)) => Some(burst),
+            Some(Burst::Observed) | None => None,
+        }
+    }
+
+    /// Returns a bit for each limit whose burst follows what the provider's bucket holds.
+    fn widening(&self) -> u64 {
+        // In windows the whole amount may leave at once, so nothing would be gained.
+        let is_observed = self.burst == Some(Burst::Observed) && self.counting == Counting::Refilling;
+        let limits = self.limits.iter().enumerate().filter(|(_, limit)| is_observed && takes_burst(limit));
+        limits.fold(0, |bits, (place, _)| bits | 1 << place)
     }
 }
 

@@ -6,8 +6,10 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use super::Burst;
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
+use crate::learning::{Input, Output};
 use crate::limits::{Counting, Dimension, Limit, Name, Percent, Rate};
 use crate::pricing::PriceOptions;
 use crate::time::Time;
@@ -40,12 +42,14 @@ pub struct Builder<K> {
     /// The name if the user gave none: the path of the declaration.
     pub(super) path: Name,
     pub(super) limits: Vec<Limit>,
-    pub(super) burst: Option<Duration>,
+    pub(super) burst: Option<Burst>,
     pub(super) jitter: Duration,
     pub(super) headroom: Option<Percent>,
     pub(super) counting: Counting,
     pub(super) refunds: bool,
     pub(super) max_hold: Duration,
+    pub(super) output: Output,
+    pub(super) input: Input,
     pub(super) pricing: PriceOptions,
     pub(super) time: Option<Time>,
     pub(super) backend: Choice,
@@ -68,6 +72,8 @@ impl<K> Builder<K> {
             counting: Counting::default(),
             refunds: true,
             max_hold: DEFAULT_MAX_HOLD,
+            output: Output::default(),
+            input: Input::default(),
             pricing: PriceOptions::default(),
             time: None,
             backend: Choice::default(),
@@ -118,8 +124,9 @@ impl<K> Builder<K> {
         self
     }
 
-    /// Sets how much may be taken at once after an idle time, given as time of the rate. Default:
-    /// one second.
+    /// Sets how much may be taken at once after an idle time: a [`Duration`], as time of the rate,
+    /// or [`Burst::Observed`], as much as the provider's own bucket was seen to hold. Default: one
+    /// second.
     ///
     /// It applies to each limit with a period of up to a minute whose rate states no
     /// [burst](Rate::burst) of its own. A limit with a longer period allows its whole amount at
@@ -129,8 +136,8 @@ impl<K> Builder<K> {
     /// For example, a burst of 10 seconds of 60 per minute is 10. The [jitter](Self::jitter) keeps
     /// a little of it back, so after an idle time 9 calls are admitted at once, and the tenth 50 ms
     /// later.
-    pub fn burst(mut self, burst: Duration) -> Self {
-        self.burst = Some(burst);
+    pub fn burst(mut self, burst: impl Into<Burst>) -> Self {
+        self.burst = Some(burst.into());
         self
     }
 
@@ -210,9 +217,95 @@ impl<K> Builder<K> {
 
     /// Sets the output tokens to reserve for a request that names no maximum. Default: 16, which
     /// OpenAI itself appears to reserve.
+    ///
+    /// A `MessagesRateLimiter` and a `GenerateContentRateLimiter` reserve it for each request, plus
+    /// its thinking budget, and at most the maximum that it names. The reason is that Anthropic and
+    /// Gemini count the output that there was, and not the maximum. Their default is 500, a long
+    /// answer. To reserve the whole maximum, as Bedrock does, give `u64::MAX`.
     #[cfg(feature = "tokenizers")]
     pub fn default_output(mut self, tokens: u64) -> Self {
-        self.pricing.default_output = tokens;
+        self.pricing.default_output = Some(tokens);
+        self
+    }
+
+    /// Sets the model of requests that name none, because the API has it in the path: Gemini's, and
+    /// Azure's. Default: a new model of the provider.
+    #[cfg(feature = "tokenizers")]
+    pub fn model(mut self, name: impl Into<String>) -> Self {
+        self.pricing.model = Some(name.into());
+        self
+    }
+
+    /// Sets the factor by which the tokens of texts are multiplied, from 0.01 to 100. Default: the
+    /// [`factor`](crate::tokens::factor) of each request's model, or 1 with a
+    /// [`tokenizer`](Self::tokenizer).
+    ///
+    /// For a model whose tokenizer is not public, divide the input tokens that the provider reports
+    /// by the limiter's own count, over requests like yours.
+    #[cfg(feature = "tokenizers")]
+    pub fn input_factor(mut self, factor: f64) -> Self {
+        self.pricing.input_factor = Some(factor);
+        self
+    }
+
+    /// Sets what a request reserves for its output, until its real usage is known. Default:
+    /// [`Output::Named`], the largest output that the request allows.
+    ///
+    /// What a call does not use is given back when it is [settled](crate::Permit::settle), but what
+    /// has leaked by then is lost. A program whose calls take 5 s and name ten times the tokens
+    /// that they use reaches 12 % of its limit with the default burst. With
+    /// [`Output::Learned`] it reaches 80 %, and calls reserve about the mean of what earlier calls
+    /// of the same [site](crate::Acquire::site) put out.
+    ///
+    /// | | |
+    /// | --- | --- |
+    /// | OpenAI, Azure | `Named`, the default: many of their models refuse by the named maximum |
+    /// | Anthropic (`output_tokens`) | `Learned`: output counts as it is written |
+    /// | others that settle when a call ends | `Learned` |
+    ///
+    /// It learns from each call that is settled, and applies from the 20th call of a site on. It
+    /// reserves the mean plus two standard errors for the calls of one burst, and never more than
+    /// the maximum that the request names. So it covers all calls in flight together, and not each
+    /// of them: what they use may exceed the limit for a moment, in a simulation by at most 0.5 s of
+    /// the rate. Later calls wait for it. Waiting calls follow what is learned meanwhile.
+    ///
+    /// A cost that a program gives outright is reserved as it is. With
+    /// [`Charge::OpenAi`](crate::Charge) the cost in tokens stays the named one, too.
+    ///
+    /// ```
+    /// use openlimit::{ChatRateLimiter, Output, limiter};
+    ///
+    /// limiter! {
+    ///     static CHAT: ChatRateLimiter = {
+    ///         requests: 1_000 / minute,
+    ///         output_tokens: 80_000 / minute,
+    ///         output: Output::Learned,
+    ///     };
+    /// }
+    /// # CHAT.init().unwrap();
+    /// ```
+    #[cfg(feature = "tokenizers")]
+    pub fn output(mut self, output: Output) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// Sets what a request reserves for its prompt, until its real usage is known. Default:
+    /// [`Input::Counted`], what this library counts, or more.
+    ///
+    /// A provider may count a prompt in another way. If the usage of settled calls or the message of
+    /// a refusal shows that it counts more, later calls of the same [site](crate::Acquire::site)
+    /// reserve more from then on, by the ratio of the two counts (16 at most).
+    ///
+    /// With [`Input::Learned`], a ratio below one applies as well, from the 20th call of a site on.
+    /// That is right if the provider's limit counts what its usage says. For example, Anthropic
+    /// does not count input that its cache has served. OpenAI does.
+    ///
+    /// A cost that a program gives outright is reserved as it is. With
+    /// [`Charge::OpenAi`](crate::Charge) the cost in tokens stays as it is counted.
+    #[cfg(feature = "tokenizers")]
+    pub fn input(mut self, input: Input) -> Self {
+        self.input = input;
         self
     }
 

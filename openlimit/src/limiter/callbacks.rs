@@ -10,6 +10,10 @@ use crate::backend::{Backend, Served};
 use crate::queue::{Queue, Refusals};
 use crate::time::Timed;
 
+/// The most waiting calls whose reservations are brought up to date before a driver's work. As many
+/// as a batch asks for.
+const MOST_REPRICED: usize = 256;
+
 impl Timed for Core {
     fn fire(&self, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
         let mut state = self.lock()?;
@@ -32,6 +36,7 @@ impl Served for Core {
     fn serve(&self, work: &mut dyn FnMut(&mut Backend, &Queue, u64) -> Refusals) {
         self.update(|state, now, wakers| {
             let admission = &mut state.admission;
+            admission.reprice(MOST_REPRICED);
             for (key, refusal) in work(&mut admission.backend, &admission.queue, now) {
                 admission.refuse(key, refusal, wakers);
             }

@@ -36,10 +36,12 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::charged::{Charged, Settled};
 use super::core::{Core, State};
 use crate::admission::Decided;
-use crate::backend::{Backend, Buckets as _, HOLD};
+use crate::backend::{Buckets as _, HOLD};
 use crate::error::AcquireError;
+use crate::learning::Lesson;
 use crate::limits::{Amounts, Usage};
 use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
 use crate::sync::{MutexGuard, wake_all};
@@ -55,18 +57,6 @@ pub(super) enum Unready {
     Refused(Box<AcquireError>),
 }
 
-/// What an admitted call is charged.
-#[derive(Debug)]
-pub(super) struct Charged {
-    /// All amounts, those of `debts` included.
-    pub(super) grant: Grant,
-    /// The charges beyond the reservation, as far as their numbers are known, and their amounts.
-    pub(super) debts: Vec<(u64, Amounts)>,
-}
-
-/// The most debts that a call remembers. Nearly every call has none.
-const MOST_DEBTS: usize = 16;
-
 impl Core {
     /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the
     /// largest value means without a timeout. If it waits, it has no waker yet.
@@ -80,18 +70,31 @@ impl Core {
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
         match state.admission.take(amounts, now) {
             Some(charge) => Decided::Admitted(charge),
-            None => self.wait(state, Amounts::Few(*amounts), timeout, now),
+            None => self.wait(state, Waiter::new(Amounts::Few(*amounts), now, timeout), now),
         }
     }
 
-    /// Decides about a call of any amounts that arrives now.
+    /// Decides about a call of any amounts that arrives now. If the limiter learns from it, replaces
+    /// them by what it has learned.
     #[inline(never)]
-    pub(super) fn arrive_any(&self, amounts: &Amounts, timeout: u64) -> Decided<Box<AcquireError>> {
+    pub(super) fn arrive_any(
+        &self,
+        amounts: &mut Amounts,
+        lesson: Option<&Lesson>,
+        timeout: u64,
+    ) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
+        if let Some(lesson) = lesson {
+            state.admission.reserve(lesson, amounts);
+        }
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Decided::Admitted(charge),
-            None => self.wait(state, amounts.clone(), timeout, now),
+            None => {
+                let lesson = lesson.copied().map(Box::new);
+                let call = Waiter { lesson, ..Waiter::new(amounts.clone(), now, timeout) };
+                self.wait(state, call, now)
+            }
         }
     }
 
@@ -113,11 +116,19 @@ impl Core {
         }
     }
 
-    /// Admits a call of any amounts now or not at all.
+    /// Admits a call of any amounts now or not at all. If the limiter learns from it, replaces them
+    /// by what it has learned.
     #[inline(never)]
-    pub(super) fn try_any(&self, amounts: &Amounts) -> Result<u64, Box<AcquireError>> {
+    pub(super) fn try_any(
+        &self,
+        amounts: &mut Amounts,
+        lesson: Option<&Lesson>,
+    ) -> Result<u64, Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Err(self.forked()) };
+        if let Some(lesson) = lesson {
+            state.admission.reserve(lesson, amounts);
+        }
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Ok(charge),
             None => self.refuse(state, amounts.clone(), now),
@@ -127,18 +138,12 @@ impl Core {
     /// Decides about a call that may wait and found no room, under the lock that found this out.
     #[cold]
     #[inline(never)]
-    fn wait(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        amounts: Amounts,
-        timeout: u64,
-        now: u64,
-    ) -> Decided<Box<AcquireError>> {
-        if let Some(error) = self.plan.too_large(amounts.as_slice()) {
+    fn wait(&self, mut state: MutexGuard<'_, State>, call: Waiter, now: u64) -> Decided<Box<AcquireError>> {
+        if let Some(error) = self.plan.too_large(call.amounts.as_slice()) {
             return Decided::Refused(Box::new(error));
         }
         let mut wakers = Vec::new();
-        let decided = state.admission.arrive(Waiter::new(amounts, now, timeout), now, &mut wakers);
+        let decided = state.admission.arrive(call, now, &mut wakers);
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);
         let started = match decided {
@@ -258,27 +263,33 @@ impl Core {
             left = state.admission.queue.leave(key);
             surplus = state.admission.queue.surplus();
             if let (_, Some(Outcome::Admitted(grant))) = &left {
-                state.admission.backend.refund(&grant.amounts, grant.charge, now);
+                state.admission.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
             }
         });
     }
 
     /// Gives back everything that a call took.
     pub(super) fn cancel(&self, charged: &mut Charged) {
-        let all = charged.grant.amounts.clone();
-        self.update(|state, now, _| charged.refund(all, &mut state.admission.backend, now));
+        self.update(|state, now, _| {
+            let all = charged.grant.amounts.clone();
+            charged.count(&mut state.admission, &self.plan);
+            charged.refund(all, &mut state.admission, &self.plan, now);
+        });
     }
 
     /// Replaces what a call took by what it used.
-    pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage) {
+    pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage, settled: Settled) {
         let (more, less) = self.plan.difference(&charged.grant.amounts, usage);
-        if !more.is_zero() || !less.is_zero() {
-            self.update(|state, now, _| {
-                let backend = &mut state.admission.backend;
-                charged.refund(less, backend, now);
-                charged.owe(more, backend, now);
-            });
-        }
+        self.update(|state, now, _| {
+            charged.count(&mut state.admission, &self.plan);
+            charged.refund(less, &mut state.admission, &self.plan, now);
+            charged.owe(more, &mut state.admission, now);
+            if settled == Settled::Whole
+                && let Some(lesson) = charged.grant.lesson.take()
+            {
+                state.admission.teach(&lesson, usage);
+            }
+        });
     }
 
     /// Changes the state between two pumps.
@@ -309,36 +320,6 @@ impl Core {
         }
         if calls_driver {
             self.driver.notify();
-        }
-    }
-}
-
-impl Charged {
-    /// Gives amounts back: first those of the latest charge, which has leaked least.
-    fn refund(&mut self, mut amounts: Amounts, backend: &mut Backend, now: u64) {
-        self.grant.amounts.change(&amounts, u64::saturating_sub);
-        for (charge, debt) in self.debts.iter_mut().rev() {
-            let mut part = amounts.clone();
-            part.change(debt, u64::min);
-            backend.refund(&part, *charge, now);
-            debt.change(&part, u64::saturating_sub);
-            amounts.change(&part, u64::saturating_sub);
-        }
-        self.debts.retain(|(_, debt)| !debt.is_zero());
-        backend.refund(&amounts, self.grant.charge, now);
-    }
-
-    /// Charges amounts beyond the reservation.
-    ///
-    /// A refund of a debt that is not remembered names the first charge. So it may give back less,
-    /// and never more.
-    fn owe(&mut self, amounts: Amounts, backend: &mut Backend, now: u64) {
-        if !amounts.is_zero() {
-            self.grant.amounts.change(&amounts, u64::saturating_add);
-            if self.debts.len() == MOST_DEBTS {
-                self.debts.remove(0);
-            }
-            self.debts.extend(backend.owe(&amounts, now).map(|charge| (charge, amounts)));
         }
     }
 }

@@ -16,15 +16,17 @@ use super::decide::Unready;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
+use crate::learning::{Lesson, SiteId};
 use crate::limits::Cost;
 use crate::pricing::kind::{Explicit, Price};
+use crate::queue::Grant;
 
 /// One or more limits and one queue. Each call takes its cost from all limits at once, or waits.
 ///
 /// `K` is how calls are priced. A [`RateLimiter`] takes explicit costs. `ChatRateLimiter`,
-/// `CompletionRateLimiter`, `EmbeddingRateLimiter` and `ResponsesRateLimiter` can also read the
-/// cost of a call from its *params*: the request that is sent to the API, any type that is
-/// `Serialize`.
+/// `CompletionRateLimiter`, `EmbeddingRateLimiter`, `ResponsesRateLimiter`, `MessagesRateLimiter`
+/// and `GenerateContentRateLimiter` can also read the cost of a call from its *params*: the request
+/// that is sent to the API, any type that is `Serialize`.
 ///
 /// Clones share the limits and the queue. Sync and async callers can use the same limiter, from any
 /// number of threads and runtimes.
@@ -61,6 +63,22 @@ pub type EmbeddingRateLimiter = Limiter<crate::pricing::kind::Embedding>;
 /// A limiter that prices requests to OpenAI's Responses. See [`Limiter`].
 #[cfg(feature = "tokenizers")]
 pub type ResponsesRateLimiter = Limiter<crate::pricing::kind::Responses>;
+
+/// A limiter that prices requests to Anthropic's Messages. See [`Limiter`].
+///
+/// Anthropic limits input and output apart, so declare `input_tokens` and `output_tokens`. What it
+/// reserves for the output: [`Builder::default_output`].
+#[cfg(feature = "tokenizers")]
+pub type MessagesRateLimiter = Limiter<crate::pricing::kind::Messages>;
+
+/// A limiter that prices requests to Gemini's `generateContent` and `streamGenerateContent`. See
+/// [`Limiter`].
+///
+/// Gemini's limit on tokens counts input only, so declare it as `input_tokens`. The model is not in
+/// the request: see [`Builder::model`], and [`WithModel`](crate::tokens::WithModel) for a limiter
+/// of several models.
+#[cfg(feature = "tokenizers")]
+pub type GenerateContentRateLimiter = Limiter<crate::pricing::kind::GenerateContent>;
 
 /// Fills the builder of a declared limiter.
 ///
@@ -212,9 +230,11 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 /// Does the same for any cost.
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
-    let amounts = handle.core().plan.resolve(cost)?;
-    let charge = handle.core().try_any(&amounts).map_err(|error| *error)?;
-    Ok(Permit::new(handle.clone(), amounts, charge))
+    let mut amounts = handle.core().plan.resolve(cost)?;
+    let priced = handle.core().plan.priced(cost);
+    let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
+    let charge = handle.core().try_any(&mut amounts, lesson.as_deref()).map_err(|error| *error)?;
+    Ok(Permit::new(handle.clone(), Grant { amounts, lesson, charge, wait: None }))
 }
 
 /// Returns the error of a call on a limiter that cannot be built.

@@ -10,7 +10,9 @@ mod acquire;
 mod body;
 mod build;
 mod builder;
+mod burst;
 mod callbacks;
+mod charged;
 mod core;
 mod decide;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
@@ -34,11 +36,15 @@ mod wrap;
 
 pub use self::acquire::Acquire;
 pub use self::builder::Builder;
+pub use self::burst::Burst;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
-pub use self::limiter::{ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, ResponsesRateLimiter};
+pub use self::limiter::{
+    ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, GenerateContentRateLimiter,
+    MessagesRateLimiter, ResponsesRateLimiter,
+};
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
@@ -49,3 +55,4 @@ pub use self::wrap::WrappedBody;
 pub use self::wrap::WrappedRead;
 #[cfg(feature = "stream")]
 pub use self::wrap::{StreamBytes, WrappedStream};
+pub use crate::admission::Returned;

@@ -164,11 +164,23 @@ impl Permit {
             Verdict::TooLarge | Verdict::NotLimited => 0,
         };
         core.observe(observation, Some(self.charge()));
+        self.learn_price(observation);
         if wait > 0 {
             core.hold(wait, reason(observation, verdict));
         }
         core.report_refusal(observation, verdict);
         verdict
+    }
+}
+
+impl Permit {
+    /// Learns from the provider's own price of a refused call.
+    fn learn_price(&self, observation: &Observation) {
+        let (Some(lesson), Some(denial)) = (self.lesson(), observation.denial()) else { return };
+        let prices = denial.violations().iter().filter_map(|of| of.dimension().zip(of.requested()));
+        self.core().update(|state, _, _| {
+            prices.for_each(|(dimension, price)| state.admission.teach_price(lesson, dimension, price));
+        });
     }
 }
 

@@ -8,8 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::charged::{Charged, Settled};
 use super::core::{Core, Handle};
-use super::decide::Charged;
+use crate::learning::Lesson;
 use crate::limits::{Amounts, Cost, Limit, Name, Usage};
 use crate::queue::{Grant, Wait};
 
@@ -50,7 +51,7 @@ const SMALL: u64 = u16::MAX as u64;
 /// The largest second amount that is packed. Usually it counts tokens.
 const MEDIUM: u64 = u32::MAX as u64;
 
-/// A grant. A packed one has at most two amounts and did not wait.
+/// A grant. A packed one has at most two amounts, did not wait, and teaches nothing.
 enum Packed {
     Static { core: &'static Core, charge: u64, second: u32, first: u16 },
     Counted { core: Arc<Core>, charge: u64, second: u32, first: u16 },
@@ -69,19 +70,19 @@ impl Permit {
                     Handle::Counted(core) => Packed::Counted { core, charge, second, first },
                 })
             }
-            _ => Self::new(handle, Amounts::Few(few), charge),
+            _ => Self::new(handle, Grant { amounts: Amounts::Few(few), lesson: None, charge, wait: None }),
         }
     }
 
-    /// Does the same for any amounts.
+    /// Creates a permit for any grant.
     #[inline(never)]
-    pub(super) fn new(handle: Handle, amounts: Amounts, charge: u64) -> Self {
-        Self::from_queue(handle, Grant { amounts, charge, wait: None })
+    pub(super) fn new(handle: Handle, grant: Grant) -> Self {
+        Self::boxed(Box::new((handle, Charged::new(grant))))
     }
 
-    /// Creates a permit for a call that waited.
-    pub(super) fn from_queue(handle: Handle, grant: Grant) -> Self {
-        Self(Packed::Boxed(Box::new((handle, Charged { grant, debts: Vec::new() }))))
+    /// Does the same for a call whose box is there already.
+    pub(super) fn boxed(call: Box<(Handle, Charged)>) -> Self {
+        Self(Packed::Boxed(call))
     }
 
     /// Replaces the reserved cost by what the call really used.
@@ -112,7 +113,7 @@ impl Permit {
     pub fn settle(self, usage: impl Into<Usage>) {
         let usage = usage.into();
         let (handle, mut charged) = self.unpack();
-        handle.core().settle(&mut charged, &usage);
+        handle.core().settle(&mut charged, &usage, Settled::Whole);
     }
 
     /// Does the same with a part of the usage, and keeps the permit.
@@ -141,23 +142,23 @@ impl Permit {
     /// # }
     /// ```
     pub fn settle_so_far(&mut self, usage: impl Into<Usage>) {
-        let usage = usage.into();
+        self.settle_as(&usage.into(), Settled::Part);
+    }
+
+    /// Settles the call, and keeps the permit. The limiter learns from the first [`Settled::Whole`].
+    pub(super) fn settle_as(&mut self, usage: &Usage, settled: Settled) {
         if let Packed::Boxed(boxed) = &mut self.0 {
             let (handle, charged) = &mut **boxed;
-            handle.core().settle(charged, &usage);
+            handle.core().settle(charged, usage, settled);
             return;
         }
-        let grant = Grant { amounts: self.amounts(), charge: self.charge(), wait: None };
-        let mut charged = Charged { grant, debts: Vec::new() };
-        self.core().settle(&mut charged, &usage);
+        let grant = Grant { amounts: self.amounts(), lesson: None, charge: self.charge(), wait: None };
+        let mut charged = Charged::new(grant);
+        self.core().settle(&mut charged, usage, settled);
         let handle = self.handle();
-        *self = match charged {
-            Charged { grant: Grant { amounts: Amounts::Few(few), charge, .. }, debts }
-                if debts.is_empty() =>
-            {
-                Self::at_once(handle, few, charge)
-            }
-            charged => Self(Packed::Boxed(Box::new((handle, charged)))),
+        *self = match charged.into_few() {
+            Ok((few, charge)) => Self::at_once(handle, few, charge),
+            Err(charged) => Self::boxed(Box::new((handle, charged))),
         };
     }
 
@@ -265,6 +266,14 @@ impl Permit {
         }
     }
 
+    /// Returns the parts of the cost, if the limiter learns from it.
+    pub(super) fn lesson(&self) -> Option<&Lesson> {
+        match &self.0 {
+            Packed::Boxed(boxed) => boxed.1.grant.lesson.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Returns what the call is charged, in the limiter's dimensions.
     pub(super) fn amounts(&self) -> Amounts {
         match &self.0 {
@@ -299,8 +308,8 @@ impl Permit {
             Packed::Counted { core, charge, second, first } => (Handle::Counted(core), charge, second, first),
             Packed::Boxed(boxed) => return *boxed,
         };
-        let grant = Grant { amounts: small(first, second), charge, wait: None };
-        (handle, Charged { grant, debts: Vec::new() })
+        let grant = Grant { amounts: small(first, second), lesson: None, charge, wait: None };
+        (handle, Charged::new(grant))
     }
 }
 

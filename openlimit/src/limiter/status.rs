@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
+use crate::admission::Returned;
 use crate::error::{StoreStatus, short};
 use crate::limits::{Limit, Name};
 
@@ -83,6 +84,9 @@ pub struct LimitStatus {
     /// The amount that the provider allows, if an [observed](crate::Permit::observe) response said
     /// another one than is declared. If it is less, the rate is slowed down to it.
     pub provider_allows: Option<u64>,
+    /// What settled calls gave back, and what of it came too late. `Display` shows it if more than a
+    /// twentieth of what was reserved was lost that way.
+    pub returned: Returned,
 }
 
 /// A hold that has not ended. Part of a [`Status`](crate::Status).
@@ -106,14 +110,17 @@ impl Core {
         let hold = state.hold(now);
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said: Vec<_> = (0..looks.len()).map(|place| state.admission.provider_limit(place)).collect();
+        let returned = state.admission.returned().to_vec();
         drop(state);
+        let states = looks.into_iter().zip(said).zip(returned);
         let limits =
-            self.plan.limits().iter().zip(looks).zip(said).map(|((limit, look), said)| LimitStatus {
+            self.plan.limits().iter().zip(states).map(|(limit, ((look, said), returned))| LimitStatus {
                 limit: limit.clone(),
                 available: look.available,
                 debt: look.debt,
                 full_in: Duration::from_nanos(look.full_in),
                 provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
+                returned,
             });
         Some(Status {
             limiter: self.plan.name().clone(),
@@ -163,6 +170,9 @@ impl fmt::Display for LimitStatus {
         }
         if let Some(amount) = self.provider_allows {
             write!(f, ", but the provider allows {amount}")?;
+        }
+        if self.returned.is_wasteful() {
+            write!(f, " ({})", self.returned)?;
         }
         Ok(())
     }

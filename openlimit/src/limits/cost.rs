@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::Dimension;
+use super::{Dimension, Priced};
 
 /// The amounts that one call takes, by dimension.
 ///
@@ -34,8 +34,12 @@ use super::Dimension;
 pub struct Cost {
     /// Amounts by `Dimension::index`.
     amounts: [u64; Dimension::NAMED.len()],
-    /// A bit for each of `amounts` that the user named.
+    /// A bit for each of `amounts` that the user named, and [`PRICED`](Self::PRICED).
     named: u8,
+    /// False if the output of a request that was priced is a default.
+    has_maximum: bool,
+    /// The number of choices that share the output of a request that was priced.
+    choices: u32,
     /// Amounts of dimensions with a name of the user's own.
     custom: Vec<(Dimension, u64)>,
 }
@@ -45,8 +49,12 @@ impl Cost {
     #[must_use]
     #[inline]
     pub const fn new() -> Self {
-        Self { amounts: [1, 0, 0, 0, 0], named: 0, custom: Vec::new() }
+        Self { amounts: [1, 0, 0, 0, 0], named: 0, has_maximum: true, choices: 1, custom: Vec::new() }
     }
+
+    /// The bit of [`named`](Self::named) that marks a cost that was read from a request. A limiter
+    /// that learns reads such a cost in another way, and learns nothing from what users named.
+    pub(crate) const PRICED: u8 = 1 << 7;
 
     /// Creates the cost of a request that was priced: one request, `tokens` for a limit on input
     /// and output together, and `input` and `output` tokens for limits on each.
@@ -54,7 +62,26 @@ impl Cost {
     pub(crate) const fn derived(tokens: u64, input: u64, output: u64) -> Self {
         let mut cost = Self::new();
         cost.amounts = [1, tokens, input, output, 0];
+        cost.named = Self::PRICED;
         cost
+    }
+
+    /// Says how many choices share the output, and whether the request names their maximum.
+    #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
+    pub(crate) const fn of_choices(mut self, choices: u64, has_maximum: bool) -> Self {
+        self.choices = if choices > u32::MAX as u64 { u32::MAX } else { choices as u32 };
+        self.has_maximum = has_maximum;
+        self
+    }
+
+    /// Returns the parts of a cost that was read from a request; `None` if a user named it.
+    pub(crate) const fn priced(&self) -> Option<Priced> {
+        let [_, tokens, input, output, _] = self.amounts;
+        if self.named & Self::PRICED == 0 {
+            return None;
+        }
+        let is_sum = tokens == input.saturating_add(output);
+        Some(Priced { input, output, choices: self.choices, is_named: self.has_maximum, is_sum })
     }
 
     /// Sets the number of requests. Default: 1.
@@ -123,7 +150,8 @@ impl Cost {
     #[inline]
     const fn set(mut self, index: usize, amount: u64) -> Self {
         self.amounts[index] = amount;
-        self.named |= 1 << index;
+        // It is the user's now.
+        self.named = self.named & !Self::PRICED | 1 << index;
         self
     }
 
@@ -134,7 +162,8 @@ impl Cost {
         self.amounts.get(index).copied().unwrap_or(0)
     }
 
-    /// Returns a bit for each of `Dimension::NAMED` that the user named.
+    /// Returns a bit for each of `Dimension::NAMED` that the user named, and
+    /// [`PRICED`](Self::PRICED).
     #[inline]
     pub(crate) const fn named(&self) -> u8 {
         self.named

@@ -53,6 +53,11 @@ impl Dimension {
         }
     }
 
+    /// Returns true for tokens of any kind.
+    pub(crate) fn counts_tokens(&self) -> bool {
+        matches!(self, Self::Tokens | Self::InputTokens | Self::OutputTokens)
+    }
+
     /// Turns a `Custom` with the name of a known dimension into that dimension.
     pub(crate) fn normal(self) -> Self {
         match self {

@@ -10,6 +10,7 @@ mod dimension;
 mod limit;
 mod name;
 mod percent;
+mod priced;
 mod rate;
 mod usage;
 
@@ -21,6 +22,7 @@ pub use self::limit::Limit;
 pub(crate) use self::limit::MOST_LIMITS;
 pub use self::name::Name;
 pub use self::percent::Percent;
+pub(crate) use self::priced::Priced;
 pub(crate) use self::rate::MOST_AMOUNT;
 pub use self::rate::{Rate, Unit};
 pub use self::usage::Usage;

@@ -54,7 +54,8 @@ absent! {
 #[cfg(not(feature = "tokenizers"))]
 absent! {
     FeatureTokenizers, "to count the tokens of requests, enable the feature `tokenizers` of openlimit",
-    "`cargo add openlimit --features tokenizers`": default_output, tokenizer, admission
+    "`cargo add openlimit --features tokenizers`":
+        default_output, model, input_factor, tokenizer, admission, output, input
 }
 
 #[cfg(not(feature = "testing"))]

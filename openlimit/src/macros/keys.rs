@@ -20,9 +20,13 @@ macro_rules! __limiter_key {
     (jitter, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (headroom, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (default_output, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (model, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (input_factor, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (tokenizer, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (admission, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (counting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (output, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (input, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (refunds, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_hold, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -39,7 +43,8 @@ macro_rules! __limiter_key {
         };
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
-                default_output tokenizer admission counting refunds max_hold name redis clock
+                default_output model input_factor tokenizer admission counting output input refunds
+                max_hold name redis clock
         )
     }};
 }

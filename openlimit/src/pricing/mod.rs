@@ -11,37 +11,70 @@
 //! | `options` | `PriceOptions`: the options of a limiter that pricing reads |
 //! | `price` | `Price`: costs and integers |
 //! | `params` | `ReadsParams`: kinds of limiter that read requests, and the price of a request |
+//! | `with_model` | `WithModel`: a request and its model, which is not in it |
 //! | `walk` | shows any `Serialize` value to a grammar, piece by piece |
 //! | `data`, `escape`, `pixels` | files in texts, JSON's escapes, the sizes of images |
-//! | `openai` | OpenAI's grammar |
+//! | `common` | the parts that all grammars share |
+//! | `openai`, `anthropic`, `gemini` | the grammars |
 //! | `kind` | the kinds of limiter, one for each kind of request |
 //! | `tokens` | the public functions that count without a limiter |
 //!
 //! Without the feature `tokenizers`, only `price`, the kind `Explicit` and an empty `PriceOptions`
 //! (`no_options`) are there.
 //!
+//! # How a request is priced
+//!
+//! It is read twice, and never copied. The first reading makes an [`Outline`](common::Outline): the
+//! model and the numbers on which the rest depends. The second shows each value, together with its
+//! *place*, to the grammar's own reader, which adds to a [`Tally`](common::Tally). The total and
+//! the output to reserve make the cost. [`price`](common::price) does all this for any
+//! [`Grammar`](common::Grammar).
+//!
 //! # A new grammar
 //!
-//! Requests of another provider, say Anthropic's Messages, need
+//! Say that a provider takes
 //!
-//! 1. a folder `anthropic/`, with a function `messages(params, options) -> Result<Cost,
-//!    ParamsError>`, and another that lists the unknown fields of `params`,
-//! 2. a file `kind/anthropic.rs`, with a marker type and its `ReadsParams`, which calls both,
-//! 3. their names in `mod.rs` here and in `kind`, and a limiter type beside `ChatRateLimiter`.
+//! ```json
+//! { "model": "m-1", "turns": [{ "by": "user", "say": "Hi" }], "reply": { "longest": 300 }, "seed": 1 }
+//! ```
 //!
-//! The first function walks over `params` with a [`ValueReader`](walk::ValueReader) of its own,
-//! which has places for the parts of the request. It counts each text by a
-//! [`Counting`](crate::tokenizer::Counting), made from the model's encoding or from the tokenizer
-//! in `options`, adds what the provider adds around texts, and returns `Cost::derived(tokens,
-//! input, output)`, with the default output and the charge of `options`. `openai` is an example:
-//! its `mod.rs` says why it reads a request twice, and its `grammar` how rules are written.
+//! Its folder needs
+//!
+//! 1. **a type of place**, which says where a value stands, as far as that decides how it counts:
+//!    here `Params`, `Turns`, `Turn`, and `Plain` for all that counts as its text. The macro
+//!    `plain_place!` does the rest.
+//! 2. **the table of fields**, a [`Fields`](common::Fields): the body is `turns`, a list; the first
+//!    reading looks for `["reply", "longest"]`, which is `First::Output`; `turns` is counted at the
+//!    place `Turns`; `reply` and `seed` are settings. A field in no table counts as its text, and
+//!    `tokens::unknown_fields` lists it.
+//! 3. **the prices** of a model: what a turn adds to its text, what a file costs
+//!    ([`Prices`](common::Prices)), and the factor if the tokenizer is not public
+//!    (`tokenizer/factor.rs`). Each constant has its source beside it, or says that it is an
+//!    assumption.
+//! 4. **a reader**, a [`ValueReader`](walk::ValueReader) with a tally. `field` and `item` return
+//!    the place of a value, or `None` to skip it: a turn's `by` is skipped, and its `say` is
+//!    `Plain::Text`. The other methods add what a value at a place costs. If the type of a content
+//!    can come after it, its facts are kept [`InHand`](common::InHand). Whatever no rule expects is
+//!    passed on to [`Plain`](common::Plain), so no value is an error or costs nothing by mistake.
+//! 5. **a [`Grammar`](common::Grammar)**, which ties these together and says which output to
+//!    reserve: the maximum that the request names, or `Outline::expected_output` if the provider
+//!    counts only what there was.
+//!
+//! `gemini` is the smallest example. Then the grammar gets a marker type in `kind/<provider>.rs`, a
+//! function in `tokens`, and a limiter type: CONTRIBUTING.md lists these places and the tests.
 
 #[cfg(feature = "tokenizers")]
+mod anthropic;
+#[cfg(feature = "tokenizers")]
 mod charge;
+#[cfg(feature = "tokenizers")]
+mod common;
 #[cfg(feature = "tokenizers")]
 mod data;
 #[cfg(feature = "tokenizers")]
 mod escape;
+#[cfg(feature = "tokenizers")]
+mod gemini;
 pub mod kind;
 #[cfg(feature = "tokenizers")]
 mod openai;
@@ -56,5 +89,7 @@ mod price;
 pub mod tokens;
 #[cfg(feature = "tokenizers")]
 pub(crate) mod walk;
+#[cfg(feature = "tokenizers")]
+mod with_model;
 
 pub(crate) use self::options::PriceOptions;

@@ -1,25 +1,36 @@
 //! `PriceOptions`: the options of a limiter that pricing reads.
 
 use super::charge::Charge;
-use crate::tokenizer::Plugged;
+use crate::error::BuildProblem;
+use crate::tokenizer::{Factor, Plugged};
 
 /// The options of a limiter for pricing.
 #[doc(hidden)]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PriceOptions {
-    /// The output tokens of a request without a maximum.
-    pub(crate) default_output: u64,
+    /// The output tokens to expect of a request. Each grammar has its own default.
+    pub(crate) default_output: Option<u64>,
     /// The counter in place of this library's own.
     pub(crate) tokenizer: Option<Plugged>,
+    /// The factor for counts of texts, in place of the model's.
+    pub(crate) input_factor: Option<f64>,
+    /// The model of requests that name none.
+    pub(crate) model: Option<String>,
     /// The rule by which a request takes from a limit on tokens.
     pub(crate) charge: Charge,
 }
 
-impl Default for PriceOptions {
-    fn default() -> Self {
-        Self { default_output: DEFAULT_OUTPUT, tokenizer: None, charge: Charge::Sum }
+impl PriceOptions {
+    /// Returns true if a cost in tokens is the sum of prompt and output.
+    pub(crate) fn sums(&self) -> bool {
+        self.charge == Charge::Sum
+    }
+
+    /// Checks the options.
+    pub(crate) fn check(&self) -> Result<(), BuildProblem> {
+        match self.input_factor {
+            Some(factor) if Factor::new(factor).is_none() => Err(BuildProblem::InputFactor(factor)),
+            _ => Ok(()),
+        }
     }
 }
-
-/// The output tokens that OpenAI itself appears to reserve for a request without a maximum.
-const DEFAULT_OUTPUT: u64 = 16;

@@ -30,3 +30,25 @@ impl<K: ReadsParams, T: Serialize + ?Sized> Price<K> for &T {
         K::read(*self, options)
     }
 }
+
+/// Lets a kind of limiter read requests by a grammar.
+macro_rules! reads_params {
+    ($kind:ident, $grammar:expr) => {
+        impl $crate::pricing::params::ReadsParams for $kind {
+            fn read<T: serde::Serialize + ?Sized>(
+                params: &T,
+                options: &$crate::pricing::options::PriceOptions,
+            ) -> Result<$crate::Cost, $crate::ParamsError> {
+                $crate::pricing::common::price(&$grammar, params, options)
+            }
+
+            fn unknown_fields<T: serde::Serialize + ?Sized>(
+                params: &T,
+            ) -> Result<Vec<String>, $crate::ParamsError> {
+                $crate::pricing::common::unknown_fields(&$grammar, params)
+            }
+        }
+    };
+}
+
+pub(super) use reads_params;

@@ -1,4 +1,4 @@
-//! `Pixels`: the size of an image, read from the first bytes of the data URL that holds it.
+//! `Pixels`: the size of an image, read from the first bytes of its base64.
 //!
 //! Only the header is decoded. Its author is not trusted: no length in it decides an allocation,
 //! and the search for a size ends after `LONGEST` bytes. An image that is truncated, broken or in
@@ -23,6 +23,11 @@ impl Pixels {
         if !encoding.trim().eq_ignore_ascii_case("base64") {
             return None;
         }
+        Self::of_base64(data)
+    }
+
+    /// Returns the size in the header of this image, or `None` for another encoding or format.
+    pub(crate) fn of_base64(data: &str) -> Option<Self> {
         let mut bytes = Decoded { text: data.bytes(), bits: 0, held: 0 }.take(LONGEST);
         let (width, height) = size(&mut bytes)?;
         (width != 0 && height != 0).then_some(Self { width, height })

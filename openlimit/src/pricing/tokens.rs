@@ -1,7 +1,7 @@
 //! Counts of tokens: of a text, and of a request before it is sent.
 //!
 //! A limiter prices each request by itself. These functions return the same price without acquiring
-//! anything. Params are any [`Serialize`] type with the fields of OpenAI's API: a
+//! anything. Params are any [`Serialize`] type with the fields of the provider's API: a
 //! `serde_json::Value`, a request of async-openai, a struct of your own. They are read and never
 //! copied, and params with the same JSON have the same price.
 //!
@@ -20,7 +20,7 @@
 //! # Ok::<(), openlimit::ParamsError>(())
 //! ```
 //!
-//! # How a request is counted
+//! # How OpenAI's requests are counted
 //!
 //! * **Input** is the texts, counted by the model's [`Encoding`], and the tokens that the chat
 //!   format adds to them, by the formulas of OpenAI's cookbook. The formulas count function
@@ -46,18 +46,62 @@
 //!   one that ties a result to its tool call.
 //! * **Predictions** of the reply (`prediction`) count as input. The model does not read them, but
 //!   OpenAI counts their wrong parts as output.
-//! * **Hostile content** is safe. Counting takes linear time whatever the text is. Values nested
+//! * **Hostile content** is safe. TextCounter takes linear time whatever the text is. Values nested
 //!   more than 128 levels deep, which is deeper than `serde_json` reads, are skipped.
 //! * **Another counter** can count the texts for a limiter: any [`Tokenizer`].
 //! * **Stored content** that the API adds (`previous_response_id`, a stored prompt) is not in the
 //!   request and cannot be counted here.
+//!
+//! Unknown fields, hostile content, other counters and stored content are the same for all
+//! providers.
+//!
+//! # How Anthropic's Messages are counted
+//!
+//! * **Input** is the texts of `system` and `messages`, counted by `o200k_base` and multiplied by
+//!   the [`factor`] of the model, and 4 tokens for each message. On the examples of Anthropic's
+//!   guide to token counting, that is up to a quarter too much, or 1 % too little.
+//! * **Output** is what is expected: the limiter's
+//!   [`default_output`](crate::Builder::default_output), or 500, plus the budget of `thinking`, and
+//!   at most `max_tokens`. Anthropic limits the output that there was and not `max_tokens`, which
+//!   is most often far higher. Settle calls, so that what they really put out counts.
+//! * **Cache reads** count in the reservation, since only the provider knows them. Settling gives
+//!   them back: Anthropic does not count them (except for Claude Haiku 3.5).
+//! * **Images** count one token for each patch of 28 x 28 pixels, after they are scaled down to
+//!   what the model reads. **Documents** count as one page, 3 000 tokens and an image, or as their
+//!   text.
+//! * **Tools** count as their JSON, and the prompt that Anthropic adds for them as its table says,
+//!   by model and `tool_choice`. Anthropic's own tools count as its pages say, or as the largest.
+//! * **Thinking** that is sent back counts as its text, and its encrypted form as one token for
+//!   each four bytes. **Citations** count nothing.
+//! * **MCP servers** are not asked for their tools, so these cannot be counted.
+//!
+//! # How Gemini's requests are counted
+//!
+//! * **Input** is the texts of `systemInstruction` and `contents`, counted by `o200k_base` and
+//!   multiplied by the [`factor`] of the model, and 1 token for each content. Names may be in
+//!   camelCase or snake_case. Gemini's limits on tokens count input only.
+//! * **Output** is what is expected, as for Anthropic, with `thinkingBudget` and `maxOutputTokens`,
+//!   for each of `candidateCount`.
+//! * **Images** count 258 tokens for each tile up to Gemini 2.5, and by `mediaResolution` from
+//!   Gemini 3 on: 1 120 tokens if it is not set.
+//! * **Sounds** count 32 tokens a second, and **videos** also those of one frame a second. Their
+//!   length is estimated from the number of bytes (128 kbit/s, 2 Mbit/s), or taken from
+//!   `videoMetadata`. That of a file elsewhere is assumed to be one minute.
+//! * **Documents** count as one page: its image, and 600 tokens.
+//! * **Functions** and schemas count as their JSON. Tools that Google runs count as their settings.
+//!   Cached content (`cachedContent`) is not in the request and cannot be counted.
 
 use serde::Serialize;
 
+use super::anthropic::MessagesGrammar;
 pub use super::charge::Charge;
+use super::common::price;
+use super::gemini::GenerateContentGrammar;
 use super::kind::ReadsParams;
-use super::openai::{self, Shape};
+use super::openai::Shape;
 use super::options::PriceOptions;
+pub use super::with_model::WithModel;
+use crate::tokenizer::Factor;
 #[cfg(feature = "tiktoken-rs")]
 pub use crate::tokenizer::TiktokenRs;
 pub use crate::tokenizer::{Encoding, Tokenizer};
@@ -85,7 +129,35 @@ use crate::{Cost, ParamsError};
 /// ```
 #[must_use]
 pub fn count(model: &str, text: &str) -> u64 {
-    Encoding::of(model).count(text)
+    Factor::of(model).times(Encoding::of(model).count(text))
+}
+
+/// Returns the factor by which [`count`] and all prices multiply the tokens of texts for `model`.
+///
+/// It is 1 for every model whose tokenizer is public. The tokenizers of Claude and Gemini are not.
+/// Their texts are counted by `o200k_base`, and these factors make up for the difference on the
+/// whole, not for each text:
+///
+/// | models | factor | source |
+/// | --- | --- | --- |
+/// | Claude up to 4.6 | 1.18 | measured with Anthropic's `count_tokens`, August 2026 |
+/// | Claude from 4.7 on | 1.53 | the same; Anthropic says about 30 % more tokens than before |
+/// | Gemini | 1.18 | measured with the tokenizer of Gemma 3, November 2026: program code 1.18, Markdown 1.12, English 0.99, Chinese 0.81; numbers, of which each digit is a token, up to 2.1 |
+///
+/// The limiter's option [`input_factor`](crate::Builder::input_factor) sets another.
+///
+/// ```
+/// use openlimit::tokens;
+///
+/// assert_eq!(tokens::factor("gpt-4o"), 1.0);
+/// assert_eq!(tokens::factor("claude-sonnet-4-5"), 1.18);
+/// assert_eq!(tokens::factor("anthropic/claude-opus-5"), 1.53);
+/// assert_eq!(tokens::count("claude-opus-5", "Why is the sky blue?"), 10);
+/// assert_eq!(tokens::count("gpt-4o", "Why is the sky blue?"), 6);
+/// ```
+#[must_use]
+pub fn factor(model: &str) -> f64 {
+    Factor::of(model).number()
 }
 
 /// Returns whether [`count`] is exact for `model`: the model is known, and its encoding is compiled
@@ -108,7 +180,7 @@ pub fn is_exact(model: &str) -> bool {
 ///
 /// An unknown field is never left out of a price. It counts as its text, which is a guess and as a
 /// rule too much. Use this function to look at a request of your program, or to check one in a
-/// test. It lists none of the fields of OpenAI's API reference.
+/// test. It lists none of the fields that the providers document.
 ///
 /// `K` is the kind of limiter that the request is for, such as [`kind::Chat`](crate::kind::Chat).
 /// A path has a field's name after a period and an item's index in brackets, and at most 100
@@ -166,7 +238,7 @@ pub fn unknown_fields<K: ReadsParams>(
 /// If there is no list of `messages`, or `model`, `max_completion_tokens`, `max_tokens` or `n` has
 /// the wrong type.
 pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::price(&Shape::CHAT, params, &PriceOptions::default())
+    price(&Shape::CHAT, params, &PriceOptions::default())
 }
 
 /// Returns the cost of a legacy completion, or of an edit, which has an `instruction` and an
@@ -185,7 +257,7 @@ pub fn chat<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
 /// If there is neither a `prompt` that is a string or a list nor an `instruction`, or `model`,
 /// `max_tokens`, `n` or `best_of` has the wrong type.
 pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::price(&Shape::COMPLETION, params, &PriceOptions::default())
+    price(&Shape::COMPLETION, params, &PriceOptions::default())
 }
 
 /// Returns the cost of an embedding, which has no output.
@@ -202,7 +274,7 @@ pub fn completion<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError
 /// # Errors
 /// If there is no `input` that is a string or a list, or `model` is not a string.
 pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::price(&Shape::EMBEDDING, params, &PriceOptions::default())
+    price(&Shape::EMBEDDING, params, &PriceOptions::default())
 }
 
 /// Returns the cost of a response of the Responses API.
@@ -226,5 +298,57 @@ pub fn embedding<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError>
 /// (`prompt`, `previous_response_id`, `conversation`), or `model` or `max_output_tokens` has the
 /// wrong type.
 pub fn responses<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
-    openai::price(&Shape::RESPONSES, params, &PriceOptions::default())
+    price(&Shape::RESPONSES, params, &PriceOptions::default())
+}
+
+/// Returns the cost of a request to Anthropic's Messages.
+///
+/// The output is what is expected, and not the maximum that the request names: see
+/// [`Builder::default_output`](crate::Builder::default_output).
+///
+/// ```
+/// use openlimit::{Dimension, tokens};
+/// use serde_json::json;
+///
+/// let cost = tokens::messages(&json!({
+///     "model": "claude-opus-5",
+///     "max_tokens": 16_000,
+///     "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
+/// }))?;
+/// assert_eq!(cost.amount(&Dimension::InputTokens), 17);
+/// assert_eq!(cost.amount(&Dimension::OutputTokens), 500);
+/// # Ok::<(), openlimit::ParamsError>(())
+/// ```
+///
+/// # Errors
+/// If there is no list of `messages`, or `model`, `max_tokens` or `thinking.budget_tokens` has the
+/// wrong type.
+pub fn messages<T: Serialize + ?Sized>(params: &T) -> Result<Cost, ParamsError> {
+    price(&MessagesGrammar, params, &PriceOptions::default())
+}
+
+/// Returns the cost of a request to Gemini's `generateContent` or `streamGenerateContent`, whose
+/// path names the model.
+///
+/// The output is what is expected, and not the maximum that the request names: see
+/// [`Builder::default_output`](crate::Builder::default_output).
+///
+/// ```
+/// use openlimit::{Dimension, tokens};
+/// use serde_json::json;
+///
+/// let cost = tokens::generate_content("gemini-2.5-flash", &json!({
+///     "contents": [{ "role": "user", "parts": [{ "text": "Why is the sky blue?" }] }],
+///     "generationConfig": { "maxOutputTokens": 100, "candidateCount": 2 },
+/// }))?;
+/// assert_eq!(cost.amount(&Dimension::InputTokens), 9);
+/// assert_eq!(cost.amount(&Dimension::OutputTokens), 200);
+/// # Ok::<(), openlimit::ParamsError>(())
+/// ```
+///
+/// # Errors
+/// If there is no list of `contents`, or a number of the `generationConfig` has the wrong type.
+pub fn generate_content<T: Serialize + ?Sized>(model: &str, params: &T) -> Result<Cost, ParamsError> {
+    let options = PriceOptions { model: Some(model.to_owned()), ..PriceOptions::default() };
+    price(&GenerateContentGrammar, params, &options)
 }

@@ -36,6 +36,9 @@ use std::task::Waker;
 
 use slab::Slab;
 
+use crate::learning::Lesson;
+use crate::limits::Amounts;
+
 pub(crate) use self::order::{Order, by_arrival};
 pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Wait, Waiter};
 
@@ -171,6 +174,28 @@ impl Queue {
         self.link(previous, next, key, key);
         self.len += 1;
         key
+    }
+
+    /// Replaces the amounts of the first waiters that have a lesson, where `price` returns others.
+    pub(crate) fn reprice(
+        &mut self,
+        most: usize,
+        mut price: impl FnMut(&Lesson, &Amounts) -> Option<Amounts>,
+    ) {
+        let mut key = self.first;
+        for _ in 0..most {
+            let Some(entry) = self.entries.get_mut(key) else { return };
+            key = entry.next;
+            let EntryState::Waiting(waiter) = &mut entry.state else { return };
+            let priced = waiter.lesson.as_deref().and_then(|lesson| price(lesson, &waiter.amounts));
+            if let Some(amounts) = priced {
+                let both = waiter.amounts.as_slice().iter().zip(amounts.as_slice());
+                for (sum, (old, new)) in self.asked.iter_mut().zip(both) {
+                    *sum = *sum - u128::from(*old) + u128::from(*new);
+                }
+                waiter.amounts = amounts;
+            }
+        }
     }
 
     /// Ends a wait: takes the waiter out of the list and keeps the outcome in its entry.

@@ -7,6 +7,7 @@
 use std::task::Waker;
 
 use crate::error::StoreError;
+use crate::learning::Lesson;
 use crate::limits::Amounts;
 
 /// The place of an entry in the slab.
@@ -16,6 +17,8 @@ pub(crate) type Key = usize;
 #[derive(Debug)]
 pub(crate) struct Waiter {
     pub(crate) amounts: Amounts,
+    /// The parts of its cost, if the limiter learns from it.
+    pub(crate) lesson: Option<Box<Lesson>>,
     /// The time at which it arrived.
     pub(crate) arrived: u64,
     /// The longest wait; the largest value for no timeout.
@@ -29,7 +32,7 @@ pub(crate) struct Waiter {
 impl Waiter {
     /// Creates a waiter. It has no waker yet.
     pub(crate) fn new(amounts: Amounts, arrived: u64, timeout: u64) -> Self {
-        Self { amounts, arrived, timeout, waker: Waker::noop().clone(), number: 0 }
+        Self { amounts, lesson: None, arrived, timeout, waker: Waker::noop().clone(), number: 0 }
     }
 
     /// Returns when its timeout ends; the largest value for never.
@@ -66,6 +69,8 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) amounts: Amounts,
+    /// The parts of its cost, if the limiter learns from it.
+    pub(crate) lesson: Option<Box<Lesson>>,
     /// The number of the charge. It identifies the charge, and says which charges came later.
     pub(crate) charge: u64,
     /// `None` if the call was admitted at once.

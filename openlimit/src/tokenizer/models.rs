@@ -1,4 +1,4 @@
-//! The encoding of each model, and how the names of models are compared.
+//! The encoding of each model, and how the names of models are compared and read.
 //!
 //! A model that this library does not know is most likely newer than the library, so it gets the
 //! newest encoding. `Encoding::known` tells such an assumption from knowledge.
@@ -101,9 +101,65 @@ pub(crate) fn fits(model: &str, pattern: &str) -> bool {
     }
 }
 
+/// The version of a model, major and minor.
+pub(crate) type Version = (u32, u32);
+
+/// Returns the version of a model of this family, or `None` if it is of another.
+///
+/// The version is the number after the family's name, or after one word more: (4, 5) of
+/// `claude-opus-4-5-20251101`, (2, 5) of `google/gemini-2.5-pro`. A model without a version is
+/// assumed to be newer than all others.
+pub(crate) fn version(model: &str, family: &str) -> Option<Version> {
+    // Longer numbers are dates.
+    const DIGITS: usize = 2;
+    let name = model.as_bytes();
+    let at = name.windows(family.len()).position(|part| part.eq_ignore_ascii_case(family.as_bytes()))?;
+    let rest = model.get(at + family.len()..)?;
+    let mut parts = rest.split(|c: char| !c.is_ascii_alphanumeric()).skip(1);
+    let number = |part: &str| part.parse().ok().filter(|_: &u32| part.len() <= DIGITS);
+    let first = parts.next().unwrap_or_default();
+    let major = number(first).or_else(|| parts.next().and_then(number));
+    Some(match major {
+        Some(major) => (major, parts.next().and_then(number).unwrap_or(0)),
+        None => (u32::MAX, 0),
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::base;
+    use super::{base, version};
+
+    #[test]
+    fn a_version_is_found_in_the_names_of_every_provider() {
+        for (model, expected) in [
+            ("claude-opus-4-7", (4, 7)),
+            ("claude-opus-4-5-20251101", (4, 5)),
+            ("claude-opus-4-20250514", (4, 0)),
+            ("claude-sonnet-4-5@20250929", (4, 5)),
+            ("claude-3-5-haiku-20241022", (3, 5)),
+            ("claude-2.1", (2, 1)),
+            ("CLAUDE-INSTANT-1.2", (1, 2)),
+            ("claude-fable-5", (5, 0)),
+            ("anthropic/claude-opus-4.8:beta", (4, 8)),
+            ("us.anthropic.claude-haiku-4-5-20251001-v1:0", (4, 5)),
+            ("claude-mythos-preview", (u32::MAX, 0)),
+            ("claude", (u32::MAX, 0)),
+        ] {
+            assert_eq!(version(model, "claude"), Some(expected), "{model}");
+        }
+        for (model, expected) in [
+            ("models/gemini-2.5-flash-lite", (2, 5)),
+            ("gemini-3-pro-preview", (3, 0)),
+            ("google/gemini-3.1-flash-image", (3, 1)),
+            ("gemini-flash-latest", (u32::MAX, 0)),
+            ("gemini-nano-banana-2", (u32::MAX, 0)),
+        ] {
+            assert_eq!(version(model, "gemini"), Some(expected), "{model}");
+        }
+        for model in ["gpt-4o", "", "clau", "é", "gemini-2.5-pro"] {
+            assert_eq!(version(model, "claude"), None, "{model}");
+        }
+    }
 
     #[test]
     fn a_model_has_its_own_name_in_every_disguise() {

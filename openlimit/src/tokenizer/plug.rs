@@ -1,7 +1,7 @@
 //! `Tokenizer`: the trait for a counter of the user's own.
 //!
 //! Other providers split text in other ways, and some programs have a tokenizer already. A plug-in
-//! counts each text of a request by itself. The formulas of OpenAI still add what a request needs
+//! counts each text of a request by itself. The provider's grammar still adds what a request needs
 //! around its texts. A plug-in runs while a call is priced, before anything is locked or reserved.
 //! So a slow plug-in, or one that panics, affects its own caller only.
 

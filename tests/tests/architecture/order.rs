@@ -18,12 +18,13 @@ use super::module::{Import, Module};
 use super::tree::Tree;
 
 /// The modules, from the bottom of the tree up.
-pub(crate) const ORDER: [&str; 15] = [
+pub(crate) const ORDER: [&str; 16] = [
     "limits",
     "error",
     "sync",
     "time",
     "bucket",
+    "learning",
     "queue",
     "tokenizer",
     "pricing",

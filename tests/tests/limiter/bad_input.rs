@@ -58,6 +58,18 @@ fn an_amount_above_the_largest() {
 }
 
 #[test]
+fn an_input_factor_that_is_no_factor() {
+    let with = |factor| builder().tokens(Rate::per_minute(9)).input_factor(factor);
+    for factor in [0.01, 1.0, 100.0] {
+        assert!(with(factor).build().is_ok());
+    }
+    refused(with(0.0), "an input factor of 0 is out of range; give from 0.01 to 100");
+    refused(with(-1.5), "an input factor of -1.5 is out of range; give from 0.01 to 100");
+    refused(with(f64::NAN), "an input factor of NaN is out of range; give from 0.01 to 100");
+    refused(with(f64::INFINITY), "an input factor of inf is out of range; give from 0.01 to 100");
+}
+
+#[test]
 fn a_period_of_nothing_or_above_31_days() {
     let month = secs(31 * 86_400);
     assert!(builder().requests(Rate::new(1, month)).build().is_ok());

@@ -2,6 +2,7 @@
 
 mod accessors;
 mod bad_input;
+mod burst;
 mod events;
 mod hold;
 mod observe;

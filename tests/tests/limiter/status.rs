@@ -246,3 +246,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_came_too_late_is_counted_exactly() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_second(99)).tokens(Rate::per_second(100)).build();
+    let limiter = limiter.expect("build failed");
+    let returned = || {
+        let returned = status(&limiter).limits[1].returned;
+        (returned.reserved, returned.unused, returned.late)
+    };
+    let first = call(&limiter, 90).admitted();
+    let second = call(&limiter, 10).admitted();
+    clock.advance(millis(855));
+    // 14.5 are left: all 10 of the second one, and 4.5 of the first.
+    second.settle(Usage::new(0, 0));
+    assert_eq!(returned(), (10, 10, Some(0)));
+    first.settle(20);
+    assert_eq!(returned(), (100, 80, Some(66)));
+    call(&limiter, 40).admitted().cancel();
+    assert_eq!(returned(), (140, 120, Some(66)));
+    // Neither gives anything back.
+    call(&limiter, 5).admitted().settle(5);
+    call(&limiter, 5).admitted().settle(9);
+    drop(call(&limiter, 5));
+    assert_eq!(returned(), (150, 120, Some(66)));
+    let shown = status(&limiter).to_string();
+    let remark = "(settled calls gave back 80 % of what they reserved, of which 55 % came too late: raise \
+                  `burst` or set `output: Learned`)";
+    assert!(shown.ends_with(remark), "{shown}");
+    assert_eq!(shown.matches("settled").count(), 1, "{shown}");
+}
+
+#[test]
+fn refunds_that_come_in_time_are_no_remark() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("build failed");
+    call(&limiter, 90).admitted().settle(10);
+    let returned = status(&limiter).limits[0].returned;
+    assert_eq!((returned.reserved, returned.unused, returned.late), (90, 80, Some(0)));
+    assert!(!status(&limiter).to_string().contains("settled"));
+}

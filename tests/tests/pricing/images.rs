@@ -33,7 +33,7 @@ fn url(format: &str, bytes: &[u8]) -> String {
     format!("data:image/{format};base64,{}", base64(bytes))
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for three in bytes.chunks(3) {
@@ -46,7 +46,7 @@ fn base64(bytes: &[u8]) -> String {
     text + &"=".repeat((3 - bytes.len() % 3) % 3)
 }
 
-fn png(width: u32, height: u32) -> Vec<u8> {
+pub(crate) fn png(width: u32, height: u32) -> Vec<u8> {
     let sizes = [width.to_be_bytes(), height.to_be_bytes()].concat();
     [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &sizes, &[8, 6, 0, 0, 0]].concat()
 }

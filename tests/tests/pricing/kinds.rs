@@ -39,7 +39,8 @@ fn params_of_another_kind_are_sent_to_the_limiter_that_prices_them() {
         (
             missing(tokens::completion, messages.clone()),
             "`prompt` of the params: the field is missing, and so is every field that may replace it \
-             (`instruction`); for params with `messages`, use a `ChatRateLimiter`",
+             (`instruction`); for params with `messages`, use a \
+             `ChatRateLimiter` or a `MessagesRateLimiter`",
         ),
         (
             missing(tokens::completion, input),
@@ -56,7 +57,7 @@ fn params_of_another_kind_are_sent_to_the_limiter_that_prices_them() {
             missing(tokens::responses, messages),
             "`input` of the params: the field is missing, and so is every field that may replace it \
              (`prompt`, `previous_response_id`, `conversation`); for params with `messages`, use a \
-             `ChatRateLimiter`",
+             `ChatRateLimiter` or a `MessagesRateLimiter`",
         ),
         (missing(tokens::embedding, json!({})), "`input` of the params: the field is missing"),
     ] {

@@ -92,6 +92,34 @@ fn an_unknown_model_is_assumed_to_be_new() {
 }
 
 #[test]
+fn a_model_without_a_public_tokenizer_has_a_factor_and_no_exact_count() {
+    let text = "Why is the sky blue? ".repeat(100);
+    for (model, factor) in [
+        ("claude-3-5-sonnet-20241022", 1.18),
+        ("claude-opus-4-6", 1.18),
+        ("claude-sonnet-4-5@20250929", 1.18),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", 1.18),
+        ("claude-opus-4-7", 1.53),
+        ("anthropic/claude-opus-4.8", 1.53),
+        ("Claude-Sonnet-5-5", 1.53),
+        ("claude-mythos-preview", 1.53),
+        ("gemini-2.5-pro", 1.18),
+        ("models/gemini-3-flash-preview", 1.18),
+        ("gpt-4o", 1.0),
+        ("gpt-12", 1.0),
+        ("llama-4", 1.0),
+        ("", 1.0),
+    ] {
+        assert_eq!(tokens::factor(model), factor, "{model}");
+        assert_eq!(tokens::is_exact(model), model == "gpt-4o", "{model}");
+        let o200k = Encoding::O200kBase.count(&text) as f64;
+        assert_eq!(tokens::count(model, &text), (o200k * factor).ceil() as u64, "{model}");
+    }
+    assert_eq!(tokens::factor("gpt-4"), 1.0);
+    assert_eq!(tokens::count("claude-opus-5", ""), 0);
+}
+
+#[test]
 fn an_encoding_says_its_name() {
     let names =
         ["gpt-4o", "gpt-4", "text-davinci-003", "davinci"].map(|model| Encoding::of(model).to_string());

@@ -51,6 +51,28 @@ const FIELDS: &[&str] = &[
     "encrypted_content",
     "variables",
     "items",
+    "system",
+    "source",
+    "data",
+    "thinking",
+    "budget_tokens",
+    "tool_choice",
+    "input_schema",
+    "signature",
+    "contents",
+    "parts",
+    "inlineData",
+    "file_data",
+    "mimeType",
+    "mediaResolution",
+    "video_metadata",
+    "endOffset",
+    "functionDeclarations",
+    "generationConfig",
+    "maxOutputTokens",
+    "candidateCount",
+    "thinkingConfig",
+    "thinkingBudget",
     "unknown",
     "",
     "é",
@@ -79,6 +101,15 @@ fn leaf() -> impl Strategy<Value = Value> {
                 "gpt-3.5-turbo-0301",
                 "data:x;base64,AAAA",
                 "<|endoftext|>",
+                "image",
+                "document",
+                "any",
+                "image/png",
+                "video/mp4",
+                "90s",
+                "MEDIA_RESOLUTION_LOW",
+                "claude-opus-4-7",
+                "JVBERi0x",
                 "."
             ][..]
         )
@@ -106,6 +137,7 @@ pub(crate) fn request() -> impl Strategy<Value = Map<String, Value>> {
     (vec(message, 0..5), vec((key(), value()), 0..4)).prop_map(|(messages, others)| {
         let mut fields = others.into_iter().collect::<Map<_, _>>();
         fields.insert("messages".to_owned(), messages.clone().into());
+        fields.insert("contents".to_owned(), messages.clone().into());
         fields.insert("input".to_owned(), messages.into());
         fields
     })
@@ -113,7 +145,18 @@ pub(crate) fn request() -> impl Strategy<Value = Map<String, Value>> {
 
 type Price = fn(&Value) -> Result<Cost, ParamsError>;
 
-const KINDS: [Price; 4] = [tokens::chat, tokens::completion, tokens::embedding, tokens::responses];
+const KINDS: [Price; 6] = [
+    tokens::chat,
+    tokens::completion,
+    tokens::embedding,
+    tokens::responses,
+    tokens::messages,
+    generate_content,
+];
+
+fn generate_content(params: &Value) -> Result<Cost, ParamsError> {
+    tokens::generate_content("gemini-2.5-flash", params)
+}
 
 /// A map that keeps its fields in this order.
 struct InOrder<'a>(Vec<(&'a String, &'a Value)>);
@@ -136,7 +179,7 @@ proptest! {
     fn any_value_has_a_price_or_an_error_that_names_a_field(params in value()) {
         for price in KINDS {
             if let Err(error) = price(&params) {
-                prop_assert!(FIELDS.contains(&error.field()), "{error}");
+                prop_assert!(error.field().split('.').all(|field| FIELDS.contains(&field)), "{error}");
             }
         }
     }
@@ -147,11 +190,16 @@ proptest! {
         prop_assert_eq!(chat.err(), tokens::chat(&params).err());
         let responses = tokens::unknown_fields::<kind::Responses>(&params);
         prop_assert_eq!(responses.err(), tokens::responses(&params).err());
+        let messages = tokens::unknown_fields::<kind::Messages>(&params);
+        prop_assert_eq!(messages.err(), tokens::messages(&params).err());
+        let contents = tokens::unknown_fields::<kind::GenerateContent>(&params);
+        prop_assert_eq!(contents.err(), generate_content(&params).err());
     }
 
     #[test]
     fn a_price_is_the_sum_of_its_parts(params in request()) {
-        if let Ok(cost) = tokens::chat(&params) {
+        for price in [tokens::chat as Price, tokens::messages, generate_content] {
+            let Ok(cost) = price(&params.clone().into()) else { continue };
             let [input, output, sum] =
                 [Dimension::InputTokens, Dimension::OutputTokens, Dimension::Tokens].map(|part| cost.amount(&part));
             prop_assert_eq!(sum, input.saturating_add(output));
@@ -176,7 +224,13 @@ proptest! {
 
     #[test]
     fn another_message_never_lowers_the_count(mut params in request(), message in value()) {
-        for (field, price) in [("messages", tokens::chat as Price), ("input", tokens::responses), ("input", tokens::embedding)] {
+        for (field, price) in [
+            ("messages", tokens::chat as Price),
+            ("input", tokens::responses),
+            ("input", tokens::embedding),
+            ("messages", tokens::messages),
+            ("contents", generate_content),
+        ] {
             let Ok(before) = price(&Value::from(params.clone())) else { continue };
             params[field].as_array_mut().unwrap().push(message.clone());
             let after = price(&Value::from(params.clone())).unwrap();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::properties::{request, value};
 
 /// A JSON text as serde_json passes it: a struct whose name and only field are this name.
-struct Raw(String);
+pub(crate) struct Raw(pub(crate) String);
 
 impl Raw {
     fn of(json: &Value) -> Self {
@@ -82,7 +82,7 @@ fn raw_text_that_is_no_json_is_no_panic() {
         "[1}",
     ] {
         for text in [text.to_owned(), format!("{{\"messages\":[{text}]}}"), text.repeat(100_000)] {
-            let _ = tokens::chat(&Raw(text));
+            let _ = prices(&Raw(text));
         }
     }
 }
@@ -105,8 +105,15 @@ fn nesting_without_end_is_cut_off_and_passed() {
 }
 
 /// Returns the price of the params as each kind of request.
-fn prices<T: Serialize>(params: &T) -> [Result<Cost, ParamsError>; 4] {
-    [tokens::chat(params), tokens::completion(params), tokens::embedding(params), tokens::responses(params)]
+fn prices<T: Serialize>(params: &T) -> [Result<Cost, ParamsError>; 6] {
+    [
+        tokens::chat(params),
+        tokens::completion(params),
+        tokens::embedding(params),
+        tokens::responses(params),
+        tokens::messages(params),
+        tokens::generate_content("gemini-3-pro", params),
+    ]
 }
 
 proptest! {
@@ -117,7 +124,7 @@ proptest! {
             prop_assert_eq!(prices(&Raw::of(&params)), prices(&params));
             prop_assert_eq!(prices(&Raw(pretty)), prices(&params));
 
-            let whole = json!({ "model": "gpt-4", "messages": params, "prompt": params, "input": params });
+            let whole = json!({ "model": "gpt-4", "messages": params, "prompt": params, "input": params, "contents": params });
             let fields = whole.as_object().unwrap().iter().map(|(key, value)| (key, Raw::of(value)));
             prop_assert_eq!(prices(&fields.collect::<BTreeMap<_, _>>()), prices(&whole));
         }

@@ -289,7 +289,12 @@ impl Serialize for Deep {
 fn endless_nesting_is_cut_off() {
     for kind in 0..6 {
         let deep = Deep { left: 1_000_000, kind };
-        assert!(tokens::chat(&BTreeMap::from([("messages", [&deep])])).is_ok(), "{kind}");
+        let messages = BTreeMap::from([("messages", [&deep])]);
+        assert!(tokens::chat(&messages).is_ok(), "{kind}");
+        assert!(tokens::messages(&messages).is_ok(), "{kind}");
+        assert!(tokens::generate_content("", &BTreeMap::from([("contents", [&deep])])).is_ok(), "{kind}");
+        let _ = tokens::messages(&BTreeMap::from([("thinking", &deep), ("tools", &deep)]));
+        let _ = tokens::generate_content("", &BTreeMap::from([("generationConfig", &deep)]));
         let _ = tokens::chat(&deep);
         let _ = tokens::chat(&BTreeMap::from([("max_tokens", &deep)]));
     }

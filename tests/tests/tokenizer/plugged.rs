@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use openlimit::tokens::{self, Encoding, TiktokenRs, Tokenizer};
 use openlimit::{
-    ChatRateLimiter, CompletionRateLimiter, Cost, Dimension, EmbeddingRateLimiter, Rate,
-    ResponsesRateLimiter, limiter,
+    ChatRateLimiter, CompletionRateLimiter, Cost, Dimension, EmbeddingRateLimiter,
+    GenerateContentRateLimiter, MessagesRateLimiter, Rate, ResponsesRateLimiter, limiter,
 };
 use serde_json::json;
 
@@ -42,6 +42,14 @@ fn every_kind_of_limiter_asks_it() {
         EmbeddingRateLimiter::builder().tokens(minute).tokenizer(Arc::clone(&asked)).build().unwrap();
     let responses =
         ResponsesRateLimiter::builder().tokens(minute).tokenizer(Arc::clone(&asked)).build().unwrap();
+    let messages =
+        MessagesRateLimiter::builder().tokens(minute).tokenizer(Arc::clone(&asked)).build().unwrap();
+    let contents = GenerateContentRateLimiter::builder()
+        .tokens(minute)
+        .tokenizer(Arc::clone(&asked))
+        .model("gemini-3-pro")
+        .build()
+        .unwrap();
 
     let message = json!([{ "role": "user", "content": "Hello" }]);
     assert_eq!(input(&chat.cost(&json!({ "messages": message, "model": "claude" })).unwrap()), 206);
@@ -49,7 +57,13 @@ fn every_kind_of_limiter_asks_it() {
     assert_eq!(input(&embedding.cost(&json!({ "input": "a" })).unwrap()), 100);
     assert_eq!(input(&responses.cost(&json!({ "input": message, "model": "m" })).unwrap()), 206);
 
+    // No factor is added to the counts of a tokenizer.
+    assert_eq!(input(&messages.cost(&json!({ "messages": message, "model": "claude" })).unwrap()), 107);
+    let content = json!([{ "role": "user", "parts": [{ "text": "Good morning" }] }]);
+    assert_eq!(input(&contents.cost(&json!({ "contents": content })).unwrap()), 101);
+
     let asked = asked.0.lock().unwrap();
+    assert!(asked.contains(&("gemini-3-pro".to_owned(), "Good morning".to_owned())), "the limiter's model");
     assert!(asked.contains(&("claude".to_owned(), "Hello".to_owned())));
     assert!(asked.contains(&(String::new(), "a".to_owned())), "no model is an empty name");
 }

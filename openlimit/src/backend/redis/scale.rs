@@ -48,6 +48,8 @@ pub(crate) struct Scale {
     pub(crate) fit: u64,
     /// The longest pause before a large call. It is the same for all limits of a limiter.
     pub(crate) pause: u64,
+    /// What is kept back of a burst that is long enough.
+    kept_back: u64,
     /// The most that one call may take, as an amount.
     pub(crate) most: u64,
     /// The rate now, and the declared one. Calls weigh more by that, as with a headroom.
@@ -76,7 +78,17 @@ impl Scale {
                 (fit, clamp(u128::from(fit) + u128::from(longest)))
             }
         };
-        Self { over, under, burst, fit, pause: longest, most: metering.most, slowed: (1, 1), since: 0 }
+        Self {
+            over,
+            under,
+            burst,
+            fit,
+            pause: longest,
+            kept_back: weigh(pause),
+            most: metering.most,
+            slowed: (1, 1),
+            since: 0,
+        }
     }
 
     /// Returns the longest pause before a large call that one of the limits asks for.
@@ -92,10 +104,14 @@ impl Scale {
 
     /// Returns the weight of `amount`, rounded up, at most [`MOST`].
     pub(crate) fn weight(&self, amount: u64) -> u64 {
-        // The products are below 2^63 * 2^51.3 * 2^12.3, and 2^52 * 2^63.
-        let declared = clamp((u128::from(amount) * self.over).div_ceil(self.under));
         let (now, of) = self.slowed;
-        clamp((u128::from(declared) * u128::from(of)).div_ceil(now.into()))
+        clamp((u128::from(self.declared(amount)) * u128::from(of)).div_ceil(now.into()))
+    }
+
+    /// Returns the weight of `amount` by the declared rate.
+    fn declared(&self, amount: u64) -> u64 {
+        // The product is below 2^63 * 2^51.3 * 2^12.3.
+        clamp((u128::from(amount) * self.over).div_ceil(self.under))
     }
 
     /// Slows the rate down to `allowed` of what was `declared`, but to no less than an eighth.
@@ -104,6 +120,14 @@ impl Scale {
     pub(crate) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
         self.since = since;
         self.slowed = (allowed.max(declared.div_ceil(8)).max(1), declared.max(1));
+    }
+
+    /// Lets the bucket hold this amount, if that is more than the burst.
+    pub(crate) fn widen(&mut self, amount: u64) {
+        let burst = self.declared(amount.min(self.most));
+        if burst > self.burst {
+            (self.burst, self.fit) = (burst, burst.saturating_sub(self.kept_back));
+        }
     }
 
     /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. It

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::super::Permit;
+use super::super::charged::Settled;
 use crate::feedback::UsageReader;
 use crate::limits::{Dimension, Usage};
 
@@ -59,7 +60,7 @@ impl Tap {
         if let Some(mut call) = self.0.take()
             && let Some(usage) = call.reader.usage().filter(|_| !call.is_broken)
         {
-            call.settle(usage);
+            call.settle(usage, Settled::Whole);
         }
     }
 
@@ -69,7 +70,10 @@ impl Tap {
         if call.reader.error().is_some() {
             self.refuse();
         } else if let Some(usage) = call.reader.usage() {
-            call.settle(if call.reader.is_final() { usage } else { input(&usage) });
+            match call.reader.is_final() {
+                true => call.settle(usage, Settled::Whole),
+                false => call.settle(input(&usage), Settled::Part),
+            }
         }
     }
 
@@ -84,9 +88,9 @@ impl Tap {
 }
 
 impl TappedCall {
-    fn settle(&mut self, usage: Usage) {
+    fn settle(&mut self, usage: Usage, settled: Settled) {
         if self.settled.as_ref() != Some(&usage) {
-            self.permit.settle_so_far(usage.clone());
+            self.permit.settle_as(&usage, settled);
             self.settled = Some(usage);
         }
     }

@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use super::{Chat, Completion, Embedding, Explicit, ReadsParams, Responses};
+use super::{Chat, Completion, Embedding, Explicit, GenerateContent, Messages, ReadsParams, Responses};
 use crate::pricing::options::PriceOptions;
 use crate::pricing::walk::{Body, Number, ValueReader, walk};
 use crate::{Cost, ParamsError};
@@ -56,6 +56,8 @@ reads_bodies! {
     Completion: "/completions" | "/edits";
     Embedding: "/embeddings";
     Responses: "/responses";
+    Messages: "/messages" | ":rawPredict" | ":streamRawPredict";
+    GenerateContent: ":generateContent" | ":streamGenerateContent";
 }
 
 impl ReadsBody for Explicit {
@@ -185,6 +187,8 @@ mod tests {
             ("/v1/completions", Some("Completion")),
             ("/v1/embeddings", Some("Embedding")),
             ("/v1/responses", Some("Responses")),
+            ("/v1/messages", Some("Messages")),
+            ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", Some("GenerateContent")),
             ("/v1/responses/resp_1", None),
             ("/v1/models?next=/v1/embeddings", None),
             ("", None),

@@ -5,16 +5,24 @@
 //! combination is a compile error with a reason.
 
 #[cfg(feature = "tokenizers")]
+mod anthropic;
+#[cfg(feature = "tokenizers")]
 mod bodies;
 mod explicit;
 #[cfg(feature = "tokenizers")]
+mod gemini;
+#[cfg(feature = "tokenizers")]
 mod openai;
 
+#[cfg(feature = "tokenizers")]
+pub use self::anthropic::Messages;
 #[cfg(feature = "tokenizers")]
 pub use self::bodies::ReadsBody;
 #[cfg(feature = "clients")]
 pub(crate) use self::bodies::model_of_body;
 pub use self::explicit::Explicit;
+#[cfg(feature = "tokenizers")]
+pub use self::gemini::GenerateContent;
 #[cfg(feature = "tokenizers")]
 pub use self::openai::{Chat, Completion, Embedding, Responses};
 #[cfg(feature = "tokenizers")]

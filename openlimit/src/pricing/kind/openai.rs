@@ -1,11 +1,7 @@
 //! The kinds of limiter that price OpenAI's requests.
 
-use serde::Serialize;
-
-use crate::pricing::openai::{self, Shape};
-use crate::pricing::options::PriceOptions;
-use crate::pricing::params::ReadsParams;
-use crate::{Cost, ParamsError};
+use crate::pricing::openai::Shape;
+use crate::pricing::params::reads_params;
 
 /// Prices OpenAI's chat completions, by their `model`, `messages`, `max_completion_tokens` and `n`.
 #[derive(Clone, Copy, Debug)]
@@ -24,44 +20,7 @@ pub enum Embedding {}
 #[derive(Clone, Copy, Debug)]
 pub enum Responses {}
 
-// Written out, since rustc shows the impls to users who price params on another kind.
-
-impl ReadsParams for Chat {
-    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::price(&Shape::CHAT, params, options)
-    }
-
-    fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
-        openai::unknown_fields(&Shape::CHAT, params)
-    }
-}
-
-impl ReadsParams for Completion {
-    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::price(&Shape::COMPLETION, params, options)
-    }
-
-    fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
-        openai::unknown_fields(&Shape::COMPLETION, params)
-    }
-}
-
-impl ReadsParams for Embedding {
-    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::price(&Shape::EMBEDDING, params, options)
-    }
-
-    fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
-        openai::unknown_fields(&Shape::EMBEDDING, params)
-    }
-}
-
-impl ReadsParams for Responses {
-    fn read<T: Serialize + ?Sized>(params: &T, options: &PriceOptions) -> Result<Cost, ParamsError> {
-        openai::price(&Shape::RESPONSES, params, options)
-    }
-
-    fn unknown_fields<T: Serialize + ?Sized>(params: &T) -> Result<Vec<String>, ParamsError> {
-        openai::unknown_fields(&Shape::RESPONSES, params)
-    }
-}
+reads_params!(Chat, Shape::CHAT);
+reads_params!(Completion, Shape::COMPLETION);
+reads_params!(Embedding, Shape::EMBEDDING);
+reads_params!(Responses, Shape::RESPONSES);

@@ -76,16 +76,6 @@ pub(super) const BUILT_IN: u64 = 400;
 /// where the schema follows as JSON. An assumption for models that have another format.
 pub(super) const SCHEMA: u64 = 16;
 
-/// For each entry of a map in JSON: its quotes, colon and comma. An assumption.
-pub(super) const ENTRY: u64 = 2;
-
-/// For each text in JSON that has escapes: its quotes, which share no token with an escape. An
-/// assumption.
-pub(super) const ESCAPED: u64 = 2;
-
-/// For each item of a list in JSON: its comma. An assumption.
-pub(super) const ITEM: u64 = 1;
-
 /// For a sound of any length: one minute at one token for each 100 ms.
 ///
 /// Source of the rate: OpenAI's guide to the costs of the realtime API. The minute is an
@@ -98,14 +88,3 @@ pub(super) const AUDIO: u64 = 600;
 /// page is an assumption, since only the provider knows their number. The usage in the reply
 /// corrects it.
 pub(super) const PAGE: u64 = 600;
-
-/// The bytes of sealed text that count as one token: base64 of three bytes of text.
-///
-/// An assumption. The sealed text, which is reasoning that the client sends back, cannot be
-/// counted. English has more than four bytes a token, so this is rather too much than too little.
-pub(super) const SEALED_BYTES: u64 = 4;
-
-/// The characters of text that count as one token in OpenAI's own estimate.
-///
-/// Source: OpenAI's rule of thumb for English.
-pub(super) const CHARACTERS: u64 = 4;

@@ -142,6 +142,6 @@ pub(super) struct Image {
     pub(super) size: Option<Pixels>,
     /// The highest detail that the request names.
     pub(super) detail: Option<Detail>,
-    /// The tokens that were added for it, if it was.
-    pub(super) counted: Option<u64>,
+    /// The tokens that were added for it; zero if it was not. No image is free.
+    pub(super) counted: u64,
 }

@@ -1,18 +1,12 @@
 //! OpenAI's requests: chat completions, completions, embeddings and responses.
 //!
-//! A request is read twice. Clients write the fields in any order, as a rule `messages` before
-//! `model`, and no text can be counted before the encoding of the model is known. Keeping the texts
-//! would mean copying them. So the first reading finds the model and the numbers, without looking
-//! into any list or map. The second reading counts.
-//!
 //! | file | contains |
 //! | --- | --- |
 //! | `formula` | the constants that are added to the tokens of texts, each with its source |
 //! | `images` | the price of an image, by model, detail and size |
 //! | `place` | `Place`: the places of a request, each of which has a rule |
 //! | `shape` | `Shape`: the fields of each kind of request |
-//! | `outline` | the first reading: the model, the numbers, a check of the shape |
-//! | `tally` | `Tally`: the tokens that the second reading has counted so far |
+//! | `tally` | the prices of a model, and what they add to the tokens counted so far |
 //! | `grammar` | the second reading: the rules for each place |
 //!
 //! A file imports only from files above it.
@@ -20,49 +14,49 @@
 mod formula;
 mod grammar;
 mod images;
-mod outline;
 mod place;
 mod shape;
 mod tally;
 
-use serde::Serialize;
-
-use self::outline::Outline;
+use self::grammar::PromptReader;
+use self::place::Place;
 pub(super) use self::shape::Shape;
+use self::tally::Model;
+use super::common::{Fields, Grammar, Outline, Total};
 use super::options::PriceOptions;
-use crate::tokenizer::Counting;
-use crate::{Cost, ParamsError};
 
-/// Returns the cost of a request of this shape.
-pub(super) fn price<T: Serialize + ?Sized>(
-    shape: &Shape,
-    params: &T,
-    options: &PriceOptions,
-) -> Result<Cost, ParamsError> {
-    let outline = Outline::of(params, shape, options.tokenizer.is_some())?;
-    let counting = match &options.tokenizer {
-        None => Counting::Own(outline.model.encoding),
-        Some(tokenizer) => Counting::Plugged(tokenizer, &outline.name),
-    };
-    let input = grammar::count(params, shape, &outline, counting)?;
-    let output = if shape.replies {
-        let each = outline.output.unwrap_or(options.default_output);
-        each.saturating_mul(outline.choices).saturating_mul(input.prompts)
-    } else {
-        0
-    };
-    let tokens = options.charge.tokens(input.tokens, input.estimate, output);
-    Ok(Cost::derived(tokens, input.tokens, output))
-}
+/// The output tokens that OpenAI itself appears to reserve for a request without a maximum.
+const DEFAULT_OUTPUT: u64 = 16;
 
-/// Returns the paths of the fields that count as their text because they are unknown.
-///
-/// # Errors
-/// If the params have no price, with the same error.
-pub(super) fn unknown_fields<T: Serialize + ?Sized>(
-    shape: &Shape,
-    params: &T,
-) -> Result<Vec<String>, ParamsError> {
-    let outline = Outline::of(params, shape, false)?;
-    grammar::unknown_fields(params, shape, &outline)
+impl Grammar for Shape {
+    type Model = Model;
+    type Place = Place;
+    type Reader<'a> = PromptReader<'a>;
+
+    const PARAMS: Place = Place::Params;
+
+    fn fields(&self) -> &Fields<Place> {
+        &self.fields
+    }
+
+    fn model(name: &str) -> Model {
+        Model::of(name)
+    }
+
+    fn reader<'a>(&'a self, outline: &'a Outline<Model>, options: &'a PriceOptions) -> PromptReader<'a> {
+        let model = outline.model;
+        PromptReader::new(self, model, outline.counting(model.encoding, model.factor, options))
+    }
+
+    fn input(reader: &PromptReader<'_>) -> Total {
+        reader.total()
+    }
+
+    fn replies(&self, reader: &PromptReader<'_>, outline: &Outline<Model>) -> u64 {
+        if self.replies { outline.choices.saturating_mul(reader.prompts()) } else { 0 }
+    }
+
+    fn output(outline: &Outline<Model>, options: &PriceOptions) -> u64 {
+        outline.output.or(options.default_output).unwrap_or(DEFAULT_OUTPUT)
+    }
 }

@@ -4,12 +4,14 @@
 //! places form families, one for each part of a request, and each family has a file of rules in
 //! `grammar`.
 
+use crate::pricing::common::{Plain, plain_place};
+
 /// A place in a request, by family.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// The request itself, whose fields are listed in its `Shape`.
     Params,
-    Plain(PlainPlace),
+    Plain(Plain),
     Prompt(PromptPlace),
     Message(MessagePlace),
     Media(MediaPlace),
@@ -17,24 +19,9 @@ pub(super) enum Place {
     Format(FormatPlace),
 }
 
-/// Values without a structure of their own.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum PlainPlace {
-    /// Text, counted as it stands.
-    Text,
-    /// A documented value without a rule of its own: counted as its text, keys included, unless it
-    /// looks like a file.
-    Value,
-    /// A value that is not documented: counted like one of the two above, as a guess.
-    Unknown {
-        /// True if it is text whatever it looks like.
-        is_text: bool,
-    },
-}
-
 /// The prompts of a completion, or the inputs of an embedding.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum PromptPlace {
+pub(crate) enum PromptPlace {
     /// All prompts or inputs: one, a list of them, or an array of tokens.
     All,
     /// One of several prompts, or a token of the only one.
@@ -47,7 +34,7 @@ pub(super) enum PromptPlace {
 
 /// The messages of a chat, or the items of a response.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum MessagePlace {
+pub(crate) enum MessagePlace {
     /// All messages. A lone string is one message.
     All,
     One,
@@ -72,7 +59,7 @@ pub(super) enum MessagePlace {
 
 /// Images, sounds and files.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum MediaPlace {
+pub(crate) enum MediaPlace {
     /// A value that counts as this many tokens, however large it is.
     Flat(u64),
     /// An image: its URL, or a map with it.
@@ -85,7 +72,7 @@ pub(super) enum MediaPlace {
 
 /// The tools that the model may call.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum ToolPlace {
+pub(crate) enum ToolPlace {
     /// All tools. `begun` is set by the first.
     All {
         begun: bool,
@@ -111,48 +98,12 @@ pub(super) enum ToolPlace {
 
 /// The format that the reply must have.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum FormatPlace {
+pub(crate) enum FormatPlace {
     Settings,
-    /// Content that the model reads as JSON.
-    Schema,
 }
 
 impl Place {
-    pub(super) const TEXT: Self = Self::Plain(PlainPlace::Text);
-    pub(super) const UNKNOWN: Self = Self::Plain(PlainPlace::Unknown { is_text: false });
-
-    /// Returns the place of a documented field without a rule of its own.
-    pub(super) fn value(key: &str) -> Self {
-        Self::Plain(if names_text(key) { PlainPlace::Text } else { PlainPlace::Value })
-    }
-
-    /// Returns the place of a field that is not documented.
-    pub(super) fn unknown(key: &str) -> Self {
-        Self::Plain(PlainPlace::Unknown { is_text: names_text(key) })
-    }
-
-    /// Returns whether a value here is counted by a guess.
-    pub(super) fn is_unknown(self) -> bool {
-        matches!(self, Self::Plain(PlainPlace::Unknown { .. }))
-    }
+    pub(super) const TEXT: Self = Self::Plain(Plain::Text);
 }
 
-/// Returns whether a name is given to text only: code, program output, search results, reasoning.
-/// Such text is never taken for a file, whatever it looks like.
-fn names_text(key: &str) -> bool {
-    matches!(
-        key,
-        "text"
-            | "content"
-            | "code"
-            | "diff"
-            | "logs"
-            | "stdout"
-            | "stderr"
-            | "queries"
-            | "description"
-            | "reasoning"
-            | "reasoning_content"
-            | "thinking"
-    )
-}
+plain_place!(Place);

@@ -1,4 +1,4 @@
-//! Counting a single piece.
+//! TextCounter a single piece.
 
 use super::cache::{self, Cache};
 use super::merge::{self, SHORT};

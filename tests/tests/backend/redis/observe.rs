@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use openlimit::feedback::Observation;
-use openlimit::{Cost, Rate, RateLimiter, Usage};
+use openlimit::{Burst, Cost, Rate, RateLimiter, Usage};
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::secs;
 
@@ -108,4 +108,18 @@ fn a_call_that_is_settled_after_a_response_makes_no_room_beyond_it() {
     permit.settle(Usage::default().with("requests", 10));
     let available = available(&limiter);
     assert!((90..=101).contains(&available), "{available} are available");
+}
+
+#[test]
+fn a_burst_that_is_observed_holds_what_the_provider_holds() {
+    let server = RedisServer::start();
+    let limiter = RateLimiter::builder().name("chat").requests(Rate::per_minute(1_000));
+    let limiter = limiter.burst(Burst::Observed).redis(server.url()).build().unwrap();
+    limiter.observe(&left(1_000)).unwrap();
+    // By a burst of one second, the second call would wait for half a minute.
+    for requests in [500, 400] {
+        let acquire = limiter.acquire(Cost::new().requests(requests));
+        drop(acquire.timeout(secs(10)).blocking().unwrap());
+    }
+    assert!(available(&limiter) <= 400);
 }

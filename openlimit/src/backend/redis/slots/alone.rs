@@ -88,8 +88,8 @@ impl Alone {
     /// Refunds amounts of a charge, unless it is of an outage that has ended.
     pub(super) fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
         if charge >= self.first {
-            self.share.refund(amounts, charge, now);
-            self.whole.refund(amounts, charge, now);
+            self.share.refund(amounts, charge, now, |_, _| ());
+            self.whole.refund(amounts, charge, now, |_, _| ());
             for (taken, amount) in self.taken.iter_mut().zip(amounts.as_slice()) {
                 *taken = taken.saturating_sub(*amount);
             }

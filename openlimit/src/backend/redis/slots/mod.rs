@@ -75,7 +75,8 @@ impl Buckets for Slots {
         slot.unwrap_or_else(|| self.alone.charge(amounts, at, now))
     }
 
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+    /// What comes too late is known to the server only.
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, _: impl FnMut(usize, u64)) {
         if charge < LOCAL {
             self.refunded_at = Some(now);
             self.give_back(amounts.as_slice(), charge, now);
@@ -141,6 +142,12 @@ impl Buckets for Slots {
             // The calls in flight weigh as before, and their charges have no numbers yet.
             let since = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
             self.scales[bucket].slow(allowed, declared, since);
+        }
+    }
+
+    fn widen(&mut self, place: usize, amount: u64) {
+        if let Some(bucket) = self.places.iter().position(|of| *of == place) {
+            self.scales[bucket].widen(amount);
         }
     }
 

@@ -1,7 +1,8 @@
 //! The format of the reply: its settings, which only the API reads, and its schema, which the model
 //! reads as JSON.
 
-use super::rules::{Rules, json_entry, unknown_item};
+use super::rules::Rules;
+use crate::pricing::common::Plain;
 use crate::pricing::openai::formula;
 use crate::pricing::openai::place::{FormatPlace, Place};
 use crate::pricing::openai::tally::Tally;
@@ -10,51 +11,24 @@ use crate::pricing::walk::Number;
 impl Rules for FormatPlace {
     #[inline]
     fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
-        Some(match (self, key) {
-            (Self::Settings, "type" | "strict" | "verbosity") => return None,
-            (Self::Settings, "format" | "json_schema") => Place::Format(Self::Settings),
-            (Self::Settings, "name" | "description") => Place::TEXT,
-            (Self::Settings, "schema") => {
+        Some(match key {
+            "type" | "strict" | "verbosity" => return None,
+            "format" | "json_schema" => Place::Format(Self::Settings),
+            "name" | "description" => Place::TEXT,
+            "schema" => {
                 tally.add(formula::SCHEMA);
-                Place::Format(Self::Schema)
+                Place::Plain(Plain::Json)
             }
-            (Self::Settings, _) => Place::unknown(key),
-            (Self::Schema, _) => {
-                json_entry(tally, key);
-                Place::Format(Self::Schema)
-            }
+            _ => Plain::unknown(key).into(),
         })
     }
 
     #[inline]
-    fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
-        match self {
-            Self::Settings => Some(unknown_item(tally)),
-            Self::Schema => {
-                tally.add(formula::ITEM);
-                Some(Place::Format(Self::Schema))
-            }
-        }
-    }
+    fn boolean(self, _: &mut Tally<'_>) {}
 
     #[inline]
-    fn boolean(self, tally: &mut Tally<'_>) {
-        if let Self::Schema = self {
-            tally.add(1);
-        }
-    }
+    fn number(self, _: &mut Tally<'_>, _: Number) {}
 
     #[inline]
-    fn number(self, tally: &mut Tally<'_>, number: Number) {
-        if let Self::Schema = self {
-            tally.add(number.tokens());
-        }
-    }
-
-    #[inline]
-    fn text(self, tally: &mut Tally<'_>, text: &str) {
-        if let Self::Schema = self {
-            tally.json(text);
-        }
-    }
+    fn text(self, _: &mut Tally<'_>, _: &str) {}
 }

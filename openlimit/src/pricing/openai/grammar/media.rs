@@ -3,7 +3,8 @@
 //! An image is priced by its size and by the detail that is asked for. Its bytes are not counted:
 //! only their header is read, for the size.
 
-use super::rules::{Rules, unknown_entry, unknown_item};
+use super::rules::Rules;
+use crate::pricing::common::Plain;
 use crate::pricing::data::is_data;
 use crate::pricing::openai::images::Detail;
 use crate::pricing::openai::place::{MediaPlace, Place};
@@ -18,7 +19,7 @@ impl Rules for MediaPlace {
             (Self::Image, "url") => Some(Place::Media(Self::Image)),
             (Self::Image, "detail") => Some(Place::Media(Self::Detail)),
             (Self::Flat(_) | Self::Image | Self::Detail, _) => None,
-            (Self::Drawn, _) => Some(unknown_entry(tally, key)),
+            (Self::Drawn, _) => Some(Plain::UNKNOWN.field(tally, key).into()),
         }
     }
 
@@ -26,7 +27,7 @@ impl Rules for MediaPlace {
     fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
         match self {
             Self::Flat(_) | Self::Image | Self::Detail => None,
-            Self::Drawn => Some(unknown_item(tally)),
+            Self::Drawn => Some(Plain::UNKNOWN.item(tally).into()),
         }
     }
 
@@ -62,7 +63,7 @@ impl Rules for MediaPlace {
             Self::Flat(_) => self.whole(tally),
             Self::Image => tally.see(Pixels::of_url(text)),
             Self::Detail => tally.look(Detail::of(text)),
-            Self::Drawn if is_data(text) => tally.add(tally.largest_image()),
+            Self::Drawn if is_data(text) => tally.add(tally.prices.largest_image()),
             Self::Drawn => tally.text(text),
         }
     }

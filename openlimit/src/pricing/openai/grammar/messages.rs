@@ -3,7 +3,8 @@
 //! Each message adds a frame to its texts, and so does each tool call that a message repeats. A
 //! field without a rule counts as its text.
 
-use super::rules::{Rules, unknown_entry, unknown_item};
+use super::rules::Rules;
+use crate::pricing::common::{Plain, Prices};
 use crate::pricing::openai::formula;
 use crate::pricing::openai::images::Image;
 use crate::pricing::openai::place::{MediaPlace, MessagePlace, Place};
@@ -21,7 +22,9 @@ impl Rules for MessagePlace {
             Self::Variables => Some(Place::Message(Self::Content)),
             Self::Sealed => None,
             Self::Prediction => prediction(key),
-            Self::All | Self::Role | Self::Name | Self::Calls => Some(unknown_entry(tally, key)),
+            Self::All | Self::Role | Self::Name | Self::Calls => {
+                Some(Plain::UNKNOWN.field(tally, key).into())
+            }
         }
     }
 
@@ -38,7 +41,7 @@ impl Rules for MessagePlace {
             | Self::Call
             | Self::Called
             | Self::Variables
-            | Self::Prediction => unknown_item(tally),
+            | Self::Prediction => Plain::UNKNOWN.item(tally).into(),
         })
     }
 
@@ -47,7 +50,7 @@ impl Rules for MessagePlace {
         match self {
             Self::One => tally.message(),
             Self::Call => tally.add(formula::CALL),
-            Self::Content => tally.image = Image::default(),
+            Self::Content => tally.prices.image = Image::default(),
             _ => {}
         }
     }
@@ -79,9 +82,9 @@ impl Rules for MessagePlace {
             }
             Self::Name => {
                 tally.text(text);
-                tally.adjust(tally.formula.name);
+                tally.adjust(tally.prices.model.formula.name);
             }
-            Self::Sealed => tally.add(text.len() as u64 / formula::SEALED_BYTES),
+            Self::Sealed => tally.sealed(text),
             Self::Template => {}
             Self::Content | Self::Calls | Self::Call | Self::Called | Self::Variables | Self::Prediction => {
                 tally.text(text);
@@ -133,7 +136,7 @@ fn message(tally: &mut Tally<'_>, key: &str) -> Option<Place> {
         // Each is the payload of an item that is a call.
         "arguments" | "input" | "action" | "code" | "queries" => {
             tally.add(formula::CALL);
-            Place::value(key)
+            Plain::value(key).into()
         }
         "content" | "output" | "summary" => Place::Message(MessagePlace::Content),
         "name" => Place::Message(MessagePlace::Name),
@@ -142,8 +145,8 @@ fn message(tally: &mut Tally<'_>, key: &str) -> Option<Place> {
         "audio" => Place::Media(MediaPlace::Flat(formula::AUDIO)),
         "result" => Place::Media(MediaPlace::Drawn),
         "encrypted_content" => Place::Message(MessagePlace::Sealed),
-        _ if FIELDS.contains(&key) => Place::value(key),
-        _ => Place::unknown(key),
+        _ if FIELDS.contains(&key) => Plain::value(key).into(),
+        _ => Plain::unknown(key).into(),
     })
 }
 
@@ -154,9 +157,11 @@ fn content(tally: &Tally<'_>, key: &str) -> Option<Place> {
         "image_url" => Place::Media(MediaPlace::Image),
         "detail" => Place::Media(MediaPlace::Detail),
         "input_audio" | "audio" => Place::Media(MediaPlace::Flat(formula::AUDIO)),
-        "file" | "file_data" | "file_url" | "file_id" => Place::Media(MediaPlace::Flat(tally.file())),
-        "annotations" | "outcome" | "prompt_cache_breakpoint" | "stderr" | "stdout" => Place::value(key),
-        _ => Place::unknown(key),
+        "file" | "file_data" | "file_url" | "file_id" => Place::Media(MediaPlace::Flat(tally.prices.file())),
+        "annotations" | "outcome" | "prompt_cache_breakpoint" | "stderr" | "stdout" => {
+            Plain::value(key).into()
+        }
+        _ => Plain::unknown(key).into(),
     })
 }
 
@@ -169,7 +174,7 @@ fn prediction(key: &str) -> Option<Place> {
     Some(match key {
         "type" => return None,
         "content" => Place::Message(MessagePlace::Content),
-        _ => Place::unknown(key),
+        _ => Plain::unknown(key).into(),
     })
 }
 
@@ -178,6 +183,6 @@ fn call(key: &str) -> Option<Place> {
         "id" | "type" | "index" => return None,
         "function" | "custom" => Place::Message(MessagePlace::Called),
         "name" | "arguments" | "input" => Place::TEXT,
-        _ => Place::unknown(key),
+        _ => Plain::unknown(key).into(),
     })
 }

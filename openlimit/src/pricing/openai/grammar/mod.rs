@@ -1,7 +1,8 @@
 //! The second reading of a request, which counts what the model gets to read.
 //!
-//! A grammar here is a set of places and rules. [`Place`] names the places where a value can stand,
-//! and [`Rules`] say for each place what a value there adds and where its parts stand.
+//! A grammar here is a set of places and rules. [`Place`](super::place::Place) names the places
+//! where a value can stand, and [`Rules`](rules::Rules) say for each place what a value there adds
+//! and where its parts stand.
 //!
 //! # The rules
 //!
@@ -38,58 +39,16 @@
 //!
 //! # The files
 //!
-//! `rules` has the defaults, `plain`, `prompts`, `messages`, `media`, `tools` and `formats` the
-//! rules of one family of places each. A field that OpenAI adds is a line in one of them. `reader`
-//! picks the family of a place, and `unknown` lists the fields that no rule names.
+//! `rules` has the defaults, `prompts`, `messages`, `media`, `tools` and `formats` the rules of one
+//! family of places each. A field that OpenAI adds is a line in one of them. `reader` picks the
+//! family of a place.
 
 mod formats;
 mod media;
 mod messages;
-mod plain;
 mod prompts;
 mod reader;
 mod rules;
 mod tools;
-mod unknown;
 
-use serde::Serialize;
-
-use self::reader::PromptReader;
-use self::unknown::UnknownReader;
-use super::outline::Outline;
-use super::place::Place;
-use super::shape::Shape;
-use super::tally::Total;
-use crate::ParamsError;
-use crate::pricing::walk::walk;
-use crate::tokenizer::Counting;
-
-/// Counts the input of a request.
-///
-/// # Errors
-/// If the params' own `Serialize` fails.
-pub(super) fn count<T: Serialize + ?Sized>(
-    params: &T,
-    shape: &Shape,
-    outline: &Outline,
-    counting: Counting<'_>,
-) -> Result<Total, ParamsError> {
-    let mut reader = PromptReader::new(shape, outline.model, counting);
-    walk(&mut reader, Place::Params, params).map_err(|failed| shape.failed(&failed))?;
-    Ok(reader.total())
-}
-
-/// Returns the paths of the fields that [`count`] counts as their text because no rule names them.
-///
-/// # Errors
-/// If the params' own `Serialize` fails.
-pub(super) fn unknown_fields<T: Serialize + ?Sized>(
-    params: &T,
-    shape: &Shape,
-    outline: &Outline,
-) -> Result<Vec<String>, ParamsError> {
-    let counting = Counting::Own(outline.model.encoding);
-    let mut reader = UnknownReader::new(PromptReader::new(shape, outline.model, counting));
-    walk(&mut reader, UnknownReader::PARAMS, params).map_err(|failed| shape.failed(&failed))?;
-    Ok(reader.unknown())
-}
+pub(crate) use self::reader::PromptReader;

@@ -3,7 +3,8 @@
 //! Each prompt gets a reply of its own, so prompts are counted as well as their tokens. A list of
 //! numbers is one prompt, and each number is one token.
 
-use super::rules::{Rules, unknown_item};
+use super::rules::Rules;
+use crate::pricing::common::Plain;
 use crate::pricing::openai::place::{Place, PromptPlace};
 use crate::pricing::openai::tally::Tally;
 use crate::pricing::walk::Number;
@@ -14,7 +15,7 @@ impl Rules for PromptPlace {
         Some(match self {
             Self::All => Place::Prompt(Self::One),
             Self::One | Self::Token => Place::Prompt(Self::Token),
-            Self::Suffix => unknown_item(tally),
+            Self::Suffix => Plain::UNKNOWN.item(tally).into(),
         })
     }
 
@@ -29,7 +30,7 @@ impl Rules for PromptPlace {
     fn number(self, tally: &mut Tally<'_>, number: Number) {
         match self {
             Self::One => {
-                tally.token_array = true;
+                tally.prices.token_array = true;
                 tally.add(1);
             }
             Self::Token => tally.add(1),
@@ -44,7 +45,7 @@ impl Rules for PromptPlace {
                 tally.prompt();
                 tally.text(text);
             }
-            Self::Suffix => tally.suffix = tally.measured(text),
+            Self::Suffix => tally.prices.suffix = tally.measured(text),
             Self::Token => tally.text(text),
         }
     }

@@ -4,31 +4,35 @@
 //! fields from its `Shape`.
 
 use super::rules::Rules;
-use crate::pricing::openai::outline::Model;
+use crate::pricing::common::Total;
 use crate::pricing::openai::place::Place;
 use crate::pricing::openai::shape::Shape;
-use crate::pricing::openai::tally::{Tally, Total};
+use crate::pricing::openai::tally::{Model, OpenAi, Tally};
 use crate::pricing::walk::{Number, ValueReader};
-use crate::tokenizer::Counting;
+use crate::tokenizer::{Factor, TextCounter};
 
 /// Counts the values that it is shown.
-pub(super) struct PromptReader<'a> {
+pub(crate) struct PromptReader<'a> {
     shape: &'a Shape,
     tally: Tally<'a>,
 }
 
 impl<'a> PromptReader<'a> {
-    pub(super) fn new(shape: &'a Shape, model: Model, counting: Counting<'a>) -> Self {
-        let Model { formula, images, .. } = model;
-        let mut tally = Tally::new(formula, images, counting);
+    pub(crate) fn new(shape: &'a Shape, model: Model, (counting, factor): (TextCounter<'a>, Factor)) -> Self {
+        let mut tally = Tally::new(counting, factor, OpenAi::new(model));
         if shape.framed {
-            tally.add(formula.reply);
+            tally.add(model.formula.reply);
         }
         Self { shape, tally }
     }
 
-    pub(super) fn total(&self) -> Total {
-        self.tally.total()
+    pub(crate) fn total(&self) -> Total {
+        self.tally.total_of_prompts()
+    }
+
+    /// Returns the number of prompts, each of which gets a reply of its own. At least one.
+    pub(crate) fn prompts(&self) -> u64 {
+        self.tally.prices.prompts()
     }
 }
 
@@ -52,7 +56,7 @@ impl ValueReader for PromptReader<'_> {
 
     #[inline]
     fn field(&mut self, place: &mut Place, key: &str) -> Option<Place> {
-        by_family!(place, self.shape.field(key), rules => rules.field(&mut self.tally, key))
+        by_family!(place, self.shape.fields.field(key), rules => rules.field(&mut self.tally, key))
     }
 
     #[inline]

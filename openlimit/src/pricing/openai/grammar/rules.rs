@@ -6,7 +6,7 @@
 //! The methods are `#[inline]` here and in the families. One of them runs for each value of a
 //! request, and a call would take longer than most of them do.
 
-use crate::pricing::openai::formula;
+use crate::pricing::common::Plain;
 use crate::pricing::openai::place::Place;
 use crate::pricing::openai::tally::Tally;
 use crate::pricing::walk::Number;
@@ -16,13 +16,13 @@ pub(super) trait Rules: Copy {
     /// Returns the place of the value under `key`, or `None` to skip it.
     #[inline]
     fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
-        Some(unknown_entry(tally, key))
+        Some(Plain::UNKNOWN.field(tally, key).into())
     }
 
     /// Returns the place of the next item of a list, or `None` to skip it.
     #[inline]
     fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
-        Some(unknown_item(tally))
+        Some(Plain::UNKNOWN.item(tally).into())
     }
 
     /// A map begins.
@@ -38,12 +38,12 @@ pub(super) trait Rules: Copy {
 
     #[inline]
     fn boolean(self, tally: &mut Tally<'_>) {
-        tally.add(1);
+        Plain::UNKNOWN.boolean(tally);
     }
 
     #[inline]
     fn number(self, tally: &mut Tally<'_>, number: Number) {
-        tally.add(number.tokens());
+        Plain::UNKNOWN.number(tally, number);
     }
 
     #[inline]
@@ -52,28 +52,20 @@ pub(super) trait Rules: Copy {
     }
 }
 
-/// Adds the key of a documented map that is counted as its text.
-pub(super) fn value_entry(tally: &mut Tally<'_>, key: &str) -> Place {
-    tally.add(formula::ENTRY);
-    tally.text(key);
-    Place::value(key)
-}
+/// The places that all grammars share have rules of their own.
+impl Rules for Plain {
+    #[inline]
+    fn field(&mut self, tally: &mut Tally<'_>, key: &str) -> Option<Place> {
+        Some(Plain::field(*self, tally, key).into())
+    }
 
-/// Adds the key of a map that is counted as its text by a guess.
-pub(super) fn unknown_entry(tally: &mut Tally<'_>, key: &str) -> Place {
-    tally.add(formula::ENTRY);
-    tally.text(key);
-    Place::unknown(key)
-}
+    #[inline]
+    fn item(&mut self, tally: &mut Tally<'_>) -> Option<Place> {
+        Some(Plain::item(*self, tally).into())
+    }
 
-/// Adds the key of a map that the model reads as JSON.
-pub(super) fn json_entry(tally: &mut Tally<'_>, key: &str) {
-    tally.add(formula::ENTRY);
-    tally.json(key);
-}
-
-/// Adds the comma of an item without a rule.
-pub(super) fn unknown_item(tally: &mut Tally<'_>) -> Place {
-    tally.add(formula::ITEM);
-    Place::UNKNOWN
+    #[inline]
+    fn text(self, tally: &mut Tally<'_>, text: &str) {
+        Plain::text(self, tally, text);
+    }
 }

@@ -4,9 +4,10 @@
 //! parameter's schema it counts names, types, descriptions and enumerations. Other keywords of a
 //! schema count as JSON.
 
-use super::rules::{Rules, json_entry, unknown_entry, unknown_item, value_entry};
+use super::rules::Rules;
+use crate::pricing::common::Plain;
 use crate::pricing::openai::formula;
-use crate::pricing::openai::place::{FormatPlace, Place, ToolPlace};
+use crate::pricing::openai::place::{Place, ToolPlace};
 use crate::pricing::openai::tally::Tally;
 use crate::pricing::walk::Number;
 
@@ -65,8 +66,8 @@ impl Rules for ToolPlace {
             (Self::One | Self::Function, "name") => Place::Tool(Self::Heading),
             (Self::One | Self::Function, "description") => Place::Tool(Self::Label),
             (Self::One | Self::Function, "parameters") => Place::Tool(Self::Parameters),
-            (Self::One | Self::Function, _) if SETTINGS.contains(&key) => Place::value(key),
-            (Self::One | Self::Function, _) => Place::unknown(key),
+            (Self::One | Self::Function, _) if SETTINGS.contains(&key) => Plain::value(key).into(),
+            (Self::One | Self::Function, _) => Plain::unknown(key).into(),
 
             (Self::Parameters, "type") | (Self::Parameters | Self::Property, "required") => return None,
             (Self::Parameters | Self::Property, "properties") => {
@@ -79,10 +80,7 @@ impl Rules for ToolPlace {
             (Self::Property, "items") | (Self::Parameters | Self::Property, "additionalProperties") => {
                 Place::Tool(Self::Property)
             }
-            (Self::Parameters | Self::Property, _) => {
-                json_entry(tally, key);
-                Place::Format(FormatPlace::Schema)
-            }
+            (Self::Parameters | Self::Property, _) => Plain::Json.field(tally, key).into(),
 
             (Self::Properties { begun }, _) => {
                 let first = !std::mem::replace(begun, true);
@@ -91,9 +89,9 @@ impl Rules for ToolPlace {
                 Place::Tool(Self::Property)
             }
             (Self::Type, _) => return None,
-            (Self::BuiltIn, _) => value_entry(tally, key),
+            (Self::BuiltIn, _) => Plain::Value.field(tally, key).into(),
             (Self::All { .. } | Self::Heading | Self::Label | Self::Enum | Self::EnumItem, _) => {
-                unknown_entry(tally, key)
+                Plain::UNKNOWN.field(tally, key).into()
             }
         })
     }
@@ -111,16 +109,16 @@ impl Rules for ToolPlace {
             Self::Enum => Place::Tool(Self::EnumItem),
             Self::Type => return None,
             Self::One | Self::BuiltIn | Self::Function | Self::Heading | Self::Parameters => {
-                unknown_item(tally)
+                Plain::UNKNOWN.item(tally).into()
             }
-            Self::Properties { .. } | Self::Property | Self::EnumItem => unknown_item(tally),
+            Self::Properties { .. } | Self::Property | Self::EnumItem => Plain::UNKNOWN.item(tally).into(),
         })
     }
 
     #[inline]
     fn map(self, tally: &mut Tally<'_>) {
         match self {
-            Self::One => tally.add(tally.formula.function),
+            Self::One => tally.add(tally.prices.model.formula.function),
             Self::BuiltIn => tally.add(formula::BUILT_IN),
             Self::EnumItem => tally.add(formula::ENUM_ITEM),
             _ => {}

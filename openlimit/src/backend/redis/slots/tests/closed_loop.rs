@@ -22,11 +22,11 @@ use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
 use crate::queue::{Queue, Waiter, by_arrival};
 
-const MILLISECOND: u64 = 1_000_000;
-const JITTER: Duration = Duration::from_millis(50);
+pub(super) const MILLISECOND: u64 = 1_000_000;
+pub(super) const JITTER: Duration = Duration::from_millis(50);
 
 /// The time of a batch to the server, and of a reply back.
-const WAY: u64 = MILLISECOND / 2;
+pub(super) const WAY: u64 = MILLISECOND / 2;
 
 /// A closed loop on one limit of tokens.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
                     self.held.pop();
                     let rest = self.of.reserves(caller) - self.of.uses(caller);
                     let id = caller % self.members.len();
-                    self.members[id].backend.refund(&Amounts::Few([rest, 0, 0]), charge, self.now);
+                    self.members[id].backend.refund(&Amounts::Few([rest, 0, 0]), charge, self.now, |_, _| ());
                     self.arrive(caller);
                 }
                 held => {
@@ -229,32 +229,32 @@ impl Loop {
     }
 
     fn member(&self, id: usize, clients: usize) -> Member {
-        let metering = Metering::new(Rate::per_second(self.rate), self.burst, JITTER, (0, 100));
-        let (limits, meterings, dimensions) = (&[], &[metering], &[0]);
-        let memory = Memory::new(
-            &Starting { name: None, limits, meterings, dimensions, max_hold: 0, on_system_time: true },
-            0,
-        );
-        let terms = Terms {
-            jitter: JITTER.as_nanos() as u64,
-            look_ahead: 100 * MILLISECOND,
-            lease: None,
-            patience: 0,
-            on_outage: OnOutage::Wait,
-        };
-        let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER) };
-        let backend = match clients {
-            0 => Backend::Memory(memory),
-            _ => Backend::Redis(Box::new(Slots::new(
-                &[limit],
-                terms,
-                "".into(),
-                Alone::new(memory, Memory::default(), 1),
-                0,
-            ))),
-        };
+        let backend =
+            backend(Metering::new(Rate::per_second(self.rate), self.burst, JITTER, (0, 100)), clients);
         let name = format!("{{{self:?} {clients}}}");
         let keys = [name.clone(), format!("{name} {id}")];
         Member { backend, queue: Queue::new(1, by_arrival), waiting: VecDeque::new(), keys, reply: None }
     }
+}
+
+/// Creates the backend of one of several clients. Without clients it is in memory.
+pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
+    let (limits, meterings, dimensions) = (&[], &[metering], &[0]);
+    let memory = Memory::new(
+        &Starting { name: None, limits, meterings, dimensions, max_hold: 0, on_system_time: true },
+        0,
+    );
+    if clients == 0 {
+        return Backend::Memory(memory);
+    }
+    let terms = Terms {
+        jitter: JITTER.as_nanos() as u64,
+        look_ahead: 100 * MILLISECOND,
+        lease: None,
+        patience: 0,
+        on_outage: OnOutage::Wait,
+    };
+    let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER) };
+    let alone = Alone::new(memory, Memory::default(), 1);
+    Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), alone, 0)))
 }

@@ -15,6 +15,7 @@ mod client;
 mod closed_loop;
 mod far;
 mod held;
+mod learned;
 mod refunds;
 mod server;
 mod windows;

@@ -1,17 +1,17 @@
-//! `Counting`: the counter for the texts of one request, own or plugged in.
+//! `TextCounter`: the counter for the texts of one request, own or plugged in.
 
 use super::encoding::Encoding;
 use super::plug::Plugged;
 
 /// The counter for the texts of one request.
-pub(crate) enum Counting<'a> {
+pub(crate) enum TextCounter<'a> {
     /// This crate's own counter.
     Own(Encoding),
     /// A limiter's tokenizer, and the model's name in the request.
     Plugged(&'a Plugged, &'a str),
 }
 
-impl Counting<'_> {
+impl TextCounter<'_> {
     pub(crate) fn count(&self, text: &str) -> u64 {
         match self {
             Self::Own(encoding) => encoding.count(text),
@@ -40,7 +40,7 @@ impl Counting<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counting, Encoding};
+    use super::{Encoding, TextCounter};
 
     #[test]
     fn a_colon_and_a_text_are_counted_as_one() {
@@ -64,7 +64,7 @@ mod tests {
                 [Encoding::O200kBase, Encoding::Cl100kBase, Encoding::P50kBase, Encoding::R50kBase]
             {
                 assert_eq!(
-                    Counting::Own(encoding).count_after_colon(text),
+                    TextCounter::Own(encoding).count_after_colon(text),
                     encoding.count(&format!(":{text}")),
                     "{text:.20}"
                 );

@@ -1,0 +1,62 @@
+//! Lets calls reserve what was learned from those before them.
+//!
+//! The amounts of a call are decided when it arrives, and again while it waits: a program may start
+//! thousands of calls at once, before the first one has taught anything.
+
+use super::Admission;
+use crate::learning::{Learning, Lesson};
+use crate::limits::{Amounts, Dimension, Usage};
+
+/// A waiting call is given other amounts if they differ by more than one part in so many. A slot of
+/// a shared limit that was requested for it may be too small then, so it does not follow each small
+/// change.
+const STEP: u64 = 8;
+
+impl Admission {
+    /// Lets calls reserve what is learned.
+    pub(crate) fn learns(self, learning: Learning) -> Self {
+        Self { learning: Some(Box::new(learning)), ..self }
+    }
+
+    /// Replaces the amounts of a call that arrives by what was learned about its site.
+    pub(crate) fn reserve(&self, lesson: &Lesson, amounts: &mut Amounts) {
+        if let Some(learning) = &self.learning {
+            learning.reserve(lesson, amounts);
+        }
+    }
+
+    /// Does the same for the first calls in the queue.
+    pub(crate) fn reprice(&mut self, most: usize) {
+        let Some(learning) = &self.learning else { return };
+        self.queue.reprice(most, |lesson, before| {
+            let mut amounts = before.clone();
+            learning.reserve(lesson, &mut amounts);
+            differ(before, &amounts).then_some(amounts)
+        });
+    }
+
+    /// Learns from the usage of a call that has ended.
+    ///
+    /// When enough is known of a site, all waiting calls follow at once, because the wait of a
+    /// newcomer depends on all of them. That happens once for each site.
+    pub(crate) fn teach(&mut self, lesson: &Lesson, usage: &Usage) {
+        if let Some(learning) = &mut self.learning
+            && learning.teach(lesson, usage)
+        {
+            self.reprice(usize::MAX);
+        }
+    }
+
+    /// Learns from the provider's own prices of a call that it refused.
+    pub(crate) fn teach_price(&mut self, lesson: &Lesson, dimension: &Dimension, price: u64) {
+        if let Some(learning) = &mut self.learning {
+            learning.teach_price(lesson, dimension, price);
+        }
+    }
+}
+
+/// Returns true if an amount has changed by more than a [`STEP`].
+fn differ(before: &Amounts, after: &Amounts) -> bool {
+    let mut both = before.as_slice().iter().zip(after.as_slice());
+    both.any(|(before, after)| before.abs_diff(*after) > before / STEP)
+}

@@ -1,0 +1,99 @@
+//! `Returned`: what settled calls gave back of what they had reserved, and what of that was lost.
+//!
+//! A bucket leaks while a call is in flight. What has leaked of its reservation cannot be given
+//! back. Nobody used that part of the limit, so it is counted.
+
+use std::fmt;
+
+use super::Admission;
+use crate::backend::{Backend, Buckets as _};
+use crate::limits::Amounts;
+
+/// What settled and cancelled calls gave back of one limit, since the limiter was built. Part of a
+/// [`LimitStatus`](crate::LimitStatus).
+///
+/// Amounts are in units of the limit's dimension. `Display` shows them in percent, and what would
+/// help.
+///
+/// ```
+/// use openlimit::{Rate, RateLimiter};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limiter = RateLimiter::builder().tokens(Rate::per_day(1_000)).build()?;
+/// limiter.try_acquire(500)?.settle(100);
+/// let returned = limiter.status()?.limits[0].returned;
+/// assert_eq!((returned.reserved, returned.unused, returned.late), (500, 400, Some(0)));
+/// assert_eq!(returned.to_string(), "settled calls gave back 80 % of what they reserved");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Returned {
+    /// The amount that they had reserved.
+    pub reserved: u64,
+    /// The part of `reserved` that they did not use.
+    pub unused: u64,
+    /// The part of `unused` that could not be given back because it had leaked by then, each call
+    /// rounded up. `None` if the limits are shared through Redis, which keeps no count of it.
+    pub late: Option<u64>,
+}
+
+impl Returned {
+    pub(super) fn of(backend: &Backend) -> Self {
+        Self { reserved: 0, unused: 0, late: backend.store().is_none().then_some(0) }
+    }
+
+    /// Returns true if so much came too late that it is worth a remark: more than a twentieth of
+    /// what was reserved. Less than that is lost in a well-used limit, too.
+    pub(crate) fn is_wasteful(&self) -> bool {
+        self.late.is_some_and(|late| late > self.reserved / 20)
+    }
+}
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |part: u64, of: u64| u128::from(part) * 100 / u128::from(of.max(1));
+        let back = percent(self.unused, self.reserved);
+        write!(f, "settled calls gave back {back} % of what they reserved")?;
+        match self.late {
+            Some(late) if late > 0 => {
+                let late = percent(late, self.unused);
+                write!(f, ", of which {late} % came too late: raise `burst` or set `output: Learned`")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn add(sum: &mut u64, amount: u64) {
+    *sum = sum.saturating_add(amount);
+}
+
+impl Admission {
+    /// Counts what a call reserved that is being settled. `dimensions` has the place of each limit's
+    /// dimension.
+    pub(crate) fn count_reserved(&mut self, dimensions: &[usize], reserved: &Amounts) {
+        for (returned, dimension) in self.returned.iter_mut().zip(dimensions) {
+            add(&mut returned.reserved, reserved.as_slice()[*dimension]);
+        }
+    }
+
+    /// Gives back what a charge did not use, and counts it.
+    pub(crate) fn give_back(&mut self, dimensions: &[usize], unused: &Amounts, charge: u64, now: u64) {
+        if unused.is_zero() {
+            return;
+        }
+        let returned = &mut self.returned;
+        for (returned, dimension) in returned.iter_mut().zip(dimensions) {
+            add(&mut returned.unused, unused.as_slice()[*dimension]);
+        }
+        let late = |place: usize, leaked| returned[place].late.iter_mut().for_each(|late| add(late, leaked));
+        self.backend.refund(unused, charge, now, late);
+    }
+
+    /// Returns what settled calls gave back of each limit.
+    pub(crate) fn returned(&self) -> &[Returned] {
+        &self.returned
+    }
+}

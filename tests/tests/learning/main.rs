@@ -1,0 +1,5 @@
+//! Tests of what limiters learn from the usage of their calls.
+
+mod crowd;
+mod prompts;
+mod sites;
