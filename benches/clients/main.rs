@@ -26,13 +26,16 @@ const REPLY: &str = r#"{"id": "chatcmpl-0", "object": "chat.completion", "model"
     "message": {"role": "assistant", "content": "Because air scatters blue light more than red."},
     "finish_reason": "stop"}], "usage": {"prompt_tokens": 13, "completion_tokens": 11, "total_tokens": 24}}"#;
 
+/// Returns the microseconds of a request, through a layer or not.
+type Measure = fn(u32, Option<LimitLayer>) -> f64;
+
 fn main() {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     let rounds = if is_bench { 100 } else { 1 };
     let many = Rate::per_second(1_000_000_000);
     let limiter = RateLimiter::builder().requests(many).tokens(many).build().expect("valid limits");
     let layer = LimitLayer::new(limiter).cost(|_| Some(Cost::new().tokens(29)));
-    let clients: [(&str, fn(u32, Option<LimitLayer>) -> f64); 4] =
+    let clients: [(&str, Measure); 4] =
         [("reqwest", reqwest), ("async-openai", async_openai), ("ureq", ureq), ("a service of tower", tower)];
     let lines = clients.into_iter().flat_map(|(client, time)| {
         let (without, with) = (time(rounds, None), time(rounds, Some(layer.clone())));
@@ -100,11 +103,11 @@ fn async_openai(rounds: u32, layer: Option<LimitLayer>) -> f64 {
     });
     match layer {
         Some(layer) => fastest_async(rounds, async || {
-            let response = layer.layer(http.clone()).oneshot(factory.clone()).await.expect("an answer");
+            let response = layer.layer(http).oneshot(factory.clone()).await.expect("an answer");
             response.bytes().await.expect("a body")
         }),
         None => fastest_async(rounds, async || {
-            let response = http.clone().oneshot(factory.clone()).await.expect("an answer");
+            let response = http.oneshot(factory.clone()).await.expect("an answer");
             response.bytes().await.expect("a body")
         }),
     }

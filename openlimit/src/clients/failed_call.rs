@@ -34,7 +34,7 @@ impl FailedCall {
 impl Drop for FailedCall {
     fn drop(&mut self) {
         if let Some((permit, head)) = self.call.take() {
-            permit.refused(&head.body(&self.body));
+            permit.refused(head.body(&self.body));
         }
     }
 }

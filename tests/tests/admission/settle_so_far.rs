@@ -149,7 +149,7 @@ fn it_works_between_observing_and_a_refusal() {
     permit.settle_so_far(Usage::new(120, 20));
     // The provider's count contains this call's reservation, so nothing of it is given back.
     assert_eq!(taken(&limiter), [120, 20, tokens]);
-    let verdict = permit.refused(&Observation::from_parts(429, [("retry-after", "20")], b""));
+    let verdict = permit.refused(Observation::from_parts(429, [("retry-after", "20")], b""));
     assert!(matches!(verdict, Verdict::Retry { .. }));
     limiter.release().expect("it is built");
     assert_eq!(taken(&limiter), [120, 20, tokens]);

@@ -85,7 +85,7 @@ fn refused(limiter: &ChatRateLimiter, clock: &ManualClock, learns: bool, sent: &
                          Please try again in {}ms.",
                         (missing * 60_000).div_ceil(RATE),
                     ) } });
-                    _ = permit.refused(&Observation::new(429).body(body.to_string().as_bytes()));
+                    _ = permit.refused(Observation::new(429).body(body.to_string().as_bytes()));
                 }
             }
             departed += 1;

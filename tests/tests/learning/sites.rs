@@ -182,7 +182,7 @@ fn a_refusal_that_states_its_price_raises_the_count_at_once() {
     let limiter = ChatRateLimiter::builder().clock(&ManualClock::new()).tokens(Rate::per_day(1_000_000));
     let limiter = limiter.build().expect("valid options");
     let body = br#"{"error": {"code": "rate_limit_exceeded", "message": "Rate limit reached on tokens per min (TPM): Limit 9000, Used 8999, Requested 1039. Please try again in 6ms."}}"#;
-    _ = admitted(limiter.acquire(&request())).refused(&Observation::new(429).body(body));
+    _ = admitted(limiter.acquire(&request())).refused(Observation::new(429).body(body));
     limiter.release().expect("it is built");
     assert_eq!(tokens(&admitted(limiter.acquire(&request()))), 1_039);
 }
