@@ -26,7 +26,7 @@ const REPLY: &str = r#"{"id": "chatcmpl-0", "object": "chat.completion", "model"
     "message": {"role": "assistant", "content": "Because air scatters blue light more than red."},
     "finish_reason": "stop"}], "usage": {"prompt_tokens": 13, "completion_tokens": 11, "total_tokens": 24}}"#;
 
-/// Returns the microseconds of a request, through a layer or not.
+/// Returns the microseconds that a request takes, in so many rounds, with the adapter or without.
 type Measure = fn(u32, Option<LimitLayer>) -> f64;
 
 fn main() {

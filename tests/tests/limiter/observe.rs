@@ -180,7 +180,7 @@ fn a_call_that_is_settled_after_a_response_makes_no_room_beyond_it() {
 fn a_refusal_that_states_no_wait_and_is_not_about_cost_holds_for_a_second() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(Rate::per_day(50)).build().expect("valid rates");
-    limiter.try_acquire(Cost::new()).expect("there is room").refused(&observation(529, &[]));
+    limiter.try_acquire(Cost::new()).expect("there is room").refused(observation(529, &[]));
     let hold = limiter.status().expect("it is built").hold.expect("a hold");
     assert_eq!(hold.ends_in, secs(1));
 }
@@ -246,7 +246,7 @@ fn a_daily_limit_does_not_prolong_a_hold_whose_refusal_states_no_wait() {
     let limits = plain(&clock).requests(Rate::per_minute(20)).requests(Rate::per_day(50));
     let limiter = limits.build().expect("valid rates");
     let permit = limiter.try_acquire(Cost::new()).expect("there is room");
-    assert_eq!(permit.refused(&observation(429, &[])), Verdict::Retry { after: None });
+    assert_eq!(permit.refused(observation(429, &[])), Verdict::Retry { after: None });
     let hold = limiter.status().expect("it is built").hold.expect("it was refused");
     assert_eq!(hold.ends_in, secs(3));
 }
@@ -257,7 +257,7 @@ fn refused_with_a_response_that_is_no_refusal_holds_nothing() {
     let limiter = plain(&clock).requests(Rate::per_day(50)).build().expect("valid rates");
     for status in [200, 500] {
         let permit = limiter.try_acquire(Cost::new()).expect("there is room");
-        assert_eq!(permit.refused(&observation(status, &[])), Verdict::NotLimited);
+        assert_eq!(permit.refused(observation(status, &[])), Verdict::NotLimited);
     }
     assert_eq!(limiter.status().expect("it is built").hold, None);
     // The charges stay.

@@ -201,6 +201,7 @@ impl Client {
         })
     }
 
+    #[allow(clippy::manual_async_fn, reason = "it is this shape that is tested")]
     #[rate_limited(limiter = self.limiter, refused = Failed::read, retry = 1)]
     fn opaque(&self, text: String) -> impl Future<Output = Outcome<String>> + Send {
         async move {

@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
         let reserved = grant.amounts.as_slice()[0];
         let [less, more] = [reserved.saturating_sub(*output), output.saturating_sub(reserved)];
         let admission = &mut self.members[id].admission;
-        admission.give_back(&[0], &grant.amounts, &Amounts::Few([less, 0, 0]), grant.charge, self.now);
+        admission.give_back(&[0], &Amounts::Few([less, 0, 0]), grant.charge, self.now);
         admission.backend.owe(&Amounts::Few([more, 0, 0]), self.now);
         admission.teach(&grant.lesson.expect("it was learned"), &Usage::new(0, *output));
         self.arrive(id);
