@@ -175,7 +175,9 @@ fn a_limiter_takes_refusals_in_every_form() {
     let wait = Verdict::Retry { after: secs(20.0) };
     let expected = (wait, Some(20));
     let headers = [("retry-after", "20")];
-    assert_eq!(refused(Observation::from_parts(429, headers, b"")), expected);
+    let observation = Observation::from_parts(429, headers, b"");
+    assert_eq!(refused(&observation), expected);
+    assert_eq!(refused(observation), expected);
     assert_eq!(refused((429, headers, b"")), expected);
     assert_eq!(refused((429, headers, "")), expected);
     let mut response = http::Response::new(Vec::new());
