@@ -46,7 +46,7 @@ fn crowd(limiter: &RateLimiter, size: usize) -> Vec<Call> {
 fn at_first_probe() -> (ManualClock, RateLimiter) {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
-    take(&limiter).expect("there is room").refused(&used_up());
+    take(&limiter).expect("there is room").refused(used_up());
     clock.advance(secs(600));
     (clock, limiter)
 }
@@ -58,7 +58,7 @@ fn all_calls_are_refused_at_once_those_in_the_queue_included() {
     let permit = take(&limiter).expect("there is room");
     let mut calls = crowd(&limiter, 12);
     assert_eq!(calls.iter_mut().filter_map(Call::over).count(), 9);
-    assert!(matches!(permit.refused(&used_up()), Verdict::Exhausted { until: None }));
+    assert!(matches!(permit.refused(used_up()), Verdict::Exhausted { until: None }));
     for call in &mut calls[9..] {
         assert_eq!((call.wakes(), refused(call.over().expect("it is over"))), (1, secs(600)));
     }
@@ -73,7 +73,7 @@ fn all_calls_are_refused_at_once_those_in_the_queue_included() {
 fn the_error_and_the_status_say_why_and_for_how_long() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
-    take(&limiter).expect("there is room").refused(&used_up());
+    take(&limiter).expect("there is room").refused(used_up());
     let error = take(&limiter).expect_err("a quota is used up");
     assert_eq!(
         error.to_string(),
@@ -99,7 +99,7 @@ fn a_wait_beyond_the_longest_hold_is_a_quota_that_is_used_up() {
     for (wait, shown) in [("18000", "5h"), ("18446744073709551615", "213503982334601d 8h")] {
         let clock = ManualClock::new();
         let limiter = limiter(&clock);
-        let verdict = take(&limiter).expect("there is room").refused(&refusal(wait));
+        let verdict = take(&limiter).expect("there is room").refused(refusal(wait));
         assert!(matches!(verdict, Verdict::Exhausted { until: Some(_) }), "{verdict:?}");
         // It is believed for as long as the longest hold. Then a call tries.
         let error = take(&limiter).expect_err("a quota is used up");
@@ -111,7 +111,7 @@ fn a_wait_beyond_the_longest_hold_is_a_quota_that_is_used_up() {
     }
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
-    let verdict = take(&limiter).expect("there is room").refused(&refusal("600"));
+    let verdict = take(&limiter).expect("there is room").refused(refusal("600"));
     assert_eq!(verdict, Verdict::Retry { after: Some(secs(600)) });
     assert!(matches!(take(&limiter), Err(AcquireError::Held { .. })));
 }
@@ -196,7 +196,7 @@ fn a_probe_that_is_not_refused_opens_the_limiter() {
             _ = permit.responded(&Observation::new(500));
         }),
         ("refused with an error about nothing of that", |permit| {
-            _ = permit.refused(&Observation::new(400));
+            _ = permit.refused(Observation::new(400));
         }),
         ("drop", drop),
     ];
@@ -214,7 +214,7 @@ fn a_probe_that_is_not_refused_opens_the_limiter() {
 fn a_probe_that_is_refused_for_the_same_reason_shuts_the_limiter_again() {
     let (clock, limiter) = at_first_probe();
     for _ in 0..3 {
-        take(&limiter).expect("it is the probe").refused(&used_up());
+        take(&limiter).expect("it is the probe").refused(used_up());
         assert_eq!(refused(take(&limiter)), secs(600));
         clock.advance(secs(600));
     }
@@ -225,7 +225,7 @@ fn a_probe_that_is_refused_for_the_same_reason_shuts_the_limiter_again() {
 #[test]
 fn a_probe_that_is_refused_for_another_reason_holds_as_any_refusal_does() {
     let (clock, limiter) = at_first_probe();
-    take(&limiter).expect("it is the probe").refused(&refusal("7"));
+    take(&limiter).expect("it is the probe").refused(refusal("7"));
     let error = take(&limiter).expect_err("a hold");
     assert!(matches!(error, AcquireError::Held { .. }), "{error}");
     clock.advance(secs(7));
@@ -238,7 +238,7 @@ fn a_response_with_a_refusal_that_is_only_observed_leaves_the_probe_open() {
     let probe = take(&limiter).expect("it is the probe");
     probe.observe(&used_up());
     refused(take(&limiter));
-    probe.refused(&used_up());
+    probe.refused(used_up());
     assert_eq!(refused(take(&limiter)), secs(600));
 }
 
@@ -247,7 +247,7 @@ fn a_probe_that_was_never_sent_leaves_its_place_to_the_next_call() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
     let permits: Vec<_> = (0..10).map(|_| take(&limiter).expect("there is room")).collect();
-    permits.into_iter().for_each(|permit| _ = permit.refused(&used_up()));
+    permits.into_iter().for_each(|permit| _ = permit.refused(used_up()));
     clock.advance(secs(600));
     // A future that is dropped after its call was admitted, and before it was polled again.
     let call = Call::start(limiter.acquire(Cost::new()));
@@ -278,7 +278,7 @@ fn a_probe_that_is_lost_does_not_shut_the_limiter_for_ever() {
 fn a_lost_probe_shuts_the_limiter_for_no_longer_than_the_longest_hold() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(Rate::per_second(10)).max_hold(secs(5)).build().expect("valid");
-    take(&limiter).expect("there is room").refused(&used_up());
+    take(&limiter).expect("there is room").refused(used_up());
     clock.advance(secs(5));
     mem::forget(take(&limiter).expect("it is the probe"));
     assert_eq!(refused(take(&limiter)), secs(5));
@@ -291,7 +291,7 @@ fn a_probe_waits_for_the_limits_and_calls_behind_it_are_refused_when_it_departs(
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
     let permits: Vec<_> = (0..10).map(|_| take(&limiter).expect("there is room")).collect();
-    permits.into_iter().for_each(|permit| _ = permit.refused(&used_up()));
+    permits.into_iter().for_each(|permit| _ = permit.refused(used_up()));
     clock.advance(secs(600));
     // The bucket is as full as it was.
     let mut calls = crowd(&limiter, 3);
@@ -311,10 +311,10 @@ fn late_refusals_of_calls_from_before_do_not_keep_a_successful_probe_from_openin
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
     let (first, second, third) = (take(&limiter), take(&limiter), take(&limiter));
-    first.expect("there is room").refused(&used_up());
+    first.expect("there is room").refused(used_up());
     clock.advance(secs(600));
     let probe = take(&limiter).expect("it is the probe");
-    second.expect("there is room").refused(&used_up());
+    second.expect("there is room").refused(used_up());
     third.expect("there is room").settle(0);
     assert_eq!(refused(take(&limiter)), secs(600));
     probe.settle(0);
@@ -327,7 +327,7 @@ fn a_hold_by_hand_and_a_used_up_quota_merge_and_release_ends_both() {
     let limiter = limiter(&clock);
     let permit = take(&limiter).expect("there is room");
     limiter.hold(secs(50), "by hand").expect("it is built");
-    permit.refused(&Observation::from_parts(429, [("retry-after", "30")], USED_UP));
+    permit.refused(Observation::from_parts(429, [("retry-after", "30")], USED_UP));
     limiter.hold(secs(100), "by hand").expect("it is built");
     let error = take(&limiter).expect_err("a quota is used up");
     assert!(error.to_string().contains("because a quota is used up for another 30s"), "{error}");
@@ -344,7 +344,7 @@ fn ten_thousand_refusals_at_once_are_one() {
     let permits: Vec<_> = (0..10_000).map(|_| take(&limiter).expect("there is room")).collect();
     let mut calls = crowd(&limiter, 10_000 + 10_000);
     for (number, permit) in permits.into_iter().enumerate() {
-        let _ = if number % 2 == 0 { permit.refused(&used_up()) } else { permit.refused(&refusal("9e99")) };
+        let _ = if number % 2 == 0 { permit.refused(used_up()) } else { permit.refused(refusal("9e99")) };
     }
     assert_eq!(calls.iter_mut().filter_map(Call::over).filter(Result::is_err).count(), 10_000);
     assert_eq!(refused(take(&limiter)), secs(600));
@@ -359,8 +359,8 @@ fn without_holds_no_refusal_stops_a_call() {
     let clock = ManualClock::new();
     let limiter =
         plain(&clock).requests(Rate::per_second(10)).max_hold(Duration::ZERO).build().expect("valid");
-    take(&limiter).expect("there is room").refused(&used_up());
-    let verdict = take(&limiter).expect("it is off").refused(&refusal("7"));
+    take(&limiter).expect("there is room").refused(used_up());
+    let verdict = take(&limiter).expect("it is off").refused(refusal("7"));
     assert_eq!(verdict, Verdict::Retry { after: Some(secs(7)) });
     assert!(take(&limiter).is_ok());
     assert_eq!(limiter.status().expect("it is built").hold, None);
@@ -374,7 +374,7 @@ fn programs_that_are_refused_at_once_do_not_try_at_once() {
             let name = format!("chat-{number}");
             let limiter =
                 plain(&clock).name(name).requests(Rate::per_second(10)).build().expect("valid rates");
-            take(&limiter).expect("there is room").refused(&used_up());
+            take(&limiter).expect("there is room").refused(used_up());
             refused(take(&limiter))
         })
         .collect();

@@ -164,7 +164,7 @@ fn a_refusal_that_names_its_dimension_stops_only_calls_that_take_something_from_
     let clock = ManualClock::new();
     let limiter = two_limits(&clock);
     let permit = limiter.try_acquire(Cost::new().tokens(10)).expect("there is room");
-    assert_eq!(permit.refused(&refused_tokens("min (TPM)")), Verdict::Retry { after: Some(secs(7)) });
+    assert_eq!(permit.refused(refused_tokens("min (TPM)")), Verdict::Retry { after: Some(secs(7)) });
     assert!(matches!(limiter.try_acquire(Cost::new().tokens(1)), Err(AcquireError::Held { .. })));
     for _ in 0..9 {
         drop(limiter.try_acquire(Cost::new()).expect("it takes no tokens"));
@@ -181,7 +181,7 @@ fn a_call_that_waits_for_the_hold_of_a_limit_holds_those_behind_it() {
     let clock = ManualClock::new();
     let limiter = two_limits(&clock);
     let permit = limiter.try_acquire(Cost::new().tokens(10)).expect("there is room");
-    permit.refused(&refused_tokens("min (TPM)"));
+    permit.refused(refused_tokens("min (TPM)"));
     let mut calls = [1, 0].map(|tokens| Call::start(limiter.acquire(Cost::new().tokens(tokens))));
     clock.advance(millis(6_999));
     assert_eq!(over(&mut calls), 0);
@@ -196,7 +196,7 @@ fn the_status_shows_the_hold_of_the_limit_of_the_window_that_was_refused() {
     let clock = ManualClock::new();
     let limiter = two_limits(&clock);
     let permit = limiter.try_acquire(Cost::new().tokens(10)).expect("there is room");
-    permit.refused(&refused_tokens("day (TPD)"));
+    permit.refused(refused_tokens("day (TPD)"));
     let status = limiter.status().expect("it is built");
     let held: Vec<_> =
         status.limits.iter().map(|limit| limit.hold.as_ref().map(|hold| hold.ends_in)).collect();
@@ -216,7 +216,7 @@ fn without_a_stated_wait_it_is_the_time_in_which_the_named_limit_refills() {
     let limiter = limits.build().expect("valid rates");
     let body = br#"{"error":{"message":"Rate limit reached for gpt-4o in organization org-1 on tokens per min (TPM): Limit 6000, Used 6000, Requested 20.","type":"tokens","code":"rate_limit_exceeded"}}"#;
     let permit = limiter.try_acquire(Cost::new().tokens(50)).expect("there is room");
-    permit.refused(&Observation::new(429).body(body));
+    permit.refused(Observation::new(429).body(body));
     let limits = limiter.status().expect("it is built").limits;
     assert_eq!(limits[1].hold.as_ref().map(|hold| hold.ends_in), Some(millis(500)));
 }
@@ -226,7 +226,7 @@ fn a_refusal_of_a_dimension_that_the_limiter_does_not_meter_stops_all_calls() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);
     let permit = limiter.try_acquire(Cost::new()).expect("there is room");
-    permit.refused(&refused_tokens("min (TPM)"));
+    permit.refused(refused_tokens("min (TPM)"));
     assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::Held { .. })));
     assert!(limiter.status().expect("it is built").hold.is_some());
 }
@@ -238,7 +238,7 @@ fn a_hold_of_a_limit_ends_without_a_burst() {
     let limiter = limiter.build().expect("valid rates");
     let cost = || Cost::new().tokens(1);
     let permits: Vec<_> = (0..10).map(|_| limiter.try_acquire(cost()).expect("there is room")).collect();
-    permits.into_iter().for_each(|permit| _ = permit.refused(&refused_tokens("min (TPM)")));
+    permits.into_iter().for_each(|permit| _ = permit.refused(refused_tokens("min (TPM)")));
     let mut calls: Vec<_> = (0..10).map(|_| Call::start(limiter.acquire(cost()))).collect();
     clock.advance(millis(7_000));
     assert_eq!(over(&mut calls), 0);
@@ -262,13 +262,13 @@ fn a_late_refusal_does_not_extend_a_hold_beyond_its_own_wait() {
     let limiter = limiter(&clock);
     let mut permits = (0..3).map(|_| limiter.try_acquire(Cost::new()).expect("there is room"));
     let [first, second, third] = std::array::from_fn(|_| permits.next().expect("three"));
-    first.refused(&refused_for("10000"));
+    first.refused(refused_for("10000"));
     clock.advance(secs(4));
     // It would end before the hold, and the next one after it.
-    second.refused(&refused_for("5000"));
+    second.refused(refused_for("5000"));
     assert_eq!(held_for(&limiter), secs(6));
     clock.advance(secs(2));
-    third.refused(&refused_for("5000"));
+    third.refused(refused_for("5000"));
     assert_eq!(held_for(&limiter), secs(5));
 }
 
@@ -276,7 +276,7 @@ fn a_late_refusal_does_not_extend_a_hold_beyond_its_own_wait() {
 fn a_wait_of_some_milliseconds_is_honoured_as_it_is() {
     let clock = ManualClock::new();
     for limiter in [limiter(&clock), named(&clock, "chat")] {
-        limiter.try_acquire(Cost::new()).expect("there is room").refused(&refused_for("7"));
+        limiter.try_acquire(Cost::new()).expect("there is room").refused(refused_for("7"));
         assert_eq!(held_for(&limiter), millis(7));
     }
 }
@@ -292,7 +292,7 @@ fn limiters_that_are_refused_at_once_begin_again_one_after_another_and_none_too_
     let mut ends: Vec<_> = limiters
         .iter()
         .map(|limiter| {
-            limiter.try_acquire(Cost::new()).expect("there is room").refused(&refused_for("8000"));
+            limiter.try_acquire(Cost::new()).expect("there is room").refused(refused_for("8000"));
             held_for(limiter)
         })
         .collect();
@@ -304,7 +304,7 @@ fn limiters_that_are_refused_at_once_begin_again_one_after_another_and_none_too_
     assert_eq!(ends.len(), 100);
     // The same again.
     let again = named(&clock, "chat-7");
-    again.try_acquire(Cost::new()).expect("there is room").refused(&refused_for("8000"));
+    again.try_acquire(Cost::new()).expect("there is room").refused(refused_for("8000"));
     assert_eq!(held_for(&again), held_for(&limiters[7]));
 }
 
@@ -314,8 +314,8 @@ fn many_refusals_of_one_moment_end_when_one_of_them_does() {
     let limiter = plain(&clock).name("chat").requests(Rate::per_second(20_000)).build().expect("valid rates");
     let take = |_| limiter.try_acquire(Cost::new()).expect("there is room");
     let mut permits = (0..10_000).map(take).collect::<Vec<_>>().into_iter();
-    permits.next().expect("the first").refused(&refused_for("8000"));
+    permits.next().expect("the first").refused(refused_for("8000"));
     let end = held_for(&limiter);
-    permits.for_each(|permit| _ = permit.refused(&refused_for("8000")));
+    permits.for_each(|permit| _ = permit.refused(refused_for("8000")));
     assert_eq!(held_for(&limiter), end);
 }

@@ -42,7 +42,7 @@ fn a_refusal_halves_the_rate_which_climbs_back_after_the_hold() {
     let clock = ManualClock::new();
     let limiter = six_hundred(&clock);
     assert_eq!(paces(&limiter), [1_000]);
-    assert_eq!(take(&limiter).refused(&refusal()), Verdict::Retry { after: None });
+    assert_eq!(take(&limiter).refused(refusal()), Verdict::Retry { after: None });
     let status = limiter.status().expect("it is built");
     assert_eq!(status.hold.map(|hold| hold.ends_in), Some(millis(300)));
     assert!(status.limits[0].to_string().ends_with(", at 0.5 times the rate"), "{}", status.limits[0]);
@@ -59,7 +59,7 @@ fn a_refusal_halves_the_rate_which_climbs_back_after_the_hold() {
 fn a_rate_does_not_climb_while_a_refusal_holds_for_long() {
     let clock = ManualClock::new();
     let limiter = six_hundred(&clock);
-    take(&limiter).refused(&refusal().header("retry-after", "20"));
+    take(&limiter).refused(refusal().header("retry-after", "20"));
     clock.advance(secs(20));
     assert_eq!(paces(&limiter), [500]);
     // A release lets it go on at once.
@@ -77,18 +77,18 @@ fn each_crowd_of_calls_halves_the_rate_once() {
     let limiter = plain(&clock).requests(Rate::per_minute(600).burst(secs(20))).build().expect("valid rates");
     let crowd: Vec<_> = (0..100).map(|_| take(&limiter)).collect();
     for permit in crowd {
-        permit.refused(&refusal());
+        permit.refused(refusal());
         assert_eq!(paces(&limiter), [500]);
         clock.advance(millis(3));
     }
     clock.advance(secs(1));
     let before = paces(&limiter)[0];
-    take(&limiter).refused(&refusal());
+    take(&limiter).refused(refusal());
     assert!((paces(&limiter)[0] - before / 2).abs() <= 1, "{:?} after {before}", paces(&limiter));
     // An eighth remains.
     for _ in 0..5 {
         clock.advance(millis(300));
-        take(&limiter).refused(&refusal());
+        take(&limiter).refused(refusal());
     }
     assert_eq!(paces(&limiter), [125]);
 }
@@ -98,7 +98,7 @@ fn a_waiting_call_leaves_when_the_climbing_rate_has_made_room() {
     let clock = ManualClock::new();
     let limiter = six_hundred(&clock);
     use_up(&limiter, 9);
-    take(&limiter).refused(&refusal());
+    take(&limiter).refused(refusal());
     clock.advance(millis(300));
     // The bucket is full. At a half of the rate that climbs by a tenth a second, 0.1 s of the rate
     // has leaked after x s with x / 2 + x^2 / 20 = 0.1.
@@ -127,7 +127,7 @@ fn the_wait_of_a_refused_call_accounts_for_the_climb() {
     let clock = ManualClock::new();
     let limiter = six_hundred(&clock);
     use_up(&limiter, 9);
-    take(&limiter).refused(&refusal());
+    take(&limiter).refused(refusal());
     clock.advance(millis(300));
     let Err(AcquireError::WouldWait { wait, .. }) = limiter.try_acquire(Cost::new()) else {
         panic!("there is no room")
@@ -161,11 +161,11 @@ fn a_tiny_wait_holds_and_keeps_the_rate() {
     let clock = ManualClock::new();
     let limiter = six_hundred(&clock);
     // A request flows back within 100 ms.
-    take(&limiter).refused(&refusal().header("retry-after-ms", "19"));
+    take(&limiter).refused(refusal().header("retry-after-ms", "19"));
     assert_eq!(paces(&limiter), [1_000]);
     assert_eq!(limiter.status().expect("it is built").hold.map(|hold| hold.ends_in), Some(millis(19)));
     clock.advance(millis(19));
-    take(&limiter).refused(&refusal().header("retry-after-ms", "20"));
+    take(&limiter).refused(refusal().header("retry-after-ms", "20"));
     assert_eq!(paces(&limiter), [500]);
 }
 
@@ -339,7 +339,7 @@ fn absurd_limits_move_the_rate_within_its_bounds() {
             limiter.observe(&response).expect("it is built");
             let pace = limiter.status().expect("it is built").limits[0].pace;
             assert!((0.125..=65_537.0).contains(&pace), "{pace} by {of} of {amount}");
-            take(&limiter).refused(&refusal());
+            take(&limiter).refused(refusal());
             limiter.release().expect("it is built");
             let _ = limiter.acquire(Cost::new()).timeout(secs(1)).blocking();
         }

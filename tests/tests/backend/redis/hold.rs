@@ -136,7 +136,7 @@ fn used_up_pair(max_hold: Duration) -> (RedisServer, RateLimiter, RateLimiter) {
     };
     let (one, other) = (limiter(), limiter());
     drop(other.acquire(Cost::new()).blocking().unwrap());
-    one.acquire(Cost::new()).blocking().unwrap().refused(&used_up());
+    one.acquire(Cost::new()).blocking().unwrap().refused(used_up());
     one.flush(secs(20)).blocking().unwrap();
     eventually("the other learns of it", || {
         let _ = other.flush(secs(20)).blocking();
@@ -229,7 +229,7 @@ fn a_call_that_does_not_wait_can_be_the_probe_if_leases_are_on() {
     let redis = Redis::new(server.url()).lease(secs(1));
     let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000)).max_hold(secs(1));
     let limiter = limiter.redis(redis).build().unwrap();
-    call(&limiter).unwrap().refused(&used_up());
+    call(&limiter).unwrap().refused(used_up());
     let mut probe = None;
     eventually("a lease is granted", || {
         probe = limiter.try_acquire(Cost::new()).ok();

@@ -136,7 +136,7 @@ fn a_refusal_slows_down_the_other_processes_and_their_crowd_slows_down_nobody_ag
     let limiters = [(); 3].map(|()| sharing(&server, Rate::per_second(100)));
     let crowd = limiters.each_ref().map(|limiter| limiter.acquire(Cost::new()).blocking().unwrap());
     for permit in crowd {
-        permit.refused(&Observation::new(429));
+        permit.refused(Observation::new(429));
     }
     for limiter in &limiters {
         let pace = pace(limiter);

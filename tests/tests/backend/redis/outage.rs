@@ -98,7 +98,7 @@ fn alone_a_process_refuses_calls_while_a_quota_is_used_up_and_tells_the_others_a
     let permit = take(&limiter, 1, secs(20)).unwrap();
     assert!(store(&limiter).error.is_some());
     let body = br#"{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}"#;
-    permit.refused(&Observation::new(429).body(body));
+    permit.refused(Observation::new(429).body(body));
     let refusal = take(&limiter, 1, secs(20)).unwrap_err();
     assert!(matches!(refusal, AcquireError::Exhausted { .. }), "{refusal}");
     world.proxy.resume();
