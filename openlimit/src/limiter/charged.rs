@@ -36,18 +36,6 @@ impl Charged {
         Self { grant, debts: Vec::new(), is_counted: false }
     }
 
-    /// Returns the amounts and the number of the only charge, if they are all that is known.
-    pub(super) fn into_few(self) -> Result<([u64; Amounts::FEW], u64), Self> {
-        match self.grant {
-            Grant { amounts: Amounts::Few(few), lesson: None, charge, wait: None, is_probe: false }
-                if self.debts.is_empty() =>
-            {
-                Ok((few, charge))
-            }
-            _ => Err(self),
-        }
-    }
-
     /// Counts the reservation, when the call is first settled.
     pub(super) fn count(&mut self, admission: &mut Admission, plan: &Plan) {
         if !self.is_counted {
@@ -62,7 +50,8 @@ impl Charged {
         for (charge, debt) in self.debts.iter_mut().rev() {
             let mut part = amounts.clone();
             part.change(debt, u64::min);
-            admission.give_back(plan.dimensions(), &part, *charge, now);
+            // It was never reserved, so it does not count as given back.
+            admission.backend.refund(&part, *charge, now, |_, _| ());
             debt.change(&part, u64::saturating_sub);
             amounts.change(&part, u64::saturating_sub);
         }

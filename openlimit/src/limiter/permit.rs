@@ -164,12 +164,9 @@ impl Permit {
         if self.is_probe() {
             self.core().end_probe(self.charge());
         }
-        let Some(charged) = self.change(|core, charged| core.settle(charged, usage, settled)) else { return };
-        let handle = self.handle();
-        *self = match charged.into_few() {
-            Ok((few, charge)) => Self::at_once(handle, few, charge),
-            Err(charged) => Self::boxed(Box::new(Reserved { handle, charged })),
-        };
+        if let Some(charged) = self.change(|core, charged| core.settle(charged, usage, settled)) {
+            *self = Self::boxed(Box::new(Reserved { handle: self.handle(), charged }));
+        }
     }
 
     /// Gives the whole cost back. Use it only if the request was never sent.

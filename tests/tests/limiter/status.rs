@@ -287,3 +287,23 @@ fn refunds_that_come_in_time_are_no_remark() {
     assert_eq!((returned.reserved, returned.unused, returned.late), (90, 80, Some(0)));
     assert!(!status(&limiter).to_string().contains("settled"));
 }
+
+#[test]
+fn a_call_that_is_settled_in_parts_is_counted_once() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_day(1_000)).build().expect("build failed");
+    let returned = || {
+        let returned = status(&limiter).limits[0].returned;
+        (returned.reserved, returned.unused, returned.late)
+    };
+    let mut permit = call(&limiter, 900).admitted();
+    permit.settle_so_far(500);
+    permit.settle_so_far(300);
+    permit.settle(200);
+    assert_eq!(returned(), (900, 700, Some(0)));
+    // What it used beyond its reservation was never reserved.
+    let mut permit = call(&limiter, 100).admitted();
+    permit.settle_so_far(700);
+    permit.settle(50);
+    assert_eq!(returned(), (1_000, 750, Some(0)));
+}
