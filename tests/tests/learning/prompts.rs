@@ -3,10 +3,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::io::Read;
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{ChatRateLimiter, Cost, Dimension, Permit, Rate, Usage};
+use openlimit::{ChatRateLimiter, Cost, Dimension, MessagesRateLimiter, Permit, Rate, Usage};
 use openlimit_tests::learning::Random;
 use openlimit_tests::{Call, nanos, nanos_of};
 use serde_json::{Value, json};
@@ -172,4 +173,27 @@ fn one_token_more_for_a_request_with_two_messages_is_learned() {
 #[test]
 fn characters_divided_by_four_are_learned() {
     (1..6).for_each(|seed| refuses_nothing_after_ten(&characters(seed)));
+}
+
+#[test]
+fn a_stream_that_states_only_its_input_teaches_too() {
+    let clock = ManualClock::new();
+    let limiter = MessagesRateLimiter::builder().clock(&clock).input_tokens(Rate::per_day(1_000_000));
+    let limiter = limiter.build().expect("valid options");
+    let request =
+        json!({ "model": "claude", "max_tokens": 9, "messages": [{ "role": "user", "content": "Hi!" }] });
+    let reserved = || {
+        let permit = limiter.try_acquire(&request).expect("there is room");
+        (permit.cost().amount(&Dimension::InputTokens), permit)
+    };
+    let (counted, permit) = reserved();
+    let begin = format!(
+        "data: {{\"type\": \"message_start\", \"message\": {{\"usage\": {{\"input_tokens\": {}}}}}}}\n\n",
+        3 * counted
+    );
+    let end = b"data: {\"type\": \"message_stop\"}\n\n";
+    // One event at a time.
+    let mut stream = permit.wrap_read(begin.as_bytes().chain(&end[..]));
+    stream.read_to_end(&mut Vec::new()).expect("it is in memory");
+    assert_eq!(reserved().0, 3 * counted);
 }

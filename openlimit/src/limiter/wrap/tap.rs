@@ -22,7 +22,7 @@ pub(super) struct Tap(Option<Box<TappedCall>>);
 struct TappedCall {
     permit: Permit,
     reader: UsageReader,
-    settled: Option<Usage>,
+    settled: Option<(Usage, Settled)>,
     /// True if a part of the reply was lost. Then its end makes nothing final.
     is_broken: bool,
 }
@@ -89,9 +89,10 @@ impl Tap {
 
 impl TappedCall {
     fn settle(&mut self, usage: Usage, settled: Settled) {
-        if self.settled.as_ref() != Some(&usage) {
-            self.permit.settle_as(&usage, settled);
-            self.settled = Some(usage);
+        let settled = (usage, settled);
+        if self.settled.as_ref() != Some(&settled) {
+            self.permit.settle_as(&settled.0, settled.1);
+            self.settled = Some(settled);
         }
     }
 }
