@@ -29,6 +29,8 @@ pub(crate) struct Metering {
     /// The most that one call may take: the amount of a whole period, or the burst if that is
     /// larger. Where a process meters a share of a limit, it is still that of the whole limit.
     pub(crate) most: u64,
+    /// True if the rate may become faster than declared.
+    pub(crate) is_open: bool,
     /// How the provider counts.
     pub(crate) counting: Counting,
 }
@@ -37,17 +39,17 @@ impl Metering {
     /// Creates the terms of a limit that refills continuously.
     pub(crate) fn new(rate: Rate, burst: Duration, jitter: Duration, headroom: (u64, u64)) -> Self {
         let most = rate.amount().max(rate.amount_in(burst));
-        Self { rate, burst, jitter, headroom, most, counting: Counting::Refilling }
+        Self { rate, burst, jitter, headroom, most, is_open: false, counting: Counting::Refilling }
     }
 
-    /// Lets calls be larger than the limit, for a limit that may really be higher than declared: up
-    /// to [`OPEN`] times as much, but no more than flows back in [`LONGEST_PERIOD`].
+    /// Opens a limit that may really be higher than declared: its rate may be raised, and calls may
+    /// be larger, up to [`OPEN`] times as much, but no more than flows back in [`LONGEST_PERIOD`].
     pub(crate) fn open(self) -> Self {
         let (kept, of) = (u128::from(self.headroom.0), u128::from(self.headroom.1));
         let amount = u128::from(self.rate.amount());
         let longest = amount * LONGEST_PERIOD.as_nanos() / self.rate.period().as_nanos() * (of - kept) / of;
         let most = longest.min(amount * OPEN).min(MOST_AMOUNT.into());
-        Self { most: self.most.max(u64::try_from(most).unwrap_or(u64::MAX)), ..self }
+        Self { most: self.most.max(u64::try_from(most).unwrap_or(u64::MAX)), is_open: true, ..self }
     }
 
     /// Returns the time by which departures may be late, in nanoseconds: the jitter, but never more

@@ -38,6 +38,13 @@
 //! the same sum holds for what calls have used in the end. Headroom makes the bucket leak more
 //! slowly, and so does a rate that was slowed down. Both only lower the sum.
 //!
+//! # A rate that may be raised
+//!
+//! A limit that is adopted from responses may allow `k` times the declared amount. Its calls then
+//! weigh less, and everything else stays. So the sum is less than `k * (A + 1)`, which may be up to
+//! `k` more than the limit. Such a limit leaks at `(A - B) / (P + jitter)` instead, and the sum is at
+//! most `k * A`. Only a declared amount of one leaves no room for that.
+//!
 //! # What it costs
 //!
 //! Of the amount, `B - 1` is lost, and `jitter / P`. So requests, with `B = 1`, lose only the
@@ -80,7 +87,8 @@ impl Metering {
 fn of_windows(metering: &Metering) -> Metering {
     let Metering { rate, burst, jitter, most, .. } = *metering;
     let at_once = rate.amount_in(burst).clamp(1, rate.amount());
-    let amount = u128::from(rate.amount() - at_once) + 1;
+    let spare = u64::from(!metering.is_open || at_once == rate.amount());
+    let amount = u128::from(rate.amount() - at_once + spare);
     let period = (rate.period() + jitter).as_nanos() + 1;
     let part = (amount * FINEST).div_ceil(period).min(amount);
     let time = (period * part).div_ceil(amount);

@@ -324,3 +324,31 @@ fn the_smallest_and_the_largest_limits_keep_their_windows() {
         drop(next.admitted());
     }
 }
+
+#[test]
+fn an_adopted_limit_keeps_its_windows() {
+    for (declared, allowed) in [(30, 3_000_u64), (2, 40)] {
+        let clock = ManualClock::new();
+        let limiter = in_windows(&clock).requests(Rate::per_minute(declared)).adopt_limits(true).build();
+        let limiter = limiter.expect("valid limits");
+        let permit = limiter.try_acquire(Cost::new()).expect("it is the first");
+        let stated = allowed.to_string();
+        let headers =
+            [("x-ratelimit-limit-requests", &*stated), ("x-ratelimit-remaining-requests", &*stated)];
+        permit.observe(&Observation::from_parts(200, headers, b""));
+        clock.advance(secs(200));
+        let mut admitted = Vec::new();
+        for _ in 0..1_300 {
+            while limiter.try_acquire(Cost::new()).is_ok() {
+                admitted.push(clock.now());
+            }
+            clock.advance(millis(100));
+        }
+        let in_window = |from: usize| {
+            admitted[from..].iter().take_while(|at| **at < admitted[from] + secs(60)).count() as u64
+        };
+        let most = (0..admitted.len()).map(in_window).max().unwrap_or(0);
+        assert!(most <= allowed, "{most} of {allowed} that were adopted, {declared} declared");
+        assert!(most >= allowed * 9 / 20, "{most} of {allowed} that were adopted, {declared} declared");
+    }
+}
