@@ -18,6 +18,8 @@ pub enum Burst {
     /// a cushion of one second of the rate or 15 % of it, whichever is less, is how much the bucket
     /// may hold from then on. It never shrinks, and is never more than the limit's amount.
     ///
+    /// Limits that are [counted in windows](crate::Builder::counting) keep their default burst.
+    ///
     /// It is right for providers whose buckets refill continuously. One that counts in fixed
     /// windows may refuse calls: what is left at the end of a window may be taken just before and
     /// just after it.
