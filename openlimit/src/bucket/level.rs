@@ -240,8 +240,8 @@ impl<W: Word> Level<W> {
 
     /// Raises the burst to `amount`, if it is less, but to no more than one call may take.
     pub(super) fn widen(&mut self, amount: u64) {
-        // The burst is one of the declared rate.
-        let unit = self.pace.as_ref().map_or(self.unit, |pace| pace.unit);
+        // A slower rate may recover, and a faster one is the provider's own.
+        let unit = self.pace.as_ref().map_or(self.unit, |pace| pace.unit.min(self.unit));
         let burst = unit.times(amount.min(self.most));
         if burst > self.burst {
             (self.burst, self.fit) = (burst, burst.minus(self.jitter));

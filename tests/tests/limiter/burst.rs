@@ -108,3 +108,14 @@ fn calls_larger_than_the_first_burst_no_longer_wait_for_an_empty_bucket() {
     assert!(limiter.try_acquire(Cost::new().requests(500)).is_ok());
     assert!(limiter.try_acquire(Cost::new().requests(500)).is_ok());
 }
+
+#[test]
+fn of_an_adopted_limit_the_bucket_holds_what_was_left_and_no_multiple_of_it() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_minute(6_000)).burst(Burst::Observed).adopt_limits(true);
+    let limiter = limiter.build().expect("valid options");
+    let headers = [("x-ratelimit-limit-requests", "60000"), ("x-ratelimit-remaining-requests", "2000")];
+    limiter.observe(&Observation::from_parts(200, headers, b"")).expect("it is built");
+    clock.advance(secs(60));
+    assert_eq!(at_once(&limiter), 1_700);
+}

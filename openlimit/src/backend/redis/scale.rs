@@ -147,7 +147,9 @@ impl Scale {
 
     /// Lets the bucket hold this amount, if that is more than the burst.
     pub(crate) fn widen(&mut self, amount: u64) {
-        let burst = self.declared(amount.min(self.most));
+        // A slower rate may recover, and a faster one is the provider's own.
+        let weight = u128::from(self.declared(amount.min(self.most))) * u128::from(ONE);
+        let burst = clamp(weight / u128::from(self.rate.max(ONE)));
         if burst > self.burst {
             (self.burst, self.fit) = (burst, burst.saturating_sub(self.kept_back));
         }
