@@ -50,6 +50,7 @@ mod returned;
 use std::task::Waker;
 
 use crate::backend::{Backend, Buckets, Due, HOLD, Look};
+use crate::bucket::{FASTEST, SLOWEST};
 use crate::error::StoreStatus;
 use crate::learning::Learning;
 use crate::limits::Rate;
@@ -148,9 +149,8 @@ impl Admission {
         for Standing { place, limit, remaining: amount } in said.iter().copied() {
             let rate = plan.limits()[place].rate();
             let declared = rate.amount();
-            let allowed =
-                |limit: u64| if plan.raises() > Raises::Never { limit } else { limit.min(declared) };
-            let before = remaining.rate(place).map_or(declared, allowed);
+            let allowed = |limit| plan.raised(limit, declared);
+            let before = remaining.allowed(place, plan);
             if let Some(limit) = limit {
                 remaining.note_limit(place, limit);
                 if allowed(limit) != before {
@@ -188,6 +188,13 @@ impl Admission {
     /// Returns true if a response has said anything about a limit.
     pub(crate) fn has_observed(&self) -> bool {
         self.remaining.is_some()
+    }
+
+    /// Returns the amount by which the rate of a limit goes, before it is cut after a refusal.
+    pub(crate) fn allowed(&self, place: usize, plan: &Plan) -> u64 {
+        let declared = plan.limits()[place].rate().amount();
+        let allowed = self.remaining.as_ref().map_or(declared, |remaining| remaining.allowed(place, plan));
+        allowed.clamp(declared.div_ceil(SLOWEST), declared.saturating_mul(FASTEST))
     }
 
     /// Returns the amount that the provider allows of a limit, if it has said so.

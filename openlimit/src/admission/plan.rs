@@ -115,6 +115,11 @@ impl Plan {
         self.raises
     }
 
+    /// Returns the amount to go by if the provider allows `amount` of a limit.
+    pub(crate) fn raised(&self, amount: u64, declared: u64) -> u64 {
+        if self.raises > Raises::Never { amount } else { amount.min(declared) }
+    }
+
     /// Returns the limiter's name.
     pub(crate) fn name(&self) -> &Name {
         &self.name

@@ -155,6 +155,13 @@ impl Remaining {
         reported.limit.or(Some(reported.found).filter(|found| *found > 0))
     }
 
+    /// Returns the amount by which a limiter of this plan goes: never more than declared, unless it
+    /// raises rates.
+    pub(crate) fn allowed(&self, place: usize, plan: &Plan) -> u64 {
+        let declared = plan.limits()[place].rate().amount();
+        self.rate(place).map_or(declared, |rate| plan.raised(rate, declared))
+    }
+
     /// Returns the amount to try next of a limit of which the provider does not say what it allows:
     /// a tenth more, once a second. `None` if it is not yet time for that.
     pub(crate) fn grow(&mut self, place: usize, declared: u64, now: u64) -> Option<u64> {

@@ -99,7 +99,10 @@ impl Core {
     pub(super) fn flows_back(&self, place: usize, amounts: &Amounts) -> u64 {
         let rate = self.plan.limits()[place].rate();
         let amount = u128::from(amounts.as_slice()[self.plan.dimensions()[place]]);
-        let time = amount.saturating_mul(rate.period().as_nanos()) / u128::from(rate.amount());
+        // The provider may allow another amount than was declared.
+        let allowed = self.lock().map(|state| state.admission.allowed(place, &self.plan));
+        let allowed = allowed.unwrap_or(rate.amount());
+        let time = amount.saturating_mul(rate.period().as_nanos()) / u128::from(allowed.max(1));
         u64::try_from(time).unwrap_or(u64::MAX)
     }
 }

@@ -414,3 +414,26 @@ fn a_limiter_that_discovers_starts_with_the_limits_that_are_declared() {
     assert_eq!(limits(split.build().expect("valid rates")).len(), 3);
     plain(&clock).discover(false).build().expect_err("it has no limits");
 }
+
+#[test]
+fn after_a_refusal_the_cost_flows_back_at_the_rate_that_was_adopted() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).discover(true).build().expect("it needs no limits");
+    let headers = [
+        ("x-ratelimit-limit-requests", "3000"),
+        ("x-ratelimit-remaining-requests", "2999"),
+        ("x-ratelimit-limit-tokens", "150000"),
+        ("x-ratelimit-remaining-tokens", "149000"),
+    ];
+    let permit = limiter.try_acquire(100).expect("there is room");
+    permit.observe(&Observation::from_parts(200, headers, b""));
+    let large = limiter.try_acquire(1_500).expect("there is room");
+    large.refused(refusal());
+    let hold = limiter.status().expect("it is built").hold.expect("it was refused");
+    assert_eq!(hold.ends_in, millis(600));
+    // A wait of a fifth of that cuts the rate, so the declared one of 15 s does not matter there.
+    clock.advance(secs(60));
+    let large = limiter.try_acquire(1_500).expect("there is room");
+    large.refused(Observation::from_parts(REFUSED, [("retry-after-ms", "200")], b""));
+    assert!(paces(&limiter)[1] < 25_000, "{:?}", paces(&limiter));
+}
