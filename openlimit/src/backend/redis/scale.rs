@@ -222,4 +222,13 @@ mod tests {
             }
         }
     }
+    #[test]
+    fn of_an_adopted_limit_the_bucket_holds_what_was_seen_and_no_multiple_of_it() {
+        let metering = Metering::new(Rate::per_minute(6_000), Duration::from_secs(1), Duration::ZERO, (0, 1));
+        let mut scale = Scale::new(&metering, Duration::ZERO);
+        scale.set_rate(60_000, 6_000);
+        scale.set_pace((1, 1), 0);
+        scale.widen(1_700);
+        assert_eq!(scale.whole(scale.fit), 1_700);
+    }
 }
