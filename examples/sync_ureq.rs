@@ -61,6 +61,6 @@ fn main() -> anyhow::Result<()> {
         });
         threads.into_iter().chain([others]).try_for_each(|thread| thread.join().expect("no panic"))
     })?;
-    println!("{} calls answered, {} refused", provider.admitted(), provider.refused());
+    println!("{} calls of both programs answered, {} refused", provider.admitted(), provider.refused());
     Ok(())
 }
