@@ -3,8 +3,8 @@
 //!
 //!     cargo run --example anthropic
 //!
-//! It needs no account. The provider is a strict stand-in inside this program, with Anthropic's API.
-//! If `ANTHROPIC_API_KEY` is set, it asks Anthropic instead, with the model `ANTHROPIC_MODEL`.
+//! It needs no account. The provider is a strict stand-in inside this program, with Anthropic's
+//! API. If `ANTHROPIC_API_KEY` is set, it asks Anthropic instead, with the model `ANTHROPIC_MODEL`.
 
 use std::env;
 use std::time::{Duration, Instant};

@@ -17,7 +17,8 @@ limiter! {
     };
 }
 
-/// Waits for its turn, then sends the request. If it is refused, all calls wait, and it is sent again.
+/// Waits for its turn, then sends the request. If it is refused, all calls wait, and it is sent
+/// again.
 #[rate_limited(limiter = CHAT, params = params, feedback, retry = 3)]
 fn ask(agent: &ureq::Agent, url: &str, params: &Value) -> anyhow::Result<Value> {
     Ok(agent.post(format!("{url}/chat/completions")).send_json(params)?.body_mut().read_json()?)

@@ -20,8 +20,9 @@ limiter! {
     };
 }
 
-/// Waits for its turn, then sends the request. By `feedback`, the usage in the reply gives back what
-/// was reserved and not used, and a refusal holds all calls. By `retry`, this one then waits again.
+/// Waits for its turn, then sends the request. By `feedback`, the usage in the reply gives back
+/// what was reserved and not used, and a refusal holds all calls. By `retry`, this one then waits
+/// again.
 #[rate_limited(limiter = CHAT, params = params, feedback, retry = 3)]
 async fn ask(api: &Api, params: &ChatParams) -> anyhow::Result<Value> {
     Ok(api.chat(params).await?.error_for_status()?.json().await?)

@@ -1,5 +1,5 @@
-//! Limits everything that an agent of ureq sends. Another program uses the same key, and the limiter
-//! makes room for it.
+//! Limits everything that an agent of ureq sends. Another program uses the same key, and the
+//! limiter makes room for it.
 //!
 //!     cargo run --example sync_ureq
 
