@@ -39,6 +39,7 @@ async fn main() -> anyhow::Result<()> {
         None => OpenAIConfig::new().with_api_base(provider.url()).with_api_key("no key"),
     };
 
+    let http = openlimit_examples::http_client()?;
     // Below the retries, so that each attempt waits its turn.
     let http = openlimit_examples::http_client()?;
     let service = ServiceBuilder::new()

@@ -108,7 +108,8 @@ fn feedback_looks_at_the_value_of_the_body() {
         "async fn call(request: Request) -> Result<Reply, Error> { send(request).await }",
         "async fn call(request: Request) -> Result<Reply, Error> {
     let __openlimit_acquire = ::openlimit::__private::limiter(&(CHAT))
-        .params(::openlimit::__private::request(&(request)).checked());
+        .params(::openlimit::__private::request(&(request)).checked())
+        .site(::core::concat!(::core::module_path!(), \"::call:\", ::core::line!()));
     let __openlimit_permit = match __openlimit_acquire.await {
         ::core::result::Result::Ok(__openlimit_permit) => __openlimit_permit,
         ::core::result::Result::Err(__openlimit_error) => {

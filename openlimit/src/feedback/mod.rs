@@ -25,7 +25,8 @@
 //! | --- | --- | --- |
 //! | what is left of a limit | admits at most that, until the responses to later calls say more | [`Permit::observe`](crate::Permit::observe), before `settle` |
 //! | a limit below the declared one | slows the rate down to it, until a response says otherwise | the same |
-//! | a refusal | keeps the charge, and holds all calls for as long as it asks for | [`Permit::refused`](crate::Permit::refused) |
+//! | a refusal | keeps the charge, holds the calls that it is about for as long as it asks for, and then lets them go more slowly for a while | [`Permit::refused`](crate::Permit::refused) |
+//! | a used-up quota | refuses calls with [`AcquireError::Exhausted`](crate::AcquireError::Exhausted) | the same |
 //! | what the call used | gives back the rest of its reservation, or adds what is missing | [`Permit::settle`](crate::Permit::settle) |
 //!
 //! [`Permit::responded`](crate::Permit::responded) does all of it at once. The adapters of
@@ -34,8 +35,9 @@
 //! Where a client returns only an error, [`Observation::from_error`] reads what is left of the
 //! response.
 //!
-//! No response makes room beyond the declared limits. With limits that are shared through Redis,
-//! all of this reaches every process.
+//! No response makes room beyond the declared limits, unless
+//! [`adopt_limits`](crate::Builder::adopt_limits) is set. With limits that are shared through
+//! Redis, all of this reaches every process.
 //!
 //! # What is read
 //!
