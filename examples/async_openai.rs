@@ -41,7 +41,6 @@ async fn main() -> anyhow::Result<()> {
 
     let http = openlimit_examples::http_client()?;
     // Below the retries, so that each attempt waits its turn.
-    let http = openlimit_examples::http_client()?;
     let service = ServiceBuilder::new()
         .layer(OpenAIRetryLayer::default())
         .layer(LimitLayer::new(&CHAT))

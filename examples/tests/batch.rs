@@ -49,6 +49,7 @@ impl Batch {
             .env("OPENAI_BASE_URL", self.provider.url())
             .env("OPENAI_RPM", RATE.to_string())
             .env("OPENAI_TPM", "100000000")
+            .env("RUST_BACKTRACE", "0")
             .env_remove("REDIS_URL")
             .stdout(Stdio::null());
         command

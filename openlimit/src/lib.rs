@@ -18,9 +18,10 @@
 //! }
 //!
 //! # #[derive(serde::Serialize)] struct Request { model: String, messages: Vec<()> }
-//! # struct Reply;
+//! # #[derive(serde::Serialize)] struct Reply;
 //! # async fn send(_: &Request) -> Result<Reply, AcquireError> { Ok(Reply) }
-//! #[rate_limited(limiter = CHAT, params = request)]
+//! // Settles by the usage in the reply, and calls again when the provider allows it after a refusal.
+//! #[rate_limited(limiter = CHAT, params = request, feedback, retry = 3)]
 //! async fn chat(request: &Request) -> Result<Reply, AcquireError> {
 //!     send(request).await
 //! }
@@ -37,7 +38,7 @@
 //! | wait by hand | [`Limiter::acquire`]: an [`Acquire`] to await, then a [`Permit`] |
 //! | say what a call costs, and what it used | [`Cost`], [`Usage`] |
 //! | believe what responses say | [`feedback`] |
-//! | settle a stream | [`Permit`], "Streams" |
+//! | settle a stream | [`Permit`](Permit#streams) |
 //! | reserve what calls really use | [`Builder::output`], [`Builder::input`] |
 //! | follow a provider that counts in windows | [`Builder::counting`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
@@ -71,10 +72,6 @@
 //!
 //! Wakers are called on the timer thread, on the thread that talks to Redis, and on threads that
 //! use the limiter, for example to settle a call. A waker of your own must not block.
-//!
-//! The attribute recognises a future by the name of its type. A function whose future hides behind
-//! a type alias (`-> MyFuture`) looks like an ordinary function, so it would block its thread
-//! instead of waiting asynchronously. Write the type out, or make the function an `async fn`.
 //!
 //! # When not to use it
 //!

@@ -33,9 +33,10 @@
 //!
 //! # Where to put it
 //!
-//! Below whatever retries, so that each attempt is counted. Below timeouts of the client, so that
-//! they do not run while a request waits. A timeout around the whole call includes the wait;
-//! [`LimitLayer::timeout`] fails as soon as the wait is known to be too long.
+//! Inside whatever retries, so that each attempt is counted, and outside of timeouts, so that they
+//! do not run while a request waits. The timeouts of reqwest and ureq are inside of it. A timeout
+//! around it includes the wait; [`LimitLayer::timeout`] fails as soon as the wait is known to be
+//! too long. It sends nothing again by itself: a refused request is the client's to retry.
 //!
 //! # Errors
 //!

@@ -16,8 +16,9 @@ use crate::time::Time;
 
 /// Builds a [`Limiter`](crate::Limiter). Each option is also a key of [`limiter!`](crate::limiter).
 ///
-/// A limiter needs at least one limit, unless it [discovers](Self::discover) them. Giving a dimension again adds a limit to it, for example one
-/// per day beside one per minute. All other options have defaults.
+/// A limiter needs at least one limit, unless it [discovers](Self::discover) them. Giving a
+/// dimension again adds a limit to it, for example one per day beside one per minute. All other
+/// options have defaults.
 ///
 /// ```
 /// use openlimit::{Percent, Rate, RateLimiter};
