@@ -20,7 +20,7 @@
 //! # #[derive(serde::Serialize)] struct Request { model: String, messages: Vec<()> }
 //! # #[derive(serde::Serialize)] struct Reply;
 //! # async fn send(_: &Request) -> Result<Reply, AcquireError> { Ok(Reply) }
-//! // Settles by the usage in the reply, and calls again when the provider allows it after a refusal.
+//! // Settles by the usage in the reply. After a refusal, calls again when the provider allows it.
 //! #[rate_limited(limiter = CHAT, params = request, feedback, retry = 3)]
 //! async fn chat(request: &Request) -> Result<Reply, AcquireError> {
 //!     send(request).await
