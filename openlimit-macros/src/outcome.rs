@@ -128,7 +128,7 @@ fn refused(options: &Options) -> Option<TokenStream> {
 
 /// Emits the value of a body that runs once.
 fn once(function: &Function, private: &TokenStream, block: &Group) -> TokenStream {
-    let output = &function.output;
+    let output = &function.output.ty;
     match function.wait {
         WaitKind::Blocking => {
             let body = braces(block, &TokenStream::new(), &block.stream());
@@ -165,7 +165,7 @@ fn again(function: &Function, options: &Options, private: &TokenStream, block: &
         quote_spanned!(span=> let #mutable #name = #name;)
     });
     let moves = quote!(#(#moves)*);
-    let output = &function.output;
+    let output = &function.output.ty;
     let value = match function.wait {
         WaitKind::Blocking => {
             let body = braces(block, &moves, &block.stream());

@@ -92,9 +92,12 @@ impl<T: AsRef<[u8]> + ?Sized> Bytes<'_, T> {
     }
 }
 
-impl<T: ReadableEvent + ?Sized> Parsed<'_, T> {
+impl<T: ?Sized> Parsed<'_, T> {
     /// Reads an event that the client has parsed.
-    pub fn read(&self, tap: &mut Tap) {
+    pub fn read(&self, tap: &mut Tap)
+    where
+        T: ReadableEvent,
+    {
         self.0.show(tap);
     }
 }
