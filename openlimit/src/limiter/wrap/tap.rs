@@ -19,6 +19,7 @@ use crate::limits::{Dimension, Usage};
 ///
 /// It is one allocation per reply, so that wrappers stay small. `None` once nothing can change any
 /// more.
+#[cfg_attr(not(feature = "stream"), allow(unreachable_pub, reason = "expansions name it"))]
 pub struct Tap(Option<Box<TappedCall>>);
 
 struct TappedCall {
