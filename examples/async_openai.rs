@@ -29,19 +29,23 @@ limiter! {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     // Stands in for OpenAI. It refuses every call above the same limits.
-    let provider =
-        Provider::builder().requests(Rate::per_minute(600)).tokens(Rate::per_minute(40_000)).start()?;
+    let provider = Provider::builder()
+        .requests(Rate::per_minute(600))
+        .tokens(Rate::per_minute(40_000))
+        .charges_usage(true)
+        .start()?;
     let config = match std::env::var_os("OPENAI_API_KEY") {
         Some(_) => OpenAIConfig::default(),
         None => OpenAIConfig::new().with_api_base(provider.url()).with_api_key("no key"),
     };
 
+    let http = openlimit_examples::http_client()?;
     // Below the retries, so that each attempt waits its turn.
     let service = ServiceBuilder::new()
         .layer(OpenAIRetryLayer::default())
         .layer(LimitLayer::new(&CHAT))
-        .service(ReqwestService::new(openlimit_examples::http_client()?));
-    let client = Client::with_config(config).with_http_service(service);
+        .service(ReqwestService::new(http.clone()));
+    let client = Client::build(http, config).with_http_service(service);
 
     let start = Instant::now();
     let ask = async |number: usize| -> anyhow::Result<()> {

@@ -26,6 +26,7 @@ fn main() -> anyhow::Result<()> {
     let provider = Provider::builder()
         .requests(Rate::per_minute(600).burst(burst))
         .tokens(Rate::per_minute(40_000).burst(burst))
+        .charges_usage(true)
         .start()?;
     let url = format!("{}/chat/completions", provider.url());
     let ask = |agent: &Agent, name: &str, number: usize| -> anyhow::Result<u64> {

@@ -12,7 +12,7 @@
 //!   change, [`pump`](Admission::pump) admits the waiters that are due and computes when the next
 //!   head is.
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
-//!   refused on arrival.
+//!   refused on arrival. While a quota of the provider is used up, all calls are (`exhausted`).
 //!
 //! # When a waiting call is charged
 //!
@@ -40,19 +40,23 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod exhausted;
 mod learned;
 mod plan;
+mod probes;
 mod remaining;
 mod returned;
 
 use std::task::Waker;
 
-use crate::backend::{Backend, Buckets, Due, Look};
+use crate::backend::{Backend, Buckets, Due, HOLD, Look};
 use crate::error::StoreStatus;
 use crate::learning::Learning;
+use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
-pub(crate) use self::plan::Plan;
+pub(crate) use self::plan::{Plan, Raises};
+use self::probes::Probes;
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
 pub use self::returned::Returned;
@@ -72,6 +76,7 @@ pub(crate) struct Admission {
     grace: u64,
     /// The contents of responses. `None` before the first one.
     remaining: Option<Box<Remaining>>,
+    probes: Probes,
     /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
     widens: u64,
     /// What calls turned out to cost. `None` if the limiter does not learn.
@@ -91,10 +96,20 @@ pub(crate) enum Decided<E> {
 }
 
 impl Admission {
-    /// Creates the admission of a new limiter. `grace` is in nanoseconds.
-    pub(crate) fn new(backend: Backend, queue: Queue, grace: u64) -> Self {
+    /// Creates the admission of a new limiter. `grace` and the longest hold are in nanoseconds.
+    pub(crate) fn new(backend: Backend, queue: Queue, grace: u64, max_hold: u64) -> Self {
         let returned = vec![Returned::of(&backend); backend.look(0).len()].into();
-        Self { backend, queue, due: u64::MAX, grace, remaining: None, widens: 0, learning: None, returned }
+        Self {
+            backend,
+            queue,
+            due: u64::MAX,
+            grace,
+            remaining: None,
+            probes: Probes::new(max_hold),
+            widens: 0,
+            learning: None,
+            returned,
+        }
     }
 
     /// Lets the burst of some limits, each a bit, follow what the provider's bucket was seen to
@@ -129,25 +144,44 @@ impl Admission {
     /// Believes what a response says about some limits. `charge` is that of its call; `None` if it
     /// is taken for the latest.
     pub(crate) fn observe(&mut self, plan: &Plan, said: &[Standing], charge: Option<u64>, now: u64) {
-        let (limits, width) = (plan.limits(), plan.width());
-        let remaining = self.remaining.get_or_insert_with(|| Box::new(Remaining::new(limits.len(), width)));
+        let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
         for Standing { place, limit, remaining: amount } in said.iter().copied() {
-            let declared = limits[place].rate().amount();
-            if let Some(limit) = limit
-                && remaining.limit(place).unwrap_or(declared) != limit
-            {
+            let rate = plan.limits()[place].rate();
+            let declared = rate.amount();
+            let allowed =
+                |limit: u64| if plan.raises() > Raises::Never { limit } else { limit.min(declared) };
+            let before = remaining.rate(place).map_or(declared, allowed);
+            if let Some(limit) = limit {
                 remaining.note_limit(place, limit);
-                self.backend.slow(place, limit.min(declared), declared);
+                if allowed(limit) != before {
+                    self.backend.set_rate(place, allowed(limit), declared, now);
+                }
             }
+            let rate = Rate::new(limit.map_or(before, allowed), rate.period());
             let of = (place, plan.dimensions()[place]);
             if let Some(amount) = amount
-                && let Some(left) = remaining.left(of, limits[place].rate(), amount, charge)
+                && let Some(left) = remaining.left(of, rate, amount, charge)
             {
                 if self.widens >> place & 1 == 1 {
-                    self.backend.widen(place, remaining.held(place, limits[place].rate()));
+                    self.backend.widen(place, remaining.held(place, rate));
                 }
                 self.backend.cap(place, left, now);
             }
+        }
+    }
+
+    /// Raises the rate of the limit that the head waits for, unless the provider has said what it
+    /// allows, or the limit was refused lately. For a response that is no refusal.
+    pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
+        let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit != HOLD) else {
+            return;
+        };
+        let declared = plan.limits()[limit].rate().amount();
+        let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
+        if !self.backend.climbs(limit, now)
+            && let Some(allowed) = remaining.grow(limit, declared, now)
+        {
+            self.backend.set_rate(limit, allowed, declared, now);
         }
     }
 
@@ -164,6 +198,9 @@ impl Admission {
     /// Decides about a call that may wait, for which [`take`](Self::take) found no room at the same
     /// moment. It joins the queue, unless it is known that it would wait for too long.
     pub(crate) fn arrive(&mut self, call: Waiter, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
+        if self.backend.is_exhausted() {
+            return self.arrive_exhausted(call, now, wakers);
+        }
         if self.waits_too_long(&call, now).is_some() && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
@@ -188,11 +225,14 @@ impl Admission {
         call: &Waiter,
         now: u64,
         wakers: &mut Vec<Waker>,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Grant, Refusal> {
+        if self.backend.is_exhausted() {
+            return self.probe_now(call, now, wakers);
+        }
         if !self.queue.is_empty() {
             self.pump(now, wakers);
             if let Some(charge) = self.take(call.amounts.as_slice(), now) {
-                return Ok(charge);
+                return Ok(Grant::at_once(call.amounts.clone(), charge));
             }
         }
         Err(self.backend.would_wait(call, &self.queue, now))
@@ -211,6 +251,11 @@ impl Admission {
     /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         self.due = loop {
+            let Some((key, _)) = self.queue.head() else { break u64::MAX };
+            if let Some(refusal) = self.exhausted(now) {
+                self.refuse(key, refusal, wakers);
+                continue;
+            }
             let Some((key, due)) = self.head_due(now) else { break u64::MAX };
             let deadline = self.queue.waiter(key).map_or(u64::MAX, Waiter::deadline);
             // A call that was due before its deadline is admitted, even if this thread comes late.
@@ -262,10 +307,11 @@ impl Admission {
         if let Some(remaining) = &mut self.remaining {
             remaining.charge(waiter.amounts.as_slice(), charge);
         }
+        let is_probe = self.departs(charge, now);
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit };
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
-            Outcome::Admitted(Grant { amounts, lesson, charge, wait: Some(wait) })
+            Outcome::Admitted(Grant { amounts, lesson, charge, wait: Some(wait), is_probe })
         }));
     }
 

@@ -29,12 +29,24 @@ pub(crate) struct Plan {
     named: u8,
     /// Whether settling gives back what was not used.
     refunds: bool,
+    raises: Raises,
     name: Name,
     limits: Box<[Limit]>,
     dimensions: Box<[Metered]>,
     /// The place of the dimension that each limit meters.
     metered_by: Box<[usize]>,
     pricing: PriceOptions,
+}
+
+/// When a rate becomes faster than declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Raises {
+    #[default]
+    Never,
+    /// When the provider says that it allows more.
+    IfTold,
+    /// Also while calls wait and the provider says nothing.
+    IfNotRefused,
 }
 
 /// A dimension that the limiter meters, by one or more limits.
@@ -84,12 +96,23 @@ impl Plan {
             places: are_few.then(|| array::from_fn(place)),
             named,
             refunds,
+            raises: Raises::default(),
             name,
             limits: limits.into(),
             dimensions: dimensions.into(),
             metered_by: metered_by.into(),
             pricing,
         }
+    }
+
+    /// Sets when rates become faster than declared.
+    pub(crate) fn raising(self, raises: Raises) -> Self {
+        Self { raises, ..self }
+    }
+
+    /// Returns when rates become faster than declared.
+    pub(crate) fn raises(&self) -> Raises {
+        self.raises
     }
 
     /// Returns the limiter's name.
@@ -222,6 +245,12 @@ impl Plan {
                 limiter: self.name.clone(),
             },
             Refusal::WouldWait { wait, limit } => self.missing(wait, limit),
+            // Only the limiter knows the reason.
+            Refusal::Exhausted { until } => AcquireError::Exhausted {
+                until: Duration::from_nanos(until),
+                reason: "a quota is used up".into(),
+                limiter: self.name.clone(),
+            },
             Refusal::Undecided { waited, error } => AcquireError::Store {
                 limiter: self.name.clone(),
                 waited: Duration::from_nanos(waited),

@@ -28,6 +28,10 @@
 //!
 //! # Stale responses
 //!
+//! If clearly more was admitted since a call than was ever left, the provider's bucket has drained and
+//! refilled since. Then its response says nothing of what is left now. This is so where replies take
+//! longer than the bucket to refill.
+//!
 //! Responses arrive in another order than their calls were admitted in. One is ignored if a
 //! response to a later call was there before.
 //!
@@ -37,12 +41,23 @@
 
 use std::collections::VecDeque;
 
+use super::plan::Plan;
+use crate::bucket::FASTEST;
 use crate::limits::Rate;
 
 /// The most calls that are remembered. Beyond that, every second one of the older half is
 /// forgotten. What was charged since such a call is counted from the call before it, which is a
 /// little too much.
 const MOST_CALLS: usize = 4_096;
+
+/// By how much more than was ever left may be admitted before a response is stale: one part in so
+/// many. A limiter that starts admits its burst on top of the rate.
+const OWN_BURST: u64 = 8;
+
+/// A rate that is found by trying grows by one part in so many, once in this time in nanoseconds: by
+/// 10 % a second. A tenfold limit is found within half a minute, and exceeded by a few calls.
+const GROWS_BY: u64 = 10;
+const GROWS_EVERY: u64 = 1_000_000_000;
 
 /// The charges so far, and the contents of responses.
 #[derive(Debug)]
@@ -77,6 +92,9 @@ struct Reported {
     latest: u64,
     /// The amount that the provider allows, if it says so.
     limit: Option<u64>,
+    /// The amount that was found by trying, and when it last grew; zeros if it never did.
+    found: u64,
+    grown_at: u64,
 }
 
 /// The statement of one response about one limit.
@@ -115,6 +133,11 @@ impl Remaining {
         self.calls.push_back(Call { charge, order: self.count, charged: self.charged.clone() });
     }
 
+    /// Creates it for the limits of a plan.
+    pub(crate) fn of(plan: &Plan) -> Box<Self> {
+        Box::new(Self::new(plan.limits().len(), plan.width()))
+    }
+
     /// Notes the amount that the provider allows.
     pub(crate) fn note_limit(&mut self, place: usize, limit: u64) {
         self.reported[place].limit = Some(limit);
@@ -123,6 +146,29 @@ impl Remaining {
     /// Returns the amount that the provider allows, if it has said so.
     pub(crate) fn limit(&self, place: usize) -> Option<u64> {
         self.reported[place].limit
+    }
+
+    /// Returns the amount by which the rate goes: what the provider allows, or what was found by
+    /// trying. `None` if neither is known.
+    pub(crate) fn rate(&self, place: usize) -> Option<u64> {
+        let reported = &self.reported[place];
+        reported.limit.or(Some(reported.found).filter(|found| *found > 0))
+    }
+
+    /// Returns the amount to try next of a limit of which the provider does not say what it allows:
+    /// a tenth more, once a second. `None` if it is not yet time for that.
+    pub(crate) fn grow(&mut self, place: usize, declared: u64, now: u64) -> Option<u64> {
+        let reported = &mut self.reported[place];
+        if reported.limit.is_some()
+            || (reported.grown_at > 0 && now.saturating_sub(reported.grown_at) < GROWS_EVERY)
+        {
+            return None;
+        }
+        let found = reported.found.max(declared);
+        reported.found =
+            found.saturating_add((found / GROWS_BY).max(1)).min(declared.saturating_mul(FASTEST));
+        reported.grown_at = now;
+        Some(reported.found)
     }
 
     /// Returns how much is left of a limit by a response that said `remaining`. Below zero if more
@@ -147,7 +193,12 @@ impl Remaining {
                     return None;
                 }
                 reported.latest = call.order;
-                self.charged[dimension] - call.charged[dimension]
+                let since = self.charged[dimension] - call.charged[dimension];
+                // The provider's bucket has drained and refilled since.
+                if since > reported.most.saturating_add(reported.most / OWN_BURST) {
+                    return None;
+                }
+                since
             }
         };
         let left = i128::from(remaining) - i128::from(since) - i128::from(cushion(reported.most, rate));

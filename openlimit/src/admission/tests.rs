@@ -25,7 +25,7 @@ fn limited(amounts: &[u64], order: Order) -> Admission {
         max_hold: 0,
         on_system_time: true,
     };
-    Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1, order), 0)
+    Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1, order), 0, 0)
 }
 
 fn ten() -> Admission {

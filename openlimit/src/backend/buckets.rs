@@ -62,9 +62,17 @@ pub(crate) trait Buckets {
     /// The head is due at `head_due`, which is the largest value while that is not known.
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal;
 
-    /// Slows the rate of one limit down to `allowed` of what was `declared`, but to no less than an
-    /// eighth. With the declared amount it is as declared again.
-    fn slow(&mut self, place: usize, allowed: u64, declared: u64);
+    /// Changes the rate of one limit to `allowed` of what was `declared`, but to no less than an
+    /// eighth, and no more than 65 536 times as much.
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64);
+
+    /// Halves the rate of one limit, which then climbs back: in `span` nanoseconds it would climb
+    /// from zero to the whole. Returns false, and does nothing, if it was cut already after
+    /// `charge`: that of the call that was refused.
+    fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool;
+
+    /// Returns true if the rate of one limit was cut and is not whole again.
+    fn climbs(&self, place: usize, now: u64) -> bool;
 
     /// Lets the bucket of one limit hold this amount, if that is more than its burst, but no more
     /// than one call may take.
@@ -78,11 +86,34 @@ pub(crate) trait Buckets {
     /// levels stand until then.
     fn hold(&mut self, until: u64, now: u64);
 
-    /// Ends the hold, if there is one.
+    /// Does the same for calls that take something from one limit, and for its level. A backend may
+    /// hold all calls instead.
+    fn hold_limit(&mut self, place: usize, until: u64, now: u64);
+
+    /// Admits nothing before `until`, because a quota is used up. From then on it admits the head of
+    /// the queue, as a probe, and no call that does not wait, until [`release`](Self::release). Of
+    /// this and of other holds, the latest end counts.
+    fn exhaust(&mut self, until: u64, now: u64);
+
+    /// Ends all holds, of any kind.
     fn release(&mut self, now: u64);
 
-    /// Returns when the hold ends; zero if there was none. It may be over.
+    /// Returns when the hold ends; zero if there was none. It may be over. While a quota is used
+    /// up, it is when the next probe may depart.
     fn held_until(&self) -> u64;
+
+    /// Returns true while a quota is used up.
+    fn is_exhausted(&self) -> bool;
+
+    /// Returns when the hold of one limit alone ends; zero if there was none. It may be over.
+    fn limit_held_until(&self, place: usize) -> u64;
+
+    /// Returns true if no call is admitted at `now` without a closer look at the holds.
+    fn is_shut(&self, now: u64) -> bool;
+
+    /// Learns from the store if a quota is used up still, because a call was refused by what may be
+    /// old news. A backend without a store knows.
+    fn refresh(&mut self, now: u64);
 
     /// Returns the state of each limit.
     fn look(&self, now: u64) -> Vec<Look>;

@@ -76,8 +76,16 @@ impl Buckets for Backend {
         each!(self, one => one.expire(waiter, head_due, now))
     }
 
-    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
-        each!(self, one => one.slow(place, allowed, declared));
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        each!(self, one => one.set_rate(place, allowed, declared, now));
+    }
+
+    fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        each!(self, one => one.cut(place, span, charge, now))
+    }
+
+    fn climbs(&self, place: usize, now: u64) -> bool {
+        each!(self, one => one.climbs(place, now))
     }
 
     fn widen(&mut self, place: usize, amount: u64) {
@@ -92,12 +100,38 @@ impl Buckets for Backend {
         each!(self, one => one.hold(until, now));
     }
 
+    fn hold_limit(&mut self, place: usize, until: u64, now: u64) {
+        each!(self, one => one.hold_limit(place, until, now));
+    }
+
+    fn exhaust(&mut self, until: u64, now: u64) {
+        each!(self, one => one.exhaust(until, now));
+    }
+
     fn release(&mut self, now: u64) {
         each!(self, one => one.release(now));
     }
 
     fn held_until(&self) -> u64 {
         each!(self, one => one.held_until())
+    }
+
+    #[inline]
+    fn is_exhausted(&self) -> bool {
+        each!(self, one => one.is_exhausted())
+    }
+
+    fn limit_held_until(&self, place: usize) -> u64 {
+        each!(self, one => one.limit_held_until(place))
+    }
+
+    #[inline]
+    fn is_shut(&self, now: u64) -> bool {
+        each!(self, one => one.is_shut(now))
+    }
+
+    fn refresh(&mut self, now: u64) {
+        each!(self, one => one.refresh(now));
     }
 
     fn look(&self, now: u64) -> Vec<Look> {

@@ -4,6 +4,7 @@
 //! function is inlined into its caller, and the fields that it touches lie together.
 
 use super::buckets::{Buckets, Due, HOLD};
+use super::holds::Holds;
 use super::starting::Starting;
 use crate::bucket::{Bucket, Look};
 use crate::error::StoreStatus;
@@ -17,9 +18,17 @@ pub(crate) struct Memory {
     meters: Box<[Meter]>,
     /// The number of the last charge.
     charges: u64,
-    /// The end of the last hold.
-    held_until: u64,
+    /// The time from which on calls are admitted as usual: no hold, and no rate that climbs. So a
+    /// call that is admitted at once compares a single number.
+    usual_from: u64,
+    /// When the last hold of any kind ends; the largest value while a quota is used up.
+    shut_until: u64,
+    holds: Holds,
 }
+
+/// The latest end of a hold. The largest value of [`shut_until`](Memory::shut_until) says that a
+/// quota is used up.
+const LAST_END: u64 = u64::MAX - 1;
 
 /// A bucket, and the dimension that it meters.
 #[derive(Debug)]
@@ -33,15 +42,14 @@ impl Memory {
     /// Creates empty buckets whose charges are numbered from `charges` on.
     pub(crate) fn new(starting: &Starting<'_>, charges: u64) -> Self {
         let meters = starting.meterings.iter().zip(starting.dimensions);
-        let meters =
-            meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) }).collect();
-        Self { meters, charges, held_until: 0 }
+        let meters = meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) });
+        Self { meters: meters.collect(), charges, usual_from: 0, shut_until: 0, holds: Holds::default() }
     }
 
     /// Returns when a call could be admitted if it were the next one.
     #[inline]
     pub(super) fn earliest(&self, amounts: &[u64]) -> Due {
-        self.latest(|meter| meter.bucket.due(amounts[meter.dimension], 0))
+        self.latest(amounts, |_| 0)
     }
 
     /// Empties the bucket of one limit, and returns the amount that was in it.
@@ -67,28 +75,76 @@ impl Memory {
         }
     }
 
-    /// Returns the latest of the moments that the limits ask for.
+    /// Returns the latest of the moments that the limits ask for, after other calls have taken
+    /// `ahead` of a dimension, and that holds ask for.
     #[inline]
-    fn latest(&self, due: impl Fn(&Meter) -> u64) -> Due {
+    fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128) -> Due {
         let mut latest = Due { at: 0, limit: 0 };
         for (limit, meter) in self.meters.iter().enumerate() {
-            let at = due(meter);
+            let amount = amounts[meter.dimension];
+            if amount == 0 {
+                continue;
+            }
+            let at = meter.bucket.due(amount, ahead(meter.dimension));
             if at >= latest.at {
                 latest = Due { at, limit };
             }
         }
-        // A frozen bucket is due when the hold ends, at the earliest.
-        if self.held_until > 0 && latest.at <= self.held_until {
-            Due { limit: HOLD, ..latest }
-        } else {
-            latest
-        }
+        let held = if self.shut_until > 0 { self.held_for(amounts) } else { 0 };
+        if held > 0 && latest.at <= held { Due { at: held, limit: HOLD } } else { latest }
     }
 
-    /// Returns the wait until a moment, and what decides it: the hold, if there is one now.
+    /// Returns when the holds end that a call of these amounts has to wait for.
+    #[cold]
+    #[inline(never)]
+    fn held_for(&self, amounts: &[u64]) -> u64 {
+        let takes = self.meters.iter().enumerate().filter(|(_, meter)| amounts[meter.dimension] > 0);
+        takes.map(|(place, _)| self.holds.limit(place)).fold(self.holds.all(), u64::max)
+    }
+
+    /// Returns the wait of a call until a moment, and what decides it: a hold, if there is one now.
     #[inline]
-    fn wait_until(&self, Due { at, limit }: Due, now: u64) -> (u64, usize) {
-        (at.saturating_sub(now), if now < self.held_until { HOLD } else { limit })
+    fn wait_until(&self, Due { at, limit }: Due, amounts: &[u64], now: u64) -> (u64, usize) {
+        let is_held = now < self.shut_until && now < self.held_for(amounts);
+        (at.saturating_sub(now), if is_held { HOLD } else { limit })
+    }
+
+    /// Moves the end of the hold of all calls to `until`, if that is later. The levels stand.
+    fn prolong(&mut self, until: u64, now: u64) {
+        let until = until.min(LAST_END);
+        let end = self.holds.all_mut(self.meters.len());
+        if until > now.max(*end) {
+            self.meters.iter_mut().for_each(|meter| meter.bucket.freeze(until, now));
+        }
+        *end = until.max(*end);
+        self.shut_until = self.shut_until.max(until);
+        self.note_usual();
+    }
+
+    /// Charges a call now while a rate climbs, or during a hold, if it is one of limits from which
+    /// the call takes nothing.
+    #[cold]
+    #[inline(never)]
+    fn take_slowly(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        if now < self.shut_until && (self.is_exhausted() || now < self.held_for(amounts)) {
+            return None;
+        }
+        let charge = self.charges + 1;
+        for (at, meter) in self.meters.iter_mut().enumerate() {
+            let shown = meter.bucket.clock(now);
+            if !meter.bucket.take(amounts[meter.dimension], charge, shown) {
+                self.put_back(amounts, at);
+                return None;
+            }
+        }
+        self.charges = charge;
+        Some(charge)
+    }
+
+    /// Notes from when on calls are admitted as usual, after a hold or a climb has changed.
+    fn note_usual(&mut self) {
+        let climbs = self.meters.iter().map(|meter| meter.bucket.climbs_until());
+        self.usual_from = climbs.fold(self.shut_until, u64::max);
     }
 
     /// Undoes a charge in the first `meters` limits.
@@ -103,8 +159,8 @@ impl Memory {
 impl Buckets for Memory {
     #[inline(always)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        if now < self.held_until {
-            return None;
+        if now < self.usual_from {
+            return self.take_slowly(amounts, now);
         }
         let charge = self.charges + 1;
         // All or nothing in one pass: if a limit refuses, the limits before it are put back.
@@ -143,14 +199,14 @@ impl Buckets for Memory {
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         let amounts = call.amounts.as_slice();
         let Some(head) = queue.head_before(call) else { return self.wait_of_next(amounts, now) };
-        let ahead = |meter: &Meter| queue.ahead_of(call, meter.dimension);
-        let own = self.latest(|meter| meter.bucket.due(amounts[meter.dimension], ahead(meter)));
-        self.wait_until(own.max(self.earliest(head.amounts.as_slice())), now)
+        let own = self.latest(amounts, |dimension| queue.ahead_of(call, dimension));
+        let head = self.earliest(head.amounts.as_slice());
+        self.wait_until(own.max(head), amounts, now)
     }
 
     #[inline]
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        self.wait_until(self.earliest(amounts), now)
+        self.wait_until(self.earliest(amounts), amounts, now)
     }
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
@@ -159,13 +215,25 @@ impl Buckets for Memory {
     }
 
     fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
-        let Due { at, limit } = self.earliest(waiter.amounts.as_slice());
-        let (wait, limit) = self.wait_until(Due { at: at.max(head_due), limit }, now);
+        let amounts = waiter.amounts.as_slice();
+        let Due { at, limit } = self.earliest(amounts);
+        let (wait, limit) = self.wait_until(Due { at: at.max(head_due), limit }, amounts, now);
         waiter.timed_out(wait, limit, now)
     }
 
-    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
-        self.meters[place].bucket.slow(allowed, declared, self.charges);
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.charges += 1;
+        self.meters[place].bucket.set_rate(allowed, declared, self.charges, now);
+    }
+
+    fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        let is_cut = self.meters[place].bucket.cut(span, charge, self.charges, now);
+        self.note_usual();
+        is_cut
+    }
+
+    fn climbs(&self, place: usize, now: u64) -> bool {
+        now < self.meters[place].bucket.climbs_until()
     }
 
     fn widen(&mut self, place: usize, amount: u64) {
@@ -178,26 +246,58 @@ impl Buckets for Memory {
     }
 
     fn hold(&mut self, until: u64, now: u64) {
-        if until > self.held_until.max(now) {
-            self.held_until = until;
-            self.meters.iter_mut().for_each(|meter| meter.bucket.freeze(until, now));
+        if until > now {
+            self.prolong(until, now);
         }
     }
 
+    fn hold_limit(&mut self, place: usize, until: u64, now: u64) {
+        let until = until.min(LAST_END);
+        let end = self.holds.limit_mut(place, self.meters.len());
+        if until > now.max(*end) {
+            *end = until;
+            // What the hold of all calls has frozen for longer stays so.
+            self.meters[place].bucket.freeze(until, now);
+            self.shut_until = self.shut_until.max(until);
+            self.note_usual();
+        }
+    }
+
+    fn exhaust(&mut self, until: u64, now: u64) {
+        self.prolong(until, now);
+        (self.usual_from, self.shut_until) = (u64::MAX, u64::MAX);
+    }
+
     fn release(&mut self, now: u64) {
-        if now < self.held_until {
-            self.held_until = 0;
+        if now < self.shut_until {
+            (self.shut_until, self.holds) = (0, Holds::default());
             self.meters.iter_mut().for_each(|meter| meter.bucket.thaw(now));
+            self.note_usual();
         }
     }
 
     fn held_until(&self) -> u64 {
-        self.held_until
+        self.holds.all()
     }
 
+    fn is_exhausted(&self) -> bool {
+        self.shut_until == u64::MAX
+    }
+
+    fn limit_held_until(&self, place: usize) -> u64 {
+        self.holds.limit(place)
+    }
+
+    fn is_shut(&self, now: u64) -> bool {
+        now < self.shut_until
+    }
+
+    fn refresh(&mut self, _: u64) {}
+
     fn look(&self, now: u64) -> Vec<Look> {
-        let rest = self.held_until.saturating_sub(now);
-        self.meters.iter().map(|meter| meter.bucket.look(now).on_hold(rest)).collect()
+        let rest = |place| self.holds.all().max(self.holds.limit(place)).saturating_sub(now);
+        let meters = self.meters.iter().enumerate();
+        meters.map(|(place, meter)| meter.bucket.look(now).on_hold(rest(place))).collect()
     }
 
     fn store(&self) -> Option<StoreStatus> {

@@ -13,6 +13,7 @@ mod buckets;
 mod choice;
 mod dispatch;
 mod driver;
+mod holds;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;

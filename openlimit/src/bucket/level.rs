@@ -5,12 +5,17 @@
 //! Threads read it before they take the lock, so times can arrive out of order. An earlier time
 //! than the last one counts as the last one, so the level never leaks twice for the same time.
 
+use super::climb::Climb;
 use super::look::Look;
 use super::low_water::LowWater;
 use super::word::Word;
 
 /// The largest factor by which a rate is slowed down. A level of 64 bits has room for that.
-const SLOWEST: u128 = 8;
+pub(crate) const SLOWEST: u64 = 8;
+
+/// The largest factor by which a rate is raised, whatever a header says. From the rates at which the
+/// discovery of limits starts, it reaches beyond the limits of any provider.
+pub(crate) const FASTEST: u64 = 1 << 16;
 
 /// The level of one limit.
 ///
@@ -33,24 +38,29 @@ pub(crate) struct Level<W> {
     most: u64,
     /// The weight in the bucket at `at`.
     level: W,
-    /// The time to which `level` belongs. Only a charge or a refund moves it, so `level` also tells
-    /// since when the bucket is empty.
+    /// The time to which `level` belongs, on the bucket's [clock](Climb). Only a charge or a refund
+    /// moves it, so `level` also tells since when the bucket is empty.
     at: u64,
     /// The values of `level` and `at` before the last charge, for `put_back`.
     before: (W, u64),
-    /// Set once the rate was slowed down.
-    slowed: Option<Box<Slowed<W>>>,
+    /// Set once the rate was not as declared.
+    pace: Option<Box<Pace<W>>>,
     /// The lowest level since each charge that may still be refunded.
     low: LowWater<W>,
 }
 
-/// A rate that was slowed down, and perhaps is as declared again.
+/// A rate that differs from the declared one, or that did.
 #[derive(Clone, Debug)]
-struct Slowed<W> {
+struct Pace<W> {
     /// The weight of one unit of amount by the declared rate.
     unit: W,
-    /// The last charge before the rate changed.
+    /// The least that it ever weighed.
+    least: W,
+    /// The last charge before that weight changed.
     since: u64,
+    climb: Climb,
+    /// The last charge before the rate was cut.
+    cut: u64,
 }
 
 impl<W: Word> Level<W> {
@@ -66,12 +76,13 @@ impl<W: Word> Level<W> {
             level: W::default(),
             at: 0,
             before: (W::default(), 0),
-            slowed: None,
+            pace: None,
             low: LowWater::default(),
         }
     }
 
-    /// Takes `amount` if it can be admitted at `now`. Returns whether it did.
+    /// Takes `amount` if it can be admitted when the bucket's clock shows `now`. Returns whether it
+    /// did.
     ///
     /// Every call that does not wait runs through this. So the usual case comes first, and writes
     /// to memory only once it is decided.
@@ -93,9 +104,10 @@ impl<W: Word> Level<W> {
     /// Does the same for a call larger than `fit`: into debt, unless it can never be admitted.
     #[inline(never)]
     fn take_large(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        let admitted = amount <= self.most && self.due(amount, 0) <= now;
+        let admitted = amount <= self.most && self.shown_when_due(amount, 0) <= now;
         if admitted {
-            self.charge(amount, charge, now);
+            let before = self.level_at(now);
+            self.raise(before, before.plus(self.unit.times(amount)), charge, now);
         }
         admitted
     }
@@ -111,6 +123,13 @@ impl<W: Word> Level<W> {
     /// Returns when a call of `amount` is due, after other calls have taken `ahead`.
     #[inline]
     pub(super) fn due(&self, amount: u64, ahead: u128) -> u64 {
+        let shown = self.shown_when_due(amount, ahead);
+        if self.pace.is_some() { self.time(shown) } else { shown }
+    }
+
+    /// Does the same on the bucket's clock.
+    #[inline]
+    fn shown_when_due(&self, amount: u64, ahead: u128) -> u64 {
         let weight = self.unit.times(amount);
         if amount == 0 {
             return self.at;
@@ -147,6 +166,7 @@ impl<W: Word> Level<W> {
     #[inline]
     pub(super) fn charge(&mut self, amount: u64, charge: u64, at: u64) {
         if amount > 0 {
+            let at = self.clock(at);
             let before = self.level_at(at);
             self.raise(before, before.plus(self.unit.times(amount)), charge, at);
         }
@@ -155,10 +175,11 @@ impl<W: Word> Level<W> {
     /// Gives back `amount` of `charge`, but no more than the lowest level since. Returns the rest,
     /// rounded up.
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
+        let now = self.clock(now);
         let level = self.level_at(now);
-        let unit = match &self.slowed {
+        let unit = match &self.pace {
             // It weighed at least that much.
-            Some(slowed) if charge <= slowed.since => slowed.unit,
+            Some(pace) if charge <= pace.since => pace.least,
             _ => self.unit,
         };
         let asked = unit.times(amount);
@@ -171,20 +192,56 @@ impl<W: Word> Level<W> {
         if given < asked { asked.minus(given).over(unit) } else { 0 }
     }
 
-    /// Slows the rate down to `allowed` of what was `declared`, which is at least as much. The same
-    /// amount weighs more from then on, after the charge `since`, and what is in the bucket stays.
-    pub(super) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
-        let unit = self.slowed.as_ref().map_or(self.unit, |slowed| slowed.unit);
-        let wide: u128 = unit.into();
-        let slow = wide.saturating_mul(declared.into()).div_ceil(allowed.max(1).into());
-        self.unit = W::narrowed(slow.min(wide.saturating_mul(SLOWEST)));
-        self.slowed = Some(Box::new(Slowed { unit, since }));
+    /// Changes the rate to `allowed` of what was `declared`. The same amount has another weight from
+    /// then on, after the charge `since`, and what is in the bucket stays.
+    ///
+    /// But if the rate was never as fast, what is in the bucket weighs less by as much: otherwise a
+    /// few calls at a low rate would block a high one for long. The levels before are of another
+    /// weight then, so nothing of those charges can be refunded. It happens once for each rate, so
+    /// rates that alternate do not drain the bucket.
+    pub(super) fn set_rate(&mut self, allowed: u64, declared: u64, since: u64, now: u64) {
+        let now = self.clock(now);
+        let pace = self.pace(since);
+        let (wide, least): (u128, W) = (pace.unit.into(), pace.least);
+        let unit = wide.saturating_mul(declared.into()).div_ceil(allowed.max(1).into());
+        let slowest = wide.saturating_mul(SLOWEST.into());
+        let unit = W::narrowed(unit.clamp(wide.div_ceil(FASTEST.into()), slowest));
+        (pace.least, pace.since) = (least.min(unit), since);
+        self.unit = unit;
+        let level = self.level_at(now);
+        if unit < least && level > W::default() {
+            self.raise(W::default(), level.part(unit, least), since, now);
+        }
+    }
+
+    /// Halves the rate, which then climbs back. Does nothing if it was cut already after `charge`,
+    /// which was refused. `last` is the last charge. Returns whether it was cut.
+    pub(super) fn cut(&mut self, span: u64, charge: u64, last: u64, now: u64) -> bool {
+        // During a hold the rate stands still.
+        let (from, is_new) = (now.max(self.time(self.at)), self.is_new());
+        let pace = self.pace(0);
+        if charge <= pace.cut {
+            return false;
+        }
+        let shown = pace.climb.clock(from);
+        (pace.climb, pace.cut) = (pace.climb.cut(span, from), last);
+        let gained = pace.climb.clock(from).saturating_sub(shown);
+        // A bucket that was never used stays so.
+        if !is_new {
+            self.at = self.at.saturating_add(gained);
+        }
+        true
+    }
+
+    /// Returns when the rate is whole again after a cut. It may be over.
+    pub(super) fn climbs_until(&self) -> u64 {
+        self.pace.as_ref().map_or(0, |pace| pace.climb.end())
     }
 
     /// Raises the burst to `amount`, if it is less, but to no more than one call may take.
     pub(super) fn widen(&mut self, amount: u64) {
         // The burst is one of the declared rate.
-        let unit = self.slowed.as_ref().map_or(self.unit, |slowed| slowed.unit);
+        let unit = self.pace.as_ref().map_or(self.unit, |pace| pace.unit);
         let burst = unit.times(amount.min(self.most));
         if burst > self.burst {
             (self.burst, self.fit) = (burst, burst.minus(self.jitter));
@@ -194,6 +251,7 @@ impl<W: Word> Level<W> {
     /// Raises the level so that at most `left` fits, if more does. The provider's count replaces
     /// ours then, so nothing of the charges before can be refunded any more.
     pub(super) fn cap(&mut self, left: i64, charge: u64, now: u64) {
+        let now = self.clock(now);
         let amount = self.unit.times(left.unsigned_abs());
         let level = if left < 0 { self.fit.plus(amount) } else { self.fit.minus(amount) };
         let before = self.level_at(now);
@@ -202,19 +260,50 @@ impl<W: Word> Level<W> {
         }
     }
 
-    /// Stops the leak until `until`. The level stands until then.
+    /// Stops the leak until `until`. The level stands until then, and so does a climb of the rate.
     pub(super) fn freeze(&mut self, until: u64, now: u64) {
-        self.level = self.level_at(now);
-        self.at = self.at.max(until);
+        self.level = self.level_at(self.clock(now));
+        self.move_climb(until, now);
+        self.at = self.at.max(self.clock(until));
     }
 
     /// Ends that at `now`, if it is not over.
     pub(super) fn thaw(&mut self, now: u64) {
-        self.at = self.at.min(now);
+        self.move_climb(now, now);
+        self.at = self.at.min(self.clock(now));
+    }
+
+    /// Lets a climb go on at `to`, from where it stands at `now` or at the end of a hold.
+    fn move_climb(&mut self, to: u64, now: u64) {
+        let from = now.max(self.time(self.at));
+        if let Some(pace) = &mut self.pace {
+            pace.climb = pace.climb.moved(from, to);
+        }
+    }
+
+    /// Returns the pace, of which a new one is as declared.
+    fn pace(&mut self, since: u64) -> &mut Pace<W> {
+        let unit = self.unit;
+        self.pace.get_or_insert_with(|| {
+            Box::new(Pace { unit, least: unit, since, climb: Climb::default(), cut: 0 })
+        })
+    }
+
+    /// Returns what the bucket's clock shows at a real time.
+    #[inline]
+    pub(super) fn clock(&self, time: u64) -> u64 {
+        self.pace.as_ref().map_or(time, |pace| pace.climb.clock(time))
+    }
+
+    /// Returns the real time at which the bucket's clock shows `shown`.
+    #[inline(never)]
+    fn time(&self, shown: u64) -> u64 {
+        self.pace.as_ref().map_or(shown, |pace| pace.climb.time(shown))
     }
 
     /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
     pub(super) fn empty(&mut self, now: u64) -> u64 {
+        let now = self.clock(now);
         let (level, unit): (u128, u128) = (self.level_at(now).into(), self.unit.into());
         (self.level, self.at, self.low) = (W::default(), self.at.max(now), LowWater::default());
         narrow(level.div_ceil(unit))
@@ -222,6 +311,7 @@ impl<W: Word> Level<W> {
 
     /// Returns the state at `now`.
     pub(super) fn look(&self, now: u64) -> Look {
+        let (real, now) = (now, self.clock(now));
         let (unit, leak): (u128, u128) = (self.unit.into(), self.leak.into());
         let (fit, burst, jitter): (u128, u128, u128) =
             (self.fit.into(), self.burst.into(), self.jitter.into());
@@ -237,11 +327,23 @@ impl<W: Word> Level<W> {
             burst.saturating_add(paused).saturating_sub(jitter) / unit
         };
         let pause = self.pause(self.unit.times(self.most)).into();
+        let full_in = narrow(before.saturating_add(pause).saturating_sub(leaked).div_ceil(leak));
         Look {
             available: narrow(fits.max(larger)).min(self.most),
             debt: narrow(level.saturating_sub(burst).div_ceil(unit)),
-            full_in: narrow(before.saturating_add(pause).saturating_sub(leaked).div_ceil(leak)),
+            full_in: self.time(now.saturating_add(full_in)).saturating_sub(real),
+            // During a hold the rate stands still.
+            part: self.part(real.max(self.time(self.at))),
         }
+    }
+
+    /// Returns the part of the declared rate at which the bucket leaks, as a fraction.
+    fn part(&self, now: u64) -> (u128, u128) {
+        self.pace.as_ref().map_or((1, 1), |pace| {
+            let (part, of) = pace.climb.part(now);
+            let (declared, unit): (u128, u128) = (pace.unit.into(), self.unit.into());
+            (declared.saturating_mul(part.into()), unit.saturating_mul(of.into()))
+        })
     }
 
     /// Moves the level from `before` to `after` for a charge at `at`.
@@ -252,7 +354,7 @@ impl<W: Word> Level<W> {
         (self.level, self.at) = (after, self.at.max(at));
     }
 
-    /// Returns the level at `now`.
+    /// Returns the level when the bucket's clock shows `now`.
     #[inline(always)]
     fn level_at(&self, now: u64) -> W {
         self.level.minus(self.leak.times(now.saturating_sub(self.at)))

@@ -11,6 +11,8 @@ pub(crate) struct Look {
     /// The time in nanoseconds until everything is available again: until the level is zero and
     /// the pause before the largest call is over.
     pub(crate) full_in: u64,
+    /// The part of the declared rate at which it leaks, as a fraction. It may be above one.
+    pub(crate) part: (u128, u128),
 }
 
 impl Look {

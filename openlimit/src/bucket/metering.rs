@@ -5,11 +5,15 @@
 
 use std::time::Duration;
 
-use crate::limits::{Counting, Rate};
+use crate::limits::{Counting, MOST_AMOUNT, Rate};
 
 /// The longest period, burst and jitter: 31 days, a month of quota. With more, the products that
 /// `bucket` describes would not stay in range.
 pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
+
+/// By how much calls may be larger than a declared limit that is only the one to start with. A call of
+/// a thousand minutes of the lowest limits is larger than what any model reads.
+const OPEN: u128 = 1_000;
 
 /// The terms of a limit, which the builder has checked to be in range.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +38,16 @@ impl Metering {
     pub(crate) fn new(rate: Rate, burst: Duration, jitter: Duration, headroom: (u64, u64)) -> Self {
         let most = rate.amount().max(rate.amount_in(burst));
         Self { rate, burst, jitter, headroom, most, counting: Counting::Refilling }
+    }
+
+    /// Lets calls be larger than the limit, for a limit that may really be higher than declared: up
+    /// to [`OPEN`] times as much, but no more than flows back in [`LONGEST_PERIOD`].
+    pub(crate) fn open(self) -> Self {
+        let (kept, of) = (u128::from(self.headroom.0), u128::from(self.headroom.1));
+        let amount = u128::from(self.rate.amount());
+        let longest = amount * LONGEST_PERIOD.as_nanos() / self.rate.period().as_nanos() * (of - kept) / of;
+        let most = longest.min(amount * OPEN).min(MOST_AMOUNT.into());
+        Self { most: self.most.max(u64::try_from(most).unwrap_or(u64::MAX)), ..self }
     }
 
     /// Returns the time by which departures may be late, in nanoseconds: the jitter, but never more

@@ -80,6 +80,13 @@
 //! A call larger than the limit's whole amount (or than its burst, if that is larger) is never
 //! admitted.
 //!
+//! # Rates that change
+//!
+//! If the provider allows another rate than was declared, the same amount has another weight, and
+//! the leak stays. The burst and the jitter are weights, so they stay the same times of the rate.
+//! After a refusal the rate is cut, and climbs back continuously. Then the bucket runs on a slower
+//! clock, as `climb` explains.
+//!
 //! # Units: why nothing rounds
 //!
 //! A rate of `A` per `P` nanoseconds leaks `A / P` of one token (or request) in a nanosecond. With
@@ -105,6 +112,7 @@
 //! bits, where the arithmetic takes a fifth of the time. Such a limit gets a `Level<u64>`, the
 //! others get a `Level<u128>`.
 
+mod climb;
 mod level;
 mod look;
 mod low_water;
@@ -113,7 +121,11 @@ mod rises;
 mod windows;
 mod word;
 
+#[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
+pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
 use self::level::Level;
+#[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
+pub(crate) use self::level::{FASTEST, SLOWEST};
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 
@@ -130,8 +142,8 @@ pub(crate) enum Bucket {
 /// The largest weight of a whole period, of the burst and of the jitter in a level of 64 bits.
 ///
 /// This leaves a factor of 16. So the bucket is exact up to a debt of 15 further periods. A larger
-/// debt can only come from calls that used far more than they had reserved, and is cut to that
-/// much.
+/// debt can only come from calls that used far more than they had reserved, or that are larger than
+/// the declared limit, and is cut to that much.
 const NARROW: u128 = 1 << 60;
 
 /// Makes the same call on a level of either width.
@@ -148,13 +160,14 @@ impl Bucket {
     /// Creates a bucket at level zero.
     pub(crate) fn new(metering: &Metering) -> Self {
         let Metering { rate, burst, jitter, headroom: (left, of), most, .. } = metering.as_refilling();
+        let usual = most.min(Metering::new(rate, burst, jitter, (left, of)).most);
         let (left, of) = (u128::from(left), u128::from(of));
         let amount = u128::from(rate.amount());
         let (unit, leak, nanosecond) = (rate.period().as_nanos() * of, amount * (of - left), amount * of);
         let common = gcd(gcd(unit, leak), nanosecond);
         let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
         let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
-        if unit.saturating_mul(most.into()).max(burst).max(jitter).max(leak) <= NARROW {
+        if unit.saturating_mul(usual.into()).max(burst).max(jitter).max(leak) <= NARROW {
             Self::Narrow(Level::new(unit as u64, leak as u64, burst as u64, jitter as u64, most))
         } else {
             Self::Wide(Box::new(Level::new(unit, leak, burst, jitter, most)))
@@ -162,6 +175,8 @@ impl Bucket {
     }
 
     /// Takes `amount` if it can be admitted at `now`. Returns whether it did.
+    ///
+    /// While the rate climbs, `now` is what the bucket's [`clock`](Self::clock) shows.
     #[inline(always)]
     pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
         match self {
@@ -207,11 +222,31 @@ impl Bucket {
         level!(self, level => level.refund(amount, charge, now))
     }
 
-    /// Slows the rate down to `allowed` of what was `declared`, but to no less than an eighth.
+    /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth and no
+    /// more than [`FASTEST`] times as much.
     ///
-    /// `since` is the number of the last charge.
-    pub(crate) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
-        level!(self, level => level.slow(allowed, declared, since));
+    /// `charge` is the number of a charge that stands for the change.
+    pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64, charge: u64, now: u64) {
+        level!(self, level => level.set_rate(allowed, declared, charge, now));
+    }
+
+    /// Halves the rate, which then climbs back: in `span` nanoseconds it would climb from zero to
+    /// the whole. Returns false, and does nothing, if it was cut already after `charge`.
+    ///
+    /// `charge` is that of the call that was refused, and `last` the number of the last charge.
+    pub(crate) fn cut(&mut self, span: u64, charge: u64, last: u64, now: u64) -> bool {
+        level!(self, level => level.cut(span, charge, last, now))
+    }
+
+    /// Returns when the rate is whole again after a cut. It may be over.
+    pub(crate) fn climbs_until(&self) -> u64 {
+        level!(self, level => level.climbs_until())
+    }
+
+    /// Returns what the bucket's own clock shows, which runs slower while the rate climbs. The page
+    /// of `climb` says why.
+    pub(crate) fn clock(&self, now: u64) -> u64 {
+        level!(self, level => level.clock(now))
     }
 
     /// Raises the burst to `amount`, if it is less, but to no more than one call may take.

@@ -25,6 +25,13 @@ pub(crate) trait Word: Copy + Ord + Default + Debug + Into<u128> + 'static {
 
     /// Returns `self / by`, rounded up, at most the largest `u64`.
     fn over(self, by: Self) -> u64;
+
+    /// Returns `self * part / of`, rounded up, where `part` is at most `of`.
+    fn part(self, part: Self, of: Self) -> Self {
+        let (wide, part, of): (u128, u128, u128) = (self.into(), part.into(), of.into());
+        let (whole, rest) = (wide / of, wide % of);
+        Self::narrowed(whole.saturating_mul(part).saturating_add(rest.saturating_mul(part).div_ceil(of)))
+    }
 }
 
 impl Word for u64 {

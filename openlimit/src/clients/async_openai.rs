@@ -3,7 +3,7 @@
 //! Its client sends by a stack of tower services. The layer belongs below its retry layer, which
 //! sends a request up to four times:
 //!
-//! ```
+//! ```no_run
 //! use async_openai::middleware::{ReqwestService, retry::OpenAIRetryLayer};
 //! # use openlimit::{ChatRateLimiter, clients::LimitLayer};
 //! # use tower_layer::Layer;

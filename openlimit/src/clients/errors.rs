@@ -114,16 +114,16 @@ fn cause(error: &AnyError) -> Option<&AnyError> {
 
 /// Returns the start of an error's message.
 fn message(error: &AnyError) -> String {
-    let mut start = Start(String::new());
+    let mut start = Cut(String::new());
     // It fails if there is more, and also if the error's own `Display` does.
     let _ = write!(start, "{error}");
     start.0
 }
 
 /// A text that takes no more than the start of what is written.
-struct Start(String);
+struct Cut(String);
 
-impl fmt::Write for Start {
+impl fmt::Write for Cut {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = MOST_MESSAGE - self.0.len();
         if text.len() <= room {

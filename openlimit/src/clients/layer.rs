@@ -19,7 +19,7 @@ type GiveCost = dyn Fn(&Outgoing<'_>) -> Option<Cost> + Send + Sync;
 /// It is cheap to clone. Clones share the limiter.
 #[derive(Clone)]
 pub struct LimitLayer {
-    limits: Limits,
+    chooser: Chooser,
     cost: Option<Arc<GiveCost>>,
     timeout: Option<Duration>,
     #[cfg_attr(not(feature = "ureq"), allow(dead_code, reason = "only ureq needs it"))]
@@ -27,7 +27,7 @@ pub struct LimitLayer {
 }
 
 #[derive(Clone)]
-enum Limits {
+enum Chooser {
     One(AnyLimiter),
     Chosen(Arc<Choose>),
 }
@@ -38,7 +38,7 @@ impl LimitLayer {
     /// A [`RateLimiter`](crate::RateLimiter) takes requests of all kinds, such as chat completions
     /// and embeddings. Any other limiter takes those of its kind, and the others fail.
     pub fn new(limiter: impl Into<AnyLimiter>) -> Self {
-        Self::with(Limits::One(limiter.into()))
+        Self::with(Chooser::One(limiter.into()))
     }
 
     /// Creates a layer that asks a function for the limiter of each request. A request for which
@@ -65,11 +65,11 @@ impl LimitLayer {
     pub fn choose<L: Into<AnyLimiter>>(
         choose: impl Fn(&Outgoing<'_>) -> Option<L> + Send + Sync + 'static,
     ) -> Self {
-        Self::with(Limits::Chosen(Arc::new(move |request: &Outgoing<'_>| choose(request).map(Into::into))))
+        Self::with(Chooser::Chosen(Arc::new(move |request: &Outgoing<'_>| choose(request).map(Into::into))))
     }
 
-    fn with(limits: Limits) -> Self {
-        Self { limits, cost: None, timeout: None, http_status_as_error: true }
+    fn with(chooser: Chooser) -> Self {
+        Self { chooser, cost: None, timeout: None, http_status_as_error: true }
     }
 
     /// Sets the longest wait of a request. Default: none. See
@@ -100,9 +100,9 @@ impl LimitLayer {
     /// limiter cannot be built. All other errors come from the [`Acquire`].
     pub fn acquire(&self, request: &Outgoing<'_>) -> Result<Option<Acquire>, AcquireError> {
         let chosen;
-        let limiter = match &self.limits {
-            Limits::One(limiter) => limiter,
-            Limits::Chosen(choose) => match choose(request) {
+        let limiter = match &self.chooser {
+            Chooser::One(limiter) => limiter,
+            Chooser::Chosen(choose) => match choose(request) {
                 Some(limiter) => {
                     chosen = limiter;
                     &chosen
@@ -135,7 +135,7 @@ fn in_pieces() -> ParamsError {
 impl fmt::Debug for LimitLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut layer = f.debug_struct("LimitLayer");
-        if let Limits::One(limiter) = &self.limits {
+        if let Chooser::One(limiter) = &self.chooser {
             layer.field("limiter", limiter);
         }
         layer.field("timeout", &self.timeout).finish_non_exhaustive()

@@ -1,7 +1,5 @@
 //! The head of a response, as the limiter sees it.
 
-use std::time::SystemTime;
-
 use http::{HeaderMap, StatusCode};
 
 use crate::Permit;
@@ -9,7 +7,7 @@ use crate::feedback::Observation;
 
 /// Reads the head of a response.
 pub(super) fn observation(status: StatusCode, headers: &HeaderMap) -> Observation {
-    Observation::new(status.as_u16()).received(SystemTime::now()).headers(headers)
+    Observation::new(status.as_u16()).headers(headers)
 }
 
 /// Lets the limiter know of the head of a response that is no error. Some providers state the usage

@@ -14,6 +14,10 @@ use super::failed_call::FailedCall;
 use super::observe::{observation, observe};
 use crate::{Permit, WrappedBody};
 
+/// The most pieces of an error's body that are read for the verdict. A server may send it byte by
+/// byte.
+const MOST_FRAMES: usize = 1_024;
+
 /// The body of the response to a limited request. It has the same frames, errors and trailers as
 /// the body of the client.
 #[must_use = "a body does nothing until it is read"]
@@ -59,6 +63,7 @@ where
                         Err(_) => false,
                     };
                     seen.push_back(frame);
+                    goes_on &= seen.len() < MOST_FRAMES;
                 }
                 None => goes_on = false,
             }

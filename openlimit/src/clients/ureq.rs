@@ -56,7 +56,7 @@ impl Middleware for LimitLayer {
         next: MiddlewareNext<'_>,
     ) -> Result<Response<Body>, Error> {
         let (head, body) = request.into_parts();
-        let sent = Sent::read(&head, body)?;
+        let sent = SentBody::read(&head, body)?;
         let host = head.uri.host().unwrap_or_default();
         let path = head.uri.path();
         let outgoing = Outgoing::new(&head.method, host, path, &head.headers, &head.extensions, sent.bytes());
@@ -76,14 +76,14 @@ impl Middleware for LimitLayer {
 }
 
 /// The body of a request.
-enum Sent<'a> {
+enum SentBody<'a> {
     /// The method has none, but ureq's own type may be needed.
     Nothing(SendBody<'a>),
     Json(Vec<u8>),
     Other(SendBody<'a>),
 }
 
-impl<'a> Sent<'a> {
+impl<'a> SentBody<'a> {
     fn read(head: &Parts, body: SendBody<'a>) -> io::Result<Self> {
         if !matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
             return Ok(Self::Nothing(body));
@@ -140,32 +140,32 @@ impl LimitLayer {
     fn answered(&self, mut permit: Permit, response: Response<Body>) -> Result<Response<Body>, Error> {
         let (head, body) = response.into_parts();
         let observation = observation(head.status, &head.headers);
-        let shape = Shape::of(&body);
+        let info = BodyInfo::of(&body);
         let body = if observation.denial().is_some() {
             let mut call = FailedCall::new(permit, observation);
-            let start = Start::read(body.into_reader(), MOST_BODY);
+            let start = PartRead::read(body.into_reader(), MOST_BODY);
             call.read(&start.bytes);
             drop(call);
             if self.http_status_as_error && (head.status.is_client_error() || head.status.is_server_error()) {
                 return Err(Error::StatusCode(head.status.as_u16()));
             }
-            shape.body(start)
+            info.body(start)
         } else {
             observe(&mut permit, &observation);
             let reader = permit.wrap_read(body.into_reader());
-            shape.body(Start::read(reader, shape.read_at_once()))
+            info.body(PartRead::read(reader, info.read_at_once()))
         };
         Ok(Response::from_parts(head, body))
     }
 }
 
 /// What ureq knows of a body from its headers.
-struct Shape {
+struct BodyInfo {
     mime_type: Option<String>,
     length: Option<u64>,
 }
 
-impl Shape {
+impl BodyInfo {
     fn of(body: &Body) -> Self {
         Self { mime_type: body.mime_type().map(str::to_owned), length: body.content_length() }
     }
@@ -179,47 +179,47 @@ impl Shape {
         length.filter(|length| !is_stream && *length <= MOST_BODY).map_or(0, |length| length + 1)
     }
 
-    fn body<R: Read + Send + Sync + 'static>(&self, start: Start<R>) -> Body {
+    fn body<R: Read + Send + Sync + 'static>(&self, start: PartRead<R>) -> Body {
         let builder = Body::builder();
         let builder = match &self.mime_type {
             Some(mime_type) => builder.mime_type(mime_type.as_str()),
             None => builder,
         };
         match start.rest {
-            Rest::Nothing => builder.data(start.bytes),
+            Remainder::Nothing => builder.data(start.bytes),
             rest => builder.reader(Cursor::new(start.bytes).chain(rest)),
         }
     }
 }
 
 /// The start of a body, which was read already, and the rest.
-struct Start<R> {
+struct PartRead<R> {
     bytes: Vec<u8>,
-    rest: Rest<R>,
+    rest: Remainder<R>,
 }
 
-enum Rest<R> {
+enum Remainder<R> {
     Nothing,
     Unread(R),
     /// The error that reading ended with.
     Failed(Option<io::Error>),
 }
 
-impl<R: Read> Start<R> {
+impl<R: Read> PartRead<R> {
     /// Reads up to `most` bytes.
     fn read(mut reader: R, most: usize) -> Self {
         let mut bytes = Vec::new();
         let read = (&mut reader).take(most as u64).read_to_end(&mut bytes);
         let rest = match read {
-            Err(error) => Rest::Failed(Some(error)),
-            Ok(length) if length < most => Rest::Nothing,
-            Ok(_) => Rest::Unread(reader),
+            Err(error) => Remainder::Failed(Some(error)),
+            Ok(length) if length < most => Remainder::Nothing,
+            Ok(_) => Remainder::Unread(reader),
         };
         Self { bytes, rest }
     }
 }
 
-impl<R: Read> Read for Rest<R> {
+impl<R: Read> Read for Remainder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Nothing => Ok(0),

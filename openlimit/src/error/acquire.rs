@@ -93,6 +93,28 @@ pub enum AcquireError {
         limiter: Name,
     },
 
+    /// A quota of the account is used up, such as a budget or an amount per day, so no call is
+    /// admitted and none waits.
+    ///
+    /// The provider said so in a refusal that was passed to
+    /// [`Permit::refused`](crate::Permit::refused): that a quota is used up, or that the wait is
+    /// longer than [`max_hold`](crate::Builder::max_hold). When the time is over, one call is
+    /// admitted to find out if the quota is back. Until its response is known, the others are
+    /// refused. If the quota is back earlier, call [`release`](crate::Limiter::release).
+    #[error(
+        "limiter `{limiter}` admits no calls for another {}: {reason}; raise the quota at the provider and call \
+         `release`, or try again after that",
+        short(*until)
+    )]
+    Exhausted {
+        /// The time from the refusal until a call may try again.
+        until: Duration,
+        /// Why the limiter admits no calls.
+        reason: Arc<str>,
+        /// The limiter's name.
+        limiter: Name,
+    },
+
     /// The cost names a dimension that the limiter does not meter.
     ///
     /// An integer as cost names `tokens`.
@@ -179,6 +201,7 @@ impl AcquireError {
                 Some(wait.saturating_sub(*waited))
             }
             Self::WouldWait { wait, .. } => Some(*wait),
+            Self::Exhausted { until, .. } => Some(*until),
             _ => None,
         }
     }
@@ -191,6 +214,7 @@ impl AcquireError {
             | Self::Timeout { limiter, .. }
             | Self::WouldWait { limiter, .. }
             | Self::Held { limiter, .. }
+            | Self::Exhausted { limiter, .. }
             | Self::UnknownDimension { limiter, .. }
             | Self::Params { limiter, .. }
             | Self::Timer { limiter, .. }
@@ -211,6 +235,7 @@ impl AcquireError {
             }
             Self::Build(error) => error.problem().limit(),
             Self::Held { .. }
+            | Self::Exhausted { .. }
             | Self::UnknownDimension { .. }
             | Self::Params { .. }
             | Self::Timer { .. }

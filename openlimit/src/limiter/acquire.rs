@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::Permit;
 use super::charged::Charged;
 use super::core::Handle;
+use super::permit::Reserved;
 use crate::admission::Decided;
 use crate::error::AcquireError;
 use crate::learning::{Lesson, SiteId};
@@ -44,6 +45,7 @@ use crate::time::nanos;
 /// - [`Timeout`](AcquireError::Timeout) if the wait is known to be longer than the
 ///   [`timeout`](Acquire::timeout).
 /// - [`Timer`](AcquireError::Timer) if the call has to wait and the timer thread is not running.
+/// - [`Held`](AcquireError::Held) if the limiter is on hold for longer than the timeout.
 /// - [`Build`](AcquireError::Build) if the declaration of the limiter is wrong.
 ///
 /// After a wait:
@@ -51,7 +53,11 @@ use crate::time::nanos;
 /// - [`Timeout`](AcquireError::Timeout) if the timeout ended. Later refunds and debts can make a
 ///   wait shorter or longer than it was on arrival.
 ///
-/// On arrival or after a wait, for limits that are shared through Redis:
+/// On arrival or after a wait:
+///
+/// - [`Exhausted`](AcquireError::Exhausted) if the provider said that a quota is used up.
+///
+/// The same, for limits that are shared through Redis:
 ///
 /// - [`Store`](AcquireError::Store) if Redis did not decide about the call.
 ///
@@ -90,7 +96,7 @@ enum Stage {
     /// Not polled yet.
     New(Handle, Amounts),
     /// Not polled yet, and the limiter learns from it. The box becomes the permit.
-    Learns(Box<(Handle, Charged)>),
+    Learns(Box<Reserved>),
     /// In the queue, or admitted from it and not polled since.
     Waiting(Handle, Key),
     /// Ready.
@@ -116,8 +122,8 @@ impl Acquire {
                 let stage = match handle.core().plan.priced(cost) {
                     Some(priced) => {
                         let lesson = Some(Box::new(Lesson { priced, site: SiteId::default() }));
-                        let grant = Grant { amounts, lesson, charge: 0, wait: None };
-                        Stage::Learns(Box::new((handle, Charged::new(grant))))
+                        let charged = Charged::new(Grant { lesson, ..Grant::at_once(amounts, 0) });
+                        Stage::Learns(Box::new(Reserved { handle, charged }))
                     }
                     None => Stage::New(handle, amounts),
                 };
@@ -157,7 +163,7 @@ impl Acquire {
     /// matter to a call whose cost is given outright.
     pub fn site(mut self, name: &str) -> Self {
         if let Stage::Learns(call) = &mut self.stage
-            && let Some(lesson) = &mut call.1.grant.lesson
+            && let Some(lesson) = &mut call.charged.grant.lesson
         {
             lesson.site = SiteId::of(name);
         }
@@ -224,7 +230,8 @@ impl Acquire {
                 return self.decided(decision, context);
             }
             Stage::Learns(call) => {
-                let (handle, Charged { grant: Grant { amounts, lesson, .. }, .. }) = &mut **call;
+                let Reserved { handle, charged } = &mut **call;
+                let Grant { amounts, lesson, .. } = &mut charged.grant;
                 let decision = handle.core().arrive_any(amounts, lesson.as_deref(), self.timeout);
                 return self.decided(decision, context);
             }
@@ -263,11 +270,9 @@ impl Stage {
     /// Returns the permit of a new call that was admitted.
     fn admitted(self, charge: u64) -> Permit {
         match self {
-            Self::New(handle, amounts) => {
-                Permit::new(handle, Grant { amounts, lesson: None, charge, wait: None })
-            }
+            Self::New(handle, amounts) => Permit::new(handle, Grant::at_once(amounts, charge)),
             Self::Learns(mut call) => {
-                call.1.grant.charge = charge;
+                call.charged.grant.charge = charge;
                 Permit::boxed(call)
             }
             _ => unreachable!("it was new"),
@@ -278,7 +283,7 @@ impl Stage {
     fn into_handle(self) -> Handle {
         match self {
             Self::New(handle, _) => handle,
-            Self::Learns(call) => call.0,
+            Self::Learns(call) => call.handle.clone(),
             _ => unreachable!("it was new"),
         }
     }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Handle};
+use super::hold_times::HoldTimes;
 use super::{Builder, Burst, Limiter};
-use crate::admission::{Admission, Plan};
+use crate::admission::{Admission, Plan, Raises};
 use crate::backend::Starting;
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
@@ -49,40 +50,45 @@ impl<K> Builder<K> {
     /// Checks all options and builds the core.
     pub(super) fn build_core(self) -> Result<Arc<Core>, BuildError> {
         let name = self.name.clone().unwrap_or_else(|| self.path.clone());
-        self.try_build(name.clone()).map_err(|problem| BuildError::new(name, problem))
+        self.with_start().try_build(name.clone()).map_err(|problem| BuildError::new(name, problem))
     }
 
     fn try_build(self, name: Name) -> Result<Arc<Core>, BuildProblem> {
-        let meterings = self.meterings()?;
+        let mut meterings = self.meterings()?;
         let widening = self.widening();
         if self.output == Output::Learned && !self.limits.iter().any(|limit| self.counts_output(limit)) {
             return Err(BuildProblem::UnusedOutput);
         }
         self.pricing.check()?;
+        let raises = self.raises();
+        if raises > Raises::Never {
+            meterings = meterings.into_iter().map(Metering::open).collect();
+        }
         let time = match self.time {
             Some(time) => time,
             None if self.backend.has_clock() => Time::System,
             None => Time::detect(),
         };
-        let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing);
+        let max_hold = nanos(self.max_hold);
+        let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing).raising(raises);
         let given = self.name.filter(|name| !name.is_empty());
+        let hold_times = HoldTimes::new(max_hold, given.as_deref(), &time);
         let (backend, driver) = self.backend.open(&Starting {
             name: given.as_deref(),
             limits: plan.limits(),
             meterings: &meterings,
             dimensions: plan.dimensions(),
-            max_hold: nanos(self.max_hold),
+            max_hold,
             on_system_time: matches!(time, Time::System),
         })?;
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
         let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
-        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace)
+        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace, max_hold)
             .learns(learning)
             .widens(widening);
         let jitter = meterings.iter().map(Metering::lateness).min().unwrap_or(0);
-        let max_hold = nanos(self.max_hold);
-        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, max_hold, self.counting))
+        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, self.counting))
     }
 
     /// Returns true if what is learned about the output of a call can change what it takes.

@@ -16,7 +16,7 @@ use crate::time::Time;
 
 /// Builds a [`Limiter`](crate::Limiter). Each option is also a key of [`limiter!`](crate::limiter).
 ///
-/// A limiter needs at least one limit. Giving a dimension again adds a limit to it, for example one
+/// A limiter needs at least one limit, unless it [discovers](Self::discover) them. Giving a dimension again adds a limit to it, for example one
 /// per day beside one per minute. All other options have defaults.
 ///
 /// ```
@@ -50,6 +50,8 @@ pub struct Builder<K> {
     pub(super) max_hold: Duration,
     pub(super) output: Output,
     pub(super) input: Input,
+    pub(super) adopt_limits: bool,
+    pub(super) discover: bool,
     pub(super) pricing: PriceOptions,
     pub(super) time: Option<Time>,
     pub(super) backend: Choice,
@@ -74,6 +76,8 @@ impl<K> Builder<K> {
             max_hold: DEFAULT_MAX_HOLD,
             output: Output::default(),
             input: Input::default(),
+            adopt_limits: false,
+            discover: false,
             pricing: PriceOptions::default(),
             time: None,
             backend: Choice::default(),
@@ -209,7 +213,9 @@ impl<K> Builder<K> {
     /// Sets the longest [hold](crate::Limiter::hold). Default: 10 minutes. A longer one is cut to
     /// it.
     ///
-    /// It bounds what a wrong or hostile `retry-after` can do. Zero turns holds off.
+    /// It bounds what a wrong or hostile `retry-after` can do. If a provider asks for more, calls do
+    /// not wait: they are refused with [`AcquireError::Exhausted`](crate::AcquireError::Exhausted),
+    /// and after `max_hold` one of them tries. Zero turns all of that off.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
         self

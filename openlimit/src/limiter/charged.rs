@@ -39,7 +39,7 @@ impl Charged {
     /// Returns the amounts and the number of the only charge, if they are all that is known.
     pub(super) fn into_few(self) -> Result<([u64; Amounts::FEW], u64), Self> {
         match self.grant {
-            Grant { amounts: Amounts::Few(few), lesson: None, charge, wait: None }
+            Grant { amounts: Amounts::Few(few), lesson: None, charge, wait: None, is_probe: false }
                 if self.debts.is_empty() =>
             {
                 Ok((few, charge))

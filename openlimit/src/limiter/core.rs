@@ -11,6 +11,7 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use super::hold_times::HoldTimes;
 use super::notices::Notices;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
@@ -25,8 +26,7 @@ pub(crate) struct Core {
     /// The time for which the timer rests after it fired, in nanoseconds.
     rest: u64,
     pub(super) driver: Driver,
-    /// The longest hold, in nanoseconds.
-    max_hold: u64,
+    pub(super) hold_times: HoldTimes,
     pub(super) counting: Counting,
     /// Identifies the limiter to the timer.
     id: u64,
@@ -86,7 +86,7 @@ impl Core {
         driver: Driver,
         time: Time,
         jitter: u64,
-        max_hold: u64,
+        hold_times: HoldTimes,
         counting: Counting,
     ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -96,7 +96,7 @@ impl Core {
             rest: time.rest(jitter),
             time,
             driver,
-            max_hold,
+            hold_times,
             counting,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             process: process::id(),
@@ -142,7 +142,7 @@ impl Core {
 
     /// Returns when a hold of `time` nanoseconds from now ends.
     pub(super) fn end_of_hold(&self, time: u64, now: u64) -> u64 {
-        now.saturating_add(time.min(self.max_hold))
+        now.saturating_add(time.min(self.hold_times.longest()))
     }
 
     /// Returns when the timer may fire again after it fired at `now`.

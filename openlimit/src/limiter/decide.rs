@@ -47,10 +47,12 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
 use crate::sync::{MutexGuard, wake_all};
 use crate::time::FORKED;
 
-/// Why a call that may not wait is not admitted.
+/// The decision about a call that may not wait and was not admitted by the quick path.
 ///
 /// It is small, so that refusing a call writes the large error only once, where the caller gets it.
-pub(super) enum Unready {
+pub(super) enum NotAtOnce {
+    /// It is admitted all the same.
+    Granted(Box<Grant>),
     /// So many nanoseconds of the limit with this index are missing.
     Wait((u64, usize)),
     /// Anything else.
@@ -100,19 +102,22 @@ impl Core {
 
     /// Admits a call now or not at all, and returns the number of its charge.
     #[inline(never)]
-    pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, Unready> {
+    pub(super) fn try_now(&self, amounts: &[u64; Amounts::FEW]) -> Result<u64, NotAtOnce> {
         let now = self.time.now();
-        let Some(mut state) = self.lock() else { return Err(Unready::Refused(self.forked())) };
+        let Some(mut state) = self.lock() else { return Err(NotAtOnce::Refused(self.forked())) };
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
             None if state.admission.queue.is_empty()
                 && !self.driver.is_needed()
-                && state.admission.backend.held_until() <= now =>
+                && !state.admission.backend.is_shut(now) =>
             {
                 // Nothing is due that could make room: the buckets alone decide.
-                Err(Unready::Wait(state.admission.backend.wait_of_next(amounts, now)))
+                Err(NotAtOnce::Wait(state.admission.backend.wait_of_next(amounts, now)))
             }
-            None => self.refuse(state, Amounts::Few(*amounts), now).map_err(Unready::Refused),
+            None => Err(match self.refuse(state, Amounts::Few(*amounts), now) {
+                Ok(grant) => NotAtOnce::Granted(Box::new(grant)),
+                Err(error) => NotAtOnce::Refused(error),
+            }),
         }
     }
 
@@ -123,14 +128,14 @@ impl Core {
         &self,
         amounts: &mut Amounts,
         lesson: Option<&Lesson>,
-    ) -> Result<u64, Box<AcquireError>> {
+    ) -> Result<Grant, Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Err(self.forked()) };
         if let Some(lesson) = lesson {
             state.admission.reserve(lesson, amounts);
         }
         match state.admission.take(amounts.as_slice(), now) {
-            Some(charge) => Ok(charge),
+            Some(charge) => Ok(Grant::at_once(amounts.clone(), charge)),
             None => self.refuse(state, amounts.clone(), now),
         }
     }
@@ -182,7 +187,7 @@ impl Core {
         mut state: MutexGuard<'_, State>,
         amounts: Amounts,
         now: u64,
-    ) -> Result<u64, Box<AcquireError>> {
+    ) -> Result<Grant, Box<AcquireError>> {
         if let Some(error) = self.plan.too_large(amounts.as_slice()) {
             return Err(Box::new(error));
         }
@@ -227,6 +232,7 @@ impl Core {
         match refusal {
             Refusal::TimedOut { waited, wait, limit: HOLD, .. } => self.held(waited, wait),
             Refusal::WouldWait { wait, limit: HOLD } => self.held(0, wait),
+            Refusal::Exhausted { until } => self.exhausted(until),
             _ => self.plan.error(refusal),
         }
     }
@@ -264,6 +270,7 @@ impl Core {
             surplus = state.admission.queue.surplus();
             if let (_, Some(Outcome::Admitted(grant))) = &left {
                 state.admission.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
+                state.admission.pass_probe_on(grant, now);
             }
         });
     }
@@ -274,6 +281,7 @@ impl Core {
             let all = charged.grant.amounts.clone();
             charged.count(&mut state.admission, &self.plan);
             charged.refund(all, &mut state.admission, &self.plan, now);
+            state.admission.pass_probe_on(&charged.grant, now);
         });
     }
 

@@ -4,6 +4,9 @@
 //! then, too, and many providers count refused calls. So one refusal has to stop all calls, those
 //! in the queue included.
 //!
+//! A quota that is used up comes back much later. Then calls do not wait, but are refused at once:
+//! see `admission/exhausted.rs`.
+//!
 //! A hold ends without a burst. The buckets do not leak while it lasts, so what was missing when it
 //! began is still missing when it ends, and the calls in the queue leave one by one.
 
@@ -59,10 +62,14 @@ impl<K> Limiter<K> {
         Ok(())
     }
 
-    /// Ends the hold now. Does nothing if there is none.
+    /// Ends all holds now. Does nothing if there is none.
+    ///
+    /// Also call it when a quota is back that was used up: after
+    /// [`AcquireError::Exhausted`], calls are admitted again.
     ///
     /// With limits that are shared through Redis, it ends a hold of any process. The others learn
-    /// of that with their next batch.
+    /// of that with their next batch. While calls wait or are refused there, that is within about a
+    /// second.
     ///
     /// # Errors
     /// The problem with the declaration, if the limiter cannot be built.
@@ -71,7 +78,7 @@ impl<K> Limiter<K> {
         let mut rest = 0;
         core.update(|state, now, _| {
             rest = state.admission.backend.held_until().saturating_sub(now);
-            state.admission.backend.release(now);
+            state.release(now);
         });
         if rest > 0 {
             events::hold_released(core.plan.name(), Duration::from_nanos(rest));
@@ -81,45 +88,157 @@ impl<K> Limiter<K> {
 }
 
 impl Core {
-    pub(super) fn hold(&self, time: u64, reason: Arc<str>) {
+    fn hold(&self, time: u64, reason: Arc<str>) {
+        self.begin_hold(&Scope::All, None, time, &reason);
+    }
+
+    /// Applies the refusal of the call of this charge.
+    pub(super) fn refused(&self, charge: u64, scope: &Scope, time: u64, reason: &Arc<str>) {
+        if self.hold_times.longest() > 0 {
+            self.begin_hold(scope, Some(charge), self.hold_times.of(time), reason);
+        }
+    }
+
+    /// Begins a hold, because of the call of a charge, if there is one.
+    fn begin_hold(&self, scope: &Scope, charge: Option<u64>, time: u64, reason: &Arc<str>) {
         let mut began = None;
         self.update(|state, now, _| {
             let until = self.end_of_hold(time, now);
-            let backend = &mut state.admission.backend;
-            if until > backend.held_until().max(now) {
-                backend.hold(until, now);
-                state.held_for = Some((Arc::clone(&reason), until));
+            if until <= now {
+                return;
+            }
+            if let Some(charge) = charge {
+                state.refused(charge, scope, now);
+            }
+            if state.note_reason(reason, scope, until, now) {
                 began = Some(until - now).filter(|length| state.notices().hold(*length, now));
+            }
+            let backend = &mut state.admission.backend;
+            match scope {
+                Scope::All => backend.hold(until, now),
+                Scope::Limits(places) => {
+                    places.iter().for_each(|place| backend.hold_limit(*place, until, now))
+                }
+                Scope::Quota => backend.exhaust(until, now),
             }
         });
         if let Some(length) = began {
-            events::hold_began(self.plan.name(), Duration::from_nanos(length), &reason);
+            events::hold_began(self.plan.name(), Duration::from_nanos(length), reason);
         }
+    }
+
+    /// Notes that the provider did not refuse the probe of this charge, or that nobody knows.
+    pub(super) fn end_probe(&self, charge: u64) {
+        self.update(|state, now, _| state.end_probe(charge, now));
     }
 
     /// Returns the error of a call that may not wait for the end of a hold.
     pub(super) fn held(&self, waited: u64, wait: u64) -> AcquireError {
-        let now = self.time.now();
         AcquireError::Held {
             waited: Duration::from_nanos(waited),
             wait: Duration::from_nanos(wait),
-            reason: self.lock().map_or_else(elsewhere, |state| state.reason(now)),
+            reason: self.reason(),
             limiter: self.plan.name().clone(),
+        }
+    }
+
+    /// Returns the error of a call while a quota is used up.
+    pub(super) fn exhausted(&self, until: u64) -> AcquireError {
+        AcquireError::Exhausted {
+            until: Duration::from_nanos(until),
+            reason: self.reason(),
+            limiter: self.plan.name().clone(),
+        }
+    }
+
+    fn reason(&self) -> Arc<str> {
+        let now = self.time.now();
+        self.lock().map_or_else(elsewhere, |state| state.reason(now))
+    }
+}
+
+/// The calls that a refusal stops.
+pub(super) enum Scope {
+    /// All calls wait.
+    All,
+    /// Those wait that take something from one of these limits.
+    Limits(Vec<usize>),
+    /// All calls are refused, because a quota is used up.
+    Quota,
+}
+
+impl Scope {
+    /// Returns true if the refusal is about the limit at this place, as far as is known.
+    pub(super) fn contains(&self, place: usize) -> bool {
+        match self {
+            Self::All | Self::Quota => true,
+            Self::Limits(places) => places.contains(&place),
         }
     }
 }
 
 impl State {
-    /// Returns the hold at `now`, if there is one.
+    /// Returns the hold of all calls at `now`, if there is one.
     pub(super) fn hold(&self, now: u64) -> Option<Hold> {
-        let rest = self.admission.backend.held_until().saturating_sub(now);
-        (rest > 0).then(|| Hold { ends_in: Duration::from_nanos(rest), reason: self.reason(now) })
+        let backend = &self.admission.backend;
+        let rest = backend.held_until().saturating_sub(now);
+        let is_exhausted = backend.is_exhausted();
+        (rest > 0 || is_exhausted).then(|| self.hold_for(rest, is_exhausted, now))
+    }
+
+    /// Returns the hold of one limit at `now`, if there is one.
+    pub(super) fn limit_hold(&self, place: usize, now: u64) -> Option<Hold> {
+        let rest = self.admission.backend.limit_held_until(place).saturating_sub(now);
+        (rest > 0).then(|| self.hold_for(rest, false, now))
+    }
+
+    fn hold_for(&self, rest: u64, is_exhausted: bool, now: u64) -> Hold {
+        Hold { ends_in: Duration::from_nanos(rest), is_exhausted, reason: self.reason(now) }
+    }
+
+    /// Ends all holds.
+    fn release(&mut self, now: u64) {
+        self.held_for = None;
+        self.admission.release(now);
+    }
+
+    fn end_probe(&mut self, charge: u64, now: u64) {
+        self.admission.end_probe(charge, true, now);
+        if !self.admission.backend.is_shut(now) {
+            self.held_for = None;
+        }
+    }
+
+    /// Notes that the call of this charge was refused. If it was a probe, the quota is back, unless
+    /// that is the reason again.
+    fn refused(&mut self, charge: u64, scope: &Scope, now: u64) {
+        match scope {
+            Scope::Quota => self.admission.probe_failed(charge),
+            Scope::All | Scope::Limits(_) => self.end_probe(charge, now),
+        }
+    }
+
+    /// Notes why this process holds calls, unless a hold of its own ends later. A quota that is used
+    /// up counts more than other reasons. Returns true if no hold of its own ends later.
+    fn note_reason(&mut self, reason: &Arc<str>, scope: &Scope, until: u64, now: u64) -> bool {
+        let known_until = self.held_for.as_ref().map_or(0, |(_, until)| *until);
+        let is_longer = until > known_until.max(now);
+        let is_exhausted = self.admission.backend.is_exhausted();
+        if matches!(scope, Scope::Quota) || is_longer && !is_exhausted {
+            self.held_for = Some((Arc::clone(reason), until));
+        }
+        is_longer
     }
 
     /// Returns the reason of the hold at `now`.
     fn reason(&self, now: u64) -> Arc<str> {
-        let own = self.held_for.as_ref().filter(|(_, until)| now < until.saturating_add(OWN_FOR));
-        own.map_or_else(elsewhere, |(reason, _)| Arc::clone(reason))
+        let is_exhausted = self.admission.backend.is_exhausted();
+        let is_own = |until: u64| is_exhausted || now < until.saturating_add(OWN_FOR);
+        match self.held_for.as_ref().filter(|(_, until)| is_own(*until)) {
+            Some((reason, _)) => Arc::clone(reason),
+            None if is_exhausted => USED_UP_ELSEWHERE.into(),
+            None => elsewhere(),
+        }
     }
 }
 
@@ -127,3 +246,7 @@ impl State {
 fn elsewhere() -> Arc<str> {
     "another process that shares the limits holds its calls".into()
 }
+
+/// The same if a quota is used up.
+const USED_UP_ELSEWHERE: &str =
+    "the provider refused a call of another process that shares the limits because a quota is used up";

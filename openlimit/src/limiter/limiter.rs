@@ -12,7 +12,7 @@ use std::ptr;
 use once_cell::sync::OnceCell;
 
 use super::core::Handle;
-use super::decide::Unready;
+use super::decide::NotAtOnce;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -146,7 +146,8 @@ impl<K> Limiter<K> {
     /// are turned on.
     ///
     /// # Errors
-    /// [`AcquireError::WouldWait`] if there is no capacity or another call waits. All other errors
+    /// [`AcquireError::WouldWait`] if there is no capacity or another call waits, and
+    /// [`AcquireError::Held`] if that is because of a hold. All other errors
     /// are those that an [`Acquire`] returns at its first poll.
     #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
@@ -220,8 +221,9 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     match handle.core().plan.resolve_few(cost) {
         Some(few) => match handle.core().try_now(&few) {
             Ok(charge) => Ok(Permit::at_once(handle.clone(), few, charge)),
-            Err(Unready::Wait(wait)) => handle.core().plan.would_wait(&few, wait),
-            Err(Unready::Refused(error)) => Err(*error),
+            Err(NotAtOnce::Wait(wait)) => handle.core().plan.would_wait(&few, wait),
+            Err(NotAtOnce::Granted(grant)) => Ok(Permit::new(handle.clone(), *grant)),
+            Err(NotAtOnce::Refused(error)) => Err(*error),
         },
         None => try_any(handle, cost),
     }
@@ -233,8 +235,8 @@ fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let mut amounts = handle.core().plan.resolve(cost)?;
     let priced = handle.core().plan.priced(cost);
     let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
-    let charge = handle.core().try_any(&mut amounts, lesson.as_deref()).map_err(|error| *error)?;
-    Ok(Permit::new(handle.clone(), Grant { amounts, lesson, charge, wait: None }))
+    let grant = handle.core().try_any(&mut amounts, lesson.as_deref()).map_err(|error| *error)?;
+    Ok(Permit::new(handle.clone(), Grant { amounts, lesson, ..grant }))
 }
 
 /// Returns the error of a call on a limiter that cannot be built.

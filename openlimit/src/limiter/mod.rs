@@ -6,6 +6,7 @@
 //! and what the core grants into permits. So the rules need not know how programs use them.
 
 mod acquire;
+mod adopt;
 #[cfg(feature = "tokenizers")]
 mod body;
 mod build;
@@ -13,6 +14,7 @@ mod builder;
 mod burst;
 mod callbacks;
 mod charged;
+mod congestion;
 mod core;
 mod decide;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
@@ -20,6 +22,7 @@ mod events;
 #[cfg(feature = "redis")]
 mod flush;
 mod hold;
+mod hold_times;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod limiter;
 #[cfg(all(test, openlimit_loom))]

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
-use super::matching::standing;
+use super::hold::Scope;
 use super::{Limiter, Permit};
-use crate::error::BuildError;
-use crate::feedback::{DenialKind, Observation, Refusal, Verdict};
+use crate::error::{BuildError, short};
+use crate::feedback::{Denial, DenialKind, Observation, Refusal, Verdict};
 use crate::limits::{Amounts, Limit};
 use crate::time::nanos;
 
@@ -19,7 +19,7 @@ use crate::time::nanos;
 /// nanoseconds: 1 s. Clients of providers begin their retries with about that.
 const OVERLOAD: u64 = 1_000_000_000;
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 impl<K> Limiter<K> {
     /// Believes what a response says is left of the limits.
@@ -103,14 +103,19 @@ impl Permit {
     /// never makes room.
     ///
     /// If the provider allows less than was declared, the rate is slowed down to that, but to no
-    /// less than an eighth, until a response says otherwise. It is never faster than declared.
+    /// less than an eighth, until a response says otherwise. It is never faster than declared,
+    /// unless the limiter [adopts](crate::Builder::adopt_limits) higher limits.
     ///
     /// The limiter counts what it admits from its first response on. The responses to calls that
     /// were admitted before that one say nothing of what is left, itself included. Responses may
     /// come in any order: after the response to a later call, what is left by an earlier one is
-    /// ignored, too. See [`Limiter::observe`] for what else is ignored.
+    /// ignored, too. So is a response after whose call more was admitted than the provider's bucket
+    /// holds. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
         self.core().observe(observation, Some(self.charge()));
+        if self.is_probe() && observation.denial().is_none() {
+            self.core().end_probe(self.charge());
+        }
     }
 
     /// Notes that the provider refused the call, and holds the limiter for as long as the refusal
@@ -121,10 +126,40 @@ impl Permit {
     /// or a reference to an [error](Observation::from_error). See [`Refusal`].
     ///
     /// The wait is the one that the response states. Without one, it is the time in which the cost
-    /// of the call flows back at the slowest limit, or one second if the provider is overloaded.
-    /// Limits per day or longer then count only if there are no others. A quota that is used up
-    /// holds the limiter for [`max_hold`](crate::Builder::max_hold), or until it is renewed if that
-    /// is sooner. A provider that is overloaded (status 529, or 503 with a wait) holds it, too.
+    /// of the call flows back at the slowest of the limits that the refusal names, or of all if it
+    /// names none, and one second if the provider is overloaded.
+    /// Limits per day or longer then count only if there are no others. A provider that is
+    /// overloaded (status 529, or 503 with a wait) holds the limiter, too. A hold ends later than
+    /// stated by up to a sixteenth of the wait and at most one second, and never earlier: each
+    /// limiter by a part of its own, so that those that were refused at once do not begin again at
+    /// once. A wait of less than 100 ms is taken as it is.
+    ///
+    /// If the refusal names limits, and the limiter has them, only calls that take something from
+    /// one of them are held. Others go on, unless a held call is in front of them in the queue.
+    /// Limits that are shared through Redis are held together.
+    ///
+    /// A quota that is used up, or a wait that is longer than
+    /// [`max_hold`](crate::Builder::max_hold), is [`Verdict::Exhausted`]. Then no call waits:
+    ///
+    /// - Each is refused with [`AcquireError::Exhausted`](crate::AcquireError::Exhausted), those in
+    ///   the queue included, for `max_hold`, or until the quota is renewed if that is sooner.
+    /// - Then one call is admitted, to find out if the quota is back, and the others are refused
+    ///   until its response is known. If it is refused for the same reason, that begins anew. If its
+    ///   permit is passed to `refused` for another reason, settled, observed or dropped, the quota is
+    ///   back. If it is [cancelled](Self::cancel), the next call finds out.
+    /// - If that response is not known after a minute or `max_hold`, another call finds out.
+    /// - With limits that are shared through Redis, it is one call of all processes. During an
+    ///   outage of Redis in which they decide alone, it is one of each. A process that was refusing
+    ///   calls notices with its first call after about a second that the quota is back.
+    ///
+    /// A refusal by a rate limit also halves the rate of the limits that it can be about, at most to
+    /// an eighth, and holds for at least 0.3 s. Then the rate climbs back by 10 % of the declared
+    /// one a second. So the limiter adapts to other users of the key, and to a limit that is lower
+    /// than declared, even if responses do not say what is left. Calls that were admitted before
+    /// the rate was halved do not halve it again. A stated wait of less than a fifth of the time in
+    /// which the call flows back does not halve it: such a refusal comes from a price that was a
+    /// little too low. After [`Verdict::SlowDown`] the rate climbs back within half an hour.
+    /// [`status`](Limiter::status) shows the pace.
     ///
     /// A response that is no refusal, or that has nothing to do with limits, holds nothing. Of any
     /// response, it also believes what is left, like [`observe`](Self::observe).
@@ -154,19 +189,23 @@ impl Permit {
     }
 
     fn refused_as(self, observation: &Observation) -> Verdict {
-        let verdict = observation.verdict();
         let core = self.core();
-        let wait = match verdict {
+        let verdict = core.verdict(observation);
+        let (scope, wait) = match verdict {
             Verdict::Retry { after } | Verdict::SlowDown { after } => {
-                after.map_or_else(|| core.silent_wait(observation, &self.amounts()), nanos)
+                let scope = core.scope(observation);
+                let wait = || core.silent_wait(observation, &self.amounts(), &scope);
+                let wait = after.map_or_else(wait, nanos);
+                (scope, wait)
             }
-            Verdict::Exhausted { until } => until.map_or(u64::MAX, nanos),
-            Verdict::TooLarge | Verdict::NotLimited => 0,
+            Verdict::Exhausted { until } => (Scope::Quota, until.map_or(u64::MAX, nanos)),
+            Verdict::TooLarge | Verdict::NotLimited => (Scope::All, 0),
         };
         core.observe(observation, Some(self.charge()));
         self.learn_price(observation);
+        let wait = core.cut_rates(observation, wait, &self.amounts(), self.charge());
         if wait > 0 {
-            core.hold(wait, reason(observation, verdict));
+            core.refused(self.charge(), &scope, wait, &reason(observation, verdict));
         }
         core.report_refusal(observation, verdict);
         verdict
@@ -186,8 +225,7 @@ impl Permit {
 
 impl Core {
     fn observe(&self, observation: &Observation, charge: Option<u64>) {
-        let said: Vec<_> =
-            observation.limits().filter_map(|limit| standing(self.plan.limits(), limit)).collect();
+        let said: Vec<_> = observation.limits().filter_map(|limit| self.standing(limit)).collect();
         if !said.is_empty() {
             let mut changed = Vec::new();
             self.update(|state, now, _| {
@@ -196,31 +234,65 @@ impl Core {
             });
             self.report_limits(&changed);
         }
+        self.probe(observation);
+    }
+
+    /// Returns the meaning of a response. A wait that is longer than the longest hold is a quota
+    /// that is used up.
+    fn verdict(&self, observation: &Observation) -> Verdict {
+        let longest = self.hold_times.longest();
+        match observation.verdict() {
+            Verdict::Retry { after: Some(after) } | Verdict::SlowDown { after: Some(after) }
+                if longest > 0 && nanos(after) > longest =>
+            {
+                Verdict::Exhausted { until: Some(after) }
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// Returns the calls that a refusal stops: those of the limits that it names, or all of them if
+    /// it names one that the limiter does not have.
+    fn scope(&self, observation: &Observation) -> Scope {
+        let violations = observation.denial().map_or(&[][..], Denial::violations);
+        let mut places = Vec::new();
+        for violation in violations {
+            let limits = || {
+                let limits = self.plan.limits().iter().enumerate();
+                limits.filter(|(_, limit)| Some(limit.dimension()) == violation.dimension())
+            };
+            let is_of_window = |limit: &Limit| violation.window() == Some(limit.rate().period());
+            let has_window = limits().any(|(_, limit)| is_of_window(limit));
+            let before = places.len();
+            places.extend(
+                limits().filter(|(_, limit)| !has_window || is_of_window(limit)).map(|(place, _)| place),
+            );
+            if places.len() == before {
+                return Scope::All;
+            }
+        }
+        if places.is_empty() { Scope::All } else { Scope::Limits(places) }
     }
 
     /// Returns the wait after a refusal that states none: until the cost of the call has flowed
     /// back, or [`OVERLOAD`] if the cost is not the reason.
-    fn silent_wait(&self, observation: &Observation, amounts: &Amounts) -> u64 {
+    fn silent_wait(&self, observation: &Observation, amounts: &Amounts, scope: &Scope) -> u64 {
         let is_overloaded =
             observation.denial().is_some_and(|denial| matches!(denial.kind(), DenialKind::Overloaded));
-        match self.flows_back_in(amounts) {
+        match self.flows_back_in(amounts, scope) {
             wait if wait > 0 && !is_overloaded => wait,
             _ => OVERLOAD,
         }
     }
 
-    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits. Limits per
-    /// day and longer count only if there are no others: a refusal by one of them is
-    /// [`Verdict::Exhausted`].
-    fn flows_back_in(&self, amounts: &Amounts) -> u64 {
-        let limits = || self.plan.limits().iter().zip(self.plan.dimensions());
-        let time = |(limit, dimension): (&Limit, &usize)| {
-            let amount = u128::from(amounts.as_slice()[*dimension]);
-            amount * limit.rate().period().as_nanos() / u128::from(limit.rate().amount())
-        };
-        let short = limits().filter(|(limit, _)| limit.rate().period() < DAY);
-        let slowest = short.map(time).max().or_else(|| limits().map(time).max());
-        slowest.map_or(0, |time| u64::try_from(time).unwrap_or(u64::MAX))
+    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits that a refusal
+    /// is about. Limits per day and longer count only if there are no others: a refusal by one of
+    /// them is [`Verdict::Exhausted`].
+    fn flows_back_in(&self, amounts: &Amounts, scope: &Scope) -> u64 {
+        let limits = || self.plan.limits().iter().enumerate().filter(|(place, _)| scope.contains(*place));
+        let time = |(place, _): (usize, &Limit)| self.flows_back(place, amounts);
+        let short = limits().filter(|(_, limit)| limit.rate().period() < DAY);
+        short.map(time).max().or_else(|| limits().map(time).max()).unwrap_or(0)
     }
 }
 
@@ -235,9 +307,12 @@ fn reason(observation: &Observation, verdict: Verdict) -> Arc<str> {
         Verdict::SlowDown { .. } => " because the traffic grew too fast",
         _ => "",
     };
-    let wait = match verdict.retry_after() {
-        Some(Duration::ZERO) | None => String::new(),
-        Some(after) => format!(" and asks for a wait of {}", crate::error::short(after)),
+    let wait = match verdict {
+        Verdict::Exhausted { until: Some(until) } => format!(" for another {}", short(until)),
+        _ => match verdict.retry_after() {
+            Some(Duration::ZERO) | None => String::new(),
+            Some(after) => format!(" and asks for a wait of {}", short(after)),
+        },
     };
     format!("the provider refused a call{status}{why}{wait}").into()
 }

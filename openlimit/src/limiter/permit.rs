@@ -21,7 +21,8 @@ use crate::queue::{Grant, Wait};
 /// - [`observe`](Permit::observe) believes what the response says is left. Call it before `settle`.
 /// - [`refused`](Permit::refused) holds the limiter after the provider refused the call.
 /// - [`cancel`](Permit::cancel) gives everything back. Use it only if the request was never sent.
-/// - Dropping it keeps the reservation, since the request may have been sent.
+/// - Dropping it keeps the reservation, since the request may have been sent. If the call was
+///   admitted to find out if a used-up quota is back, it means yes.
 ///
 /// # Streams
 ///
@@ -55,7 +56,21 @@ const MEDIUM: u64 = u32::MAX as u64;
 enum Packed {
     Static { core: &'static Core, charge: u64, second: u32, first: u16 },
     Counted { core: Arc<Core>, charge: u64, second: u32, first: u16 },
-    Boxed(Box<(Handle, Charged)>),
+    Boxed(Box<Reserved>),
+}
+
+/// A charge that does not fit into a permit, and the limiter that it is of.
+pub(super) struct Reserved {
+    pub(super) handle: Handle,
+    pub(super) charged: Charged,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if self.charged.grant.is_probe {
+            self.handle.core().end_probe(self.charged.grant.charge);
+        }
+    }
 }
 
 impl Permit {
@@ -70,18 +85,18 @@ impl Permit {
                     Handle::Counted(core) => Packed::Counted { core, charge, second, first },
                 })
             }
-            _ => Self::new(handle, Grant { amounts: Amounts::Few(few), lesson: None, charge, wait: None }),
+            _ => Self::new(handle, Grant::at_once(Amounts::Few(few), charge)),
         }
     }
 
     /// Creates a permit for any grant.
     #[inline(never)]
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
-        Self::boxed(Box::new((handle, Charged::new(grant))))
+        Self::boxed(Box::new(Reserved { handle, charged: Charged::new(grant) }))
     }
 
     /// Does the same for a call whose box is there already.
-    pub(super) fn boxed(call: Box<(Handle, Charged)>) -> Self {
+    pub(super) fn boxed(call: Box<Reserved>) -> Self {
         Self(Packed::Boxed(call))
     }
 
@@ -110,10 +125,9 @@ impl Permit {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn settle(self, usage: impl Into<Usage>) {
+    pub fn settle(mut self, usage: impl Into<Usage>) {
         let usage = usage.into();
-        let (handle, mut charged) = self.unpack();
-        handle.core().settle(&mut charged, &usage, Settled::Whole);
+        self.change(|core, charged| core.settle(charged, &usage, Settled::Whole));
     }
 
     /// Does the same with a part of the usage, and keeps the permit.
@@ -147,18 +161,14 @@ impl Permit {
 
     /// Settles the call, and keeps the permit. The limiter learns from the first [`Settled::Whole`].
     pub(super) fn settle_as(&mut self, usage: &Usage, settled: Settled) {
-        if let Packed::Boxed(boxed) = &mut self.0 {
-            let (handle, charged) = &mut **boxed;
-            handle.core().settle(charged, usage, settled);
-            return;
+        if self.is_probe() {
+            self.core().end_probe(self.charge());
         }
-        let grant = Grant { amounts: self.amounts(), lesson: None, charge: self.charge(), wait: None };
-        let mut charged = Charged::new(grant);
-        self.core().settle(&mut charged, usage, settled);
+        let Some(charged) = self.change(|core, charged| core.settle(charged, usage, settled)) else { return };
         let handle = self.handle();
         *self = match charged.into_few() {
             Ok((few, charge)) => Self::at_once(handle, few, charge),
-            Err(charged) => Self::boxed(Box::new((handle, charged))),
+            Err(charged) => Self::boxed(Box::new(Reserved { handle, charged })),
         };
     }
 
@@ -213,9 +223,8 @@ impl Permit {
     /// # // Both were charged.
     /// # assert!(limiter.try_acquire(900).is_err());
     /// ```
-    pub fn cancel(self) {
-        let (handle, mut charged) = self.unpack();
-        handle.core().cancel(&mut charged);
+    pub fn cancel(mut self) {
+        self.change(|core, charged| core.cancel(charged));
     }
 
     /// Returns the cost that the call reserved, or, of dimensions that were
@@ -253,7 +262,7 @@ impl Permit {
 
     fn wait(&self) -> Option<&Wait> {
         match &self.0 {
-            Packed::Boxed(boxed) => boxed.1.grant.wait.as_ref(),
+            Packed::Boxed(boxed) => boxed.charged.grant.wait.as_ref(),
             _ => None,
         }
     }
@@ -262,14 +271,14 @@ impl Permit {
     pub(super) fn charge(&self) -> u64 {
         match &self.0 {
             Packed::Static { charge, .. } | Packed::Counted { charge, .. } => *charge,
-            Packed::Boxed(boxed) => boxed.1.grant.charge,
+            Packed::Boxed(boxed) => boxed.charged.grant.charge,
         }
     }
 
     /// Returns the parts of the cost, if the limiter learns from it.
     pub(super) fn lesson(&self) -> Option<&Lesson> {
         match &self.0 {
-            Packed::Boxed(boxed) => boxed.1.grant.lesson.as_deref(),
+            Packed::Boxed(boxed) => boxed.charged.grant.lesson.as_deref(),
             _ => None,
         }
     }
@@ -280,7 +289,7 @@ impl Permit {
             Packed::Static { first, second, .. } | Packed::Counted { first, second, .. } => {
                 small(*first, *second)
             }
-            Packed::Boxed(boxed) => boxed.1.grant.amounts.clone(),
+            Packed::Boxed(boxed) => boxed.charged.grant.amounts.clone(),
         }
     }
 
@@ -288,8 +297,13 @@ impl Permit {
         match &self.0 {
             Packed::Static { core, .. } => core,
             Packed::Counted { core, .. } => core,
-            Packed::Boxed(boxed) => boxed.0.core(),
+            Packed::Boxed(boxed) => boxed.handle.core(),
         }
+    }
+
+    /// Returns true if the call was admitted to find out if a used-up quota is back.
+    pub(super) fn is_probe(&self) -> bool {
+        matches!(&self.0, Packed::Boxed(boxed) if boxed.charged.grant.is_probe)
     }
 
     /// Returns another handle of the limiter.
@@ -297,19 +311,22 @@ impl Permit {
         match &self.0 {
             Packed::Static { core, .. } => Handle::Static(core),
             Packed::Counted { core, .. } => Handle::Counted(Arc::clone(core)),
-            Packed::Boxed(boxed) => boxed.0.clone(),
+            Packed::Boxed(boxed) => boxed.handle.clone(),
         }
     }
 
-    /// Returns what the permit consists of.
-    fn unpack(self) -> (Handle, Charged) {
-        let (handle, charge, second, first) = match self.0 {
-            Packed::Static { core, charge, second, first } => (Handle::Static(core), charge, second, first),
-            Packed::Counted { core, charge, second, first } => (Handle::Counted(core), charge, second, first),
-            Packed::Boxed(boxed) => return *boxed,
-        };
-        let grant = Grant { amounts: small(first, second), lesson: None, charge, wait: None };
-        (handle, Charged::new(grant))
+    /// Changes the charge of the call. Returns it if it is packed into the permit, which keeps it as
+    /// it was.
+    fn change(&mut self, act: impl FnOnce(&Core, &mut Charged)) -> Option<Charged> {
+        if let Packed::Boxed(boxed) = &mut self.0 {
+            let Reserved { handle, charged } = &mut **boxed;
+            act(handle.core(), charged);
+            return None;
+        }
+        let grant = Grant::at_once(self.amounts(), self.charge());
+        let mut charged = Charged::new(grant);
+        act(self.core(), &mut charged);
+        Some(charged)
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Status {
     /// Shared limits are as of the last reply from Redis, as if no process had taken anything
     /// since.
     pub limits: Vec<LimitStatus>,
-    /// The hold; `None` if there is none.
+    /// The hold of all calls; `None` if there is none.
     pub hold: Option<Hold>,
     /// The number of calls that the provider [refused](crate::Permit::refused) for their rate
     /// although this limiter had room, while no response said how much was used or left.
@@ -84,17 +84,30 @@ pub struct LimitStatus {
     /// The amount that the provider allows, if an [observed](crate::Permit::observe) response said
     /// another one than is declared. If it is less, the rate is slowed down to it.
     pub provider_allows: Option<u64>,
+    /// The rate now, as a part of the declared one: 1 if it is as declared.
+    ///
+    /// It is less after a [refusal](crate::Permit::refused), until it has climbed back, and while
+    /// the provider allows less. It may be more if the limiter
+    /// [adopts](crate::Builder::adopt_limits) higher limits.
+    pub pace: f64,
     /// What settled calls gave back, and what of it came too late. `Display` shows it if more than a
     /// twentieth of what was reserved was lost that way.
     pub returned: Returned,
+    /// The hold of this limit alone; `None` if there is none. Calls that take nothing from the
+    /// limit go on.
+    pub hold: Option<Hold>,
 }
 
 /// A hold that has not ended. Part of a [`Status`](crate::Status).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hold {
-    /// The time until it ends, on the limiter's clock.
+    /// The time until it ends, on the limiter's clock. While a quota is used up, it is the time
+    /// until one call is admitted to find out if the quota is back; zero if the next call is.
     pub ends_in: Duration,
+    /// True if a quota is used up. Calls are then refused with
+    /// [`AcquireError::Exhausted`](crate::AcquireError::Exhausted), and do not wait.
+    pub is_exhausted: bool,
     /// Why the limiter is on hold: the `reason` given to [`hold`](crate::Limiter::hold), or words
     /// for a hold that another process began.
     pub reason: Arc<str>,
@@ -109,18 +122,23 @@ impl Core {
         let (looks, store) = state.admission.look(now);
         let hold = state.hold(now);
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
-        let said: Vec<_> = (0..looks.len()).map(|place| state.admission.provider_limit(place)).collect();
+        let said = |place| (state.admission.provider_limit(place), state.limit_hold(place, now));
+        let said: Vec<_> = (0..looks.len()).map(said).collect();
         let returned = state.admission.returned().to_vec();
         drop(state);
         let states = looks.into_iter().zip(said).zip(returned);
         let limits =
-            self.plan.limits().iter().zip(states).map(|(limit, ((look, said), returned))| LimitStatus {
-                limit: limit.clone(),
-                available: look.available,
-                debt: look.debt,
-                full_in: Duration::from_nanos(look.full_in),
-                provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
-                returned,
+            self.plan.limits().iter().zip(states).map(|(limit, ((look, (said, hold)), returned))| {
+                LimitStatus {
+                    limit: limit.clone(),
+                    available: look.available,
+                    debt: look.debt,
+                    full_in: Duration::from_nanos(look.full_in),
+                    provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
+                    returned,
+                    pace: pace(look.part),
+                    hold,
+                }
             });
         Some(Status {
             limiter: self.plan.name().clone(),
@@ -134,6 +152,14 @@ impl Core {
     }
 }
 
+/// Returns a part of a rate, in steps of a thousandth.
+#[allow(clippy::cast_precision_loss, reason = "thousandths of at most 65 536 are far below 2^52")]
+fn pace((part, of): (u128, u128)) -> f64 {
+    // Nearly as declared is as declared: weights are rounded up.
+    let thousandths = (part.saturating_mul(2_000) / of.max(1)).div_ceil(2);
+    thousandths as f64 / 1e3
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.limiter)?;
@@ -142,7 +168,7 @@ impl fmt::Display for Status {
             None => write!(f, "{} waiting", self.waiting)?,
         }
         if let Some(hold) = &self.hold {
-            write!(f, "; on hold for another {}: {}", short(hold.ends_in), hold.reason)?;
+            write!(f, "; {hold}")?;
         }
         if let Some(error) = self.store.as_ref().and_then(|store| store.error.as_ref()) {
             write!(f, "; {error}")?;
@@ -171,9 +197,23 @@ impl fmt::Display for LimitStatus {
         if let Some(amount) = self.provider_allows {
             write!(f, ", but the provider allows {amount}")?;
         }
+        if (self.pace - 1.0).abs() > f64::EPSILON {
+            write!(f, ", at {} times the rate", self.pace)?;
+        }
         if self.returned.is_wasteful() {
             write!(f, " ({})", self.returned)?;
         }
-        Ok(())
+        self.hold.as_ref().map_or(Ok(()), |hold| write!(f, ", {hold}"))
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_exhausted, self.ends_in) {
+            (true, Duration::ZERO) => write!(f, "no quota, the next call finds out if it is back")?,
+            (true, time) => write!(f, "no quota, and no calls for another {}", short(time))?,
+            (false, time) => write!(f, "on hold for another {}", short(time))?,
+        }
+        write!(f, ": {}", self.reason)
     }
 }

@@ -75,6 +75,15 @@ pub(crate) struct Grant {
     pub(crate) charge: u64,
     /// `None` if the call was admitted at once.
     pub(crate) wait: Option<Wait>,
+    /// True if the call was admitted to find out if a used-up quota is back.
+    pub(crate) is_probe: bool,
+}
+
+impl Grant {
+    /// Creates the grant of a call that was admitted at once.
+    pub(crate) fn at_once(amounts: Amounts, charge: u64) -> Self {
+        Self { amounts, lesson: None, charge, wait: None, is_probe: false }
+    }
 }
 
 /// The wait of an admitted call.
@@ -94,6 +103,8 @@ pub(crate) enum Refusal {
     TimedOut { timeout: u64, waited: u64, wait: u64, limit: usize },
     /// It does not wait, and would need a wait of at least `wait`.
     WouldWait { wait: u64, limit: usize },
+    /// A quota is used up. No call is admitted for so long.
+    Exhausted { until: u64 },
     /// The store that holds the buckets did not decide.
     #[allow(dead_code, reason = "memory always decides")]
     Undecided { waited: u64, error: StoreError },

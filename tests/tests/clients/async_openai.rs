@@ -17,7 +17,7 @@ use openlimit::testing::Provider;
 use openlimit::{AcquireError, Cost, rate_limited};
 use tower::ServiceBuilder;
 
-use super::client::AsyncOpenAi;
+use super::client::{AsyncOpenAi, http_client};
 use super::server::{Server, answer};
 use super::suite::{REPLY, available, counting, limiter, strict_provider, suite};
 
@@ -28,7 +28,7 @@ fn client(layer: LimitLayer, base: &str) -> Client<OpenAIConfig> {
     let service = ServiceBuilder::new()
         .layer(OpenAIRetryLayer::default())
         .layer(layer)
-        .service(ReqwestService::new(reqwest::Client::new()));
+        .service(ReqwestService::new(http_client()));
     let config = OpenAIConfig::new().with_api_base(base).with_api_key("sk-test");
     Client::with_config(config).with_http_service(service)
 }
@@ -92,7 +92,7 @@ async fn azures_paths_are_known() {
             let limiter = limiter.clone();
             move |request| (request.model()? == "gpt-4o").then_some(&limiter).cloned()
         }))
-        .service(ReqwestService::new(reqwest::Client::new()));
+        .service(ReqwestService::new(http_client()));
     let config = AzureConfig::new()
         .with_api_base(server.url(""))
         .with_api_key("test")
@@ -136,7 +136,7 @@ async fn its_errors_say_what_was_refused() {
         ),
     ] {
         let server = Server::answering(answer(status, &[], body));
-        let service = ReqwestService::new(reqwest::Client::new());
+        let service = ReqwestService::new(http_client());
         let config = OpenAIConfig::new().with_api_base(server.url("/v1"));
         let client = Client::with_config(config).with_http_service(service);
         let error = client.chat().create(request(false)).await.unwrap_err();

@@ -51,8 +51,16 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(LIMIT, future).await.expect("it hangs") })
 }
 
+/// Returns a client of reqwest. Other packages of the workspace build reqwest with a TLS that asks
+/// for a provider of cryptography, although nothing here is encrypted.
+pub(crate) fn http_client() -> ::reqwest::Client {
+    // It may be installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    ::reqwest::Client::new()
+}
+
 fn reqwest_request(request: Request<'_>) -> ::reqwest::Request {
-    let client = ::reqwest::Client::new();
+    let client = http_client();
     let method = request.method.parse().unwrap();
     let builder = client.request(method, request.url).header("content-type", request.content_type);
     builder.header("x-marker", "kept").body(request.body.to_owned()).build().unwrap()
@@ -81,7 +89,7 @@ impl Reqwest {
         layer: Option<LimitLayer>,
         request: Request<'_>,
     ) -> Result<::reqwest::Response, ClientError> {
-        let builder = ClientBuilder::new(::reqwest::Client::new());
+        let builder = ClientBuilder::new(http_client());
         let client = match layer {
             Some(layer) => builder.with(layer).build(),
             None => builder.build(),
@@ -110,7 +118,7 @@ impl AsyncOpenAi {
     ) -> Result<::reqwest::Response, OpenAIError> {
         let request = reqwest_request(request);
         let factory = HttpRequestFactory::new(move || std::future::ready(Ok(request.try_clone().unwrap())));
-        let http = ReqwestService::new(::reqwest::Client::new());
+        let http = ReqwestService::new(http_client());
         match layer {
             Some(layer) => layer.layer(http).oneshot(factory).await,
             None => http.oneshot(factory).await,

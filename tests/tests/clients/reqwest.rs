@@ -10,7 +10,7 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
 
-use super::client::Reqwest;
+use super::client::{Reqwest, http_client};
 use super::server::{Server, answer};
 use super::suite::{CHAT, JSON, PATH, available, counting, limiter, strict_provider, suite};
 
@@ -18,7 +18,7 @@ suite!(Reqwest);
 suite!(Reqwest; a_request_that_finds_no_server_costs_nothing);
 
 fn client(layer: LimitLayer) -> ClientWithMiddleware {
-    ClientBuilder::new(reqwest::Client::new()).with(layer).build()
+    ClientBuilder::new(http_client()).with(layer).build()
 }
 
 async fn send(client: &ClientWithMiddleware, url: &str) -> reqwest_middleware::Result<reqwest::Response> {
@@ -32,7 +32,7 @@ async fn each_attempt_of_reqwest_retry_is_counted() {
     let retries = ExponentialBackoff::builder()
         .retry_bounds(Duration::from_millis(1), Duration::from_millis(10))
         .build_with_max_retries(10);
-    let client = ClientBuilder::new(reqwest::Client::new())
+    let client = ClientBuilder::new(http_client())
         .with(RetryTransientMiddleware::new_with_policy(retries))
         .with(layer)
         .build();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use openlimit::feedback::{Observation, Verdict};
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Rate, RateLimiter};
 use openlimit_tests::{Call, at_once, millis, plain, secs};
@@ -142,4 +143,180 @@ fn nothing_is_available_during_a_hold_and_refunds_count_after_it() {
     assert_eq!((limit(&limiter).available, limit(&limiter).full_in), (0, secs(4)));
     clock.advance(secs(4));
     assert_eq!(at_once(&limiter), 10);
+}
+
+/// A limiter of requests and tokens, all of which may be taken at once.
+fn two_limits(clock: &ManualClock) -> RateLimiter {
+    let limits = plain(clock).requests(Rate::per_second(10)).tokens(Rate::per_second(1_000));
+    limits.tokens(Rate::per_day(50_000)).build().expect("valid rates")
+}
+
+/// OpenAI's refusal of tokens per minute or per day, with a wait of seven seconds.
+fn refused_tokens(window: &str) -> Observation {
+    let body = format!(
+        r#"{{"error":{{"message":"Rate limit reached for gpt-4o in organization org-1 on tokens per {window}: Limit 1000, Used 990, Requested 20. Please try again in 7s.","type":"tokens","code":"rate_limit_exceeded"}}}}"#
+    );
+    Observation::new(429).body(body.as_bytes())
+}
+
+#[test]
+fn a_refusal_that_names_its_dimension_stops_only_calls_that_take_something_from_it() {
+    let clock = ManualClock::new();
+    let limiter = two_limits(&clock);
+    let permit = limiter.try_acquire(Cost::new().tokens(10)).expect("there is room");
+    assert_eq!(permit.refused(refused_tokens("min (TPM)")), Verdict::Retry { after: Some(secs(7)) });
+    assert!(matches!(limiter.try_acquire(Cost::new().tokens(1)), Err(AcquireError::Held { .. })));
+    for _ in 0..9 {
+        drop(limiter.try_acquire(Cost::new()).expect("it takes no tokens"));
+    }
+    // They are limited all the same.
+    assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::WouldWait { .. })));
+    clock.advance(secs(7));
+    assert!(limiter.try_acquire(Cost::new().tokens(1)).is_ok());
+    assert!(limiter.status().expect("it is built").limits.iter().all(|limit| limit.hold.is_none()));
+}
+
+#[test]
+fn a_call_that_waits_for_the_hold_of_a_limit_holds_those_behind_it() {
+    let clock = ManualClock::new();
+    let limiter = two_limits(&clock);
+    let permit = limiter.try_acquire(Cost::new().tokens(10)).expect("there is room");
+    permit.refused(refused_tokens("min (TPM)"));
+    let mut calls = [1, 0].map(|tokens| Call::start(limiter.acquire(Cost::new().tokens(tokens))));
+    clock.advance(millis(6_999));
+    assert_eq!(over(&mut calls), 0);
+    let refusal = limiter.try_acquire(Cost::new()).expect_err("others wait");
+    assert!(matches!(refusal, AcquireError::Held { .. }), "{refusal}");
+    clock.advance(millis(1));
+    assert_eq!(over(&mut calls), 2);
+}
+
+#[test]
+fn the_status_shows_the_hold_of_the_limit_of_the_window_that_was_refused() {
+    let clock = ManualClock::new();
+    let limiter = two_limits(&clock);
+    let permit = limiter.try_acquire(Cost::new().tokens(10)).expect("there is room");
+    permit.refused(refused_tokens("day (TPD)"));
+    let status = limiter.status().expect("it is built");
+    let held: Vec<_> =
+        status.limits.iter().map(|limit| limit.hold.as_ref().map(|hold| hold.ends_in)).collect();
+    assert_eq!((status.hold, held), (None, vec![None, None, Some(secs(7))]));
+    assert_eq!(status.limits[2].available, 0);
+    let shown =
+        ", on hold for another 7s: the provider refused a call with status 429 and asks for a wait of 7s";
+    assert!(status.limits[2].to_string().ends_with(shown), "{}", status.limits[2]);
+    limiter.release().expect("it is built");
+    assert!(limiter.try_acquire(Cost::new().tokens(1)).is_ok());
+}
+
+#[test]
+fn without_a_stated_wait_it_is_the_time_in_which_the_named_limit_refills() {
+    let clock = ManualClock::new();
+    let limits = plain(&clock).requests(Rate::per_minute(20)).tokens(Rate::per_minute(6_000));
+    let limiter = limits.build().expect("valid rates");
+    let body = br#"{"error":{"message":"Rate limit reached for gpt-4o in organization org-1 on tokens per min (TPM): Limit 6000, Used 6000, Requested 20.","type":"tokens","code":"rate_limit_exceeded"}}"#;
+    let permit = limiter.try_acquire(Cost::new().tokens(50)).expect("there is room");
+    permit.refused(Observation::new(429).body(body));
+    let limits = limiter.status().expect("it is built").limits;
+    assert_eq!(limits[1].hold.as_ref().map(|hold| hold.ends_in), Some(millis(500)));
+}
+
+#[test]
+fn a_refusal_of_a_dimension_that_the_limiter_does_not_meter_stops_all_calls() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let permit = limiter.try_acquire(Cost::new()).expect("there is room");
+    permit.refused(refused_tokens("min (TPM)"));
+    assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::Held { .. })));
+    assert!(limiter.status().expect("it is built").hold.is_some());
+}
+
+#[test]
+fn a_hold_of_a_limit_ends_without_a_burst() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_second(100)).tokens(Rate::per_second(10));
+    let limiter = limiter.build().expect("valid rates");
+    let cost = || Cost::new().tokens(1);
+    let permits: Vec<_> = (0..10).map(|_| limiter.try_acquire(cost()).expect("there is room")).collect();
+    permits.into_iter().for_each(|permit| _ = permit.refused(refused_tokens("min (TPM)")));
+    let mut calls: Vec<_> = (0..10).map(|_| Call::start(limiter.acquire(cost()))).collect();
+    clock.advance(millis(7_000));
+    assert_eq!(over(&mut calls), 0);
+    clock.advance(millis(500));
+    // The refusals halved the rate of 10 a second, once.
+    assert_eq!(over(&mut calls), 2);
+}
+
+/// A refusal that asks for so many milliseconds.
+fn refused_for(millis: &str) -> Observation {
+    Observation::from_parts(429, [("retry-after-ms", millis)], b"")
+}
+
+/// Returns how long the limiter is on hold.
+fn held_for(limiter: &RateLimiter) -> Duration {
+    limiter.status().expect("it is built").hold.map_or(Duration::ZERO, |hold| hold.ends_in)
+}
+
+#[test]
+fn a_late_refusal_does_not_extend_a_hold_beyond_its_own_wait() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let mut permits = (0..3).map(|_| limiter.try_acquire(Cost::new()).expect("there is room"));
+    let [first, second, third] = std::array::from_fn(|_| permits.next().expect("three"));
+    first.refused(refused_for("10000"));
+    clock.advance(secs(4));
+    // It would end before the hold, and the next one after it.
+    second.refused(refused_for("5000"));
+    assert_eq!(held_for(&limiter), secs(6));
+    clock.advance(secs(2));
+    third.refused(refused_for("5000"));
+    assert_eq!(held_for(&limiter), secs(5));
+}
+
+#[test]
+fn a_wait_of_some_milliseconds_is_honoured_as_it_is() {
+    let clock = ManualClock::new();
+    for limiter in [limiter(&clock), named(&clock, "chat")] {
+        limiter.try_acquire(Cost::new()).expect("there is room").refused(refused_for("7"));
+        assert_eq!(held_for(&limiter), millis(7));
+    }
+}
+
+fn named(clock: &ManualClock, name: &str) -> RateLimiter {
+    plain(clock).name(name).requests(Rate::per_second(10)).build().expect("valid rates")
+}
+
+#[test]
+fn limiters_that_are_refused_at_once_begin_again_one_after_another_and_none_too_early() {
+    let clock = ManualClock::new();
+    let limiters: Vec<_> = (0..100).map(|number| named(&clock, &format!("chat-{number}"))).collect();
+    let mut ends: Vec<_> = limiters
+        .iter()
+        .map(|limiter| {
+            limiter.try_acquire(Cost::new()).expect("there is room").refused(refused_for("8000"));
+            held_for(limiter)
+        })
+        .collect();
+    ends.sort();
+    assert!(ends[0] >= secs(8) && ends[99] <= millis(8_500), "{ends:?}");
+    // Spread over the whole of it.
+    assert!(ends[25] < ends[75] - millis(150) && ends[99] > ends[0] + millis(350), "{ends:?}");
+    ends.dedup();
+    assert_eq!(ends.len(), 100);
+    // The same again.
+    let again = named(&clock, "chat-7");
+    again.try_acquire(Cost::new()).expect("there is room").refused(refused_for("8000"));
+    assert_eq!(held_for(&again), held_for(&limiters[7]));
+}
+
+#[test]
+fn many_refusals_of_one_moment_end_when_one_of_them_does() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("chat").requests(Rate::per_second(20_000)).build().expect("valid rates");
+    let take = |_| limiter.try_acquire(Cost::new()).expect("there is room");
+    let mut permits = (0..10_000).map(take).collect::<Vec<_>>().into_iter();
+    permits.next().expect("the first").refused(refused_for("8000"));
+    let end = held_for(&limiter);
+    permits.for_each(|permit| _ = permit.refused(refused_for("8000")));
+    assert_eq!(held_for(&limiter), end);
 }

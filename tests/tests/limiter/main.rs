@@ -3,9 +3,12 @@
 mod accessors;
 mod bad_input;
 mod burst;
+mod congestion;
 mod events;
+mod exhausted;
 mod hold;
 mod observe;
+mod pace;
 mod provider_windows;
 mod python_defects;
 mod shared_key;

@@ -78,7 +78,7 @@ fn the_status_shows_a_limit_of_the_provider_that_differs_from_the_declared_one()
     };
     let (allows, shown) = observe(30_000, 29_000, "2s");
     assert_eq!(allows, Some(30_000));
-    assert!(shown.ends_with(", but the provider allows 30000"), "{shown}");
+    assert!(shown.ends_with(", but the provider allows 30000, at 0.15 times the rate"), "{shown}");
     assert_eq!(observe(200_000, 199_000, "300ms").0, None);
 }
 
@@ -218,13 +218,13 @@ fn a_refusal_holds_all_calls_for_as_long_as_it_asks_for() {
     let reason = "the provider refused a call with status 429 and asks for a wait of 7s";
     assert_eq!(hold(), Some((secs(7), reason.into())));
     assert!(matches!(take(), Err(AcquireError::Held { .. })));
-    clock.advance(secs(8));
+    clock.advance(secs(12));
 
     // Without a wait, as long as the cost of the call takes to flow back.
     let silent = observation(429, &[]);
     assert_eq!(take().expect("the hold is over").refused(&silent), Verdict::Retry { after: None });
     assert_eq!(hold().map(|(ends_in, _)| ends_in), Some(secs(1)));
-    clock.advance(secs(2));
+    clock.advance(secs(5));
 
     let broken = observation(500, &[]);
     take().expect("the hold is over").refused(&broken);

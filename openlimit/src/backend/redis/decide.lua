@@ -89,6 +89,19 @@
 -- rate nobody used. `alone.rs` says why that has a lower bound (`least`), too. What one process
 -- took out of the idle time is not idle any more for the next.
 
+-- # A rate that was cut
+-- After a refusal the rate of a limit is halved, and climbs back (`climb.rs`). Clients let their
+-- calls weigh more meanwhile, so nothing here depends on it. But they have to agree on the climb:
+-- the state keeps when it `ends`, its `span`, and the last charge before the `cut`. A client names
+-- the charge that was refused. So each crowd of calls cuts the rate once, whoever is refused. The
+-- `rate` that the provider allows is kept for the clients, too.
+
+-- # A quota that is used up
+-- The state keeps the end of a hold, `held`. It is negative while a quota is used up. Then the hold
+-- does not just end: the first call that is granted after it is the probe of all clients, and the
+-- hold begins again, for as long as its response is waited for (PROBE, in microseconds). A client
+-- that knows the response ends the hold, or prolongs it.
+
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
 -- earlier one. But they count only up to the level just before that call. So as long as no other
@@ -103,9 +116,9 @@
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at = ARGV[2], 0
-local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, out, moves, refunds, calls
-seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, out, moves, refunds, calls, at =
-  unpack('<ddddddddddddddddddd', batch)
+local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls
+seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls, at =
+  unpack('<dddddddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
@@ -125,12 +138,16 @@ do
 end
 
 -- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound.
-local FAR, MOST_PAIRS = 4503599627370496, 64
+local FAR, MOST_PAIRS, PROBE = 4503599627370496, 64, 60000000
 local last, epoch, charges, far, far_at, held = now, now, now, 0, 0, 0
 local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
--- After the identity the state has seven numbers of 8 bytes, seven for each limit, and the stacks.
+-- In tables, since a script may have 200 local variables only.
+local ends, span, cut, rate = {}, {}, {}, {}
+ends[$], span[$], cut[$], rate[$] = 0, 0, 0, 0 --*
+-- After the identity the state has seven numbers of 8 bytes, seven for each limit, the stacks, and
+-- four numbers for each limit.
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
@@ -140,10 +157,11 @@ if state then
     last, epoch, charges, far, far_at, held, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<ddddddd{{ddddddd}}', state, #limits + 1)
     length = fixed
-    length = length + 8 * size$ --*
+    length = length + 8 * size$ + 32 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
+    {{ends[$], span[$], cut[$], rate[$]}} = unpack('<{{dddd}}', state, from)
   else
     -- These are other limits, or another layout. Once such a state has drained, and was not used
     -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
@@ -167,10 +185,16 @@ if state then
   end
 end
 
+local is_exhausted, has_probe = held < 0, false
+held = math.abs(held)
+
 -- After the clock was set back nothing has leaked. From the next batch on it leaks as before. How
 -- far ahead the far call is cannot be told any more, so it keeps no other back. The hold lasts for
 -- as long as before. Nothing leaks during a hold.
-if now < last then far, held = 0, max(0, held - last + now) end
+if now < last then
+  far, held = 0, max(0, held - last + now)
+  ends[$] = max(0, ends[$] - last + now) --*
+end
 do
   local passed = max(0, now - max(last, held)) * 1000
   if level$ > passed then level$ = level$ - passed --*
@@ -290,11 +314,28 @@ if missing > 0 then
   end --*
 end
 
-if hold_ends > 0 then held = 0 end
-held = max(held, hold_until - max(0, seen_at - now))
+local paused = max(0, held - now)
+if hold_ends > 0 then held, is_exhausted = 0, false end
+held, is_exhausted = max(held, hold_until - max(0, seen_at - now)), is_exhausted or exhausts > 0
 -- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and
 -- all of them wait for it first.
 local pause = max(0, held - now) * 1000
+
+-- Nothing climbs during a hold, either. Restores a climb that was lost, and cuts the rate.
+do
+  local from = now + pause / 1000
+  local refused, climb, rest, allowed
+  refused, climb, rest, allowed, at = unpack('<dddd', batch, at) --*
+  if ends[$] > now + paused then ends[$] = ends[$] + from - now - paused end --*
+  if rest > 0 then ends[$], span[$] = max(ends[$], from + rest / 1000), climb --*
+  elseif refused > cut[$] then --*
+    local missing = max(0, ends[$] - from) --*
+    local longest = missing > 0 and max(span[$], climb) or climb --*
+    if missing > 0 then missing = missing * longest / span[$] end --*
+    ends[$], span[$], cut[$] = from + min((longest / 1000 + missing) / 2, longest / 8000 * 7), longest, charges --*
+  end --*
+  if allowed > 0 then rate[$] = allowed end --*
+end
 
 -- A client's calls depart in order, so none is granted for a moment before its last slot. The
 -- client gives that slot's moment on both clocks. On the server's it is exact, unless that clock
@@ -305,7 +346,7 @@ if moves > 0 and not is_out then
   -- The call that was to move keeps the slot that it has.
   at, calls = at + 8{{ + 8}}, calls - 1
 end
-while done < calls and ahead <= look_ahead and pause <= look_ahead do
+while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
   local longest, {{weight$}}
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
   local due, by = ahead, 0
@@ -333,19 +374,27 @@ while done < calls and ahead <= look_ahead and pause <= look_ahead do
       top$, low$ = charges, level$ - due --*
       level$, rested$ = level$ + weight$, 0 --*
     end --*
-    ahead = due
+    ahead, has_probe = due, is_exhausted
     if is_far then far, far_at = charges, now + (due + pause - 2 * look_ahead) / 1000 end
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by)
   end
 end
 
+if has_probe then
+  held = now + math.ceil(ahead / 1000) + PROBE
+  pause = (held - now) * 1000
+end
+
 size$ = thin(stack$, size$) --*
 local far_in = far > 0 and max(0, far_at - now) * 1000 or 0
-local reply = pack('<ddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, far_in, done, {{level$, idle$, given$}}) ..
-  table.concat(decisions)
-state = pack('<ddddddd{{ddddddd}}', now, epoch, charges, far, far_at, held, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
+local quota = has_probe and 2 or is_exhausted and 1 or 0
+local reply = pack('<dddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, far_in, done, {{level$, idle$, given$}}) ..
+  table.concat(decisions) ..
+  pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
+state = pack('<ddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
+state = state .. pack('<{{dddd}}', {{ends[$], span[$], cut[$], rate[$]}})
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 return pack('<d', now) .. reply

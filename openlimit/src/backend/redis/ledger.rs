@@ -81,6 +81,33 @@ struct Account {
     taken: Taken,
     /// The same in the batch in flight.
     taking: Taken,
+    /// A change of the pace that no batch has taken along yet.
+    pace: PaceChange,
+    /// The same in the batch in flight.
+    pacing: PaceChange,
+}
+
+/// A change of the pace of one limit, to tell the server. Zeros stand for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct PaceChange {
+    /// The charge of a call that was refused.
+    pub(super) refused: u64,
+    /// The span of a climb.
+    pub(super) span: u64,
+    /// The rest of a climb that the server has lost.
+    pub(super) rest: u64,
+    /// The rate that the provider allows, in parts of the declared one.
+    pub(super) rate: u64,
+}
+
+impl PaceChange {
+    /// Adds a later change.
+    fn add(&mut self, later: Self) {
+        self.refused = self.refused.max(later.refused);
+        self.span = self.span.max(later.span);
+        self.rest = self.rest.max(later.rest);
+        self.rate = if later.rate > 0 { later.rate } else { self.rate };
+    }
 }
 
 /// The amounts that a process took from one limit while it decided alone.
@@ -108,6 +135,19 @@ struct HoldChange {
     ends: bool,
     /// A hold lasts until then, on the clock of the client.
     until: Option<u64>,
+    /// It does because a quota is used up.
+    exhausts: bool,
+}
+
+impl HoldChange {
+    /// Returns the change that consists of this one and a later one.
+    fn then(self, later: Self) -> Self {
+        if later.ends {
+            return later;
+        }
+        let (until, exhausts) = (self.until.max(later.until), self.exhausts || later.exhausts);
+        Self { ends: self.ends, until, exhausts }
+    }
 }
 
 /// When a process went alone.
@@ -166,10 +206,22 @@ impl Ledger {
     pub(super) fn is_pending(&self) -> bool {
         !self.refunds.is_empty()
             || self.has_hold()
-            || self
-                .buckets
-                .iter()
-                .any(|account| account.debt > 0 || account.taken.all > 0 || account.raise.is_some())
+            || self.buckets.iter().any(|account| {
+                account.debt > 0
+                    || account.taken.all > 0
+                    || account.raise.is_some()
+                    || account.pace != PaceChange::default()
+            })
+    }
+
+    /// Notes a change of the pace of one limit.
+    pub(super) fn change_pace(&mut self, limit: usize, change: PaceChange) {
+        self.buckets[limit].pace.add(change);
+    }
+
+    /// Returns the change of the pace of one limit that waits for a batch.
+    pub(super) fn pace_change(&self, limit: usize) -> PaceChange {
+        self.buckets[limit].pace
     }
 
     /// Returns true if a charge can be taken out, and may be granted for another moment then.
@@ -227,15 +279,19 @@ impl Ledger {
         }
     }
 
-    /// Notes that a hold lasts until then, on the clock of the client.
-    pub(super) fn begin_hold(&mut self, until: u64) {
-        let ends = self.hold.is_some_and(|change| change.ends);
-        self.hold = Some(HoldChange { ends, until: Some(until) });
+    /// Notes that a hold lasts until then, on the clock of the client, and if that is because a
+    /// quota is used up. `None` if that time is over.
+    pub(super) fn begin_hold(&mut self, until: Option<u64>, exhausts: bool) {
+        self.change_hold(HoldChange { ends: false, until, exhausts });
     }
 
     /// Notes that the hold has ended.
     pub(super) fn end_hold(&mut self) {
-        self.hold = Some(HoldChange { ends: true, until: None });
+        self.change_hold(HoldChange { ends: true, until: None, exhausts: false });
+    }
+
+    fn change_hold(&mut self, change: HoldChange) {
+        self.hold = Some(self.hold.map_or(change, |before| before.then(change)));
     }
 
     /// Returns true if a reply is of another state than the last one.
@@ -259,10 +315,11 @@ impl Ledger {
         });
         batch.number(until.unwrap_or_default());
         batch.number(self.holding.is_some_and(|change| change.ends).into());
+        batch.number(self.holding.is_some_and(|change| change.exhausts).into());
     }
 
     /// Writes the charge to take out: the last one, if no call wants it or if it `moves`. Then the
-    /// numbers of refunds and calls, the debts, and the refunds.
+    /// numbers of refunds and calls, the debts, the refunds, and the changes of the pace.
     pub(super) fn write(
         &mut self,
         scales: &[Scale],
@@ -294,6 +351,11 @@ impl Ledger {
                 account.refund = account.refund.saturating_sub(*weight);
             }
         }
+        for account in &mut self.buckets {
+            account.pacing = mem::take(&mut account.pace);
+            let PaceChange { refused, span, rest, rate } = account.pacing;
+            [refused, span, rest, rate].into_iter().for_each(|number| batch.number(number));
+        }
     }
 
     /// Gives up the batch in flight, which the server may have decided or not. Sends its debts
@@ -301,13 +363,14 @@ impl Ledger {
     pub(super) fn give_up(&mut self) {
         self.keep_last();
         if let Some(before) = self.holding.take() {
-            let change = self.hold.get_or_insert(before);
-            change.ends |= before.ends;
+            self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
         }
         for account in &mut self.buckets {
             account.debt = account.debt.saturating_add(mem::take(&mut account.owing)).min(MOST);
             account.taken.add(mem::take(&mut account.taking));
             account.raise = account.raise.or(account.raising.take());
+            let later = mem::replace(&mut account.pace, mem::take(&mut account.pacing));
+            account.pace.add(later);
             account.refunding = 0;
         }
     }
@@ -326,7 +389,7 @@ impl Ledger {
         for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
             (account.level, account.idle) = (bucket.level, bucket.idle);
             (account.owing, account.taking, account.refunding) = (0, Taken::default(), 0);
-            account.raising = None;
+            (account.raising, account.pacing) = (None, PaceChange::default());
         }
         if self.buckets.iter().all(|account| account.taken.all == 0) {
             self.went_alone = None;

@@ -29,7 +29,7 @@
 
 use std::time::Duration;
 
-use crate::bucket::Metering;
+use crate::bucket::{FASTEST, Metering, SLOWEST};
 use crate::limits::Counting;
 
 /// The largest weight and level: 2^52 nanoseconds, 52 days. The sum of two is still exact in a
@@ -52,11 +52,18 @@ pub(crate) struct Scale {
     kept_back: u64,
     /// The most that one call may take, as an amount.
     pub(crate) most: u64,
-    /// The rate now, and the declared one. Calls weigh more by that, as with a headroom.
-    slowed: (u64, u64),
-    /// The last charge before that changed.
+    /// The rate that the provider allows, in parts of the declared one.
+    rate: u64,
+    /// The rate now, in parts of the declared one. Calls weigh more by that, as with a headroom.
+    pace: u64,
+    /// The fastest pace that there was, for charges up to `since`.
+    fastest: u64,
+    /// The last charge before it became slower.
     since: u64,
 }
+
+/// A rate or a pace as declared.
+pub(crate) const ONE: u64 = 1 << 32;
 
 impl Scale {
     /// Creates the scale of a limit. `pause` is the longest pause before a large call, by
@@ -86,7 +93,9 @@ impl Scale {
             pause: longest,
             kept_back: weigh(pause),
             most: metering.most,
-            slowed: (1, 1),
+            rate: ONE,
+            pace: ONE,
+            fastest: ONE,
             since: 0,
         }
     }
@@ -104,8 +113,7 @@ impl Scale {
 
     /// Returns the weight of `amount`, rounded up, at most [`MOST`].
     pub(crate) fn weight(&self, amount: u64) -> u64 {
-        let (now, of) = self.slowed;
-        clamp((u128::from(self.declared(amount)) * u128::from(of)).div_ceil(now.into()))
+        clamp((u128::from(self.declared(amount)) * u128::from(ONE)).div_ceil(self.pace.into()))
     }
 
     /// Returns the weight of `amount` by the declared rate.
@@ -114,12 +122,27 @@ impl Scale {
         clamp((u128::from(amount) * self.over).div_ceil(self.under))
     }
 
-    /// Slows the rate down to `allowed` of what was `declared`, but to no less than an eighth.
+    /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth.
+    pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64) {
+        let rate = u128::from(allowed) * u128::from(ONE) / u128::from(declared.max(1));
+        self.rate = u64::try_from(rate).unwrap_or(u64::MAX).clamp(ONE / SLOWEST, ONE * FASTEST);
+    }
+
+    /// Sets the pace to a part of the rate.
     ///
     /// `since` is the number of the last charge; the largest value if a batch is in flight.
-    pub(crate) fn slow(&mut self, allowed: u64, declared: u64, since: u64) {
-        self.since = since;
-        self.slowed = (allowed.max(declared.div_ceil(8)).max(1), declared.max(1));
+    pub(crate) fn set_pace(&mut self, (part, of): (u64, u64), since: u64) {
+        let pace = u128::from(self.rate) * u128::from(part) / u128::from(of.max(1));
+        let pace = u64::try_from(pace).unwrap_or(u64::MAX).max(1);
+        if pace < self.pace {
+            (self.fastest, self.since) = (self.fastest.max(self.pace), since);
+        }
+        self.pace = pace;
+    }
+
+    /// Returns the rate that the provider allows, in parts of the declared one ([`ONE`]).
+    pub(crate) fn rate(&self) -> u64 {
+        self.rate
     }
 
     /// Lets the bucket hold this amount, if that is more than the burst.
@@ -145,26 +168,25 @@ impl Scale {
         self.since = self.since.min(charges);
     }
 
-    /// Returns the weight to give back for `amount` of a charge, rounded down. For a charge from
-    /// before the rate changed it is that of the declared rate: it weighed at least that much.
+    /// Returns the weight to give back for `amount` of a charge, rounded down. Since the charge the
+    /// pace may only have become faster, unless it is from before `since`. So it weighed at least
+    /// that much.
     pub(crate) fn refund(&self, amount: u64, charge: u64) -> u64 {
         let declared = clamp(u128::from(amount) * self.over / self.under);
-        let (now, of) = if charge > self.since { self.slowed } else { (1, 1) };
-        clamp(u128::from(declared) * u128::from(of) / u128::from(now))
+        let pace = if charge > self.since { self.pace } else { self.fastest };
+        clamp(u128::from(declared) * u128::from(ONE) / u128::from(pace))
     }
 
     /// Returns the largest amount that weighs no more than `weight`.
     pub(crate) fn whole(&self, weight: u64) -> u64 {
-        let (now, of) = self.slowed;
-        let weight = u128::from(weight) * u128::from(now) / u128::from(of);
-        u64::try_from(weight * self.under / self.over).unwrap_or(u64::MAX)
+        let weight = u128::from(weight) * u128::from(self.pace) / u128::from(ONE);
+        u64::try_from(weight.saturating_mul(self.under) / self.over).unwrap_or(u64::MAX)
     }
 
     /// Returns the amount that weighs `weight`, rounded up.
     pub(crate) fn amount(&self, weight: u64) -> u64 {
-        let (now, of) = self.slowed;
-        let weight = (u128::from(weight) * u128::from(now)).div_ceil(of.into());
-        u64::try_from((weight * self.under).div_ceil(self.over)).unwrap_or(u64::MAX)
+        let weight = (u128::from(weight) * u128::from(self.pace)).div_ceil(u128::from(ONE));
+        u64::try_from(weight.saturating_mul(self.under).div_ceil(self.over)).unwrap_or(u64::MAX)
     }
 }
 

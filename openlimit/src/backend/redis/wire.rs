@@ -8,17 +8,22 @@
 //!    for how long its process decided alone, and the `epoch` that it had seen before;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
 //!    same of the slot before the one that moves, if one does; `look_ahead`; `longest_pause`;
-//! 3. until when to admit nothing, on the server's clock, or 0; 1 to end a hold, else 0;
+//! 3. until when to admit nothing, on the server's clock, or 0; 1 to end a hold before that, else
+//!    0; 1 if a quota is used up, else 0;
 //! 4. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
 //!    number of refunds, and of calls;
 //! 5. for each limit eight numbers: `level` in the last reply; the debt; the level to raise it to,
 //!    or 0; what the process took alone, the least of it to owe, and the `idle` that it had seen
 //!    before; `fit` and `burst`;
 //! 6. for each refund its charge, and its weight in each limit;
-//! 7. for each call the longest wait that it allows (infinite for any), and its weight in each
+//! 7. for each limit four numbers about its pace: the charge of a call that was refused, or 0; the
+//!    span of a climb; the rest of a climb that the server has lost, or 0; the rate that the
+//!    provider allows, or 0;
+//! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
-//! A reply is a [`BatchReply`], field by field. Each [`Decision`] is a number and a byte: the wait,
+//! A reply is a [`BatchReply`], field by field. One number says if a quota is used up: 0 for no, 1
+//! for yes, and 2 if the batch has the probe. Each [`Decision`] is a number and a byte: the wait,
 //! and the limit counted from 1, or 0 for none, plus 128 if the call was refused.
 
 /// Writes a batch.
@@ -56,6 +61,10 @@ pub(crate) struct BatchReply {
     pub(super) is_out: bool,
     /// For how many nanoseconds nothing is admitted.
     pub(super) held_for: u64,
+    /// True if that is because a quota is used up.
+    pub(super) is_exhausted: bool,
+    /// True if the batch has the probe: its first call that was granted.
+    pub(super) has_probe: bool,
     /// In how many nanoseconds the next far call may be granted.
     pub(super) far_in: u64,
     /// The state of each bucket after the batch.
@@ -63,6 +72,20 @@ pub(crate) struct BatchReply {
     /// The decisions about the first calls of the batch, in their order. Calls beyond the
     /// look-ahead are not decided.
     pub(super) calls: Vec<Decision>,
+    /// The pace of each limit.
+    pub(super) paces: Vec<PaceReply>,
+}
+
+/// The pace of a limit in a reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct PaceReply {
+    /// The time until the rate is whole again, in nanoseconds, and the span of the climb.
+    pub(super) rest: u64,
+    pub(super) span: u64,
+    /// The last charge before the rate was cut.
+    pub(super) cut: u64,
+    /// The rate that the provider allows, in parts of the declared one; 0 if it is not known.
+    pub(super) rate: u64,
 }
 
 /// The state of a bucket in a reply, in nanoseconds of its rate.
@@ -95,7 +118,7 @@ impl BatchReply {
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, charges) = (bytes.number()?, bytes.number()?);
         let (is_out, held_for) = (bytes.number()? > 0, bytes.number()?);
-        let (far_in, calls) = (bytes.number()?, bytes.number()?);
+        let (quota, far_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
             let (level, idle, given) = (bytes.number()?, bytes.number()?, bytes.number()?);
@@ -110,6 +133,11 @@ impl BatchReply {
             }
             decisions.push(Decision { wait, limit, granted: mark < REFUSED });
         }
+        let mut paces = Vec::with_capacity(limits);
+        for _ in 0..limits {
+            let (rest, span) = (bytes.number()?, bytes.number()?);
+            paces.push(PaceReply { rest, span, cut: bytes.number()?, rate: bytes.number()? });
+        }
         let whole = bytes.0.is_empty();
         whole.then_some(Self {
             now,
@@ -118,9 +146,12 @@ impl BatchReply {
             charges,
             is_out,
             held_for,
+            is_exhausted: quota > 0,
+            has_probe: quota > 1,
             far_in,
             buckets,
             calls: decisions,
+            paces,
         })
     }
 }

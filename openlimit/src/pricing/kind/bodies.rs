@@ -131,7 +131,7 @@ pub(crate) fn model_of_body<'a>(path: &'a str, body: &'a [u8]) -> Option<Cow<'a,
     let mut reader = ModelReader(None);
     if let Ok(json) = str::from_utf8(body) {
         // Only a value's own `Serialize` can fail, and JSON's does not.
-        let _ = walk(&mut reader, Place::Request, &Body { json, model: None });
+        let _ = walk(&mut reader, ModelPlace::Request, &Body { json, model: None });
     }
     reader.0.map(Cow::Owned).or_else(|| model(path).map(Cow::Borrowed))
 }
@@ -140,34 +140,34 @@ pub(crate) fn model_of_body<'a>(path: &'a str, body: &'a [u8]) -> Option<Cow<'a,
 struct ModelReader(Option<String>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ModelPlace {
     Request,
     Model,
 }
 
 impl ValueReader for ModelReader {
-    type Place = Place;
+    type Place = ModelPlace;
 
-    fn field(&mut self, at: &mut Place, key: &str) -> Option<Place> {
-        (*at == Place::Request && key == "model").then_some(Place::Model)
+    fn field(&mut self, at: &mut ModelPlace, key: &str) -> Option<ModelPlace> {
+        (*at == ModelPlace::Request && key == "model").then_some(ModelPlace::Model)
     }
 
-    fn item(&mut self, _: &mut Place) -> Option<Place> {
+    fn item(&mut self, _: &mut ModelPlace) -> Option<ModelPlace> {
         None
     }
 
-    fn map(&mut self, _: Place) {}
+    fn map(&mut self, _: ModelPlace) {}
 
-    fn list(&mut self, _: Place) {}
+    fn list(&mut self, _: ModelPlace) {}
 
-    fn null(&mut self, _: Place) {}
+    fn null(&mut self, _: ModelPlace) {}
 
-    fn boolean(&mut self, _: Place) {}
+    fn boolean(&mut self, _: ModelPlace) {}
 
-    fn number(&mut self, _: Place, _: Number) {}
+    fn number(&mut self, _: ModelPlace, _: Number) {}
 
-    fn text(&mut self, at: Place, text: &str) {
-        if at == Place::Model {
+    fn text(&mut self, at: ModelPlace, text: &str) {
+        if at == ModelPlace::Model {
             self.0 = Some(text.to_owned());
         }
     }

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::time::Instant;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use openlimit::{AcquireError, Cost, Rate, RateLimiter};
+use openlimit::feedback::Observation;
+use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis};
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{eventually, millis, secs};
 
@@ -21,7 +24,7 @@ fn pair() -> (RedisServer, RateLimiter, RateLimiter) {
 }
 
 /// Holds the calls of a limiter, and waits until the other one knows.
-fn hold(one: &RateLimiter, other: &RateLimiter, time: std::time::Duration) {
+fn hold(one: &RateLimiter, other: &RateLimiter, time: Duration) {
     one.hold(time, "429").unwrap();
     one.flush(secs(20)).blocking().unwrap();
     eventually("the other learns of it", || {
@@ -115,4 +118,154 @@ fn calls_that_were_granted_ahead_stop_too() {
         }
         assert!(calls.iter().any(|(_, latest)| *latest >= end));
     });
+}
+
+/// The refusal of OpenAI for a quota that is used up.
+fn used_up() -> Observation {
+    let body = br#"{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}"#;
+    Observation::new(429).body(body)
+}
+
+/// Two limiters that share a rate, with such a longest hold. A quota of it is used up, which both
+/// know.
+fn used_up_pair(max_hold: Duration) -> (RedisServer, RateLimiter, RateLimiter) {
+    let server = RedisServer::start();
+    let limiter = || {
+        let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000));
+        limiter.max_hold(max_hold).redis(server.url()).build().unwrap()
+    };
+    let (one, other) = (limiter(), limiter());
+    drop(other.acquire(Cost::new()).blocking().unwrap());
+    one.acquire(Cost::new()).blocking().unwrap().refused(used_up());
+    one.flush(secs(20)).blocking().unwrap();
+    eventually("the other learns of it", || {
+        let _ = other.flush(secs(20)).blocking();
+        is_exhausted(&other)
+    });
+    (server, one, other)
+}
+
+fn is_exhausted(limiter: &RateLimiter) -> bool {
+    limiter.status().unwrap().hold.is_some_and(|hold| hold.is_exhausted)
+}
+
+fn call(limiter: &RateLimiter) -> Result<Permit, AcquireError> {
+    limiter.acquire(Cost::new()).timeout(secs(20)).blocking()
+}
+
+#[test]
+fn a_quota_that_is_used_up_refuses_the_calls_of_all_processes() {
+    let (server, one, other) = used_up_pair(secs(600));
+    for (limiter, reason) in [
+        (&one, "the provider refused a call with status 429 because a quota is used up"),
+        (
+            &other,
+            "the provider refused a call of another process that shares the limits because a quota is used up",
+        ),
+    ] {
+        let Err(AcquireError::Exhausted { until, reason: why, .. }) = call(limiter) else { panic!() };
+        assert!(until > secs(590) && until <= secs(610), "{until:?}");
+        assert_eq!(&*why, reason);
+        assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::Exhausted { .. })));
+    }
+    // One that starts later learns of it with its first reply.
+    let late = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000)).redis(server.url());
+    let late = late.build().unwrap();
+    assert!(matches!(call(&late), Err(AcquireError::Exhausted { .. })));
+    // And what another one releases is known within about a second of asking.
+    one.release().unwrap();
+    drop(call(&one).unwrap());
+    eventually("the other learns of it", || call(&other).is_ok());
+    eventually("the late one learns of it", || call(&late).is_ok());
+}
+
+#[test]
+fn one_call_of_all_processes_finds_out_that_a_quota_is_back() {
+    let (_server, one, other) = used_up_pair(secs(1));
+    let probe = Mutex::new(None);
+    // Many callers of both.
+    let admitted = AtomicUsize::new(0);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for limiter in [&one, &other, &one, &other] {
+            scope.spawn(|| {
+                while start.elapsed() < millis(1_700) {
+                    if let Ok(permit) = call(limiter) {
+                        admitted.fetch_add(1, Ordering::SeqCst);
+                        *probe.lock().unwrap() = Some(permit);
+                    }
+                    std::thread::sleep(millis(1));
+                }
+            });
+        }
+    });
+    assert_eq!(admitted.load(Ordering::SeqCst), 1);
+    assert!(is_exhausted(&one) && is_exhausted(&other));
+    probe.lock().unwrap().take().unwrap().settle(0);
+    for limiter in [&one, &other] {
+        eventually("it is open again", || call(limiter).is_ok());
+        (0..10).for_each(|_| drop(call(limiter).unwrap()));
+    }
+}
+
+#[test]
+fn a_probe_that_is_cancelled_leaves_its_place_to_another_process() {
+    let (_server, one, other) = used_up_pair(secs(1));
+    let mut cancelled = false;
+    eventually("one has the probe", || {
+        cancelled = call(&one).map(Permit::cancel).is_ok();
+        cancelled
+    });
+    one.flush(secs(20)).blocking().unwrap();
+    other.flush(secs(20)).blocking().unwrap();
+    let probe = call(&other);
+    assert!(probe.is_ok(), "{probe:?}");
+    assert!(matches!(call(&one), Err(AcquireError::Exhausted { .. })));
+}
+
+#[test]
+fn a_call_that_does_not_wait_can_be_the_probe_if_leases_are_on() {
+    let server = RedisServer::start();
+    let redis = Redis::new(server.url()).lease(secs(1));
+    let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000)).max_hold(secs(1));
+    let limiter = limiter.redis(redis).build().unwrap();
+    call(&limiter).unwrap().refused(used_up());
+    let mut probe = None;
+    eventually("a lease is granted", || {
+        probe = limiter.try_acquire(Cost::new()).ok();
+        probe.is_some()
+    });
+    assert!(matches!(limiter.try_acquire(Cost::new()), Err(AcquireError::Exhausted { .. })));
+    drop(probe);
+    eventually("a lease is granted", || limiter.try_acquire(Cost::new()).is_ok());
+    assert!(!is_exhausted(&limiter));
+}
+
+#[test]
+fn a_call_that_waits_during_a_hold_goes_on_soon_after_another_process_ended_it() {
+    let (_server, one, other) = pair();
+    hold(&one, &other, secs(300));
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| other.acquire(Cost::new()).timeout(secs(400)).blocking());
+        eventually("it waits", || other.status().unwrap().waiting == 1);
+        let start = Instant::now();
+        one.release().unwrap();
+        drop(call.join().unwrap().unwrap());
+        assert!(start.elapsed() < secs(20), "it waited for {:?}", start.elapsed());
+    });
+}
+
+#[test]
+fn many_refusals_at_once_share_batches() {
+    let server = RedisServer::start();
+    let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(100_000));
+    let limiter = limiter.redis(server.url()).build().unwrap();
+    let permits: Vec<_> = (0..1_000).map(|_| call(&limiter).unwrap()).collect();
+    let batches = || server.calls("evalsha");
+    let before = batches();
+    let refusal = Observation::from_parts(429, [("retry-after", "300")], b"");
+    permits.into_iter().for_each(|permit| _ = permit.refused(&refusal));
+    limiter.flush(secs(20)).blocking().unwrap();
+    let sent = batches() - before;
+    assert!(sent <= 250, "{sent} batches");
 }

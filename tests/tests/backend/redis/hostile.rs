@@ -85,11 +85,11 @@ fn a_reply_without_end_to_the_setup_of_a_connection_is_cut_off() {
 /// Has the server grant the call `wait` nanoseconds from now, with this level after it.
 fn grants(wait: f64, level: f64) -> Hostile {
     Hostile::to_scripts(move |stream| {
-        let head = [1e15, 1e15, 1e14, 1e14 + 1.0, 0.0, 0.0, 0.0, 1.0];
+        let head = [1e15, 1e15, 1e14, 1e14 + 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
         let bucket = [level, 0.0, 0.0];
-        let mut fields = [0.0; 11];
-        fields[..8].copy_from_slice(&head);
-        fields[8..].copy_from_slice(&bucket);
+        let mut fields = [0.0; 12];
+        fields[..9].copy_from_slice(&head);
+        fields[9..].copy_from_slice(&bucket);
         stream.write_all(&decided(fields, &[(wait, 1)]))
     })
 }

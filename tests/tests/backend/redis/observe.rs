@@ -123,3 +123,48 @@ fn a_burst_that_is_observed_holds_what_the_provider_holds() {
     }
     assert!(available(&limiter) <= 400);
 }
+
+/// Returns the pace by the server's next reply.
+fn pace(limiter: &RateLimiter) -> f64 {
+    limiter.flush(secs(20)).blocking().unwrap();
+    limiter.status().unwrap().limits[0].pace
+}
+
+#[test]
+fn a_refusal_slows_down_the_other_processes_and_their_crowd_slows_down_nobody_again() {
+    let server = RedisServer::start();
+    let limiters = [(); 3].map(|()| sharing(&server, Rate::per_second(100)));
+    let crowd = limiters.each_ref().map(|limiter| limiter.acquire(Cost::new()).blocking().unwrap());
+    for permit in crowd {
+        permit.refused(Observation::new(429));
+    }
+    for limiter in &limiters {
+        let pace = pace(limiter);
+        // The test may take a second or two.
+        assert!((0.5..0.8).contains(&pace), "{pace}");
+    }
+    // It climbs back, and all calls get their turn.
+    let start = Instant::now();
+    for _ in 0..50 {
+        limiters.iter().for_each(|limiter| drop(limiter.acquire(Cost::new()).blocking().unwrap()));
+    }
+    // 150 calls of which the burst covers 100, at half of the rate and more.
+    let took = start.elapsed();
+    assert!(took < secs(5), "{took:?}");
+    assert!(pace(&limiters[0]) > 0.5);
+}
+
+#[test]
+fn a_limit_that_one_process_adopts_reaches_the_others() {
+    let server = RedisServer::start();
+    let build = || {
+        let limiter = RateLimiter::builder().name("chat").requests(Rate::per_minute(600)).adopt_limits(true);
+        limiter.redis(server.url()).build().unwrap()
+    };
+    let (one, other) = (build(), build());
+    drop(one.acquire(Cost::new()).blocking().unwrap());
+    for (of, expected) in [("6000", 10.0), ("300", 0.5)] {
+        one.observe(&Observation::new(200).header("x-ratelimit-limit-requests", of)).unwrap();
+        assert!((pace(&one) - expected).abs() < 1e-3 && (pace(&other) - expected).abs() < 1e-3);
+    }
+}

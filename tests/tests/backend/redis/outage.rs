@@ -6,6 +6,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use openlimit::feedback::Observation;
 use openlimit::{AcquireError, Cost, OnOutage, Percent, Permit, Rate, RateLimiter, Redis, StoreStatus};
 use openlimit_tests::redis::{Proxy, RedisServer};
 use openlimit_tests::{millis, secs};
@@ -84,6 +85,27 @@ fn alone_a_process_observes_a_hold_that_another_began() {
     }
     let refusal = take(&limiter, 1, millis(100)).unwrap_err();
     assert!(matches!(refusal, AcquireError::Held { .. }), "{refusal}");
+}
+
+#[test]
+fn alone_a_process_refuses_calls_while_a_quota_is_used_up_and_tells_the_others_afterwards() {
+    let world = World::new();
+    let (limiter, other) = (world.limiter(SLOW, HALF), world.other(SLOW));
+    for limiter in [&limiter, &other] {
+        drop(take(limiter, 1, secs(20)).unwrap());
+    }
+    world.away();
+    let permit = take(&limiter, 1, secs(20)).unwrap();
+    assert!(store(&limiter).error.is_some());
+    let body = br#"{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}"#;
+    permit.refused(Observation::new(429).body(body));
+    let refusal = take(&limiter, 1, secs(20)).unwrap_err();
+    assert!(matches!(refusal, AcquireError::Exhausted { .. }), "{refusal}");
+    world.proxy.resume();
+    limiter.flush(secs(20)).blocking().unwrap();
+    other.flush(secs(20)).blocking().unwrap();
+    let refusal = take(&other, 1, secs(20)).unwrap_err();
+    assert!(matches!(refusal, AcquireError::Exhausted { .. }), "{refusal}");
 }
 
 #[test]

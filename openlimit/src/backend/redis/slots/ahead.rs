@@ -99,6 +99,9 @@ impl Slots {
             *held = held.saturating_sub(u128::from(*amount));
         }
         self.ledger.mark_used(charge);
+        if charge == self.probe_slot {
+            self.probe_slot = 0;
+        }
         if !slot.is_lease() || slot.amounts.is_zero() {
             self.drop_first(now);
         }
@@ -106,14 +109,14 @@ impl Slots {
     }
 
     /// Gives back all slots, but leases only once they have expired. For an empty queue.
-    pub(super) fn release(&mut self, now: u64) {
+    pub(super) fn drop_idle(&mut self, now: u64) {
         while self.slots.front().is_some_and(|slot| !slot.is_lease() || slot.expires < now) {
             self.drop_first(now);
         }
     }
 
     /// Gives back all slots, leases included.
-    pub(super) fn release_all(&mut self, now: u64) {
+    pub(super) fn drop_all(&mut self, now: u64) {
         while !self.slots.is_empty() {
             self.drop_first(now);
         }
@@ -137,6 +140,9 @@ impl Slots {
     pub(super) fn drop_first(&mut self, now: u64) {
         let Some(slot) = self.slots.pop_front() else { return };
         self.subtract_held(&slot);
+        if slot.charge == self.probe_slot && self.is_exhausted {
+            self.pass_probe_on(now);
+        }
         if !slot.amounts.is_zero() {
             self.give_back(slot.amounts.as_slice(), slot.charge, now);
         }

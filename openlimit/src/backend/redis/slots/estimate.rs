@@ -92,6 +92,7 @@ impl Slots {
             available: if level == 0 { scale.most } else { fits.min(scale.most) },
             debt: scale.amount(level.saturating_sub(scale.burst)),
             full_in: level,
+            part: self.pace(bucket, now),
         }
     }
 }

@@ -43,6 +43,7 @@
 //! other client was granted a call in between, the reply has a new, earlier slot. Otherwise the
 //! call keeps its old slot.
 
+use std::mem;
 use std::time::Duration;
 
 use super::state::{Slot, Slots};
@@ -65,7 +66,7 @@ impl Slots {
     /// included, if no call waits.
     pub(in crate::backend::redis) fn flush_now(&mut self, queue: &Queue, now: u64) {
         if queue.is_empty() {
-            self.release_all(now);
+            self.drop_all(now);
             self.lease_for = None;
         }
         self.flush_at = self.flush_at.min(now);
@@ -86,6 +87,9 @@ impl Slots {
             return if waiting > 0 && self.outage.is_some() { now } else { u64::MAX };
         }
         let last = self.slots.back();
+        if self.wants_news {
+            return now;
+        }
         let ask = match last {
             None if waiting > 0 || self.lease_for.is_some() => self.may_ask_at(now).max(now),
             _ if waiting == 0 => u64::MAX,
@@ -127,11 +131,13 @@ impl Slots {
         while self.slots.front().is_some_and(|slot| slot.is_lease() && slot.expires < now) {
             self.drop_first(now);
         }
+        self.set_paces(now);
         let ahead = self.slots.back().map(Slot::begins);
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
         let calls = self.calls(queue, now);
         self.lease_for = None;
-        if calls.is_empty() && !self.ledger.is_pending() && !flushing {
+        let asks = mem::take(&mut self.wants_news) || flushing || !calls.is_empty();
+        if !asks && !self.ledger.is_pending() {
             self.flush_at = u64::MAX;
             return None;
         }
@@ -186,7 +192,8 @@ impl Slots {
         let held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
-        self.learn_hold(reply.held_for, reply.decided, lost, now);
+        self.learn_hold(reply, lost, now);
+        self.learn_paces(reply, lost, now);
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {
@@ -200,6 +207,9 @@ impl Slots {
                     due + self.terms.slack() + self.terms.lease.filter(|_| waiter.is_none()).unwrap_or(0);
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
+                }
+                if reply.has_probe && self.is_exhausted {
+                    self.probe_slot = charge;
                 }
                 let at = reply.decided + decision.wait / 1_000;
                 self.slots.push_back(Slot { amounts: call.amounts, due, at, expires, charge, limit, waiter });
@@ -215,7 +225,7 @@ impl Slots {
         // before the server knew of a hold may not be used during it.
         let is_held = self.held_until > now && self.ledger.has_hold();
         if held_up || was_local || is_held {
-            self.release_all(now);
+            self.drop_all(now);
         } else {
             self.move_up(reply, self.seen_at);
         }

@@ -24,6 +24,7 @@
 //! * `sooner` moves slots up after a refund.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
+//! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
 //!   owed.
 
@@ -33,6 +34,7 @@ mod estimate;
 mod exchange;
 mod held;
 mod outage;
+mod pace;
 mod requests;
 mod sooner;
 mod state;
@@ -54,7 +56,7 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.take(amounts, now);
         }
-        if now < self.held_until {
+        if self.is_held(now) {
             return None;
         }
         let due = self.slot_due(amounts, None, now)?;
@@ -136,12 +138,10 @@ impl Buckets for Slots {
         waiter.timed_out(wait, limit, now)
     }
 
-    fn slow(&mut self, place: usize, allowed: u64, declared: u64) {
-        self.alone.share.slow(place, allowed, declared);
+    fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.alone.share.set_rate(place, allowed, declared, now);
         if let Some(bucket) = self.places.iter().position(|of| *of == place) {
-            // The calls in flight weigh as before, and their charges have no numbers yet.
-            let since = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
-            self.scales[bucket].slow(allowed, declared, since);
+            self.set_rate_of_bucket(bucket, allowed, declared, now);
         }
     }
 
@@ -149,6 +149,19 @@ impl Buckets for Slots {
         if let Some(bucket) = self.places.iter().position(|of| *of == place) {
             self.scales[bucket].widen(amount);
         }
+    }
+
+    fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        if self.is_local() {
+            return self.alone.share.cut(place, span, charge, now);
+        }
+        let bucket = self.places.iter().position(|of| *of == place);
+        bucket.is_some_and(|bucket| self.cut_bucket(bucket, span, charge, now))
+    }
+
+    fn climbs(&self, place: usize, now: u64) -> bool {
+        let bucket = self.places.iter().position(|of| *of == place);
+        bucket.is_some_and(|bucket| self.bucket_climbs(bucket, now))
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {
@@ -160,7 +173,18 @@ impl Buckets for Slots {
 
     fn hold(&mut self, until: u64, now: u64) {
         self.alone.share.hold(until, now);
-        self.hold_until(until, now);
+        if until > now {
+            self.begin_hold(until, false, now);
+        }
+    }
+
+    fn hold_limit(&mut self, _: usize, until: u64, now: u64) {
+        self.hold(until, now);
+    }
+
+    fn exhaust(&mut self, until: u64, now: u64) {
+        self.alone.share.exhaust(until, now);
+        self.begin_hold(until, true, now);
     }
 
     fn release(&mut self, now: u64) {
@@ -169,7 +193,25 @@ impl Buckets for Slots {
     }
 
     fn held_until(&self) -> u64 {
-        self.held_until
+        if self.is_local() { self.alone.share.held_until() } else { self.held_until }
+    }
+
+    fn is_exhausted(&self) -> bool {
+        if self.is_local() { self.alone.share.is_exhausted() } else { self.is_exhausted }
+    }
+
+    fn limit_held_until(&self, _: usize) -> u64 {
+        0
+    }
+
+    fn is_shut(&self, now: u64) -> bool {
+        if self.is_local() { self.alone.share.is_shut(now) } else { self.is_held(now) }
+    }
+
+    fn refresh(&mut self, now: u64) {
+        if !self.is_local() {
+            self.want_news(now);
+        }
     }
 
     fn look(&self, now: u64) -> Vec<Look> {
@@ -187,7 +229,7 @@ impl Buckets for Slots {
     }
 
     fn idle(&mut self, now: u64) {
-        self.release(now);
+        self.drop_idle(now);
         // The call that had to pause has left.
         self.ask_at = 0;
     }

@@ -76,7 +76,7 @@ impl Slots {
     /// process's share of the known levels.
     fn go_local(&mut self, now: u64) {
         let Some(share) = self.local_share() else { return };
-        self.release_all(now);
+        self.drop_all(now);
         let known: Vec<_> = (0..self.scales.len())
             .map(|bucket| (self.places[bucket], self.part_of_level(bucket, share, now)))
             .collect();

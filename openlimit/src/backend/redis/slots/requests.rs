@@ -31,6 +31,8 @@ impl Slots {
         let mut slots = self.slots.iter().rev();
         let Some(slot) = slots.next() else { return false };
         self.is_far(slot, now)
+            // The server grants no second probe.
+            && slot.charge != self.probe_slot
             && self.ledger.can_move(slot.charge)
             && slots.next().is_none_or(|before| !self.ends_requests(before, now))
             && self.served(queue) == self.slots.len()

@@ -52,15 +52,16 @@ impl Slots {
             }
             waits.push(wait);
         }
+        let end_of_hold = decided + reply.held_for;
         // From the first to the last, since a slot does not begin before the one in front of it.
         let mut from = 0;
         for (slot, wait) in self.slots.iter_mut().zip(waits.into_iter().rev()) {
             from = max(from, wait);
-            let due = decided + reply.held_for + from;
-            if due < slot.due {
-                (slot.due, slot.at) = (due, reply.decided + (reply.held_for + from) / 1_000);
+            if end_of_hold + from < slot.due {
+                slot.due = end_of_hold + from;
+                slot.at = reply.decided + (reply.held_for + from) / 1_000;
             }
-            from = max(from, slot.due.saturating_sub(decided + reply.held_for));
+            from = max(from, slot.due.saturating_sub(end_of_hold));
         }
     }
 }

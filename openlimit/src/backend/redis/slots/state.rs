@@ -7,6 +7,7 @@ use super::alone::Alone;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
+use crate::bucket::Climb;
 use crate::error::StoreError;
 use crate::limits::Amounts;
 use crate::queue::Key;
@@ -24,6 +25,8 @@ pub(crate) struct Slots {
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
+    /// What refusals did to the rate of each bucket.
+    pub(super) climbs: Box<[KnownClimb]>,
     pub(super) terms: Terms,
     /// The server, as errors name it.
     pub(super) server: Arc<str>,
@@ -44,6 +47,12 @@ pub(crate) struct Slots {
     pub(super) flush_at: u64,
     /// When the hold ends, as far as this client knows. Zero for none.
     pub(super) held_until: u64,
+    /// True while a quota is used up.
+    pub(super) is_exhausted: bool,
+    /// The charge of the slot of the probe, while its call has not departed. Zero for none.
+    pub(super) probe_slot: u64,
+    /// True if a call was refused because a quota is used up, which may be old news.
+    pub(super) wants_news: bool,
     /// The same by the last reply, in microseconds of the server's clock; zero if there was none.
     pub(super) held_at_server: u64,
     /// The longest hold that it believes.
@@ -79,6 +88,14 @@ pub(super) struct Slot {
     pub(super) limit: usize,
     /// The number of the waiter that it was requested for; `None` for a lease.
     pub(super) waiter: Option<u64>,
+}
+
+/// The way back of one limit after a cut, as this client knows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KnownClimb {
+    pub(super) climb: Climb,
+    /// The last charge before the cut.
+    pub(super) cut: u64,
 }
 
 /// A limit, as its shared bucket counts it.
@@ -122,6 +139,7 @@ impl Slots {
         Self {
             places: shared.iter().map(|limit| limit.place).collect(),
             scales: shared.iter().map(|limit| limit.scale).collect(),
+            climbs: vec![KnownClimb::default(); shared.len()].into(),
             held: vec![0; dimensions.iter().max().map_or(0, |most| most + 1)].into(),
             ledger: Ledger::new(shared.len()),
             dimensions,
@@ -134,6 +152,9 @@ impl Slots {
             usual_trip: u64::MAX,
             flush_at: u64::MAX,
             held_until: 0,
+            is_exhausted: false,
+            probe_slot: 0,
+            wants_news: false,
             held_at_server: 0,
             max_hold,
             ask_at: 0,

@@ -40,7 +40,7 @@ impl Tenant {
             }
             self.queue.leave(key);
         }
-        self.slots.release(0);
+        self.slots.drop_idle(0);
     }
 
     pub(super) fn all_go(&mut self) {
@@ -91,7 +91,7 @@ impl Tenant {
         while let Some((key, _)) = self.queue.head() {
             self.queue.leave(key);
         }
-        self.slots.release(0);
+        self.slots.drop_idle(0);
     }
 
     pub(super) fn take(&mut self, amounts: &Amounts, number: u64) -> bool {

@@ -9,11 +9,10 @@ use crate::limits::Amounts;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Slows one limit of a client down to so many thousandths.
-fn slow(client: &mut Tenant, limit: usize, allowed: u64) {
-    let slots = &mut client.slots;
-    let since = if slots.in_flight.is_some() { u64::MAX } else { slots.ledger.charges() };
-    slots.scales[limit].slow(allowed, 1_000, since);
+/// Slows one limit of a client down to so many thousandths, which the others do not learn.
+fn slow(world: &World, client: &mut Tenant, limit: usize, allowed: u64) {
+    client.slots.scales[limit].set_rate(allowed, 1_000);
+    client.slots.set_paces(world.clock);
 }
 
 #[test]
@@ -51,7 +50,7 @@ fn slots_do_not_move_up_because_the_rate_was_slowed_down() {
     }
     world.exchange(&mut client);
     let before: Vec<_> = client.slots.slots.iter().map(|slot| slot.due).collect();
-    slow(&mut client, 0, 125);
+    slow(&world, &mut client, 0, 125);
     client.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
     world.exchange(&mut client);
     let after: Vec<_> = client.slots.slots.iter().map(|slot| slot.due).collect();
@@ -98,10 +97,27 @@ fn a_hold_that_begins_after_a_release_in_the_same_batch_ends_when_it_says() {
     world.call(&mut client, [1, 0]);
     client.slots.hold(world.clock + 100 * SECOND, world.clock);
     world.exchange(&mut client);
-    Buckets::release(&mut client.slots, world.clock);
+    client.slots.release(world.clock);
     client.slots.hold(world.clock + SECOND, world.clock);
     let rest = world.exchange(&mut client).held_for;
     assert!(rest <= 2 * SECOND, "{rest}");
+}
+
+#[test]
+fn a_later_hold_does_not_extend_one_beyond_its_own_end() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    for client in [&mut one, &mut other] {
+        world.call(client, [1, 0]);
+    }
+    one.slots.hold(world.clock + 10 * SECOND, world.clock);
+    world.exchange(&mut one);
+    for (passed, time, rest) in [(4, 3, 6), (3, 5, 5)] {
+        world.clock += passed * SECOND;
+        other.slots.hold(world.clock + time * SECOND, world.clock);
+        let held = world.exchange(&mut other).held_for;
+        assert!(held.abs_diff(rest * SECOND) < SECOND / 100, "{held}");
+    }
 }
 
 #[test]
@@ -156,9 +172,12 @@ fn grants_stay_within_the_bound_while_rates_change_and_holds_come_and_go() {
             }
             3..9 => world.give_back(client),
             9 => world.give_all_back(client),
-            10..14 => slow(client, world.random(2), [125, 300, 500, 1_000][world.random(4)]),
+            10..14 => {
+                let (limit, allowed) = (world.random(2), [125, 300, 500, 1_000][world.random(4)]);
+                slow(&world, client, limit, allowed);
+            }
             14 => client.slots.hold(world.clock + world.random(400_000_000) as u64, world.clock),
-            15 => Buckets::release(&mut client.slots, world.clock),
+            15 => client.slots.release(world.clock),
             16 => {
                 client.slots.cap_bucket(world.random(2), world.random(100) as i64 - 50, world.clock);
             }
@@ -171,7 +190,10 @@ fn grants_stay_within_the_bound_while_rates_change_and_holds_come_and_go() {
         }
         world.exchange_while(client, |world, client| match world.random(12) {
             0..3 => world.give_back(client),
-            3 => slow(client, world.random(2), [125, 300, 500, 1_000][world.random(4)]),
+            3 => {
+                let (limit, allowed) = (world.random(2), [125, 300, 500, 1_000][world.random(4)]);
+                slow(world, client, limit, allowed);
+            }
             _ => {}
         });
         client.leave_or_go(&mut world);
@@ -208,7 +230,7 @@ fn calls_depart_within_the_bound_and_never_during_a_hold_whatever_the_round_trip
             client.slots.hold(world.clock + time, world.clock);
         }
         if world.random(900) == 0 {
-            Buckets::release(&mut client.slots, world.clock);
+            client.slots.release(world.clock);
         }
         while client.queue.len() < 30 {
             client.join([1, 0]);

@@ -95,7 +95,7 @@ impl<'a> Run<'a> {
             let learning = Learning::new(Output::Learned, Input::Counted, vec![limit]);
             let queue = Queue::new(1, by_arrival);
             let grace = JITTER.as_nanos() as u64 / 2;
-            let admission = Admission::new(backend(metering, clients), queue, grace).learns(learning);
+            let admission = Admission::new(backend(metering, clients), queue, grace, 0).learns(learning);
             let name = format!("{{learned {burst}}}");
             let keys = [name.clone(), format!("{name} {id}")];
             Member { admission, waiting: VecDeque::new(), keys, reply: None }

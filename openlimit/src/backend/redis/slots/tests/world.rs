@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::Connection;
 
-use super::super::{Alone, SharedLimit, Slots};
+use super::super::{Alone, LOCAL, SharedLimit, Slots};
 use super::client::Tenant;
 use super::server::RedisServer;
 use crate::backend::redis::OnOutage;
@@ -14,7 +14,7 @@ use crate::backend::redis::script::Script;
 use crate::backend::redis::settings::KEPT;
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, Decision};
-use crate::backend::{Buckets as _, Memory};
+use crate::backend::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
 use crate::queue::{Order, Queue, by_arrival};
@@ -114,7 +114,15 @@ impl World {
             on_outage: OnOutage::Wait,
         };
         let limit = |place| SharedLimit { place, dimension: place, scale: self.scales[place] };
-        let alone = Alone::new(Memory::default(), Memory::default(), 2);
+        let starting = Starting {
+            name: None,
+            limits: &[],
+            meterings: &SLOW.map(metering),
+            dimensions: &[0, 1],
+            max_hold: 0,
+            on_system_time: true,
+        };
+        let alone = Alone::new(Memory::new(&starting, LOCAL), Memory::default(), 2);
         let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), alone, 600_000_000_000);
         Tenant {
             slots,
@@ -359,9 +367,9 @@ impl World {
 struct Batch(Vec<f64>);
 
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
-const OUT: usize = 15;
-const REFUNDS: usize = 17;
-const FIRST_REFUND: usize = 35;
+const OUT: usize = 16;
+const REFUNDS: usize = 18;
+const FIRST_REFUND: usize = 36;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {

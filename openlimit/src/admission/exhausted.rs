@@ -1,0 +1,107 @@
+//! A quota that is used up: calls are refused, and now and then one is admitted as a probe.
+//!
+//! A used-up quota comes back late, or not before somebody pays. To let calls wait for that would
+//! stop a program in silence. So all calls are refused at once, those in the queue included. When
+//! the time is over, nobody knows if the quota is back, and if it is not, each further call is
+//! refused by the provider again. So a single call finds out:
+//!
+//! 1. Calls queue again. The first that is admitted is the *probe*, and the others are refused.
+//! 2. The limiter stays shut until the response to the probe is known. If the quota is used up
+//!    still, that begins anew. Any other end of the probe opens the limiter, except that it was
+//!    never sent: then the next call is the probe.
+//! 3. If the response never becomes known, the next call is the probe after a while (`probes`).
+
+use std::task::Waker;
+
+use super::{Admission, Decided};
+use crate::backend::Buckets as _;
+use crate::queue::{Grant, Outcome, Refusal, Waiter};
+
+impl Admission {
+    /// Returns the refusal of all calls at `now`, if a quota is used up and no probe may depart.
+    pub(super) fn exhausted(&self, now: u64) -> Option<Refusal> {
+        let backend = &self.backend;
+        let until = (backend.is_exhausted() && now < backend.held_until()).then(|| backend.held_until())?;
+        Some(Refusal::Exhausted { until: until - now })
+    }
+
+    /// Notes that the call of this charge departs, which is a probe if a quota is used up. Returns
+    /// true if it is.
+    pub(super) fn departs(&mut self, charge: u64, now: u64) -> bool {
+        let is_probe = self.backend.is_exhausted();
+        if is_probe {
+            let patience = self.probes.depart(charge);
+            self.backend.exhaust(now.saturating_add(patience), now);
+        }
+        is_probe
+    }
+
+    /// Decides about a call that may wait, while a quota is used up. If a probe may depart, it joins
+    /// the queue, where it may be admitted or refused at once.
+    pub(super) fn arrive_exhausted(
+        &mut self,
+        call: Waiter,
+        now: u64,
+        wakers: &mut Vec<Waker>,
+    ) -> Decided<Refusal> {
+        if let Some(refusal) = self.exhausted(now) {
+            self.backend.refresh(now);
+            return Decided::Refused(refusal);
+        }
+        let key = self.queue.join(call);
+        self.pump(now, wakers);
+        Decided::Waits(key)
+    }
+
+    /// Admits a call that may not wait as a probe, or refuses it.
+    pub(super) fn probe_now(
+        &mut self,
+        call: &Waiter,
+        now: u64,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<Grant, Refusal> {
+        if let Some(refusal) = self.exhausted(now) {
+            self.backend.refresh(now);
+            return Err(refusal);
+        }
+        let key = self.queue.join(Waiter::new(call.amounts.clone(), now, u64::MAX));
+        self.pump(now, wakers);
+        let outcome = self.queue.leave(key).1;
+        self.pump(now, wakers);
+        match outcome {
+            Some(Outcome::Admitted(grant)) => Ok(grant),
+            Some(Outcome::Refused(refusal)) => Err(refusal),
+            None => Err(self.backend.would_wait(call, &self.queue, now)),
+        }
+    }
+
+    /// Notes that an admitted call was never sent. If it is the probe, the next call is.
+    pub(crate) fn pass_probe_on(&mut self, grant: &Grant, now: u64) {
+        if grant.is_probe {
+            self.end_probe(grant.charge, false, now);
+        }
+    }
+
+    /// Notes that the call of this charge, if it is a probe, was refused because the quota is used up
+    /// still.
+    pub(crate) fn probe_failed(&mut self, charge: u64) {
+        self.probes.end(charge);
+    }
+
+    /// Ends all holds.
+    pub(crate) fn release(&mut self, now: u64) {
+        self.probes.forget();
+        self.backend.release(now);
+    }
+
+    /// Ends the probe of this charge, unless another one departed since. `was_sent` is false if the
+    /// provider never saw it: then the next call is the probe. Otherwise the quota is back.
+    pub(crate) fn end_probe(&mut self, charge: u64, was_sent: bool, now: u64) {
+        if self.probes.end(charge) && self.backend.is_exhausted() {
+            self.release(now);
+            if !was_sent {
+                self.backend.exhaust(now, now);
+            }
+        }
+    }
+}

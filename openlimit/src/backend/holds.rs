@@ -1,0 +1,42 @@
+//! `Holds`: when the holds of buckets in memory end.
+//!
+//! Few limiters are ever held. So it is one pointer until there is a hold, and leaves the cache
+//! line of the lock to what every call reads.
+
+/// The ends of holds. Zero stands for none, and each may be over.
+#[derive(Debug, Default)]
+pub(super) struct Holds(Option<Box<Ends>>);
+
+#[derive(Debug)]
+struct Ends {
+    /// Of the hold of all calls.
+    all: u64,
+    /// Of the holds of single limits.
+    limits: Box<[u64]>,
+}
+
+impl Holds {
+    /// Returns the end of the hold of all calls.
+    pub(super) fn all(&self) -> u64 {
+        self.0.as_ref().map_or(0, |ends| ends.all)
+    }
+
+    /// Returns the end of the hold of one limit.
+    pub(super) fn limit(&self, place: usize) -> u64 {
+        self.0.as_ref().map_or(0, |ends| ends.limits[place])
+    }
+
+    /// Returns the end of the hold of all calls, to change it. `limits` is the number of limits.
+    pub(super) fn all_mut(&mut self, limits: usize) -> &mut u64 {
+        &mut self.ends(limits).all
+    }
+
+    /// Returns the end of the hold of one of so many limits, to change it.
+    pub(super) fn limit_mut(&mut self, place: usize, limits: usize) -> &mut u64 {
+        &mut self.ends(limits).limits[place]
+    }
+
+    fn ends(&mut self, limits: usize) -> &mut Ends {
+        self.0.get_or_insert_with(|| Box::new(Ends { all: 0, limits: vec![0; limits].into() }))
+    }
+}

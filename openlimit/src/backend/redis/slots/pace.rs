@@ -1,0 +1,93 @@
+//! The pace of shared limits: what a refusal cut, and what the provider allows.
+//!
+//! The script does not know the pace. Each client lets its calls weigh more, by the pace at the
+//! moment at which it requests them. The server keeps when each climb ends, and one client tells it
+//! of a refusal. So all clients have the same pace, one batch later at most.
+//!
+//! A call that is granted ahead keeps its weight while the rate climbs on. Within the look-ahead
+//! that is a percent of the rate at most.
+
+use super::state::{KnownClimb, Slots};
+use crate::backend::Buckets as _;
+use crate::backend::redis::ledger::PaceChange;
+use crate::backend::redis::scale::ONE;
+use crate::backend::redis::wire::BatchReply;
+use crate::bucket::Climb;
+
+impl Slots {
+    /// Halves the rate of a bucket, unless it was cut after `charge` already, and sends that to the
+    /// server at once.
+    pub(super) fn cut_bucket(&mut self, bucket: usize, span: u64, charge: u64, now: u64) -> bool {
+        let from = now.max(self.held_until);
+        let last = self.ledger.charges();
+        let known = &mut self.climbs[bucket];
+        if charge <= known.cut {
+            return false;
+        }
+        *known = KnownClimb { climb: known.climb.cut(span, from), cut: last.max(charge) };
+        self.alone.share.cut(self.places[bucket], span, u64::MAX, now);
+        self.ledger.change_pace(bucket, PaceChange { refused: charge, span, ..PaceChange::default() });
+        self.flush_at = self.flush_at.min(now);
+        self.set_paces(now);
+        true
+    }
+
+    /// Changes the rate of a bucket to `allowed` of what was `declared`, and tells the server.
+    pub(super) fn set_rate_of_bucket(&mut self, bucket: usize, allowed: u64, declared: u64, now: u64) {
+        self.scales[bucket].set_rate(allowed, declared);
+        let rate = self.scales[bucket].rate();
+        self.ledger.change_pace(bucket, PaceChange { rate, ..PaceChange::default() });
+        self.flush_soon(now);
+        self.set_paces(now);
+    }
+
+    /// Takes over what a reply says about the paces, apart from changes that the server does not
+    /// know yet. If the server has `lost` its state, this client tells it what it knows.
+    pub(super) fn learn_paces(&mut self, reply: &BatchReply, lost: bool, now: u64) {
+        for (bucket, pace) in reply.paces.iter().enumerate() {
+            let place = self.places[bucket];
+            let own = self.ledger.pace_change(bucket);
+            let climb = self.climbs[bucket].climb;
+            let rest = climb.missing(now.max(self.held_until));
+            let rate = self.scales[bucket].rate();
+            if lost {
+                let (span, rate) = (climb.part(now).1, if rate == ONE { 0 } else { rate });
+                self.ledger.change_pace(bucket, PaceChange { refused: 0, span, rest, rate });
+                self.flush_soon(now);
+                continue;
+            }
+            if own.refused == 0 && own.rest == 0 {
+                // It may begin after a hold.
+                let rest = pace.rest.min(pace.span.saturating_add(self.max_hold));
+                let climb = Climb::ending_in(rest, pace.span, self.seen_at);
+                self.climbs[bucket] = KnownClimb { climb, cut: pace.cut };
+            }
+            if own.rate == 0 && pace.rate > 0 && pace.rate != rate {
+                self.scales[bucket].set_rate(pace.rate, ONE);
+                self.alone.share.set_rate(place, pace.rate, ONE, now);
+            }
+        }
+        self.set_paces(now);
+    }
+
+    /// Sets the weights of calls by the paces at `now`, or at the end of a hold.
+    pub(super) fn set_paces(&mut self, now: u64) {
+        let from = now.max(self.held_until);
+        // The calls in flight weigh as before, and their charges have no numbers yet.
+        let since = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
+        for (scale, known) in self.scales.iter_mut().zip(&self.climbs) {
+            scale.set_pace(known.climb.part(from), since);
+        }
+    }
+
+    /// Returns true if the rate of a bucket was cut and is not whole again.
+    pub(super) fn bucket_climbs(&self, bucket: usize, now: u64) -> bool {
+        now < self.climbs[bucket].climb.end()
+    }
+
+    /// Returns the pace of a bucket, as a part of the declared rate.
+    pub(super) fn pace(&self, bucket: usize, now: u64) -> (u128, u128) {
+        let (part, of) = self.climbs[bucket].climb.part(now.max(self.held_until));
+        (u128::from(self.scales[bucket].rate()) * u128::from(part), u128::from(ONE) * u128::from(of))
+    }
+}

@@ -1,0 +1,289 @@
+//! The pace of shared limits: every client learns of a cut, and each crowd cuts once.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::client::Tenant;
+use super::world::{SLOW, World};
+use crate::backend::Buckets;
+use crate::bucket::{CLIMB, SLOW_CLIMB};
+use crate::limits::Amounts;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Has a call of a client granted, and returns its charge.
+fn charged(world: &mut World, client: &mut Tenant) -> u64 {
+    world.call(client, [1, 10]);
+    client.taken.last().expect("it was admitted").0
+}
+
+/// Returns the pace of requests in thousandths, as a client knows it.
+fn pace(world: &World, client: &Tenant) -> u64 {
+    let (part, of) = client.slots.look(world.clock)[0].part;
+    u64::try_from((1_000 * part + of / 2) / of).expect("a small number")
+}
+
+/// Lets a client learn what the server knows.
+fn learn(world: &mut World, client: &mut Tenant) {
+    world.call(client, [0, 1]);
+}
+
+/// A world whose clients look at limits that the tests of this file give places.
+fn start() -> (World, Tenant, Tenant) {
+    let mut world = World::start(SLOW);
+    let (one, other) = (world.client(), world.client());
+    (world, one, other)
+}
+
+#[test]
+fn a_cut_reaches_the_other_clients_with_their_next_batch() {
+    let (mut world, mut one, mut other) = start();
+    let charge = charged(&mut world, &mut one);
+    learn(&mut world, &mut other);
+    assert!(one.slots.cut(0, CLIMB, charge, world.clock));
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (500, 1_000));
+    world.exchange(&mut one);
+    learn(&mut world, &mut other);
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (500, 500));
+    world.pass(2 * SECOND);
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (700, 700));
+    // A request weighs a millisecond at the whole rate. 180 fit.
+    (0..400).for_each(|_| _ = other.join([1, 0]));
+    let reply = world.exchange(&mut other);
+    let wait = reply.calls.last().expect("calls were granted").wait;
+    let expected = reply.calls.len() as u64 * 1_000_000 * 10 / 7 - 180_000_000;
+    assert!(wait.abs_diff(expected) < 5_000_000, "{wait} for {expected}");
+    world.pass(4 * SECOND);
+    learn(&mut world, &mut one);
+    assert_eq!(pace(&world, &one), 1_000);
+}
+
+#[test]
+fn calls_of_one_crowd_cut_the_rate_once_whichever_clients_they_are_of() {
+    let (mut world, mut one, mut other) = start();
+    let charges = [charged(&mut world, &mut one), charged(&mut world, &mut one)];
+    let others = charged(&mut world, &mut other);
+    assert!(one.slots.cut(0, CLIMB, charges[0], world.clock));
+    assert!(!one.slots.cut(0, CLIMB, charges[1], world.clock));
+    assert!(other.slots.cut(0, CLIMB, others, world.clock));
+    learn(&mut world, &mut one);
+    learn(&mut world, &mut other);
+    learn(&mut world, &mut one);
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (500, 500));
+    assert!(!other.slots.cut(0, CLIMB, others, world.clock));
+    // A call that was charged after the cut may cut it again.
+    let later = charged(&mut world, &mut other);
+    assert!(other.slots.cut(0, CLIMB, later, world.clock));
+    for client in [&mut other, &mut one] {
+        learn(&mut world, client);
+    }
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (250, 250));
+}
+
+#[test]
+fn cuts_end_at_an_eighth_and_a_slower_climb_counts() {
+    let (mut world, mut one, mut other) = start();
+    for _ in 0..6 {
+        let charge = charged(&mut world, &mut one);
+        assert!(one.slots.cut(0, CLIMB, charge, world.clock));
+        world.exchange(&mut one);
+    }
+    assert_eq!(pace(&world, &one), 125);
+    learn(&mut world, &mut other);
+    let charge = charged(&mut world, &mut other);
+    other.slots.cut(0, SLOW_CLIMB, charge, world.clock);
+    world.exchange(&mut other);
+    learn(&mut world, &mut one);
+    world.pass(360 * SECOND);
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (225, 225));
+}
+
+#[test]
+fn a_rate_does_not_climb_during_a_hold() {
+    let (mut world, mut one, mut other) = start();
+    let charge = charged(&mut world, &mut one);
+    one.slots.cut(0, CLIMB, charge, world.clock);
+    one.slots.hold(world.clock + 20 * SECOND.as_nanos() as u64, world.clock);
+    world.exchange(&mut one);
+    world.pass(10 * SECOND);
+    one.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
+    world.exchange(&mut one);
+    world.exchange(&mut other);
+    other.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
+    world.exchange(&mut other);
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (500, 500));
+    world.pass(12 * SECOND);
+    assert!(pace(&world, &one).abs_diff(700) <= 1, "{}", pace(&world, &one));
+    // After a release it goes on from where it stood.
+    one.slots.hold(world.clock + 20 * SECOND.as_nanos() as u64, world.clock);
+    world.exchange(&mut one);
+    world.pass(SECOND);
+    Buckets::release(&mut one.slots, world.clock);
+    world.exchange(&mut one);
+    assert!(pace(&world, &one).abs_diff(700) <= 1, "{}", pace(&world, &one));
+}
+
+#[test]
+fn a_cut_in_a_batch_that_was_given_up_is_sent_again_and_counts_once() {
+    let (mut world, mut one, mut other) = start();
+    let charge = charged(&mut world, &mut one);
+    one.slots.cut(0, CLIMB, charge, world.clock);
+    assert!(one.slots.collect(&one.queue, false, world.clock).is_ok());
+    one.slots.give_up();
+    one.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
+    world.exchange(&mut one);
+    learn(&mut world, &mut other);
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (500, 500));
+}
+
+#[test]
+fn a_cut_and_a_rate_outlast_a_state_that_was_lost() {
+    let (mut world, mut one, mut other) = start();
+    let charge = charged(&mut world, &mut one);
+    one.slots.cut(0, CLIMB, charge, world.clock);
+    one.slots.set_rate(0, 500, 1_000, world.clock);
+    world.exchange(&mut one);
+    assert_eq!(pace(&world, &one), 250);
+    world.lose_the_state(&[]);
+    learn(&mut world, &mut one);
+    world.exchange(&mut one);
+    learn(&mut world, &mut other);
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (250, 250));
+}
+
+#[test]
+fn a_cut_ends_when_it_would_have_after_the_clock_was_set_back() {
+    let (mut world, mut one, mut other) = start();
+    let charge = charged(&mut world, &mut one);
+    one.slots.cut(0, CLIMB, charge, world.clock);
+    world.exchange(&mut one);
+    world.set_server_back(3_600 * SECOND);
+    learn(&mut world, &mut one);
+    learn(&mut world, &mut other);
+    assert!(pace(&world, &other).abs_diff(500) <= 1, "{}", pace(&world, &other));
+    world.pass(6 * SECOND);
+    learn(&mut world, &mut other);
+    assert_eq!(pace(&world, &other), 1_000);
+}
+
+#[test]
+fn a_rate_that_the_provider_allows_reaches_the_other_clients() {
+    let (mut world, mut one, mut other) = start();
+    learn(&mut world, &mut one);
+    for (allowed, expected) in [(250, 250), (3_000, 3_000), (1, 125), (u64::MAX, 65_536_000), (1_000, 1_000)]
+    {
+        one.slots.set_rate(0, allowed, 1_000, world.clock);
+        world.exchange(&mut one);
+        learn(&mut world, &mut other);
+        assert_eq!((pace(&world, &one), pace(&world, &other)), (expected, expected));
+    }
+}
+
+#[test]
+fn grants_stay_within_the_bound_while_rates_are_cut_and_climb() {
+    let (mut world, one, other) = start();
+    let mut clients = [one, other, world.short_look_ahead_client()];
+    for _ in 0..3_000 {
+        let client = &mut clients[world.random(3)];
+        match world.random(60) {
+            0..6 => {
+                let time = world.random(60) as u64;
+                world.pass(Duration::from_millis(time));
+            }
+            6..12 => world.give_back(client),
+            12 => world.give_all_back(client),
+            13..16 => {
+                let charge = client.taken.last().map_or(0, |(charge, _)| *charge);
+                let span = [CLIMB, CLIMB / 100][world.random(2)];
+                client.slots.cut(world.random(2), span, charge, world.clock);
+            }
+            16 => client.slots.hold(world.clock + world.random(400_000_000) as u64, world.clock),
+            17 => world.send_again(client),
+            _ => {}
+        }
+        for _ in 0..world.random(4) {
+            let (requests, tokens) =
+                (world.random(3), world.random(400) * if world.random(50) == 0 { 40 } else { 1 });
+            client.join([requests as u64, tokens as u64]);
+        }
+        world.exchange(client);
+        client.leave_or_go(&mut world);
+    }
+    world.check();
+}
+
+/// A provider with a bucket of one second, whose limit others use, too: a random 0 to 70 % of it,
+/// another part every two seconds.
+struct SharedKey {
+    left: f64,
+    due: f64,
+    part: f64,
+    refused: [u32; 2],
+    admitted: [u32; 2],
+}
+
+impl SharedKey {
+    /// Lets a millisecond of a thousand requests per second pass.
+    fn pass(&mut self, world: &mut World, milli: u64) {
+        self.left = (self.left + 1.0).min(1_000.0);
+        if milli.is_multiple_of(2_000) {
+            self.part = world.random(701) as f64 / 1_000.0;
+        }
+        self.due += self.part;
+        while self.due >= 1.0 {
+            self.due -= 1.0;
+            self.take(1);
+        }
+    }
+
+    fn take(&mut self, who: usize) -> bool {
+        let is_served = self.left >= 1.0;
+        self.left -= f64::from(is_served);
+        self.admitted[who] += u32::from(is_served);
+        self.refused[who] += u32::from(!is_served);
+        is_served
+    }
+}
+
+#[test]
+fn clients_that_are_refused_share_a_limit_with_others() {
+    const MILLIS: u64 = 24_000;
+    let (mut world, one, other) = start();
+    let mut clients = [one, other];
+    let mut key = SharedKey { left: 1_000.0, due: 0.0, part: 0.0, refused: [0; 2], admitted: [0; 2] };
+    let mut refusals: [VecDeque<(u64, u64)>; 2] = Default::default();
+    for milli in 0..MILLIS {
+        key.pass(&mut world, milli);
+        world.clock = (milli + 1) * 1_000_000;
+        let now = world.clock;
+        for (client, refusals) in clients.iter_mut().zip(&mut refusals) {
+            while refusals.front().is_some_and(|(at, _)| *at <= milli) {
+                let (_, charge) = refusals.pop_front().expect("there is one");
+                let is_cut = client.slots.cut(0, CLIMB, charge, now);
+                let wait = if is_cut { 300_000_000 } else { 1_000_000 };
+                if now + wait > client.slots.held_until {
+                    client.slots.hold(now + wait, now);
+                }
+            }
+            while client.queue.len() < 60 {
+                client.join([1, 0]);
+            }
+            if client.slots.next_work(client.queue.len(), now) <= now {
+                world.exchange(client);
+                world.clock = now;
+            }
+            while now >= client.slots.held_until && client.goes_in_time(now) {
+                if !key.take(0) {
+                    let charge = client.taken.last().expect("it was admitted").0;
+                    refusals.push_back((milli + 50, charge));
+                }
+            }
+        }
+    }
+    let [ours, others] = key.admitted.map(f64::from);
+    let [our_refusals, other_refusals] = key.refused.map(f64::from);
+    let refused = [our_refusals / (ours + our_refusals), other_refusals / (others + other_refusals)];
+    let used = ours / (MILLIS as f64 + 1_000.0 - others);
+    assert!(refused[0] <= 0.01 && refused[1] <= 0.03, "{refused:?} are refused");
+    assert!(used >= 0.95, "{used} is used");
+}
