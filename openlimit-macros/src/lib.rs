@@ -3,8 +3,8 @@
 //!
 //! Read the modules from input to output. `options` parses the attribute and `function` parses the
 //! item, with the help of `arguments`, `returns` and `tail`. `check` finds mistakes that need both.
-//! `expand` emits the result, with `outcome` and `stream` for what happens after the body, and `snapshots`
-//! shows it. `mistake` belongs to `limiter!`.
+//! `expand` emits the result, with `outcome` and `stream` for what happens after the body, and
+//! `snapshots` shows it. `mistake` belongs to `limiter!`.
 
 mod arguments;
 mod check;

@@ -260,7 +260,7 @@ fn stream_boxes_again_what_was_boxed_and_feedback_judges_its_errors() {
                                     ::openlimit::__private::event(__openlimit_event).read(__openlimit_tap)
                                 },
                                 |__openlimit_error| {
-                                    ::openlimit::__private::failure(__openlimit_error).observed()
+                                    ::openlimit::__private::failed(__openlimit_error).observed()
                                 },
                             )
                         },

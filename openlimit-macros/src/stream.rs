@@ -1,16 +1,5 @@
 //! Emits the move of the permit into the stream that the body returns: the option `stream`.
 //!
-//! ```text
-//! returned(&reply).streamed(
-//!     permit,
-//!     reply,
-//!     |permit, reply| opaque(permit, reply, |tap, item| {
-//!         item(item).show(tap, |tap, event| event(event).read(tap), unobserved)
-//!     }),
-//!     kept,
-//! )
-//! ```
-//!
 //! A stream behind `impl Stream` gets another type, and a boxed one keeps it. No alias can hide an
 //! `impl`, so the signature tells the two apart. Everything else is decided by type. The item type of
 //! an `impl Stream` helps rustc to infer what the body leaves open, as in `stream.map(Ok)`.
@@ -40,7 +29,7 @@ pub(crate) fn streamed(
     let refused = refused.unwrap_or_else(|| quote_spanned!(span=> #private::kept));
     let observe = match options.get("feedback") {
         Some(_) => {
-            quote_spanned!(span=> |__openlimit_error| #private::failure(__openlimit_error).observed())
+            quote_spanned!(span=> |__openlimit_error| #private::failed(__openlimit_error).observed())
         }
         None => quote_spanned!(span=> #private::unobserved),
     };

@@ -1,9 +1,8 @@
 //! Reads the items of a stream for the option `stream`: results or not, and bytes or parsed events.
 
-use std::error::Error;
 use std::ops::Deref;
 
-use super::judge::{NoError, PointsToError};
+use super::judge::NoError;
 use crate::feedback::Observation;
 use crate::limiter::Tap;
 
@@ -160,61 +159,4 @@ impl<T: serde::Serialize + ?Sized> ReadableEvent for T {
 /// Reads nothing from an error in the stream: what `stream` does without `feedback`.
 pub fn unobserved<E: ?Sized>(_: &E) -> Option<Observation> {
     None
-}
-
-/// Wraps an error in the stream, so that `.observed()` reads it as `feedback` reads the error of
-/// the function.
-///
-/// Errors of streams are often only messages. Those are not read.
-pub fn failure<E>(error: &E) -> Failure<'_, E> {
-    Failure(FailureBehind(Unread(error)))
-}
-
-/// See [`failure`].
-#[derive(Debug)]
-pub struct Failure<'a, E>(FailureBehind<'a, E>);
-
-/// See [`failure`].
-#[derive(Debug)]
-pub struct FailureBehind<'a, E>(Unread<'a, E>);
-
-/// See [`failure`].
-#[derive(Debug)]
-pub struct Unread<'a, E>(&'a E);
-
-impl<E: Error + 'static> Failure<'_, E> {
-    /// Reads an error.
-    pub fn observed(self) -> Option<Observation> {
-        Some(Observation::from_error(self.0.0.0))
-    }
-}
-
-impl<E: PointsToError> FailureBehind<'_, E> {
-    /// Reads what a pointer such as `anyhow::Error` points to.
-    pub fn observed(&self) -> Option<Observation> {
-        Some(Observation::from_error(self.0.0.pointee()))
-    }
-}
-
-impl<E> Unread<'_, E> {
-    /// Reads nothing.
-    pub fn observed(&self) -> Option<Observation> {
-        None
-    }
-}
-
-impl<'a, E> Deref for Failure<'a, E> {
-    type Target = FailureBehind<'a, E>;
-
-    fn deref(&self) -> &FailureBehind<'a, E> {
-        &self.0
-    }
-}
-
-impl<'a, E> Deref for FailureBehind<'a, E> {
-    type Target = Unread<'a, E>;
-
-    fn deref(&self) -> &Unread<'a, E> {
-        &self.0
-    }
 }

@@ -37,12 +37,9 @@ mod ticket;
 #[cfg(not(feature = "macros"))]
 pub use crate::__mistake as mistake;
 #[cfg(feature = "stream")]
-pub use event::{
-    Bytes, Event, Failure, FailureBehind, Item, Parsed, ReadableEvent, StatesUsage, WholeItem, event,
-    failure, item, unobserved,
-};
+pub use event::{Bytes, Event, Item, Parsed, ReadableEvent, StatesUsage, WholeItem, event, item, unobserved};
 pub use judge::{
-    AnyError, Behind, Failed, NoError, PointsToError, Readable, failed, found, refused, unknown,
+    AnyError, Behind, Failed, NoError, PointsToError, Readable, Unread, failed, found, refused, unknown,
 };
 #[cfg(feature = "macros")]
 pub use openlimit_macros::__mistake as mistake;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::manual_async_fn, reason = "that shape is tested, too")]
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -251,6 +252,13 @@ async fn methods_and_generic_functions_move_the_permit() {
         }
     }
 
+    impl Client {
+        #[rate_limited(limiter = CHAT, cost = 100, stream)]
+        async fn elided(&self) -> Outcome<impl Stream<Item = Cow<'_, [u8]>>> {
+            Ok(stream::iter(REPLY[self.0..].iter().map(|event| Cow::Borrowed(*event))))
+        }
+    }
+
     trait Chat {
         fn chat(&self) -> impl Future<Output = Outcome<impl Stream<Item = io::Result<Vec<u8>>>>>;
     }
@@ -270,11 +278,13 @@ async fn methods_and_generic_functions_move_the_permit() {
     let client = Client(1);
     assert_eq!(read(client.borrowed("a").await.unwrap()).await, 2);
     assert_eq!(taken(&CHAT), (1, 21));
-    assert_eq!(read(client.chat().await.unwrap()).await, 2);
+    assert_eq!(read(client.elided().await.unwrap()).await, 1);
     assert_eq!(taken(&CHAT), (2, 42));
+    assert_eq!(read(client.chat().await.unwrap()).await, 2);
+    assert_eq!(taken(&CHAT), (3, 63));
     let events = vec![json!({"usage": {"prompt_tokens": 9, "completion_tokens": 12}})];
     assert_eq!(read(generic(events).await.unwrap()).await, 1);
-    assert_eq!(taken(&CHAT), (3, 63));
+    assert_eq!(taken(&CHAT), (4, 84));
 }
 
 #[test]
@@ -460,6 +470,22 @@ async fn retry_makes_a_call_again_that_was_refused_before_its_stream_began() {
     assert_eq!(read(stream).await, 1);
     assert_eq!(available(), before + 79);
     assert_eq!(boxed(&limiter).await.err().unwrap().0, "connection refused");
+}
+
+#[tokio::test]
+async fn a_stream_settles_its_call_on_each_of_several_limiters() {
+    metered! { static OURS: RateLimiter; static THEIRS: RateLimiter; }
+
+    #[rate_limited(limiter = OURS, cost = 100, stream)]
+    #[rate_limited(limiter = THEIRS, cost = 200, stream)]
+    async fn call() -> Outcome<impl Stream<Item = io::Result<Vec<u8>>>> {
+        Ok(bytes())
+    }
+
+    let stream = call().await.unwrap();
+    assert_eq!((taken(&OURS), taken(&THEIRS)), ((1, 100), (1, 200)));
+    read(stream).await;
+    assert_eq!((taken(&OURS), taken(&THEIRS)), ((1, 21), (1, 21)));
 }
 
 #[tokio::test]
