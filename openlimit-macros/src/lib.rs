@@ -207,7 +207,7 @@ use proc_macro::TokenStream;
 /// - An error event in the stream is a refusal, which holds the limiter.
 /// - An `Err` of the function keeps what was reserved. With `feedback` or `refused` it is judged as
 ///   described below, and `retry` makes the call again: no part of the stream was read yet.
-/// - An `Err` in the stream is judged with `feedback`, if it is an error and not only a message. It
+/// - An `Err` item is judged with `feedback`, if it is an error and not only a message. It
 ///   is never retried, and the stream goes on if it does.
 ///
 /// To return anything else, such as the text of the answer, name the permit and move it into the
