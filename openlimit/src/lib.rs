@@ -90,7 +90,7 @@
 //! | `r50k` | no | the encoding of the first GPT-3 models; 1.5 MB |
 //! | `tiktoken-rs` | no | `tokens::TiktokenRs`, which counts by that crate |
 //! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap`; `Permit::wrap_body` |
-//! | `stream` | no | `Permit::wrap` and `Permit::wrap_items`, for a `futures_core::Stream` |
+//! | `stream` | no | `Permit::wrap` and `Permit::wrap_items`, for a `futures_core::Stream`; the option `stream` |
 //! | `reqwest`, `async-openai`, `ureq`, `tower` | no | [`clients`]: an adapter for each |
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
