@@ -41,6 +41,7 @@
 //! | settle a stream | [`Permit`](Permit#streams) |
 //! | reserve what calls really use | [`Builder::output`], [`Builder::input`] |
 //! | follow a provider that counts in windows | [`Builder::counting`] |
+//! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
