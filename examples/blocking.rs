@@ -17,8 +17,9 @@ limiter! {
     };
 }
 
-/// Waits for its turn, then sends the request.
-#[rate_limited(limiter = CHAT, params = params)]
+/// Waits for its turn, then sends the request. If it is refused, all calls wait, and it is sent
+/// again.
+#[rate_limited(limiter = CHAT, params = params, feedback, retry = 3)]
 fn ask(agent: &ureq::Agent, url: &str, params: &Value) -> anyhow::Result<Value> {
     Ok(agent.post(format!("{url}/chat/completions")).send_json(params)?.body_mut().read_json()?)
 }
@@ -37,7 +38,6 @@ fn main() -> anyhow::Result<()> {
                 "model": "gpt-4o",
                 "messages": [{ "role": "user", "content": content }],
             });
-            // A 429 would be an error here.
             let reply = ask(&agent, &url, &params)?;
             let time = start.elapsed().as_secs_f64();
             println!(

@@ -1,4 +1,5 @@
-//! Limits an `async fn`, and gives back the tokens that a reply did not use.
+//! Limits an `async fn`, gives back the tokens that a reply did not use, and sends refused calls
+//! again.
 //!
 //!     cargo run --example chat
 
@@ -8,7 +9,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use openlimit::testing::Provider;
 use openlimit::{ChatRateLimiter, Rate, limiter, rate_limited};
 use openlimit_examples::Api;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 limiter! {
     /// The limits of our account for gpt-4o.
@@ -18,10 +20,11 @@ limiter! {
     };
 }
 
-/// Waits for its turn, then sends the request. The tokens that were reserved and not used are given
-/// back.
-#[rate_limited(limiter = CHAT, params = params, usage = |reply| reply.usage.total_tokens)]
-async fn ask(api: &Api, params: &ChatParams) -> anyhow::Result<Reply> {
+/// Waits for its turn, then sends the request. By `feedback`, the usage in the reply gives back
+/// what was reserved and not used, and a refusal holds all calls. By `retry`, this one then waits
+/// again.
+#[rate_limited(limiter = CHAT, params = params, feedback, retry = 3)]
+async fn ask(api: &Api, params: &ChatParams) -> anyhow::Result<Value> {
     Ok(api.chat(params).await?.error_for_status()?.json().await?)
 }
 
@@ -38,16 +41,6 @@ struct ChatParams {
 struct Message {
     role: &'static str,
     content: String,
-}
-
-#[derive(Deserialize)]
-struct Reply {
-    usage: Usage,
-}
-
-#[derive(Deserialize)]
-struct Usage {
-    total_tokens: u64,
 }
 
 #[tokio::main]
@@ -72,9 +65,9 @@ async fn main() -> anyhow::Result<()> {
         let api = &api;
         async move { ask(api, &params).await }
     });
-    let replies: Vec<Reply> = stream::iter(calls).buffer_unordered(usize::MAX).try_collect().await?;
+    let replies: Vec<Value> = stream::iter(calls).buffer_unordered(usize::MAX).try_collect().await?;
 
-    let tokens: u64 = replies.iter().map(|reply| reply.usage.total_tokens).sum();
+    let tokens: u64 = replies.iter().filter_map(|reply| reply["usage"]["total_tokens"].as_u64()).sum();
     println!(
         "{} calls answered in {:.1} s, {} refused; they used {tokens} tokens",
         replies.len(),

@@ -3,6 +3,7 @@
 use std::env;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::{Client, Response};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
@@ -11,6 +12,9 @@ use serde_json::{Value, json};
 
 /// The opening of "Alice's Adventures in Wonderland" (1865), which is in the public domain.
 const PROSE: &str = include_str!("prose.txt");
+
+/// The longest time for a call, as in OpenAI's own clients.
+const LONGEST_CALL: Duration = Duration::from_secs(600);
 
 /// Returns a client of reqwest.
 ///
@@ -24,7 +28,7 @@ pub fn http_client() -> anyhow::Result<Client> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Client::builder().tls_backend_preconfigured(tls).build()?)
+    Ok(Client::builder().tls_backend_preconfigured(tls).timeout(LONGEST_CALL).build()?)
 }
 
 /// A client of OpenAI's API, or of the provider inside an example.

@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
 
     // Dropping a permit keeps the reservation, since the request may have been sent.
     drop(limiter.acquire(90).await?);
-    println!("After two of them, one cancelled: {}.", limiter.status()?);
+    println!("After two of them, one cancelled: {}.", limiter.status()?.limits[1]);
 
     println!("\nRefusals:");
     show("try_acquire", limiter.try_acquire(90));

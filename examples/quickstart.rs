@@ -120,7 +120,7 @@ async fn pass(
     Ok(Pass { answered: provider.admitted(), refused: provider.refused(), time })
 }
 
-#[rate_limited(limiter = ACCOUNT, params = params)]
+#[rate_limited(limiter = ACCOUNT, params = params, feedback, retry = 3)]
 async fn real_call(api: &Api, params: &Value) -> anyhow::Result<Value> {
     let reply = api.chat(params).await?;
     let (status, text) = (reply.status(), reply.text().await?);

@@ -1,5 +1,5 @@
-//! Limits everything that an agent of ureq sends. Another program uses the same key, and the limiter
-//! makes room for it.
+//! Limits everything that an agent of ureq sends. Another program uses the same key, and the
+//! limiter makes room for it.
 //!
 //!     cargo run --example sync_ureq
 
@@ -62,6 +62,6 @@ fn main() -> anyhow::Result<()> {
         });
         threads.into_iter().chain([others]).try_for_each(|thread| thread.join().expect("no panic"))
     })?;
-    println!("{} calls answered, {} refused", provider.admitted(), provider.refused());
+    println!("{} calls of both programs answered, {} refused", provider.admitted(), provider.refused());
     Ok(())
 }

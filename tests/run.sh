@@ -63,7 +63,7 @@ if [[ -z ${OPENLIMIT_REDIS_SERVER:-} ]] && command -v valkey-server >/dev/null; 
 fi
 
 step "examples"
-for example in chat blocking manual reqwest async_openai sync_ureq redis_shared; do
+for example in chat blocking manual reqwest async_openai anthropic sync_ureq streaming redis_shared; do
     cargo run --quiet --example "$example" --locked
 done
 

@@ -1,16 +1,16 @@
 //! `Journal`: the answers and failures so far, from which a later run knows what is left.
 //!
-//! A row is written by one `write`, after its answer is there. If the program is killed before, the
-//! row is sent again. If it is killed within, the torn row is cut off at the next start.
+//! A row is written at once, after its answer is there. If the program is killed before, the row is
+//! sent again. If it is killed within, the torn row is cut off at the next start.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::rows::Part;
 
@@ -59,11 +59,11 @@ impl Journal {
     }
 
     pub(crate) fn answered(&self, row: usize, reply: &Value) -> anyhow::Result<()> {
-        add(&self.answers, &json!({"row": row, "reply": reply}))
+        add(&self.answers, format!("{{\"row\":{row},\"reply\":{reply}}}\n"))
     }
 
     pub(crate) fn failed(&self, row: usize, reason: &str) -> anyhow::Result<()> {
-        add(&self.failures, &json!({"row": row, "error": reason}))
+        add(&self.failures, format!("{{\"row\":{row},\"error\":{}}}\n", Value::from(reason)))
     }
 
     /// Returns the number of rows that this run answered.
@@ -78,9 +78,10 @@ impl Journal {
 
 impl Log {
     fn open(path: &Path) -> anyhow::Result<Self> {
+        let cannot_open = || format!("cannot open {}", path.display());
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).read(true).write(true).open(path);
-        let mut file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        let file = file.with_context(cannot_open)?;
         let mut end = 0;
         let mut rows = BufReader::new(&file).split(b'\n');
         let length = file.metadata()?.len();
@@ -92,14 +93,13 @@ impl Log {
             end = next;
         }
         file.set_len(end)?;
-        file.seek(SeekFrom::Start(end))?;
+        // If another process writes to it by mistake, the rows of both are kept.
+        let file = OpenOptions::new().append(true).open(path).with_context(cannot_open)?;
         Ok(Self { file, rows: 0 })
     }
 }
 
-fn add(log: &Mutex<Log>, row: &Value) -> anyhow::Result<()> {
-    let mut line = row.to_string();
-    line.push('\n');
+fn add(log: &Mutex<Log>, line: String) -> anyhow::Result<()> {
     let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
     log.file.write_all(line.as_bytes())?;
     log.rows += 1;

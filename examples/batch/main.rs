@@ -5,7 +5,10 @@
 //! Each row of the input is the body of a chat request. Each answer is a row with its number and
 //! the reply: `{"row":7,"reply":{..}}`. Rows that cannot be answered go to
 //! `answers.failed.jsonl`, with the reason. Kill it at any time and start it again: no row that has
-//! an answer is sent again, and none is lost. To try failed rows again, delete that file.
+//! an answer is sent again, and none is lost. To try failed rows again, delete that file. Rows are
+//! known by their numbers, so do not change the input in between.
+//!
+//! It stops if no row can be answered: the quota is used up, the key is wrong, or nothing answers.
 //!
 //! | variable | meaning | default |
 //! | --- | --- | --- |
@@ -14,7 +17,8 @@
 //! | `REDIS_URL` | shares the limits between all processes with the same URL | in memory |
 //!
 //! To share the work, too, start several processes with another last argument: `1/4`, `2/4`, `3/4`
-//! and `4/4` each answer a quarter of the rows. Without arguments, it answers 200 rows of its own.
+//! and `4/4` each answer a quarter of the rows. Start each part once. Without arguments, it answers
+//! 200 rows of its own.
 
 mod call;
 mod journal;
@@ -25,10 +29,9 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use openlimit::testing::Provider;
@@ -63,23 +66,17 @@ async fn main() -> anyhow::Result<ExitCode> {
     let left = (0..total).filter(|row| part.contains(*row) && !journal.is_done(*row)).count();
     println!("{total} rows in {}, of which {left} are left for this process.", input.display());
     let progress = progress(left as u64)?;
-    let caller = Caller { limiter: limiter.clone(), api };
-    let stopped = AtomicBool::new(false);
+    let caller = Caller::new(limiter.clone(), api);
     let calls = rows(&input)?
         .filter(|(number, _)| part.contains(*number) && !journal.is_done(*number))
-        .take_while(|_| !stopped.load(Ordering::Relaxed))
+        .take_while(|_| !caller.is_stopped())
         .map(|(number, row)| {
-            let (caller, journal, progress, stopped) = (&caller, &journal, &progress, &stopped);
+            let (caller, journal, progress) = (&caller, &journal, &progress);
             async move {
                 match caller.answer(&row?).await {
                     Outcome::Answered(reply) => journal.answered(number, &reply)?,
                     Outcome::Failed(reason) => journal.failed(number, &reason)?,
-                    Outcome::Stopped(reason) => {
-                        if !stopped.swap(true, Ordering::Relaxed) {
-                            progress.println(format!("stops: {reason}"));
-                        }
-                        return Ok(());
-                    }
+                    Outcome::Stopped => return Ok(()),
                 }
                 progress.inc(1);
                 anyhow::Ok(())
@@ -89,18 +86,28 @@ async fn main() -> anyhow::Result<ExitCode> {
     while let Some(done) = calls.next().await {
         done?;
     }
-    progress.finish();
+    progress.abandon();
     if env::var_os("REDIS_URL").is_some() {
         // What the last calls gave back.
         limiter.flush(Duration::from_secs(5)).await?;
     }
     println!("{} answered, {} failed; {}", journal.answers(), journal.failures(), limiter.status()?);
-    Ok(if stopped.load(Ordering::Relaxed) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(match caller.reason() {
+        Some(reason) => {
+            eprintln!("stopped: {reason}; start it again to go on");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
+    })
 }
 
 /// Returns the input, the output, and the part of the rows.
 fn arguments() -> anyhow::Result<(PathBuf, PathBuf, Part)> {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [input, output, ..] = arguments.as_slice() {
+        ensure!(input != output, "the input and the output are the same file");
+        ensure!(output.ends_with(".jsonl"), "expected an output such as answers.jsonl, found {output}");
+    }
     match arguments.as_slice() {
         [] => {
             let folder = env::temp_dir().join("openlimit-batch");

@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use openlimit::Rate;
-use openlimit::testing::Provider;
+use openlimit::testing::{Provider, ProviderBuilder};
 use openlimit_examples::request;
 use serde_json::Value;
 
@@ -25,27 +25,34 @@ struct Batch {
 
 impl Batch {
     fn new(name: &str, rows: &[String]) -> Self {
+        Self::at(provider(), name, rows)
+    }
+
+    fn at(provider: Provider, name: &str, rows: &[String]) -> Self {
         let folder = env::temp_dir().join(format!("openlimit-batch-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("requests.jsonl"), rows.join("\n")).unwrap();
-        Self { folder, provider: provider() }
+        Self { folder, provider }
     }
 
     fn start(&self, part: &[&str]) -> Child {
+        let files = [self.folder.join("requests.jsonl"), self.folder.join("answers.jsonl")];
+        self.command().args(files).args(part).spawn().unwrap()
+    }
+
+    fn command(&self) -> Command {
         // Examples are built beside the folder of this test.
         let example = env::current_exe().unwrap();
-        let example = example.ancestors().nth(2).unwrap().join("examples/batch");
-        Command::new(example)
-            .args([self.folder.join("requests.jsonl"), self.folder.join("answers.jsonl")])
-            .args(part)
+        let mut command = Command::new(example.ancestors().nth(2).unwrap().join("examples/batch"));
+        command
             .env("OPENAI_API_KEY", "none needed")
             .env("OPENAI_BASE_URL", self.provider.url())
             .env("OPENAI_RPM", RATE.to_string())
             .env("OPENAI_TPM", "100000000")
+            .env("RUST_BACKTRACE", "0")
             .env_remove("REDIS_URL")
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap()
+            .stdout(Stdio::null());
+        command
     }
 
     /// Returns how often each row is in a file.
@@ -67,9 +74,12 @@ impl Drop for Batch {
     }
 }
 
+fn builder() -> ProviderBuilder {
+    Provider::builder().requests(Rate::per_minute(RATE)).latency(Duration::from_millis(100))
+}
+
 fn provider() -> Provider {
-    let builder = Provider::builder().requests(Rate::per_minute(RATE)).latency(Duration::from_millis(100));
-    builder.start().unwrap()
+    builder().start().unwrap()
 }
 
 fn requests(rows: usize) -> Vec<String> {
@@ -129,4 +139,40 @@ fn processes_divide_the_rows_and_may_divide_them_again() {
     let mut others = [batch.start(&["1/2"]), batch.start(&["2/2"])];
     others.iter_mut().for_each(|other| assert!(other.wait().unwrap().success()));
     assert_eq!(batch.provider.admitted(), 30);
+}
+
+#[test]
+fn a_used_up_quota_stops_the_run_and_loses_no_row() {
+    // Enough for the first rows. The next ones wait when it is used up.
+    let provider = builder().quota(20_000, None).start().unwrap();
+    let mut batch = Batch::at(provider, "quota", &requests(ROWS));
+    let start = Instant::now();
+    assert!(!batch.start(&[]).wait().unwrap().success());
+    assert!(start.elapsed() < Duration::from_secs(60), "it does not wait for the end of a hold");
+    let answered = batch.rows("answers.jsonl").len();
+    assert_eq!(answered, batch.provider.admitted(), "each call that was paid for is kept");
+    assert!((1..ROWS).contains(&answered), "{answered}");
+    assert!(batch.rows("answers.failed.jsonl").is_empty());
+    batch.provider = self::provider();
+    assert!(batch.start(&[]).wait().unwrap().success());
+    assert_eq!(batch.provider.admitted(), ROWS - answered);
+    assert_eq!(batch.rows("answers.jsonl").len(), ROWS);
+}
+
+#[test]
+fn a_wrong_key_stops_the_run_and_fails_no_row() {
+    let batch = Batch::at(builder().api_key("another").start().unwrap(), "key", &requests(ROWS));
+    assert!(!batch.start(&[]).wait().unwrap().success());
+    assert!(batch.rows("answers.jsonl").is_empty());
+    assert!(batch.rows("answers.failed.jsonl").is_empty());
+}
+
+#[test]
+fn the_input_is_never_taken_for_the_output() {
+    let batch = Batch::new("same", &requests(3));
+    let input = batch.folder.join("requests.jsonl");
+    let before = fs::read(&input).unwrap();
+    let mut command = batch.command();
+    assert!(!command.args([&input, &input]).status().unwrap().success());
+    assert_eq!(fs::read(&input).unwrap(), before);
 }

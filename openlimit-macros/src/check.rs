@@ -8,8 +8,8 @@ use syn::{Error, Expr, UnOp};
 
 use crate::function::{Function, WaitKind};
 use crate::options::{Given, Options};
-use crate::tail;
 use crate::tokens::{is_punct, is_word, mentions};
+use crate::{stream, tail};
 
 /// Adds the mistakes to those in the options.
 pub(crate) fn check(function: &Function, options: &mut Options) {
@@ -18,6 +18,7 @@ pub(crate) fn check(function: &Function, options: &mut Options) {
         closures.iter().filter_map(|(name, input)| no_closure(function, options.get(name)?, input)).collect();
     errors.extend(unpacked_later(function, options));
     errors.extend(taken_by_the_first_attempt(function, options));
+    errors.extend(stream::without_result(function, options));
     for error in errors {
         options.mistake(error);
     }

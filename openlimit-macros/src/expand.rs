@@ -119,7 +119,7 @@ impl Function {
             let private = private_path(options, at(name.span()));
             // In a function that never returns, clippy rejects the `return`.
             let leave = (!self.diverges).then(|| quote_spanned!(at(name.span())=> return));
-            let output = &self.output;
+            let output = &self.output.ty;
             return quote_spanned!(at(name.span())=> #leave #private::#name::<#output>(#error, #value));
         }
         // rustc underlines the path, from its first token to its last. So give it the place of the

@@ -11,8 +11,9 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Error, ReturnType, Signature, Type, Visibility};
 
 use crate::arguments::{self, Variable};
+use crate::returns::{self, Writable};
+use crate::tail;
 use crate::tokens::{bare, bare_group, ends, is_punct, regroup};
-use crate::{returns, tail};
 
 /// A function that can wait.
 pub(crate) struct Function {
@@ -23,7 +24,7 @@ pub(crate) struct Function {
     pub(crate) name: Ident,
     pub(crate) wait: WaitKind,
     /// The return type of the block that waits, as it can be written in that block.
-    pub(crate) output: Type,
+    pub(crate) output: Writable,
     /// True for `-> !`.
     pub(crate) diverges: bool,
     /// The spans of the first and last token of the return type, or of the name if there is no
@@ -98,7 +99,7 @@ impl Function {
             (WaitKind::Blocking, returned)
         };
         let diverges = matches!(output, Some(Type::Never(_)));
-        let output = output.map_or_else(|| syn::parse_quote!(()), returns::writable);
+        let output = Writable::new(output.unwrap_or_else(|| syn::parse_quote!(())));
         let name = signature.ident;
         Ok(Self { head, body, name, wait, output, diverges, output_span, arguments, variables, taken_self })
     }

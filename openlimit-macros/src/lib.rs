@@ -3,8 +3,8 @@
 //!
 //! Read the modules from input to output. `options` parses the attribute and `function` parses the
 //! item, with the help of `arguments`, `returns` and `tail`. `check` finds mistakes that need both.
-//! `expand` emits the result, with `outcome` for what happens after the body, and `snapshots` shows
-//! it. `mistake` belongs to `limiter!`.
+//! `expand` emits the result, with `outcome` and `stream` for what happens after the body, and
+//! `snapshots` shows it. `mistake` belongs to `limiter!`.
 
 mod arguments;
 mod check;
@@ -17,6 +17,7 @@ mod outcome;
 mod returns;
 #[cfg(test)]
 mod snapshots;
+mod stream;
 mod tail;
 mod tokens;
 
@@ -92,8 +93,11 @@ use proc_macro::TokenStream;
 ///   receives a reference to the error, and returns an `Observation` or `(status, headers, body)`.
 /// - `retry`: how often a call that the provider refused is made again, a `u32`. Needs `feedback` or
 ///   `refused`.
+/// - `stream`, without a value: moves the permit into the stream that the function returns, which
+///   settles the call. Needs the feature `stream` of openlimit. Cannot be combined with `usage`.
 /// - `permit`: a name for the permit (`permit = permit` or `permit = mut permit`), so that the body
-///   can settle or cancel it, or move it into a stream. Cannot be combined with `usage`, `feedback` and `refused`.
+///   can settle or cancel it, or move it into a stream. Cannot be combined with `usage`, `feedback`,
+///   `refused` and `stream`.
 /// - `crate`: the path of openlimit, if it is renamed or re-exported.
 ///
 /// The function is a call site: a limiter learns from the usage of its calls what the next ones
@@ -171,26 +175,57 @@ use proc_macro::TokenStream;
 /// # complete("Say this is a test.").unwrap();
 /// ```
 ///
-/// A stream states its usage only at its end. So name the permit and move it into the stream, by
-/// `wrap`, `wrap_items`, `wrap_body` or `wrap_read`. The stream then settles the call.
+/// `usage`, `feedback`, `refused` and `stream` wrap the body, because they need what it returns. In
+/// an `async fn` this stores the arguments twice, and `retry` stores them three times. So prefer
+/// `permit` where they are large.
+///
+/// # Streams
+///
+/// A stream states its usage only at its end. `stream` moves the permit into it, and the stream
+/// settles the call as it is read. `Permit` says when, and what happens if it breaks off.
 ///
 /// ```
 /// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
-/// # use std::io::Read;
+/// # limiter! { static LIMITER: RateLimiter = { tokens: 40_000 / minute }; }
+/// # async fn send(_: &str) -> Result<impl Stream<Item = Vec<u8>> + use<>, AcquireError> {
+/// #     Ok(futures_util::stream::empty())
+/// # }
+/// use futures_util::Stream;
+///
+/// #[rate_limited(limiter = LIMITER, cost = 900, stream)]
+/// async fn chat(request: &str) -> Result<impl Stream<Item = Vec<u8>> + use<>, AcquireError> {
+///     send(request).await
+/// }
+/// ```
+///
+/// - The function returns an `impl Stream`, or a boxed stream such as `BoxStream` and async-openai's
+///   `ChatCompletionResponseStream`. Or it returns a reader: `impl Read` or `Box<dyn Read>`. Each may
+///   stand in a `Result`. An `impl` must, since there would be nothing else to return for a refused
+///   call.
+/// - The items are bytes, or parsed events that are `Serialize`, or results of either. Text is
+///   rejected, since a model's own words must not be read as usage.
+/// - An error event in the stream is a refusal, which holds the limiter.
+/// - An `Err` of the function keeps what was reserved. With `feedback` or `refused` it is judged as
+///   described below, and `retry` makes the call again: no part of the stream was read yet.
+/// - An `Err` item is judged with `feedback`, if it is an error and not only a message. It
+///   is never retried, and the stream goes on if it does.
+///
+/// To return anything else, such as the text of the answer, name the permit and move it into the
+/// stream in the body, by `wrap`, `wrap_items`, `wrap_body` or `wrap_read`:
+///
+/// ```
+/// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
+/// # use std::io::{BufRead, BufReader, Read};
 /// # limiter! { static LIMITER: RateLimiter = { tokens: 40_000 / minute }; }
 /// # fn send(request: &str) -> impl Read + use<> { std::io::empty() }
 /// const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 ///
 /// #[rate_limited(limiter = LIMITER, cost = 900, timeout = LONGEST, permit = permit)]
-/// fn stream(request: &str) -> Result<impl Read + use<>, AcquireError> {
-///     Ok(permit.wrap_read(send(request)))
+/// fn lines(request: &str) -> Result<impl Iterator<Item = std::io::Result<String>>, AcquireError> {
+///     Ok(BufReader::new(permit.wrap_read(send(request))).lines())
 /// }
-/// # stream("Hi").unwrap();
+/// # assert_eq!(lines("Hi").unwrap().count(), 0);
 /// ```
-///
-/// `usage`, `feedback` and `refused` wrap the body, because they need what it returns. In an `async
-/// fn` this stores the arguments twice, and `retry` stores them three times. So prefer `permit`
-/// where they are large.
 ///
 /// # Feedback
 ///
@@ -283,8 +318,8 @@ use proc_macro::TokenStream;
 /// Not supported are
 ///
 /// - a `const fn`, and a function without a body;
-/// - a function that is not `async` and returns a stream. Make it an `async fn` that returns the
-///   stream;
+/// - a function that is not `async` and returns a stream outside of a `Result`. Make it an `async
+///   fn` that returns the stream;
 /// - a closure. Rust does not allow attributes there ("attributes on expressions are
 ///   experimental"). Wait inside the closure: `let _permit = CHAT.acquire(&request).await?;`.
 ///

@@ -45,17 +45,31 @@ pub(crate) const KNOWN: &[KnownOption] = &[
     KnownOption { name: "feedback", example: "", role: Role::Flag },
     KnownOption { name: "refused", example: "|error| error.to_observation()", role: Role::Special },
     KnownOption { name: "retry", example: "3", role: Role::Special },
+    KnownOption { name: "stream", example: "", role: Role::Flag },
     KnownOption { name: "permit", example: "permit", role: Role::Special },
     KnownOption { name: "crate", example: "openlimit", role: Role::Special },
 ];
 
 /// Pairs of options that cannot be combined, and the message for each.
-const EXCLUSIVE: [(&str, &str, &str); 4] = [
+const EXCLUSIVE: [(&str, &str, &str); 6] = [
     ("params", "cost", "`params` and `cost` both say what the call takes; keep one"),
     ("usage", "permit", "`usage` settles the permit, and `permit` leaves that to the body; keep one"),
     ("feedback", "permit", "`feedback` settles the permit, and `permit` leaves that to the body; keep one"),
     ("refused", "permit", "`refused` uses up the permit, and `permit` leaves that to the body; keep one"),
+    (
+        "stream",
+        "permit",
+        "`stream` moves the permit into the stream, and `permit` leaves that to the body; keep one",
+    ),
+    (
+        "stream",
+        "usage",
+        "`stream` settles the call by what the stream states, so it takes no `usage`; keep one",
+    ),
 ];
+
+/// True if `openlimit` has what the expansion of `stream` names. Tests only look at the expansion.
+const HAS_STREAM: bool = cfg!(any(feature = "stream", test));
 
 /// `name = value`.
 pub(crate) struct Given {
@@ -145,6 +159,13 @@ impl Options {
             let message = "`retry` needs `feedback`, or `refused = |error| ..`: they tell whether the provider \
                            refused the call";
             errors.push(Error::new(retry.name.span(), message));
+        }
+        if let Some(stream) = self.get("stream")
+            && !HAS_STREAM
+        {
+            let message = "to use `stream`, enable the feature `stream` of openlimit: `cargo add openlimit \
+                           --features stream`";
+            errors.push(Error::new(stream.name.span(), message));
         }
         // Any other mistake may be in the limiter.
         if errors.is_empty() && self.errors.is_none() && self.get("limiter").is_none() {

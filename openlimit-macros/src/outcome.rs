@@ -18,7 +18,8 @@
 //! }
 //! ```
 //!
-//! Without `retry`, there is no loop, and the body gets the arguments themselves.
+//! Without `retry`, there is no loop, and the body gets the arguments themselves. With `stream`, the
+//! permit moves into the reply: see `stream`.
 
 use proc_macro2::{Group, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -28,6 +29,7 @@ use crate::arguments::Variable;
 use crate::expand::{braces, private_path};
 use crate::function::{Function, WaitKind};
 use crate::options::{Given, Options};
+use crate::stream;
 use crate::tokens::{at, mentions};
 
 /// The body of a function whose value is looked at.
@@ -40,13 +42,13 @@ pub(crate) enum Outcome {
 
 /// Emits the body and what follows it. Returns `None` if no option needs its value.
 pub(crate) fn body(function: &Function, options: &Options, block: &Group) -> Option<Outcome> {
-    let (option, end) = end(options)?;
+    let End { option, with_verdict, alone } = end(function, options)?;
     let private = private_path(options, at(option.name.span()));
     let Some(Given { name, value }) = options.get("retry") else {
         let body = once(function, &private, block);
         return Some(Outcome::Once(quote_spanned! {Span::mixed_site()=>
             let __openlimit_reply = #body;
-            #private::reply(&__openlimit_reply)#end;
+            #alone
             __openlimit_reply
         }));
     };
@@ -55,7 +57,7 @@ pub(crate) fn body(function: &Function, options: &Options, block: &Group) -> Opt
     let before = quote_spanned!(at(name.span())=> let mut __openlimit_retries = #retries::retries(#value););
     let attempt = quote_spanned! {Span::mixed_site()=>
         let __openlimit_reply = #body;
-        let __openlimit_verdict = #private::reply(&__openlimit_reply)#end;
+        #with_verdict
         if !__openlimit_retries.again(__openlimit_verdict) {
             break __openlimit_reply;
         }
@@ -63,36 +65,71 @@ pub(crate) fn body(function: &Function, options: &Options, block: &Group) -> Opt
     Some(Outcome::Again { before, attempt })
 }
 
+/// What happens to the value of the body.
+struct End<'a> {
+    /// The option that asks for it.
+    option: &'a Given,
+    /// The statement that uses up the permit.
+    alone: TokenStream,
+    /// The same, if the verdict is needed.
+    with_verdict: TokenStream,
+}
+
+fn end<'a>(function: &Function, options: &'a Options) -> Option<End<'a>> {
+    if let Some(option) = options.get("stream") {
+        let streamed = stream::streamed(function, options, option, refused(options));
+        return Some(End {
+            option,
+            alone: quote_spanned!(Span::mixed_site()=> let (__openlimit_reply, _) = #streamed;),
+            with_verdict: quote_spanned! {Span::mixed_site()=>
+                let (__openlimit_reply, __openlimit_verdict) = #streamed;
+            },
+        });
+    }
+    let (option, settled) = settled(options)?;
+    let private = private_path(options, at(option.name.span()));
+    let settled = quote_spanned!(Span::mixed_site()=> #private::reply(&__openlimit_reply)#settled;);
+    let with_verdict = quote_spanned!(Span::mixed_site()=> let __openlimit_verdict = #settled);
+    Some(End { option, alone: settled, with_verdict })
+}
+
 /// Emits the method call that settles the permit. Returns also the option that asks for it.
-fn end(options: &Options) -> Option<(&Given, TokenStream)> {
-    let (usage, refused) = (options.get("usage"), options.get("refused"));
-    let Some(judge) = options.get("feedback").or(refused) else {
+fn settled(options: &Options) -> Option<(&Given, TokenStream)> {
+    let (usage, feedback) = (options.get("usage"), options.get("feedback"));
+    let Some(refused) = refused(options) else {
         let Given { name, value } = usage?;
         return Some((usage?, quote_spanned!(at(name.span())=> .#name(__openlimit_permit, #value))));
     };
+    let judge = feedback.or(options.get("refused"))?;
     let span = at(judge.name.span());
     let private = private_path(options, span);
-    let found = match (usage, options.get("feedback")) {
+    let found = match (usage, feedback) {
         (Some(usage), _) => usage.value.clone(),
         (None, Some(_)) => quote_spanned!(span=> #private::found),
         (None, None) => quote_spanned!(span=> #private::unknown),
     };
-    let refused = match refused {
+    Some((judge, quote_spanned!(span=> .judged(__openlimit_permit, #found, #refused))))
+}
+
+/// Emits a closure that finds out whether the provider refused the call. Returns `None` if no
+/// option asks for it.
+fn refused(options: &Options) -> Option<TokenStream> {
+    let refused = options.get("refused");
+    let span = at(options.get("feedback").or(refused)?.name.span());
+    let private = private_path(options, span);
+    let judged = match refused {
         Some(Given { name, value }) => {
             let private = private_path(options, at(name.span()));
             quote_spanned!(at(name.span())=> #private::#name(__openlimit_permit, __openlimit_error, #value))
         }
         None => quote_spanned!(span=> #private::failed(__openlimit_error).judged(__openlimit_permit)),
     };
-    let end = quote_spanned! {span=>
-        .judged(__openlimit_permit, #found, |__openlimit_permit, __openlimit_error| #refused)
-    };
-    Some((judge, end))
+    Some(quote_spanned!(span=> |__openlimit_permit, __openlimit_error| #judged))
 }
 
 /// Emits the value of a body that runs once.
 fn once(function: &Function, private: &TokenStream, block: &Group) -> TokenStream {
-    let output = &function.output;
+    let output = &function.output.ty;
     match function.wait {
         WaitKind::Blocking => {
             let body = braces(block, &TokenStream::new(), &block.stream());
@@ -129,7 +166,7 @@ fn again(function: &Function, options: &Options, private: &TokenStream, block: &
         quote_spanned!(span=> let #mutable #name = #name;)
     });
     let moves = quote!(#(#moves)*);
-    let output = &function.output;
+    let output = &function.output.ty;
     let value = match function.wait {
         WaitKind::Blocking => {
             let body = braces(block, &moves, &block.stream());

@@ -4,10 +4,14 @@
 //! A macro sees names, not types. So a future is recognised by its name: `impl Future`,
 //! `Pin<Box<dyn Future>>`, or `BoxFuture` as in the `futures` crate. Streams likewise.
 
+use std::mem;
+
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
-use syn::{GenericArgument, PathArguments, PathSegment, Token, Type, TypeInfer, TypeParamBound};
+use syn::{
+    GenericArgument, PathArguments, PathSegment, Token, Type, TypeImplTrait, TypeInfer, TypeParamBound,
+};
 
 /// Returns the output type of a future, or `None` for any other type. It is `_` if it is not
 /// written out.
@@ -21,7 +25,7 @@ pub(crate) fn future_output(returned: &Type) -> Option<Type> {
             let last = path.path.segments.last()?;
             match last.ident.to_string().as_str() {
                 "Box" | "Pin" => types_of(last).next().and_then(future_output),
-                "BoxFuture" | "LocalBoxFuture" => Some(copy(types_of(last).last())),
+                "BoxFuture" | "LocalBoxFuture" => Some(types_of(last).last().map_or_else(infer, copy)),
                 _ => None,
             }
         }
@@ -49,10 +53,15 @@ pub(crate) fn is_stream(returned: &Type) -> bool {
 
 fn output_of_bounds(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Type> {
     let future = trait_named("Future", bounds)?;
-    Some(copy(arguments(future).find_map(|argument| match argument {
-        GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
+    Some(associated_type("Output", future).unwrap_or_else(infer))
+}
+
+/// Returns the type in `Trait<name = type>`.
+fn associated_type(name: &str, of: &PathSegment) -> Option<Type> {
+    arguments(of).find_map(|argument| match argument {
+        GenericArgument::AssocType(associated) if associated.ident == name => Some(copy(&associated.ty)),
         _ => None,
-    })))
+    })
 }
 
 fn trait_named<'a>(name: &str, bounds: &'a Punctuated<TypeParamBound, Token![+]>) -> Option<&'a PathSegment> {
@@ -63,8 +72,8 @@ fn trait_named<'a>(name: &str, bounds: &'a Punctuated<TypeParamBound, Token![+]>
 }
 
 /// Copies a type by parsing it again. The `clone-impls` of syn would be compiled for this alone.
-fn copy(ty: Option<&Type>) -> Type {
-    ty.and_then(|ty| syn::parse2(ty.to_token_stream()).ok()).unwrap_or_else(infer)
+fn copy(ty: &Type) -> Type {
+    syn::parse2(ty.to_token_stream()).unwrap_or_else(|_| infer())
 }
 
 fn arguments(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
@@ -82,28 +91,48 @@ fn types_of(segment: &PathSegment) -> impl Iterator<Item = &Type> {
     })
 }
 
-/// Returns the type as it can be written inside a function. Parts that only a signature may contain
-/// become `_`.
-pub(crate) fn writable(mut ty: Type) -> Type {
-    leave_to_inference(&mut ty);
-    ty
+/// A return type as it can be written inside of the function.
+pub(crate) struct Writable {
+    /// The type. Parts that only a signature may contain are `_`.
+    pub(crate) ty: Type,
+    /// The first `impl Trait` in it.
+    pub(crate) opaque: Option<TypeImplTrait>,
 }
 
-fn leave_to_inference(ty: &mut Type) {
+impl Writable {
+    pub(crate) fn new(mut ty: Type) -> Self {
+        let mut opaque = None;
+        leave_to_inference(&mut ty, &mut opaque);
+        Self { ty, opaque }
+    }
+
+    /// Returns the `Item` of an `impl Stream`. It is `_` if it is not written out.
+    pub(crate) fn item(&self) -> Type {
+        let stream = self.opaque.as_ref().and_then(|opaque| trait_named("Stream", &opaque.bounds));
+        let item = stream.and_then(|stream| associated_type("Item", stream));
+        item.map_or_else(infer, |item| Self::new(item).ty)
+    }
+}
+
+fn leave_to_inference(ty: &mut Type, opaque: &mut Option<TypeImplTrait>) {
     match ty {
-        Type::ImplTrait(_) | Type::Never(_) => *ty = infer(),
-        Type::Array(array) => leave_to_inference(&mut array.elem),
-        Type::Group(group) => leave_to_inference(&mut group.elem),
-        Type::Paren(paren) => leave_to_inference(&mut paren.elem),
-        Type::Ptr(pointer) => leave_to_inference(&mut pointer.elem),
-        Type::Reference(reference) => leave_to_inference(&mut reference.elem),
-        Type::Slice(slice) => leave_to_inference(&mut slice.elem),
-        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(leave_to_inference),
+        Type::ImplTrait(_) | Type::Never(_) => {
+            if let Type::ImplTrait(found) = mem::replace(ty, infer()) {
+                opaque.get_or_insert(found);
+            }
+        }
+        Type::Array(array) => leave_to_inference(&mut array.elem, opaque),
+        Type::Group(group) => leave_to_inference(&mut group.elem, opaque),
+        Type::Paren(paren) => leave_to_inference(&mut paren.elem, opaque),
+        Type::Ptr(pointer) => leave_to_inference(&mut pointer.elem, opaque),
+        Type::Reference(reference) => leave_to_inference(&mut reference.elem, opaque),
+        Type::Slice(slice) => leave_to_inference(&mut slice.elem, opaque),
+        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(|ty| leave_to_inference(ty, opaque)),
         Type::Path(path) => path.path.segments.iter_mut().for_each(|segment| {
             if let PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
                 for argument in &mut arguments.args {
                     if let GenericArgument::Type(argument) = argument {
-                        leave_to_inference(argument);
+                        leave_to_inference(argument, opaque);
                     }
                 }
             }

@@ -181,6 +181,104 @@ fn retry_puts_the_wait_and_the_body_into_a_loop() {
 }
 
 #[test]
+fn stream_moves_the_permit_into_the_value_of_the_body() {
+    snapshot(
+        "limiter = CHAT, stream",
+        "async fn call() -> Result<impl Stream<Item = Chunk> + Send, Error> { send().await }",
+        "async fn call() -> Result<impl Stream<Item = Chunk> + Send, Error> {
+    let __openlimit_acquire = ::openlimit::__private::limiter(&(CHAT)).request();
+    let __openlimit_permit = match __openlimit_acquire.await {
+        ::core::result::Result::Ok(__openlimit_permit) => __openlimit_permit,
+        ::core::result::Result::Err(__openlimit_error) => {
+            return ::openlimit::__private::refuse(__openlimit_error);
+        }
+    };
+    let __openlimit_reply = async move {
+        if let ::core::option::Option::Some(__openlimit_reply) =
+            ::core::option::Option::None::<Result<_, Error>>
+        {
+            return __openlimit_reply;
+        }
+        send().await
+    }
+    .await;
+    let (__openlimit_reply, _) = ::openlimit::__private::returned(&__openlimit_reply).streamed(
+        __openlimit_permit,
+        __openlimit_reply,
+        |__openlimit_permit, __openlimit_reply| {
+            ::openlimit::__private::opaque(
+                __openlimit_permit,
+                __openlimit_reply,
+                |__openlimit_tap, __openlimit_item: &Chunk| {
+                    ::openlimit::__private::item(__openlimit_item).show(
+                        __openlimit_tap,
+                        |__openlimit_tap, __openlimit_event| {
+                            ::openlimit::__private::event(__openlimit_event).read(__openlimit_tap)
+                        },
+                        ::openlimit::__private::unobserved,
+                    )
+                },
+            )
+        },
+        ::openlimit::__private::kept,
+    );
+    __openlimit_reply
+}",
+    );
+}
+
+#[test]
+fn stream_boxes_again_what_was_boxed_and_feedback_judges_its_errors() {
+    snapshot(
+        "limiter = CHAT, stream, feedback, retry = 3",
+        "fn call() -> Result<BoxStream<'_, Chunk>, Error> { send() }",
+        "fn call() -> Result<BoxStream<'_, Chunk>, Error> {
+    let mut __openlimit_retries = ::openlimit::__private::retries(3);
+    loop {
+        let __openlimit_acquire = ::openlimit::__private::limiter(&(CHAT)).request();
+        let __openlimit_permit = match __openlimit_acquire.blocking() {
+            ::core::result::Result::Ok(__openlimit_permit) => __openlimit_permit,
+            ::core::result::Result::Err(__openlimit_error) => {
+                return ::openlimit::__private::refuse(__openlimit_error);
+            }
+        };
+        let __openlimit_reply = {
+            ::openlimit::__private::run(|| -> Result<BoxStream<'_, Chunk>, Error> { send() })
+        };
+        let (__openlimit_reply, __openlimit_verdict) =
+            ::openlimit::__private::returned(&__openlimit_reply).streamed(
+                __openlimit_permit,
+                __openlimit_reply,
+                |__openlimit_permit, __openlimit_reply| {
+                    ::openlimit::__private::boxed(
+                        __openlimit_permit,
+                        __openlimit_reply,
+                        |__openlimit_tap, __openlimit_item: &_| {
+                            ::openlimit::__private::item(__openlimit_item).show(
+                                __openlimit_tap,
+                                |__openlimit_tap, __openlimit_event| {
+                                    ::openlimit::__private::event(__openlimit_event).read(__openlimit_tap)
+                                },
+                                |__openlimit_error| {
+                                    ::openlimit::__private::failed(__openlimit_error).observed()
+                                },
+                            )
+                        },
+                    )
+                },
+                |__openlimit_permit, __openlimit_error| {
+                    ::openlimit::__private::failed(__openlimit_error).judged(__openlimit_permit)
+                },
+            );
+        if !__openlimit_retries.again(__openlimit_verdict) {
+            break __openlimit_reply;
+        }
+    }
+}",
+    );
+}
+
+#[test]
 fn a_mistake_leaves_the_function_as_it_was_written() {
     snapshot(
         "limitter = CHAT, crate = limits",

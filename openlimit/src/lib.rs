@@ -18,9 +18,10 @@
 //! }
 //!
 //! # #[derive(serde::Serialize)] struct Request { model: String, messages: Vec<()> }
-//! # struct Reply;
+//! # #[derive(serde::Serialize)] struct Reply;
 //! # async fn send(_: &Request) -> Result<Reply, AcquireError> { Ok(Reply) }
-//! #[rate_limited(limiter = CHAT, params = request)]
+//! // Settles by the usage in the reply. After a refusal, calls again when the provider allows it.
+//! #[rate_limited(limiter = CHAT, params = request, feedback, retry = 3)]
 //! async fn chat(request: &Request) -> Result<Reply, AcquireError> {
 //!     send(request).await
 //! }
@@ -29,31 +30,33 @@
 //!
 //! # Where to look
 //!
-//! | | |
+//! | to | see |
 //! | --- | --- |
-//! | [`limiter!`] | Declares a limiter as a static. Its keys are the methods of [`Builder`]. |
-//! | [`rate_limited`](macro@rate_limited) | Makes a function wait, sync or async. |
-//! | [`Limiter::acquire`] | Does the same by hand: an [`Acquire`] to await, then a [`Permit`]. |
-//! | [`Cost`], [`Usage`] | What a call reserves, and what it really used. |
-//! | [`Limiter::status`] | Shows how many calls wait and what is left of each limit. |
-//! | [`AcquireError`], [`BuildError`] | Everything that can go wrong. |
-//! | [`feedback`] | Reads what a response says about limits, usage and refusals. |
-//! | [`Permit::responded`] | Lets the limiter believe it. |
-//! | [`Permit::wrap_read`] | Settles a stream by what it says, as it is read. |
-//! | [`Limiter::hold`] | Admits nothing for a time. |
-//! | [`clients`] | Adapters that limit all requests of an HTTP client. |
-//! | [`Builder::output`] | Reserves what calls really use, learned from earlier ones. |
+//! | declare a limiter | [`limiter!`], whose keys are the methods of [`Builder`] |
+//! | limit a function, sync or async | [`rate_limited`](macro@rate_limited) |
+//! | limit an HTTP client | [`clients`]: adapters for reqwest, async-openai, ureq and tower |
+//! | wait by hand | [`Limiter::acquire`]: an [`Acquire`] to await, then a [`Permit`] |
+//! | say what a call costs, and what it used | [`Cost`], [`Usage`] |
+//! | believe what responses say | [`feedback`] |
+//! | settle a stream | [`Permit`](Permit#streams) |
+//! | reserve what calls really use | [`Builder::output`], [`Builder::input`] |
+//! | follow a provider that counts in windows | [`Builder::counting`] |
+//! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
+//! | stop all calls for a time | [`Limiter::hold`] |
+//! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
+//! | see what waits, and for what | [`Limiter::status`] |
+//! | handle what can go wrong | [`AcquireError`], [`BuildError`] |
+//! | test without an account | `testing` (feature `testing`) |
 //!
 //! # What it guarantees
 //!
 //! Each limit is metered by a bucket, which refills continuously at the limit's rate. A full bucket
 //! holds the *burst*: how much may be taken at once after an idle time (see [`Rate::burst`]).
 //!
-//! - **The limit holds.** In any window of length `w`, the admitted calls take at most
-//!   `rate * w + max(burst, largest call)` of each limit. The arithmetic uses integers and never
-//!   rounds in favour of a call.
-//!   If the provider counts in windows, [`Counting::InWindows`] keeps that bound instead: at most the
-//!   amount in any window of one period.
+//! - **The limit holds.** In any window of length `w`, the admitted calls take at most `rate * w +
+//!   max(burst, largest call)` of each limit, or, with [`Counting::InWindows`], at most the amount
+//!   in any window of one period. The arithmetic uses integers and never rounds in favour of a
+//!   call.
 //! - **All or nothing.** A call takes its cost from every limit at once, or from none.
 //! - **First come, first served.** A large call is never overtaken by small ones.
 //! - **No call hangs.** A call larger than the burst waits for a full bucket and takes it into
@@ -71,14 +74,10 @@
 //! Wakers are called on the timer thread, on the thread that talks to Redis, and on threads that
 //! use the limiter, for example to settle a call. A waker of your own must not block.
 //!
-//! The attribute recognises a future by the name of its type. A function whose future hides behind
-//! a type alias (`-> MyFuture`) looks like an ordinary function, so it would block its thread
-//! instead of waiting asynchronously. Write the type out, or make the function an `async fn`.
-//!
 //! # When not to use it
 //!
-//! It does not protect a server from its clients, and it does not retry after errors that have
-//! nothing to do with limits.
+//! It does not protect a server from its clients, it does not bound how many calls run at once, and
+//! it does not retry after errors that have nothing to do with limits.
 //!
 //! # Features
 //!
@@ -92,7 +91,7 @@
 //! | `r50k` | no | the encoding of the first GPT-3 models; 1.5 MB |
 //! | `tiktoken-rs` | no | `tokens::TiktokenRs`, which counts by that crate |
 //! | `http` | no | [`feedback`] reads `http::Response` and `http::HeaderMap`; `Permit::wrap_body` |
-//! | `stream` | no | `Permit::wrap` and `Permit::wrap_items`, for a `futures_core::Stream` |
+//! | `stream` | no | `Permit::wrap` and `Permit::wrap_items`, for a `futures_core::Stream`; the option `stream` |
 //! | `reqwest`, `async-openai`, `ureq`, `tower` | no | [`clients`]: an adapter for each |
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |

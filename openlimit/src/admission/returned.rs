@@ -12,8 +12,7 @@ use crate::limits::Amounts;
 /// What settled and cancelled calls gave back of one limit, since the limiter was built. Part of a
 /// [`LimitStatus`](crate::LimitStatus).
 ///
-/// Amounts are in units of the limit's dimension. `Display` shows them in percent, and what would
-/// help.
+/// Amounts are in units of the limit's dimension. `Display` shows them in percent.
 ///
 /// ```
 /// use openlimit::{Rate, RateLimiter};
@@ -35,7 +34,7 @@ pub struct Returned {
     /// The part of `reserved` that they did not use.
     pub unused: u64,
     /// The part of `unused` that could not be given back because it had leaked by then, each call
-    /// rounded up. `None` if the limits are shared through Redis, which keeps no count of it.
+    /// rounded down. `None` if the limits are shared through Redis, which keeps no count of it.
     pub late: Option<u64>,
 }
 
@@ -59,7 +58,7 @@ impl fmt::Display for Returned {
         match self.late {
             Some(late) if late > 0 => {
                 let late = percent(late, self.unused);
-                write!(f, ", of which {late} % came too late: raise `burst` or set `output: Learned`")
+                write!(f, ", of which {late} % came too late")
             }
             _ => Ok(()),
         }

@@ -40,7 +40,7 @@ pub(crate) trait Buckets {
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64;
 
     /// Refunds amounts of a charge, as far as they are still in the buckets. Calls `late` with what
-    /// is not, rounded up, and the place of its limit, as far as that is known.
+    /// is not, rounded down, and the place of its limit, as far as that is known.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64));
 
     /// Charges what an admitted call used beyond its reservation, into debt if need be. Returns the

@@ -173,7 +173,7 @@ impl<W: Word> Level<W> {
     }
 
     /// Gives back `amount` of `charge`, but no more than the lowest level since. Returns the rest,
-    /// rounded up.
+    /// rounded down.
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
         let now = self.clock(now);
         let level = self.level_at(now);
@@ -189,7 +189,7 @@ impl<W: Word> Level<W> {
             self.low.refund(charge, given);
         }
         // Mostly nothing, and the division takes long.
-        if given < asked { asked.minus(given).over(unit) } else { 0 }
+        if given < asked { amount.saturating_sub(given.over(unit)) } else { 0 }
     }
 
     /// Changes the rate to `allowed` of what was `declared`. The same amount has another weight from

@@ -15,14 +15,13 @@
 //!
 //! 1. reads the cost from the path and the body, see [`cost_of_body`],
 //! 2. waits until the limiter admits it, and sends the request unchanged,
-//! 3. lets the limiter believe the headers of the response, see [`Permit::observe`],
-//! 4. holds the limiter if the provider refused the request, see [`Permit::refused`],
-//! 5. settles the call by the usage in the body, while the program reads it.
+//! 3. lets the limiter believe the headers, the refusal and the usage of the response, as
+//!    [`feedback`](crate::feedback) says. The usage is read while the program reads the body.
 //!
 //! The response is passed on unchanged, and a stream stays a stream. Of an error, up to 64 KiB of
-//! the body are read first, so that the limiter is on hold before the program sees it. A request that is dropped
-//! while it waits costs nothing. One that is dropped later keeps its charge, as it may have been
-//! sent.
+//! the body are read first, so that the limiter is on hold before the program sees it. A request
+//! that is dropped while it waits costs nothing. One that is dropped later keeps its charge, as it
+//! may have been sent.
 //!
 //! # Which requests are limited
 //!
@@ -34,9 +33,10 @@
 //!
 //! # Where to put it
 //!
-//! Below whatever retries, so that each attempt is counted. Below timeouts of the client, so that
-//! they do not run while a request waits. A timeout around the whole call includes the wait;
-//! [`LimitLayer::timeout`] fails as soon as the wait is known to be too long.
+//! Inside whatever retries, so that each attempt is counted, and outside of timeouts, so that they
+//! do not run while a request waits. The timeouts of reqwest and ureq are inside of it. A timeout
+//! around it includes the wait; [`LimitLayer::timeout`] fails as soon as the wait is known to be
+//! too long. It sends nothing again by itself: a refused request is the client's to retry.
 //!
 //! # Errors
 //!

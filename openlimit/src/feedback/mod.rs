@@ -1,9 +1,9 @@
 //! Reads what a response says about limits, usage and refusals.
 //!
-//! The provider knows its limits best, and every response carries some of that
-//! knowledge: what is left, what the call used, why it was refused, and when to come back. An
-//! [`Observation`] reads it from a status, headers and a body, without any HTTP type. One reader
-//! serves all providers, because gateways mix them and users do not name theirs.
+//! The provider knows its limits best, and every response carries some of that knowledge: what is
+//! left, what the call used, why it was refused, and when to come back. An [`Observation`] reads it
+//! from a status, headers and a body, without any HTTP type. One reader serves all providers,
+//! because gateways mix them and users do not name theirs.
 //!
 //! ```
 //! use openlimit::feedback::{Observation, Verdict};
@@ -19,9 +19,25 @@
 //! }
 //! ```
 //!
-//! A limiter acts on it through [`Permit::observe`](crate::Permit::observe) and
-//! [`Permit::refused`](crate::Permit::refused). Where a client returns only an error,
-//! [`Observation::from_error`] reads what is left.
+//! # What a limiter does with it
+//!
+//! | what a response says | what the limiter does | by hand |
+//! | --- | --- | --- |
+//! | what is left of a limit | admits at most that, until the responses to later calls say more | [`Permit::observe`](crate::Permit::observe), before `settle` |
+//! | a limit below the declared one | slows the rate down to it, until a response says otherwise | the same |
+//! | a refusal | keeps the charge, holds the calls that it is about for as long as it asks for, and then lets them go more slowly for a while | [`Permit::refused`](crate::Permit::refused) |
+//! | a used-up quota | refuses calls with [`AcquireError::Exhausted`](crate::AcquireError::Exhausted) | the same |
+//! | what the call used | gives back the rest of its reservation, or adds what is missing | [`Permit::settle`](crate::Permit::settle) |
+//!
+//! [`Permit::responded`](crate::Permit::responded) does all of it at once. The adapters of
+//! [`clients`](crate::clients) do it by themselves, for streams as well. An annotated function that
+//! says `feedback` sees only what it returns: the usage in a reply, and the refusal in an error.
+//! Where a client returns only an error, [`Observation::from_error`] reads what is left of the
+//! response.
+//!
+//! No response makes room beyond the declared limits, unless
+//! [`adopt_limits`](crate::Builder::adopt_limits) is set. With limits that are shared through
+//! Redis, all of this reaches every process.
 //!
 //! # What is read
 //!

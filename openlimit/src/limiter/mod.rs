@@ -53,6 +53,8 @@ pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
+#[cfg(feature = "stream")]
+pub(crate) use self::wrap::Tap;
 #[cfg(feature = "http")]
 pub use self::wrap::WrappedBody;
 pub use self::wrap::WrappedRead;

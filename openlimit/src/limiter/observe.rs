@@ -125,18 +125,26 @@ impl Permit {
     /// It takes whatever the client returns: an [`Observation`], a status with headers and a body,
     /// or a reference to an [error](Observation::from_error). See [`Refusal`].
     ///
+    /// A response that is no refusal, or that has nothing to do with limits, holds nothing. Of any
+    /// response, it also believes what is left, like [`observe`](Self::observe).
+    ///
+    /// # The hold
+    ///
     /// The wait is the one that the response states. Without one, it is the time in which the cost
     /// of the call flows back at the slowest of the limits that the refusal names, or of all if it
-    /// names none, and one second if the provider is overloaded.
-    /// Limits per day or longer then count only if there are no others. A provider that is
-    /// overloaded (status 529, or 503 with a wait) holds the limiter, too. A hold ends later than
-    /// stated by up to a sixteenth of the wait and at most one second, and never earlier: each
-    /// limiter by a part of its own, so that those that were refused at once do not begin again at
-    /// once. A wait of less than 100 ms is taken as it is.
+    /// names none. Limits per day or longer then count only if there are no others. A provider that
+    /// is overloaded (status 529, or 503 with a wait) holds the limiter, too, for one second if it
+    /// states no wait.
+    ///
+    /// A hold ends later than stated by up to a sixteenth of the wait and at most one second, and
+    /// never earlier: each limiter by a part of its own, so that those that were refused at once do
+    /// not begin again at once. A wait of less than 100 ms is taken as it is.
     ///
     /// If the refusal names limits, and the limiter has them, only calls that take something from
     /// one of them are held. Others go on, unless a held call is in front of them in the queue.
     /// Limits that are shared through Redis are held together.
+    ///
+    /// # After a used-up quota
     ///
     /// A quota that is used up, or a wait that is longer than
     /// [`max_hold`](crate::Builder::max_hold), is [`Verdict::Exhausted`]. Then no call waits:
@@ -152,6 +160,8 @@ impl Permit {
     ///   outage of Redis in which they decide alone, it is one of each. A process that was refusing
     ///   calls notices with its first call after about a second that the quota is back.
     ///
+    /// # The pace
+    ///
     /// A refusal by a rate limit also halves the rate of the limits that it can be about, at most to
     /// an eighth, and holds for at least 0.3 s. Then the rate climbs back by 10 % of the declared
     /// one a second. So the limiter adapts to other users of the key, and to a limit that is lower
@@ -161,8 +171,7 @@ impl Permit {
     /// little too low. After [`Verdict::SlowDown`] the rate climbs back within half an hour.
     /// [`status`](Limiter::status) shows the pace.
     ///
-    /// A response that is no refusal, or that has nothing to do with limits, holds nothing. Of any
-    /// response, it also believes what is left, like [`observe`](Self::observe).
+    /// # Examples
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, Rate, RateLimiter};

@@ -28,7 +28,8 @@ use crate::queue::{Grant, Wait};
 ///
 /// The usage of a stream comes last, so the permit moves into the stream: by
 /// [`wrap_read`](Permit::wrap_read), `wrap_body` (feature `http`), or `wrap` and `wrap_items`
-/// (feature `stream`). What passes stays unchanged.
+/// (feature `stream`). What passes stays unchanged. In an annotated function, the option `stream`
+/// does it.
 ///
 /// - The call is settled as soon as the stream has stated its final usage. Clients often stop
 ///   reading there.

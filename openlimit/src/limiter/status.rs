@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::core::Core;
 use crate::admission::Returned;
 use crate::error::{StoreStatus, short};
-use crate::limits::{Limit, Name};
+use crate::limits::{Dimension, Limit, Name};
 
 /// The state of a limiter at one moment. Returned by [`Limiter::status`](crate::Limiter::status).
 ///
@@ -91,7 +91,7 @@ pub struct LimitStatus {
     /// [adopts](crate::Builder::adopt_limits) higher limits.
     pub pace: f64,
     /// What settled calls gave back, and what of it came too late. `Display` shows it if more than a
-    /// twentieth of what was reserved was lost that way.
+    /// twentieth of what was reserved was lost that way, and what would help.
     pub returned: Returned,
     /// The hold of this limit alone; `None` if there is none. Calls that take nothing from the
     /// limit go on.
@@ -178,8 +178,8 @@ impl fmt::Display for Status {
             0 => Ok(()),
             refusals => write!(
                 f,
-                "; {refusals} refused although there was room: if the provider counts in windows, set \
-                 `counting: Counting::InWindows`"
+                "; {refusals} refused although there was room: the provider allows less, or it counts in \
+                 windows: then set `counting: Counting::InWindows`"
             ),
         }
     }
@@ -201,7 +201,12 @@ impl fmt::Display for LimitStatus {
             write!(f, ", at {} times the rate", self.pace)?;
         }
         if self.returned.is_wasteful() {
-            write!(f, " ({})", self.returned)?;
+            // No request reserves more than one.
+            let help = match self.limit.dimension() {
+                Dimension::Requests => "raise `burst`",
+                _ => "raise `burst` or set `output: Learned`",
+            };
+            write!(f, " ({}: {help})", self.returned)?;
         }
         self.hold.as_ref().map_or(Ok(()), |hold| write!(f, ", {hold}"))
     }

@@ -58,7 +58,8 @@ pub fn unknown<T: ?Sized>(_: &T) -> Option<Usage> {
     diagnostic::on_unimplemented(
         message = "`feedback` cannot find the usage in `{Self}`, which is not `Serialize`",
         label = "this function's reply cannot be read",
-        note = "say where the usage is, if anywhere: `usage = |reply| reply.total_tokens`, or `usage = |_| None`"
+        note = "say where the usage is, if anywhere: `usage = |reply| reply.total_tokens`, or `usage = |_| None`; \
+                for a stream, add `stream`"
     )
 )]
 #[cfg_attr(
@@ -90,12 +91,13 @@ pub fn refused<'a, E: ?Sized, Form, R: Refusal<Form>>(
     permit.refused(refused(error))
 }
 
-/// Wraps an error, so that `.judged(..)` reads it.
+/// Wraps an error, so that `.judged(..)` and `.observed()` read it.
 ///
 /// rustc decides by type. An error finds the method of [`Failed`]. A pointer to one, such as
 /// `anyhow::Error` and a boxed `dyn Error`, finds the method of [`Behind`], through `Deref`.
+/// Anything else cannot be judged, and finds the `observed` of [`Unread`].
 pub fn failed<E>(error: &E) -> Failed<'_, E> {
-    Failed(Behind(error))
+    Failed(Behind(Unread(error)))
 }
 
 /// See [`failed`].
@@ -105,7 +107,13 @@ pub struct Failed<'a, E>(Behind<'a, E>);
 impl<E: Error + 'static> Failed<'_, E> {
     /// Holds the limiter if the error is a refusal.
     pub fn judged(self, permit: Permit) -> Verdict {
-        permit.refused(Observation::from_error(self.0.0))
+        permit.refused(Observation::from_error(self.0.0.0))
+    }
+
+    /// Reads the error.
+    #[must_use]
+    pub fn observed(self) -> Option<Observation> {
+        Some(Observation::from_error(self.0.0.0))
     }
 }
 
@@ -119,7 +127,7 @@ impl<'a, E> Deref for Failed<'a, E> {
 
 /// See [`failed`].
 #[derive(Debug)]
-pub struct Behind<'a, E>(&'a E);
+pub struct Behind<'a, E>(Unread<'a, E>);
 
 impl<E> Behind<'_, E> {
     /// Holds the limiter if the error is a refusal.
@@ -127,7 +135,35 @@ impl<E> Behind<'_, E> {
     where
         E: PointsToError,
     {
-        permit.refused(Observation::from_error(self.0.pointee()))
+        permit.refused(Observation::from_error(self.0.0.pointee()))
+    }
+}
+
+impl<E: PointsToError> Behind<'_, E> {
+    /// Reads the error.
+    #[must_use]
+    pub fn observed(&self) -> Option<Observation> {
+        Some(Observation::from_error(self.0.0.pointee()))
+    }
+}
+
+impl<'a, E> Deref for Behind<'a, E> {
+    type Target = Unread<'a, E>;
+
+    fn deref(&self) -> &Unread<'a, E> {
+        &self.0
+    }
+}
+
+/// See [`failed`].
+#[derive(Debug)]
+pub struct Unread<'a, E>(&'a E);
+
+impl<E> Unread<'_, E> {
+    /// Reads nothing. Errors in streams are often only messages.
+    #[must_use]
+    pub fn observed(&self) -> Option<Observation> {
+        None
     }
 }
 

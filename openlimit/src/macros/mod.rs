@@ -15,10 +15,13 @@
 //! | `ticket`, `request` | the start of a call under `#[rate_limited]`; the check of its `params` |
 //! | `refuse`, `settle` | its end: the error of a refused call, and the option `usage` |
 //! | `judge`, `retry` | the options `feedback`, `refused` and `retry` |
+//! | `stream`, `event` | the option `stream`: moves the permit, and reads the items |
 //! | `options` | the names of the attribute's options, for editors |
 
 mod absent;
 mod declare;
+#[cfg(feature = "stream")]
+mod event;
 mod judge;
 mod keys;
 pub mod options;
@@ -27,12 +30,16 @@ mod request;
 mod retry;
 mod settle;
 mod statics;
+#[cfg(feature = "stream")]
+mod stream;
 mod ticket;
 
 #[cfg(not(feature = "macros"))]
 pub use crate::__mistake as mistake;
+#[cfg(feature = "stream")]
+pub use event::{Bytes, Event, Item, Parsed, ReadableEvent, StatesUsage, WholeItem, event, item, unobserved};
 pub use judge::{
-    AnyError, Behind, Failed, NoError, PointsToError, Readable, failed, found, refused, unknown,
+    AnyError, Behind, Failed, NoError, PointsToError, Readable, Unread, failed, found, refused, unknown,
 };
 #[cfg(feature = "macros")]
 pub use openlimit_macros::__mistake as mistake;
@@ -41,4 +48,8 @@ pub use request::{IsRequest, NotText, Request, Text, request};
 pub use retry::{Again, Retries, again, retries};
 pub use settle::{Reply, Used, Whole, reply, run};
 pub use statics::{Declare, at, declare, literal_rate};
+#[cfg(feature = "stream")]
+pub use stream::{
+    Boxed, Opaque, ReadForm, Returned, StreamForm, WholeReturned, boxed, kept, opaque, returned,
+};
 pub use ticket::{AsLimiter, Outright, Ticket, Unpriced, limiter};

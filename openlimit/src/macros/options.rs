@@ -18,5 +18,7 @@ pub mod feedback {}
 pub mod refused {}
 /// How often a call that the provider refused is made again.
 pub mod retry {}
+/// Moves the permit into the stream that the function returns, which settles the call.
+pub mod stream {}
 /// A name for the permit, so that the body can settle or cancel it.
 pub mod permit {}

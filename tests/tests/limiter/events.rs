@@ -147,8 +147,8 @@ fn a_refusal_is_reported_with_its_verdict_and_the_setting_is_suggested_once() {
     assert_eq!(others, [&format!("{refused} more=0"), suggested, &format!("{refused} more=2")]);
     let status = limiter.status().expect("it is built");
     assert_eq!(status.unexplained_refusals, 4);
-    let suggestion = "4 refused although there was room: if the provider counts in windows, set \
-                      `counting: Counting::InWindows`";
+    let suggestion = "4 refused although there was room: the provider allows less, or it counts in \
+                      windows: then set `counting: Counting::InWindows`";
     assert!(status.to_string().ends_with(suggestion), "{status}");
 }
 

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use openlimit::{AcquireError, ChatRateLimiter, Percent, Permit, RateLimiter, limiter, rate_limited};
 
 limiter! {
@@ -78,6 +79,17 @@ fn usage_blocking(mut text: String) -> Result<String, AcquireError> {
     Ok(text)
 }
 
+#[rate_limited(limiter = PLAIN, cost = 5, stream)]
+async fn stream(mut text: String) -> Result<impl Stream<Item = Vec<u8>>, AcquireError> {
+    text.push('!');
+    Ok(stream::iter([text.into_bytes()]))
+}
+
+#[rate_limited(limiter = PLAIN, cost = 5, stream, feedback, retry = 1)]
+fn stream_blocking(text: &str) -> Result<BoxStream<'_, Result<&[u8], AcquireError>>, AcquireError> {
+    Ok(stream::iter([Ok(text.as_bytes())]).boxed())
+}
+
 #[rate_limited(limiter = PLAIN, permit = permit)]
 async fn permit() -> Result<Permit, AcquireError> {
     Ok(permit)
@@ -129,6 +141,8 @@ async fn every_shape_is_clean() {
     assert_eq!(retried("x".to_owned(), &mut 1).await.unwrap(), "x!");
     assert_eq!(retried_blocking(("x", 1), 1).unwrap(), 1);
     assert_eq!(usage_blocking("x".to_owned()).unwrap(), "x!");
+    assert_eq!(stream("x".to_owned()).await.unwrap().collect::<Vec<_>>().await, [b"x!"]);
+    assert_eq!(stream_blocking("x").unwrap().count().await, 1);
     assert_eq!(permit().await.unwrap().waited(), Duration::ZERO);
     assert_eq!(boxed(" x").await.unwrap(), 1);
     let _text = generic("x", [0; 4]).await.unwrap();

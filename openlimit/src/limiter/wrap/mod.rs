@@ -23,4 +23,4 @@ pub use self::shapes::StreamBytes;
 pub use self::shapes::StreamItem;
 #[cfg(feature = "stream")]
 pub use self::stream::WrappedStream;
-use self::tap::Tap;
+pub(crate) use self::tap::Tap;

@@ -62,7 +62,7 @@ impl Permit {
             Some(bytes) => tap.bytes(bytes),
             None => tap.break_off(),
         };
-        WrappedStream { stream, tap: Tap::new(self), show }
+        self.wrap_with(stream, show)
     }
 
     /// Does the same for a stream of events that the client has parsed.
@@ -99,6 +99,11 @@ impl Permit {
             Some(item) => tap.item(item),
             None => tap.break_off(),
         };
+        self.wrap_with(stream, show)
+    }
+
+    /// Does the same, and shows each item to the tap by `show`.
+    pub(crate) fn wrap_with<S: Stream>(self, stream: S, show: fn(&mut Tap, &S::Item)) -> WrappedStream<S> {
         WrappedStream { stream, tap: Tap::new(self), show }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use super::super::Permit;
 use super::super::charged::Settled;
 use crate::feedback::UsageReader;
+#[cfg(feature = "stream")]
+use crate::feedback::{Observation, Verdict};
 use crate::limits::{Dimension, Usage};
 
 /// Owns the permit of a call, and settles it by what passes.
@@ -17,7 +19,8 @@ use crate::limits::{Dimension, Usage};
 ///
 /// It is one allocation per reply, so that wrappers stay small. `None` once nothing can change any
 /// more.
-pub(super) struct Tap(Option<Box<TappedCall>>);
+#[cfg_attr(not(feature = "stream"), allow(unreachable_pub, reason = "expansions name it"))]
+pub struct Tap(Option<Box<TappedCall>>);
 
 struct TappedCall {
     permit: Permit,
@@ -38,13 +41,13 @@ impl Tap {
     }
 
     /// Reads the next bytes.
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.read(|reader| reader.feed(bytes));
     }
 
     /// Reads the next event.
     #[cfg(all(feature = "stream", feature = "tokenizers"))]
-    pub(super) fn item<T: serde::Serialize + ?Sized>(&mut self, item: &T) {
+    pub(crate) fn item<T: serde::Serialize + ?Sized>(&mut self, item: &T) {
         self.read(|reader| reader.value(item));
     }
 
@@ -52,6 +55,19 @@ impl Tap {
     pub(super) fn break_off(&mut self) {
         if let Some(call) = &mut self.0 {
             call.is_broken = true;
+        }
+    }
+
+    /// Notes that an error came in place of the next event. It may be a refusal.
+    #[cfg(feature = "stream")]
+    pub(crate) fn fail(&mut self, error: Option<&Observation>) {
+        match error.filter(|error| error.verdict() != Verdict::NotLimited) {
+            Some(error) => {
+                if let Some(call) = self.0.take() {
+                    call.permit.refused(error);
+                }
+            }
+            None => self.break_off(),
         }
     }
 

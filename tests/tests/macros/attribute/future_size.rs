@@ -1,11 +1,12 @@
 //! Measures what `#[rate_limited]` adds to the size of a function's future: a permit, and space for
 //! the wait if the body's own awaits do not leave enough.
 //!
-//! `usage`, `feedback` and `retry` are the documented exceptions: they wrap the body, and the
+//! `usage`, `feedback`, `stream` and `retry` are the documented exceptions: they wrap the body, and the
 //! arguments are stored twice, or three times with `retry`.
 
 use std::time::Duration;
 
+use futures_util::stream::{self, BoxStream, StreamExt};
 use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
 
 limiter! {
@@ -52,6 +53,28 @@ large!(
 large!(
     #[rate_limited(limiter = CHAT, feedback, retry = 3)]
     large_with_retry
+);
+
+/// The same with a stream.
+macro_rules! large_stream {
+    ($(#[$attr:meta])* $name:ident) => {
+        $(#[$attr])*
+        async fn $name(argument: [u8; 1024]) -> Outcome<BoxStream<'static, Vec<u8>>> {
+            let local = [argument[0]; 512];
+            wait(&local).await;
+            Ok(stream::iter([argument.to_vec()]).boxed())
+        }
+    };
+}
+
+large_stream!(large_stream_plain);
+large_stream!(
+    #[rate_limited(limiter = CHAT, stream)]
+    large_with_stream
+);
+large_stream!(
+    #[rate_limited(limiter = CHAT, stream, feedback, retry = 3)]
+    large_with_stream_and_retry
 );
 
 /// A small argument and a small await.
@@ -114,6 +137,15 @@ fn with_retry_a_large_future_stores_its_arguments_three_times() {
     let plain = size_of_val(&large_plain([0; 1024]));
     let limited = size_of_val(&large_with_retry([0; 1024]));
     assert!(limited <= plain + 2 * 1024 + 192, "{limited} bytes, {plain} without the attribute");
+}
+
+#[test]
+fn with_stream_a_large_future_stores_its_arguments_as_with_feedback() {
+    let plain = size_of_val(&large_stream_plain([0; 1024]));
+    let limited = size_of_val(&large_with_stream([0; 1024]));
+    assert!(limited <= plain + 1024 + 128, "{limited} bytes, {plain} without the attribute");
+    let retried = size_of_val(&large_with_stream_and_retry([0; 1024]));
+    assert!(retried <= plain + 2 * 1024 + 192, "{retried} bytes, {plain} without the attribute");
 }
 
 #[test]

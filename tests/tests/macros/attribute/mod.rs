@@ -9,5 +9,5 @@ mod neighbours;
 mod receivers;
 mod refusals;
 mod retry;
-mod streams;
+mod stream;
 mod usage;

@@ -1,0 +1,16 @@
+use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
+
+limiter! {
+    static PLAIN: RateLimiter = { requests: 200 / minute };
+}
+
+struct Reply;
+
+#[rate_limited(limiter = PLAIN, stream)]
+async fn call() -> Result<Reply, AcquireError> {
+    Ok(Reply)
+}
+
+fn main() {
+    let _ = call;
+}
