@@ -187,16 +187,16 @@ impl Outcome {
         );
     }
 
-    /// Asserts that almost everything was granted: 97 % of the rate, minus what it gives in the
-    /// time `lost` (faults take time, and so does a busy machine), plus the burst without what is
-    /// kept back for jitter.
+    /// Asserts that calls went on: half of the rate was granted, minus what it gives in the time
+    /// `lost`, since faults take time. A busy machine takes time, too, and cannot be bounded. So
+    /// the tests of the slots, whose clock stands still meanwhile, measure what is lost of the rate.
     ///
     /// # Panics
     /// If less was granted.
     #[track_caller]
-    pub fn assert_no_loss(&self, lost: Duration) {
-        let kept_back = Duration::from_millis(50);
-        let least = self.share.most_in((self.time * 97 / 100).saturating_sub(kept_back + lost));
+    pub fn assert_went_on(&self, lost: Duration) {
+        let rest = (self.time / 2).saturating_sub(lost).as_millis() as u64;
+        let least = self.share.rate * rest / 1_000;
         assert!(
             self.in_time >= least,
             "{} calls were granted, at least {least} expected, in {:?}",
