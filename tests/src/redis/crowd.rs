@@ -147,15 +147,16 @@ impl Crowd {
 
 impl Outcome {
     /// Asserts that no more was granted than the rate and the burst allow, from before the first
-    /// call until after the last one. This is exact on any machine. Asserts the same for every
-    /// window, except for one call of each of a few members.
+    /// call until after the last one. This is exact on any machine. Asserts that no window has
+    /// another burst: a busy machine delays replies, and with them calls, by more than the jitter
+    /// covers. Here that is a tenth of a second of the rate, and one call of each of a few members.
     ///
     /// # Panics
     /// If more was granted.
     #[track_caller]
     pub fn assert_no_excess(&self) {
         self.assert_excess_of(0);
-        self.share.assert_within(&self.granted, 5);
+        self.share.assert_within(&self.granted, self.share.rate / 10 + 5);
     }
 
     /// Asserts that hardly more was granted after the state was lost this many `times`: only grants

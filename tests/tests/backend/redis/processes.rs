@@ -45,8 +45,8 @@ fn four_processes_get_what_there_is_and_no_more_each_its_part_in_order() {
     let whole = millis((server.time_us() - begin).div_ceil(1_000));
     assert!(all.len() as u64 <= SHARE.most_in(whole), "{} in {whole:?}", all.len());
     // A process that is held up between reading the clock and the call dates that call too early:
-    // one call each.
-    SHARE.assert_within(&all, 4);
+    // one call each. And a reply that is held up delays its calls, by a tenth of a second here.
+    SHARE.assert_within(&all, 4 + SHARE.rate / 10);
 
     // A busy machine takes its time. The tests of the slots measure what is lost of the rate.
     let first = all.iter().map(|call| call.at).min().expect("something was granted");

@@ -5,6 +5,9 @@
 //! were granted before are given back, and their calls ask again shortly before the end. The hold
 //! may be released by another process, which tells nobody. So they also ask once in [`NEWS`].
 //!
+//! A call that is granted for the end of a hold is charged as of then. So the hold lasts until that
+//! end even if it is released, which is a look-ahead at most.
+//!
 //! While a quota is used up, the server grants one call of all clients, the probe, once the time is
 //! over. The client that has the probe lets its call depart. The other clients refuse their calls,
 //! and ask the server about once in [`NEWS`] while they do.
