@@ -19,6 +19,8 @@ mod memory;
 mod redis;
 mod served;
 mod starting;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::buckets::{Buckets, Due, HOLD};
 pub(crate) use self::choice::Choice;

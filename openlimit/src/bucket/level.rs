@@ -263,6 +263,8 @@ impl<W: Word> Level<W> {
     /// Stops the leak until `until`. The level stands until then, and so does a climb of the rate.
     pub(super) fn freeze(&mut self, until: u64, now: u64) {
         self.level = self.level_at(self.clock(now));
+        // It may stand for longer already.
+        let until = until.max(self.time(self.at));
         self.move_climb(until, now);
         self.at = self.at.max(self.clock(until));
     }

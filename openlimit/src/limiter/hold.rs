@@ -69,7 +69,8 @@ impl<K> Limiter<K> {
     ///
     /// With limits that are shared through Redis, it ends a hold of any process. The others learn
     /// of that with their next batch. While calls wait or are refused there, that is within about a
-    /// second.
+    /// second. Just before its end, when calls have been granted for the time after it, a hold
+    /// cannot be ended any more.
     ///
     /// # Errors
     /// The problem with the declaration, if the limiter cannot be built.

@@ -147,15 +147,16 @@ impl Crowd {
 
 impl Outcome {
     /// Asserts that no more was granted than the rate and the burst allow, from before the first
-    /// call until after the last one. This is exact on any machine. Asserts the same for every
-    /// window, except for one call of each of a few members.
+    /// call until after the last one. This is exact on any machine. Asserts that no window has
+    /// another burst: a busy machine delays replies, and with them calls, by more than the jitter
+    /// covers. Here that is a tenth of a second of the rate, and one call of each of a few members.
     ///
     /// # Panics
     /// If more was granted.
     #[track_caller]
     pub fn assert_no_excess(&self) {
         self.assert_excess_of(0);
-        self.share.assert_within(&self.granted, 5);
+        self.share.assert_within(&self.granted, self.share.rate / 10 + 5);
     }
 
     /// Asserts that hardly more was granted after the state was lost this many `times`: only grants
@@ -187,16 +188,16 @@ impl Outcome {
         );
     }
 
-    /// Asserts that almost everything was granted: 97 % of the rate, minus what it gives in the
-    /// time `lost` (faults take time, and so does a busy machine), plus the burst without what is
-    /// kept back for jitter.
+    /// Asserts that calls went on: half of the rate was granted, minus what it gives in the time
+    /// `lost`, since faults take time. A busy machine takes time, too, and cannot be bounded. So
+    /// the tests of the slots, whose clock stands still meanwhile, measure what is lost of the rate.
     ///
     /// # Panics
     /// If less was granted.
     #[track_caller]
-    pub fn assert_no_loss(&self, lost: Duration) {
-        let kept_back = Duration::from_millis(50);
-        let least = self.share.most_in((self.time * 97 / 100).saturating_sub(kept_back + lost));
+    pub fn assert_went_on(&self, lost: Duration) {
+        let rest = (self.time / 2).saturating_sub(lost).as_millis() as u64;
+        let least = self.share.rate * rest / 1_000;
         assert!(
             self.in_time >= least,
             "{} calls were granted, at least {least} expected, in {:?}",

@@ -102,6 +102,11 @@
 -- hold begins again, for as long as its response is waited for (PROBE, in microseconds). A client
 -- that knows the response ends the hold, or prolongs it.
 
+-- # A hold that ends early
+-- Calls are granted for the end of a hold shortly before it, and charged as if it were over. So if
+-- it ended early, what they fill would leak before they depart, and be granted to others, too. So
+-- the state keeps the last end that calls were granted for (`booked`). No hold ends before that.
+
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
 -- earlier one. But they count only up to the level just before that call. So as long as no other
@@ -139,23 +144,23 @@ end
 
 -- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound.
 local FAR, MOST_PAIRS, PROBE = 4503599627370496, 64, 60000000
-local last, epoch, charges, far, far_at, held = now, now, now, 0, 0, 0
+local last, epoch, charges, far, far_at, held, booked = now, now, now, 0, 0, 0, 0
 local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
 local ends, span, cut, rate = {}, {}, {}, {}
 ends[$], span[$], cut[$], rate[$] = 0, 0, 0, 0 --*
--- After the identity the state has seven numbers of 8 bytes, seven for each limit, the stacks, and
+-- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks, and
 -- four numbers for each limit.
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
-  local fixed = #limits + 56{{ + 56}}
+  local fixed = #limits + 64{{ + 56}}
   local length, from, _ = -1, fixed + 1
   if string.sub(state, 1, #limits) == limits and #state >= fixed then
-    last, epoch, charges, far, far_at, held, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
-      unpack('<ddddddd{{ddddddd}}', state, #limits + 1)
+    last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
+      unpack('<dddddddd{{ddddddd}}', state, #limits + 1)
     length = fixed
     length = length + 8 * size$ + 32 --*
   end
@@ -167,20 +172,20 @@ if state then
     -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
     local is_ours = layout == string.match(limits, '^[^\n]*')
-    local count = is_ours and #state >= rest + 55 and unpack('<d', state, rest + 48) or 0
+    local count = is_ours and #state >= rest + 63 and unpack('<d', state, rest + 56) or 0
     -- Written like this so that NaN is an error, too.
-    if not (count >= 1 and count <= (#state - rest - 55) / 56) then
+    if not (count >= 1 and count <= (#state - rest - 63) / 56) then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - unpack('<d', state, rest)
     local free_in = 10000000 - passed
     for limit = 0, count - 1 do
-      free_in = max(free_in, math.ceil(unpack('<d', state, rest + 56 + 56 * limit) / 1000) - passed)
+      free_in = max(free_in, math.ceil(unpack('<d', state, rest + 64 + 56 * limit) / 1000) - passed)
     end
     if not (free_in <= 0) then
       return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', min(FAR, free_in)) .. theirs)
     end
-    last, epoch, charges, far, far_at, held = now, now, now, 0, 0, 0
+    last, epoch, charges, far, far_at, held, booked = now, now, now, 0, 0, 0, 0
     level$, idle$, rested$, put_in$, top$, low$, size$ = 0, 0, FAR, 0, 0, FAR, 0 --*
   end
 end
@@ -192,7 +197,7 @@ held = math.abs(held)
 -- far ahead the far call is cannot be told any more, so it keeps no other back. The hold lasts for
 -- as long as before. Nothing leaks during a hold.
 if now < last then
-  far, held = 0, max(0, held - last + now)
+  far, held, booked = 0, max(0, held - last + now), max(0, booked - last + now)
   ends[$] = max(0, ends[$] - last + now) --*
 end
 do
@@ -315,7 +320,7 @@ if missing > 0 then
 end
 
 local paused = max(0, held - now)
-if hold_ends > 0 then held, is_exhausted = 0, false end
+if hold_ends > 0 then held, is_exhausted = booked, false end
 held, is_exhausted = max(held, hold_until - max(0, seen_at - now)), is_exhausted or exhausts > 0
 -- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and
 -- all of them wait for it first.
@@ -327,7 +332,7 @@ do
   local refused, climb, rest, allowed
   refused, climb, rest, allowed, at = unpack('<dddd', batch, at) --*
   if ends[$] > now + paused then ends[$] = ends[$] + from - now - paused end --*
-  if rest > 0 then ends[$], span[$] = max(ends[$], from + rest / 1000), climb --*
+  if rest > 0 then ends[$], span[$], cut[$] = max(ends[$], from + rest / 1000), climb, charges --*
   elseif refused > cut[$] then --*
     local missing = max(0, ends[$] - from) --*
     local longest = missing > 0 and max(span[$], climb) or climb --*
@@ -374,7 +379,7 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
       top$, low$ = charges, level$ - due --*
       level$, rested$ = level$ + weight$, 0 --*
     end --*
-    ahead, has_probe = due, is_exhausted
+    ahead, has_probe, booked = due, is_exhausted, max(booked, held)
     if is_far then far, far_at = charges, now + (due + pause - 2 * look_ahead) / 1000 end
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by)
@@ -384,6 +389,7 @@ end
 if has_probe then
   held = now + math.ceil(ahead / 1000) + PROBE
   pause = (held - now) * 1000
+  if ends[$] > now then ends[$] = ends[$] + held - now end --*
 end
 
 size$ = thin(stack$, size$) --*
@@ -392,7 +398,7 @@ local quota = has_probe and 2 or is_exhausted and 1 or 0
 local reply = pack('<dddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, far_in, done, {{level$, idle$, given$}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
-state = pack('<ddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
+state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{dddd}}', {{ends[$], span[$], cut[$], rate[$]}})
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))

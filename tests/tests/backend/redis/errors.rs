@@ -97,8 +97,8 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key() {
         b"openlimit 1".to_vec(),
         b"openlimit 1\n".to_vec(),
         identity.to_vec(),
-        [&identity[..], &[0; 111]].concat(),
-        [&identity[..], &[0; 113]].concat(),
+        [&identity[..], &[0; 119]].concat(),
+        [&identity[..], &[0; 121]].concat(),
         [&identity[..], &[0xff; 1_001]].concat(),
     ] {
         server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));
@@ -117,7 +117,7 @@ fn numbers_that_are_none_under_the_key_are_an_error_and_not_a_hang() {
     let server = RedisServer::start();
     let identity = b"openlimit 1\n10 requests / second (burst 1s)\n";
     let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, f64::MAX];
-    for (number, count) in numbers.into_iter().flat_map(|number| [12, 17, 18].map(|count| (number, count))) {
+    for (number, count) in numbers.into_iter().flat_map(|number| [12, 18, 19].map(|count| (number, count))) {
         let numbers = number.to_le_bytes().repeat(count);
         let value = [&identity[..], &numbers].concat();
         server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));

@@ -5,6 +5,9 @@
 //! were granted before are given back, and their calls ask again shortly before the end. The hold
 //! may be released by another process, which tells nobody. So they also ask once in [`NEWS`].
 //!
+//! A call that is granted for the end of a hold is charged as of then. So the hold lasts until that
+//! end even if it is released, which is a look-ahead at most.
+//!
 //! While a quota is used up, the server grants one call of all clients, the probe, once the time is
 //! over. The client that has the probe lets its call depart. The other clients refuse their calls,
 //! and ask the server about once in [`NEWS`] while they do.
@@ -29,7 +32,7 @@ impl Slots {
         if until > self.held_until || exhausts && !self.is_exhausted {
             self.drop_all(now);
         }
-        self.held_until = self.held_until.max(until);
+        self.hold_until(self.held_until.max(until), now);
         self.is_exhausted |= exhausts;
         self.ledger.begin_hold(Some(until).filter(|until| *until > now), exhausts);
         self.flush_at = self.flush_at.min(now);
@@ -38,12 +41,23 @@ impl Slots {
     /// Ends the hold, and sends that to the server at once.
     pub(super) fn end_hold(&mut self, now: u64) {
         if self.is_held(now) {
-            (self.held_until, self.is_exhausted, self.probe_slot) = (0, false, 0);
+            self.hold_until(0, now);
+            (self.is_exhausted, self.probe_slot) = (false, 0);
             // The hold may be why the calls were not granted.
             self.ask_at = 0;
             self.ledger.end_hold();
             self.flush_at = self.flush_at.min(now);
         }
+    }
+
+    /// Moves the end of the hold to `until`, which may be over. Rates that climb stand still until
+    /// then.
+    fn hold_until(&mut self, until: u64, now: u64) {
+        let (from, to) = (now.max(self.held_until), now.max(until));
+        for known in &mut self.climbs {
+            known.climb = known.climb.moved(from, to);
+        }
+        self.held_until = until;
     }
 
     /// Lets another call be the probe, because this client lost its slot for it.
@@ -68,7 +82,8 @@ impl Slots {
         }
         if reply.is_exhausted && (reply.has_probe || self.probe_slot > 0) {
             // Its own call is the one that the others wait for.
-            (self.held_until, self.is_exhausted) = (now, true);
+            self.hold_until(now, now);
+            self.is_exhausted = true;
             return;
         }
         let until = if rest > 0 { self.seen_at + rest.min(self.max_hold) } else { 0 };
@@ -82,7 +97,8 @@ impl Slots {
             self.drop_all(now);
         }
         if until > now || self.is_held(now) || begins {
-            (self.held_until, self.is_exhausted, self.probe_slot) = (until, reply.is_exhausted, 0);
+            self.hold_until(until, now);
+            (self.is_exhausted, self.probe_slot) = (reply.is_exhausted, 0);
             // They decide during an outage.
             self.alone.share.release(now);
             if reply.is_exhausted {

@@ -6,8 +6,13 @@
 //!
 //! A call that is granted ahead keeps its weight while the rate climbs on. Within the look-ahead
 //! that is a percent of the rate at most.
+//!
+//! Weights are times of the rate, so the bound holds in weights: what is granted in any window of
+//! length `w` weighs at most `w` and the burst (or the largest call), each call by the pace at which
+//! it was requested. What is in the buckets when a rate is raised keeps its weight, too, until it
+//! has leaked. In memory it weighs less then.
 
-use super::state::{KnownClimb, Slots};
+use super::state::{KnownClimb, LOCAL, Slots};
 use crate::backend::Buckets as _;
 use crate::backend::redis::ledger::PaceChange;
 use crate::backend::redis::scale::ONE;
@@ -20,13 +25,25 @@ impl Slots {
     pub(super) fn cut_bucket(&mut self, bucket: usize, span: u64, charge: u64, now: u64) -> bool {
         let from = now.max(self.held_until);
         let last = self.ledger.charges();
+        let (place, share) = (self.places[bucket], &mut self.alone.share);
+        let was_alone = charge >= LOCAL;
+        // The server does not know such a charge. Its number counts in the buckets of this process.
+        if was_alone && !share.cut(place, span, charge, now) {
+            return false;
+        }
+        let charge = if was_alone { last } else { charge };
         let known = &mut self.climbs[bucket];
         if charge <= known.cut {
             return false;
         }
+        if !was_alone {
+            share.cut(place, span, u64::MAX, now);
+        }
         *known = KnownClimb { climb: known.climb.cut(span, from), cut: last.max(charge) };
-        self.alone.share.cut(self.places[bucket], span, u64::MAX, now);
-        self.ledger.change_pace(bucket, PaceChange { refused: charge, span, ..PaceChange::default() });
+        // A restored climb takes the place of a cut in the same batch.
+        let restored = self.ledger.pace_change(bucket).rest > 0;
+        let rest = if restored { known.climb.missing(from) } else { 0 };
+        self.ledger.change_pace(bucket, PaceChange { refused: charge, span, rest, rate: 0 });
         self.flush_at = self.flush_at.min(now);
         self.set_paces(now);
         true
@@ -57,9 +74,11 @@ impl Slots {
                 continue;
             }
             if own.refused == 0 && own.rest == 0 {
-                // It may begin after a hold.
-                let rest = pace.rest.min(pace.span.saturating_add(self.max_hold));
-                let climb = Climb::ending_in(rest, pace.span, self.seen_at);
+                // It stands still until the end of the hold, which may be another one here.
+                let from = self.seen_at.saturating_add(reply.held_for);
+                let climb = Climb::ending_in(pace.rest, pace.span, self.seen_at);
+                let to = if self.held_until > now { self.held_until } else { from.min(now) };
+                let climb = climb.moved(from, to);
                 self.climbs[bucket] = KnownClimb { climb, cut: pace.cut };
             }
             if own.rate == 0 && pace.rate > 0 && pace.rate != rate {

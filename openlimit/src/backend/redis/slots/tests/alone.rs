@@ -114,7 +114,7 @@ impl Processes {
 }
 
 /// Lets a client decide alone while it cannot reach the server.
-fn alone(mut client: Tenant, share: Percent) -> Tenant {
+pub(super) fn alone(mut client: Tenant, share: Percent) -> Tenant {
     let memory = |meterings: &[Metering; 2]| {
         Memory::new(
             &Starting {

@@ -41,18 +41,20 @@ struct Loop {
     /// The percentage of its reservation that a call uses.
     uses: u64,
     holds: Duration,
+    /// The time of a batch to the server, and of a reply back.
+    way: u64,
 }
 
 /// A loop whose calls all reserve the same, with the burst and the hold in seconds.
 const fn even(rate: u64, burst: u64, callers: usize, reserves: u64, uses: u64) -> Loop {
     let (burst, holds) = (Duration::from_secs(burst), Duration::from_secs(1));
-    Loop { rate, burst, callers, reserves, varies: false, uses, holds }
+    Loop { rate, burst, callers, reserves, varies: false, uses, holds, way: WAY }
 }
 
 /// A loop of 64 callers whose calls reserve different amounts, with the hold in milliseconds.
 const fn varied(reserves: u64, holds: u64) -> Loop {
     let (burst, holds) = (Duration::from_secs(1), Duration::from_millis(holds));
-    Loop { rate: 100_000, burst, callers: 64, reserves, varies: true, uses: 20, holds }
+    Loop { rate: 100_000, burst, callers: 64, reserves, varies: true, uses: 20, holds, way: WAY }
 }
 
 /// Asserts that one client comes within two points of exact refunds, and four clients within
@@ -92,6 +94,15 @@ fn short_calls_use_nearly_what_exact_refunds_allow() {
 #[test]
 fn calls_that_reserve_more_than_the_burst_together_use_most_of_what_exact_refunds_allow() {
     is_nearly_exact(varied(8_000, 300), 0.08);
+}
+
+#[test]
+fn a_few_callers_far_away_lose_nothing_of_the_rate() {
+    let (burst, holds, way) = (Duration::from_millis(200), Duration::ZERO, 10 * MILLISECOND);
+    for (rate, callers) in [(100, 16), (100, 4), (400, 64)] {
+        let of = Loop { rate, burst, callers, reserves: 1, varies: false, uses: 100, holds, way };
+        is_nearly_exact(of, 0.02);
+    }
 }
 
 /// One run of a loop.
@@ -143,7 +154,10 @@ impl<'a> Run<'a> {
                     self.held.pop();
                     let rest = self.of.reserves(caller) - self.of.uses(caller);
                     let id = caller % self.members.len();
-                    self.members[id].backend.refund(&Amounts::Few([rest, 0, 0]), charge, self.now, |_, _| ());
+                    if rest > 0 {
+                        let backend = &mut self.members[id].backend;
+                        backend.refund(&Amounts::Few([rest, 0, 0]), charge, self.now, |_, _| ());
+                    }
                     self.arrive(caller);
                 }
                 held => {
@@ -192,9 +206,9 @@ impl<'a> Run<'a> {
                 Ok(batch) => {
                     let mut command = redis::cmd("EVAL");
                     command.arg(&self.script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
-                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
+                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + self.of.way) / 1_000);
                     let bytes: Vec<u8> = command.query(self.connection).unwrap();
-                    *reply = Some((now + 2 * WAY, now, BatchReply::read(&bytes, 1).unwrap()));
+                    *reply = Some((now + 2 * self.of.way, now, BatchReply::read(&bytes, 1).unwrap()));
                 }
                 Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
             }

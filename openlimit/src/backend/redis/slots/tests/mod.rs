@@ -13,6 +13,7 @@ use crate::queue::Waiter;
 mod alone;
 mod client;
 mod closed_loop;
+mod everything;
 mod exhausted;
 mod far;
 mod held;

@@ -124,6 +124,96 @@ fn a_rate_does_not_climb_during_a_hold() {
 }
 
 #[test]
+fn calls_weigh_as_much_before_during_and_after_a_hold_that_is_released() {
+    let (mut world, mut one, mut other) = start();
+    let charge = charged(&mut world, &mut one);
+    one.slots.cut(0, CLIMB, charge, world.clock);
+    for client in [&mut one, &mut other] {
+        learn(&mut world, client);
+    }
+    let at_half = 2_000_000 * 9 / 10..=2_000_000;
+    for client in [&mut one, &mut other] {
+        // Before the server knows of the hold, while it does, and after a release it does not know.
+        client.slots.hold(world.clock + 20 * SECOND.as_nanos() as u64, world.clock);
+        for step in 0..3 {
+            client.slots.set_paces(world.clock);
+            let weight = client.slots.scales[0].weight(1);
+            assert!(at_half.contains(&weight), "{weight} in step {step}");
+            if step == 0 {
+                world.exchange(client);
+            } else {
+                client.slots.release(world.clock);
+            }
+        }
+        world.exchange(client);
+    }
+}
+
+#[test]
+fn a_slow_climb_goes_on_after_a_probe_from_where_it_stood() {
+    let (mut world, mut one, mut other) = start();
+    let charge = charged(&mut world, &mut one);
+    learn(&mut world, &mut other);
+    one.slots.cut(0, SLOW_CLIMB, charge, world.clock);
+    one.slots.exhaust(world.clock + SECOND.as_nanos() as u64, world.clock);
+    world.exchange(&mut one);
+    world.pass(2 * SECOND);
+    let weight = |client: &Tenant| client.slots.scales[0].weight(1);
+    // It has the probe, whose call departs.
+    let charge = charged(&mut world, &mut one);
+    assert!(weight(&one).abs_diff(2_000_000) < 10_000, "{}", weight(&one));
+    one.slots.exhaust(world.clock + 60 * SECOND.as_nanos() as u64, world.clock);
+    world.exchange(&mut one);
+    other.slots.wants_news = true;
+    world.exchange(&mut other);
+    world.pass(30 * SECOND);
+    one.slots.release(world.clock);
+    world.exchange(&mut one);
+    world.pass(SECOND);
+    other.slots.wants_news = true;
+    world.exchange(&mut other);
+    for client in [&mut one, &mut other] {
+        learn(&mut world, client);
+        let missing = client.slots.climbs[0].climb.missing(world.clock);
+        assert!(missing.abs_diff(1_800 * SECOND.as_nanos() as u64) < 5_000_000_000, "{missing}");
+    }
+    assert!(one.slots.cut(0, SLOW_CLIMB, charge, world.clock));
+}
+
+#[test]
+fn calls_that_were_charged_alone_cut_the_rate_once_when_the_server_is_back() {
+    let (mut world, mut one, mut other) = start();
+    learn(&mut world, &mut one);
+    let alone: Vec<_> =
+        (0..3).map(|_| one.slots.alone.charge(&Amounts::Few([1, 1, 0]), world.clock, world.clock)).collect();
+    for charge in alone {
+        one.slots.cut(0, CLIMB, charge, world.clock);
+        world.exchange(&mut one);
+        learn(&mut world, &mut other);
+        charged(&mut world, &mut other);
+        learn(&mut world, &mut one);
+    }
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (500, 500));
+}
+
+#[test]
+fn a_cut_while_a_climb_is_restored_counts() {
+    let (mut world, mut one, mut other) = start();
+    let charge = charged(&mut world, &mut one);
+    one.slots.cut(0, CLIMB, charge, world.clock);
+    world.exchange(&mut one);
+    world.lose_the_state(&[]);
+    let charge = charged(&mut world, &mut one);
+    assert!(one.slots.cut(0, CLIMB, charge, world.clock));
+    world.exchange(&mut one);
+    learn(&mut world, &mut other);
+    assert_eq!((pace(&world, &one), pace(&world, &other)), (250, 250));
+    // The crowd before the restored climb does not cut it again.
+    assert!(!one.slots.cut(0, CLIMB, charge, world.clock));
+    assert!(!other.slots.cut(0, CLIMB, charge, world.clock));
+}
+
+#[test]
 fn a_cut_in_a_batch_that_was_given_up_is_sent_again_and_counts_once() {
     let (mut world, mut one, mut other) = start();
     let charge = charged(&mut world, &mut one);

@@ -227,7 +227,7 @@ impl World {
         BatchReply::read(&client.reply, 2).unwrap()
     }
 
-    fn eval(&mut self, keys: &[String; 2], batch: &[u8]) -> Vec<u8> {
+    pub(super) fn eval(&mut self, keys: &[String; 2], batch: &[u8]) -> Vec<u8> {
         let mut command = redis::cmd("EVAL");
         command.arg(&self.script).arg(2).arg(keys).arg("openlimit 1\nof the test\n");
         command

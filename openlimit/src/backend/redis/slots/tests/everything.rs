@@ -1,0 +1,342 @@
+//! Everything at once: calls that are settled, cancelled and refused, holds, probes, rates that are
+//! cut and adopted, outages in which processes decide alone, and states that are lost.
+//!
+//! While that goes on, calls depart within the bound and never during a hold. Once it is over, every
+//! client gets its part again, and together they use the limit.
+
+use std::task::Waker;
+use std::time::Duration;
+
+use super::alone::alone;
+use super::world::{BURST, JITTER, SLOW, World};
+use crate::admission::{Admission, Decided};
+use crate::backend::redis::slots::{LOCAL, Slots};
+use crate::backend::redis::wire::BatchReply;
+use crate::backend::{Backend, Buckets as _};
+use crate::bucket::CLIMB;
+use crate::error::{StoreError, StoreProblem};
+use crate::limits::{Amounts, Percent};
+use crate::queue::{Grant, Key, Outcome, Queue, Refusals, Waiter, by_arrival};
+
+const MILLI: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MILLI;
+const STEP: u64 = 2 * MILLI;
+
+/// For how long faults go on, for how long their effects may last, and for how long the parts of the
+/// clients are measured then.
+const FAULTS: u64 = 10 * SECOND;
+const AFTERMATH: u64 = 20 * SECOND;
+const STEADY: u64 = 5 * SECOND;
+
+/// By how much calls exceed the bound for a second after the state was lost, in nanoseconds of the
+/// rate: by what was granted ahead and that the client that comes first does not know of.
+const UNKNOWN: u64 = 500 * MILLI;
+
+/// The weights of a unit of each limit, in nanoseconds.
+const WEIGHTS: [u64; 2] = [1_000_000, 20_000];
+
+struct Member {
+    admission: Admission,
+    keys: [String; 2],
+    flight: Option<Flight>,
+    waiting: Vec<Key>,
+    calls: Vec<Call>,
+    is_cut_off: bool,
+}
+
+/// A batch without a reply.
+struct Flight {
+    bytes: Vec<u8>,
+    sent: u64,
+    /// When its reply arrives, or it is known that none does.
+    at: u64,
+    reply: Option<BatchReply>,
+}
+
+/// An admitted call.
+struct Call {
+    grant: Grant,
+    ends: u64,
+    departure: usize,
+}
+
+struct Departure {
+    member: usize,
+    at: u64,
+    used: [u64; 2],
+    /// True if its process decided alone.
+    was_alone: bool,
+}
+
+struct Run {
+    world: World,
+    members: Vec<Member>,
+    departures: Vec<Departure>,
+    lost: Vec<u64>,
+}
+
+#[test]
+fn whatever_comes_together_calls_depart_within_the_bound_and_all_go_on_afterwards() {
+    (1..=4).for_each(|seed| run(seed, false));
+    (5..=6).for_each(|seed| run(seed, true));
+}
+
+fn run(seed: u64, loses_states: bool) {
+    let mut world = World::start(SLOW);
+    world.random = world.random.wrapping_mul(seed);
+    let is_even = seed.is_multiple_of(2);
+    let members = (0..3).map(|id| {
+        let mut client = alone(world.client(), Percent(25));
+        client.slots.terms.look_ahead = if is_even { 100 } else { [300, 100, 20][id] } * MILLI;
+        let backend = Backend::Redis(Box::new(client.slots));
+        let grace = JITTER.as_nanos() as u64 / 2;
+        Member {
+            admission: Admission::new(backend, Queue::new(2, by_arrival), grace, 600 * SECOND),
+            keys: [client.keys[0].clone(), format!("{} {id}", client.keys[1])],
+            flight: None,
+            waiting: Vec::new(),
+            calls: Vec::new(),
+            is_cut_off: false,
+        }
+    });
+    let members = members.collect();
+    let mut run = Run { world, members, departures: Vec::new(), lost: Vec::new() };
+    while run.world.clock < FAULTS {
+        run.fault(loses_states);
+        run.step(true);
+    }
+    for member in &mut run.members {
+        member.is_cut_off = false;
+        member.admission.release(run.world.clock);
+        (0..2).for_each(|place| member.admission.backend.set_rate(place, 1, 1, run.world.clock));
+    }
+    while run.world.clock < FAULTS + AFTERMATH + STEADY {
+        run.step(false);
+    }
+    run.check_bound();
+    let steady = run.departures.iter().filter(|call| call.at >= FAULTS + AFTERMATH);
+    let mut parts = [0; 3];
+    steady.for_each(|call| parts[call.member] += call.used[0]);
+    let all: u64 = parts.iter().sum();
+    assert!(all * WEIGHTS[0] >= STEADY / 100 * 75, "{parts:?} with seed {seed}");
+    // Clients that look further ahead get more.
+    let least = all / if is_even { 8 } else { 50 };
+    assert!(parts.iter().all(|part| *part >= least), "{parts:?} with seed {seed}");
+}
+
+impl Run {
+    fn random(&mut self, most: u64) -> u64 {
+        self.world.random(most as usize) as u64
+    }
+
+    /// Lets something happen now and then.
+    fn fault(&mut self, loses_states: bool) {
+        let (now, id, place) = (self.world.clock, self.random(3) as usize, self.random(2) as usize);
+        let (what, until) = (self.random(600), now + self.random(400) * MILLI);
+        let (left, allowed) = (self.random(200) as i64 - 50, [250, 500, 1_000][self.random(3) as usize]);
+        let Member { admission, is_cut_off, .. } = &mut self.members[id];
+        match what {
+            0 => admission.backend.hold(until, now),
+            1 => admission.backend.hold_limit(place, until, now),
+            2 => admission.backend.exhaust(until, now),
+            3..6 => admission.release(now),
+            6 | 7 => admission.backend.cap(place, left, now),
+            8 => admission.backend.set_rate(place, allowed, 1_000, now),
+            9 => *is_cut_off = true,
+            10..15 => *is_cut_off = false,
+            15 if loses_states => {
+                redis::cmd("FLUSHALL").exec(&mut self.world.connection).unwrap();
+                self.lost.push(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets a step of time pass.
+    fn step(&mut self, with_faults: bool) {
+        self.world.clock += STEP;
+        for id in 0..self.members.len() {
+            self.end_calls(id, with_faults);
+            self.arrive(id);
+            // Before a reply tells of a hold.
+            self.admit(id);
+            self.exchange(id);
+            self.admit(id);
+        }
+    }
+
+    fn arrive(&mut self, id: usize) {
+        let now = self.world.clock;
+        while self.members[id].admission.queue.len() < 15 {
+            let large = if self.random(100) == 0 { 60 } else { 1 };
+            let amounts = Amounts::Few([(1 + self.random(4)) * large, self.random(100), 0]);
+            let timeout = if self.random(4) == 0 { self.random(500) * MILLI } else { u64::MAX };
+            let member = &mut self.members[id];
+            if let Some(charge) = member.admission.take(amounts.as_slice(), now) {
+                self.depart(id, Grant::at_once(amounts, charge));
+                continue;
+            }
+            let waiter = Waiter::new(amounts.clone(), now, timeout);
+            match member.admission.arrive(waiter, now, &mut Vec::new()) {
+                Decided::Admitted(charge) => self.depart(id, Grant::at_once(amounts, charge)),
+                Decided::Waits(key) => member.waiting.push(key),
+                Decided::Refused(_) => return,
+            }
+        }
+        // One of them is cancelled.
+        if self.random(40) == 0 {
+            let key = self.members[id].waiting.pop();
+            key.map(|key| self.members[id].admission.queue.leave(key));
+        }
+    }
+
+    fn exchange(&mut self, id: usize) {
+        let now = self.world.clock;
+        let trip = self.random(4) * MILLI;
+        let is_decided = self.random(2) == 0;
+        let member = &mut self.members[id];
+        if let Some(flight) = member.flight.take_if(|flight| flight.at <= now) {
+            let slots = slots(&mut member.admission.backend);
+            let queue = &member.admission.queue;
+            if let Some(reply) = flight.reply {
+                let refused = slots.apply(&reply, queue, flight.sent, now);
+                refuse(&mut member.admission, refused);
+            } else {
+                let error = StoreError::new(&"".into(), StoreProblem::TimedOut(Duration::ZERO));
+                let (refused, _) = slots.failed(&error, queue, now);
+                refuse(&mut member.admission, refused);
+                self.send(id, flight.bytes, trip, is_decided);
+                return;
+            }
+        }
+        let member = &mut self.members[id];
+        if member.flight.is_none()
+            && let Ok(bytes) =
+                slots(&mut member.admission.backend).collect(&member.admission.queue, false, now)
+        {
+            self.send(id, bytes, trip, is_decided);
+        }
+    }
+
+    /// Sends a batch, which the server decides if the client is not cut off, or if `is_decided`.
+    fn send(&mut self, id: usize, bytes: Vec<u8>, trip: u64, is_decided: bool) {
+        let sent = self.world.clock;
+        let Member { keys, is_cut_off, flight, .. } = &mut self.members[id];
+        let decided = (!*is_cut_off || is_decided).then(|| self.world.eval(keys, &bytes));
+        let reply = decided.filter(|_| !*is_cut_off).map(|reply| BatchReply::read(&reply, 2).unwrap());
+        let at = sent + if reply.is_some() { trip } else { 20 * MILLI };
+        *flight = Some(Flight { bytes, sent, at, reply });
+    }
+
+    /// Admits all calls that are due.
+    fn admit(&mut self, id: usize) {
+        let now = self.world.clock;
+        let Member { admission, waiting, .. } = &mut self.members[id];
+        admission.pump(now, &mut Vec::new());
+        let mut over = Vec::new();
+        waiting.retain(|key| match admission.queue.poll(*key, Waker::noop().clone()) {
+            Ok(outcome) => {
+                over.push(outcome);
+                false
+            }
+            Err(_) => true,
+        });
+        for outcome in over {
+            if let Outcome::Admitted(grant) = outcome {
+                self.depart(id, grant);
+            }
+        }
+    }
+
+    fn depart(&mut self, id: usize, grant: Grant) {
+        let at = self.world.clock;
+        let backend = &self.members[id].admission.backend;
+        assert!(grant.is_probe || backend.held_until() <= at, "a call departs during a hold");
+        let amounts = grant.amounts.as_slice();
+        self.departures.push(Departure {
+            member: id,
+            at,
+            used: [amounts[0], amounts[1]],
+            was_alone: grant.charge >= LOCAL,
+        });
+        let ends = at + self.random(80) * MILLI;
+        let departure = self.departures.len() - 1;
+        self.members[id].calls.push(Call { grant, ends, departure });
+    }
+
+    /// Settles, cancels and refuses calls that end now.
+    fn end_calls(&mut self, id: usize, with_faults: bool) {
+        let now = self.world.clock;
+        let (ended, rest) = self.members[id].calls.drain(..).partition(|call| call.ends <= now);
+        self.members[id].calls = rest;
+        for Call { grant, departure, .. } in ended as Vec<Call> {
+            let (how, place) = (self.random(if with_faults { 400 } else { 40 }), self.random(2) as usize);
+            let wait = self.random(300) * MILLI;
+            let admission = &mut self.members[id].admission;
+            let reserved = [grant.amounts.as_slice()[0], grant.amounts.as_slice()[1]];
+            let charge = grant.charge;
+            match how {
+                // Cancelled before it was sent.
+                0..10 => {
+                    admission.pass_probe_on(&grant, now);
+                    admission.give_back(&[0, 1], &grant.amounts, charge, now);
+                    self.departures[departure].used = [0, 0];
+                }
+                // Used less.
+                10..30 => {
+                    admission.end_probe(charge, true, now);
+                    let used = [reserved[0], reserved[1] / 2];
+                    let unused = Amounts::Few([0, reserved[1] - used[1], 0]);
+                    admission.give_back(&[0, 1], &unused, charge, now);
+                    self.departures[departure].used = used;
+                }
+                // Refused.
+                40..43 => {
+                    admission.end_probe(charge, true, now);
+                    admission.backend.cut(place, CLIMB, charge, now);
+                    admission.backend.hold(now + wait, now);
+                }
+                43 => {
+                    admission.probe_failed(charge);
+                    admission.backend.exhaust(now + wait, now);
+                }
+                // Used more.
+                44..50 => {
+                    admission.end_probe(charge, true, now);
+                    admission.backend.owe(&Amounts::Few([0, 50, 0]), now);
+                }
+                _ => admission.end_probe(charge, true, now),
+            }
+        }
+    }
+
+    /// Asserts that the calls which Redis granted fill a bucket up to the burst or the largest call.
+    fn check_bound(&self) {
+        for (limit, unit) in WEIGHTS.into_iter().enumerate() {
+            let burst = BURST.as_nanos() as u64;
+            let (mut level, mut last, mut largest) = (0, 0, burst);
+            for call in self.departures.iter().filter(|call| !call.was_alone) {
+                let weight = call.used[limit] * unit;
+                let is_unknown = self.lost.iter().any(|at| (*at..*at + SECOND).contains(&call.at));
+                level = u64::saturating_sub(level, call.at - last);
+                if !is_unknown {
+                    level = level.min(largest);
+                }
+                (level, last, largest) = (level + weight, call.at, largest.max(weight));
+                let most = largest + if is_unknown { UNKNOWN } else { 0 };
+                assert!(level <= most, "limit {limit}: {level} ns at {}, {:?}", call.at, self.lost);
+            }
+        }
+    }
+}
+
+fn slots(backend: &mut Backend) -> &mut Slots {
+    let Backend::Redis(slots) = backend else { panic!("the buckets are in Redis") };
+    slots
+}
+
+fn refuse(admission: &mut Admission, refused: Refusals) {
+    for (key, refusal) in refused {
+        admission.refuse(key, refusal, &mut Vec::new());
+    }
+}
