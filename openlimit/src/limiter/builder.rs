@@ -216,7 +216,8 @@ impl<K> Builder<K> {
     ///
     /// It bounds what a wrong or hostile `retry-after` can do. If a provider asks for more, calls do
     /// not wait: they are refused with [`AcquireError::Exhausted`](crate::AcquireError::Exhausted),
-    /// and after `max_hold` one of them tries. Zero turns all of that off.
+    /// and after `max_hold` one of them tries. Zero turns all of that off: then `retry` of the
+    /// attribute makes its attempts without a pause.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
         self
