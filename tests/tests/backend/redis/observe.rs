@@ -140,8 +140,8 @@ fn a_refusal_slows_down_the_other_processes_and_their_crowd_slows_down_nobody_ag
     }
     for limiter in &limiters {
         let pace = pace(limiter);
-        // The test may take a second or two.
-        assert!((0.5..0.8).contains(&pace), "{pace}");
+        // It climbs by a tenth a second. A second cut would leave a quarter.
+        assert!((0.5..1.0).contains(&pace), "{pace}");
     }
     // It climbs back, and all calls get their turn.
     let start = Instant::now();
@@ -150,7 +150,7 @@ fn a_refusal_slows_down_the_other_processes_and_their_crowd_slows_down_nobody_ag
     }
     // 150 calls of which the burst covers 100, at half of the rate and more.
     let took = start.elapsed();
-    assert!(took < secs(5), "{took:?}");
+    assert!(took < secs(20), "{took:?}");
     assert!(pace(&limiters[0]) > 0.5);
 }
 

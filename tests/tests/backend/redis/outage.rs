@@ -25,7 +25,7 @@ impl World {
     }
 
     fn redis(&self) -> Redis {
-        Redis::new(self.server.url_at(self.proxy.address())).timeout(millis(200))
+        Redis::new(self.server.url_at(self.proxy.address())).timeout(secs(2))
     }
 
     fn away(&self) {
@@ -260,7 +260,7 @@ fn those_who_wait_when_it_goes_away_are_served_alone() {
             drop(call.join().unwrap().unwrap());
         }
     });
-    assert!(store(&limiter).error.unwrap().to_string().contains("did not reply within 200ms"));
+    assert!(store(&limiter).error.unwrap().to_string().contains("did not reply within"));
 }
 
 #[test]

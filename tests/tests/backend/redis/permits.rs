@@ -22,7 +22,7 @@ fn pair() -> (RedisServer, RateLimiter, RateLimiter) {
 }
 
 fn take(limiter: &RateLimiter, tokens: u64) -> Result<Permit, AcquireError> {
-    limiter.acquire(tokens).timeout(secs(5)).blocking()
+    limiter.acquire(tokens).timeout(secs(20)).blocking()
 }
 
 /// Asserts that a call is admitted soon, since a refund for it is under way.
