@@ -5,7 +5,7 @@
 
 use crate::admission::{Admission, Plan};
 use crate::backend::Buckets as _;
-use crate::limits::Amounts;
+use crate::limits::{Amounts, Dimension, Usage};
 use crate::queue::Grant;
 
 /// The charges of a call.
@@ -17,6 +17,8 @@ pub(super) struct Charged {
     debts: Vec<(u64, Amounts)>,
     /// True once the reservation is part of the sums in the status.
     is_counted: bool,
+    /// The input, if a part of the usage stated it. The rest of the usage may leave it out.
+    input: Option<u64>,
 }
 
 /// How much of its usage a call is settled by.
@@ -33,7 +35,7 @@ const MOST_DEBTS: usize = 16;
 
 impl Charged {
     pub(super) fn new(grant: Grant) -> Self {
-        Self { grant, debts: Vec::new(), is_counted: false }
+        Self { grant, debts: Vec::new(), is_counted: false, input: None }
     }
 
     /// Counts the reservation, when the call is first settled.
@@ -41,6 +43,23 @@ impl Charged {
         if !self.is_counted {
             self.is_counted = true;
             admission.count_reserved(plan.dimensions(), &self.grant.amounts);
+        }
+    }
+
+    /// Lets the limiter learn from the usage, once all of it is known.
+    pub(super) fn teach(&mut self, admission: &mut Admission, usage: &Usage, settled: Settled) {
+        self.input = usage.amount(&Dimension::InputTokens).or(self.input);
+        if settled == Settled::Whole
+            && let Some(lesson) = self.grant.lesson.take()
+        {
+            let usage = usage.clone();
+            admission.teach(
+                &lesson,
+                &match self.input {
+                    Some(input) => usage.with(Dimension::InputTokens, input),
+                    None => usage,
+                },
+            );
         }
     }
 

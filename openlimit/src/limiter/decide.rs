@@ -292,11 +292,7 @@ impl Core {
             charged.count(&mut state.admission, &self.plan);
             charged.refund(less, &mut state.admission, &self.plan, now);
             charged.owe(more, &mut state.admission, now);
-            if settled == Settled::Whole
-                && let Some(lesson) = charged.grant.lesson.take()
-            {
-                state.admission.teach(&lesson, usage);
-            }
+            charged.teach(&mut state.admission, usage, settled);
         });
     }
 

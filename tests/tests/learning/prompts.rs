@@ -197,3 +197,18 @@ fn a_stream_that_states_only_its_input_teaches_too() {
     stream.read_to_end(&mut Vec::new()).expect("it is in memory");
     assert_eq!(reserved().0, 3 * counted);
 }
+
+#[test]
+fn a_prompt_that_a_part_of_the_usage_stated_is_learned_with_the_rest() {
+    let clock = ManualClock::new();
+    let limiter = MessagesRateLimiter::builder().clock(&clock).input_tokens(Rate::per_day(1_000_000));
+    let limiter = limiter.build().expect("valid options");
+    let request =
+        json!({ "model": "claude", "max_tokens": 9, "messages": [{ "role": "user", "content": "Hi!" }] });
+    let mut permit = limiter.try_acquire(&request).expect("there is room");
+    let counted = permit.cost().amount(&Dimension::InputTokens);
+    permit.settle_so_far(Usage::default().with(Dimension::InputTokens, 3 * counted));
+    permit.settle(Usage::default().with(Dimension::OutputTokens, 5));
+    let later = limiter.try_acquire(&request).expect("there is room");
+    assert_eq!(later.cost().amount(&Dimension::InputTokens), 3 * counted);
+}
