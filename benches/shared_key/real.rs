@@ -46,11 +46,13 @@ pub(crate) fn run(is_bench: bool) {
     for (client, send_until) in clients {
         minute(time, client, Some(FEW), |end, url| send_until(end, url, limiter()));
     }
-    minute(time, "two processes' worth of reqwest over Redis", Some(FEW), |end, url| {
+    minute(time, "two clients of reqwest over Redis", Some(FEW), |end, url| {
         let redis = RedisServer::start();
         let limiter = || builder().name("chat").redis(redis.url()).build().expect("the limits are valid");
         thread::scope(|scope| {
-            [limiter(), limiter()].map(|limiter| scope.spawn(move || reqwest(end, url, limiter)));
+            for limiter in [limiter(), limiter()] {
+                scope.spawn(move || reqwest(end, url, limiter));
+            }
         });
     });
 }

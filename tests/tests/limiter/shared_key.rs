@@ -35,12 +35,12 @@ fn nobody_is_refused_by_a_bucket_of_ten_seconds_whose_replies_take_as_long() {
 
 #[test]
 fn nobody_is_refused_by_a_bucket_of_a_minute() {
-    draws_no_refusal(&scenario(60, millis(20), 200));
+    draws_no_refusal(&scenario(60, millis(20), 150));
 }
 
 #[test]
 fn nobody_is_refused_by_a_bucket_of_a_minute_whose_replies_take_ten_seconds() {
-    draws_no_refusal(&scenario(60, secs(10), 200));
+    draws_no_refusal(&scenario(60, secs(10), 150));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn draws_few_refusals(scenario: &Scenario, own: f64, others: f64, used: f64) {
 #[test]
 fn a_bucket_of_a_second_refuses_hardly_any_call() {
     // Until the first reply, the limiter knows nothing.
-    for (latency, time) in [(millis(20), 60), (millis(300), 120), (secs(1), 300)] {
+    for (latency, time) in [(millis(20), 60), (millis(300), 120), (secs(1), 200)] {
         draws_few_refusals(&scenario(1, latency, time), 0.003, 0.005, 0.94);
     }
 }
@@ -70,14 +70,14 @@ fn a_bucket_of_a_second_refuses_hardly_any_call() {
 #[test]
 fn a_bucket_of_a_second_whose_replies_take_longer_refuses_few_calls() {
     for latency in [secs(3), secs(10)] {
-        draws_few_refusals(&scenario(1, latency, 300), 0.01, 0.03, 0.95);
+        draws_few_refusals(&scenario(1, latency, 150), 0.01, 0.03, 0.95);
     }
 }
 
 #[test]
 fn a_bucket_of_a_second_refuses_few_calls_without_headers() {
     let dialect = Dialect::Bare;
-    draws_few_refusals(&Scenario { dialect, ..scenario(1, millis(300), 300) }, 0.01, 0.03, 0.95);
+    draws_few_refusals(&Scenario { dialect, ..scenario(1, millis(300), 150) }, 0.01, 0.03, 0.95);
 }
 
 #[test]
