@@ -16,27 +16,26 @@ const UNHEARD: Aims = Aims { refused: 1.0, others_refused: 3.0, used: 95.0 };
 
 pub(crate) fn run(is_bench: bool) {
     let time = Duration::from_secs(if is_bench { 3_600 } else { 10 });
-    let row = |seconds: u64, millis: u64, dialect: Dialect, feedback: bool, aims: Option<Aims>| {
+    let row = |seconds: u64, millis: u64, change: fn(&mut Scenario), what: &str, aims: Option<Aims>| {
         let (bucket, latency) = (Duration::from_secs(seconds), Duration::from_millis(millis));
-        let scenario = Scenario { bucket, latency, dialect, feedback, time, seed: 1 };
-        let headers = if dialect == Dialect::Bare { ", no headers" } else { "" };
-        let deaf = if feedback { "" } else { ", without feedback" };
-        let what = format!("bucket of {seconds} s, replies after {latency:?}{headers}{deaf}");
-        print(&what, &simulate(&scenario), aims);
+        let mut scenario = Scenario::new(bucket, latency, time);
+        change(&mut scenario);
+        print(&format!("bucket of {seconds} s, replies after {latency:?}{what}"), &simulate(&scenario), aims);
     };
-    row(10, 20, Dialect::OpenAi, false, None);
+    row(10, 20, |scenario| scenario.feedback = false, ", without feedback", None);
     for seconds in [10, 60] {
         for millis in [20, 1_000, 10_000] {
-            row(seconds, millis, Dialect::OpenAi, true, Some(NONE));
+            row(seconds, millis, |_| (), "", Some(NONE));
         }
     }
     for millis in [20, 300, 1_000] {
-        row(1, millis, Dialect::OpenAi, true, Some(FEW));
+        row(1, millis, |_| (), "", Some(FEW));
     }
     for millis in [3_000, 10_000] {
-        row(1, millis, Dialect::OpenAi, true, Some(UNHEARD));
+        row(1, millis, |_| (), "", Some(UNHEARD));
     }
-    for millis in [300, 10_000] {
-        row(1, millis, Dialect::Bare, true, Some(UNHEARD));
+    for millis in [20, 10_000] {
+        row(1, millis, |scenario| scenario.dialect = Dialect::Bare, ", no headers", Some(UNHEARD));
     }
+    row(1, 3_000, |scenario| scenario.refusal = Duration::from_secs(1), ", refusals after 1s", None);
 }

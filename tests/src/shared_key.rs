@@ -12,6 +12,7 @@ use openlimit::{ChatRateLimiter, Percent, Permit, Rate};
 use serde_json::{Value, json};
 
 use crate::Call;
+use crate::learning::Random;
 
 /// The limits: 100 requests and 20 000 tokens a second. The limiter declares the same.
 pub const REQUESTS: Rate = Rate::per_minute(6_000);
@@ -28,17 +29,24 @@ const OTHERS_SHARE: Percent = Percent(70);
 /// The calls that wait at the limiter at any time.
 const WAITING: usize = 20;
 
+/// The longest way of a call to the provider, in milliseconds: each takes a random time of up to
+/// that. Calls that arrived as evenly as they left would be in step with the refilling of a bucket
+/// that is nearly empty: they would get all of it, and never learn of the other consumer.
+const LONGEST_WAY: u64 = 20;
+
 /// The steps of the simulation. Calls are admitted at their due times within one, and reach the
-/// provider at its end.
-const STEP: Duration = Duration::from_millis(5);
+/// provider at the end of one.
+const STEP: Duration = Duration::from_millis(2);
 
 /// The circumstances of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// How much the provider's buckets hold, in time.
     pub bucket: Duration,
-    /// The time from a call to its reply. Refusals come at once.
+    /// The time from a call to its reply.
     pub latency: Duration,
+    /// The time from a call to its refusal.
+    pub refusal: Duration,
     /// The headers of the provider.
     pub dialect: Dialect,
     /// Whether the limiter is told of the responses.
@@ -47,6 +55,16 @@ pub struct Scenario {
     pub time: Duration,
     /// The seed of the other consumer.
     pub seed: u64,
+}
+
+impl Scenario {
+    /// Creates one in which the limiter is told of OpenAI's responses. A refusal comes after 50 ms,
+    /// or as fast as an answer if that is less.
+    #[must_use]
+    pub fn new(bucket: Duration, latency: Duration, time: Duration) -> Self {
+        let refusal = latency.min(Duration::from_millis(50));
+        Self { bucket, latency, refusal, dialect: Dialect::OpenAi, feedback: true, time, seed: 1 }
+    }
 }
 
 /// The result of a simulation.
@@ -103,16 +121,21 @@ pub fn run(scenario: &Scenario) -> Figures {
     });
 
     let mut waiting: VecDeque<(Call, &str)> = VecDeque::new();
-    // When each reply arrives.
-    let mut replies: VecDeque<(Duration, Permit, ProviderReply)> = VecDeque::new();
+    let mut random = Random::new(scenario.seed);
+    // When each call reaches the provider, and when each reply comes back. Refusals overtake answers.
+    let mut sent: VecDeque<(Duration, Permit, &str)> = VecDeque::new();
+    let mut answers: VecDeque<(Duration, Permit, ProviderReply)> = VecDeque::new();
+    let mut refusals = VecDeque::new();
     let mut next = requests.iter().cycle();
     while clock.now() < scenario.time {
         clock.advance(STEP);
         let now = clock.now();
-        while replies.front().is_some_and(|(at, ..)| *at <= now) {
-            let (_, permit, reply) = replies.pop_front().expect("there is one");
-            if scenario.feedback {
-                hear(permit, &reply);
+        for replies in [&mut refusals, &mut answers] {
+            while replies.front().is_some_and(|(at, ..)| *at <= now) {
+                let (_, permit, reply) = replies.pop_front().expect("there is one");
+                if scenario.feedback {
+                    permit.responded(&Observation::from_parts(reply.status(), reply.headers(), reply.body()));
+                }
             }
         }
         while waiting.len() < WAITING {
@@ -121,12 +144,17 @@ pub fn run(scenario: &Scenario) -> Figures {
         }
         while let Some(outcome) = waiting.front_mut().and_then(|(call, _)| call.over()) {
             let (_, body) = waiting.pop_front().expect("there is one");
-            let permit = outcome.expect("it has no timeout");
+            let at = now + Duration::from_millis(random.below(LONGEST_WAY + 1));
+            let place = sent.partition_point(|(other, ..)| *other <= at);
+            sent.insert(place, (at, outcome.expect("it has no timeout"), body));
+        }
+        while sent.front().is_some_and(|(at, ..)| *at <= now) {
+            let (_, permit, body) = sent.pop_front().expect("there is one");
             let reply = provider.answer("/v1/chat/completions", [], body.as_bytes());
             if reply.status() == 200 {
-                replies.push_back((now + reply.head_after(), permit, reply));
-            } else if scenario.feedback {
-                hear(permit, &reply);
+                answers.push_back((now + reply.head_after(), permit, reply));
+            } else {
+                refusals.push_back((now + scenario.refusal, permit, reply));
             }
         }
     }
@@ -138,11 +166,6 @@ pub fn run(scenario: &Scenario) -> Figures {
         others,
         used: used(scenario.time, scenario.bucket, admitted, others),
     }
-}
-
-/// Passes a reply on to the limiter.
-fn hear(permit: Permit, reply: &ProviderReply) {
-    permit.responded(&Observation::from_parts(reply.status(), reply.headers(), reply.body()));
 }
 
 /// Returns the request of a call. It reserves 153 tokens on average, where the limits have room for

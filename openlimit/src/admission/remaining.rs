@@ -20,7 +20,8 @@
 //! The *cushion* is for what others take before the next response. Without one, this limiter and
 //! another consumer meet at zero and refuse each other. It is the smaller of one second of the rate
 //! and 15 % of the most that was ever left. In a simulation of buckets of 1, 10 and 60 s, with
-//! replies after 20 ms to 10 s, a larger cushion gained nothing.
+//! replies after 20 ms to 10 s, hardly any call is refused. With 20 % from a bucket of 1 s, 2 % less
+//! of the limit was used where replies took a second, and little was won.
 //!
 //! Example: a limit of 100 per second. A response says that 500 are left, and 120 were admitted
 //! since its call. The most ever left was 1 000, so the cushion is 100, one second of the rate. So
@@ -28,9 +29,11 @@
 //!
 //! # Stale responses
 //!
-//! If clearly more was admitted since a call than was ever left, the provider's bucket has drained and
-//! refilled since. Then its response says nothing of what is left now. This is so where replies take
-//! longer than the bucket to refill.
+//! If more was admitted since a call than was ever left, the provider's bucket has refilled since.
+//! Then its response says nothing of what is left now, and is ignored. This is so where replies take
+//! longer than the bucket to refill. What is left to learn from there are refusals, which cut the rate
+//! (`congestion` of the module `limiter`). In the simulation, a bucket of 1 s and replies after 3 s:
+//! 98 % of what another consumer leaves is used, and 73 % if such responses are believed.
 //!
 //! Responses arrive in another order than their calls were admitted in. One is ignored if a
 //! response to a later call was there before.
@@ -49,10 +52,6 @@ use crate::limits::Rate;
 /// forgotten. What was charged since such a call is counted from the call before it, which is a
 /// little too much.
 const MOST_CALLS: usize = 4_096;
-
-/// By how much more than was ever left may be admitted before a response is stale: one part in so
-/// many. A limiter that starts admits its burst on top of the rate.
-const OWN_BURST: u64 = 8;
 
 /// A rate that is found by trying grows by one part in so many, once in this time in nanoseconds: by
 /// 10 % a second. A tenfold limit is found within half a minute, and exceeded by a few calls.
@@ -201,8 +200,8 @@ impl Remaining {
                 }
                 reported.latest = call.order;
                 let since = self.charged[dimension] - call.charged[dimension];
-                // The provider's bucket has drained and refilled since.
-                if since > reported.most.saturating_add(reported.most / OWN_BURST) {
+                // The provider's bucket has refilled since.
+                if since > reported.most {
                     return None;
                 }
                 since
@@ -268,6 +267,16 @@ mod tests {
         assert_eq!(remaining.left((0, 0), RATE, 500, Some(4)), None);
         assert!(remaining.left((0, 0), RATE, 500, Some(6)).is_some());
         assert_eq!(remaining.left((0, 0), RATE, 400, Some(5)), None);
+    }
+
+    #[test]
+    fn a_response_is_stale_once_more_was_admitted_than_was_ever_left() {
+        let mut remaining = Remaining::new(1, 1);
+        remaining.charge(&[1], 1);
+        remaining.charge(&[1], 2);
+        remaining.charge(&[100], 3);
+        assert_eq!(remaining.left((0, 0), RATE, 100, Some(1)), None);
+        assert_eq!(remaining.left((0, 0), RATE, 100, Some(2)), Some(-15));
     }
 
     #[test]

@@ -2,4 +2,5 @@
 
 mod crowd;
 mod prompts;
+mod servers;
 mod sites;

@@ -11,8 +11,7 @@ use openlimit_tests::{millis, secs};
 
 /// A provider whose buckets hold `bucket` seconds.
 fn scenario(bucket: u64, latency: Duration, time: u64) -> Scenario {
-    let (bucket, time) = (secs(bucket), secs(time));
-    Scenario { bucket, latency, dialect: Dialect::OpenAi, feedback: true, time, seed: 1 }
+    Scenario::new(secs(bucket), latency, secs(time))
 }
 
 #[track_caller]
@@ -36,12 +35,12 @@ fn nobody_is_refused_by_a_bucket_of_ten_seconds_whose_replies_take_as_long() {
 
 #[test]
 fn nobody_is_refused_by_a_bucket_of_a_minute() {
-    draws_no_refusal(&scenario(60, millis(20), 200));
+    draws_no_refusal(&scenario(60, millis(20), 150));
 }
 
 #[test]
 fn nobody_is_refused_by_a_bucket_of_a_minute_whose_replies_take_ten_seconds() {
-    draws_no_refusal(&scenario(60, secs(10), 200));
+    draws_no_refusal(&scenario(60, secs(10), 150));
 }
 
 #[test]
@@ -50,16 +49,35 @@ fn nobody_is_refused_by_a_provider_with_the_headers_of_anthropic() {
     draws_no_refusal(&Scenario { dialect, ..scenario(10, millis(20), 60) });
 }
 
+/// Asserts that at most these shares of the calls of both are refused, and at least that of what the
+/// other consumer leaves is used.
+#[track_caller]
+fn draws_few_refusals(scenario: &Scenario, own: f64, others: f64, used: f64) {
+    let figures = run(scenario);
+    assert!(figures.refused_share() <= own, "{scenario:?}: {figures:?}");
+    assert!(figures.others_refused_share() <= others, "{scenario:?}: {figures:?}");
+    assert!(figures.used >= used, "{scenario:?}: {figures:?}");
+}
+
 #[test]
 fn a_bucket_of_a_second_refuses_hardly_any_call() {
     // Until the first reply, the limiter knows nothing.
-    for (latency, time) in [(millis(20), 60), (secs(1), 300)] {
-        let scenario = scenario(1, latency, time);
-        let figures = run(&scenario);
-        assert!(figures.refused_share() <= 0.003, "{scenario:?}: {figures:?}");
-        assert!(figures.others_refused_share() <= 0.005, "{scenario:?}: {figures:?}");
-        assert!(figures.used >= 0.94, "{scenario:?}: {figures:?}");
+    for (latency, time) in [(millis(20), 60), (millis(300), 120), (secs(1), 200)] {
+        draws_few_refusals(&scenario(1, latency, time), 0.003, 0.005, 0.94);
     }
+}
+
+#[test]
+fn a_bucket_of_a_second_whose_replies_take_longer_refuses_few_calls() {
+    for latency in [secs(3), secs(10)] {
+        draws_few_refusals(&scenario(1, latency, 150), 0.01, 0.03, 0.95);
+    }
+}
+
+#[test]
+fn a_bucket_of_a_second_refuses_few_calls_without_headers() {
+    let dialect = Dialect::Bare;
+    draws_few_refusals(&Scenario { dialect, ..scenario(1, millis(300), 150) }, 0.01, 0.03, 0.95);
 }
 
 #[test]

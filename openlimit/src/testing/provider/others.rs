@@ -79,11 +79,7 @@ impl OtherConsumer {
             self.share = self.below(self.most + 1);
             self.new_share = now + NEW_SHARE;
         }
-        // The gaps vary evenly between nothing and twice the mean.
-        let mean = self.pace.as_nanos() * 100 / u128::from(self.share.max(1));
-        let gap = self.below(u64::try_from(2 * mean).unwrap_or(u64::MAX).max(1));
-        let gap = if self.share == 0 { NEW_SHARE } else { Duration::from_nanos(gap.max(1)) };
-        self.next = (now + gap).min(self.new_share);
+        self.next = now.checked_add(self.gap()).map_or(self.new_share, |next| next.min(self.new_share));
         // A decision is no call, or each of them would add one.
         (!is_new).then_some(self.charge)
     }
@@ -106,11 +102,29 @@ impl OtherConsumer {
         self.calls = OtherCalls::default();
     }
 
+    /// Returns a random time until the next call. Calls come independently of each other, as those
+    /// of many users do, so the gaps are exponential. Even gaps would keep in step with those of a
+    /// limiter, and then one of the two would be refused again and again.
+    #[allow(clippy::cast_precision_loss, reason = "a random number needs no more than 53 bits")]
+    fn gap(&mut self) -> Duration {
+        if self.share == 0 {
+            return NEW_SHARE;
+        }
+        // From above 0 to 1.
+        let part = ((self.random() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+        let mean = self.pace.as_secs_f64() * 100.0 / self.share as f64;
+        Duration::try_from_secs_f64(mean * -part.ln()).unwrap_or(NEW_SHARE)
+    }
+
     fn below(&mut self, end: u64) -> u64 {
+        self.random() % end
+    }
+
+    fn random(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        self.random % end
+        self.random
     }
 }
 
