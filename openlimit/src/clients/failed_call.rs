@@ -1,7 +1,8 @@
 //! `FailedCall`: a call whose response is an error, until its body is known.
 //!
 //! The body says whether a limit, a quota or the size of the request was the reason, and clients
-//! that retry decide by it at once. So it is read before the response is passed on.
+//! that retry decide by it at once. So it is read before the response is passed on, unless it does
+//! not come: a limiter must not make a call hang.
 
 use crate::Permit;
 use crate::feedback::Observation;
@@ -21,6 +22,11 @@ pub(super) struct FailedCall {
 impl FailedCall {
     pub(super) fn new(permit: Permit, head: Observation) -> Self {
         Self { call: Some((permit, head)), body: Vec::new() }
+    }
+
+    /// Returns whether the head says how long to wait. Then a hold can begin without the body.
+    pub(super) fn states_wait(&self) -> bool {
+        self.call.as_ref().is_some_and(|(_, head)| head.verdict().retry_after().is_some())
     }
 
     /// Reads the next bytes of the body. Returns whether more are of use.

@@ -6,17 +6,28 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 
 use super::failed_call::FailedCall;
 use super::observe::{observation, observe};
+use crate::time::Sleep;
 use crate::{Permit, WrappedBody};
 
 /// The most pieces of an error's body that are read for the verdict. A server may send it byte by
 /// byte.
 const MOST_FRAMES: usize = 1_024;
+
+/// The longest wait for the body of an error. Providers send it together with the head. One that
+/// takes longer than this may never come.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// The same if the head says how long to wait. The hold begins after this, so it is no longer than
+/// a round trip: as many calls are under way anyway. It is not zero, since the body may say that
+/// only one limit, no limit, or a quota is the reason.
+const LONGEST_WAIT_WITH_HOLD: Duration = Duration::from_millis(100);
 
 /// The body of the response to a limited request. It has the same frames, errors and trailers as
 /// the body of the client.
@@ -42,7 +53,8 @@ where
         Self(Inner::Untouched(body))
     }
 
-    /// Passes on the response to an admitted call. Of an error, the start of the body is awaited.
+    /// Passes on the response to an admitted call. Of an error, the start of the body is awaited
+    /// for a short time.
     pub(super) async fn answered(mut permit: Permit, head: &Parts, body: B) -> Self {
         let observation = observation(head.status, &head.headers);
         if observation.denial().is_some() {
@@ -54,9 +66,14 @@ where
 
     async fn failed(mut call: FailedCall, mut body: B) -> Self {
         let mut seen = VecDeque::new();
+        let mut sleep = Sleep::new(if call.states_wait() { LONGEST_WAIT_WITH_HOLD } else { LONGEST_WAIT });
         let mut goes_on = true;
         while goes_on && !body.is_end_stream() {
-            match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let next = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
+                Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|()| None),
+                next => next,
+            });
+            match next.await {
                 Some(frame) => {
                     goes_on = match &frame {
                         Ok(frame) => frame.data_ref().is_none_or(|data| call.read(data.as_ref())),
@@ -65,6 +82,7 @@ where
                     seen.push_back(frame);
                     goes_on &= seen.len() < MOST_FRAMES;
                 }
+                // The end, or too late: what is known now counts.
                 None => goes_on = false,
             }
         }

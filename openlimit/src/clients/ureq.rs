@@ -47,6 +47,10 @@ impl LimitLayer {
 
 /// For `ureq::config::ConfigBuilder::middleware`. The thread is blocked while the request waits.
 ///
+/// The body of an error is read before the limiter is on hold, unless the headers say how long to
+/// wait. A read cannot be given a time limit here. So give the agent a timeout, such as
+/// `timeout_recv_body`, or a server that begins an error and never ends it blocks the thread.
+///
 /// A request that is not admitted fails with `ureq::Error::Other`, which has the
 /// [`AcquireError`]. See [`LimitLayer::http_status_as_error`].
 impl Middleware for LimitLayer {
@@ -143,13 +147,19 @@ impl LimitLayer {
         let info = BodyInfo::of(&body);
         let body = if observation.denial().is_some() {
             let mut call = FailedCall::new(permit, observation);
-            let start = PartRead::read(body.into_reader(), MOST_BODY);
-            call.read(&start.bytes);
+            // The time of a read has no bound, so the body is not read if the head will do.
+            let body = if call.states_wait() {
+                body
+            } else {
+                let start = PartRead::read(body.into_reader(), MOST_BODY);
+                call.read(&start.bytes);
+                info.body(start)
+            };
             drop(call);
             if self.http_status_as_error && (head.status.is_client_error() || head.status.is_server_error()) {
                 return Err(Error::StatusCode(head.status.as_u16()));
             }
-            info.body(start)
+            body
         } else {
             observe(&mut permit, &observation);
             let reader = permit.wrap_read(body.into_reader());

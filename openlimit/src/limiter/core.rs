@@ -8,7 +8,6 @@ use std::hint;
 use std::mem;
 use std::ops::Deref;
 use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::hold_times::HoldTimes;
@@ -17,7 +16,7 @@ use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
 use crate::limits::Counting;
 use crate::sync::{Mutex, MutexGuard};
-use crate::time::{Time, Timed};
+use crate::time::{Time, Timed, timer_id};
 
 /// A limiter without its type.
 pub(crate) struct Core {
@@ -89,7 +88,6 @@ impl Core {
         hold_times: HoldTimes,
         counting: Counting,
     ) -> Arc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let state = State { admission, armed: u64::MAX, rested: 0, held_for: None, notices: None };
         Arc::new_cyclic(|this| Self {
             plan,
@@ -98,7 +96,7 @@ impl Core {
             driver,
             hold_times,
             counting,
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: timer_id(),
             process: process::id(),
             this: Weak::clone(this),
             state: Line(Mutex::new(state)),

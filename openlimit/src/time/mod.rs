@@ -9,10 +9,13 @@
 
 use std::io;
 use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 mod fast;
 mod forked;
 mod nanos;
+#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower"))]
+mod sleep;
 mod system;
 mod timed;
 mod timers;
@@ -31,7 +34,15 @@ pub(crate) use self::forked::FORKED;
 #[cfg(any(feature = "testing", openlimit_loom))]
 pub use self::manual::ManualClock;
 pub(crate) use self::nanos::nanos;
+#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower"))]
+pub(crate) use self::sleep::Sleep;
 pub(crate) use self::timed::Timed;
+
+/// Returns an id for a timer that no other in this process has.
+pub(crate) fn timer_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// A clock and its timer.
 #[derive(Clone, Debug)]

@@ -207,6 +207,83 @@ pub(crate) fn an_error_that_breaks_off_is_passed_on_and_still_holds<C: Client>(c
     assert_eq!(held(&limiter), Some(30));
 }
 
+/// The start of the refusal of a server that gets stuck, and the rest of its body.
+const STUCK: [&str; 2] = [r#"{"error": "#, r#"{"message": "Please try again in 90s."}}"#];
+
+/// Returns the head of that refusal, with its first bytes.
+fn stuck(header: &str) -> String {
+    let [start, rest] = STUCK;
+    let length = start.len() + rest.len();
+    format!("HTTP/1.1 429 Too Many Requests\r\n{header}content-length: {length}\r\n\r\n{start}")
+}
+
+/// Sends a request to a server that gets stuck in a refusal. The server goes on when the client has
+/// passed on the response, so a client that waits for the whole body hangs.
+fn is_passed_on<C: Client>(client: &C, header: &str, judge: impl Fn(&RateLimiter)) {
+    let head = stuck(header);
+    let (go_on, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let server = Server::start(move |_, stream| {
+        stream.write_all(head.as_bytes()).unwrap();
+        if waits.lock().unwrap().recv().is_ok() {
+            stream.write_all(STUCK[1].as_bytes()).unwrap();
+        }
+    });
+    let limiter = limiter();
+    let mut read = Vec::new();
+    client.stream(LimitLayer::new(&limiter), chat(&server.url(PATH)), &mut |piece| {
+        read.extend_from_slice(piece);
+        if read == STUCK[0].as_bytes() {
+            judge(&limiter);
+            go_on.send(()).unwrap();
+        }
+        true
+    });
+    assert_eq!(String::from_utf8(read).unwrap(), STUCK.concat());
+    judge(&limiter);
+}
+
+pub(crate) fn a_refusal_that_gets_stuck_holds_by_its_head_and_is_passed_on<C: Client>(client: &C) {
+    is_passed_on(client, "retry-after: 30\r\n", |limiter| assert_eq!(held(limiter), Some(30)));
+}
+
+pub(crate) fn a_refusal_that_gets_stuck_holds_without_a_stated_wait<C: Client>(client: &C) {
+    // The cost takes hours to flow back, so the longest hold counts.
+    is_passed_on(client, "", |limiter| assert!(held(limiter).is_some_and(|secs| secs > 500)));
+}
+
+pub(crate) fn a_refusal_that_gets_stuck_may_break_off<C: Client>(client: &C) {
+    let limiter = limiter();
+    let sees = limiter.clone();
+    let server = Server::start(move |_, stream| {
+        stream.write_all(stuck("retry-after: 30\r\n").as_bytes()).unwrap();
+        eventually("the limiter to be on hold", || held(&sees).is_some());
+    });
+    let reply = client.send(Some(LimitLayer::new(&limiter)), chat(&server.url(PATH))).unwrap();
+    assert!(reply.status == 429 && reply.body.is_err(), "{reply:?}");
+    assert_eq!(held(&limiter), Some(30));
+}
+
+pub(crate) fn a_refusal_whose_body_is_late_is_judged_by_it<C: Client>(client: &C) {
+    let server = Server::start(|_, stream| {
+        stream.write_all(stuck("").as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(50));
+        stream.write_all(STUCK[1].as_bytes()).unwrap();
+    });
+    let limiter = limiter();
+    let reply = client.send(Some(LimitLayer::new(&limiter)), chat(&server.url(PATH))).unwrap();
+    assert_eq!(reply.body.unwrap(), STUCK.concat());
+    assert_eq!(held(&limiter), Some(90));
+}
+
+pub(crate) fn a_body_counts_beside_a_head_that_states_the_wait<C: Client>(client: &C) {
+    let body = r#"{"error": {"message": "no", "code": "insufficient_quota"}}"#;
+    let server = Server::answering(answer("429 Too Many Requests", &[("retry-after", "30")], body));
+    let limiter = limiter();
+    client.send(Some(LimitLayer::new(&limiter)), chat(&server.url(PATH))).unwrap();
+    assert!(limiter.status().unwrap().hold.unwrap().is_exhausted);
+}
+
 pub(crate) fn hostile_responses_do_no_harm<C: Client>(client: &C) {
     let long = "9".repeat(5_000);
     let headers = [
@@ -278,6 +355,9 @@ macro_rules! suite {
             a_request_that_is_not_admitted_is_not_sent,
             a_request_waits_for_its_turn,
             an_error_that_breaks_off_is_passed_on_and_still_holds,
+            a_refusal_that_gets_stuck_holds_by_its_head_and_is_passed_on,
+            a_refusal_that_gets_stuck_may_break_off,
+            a_refusal_whose_body_is_late_is_judged_by_it,
             hostile_responses_do_no_harm,
         );
     };
