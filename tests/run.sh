@@ -54,8 +54,27 @@ done
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
 
+step "building the tests"
+cargo test --workspace --all-features --locked --no-run
+
 step "tests"
-cargo test --workspace --all-features --locked
+# They wait for more time than they compute. So the unit tests and the models of the hand-over between the queue and
+# its waiters, in every order (loom), run beside all others, and are shown after them.
+beside=$(mktemp)
+trap 'rm -f "$beside"' EXIT
+{
+    cargo test --workspace --all-features --locked --lib
+    # These tests match no patterns, so regex-automata need not be optimized.
+    RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom \
+        cargo test -p openlimit --no-default-features --lib --locked \
+        --config profile.dev.package.regex-automata.opt-level=0 loom
+} >"$beside" 2>&1 &
+unit_tests=$!
+cargo test --workspace --all-features --locked --test '*'
+cargo test --workspace --all-features --locked --doc
+step "unit tests"
+wait "$unit_tests" || { cat "$beside"; exit 1; }
+cat "$beside"
 
 if [[ -z ${OPENLIMIT_REDIS_SERVER:-} ]] && command -v valkey-server >/dev/null; then
     step "tests of shared limits, on Valkey"
@@ -66,11 +85,5 @@ step "examples"
 for example in chat blocking manual reqwest async_openai anthropic sync_ureq streaming redis_shared; do
     cargo run --quiet --example "$example" --locked
 done
-
-step "the hand-over between the queue and its waiters, in every order (loom)"
-# These tests match no patterns, so regex-automata need not be optimized.
-RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom \
-    cargo test -p openlimit --no-default-features --lib --locked \
-    --config profile.dev.package.regex-automata.opt-level=0 loom
 
 step "all green"
