@@ -43,38 +43,44 @@ cargo fmt --all --check
 step "lints"
 cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 
-step "every feature alone"
-features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
-# Built together with the macros, syn has the same features here as in the documentation's build. So
-# the crates that depend on it are built only once.
-for features in "" $(features); do
-    cargo clippy -p openlimit -p openlimit-macros --no-default-features --features "$features" --locked -- -D warnings
-done
-
-step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
-
 step "building the tests"
 cargo test --workspace --all-features --locked --no-run
 
-step "tests"
-# They wait for more time than they compute. So the unit tests and the models of the hand-over between the queue and
-# its waiters, in every order (loom), run beside all others, and are shown after them.
-beside=$(mktemp)
-trap 'rm -f "$beside"' EXIT
+# Tests wait for more time than they compute. So these run beside them, and are shown when they are over.
+logs=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
+
+features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
+{
+    # Built together with the macros, syn has the same features here as in the documentation's build. So
+    # the crates that depend on it are built only once.
+    for features in "" $(features); do
+        echo "every feature alone: $features"
+        cargo clippy -p openlimit -p openlimit-macros --no-default-features --features "$features" --locked -- -D warnings
+    done
+    RUSTDOCFLAGS="-D warnings" cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
+} >"$logs/checks" 2>&1 &
+checks=$!
 {
     cargo test --workspace --all-features --locked --lib
-    # These tests match no patterns, so regex-automata need not be optimized.
+    # The hand-over between the queue and its waiters, in every order. These tests match no patterns, so
+    # regex-automata need not be optimized.
     RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom \
         cargo test -p openlimit --no-default-features --lib --locked \
         --config profile.dev.package.regex-automata.opt-level=0 loom
-} >"$beside" 2>&1 &
-unit_tests=$!
+} >"$logs/units" 2>&1 &
+units=$!
+
+step "tests"
 cargo test --workspace --all-features --locked --test '*'
 cargo test --workspace --all-features --locked --doc
-step "unit tests"
-wait "$unit_tests" || { cat "$beside"; exit 1; }
-cat "$beside"
+
+step "unit tests, and models of the hand-over between threads (loom)"
+wait "$units" || { cat "$logs/units"; exit 1; }
+cat "$logs/units"
+
+step "every feature alone, documentation"
+wait "$checks" || { cat "$logs/checks"; exit 1; }
 
 if [[ -z ${OPENLIMIT_REDIS_SERVER:-} ]] && command -v valkey-server >/dev/null; then
     step "tests of shared limits, on Valkey"
