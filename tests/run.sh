@@ -68,6 +68,10 @@ checks=$!
     RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom \
         cargo test -p openlimit --no-default-features --lib --locked \
         --config profile.dev.package.regex-automata.opt-level=0 loom
+    for example in chat blocking manual reqwest async_openai anthropic sync_ureq streaming redis_shared; do
+        echo "example $example"
+        cargo run --quiet --example "$example" --locked
+    done
 } >"$logs/units" 2>&1 &
 units=$!
 
@@ -75,7 +79,7 @@ step "tests"
 cargo test --workspace --all-features --locked --test '*'
 cargo test --workspace --all-features --locked --doc
 
-step "unit tests, and models of the hand-over between threads (loom)"
+step "unit tests, models of the hand-over between threads (loom), examples"
 wait "$units" || { cat "$logs/units"; exit 1; }
 cat "$logs/units"
 
@@ -86,10 +90,5 @@ if [[ -z ${OPENLIMIT_REDIS_SERVER:-} ]] && command -v valkey-server >/dev/null; 
     step "tests of shared limits, on Valkey"
     OPENLIMIT_REDIS_SERVER=valkey-server cargo test --workspace --all-features --locked --test backend
 fi
-
-step "examples"
-for example in chat blocking manual reqwest async_openai anthropic sync_ureq streaming redis_shared; do
-    cargo run --quiet --example "$example" --locked
-done
 
 step "all green"
