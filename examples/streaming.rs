@@ -1,4 +1,5 @@
-//! A conversation whose answers are printed as they arrive. The end of each stream settles its call.
+//! A conversation whose answers are printed as they arrive. The end of each stream settles its
+//! call.
 //!
 //!     cargo run --example streaming
 //!
@@ -27,8 +28,8 @@ limiter! {
     };
 }
 
-/// Makes a call. If the provider refuses it, the call waits and is made again. The permit moves into
-/// the stream.
+/// Makes a call. If the provider refuses it, the call waits and is made again. The permit moves
+/// into the stream.
 #[rate_limited(limiter = CHAT, params = request, stream, feedback, retry = 3)]
 async fn chat(
     client: &Client<OpenAIConfig>,

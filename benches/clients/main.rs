@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench clients`. No request reaches a network: the innermost part of each client
 //! answers at once. Counting tokens is left out, because `counting` measures it. The aim is 10
-//! microseconds. Each time is the fastest of many rounds, since other work on the machine only adds.
+//! microseconds. Each time is the fastest of many rounds, since other work on the machine only
+//! adds.
 
 use std::convert::Infallible;
 use std::future::ready;

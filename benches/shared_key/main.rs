@@ -4,8 +4,8 @@
 //! real time. `-- simulated` and `-- real` select one of them.
 //!
 //! The provider allows 6 000 requests and 1.2 million tokens a minute. The other consumer takes a
-//! random 0 to 70 % of both, another share every two seconds, and never waits. The limiter learns of
-//! it from the responses alone.
+//! random 0 to 70 % of both, another share every two seconds, and never waits. The limiter learns
+//! of it from the responses alone.
 
 mod aims;
 mod real;

@@ -16,8 +16,8 @@
 //!
 //! The body is neither parsed nor wrapped. A block, a closure or a second function around it would
 //! store the arguments twice, capture `self` in a way that some code does not allow, and turn
-//! rustc's messages about the body into messages about generated code. Only the options that need the
-//! value that the body returns wrap it: see `outcome`.
+//! rustc's messages about the body into messages about generated code. Only the options that need
+//! the value that the body returns wrap it: see `outcome`.
 //!
 //! The price is read in a statement of its own, so nothing is borrowed while the call waits.
 //!

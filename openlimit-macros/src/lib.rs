@@ -91,13 +91,13 @@ use proc_macro::TokenStream;
 ///   the call, and an error that is a refusal by the provider holds the limiter.
 /// - `refused`: what an error says about limits, if `feedback` cannot read it. A closure that
 ///   receives a reference to the error, and returns an `Observation` or `(status, headers, body)`.
-/// - `retry`: how often a call that the provider refused is made again, a `u32`. Needs `feedback` or
-///   `refused`.
+/// - `retry`: how often a call that the provider refused is made again, a `u32`. Needs `feedback`
+///   or `refused`.
 /// - `stream`, without a value: moves the permit into the stream that the function returns, which
 ///   settles the call. Needs the feature `stream` of openlimit. Cannot be combined with `usage`.
 /// - `permit`: a name for the permit (`permit = permit` or `permit = mut permit`), so that the body
-///   can settle or cancel it, or move it into a stream. Cannot be combined with `usage`, `feedback`,
-///   `refused` and `stream`.
+///   can settle or cancel it, or move it into a stream. Cannot be combined with `usage`,
+///   `feedback`, `refused` and `stream`.
 /// - `crate`: the path of openlimit, if it is renamed or re-exported.
 ///
 /// The function is a call site: a limiter learns from the usage of its calls what the next ones
@@ -198,10 +198,10 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// - The function returns an `impl Stream`, or a boxed stream such as `BoxStream` and async-openai's
-///   `ChatCompletionResponseStream`. Or it returns a reader: `impl Read` or `Box<dyn Read>`. Each may
-///   stand in a `Result`. An `impl` must, since there would be nothing else to return for a refused
-///   call.
+/// - The function returns an `impl Stream`, or a boxed stream such as `BoxStream` and
+///   async-openai's `ChatCompletionResponseStream`. Or it returns a reader: `impl Read` or
+///   `Box<dyn Read>`. Each may stand in a `Result`. An `impl` must, since there would be nothing
+///   else to return for a refused call.
 /// - The items are bytes, or parsed events that are `Serialize`, or results of either. Text is
 ///   rejected, since a model's own words must not be read as usage.
 /// - An error event in the stream is a refusal, which holds the limiter.

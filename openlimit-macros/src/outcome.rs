@@ -18,8 +18,8 @@
 //! }
 //! ```
 //!
-//! Without `retry`, there is no loop, and the body gets the arguments themselves. With `stream`, the
-//! permit moves into the reply: see `stream`.
+//! Without `retry`, there is no loop, and the body gets the arguments themselves. With `stream`,
+//! the permit moves into the reply: see `stream`.
 
 use proc_macro2::{Group, Span, TokenStream};
 use quote::{quote, quote_spanned};

@@ -1,8 +1,8 @@
 //! Emits the move of the permit into the stream that the body returns: the option `stream`.
 //!
 //! A stream behind `impl Stream` gets another type, and a boxed one keeps it. No alias can hide an
-//! `impl`, so the signature tells the two apart. Everything else is decided by type. The item type of
-//! an `impl Stream` helps rustc to infer what the body leaves open, as in `stream.map(Ok)`.
+//! `impl`, so the signature tells the two apart. Everything else is decided by type. The item type
+//! of an `impl Stream` helps rustc to infer what the body leaves open, as in `stream.map(Ok)`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote_spanned;

@@ -1,5 +1,5 @@
-//! Shared by the tests: a call that is polled by hand, a model of the limiter, a simulation of a key
-//! that is shared, and real Redis servers.
+//! Shared by the tests: a call that is polled by hand, a model of the limiter, a simulation of a
+//! key that is shared, and real Redis servers.
 //!
 //! Polling by hand makes a test exact: the test decides when a waiter is polled, and counts its
 //! wakes.

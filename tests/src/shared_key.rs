@@ -1,7 +1,8 @@
 //! A key that a limiter shares with another consumer, simulated on a manual clock.
 //!
-//! The provider is `openlimit::testing::ProviderModel`. So its headers, its errors and its arithmetic
-//! are what programs meet, and the limiter learns of the other consumer only through them.
+//! The provider is `openlimit::testing::ProviderModel`. So its headers, its errors and its
+//! arithmetic are what programs meet, and the limiter learns of the other consumer only through
+//! them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -122,7 +123,8 @@ pub fn run(scenario: &Scenario) -> Figures {
 
     let mut waiting: VecDeque<(Call, &str)> = VecDeque::new();
     let mut random = Random::new(scenario.seed);
-    // When each call reaches the provider, and when each reply comes back. Refusals overtake answers.
+    // When each call reaches the provider, and when each reply comes back. Refusals overtake
+    // answers.
     let mut sent: VecDeque<(Duration, Permit, &str)> = VecDeque::new();
     let mut answers: VecDeque<(Duration, Permit, ProviderReply)> = VecDeque::new();
     let mut refusals = VecDeque::new();

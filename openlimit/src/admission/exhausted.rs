@@ -36,8 +36,8 @@ impl Admission {
         is_probe
     }
 
-    /// Decides about a call that may wait, while a quota is used up. If a probe may depart, it joins
-    /// the queue, where it may be admitted or refused at once.
+    /// Decides about a call that may wait, while a quota is used up. If a probe may depart, it
+    /// joins the queue, where it may be admitted or refused at once.
     pub(super) fn arrive_exhausted(
         &mut self,
         call: Waiter,
@@ -82,8 +82,8 @@ impl Admission {
         }
     }
 
-    /// Notes that the call of this charge, if it is a probe, was refused because the quota is used up
-    /// still.
+    /// Notes that the call of this charge, if it is a probe, was refused because the quota is used
+    /// up still.
     pub(crate) fn probe_failed(&mut self, charge: u64) {
         self.probes.end(charge);
     }

@@ -24,8 +24,8 @@ pub(crate) struct Plan {
     /// The places of the limiter's dimensions in a `Cost`, if there are at most `Amounts::FEW` and
     /// none is custom. Places beyond the dimensions point to no amount.
     places: Option<[usize; Amounts::FEW]>,
-    /// A bit for each of `Dimension::NAMED` that is metered. And [`Cost::PRICED`], unless the limiter
-    /// learns from such costs.
+    /// A bit for each of `Dimension::NAMED` that is metered. And [`Cost::PRICED`], unless the
+    /// limiter learns from such costs.
     named: u8,
     /// Whether settling gives back what was not used.
     refunds: bool,
@@ -59,8 +59,8 @@ struct Metered {
     tightest: usize,
 }
 
-/// The shortest burst whose calls count as a crowd: one second. Even with a shorter burst, the limit
-/// is about many calls.
+/// The shortest burst whose calls count as a crowd: one second. Even with a shorter burst, the
+/// limit is about many calls.
 const SHORTEST_CROWD: Duration = Duration::from_secs(1);
 
 impl Plan {

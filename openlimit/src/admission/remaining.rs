@@ -20,8 +20,8 @@
 //! The *cushion* is for what others take before the next response. Without one, this limiter and
 //! another consumer meet at zero and refuse each other. It is the smaller of one second of the rate
 //! and 15 % of the most that was ever left. In a simulation of buckets of 1, 10 and 60 s, with
-//! replies after 20 ms to 10 s, hardly any call is refused. With 20 % from a bucket of 1 s, 2 % less
-//! of the limit was used where replies took a second, and little was won.
+//! replies after 20 ms to 10 s, hardly any call is refused. With 20 % from a bucket of 1 s, 2 %
+//! less of the limit was used where replies took a second, and little was won.
 //!
 //! Example: a limit of 100 per second. A response says that 500 are left, and 120 were admitted
 //! since its call. The most ever left was 1 000, so the cushion is 100, one second of the rate. So
@@ -30,10 +30,11 @@
 //! # Stale responses
 //!
 //! If more was admitted since a call than was ever left, the provider's bucket has refilled since.
-//! Then its response says nothing of what is left now, and is ignored. This is so where replies take
-//! longer than the bucket to refill. What is left to learn from there are refusals, which cut the rate
-//! (`congestion` of the module `limiter`). In the simulation, a bucket of 1 s and replies after 3 s:
-//! 98 % of what another consumer leaves is used, and 73 % if such responses are believed.
+//! Then its response says nothing of what is left now, and is ignored. This is so where replies
+//! take longer than the bucket to refill. What is left to learn from there are refusals, which cut
+//! the rate (`congestion` of the module `limiter`). In the simulation, a bucket of 1 s and replies
+//! after 3 s: 98 % of what another consumer leaves is used, and 73 % if such responses are
+//! believed.
 //!
 //! Responses arrive in another order than their calls were admitted in. One is ignored if a
 //! response to a later call was there before.
@@ -53,8 +54,8 @@ use crate::limits::Rate;
 /// little too much.
 const MOST_CALLS: usize = 4_096;
 
-/// A rate that is found by trying grows by one part in so many, once in this time in nanoseconds: by
-/// 10 % a second. A tenfold limit is found within half a minute, and exceeded by a few calls.
+/// A rate that is found by trying grows by one part in so many, once in this time in nanoseconds:
+/// by 10 % a second. A tenfold limit is found within half a minute, and exceeded by a few calls.
 const GROWS_BY: u64 = 10;
 const GROWS_EVERY: u64 = 1_000_000_000;
 

@@ -70,8 +70,8 @@ fn add(sum: &mut u64, amount: u64) {
 }
 
 impl Admission {
-    /// Counts what a call reserved that is being settled. `dimensions` has the place of each limit's
-    /// dimension.
+    /// Counts what a call reserved that is being settled. `dimensions` has the place of each
+    /// limit's dimension.
     pub(crate) fn count_reserved(&mut self, dimensions: &[usize], reserved: &Amounts) {
         for (returned, dimension) in self.returned.iter_mut().zip(dimensions) {
             add(&mut returned.reserved, reserved.as_slice()[*dimension]);

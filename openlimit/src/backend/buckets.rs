@@ -90,9 +90,9 @@ pub(crate) trait Buckets {
     /// hold all calls instead.
     fn hold_limit(&mut self, place: usize, until: u64, now: u64);
 
-    /// Admits nothing before `until`, because a quota is used up. From then on it admits the head of
-    /// the queue, as a probe, and no call that does not wait, until [`release`](Self::release). Of
-    /// this and of other holds, the latest end counts.
+    /// Admits nothing before `until`, because a quota is used up. From then on it admits the head
+    /// of the queue, as a probe, and no call that does not wait, until [`release`](Self::release).
+    /// Of this and of other holds, the latest end counts.
     fn exhaust(&mut self, until: u64, now: u64);
 
     /// Ends all holds, of any kind.

@@ -31,8 +31,8 @@
 //!
 //! # Exact
 //!
-//! Both clocks count whole nanoseconds. The loss is computed from the end of the climb each time. So
-//! an error is below a nanosecond, and errors do not add up.
+//! Both clocks count whole nanoseconds. The loss is computed from the end of the climb each time.
+//! So an error is below a nanosecond, and errors do not add up.
 
 /// The time of a climb from zero to the whole rate, in nanoseconds: 10 s, so 10 % a second.
 ///
@@ -40,13 +40,13 @@
 /// and 5 % left up to 7 % of the limit unused.
 pub(crate) const CLIMB: u64 = 10_000_000_000;
 
-/// The same after a provider asked for slower growth, in nanoseconds: one hour. A halved rate is then
-/// at three quarters after 15 minutes, and whole after 30. OpenAI's rule for its `slow_down` is to
-/// raise the traffic by no more than 50 % every 15 minutes.
+/// The same after a provider asked for slower growth, in nanoseconds: one hour. A halved rate is
+/// then at three quarters after 15 minutes, and whole after 30. OpenAI's rule for its `slow_down`
+/// is to raise the traffic by no more than 50 % every 15 minutes.
 pub(crate) const SLOW_CLIMB: u64 = 3_600_000_000_000;
 
-/// The largest part of a rate that cuts may take: seven of eight parts, as a header may. Where others
-/// leave less than that, a rate that falls further would hardly be refused less often.
+/// The largest part of a rate that cuts may take: seven of eight parts, as a header may. Where
+/// others leave less than that, a rate that falls further would hardly be refused less often.
 const MOST_MISSING: (u64, u64) = (7, 8);
 
 /// A rate that was cut, and its way back. Times are nanoseconds of the limiter's clock.

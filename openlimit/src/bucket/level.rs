@@ -13,8 +13,8 @@ use super::word::Word;
 /// The largest factor by which a rate is slowed down. A level of 64 bits has room for that.
 pub(crate) const SLOWEST: u64 = 8;
 
-/// The largest factor by which a rate is raised, whatever a header says. From the rates at which the
-/// discovery of limits starts, it reaches beyond the limits of any provider.
+/// The largest factor by which a rate is raised, whatever a header says. From the rates at which
+/// the discovery of limits starts, it reaches beyond the limits of any provider.
 pub(crate) const FASTEST: u64 = 1 << 16;
 
 /// The level of one limit.
@@ -192,8 +192,8 @@ impl<W: Word> Level<W> {
         if given < asked { amount.saturating_sub(given.over(unit)) } else { 0 }
     }
 
-    /// Changes the rate to `allowed` of what was `declared`. The same amount has another weight from
-    /// then on, after the charge `since`, and what is in the bucket stays.
+    /// Changes the rate to `allowed` of what was `declared`. The same amount has another weight
+    /// from then on, after the charge `since`, and what is in the bucket stays.
     ///
     /// But if the rate was never as fast, what is in the bucket weighs less by as much: otherwise a
     /// few calls at a low rate would block a high one for long. The levels before are of another

@@ -11,8 +11,8 @@ use crate::limits::{Counting, MOST_AMOUNT, Rate};
 /// `bucket` describes would not stay in range.
 pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
 
-/// By how much calls may be larger than a declared limit that is only the one to start with. A call of
-/// a thousand minutes of the lowest limits is larger than what any model reads.
+/// By how much calls may be larger than a declared limit that is only the one to start with. A call
+/// of a thousand minutes of the lowest limits is larger than what any model reads.
 const OPEN: u128 = 1_000;
 
 /// The terms of a limit, which the builder has checked to be in range.

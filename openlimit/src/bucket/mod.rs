@@ -72,8 +72,8 @@
 //!
 //! # Limits in windows
 //!
-//! A limit that the provider counts in windows has such a bucket, too, with other terms. The page of
-//! `windows` derives them, and the pause that is right there.
+//! A limit that the provider counts in windows has such a bucket, too, with other terms. The page
+//! of `windows` derives them, and the pause that is right there.
 //!
 //! # Calls larger than the limit
 //!

@@ -42,8 +42,8 @@
 //!
 //! A limit that is adopted from responses may allow `k` times the declared amount. Its calls then
 //! weigh less, and everything else stays. So the sum is less than `k * (A + 1)`, which may be up to
-//! `k` more than the limit. Such a limit leaks at `(A - B) / (P + jitter)` instead, and the sum is at
-//! most `k * A`. Only a declared amount of one leaves no room for that.
+//! `k` more than the limit. Such a limit leaks at `(A - B) / (P + jitter)` instead, and the sum is
+//! at most `k * A`. Only a declared amount of one leaves no room for that.
 //!
 //! # What it costs
 //!
@@ -57,8 +57,9 @@
 //!
 //! The terms are those of a [`Metering`], which has times. `rate` is written as a rate of `k` per
 //! `T` nanoseconds, for which `T` is rounded up. That makes it slower by at most one part in
-//! [`FINEST`]. The time of `B` is rounded up to the next nanosecond, so that a call of `B` fits. That
-//! admits up to `rate` times a nanosecond more, and for that the period is a nanosecond longer.
+//! [`FINEST`]. The time of `B` is rounded up to the next nanosecond, so that a call of `B` fits.
+//! That admits up to `rate` times a nanosecond more, and for that the period is a nanosecond
+//! longer.
 //!
 //! The pause is that of the page of `bucket`, which is at most as long as the jitter. So the burst
 //! is the time of the whole amount, of which all but the time of `B` is kept back as jitter. That

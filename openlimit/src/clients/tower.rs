@@ -1,5 +1,5 @@
-//! Services of tower that send `http::Request` (feature `tower`), such as hyper's client and tonic's
-//! channel.
+//! Services of tower that send `http::Request` (feature `tower`), such as hyper's client and
+//! tonic's channel.
 //!
 //! The body of a request of JSON is collected and given back in one piece, so its type has to be
 //! made from bytes. `CostLayer` serves all other types.
@@ -27,8 +27,8 @@ pub(super) type Answer<R> = Pin<Box<dyn Future<Output = Result<Response<LimitedB
 /// For `tower::ServiceBuilder::layer`. Put it below the layer that retries, so that each attempt
 /// passes it.
 ///
-/// A request that is not admitted fails with the [`AcquireError`](crate::AcquireError). The body of a response has to be
-/// decoded already: put this layer above one that decompresses.
+/// A request that is not admitted fails with the [`AcquireError`](crate::AcquireError). The body of
+/// a response has to be decoded already: put this layer above one that decompresses.
 impl<S, B, R> Service<Request<B>> for LimitService<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,

@@ -66,7 +66,8 @@ fn start_of_json(text: &[u8]) -> usize {
 const BEFORE: [&[u8]; 8] =
     [b"status", b"status code", b"statuscode", b"http", b"http/1.1", b"http/2", b"error", b"code"];
 
-/// The names of the statuses that are told apart from other errors, and of the most frequent others.
+/// The names of the statuses that are told apart from other errors, and of the most frequent
+/// others.
 const REASONS: [(u16, &[u8]); 15] = [
     (400, b"bad request"),
     (401, b"unauthorized"),

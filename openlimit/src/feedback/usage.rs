@@ -111,16 +111,16 @@ impl UsageReader {
     /// Returns true if the answer is complete, so that the usage is final.
     ///
     /// Before that, the input is known at most: some servers state the output so far with each
-    /// event. OpenAI states the usage in one more event after the answer, so it can still be `None`.
-    /// A reply that does not say when it is complete, such as that of embeddings, is not final until
-    /// it ends.
+    /// event. OpenAI states the usage in one more event after the answer, so it can still be
+    /// `None`. A reply that does not say when it is complete, such as that of embeddings, is not
+    /// final until it ends.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.is_final
     }
 
-    /// Returns the error that the stream carries in place of the rest of the answer; `None` if there
-    /// is none.
+    /// Returns the error that the stream carries in place of the rest of the answer; `None` if
+    /// there is none.
     ///
     /// A provider that fails in the middle of a stream has already answered with status 200. So it
     /// sends an event such as Anthropic's `overloaded_error`. Of its text, 4 KiB are read.

@@ -97,8 +97,8 @@ impl Learning {
         }
     }
 
-    /// Learns from the usage of a call that has ended. Returns true if it was the call from which on
-    /// less is reserved.
+    /// Learns from the usage of a call that has ended. Returns true if it was the call from which
+    /// on less is reserved.
     pub(crate) fn teach(&mut self, Lesson { priced, site }: &Lesson, usage: &Usage) -> bool {
         let total = usage.amount(&Dimension::Tokens);
         let input = usage.amount(&Dimension::InputTokens);

@@ -214,10 +214,11 @@ impl<K> Builder<K> {
     /// Sets the longest [hold](crate::Limiter::hold). Default: 10 minutes. A longer one is cut to
     /// it.
     ///
-    /// It bounds what a wrong or hostile `retry-after` can do. If a provider asks for more, calls do
-    /// not wait: they are refused with [`AcquireError::Exhausted`](crate::AcquireError::Exhausted),
-    /// and after `max_hold` one of them tries. Zero turns all of that off: then `retry` of the
-    /// attribute makes its attempts without a pause.
+    /// It bounds what a wrong or hostile `retry-after` can do. If a provider asks for more, calls
+    /// do not wait: they are refused with
+    /// [`AcquireError::Exhausted`](crate::AcquireError::Exhausted), and after `max_hold` one of
+    /// them tries. Zero turns all of that off: then `retry` of the attribute makes its attempts
+    /// without a pause.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
         self
@@ -274,8 +275,8 @@ impl<K> Builder<K> {
     /// It learns from each call that is settled, and applies from the 20th call of a site on. It
     /// reserves the mean plus two standard errors for the calls of one burst, and never more than
     /// the maximum that the request names. So it covers all calls in flight together, and not each
-    /// of them: what they use may exceed the limit for a moment, in a simulation by at most 0.5 s of
-    /// the rate. Later calls wait for it. Waiting calls follow what is learned meanwhile.
+    /// of them: what they use may exceed the limit for a moment, in a simulation by at most 0.5 s
+    /// of the rate. Later calls wait for it. Waiting calls follow what is learned meanwhile.
     ///
     /// A cost that a program gives outright is reserved as it is. With
     /// [`Charge::OpenAi`](crate::Charge) the cost in tokens stays the named one, too.
@@ -301,8 +302,8 @@ impl<K> Builder<K> {
     /// Sets what a request reserves for its prompt, until its real usage is known. Default:
     /// [`Input::Counted`], what this library counts, or more.
     ///
-    /// A provider may count a prompt in another way. If the usage of settled calls or the message of
-    /// a refusal shows that it counts more, later calls of the same [site](crate::Acquire::site)
+    /// A provider may count a prompt in another way. If the usage of settled calls or the message
+    /// of a refusal shows that it counts more, later calls of the same [site](crate::Acquire::site)
     /// reserve more from then on, by the ratio of the two counts (16 at most).
     ///
     /// With [`Input::Learned`], a ratio below one applies as well, from the 20th call of a site on.

@@ -7,21 +7,21 @@
 //!
 //! # The rule
 //!
-//! - A refusal halves the rate of the limits that it can be about, and holds all calls for a moment.
-//!   Then the rate climbs back, as `climb` of the module `bucket` describes.
+//! - A refusal halves the rate of the limits that it can be about, and holds all calls for a
+//!   moment. Then the rate climbs back, as `climb` of the module `bucket` describes.
 //! - It does so **once per crowd**. Calls that were in flight when the rate was cut say nothing of
 //!   the new rate. So their refusals do not cut it again.
 //! - A refusal is about **the limits that it names**. Otherwise it is about all limits of less than
 //!   a day, apart from those of which it says that enough is left. A quota of a day that is used up
 //!   is another kind of refusal.
-//! - A refusal whose **wait is tiny** comes from a price that was a little too low. The hold repairs
-//!   that, and the rate is kept. So it is if the provider is overloaded: that says nothing of the
-//!   limits.
+//! - A refusal whose **wait is tiny** comes from a price that was a little too low. The hold
+//!   repairs that, and the rate is kept. So it is if the provider is overloaded: that says nothing
+//!   of the limits.
 //!
 //! A simulation has another consumer that takes a random 0 to 70 % of the same limit, from a bucket
-//! of one second. Without this rule 12 % of our calls were refused, and 40 % of the other's. With it,
-//! 0.6 % and 1.7 % are, and 98 % of what the other leaves is used. The figures are the same where
-//! responses say what is left, but only after the bucket has refilled.
+//! of one second. Without this rule 12 % of our calls were refused, and 40 % of the other's. With
+//! it, 0.6 % and 1.7 % are, and 98 % of what the other leaves is used. The figures are the same
+//! where responses say what is left, but only after the bucket has refilled.
 
 use super::core::Core;
 use super::observe::DAY;

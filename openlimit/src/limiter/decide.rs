@@ -76,8 +76,8 @@ impl Core {
         }
     }
 
-    /// Decides about a call of any amounts that arrives now. If the limiter learns from it, replaces
-    /// them by what it has learned.
+    /// Decides about a call of any amounts that arrives now. If the limiter learns from it,
+    /// replaces them by what it has learned.
     #[inline(never)]
     pub(super) fn arrive_any(
         &self,

@@ -30,8 +30,8 @@ impl<K> Limiter<K> {
     ///
     /// Use it when the provider refuses a call and says when to come back. `reason` is for errors,
     /// for [`status`](Self::status) and for events. The buckets do not refill during the hold, so
-    /// it ends without a burst. Of two holds, the one that ends later counts, so a hold of zero does
-    /// nothing. A hold is at most [`max_hold`](crate::Builder::max_hold) long.
+    /// it ends without a burst. Of two holds, the one that ends later counts, so a hold of zero
+    /// does nothing. A hold is at most [`max_hold`](crate::Builder::max_hold) long.
     ///
     /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were
     /// admitted before are not affected.
@@ -219,8 +219,8 @@ impl State {
         }
     }
 
-    /// Notes why this process holds calls, unless a hold of its own ends later. A quota that is used
-    /// up counts more than other reasons. Returns true if no hold of its own ends later.
+    /// Notes why this process holds calls, unless a hold of its own ends later. A quota that is
+    /// used up counts more than other reasons. Returns true if no hold of its own ends later.
     fn note_reason(&mut self, reason: &Arc<str>, scope: &Scope, until: u64, now: u64) -> bool {
         let known_until = self.held_for.as_ref().map_or(0, |(_, until)| *until);
         let is_longer = until > known_until.max(now);

@@ -50,8 +50,8 @@ impl HoldTimes {
         self.longest
     }
 
-    /// Returns for how long to hold if the provider asks for `wait`: prolonged, but for no more than
-    /// the longest hold. A longer wait is cut off anyway, so it is cut off a little earlier.
+    /// Returns for how long to hold if the provider asks for `wait`: prolonged, but for no more
+    /// than the longest hold. A longer wait is cut off anyway, so it is cut off a little earlier.
     pub(super) fn of(self, wait: u64) -> u64 {
         if wait > self.longest {
             self.longest - self.part_of(self.longest)

@@ -14,8 +14,8 @@
 //! 3. If the amount is that of the limit, so is the limit, unless `reset` is far beyond the period:
 //!    nothing takes longer than its period to come back. A provider's bucket may hold less than a
 //!    period, so how fast it refills says nothing here.
-//! 4. If the amounts are about equal, and the provider refills the limit at about its pace, which is
-//!    `used / reset`, it is this limit.
+//! 4. If the amounts are about equal, and the provider refills the limit at about its pace, which
+//!    is `used / reset`, it is this limit.
 //! 5. If the amounts are about equal, and the provider counts in fixed windows, `reset` is the rest
 //!    of the window. So the pace looks too slow at its beginning, and too fast at its end. It is
 //!    this limit if `reset` is a part of the period, with two exceptions. In the last hundredth of
@@ -47,8 +47,8 @@ use crate::limits::Limit;
 /// The largest factor between two amounts, or two paces, that are about equal, in tenths.
 const ABOUT: u128 = 100;
 
-/// The times over which most limits count. Shorter ones are left out: a bucket of a limit per minute
-/// often holds a second or ten.
+/// The times over which most limits count. Shorter ones are left out: a bucket of a limit per
+/// minute often holds a second or ten.
 const WINDOWS: [Duration; 3] =
     [Duration::from_secs(60), Duration::from_secs(3_600), Duration::from_secs(86_400)];
 

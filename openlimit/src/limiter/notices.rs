@@ -4,8 +4,8 @@
 //! of one kind come seldom. The first one comes at once. No change is lost: it is reported with a
 //! later response, if it still holds.
 
-/// The time during which no second event of a kind is reported, in nanoseconds: 10 s. A person reads
-/// them, or a dashboard that is updated about as often.
+/// The time during which no second event of a kind is reported, in nanoseconds: 10 s. A person
+/// reads them, or a dashboard that is updated about as often.
 const SELDOM: u64 = 10_000_000_000;
 
 /// The events of one limiter.

@@ -152,9 +152,9 @@ impl Permit {
     /// - Each is refused with [`AcquireError::Exhausted`](crate::AcquireError::Exhausted), those in
     ///   the queue included, for `max_hold`, or until the quota is renewed if that is sooner.
     /// - Then one call is admitted, to find out if the quota is back, and the others are refused
-    ///   until its response is known. If it is refused for the same reason, that begins anew. If its
-    ///   permit is passed to `refused` for another reason, settled, observed or dropped, the quota is
-    ///   back. If it is [cancelled](Self::cancel), the next call finds out.
+    ///   until its response is known. If it is refused for the same reason, that begins anew. If
+    ///   its permit is passed to `refused` for another reason, settled, observed or dropped, the
+    ///   quota is back. If it is [cancelled](Self::cancel), the next call finds out.
     /// - If that response is not known after a minute or `max_hold`, another call finds out.
     /// - With limits that are shared through Redis, it is one call of all processes. During an
     ///   outage of Redis in which they decide alone, it is one of each. A process that was refusing
@@ -162,13 +162,13 @@ impl Permit {
     ///
     /// # The pace
     ///
-    /// A refusal by a rate limit also halves the rate of the limits that it can be about, at most to
-    /// an eighth, and holds for at least 0.3 s. Then the rate climbs back by 10 % of the declared
-    /// one a second. So the limiter adapts to other users of the key, and to a limit that is lower
-    /// than declared, even if responses do not say what is left. Calls that were admitted before
-    /// the rate was halved do not halve it again. A stated wait of less than a fifth of the time in
-    /// which the call flows back does not halve it: such a refusal comes from a price that was a
-    /// little too low. After [`Verdict::SlowDown`] the rate climbs back within half an hour.
+    /// A refusal by a rate limit also halves the rate of the limits that it can be about, at most
+    /// to an eighth, and holds for at least 0.3 s. Then the rate climbs back by 10 % of the
+    /// declared one a second. So the limiter adapts to other users of the key, and to a limit that
+    /// is lower than declared, even if responses do not say what is left. Calls that were admitted
+    /// before the rate was halved do not halve it again. A stated wait of less than a fifth of the
+    /// time in which the call flows back does not halve it: such a refusal comes from a price that
+    /// was a little too low. After [`Verdict::SlowDown`] the rate climbs back within half an hour.
     /// [`status`](Limiter::status) shows the pace.
     ///
     /// # Examples
@@ -294,9 +294,9 @@ impl Core {
         }
     }
 
-    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits that a refusal
-    /// is about. Limits per day and longer count only if there are no others: a refusal by one of
-    /// them is [`Verdict::Exhausted`].
+    /// Returns in how many nanoseconds amounts flow back at the slowest of the limits that a
+    /// refusal is about. Limits per day and longer count only if there are no others: a refusal by
+    /// one of them is [`Verdict::Exhausted`].
     fn flows_back_in(&self, amounts: &Amounts, scope: &Scope) -> u64 {
         let limits = || self.plan.limits().iter().enumerate().filter(|(place, _)| scope.contains(*place));
         let time = |(place, _): (usize, &Limit)| self.flows_back(place, amounts);

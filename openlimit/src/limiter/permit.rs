@@ -135,8 +135,8 @@ impl Permit {
     ///
     /// Use it if the provider reports usage little by little: Anthropic states the input when a
     /// stream begins, and the output when it ends. A later value of a dimension replaces an earlier
-    /// one; values are never added. If the permit is dropped then, it keeps what was settled so far,
-    /// and the reservation of all other dimensions.
+    /// one; values are never added. If the permit is dropped then, it keeps what was settled so
+    /// far, and the reservation of all other dimensions.
     ///
     /// With limits that are shared through Redis, usage that first rises above the reservation and
     /// then falls again may be given back in part only. The rest flows back with time.
@@ -160,7 +160,8 @@ impl Permit {
         self.settle_as(&usage.into(), Settled::Part);
     }
 
-    /// Settles the call, and keeps the permit. The limiter learns from the first [`Settled::Whole`].
+    /// Settles the call, and keeps the permit. The limiter learns from the first
+    /// [`Settled::Whole`].
     pub(super) fn settle_as(&mut self, usage: &Usage, settled: Settled) {
         if self.is_probe() {
             self.core().end_probe(self.charge());
@@ -313,8 +314,8 @@ impl Permit {
         }
     }
 
-    /// Changes the charge of the call. Returns it if it is packed into the permit, which keeps it as
-    /// it was.
+    /// Changes the charge of the call. Returns it if it is packed into the permit, which keeps it
+    /// as it was.
     fn change(&mut self, act: impl FnOnce(&Core, &mut Charged)) -> Option<Charged> {
         if let Packed::Boxed(boxed) = &mut self.0 {
             let Reserved { handle, charged } = &mut **boxed;

@@ -69,9 +69,9 @@ pub struct LimitStatus {
     /// that one call may ever take (the limit's amount, or the burst if that is larger), since a
     /// call larger than the burst is then admitted into debt. It rises to that during the jitter
     /// after everything has flowed back. For example, a limit of 200 per minute with a burst of one
-    /// second shows 200, and after one request 2. A limit that is counted in windows takes about its
-    /// period to rise. Calls in the queue come first, and are not subtracted. During a hold it is
-    /// zero.
+    /// second shows 200, and after one request 2. A limit that is counted in windows takes about
+    /// its period to rise. Calls in the queue come first, and are not subtracted. During a hold it
+    /// is zero.
     pub available: u64,
     /// The amount that was taken beyond the burst, in the same unit, rounded up. Later calls wait
     /// until it has flowed back.
@@ -90,8 +90,8 @@ pub struct LimitStatus {
     /// the provider allows less. It may be more if the limiter
     /// [adopts](crate::Builder::adopt_limits) higher limits.
     pub pace: f64,
-    /// What settled calls gave back, and what of it came too late. `Display` shows it if more than a
-    /// twentieth of what was reserved was lost that way, and what would help.
+    /// What settled calls gave back, and what of it came too late. `Display` shows it if more than
+    /// a twentieth of what was reserved was lost that way, and what would help.
     pub returned: Returned,
     /// The hold of this limit alone; `None` if there is none. Calls that take nothing from the
     /// limit go on.

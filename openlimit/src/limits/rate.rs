@@ -92,8 +92,8 @@ impl Rate {
     ///
     /// For periods up to a minute, the default is [`Builder::burst`](crate::Builder::burst): one
     /// second, unless it is set. For longer periods it is the whole amount, so that a daily quota
-    /// does not spread the calls over the day. Limits that are counted in windows have
-    /// [other defaults](crate::Builder::counting). A burst of less than one call is allowed: calls then
+    /// does not spread the calls over the day. Limits that are counted in windows have [other
+    /// defaults](crate::Builder::counting). A burst of less than one call is allowed: calls then
     /// leave one by one, evenly spaced.
     ///
     /// With a longer burst, more calls leave together. A provider may refuse some of them if it

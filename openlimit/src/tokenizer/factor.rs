@@ -45,8 +45,8 @@ impl Factor {
     }
 }
 
-/// Families of models, and for each the versions from which on a factor holds, the newest first. All
-/// factors are for `o200k_base`.
+/// Families of models, and for each the versions from which on a factor holds, the newest first.
+/// All factors are for `o200k_base`.
 ///
 /// * Claude: measured with Anthropic's `count_tokens` in August 2026
 ///   (<https://github.com/sammcj/ingest/pull/65>). The documentation says of the tokenizer that

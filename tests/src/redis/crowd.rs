@@ -190,7 +190,8 @@ impl Outcome {
 
     /// Asserts that calls went on: half of the rate was granted, minus what it gives in the time
     /// `lost`, since faults take time. A busy machine takes time, too, and cannot be bounded. So
-    /// the tests of the slots, whose clock stands still meanwhile, measure what is lost of the rate.
+    /// the tests of the slots, whose clock stands still meanwhile, measure what is lost of the
+    /// rate.
     ///
     /// # Panics
     /// If less was granted.

@@ -41,7 +41,8 @@ impl Provider {
     }
 }
 
-/// Returns the departures of 900 calls that arrive at the given times, one number of calls for each.
+/// Returns the departures of 900 calls that arrive at the given times, one number of calls for
+/// each.
 fn departures(rate: Rate, counting: Counting, arrivals: &[(Duration, usize)]) -> Vec<Duration> {
     let clock = ManualClock::new();
     let limiter = RateLimiter::builder().clock(&clock).requests(rate).counting(counting);

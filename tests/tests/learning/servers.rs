@@ -1,6 +1,6 @@
-//! Four servers that differ in how they count, as the test provider reproduces them: one that counts
-//! as this library does, one that counts a token more for a second message, one that counts a quarter
-//! of the characters, and one that counts in windows.
+//! Four servers that differ in how they count, as the test provider reproduces them: one that
+//! counts as this library does, one that counts a token more for a second message, one that counts
+//! a quarter of the characters, and one that counts in windows.
 //!
 //! The limiter declares what the server allows, and is told of all responses. After its first ten
 //! calls, no server refuses another one.
@@ -31,8 +31,8 @@ enum Unused {
     Kept,
 }
 
-/// Sends each request as soon as the limiter lets it. It reaches the server after 0 to 20 ms, and is
-/// answered after another 100. Returns the places of the calls that the server refused.
+/// Sends each request as soon as the limiter lets it. It reaches the server after 0 to 20 ms, and
+/// is answered after another 100. Returns the places of the calls that the server refused.
 fn refused(
     server: ProviderBuilder,
     requests: Rate,

@@ -1,5 +1,5 @@
-//! Refusals alone: a limiter shares a key with another consumer, and responses say nothing of what is
-//! left, or only old news.
+//! Refusals alone: a limiter shares a key with another consumer, and responses say nothing of what
+//! is left, or only old news.
 //!
 //! The calls of the other consumer come at random moments, as calls do that a network has delayed.
 

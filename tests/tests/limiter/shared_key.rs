@@ -49,8 +49,8 @@ fn nobody_is_refused_by_a_provider_with_the_headers_of_anthropic() {
     draws_no_refusal(&Scenario { dialect, ..scenario(10, millis(20), 60) });
 }
 
-/// Asserts that at most these shares of the calls of both are refused, and at least that of what the
-/// other consumer leaves is used.
+/// Asserts that at most these shares of the calls of both are refused, and at least that of what
+/// the other consumer leaves is used.
 #[track_caller]
 fn draws_few_refusals(scenario: &Scenario, own: f64, others: f64, used: f64) {
     let figures = run(scenario);

@@ -12,8 +12,8 @@ use crate::limits::{Dimension, Usage};
 /// Owns the permit of a call, and settles it by what passes.
 ///
 /// - The input is settled as soon as it is known, because no later number changes it.
-/// - All of the usage is settled once it is final. Clients stop reading when the answer is complete,
-///   so the end of the reply may never come.
+/// - All of the usage is settled once it is final. Clients stop reading when the answer is
+///   complete, so the end of the reply may never come.
 /// - Later numbers replace earlier ones. The permit is kept for that until the reply ends.
 /// - An error in the reply is a refusal.
 ///

@@ -93,8 +93,8 @@ impl<M> Outline<M> {
     }
 
     /// Returns the output to reserve for a reply of a provider that limits what a model really puts
-    /// out: what is expected, if the request allows as much. A maximum that the request names is no estimate,
-    /// and most are far too high.
+    /// out: what is expected, if the request allows as much. A maximum that the request names is no
+    /// estimate, and most are far too high.
     pub(crate) fn expected_output(&self, options: &PriceOptions) -> u64 {
         let answer = options.default_output.unwrap_or(EXPECTED_OUTPUT);
         let each = answer.saturating_add(self.thinking.unwrap_or(0));

@@ -4,8 +4,8 @@
 //! Sources: Google's pages "Media resolution" and "Understand and count tokens" of the Gemini API,
 //! of September 2026.
 //!
-//! The length of a sound or a video is not in the request. It is estimated from the number of bytes,
-//! and if that is unknown, one minute is assumed.
+//! The length of a sound or a video is not in the request. It is estimated from the number of
+//! bytes, and if that is unknown, one minute is assumed.
 
 use crate::pricing::pixels::Pixels;
 

@@ -121,8 +121,8 @@ impl Shape {
             first: &[],
             snake_case_too: false,
             counted: &[("input", Place::Prompt(PromptPlace::All))],
-            // No embedding has a maximum. Callers that send the same options with all kinds of request
-            // send it nevertheless.
+            // No embedding has a maximum. Callers that send the same options with all kinds of
+            // request send it nevertheless.
             settings: &["dimensions", "encoding_format", "max_tokens", "user"],
         },
         replies: false,

@@ -1,8 +1,8 @@
 //! `AccountState`: the limits of the provider's account, and a record of every call.
 //!
 //! It knows neither HTTP nor JSON, and reads no clock. A call is decided as of its arrival, which
-//! the caller passes in, so the tests here need no waiting. Whatever happens between two calls, such
-//! as calls of another consumer, is done before the second one, in the order of time.
+//! the caller passes in, so the tests here need no waiting. Whatever happens between two calls,
+//! such as calls of another consumer, is done before the second one, in the order of time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

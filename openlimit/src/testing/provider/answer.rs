@@ -1,7 +1,7 @@
 //! `Answer`: the body of a successful reply.
 //!
-//! It has the shape of the real replies, so that any client can read it, and its `usage` is correct.
-//! Here are OpenAI's. `stream`, `messages` and `content` have the others.
+//! It has the shape of the real replies, so that any client can read it, and its `usage` is
+//! correct. Here are OpenAI's. `stream`, `messages` and `content` have the others.
 
 use serde_json::{Value, json};
 

@@ -151,9 +151,9 @@ impl ProviderBuilder {
     /// random share of all limits, from nothing to `most`, and makes calls at random moments that
     /// use as much of each. Runs with the same `seed` are the same. Default: nobody.
     ///
-    /// If requests are limited, its calls at the full rate would be as many as the limit allows, but
-    /// at most a thousand a second. Otherwise they would be ten a second. They are made up when the
-    /// provider is next asked, as of their own times. [`ProviderModel::others`] counts them.
+    /// If requests are limited, its calls at the full rate would be as many as the limit allows,
+    /// but at most a thousand a second. Otherwise they would be ten a second. They are made up when
+    /// the provider is next asked, as of their own times. [`ProviderModel::others`] counts them.
     pub fn other_consumer(mut self, most: Percent, seed: u64) -> Self {
         self.other = Some((most, seed));
         self
@@ -218,9 +218,9 @@ impl ProviderBuilder {
         self
     }
 
-    /// Sets a manual clock, for [`build`](Self::build). Default: tokio's clock inside a runtime whose
-    /// time is paused, and the system's anywhere else. The dates on a clock for tests begin with
-    /// 2026.
+    /// Sets a manual clock, for [`build`](Self::build). Default: tokio's clock inside a runtime
+    /// whose time is paused, and the system's anywhere else. The dates on a clock for tests begin
+    /// with 2026.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clone());
         self

@@ -21,8 +21,8 @@ pub enum Dialect {
     /// OpenAI's names, with the reset in seconds and the time that is counted over
     /// (`x-ratelimit-renewalperiod-requests`).
     Azure,
-    /// `anthropic-ratelimit-input-tokens-remaining`, with the reset as a date, and tokens rounded to
-    /// thousands. The wait is in seconds.
+    /// `anthropic-ratelimit-input-tokens-remaining`, with the reset as a date, and tokens rounded
+    /// to thousands. The wait is in seconds.
     Anthropic,
     /// OpenAI's names and durations. The wait is in seconds.
     Groq,

@@ -1,8 +1,8 @@
 //! The judge: a thread that decides about calls and answers them, in order of arrival.
 //!
 //! Counting a prompt takes far longer than reading it from the network. On the network's thread, it
-//! would delay the reading of later calls and falsify their arrival times. Here each call is decided
-//! as of the time at which it was read, no matter how long it waited for this thread.
+//! would delay the reading of later calls and falsify their arrival times. Here each call is
+//! decided as of the time at which it was read, no matter how long it waited for this thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;

@@ -1,7 +1,7 @@
 //! Anthropic's replies: a message, and its events.
 //!
-//! A stream states the input first and the output last. What it says is the sum so far, and never to
-//! be added up. The tokens that the cache serves are not part of `input_tokens`.
+//! A stream states the input first and the output last. What it says is the sum so far, and never
+//! to be added up. The tokens that the cache serves are not part of `input_tokens`.
 
 use serde_json::{Value, json};
 

@@ -90,19 +90,19 @@ pub use self::windows::Windows;
 /// `/v1beta/models/{model}:generateContent` (also streamed) have their own replies; their prompts
 /// are counted like a chat with the same texts.
 ///
-/// Answers are as long as [`answer_tokens`](ProviderBuilder::answer_tokens) says, and their usage is
-/// correct. A request that it cannot read is refused as OpenAI does, with status 400, 401, 404 or
-/// 405, or with 413 if the body is above 16 MiB.
+/// Answers are as long as [`answer_tokens`](ProviderBuilder::answer_tokens) says, and their usage
+/// is correct. A request that it cannot read is refused as OpenAI does, with status 400, 401, 404
+/// or 405, or with 413 if the body is above 16 MiB.
 ///
 /// # Limits
 ///
-/// Each limit is a bucket that refills continuously and holds the [burst](crate::Rate::burst) of its
-/// rate, or is counted in [`windows`](ProviderBuilder::windows). A call is charged one request, and
-/// the tokens of its prompt plus the largest output that it allows: its maximum, or 16 if it names
-/// none, for each answer that it asks for (`n`). It takes its charge from all limits or from none.
-/// Calls are decided in the order in which they were read completely, as of that moment on the
-/// monotonic clock. A call above the burst is admitted when the bucket is full, and leaves a debt. A
-/// call above the limit's whole amount is never admitted.
+/// Each limit is a bucket that refills continuously and holds the [burst](crate::Rate::burst) of
+/// its rate, or is counted in [`windows`](ProviderBuilder::windows). A call is charged one request,
+/// and the tokens of its prompt plus the largest output that it allows: its maximum, or 16 if it
+/// names none, for each answer that it asks for (`n`). It takes its charge from all limits or from
+/// none. Calls are decided in the order in which they were read completely, as of that moment on
+/// the monotonic clock. A call above the burst is admitted when the bucket is full, and leaves a
+/// debt. A call above the limit's whole amount is never admitted.
 ///
 /// # Replies
 ///
@@ -112,8 +112,8 @@ pub use self::windows::Windows;
 /// and tokens. For tokens, `x-ratelimit-limit-tokens` is the amount of the rate,
 /// `x-ratelimit-remaining-tokens` what is left in the bucket (zero in debt), and
 /// `x-ratelimit-reset-tokens` the time until the bucket is full. Of several limits on tokens, they
-/// show the one with the least left. Other [dialects](ProviderBuilder::dialect) have other names and
-/// bodies.
+/// show the one with the least left. Other [dialects](ProviderBuilder::dialect) have other names
+/// and bodies.
 pub struct Provider {
     // Declared first, so that it is dropped first.
     server: HttpServer,

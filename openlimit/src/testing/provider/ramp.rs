@@ -1,8 +1,8 @@
 //! `Ramp`: how fast the traffic may grow.
 //!
-//! Providers refuse traffic that grows suddenly, even within the limits. Their rules are not public.
-//! This one has what matters to a client: an even pace is never refused, and a steady growth is
-//! admitted after a while.
+//! Providers refuse traffic that grows suddenly, even within the limits. Their rules are not
+//! public. This one has what matters to a client: an even pace is never refused, and a steady
+//! growth is admitted after a while.
 
 use std::time::{Duration, Instant};
 

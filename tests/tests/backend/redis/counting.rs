@@ -1,5 +1,5 @@
-//! Limits that the provider counts in windows, shared by two clients. The tests in `openlimit` check
-//! every window to the nanosecond; this one runs all parts together.
+//! Limits that the provider counts in windows, shared by two clients. The tests in `openlimit`
+//! check every window to the nanosecond; this one runs all parts together.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

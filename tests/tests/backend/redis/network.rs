@@ -1,5 +1,5 @@
-//! A slow network, and servers that stand still while calls arrive: the bound holds, calls go on, and
-//! none fails.
+//! A slow network, and servers that stand still while calls arrive: the bound holds, calls go on,
+//! and none fails.
 
 use openlimit::Redis;
 use openlimit_tests::redis::{Crowd, Proxy, RedisServer, Share};

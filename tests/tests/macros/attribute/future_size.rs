@@ -1,8 +1,8 @@
 //! Measures what `#[rate_limited]` adds to the size of a function's future: a permit, and space for
 //! the wait if the body's own awaits do not leave enough.
 //!
-//! `usage`, `feedback`, `stream` and `retry` are the documented exceptions: they wrap the body, and the
-//! arguments are stored twice, or three times with `retry`.
+//! `usage`, `feedback`, `stream` and `retry` are the documented exceptions: they wrap the body, and
+//! the arguments are stored twice, or three times with `retry`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Refusals that have nothing to do with the limits: a quota that is used up, and traffic that grows
-//! too fast.
+//! Refusals that have nothing to do with the limits: a quota that is used up, and traffic that
+//! grows too fast.
 
 use openlimit::feedback::Verdict;
 use openlimit::testing::{Dialect, Provider};

@@ -8,9 +8,9 @@
 //! that is a percent of the rate at most.
 //!
 //! Weights are times of the rate, so the bound holds in weights: what is granted in any window of
-//! length `w` weighs at most `w` and the burst (or the largest call), each call by the pace at which
-//! it was requested. What is in the buckets when a rate is raised keeps its weight, too, until it
-//! has leaked. In memory it weighs less then.
+//! length `w` weighs at most `w` and the burst (or the largest call), each call by the pace at
+//! which it was requested. What is in the buckets when a rate is raised keeps its weight, too,
+//! until it has leaked. In memory it weighs less then.
 
 use super::state::{KnownClimb, LOCAL, Slots};
 use crate::backend::Buckets as _;

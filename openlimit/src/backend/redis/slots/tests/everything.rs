@@ -1,8 +1,8 @@
 //! Everything at once: calls that are settled, cancelled and refused, holds, probes, rates that are
 //! cut and adopted, outages in which processes decide alone, and states that are lost.
 //!
-//! While that goes on, calls depart within the bound and never during a hold. Once it is over, every
-//! client gets its part again, and together they use the limit.
+//! While that goes on, calls depart within the bound and never during a hold. Once it is over,
+//! every client gets its part again, and together they use the limit.
 
 use std::task::Waker;
 use std::time::Duration;
@@ -22,8 +22,8 @@ const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLI;
 const STEP: u64 = 2 * MILLI;
 
-/// For how long faults go on, for how long their effects may last, and for how long the parts of the
-/// clients are measured then.
+/// For how long faults go on, for how long their effects may last, and for how long the parts of
+/// the clients are measured then.
 const FAULTS: u64 = 10 * SECOND;
 const AFTERMATH: u64 = 20 * SECOND;
 const STEADY: u64 = 5 * SECOND;
@@ -310,7 +310,8 @@ impl Run {
         }
     }
 
-    /// Asserts that the calls which Redis granted fill a bucket up to the burst or the largest call.
+    /// Asserts that the calls which Redis granted fill a bucket up to the burst or the largest
+    /// call.
     fn check_bound(&self) {
         for (limit, unit) in WEIGHTS.into_iter().enumerate() {
             let burst = BURST.as_nanos() as u64;
