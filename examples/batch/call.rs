@@ -21,7 +21,7 @@ pub(crate) struct Caller {
     stop: Semaphore,
 }
 
-/// What became of a row.
+/// The end of a row.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Answered(Value),

@@ -29,7 +29,7 @@ struct Log {
     rows: usize,
 }
 
-/// What is read of a row.
+/// The number of a row, which is all that is read of it.
 #[derive(Deserialize)]
 struct Done {
     row: usize,

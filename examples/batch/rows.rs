@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail};
 
-/// Every so-manieth row.
+/// One of several equal parts of the rows: every second, third or later row.
 #[derive(Debug)]
 pub(crate) struct Part {
     number: usize,

@@ -28,7 +28,7 @@ use tower_service::Service;
 
 use super::known_error::KnownError;
 use super::response::{answered, outgoing, unsent};
-use super::service::LimitService;
+use super::service::{LimitService, take_ready};
 use crate::AcquireError;
 use crate::feedback::Observation;
 
@@ -73,7 +73,7 @@ where
     }
 
     fn call(&mut self, factory: HttpRequestFactory) -> Self::Future {
-        let mut inner = self.take_ready();
+        let mut inner = take_ready(&mut self.inner);
         let layer = self.layer.clone();
         Box::pin(async move {
             let request = factory.build().await?;

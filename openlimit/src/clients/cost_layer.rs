@@ -11,6 +11,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::reply::LimitedBody;
+use super::service::take_ready;
 use super::tower::{Answer, BoxError, send};
 use crate::{Cost, Limiter, RateLimiter};
 
@@ -91,9 +92,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The clone may not be ready, and this one is.
-        let clone = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, clone);
+        let inner = take_ready(&mut self.inner);
         let layer = &self.layer;
         let acquire = (layer.cost)(&request).map(|cost| {
             let acquire = layer.limiter.acquire(&cost);

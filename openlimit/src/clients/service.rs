@@ -1,5 +1,7 @@
 //! `LimitService`: what [`LimitLayer`] makes of a service of tower.
 
+use std::mem;
+
 use tower_layer::Layer;
 
 use super::layer::LimitLayer;
@@ -23,10 +25,9 @@ impl<S> Layer<S> for LimitLayer {
     }
 }
 
-impl<S: Clone> LimitService<S> {
-    /// Returns the service that `poll_ready` found ready, and leaves a clone in its place.
-    pub(super) fn take_ready(&mut self) -> S {
-        let clone = self.inner.clone();
-        std::mem::replace(&mut self.inner, clone)
-    }
+/// Returns the service that `poll_ready` found ready, and leaves a clone in its place. The clone may
+/// not be ready.
+pub(super) fn take_ready<S: Clone>(service: &mut S) -> S {
+    let clone = service.clone();
+    mem::replace(service, clone)
 }

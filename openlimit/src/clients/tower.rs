@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use super::outgoing::{Outgoing, says_json};
 use super::reply::LimitedBody;
-use super::service::LimitService;
+use super::service::{LimitService, take_ready};
 use crate::Acquire;
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
@@ -50,7 +50,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let inner = self.take_ready();
+        let inner = take_ready(&mut self.inner);
         let layer = self.layer.clone();
         Box::pin(async move {
             let (head, body) = request.into_parts();

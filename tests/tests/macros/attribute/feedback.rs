@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use openlimit::feedback::Observation;
@@ -14,27 +13,9 @@ use openlimit_tests::metered;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::client::{ClientError, HELD, REFUSED};
+
 type Outcome<T> = Result<T, AcquireError>;
-
-const REFUSED: &str = "429 Too Many Requests: Rate limit reached. Please try again in 20s.";
-
-/// The error of a client.
-#[derive(Debug)]
-struct ClientError(&'static str);
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl Error for ClientError {}
-
-impl From<AcquireError> for ClientError {
-    fn from(_: AcquireError) -> Self {
-        Self("not admitted")
-    }
-}
 
 /// Returns for how long the limiter is on hold, and ends the hold.
 fn held<K>(limiter: &Limiter<K>) -> Option<Duration> {
@@ -42,8 +23,6 @@ fn held<K>(limiter: &Limiter<K>) -> Option<Duration> {
     limiter.release().unwrap();
     hold.map(|hold| hold.ends_in)
 }
-
-const HELD: Option<Duration> = Some(Duration::from_secs(20));
 
 #[tokio::test]
 async fn feedback_settles_by_the_usage_in_any_reply_that_is_serialize() {

@@ -1,5 +1,6 @@
 //! Tests of `#[rate_limited]`.
 
+mod client;
 mod feedback;
 mod functions;
 mod future_size;

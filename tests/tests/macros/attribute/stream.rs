@@ -5,8 +5,6 @@
 #![allow(clippy::manual_async_fn, reason = "that shape is tested, too")]
 
 use std::borrow::Cow;
-use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::io::{self, Read};
 use std::pin::{Pin, pin};
@@ -24,6 +22,8 @@ use openlimit_tests::meter::taken;
 use openlimit_tests::metered;
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use super::client::{ClientError, HELD, REFUSED};
 
 type Outcome<T> = Result<T, AcquireError>;
 
@@ -44,32 +44,10 @@ fn events() -> impl Stream<Item = Result<Value, ClientError>> + Send + Sync + Un
     stream::iter([json!({"choices": [{"finish_reason": "stop"}]}), usage].map(Ok))
 }
 
-const REFUSED: &str = "429 Too Many Requests: Rate limit reached. Please try again in 20s.";
-
-/// The error of a client.
-#[derive(Debug)]
-struct ClientError(&'static str);
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl Error for ClientError {}
-
-impl From<AcquireError> for ClientError {
-    fn from(_: AcquireError) -> Self {
-        Self("not admitted")
-    }
-}
-
 /// Returns for how long the limiter is on hold.
 fn held<K>(limiter: &Limiter<K>) -> Option<Duration> {
     limiter.status().unwrap().hold.map(|hold| hold.ends_in)
 }
-
-const HELD: Option<Duration> = Some(Duration::from_secs(20));
 
 /// Reads a stream to its end, and returns the number of items.
 async fn read(stream: impl Stream) -> usize {
