@@ -1,4 +1,4 @@
-//! The vocabulary: rates, dimensions, limits, costs, usage, percents and names.
+//! The vocabulary: rates, dimensions, limits, costs, usage, percents, priorities and names.
 //!
 //! These are plain values without a clock, a lock or a queue. Nearly every other module uses them,
 //! so they are at the bottom of the tree and import nothing.
@@ -11,6 +11,7 @@ mod limit;
 mod name;
 mod percent;
 mod priced;
+mod priority;
 mod rate;
 mod usage;
 
@@ -23,6 +24,7 @@ pub(crate) use self::limit::MOST_LIMITS;
 pub use self::name::Name;
 pub use self::percent::Percent;
 pub(crate) use self::priced::Priced;
+pub use self::priority::Priority;
 pub(crate) use self::rate::MOST_AMOUNT;
 pub use self::rate::{Rate, Unit};
 pub use self::usage::Usage;
