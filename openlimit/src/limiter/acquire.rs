@@ -9,7 +9,7 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Permit;
 use super::charged::Charged;
@@ -44,7 +44,7 @@ use crate::time::nanos;
 /// - [`Params`](AcquireError::Params) if the request cannot be priced, or an integer cost is
 ///   negative.
 /// - [`Timeout`](AcquireError::Timeout) if the wait is known to be longer than the
-///   [`timeout`](Acquire::timeout).
+///   [`timeout`](Acquire::timeout), or to end after the [`deadline`](Acquire::deadline).
 /// - [`Timer`](AcquireError::Timer) if the call has to wait and the timer thread is not running.
 /// - [`Held`](AcquireError::Held) if the limiter is on hold for longer than the timeout.
 /// - [`Build`](AcquireError::Build) if the declaration of the limiter is wrong.
@@ -145,12 +145,40 @@ impl Acquire {
     ///
     /// If the wait is known to be longer, the call fails on arrival with [`AcquireError::Timeout`]
     /// and never joins the queue. Otherwise it fails when the timeout ends. With a timeout of zero
-    /// the call is admitted at once or not at all.
+    /// the call is admitted at once or not at all. Replaces a [`deadline`](Self::deadline).
     ///
     /// A runtime's own timeout works too, but it cannot fail early, and its error does not say
     /// which limit was too tight.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.urgency = self.urgency.within(nanos(timeout));
+        self
+    }
+
+    /// Sets the end of the wait. Replaces a [`timeout`](Self::timeout). Default: none.
+    ///
+    /// Use it where a request has to be answered by a certain time, whatever else was done before.
+    /// A deadline that has passed admits the call at once or not at all.
+    ///
+    /// tokio's `Instant` converts: `.deadline(instant.into_std())`. Where tokio's time is paused,
+    /// and the limiter follows it, so does the deadline. On a manual clock, the time that is left
+    /// is read from the system's clock by this method, and passes on the manual one.
+    ///
+    /// ```
+    /// use openlimit::{Cost, Rate, RateLimiter};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let limiter = RateLimiter::builder().requests(Rate::per_second(5)).build()?;
+    /// let deadline = Instant::now() + Duration::from_secs(10); // when the request came in
+    /// let permit = limiter.acquire(Cost::new()).deadline(deadline).blocking()?;
+    /// # drop(permit);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        if let Some(handle) = self.stage.handle() {
+            self.urgency = self.urgency.until(handle.core().time.at(deadline));
+        }
         self
     }
 
@@ -304,6 +332,15 @@ impl Stage {
                 Permit::boxed(call)
             }
             _ => unreachable!("it was new"),
+        }
+    }
+
+    /// Returns the limiter of a call that is not over.
+    fn handle(&self) -> Option<&Handle> {
+        match self {
+            Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
+            Self::Learns(call) => Some(&call.handle),
+            Self::Failed(_) | Self::Done => None,
         }
     }
 

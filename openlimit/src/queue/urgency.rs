@@ -17,6 +17,8 @@ pub(crate) struct Urgency(u64);
 const TIME_BITS: u32 = 61;
 /// The largest time, which stands for no end.
 const NEVER: u64 = (1 << TIME_BITS) - 1;
+/// Set if the time is one of the limiter's clock.
+const IS_DEADLINE: u64 = 1 << TIME_BITS;
 /// The place of the priority.
 const PRIORITY: u32 = TIME_BITS + 1;
 
@@ -39,6 +41,17 @@ impl Urgency {
         Self(self.0 & (u64::MAX << PRIORITY) | timeout.min(NEVER))
     }
 
+    /// Sets the end of the wait, a time of the limiter's clock. Replaces any other end.
+    pub(crate) fn until(self, deadline: u64) -> Self {
+        let urgency = self.within(deadline);
+        if deadline < NEVER { Self(urgency.0 | IS_DEADLINE) } else { urgency }
+    }
+
+    /// Returns the urgency of a call that arrives now, which has no end but a timeout.
+    pub(crate) fn at(self, now: u64) -> Self {
+        if self.0 & IS_DEADLINE == 0 { self } else { self.within((self.0 & NEVER).saturating_sub(now)) }
+    }
+
     /// Returns the priority.
     pub(crate) fn priority(self) -> Priority {
         match self.0 >> PRIORITY {
@@ -48,7 +61,7 @@ impl Urgency {
         }
     }
 
-    /// Returns the longest wait of a call that has arrived; the largest value for no end.
+    /// Returns the longest wait of a call that has [arrived](Self::at); the largest value for no end.
     pub(crate) fn timeout(self) -> u64 {
         match self.0 & NEVER {
             NEVER => u64::MAX,

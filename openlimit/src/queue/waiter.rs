@@ -32,6 +32,7 @@ pub(crate) struct Waiter {
 impl Waiter {
     /// Creates a waiter. It has no waker yet.
     pub(crate) fn new(amounts: Amounts, arrived: u64, urgency: Urgency) -> Self {
+        let urgency = urgency.at(arrived);
         Self { amounts, lesson: None, arrived, urgency, waker: Waker::noop().clone(), number: 0 }
     }
 
