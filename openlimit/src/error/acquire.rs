@@ -38,9 +38,11 @@ pub enum AcquireError {
         limiter: Name,
     },
 
-    /// The call would have to wait for longer than its [`timeout`](crate::Acquire::timeout).
+    /// The call would have to wait for longer than its [`timeout`](crate::Acquire::timeout), or
+    /// until after its [`deadline`](crate::Acquire::deadline).
     ///
-    /// It fails on arrival if that is known then, and otherwise when the timeout ends.
+    /// It fails as soon as that is known: on arrival, or later if the queue moves back, and at the
+    /// latest when the time ends.
     #[error(
         "limiter `{limiter}` cannot admit the call within its timeout of {}: the limit of {limit} requires a \
          wait of at least {}; allow more time or send less",
@@ -48,7 +50,7 @@ pub enum AcquireError {
         short(*wait)
     )]
     Timeout {
-        /// The longest wait that the call allowed.
+        /// The longest wait that the call allowed, from its arrival on.
         timeout: Duration,
         /// The time that it had waited when it was refused; zero if it was refused on arrival.
         waited: Duration,

@@ -66,6 +66,8 @@ pub(crate) struct Queue {
     deadlines: BTreeSet<(u64, Key)>,
     /// The number of waiters that have ever joined.
     joined: u64,
+    /// How often waiters were moved back, by others that joined before them or ask for more.
+    setbacks: u64,
 }
 
 /// The waiting calls of one priority. [`Order`] has the first of them.
@@ -104,6 +106,7 @@ impl Queue {
             len: 0,
             deadlines: BTreeSet::new(),
             joined: 0,
+            setbacks: 0,
         }
     }
 
@@ -161,6 +164,21 @@ impl Queue {
         !self.order.has_below(newcomer.line())
     }
 
+    /// Returns the number of dimensions that the waiters' amounts are of.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.lines[0].asked.len()
+    }
+
+    /// Returns how often waiters were moved back by what happened in the queue.
+    pub(crate) fn setbacks(&self) -> u64 {
+        self.setbacks
+    }
+
+    /// Returns how many waiters have a deadline.
+    pub(crate) fn deadlines(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// Returns the earliest deadline and the key of its waiter.
     pub(crate) fn deadline(&self) -> Option<(u64, Key)> {
         self.deadlines.first().copied()
@@ -171,6 +189,7 @@ impl Queue {
         self.joined += 1;
         waiter.number = self.joined;
         let (line, deadline) = (waiter.line(), waiter.deadline());
+        self.setbacks += u64::from(self.order.has_below(line));
         self.lines[line].add(&waiter.amounts);
         let previous = self.lines[line].last;
         let entry = Entry { previous, next: NONE, state: EntryState::Waiting(waiter) };
@@ -199,6 +218,7 @@ impl Queue {
                 line.subtract(&waiter.amounts);
                 line.add(&amounts);
                 waiter.amounts = amounts;
+                self.setbacks += 1;
             }
         }
     }

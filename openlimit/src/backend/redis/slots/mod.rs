@@ -111,6 +111,17 @@ impl Buckets for Slots {
         self.at_end_of_hold(self.estimate_next(amounts, now), now)
     }
 
+    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+        if self.is_local() {
+            return self.alone.share.wait_behind(amounts, ahead, now);
+        }
+        self.at_end_of_hold(self.estimate_behind(amounts, ahead, now), now)
+    }
+
+    fn setbacks(&self) -> u64 {
+        self.setbacks + self.alone.share.setbacks()
+    }
+
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
         if self.is_local() {
             return self.alone.share.would_wait(call, queue, now);
