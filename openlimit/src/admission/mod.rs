@@ -42,6 +42,7 @@
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
 mod exhausted;
+mod full;
 mod hopeless;
 mod learned;
 mod plan;
@@ -58,6 +59,7 @@ use crate::learning::Learning;
 use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
+pub(crate) use self::full::Cap;
 use self::hopeless::Checks;
 pub(crate) use self::plan::{Plan, Raises};
 use self::probes::Probes;
@@ -82,6 +84,7 @@ pub(crate) struct Admission {
     remaining: Option<Box<Remaining>>,
     probes: Probes,
     checks: Checks,
+    cap: Cap,
     /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
     widens: u64,
     /// What calls turned out to cost. `None` if the limiter does not learn.
@@ -112,6 +115,7 @@ impl Admission {
             remaining: None,
             probes: Probes::new(max_hold),
             checks: Checks::default(),
+            cap: Cap::default(),
             widens: 0,
             learning: None,
             returned,
@@ -216,7 +220,8 @@ impl Admission {
         // It may be smaller than the call that was next, and those that it overtakes may not be able
         // to make their deadlines any more.
         let overtakes = !self.queue.goes_last(&call);
-        if overtakes || self.waits_too_long(&call, now).is_some() && !self.queue.is_empty() {
+        let makes_room = overtakes || self.is_full() || self.waits_too_long(&call, now).is_some();
+        if makes_room && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
             if let Some(charge) = self.take(call.amounts.as_slice(), now) {
@@ -232,7 +237,7 @@ impl Admission {
         } else if self.queue.head().is_some_and(|(head, _)| head == key) {
             self.due = self.head_due(now).map_or(u64::MAX, |(_, due)| due.at);
         }
-        Decided::Waits(key)
+        self.or_shed(key, now, wakers)
     }
 
     /// Refuses a call that may not wait, for which [`take`](Self::take) found no room at the same

@@ -62,6 +62,28 @@ pub enum AcquireError {
         limiter: Name,
     },
 
+    /// As many calls wait as [`max_waiting`](crate::Builder::max_waiting) allows.
+    ///
+    /// It fails on arrival, or later if a call that arrives takes its place:
+    /// [`Overflow`](crate::Overflow) says which one is refused.
+    #[error(
+        "limiter `{limiter}` has no place in its queue for the call: {waiting} calls wait, as many as `max_waiting` \
+         allows, and another one would wait for at least {}; try again after that, or send fewer calls",
+        short(*wait)
+    )]
+    QueueFull {
+        /// The number of calls in the queue.
+        waiting: usize,
+        /// The time that the call had waited when it was refused; zero if it was refused on
+        /// arrival.
+        waited: Duration,
+        /// A lower bound on the wait, from the refusal on, of such a call behind all calls that go
+        /// before it.
+        wait: Duration,
+        /// The limiter's name.
+        limiter: Name,
+    },
+
     /// [`try_acquire`](crate::Limiter::try_acquire) found no capacity, or found other calls in the
     /// queue.
     #[error(
@@ -202,7 +224,7 @@ impl AcquireError {
             Self::Timeout { wait, waited, .. } | Self::Held { wait, waited, .. } => {
                 Some(wait.saturating_sub(*waited))
             }
-            Self::WouldWait { wait, .. } => Some(*wait),
+            Self::WouldWait { wait, .. } | Self::QueueFull { wait, .. } => Some(*wait),
             Self::Exhausted { until, .. } => Some(*until),
             _ => None,
         }
@@ -215,6 +237,7 @@ impl AcquireError {
             Self::TooLarge { limiter, .. }
             | Self::Timeout { limiter, .. }
             | Self::WouldWait { limiter, .. }
+            | Self::QueueFull { limiter, .. }
             | Self::Held { limiter, .. }
             | Self::Exhausted { limiter, .. }
             | Self::UnknownDimension { limiter, .. }
@@ -236,7 +259,8 @@ impl AcquireError {
                 Some(limit)
             }
             Self::Build(error) => error.problem().limit(),
-            Self::Held { .. }
+            Self::QueueFull { .. }
+            | Self::Held { .. }
             | Self::Exhausted { .. }
             | Self::UnknownDimension { .. }
             | Self::Params { .. }

@@ -56,6 +56,8 @@ use crate::time::nanos;
 ///
 /// On arrival or after a wait:
 ///
+/// - [`QueueFull`](AcquireError::QueueFull) if too many calls wait:
+///   [`max_waiting`](crate::Builder::max_waiting).
 /// - [`Exhausted`](AcquireError::Exhausted) if the provider said that a quota is used up.
 ///
 /// The same, for limits that are shared through Redis:

@@ -28,6 +28,7 @@
 //! queue keeps the sum of all amounts of each priority, and a sorted set of all deadlines.
 
 mod order;
+mod overflow;
 mod urgency;
 mod waiter;
 
@@ -43,6 +44,7 @@ use crate::learning::Lesson;
 use crate::limits::{Amounts, Priority};
 
 use self::order::Order;
+pub use self::overflow::Overflow;
 pub(crate) use self::urgency::Urgency;
 pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Wait, Waiter};
 
@@ -150,12 +152,14 @@ impl Queue {
     }
 
     /// Returns the least amount of a dimension that is taken before `newcomer` can go: by all
-    /// waiters of the same and of higher priorities, and by those that are owed their turn.
+    /// waiters of the same and of higher priorities, and by those that are owed their turn. For a
+    /// waiter, it is as if it left and joined again.
     pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
         let line = newcomer.line();
         let owed = self.order.owed_below(line).filter_map(|key| self.waiter(key));
         let owed: u128 = owed.map(|waiter| u128::from(waiter.amounts.as_slice()[dimension])).sum();
-        self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed
+        let own = if newcomer.number > 0 { newcomer.amounts.as_slice()[dimension] } else { 0 };
+        self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed - u128::from(own)
     }
 
     /// Returns whether `newcomer` would go after all waiters.
