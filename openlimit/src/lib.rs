@@ -45,6 +45,7 @@
 //! | stop all calls for a time | [`Limiter::hold`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
+//! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
 //! | handle what can go wrong | [`AcquireError`], [`BuildError`] |
 //! | test without an account | `testing` (feature `testing`) |
 //!
@@ -96,6 +97,7 @@
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
 //! | `tracing` | no | events under the target `openlimit`: limits that differ, holds, refusals |
+//! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML |
 //! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
 //!
 //! A model whose encoding is left out is counted by the nearest one that is compiled in. That may
@@ -113,6 +115,8 @@ mod admission;
 mod backend;
 mod bucket;
 pub mod clients;
+#[cfg(feature = "serde")]
+mod config;
 mod error;
 pub mod feedback;
 mod learning;
@@ -136,6 +140,8 @@ pub mod __private {
 
 #[cfg(feature = "redis")]
 pub use backend::{OnOutage, Redis};
+#[cfg(feature = "serde")]
+pub use config::LimiterConfig;
 pub use error::{
     AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
     StoreStatus,
@@ -157,7 +163,7 @@ pub use limiter::{
 };
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
-pub use limits::{Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
+pub use limits::{Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Rate, Unit, Usage};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;
