@@ -46,6 +46,7 @@
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
 //! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
+//! | know how long a list of calls takes, and why | [`Limiter::plan`] |
 //! | handle what can go wrong | [`AcquireError`], [`BuildError`] |
 //! | test without an account | `testing` (feature `testing`) |
 //!
@@ -154,7 +155,8 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status, WrappedRead,
+    Acquire, Builder, Burst, Doubling, Forecast, ForecastError, Hold, LimitForecast, LimitStatus, Limiter,
+    Permit, RateLimiter, Returned, Status, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     raises: Raises,
     name: Name,
     limits: Box<[Limit]>,
+    /// The metering of each limit.
+    meterings: Box<[Metering]>,
     dimensions: Box<[Metered]>,
     /// The place of the dimension that each limit meters.
     metered_by: Box<[usize]>,
@@ -99,6 +101,7 @@ impl Plan {
             raises: Raises::default(),
             name,
             limits: limits.into(),
+            meterings: meterings.into(),
             dimensions: dimensions.into(),
             metered_by: metered_by.into(),
             pricing,
@@ -134,6 +137,11 @@ impl Plan {
     /// Returns the limits in the order of their declaration.
     pub(crate) fn limits(&self) -> &[Limit] {
         &self.limits
+    }
+
+    /// Returns the metering of each limit.
+    pub(crate) fn meterings(&self) -> &[Metering] {
+        &self.meterings
     }
 
     /// Returns the place of the dimension that each limit meters.

@@ -166,7 +166,7 @@ impl<K> Limiter<K> {
     /// [`AcquireError::Params`] if the request cannot be priced, and [`AcquireError::Build`] if the
     /// declaration of the limiter is wrong.
     pub fn cost(&self, price: impl Price<K>) -> Result<Cost, AcquireError> {
-        let plan = self.plan().map_err(unbuilt)?;
+        let plan = self.built_plan().map_err(unbuilt)?;
         match price.cost(plan.pricing()) {
             Ok(cost) => Ok(cost.borrow().clone()),
             Err(error) => Err(plan.unpriced(error)),
@@ -210,7 +210,7 @@ impl<K> Limiter<K> {
         }
     }
 
-    fn plan(&self) -> Result<&Plan, &BuildError> {
+    fn built_plan(&self) -> Result<&Plan, &BuildError> {
         self.handle().map(|handle| &*handle.core().plan)
     }
 }
@@ -321,7 +321,7 @@ impl<K> fmt::Debug for Limiter<K> {
         let mut limiter = f.debug_struct("Limiter");
         match &self.0 {
             Source::Declared { name, built, .. } if built.get().is_none() => limiter.field("name", name),
-            _ => match self.plan() {
+            _ => match self.built_plan() {
                 Ok(plan) => limiter.field("name", plan.name()).field("limits", &plan.limits()),
                 Err(error) => limiter.field("error", error),
             },

@@ -21,6 +21,7 @@ mod decide;
 mod events;
 #[cfg(feature = "redis")]
 mod flush;
+mod forecast;
 mod hold;
 mod hold_times;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
@@ -31,6 +32,7 @@ mod matching;
 mod notices;
 mod observe;
 mod permit;
+mod rehearsal;
 mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
@@ -42,6 +44,7 @@ pub use self::builder::Builder;
 pub use self::burst::Burst;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
+pub use self::forecast::{Doubling, Forecast, ForecastError, LimitForecast};
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
 pub use self::limiter::{
