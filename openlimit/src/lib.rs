@@ -99,7 +99,7 @@
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
 //! | `tracing` | no | events under the target `openlimit`: limits that differ, holds, refusals |
 //! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML |
-//! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
+//! | `testing` | no | a manual clock, tokio's paused time, limiters in place of statics, and a strict provider |
 //!
 //! A model whose encoding is left out is counted by the nearest one that is compiled in. That may
 //! count too few tokens, and `tokens::is_exact` returns `false` for the model.

@@ -101,8 +101,8 @@ pub struct ForecastError {
 /// assert_eq!(
 ///     limiter.plan(vec![900; 1_000])?.to_string(),
 ///     "chat: 1000 calls take 22m 21s\n\
-///      200 requests / minute    1000 taken    0 % of the time\n\
-///      40000 tokens / minute  900000 taken  100 % of the time\n\
+///      200 requests / minute    1000 taken  binds   0 % of the time\n\
+///      40000 tokens / minute  900000 taken  binds 100 % of the time\n\
 ///      half the time: 80000 tokens / minute"
 /// );
 /// # Ok(())
@@ -259,7 +259,7 @@ impl fmt::Display for Forecast {
         };
         let (name, taken) = (width(|row| &row.0), width(|row| &row.1));
         for (limit, amount, share) in &rows {
-            write!(f, "\n{limit:name$}  {amount:>taken$}  {share:>3} % of the time")?;
+            write!(f, "\n{limit:name$}  {amount:>taken$}  binds {share:>3} % of the time")?;
         }
         self.halved_by().map_or(Ok(()), |doubling| write!(f, "\nhalf the time: {doubling}"))
     }

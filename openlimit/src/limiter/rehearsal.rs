@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::admission::{Admission, Decided, Plan};
-use crate::backend::{Choice, Starting};
+use crate::backend::{Backend, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, MOST_AMOUNT, Rate};
 use crate::queue::{Outcome, Queue, Waiter, by_arrival};
@@ -116,8 +116,10 @@ impl<'a> Rehearsal<'a> {
                 now = end;
             }
             let (at, limit) = admit(&mut admission, amounts, now);
-            outlook.for_limits[limit] += at - now;
-            now = at;
+            if at > now {
+                outlook.for_limits[limit] += at - now;
+                now = at;
+            }
             outlook.departures.push(now);
             if let Some(in_flight) = self.in_flight {
                 ends.push_back(now.saturating_add(in_flight.time));
@@ -137,10 +139,13 @@ impl<'a> Rehearsal<'a> {
             max_hold: 0,
             on_system_time: false,
         };
-        let (backend, _) =
-            Choice::Memory.open(&starting).unwrap_or_else(|_| unreachable!("memory always opens"));
         let jitter = self.meterings.first().map(|metering| metering.jitter).unwrap_or_default();
-        Admission::new(backend, Queue::new(self.plan.width(), by_arrival), nanos(jitter / 2), 0)
+        Admission::new(
+            Backend::Memory(Memory::new(&starting, 0)),
+            Queue::new(self.plan.width(), by_arrival),
+            nanos(jitter / 2),
+            0,
+        )
     }
 }
 

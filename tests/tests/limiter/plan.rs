@@ -24,7 +24,7 @@ fn an_empty_list_takes_no_time() {
     assert!(forecast.halved_by().is_none());
     assert_eq!(
         forecast.to_string(),
-        "unnamed: 0 calls take 0ns\n1 requests / second  0 taken    0 % of the time"
+        "unnamed: 0 calls take 0ns\n1 requests / second  0 taken  binds   0 % of the time"
     );
 }
 
@@ -131,8 +131,8 @@ fn calls_in_flight_bind_if_they_are_few() {
     assert_eq!(
         forecast.to_string(),
         "unnamed: 10 calls take 15s\n\
-         100 requests / second  10 taken    0 % of the time\n\
-         2 calls at once         3s each   80 % of the time"
+         100 requests / second  10 taken  binds   0 % of the time\n\
+         2 calls at once         3s each  binds  80 % of the time"
     );
     let twelve = limiter.plan(vec![Cost::new(); 12]).unwrap().in_flight(2, secs(3)).halved_by().unwrap();
     assert_eq!((twelve.in_flight, twelve.time), (Some(4), secs(9)));
