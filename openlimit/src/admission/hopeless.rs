@@ -9,7 +9,7 @@
 //!
 //! - it is done only after such a change, and only if a waiter has a deadline;
 //! - it goes no further than the first [`MOST_CHECKED`] waiters, and the last one with a deadline;
-//! - after a long walk the next one has to rest, so that walks take about 1 % of the time.
+//! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the time.
 //!
 //! What is found is exact as things stand: a waiter is refused if it would be admitted too late even
 //! if no other call joined and no other change came. A refund might have helped it, and it might
@@ -24,54 +24,25 @@ use crate::queue::{Refusals, Waiter};
 /// The most waiters that are checked at once: about 0.1 ms.
 const MOST_CHECKED: usize = 4_096;
 
-/// As many waiters are checked without a rest.
-const SHORT_WALK: usize = 64;
-
-/// The time to rest after a long walk, in nanoseconds for each waiter that was checked: a hundred
-/// times as long as the walk takes.
-const REST: u64 = 2_500;
-
-/// What is known of the deadlines of waiters.
-#[derive(Debug)]
-pub(super) struct Checks {
-    /// How often the queue had moved back at the last check.
-    setbacks: u64,
-    /// The time before which no check is made.
-    not_before: u64,
-    /// When the next check is due; the largest value if none is.
-    pub(super) due: u64,
-}
-
-impl Default for Checks {
-    fn default() -> Self {
-        Self { setbacks: 0, not_before: 0, due: u64::MAX }
-    }
-}
-
 impl Admission {
     /// Refuses the waiters that cannot make their deadlines any more, if the queue has moved back
     /// since the last time.
     #[inline]
     pub(super) fn refuse_hopeless(&mut self, now: u64, wakers: &mut Vec<Waker>) {
-        self.checks.due = u64::MAX;
-        if self.queue.deadline().is_some() {
-            let setbacks = self.backend.setbacks() + self.queue.setbacks();
-            if setbacks > self.checks.setbacks {
-                self.check(setbacks, now, wakers);
-            }
+        if self.queue.deadlines() == 0 {
+            return self.checks.rest();
+        }
+        let setbacks = self.backend.setbacks() + self.queue.setbacks();
+        if self.checks.is_due(setbacks, now) {
+            self.check(setbacks, now, wakers);
         }
     }
 
     #[cold]
     #[inline(never)]
     fn check(&mut self, setbacks: u64, now: u64, wakers: &mut Vec<Waker>) {
-        if now < self.checks.not_before {
-            self.checks.due = self.checks.not_before;
-            return;
-        }
         let (refusals, checked) = self.hopeless(now);
-        let rest = checked.saturating_sub(SHORT_WALK) as u64 * REST;
-        self.checks = Checks { setbacks, not_before: now.saturating_add(rest), due: u64::MAX };
+        self.checks.made(setbacks, checked, now);
         if refusals.is_empty() {
             return;
         }

@@ -41,6 +41,7 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod checks;
 mod exhausted;
 mod full;
 mod hopeless;
@@ -59,8 +60,8 @@ use crate::learning::Learning;
 use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
+use self::checks::Checks;
 pub(crate) use self::full::Cap;
-use self::hopeless::Checks;
 pub(crate) use self::plan::{Plan, Raises};
 use self::probes::Probes;
 use self::remaining::Remaining;
@@ -310,7 +311,7 @@ impl Admission {
     /// be checked. `None` if none of them is known to happen.
     pub(crate) fn next(&self) -> Option<u64> {
         let deadline = self.queue.deadline().map_or(u64::MAX, |(deadline, _)| deadline);
-        Some(self.due.min(deadline).min(self.checks.due)).filter(|next| *next != u64::MAX)
+        Some(self.due.min(deadline).min(self.checks.due())).filter(|next| *next != u64::MAX)
     }
 
     /// Returns the number of waiters, and when the first of them is due, if that is known.

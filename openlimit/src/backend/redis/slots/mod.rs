@@ -91,6 +91,7 @@ impl Buckets for Slots {
         if self.is_local() {
             return Some(self.alone.charge(amounts, now, now));
         }
+        self.setbacks += 1;
         for bucket in 0..self.scales.len() {
             self.add_debt(bucket, amounts.as_slice()[self.dimensions[bucket]], now);
         }
@@ -150,6 +151,7 @@ impl Buckets for Slots {
     }
 
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.setbacks += 1;
         self.alone.share.set_rate(place, allowed, declared, now);
         if let Some(bucket) = self.places.iter().position(|of| *of == place) {
             self.set_rate_of_bucket(bucket, allowed, declared, now);
@@ -178,6 +180,7 @@ impl Buckets for Slots {
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         let bucket = self.places.iter().position(|of| *of == place);
         if let Some(bucket) = bucket.filter(|_| !self.is_local()) {
+            self.setbacks += 1;
             self.cap_bucket(bucket, left, now);
         }
     }
