@@ -165,7 +165,9 @@ pub use limiter::{
 };
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
-pub use limits::{Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Rate, Unit, Usage};
+pub use limits::{
+    Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
+};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;

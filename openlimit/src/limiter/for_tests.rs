@@ -14,7 +14,7 @@ use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Driver};
 use crate::limits::Counting;
 use crate::pricing::PriceOptions;
-use crate::queue::{Queue, by_arrival};
+use crate::queue::Queue;
 use crate::time::Time;
 
 /// Returns a limiter without limits. It admits every call at once, whatever its cost, and holds
@@ -37,7 +37,7 @@ use crate::time::Time;
 pub fn unlimited<K>() -> Limiter<K> {
     let time = Time::System;
     let plan = Plan::new("unlimited".into(), Vec::new(), &[], true, PriceOptions::default());
-    let admission = Admission::new(Backend::nothing(), Queue::new(0, by_arrival), 0, 0);
+    let admission = Admission::new(Backend::nothing(), Queue::new(0), 0, 0);
     let hold_times = HoldTimes::new(0, None, &time);
     let core = Core::new(Arc::new(plan), admission, Driver::None, time, 0, hold_times, Counting::default());
     Limiter::built(Handle::Counted(core))

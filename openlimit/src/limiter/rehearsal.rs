@@ -10,7 +10,7 @@ use crate::admission::{Admission, Decided, Plan};
 use crate::backend::{Backend, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, MOST_AMOUNT, Rate};
-use crate::queue::{Outcome, Queue, Waiter, by_arrival};
+use crate::queue::{Outcome, Queue, Urgency, Waiter};
 use crate::time::nanos;
 
 /// The most calls at once, and how long each takes, in nanoseconds.
@@ -142,7 +142,7 @@ impl<'a> Rehearsal<'a> {
         let jitter = self.meterings.first().map(|metering| metering.jitter).unwrap_or_default();
         Admission::new(
             Backend::Memory(Memory::new(&starting, 0)),
-            Queue::new(self.plan.width(), by_arrival),
+            Queue::new(self.plan.width()),
             nanos(jitter / 2),
             0,
         )
@@ -157,7 +157,7 @@ fn admit(admission: &mut Admission, amounts: &Amounts, now: u64) -> (u64, usize)
         return (now, 0);
     }
     let mut wakers = Vec::new();
-    let call = Waiter::new(amounts.clone(), now, u64::MAX);
+    let call = Waiter::new(amounts.clone(), now, Urgency::default());
     let Decided::Waits(key) = admission.arrive(call, now, &mut wakers) else { return (now, 0) };
     let mut at = now;
     while admission.queue.waiter(key).is_some()

@@ -1,4 +1,4 @@
-//! The vocabulary: rates, dimensions, limits, costs, usage, percents and names.
+//! The vocabulary: rates, dimensions, limits, costs, usage, percents, priorities and names.
 //!
 //! These are plain values without a clock, a lock or a queue. Nearly every other module uses them,
 //! so they are at the bottom of the tree and import nothing.
@@ -13,6 +13,7 @@ mod name;
 mod parse;
 mod percent;
 mod priced;
+mod priority;
 mod rate;
 mod usage;
 
@@ -26,6 +27,7 @@ pub use self::name::Name;
 pub use self::parse::ParseRateError;
 pub use self::percent::Percent;
 pub(crate) use self::priced::Priced;
+pub use self::priority::Priority;
 pub(crate) use self::rate::MOST_AMOUNT;
 pub use self::rate::{Rate, Unit};
 pub use self::usage::Usage;
