@@ -128,7 +128,7 @@ impl Admission {
         }
         let charge = self.backend.take(amounts, now);
         if self.remaining.is_some() {
-            self.note(amounts, charge);
+            self.note(amounts, charge, now);
         }
         charge
     }
@@ -136,9 +136,9 @@ impl Admission {
     /// Notes what was charged, for what responses say.
     #[cold]
     #[inline(never)]
-    fn note(&mut self, amounts: &[u64], charge: Option<u64>) {
+    fn note(&mut self, amounts: &[u64], charge: Option<u64>, now: u64) {
         if let (Some(remaining), Some(charge)) = (&mut self.remaining, charge) {
-            remaining.charge(amounts, charge);
+            remaining.charge(amounts, charge, now);
         }
     }
 
@@ -187,7 +187,14 @@ impl Admission {
 
     /// Returns true if a response has said anything about a limit.
     pub(crate) fn has_observed(&self) -> bool {
-        self.remaining.is_some()
+        self.remaining.as_ref().is_some_and(|remaining| remaining.has_reports())
+    }
+
+    /// Returns how many nanoseconds ago a call was admitted. Zero if that is not known: calls are
+    /// noted from the first refusal on, or from the first response that states a limit.
+    pub(crate) fn age(&mut self, plan: &Plan, charge: u64, now: u64) -> u64 {
+        let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
+        remaining.admitted_at(charge).map_or(0, |at| now.saturating_sub(at))
     }
 
     /// Returns the amount by which the rate of a limit goes, before it is cut after a refusal.
@@ -312,7 +319,7 @@ impl Admission {
         let at = due.at.max(now.saturating_sub(self.grace));
         let charge = self.backend.charge(&waiter.amounts, at, now);
         if let Some(remaining) = &mut self.remaining {
-            remaining.charge(waiter.amounts.as_slice(), charge);
+            remaining.charge(waiter.amounts.as_slice(), charge, now);
         }
         let is_probe = self.departs(charge, now);
         wakers.extend(self.queue.finish(key, |waiter| {
