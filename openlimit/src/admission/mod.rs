@@ -168,6 +168,7 @@ impl Admission {
                 self.backend.cap(place, left, now);
             }
         }
+        said.iter().for_each(|standing| self.learn_rate(plan, standing.place));
     }
 
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
@@ -182,6 +183,7 @@ impl Admission {
             && let Some(allowed) = remaining.grow(limit, declared, now)
         {
             self.backend.set_rate(limit, allowed, declared, now);
+            self.learn_rate(plan, limit);
         }
     }
 

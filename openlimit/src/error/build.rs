@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration::short;
+#[cfg(feature = "redis")]
+use crate::limits::Counting;
 use crate::limits::{Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
 
 /// The error of a limiter that cannot be built: its name and the problem.
@@ -184,10 +186,19 @@ pub enum BuildProblem {
     /// exact.
     #[cfg(feature = "redis")]
     #[error(
-        "the limit of {0} is too slow to be shared through redis: its burst and its largest call together would \
-         take more than 52 days to flow back; shorten the period or the burst"
+        "the limit of {limit} is too slow to be shared through redis: its burst and its largest call, of {most} \
+         {}, would together take 52 days or more to flow back; {}",
+        limit.dimension(),
+        faster(*counting)
     )]
-    TooSlowToShare(Limit),
+    TooSlowToShare {
+        /// The limit.
+        limit: Limit,
+        /// The largest call, in units of the limit's dimension.
+        most: u64,
+        /// How it is counted.
+        counting: Counting,
+    },
 
     /// The settings of the limiter's Redis cannot be used.
     #[cfg(feature = "redis")]
@@ -216,8 +227,18 @@ impl BuildProblem {
             | Self::Burst { limit, .. }
             | Self::WindowBurst { limit, .. } => Some(limit),
             #[cfg(feature = "redis")]
-            Self::TooSlowToShare(limit) => Some(limit),
+            Self::TooSlowToShare { limit, .. } => Some(limit),
             _ => None,
         }
+    }
+}
+
+/// Returns how to share a limit that is too slow for it.
+#[cfg(feature = "redis")]
+fn faster(counting: Counting) -> &'static str {
+    match counting {
+        Counting::Refilling => "shorten the period or the burst",
+        // The pause before the largest call takes as long again.
+        Counting::InWindows => "in windows, give a period of at most 24 days",
     }
 }
