@@ -311,8 +311,17 @@ impl Admission {
     }
 
     /// Returns the state of each limit at `now`, and the state of the store, if there is one.
-    pub(crate) fn look(&self, now: u64) -> (Vec<Look>, Option<StoreStatus>) {
-        (self.backend.look(now), self.backend.store())
+    ///
+    /// Of a limit that may be higher than declared, it shows no more than the amount in force,
+    /// although a single call may be larger.
+    pub(crate) fn look(&self, plan: &Plan, now: u64) -> (Vec<Look>, Option<StoreStatus>) {
+        let mut looks = self.backend.look(now);
+        if plan.raises() > Raises::Never {
+            for (place, look) in looks.iter_mut().enumerate() {
+                look.available = look.available.min(self.allowed(place, plan).max(look.at_once));
+            }
+        }
+        (looks, self.backend.store())
     }
 
     /// Admits the head, which was due at `due`.
