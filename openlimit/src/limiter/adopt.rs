@@ -38,7 +38,9 @@ impl<K> Builder<K> {
     /// it.
     ///
     /// With limits that are shared through Redis, the processes have one rate. So all of them
-    /// should set this option, or none.
+    /// should set this option, or none. What was taken before the rate rose then takes as long to
+    /// flow back as it would have by the old rate, since the server knows it only as a time. In
+    /// memory, it flows back by the new one.
     pub fn adopt_limits(mut self, adopt: bool) -> Self {
         self.adopt_limits = adopt;
         self
