@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration::short;
-#[cfg(feature = "redis")]
-use crate::limits::Counting;
 use crate::limits::{Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
 
 /// The error of a limiter that cannot be built: its name and the problem.
@@ -187,17 +185,15 @@ pub enum BuildProblem {
     #[cfg(feature = "redis")]
     #[error(
         "the limit of {limit} is too slow to be shared through redis: its burst and its largest call, of {most} \
-         {}, would together take 52 days or more to flow back; {}",
-        limit.dimension(),
-        faster(*counting)
+         {}, would together take 52 days or more to flow back; shorten the period or the burst. In windows, the \
+         period may be 24 days at most",
+        limit.dimension()
     )]
     TooSlowToShare {
         /// The limit.
         limit: Limit,
         /// The largest call, in units of the limit's dimension.
         most: u64,
-        /// How it is counted.
-        counting: Counting,
     },
 
     /// The settings of the limiter's Redis cannot be used.
@@ -230,15 +226,5 @@ impl BuildProblem {
             Self::TooSlowToShare { limit, .. } => Some(limit),
             _ => None,
         }
-    }
-}
-
-/// Returns how to share a limit that is too slow for it.
-#[cfg(feature = "redis")]
-fn faster(counting: Counting) -> &'static str {
-    match counting {
-        Counting::Refilling => "shorten the period or the burst",
-        // The pause before the largest call takes as long again.
-        Counting::InWindows => "in windows, give a period of at most 24 days",
     }
 }

@@ -59,8 +59,8 @@ pub(in crate::backend) fn open(
         let scale = Scale::new(&meterings[place], pause);
         let largest = scale.weight(scale.most).saturating_add(scale.burst);
         if largest >= MOST {
-            let (limit, counting) = (starting.limits[place].clone(), meterings[place].counting);
-            return Err(BuildProblem::TooSlowToShare { limit, most: scale.most, counting });
+            let limit = starting.limits[place].clone();
+            return Err(BuildProblem::TooSlowToShare { limit, most: scale.most });
         }
         drain = drain.max(largest);
         shared.push(SharedLimit { place, dimension: starting.dimensions[place], scale });

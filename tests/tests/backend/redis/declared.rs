@@ -207,15 +207,15 @@ fn a_limit_may_be_too_slow_to_be_shared() {
         "chat",
         "the limit of 1 requests / 2678400s is too slow to be shared through redis: its burst and its \
          largest call, of 1 requests, would together take 52 days or more to flow back; shorten the period \
-         or the burst",
+         or the burst. In windows, the period may be 24 days at most",
     );
     let monthly = Rate::new(1_000, secs(30 * 86_400));
     refused(
         builder().name("chat").requests(monthly).counting(Counting::InWindows),
         "chat",
         "the limit of 1000 requests / 2592000s is too slow to be shared through redis: its burst and its \
-         largest call, of 1000 requests, would together take 52 days or more to flow back; in windows, give a \
-         period of at most 24 days",
+         largest call, of 1000 requests, would together take 52 days or more to flow back; shorten the \
+         period or the burst. In windows, the period may be 24 days at most",
     );
     assert!(builder().name("chat").requests(slow.burst(secs(1))).build().is_ok());
     assert!(builder().name("chat").requests(Rate::per_day(1)).build().is_ok());
