@@ -53,9 +53,9 @@ fn a_site_has_a_name_or_is_the_limiter() {
 #[test]
 fn the_crowd_is_that_of_the_rate_in_force() {
     let reserves = |declared: u64, states: Option<&str>| {
-        let tokens = Rate::per_minute(declared).burst(secs(1));
+        let rate = Rate::per_minute(declared).burst(secs(1));
         let clock = ManualClock::new();
-        let builder = ChatRateLimiter::builder().clock(&clock).tokens(tokens).output(Output::Learned);
+        let builder = ChatRateLimiter::builder().clock(&clock).tokens(rate).output(Output::Learned);
         let limiter = builder.adopt_limits(true).build().expect("valid options");
         for call in 0..200 {
             clock.advance(secs(60));
