@@ -258,6 +258,12 @@ impl Plan {
                 limiter: self.name.clone(),
             },
             Refusal::WouldWait { wait, limit } => self.missing(wait, limit),
+            Refusal::QueueFull { waiting, waited, wait } => AcquireError::QueueFull {
+                waiting,
+                waited: Duration::from_nanos(waited),
+                wait: Duration::from_nanos(wait),
+                limiter: self.name.clone(),
+            },
             // Only the limiter knows the reason.
             Refusal::Exhausted { until } => AcquireError::Exhausted {
                 until: Duration::from_nanos(until),

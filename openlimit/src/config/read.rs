@@ -3,12 +3,13 @@
 //! A type is text in the form in which people write it, or what the format has for it. Each type
 //! says what it expects, so that an error can.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer};
 
 use super::value::{Value, read_with};
-use crate::limiter::Burst;
+use crate::limiter::{Burst, Overflow};
 use crate::limits::{Counting, Dimension, Limit, Percent, Rate, duration};
 
 /// A type that a value can be read as.
@@ -113,11 +114,22 @@ impl Read for bool {
 
 impl Read for u64 {
     fn read(value: Value) -> Result<Self, String> {
-        const EXPECTED: &str = "a non-negative integer";
-        match value {
-            Value::Integer(number) => Self::try_from(number).map_err(|_| value.mismatch(EXPECTED)),
-            other => text(&other, EXPECTED, |text| text.parse().ok()),
-        }
+        integer(value)
+    }
+}
+
+impl Read for usize {
+    fn read(value: Value) -> Result<Self, String> {
+        integer(value)
+    }
+}
+
+/// Reads a non-negative integer.
+fn integer<N: TryFrom<i128> + FromStr>(value: Value) -> Result<N, String> {
+    const EXPECTED: &str = "a non-negative integer";
+    match value {
+        Value::Integer(number) => N::try_from(number).map_err(|_| value.mismatch(EXPECTED)),
+        other => text(&other, EXPECTED, |text| text.parse().ok()),
     }
 }
 
@@ -167,6 +179,7 @@ macro_rules! by_name {
 
 by_name! {
     Counting: "`Refilling` or `InWindows`", Refilling, InWindows;
+    Overflow: "`RejectNew`, `DropOldest` or `DropLowest`", RejectNew, DropOldest, DropLowest;
     #[cfg(feature = "tokenizers")]
     crate::learning::Output: "`Named` or `Learned`", Named, Learned;
     #[cfg(feature = "tokenizers")]

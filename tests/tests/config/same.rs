@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openlimit::{
     Builder, Burst, Charge, ChatRateLimiter, Counting, Input, Limit, LimiterConfig, OnOutage, Output,
-    Percent, Rate, Redis, kind,
+    Overflow, Percent, Rate, Redis, kind,
 };
 use serde_json::{Value, json};
 
@@ -67,6 +67,8 @@ fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
         counting { Counting::InWindows } { Counting::InWindows } "in_windows";
         refunds { false } { false } false;
         max_hold { 60 * SECOND } { 60 * SECOND } "1m";
+        max_waiting { 1_000 } { 1_000 } 1_000;
+        overflow { Overflow::DropOldest } { Overflow::DropOldest } "drop_oldest";
         default_output { 500 } { 500 } 500;
         model { "gpt-4o" } { "gpt-4o" } "gpt-4o";
         input_factor { 1.5 } { 1.5 } 1.5;
