@@ -36,8 +36,8 @@ impl<K> Builder<K> {
     /// flows back in 31 days if that is less. It goes into debt, as calls larger than the burst do.
     /// The provider refuses those that are too large for it.
     ///
-    /// With limits that are shared through Redis, the processes have one rate. So all of them
-    /// should set this option, or none.
+    /// With limits that are shared through Redis, the processes that set this option have one rate.
+    /// The others are never faster than declared, so all of them should set it, or none.
     pub fn adopt_limits(mut self, adopt: bool) -> Self {
         self.adopt_limits = adopt;
         self
