@@ -2,6 +2,9 @@
 //!
 //! They are here, since programs can only use the order of arrival.
 
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
 use super::{KEPT, Key, Order, Outcome, Queue, Refusal, Waiter, by_arrival};
 use crate::limits::Amounts;
 
@@ -56,6 +59,23 @@ fn a_newcomer_has_ahead_of_it_what_goes_before_it() {
     assert_eq!(smallest.ahead_of(&waiter(40), 0), 80);
     assert!(smallest.head_before(&waiter(10)).is_some());
     assert!(smallest.head_before(&waiter(9)).is_none());
+}
+
+#[test]
+fn a_waker_that_is_not_stored_is_handed_back_and_not_dropped_under_the_lock() {
+    struct Foreign;
+
+    impl Wake for Foreign {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    let foreign = Waker::from(Arc::new(Foreign));
+    let (mut queue, keys) = queue(by_arrival, &[1, 1]);
+    let (outcome, replaced) = queue.poll(keys[0], foreign.clone());
+    assert!(outcome.is_none() && !replaced.will_wake(&foreign));
+    queue.finish(keys[1], |_| Outcome::Refused(Refusal::WouldWait { wait: 0, limit: 0 }));
+    let (outcome, unused) = queue.poll(keys[1], foreign.clone());
+    assert!(outcome.is_some() && unused.will_wake(&foreign));
 }
 
 #[test]
