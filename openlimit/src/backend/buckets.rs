@@ -86,8 +86,7 @@ pub(crate) trait Buckets {
     /// levels stand until then.
     fn hold(&mut self, until: u64, now: u64);
 
-    /// Does the same for calls that take something from one limit, and for its level. A backend may
-    /// hold all calls instead.
+    /// Does the same for calls that take something from one limit, and for its level.
     fn hold_limit(&mut self, place: usize, until: u64, now: u64);
 
     /// Admits nothing before `until`, because a quota is used up. From then on it admits the head

@@ -142,7 +142,6 @@ impl Permit {
     ///
     /// If the refusal names limits, and the limiter has them, only calls that take something from
     /// one of them are held. Others go on, unless a held call is in front of them in the queue.
-    /// Limits that are shared through Redis are held together.
     ///
     /// # After a used-up quota
     ///

@@ -85,6 +85,11 @@ struct Account {
     pace: PaceChange,
     /// The same in the batch in flight.
     pacing: PaceChange,
+    /// Until when to hold this limit alone, on the clock of the client, if no batch has taken it
+    /// along yet. Zero for no change.
+    shut: u64,
+    /// The same in the batch in flight.
+    shutting: u64,
 }
 
 /// A change of the pace of one limit, to tell the server. Zeros stand for none.
@@ -150,6 +155,14 @@ impl HoldChange {
     }
 }
 
+/// How times of the client are times of the server: the last reply arrived at `seen_at` on the
+/// client's clock, and was decided up to a round trip (`trip`) before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServerClock {
+    pub(super) seen_at: u64,
+    pub(super) trip: u64,
+}
+
 /// When a process went alone.
 #[derive(Clone, Copy, Debug)]
 struct Went {
@@ -206,6 +219,7 @@ impl Ledger {
     pub(super) fn is_pending(&self) -> bool {
         !self.refunds.is_empty()
             || self.has_hold()
+            || self.has_limit_hold()
             || self.buckets.iter().any(|account| {
                 account.debt > 0
                     || account.taken.all > 0
@@ -285,8 +299,15 @@ impl Ledger {
         self.change_hold(HoldChange { ends: false, until, exhausts });
     }
 
-    /// Notes that the hold has ended.
+    /// Notes that one limit is held until then, on the clock of the client.
+    pub(super) fn begin_limit_hold(&mut self, limit: usize, until: u64) {
+        let shut = &mut self.buckets[limit].shut;
+        *shut = until.max(*shut);
+    }
+
+    /// Notes that all holds have ended.
     pub(super) fn end_hold(&mut self) {
+        self.buckets.iter_mut().for_each(|account| account.shut = 0);
         self.change_hold(HoldChange { ends: true, until: None, exhausts: false });
     }
 
@@ -305,27 +326,40 @@ impl Ledger {
         self.hold.is_some() && self.seen_at > 0
     }
 
-    /// Writes the change of the hold. The last reply arrived at `seen_at` on the client's clock,
-    /// and was decided up to a round trip (`trip`) before.
-    pub(super) fn write_hold(&mut self, seen_at: u64, trip: u64, batch: &mut Writer) {
+    /// Returns true if a hold of one limit alone waits for a batch.
+    fn has_limit_hold(&self) -> bool {
+        self.seen_at > 0 && self.buckets.iter().any(|account| account.shut > 0)
+    }
+
+    /// Returns true if a hold of this limit alone waits for a batch, or the end of all holds.
+    pub(super) fn changes_limit_hold(&self, limit: usize) -> bool {
+        self.buckets[limit].shut > 0 || self.hold.is_some_and(|change| change.ends)
+    }
+
+    /// Writes the change of the hold. `clock` converts times of the client.
+    pub(super) fn write_hold(&mut self, clock: ServerClock, batch: &mut Writer) {
         self.holding = if self.has_hold() { self.hold.take() } else { None };
-        let until = self.holding.and_then(|change| change.until).map(|until| {
-            let rest = until.saturating_sub(seen_at).saturating_add(trip).min(MOST);
-            self.seen_at + rest.div_ceil(1_000)
-        });
-        batch.number(until.unwrap_or_default());
+        let until = self.holding.and_then(|change| change.until);
+        batch.number(until.map_or(0, |until| self.on_server(until, clock)));
         batch.number(self.holding.is_some_and(|change| change.ends).into());
         batch.number(self.holding.is_some_and(|change| change.exhausts).into());
     }
 
+    /// Returns a time of the client on the server's clock.
+    fn on_server(&self, time: u64, ServerClock { seen_at, trip }: ServerClock) -> u64 {
+        let rest = time.saturating_sub(seen_at).saturating_add(trip).min(MOST);
+        self.seen_at + rest.div_ceil(1_000)
+    }
+
     /// Writes the charge to take out: the last one, if no call wants it or if it `moves`. Then the
-    /// numbers of refunds and calls, the debts, the refunds, and the changes of the pace.
+    /// numbers of refunds and calls, the debts, the refunds, and the changes of the pace and of the
+    /// holds of single limits.
     pub(super) fn write(
         &mut self,
         scales: &[Scale],
         moves: bool,
         calls: usize,
-        now: u64,
+        (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {
         let out = self.removable.filter(|_| moves || self.unwanted);
@@ -351,10 +385,14 @@ impl Ledger {
                 account.refund = account.refund.saturating_sub(*weight);
             }
         }
-        for account in &mut self.buckets {
+        let knows_clock = self.seen_at > 0;
+        for limit in 0..self.buckets.len() {
+            let account = &mut self.buckets[limit];
             account.pacing = mem::take(&mut account.pace);
-            let PaceChange { refused, span, rest, rate } = account.pacing;
-            [refused, span, rest, rate].into_iter().for_each(|number| batch.number(number));
+            account.shutting = if knows_clock { mem::take(&mut account.shut) } else { 0 };
+            let (PaceChange { refused, span, rest, rate }, until) = (account.pacing, account.shutting);
+            let until = if until > 0 { self.on_server(until, clock) } else { 0 };
+            [refused, span, rest, rate, until].into_iter().for_each(|number| batch.number(number));
         }
     }
 
@@ -362,6 +400,7 @@ impl Ledger {
     /// and its change of the hold again, since that is safe, and drops its refunds.
     pub(super) fn give_up(&mut self) {
         self.keep_last();
+        let has_ended = self.hold.is_some_and(|later| later.ends);
         if let Some(before) = self.holding.take() {
             self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
         }
@@ -371,6 +410,8 @@ impl Ledger {
             account.raise = account.raise.or(account.raising.take());
             let later = mem::replace(&mut account.pace, mem::take(&mut account.pacing));
             account.pace.add(later);
+            let before = mem::take(&mut account.shutting);
+            account.shut = if has_ended { account.shut } else { account.shut.max(before) };
             account.refunding = 0;
         }
     }
@@ -389,7 +430,7 @@ impl Ledger {
         for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
             (account.level, account.idle) = (bucket.level, bucket.idle);
             (account.owing, account.taking, account.refunding) = (0, Taken::default(), 0);
-            (account.raising, account.pacing) = (None, PaceChange::default());
+            (account.raising, account.pacing, account.shutting) = (None, PaceChange::default(), 0);
         }
         if self.buckets.iter().all(|account| account.taken.all == 0) {
             self.went_alone = None;

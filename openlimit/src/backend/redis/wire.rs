@@ -16,9 +16,9 @@
 //!    or 0; what the process took alone, the least of it to owe, and the `idle` that it had seen
 //!    before; `fit` and `burst`;
 //! 6. for each refund its charge, and its weight in each limit;
-//! 7. for each limit four numbers about its pace: the charge of a call that was refused, or 0; the
-//!    span of a climb; the rest of a climb that the server has lost, or 0; the rate that the
-//!    provider allows, or 0;
+//! 7. for each limit five numbers: the charge of a call that was refused, or 0; the span of a climb;
+//!    the rest of a climb that the server has lost, or 0; the rate that the provider allows, or 0;
+//!    until when to admit no call that takes from the limit, on the server's clock, or 0;
 //! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
@@ -89,7 +89,7 @@ pub(super) struct PaceReply {
 }
 
 /// The state of a bucket in a reply, in nanoseconds of its rate.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct BucketReply {
     /// The level after the batch.
     pub(super) level: u64,
@@ -97,6 +97,8 @@ pub(super) struct BucketReply {
     pub(super) idle: u64,
     /// The sum of the batch's refunds that were given back.
     pub(super) given: u64,
+    /// For how many nanoseconds no call is admitted that takes from the limit.
+    pub(super) shut_for: u64,
 }
 
 /// The decision about one call.
@@ -121,8 +123,8 @@ impl BatchReply {
         let (quota, far_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
-            let (level, idle, given) = (bytes.number()?, bytes.number()?, bytes.number()?);
-            buckets.push(BucketReply { level, idle, given });
+            let (level, idle) = (bytes.number()?, bytes.number()?);
+            buckets.push(BucketReply { level, idle, given: bytes.number()?, shut_for: bytes.number()? });
         }
         let mut decisions = Vec::new();
         for _ in 0..calls {

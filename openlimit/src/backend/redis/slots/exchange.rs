@@ -49,6 +49,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::state::{Slot, Slots};
+use crate::backend::redis::ledger::ServerClock;
 use crate::backend::redis::wire::{BatchReply, Writer};
 use crate::error::{StoreError, StoreProblem};
 use crate::queue::{Queue, Refusals, Waiter};
@@ -152,8 +153,9 @@ impl Slots {
         }
         batch.number(self.look_ahead(now));
         batch.number(self.scales.first().map_or(0, |scale| scale.pause));
-        self.ledger.write_hold(self.seen_at, self.usual_trip, &mut batch);
-        self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), now, &mut batch);
+        let clock = ServerClock { seen_at: self.seen_at, trip: self.usual_trip };
+        self.ledger.write_hold(clock, &mut batch);
+        self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), (now, clock), &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
@@ -194,6 +196,7 @@ impl Slots {
         let held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
+        self.learn_limit_holds(reply, lost, now);
         self.learn_hold(reply, lost, now);
         self.learn_paces(reply, lost, now);
         let mut refused = Vec::new();
@@ -229,6 +232,7 @@ impl Slots {
         if held_up || was_local || is_held {
             self.drop_all(now);
         } else {
+            self.drop_held(now);
             self.move_up(reply, self.seen_at);
         }
         refused

@@ -47,6 +47,10 @@ pub(crate) struct Slots {
     pub(super) flush_at: u64,
     /// When the hold ends, as far as this client knows. Zero for none.
     pub(super) held_until: u64,
+    /// When the holds of single limits end, by bucket.
+    pub(super) shut_until: Box<[u64]>,
+    /// The latest of them that the head of the queue waits for, as of the last look at it.
+    pub(super) head_shut_until: u64,
     /// True while a quota is used up.
     pub(super) is_exhausted: bool,
     /// The charge of the slot of the probe, while its call has not departed. Zero for none.
@@ -152,6 +156,8 @@ impl Slots {
             usual_trip: u64::MAX,
             flush_at: u64::MAX,
             held_until: 0,
+            shut_until: vec![0; shared.len()].into(),
+            head_shut_until: 0,
             is_exhausted: false,
             probe_slot: 0,
             wants_news: false,
@@ -165,5 +171,10 @@ impl Slots {
             outages: 0,
             alone,
         }
+    }
+
+    /// Returns the bucket of the limit at a place of the limiter.
+    pub(super) fn bucket_of(&self, place: usize) -> Option<usize> {
+        self.places.iter().position(|of| *of == place)
     }
 }

@@ -18,6 +18,7 @@ mod exhausted;
 mod far;
 mod held;
 mod learned;
+mod limit_holds;
 mod pace;
 mod refunds;
 mod server;
