@@ -22,6 +22,7 @@ mod limit_holds;
 mod pace;
 mod refunds;
 mod server;
+mod shared_key;
 mod windows;
 mod world;
 
