@@ -103,6 +103,8 @@ fn call_until(end: Instant, call: impl AsyncFn(Value)) {
 }
 
 fn reqwest(end: Instant, url: &str, limiter: ChatRateLimiter) {
+    // It needs one even for HTTP. An error says that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = ClientBuilder::new(reqwest::Client::new()).with(LimitLayer::new(limiter)).build();
     let url = format!("{url}/chat/completions");
     call_until(end, async |params| {

@@ -192,6 +192,10 @@ impl Buckets for Memory {
         }
     }
 
+    fn late(&self, _: usize) -> u64 {
+        0
+    }
+
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         Some(self.charge(amounts, now, now))
     }
@@ -238,6 +242,10 @@ impl Buckets for Memory {
 
     fn widen(&mut self, place: usize, amount: u64) {
         self.meters[place].bucket.widen(amount);
+    }
+
+    fn granted_since(&mut self, _: usize, _: u64) -> Option<u64> {
+        None
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {

@@ -44,8 +44,9 @@ pub(super) struct Ledger {
     epoch: u64,
     /// The number of its last charge.
     charges: u64,
-    /// The weights to give back in each bucket, by charge.
-    refunds: BTreeMap<u64, Box<[u64]>>,
+    /// The weights to give back in each bucket, by charge. Those of an admitted call are apart from
+    /// those of its slot: true for the call.
+    refunds: BTreeMap<(u64, bool), Box<[u64]>>,
     /// When this process went alone, while no reply has confirmed what it took then.
     went_alone: Option<Went>,
     /// A change of the hold that no batch has taken along yet.
@@ -71,7 +72,10 @@ struct Account {
     debt: u64,
     /// The debt in the batch in flight.
     owing: u64,
-    /// The level that responses ask for and when, if no batch has taken it along yet.
+    /// The weight that was granted to all clients, in the last reply.
+    sum: u64,
+    /// The level that responses ask for as of that sum, and when, if no batch has taken it along
+    /// yet.
     raise: Option<(u64, u64)>,
     /// The same in the batch in flight.
     raising: Option<(u64, u64)>,
@@ -198,6 +202,12 @@ impl Ledger {
         (level + debt + taken.least).saturating_sub(refund.saturating_add(refunding))
     }
 
+    /// Returns the weight that was granted to all clients in one limit since the server's sum was
+    /// `sum`, as of the last reply.
+    pub(super) fn granted_since(&self, limit: usize, sum: u64) -> u64 {
+        difference(self.buckets[limit].sum, sum).try_into().unwrap_or(0)
+    }
+
     /// Returns the number of the last charge that this client knows of.
     pub(super) fn charges(&self) -> u64 {
         self.charges
@@ -243,11 +253,11 @@ impl Ledger {
         self.removable == Some(charge) && self.is_pending()
     }
 
-    /// Adds a refund of `weight` of a charge in one limit.
-    pub(super) fn refund(&mut self, limit: usize, weight: u64, charge: u64) {
+    /// Adds a refund of `weight` of a charge in one limit: of an admitted call, or else of a slot.
+    pub(super) fn refund(&mut self, limit: usize, weight: u64, charge: u64, is_admitted: bool) {
         if weight > 0 {
             let limits = self.buckets.len();
-            let weights = self.refunds.entry(charge).or_insert_with(|| vec![0; limits].into());
+            let weights = self.refunds.entry((charge, is_admitted)).or_insert_with(|| vec![0; limits].into());
             // A charge is at most that large, and so are its refunds.
             weights[limit] = (weights[limit] + weight).min(MOST);
             let refund = &mut self.buckets[limit].refund;
@@ -369,16 +379,17 @@ impl Ledger {
             batch.number(number);
         }
         for (account, scale) in self.buckets.iter_mut().zip(scales) {
-            let Account { level, debt, raise, taken, .. } = *account;
+            let Account { level, debt, raise, sum, taken, .. } = *account;
             let raise = at(raise, now).min(MOST);
-            for number in [level, debt, raise, taken.all, taken.least, taken.idle, scale.fit, scale.burst] {
-                batch.number(number);
-            }
+            let alone = [taken.all, taken.least, taken.idle];
+            let numbers = [level, debt, raise, sum].into_iter().chain(alone).chain([scale.fit, scale.burst]);
+            numbers.for_each(|number| batch.number(number));
             (account.owing, account.taking) = (mem::take(&mut account.debt), mem::take(&mut account.taken));
             account.raising = account.raise.take();
         }
-        for (charge, weights) in sent.iter().rev() {
+        for ((charge, is_admitted), weights) in sent.iter().rev() {
             batch.number(*charge);
+            batch.number((*is_admitted).into());
             for (account, weight) in self.buckets.iter_mut().zip(weights) {
                 batch.number(*weight);
                 account.refunding = account.refunding.saturating_add(*weight);
@@ -427,8 +438,12 @@ impl Ledger {
         if granted().next_back().is_some_and(|call| call.wait > look_ahead) {
             self.removable = Some(reply.charges);
         }
+        let is_same = self.epoch == reply.epoch;
         for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
-            (account.level, account.idle) = (bucket.level, bucket.idle);
+            if let Some((level, _)) = account.raise.as_mut().filter(|_| is_same) {
+                *level = level.saturating_add_signed(difference(bucket.sum, account.sum)).min(MOST);
+            }
+            (account.level, account.idle, account.sum) = (bucket.level, bucket.idle, bucket.sum);
             (account.owing, account.taking, account.refunding) = (0, Taken::default(), 0);
             (account.raising, account.pacing, account.shutting) = (None, PaceChange::default(), 0);
         }
@@ -445,6 +460,13 @@ impl Ledger {
     fn keep_last(&mut self) {
         (self.removable, self.unwanted) = (None, false);
     }
+}
+
+/// Returns by how much one sum of weights is larger than another one, modulo [`MOST`]. Less than
+/// zero if a call was taken out.
+fn difference(sum: u64, other: u64) -> i64 {
+    let ahead = sum.wrapping_sub(other) % MOST;
+    if ahead < MOST / 2 { ahead.cast_signed() } else { ahead.cast_signed() - MOST.cast_signed() }
 }
 
 /// Returns the level at `now` of what was asked for at some time, less what has leaked since.

@@ -122,10 +122,11 @@ impl Slots {
         }
     }
 
-    /// Gives back amounts of a charge.
-    pub(super) fn give_back(&mut self, amounts: &[u64], charge: u64, now: u64) {
+    /// Gives back amounts of a charge: of an admitted call, or else of a slot.
+    pub(super) fn give_back(&mut self, amounts: &[u64], charge: u64, is_admitted: bool, now: u64) {
         for (bucket, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
-            self.ledger.refund(bucket, scale.refund(amounts[*dimension], charge), charge);
+            let weight = scale.refund(amounts[*dimension], charge);
+            self.ledger.refund(bucket, weight, charge, is_admitted);
         }
         self.flush_soon(now);
     }
@@ -144,7 +145,7 @@ impl Slots {
             self.pass_probe_on(now);
         }
         if !slot.amounts.is_zero() {
-            self.give_back(slot.amounts.as_slice(), slot.charge, now);
+            self.give_back(slot.amounts.as_slice(), slot.charge, false, now);
         }
     }
 

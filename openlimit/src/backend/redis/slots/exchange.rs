@@ -48,8 +48,9 @@
 use std::mem;
 use std::time::Duration;
 
-use super::state::{Slot, Slots};
+use super::state::{AskedCall, Slot, Slots};
 use crate::backend::redis::ledger::ServerClock;
+use crate::backend::redis::scale::MOST;
 use crate::backend::redis::wire::{BatchReply, Writer};
 use crate::error::{StoreError, StoreProblem};
 use crate::queue::{Queue, Refusals, Waiter};
@@ -199,6 +200,10 @@ impl Slots {
         self.learn_limit_holds(reply, lost, now);
         self.learn_hold(reply, lost, now);
         self.learn_paces(reply, lost, now);
+        self.note_marks(reply, &calls, lost);
+        for ((late, bucket), scale) in self.late.iter_mut().zip(&reply.buckets).zip(&self.scales) {
+            *late = late.saturating_add(scale.whole(bucket.late));
+        }
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {
@@ -236,6 +241,30 @@ impl Slots {
             self.move_up(reply, self.seen_at);
         }
         refused
+    }
+
+    /// Notes what was granted before each call that a reply grants.
+    fn note_marks(&mut self, reply: &BatchReply, calls: &[AskedCall], lost: bool) {
+        let Some(marks) = &mut self.marks else { return };
+        if lost {
+            marks.clear();
+        }
+        let granted: Vec<_> =
+            calls.iter().zip(&reply.calls).filter(|(_, decision)| decision.granted).collect();
+        let mut sums: Box<[u64]> = reply.buckets.iter().map(|bucket| bucket.sum).collect();
+        // Just before the first of them.
+        for (call, _) in &granted {
+            for (sum, weight) in sums.iter_mut().zip(&call.weights) {
+                *sum = (*sum + MOST).saturating_sub(*weight) % MOST;
+            }
+        }
+        let first = reply.charges.saturating_sub(granted.len() as u64) + 1;
+        for (charge, (call, _)) in (first..).zip(granted) {
+            for (sum, weight) in sums.iter_mut().zip(&call.weights) {
+                *sum = (*sum + weight) % MOST;
+            }
+            marks.note(charge, sums.clone());
+        }
     }
 
     /// Returns the error of a waiter whose timeout ended without any reply since it arrived.

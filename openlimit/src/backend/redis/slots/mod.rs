@@ -22,6 +22,7 @@
 //! * `requests` decides which calls a batch asks for.
 //! * `ahead` lets calls take slots, and gives slots back.
 //! * `sooner` moves slots up after a refund.
+//! * `marks` remembers what was granted before each call, for what responses say.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
@@ -33,6 +34,7 @@ mod alone;
 mod estimate;
 mod exchange;
 mod held;
+mod marks;
 mod outage;
 mod pace;
 mod requests;
@@ -79,14 +81,18 @@ impl Buckets for Slots {
         slot.unwrap_or_else(|| self.alone.charge(amounts, at, now))
     }
 
-    /// What comes too late is known to the server only.
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, _: impl FnMut(usize, u64)) {
+    /// What comes too late is known with the next reply.
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64)) {
         if charge < LOCAL {
             self.refunded_at = Some(now);
-            self.give_back(amounts.as_slice(), charge, now);
+            self.give_back(amounts.as_slice(), charge, true, now);
         } else {
-            self.alone.refund(amounts, charge, now);
+            self.alone.refund(amounts, charge, now, late);
         }
+    }
+
+    fn late(&self, place: usize) -> u64 {
+        self.bucket_of(place).map_or(0, |bucket| self.late[bucket])
     }
 
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
@@ -167,6 +173,16 @@ impl Buckets for Slots {
     fn climbs(&self, place: usize, now: u64) -> bool {
         let bucket = self.bucket_of(place);
         bucket.is_some_and(|bucket| self.bucket_climbs(bucket, now))
+    }
+
+    fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64> {
+        if self.is_local() {
+            return None;
+        }
+        let marks = self.marks.get_or_insert_default();
+        let bucket = self.places.iter().position(|of| *of == place)?;
+        let weight = self.ledger.granted_since(bucket, marks.at(charge, bucket)?);
+        Some(self.scales[bucket].amount(weight))
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {

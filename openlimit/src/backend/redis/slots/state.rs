@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::alone::Alone;
+use super::marks::Marks;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
@@ -65,6 +66,10 @@ pub(crate) struct Slots {
     pub(super) ask_at: u64,
     /// When a call last gave back a part of what it had reserved.
     pub(super) refunded_at: Option<u64>,
+    /// What was granted before each call. `None` before the first response.
+    pub(super) marks: Option<Box<Marks>>,
+    /// The amounts that came too late to be given back, by bucket.
+    pub(super) late: Box<[u64]>,
     /// The amounts of a failed `try_acquire`: the next batch requests a lease that would serve it.
     pub(super) lease_for: Option<Amounts>,
     /// When the driver looks at the state next, unless it is called. Zero while it is at work.
@@ -165,6 +170,8 @@ impl Slots {
             max_hold,
             ask_at: 0,
             refunded_at: None,
+            marks: None,
+            late: vec![0; shared.len()].into(),
             lease_for: None,
             next_look: 0,
             outage: None,
