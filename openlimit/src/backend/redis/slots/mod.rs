@@ -84,7 +84,7 @@ impl Buckets for Slots {
     /// What comes too late is known with the next reply.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64)) {
         if charge < LOCAL {
-            self.refunded_at = Some(now);
+            self.changed_at = Some(now);
             self.give_back(amounts.as_slice(), charge, true, now);
         } else {
             self.alone.refund(amounts, charge, now, late);

@@ -64,8 +64,9 @@ pub(crate) struct Slots {
     pub(super) max_hold: u64,
     /// The earliest time to ask for calls again, while another client's far call goes first.
     pub(super) ask_at: u64,
-    /// When a call last gave back a part of what it had reserved.
-    pub(super) refunded_at: Option<u64>,
+    /// When a call last gave back a part of what it had reserved, or a response said that less was
+    /// left than the bucket had room for.
+    pub(super) changed_at: Option<u64>,
     /// What was granted before each call. `None` before the first response.
     pub(super) marks: Option<Box<Marks>>,
     /// The amounts that came too late to be given back, by bucket.
@@ -169,7 +170,7 @@ impl Slots {
             held_at_server: 0,
             max_hold,
             ask_at: 0,
-            refunded_at: None,
+            changed_at: None,
             marks: None,
             late: vec![0; shared.len()].into(),
             lease_for: None,

@@ -19,6 +19,7 @@ mod far;
 mod held;
 mod learned;
 mod limit_holds;
+mod observed;
 mod pace;
 mod refunds;
 mod server;
