@@ -6,7 +6,7 @@ use super::client::Tenant;
 use super::world::{SLOW, World};
 use crate::backend::{Buckets as _, Due, HOLD};
 use crate::limits::Amounts;
-use crate::queue::Waiter;
+use crate::queue::{Urgency, Waiter};
 
 const SECOND: u64 = 1_000_000_000;
 const REQUESTS: usize = 0;
@@ -233,7 +233,7 @@ fn a_call_behind_a_held_head_waits_as_long() {
     one.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
     world.exchange(&mut one);
     one.join([1, 10]);
-    let behind = Waiter::new(Amounts::Few([1, 0, 0]), world.clock, u64::MAX);
+    let behind = Waiter::new(Amounts::Few([1, 0, 0]), world.clock, Urgency::default());
     let (wait, _) = one.slots.wait(&behind, &one.queue, world.clock);
     assert!(wait > SECOND / 2, "{wait}");
 }

@@ -20,7 +20,7 @@ use crate::backend::{Backend, Buckets as _};
 use crate::bucket::{CLIMB, Metering};
 use crate::limits::{Amounts, Dimension, Limit, Rate};
 use crate::pricing::PriceOptions;
-use crate::queue::{Key, Outcome, Queue, Waiter, by_arrival};
+use crate::queue::{Key, Outcome, Queue, Urgency, Waiter};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
                 slots.max_hold = 600 * SECOND;
             }
             let grace = JITTER.as_nanos() as u64 / 2;
-            let admission = Admission::new(backend, Queue::new(1, by_arrival), grace, 600 * SECOND);
+            let admission = Admission::new(backend, Queue::new(1), grace, 600 * SECOND);
             let name = format!("{{key {clients} {settles}}}");
             let keys = [name.clone(), format!("{name} {id}")];
             Member { admission, waiting: VecDeque::new(), keys, reply: None }
@@ -218,7 +218,11 @@ impl<'a> Run<'a> {
         let now = self.now;
         let Member { admission, waiting, keys, reply } = &mut self.members[id];
         while waiting.len() < WAITING {
-            waiting.push_back(admission.queue.join(Waiter::new(Amounts::Few([1, 0, 0]), now, u64::MAX)));
+            waiting.push_back(admission.queue.join(Waiter::new(
+                Amounts::Few([1, 0, 0]),
+                now,
+                Urgency::default(),
+            )));
         }
         if let Some((_, sent, reply)) = reply.take_if(|(at, ..)| *at <= now)
             && let Backend::Redis(slots) = &mut admission.backend
