@@ -117,7 +117,8 @@
 -- are missing from that, those of other clients included, and also those that have not departed
 -- yet. So the state keeps the sum of all weights that were granted (`sum`, modulo FAR). A client
 -- remembers it for each of its calls, and asks for a level (`raise`) as of the sum that it has seen
--- last (`seen_sum`). What was granted since is added here.
+-- last (`seen_sum`). What was granted since is added here. Slots that were given back still count,
+-- because nobody knows if a response came before or after them. So a level may be a little too high.
 
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
@@ -340,9 +341,9 @@ if missing > 0 then
   end --*
 end
 
-local paused = max(now, held)
+-- Until when each limit stood still.
 local stood = {}
-stood[$] = max(paused, shut[$]) --*
+stood[$] = max(now, held, shut[$]) --*
 if hold_ends > 0 then
   held, is_exhausted = booked, false
   shut[$] = 0 --*

@@ -14,7 +14,7 @@
 
 use super::state::{KnownClimb, LOCAL, Slots};
 use crate::backend::Buckets as _;
-use crate::backend::redis::ledger::PaceChange;
+use crate::backend::redis::changes::PaceChange;
 use crate::backend::redis::scale::ONE;
 use crate::backend::redis::wire::BatchReply;
 use crate::bucket::Climb;
