@@ -109,6 +109,10 @@ pub enum BuildProblem {
         burst: Duration,
     },
 
+    /// An [`overflow`](crate::Builder::overflow) is set, but any number of calls may wait.
+    #[error("its `overflow` changes nothing, because any number of calls may wait; set `max_waiting`, too")]
+    UnusedOverflow,
+
     /// The burst of a limit that is counted in windows is above half of its period. What is left
     /// would then refill more slowly than half of the rate.
     #[error(
