@@ -68,6 +68,7 @@ impl Slots {
     /// until then if it climbs.
     fn shut_limit_until(&mut self, bucket: usize, until: u64, now: u64) {
         let from = now.max(self.opens_at(bucket));
+        self.setbacks += u64::from(until > self.shut_until[bucket].max(now));
         self.shut_until[bucket] = until;
         let to = now.max(self.opens_at(bucket));
         self.climbs[bucket].climb = self.climbs[bucket].climb.moved(from, to);

@@ -127,7 +127,7 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.wait_behind(amounts, ahead, now);
         }
-        self.at_end_of_hold(self.estimate_behind(amounts, ahead, now), now)
+        self.at_end_of_hold(self.estimate_behind(amounts, ahead, now), amounts, now)
     }
 
     fn setbacks(&self) -> u64 {
