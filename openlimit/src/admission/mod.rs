@@ -138,7 +138,7 @@ impl Admission {
         }
         let charge = self.backend.take(amounts, now);
         if self.remaining.is_some() {
-            self.note(amounts, charge);
+            self.note(amounts, charge, now);
         }
         charge
     }
@@ -146,9 +146,9 @@ impl Admission {
     /// Notes what was charged, for what responses say.
     #[cold]
     #[inline(never)]
-    fn note(&mut self, amounts: &[u64], charge: Option<u64>) {
+    fn note(&mut self, amounts: &[u64], charge: Option<u64>, now: u64) {
         if let (Some(remaining), Some(charge)) = (&mut self.remaining, charge) {
-            remaining.charge(amounts, charge);
+            remaining.charge(amounts, charge, now);
         }
     }
 
@@ -178,6 +178,7 @@ impl Admission {
                 self.backend.cap(place, left, now);
             }
         }
+        said.iter().for_each(|standing| self.learn_rate(plan, standing.place));
     }
 
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
@@ -192,12 +193,20 @@ impl Admission {
             && let Some(allowed) = remaining.grow(limit, declared, now)
         {
             self.backend.set_rate(limit, allowed, declared, now);
+            self.learn_rate(plan, limit);
         }
     }
 
     /// Returns true if a response has said anything about a limit.
     pub(crate) fn has_observed(&self) -> bool {
-        self.remaining.is_some()
+        self.remaining.as_ref().is_some_and(|remaining| remaining.has_reports())
+    }
+
+    /// Returns how many nanoseconds ago a call was admitted. Zero if that is not known: calls are
+    /// noted from the first refusal on, or from the first response that states a limit.
+    pub(crate) fn age(&mut self, plan: &Plan, charge: u64, now: u64) -> u64 {
+        let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
+        remaining.admitted_at(charge).map_or(0, |at| now.saturating_sub(at))
     }
 
     /// Returns the amount by which the rate of a limit goes, before it is cut after a refusal.
@@ -320,8 +329,17 @@ impl Admission {
     }
 
     /// Returns the state of each limit at `now`, and the state of the store, if there is one.
-    pub(crate) fn look(&self, now: u64) -> (Vec<Look>, Option<StoreStatus>) {
-        (self.backend.look(now), self.backend.store())
+    ///
+    /// Of a limit that may be higher than declared, it shows no more than the amount in force,
+    /// although a single call may be larger.
+    pub(crate) fn look(&self, plan: &Plan, now: u64) -> (Vec<Look>, Option<StoreStatus>) {
+        let mut looks = self.backend.look(now);
+        if plan.raises() > Raises::Never {
+            for (place, look) in looks.iter_mut().enumerate() {
+                look.available = look.available.min(self.allowed(place, plan).max(look.at_once));
+            }
+        }
+        (looks, self.backend.store())
     }
 
     /// Admits the head, which was due at `due`.
@@ -330,7 +348,7 @@ impl Admission {
         let at = due.at.max(now.saturating_sub(self.grace));
         let charge = self.backend.charge(&waiter.amounts, at, now);
         if let Some(remaining) = &mut self.remaining {
-            remaining.charge(waiter.amounts.as_slice(), charge);
+            remaining.charge(waiter.amounts.as_slice(), charge, now);
         }
         let is_probe = self.departs(charge, now);
         wakers.extend(self.queue.finish(key, |waiter| {

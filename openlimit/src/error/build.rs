@@ -188,10 +188,17 @@ pub enum BuildProblem {
     /// exact.
     #[cfg(feature = "redis")]
     #[error(
-        "the limit of {0} is too slow to be shared through redis: its burst and its largest call together would \
-         take more than 52 days to flow back; shorten the period or the burst"
+        "the limit of {limit} is too slow to be shared through redis: its burst and its largest call, of {most} \
+         {}, would together take 52 days or more to flow back; shorten the period or the burst. In windows, the \
+         period may be 24 days at most",
+        limit.dimension()
     )]
-    TooSlowToShare(Limit),
+    TooSlowToShare {
+        /// The limit.
+        limit: Limit,
+        /// The largest call, in units of the limit's dimension.
+        most: u64,
+    },
 
     /// The settings of the limiter's Redis cannot be used.
     #[cfg(feature = "redis")]
@@ -220,7 +227,7 @@ impl BuildProblem {
             | Self::Burst { limit, .. }
             | Self::WindowBurst { limit, .. } => Some(limit),
             #[cfg(feature = "redis")]
-            Self::TooSlowToShare(limit) => Some(limit),
+            Self::TooSlowToShare { limit, .. } => Some(limit),
             _ => None,
         }
     }

@@ -220,7 +220,8 @@ impl Acquire {
     ///
     /// What calls really use is learned for each site apart, since calls of one kind resemble each
     /// other. See [`Builder::output`](crate::Builder::output). The attribute
-    /// [`rate_limited`](macro@crate::rate_limited) names each function by itself.
+    /// [`rate_limited`](macro@crate::rate_limited) names each function by itself, and the adapters of
+    /// clients have a method of this name.
     ///
     /// Use a few fixed names. A limiter knows the 64 sites that were settled last. A site does not
     /// matter to a call whose cost is given outright.

@@ -105,6 +105,7 @@ impl Slots {
         let fits = scale.whole(scale.fit.saturating_sub(level));
         Look {
             available: if level == 0 { scale.most } else { fits.min(scale.most) },
+            at_once: scale.whole(scale.fit),
             debt: scale.amount(level.saturating_sub(scale.burst)),
             full_in: level,
             part: self.pace(bucket, now),
