@@ -151,7 +151,7 @@ pub enum BuildProblem {
     #[error("an input factor of {0} is out of range; give from 0.01 to 100")]
     InputFactor(f64),
 
-    /// The value of a key uses the limiter that it declares.
+    /// The value of a key uses the limiter that it declares, itself or through another one.
     #[error(
         "a value of its declaration uses the limiter itself, which is not built yet; take the value from elsewhere"
     )]
