@@ -36,6 +36,11 @@ impl Probes {
         is_last
     }
 
+    /// Returns true if no response to a probe is waited for.
+    pub(super) fn is_none(&self) -> bool {
+        self.last.is_none()
+    }
+
     /// Forgets the last probe: its response says nothing any more.
     pub(super) fn forget(&mut self) {
         self.last = None;

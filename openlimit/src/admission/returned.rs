@@ -39,7 +39,7 @@ pub struct Returned {
 }
 
 impl Returned {
-    pub(super) fn of(backend: &Backend) -> Self {
+    fn of(backend: &Backend) -> Self {
         Self { reserved: 0, unused: 0, late: backend.store().is_none().then_some(0) }
     }
 
@@ -73,6 +73,7 @@ impl Admission {
     /// Counts what a call reserved that is being settled. `dimensions` has the place of each
     /// limit's dimension.
     pub(crate) fn count_reserved(&mut self, dimensions: &[usize], reserved: &Amounts) {
+        self.begin_returned(dimensions.len());
         for (returned, dimension) in self.returned.iter_mut().zip(dimensions) {
             add(&mut returned.reserved, reserved.as_slice()[*dimension]);
         }
@@ -83,6 +84,7 @@ impl Admission {
         if unused.is_zero() {
             return;
         }
+        self.begin_returned(dimensions.len());
         let returned = &mut self.returned;
         for (returned, dimension) in returned.iter_mut().zip(dimensions) {
             add(&mut returned.unused, unused.as_slice()[*dimension]);
@@ -91,8 +93,15 @@ impl Admission {
         self.backend.refund(unused, charge, now, late);
     }
 
-    /// Returns what settled calls gave back of each limit.
-    pub(crate) fn returned(&self) -> &[Returned] {
-        &self.returned
+    /// Begins to count, unless it has begun already.
+    fn begin_returned(&mut self, limits: usize) {
+        if self.returned.is_empty() {
+            self.returned = vec![Returned::of(&self.backend); limits].into();
+        }
+    }
+
+    /// Returns what settled calls gave back of one limit.
+    pub(crate) fn returned(&self, place: usize) -> Returned {
+        self.returned.get(place).copied().unwrap_or_else(|| Returned::of(&self.backend))
     }
 }

@@ -138,6 +138,12 @@ impl Core {
         Weak::clone(&self.this) as _
     }
 
+    /// Returns true if it decides about all later calls as a new limiter would. Returns false if
+    /// it is in use at this moment.
+    pub(super) fn is_as_new(&self, now: u64) -> bool {
+        self.state.try_lock().is_some_and(|state| state.admission.is_as_new(now))
+    }
+
     /// Returns when a hold of `time` nanoseconds from now ends.
     pub(super) fn end_of_hold(&self, time: u64, now: u64) -> u64 {
         now.saturating_add(time.min(self.hold_times.longest()))

@@ -23,6 +23,7 @@ mod events;
 mod flush;
 mod hold;
 mod hold_times;
+mod keyed;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
@@ -38,10 +39,11 @@ mod tests;
 mod wrap;
 
 pub use self::acquire::Acquire;
-pub use self::builder::Builder;
+pub use self::builder::{Builder, Single};
 pub use self::burst::Burst;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
+pub use self::keyed::{KeyLimits, Keyed, OfKind, PerKey};
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
 pub use self::limiter::{

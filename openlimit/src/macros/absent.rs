@@ -33,7 +33,7 @@ macro_rules! absent {
         #[diagnostic::on_unimplemented(message = $message, label = $label)]
         pub trait $feature {}
 
-        impl<K> $crate::Builder<K>
+        impl<K, Keys> $crate::Builder<K, Keys>
         where
             Self: $feature,
         {$(

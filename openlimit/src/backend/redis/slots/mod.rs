@@ -208,6 +208,11 @@ impl Buckets for Slots {
         if self.is_local() { self.alone.share.is_shut(now) } else { self.is_held(now) }
     }
 
+    fn is_as_new(&self, _: u64) -> bool {
+        // It knows what the server said, and may hold slots.
+        false
+    }
+
     fn refresh(&mut self, now: u64) {
         if !self.is_local() {
             self.want_news(now);
