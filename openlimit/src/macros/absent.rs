@@ -5,7 +5,7 @@
 //! satisfies, and rustc prints the message of the bound instead: what to call, or which feature to
 //! enable.
 
-use crate::Limiter;
+use crate::{Builder, Limiter};
 
 /// Satisfied by no type.
 #[diagnostic::on_unimplemented(
@@ -23,6 +23,28 @@ where
     // A constant, because a function would also be checked for its number of arguments.
     #[doc(hidden)]
     pub const new: () = ();
+}
+
+/// Satisfied by no type.
+#[diagnostic::on_unimplemented(
+    message = "`max_keys` and `limits` are for a limiter of each key",
+    label = "declare a `Keyed<TenantId, ..>`, or call `keyed::<TenantId>()` first"
+)]
+pub trait OfEachKey {}
+
+impl<K> Builder<K>
+where
+    Self: OfEachKey,
+{
+    #[doc(hidden)]
+    pub fn max_keys<T>(self, _: T) -> Self {
+        self
+    }
+
+    #[doc(hidden)]
+    pub fn limits<T>(self, _: T) -> Self {
+        self
+    }
 }
 
 /// Declares the methods that a disabled feature would add to the builder.

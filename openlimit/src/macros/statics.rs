@@ -21,17 +21,25 @@ pub const fn literal_rate(amount: u64, unit: Unit) -> Rate {
     label = "not a limiter",
     note = "declare a limiter of openlimit, such as a `ChatRateLimiter` or a `Keyed<String, ChatRateLimiter>`"
 )]
-pub trait Declare {}
+pub trait Declare {
+    /// The type itself. Functions that return it are not suggested by rustc.
+    type Itself;
+}
 
-impl<P> Declare for Limiter<P> {}
-impl<K, P> Declare for Keyed<K, Limiter<P>> {}
+impl<P> Declare for Limiter<P> {
+    type Itself = Self;
+}
+
+impl<K, P> Declare for Keyed<K, Limiter<P>> {
+    type Itself = Self;
+}
 
 impl<P> Limiter<P> {
     /// Creates a limiter that fills its builder at first use.
     // Inherent, because a method of a trait cannot be called in a static.
     #[doc(hidden)]
     #[must_use]
-    pub const fn __declare(name: &'static str, keys: Fill<Builder<P>>) -> Self {
+    pub const fn __declare(name: &'static str, keys: Fill<Builder<P>>) -> <Self as Declare>::Itself {
         Self::declared(name, keys)
     }
 }
@@ -40,7 +48,10 @@ impl<K, P> Keyed<K, Limiter<P>> {
     /// Creates limiters that fill their builder at first use.
     #[doc(hidden)]
     #[must_use]
-    pub const fn __declare(name: &'static str, keys: Fill<Builder<P, PerKey<K>>>) -> Self {
+    pub const fn __declare(
+        name: &'static str,
+        keys: Fill<Builder<P, PerKey<K>>>,
+    ) -> <Self as Declare>::Itself {
         Self::declared(name, keys)
     }
 }
