@@ -45,6 +45,8 @@
 //! | stop all calls for a time | [`Limiter::hold`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
+//! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
+//! | know how long a list of calls takes, and why | [`Limiter::plan`] |
 //! | handle what can go wrong | [`AcquireError`], [`BuildError`] |
 //! | test without an account | `testing` (feature `testing`) |
 //!
@@ -96,7 +98,8 @@
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
 //! | `tracing` | no | events under the target `openlimit`: limits that differ, holds, refusals |
-//! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
+//! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML |
+//! | `testing` | no | a manual clock, tokio's paused time, limiters in place of statics, and a strict provider |
 //!
 //! A model whose encoding is left out is counted by the nearest one that is compiled in. That may
 //! count too few tokens, and `tokens::is_exact` returns `false` for the model.
@@ -113,6 +116,8 @@ mod admission;
 mod backend;
 mod bucket;
 pub mod clients;
+#[cfg(feature = "serde")]
+mod config;
 mod error;
 pub mod feedback;
 mod learning;
@@ -136,6 +141,8 @@ pub mod __private {
 
 #[cfg(feature = "redis")]
 pub use backend::{OnOutage, Redis};
+#[cfg(feature = "serde")]
+pub use config::LimiterConfig;
 pub use error::{
     AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
     StoreStatus,
@@ -148,8 +155,8 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Hold, KeyLimits, Keyed, LimitStatus, Limiter, OfKind, PerKey, Permit,
-    RateLimiter, Returned, Single, Status, WrappedRead,
+    Acquire, Builder, Burst, Doubling, Forecast, ForecastError, Hold, KeyLimits, Keyed, LimitForecast,
+    LimitStatus, Limiter, OfKind, PerKey, Permit, RateLimiter, Returned, Single, Status, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{
@@ -158,7 +165,9 @@ pub use limiter::{
 };
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
-pub use limits::{Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
+pub use limits::{
+    Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
+};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;

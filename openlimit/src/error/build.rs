@@ -163,6 +163,13 @@ pub enum BuildProblem {
     )]
     NoKeys,
 
+    /// A limiter for each key is to be shared, which only a single limiter can be.
+    #[error(
+        "a limiter for each key cannot be shared through redis yet; leave `redis` out, or build a limiter with \
+         a name of its own for each key"
+    )]
+    SharedKeys,
+
     /// As many keys as [`max_keys`](crate::Builder::max_keys) are in use, and this would be another
     /// one.
     #[error(

@@ -15,7 +15,7 @@ use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
 use crate::limits::{Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
-use crate::queue::{Queue, by_arrival};
+use crate::queue::Queue;
 use crate::time::{Time, nanos};
 
 impl<K> Builder<K> {
@@ -200,7 +200,7 @@ impl Checked {
             max_hold: self.max_hold,
             on_system_time: matches!(self.time, Time::System),
         })?;
-        let queue = Queue::new(plan.width(), by_arrival);
+        let queue = Queue::new(plan.width());
         let admission = Admission::new(backend, queue, self.grace, self.max_hold)
             .learns(self.learning.of_another())
             .widens(self.widening);

@@ -21,6 +21,9 @@ mod decide;
 mod events;
 #[cfg(feature = "redis")]
 mod flush;
+#[cfg(feature = "testing")]
+mod for_tests;
+mod forecast;
 mod hold;
 mod hold_times;
 mod keyed;
@@ -31,7 +34,10 @@ mod loom_model;
 mod matching;
 mod notices;
 mod observe;
+#[cfg_attr(not(feature = "testing"), path = "no_overrides.rs")]
+mod overrides;
 mod permit;
+mod rehearsal;
 mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
@@ -43,6 +49,9 @@ pub use self::builder::{Builder, Single};
 pub use self::burst::Burst;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
+#[cfg(feature = "testing")]
+pub use self::for_tests::{Overridden, Override, unlimited};
+pub use self::forecast::{Doubling, Forecast, ForecastError, LimitForecast};
 pub use self::keyed::{KeyLimits, Keyed, OfKind, PerKey};
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]

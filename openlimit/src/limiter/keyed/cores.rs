@@ -44,6 +44,8 @@ impl<K> Cores<K> {
         let (builder, keys) = builder.replace_keys::<(), _>(Single);
         let checked = match keys.max_keys {
             0 => Err(BuildProblem::NoKeys),
+            // All keys would have one name in the store, and so share one bucket.
+            _ if builder.backend.is_store() => Err(BuildProblem::SharedKeys),
             _ => builder.clone().check().and_then(|checked| checked.core().map(|_| checked)),
         };
         Ok(Self {

@@ -70,6 +70,11 @@ use crate::limiter::{Builder, Limiter};
 /// [`AcquireError::TooManyKeys`](crate::AcquireError::TooManyKeys) until an idle key is found, and
 /// known keys are not affected. Each new key looks at 64 of the others.
 ///
+/// # Redis
+///
+/// The limiters of keys are in memory. With `Builder::redis`, building fails with
+/// [`BuildProblem::SharedKeys`](crate::BuildProblem::SharedKeys).
+///
 /// # Threads
 ///
 /// Keys are spread over shards, so threads that use different keys seldom meet. `Hash` and `Clone`
@@ -115,8 +120,9 @@ impl<P, K> Builder<P, PerKey<K>> {
     /// Builds the limiters. Connects to nothing, and makes no key yet.
     ///
     /// # Errors
-    /// The problem with the declared limits and options, as for a single limiter; or
-    /// [`NoKeys`](crate::BuildProblem::NoKeys) if [`max_keys`](Self::max_keys) is zero.
+    /// The problem with the declared limits and options, as for a single limiter. And
+    /// [`NoKeys`](crate::BuildProblem::NoKeys) if [`max_keys`](Self::max_keys) is zero,
+    /// [`SharedKeys`](crate::BuildProblem::SharedKeys) if the limits are to be shared.
     pub fn build(self) -> Result<Keyed<K, Limiter<P>>, BuildError> {
         Ok(Keyed(Source::Built(Arc::new(Cores::build(self)?))))
     }
