@@ -20,6 +20,9 @@ use crate::time::Time;
 /// dimension again adds a limit to it, for example one per day beside one per minute. All other
 /// options have defaults.
 ///
+/// `K` is how calls are priced. `Keys` is [`Single`], or [`PerKey`](crate::PerKey) for a
+/// [limiter for each key](Self::keyed).
+///
 /// ```
 /// use openlimit::{Percent, Rate, RateLimiter};
 /// use std::time::Duration;

@@ -71,7 +71,7 @@ pub(super) struct State {
     /// admitted together.
     pub(super) rested: u64,
     /// Why this process last held the limiter, and until when.
-    pub(super) held_for: Option<(Arc<str>, u64)>,
+    pub(super) held_for: Option<Box<(Arc<str>, u64)>>,
     /// What was reported. `None` as long as there was nothing to report.
     pub(super) notices: Option<Box<Notices>>,
 }
@@ -218,5 +218,16 @@ impl Handle {
             Self::Static(core) => core,
             Self::Counted(core) => core,
         }
+    }
+}
+
+#[cfg(all(test, not(openlimit_loom)))]
+mod tests {
+    use super::{Line, Mutex, State};
+
+    /// Each key of a `Keyed` has one.
+    #[test]
+    fn the_state_of_a_limiter_has_at_most_three_cache_lines() {
+        assert!(size_of::<Line<Mutex<State>>>() <= 192, "{} bytes", size_of::<State>());
     }
 }

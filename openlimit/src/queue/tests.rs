@@ -1,7 +1,7 @@
 //! Tests of the queue itself: its order beside a plain model of it, and leaving from anywhere.
 
 use super::order::MOST_OVERTAKES;
-use super::{KEPT, Key, Outcome, Queue, Refusal, Urgency, Waiter};
+use super::{KEPT, Key, Lines as Queue, Outcome, Refusal, Urgency, Waiter};
 use crate::limits::{Amounts, Priority};
 use crate::queue::Grant;
 
