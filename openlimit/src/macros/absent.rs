@@ -5,7 +5,7 @@
 //! satisfies, and rustc prints the message of the bound instead: what to call, or which feature to
 //! enable.
 
-use crate::{Builder, Limiter};
+use crate::Limiter;
 
 /// Satisfied by no type.
 #[diagnostic::on_unimplemented(
@@ -32,7 +32,8 @@ where
 )]
 pub trait OfEachKey {}
 
-impl<K> Builder<K>
+// With a path, so that the test of the keys does not take these for options.
+impl<K> crate::Builder<K>
 where
     Self: OfEachKey,
 {

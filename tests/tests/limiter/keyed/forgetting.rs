@@ -19,7 +19,7 @@ fn left_after<T>(time: u64, begin: impl FnOnce(&Tenants) -> T) -> (Tenants, u64,
 }
 
 fn take(tenants: &Tenants, tokens: u64) {
-    tenants.of("anna").try_acquire(tokens).unwrap();
+    drop(tenants.of("anna").try_acquire(tokens).unwrap());
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn idle_keys_go_when_others_come() {
     let tenants = builder(&clock).build().unwrap();
     for _ in 0..10 {
         for key in 0..100 {
-            tenants.of(&format!("{} {key}", clock.now().as_millis())).try_acquire(1_000).unwrap();
+            drop(tenants.of(&format!("{} {key}", clock.now().as_millis())).try_acquire(1_000).unwrap());
         }
         clock.advance(secs(2));
     }
@@ -191,7 +191,7 @@ fn an_idle_key_makes_room_in_a_full_limiter() {
     let clock = ManualClock::new();
     let tenants = builder(&clock).max_keys(3).build().unwrap();
     for name in ["a", "b", "c"] {
-        tenants.of(name).try_acquire(Cost::new()).unwrap();
+        drop(tenants.of(name).try_acquire(Cost::new()).unwrap());
     }
     assert!(tenants.of("d").try_acquire(Cost::new()).is_err());
     clock.advance(millis(100));

@@ -14,7 +14,7 @@ fn beyond_max_keys_new_keys_are_refused_and_known_ones_go_on() {
     let clock = ManualClock::new();
     let tenants = builder(&clock).name("tenants").max_keys(1_000).build().unwrap();
     for key in 0..1_000 {
-        tenants.of(&key.to_string()).try_acquire(Cost::new()).unwrap();
+        drop(tenants.of(&key.to_string()).try_acquire(Cost::new()).unwrap());
     }
     let stranger = tenants.of("stranger");
     let error = stranger.try_acquire(Cost::new()).unwrap_err();
@@ -50,7 +50,7 @@ fn a_flood_of_keys_leaves_those_in_use_alone_and_takes_bounded_room() {
     }
     assert!(most <= 1_000, "{most} keys");
     assert!(admitted >= 4_000, "{admitted} admitted");
-    anna.try_acquire(1_000).unwrap();
+    drop(anna.try_acquire(1_000).unwrap());
     assert!(tenants.of("anna").try_acquire(1).unwrap_err().retry_after().is_some());
 }
 
@@ -103,7 +103,7 @@ fn a_key_that_panics_harms_no_other_key() {
     let clock = ManualClock::new();
     let builder = RateLimiter::builder().requests(Rate::per_day(1)).clock(&clock);
     let tenants: Keyed<Bomb, RateLimiter> = builder.keyed().max_keys(2).build().unwrap();
-    tenants.of(&Bomb(1, "")).try_acquire(Cost::new()).unwrap();
+    drop(tenants.of(&Bomb(1, "")).try_acquire(Cost::new()).unwrap());
     for when in ["hash", "eq", "clone"] {
         for number in 1..=100 {
             _ = catch_unwind(AssertUnwindSafe(|| drop(tenants.of(&Bomb(number, when)))));

@@ -42,7 +42,7 @@ fn the_function_is_called_once_for_each_key_until_it_is_forgotten() {
         limits
     });
     for _ in 0..10 {
-        tenants.of("anna").try_acquire(Cost::new()).unwrap();
+        drop(tenants.of("anna").try_acquire(Cost::new()).unwrap());
     }
     assert_eq!(calls.load(Ordering::Relaxed), 1);
     let handle = tenants.of("anna");
@@ -108,7 +108,7 @@ fn the_function_may_use_the_limiters_of_other_keys() {
     });
     let tenants = all.get_or_init(|| tenants);
     for key in 0..100 {
-        tenants.of(&key.to_string()).try_acquire(1).unwrap();
+        drop(tenants.of(&key.to_string()).try_acquire(1).unwrap());
     }
 }
 
