@@ -157,7 +157,8 @@ pub use limiter::StreamItem;
 pub use limiter::WrappedBody;
 pub use limiter::{
     Acquire, Builder, Burst, Doubling, Forecast, ForecastError, Hold, KeyLimits, Keyed, LimitForecast,
-    LimitStatus, Limiter, OfKind, PerKey, Permit, RateLimiter, Returned, Single, Status, WrappedRead,
+    LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, RateLimiter, Returned, Single, Status,
+    WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::core::{Core, Handle};
 use super::hold_times::HoldTimes;
 use super::{Builder, Burst, Limiter};
-use crate::admission::{Admission, Plan, Raises};
+use crate::admission::{Admission, Cap, Plan, Raises};
 use crate::backend::{Choice, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
@@ -32,6 +32,7 @@ impl<K> Builder<K> {
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
     /// - an [`output`](Self::output) that is learned and could change nothing;
+    /// - an [`overflow`](Self::overflow) without [`max_waiting`](Self::max_waiting);
     /// - a dimension with an empty name;
     /// - an `input_factor` below 0.01 or above 100.
     ///
@@ -63,6 +64,7 @@ impl<K> Builder<K> {
             return Err(BuildProblem::UnusedOutput);
         }
         this.pricing.check()?;
+        let cap = this.cap()?;
         let raises = this.raises();
         if raises > Raises::Never {
             meterings = meterings.into_iter().map(Metering::open).collect();
@@ -79,6 +81,7 @@ impl<K> Builder<K> {
             plan: Arc::new(plan),
             meterings,
             widening,
+            cap,
             // Half of the jitter. The other half is left to the network.
             grace: nanos(this.jitter / 2),
             max_hold: nanos(this.max_hold),
@@ -87,6 +90,15 @@ impl<K> Builder<K> {
             given: this.name.filter(|name| !name.is_empty()),
             backend: this.backend,
         })
+    }
+
+    /// Checks the bound of the queue, and returns it.
+    fn cap(&self) -> Result<Cap, BuildProblem> {
+        match (self.max_waiting, self.overflow) {
+            (None, None) => Ok(Cap::default()),
+            (None, Some(_)) => Err(BuildProblem::UnusedOverflow),
+            (Some(most), overflow) => Ok(Cap { most, overflow: overflow.unwrap_or_default() }),
+        }
     }
 
     /// Returns true if what is learned about the output of a call can change what it takes.
@@ -176,6 +188,7 @@ pub(super) struct Checked {
     meterings: Vec<Metering>,
     learning: Learning,
     widening: u64,
+    cap: Cap,
     grace: u64,
     max_hold: u64,
     counting: Counting,
@@ -203,6 +216,7 @@ impl Checked {
         let queue = Queue::new(plan.width());
         let admission = Admission::new(backend, queue, self.grace, self.max_hold)
             .learns(self.learning.of_another())
+            .capped(self.cap)
             .widens(self.widening);
         let jitter = self.meterings.iter().map(Metering::lateness).min().unwrap_or(0);
         let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);

@@ -6,7 +6,7 @@
 use std::task::Waker;
 
 use super::waiter::{Key, Outcome, Waiter};
-use super::{Lines, NONE};
+use super::{Lines, NONE, Overflow};
 use crate::learning::Lesson;
 use crate::limits::Amounts;
 
@@ -55,11 +55,6 @@ impl Queue {
         self.lines.as_ref()?.head_before(newcomer)
     }
 
-    /// Returns whether calls wait, and `newcomer` would go before all of them.
-    pub(crate) fn overtakes_all(&self, newcomer: &Waiter) -> bool {
-        self.lines.as_ref().is_some_and(|lines| lines.overtakes_all(newcomer))
-    }
-
     /// Returns the least amount of a dimension that is taken before `newcomer` can go.
     pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
         self.lines.as_ref().map_or(0, |lines| lines.ahead_of(newcomer, dimension))
@@ -69,6 +64,26 @@ impl Queue {
     #[allow(dead_code, reason = "for backends that grant ahead")]
     pub(crate) fn goes_last(&self, newcomer: &Waiter) -> bool {
         self.lines.as_ref().is_none_or(|lines| lines.goes_last(newcomer))
+    }
+
+    /// Returns the number of dimensions that the waiters' amounts are of.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// Returns how often waiters were moved back by what happened in the queue.
+    pub(crate) fn setbacks(&self) -> u64 {
+        self.lines.as_ref().map_or(0, |lines| lines.setbacks)
+    }
+
+    /// Returns how many waiters have a deadline.
+    pub(crate) fn deadlines(&self) -> usize {
+        self.lines.as_ref().map_or(0, |lines| lines.deadlines.len())
+    }
+
+    /// Returns the call to refuse after the call of this key has joined.
+    pub(crate) fn excess(&self, newcomer: Key, overflow: Overflow) -> Option<Key> {
+        self.lines.as_ref()?.excess(newcomer, overflow)
     }
 
     /// Returns the earliest deadline and the key of its waiter.

@@ -29,6 +29,7 @@
 
 mod lazy;
 mod order;
+mod overflow;
 mod urgency;
 mod waiter;
 
@@ -45,6 +46,7 @@ use crate::limits::{Amounts, Priority};
 
 pub(crate) use self::lazy::Queue;
 use self::order::Order;
+pub use self::overflow::Overflow;
 pub(crate) use self::urgency::Urgency;
 pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Wait, Waiter};
 
@@ -65,6 +67,8 @@ struct Lines {
     deadlines: BTreeSet<(u64, Key)>,
     /// The number of waiters that have ever joined.
     joined: u64,
+    /// How often waiters were moved back, by others that joined before them or ask for more.
+    setbacks: u64,
 }
 
 /// The waiting calls of one priority. [`Order`] has the first of them.
@@ -103,6 +107,7 @@ impl Lines {
             len: 0,
             deadlines: BTreeSet::new(),
             joined: 0,
+            setbacks: 0,
         }
     }
 
@@ -139,12 +144,14 @@ impl Lines {
     }
 
     /// Returns the least amount of a dimension that is taken before `newcomer` can go: by all
-    /// waiters of the same and of higher priorities, and by those that are owed their turn.
+    /// waiters of the same and of higher priorities, and by those that are owed their turn. For a
+    /// waiter, it is as if it left and joined again.
     fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
         let line = newcomer.line();
         let owed = self.order.owed_below(line).filter_map(|key| self.waiter(key));
         let owed: u128 = owed.map(|waiter| u128::from(waiter.amounts.as_slice()[dimension])).sum();
-        self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed
+        let own = if newcomer.number > 0 { newcomer.amounts.as_slice()[dimension] } else { 0 };
+        self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed - u128::from(own)
     }
 
     /// Returns whether `newcomer` would go after all waiters.
@@ -162,6 +169,7 @@ impl Lines {
         self.joined += 1;
         waiter.number = self.joined;
         let (line, deadline) = (waiter.line(), waiter.deadline());
+        self.setbacks += u64::from(self.order.has_below(line));
         self.lines[line].add(&waiter.amounts);
         let previous = self.lines[line].last;
         let entry = Entry { previous, next: NONE, state: EntryState::Waiting(waiter) };
@@ -186,6 +194,7 @@ impl Lines {
                 line.subtract(&waiter.amounts);
                 line.add(&amounts);
                 waiter.amounts = amounts;
+                self.setbacks += 1;
             }
         }
     }

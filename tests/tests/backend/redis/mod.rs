@@ -24,6 +24,7 @@ mod parts;
 mod permits;
 mod processes;
 mod programs;
+mod queue;
 mod state_loss;
 mod unreachable;
 mod urls;
