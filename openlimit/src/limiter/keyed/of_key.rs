@@ -59,7 +59,8 @@ use crate::limiter::{Builder, Limiter};
 /// - nothing was learned that would change a later call: no hold, no pace or limit of the
 ///   provider's other than declared, no call site with another reservation.
 ///
-/// The counts in [`Status`](crate::Status) begin anew then. There is no background work: a few keys
+/// The counts in [`Status`](crate::Status) begin anew then, and so do the notes on which calls a
+/// response can be about, which a limiter takes from its first response on. There is no background work: a few keys
 /// are looked at whenever a new one comes. So at most about a third more keys are known than are in
 /// use, and never more than [`max_keys`](Builder::max_keys).
 ///

@@ -48,8 +48,8 @@ impl<K, Key> Builder<K, PerKey<Key>> {
     /// Sets the most keys that are known at a time. Default: 100 000.
     ///
     /// A key is known while it is in use, and until everything that its calls took has flowed back:
-    /// see [`Keyed`](crate::Keyed). So this bounds the memory, which is about half a kilobyte a key
-    /// with two limits. Beyond it, calls of a new key are refused with
+    /// see [`Keyed`](crate::Keyed). So this bounds the memory, which is about 700 bytes a key with
+    /// two limits. Beyond it, calls of a new key are refused with
     /// [`AcquireError::TooManyKeys`](crate::AcquireError::TooManyKeys).
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.keys_mut().max_keys = keys;

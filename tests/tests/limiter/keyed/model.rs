@@ -1,7 +1,9 @@
 //! A keyed limiter compared with limiters that are built apart, one for each key, and never
 //! forgotten. Both say the same about every call, to the nanosecond, so forgetting cannot be seen.
+//!
+//! Responses are left out: from the first one on, a limiter notes when its calls were admitted, and a
+//! key that was forgotten begins anew with that.
 
-use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Keyed, Permit, Rate, RateLimiter};
 use openlimit_tests::{Call, nanos};
@@ -20,7 +22,6 @@ enum Move {
     Settle(usize, u64),
     Cancel(usize),
     Keep(usize),
-    Refuse(usize),
     Hold(u64, u64),
     Advance(u64),
     /// Many other keys come, so that all that are idle are forgotten.
@@ -50,7 +51,6 @@ fn any_move() -> impl Strategy<Value = Move> {
         2 => (any::<usize>(), 0..3_000_u64).prop_map(|(permit, used)| Move::Settle(permit, used)),
         1 => any::<usize>().prop_map(Move::Cancel),
         2 => any::<usize>().prop_map(Move::Keep),
-        1 => any::<usize>().prop_map(Move::Refuse),
         1 => (0..KEYS, 0..5_000_000_000_u64).prop_map(|(key, time)| Move::Hold(key, time)),
         5 => time.prop_map(Move::Advance),
         5 => Just(Move::Crowd),
@@ -126,9 +126,6 @@ impl Game {
             Move::Settle(permit, used) => self.end(permit, |permit| permit.settle(used)),
             Move::Cancel(permit) => self.end(permit, Permit::cancel),
             Move::Keep(permit) => self.end(permit, drop),
-            Move::Refuse(permit) => self.end(permit, |permit| {
-                permit.refused(&Observation::from_parts(429, [("retry-after", "2")], b""));
-            }),
             Move::Hold(key, time) => {
                 let (keyed, apart) = self.of(key);
                 keyed.hold(nanos(time), "a test").unwrap();
