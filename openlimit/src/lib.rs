@@ -148,7 +148,8 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status, WrappedRead,
+    Acquire, Builder, Burst, Hold, InFlightStatus, LimitStatus, Limiter, Permit, RateLimiter, Returned,
+    Status, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{
@@ -157,7 +158,7 @@ pub use limiter::{
 };
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
-pub use limits::{Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
+pub use limits::{Concurrency, Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;

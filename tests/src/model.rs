@@ -49,6 +49,9 @@ pub struct Model {
     limits: Vec<Limit>,
     history: Vec<Charge>,
     queue: VecDeque<Waiter>,
+    /// The calls in flight, and the most that may be.
+    in_flight: Vec<usize>,
+    concurrency: usize,
     now: u64,
 }
 
@@ -140,7 +143,20 @@ impl Model {
     /// Creates a model with empty buckets, at time zero.
     #[must_use]
     pub fn new(limits: Vec<Limit>) -> Self {
-        Self { limits, history: Vec::new(), queue: VecDeque::new(), now: 0 }
+        Self {
+            limits,
+            history: Vec::new(),
+            queue: VecDeque::new(),
+            in_flight: Vec::new(),
+            concurrency: usize::MAX,
+            now: 0,
+        }
+    }
+
+    /// Allows so many calls in flight at a time.
+    #[must_use]
+    pub fn with_concurrency(self, calls: usize) -> Self {
+        Self { concurrency: calls, ..self }
     }
 
     /// Lets a call arrive.
@@ -160,6 +176,13 @@ impl Model {
     pub fn cancel(&mut self, call: usize) {
         self.queue.retain(|waiter| waiter.call != call);
         self.history.retain(|charge| charge.call != call);
+        self.in_flight.retain(|other| *other != call);
+        self.go_on(self.now);
+    }
+
+    /// Ends a call, which keeps its charge. One that has ended may end again.
+    pub fn end(&mut self, call: usize) {
+        self.in_flight.retain(|other| *other != call);
         self.go_on(self.now);
     }
 
@@ -174,6 +197,7 @@ impl Model {
             amounts[dimension] = used - reserved;
             self.history.push(Charge { call: usize::MAX, at: self.now, amounts });
         }
+        self.in_flight.retain(|other| *other != call);
         self.go_on(self.now);
     }
 
@@ -190,7 +214,7 @@ impl Model {
     }
 
     fn go_on(&mut self, end: u64) {
-        while let Some(head) = self.queue.front() {
+        while let Some(head) = self.queue.front().filter(|_| self.in_flight.len() < self.concurrency) {
             let room = self.limits.iter().map(|limit| limit.room_at(&self.history, &head.amounts)).max();
             let at = room.unwrap_or(0).max(head.arrived).max(self.now);
             if at > end {
@@ -199,6 +223,7 @@ impl Model {
             self.now = at;
             let Waiter { call, amounts, .. } = self.queue.pop_front().expect("the queue has a head");
             self.history.push(Charge { call, at, amounts });
+            self.in_flight.push(call);
         }
         self.now = end;
     }

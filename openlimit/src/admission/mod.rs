@@ -41,6 +41,7 @@
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
 mod exhausted;
+mod in_flight;
 mod learned;
 mod plan;
 mod probes;
@@ -49,13 +50,15 @@ mod returned;
 
 use std::task::Waker;
 
-use crate::backend::{Backend, Buckets, Due, HOLD, Look};
+use crate::backend::{Backend, Buckets, Due, Look};
 use crate::bucket::{FASTEST, SLOWEST};
 use crate::error::StoreStatus;
 use crate::learning::Learning;
 use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
+pub(crate) use self::in_flight::CONCURRENCY;
+use self::in_flight::InFlight;
 pub(crate) use self::plan::{Plan, Raises};
 use self::probes::Probes;
 use self::remaining::Remaining;
@@ -84,6 +87,8 @@ pub(crate) struct Admission {
     learning: Option<Box<Learning>>,
     /// What settled calls gave back, by the place of each limit.
     returned: Box<[Returned]>,
+    /// The calls in flight. `None` if they are not limited.
+    in_flight: Option<Box<InFlight>>,
 }
 
 /// The decision about a call that arrived. A refusal is an `E`.
@@ -110,6 +115,7 @@ impl Admission {
             widens: 0,
             learning: None,
             returned,
+            in_flight: None,
         }
     }
 
@@ -173,7 +179,8 @@ impl Admission {
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
     /// allows, or the limit was refused lately. For a response that is no refusal.
     pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
-        let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit != HOLD) else {
+        let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit < CONCURRENCY)
+        else {
             return;
         };
         let declared = plan.limits()[limit].rate().amount();
@@ -208,6 +215,9 @@ impl Admission {
         if self.backend.is_exhausted() {
             return self.arrive_exhausted(call, now, wakers);
         }
+        if self.in_flight.is_some() {
+            return self.arrive_in_flight(call, now, wakers);
+        }
         if self.waits_too_long(&call, now).is_some() && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
@@ -238,11 +248,17 @@ impl Admission {
         }
         if !self.queue.is_empty() {
             self.pump(now, wakers);
-            if let Some(charge) = self.take(call.amounts.as_slice(), now) {
-                return Ok(Grant::at_once(call.amounts.clone(), charge));
+            let mut grant = Grant::at_once(call.amounts.clone(), 0);
+            if self.grant(&mut grant, now) {
+                return Ok(grant);
             }
         }
-        Err(self.backend.would_wait(call, &self.queue, now))
+        Err(self.would_wait(call, now))
+    }
+
+    /// Returns the refusal of a call that would have to wait and may not.
+    fn would_wait(&mut self, call: &Waiter, now: u64) -> Refusal {
+        self.full(0).unwrap_or_else(|| self.backend.would_wait(call, &self.queue, now))
     }
 
     /// Returns the refusal of a call whose wait is known to be longer than its timeout.
@@ -315,17 +331,19 @@ impl Admission {
             remaining.charge(waiter.amounts.as_slice(), charge);
         }
         let is_probe = self.departs(charge, now);
+        let flight = self.depart();
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit };
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
-            Outcome::Admitted(Grant { amounts, lesson, charge, wait: Some(wait), is_probe })
+            Outcome::Admitted(Grant { amounts, lesson, charge, flight, wait: Some(wait), is_probe })
         }));
     }
 
     /// Refuses a waiter whose timeout ended. `head_due` is when the head is due.
     fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
-        let refusal = self.backend.expire(waiter, head_due, now);
+        let full = self.full(waiter.waited(now));
+        let refusal = full.unwrap_or_else(|| self.backend.expire(waiter, head_due, now));
         self.refuse(key, refusal, wakers);
     }
 
@@ -334,6 +352,7 @@ impl Admission {
         self.reprice(1);
         let (key, waiter) = self.queue.head()?;
         let due = self.backend.due(waiter, now).unwrap_or(Due { at: u64::MAX, limit: 0 });
+        let due = self.due_in_flight(due);
         Some((key, Due { at: due.at.max(waiter.arrived), ..due }))
     }
 }

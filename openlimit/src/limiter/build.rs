@@ -24,7 +24,8 @@ impl<K> Builder<K> {
     /// # Errors
     /// The [`BuildProblem`] says what is wrong. For every limiter:
     ///
-    /// - no limits, or more than 64;
+    /// - no limits and no [`concurrency`](Self::concurrency), or more than 64 limits;
+    /// - a concurrency of zero, or of an empty range;
     /// - an amount of zero, or above 2^63 - 1;
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
@@ -39,7 +40,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
-    /// - more than 8 limits;
+    /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
     ///   flow back;
     /// - a URL or settings that cannot be used.
@@ -60,6 +61,7 @@ impl<K> Builder<K> {
             return Err(BuildProblem::UnusedOutput);
         }
         self.pricing.check()?;
+        self.check_concurrency()?;
         let raises = self.raises();
         if raises > Raises::Never {
             meterings = meterings.into_iter().map(Metering::open).collect();
@@ -71,6 +73,7 @@ impl<K> Builder<K> {
         };
         let max_hold = nanos(self.max_hold);
         let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing).raising(raises);
+        let plan = if self.concurrency.is_some() { plan.bounding_in_flight() } else { plan };
         let given = self.name.filter(|name| !name.is_empty());
         let hold_times = HoldTimes::new(max_hold, given.as_deref(), &time);
         let (backend, driver) = self.backend.open(&Starting {
@@ -86,7 +89,8 @@ impl<K> Builder<K> {
         let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
         let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace, max_hold)
             .learns(learning)
-            .widens(widening);
+            .widens(widening)
+            .bounds_in_flight(self.concurrency.as_ref());
         let jitter = meterings.iter().map(Metering::lateness).min().unwrap_or(0);
         Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, self.counting))
     }
@@ -108,11 +112,11 @@ impl<K> Builder<K> {
             Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
         };
         match self.limits.len() {
-            0 => Err(BuildProblem::NoLimits),
-            1..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
+            0 if self.concurrency.is_none() => Err(BuildProblem::NoLimits),
+            0..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
                 Err(BuildProblem::UnusedBurst(self.burst_time().unwrap_or(DEFAULT_BURST)))
             }
-            1..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
+            0..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
             many => Err(BuildProblem::TooManyLimits(many)),
         }
     }

@@ -10,13 +10,14 @@ use super::Burst;
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
 use crate::learning::{Input, Output};
-use crate::limits::{Counting, Dimension, Limit, Name, Percent, Rate};
+use crate::limits::{Concurrency, Counting, Dimension, Limit, Name, Percent, Rate};
 use crate::pricing::PriceOptions;
 use crate::time::Time;
 
 /// Builds a [`Limiter`](crate::Limiter). Each option is also a key of [`limiter!`](crate::limiter).
 ///
-/// A limiter needs at least one limit, unless it [discovers](Self::discover) them. Giving a
+/// A limiter needs at least one limit or a [concurrency](Self::concurrency), unless it
+/// [discovers](Self::discover) its limits. Giving a
 /// dimension again adds a limit to it, for example one per day beside one per minute. All other
 /// options have defaults.
 ///
@@ -49,6 +50,7 @@ pub struct Builder<K> {
     pub(super) counting: Counting,
     pub(super) refunds: bool,
     pub(super) max_hold: Duration,
+    pub(super) concurrency: Option<Concurrency>,
     pub(super) output: Output,
     pub(super) input: Input,
     pub(super) adopt_limits: bool,
@@ -75,6 +77,7 @@ impl<K> Builder<K> {
             counting: Counting::default(),
             refunds: true,
             max_hold: DEFAULT_MAX_HOLD,
+            concurrency: None,
             output: Output::default(),
             input: Input::default(),
             adopt_limits: false,

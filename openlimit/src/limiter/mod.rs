@@ -14,6 +14,7 @@ mod builder;
 mod burst;
 mod callbacks;
 mod charged;
+mod concurrency;
 mod congestion;
 mod core;
 mod decide;
@@ -50,7 +51,7 @@ pub use self::limiter::{
 };
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
-pub use self::status::{Hold, LimitStatus, Status};
+pub use self::status::{Hold, InFlightStatus, LimitStatus, Status};
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
 #[cfg(feature = "stream")]

@@ -4,6 +4,7 @@
 //! so they are at the bottom of the tree and import nothing.
 
 mod amounts;
+mod concurrency;
 mod cost;
 mod counting;
 mod dimension;
@@ -15,6 +16,7 @@ mod rate;
 mod usage;
 
 pub(crate) use self::amounts::Amounts;
+pub use self::concurrency::Concurrency;
 pub use self::cost::Cost;
 pub use self::counting::Counting;
 pub use self::dimension::Dimension;

@@ -73,6 +73,8 @@ pub(crate) struct Grant {
     pub(crate) lesson: Option<Box<Lesson>>,
     /// The number of the charge. It identifies the charge, and says which charges came later.
     pub(crate) charge: u64,
+    /// The number of the call among those in flight; `None` if these are not limited.
+    pub(crate) flight: Option<u64>,
     /// `None` if the call was admitted at once.
     pub(crate) wait: Option<Wait>,
     /// True if the call was admitted to find out if a used-up quota is back.
@@ -82,7 +84,7 @@ pub(crate) struct Grant {
 impl Grant {
     /// Creates the grant of a call that was admitted at once.
     pub(crate) fn at_once(amounts: Amounts, charge: u64) -> Self {
-        Self { amounts, lesson: None, charge, wait: None, is_probe: false }
+        Self { amounts, lesson: None, charge, flight: None, wait: None, is_probe: false }
     }
 }
 
@@ -103,6 +105,8 @@ pub(crate) enum Refusal {
     TimedOut { timeout: u64, waited: u64, wait: u64, limit: usize },
     /// It does not wait, and would need a wait of at least `wait`.
     WouldWait { wait: u64, limit: usize },
+    /// It waited for `waited` and may not wait longer, and `calls` are in flight, of at most `most`.
+    Full { calls: u32, most: u32, waited: u64 },
     /// A quota is used up. No call is admitted for so long.
     Exhausted { until: u64 },
     /// The store that holds the buckets did not decide.

@@ -2,6 +2,7 @@
 
 mod bound;
 mod cancellation;
+mod concurrency;
 mod drift;
 mod fork;
 mod hostile_wakers;

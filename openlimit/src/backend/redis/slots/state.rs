@@ -65,6 +65,8 @@ pub(crate) struct Slots {
     pub(super) lease_for: Option<Amounts>,
     /// When the driver looks at the state next, unless it is called. Zero while it is at work.
     pub(super) next_look: u64,
+    /// The most calls that may depart. No more are granted ahead.
+    pub(super) room: usize,
     pub(super) outage: Option<Outage>,
     /// The number of outages so far.
     pub(super) outages: u64,
@@ -161,6 +163,7 @@ impl Slots {
             refunded_at: None,
             lease_for: None,
             next_look: 0,
+            room: usize::MAX,
             outage: None,
             outages: 0,
             alone,
