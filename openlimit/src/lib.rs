@@ -43,6 +43,8 @@
 //! | follow a provider that counts in windows | [`Builder::counting`] |
 //! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
+//! | bound how many calls are in flight | [`Builder::concurrency`] |
+//! | take the first of several limiters that is free | [`first_free`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
 //! | handle what can go wrong | [`AcquireError`], [`BuildError`] |
@@ -76,8 +78,8 @@
 //!
 //! # When not to use it
 //!
-//! It does not protect a server from its clients, it does not bound how many calls run at once, and
-//! it does not retry after errors that have nothing to do with limits.
+//! It does not protect a server from its clients, and it does not retry after errors that have
+//! nothing to do with limits.
 //!
 //! # Features
 //!
@@ -137,8 +139,8 @@ pub mod __private {
 #[cfg(feature = "redis")]
 pub use backend::{OnOutage, Redis};
 pub use error::{
-    AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
-    StoreStatus,
+    AcquireError, BuildError, BuildProblem, FirstFreeError, FromAcquireError, ParamsError, StoreError,
+    StoreProblem, StoreStatus,
 };
 pub use learning::{Input, Output};
 #[cfg(feature = "redis")]
@@ -148,8 +150,8 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Hold, InFlightStatus, LimitStatus, Limiter, Permit, RateLimiter, Returned,
-    Status, WrappedRead,
+    Acquire, Builder, Burst, FirstFree, Hold, InFlightStatus, LimitStatus, Limiter, Permit, RateLimiter,
+    Returned, Status, WrappedRead, first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

@@ -99,8 +99,8 @@ pub enum AcquireError {
     /// When one of them ends is not known. So a call whose timeout is not zero waits for it, and
     /// fails when the timeout ends.
     #[error(
-        "limiter `{limiter}` cannot admit the call{}: {calls} calls are in flight, and its concurrency is {most}; \
-         try again when one of them has ended, or allow more time",
+        "limiter `{limiter}` cannot admit the call{}: it has {calls} in flight and a concurrency of {most}; try \
+         again when one has ended, or allow more time",
         within(*waited)
     )]
     TooManyInFlight {

@@ -195,7 +195,7 @@ impl Acquire {
 
     /// Returns the error of a call that would block the thread that ends its wait.
     #[cold]
-    fn blocks_itself(&self) -> AcquireError {
+    pub(super) fn blocks_itself(&self) -> AcquireError {
         let Stage::Waiting(handle, _) = &self.stage else { unreachable!("a pending call waits") };
         AcquireError::WouldDeadlock { limiter: handle.core().plan.name().clone() }
     }

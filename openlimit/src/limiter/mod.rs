@@ -20,6 +20,7 @@ mod core;
 mod decide;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
 mod events;
+mod first_free;
 #[cfg(feature = "redis")]
 mod flush;
 mod hold;
@@ -41,6 +42,7 @@ mod wrap;
 pub use self::acquire::Acquire;
 pub use self::builder::Builder;
 pub use self::burst::Burst;
+pub use self::first_free::{FirstFree, first_free};
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
 pub(crate) use self::limiter::Fill;

@@ -168,8 +168,8 @@ fn a_call_that_may_not_wait_is_told_how_many_are_in_flight() {
     let error = limiter.try_acquire(Cost::new()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "limiter `chat` cannot admit the call: 2 calls are in flight, and its concurrency is 2; try again when \
-         one of them has ended, or allow more time"
+        "limiter `chat` cannot admit the call: it has 2 in flight and a concurrency of 2; try again when one has \
+         ended, or allow more time"
     );
     assert_eq!((error.retry_after(), error.limit()), (None, None));
     assert_eq!(&**error.limiter(), "chat");
@@ -181,7 +181,7 @@ fn a_call_that_may_not_wait_is_told_how_many_are_in_flight() {
     clock.advance(secs(5));
     assert!(head.poll() && !behind.poll());
     let error = head.refused();
-    assert!(error.to_string().contains("cannot admit the call within 5s: 2 calls"), "{error}");
+    assert!(error.to_string().contains("cannot admit the call within 5s: it has 2"), "{error}");
     clock.advance(secs(2));
     let waited = secs(7);
     assert!(matches!(behind.refused(), AcquireError::TooManyInFlight { waited: told, .. } if told == waited));

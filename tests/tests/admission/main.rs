@@ -4,6 +4,7 @@ mod bound;
 mod cancellation;
 mod concurrency;
 mod drift;
+mod first_free;
 mod fork;
 mod hostile_wakers;
 mod lateness;
