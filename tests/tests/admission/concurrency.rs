@@ -64,10 +64,10 @@ fn every_end_of_a_permit_ends_the_call_once() {
         ("settled in part", |mut permit| permit.settle_so_far(1)),
         ("cancelled", Permit::cancel),
         ("refused", |permit| {
-            permit.refused(&Observation::new(429));
+            permit.refused(Observation::new(429));
         }),
         ("failed", |permit| {
-            permit.refused(&Observation::new(500));
+            permit.refused(Observation::new(500));
         }),
         ("responded to", |permit| {
             permit.responded(&Observation::new(200).body(br#"{"usage": {"total_tokens": 3}}"#));

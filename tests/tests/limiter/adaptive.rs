@@ -28,7 +28,7 @@ fn refusal() -> Observation {
 }
 
 fn refuse(permit: Permit, clock: &ManualClock) {
-    permit.refused(&refusal());
+    permit.refused(refusal());
     clock.advance(secs(1));
 }
 
@@ -151,7 +151,7 @@ fn cancelled_and_failed_calls_do_not_let_it_grow() {
     let permit = || limiter.try_acquire(Cost::new()).expect("there is room");
     for _ in 0..100 {
         permit().cancel();
-        permit().refused(&Observation::new(400));
+        permit().refused(Observation::new(400));
         drop(limiter.acquire(Cost::new()));
     }
     assert_eq!(most(&limiter), 1);
@@ -177,7 +177,7 @@ fn beside_a_provider(serves: u32, most: u32, minutes: u64) -> (f64, f64) {
                 used += takes;
             } else {
                 refused += 1;
-                permit.refused(&refusal());
+                permit.refused(refusal());
             }
         }
         clock.advance(millis(10));
