@@ -1,13 +1,15 @@
 //! `Concurrency::Adaptive`: it finds how many calls a provider serves at a time, by what that
 //! refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{Concurrency, Cost, Permit, Rate, RateLimiter};
-use openlimit_tests::{millis, plain, secs};
+use openlimit_tests::{Call, millis, plain, secs};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 fn adaptive(clock: &ManualClock, least: u32, most: u32) -> RateLimiter {
     plain(clock).concurrency(Concurrency::Adaptive(least..=most)).build().expect("it is valid")
@@ -157,6 +159,74 @@ fn cancelled_and_failed_calls_do_not_let_it_grow() {
     assert_eq!(most(&limiter), 1);
     drop(permit());
     assert_eq!(most(&limiter), 2);
+}
+
+#[test]
+fn a_head_that_waits_for_a_call_in_flight_is_no_reason_to_try_a_higher_rate() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).discover(true).concurrency(1).build().expect("it is valid");
+    let permit = limiter.try_acquire(Cost::new()).expect("there is room");
+    let mut waits = Call::start(limiter.acquire(Cost::new()));
+    clock.advance(secs(60));
+    permit.observe(&Observation::new(200));
+    assert!(!waits.poll());
+    assert!(limiter.status().expect("it is built").limits.iter().all(|limit| limit.pace <= 1.0));
+    drop(permit);
+    assert!(waits.poll());
+}
+
+/// The end of a call.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Settled,
+    Dropped,
+    Cancelled,
+    Refused,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn it_stays_within_its_range_counts_every_call_and_is_never_stuck(
+        least in 1..10_u32,
+        more in 0..40_u32,
+        moves in vec((any::<usize>(), 0..4_usize), 1..400),
+    ) {
+        let clock = ManualClock::new();
+        let limiter = adaptive(&clock, least, least + more);
+        let mut running = Vec::new();
+        let mut waiting: VecDeque<Call> = VecDeque::new();
+        for (which, end) in moves {
+            match which % 3 {
+                0 if !running.is_empty() => {
+                    let permit: Permit = running.swap_remove(which / 3 % running.len());
+                    let end = [End::Settled, End::Dropped, End::Cancelled, End::Refused][end];
+                    match end {
+                        End::Settled => permit.settle(1),
+                        End::Dropped => drop(permit),
+                        End::Cancelled => permit.cancel(),
+                        End::Refused => refuse(permit, &clock),
+                    }
+                }
+                1 if end == 0 => drop(waiting.pop_back()),
+                _ => waiting.push_back(Call::start(limiter.acquire(Cost::new()))),
+            }
+            while let Some(Ok(permit)) = waiting.front_mut().and_then(Call::over) {
+                waiting.pop_front();
+                running.push(permit);
+            }
+            let flights = limiter.status().expect("it is built").in_flight.expect("it is limited");
+            prop_assert_eq!(flights.calls as usize, running.len());
+            prop_assert!((least..=least + more).contains(&flights.most));
+            prop_assert!(waiting.is_empty() || flights.calls >= flights.most, "a call waits for nothing");
+        }
+        drop(running);
+        while let Some(call) = waiting.pop_front() {
+            drop(call.admitted());
+        }
+        prop_assert_eq!(limiter.status().expect("it is built").in_flight.expect("it is limited").calls, 0);
+    }
 }
 
 /// A provider that serves so many calls at a time, each for about four seconds, and refuses others
