@@ -1,4 +1,4 @@
-//! `InFlight`: the calls that are in flight, where their number is limited. And how that number
+//! `Flights`: the calls that are in flight, where their number is limited. And how that number
 //! adapts.
 //!
 //! A call is in flight from its admission until its permit is given back. While as many are as may
@@ -14,7 +14,7 @@
 //! - It begins at the lower end, because the user has named that as safe. It grows by one with each
 //!   success until the first refusal. By additive increase alone, a provider that serves 64 calls
 //!   at a time would be found after 2 000 calls. In this way it is after 64.
-//! - From then on it grows by one in each [round](InFlight::round), and a refusal cuts it by
+//! - From then on it grows by one in each [round](Flights::round), and a refusal cuts it by
 //!   [`CUT`].
 //! - It is cut **once per crowd**, as rates are (`limiter/congestion.rs`). Calls that departed
 //!   before a cut say nothing of the new number: neither their refusals nor their successes.
@@ -47,7 +47,7 @@ const SHORTEST_ROUND: u64 = 20;
 
 /// The calls of one limiter that are in flight.
 #[derive(Debug)]
-pub(super) struct InFlight {
+pub(super) struct Flights {
     /// Their number.
     calls: u32,
     /// The most that may be.
@@ -65,7 +65,7 @@ pub(super) struct InFlight {
     free_since: u64,
 }
 
-impl InFlight {
+impl Flights {
     fn new(concurrency: &Concurrency) -> Self {
         let (least, highest) = concurrency.ends();
         Self { calls: 0, most: least, least, highest, last: 0, cut: 0, successes: 0, free_since: 0 }
@@ -127,7 +127,7 @@ impl InFlight {
 impl Admission {
     /// Limits how many calls are in flight at a time.
     pub(crate) fn bounds_in_flight(self, concurrency: Option<&Concurrency>) -> Self {
-        Self { in_flight: concurrency.map(|concurrency| Box::new(InFlight::new(concurrency))), ..self }
+        Self { in_flight: concurrency.map(|concurrency| Box::new(Flights::new(concurrency))), ..self }
     }
 
     /// Returns how many calls are in flight and the most that may be, if that is limited.
@@ -205,7 +205,7 @@ impl Admission {
         wakers: &mut Vec<Waker>,
     ) -> Decided<Refusal> {
         self.pump(now, wakers);
-        if call.timeout > 0
+        if call.timeout() > 0
             && let Some(refusal) = self.waits_too_long(&call, now)
         {
             return Decided::Refused(refusal);

@@ -15,7 +15,7 @@ use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
 use crate::limits::{Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
-use crate::queue::{Queue, by_arrival};
+use crate::queue::Queue;
 use crate::time::{Time, nanos};
 
 impl<K> Builder<K> {
@@ -87,7 +87,7 @@ impl<K> Builder<K> {
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
         let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
-        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace, max_hold)
+        let admission = Admission::new(backend, Queue::new(plan.width()), grace, max_hold)
             .learns(learning)
             .widens(widening)
             .bounds_in_flight(self.concurrency.as_ref());

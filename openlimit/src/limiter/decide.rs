@@ -42,7 +42,7 @@ use crate::admission::Decided;
 use crate::backend::{Buckets as _, HOLD};
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Usage};
-use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
+use crate::queue::{Grant, Key, Outcome, Refusal, Urgency, Waiter};
 use crate::sync::{MutexGuard, wake_all};
 use crate::time::FORKED;
 
@@ -59,26 +59,29 @@ pub(super) enum NotAtOnce {
 }
 
 impl Core {
-    /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the
-    /// largest value means without a timeout. If it waits, it has no waker yet.
+    /// Decides about a call that arrives now. If it waits, it has no waker yet.
     ///
     /// Every call runs through this, or through [`try_now`](Self::try_now). Its parts are inlined
     /// into it, and it is not inlined, so that its arguments and its result are passed in
     /// registers. That is also why the error is boxed.
     #[inline(never)]
-    pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], timeout: u64) -> Decided<Box<AcquireError>> {
+    pub(super) fn arrive(
+        &self,
+        amounts: &[u64; Amounts::FEW],
+        urgency: Urgency,
+    ) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
         match state.admission.take(amounts, now) {
             Some(charge) => Decided::Admitted(charge),
-            None => self.wait(state, Waiter::new(Amounts::Few(*amounts), now, timeout), now),
+            None => self.wait(state, Waiter::new(Amounts::Few(*amounts), now, urgency), now),
         }
     }
 
     /// Decides about any call that arrives now. If it is admitted at once, completes its grant. If
     /// the limiter learns from it, replaces its amounts by what it has learned.
     #[inline(never)]
-    pub(super) fn arrive_any(&self, grant: &mut Grant, timeout: u64) -> Decided<Box<AcquireError>> {
+    pub(super) fn arrive_any(&self, grant: &mut Grant, urgency: Urgency) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
         if let Some(lesson) = &grant.lesson {
@@ -88,7 +91,7 @@ impl Core {
             return Decided::Admitted(grant.charge);
         }
         let lesson = grant.lesson.clone();
-        let call = Waiter { lesson, ..Waiter::new(grant.amounts.clone(), now, timeout) };
+        let call = Waiter { lesson, ..Waiter::new(grant.amounts.clone(), now, urgency) };
         self.wait(state, call, now)
     }
 
@@ -181,7 +184,7 @@ impl Core {
             return Err(Box::new(error));
         }
         let mut wakers = Vec::new();
-        let call = Waiter::new(amounts, now, 0);
+        let call = Waiter::new(amounts, now, Urgency::default());
         let decided = state.admission.refuse_now(&call, now, &mut wakers);
         if self.driver.is_needed() || !wakers.is_empty() {
             self.release(state, now);

@@ -23,6 +23,9 @@ mod events;
 mod first_free;
 #[cfg(feature = "redis")]
 mod flush;
+#[cfg(feature = "testing")]
+mod for_tests;
+mod forecast;
 mod hold;
 mod hold_times;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
@@ -32,7 +35,10 @@ mod loom_model;
 mod matching;
 mod notices;
 mod observe;
+#[cfg_attr(not(feature = "testing"), path = "no_overrides.rs")]
+mod overrides;
 mod permit;
+mod rehearsal;
 mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
@@ -45,6 +51,9 @@ pub use self::burst::Burst;
 pub use self::first_free::{FirstFree, first_free};
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
+#[cfg(feature = "testing")]
+pub use self::for_tests::{Overridden, Override, unlimited};
+pub use self::forecast::{Doubling, Forecast, ForecastError, LimitForecast};
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
 pub use self::limiter::{

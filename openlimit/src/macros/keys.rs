@@ -35,6 +35,7 @@ macro_rules! __limiter_key {
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (redis, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (clock, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (config, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     ($unknown:ident, $($value:tt)*) => {{
         // Editors complete the key here.
         #[allow(unexpected_cfgs)]
@@ -47,7 +48,7 @@ macro_rules! __limiter_key {
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
                 default_output model input_factor tokenizer admission concurrency counting output input
-                refunds max_hold adopt_limits discover name redis clock
+                refunds max_hold adopt_limits discover name redis clock config
         )
     }};
 }

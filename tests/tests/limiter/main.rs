@@ -10,6 +10,7 @@ mod exhausted;
 mod hold;
 mod observe;
 mod pace;
+mod plan;
 mod provider_windows;
 mod python_defects;
 mod shared_key;
