@@ -11,6 +11,8 @@
 //!   refund or a waiter that leaves moves them forward, and debt moves them back. After each such
 //!   change, [`pump`](Admission::pump) admits the waiters that are due and computes when the next
 //!   head is.
+//! - **So many in flight.** Where the number of calls in flight is limited, the head also waits for
+//!   one of them to end (`in_flight`).
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
 //!   refused on arrival. While a quota of the provider is used up, all calls are (`exhausted`).
 //!
@@ -41,6 +43,7 @@
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
 mod exhausted;
+mod flights;
 mod in_flight;
 mod learned;
 mod plan;
@@ -57,8 +60,7 @@ use crate::learning::Learning;
 use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
-pub(crate) use self::in_flight::CONCURRENCY;
-use self::in_flight::Flights;
+use self::flights::{CONCURRENCY, Flights};
 pub(crate) use self::plan::{Plan, Raises};
 use self::probes::Probes;
 use self::remaining::Remaining;

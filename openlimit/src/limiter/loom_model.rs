@@ -255,7 +255,7 @@ fn two_that_join_while_the_call_in_flight_ends() {
         });
         let mut call = Call::start(&limiter);
         ends.join().expect("no thread panics");
-        let mut other = other.join().expect("no thread panics");
+        let other = other.join().expect("no thread panics");
         let (first, mut second) = if call.is_admitted() { (call, other) } else { (other, call) };
         assert!(!second.is_admitted(), "given out twice");
         drop(first);
