@@ -158,7 +158,8 @@ pub use limiter::StreamItem;
 pub use limiter::WrappedBody;
 pub use limiter::{
     Acquire, Builder, Burst, Doubling, FirstFree, Forecast, ForecastError, Hold, InFlightStatus,
-    LimitForecast, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status, WrappedRead, first_free,
+    LimitForecast, LimitStatus, Limiter, Overflow, Permit, RateLimiter, Returned, Status, WrappedRead,
+    first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

@@ -29,7 +29,7 @@ impl Admission {
     ///
     /// [`take`](Self::take) is the quick way for calls of limiters without concurrency.
     pub(crate) fn grant(&mut self, grant: &mut Grant, now: u64) -> bool {
-        if self.is_full() {
+        if self.is_saturated() {
             return false;
         }
         let Some(charge) = self.take(grant.amounts.as_slice(), now) else { return false };
@@ -69,7 +69,7 @@ impl Admission {
     }
 
     /// Returns true if as many calls are in flight as may be.
-    pub(super) fn is_full(&self) -> bool {
+    pub(super) fn is_saturated(&self) -> bool {
         self.in_flight.as_ref().is_some_and(|flights| flights.room() == 0)
     }
 
@@ -80,9 +80,9 @@ impl Admission {
     }
 
     /// Returns the refusal of a call that waited for `waited`, if as many are in flight as may be.
-    pub(super) fn full(&self, waited: u64) -> Option<Refusal> {
-        let (calls, most) = self.in_flight().filter(|_| self.is_full())?;
-        Some(Refusal::Full { calls, most, waited })
+    pub(super) fn saturated(&self, waited: u64) -> Option<Refusal> {
+        let (calls, most) = self.in_flight().filter(|_| self.is_saturated())?;
+        Some(Refusal::InFlight { calls, most, waited })
     }
 
     /// Decides about a call that may wait, where calls in flight are limited. Unless its wait is
@@ -101,7 +101,7 @@ impl Admission {
         }
         let key = self.queue.join(call);
         self.pump(now, wakers);
-        Decided::Waits(key)
+        self.or_shed(key, now, wakers)
     }
 
     /// Frees the entry of a call that is dropped. If it was admitted and not polled since, gives

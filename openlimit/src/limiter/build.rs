@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::core::{Core, Handle};
 use super::hold_times::HoldTimes;
 use super::{Builder, Burst, Limiter};
-use crate::admission::{Admission, Plan, Raises};
+use crate::admission::{Admission, Cap, Plan, Raises};
 use crate::backend::Starting;
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
@@ -33,6 +33,7 @@ impl<K> Builder<K> {
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
     /// - an [`output`](Self::output) that is learned and could change nothing;
+    /// - an [`overflow`](Self::overflow) without [`max_waiting`](Self::max_waiting);
     /// - a dimension with an empty name;
     /// - an `input_factor` below 0.01 or above 100.
     ///
@@ -62,6 +63,7 @@ impl<K> Builder<K> {
         }
         self.pricing.check()?;
         self.check_concurrency()?;
+        let cap = self.cap()?;
         let raises = self.raises();
         if raises > Raises::Never {
             meterings = meterings.into_iter().map(Metering::open).collect();
@@ -89,10 +91,20 @@ impl<K> Builder<K> {
         let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
         let admission = Admission::new(backend, Queue::new(plan.width()), grace, max_hold)
             .learns(learning)
+            .capped(cap)
             .widens(widening)
             .bounds_in_flight(self.concurrency.as_ref());
         let jitter = meterings.iter().map(Metering::lateness).min().unwrap_or(0);
         Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, self.counting))
+    }
+
+    /// Checks the bound of the queue, and returns it.
+    fn cap(&self) -> Result<Cap, BuildProblem> {
+        match (self.max_waiting, self.overflow) {
+            (None, None) => Ok(Cap::default()),
+            (None, Some(_)) => Err(BuildProblem::UnusedOverflow),
+            (Some(most), overflow) => Ok(Cap { most, overflow: overflow.unwrap_or_default() }),
+        }
     }
 
     /// Returns true if what is learned about the output of a call can change what it takes.

@@ -11,6 +11,7 @@ mod adopt;
 mod body;
 mod build;
 mod builder;
+mod building;
 mod burst;
 mod callbacks;
 mod charged;
@@ -73,3 +74,4 @@ pub use self::wrap::WrappedRead;
 #[cfg(feature = "stream")]
 pub use self::wrap::{StreamBytes, WrappedStream};
 pub use crate::admission::Returned;
+pub use crate::queue::Overflow;

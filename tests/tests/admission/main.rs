@@ -6,6 +6,8 @@ mod concurrency;
 mod drift;
 mod first_free;
 mod fork;
+mod full;
+mod hopeless;
 mod hostile_wakers;
 mod lateness;
 mod model;

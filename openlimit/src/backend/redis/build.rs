@@ -62,7 +62,8 @@ pub(in crate::backend) fn open(
         let scale = Scale::new(&meterings[place], pause);
         let largest = scale.weight(scale.most).saturating_add(scale.burst);
         if largest >= MOST {
-            return Err(BuildProblem::TooSlowToShare(starting.limits[place].clone()));
+            let limit = starting.limits[place].clone();
+            return Err(BuildProblem::TooSlowToShare { limit, most: scale.most });
         }
         drain = drain.max(largest);
         shared.push(SharedLimit { place, dimension: starting.dimensions[place], scale });

@@ -91,6 +91,7 @@ impl Buckets for Slots {
         if self.is_local() {
             return Some(self.alone.charge(amounts, now, now));
         }
+        self.setbacks += 1;
         for bucket in 0..self.scales.len() {
             self.add_debt(bucket, amounts.as_slice()[self.dimensions[bucket]], now);
         }
@@ -109,6 +110,17 @@ impl Buckets for Slots {
             return self.alone.share.wait_of_next(amounts, now);
         }
         self.at_end_of_hold(self.estimate_next(amounts, now), now)
+    }
+
+    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+        if self.is_local() {
+            return self.alone.share.wait_behind(amounts, ahead, now);
+        }
+        self.at_end_of_hold(self.estimate_behind(amounts, ahead, now), now)
+    }
+
+    fn setbacks(&self) -> u64 {
+        self.setbacks + self.alone.share.setbacks()
     }
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
@@ -139,6 +151,7 @@ impl Buckets for Slots {
     }
 
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.setbacks += 1;
         self.alone.share.set_rate(place, allowed, declared, now);
         if let Some(bucket) = self.places.iter().position(|of| *of == place) {
             self.set_rate_of_bucket(bucket, allowed, declared, now);
@@ -167,6 +180,7 @@ impl Buckets for Slots {
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         let bucket = self.places.iter().position(|of| *of == place);
         if let Some(bucket) = bucket.filter(|_| !self.is_local()) {
+            self.setbacks += 1;
             self.cap_bucket(bucket, left, now);
         }
     }

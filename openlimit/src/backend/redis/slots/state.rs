@@ -68,6 +68,8 @@ pub(crate) struct Slots {
     /// The most calls that may depart. No more are granted ahead.
     pub(super) room: usize,
     pub(super) outage: Option<Outage>,
+    /// How often waiting calls may have been moved back: each reply may say so.
+    pub(super) setbacks: u64,
     /// The number of outages so far.
     pub(super) outages: u64,
     pub(super) alone: Alone,
@@ -165,6 +167,7 @@ impl Slots {
             next_look: 0,
             room: usize::MAX,
             outage: None,
+            setbacks: 0,
             outages: 0,
             alone,
         }
