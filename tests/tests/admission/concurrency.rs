@@ -326,3 +326,18 @@ fn a_jitter_does_not_date_the_charge_before_the_end_of_the_call_in_flight() {
     let full_in = limiter.status().expect("it is built").limits[0].full_in;
     assert_eq!(full_in, millis(1_200));
 }
+
+#[test]
+fn a_full_queue_refuses_only_calls_that_would_wait() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).concurrency(1).max_waiting(1).build().expect("it is valid");
+    let first = call(&limiter).admitted();
+    let mut waits = call(&limiter);
+    assert!(!waits.poll());
+    assert!(matches!(call(&limiter).refused(), AcquireError::QueueFull { .. }));
+    drop(first);
+    assert!(waits.poll());
+    drop(waits);
+    drop(call(&limiter).admitted());
+    assert_eq!(in_flight(&limiter), 0);
+}
