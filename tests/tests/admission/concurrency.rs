@@ -53,7 +53,8 @@ fn the_third_of_two_waits_until_one_ends_and_the_others_for_it() {
 
 #[test]
 fn every_end_of_a_permit_ends_the_call_once() {
-    let ends: [(&str, fn(Permit)); 9] = [
+    type End = fn(Permit);
+    let ends: [(&str, End); 9] = [
         ("dropped", drop),
         ("settled", |permit| permit.settle(3)),
         ("settled in parts", |mut permit| {
