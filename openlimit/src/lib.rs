@@ -148,7 +148,8 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status, WrappedRead,
+    Acquire, Builder, Burst, Closing, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status,
+    WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

@@ -40,6 +40,7 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod changes;
 mod exhausted;
 mod learned;
 mod plan;
@@ -84,6 +85,7 @@ pub(crate) struct Admission {
     learning: Option<Box<Learning>>,
     /// What settled calls gave back, by the place of each limit.
     returned: Box<[Returned]>,
+    is_closed: bool,
 }
 
 /// The decision about a call that arrived. A refusal is an `E`.
@@ -110,6 +112,7 @@ impl Admission {
             widens: 0,
             learning: None,
             returned,
+            is_closed: false,
         }
     }
 

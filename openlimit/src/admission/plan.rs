@@ -174,12 +174,21 @@ impl Plan {
     /// # Errors
     /// The cost names a dimension that is not metered, or is larger than a limit allows.
     pub(crate) fn resolve(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
+        let amounts = self.resolve_any_size(cost)?;
+        self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+    }
+
+    /// Reads a cost of any size in this limiter's dimensions.
+    ///
+    /// # Errors
+    /// The cost names a dimension that is not metered.
+    pub(crate) fn resolve_any_size(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
         self.check_dimensions(cost)?;
         let mut amounts = self.nothing();
         for (metered, amount) in self.dimensions.iter().zip(amounts.as_mut_slice()) {
             *amount = cost.amount(&metered.dimension);
         }
-        self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+        Ok(amounts)
     }
 
     /// Returns the parts of a cost that was read from a request, if the limiter learns from it.
@@ -261,6 +270,7 @@ impl Plan {
                 waited: Duration::from_nanos(waited),
                 error,
             },
+            Refusal::Closed => AcquireError::Closed { limiter: self.name.clone() },
         }
     }
 

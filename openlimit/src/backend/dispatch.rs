@@ -59,6 +59,10 @@ impl Buckets for Backend {
         each!(self, one => one.owe(amounts, now))
     }
 
+    fn close(&mut self, now: u64) {
+        each!(self, one => one.close(now));
+    }
+
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         each!(self, one => one.wait(call, queue, now))
     }

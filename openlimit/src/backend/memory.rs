@@ -21,7 +21,8 @@ pub(crate) struct Memory {
     /// The time from which on calls are admitted as usual: no hold, and no rate that climbs. So a
     /// call that is admitted at once compares a single number.
     usual_from: u64,
-    /// When the last hold of any kind ends; the largest value while a quota is used up.
+    /// When the last hold of any kind ends; the largest value while a quota is used up, and once
+    /// the limiter is closed.
     shut_until: u64,
     holds: Holds,
 }
@@ -194,6 +195,10 @@ impl Buckets for Memory {
 
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         Some(self.charge(amounts, now, now))
+    }
+
+    fn close(&mut self, _: u64) {
+        (self.usual_from, self.shut_until) = (u64::MAX, u64::MAX);
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {

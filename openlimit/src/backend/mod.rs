@@ -22,7 +22,7 @@ mod starting;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::buckets::{Buckets, Due, HOLD};
+pub(crate) use self::buckets::{Buckets, Due, HOLD, UNNUMBERED};
 pub(crate) use self::choice::Choice;
 pub(crate) use self::dispatch::Backend;
 pub(crate) use self::driver::Driver;

@@ -13,7 +13,9 @@ mod build;
 mod builder;
 mod burst;
 mod callbacks;
+mod charge;
 mod charged;
+mod close;
 mod congestion;
 mod core;
 mod decide;
@@ -40,6 +42,7 @@ mod wrap;
 pub use self::acquire::Acquire;
 pub use self::builder::Builder;
 pub use self::burst::Burst;
+pub use self::close::Closing;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
 pub(crate) use self::limiter::Fill;

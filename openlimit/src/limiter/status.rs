@@ -44,6 +44,8 @@ pub struct Status {
     /// Shared limits are as of the last reply from Redis, as if no process had taken anything
     /// since.
     pub limits: Vec<LimitStatus>,
+    /// True if the limiter was [closed](crate::Limiter::close), and admits nothing any more.
+    pub is_closed: bool,
     /// The hold of all calls; `None` if there is none.
     pub hold: Option<Hold>,
     /// The number of calls that the provider [refused](crate::Permit::refused) for their rate
@@ -120,7 +122,7 @@ impl Core {
         let state = self.lock()?;
         let (waiting, due) = state.admission.waiting();
         let (looks, store) = state.admission.look(now);
-        let hold = state.hold(now);
+        let (is_closed, hold) = (state.admission.is_closed(), state.hold(now));
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said = |place| (state.admission.provider_limit(place), state.limit_hold(place, now));
         let said: Vec<_> = (0..looks.len()).map(said).collect();
@@ -145,6 +147,7 @@ impl Core {
             waiting,
             next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
             limits: limits.collect(),
+            is_closed,
             hold,
             unexplained_refusals,
             store,
@@ -163,6 +166,9 @@ fn pace((part, of): (u128, u128)) -> f64 {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.limiter)?;
+        if self.is_closed {
+            f.write_str("closed, ")?;
+        }
         match self.next {
             Some(next) => write!(f, "{} waiting, next in {}", self.waiting, short(next))?,
             None => write!(f, "{} waiting", self.waiting)?,

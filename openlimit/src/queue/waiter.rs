@@ -108,6 +108,8 @@ pub(crate) enum Refusal {
     /// The store that holds the buckets did not decide.
     #[allow(dead_code, reason = "memory always decides")]
     Undecided { waited: u64, error: StoreError },
+    /// The limiter is closed.
+    Closed,
 }
 
 /// The waiters to refuse at once, and why.

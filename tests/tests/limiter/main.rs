@@ -3,6 +3,8 @@
 mod accessors;
 mod bad_input;
 mod burst;
+mod charge;
+mod close;
 mod congestion;
 mod events;
 mod exhausted;

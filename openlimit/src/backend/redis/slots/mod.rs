@@ -44,7 +44,7 @@ mod tests;
 pub(super) use self::alone::Alone;
 pub(crate) use self::state::Slots;
 pub(super) use self::state::{LOCAL, SharedLimit};
-use crate::backend::{Buckets, Due, HOLD, Look};
+use crate::backend::{Buckets, Due, HOLD, Look, UNNUMBERED};
 use crate::error::StoreStatus;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
@@ -53,6 +53,9 @@ impl Buckets for Slots {
     /// Admits a call from a lease. While no call waits there are no other slots.
     #[inline(never)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        if self.is_closed {
+            return None;
+        }
         if self.is_local() {
             return self.alone.take(amounts, now);
         }
@@ -79,6 +82,9 @@ impl Buckets for Slots {
 
     /// What comes too late is known to the server only.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, _: impl FnMut(usize, u64)) {
+        if charge == UNNUMBERED {
+            return;
+        }
         if charge < LOCAL {
             self.refunded_at = Some(now);
             self.give_back(amounts.as_slice(), charge, now);
@@ -95,6 +101,12 @@ impl Buckets for Slots {
             self.add_debt(bucket, amounts.as_slice()[self.dimensions[bucket]], now);
         }
         None
+    }
+
+    fn close(&mut self, now: u64) {
+        self.is_closed = true;
+        self.lease_for = None;
+        self.drop_all(now);
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
@@ -197,7 +209,7 @@ impl Buckets for Slots {
     }
 
     fn is_exhausted(&self) -> bool {
-        if self.is_local() { self.alone.share.is_exhausted() } else { self.is_exhausted }
+        self.is_closed || if self.is_local() { self.alone.share.is_exhausted() } else { self.is_exhausted }
     }
 
     fn limit_held_until(&self, _: usize) -> u64 {
@@ -205,11 +217,11 @@ impl Buckets for Slots {
     }
 
     fn is_shut(&self, now: u64) -> bool {
-        if self.is_local() { self.alone.share.is_shut(now) } else { self.is_held(now) }
+        self.is_closed || if self.is_local() { self.alone.share.is_shut(now) } else { self.is_held(now) }
     }
 
     fn refresh(&mut self, now: u64) {
-        if !self.is_local() {
+        if !self.is_local() && !self.is_closed {
             self.want_news(now);
         }
     }

@@ -49,6 +49,8 @@ pub(crate) struct Slots {
     pub(super) held_until: u64,
     /// True while a quota is used up.
     pub(super) is_exhausted: bool,
+    /// True once this process admits nothing any more.
+    pub(super) is_closed: bool,
     /// The charge of the slot of the probe, while its call has not departed. Zero for none.
     pub(super) probe_slot: u64,
     /// True if a call was refused because a quota is used up, which may be old news.
@@ -153,6 +155,7 @@ impl Slots {
             flush_at: u64::MAX,
             held_until: 0,
             is_exhausted: false,
+            is_closed: false,
             probe_slot: 0,
             wants_news: false,
             held_at_server: 0,
