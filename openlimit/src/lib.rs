@@ -149,7 +149,7 @@ pub use limiter::StreamItem;
 pub use limiter::WrappedBody;
 pub use limiter::{
     Acquire, Builder, Burst, Closing, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status,
-    WrappedRead,
+    Update, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

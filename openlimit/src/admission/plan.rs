@@ -2,8 +2,8 @@
 //!
 //! It also translates between the user's terms and the limiter's: a `Cost` into amounts by
 //! dimension, and a refusal into an error. It is one immutable value, apart from the state that the
-//! lock guards. So it is read without the lock, and it could be shared by many limiters or replaced
-//! as a whole.
+//! lock guards. So it is read without the lock, and it could be shared by many limiters. An update
+//! of the limits replaces it as a whole.
 
 use std::array;
 use std::time::Duration;
@@ -103,6 +103,12 @@ impl Plan {
             metered_by: metered_by.into(),
             pricing,
         }
+    }
+
+    /// Returns the plan with other rates and bursts of the same limits.
+    pub(crate) fn with_limits(&self, limits: Vec<Limit>, meterings: &[Metering]) -> Self {
+        let (name, pricing) = (self.name.clone(), self.pricing.clone());
+        Self::new(name, limits, meterings, self.refunds, pricing).raising(self.raises)
     }
 
     /// Sets when rates become faster than declared.
@@ -271,6 +277,7 @@ impl Plan {
                 error,
             },
             Refusal::Closed => AcquireError::Closed { limiter: self.name.clone() },
+            Refusal::TooLarge(error) => *error,
         }
     }
 

@@ -1,7 +1,8 @@
 //! `Buckets`: what a backend does. The seam between the rules of admission and where buckets live.
 
+use super::starting::Starting;
 use crate::bucket::Look;
-use crate::error::StoreStatus;
+use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
@@ -56,6 +57,17 @@ pub(crate) trait Buckets {
     /// [`is_exhausted`](Self::is_exhausted) is true. Refunds, debts and holds work as before, but
     /// [`release`](Self::release) may undo this.
     fn close(&mut self, now: u64);
+
+    /// Changes the rates and the bursts of the limits. What is used of each stays in proportion, and
+    /// so does what is given back later. The rates are as declared then, unless they climb.
+    ///
+    /// # Errors
+    /// Returns the problem if the store cannot keep such limits. Nothing is changed then.
+    fn change(&mut self, limits: &Starting<'_>, now: u64) -> Result<(), BuildProblem>;
+
+    /// Makes the buckets as new, with these limits: empty, at the declared rates, and without holds.
+    /// What was charged before cannot be given back.
+    fn reset(&mut self, limits: &Starting<'_>, now: u64);
 
     /// Returns a lower bound on the wait of `call` if it joined now, and the limit that decides it.
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize);

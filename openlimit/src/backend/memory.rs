@@ -7,7 +7,7 @@ use super::buckets::{Buckets, Due, HOLD};
 use super::holds::Holds;
 use super::starting::Starting;
 use crate::bucket::{Bucket, Look};
-use crate::error::StoreStatus;
+use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
@@ -199,6 +199,18 @@ impl Buckets for Memory {
 
     fn close(&mut self, _: u64) {
         (self.usual_from, self.shut_until) = (u64::MAX, u64::MAX);
+    }
+
+    fn change(&mut self, limits: &Starting<'_>, now: u64) -> Result<(), BuildProblem> {
+        self.charges += 1;
+        for (meter, metering) in self.meters.iter_mut().zip(limits.meterings) {
+            meter.bucket.change(metering, self.charges, now);
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self, limits: &Starting<'_>, _: u64) {
+        *self = Self::new(limits, self.charges);
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {

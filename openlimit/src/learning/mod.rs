@@ -79,6 +79,11 @@ impl Learning {
         Self { output, input, limits: limits.into(), sites: Sites::default() }
     }
 
+    /// Changes the limits. What was learned about the calls stays.
+    pub(crate) fn change(&mut self, limits: Vec<TokenLimit>) {
+        self.limits = limits.into();
+    }
+
     /// Replaces the amounts that a call reserves by what was learned about its site.
     pub(crate) fn reserve(&self, lesson: &Lesson, amounts: &mut Amounts) {
         let Some(site) = self.sites.get(lesson.site) else { return };

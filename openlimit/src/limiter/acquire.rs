@@ -116,7 +116,7 @@ impl Acquire {
     /// Does the same for any cost.
     #[inline(never)]
     fn any(handle: &Handle, cost: &Cost) -> Self {
-        match handle.core().plan.resolve(cost) {
+        match handle.core().plan.now().resolve(cost) {
             Ok(amounts) => {
                 let handle = handle.clone();
                 let stage = match handle.core().plan.priced(cost) {

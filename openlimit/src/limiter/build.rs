@@ -1,20 +1,19 @@
 //! `build`: checks the options of a limiter and builds it.
 //!
-//! All options are checked here, apart from those that only a backend knows. So every value behind
-//! this point is in range, and no other module has to check again.
+//! All options are checked here, apart from the limits (`declared`) and those that only a backend
+//! knows. So every value behind this point is in range, and no other module has to check again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::core::{Core, Handle};
+use super::declared::{Declared, least_lateness};
 use super::hold_times::HoldTimes;
-use super::{Builder, Burst, Limiter};
-use crate::admission::{Admission, Plan, Raises};
+use super::{Builder, Limiter};
+use crate::admission::{Admission, Plan};
 use crate::backend::Starting;
-use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
-use crate::limits::{Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
+use crate::limits::{Dimension, Limit, Name};
 use crate::queue::{Queue, by_arrival};
 use crate::time::{Time, nanos};
 
@@ -54,23 +53,20 @@ impl<K> Builder<K> {
     }
 
     fn try_build(self, name: Name) -> Result<Arc<Core>, BuildProblem> {
-        let mut meterings = self.meterings()?;
-        let widening = self.widening();
+        let declared = self.declared();
+        let meterings = declared.meterings()?;
         if self.output == Output::Learned && !self.limits.iter().any(|limit| self.counts_output(limit)) {
             return Err(BuildProblem::UnusedOutput);
         }
         self.pricing.check()?;
-        let raises = self.raises();
-        if raises > Raises::Never {
-            meterings = meterings.into_iter().map(Metering::open).collect();
-        }
         let time = match self.time {
             Some(time) => time,
             None if self.backend.has_clock() => Time::System,
             None => Time::detect(),
         };
         let max_hold = nanos(self.max_hold);
-        let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing).raising(raises);
+        let plan =
+            Plan::new(name, self.limits, &meterings, self.refunds, self.pricing).raising(declared.raises);
         let given = self.name.filter(|name| !name.is_empty());
         let hold_times = HoldTimes::new(max_hold, given.as_deref(), &time);
         let (backend, driver) = self.backend.open(&Starting {
@@ -86,9 +82,20 @@ impl<K> Builder<K> {
         let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
         let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace, max_hold)
             .learns(learning)
-            .widens(widening);
-        let jitter = meterings.iter().map(Metering::lateness).min().unwrap_or(0);
-        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, self.counting))
+            .widens(declared.widening());
+        let jitter = least_lateness(&meterings);
+        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, declared))
+    }
+
+    fn declared(&self) -> Declared {
+        Declared {
+            limits: self.limits.clone(),
+            burst: self.burst,
+            jitter: self.jitter,
+            headroom: self.headroom,
+            counting: self.counting,
+            raises: self.raises(),
+        }
     }
 
     /// Returns true if what is learned about the output of a call can change what it takes.
@@ -99,110 +106,4 @@ impl<K> Builder<K> {
             _ => false,
         }
     }
-
-    /// Checks the limits, and returns the metering of each.
-    fn meterings(&self) -> Result<Vec<Metering>, BuildProblem> {
-        let headroom = match self.headroom {
-            None => DEFAULT_HEADROOM,
-            Some(Percent(percent @ 0..100)) => (u64::from(percent), 100),
-            Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
-        };
-        match self.limits.len() {
-            0 => Err(BuildProblem::NoLimits),
-            1..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
-                Err(BuildProblem::UnusedBurst(self.burst_time().unwrap_or(DEFAULT_BURST)))
-            }
-            1..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
-            many => Err(BuildProblem::TooManyLimits(many)),
-        }
-    }
-
-    /// Checks a limit, and returns its metering.
-    fn metering(&self, limit: &Limit, headroom: (u64, u64)) -> Result<Metering, BuildProblem> {
-        let rate = limit.rate();
-        if limit.dimension().name().is_empty() {
-            return Err(BuildProblem::NamelessDimension(rate));
-        }
-        if rate.amount() == 0 {
-            return Err(BuildProblem::ZeroRate(limit.clone()));
-        }
-        if rate.amount() > MOST_AMOUNT {
-            return Err(BuildProblem::RateTooLarge(limit.clone()));
-        }
-        if rate.period().is_zero() || rate.period() > LONGEST_PERIOD {
-            return Err(BuildProblem::Period(limit.clone()));
-        }
-        let burst = self.burst_of(limit);
-        if burst.is_zero() || burst > LONGEST_PERIOD {
-            return Err(BuildProblem::Burst { limit: limit.clone(), burst });
-        }
-        if self.counting == Counting::InWindows && burst > rate.period() / 2 && rate.amount() > 1 {
-            return Err(BuildProblem::WindowBurst { limit: limit.clone(), burst });
-        }
-        let metering = Metering::new(rate, burst, self.jitter, headroom);
-        Ok(Metering { counting: self.counting, ..metering })
-    }
-
-    /// Returns the burst of a limit: its own, or the limiter's, or the default.
-    fn burst_of(&self, limit: &Limit) -> Duration {
-        let rate = limit.rate();
-        let given = rate.own_burst().or(self.burst_time().filter(|_| is_short(rate)));
-        given.unwrap_or_else(|| match self.counting {
-            Counting::InWindows => burst_in_windows(limit),
-            Counting::Refilling if is_short(rate) => DEFAULT_BURST,
-            Counting::Refilling => rate.period(),
-        })
-    }
-
-    /// Returns the limiter's burst, if it is given as a time. [`Burst::Observed`] begins with the
-    /// default.
-    fn burst_time(&self) -> Option<Duration> {
-        match self.burst {
-            Some(Burst::Time(burst)) => Some(burst),
-            Some(Burst::Observed) | None => None,
-        }
-    }
-
-    /// Returns a bit for each limit whose burst follows what the provider's bucket holds.
-    fn widening(&self) -> u64 {
-        // In windows the whole amount may leave at once, so nothing would be gained.
-        let is_observed = self.burst == Some(Burst::Observed) && self.counting == Counting::Refilling;
-        let limits = self.limits.iter().enumerate().filter(|(_, limit)| is_observed && takes_burst(limit));
-        limits.fold(0, |bits, (place, _)| bits | 1 << place)
-    }
-}
-
-/// 0.02 %, as a fraction: the paces of two clocks that NTP keeps in step differ by less.
-const DEFAULT_HEADROOM: (u64, u64) = (1, 5_000);
-
-/// One second, as in the Python library that this one replaces (`bucket_size_in_seconds`).
-const DEFAULT_BURST: Duration = Duration::from_secs(1);
-
-/// The longest period whose default burst is `DEFAULT_BURST`. Longer ones are quotas, of which the
-/// whole amount may be used at once.
-const LONGEST_SHORT_PERIOD: Duration = Duration::from_secs(60);
-
-/// Returns the default burst of a limit that is counted in windows. What the limit loses depends on
-/// it, as the page of `bucket/windows` says.
-///
-/// Nearly every call is one request, so a burst of one loses nothing. It would pace a quota per day
-/// from the first call on, so there it is a twentieth, as for tokens. With that, a stream of calls
-/// that each cost a part of the amount between 0.2 and 10 % (all equally likely on a logarithmic
-/// scale) uses 91.5 % on average. The best burst, 7.5 %, uses 91.7 %, and one of a second 83.5 %.
-fn burst_in_windows(limit: &Limit) -> Duration {
-    let rate = limit.rate();
-    if *limit.dimension() == Dimension::Requests && is_short(rate) {
-        let one = rate.period().as_nanos().div_ceil(rate.amount().into());
-        return Duration::from_nanos(u64::try_from(one).unwrap_or(u64::MAX)).min(rate.period() / 2);
-    }
-    (rate.period() / 20).max(Duration::from_nanos(1))
-}
-
-/// Returns whether the limiter's burst applies to this limit.
-fn takes_burst(limit: &Limit) -> bool {
-    limit.rate().own_burst().is_none() && is_short(limit.rate())
-}
-
-fn is_short(rate: Rate) -> bool {
-    rate.period() <= LONGEST_SHORT_PERIOD
 }

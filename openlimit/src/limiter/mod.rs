@@ -19,6 +19,7 @@ mod close;
 mod congestion;
 mod core;
 mod decide;
+mod declared;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
 mod events;
 #[cfg(feature = "redis")]
@@ -33,10 +34,13 @@ mod matching;
 mod notices;
 mod observe;
 mod permit;
+mod plans;
 mod reports;
+mod reset;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
+mod update;
 mod wrap;
 
 pub use self::acquire::Acquire;
@@ -54,6 +58,7 @@ pub use self::limiter::{
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
+pub use self::update::Update;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
 #[cfg(feature = "stream")]

@@ -254,9 +254,9 @@ impl Permit {
     /// Returns the limit that made the call wait last; `None` if it was admitted at once, or waited
     /// for the end of a [hold](crate::Limiter::hold).
     #[must_use]
-    pub fn waited_for(&self) -> Option<&Limit> {
+    pub fn waited_for(&self) -> Option<Limit> {
         // A hold is no limit.
-        self.wait().and_then(|wait| self.core().plan.limits().get(wait.limit))
+        self.wait().and_then(|wait| self.core().plan.now().limits().get(wait.limit).cloned())
     }
 
     fn wait(&self) -> Option<&Wait> {

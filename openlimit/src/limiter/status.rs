@@ -127,20 +127,19 @@ impl Core {
         let said = |place| (state.admission.provider_limit(place), state.limit_hold(place, now));
         let said: Vec<_> = (0..looks.len()).map(said).collect();
         let returned = state.admission.returned().to_vec();
+        let plan = self.plan.now();
         drop(state);
         let states = looks.into_iter().zip(said).zip(returned);
         let limits =
-            self.plan.limits().iter().zip(states).map(|(limit, ((look, (said, hold)), returned))| {
-                LimitStatus {
-                    limit: limit.clone(),
-                    available: look.available,
-                    debt: look.debt,
-                    full_in: Duration::from_nanos(look.full_in),
-                    provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
-                    returned,
-                    pace: pace(look.part),
-                    hold,
-                }
+            plan.limits().iter().zip(states).map(|(limit, ((look, (said, hold)), returned))| LimitStatus {
+                limit: limit.clone(),
+                available: look.available,
+                debt: look.debt,
+                full_in: Duration::from_nanos(look.full_in),
+                provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
+                returned,
+                pace: pace(look.part),
+                hold,
             });
         Some(Status {
             limiter: self.plan.name().clone(),

@@ -6,7 +6,7 @@
 
 use std::task::Waker;
 
-use crate::error::StoreError;
+use crate::error::{AcquireError, StoreError};
 use crate::learning::Lesson;
 use crate::limits::Amounts;
 
@@ -110,6 +110,8 @@ pub(crate) enum Refusal {
     Undecided { waited: u64, error: StoreError },
     /// The limiter is closed.
     Closed,
+    /// It can never be admitted any more, since the limits were lowered.
+    TooLarge(Box<AcquireError>),
 }
 
 /// The waiters to refuse at once, and why.

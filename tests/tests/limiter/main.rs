@@ -13,6 +13,8 @@ mod observe;
 mod pace;
 mod provider_windows;
 mod python_defects;
+mod reset;
 mod shared_key;
 mod status;
 mod streams;
+mod update;

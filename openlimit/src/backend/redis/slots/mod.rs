@@ -44,8 +44,8 @@ mod tests;
 pub(super) use self::alone::Alone;
 pub(crate) use self::state::Slots;
 pub(super) use self::state::{LOCAL, SharedLimit};
-use crate::backend::{Buckets, Due, HOLD, Look, UNNUMBERED};
-use crate::error::StoreStatus;
+use crate::backend::{Buckets, Due, HOLD, Look, Starting, UNNUMBERED};
+use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
@@ -107,6 +107,14 @@ impl Buckets for Slots {
         self.is_closed = true;
         self.lease_for = None;
         self.drop_all(now);
+    }
+
+    fn change(&mut self, _: &Starting<'_>, _: u64) -> Result<(), BuildProblem> {
+        todo!()
+    }
+
+    fn reset(&mut self, _: &Starting<'_>, _: u64) {
+        todo!()
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
