@@ -26,20 +26,21 @@ impl Admission {
         charge
     }
 
-    /// Changes the rates and bursts of the limits. `plan` is the new plan, and `widens` as in
-    /// [`widens`](Self::widens). Refuses the waiters that can never be admitted any more.
+    /// Changes the rates and bursts of the limits. `plan` is the new plan, `version` that of limits
+    /// that another process has updated, and `widens` as in [`widens`](Self::widens). Refuses the
+    /// waiters that can never be admitted any more.
     ///
     /// # Errors
     /// Returns the problem if the store cannot keep such limits. Nothing is changed then.
     pub(crate) fn change(
         &mut self,
         plan: &Plan,
-        limits: &Starting<'_>,
+        (limits, version): (&Starting<'_>, Option<u64>),
         widens: u64,
         now: u64,
         wakers: &mut Vec<Waker>,
     ) -> Result<(), BuildProblem> {
-        self.backend.change(limits, now)?;
+        self.backend.change(limits, version, now)?;
         self.widens = widens;
         if let Some(learning) = &mut self.learning {
             learning.change(plan.token_limits(limits.meterings));
@@ -49,9 +50,8 @@ impl Admission {
             if let Some(remaining) = &mut self.remaining {
                 remaining.declare(place, declared);
                 // The provider still allows what it said.
-                let allowed = remaining.allowed(place, plan);
-                if allowed != declared {
-                    self.backend.set_rate(place, allowed, declared, now);
+                if remaining.rate(place).is_some() {
+                    self.backend.set_rate(place, remaining.allowed(place, plan), declared, now);
                 }
             }
         }

@@ -64,8 +64,8 @@ impl Buckets for Backend {
         each!(self, one => one.close(now));
     }
 
-    fn change(&mut self, limits: &Starting<'_>, now: u64) -> Result<(), BuildProblem> {
-        each!(self, one => one.change(limits, now))
+    fn change(&mut self, limits: &Starting<'_>, version: Option<u64>, now: u64) -> Result<(), BuildProblem> {
+        each!(self, one => one.change(limits, version, now))
     }
 
     fn reset(&mut self, limits: &Starting<'_>, now: u64) {

@@ -201,7 +201,7 @@ impl Buckets for Memory {
         (self.usual_from, self.shut_until) = (u64::MAX, u64::MAX);
     }
 
-    fn change(&mut self, limits: &Starting<'_>, now: u64) -> Result<(), BuildProblem> {
+    fn change(&mut self, limits: &Starting<'_>, _: Option<u64>, now: u64) -> Result<(), BuildProblem> {
         self.charges += 1;
         for (meter, metering) in self.meters.iter_mut().zip(limits.meterings) {
             meter.bucket.change(metering, self.charges, now);

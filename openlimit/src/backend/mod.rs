@@ -30,6 +30,6 @@ pub(crate) use self::driver::Driver;
 pub(crate) use self::memory::Memory;
 #[cfg(feature = "redis")]
 pub use self::redis::{OnOutage, Redis};
-pub(crate) use self::served::Served;
+pub(crate) use self::served::{Newer, Served};
 pub(crate) use self::starting::Starting;
 pub(crate) use crate::bucket::Look;

@@ -36,6 +36,7 @@ impl<K> Limiter<K> {
     /// the limiter.
     pub fn reset(&self) -> Result<(), BuildError> {
         let core = self.handle().map_err(Clone::clone)?.core();
+        core.run_driver();
         core.reset().map_err(|problem| BuildError::new(core.plan.name().clone(), problem))
     }
 }

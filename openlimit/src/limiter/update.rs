@@ -10,7 +10,7 @@ use super::core::{Core, State};
 use super::declared::{Declared, least_lateness};
 use super::{Burst, Limiter};
 use crate::admission::Plan;
-use crate::backend::Starting;
+use crate::backend::{Backend, Starting};
 use crate::bucket::Metering;
 use crate::error::{BuildError, BuildProblem};
 use crate::limits::{Dimension, Limit, Percent, Rate};
@@ -46,7 +46,8 @@ impl<K> Limiter<K> {
     pub fn update(&self, change: impl FnOnce(Update) -> Update) -> Result<(), BuildError> {
         let core = self.handle().map_err(Clone::clone)?.core();
         let update = change(Update::default());
-        let changed = core.change(|declared| update.apply_to(declared));
+        core.run_driver();
+        let changed = core.change(|declared, _| Ok((update.apply_to(declared)?, None)));
         changed.map_err(|problem| BuildError::of_update(core.plan.name().clone(), problem))
     }
 }
@@ -127,30 +128,40 @@ impl Update {
 }
 
 impl Core {
-    /// Changes the limits, between two pumps.
-    fn change(
+    /// Changes the limits, between two pumps: to those that `change` returns, with their version if
+    /// another process has updated them.
+    pub(super) fn change<E: From<BuildProblem>>(
         &self,
-        change: impl FnOnce(&Declared) -> Result<Declared, BuildProblem>,
-    ) -> Result<(), BuildProblem> {
-        let mut changed = Err(BuildProblem::Forked);
+        change: impl FnOnce(&Declared, &mut Backend) -> Result<(Declared, Option<u64>), E>,
+    ) -> Result<(), E> {
+        let mut changed = Err(BuildProblem::Forked.into());
         self.update(|state, now, wakers| {
-            changed = change(&state.declared).and_then(|declared| self.apply(state, declared, now, wakers));
+            changed = change(&state.declared, &mut state.admission.backend)
+                .and_then(|declared| Ok(self.apply(state, declared, now, wakers)?));
         });
         changed
+    }
+
+    /// Starts the driver, so that a change is sent before the next call. If that fails, the next
+    /// call says so.
+    pub(super) fn run_driver(&self) {
+        if self.driver.is_needed() {
+            let _ = self.start();
+        }
     }
 
     /// Applies new limits to the state.
     fn apply(
         &self,
         state: &mut State,
-        declared: Declared,
+        (declared, version): (Declared, Option<u64>),
         now: u64,
         wakers: &mut Vec<Waker>,
     ) -> Result<(), BuildProblem> {
         let meterings = declared.meterings()?;
         let plan = self.plan.with_limits(declared.limits.clone(), &meterings);
         let limits = self.starting(&plan, &meterings);
-        state.admission.change(&plan, &limits, declared.widening(), now, wakers)?;
+        state.admission.change(&plan, (&limits, version), declared.widening(), now, wakers)?;
         state.rest = self.time.rest(least_lateness(&meterings));
         state.declared = declared;
         self.plan.replace(plan);

@@ -46,6 +46,8 @@ pub(super) struct Ledger {
     charges: u64,
     /// The weights to give back in each bucket, by charge.
     refunds: BTreeMap<u64, Box<[u64]>>,
+    /// Those in the batch in flight.
+    sent: BTreeMap<u64, Box<[u64]>>,
     /// When this process went alone, while no reply has confirmed what it took then.
     went_alone: Option<Went>,
     /// A change of the hold that no batch has taken along yet.
@@ -133,6 +135,8 @@ impl Taken {
 struct HoldChange {
     /// A hold ends, before the other one begins.
     ends: bool,
+    /// Before that, all buckets become as new.
+    resets: bool,
     /// A hold lasts until then, on the clock of the client.
     until: Option<u64>,
     /// It does because a quota is used up.
@@ -142,11 +146,12 @@ struct HoldChange {
 impl HoldChange {
     /// Returns the change that consists of this one and a later one.
     fn then(self, later: Self) -> Self {
+        let resets = self.resets || later.resets;
         if later.ends {
-            return later;
+            return Self { resets, ..later };
         }
         let (until, exhausts) = (self.until.max(later.until), self.exhausts || later.exhausts);
-        Self { ends: self.ends, until, exhausts }
+        Self { ends: self.ends, resets, until, exhausts }
     }
 }
 
@@ -170,6 +175,7 @@ impl Ledger {
             epoch: 0,
             charges: 0,
             refunds: BTreeMap::new(),
+            sent: BTreeMap::new(),
             went_alone: None,
             hold: None,
             holding: None,
@@ -282,12 +288,12 @@ impl Ledger {
     /// Notes that a hold lasts until then, on the clock of the client, and if that is because a
     /// quota is used up. `None` if that time is over.
     pub(super) fn begin_hold(&mut self, until: Option<u64>, exhausts: bool) {
-        self.change_hold(HoldChange { ends: false, until, exhausts });
+        self.change_hold(HoldChange { ends: false, resets: false, until, exhausts });
     }
 
     /// Notes that the hold has ended.
     pub(super) fn end_hold(&mut self) {
-        self.change_hold(HoldChange { ends: true, until: None, exhausts: false });
+        self.change_hold(HoldChange { ends: true, resets: false, until: None, exhausts: false });
     }
 
     fn change_hold(&mut self, change: HoldChange) {
@@ -302,7 +308,7 @@ impl Ledger {
     /// Returns true if a change of the hold waits for a batch. It waits for the first reply, before
     /// which the server's clock is not known.
     pub(super) fn has_hold(&self) -> bool {
-        self.hold.is_some() && self.seen_at > 0
+        self.hold.is_some_and(|change| self.seen_at > 0 || change.resets && change.until.is_none())
     }
 
     /// Writes the change of the hold. The last reply arrived at `seen_at` on the client's clock,
@@ -314,7 +320,7 @@ impl Ledger {
             self.seen_at + rest.div_ceil(1_000)
         });
         batch.number(until.unwrap_or_default());
-        batch.number(self.holding.is_some_and(|change| change.ends).into());
+        batch.number(self.holding.map_or(0, |change| u64::from(change.ends) + u64::from(change.resets)));
         batch.number(self.holding.is_some_and(|change| change.exhausts).into());
     }
 
@@ -351,6 +357,7 @@ impl Ledger {
                 account.refund = account.refund.saturating_sub(*weight);
             }
         }
+        self.sent = sent;
         for account in &mut self.buckets {
             account.pacing = mem::take(&mut account.pace);
             let PaceChange { refused, span, rest, rate } = account.pacing;
@@ -362,6 +369,7 @@ impl Ledger {
     /// and its change of the hold again, since that is safe, and drops its refunds.
     pub(super) fn give_up(&mut self) {
         self.keep_last();
+        self.sent.clear();
         if let Some(before) = self.holding.take() {
             self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
         }
@@ -373,6 +381,49 @@ impl Ledger {
             account.pace.add(later);
             account.refunding = 0;
         }
+    }
+
+    /// Takes the batch in flight back, which the server has refused. Sends all of it again.
+    pub(super) fn take_back(&mut self) {
+        for (charge, weights) in mem::take(&mut self.sent) {
+            for (limit, weight) in weights.iter().enumerate() {
+                self.refund(limit, *weight, charge);
+            }
+        }
+        self.give_up();
+    }
+
+    /// Scales everything that is known of one limit, because its burst has changed: to `part` of
+    /// `of`. Rounds to the higher level.
+    pub(super) fn scale(&mut self, limit: usize, (part, of): (u128, u128)) {
+        let up = |weight: u64| to_weight((u128::from(weight) * part).div_ceil(of));
+        let down = |weight: u64| to_weight(u128::from(weight) * part / of);
+        for weights in self.refunds.values_mut().chain(self.sent.values_mut()) {
+            weights[limit] = down(weights[limit]);
+        }
+        let account = &mut self.buckets[limit];
+        account.refund = down(account.refund);
+        for weight in
+            [&mut account.level, &mut account.debt, &mut account.taken.all, &mut account.taken.least]
+        {
+            *weight = up(*weight);
+        }
+        if let Some((level, _)) = &mut account.raise {
+            *level = up(*level);
+        }
+    }
+
+    /// Forgets what was charged and given back, because the buckets become as new. Sends that with
+    /// the next batch.
+    pub(super) fn reset(&mut self) {
+        self.keep_last();
+        self.refunds.clear();
+        self.went_alone = None;
+        for account in &mut self.buckets {
+            let Account { refunding, owing, raising, idle, taking, pacing, .. } = *account;
+            *account = Account { refunding, owing, raising, idle, taking, pacing, ..Account::default() };
+        }
+        self.hold = Some(HoldChange { ends: true, resets: true, until: None, exhausts: false });
     }
 
     /// Applies the reply to a batch. Returns the numbers of the charges that were granted, in
@@ -395,6 +446,7 @@ impl Ledger {
             self.went_alone = None;
         }
         self.holding = None;
+        self.sent.clear();
         self.replied = self.batch;
         (self.seen_at, self.epoch, self.charges) = (reply.decided, reply.epoch, reply.charges);
         before + 1..=reply.charges
@@ -404,6 +456,10 @@ impl Ledger {
     fn keep_last(&mut self) {
         (self.removable, self.unwanted) = (None, false);
     }
+}
+
+fn to_weight(wide: u128) -> u64 {
+    u64::try_from(wide).unwrap_or(MOST).min(MOST)
 }
 
 /// Returns the level at `now` of what was asked for at some time, less what has leaked since.

@@ -14,6 +14,7 @@
 //!   and `problem` turns an error of the server into one for callers.
 //! * `stream` opens what a connection reads and writes: TCP, `tls` or a unix socket. `capped`
 //!   limits the length of a reply, and `bounds` the waits in it.
+//! * `identity` is what the clients of one name agree on, and which of two is newer.
 //! * `config` is the public settings. `access`, `key`, `settings` and `terms` are what is made of
 //!   them when `build` opens a limiter.
 //!
@@ -42,6 +43,7 @@ mod config;
 mod connection;
 mod driver;
 mod failure;
+mod identity;
 mod key;
 mod ledger;
 mod pool;

@@ -124,8 +124,9 @@ impl Slots {
 
     /// Gives back amounts of a charge.
     pub(super) fn give_back(&mut self, amounts: &[u64], charge: u64, now: u64) {
-        for (bucket, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
-            self.ledger.refund(bucket, scale.refund(amounts[*dimension], charge), charge);
+        for bucket in 0..self.scales.len() {
+            let weight = self.weight_of(bucket, amounts[self.dimensions[bucket]], charge);
+            self.ledger.refund(bucket, weight, charge);
         }
         self.flush_soon(now);
     }

@@ -24,12 +24,14 @@
 //! * `sooner` moves slots up after a refund.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
+//! * `change` changes the limits, and takes over those that another process has updated.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
 //!   owed.
 
 mod ahead;
 mod alone;
+mod change;
 mod estimate;
 mod exchange;
 mod held;
@@ -42,6 +44,7 @@ mod state;
 mod tests;
 
 pub(super) use self::alone::Alone;
+pub(super) use self::change::Met;
 pub(crate) use self::state::Slots;
 pub(super) use self::state::{LOCAL, SharedLimit};
 use crate::backend::{Buckets, Due, HOLD, Look, Starting, UNNUMBERED};
@@ -109,12 +112,12 @@ impl Buckets for Slots {
         self.drop_all(now);
     }
 
-    fn change(&mut self, _: &Starting<'_>, _: u64) -> Result<(), BuildProblem> {
-        todo!()
+    fn change(&mut self, limits: &Starting<'_>, version: Option<u64>, now: u64) -> Result<(), BuildProblem> {
+        self.change_limits(limits, version, now)
     }
 
-    fn reset(&mut self, _: &Starting<'_>, _: u64) {
-        todo!()
+    fn reset(&mut self, limits: &Starting<'_>, now: u64) {
+        self.reset_buckets(limits, now);
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
@@ -245,7 +248,8 @@ impl Buckets for Slots {
     }
 
     fn store(&self) -> Option<StoreStatus> {
-        Some(StoreStatus { error: self.away().cloned(), outages: self.outages })
+        let updates = self.identity.version();
+        Some(StoreStatus { error: self.away().cloned(), outages: self.outages, updates })
     }
 
     fn idle(&mut self, now: u64) {

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::alone::Alone;
+use super::change::Past;
+use crate::backend::redis::bounds::Bounds;
+use crate::backend::redis::identity::Identity;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
@@ -25,6 +28,15 @@ pub(crate) struct Slots {
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
+    /// The scales before the limits were changed, the oldest first.
+    pub(super) past: Vec<Past>,
+    /// Of charges up to this one nothing is given back.
+    pub(super) forgotten: u64,
+    pub(super) identity: Arc<Identity>,
+    /// True while the server has not accepted an update of this process.
+    pub(super) is_update_pending: bool,
+    /// True if the batch in flight contains that update.
+    pub(super) is_update_sent: bool,
     /// What refusals did to the rate of each bucket.
     pub(super) climbs: Box<[KnownClimb]>,
     pub(super) terms: Terms,
@@ -141,6 +153,11 @@ impl Slots {
         Self {
             places: shared.iter().map(|limit| limit.place).collect(),
             scales: shared.iter().map(|limit| limit.scale).collect(),
+            past: Vec::new(),
+            forgotten: 0,
+            identity: Arc::new(Identity::new(Vec::new(), Bounds::new(0, 0))),
+            is_update_pending: false,
+            is_update_sent: false,
             climbs: vec![KnownClimb::default(); shared.len()].into(),
             held: vec![0; dimensions.iter().max().map_or(0, |most| most + 1)].into(),
             ledger: Ledger::new(shared.len()),
