@@ -43,6 +43,9 @@
 //! | follow a provider that counts in windows | [`Builder::counting`] |
 //! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
+//! | change limits while the program runs | [`Limiter::update`], [`reset`](Limiter::reset) |
+//! | count a call that was made elsewhere | [`Limiter::charge`] |
+//! | stop for good | [`Limiter::close`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
 //! | handle what can go wrong | [`AcquireError`], [`BuildError`] |

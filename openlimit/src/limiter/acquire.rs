@@ -55,6 +55,9 @@ use crate::time::nanos;
 ///
 /// On arrival or after a wait:
 ///
+/// - [`Closed`](AcquireError::Closed) if the limiter was [closed](crate::Limiter::close).
+/// - [`TooLarge`](AcquireError::TooLarge) if a limit was [updated](crate::Limiter::update), and the
+///   call can never fit any more.
 /// - [`Exhausted`](AcquireError::Exhausted) if the provider said that a quota is used up.
 ///
 /// The same, for limits that are shared through Redis:

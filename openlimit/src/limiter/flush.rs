@@ -19,7 +19,8 @@ use crate::sync::block_on;
 
 impl<K> Builder<K> {
     /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in
-    /// any process on any host. All of them must have the same limits, in any order.
+    /// any process on any host. All of them must have the same limits, in any order, or those that
+    /// one of them was [updated](crate::Limiter::update) to.
     ///
     /// Takes a URL (`redis://host:port`, `rediss://..`, `unix://..`), or a [`Redis`] with more
     /// options.

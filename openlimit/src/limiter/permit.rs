@@ -252,7 +252,8 @@ impl Permit {
     }
 
     /// Returns the limit that made the call wait last; `None` if it was admitted at once, or waited
-    /// for the end of a [hold](crate::Limiter::hold).
+    /// for the end of a [hold](crate::Limiter::hold). After an [update](crate::Limiter::update), it
+    /// is the limit as it is now.
     #[must_use]
     pub fn waited_for(&self) -> Option<Limit> {
         // A hold is no limit.

@@ -18,6 +18,9 @@ impl<K> Limiter<K> {
     /// What a call uses beyond its reservation is charged, as always. A [closed](Self::close)
     /// limiter stays closed.
     ///
+    /// If the limits are shared through Redis, it is one reset for all processes. Calls that Redis has
+    /// granted already still leave.
+    ///
     /// ```
     /// use openlimit::{Rate, RateLimiter};
     ///

@@ -27,6 +27,13 @@ impl<K> Limiter<K> {
     /// A rate replaces the limit with the same dimension and period. Limits cannot be added or
     /// removed. What the provider [said](crate::Permit::observe) it allows still counts.
     ///
+    /// If the limits are shared through Redis, the other processes take the newest limits over with
+    /// their next batch, also those that begin later with others. Of two updates at the same time,
+    /// the last to arrive counts. The headroom is each process's own. [`status`](Self::status) shows
+    /// the limits that this process has and the number of updates, and the feature `tracing` reports
+    /// each one that was taken over. Until a process knows, it refuses calls that only a raised limit
+    /// allows.
+    ///
     /// `change` runs once, before anything is changed and without a lock, so it may use the limiter.
     ///
     /// ```

@@ -62,13 +62,13 @@ fn an_update_reaches_the_other_process_within_a_round_trip() {
     flush(&one);
     assert_eq!((limit(&other), updates(&other)), ("1000 tokens / day".into(), 0));
     // The next call of the other is decided by the new limits, and does not notice.
-    drop(take(&other, 1_000).unwrap());
+    drop(take(&other, 600).unwrap());
     assert_eq!((limit(&other), updates(&other)), ("2000 tokens / day".into(), 1));
-    assert_eq!((left(&one), left(&other)), (400, 400));
-    // A lower limit: 80 % are used, as before.
+    assert_eq!((left(&one), left(&other)), (800, 800));
+    // A lower limit: 60 % are used, as before.
     tokens(&other, 500);
     flush(&other);
-    assert_eq!((left(&one), limit(&one), updates(&one)), (100, "500 tokens / day".into(), 2));
+    assert_eq!((left(&one), limit(&one), updates(&one)), (200, "500 tokens / day".into(), 2));
 }
 
 #[test]
