@@ -108,7 +108,8 @@ fn unpacked_later(function: &Function, options: &Options) -> Option<Error> {
         return None;
     }
     let names = names_of_patterns(tail::find(&function.body)?.stream());
-    let values = ["limiter", "params", "cost", "timeout"].iter().filter_map(|name| options.get(name));
+    let values = ["limiter", "params", "cost", "timeout", "deadline", "priority"];
+    let values = values.iter().filter_map(|name| options.get(name));
     let mut used = values.flat_map(|given| variables(given.value.clone()));
     let name = used.find(|name| names.contains(name))?;
     let message = format!(

@@ -84,6 +84,8 @@ use proc_macro::TokenStream;
 ///   that many tokens.
 /// - `timeout`: the longest wait, a `Duration`. If the wait is known to be longer, the call is
 ///   refused at once.
+/// - `deadline`: the end of the wait, a `std::time::Instant`, in place of `timeout`.
+/// - `priority`: the `Priority` of the call among those that wait.
 /// - `on_error`: the return value for a refused call. A closure that receives the `AcquireError`.
 /// - `usage`: the number of tokens that the call really used, which replaces the number that it
 ///   reserved. A closure that receives a reference to the reply.
@@ -109,7 +111,7 @@ use proc_macro::TokenStream;
 /// # Refused calls
 ///
 /// A call is refused when its cost is larger than a limit, when it would wait longer than its
-/// timeout, or when the limiter cannot be built. `AcquireError` lists all reasons. The body of a
+/// timeout or deadline, or when the limiter cannot be built. `AcquireError` lists all reasons. The body of a
 /// refused call does not run, and the function returns the `AcquireError`.
 ///
 /// For that, the error type must implement `From<AcquireError>`. `anyhow::Error` and a boxed
@@ -242,7 +244,7 @@ use proc_macro::TokenStream;
 ///
 /// `retry` makes a call again that the provider refused for now. The hold is the wait: the next
 /// attempt waits in the queue, behind the calls that came before it. Every attempt is charged, and
-/// has the whole `timeout`. If an attempt is not admitted, the function returns the `AcquireError`.
+/// has the whole `timeout`, and the same `deadline` if that is an argument. If an attempt is not admitted, the function returns the `AcquireError`.
 /// Other errors, used-up quotas and requests that are too large are not retried.
 ///
 /// Each attempt gets the arguments as they were. So those that the body uses must be borrowed or

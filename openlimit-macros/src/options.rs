@@ -40,6 +40,8 @@ pub(crate) const KNOWN: &[KnownOption] = &[
     KnownOption { name: "params", example: "request", role: Role::Priced },
     KnownOption { name: "cost", example: "900", role: Role::Method },
     KnownOption { name: "timeout", example: "Duration::from_secs(30)", role: Role::Method },
+    KnownOption { name: "deadline", example: "deadline", role: Role::Method },
+    KnownOption { name: "priority", example: "Priority::High", role: Role::Method },
     KnownOption { name: "on_error", example: "|error| Reply::refused(error)", role: Role::Special },
     KnownOption { name: "usage", example: "|reply| reply.total_tokens", role: Role::Special },
     KnownOption { name: "feedback", example: "", role: Role::Flag },
@@ -51,8 +53,9 @@ pub(crate) const KNOWN: &[KnownOption] = &[
 ];
 
 /// Pairs of options that cannot be combined, and the message for each.
-const EXCLUSIVE: [(&str, &str, &str); 6] = [
+const EXCLUSIVE: [(&str, &str, &str); 7] = [
     ("params", "cost", "`params` and `cost` both say what the call takes; keep one"),
+    ("timeout", "deadline", "`timeout` and `deadline` both say how long the call may wait; keep one"),
     ("usage", "permit", "`usage` settles the permit, and `permit` leaves that to the body; keep one"),
     ("feedback", "permit", "`feedback` settles the permit, and `permit` leaves that to the body; keep one"),
     ("refused", "permit", "`refused` uses up the permit, and `permit` leaves that to the body; keep one"),

@@ -29,13 +29,13 @@ fn an_async_fn_waits_in_front_of_its_body() {
 #[test]
 fn options_become_method_calls_in_the_order_of_their_kind() {
     snapshot(
-        "timeout = LONG, permit = mut permit, crate = crate::limits, cost = 900, limiter = self.pick()",
+        "priority = Priority::Low, timeout = LONG, permit = mut permit, crate = crate::limits, cost = 900, limiter = self.pick()",
         "/// Calls.
         pub fn call(&self) -> Result<(), Error> { #![allow(unused_mut)] Ok(()) }",
         "/// Calls.
 #[allow(unused_mut)]
 pub fn call(&self) -> Result<(), Error> {
-    let __openlimit_acquire = crate::limits::__private::limiter(&(self.pick())).cost(900).timeout(LONG);
+    let __openlimit_acquire = crate::limits::__private::limiter(&(self.pick())).cost(900).timeout(LONG).priority(Priority::Low);
     let mut permit = match __openlimit_acquire.blocking() {
         ::core::result::Result::Ok(__openlimit_permit) => __openlimit_permit,
         ::core::result::Result::Err(__openlimit_error) => {

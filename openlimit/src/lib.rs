@@ -48,6 +48,8 @@
 //! | stop for good | [`Limiter::close`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
+//! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
+//! | know how long a list of calls takes, and why | [`Limiter::plan`] |
 //! | handle what can go wrong | [`AcquireError`], [`BuildError`] |
 //! | test without an account | `testing` (feature `testing`) |
 //!
@@ -99,7 +101,8 @@
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
 //! | `tracing` | no | events under the target `openlimit`: limits that differ, holds, refusals |
-//! | `testing` | no | a manual clock, tokio's paused time, and a strict provider to test against |
+//! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML |
+//! | `testing` | no | a manual clock, tokio's paused time, limiters in place of statics, and a strict provider |
 //!
 //! A model whose encoding is left out is counted by the nearest one that is compiled in. That may
 //! count too few tokens, and `tokens::is_exact` returns `false` for the model.
@@ -116,6 +119,8 @@ mod admission;
 mod backend;
 mod bucket;
 pub mod clients;
+#[cfg(feature = "serde")]
+mod config;
 mod error;
 pub mod feedback;
 mod learning;
@@ -139,6 +144,8 @@ pub mod __private {
 
 #[cfg(feature = "redis")]
 pub use backend::{OnOutage, Redis};
+#[cfg(feature = "serde")]
+pub use config::LimiterConfig;
 pub use error::{
     AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
     StoreStatus,
@@ -151,8 +158,8 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Closing, Hold, LimitStatus, Limiter, Permit, RateLimiter, Returned, Status,
-    Update, WrappedRead,
+    Acquire, Builder, Burst, Closing, Doubling, Forecast, ForecastError, Hold, LimitForecast, LimitStatus,
+    Limiter, Permit, RateLimiter, Returned, Status, Update, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{
@@ -161,7 +168,9 @@ pub use limiter::{
 };
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
-pub use limits::{Cost, Counting, Dimension, Limit, Name, Percent, Rate, Unit, Usage};
+pub use limits::{
+    Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
+};
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;

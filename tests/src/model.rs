@@ -5,7 +5,10 @@
 //! in a nanosecond, and one unit weighs `period * of`. All sums are in these weights, as 128-bit
 //! integers.
 
-use std::collections::VecDeque;
+use openlimit::Priority;
+
+/// How many higher calls that came later may go before the first call of a priority.
+const MOST_OVERTAKES: usize = 9;
 
 /// One limit.
 #[derive(Clone, Debug)]
@@ -39,8 +42,11 @@ pub struct Charge {
 #[derive(Clone, Debug)]
 struct Waiter {
     call: usize,
+    priority: Priority,
     arrived: u64,
     amounts: Vec<u64>,
+    /// How many calls had gone when it became the first of its priority.
+    first_since: Option<usize>,
 }
 
 /// The model of a limiter.
@@ -48,7 +54,10 @@ struct Waiter {
 pub struct Model {
     limits: Vec<Limit>,
     history: Vec<Charge>,
-    queue: VecDeque<Waiter>,
+    /// The calls that wait, in the order of their arrival.
+    queue: Vec<Waiter>,
+    /// The calls that have gone, and their priorities. Calls are numbered as they arrive.
+    gone: Vec<(usize, Priority)>,
     now: u64,
 }
 
@@ -140,12 +149,12 @@ impl Model {
     /// Creates a model with empty buckets, at time zero.
     #[must_use]
     pub fn new(limits: Vec<Limit>) -> Self {
-        Self { limits, history: Vec::new(), queue: VecDeque::new(), now: 0 }
+        Self { limits, history: Vec::new(), queue: Vec::new(), gone: Vec::new(), now: 0 }
     }
 
-    /// Lets a call arrive.
-    pub fn arrive(&mut self, call: usize, amounts: Vec<u64>) {
-        self.queue.push_back(Waiter { call, arrived: self.now, amounts });
+    /// Lets a call arrive. Its number is higher than those of the calls before it.
+    pub fn arrive(&mut self, call: usize, priority: Priority, amounts: Vec<u64>) {
+        self.queue.push(Waiter { call, priority, arrived: self.now, amounts, first_since: None });
         self.go_on(self.now);
     }
 
@@ -186,19 +195,55 @@ impl Model {
     /// Returns the call at the head of the queue.
     #[must_use]
     pub fn head(&self) -> Option<usize> {
-        self.queue.front().map(|waiter| waiter.call)
+        self.next().map(|place| self.queue[place].call)
+    }
+
+    /// Returns the place of the call that is next.
+    fn next(&self) -> Option<usize> {
+        let firsts = self.queue.iter().enumerate().filter(|(place, waiter)| {
+            self.queue[..*place].iter().all(|before| before.priority != waiter.priority)
+        });
+        let is_owed = |waiter: &Waiter| {
+            let since = &self.gone[waiter.first_since.unwrap_or(self.gone.len())..];
+            let overtook =
+                |(call, priority): &&(usize, Priority)| *call > waiter.call && *priority > waiter.priority;
+            since.iter().filter(overtook).count() >= MOST_OVERTAKES
+        };
+        let owed =
+            firsts.clone().filter(|(_, waiter)| is_owed(waiter)).map(|(_, waiter)| waiter.priority).min();
+        let next = match owed {
+            Some(owed) => {
+                firsts.filter(|(_, waiter)| waiter.priority >= owed).min_by_key(|(_, waiter)| waiter.call)
+            }
+            None => firsts.max_by_key(|(_, waiter)| waiter.priority),
+        };
+        next.map(|(place, _)| place)
+    }
+
+    /// Notes which calls have become the first of their priority.
+    fn note_firsts(&mut self) {
+        for place in 0..self.queue.len() {
+            let (before, rest) = self.queue.split_at_mut(place);
+            if before.iter().all(|before| before.priority != rest[0].priority) {
+                rest[0].first_since.get_or_insert(self.gone.len());
+            }
+        }
     }
 
     fn go_on(&mut self, end: u64) {
-        while let Some(head) = self.queue.front() {
+        self.note_firsts();
+        while let Some(next) = self.next() {
+            let head = &self.queue[next];
             let room = self.limits.iter().map(|limit| limit.room_at(&self.history, &head.amounts)).max();
             let at = room.unwrap_or(0).max(head.arrived).max(self.now);
             if at > end {
                 break;
             }
             self.now = at;
-            let Waiter { call, amounts, .. } = self.queue.pop_front().expect("the queue has a head");
+            let Waiter { call, priority, amounts, .. } = self.queue.remove(next);
             self.history.push(Charge { call, at, amounts });
+            self.gone.push((call, priority));
+            self.note_firsts();
         }
         self.now = end;
     }

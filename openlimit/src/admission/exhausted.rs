@@ -15,7 +15,7 @@ use std::task::Waker;
 
 use super::{Admission, Decided};
 use crate::backend::Buckets as _;
-use crate::queue::{Grant, Outcome, Refusal, Waiter};
+use crate::queue::{Grant, Outcome, Refusal, Urgency, Waiter};
 
 impl Admission {
     /// Returns the refusal of all calls at `now`, if a quota is used up and no probe may depart, or
@@ -68,7 +68,7 @@ impl Admission {
             self.backend.refresh(now);
             return Err(refusal);
         }
-        let key = self.queue.join(Waiter::new(call.amounts.clone(), now, u64::MAX));
+        let key = self.queue.join(Waiter::new(call.amounts.clone(), now, Urgency::default()));
         self.pump(now, wakers);
         let outcome = self.queue.leave(key).1;
         self.pump(now, wakers);

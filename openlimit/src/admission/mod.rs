@@ -211,7 +211,8 @@ impl Admission {
         if self.backend.is_exhausted() {
             return self.arrive_exhausted(call, now, wakers);
         }
-        if self.waits_too_long(&call, now).is_some() && !self.queue.is_empty() {
+        let overtakes = self.queue.overtakes_all(&call);
+        if overtakes || self.waits_too_long(&call, now).is_some() && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
             if let Some(charge) = self.take(call.amounts.as_slice(), now) {
@@ -222,7 +223,10 @@ impl Admission {
             return Decided::Refused(refusal);
         }
         let key = self.queue.join(call);
-        if self.queue.head().is_some_and(|(head, _)| head == key) {
+        if overtakes {
+            // It may be smaller than the call that was next, and due at once.
+            self.pump(now, wakers);
+        } else if self.queue.head().is_some_and(|(head, _)| head == key) {
             self.due = self.head_due(now).map_or(u64::MAX, |(_, due)| due.at);
         }
         Decided::Waits(key)
@@ -250,12 +254,13 @@ impl Admission {
 
     /// Returns the refusal of a call whose wait is known to be longer than its timeout.
     fn waits_too_long(&self, call: &Waiter, now: u64) -> Option<Refusal> {
-        if call.timeout == u64::MAX {
+        let timeout = call.timeout();
+        if timeout == u64::MAX {
             return None;
         }
         let (wait, limit) = self.backend.wait(call, &self.queue, now);
         // A timeout of zero does not even wait for the timer to fire.
-        (wait > call.timeout || call.timeout == 0).then(|| call.timed_out(wait, limit, now))
+        (wait > timeout || timeout == 0).then(|| call.timed_out(wait, limit, now))
     }
 
     /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.

@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     raises: Raises,
     name: Name,
     limits: Box<[Limit]>,
+    /// The metering of each limit.
+    meterings: Box<[Metering]>,
     dimensions: Box<[Metered]>,
     /// The place of the dimension that each limit meters.
     metered_by: Box<[usize]>,
@@ -89,6 +91,8 @@ impl Plan {
         let indexes: Vec<_> = dimensions.iter().map(|known| known.dimension.index()).collect();
         let metered = indexes.iter().flatten().fold(0, |bits, index| bits | 1 << index);
         let learns = dimensions.iter().any(|known| known.dimension.counts_tokens());
+        // A limiter without limits, which only tests have, admits whatever a cost names.
+        let metered = if dimensions.is_empty() { !Cost::PRICED } else { metered };
         let named = if learns { metered } else { metered | Cost::PRICED };
         let are_few = indexes.len() <= Amounts::FEW && indexes.iter().all(Option::is_some);
         let place = |at| indexes.get(at).copied().flatten().unwrap_or(usize::MAX);
@@ -99,6 +103,7 @@ impl Plan {
             raises: Raises::default(),
             name,
             limits: limits.into(),
+            meterings: meterings.into(),
             dimensions: dimensions.into(),
             metered_by: metered_by.into(),
             pricing,
@@ -140,6 +145,11 @@ impl Plan {
     /// Returns the limits in the order of their declaration.
     pub(crate) fn limits(&self) -> &[Limit] {
         &self.limits
+    }
+
+    /// Returns the metering of each limit.
+    pub(crate) fn meterings(&self) -> &[Metering] {
+        &self.meterings
     }
 
     /// Returns the place of the dimension that each limit meters.
@@ -309,7 +319,8 @@ impl Plan {
             named.filter(|(index, _)| cost.named() & (1 << index) != 0).map(|(_, dimension)| dimension);
         let custom = cost.custom().iter().map(|(dimension, _)| dimension);
         for dimension in named.chain(custom) {
-            if !self.dimensions.iter().any(|metered| metered.dimension == *dimension) {
+            let is_metered = self.dimensions.iter().any(|metered| metered.dimension == *dimension);
+            if !is_metered && !self.dimensions.is_empty() {
                 let limiter = self.name.clone();
                 return Err(AcquireError::UnknownDimension { dimension: dimension.clone(), limiter });
             }

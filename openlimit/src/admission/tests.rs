@@ -1,5 +1,5 @@
 //! Tests of cases that programs cannot bring about: times that reach the lock in another order than
-//! they were read in, and a queue with another order.
+//! they were read in.
 
 use std::task::Waker;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use super::{Admission, Decided};
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
-use crate::queue::{Order, Outcome, Queue, Waiter, by_arrival};
+use crate::queue::{Outcome, Queue, Urgency, Waiter};
 
 const SECOND: u64 = 1_000_000_000;
 
 /// One limit of requests per second for each amount, with a burst of the whole amount.
-fn limited(amounts: &[u64], order: Order) -> Admission {
+fn limited(amounts: &[u64]) -> Admission {
     let metering = |amount: &u64| {
         Metering::new(Rate::per_second(*amount), Duration::from_secs(1), Duration::ZERO, (0, 100))
     };
@@ -25,11 +25,11 @@ fn limited(amounts: &[u64], order: Order) -> Admission {
         max_hold: 0,
         on_system_time: true,
     };
-    Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1, order), 0, 0)
+    Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1), 0, 0)
 }
 
 fn ten() -> Admission {
-    limited(&[10], by_arrival)
+    limited(&[10])
 }
 
 fn requests(requests: u64) -> Amounts {
@@ -37,7 +37,7 @@ fn requests(requests: u64) -> Amounts {
 }
 
 fn waiter(requests_asked: u64, arrived: u64) -> Waiter {
-    Waiter::new(requests(requests_asked), arrived, u64::MAX)
+    Waiter::new(requests(requests_asked), arrived, Urgency::default())
 }
 
 /// Has a call arrive that has to wait.
@@ -100,52 +100,11 @@ fn an_older_time_gives_back_no_more_than_there_is() {
 
 #[test]
 fn a_refused_call_puts_back_what_it_took_from_the_limits_before() {
-    let mut admission = limited(&[10, 20, 5], by_arrival);
+    let mut admission = limited(&[10, 20, 5]);
     let charge = admission.take(requests(5).as_slice(), 0).unwrap_or_default();
     for _ in 0..100 {
         assert!(admission.take(requests(1).as_slice(), 0).is_none());
     }
     admission.backend.refund(&requests(5), charge, 0, |_, _| ());
     assert!(admission.take(requests(5).as_slice(), 0).is_some());
-}
-
-/// Orders calls by size, smallest first.
-fn smallest_first(newcomer: &Waiter, waiting: &Waiter) -> bool {
-    newcomer.amounts.as_slice()[0] < waiting.amounts.as_slice()[0]
-}
-
-#[test]
-fn another_order_admits_in_that_order_and_wastes_nothing() {
-    let mut admission = limited(&[10], smallest_first);
-    assert!(admission.take(requests(10).as_slice(), 0).is_some());
-    let asked = [7, 3, 9, 1, 3];
-    let keys = asked.map(|asked| join(&mut admission, asked, 0));
-    // The head changed with each smaller one, and the timer is set for that.
-    assert_eq!(admission.next(), Some(SECOND / 10));
-    let mut admitted = Vec::new();
-    while let Some(next) = admission.next() {
-        admission.pump(next, &mut Vec::new());
-        for (key, asked) in keys.iter().zip(asked) {
-            if admission.queue.waiter(*key).is_none()
-                && let Ok(Outcome::Admitted(_)) = admission.queue.poll(*key, Waker::noop().clone())
-            {
-                admitted.push((asked, next));
-            }
-        }
-    }
-    let tenth = SECOND / 10;
-    assert_eq!(admitted, [(1, tenth), (3, 4 * tenth), (3, 7 * tenth), (7, 14 * tenth), (9, 23 * tenth)]);
-}
-
-#[test]
-fn in_another_order_a_newcomer_waits_only_for_those_before_it() {
-    let mut admission = limited(&[10], smallest_first);
-    assert!(admission.take(requests(10).as_slice(), 0).is_some());
-    join(&mut admission, 8, 0);
-    join(&mut admission, 2, 0);
-    let wait =
-        |admission: &Admission, asked| admission.backend.wait(&waiter(asked, 0), &admission.queue, 0).0;
-    assert_eq!(wait(&admission, 1), SECOND / 10);
-    assert_eq!(wait(&admission, 5), 7 * SECOND / 10);
-    assert_eq!(wait(&admission, 9), 19 * SECOND / 10);
 }

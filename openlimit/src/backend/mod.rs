@@ -26,7 +26,6 @@ pub(crate) use self::buckets::{Buckets, Due, HOLD, UNNUMBERED};
 pub(crate) use self::choice::Choice;
 pub(crate) use self::dispatch::Backend;
 pub(crate) use self::driver::Driver;
-#[cfg(test)]
 pub(crate) use self::memory::Memory;
 #[cfg(feature = "redis")]
 pub use self::redis::{OnOutage, Redis};

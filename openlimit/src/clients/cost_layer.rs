@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::reply::LimitedBody;
 use super::service::take_ready;
 use super::tower::{Answer, BoxError, send};
-use crate::{Cost, Limiter, RateLimiter};
+use crate::{Cost, Limiter, Priority, RateLimiter};
 
 /// Makes the requests of a service wait for a limiter, at a cost that a function gives. It never
 /// reads their bodies.
@@ -39,6 +39,7 @@ pub struct CostLayer<F> {
     limiter: RateLimiter,
     cost: Arc<F>,
     timeout: Option<Duration>,
+    priority: Priority,
 }
 
 /// A service whose calls wait for a limiter, at a given cost. [`CostLayer`] creates it.
@@ -52,7 +53,12 @@ pub struct CostService<S, F> {
 impl<F> CostLayer<F> {
     /// Creates a layer.
     pub fn new<K>(limiter: &Limiter<K>, cost: F) -> Self {
-        Self { limiter: limiter.of_kind(), cost: Arc::new(cost), timeout: None }
+        Self {
+            limiter: limiter.of_kind(),
+            cost: Arc::new(cost),
+            timeout: None,
+            priority: Priority::default(),
+        }
     }
 
     /// Sets the longest wait of a request. Default: none. See
@@ -60,6 +66,16 @@ impl<F> CostLayer<F> {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the priority of each request among those that wait. Default: normal. See
+    /// [`Acquire::priority`](crate::Acquire::priority).
+    ///
+    /// Two clients can use one limiter with different priorities.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
         self
     }
 }
@@ -95,7 +111,7 @@ where
         let inner = take_ready(&mut self.inner);
         let layer = &self.layer;
         let acquire = (layer.cost)(&request).map(|cost| {
-            let acquire = layer.limiter.acquire(&cost);
+            let acquire = layer.limiter.acquire(&cost).priority(layer.priority);
             match layer.timeout {
                 Some(timeout) => acquire.timeout(timeout),
                 None => acquire,
@@ -107,7 +123,7 @@ where
 
 impl<F> Clone for CostLayer<F> {
     fn clone(&self) -> Self {
-        Self { limiter: self.limiter.clone(), cost: Arc::clone(&self.cost), timeout: self.timeout }
+        Self { limiter: self.limiter.clone(), cost: Arc::clone(&self.cost), ..*self }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::any_limiter::AnyLimiter;
 use super::outgoing::Outgoing;
-use crate::{Acquire, AcquireError, Cost, ParamsError};
+use crate::{Acquire, AcquireError, Cost, ParamsError, Priority};
 
 type Choose = dyn Fn(&Outgoing<'_>) -> Option<AnyLimiter> + Send + Sync;
 type GiveCost = dyn Fn(&Outgoing<'_>) -> Option<Cost> + Send + Sync;
@@ -22,6 +22,7 @@ pub struct LimitLayer {
     chooser: Chooser,
     cost: Option<Arc<GiveCost>>,
     timeout: Option<Duration>,
+    priority: Priority,
     #[cfg_attr(not(feature = "ureq"), allow(dead_code, reason = "only ureq needs it"))]
     pub(super) http_status_as_error: bool,
 }
@@ -69,7 +70,7 @@ impl LimitLayer {
     }
 
     fn with(chooser: Chooser) -> Self {
-        Self { chooser, cost: None, timeout: None, http_status_as_error: true }
+        Self { chooser, cost: None, timeout: None, priority: Priority::default(), http_status_as_error: true }
     }
 
     /// Sets the longest wait of a request. Default: none. See
@@ -77,6 +78,16 @@ impl LimitLayer {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the priority of each request among those that wait. Default: normal. See
+    /// [`Acquire::priority`](crate::Acquire::priority).
+    ///
+    /// Two clients can use one limiter with different priorities.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
         self
     }
 
@@ -118,7 +129,7 @@ impl LimitLayer {
                 None => return Err(limiter.limiter().unpriced(in_pieces())),
             },
         };
-        let acquire = limiter.limiter().acquire(&cost);
+        let acquire = limiter.limiter().acquire(&cost).priority(self.priority);
         Ok(Some(match self.timeout {
             Some(timeout) => acquire.timeout(timeout),
             None => acquire,
@@ -138,6 +149,6 @@ impl fmt::Debug for LimitLayer {
         if let Chooser::One(limiter) = &self.chooser {
             layer.field("limiter", limiter);
         }
-        layer.field("timeout", &self.timeout).finish_non_exhaustive()
+        layer.field("timeout", &self.timeout).field("priority", &self.priority).finish_non_exhaustive()
     }
 }

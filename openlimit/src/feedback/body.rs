@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::date::Moment;
 use super::denial::{Denial, DenialKind, Violation};
 use super::json::{Scalar, scalars};
-use super::{duration, sentence, words};
+use super::{sentence, words};
+use crate::limits::duration;
 
 /// The start of a body that is read. No provider's error is longer than a few KiB.
 const MOST_BODY: usize = 64 * 1024;

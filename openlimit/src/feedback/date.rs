@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::duration;
+use crate::limits::duration;
 
 /// The start of 2020. An earlier `Date` is that of a machine whose clock was never set.
 const EARLIEST: Duration = Duration::from_secs(1_577_836_800);

@@ -6,10 +6,10 @@
 //! ]}
 //! ```
 
-use super::duration;
 use super::json::scalars;
 use super::names::What;
 use super::observed_limit::Standings;
+use crate::limits::duration;
 
 const TYPE: &[u8] = b"rate_limits.updated";
 

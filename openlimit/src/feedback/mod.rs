@@ -63,13 +63,12 @@
 //   `values` finds them in what a client has parsed.
 // * `event`: the Realtime event.
 // * `refusal`, `message`: what clients return instead of a response, and the messages of errors.
-// * `duration`, `date`: the many ways to write a time.
+// * `date`, with `limits/duration`: the many ways to write a time.
 
 mod body;
 mod capture;
 mod date;
 mod denial;
-mod duration;
 mod event;
 mod grammar;
 #[cfg(feature = "http")]

@@ -12,8 +12,8 @@ use super::denial::{Denial, DenialKind};
 use super::names::{self, Meaning};
 use super::observed_limit::{ObservedLimit, Standings};
 use super::tally::Tally;
-use super::{duration, event, words};
-use crate::limits::Usage;
+use super::{event, words};
+use crate::limits::{Usage, duration};
 
 /// The longest value of a header that is read. Lists of limits have up to about 200 bytes.
 const MOST_VALUE: usize = 512;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::date::Moment;
 use super::names::{Family, LimitKey, Part, What};
-use super::{duration, policies};
-use crate::limits::Dimension;
+use super::policies;
+use crate::limits::{Dimension, duration};
 
 /// The most limits that are read from one response. Real ones have up to twelve.
 const MOST: usize = 32;

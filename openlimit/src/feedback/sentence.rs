@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use super::date::{self, Moment};
 use super::denial::Violation;
-use super::duration;
 use super::words::find;
-use crate::limits::Dimension;
+use crate::limits::{Dimension, duration};
 
 /// Words that stand before a wait.
 const WAITS: [&str; 6] =

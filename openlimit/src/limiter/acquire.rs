@@ -9,7 +9,7 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Permit;
 use super::charged::Charged;
@@ -18,8 +18,8 @@ use super::permit::Reserved;
 use crate::admission::Decided;
 use crate::error::AcquireError;
 use crate::learning::{Lesson, SiteId};
-use crate::limits::{Amounts, Cost};
-use crate::queue::{Grant, Key};
+use crate::limits::{Amounts, Cost, Priority};
+use crate::queue::{Grant, Key, Urgency};
 use crate::sync::block_on;
 use crate::time::nanos;
 
@@ -28,7 +28,8 @@ use crate::time::nanos;
 ///
 /// Nothing happens before it is first polled. The first poll, the call's *arrival*, admits the
 /// call, refuses it, or adds it to the limiter's queue. Calls are admitted in the order of their
-/// arrival. The cost is read when the `Acquire` is created, and it borrows nothing.
+/// [priority](Acquire::priority), then of their arrival. The cost is read when the `Acquire` is
+/// created, and it borrows nothing.
 ///
 /// It works with any runtime and with none. A call in the queue is admitted when it is due, even if
 /// its task is not polled, and the [`Permit`] is kept for it.
@@ -43,7 +44,7 @@ use crate::time::nanos;
 /// - [`Params`](AcquireError::Params) if the request cannot be priced, or an integer cost is
 ///   negative.
 /// - [`Timeout`](AcquireError::Timeout) if the wait is known to be longer than the
-///   [`timeout`](Acquire::timeout).
+///   [`timeout`](Acquire::timeout), or to end after the [`deadline`](Acquire::deadline).
 /// - [`Timer`](AcquireError::Timer) if the call has to wait and the timer thread is not running.
 /// - [`Held`](AcquireError::Held) if the limiter is on hold for longer than the timeout.
 /// - [`Build`](AcquireError::Build) if the declaration of the limiter is wrong.
@@ -89,8 +90,7 @@ use crate::time::nanos;
 #[must_use = "nothing is acquired until it is awaited, or `.blocking()` is called"]
 pub struct Acquire {
     stage: Stage,
-    /// The longest wait in nanoseconds; the largest value for no timeout.
-    timeout: u64,
+    urgency: Urgency,
 }
 
 enum Stage {
@@ -111,7 +111,9 @@ impl Acquire {
     #[inline(always)]
     pub(super) fn new(handle: &Handle, cost: &Cost) -> Self {
         match handle.core().plan.resolve_few(cost) {
-            Some(few) => Self { stage: Stage::New(handle.clone(), Amounts::Few(few)), timeout: u64::MAX },
+            Some(few) => {
+                Self { stage: Stage::New(handle.clone(), Amounts::Few(few)), urgency: Urgency::default() }
+            }
             None => Self::any(handle, cost),
         }
     }
@@ -130,7 +132,7 @@ impl Acquire {
                     }
                     None => Stage::New(handle, amounts),
                 };
-                Self { stage, timeout: u64::MAX }
+                Self { stage, urgency: Urgency::default() }
             }
             Err(error) => Self::failed(error),
         }
@@ -139,19 +141,73 @@ impl Acquire {
     /// Creates a call that is refused at its first poll.
     #[cold]
     pub(super) fn failed(error: AcquireError) -> Self {
-        Self { stage: Stage::Failed(Box::new(error)), timeout: u64::MAX }
+        Self { stage: Stage::Failed(Box::new(error)), urgency: Urgency::default() }
     }
 
     /// Sets the longest wait, from the first poll on, on the limiter's clock. Default: none.
     ///
     /// If the wait is known to be longer, the call fails on arrival with [`AcquireError::Timeout`]
     /// and never joins the queue. Otherwise it fails when the timeout ends. With a timeout of zero
-    /// the call is admitted at once or not at all.
+    /// the call is admitted at once or not at all. Replaces a [`deadline`](Self::deadline).
     ///
     /// A runtime's own timeout works too, but it cannot fail early, and its error does not say
     /// which limit was too tight.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = nanos(timeout);
+        self.urgency = self.urgency.within(nanos(timeout));
+        self
+    }
+
+    /// Sets the end of the wait. Replaces a [`timeout`](Self::timeout). Default: none.
+    ///
+    /// Use it where a request has to be answered by a certain time, whatever else was done before.
+    /// A deadline that has passed admits the call at once or not at all.
+    ///
+    /// tokio's `Instant` converts: `.deadline(instant.into_std())`. Where tokio's time is paused,
+    /// and the limiter follows it, so does the deadline. On a manual clock, the time that is left
+    /// is read from the system's clock by this method, and passes on the manual one.
+    ///
+    /// ```
+    /// use openlimit::{Cost, Rate, RateLimiter};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let limiter = RateLimiter::builder().requests(Rate::per_second(5)).build()?;
+    /// let deadline = Instant::now() + Duration::from_secs(10); // when the request came in
+    /// let permit = limiter.acquire(Cost::new()).deadline(deadline).blocking()?;
+    /// # drop(permit);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        if let Some(handle) = self.stage.handle() {
+            self.urgency = self.urgency.until(handle.core().time.at(deadline));
+        }
+        self
+    }
+
+    /// Sets the priority of the call among those that wait. Default: [`Priority::Normal`].
+    ///
+    /// Within a priority, calls are admitted in the order of their arrival. Otherwise the highest
+    /// priority is next, but none starves: the first waiting call of a priority is overtaken by at
+    /// most nine higher ones that arrive after it. So while calls of all kinds wait, one in ten is
+    /// not of the highest priority. A call with `k` calls of its own priority before it is overtaken
+    /// by at most `9 * (k + 1)` calls, and never by one of a lower priority that arrives later.
+    ///
+    /// A priority changes the order, not the limits. While no call waits, it makes no difference.
+    /// With limits that are shared through Redis, it counts among the calls of this process.
+    ///
+    /// ```
+    /// use openlimit::{Cost, Priority, Rate, RateLimiter};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder().requests(Rate::per_second(5)).build()?;
+    /// let permit = limiter.acquire(Cost::new()).priority(Priority::Low).blocking()?;
+    /// # drop(permit);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.urgency = self.urgency.of(priority);
         self
     }
 
@@ -208,7 +264,7 @@ impl Future for Acquire {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Stage::New(handle, Amounts::Few(few)) = &self.stage else { return self.poll_slowly(context) };
-        match handle.core().arrive(few, self.timeout) {
+        match handle.core().arrive(few, self.urgency) {
             Decided::Admitted(charge) => {
                 let few = *few;
                 // The permit takes over the handle. Cloning and dropping it would cost two atomic
@@ -229,13 +285,13 @@ impl Acquire {
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
         let ready = match &mut self.stage {
             Stage::New(handle, amounts) => {
-                let decision = handle.core().arrive_any(amounts, None, self.timeout);
+                let decision = handle.core().arrive_any(amounts, None, self.urgency);
                 return self.decided(decision, context);
             }
             Stage::Learns(call) => {
                 let Reserved { handle, charged } = &mut **call;
                 let Grant { amounts, lesson, .. } = &mut charged.grant;
-                let decision = handle.core().arrive_any(amounts, lesson.as_deref(), self.timeout);
+                let decision = handle.core().arrive_any(amounts, lesson.as_deref(), self.urgency);
                 return self.decided(decision, context);
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {
@@ -279,6 +335,15 @@ impl Stage {
                 Permit::boxed(call)
             }
             _ => unreachable!("it was new"),
+        }
+    }
+
+    /// Returns the limiter of a call that is not over.
+    fn handle(&self) -> Option<&Handle> {
+        match self {
+            Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
+            Self::Learns(call) => Some(&call.handle),
+            Self::Failed(_) | Self::Done => None,
         }
     }
 

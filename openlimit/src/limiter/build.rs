@@ -14,7 +14,7 @@ use crate::backend::Starting;
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
 use crate::limits::{Dimension, Limit, Name};
-use crate::queue::{Queue, by_arrival};
+use crate::queue::Queue;
 use crate::time::{Time, nanos};
 
 impl<K> Builder<K> {
@@ -80,7 +80,7 @@ impl<K> Builder<K> {
         // Half of the jitter. The other half is left to the network.
         let grace = nanos(self.jitter / 2);
         let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
-        let admission = Admission::new(backend, Queue::new(plan.width(), by_arrival), grace, max_hold)
+        let admission = Admission::new(backend, Queue::new(plan.width()), grace, max_hold)
             .learns(learning)
             .widens(declared.widening());
         let jitter = least_lateness(&meterings);

@@ -43,7 +43,7 @@ use crate::backend::{Buckets as _, HOLD};
 use crate::error::AcquireError;
 use crate::learning::Lesson;
 use crate::limits::{Amounts, Usage};
-use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
+use crate::queue::{Grant, Key, Outcome, Refusal, Urgency, Waiter};
 use crate::sync::{MutexGuard, wake_all};
 use crate::time::FORKED;
 
@@ -60,19 +60,22 @@ pub(super) enum NotAtOnce {
 }
 
 impl Core {
-    /// Decides about a call that arrives now and waits for at most `timeout` nanoseconds; the
-    /// largest value means without a timeout. If it waits, it has no waker yet.
+    /// Decides about a call that arrives now. If it waits, it has no waker yet.
     ///
     /// Every call runs through this, or through [`try_now`](Self::try_now). Its parts are inlined
     /// into it, and it is not inlined, so that its arguments and its result are passed in
     /// registers. That is also why the error is boxed.
     #[inline(never)]
-    pub(super) fn arrive(&self, amounts: &[u64; Amounts::FEW], timeout: u64) -> Decided<Box<AcquireError>> {
+    pub(super) fn arrive(
+        &self,
+        amounts: &[u64; Amounts::FEW],
+        urgency: Urgency,
+    ) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
         match state.admission.take(amounts, now) {
             Some(charge) => Decided::Admitted(charge),
-            None => self.wait(state, Waiter::new(Amounts::Few(*amounts), now, timeout), now),
+            None => self.wait(state, Waiter::new(Amounts::Few(*amounts), now, urgency), now),
         }
     }
 
@@ -83,7 +86,7 @@ impl Core {
         &self,
         amounts: &mut Amounts,
         lesson: Option<&Lesson>,
-        timeout: u64,
+        urgency: Urgency,
     ) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
@@ -94,7 +97,7 @@ impl Core {
             Some(charge) => Decided::Admitted(charge),
             None => {
                 let lesson = lesson.copied().map(Box::new);
-                let call = Waiter { lesson, ..Waiter::new(amounts.clone(), now, timeout) };
+                let call = Waiter { lesson, ..Waiter::new(amounts.clone(), now, urgency) };
                 self.wait(state, call, now)
             }
         }
@@ -192,7 +195,7 @@ impl Core {
             return Err(Box::new(error));
         }
         let mut wakers = Vec::new();
-        let call = Waiter::new(amounts, now, 0);
+        let call = Waiter::new(amounts, now, Urgency::default());
         let decided = state.admission.refuse_now(&call, now, &mut wakers);
         if self.driver.is_needed() || !wakers.is_empty() {
             self.release(state, now);

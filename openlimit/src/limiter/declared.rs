@@ -12,7 +12,7 @@ use crate::error::BuildProblem;
 use crate::limits::{Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Percent, Rate};
 
 /// The limits as they were declared or updated.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Declared {
     pub(super) limits: Vec<Limit>,
     pub(super) burst: Option<Burst>,

@@ -13,6 +13,7 @@ use once_cell::sync::OnceCell;
 
 use super::core::Handle;
 use super::decide::NotAtOnce;
+use super::overrides::substitute;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -166,7 +167,7 @@ impl<K> Limiter<K> {
     /// [`AcquireError::Params`] if the request cannot be priced, and [`AcquireError::Build`] if the
     /// declaration of the limiter is wrong.
     pub fn cost(&self, price: impl Price<K>) -> Result<Cost, AcquireError> {
-        let plan = self.plan().map_err(unbuilt)?;
+        let plan = self.built_plan().map_err(unbuilt)?;
         match price.cost(plan.pricing()) {
             Ok(cost) => Ok(cost.borrow().clone()),
             Err(error) => Err(plan.unpriced(error)),
@@ -199,6 +200,9 @@ impl<K> Limiter<K> {
     /// Returns the handle of the core. Builds a declared limiter if this is its first use.
     #[inline(always)]
     pub(super) fn handle(&self) -> Result<&Handle, &BuildError> {
+        if let Some(substitute) = substitute(|| self.address()) {
+            return substitute;
+        }
         match &self.0 {
             Source::Declared { name, fill, built } => match built.get() {
                 Some(built) => built,
@@ -210,7 +214,28 @@ impl<K> Limiter<K> {
         }
     }
 
-    fn plan(&self) -> Result<&Plan, &BuildError> {
+    /// Returns an address that identifies the limiter: for a static that of the declaration, for
+    /// others that of the core, which clones share.
+    pub(super) fn address(&self) -> usize {
+        match &self.0 {
+            Source::Declared { built, .. } => ptr::from_ref(built).addr(),
+            Source::Built(handle) => ptr::from_ref(handle.core()).addr(),
+            Source::Failed(error) => ptr::from_ref(error).addr(),
+        }
+    }
+
+    /// Returns the address of the core, if there is one yet.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "for overrides"))]
+    pub(super) fn address_of_core(&self) -> Option<usize> {
+        let handle = match &self.0 {
+            Source::Declared { built, .. } => built.get()?.as_ref().ok()?,
+            Source::Built(handle) => handle,
+            Source::Failed(_) => return None,
+        };
+        Some(ptr::from_ref(handle.core()).addr())
+    }
+
+    fn built_plan(&self) -> Result<&Plan, &BuildError> {
         self.handle().map(|handle| &*handle.core().plan)
     }
 }

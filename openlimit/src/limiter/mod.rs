@@ -24,6 +24,9 @@ mod declared;
 mod events;
 #[cfg(feature = "redis")]
 mod flush;
+#[cfg(feature = "testing")]
+mod for_tests;
+mod forecast;
 mod hold;
 mod hold_times;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
@@ -33,8 +36,11 @@ mod loom_model;
 mod matching;
 mod notices;
 mod observe;
+#[cfg_attr(not(feature = "testing"), path = "no_overrides.rs")]
+mod overrides;
 mod permit;
 mod plans;
+mod rehearsal;
 mod reports;
 mod reset;
 mod status;
@@ -49,6 +55,9 @@ pub use self::burst::Burst;
 pub use self::close::Closing;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
+#[cfg(feature = "testing")]
+pub use self::for_tests::{Overridden, Override, unlimited};
+pub use self::forecast::{Doubling, Forecast, ForecastError, LimitForecast};
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
 pub use self::limiter::{

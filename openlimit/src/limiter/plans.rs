@@ -23,7 +23,7 @@ pub(super) struct Plans {
 
 /// The latest plan.
 pub(super) enum Latest<'a> {
-    First(&'a Plan),
+    First(&'a Arc<Plan>),
     Updated(Arc<Plan>),
 }
 
@@ -56,6 +56,16 @@ impl Deref for Plans {
     #[inline]
     fn deref(&self) -> &Plan {
         &self.first
+    }
+}
+
+impl Latest<'_> {
+    /// Returns a reference that keeps the plan.
+    pub(super) fn shared(&self) -> Arc<Plan> {
+        match self {
+            Self::First(plan) => Arc::clone(plan),
+            Self::Updated(plan) => Arc::clone(plan),
+        }
     }
 }
 

@@ -40,18 +40,18 @@ impl<K> Limiter<K> {
     pub fn reset(&self) -> Result<(), BuildError> {
         let core = self.handle().map_err(Clone::clone)?.core();
         core.run_driver();
-        core.reset().map_err(|problem| BuildError::new(core.plan.name().clone(), problem))
+        core.reset().ok_or_else(|| BuildError::new(core.plan.name().clone(), BuildProblem::Forked))
     }
 }
 
 impl Core {
-    fn reset(&self) -> Result<(), BuildProblem> {
-        let mut done = Err(BuildProblem::Forked);
+    fn reset(&self) -> Option<()> {
+        let mut done = None;
         self.update(|state, now, _| {
-            done = state.declared.meterings().map(|meterings| {
-                state.held_for = None;
-                state.admission.reset(&self.starting(&self.plan.now(), &meterings), now);
-            });
+            let plan = self.plan.now();
+            state.held_for = None;
+            state.admission.reset(&self.starting(&plan, plan.meterings()), now);
+            done = Some(());
         });
         done
     }

@@ -1,4 +1,4 @@
-//! The vocabulary: rates, dimensions, limits, costs, usage, percents and names.
+//! The vocabulary: rates, dimensions, limits, costs, usage, percents, priorities and names.
 //!
 //! These are plain values without a clock, a lock or a queue. Nearly every other module uses them,
 //! so they are at the bottom of the tree and import nothing.
@@ -7,10 +7,13 @@ mod amounts;
 mod cost;
 mod counting;
 mod dimension;
+pub(crate) mod duration;
 mod limit;
 mod name;
+mod parse;
 mod percent;
 mod priced;
+mod priority;
 mod rate;
 mod usage;
 
@@ -21,8 +24,10 @@ pub use self::dimension::Dimension;
 pub use self::limit::Limit;
 pub(crate) use self::limit::MOST_LIMITS;
 pub use self::name::Name;
+pub use self::parse::ParseRateError;
 pub use self::percent::Percent;
 pub(crate) use self::priced::Priced;
+pub use self::priority::Priority;
 pub(crate) use self::rate::MOST_AMOUNT;
 pub use self::rate::{Rate, Unit};
 pub use self::usage::Usage;

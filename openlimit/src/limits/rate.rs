@@ -165,7 +165,12 @@ impl Unit {
     /// 86 400 seconds on the monotonic clock, not a calendar day.
     pub const day: Self = Self(Duration::from_secs(86_400));
 
-    fn name(self) -> Option<&'static str> {
+    /// Returns the unit as a period.
+    pub(super) const fn period(self) -> Duration {
+        self.0
+    }
+
+    pub(super) fn name(self) -> Option<&'static str> {
         match self {
             Self::second => Some("second"),
             Self::minute => Some("minute"),

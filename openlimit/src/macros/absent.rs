@@ -58,6 +58,12 @@ absent! {
         default_output, model, input_factor, tokenizer, admission, output, input
 }
 
+#[cfg(not(feature = "serde"))]
+absent! {
+    FeatureSerde, "to read the options of a limiter from a config, enable the feature `serde` of openlimit",
+    "`cargo add openlimit --features serde`": config
+}
+
 #[cfg(not(feature = "testing"))]
 absent! {
     FeatureTesting, "to move the clock by hand, enable the feature `testing` of openlimit",

@@ -34,6 +34,7 @@ macro_rules! __limiter_key {
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (redis, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (clock, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (config, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     ($unknown:ident, $($value:tt)*) => {{
         // Editors complete the key here.
         #[allow(unexpected_cfgs)]
@@ -46,7 +47,7 @@ macro_rules! __limiter_key {
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
                 default_output model input_factor tokenizer admission counting output input refunds
-                max_hold adopt_limits discover name redis clock
+                max_hold adopt_limits discover name redis clock config
         )
     }};
 }

@@ -8,6 +8,10 @@ pub mod params {}
 pub mod cost {}
 /// The longest wait, a `Duration`.
 pub mod timeout {}
+/// The end of the wait, an `Instant`.
+pub mod deadline {}
+/// The `Priority` of the call among those that wait.
+pub mod priority {}
 /// The return value for a refused call: a closure that receives the `AcquireError`.
 pub mod on_error {}
 /// The number of tokens that the call really used: a closure that receives the successful reply.

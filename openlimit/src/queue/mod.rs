@@ -3,9 +3,9 @@
 //! # Structure
 //!
 //! All entries are in one slab, a vector that reuses its free places. Those that wait are linked
-//! into a list in the order of admission. So joining at the end, leaving from anywhere and being
-//! admitted take constant time, and allocate only when the slab grows. (A timeout adds the update
-//! of a sorted set, see below.) A call refers to its entry by its key in the slab.
+//! into one list for each priority. So joining, leaving from anywhere and being admitted take
+//! constant time, and allocate only when the slab grows. (A timeout adds the update of a sorted
+//! set, see below.) A call refers to its entry by its key in the slab.
 //!
 //! # From waiting to an outcome
 //!
@@ -17,18 +17,21 @@
 //!
 //! # Order
 //!
-//! [`Order`] alone decides which call is next. Everything else asks for the head, or for what would
-//! be ahead of a newcomer. So a priority is a change in `order.rs` only.
+//! The calls of each priority are a list of their own, in the order of their arrival, and
+//! [`Order`](order) decides which of the lists is next. So a newcomer never has to look for its
+//! place, however many calls of other priorities wait.
 //!
 //! # Totals
 //!
 //! The wait of a newcomer depends on the amounts of all waiters before it. The timer's next due
-//! time depends on the earliest deadline. Computing them from the list would take too long, so the
-//! queue keeps the sum of all amounts, and a sorted set of all deadlines.
+//! time depends on the earliest deadline. Computing them from the lists would take too long, so the
+//! queue keeps the sum of all amounts of each priority, and a sorted set of all deadlines.
 
 mod order;
+mod urgency;
 mod waiter;
 
+use std::array;
 use std::collections::BTreeSet;
 use std::iter;
 use std::mem;
@@ -37,9 +40,10 @@ use std::task::Waker;
 use slab::Slab;
 
 use crate::learning::Lesson;
-use crate::limits::Amounts;
+use crate::limits::{Amounts, Priority};
 
-pub(crate) use self::order::{Order, by_arrival};
+use self::order::Order;
+pub(crate) use self::urgency::Urgency;
 pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Wait, Waiter};
 
 /// The end of the list.
@@ -47,22 +51,29 @@ const NONE: Key = Key::MAX;
 
 /// The waiting calls of one limiter.
 ///
-/// `first` comes first in memory: every call reads it, to see whether any call waits.
+/// `head` comes first in memory: every call reads it, to see whether any call waits.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Queue {
-    first: Key,
-    last: Key,
+    head: Key,
+    order: Order,
+    /// The calls of each priority, the highest one first.
+    lines: [Line; Priority::COUNT],
     entries: Slab<Entry>,
     /// The number of waiters.
     len: usize,
-    order: Order,
-    /// The sum of the amounts of all waiters, by dimension.
-    asked: Box<[u128]>,
     /// The waiters that have a timeout, the earliest deadline first.
     deadlines: BTreeSet<(u64, Key)>,
     /// The number of waiters that have ever joined.
     joined: u64,
+}
+
+/// The waiting calls of one priority. [`Order`] has the first of them.
+#[derive(Debug)]
+struct Line {
+    last: Key,
+    /// The sum of their amounts, by dimension.
+    asked: Box<[u128]>,
 }
 
 #[derive(Debug)]
@@ -84,14 +95,13 @@ enum EntryState {
 
 impl Queue {
     /// Creates an empty queue for a limiter that meters this number of dimensions.
-    pub(crate) fn new(dimensions: usize, order: Order) -> Self {
+    pub(crate) fn new(dimensions: usize) -> Self {
         Self {
+            head: NONE,
+            order: Order::default(),
+            lines: array::from_fn(|_| Line { last: NONE, asked: vec![0; dimensions].into() }),
             entries: Slab::new(),
-            first: NONE,
-            last: NONE,
             len: 0,
-            order,
-            asked: vec![0; dimensions].into(),
             deadlines: BTreeSet::new(),
             joined: 0,
         }
@@ -100,7 +110,7 @@ impl Queue {
     /// Returns whether no call waits.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.first == NONE
+        self.head == NONE
     }
 
     /// Returns how many calls wait.
@@ -108,48 +118,47 @@ impl Queue {
         self.len
     }
 
-    /// Iterates over the waiters in their order.
+    /// Iterates over the waiters in the order in which they go if no other call joins.
     #[allow(dead_code, reason = "for backends that grant ahead")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Waiter)> {
-        let mut next = self.first;
+        let mut order = self.order;
         iter::from_fn(move || {
-            let (key, waiter) = (next, self.waiter(next)?);
-            next = self.entries[key].next;
-            Some((key, waiter))
+            let key = self.step(&mut order)?;
+            self.waiter(key).map(|waiter| (key, waiter))
         })
     }
 
     /// Returns the waiter that is next.
     #[inline]
     pub(crate) fn head(&self) -> Option<(Key, &Waiter)> {
-        self.waiter(self.first).map(|waiter| (self.first, waiter))
+        self.waiter(self.head).map(|waiter| (self.head, waiter))
     }
 
     /// Returns the head; `None` if the queue is empty or `newcomer` would go before it.
     pub(crate) fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
-        self.head().map(|(_, head)| head).filter(|head| !(self.order)(newcomer, head))
+        self.head().map(|(_, head)| head).filter(|_| !self.overtakes_all(newcomer))
     }
 
-    /// Returns the amount of a dimension that all waiters before `newcomer` ask for.
+    /// Returns whether calls wait, and `newcomer` would go before all of them.
+    pub(crate) fn overtakes_all(&self, newcomer: &Waiter) -> bool {
+        let line = newcomer.line();
+        let is_lower = self.order.head().is_some_and(|(head, _)| head > line);
+        is_lower && self.order.owed_below(line).next().is_none()
+    }
+
+    /// Returns the least amount of a dimension that is taken before `newcomer` can go: by all
+    /// waiters of the same and of higher priorities, and by those that are owed their turn.
     pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
-        let behind = self.behind(newcomer).map(|(_, waiter)| waiter.amounts.as_slice()[dimension]);
-        self.asked[dimension] - behind.map(u128::from).sum::<u128>()
+        let line = newcomer.line();
+        let owed = self.order.owed_below(line).filter_map(|key| self.waiter(key));
+        let owed: u128 = owed.map(|waiter| u128::from(waiter.amounts.as_slice()[dimension])).sum();
+        self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed
     }
 
     /// Returns whether `newcomer` would go after all waiters.
     #[allow(dead_code, reason = "for backends that grant ahead")]
     pub(crate) fn goes_last(&self, newcomer: &Waiter) -> bool {
-        self.behind(newcomer).next().is_none()
-    }
-
-    /// Iterates over the waiters that `newcomer` would go before, the last one first.
-    fn behind(&self, newcomer: &Waiter) -> impl Iterator<Item = (Key, &Waiter)> {
-        let mut previous = self.last;
-        iter::from_fn(move || {
-            let (key, waiter) = (previous, self.waiter(previous)?);
-            previous = self.entries[key].previous;
-            (self.order)(newcomer, waiter).then_some((key, waiter))
-        })
+        !self.order.has_below(newcomer.line())
     }
 
     /// Returns the earliest deadline and the key of its waiter.
@@ -157,21 +166,19 @@ impl Queue {
         self.deadlines.first().copied()
     }
 
-    /// Adds a waiter at its place in the order, and returns its key.
+    /// Adds a waiter at the end of its priority, and returns its key.
     pub(crate) fn join(&mut self, mut waiter: Waiter) -> Key {
         self.joined += 1;
         waiter.number = self.joined;
-        for (sum, amount) in self.asked.iter_mut().zip(waiter.amounts.as_slice()) {
-            *sum += u128::from(*amount);
-        }
-        let deadline = waiter.deadline();
-        let next = self.behind(&waiter).last().map_or(NONE, |(key, _)| key);
-        let previous = self.entries.get(next).map_or(self.last, |entry| entry.previous);
-        let key = self.entries.insert(Entry { previous, next, state: EntryState::Waiting(waiter) });
+        let (line, deadline) = (waiter.line(), waiter.deadline());
+        self.lines[line].add(&waiter.amounts);
+        let previous = self.lines[line].last;
+        let entry = Entry { previous, next: NONE, state: EntryState::Waiting(waiter) };
+        let key = self.entries.insert(entry);
         if deadline != u64::MAX {
             self.deadlines.insert((deadline, key));
         }
-        self.link(previous, next, key, key);
+        self.link(line, previous, NONE, key, key);
         self.len += 1;
         key
     }
@@ -182,28 +189,31 @@ impl Queue {
         most: usize,
         mut price: impl FnMut(&Lesson, &Amounts) -> Option<Amounts>,
     ) {
-        let mut key = self.first;
+        let mut order = self.order;
         for _ in 0..most {
-            let Some(entry) = self.entries.get_mut(key) else { return };
-            key = entry.next;
-            let EntryState::Waiting(waiter) = &mut entry.state else { return };
+            let Some(key) = self.step(&mut order) else { return };
+            let EntryState::Waiting(waiter) = &mut self.entries[key].state else { return };
             let priced = waiter.lesson.as_deref().and_then(|lesson| price(lesson, &waiter.amounts));
             if let Some(amounts) = priced {
-                let both = waiter.amounts.as_slice().iter().zip(amounts.as_slice());
-                for (sum, (old, new)) in self.asked.iter_mut().zip(both) {
-                    *sum = *sum - u128::from(*old) + u128::from(*new);
-                }
+                let line = &mut self.lines[waiter.line()];
+                line.subtract(&waiter.amounts);
+                line.add(&amounts);
                 waiter.amounts = amounts;
             }
         }
     }
 
-    /// Ends a wait: takes the waiter out of the list and keeps the outcome in its entry.
+    /// Ends a wait: takes the waiter out of its list and keeps the outcome in its entry.
     ///
     /// Returns the waker to call once no lock is held. Does nothing if the call does not wait.
     pub(crate) fn finish(&mut self, key: Key, outcome: impl FnOnce(&mut Waiter) -> Outcome) -> Option<Waker> {
         let mut waiter = self.unlink(key)?;
-        self.entries.get_mut(key)?.state = EntryState::Over(outcome(&mut waiter));
+        let outcome = outcome(&mut waiter);
+        if matches!(outcome, Outcome::Admitted(_)) {
+            self.order.gone(waiter.line(), waiter.number);
+            self.find_head();
+        }
+        self.entries.get_mut(key)?.state = EntryState::Over(outcome);
         Some(waiter.waker)
     }
 
@@ -244,7 +254,7 @@ impl Queue {
         (self.entries.is_empty() && self.entries.capacity() > KEPT).then(|| mem::take(&mut self.entries))
     }
 
-    /// Takes a waiter out of the list. Its entry stays.
+    /// Takes a waiter out of its list. Its entry stays.
     fn unlink(&mut self, key: Key) -> Option<Waiter> {
         let entry = self.entries.get_mut(key)?;
         if !matches!(entry.state, EntryState::Waiting(_)) {
@@ -254,27 +264,57 @@ impl Queue {
         let EntryState::Waiting(waiter) = mem::replace(&mut entry.state, EntryState::Unlinked) else {
             return None;
         };
-        self.link(previous, next, next, previous);
+        let line = waiter.line();
+        self.link(line, previous, next, next, previous);
         self.len -= 1;
-        for (sum, amount) in self.asked.iter_mut().zip(waiter.amounts.as_slice()) {
-            *sum -= u128::from(*amount);
-        }
+        self.lines[line].subtract(&waiter.amounts);
         if waiter.deadline() != u64::MAX {
             self.deadlines.remove(&(waiter.deadline(), key));
         }
         Some(waiter)
     }
 
-    /// Sets the links at the gap between `previous` and `next`: `after` follows `previous`, and
-    /// `before` precedes `next`.
-    fn link(&mut self, previous: Key, next: Key, after: Key, before: Key) {
+    /// Sets the links at the gap between `previous` and `next` in the list of a priority: `after`
+    /// follows `previous`, and `before` precedes `next`.
+    fn link(&mut self, line: usize, previous: Key, next: Key, after: Key, before: Key) {
+        match next {
+            NONE => self.lines[line].last = before,
+            next => self.entries[next].previous = before,
+        }
         match previous {
-            NONE => self.first = after,
+            NONE => {
+                self.order.set_front(line, self.waiter(after).map(|waiter| (after, waiter.number)));
+                self.find_head();
+            }
             previous => self.entries[previous].next = after,
         }
-        match next {
-            NONE => self.last = before,
-            next => self.entries[next].previous = before,
+    }
+
+    /// Finds the head again, after a front has changed.
+    fn find_head(&mut self) {
+        self.head = self.order.head().map_or(NONE, |(_, front)| front.key);
+    }
+
+    /// Returns the next call of an order, and takes it out of that as if it were admitted.
+    fn step(&self, order: &mut Order) -> Option<Key> {
+        let (line, front) = order.head()?;
+        let next = self.entries.get(front.key)?.next;
+        order.set_front(line, self.waiter(next).map(|waiter| (next, waiter.number)));
+        order.gone(line, front.number);
+        Some(front.key)
+    }
+}
+
+impl Line {
+    fn add(&mut self, amounts: &Amounts) {
+        for (sum, amount) in self.asked.iter_mut().zip(amounts.as_slice()) {
+            *sum += u128::from(*amount);
+        }
+    }
+
+    fn subtract(&mut self, amounts: &Amounts) {
+        for (sum, amount) in self.asked.iter_mut().zip(amounts.as_slice()) {
+            *sum -= u128::from(*amount);
         }
     }
 }

@@ -1,18 +1,89 @@
-//! `Order`: which call goes first. This is the only place that decides it.
+//! `Order`: which call goes next. This is the only place that decides it.
+//!
+//! # The rule
+//!
+//! Within a priority, calls go in the order of their arrival. So only the *front* of each priority,
+//! its first call, can be next. That is the front of the highest priority, until a lower front is
+//! *owed* its turn: [`MOST_OVERTAKES`] calls of higher priorities have gone before it, all of which
+//! had arrived after it. From then on, until it has gone, it and the fronts of higher priorities go
+//! in the order of their arrival.
+//!
+//! # The bound
+//!
+//! A call before which `k` calls of its own priority wait is overtaken by at most
+//! `MOST_OVERTAKES * (k + 1)` calls of higher priorities. And no call ever goes before one of the
+//! same or a higher priority that arrived earlier.
+//!
+//! # Why not by age
+//!
+//! A call could also gain priority with the time that it has waited. But then a backlog of batch
+//! calls, once it is old enough, goes before all urgent calls until it is worked off, perhaps for
+//! hours. And what "old" means depends on the rate: of three calls a minute, every call waits long.
+//! To count overtakes costs an urgent call one place in ten, whatever the backlog and the rate.
+//!
+//! # Elsewhere
 //!
 //! Nothing outside of `queue` assumes an order. Admission asks for the head whenever it may have
 //! changed. A shared backend may be granted charges ahead of time. It matches them to the queue as
 //! it is when they are used.
 
-use super::Waiter;
+use super::Key;
+use crate::limits::Priority;
 
-/// Returns whether a newcomer goes before a call that waits already.
-///
-/// It must be consistent: a newcomer that goes before one waiter also goes before all waiters
-/// behind that one.
-pub(crate) type Order = fn(newcomer: &Waiter, waiting: &Waiter) -> bool;
+/// How many calls of higher priorities may overtake a front: so one call in ten is a lower one, if
+/// enough of both wait.
+pub(super) const MOST_OVERTAKES: u8 = 9;
 
-/// Orders calls by arrival: first come, first served.
-pub(crate) fn by_arrival(_: &Waiter, _: &Waiter) -> bool {
-    false
+/// The front of each priority, the highest one first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Order([Option<Front>; Priority::COUNT]);
+
+/// The first call of a priority.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Front {
+    pub(super) key: Key,
+    /// The number of the call: calls are numbered as they arrive.
+    pub(super) number: u64,
+    /// How many calls of higher priorities have overtaken it since it became the front.
+    overtaken: u8,
+}
+
+impl Front {
+    fn is_owed(&self) -> bool {
+        self.overtaken >= MOST_OVERTAKES
+    }
+}
+
+impl Order {
+    /// Returns the call that is next, and the place of its priority.
+    pub(super) fn head(&self) -> Option<(usize, Front)> {
+        let fronts = self.0.iter().enumerate();
+        let mut fronts = fronts.filter_map(|(line, front)| front.map(|front| (line, front)));
+        match fronts.clone().rfind(|(_, front)| front.is_owed()) {
+            Some((owed, _)) => fronts.filter(|(line, _)| *line <= owed).min_by_key(|(_, front)| front.number),
+            None => fronts.next(),
+        }
+    }
+
+    /// Returns the calls of lower priorities than this that are owed their turn.
+    pub(super) fn owed_below(&self, line: usize) -> impl Iterator<Item = Key> {
+        self.0[line + 1..].iter().flatten().filter(|front| front.is_owed()).map(|front| front.key)
+    }
+
+    /// Returns true if any call of a lower priority waits.
+    pub(super) fn has_below(&self, line: usize) -> bool {
+        self.0[line + 1..].iter().any(Option::is_some)
+    }
+
+    /// Replaces the front of a priority by the call of this key and number.
+    pub(super) fn set_front(&mut self, line: usize, front: Option<(Key, u64)>) {
+        self.0[line] = front.map(|(key, number)| Front { key, number, overtaken: 0 });
+    }
+
+    /// Notes that the call of this number, which was the head, has gone.
+    pub(super) fn gone(&mut self, line: usize, number: u64) {
+        for front in self.0[line + 1..].iter_mut().flatten().filter(|front| front.number < number) {
+            front.overtaken += 1;
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::task::Waker;
 
+use super::Urgency;
 use crate::error::{AcquireError, StoreError};
 use crate::learning::Lesson;
 use crate::limits::Amounts;
@@ -21,8 +22,7 @@ pub(crate) struct Waiter {
     pub(crate) lesson: Option<Box<Lesson>>,
     /// The time at which it arrived.
     pub(crate) arrived: u64,
-    /// The longest wait; the largest value for no timeout.
-    pub(crate) timeout: u64,
+    pub(crate) urgency: Urgency,
     pub(crate) waker: Waker,
     /// Identifies the waiter for ever, which a key does not, since keys are reused. The queue
     /// assigns it on joining.
@@ -31,13 +31,24 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     /// Creates a waiter. It has no waker yet.
-    pub(crate) fn new(amounts: Amounts, arrived: u64, timeout: u64) -> Self {
-        Self { amounts, lesson: None, arrived, timeout, waker: Waker::noop().clone(), number: 0 }
+    pub(crate) fn new(amounts: Amounts, arrived: u64, urgency: Urgency) -> Self {
+        let urgency = urgency.at(arrived);
+        Self { amounts, lesson: None, arrived, urgency, waker: Waker::noop().clone(), number: 0 }
+    }
+
+    /// Returns the place of its priority among all priorities, the highest one first.
+    pub(super) fn line(&self) -> usize {
+        self.urgency.priority().place()
+    }
+
+    /// Returns the longest wait; the largest value for no timeout.
+    pub(crate) fn timeout(&self) -> u64 {
+        self.urgency.timeout()
     }
 
     /// Returns when its timeout ends; the largest value for never.
     pub(crate) fn deadline(&self) -> u64 {
-        self.arrived.saturating_add(self.timeout)
+        self.arrived.saturating_add(self.timeout())
     }
 
     /// Returns how long it has waited.
@@ -48,7 +59,7 @@ impl Waiter {
     /// Returns its refusal at `now`, because it would have to wait for `further` more.
     pub(crate) fn timed_out(&self, further: u64, limit: usize, now: u64) -> Refusal {
         let waited = self.waited(now);
-        Refusal::TimedOut { timeout: self.timeout, waited, wait: waited.saturating_add(further), limit }
+        Refusal::TimedOut { timeout: self.timeout(), waited, wait: waited.saturating_add(further), limit }
     }
 
     /// Returns its refusal at `now`, because the store that holds the buckets did not decide.

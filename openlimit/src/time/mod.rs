@@ -10,6 +10,7 @@
 use std::io;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 mod fast;
 mod forked;
@@ -74,6 +75,20 @@ impl Time {
             #[cfg(feature = "testing")]
             Self::Paused(paused) => paused.now(),
         }
+    }
+
+    /// Returns the time of this clock at a moment, which may have passed.
+    pub(crate) fn at(&self, moment: Instant) -> u64 {
+        let instant = match self {
+            Self::System => Instant::now(),
+            #[cfg(any(feature = "testing", openlimit_loom))]
+            Self::Manual(_) => Instant::now(),
+            #[cfg(feature = "testing")]
+            Self::Paused(_) => paused::instant(),
+        };
+        let left = nanos(moment.saturating_duration_since(instant));
+        let missed = nanos(instant.saturating_duration_since(moment));
+        self.now().saturating_sub(missed).saturating_add(left)
     }
 
     /// Returns how long a limiter's timer rests after it fired, in nanoseconds. `jitter` is the

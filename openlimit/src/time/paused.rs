@@ -73,6 +73,11 @@ impl Paused {
     }
 }
 
+/// Reads tokio's time in the current runtime, and the system's outside of any.
+pub(super) fn instant() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
 /// The work of a sleeping task. If its runtime ends first, the task is dropped, and a thread sleeps
 /// in its place, so that calls waiting elsewhere are not forgotten.
 struct Alarm {

@@ -9,6 +9,7 @@ mod lateness;
 mod model;
 mod network;
 mod order;
+mod priority;
 mod refunds;
 mod refunds_closed_loop;
 mod runtimes;

@@ -5,7 +5,7 @@
 //! other has jitter, but no call leaves the head of the queue.
 
 use openlimit::testing::ManualClock;
-use openlimit::{Permit, Usage};
+use openlimit::{Permit, Priority, Usage};
 use openlimit_tests::model::{Limit, Model};
 use openlimit_tests::random::{NAMES, admissible, build, cost, limits};
 use openlimit_tests::{Call, nanos, nanos_of};
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 /// A step of a random run. A `usize` selects one of the existing calls, modulo their number.
 #[derive(Clone, Debug)]
 enum Move {
-    Arrive(Vec<u64>),
+    Arrive(Priority, Vec<u64>),
     Advance(u64),
     /// All calls are polled.
     Look,
@@ -37,7 +37,7 @@ proptest! {
     #[test]
     fn every_call_is_admitted_when_the_model_admits_it(
         limits in limits(Just(0)),
-        moves in vec(any_move(0), 1..60),
+        moves in vec(any_move(0), 1..90),
     ) {
         play(&limits, &moves, true)?;
     }
@@ -45,7 +45,7 @@ proptest! {
     #[test]
     fn with_jitter_too_as_long_as_nobody_leaves_the_head_of_the_queue(
         limits in limits(0..200_000_000_u64),
-        moves in vec(any_move(1), 1..60),
+        moves in vec(any_move(1), 1..90),
     ) {
         play(&limits, &moves, false)?;
     }
@@ -54,8 +54,9 @@ proptest! {
 fn any_move(least: u64) -> impl Strategy<Value = Move> {
     let amount = prop_oneof![least..3, least..50, least..3_000];
     let time = prop_oneof![0..1_000_u64, 0..1_000_000_000_u64, 0..100_000_000_000_000_u64];
+    let priority = prop_oneof![Just(Priority::Low), Just(Priority::Normal), Just(Priority::High)];
     prop_oneof![
-        6 => vec(amount, 3).prop_map(Move::Arrive),
+        6 => (priority, vec(amount, 3)).prop_map(|(priority, amounts)| Move::Arrive(priority, amounts)),
         6 => time.prop_map(Move::Advance),
         3 => Just(Move::Look),
         2 => any::<usize>().prop_map(Move::Drop),
@@ -75,10 +76,12 @@ fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCas
     let mut asked: Vec<(u64, Vec<u64>)> = Vec::new();
     for next in moves {
         match next {
-            Move::Arrive(amounts) => {
+            Move::Arrive(priority, amounts) => {
                 let amounts = admissible(limits, amounts);
-                model.arrive(parties.len(), amounts.clone());
-                parties.push(Party::Asks(Call::start(limiter.acquire(cost(limits, &amounts)))));
+                model.arrive(parties.len(), *priority, amounts.clone());
+                parties.push(Party::Asks(Call::start(
+                    limiter.acquire(cost(limits, &amounts)).priority(*priority),
+                )));
                 asked.push((nanos_of(&clock), amounts));
                 // Polls the call, so that one admitted at once does not count as waiting.
                 let call = parties.len() - 1;

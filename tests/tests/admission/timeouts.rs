@@ -1,7 +1,7 @@
 //! Timeouts. A call whose wait is known to exceed its timeout fails at once. Other calls fail at
 //! their deadline. Neither costs any of the limit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Rate, RateLimiter, Usage};
@@ -73,6 +73,40 @@ fn a_wait_that_became_too_long_fails_at_its_deadline() {
     let AcquireError::Timeout { timeout, waited, wait, limiter, .. } = &error else { panic!("{error}") };
     assert_eq!((*timeout, *waited, *wait, &**limiter), (millis(1_500), millis(1_500), secs(3), "slow"));
     assert_eq!(error.retry_after(), Some(millis(1_500)), "the retry is 1.5 s from now");
+}
+
+#[test]
+fn a_deadline_is_the_time_that_is_left_until_then() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    let start = Instant::now();
+    let by = |deadline| Call::start(limiter.acquire(Cost::new()).deadline(deadline));
+    drop(by(start).admitted());
+    let AcquireError::Timeout { timeout, .. } = by(start + millis(900)).refused() else {
+        panic!("no timeout")
+    };
+    assert!(timeout <= millis(900));
+    let mut call = by(start + secs(3_600));
+    // It passes on the limiter's clock, also before the call is polled for the first time.
+    let late = limiter.acquire(Cost::new()).deadline(start + millis(1_900));
+    let never = by(start + secs(1 << 40));
+    clock.advance(secs(1));
+    assert!(call.over().is_some());
+    let AcquireError::Timeout { timeout, .. } = Call::start(late).refused() else { panic!("no timeout") };
+    assert!(timeout <= millis(900));
+    assert!(by(start).over().is_some_and(|outcome| outcome.is_err()), "it has passed");
+    clock.advance(secs(1));
+    assert_eq!(never.admitted().waited(), secs(2));
+}
+
+#[test]
+fn the_last_of_timeout_and_deadline_counts() {
+    let clock = ManualClock::new();
+    let limiter = slow(&clock);
+    drop(call(&limiter).admitted());
+    let now = Instant::now();
+    assert!(Call::start(limiter.acquire(Cost::new()).deadline(now + secs(3_600)).timeout(millis(9))).poll());
+    assert!(!Call::start(limiter.acquire(Cost::new()).timeout(millis(9)).deadline(now + secs(3_600))).poll());
 }
 
 #[test]

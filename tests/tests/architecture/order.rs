@@ -18,7 +18,7 @@ use super::module::{Import, Module};
 use super::tree::Tree;
 
 /// The modules, from the bottom of the tree up.
-pub(crate) const ORDER: [&str; 16] = [
+pub(crate) const ORDER: [&str; 17] = [
     "limits",
     "error",
     "sync",
@@ -32,6 +32,7 @@ pub(crate) const ORDER: [&str; 16] = [
     "backend",
     "admission",
     "limiter",
+    "config",
     "macros",
     "clients",
     "testing",

@@ -3,8 +3,10 @@
 use http::{Extensions, HeaderMap, HeaderValue, Method};
 use openlimit::clients::{AnyLimiter, LimitLayer, Outgoing};
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, ChatRateLimiter, Cost, EmbeddingRateLimiter, Permit, Rate, RateLimiter};
-use openlimit_tests::secs;
+use openlimit::{
+    Acquire, AcquireError, ChatRateLimiter, Cost, EmbeddingRateLimiter, Permit, Priority, Rate, RateLimiter,
+};
+use openlimit_tests::{Call, secs};
 
 const CHAT: &str = r#"{"model": "gpt-4o", "max_completion_tokens": 100, "messages": []}"#;
 
@@ -22,12 +24,16 @@ impl<'a> Sent<'a> {
     }
 
     fn acquire(&self, layer: &LimitLayer) -> Result<Option<Permit>, AcquireError> {
+        self.pending(layer)?.map(Acquire::blocking).transpose()
+    }
+
+    fn pending(&self, layer: &LimitLayer) -> Result<Option<Acquire>, AcquireError> {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static(self.content_type));
         let extensions = Extensions::new();
         let body = self.body.map(str::as_bytes);
         let outgoing = Outgoing::new(&self.method, "localhost", self.path, &headers, &extensions, body);
-        layer.acquire(&outgoing)?.map(|acquire| acquire.blocking()).transpose()
+        layer.acquire(&outgoing)
     }
 }
 
@@ -119,6 +125,19 @@ fn a_timeout_limits_the_wait() {
     let sent = Sent::post("/", "{}");
     assert!(sent.acquire(&layer).unwrap().is_some());
     assert!(matches!(sent.acquire(&layer).unwrap_err(), AcquireError::Timeout { .. }));
+}
+
+#[test]
+fn two_clients_use_one_limiter_with_different_priorities() {
+    let clock = ManualClock::new();
+    let limiter = openlimit_tests::plain(&clock).requests(Rate::per_second(1)).build().unwrap();
+    drop(limiter.try_acquire(Cost::new()).unwrap());
+    let [batch, chat] = [Priority::Low, Priority::High].map(|priority| {
+        let layer = LimitLayer::new(&limiter).cost(|_| Some(Cost::new())).priority(priority);
+        Call::start(Sent::post("/", "{}").pending(&layer).unwrap().unwrap())
+    });
+    clock.advance(secs(2));
+    assert_eq!([batch, chat].map(|call| call.admitted().waited()), [secs(2), secs(1)]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod exhausted;
 mod hold;
 mod observe;
 mod pace;
+mod plan;
 mod provider_windows;
 mod python_defects;
 mod reset;

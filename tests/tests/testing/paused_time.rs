@@ -33,6 +33,19 @@ async fn waits_follow_paused_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn so_do_deadlines() {
+    let limiter = slow();
+    drop(limiter.try_acquire(Cost::new()).expect("call was refused"));
+    tokio::time::advance(secs(30)).await;
+    let by = |deadline: Instant| limiter.acquire(Cost::new()).deadline(deadline.into_std());
+    let AcquireError::Timeout { timeout, wait, .. } = by(Instant::now() + secs(29)).await.unwrap_err() else {
+        panic!("no timeout")
+    };
+    assert_eq!((timeout, wait), (secs(29), secs(30)));
+    drop(by(Instant::now() + secs(30)).await.expect("call was refused"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn time_may_be_moved_by_hand() {
     let limiter = slow();
     drop(limiter.try_acquire(Cost::new()).expect("call was refused"));

@@ -73,6 +73,8 @@ mod hostile {
         fn cost(self, _: u64) {}
         fn request(self) {}
         fn timeout(self, _: u8) {}
+        fn deadline(self, _: u8) {}
+        fn priority(self, _: u8) {}
         fn blocking(self) {}
         fn usage(self, _: u8, _: u8) {}
         fn requests(self, _: u8) {}

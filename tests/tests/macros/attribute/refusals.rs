@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use openlimit::{AcquireError, FromAcquireError, RateLimiter, rate_limited};
+use openlimit::{AcquireError, FromAcquireError, Priority, RateLimiter, rate_limited};
 use openlimit_tests::meter::taken;
 use openlimit_tests::metered;
 
@@ -135,6 +135,23 @@ async fn a_timeout_is_a_refusal() {
     call(5).await.unwrap();
     blocking().unwrap();
     assert_eq!(taken(&CHAT), (2, 1_800));
+}
+
+#[test]
+fn a_deadline_is_one_too_and_a_priority_is_none() {
+    metered! { static CHAT: RateLimiter; }
+
+    #[rate_limited(limiter = CHAT, cost = 900, deadline = deadline, priority = priority)]
+    fn call(deadline: Instant, priority: Priority) -> Result<(), AcquireError> {
+        Ok(())
+    }
+
+    let soon = Instant::now() + Duration::from_secs(5);
+    let everything = CHAT.acquire(86_000).blocking().unwrap();
+    assert!(matches!(call(soon, Priority::High), Err(AcquireError::Timeout { .. })));
+    everything.cancel();
+    call(soon, Priority::Low).unwrap();
+    assert_eq!(taken(&CHAT), (1, 900));
 }
 
 #[test]

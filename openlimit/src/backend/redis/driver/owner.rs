@@ -13,7 +13,7 @@ use crate::backend::redis::slots::Met;
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Served};
 use crate::error::StoreError;
-use crate::queue::{Queue, Refusals, by_arrival};
+use crate::queue::{Queue, Refusals};
 use crate::time::Time;
 
 /// The limiter of a session, or the rest of it.
@@ -131,7 +131,7 @@ impl Owner {
                 refusals
             });
         } else if let Self::Left(slots) = self {
-            let empty = Queue::new(0, by_arrival);
+            let empty = Queue::new(0);
             result = Some(work(slots, &empty, Time::System.now()).1);
         }
         result

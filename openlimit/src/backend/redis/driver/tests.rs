@@ -20,7 +20,7 @@ use crate::backend::redis::{OnOutage, Redis};
 use crate::backend::{Buckets as _, Memory, Newer};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
-use crate::queue::{Outcome, Queue, Refusal, Refusals, Waiter, by_arrival};
+use crate::queue::{Outcome, Queue, Refusal, Refusals, Urgency, Waiter};
 
 fn amounts() -> Amounts {
     Amounts::Few([1, 0, 0])
@@ -50,11 +50,11 @@ struct Plain(Mutex<(Backend, Queue, Vec<Refusal>)>);
 
 impl Plain {
     fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new((Backend::Redis(slots()), Queue::new(1, by_arrival), Vec::new()))))
+        Arc::new(Self(Mutex::new((Backend::Redis(slots()), Queue::new(1), Vec::new()))))
     }
 
     fn join(&self) {
-        self.0.lock().1.join(Waiter::new(amounts(), 0, u64::MAX));
+        self.0.lock().1.join(Waiter::new(amounts(), 0, Urgency::default()));
     }
 }
 
@@ -135,7 +135,7 @@ fn a_session_that_panics_over_what_a_dropped_limiter_left_ends() {
 
 #[test]
 fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
-    let no_one = Queue::new(0, by_arrival);
+    let no_one = Queue::new(0);
     let mut slots = slots();
     slots.owe(&amounts(), 0);
     slots.collect(&no_one, true, 0).expect("a batch is in flight");

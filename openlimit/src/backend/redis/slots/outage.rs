@@ -45,7 +45,7 @@ impl Slots {
             // end with their timeout. Where this process decides, calls do not wait for Redis.
             let patience = if self.is_local() { u64::MAX } else { self.terms.patience };
             Box::new(move |waiter| {
-                waiter.timeout == u64::MAX && now.saturating_sub(since.max(waiter.arrived)) >= patience
+                waiter.timeout() == u64::MAX && now.saturating_sub(since.max(waiter.arrived)) >= patience
             })
         } else {
             // Redis can be reached and has to be fixed. That is no outage, so every call fails.

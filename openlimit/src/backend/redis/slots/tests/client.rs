@@ -3,8 +3,8 @@
 use super::super::Slots;
 use super::world::World;
 use crate::backend::Due;
-use crate::limits::Amounts;
-use crate::queue::{Key, Queue, Waiter};
+use crate::limits::{Amounts, Priority};
+use crate::queue::{Key, Queue, Urgency, Waiter};
 
 /// A client, and the calls that it was granted.
 pub(super) struct Tenant {
@@ -22,8 +22,13 @@ pub(super) struct Tenant {
 }
 
 impl Tenant {
-    pub(super) fn join(&mut self, [requests, tokens]: [u64; 2]) -> Key {
-        self.queue.join(Waiter::new(Amounts::Few([requests, tokens, 0]), 0, self.wait_at_most))
+    pub(super) fn join(&mut self, amounts: [u64; 2]) -> Key {
+        self.join_as(Priority::default(), amounts)
+    }
+
+    pub(super) fn join_as(&mut self, priority: Priority, [requests, tokens]: [u64; 2]) -> Key {
+        let urgency = Urgency::default().within(self.wait_at_most).of(priority);
+        self.queue.join(Waiter::new(Amounts::Few([requests, tokens, 0]), 0, urgency))
     }
 
     /// Admits all calls that have a slot. Cancels one now and then.

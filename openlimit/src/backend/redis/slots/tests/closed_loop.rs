@@ -20,7 +20,7 @@ use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
-use crate::queue::{Queue, Waiter, by_arrival};
+use crate::queue::{Queue, Urgency, Waiter};
 
 pub(super) const MILLISECOND: u64 = 1_000_000;
 pub(super) const JITTER: Duration = Duration::from_millis(50);
@@ -173,7 +173,8 @@ impl<'a> Run<'a> {
     fn arrive(&mut self, caller: usize) {
         let id = caller % self.members.len();
         let member = &mut self.members[id];
-        member.queue.join(Waiter::new(Amounts::Few([self.of.reserves(caller), 0, 0]), self.now, u64::MAX));
+        let amounts = Amounts::Few([self.of.reserves(caller), 0, 0]);
+        member.queue.join(Waiter::new(amounts, self.now, Urgency::default()));
         member.waiting.push_back(caller);
     }
 
@@ -247,7 +248,7 @@ impl Loop {
             backend(Metering::new(Rate::per_second(self.rate), self.burst, JITTER, (0, 100)), clients);
         let name = format!("{{{self:?} {clients}}}");
         let keys = [name.clone(), format!("{name} {id}")];
-        Member { backend, queue: Queue::new(1, by_arrival), waiting: VecDeque::new(), keys, reply: None }
+        Member { backend, queue: Queue::new(1), waiting: VecDeque::new(), keys, reply: None }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::backend::{Backend, Buckets as _};
 use crate::bucket::CLIMB;
 use crate::error::{StoreError, StoreProblem};
 use crate::limits::{Amounts, Percent};
-use crate::queue::{Grant, Key, Outcome, Queue, Refusals, Waiter, by_arrival};
+use crate::queue::{Grant, Key, Outcome, Queue, Refusals, Urgency, Waiter};
 
 const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLI;
@@ -91,7 +91,7 @@ fn run(seed: u64, loses_states: bool) {
         let backend = Backend::Redis(Box::new(client.slots));
         let grace = JITTER.as_nanos() as u64 / 2;
         Member {
-            admission: Admission::new(backend, Queue::new(2, by_arrival), grace, 600 * SECOND),
+            admission: Admission::new(backend, Queue::new(2), grace, 600 * SECOND),
             keys: [client.keys[0].clone(), format!("{} {id}", client.keys[1])],
             flight: None,
             waiting: Vec::new(),
@@ -176,7 +176,7 @@ impl Run {
                 self.depart(id, Grant::at_once(amounts, charge));
                 continue;
             }
-            let waiter = Waiter::new(amounts.clone(), now, timeout);
+            let waiter = Waiter::new(amounts.clone(), now, Urgency::default().within(timeout));
             match member.admission.arrive(waiter, now, &mut Vec::new()) {
                 Decided::Admitted(charge) => self.depart(id, Grant::at_once(amounts, charge)),
                 Decided::Waits(key) => member.waiting.push(key),

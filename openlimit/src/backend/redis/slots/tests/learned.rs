@@ -19,7 +19,7 @@ use crate::backend::{Backend, Buckets as _};
 use crate::bucket::Metering;
 use crate::learning::{Input, Learning, Lesson, Output, SiteId, TokenLimit};
 use crate::limits::{Amounts, Dimension, Priced, Rate, Usage};
-use crate::queue::{Grant, Key, Outcome, Queue, Waiter, by_arrival};
+use crate::queue::{Grant, Key, Outcome, Queue, Urgency, Waiter};
 
 const SECOND: u64 = 1_000_000_000;
 const RATE: u64 = 10_000;
@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
             let limit =
                 TokenLimit { dimension: Dimension::Tokens, place: 0, room: RATE * burst, most: RATE * burst };
             let learning = Learning::new(Output::Learned, Input::Counted, vec![limit]);
-            let queue = Queue::new(1, by_arrival);
+            let queue = Queue::new(1);
             let grace = JITTER.as_nanos() as u64 / 2;
             let admission = Admission::new(backend(metering, clients), queue, grace, 0).learns(learning);
             let name = format!("{{learned {burst}}}");
@@ -143,7 +143,8 @@ impl<'a> Run<'a> {
         let mut amounts = Amounts::Few([NAMED, 0, 0]);
         let member = &mut self.members[id];
         member.admission.reserve(&lesson, &mut amounts);
-        let call = Waiter { lesson: Some(Box::new(lesson)), ..Waiter::new(amounts, self.now, u64::MAX) };
+        let call =
+            Waiter { lesson: Some(Box::new(lesson)), ..Waiter::new(amounts, self.now, Urgency::default()) };
         member.waiting.push_back(member.admission.queue.join(call));
     }
 

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use self::client::Tenant;
 use self::world::{FAST, SLOW, World};
 use crate::backend::redis::wire::Decision;
-use crate::limits::{Amounts, Rate};
-use crate::queue::Waiter;
+use crate::limits::{Amounts, Priority, Rate};
 
 mod alone;
 mod client;
@@ -173,25 +173,28 @@ fn a_call_that_would_wait_too_long_is_refused_and_charged_nothing() {
     assert!(reply.buckets[0].level <= 180_000_000);
 }
 
-/// Puts larger calls first.
-fn largest_first(newcomer: &Waiter, waiting: &Waiter) -> bool {
-    newcomer.amounts.as_slice()[0] > waiting.amounts.as_slice()[0]
+/// Has a call of a random priority join, which asks for more requests the higher it is.
+fn join_any(world: &mut World, client: &mut Tenant, tokens: u64) {
+    let priorities = [(Priority::Low, 1), (Priority::Normal, 4), (Priority::High, 9)];
+    let (priority, requests) = priorities[world.random(3)];
+    client.join_as(priority, [requests, tokens]);
 }
 
 #[test]
-fn slots_serve_a_queue_of_another_order_as_it_is() {
+fn slots_serve_the_queue_as_it_is_when_they_are_used() {
     let mut world = World::start(SLOW);
-    let mut client = world.client_in_order(largest_first);
+    let mut client = world.client();
     let mut went = 0;
     for step in 0..200 {
         for _ in 0..world.random(4) {
-            client.join([1 + world.random(9) as u64, world.random(400) as u64]);
+            let tokens = world.random(400) as u64;
+            join_any(&mut world, &mut client, tokens);
         }
         world.pass(Duration::from_millis(5));
         world.exchange(&mut client);
         // The head may have changed since its slot was requested, and changes again and again.
         for _ in 0..world.random(3) {
-            client.join([1 + world.random(9) as u64, 0]);
+            join_any(&mut world, &mut client, 0);
             let most = client.queue.iter().map(|(_, waiter)| waiter.amounts.as_slice()[0]).max();
             if client.one_goes() {
                 let (_, amounts) = &client.taken[client.taken.len() - 1];

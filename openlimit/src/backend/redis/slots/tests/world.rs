@@ -17,7 +17,7 @@ use crate::backend::redis::wire::{BatchReply, Decision};
 use crate::backend::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
-use crate::queue::{Order, Queue, by_arrival};
+use crate::queue::Queue;
 
 /// Limits of requests and tokens that are lower than what the clients of the tests ask for.
 pub(super) const SLOW: [Rate; 2] = [Rate::per_second(1_000), Rate::per_second(50_000)];
@@ -101,11 +101,6 @@ impl World {
     }
 
     pub(super) fn client(&mut self) -> Tenant {
-        self.client_in_order(by_arrival)
-    }
-
-    /// Creates a client whose queue has another order.
-    pub(super) fn client_in_order(&mut self, order: Order) -> Tenant {
         let terms = Terms {
             jitter: JITTER.as_nanos() as u64,
             look_ahead: 300_000_000,
@@ -126,7 +121,7 @@ impl World {
         let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), alone, 600_000_000_000);
         Tenant {
             slots,
-            queue: Queue::new(2, order),
+            queue: Queue::new(2),
             keys: ["test:{world}".to_owned(), Keys::new("test:", "world").client()],
             sent: Vec::new(),
             reply: Vec::new(),

@@ -1,4 +1,5 @@
-//! Durations as providers write them: `7`, `12.5`, `17ms`, `1m42.653s`, `37 seconds`, `02:10:15`.
+//! Durations as providers and users write them: `7`, `12.5`, `17ms`, `1m42.653s`, `37 seconds`,
+//! `02:10:15`.
 //!
 //! Exact integers, because a float turns 8.64 s into slightly less, and a call that leaves slightly
 //! too early is refused again. What does not fit is cut at the longest duration that there is, so
@@ -54,22 +55,22 @@ impl Decimal {
 }
 
 /// Reads a number of seconds: `7` or `12.5`.
-pub(super) fn seconds(text: &[u8]) -> Option<Duration> {
+pub(crate) fn seconds(text: &[u8]) -> Option<Duration> {
     number(text).map(|number| number.of(SECOND))
 }
 
 /// Reads a number of milliseconds: `1500` or `0.5`.
-pub(super) fn millis(text: &[u8]) -> Option<Duration> {
+pub(crate) fn millis(text: &[u8]) -> Option<Duration> {
     number(text).map(|number| number.of(SECOND / 1_000))
 }
 
 /// Reads a count: `60000` or `60000.0`. Returns `None` if it is negative or does not fit.
-pub(super) fn count(text: &[u8]) -> Option<u64> {
+pub(crate) fn count(text: &[u8]) -> Option<u64> {
     number(text).map(|number| number.whole).filter(|count| *count < u64::MAX)
 }
 
 /// Reads a share: `0.25` is 250 000 millionths. Rounds up.
-pub(super) fn millionths(text: &[u8]) -> Option<u64> {
+pub(crate) fn millionths(text: &[u8]) -> Option<u64> {
     let number = number(text)?;
     Some(number.whole.saturating_mul(1_000_000).saturating_add(number.nano.div_ceil(1_000)))
 }
@@ -79,14 +80,14 @@ fn number(text: &[u8]) -> Option<Decimal> {
 }
 
 /// Reads a duration with units, and nothing else: `6m0s`, `8.64s`, `1 minute`.
-pub(super) fn with_units(text: &[u8]) -> Option<Duration> {
+pub(crate) fn with_units(text: &[u8]) -> Option<Duration> {
     leading(text).filter(|(_, length)| *length == text.len()).map(|(duration, _)| duration)
 }
 
 /// Reads the duration with units at the start of `text`. Returns it and its length.
 ///
 /// The parts may be apart by a space, as in `1 hour 5 minutes`.
-pub(super) fn leading(text: &[u8]) -> Option<(Duration, usize)> {
+pub(crate) fn leading(text: &[u8]) -> Option<(Duration, usize)> {
     let mut total = None::<Duration>;
     let mut end = 0;
     let mut at = 0;
@@ -105,7 +106,7 @@ pub(super) fn leading(text: &[u8]) -> Option<(Duration, usize)> {
 }
 
 /// Reads `02:10:15` at the start of `text`: hours, minutes and seconds.
-pub(super) fn clock(text: &[u8]) -> Option<Duration> {
+pub(crate) fn clock(text: &[u8]) -> Option<Duration> {
     let mut at = 0;
     let mut total = Duration::ZERO;
     for (unit, follows) in [(3_600 * SECOND, true), (60 * SECOND, true), (SECOND, false)] {

@@ -1,0 +1,14 @@
+use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
+
+limiter! {
+    static PLAIN: RateLimiter = { requests: 200 / minute };
+}
+
+#[rate_limited(limiter = PLAIN, timeout = SHORT, deadline = SOON)]
+async fn call() -> Result<(), AcquireError> {
+    Ok(())
+}
+
+fn main() {
+    let _ = call;
+}

@@ -1,0 +1,177 @@
+//! Reads a value as the type of its key.
+//!
+//! A type is text in the form in which people write it, or what the format has for it. Each type
+//! says what it expects, so that an error can.
+
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer};
+
+use super::value::{Value, read_with};
+use crate::limiter::Burst;
+use crate::limits::{Counting, Dimension, Limit, Percent, Rate, duration};
+
+/// A type that a value can be read as.
+pub(super) trait Read: Sized {
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// What was expected, and what was found.
+    fn read(value: Value) -> Result<Self, String>;
+
+    /// Reads a value that stands for any number of this type.
+    fn read_several(value: Value) -> Result<Vec<Self>, String> {
+        Ok(vec![Self::read(value)?])
+    }
+}
+
+/// Reads a value of type `T`, if it is text that `read` accepts.
+pub(super) fn text<T>(
+    value: &Value,
+    expected: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, String> {
+    let read = if let Value::Text(text) = value { read(text.trim()) } else { None };
+    read.ok_or_else(|| value.mismatch(expected))
+}
+
+impl Read for Rate {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Text(rate) => {
+                rate.parse().map_err(|error: crate::limits::ParseRateError| error.to_string())
+            }
+            other => Err(other.mismatch("a rate such as `200 / minute`, or a list of rates")),
+        }
+    }
+
+    fn read_several(value: Value) -> Result<Vec<Self>, String> {
+        match value {
+            Value::List(rates) => rates.into_iter().map(Self::read).collect(),
+            rate => Ok(vec![Self::read(rate)?]),
+        }
+    }
+}
+
+impl Read for Limit {
+    fn read(value: Value) -> Result<Self, String> {
+        Err(value.mismatch("a table of dimensions, such as `{ audio_seconds = \"7_200 / hour\" }`"))
+    }
+
+    fn read_several(value: Value) -> Result<Vec<Self>, String> {
+        let Value::Table(dimensions) = value else { return Err(Self::read(value).err().unwrap_or_default()) };
+        let mut limits = Vec::new();
+        for (dimension, rates) in dimensions {
+            let rates = Rate::read_several(rates).map_err(|problem| format!("`{dimension}`: {problem}"))?;
+            let dimension = Dimension::from(dimension);
+            limits.extend(rates.into_iter().map(|rate| Self::new(dimension.clone(), rate)));
+        }
+        Ok(limits)
+    }
+}
+
+impl Read for Duration {
+    fn read(value: Value) -> Result<Self, String> {
+        text(&value, "a time such as `500 ms`", |time| duration::with_units(time.as_bytes()))
+    }
+}
+
+impl Read for Burst {
+    fn read(value: Value) -> Result<Self, String> {
+        text(&value, "a time such as `500 ms`, or `Observed`", |burst| {
+            let time = duration::with_units(burst.as_bytes()).map(Self::Time);
+            time.or_else(|| is_named(burst, "Observed").then_some(Self::Observed))
+        })
+    }
+}
+
+impl Read for Percent {
+    fn read(value: Value) -> Result<Self, String> {
+        let percent = match &value {
+            Value::Integer(percent) => u8::try_from(*percent).ok(),
+            Value::Text(text) => text.trim().trim_end_matches('%').trim_end().parse().ok(),
+            _ => None,
+        };
+        percent.map(Self).ok_or_else(|| value.mismatch("a whole number of percent such as `5` or `5 %`"))
+    }
+}
+
+impl Read for bool {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Bool(value) => Ok(value),
+            other => text(&other, "`true` or `false`", |text| text.parse().ok()),
+        }
+    }
+}
+
+impl Read for u64 {
+    fn read(value: Value) -> Result<Self, String> {
+        const EXPECTED: &str = "a non-negative integer";
+        match value {
+            Value::Integer(number) => Self::try_from(number).map_err(|_| value.mismatch(EXPECTED)),
+            other => text(&other, EXPECTED, |text| text.parse().ok()),
+        }
+    }
+}
+
+impl Read for f64 {
+    #[allow(clippy::cast_precision_loss, reason = "a factor is a small number")]
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Float(number) => Ok(number),
+            Value::Integer(number) => Ok(number as Self),
+            other => text(&other, "a number", |text| text.parse().ok()),
+        }
+    }
+}
+
+impl Read for String {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Text(text) => Ok(text),
+            other => Err(other.mismatch("text")),
+        }
+    }
+}
+
+/// Returns whether `text` is this name, in any case: `InWindows`, `in_windows` or `in-windows`.
+pub(super) fn is_named(text: &str, name: &str) -> bool {
+    let letters = text.chars().filter(|letter| !matches!(letter, '_' | '-'));
+    letters
+        .map(|letter| letter.to_ascii_lowercase())
+        .eq(name.chars().map(|letter| letter.to_ascii_lowercase()))
+}
+
+/// Reads enums by the names of their variants.
+macro_rules! by_name {
+    ($($(#[$attr:meta])? $type:ty: $expected:literal, $($variant:ident),+;)+) => {$(
+        $(#[$attr])?
+        impl Read for $type {
+            fn read(value: Value) -> Result<Self, String> {
+                text(&value, $expected, |name| {
+                    let variants = [$((stringify!($variant), Self::$variant)),+];
+                    let meant = variants.into_iter().find(|(variant, _)| is_named(name, variant));
+                    meant.map(|(_, variant)| variant)
+                })
+            }
+        }
+    )+};
+}
+
+by_name! {
+    Counting: "`Refilling` or `InWindows`", Refilling, InWindows;
+    #[cfg(feature = "tokenizers")]
+    crate::learning::Output: "`Named` or `Learned`", Named, Learned;
+    #[cfg(feature = "tokenizers")]
+    crate::learning::Input: "`Counted` or `Learned`", Counted, Learned;
+    #[cfg(feature = "tokenizers")]
+    crate::pricing::tokens::Charge: "`Sum` or `OpenAi`", Sum, OpenAi;
+}
+
+/// Reads the text of [`Rate::from_str`](std::str::FromStr).
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read_with(deserializer, Self::read)
+    }
+}

@@ -1,0 +1,121 @@
+//! Nothing differs between a builder, `limiter!` and a config: every key has a row here.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::time::Duration;
+
+use openlimit::{
+    Builder, Burst, Charge, ChatRateLimiter, Counting, Input, Limit, LimiterConfig, OnOutage, Output,
+    Percent, Rate, Redis, kind,
+};
+use serde_json::{Value, json};
+
+/// The options of one key, written in three ways.
+struct Row {
+    key: &'static str,
+    /// What each of the three made, as `Debug` shows it.
+    shown: [String; 3],
+}
+
+/// Writes rows: `key { value in limiter! } { arguments of the method } value in a config;`.
+macro_rules! rows {
+    ($($key:ident { $($macro:tt)+ } { $($method:tt)+ } $config:expr;)+) => {
+        [$(Row {
+            key: stringify!($key),
+            shown: [
+                shown(ChatRateLimiter::builder().$key($($method)+)),
+                shown((|| -> Result<_, Box<dyn Error + Send + Sync>> {
+                    let (builder, _at) = (ChatRateLimiter::builder(), &Cell::new(""));
+                    openlimit::__limiter!(builder _at [] $key: $($macro)+)
+                })().unwrap()),
+                shown(ChatRateLimiter::builder().config(&config(json!({ stringify!($key): $config })))),
+            ],
+        }),+]
+    };
+}
+
+fn shown(builder: Builder<kind::Chat>) -> String {
+    format!("{builder:?}")
+}
+
+fn config(value: Value) -> LimiterConfig {
+    serde_json::from_value(value).unwrap()
+}
+
+#[test]
+fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
+    let second = Duration::from_secs(1);
+    let rows = rows! {
+        requests { 200 / minute } { Rate::per_minute(200) } "200 / minute";
+        tokens { 40_000 / second } { Rate::per_second(40_000) } "40_000 / second";
+        input_tokens { 9 / hour } { Rate::per_hour(9) } "9 / hour";
+        output_tokens { 9 / day } { Rate::per_day(9) } json!(["9 / day"]);
+        images { Rate::per_day(9).burst(second) } { Rate::per_day(9).burst(second) } "9 / day, burst 1 s";
+        limit { Limit::new("pages", Rate::per_day(9)) } { Limit::new("pages", Rate::per_day(9)) }
+            json!({ "pages": "9 / day" });
+        burst { Burst::Observed } { Burst::Observed } "observed";
+        burst { 2 * second } { 2 * second } "2 s";
+        jitter { second / 100 } { second / 100 } "10 ms";
+        headroom { Percent(5) } { Percent(5) } "5 %";
+        counting { Counting::InWindows } { Counting::InWindows } "in_windows";
+        refunds { false } { false } false;
+        max_hold { 60 * second } { 60 * second } "1m";
+        default_output { 500 } { 500 } 500;
+        model { "gpt-4o" } { "gpt-4o" } "gpt-4o";
+        input_factor { 1.5 } { 1.5 } 1.5;
+        output { Output::Learned } { Output::Learned } "Learned";
+        input { Input::Learned } { Input::Learned } "learned";
+        admission { Charge::OpenAi } { Charge::OpenAi } "open_ai";
+        adopt_limits { true } { true } true;
+        discover { true } { true } true;
+        name { "prod" } { "prod" } "prod";
+        redis { "redis://localhost" } { "redis://localhost" } "redis://localhost";
+    };
+    let plain = shown(ChatRateLimiter::builder());
+    for Row { key, shown: [built, declared, configured] } in &rows {
+        assert_ne!(*built, plain, "{key} changes nothing");
+        assert_eq!(built, declared, "{key}");
+        assert_eq!(built, configured, "{key}");
+    }
+    let error = serde_json::from_value::<LimiterConfig>(json!({ "no such key": 0 })).unwrap_err().to_string();
+    let (_, known) = error.split_once("; the keys are ").unwrap();
+    for known in known.split(", ").map(|key| key.trim_matches('`')) {
+        assert!(rows.iter().any(|row| row.key == known), "`{known}` has no row");
+    }
+}
+
+#[test]
+fn each_setting_of_redis_is_that_of_its_method() {
+    let second = Duration::from_secs(1);
+    let one = || Redis::new("redis://a");
+    let local = OnOutage::Local(Percent(25));
+    for (options, redis) in [
+        (json!({ "url": "redis://a" }), one()),
+        (json!({ "cluster": ["redis://a", "redis://b"] }), Redis::cluster(["redis://a", "redis://b"])),
+        (json!({ "cluster": "redis://a" }), Redis::cluster(["redis://a"])),
+        (json!({ "env": "OPENLIMIT_NO_SUCH_VARIABLE" }), Redis::from_env("OPENLIMIT_NO_SUCH_VARIABLE")),
+        (json!({ "url": "redis://a", "prefix": "mine:" }), one().prefix("mine:")),
+        (json!({ "timeout": "2 s", "url": "redis://a" }), one().timeout(2 * second)),
+        (json!({ "url": "redis://a", "patience": "3 s" }), one().patience(3 * second)),
+        (json!({ "url": "redis://a", "on_outage": "wait" }), one().on_outage(OnOutage::Wait)),
+        (json!({ "url": "redis://a", "on_outage": "25 %" }), one().on_outage(local)),
+        (json!({ "url": "redis://a", "look_ahead": "20 ms" }), one().look_ahead(second / 50)),
+        (json!({ "url": "redis://a", "lease": "100 ms" }), one().lease(second / 10)),
+        (json!({ "url": "redis://a", "root_certificates": "pem" }), one().root_certificates("pem")),
+    ] {
+        let built = shown(ChatRateLimiter::builder().redis(redis));
+        let configured = config(json!({ "redis": options }));
+        assert_eq!(shown(ChatRateLimiter::builder().config(&configured)), built, "{options}");
+    }
+}
+
+#[test]
+fn a_config_adds_to_what_the_builder_has_and_the_last_value_counts() {
+    let config = config(json!({ "requests": "1 / day", "headroom": 7 }));
+    let builder = ChatRateLimiter::builder().tokens(Rate::per_day(2)).headroom(Percent(1));
+    let expected =
+        ChatRateLimiter::builder().tokens(Rate::per_day(2)).requests(Rate::per_day(1)).headroom(Percent(7));
+    assert_eq!(shown(builder.config(&config)), shown(expected));
+    let after = ChatRateLimiter::builder().config(&config).headroom(Percent(1));
+    assert!(shown(after).contains("Percent(1)"));
+}
