@@ -15,6 +15,7 @@ mod dispatch;
 mod driver;
 mod holds;
 mod memory;
+mod newer;
 #[cfg(feature = "redis")]
 mod redis;
 mod served;
@@ -27,8 +28,9 @@ pub(crate) use self::choice::Choice;
 pub(crate) use self::dispatch::Backend;
 pub(crate) use self::driver::Driver;
 pub(crate) use self::memory::Memory;
+pub(crate) use self::newer::Newer;
 #[cfg(feature = "redis")]
 pub use self::redis::{OnOutage, Redis};
-pub(crate) use self::served::{Newer, Served};
+pub(crate) use self::served::Served;
 pub(crate) use self::starting::Starting;
 pub(crate) use crate::bucket::Look;

@@ -1,8 +1,7 @@
 //! `Served`: a limiter as its driver sees it.
 
-use std::time::Duration;
-
 use super::dispatch::Backend;
+use super::newer::Newer;
 use crate::queue::{Queue, Refusals};
 
 /// A limiter that a driver works for.
@@ -18,13 +17,4 @@ pub(crate) trait Served: Send + Sync {
     /// changes nothing, if there are none, or if the limiter cannot have them.
     #[allow(dead_code, reason = "memory has no driver")]
     fn take_over(&self, newer: &mut dyn FnMut(&mut Backend) -> Option<Newer>) -> bool;
-}
-
-/// Limits that another process has updated.
-#[derive(Debug)]
-pub(crate) struct Newer {
-    /// The amount and the burst of each limit, by its place.
-    pub(crate) limits: Vec<(u64, Duration)>,
-    /// The number of updates that led to them.
-    pub(crate) version: u64,
 }

@@ -25,7 +25,7 @@ use super::word::Word;
 use super::{Bucket, Metering};
 
 /// The most eras that are remembered. The calls of earlier ones count as the lightest of them.
-const MOST_ERAS: usize = 8;
+const MOST_ERAS: usize = 32;
 
 impl Bucket {
     /// Changes the terms of the bucket. `charge` is the number of a charge that stands for the
@@ -57,14 +57,13 @@ fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now
         let (whole, rest) = ratio.times(old.level_at(shown).into());
         (N::narrowed(whole.saturating_add(u128::from(rest > 0))), old.at.max(shown))
     };
-    let mut eras: Vec<(u64, N)> = Vec::new();
-    let mut least = new.unit.min(down(old.unit));
+    let (mut eras, mut least) = (Vec::new(), new.unit.min(down(old.unit)));
     if let Some(pace) = &old.pace {
         eras.extend(pace.eras.iter().map(|(last, weight)| (*last, down(*weight))));
-        eras.push((pace.since, down(pace.least)));
+        end_era(&mut eras, pace.since, down(pace.least));
         least = least.min(down(pace.least));
     }
-    eras.push((charge, down(old.unit)));
+    end_era(&mut eras, charge, down(old.unit));
     while eras.len() > MOST_ERAS {
         let (_, weight) = eras.remove(0);
         eras[0].1 = eras[0].1.min(weight);
@@ -73,6 +72,13 @@ fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now
     let pace = Pace { unit: new.unit, least, since: charge, eras, climb, cut };
     (new.level, new.at, new.low, new.pace) = (level, at, old.low.map(down), Some(Box::new(pace)));
     new
+}
+
+/// Ends an era with a charge that stands for a change. Eras without calls are left out.
+fn end_era<N>(eras: &mut Vec<(u64, N)>, last: u64, weight: N) {
+    if eras.last().is_none_or(|(before, _)| last > before + 1) {
+        eras.push((last, weight));
+    }
 }
 
 /// A fraction whose parts are below 2^127, as all weights of a bucket's terms are.

@@ -1,8 +1,8 @@
 //! `Core`: everything that clones of one limiter have in common. And `Handle`: a reference to it.
 //!
 //! The plan changes only by an update, and every call reads it without a lock (`plans`). The state
-//! changes with every call, and one lock guards all of it. Several locks would not help: a call takes from all limits or from none,
-//! so it would need all of them.
+//! changes with every call, and one lock guards all of it. Several locks would not help: a call
+//! takes from all limits or from none, so it would need all of them.
 
 use std::hint;
 use std::mem;

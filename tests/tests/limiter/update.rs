@@ -7,7 +7,7 @@ use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{
     AcquireError, BuildError, BuildProblem, Burst, ChatRateLimiter, Cost, Counting, Limit, Percent, Rate,
-    RateLimiter, limiter,
+    RateLimiter, limiter, testing,
 };
 use openlimit_tests::{Call, millis, nanos, plain, secs};
 use serde_json::json;
@@ -336,4 +336,26 @@ fn updates_from_a_thread_beside_calls_lose_hardly_anything() {
     tokens(&limiter, 1_000);
     clock.advance(millis(1));
     assert!(available(&limiter) >= 900, "{}", available(&limiter));
+}
+
+#[test]
+fn a_forecast_is_made_by_the_limits_as_they_are_now() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("a valid rate");
+    let time = || limiter.plan([100; 11]).expect("they fit").time();
+    assert_eq!(time(), secs(10));
+    limiter.update(|limits| limits.tokens(Rate::per_second(200))).expect("a valid rate");
+    assert_eq!(time(), millis(4_500));
+}
+
+#[test]
+fn a_limiter_without_limits_has_none_to_change_and_can_be_reset_and_closed() {
+    let limiter: RateLimiter = testing::unlimited();
+    let error = limiter.update(|limits| limits.tokens(Rate::per_day(5))).expect_err("it has none");
+    assert!(matches!(error.problem(), BuildProblem::NoSuchLimit(_)));
+    drop(limiter.charge(1_000_000_000).expect("nothing is refused"));
+    limiter.reset().expect("it is built");
+    drop(limiter.try_acquire(1_000_000_000).expect("there is no limit"));
+    drop(limiter.close());
+    assert!(matches!(limiter.try_acquire(1), Err(AcquireError::Closed { .. })));
 }

@@ -3,13 +3,10 @@
 //! Limiters of one name share buckets. They must have the same identity, or the server refuses
 //! them. The order of the limits in it does not depend on the order of their declaration.
 
-use std::time::Duration;
-
-use super::bounds::Bounds;
 use super::driver::Session;
-use super::identity::{Identity, SharedText};
-use super::scale::{MOST, Scale};
+use super::scale::MOST;
 use super::settings::Settings;
+use super::shared::{jitter_of, shared};
 use super::slots::{Alone, LOCAL, SharedLimit, Slots};
 use super::{OnOutage, Redis};
 use crate::backend::memory::Memory;
@@ -18,10 +15,6 @@ use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildProblem, MOST_SHARED};
 use crate::limits::{Counting, Percent, Rate};
 use crate::time::nanos;
-
-/// The least jitter of a shared limiter. Half of it is how late a call may depart for its slot.
-/// Round trips vary by milliseconds, so with less jitter slots would often be missed.
-const LEAST_JITTER: Duration = Duration::from_millis(10);
 
 /// Opens a limiter on Redis. Does not connect yet.
 ///
@@ -72,39 +65,6 @@ fn order(starting: &Starting<'_>) -> Vec<usize> {
         (limit.dimension().to_string(), rate.period(), rate.amount(), metering.burst)
     });
     order
-}
-
-/// Returns the scale of each limit and the identity of all, in the order of the script.
-///
-/// # Errors
-/// Returns the problem if a limit cannot be shared.
-pub(super) fn shared(
-    starting: &Starting<'_>,
-    order: &[usize],
-) -> Result<(Vec<Scale>, Identity), BuildProblem> {
-    let jitter = jitter_of(starting.meterings);
-    let meterings: Vec<_> =
-        starting.meterings.iter().map(|metering| Metering { jitter, ..*metering }).collect();
-    let pause = Scale::longest_pause(&meterings);
-    let (mut drain, mut scales, mut texts) = (0, Vec::new(), Vec::new());
-    for place in order {
-        let (limit, metering) = (&starting.limits[*place], &meterings[*place]);
-        let scale = Scale::new(metering, pause);
-        let largest = scale.weight(scale.most).saturating_add(scale.burst);
-        if largest >= MOST {
-            return Err(BuildProblem::TooSlowToShare(limit.clone()));
-        }
-        drain = drain.max(largest);
-        scales.push(scale);
-        texts.push(SharedText::new(limit, metering.burst, metering.counting));
-    }
-    Ok((scales, Identity::new(texts, Bounds::new(drain, nanos(pause).min(MOST)))))
-}
-
-/// Returns what all limits keep back for jitter.
-fn jitter_of(meterings: &[Metering]) -> Duration {
-    let jitter = meterings.iter().map(|metering| metering.jitter).max().unwrap_or_default();
-    jitter.max(LEAST_JITTER)
 }
 
 impl OnOutage {

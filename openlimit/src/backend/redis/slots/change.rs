@@ -9,10 +9,11 @@
 
 use std::sync::Arc;
 
+use super::past::{MOST_PAST, Past};
 use super::state::{KnownClimb, Slots};
-use crate::backend::redis::build::shared;
 use crate::backend::redis::identity::Identity;
-use crate::backend::redis::scale::{MOST, Scale};
+use crate::backend::redis::scale::Scale;
+use crate::backend::redis::shared::shared;
 use crate::backend::{Buckets as _, Newer, Starting};
 use crate::bucket::Metering;
 use crate::error::BuildProblem;
@@ -27,25 +28,6 @@ pub(crate) enum Met {
     /// Another update came first, and this one is newer than that from now on.
     SameAge,
 }
-
-/// The scales of limits before they were changed.
-#[derive(Debug)]
-pub(super) struct Past {
-    /// The last charge that weighs by them; the largest value while a batch is in flight.
-    last: u64,
-    scales: Box<[Scale]>,
-    /// What became of each weight since, in parts of [`ONE`].
-    parts: Box<[u128]>,
-}
-
-/// A weight that did not change.
-const ONE: u128 = 1 << 32;
-
-/// The largest part, so that sums stay in range.
-const MOST_PART: u128 = 1 << 64;
-
-/// The most earlier scales that are remembered. Nothing is given back of charges before that.
-const MOST_PAST: usize = 8;
 
 impl Slots {
     /// Sets the identity of a limiter that is being opened.
@@ -103,13 +85,16 @@ impl Slots {
             self.ledger.scale(bucket, part);
             self.past.iter_mut().for_each(|past| past.scale(bucket, part));
         }
-        let parts = (0..scales.len()).map(|bucket| part_of_one(self.identity.part(bucket, &identity)));
+        let parts = (0..scales.len()).map(|bucket| self.identity.part(bucket, &identity));
         let last = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
-        let parts = parts.collect();
+        let parts: Vec<_> = parts.collect();
         let scales: Box<[Scale]> =
             scales.into_iter().zip(&self.scales).map(|(new, old)| new.at_pace_of(old)).collect();
         let before = std::mem::replace(&mut self.scales, scales);
-        self.past.push(Past { last, scales: before, parts });
+        // Without a charge since the last change, none weighs by these scales.
+        if self.past.last().is_none_or(|past| past.last != last) {
+            self.past.push(Past::new(last, before, &parts));
+        }
         if self.past.len() > MOST_PAST {
             self.forgotten = self.past.remove(0).last;
         }
@@ -160,11 +145,7 @@ impl Slots {
             return 0;
         }
         match self.past.iter().find(|past| charge <= past.last) {
-            Some(past) => {
-                let weight = u128::from(past.scales[bucket].refund(amount, charge));
-                let weight = weight.saturating_mul(past.parts[bucket]) / ONE;
-                u64::try_from(weight).unwrap_or(MOST).min(MOST)
-            }
+            Some(past) => past.refund(bucket, amount, charge),
             None => self.scales[bucket].refund(amount, charge),
         }
     }
@@ -177,17 +158,4 @@ impl Slots {
             self.is_update_pending = false;
         }
     }
-}
-
-impl Past {
-    /// Scales what is left of each weight in one bucket.
-    fn scale(&mut self, bucket: usize, part: (u128, u128)) {
-        let product = self.parts[bucket].checked_mul(part_of_one(part));
-        self.parts[bucket] = (product.unwrap_or(u128::MAX) / ONE).min(MOST_PART);
-    }
-}
-
-/// Returns a fraction in parts of [`ONE`], rounded down.
-fn part_of_one((part, of): (u128, u128)) -> u128 {
-    (part * ONE / of).min(MOST_PART)
 }

@@ -24,7 +24,8 @@
 //! * `sooner` moves slots up after a refund.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
-//! * `change` changes the limits, and takes over those that another process has updated.
+//! * `change` changes the limits, and takes over those that another process has updated. `past` knows
+//!   what calls before that weigh.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
 //!   owed.
@@ -37,6 +38,7 @@ mod exchange;
 mod held;
 mod outage;
 mod pace;
+mod past;
 mod requests;
 mod sooner;
 mod state;

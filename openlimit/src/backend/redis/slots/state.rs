@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::alone::Alone;
-use super::change::Past;
+use super::past::Past;
 use crate::backend::redis::bounds::Bounds;
 use crate::backend::redis::identity::Identity;
 use crate::backend::redis::ledger::Ledger;
