@@ -74,22 +74,32 @@ fn generate(number: usize) -> Value {
     })
 }
 
-/// Shows how much of each limit the calls use over time.
+/// Shows how much of each limit the calls use over time: what departed in its last period.
 fn plot(forecast: &Forecast, costs: &[Cost]) {
-    let column = (forecast.time() / COLUMNS as u32).max(Duration::from_nanos(1));
-    println!("Use of each limit over time. A column is {column:.1?}, a full one all that the rate allows:");
+    let column = forecast.time() / COLUMNS as u32;
+    println!(
+        "Use of each limit over time. A column is {column:.1?}, and full if a whole period's amount is used:"
+    );
     let limits: Vec<&Limit> = forecast.limits().iter().map(|limit| &limit.limit).collect();
     let names: Vec<String> = limits.iter().map(ToString::to_string).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0);
     for (limit, name) in limits.into_iter().zip(names) {
-        let mut taken = [0.0; COLUMNS];
-        for (departure, cost) in forecast.departures().zip(costs) {
-            let at = (departure.as_nanos() / column.as_nanos()) as usize;
-            taken[at.min(COLUMNS - 1)] += cost.amount(limit.dimension()) as f64;
-        }
-        let allowed =
-            limit.rate().amount() as f64 * column.as_secs_f64() / limit.rate().period().as_secs_f64();
-        let bars: String = taken.iter().map(|taken| bar(taken / allowed)).collect();
+        let calls = || forecast.departures().zip(costs.iter().map(|cost| cost.amount(limit.dimension())));
+        let (mut arriving, mut leaving) = (calls().peekable(), calls().peekable());
+        let mut used = 0;
+        let bars: String = (1..=COLUMNS as u32)
+            .map(|end| {
+                let end = column * end;
+                while let Some((_, amount)) = arriving.next_if(|(departure, _)| *departure <= end) {
+                    used += amount;
+                }
+                let period = limit.rate().period();
+                while let Some((_, amount)) = leaving.next_if(|(departure, _)| *departure + period <= end) {
+                    used -= amount;
+                }
+                bar(used as f64 / limit.rate().amount() as f64)
+            })
+            .collect();
         println!("{name:width$}  {bars}");
     }
 }

@@ -159,7 +159,7 @@ pub use limiter::StreamItem;
 pub use limiter::WrappedBody;
 pub use limiter::{
     Acquire, Builder, Burst, Closing, Doubling, Forecast, ForecastError, Hold, LimitForecast, LimitStatus,
-    Limiter, Permit, RateLimiter, Returned, Status, Update, WrappedRead,
+    Limiter, Overflow, Permit, RateLimiter, Returned, Status, Update, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

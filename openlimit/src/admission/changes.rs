@@ -21,7 +21,7 @@ impl Admission {
     pub(crate) fn charge(&mut self, amounts: &Amounts, now: u64) -> u64 {
         let charge = self.backend.owe(amounts, now).unwrap_or(UNNUMBERED);
         if let Some(remaining) = &mut self.remaining {
-            remaining.charge(amounts.as_slice(), charge);
+            remaining.charge(amounts.as_slice(), charge, now);
         }
         charge
     }
@@ -54,6 +54,7 @@ impl Admission {
                     self.backend.set_rate(place, remaining.allowed(place, plan), declared, now);
                 }
             }
+            self.learn_rate(plan, place);
         }
         let refusal = |waiter: &Waiter| plan.too_large(waiter.amounts.as_slice());
         let refused = self.queue.iter().filter_map(|(key, waiter)| Some((key, refusal(waiter)?)));

@@ -54,7 +54,7 @@ impl Admission {
         }
         let key = self.queue.join(call);
         self.pump(now, wakers);
-        Decided::Waits(key)
+        self.or_shed(key, now, wakers)
     }
 
     /// Admits a call that may not wait as a probe, or refuses it.

@@ -12,7 +12,8 @@
 //!   change, [`pump`](Admission::pump) admits the waiters that are due and computes when the next
 //!   head is.
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
-//!   refused on arrival. While a quota of the provider is used up, all calls are (`exhausted`).
+//!   refused, on arrival or when the queue moves back later (`hopeless`). While a quota of the
+//!   provider is used up, all calls are (`exhausted`).
 //!
 //! # When a waiting call is charged
 //!
@@ -41,7 +42,10 @@
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
 mod changes;
+mod checks;
 mod exhausted;
+mod full;
+mod hopeless;
 mod learned;
 mod plan;
 mod probes;
@@ -57,6 +61,8 @@ use crate::learning::Learning;
 use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
+use self::checks::Checks;
+pub(crate) use self::full::Cap;
 pub(crate) use self::plan::{Plan, Raises};
 use self::probes::Probes;
 use self::remaining::Remaining;
@@ -79,6 +85,8 @@ pub(crate) struct Admission {
     /// The contents of responses. `None` before the first one.
     remaining: Option<Box<Remaining>>,
     probes: Probes,
+    checks: Checks,
+    cap: Cap,
     /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
     widens: u64,
     /// What calls turned out to cost. `None` if the limiter does not learn.
@@ -109,6 +117,8 @@ impl Admission {
             grace,
             remaining: None,
             probes: Probes::new(max_hold),
+            checks: Checks::default(),
+            cap: Cap::default(),
             widens: 0,
             learning: None,
             returned,
@@ -131,7 +141,7 @@ impl Admission {
         }
         let charge = self.backend.take(amounts, now);
         if self.remaining.is_some() {
-            self.note(amounts, charge);
+            self.note(amounts, charge, now);
         }
         charge
     }
@@ -139,9 +149,9 @@ impl Admission {
     /// Notes what was charged, for what responses say.
     #[cold]
     #[inline(never)]
-    fn note(&mut self, amounts: &[u64], charge: Option<u64>) {
+    fn note(&mut self, amounts: &[u64], charge: Option<u64>, now: u64) {
         if let (Some(remaining), Some(charge)) = (&mut self.remaining, charge) {
-            remaining.charge(amounts, charge);
+            remaining.charge(amounts, charge, now);
         }
     }
 
@@ -171,6 +181,7 @@ impl Admission {
                 self.backend.cap(place, left, now);
             }
         }
+        said.iter().for_each(|standing| self.learn_rate(plan, standing.place));
     }
 
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
@@ -185,12 +196,20 @@ impl Admission {
             && let Some(allowed) = remaining.grow(limit, declared, now)
         {
             self.backend.set_rate(limit, allowed, declared, now);
+            self.learn_rate(plan, limit);
         }
     }
 
     /// Returns true if a response has said anything about a limit.
     pub(crate) fn has_observed(&self) -> bool {
-        self.remaining.is_some()
+        self.remaining.as_ref().is_some_and(|remaining| remaining.has_reports())
+    }
+
+    /// Returns how many nanoseconds ago a call was admitted. Zero if that is not known: calls are
+    /// noted from the first refusal on, or from the first response that states a limit.
+    pub(crate) fn age(&mut self, plan: &Plan, charge: u64, now: u64) -> u64 {
+        let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
+        remaining.admitted_at(charge).map_or(0, |at| now.saturating_sub(at))
     }
 
     /// Returns the amount by which the rate of a limit goes, before it is cut after a refusal.
@@ -211,8 +230,11 @@ impl Admission {
         if self.backend.is_exhausted() {
             return self.arrive_exhausted(call, now, wakers);
         }
-        let overtakes = self.queue.overtakes_all(&call);
-        if overtakes || self.waits_too_long(&call, now).is_some() && !self.queue.is_empty() {
+        // It may be smaller than the call that was next, and those that it overtakes may not be able
+        // to make their deadlines any more.
+        let overtakes = !self.queue.goes_last(&call);
+        let makes_room = overtakes || self.is_full() || self.waits_too_long(&call, now).is_some();
+        if makes_room && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
             if let Some(charge) = self.take(call.amounts.as_slice(), now) {
@@ -224,12 +246,11 @@ impl Admission {
         }
         let key = self.queue.join(call);
         if overtakes {
-            // It may be smaller than the call that was next, and due at once.
             self.pump(now, wakers);
         } else if self.queue.head().is_some_and(|(head, _)| head == key) {
             self.due = self.head_due(now).map_or(u64::MAX, |(_, due)| due.at);
         }
-        Decided::Waits(key)
+        self.or_shed(key, now, wakers)
     }
 
     /// Refuses a call that may not wait, for which [`take`](Self::take) found no room at the same
@@ -287,6 +308,7 @@ impl Admission {
         {
             self.expire(key, self.due, now, wakers);
         }
+        self.refuse_hopeless(now, wakers);
         if self.queue.is_empty() {
             self.backend.idle(now);
         }
@@ -297,11 +319,11 @@ impl Admission {
         wakers.extend(self.queue.finish(key, |_| Outcome::Refused(refusal)));
     }
 
-    /// Returns when to pump again: when the head is due or the first timeout ends. `None` if
-    /// neither is known to happen.
+    /// Returns when to pump again: when the head is due, the first timeout ends or deadlines have to
+    /// be checked. `None` if none of them is known to happen.
     pub(crate) fn next(&self) -> Option<u64> {
         let deadline = self.queue.deadline().map_or(u64::MAX, |(deadline, _)| deadline);
-        Some(self.due.min(deadline)).filter(|next| *next != u64::MAX)
+        Some(self.due.min(deadline).min(self.checks.due())).filter(|next| *next != u64::MAX)
     }
 
     /// Returns the number of waiters, and when the first of them is due, if that is known.
@@ -310,8 +332,17 @@ impl Admission {
     }
 
     /// Returns the state of each limit at `now`, and the state of the store, if there is one.
-    pub(crate) fn look(&self, now: u64) -> (Vec<Look>, Option<StoreStatus>) {
-        (self.backend.look(now), self.backend.store())
+    ///
+    /// Of a limit that may be higher than declared, it shows no more than the amount in force,
+    /// although a single call may be larger.
+    pub(crate) fn look(&self, plan: &Plan, now: u64) -> (Vec<Look>, Option<StoreStatus>) {
+        let mut looks = self.backend.look(now);
+        if plan.raises() > Raises::Never {
+            for (place, look) in looks.iter_mut().enumerate() {
+                look.available = look.available.min(self.allowed(place, plan).max(look.at_once));
+            }
+        }
+        (looks, self.backend.store())
     }
 
     /// Admits the head, which was due at `due`.
@@ -320,7 +351,7 @@ impl Admission {
         let at = due.at.max(now.saturating_sub(self.grace));
         let charge = self.backend.charge(&waiter.amounts, at, now);
         if let Some(remaining) = &mut self.remaining {
-            remaining.charge(waiter.amounts.as_slice(), charge);
+            remaining.charge(waiter.amounts.as_slice(), charge, now);
         }
         let is_probe = self.departs(charge, now);
         wakers.extend(self.queue.finish(key, |waiter| {

@@ -91,8 +91,6 @@ impl Plan {
         let indexes: Vec<_> = dimensions.iter().map(|known| known.dimension.index()).collect();
         let metered = indexes.iter().flatten().fold(0, |bits, index| bits | 1 << index);
         let learns = dimensions.iter().any(|known| known.dimension.counts_tokens());
-        // A limiter without limits, which only tests have, admits whatever a cost names.
-        let metered = if dimensions.is_empty() { !Cost::PRICED } else { metered };
         let named = if learns { metered } else { metered | Cost::PRICED };
         let are_few = indexes.len() <= Amounts::FEW && indexes.iter().all(Option::is_some);
         let place = |at| indexes.get(at).copied().flatten().unwrap_or(usize::MAX);
@@ -159,13 +157,15 @@ impl Plan {
 
     /// Returns the limits on tokens, with the metering of each limit.
     pub(crate) fn token_limits(&self, meterings: &[Metering]) -> Vec<TokenLimit> {
-        let limits = self.limits.iter().zip(&self.metered_by).zip(meterings);
-        let tokens = limits.filter(|((limit, _), _)| limit.dimension().counts_tokens());
-        let limit = |((limit, place), metering): ((&Limit, &usize), &Metering)| TokenLimit {
-            dimension: limit.dimension().clone(),
-            place: *place,
-            room: metering.rate.amount_in(metering.burst.max(SHORTEST_CROWD)),
-            most: self.dimensions[*place].most,
+        let limits = self.limits.iter().zip(meterings).enumerate();
+        let tokens = limits.filter(|(_, (limit, _))| limit.dimension().counts_tokens());
+        let limit = |(limit, (of, metering)): (usize, (&Limit, &Metering))| TokenLimit {
+            dimension: of.dimension().clone(),
+            limit,
+            place: self.metered_by[limit],
+            rate: metering.rate,
+            crowd: metering.burst.max(SHORTEST_CROWD),
+            most: self.dimensions[self.metered_by[limit]].most,
         };
         tokens.map(limit).collect()
     }
@@ -275,6 +275,12 @@ impl Plan {
                 limiter: self.name.clone(),
             },
             Refusal::WouldWait { wait, limit } => self.missing(wait, limit),
+            Refusal::QueueFull { waiting, waited, wait } => AcquireError::QueueFull {
+                waiting,
+                waited: Duration::from_nanos(waited),
+                wait: Duration::from_nanos(wait),
+                limiter: self.name.clone(),
+            },
             // Only the limiter knows the reason.
             Refusal::Exhausted { until } => AcquireError::Exhausted {
                 until: Duration::from_nanos(until),
@@ -312,15 +318,18 @@ impl Plan {
         Amounts::zero(self.width())
     }
 
-    /// Checks that every dimension that the user named is metered.
+    /// Checks that every dimension that the user named is metered. A limiter without limits, which
+    /// only tests have, admits whatever a cost names.
     fn check_dimensions(&self, cost: &Cost) -> Result<(), AcquireError> {
+        if self.dimensions.is_empty() {
+            return Ok(());
+        }
         let named = Dimension::NAMED.iter().enumerate();
         let named =
             named.filter(|(index, _)| cost.named() & (1 << index) != 0).map(|(_, dimension)| dimension);
         let custom = cost.custom().iter().map(|(dimension, _)| dimension);
         for dimension in named.chain(custom) {
-            let is_metered = self.dimensions.iter().any(|metered| metered.dimension == *dimension);
-            if !is_metered && !self.dimensions.is_empty() {
+            if !self.dimensions.iter().any(|metered| metered.dimension == *dimension) {
                 let limiter = self.name.clone();
                 return Err(AcquireError::UnknownDimension { dimension: dimension.clone(), limiter });
             }

@@ -77,6 +77,14 @@ pub(crate) trait Buckets {
     /// it.
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize);
 
+    /// Returns a lower bound on the further wait of a waiter behind calls that ask for `ahead` of
+    /// each dimension, and the limit that decides it.
+    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize);
+
+    /// Returns a number that grows with each change by which calls may have to wait for longer than
+    /// was known: a debt, a hold, a slower rate, a level that was corrected upwards.
+    fn setbacks(&self) -> u64;
+
     /// Returns the refusal of a call that would have to wait and may not.
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal;
 

@@ -81,6 +81,15 @@ impl Buckets for Backend {
         each!(self, one => one.wait_of_next(amounts, now))
     }
 
+    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+        each!(self, one => one.wait_behind(amounts, ahead, now))
+    }
+
+    #[inline]
+    fn setbacks(&self) -> u64 {
+        each!(self, one => one.setbacks())
+    }
+
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
         each!(self, one => one.would_wait(call, queue, now))
     }

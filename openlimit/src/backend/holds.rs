@@ -1,7 +1,8 @@
-//! `Holds`: when the holds of buckets in memory end.
+//! `Holds`: when the holds of buckets in memory end, and how often calls were moved back, by holds
+//! and by anything else.
 //!
-//! Few limiters are ever held. So it is one pointer until there is a hold, and leaves the cache
-//! line of the lock to what every call reads.
+//! Both are rare. So it is one pointer, and leaves the cache line of the lock to what every call
+//! reads.
 
 /// The ends of holds. Zero stands for none, and each may be over.
 #[derive(Debug, Default)]
@@ -13,6 +14,7 @@ struct Ends {
     all: u64,
     /// Of the holds of single limits.
     limits: Box<[u64]>,
+    setbacks: u64,
 }
 
 impl Holds {
@@ -36,7 +38,21 @@ impl Holds {
         &mut self.ends(limits).limits[place]
     }
 
+    /// Returns how often waiting calls were moved back.
+    pub(super) fn setbacks(&self) -> u64 {
+        self.0.as_ref().map_or(0, |ends| ends.setbacks)
+    }
+
+    /// Notes that waiting calls may have been moved back.
+    pub(super) fn set_back(&mut self, limits: usize) {
+        self.ends(limits);
+    }
+
+    /// Returns all ends, to change them, which counts as a setback.
     fn ends(&mut self, limits: usize) -> &mut Ends {
-        self.0.get_or_insert_with(|| Box::new(Ends { all: 0, limits: vec![0; limits].into() }))
+        let none = || Box::new(Ends { all: 0, limits: vec![0; limits].into(), setbacks: 0 });
+        let ends = self.0.get_or_insert_with(none);
+        ends.setbacks += 1;
+        ends
     }
 }

@@ -44,7 +44,7 @@ impl Memory {
     pub(crate) fn new(starting: &Starting<'_>, charges: u64) -> Self {
         let meters = starting.meterings.iter().zip(starting.dimensions);
         let meters = meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) });
-        Self { meters: meters.collect(), charges, usual_from: 0, shut_until: 0, holds: Holds::default() }
+        Self { meters: meters.collect(), charges, ..Self::default() }
     }
 
     /// Returns when a call could be admitted if it were the next one.
@@ -122,6 +122,11 @@ impl Memory {
         self.note_usual();
     }
 
+    /// Notes that calls that wait may have to wait for longer than was known.
+    fn set_back(&mut self) {
+        self.holds.set_back(self.meters.len());
+    }
+
     /// Charges a call now while a rate climbs, or during a hold, if it is one of limits from which
     /// the call takes nothing.
     #[cold]
@@ -194,6 +199,7 @@ impl Buckets for Memory {
     }
 
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
+        self.set_back();
         Some(self.charge(amounts, now, now))
     }
 
@@ -226,6 +232,15 @@ impl Buckets for Memory {
         self.wait_until(self.earliest(amounts), amounts, now)
     }
 
+    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+        self.wait_until(self.latest(amounts, |dimension| ahead[dimension]), amounts, now)
+    }
+
+    #[inline]
+    fn setbacks(&self) -> u64 {
+        self.holds.setbacks()
+    }
+
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
         let (wait, limit) = self.wait(call, queue, now);
         Refusal::WouldWait { wait, limit }
@@ -240,10 +255,12 @@ impl Buckets for Memory {
 
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.charges += 1;
+        self.set_back();
         self.meters[place].bucket.set_rate(allowed, declared, self.charges, now);
     }
 
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        self.set_back();
         let is_cut = self.meters[place].bucket.cut(span, charge, self.charges, now);
         self.note_usual();
         is_cut
@@ -259,6 +276,7 @@ impl Buckets for Memory {
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         self.charges += 1;
+        self.set_back();
         self.meters[place].bucket.cap(left, self.charges, now);
     }
 

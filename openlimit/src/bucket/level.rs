@@ -345,6 +345,7 @@ impl<W: Word> Level<W> {
         let full_in = narrow(before.saturating_add(pause).saturating_sub(leaked).div_ceil(leak));
         Look {
             available: narrow(fits.max(larger)).min(self.most),
+            at_once: narrow(fit / unit),
             debt: narrow(level.saturating_sub(burst).div_ceil(unit)),
             full_in: self.time(now.saturating_add(full_in)).saturating_sub(real),
             // During a hold the rate stands still.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::read::Read;
 use super::value::Value;
-use crate::limiter::{Builder, Burst};
+use crate::limiter::{Builder, Burst, Overflow};
 use crate::limits::{Counting, Limit, Percent, Rate};
 
 /// The methods of the builder that take code, and the config itself. They are no keys.
@@ -58,6 +58,8 @@ keys! {
     counting: Counting;
     refunds: bool;
     max_hold: Duration;
+    max_waiting: usize;
+    overflow: Overflow;
     default_output: u64, "tokenizers";
     model: String, "tokenizers";
     input_factor: f64, "tokenizers";

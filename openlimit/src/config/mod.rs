@@ -28,22 +28,24 @@ use crate::limiter::Builder;
 /// The options of a limiter, read by [serde] from TOML, JSON, YAML, or any other self-describing
 /// format.
 ///
-/// Its keys are those of [`limiter!`](crate::limiter). Pass it to
-/// [`Builder::config`], or as the key `config` of `limiter!`:
+/// Its keys are those of [`limiter!`](crate::limiter). Pass it to [`Builder::config`], or as the key
+/// `config` of `limiter!`.
+///
+/// ```toml
+/// [chat]
+/// requests = ["500 / minute", "10_000 / day"]
+/// tokens = "30_000 / minute"
+/// burst = "500 ms"
+/// headroom = "5 %"
+/// redis = { env = "REDIS_URL", on_outage = "25 %" }
+/// ```
 ///
 /// ```
-/// use openlimit::{LimiterConfig, Percent, RateLimiter};
+/// use openlimit::{LimiterConfig, RateLimiter};
 /// use std::collections::HashMap;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let file = r#"{
-///     "chat": {
-///         "requests": ["500 / minute", "10_000 / day"],
-///         "tokens": "30_000 / minute",
-///         "burst": "500 ms",
-///         "headroom": "5 %"
-///     }
-/// }"#;
+/// # let file = r#"{ "chat": { "requests": "500 / minute" } }"#;
 /// let limiters: HashMap<String, LimiterConfig> = serde_json::from_str(file)?;
 /// // What is not data, such as a tokenizer, is added here.
 /// let chat = RateLimiter::builder().config(&limiters["chat"]).name("chat").build()?;

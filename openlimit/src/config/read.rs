@@ -3,12 +3,13 @@
 //! A type is text in the form in which people write it, or what the format has for it. Each type
 //! says what it expects, so that an error can.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer};
 
 use super::value::{Value, read_with};
-use crate::limiter::Burst;
+use crate::limiter::{Burst, Overflow};
 use crate::limits::{Counting, Dimension, Limit, Percent, Rate, duration};
 
 /// A type that a value can be read as.
@@ -38,10 +39,8 @@ pub(super) fn text<T>(
 impl Read for Rate {
     fn read(value: Value) -> Result<Self, String> {
         match value {
-            Value::Text(rate) => {
-                rate.parse().map_err(|error: crate::limits::ParseRateError| error.to_string())
-            }
-            other => Err(other.mismatch("a rate such as `200 / minute`, or a list of rates")),
+            Value::Text(rate) => rate.parse::<Self>().map_err(|error| error.to_string()),
+            other => Err(other.mismatch("a rate such as `200 / minute`")),
         }
     }
 
@@ -53,13 +52,14 @@ impl Read for Rate {
     }
 }
 
+/// Limits stand in a table, under the names of their dimensions.
 impl Read for Limit {
     fn read(value: Value) -> Result<Self, String> {
-        Err(value.mismatch("a table of dimensions, such as `{ audio_seconds = \"7_200 / hour\" }`"))
+        Err(no_dimensions(&value))
     }
 
     fn read_several(value: Value) -> Result<Vec<Self>, String> {
-        let Value::Table(dimensions) = value else { return Err(Self::read(value).err().unwrap_or_default()) };
+        let Value::Table(dimensions) = value else { return Err(no_dimensions(&value)) };
         let mut limits = Vec::new();
         for (dimension, rates) in dimensions {
             let rates = Rate::read_several(rates).map_err(|problem| format!("`{dimension}`: {problem}"))?;
@@ -68,6 +68,10 @@ impl Read for Limit {
         }
         Ok(limits)
     }
+}
+
+fn no_dimensions(value: &Value) -> String {
+    value.mismatch("a table of dimensions, such as `{ audio_seconds = \"7_200 / hour\" }`")
 }
 
 impl Read for Duration {
@@ -89,7 +93,10 @@ impl Read for Percent {
     fn read(value: Value) -> Result<Self, String> {
         let percent = match &value {
             Value::Integer(percent) => u8::try_from(*percent).ok(),
-            Value::Text(text) => text.trim().trim_end_matches('%').trim_end().parse().ok(),
+            Value::Text(text) => {
+                let text = text.trim();
+                text.strip_suffix('%').unwrap_or(text).trim_end().parse().ok()
+            }
             _ => None,
         };
         percent.map(Self).ok_or_else(|| value.mismatch("a whole number of percent such as `5` or `5 %`"))
@@ -107,11 +114,22 @@ impl Read for bool {
 
 impl Read for u64 {
     fn read(value: Value) -> Result<Self, String> {
-        const EXPECTED: &str = "a non-negative integer";
-        match value {
-            Value::Integer(number) => Self::try_from(number).map_err(|_| value.mismatch(EXPECTED)),
-            other => text(&other, EXPECTED, |text| text.parse().ok()),
-        }
+        integer(value)
+    }
+}
+
+impl Read for usize {
+    fn read(value: Value) -> Result<Self, String> {
+        integer(value)
+    }
+}
+
+/// Reads a non-negative integer.
+fn integer<N: TryFrom<i128> + FromStr>(value: Value) -> Result<N, String> {
+    const EXPECTED: &str = "a non-negative integer";
+    match value {
+        Value::Integer(number) => N::try_from(number).map_err(|_| value.mismatch(EXPECTED)),
+        other => text(&other, EXPECTED, |text| text.parse().ok()),
     }
 }
 
@@ -161,6 +179,7 @@ macro_rules! by_name {
 
 by_name! {
     Counting: "`Refilling` or `InWindows`", Refilling, InWindows;
+    Overflow: "`RejectNew`, `DropOldest` or `DropLowest`", RejectNew, DropOldest, DropLowest;
     #[cfg(feature = "tokenizers")]
     crate::learning::Output: "`Named` or `Learned`", Named, Learned;
     #[cfg(feature = "tokenizers")]

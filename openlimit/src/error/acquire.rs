@@ -38,9 +38,11 @@ pub enum AcquireError {
         limiter: Name,
     },
 
-    /// The call would have to wait for longer than its [`timeout`](crate::Acquire::timeout).
+    /// The call would have to wait for longer than its [`timeout`](crate::Acquire::timeout), or
+    /// until after its [`deadline`](crate::Acquire::deadline).
     ///
-    /// It fails on arrival if that is known then, and otherwise when the timeout ends.
+    /// It fails as soon as that is known: on arrival, or later if the queue moves back, and at the
+    /// latest when the time ends.
     #[error(
         "limiter `{limiter}` cannot admit the call within its timeout of {}: the limit of {limit} requires a \
          wait of at least {}; allow more time or send less",
@@ -48,7 +50,7 @@ pub enum AcquireError {
         short(*wait)
     )]
     Timeout {
-        /// The longest wait that the call allowed.
+        /// The longest wait that the call allowed, from its arrival on.
         timeout: Duration,
         /// The time that it had waited when it was refused; zero if it was refused on arrival.
         waited: Duration,
@@ -56,6 +58,28 @@ pub enum AcquireError {
         wait: Duration,
         /// The limit that the call would wait for.
         limit: Limit,
+        /// The limiter's name.
+        limiter: Name,
+    },
+
+    /// As many calls wait as [`max_waiting`](crate::Builder::max_waiting) allows.
+    ///
+    /// It fails on arrival, or later if a call that arrives takes its place:
+    /// [`Overflow`](crate::Overflow) says which one is refused.
+    #[error(
+        "limiter `{limiter}` has no place in its queue for the call: {waiting} calls wait, as many as `max_waiting` \
+         allows, and another one would wait for at least {}; try again after that, or send fewer calls",
+        short(*wait)
+    )]
+    QueueFull {
+        /// The number of calls in the queue.
+        waiting: usize,
+        /// The time that the call had waited when it was refused; zero if it was refused on
+        /// arrival.
+        waited: Duration,
+        /// A lower bound on the wait, from the refusal on, of such a call behind all calls that go
+        /// before it.
+        wait: Duration,
         /// The limiter's name.
         limiter: Name,
     },
@@ -207,7 +231,7 @@ impl AcquireError {
             Self::Timeout { wait, waited, .. } | Self::Held { wait, waited, .. } => {
                 Some(wait.saturating_sub(*waited))
             }
-            Self::WouldWait { wait, .. } => Some(*wait),
+            Self::WouldWait { wait, .. } | Self::QueueFull { wait, .. } => Some(*wait),
             Self::Exhausted { until, .. } => Some(*until),
             _ => None,
         }
@@ -220,6 +244,7 @@ impl AcquireError {
             Self::TooLarge { limiter, .. }
             | Self::Timeout { limiter, .. }
             | Self::WouldWait { limiter, .. }
+            | Self::QueueFull { limiter, .. }
             | Self::Held { limiter, .. }
             | Self::Exhausted { limiter, .. }
             | Self::UnknownDimension { limiter, .. }
@@ -242,7 +267,8 @@ impl AcquireError {
                 Some(limit)
             }
             Self::Build(error) => error.problem().limit(),
-            Self::Held { .. }
+            Self::QueueFull { .. }
+            | Self::Held { .. }
             | Self::Exhausted { .. }
             | Self::UnknownDimension { .. }
             | Self::Params { .. }

@@ -117,6 +117,10 @@ pub enum BuildProblem {
         burst: Duration,
     },
 
+    /// An [`overflow`](crate::Builder::overflow) is set, but any number of calls may wait.
+    #[error("its `overflow` changes nothing, because any number of calls may wait; set `max_waiting`, too")]
+    UnusedOverflow,
+
     /// The burst of a limit that is counted in windows is above half of its period. What is left
     /// would then refill more slowly than half of the rate.
     #[error(
@@ -199,10 +203,17 @@ pub enum BuildProblem {
     /// exact.
     #[cfg(feature = "redis")]
     #[error(
-        "the limit of {0} is too slow to be shared through redis: its burst and its largest call together would \
-         take more than 52 days to flow back; shorten the period or the burst"
+        "the limit of {limit} is too slow to be shared through redis: its burst and its largest call, of {most} \
+         {}, would together take 52 days or more to flow back; shorten the period or the burst. In windows, the \
+         period may be 24 days at most",
+        limit.dimension()
     )]
-    TooSlowToShare(Limit),
+    TooSlowToShare {
+        /// The limit.
+        limit: Limit,
+        /// The largest call, in units of the limit's dimension.
+        most: u64,
+    },
 
     /// The settings of the limiter's Redis cannot be used.
     #[cfg(feature = "redis")]
@@ -232,7 +243,7 @@ impl BuildProblem {
             | Self::Burst { limit, .. }
             | Self::WindowBurst { limit, .. } => Some(limit),
             #[cfg(feature = "redis")]
-            Self::TooSlowToShare(limit) => Some(limit),
+            Self::TooSlowToShare { limit, .. } => Some(limit),
             _ => None,
         }
     }

@@ -29,7 +29,9 @@ mod estimate;
 mod settings;
 mod sites;
 
-use crate::limits::{Amounts, Dimension, Priced, Usage};
+use std::time::Duration;
+
+use crate::limits::{Amounts, Dimension, Priced, Rate, Usage};
 
 pub use self::settings::{Input, Output};
 pub(crate) use self::sites::SiteId;
@@ -56,12 +58,23 @@ pub(crate) struct Lesson {
 pub(crate) struct TokenLimit {
     /// `Tokens`, `InputTokens` or `OutputTokens`.
     pub(crate) dimension: Dimension,
+    /// Its place among the limiter's limits.
+    pub(crate) limit: usize,
     /// The place of its dimension among the limiter's.
     pub(crate) place: usize,
-    /// The amount that may be taken at once, and at least that of one second.
-    pub(crate) room: u64,
+    /// The rate in force.
+    pub(crate) rate: Rate,
+    /// The time in which a crowd of calls is admitted: the burst, and at least a second.
+    pub(crate) crowd: Duration,
     /// The most that one call may take.
     pub(crate) most: u64,
+}
+
+impl TokenLimit {
+    /// Returns the amount that a crowd of calls takes.
+    fn room(&self) -> u64 {
+        self.rate.amount_in(self.crowd)
+    }
 }
 
 /// What one limiter has learned.
@@ -82,6 +95,13 @@ impl Learning {
     /// Changes the limits. What was learned about the calls stays.
     pub(crate) fn change(&mut self, limits: Vec<TokenLimit>) {
         self.limits = limits.into();
+    }
+
+    /// Follows the rate of one of the limiter's limits, which now allows another amount.
+    pub(crate) fn set_rate(&mut self, limit: usize, allowed: u64) {
+        for of in self.limits.iter_mut().filter(|of| of.limit == limit) {
+            of.rate = Rate::new(allowed, of.rate.period());
+        }
     }
 
     /// Replaces the amounts that a call reserves by what was learned about its site.
@@ -176,9 +196,9 @@ impl Learning {
             _ => site.output.mean() * f64::from(priced.choices.max(1)),
         };
         let counting = self.limits.iter().filter_map(|limit| match &limit.dimension {
-            Dimension::Tokens => Some((limit.room, input + output)),
+            Dimension::Tokens => Some((limit.room(), input + output)),
             dimension if dimension == part => {
-                Some((limit.room, if *part == Dimension::InputTokens { input } else { output }))
+                Some((limit.room(), if *part == Dimension::InputTokens { input } else { output }))
             }
             _ => None,
         });

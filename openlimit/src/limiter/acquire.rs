@@ -51,14 +51,16 @@ use crate::time::nanos;
 ///
 /// After a wait:
 ///
-/// - [`Timeout`](AcquireError::Timeout) if the timeout ended. Later refunds and debts can make a
-///   wait shorter or longer than it was on arrival.
+/// - [`Timeout`](AcquireError::Timeout) if the timeout ended, or if the wait has become longer than
+///   it.
 ///
 /// On arrival or after a wait:
 ///
 /// - [`Closed`](AcquireError::Closed) if the limiter was [closed](crate::Limiter::close).
 /// - [`TooLarge`](AcquireError::TooLarge) if a limit was [updated](crate::Limiter::update), and the
 ///   call can never fit any more.
+/// - [`QueueFull`](AcquireError::QueueFull) if too many calls wait:
+///   [`max_waiting`](crate::Builder::max_waiting).
 /// - [`Exhausted`](AcquireError::Exhausted) if the provider said that a quota is used up.
 ///
 /// The same, for limits that are shared through Redis:
@@ -146,9 +148,14 @@ impl Acquire {
 
     /// Sets the longest wait, from the first poll on, on the limiter's clock. Default: none.
     ///
-    /// If the wait is known to be longer, the call fails on arrival with [`AcquireError::Timeout`]
-    /// and never joins the queue. Otherwise it fails when the timeout ends. With a timeout of zero
-    /// the call is admitted at once or not at all. Replaces a [`deadline`](Self::deadline).
+    /// If the wait is known to be longer, the call fails with [`AcquireError::Timeout`]: on arrival,
+    /// or later if the queue moves back, by a debt, a hold, a slower rate, or calls of higher
+    /// priorities. It is judged by what is known: a refund, or a call that leaves, might still have
+    /// made room. Of a longer queue, only the first 4 096 calls are judged after such a change. A
+    /// call behind them fails when it is among them at the next change, or when its timeout ends.
+    ///
+    /// With a timeout of zero the call is admitted at once or not at all. Replaces a
+    /// [`deadline`](Self::deadline).
     ///
     /// A runtime's own timeout works too, but it cannot fail early, and its error does not say
     /// which limit was too tight.
@@ -216,7 +223,8 @@ impl Acquire {
     ///
     /// What calls really use is learned for each site apart, since calls of one kind resemble each
     /// other. See [`Builder::output`](crate::Builder::output). The attribute
-    /// [`rate_limited`](macro@crate::rate_limited) names each function by itself.
+    /// [`rate_limited`](macro@crate::rate_limited) names each function by itself, and the adapters of
+    /// clients have a method of this name.
     ///
     /// Use a few fixed names. A limiter knows the 64 sites that were settled last. A site does not
     /// matter to a call whose cost is given outright.

@@ -9,7 +9,7 @@ use super::core::{Core, Handle};
 use super::declared::{Declared, least_lateness};
 use super::hold_times::HoldTimes;
 use super::{Builder, Limiter};
-use crate::admission::{Admission, Plan};
+use crate::admission::{Admission, Cap, Plan};
 use crate::backend::Starting;
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
@@ -31,6 +31,7 @@ impl<K> Builder<K> {
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
     /// - an [`output`](Self::output) that is learned and could change nothing;
+    /// - an [`overflow`](Self::overflow) without [`max_waiting`](Self::max_waiting);
     /// - a dimension with an empty name;
     /// - an `input_factor` below 0.01 or above 100.
     ///
@@ -59,6 +60,7 @@ impl<K> Builder<K> {
             return Err(BuildProblem::UnusedOutput);
         }
         self.pricing.check()?;
+        let cap = self.cap()?;
         let time = match self.time {
             Some(time) => time,
             None if self.backend.has_clock() => Time::System,
@@ -82,6 +84,7 @@ impl<K> Builder<K> {
         let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
         let admission = Admission::new(backend, Queue::new(plan.width()), grace, max_hold)
             .learns(learning)
+            .capped(cap)
             .widens(declared.widening());
         let jitter = least_lateness(&meterings);
         Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, declared))
@@ -95,6 +98,15 @@ impl<K> Builder<K> {
             headroom: self.headroom,
             counting: self.counting,
             raises: self.raises(),
+        }
+    }
+
+    /// Checks the bound of the queue, and returns it.
+    fn cap(&self) -> Result<Cap, BuildProblem> {
+        match (self.max_waiting, self.overflow) {
+            (None, None) => Ok(Cap::default()),
+            (None, Some(_)) => Err(BuildProblem::UnusedOverflow),
+            (Some(most), overflow) => Ok(Cap { most, overflow: overflow.unwrap_or_default() }),
         }
     }
 

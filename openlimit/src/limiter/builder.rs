@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::Burst;
+use super::{Burst, Overflow};
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
 use crate::learning::{Input, Output};
@@ -49,6 +49,8 @@ pub struct Builder<K> {
     pub(super) counting: Counting,
     pub(super) refunds: bool,
     pub(super) max_hold: Duration,
+    pub(super) max_waiting: Option<usize>,
+    pub(super) overflow: Option<Overflow>,
     pub(super) output: Output,
     pub(super) input: Input,
     pub(super) adopt_limits: bool,
@@ -75,6 +77,8 @@ impl<K> Builder<K> {
             counting: Counting::default(),
             refunds: true,
             max_hold: DEFAULT_MAX_HOLD,
+            max_waiting: None,
+            overflow: None,
             output: Output::default(),
             input: Input::default(),
             adopt_limits: false,
@@ -221,6 +225,40 @@ impl<K> Builder<K> {
     /// without a pause.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
+        self
+    }
+
+    /// Sets the most calls that may wait at a time. Default: any number.
+    ///
+    /// If another call would have to wait, [`overflow`](Self::overflow) says which one is refused,
+    /// with [`AcquireError::QueueFull`](crate::AcquireError::QueueFull). A call that need not wait
+    /// is admitted. With zero, no call waits: each is admitted at once or refused.
+    ///
+    /// The queue is that of this process, also for limits that are shared through Redis. Then even
+    /// a call that the limits have room for waits, for the reply of the server, so leave room for
+    /// those.
+    ///
+    /// ```
+    /// use openlimit::{Overflow, RateLimiter, limiter};
+    ///
+    /// limiter! {
+    ///     static SEARCH: RateLimiter = {
+    ///         requests: 200 / minute,
+    ///         max_waiting: 1_000,
+    ///         overflow: Overflow::DropOldest,
+    ///     };
+    /// }
+    /// # SEARCH.init().unwrap();
+    /// ```
+    pub fn max_waiting(mut self, calls: usize) -> Self {
+        self.max_waiting = Some(calls);
+        self
+    }
+
+    /// Sets which call is refused when more would wait than [`max_waiting`](Self::max_waiting)
+    /// allows. Default: [`Overflow::RejectNew`], the one that arrives.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = Some(overflow);
         self
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::Limiter;
 use super::limiter::unbuilt;
-use super::rehearsal::{Cause, InFlight, Outlook, Rehearsal};
+use super::rehearsal::{AtOnce, Cause, Outlook, Rehearsal};
 use crate::admission::Plan;
 use crate::error::{AcquireError, short};
 use crate::limits::{Amounts, Limit, Rate};
@@ -23,7 +23,7 @@ impl<K> Limiter<K> {
     /// Returns how long a list of calls takes under the declared limits, without making them.
     ///
     /// It runs the limiter's own rules on virtual time, as if all calls were waiting and nothing
-    /// had been taken yet. The limiter itself does not change. A million costs take less than a
+    /// had been taken yet. The limiter itself does not change. A million costs take about a
     /// second. Requests also have to be priced, as for a call.
     ///
     /// Each call takes what it would reserve if nothing had been learned, and gives nothing back.
@@ -58,7 +58,7 @@ impl<K> Limiter<K> {
     /// [`TooLarge`](AcquireError::TooLarge), with the place of that call; or the problem with the
     /// limiter's declaration.
     pub fn plan<P: Price<K>>(&self, calls: impl IntoIterator<Item = P>) -> Result<Forecast, ForecastError> {
-        let handle = self.handle().map_err(|error| ForecastError { row: None, error: unbuilt(error) })?;
+        let handle = self.handle().map_err(|error| ForecastError::new(None, unbuilt(error)))?;
         let plan = handle.core().plan.now();
         let amounts = |price: P| match price.cost(plan.pricing()) {
             Ok(cost) => plan.resolve(cost.borrow()),
@@ -67,7 +67,7 @@ impl<K> Limiter<K> {
         let calls = calls
             .into_iter()
             .zip(1..)
-            .map(|(price, row)| amounts(price).map_err(|error| ForecastError { row: Some(row), error }));
+            .map(|(price, row)| amounts(price).map_err(|error| ForecastError::new(Some(row), error)));
         Ok(Forecast::new(plan.shared(), calls.collect::<Result<_, _>>()?, None))
     }
 }
@@ -75,12 +75,27 @@ impl<K> Limiter<K> {
 /// The error of a list of calls that cannot be planned. Returned by [`Limiter::plan`].
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}{error}", match row { Some(row) => format!("call {row} of the list: "), None => String::new() })]
-#[non_exhaustive]
 pub struct ForecastError {
-    /// The place of the call in the list, from 1 on; `None` if no call is to blame.
-    pub row: Option<usize>,
-    /// The error that the call would get.
-    pub error: AcquireError,
+    row: Option<usize>,
+    error: Box<AcquireError>,
+}
+
+impl ForecastError {
+    fn new(row: Option<usize>, error: AcquireError) -> Self {
+        Self { row, error: Box::new(error) }
+    }
+
+    /// Returns the place of the call in the list, from 1 on; `None` if the limiter cannot be built.
+    #[must_use]
+    pub fn row(&self) -> Option<usize> {
+        self.row
+    }
+
+    /// Returns the error that the call would get.
+    #[must_use]
+    pub fn error(&self) -> &AcquireError {
+        &self.error
+    }
 }
 
 /// How long a list of calls takes, and why. Returned by [`Limiter::plan`].
@@ -112,7 +127,7 @@ pub struct ForecastError {
 pub struct Forecast {
     plan: Arc<Plan>,
     calls: Vec<Amounts>,
-    in_flight: Option<InFlight>,
+    in_flight: Option<AtOnce>,
     outlook: Outlook,
     limits: Vec<LimitForecast>,
 }
@@ -142,7 +157,7 @@ pub struct Doubling {
 }
 
 impl Forecast {
-    fn new(plan: Arc<Plan>, calls: Vec<Amounts>, in_flight: Option<InFlight>) -> Self {
+    fn new(plan: Arc<Plan>, calls: Vec<Amounts>, in_flight: Option<AtOnce>) -> Self {
         let outlook = Rehearsal::new(&plan, in_flight).run(&calls);
         let limits = plan.limits().iter().zip(plan.dimensions()).zip(&outlook.for_limits);
         let limits = limits.map(|((limit, dimension), bound)| LimitForecast {
@@ -163,7 +178,7 @@ impl Forecast {
     /// Zero calls at once count as one.
     #[must_use]
     pub fn in_flight(self, calls: usize, time: Duration) -> Self {
-        Self::new(self.plan, self.calls, Some(InFlight { calls: calls.max(1), time: nanos(time) }))
+        Self::new(self.plan, self.calls, Some(AtOnce { calls: calls.max(1), time: nanos(time) }))
     }
 
     /// Returns the number of calls.
@@ -246,7 +261,7 @@ impl fmt::Display for Forecast {
         let mut rows: Vec<_> = limits
             .map(|limit| (limit.limit.to_string(), format!("{} taken", limit.taken), share(limit.bound)))
             .collect();
-        if let Some(InFlight { calls, time }) = self.in_flight {
+        if let Some(AtOnce { calls, time }) = self.in_flight {
             let time = short(Duration::from_nanos(time));
             rows.push((
                 format!("{calls} calls at once"),

@@ -78,3 +78,4 @@ pub use self::wrap::WrappedRead;
 #[cfg(feature = "stream")]
 pub use self::wrap::{StreamBytes, WrappedStream};
 pub use crate::admission::Returned;
+pub use crate::queue::Overflow;

@@ -74,6 +74,9 @@ pub struct LimitStatus {
     /// second shows 200, and after one request 2. A limit that is counted in windows takes about
     /// its period to rise. Calls in the queue come first, and are not subtracted. During a hold it
     /// is zero.
+    ///
+    /// A limit that [may be higher than declared](crate::Builder::adopt_limits) shows at most the
+    /// amount that it goes by now, although it admits a single call that is larger.
     pub available: u64,
     /// The amount that was taken beyond the burst, in the same unit, rounded up. Later calls wait
     /// until it has flowed back.
@@ -121,13 +124,13 @@ impl Core {
         let now = self.time.now();
         let state = self.lock()?;
         let (waiting, due) = state.admission.waiting();
-        let (looks, store) = state.admission.look(now);
+        let plan = self.plan.now();
+        let (looks, store) = state.admission.look(&plan, now);
         let (is_closed, hold) = (state.admission.is_closed(), state.hold(now));
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said = |place| (state.admission.provider_limit(place), state.limit_hold(place, now));
         let said: Vec<_> = (0..looks.len()).map(said).collect();
         let returned = state.admission.returned().to_vec();
-        let plan = self.plan.now();
         drop(state);
         let states = looks.into_iter().zip(said).zip(returned);
         let limits =

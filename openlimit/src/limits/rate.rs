@@ -14,6 +14,8 @@ use std::time::Duration;
 /// particular time. The amount flows back continuously: `60 / minute` gives back one per second,
 /// not 60 at the full minute.
 ///
+/// It is read from text as it is written in [`limiter!`](crate::limiter): `"200 / minute".parse()`.
+///
 /// No constructor fails. [`Builder::build`](crate::Builder::build) refuses an amount of zero or
 /// above 2^63 - 1, and a period or burst of zero or above 31 days.
 ///

@@ -28,6 +28,7 @@
 //! queue keeps the sum of all amounts of each priority, and a sorted set of all deadlines.
 
 mod order;
+mod overflow;
 mod urgency;
 mod waiter;
 
@@ -43,6 +44,7 @@ use crate::learning::Lesson;
 use crate::limits::{Amounts, Priority};
 
 use self::order::Order;
+pub use self::overflow::Overflow;
 pub(crate) use self::urgency::Urgency;
 pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Wait, Waiter};
 
@@ -66,6 +68,8 @@ pub(crate) struct Queue {
     deadlines: BTreeSet<(u64, Key)>,
     /// The number of waiters that have ever joined.
     joined: u64,
+    /// How often waiters were moved back, by others that joined before them or ask for more.
+    setbacks: u64,
 }
 
 /// The waiting calls of one priority. [`Order`] has the first of them.
@@ -104,6 +108,7 @@ impl Queue {
             len: 0,
             deadlines: BTreeSet::new(),
             joined: 0,
+            setbacks: 0,
         }
     }
 
@@ -147,18 +152,35 @@ impl Queue {
     }
 
     /// Returns the least amount of a dimension that is taken before `newcomer` can go: by all
-    /// waiters of the same and of higher priorities, and by those that are owed their turn.
+    /// waiters of the same and of higher priorities, and by those that are owed their turn. For a
+    /// waiter, it is as if it left and joined again.
     pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
         let line = newcomer.line();
         let owed = self.order.owed_below(line).filter_map(|key| self.waiter(key));
         let owed: u128 = owed.map(|waiter| u128::from(waiter.amounts.as_slice()[dimension])).sum();
-        self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed
+        let own = if newcomer.number > 0 { newcomer.amounts.as_slice()[dimension] } else { 0 };
+        self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed - u128::from(own)
     }
 
     /// Returns whether `newcomer` would go after all waiters.
     #[allow(dead_code, reason = "for backends that grant ahead")]
     pub(crate) fn goes_last(&self, newcomer: &Waiter) -> bool {
         !self.order.has_below(newcomer.line())
+    }
+
+    /// Returns the number of dimensions that the waiters' amounts are of.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.lines[0].asked.len()
+    }
+
+    /// Returns how often waiters were moved back by what happened in the queue.
+    pub(crate) fn setbacks(&self) -> u64 {
+        self.setbacks
+    }
+
+    /// Returns how many waiters have a deadline.
+    pub(crate) fn deadlines(&self) -> usize {
+        self.deadlines.len()
     }
 
     /// Returns the earliest deadline and the key of its waiter.
@@ -171,6 +193,7 @@ impl Queue {
         self.joined += 1;
         waiter.number = self.joined;
         let (line, deadline) = (waiter.line(), waiter.deadline());
+        self.setbacks += u64::from(self.order.has_below(line));
         self.lines[line].add(&waiter.amounts);
         let previous = self.lines[line].last;
         let entry = Entry { previous, next: NONE, state: EntryState::Waiting(waiter) };
@@ -199,6 +222,7 @@ impl Queue {
                 line.subtract(&waiter.amounts);
                 line.add(&amounts);
                 waiter.amounts = amounts;
+                self.setbacks += 1;
             }
         }
     }

@@ -70,6 +70,11 @@ impl Order {
         self.0[line + 1..].iter().flatten().filter(|front| front.is_owed()).map(|front| front.key)
     }
 
+    /// Returns the call that arrived first of those of this priority and lower ones.
+    pub(super) fn oldest_from(&self, line: usize) -> Option<Key> {
+        self.0[line..].iter().flatten().min_by_key(|front| front.number).map(|front| front.key)
+    }
+
     /// Returns true if any call of a lower priority waits.
     pub(super) fn has_below(&self, line: usize) -> bool {
         self.0[line + 1..].iter().any(Option::is_some)

@@ -25,7 +25,7 @@ pub(crate) struct Waiter {
     pub(crate) urgency: Urgency,
     pub(crate) waker: Waker,
     /// Identifies the waiter for ever, which a key does not, since keys are reused. The queue
-    /// assigns it on joining.
+    /// assigns it on joining, from 1 on.
     pub(crate) number: u64,
 }
 
@@ -114,6 +114,9 @@ pub(crate) enum Refusal {
     TimedOut { timeout: u64, waited: u64, wait: u64, limit: usize },
     /// It does not wait, and would need a wait of at least `wait`.
     WouldWait { wait: u64, limit: usize },
+    /// So many calls wait already, and no more may. It waited for `waited`, and would need a wait of
+    /// at least `wait` if it queued now.
+    QueueFull { waiting: usize, waited: u64, wait: u64 },
     /// A quota is used up. No call is admitted for so long.
     Exhausted { until: u64 },
     /// The store that holds the buckets did not decide.

@@ -94,7 +94,7 @@
 //! # /*
 //! #[tokio::test(start_paused = true)]
 //! # */
-//! async fn the_third_call_waits_for_a_minute() {
+//! async fn the_third_call_waits_for_two_minutes() {
 //!     let limiter = RateLimiter::builder().requests(Rate::per_minute(1)).build().unwrap();
 //!     let start = Instant::now();
 //!     for _ in 0..3 {
@@ -102,9 +102,9 @@
 //!     }
 //!     assert_eq!(start.elapsed().as_secs(), 120);
 //! }
-//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true);
-//! # let mut runtime = runtime;
-//! # runtime.build().unwrap().block_on(the_third_call_waits_for_a_minute());
+//! # let mut runtime = tokio::runtime::Builder::new_current_thread();
+//! # let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+//! # runtime.block_on(the_third_call_waits_for_two_minutes());
 //! ```
 //!
 //! # A strict provider

@@ -4,6 +4,8 @@ mod bound;
 mod cancellation;
 mod drift;
 mod fork;
+mod full;
+mod hopeless;
 mod hostile_wakers;
 mod lateness;
 mod model;

@@ -126,5 +126,5 @@ fn a_rate_of_your_own_struct_is_read_too() {
     let tier: Tier = toml::from_str("tokens = '30_000 / minute'").unwrap();
     assert_eq!(tier.tokens, openlimit::Rate::per_minute(30_000));
     let error = toml::from_str::<Tier>("tokens = 30_000").err().unwrap().to_string();
-    assert!(error.contains("expected a rate such as `200 / minute`, or a list"), "{error}");
+    assert!(error.contains("expected a rate such as `200 / minute`, found 30000"), "{error}");
 }

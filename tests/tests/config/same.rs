@@ -6,9 +6,15 @@ use std::time::Duration;
 
 use openlimit::{
     Builder, Burst, Charge, ChatRateLimiter, Counting, Input, Limit, LimiterConfig, OnOutage, Output,
-    Percent, Rate, Redis, kind,
+    Overflow, Percent, Rate, Redis, kind,
 };
 use serde_json::{Value, json};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What `limiter!` expands to.
+type Fill =
+    fn(Builder<kind::Chat>, &Cell<&'static str>) -> Result<Builder<kind::Chat>, Box<dyn Error + Send + Sync>>;
 
 /// The options of one key, written in three ways.
 struct Row {
@@ -24,10 +30,7 @@ macro_rules! rows {
             key: stringify!($key),
             shown: [
                 shown(ChatRateLimiter::builder().$key($($method)+)),
-                shown((|| -> Result<_, Box<dyn Error + Send + Sync>> {
-                    let (builder, _at) = (ChatRateLimiter::builder(), &Cell::new(""));
-                    openlimit::__limiter!(builder _at [] $key: $($macro)+)
-                })().unwrap()),
+                declared(|builder, _at| openlimit::__limiter!(builder _at [] $key: $($macro)+)),
                 shown(ChatRateLimiter::builder().config(&config(json!({ stringify!($key): $config })))),
             ],
         }),+]
@@ -38,28 +41,34 @@ fn shown(builder: Builder<kind::Chat>) -> String {
     format!("{builder:?}")
 }
 
+/// Returns what a declaration makes that fills its builder like this.
+fn declared(fill: Fill) -> String {
+    shown(fill(ChatRateLimiter::builder(), &Cell::new("")).unwrap())
+}
+
 fn config(value: Value) -> LimiterConfig {
     serde_json::from_value(value).unwrap()
 }
 
 #[test]
 fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
-    let second = Duration::from_secs(1);
     let rows = rows! {
         requests { 200 / minute } { Rate::per_minute(200) } "200 / minute";
         tokens { 40_000 / second } { Rate::per_second(40_000) } "40_000 / second";
         input_tokens { 9 / hour } { Rate::per_hour(9) } "9 / hour";
         output_tokens { 9 / day } { Rate::per_day(9) } json!(["9 / day"]);
-        images { Rate::per_day(9).burst(second) } { Rate::per_day(9).burst(second) } "9 / day, burst 1 s";
+        images { Rate::per_day(9).burst(SECOND) } { Rate::per_day(9).burst(SECOND) } "9 / day, burst 1 s";
         limit { Limit::new("pages", Rate::per_day(9)) } { Limit::new("pages", Rate::per_day(9)) }
             json!({ "pages": "9 / day" });
         burst { Burst::Observed } { Burst::Observed } "observed";
-        burst { 2 * second } { 2 * second } "2 s";
-        jitter { second / 100 } { second / 100 } "10 ms";
+        burst { 2 * SECOND } { 2 * SECOND } "2 s";
+        jitter { SECOND / 100 } { SECOND / 100 } "10 ms";
         headroom { Percent(5) } { Percent(5) } "5 %";
         counting { Counting::InWindows } { Counting::InWindows } "in_windows";
         refunds { false } { false } false;
-        max_hold { 60 * second } { 60 * second } "1m";
+        max_hold { 60 * SECOND } { 60 * SECOND } "1m";
+        max_waiting { 1_000 } { 1_000 } 1_000;
+        overflow { Overflow::DropOldest } { Overflow::DropOldest } "drop_oldest";
         default_output { 500 } { 500 } 500;
         model { "gpt-4o" } { "gpt-4o" } "gpt-4o";
         input_factor { 1.5 } { 1.5 } 1.5;
@@ -86,7 +95,6 @@ fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
 
 #[test]
 fn each_setting_of_redis_is_that_of_its_method() {
-    let second = Duration::from_secs(1);
     let one = || Redis::new("redis://a");
     let local = OnOutage::Local(Percent(25));
     for (options, redis) in [
@@ -95,12 +103,12 @@ fn each_setting_of_redis_is_that_of_its_method() {
         (json!({ "cluster": "redis://a" }), Redis::cluster(["redis://a"])),
         (json!({ "env": "OPENLIMIT_NO_SUCH_VARIABLE" }), Redis::from_env("OPENLIMIT_NO_SUCH_VARIABLE")),
         (json!({ "url": "redis://a", "prefix": "mine:" }), one().prefix("mine:")),
-        (json!({ "timeout": "2 s", "url": "redis://a" }), one().timeout(2 * second)),
-        (json!({ "url": "redis://a", "patience": "3 s" }), one().patience(3 * second)),
+        (json!({ "timeout": "2 s", "url": "redis://a" }), one().timeout(2 * SECOND)),
+        (json!({ "url": "redis://a", "patience": "3 s" }), one().patience(3 * SECOND)),
         (json!({ "url": "redis://a", "on_outage": "wait" }), one().on_outage(OnOutage::Wait)),
         (json!({ "url": "redis://a", "on_outage": "25 %" }), one().on_outage(local)),
-        (json!({ "url": "redis://a", "look_ahead": "20 ms" }), one().look_ahead(second / 50)),
-        (json!({ "url": "redis://a", "lease": "100 ms" }), one().lease(second / 10)),
+        (json!({ "url": "redis://a", "look_ahead": "20 ms" }), one().look_ahead(SECOND / 50)),
+        (json!({ "url": "redis://a", "lease": "100 ms" }), one().lease(SECOND / 10)),
         (json!({ "url": "redis://a", "root_certificates": "pem" }), one().root_certificates("pem")),
     ] {
         let built = shown(ChatRateLimiter::builder().redis(redis));

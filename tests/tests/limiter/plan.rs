@@ -40,22 +40,22 @@ fn calls_depart_as_the_limit_allows() {
 fn a_call_larger_than_the_limit_is_named_by_its_row() {
     let limiter = plain(&ManualClock::new()).name("chat").tokens(Rate::per_minute(100)).build().unwrap();
     let error = limiter.plan([10_u64, 100, 101, 102]).unwrap_err();
-    assert_eq!(error.row, Some(3));
-    assert!(matches!(error.error, AcquireError::TooLarge { cost: 101, most: 100, .. }));
+    assert_eq!(error.row(), Some(3));
+    assert!(matches!(error.error(), AcquireError::TooLarge { cost: 101, most: 100, .. }));
     let expected = "call 3 of the list: limiter `chat` can never admit a call of 101 tokens";
     assert!(error.to_string().starts_with(expected), "{error}");
     let error = limiter.plan([Cost::new().images(1)]).unwrap_err();
-    assert!(matches!(error.error, AcquireError::UnknownDimension { .. }) && error.row == Some(1));
+    assert!(matches!(error.error(), AcquireError::UnknownDimension { .. }) && error.row() == Some(1));
     let error = limiter.plan([1_i64, -1]).unwrap_err();
-    assert!(matches!(error.error, AcquireError::Params { .. }) && error.row == Some(2));
+    assert!(matches!(error.error(), AcquireError::Params { .. }) && error.row() == Some(2));
 }
 
 #[test]
 fn a_limiter_that_cannot_be_built_has_no_plan() {
     limiter! { static BAD: RateLimiter = { requests: Rate::per_minute(0) }; }
     let error = BAD.plan(Vec::<Cost>::new()).unwrap_err();
-    let AcquireError::Build(problem) = &error.error else { panic!("{error}") };
-    assert!(matches!(problem.problem(), BuildProblem::ZeroRate(_)) && error.row.is_none());
+    let AcquireError::Build(problem) = error.error() else { panic!("{error}") };
+    assert!(matches!(problem.problem(), BuildProblem::ZeroRate(_)) && error.row().is_none());
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn requests_are_priced_as_for_a_call() {
     let cost = limiter.cost(&request).unwrap().amount(&"tokens".into());
     assert_eq!(forecast.limits()[0].taken, 3 * cost);
     let error = limiter.plan([&request, &json!({ "model": "gpt-4o" })]).unwrap_err();
-    assert!(matches!(error.error, AcquireError::Params { .. }) && error.row == Some(2));
+    assert!(matches!(error.error(), AcquireError::Params { .. }) && error.row() == Some(2));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, BuildProblem, Cost, Percent, Rate, RateLimiter, Status, Usage, limiter};
 use openlimit_tests::{Call, millis, nanos, plain, secs};
@@ -306,4 +307,27 @@ fn a_call_that_is_settled_in_parts_is_counted_once() {
     permit.settle_so_far(700);
     permit.settle(50);
     assert_eq!(returned(), (1_000, 750, Some(0)));
+}
+
+#[test]
+fn a_limit_that_may_be_higher_shows_the_amount_that_it_goes_by() {
+    let clock = ManualClock::new();
+    let available = |limiter: &RateLimiter| -> Vec<u64> {
+        status(limiter).limits.iter().map(|limit| limit.available).collect()
+    };
+    let limiter = plain(&clock).discover(true).build().expect("it needs no limits");
+    assert_eq!(available(&limiter), [30, 6_000]);
+    let permit = limiter.try_acquire(100).expect("there is room");
+    let headers = [("x-ratelimit-limit-tokens", "150000"), ("x-ratelimit-remaining-tokens", "149900")];
+    permit.observe(&Observation::from_parts(200, headers, b""));
+    clock.advance(secs(60));
+    assert_eq!(available(&limiter), [30, 150_000]);
+    // A larger call still goes into debt, and a burst that is longer than the period counts.
+    drop(limiter.try_acquire(400_000).expect("the bucket is full"));
+    assert_eq!(available(&limiter)[1], 0);
+    let long = Rate::per_second(10).burst(secs(60));
+    let limiter = plain(&clock).adopt_limits(true).requests(long).build().expect("valid rates");
+    assert_eq!(available(&limiter), [600]);
+    drop(limiter.try_acquire(Cost::new()).expect("there is room"));
+    assert_eq!(available(&limiter), [599]);
 }

@@ -39,12 +39,12 @@ fn nothing_that_a_response_says_makes_a_call_wait() {
     let left = [("x-ratelimit-limit-tokens", "100"), ("x-ratelimit-remaining-tokens", "0")];
     permit().responded(&Observation::from_parts(200, left, br#"{"usage": {"total_tokens": 9}}"#));
     limiter.observe(&Observation::from_parts(200, left, b"")).expect("it is built");
-    let refused = permit().refused(&Observation::from_parts(429, [("retry-after", "20")], b""));
+    let refused = permit().refused(Observation::from_parts(429, [("retry-after", "20")], b""));
     assert!(refused.retry_after().is_some(), "{refused:?}");
-    permit().refused(&Observation::from_parts(429, left, b"Rate limit reached for tokens"));
-    permit().refused(&Observation::from_parts(529, [("", ""); 0], b""));
+    permit().refused(Observation::from_parts(429, left, b"Rate limit reached for tokens"));
+    permit().refused(Observation::from_parts(529, [("", ""); 0], b""));
     let quota = br#"{"error": {"code": "insufficient_quota", "message": "You exceeded your quota"}}"#;
-    let verdict = permit().refused(&Observation::from_parts(429, [("", ""); 0], quota));
+    let verdict = permit().refused(Observation::from_parts(429, [("", ""); 0], quota));
     assert!(matches!(verdict, Verdict::Exhausted { .. }), "{verdict:?}");
     limiter.hold(Duration::from_secs(9), "a test").expect("it is built");
     permit().settle(Usage::new(9, 9));

@@ -33,7 +33,7 @@ pub(super) fn shared(
         let scale = Scale::new(metering, pause);
         let largest = scale.weight(scale.most).saturating_add(scale.burst);
         if largest >= MOST {
-            return Err(BuildProblem::TooSlowToShare(limit.clone()));
+            return Err(BuildProblem::TooSlowToShare { limit: limit.clone(), most: scale.most });
         }
         drain = drain.max(largest);
         scales.push(scale);

@@ -25,6 +25,7 @@ mod parts;
 mod permits;
 mod processes;
 mod programs;
+mod queue;
 mod state_loss;
 mod unreachable;
 mod urls;

@@ -20,21 +20,36 @@ impl Slots {
             let next = self.estimate_next(amounts, now);
             return self.slots.front().map(wait_for).map_or(next, |first| first.min(next));
         }
-        let last = self.slots.back().map_or((0, 0), wait_for);
-        let without_slot =
-            |dimension: usize| queue.ahead_of(call, dimension).saturating_sub(self.held[dimension]);
-        last.max(self.wait_behind(amounts, without_slot, now))
+        self.behind_slots(amounts, |dimension| queue.ahead_of(call, dimension), now)
+    }
+
+    /// Returns a lower bound on the wait of a waiter behind calls that ask for `ahead` of each
+    /// dimension, and the limit that decides it.
+    pub(super) fn estimate_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+        let mut all = ahead.iter().zip(amounts).zip(&self.held);
+        if all.all(|((ahead, amount), held)| ahead + u128::from(*amount) <= *held) {
+            // A slot may be there for it.
+            return (0, 0);
+        }
+        self.behind_slots(amounts, |dimension| ahead[dimension], now)
+    }
+
+    /// Does the same for a call for which there is no slot.
+    fn behind_slots(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
+        let last = self.slots.back().map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
+        let without_slot = |dimension: usize| ahead(dimension).saturating_sub(self.held[dimension]);
+        last.max(self.wait_for_room(amounts, without_slot, now))
     }
 
     /// Returns a lower bound on the wait of a call if it were the next one, and the limit that
     /// decides it.
     pub(super) fn estimate_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        self.wait_behind(amounts, |_| 0, now)
+        self.wait_for_room(amounts, |_| 0, now)
     }
 
     /// Returns a lower bound on the wait of a call behind calls that ask for `ahead` of each
     /// dimension, and the limit that decides it.
-    fn wait_behind(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
+    fn wait_for_room(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
         let mut longest = (0, 0);
         // More than a look-ahead after the last reply, others may have given back anything. The
         // level then counts as zero, so that no call is refused here, and the server decides.
@@ -90,6 +105,7 @@ impl Slots {
         let fits = scale.whole(scale.fit.saturating_sub(level));
         Look {
             available: if level == 0 { scale.most } else { fits.min(scale.most) },
+            at_once: scale.whole(scale.fit),
             debt: scale.amount(level.saturating_sub(scale.burst)),
             full_in: level,
             part: self.pace(bucket, now),

@@ -174,6 +174,7 @@ impl Slots {
         now: u64,
     ) -> Refusals {
         let was_local = self.end_outage(now);
+        self.setbacks += 1;
         let mut calls = self.in_flight.take().unwrap_or_default();
         match self.moving.take() {
             Some(slot) if !reply.is_out => {

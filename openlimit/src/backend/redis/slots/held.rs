@@ -32,6 +32,7 @@ impl Slots {
         if until > self.held_until || exhausts && !self.is_exhausted {
             self.drop_all(now);
         }
+        self.setbacks += 1;
         self.hold_until(self.held_until.max(until), now);
         self.is_exhausted |= exhausts;
         self.ledger.begin_hold(Some(until).filter(|until| *until > now), exhausts);

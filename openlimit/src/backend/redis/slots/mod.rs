@@ -102,6 +102,7 @@ impl Buckets for Slots {
         if self.is_local() {
             return Some(self.alone.charge(amounts, now, now));
         }
+        self.setbacks += 1;
         for bucket in 0..self.scales.len() {
             self.add_debt(bucket, amounts.as_slice()[self.dimensions[bucket]], now);
         }
@@ -136,6 +137,17 @@ impl Buckets for Slots {
         self.at_end_of_hold(self.estimate_next(amounts, now), now)
     }
 
+    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+        if self.is_local() {
+            return self.alone.share.wait_behind(amounts, ahead, now);
+        }
+        self.at_end_of_hold(self.estimate_behind(amounts, ahead, now), now)
+    }
+
+    fn setbacks(&self) -> u64 {
+        self.setbacks + self.alone.share.setbacks()
+    }
+
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
         if self.is_local() {
             return self.alone.share.would_wait(call, queue, now);
@@ -164,6 +176,7 @@ impl Buckets for Slots {
     }
 
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.setbacks += 1;
         self.alone.share.set_rate(place, allowed, declared, now);
         if let Some(bucket) = self.places.iter().position(|of| *of == place) {
             self.set_rate_of_bucket(bucket, allowed, declared, now);
@@ -192,6 +205,7 @@ impl Buckets for Slots {
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         let bucket = self.places.iter().position(|of| *of == place);
         if let Some(bucket) = bucket.filter(|_| !self.is_local()) {
+            self.setbacks += 1;
             self.cap_bucket(bucket, left, now);
         }
     }

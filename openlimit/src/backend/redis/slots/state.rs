@@ -80,6 +80,8 @@ pub(crate) struct Slots {
     /// When the driver looks at the state next, unless it is called. Zero while it is at work.
     pub(super) next_look: u64,
     pub(super) outage: Option<Outage>,
+    /// How often waiting calls may have been moved back: each reply may say so.
+    pub(super) setbacks: u64,
     /// The number of outages so far.
     pub(super) outages: u64,
     pub(super) alone: Alone,
@@ -182,6 +184,7 @@ impl Slots {
             lease_for: None,
             next_look: 0,
             outage: None,
+            setbacks: 0,
             outages: 0,
             alone,
         }

@@ -1,0 +1,65 @@
+//! A queue that is full: one call is refused, so that no more than so many wait.
+//!
+//! Without a bound, an overload that lasts makes every call wait for longer and longer, until all of
+//! them come too late. With one, those that wait are still worth it, and the others know at once.
+
+use std::task::Waker;
+
+use super::{Admission, Decided};
+use crate::backend::Buckets as _;
+use crate::queue::{Key, Overflow, Refusal, Waiter};
+
+/// The most calls that may wait, and what happens to others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cap {
+    pub(crate) most: usize,
+    pub(crate) overflow: Overflow,
+}
+
+impl Default for Cap {
+    fn default() -> Self {
+        Self { most: usize::MAX, overflow: Overflow::default() }
+    }
+}
+
+impl Admission {
+    /// Bounds the number of calls that wait.
+    pub(crate) fn capped(self, cap: Cap) -> Self {
+        Self { cap, ..self }
+    }
+
+    /// Returns true if a call that joined would be one too many.
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.len() >= self.cap.most
+    }
+
+    /// Decides about a call that has joined: it waits, unless it is the one too many. Refuses the
+    /// one that is.
+    pub(super) fn or_shed(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
+        if self.queue.len() <= self.cap.most {
+            return Decided::Waits(key);
+        }
+        let excess = self.queue.excess(key, self.cap.overflow);
+        let excess = excess.and_then(|excess| Some((excess, self.too_many(self.queue.waiter(excess)?, now))));
+        let decided = match excess {
+            Some((excess, refusal)) if excess == key => {
+                self.queue.leave(key);
+                Decided::Refused(refusal)
+            }
+            Some((excess, refusal)) => {
+                self.refuse(excess, refusal, wakers);
+                Decided::Waits(key)
+            }
+            None => Decided::Waits(key),
+        };
+        // It may have been the head.
+        self.pump(now, wakers);
+        decided
+    }
+
+    /// Returns the refusal of a call for which there is no place.
+    fn too_many(&self, call: &Waiter, now: u64) -> Refusal {
+        let (wait, _) = self.backend.wait(call, &self.queue, now);
+        Refusal::QueueFull { waiting: self.cap.most, waited: call.waited(now), wait }
+    }
+}

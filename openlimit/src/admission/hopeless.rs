@@ -1,0 +1,88 @@
+//! Refuses waiters as soon as it is known that they cannot make their deadlines.
+//!
+//! On arrival a call is refused if its wait is known to be too long. Later the queue can move back:
+//! by a debt, a hold, a cut rate, or calls of higher priorities. A waiter that is then bound to miss
+//! its deadline would wait in vain, and keep the calls behind it waiting.
+//!
+//! The way to find out is to walk along the queue, and to add up what is asked ahead of each waiter.
+//! That takes time in proportion to the queue, so
+//!
+//! - it is done only after such a change, and only if a waiter has a deadline;
+//! - it goes no further than the first [`MOST_CHECKED`] waiters, and the last one with a deadline;
+//! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the time.
+//!
+//! What is found is exact as things stand: a waiter is refused if it would be admitted too late even
+//! if no other call joined and no other change came. A refund might have helped it, and it might
+//! not; a call that arrives is judged in the same way.
+
+use std::task::Waker;
+
+use super::Admission;
+use crate::backend::{Buckets as _, HOLD};
+use crate::queue::{Refusals, Waiter};
+
+/// The most waiters that are checked at once: about 0.1 ms.
+const MOST_CHECKED: usize = 4_096;
+
+impl Admission {
+    /// Refuses the waiters that cannot make their deadlines any more, if the queue has moved back
+    /// since the last time.
+    #[inline]
+    pub(super) fn refuse_hopeless(&mut self, now: u64, wakers: &mut Vec<Waker>) {
+        if self.queue.deadlines() == 0 {
+            return self.checks.rest();
+        }
+        let setbacks = self.backend.setbacks() + self.queue.setbacks();
+        if self.checks.is_due(setbacks, now) {
+            self.check(setbacks, now, wakers);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check(&mut self, setbacks: u64, now: u64, wakers: &mut Vec<Waker>) {
+        let (refusals, checked) = self.hopeless(now);
+        self.checks.made(setbacks, checked, now);
+        if refusals.is_empty() {
+            return;
+        }
+        for (key, refusal) in refusals {
+            self.refuse(key, refusal, wakers);
+        }
+        // The head may have been among them.
+        self.pump(now, wakers);
+    }
+
+    /// Finds the waiters that cannot make their deadlines. Returns how many it looked at, too.
+    fn hopeless(&self, now: u64) -> (Refusals, usize) {
+        let mut refusals = Refusals::new();
+        let mut ahead = vec![0_u128; self.queue.dimensions()];
+        let mut left = self.queue.deadlines();
+        let (mut before, mut checked) = ((0, 0), 0);
+        for (key, waiter) in self.queue.iter().take(MOST_CHECKED) {
+            let has_deadline = waiter.deadline() != u64::MAX;
+            let own = self.backend.wait_behind(waiter.amounts.as_slice(), &ahead, now);
+            // A hold is the reason for the wait, also of calls that go later.
+            let (wait, limit) = if own.1 == HOLD { own } else { own.max(before) };
+            if has_deadline && wait > left_to(waiter, now) {
+                refusals.push((key, waiter.timed_out(wait, limit, now)));
+            } else {
+                before = (wait, limit);
+                for (sum, amount) in ahead.iter_mut().zip(waiter.amounts.as_slice()) {
+                    *sum += u128::from(*amount);
+                }
+            }
+            checked += 1;
+            left -= usize::from(has_deadline);
+            if left == 0 {
+                break;
+            }
+        }
+        (refusals, checked)
+    }
+}
+
+/// Returns the time until a waiter's deadline.
+fn left_to(waiter: &Waiter, now: u64) -> u64 {
+    waiter.deadline().saturating_sub(now)
+}

@@ -1,0 +1,254 @@
+//! Calls that wait and cannot make their deadlines any more, because the queue has moved back. They
+//! are refused as soon as that is known, and the calls behind them move up.
+
+use std::time::Duration;
+
+use openlimit::testing::ManualClock;
+use openlimit::{AcquireError, Cost, Permit, Priority, Rate, RateLimiter, Usage};
+use openlimit_tests::model::{Limit, Model};
+use openlimit_tests::random::{NAMES, admissible, build, cost, limits};
+use openlimit_tests::{Call, millis, nanos, nanos_of, plain, requests_and_tokens, secs};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// A limiter of ten requests a second, none of which is left.
+fn used_up(clock: &ManualClock) -> RateLimiter {
+    let limiter = plain(clock).requests(Rate::per_second(10)).build().expect("valid rates");
+    while limiter.try_acquire(Cost::new()).is_ok() {}
+    limiter
+}
+
+fn within(limiter: &RateLimiter, timeout: Duration) -> Call {
+    Call::start(limiter.acquire(Cost::new()).timeout(timeout))
+}
+
+/// Returns which of the calls still wait. All others must have been refused for their timeouts.
+fn waiting(calls: &mut [Call]) -> Vec<bool> {
+    let still = |call: &mut Call| match call.over() {
+        None => true,
+        Some(Err(AcquireError::Timeout { .. })) => false,
+        Some(outcome) => panic!("{outcome:?}"),
+    };
+    calls.iter_mut().map(still).collect()
+}
+
+#[test]
+fn a_debt_refuses_those_who_have_no_time_for_it_and_no_other() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_second(10)).build().expect("valid rates");
+    let first = Call::start(limiter.acquire(Cost::new())).admitted();
+    while limiter.try_acquire(Cost::new()).is_ok() {}
+    // The call in place n is due after n tenths of a second.
+    let spare = [0, 250, 0, 150, 1_000, 0];
+    let mut calls: Vec<Call> =
+        (1..).zip(spare).map(|(place, spare)| within(&limiter, millis(100 * place + spare))).collect();
+    // A debt of two. The first call is refused, which takes one off for the others. When the third
+    // one is, too, the others go as if nothing had happened.
+    first.settle(Usage::from(0).with("requests", 3));
+    assert_eq!(waiting(&mut calls), [false, true, false, true, true, true]);
+    clock.advance(secs(1));
+    for (place, due) in [(5, 600), (4, 500), (3, 400), (1, 300)] {
+        assert_eq!(calls.remove(place).admitted().waited(), millis(due));
+    }
+}
+
+#[test]
+fn a_hold_refuses_those_whose_deadlines_are_before_its_end() {
+    let clock = ManualClock::new();
+    let limiter = used_up(&clock);
+    let mut calls = [secs(1), secs(5), secs(6)].map(|timeout| within(&limiter, timeout));
+    limiter.hold(millis(5_500), "maintenance").expect("it is built");
+    for call in &mut calls[..2] {
+        let Some(Err(AcquireError::Held { waited, wait, .. })) = call.over() else { panic!("not held") };
+        assert_eq!(waited, secs(0));
+        assert!(wait >= millis(5_500));
+    }
+    assert!(!calls[2].poll());
+    clock.advance(secs(6));
+    let [.., last] = calls;
+    drop(last.admitted());
+}
+
+#[test]
+fn higher_calls_that_go_before_it_leave_a_low_call_no_time() {
+    let clock = ManualClock::new();
+    let limiter = used_up(&clock);
+    let mut low = Call::start(limiter.acquire(Cost::new()).priority(Priority::Low).timeout(millis(450)));
+    let mut high = Vec::new();
+    for _ in 0..3 {
+        high.push(Call::start(limiter.acquire(Cost::new()).priority(Priority::High)));
+        assert!(!low.poll());
+    }
+    high.push(Call::start(limiter.acquire(Cost::new()).priority(Priority::High)));
+    let AcquireError::Timeout { waited, wait, .. } = low.refused() else { panic!("no timeout") };
+    assert_eq!((waited, wait), (secs(0), millis(500)));
+}
+
+#[test]
+fn each_limit_counts() {
+    let clock = ManualClock::new();
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(1_000));
+    let first = Call::start(limiter.acquire(Cost::new().tokens(500))).admitted();
+    while limiter.try_acquire(0).is_ok() {}
+    let call = |tokens, timeout| Call::start(limiter.acquire(Cost::new().tokens(tokens)).timeout(timeout));
+    // Only the second one takes tokens, and those before it take none.
+    let mut calls = [call(0, millis(100)), call(400, millis(300)), call(0, millis(300))];
+    first.settle(Usage::from(1_100));
+    // The debt of 100 and its 400 tokens are there after half a second.
+    assert_eq!(waiting(&mut calls), [true, false, true]);
+}
+
+#[test]
+fn a_refund_refuses_nobody() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("valid rates");
+    let permit = Call::start(limiter.acquire(100)).admitted();
+    let mut calls = [10, 20, 30].map(|tokens| Call::start(limiter.acquire(tokens).timeout(secs(1))));
+    permit.settle(Usage::from(95));
+    assert_eq!(waiting(&mut calls), [true; 3]);
+    clock.advance(secs(1));
+    calls.into_iter().for_each(|call| drop(call.admitted()));
+}
+
+#[test]
+fn a_long_queue_is_checked_from_its_front_now_and_then() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_second(10_000)).build().expect("valid rates");
+    let permits: Vec<_> = std::iter::from_fn(|| limiter.try_acquire(Cost::new()).ok()).take(20_000).collect();
+    let mut calls: Vec<Call> = (1..=10_000).map(|place| within(&limiter, millis(1) * place / 10)).collect();
+    let mut permits = permits.into_iter();
+    let mut refused = |calls: &mut Vec<Call>| {
+        permits.next().expect("a permit").settle(Usage::from(0).with("requests", 2));
+        calls.iter_mut().filter(|call| call.wakes() > 0).count()
+    };
+    // Each has no time to spare, and one unit of debt is for one of them.
+    assert_eq!(refused(&mut calls), 1);
+    // The walk was long, so the next one comes later.
+    assert_eq!(refused(&mut calls), 1);
+    clock.advance(millis(20));
+    assert!(calls[1].over().is_some_and(|outcome| outcome.is_err()));
+    assert!(calls[2].over().is_some_and(|outcome| outcome.is_ok()));
+}
+
+/// A step of a random run.
+#[derive(Clone, Debug)]
+enum Move {
+    /// A call of these amounts arrives, and may wait for so long.
+    Arrive(Priority, Vec<u64>, u64),
+    Advance(u64),
+    /// An admitted call, chosen by the first number, used more or less of a dimension.
+    Settle(usize, usize, u64),
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    let priority = prop_oneof![Just(Priority::Low), Just(Priority::Normal), Just(Priority::High)];
+    let amount = prop_oneof![0..3_u64, 0..50_u64, 0..3_000_u64];
+    let time = || prop_oneof![0..1_000_000_000_u64, 0..10_000_000_000_u64, 0..1_000_000_000_000_u64];
+    prop_oneof![
+        6 => (priority, vec(amount, 3), time()).prop_map(|(priority, amounts, timeout)| {
+            Move::Arrive(priority, amounts, timeout)
+        }),
+        3 => time().prop_map(Move::Advance),
+        3 => (any::<usize>(), 0..3_usize, 0..3_000_u64).prop_map(|(which, dimension, used)| {
+            Move::Settle(which, dimension, used)
+        }),
+    ]
+}
+
+/// A limiter and its model, and the calls that wait, with their deadlines.
+struct Game {
+    clock: ManualClock,
+    limiter: RateLimiter,
+    model: Model,
+    waiting: Vec<(usize, u64, Call)>,
+    admitted: Vec<(usize, Permit)>,
+}
+
+impl Game {
+    /// Compares each call that does not wait any more with the model.
+    fn look(&mut self) -> Result<(), TestCaseError> {
+        let now = nanos_of(&self.clock);
+        let (mut refused, mut admitted) = (Vec::new(), Vec::new());
+        for (call, deadline, mut asks) in std::mem::take(&mut self.waiting) {
+            match asks.over() {
+                None => self.waiting.push((call, deadline, asks)),
+                Some(Ok(permit)) => admitted.push((call, deadline, permit)),
+                Some(Err(_)) => refused.push((call, deadline)),
+            }
+        }
+        for (call, deadline) in &refused {
+            // Without the others that were refused, and if nothing else happened, would it have made it?
+            let mut alone = self.model.clone();
+            refused.iter().filter(|(other, _)| other != call).for_each(|(other, _)| alone.cancel(*other));
+            alone.advance(1 << 61);
+            prop_assert!(alone.admitted(*call) > Some(*deadline), "call {call} would have been admitted");
+        }
+        refused.iter().for_each(|(call, _)| self.model.cancel(*call));
+        for (call, deadline, _) in &self.waiting {
+            prop_assert!(*deadline > now, "call {call} waits beyond its deadline");
+            prop_assert_eq!(self.model.admitted(*call), None, "call {} waits", call);
+        }
+        for (call, deadline, _) in &admitted {
+            prop_assert!(self.model.admitted(*call).is_some_and(|at| at <= *deadline), "call {call}");
+        }
+        self.admitted.extend(admitted.into_iter().map(|(call, _, permit)| (call, permit)));
+        Ok(())
+    }
+
+    /// Lets time pass, from one deadline to the next.
+    fn advance(&mut self, by: u64) -> Result<(), TestCaseError> {
+        let end = nanos_of(&self.clock) + by;
+        while nanos_of(&self.clock) < end {
+            let now = nanos_of(&self.clock);
+            let deadlines = self.waiting.iter().map(|(_, deadline, _)| *deadline);
+            let step = deadlines.fold(end, u64::min).max(now + 1) - now;
+            self.model.advance(step);
+            self.clock.advance(nanos(step));
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    fn play(&mut self, limits: &[Limit], next: Move, call: usize) -> Result<(), TestCaseError> {
+        match next {
+            Move::Arrive(priority, amounts, timeout) => {
+                let amounts = admissible(limits, &amounts);
+                self.model.arrive(call, priority, amounts.clone());
+                let acquire = self.limiter.acquire(cost(limits, &amounts)).priority(priority);
+                let deadline = nanos_of(&self.clock) + timeout;
+                self.waiting.push((call, deadline, Call::start(acquire.timeout(nanos(timeout)))));
+            }
+            Move::Advance(by) => self.advance(by)?,
+            Move::Settle(which, dimension, used) if !self.admitted.is_empty() => {
+                let (call, permit) = self.admitted.swap_remove(which % self.admitted.len());
+                let cost = permit.cost();
+                let tokens = cost.amount(&openlimit::Dimension::Tokens);
+                permit.settle(Usage::from(tokens).with(NAMES[dimension], used));
+                if limits.iter().any(|limit| limit.dimension == dimension) {
+                    self.model.settle(call, dimension, used);
+                }
+            }
+            Move::Settle(..) => {}
+        }
+        self.look()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_call_is_refused_that_would_make_it_and_none_waits_beyond_its_deadline(
+        limits in limits(Just(0)),
+        moves in vec(any_move(), 1..60),
+    ) {
+        let clock = ManualClock::new();
+        let (limiter, model) = (build(&limits, &clock), Model::new(limits.clone()));
+        let mut game = Game { clock, limiter, model, waiting: Vec::new(), admitted: Vec::new() };
+        for (call, next) in moves.into_iter().enumerate() {
+            game.play(&limits, next, call)?;
+        }
+        game.advance(1 << 45)?;
+        prop_assert!(game.waiting.is_empty());
+    }
+}
