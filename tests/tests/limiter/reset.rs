@@ -70,7 +70,7 @@ fn holds_used_up_quotas_and_what_the_provider_said_are_gone() {
 
     let refused = |body: &'static [u8]| {
         let permit = limiter.try_acquire(1).expect("there is room");
-        permit.refused(&Observation::from_parts(429, [("retry-after", "60")], body));
+        permit.refused(Observation::from_parts(429, [("retry-after", "60")], body));
     };
     refused(b"");
     assert!(matches!(limiter.try_acquire(1), Err(AcquireError::Held { .. })));

@@ -180,7 +180,7 @@ fn a_rate_that_climbs_after_a_refusal_goes_on_climbing() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("a valid rate");
     let permit = limiter.try_acquire(10).expect("there is room");
-    permit.refused(&Observation::from_parts(429, [("retry-after", "1")], b""));
+    permit.refused(Observation::from_parts(429, [("retry-after", "1")], b""));
     clock.advance(secs(1));
     limiter.update(|limits| limits.tokens(Rate::per_second(1_000))).expect("a valid rate");
     let pace = limiter.status().expect("it is built").limits[0].pace;
