@@ -166,7 +166,7 @@ pub enum BuildProblem {
     )]
     NoSuchLimit(Limit),
 
-    /// The value of a key uses the limiter that it declares.
+    /// The value of a key uses the limiter that it declares, itself or through another one.
     #[error(
         "a value of its declaration uses the limiter itself, which is not built yet; take the value from elsewhere"
     )]

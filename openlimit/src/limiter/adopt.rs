@@ -37,10 +37,10 @@ impl<K> Builder<K> {
     /// debt, as calls larger than the burst do. The provider refuses those that are too large for
     /// it.
     ///
-    /// With limits that are shared through Redis, the processes have one rate. So all of them
-    /// should set this option, or none. What was taken before the rate rose then takes as long to
-    /// flow back as it would have by the old rate, since the server knows it only as a time. In
-    /// memory, it flows back by the new one.
+    /// With limits that are shared through Redis, the processes that set this option have one rate.
+    /// The others are never faster than declared, so all of them should set it, or none. What was
+    /// taken before the rate rose then takes as long to flow back as it would have by the old rate,
+    /// since the server knows it only as a time. In memory, it flows back by the new one.
     pub fn adopt_limits(mut self, adopt: bool) -> Self {
         self.adopt_limits = adopt;
         self

@@ -8,7 +8,9 @@ use std::hint;
 use std::mem;
 use std::ops::Deref;
 use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::declared::Declared;
 use super::hold_times::HoldTimes;
@@ -29,8 +31,11 @@ pub(crate) struct Core {
     pub(super) counting: Counting,
     /// Identifies the limiter to the timer.
     id: u64,
-    /// The process that the limiter was built in.
-    process: u32,
+    /// The process whose threads alone can hold the lock: at first that in which the limiter was
+    /// built.
+    process: AtomicU32,
+    /// The forked child in which no thread is left to release the lock. Zero for none.
+    abandoned_in: AtomicU32,
     /// A reference to itself, to give to the timer and the driver.
     this: Weak<Self>,
     state: Line<Mutex<State>>,
@@ -44,6 +49,10 @@ const TRIES: u32 = 12;
 /// the cache line away from the thread that holds the lock. So the pauses get longer: with pauses
 /// of equal length, two threads took three times as long for their calls.
 const LONGEST_PAUSE: u32 = 64;
+
+/// The time after which a lock that is still held in a forked child was abandoned. To admit a
+/// million waiting calls at once takes a fifth of that.
+const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
 /// Starts at a cache line, which has 64 bytes on x86-64 and on most ARM processors.
 ///
@@ -101,7 +110,8 @@ impl Core {
             hold_times,
             counting,
             id: timer_id(),
-            process: process::id(),
+            process: AtomicU32::new(process::id()),
+            abandoned_in: AtomicU32::new(0),
             this: Weak::clone(this),
             state: Line(Mutex::new(state)),
         })
@@ -112,6 +122,10 @@ impl Core {
     /// Returns `None` in a forked child, if another thread held the lock when the process was
     /// forked: that thread is not there to release it. Only a contended lock is checked for that,
     /// since asking the system for the process takes as long as a call.
+    ///
+    /// In a child, a lock that is held may also belong to one of its own threads, which releases it
+    /// soon. So the first thread that meets one waits for [`ABANDONED_AFTER`]. Once the lock was
+    /// taken in the child, only threads of the child can hold it.
     #[inline(always)]
     pub(super) fn lock(&self) -> Option<MutexGuard<'_, State>> {
         self.state.try_lock().or_else(|| self.lock_contended())
@@ -128,7 +142,16 @@ impl Core {
             }
             pause = LONGEST_PAUSE.min(2 * pause);
         }
-        (process::id() == self.process).then(|| self.state.lock())
+        let process = process::id();
+        if self.process.load(Ordering::Relaxed) == process {
+            return Some(self.state.lock());
+        }
+        let is_abandoned = self.abandoned_in.load(Ordering::Relaxed) == process;
+        let patience = if is_abandoned { Duration::ZERO } else { ABANDONED_AFTER };
+        let state = self.state.try_lock_for(patience);
+        let known = if state.is_some() { &self.process } else { &self.abandoned_in };
+        known.store(process, Ordering::Relaxed);
+        state
     }
 
     /// Sets the timer to `due`, unless it is set to an earlier time.

@@ -4,13 +4,14 @@
 //! the queue and the permits exist once for all kinds of limiter.
 
 use std::borrow::Borrow;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::ptr;
 
 use once_cell::sync::OnceCell;
 
+use super::building::Building;
 use super::core::Handle;
 use super::decide::NotAtOnce;
 use super::overrides::substitute;
@@ -280,13 +281,14 @@ fn build_once<'a, K>(
     name: &'static str,
     fill: Fill<K>,
 ) -> &'a Result<Handle, BuildError> {
-    let Some(building) = Building::begin(ptr::from_ref(built).addr()) else {
+    let Some(building) = Building::needs(ptr::from_ref(built).addr()) else {
         // The outer build keeps its own result, so there is no place for this one. It is leaked,
         // once for each use of a limiter in its own declaration.
         let error = BuildError::new(name.into(), BuildProblem::Recursive);
         return Box::leak(Box::new(Err(error)));
     };
     let built = built.get_or_init(|| {
+        building.begins();
         let key = Cell::new("");
         let builder = fill(Builder::named(name), &key);
         let builder = builder.map_err(|error| BuildError::declared(name, key.get(), error))?;
@@ -294,35 +296,6 @@ fn build_once<'a, K>(
     });
     drop(building);
     built
-}
-
-thread_local! {
-    /// The addresses of the limiters that this thread is building: several if the value of a key
-    /// uses another limiter.
-    static BUILDING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A build on this thread, which ends when this is dropped.
-struct Building;
-
-impl Building {
-    /// Begins a build, unless this thread is in the middle of the same one: it would wait for
-    /// itself.
-    fn begin(address: usize) -> Option<Self> {
-        BUILDING.with_borrow_mut(|building| {
-            let is_new = !building.contains(&address);
-            is_new.then(|| {
-                building.push(address);
-                Self
-            })
-        })
-    }
-}
-
-impl Drop for Building {
-    fn drop(&mut self) {
-        BUILDING.with_borrow_mut(Vec::pop);
-    }
 }
 
 impl<K> Limiter<K> {

@@ -11,6 +11,7 @@ mod adopt;
 mod body;
 mod build;
 mod builder;
+mod building;
 mod burst;
 mod callbacks;
 mod charge;

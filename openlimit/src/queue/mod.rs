@@ -252,12 +252,12 @@ impl Queue {
 
     /// Returns a call's outcome and frees its entry. While it still waits, stores `waker` instead.
     ///
-    /// Returns the waker that it replaced, or `waker` itself if it was not stored. Drop it where no
-    /// lock is held: the destructor of a waker is foreign code.
-    pub(crate) fn poll(&mut self, key: Key, waker: Waker) -> Result<Outcome, Waker> {
+    /// Also returns the waker that it replaced, or `waker` itself if it was not stored. Drop it
+    /// where no lock is held: the destructor of a waker is foreign code.
+    pub(crate) fn poll(&mut self, key: Key, waker: Waker) -> (Option<Outcome>, Waker) {
         match self.entries.get_mut(key).map(|entry| &mut entry.state) {
-            Some(EntryState::Waiting(waiter)) => Err(mem::replace(&mut waiter.waker, waker)),
-            _ => self.leave(key).1.ok_or(waker),
+            Some(EntryState::Waiting(waiter)) => (None, mem::replace(&mut waiter.waker, waker)),
+            _ => (self.leave(key).1, waker),
         }
     }
 

@@ -11,6 +11,9 @@
 //! length `w` weighs at most `w` and the burst (or the largest call), each call by the pace at
 //! which it was requested. What is in the buckets when a rate is raised keeps its weight, too,
 //! until it has leaked. In memory it weighs less then.
+//!
+//! A client that does not adopt higher limits is never faster than declared, whatever others adopt:
+//! its calls keep their weight.
 
 use super::state::{KnownClimb, LOCAL, Slots};
 use crate::backend::Buckets as _;
@@ -66,7 +69,8 @@ impl Slots {
             let own = self.ledger.pace_change(bucket);
             let climb = self.climbs[bucket].climb;
             let rest = climb.missing(now.max(self.held_until));
-            let rate = self.scales[bucket].rate();
+            let scale = &mut self.scales[bucket];
+            let rate = scale.rate();
             if lost {
                 let (span, rate) = (climb.part(now).1, if rate == ONE { 0 } else { rate });
                 self.ledger.change_pace(bucket, PaceChange { refused: 0, span, rest, rate });
@@ -81,9 +85,12 @@ impl Slots {
                 let climb = climb.moved(from, to);
                 self.climbs[bucket] = KnownClimb { climb, cut: pace.cut };
             }
-            if own.rate == 0 && pace.rate > 0 && pace.rate != rate {
-                self.scales[bucket].set_rate(pace.rate, ONE);
-                self.alone.share.set_rate(place, pace.rate, ONE, now);
+            if own.rate == 0 && pace.rate > 0 {
+                // Another client may adopt a higher rate than this one.
+                scale.set_rate(pace.rate, ONE);
+                if scale.rate() != rate {
+                    self.alone.share.set_rate(place, scale.rate(), ONE, now);
+                }
             }
         }
         self.set_paces(now);

@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
         next = next.min(reply.as_ref().map_or(u64::MAX, |(at, ..)| *at));
         let mut admitted = Vec::new();
         while let Some(key) = waiting.front()
-            && let Ok(Outcome::Admitted(grant)) = admission.queue.poll(*key, Waker::noop().clone())
+            && let (Some(Outcome::Admitted(grant)), _) = admission.queue.poll(*key, Waker::noop().clone())
         {
             waiting.pop_front();
             admitted.push(grant);
