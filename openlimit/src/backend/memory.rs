@@ -3,6 +3,8 @@
 //! It decides at once and exactly. Every call that does not wait runs through `take`, so that
 //! function is inlined into its caller, and the fields that it touches lie together.
 
+use std::mem;
+
 use super::buckets::{Buckets, Due, HOLD};
 use super::holds::Holds;
 use super::starting::Starting;
@@ -198,6 +200,10 @@ impl Buckets for Memory {
         }
     }
 
+    fn late(&self, _: usize) -> u64 {
+        0
+    }
+
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         self.set_back();
         Some(self.charge(amounts, now, now))
@@ -209,6 +215,7 @@ impl Buckets for Memory {
 
     fn change(&mut self, limits: &Starting<'_>, _: Option<u64>, now: u64) -> Result<(), BuildProblem> {
         self.charges += 1;
+        self.set_back();
         for (meter, metering) in self.meters.iter_mut().zip(limits.meterings) {
             meter.bucket.change(metering, self.charges, now);
         }
@@ -216,7 +223,9 @@ impl Buckets for Memory {
     }
 
     fn reset(&mut self, limits: &Starting<'_>, _: u64) {
-        *self = Self::new(limits, self.charges);
+        let mut holds = mem::take(&mut self.holds);
+        holds.end();
+        *self = Self { holds, ..Self::new(limits, self.charges) };
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
@@ -274,6 +283,10 @@ impl Buckets for Memory {
         self.meters[place].bucket.widen(amount);
     }
 
+    fn granted_since(&mut self, _: usize, _: u64) -> Option<u64> {
+        None
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         self.charges += 1;
         self.set_back();
@@ -305,7 +318,8 @@ impl Buckets for Memory {
 
     fn release(&mut self, now: u64) {
         if now < self.shut_until {
-            (self.shut_until, self.holds) = (0, Holds::default());
+            self.shut_until = 0;
+            self.holds.end();
             self.meters.iter_mut().for_each(|meter| meter.bucket.thaw(now));
             self.note_usual();
         }

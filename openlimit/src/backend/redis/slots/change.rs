@@ -79,6 +79,9 @@ impl Slots {
     ) -> Result<(), BuildProblem> {
         let (scales, identity) = shared(limits, &self.places)?;
         self.drop_all(now);
+        self.setbacks += 1;
+        // What was granted until now weighs by the earlier limits.
+        self.marks.iter_mut().for_each(|marks| marks.clear());
         let changes = !identity.has_same_limits(&self.identity);
         for bucket in 0..scales.len() {
             let part = self.identity.part(bucket, &identity);
@@ -134,6 +137,8 @@ impl Slots {
         self.scales.iter_mut().for_each(|scale| scale.set_rate(1, 1));
         self.set_paces(now);
         (self.held_until, self.is_exhausted, self.probe_slot, self.ask_at) = (0, false, 0, 0);
+        (self.head_shut_until, self.changed_at) = (0, None);
+        self.shut_until.fill(0);
         let meterings = self.share_of(limits.meterings);
         self.alone.reset(&Starting { meterings: &meterings, ..*limits }, limits, now);
         self.flush_at = self.flush_at.min(now);
