@@ -160,6 +160,10 @@ impl Buckets for Backend {
         each!(self, one => one.is_shut(now))
     }
 
+    fn is_as_new(&self, now: u64) -> bool {
+        each!(self, one => one.is_as_new(now))
+    }
+
     fn refresh(&mut self, now: u64) {
         each!(self, one => one.refresh(now));
     }

@@ -19,7 +19,7 @@ pub(crate) enum Driver {
     /// The backend needs no driver.
     None,
     #[cfg(feature = "redis")]
-    Redis(Session),
+    Redis(Box<Session>),
 }
 
 impl Driver {

@@ -341,6 +341,10 @@ impl Buckets for Memory {
         now < self.shut_until
     }
 
+    fn is_as_new(&self, now: u64) -> bool {
+        !self.is_shut(now) && self.meters.iter().all(|meter| meter.bucket.is_as_new(now))
+    }
+
     fn refresh(&mut self, _: u64) {}
 
     fn look(&self, now: u64) -> Vec<Look> {

@@ -81,9 +81,10 @@ pub(super) struct State {
     pub(super) rested: u64,
     /// The time for which the timer rests after it fired, in nanoseconds.
     pub(super) rest: u64,
-    pub(super) declared: Declared,
+    /// The limits as they are now. The limiters of all keys share them, until an update.
+    pub(super) declared: Arc<Declared>,
     /// Why this process last held the limiter, and until when.
-    pub(super) held_for: Option<(Arc<str>, u64)>,
+    pub(super) held_for: Option<Box<(Arc<str>, u64)>>,
     /// What was reported. `None` as long as there was nothing to report.
     pub(super) notices: Option<Box<Notices>>,
 }
@@ -98,7 +99,7 @@ impl Core {
         time: Time,
         jitter: u64,
         hold_times: HoldTimes,
-        declared: Declared,
+        declared: Arc<Declared>,
     ) -> Arc<Self> {
         let (counting, rest) = (declared.counting, time.rest(jitter));
         let state =
@@ -163,6 +164,12 @@ impl Core {
     /// Returns the limiter as its driver sees it.
     pub(super) fn as_served(&self) -> Weak<dyn Served> {
         Weak::clone(&self.this) as _
+    }
+
+    /// Returns true if it decides about all later calls as a new limiter would. Returns false if
+    /// it is in use at this moment.
+    pub(super) fn is_as_new(&self, now: u64) -> bool {
+        !self.plan.is_updated() && self.state.try_lock().is_some_and(|state| state.admission.is_as_new(now))
     }
 
     /// Returns when a hold of `time` nanoseconds from now ends.
@@ -234,5 +241,16 @@ impl Handle {
             Self::Static(core) => core,
             Self::Counted(core) => core,
         }
+    }
+}
+
+#[cfg(all(test, not(openlimit_loom)))]
+mod tests {
+    use super::{Line, Mutex, State};
+
+    /// Each key of a `Keyed` has one.
+    #[test]
+    fn the_state_of_a_limiter_has_at_most_four_cache_lines() {
+        assert!(size_of::<Line<Mutex<State>>>() <= 256, "{} bytes", size_of::<State>());
     }
 }

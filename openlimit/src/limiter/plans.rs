@@ -41,6 +41,11 @@ impl Plans {
         }
     }
 
+    /// Returns true if there was an update.
+    pub(super) fn is_updated(&self) -> bool {
+        self.latest.get().is_some()
+    }
+
     /// Replaces the latest plan. Call it under the lock of the limiter's state, so that both change
     /// together.
     pub(super) fn replace(&self, plan: Plan) {

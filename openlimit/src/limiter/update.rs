@@ -4,6 +4,7 @@
 //! what to change. Everything else happens under the lock, as one step: the new limits are checked,
 //! the buckets change, and the waiters that are due then are admitted. So no call sees a part of it.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::core::{Core, State};
@@ -170,7 +171,7 @@ impl Core {
         let limits = self.starting(&plan, &meterings);
         state.admission.change(&plan, (&limits, version), declared.widening(), now, wakers)?;
         state.rest = self.time.rest(least_lateness(&meterings));
-        state.declared = declared;
+        state.declared = Arc::new(declared);
         self.plan.replace(plan);
         Ok(())
     }

@@ -52,7 +52,7 @@ pub(in crate::backend) fn open(
     let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
     let terms = redis.terms(nanos(jitter_of(starting.meterings)).min(MOST));
     let slots = Slots::new(&shared, terms, session.server(), alone, starting.max_hold).identified(identity);
-    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(session)))
+    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session))))
 }
 
 /// Returns the places of the limits in the order of the script. All clients of the buckets must have

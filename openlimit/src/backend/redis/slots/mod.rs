@@ -279,6 +279,11 @@ impl Buckets for Slots {
         }
     }
 
+    fn is_as_new(&self, _: u64) -> bool {
+        // It knows what the server said, and may hold slots.
+        false
+    }
+
     fn refresh(&mut self, now: u64) {
         if !self.is_local() && !self.is_closed {
             self.want_news(now);
