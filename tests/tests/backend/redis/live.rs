@@ -295,6 +295,59 @@ fn a_reset_ends_holds_and_adopted_rates_of_all_processes() {
 }
 
 #[test]
+fn a_reset_ends_the_hold_of_one_limit_for_all_processes() {
+    let (_server, one, other) = pair();
+    let body = br#"{"error":{"message":"Rate limit reached on tokens per day (TPD): Limit 1000, Used 1000, Requested 1. Please try again in 300s.","type":"tokens","code":"rate_limit_exceeded"}}"#;
+    let held = |limiter: &RateLimiter| limiter.status().unwrap().limits[0].hold.is_some();
+    let permit = take(&one, 10).unwrap();
+    permit.refused(Observation::new(429).body(body));
+    flush(&one);
+    flush(&other);
+    assert!(held(&one) && held(&other));
+    one.reset().unwrap();
+    assert!(!held(&one));
+    drop(take(&one, 1_000).unwrap());
+    flush(&other);
+    assert!(!held(&other));
+}
+
+#[test]
+fn what_a_batch_was_to_take_along_does_not_survive_a_reset() {
+    let (server, one, other) = pair();
+    let permit = take(&one, 100).unwrap();
+    flush(&other);
+    // Nobody knows if this debt arrives.
+    server.stop();
+    permit.settle(700);
+    std::thread::sleep(millis(200));
+    one.reset().unwrap();
+    server.cont();
+    assert_eq!((left(&one), left(&other)), (1_000, 1_000));
+}
+
+#[test]
+fn what_is_left_by_a_response_to_an_earlier_call_counts_after_an_update() {
+    let (_server, one, other) = pair();
+    let headers = |limit, left| {
+        Observation::from_parts(
+            200,
+            [("x-ratelimit-limit-tokens", limit), ("x-ratelimit-remaining-tokens", left)],
+            b"",
+        )
+    };
+    take(&one, 10).unwrap().observe(&headers("1000", "990"));
+    let earlier = take(&one, 90).unwrap();
+    drop(take(&other, 300).unwrap());
+    tokens(&one, 2_000);
+    flush(&one);
+    flush(&other);
+    // As if somebody else had used the rest.
+    earlier.observe(&headers("2000", "200"));
+    assert!(left(&one) <= 200, "{}", one.status().unwrap());
+    assert!(left(&other) <= 200, "{}", other.status().unwrap());
+}
+
+#[test]
 fn a_reset_as_the_first_thing_a_process_does_reaches_the_others() {
     let (server, one, _other) = pair();
     drop(take(&one, 1_000).unwrap());

@@ -26,6 +26,7 @@ mod permits;
 mod processes;
 mod programs;
 mod queue;
+mod reported;
 mod state_loss;
 mod unreachable;
 mod urls;

@@ -2,7 +2,7 @@
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{Cost, Output, Rate, Usage};
+use openlimit::{AcquireError, Cost, Output, Rate, Usage};
 use openlimit_tests::{Call, at_once, millis, secs};
 
 use super::{Tenants, builder, crowd};
@@ -108,6 +108,20 @@ fn a_hold_keeps_its_key_until_it_ends() {
     let (tenants, left, ()) = left_after(61_000, hold);
     assert_eq!(left, 1_000);
     assert_eq!(at_once(&tenants.of("anna")), 10);
+}
+
+#[test]
+fn a_key_that_was_updated_or_closed_stays_so() {
+    let update = |tenants: &Tenants| {
+        tenants.of("anna").update(|limits| limits.tokens(Rate::per_second(3_000))).unwrap();
+    };
+    let (tenants, left, ()) = left_after(600_000, update);
+    assert_eq!(left, 3_000);
+    // The limits of no other key.
+    assert_eq!(tenants.of("berta").status().unwrap().limits[1].available, 1_000);
+    let (tenants, _, ()) = left_after(600_000, |tenants| drop(tenants.of("anna").close()));
+    assert!(matches!(tenants.of("anna").try_acquire(1), Err(AcquireError::Closed { .. })));
+    drop(tenants.of("berta").try_acquire(1).unwrap());
 }
 
 #[test]
