@@ -44,6 +44,8 @@
 //! | follow a provider that counts in windows | [`Builder::counting`] |
 //! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
+//! | bound how many calls are in flight | [`Builder::concurrency`] |
+//! | take the first of several limiters that is free | [`first_free`] |
 //! | change limits while the program runs | [`Limiter::update`], [`reset`](Limiter::reset) |
 //! | count a call that was made elsewhere | [`Limiter::charge`] |
 //! | stop for good | [`Limiter::close`] |
@@ -82,8 +84,8 @@
 //!
 //! # When not to use it
 //!
-//! It does not protect a server from its clients, it does not bound how many calls run at once, and
-//! it does not retry after errors that have nothing to do with limits.
+//! It does not protect a server from its clients, and it does not retry after errors that have
+//! nothing to do with limits.
 //!
 //! # Features
 //!
@@ -148,8 +150,8 @@ pub use backend::{OnOutage, Redis};
 #[cfg(feature = "serde")]
 pub use config::LimiterConfig;
 pub use error::{
-    AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
-    StoreStatus,
+    AcquireError, BuildError, BuildProblem, FirstFreeError, FromAcquireError, ParamsError, StoreError,
+    StoreProblem, StoreStatus,
 };
 pub use learning::{Input, Output};
 #[cfg(feature = "redis")]
@@ -159,9 +161,9 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Closing, Doubling, Forecast, ForecastError, Hold, KeyLimits, Keyed,
-    LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, RateLimiter, Returned, Single,
-    Status, Update, WrappedRead,
+    Acquire, Builder, Burst, Closing, Doubling, FirstFree, Forecast, ForecastError, Hold, InFlightStatus,
+    KeyLimits, Keyed, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, RateLimiter,
+    Returned, Single, Status, Update, WrappedRead, first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{
@@ -171,7 +173,7 @@ pub use limiter::{
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
 pub use limits::{
-    Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
+    Concurrency, Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
 };
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;

@@ -13,7 +13,7 @@ use crate::admission::{Admission, Cap, Plan};
 use crate::backend::{Choice, Starting};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
-use crate::limits::{Dimension, Limit, Name};
+use crate::limits::{Concurrency, Dimension, Limit, Name};
 use crate::queue::Queue;
 use crate::time::{Time, nanos};
 
@@ -23,7 +23,8 @@ impl<K> Builder<K> {
     /// # Errors
     /// The [`BuildProblem`] says what is wrong. For every limiter:
     ///
-    /// - no limits, or more than 64;
+    /// - no limits and no [`concurrency`](Self::concurrency), or more than 64 limits;
+    /// - a concurrency of zero, or of an empty range;
     /// - an amount of zero, or above 2^63 - 1;
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
@@ -39,7 +40,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
-    /// - more than 8 limits;
+    /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
     ///   flow back;
     /// - a URL or settings that cannot be used.
@@ -63,6 +64,7 @@ impl<K> Builder<K> {
             return Err(BuildProblem::UnusedOutput);
         }
         this.pricing.check()?;
+        this.check_concurrency()?;
         let cap = this.cap()?;
         let time = match &this.time {
             Some(time) => time.clone(),
@@ -72,11 +74,13 @@ impl<K> Builder<K> {
         let name = this.shown_name();
         let plan =
             Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(declared.raises);
+        let plan = if declared.bounds_in_flight { plan.bounding_in_flight() } else { plan };
         Ok(Checked {
             learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
             plan: Arc::new(plan),
             declared: Arc::new(declared),
             cap,
+            concurrency: this.concurrency,
             // Half of the jitter. The other half is left to the network.
             grace: nanos(this.jitter / 2),
             max_hold: nanos(this.max_hold),
@@ -94,6 +98,7 @@ impl<K> Builder<K> {
             headroom: self.headroom,
             counting: self.counting,
             raises: self.raises(),
+            bounds_in_flight: self.concurrency.is_some(),
         }
     }
 
@@ -122,6 +127,7 @@ pub(super) struct Checked {
     declared: Arc<Declared>,
     learning: Learning,
     cap: Cap,
+    concurrency: Option<Concurrency>,
     grace: u64,
     max_hold: u64,
     pub(super) time: Time,
@@ -149,7 +155,8 @@ impl Checked {
         let admission = Admission::new(backend, queue, self.grace, self.max_hold)
             .learns(self.learning.of_another())
             .capped(self.cap)
-            .widens(declared.widening());
+            .widens(declared.widening())
+            .bounds_in_flight(self.concurrency.as_ref());
         let jitter = least_lateness(plan.meterings());
         let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);
         let (plan, time, declared) = (Arc::clone(plan), self.time.clone(), Arc::clone(declared));

@@ -20,6 +20,8 @@ pub(super) struct Declared {
     pub(super) headroom: Option<Percent>,
     pub(super) counting: Counting,
     pub(super) raises: Raises,
+    /// True if the calls in flight are limited, too. Then no other limits are needed.
+    pub(super) bounds_in_flight: bool,
 }
 
 impl Declared {
@@ -31,11 +33,11 @@ impl Declared {
             Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
         };
         match self.limits.len() {
-            0 => Err(BuildProblem::NoLimits),
-            1..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
+            0 if !self.bounds_in_flight => Err(BuildProblem::NoLimits),
+            0..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
                 Err(BuildProblem::UnusedBurst(self.burst_time().unwrap_or(DEFAULT_BURST)))
             }
-            1..=MOST_LIMITS => {
+            0..=MOST_LIMITS => {
                 let metering = |limit| Ok(self.opened(self.metering(limit, headroom)?));
                 self.limits.iter().map(metering).collect()
             }

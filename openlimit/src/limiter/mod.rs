@@ -17,12 +17,14 @@ mod callbacks;
 mod charge;
 mod charged;
 mod close;
+mod concurrency;
 mod congestion;
 mod core;
 mod decide;
 mod declared;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
 mod events;
+mod first_free;
 #[cfg(feature = "redis")]
 mod flush;
 #[cfg(feature = "testing")]
@@ -55,6 +57,7 @@ pub use self::acquire::Acquire;
 pub use self::builder::{Builder, Single};
 pub use self::burst::Burst;
 pub use self::close::Closing;
+pub use self::first_free::{FirstFree, first_free};
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
 #[cfg(feature = "testing")]
@@ -69,7 +72,7 @@ pub use self::limiter::{
 };
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
-pub use self::status::{Hold, LimitStatus, Status};
+pub use self::status::{Hold, InFlightStatus, LimitStatus, Status};
 pub use self::update::Update;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
