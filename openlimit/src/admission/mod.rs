@@ -328,6 +328,7 @@ impl Admission {
             self.expire(key, self.due, now, wakers);
         }
         self.refuse_hopeless(now, wakers);
+        self.wake_landed(wakers);
         if self.queue.is_empty() {
             self.backend.idle(now);
         }

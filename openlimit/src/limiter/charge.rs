@@ -18,7 +18,8 @@ impl<K> Limiter<K> {
     /// key, or one that must not wait. `price` is what [`acquire`](Self::acquire) takes. What is
     /// taken beyond the burst becomes debt, and calls that wait are held back until it has flowed
     /// back. The cost may be larger than a limit ever allows to one call. It is charged on
-    /// [hold](Self::hold), and by a [closed](Self::close) limiter, too.
+    /// [hold](Self::hold), and by a [closed](Self::close) limiter, too. It is not among the calls in
+    /// flight that a [`concurrency`](crate::Builder::concurrency) counts.
     ///
     /// Settle the permit when the usage is known, or drop it to keep the charge. If the limits are
     /// shared through Redis, the permit gives nothing back when it is settled or cancelled: Redis

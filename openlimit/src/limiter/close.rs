@@ -1,13 +1,13 @@
 //! Closes a limiter: no call is admitted any more, and what has to be sent to a store is sent.
 //!
-//! Permits are not counted, since that would cost every call. So nobody can wait here until all of
-//! them have come back. A program knows when its own calls are over.
+//! Permits are counted only where the calls in flight are limited, since that costs every call. So
+//! only there can it be waited for that all of them have come back.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Limiter;
 use super::core::{Core, Handle};
@@ -16,9 +16,10 @@ use crate::backend::Buckets as _;
 use crate::error::AcquireError;
 use crate::limits::Name;
 use crate::sync::block_on;
+use crate::time::Sleep;
 
-/// The longest wait for a store, unless the caller sets another: 10 s, which is longer than nearly
-/// every failover and shorter than the time that a container has to stop.
+/// The longest wait, unless the caller sets another: 10 s, which is longer than nearly every failover
+/// of a store and shorter than the time that a container has to stop.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<K> Limiter<K> {
@@ -26,9 +27,10 @@ impl<K> Limiter<K> {
     /// [`AcquireError::Closed`]. This happens at once, for all clones, and it is final. To close it
     /// again does nothing.
     ///
-    /// Calls that were admitted go on, and their permits can be settled as always. A limiter does
-    /// not know how many permits are out, so neither this method nor the returned [`Closing`] waits
-    /// for them. Await the calls themselves.
+    /// Calls that were admitted go on, and their permits can be settled as always. If the limiter
+    /// bounds its [`concurrency`](crate::Builder::concurrency), it knows which calls are in flight,
+    /// and the returned [`Closing`] waits until they have ended. Any other limiter does not know, so
+    /// await the calls themselves.
     ///
     /// If the limits are shared through Redis, only this process is closed. What was settled is
     /// sent as always, after 10 ms. Before a program ends, await the `Closing` when the calls are
@@ -59,12 +61,17 @@ impl<K> Limiter<K> {
     }
 }
 
-/// A limiter that was closed: `.await` it or call [`blocking`](Closing::blocking) to have
-/// everything sent to Redis. Created by [`Limiter::close`](crate::Limiter::close).
+/// A limiter that was closed: `.await` it or call [`blocking`](Closing::blocking) to wait for what is
+/// left. Created by [`Limiter::close`](crate::Limiter::close).
 ///
-/// The limiter is closed already. For a limiter in memory it is ready at once. If the limits are
-/// shared through Redis, it sends all refunds and debts of calls that were settled before its first
-/// poll, and waits for the reply. It works with any runtime and with none.
+/// The limiter is closed already. This waits for two things, and works with any runtime and with
+/// none:
+///
+/// 1. If the limiter bounds its [`concurrency`](crate::Builder::concurrency): until no call is in
+///    flight any more, or the [`timeout`](Closing::timeout) ends. That is no error.
+///    [`Status::in_flight`](crate::Status::in_flight) says how many are.
+/// 2. If the limits are shared through Redis: until everything that was settled before is sent, and
+///    the reply is there.
 ///
 /// # Errors
 ///
@@ -87,14 +94,13 @@ enum Stage {
 }
 
 impl Closing {
-    /// Sets the longest wait for Redis, from the first poll on, on the system's clock. Default:
-    /// 10 seconds.
+    /// Sets the longest wait, from the first poll on, on the system's clock. Default: 10 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Blocks the current thread until everything was sent. Needs no runtime.
+    /// Blocks the current thread until it is over. Needs no runtime.
     ///
     /// Do not call it on a thread that polls async tasks, since it would block all of them.
     ///
@@ -122,7 +128,11 @@ impl Future for Closing {
                 Err(error) => error.limiter().clone(),
             };
             let limiter = limiter.clone();
-            let sent = Box::pin(async move { limiter?.core().flush(timeout).await });
+            let sent = Box::pin(async move {
+                let (limiter, begun) = (limiter?, Instant::now());
+                limiter.core().land(timeout).await;
+                limiter.core().flush(timeout.saturating_sub(begun.elapsed())).await
+            });
             self.stage = Stage::Pending(name, sent);
         }
         match &mut self.stage {
@@ -141,6 +151,18 @@ impl fmt::Debug for Closing {
 impl Core {
     fn close(&self) {
         self.update(|state, now, _| state.admission.close(now));
+    }
+
+    /// Waits until no call is in flight, if they are counted, for at most `within`.
+    async fn land(&self, within: Duration) {
+        let mut sleep = Sleep::new(within);
+        let poll = |context: &mut Context<'_>| {
+            // Cloned and dropped without the lock.
+            let mut waker = Some(context.waker().clone());
+            let has_landed = self.lock().is_none_or(|mut state| state.admission.has_landed(&mut waker));
+            if has_landed { Poll::Ready(()) } else { Pin::new(&mut sleep).poll(context) }
+        };
+        poll_fn(poll).await;
     }
 
     /// Sends everything that is pending to the store, and waits for its reply for at most `within`.

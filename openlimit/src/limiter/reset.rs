@@ -13,8 +13,8 @@ impl<K> Limiter<K> {
     ///
     /// It covers the levels and debts of all limits, [holds](Self::hold) and used-up quotas, rates
     /// that were cut after a refusal, and what responses said about the limits. Limits that were
-    /// [updated](Self::update) stay so. What was learned about the size of calls and the sums in
-    /// [`status`](Self::status) stay, too. Permits that are out stay valid, and give nothing back.
+    /// [updated](Self::update) stay so. What was learned about the size of calls, the calls in flight
+    /// and how many may be, and the sums in [`status`](Self::status) stay, too. Permits that are out stay valid, and give nothing back.
     /// What a call uses beyond its reservation is charged, as always. A [closed](Self::close)
     /// limiter stays closed.
     ///

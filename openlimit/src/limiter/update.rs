@@ -26,7 +26,7 @@ impl<K> Limiter<K> {
     /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always.
     ///
     /// A rate replaces the limit with the same dimension and period. Limits cannot be added or
-    /// removed. What the provider [said](crate::Permit::observe) it allows still counts.
+    /// removed, and the [`concurrency`](crate::Builder::concurrency) stays. What the provider [said](crate::Permit::observe) it allows still counts.
     ///
     /// If the limits are shared through Redis, the other processes take the newest limits over with
     /// their next batch, also those that begin later with others. Of two updates at the same time,

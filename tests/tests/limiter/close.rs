@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Rate, RateLimiter, limiter};
-use openlimit_tests::{Call, millis, plain, secs};
+use openlimit::{AcquireError, Closing, Cost, Rate, RateLimiter, limiter};
+use openlimit_tests::{Call, Wakes, millis, plain, secs};
 
 fn limiter(clock: &ManualClock) -> RateLimiter {
     plain(clock).name("chat").tokens(Rate::per_second(10).burst(secs(10))).build().expect("a valid rate")
@@ -152,4 +152,50 @@ fn a_waker_may_close_the_limiter_that_calls_it() {
     let [first, second] = calls;
     assert!(first.blocking().is_ok());
     assert!(matches!(second.blocking(), Err(AcquireError::Closed { .. })));
+}
+
+#[test]
+fn calls_that_wait_for_others_to_end_are_refused_too_and_those_in_flight_go_on() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("chat").concurrency(1).build().expect("a valid concurrency");
+    let first = limiter.try_acquire(Cost::new()).expect("there is room");
+    let waits = Call::start(limiter.acquire(Cost::new()));
+    drop(limiter.close());
+    assert!(is_closed(&waits.refused()));
+    assert!(is_closed(&limiter.try_acquire(Cost::new()).expect_err("it is closed")));
+    assert_eq!(limiter.status().expect("it is built").in_flight.map(|calls| calls.calls), Some(1));
+    drop(first);
+    assert_eq!(limiter.status().expect("it is built").in_flight.map(|calls| calls.calls), Some(0));
+    assert!(is_closed(&limiter.try_acquire(Cost::new()).expect_err("it is closed")));
+}
+
+#[test]
+fn awaiting_it_waits_for_the_calls_in_flight() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("chat").concurrency(2).build().expect("a valid concurrency");
+    let permits = [0; 2].map(|_| limiter.try_acquire(Cost::new()).expect("there is room"));
+    let mut closings = [0; 2].map(|_| limiter.close());
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let poll = |closing: &mut Closing| Pin::new(closing).poll(&mut Context::from_waker(&waker));
+    assert!(closings.iter_mut().all(|closing| poll(closing).is_pending() && poll(closing).is_pending()));
+    let [one, other] = permits;
+    one.settle(0);
+    assert_eq!(wakes.count(), 0);
+    drop(other);
+    assert_eq!(wakes.count(), 1, "both closings have one waker");
+    assert!(closings.iter_mut().all(|closing| matches!(poll(closing), Poll::Ready(Ok(())))));
+}
+
+#[test]
+fn awaiting_it_for_a_call_that_does_not_end_is_over_after_the_timeout() {
+    let limiter = RateLimiter::builder().concurrency(1).build().expect("a valid concurrency");
+    let permit = limiter.try_acquire(Cost::new()).expect("there is room");
+    limiter.close().timeout(millis(20)).blocking().expect("nothing has to be sent");
+    limiter.close().timeout(secs(0)).blocking().expect("nothing has to be sent");
+    // And from another thread, as soon as it ends.
+    let closing = limiter.close().timeout(secs(60));
+    let closed = std::thread::spawn(|| closing.blocking());
+    drop(permit);
+    closed.join().expect("it does not panic").expect("nothing has to be sent");
 }

@@ -359,3 +359,24 @@ fn a_limiter_without_limits_has_none_to_change_and_can_be_reset_and_closed() {
     drop(limiter.close());
     assert!(matches!(limiter.try_acquire(1), Err(AcquireError::Closed { .. })));
 }
+
+#[test]
+fn the_calls_in_flight_are_as_limited_as_before() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_second(10)).concurrency(2).build().expect("valid options");
+    let first = limiter.try_acquire(Cost::new()).expect("there is room");
+    limiter.update(|limits| limits.requests(Rate::per_second(1_000))).expect("a valid rate");
+    let _second = limiter.try_acquire(Cost::new()).expect("there is room");
+    let refused = limiter.try_acquire(Cost::new()).expect_err("two are in flight");
+    assert!(matches!(refused, AcquireError::TooManyInFlight { most: 2, .. }), "{refused}");
+    limiter.reset().expect("it is built");
+    assert!(limiter.try_acquire(Cost::new()).is_err());
+    drop(first);
+    drop(limiter.try_acquire(Cost::new()).expect("one has ended"));
+    // What it charges is in flight elsewhere.
+    drop(limiter.charge(Cost::new().requests(5)).expect("nothing is refused"));
+    drop(limiter.try_acquire(Cost::new()).expect("one may be in flight"));
+    let unlimited = plain(&clock).concurrency(2).build().expect("a valid concurrency");
+    unlimited.update(|limits| limits.headroom(Percent(1))).expect("it is built");
+    assert!(unlimited.update(|limits| limits.requests(Rate::per_second(1))).is_err());
+}

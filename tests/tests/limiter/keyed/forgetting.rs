@@ -128,7 +128,7 @@ fn a_key_that_was_updated_or_closed_stays_so() {
 fn a_pace_that_was_cut_keeps_its_key_until_it_has_recovered() {
     let refused = |tenants: &Tenants| {
         let permit = tenants.of("anna").try_acquire(1).unwrap();
-        permit.refused(&Observation::from_parts(429, [("retry-after", "1")], b""));
+        permit.refused(Observation::from_parts(429, [("retry-after", "1")], b""));
     };
     let (tenants, _, ()) = left_after(3_000, refused);
     assert!(tenants.of("anna").status().unwrap().limits[1].pace < 1.0);
@@ -158,7 +158,7 @@ fn a_used_up_quota_keeps_its_key_until_it_is_back() {
     let body = br#"{"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}"#;
     let refused = |tenants: &Tenants| {
         let permit = tenants.of("anna").try_acquire(1).unwrap();
-        permit.refused(&Observation::new(429).body(body));
+        permit.refused(Observation::new(429).body(body));
     };
     let (tenants, _, ()) = left_after(3_600_000, refused);
     assert!(tenants.of("anna").status().unwrap().hold.is_some_and(|hold| hold.is_exhausted));
