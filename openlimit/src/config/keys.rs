@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::read::Read;
 use super::value::Value;
 use crate::limiter::{Builder, Burst, Overflow};
-use crate::limits::{Counting, Limit, Percent, Rate};
+use crate::limits::{Budget, Counting, Limit, Percent, Rate};
 
 /// The methods of the builder that take code, and the config itself. They are no keys.
-const NO_DATA: [&str; 3] = ["tokenizer", "clock", "config"];
+const NO_DATA: [&str; 4] = ["tokenizer", "price", "clock", "config"];
 
 /// Declares the keys: `key: Type`, or `key: Type, "feature"` if the method needs a feature.
 macro_rules! keys {
@@ -51,6 +51,7 @@ keys! {
     input_tokens: Rate;
     output_tokens: Rate;
     images: Rate;
+    spend: Budget;
     limit: Limit;
     burst: Burst;
     jitter: Duration;
@@ -63,6 +64,7 @@ keys! {
     default_output: u64, "tokenizers";
     model: String, "tokenizers";
     input_factor: f64, "tokenizers";
+    prices: crate::pricing::money::Prices, "tokenizers";
     output: crate::learning::Output, "tokenizers";
     input: crate::learning::Input, "tokenizers";
     admission: crate::pricing::tokens::Charge, "tokenizers";

@@ -34,7 +34,8 @@ impl<K> Builder<K> {
     /// - an [`output`](Self::output) that is learned and could change nothing;
     /// - an [`overflow`](Self::overflow) without [`max_waiting`](Self::max_waiting);
     /// - a dimension with an empty name;
-    /// - an `input_factor` below 0.01 or above 100.
+    /// - an `input_factor` below 0.01 or above 100;
+    /// - a `price` or `prices` without a limit on [`spend`](Self::spend).
     ///
     /// For a limiter that is shared through Redis also:
     ///
@@ -61,10 +62,16 @@ impl<K> Builder<K> {
             return Err(BuildProblem::UnusedOutput);
         }
         self.pricing.check()?;
+        if self.pricing.has_price() && !self.limits.iter().any(is_ours) {
+            return Err(BuildProblem::UnusedPrice);
+        }
         let cap = self.cap()?;
         let raises = self.raises();
         if raises > Raises::Never {
-            meterings = meterings.into_iter().map(Metering::open).collect();
+            let each = meterings.into_iter().zip(&self.limits);
+            let opened =
+                each.map(|(metering, limit)| if is_ours(limit) { metering } else { metering.open() });
+            meterings = opened.collect();
         }
         let time = match self.time {
             Some(time) => time,
@@ -208,6 +215,11 @@ fn burst_in_windows(limit: &Limit) -> Duration {
         return Duration::from_nanos(u64::try_from(one).unwrap_or(u64::MAX)).min(rate.period() / 2);
     }
     (rate.period() / 20).max(Duration::from_nanos(1))
+}
+
+/// Returns true for a limit on money, which is the user's own. No provider raises it.
+fn is_ours(limit: &Limit) -> bool {
+    *limit.dimension() == Dimension::Spend
 }
 
 /// Returns whether the limiter's burst applies to this limit.

@@ -96,7 +96,7 @@ impl Core {
         match state.admission.take(amounts.as_slice(), now) {
             Some(charge) => Decided::Admitted(charge),
             None => {
-                let lesson = lesson.copied().map(Box::new);
+                let lesson = lesson.cloned().map(Box::new);
                 let call = Waiter { lesson, ..Waiter::new(amounts.clone(), now, urgency) };
                 self.wait(state, call, now)
             }
@@ -292,6 +292,8 @@ impl Core {
 
     /// Replaces what a call took by what it used.
     pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage, settled: Settled) {
+        charged.note(usage);
+        let usage = &*charged.with_spend(usage, &self.plan);
         let (more, less) = self.plan.difference(&charged.grant.amounts, usage);
         self.update(|state, now, _| {
             charged.count(&mut state.admission, &self.plan);

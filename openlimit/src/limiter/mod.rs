@@ -37,6 +37,8 @@ mod observe;
 #[cfg_attr(not(feature = "testing"), path = "no_overrides.rs")]
 mod overrides;
 mod permit;
+#[cfg(feature = "tokenizers")]
+mod price;
 mod rehearsal;
 mod reports;
 mod status;

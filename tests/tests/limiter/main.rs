@@ -7,6 +7,7 @@ mod congestion;
 mod events;
 mod exhausted;
 mod hold;
+mod money;
 mod observe;
 mod pace;
 mod plan;
