@@ -116,7 +116,8 @@ impl fmt::Display for ParseRateError {
             Problem::Unit => "the unit must be `second`, `minute`, `hour`, `day`, or a time such as `10 s`",
             Problem::Burst => "only a burst may follow the comma, such as `200 / minute, burst 10 s`",
         };
-        write!(f, "expected a rate such as `200 / minute`, found {:?}: {problem}", self.text)
+        let example = if self.problem == Problem::Dollars { "$10 / day" } else { "200 / minute" };
+        write!(f, "expected a rate such as `{example}`, found {:?}: {problem}", self.text)
     }
 }
 

@@ -98,13 +98,7 @@ impl Reader {
         let model = self.models.entry(self.model.clone()).or_default();
         let prices = match above {
             None => &mut model.base,
-            Some(above) => {
-                let place = model.above.partition_point(|(tokens, _)| *tokens < above);
-                if model.above.get(place).is_none_or(|(tokens, _)| *tokens != above) {
-                    model.above.insert(place, (above, TokenPrices::default()));
-                }
-                &mut model.above[place].1
-            }
+            Some(above) => model.above.entry(above).or_default(),
         };
         *part(prices) = Some(units as u64);
     }

@@ -3,7 +3,7 @@
 //! A price is an integer of 10^-15 dollars a token, so that sums are exact: the cheapest models
 //! cost about 10^-8 dollars a token, with a few digits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::{fmt, fs};
@@ -48,8 +48,8 @@ pub struct Prices(Arc<HashMap<Box<str>, ModelPrices>>);
 #[derive(Clone, Debug, Default)]
 pub(super) struct ModelPrices {
     pub(super) base: TokenPrices,
-    /// The prices of calls whose input is longer than a number of tokens, in ascending order.
-    pub(super) above: Vec<(u64, TokenPrices)>,
+    /// The prices of calls whose input is longer than a number of tokens.
+    pub(super) above: BTreeMap<u64, TokenPrices>,
 }
 
 /// Prices of a token, in 10^-15 dollars.
@@ -103,15 +103,15 @@ impl ModelPrices {
     fn of(&self, usage: &Usage) -> Option<Dollars> {
         let parts = [usage.uncached_input(), usage.cached_input(), usage.cache_writes(), usage.output()];
         let input = parts[..3].iter().fold(0, |sum: u64, part| sum.saturating_add(*part));
-        let above = self.above.iter().rev().find(|(tokens, _)| input > *tokens);
-        let long = above.map(|(_, prices)| *prices).unwrap_or_default();
-        let TokenPrices { input, cached, written, output } = self.base;
-        let input = long.input.or(input);
+        // The longest prices that apply, then shorter ones for the parts that they leave out.
+        let applies = self.above.range(..input).rev().map(|(_, prices)| prices);
+        let price = |part: fn(&TokenPrices) -> Option<u64>| applies.clone().chain([&self.base]).find_map(part);
+        let input = price(|prices| prices.input);
         let prices = [
             input,
-            long.cached.or(cached).or(input),
-            long.written.or(written).or(input),
-            long.output.or(output),
+            price(|prices| prices.cached).or(input),
+            price(|prices| prices.written).or(input),
+            price(|prices| prices.output),
         ];
         let mut sum = 0_u128;
         for (tokens, price) in parts.into_iter().zip(prices) {
