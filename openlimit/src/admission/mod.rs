@@ -89,8 +89,8 @@ pub(crate) struct Admission {
     /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
     widens: u64,
     /// What calls turned out to cost. `None` if the limiter does not learn.
-    learning: Option<Box<Learning>>,
-    /// What settled calls gave back, by the place of each limit.
+    learning: Option<Learning>,
+    /// What settled calls gave back, by the place of each limit. Empty before the first.
     returned: Box<[Returned]>,
 }
 
@@ -107,7 +107,6 @@ pub(crate) enum Decided<E> {
 impl Admission {
     /// Creates the admission of a new limiter. `grace` and the longest hold are in nanoseconds.
     pub(crate) fn new(backend: Backend, queue: Queue, grace: u64, max_hold: u64) -> Self {
-        let returned = vec![Returned::of(&backend); backend.look(0).len()].into();
         Self {
             backend,
             queue,
@@ -119,8 +118,17 @@ impl Admission {
             cap: Cap::default(),
             widens: 0,
             learning: None,
-            returned,
+            returned: Box::default(),
         }
+    }
+
+    /// Returns true if it decides about all later calls as a new limiter with the same limits would.
+    pub(crate) fn is_as_new(&self, now: u64) -> bool {
+        self.queue.is_empty()
+            && self.backend.is_as_new(now)
+            && self.probes.is_none()
+            && (self.widens == 0 || self.remaining.is_none())
+            && !self.learning.as_ref().is_some_and(Learning::matters)
     }
 
     /// Lets the burst of some limits, each a bit, follow what the provider's bucket was seen to
@@ -169,8 +177,9 @@ impl Admission {
             }
             let rate = Rate::new(limit.map_or(before, allowed), rate.period());
             let of = (place, plan.dimensions()[place]);
+            let all = charge.and_then(|charge| self.backend.granted_since(place, charge));
             if let Some(amount) = amount
-                && let Some(left) = remaining.left(of, rate, amount, charge)
+                && let Some(left) = remaining.left(of, rate, amount, charge, all)
             {
                 if self.widens >> place & 1 == 1 {
                     self.backend.widen(place, remaining.held(place, rate));

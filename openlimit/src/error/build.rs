@@ -51,7 +51,7 @@ impl BuildError {
         &self.limiter
     }
 
-    pub(super) fn name(&self) -> &Name {
+    pub(crate) fn name(&self) -> &Name {
         &self.limiter
     }
 
@@ -166,6 +166,30 @@ pub enum BuildProblem {
     /// This process was forked while another thread used the limiter, so its lock is held for ever.
     #[error("it was in use in another thread when this process was forked; fork before the first call")]
     Forked,
+
+    /// [`max_keys`](crate::Builder::max_keys) is zero.
+    #[error(
+        "with `max_keys` of zero it could never admit a call; give the number of keys that may be in use at a time"
+    )]
+    NoKeys,
+
+    /// A limiter for each key is to be shared, which only a single limiter can be.
+    #[error(
+        "a limiter for each key cannot be shared through redis yet; leave `redis` out, or build a limiter with \
+         a name of its own for each key"
+    )]
+    SharedKeys,
+
+    /// As many keys as [`max_keys`](crate::Builder::max_keys) are in use, and this would be another
+    /// one.
+    #[error(
+        "{0} keys are in use, which is its `max_keys`; try again when some are idle, or raise `max_keys`"
+    )]
+    TooManyKeys(usize),
+
+    /// The function that returns the [`limits`](crate::Builder::limits) of a key panicked.
+    #[error("the function `limits` panicked for this key; return the limits that it was given to keep them")]
+    LimitsPanicked,
 
     /// The name of a dimension is empty.
     #[error(

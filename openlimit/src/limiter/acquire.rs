@@ -47,6 +47,8 @@ use crate::time::nanos;
 ///   [`timeout`](Acquire::timeout), or to end after the [`deadline`](Acquire::deadline).
 /// - [`Timer`](AcquireError::Timer) if the call has to wait and the timer thread is not running.
 /// - [`Held`](AcquireError::Held) if the limiter is on hold for longer than the timeout.
+/// - [`TooManyKeys`](AcquireError::TooManyKeys) if it is of a new key of a
+///   [`Keyed`](crate::Keyed), and too many keys are in use.
 /// - [`Build`](AcquireError::Build) if the declaration of the limiter is wrong.
 ///
 /// After a wait:

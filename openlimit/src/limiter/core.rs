@@ -80,7 +80,7 @@ pub(super) struct State {
     /// admitted together.
     pub(super) rested: u64,
     /// Why this process last held the limiter, and until when.
-    pub(super) held_for: Option<(Arc<str>, u64)>,
+    pub(super) held_for: Option<Box<(Arc<str>, u64)>>,
     /// What was reported. `None` as long as there was nothing to report.
     pub(super) notices: Option<Box<Notices>>,
 }
@@ -161,6 +161,12 @@ impl Core {
         Weak::clone(&self.this) as _
     }
 
+    /// Returns true if it decides about all later calls as a new limiter would. Returns false if
+    /// it is in use at this moment.
+    pub(super) fn is_as_new(&self, now: u64) -> bool {
+        self.state.try_lock().is_some_and(|state| state.admission.is_as_new(now))
+    }
+
     /// Returns when a hold of `time` nanoseconds from now ends.
     pub(super) fn end_of_hold(&self, time: u64, now: u64) -> u64 {
         now.saturating_add(time.min(self.hold_times.longest()))
@@ -235,5 +241,16 @@ impl Handle {
             Self::Static(core) => core,
             Self::Counted(core) => core,
         }
+    }
+}
+
+#[cfg(all(test, not(openlimit_loom)))]
+mod tests {
+    use super::{Line, Mutex, State};
+
+    /// Each key of a `Keyed` has one.
+    #[test]
+    fn the_state_of_a_limiter_has_at_most_four_cache_lines() {
+        assert!(size_of::<Line<Mutex<State>>>() <= 256, "{} bytes", size_of::<State>());
     }
 }

@@ -4,7 +4,7 @@ use super::Builder;
 use crate::limits::Usage;
 use crate::pricing::money::{IntoDollars, Prices, SpendPrice};
 
-impl<K> Builder<K> {
+impl<K, Keys> Builder<K, Keys> {
     /// Sets what a request costs in dollars, by its model and its usage, for a limit on
     /// [`spend`](Self::spend). Replaces [`prices`](Self::prices).
     ///

@@ -125,24 +125,23 @@ impl Core {
         let (looks, store) = state.admission.look(&self.plan, now);
         let hold = state.hold(now);
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
-        let said = |place| (state.admission.provider_limit(place), state.limit_hold(place, now));
+        let said = |place| {
+            let hold = state.limit_hold(place, now);
+            (state.admission.provider_limit(place), hold, state.admission.returned(place))
+        };
         let said: Vec<_> = (0..looks.len()).map(said).collect();
-        let returned = state.admission.returned().to_vec();
         drop(state);
-        let states = looks.into_iter().zip(said).zip(returned);
-        let limits =
-            self.plan.limits().iter().zip(states).map(|(limit, ((look, (said, hold)), returned))| {
-                LimitStatus {
-                    limit: limit.clone(),
-                    available: look.available,
-                    debt: look.debt,
-                    full_in: Duration::from_nanos(look.full_in),
-                    provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
-                    returned,
-                    pace: pace(look.part),
-                    hold,
-                }
-            });
+        let states = self.plan.limits().iter().zip(looks.into_iter().zip(said));
+        let limits = states.map(|(limit, (look, (said, hold, returned)))| LimitStatus {
+            limit: limit.clone(),
+            available: look.available,
+            debt: look.debt,
+            full_in: Duration::from_nanos(look.full_in),
+            provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
+            returned,
+            pace: pace(look.part),
+            hold,
+        });
         Some(Status {
             limiter: self.plan.name().clone(),
             waiting,

@@ -5,8 +5,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use openlimit::{
-    Builder, Burst, Charge, ChatRateLimiter, Counting, Dollars, Input, Limit, LimiterConfig, OnOutage, Output,
-    Overflow, Percent, Prices, Rate, Redis, Unit, kind,
+    Builder, Burst, Charge, ChatRateLimiter, Counting, Dollars, Input, Limit, LimiterConfig, OnOutage,
+    Output, Overflow, Percent, Prices, Rate, Redis, Unit, kind,
 };
 use serde_json::{Value, json};
 

@@ -131,12 +131,24 @@ fn bedrock_is_read_from_bodies_headers_and_event_streams() {
 fn what_a_cache_served_or_stored_is_known_apart() {
     for (body, [uncached, cached, written]) in [
         (r#"{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4}}}"#, [5, 4, 0]),
-        (r#"{"response":{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4}}}}"#, [5, 4, 0]),
-        (r#"{"usage":{"prompt_tokens":9,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":5}}"#, [5, 4, 0]),
+        (
+            r#"{"response":{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4}}}}"#,
+            [5, 4, 0],
+        ),
+        (
+            r#"{"usage":{"prompt_tokens":9,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":5}}"#,
+            [5, 4, 0],
+        ),
         (r#"{"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":4}}"#, [5, 4, 0]),
-        (r#"{"usage":{"input_tokens":9,"cache_read_input_tokens":100,"cache_creation_input_tokens":4}}"#, [9, 100, 4]),
+        (
+            r#"{"usage":{"input_tokens":9,"cache_read_input_tokens":100,"cache_creation_input_tokens":4}}"#,
+            [9, 100, 4],
+        ),
         // LiteLLM's proxy states Anthropic's numbers as OpenAI does.
-        (r#"{"usage":{"prompt_tokens":9,"cache_read_input_tokens":4,"cache_creation_input_tokens":2}}"#, [3, 4, 2]),
+        (
+            r#"{"usage":{"prompt_tokens":9,"cache_read_input_tokens":4,"cache_creation_input_tokens":2}}"#,
+            [3, 4, 2],
+        ),
         // Numbers in other places are those of something else.
         (r#"{"usage":{"prompt_tokens":9,"completion_tokens_details":{"cached_tokens":4}}}"#, [9, 0, 0]),
         (r#"{"usage":{"prompt_tokens":9,"x":{"prompt_tokens_details":{"cached_tokens":4}}}}"#, [9, 0, 0]),

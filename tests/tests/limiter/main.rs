@@ -7,6 +7,7 @@ mod congestion;
 mod events;
 mod exhausted;
 mod hold;
+mod keyed;
 mod money;
 mod observe;
 mod pace;

@@ -11,7 +11,7 @@ use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{
     AcquireError, Budget, BuildProblem, Builder, ChatRateLimiter, Cost, Dimension, Dollars, IntoDollars,
-    MessagesRateLimiter, Permit, Prices, Rate, RateLimiter, Unit, Usage, kind, limiter, rate_limited,
+    Keyed, MessagesRateLimiter, Permit, Prices, Rate, RateLimiter, Unit, Usage, kind, limiter, rate_limited,
 };
 use openlimit_tests::secs;
 use serde_json::{Value, json};
@@ -337,6 +337,24 @@ async fn the_attribute_and_its_feedback_settle_money() {
     assert!((900..=1_125).contains(&taken(&CHAT)), "{}", taken(&CHAT));
     let error = chat(&json!({ "model": "m-9", "max_tokens": 3, "messages": [] })).await.unwrap_err();
     assert!(error.to_string().contains("the model \"m-9\" has no price"), "{error}");
+}
+
+#[test]
+fn each_key_can_have_a_budget_of_its_own() {
+    let tenants: Keyed<&str, ChatRateLimiter> = ChatRateLimiter::builder()
+        .spend(Dollars(1) / Unit::day)
+        .price(price)
+        .max_keys(10)
+        .limits(
+            |tenant: &&str, limits| {
+                if *tenant == "big" { limits.spend(Dollars(5) / Unit::day) } else { limits }
+            },
+        )
+        .build()
+        .unwrap();
+    let request = request("m-1", 90_000);
+    let admitted = |tenant| (0..9).filter(|_| tenants.of(tenant).try_acquire(&request).is_ok()).count();
+    assert_eq!((admitted(&"small"), admitted(&"big"), admitted(&"other")), (1, 5, 1));
 }
 
 #[test]

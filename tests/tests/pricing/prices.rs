@@ -79,7 +79,9 @@ fn wrong_files_are_errors() {
     let error = |json: &[u8]| Prices::from_json(json).unwrap_err().to_string();
     let none = "cannot read the prices: expected a map from models to prices such as `\"input_cost_per_token\": \
                 2.5e-06`, found none";
-    for json in ["", "{}", "[]", "null", "7", "{\"a\": 1}", "404: Not Found", "[{\"input_cost_per_token\": 1}]"] {
+    for json in
+        ["", "{}", "[]", "null", "7", "{\"a\": 1}", "404: Not Found", "[{\"input_cost_per_token\": 1}]"]
+    {
         assert_eq!(error(json.as_bytes()), none, "{json}");
     }
     assert!(error(&[0xff, 0xfe]).ends_with("expected JSON, found bytes that are not UTF-8"));
@@ -111,7 +113,8 @@ fn hostile_files_end_soon_and_take_no_stack() {
     assert!(Prices::from_json(deep.as_bytes()).is_err());
     let deep = format!(r#"{{"m": {{"input_cost_per_token": 1e-6, "x": {}"#, "{\"a\":".repeat(500_000));
     assert_eq!(Prices::from_json(deep.as_bytes()).unwrap().len(), 1);
-    let many: String = (0..20_000).map(|k| format!(r#""input_cost_per_token_above_{k}k_tokens": 1e-6,"#)).collect();
+    let many: String =
+        (0..20_000).map(|k| format!(r#""input_cost_per_token_above_{k}k_tokens": 1e-6,"#)).collect();
     let many = format!(r#"{{"m": {{{many} "input_cost_per_token": 1e-6}}}}"#);
     let prices = Prices::from_json(many.as_bytes()).unwrap();
     assert_eq!(prices.of("m", &Usage::new(100_000, 0)), Some(Dollars::from_cents(10)));

@@ -105,7 +105,8 @@ impl ModelPrices {
         let input = parts[..3].iter().fold(0, |sum: u64, part| sum.saturating_add(*part));
         // The longest prices that apply, then shorter ones for the parts that they leave out.
         let applies = self.above.range(..input).rev().map(|(_, prices)| prices);
-        let price = |part: fn(&TokenPrices) -> Option<u64>| applies.clone().chain([&self.base]).find_map(part);
+        let price =
+            |part: fn(&TokenPrices) -> Option<u64>| applies.clone().chain([&self.base]).find_map(part);
         let input = price(|prices| prices.input);
         let prices = [
             input,

@@ -17,6 +17,7 @@ mod hold;
 mod hostile;
 mod identity;
 mod leases;
+mod money;
 mod network;
 mod observe;
 mod outage;
