@@ -341,8 +341,8 @@ async fn the_attribute_and_its_feedback_settle_money() {
 
 #[test]
 fn each_key_can_have_a_budget_of_its_own() {
-    let tenants: Keyed<&str, ChatRateLimiter> = ChatRateLimiter::builder()
-        .spend(Dollars(1) / Unit::day)
+    let tenants: Keyed<&str, ChatRateLimiter> = builder()
+        .keyed::<&str>()
         .price(price)
         .max_keys(10)
         .limits(
