@@ -10,7 +10,7 @@ impl<K, Keys> Builder<K, Keys> {
     ///
     /// It is called before a call waits, with the tokens of the prompt and the output that the call
     /// reserves, and again when the call is settled, with what it really used. The [`Usage`] has
-    /// the parts that differ in price. It returns [`Dollars`](crate::Dollars), a number of dollars,
+    /// the parts that differ in price. It returns [`Dollars`](struct@crate::Dollars), a number of dollars,
     /// or an `Option` or `Result` of these, for models without a price.
     ///
     /// A request whose model has no price is refused with

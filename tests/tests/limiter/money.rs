@@ -150,7 +150,7 @@ fn refuses<D: IntoDollars + 'static>(price: fn(&str, &Usage) -> D, reason: &str)
     assert_eq!(error.to_string(), format!("{start}{reason}"));
     assert_eq!(taken(&limiter), 0);
     // The next call is not affected.
-    assert!(limiter.try_acquire(&Cost::new().spend(Dollars(1))).is_ok());
+    assert!(limiter.try_acquire(Cost::new().spend(Dollars(1))).is_ok());
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn money_is_shown_as_dollars() {
         "limiter `chat` can never admit a call of $3.0026: its limit of $1 / day allows at most $1 for one call; make \
          the request smaller or raise the limit",
     );
-    let plan = limiter.plan(&[request("m-2", 300)]).unwrap().to_string();
+    let plan = limiter.plan([&request("m-2", 300)]).unwrap().to_string();
     assert!(plan.contains("$0.3026 taken"), "{plan}");
     assert_eq!(format!("{:?}", Cost::new().spend(Dollars(2))), "Cost { requests: 1, spend: $2 }");
 }
@@ -291,7 +291,7 @@ fn a_budget_is_the_users_own() {
     let headers =
         [("x-ratelimit-limit-spend", "9000000"), ("x-ratelimit-remaining-spend", "1"), ("retry-after", "1")];
     permit.observe(&Observation::from_parts(200, headers, b""));
-    permit.refused(&Observation::from_parts(429, headers, b""));
+    permit.refused(Observation::from_parts(429, headers, b""));
     let budget = &limiter.status().unwrap().limits[0];
     assert_eq!((budget.pace, budget.provider_allows), (1.0, None));
     limiter.release().unwrap();
@@ -319,7 +319,7 @@ async fn the_attribute_and_its_feedback_settle_money() {
             spend: Dollars(1) / day,
             jitter: secs(0),
             default_output: 100,
-            price: |model, usage| price(model, usage),
+            price: price,
         };
     }
 

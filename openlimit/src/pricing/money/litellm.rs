@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::prices::{ModelPrices, PricesError, TokenPrices};
+use super::tariff::{ModelPrices, TokenPrices};
 use crate::pricing::walk::{Body, Number, ValueReader, walk};
 
 /// The entry that explains the format. Its prices are zero.
@@ -15,22 +15,21 @@ const SAMPLE: &str = "sample_spec";
 const UNITS: f64 = 1e15;
 
 /// Reads the prices of all models.
-pub(super) fn read(json: &[u8]) -> Result<HashMap<Box<str>, ModelPrices>, PricesError> {
-    let json = str::from_utf8(json)
-        .map_err(|_| PricesError("expected JSON, found bytes that are not UTF-8".into()))?;
+pub(super) fn read(json: &[u8]) -> Result<HashMap<Box<str>, ModelPrices>, String> {
+    let json = str::from_utf8(json).map_err(|_| "expected JSON, found bytes that are not UTF-8")?;
     let mut reader = Reader { models: HashMap::new(), model: Box::default(), key: None, problem: None };
     // Only a value's own `Serialize` can fail, and JSON's does not.
     let _ = walk(&mut reader, Place::Models, &Body { json, model: None });
     let Reader { mut models, problem, .. } = reader;
     if let Some(problem) = problem {
-        return Err(PricesError(problem));
+        return Err(problem);
     }
     models.retain(|_, prices| prices.base.input.or(prices.base.output).is_some());
     if models.is_empty() {
-        return Err(PricesError(
+        return Err(
             "expected a map from models to prices such as `\"input_cost_per_token\": 2.5e-06`, found none"
                 .into(),
-        ));
+        );
     }
     Ok(models)
 }
@@ -62,7 +61,6 @@ struct Key {
 
 impl Key {
     fn of(name: &str) -> Option<Self> {
-        let part: fn(&mut TokenPrices) -> &mut Option<u64>;
         let (start, above) = match name.split_once("_above_") {
             None => (name, None),
             Some((start, rest)) => {
@@ -70,7 +68,7 @@ impl Key {
                 (start, Some(thousands.saturating_mul(1_000)))
             }
         };
-        part = match start {
+        let part: fn(&mut TokenPrices) -> &mut Option<u64> = match start {
             "input_cost_per_token" => |prices| &mut prices.input,
             "cache_read_input_token_cost" => |prices| &mut prices.cached,
             "cache_creation_input_token_cost" => |prices| &mut prices.written,

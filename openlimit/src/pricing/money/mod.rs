@@ -9,12 +9,14 @@
 //! | file | contains |
 //! | --- | --- |
 //! | `price` | `SpendPrice`: the price of a limiter. `IntoDollars`: what a function may return |
-//! | `prices` | `Prices`: the prices of models, and their sum for a usage |
+//! | `tariff` | `ModelPrices`: the prices of one model, and their sum for a usage |
+//! | `prices` | `Prices`: the prices of all models |
 //! | `litellm` | reads the file of LiteLLM |
 
 mod litellm;
 mod price;
 mod prices;
+mod tariff;
 
 pub use self::price::IntoDollars;
 pub(crate) use self::price::SpendPrice;

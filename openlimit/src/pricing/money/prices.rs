@@ -1,14 +1,14 @@
-//! `Prices`: what the tokens of each model cost.
+//! `Prices`: what the tokens of each model cost, by a file.
 //!
-//! A price is an integer of 10^-15 dollars a token, so that sums are exact: the cheapest models
-//! cost about 10^-8 dollars a token, with a few digits.
+//! A file, and no list in the program: it can be replaced without a release of this library.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::{fmt, fs};
 
 use super::litellm;
+use super::tariff::ModelPrices;
 use crate::{Dollars, Usage};
 
 /// The prices of models, from a file. A value of [`Builder::prices`](crate::Builder::prices).
@@ -44,33 +44,13 @@ use crate::{Dollars, Usage};
 #[derive(Clone)]
 pub struct Prices(Arc<HashMap<Box<str>, ModelPrices>>);
 
-/// The prices of one model.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ModelPrices {
-    pub(super) base: TokenPrices,
-    /// The prices of calls whose input is longer than a number of tokens.
-    pub(super) above: BTreeMap<u64, TokenPrices>,
-}
-
-/// Prices of a token, in 10^-15 dollars.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct TokenPrices {
-    pub(super) input: Option<u64>,
-    pub(super) cached: Option<u64>,
-    pub(super) written: Option<u64>,
-    pub(super) output: Option<u64>,
-}
-
-/// Units of a price in a millionth of a dollar.
-const UNITS: u128 = 1_000_000_000;
-
 impl Prices {
     /// Reads prices from the bytes of a file.
     ///
     /// # Errors
     /// The bytes are not UTF-8, no model in them has a price, or a price is negative or too large.
     pub fn from_json(json: &[u8]) -> Result<Self, PricesError> {
-        Ok(Self(Arc::new(litellm::read(json)?)))
+        litellm::read(json).map(|models| Self(Arc::new(models))).map_err(PricesError)
     }
 
     /// Reads prices from a file.
@@ -99,32 +79,6 @@ impl Prices {
     }
 }
 
-impl ModelPrices {
-    fn of(&self, usage: &Usage) -> Option<Dollars> {
-        let parts = [usage.uncached_input(), usage.cached_input(), usage.cache_writes(), usage.output()];
-        let input = parts[..3].iter().fold(0, |sum: u64, part| sum.saturating_add(*part));
-        // The longest prices that apply, then shorter ones for the parts that they leave out.
-        let applies = self.above.range(..input).rev().map(|(_, prices)| prices);
-        let price =
-            |part: fn(&TokenPrices) -> Option<u64>| applies.clone().chain([&self.base]).find_map(part);
-        let input = price(|prices| prices.input);
-        let prices = [
-            input,
-            price(|prices| prices.cached).or(input),
-            price(|prices| prices.written).or(input),
-            price(|prices| prices.output),
-        ];
-        let mut sum = 0_u128;
-        for (tokens, price) in parts.into_iter().zip(prices) {
-            if tokens > 0 {
-                // Each product is below 2^128, but their sum may not be.
-                sum = sum.saturating_add(u128::from(tokens) * u128::from(price?));
-            }
-        }
-        Some(Dollars::from_micros(u64::try_from(sum.div_ceil(UNITS)).unwrap_or(u64::MAX)))
-    }
-}
-
 impl fmt::Debug for Prices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Prices({} models)", self.len())
@@ -134,4 +88,4 @@ impl fmt::Debug for Prices {
 /// The error of a file that holds no prices, or wrong ones.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the prices: {0}")]
-pub struct PricesError(pub(super) String);
+pub struct PricesError(String);
