@@ -27,6 +27,7 @@ macro_rules! __limiter_key {
     (price, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (prices, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (admission, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (concurrency, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (counting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (output, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (input, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -53,7 +54,7 @@ macro_rules! __limiter_key {
         };
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images spend limit burst jitter
-                headroom default_output model input_factor tokenizer price prices admission counting output
+                headroom default_output model input_factor tokenizer price prices admission concurrency counting output
                 input refunds max_hold max_waiting overflow adopt_limits discover max_keys limits name redis
                 clock config
         )
