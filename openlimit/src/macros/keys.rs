@@ -176,6 +176,7 @@ mod tests {
         source.split("pub fn ").skip(1).filter_map(|method| {
             let (name, rest) = method.split_once('(')?;
             let first = rest.split(',').next()?.trim();
+            let name = name.split('<').next()?;
             (first == "self" || first == "mut self").then_some(name)
         })
     }
