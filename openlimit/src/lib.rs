@@ -173,10 +173,13 @@ pub use limiter::{
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
 pub use limits::{
-    Concurrency, Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
+    Budget, Concurrency, Cost, Counting, Dimension, Dollars, Limit, Name, NotDollars, ParseRateError,
+    Percent, Priority, Rate, Unit, Usage,
 };
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;
+#[cfg(feature = "tokenizers")]
+pub use pricing::money::{IntoDollars, Prices, PricesError};
 #[cfg(feature = "tokenizers")]
 pub use pricing::tokens::{self, Charge};

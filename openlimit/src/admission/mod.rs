@@ -63,7 +63,7 @@ use crate::backend::{Backend, Buckets, Due, Look};
 use crate::bucket::{FASTEST, SLOWEST};
 use crate::error::StoreStatus;
 use crate::learning::Learning;
-use crate::limits::Rate;
+use crate::limits::{Dimension, Rate};
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
 use self::checks::Checks;
@@ -194,12 +194,15 @@ impl Admission {
     }
 
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
-    /// allows, or the limit was refused lately. For a response that is no refusal.
+    /// allows, the limit was refused lately, or it is one on money. For a response that is no refusal.
     pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
         let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit < CONCURRENCY)
         else {
             return;
         };
+        if *plan.limits()[limit].dimension() == Dimension::Spend {
+            return;
+        }
         let declared = plan.limits()[limit].rate().amount();
         let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
         if !self.backend.climbs(limit, now)

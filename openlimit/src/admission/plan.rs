@@ -22,10 +22,10 @@ use crate::queue::Refusal;
 #[repr(C)]
 pub(crate) struct Plan {
     /// The places of the limiter's dimensions in a `Cost`, if there are at most `Amounts::FEW` and
-    /// none is custom. Places beyond the dimensions point to no amount.
+    /// none is custom or money, which a cost has to state. Places beyond the dimensions point to no amount.
     places: Option<[usize; Amounts::FEW]>,
-    /// A bit for each of `Dimension::NAMED` that is metered. And [`Cost::PRICED`], unless the
-    /// limiter learns from such costs.
+    /// A bit for each of `Dimension::NAMED` that is metered. And [`Cost::HAS_SPEND`], and
+    /// [`Cost::PRICED`] unless the limiter learns from such costs.
     named: u8,
     /// Whether settling gives back what was not used.
     refunds: bool,
@@ -92,9 +92,11 @@ impl Plan {
         }
         let indexes: Vec<_> = dimensions.iter().map(|known| known.dimension.index()).collect();
         let metered = indexes.iter().flatten().fold(0, |bits, index| bits | 1 << index);
-        let learns = dimensions.iter().any(|known| known.dimension.counts_tokens());
+        let counts_money = dimensions.iter().any(|known| known.dimension == Dimension::Spend);
+        let learns = counts_money || dimensions.iter().any(|known| known.dimension.counts_tokens());
+        let metered = metered | Cost::HAS_SPEND;
         let named = if learns { metered } else { metered | Cost::PRICED };
-        let are_few = indexes.len() <= Amounts::FEW && indexes.iter().all(Option::is_some);
+        let are_few = indexes.len() <= Amounts::FEW && indexes.iter().all(Option::is_some) && !counts_money;
         let place = |at| indexes.get(at).copied().flatten().unwrap_or(usize::MAX);
         Self {
             places: are_few.then(|| array::from_fn(place)),
@@ -202,7 +204,8 @@ impl Plan {
     /// Reads any cost in this limiter's dimensions.
     ///
     /// # Errors
-    /// The cost names a dimension that is not metered, or is larger than a limit allows.
+    /// The cost names a dimension that is not metered, is larger than a limit allows, or states no
+    /// money although that is limited.
     pub(crate) fn resolve(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
         let amounts = self.resolve_any_size(cost)?;
         self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
@@ -214,6 +217,7 @@ impl Plan {
     /// The cost names a dimension that is not metered.
     pub(crate) fn resolve_any_size(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
         self.check_dimensions(cost)?;
+        self.check_spend(cost)?;
         let mut amounts = self.nothing();
         for (metered, amount) in self.dimensions.iter().zip(amounts.as_mut_slice()) {
             *amount = cost.amount(&metered.dimension);
@@ -270,7 +274,8 @@ impl Plan {
             let reserved = reserved.as_slice()[dimension];
             let used = usage.amount(&metered.dimension).unwrap_or(reserved);
             more.as_mut_slice()[dimension] = used.saturating_sub(reserved);
-            if self.refunds {
+            // What the provider counts does not matter to money.
+            if self.refunds || metered.dimension == Dimension::Spend {
                 less.as_mut_slice()[dimension] = reserved.saturating_sub(used);
             }
         }
@@ -336,6 +341,18 @@ impl Plan {
 
     fn nothing(&self) -> Amounts {
         Amounts::zero(self.width())
+    }
+
+    /// Checks that the cost states what the call costs in money, if that is limited. Otherwise the
+    /// call would be free.
+    fn check_spend(&self, cost: &Cost) -> Result<(), AcquireError> {
+        let counts_money = self.dimensions.iter().any(|metered| metered.dimension == Dimension::Spend);
+        if !counts_money || cost.named() & Cost::HAS_SPEND != 0 {
+            return Ok(());
+        }
+        let problem = "expected what the call costs in dollars, because the limiter limits it; set `price` or \
+                       `prices`, which price requests, or name it: `Cost::new().spend(Dollars::from_cents(2))`";
+        Err(self.unpriced(ParamsError::new("spend", problem)))
     }
 
     /// Checks that every dimension that the user named is metered. A limiter without limits, which

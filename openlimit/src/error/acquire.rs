@@ -22,8 +22,10 @@ use crate::limits::{Dimension, Limit, Name};
 pub enum AcquireError {
     /// The call asks for more than the limit ever allows to one call, so it can never be admitted.
     #[error(
-        "limiter `{limiter}` can never admit a call of {cost} {dimension}: its limit of {limit} allows at most \
-         {most} for one call; make the request smaller or raise the limit"
+        "limiter `{limiter}` can never admit a call of {}: its limit of {limit} allows at most {} for one call; \
+         make the request smaller or raise the limit",
+        dimension.quantity(*cost),
+        dimension.count(*most)
     )]
     TooLarge {
         /// The dimension that the call asks too much of.
@@ -179,8 +181,8 @@ pub enum AcquireError {
         limiter: Name,
     },
 
-    /// The params cannot be read as a request of the limiter's kind, or an integer cost is
-    /// negative.
+    /// The params cannot be read as a request of the limiter's kind, an integer cost is negative, or
+    /// the price of the call in dollars is not known.
     #[error("limiter `{limiter}` cannot price the call: {error}")]
     Params {
         /// The limiter's name.

@@ -160,6 +160,12 @@ pub enum BuildProblem {
     )]
     UnusedOutput,
 
+    /// The limiter has a price for calls, and no limit on money.
+    #[error(
+        "its price has no effect, because it has no limit on money; give it one: `spend: Dollars(10) / day`"
+    )]
+    UnusedPrice,
+
     /// The headroom is 100 % or more.
     #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
     Headroom(u8),

@@ -48,7 +48,7 @@ const FIRST: u64 = 20;
 const LARGEST_RATIO: f64 = 16.0;
 
 /// A call whose parts are known, and where it comes from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lesson {
     pub(crate) priced: Priced,
     pub(crate) site: SiteId,

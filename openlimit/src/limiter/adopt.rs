@@ -110,6 +110,10 @@ impl Core {
     /// Returns the statement of a response about one of the limits, if it describes one. A limit
     /// that may be adopted is only one to start with, so its amount does not have to be similar.
     pub(super) fn standing(&self, observed: &ObservedLimit) -> Option<Standing> {
+        // The budget is the user's own.
+        if *observed.dimension() == Dimension::Spend {
+            return None;
+        }
         let plan = self.plan.now();
         let limits = plan.limits();
         standing(limits, observed).or_else(|| {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::core::{Core, Handle};
-use super::declared::{Declared, least_lateness};
+use super::declared::{Declared, is_ours, least_lateness};
 use super::hold_times::HoldTimes;
 use super::{Builder, Limiter};
 use crate::admission::{Admission, Cap, Plan};
@@ -34,7 +34,8 @@ impl<K> Builder<K> {
     /// - an [`output`](Self::output) that is learned and could change nothing;
     /// - an [`overflow`](Self::overflow) without [`max_waiting`](Self::max_waiting);
     /// - a dimension with an empty name;
-    /// - an `input_factor` below 0.01 or above 100.
+    /// - an `input_factor` below 0.01 or above 100;
+    /// - a `price` or `prices` without a limit on [`spend`](Self::spend).
     ///
     /// For a limiter that is shared through Redis also:
     ///
@@ -64,6 +65,9 @@ impl<K> Builder<K> {
             return Err(BuildProblem::UnusedOutput);
         }
         this.pricing.check()?;
+        if this.pricing.has_price() && !this.limits.iter().any(is_ours) {
+            return Err(BuildProblem::UnusedPrice);
+        }
         this.check_concurrency()?;
         let cap = this.cap()?;
         let time = match &this.time {

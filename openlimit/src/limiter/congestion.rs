@@ -31,7 +31,7 @@ use crate::admission::Standing;
 use crate::backend::Buckets as _;
 use crate::bucket::{CLIMB, SLOW_CLIMB};
 use crate::feedback::{Denial, DenialKind, Observation, ObservedLimit};
-use crate::limits::{Amounts, Limit};
+use crate::limits::{Amounts, Dimension, Limit};
 use crate::time::nanos;
 
 /// The least hold after a refusal that cuts the rate, in nanoseconds: 0.3 s. So the provider's
@@ -96,6 +96,8 @@ impl Core {
         }
         let taken = |place: usize| amounts.as_slice()[self.plan.dimensions()[place]];
         let mut places: Vec<_> = limits()
+            // A budget is the user's own.
+            .filter(|(_, limit)| *limit.dimension() != Dimension::Spend)
             .filter(|(place, limit)| limit.rate().period() < DAY && taken(*place) > 0)
             .map(|(place, _)| place)
             .collect();

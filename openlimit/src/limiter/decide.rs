@@ -280,6 +280,8 @@ impl Core {
 
     /// Replaces what a call took by what it used.
     pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage, settled: Settled) {
+        charged.note(usage);
+        let usage = &*charged.with_spend(usage, &self.plan);
         let (more, less) = self.plan.difference(&charged.grant.amounts, usage);
         self.update(|state, now, _| {
             charged.count(&mut state.admission, &self.plan);

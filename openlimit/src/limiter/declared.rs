@@ -38,7 +38,7 @@ impl Declared {
                 Err(BuildProblem::UnusedBurst(self.burst_time().unwrap_or(DEFAULT_BURST)))
             }
             0..=MOST_LIMITS => {
-                let metering = |limit| Ok(self.opened(self.metering(limit, headroom)?));
+                let metering = |limit| Ok(self.opened(limit, self.metering(limit, headroom)?));
                 self.limits.iter().map(metering).collect()
             }
             many => Err(BuildProblem::TooManyLimits(many)),
@@ -46,8 +46,8 @@ impl Declared {
     }
 
     /// Opens a limit that may be raised.
-    fn opened(&self, metering: Metering) -> Metering {
-        if self.raises > Raises::Never { metering.open() } else { metering }
+    fn opened(&self, limit: &Limit, metering: Metering) -> Metering {
+        if self.raises > Raises::Never && !is_ours(limit) { metering.open() } else { metering }
     }
 
     /// Checks a limit, and returns its metering.
@@ -129,6 +129,11 @@ fn burst_in_windows(limit: &Limit) -> Duration {
         return Duration::from_nanos(u64::try_from(one).unwrap_or(u64::MAX)).min(rate.period() / 2);
     }
     (rate.period() / 20).max(Duration::from_nanos(1))
+}
+
+/// Returns true for a limit on money, which is the user's own. No provider raises it.
+pub(super) fn is_ours(limit: &Limit) -> bool {
+    *limit.dimension() == Dimension::Spend
 }
 
 /// Returns whether the limiter's burst applies to this limit.

@@ -261,7 +261,13 @@ impl fmt::Display for Forecast {
         };
         let limits = self.limits.iter();
         let mut rows: Vec<_> = limits
-            .map(|limit| (limit.limit.to_string(), format!("{} taken", limit.taken), share(limit.bound)))
+            .map(|limit| {
+                (
+                    limit.limit.to_string(),
+                    format!("{} taken", limit.limit.dimension().count(limit.taken)),
+                    share(limit.bound),
+                )
+            })
             .collect();
         if let Some(AtOnce { calls, time }) = self.in_flight {
             let time = short(Duration::from_nanos(time));

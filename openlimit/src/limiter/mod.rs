@@ -44,6 +44,8 @@ mod observe;
 mod overrides;
 mod permit;
 mod plans;
+#[cfg(feature = "tokenizers")]
+mod price;
 mod rehearsal;
 mod reports;
 mod reset;

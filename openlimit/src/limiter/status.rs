@@ -213,9 +213,10 @@ impl fmt::Display for Status {
 
 impl fmt::Display for LimitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} available", self.limit, self.available)?;
+        let count = |amount| self.limit.dimension().count(amount);
+        write!(f, "{}: {} available", self.limit, count(self.available))?;
         if self.debt > 0 {
-            write!(f, ", {} in debt", self.debt)?;
+            write!(f, ", {} in debt", count(self.debt))?;
         }
         if !self.full_in.is_zero() {
             write!(f, ", full in {}", short(self.full_in))?;

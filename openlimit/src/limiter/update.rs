@@ -14,7 +14,7 @@ use crate::admission::Plan;
 use crate::backend::{Backend, Starting};
 use crate::bucket::Metering;
 use crate::error::{BuildError, BuildProblem};
-use crate::limits::{Dimension, Limit, Percent, Rate};
+use crate::limits::{Budget, Dimension, Limit, Percent, Rate};
 use crate::time::Time;
 
 impl<K> Limiter<K> {
@@ -94,6 +94,11 @@ impl Update {
     /// Changes the limit on images with the same period.
     pub fn images(self, rate: Rate) -> Self {
         self.limit(Limit::new(Dimension::Images, rate))
+    }
+
+    /// Changes the budget over the same time.
+    pub fn spend(self, budget: Budget) -> Self {
+        self.limit(Limit::new(Dimension::Spend, budget.rate()))
     }
 
     /// Changes the limit with the same dimension and period.

@@ -78,7 +78,7 @@ absent! {
 absent! {
     FeatureTokenizers, "to count the tokens of requests, enable the feature `tokenizers` of openlimit",
     "`cargo add openlimit --features tokenizers`":
-        default_output, model, input_factor, tokenizer, admission, output, input
+        default_output, model, input_factor, tokenizer, price, prices, admission, output, input
 }
 
 #[cfg(not(feature = "serde"))]

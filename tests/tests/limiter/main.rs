@@ -11,6 +11,7 @@ mod events;
 mod exhausted;
 mod hold;
 mod keyed;
+mod money;
 mod observe;
 mod pace;
 mod plan;

@@ -19,6 +19,7 @@ mod hostile;
 mod identity;
 mod leases;
 mod live;
+mod money;
 mod network;
 mod observe;
 mod outage;
