@@ -3,6 +3,7 @@
 //!
 //! Both are below the limiter in the tree and know it only by a trait, which is implemented here.
 
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::core::Core;
@@ -21,7 +22,7 @@ impl Timed for Core {
     fn fire(&self, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
         let mut state = self.lock()?;
         state.armed = u64::MAX;
-        state.rested = now.saturating_add(state.rest);
+        state.rested = now.saturating_add(self.rest.load(Ordering::Relaxed));
         state.admission.pump(now, wakers);
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);

@@ -8,7 +8,7 @@ use std::hint;
 use std::mem;
 use std::ops::Deref;
 use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub(crate) struct Core {
     pub(super) driver: Driver,
     pub(super) hold_times: HoldTimes,
     pub(super) counting: Counting,
+    /// The time for which the timer rests after it fired, in nanoseconds.
+    pub(super) rest: AtomicU64,
     /// Identifies the limiter to the timer.
     id: u64,
     /// The process whose threads alone can hold the lock: at first that in which the limiter was
@@ -79,8 +81,6 @@ pub(super) struct State {
     /// The time before which the timer must not fire again. Calls that become due in between are
     /// admitted together.
     pub(super) rested: u64,
-    /// The time for which the timer rests after it fired, in nanoseconds.
-    pub(super) rest: u64,
     /// The limits as they are now. The limiters of all keys share them, until an update.
     pub(super) declared: Arc<Declared>,
     /// Why this process last held the limiter, and until when.
@@ -101,15 +101,15 @@ impl Core {
         hold_times: HoldTimes,
         declared: Arc<Declared>,
     ) -> Arc<Self> {
-        let (counting, rest) = (declared.counting, time.rest(jitter));
-        let state =
-            State { admission, armed: u64::MAX, rested: 0, rest, declared, held_for: None, notices: None };
+        let (counting, rest) = (declared.counting, AtomicU64::new(time.rest(jitter)));
+        let state = State { admission, armed: u64::MAX, rested: 0, declared, held_for: None, notices: None };
         Arc::new_cyclic(|this| Self {
             plan: Plans::new(plan),
             time,
             driver,
             hold_times,
             counting,
+            rest,
             id: timer_id(),
             process: AtomicU32::new(process::id()),
             abandoned_in: AtomicU32::new(0),

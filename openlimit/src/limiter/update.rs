@@ -5,6 +5,7 @@
 //! the buckets change, and the waiters that are due then are admitted. So no call sees a part of it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::core::{Core, State};
@@ -175,7 +176,7 @@ impl Core {
         let plan = self.plan.with_limits(declared.limits.clone(), &meterings);
         let limits = self.starting(&plan, &meterings);
         state.admission.change(&plan, (&limits, version), declared.widening(), now, wakers)?;
-        state.rest = self.time.rest(least_lateness(&meterings));
+        self.rest.store(self.time.rest(least_lateness(&meterings)), Ordering::Relaxed);
         state.declared = Arc::new(declared);
         self.plan.replace(plan);
         Ok(())
