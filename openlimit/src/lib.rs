@@ -155,8 +155,8 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Doubling, Forecast, ForecastError, Hold, LimitForecast, LimitStatus, Limiter,
-    Overflow, Permit, RateLimiter, Returned, Status, WrappedRead,
+    Acquire, AsLimiter, Builder, Burst, Doubling, Forecast, ForecastError, Hold, Levels, LimitForecast,
+    LimitStatus, Limiter, Overflow, Permit, RateLimiter, Returned, Stack, Status, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

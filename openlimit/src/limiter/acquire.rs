@@ -15,6 +15,7 @@ use super::Permit;
 use super::charged::Charged;
 use super::core::Handle;
 use super::permit::Reserved;
+use super::stack::Stacked;
 use crate::admission::Decided;
 use crate::error::AcquireError;
 use crate::learning::{Lesson, SiteId};
@@ -101,6 +102,8 @@ enum Stage {
     Learns(Box<Reserved>),
     /// In the queue, or admitted from it and not polled since.
     Waiting(Handle, Key),
+    /// Of several limiters.
+    Stacked(Stacked),
     /// Ready.
     Done,
 }
@@ -135,6 +138,11 @@ impl Acquire {
             }
             Err(error) => Self::failed(error),
         }
+    }
+
+    /// Creates a call of several limiters.
+    pub(super) fn stacked(call: Stacked) -> Self {
+        Self { stage: Stage::Stacked(call), urgency: Urgency::default() }
     }
 
     /// Creates a call that is refused at its first poll.
@@ -230,6 +238,9 @@ impl Acquire {
         {
             lesson.site = SiteId::of(name);
         }
+        if let Stage::Stacked(call) = &mut self.stage {
+            call.set_site(name);
+        }
         self
     }
 
@@ -255,8 +266,13 @@ impl Acquire {
     /// Returns the error of a call that would block the thread that ends its wait.
     #[cold]
     fn blocks_itself(&self) -> AcquireError {
-        let Stage::Waiting(handle, _) = &self.stage else { unreachable!("a pending call waits") };
-        AcquireError::WouldDeadlock { limiter: handle.core().plan.name().clone() }
+        let limiter = match &self.stage {
+            Stage::Waiting(handle, _) => Some(handle.core().plan.name().clone()),
+            Stage::Stacked(call) => call.waits_for(),
+            _ => None,
+        };
+        let Some(limiter) = limiter else { unreachable!("a pending call waits") };
+        AcquireError::WouldDeadlock { limiter }
     }
 }
 
@@ -300,6 +316,10 @@ impl Acquire {
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {
                 Poll::Ready(outcome) => outcome.map(|grant| Permit::new(handle.clone(), grant)),
+                Poll::Pending => return Poll::Pending,
+            },
+            Stage::Stacked(call) => match call.poll(self.urgency, context) {
+                Poll::Ready(ready) => ready,
                 Poll::Pending => return Poll::Pending,
             },
             Stage::Failed(error) => Err(error.as_ref().clone()),
@@ -347,6 +367,7 @@ impl Stage {
         match self {
             Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
             Self::Learns(call) => Some(&call.handle),
+            Self::Stacked(call) => call.first().map(|level| &level.handle),
             Self::Failed(_) | Self::Done => None,
         }
     }
@@ -375,8 +396,9 @@ impl fmt::Debug for Acquire {
         let stage = match &self.stage {
             Stage::Failed(_) => "failed",
             Stage::New(..) | Stage::Learns(..) => "new",
-            Stage::Waiting(..) => "waiting",
-            Stage::Done => "done",
+            Stage::Waiting(..) | Stage::Stacked(Stacked::Waiting(_)) => "waiting",
+            Stage::Stacked(Stacked::New(_)) => "new",
+            Stage::Stacked(Stacked::Done) | Stage::Done => "done",
         };
         f.debug_struct("Acquire").field("state", &stage).finish_non_exhaustive()
     }

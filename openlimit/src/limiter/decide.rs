@@ -215,7 +215,7 @@ impl Core {
     ///
     /// # Errors
     /// One of them could not be started, or runs in the process that this one was forked from.
-    fn start(&self) -> Result<(), AcquireError> {
+    pub(super) fn start(&self) -> Result<(), AcquireError> {
         let process = process::id();
         if let Err(error) = self.driver.start(|| self.as_served(), process) {
             let limiter = self.plan.name().clone();
@@ -231,7 +231,7 @@ impl Core {
 
     /// Returns the error that a refused caller gets.
     #[cold]
-    fn error(&self, refusal: Refusal) -> AcquireError {
+    pub(super) fn error(&self, refusal: Refusal) -> AcquireError {
         match refusal {
             Refusal::TimedOut { waited, wait, limit: HOLD, .. } => self.held(waited, wait),
             Refusal::WouldWait { wait, limit: HOLD } => self.held(0, wait),
@@ -243,7 +243,7 @@ impl Core {
     /// Returns the error of a call whose lock was held by another thread when the process was
     /// forked.
     #[cold]
-    fn forked(&self) -> Box<AcquireError> {
+    pub(super) fn forked(&self) -> Box<AcquireError> {
         Box::new(self.without_timer(io::Error::other(FORKED)))
     }
 

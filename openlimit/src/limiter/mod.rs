@@ -38,6 +38,7 @@ mod overrides;
 mod permit;
 mod rehearsal;
 mod reports;
+mod stack;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
@@ -59,6 +60,7 @@ pub use self::limiter::{
 };
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
+pub use self::stack::{AsLimiter, Levels, Stack};
 pub use self::status::{Hold, LimitStatus, Status};
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;

@@ -112,9 +112,11 @@ impl Permit {
     /// ignored, too. So is a response after whose call more was admitted than the provider's bucket
     /// holds. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
-        self.core().observe(observation, Some(self.charge()));
-        if self.is_probe() && observation.denial().is_none() {
-            self.core().end_probe(self.charge());
+        for permit in self.levels() {
+            permit.core().observe(observation, Some(permit.charge()));
+            if permit.is_probe() && observation.denial().is_none() {
+                permit.core().end_probe(permit.charge());
+            }
         }
     }
 
@@ -194,10 +196,16 @@ impl Permit {
     /// # }
     /// ```
     pub fn refused<Form>(self, refusal: impl Refusal<Form>) -> Verdict {
-        self.refused_as(&refusal.observation())
+        let observation = refusal.observation();
+        let mut verdict = Verdict::NotLimited;
+        for permit in self.levels() {
+            // That of the outermost limiter of a stack counts, which is most like the provider's.
+            verdict = permit.refused_as(&observation);
+        }
+        verdict
     }
 
-    fn refused_as(self, observation: &Observation) -> Verdict {
+    fn refused_as(&self, observation: &Observation) -> Verdict {
         let core = self.core();
         let verdict = core.verdict(observation);
         let (scope, wait) = match verdict {

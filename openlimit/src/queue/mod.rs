@@ -29,6 +29,7 @@
 
 mod order;
 mod overflow;
+mod turns;
 mod urgency;
 mod waiter;
 
@@ -46,7 +47,7 @@ use crate::limits::{Amounts, Priority};
 use self::order::Order;
 pub use self::overflow::Overflow;
 pub(crate) use self::urgency::Urgency;
-pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Wait, Waiter};
+pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Turn, Wait, Waiter};
 
 /// The end of the list.
 const NONE: Key = Key::MAX;

@@ -13,5 +13,6 @@ mod plan;
 mod provider_windows;
 mod python_defects;
 mod shared_key;
+mod stack;
 mod status;
 mod streams;
