@@ -119,6 +119,12 @@ impl<P: Price<L::Kind>, L: AsLimiter> Levels<P> for Vec<L> {
     }
 }
 
+impl<P, L: Levels<P> + ?Sized> Levels<P> for &L {
+    fn levels(&self, price: &P) -> Result<Box<[Level]>, AcquireError> {
+        (**self).levels(price)
+    }
+}
+
 /// A call as one limiter prices it.
 struct Priced<'a> {
     handle: &'a Handle,

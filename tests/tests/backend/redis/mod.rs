@@ -25,6 +25,7 @@ mod permits;
 mod processes;
 mod programs;
 mod queue;
+mod stack;
 mod state_loss;
 mod unreachable;
 mod urls;

@@ -53,9 +53,12 @@ fn it_refuses_and_observes_in_all_limiters() {
     }
     let by_the_minute = || plain(&clock).tokens(Rate::per_minute(6_000)).burst(secs(60)).build();
     let (tenant, account) = (by_the_minute().expect("valid rates"), by_the_minute().expect("valid rates"));
-    let permit = Stack::of((&tenant, &account)).try_acquire(10).expect("there is room");
-    let headers = [("x-ratelimit-limit-tokens", "6000"), ("x-ratelimit-remaining-tokens", "30")];
-    permit.observe(&Observation::from_parts(200, headers, b""));
+    // Of its own call, the first response says nothing.
+    for _ in 0..2 {
+        let permit = Stack::of((&tenant, &account)).try_acquire(10).expect("there is room");
+        let headers = [("x-ratelimit-limit-tokens", "6000"), ("x-ratelimit-remaining-tokens", "30")];
+        permit.observe(&Observation::from_parts(200, headers, b""));
+    }
     assert!(left([&tenant, &account]).into_iter().all(|left| left <= 30));
 }
 
