@@ -13,6 +13,8 @@ const NONE: Aims = Aims { refused: 0.0, others_refused: 0.0, used: 94.0 };
 const FEW: Aims = Aims { refused: 0.3, others_refused: 0.5, used: 94.0 };
 /// The limiter has only the refusals to learn from.
 const UNHEARD: Aims = Aims { refused: 1.0, others_refused: 3.0, used: 95.0 };
+/// It learns of each refusal only when many more calls are under way.
+const LATE: Aims = Aims { refused: 5.0, others_refused: 10.0, used: 94.0 };
 
 pub(crate) fn run(is_bench: bool) {
     let time = Duration::from_secs(if is_bench { 3_600 } else { 10 });
@@ -38,4 +40,10 @@ pub(crate) fn run(is_bench: bool) {
         row(1, millis, |scenario| scenario.dialect = Dialect::Bare, ", no headers", Some(UNHEARD));
     }
     row(1, 3_000, |scenario| scenario.refusal = Duration::from_secs(1), ", refusals after 1s", None);
+    let late = |scenario: &mut Scenario| {
+        (scenario.refusal, scenario.dialect) = (scenario.latency, Dialect::Bare);
+    };
+    for millis in [1_000, 3_000] {
+        row(1, millis, late, ", no headers, refusals as late", Some(LATE));
+    }
 }

@@ -141,6 +141,14 @@ impl Options {
         }
     }
 
+    /// Returns the error of an option that needs a feature.
+    fn without_feature(&self, has_stream: bool) -> Option<Error> {
+        let stream = self.get("stream").filter(|_| !has_stream)?;
+        let message = "to use `stream`, enable the feature `stream` of openlimit: `cargo add openlimit --features \
+                       stream`";
+        Some(Error::new(stream.name.span(), message))
+    }
+
     fn check(&mut self) {
         let mut errors = Vec::new();
         for (at, Given { name, .. }) in self.given.iter().enumerate() {
@@ -163,13 +171,7 @@ impl Options {
                            refused the call";
             errors.push(Error::new(retry.name.span(), message));
         }
-        if let Some(stream) = self.get("stream")
-            && !HAS_STREAM
-        {
-            let message = "to use `stream`, enable the feature `stream` of openlimit: `cargo add openlimit \
-                           --features stream`";
-            errors.push(Error::new(stream.name.span(), message));
-        }
+        errors.extend(self.without_feature(HAS_STREAM));
         // Any other mistake may be in the limiter.
         if errors.is_empty() && self.errors.is_none() && self.get("limiter").is_none() {
             let message = "name the limiter to wait for: `#[rate_limited(limiter = CHAT)]`";
@@ -298,7 +300,20 @@ fn meant(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::KNOWN;
+    use quote::quote;
+
+    use super::{KNOWN, Options};
+
+    // A file in `tests/ui` cannot show it, because the examples in the docs need the feature.
+    #[test]
+    fn the_option_stream_says_which_feature_it_needs() {
+        let of = |options| Options::parse(options).without_feature(false).map(|error| error.to_string());
+        let message = "to use `stream`, enable the feature `stream` of openlimit: `cargo add openlimit --features \
+                       stream`";
+        assert_eq!(of(quote!(limiter = CHAT, stream)).as_deref(), Some(message));
+        assert_eq!(of(quote!(limiter = CHAT)), None);
+        assert!(Options::parse(quote!(limiter = CHAT, stream)).without_feature(true).is_none());
+    }
 
     #[test]
     fn editors_know_every_option() {

@@ -35,6 +35,7 @@
 //! | declare a limiter | [`limiter!`], whose keys are the methods of [`Builder`] |
 //! | limit a function, sync or async | [`rate_limited`](macro@rate_limited) |
 //! | limit an HTTP client | [`clients`]: adapters for reqwest, async-openai, ureq and tower |
+//! | limit each tenant, user or API key | [`Keyed`]: a limiter for each |
 //! | wait by hand | [`Limiter::acquire`]: an [`Acquire`] to await, then a [`Permit`] |
 //! | say what a call costs, and what it used | [`Cost`], [`Usage`] |
 //! | believe what responses say | [`feedback`] |
@@ -155,8 +156,9 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, AsLimiter, Builder, Burst, Doubling, Forecast, ForecastError, Hold, Levels, LimitForecast,
-    LimitStatus, Limiter, Overflow, Permit, RateLimiter, Returned, Stack, Status, WrappedRead,
+    Acquire, AsLimiter, Builder, Burst, Doubling, Forecast, ForecastError, Hold, KeyLimits, Keyed, Levels,
+    LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, RateLimiter, Returned, Single,
+    Stack, Status, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

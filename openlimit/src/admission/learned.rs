@@ -3,7 +3,7 @@
 //! The amounts of a call are decided when it arrives, and again while it waits: a program may start
 //! thousands of calls at once, before the first one has taught anything.
 
-use super::Admission;
+use super::{Admission, Plan};
 use crate::learning::{Learning, Lesson};
 use crate::limits::{Amounts, Dimension, Usage};
 
@@ -15,7 +15,15 @@ const STEP: u64 = 8;
 impl Admission {
     /// Lets calls reserve what is learned.
     pub(crate) fn learns(self, learning: Learning) -> Self {
-        Self { learning: Some(Box::new(learning)), ..self }
+        Self { learning: Some(learning), ..self }
+    }
+
+    /// Lets calls reserve for as many as a limit allows now.
+    pub(super) fn learn_rate(&mut self, plan: &Plan, place: usize) {
+        let allowed = self.allowed(place, plan);
+        if let Some(learning) = &mut self.learning {
+            learning.set_rate(place, allowed);
+        }
     }
 
     /// Replaces the amounts of a call that arrives by what was learned about its site.

@@ -90,8 +90,8 @@ pub(crate) struct Admission {
     /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
     widens: u64,
     /// What calls turned out to cost. `None` if the limiter does not learn.
-    learning: Option<Box<Learning>>,
-    /// What settled calls gave back, by the place of each limit.
+    learning: Option<Learning>,
+    /// What settled calls gave back, by the place of each limit. Empty before the first.
     returned: Box<[Returned]>,
 }
 
@@ -108,7 +108,6 @@ pub(crate) enum Decided<E> {
 impl Admission {
     /// Creates the admission of a new limiter. `grace` and the longest hold are in nanoseconds.
     pub(crate) fn new(backend: Backend, queue: Queue, grace: u64, max_hold: u64) -> Self {
-        let returned = vec![Returned::of(&backend); backend.look(0).len()].into();
         Self {
             backend,
             queue,
@@ -120,8 +119,17 @@ impl Admission {
             cap: Cap::default(),
             widens: 0,
             learning: None,
-            returned,
+            returned: Box::default(),
         }
+    }
+
+    /// Returns true if it decides about all later calls as a new limiter with the same limits would.
+    pub(crate) fn is_as_new(&self, now: u64) -> bool {
+        self.queue.is_empty()
+            && self.backend.is_as_new(now)
+            && self.probes.is_none()
+            && (self.widens == 0 || self.remaining.is_none())
+            && !self.learning.as_ref().is_some_and(Learning::matters)
     }
 
     /// Lets the burst of some limits, each a bit, follow what the provider's bucket was seen to
@@ -139,7 +147,7 @@ impl Admission {
         }
         let charge = self.backend.take(amounts, now);
         if self.remaining.is_some() {
-            self.note(amounts, charge);
+            self.note(amounts, charge, now);
         }
         charge
     }
@@ -147,9 +155,9 @@ impl Admission {
     /// Notes what was charged, for what responses say.
     #[cold]
     #[inline(never)]
-    fn note(&mut self, amounts: &[u64], charge: Option<u64>) {
+    fn note(&mut self, amounts: &[u64], charge: Option<u64>, now: u64) {
         if let (Some(remaining), Some(charge)) = (&mut self.remaining, charge) {
-            remaining.charge(amounts, charge);
+            remaining.charge(amounts, charge, now);
         }
     }
 
@@ -170,8 +178,9 @@ impl Admission {
             }
             let rate = Rate::new(limit.map_or(before, allowed), rate.period());
             let of = (place, plan.dimensions()[place]);
+            let all = charge.and_then(|charge| self.backend.granted_since(place, charge));
             if let Some(amount) = amount
-                && let Some(left) = remaining.left(of, rate, amount, charge)
+                && let Some(left) = remaining.left(of, rate, amount, charge, all)
             {
                 if self.widens >> place & 1 == 1 {
                     self.backend.widen(place, remaining.held(place, rate));
@@ -179,6 +188,7 @@ impl Admission {
                 self.backend.cap(place, left, now);
             }
         }
+        said.iter().for_each(|standing| self.learn_rate(plan, standing.place));
     }
 
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
@@ -193,12 +203,20 @@ impl Admission {
             && let Some(allowed) = remaining.grow(limit, declared, now)
         {
             self.backend.set_rate(limit, allowed, declared, now);
+            self.learn_rate(plan, limit);
         }
     }
 
     /// Returns true if a response has said anything about a limit.
     pub(crate) fn has_observed(&self) -> bool {
-        self.remaining.is_some()
+        self.remaining.as_ref().is_some_and(|remaining| remaining.has_reports())
+    }
+
+    /// Returns how many nanoseconds ago a call was admitted. Zero if that is not known: calls are
+    /// noted from the first refusal on, or from the first response that states a limit.
+    pub(crate) fn age(&mut self, plan: &Plan, charge: u64, now: u64) -> u64 {
+        let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
+        remaining.admitted_at(charge).map_or(0, |at| now.saturating_sub(at))
     }
 
     /// Returns the amount by which the rate of a limit goes, before it is cut after a refusal.
@@ -324,8 +342,17 @@ impl Admission {
     }
 
     /// Returns the state of each limit at `now`, and the state of the store, if there is one.
-    pub(crate) fn look(&self, now: u64) -> (Vec<Look>, Option<StoreStatus>) {
-        (self.backend.look(now), self.backend.store())
+    ///
+    /// Of a limit that may be higher than declared, it shows no more than the amount in force,
+    /// although a single call may be larger.
+    pub(crate) fn look(&self, plan: &Plan, now: u64) -> (Vec<Look>, Option<StoreStatus>) {
+        let mut looks = self.backend.look(now);
+        if plan.raises() > Raises::Never {
+            for (place, look) in looks.iter_mut().enumerate() {
+                look.available = look.available.min(self.allowed(place, plan).max(look.at_once));
+            }
+        }
+        (looks, self.backend.store())
     }
 
     /// Admits the head, which was due at `due`.
@@ -334,7 +361,7 @@ impl Admission {
         let at = due.at.max(now.saturating_sub(self.grace));
         let charge = self.backend.charge(&waiter.amounts, at, now);
         if let Some(remaining) = &mut self.remaining {
-            remaining.charge(waiter.amounts.as_slice(), charge);
+            remaining.charge(waiter.amounts.as_slice(), charge, now);
         }
         let is_probe = self.departs(charge, now);
         wakers.extend(self.queue.finish(key, |waiter| {

@@ -151,13 +151,15 @@ impl Plan {
 
     /// Returns the limits on tokens, with the metering of each limit.
     pub(crate) fn token_limits(&self, meterings: &[Metering]) -> Vec<TokenLimit> {
-        let limits = self.limits.iter().zip(&self.metered_by).zip(meterings);
-        let tokens = limits.filter(|((limit, _), _)| limit.dimension().counts_tokens());
-        let limit = |((limit, place), metering): ((&Limit, &usize), &Metering)| TokenLimit {
-            dimension: limit.dimension().clone(),
-            place: *place,
-            room: metering.rate.amount_in(metering.burst.max(SHORTEST_CROWD)),
-            most: self.dimensions[*place].most,
+        let limits = self.limits.iter().zip(meterings).enumerate();
+        let tokens = limits.filter(|(_, (limit, _))| limit.dimension().counts_tokens());
+        let limit = |(limit, (of, metering)): (usize, (&Limit, &Metering))| TokenLimit {
+            dimension: of.dimension().clone(),
+            limit,
+            place: self.metered_by[limit],
+            rate: metering.rate,
+            crowd: metering.burst.max(SHORTEST_CROWD),
+            most: self.dimensions[self.metered_by[limit]].most,
         };
         tokens.map(limit).collect()
     }

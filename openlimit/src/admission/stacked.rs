@@ -33,9 +33,9 @@ impl Admission {
     }
 
     /// Keeps what was charged.
-    pub(crate) fn keep(&mut self, grant: &mut Grant) {
+    pub(crate) fn keep(&mut self, grant: &mut Grant, now: u64) {
         if self.remaining.is_some() {
-            self.note(grant.amounts.as_slice(), Some(grant.charge));
+            self.note(grant.amounts.as_slice(), Some(grant.charge), now);
         }
     }
 

@@ -82,7 +82,7 @@ fn an_older_time_admits_nobody_early_from_the_queue() {
     }
     admission.pump(3 * SECOND, &mut wakers);
     assert_eq!(wakers.len(), 1);
-    let Ok(Outcome::Admitted(grant)) = admission.queue.poll(key, Waker::noop().clone()) else {
+    let (Some(Outcome::Admitted(grant)), _) = admission.queue.poll(key, Waker::noop().clone()) else {
         panic!("not admitted")
     };
     assert_eq!(grant.wait.map(|wait| wait.nanos), Some(2 * SECOND));

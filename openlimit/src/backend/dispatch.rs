@@ -59,6 +59,10 @@ impl Buckets for Backend {
         each!(self, one => one.refund(amounts, charge, now, late));
     }
 
+    fn late(&self, place: usize) -> u64 {
+        each!(self, one => one.late(place))
+    }
+
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         each!(self, one => one.owe(amounts, now))
     }
@@ -105,6 +109,10 @@ impl Buckets for Backend {
         each!(self, one => one.widen(place, amount));
     }
 
+    fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64> {
+        each!(self, one => one.granted_since(place, charge))
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         each!(self, one => one.cap(place, left, now));
     }
@@ -141,6 +149,10 @@ impl Buckets for Backend {
     #[inline]
     fn is_shut(&self, now: u64) -> bool {
         each!(self, one => one.is_shut(now))
+    }
+
+    fn is_as_new(&self, now: u64) -> bool {
+        each!(self, one => one.is_as_new(now))
     }
 
     fn refresh(&mut self, now: u64) {

@@ -201,6 +201,10 @@ impl Buckets for Memory {
         }
     }
 
+    fn late(&self, _: usize) -> u64 {
+        0
+    }
+
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         self.set_back();
         Some(self.charge(amounts, now, now))
@@ -261,6 +265,10 @@ impl Buckets for Memory {
         self.meters[place].bucket.widen(amount);
     }
 
+    fn granted_since(&mut self, _: usize, _: u64) -> Option<u64> {
+        None
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         self.charges += 1;
         self.set_back();
@@ -312,6 +320,10 @@ impl Buckets for Memory {
 
     fn is_shut(&self, now: u64) -> bool {
         now < self.shut_until
+    }
+
+    fn is_as_new(&self, now: u64) -> bool {
+        !self.is_shut(now) && self.meters.iter().all(|meter| meter.bucket.is_as_new(now))
     }
 
     fn refresh(&mut self, _: u64) {}

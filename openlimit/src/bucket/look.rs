@@ -6,6 +6,8 @@
 pub(crate) struct Look {
     /// The largest amount that could be taken.
     pub(crate) available: u64,
+    /// The amount that fits at once if the level is zero: the burst, less the jitter.
+    pub(crate) at_once: u64,
     /// The amount by which the level exceeds the burst, rounded up.
     pub(crate) debt: u64,
     /// The time in nanoseconds until everything is available again: until the level is zero and

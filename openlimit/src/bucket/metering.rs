@@ -44,12 +44,19 @@ impl Metering {
 
     /// Opens a limit that may really be higher than declared: its rate may be raised, and calls may
     /// be larger, up to [`OPEN`] times as much, but no more than flows back in [`LONGEST_PERIOD`].
+    /// In windows, that includes the pause before such a call, which is as long again.
     pub(crate) fn open(self) -> Self {
-        let (kept, of) = (u128::from(self.headroom.0), u128::from(self.headroom.1));
-        let amount = u128::from(self.rate.amount());
-        let longest = amount * LONGEST_PERIOD.as_nanos() / self.rate.period().as_nanos() * (of - kept) / of;
-        let most = longest.min(amount * OPEN).min(MOST_AMOUNT.into());
-        Self { most: self.most.max(u64::try_from(most).unwrap_or(u64::MAX)), is_open: true, ..self }
+        let open = Self { is_open: true, ..self };
+        let Self { rate, headroom: (kept, of), .. } = open.as_refilling();
+        let time = match self.counting {
+            Counting::Refilling => LONGEST_PERIOD,
+            Counting::InWindows => LONGEST_PERIOD / 2,
+        };
+        let (kept, of) = (u128::from(kept), u128::from(of));
+        let longest =
+            u128::from(rate.amount()) * time.as_nanos() / rate.period().as_nanos() * (of - kept) / of;
+        let most = longest.min(u128::from(self.rate.amount()) * OPEN).min(MOST_AMOUNT.into());
+        Self { most: self.most.max(u64::try_from(most).unwrap_or(u64::MAX)), ..open }
     }
 
     /// Returns the time by which departures may be late, in nanoseconds: the jitter, but never more

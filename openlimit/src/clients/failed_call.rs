@@ -4,12 +4,23 @@
 //! that retry decide by it at once. So it is read before the response is passed on, unless it does
 //! not come: a limiter must not make a call hang.
 
+use std::time::Duration;
+
 use crate::Permit;
 use crate::feedback::Observation;
 
 /// The start of the body that is read for the verdict. No provider's error is longer than a few
 /// KiB.
 pub(super) const MOST_BODY: usize = 64 * 1024;
+
+/// The longest wait for the body of an error. Providers send it together with the head. One that
+/// takes longer than this may never come.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// The same if the head says how long to wait. The hold begins after this, so it is no longer than
+/// a round trip: as many calls are under way anyway. It is not zero, since the body may say that
+/// only one limit, no limit, or a quota is the reason.
+const LONGEST_WAIT_WITH_HOLD: Duration = Duration::from_millis(100);
 
 /// Notes the refusal when it is dropped, with what is known of it then. So a request that is
 /// dropped while its error arrives still holds the limiter.
@@ -24,9 +35,10 @@ impl FailedCall {
         Self { call: Some((permit, head)), body: Vec::new() }
     }
 
-    /// Returns whether the head says how long to wait. Then a hold can begin without the body.
-    pub(super) fn states_wait(&self) -> bool {
-        self.call.as_ref().is_some_and(|(_, head)| head.verdict().retry_after().is_some())
+    /// Returns how long to wait for the body.
+    pub(super) fn longest_wait(&self) -> Duration {
+        let states_wait = self.call.as_ref().is_some_and(|(_, head)| head.verdict().retry_after().is_some());
+        if states_wait { LONGEST_WAIT_WITH_HOLD } else { LONGEST_WAIT }
     }
 
     /// Reads the next bytes of the body. Returns whether more are of use.

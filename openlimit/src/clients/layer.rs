@@ -2,6 +2,7 @@
 //!
 //! It knows no client. Each client's own file puts it into place.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::{Acquire, AcquireError, Cost, ParamsError, Priority};
 
 type Choose = dyn Fn(&Outgoing<'_>) -> Option<AnyLimiter> + Send + Sync;
 type GiveCost = dyn Fn(&Outgoing<'_>) -> Option<Cost> + Send + Sync;
+type GiveSite = dyn for<'a> Fn(&Outgoing<'a>) -> Option<Cow<'a, str>> + Send + Sync;
 
 /// Makes every request of an HTTP client wait for a limiter. The [module](super) says how to add it
 /// to a client, and which requests it limits.
@@ -21,6 +23,7 @@ type GiveCost = dyn Fn(&Outgoing<'_>) -> Option<Cost> + Send + Sync;
 pub struct LimitLayer {
     chooser: Chooser,
     cost: Option<Arc<GiveCost>>,
+    site: Site,
     timeout: Option<Duration>,
     priority: Priority,
     #[cfg_attr(not(feature = "ureq"), allow(dead_code, reason = "only ureq needs it"))]
@@ -31,6 +34,15 @@ pub struct LimitLayer {
 enum Chooser {
     One(AnyLimiter),
     Chosen(Arc<Choose>),
+}
+
+/// The call site of each request.
+#[derive(Clone)]
+enum Site {
+    /// That of the limiter.
+    Default,
+    Named(Arc<str>),
+    Given(Arc<GiveSite>),
 }
 
 impl LimitLayer {
@@ -70,7 +82,14 @@ impl LimitLayer {
     }
 
     fn with(chooser: Chooser) -> Self {
-        Self { chooser, cost: None, timeout: None, priority: Priority::default(), http_status_as_error: true }
+        Self {
+            chooser,
+            cost: None,
+            site: Site::Default,
+            timeout: None,
+            priority: Priority::default(),
+            http_status_as_error: true,
+        }
     }
 
     /// Sets the longest wait of a request. Default: none. See
@@ -102,6 +121,43 @@ impl LimitLayer {
         self
     }
 
+    /// Names the call site of all requests. Default: that of the limiter. It replaces a
+    /// [`site_of`](Self::site_of).
+    ///
+    /// What calls really use is learned for each site apart. See
+    /// [`Acquire::site`](crate::Acquire::site).
+    #[must_use]
+    pub fn site(mut self, name: &str) -> Self {
+        self.site = Site::Named(name.into());
+        self
+    }
+
+    /// Sets a function that names the call site of a request, such as its path. If it returns
+    /// `None`, the site is that of the limiter. It replaces a [`site`](Self::site).
+    ///
+    /// Use it if one client makes calls of several kinds. It must not block. Return a few fixed
+    /// names: a limiter knows the 64 sites that were settled last.
+    ///
+    /// ```
+    /// use openlimit::clients::LimitLayer;
+    /// use openlimit::{Output, RateLimiter, limiter};
+    ///
+    /// limiter! {
+    ///     static LIMITS: RateLimiter = { tokens: 40_000 / minute, output: Output::Learned };
+    /// }
+    ///
+    /// let layer = LimitLayer::new(&LIMITS).site_of(|request| request.model());
+    /// # drop(layer);
+    /// ```
+    #[must_use]
+    pub fn site_of(
+        mut self,
+        site: impl for<'a> Fn(&Outgoing<'a>) -> Option<Cow<'a, str>> + Send + Sync + 'static,
+    ) -> Self {
+        self.site = Site::Given(Arc::new(site));
+        self
+    }
+
     /// Prepares the admission of a request. Returns `None` if no limit applies to it.
     ///
     /// The adapters call it. It is public for clients that have no adapter.
@@ -130,6 +186,14 @@ impl LimitLayer {
             },
         };
         let acquire = limiter.limiter().acquire(&cost).priority(self.priority);
+        let acquire = match &self.site {
+            Site::Default => acquire,
+            Site::Named(name) => acquire.site(name),
+            Site::Given(site) => match site(request) {
+                Some(name) => acquire.site(&name),
+                None => acquire,
+            },
+        };
         Ok(Some(match self.timeout {
             Some(timeout) => acquire.timeout(timeout),
             None => acquire,

@@ -21,10 +21,8 @@
 //! The response is passed on unchanged, and a stream stays a stream. Of an error, up to 64 KiB of
 //! the body are read first, so that the limiter is on hold before the program sees it. If the body
 //! does not come within a second, or within 100 ms where the headers state the wait, the response
-//! is passed on without it, and judged by what is known. The blocking client ureq cannot do so: it
-//! reads no body where the headers state the wait, and waits for it otherwise. A request that is
-//! dropped while it waits costs nothing. One that is dropped later keeps its charge, as it may have
-//! been sent.
+//! is passed on without it, and judged by what is known. A request that is dropped while it waits
+//! costs nothing. One that is dropped later keeps its charge, as it may have been sent.
 //!
 //! # Which requests are limited
 //!
@@ -77,6 +75,8 @@ mod layer;
 mod observe;
 #[cfg(feature = "clients")]
 mod outgoing;
+#[cfg(feature = "ureq")]
+mod part_read;
 #[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower"))]
 mod reply;
 #[cfg(feature = "reqwest")]

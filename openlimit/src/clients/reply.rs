@@ -6,7 +6,6 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
@@ -19,15 +18,6 @@ use crate::{Permit, WrappedBody};
 /// The most pieces of an error's body that are read for the verdict. A server may send it byte by
 /// byte.
 const MOST_FRAMES: usize = 1_024;
-
-/// The longest wait for the body of an error. Providers send it together with the head. One that
-/// takes longer than this may never come.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-/// The same if the head says how long to wait. The hold begins after this, so it is no longer than
-/// a round trip: as many calls are under way anyway. It is not zero, since the body may say that
-/// only one limit, no limit, or a quota is the reason.
-const LONGEST_WAIT_WITH_HOLD: Duration = Duration::from_millis(100);
 
 /// The body of the response to a limited request. It has the same frames, errors and trailers as
 /// the body of the client.
@@ -66,7 +56,7 @@ where
 
     async fn failed(mut call: FailedCall, mut body: B) -> Self {
         let mut seen = VecDeque::new();
-        let mut sleep = Sleep::new(if call.states_wait() { LONGEST_WAIT_WITH_HOLD } else { LONGEST_WAIT });
+        let mut sleep = Sleep::new(call.longest_wait());
         let mut goes_on = true;
         while goes_on && !body.is_end_stream() {
             let next = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {

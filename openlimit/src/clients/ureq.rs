@@ -4,7 +4,7 @@
 //! and its headers are lost with it: those that say how long to wait. So the middleware turns this
 //! off for the request, and does it itself.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 
 use ureq::http::request::Parts;
 use ureq::http::{Method, Request, Response};
@@ -16,6 +16,7 @@ use super::known_error::KnownError;
 use super::layer::LimitLayer;
 use super::observe::{observation, observe};
 use super::outgoing::{Outgoing, says_json};
+use super::part_read::PartRead;
 use crate::feedback::Observation;
 use crate::{AcquireError, Permit};
 
@@ -47,9 +48,10 @@ impl LimitLayer {
 
 /// For `ureq::config::ConfigBuilder::middleware`. The thread is blocked while the request waits.
 ///
-/// The body of an error is read before the limiter is on hold, unless the headers say how long to
-/// wait. A read cannot be given a time limit here. So give the agent a timeout, such as
-/// `timeout_recv_body`, or a server that begins an error and never ends it blocks the thread.
+/// The body of an error is read by a thread of its own, because a read that was begun cannot be
+/// given up. If a server never ends an error, that thread ends when the connection does, or at the
+/// agent's timeout, such as `timeout_recv_body`. While 64 of them are stuck, the bodies of errors are
+/// not read, and the headers alone count.
 ///
 /// A request that is not admitted fails with `ureq::Error::Other`, which has the
 /// [`AcquireError`]. See [`LimitLayer::http_status_as_error`].
@@ -147,19 +149,13 @@ impl LimitLayer {
         let info = BodyInfo::of(&body);
         let body = if observation.denial().is_some() {
             let mut call = FailedCall::new(permit, observation);
-            // The time of a read has no bound, so the body is not read if the head will do.
-            let body = if call.states_wait() {
-                body
-            } else {
-                let start = PartRead::read(body.into_reader(), MOST_BODY);
-                call.read(&start.bytes);
-                info.body(start)
-            };
+            let body = PartRead::read_within(body.into_reader(), MOST_BODY, call.longest_wait());
+            call.read(body.start());
             drop(call);
             if self.http_status_as_error && (head.status.is_client_error() || head.status.is_server_error()) {
                 return Err(Error::StatusCode(head.status.as_u16()));
             }
-            body
+            info.body(body)
         } else {
             observe(&mut permit, &observation);
             let reader = permit.wrap_read(body.into_reader());
@@ -195,46 +191,9 @@ impl BodyInfo {
             Some(mime_type) => builder.mime_type(mime_type.as_str()),
             None => builder,
         };
-        match start.rest {
-            Remainder::Nothing => builder.data(start.bytes),
-            rest => builder.reader(Cursor::new(start.bytes).chain(rest)),
-        }
-    }
-}
-
-/// The start of a body, which was read already, and the rest.
-struct PartRead<R> {
-    bytes: Vec<u8>,
-    rest: Remainder<R>,
-}
-
-enum Remainder<R> {
-    Nothing,
-    Unread(R),
-    /// The error that reading ended with.
-    Failed(Option<io::Error>),
-}
-
-impl<R: Read> PartRead<R> {
-    /// Reads up to `most` bytes.
-    fn read(mut reader: R, most: usize) -> Self {
-        let mut bytes = Vec::new();
-        let read = (&mut reader).take(most as u64).read_to_end(&mut bytes);
-        let rest = match read {
-            Err(error) => Remainder::Failed(Some(error)),
-            Ok(length) if length < most => Remainder::Nothing,
-            Ok(_) => Remainder::Unread(reader),
-        };
-        Self { bytes, rest }
-    }
-}
-
-impl<R: Read> Read for Remainder<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Nothing => Ok(0),
-            Self::Unread(reader) => reader.read(buffer),
-            Self::Failed(error) => error.take().map_or(Ok(0), Err),
+        match start.into_whole() {
+            Ok(whole) => builder.data(whole),
+            Err(part) => builder.reader(part),
         }
     }
 }

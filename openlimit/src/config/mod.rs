@@ -92,7 +92,7 @@ pub struct LimiterConfig {
     settings: Vec<Setting>,
 }
 
-impl<K> Builder<K> {
+impl<K, Keys> Builder<K, Keys> {
     /// Sets all options that a config has. Options that it does not have stay as they are, and its
     /// limits are added to those before.
     ///

@@ -206,6 +206,21 @@ pub enum AcquireError {
         error: StoreError,
     },
 
+    /// As many keys of a [`Keyed`](crate::Keyed) as its [`max_keys`](crate::Builder::max_keys) are
+    /// in use, and the call has another key.
+    ///
+    /// A key is in use until everything that its calls took has flowed back.
+    #[error(
+        "limiter `{limiter}` cannot take another key: {max_keys} are in use, which is its `max_keys`; \
+         try again when some are idle, or raise `max_keys`"
+    )]
+    TooManyKeys {
+        /// The most keys.
+        max_keys: usize,
+        /// The limiter's name.
+        limiter: Name,
+    },
+
     /// The declared limiter cannot be built. Every acquire returns this error, since the limiter is
     /// not built again; [`init`](crate::Limiter::init) returns it earlier.
     #[error(transparent)]
@@ -244,6 +259,7 @@ impl AcquireError {
             | Self::Params { limiter, .. }
             | Self::Timer { limiter, .. }
             | Self::WouldDeadlock { limiter }
+            | Self::TooManyKeys { limiter, .. }
             | Self::Store { limiter, .. } => limiter,
             Self::Build(error) => error.name(),
         }
@@ -266,6 +282,7 @@ impl AcquireError {
             | Self::Params { .. }
             | Self::Timer { .. }
             | Self::WouldDeadlock { .. }
+            | Self::TooManyKeys { .. }
             | Self::Store { .. } => None,
         }
     }

@@ -51,7 +51,7 @@ impl BuildError {
         &self.limiter
     }
 
-    pub(super) fn name(&self) -> &Name {
+    pub(crate) fn name(&self) -> &Name {
         &self.limiter
     }
 
@@ -151,7 +151,7 @@ pub enum BuildProblem {
     #[error("an input factor of {0} is out of range; give from 0.01 to 100")]
     InputFactor(f64),
 
-    /// The value of a key uses the limiter that it declares.
+    /// The value of a key uses the limiter that it declares, itself or through another one.
     #[error(
         "a value of its declaration uses the limiter itself, which is not built yet; take the value from elsewhere"
     )]
@@ -160,6 +160,30 @@ pub enum BuildProblem {
     /// This process was forked while another thread used the limiter, so its lock is held for ever.
     #[error("it was in use in another thread when this process was forked; fork before the first call")]
     Forked,
+
+    /// [`max_keys`](crate::Builder::max_keys) is zero.
+    #[error(
+        "with `max_keys` of zero it could never admit a call; give the number of keys that may be in use at a time"
+    )]
+    NoKeys,
+
+    /// A limiter for each key is to be shared, which only a single limiter can be.
+    #[error(
+        "a limiter for each key cannot be shared through redis yet; leave `redis` out, or build a limiter with \
+         a name of its own for each key"
+    )]
+    SharedKeys,
+
+    /// As many keys as [`max_keys`](crate::Builder::max_keys) are in use, and this would be another
+    /// one.
+    #[error(
+        "{0} keys are in use, which is its `max_keys`; try again when some are idle, or raise `max_keys`"
+    )]
+    TooManyKeys(usize),
+
+    /// The function that returns the [`limits`](crate::Builder::limits) of a key panicked.
+    #[error("the function `limits` panicked for this key; return the limits that it was given to keep them")]
+    LimitsPanicked,
 
     /// The name of a dimension is empty.
     #[error(
@@ -188,10 +212,17 @@ pub enum BuildProblem {
     /// exact.
     #[cfg(feature = "redis")]
     #[error(
-        "the limit of {0} is too slow to be shared through redis: its burst and its largest call together would \
-         take more than 52 days to flow back; shorten the period or the burst"
+        "the limit of {limit} is too slow to be shared through redis: its burst and its largest call, of {most} \
+         {}, would together take 52 days or more to flow back; shorten the period or the burst. In windows, the \
+         period may be 24 days at most",
+        limit.dimension()
     )]
-    TooSlowToShare(Limit),
+    TooSlowToShare {
+        /// The limit.
+        limit: Limit,
+        /// The largest call, in units of the limit's dimension.
+        most: u64,
+    },
 
     /// The settings of the limiter's Redis cannot be used.
     #[cfg(feature = "redis")]
@@ -220,7 +251,7 @@ impl BuildProblem {
             | Self::Burst { limit, .. }
             | Self::WindowBurst { limit, .. } => Some(limit),
             #[cfg(feature = "redis")]
-            Self::TooSlowToShare(limit) => Some(limit),
+            Self::TooSlowToShare { limit, .. } => Some(limit),
             _ => None,
         }
     }

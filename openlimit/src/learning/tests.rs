@@ -1,12 +1,15 @@
 //! Tests of what a call reserves, for every kind of limit and request.
 
+use std::time::Duration;
+
 use super::{Input, Learning, Lesson, Output, SiteId, TokenLimit};
-use crate::limits::{Amounts, Dimension, Priced, Usage};
+use crate::limits::{Amounts, Dimension, Priced, Rate, Usage};
 
 const MOST: u64 = 1_000_000;
 
 fn learning(output: Output, input: Input) -> Learning {
-    let limit = |(place, dimension)| TokenLimit { dimension, place, room: 100_000, most: MOST };
+    let (rate, crowd) = (Rate::per_second(100_000), Duration::from_secs(1));
+    let limit = |(place, dimension)| TokenLimit { dimension, limit: place, place, rate, crowd, most: MOST };
     let dimensions = [Dimension::Tokens, Dimension::InputTokens, Dimension::OutputTokens];
     Learning::new(output, input, dimensions.into_iter().enumerate().map(limit).collect())
 }

@@ -48,6 +48,8 @@ use crate::time::nanos;
 ///   [`timeout`](Acquire::timeout), or to end after the [`deadline`](Acquire::deadline).
 /// - [`Timer`](AcquireError::Timer) if the call has to wait and the timer thread is not running.
 /// - [`Held`](AcquireError::Held) if the limiter is on hold for longer than the timeout.
+/// - [`TooManyKeys`](AcquireError::TooManyKeys) if it is of a new key of a
+///   [`Keyed`](crate::Keyed), and too many keys are in use.
 /// - [`Build`](AcquireError::Build) if the declaration of the limiter is wrong.
 ///
 /// After a wait:
@@ -228,7 +230,8 @@ impl Acquire {
     ///
     /// What calls really use is learned for each site apart, since calls of one kind resemble each
     /// other. See [`Builder::output`](crate::Builder::output). The attribute
-    /// [`rate_limited`](macro@crate::rate_limited) names each function by itself.
+    /// [`rate_limited`](macro@crate::rate_limited) names each function by itself, and the adapters of
+    /// clients have a method of this name.
     ///
     /// Use a few fixed names. A limiter knows the 64 sites that were settled last. A site does not
     /// matter to a call whose cost is given outright.

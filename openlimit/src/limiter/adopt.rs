@@ -22,7 +22,7 @@ const OTHER_PERIOD: u128 = 10;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-impl<K> Builder<K> {
+impl<K, Keys> Builder<K, Keys> {
     /// Sets whether a limit that responses state is adopted if it is higher than the declared one.
     /// Default: `false`, so a limiter is never faster than declared.
     ///
@@ -33,11 +33,14 @@ impl<K> Builder<K> {
     /// per minute, where a response tells them apart.
     ///
     /// A call may then be larger than the declared limit: up to a thousand times as much, or what
-    /// flows back in 31 days if that is less. It goes into debt, as calls larger than the burst do.
-    /// The provider refuses those that are too large for it.
+    /// flows back in 31 days if that is less (15 days if it is counted in windows). It goes into
+    /// debt, as calls larger than the burst do. The provider refuses those that are too large for
+    /// it.
     ///
-    /// With limits that are shared through Redis, the processes have one rate. So all of them
-    /// should set this option, or none.
+    /// With limits that are shared through Redis, the processes that set this option have one rate.
+    /// The others are never faster than declared, so all of them should set it, or none. What was
+    /// taken before the rate rose then takes as long to flow back as it would have by the old rate,
+    /// since the server knows it only as a time. In memory, it flows back by the new one.
     pub fn adopt_limits(mut self, adopt: bool) -> Self {
         self.adopt_limits = adopt;
         self

@@ -10,7 +10,7 @@ impl<K: ReadsBody> Limiter<K> {
     /// Returns the cost of a request from its path and its body of JSON, without taking it.
     ///
     /// The end of `path` says what kind of request it is: `/chat/completions`, `/completions`,
-    /// `/embeddings`, `/responses`, `/messages` or `:generateContent`. Whatever stands before it is
+    /// `/embeddings`, `/responses`, `/v1/messages` or `:generateContent`. Whatever stands before it is
     /// allowed, and a query is ignored. A [`RateLimiter`](crate::RateLimiter) reads all of these
     /// kinds. Any other limiter reads its own kind, also where the path is of no known kind. The
     /// model is the body's, or else the one that the path names

@@ -11,6 +11,8 @@
 //!   moment. Then the rate climbs back, as `climb` of the module `bucket` describes.
 //! - It does so **once per crowd**. Calls that were in flight when the rate was cut say nothing of
 //!   the new rate. So their refusals do not cut it again.
+//! - The later refusals arrive, the slower the rate climbs. What is too much is only noticed when
+//!   the refusal of the first such call arrives, and by then all calls after it are refused, too.
 //! - A refusal is about **the limits that it names**. Otherwise it is about all limits of less than
 //!   a day, apart from those of which it says that enough is left. A quota of a day that is used up
 //!   is another kind of refusal.
@@ -43,6 +45,16 @@ const REST: u64 = 300_000_000;
 /// cut the rate.
 const TINY: u64 = 5;
 
+/// The least time of a climb, divided by the delay of the refusal. So the rate climbs by at most a
+/// twentieth of the whole while a refusal is on its way. In the simulation above, with refusals that
+/// take a second, 3 % of our calls are refused, and 5 % with the same climb for all.
+const SPAN_BY_DELAY: u64 = 20;
+
+/// The longest of these times, in nanoseconds. With refusals that take three seconds, it more than
+/// halves them, from 9 % to 4 %, and 95 % of what the other leaves is used. If the climb were slower
+/// still, a tenth of that would stay unused.
+const LONGEST_BY_DELAY: u64 = 4 * CLIMB;
+
 impl Core {
     /// Cuts the rates that a refusal of a call is about. Returns the time for which to hold all
     /// calls: `wait`, or longer if a rate was cut.
@@ -57,6 +69,8 @@ impl Core {
         places.retain(|place| stated.is_none_or(|wait| wait >= self.flows_back(*place, amounts) / TINY));
         let mut is_cut = false;
         self.update(|state, now, _| {
+            let delay = state.admission.age(&self.plan, charge, now);
+            let span = span.max(delay.saturating_mul(SPAN_BY_DELAY).min(LONGEST_BY_DELAY));
             for place in places {
                 is_cut |= state.admission.backend.cut(place, span, charge, now);
             }

@@ -8,8 +8,9 @@ use std::hint;
 use std::mem;
 use std::ops::Deref;
 use std::process;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::hold_times::HoldTimes;
 use super::notices::Notices;
@@ -32,8 +33,11 @@ pub(crate) struct Core {
     id: u64,
     /// Its place among the limiters of stacks; [`NO_RANK`] if it was never part of one.
     rank: AtomicI64,
-    /// The process that the limiter was built in.
-    process: u32,
+    /// The process whose threads alone can hold the lock: at first that in which the limiter was
+    /// built.
+    process: AtomicU32,
+    /// The forked child in which no thread is left to release the lock. Zero for none.
+    abandoned_in: AtomicU32,
     /// A reference to itself, to give to the timer and the driver.
     this: Weak<Self>,
     state: Line<Mutex<State>>,
@@ -50,6 +54,10 @@ const TRIES: u32 = 12;
 /// the cache line away from the thread that holds the lock. So the pauses get longer: with pauses
 /// of equal length, two threads took three times as long for their calls.
 const LONGEST_PAUSE: u32 = 64;
+
+/// The time after which a lock that is still held in a forked child was abandoned. To admit a
+/// million waiting calls at once takes a fifth of that.
+const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
 /// Starts at a cache line, which has 64 bytes on x86-64 and on most ARM processors.
 ///
@@ -77,7 +85,7 @@ pub(super) struct State {
     /// admitted together.
     pub(super) rested: u64,
     /// Why this process last held the limiter, and until when.
-    pub(super) held_for: Option<(Arc<str>, u64)>,
+    pub(super) held_for: Option<Box<(Arc<str>, u64)>>,
     /// What was reported. `None` as long as there was nothing to report.
     pub(super) notices: Option<Box<Notices>>,
 }
@@ -104,7 +112,8 @@ impl Core {
             counting,
             id: timer_id(),
             rank: AtomicI64::new(NO_RANK),
-            process: process::id(),
+            process: AtomicU32::new(process::id()),
+            abandoned_in: AtomicU32::new(0),
             this: Weak::clone(this),
             state: Line(Mutex::new(state)),
         })
@@ -115,6 +124,10 @@ impl Core {
     /// Returns `None` in a forked child, if another thread held the lock when the process was
     /// forked: that thread is not there to release it. Only a contended lock is checked for that,
     /// since asking the system for the process takes as long as a call.
+    ///
+    /// In a child, a lock that is held may also belong to one of its own threads, which releases it
+    /// soon. So the first thread that meets one waits for [`ABANDONED_AFTER`]. Once the lock was
+    /// taken in the child, only threads of the child can hold it.
     #[inline(always)]
     pub(super) fn lock(&self) -> Option<MutexGuard<'_, State>> {
         self.state.try_lock().or_else(|| self.lock_contended())
@@ -131,7 +144,16 @@ impl Core {
             }
             pause = LONGEST_PAUSE.min(2 * pause);
         }
-        (process::id() == self.process).then(|| self.state.lock())
+        let process = process::id();
+        if self.process.load(Ordering::Relaxed) == process {
+            return Some(self.state.lock());
+        }
+        let is_abandoned = self.abandoned_in.load(Ordering::Relaxed) == process;
+        let patience = if is_abandoned { Duration::ZERO } else { ABANDONED_AFTER };
+        let state = self.state.try_lock_for(patience);
+        let known = if state.is_some() { &self.process } else { &self.abandoned_in };
+        known.store(process, Ordering::Relaxed);
+        state
     }
 
     /// Sets the timer to `due`, unless it is set to an earlier time.
@@ -158,6 +180,12 @@ impl Core {
     /// Returns the limiter as its driver sees it.
     pub(super) fn as_served(&self) -> Weak<dyn Served> {
         Weak::clone(&self.this) as _
+    }
+
+    /// Returns true if it decides about all later calls as a new limiter would. Returns false if
+    /// it is in use at this moment.
+    pub(super) fn is_as_new(&self, now: u64) -> bool {
+        self.state.try_lock().is_some_and(|state| state.admission.is_as_new(now))
     }
 
     /// Returns when a hold of `time` nanoseconds from now ends.
@@ -234,5 +262,16 @@ impl Handle {
             Self::Static(core) => core,
             Self::Counted(core) => core,
         }
+    }
+}
+
+#[cfg(all(test, not(openlimit_loom)))]
+mod tests {
+    use super::{Line, Mutex, State};
+
+    /// Each key of a `Keyed` has one.
+    #[test]
+    fn the_state_of_a_limiter_has_at_most_four_cache_lines() {
+        assert!(size_of::<Line<Mutex<State>>>() <= 256, "{} bytes", size_of::<State>());
     }
 }

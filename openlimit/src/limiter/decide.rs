@@ -44,7 +44,7 @@ use crate::error::AcquireError;
 use crate::learning::Lesson;
 use crate::limits::{Amounts, Usage};
 use crate::queue::{Grant, Key, Outcome, Refusal, Urgency, Waiter};
-use crate::sync::{MutexGuard, wake_all};
+use crate::sync::{MutexGuard, contain, wake_all};
 use crate::time::FORKED;
 
 /// The decision about a call that may not wait and was not admitted by the quick path.
@@ -252,14 +252,16 @@ impl Core {
         // Cloned and dropped outside of the lock, since both are foreign code.
         let waker = waker.clone();
         let Some(mut state) = self.lock() else { return Poll::Ready(Err(*self.forked())) };
-        let polled = state.admission.queue.poll(key, waker);
+        let (outcome, waker) = state.admission.queue.poll(key, waker);
         let surplus = state.admission.queue.surplus();
         drop(state);
         drop(surplus);
-        match polled {
-            Ok(Outcome::Admitted(grant)) => Poll::Ready(Ok(grant)),
-            Ok(Outcome::Refused(refusal)) => Poll::Ready(Err(self.error(refusal))),
-            Err(_) => Poll::Pending,
+        // The outcome would be lost if it panicked.
+        contain(|| drop(waker));
+        match outcome {
+            Some(Outcome::Admitted(grant)) => Poll::Ready(Ok(grant)),
+            Some(Outcome::Refused(refusal)) => Poll::Ready(Err(self.error(refusal))),
+            None => Poll::Pending,
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::Limiter;
 use super::limiter::unbuilt;
-use super::rehearsal::{Cause, InFlight, Outlook, Rehearsal};
+use super::rehearsal::{AtOnce, Cause, Outlook, Rehearsal};
 use crate::admission::Plan;
 use crate::error::{AcquireError, short};
 use crate::limits::{Amounts, Limit, Rate};
@@ -127,7 +127,7 @@ impl ForecastError {
 pub struct Forecast {
     plan: Arc<Plan>,
     calls: Vec<Amounts>,
-    in_flight: Option<InFlight>,
+    in_flight: Option<AtOnce>,
     outlook: Outlook,
     limits: Vec<LimitForecast>,
 }
@@ -157,7 +157,7 @@ pub struct Doubling {
 }
 
 impl Forecast {
-    fn new(plan: Arc<Plan>, calls: Vec<Amounts>, in_flight: Option<InFlight>) -> Self {
+    fn new(plan: Arc<Plan>, calls: Vec<Amounts>, in_flight: Option<AtOnce>) -> Self {
         let outlook = Rehearsal::new(&plan, in_flight).run(&calls);
         let limits = plan.limits().iter().zip(plan.dimensions()).zip(&outlook.for_limits);
         let limits = limits.map(|((limit, dimension), bound)| LimitForecast {
@@ -178,7 +178,7 @@ impl Forecast {
     /// Zero calls at once count as one.
     #[must_use]
     pub fn in_flight(self, calls: usize, time: Duration) -> Self {
-        Self::new(self.plan, self.calls, Some(InFlight { calls: calls.max(1), time: nanos(time) }))
+        Self::new(self.plan, self.calls, Some(AtOnce { calls: calls.max(1), time: nanos(time) }))
     }
 
     /// Returns the number of calls.
@@ -261,7 +261,7 @@ impl fmt::Display for Forecast {
         let mut rows: Vec<_> = limits
             .map(|limit| (limit.limit.to_string(), format!("{} taken", limit.taken), share(limit.bound)))
             .collect();
-        if let Some(InFlight { calls, time }) = self.in_flight {
+        if let Some(AtOnce { calls, time }) = self.in_flight {
             let time = short(Duration::from_nanos(time));
             rows.push((
                 format!("{calls} calls at once"),

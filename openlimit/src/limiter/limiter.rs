@@ -4,13 +4,14 @@
 //! the queue and the permits exist once for all kinds of limiter.
 
 use std::borrow::Borrow;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::ptr;
 
 use once_cell::sync::OnceCell;
 
+use super::building::Building;
 use super::core::Handle;
 use super::decide::NotAtOnce;
 use super::overrides::substitute;
@@ -84,13 +85,12 @@ pub type GenerateContentRateLimiter = Limiter<crate::pricing::kind::GenerateCont
 /// Fills the builder of a declared limiter.
 ///
 /// The cell names the key whose value is being computed, for the error of a value that fails.
-pub(crate) type Fill<K> =
-    fn(Builder<K>, &Cell<&'static str>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
+pub(crate) type Fill<B> = fn(B, &Cell<&'static str>) -> Result<B, Box<dyn Error + Send + Sync>>;
 
 /// The origin of the limiter's core.
 enum Source<K> {
     /// A declaration, which is built once, at first use. The result is kept.
-    Declared { name: &'static str, fill: Fill<K>, built: OnceCell<Result<Handle, BuildError>> },
+    Declared { name: &'static str, fill: Fill<Builder<K>>, built: OnceCell<Result<Handle, BuildError>> },
     /// A builder, or a clone.
     Built(Handle),
     /// A clone of a declared limiter that cannot be built.
@@ -188,13 +188,18 @@ impl<K> Limiter<K> {
     }
 
     /// Declares a limiter, which builds itself at first use: what `limiter!` expands to.
-    pub(crate) const fn declared(name: &'static str, fill: Fill<K>) -> Self {
+    pub(crate) const fn declared(name: &'static str, fill: Fill<Builder<K>>) -> Self {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
     /// Creates a limiter around a core that is built.
     pub(super) fn built(handle: Handle) -> Self {
         Self(Source::Built(handle))
+    }
+
+    /// Creates a limiter that could not be built.
+    pub(super) fn failed(error: BuildError) -> Self {
+        Self(Source::Failed(error))
     }
 
     /// Returns the handle of the core. Builds a declared limiter if this is its first use.
@@ -206,7 +211,7 @@ impl<K> Limiter<K> {
         match &self.0 {
             Source::Declared { name, fill, built } => match built.get() {
                 Some(built) => built,
-                None => build_once(built, name, *fill),
+                None => build_declared(built, name, *fill),
             }
             .as_ref(),
             Source::Built(handle) => Ok(handle),
@@ -268,61 +273,50 @@ fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 #[cold]
 #[inline(never)]
 pub(super) fn unbuilt(error: &BuildError) -> AcquireError {
-    error.clone().into()
+    match error.problem() {
+        BuildProblem::TooManyKeys(max_keys) => {
+            AcquireError::TooManyKeys { max_keys: *max_keys, limiter: error.name().clone() }
+        }
+        _ => error.clone().into(),
+    }
 }
 
 /// Builds a declared limiter. It lives as long as the program, so its permits need no reference
 /// count.
 #[cold]
 #[inline(never)]
-fn build_once<'a, K>(
+fn build_declared<'a, K>(
     built: &'a OnceCell<Result<Handle, BuildError>>,
     name: &'static str,
-    fill: Fill<K>,
+    fill: Fill<Builder<K>>,
 ) -> &'a Result<Handle, BuildError> {
-    let Some(building) = Building::begin(ptr::from_ref(built).addr()) else {
+    build_once(built, name, || fill_in(Builder::named(name), name, fill)?.build_core().map(Handle::forever))
+}
+
+/// Builds what was declared, unless that was done already.
+pub(super) fn build_once<'a, T>(
+    built: &'a OnceCell<Result<T, BuildError>>,
+    name: &'static str,
+    build: impl FnOnce() -> Result<T, BuildError>,
+) -> &'a Result<T, BuildError> {
+    let Some(building) = Building::needs(ptr::from_ref(built).addr()) else {
         // The outer build keeps its own result, so there is no place for this one. It is leaked,
         // once for each use of a limiter in its own declaration.
         let error = BuildError::new(name.into(), BuildProblem::Recursive);
         return Box::leak(Box::new(Err(error)));
     };
     let built = built.get_or_init(|| {
-        let key = Cell::new("");
-        let builder = fill(Builder::named(name), &key);
-        let builder = builder.map_err(|error| BuildError::declared(name, key.get(), error))?;
-        Ok(Handle::forever(builder.build_core()?))
+        building.begins();
+        build()
     });
     drop(building);
     built
 }
 
-thread_local! {
-    /// The addresses of the limiters that this thread is building: several if the value of a key
-    /// uses another limiter.
-    static BUILDING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A build on this thread, which ends when this is dropped.
-struct Building;
-
-impl Building {
-    /// Begins a build, unless this thread is in the middle of the same one: it would wait for
-    /// itself.
-    fn begin(address: usize) -> Option<Self> {
-        BUILDING.with_borrow_mut(|building| {
-            let is_new = !building.contains(&address);
-            is_new.then(|| {
-                building.push(address);
-                Self
-            })
-        })
-    }
-}
-
-impl Drop for Building {
-    fn drop(&mut self) {
-        BUILDING.with_borrow_mut(Vec::pop);
-    }
+/// Fills the builder of a declared limiter.
+pub(super) fn fill_in<B>(builder: B, name: &'static str, fill: Fill<B>) -> Result<B, BuildError> {
+    let key = Cell::new("");
+    fill(builder, &key).map_err(|error| BuildError::declared(name, key.get(), error))
 }
 
 impl<K> Limiter<K> {

@@ -11,6 +11,7 @@ mod adopt;
 mod body;
 mod build;
 mod builder;
+mod building;
 mod burst;
 mod callbacks;
 mod charged;
@@ -26,6 +27,7 @@ mod for_tests;
 mod forecast;
 mod hold;
 mod hold_times;
+mod keyed;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
@@ -45,13 +47,14 @@ mod tests;
 mod wrap;
 
 pub use self::acquire::Acquire;
-pub use self::builder::Builder;
+pub use self::builder::{Builder, Single};
 pub use self::burst::Burst;
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
 #[cfg(feature = "testing")]
 pub use self::for_tests::{Overridden, Override, unlimited};
 pub use self::forecast::{Doubling, Forecast, ForecastError, LimitForecast};
+pub use self::keyed::{KeyLimits, Keyed, OfKind, PerKey};
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
 pub use self::limiter::{

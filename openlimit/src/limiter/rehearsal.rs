@@ -15,7 +15,7 @@ use crate::time::nanos;
 
 /// The most calls at once, and how long each takes, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InFlight {
+pub(super) struct AtOnce {
     pub(super) calls: usize,
     pub(super) time: u64,
 }
@@ -34,7 +34,7 @@ pub(super) enum Cause {
 pub(super) struct Rehearsal<'a> {
     plan: &'a Plan,
     meterings: Vec<Metering>,
-    in_flight: Option<InFlight>,
+    in_flight: Option<AtOnce>,
 }
 
 /// What came out of it. All times are in nanoseconds since the start.
@@ -64,7 +64,7 @@ impl Outlook {
 
 impl<'a> Rehearsal<'a> {
     /// Creates a run under the declared limits.
-    pub(super) fn new(plan: &'a Plan, in_flight: Option<InFlight>) -> Self {
+    pub(super) fn new(plan: &'a Plan, in_flight: Option<AtOnce>) -> Self {
         Self { plan, meterings: plan.meterings().to_vec(), in_flight }
     }
 

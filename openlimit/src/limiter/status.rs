@@ -72,6 +72,9 @@ pub struct LimitStatus {
     /// second shows 200, and after one request 2. A limit that is counted in windows takes about
     /// its period to rise. Calls in the queue come first, and are not subtracted. During a hold it
     /// is zero.
+    ///
+    /// A limit that [may be higher than declared](crate::Builder::adopt_limits) shows at most the
+    /// amount that it goes by now, although it admits a single call that is larger.
     pub available: u64,
     /// The amount that was taken beyond the burst, in the same unit, rounded up. Later calls wait
     /// until it has flowed back.
@@ -119,27 +122,26 @@ impl Core {
         let now = self.time.now();
         let state = self.lock()?;
         let (waiting, due) = state.admission.waiting();
-        let (looks, store) = state.admission.look(now);
+        let (looks, store) = state.admission.look(&self.plan, now);
         let hold = state.hold(now);
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
-        let said = |place| (state.admission.provider_limit(place), state.limit_hold(place, now));
+        let said = |place| {
+            let hold = state.limit_hold(place, now);
+            (state.admission.provider_limit(place), hold, state.admission.returned(place))
+        };
         let said: Vec<_> = (0..looks.len()).map(said).collect();
-        let returned = state.admission.returned().to_vec();
         drop(state);
-        let states = looks.into_iter().zip(said).zip(returned);
-        let limits =
-            self.plan.limits().iter().zip(states).map(|(limit, ((look, (said, hold)), returned))| {
-                LimitStatus {
-                    limit: limit.clone(),
-                    available: look.available,
-                    debt: look.debt,
-                    full_in: Duration::from_nanos(look.full_in),
-                    provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
-                    returned,
-                    pace: pace(look.part),
-                    hold,
-                }
-            });
+        let states = self.plan.limits().iter().zip(looks.into_iter().zip(said));
+        let limits = states.map(|(limit, (look, (said, hold, returned)))| LimitStatus {
+            limit: limit.clone(),
+            available: look.available,
+            debt: look.debt,
+            full_in: Duration::from_nanos(look.full_in),
+            provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
+            returned,
+            pace: pace(look.part),
+            hold,
+        });
         Some(Status {
             limiter: self.plan.name().clone(),
             waiting,

@@ -1,7 +1,10 @@
 //! Tests of the queue itself: its order beside a plain model of it, and leaving from anywhere.
 
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
 use super::order::MOST_OVERTAKES;
-use super::{KEPT, Key, Outcome, Queue, Refusal, Urgency, Waiter};
+use super::{KEPT, Key, Lines as Queue, Outcome, Refusal, Urgency, Waiter};
 use crate::limits::{Amounts, Priority};
 use crate::queue::Grant;
 
@@ -160,6 +163,23 @@ fn the_queue_follows_the_rule_and_keeps_its_bound() {
         }
     }
     assert!(overtakes.iter().max() > Some(&100), "no call was overtaken often");
+}
+
+#[test]
+fn a_waker_that_is_not_stored_is_handed_back_and_not_dropped_under_the_lock() {
+    struct Foreign;
+
+    impl Wake for Foreign {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    let foreign = Waker::from(Arc::new(Foreign));
+    let (mut queue, keys) = queue(&[(1, Normal), (1, Normal)]);
+    let (outcome, replaced) = queue.poll(keys[0], foreign.clone());
+    assert!(outcome.is_none() && !replaced.will_wake(&foreign));
+    queue.finish(keys[1], |_| Outcome::Refused(Refusal::WouldWait { wait: 0, limit: 0 }));
+    let (outcome, unused) = queue.poll(keys[1], foreign.clone());
+    assert!(outcome.is_some() && unused.will_wake(&foreign));
 }
 
 #[test]

@@ -6,13 +6,13 @@
 
 use std::task::Waker;
 
-use super::{EntryState, Key, Outcome, Queue, Turn, Waiter};
+use super::{EntryState, Key, Lines, Outcome, Turn, Waiter};
 
-impl Queue {
+impl Lines {
     /// Notes that it is the turn of the head, which stays the head from now on. Returns its waker.
     ///
     /// Its timeout does not end here any more: whatever it still waits for has a timeout, too.
-    pub(crate) fn report(&mut self, key: Key) -> Option<Waker> {
+    pub(super) fn report(&mut self, key: Key) -> Option<Waker> {
         let deadline = self.waiter(key)?.deadline();
         let waiter = self.waiter_mut(key)?;
         waiter.turn = Turn::Reported;
@@ -24,7 +24,7 @@ impl Queue {
 
     /// Notes that it is not the turn of a call any more, because it is not due. It reports again
     /// when it is, and also if that is known to be after `patience`.
-    pub(crate) fn retract(&mut self, key: Key, patience: u64) {
+    pub(super) fn retract(&mut self, key: Key, patience: u64) {
         let Some(waiter) = self.waiter_mut(key).filter(|waiter| waiter.turn == Turn::Reported) else {
             return;
         };
@@ -36,14 +36,14 @@ impl Queue {
     }
 
     /// Ends the patience of a call. Returns its waker.
-    pub(crate) fn lose_patience(&mut self, key: Key) -> Option<Waker> {
+    pub(super) fn lose_patience(&mut self, key: Key) -> Option<Waker> {
         let waiter = self.waiter_mut(key)?;
         waiter.turn = Turn::REPORTS;
         Some(waiter.waker.clone())
     }
 
     /// Returns the outcome of a call that was not polled since.
-    pub(crate) fn outcome(&self, key: Key) -> Option<&Outcome> {
+    pub(super) fn outcome(&self, key: Key) -> Option<&Outcome> {
         match &self.entries.get(key)?.state {
             EntryState::Over(outcome) => Some(outcome),
             _ => None,

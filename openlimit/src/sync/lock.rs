@@ -26,6 +26,11 @@ mod model {
             self.0.try_lock().ok()
         }
 
+        /// The models have no forked processes, so this waits for the lock.
+        pub(crate) fn try_lock_for(&self, _: std::time::Duration) -> Option<MutexGuard<'_, T>> {
+            Some(self.lock())
+        }
+
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
         }

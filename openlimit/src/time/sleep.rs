@@ -73,9 +73,13 @@ impl Alarm {
     }
 
     fn poll(&self, waker: Waker) -> Poll<()> {
-        // The old waker is foreign code, and must not be dropped under the lock.
-        let old = self.waker.lock().as_mut().map(|current| mem::replace(current, waker));
-        if old.is_some() { Poll::Pending } else { Poll::Ready(()) }
+        let (polled, unused) = match self.waker.lock().as_mut() {
+            Some(current) => (Poll::Pending, mem::replace(current, waker)),
+            None => (Poll::Ready(()), waker),
+        };
+        // It is foreign code, and must not be dropped under the lock.
+        drop(unused);
+        polled
     }
 }
 

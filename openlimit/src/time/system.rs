@@ -5,11 +5,12 @@
 //! moves even if no waiting task is ever polled again.
 
 use std::io;
+use std::process;
 use std::thread;
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::fast;
 use super::forked::FORKED;
@@ -20,10 +21,11 @@ static TIMERS: Mutex<Timers> = Mutex::new(Timers::new());
 /// Notified when an entry becomes the earliest.
 static EARLIER: Condvar = Condvar::new();
 
+/// The id of the process that the thread runs in.
+static THREAD: OnceCell<u32> = OnceCell::new();
+
 /// Starts the thread, unless it runs already. Fails if it runs in another process than `process`.
 pub(super) fn start(process: u32) -> io::Result<()> {
-    /// The id of the process that the thread runs in.
-    static THREAD: OnceCell<u32> = OnceCell::new();
     let spawn = || thread::Builder::new().name("openlimit-timer".into()).spawn(run).map(|_| process);
     if *THREAD.get_or_try_init(spawn)? == process {
         return Ok(());
@@ -32,13 +34,24 @@ pub(super) fn start(process: u32) -> io::Result<()> {
 }
 
 pub(super) fn arm(armed: Armed, due: u64) {
-    if TIMERS.lock().arm(armed, due) {
+    if timers().is_some_and(|mut timers| timers.arm(armed, due)) {
         EARLIER.notify_one();
     }
 }
 
 pub(super) fn disarm(id: u64) {
-    TIMERS.lock().disarm(id);
+    if let Some(mut timers) = timers() {
+        timers.disarm(id);
+    }
+}
+
+/// Locks the timers. Returns `None` in a forked child, if a thread that is not there holds the lock.
+/// No thread fires them in that process.
+///
+/// Only a contended lock is checked for that, since asking the system takes as long as a call.
+fn timers() -> Option<MutexGuard<'static, Timers>> {
+    let runs_elsewhere = || THREAD.get().is_some_and(|started_in| *started_in != process::id());
+    TIMERS.try_lock().or_else(|| (!runs_elsewhere()).then(|| TIMERS.lock()))
 }
 
 /// The time after which an entry that panicked is fired again, in nanoseconds: one second. A panic

@@ -8,9 +8,9 @@ use std::process;
 use std::thread;
 
 use openlimit::{AcquireError, Cost, Rate, RateLimiter};
-use openlimit_tests::millis;
 use openlimit_tests::redis::fork::fork;
 use openlimit_tests::redis::{Forks, worker};
+use openlimit_tests::{Call, millis, secs};
 
 #[test]
 #[ignore = "the body of the workers"]
@@ -66,6 +66,78 @@ fn busy_worker() {
 
 /// The number of forks. The lock is held during some of them.
 const FORKS: usize = 100;
+
+/// Forks before the first call, and lets four threads of the child compete for the limiter.
+#[test]
+#[ignore = "the body of the workers"]
+fn crowded_worker() {
+    if worker::job().is_none() {
+        return;
+    }
+    let limiter = RateLimiter::builder().requests(Rate::per_day(1_000_000_000)).build().unwrap();
+    if !fork() {
+        thread::sleep(secs(60));
+    }
+    let calls =
+        || (0..CALLS).try_for_each(|_| limiter.try_acquire(Cost::new()).map(|permit| permit.cancel()));
+    let failed = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(calls)).collect();
+        threads.into_iter().find_map(|thread| thread.join().unwrap().err())
+    });
+    let cancelled = limiter.status().unwrap().limits[0].returned.unused;
+    worker::say(failed.map_or_else(|| format!("{cancelled} cancelled"), |error| error.to_string()));
+    process::exit(0);
+}
+
+/// The number of calls of each thread.
+const CALLS: usize = 50_000;
+
+/// Forks while other threads constantly set the timer.
+#[test]
+#[ignore = "the body of the workers"]
+fn timed_worker() {
+    if worker::job().is_none() {
+        return;
+    }
+    let limiter = || RateLimiter::builder().requests(Rate::per_minute(1)).build().unwrap();
+    let used = move || {
+        let limiter = limiter();
+        drop(limiter.try_acquire(Cost::new()).unwrap());
+        limiter
+    };
+    for _ in 0..4 {
+        thread::spawn(move || {
+            loop {
+                drop(Call::start(used().acquire(Cost::new())));
+            }
+        });
+    }
+    for _ in 0..TIMED_FORKS {
+        let limiter = used();
+        let call = Call::start(limiter.acquire(Cost::new()));
+        if parent_id() == 0 {
+            drop((call, limiter));
+            worker::say("done");
+            process::exit(0);
+        }
+    }
+    thread::sleep(secs(1));
+    process::exit(0);
+}
+
+const TIMED_FORKS: usize = 600;
+
+#[test]
+fn threads_of_a_child_forked_before_the_first_call_compete_for_the_lock_as_in_any_process() {
+    let outcomes = Forks::new().start("fork::crowded_worker", &["crowd"]).line();
+    assert_eq!(outcomes, format!("{} cancelled", 4 * CALLS));
+}
+
+#[test]
+fn a_child_forked_while_the_timer_is_set_drops_limiters_and_does_not_hang() {
+    let outcomes = Forks::new().start("fork::timed_worker", &["timed"]).finish();
+    assert_eq!(outcomes, vec!["done"; TIMED_FORKS]);
+}
 
 #[test]
 fn a_child_forked_while_the_lock_is_held_is_refused_and_does_not_hang() {

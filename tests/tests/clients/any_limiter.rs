@@ -4,7 +4,8 @@ use http::{Extensions, HeaderMap, HeaderValue, Method};
 use openlimit::clients::{AnyLimiter, LimitLayer, Outgoing};
 use openlimit::testing::ManualClock;
 use openlimit::{
-    Acquire, AcquireError, ChatRateLimiter, Cost, EmbeddingRateLimiter, Permit, Priority, Rate, RateLimiter,
+    Acquire, AcquireError, ChatRateLimiter, Cost, EmbeddingRateLimiter, Output, Permit, Priority, Rate,
+    RateLimiter, Usage,
 };
 use openlimit_tests::{Call, secs};
 
@@ -149,4 +150,31 @@ fn debug_output_shows_no_body_and_no_header() {
         Outgoing::new(&Method::POST, "localhost", "/secret", &headers, &extensions, Some(b"secret"));
     let shown = format!("{outgoing:?} {:?}", LimitLayer::new(any()));
     assert!(!shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn calls_learn_together_with_those_of_their_site() {
+    let chat = |model: &str| format!(r#"{{"model": "{model}", "max_tokens": 1000, "messages": []}}"#);
+    let limiter = RateLimiter::builder().tokens(Rate::per_day(10_000_000)).output(Output::Learned);
+    let limiter = limiter.clock(&ManualClock::new()).build().unwrap();
+    let layer = LimitLayer::new(&limiter);
+    let reserves = |layer: &LimitLayer, model: &str| {
+        let permit = Sent::post("/v1/chat/completions", &chat(model)).acquire(layer).unwrap().unwrap();
+        (tokens(&permit), permit)
+    };
+    let teach = |layer: &LimitLayer, model: &str, output: u64| {
+        for _ in 0..20 {
+            reserves(layer, model).1.settle(Usage::new(3, output));
+        }
+    };
+    let (short, long) = (layer.clone().site("short"), layer.clone().site("long"));
+    teach(&short, "gpt-4o", 5);
+    teach(&long, "gpt-4o", 200);
+    let all = [&short, &long, &layer].map(|layer| reserves(layer, "gpt-4o").0);
+    assert_eq!(all, [8, 203, 1_003]);
+    let by_model = layer.clone().site_of(|request| request.model().filter(|model| model != "gpt-4"));
+    teach(&by_model, "gpt-4o", 50);
+    teach(&by_model, "gpt-4o-mini", 70);
+    assert_eq!(["gpt-4o", "gpt-4o-mini", "gpt-4"].map(|model| reserves(&by_model, model).0), [53, 73, 1_003]);
+    assert_eq!(reserves(&by_model.site("short"), "gpt-4o").0, 8);
 }

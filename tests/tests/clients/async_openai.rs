@@ -22,10 +22,6 @@ use super::server::{Server, answer};
 use super::suite::{REPLY, available, counting, limiter, strict_provider, suite};
 
 suite!(AsyncOpenAi);
-suite!(AsyncOpenAi;
-    a_refusal_that_gets_stuck_holds_without_a_stated_wait,
-    a_body_counts_beside_a_head_that_states_the_wait,
-);
 suite!(AsyncOpenAi; a_request_that_finds_no_server_costs_nothing);
 
 fn client(layer: LimitLayer, base: &str) -> Client<OpenAIConfig> {

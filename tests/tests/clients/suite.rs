@@ -356,7 +356,9 @@ macro_rules! suite {
             a_request_waits_for_its_turn,
             an_error_that_breaks_off_is_passed_on_and_still_holds,
             a_refusal_that_gets_stuck_holds_by_its_head_and_is_passed_on,
+            a_refusal_that_gets_stuck_holds_without_a_stated_wait,
             a_refusal_that_gets_stuck_may_break_off,
+            a_body_counts_beside_a_head_that_states_the_wait,
             a_refusal_whose_body_is_late_is_judged_by_it,
             hostile_responses_do_no_harm,
         );

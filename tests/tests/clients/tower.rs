@@ -17,10 +17,6 @@ use super::server::{Server, answer};
 use super::suite::{CHAT, JSON, PATH, REPLY, available, counting, limiter, strict_provider, suite};
 
 suite!(Hyper);
-suite!(Hyper;
-    a_refusal_that_gets_stuck_holds_without_a_stated_wait,
-    a_body_counts_beside_a_head_that_states_the_wait,
-);
 
 type Body = Full<bytes::Bytes>;
 type Request = http::Request<Body>;

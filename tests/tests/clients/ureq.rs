@@ -1,5 +1,8 @@
 //! ureq, whose errors lose the headers of a refusal.
 
+use std::io::Write;
+use std::sync::{Mutex, mpsc};
+
 use openlimit::clients::LimitLayer;
 use openlimit::feedback::{Observation, Verdict};
 use openlimit::{AcquireError, RateLimiter};
@@ -25,6 +28,22 @@ fn the_headers_of_a_refusal_are_read_although_ureq_drops_them() {
     let hold = limiter.status().unwrap().hold.unwrap();
     assert_eq!(hold.ends_in.as_secs(), 30);
     assert_eq!(Observation::from_error(&error).verdict(), Verdict::Retry { after: None });
+}
+
+#[test]
+fn an_agent_without_a_timeout_passes_on_a_refusal_whose_body_never_comes() {
+    let (end, ended) = mpsc::channel::<()>();
+    let ended = Mutex::new(ended);
+    let server = Server::start(move |_, stream| {
+        stream.write_all(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 9\r\n\r\n").unwrap();
+        // Until the test is over.
+        ended.lock().unwrap().recv().unwrap_err();
+    });
+    let limiter = limiter();
+    let error = agent(&limiter).post(server.url(PATH)).content_type(JSON).send(CHAT).unwrap_err();
+    assert!(matches!(error, ureq::Error::StatusCode(429)), "{error:?}");
+    assert!(limiter.status().unwrap().hold.is_some());
+    drop(end);
 }
 
 #[test]

@@ -50,6 +50,31 @@ fn a_site_has_a_name_or_is_the_limiter() {
     assert_eq!(reserves(limiter.acquire(&request())), 63);
 }
 
+#[test]
+fn the_crowd_is_that_of_the_rate_in_force() {
+    let reserves = |declared: u64, states: Option<&str>| {
+        let rate = Rate::per_minute(declared).burst(secs(1));
+        let clock = ManualClock::new();
+        let builder = ChatRateLimiter::builder().clock(&clock).tokens(rate).output(Output::Learned);
+        let limiter = builder.adopt_limits(true).build().expect("valid options");
+        for call in 0..200 {
+            clock.advance(secs(60));
+            let permit = limiter.try_acquire(&request()).expect("the bucket is full");
+            if let Some(limit) = states {
+                let headers = [("x-ratelimit-limit-tokens", limit), ("x-ratelimit-remaining-tokens", limit)];
+                permit.observe(&Observation::from_parts(200, headers, b""));
+            }
+            permit.settle(Usage::new(13, 50 + call % 2 * 100));
+        }
+        clock.advance(secs(60));
+        tokens(&limiter.try_acquire(&request()).expect("there is room"))
+    };
+    let large = reserves(6_000_000, None);
+    assert_eq!(reserves(60_000, Some("6000000")), large);
+    assert!(reserves(60_000, None) > large + 10);
+    assert_eq!(reserves(6_000_000, Some("1000000")), reserves(1_000_000, None));
+}
+
 limiter! {
     static CHAT: ChatRateLimiter = { tokens: 1_000_000 / day, output: Output::Learned };
 }

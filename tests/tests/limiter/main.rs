@@ -7,6 +7,7 @@ mod congestion;
 mod events;
 mod exhausted;
 mod hold;
+mod keyed;
 mod observe;
 mod pace;
 mod plan;

@@ -81,6 +81,15 @@ fn a_bucket_of_a_second_refuses_few_calls_without_headers() {
 }
 
 #[test]
+fn late_refusals_slow_the_climb_so_that_they_are_fewer() {
+    // With the same climb for all, it is 5 % and 9 % after a second, and 9 % and 17 % after three.
+    for (delay, own, others) in [(secs(1), 0.04, 0.08), (secs(3), 0.05, 0.10)] {
+        let late = Scenario { refusal: delay, dialect: Dialect::Bare, ..scenario(1, delay, 200) };
+        draws_few_refusals(&late, own, others, 0.94);
+    }
+}
+
+#[test]
 fn without_observing_both_are_refused_again_and_again() {
     let figures = run(&Scenario { feedback: false, ..scenario(10, millis(20), 60) });
     assert!(figures.refused_share() > 0.02 && figures.others_refused_share() > 0.2, "{figures:?}");

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::sync::Barrier;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use openlimit::{AcquireError, BuildProblem, Cost, Dimension, Limit, Percent, Rate, RateLimiter, limiter};
@@ -348,5 +351,30 @@ fn a_declaration_that_uses_its_own_limiter_is_an_error() {
             "a value of its declaration uses the limiter itself, which is not built yet; take the value from elsewhere"
         ), "{error}");
         assert!(OF_ITSELF.acquire(1).blocking().is_err());
+    }
+}
+
+/// Lets each of two threads begin with its own declaration before it needs the other's.
+static BOTH_HAVE_BEGUN: Barrier = Barrier::new(2);
+
+limiter! {
+    static ONE_OF_TWO: RateLimiter = {
+        requests: { BOTH_HAVE_BEGUN.wait(); OTHER_OF_TWO.init()?; Rate::per_second(1) },
+    };
+    static OTHER_OF_TWO: RateLimiter = {
+        requests: { BOTH_HAVE_BEGUN.wait(); ONE_OF_TWO.init()?; Rate::per_second(1) },
+    };
+}
+
+#[test]
+fn two_threads_that_build_two_limiters_which_use_each_other_get_errors_and_do_not_hang() {
+    let (sender, built) = channel();
+    for limiter in [&ONE_OF_TWO, &OTHER_OF_TWO] {
+        let sender = sender.clone();
+        thread::spawn(move || sender.send(limiter.init()));
+    }
+    for _ in 0..2 {
+        let error = built.recv_timeout(Duration::from_secs(60)).expect("they hang").expect_err("no error");
+        assert!(error.to_string().contains("uses the limiter itself"), "{error}");
     }
 }

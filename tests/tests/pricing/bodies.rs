@@ -104,6 +104,15 @@ fn a_plain_limiter_must_know_the_path_and_does_not_repeat_it() {
 }
 
 #[test]
+fn a_message_that_is_added_to_a_thread_is_no_request_of_anthropics() {
+    let message = json!({ "role": "user", "content": "Why is the sky blue?" }).to_string();
+    let error = problem(any().cost_of_body("/v1/threads/thread_abc/messages", message.as_bytes()));
+    assert!(error.contains("expected a path that ends with") && error.contains("give the cost"), "{error}");
+    let messages = json!({ "model": "claude-sonnet-4-5", "max_tokens": 9, "messages": [] }).to_string();
+    any().cost_of_body("/anthropic/v1/messages", messages.as_bytes()).expect("a request for an answer");
+}
+
+#[test]
 fn wrong_shapes_are_errors_of_the_params() {
     let path = "/v1/chat/completions";
     for (body, part) in [

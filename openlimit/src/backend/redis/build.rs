@@ -59,7 +59,8 @@ pub(in crate::backend) fn open(
         let scale = Scale::new(&meterings[place], pause);
         let largest = scale.weight(scale.most).saturating_add(scale.burst);
         if largest >= MOST {
-            return Err(BuildProblem::TooSlowToShare(starting.limits[place].clone()));
+            let limit = starting.limits[place].clone();
+            return Err(BuildProblem::TooSlowToShare { limit, most: scale.most });
         }
         drain = drain.max(largest);
         shared.push(SharedLimit { place, dimension: starting.dimensions[place], scale });
@@ -74,7 +75,7 @@ pub(in crate::backend) fn open(
     let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
     let slots =
         Slots::new(&shared, redis.terms(nanos(jitter).min(MOST)), session.server(), alone, starting.max_hold);
-    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(session)))
+    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session))))
 }
 
 /// Returns a limit as it stands in the identity. Headroom and jitter may differ between clients.

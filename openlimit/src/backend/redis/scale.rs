@@ -54,6 +54,8 @@ pub(crate) struct Scale {
     pub(crate) most: u64,
     /// The rate that the provider allows, in parts of the declared one.
     rate: u64,
+    /// The most that it may be.
+    most_rate: u64,
     /// The rate now, in parts of the declared one. Calls weigh more by that, as with a headroom.
     pace: u64,
     /// The fastest pace that there was, for charges up to `since`.
@@ -94,6 +96,7 @@ impl Scale {
             kept_back: weigh(pause),
             most: metering.most,
             rate: ONE,
+            most_rate: if metering.is_open { ONE * FASTEST } else { ONE },
             pace: ONE,
             fastest: ONE,
             since: 0,
@@ -122,10 +125,11 @@ impl Scale {
         clamp((u128::from(amount) * self.over).div_ceil(self.under))
     }
 
-    /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth.
+    /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth, and to
+    /// no more than declared unless the limit is open.
     pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64) {
         let rate = u128::from(allowed) * u128::from(ONE) / u128::from(declared.max(1));
-        self.rate = u64::try_from(rate).unwrap_or(u64::MAX).clamp(ONE / SLOWEST, ONE * FASTEST);
+        self.rate = u64::try_from(rate).unwrap_or(u64::MAX).clamp(ONE / SLOWEST, self.most_rate);
     }
 
     /// Sets the pace to a part of the rate.
@@ -225,7 +229,7 @@ mod tests {
     #[test]
     fn of_an_adopted_limit_the_bucket_holds_what_was_seen_and_no_multiple_of_it() {
         let metering = Metering::new(Rate::per_minute(6_000), Duration::from_secs(1), Duration::ZERO, (0, 1));
-        let mut scale = Scale::new(&metering, Duration::ZERO);
+        let mut scale = Scale::new(&metering.open(), Duration::ZERO);
         scale.set_rate(60_000, 6_000);
         scale.set_pace((1, 1), 0);
         scale.widen(1_700);

@@ -58,7 +58,7 @@ pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
     }
     match take_all(outer) {
         Ok(()) => {
-            state.admission.keep(&mut level.grant);
+            state.admission.keep(&mut level.grant, now);
             Ok(())
         }
         Err(place) => {

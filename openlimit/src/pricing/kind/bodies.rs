@@ -2,7 +2,8 @@
 //!
 //! Adapters of clients see a path and a body. The path says which grammar reads the body, and some
 //! paths name the model, too. Only the end of a path counts, because gateways put the same paths
-//! below their own.
+//! below their own. It is as long as it has to be to mean one kind: `/threads/{id}/messages` is no
+//! request for an answer, and `/v1/messages` is.
 //!
 //! A kind whose requests can be told by their path is a row of [`reads_bodies!`].
 
@@ -22,7 +23,7 @@ pub trait ReadsBody {
 /// A kind of request that is known by its path.
 struct Endpoint {
     kind: &'static str,
-    /// The ends of its paths.
+    /// The ends of its paths. A `*` stands for any text but a `/`.
     ends: &'static [&'static str],
     read: fn(&Body<'_>, &PriceOptions) -> Result<Cost, ParamsError>,
 }
@@ -53,10 +54,10 @@ macro_rules! reads_bodies {
 
 reads_bodies! {
     Chat: "/chat/completions";
-    Completion: "/completions" | "/edits";
+    Completion: "/completions" | "/v1/edits";
     Embedding: "/embeddings";
     Responses: "/responses";
-    Messages: "/messages" | ":rawPredict" | ":streamRawPredict";
+    Messages: "/v1/messages" | "/anthropic/models/*:rawPredict" | "/anthropic/models/*:streamRawPredict";
     GenerateContent: ":generateContent" | ":streamGenerateContent";
 }
 
@@ -70,7 +71,7 @@ impl ReadsBody for Explicit {
 impl Endpoint {
     fn of(path: &str) -> Option<&'static Self> {
         let path = trimmed(path);
-        ENDPOINTS.iter().find(|endpoint| endpoint.ends.iter().any(|end| path.ends_with(end)))
+        ENDPOINTS.iter().find(|endpoint| endpoint.ends.iter().any(|end| ends_with(path, end)))
     }
 
     /// Returns the error of a limiter of another kind.
@@ -117,6 +118,14 @@ fn model(path: &str) -> Option<&str> {
     let (_, rest) = BEFORE.iter().find_map(|before| path.split_once(before))?;
     let end = rest.find(['/', ':', '?', '#']).unwrap_or(rest.len());
     Some(&rest[..end]).filter(|model| !model.is_empty())
+}
+
+/// Returns whether a path ends with this pattern.
+fn ends_with(path: &str, end: &str) -> bool {
+    let Some((before, after)) = end.split_once('*') else { return path.ends_with(end) };
+    let Some(path) = path.strip_suffix(after) else { return false };
+    let any = path.rfind('/').map_or(0, |slash| slash + 1);
+    any < path.len() && path[..any].ends_with(before)
 }
 
 /// Returns the path without its query.
@@ -188,6 +197,19 @@ mod tests {
             ("/v1/embeddings", Some("Embedding")),
             ("/v1/responses", Some("Responses")),
             ("/v1/messages", Some("Messages")),
+            ("https://gateway.example/anthropic/v1/messages/?beta=true", Some("Messages")),
+            (
+                "/v1/projects/p/publishers/anthropic/models/claude-sonnet-4@20250514:rawPredict",
+                Some("Messages"),
+            ),
+            ("/v1/projects/p/publishers/mistralai/models/mistral-small:rawPredict", None),
+            ("/v1/projects/p/publishers/anthropic/models/:rawPredict", None),
+            ("/v1/projects/p/endpoints/anthropic/models/a/b:rawPredict", None),
+            ("/v1/threads/thread_abc/messages", None),
+            ("/v1/threads/thread_abc/runs", None),
+            ("/v1/messages/batches", None),
+            ("/v1/edits", Some("Completion")),
+            ("/v1/images/edits", None),
             ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", Some("GenerateContent")),
             ("/v1/responses/resp_1", None),
             ("/v1/models?next=/v1/embeddings", None),

@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use openlimit::testing::ManualClock;
 use openlimit::{
-    AcquireError, BuildProblem, Builder, Cost, Limit, OnOutage, Percent, Rate, RateLimiter, Redis, kind,
-    limiter, rate_limited,
+    AcquireError, BuildProblem, Builder, Cost, Counting, Limit, OnOutage, Percent, Rate, RateLimiter, Redis,
+    kind, limiter, rate_limited,
 };
 use openlimit_tests::redis::{RedisServer, Worker, worker};
 use openlimit_tests::secs;
@@ -206,10 +206,32 @@ fn a_limit_may_be_too_slow_to_be_shared() {
         builder().name("chat").requests(slow),
         "chat",
         "the limit of 1 requests / 2678400s is too slow to be shared through redis: its burst and its \
-         largest call together would take more than 52 days to flow back; shorten the period or the burst",
+         largest call, of 1 requests, would together take 52 days or more to flow back; shorten the period \
+         or the burst. In windows, the period may be 24 days at most",
+    );
+    let monthly = Rate::new(1_000, secs(30 * 86_400));
+    refused(
+        builder().name("chat").requests(monthly).counting(Counting::InWindows),
+        "chat",
+        "the limit of 1000 requests / 2592000s is too slow to be shared through redis: its burst and its \
+         largest call, of 1000 requests, would together take 52 days or more to flow back; shorten the \
+         period or the burst. In windows, the period may be 24 days at most",
     );
     assert!(builder().name("chat").requests(slow.burst(secs(1))).build().is_ok());
     assert!(builder().name("chat").requests(Rate::per_day(1)).build().is_ok());
+}
+
+#[test]
+fn a_limit_per_day_may_be_shared_however_it_is_counted_and_adopted() {
+    for counting in [Counting::Refilling, Counting::InWindows] {
+        for adopts in [false, true] {
+            let limiter = builder().name("chat").tokens(Rate::per_day(1_000)).counting(counting);
+            let built = limiter.adopt_limits(adopts).build();
+            assert!(built.is_ok(), "{counting:?}, {adopts}: {built:?}");
+        }
+    }
+    let longest = builder().name("chat").requests(Rate::new(9, secs(24 * 86_400)));
+    longest.counting(Counting::InWindows).build().expect("it is not too slow");
 }
 
 #[test]

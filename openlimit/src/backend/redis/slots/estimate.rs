@@ -88,6 +88,7 @@ impl Slots {
         let level = if left < 0 { scale.fit + weight } else { scale.fit.saturating_sub(weight) };
         if level > self.level(bucket, now) {
             self.ledger.raise(bucket, level, now);
+            self.changed_at = Some(now);
             self.flush_soon(now);
         }
     }
@@ -105,6 +106,7 @@ impl Slots {
         let fits = scale.whole(scale.fit.saturating_sub(level));
         Look {
             available: if level == 0 { scale.most } else { fits.min(scale.most) },
+            at_once: scale.whole(scale.fit),
             debt: scale.amount(level.saturating_sub(scale.burst)),
             full_in: level,
             part: self.pace(bucket, now),

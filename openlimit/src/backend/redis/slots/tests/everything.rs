@@ -234,12 +234,11 @@ impl Run {
         let Member { admission, waiting, .. } = &mut self.members[id];
         admission.pump(now, &mut Vec::new());
         let mut over = Vec::new();
-        waiting.retain(|key| match admission.queue.poll(*key, Waker::noop().clone()) {
-            Ok(outcome) => {
-                over.push(outcome);
-                false
-            }
-            Err(_) => true,
+        waiting.retain(|key| {
+            let (outcome, _) = admission.queue.poll(*key, Waker::noop().clone());
+            let waits = outcome.is_none();
+            over.extend(outcome);
+            waits
         });
         for outcome in over {
             if let Outcome::Admitted(grant) = outcome {

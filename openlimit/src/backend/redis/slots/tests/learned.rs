@@ -90,8 +90,14 @@ impl<'a> Run<'a> {
     fn new(burst: u64, clients: usize, connection: &'a mut Connection) -> Self {
         let metering = Metering::new(Rate::per_second(RATE), Duration::from_secs(burst), JITTER, (0, 100));
         let member = |id: usize| {
-            let limit =
-                TokenLimit { dimension: Dimension::Tokens, place: 0, room: RATE * burst, most: RATE * burst };
+            let limit = TokenLimit {
+                dimension: Dimension::Tokens,
+                limit: 0,
+                place: 0,
+                rate: Rate::per_second(RATE),
+                crowd: Duration::from_secs(burst),
+                most: RATE * burst,
+            };
             let learning = Learning::new(Output::Learned, Input::Counted, vec![limit]);
             let queue = Queue::new(1);
             let grace = JITTER.as_nanos() as u64 / 2;
@@ -192,7 +198,7 @@ impl<'a> Run<'a> {
         next = next.min(reply.as_ref().map_or(u64::MAX, |(at, ..)| *at));
         let mut admitted = Vec::new();
         while let Some(key) = waiting.front()
-            && let Ok(Outcome::Admitted(grant)) = admission.queue.poll(*key, Waker::noop().clone())
+            && let (Some(Outcome::Admitted(grant)), _) = admission.queue.poll(*key, Waker::noop().clone())
         {
             waiting.pop_front();
             admitted.push(grant);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::client::Tenant;
-use super::world::{SLOW, World};
+use super::world::{SLOW, World, metering};
 use crate::backend::Buckets;
 use crate::bucket::{CLIMB, SLOW_CLIMB};
 use crate::limits::Amounts;
@@ -257,15 +257,19 @@ fn a_cut_ends_when_it_would_have_after_the_clock_was_set_back() {
 }
 
 #[test]
-fn a_rate_that_the_provider_allows_reaches_the_other_clients() {
-    let (mut world, mut one, mut other) = start();
+fn a_rate_that_the_provider_allows_reaches_the_other_clients_and_those_that_adopt_none_stay_as_declared() {
+    let mut world = World::metered_by(SLOW.map(|rate| metering(rate).open()));
+    let (mut one, mut other) = (world.client(), world.client());
+    let mut declared = World::start(SLOW).client();
     learn(&mut world, &mut one);
     for (allowed, expected) in [(250, 250), (3_000, 3_000), (1, 125), (u64::MAX, 65_536_000), (1_000, 1_000)]
     {
         one.slots.set_rate(0, allowed, 1_000, world.clock);
         world.exchange(&mut one);
         learn(&mut world, &mut other);
+        learn(&mut world, &mut declared);
         assert_eq!((pace(&world, &one), pace(&world, &other)), (expected, expected));
+        assert_eq!(pace(&world, &declared), expected.min(1_000));
     }
 }
 
