@@ -36,6 +36,7 @@
 //! | limit a function, sync or async | [`rate_limited`](macro@rate_limited) |
 //! | limit an HTTP client | [`clients`]: adapters for reqwest, async-openai, ureq and tower |
 //! | limit each tenant, user or API key | [`Keyed`]: a limiter for each |
+//! | limit a call by several limiters | [`Stack`], or `limiter = (TENANT, ACCOUNT)` in the attribute |
 //! | wait by hand | [`Limiter::acquire`]: an [`Acquire`] to await, then a [`Permit`] |
 //! | say what a call costs, and what it used | [`Cost`], [`Usage`] |
 //! | believe what responses say | [`feedback`] |

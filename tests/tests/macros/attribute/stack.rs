@@ -50,7 +50,7 @@ fn a_call_that_one_limiter_refuses_is_charged_in_none() {
     drop(ACCOUNT.try_acquire(86_400_u64).unwrap());
     let refusal = call().unwrap_err();
     assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
-    assert_eq!((taken(&TENANT), refusal.limiter().as_str()), ((0, 0), "ACCOUNT"));
+    assert_eq!((taken(&TENANT), refusal.limiter().to_string().as_str()), ((0, 0), "ACCOUNT"));
 }
 
 #[tokio::test]
@@ -140,4 +140,25 @@ async fn the_body_may_cancel_in_all_limiters() {
     call().await.unwrap();
     assert_eq!([taken(&TENANT), taken(&ACCOUNT)], [(0, 0); 2]);
     drop(Stack::of((&TENANT, &ACCOUNT)).try_acquire(1).unwrap());
+}
+
+#[tokio::test]
+async fn a_limiter_of_a_key_can_be_part_of_a_tuple() {
+    metered! { static ACCOUNT: RateLimiter; }
+    openlimit::limiter! {
+        static TENANTS: openlimit::Keyed<String, RateLimiter> = {
+            tokens: 100 / day,
+            clock: &openlimit::testing::ManualClock::new(),
+        };
+    }
+
+    #[rate_limited(limiter = (TENANTS.of(tenant), ACCOUNT), cost = 60, timeout = Duration::ZERO)]
+    async fn call(tenant: &str) -> Outcome<()> {
+        Ok(())
+    }
+
+    call("anna").await.unwrap();
+    call("anna").await.unwrap_err();
+    call("ben").await.unwrap();
+    assert_eq!(taken(&ACCOUNT), (2, 120));
 }
