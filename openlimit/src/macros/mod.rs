@@ -53,4 +53,4 @@ pub use statics::{Declare, NotDeclared, at, literal_rate};
 pub use stream::{
     Boxed, Opaque, ReadForm, Returned, StreamForm, WholeReturned, boxed, kept, opaque, returned,
 };
-pub use ticket::{Outright, StackTicket, Ticket, Unpriced, limiter, stack};
+pub use ticket::{Outright, StackTicket, Ticket, Unpriced, UnpricedLevels, limiter, stack};

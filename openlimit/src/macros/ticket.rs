@@ -63,7 +63,7 @@ impl<L> StackTicket<L> {
     /// Takes one request. Called if neither `params` nor `cost` is given.
     pub fn request(self) -> Acquire
     where
-        L: Levels<Cost> + Unpriced,
+        L: Levels<Cost> + UnpricedLevels,
     {
         self.0.acquire(Cost::new())
     }
@@ -97,10 +97,13 @@ pub trait Unpriced {}
 
 impl Unpriced for Explicit {}
 
+/// Limiters whose calls need no cost.
+pub trait UnpricedLevels {}
+
 macro_rules! stacks {
     ($(($($limiter:ident),+))+) => {$(
-        impl<$($limiter: AsLimiter<Kind: Unpriced>),+> Unpriced for ($($limiter,)+) {}
+        impl<$($limiter: AsLimiter<Kind: Unpriced>),+> UnpricedLevels for ($($limiter,)+) {}
     )+};
 }
 
-stacks!((A)(A, B)(A, B, C)(A, B, C, D));
+stacks!((A, B)(A, B, C)(A, B, C, D));

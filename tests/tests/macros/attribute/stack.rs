@@ -50,7 +50,8 @@ fn a_call_that_one_limiter_refuses_is_charged_in_none() {
     drop(ACCOUNT.try_acquire(86_400_u64).unwrap());
     let refusal = call().unwrap_err();
     assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
-    assert_eq!((taken(&TENANT), refusal.limiter().to_string().as_str()), ((0, 0), "ACCOUNT"));
+    assert_eq!(taken(&TENANT), (0, 0));
+    assert!(refusal.limiter().ends_with("::ACCOUNT"), "{refusal}");
 }
 
 #[tokio::test]
