@@ -45,6 +45,8 @@
 //! | follow a provider that counts in windows | [`Builder::counting`] |
 //! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
+//! | bound how many calls are in flight | [`Builder::concurrency`] |
+//! | take the first of several limiters that is free | [`first_free`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
 //! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
@@ -80,8 +82,8 @@
 //!
 //! # When not to use it
 //!
-//! It does not protect a server from its clients, it does not bound how many calls run at once, and
-//! it does not retry after errors that have nothing to do with limits.
+//! It does not protect a server from its clients, and it does not retry after errors that have
+//! nothing to do with limits.
 //!
 //! # Features
 //!
@@ -146,8 +148,8 @@ pub use backend::{OnOutage, Redis};
 #[cfg(feature = "serde")]
 pub use config::LimiterConfig;
 pub use error::{
-    AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
-    StoreStatus,
+    AcquireError, BuildError, BuildProblem, FirstFreeError, FromAcquireError, ParamsError, StoreError,
+    StoreProblem, StoreStatus,
 };
 pub use learning::{Input, Output};
 #[cfg(feature = "redis")]
@@ -157,9 +159,9 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, AsLimiter, Builder, Burst, Doubling, Forecast, ForecastError, Hold, KeyLimits, Keyed, Levels,
-    LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, RateLimiter, Returned, Single,
-    Stack, Status, WrappedRead,
+    Acquire, AsLimiter, Builder, Burst, Doubling, FirstFree, Forecast, ForecastError, Hold, InFlightStatus,
+    KeyLimits, Keyed, Levels, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit,
+    RateLimiter, Returned, Single, Stack, Status, WrappedRead, first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{
@@ -169,7 +171,7 @@ pub use limiter::{
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
 pub use limits::{
-    Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
+    Concurrency, Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
 };
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;

@@ -11,6 +11,8 @@
 //!   refund or a waiter that leaves moves them forward, and debt moves them back. After each such
 //!   change, [`pump`](Admission::pump) admits the waiters that are due and computes when the next
 //!   head is.
+//! - **So many in flight.** Where the number of calls in flight is limited, the head also waits for
+//!   one of them to end (`in_flight`).
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
 //!   refused, on arrival or when the queue moves back later (`hopeless`). While a quota of the
 //!   provider is used up, all calls are (`exhausted`).
@@ -41,10 +43,13 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod as_new;
 mod checks;
 mod exhausted;
+mod flights;
 mod full;
 mod hopeless;
+mod in_flight;
 mod learned;
 mod plan;
 mod probes;
@@ -54,7 +59,7 @@ mod stacked;
 
 use std::task::Waker;
 
-use crate::backend::{Backend, Buckets, Due, HOLD, Look};
+use crate::backend::{Backend, Buckets, Due, Look};
 use crate::bucket::{FASTEST, SLOWEST};
 use crate::error::StoreStatus;
 use crate::learning::Learning;
@@ -62,6 +67,7 @@ use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Turn, Wait, Waiter};
 
 use self::checks::Checks;
+use self::flights::{CONCURRENCY, Flights};
 pub(crate) use self::full::Cap;
 pub(crate) use self::plan::{Plan, Raises};
 use self::probes::Probes;
@@ -93,6 +99,8 @@ pub(crate) struct Admission {
     learning: Option<Learning>,
     /// What settled calls gave back, by the place of each limit. Empty before the first.
     returned: Box<[Returned]>,
+    /// The calls in flight. `None` if they are not limited.
+    in_flight: Option<Box<Flights>>,
 }
 
 /// The decision about a call that arrived. A refusal is an `E`.
@@ -120,16 +128,8 @@ impl Admission {
             widens: 0,
             learning: None,
             returned: Box::default(),
+            in_flight: None,
         }
-    }
-
-    /// Returns true if it decides about all later calls as a new limiter with the same limits would.
-    pub(crate) fn is_as_new(&self, now: u64) -> bool {
-        self.queue.is_empty()
-            && self.backend.is_as_new(now)
-            && self.probes.is_none()
-            && (self.widens == 0 || self.remaining.is_none())
-            && !self.learning.as_ref().is_some_and(Learning::matters)
     }
 
     /// Lets the burst of some limits, each a bit, follow what the provider's bucket was seen to
@@ -194,7 +194,8 @@ impl Admission {
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
     /// allows, or the limit was refused lately. For a response that is no refusal.
     pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
-        let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit != HOLD) else {
+        let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit < CONCURRENCY)
+        else {
             return;
         };
         let declared = plan.limits()[limit].rate().amount();
@@ -237,6 +238,9 @@ impl Admission {
         if self.backend.is_exhausted() {
             return self.arrive_exhausted(call, now, wakers);
         }
+        if self.in_flight.is_some() {
+            return self.arrive_in_flight(call, now, wakers);
+        }
         // It may be smaller than the call that was next, and those that it overtakes may not be able
         // to make their deadlines any more.
         let overtakes = !self.queue.goes_last(&call);
@@ -273,11 +277,17 @@ impl Admission {
         }
         if !self.queue.is_empty() {
             self.pump(now, wakers);
-            if let Some(charge) = self.take(call.amounts.as_slice(), now) {
-                return Ok(Grant::at_once(call.amounts.clone(), charge));
+            let mut grant = Grant::at_once(call.amounts.clone(), 0);
+            if self.grant(&mut grant, now) {
+                return Ok(grant);
             }
         }
-        Err(self.backend.would_wait(call, &self.queue, now))
+        Err(self.would_wait(call, now))
+    }
+
+    /// Returns the refusal of a call that would have to wait and may not.
+    fn would_wait(&mut self, call: &Waiter, now: u64) -> Refusal {
+        self.saturated(0).unwrap_or_else(|| self.backend.would_wait(call, &self.queue, now))
     }
 
     /// Returns the refusal of a call whose wait is known to be longer than its timeout.
@@ -364,17 +374,19 @@ impl Admission {
             remaining.charge(waiter.amounts.as_slice(), charge, now);
         }
         let is_probe = self.departs(charge, now);
+        let flight = self.depart();
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit };
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
-            Outcome::Admitted(Grant { amounts, lesson, charge, wait: Some(wait), is_probe })
+            Outcome::Admitted(Grant { amounts, lesson, charge, flight, wait: Some(wait), is_probe })
         }));
     }
 
     /// Refuses a waiter whose timeout ended. `head_due` is when the head is due.
     fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
-        let refusal = self.backend.expire(waiter, head_due, now);
+        let saturated = self.saturated(waiter.waited(now));
+        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, head_due, now));
         self.refuse(key, refusal, wakers);
     }
 
@@ -383,6 +395,7 @@ impl Admission {
         self.reprice(1);
         let (key, waiter) = self.queue.head()?;
         let due = self.backend.due(waiter, now).unwrap_or(Due { at: u64::MAX, limit: 0 });
+        let due = self.due_in_flight(due);
         Some((key, Due { at: due.at.max(waiter.arrived), ..due }))
     }
 }

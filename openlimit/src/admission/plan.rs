@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     /// Whether settling gives back what was not used.
     refunds: bool,
     raises: Raises,
+    /// Whether the number of calls in flight is limited.
+    bounds_in_flight: bool,
     name: Name,
     limits: Box<[Limit]>,
     /// The metering of each limit.
@@ -99,6 +101,7 @@ impl Plan {
             named,
             refunds,
             raises: Raises::default(),
+            bounds_in_flight: false,
             name,
             limits: limits.into(),
             meterings: meterings.into(),
@@ -111,6 +114,16 @@ impl Plan {
     /// Sets when rates become faster than declared.
     pub(crate) fn raising(self, raises: Raises) -> Self {
         Self { raises, ..self }
+    }
+
+    /// Notes that the number of calls in flight is limited. Then no call takes the quick way.
+    pub(crate) fn bounding_in_flight(self) -> Self {
+        Self { places: None, bounds_in_flight: true, ..self }
+    }
+
+    /// Returns true if the number of calls in flight is limited.
+    pub(crate) fn bounds_in_flight(&self) -> bool {
+        self.bounds_in_flight
     }
 
     /// Returns when rates become faster than declared.
@@ -269,6 +282,12 @@ impl Plan {
                 limiter: self.name.clone(),
             },
             Refusal::WouldWait { wait, limit } => self.missing(wait, limit),
+            Refusal::InFlight { calls, most, waited } => AcquireError::TooManyInFlight {
+                calls,
+                most,
+                waited: Duration::from_nanos(waited),
+                limiter: self.name.clone(),
+            },
             Refusal::QueueFull { waiting, waited, wait } => AcquireError::QueueFull {
                 waiting,
                 waited: Duration::from_nanos(waited),

@@ -18,13 +18,14 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 const PATIENCE: u64 = 100_000_000;
 
 impl Admission {
-    /// Charges a call at `now` if no call waits and every limit has room. Until
+    /// Charges a call at `now` if no call waits, every limit has room, and one more may be in flight.
+    /// Until
     /// [`keep`](Self::keep), it can be [undone](Self::undo) under the same lock.
     pub(crate) fn try_charge(&mut self, grant: &mut Grant, now: u64) -> bool {
         if let Some(lesson) = &grant.lesson {
             self.reserve(lesson, &mut grant.amounts);
         }
-        if !self.queue.is_empty() {
+        if !self.queue.is_empty() || self.is_saturated() {
             return false;
         }
         let charge = self.backend.take(grant.amounts.as_slice(), now);
@@ -32,11 +33,12 @@ impl Admission {
         charge.is_some()
     }
 
-    /// Keeps what was charged.
+    /// Keeps what was charged: the call departs.
     pub(crate) fn keep(&mut self, grant: &mut Grant, now: u64) {
         if self.remaining.is_some() {
             self.note(grant.amounts.as_slice(), Some(grant.charge), now);
         }
+        grant.flight = self.depart();
     }
 
     /// Undoes what was charged, as if it had never been.
@@ -53,14 +55,18 @@ impl Admission {
                 return None;
             }
             let (wait, limit) = self.backend.wait(call, &self.queue, now);
-            (wait > left || left == 0).then(|| call.timed_out(wait, limit, now))
+            let too_long = || call.timed_out(wait, limit, now);
+            match left {
+                0 => self.saturated(call.waited(now)).or_else(|| Some(too_long())),
+                _ => (wait > left).then(too_long),
+            }
         })
     }
 
     /// Returns the refusal of a call that may not wait, for which there is no room.
     pub(crate) fn without_room(&mut self, call: &Waiter, now: u64) -> Refusal {
         let exhausted = self.exhausted(now);
-        exhausted.unwrap_or_else(|| self.backend.would_wait(call, &self.queue, now))
+        exhausted.unwrap_or_else(|| self.would_wait(call, now))
     }
 
     /// Adds a call to the queue. It reports when it is its turn, which may be at once.
@@ -108,7 +114,9 @@ impl Admission {
 
     /// Returns true if it may soon be the turn again of a call that was the head before.
     pub(crate) fn is_turn_near(&self, amounts: &Amounts, now: u64) -> bool {
-        !self.backend.is_exhausted() && self.backend.wait_of_next(amounts.as_slice(), now).0 <= PATIENCE
+        !self.backend.is_exhausted()
+            && !self.is_saturated()
+            && self.backend.wait_of_next(amounts.as_slice(), now).0 <= PATIENCE
     }
 
     /// Tells the head, which waits in other queues, too, if it is its turn. Returns when to look
@@ -123,7 +131,7 @@ impl Admission {
             }
             Turn::Reports { patience } if patience < u64::MAX => {
                 let wait = self.backend.wait_of_next(waiter.amounts.as_slice(), now).0;
-                if now.saturating_add(wait) > patience {
+                if now.saturating_add(wait) > patience || self.is_saturated() {
                     wakers.extend(self.queue.lose_patience(key));
                 }
             }

@@ -148,6 +148,10 @@ pub(crate) trait Buckets {
     /// Gives back what was reserved ahead, because no call waits any more.
     fn idle(&mut self, now: u64);
 
+    /// Notes that no more than so many calls depart before this changes, because calls in flight
+    /// are limited. A store grants no more of them ahead.
+    fn set_room(&mut self, calls: usize);
+
     /// Returns true if the driver has to run earlier than it planned to.
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool;
 }

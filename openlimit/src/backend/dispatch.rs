@@ -172,6 +172,10 @@ impl Buckets for Backend {
         each!(self, one => one.idle(now));
     }
 
+    fn set_room(&mut self, calls: usize) {
+        each!(self, one => one.set_room(calls));
+    }
+
     #[inline]
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {
         each!(self, one => one.calls_driver(waiting, now))

@@ -340,6 +340,8 @@ impl Buckets for Memory {
 
     fn idle(&mut self, _: u64) {}
 
+    fn set_room(&mut self, _: usize) {}
+
     fn calls_driver(&mut self, _: usize, _: u64) -> bool {
         false
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration::short;
-use crate::limits::{Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
+use crate::limits::{Concurrency, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
 
 /// The error of a limiter that cannot be built: its name and the problem.
 ///
@@ -73,9 +73,18 @@ pub(crate) const MOST_SHARED: usize = 8;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildProblem {
-    /// The limiter has no limits.
+    /// The limiter has no limits. One that bounds its concurrency needs none, unless it is shared:
+    /// the calls in flight are counted in each process.
     #[error("it has no limits; give it at least one, such as `requests: 200 / minute`")]
     NoLimits,
+
+    /// The concurrency admits no call: it is zero, or of an empty range.
+    #[error(
+        "a concurrency of {} would never admit a call; give at least 1, or a range that begins at 1 or above, such \
+         as `Concurrency::Adaptive(1..=64)`",
+        in_words(.0)
+    )]
+    Concurrency(Concurrency),
 
     /// The limiter has more than 64 limits.
     #[error("it has {0} limits; give it at most {MOST_LIMITS}")]
@@ -254,5 +263,13 @@ impl BuildProblem {
             Self::TooSlowToShare { limit, .. } => Some(limit),
             _ => None,
         }
+    }
+}
+
+/// Returns a concurrency as a number or a range.
+fn in_words(concurrency: &Concurrency) -> String {
+    match concurrency {
+        Concurrency::Fixed(calls) => calls.to_string(),
+        Concurrency::Adaptive(range) => format!("{}..={}", range.start(), range.end()),
     }
 }

@@ -14,7 +14,7 @@ use crate::backend::{Choice, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
-use crate::limits::{Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
+use crate::limits::{Concurrency, Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
 use crate::queue::Queue;
 use crate::time::{Time, nanos};
 
@@ -24,7 +24,8 @@ impl<K> Builder<K> {
     /// # Errors
     /// The [`BuildProblem`] says what is wrong. For every limiter:
     ///
-    /// - no limits, or more than 64;
+    /// - no limits and no [`concurrency`](Self::concurrency), or more than 64 limits;
+    /// - a concurrency of zero, or of an empty range;
     /// - an amount of zero, or above 2^63 - 1;
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
@@ -40,7 +41,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
-    /// - more than 8 limits;
+    /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
     ///   flow back;
     /// - a URL or settings that cannot be used.
@@ -64,6 +65,7 @@ impl<K> Builder<K> {
             return Err(BuildProblem::UnusedOutput);
         }
         this.pricing.check()?;
+        this.check_concurrency()?;
         let cap = this.cap()?;
         let raises = this.raises();
         if raises > Raises::Never {
@@ -76,12 +78,14 @@ impl<K> Builder<K> {
         };
         let name = this.shown_name();
         let plan = Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(raises);
+        let plan = if this.concurrency.is_some() { plan.bounding_in_flight() } else { plan };
         Ok(Checked {
             learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
             plan: Arc::new(plan),
             meterings,
             widening,
             cap,
+            concurrency: this.concurrency,
             // Half of the jitter. The other half is left to the network.
             grace: nanos(this.jitter / 2),
             max_hold: nanos(this.max_hold),
@@ -118,11 +122,11 @@ impl<K> Builder<K> {
             Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
         };
         match self.limits.len() {
-            0 => Err(BuildProblem::NoLimits),
-            1..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
+            0 if self.concurrency.is_none() => Err(BuildProblem::NoLimits),
+            0..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
                 Err(BuildProblem::UnusedBurst(self.burst_time().unwrap_or(DEFAULT_BURST)))
             }
-            1..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
+            0..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
             many => Err(BuildProblem::TooManyLimits(many)),
         }
     }
@@ -189,6 +193,7 @@ pub(super) struct Checked {
     learning: Learning,
     widening: u64,
     cap: Cap,
+    concurrency: Option<Concurrency>,
     grace: u64,
     max_hold: u64,
     counting: Counting,
@@ -217,7 +222,8 @@ impl Checked {
         let admission = Admission::new(backend, queue, self.grace, self.max_hold)
             .learns(self.learning.of_another())
             .capped(self.cap)
-            .widens(self.widening);
+            .widens(self.widening)
+            .bounds_in_flight(self.concurrency.as_ref());
         let jitter = self.meterings.iter().map(Metering::lateness).min().unwrap_or(0);
         let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);
         let time = self.time.clone();

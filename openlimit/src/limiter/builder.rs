@@ -10,13 +10,14 @@ use super::{Burst, Overflow};
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
 use crate::learning::{Input, Output};
-use crate::limits::{Counting, Dimension, Limit, Name, Percent, Rate};
+use crate::limits::{Concurrency, Counting, Dimension, Limit, Name, Percent, Rate};
 use crate::pricing::PriceOptions;
 use crate::time::Time;
 
 /// Builds a [`Limiter`](crate::Limiter). Each option is also a key of [`limiter!`](crate::limiter).
 ///
-/// A limiter needs at least one limit, unless it [discovers](Self::discover) them. Giving a
+/// A limiter needs at least one limit or a [concurrency](Self::concurrency), unless it
+/// [discovers](Self::discover) its limits. Giving a
 /// dimension again adds a limit to it, for example one per day beside one per minute. All other
 /// options have defaults.
 ///
@@ -52,6 +53,7 @@ pub struct Builder<K, Keys = Single> {
     pub(super) counting: Counting,
     pub(super) refunds: bool,
     pub(super) max_hold: Duration,
+    pub(super) concurrency: Option<Concurrency>,
     pub(super) max_waiting: Option<usize>,
     pub(super) overflow: Option<Overflow>,
     pub(super) output: Output,
@@ -87,6 +89,7 @@ impl<K, Keys: Default> Builder<K, Keys> {
             counting: Counting::default(),
             refunds: true,
             max_hold: DEFAULT_MAX_HOLD,
+            concurrency: None,
             max_waiting: None,
             overflow: None,
             output: Output::default(),
@@ -117,6 +120,7 @@ impl<K, Keys> Builder<K, Keys> {
             max_hold: self.max_hold,
             max_waiting: self.max_waiting,
             overflow: self.overflow,
+            concurrency: self.concurrency,
             output: self.output,
             input: self.input,
             adopt_limits: self.adopt_limits,

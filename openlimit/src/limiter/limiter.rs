@@ -147,8 +147,9 @@ impl<K> Limiter<K> {
     /// are turned on.
     ///
     /// # Errors
-    /// [`AcquireError::WouldWait`] if there is no capacity or another call waits, and
-    /// [`AcquireError::Held`] if that is because of a hold. All other errors
+    /// [`AcquireError::WouldWait`] if there is no capacity or another call waits,
+    /// [`AcquireError::Held`] if that is because of a hold, and
+    /// [`AcquireError::TooManyInFlight`] if it is because of the calls in flight. All other errors
     /// are those that an [`Acquire`] returns at its first poll.
     #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
@@ -262,11 +263,12 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 /// Does the same for any cost.
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
-    let mut amounts = handle.core().plan.resolve(cost)?;
+    let amounts = handle.core().plan.resolve(cost)?;
     let priced = handle.core().plan.priced(cost);
     let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
-    let grant = handle.core().try_any(&mut amounts, lesson.as_deref()).map_err(|error| *error)?;
-    Ok(Permit::new(handle.clone(), Grant { amounts, lesson, ..grant }))
+    let grant = Grant { lesson, ..Grant::at_once(amounts, 0) };
+    let grant = handle.core().try_any(grant).map_err(|error| *error)?;
+    Ok(Permit::new(handle.clone(), grant))
 }
 
 /// Returns the error of a call on a limiter that cannot be built.

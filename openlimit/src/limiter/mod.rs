@@ -15,11 +15,13 @@ mod building;
 mod burst;
 mod callbacks;
 mod charged;
+mod concurrency;
 mod congestion;
 mod core;
 mod decide;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
 mod events;
+mod first_free;
 #[cfg(feature = "redis")]
 mod flush;
 #[cfg(feature = "testing")]
@@ -49,6 +51,7 @@ mod wrap;
 pub use self::acquire::Acquire;
 pub use self::builder::{Builder, Single};
 pub use self::burst::Burst;
+pub use self::first_free::{FirstFree, first_free};
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
 #[cfg(feature = "testing")]
@@ -64,7 +67,7 @@ pub use self::limiter::{
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::stack::{AsLimiter, Levels, Stack};
-pub use self::status::{Hold, LimitStatus, Status};
+pub use self::status::{Hold, InFlightStatus, LimitStatus, Status};
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
 #[cfg(feature = "stream")]

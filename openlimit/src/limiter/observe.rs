@@ -197,17 +197,15 @@ impl Permit {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn refused<Form>(self, refusal: impl Refusal<Form>) -> Verdict {
+    pub fn refused<Form>(mut self, refusal: impl Refusal<Form>) -> Verdict {
         let observation = refusal.observation();
         let mut verdict = Verdict::NotLimited;
-        for permit in self.levels() {
-            // That of the outermost limiter of a stack counts, which is most like the provider's.
-            verdict = permit.refused_as(&observation);
-        }
+        // That of the outermost limiter of a stack counts, which is most like the provider's.
+        self.each(|permit| verdict = permit.refused_as(&observation));
         verdict
     }
 
-    fn refused_as(&self, observation: &Observation) -> Verdict {
+    fn refused_as(&mut self, observation: &Observation) -> Verdict {
         let core = self.core();
         let verdict = core.verdict(observation);
         let (scope, wait) = match verdict {
@@ -223,10 +221,14 @@ impl Permit {
         core.observe(observation, Some(self.charge()));
         self.learn_price(observation);
         let wait = core.cut_rates(observation, wait, &self.amounts(), self.charge());
+        if let Some(number) = self.flight() {
+            core.cut_concurrency(number, observation, &self.amounts());
+        }
         if wait > 0 {
             core.refused(self.charge(), &scope, wait, &reason(observation, verdict));
         }
         core.report_refusal(observation, verdict);
+        self.end_unserved();
         verdict
     }
 }

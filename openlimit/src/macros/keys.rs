@@ -24,6 +24,7 @@ macro_rules! __limiter_key {
     (input_factor, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (tokenizer, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (admission, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (concurrency, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (counting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (output, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (input, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -50,8 +51,9 @@ macro_rules! __limiter_key {
         };
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
-                default_output model input_factor tokenizer admission counting output input refunds
-                max_hold max_waiting overflow adopt_limits discover max_keys limits name redis clock config
+                default_output model input_factor tokenizer admission concurrency counting output input
+                refunds max_hold max_waiting overflow adopt_limits discover max_keys limits name redis clock
+                config
         )
     }};
 }

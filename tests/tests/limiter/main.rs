@@ -1,6 +1,7 @@
 //! Tests of the public API: a limiter's construction, its permits, its errors and its status.
 
 mod accessors;
+mod adaptive;
 mod bad_input;
 mod burst;
 mod congestion;

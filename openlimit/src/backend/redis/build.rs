@@ -35,6 +35,9 @@ pub(in crate::backend) fn open(
     if !starting.on_system_time {
         return Err(BuildProblem::SharedClock);
     }
+    if starting.limits.is_empty() {
+        return Err(BuildProblem::NoLimits);
+    }
     if starting.limits.len() > MOST_SHARED {
         return Err(BuildProblem::TooManyShared(starting.limits.len()));
     }

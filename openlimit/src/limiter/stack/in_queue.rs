@@ -5,7 +5,6 @@
 use std::task::Waker;
 
 use super::super::core::Core;
-use crate::backend::Buckets as _;
 use crate::error::AcquireError;
 use crate::limits::Amounts;
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
@@ -81,10 +80,7 @@ impl Core {
 
     /// Gives back what a call was granted that never departed.
     pub(super) fn take_back(&self, grant: &Grant) {
-        self.update(|state, now, _| {
-            state.admission.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
-            state.admission.pass_probe_on(grant, now);
-        });
+        self.update(|state, now, _| state.admission.take_back(grant, now));
     }
 
     fn unless(&self, refusal: Option<Refusal>) -> Result<(), Box<AcquireError>> {

@@ -16,13 +16,19 @@ pub struct Level {
     pub(in super::super) handle: Handle,
     /// What it takes. Complete once it has departed.
     pub(in super::super) grant: Grant,
+    /// The time on the limiter's clock, when it was last read.
+    now: u64,
     /// When the call arrived, on the limiter's clock.
-    pub(super) arrived: u64,
+    arrived: u64,
     /// How it waits, on the limiter's clock.
-    pub(super) urgency: Urgency,
+    urgency: Urgency,
 }
 
 impl Level {
+    pub(super) fn new(handle: Handle, grant: Grant) -> Self {
+        Self { handle, grant, now: 0, arrived: 0, urgency: Urgency::default() }
+    }
+
     pub(super) fn core(&self) -> &Core {
         self.handle.core()
     }
@@ -49,20 +55,23 @@ impl Level {
 /// # Errors
 /// Returns the place of the first level without room.
 pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
+    read_clocks(levels);
+    take_each(levels)
+}
+
+fn take_each(levels: &mut [Level]) -> Result<(), usize> {
     let Some((level, outer)) = levels.split_first_mut() else { return Ok(()) };
-    let core = level.handle.core();
-    let now = core.time.now();
-    let Some(mut state) = core.lock() else { return Err(0) };
-    if !state.admission.try_charge(&mut level.grant, now) {
+    let Some(mut state) = level.handle.core().lock() else { return Err(0) };
+    if !state.admission.try_charge(&mut level.grant, level.now) {
         return Err(0);
     }
-    match take_all(outer) {
+    match take_each(outer) {
         Ok(()) => {
-            state.admission.keep(&mut level.grant, now);
+            state.admission.keep(&mut level.grant, level.now);
             Ok(())
         }
         Err(place) => {
-            state.admission.undo(&level.grant, now);
+            state.admission.undo(&level.grant, level.now);
             Err(place + 1)
         }
     }
@@ -75,17 +84,28 @@ pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
 /// # Errors
 /// Returns the place of the first level in which it is not its turn.
 pub(super) fn depart_all(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
+    read_clocks(levels);
+    depart_each(levels, keys)
+}
+
+fn depart_each(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
     let (Some((level, outer)), [key, keys @ ..]) = (levels.split_first_mut(), keys) else { return Ok(()) };
-    let core = level.handle.core();
-    let now = core.time.now();
-    let Some(mut state) = core.lock() else { return Err(0) };
-    let Some(due) = state.admission.turn(*key, now) else {
-        state.admission.retract(*key, now);
+    let Some(mut state) = level.handle.core().lock() else { return Err(0) };
+    let Some(due) = state.admission.turn(*key, level.now) else {
+        state.admission.retract(*key, level.now);
         return Err(0);
     };
-    depart_all(outer, keys).map_err(|place| place + 1)?;
-    if let Some(grant) = state.admission.depart_stacked(*key, due, now) {
+    depart_each(outer, keys).map_err(|place| place + 1)?;
+    if let Some(grant) = state.admission.depart_stacked(*key, due, level.now) {
         level.grant = grant;
     }
     Ok(())
+}
+
+/// Reads the clocks before any lock is taken: the lock of a clock may be held while limiters are
+/// locked.
+fn read_clocks(levels: &mut [Level]) {
+    for level in levels {
+        level.now = level.core().time.now();
+    }
 }

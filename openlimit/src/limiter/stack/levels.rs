@@ -12,7 +12,7 @@ use crate::error::{AcquireError, BuildError, BuildProblem};
 use crate::learning::{Lesson, SiteId};
 use crate::limits::{Amounts, Cost};
 use crate::pricing::kind::Price;
-use crate::queue::{Grant, Urgency};
+use crate::queue::Grant;
 
 /// A limiter, or a pointer to one.
 #[diagnostic::on_unimplemented(
@@ -155,7 +155,7 @@ fn levels(priced: &[Priced<'_>]) -> Result<Box<[Level]>, AcquireError> {
             Ok(few) => Grant::at_once(Amounts::Few(*few), 0),
             Err(cost) => read(priced, place, cost)?,
         };
-        levels.push(Level { handle: (*handle).clone(), grant, arrived: 0, urgency: Urgency::default() });
+        levels.push(Level::new((*handle).clone(), grant));
     }
     Ok(levels.into())
 }

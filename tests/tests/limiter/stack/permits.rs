@@ -108,3 +108,36 @@ fn an_exhausted_quota_in_one_limiter_refuses_the_call_and_a_probe_ends_it() {
     probe.settle(10);
     drop(stack.try_acquire(10).expect("the quota is back"));
 }
+
+#[test]
+fn a_call_is_in_flight_in_all_limiters_or_in_none() {
+    let clock = ManualClock::new();
+    let tenant = plain(&clock).concurrency(1).build().expect("valid options");
+    let account = plain(&clock).concurrency(2).tokens(Rate::per_second(100)).build().expect("valid options");
+    let stack = Stack::of((&tenant, &account));
+    let in_flight =
+        || [&tenant, &account].map(|of| of.status().expect("built").in_flight.expect("it counts").calls);
+    let first = stack.try_acquire(10).expect("there is room");
+    assert_eq!(in_flight(), [1, 1]);
+    let refusal = stack.try_acquire(10).unwrap_err();
+    assert!(matches!(refusal, AcquireError::TooManyInFlight { most: 1, .. }), "{refusal}");
+    let refusal = Call::start(stack.acquire(10).timeout(secs(0))).refused();
+    assert!(matches!(refusal, AcquireError::TooManyInFlight { most: 1, .. }), "{refusal}");
+    let (second, third) = (Call::start(stack.acquire(10)), Call::start(stack.acquire(10)));
+    assert_eq!((in_flight(), left([&account])), ([1, 1], [90]));
+    drop(first);
+    assert_eq!((in_flight(), left([&account])), ([1, 1], [80]));
+    // It departed, and nobody has polled it.
+    drop(second);
+    assert_eq!((in_flight(), left([&account])), ([1, 1], [80]));
+    third.admitted().cancel();
+    assert_eq!((in_flight(), left([&account])), ([0, 0], [100]));
+    // While another call fills the account, the tenant has no call in flight.
+    let others = [0, 1].map(|_| account.try_acquire(0).expect("there is room"));
+    let waits = Call::start(stack.acquire(10));
+    assert_eq!(in_flight(), [0, 2]);
+    drop(others);
+    assert_eq!(in_flight(), [1, 1]);
+    drop(waits.admitted());
+    assert_eq!(in_flight(), [0, 0]);
+}

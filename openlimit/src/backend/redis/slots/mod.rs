@@ -293,6 +293,10 @@ impl Buckets for Slots {
         (self.ask_at, self.head_shut_until) = (0, 0);
     }
 
+    fn set_room(&mut self, calls: usize) {
+        self.room = calls;
+    }
+
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {
         let calls = self.next_work(waiting, now) < self.next_look;
         if calls {
