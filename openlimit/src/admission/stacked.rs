@@ -19,8 +19,7 @@ const PATIENCE: u64 = 100_000_000;
 
 impl Admission {
     /// Charges a call at `now` if no call waits, every limit has room, and one more may be in flight.
-    /// Until
-    /// [`keep`](Self::keep), it can be [undone](Self::undo) under the same lock.
+    /// It can be [undone](Self::undo) under the same lock, until it is [kept](Self::keep).
     pub(crate) fn try_charge(&mut self, grant: &mut Grant, now: u64) -> bool {
         if let Some(lesson) = &grant.lesson {
             self.reserve(lesson, &mut grant.amounts);
@@ -48,25 +47,29 @@ impl Admission {
 
     /// Returns the refusal of a call that is not in the queue, if it is known that it would be
     /// refused now or would have to wait for too long.
-    pub(crate) fn foresee(&self, call: &Waiter, now: u64) -> Option<Refusal> {
-        self.exhausted(now).or_else(|| {
-            let left = call.deadline().saturating_sub(now);
-            if left == u64::MAX - now {
-                return None;
-            }
-            let (wait, limit) = self.backend.wait(call, &self.queue, now);
-            let too_long = || call.timed_out(wait, limit, now);
-            match left {
-                0 => self.saturated(call.waited(now)).or_else(|| Some(too_long())),
-                _ => (wait > left).then(too_long),
-            }
-        })
+    pub(crate) fn foresee(&mut self, call: &Waiter, now: u64) -> Option<Refusal> {
+        if let Some(refusal) = self.exhausted(now) {
+            self.backend.refresh(now);
+            return Some(refusal);
+        }
+        if call.timeout() == u64::MAX {
+            return None;
+        }
+        let (wait, limit) = self.backend.wait(call, &self.queue, now);
+        let too_long = || call.timed_out(wait, limit, now);
+        match call.deadline().saturating_sub(now) {
+            0 => self.saturated(call.waited(now)).or_else(|| Some(too_long())),
+            left => (wait > left).then(too_long),
+        }
     }
 
     /// Returns the refusal of a call that may not wait, for which there is no room.
     pub(crate) fn without_room(&mut self, call: &Waiter, now: u64) -> Refusal {
-        let exhausted = self.exhausted(now);
-        exhausted.unwrap_or_else(|| self.would_wait(call, now))
+        if let Some(refusal) = self.exhausted(now) {
+            self.backend.refresh(now);
+            return refusal;
+        }
+        self.would_wait(call, now)
     }
 
     /// Adds a call to the queue. It reports when it is its turn, which may be at once.

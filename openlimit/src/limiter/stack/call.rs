@@ -119,7 +119,7 @@ impl Waiting {
         urgency: Urgency,
         waker: Waker,
     ) -> Result<Self, Box<AcquireError>> {
-        let urgency = urgency.at(levels[place].core().time.now());
+        let urgency = urgency.at(levels[0].core().time.now());
         levels.iter_mut().for_each(|level| level.arrive(urgency));
         // The wait may be known to be too long in a queue that it would join much later.
         for place in [place].into_iter().chain(0..levels.len()) {

@@ -25,7 +25,7 @@ impl Core {
         }
         let mut refusal = None;
         self.update(|state, now, _| refusal = state.admission.foresee(call, now));
-        self.unless(refusal)
+        refusal.map_or(Ok(()), |refusal| Err(self.turned_away(refusal)))
     }
 
     /// Returns the refusal of a call that may not wait.
@@ -35,7 +35,7 @@ impl Core {
         }
         let mut refusal = None;
         self.update(|state, now, _| refusal = Some(state.admission.without_room(call, now)));
-        refusal.map_or_else(|| self.forked(), |refusal| Box::new(self.error(refusal)))
+        refusal.map_or_else(|| self.forked(), |refusal| self.turned_away(refusal))
     }
 
     /// Adds a call to the queue.
@@ -83,7 +83,10 @@ impl Core {
         self.update(|state, now, _| state.admission.take_back(grant, now));
     }
 
-    fn unless(&self, refusal: Option<Refusal>) -> Result<(), Box<AcquireError>> {
-        refusal.map_or(Ok(()), |refusal| Err(Box::new(self.error(refusal))))
+    /// Returns the error of a call that does not join the queue. A store may have room for the next
+    /// one, which the driver has to find out.
+    fn turned_away(&self, refusal: Refusal) -> Box<AcquireError> {
+        let started = if self.driver.is_needed() { self.start() } else { Ok(()) };
+        Box::new(started.err().unwrap_or_else(|| self.error(refusal)))
     }
 }
