@@ -136,7 +136,7 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn wait(&self, mut state: MutexGuard<'_, State>, call: Waiter, now: u64) -> Decided<Box<AcquireError>> {
-        if let Some(error) = self.plan.too_large(call.amounts.as_slice()) {
+        if let Some(error) = self.plan.now().too_large(call.amounts.as_slice()) {
             return Decided::Refused(Box::new(error));
         }
         let mut wakers = Vec::new();
@@ -180,7 +180,7 @@ impl Core {
         amounts: Amounts,
         now: u64,
     ) -> Result<Grant, Box<AcquireError>> {
-        if let Some(error) = self.plan.too_large(amounts.as_slice()) {
+        if let Some(error) = self.plan.now().too_large(amounts.as_slice()) {
             return Err(Box::new(error));
         }
         let mut wakers = Vec::new();
@@ -225,7 +225,7 @@ impl Core {
             Refusal::TimedOut { waited, wait, limit: HOLD, .. } => self.held(waited, wait),
             Refusal::WouldWait { wait, limit: HOLD } => self.held(0, wait),
             Refusal::Exhausted { until } => self.exhausted(until),
-            _ => self.plan.error(refusal),
+            _ => self.plan.now().error(refusal),
         }
     }
 

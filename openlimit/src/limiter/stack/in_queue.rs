@@ -20,7 +20,7 @@ pub(super) enum InQueue {
 impl Core {
     /// Refuses a call if it is known that it would be refused, or would have to wait for too long.
     pub(super) fn foresee(&self, call: &Waiter) -> Result<(), Box<AcquireError>> {
-        if let Some(error) = self.plan.too_large(call.amounts.as_slice()) {
+        if let Some(error) = self.plan.now().too_large(call.amounts.as_slice()) {
             return Err(Box::new(error));
         }
         let mut refusal = None;
@@ -30,7 +30,7 @@ impl Core {
 
     /// Returns the refusal of a call that may not wait.
     pub(super) fn without_room(&self, call: &Waiter) -> Box<AcquireError> {
-        if let Some(error) = self.plan.too_large(call.amounts.as_slice()) {
+        if let Some(error) = self.plan.now().too_large(call.amounts.as_slice()) {
             return Box::new(error);
         }
         let mut refusal = None;
