@@ -36,6 +36,7 @@
 //! | limit a function, sync or async | [`rate_limited`](macro@rate_limited) |
 //! | limit an HTTP client | [`clients`]: adapters for reqwest, async-openai, ureq and tower |
 //! | limit each tenant, user or API key | [`Keyed`]: a limiter for each |
+//! | limit a call by several limiters | [`Stack`], or `limiter = (TENANT, ACCOUNT)` in the attribute |
 //! | wait by hand | [`Limiter::acquire`]: an [`Acquire`] to await, then a [`Permit`] |
 //! | say what a call costs, and what it used | [`Cost`], [`Usage`] |
 //! | believe what responses say | [`feedback`] |
@@ -161,9 +162,9 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Closing, Doubling, FirstFree, Forecast, ForecastError, Hold, InFlightStatus,
-    KeyLimits, Keyed, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, RateLimiter,
-    Returned, Single, Status, Update, WrappedRead, first_free,
+    Acquire, AsLimiter, Builder, Burst, Closing, Doubling, FirstFree, Forecast, ForecastError, Hold,
+    InFlightStatus, KeyLimits, Keyed, Levels, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey,
+    Permit, RateLimiter, Returned, Single, Stack, Status, Update, WrappedRead, first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

@@ -122,12 +122,17 @@ impl Admission {
     pub(crate) fn leave(&mut self, key: Key, now: u64) -> (Option<Waiter>, Option<Outcome>) {
         let left = self.queue.leave(key);
         if let (_, Some(Outcome::Admitted(grant))) = &left {
-            self.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
-            self.pass_probe_on(grant, now);
-            if let Some(number) = grant.flight {
-                self.end_flight(number, false, now);
-            }
+            self.take_back(grant, now);
         }
         left
+    }
+
+    /// Gives back what a call was granted that was never sent.
+    pub(crate) fn take_back(&mut self, grant: &Grant, now: u64) {
+        self.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
+        self.pass_probe_on(grant, now);
+        if let Some(number) = grant.flight {
+            self.end_flight(number, false, now);
+        }
     }
 }

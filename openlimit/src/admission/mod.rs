@@ -56,6 +56,7 @@ mod plan;
 mod probes;
 mod remaining;
 mod returned;
+mod stacked;
 
 use std::task::Waker;
 
@@ -64,7 +65,7 @@ use crate::bucket::{FASTEST, SLOWEST};
 use crate::error::StoreStatus;
 use crate::learning::Learning;
 use crate::limits::{Dimension, Rate};
-use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
+use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Turn, Wait, Waiter};
 
 use self::checks::Checks;
 use self::flights::{CONCURRENCY, Flights};
@@ -315,10 +316,13 @@ impl Admission {
                 continue;
             }
             let Some((key, due)) = self.head_due(now) else { break u64::MAX };
-            let deadline = self.queue.waiter(key).map_or(u64::MAX, Waiter::deadline);
+            let head = self.queue.waiter(key).map(|head| (head.deadline(), head.turn));
+            let (deadline, turn) = head.unwrap_or((u64::MAX, Turn::Departs));
             // A call that was due before its deadline is admitted, even if this thread comes late.
             if deadline < due.at.min(now.saturating_add(1)) {
                 self.expire(key, due.at, now, wakers);
+            } else if turn != Turn::Departs {
+                break self.wait_for_turn(key, due, now, wakers);
             } else if due.at <= now {
                 self.admit(key, due, now, wakers);
             } else {

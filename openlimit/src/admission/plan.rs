@@ -216,13 +216,21 @@ impl Plan {
     /// # Errors
     /// The cost names a dimension that is not metered.
     pub(crate) fn resolve_any_size(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
-        self.check_dimensions(cost)?;
+        if let Some(dimension) = self.unknown(cost).next() {
+            let limiter = self.name.clone();
+            return Err(AcquireError::UnknownDimension { dimension: dimension.clone(), limiter });
+        }
         self.check_spend(cost)?;
+        Ok(self.known(cost))
+    }
+
+    /// Reads what a cost says of this limiter's dimensions.
+    pub(crate) fn known(&self, cost: &Cost) -> Amounts {
         let mut amounts = self.nothing();
         for (metered, amount) in self.dimensions.iter().zip(amounts.as_mut_slice()) {
             *amount = cost.amount(&metered.dimension);
         }
-        Ok(amounts)
+        amounts
     }
 
     /// Returns the parts of a cost that was read from a request, if the limiter learns from it.
@@ -345,7 +353,7 @@ impl Plan {
 
     /// Checks that the cost states what the call costs in money, if that is limited. Otherwise the
     /// call would be free.
-    fn check_spend(&self, cost: &Cost) -> Result<(), AcquireError> {
+    pub(crate) fn check_spend(&self, cost: &Cost) -> Result<(), AcquireError> {
         let counts_money = self.dimensions.iter().any(|metered| metered.dimension == Dimension::Spend);
         if !counts_money || cost.named() & Cost::HAS_SPEND != 0 {
             return Ok(());
@@ -355,22 +363,18 @@ impl Plan {
         Err(self.unpriced(ParamsError::new("spend", problem)))
     }
 
-    /// Checks that every dimension that the user named is metered. A limiter without limits, which
-    /// only tests have, admits whatever a cost names.
-    fn check_dimensions(&self, cost: &Cost) -> Result<(), AcquireError> {
-        if self.dimensions.is_empty() {
-            return Ok(());
-        }
+    /// Returns the dimensions that the user named and that are not metered.
+    pub(crate) fn unknown<'a>(&self, cost: &'a Cost) -> impl Iterator<Item = &'a Dimension> + use<'a, '_> {
         let named = Dimension::NAMED.iter().enumerate();
         let named =
             named.filter(|(index, _)| cost.named() & (1 << index) != 0).map(|(_, dimension)| dimension);
         let custom = cost.custom().iter().map(|(dimension, _)| dimension);
-        for dimension in named.chain(custom) {
-            if !self.dimensions.iter().any(|metered| metered.dimension == *dimension) {
-                let limiter = self.name.clone();
-                return Err(AcquireError::UnknownDimension { dimension: dimension.clone(), limiter });
-            }
-        }
-        Ok(())
+        named.chain(custom).filter(|dimension| !self.meters(dimension))
+    }
+
+    /// Returns true if it meters a dimension. A limiter without limits, which only tests have, admits
+    /// whatever a cost names.
+    pub(crate) fn meters(&self, dimension: &Dimension) -> bool {
+        self.dimensions.is_empty() || self.dimensions.iter().any(|metered| metered.dimension == *dimension)
     }
 }

@@ -42,6 +42,10 @@ impl Buckets for Backend {
         each!(self, one => one.take(amounts, now))
     }
 
+    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+        each!(self, one => one.undo(amounts, charge, now));
+    }
+
     #[inline]
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
         each!(self, one => one.due(head, now))

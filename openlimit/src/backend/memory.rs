@@ -182,6 +182,10 @@ impl Buckets for Memory {
         Some(charge)
     }
 
+    fn undo(&mut self, amounts: &Amounts, _: u64, _: u64) {
+        self.put_back(amounts.as_slice(), self.meters.len());
+    }
+
     fn due(&mut self, head: &Waiter, _: u64) -> Option<Due> {
         Some(self.earliest(head.amounts.as_slice()))
     }

@@ -15,6 +15,7 @@ use super::Permit;
 use super::charged::Charged;
 use super::core::Handle;
 use super::permit::Reserved;
+use super::stack::Stacked;
 use crate::admission::Decided;
 use crate::error::AcquireError;
 use crate::learning::{Lesson, SiteId};
@@ -108,6 +109,8 @@ enum Stage {
     Boxed(Box<Reserved>),
     /// In the queue, or admitted from it and not polled since.
     Waiting(Handle, Key),
+    /// Of several limiters.
+    Stacked(Stacked),
     /// Ready.
     Done,
 }
@@ -142,6 +145,11 @@ impl Acquire {
             }
             Err(error) => Self::failed(error),
         }
+    }
+
+    /// Creates a call of several limiters.
+    pub(super) fn stacked(call: Stacked) -> Self {
+        Self { stage: Stage::Stacked(call), urgency: Urgency::default() }
     }
 
     /// Creates a call that is refused at its first poll.
@@ -238,6 +246,9 @@ impl Acquire {
         {
             lesson.site = SiteId::of(name);
         }
+        if let Stage::Stacked(call) = &mut self.stage {
+            call.set_site(name);
+        }
         self
     }
 
@@ -263,8 +274,13 @@ impl Acquire {
     /// Returns the error of a call that would block the thread that ends its wait.
     #[cold]
     pub(super) fn blocks_itself(&self) -> AcquireError {
-        let Stage::Waiting(handle, _) = &self.stage else { unreachable!("a pending call waits") };
-        AcquireError::WouldDeadlock { limiter: handle.core().plan.name().clone() }
+        let limiter = match &self.stage {
+            Stage::Waiting(handle, _) => Some(handle.core().plan.name().clone()),
+            Stage::Stacked(call) => call.waits_for(),
+            _ => None,
+        };
+        let Some(limiter) = limiter else { unreachable!("a pending call waits") };
+        AcquireError::WouldDeadlock { limiter }
     }
 }
 
@@ -304,6 +320,10 @@ impl Acquire {
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {
                 Poll::Ready(outcome) => outcome.map(|grant| Permit::new(handle.clone(), grant)),
+                Poll::Pending => return Poll::Pending,
+            },
+            Stage::Stacked(call) => match call.poll(self.urgency, context) {
+                Poll::Ready(ready) => ready,
                 Poll::Pending => return Poll::Pending,
             },
             Stage::Failed(error) => Err(error.as_ref().clone()),
@@ -351,6 +371,7 @@ impl Stage {
         match self {
             Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
             Self::Boxed(call) => Some(&call.handle),
+            Self::Stacked(call) => call.first().map(|level| &level.handle),
             Self::Failed(_) | Self::Done => None,
         }
     }
@@ -379,8 +400,9 @@ impl fmt::Debug for Acquire {
         let stage = match &self.stage {
             Stage::Failed(_) => "failed",
             Stage::New(..) | Stage::Boxed(..) => "new",
-            Stage::Waiting(..) => "waiting",
-            Stage::Done => "done",
+            Stage::Waiting(..) | Stage::Stacked(Stacked::Waiting(_)) => "waiting",
+            Stage::Stacked(Stacked::New(_)) => "new",
+            Stage::Stacked(Stacked::Done) | Stage::Done => "done",
         };
         f.debug_struct("Acquire").field("state", &stage).finish_non_exhaustive()
     }

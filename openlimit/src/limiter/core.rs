@@ -8,7 +8,7 @@ use std::hint;
 use std::mem;
 use std::ops::Deref;
 use std::process;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(crate) struct Core {
     pub(super) rest: AtomicU64,
     /// Identifies the limiter to the timer.
     id: u64,
+    /// Its place among the limiters of stacks; [`NO_RANK`] if it was never part of one.
+    rank: AtomicI64,
     /// The process whose threads alone can hold the lock: at first that in which the limiter was
     /// built.
     process: AtomicU32,
@@ -42,6 +44,9 @@ pub(crate) struct Core {
     this: Weak<Self>,
     state: Line<Mutex<State>>,
 }
+
+/// Stands for no rank.
+const NO_RANK: i64 = i64::MIN;
 
 /// The number of times that a contended lock is tried before the thread sleeps. The lock is held
 /// for some tens of nanoseconds, which this covers.
@@ -111,6 +116,7 @@ impl Core {
             counting,
             rest,
             id: timer_id(),
+            rank: AtomicI64::new(NO_RANK),
             process: AtomicU32::new(process::id()),
             abandoned_in: AtomicU32::new(0),
             this: Weak::clone(this),
@@ -159,6 +165,21 @@ impl Core {
     pub(super) fn set_timer(&self, due: u64) {
         let this: Weak<dyn Timed> = Weak::clone(&self.this) as _;
         self.time.arm(self.id, this, due);
+    }
+
+    /// Returns the number of the limiter. Later limiters have higher ones.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Returns its place among the limiters of stacks, if it was ever part of one.
+    pub(super) fn rank(&self) -> Option<i64> {
+        Some(self.rank.load(Ordering::Relaxed)).filter(|rank| *rank != NO_RANK)
+    }
+
+    /// Sets its place among the limiters of stacks, for ever.
+    pub(super) fn set_rank(&self, rank: i64) {
+        self.rank.store(rank.max(NO_RANK + 1), Ordering::Relaxed);
     }
 
     /// Returns the limiter as its driver sees it.

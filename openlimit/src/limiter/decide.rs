@@ -220,7 +220,7 @@ impl Core {
 
     /// Returns the error that a refused caller gets.
     #[cold]
-    fn error(&self, refusal: Refusal) -> AcquireError {
+    pub(super) fn error(&self, refusal: Refusal) -> AcquireError {
         match refusal {
             Refusal::TimedOut { waited, wait, limit: HOLD, .. } => self.held(waited, wait),
             Refusal::WouldWait { wait, limit: HOLD } => self.held(0, wait),

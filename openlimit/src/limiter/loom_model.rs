@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use loom::thread;
 
-use super::{Acquire, Permit, RateLimiter};
+use super::{Acquire, Permit, RateLimiter, Stack};
 use crate::error::AcquireError;
 use crate::limits::{Cost, Percent, Rate};
 use crate::time::ManualClock;
@@ -45,7 +45,11 @@ struct Call {
 
 impl Call {
     fn start(limiter: &RateLimiter) -> Self {
-        let mut call = Self { acquire: limiter.acquire(Cost::new()), wakes: Arc::default(), permit: None };
+        Self::of(limiter.acquire(Cost::new()))
+    }
+
+    fn of(acquire: Acquire) -> Self {
+        let mut call = Self { acquire, wakes: Arc::default(), permit: None };
         call.poll();
         call
     }
@@ -370,5 +374,56 @@ fn a_limiter_that_is_dropped_while_the_timer_fires() {
         drop(limiter);
         drop(call);
         timer.join().expect("no thread panics");
+    });
+}
+
+#[test]
+fn a_stacked_call_whose_two_limiters_make_room_at_once() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let (inner, outer) = (limiter(&clock), limiter(&clock));
+        let (one, other) = (drained(&inner), drained(&outer));
+        let mut call = Call::of(Stack::of((&inner, &outer)).acquire(Cost::new()));
+        let canceller = thread::spawn(move || one.cancel());
+        other.cancel();
+        canceller.join().expect("no thread panics");
+        assert!(call.is_admitted());
+        for limiter in [&inner, &outer] {
+            assert!(limiter.try_acquire(Cost::new()).is_err(), "given out twice");
+        }
+    });
+}
+
+#[test]
+fn a_stacked_call_that_leaves_while_its_limiter_makes_room() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let (inner, outer) = (limiter(&clock), limiter(&clock));
+        let other = drained(&outer);
+        let call = Call::of(Stack::of((&inner, &outer)).acquire(Cost::new()));
+        let mut next = Call::start(&inner);
+        let canceller = thread::spawn(move || other.cancel());
+        drop(call);
+        canceller.join().expect("no thread panics");
+        assert!(next.is_admitted());
+        assert!(outer.try_acquire(Cost::new()).is_ok(), "lost");
+    });
+}
+
+#[test]
+fn two_stacked_calls_of_opposite_orders() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let (one, other) = (limiter(&clock), limiter(&clock));
+        drop(Stack::of((&one, &other)).acquire(Cost::new()));
+        let forwards = thread::spawn({
+            let (one, other) = (one.clone(), other.clone());
+            move || Call::of(Stack::of((&one, &other)).acquire(Cost::new()))
+        });
+        let mut backwards = Call::of(Stack::of((&other, &one)).acquire(Cost::new()));
+        let mut forwards = forwards.join().expect("no thread panics");
+        assert!(forwards.permit.is_some() != backwards.permit.is_some(), "one of them has room");
+        clock.advance(SECOND);
+        assert!(forwards.is_admitted() && backwards.is_admitted());
     });
 }

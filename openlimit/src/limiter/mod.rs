@@ -49,6 +49,7 @@ mod price;
 mod rehearsal;
 mod reports;
 mod reset;
+mod stack;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
@@ -74,6 +75,7 @@ pub use self::limiter::{
 };
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
+pub use self::stack::{AsLimiter, Levels, Stack};
 pub use self::status::{Hold, InFlightStatus, LimitStatus, Status};
 pub use self::update::Update;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]

@@ -113,9 +113,11 @@ impl Permit {
     /// holds. If the limits are shared through Redis, what all processes were granted since the call
     /// counts as admitted. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
-        self.core().observe(observation, Some(self.charge()));
-        if self.is_probe() && observation.denial().is_none() {
-            self.core().end_probe(self.charge());
+        for permit in self.levels() {
+            permit.core().observe(observation, Some(permit.charge()));
+            if permit.is_probe() && observation.denial().is_none() {
+                permit.core().end_probe(permit.charge());
+            }
         }
     }
 
@@ -195,11 +197,15 @@ impl Permit {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn refused<Form>(self, refusal: impl Refusal<Form>) -> Verdict {
-        self.refused_as(&refusal.observation())
+    pub fn refused<Form>(mut self, refusal: impl Refusal<Form>) -> Verdict {
+        let observation = refusal.observation();
+        let mut verdict = Verdict::NotLimited;
+        // That of the outermost limiter of a stack counts, which is most like the provider's.
+        self.each(|permit| verdict = permit.refused_as(&observation));
+        verdict
     }
 
-    fn refused_as(mut self, observation: &Observation) -> Verdict {
+    fn refused_as(&mut self, observation: &Observation) -> Verdict {
         let core = self.core();
         let verdict = core.verdict(observation);
         let (scope, wait) = match verdict {

@@ -186,6 +186,18 @@ impl Cost {
         }
     }
 
+    /// Returns the larger amount of both costs in each dimension.
+    pub(crate) fn or_more(self, other: Self) -> Self {
+        let named = Dimension::NAMED.into_iter().enumerate();
+        let named = named.filter(|(index, _)| other.named & 1 << index != 0).map(|(_, dimension)| dimension);
+        let dimensions: Vec<_> =
+            named.chain(other.custom().iter().map(|(dimension, _)| dimension.clone())).collect();
+        dimensions.into_iter().fold(self, |cost, dimension| {
+            let amount = cost.amount(&dimension).max(other.amount(&dimension));
+            cost.with(dimension, amount)
+        })
+    }
+
     #[inline]
     const fn set(mut self, index: usize, amount: u64) -> Self {
         self.amounts[index] = amount;

@@ -30,6 +30,7 @@
 mod lazy;
 mod order;
 mod overflow;
+mod turns;
 mod urgency;
 mod waiter;
 
@@ -48,7 +49,7 @@ pub(crate) use self::lazy::Queue;
 use self::order::Order;
 pub use self::overflow::Overflow;
 pub(crate) use self::urgency::Urgency;
-pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Wait, Waiter};
+pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Turn, Wait, Waiter};
 
 /// The end of the list.
 const NONE: Key = Key::MAX;

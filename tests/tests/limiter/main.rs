@@ -19,6 +19,7 @@ mod provider_windows;
 mod python_defects;
 mod reset;
 mod shared_key;
+mod stack;
 mod status;
 mod streams;
 mod update;

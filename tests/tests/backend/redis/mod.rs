@@ -29,6 +29,7 @@ mod processes;
 mod programs;
 mod queue;
 mod reported;
+mod stack;
 mod state_loss;
 mod unreachable;
 mod urls;

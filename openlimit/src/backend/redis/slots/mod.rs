@@ -73,6 +73,14 @@ impl Buckets for Slots {
         if due.at <= now { self.take_slot(amounts, now) } else { None }
     }
 
+    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+        if self.is_local() {
+            self.alone.refund(amounts, charge, now, |_, _| ());
+        } else {
+            self.give_back(amounts.as_slice(), charge, true, now);
+        }
+    }
+
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
         if self.is_local() {
             return self.alone.share.due(head, now);
