@@ -321,10 +321,10 @@ impl Ledger {
         for (account, scale) in self.buckets.iter_mut().zip(scales) {
             let Account { level, debt, raise, sum, taken, .. } = *account;
             let raise = at(raise, now).min(MOST);
-            [level, debt, raise, sum, taken.all, taken.least].map(|number| batch.number(number));
+            [level, debt, raise, sum, taken.all, taken.least].iter().for_each(|number| batch.number(*number));
             batch.signed(taken.idle);
             let full = taken.full_until.saturating_sub(went_alone);
-            [full, scale.fit, scale.burst].map(|number| batch.number(number));
+            [full, scale.fit, scale.burst].iter().for_each(|number| batch.number(*number));
             (account.owing, account.taking) = (mem::take(&mut account.debt), mem::take(&mut account.taken));
             account.raising = account.raise.take();
         }
