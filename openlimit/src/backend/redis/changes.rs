@@ -35,12 +35,15 @@ pub(super) struct Taken {
     /// The least of it to owe.
     pub(super) least: u64,
     /// The `idle` that the client had seen before.
-    pub(super) idle: u64,
+    pub(super) idle: i64,
+    /// Before then, on the clock of the client, the bucket cannot have stood idle.
+    pub(super) full_until: u64,
 }
 
 impl Taken {
     pub(super) fn add(&mut self, other: Self) {
         self.idle = if self.all == 0 { other.idle } else { self.idle.max(other.idle) };
+        self.full_until = self.full_until.max(other.full_until);
         self.all = self.all.saturating_add(other.all).min(MOST);
         self.least = self.least.saturating_add(other.least).min(MOST);
     }

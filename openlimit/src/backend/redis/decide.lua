@@ -89,6 +89,10 @@
 -- rate nobody used. `alone.rs` says why that has a lower bound (`least`), too. What one process
 -- took out of the idle time is not idle any more for the next.
 
+-- If it did not see this state, the bucket was `full` for so long after it went alone, and counts
+-- as idle from then on: also before the epoch, where `idle` is less than zero. If another client
+-- then knows that more should have been there at the epoch, that is added, as for any lost state.
+
 -- # A rate that was cut
 -- After a refusal the rate of a limit is halved, and climbs back (`climb.rs`). Clients let their
 -- calls weigh more meanwhile, so nothing here depends on it. But they have to agree on the climb:
@@ -302,9 +306,9 @@ end
 
 local debt$, raise$, fit$, burst$ --*
 do
-  local seen_level$, taken$, least$, seen_idle$ --*
+  local seen_level$, taken$, least$, seen_idle$, full$ --*
   local seen_sum, since = {}
-  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, fit$, burst$, at = unpack('<ddddddddd', batch, at) --*
+  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
   if seen_epoch == epoch and seen_charges <= charges then
     -- Less than zero if a call was taken out.
     since = (sum[$] - seen_sum[$] + FAR / 2) % FAR - FAR / 2 --*
@@ -327,11 +331,11 @@ do
   end
   if alone_for > 0 then
     -- If the client did not see this state before it went alone, the bucket may have stood idle for
-    -- as long as possible before that. If the state is younger, nobody used it before.
-    local began, is_known = (now - alone_for - epoch) * 1000, alone_epoch == epoch
-    if not is_known then seen_idle$ = began >= 0 and began or -FAR end --*
+    -- as long as possible before that.
+    local began = (now - alone_for - epoch) * 1000
+    if alone_epoch ~= epoch then seen_idle$ = began + full$ end --*
     local owed$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
-    idle$, debt$ = max(0, idle$ - ((is_known or began >= 0) and taken$ - owed$ or 0)), debt$ + owed$ --*
+    idle$, debt$ = idle$ - taken$ + owed$, debt$ + owed$ --*
     charges = charges + 1
   end
 end
@@ -343,7 +347,7 @@ local is_out = out > 0 and out == charges
 if is_out then
   sum[$] = (sum[$] - took[$]) % FAR --*
   if top$ == out then --*
-    level$, idle$ = max(0, level$ - put_in$), max(0, idle$ - put_in$) --*
+    level$, idle$ = max(0, level$ - put_in$), max(min(0, idle$), idle$ - put_in$) --*
     top$, low$ = 0, FAR --*
   end --*
   ahead, ahead_at = back, back_at

@@ -83,7 +83,7 @@ struct Account {
     /// The same in the batch in flight.
     raising: Option<(u64, u64)>,
     /// For how long the bucket stood idle since the state began, in the last reply.
-    idle: u64,
+    idle: i64,
     /// The amounts that this process took alone, and that no batch has taken along yet.
     taken: Taken,
     /// The same in the batch in flight.
@@ -220,12 +220,13 @@ impl Ledger {
         account.debt = account.debt.saturating_add(weight).min(MOST);
     }
 
-    /// Notes what this process took from one limit while it decided alone, since `since` on its own
-    /// clock, and the least of it to owe.
-    pub(super) fn took(&mut self, limit: usize, all: u64, least: u64, since: u64) {
+    /// Notes what this process took from one limit while it decided alone, and the least of it to
+    /// owe. It had the last reply at `seen_at` on its own clock, and went alone at `since`.
+    pub(super) fn took(&mut self, limit: usize, (all, least): (u64, u64), seen_at: u64, since: u64) {
         if all > 0 {
             let account = &mut self.buckets[limit];
-            account.taken.add(Taken { all, least, idle: account.idle });
+            let full_until = seen_at.saturating_add(account.level).max(since);
+            account.taken.add(Taken { all, least, idle: account.idle, full_until });
             self.went_alone = self.went_alone.or(Some(Went { at: since, epoch: self.epoch }));
         }
     }
@@ -313,6 +314,7 @@ impl Ledger {
         (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {
+        let went_alone = self.went_alone.map_or(0, |went| went.at);
         let out = self.removable.filter(|_| moves || self.unwanted);
         let first = self.refunds.keys().rev().nth(MOST_REFUNDS - 1).copied().unwrap_or_default();
         let sent = self.refunds.split_off(&first);
@@ -322,9 +324,10 @@ impl Ledger {
         for (account, scale) in self.buckets.iter_mut().zip(scales) {
             let Account { level, debt, raise, sum, taken, .. } = *account;
             let raise = at(raise, now).min(MOST);
-            let alone = [taken.all, taken.least, taken.idle];
-            let numbers = [level, debt, raise, sum].into_iter().chain(alone).chain([scale.fit, scale.burst]);
-            numbers.for_each(|number| batch.number(number));
+            [level, debt, raise, sum, taken.all, taken.least].iter().for_each(|number| batch.number(*number));
+            batch.signed(taken.idle);
+            let full = taken.full_until.saturating_sub(went_alone);
+            [full, scale.fit, scale.burst].iter().for_each(|number| batch.number(*number));
             (account.owing, account.taking) = (mem::take(&mut account.debt), mem::take(&mut account.taken));
             account.raising = account.raise.take();
         }

@@ -373,7 +373,7 @@ struct Batch(Vec<f64>);
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
 const OUT: usize = 16;
 const REFUNDS: usize = 18;
-const FIRST_REFUND: usize = 38;
+const FIRST_REFUND: usize = 40;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {
