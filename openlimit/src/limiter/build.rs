@@ -10,7 +10,7 @@ use super::core::{Core, Handle};
 use super::hold_times::HoldTimes;
 use super::{Builder, Burst, Limiter};
 use crate::admission::{Admission, Cap, Plan, Raises};
-use crate::backend::{Choice, Starting};
+use crate::backend::{Ready, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
@@ -52,8 +52,8 @@ impl<K> Builder<K> {
     /// Checks all options and builds the core.
     pub(super) fn build_core(self) -> Result<Arc<Core>, BuildError> {
         let name = self.shown_name();
-        let core = self.check().and_then(|checked| checked.core());
-        core.map_err(|problem| BuildError::new(name, problem))
+        let checked = self.check().map_err(|problem| BuildError::new(name, problem))?;
+        Ok(checked.core(None))
     }
 
     /// Checks all options.
@@ -79,7 +79,7 @@ impl<K> Builder<K> {
         let name = this.shown_name();
         let plan = Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(raises);
         let plan = if this.concurrency.is_some() { plan.bounding_in_flight() } else { plan };
-        Ok(Checked {
+        let mut checked = Checked {
             learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
             plan: Arc::new(plan),
             meterings,
@@ -92,8 +92,10 @@ impl<K> Builder<K> {
             counting: this.counting,
             time,
             given: this.name.filter(|name| !name.is_empty()),
-            backend: this.backend,
-        })
+            backend: Ready::Memory,
+        };
+        checked.backend = this.backend.check(&checked.starting())?;
+        Ok(checked)
     }
 
     /// Checks the bound of the queue, and returns it.
@@ -200,24 +202,26 @@ pub(super) struct Checked {
     pub(super) time: Time,
     /// The name that the program gave.
     given: Option<Name>,
-    backend: Choice,
+    backend: Ready,
 }
 
 impl Checked {
-    /// Makes a limiter.
-    ///
-    /// # Errors
-    /// Returns the problem if it cannot be made on this backend.
-    pub(super) fn core(&self) -> Result<Arc<Core>, BuildProblem> {
-        let plan = &self.plan;
-        let (backend, driver) = self.backend.open(&Starting {
+    /// Returns what its backend has to know.
+    fn starting(&self) -> Starting<'_> {
+        Starting {
             name: self.given.as_deref(),
-            limits: plan.limits(),
+            limits: self.plan.limits(),
             meterings: &self.meterings,
-            dimensions: plan.dimensions(),
+            dimensions: self.plan.dimensions(),
             max_hold: self.max_hold,
             on_system_time: matches!(self.time, Time::System),
-        })?;
+        }
+    }
+
+    /// Makes a limiter: that of a key, by its text in a store, if there is one for each key.
+    pub(super) fn core(&self, key: Option<&str>) -> Arc<Core> {
+        let plan = &self.plan;
+        let (backend, driver) = self.backend.open(&self.starting(), key);
         let queue = Queue::new(plan.width());
         let admission = Admission::new(backend, queue, self.grace, self.max_hold)
             .learns(self.learning.of_another())
@@ -227,7 +231,7 @@ impl Checked {
         let jitter = self.meterings.iter().map(Metering::lateness).min().unwrap_or(0);
         let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);
         let time = self.time.clone();
-        Ok(Core::new(Arc::clone(plan), admission, driver, time, jitter, hold_times, self.counting))
+        Core::new(Arc::clone(plan), admission, driver, time, jitter, hold_times, self.counting)
     }
 }
 

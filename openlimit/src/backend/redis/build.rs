@@ -1,16 +1,20 @@
-//! Opens a limiter on Redis: checks it, puts its limits in one order, and derives its identity.
+//! `Shared`: limits on Redis. Checks them, puts them in one order, derives their identity, and opens
+//! the limiter of each name.
 //!
 //! Limiters of one name share buckets. They must have the same identity, or the server refuses
 //! them. The identity is the version of the layout and the text of all limits in alphabetical
 //! order, so the order of declaration does not matter.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::Bounds;
 use super::driver::Session;
+use super::key::Keys;
 use super::scale::{MOST, Scale};
-use super::settings::Settings;
+use super::settings::{Common, Settings};
 use super::slots::{Alone, LOCAL, SharedLimit, Slots};
+use super::terms::Terms;
 use super::{OnOutage, Redis};
 use crate::backend::memory::Memory;
 use crate::backend::{Backend, Driver, Starting};
@@ -23,14 +27,22 @@ use crate::time::nanos;
 /// Round trips vary by milliseconds, so with less jitter slots would often be missed.
 const LEAST_JITTER: Duration = Duration::from_millis(10);
 
-/// Opens a limiter on Redis. Does not connect yet.
+/// Checked limits on Redis: what the limiters of all keys have in common.
+pub(crate) struct Shared {
+    common: Arc<Common>,
+    prefix: String,
+    name: String,
+    limits: Box<[SharedLimit]>,
+    /// How this process meters each limit during an outage.
+    parts: Box<[Metering]>,
+    terms: Terms,
+}
+
+/// Checks limits for Redis. Does not connect.
 ///
 /// # Errors
-/// Returns the problem if the limiter cannot be shared, or the settings of its Redis are wrong.
-pub(in crate::backend) fn open(
-    redis: &Redis,
-    starting: &Starting<'_>,
-) -> Result<(Backend, Driver), BuildProblem> {
+/// Returns the problem if they cannot be shared, or the settings of their Redis are wrong.
+pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Result<Shared, BuildProblem> {
     let Some(name) = starting.name else { return Err(BuildProblem::SharedNameless) };
     if !starting.on_system_time {
         return Err(BuildProblem::SharedClock);
@@ -70,15 +82,29 @@ pub(in crate::backend) fn open(
     }
     let texts: Vec<_> = shared.iter().map(|limit| as_text(limit.place)).collect();
     let bounds = Bounds::new(drain, nanos(pause).min(MOST));
-    let settings = Settings::new(redis, name, texts.join("; "), shared.len(), bounds);
-    let session = Session::new(settings.map_err(BuildProblem::Redis)?);
-    let meterings: Vec<_> = starting.meterings.iter().map(|metering| redis.part(metering)).collect();
-    let share = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
-    let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
-    let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
-    let slots =
-        Slots::new(&shared, redis.terms(nanos(jitter).min(MOST)), session.server(), alone, starting.max_hold);
-    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session))))
+    let common = Common::new(redis, texts.join("; "), shared.len(), bounds).map_err(BuildProblem::Redis)?;
+    Ok(Shared {
+        common: Arc::new(common),
+        prefix: redis.prefix.clone(),
+        name: name.to_owned(),
+        limits: shared.into(),
+        parts: starting.meterings.iter().map(|metering| redis.part(metering)).collect(),
+        terms: redis.terms(nanos(jitter).min(MOST)),
+    })
+}
+
+impl Shared {
+    /// Opens the limiter of a key, or the only one. It is given what was checked. Does not connect
+    /// yet.
+    pub(in crate::backend) fn open(&self, starting: &Starting<'_>, key: Option<&str>) -> (Backend, Driver) {
+        let keys = Keys::new(&self.prefix, &self.name, key);
+        let session = Session::new(Settings::new(Arc::clone(&self.common), keys));
+        let share = Memory::new(&Starting { meterings: &self.parts, ..*starting }, LOCAL);
+        let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
+        let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
+        let slots = Slots::new(&self.limits, self.terms, session.server(), alone, starting.max_hold);
+        (Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session)))
+    }
 }
 
 /// Returns a limit as it stands in the identity. Headroom and jitter may differ between clients.

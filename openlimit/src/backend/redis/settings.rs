@@ -1,8 +1,9 @@
 //! `Settings`: a checked `Redis` as the driver needs it. Servers, keys, identity, and the texts of
-//! errors.
+//! errors. All but the keys is common to the limiters of a `Keyed` with the same limits.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Redis;
@@ -15,9 +16,14 @@ use crate::time::nanos;
 
 /// Everything that the driver needs to reach the buckets of one limiter.
 pub(crate) struct Settings {
+    common: Arc<Common>,
+    pub(super) keys: Keys,
+}
+
+/// The settings that do not depend on the name of the limiter.
+pub(crate) struct Common {
     /// The nodes that the user gave. There is at least one.
     pub(super) nodes: Vec<Access>,
-    pub(super) keys: Keys,
     /// The text that the state begins with: the version of its layout, and the limits.
     pub(super) identity: String,
     /// The limits as text, for errors.
@@ -48,13 +54,26 @@ pub(super) const KEPT: u64 = 600;
 const LONGEST_TEXT: usize = 300;
 
 impl Settings {
-    /// Creates the settings of a limiter. `limits` is its `count` limits as text.
+    pub(super) fn new(common: Arc<Common>, keys: Keys) -> Self {
+        Self { common, keys }
+    }
+}
+
+impl Deref for Settings {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Common {
+    /// Creates the settings of limiters with these limits. `limits` is the `count` limits as text.
     ///
     /// # Errors
     /// Returns the problem if the servers cannot be used.
     pub(super) fn new(
         redis: &Redis,
-        name: &str,
         limits: String,
         count: usize,
         bounds: Bounds,
@@ -69,7 +88,6 @@ impl Settings {
         let lifetime = (2 * bounds.drain).div_ceil(1_000_000_000).max(KEPT);
         Ok(Self {
             nodes,
-            keys: Keys::new(&redis.prefix, name),
             identity: format!("{LAYOUT}\n{limits}\n"),
             limits,
             count,

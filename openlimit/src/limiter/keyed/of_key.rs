@@ -74,7 +74,7 @@ use crate::limiter::{Builder, Limiter};
 /// # Redis
 ///
 /// The limiters of keys are in memory. With `Builder::redis`, building fails with
-/// [`BuildProblem::SharedKeys`](crate::BuildProblem::SharedKeys).
+/// [`BuildProblem::NamelessKeys`](crate::BuildProblem::NamelessKeys).
 ///
 /// # Threads
 ///
@@ -123,7 +123,7 @@ impl<P, K> Builder<P, PerKey<K>> {
     /// # Errors
     /// The problem with the declared limits and options, as for a single limiter. And
     /// [`NoKeys`](crate::BuildProblem::NoKeys) if [`max_keys`](Self::max_keys) is zero,
-    /// [`SharedKeys`](crate::BuildProblem::SharedKeys) if the limits are to be shared.
+    /// [`NamelessKeys`](crate::BuildProblem::NamelessKeys) if the limits are to be shared.
     pub fn build(self) -> Result<Keyed<K, Limiter<P>>, BuildError> {
         Ok(Keyed(Source::Built(Arc::new(Cores::build(self)?))))
     }

@@ -13,7 +13,9 @@ use super::owner::{Collected, Owner};
 use super::*;
 use crate::backend::redis::Slots;
 use crate::backend::redis::bounds::Bounds;
+use crate::backend::redis::key::Keys;
 use crate::backend::redis::scale::Scale;
+use crate::backend::redis::settings::Common;
 use crate::backend::redis::slots::{Alone, SharedLimit};
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
@@ -42,9 +44,9 @@ fn slots() -> Box<Slots> {
 }
 
 fn settings() -> Arc<Settings> {
-    let settings =
-        Settings::new(&Redis::new("redis://localhost"), "chat", String::new(), 1, Bounds::new(0, 0));
-    Arc::new(settings.unwrap_or_else(|problem| panic!("{problem}")))
+    let common = Common::new(&Redis::new("redis://localhost"), String::new(), 1, Bounds::new(0, 0));
+    let common = common.unwrap_or_else(|problem| panic!("{problem}"));
+    Arc::new(Settings::new(Arc::new(common), Keys::new("", "chat", None)))
 }
 
 /// A limiter that consists of slots and a queue.

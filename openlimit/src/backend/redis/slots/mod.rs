@@ -26,11 +26,13 @@
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
+//! * `as_new` finds out if the state says nothing any more.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
 //!   owed.
 
 mod ahead;
 mod alone;
+mod as_new;
 mod estimate;
 mod exchange;
 mod held;
@@ -254,9 +256,8 @@ impl Buckets for Slots {
         }
     }
 
-    fn is_as_new(&self, _: u64) -> bool {
-        // It knows what the server said, and may hold slots.
-        false
+    fn is_as_new(&self, now: u64) -> bool {
+        self.says_nothing(now)
     }
 
     fn refresh(&mut self, now: u64) {
