@@ -20,7 +20,7 @@ use crate::sync::contain;
 const MOST_TIERS: usize = 64;
 
 /// The cores of all keys.
-pub(super) struct Cores<K> {
+pub(in crate::limiter) struct Cores<K> {
     name: Name,
     map: Map<K, Arc<Core>>,
     declared: Checked,
@@ -66,8 +66,17 @@ impl<K> Cores<K> {
         self.map.len()
     }
 
-    pub(super) fn name(&self) -> &Name {
+    pub(in crate::limiter) fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Returns the cores of which something is held, owed, or not sent yet.
+    #[allow(dead_code, reason = "for a store")]
+    pub(in crate::limiter) fn in_use(&self) -> Vec<Arc<Core>> {
+        let now = self.declared.time.now();
+        let mut cores = self.map.values();
+        cores.retain(|core| !core.is_as_new(now));
+        cores
     }
 
     /// Returns the core of a key, which is made if it is new.

@@ -178,7 +178,7 @@ impl<P, K> Keyed<K, Limiter<P>> {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
-    fn cores(&self) -> Result<&Arc<Cores<K>>, &BuildError> {
+    pub(in crate::limiter) fn cores(&self) -> Result<&Arc<Cores<K>>, &BuildError> {
         match &self.0 {
             Source::Declared { name, fill, built } => match built.get() {
                 Some(built) => built,

@@ -33,6 +33,7 @@ impl Slots {
         self.outage.is_none()
             && !self.is_shut(now)
             && self.scales.iter().all(|scale| scale.rate() == ONE)
-            && (0..self.scales.len()).all(|bucket| drains_at(bucket) <= now && !self.bucket_climbs(bucket, now))
+            && (0..self.scales.len())
+                .all(|bucket| drains_at(bucket) <= now && !self.bucket_climbs(bucket, now))
     }
 }
