@@ -44,6 +44,7 @@
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
 mod as_new;
+mod changes;
 mod checks;
 mod exhausted;
 mod flights;
@@ -98,6 +99,7 @@ pub(crate) struct Admission {
     learning: Option<Learning>,
     /// What settled calls gave back, by the place of each limit. Empty before the first.
     returned: Box<[Returned]>,
+    is_closed: bool,
     /// The calls in flight. `None` if they are not limited.
     in_flight: Option<Box<Flights>>,
 }
@@ -127,6 +129,7 @@ impl Admission {
             widens: 0,
             learning: None,
             returned: Box::default(),
+            is_closed: false,
             in_flight: None,
         }
     }
@@ -325,6 +328,7 @@ impl Admission {
             self.expire(key, self.due, now, wakers);
         }
         self.refuse_hopeless(now, wakers);
+        self.wake_landed(wakers);
         if self.queue.is_empty() {
             self.backend.idle(now);
         }

@@ -21,7 +21,7 @@ impl Slots {
 
     /// Returns true if nothing waits for a batch.
     fn sends_nothing(&self) -> bool {
-        !self.ledger.is_pending() && !self.wants_news && self.lease_for.is_none()
+        !self.ledger.is_pending() && !self.is_update_pending && !self.wants_news && self.lease_for.is_none()
     }
 
     /// Returns true if all buckets have drained since the last reply, at the declared rates, and
