@@ -2,9 +2,9 @@
 //!
 //! Admission uses one type, [`Backend`], and does not know which variant it holds. The trait
 //! [`Buckets`] lists what a backend does. To add one, implement the trait in a folder of its own,
-//! and add one branch to each of [`Choice`], [`Backend`] and [`Driver`]:
+//! and add one branch to each of [`Choice`], [`Ready`], [`Backend`] and [`Driver`]:
 //!
-//! * [`Choice`] is the setting of a builder. It opens a backend.
+//! * [`Choice`] is the setting of a builder. [`Ready`] is the same, checked: it opens backends.
 //! * [`Backend`] is the state that the limiter's lock guards.
 //! * [`Driver`] is the part that runs outside of that lock: a connection, a task.
 //! * [`Served`] is the limiter as its driver sees it.
@@ -24,7 +24,7 @@ mod starting;
 mod tests;
 
 pub(crate) use self::buckets::{Buckets, Due, HOLD, UNNUMBERED};
-pub(crate) use self::choice::Choice;
+pub(crate) use self::choice::{Choice, Ready};
 pub(crate) use self::dispatch::Backend;
 pub(crate) use self::driver::Driver;
 pub(crate) use self::memory::Memory;

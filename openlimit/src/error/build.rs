@@ -197,12 +197,12 @@ pub enum BuildProblem {
     )]
     NoKeys,
 
-    /// A limiter for each key is to be shared, which only a single limiter can be.
+    /// The limits of each key are shared, and nothing says how all processes name a key.
     #[error(
-        "a limiter for each key cannot be shared through redis yet; leave `redis` out, or build a limiter with \
-         a name of its own for each key"
+        "limits of each key that are shared through redis need a text for each key, the same in all processes; \
+         add `key_name: |key| key.to_string()`"
     )]
-    SharedKeys,
+    NamelessKeys,
 
     /// As many keys as [`max_keys`](crate::Builder::max_keys) are in use, and this would be another
     /// one.
@@ -214,6 +214,10 @@ pub enum BuildProblem {
     /// The function that returns the [`limits`](crate::Builder::limits) of a key panicked.
     #[error("the function `limits` panicked for this key; return the limits that it was given to keep them")]
     LimitsPanicked,
+
+    /// The function that returns the [text of a key](crate::Builder::key_name) panicked.
+    #[error("the function `key_name` panicked for this key; return a text for every key")]
+    KeyNamePanicked,
 
     /// The name of a dimension is empty.
     #[error(

@@ -10,7 +10,7 @@ use super::declared::{Declared, is_ours, least_lateness};
 use super::hold_times::HoldTimes;
 use super::{Builder, Limiter};
 use crate::admission::{Admission, Cap, Plan};
-use crate::backend::{Choice, Starting};
+use crate::backend::{Ready, Starting};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
 use crate::limits::{Concurrency, Dimension, Limit, Name};
@@ -52,8 +52,8 @@ impl<K> Builder<K> {
     /// Checks all options and builds the core.
     pub(super) fn build_core(self) -> Result<Arc<Core>, BuildError> {
         let name = self.shown_name();
-        let core = self.check().and_then(|checked| checked.core());
-        core.map_err(|problem| BuildError::new(name, problem))
+        let checked = self.check().map_err(|problem| BuildError::new(name, problem))?;
+        Ok(checked.core(None))
     }
 
     /// Checks all options.
@@ -79,7 +79,7 @@ impl<K> Builder<K> {
         let plan =
             Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(declared.raises);
         let plan = if declared.bounds_in_flight { plan.bounding_in_flight() } else { plan };
-        Ok(Checked {
+        let mut checked = Checked {
             learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
             plan: Arc::new(plan),
             declared: Arc::new(declared),
@@ -90,8 +90,10 @@ impl<K> Builder<K> {
             max_hold: nanos(this.max_hold),
             time,
             given: this.name.filter(|name| !name.is_empty()),
-            backend: this.backend,
-        })
+            backend: Ready::Memory,
+        };
+        checked.backend = this.backend.check(&checked.starting())?;
+        Ok(checked)
     }
 
     fn declared(&self) -> Declared {
@@ -137,24 +139,26 @@ pub(super) struct Checked {
     pub(super) time: Time,
     /// The name that the program gave.
     given: Option<Name>,
-    backend: Choice,
+    backend: Ready,
 }
 
 impl Checked {
-    /// Makes a limiter.
-    ///
-    /// # Errors
-    /// Returns the problem if it cannot be made on this backend.
-    pub(super) fn core(&self) -> Result<Arc<Core>, BuildProblem> {
-        let Self { plan, declared, .. } = self;
-        let (backend, driver) = self.backend.open(&Starting {
+    /// Returns what its backend has to know.
+    fn starting(&self) -> Starting<'_> {
+        Starting {
             name: self.given.as_deref(),
-            limits: plan.limits(),
-            meterings: plan.meterings(),
-            dimensions: plan.dimensions(),
+            limits: self.plan.limits(),
+            meterings: self.plan.meterings(),
+            dimensions: self.plan.dimensions(),
             max_hold: self.max_hold,
             on_system_time: matches!(self.time, Time::System),
-        })?;
+        }
+    }
+
+    /// Makes a limiter: that of a key, by its text in a store, if there is one for each key.
+    pub(super) fn core(&self, key: Option<&str>) -> Arc<Core> {
+        let Self { plan, declared, .. } = self;
+        let (backend, driver) = self.backend.open(&self.starting(), key);
         let queue = Queue::new(plan.width());
         let admission = Admission::new(backend, queue, self.grace, self.max_hold)
             .learns(self.learning.of_another())
@@ -164,6 +168,6 @@ impl Checked {
         let jitter = least_lateness(plan.meterings());
         let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);
         let (plan, time, declared) = (Arc::clone(plan), self.time.clone(), Arc::clone(declared));
-        Ok(Core::new(plan, admission, driver, time, jitter, hold_times, declared))
+        Core::new(plan, admission, driver, time, jitter, hold_times, declared)
     }
 }

@@ -27,7 +27,7 @@ where
 
 /// Satisfied by no type.
 #[diagnostic::on_unimplemented(
-    message = "`max_keys` and `limits` are for a limiter of each key",
+    message = "`max_keys`, `limits` and `key_name` are for a limiter of each key",
     label = "declare a `Keyed<TenantId, ..>`, or call `keyed::<TenantId>()` first"
 )]
 pub trait OfEachKey {}
@@ -44,6 +44,11 @@ where
 
     #[doc(hidden)]
     pub fn limits<T>(self, _: T) -> Self {
+        self
+    }
+
+    #[doc(hidden)]
+    pub fn key_name<T>(self, _: T) -> Self {
         self
     }
 }

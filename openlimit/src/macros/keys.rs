@@ -38,6 +38,7 @@ macro_rules! __limiter_key {
     (adopt_limits, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (discover, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_keys, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (key_name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (limits, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (redis, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -54,9 +55,9 @@ macro_rules! __limiter_key {
         };
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images spend limit burst jitter
-                headroom default_output model input_factor tokenizer price prices admission concurrency counting output
-                input refunds max_hold max_waiting overflow adopt_limits discover max_keys limits name redis
-                clock config
+                headroom default_output model input_factor tokenizer price prices admission concurrency
+                counting output input refunds max_hold max_waiting overflow adopt_limits discover
+                max_keys limits key_name name redis clock config
         )
     }};
 }

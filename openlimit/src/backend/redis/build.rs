@@ -1,13 +1,19 @@
-//! Opens a limiter on Redis: checks it, puts its limits in one order, and derives its identity.
+//! `Shared`: limits on Redis. Checks them, puts them in one order, derives their identity, and opens
+//! the limiter of each name.
 //!
 //! Limiters of one name share buckets. They must have the same identity, or the server refuses
 //! them. The order of the limits in it does not depend on the order of their declaration.
 
+use std::sync::Arc;
+
 use super::driver::Session;
+use super::identity::Identity;
+use super::key::Keys;
 use super::scale::MOST;
-use super::settings::Settings;
+use super::settings::{Common, Settings};
 use super::shared::{jitter_of, shared};
 use super::slots::{Alone, LOCAL, SharedLimit, Slots};
+use super::terms::Terms;
 use super::{OnOutage, Redis};
 use crate::backend::memory::Memory;
 use crate::backend::{Backend, Driver, Starting};
@@ -16,14 +22,23 @@ use crate::error::{BuildProblem, MOST_SHARED};
 use crate::limits::{Counting, Percent, Rate};
 use crate::time::nanos;
 
-/// Opens a limiter on Redis. Does not connect yet.
+/// Checked limits on Redis: what the limiters of all keys have in common.
+pub(crate) struct Shared {
+    common: Arc<Common>,
+    prefix: String,
+    name: String,
+    limits: Box<[SharedLimit]>,
+    identity: Identity,
+    /// How this process meters each limit during an outage.
+    parts: Box<[Metering]>,
+    terms: Terms,
+}
+
+/// Checks limits for Redis. Does not connect.
 ///
 /// # Errors
-/// Returns the problem if the limiter cannot be shared, or the settings of its Redis are wrong.
-pub(in crate::backend) fn open(
-    redis: &Redis,
-    starting: &Starting<'_>,
-) -> Result<(Backend, Driver), BuildProblem> {
+/// Returns the problem if they cannot be shared, or the settings of their Redis are wrong.
+pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Result<Shared, BuildProblem> {
     let Some(name) = starting.name else { return Err(BuildProblem::SharedNameless) };
     if !starting.on_system_time {
         return Err(BuildProblem::SharedClock);
@@ -42,20 +57,36 @@ pub(in crate::backend) fn open(
     }
     let order = order(starting);
     let (scales, identity) = shared(starting, &order)?;
-    let shared = order.iter().zip(scales);
-    let shared: Vec<_> = shared
+    let limits: Box<[_]> = order
+        .iter()
+        .zip(scales)
         .map(|(place, scale)| SharedLimit { place: *place, dimension: starting.dimensions[*place], scale })
         .collect();
-    let settings = Settings::new(redis, name, shared.len());
-    let session = Session::new(settings.map_err(BuildProblem::Redis)?);
-    let part = |metering| redis.on_outage.part(metering);
-    let meterings: Vec<_> = starting.meterings.iter().map(part).collect();
-    let share = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
-    let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
-    let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
-    let terms = redis.terms(nanos(jitter_of(starting.meterings)).min(MOST));
-    let slots = Slots::new(&shared, terms, session.server(), alone, starting.max_hold).identified(identity);
-    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session))))
+    let common = Common::new(redis, limits.len()).map_err(BuildProblem::Redis)?;
+    Ok(Shared {
+        common: Arc::new(common),
+        prefix: redis.prefix.clone(),
+        name: name.to_owned(),
+        limits,
+        identity,
+        parts: starting.meterings.iter().map(|metering| redis.on_outage.part(metering)).collect(),
+        terms: redis.terms(nanos(jitter_of(starting.meterings)).min(MOST)),
+    })
+}
+
+impl Shared {
+    /// Opens the limiter of a key, or the only one. It is given what was checked. Does not connect
+    /// yet.
+    pub(in crate::backend) fn open(&self, starting: &Starting<'_>, key: Option<&str>) -> (Backend, Driver) {
+        let keys = Keys::new(&self.prefix, &self.name, key);
+        let session = Session::new(Settings::new(Arc::clone(&self.common), keys));
+        let share = Memory::new(&Starting { meterings: &self.parts, ..*starting }, LOCAL);
+        let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
+        let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
+        let slots = Slots::new(&self.limits, self.terms, session.server(), alone, starting.max_hold);
+        let slots = slots.identified(self.identity.clone());
+        (Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session)))
+    }
 }
 
 /// Returns the places of the limits in the order of the script. All clients of the buckets must have

@@ -60,7 +60,7 @@ mod terms;
 mod tls;
 mod wire;
 
-pub(super) use self::build::open;
+pub(super) use self::build::{Shared, check};
 pub use self::config::{OnOutage, Redis};
 pub(crate) use self::driver::Session;
 pub(super) use self::slots::Slots;

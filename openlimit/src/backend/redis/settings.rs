@@ -1,7 +1,9 @@
-//! `Settings`: a checked `Redis` as the driver needs it. Servers, keys, and the texts of errors.
+//! `Settings`: a checked `Redis` as the driver needs it. Servers, keys, and the texts of errors. All
+//! but the keys is common to the limiters of a `Keyed`.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Redis;
@@ -13,9 +15,14 @@ use crate::time::nanos;
 
 /// Everything that the driver needs to reach the buckets of one limiter.
 pub(crate) struct Settings {
+    common: Arc<Common>,
+    pub(super) keys: Keys,
+}
+
+/// The settings that do not depend on the name of the limiter.
+pub(crate) struct Common {
     /// The nodes that the user gave. There is at least one.
     pub(super) nodes: Vec<Access>,
-    pub(super) keys: Keys,
     /// The number of limits.
     pub(super) count: usize,
     /// The server, as errors name it.
@@ -34,18 +41,32 @@ pub(super) const KEPT: u64 = 600;
 const LONGEST_TEXT: usize = 300;
 
 impl Settings {
-    /// Creates the settings of a limiter with `count` limits.
+    pub(super) fn new(common: Arc<Common>, keys: Keys) -> Self {
+        Self { common, keys }
+    }
+}
+
+impl Deref for Settings {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Common {
+    /// Creates the settings of limiters with `count` limits.
     ///
     /// # Errors
     /// Returns the problem if the servers cannot be used.
-    pub(super) fn new(redis: &Redis, name: &str, count: usize) -> Result<Self, Cow<'static, str>> {
+    pub(super) fn new(redis: &Redis, count: usize) -> Result<Self, Cow<'static, str>> {
         let nodes = Access::all(redis)?;
         let server = nodes.iter().map(|node| node.info().addr().to_string()).collect::<Vec<_>>().join(", ");
         let secrets = nodes.iter().filter_map(|node| node.info().redis_settings().password());
         let mut secrets: Vec<_> = secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
         // Longest first, since one secret may be the beginning of another.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
-        Ok(Self { nodes, keys: Keys::new(&redis.prefix, name), count, server: server.into(), secrets })
+        Ok(Self { nodes, count, server: server.into(), secrets })
     }
 
     /// Creates the error of a problem with this server.

@@ -130,6 +130,16 @@ impl<K, V> Map<K, V> {
         Ok(shard.find(place.hash, |known| known.borrow() == key).cloned())
     }
 
+    /// Returns the values of all keys. Locks one shard after the other.
+    #[allow(dead_code, reason = "for a store")]
+    pub(super) fn values(&self) -> Vec<V>
+    where
+        V: Clone,
+    {
+        let shards = (0..self.shards.len()).filter_map(|shard| self.lock(shard));
+        shards.flat_map(|shard| shard.values().cloned().collect::<Vec<_>>()).collect()
+    }
+
     /// Makes room for a new key.
     ///
     /// # Errors

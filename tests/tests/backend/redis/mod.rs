@@ -17,6 +17,7 @@ mod harness;
 mod hold;
 mod hostile;
 mod identity;
+mod keyed;
 mod leases;
 mod live;
 mod money;

@@ -197,7 +197,9 @@ async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
         let mut retry = Retry::default();
         loop {
             let sent = Time::System.now();
-            match decider.decide(&batch).await {
+            // In a box, so that a session that waits takes little memory: there may be one for each
+            // of many keys.
+            match Box::pin(decider.decide(&batch)).await {
                 Ok(reply) => {
                     owner.apply(&reply, sent, link).await;
                     link.flushes.decided();

@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 use super::owner::{Collected, Owner};
 use super::*;
 use crate::backend::redis::Slots;
+use crate::backend::redis::key::Keys;
 use crate::backend::redis::scale::Scale;
+use crate::backend::redis::settings::Common;
 use crate::backend::redis::slots::{Alone, SharedLimit};
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
@@ -41,8 +43,9 @@ fn slots() -> Box<Slots> {
 }
 
 fn settings() -> Arc<Settings> {
-    let settings = Settings::new(&Redis::new("redis://localhost"), "chat", 1);
-    Arc::new(settings.unwrap_or_else(|problem| panic!("{problem}")))
+    let common = Common::new(&Redis::new("redis://localhost"), 1);
+    let common = common.unwrap_or_else(|problem| panic!("{problem}"));
+    Arc::new(Settings::new(Arc::new(common), Keys::new("", "chat", None)))
 }
 
 /// A limiter that consists of slots and a queue.

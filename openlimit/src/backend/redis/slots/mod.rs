@@ -28,11 +28,13 @@
 //! * `change` changes the limits, and takes over those that another process has updated. `past` knows
 //!   what calls before that weigh.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
+//! * `as_new` finds out if the state says nothing any more.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
 //!   owed.
 
 mod ahead;
 mod alone;
+mod as_new;
 mod change;
 mod estimate;
 mod exchange;
@@ -287,9 +289,8 @@ impl Buckets for Slots {
         }
     }
 
-    fn is_as_new(&self, _: u64) -> bool {
-        // It knows what the server said, and may hold slots.
-        false
+    fn is_as_new(&self, now: u64) -> bool {
+        self.says_nothing(now)
     }
 
     fn refresh(&mut self, now: u64) {

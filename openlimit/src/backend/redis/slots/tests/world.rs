@@ -122,7 +122,7 @@ impl World {
         Tenant {
             slots,
             queue: Queue::new(2),
-            keys: ["test:{world}".to_owned(), Keys::new("test:", "world").client()],
+            keys: ["test:{world}".to_owned(), Keys::new("test:", "world", None).client()],
             sent: Vec::new(),
             reply: Vec::new(),
             wait_at_most: u64::MAX,
