@@ -156,7 +156,7 @@ pub use limiter::StreamItem;
 pub use limiter::WrappedBody;
 pub use limiter::{
     Acquire, Builder, Burst, Doubling, Forecast, ForecastError, Hold, LimitForecast, LimitStatus, Limiter,
-    Overflow, Permit, RateLimiter, Returned, Status, WrappedRead,
+    Overflow, Permit, RateLimiter, Returned, Status, WaitReason, Waiting, WrappedRead,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

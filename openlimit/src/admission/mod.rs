@@ -46,6 +46,7 @@ mod exhausted;
 mod full;
 mod hopeless;
 mod learned;
+mod long_wait;
 mod plan;
 mod probes;
 mod remaining;
@@ -62,6 +63,7 @@ use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
 use self::checks::Checks;
 pub(crate) use self::full::Cap;
+pub(crate) use self::long_wait::{Cause, LongWait};
 pub(crate) use self::plan::{Plan, Raises};
 use self::probes::Probes;
 use self::remaining::Remaining;
@@ -305,6 +307,7 @@ impl Admission {
         {
             self.expire(key, self.due, now, wakers);
         }
+        self.queue.note_long_waits(now, wakers);
         self.refuse_hopeless(now, wakers);
         if self.queue.is_empty() {
             self.backend.idle(now);
@@ -316,11 +319,12 @@ impl Admission {
         wakers.extend(self.queue.finish(key, |_| Outcome::Refused(refusal)));
     }
 
-    /// Returns when to pump again: when the head is due, the first timeout ends or deadlines have to
-    /// be checked. `None` if none of them is known to happen.
+    /// Returns when to pump again: when the head is due, the first timeout ends, deadlines have to be
+    /// checked or a wait becomes long. `None` if none of them is known to happen.
     pub(crate) fn next(&self) -> Option<u64> {
         let deadline = self.queue.deadline().map_or(u64::MAX, |(deadline, _)| deadline);
-        Some(self.due.min(deadline).min(self.checks.due())).filter(|next| *next != u64::MAX)
+        let next = self.due.min(deadline).min(self.checks.due()).min(self.queue.next_long_wait());
+        Some(next).filter(|next| *next != u64::MAX)
     }
 
     /// Returns the number of waiters, and when the first of them is due, if that is known.
@@ -352,7 +356,7 @@ impl Admission {
         }
         let is_probe = self.departs(charge, now);
         wakers.extend(self.queue.finish(key, |waiter| {
-            let wait = Wait { nanos: waiter.waited(now), limit: due.limit };
+            let wait = Wait { nanos: waiter.waited(now), limit: due.limit, position: waiter.position };
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
             Outcome::Admitted(Grant { amounts, lesson, charge, wait: Some(wait), is_probe })
         }));

@@ -11,7 +11,7 @@ use crate::limiter::{Builder, Burst, Overflow};
 use crate::limits::{Counting, Limit, Percent, Rate};
 
 /// The methods of the builder that take code, and the config itself. They are no keys.
-const NO_DATA: [&str; 3] = ["tokenizer", "clock", "config"];
+const NO_DATA: [&str; 4] = ["tokenizer", "on_wait", "clock", "config"];
 
 /// Declares the keys: `key: Type`, or `key: Type, "feature"` if the method needs a feature.
 macro_rules! keys {

@@ -72,6 +72,7 @@ impl<K> Builder<K> {
             None => Time::detect(),
         };
         let max_hold = nanos(self.max_hold);
+        let on_wait = self.on_wait;
         let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing).raising(raises);
         let given = self.name.filter(|name| !name.is_empty());
         let hold_times = HoldTimes::new(max_hold, given.as_deref(), &time);
@@ -91,7 +92,9 @@ impl<K> Builder<K> {
             .capped(cap)
             .widens(widening);
         let jitter = meterings.iter().map(Metering::lateness).min().unwrap_or(0);
-        Ok(Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, self.counting))
+        let core = Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, self.counting);
+        on_wait.into_iter().for_each(|on_wait| drop(core.on_wait.set(on_wait)));
+        Ok(core)
     }
 
     /// Checks the bound of the queue, and returns it.

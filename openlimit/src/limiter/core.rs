@@ -12,8 +12,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use once_cell::sync::OnceCell;
+
 use super::hold_times::HoldTimes;
 use super::notices::Notices;
+use super::waiting::OnWait;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
 use crate::limits::Counting;
@@ -29,6 +32,8 @@ pub(crate) struct Core {
     pub(super) driver: Driver,
     pub(super) hold_times: HoldTimes,
     pub(super) counting: Counting,
+    /// What to call when a long wait begins. It is set before the limiter is used.
+    pub(super) on_wait: OnceCell<OnWait>,
     /// Identifies the limiter to the timer.
     id: u64,
     /// The process whose threads alone can hold the lock: at first that in which the limiter was
@@ -105,6 +110,7 @@ impl Core {
             driver,
             hold_times,
             counting,
+            on_wait: OnceCell::new(),
             id: timer_id(),
             process: AtomicU32::new(process::id()),
             abandoned_in: AtomicU32::new(0),

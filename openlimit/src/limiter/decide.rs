@@ -152,6 +152,10 @@ impl Core {
         }
         let mut wakers = Vec::new();
         let decided = state.admission.arrive(call, now, &mut wakers);
+        let long = match decided {
+            Decided::Waits(key) if self.on_wait.get().is_some() => state.admission.begin_wait(key, now),
+            _ => None,
+        };
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);
         let started = match decided {
@@ -176,7 +180,10 @@ impl Core {
         }
         match decided {
             Decided::Admitted(charge) => Decided::Admitted(charge),
-            Decided::Waits(key) => Decided::Waits(key),
+            Decided::Waits(key) => {
+                self.tell(long);
+                Decided::Waits(key)
+            }
             Decided::Refused(refusal) => Decided::Refused(Box::new(self.error(refusal))),
         }
     }
@@ -254,8 +261,11 @@ impl Core {
         let Some(mut state) = self.lock() else { return Poll::Ready(Err(*self.forked())) };
         let (outcome, waker) = state.admission.queue.poll(key, waker);
         let surplus = state.admission.queue.surplus();
+        let is_long = self.on_wait.get().is_some() && state.admission.queue.is_noted(key);
+        let long = if is_long { state.admission.long_wait(key, self.time.now()) } else { None };
         drop(state);
         drop(surplus);
+        self.tell(long);
         // The outcome would be lost if it panicked.
         contain(|| drop(waker));
         match outcome {

@@ -42,6 +42,7 @@ mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
+mod waiting;
 mod wrap;
 
 pub use self::acquire::Acquire;
@@ -61,6 +62,7 @@ pub use self::limiter::{
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{Hold, LimitStatus, Status};
+pub use self::waiting::{WaitReason, Waiting};
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
 #[cfg(feature = "stream")]

@@ -1,0 +1,66 @@
+//! Finds out which calls wait for long, and for what, to tell a program that wants to know.
+//!
+//! Nobody can know how long a wait will be: a refund shortens it, a debt or a hold prolongs it. So a
+//! wait is long if it is known on arrival that it will be, or as soon as it has been
+//! (`queue/watch`).
+
+use super::Admission;
+use crate::backend::{Buckets as _, HOLD};
+use crate::queue::{Key, LONG, Notice};
+
+/// A long wait of a call. Times are in nanoseconds.
+#[derive(Debug)]
+pub(crate) struct LongWait {
+    /// How long it has waited.
+    pub(crate) waited: u64,
+    /// A lower bound on its further wait, as things stand. `None` if none is known.
+    pub(crate) further: Option<u64>,
+    pub(crate) cause: Cause,
+    /// The number of calls that were to go before it when it arrived.
+    pub(crate) position: u32,
+}
+
+/// The cause of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The limit at this place.
+    Limit(usize),
+    Hold,
+    /// The store does not answer.
+    Store,
+}
+
+impl Admission {
+    /// Notes that a call of a program that wants to know of long waits has joined the queue.
+    /// Returns its wait if that is known to be long. Otherwise the call is woken when it is.
+    pub(crate) fn begin_wait(&mut self, key: Key, now: u64) -> Option<LongWait> {
+        let waiter = self.queue.waiter(key)?;
+        let wait = self.backend.wait(waiter, &self.queue, now);
+        if wait.0 <= LONG {
+            self.queue.watch(key);
+            return None;
+        }
+        self.give_notice(key, wait, now)
+    }
+
+    /// Returns the wait of a call that was woken because it is long.
+    pub(crate) fn long_wait(&mut self, key: Key, now: u64) -> Option<LongWait> {
+        let waiter = self.queue.waiter(key)?;
+        let (wait, limit) = self.backend.wait_of_next(waiter.amounts.as_slice(), now);
+        // Its turn comes after that of the head.
+        let of_head = if self.due == u64::MAX { 0 } else { self.due.saturating_sub(now) };
+        self.give_notice(key, (wait.max(of_head), limit), now)
+    }
+
+    fn give_notice(&mut self, key: Key, (wait, limit): (u64, usize), now: u64) -> Option<LongWait> {
+        let is_away = self.backend.store().is_some_and(|store| store.error.is_some());
+        let (cause, further) = match limit {
+            _ if is_away => (Cause::Store, None),
+            HOLD => (Cause::Hold, Some(wait)),
+            limit => (Cause::Limit(limit), Some(wait)),
+        };
+        let waiter = self.queue.waiter_mut(key)?;
+        waiter.notice = Notice::Given;
+        Some(LongWait { waited: waiter.waited(now), further, cause, position: waiter.position })
+    }
+}
