@@ -39,13 +39,17 @@ const LATENCY: Duration = Duration::from_millis(20);
 type SendUntil = fn(Instant, &str, ChatRateLimiter);
 
 pub(crate) fn run(is_bench: bool) {
-    let time = Duration::from_millis(if is_bench { 60_000 } else { 300 });
+    let time = length(is_bench);
     minute(time, "ureq, without feedback", None, |end, url| unheard(end, url, limiter()));
     let clients: [(&str, SendUntil); 4] =
         [("reqwest", reqwest), ("async-openai", async_openai), ("ureq", ureq), ("tower and hyper", tower)];
     for (client, send_until) in clients {
         minute(time, client, Some(FEW), |end, url| send_until(end, url, limiter()));
     }
+}
+
+pub(crate) fn run_over_redis(is_bench: bool) {
+    let time = length(is_bench);
     minute(time, "two clients of reqwest over Redis", Some(FEW), |end, url| {
         let redis = RedisServer::start();
         let limiter = || builder().name("chat").redis(redis.url()).build().expect("the limits are valid");
@@ -55,6 +59,10 @@ pub(crate) fn run(is_bench: bool) {
             }
         });
     });
+}
+
+fn length(is_bench: bool) -> Duration {
+    Duration::from_millis(if is_bench { 60_000 } else { 300 })
 }
 
 fn minute(time: Duration, client: &str, aims: Option<Aims>, send_until: impl FnOnce(Instant, &str)) {
@@ -95,6 +103,8 @@ fn call_until(end: Instant, call: impl AsyncFn(Value)) {
 }
 
 fn reqwest(end: Instant, url: &str, limiter: ChatRateLimiter) {
+    // It needs one even for HTTP. An error says that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = ClientBuilder::new(reqwest::Client::new()).with(LimitLayer::new(limiter)).build();
     let url = format!("{url}/chat/completions");
     call_until(end, async |params| {

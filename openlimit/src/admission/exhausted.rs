@@ -10,6 +10,14 @@
 //!    still, that begins anew. Any other end of the probe opens the limiter, except that it was
 //!    never sent: then the next call is the probe.
 //! 3. If the response never becomes known, the next call is the probe after a while (`probes`).
+//!
+//! # All calls, whatever the refusal names
+//!
+//! A hold may be about one limit, but this is about the limiter. Most refusals of this kind are
+//! about money, and name no limit. Others name requests or tokens of a day, which nearly every call
+//! takes from. With a scope, each limit would need a state and a probe of its own, because a probe
+//! that takes nothing from the limit finds out nothing. Calls with a quota of their own, such as
+//! images, belong into a limiter of their own.
 
 use std::task::Waker;
 

@@ -109,7 +109,7 @@ pub(crate) enum Decided<E> {
 impl Admission {
     /// Creates the admission of a new limiter. `grace` and the longest hold are in nanoseconds.
     pub(crate) fn new(backend: Backend, queue: Queue, grace: u64, max_hold: u64) -> Self {
-        let returned = vec![Returned::of(&backend); backend.look(0).len()].into();
+        let returned = vec![Returned::default(); backend.look(0).len()].into();
         Self {
             backend,
             queue,
@@ -171,8 +171,9 @@ impl Admission {
             }
             let rate = Rate::new(limit.map_or(before, allowed), rate.period());
             let of = (place, plan.dimensions()[place]);
+            let all = charge.and_then(|charge| self.backend.granted_since(place, charge));
             if let Some(amount) = amount
-                && let Some(left) = remaining.left(of, rate, amount, charge)
+                && let Some(left) = remaining.left(of, rate, amount, charge, all)
             {
                 if self.widens >> place & 1 == 1 {
                     self.backend.widen(place, remaining.held(place, rate));

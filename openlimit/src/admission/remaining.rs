@@ -14,6 +14,9 @@
 //! the bucket is filled until it has that much room. A response never makes room: what it says may
 //! be stale, or the room may be meant for another consumer.
 //!
+//! Of limits that are shared through Redis, what other processes were granted since counts as much:
+//! the server numbers the charges of all (`granted_since` of the backend).
+//!
 //! The refill is counted from the arrival of the response, not from the sending of the call: what
 //! others took while the call was on its way is not known.
 //!
@@ -203,13 +206,15 @@ impl Remaining {
     /// than that was admitted since. `None` if the response is stale, or its call came before the
     /// first charge that is known.
     ///
-    /// `charge` is that of its call; `None` if the response is taken for the latest.
+    /// `charge` is that of its call; `None` if the response is taken for the latest. `all` is what
+    /// was charged since by all processes that share the limit, if that is known.
     pub(crate) fn left(
         &mut self,
         (place, dimension): (usize, usize),
         rate: Rate,
         remaining: u64,
         charge: Option<u64>,
+        all: Option<u64>,
     ) -> Option<i64> {
         let reported = &mut self.reported[place];
         reported.most = reported.most.max(remaining);
@@ -221,7 +226,8 @@ impl Remaining {
                     return None;
                 }
                 reported.latest = call.order;
-                let since = self.charged[dimension] - call.charged[dimension];
+                let own = self.charged[dimension] - call.charged[dimension];
+                let since = own.max(all.unwrap_or(0));
                 // The provider's bucket has refilled since.
                 if since > reported.most {
                     return None;
@@ -271,24 +277,36 @@ mod tests {
     fn what_was_charged_since_and_the_cushion_are_subtracted() {
         let mut remaining = Remaining::new(1, 1);
         remaining.charge(&[10], 1, 0);
-        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(1)), Some(900));
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(1), None), Some(900));
         remaining.charge(&[70], 2, 0);
         remaining.charge(&[50], 3, 0);
-        assert_eq!(remaining.left((0, 0), RATE, 500, Some(1)), Some(280));
-        assert_eq!(remaining.left((0, 0), RATE, 10, Some(3)), Some(-90));
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(1), None), Some(280));
+        assert_eq!(remaining.left((0, 0), RATE, 10, Some(3), None), Some(-90));
         // Without a call, it is taken for the latest.
-        assert_eq!(remaining.left((0, 0), RATE, 500, None), Some(400));
+        assert_eq!(remaining.left((0, 0), RATE, 500, None, None), Some(400));
+    }
+
+    #[test]
+    fn what_all_processes_were_charged_since_is_subtracted_too() {
+        let mut remaining = Remaining::new(1, 1);
+        remaining.charge(&[10], 1, 0);
+        remaining.charge(&[70], 2, 0);
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(1), Some(200)), Some(700));
+        // What this process was charged is known better.
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(1), Some(60)), Some(330));
+        // More than was ever left, so the provider's bucket has refilled since.
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(2), Some(1_001)), None);
     }
 
     #[test]
     fn stale_responses_and_calls_that_are_not_known_are_ignored() {
         let mut remaining = Remaining::new(1, 1);
-        assert_eq!(remaining.left((0, 0), RATE, 500, Some(1)), None);
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(1), None), None);
         remaining.charge(&[10], 5, 0);
         remaining.charge(&[10], 6, 0);
-        assert_eq!(remaining.left((0, 0), RATE, 500, Some(4)), None);
-        assert!(remaining.left((0, 0), RATE, 500, Some(6)).is_some());
-        assert_eq!(remaining.left((0, 0), RATE, 400, Some(5)), None);
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(4), None), None);
+        assert!(remaining.left((0, 0), RATE, 500, Some(6), None).is_some());
+        assert_eq!(remaining.left((0, 0), RATE, 400, Some(5), None), None);
     }
 
     #[test]
@@ -297,8 +315,8 @@ mod tests {
         remaining.charge(&[1], 1, 0);
         remaining.charge(&[1], 2, 0);
         remaining.charge(&[100], 3, 0);
-        assert_eq!(remaining.left((0, 0), RATE, 100, Some(1)), None);
-        assert_eq!(remaining.left((0, 0), RATE, 100, Some(2)), Some(-15));
+        assert_eq!(remaining.left((0, 0), RATE, 100, Some(1), None), None);
+        assert_eq!(remaining.left((0, 0), RATE, 100, Some(2), None), Some(-15));
     }
 
     #[test]
@@ -308,10 +326,10 @@ mod tests {
         for charge in [7, LOCAL + 1, LOCAL + 2, 8, 9] {
             remaining.charge(&[10], charge, 0);
         }
-        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(LOCAL + 1)), Some(870));
-        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(8)), Some(890));
-        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(LOCAL + 2)), None);
-        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(9)), Some(900));
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(LOCAL + 1), None), Some(870));
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(8), None), Some(890));
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(LOCAL + 2), None), None);
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(9), None), Some(900));
     }
 
     #[test]
@@ -321,8 +339,8 @@ mod tests {
             remaining.charge(&[10], charge, 0);
         }
         // It may be the first of them, so all others count.
-        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(5)), Some(860));
-        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(6)), Some(890));
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(5), None), Some(860));
+        assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(6), None), Some(890));
     }
 
     #[test]
@@ -333,10 +351,11 @@ mod tests {
         }
         assert!(remaining.calls.len() <= MOST_CALLS);
         let all = 3 * MOST_CALLS as i64;
-        let recent = remaining.left((0, 0), RATE, 100_000, Some(all as u64 - 100)).expect("it is known");
+        let recent =
+            remaining.left((0, 0), RATE, 100_000, Some(all as u64 - 100), None).expect("it is known");
         assert_eq!(recent, 100_000 - 100 - 100);
         remaining.reported[0].latest = 0;
-        let old = remaining.left((0, 0), RATE, 100_000, Some(1_000)).expect("it is known");
+        let old = remaining.left((0, 0), RATE, 100_000, Some(1_000), None).expect("it is known");
         let true_one = 100_000 - (all - 1_000) - 100;
         assert!(old <= true_one && old > true_one - 400, "{old} for {true_one}");
     }

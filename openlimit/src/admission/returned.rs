@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::Admission;
-use crate::backend::{Backend, Buckets as _};
+use crate::backend::Buckets as _;
 use crate::limits::Amounts;
 
 /// What settled and cancelled calls gave back of one limit, since the limiter was built. Part of a
@@ -21,12 +21,12 @@ use crate::limits::Amounts;
 /// let limiter = RateLimiter::builder().tokens(Rate::per_day(1_000)).build()?;
 /// limiter.try_acquire(500)?.settle(100);
 /// let returned = limiter.status()?.limits[0].returned;
-/// assert_eq!((returned.reserved, returned.unused, returned.late), (500, 400, Some(0)));
+/// assert_eq!((returned.reserved, returned.unused, returned.late), (500, 400, 0));
 /// assert_eq!(returned.to_string(), "settled calls gave back 80 % of what they reserved");
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Returned {
     /// The amount that they had reserved.
@@ -34,19 +34,15 @@ pub struct Returned {
     /// The part of `reserved` that they did not use.
     pub unused: u64,
     /// The part of `unused` that could not be given back because it had leaked by then, each call
-    /// rounded down. `None` if the limits are shared through Redis, which keeps no count of it.
-    pub late: Option<u64>,
+    /// rounded down. If the limits are shared through Redis, it is as of the last reply.
+    pub late: u64,
 }
 
 impl Returned {
-    pub(super) fn of(backend: &Backend) -> Self {
-        Self { reserved: 0, unused: 0, late: backend.store().is_none().then_some(0) }
-    }
-
     /// Returns true if so much came too late that it is worth a remark: more than a twentieth of
     /// what was reserved. Less than that is lost in a well-used limit, too.
     pub(crate) fn is_wasteful(&self) -> bool {
-        self.late.is_some_and(|late| late > self.reserved / 20)
+        self.late > self.reserved / 20
     }
 }
 
@@ -55,12 +51,9 @@ impl fmt::Display for Returned {
         let percent = |part: u64, of: u64| u128::from(part) * 100 / u128::from(of.max(1));
         let back = percent(self.unused, self.reserved);
         write!(f, "settled calls gave back {back} % of what they reserved")?;
-        match self.late {
-            Some(late) if late > 0 => {
-                let late = percent(late, self.unused);
-                write!(f, ", of which {late} % came too late")
-            }
-            _ => Ok(()),
+        match percent(self.late, self.unused) {
+            _ if self.late == 0 => Ok(()),
+            late => write!(f, ", of which {late} % came too late"),
         }
     }
 }
@@ -87,12 +80,15 @@ impl Admission {
         for (returned, dimension) in returned.iter_mut().zip(dimensions) {
             add(&mut returned.unused, unused.as_slice()[*dimension]);
         }
-        let late = |place: usize, leaked| returned[place].late.iter_mut().for_each(|late| add(late, leaked));
+        let late = |place: usize, leaked| add(&mut returned[place].late, leaked);
         self.backend.refund(unused, charge, now, late);
     }
 
     /// Returns what settled calls gave back of each limit.
-    pub(crate) fn returned(&self) -> &[Returned] {
-        &self.returned
+    pub(crate) fn returned(&self) -> Vec<Returned> {
+        let all = self.returned.iter().enumerate();
+        // A store also counts what calls gave back that left the queue when they were admitted.
+        let late = |place, known: &Returned| known.late.saturating_add(self.backend.late(place));
+        all.map(|(place, known)| Returned { late: late(place, known).min(known.unused), ..*known }).collect()
     }
 }

@@ -40,8 +40,12 @@ pub(crate) trait Buckets {
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64;
 
     /// Refunds amounts of a charge, as far as they are still in the buckets. Calls `late` with what
-    /// is not, rounded down, and the place of its limit, as far as that is known.
+    /// is not, rounded down, and the place of its limit, if that is known at once.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64));
+
+    /// Returns the amount of one limit that came too late to be refunded, as far as that was known
+    /// only later.
+    fn late(&self, place: usize) -> u64;
 
     /// Charges what an admitted call used beyond its reservation, into debt if need be. Returns the
     /// number of the charge, or `None` if a store numbers it later.
@@ -86,6 +90,10 @@ pub(crate) trait Buckets {
     /// than one call may take.
     fn widen(&mut self, place: usize, amount: u64);
 
+    /// Returns the amount of one limit that was charged since a charge, by all processes. `None` if
+    /// that is not known, or if this limiter shares its buckets with no other.
+    fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64>;
+
     /// Fills the bucket of one limit so that at most `left` can be taken from it now. A `left`
     /// below zero is a debt. Never makes room.
     fn cap(&mut self, place: usize, left: i64, now: u64);
@@ -94,8 +102,7 @@ pub(crate) trait Buckets {
     /// levels stand until then.
     fn hold(&mut self, until: u64, now: u64);
 
-    /// Does the same for calls that take something from one limit, and for its level. A backend may
-    /// hold all calls instead.
+    /// Does the same for calls that take something from one limit, and for its level.
     fn hold_limit(&mut self, place: usize, until: u64, now: u64);
 
     /// Admits nothing before `until`, because a quota is used up. From then on it admits the head

@@ -55,6 +55,10 @@ impl Buckets for Backend {
         each!(self, one => one.refund(amounts, charge, now, late));
     }
 
+    fn late(&self, place: usize) -> u64 {
+        each!(self, one => one.late(place))
+    }
+
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         each!(self, one => one.owe(amounts, now))
     }
@@ -99,6 +103,10 @@ impl Buckets for Backend {
 
     fn widen(&mut self, place: usize, amount: u64) {
         each!(self, one => one.widen(place, amount));
+    }
+
+    fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64> {
+        each!(self, one => one.granted_since(place, charge))
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {

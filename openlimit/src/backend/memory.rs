@@ -197,6 +197,10 @@ impl Buckets for Memory {
         }
     }
 
+    fn late(&self, _: usize) -> u64 {
+        0
+    }
+
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         self.set_back();
         Some(self.charge(amounts, now, now))
@@ -255,6 +259,10 @@ impl Buckets for Memory {
 
     fn widen(&mut self, place: usize, amount: u64) {
         self.meters[place].bucket.widen(amount);
+    }
+
+    fn granted_since(&mut self, _: usize, _: u64) -> Option<u64> {
+        None
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {

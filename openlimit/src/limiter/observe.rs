@@ -110,7 +110,8 @@ impl Permit {
     /// were admitted before that one say nothing of what is left, itself included. Responses may
     /// come in any order: after the response to a later call, what is left by an earlier one is
     /// ignored, too. So is a response after whose call more was admitted than the provider's bucket
-    /// holds. See [`Limiter::observe`] for what else is ignored.
+    /// holds. If the limits are shared through Redis, what all processes were granted since the call
+    /// counts as admitted. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
         self.core().observe(observation, Some(self.charge()));
         if self.is_probe() && observation.denial().is_none() {
@@ -142,7 +143,6 @@ impl Permit {
     ///
     /// If the refusal names limits, and the limiter has them, only calls that take something from
     /// one of them are held. Others go on, unless a held call is in front of them in the queue.
-    /// Limits that are shared through Redis are held together.
     ///
     /// # After a used-up quota
     ///
@@ -156,6 +156,8 @@ impl Permit {
     ///   its permit is passed to `refused` for another reason, settled, observed or dropped, the
     ///   quota is back. If it is [cancelled](Self::cancel), the next call finds out.
     /// - If that response is not known after a minute or `max_hold`, another call finds out.
+    /// - All calls are refused, also those that take nothing from the limit that the refusal names.
+    ///   So give calls with a quota of their own, such as images per day, a limiter of their own.
     /// - With limits that are shared through Redis, it is one call of all processes. During an
     ///   outage of Redis in which they decide alone, it is one of each. A process that was refusing
     ///   calls notices with its first call after about a second that the quota is back.

@@ -127,7 +127,7 @@ impl Core {
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said = |place| (state.admission.provider_limit(place), state.limit_hold(place, now));
         let said: Vec<_> = (0..looks.len()).map(said).collect();
-        let returned = state.admission.returned().to_vec();
+        let returned = state.admission.returned();
         drop(state);
         let states = looks.into_iter().zip(said).zip(returned);
         let limits =

@@ -70,11 +70,14 @@ async fn many_tasks_wait_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn timeouts_follow_it_too() {
-    let limiter = slow();
-    let first = limiter.acquire(Cost::new()).await.expect("call was refused");
+    let limiter = RateLimiter::builder().requests(Rate::per_second(100_000)).build().expect("build failed");
+    let first = limiter.try_acquire(Cost::new().requests(100_000)).expect("call was refused");
+    // So many that a call behind them is not refused before its time.
+    let mut ahead: Vec<_> = (0..5_000).map(|_| limiter.acquire(Cost::new())).collect();
+    assert!(ahead.iter_mut().all(|call| call.now_or_never().is_none()));
     let (start, waits) = (Instant::now(), tokio::spawn(limiter.acquire(Cost::new()).timeout(secs(90))));
     tokio::task::yield_now().await;
-    first.settle(openlimit::Usage::from(0).with("requests", 5));
+    first.settle(openlimit::Usage::from(0).with("requests", 1_000_000_000));
     let outcome = waits.await.expect("task panicked");
     assert!(matches!(outcome, Err(AcquireError::Timeout { .. })));
     assert_eq!(start.elapsed(), secs(90));

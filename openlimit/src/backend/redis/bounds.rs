@@ -80,7 +80,7 @@ mod tests {
 
     fn reply(wait: u64, level: u64) -> BatchReply {
         BatchReply {
-            buckets: vec![BucketReply { level, idle: 0, given: 0 }],
+            buckets: vec![BucketReply { level, ..BucketReply::default() }],
             calls: vec![Decision { wait, limit: None, granted: true }],
             ..BatchReply::default()
         }

@@ -102,10 +102,23 @@
 -- hold begins again, for as long as its response is waited for (PROBE, in microseconds). A client
 -- that knows the response ends the hold, or prolongs it.
 
+-- # A hold of one limit
+-- A refusal may name a limit. Then the state keeps until when that one is `shut`: its bucket does
+-- not leak, and calls that take from it are not granted, nor those behind them in the batch. Nothing
+-- is granted ahead of its end, so it may end early.
+
 -- # A hold that ends early
 -- Calls are granted for the end of a hold shortly before it, and charged as if it were over. So if
 -- it ended early, what they fill would leak before they depart, and be granted to others, too. So
 -- the state keeps the last end that calls were granted for (`booked`). No hold ends before that.
+
+-- # What the provider says is left
+-- A response says how much was left when its call was counted. All calls that were granted since
+-- are missing from that, those of other clients included, and also those that have not departed
+-- yet. So the state keeps the sum of all weights that were granted (`sum`, modulo FAR). A client
+-- remembers it for each of its calls, and asks for a level (`raise`) as of the sum that it has seen
+-- last (`seen_sum`). What was granted since is added here. Slots that were given back still count,
+-- because nobody knows if a response came before or after them. So a level may be a little too high.
 
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
@@ -149,10 +162,10 @@ local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
-local ends, span, cut, rate = {}, {}, {}, {}
-ends[$], span[$], cut[$], rate[$] = 0, 0, 0, 0 --*
+local ends, span, cut, rate, shut, sum, took, late = {}, {}, {}, {}, {}, {}, {}, {}
+ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$] = 0, 0, 0, 0, 0, 0, 0, 0 --*
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks, and
--- four numbers for each limit.
+-- seven numbers for each limit.
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
@@ -162,11 +175,11 @@ if state then
     last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, #limits + 1)
     length = fixed
-    length = length + 8 * size$ + 32 --*
+    length = length + 8 * size$ + 56 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
-    {{ends[$], span[$], cut[$], rate[$]}} = unpack('<{{dddd}}', state, from)
+    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$]}} = unpack('<{{ddddddd}}', state, from)
   else
     -- These are other limits, or another layout. Once such a state has drained, and was not used
     -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
@@ -198,10 +211,11 @@ held = math.abs(held)
 -- as long as before. Nothing leaks during a hold.
 if now < last then
   far, held, booked = 0, max(0, held - last + now), max(0, booked - last + now)
-  ends[$] = max(0, ends[$] - last + now) --*
+  ends[$], shut[$] = max(0, ends[$] - last + now), max(0, shut[$] - last + now) --*
 end
 do
-  local passed = max(0, now - max(last, held)) * 1000
+  local passed
+  passed = max(0, now - max(last, held, shut[$])) * 1000 --*
   if level$ > passed then level$ = level$ - passed --*
   else idle$, rested$, level$ = idle$ + passed - level$, min(FAR, rested$ + passed - level$), 0 end --*
 end
@@ -242,7 +256,13 @@ end
 local debt$, raise$, fit$, burst$ --*
 do
   local seen_level$, taken$, least$, seen_idle$ --*
-  seen_level$, debt$, raise$, taken$, least$, seen_idle$, fit$, burst$, at = unpack('<dddddddd', batch, at) --*
+  local seen_sum, since = {}
+  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, fit$, burst$, at = unpack('<ddddddddd', batch, at) --*
+  if seen_epoch == epoch and seen_charges <= charges then
+    -- Less than zero if a call was taken out.
+    since = (sum[$] - seen_sum[$] + FAR / 2) % FAR - FAR / 2 --*
+    if raise$ > 0 then raise$ = max(0, raise$ + since) end --*
+  end
   if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges or is_behind) then
     -- The client has seen an earlier state. If it began when this one did, this is an older copy of
     -- it, from a replica that lagged: then a new epoch begins with what is in it. Its charges are
@@ -274,6 +294,7 @@ end
 -- process took alone. Both take the next number above, so that no charge before is the last one.
 local is_out = out > 0 and out == charges
 if is_out then
+  sum[$] = (sum[$] - took[$]) % FAR --*
   if top$ == out then --*
     level$, idle$ = max(0, level$ - put_in$), max(0, idle$ - put_in$) --*
     top$, low$ = 0, FAR --*
@@ -284,14 +305,15 @@ end
 
 local given$ = 0 --*
 for _ = 1, refunds do
-  local charge, {{weight$}}
-  charge, {{weight$}}, at = unpack('<d{{d}}', batch, at)
+  local charge, settles, {{weight$}}
+  charge, settles, {{weight$}}, at = unpack('<dd{{d}}', batch, at)
+  late[$] = late[$] + settles * weight$ --*
   if charge > epoch and charge <= charges and not (is_out and charge == out) then
     weight$ = min(weight$, level$, top$ > charge and low$ or FAR) --*
     if weight$ > 0 then --*
       weight$ = give(stack$, size$, charge, weight$) --*
       if top$ > charge then low$ = low$ - weight$ end --*
-      level$, given$ = level$ - weight$, given$ + weight$ --*
+      level$, given$, late[$] = level$ - weight$, given$ + weight$, late[$] - settles * weight$ --*
     end --*
     if charge == far then far = 0 end
   end
@@ -319,8 +341,13 @@ if missing > 0 then
   end --*
 end
 
-local paused = max(0, held - now)
-if hold_ends > 0 then held, is_exhausted = booked, false end
+-- Until when each limit stood still.
+local stood = {}
+stood[$] = max(now, held, shut[$]) --*
+if hold_ends > 0 then
+  held, is_exhausted = booked, false
+  shut[$] = 0 --*
+end
 held, is_exhausted = max(held, hold_until - max(0, seen_at - now)), is_exhausted or exhausts > 0
 -- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and
 -- all of them wait for it first.
@@ -328,10 +355,12 @@ local pause = max(0, held - now) * 1000
 
 -- Nothing climbs during a hold, either. Restores a climb that was lost, and cuts the rate.
 do
-  local from = now + pause / 1000
-  local refused, climb, rest, allowed
-  refused, climb, rest, allowed, at = unpack('<dddd', batch, at) --*
-  if ends[$] > now + paused then ends[$] = ends[$] + from - now - paused end --*
+  local opens = now + pause / 1000
+  local refused, climb, rest, allowed, closed, from
+  refused, climb, rest, allowed, closed, at = unpack('<ddddd', batch, at) --*
+  shut[$] = max(shut[$], closed - max(0, seen_at - now)) --*
+  from = max(opens, shut[$]) --*
+  if ends[$] > stood[$] then ends[$] = ends[$] + from - stood[$] end --*
   if rest > 0 then ends[$], span[$], cut[$] = max(ends[$], from + rest / 1000), climb, charges --*
   elseif refused > cut[$] then --*
     local missing = max(0, ends[$] - from) --*
@@ -354,7 +383,9 @@ end
 while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
   local longest, {{weight$}}
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
-  local due, by = ahead, 0
+  local due, by, is_shut = ahead, 0, false
+  is_shut = is_shut or weight$ > 0 and shut[$] > now + pause / 1000 --*
+  if is_shut then break end
   if weight$ > 0 then --*
     local wait --*
     if weight$ <= fit$ then wait = level$ + weight$ - fit$ --*
@@ -370,6 +401,7 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
   else
     -- Charges every limit as of the same moment.
     charges = charges + 1
+    sum[$], took[$] = (sum[$] + weight$) % FAR, weight$ --*
     if weight$ > 0 then --*
       put_in$ = weight$ --*
       if level$ < due then --*
@@ -395,12 +427,13 @@ end
 size$ = thin(stack$, size$) --*
 local far_in = far > 0 and max(0, far_at - now) * 1000 or 0
 local quota = has_probe and 2 or is_exhausted and 1 or 0
-local reply = pack('<dddddddd{{ddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, far_in, done, {{level$, idle$, given$}}) ..
+local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, far_in, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
-state = state .. pack('<{{dddd}}', {{ends[$], span[$], cut[$], rate[$]}})
+state = state .. pack('<{{ddddddd}}', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$]}})
+pause = max(pause, (shut[$] - now) * 1000) --*
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 return pack('<d', now) .. reply

@@ -24,6 +24,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
+use super::changes::{HoldChange, PaceChange, Taken};
 use super::scale::{MOST, Scale};
 use super::wire::{BatchReply, Writer};
 
@@ -44,8 +45,9 @@ pub(super) struct Ledger {
     epoch: u64,
     /// The number of its last charge.
     charges: u64,
-    /// The weights to give back in each bucket, by charge.
-    refunds: BTreeMap<u64, Box<[u64]>>,
+    /// The weights to give back in each bucket, by charge. Those of an admitted call are apart from
+    /// those of its slot: true for the call.
+    refunds: BTreeMap<(u64, bool), Box<[u64]>>,
     /// When this process went alone, while no reply has confirmed what it took then.
     went_alone: Option<Went>,
     /// A change of the hold that no batch has taken along yet.
@@ -71,7 +73,10 @@ struct Account {
     debt: u64,
     /// The debt in the batch in flight.
     owing: u64,
-    /// The level that responses ask for and when, if no batch has taken it along yet.
+    /// The weight that was granted to all clients, in the last reply.
+    sum: u64,
+    /// The level that responses ask for as of that sum, and when, if no batch has taken it along
+    /// yet.
     raise: Option<(u64, u64)>,
     /// The same in the batch in flight.
     raising: Option<(u64, u64)>,
@@ -85,69 +90,19 @@ struct Account {
     pace: PaceChange,
     /// The same in the batch in flight.
     pacing: PaceChange,
+    /// Until when to hold this limit alone, on the clock of the client, if no batch has taken it
+    /// along yet. Zero for no change.
+    shut: u64,
+    /// The same in the batch in flight.
+    shutting: u64,
 }
 
-/// A change of the pace of one limit, to tell the server. Zeros stand for none.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct PaceChange {
-    /// The charge of a call that was refused.
-    pub(super) refused: u64,
-    /// The span of a climb.
-    pub(super) span: u64,
-    /// The rest of a climb that the server has lost.
-    pub(super) rest: u64,
-    /// The rate that the provider allows, in parts of the declared one.
-    pub(super) rate: u64,
-}
-
-impl PaceChange {
-    /// Adds a later change.
-    fn add(&mut self, later: Self) {
-        self.refused = self.refused.max(later.refused);
-        self.span = self.span.max(later.span);
-        self.rest = self.rest.max(later.rest);
-        self.rate = if later.rate > 0 { later.rate } else { self.rate };
-    }
-}
-
-/// The amounts that a process took from one limit while it decided alone.
-#[derive(Clone, Copy, Debug, Default)]
-struct Taken {
-    all: u64,
-    /// The least of it to owe.
-    least: u64,
-    /// The `idle` that the client had seen before.
-    idle: u64,
-}
-
-impl Taken {
-    fn add(&mut self, other: Self) {
-        self.idle = if self.all == 0 { other.idle } else { self.idle.max(other.idle) };
-        self.all = self.all.saturating_add(other.all).min(MOST);
-        self.least = self.least.saturating_add(other.least).min(MOST);
-    }
-}
-
-/// A change of the hold, to tell the server.
+/// How times of the client are times of the server: the last reply arrived at `seen_at` on the
+/// client's clock, and was decided up to a round trip (`trip`) before.
 #[derive(Clone, Copy, Debug)]
-struct HoldChange {
-    /// A hold ends, before the other one begins.
-    ends: bool,
-    /// A hold lasts until then, on the clock of the client.
-    until: Option<u64>,
-    /// It does because a quota is used up.
-    exhausts: bool,
-}
-
-impl HoldChange {
-    /// Returns the change that consists of this one and a later one.
-    fn then(self, later: Self) -> Self {
-        if later.ends {
-            return later;
-        }
-        let (until, exhausts) = (self.until.max(later.until), self.exhausts || later.exhausts);
-        Self { ends: self.ends, until, exhausts }
-    }
+pub(super) struct ServerClock {
+    pub(super) seen_at: u64,
+    pub(super) trip: u64,
 }
 
 /// When a process went alone.
@@ -185,6 +140,12 @@ impl Ledger {
         (level + debt + taken.least).saturating_sub(refund.saturating_add(refunding))
     }
 
+    /// Returns the weight that was granted to all clients in one limit since the server's sum was
+    /// `sum`, as of the last reply.
+    pub(super) fn granted_since(&self, limit: usize, sum: u64) -> u64 {
+        difference(self.buckets[limit].sum, sum).try_into().unwrap_or(0)
+    }
+
     /// Returns the number of the last charge that this client knows of.
     pub(super) fn charges(&self) -> u64 {
         self.charges
@@ -206,6 +167,7 @@ impl Ledger {
     pub(super) fn is_pending(&self) -> bool {
         !self.refunds.is_empty()
             || self.has_hold()
+            || self.has_limit_hold()
             || self.buckets.iter().any(|account| {
                 account.debt > 0
                     || account.taken.all > 0
@@ -229,11 +191,11 @@ impl Ledger {
         self.removable == Some(charge) && self.is_pending()
     }
 
-    /// Adds a refund of `weight` of a charge in one limit.
-    pub(super) fn refund(&mut self, limit: usize, weight: u64, charge: u64) {
+    /// Adds a refund of `weight` of a charge in one limit: of an admitted call, or else of a slot.
+    pub(super) fn refund(&mut self, limit: usize, weight: u64, charge: u64, is_admitted: bool) {
         if weight > 0 {
             let limits = self.buckets.len();
-            let weights = self.refunds.entry(charge).or_insert_with(|| vec![0; limits].into());
+            let weights = self.refunds.entry((charge, is_admitted)).or_insert_with(|| vec![0; limits].into());
             // A charge is at most that large, and so are its refunds.
             weights[limit] = (weights[limit] + weight).min(MOST);
             let refund = &mut self.buckets[limit].refund;
@@ -285,8 +247,15 @@ impl Ledger {
         self.change_hold(HoldChange { ends: false, until, exhausts });
     }
 
-    /// Notes that the hold has ended.
+    /// Notes that one limit is held until then, on the clock of the client.
+    pub(super) fn begin_limit_hold(&mut self, limit: usize, until: u64) {
+        let shut = &mut self.buckets[limit].shut;
+        *shut = until.max(*shut);
+    }
+
+    /// Notes that all holds have ended.
     pub(super) fn end_hold(&mut self) {
+        self.buckets.iter_mut().for_each(|account| account.shut = 0);
         self.change_hold(HoldChange { ends: true, until: None, exhausts: false });
     }
 
@@ -305,27 +274,40 @@ impl Ledger {
         self.hold.is_some() && self.seen_at > 0
     }
 
-    /// Writes the change of the hold. The last reply arrived at `seen_at` on the client's clock,
-    /// and was decided up to a round trip (`trip`) before.
-    pub(super) fn write_hold(&mut self, seen_at: u64, trip: u64, batch: &mut Writer) {
+    /// Returns true if a hold of one limit alone waits for a batch.
+    fn has_limit_hold(&self) -> bool {
+        self.seen_at > 0 && self.buckets.iter().any(|account| account.shut > 0)
+    }
+
+    /// Returns true if a hold of this limit alone waits for a batch, or the end of all holds.
+    pub(super) fn changes_limit_hold(&self, limit: usize) -> bool {
+        self.buckets[limit].shut > 0 || self.hold.is_some_and(|change| change.ends)
+    }
+
+    /// Writes the change of the hold. `clock` converts times of the client.
+    pub(super) fn write_hold(&mut self, clock: ServerClock, batch: &mut Writer) {
         self.holding = if self.has_hold() { self.hold.take() } else { None };
-        let until = self.holding.and_then(|change| change.until).map(|until| {
-            let rest = until.saturating_sub(seen_at).saturating_add(trip).min(MOST);
-            self.seen_at + rest.div_ceil(1_000)
-        });
-        batch.number(until.unwrap_or_default());
+        let until = self.holding.and_then(|change| change.until);
+        batch.number(until.map_or(0, |until| self.on_server(until, clock)));
         batch.number(self.holding.is_some_and(|change| change.ends).into());
         batch.number(self.holding.is_some_and(|change| change.exhausts).into());
     }
 
+    /// Returns a time of the client on the server's clock.
+    fn on_server(&self, time: u64, ServerClock { seen_at, trip }: ServerClock) -> u64 {
+        let rest = time.saturating_sub(seen_at).saturating_add(trip).min(MOST);
+        self.seen_at + rest.div_ceil(1_000)
+    }
+
     /// Writes the charge to take out: the last one, if no call wants it or if it `moves`. Then the
-    /// numbers of refunds and calls, the debts, the refunds, and the changes of the pace.
+    /// numbers of refunds and calls, the debts, the refunds, and the changes of the pace and of the
+    /// holds of single limits.
     pub(super) fn write(
         &mut self,
         scales: &[Scale],
         moves: bool,
         calls: usize,
-        now: u64,
+        (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {
         let out = self.removable.filter(|_| moves || self.unwanted);
@@ -335,26 +317,31 @@ impl Ledger {
             batch.number(number);
         }
         for (account, scale) in self.buckets.iter_mut().zip(scales) {
-            let Account { level, debt, raise, taken, .. } = *account;
+            let Account { level, debt, raise, sum, taken, .. } = *account;
             let raise = at(raise, now).min(MOST);
-            for number in [level, debt, raise, taken.all, taken.least, taken.idle, scale.fit, scale.burst] {
-                batch.number(number);
-            }
+            let alone = [taken.all, taken.least, taken.idle];
+            let numbers = [level, debt, raise, sum].into_iter().chain(alone).chain([scale.fit, scale.burst]);
+            numbers.for_each(|number| batch.number(number));
             (account.owing, account.taking) = (mem::take(&mut account.debt), mem::take(&mut account.taken));
             account.raising = account.raise.take();
         }
-        for (charge, weights) in sent.iter().rev() {
+        for ((charge, is_admitted), weights) in sent.iter().rev() {
             batch.number(*charge);
+            batch.number((*is_admitted).into());
             for (account, weight) in self.buckets.iter_mut().zip(weights) {
                 batch.number(*weight);
                 account.refunding = account.refunding.saturating_add(*weight);
                 account.refund = account.refund.saturating_sub(*weight);
             }
         }
-        for account in &mut self.buckets {
+        let knows_clock = self.seen_at > 0;
+        for limit in 0..self.buckets.len() {
+            let account = &mut self.buckets[limit];
             account.pacing = mem::take(&mut account.pace);
-            let PaceChange { refused, span, rest, rate } = account.pacing;
-            [refused, span, rest, rate].into_iter().for_each(|number| batch.number(number));
+            account.shutting = if knows_clock { mem::take(&mut account.shut) } else { 0 };
+            let (PaceChange { refused, span, rest, rate }, until) = (account.pacing, account.shutting);
+            let until = if until > 0 { self.on_server(until, clock) } else { 0 };
+            [refused, span, rest, rate, until].into_iter().for_each(|number| batch.number(number));
         }
     }
 
@@ -362,6 +349,7 @@ impl Ledger {
     /// and its change of the hold again, since that is safe, and drops its refunds.
     pub(super) fn give_up(&mut self) {
         self.keep_last();
+        let has_ended = self.hold.is_some_and(|later| later.ends);
         if let Some(before) = self.holding.take() {
             self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
         }
@@ -371,6 +359,8 @@ impl Ledger {
             account.raise = account.raise.or(account.raising.take());
             let later = mem::replace(&mut account.pace, mem::take(&mut account.pacing));
             account.pace.add(later);
+            let before = mem::take(&mut account.shutting);
+            account.shut = if has_ended { account.shut } else { account.shut.max(before) };
             account.refunding = 0;
         }
     }
@@ -386,10 +376,14 @@ impl Ledger {
         if granted().next_back().is_some_and(|call| call.wait > look_ahead) {
             self.removable = Some(reply.charges);
         }
+        let is_same = self.epoch == reply.epoch;
         for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
-            (account.level, account.idle) = (bucket.level, bucket.idle);
+            if let Some((level, _)) = account.raise.as_mut().filter(|_| is_same) {
+                *level = level.saturating_add_signed(difference(bucket.sum, account.sum)).min(MOST);
+            }
+            (account.level, account.idle, account.sum) = (bucket.level, bucket.idle, bucket.sum);
             (account.owing, account.taking, account.refunding) = (0, Taken::default(), 0);
-            (account.raising, account.pacing) = (None, PaceChange::default());
+            (account.raising, account.pacing, account.shutting) = (None, PaceChange::default(), 0);
         }
         if self.buckets.iter().all(|account| account.taken.all == 0) {
             self.went_alone = None;
@@ -404,6 +398,13 @@ impl Ledger {
     fn keep_last(&mut self) {
         (self.removable, self.unwanted) = (None, false);
     }
+}
+
+/// Returns by how much one sum of weights is larger than another one, modulo [`MOST`]. Less than
+/// zero if a call was taken out.
+fn difference(sum: u64, other: u64) -> i64 {
+    let ahead = sum.wrapping_sub(other) % MOST;
+    if ahead < MOST / 2 { ahead.cast_signed() } else { ahead.cast_signed() - MOST.cast_signed() }
 }
 
 /// Returns the level at `now` of what was asked for at some time, less what has leaked since.

@@ -7,8 +7,8 @@
 //!
 //! * `decide.lua` is the script: the buckets, and the rules that they follow.
 //! * `slots` stands in for buckets in the limiter: charges granted ahead, for calls that wait.
-//! * `ledger` keeps the refunds and debts that the server does not know yet. `scale` converts
-//!   amounts to weights.
+//! * `ledger` keeps the refunds and debts that the server does not know yet. `changes` are
+//!   other things to tell it. `scale` converts amounts to weights.
 //! * `driver` is the thread that carries batches and replies. `wire` is their format.
 //! * `client` has one batch decided. `route` finds the server, `pool` shares a `connection` to it,
 //!   and `problem` turns an error of the server into one for callers.
@@ -37,6 +37,7 @@ mod access;
 mod bounds;
 mod build;
 mod capped;
+mod changes;
 mod client;
 mod config;
 mod connection;

@@ -12,13 +12,14 @@
 //!    0; 1 if a quota is used up, else 0;
 //! 4. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
 //!    number of refunds, and of calls;
-//! 5. for each limit eight numbers: `level` in the last reply; the debt; the level to raise it to,
-//!    or 0; what the process took alone, the least of it to owe, and the `idle` that it had seen
-//!    before; `fit` and `burst`;
-//! 6. for each refund its charge, and its weight in each limit;
-//! 7. for each limit four numbers about its pace: the charge of a call that was refused, or 0; the
-//!    span of a climb; the rest of a climb that the server has lost, or 0; the rate that the
-//!    provider allows, or 0;
+//! 5. for each limit nine numbers: `level` in the last reply; the debt; the level to raise it to, or
+//!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, and the
+//!    `idle` that it had seen before; `fit` and `burst`;
+//! 6. for each refund its charge; 1 if it is of a call that was admitted, 0 if it is of a slot; and
+//!    its weight in each limit;
+//! 7. for each limit five numbers: the charge of a call that was refused, or 0; the span of a climb;
+//!    the rest of a climb that the server has lost, or 0; the rate that the provider allows, or 0;
+//!    until when to admit no call that takes from the limit, on the server's clock, or 0;
 //! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
@@ -89,7 +90,7 @@ pub(super) struct PaceReply {
 }
 
 /// The state of a bucket in a reply, in nanoseconds of its rate.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct BucketReply {
     /// The level after the batch.
     pub(super) level: u64,
@@ -97,6 +98,13 @@ pub(super) struct BucketReply {
     pub(super) idle: u64,
     /// The sum of the batch's refunds that were given back.
     pub(super) given: u64,
+    /// For how many nanoseconds no call is admitted that takes from the limit.
+    pub(super) shut_for: u64,
+    /// The sum of all weights that were granted since the state began, modulo
+    /// [`MOST`](super::scale::MOST).
+    pub(super) sum: u64,
+    /// The sum of the batch's refunds of admitted calls that were not given back.
+    pub(super) late: u64,
 }
 
 /// The decision about one call.
@@ -121,8 +129,10 @@ impl BatchReply {
         let (quota, far_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
-            let (level, idle, given) = (bytes.number()?, bytes.number()?, bytes.number()?);
-            buckets.push(BucketReply { level, idle, given });
+            let (level, idle) = (bytes.number()?, bytes.number()?);
+            let (given, shut_for) = (bytes.number()?, bytes.number()?);
+            let (sum, late) = (bytes.number()?, bytes.number()?);
+            buckets.push(BucketReply { level, idle, given, shut_for, sum, late });
         }
         let mut decisions = Vec::new();
         for _ in 0..calls {

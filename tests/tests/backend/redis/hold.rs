@@ -118,6 +118,61 @@ fn calls_that_were_granted_ahead_stop_too() {
     });
 }
 
+#[test]
+fn a_refusal_that_names_a_limit_holds_the_calls_of_all_processes_that_take_from_it_and_no_others() {
+    let server = RedisServer::start();
+    let limiter = || {
+        let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000));
+        limiter.tokens(Rate::per_second(100_000)).redis(server.url()).build().unwrap()
+    };
+    let (one, other) = (limiter(), limiter());
+    for limiter in [&one, &other] {
+        drop(call(limiter).unwrap());
+    }
+    let body = br#"{"error":{"message":"Rate limit reached for gpt-4o on tokens per min (TPM): Limit 6000000, Used 6000000, Requested 60. Please try again in 2s.","type":"tokens","code":"rate_limit_exceeded"}}"#;
+    let start = Instant::now();
+    call(&one).unwrap().refused(Observation::new(429).body(body));
+    one.flush(secs(20)).blocking().unwrap();
+    for limiter in [&other, &one] {
+        let refusal = limiter.acquire(60).timeout(millis(300)).blocking().unwrap_err();
+        assert!(matches!(refusal, AcquireError::Held { .. } | AcquireError::Timeout { .. }), "{refusal}");
+        drop(call(limiter).unwrap());
+        let status = limiter.status().unwrap();
+        assert!(status.hold.is_none() && status.limits[0].hold.is_none(), "{status}");
+        assert!(status.limits[1].hold.is_some(), "{status}");
+    }
+    assert!(start.elapsed() < secs(2), "the calls that take no tokens waited");
+    for limiter in [&other, &one] {
+        drop(limiter.acquire(60).timeout(secs(20)).blocking().unwrap());
+        // The limiter's clock may be a little behind.
+        let waited = start.elapsed();
+        assert!(waited >= secs(2) - millis(5), "a call was admitted after {waited:?}");
+    }
+}
+
+#[test]
+fn a_release_ends_the_hold_of_one_limit_in_all_processes() {
+    let server = RedisServer::start();
+    let limiter = || {
+        let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000));
+        limiter.redis(server.url()).build().unwrap()
+    };
+    let (one, other) = (limiter(), limiter());
+    drop(call(&other).unwrap());
+    let body = br#"{"error":{"message":"Rate limit reached on requests per min (RPM): Limit 60000, Used 60000, Requested 1. Please try again in 300s.","type":"requests","code":"rate_limit_exceeded"}}"#;
+    call(&one).unwrap().refused(Observation::new(429).body(body));
+    one.flush(secs(20)).blocking().unwrap();
+    other.flush(secs(20)).blocking().unwrap();
+    assert!(other.status().unwrap().limits[0].hold.is_some());
+    other.release().unwrap();
+    for limiter in [&other, &one] {
+        // This one learns of it with its next reply.
+        limiter.flush(secs(20)).blocking().unwrap();
+        assert!(limiter.status().unwrap().limits[0].hold.is_none());
+        drop(call(limiter).unwrap());
+    }
+}
+
 /// The refusal of OpenAI for a quota that is used up.
 fn used_up() -> Observation {
     let body = br#"{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}"#;

@@ -86,8 +86,8 @@ fn a_reply_without_end_to_the_setup_of_a_connection_is_cut_off() {
 fn grants(wait: f64, level: f64) -> Hostile {
     Hostile::to_scripts(move |stream| {
         let head = [1e15, 1e15, 1e14, 1e14 + 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
-        let bucket = [level, 0.0, 0.0];
-        let mut fields = [0.0; 12];
+        let bucket = [level, 0.0, 0.0, 0.0, 0.0, 0.0];
+        let mut fields = [0.0; 15];
         fields[..9].copy_from_slice(&head);
         fields[9..].copy_from_slice(&bucket);
         stream.write_all(&decided(fields, &[(wait, 1)]))

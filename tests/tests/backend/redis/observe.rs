@@ -50,7 +50,7 @@ fn many_responses_at_a_time_are_charged_once_and_reach_other_processes() {
 }
 
 #[test]
-fn what_others_took_since_the_last_reply_is_charged_once() {
+fn what_others_took_since_the_call_of_a_response_is_subtracted_once() {
     let server = RedisServer::start();
     let limiters = [(); 4].map(|()| limiter(&server));
     let start = |limiter: &RateLimiter| limiter.acquire(Cost::new()).blocking().unwrap();
@@ -59,10 +59,25 @@ fn what_others_took_since_the_last_reply_is_charged_once() {
     let permits = limiters.each_ref().map(start);
     // Another process takes 300 while their calls are on their way.
     drop(limiter(&server).acquire(Cost::new().requests(300)).blocking().unwrap());
-    permits.iter().for_each(|permit| permit.observe(&left(690)));
+    permits.iter().for_each(|permit| permit.observe(&left(890)));
     for limiter in limiters.iter().chain(&limiters) {
         let available = available(limiter);
-        assert!((680..=691).contains(&available), "{available} are available");
+        assert!((580..=591).contains(&available), "{available} are available");
+    }
+}
+
+#[test]
+fn what_others_took_before_the_call_of_a_response_is_part_of_what_it_says() {
+    let server = RedisServer::start();
+    let limiter_of = || limiter(&server);
+    let (one, other) = (limiter_of(), limiter_of());
+    let start = |limiter: &RateLimiter| limiter.acquire(Cost::new()).blocking().unwrap();
+    start(&one).observe(&left(999));
+    drop(other.acquire(Cost::new().requests(300)).blocking().unwrap());
+    start(&one).observe(&left(600));
+    for limiter in [&one, &other] {
+        let available = available(limiter);
+        assert!((590..=600).contains(&available), "{available} are available");
     }
 }
 

@@ -246,3 +246,23 @@ fn a_call_larger_than_the_burst_goes_into_debt_that_the_others_wait_for() {
     let (_, wait) = too_long(take(&other, 1).unwrap_err());
     assert!(wait > secs(80), "{wait:?}");
 }
+
+#[test]
+fn what_came_too_late_is_counted_with_the_next_reply() {
+    let server = RedisServer::start();
+    let limiter = RateLimiter::builder().name("chat").tokens(Rate::per_second(100)).redis(server.url());
+    let limiter = limiter.build().unwrap();
+    let returned = || {
+        limiter.flush(secs(20)).blocking().unwrap();
+        limiter.status().unwrap().limits[0].returned
+    };
+    take(&limiter, 90).unwrap().settle(80);
+    assert_eq!((returned().unused, returned().late), (10, 0));
+    let permit = take(&limiter, 90).unwrap();
+    // At least 60 leak, of which at most 10 were of the first call.
+    thread::sleep(millis(600));
+    permit.settle(0);
+    let returned = returned();
+    assert_eq!((returned.reserved, returned.unused), (180, 100));
+    assert!((50..=90).contains(&returned.late), "{returned:?}");
+}

@@ -141,7 +141,7 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
     slots.owe(&amounts(), 0);
 
     let (mut owner, link) = (Owner::Live(Weak::<Plain>::new()), Link::default());
-    let buckets = vec![BucketReply { level: 0, idle: 0, given: 0 }];
+    let buckets = vec![BucketReply::default()];
     let reply = BatchReply { buckets, ..BatchReply::default() };
     let mut context = Context::from_waker(Waker::noop());
     {

@@ -21,18 +21,19 @@ const SHORTEST_PAUSE: u64 = 10_000_000;
 /// The longest such pause, in nanoseconds: 1 s. The far call may be cancelled, and nobody tells.
 const LONGEST_PAUSE: u64 = 1_000_000_000;
 
-/// For how long a client counts as one that gives back, after it did, in nanoseconds: 1 s.
-const SETTLING: u64 = 1_000_000_000;
+/// For how long a client counts as one whose buckets change, after they did, in nanoseconds: 1 s.
+const CHANGING: u64 = 1_000_000_000;
 
 impl Slots {
     /// Returns how far ahead slots are requested: as far as the settings say, and at least
     /// [`TRIPS_AHEAD`] round trips, so that the next slots arrive before the last one is used.
     ///
     /// While calls give back what they did not use, it is an eighth of that. What is in the buckets
-    /// ahead of its time is of no use to anyone, and leaves less that can be given back.
+    /// ahead of its time is of no use to anyone, and leaves less that can be given back. So it is
+    /// while responses say that less is left: what was granted before departs all the same.
     pub(super) fn look_ahead(&self, now: u64) -> u64 {
         let look_ahead = self.terms.look_ahead;
-        if self.settles(now) { look_ahead / PORTION } else { look_ahead }.max(self.trips())
+        if self.changes(now) { look_ahead / PORTION } else { look_ahead }.max(self.trips())
     }
 
     /// Returns the time of the round trips that slots are requested ahead at least.
@@ -54,16 +55,16 @@ impl Slots {
         let pause = self.terms.look_ahead / PORTION;
         if self.slots.back().is_some_and(|slot| self.is_far(slot, now)) {
             pause
-        } else if self.settles(now) {
+        } else if self.changes(now) {
             pause.max(SHORTEST_PAUSE)
         } else {
             far_in.min(LONGEST_PAUSE).max(pause).max(SHORTEST_PAUSE)
         }
     }
 
-    /// Returns true if a call has given something back lately.
-    fn settles(&self, now: u64) -> bool {
-        self.refunded_at.is_some_and(|at| now.saturating_sub(at) < SETTLING)
+    /// Returns true if a call has given something back lately, or a response took something away.
+    fn changes(&self, now: u64) -> bool {
+        self.changed_at.is_some_and(|at| now.saturating_sub(at) < CHANGING)
     }
 
     /// Returns true if a slot lies beyond the look-ahead. Only a large call is granted such a slot.
@@ -122,10 +123,11 @@ impl Slots {
         }
     }
 
-    /// Gives back amounts of a charge.
-    pub(super) fn give_back(&mut self, amounts: &[u64], charge: u64, now: u64) {
+    /// Gives back amounts of a charge: of an admitted call, or else of a slot.
+    pub(super) fn give_back(&mut self, amounts: &[u64], charge: u64, is_admitted: bool, now: u64) {
         for (bucket, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
-            self.ledger.refund(bucket, scale.refund(amounts[*dimension], charge), charge);
+            let weight = scale.refund(amounts[*dimension], charge);
+            self.ledger.refund(bucket, weight, charge, is_admitted);
         }
         self.flush_soon(now);
     }
@@ -144,7 +146,7 @@ impl Slots {
             self.pass_probe_on(now);
         }
         if !slot.amounts.is_zero() {
-            self.give_back(slot.amounts.as_slice(), slot.charge, now);
+            self.give_back(slot.amounts.as_slice(), slot.charge, false, now);
         }
     }
 

@@ -86,9 +86,9 @@ impl Alone {
     }
 
     /// Refunds amounts of a charge, unless it is of an outage that has ended.
-    pub(super) fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+    pub(super) fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64)) {
         if charge >= self.first {
-            self.share.refund(amounts, charge, now, |_, _| ());
+            self.share.refund(amounts, charge, now, late);
             self.whole.refund(amounts, charge, now, |_, _| ());
             for (taken, amount) in self.taken.iter_mut().zip(amounts.as_slice()) {
                 *taken = taken.saturating_sub(*amount);

@@ -88,6 +88,7 @@ impl Slots {
         let level = if left < 0 { scale.fit + weight } else { scale.fit.saturating_sub(weight) };
         if level > self.level(bucket, now) {
             self.ledger.raise(bucket, level, now);
+            self.changed_at = Some(now);
             self.flush_soon(now);
         }
     }

@@ -48,7 +48,9 @@
 use std::mem;
 use std::time::Duration;
 
-use super::state::{Slot, Slots};
+use super::state::{AskedCall, Slot, Slots};
+use crate::backend::redis::ledger::ServerClock;
+use crate::backend::redis::scale::MOST;
 use crate::backend::redis::wire::{BatchReply, Writer};
 use crate::error::{StoreError, StoreProblem};
 use crate::queue::{Queue, Refusals, Waiter};
@@ -152,8 +154,9 @@ impl Slots {
         }
         batch.number(self.look_ahead(now));
         batch.number(self.scales.first().map_or(0, |scale| scale.pause));
-        self.ledger.write_hold(self.seen_at, self.usual_trip, &mut batch);
-        self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), now, &mut batch);
+        let clock = ServerClock { seen_at: self.seen_at, trip: self.usual_trip };
+        self.ledger.write_hold(clock, &mut batch);
+        self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), (now, clock), &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
@@ -195,8 +198,13 @@ impl Slots {
         let held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
+        self.learn_limit_holds(reply, lost, now);
         self.learn_hold(reply, lost, now);
         self.learn_paces(reply, lost, now);
+        self.note_marks(reply, &calls, lost);
+        for ((late, bucket), scale) in self.late.iter_mut().zip(&reply.buckets).zip(&self.scales) {
+            *late = late.saturating_add(scale.whole(bucket.late));
+        }
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {
@@ -230,9 +238,34 @@ impl Slots {
         if held_up || was_local || is_held {
             self.drop_all(now);
         } else {
+            self.drop_held(now);
             self.move_up(reply, self.seen_at);
         }
         refused
+    }
+
+    /// Notes what was granted before each call that a reply grants.
+    fn note_marks(&mut self, reply: &BatchReply, calls: &[AskedCall], lost: bool) {
+        let Some(marks) = &mut self.marks else { return };
+        if lost {
+            marks.clear();
+        }
+        let granted: Vec<_> =
+            calls.iter().zip(&reply.calls).filter(|(_, decision)| decision.granted).collect();
+        let mut sums: Box<[u64]> = reply.buckets.iter().map(|bucket| bucket.sum).collect();
+        // Just before the first of them.
+        for (call, _) in &granted {
+            for (sum, weight) in sums.iter_mut().zip(&call.weights) {
+                *sum = (*sum + MOST).saturating_sub(*weight) % MOST;
+            }
+        }
+        let first = reply.charges.saturating_sub(granted.len() as u64) + 1;
+        for (charge, (call, _)) in (first..).zip(granted) {
+            for (sum, weight) in sums.iter_mut().zip(&call.weights) {
+                *sum = (*sum + weight) % MOST;
+            }
+            marks.note(charge, sums.clone());
+        }
     }
 
     /// Returns the error of a waiter whose timeout ended without any reply since it arrived.

@@ -12,8 +12,11 @@
 //! over. The client that has the probe lets its call depart. The other clients refuse their calls,
 //! and ask the server about once in [`NEWS`] while they do.
 //!
-//! A shared limiter is held as a whole, also if one of its limits is the reason: one call that
-//! waits in another process may take from any of them.
+//! # One limit
+//!
+//! A refusal that names a limit holds only calls that take from it, and those behind them in the
+//! queue. Slots of other calls in front of those stay. The server grants nothing ahead of the end
+//! of such a hold, so it may end early.
 
 use std::mem;
 
@@ -41,8 +44,10 @@ impl Slots {
 
     /// Ends the hold, and sends that to the server at once.
     pub(super) fn end_hold(&mut self, now: u64) {
-        if self.is_held(now) {
+        if self.is_held(now) || self.is_any_shut(now) {
             self.hold_until(0, now);
+            (0..self.scales.len()).for_each(|bucket| self.shut_limit_until(bucket, 0, now));
+            self.head_shut_until = 0;
             (self.is_exhausted, self.probe_slot) = (false, 0);
             // The hold may be why the calls were not granted.
             self.ask_at = 0;
@@ -51,14 +56,113 @@ impl Slots {
         }
     }
 
+    /// Begins or prolongs the hold of one limit, and sends it to the server at once.
+    pub(super) fn begin_limit_hold(&mut self, bucket: usize, until: u64, now: u64) {
+        self.shut_limit_until(bucket, self.shut_until[bucket].max(until), now);
+        self.drop_held(now);
+        self.ledger.begin_limit_hold(bucket, until);
+        self.flush_at = self.flush_at.min(now);
+    }
+
+    /// Moves the end of the hold of one limit to `until`, which may be over. Its rate stands still
+    /// until then if it climbs.
+    fn shut_limit_until(&mut self, bucket: usize, until: u64, now: u64) {
+        let from = now.max(self.opens_at(bucket));
+        self.setbacks += u64::from(until > self.shut_until[bucket].max(now));
+        self.shut_until[bucket] = until;
+        let to = now.max(self.opens_at(bucket));
+        self.climbs[bucket].climb = self.climbs[bucket].climb.moved(from, to);
+    }
+
+    /// Gives back the first slot that takes from a limit on hold, and those behind it, which no
+    /// call takes earlier.
+    pub(super) fn drop_held(&mut self, now: u64) {
+        if !self.is_any_shut(now) {
+            return;
+        }
+        let first = self.slots.iter().position(|slot| self.shut_for(slot.amounts.as_slice()) > now);
+        let mut behind = self.slots.split_off(first.unwrap_or(self.slots.len()));
+        mem::swap(&mut self.slots, &mut behind);
+        self.drop_all(now);
+        self.slots = behind;
+    }
+
+    /// Takes over what a reply says about the holds of single limits, apart from changes that the
+    /// server does not know yet. If the server has `lost` its state, this client tells it again.
+    pub(super) fn learn_limit_holds(&mut self, reply: &BatchReply, lost: bool, now: u64) {
+        let mut changes = false;
+        for (bucket, said) in reply.buckets.iter().enumerate() {
+            let known = self.shut_until[bucket];
+            let until = self.seen_at + said.shut_for.min(self.max_hold);
+            let until = if said.shut_for > 0 { until } else { 0 };
+            if self.ledger.changes_limit_hold(bucket) || until.max(known) <= now {
+                continue;
+            }
+            if lost && known > until {
+                self.begin_limit_hold(bucket, known, now);
+                continue;
+            }
+            self.shut_limit_until(bucket, until, now);
+            changes = true;
+        }
+        if changes {
+            self.drop_held(now);
+            self.tell_share(now);
+        }
+    }
+
+    /// Lets the buckets that decide during an outage know of all holds.
+    fn tell_share(&mut self, now: u64) {
+        let share = &mut self.alone.share;
+        share.release(now);
+        if self.is_exhausted {
+            share.exhaust(self.held_until, now);
+        } else {
+            share.hold(self.held_until, now);
+        }
+        for (place, until) in self.places.iter().zip(&self.shut_until) {
+            share.hold_limit(*place, *until, now);
+        }
+    }
+
+    /// Returns true if any limit alone is on hold at `now`.
+    pub(super) fn is_any_shut(&self, now: u64) -> bool {
+        self.shut_until.iter().any(|until| now < *until)
+    }
+
+    /// Returns when the holds end that a call of these amounts waits for.
+    pub(super) fn held_for(&self, amounts: &[u64]) -> u64 {
+        self.held_until.max(self.shut_for(amounts))
+    }
+
+    /// Returns when a bucket leaks again. It may be over.
+    pub(super) fn opens_at(&self, bucket: usize) -> u64 {
+        self.held_until.max(self.shut_until[bucket])
+    }
+
+    /// Returns when the holds of single limits end that a call of these amounts waits for.
+    pub(super) fn shut_for(&self, amounts: &[u64]) -> u64 {
+        self.latest_end(|dimension| amounts[dimension] > 0)
+    }
+
+    /// Returns when the holds of the limits of one dimension end.
+    pub(super) fn shut_of(&self, dimension: usize) -> u64 {
+        self.latest_end(|of| of == dimension)
+    }
+
+    fn latest_end(&self, is_of: impl Fn(usize) -> bool) -> u64 {
+        let shut = self.shut_until.iter().zip(&self.dimensions);
+        shut.filter(|(_, of)| is_of(**of)).map(|(until, _)| *until).max().unwrap_or(0)
+    }
+
     /// Moves the end of the hold to `until`, which may be over. Rates that climb stand still until
     /// then.
     fn hold_until(&mut self, until: u64, now: u64) {
-        let (from, to) = (now.max(self.held_until), now.max(until));
-        for known in &mut self.climbs {
-            known.climb = known.climb.moved(from, to);
+        let before = mem::replace(&mut self.held_until, until);
+        for (known, shut) in self.climbs.iter_mut().zip(&self.shut_until) {
+            let (from, to) = (before.max(*shut), until.max(*shut));
+            known.climb = known.climb.moved(now.max(from), now.max(to));
         }
-        self.held_until = until;
     }
 
     /// Lets another call be the probe, because this client lost its slot for it.
@@ -100,13 +204,7 @@ impl Slots {
         if until > now || self.is_held(now) || begins {
             self.hold_until(until, now);
             (self.is_exhausted, self.probe_slot) = (reply.is_exhausted, 0);
-            // They decide during an outage.
-            self.alone.share.release(now);
-            if reply.is_exhausted {
-                self.alone.share.exhaust(until, now);
-            } else {
-                self.alone.share.hold(until, now);
-            }
+            self.tell_share(now);
         }
     }
 
@@ -121,16 +219,17 @@ impl Slots {
         now < self.held_until || self.is_exhausted
     }
 
-    /// Returns a wait and what decides it, once the hold is taken into account.
-    pub(super) fn at_end_of_hold(&self, wait: (u64, usize), now: u64) -> (u64, usize) {
-        let rest = self.held_until.saturating_sub(now);
+    /// Returns the wait of a call of these amounts and what decides it, once holds are taken into
+    /// account.
+    pub(super) fn at_end_of_hold(&self, wait: (u64, usize), amounts: &[u64], now: u64) -> (u64, usize) {
+        let rest = self.held_for(amounts).saturating_sub(now);
         if rest > 0 { (rest.max(wait.0), HOLD) } else { wait }
     }
 
     /// Returns when calls may be requested: once the server may grant them, or say that the hold is
     /// over.
     pub(super) fn may_ask_at(&self, now: u64) -> u64 {
-        let end = self.held_until.saturating_sub(self.look_ahead(now));
+        let end = self.held_until.saturating_sub(self.look_ahead(now)).max(self.head_shut_until);
         self.ask_at.max(end.min(self.seen_at.saturating_add(NEWS)))
     }
 }

@@ -22,6 +22,7 @@
 //! * `requests` decides which calls a batch asks for.
 //! * `ahead` lets calls take slots, and gives slots back.
 //! * `sooner` moves slots up after a refund.
+//! * `marks` remembers what was granted before each call, for what responses say.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
@@ -33,6 +34,7 @@ mod alone;
 mod estimate;
 mod exchange;
 mod held;
+mod marks;
 mod outage;
 mod pace;
 mod requests;
@@ -56,7 +58,7 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.take(amounts, now);
         }
-        if self.is_held(now) {
+        if self.is_held(now) || self.shut_for(amounts) > now {
             return None;
         }
         let due = self.slot_due(amounts, None, now)?;
@@ -67,9 +69,11 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.due(head, now);
         }
-        let due = self.slot_due(head.amounts.as_slice(), Some(head.number), now)?;
-        let is_held = self.held_until > due.at;
-        Some(if is_held { Due { at: self.held_until, limit: HOLD } } else { due })
+        let amounts = head.amounts.as_slice();
+        self.head_shut_until = self.shut_for(amounts);
+        let due = self.slot_due(amounts, Some(head.number), now)?;
+        let held = self.held_for(amounts);
+        Some(if held > due.at { Due { at: held, limit: HOLD } } else { due })
     }
 
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
@@ -77,14 +81,18 @@ impl Buckets for Slots {
         slot.unwrap_or_else(|| self.alone.charge(amounts, at, now))
     }
 
-    /// What comes too late is known to the server only.
-    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, _: impl FnMut(usize, u64)) {
+    /// What comes too late is known with the next reply.
+    fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64)) {
         if charge < LOCAL {
-            self.refunded_at = Some(now);
-            self.give_back(amounts.as_slice(), charge, now);
+            self.changed_at = Some(now);
+            self.give_back(amounts.as_slice(), charge, true, now);
         } else {
-            self.alone.refund(amounts, charge, now);
+            self.alone.refund(amounts, charge, now, late);
         }
+    }
+
+    fn late(&self, place: usize) -> u64 {
+        self.bucket_of(place).map_or(0, |bucket| self.late[bucket])
     }
 
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
@@ -102,21 +110,24 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.wait(call, queue, now);
         }
-        self.at_end_of_hold(self.estimate(call, queue, now), now)
+        let head = queue.head_before(call).map_or(0, |head| self.shut_for(head.amounts.as_slice()));
+        let (wait, limit) = self.estimate(call, queue, now);
+        let wait = wait.max(head.saturating_sub(now));
+        self.at_end_of_hold((wait, limit), call.amounts.as_slice(), now)
     }
 
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
         if self.is_local() {
             return self.alone.share.wait_of_next(amounts, now);
         }
-        self.at_end_of_hold(self.estimate_next(amounts, now), now)
+        self.at_end_of_hold(self.estimate_next(amounts, now), amounts, now)
     }
 
     fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
         if self.is_local() {
             return self.alone.share.wait_behind(amounts, ahead, now);
         }
-        self.at_end_of_hold(self.estimate_behind(amounts, ahead, now), now)
+        self.at_end_of_hold(self.estimate_behind(amounts, ahead, now), amounts, now)
     }
 
     fn setbacks(&self) -> u64 {
@@ -153,13 +164,13 @@ impl Buckets for Slots {
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.setbacks += 1;
         self.alone.share.set_rate(place, allowed, declared, now);
-        if let Some(bucket) = self.places.iter().position(|of| *of == place) {
+        if let Some(bucket) = self.bucket_of(place) {
             self.set_rate_of_bucket(bucket, allowed, declared, now);
         }
     }
 
     fn widen(&mut self, place: usize, amount: u64) {
-        if let Some(bucket) = self.places.iter().position(|of| *of == place) {
+        if let Some(bucket) = self.bucket_of(place) {
             self.scales[bucket].widen(amount);
         }
     }
@@ -168,17 +179,27 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.cut(place, span, charge, now);
         }
-        let bucket = self.places.iter().position(|of| *of == place);
+        let bucket = self.bucket_of(place);
         bucket.is_some_and(|bucket| self.cut_bucket(bucket, span, charge, now))
     }
 
     fn climbs(&self, place: usize, now: u64) -> bool {
-        let bucket = self.places.iter().position(|of| *of == place);
+        let bucket = self.bucket_of(place);
         bucket.is_some_and(|bucket| self.bucket_climbs(bucket, now))
     }
 
+    fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64> {
+        if self.is_local() {
+            return None;
+        }
+        let marks = self.marks.get_or_insert_default();
+        let bucket = self.places.iter().position(|of| *of == place)?;
+        let weight = self.ledger.granted_since(bucket, marks.at(charge, bucket)?);
+        Some(self.scales[bucket].amount(weight))
+    }
+
     fn cap(&mut self, place: usize, left: i64, now: u64) {
-        let bucket = self.places.iter().position(|of| *of == place);
+        let bucket = self.bucket_of(place);
         if let Some(bucket) = bucket.filter(|_| !self.is_local()) {
             self.setbacks += 1;
             self.cap_bucket(bucket, left, now);
@@ -192,8 +213,12 @@ impl Buckets for Slots {
         }
     }
 
-    fn hold_limit(&mut self, _: usize, until: u64, now: u64) {
-        self.hold(until, now);
+    fn hold_limit(&mut self, place: usize, until: u64, now: u64) {
+        self.alone.share.hold_limit(place, until, now);
+        let bucket = self.bucket_of(place);
+        if let Some(bucket) = bucket.filter(|_| until > now) {
+            self.begin_limit_hold(bucket, until, now);
+        }
     }
 
     fn exhaust(&mut self, until: u64, now: u64) {
@@ -214,12 +239,19 @@ impl Buckets for Slots {
         if self.is_local() { self.alone.share.is_exhausted() } else { self.is_exhausted }
     }
 
-    fn limit_held_until(&self, _: usize) -> u64 {
-        0
+    fn limit_held_until(&self, place: usize) -> u64 {
+        if self.is_local() {
+            return self.alone.share.limit_held_until(place);
+        }
+        self.bucket_of(place).map_or(0, |bucket| self.shut_until[bucket])
     }
 
     fn is_shut(&self, now: u64) -> bool {
-        if self.is_local() { self.alone.share.is_shut(now) } else { self.is_held(now) }
+        if self.is_local() {
+            self.alone.share.is_shut(now)
+        } else {
+            self.is_held(now) || self.is_any_shut(now)
+        }
     }
 
     fn refresh(&mut self, now: u64) {
@@ -232,7 +264,7 @@ impl Buckets for Slots {
         let mut looks = self.alone.share.look(now);
         if !self.is_local() {
             for (bucket, place) in self.places.iter().enumerate() {
-                looks[*place] = self.look_at(bucket, now).on_hold(self.held_until.saturating_sub(now));
+                looks[*place] = self.look_at(bucket, now).on_hold(self.opens_at(bucket).saturating_sub(now));
             }
         }
         looks
@@ -245,7 +277,7 @@ impl Buckets for Slots {
     fn idle(&mut self, now: u64) {
         self.drop_idle(now);
         // The call that had to pause has left.
-        self.ask_at = 0;
+        (self.ask_at, self.head_shut_until) = (0, 0);
     }
 
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {

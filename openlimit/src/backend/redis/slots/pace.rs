@@ -17,7 +17,7 @@
 
 use super::state::{KnownClimb, LOCAL, Slots};
 use crate::backend::Buckets as _;
-use crate::backend::redis::ledger::PaceChange;
+use crate::backend::redis::changes::PaceChange;
 use crate::backend::redis::scale::ONE;
 use crate::backend::redis::wire::BatchReply;
 use crate::bucket::Climb;
@@ -26,7 +26,7 @@ impl Slots {
     /// Halves the rate of a bucket, unless it was cut after `charge` already, and sends that to the
     /// server at once.
     pub(super) fn cut_bucket(&mut self, bucket: usize, span: u64, charge: u64, now: u64) -> bool {
-        let from = now.max(self.held_until);
+        let from = now.max(self.opens_at(bucket));
         let last = self.ledger.charges();
         let (place, share) = (self.places[bucket], &mut self.alone.share);
         let was_alone = charge >= LOCAL;
@@ -68,9 +68,8 @@ impl Slots {
             let place = self.places[bucket];
             let own = self.ledger.pace_change(bucket);
             let climb = self.climbs[bucket].climb;
-            let rest = climb.missing(now.max(self.held_until));
-            let scale = &mut self.scales[bucket];
-            let rate = scale.rate();
+            let rest = climb.missing(now.max(self.opens_at(bucket)));
+            let rate = self.scales[bucket].rate();
             if lost {
                 let (span, rate) = (climb.part(now).1, if rate == ONE { 0 } else { rate });
                 self.ledger.change_pace(bucket, PaceChange { refused: 0, span, rest, rate });
@@ -79,14 +78,16 @@ impl Slots {
             }
             if own.refused == 0 && own.rest == 0 {
                 // It stands still until the end of the hold, which may be another one here.
-                let from = self.seen_at.saturating_add(reply.held_for);
+                let from = self.seen_at.saturating_add(reply.held_for.max(reply.buckets[bucket].shut_for));
                 let climb = Climb::ending_in(pace.rest, pace.span, self.seen_at);
-                let to = if self.held_until > now { self.held_until } else { from.min(now) };
+                let opens_at = self.opens_at(bucket);
+                let to = if opens_at > now { opens_at } else { from.min(now) };
                 let climb = climb.moved(from, to);
                 self.climbs[bucket] = KnownClimb { climb, cut: pace.cut };
             }
             if own.rate == 0 && pace.rate > 0 {
                 // Another client may adopt a higher rate than this one.
+                let scale = &mut self.scales[bucket];
                 scale.set_rate(pace.rate, ONE);
                 if scale.rate() != rate {
                     self.alone.share.set_rate(place, scale.rate(), ONE, now);
@@ -96,13 +97,13 @@ impl Slots {
         self.set_paces(now);
     }
 
-    /// Sets the weights of calls by the paces at `now`, or at the end of a hold.
+    /// Sets the weights of calls by the paces at `now`, or at the ends of holds.
     pub(super) fn set_paces(&mut self, now: u64) {
-        let from = now.max(self.held_until);
         // The calls in flight weigh as before, and their charges have no numbers yet.
         let since = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
-        for (scale, known) in self.scales.iter_mut().zip(&self.climbs) {
-            scale.set_pace(known.climb.part(from), since);
+        for bucket in 0..self.scales.len() {
+            let from = now.max(self.opens_at(bucket));
+            self.scales[bucket].set_pace(self.climbs[bucket].climb.part(from), since);
         }
     }
 
@@ -113,7 +114,7 @@ impl Slots {
 
     /// Returns the pace of a bucket, as a part of the declared rate.
     pub(super) fn pace(&self, bucket: usize, now: u64) -> (u128, u128) {
-        let (part, of) = self.climbs[bucket].climb.part(now.max(self.held_until));
+        let (part, of) = self.climbs[bucket].climb.part(now.max(self.opens_at(bucket)));
         (u128::from(self.scales[bucket].rate()) * u128::from(part), u128::from(ONE) * u128::from(of))
     }
 }

@@ -62,7 +62,9 @@ impl Slots {
             })
             .collect();
         // The lease comes last, so that no call waits for it.
-        calls.extend(self.lease(queue).map(|amounts| (self.ask_for(None, amounts), self.look_ahead(now))));
+        calls.extend(
+            self.lease(queue, now).map(|amounts| (self.ask_for(None, amounts), self.look_ahead(now))),
+        );
         calls
     }
 
@@ -76,13 +78,19 @@ impl Slots {
 
     /// Returns the amounts of a lease: what every limit allows in a slice. `None` if leases are off
     /// or the next call would not fit.
-    fn lease(&self, queue: &Queue) -> Option<Amounts> {
+    fn lease(&self, queue: &Queue, now: u64) -> Option<Amounts> {
         let next = queue.head().map(|(_, head)| &head.amounts).or(self.lease_for.as_ref());
         let (slice, next) = (self.terms.lease?, next?);
         let mut amounts = next.clone();
         for (dimension, amount) in amounts.as_mut_slice().iter_mut().enumerate() {
             let limits = self.scales.iter().zip(&self.dimensions).filter(|(_, of)| **of == dimension);
-            *amount = limits.map(|(scale, _)| scale.whole(slice.min(scale.fit))).min().unwrap_or(0);
+            // A lease that takes nothing from a limit on hold serves calls that do not, either.
+            let is_shut = self.shut_of(dimension) > now;
+            *amount = if is_shut {
+                0
+            } else {
+                limits.map(|(scale, _)| scale.whole(slice.min(scale.fit))).min().unwrap_or(0)
+            };
         }
         let fits = amounts.as_slice().iter().zip(next.as_slice()).all(|(lease, asked)| lease >= asked);
         fits.then_some(amounts)

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::alone::Alone;
+use super::marks::Marks;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
@@ -47,6 +48,10 @@ pub(crate) struct Slots {
     pub(super) flush_at: u64,
     /// When the hold ends, as far as this client knows. Zero for none.
     pub(super) held_until: u64,
+    /// When the holds of single limits end, by bucket.
+    pub(super) shut_until: Box<[u64]>,
+    /// The latest of them that the head of the queue waits for, as of the last look at it.
+    pub(super) head_shut_until: u64,
     /// True while a quota is used up.
     pub(super) is_exhausted: bool,
     /// The charge of the slot of the probe, while its call has not departed. Zero for none.
@@ -59,8 +64,13 @@ pub(crate) struct Slots {
     pub(super) max_hold: u64,
     /// The earliest time to ask for calls again, while another client's far call goes first.
     pub(super) ask_at: u64,
-    /// When a call last gave back a part of what it had reserved.
-    pub(super) refunded_at: Option<u64>,
+    /// When a call last gave back a part of what it had reserved, or a response said that less was
+    /// left than the bucket had room for.
+    pub(super) changed_at: Option<u64>,
+    /// What was granted before each call. `None` before the first response.
+    pub(super) marks: Option<Box<Marks>>,
+    /// The amounts that came too late to be given back, by bucket.
+    pub(super) late: Box<[u64]>,
     /// The amounts of a failed `try_acquire`: the next batch requests a lease that would serve it.
     pub(super) lease_for: Option<Amounts>,
     /// When the driver looks at the state next, unless it is called. Zero while it is at work.
@@ -154,13 +164,17 @@ impl Slots {
             usual_trip: u64::MAX,
             flush_at: u64::MAX,
             held_until: 0,
+            shut_until: vec![0; shared.len()].into(),
+            head_shut_until: 0,
             is_exhausted: false,
             probe_slot: 0,
             wants_news: false,
             held_at_server: 0,
             max_hold,
             ask_at: 0,
-            refunded_at: None,
+            changed_at: None,
+            marks: None,
+            late: vec![0; shared.len()].into(),
             lease_for: None,
             next_look: 0,
             outage: None,
@@ -168,5 +182,10 @@ impl Slots {
             outages: 0,
             alone,
         }
+    }
+
+    /// Returns the bucket of the limit at a place of the limiter.
+    pub(super) fn bucket_of(&self, place: usize) -> Option<usize> {
+        self.places.iter().position(|of| *of == place)
     }
 }

@@ -116,6 +116,6 @@ impl Tenant {
 
     /// Refunds amounts of a charge.
     pub(super) fn give_back(&mut self, amounts: &Amounts, charge: u64, now: u64) {
-        self.slots.give_back(amounts.as_slice(), charge, now);
+        self.slots.give_back(amounts.as_slice(), charge, true, now);
     }
 }

@@ -278,7 +278,7 @@ fn batches_while_kept_back(gives_back: bool) -> usize {
     one.join([180, 0]);
     world.exchange(&mut one);
     other.slots.terms.look_ahead = 0;
-    other.slots.refunded_at = Some(world.clock).filter(|_| gives_back);
+    other.slots.changed_at = Some(world.clock).filter(|_| gives_back);
     other.join([180, 0]);
     let mut batches = 0;
     for _ in 0..100 {
@@ -317,7 +317,7 @@ fn a_slot_within_the_look_ahead_of_the_settings_serves_another_call_while_calls_
     world.call(&mut client, [180, 0]);
     let left = client.join([30, 0]);
     world.exchange(&mut client);
-    client.slots.refunded_at = Some(world.clock);
+    client.slots.changed_at = Some(world.clock);
     client.queue.leave(left);
     assert!(client.slot_due(&Amounts::Few([1, 0, 0]), u64::MAX, world.clock).is_some());
 }

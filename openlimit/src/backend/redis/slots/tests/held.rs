@@ -211,6 +211,10 @@ fn rates_change_and_holds_come_and_go(seed: u64) {
             }
             14 => client.slots.hold(world.clock + world.random(400_000_000) as u64, world.clock),
             15 => client.slots.release(world.clock),
+            17 | 18 => {
+                let until = world.clock + world.random(400_000_000) as u64;
+                client.slots.hold_limit(world.random(2), until, world.clock);
+            }
             16 => {
                 client.slots.cap_bucket(world.random(2), world.random(100) as i64 - 50, world.clock);
             }

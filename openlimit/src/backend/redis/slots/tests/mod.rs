@@ -18,9 +18,12 @@ mod exhausted;
 mod far;
 mod held;
 mod learned;
+mod limit_holds;
+mod observed;
 mod pace;
 mod refunds;
 mod server;
+mod shared_key;
 mod windows;
 mod world;
 

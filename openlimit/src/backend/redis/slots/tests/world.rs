@@ -364,7 +364,7 @@ struct Batch(Vec<f64>);
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
 const OUT: usize = 16;
 const REFUNDS: usize = 18;
-const FIRST_REFUND: usize = 36;
+const FIRST_REFUND: usize = 38;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {
@@ -377,14 +377,14 @@ impl Batch {
 
     /// Returns the charge and the weights of each refund.
     fn refunds(&self) -> Vec<[u64; 3]> {
-        let refunds = self.0[FIRST_REFUND..].chunks_exact(3).take(self.0[REFUNDS] as usize);
-        refunds.map(|refund| [refund[0] as u64, refund[1] as u64, refund[2] as u64]).collect()
+        let refunds = self.0[FIRST_REFUND..].chunks_exact(4).take(self.0[REFUNDS] as usize);
+        refunds.map(|refund| [refund[0] as u64, refund[2] as u64, refund[3] as u64]).collect()
     }
 
     /// Returns the bytes of the same batch with its first `refunds` refunds.
     fn with(&self, refunds: usize) -> Vec<u8> {
         let mut numbers = self.0.clone();
-        numbers.drain(FIRST_REFUND + 3 * refunds..FIRST_REFUND + 3 * numbers[REFUNDS] as usize);
+        numbers.drain(FIRST_REFUND + 4 * refunds..FIRST_REFUND + 4 * numbers[REFUNDS] as usize);
         numbers[REFUNDS] = refunds as f64;
         numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
     }

@@ -1,0 +1,69 @@
+//! Changes that a client tells the server: of the pace, of holds, and of what it took alone.
+//!
+//! Several may come before the next batch, and a batch may be given up. So each can be joined with a
+//! later one.
+
+use super::scale::MOST;
+
+/// A change of the pace of one limit, to tell the server. Zeros stand for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct PaceChange {
+    /// The charge of a call that was refused.
+    pub(super) refused: u64,
+    /// The span of a climb.
+    pub(super) span: u64,
+    /// The rest of a climb that the server has lost.
+    pub(super) rest: u64,
+    /// The rate that the provider allows, in parts of the declared one.
+    pub(super) rate: u64,
+}
+
+impl PaceChange {
+    /// Adds a later change.
+    pub(super) fn add(&mut self, later: Self) {
+        self.refused = self.refused.max(later.refused);
+        self.span = self.span.max(later.span);
+        self.rest = self.rest.max(later.rest);
+        self.rate = if later.rate > 0 { later.rate } else { self.rate };
+    }
+}
+
+/// The amounts that a process took from one limit while it decided alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taken {
+    pub(super) all: u64,
+    /// The least of it to owe.
+    pub(super) least: u64,
+    /// The `idle` that the client had seen before.
+    pub(super) idle: u64,
+}
+
+impl Taken {
+    pub(super) fn add(&mut self, other: Self) {
+        self.idle = if self.all == 0 { other.idle } else { self.idle.max(other.idle) };
+        self.all = self.all.saturating_add(other.all).min(MOST);
+        self.least = self.least.saturating_add(other.least).min(MOST);
+    }
+}
+
+/// A change of the hold, to tell the server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HoldChange {
+    /// A hold ends, before the other one begins.
+    pub(super) ends: bool,
+    /// A hold lasts until then, on the clock of the client.
+    pub(super) until: Option<u64>,
+    /// It does because a quota is used up.
+    pub(super) exhausts: bool,
+}
+
+impl HoldChange {
+    /// Returns the change that consists of this one and a later one.
+    pub(super) fn then(self, later: Self) -> Self {
+        if later.ends {
+            return later;
+        }
+        let (until, exhausts) = (self.until.max(later.until), self.exhausts || later.exhausts);
+        Self { ends: self.ends, until, exhausts }
+    }
+}
