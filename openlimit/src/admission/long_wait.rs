@@ -1,4 +1,5 @@
-//! Finds out which calls wait for long, and for what, to tell a program that wants to know.
+//! Finds out how long a call would wait, and which calls wait for long and for what, for a program
+//! that wants to know.
 //!
 //! Nobody can know how long a wait will be: a refund shortens it, a debt or a hold prolongs it. So a
 //! wait is long if it is known on arrival that it will be, or as soon as it has been
@@ -6,7 +7,8 @@
 
 use super::Admission;
 use crate::backend::{Buckets as _, HOLD};
-use crate::queue::{Key, LONG, Notice};
+use crate::limits::Amounts;
+use crate::queue::{Key, LONG, Notice, Refusal, Urgency, Waiter};
 
 /// A long wait of a call. Times are in nanoseconds.
 #[derive(Debug)]
@@ -31,6 +33,15 @@ pub(crate) enum Cause {
 }
 
 impl Admission {
+    /// Returns a lower bound on the wait of a call of normal priority that would be made now.
+    pub(crate) fn wait_for(&self, amounts: Amounts, now: u64) -> Result<u64, Refusal> {
+        let call = Waiter::new(amounts, now, Urgency::default());
+        match self.exhausted(now) {
+            Some(refusal) => Err(refusal),
+            None => Ok(self.backend.wait(&call, &self.queue, now).0),
+        }
+    }
+
     /// Notes that a call of a program that wants to know of long waits has joined the queue.
     /// Returns its wait if that is known to be long. Otherwise the call is woken when it is.
     pub(crate) fn begin_wait(&mut self, key: Key, now: u64) -> Option<LongWait> {

@@ -238,7 +238,7 @@ impl Core {
 
     /// Returns the error that a refused caller gets.
     #[cold]
-    fn error(&self, refusal: Refusal) -> AcquireError {
+    pub(super) fn error(&self, refusal: Refusal) -> AcquireError {
         match refusal {
             Refusal::TimedOut { waited, wait, limit: HOLD, .. } => self.held(waited, wait),
             Refusal::WouldWait { wait, limit: HOLD } => self.held(0, wait),
@@ -250,7 +250,7 @@ impl Core {
     /// Returns the error of a call whose lock was held by another thread when the process was
     /// forked.
     #[cold]
-    fn forked(&self) -> Box<AcquireError> {
+    pub(super) fn forked(&self) -> Box<AcquireError> {
         Box::new(self.without_timer(io::Error::other(FORKED)))
     }
 

@@ -1,4 +1,5 @@
-//! `Waiting`: a call that waits for long, for the program's own function ([`Builder::on_wait`]).
+//! What a wait will be: `Waiting`, a call that waits for long, for the program's own function
+//! ([`Builder::on_wait`]), and the estimate for a call that is not made.
 //!
 //! That function is foreign code: it may block, panic, or use the limiter. So it is called on the
 //! thread that polls the call, where no lock is held, and where only that call waits for it.
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use super::core::Core;
 use crate::admission::{Cause, LongWait};
-use crate::error::short;
-use crate::limits::{Limit, Name};
+use crate::error::{AcquireError, short};
+use crate::learning::{Lesson, SiteId};
+use crate::limits::{Cost, Limit, Name};
 use crate::sync::contain;
 
 /// A call that waits for longer than a second. Passed to the function that
@@ -111,6 +113,19 @@ impl Core {
         if let (Some(wait), Some(on_wait)) = (wait, self.on_wait.get()) {
             on_wait.call(&self.waiting(&wait));
         }
+    }
+
+    /// Returns a lower bound on the wait of a call of this cost that would be made now.
+    pub(super) fn wait_for(&self, cost: &Cost) -> Result<Duration, AcquireError> {
+        let mut amounts = self.plan.resolve(cost)?;
+        let now = self.time.now();
+        let Some(state) = self.lock() else { return Err(*self.forked()) };
+        if let Some(priced) = self.plan.priced(cost) {
+            state.admission.reserve(&Lesson { priced, site: SiteId::default() }, &mut amounts);
+        }
+        let wait = state.admission.wait_for(amounts, now);
+        drop(state);
+        wait.map(Duration::from_nanos).map_err(|refusal| self.error(refusal))
     }
 
     fn waiting(&self, wait: &LongWait) -> Waiting {

@@ -15,3 +15,4 @@ mod python_defects;
 mod shared_key;
 mod status;
 mod streams;
+mod waiting;
