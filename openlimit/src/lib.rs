@@ -35,6 +35,7 @@
 //! | declare a limiter | [`limiter!`], whose keys are the methods of [`Builder`] |
 //! | limit a function, sync or async | [`rate_limited`](macro@rate_limited) |
 //! | limit an HTTP client | [`clients`]: adapters for reqwest, async-openai, ureq and tower |
+//! | limit each tenant, user or API key | [`Keyed`]: a limiter for each |
 //! | wait by hand | [`Limiter::acquire`]: an [`Acquire`] to await, then a [`Permit`] |
 //! | say what a call costs, and what it used | [`Cost`], [`Usage`] |
 //! | believe what responses say | [`feedback`] |
@@ -43,6 +44,8 @@
 //! | follow a provider that counts in windows | [`Builder::counting`] |
 //! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
+//! | bound how many calls are in flight | [`Builder::concurrency`] |
+//! | take the first of several limiters that is free | [`first_free`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
 //! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
@@ -78,8 +81,8 @@
 //!
 //! # When not to use it
 //!
-//! It does not protect a server from its clients, it does not bound how many calls run at once, and
-//! it does not retry after errors that have nothing to do with limits.
+//! It does not protect a server from its clients, and it does not retry after errors that have
+//! nothing to do with limits.
 //!
 //! # Features
 //!
@@ -144,8 +147,8 @@ pub use backend::{OnOutage, Redis};
 #[cfg(feature = "serde")]
 pub use config::LimiterConfig;
 pub use error::{
-    AcquireError, BuildError, BuildProblem, FromAcquireError, ParamsError, StoreError, StoreProblem,
-    StoreStatus,
+    AcquireError, BuildError, BuildProblem, FirstFreeError, FromAcquireError, ParamsError, StoreError,
+    StoreProblem, StoreStatus,
 };
 pub use learning::{Input, Output};
 #[cfg(feature = "redis")]
@@ -155,8 +158,9 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Doubling, Forecast, ForecastError, Hold, LimitForecast, LimitStatus, Limiter,
-    Overflow, Permit, RateLimiter, Returned, Status, WaitReason, Waiting, WrappedRead,
+    Acquire, Builder, Burst, Doubling, FirstFree, Forecast, ForecastError, Hold, InFlightStatus, KeyLimits,
+    Keyed, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, RateLimiter, Returned,
+    Single, Status, WaitReason, Waiting, WrappedRead, first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{
@@ -166,7 +170,7 @@ pub use limiter::{
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
 pub use limits::{
-    Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
+    Concurrency, Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
 };
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;

@@ -58,6 +58,9 @@ pub struct Model {
     queue: Vec<Waiter>,
     /// The calls that have gone, and their priorities. Calls are numbered as they arrive.
     gone: Vec<(usize, Priority)>,
+    /// The calls in flight, and the most that may be.
+    in_flight: Vec<usize>,
+    concurrency: usize,
     now: u64,
 }
 
@@ -149,7 +152,21 @@ impl Model {
     /// Creates a model with empty buckets, at time zero.
     #[must_use]
     pub fn new(limits: Vec<Limit>) -> Self {
-        Self { limits, history: Vec::new(), queue: Vec::new(), gone: Vec::new(), now: 0 }
+        Self {
+            limits,
+            history: Vec::new(),
+            queue: Vec::new(),
+            gone: Vec::new(),
+            in_flight: Vec::new(),
+            concurrency: usize::MAX,
+            now: 0,
+        }
+    }
+
+    /// Allows so many calls in flight at a time.
+    #[must_use]
+    pub fn with_concurrency(self, calls: usize) -> Self {
+        Self { concurrency: calls, ..self }
     }
 
     /// Lets a call arrive. Its number is higher than those of the calls before it.
@@ -169,6 +186,13 @@ impl Model {
     pub fn cancel(&mut self, call: usize) {
         self.queue.retain(|waiter| waiter.call != call);
         self.history.retain(|charge| charge.call != call);
+        self.in_flight.retain(|other| *other != call);
+        self.go_on(self.now);
+    }
+
+    /// Ends a call, which keeps its charge. One that has ended may end again.
+    pub fn end(&mut self, call: usize) {
+        self.in_flight.retain(|other| *other != call);
         self.go_on(self.now);
     }
 
@@ -183,6 +207,7 @@ impl Model {
             amounts[dimension] = used - reserved;
             self.history.push(Charge { call: usize::MAX, at: self.now, amounts });
         }
+        self.in_flight.retain(|other| *other != call);
         self.go_on(self.now);
     }
 
@@ -232,7 +257,7 @@ impl Model {
 
     fn go_on(&mut self, end: u64) {
         self.note_firsts();
-        while let Some(next) = self.next() {
+        while let Some(next) = self.next().filter(|_| self.in_flight.len() < self.concurrency) {
             let head = &self.queue[next];
             let room = self.limits.iter().map(|limit| limit.room_at(&self.history, &head.amounts)).max();
             let at = room.unwrap_or(0).max(head.arrived).max(self.now);
@@ -242,6 +267,7 @@ impl Model {
             self.now = at;
             let Waiter { call, priority, amounts, .. } = self.queue.remove(next);
             self.history.push(Charge { call, at, amounts });
+            self.in_flight.push(call);
             self.gone.push((call, priority));
             self.note_firsts();
         }

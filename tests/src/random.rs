@@ -1,7 +1,7 @@
 //! Random limits, and limiters with them.
 
 use openlimit::testing::ManualClock;
-use openlimit::{Cost, Percent, Rate, RateLimiter};
+use openlimit::{Builder, Cost, Percent, Rate, RateLimiter, kind};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -46,13 +46,20 @@ fn limit() -> impl Strategy<Value = Limit> {
 /// If the limits are invalid.
 #[must_use]
 pub fn build(limits: &[Limit], clock: &ManualClock) -> RateLimiter {
+    builder(limits, clock).build().expect("the limits are valid")
+}
+
+/// Returns a builder with these limits, at least one.
+///
+/// # Panics
+/// If there is none.
+pub fn builder(limits: &[Limit], clock: &ManualClock) -> Builder<kind::Explicit> {
     let jitter = nanos(limits[0].jitter);
     let builder = RateLimiter::builder().clock(clock).jitter(jitter).headroom(Percent(limits[0].headroom));
-    let builder = limits.iter().fold(builder, |builder, limit| {
+    limits.iter().fold(builder, |builder, limit| {
         let rate = Rate::new(limit.amount, nanos(limit.period)).burst(nanos(limit.burst));
         builder.limit(openlimit::Limit::new(NAMES[limit.dimension], rate))
-    });
-    builder.build().expect("the limits are valid")
+    })
 }
 
 /// Reduces amounts to the most that one call may take.

@@ -79,7 +79,7 @@ impl Admission {
         match outcome {
             Some(Outcome::Admitted(grant)) => Ok(grant),
             Some(Outcome::Refused(refusal)) => Err(refusal),
-            None => Err(self.backend.would_wait(call, &self.queue, now)),
+            None => Err(self.would_wait(call, now)),
         }
     }
 

@@ -15,7 +15,7 @@ const STEP: u64 = 8;
 impl Admission {
     /// Lets calls reserve what is learned.
     pub(crate) fn learns(self, learning: Learning) -> Self {
-        Self { learning: Some(Box::new(learning)), ..self }
+        Self { learning: Some(learning), ..self }
     }
 
     /// Lets calls reserve for as many as a limit allows now.

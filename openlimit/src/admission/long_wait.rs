@@ -28,6 +28,8 @@ pub(crate) enum Cause {
     /// The limit at this place.
     Limit(usize),
     Hold,
+    /// As many calls are in flight as may be.
+    Concurrency,
     /// The store does not answer.
     Store,
 }
@@ -68,6 +70,7 @@ impl Admission {
         let (cause, further) = match limit {
             _ if is_away => (Cause::Store, None),
             HOLD => (Cause::Hold, Some(wait)),
+            _ if wait == 0 && self.is_saturated() => (Cause::Concurrency, None),
             limit => (Cause::Limit(limit), Some(wait)),
         };
         let waiter = self.queue.waiter_mut(key)?;

@@ -11,6 +11,8 @@
 //!   refund or a waiter that leaves moves them forward, and debt moves them back. After each such
 //!   change, [`pump`](Admission::pump) admits the waiters that are due and computes when the next
 //!   head is.
+//! - **So many in flight.** Where the number of calls in flight is limited, the head also waits for
+//!   one of them to end (`in_flight`).
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
 //!   refused, on arrival or when the queue moves back later (`hopeless`). While a quota of the
 //!   provider is used up, all calls are (`exhausted`).
@@ -41,20 +43,24 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod as_new;
 mod checks;
 mod exhausted;
+mod flights;
 mod full;
 mod hopeless;
+mod in_flight;
 mod learned;
 mod long_wait;
 mod plan;
 mod probes;
 mod remaining;
 mod returned;
+mod waiting;
 
 use std::task::Waker;
 
-use crate::backend::{Backend, Buckets, Due, HOLD, Look};
+use crate::backend::{Backend, Buckets, Due, Look};
 use crate::bucket::{FASTEST, SLOWEST};
 use crate::error::StoreStatus;
 use crate::learning::Learning;
@@ -62,13 +68,16 @@ use crate::limits::Rate;
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
 
 use self::checks::Checks;
+use self::flights::{CONCURRENCY, Flights};
 pub(crate) use self::full::Cap;
-pub(crate) use self::long_wait::{Cause, LongWait};
+pub(crate) use self::long_wait::LongWait;
 pub(crate) use self::plan::{Plan, Raises};
 use self::probes::Probes;
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
 pub use self::returned::Returned;
+pub(crate) use self::waiting::OnWait;
+pub use self::waiting::{WaitReason, Waiting};
 
 /// The buckets and the queue of one limiter.
 ///
@@ -91,9 +100,11 @@ pub(crate) struct Admission {
     /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
     widens: u64,
     /// What calls turned out to cost. `None` if the limiter does not learn.
-    learning: Option<Box<Learning>>,
-    /// What settled calls gave back, by the place of each limit.
+    learning: Option<Learning>,
+    /// What settled calls gave back, by the place of each limit. Empty before the first.
     returned: Box<[Returned]>,
+    /// The calls in flight. `None` if they are not limited.
+    in_flight: Option<Box<Flights>>,
 }
 
 /// The decision about a call that arrived. A refusal is an `E`.
@@ -109,7 +120,6 @@ pub(crate) enum Decided<E> {
 impl Admission {
     /// Creates the admission of a new limiter. `grace` and the longest hold are in nanoseconds.
     pub(crate) fn new(backend: Backend, queue: Queue, grace: u64, max_hold: u64) -> Self {
-        let returned = vec![Returned::default(); backend.look(0).len()].into();
         Self {
             backend,
             queue,
@@ -121,7 +131,8 @@ impl Admission {
             cap: Cap::default(),
             widens: 0,
             learning: None,
-            returned,
+            returned: Box::default(),
+            in_flight: None,
         }
     }
 
@@ -187,7 +198,8 @@ impl Admission {
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
     /// allows, or the limit was refused lately. For a response that is no refusal.
     pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
-        let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit != HOLD) else {
+        let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit < CONCURRENCY)
+        else {
             return;
         };
         let declared = plan.limits()[limit].rate().amount();
@@ -230,6 +242,9 @@ impl Admission {
         if self.backend.is_exhausted() {
             return self.arrive_exhausted(call, now, wakers);
         }
+        if self.in_flight.is_some() {
+            return self.arrive_in_flight(call, now, wakers);
+        }
         // It may be smaller than the call that was next, and those that it overtakes may not be able
         // to make their deadlines any more.
         let overtakes = !self.queue.goes_last(&call);
@@ -266,11 +281,17 @@ impl Admission {
         }
         if !self.queue.is_empty() {
             self.pump(now, wakers);
-            if let Some(charge) = self.take(call.amounts.as_slice(), now) {
-                return Ok(Grant::at_once(call.amounts.clone(), charge));
+            let mut grant = Grant::at_once(call.amounts.clone(), 0);
+            if self.grant(&mut grant, now) {
+                return Ok(grant);
             }
         }
-        Err(self.backend.would_wait(call, &self.queue, now))
+        Err(self.would_wait(call, now))
+    }
+
+    /// Returns the refusal of a call that would have to wait and may not.
+    fn would_wait(&mut self, call: &Waiter, now: u64) -> Refusal {
+        self.saturated(0).unwrap_or_else(|| self.backend.would_wait(call, &self.queue, now))
     }
 
     /// Returns the refusal of a call whose wait is known to be longer than its timeout.
@@ -356,17 +377,19 @@ impl Admission {
             remaining.charge(waiter.amounts.as_slice(), charge, now);
         }
         let is_probe = self.departs(charge, now);
+        let flight = self.depart();
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit, position: waiter.position };
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
-            Outcome::Admitted(Grant { amounts, lesson, charge, wait: Some(wait), is_probe })
+            Outcome::Admitted(Grant { amounts, lesson, charge, flight, wait: Some(wait), is_probe })
         }));
     }
 
     /// Refuses a waiter whose timeout ended. `head_due` is when the head is due.
     fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
-        let refusal = self.backend.expire(waiter, head_due, now);
+        let saturated = self.saturated(waiter.waited(now));
+        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, head_due, now));
         self.refuse(key, refusal, wakers);
     }
 
@@ -375,6 +398,7 @@ impl Admission {
         self.reprice(1);
         let (key, waiter) = self.queue.head()?;
         let due = self.backend.due(waiter, now).unwrap_or(Due { at: u64::MAX, limit: 0 });
+        let due = self.due_in_flight(due);
         Some((key, Due { at: due.at.max(waiter.arrived), ..due }))
     }
 }

@@ -8,6 +8,7 @@
 use std::array;
 use std::time::Duration;
 
+use super::OnWait;
 use crate::bucket::Metering;
 use crate::error::{AcquireError, ParamsError};
 use crate::learning::TokenLimit;
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     /// Whether settling gives back what was not used.
     refunds: bool,
     raises: Raises,
+    /// Whether the number of calls in flight is limited.
+    bounds_in_flight: bool,
     name: Name,
     limits: Box<[Limit]>,
     /// The metering of each limit.
@@ -38,6 +41,8 @@ pub(crate) struct Plan {
     /// The place of the dimension that each limit meters.
     metered_by: Box<[usize]>,
     pricing: PriceOptions,
+    /// What to call when a long wait begins.
+    on_wait: Option<OnWait>,
 }
 
 /// When a rate becomes faster than declared.
@@ -99,18 +104,40 @@ impl Plan {
             named,
             refunds,
             raises: Raises::default(),
+            bounds_in_flight: false,
             name,
             limits: limits.into(),
             meterings: meterings.into(),
             dimensions: dimensions.into(),
             metered_by: metered_by.into(),
             pricing,
+            on_wait: None,
         }
     }
 
     /// Sets when rates become faster than declared.
     pub(crate) fn raising(self, raises: Raises) -> Self {
         Self { raises, ..self }
+    }
+
+    /// Notes that the number of calls in flight is limited. Then no call takes the quick way.
+    pub(crate) fn bounding_in_flight(self) -> Self {
+        Self { places: None, bounds_in_flight: true, ..self }
+    }
+
+    /// Sets what to call when a long wait begins.
+    pub(crate) fn telling(self, on_wait: Option<OnWait>) -> Self {
+        Self { on_wait, ..self }
+    }
+
+    /// Returns what to call when a long wait begins.
+    pub(crate) fn on_wait(&self) -> Option<&OnWait> {
+        self.on_wait.as_ref()
+    }
+
+    /// Returns true if the number of calls in flight is limited.
+    pub(crate) fn bounds_in_flight(&self) -> bool {
+        self.bounds_in_flight
     }
 
     /// Returns when rates become faster than declared.
@@ -260,6 +287,12 @@ impl Plan {
                 limiter: self.name.clone(),
             },
             Refusal::WouldWait { wait, limit } => self.missing(wait, limit),
+            Refusal::InFlight { calls, most, waited } => AcquireError::TooManyInFlight {
+                calls,
+                most,
+                waited: Duration::from_nanos(waited),
+                limiter: self.name.clone(),
+            },
             Refusal::QueueFull { waiting, waited, wait } => AcquireError::QueueFull {
                 waiting,
                 waited: Duration::from_nanos(waited),

@@ -66,6 +66,7 @@ impl Admission {
     /// Counts what a call reserved that is being settled. `dimensions` has the place of each
     /// limit's dimension.
     pub(crate) fn count_reserved(&mut self, dimensions: &[usize], reserved: &Amounts) {
+        self.begin_returned(dimensions.len());
         for (returned, dimension) in self.returned.iter_mut().zip(dimensions) {
             add(&mut returned.reserved, reserved.as_slice()[*dimension]);
         }
@@ -76,6 +77,7 @@ impl Admission {
         if unused.is_zero() {
             return;
         }
+        self.begin_returned(dimensions.len());
         let returned = &mut self.returned;
         for (returned, dimension) in returned.iter_mut().zip(dimensions) {
             add(&mut returned.unused, unused.as_slice()[*dimension]);
@@ -84,11 +86,18 @@ impl Admission {
         self.backend.refund(unused, charge, now, late);
     }
 
-    /// Returns what settled calls gave back of each limit.
-    pub(crate) fn returned(&self) -> Vec<Returned> {
-        let all = self.returned.iter().enumerate();
+    /// Begins to count, unless it has begun already.
+    fn begin_returned(&mut self, limits: usize) {
+        if self.returned.is_empty() {
+            self.returned = vec![Returned::default(); limits].into();
+        }
+    }
+
+    /// Returns what settled calls gave back of one limit.
+    pub(crate) fn returned(&self, place: usize) -> Returned {
+        let known = self.returned.get(place).copied().unwrap_or_default();
         // A store also counts what calls gave back that left the queue when they were admitted.
-        let late = |place, known: &Returned| known.late.saturating_add(self.backend.late(place));
-        all.map(|(place, known)| Returned { late: late(place, known).min(known.unused), ..*known }).collect()
+        let late = known.late.saturating_add(self.backend.late(place));
+        Returned { late: late.min(known.unused), ..known }
     }
 }

@@ -126,6 +126,11 @@ pub(crate) trait Buckets {
     /// Returns true if no call is admitted at `now` without a closer look at the holds.
     fn is_shut(&self, now: u64) -> bool;
 
+    /// Returns true if it decides about all later calls, and refunds none of the earlier ones, as
+    /// new buckets of the same limits would: everything has flowed back, nothing is held, and the
+    /// rates are as declared.
+    fn is_as_new(&self, now: u64) -> bool;
+
     /// Learns from the store if a quota is used up still, because a call was refused by what may be
     /// old news. A backend without a store knows.
     fn refresh(&mut self, now: u64);
@@ -138,6 +143,10 @@ pub(crate) trait Buckets {
 
     /// Gives back what was reserved ahead, because no call waits any more.
     fn idle(&mut self, now: u64);
+
+    /// Notes that no more than so many calls depart before this changes, because calls in flight
+    /// are limited. A store grants no more of them ahead.
+    fn set_room(&mut self, calls: usize);
 
     /// Returns true if the driver has to run earlier than it planned to.
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool;

@@ -18,10 +18,15 @@ pub(crate) enum Choice {
 }
 
 impl Choice {
+    /// Returns true if the limits are in a store.
+    pub(crate) fn is_store(&self) -> bool {
+        !matches!(self, Self::Memory)
+    }
+
     /// Returns true if the store of the backend has a clock. The limiter must then run on the
     /// system's clock.
     pub(crate) fn has_clock(&self) -> bool {
-        !matches!(self, Self::Memory)
+        self.is_store()
     }
 
     /// Opens the backend. Does not connect to a store yet.

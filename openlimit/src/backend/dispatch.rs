@@ -147,6 +147,10 @@ impl Buckets for Backend {
         each!(self, one => one.is_shut(now))
     }
 
+    fn is_as_new(&self, now: u64) -> bool {
+        each!(self, one => one.is_as_new(now))
+    }
+
     fn refresh(&mut self, now: u64) {
         each!(self, one => one.refresh(now));
     }
@@ -162,6 +166,10 @@ impl Buckets for Backend {
     #[inline]
     fn idle(&mut self, now: u64) {
         each!(self, one => one.idle(now));
+    }
+
+    fn set_room(&mut self, calls: usize) {
+        each!(self, one => one.set_room(calls));
     }
 
     #[inline]

@@ -20,7 +20,7 @@ pub(crate) enum Driver {
     /// The backend needs no driver.
     None,
     #[cfg(feature = "redis")]
-    Redis(Session),
+    Redis(Box<Session>),
 }
 
 impl Driver {

@@ -318,6 +318,10 @@ impl Buckets for Memory {
         now < self.shut_until
     }
 
+    fn is_as_new(&self, now: u64) -> bool {
+        !self.is_shut(now) && self.meters.iter().all(|meter| meter.bucket.is_as_new(now))
+    }
+
     fn refresh(&mut self, _: u64) {}
 
     fn look(&self, now: u64) -> Vec<Look> {
@@ -331,6 +335,8 @@ impl Buckets for Memory {
     }
 
     fn idle(&mut self, _: u64) {}
+
+    fn set_room(&mut self, _: usize) {}
 
     fn calls_driver(&mut self, _: usize, _: u64) -> bool {
         false

@@ -162,6 +162,15 @@ impl<W: Word> Level<W> {
         self.at == 0 && self.level == W::default()
     }
 
+    /// Returns true if it decides about all later calls as a new level would: the bucket was empty
+    /// for the longest pause, and the rate is as declared.
+    pub(super) fn is_as_new(&self, now: u64) -> bool {
+        let is_as_declared =
+            self.pace.as_ref().is_none_or(|pace| pace.unit == self.unit && pace.climb.end() <= now);
+        let leaked = self.leak.times(self.clock(now).saturating_sub(self.at));
+        is_as_declared && (self.is_new() || self.level.plus(self.jitter) <= leaked)
+    }
+
     /// Takes `amount` as of `at`.
     #[inline]
     pub(super) fn charge(&mut self, amount: u64, charge: u64, at: u64) {

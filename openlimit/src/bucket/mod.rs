@@ -208,6 +208,11 @@ impl Bucket {
         level!(self, level => level.look(now))
     }
 
+    /// Returns true if it decides about all later calls as a new bucket would.
+    pub(crate) fn is_as_new(&self, now: u64) -> bool {
+        level!(self, level => level.is_as_new(now))
+    }
+
     /// Takes `amount` as of `at`. The level may rise to any height.
     ///
     /// `charge` is the number of the charge. A limiter numbers its charges in their order.

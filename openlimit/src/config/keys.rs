@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::read::Read;
 use super::value::Value;
 use crate::limiter::{Builder, Burst, Overflow};
-use crate::limits::{Counting, Limit, Percent, Rate};
+use crate::limits::{Concurrency, Counting, Limit, Percent, Rate};
 
-/// The methods of the builder that take code, and the config itself. They are no keys.
-const NO_DATA: [&str; 4] = ["tokenizer", "on_wait", "clock", "config"];
+/// The methods of the builder that take code or are for a limiter of each key, and the config
+/// itself. They are no keys.
+const NO_DATA: [&str; 6] = ["tokenizer", "on_wait", "clock", "config", "max_keys", "limits"];
 
 /// Declares the keys: `key: Type`, or `key: Type, "feature"` if the method needs a feature.
 macro_rules! keys {
@@ -36,7 +37,7 @@ macro_rules! keys {
             }
 
             /// Calls the builder's method.
-            pub(super) fn apply<K>(self, builder: Builder<K>) -> Builder<K> {
+            pub(super) fn apply<K, Keys>(self, builder: Builder<K, Keys>) -> Builder<K, Keys> {
                 match self {
                     $($(#[cfg(feature = $feature)])? Self::$key(value) => builder.$key(value),)+
                 }
@@ -55,6 +56,7 @@ keys! {
     burst: Burst;
     jitter: Duration;
     headroom: Percent;
+    concurrency: Concurrency;
     counting: Counting;
     refunds: bool;
     max_hold: Duration;

@@ -60,6 +60,7 @@ use crate::limiter::Builder;
 /// | rate | `"200 / minute"`, `"200 / 10 s"`, or `"1_000 / hour, burst 30 s"`; a list of them adds several limits |
 /// | time | a number and a unit: `"500 ms"`, `"1.5 s"`, `"1m 30s"` |
 /// | share | `5` or `"5 %"` |
+/// | `concurrency` | `64`, or `"1..=64"` for `Concurrency::Adaptive` |
 /// | variant of an enum | its name, in any case: `"InWindows"`, `"in_windows"` |
 /// | `limit` | a table of your own dimensions: `limit = { audio_seconds = "7_200 / hour" }` |
 /// | `redis` | a URL, or a table: see below |
@@ -92,7 +93,7 @@ pub struct LimiterConfig {
     settings: Vec<Setting>,
 }
 
-impl<K> Builder<K> {
+impl<K, Keys> Builder<K, Keys> {
     /// Sets all options that a config has. Options that it does not have stay as they are, and its
     /// limits are added to those before.
     ///

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer};
 
 use super::value::{Value, read_with};
 use crate::limiter::{Burst, Overflow};
-use crate::limits::{Counting, Dimension, Limit, Percent, Rate, duration};
+use crate::limits::{Concurrency, Counting, Dimension, Limit, Percent, Rate, duration};
 
 /// A type that a value can be read as.
 pub(super) trait Read: Sized {
@@ -100,6 +100,24 @@ impl Read for Percent {
             _ => None,
         };
         percent.map(Self).ok_or_else(|| value.mismatch("a whole number of percent such as `5` or `5 %`"))
+    }
+}
+
+impl Read for Concurrency {
+    fn read(value: Value) -> Result<Self, String> {
+        let concurrency = match &value {
+            Value::Integer(calls) => u32::try_from(*calls).ok().map(Self::Fixed),
+            Value::Text(text) => match text.split_once("..=") {
+                Some((least, most)) => {
+                    let ends = least.trim().parse().ok().zip(most.trim().parse().ok());
+                    ends.map(|(least, most)| Self::Adaptive(least..=most))
+                }
+                None => text.trim().parse().ok().map(Self::Fixed),
+            },
+            _ => None,
+        };
+        concurrency
+            .ok_or_else(|| value.mismatch("a number of calls such as `64`, or a range such as `1..=64`"))
     }
 }
 

@@ -117,6 +117,28 @@ pub enum AcquireError {
         limiter: Name,
     },
 
+    /// As many calls are in flight as the [concurrency](crate::Builder::concurrency) allows, and the
+    /// call may not wait any longer.
+    ///
+    /// When one of them ends is not known. So a call whose timeout is not zero waits for it, and
+    /// fails when the timeout ends.
+    #[error(
+        "limiter `{limiter}` cannot admit the call{}: it has {calls} in flight and a concurrency of {most}; try \
+         again when one has ended, or allow more time",
+        within(*waited)
+    )]
+    TooManyInFlight {
+        /// The number of calls in flight. It is above `most` after the concurrency has adapted.
+        calls: u32,
+        /// The most that may be in flight now.
+        most: u32,
+        /// The time that the call had waited when it was refused; zero if it was refused on
+        /// arrival.
+        waited: Duration,
+        /// The limiter's name.
+        limiter: Name,
+    },
+
     /// A quota of the account is used up, such as a budget or an amount per day, so no call is
     /// admitted and none waits.
     ///
@@ -206,6 +228,21 @@ pub enum AcquireError {
         error: StoreError,
     },
 
+    /// As many keys of a [`Keyed`](crate::Keyed) as its [`max_keys`](crate::Builder::max_keys) are
+    /// in use, and the call has another key.
+    ///
+    /// A key is in use until everything that its calls took has flowed back.
+    #[error(
+        "limiter `{limiter}` cannot take another key: {max_keys} are in use, which is its `max_keys`; \
+         try again when some are idle, or raise `max_keys`"
+    )]
+    TooManyKeys {
+        /// The most keys.
+        max_keys: usize,
+        /// The limiter's name.
+        limiter: Name,
+    },
+
     /// The declared limiter cannot be built. Every acquire returns this error, since the limiter is
     /// not built again; [`init`](crate::Limiter::init) returns it earlier.
     #[error(transparent)]
@@ -239,11 +276,13 @@ impl AcquireError {
             | Self::WouldWait { limiter, .. }
             | Self::QueueFull { limiter, .. }
             | Self::Held { limiter, .. }
+            | Self::TooManyInFlight { limiter, .. }
             | Self::Exhausted { limiter, .. }
             | Self::UnknownDimension { limiter, .. }
             | Self::Params { limiter, .. }
             | Self::Timer { limiter, .. }
             | Self::WouldDeadlock { limiter }
+            | Self::TooManyKeys { limiter, .. }
             | Self::Store { limiter, .. } => limiter,
             Self::Build(error) => error.name(),
         }
@@ -260,12 +299,14 @@ impl AcquireError {
             }
             Self::Build(error) => error.problem().limit(),
             Self::QueueFull { .. }
+            | Self::TooManyInFlight { .. }
             | Self::Held { .. }
             | Self::Exhausted { .. }
             | Self::UnknownDimension { .. }
             | Self::Params { .. }
             | Self::Timer { .. }
             | Self::WouldDeadlock { .. }
+            | Self::TooManyKeys { .. }
             | Self::Store { .. } => None,
         }
     }

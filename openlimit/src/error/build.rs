@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration::short;
-use crate::limits::{Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
+use crate::limits::{Concurrency, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
 
 /// The error of a limiter that cannot be built: its name and the problem.
 ///
@@ -51,7 +51,7 @@ impl BuildError {
         &self.limiter
     }
 
-    pub(super) fn name(&self) -> &Name {
+    pub(crate) fn name(&self) -> &Name {
         &self.limiter
     }
 
@@ -73,9 +73,18 @@ pub(crate) const MOST_SHARED: usize = 8;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildProblem {
-    /// The limiter has no limits.
+    /// The limiter has no limits. One that bounds its concurrency needs none, unless it is shared:
+    /// the calls in flight are counted in each process.
     #[error("it has no limits; give it at least one, such as `requests: 200 / minute`")]
     NoLimits,
+
+    /// The concurrency admits no call: it is zero, or of an empty range.
+    #[error(
+        "a concurrency of {} would never admit a call; give at least 1, or a range that begins at 1 or above, such \
+         as `Concurrency::Adaptive(1..=64)`",
+        in_words(.0)
+    )]
+    Concurrency(Concurrency),
 
     /// The limiter has more than 64 limits.
     #[error("it has {0} limits; give it at most {MOST_LIMITS}")]
@@ -161,6 +170,30 @@ pub enum BuildProblem {
     #[error("it was in use in another thread when this process was forked; fork before the first call")]
     Forked,
 
+    /// [`max_keys`](crate::Builder::max_keys) is zero.
+    #[error(
+        "with `max_keys` of zero it could never admit a call; give the number of keys that may be in use at a time"
+    )]
+    NoKeys,
+
+    /// A limiter for each key is to be shared, which only a single limiter can be.
+    #[error(
+        "a limiter for each key cannot be shared through redis yet; leave `redis` out, or build a limiter with \
+         a name of its own for each key"
+    )]
+    SharedKeys,
+
+    /// As many keys as [`max_keys`](crate::Builder::max_keys) are in use, and this would be another
+    /// one.
+    #[error(
+        "{0} keys are in use, which is its `max_keys`; try again when some are idle, or raise `max_keys`"
+    )]
+    TooManyKeys(usize),
+
+    /// The function that returns the [`limits`](crate::Builder::limits) of a key panicked.
+    #[error("the function `limits` panicked for this key; return the limits that it was given to keep them")]
+    LimitsPanicked,
+
     /// The name of a dimension is empty.
     #[error(
         "the limit of {0} has a dimension without a name; name it: \
@@ -230,5 +263,13 @@ impl BuildProblem {
             Self::TooSlowToShare { limit, .. } => Some(limit),
             _ => None,
         }
+    }
+}
+
+/// Returns a concurrency as a number or a range.
+fn in_words(concurrency: &Concurrency) -> String {
+    match concurrency {
+        Concurrency::Fixed(calls) => calls.to_string(),
+        Concurrency::Adaptive(range) => format!("{}..={}", range.start(), range.end()),
     }
 }

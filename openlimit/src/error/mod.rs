@@ -6,6 +6,7 @@
 mod acquire;
 mod build;
 mod duration;
+mod first_free;
 mod params;
 mod store;
 
@@ -14,5 +15,6 @@ pub use self::acquire::{AcquireError, FromAcquireError};
 pub(crate) use self::build::MOST_SHARED;
 pub use self::build::{BuildError, BuildProblem};
 pub(crate) use self::duration::short;
+pub use self::first_free::FirstFreeError;
 pub use self::params::ParamsError;
 pub use self::store::{StoreError, StoreProblem, StoreStatus};

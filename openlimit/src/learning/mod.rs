@@ -29,6 +29,7 @@ mod estimate;
 mod settings;
 mod sites;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits::{Amounts, Dimension, Priced, Rate, Usage};
@@ -80,31 +81,56 @@ impl TokenLimit {
 /// What one limiter has learned.
 #[derive(Debug)]
 pub(crate) struct Learning {
+    rules: Arc<Rules>,
+    /// `None` before the first lesson.
+    sites: Option<Box<Sites>>,
+}
+
+/// The part that lessons do not change. The limiters of all keys share it, until a rate changes.
+#[derive(Clone, Debug)]
+struct Rules {
     output: Output,
     input: Input,
     limits: Box<[TokenLimit]>,
-    sites: Sites,
 }
 
 impl Learning {
     /// Creates the learning of a new limiter.
     pub(crate) fn new(output: Output, input: Input, limits: Vec<TokenLimit>) -> Self {
-        Self { output, input, limits: limits.into(), sites: Sites::default() }
+        Self { rules: Arc::new(Rules { output, input, limits: limits.into() }), sites: None }
+    }
+
+    /// Returns one by the same rules that has learned nothing.
+    pub(crate) fn of_another(&self) -> Self {
+        Self { rules: Arc::clone(&self.rules), sites: None }
+    }
+
+    /// Returns true if later calls may reserve something else than by the same rules without any
+    /// lesson. Lessons that are too few to change anything do not count.
+    pub(crate) fn matters(&self) -> bool {
+        let learns_output = self.rules.output == Output::Learned;
+        let learns_less = self.rules.input == Input::Learned;
+        let matters = |site: &Site| {
+            learns_output && site.output.known() >= FIRST
+                || learns_less && site.prompt.known() >= FIRST
+                || site.prompt.reserve(1.0) > 1.0
+        };
+        self.sites.as_ref().is_some_and(|sites| sites.iter().any(matters))
     }
 
     /// Follows the rate of one of the limiter's limits, which now allows another amount.
     pub(crate) fn set_rate(&mut self, limit: usize, allowed: u64) {
-        for of in self.limits.iter_mut().filter(|of| of.limit == limit) {
+        for of in Arc::make_mut(&mut self.rules).limits.iter_mut().filter(|of| of.limit == limit) {
             of.rate = Rate::new(allowed, of.rate.period());
         }
     }
 
     /// Replaces the amounts that a call reserves by what was learned about its site.
     pub(crate) fn reserve(&self, lesson: &Lesson, amounts: &mut Amounts) {
-        let Some(site) = self.sites.get(lesson.site) else { return };
+        let Some(site) = self.sites.as_ref().and_then(|sites| sites.get(lesson.site)) else { return };
         let priced = &lesson.priced;
         let (input, output) = (self.input(priced, site), self.output(priced, site));
-        for limit in &self.limits {
+        for limit in &self.rules.limits {
             let (learned, counted) = match limit.dimension {
                 Dimension::InputTokens => (input, priced.input),
                 Dimension::OutputTokens => (output, priced.output),
@@ -130,11 +156,12 @@ impl Learning {
         };
         // If only the total is known, the prompt is taken to be as long as counted.
         let rest = || Some(total?.saturating_sub(input.unwrap_or(priced.input)));
-        let output = output.or_else(rest).filter(|_| self.output == Output::Learned && priced.output > 0);
+        let output =
+            output.or_else(rest).filter(|_| self.rules.output == Output::Learned && priced.output > 0);
         if input.is_none() && output.is_none() {
             return false;
         }
-        let site = self.sites.teach(*site);
+        let site = self.sites.get_or_insert_default().teach(*site);
         let before = site.output.known().max(site.prompt.known());
         if let Some(output) = output {
             site.output.teach(f64::from(priced.choices.max(1)), output as f64);
@@ -158,7 +185,7 @@ impl Learning {
             _ => return,
         };
         if input > priced.input {
-            teach_prompt(self.sites.teach(*site), priced.input, input);
+            teach_prompt(self.sites.get_or_insert_default().teach(*site), priced.input, input);
         }
     }
 
@@ -166,7 +193,7 @@ impl Learning {
     fn input(&self, priced: &Priced, site: &Site) -> u64 {
         let crowd = self.crowd(priced, site, &Dimension::InputTokens);
         let ratio = site.prompt.reserve(crowd);
-        let falls = self.input == Input::Learned && site.prompt.known() >= FIRST;
+        let falls = self.rules.input == Input::Learned && site.prompt.known() >= FIRST;
         let ratio = if falls { ratio } else { ratio.max(1.0) };
         // Exact where both count alike, whatever the size.
         if ratio == 1.0 { priced.input } else { whole(priced.input as f64 * ratio) }
@@ -174,7 +201,7 @@ impl Learning {
 
     /// Returns the tokens to reserve for the output.
     fn output(&self, priced: &Priced, site: &Site) -> u64 {
-        if self.output != Output::Learned || site.output.known() < FIRST || priced.output == 0 {
+        if self.rules.output != Output::Learned || site.output.known() < FIRST || priced.output == 0 {
             return priced.output;
         }
         let crowd = self.crowd(priced, site, &Dimension::OutputTokens);
@@ -190,7 +217,7 @@ impl Learning {
             0 => priced.output as f64,
             _ => site.output.mean() * f64::from(priced.choices.max(1)),
         };
-        let counting = self.limits.iter().filter_map(|limit| match &limit.dimension {
+        let counting = self.rules.limits.iter().filter_map(|limit| match &limit.dimension {
             Dimension::Tokens => Some((limit.room(), input + output)),
             dimension if dimension == part => {
                 Some((limit.room(), if *part == Dimension::InputTokens { input } else { output }))

@@ -46,6 +46,11 @@ impl Sites {
         self.sites.iter().find(|(known, ..)| *known == id).map(|(.., site)| site)
     }
 
+    /// Iterates over what is known of each site.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Site> {
+        self.sites.iter().map(|(.., site)| site)
+    }
+
     /// Returns a site to teach.
     pub(super) fn teach(&mut self, id: SiteId) -> &mut Site {
         self.lessons += 1;

@@ -47,12 +47,16 @@ use crate::time::nanos;
 ///   [`timeout`](Acquire::timeout), or to end after the [`deadline`](Acquire::deadline).
 /// - [`Timer`](AcquireError::Timer) if the call has to wait and the timer thread is not running.
 /// - [`Held`](AcquireError::Held) if the limiter is on hold for longer than the timeout.
+/// - [`TooManyKeys`](AcquireError::TooManyKeys) if it is of a new key of a
+///   [`Keyed`](crate::Keyed), and too many keys are in use.
 /// - [`Build`](AcquireError::Build) if the declaration of the limiter is wrong.
 ///
 /// After a wait:
 ///
 /// - [`Timeout`](AcquireError::Timeout) if the timeout ended, or if the wait has become longer than
 ///   it.
+/// - [`TooManyInFlight`](AcquireError::TooManyInFlight) if the timeout ended and as many calls are
+///   in flight as the [concurrency](crate::Builder::concurrency) allows.
 ///
 /// On arrival or after a wait:
 ///
@@ -95,10 +99,10 @@ pub struct Acquire {
 enum Stage {
     /// Refused before it was polled.
     Failed(Box<AcquireError>),
-    /// Not polled yet.
-    New(Handle, Amounts),
-    /// Not polled yet, and the limiter learns from it. The box becomes the permit.
-    Learns(Box<Reserved>),
+    /// Not polled yet. It has few amounts and takes the quick way.
+    New(Handle, [u64; Amounts::FEW]),
+    /// Not polled yet, and it does not. The box becomes the permit.
+    Boxed(Box<Reserved>),
     /// In the queue, or admitted from it and not polled since.
     Waiting(Handle, Key),
     /// Ready.
@@ -110,9 +114,7 @@ impl Acquire {
     #[inline(always)]
     pub(super) fn new(handle: &Handle, cost: &Cost) -> Self {
         match handle.core().plan.resolve_few(cost) {
-            Some(few) => {
-                Self { stage: Stage::New(handle.clone(), Amounts::Few(few)), urgency: Urgency::default() }
-            }
+            Some(few) => Self { stage: Stage::New(handle.clone(), few), urgency: Urgency::default() },
             None => Self::any(handle, cost),
         }
     }
@@ -120,16 +122,18 @@ impl Acquire {
     /// Does the same for any cost.
     #[inline(never)]
     fn any(handle: &Handle, cost: &Cost) -> Self {
-        match handle.core().plan.resolve(cost) {
+        let plan = &handle.core().plan;
+        match plan.resolve(cost) {
             Ok(amounts) => {
                 let handle = handle.clone();
-                let stage = match handle.core().plan.priced(cost) {
-                    Some(priced) => {
-                        let lesson = Some(Box::new(Lesson { priced, site: SiteId::default() }));
+                let stage = match (amounts, plan.priced(cost)) {
+                    (Amounts::Few(few), None) if !plan.bounds_in_flight() => Stage::New(handle, few),
+                    (amounts, priced) => {
+                        let lesson =
+                            priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
                         let charged = Charged::new(Grant { lesson, ..Grant::at_once(amounts, 0) });
-                        Stage::Learns(Box::new(Reserved { handle, charged }))
+                        Stage::Boxed(Box::new(Reserved { handle, charged }))
                     }
-                    None => Stage::New(handle, amounts),
                 };
                 Self { stage, urgency: Urgency::default() }
             }
@@ -226,7 +230,7 @@ impl Acquire {
     /// Use a few fixed names. A limiter knows the 64 sites that were settled last. A site does not
     /// matter to a call whose cost is given outright.
     pub fn site(mut self, name: &str) -> Self {
-        if let Stage::Learns(call) = &mut self.stage
+        if let Stage::Boxed(call) = &mut self.stage
             && let Some(lesson) = &mut call.charged.grant.lesson
         {
             lesson.site = SiteId::of(name);
@@ -255,7 +259,7 @@ impl Acquire {
 
     /// Returns the error of a call that would block the thread that ends its wait.
     #[cold]
-    fn blocks_itself(&self) -> AcquireError {
+    pub(super) fn blocks_itself(&self) -> AcquireError {
         let Stage::Waiting(handle, _) = &self.stage else { unreachable!("a pending call waits") };
         AcquireError::WouldDeadlock { limiter: handle.core().plan.name().clone() }
     }
@@ -268,7 +272,7 @@ impl Future for Acquire {
     /// Panics if it is polled again after it was ready.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Stage::New(handle, Amounts::Few(few)) = &self.stage else { return self.poll_slowly(context) };
+        let Stage::New(handle, few) = &self.stage else { return self.poll_slowly(context) };
         match handle.core().arrive(few, self.urgency) {
             Decided::Admitted(charge) => {
                 let few = *few;
@@ -289,14 +293,10 @@ impl Acquire {
     #[inline(never)]
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
         let ready = match &mut self.stage {
-            Stage::New(handle, amounts) => {
-                let decision = handle.core().arrive_any(amounts, None, self.urgency);
-                return self.decided(decision, context);
-            }
-            Stage::Learns(call) => {
+            Stage::New(..) => unreachable!("it takes the quick way"),
+            Stage::Boxed(call) => {
                 let Reserved { handle, charged } = &mut **call;
-                let Grant { amounts, lesson, .. } = &mut charged.grant;
-                let decision = handle.core().arrive_any(amounts, lesson.as_deref(), self.urgency);
+                let decision = handle.core().arrive_any(&mut charged.grant, self.urgency);
                 return self.decided(decision, context);
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {
@@ -334,8 +334,8 @@ impl Stage {
     /// Returns the permit of a new call that was admitted.
     fn admitted(self, charge: u64) -> Permit {
         match self {
-            Self::New(handle, amounts) => Permit::new(handle, Grant::at_once(amounts, charge)),
-            Self::Learns(mut call) => {
+            Self::New(handle, few) => Permit::at_once(handle, few, charge),
+            Self::Boxed(mut call) => {
                 call.charged.grant.charge = charge;
                 Permit::boxed(call)
             }
@@ -347,7 +347,7 @@ impl Stage {
     fn handle(&self) -> Option<&Handle> {
         match self {
             Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
-            Self::Learns(call) => Some(&call.handle),
+            Self::Boxed(call) => Some(&call.handle),
             Self::Failed(_) | Self::Done => None,
         }
     }
@@ -356,7 +356,7 @@ impl Stage {
     fn into_handle(self) -> Handle {
         match self {
             Self::New(handle, _) => handle,
-            Self::Learns(call) => call.handle.clone(),
+            Self::Boxed(call) => call.handle.clone(),
             _ => unreachable!("it was new"),
         }
     }
@@ -375,7 +375,7 @@ impl fmt::Debug for Acquire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = match &self.stage {
             Stage::Failed(_) => "failed",
-            Stage::New(..) | Stage::Learns(..) => "new",
+            Stage::New(..) | Stage::Boxed(..) => "new",
             Stage::Waiting(..) => "waiting",
             Stage::Done => "done",
         };

@@ -22,7 +22,7 @@ const OTHER_PERIOD: u128 = 10;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-impl<K> Builder<K> {
+impl<K, Keys> Builder<K, Keys> {
     /// Sets whether a limit that responses state is adopted if it is higher than the declared one.
     /// Default: `false`, so a limiter is never faster than declared.
     ///

@@ -10,11 +10,11 @@ use super::core::{Core, Handle};
 use super::hold_times::HoldTimes;
 use super::{Builder, Burst, Limiter};
 use crate::admission::{Admission, Cap, Plan, Raises};
-use crate::backend::Starting;
+use crate::backend::{Choice, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
-use crate::limits::{Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
+use crate::limits::{Concurrency, Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
 use crate::queue::Queue;
 use crate::time::{Time, nanos};
 
@@ -24,7 +24,8 @@ impl<K> Builder<K> {
     /// # Errors
     /// The [`BuildProblem`] says what is wrong. For every limiter:
     ///
-    /// - no limits, or more than 64;
+    /// - no limits and no [`concurrency`](Self::concurrency), or more than 64 limits;
+    /// - a concurrency of zero, or of an empty range;
     /// - an amount of zero, or above 2^63 - 1;
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
@@ -40,7 +41,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
-    /// - more than 8 limits;
+    /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
     ///   flow back;
     /// - a URL or settings that cannot be used.
@@ -50,51 +51,50 @@ impl<K> Builder<K> {
 
     /// Checks all options and builds the core.
     pub(super) fn build_core(self) -> Result<Arc<Core>, BuildError> {
-        let name = self.name.clone().unwrap_or_else(|| self.path.clone());
-        self.with_start().try_build(name.clone()).map_err(|problem| BuildError::new(name, problem))
+        let name = self.shown_name();
+        let core = self.check().and_then(|checked| checked.core());
+        core.map_err(|problem| BuildError::new(name, problem))
     }
 
-    fn try_build(self, name: Name) -> Result<Arc<Core>, BuildProblem> {
-        let mut meterings = self.meterings()?;
-        let widening = self.widening();
-        if self.output == Output::Learned && !self.limits.iter().any(|limit| self.counts_output(limit)) {
+    /// Checks all options.
+    pub(super) fn check(self) -> Result<Checked, BuildProblem> {
+        let this = self.with_start();
+        let mut meterings = this.meterings()?;
+        let widening = this.widening();
+        if this.output == Output::Learned && !this.limits.iter().any(|limit| this.counts_output(limit)) {
             return Err(BuildProblem::UnusedOutput);
         }
-        self.pricing.check()?;
-        let cap = self.cap()?;
-        let raises = self.raises();
+        this.pricing.check()?;
+        this.check_concurrency()?;
+        let cap = this.cap()?;
+        let raises = this.raises();
         if raises > Raises::Never {
             meterings = meterings.into_iter().map(Metering::open).collect();
         }
-        let time = match self.time {
-            Some(time) => time,
-            None if self.backend.has_clock() => Time::System,
+        let time = match &this.time {
+            Some(time) => time.clone(),
+            None if this.backend.has_clock() => Time::System,
             None => Time::detect(),
         };
-        let max_hold = nanos(self.max_hold);
-        let on_wait = self.on_wait;
-        let plan = Plan::new(name, self.limits, &meterings, self.refunds, self.pricing).raising(raises);
-        let given = self.name.filter(|name| !name.is_empty());
-        let hold_times = HoldTimes::new(max_hold, given.as_deref(), &time);
-        let (backend, driver) = self.backend.open(&Starting {
-            name: given.as_deref(),
-            limits: plan.limits(),
-            meterings: &meterings,
-            dimensions: plan.dimensions(),
-            max_hold,
-            on_system_time: matches!(time, Time::System),
-        })?;
-        // Half of the jitter. The other half is left to the network.
-        let grace = nanos(self.jitter / 2);
-        let learning = Learning::new(self.output, self.input, plan.token_limits(&meterings));
-        let admission = Admission::new(backend, Queue::new(plan.width()), grace, max_hold)
-            .learns(learning)
-            .capped(cap)
-            .widens(widening);
-        let jitter = meterings.iter().map(Metering::lateness).min().unwrap_or(0);
-        let core = Core::new(Arc::new(plan), admission, driver, time, jitter, hold_times, self.counting);
-        on_wait.into_iter().for_each(|on_wait| drop(core.on_wait.set(on_wait)));
-        Ok(core)
+        let name = this.shown_name();
+        let plan = Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(raises);
+        let plan = plan.telling(this.on_wait);
+        let plan = if this.concurrency.is_some() { plan.bounding_in_flight() } else { plan };
+        Ok(Checked {
+            learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
+            plan: Arc::new(plan),
+            meterings,
+            widening,
+            cap,
+            concurrency: this.concurrency,
+            // Half of the jitter. The other half is left to the network.
+            grace: nanos(this.jitter / 2),
+            max_hold: nanos(this.max_hold),
+            counting: this.counting,
+            time,
+            given: this.name.filter(|name| !name.is_empty()),
+            backend: this.backend,
+        })
     }
 
     /// Checks the bound of the queue, and returns it.
@@ -123,11 +123,11 @@ impl<K> Builder<K> {
             Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
         };
         match self.limits.len() {
-            0 => Err(BuildProblem::NoLimits),
-            1..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
+            0 if self.concurrency.is_none() => Err(BuildProblem::NoLimits),
+            0..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
                 Err(BuildProblem::UnusedBurst(self.burst_time().unwrap_or(DEFAULT_BURST)))
             }
-            1..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
+            0..=MOST_LIMITS => self.limits.iter().map(|limit| self.metering(limit, headroom)).collect(),
             many => Err(BuildProblem::TooManyLimits(many)),
         }
     }
@@ -184,6 +184,51 @@ impl<K> Builder<K> {
         let is_observed = self.burst == Some(Burst::Observed) && self.counting == Counting::Refilling;
         let limits = self.limits.iter().enumerate().filter(|(_, limit)| is_observed && takes_burst(limit));
         limits.fold(0, |bits, (place, _)| bits | 1 << place)
+    }
+}
+
+/// Options that were checked. Any number of limiters can be made of them, one for each key.
+pub(super) struct Checked {
+    pub(super) plan: Arc<Plan>,
+    meterings: Vec<Metering>,
+    learning: Learning,
+    widening: u64,
+    cap: Cap,
+    concurrency: Option<Concurrency>,
+    grace: u64,
+    max_hold: u64,
+    counting: Counting,
+    pub(super) time: Time,
+    /// The name that the program gave.
+    given: Option<Name>,
+    backend: Choice,
+}
+
+impl Checked {
+    /// Makes a limiter.
+    ///
+    /// # Errors
+    /// Returns the problem if it cannot be made on this backend.
+    pub(super) fn core(&self) -> Result<Arc<Core>, BuildProblem> {
+        let plan = &self.plan;
+        let (backend, driver) = self.backend.open(&Starting {
+            name: self.given.as_deref(),
+            limits: plan.limits(),
+            meterings: &self.meterings,
+            dimensions: plan.dimensions(),
+            max_hold: self.max_hold,
+            on_system_time: matches!(self.time, Time::System),
+        })?;
+        let queue = Queue::new(plan.width());
+        let admission = Admission::new(backend, queue, self.grace, self.max_hold)
+            .learns(self.learning.of_another())
+            .capped(self.cap)
+            .widens(self.widening)
+            .bounds_in_flight(self.concurrency.as_ref());
+        let jitter = self.meterings.iter().map(Metering::lateness).min().unwrap_or(0);
+        let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);
+        let time = self.time.clone();
+        Ok(Core::new(Arc::clone(plan), admission, driver, time, jitter, hold_times, self.counting))
     }
 }
 

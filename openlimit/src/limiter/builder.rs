@@ -6,20 +6,24 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::waiting::OnWait;
 use super::{Burst, Overflow, Waiting};
+use crate::admission::OnWait;
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
 use crate::learning::{Input, Output};
-use crate::limits::{Counting, Dimension, Limit, Name, Percent, Rate};
+use crate::limits::{Concurrency, Counting, Dimension, Limit, Name, Percent, Rate};
 use crate::pricing::PriceOptions;
 use crate::time::Time;
 
 /// Builds a [`Limiter`](crate::Limiter). Each option is also a key of [`limiter!`](crate::limiter).
 ///
-/// A limiter needs at least one limit, unless it [discovers](Self::discover) them. Giving a
+/// A limiter needs at least one limit or a [concurrency](Self::concurrency), unless it
+/// [discovers](Self::discover) its limits. Giving a
 /// dimension again adds a limit to it, for example one per day beside one per minute. All other
 /// options have defaults.
+///
+/// `K` is how calls are priced. `Keys` is [`Single`], or [`PerKey`](crate::PerKey) for a
+/// [limiter for each key](Self::keyed).
 ///
 /// ```
 /// use openlimit::{Percent, Rate, RateLimiter};
@@ -38,7 +42,7 @@ use crate::time::Time;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
-pub struct Builder<K> {
+pub struct Builder<K, Keys = Single> {
     /// The name that the user gave.
     pub(super) name: Option<Name>,
     /// The name if the user gave none: the path of the declaration.
@@ -50,6 +54,7 @@ pub struct Builder<K> {
     pub(super) counting: Counting,
     pub(super) refunds: bool,
     pub(super) max_hold: Duration,
+    pub(super) concurrency: Option<Concurrency>,
     pub(super) max_waiting: Option<usize>,
     pub(super) overflow: Option<Overflow>,
     pub(super) on_wait: Option<OnWait>,
@@ -60,13 +65,20 @@ pub struct Builder<K> {
     pub(super) pricing: PriceOptions,
     pub(super) time: Option<Time>,
     pub(super) backend: Choice,
+    keys: Keys,
     kind: PhantomData<fn() -> K>,
 }
+
+/// Marks the builder of a single limiter, beside that of one for each key. See
+/// [`Builder::keyed`].
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Single;
 
 /// Longer than the windows of most limits, and short beside a day that a wrong header would cost.
 const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(600);
 
-impl<K> Builder<K> {
+impl<K, Keys: Default> Builder<K, Keys> {
     /// Creates a builder with the defaults. `path` is the name if the user gives none.
     pub(super) fn named(path: &'static str) -> Self {
         Self {
@@ -79,6 +91,7 @@ impl<K> Builder<K> {
             counting: Counting::default(),
             refunds: true,
             max_hold: DEFAULT_MAX_HOLD,
+            concurrency: None,
             max_waiting: None,
             overflow: None,
             on_wait: None,
@@ -89,8 +102,50 @@ impl<K> Builder<K> {
             pricing: PriceOptions::default(),
             time: None,
             backend: Choice::default(),
+            keys: Keys::default(),
             kind: PhantomData,
         }
+    }
+}
+
+impl<K, Keys> Builder<K, Keys> {
+    /// Returns the builder of another kind, with other options of keys, and the ones that it had.
+    pub(super) fn replace_keys<Kind, Others>(self, others: Others) -> (Builder<Kind, Others>, Keys) {
+        let builder = Builder {
+            name: self.name,
+            path: self.path,
+            limits: self.limits,
+            burst: self.burst,
+            jitter: self.jitter,
+            headroom: self.headroom,
+            counting: self.counting,
+            refunds: self.refunds,
+            max_hold: self.max_hold,
+            max_waiting: self.max_waiting,
+            overflow: self.overflow,
+            on_wait: self.on_wait,
+            concurrency: self.concurrency,
+            output: self.output,
+            input: self.input,
+            adopt_limits: self.adopt_limits,
+            discover: self.discover,
+            pricing: self.pricing,
+            time: self.time,
+            backend: self.backend,
+            keys: others,
+            kind: PhantomData,
+        };
+        (builder, self.keys)
+    }
+
+    /// Returns the options of keys, to change them.
+    pub(super) fn keys_mut(&mut self) -> &mut Keys {
+        &mut self.keys
+    }
+
+    /// Returns the name that errors show.
+    pub(super) fn shown_name(&self) -> Name {
+        self.name.clone().unwrap_or_else(|| self.path.clone())
     }
 
     /// Sets the name that errors and `Debug` show. Default: the path of a declared limiter's

@@ -12,11 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use once_cell::sync::OnceCell;
-
 use super::hold_times::HoldTimes;
 use super::notices::Notices;
-use super::waiting::OnWait;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
 use crate::limits::Counting;
@@ -32,8 +29,6 @@ pub(crate) struct Core {
     pub(super) driver: Driver,
     pub(super) hold_times: HoldTimes,
     pub(super) counting: Counting,
-    /// What to call when a long wait begins. It is set before the limiter is used.
-    pub(super) on_wait: OnceCell<OnWait>,
     /// Identifies the limiter to the timer.
     id: u64,
     /// The process whose threads alone can hold the lock: at first that in which the limiter was
@@ -85,7 +80,7 @@ pub(super) struct State {
     /// admitted together.
     pub(super) rested: u64,
     /// Why this process last held the limiter, and until when.
-    pub(super) held_for: Option<(Arc<str>, u64)>,
+    pub(super) held_for: Option<Box<(Arc<str>, u64)>>,
     /// What was reported. `None` as long as there was nothing to report.
     pub(super) notices: Option<Box<Notices>>,
 }
@@ -110,7 +105,6 @@ impl Core {
             driver,
             hold_times,
             counting,
-            on_wait: OnceCell::new(),
             id: timer_id(),
             process: AtomicU32::new(process::id()),
             abandoned_in: AtomicU32::new(0),
@@ -165,6 +159,12 @@ impl Core {
     /// Returns the limiter as its driver sees it.
     pub(super) fn as_served(&self) -> Weak<dyn Served> {
         Weak::clone(&self.this) as _
+    }
+
+    /// Returns true if it decides about all later calls as a new limiter would. Returns false if
+    /// it is in use at this moment.
+    pub(super) fn is_as_new(&self, now: u64) -> bool {
+        self.state.try_lock().is_some_and(|state| state.admission.is_as_new(now))
     }
 
     /// Returns when a hold of `time` nanoseconds from now ends.
@@ -241,5 +241,16 @@ impl Handle {
             Self::Static(core) => core,
             Self::Counted(core) => core,
         }
+    }
+}
+
+#[cfg(all(test, not(openlimit_loom)))]
+mod tests {
+    use super::{Line, Mutex, State};
+
+    /// Each key of a `Keyed` has one.
+    #[test]
+    fn the_state_of_a_limiter_has_at_most_four_cache_lines() {
+        assert!(size_of::<Line<Mutex<State>>>() <= 256, "{} bytes", size_of::<State>());
     }
 }

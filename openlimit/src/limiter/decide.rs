@@ -41,7 +41,6 @@ use super::core::{Core, State};
 use crate::admission::Decided;
 use crate::backend::{Buckets as _, HOLD};
 use crate::error::AcquireError;
-use crate::learning::Lesson;
 use crate::limits::{Amounts, Usage};
 use crate::queue::{Grant, Key, Outcome, Refusal, Urgency, Waiter};
 use crate::sync::{MutexGuard, contain, wake_all};
@@ -79,28 +78,21 @@ impl Core {
         }
     }
 
-    /// Decides about a call of any amounts that arrives now. If the limiter learns from it,
-    /// replaces them by what it has learned.
+    /// Decides about any call that arrives now. If it is admitted at once, completes its grant. If
+    /// the limiter learns from it, replaces its amounts by what it has learned.
     #[inline(never)]
-    pub(super) fn arrive_any(
-        &self,
-        amounts: &mut Amounts,
-        lesson: Option<&Lesson>,
-        urgency: Urgency,
-    ) -> Decided<Box<AcquireError>> {
+    pub(super) fn arrive_any(&self, grant: &mut Grant, urgency: Urgency) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
-        if let Some(lesson) = lesson {
-            state.admission.reserve(lesson, amounts);
+        if let Some(lesson) = &grant.lesson {
+            state.admission.reserve(lesson, &mut grant.amounts);
         }
-        match state.admission.take(amounts.as_slice(), now) {
-            Some(charge) => Decided::Admitted(charge),
-            None => {
-                let lesson = lesson.copied().map(Box::new);
-                let call = Waiter { lesson, ..Waiter::new(amounts.clone(), now, urgency) };
-                self.wait(state, call, now)
-            }
+        if state.admission.grant(grant, now) {
+            return Decided::Admitted(grant.charge);
         }
+        let lesson = grant.lesson.clone();
+        let call = Waiter { lesson, ..Waiter::new(grant.amounts.clone(), now, urgency) };
+        self.wait(state, call, now)
     }
 
     /// Admits a call now or not at all, and returns the number of its charge.
@@ -124,23 +116,20 @@ impl Core {
         }
     }
 
-    /// Admits a call of any amounts now or not at all. If the limiter learns from it, replaces them
-    /// by what it has learned.
+    /// Admits any call now or not at all, and completes its grant. If the limiter learns from it,
+    /// replaces its amounts by what it has learned.
     #[inline(never)]
-    pub(super) fn try_any(
-        &self,
-        amounts: &mut Amounts,
-        lesson: Option<&Lesson>,
-    ) -> Result<Grant, Box<AcquireError>> {
+    pub(super) fn try_any(&self, mut grant: Grant) -> Result<Grant, Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Err(self.forked()) };
-        if let Some(lesson) = lesson {
-            state.admission.reserve(lesson, amounts);
+        if let Some(lesson) = &grant.lesson {
+            state.admission.reserve(lesson, &mut grant.amounts);
         }
-        match state.admission.take(amounts.as_slice(), now) {
-            Some(charge) => Ok(Grant::at_once(amounts.clone(), charge)),
-            None => self.refuse(state, amounts.clone(), now),
+        if state.admission.grant(&mut grant, now) {
+            return Ok(grant);
         }
+        let granted = self.refuse(state, grant.amounts, now)?;
+        Ok(Grant { lesson: grant.lesson, ..granted })
     }
 
     /// Decides about a call that may wait and found no room, under the lock that found this out.
@@ -153,7 +142,7 @@ impl Core {
         let mut wakers = Vec::new();
         let decided = state.admission.arrive(call, now, &mut wakers);
         let long = match decided {
-            Decided::Waits(key) if self.on_wait.get().is_some() => state.admission.begin_wait(key, now),
+            Decided::Waits(key) if self.plan.on_wait().is_some() => state.admission.begin_wait(key, now),
             _ => None,
         };
         let (next, calls) = (state.rearm(), state.calls_driver(now));
@@ -261,7 +250,7 @@ impl Core {
         let Some(mut state) = self.lock() else { return Poll::Ready(Err(*self.forked())) };
         let (outcome, waker) = state.admission.queue.poll(key, waker);
         let surplus = state.admission.queue.surplus();
-        let is_long = self.on_wait.get().is_some() && state.admission.queue.is_noted(key);
+        let is_long = self.plan.on_wait().is_some() && state.admission.queue.is_noted(key);
         let long = if is_long { state.admission.long_wait(key, self.time.now()) } else { None };
         drop(state);
         drop(surplus);
@@ -281,12 +270,8 @@ impl Core {
         // Declared here, so that they are dropped where no lock is held.
         let (mut left, mut surplus) = ((None, None), None);
         self.update(|state, now, _| {
-            left = state.admission.queue.leave(key);
+            left = state.admission.leave(key, now);
             surplus = state.admission.queue.surplus();
-            if let (_, Some(Outcome::Admitted(grant))) = &left {
-                state.admission.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
-                state.admission.pass_probe_on(grant, now);
-            }
         });
     }
 
@@ -297,6 +282,9 @@ impl Core {
             charged.count(&mut state.admission, &self.plan);
             charged.refund(all, &mut state.admission, &self.plan, now);
             state.admission.pass_probe_on(&charged.grant, now);
+            if let Some(number) = charged.grant.flight.take() {
+                state.admission.end_flight(number, false, now);
+            }
         });
     }
 

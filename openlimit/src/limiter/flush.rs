@@ -17,7 +17,7 @@ use crate::error::AcquireError;
 use crate::limits::Name;
 use crate::sync::block_on;
 
-impl<K> Builder<K> {
+impl<K, Keys> Builder<K, Keys> {
     /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in
     /// any process on any host. All of them must have the same limits, in any order.
     ///

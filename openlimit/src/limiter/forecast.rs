@@ -27,7 +27,9 @@ impl<K> Limiter<K> {
     /// second. Requests also have to be priced, as for a call.
     ///
     /// Each call takes what it would reserve if nothing had been learned, and gives nothing back.
-    /// Other users of the quota, and the waits for Redis, are not part of it.
+    /// Other users of the quota, and the waits for Redis, are not part of it. Neither is a
+    /// [concurrency](crate::Builder::concurrency), since nobody knows how long the calls take:
+    /// [`in_flight`](Forecast::in_flight) takes both.
     ///
     /// ```
     /// use openlimit::{Cost, Rate, RateLimiter};

@@ -222,11 +222,11 @@ impl State {
     /// Notes why this process holds calls, unless a hold of its own ends later. A quota that is
     /// used up counts more than other reasons. Returns true if no hold of its own ends later.
     fn note_reason(&mut self, reason: &Arc<str>, scope: &Scope, until: u64, now: u64) -> bool {
-        let known_until = self.held_for.as_ref().map_or(0, |(_, until)| *until);
+        let known_until = self.held_for.as_ref().map_or(0, |held| held.1);
         let is_longer = until > known_until.max(now);
         let is_exhausted = self.admission.backend.is_exhausted();
         if matches!(scope, Scope::Quota) || is_longer && !is_exhausted {
-            self.held_for = Some((Arc::clone(reason), until));
+            self.held_for = Some(Box::new((Arc::clone(reason), until)));
         }
         is_longer
     }
@@ -235,7 +235,7 @@ impl State {
     fn reason(&self, now: u64) -> Arc<str> {
         let is_exhausted = self.admission.backend.is_exhausted();
         let is_own = |until: u64| is_exhausted || now < until.saturating_add(OWN_FOR);
-        match self.held_for.as_ref().filter(|(_, until)| is_own(*until)) {
+        match self.held_for.as_deref().filter(|(_, until)| is_own(*until)) {
             Some((reason, _)) => Arc::clone(reason),
             None if is_exhausted => USED_UP_ELSEWHERE.into(),
             None => elsewhere(),

@@ -86,13 +86,12 @@ pub type GenerateContentRateLimiter = Limiter<crate::pricing::kind::GenerateCont
 /// Fills the builder of a declared limiter.
 ///
 /// The cell names the key whose value is being computed, for the error of a value that fails.
-pub(crate) type Fill<K> =
-    fn(Builder<K>, &Cell<&'static str>) -> Result<Builder<K>, Box<dyn Error + Send + Sync>>;
+pub(crate) type Fill<B> = fn(B, &Cell<&'static str>) -> Result<B, Box<dyn Error + Send + Sync>>;
 
 /// The origin of the limiter's core.
 enum Source<K> {
     /// A declaration, which is built once, at first use. The result is kept.
-    Declared { name: &'static str, fill: Fill<K>, built: OnceCell<Result<Handle, BuildError>> },
+    Declared { name: &'static str, fill: Fill<Builder<K>>, built: OnceCell<Result<Handle, BuildError>> },
     /// A builder, or a clone.
     Built(Handle),
     /// A clone of a declared limiter that cannot be built.
@@ -149,8 +148,9 @@ impl<K> Limiter<K> {
     /// are turned on.
     ///
     /// # Errors
-    /// [`AcquireError::WouldWait`] if there is no capacity or another call waits, and
-    /// [`AcquireError::Held`] if that is because of a hold. All other errors
+    /// [`AcquireError::WouldWait`] if there is no capacity or another call waits,
+    /// [`AcquireError::Held`] if that is because of a hold, and
+    /// [`AcquireError::TooManyInFlight`] if it is because of the calls in flight. All other errors
     /// are those that an [`Acquire`] returns at its first poll.
     #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
@@ -225,13 +225,18 @@ impl<K> Limiter<K> {
     }
 
     /// Declares a limiter, which builds itself at first use: what `limiter!` expands to.
-    pub(crate) const fn declared(name: &'static str, fill: Fill<K>) -> Self {
+    pub(crate) const fn declared(name: &'static str, fill: Fill<Builder<K>>) -> Self {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
     /// Creates a limiter around a core that is built.
     pub(super) fn built(handle: Handle) -> Self {
         Self(Source::Built(handle))
+    }
+
+    /// Creates a limiter that could not be built.
+    pub(super) fn failed(error: BuildError) -> Self {
+        Self(Source::Failed(error))
     }
 
     /// Returns the handle of the core. Builds a declared limiter if this is its first use.
@@ -243,7 +248,7 @@ impl<K> Limiter<K> {
         match &self.0 {
             Source::Declared { name, fill, built } => match built.get() {
                 Some(built) => built,
-                None => build_once(built, name, *fill),
+                None => build_declared(built, name, *fill),
             }
             .as_ref(),
             Source::Built(handle) => Ok(handle),
@@ -294,29 +299,44 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 /// Does the same for any cost.
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
-    let mut amounts = handle.core().plan.resolve(cost)?;
+    let amounts = handle.core().plan.resolve(cost)?;
     let priced = handle.core().plan.priced(cost);
     let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
-    let grant = handle.core().try_any(&mut amounts, lesson.as_deref()).map_err(|error| *error)?;
-    Ok(Permit::new(handle.clone(), Grant { amounts, lesson, ..grant }))
+    let grant = Grant { lesson, ..Grant::at_once(amounts, 0) };
+    let grant = handle.core().try_any(grant).map_err(|error| *error)?;
+    Ok(Permit::new(handle.clone(), grant))
 }
 
 /// Returns the error of a call on a limiter that cannot be built.
 #[cold]
 #[inline(never)]
 pub(super) fn unbuilt(error: &BuildError) -> AcquireError {
-    error.clone().into()
+    match error.problem() {
+        BuildProblem::TooManyKeys(max_keys) => {
+            AcquireError::TooManyKeys { max_keys: *max_keys, limiter: error.name().clone() }
+        }
+        _ => error.clone().into(),
+    }
 }
 
 /// Builds a declared limiter. It lives as long as the program, so its permits need no reference
 /// count.
 #[cold]
 #[inline(never)]
-fn build_once<'a, K>(
+fn build_declared<'a, K>(
     built: &'a OnceCell<Result<Handle, BuildError>>,
     name: &'static str,
-    fill: Fill<K>,
+    fill: Fill<Builder<K>>,
 ) -> &'a Result<Handle, BuildError> {
+    build_once(built, name, || fill_in(Builder::named(name), name, fill)?.build_core().map(Handle::forever))
+}
+
+/// Builds what was declared, unless that was done already.
+pub(super) fn build_once<'a, T>(
+    built: &'a OnceCell<Result<T, BuildError>>,
+    name: &'static str,
+    build: impl FnOnce() -> Result<T, BuildError>,
+) -> &'a Result<T, BuildError> {
     let Some(building) = Building::needs(ptr::from_ref(built).addr()) else {
         // The outer build keeps its own result, so there is no place for this one. It is leaked,
         // once for each use of a limiter in its own declaration.
@@ -325,13 +345,16 @@ fn build_once<'a, K>(
     };
     let built = built.get_or_init(|| {
         building.begins();
-        let key = Cell::new("");
-        let builder = fill(Builder::named(name), &key);
-        let builder = builder.map_err(|error| BuildError::declared(name, key.get(), error))?;
-        Ok(Handle::forever(builder.build_core()?))
+        build()
     });
     drop(building);
     built
+}
+
+/// Fills the builder of a declared limiter.
+pub(super) fn fill_in<B>(builder: B, name: &'static str, fill: Fill<B>) -> Result<B, BuildError> {
+    let key = Cell::new("");
+    fill(builder, &key).map_err(|error| BuildError::declared(name, key.get(), error))
 }
 
 impl<K> Limiter<K> {

@@ -15,11 +15,13 @@ mod building;
 mod burst;
 mod callbacks;
 mod charged;
+mod concurrency;
 mod congestion;
 mod core;
 mod decide;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
 mod events;
+mod first_free;
 #[cfg(feature = "redis")]
 mod flush;
 #[cfg(feature = "testing")]
@@ -27,6 +29,7 @@ mod for_tests;
 mod forecast;
 mod hold;
 mod hold_times;
+mod keyed;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
@@ -42,17 +45,19 @@ mod reports;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
-mod waiting;
+mod waits;
 mod wrap;
 
 pub use self::acquire::Acquire;
-pub use self::builder::Builder;
+pub use self::builder::{Builder, Single};
 pub use self::burst::Burst;
+pub use self::first_free::{FirstFree, first_free};
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
 #[cfg(feature = "testing")]
 pub use self::for_tests::{Overridden, Override, unlimited};
 pub use self::forecast::{Doubling, Forecast, ForecastError, LimitForecast};
+pub use self::keyed::{KeyLimits, Keyed, OfKind, PerKey};
 pub(crate) use self::limiter::Fill;
 #[cfg(feature = "tokenizers")]
 pub use self::limiter::{
@@ -61,8 +66,7 @@ pub use self::limiter::{
 };
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
-pub use self::status::{Hold, LimitStatus, Status};
-pub use self::waiting::{WaitReason, Waiting};
+pub use self::status::{Hold, InFlightStatus, LimitStatus, Status};
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
 #[cfg(feature = "stream")]
@@ -72,5 +76,5 @@ pub use self::wrap::WrappedBody;
 pub use self::wrap::WrappedRead;
 #[cfg(feature = "stream")]
 pub use self::wrap::{StreamBytes, WrappedStream};
-pub use crate::admission::Returned;
+pub use crate::admission::{Returned, WaitReason, Waiting};
 pub use crate::queue::Overflow;

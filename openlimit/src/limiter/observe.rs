@@ -199,7 +199,7 @@ impl Permit {
         self.refused_as(&refusal.observation())
     }
 
-    fn refused_as(self, observation: &Observation) -> Verdict {
+    fn refused_as(mut self, observation: &Observation) -> Verdict {
         let core = self.core();
         let verdict = core.verdict(observation);
         let (scope, wait) = match verdict {
@@ -215,10 +215,14 @@ impl Permit {
         core.observe(observation, Some(self.charge()));
         self.learn_price(observation);
         let wait = core.cut_rates(observation, wait, &self.amounts(), self.charge());
+        if let Some(number) = self.flight() {
+            core.cut_concurrency(number, observation, &self.amounts());
+        }
         if wait > 0 {
             core.refused(self.charge(), &scope, wait, &reason(observation, verdict));
         }
         core.report_refusal(observation, verdict);
+        self.end_unserved();
         verdict
     }
 }

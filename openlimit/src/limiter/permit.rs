@@ -35,6 +35,9 @@ use crate::queue::{Grant, Wait};
 ///   reading there.
 /// - If it is dropped before that, or breaks off with an error, it keeps its reservation. Of its
 ///   usage, the input is then settled if it was stated, since it does not change any more.
+/// - The call is in flight until the stream ends or is dropped, and not only until its usage is
+///   known: see [`concurrency`](crate::Builder::concurrency). So drop a stream that is not read to
+///   its end.
 /// - An error that comes in place of the rest of the answer, such as Anthropic's
 ///   `overloaded_error`, is a refusal: see [`refused`](Permit::refused).
 ///
@@ -43,8 +46,10 @@ use crate::queue::{Grant, Wait};
 ///
 /// # Good to know
 ///
-/// A permit is not a slot that has to be held: the limits count what calls take, not how many run
-/// at a time. It borrows nothing, can be sent to other threads, and may outlive the limiter.
+/// The limits count what calls take, and not how many run at a time. So a permit does not have to be
+/// held, unless the limiter bounds its [`concurrency`](crate::Builder::concurrency): then the call is
+/// in flight until its permit is gone. A permit borrows nothing, can be sent to other threads, and
+/// may outlive the limiter.
 #[must_use = "a permit stands for an admitted call: make the call, or cancel it"]
 pub struct Permit(Packed);
 
@@ -68,8 +73,12 @@ pub(super) struct Reserved {
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        if self.charged.grant.is_probe {
-            self.handle.core().end_probe(self.charged.grant.charge);
+        let Grant { is_probe, charge, flight, .. } = self.charged.grant;
+        if is_probe {
+            self.handle.core().end_probe(charge);
+        }
+        if let Some(number) = flight {
+            self.handle.core().end_flight(number, true);
         }
     }
 }
@@ -252,10 +261,11 @@ impl Permit {
     }
 
     /// Returns the limit that made the call wait last; `None` if it was admitted at once, or waited
-    /// for the end of a [hold](crate::Limiter::hold).
+    /// for the end of a [hold](crate::Limiter::hold), or of another call of a limiter that bounds
+    /// its [concurrency](crate::Builder::concurrency).
     #[must_use]
     pub fn waited_for(&self) -> Option<&Limit> {
-        // A hold is no limit.
+        // A hold is no limit, and neither is a concurrency.
         self.wait().and_then(|wait| self.core().plan.limits().get(wait.limit))
     }
 
@@ -271,6 +281,22 @@ impl Permit {
         match &self.0 {
             Packed::Static { charge, .. } | Packed::Counted { charge, .. } => *charge,
             Packed::Boxed(boxed) => boxed.charged.grant.charge,
+        }
+    }
+
+    /// Returns the number of the call among those in flight, if these are limited.
+    pub(super) fn flight(&self) -> Option<u64> {
+        match &self.0 {
+            Packed::Boxed(boxed) => boxed.charged.grant.flight,
+            _ => None,
+        }
+    }
+
+    /// Does the same, and leaves none.
+    pub(super) fn take_flight(&mut self) -> Option<u64> {
+        match &mut self.0 {
+            Packed::Boxed(boxed) => boxed.charged.grant.flight.take(),
+            _ => None,
         }
     }
 

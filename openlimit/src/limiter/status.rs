@@ -36,14 +36,16 @@ pub struct Status {
     pub limiter: Name,
     /// The number of calls in the queue.
     pub waiting: usize,
-    /// The time until the first of them is admitted. `None` if no call waits, or if Redis has not
-    /// decided about it yet.
+    /// The time until the first of them is admitted. `None` if no call waits, if it waits for one of
+    /// the calls in flight to end, or if Redis has not decided about it yet.
     pub next: Option<Duration>,
     /// The limits, in the order of their declaration.
     ///
     /// Shared limits are as of the last reply from Redis, as if no process had taken anything
     /// since.
     pub limits: Vec<LimitStatus>,
+    /// The calls in flight; `None` if the [concurrency](crate::Builder::concurrency) is not limited.
+    pub in_flight: Option<InFlightStatus>,
     /// The hold of all calls; `None` if there is none.
     pub hold: Option<Hold>,
     /// The number of calls that the provider [refused](crate::Permit::refused) for their rate
@@ -101,6 +103,16 @@ pub struct LimitStatus {
     pub hold: Option<Hold>,
 }
 
+/// The calls in flight, in a [`Status`]: admitted, and their permits not given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InFlightStatus {
+    /// Their number. It is above `most` after the concurrency has adapted to a refusal.
+    pub calls: u32,
+    /// The most that may be in flight now.
+    pub most: u32,
+}
+
 /// A hold that has not ended. Part of a [`Status`](crate::Status).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -125,29 +137,30 @@ impl Core {
         let (looks, store) = state.admission.look(&self.plan, now);
         let hold = state.hold(now);
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
-        let said = |place| (state.admission.provider_limit(place), state.limit_hold(place, now));
+        let said = |place| {
+            let hold = state.limit_hold(place, now);
+            (state.admission.provider_limit(place), hold, state.admission.returned(place))
+        };
         let said: Vec<_> = (0..looks.len()).map(said).collect();
-        let returned = state.admission.returned();
+        let in_flight = state.admission.in_flight();
         drop(state);
-        let states = looks.into_iter().zip(said).zip(returned);
-        let limits =
-            self.plan.limits().iter().zip(states).map(|(limit, ((look, (said, hold)), returned))| {
-                LimitStatus {
-                    limit: limit.clone(),
-                    available: look.available,
-                    debt: look.debt,
-                    full_in: Duration::from_nanos(look.full_in),
-                    provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
-                    returned,
-                    pace: pace(look.part),
-                    hold,
-                }
-            });
+        let states = self.plan.limits().iter().zip(looks.into_iter().zip(said));
+        let limits = states.map(|(limit, (look, (said, hold, returned)))| LimitStatus {
+            limit: limit.clone(),
+            available: look.available,
+            debt: look.debt,
+            full_in: Duration::from_nanos(look.full_in),
+            provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
+            returned,
+            pace: pace(look.part),
+            hold,
+        });
         Some(Status {
             limiter: self.plan.name().clone(),
             waiting,
             next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
             limits: limits.collect(),
+            in_flight: in_flight.map(|(calls, most)| InFlightStatus { calls, most }),
             hold,
             unexplained_refusals,
             store,
@@ -169,6 +182,9 @@ impl fmt::Display for Status {
         match self.next {
             Some(next) => write!(f, "{} waiting, next in {}", self.waiting, short(next))?,
             None => write!(f, "{} waiting", self.waiting)?,
+        }
+        if let Some(in_flight) = &self.in_flight {
+            write!(f, "; {in_flight}")?;
         }
         if let Some(hold) = &self.hold {
             write!(f, "; {hold}")?;
@@ -212,6 +228,12 @@ impl fmt::Display for LimitStatus {
             write!(f, " ({}: {help})", self.returned)?;
         }
         self.hold.as_ref().map_or(Ok(()), |hold| write!(f, ", {hold}"))
+    }
+}
+
+impl fmt::Display for InFlightStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} in flight", self.calls, self.most)
     }
 }
 

@@ -1,9 +1,11 @@
-//! The vocabulary: rates, dimensions, limits, costs, usage, percents, priorities and names.
+//! The vocabulary: rates, dimensions, limits, concurrency, costs, usage, percents, priorities and
+//! names.
 //!
 //! These are plain values without a clock, a lock or a queue. Nearly every other module uses them,
 //! so they are at the bottom of the tree and import nothing.
 
 mod amounts;
+mod concurrency;
 mod cost;
 mod counting;
 mod dimension;
@@ -18,6 +20,7 @@ mod rate;
 mod usage;
 
 pub(crate) use self::amounts::Amounts;
+pub use self::concurrency::Concurrency;
 pub use self::cost::Cost;
 pub use self::counting::Counting;
 pub use self::dimension::Dimension;

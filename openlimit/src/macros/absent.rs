@@ -25,6 +25,29 @@ where
     pub const new: () = ();
 }
 
+/// Satisfied by no type.
+#[diagnostic::on_unimplemented(
+    message = "`max_keys` and `limits` are for a limiter of each key",
+    label = "declare a `Keyed<TenantId, ..>`, or call `keyed::<TenantId>()` first"
+)]
+pub trait OfEachKey {}
+
+// With a path, so that the test of the keys does not take these for options.
+impl<K> crate::Builder<K>
+where
+    Self: OfEachKey,
+{
+    #[doc(hidden)]
+    pub fn max_keys<T>(self, _: T) -> Self {
+        self
+    }
+
+    #[doc(hidden)]
+    pub fn limits<T>(self, _: T) -> Self {
+        self
+    }
+}
+
 /// Declares the methods that a disabled feature would add to the builder.
 #[allow(unused_macros, reason = "unused if all features are enabled")]
 macro_rules! absent {
@@ -33,7 +56,7 @@ macro_rules! absent {
         #[diagnostic::on_unimplemented(message = $message, label = $label)]
         pub trait $feature {}
 
-        impl<K> $crate::Builder<K>
+        impl<K, Keys> $crate::Builder<K, Keys>
         where
             Self: $feature,
         {$(

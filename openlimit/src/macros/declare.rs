@@ -79,13 +79,17 @@ macro_rules! limiter {
         $vis:vis static $name:ident : $type:ty = { $($body:tt)* }
     );+ $(;)?) => {$(
         $(#[$attr])*
-        $vis static $name: $type = $crate::__private::declare::<$type, _>(
-            ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
-            // With a prefix, because `builder` would match a static or a constant of that name.
-            |__openlimit_builder, __openlimit_key| {
-                $crate::__limiter!(__openlimit_builder __openlimit_key [] $($body)*)
-            },
-        );
+        $vis static $name: $type = {
+            #[allow(unused_imports)]
+            use $crate::__private::NotDeclared as _;
+            <$type>::__declare(
+                ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
+                // With a prefix, because `builder` would match a static or a constant of that name.
+                |__openlimit_builder, __openlimit_key| {
+                    $crate::__limiter!(__openlimit_builder __openlimit_key [] $($body)*)
+                },
+            )
+        };
     )+};
 
     // `let chat = limiter! { requests: 200 / minute };`

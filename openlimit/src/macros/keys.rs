@@ -24,6 +24,7 @@ macro_rules! __limiter_key {
     (input_factor, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (tokenizer, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (admission, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (concurrency, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (counting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (output, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (input, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -34,6 +35,8 @@ macro_rules! __limiter_key {
     (on_wait, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (adopt_limits, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (discover, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (max_keys, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (limits, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (redis, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (clock, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -43,14 +46,15 @@ macro_rules! __limiter_key {
         #[allow(unexpected_cfgs)]
         const _: () = {
             #[cfg(rust_analyzer)]
-            fn complete<K>(builder: $crate::Builder<K>) {
+            fn complete<K, Keys>(builder: $crate::Builder<K, Keys>) {
                 builder.$unknown
             }
         };
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
-                default_output model input_factor tokenizer admission counting output input refunds
-                max_hold max_waiting overflow on_wait adopt_limits discover name redis clock config
+                default_output model input_factor tokenizer admission concurrency counting output input
+                refunds max_hold max_waiting overflow on_wait adopt_limits discover max_keys limits name redis clock
+                config
         )
     }};
 }
@@ -160,7 +164,8 @@ mod tests {
                 methods(&path, found)?;
             } else {
                 let source = fs::read_to_string(&path)?;
-                if source.contains("impl<K> Builder<K> {") {
+                let is_builder = |line: &str| line.starts_with("impl<") && line.contains("> Builder<");
+                if source.lines().any(is_builder) {
                     found.extend(setters(&source).map(str::to_owned));
                 }
             }

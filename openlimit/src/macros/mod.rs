@@ -47,7 +47,7 @@ pub use refuse::{on_error, refuse};
 pub use request::{IsRequest, NotText, Request, Text, request};
 pub use retry::{Again, Retries, again, retries};
 pub use settle::{Reply, Used, Whole, reply, run};
-pub use statics::{Declare, at, declare, literal_rate};
+pub use statics::{Declare, NotDeclared, at, literal_rate};
 #[cfg(feature = "stream")]
 pub use stream::{
     Boxed, Opaque, ReadForm, Returned, StreamForm, WholeReturned, boxed, kept, opaque, returned,

@@ -27,6 +27,7 @@
 //! time depends on the earliest deadline. Computing them from the lists would take too long, so the
 //! queue keeps the sum of all amounts of each priority, and a sorted set of all deadlines.
 
+mod lazy;
 mod order;
 mod overflow;
 mod urgency;
@@ -44,6 +45,7 @@ use slab::Slab;
 use crate::learning::Lesson;
 use crate::limits::{Amounts, Priority};
 
+pub(crate) use self::lazy::Queue;
 use self::order::Order;
 pub use self::overflow::Overflow;
 pub(crate) use self::urgency::Urgency;
@@ -54,12 +56,9 @@ use self::watch::Watch;
 /// The end of the list.
 const NONE: Key = Key::MAX;
 
-/// The waiting calls of one limiter.
-///
-/// `head` comes first in memory: every call reads it, to see whether any call waits.
+/// The waiting calls of a limiter, once there was one. See [`Queue`].
 #[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Queue {
+struct Lines {
     head: Key,
     order: Order,
     /// The calls of each priority, the highest one first.
@@ -103,9 +102,9 @@ enum EntryState {
     Unlinked,
 }
 
-impl Queue {
+impl Lines {
     /// Creates an empty queue for a limiter that meters this number of dimensions.
-    pub(crate) fn new(dimensions: usize) -> Self {
+    fn new(dimensions: usize) -> Self {
         Self {
             head: NONE,
             order: Order::default(),
@@ -119,20 +118,13 @@ impl Queue {
         }
     }
 
-    /// Returns whether no call waits.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.head == NONE
-    }
-
     /// Returns how many calls wait.
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.len
     }
 
     /// Iterates over the waiters in the order in which they go if no other call joins.
-    #[allow(dead_code, reason = "for backends that grant ahead")]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Waiter)> {
+    fn iter(&self) -> impl Iterator<Item = (Key, &Waiter)> {
         let mut order = self.order;
         iter::from_fn(move || {
             let key = self.step(&mut order)?;
@@ -142,17 +134,17 @@ impl Queue {
 
     /// Returns the waiter that is next.
     #[inline]
-    pub(crate) fn head(&self) -> Option<(Key, &Waiter)> {
+    fn head(&self) -> Option<(Key, &Waiter)> {
         self.waiter(self.head).map(|waiter| (self.head, waiter))
     }
 
     /// Returns the head; `None` if the queue is empty or `newcomer` would go before it.
-    pub(crate) fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
+    fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
         self.head().map(|(_, head)| head).filter(|_| !self.overtakes_all(newcomer))
     }
 
     /// Returns whether calls wait, and `newcomer` would go before all of them.
-    pub(crate) fn overtakes_all(&self, newcomer: &Waiter) -> bool {
+    fn overtakes_all(&self, newcomer: &Waiter) -> bool {
         let line = newcomer.line();
         let is_lower = self.order.head().is_some_and(|(head, _)| head > line);
         is_lower && self.order.owed_below(line).next().is_none()
@@ -161,7 +153,7 @@ impl Queue {
     /// Returns the least amount of a dimension that is taken before `newcomer` can go: by all
     /// waiters of the same and of higher priorities, and by those that are owed their turn. For a
     /// waiter, it is as if it left and joined again.
-    pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
+    fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
         let line = newcomer.line();
         let owed = self.order.owed_below(line).filter_map(|key| self.waiter(key));
         let owed: u128 = owed.map(|waiter| u128::from(waiter.amounts.as_slice()[dimension])).sum();
@@ -170,33 +162,17 @@ impl Queue {
     }
 
     /// Returns whether `newcomer` would go after all waiters.
-    #[allow(dead_code, reason = "for backends that grant ahead")]
-    pub(crate) fn goes_last(&self, newcomer: &Waiter) -> bool {
+    fn goes_last(&self, newcomer: &Waiter) -> bool {
         !self.order.has_below(newcomer.line())
     }
 
-    /// Returns the number of dimensions that the waiters' amounts are of.
-    pub(crate) fn dimensions(&self) -> usize {
-        self.lines[0].asked.len()
-    }
-
-    /// Returns how often waiters were moved back by what happened in the queue.
-    pub(crate) fn setbacks(&self) -> u64 {
-        self.setbacks
-    }
-
-    /// Returns how many waiters have a deadline.
-    pub(crate) fn deadlines(&self) -> usize {
-        self.deadlines.len()
-    }
-
     /// Returns the earliest deadline and the key of its waiter.
-    pub(crate) fn deadline(&self) -> Option<(u64, Key)> {
+    fn deadline(&self) -> Option<(u64, Key)> {
         self.deadlines.first().copied()
     }
 
     /// Adds a waiter at the end of its priority, and returns its key.
-    pub(crate) fn join(&mut self, mut waiter: Waiter) -> Key {
+    fn join(&mut self, mut waiter: Waiter) -> Key {
         self.joined += 1;
         waiter.number = self.joined;
         waiter.position = self.position(&waiter).try_into().unwrap_or(u32::MAX);
@@ -216,11 +192,7 @@ impl Queue {
     }
 
     /// Replaces the amounts of the first waiters that have a lesson, where `price` returns others.
-    pub(crate) fn reprice(
-        &mut self,
-        most: usize,
-        mut price: impl FnMut(&Lesson, &Amounts) -> Option<Amounts>,
-    ) {
+    fn reprice(&mut self, most: usize, mut price: impl FnMut(&Lesson, &Amounts) -> Option<Amounts>) {
         let mut order = self.order;
         for _ in 0..most {
             let Some(key) = self.step(&mut order) else { return };
@@ -239,7 +211,7 @@ impl Queue {
     /// Ends a wait: takes the waiter out of its list and keeps the outcome in its entry.
     ///
     /// Returns the waker to call once no lock is held. Does nothing if the call does not wait.
-    pub(crate) fn finish(&mut self, key: Key, outcome: impl FnOnce(&mut Waiter) -> Outcome) -> Option<Waker> {
+    fn finish(&mut self, key: Key, outcome: impl FnOnce(&mut Waiter) -> Outcome) -> Option<Waker> {
         let mut waiter = self.unlink(key)?;
         let outcome = outcome(&mut waiter);
         if matches!(outcome, Outcome::Admitted(_)) {
@@ -252,7 +224,7 @@ impl Queue {
 
     /// Returns the waiter of this key, if it still waits.
     #[inline]
-    pub(crate) fn waiter(&self, key: Key) -> Option<&Waiter> {
+    fn waiter(&self, key: Key) -> Option<&Waiter> {
         match &self.entries.get(key)?.state {
             EntryState::Waiting(waiter) => Some(waiter),
             _ => None,
@@ -260,7 +232,7 @@ impl Queue {
     }
 
     /// Returns the waiter of this key to change what does not affect the order.
-    pub(crate) fn waiter_mut(&mut self, key: Key) -> Option<&mut Waiter> {
+    fn waiter_mut(&mut self, key: Key) -> Option<&mut Waiter> {
         match &mut self.entries.get_mut(key)?.state {
             EntryState::Waiting(waiter) => Some(waiter),
             _ => None,
@@ -271,7 +243,7 @@ impl Queue {
     ///
     /// Also returns the waker that it replaced, or `waker` itself if it was not stored. Drop it
     /// where no lock is held: the destructor of a waker is foreign code.
-    pub(crate) fn poll(&mut self, key: Key, waker: Waker) -> (Option<Outcome>, Waker) {
+    fn poll(&mut self, key: Key, waker: Waker) -> (Option<Outcome>, Waker) {
         match self.entries.get_mut(key).map(|entry| &mut entry.state) {
             Some(EntryState::Waiting(waiter)) => (None, mem::replace(&mut waiter.waker, waker)),
             _ => (self.leave(key).1, waker),
@@ -279,7 +251,7 @@ impl Queue {
     }
 
     /// Frees an entry, and returns the waiter or the outcome that was in it.
-    pub(crate) fn leave(&mut self, key: Key) -> (Option<Waiter>, Option<Outcome>) {
+    fn leave(&mut self, key: Key) -> (Option<Waiter>, Option<Outcome>) {
         let waiter = self.unlink(key);
         let entry = self.entries.try_remove(key);
         match entry.map(|entry| entry.state) {
@@ -291,7 +263,7 @@ impl Queue {
     /// Returns storage that an empty queue does not need, if it has much of it.
     ///
     /// Drop it where no lock is held: freeing it may take many milliseconds.
-    pub(crate) fn surplus(&mut self) -> Option<impl Sized + use<>> {
+    fn surplus(&mut self) -> Option<impl Sized + use<>> {
         (self.entries.is_empty() && self.entries.capacity() > KEPT).then(|| mem::take(&mut self.entries))
     }
 

@@ -3,7 +3,7 @@
 //! A newcomer joins first, and then one call of all is refused. So each policy is one choice among
 //! the calls that wait, and the newcomer is one of them.
 
-use super::{Key, Queue};
+use super::{Key, Lines};
 
 /// Which call is refused when more calls would wait than
 /// [`max_waiting`](crate::Builder::max_waiting) allows. The refused call gets
@@ -27,9 +27,9 @@ pub enum Overflow {
     DropLowest,
 }
 
-impl Queue {
+impl Lines {
     /// Returns the call to refuse after the call of this key has joined.
-    pub(crate) fn excess(&self, newcomer: Key, overflow: Overflow) -> Option<Key> {
+    pub(super) fn excess(&self, newcomer: Key, overflow: Overflow) -> Option<Key> {
         let line = self.waiter(newcomer)?.line();
         match overflow {
             Overflow::RejectNew => Some(newcomer),

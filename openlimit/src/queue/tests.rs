@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use super::order::MOST_OVERTAKES;
-use super::{KEPT, Key, Outcome, Queue, Refusal, Urgency, Waiter};
+use super::{KEPT, Key, Lines as Queue, Outcome, Refusal, Urgency, Waiter};
 use crate::limits::{Amounts, Priority};
 use crate::queue::Grant;
 

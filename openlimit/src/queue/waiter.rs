@@ -99,6 +99,8 @@ pub(crate) struct Grant {
     pub(crate) lesson: Option<Box<Lesson>>,
     /// The number of the charge. It identifies the charge, and says which charges came later.
     pub(crate) charge: u64,
+    /// The number of the call among those in flight; `None` if these are not limited.
+    pub(crate) flight: Option<u64>,
     /// `None` if the call was admitted at once.
     pub(crate) wait: Option<Wait>,
     /// True if the call was admitted to find out if a used-up quota is back.
@@ -108,7 +110,7 @@ pub(crate) struct Grant {
 impl Grant {
     /// Creates the grant of a call that was admitted at once.
     pub(crate) fn at_once(amounts: Amounts, charge: u64) -> Self {
-        Self { amounts, lesson: None, charge, wait: None, is_probe: false }
+        Self { amounts, lesson: None, charge, flight: None, wait: None, is_probe: false }
     }
 }
 
@@ -132,6 +134,8 @@ pub(crate) enum Refusal {
     TimedOut { timeout: u64, waited: u64, wait: u64, limit: usize },
     /// It does not wait, and would need a wait of at least `wait`.
     WouldWait { wait: u64, limit: usize },
+    /// It waited for `waited` and may not wait longer, and `calls` are in flight, of at most `most`.
+    InFlight { calls: u32, most: u32, waited: u64 },
     /// So many calls wait already, and no more may. It waited for `waited`, and would need a wait of
     /// at least `wait` if it queued now.
     QueueFull { waiting: usize, waited: u64, wait: u64 },

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
 
+use super::Lines;
 use super::waiter::{Key, Notice, Waiter};
-use super::Queue;
 use crate::limits::Priority;
 
 /// From when on a wait is long, in nanoseconds: one second.
@@ -23,27 +23,27 @@ pub(super) struct Watch(VecDeque<Watched>);
 /// When the wait of a call becomes long, its key, and its number.
 type Watched = (u64, Key, u64);
 
-impl Queue {
+impl Lines {
     /// Returns the number of calls that go before `newcomer`, if no other call joins: all waiters of
     /// the same and of higher priorities, and those that are owed their turn.
-    pub(crate) fn position(&self, newcomer: &Waiter) -> usize {
+    pub(super) fn position(&self, newcomer: &Waiter) -> usize {
         let line = newcomer.line();
         self.lines[..=line].iter().map(|line| line.len).sum::<usize>() + self.order.owed_below(line).count()
     }
 
     /// Returns the number of waiters of each priority, the highest one first.
-    pub(crate) fn by_priority(&self) -> [usize; Priority::COUNT] {
+    pub(super) fn by_priority(&self) -> [usize; Priority::COUNT] {
         array::from_fn(|line| self.lines[line].len)
     }
 
     /// Returns when the waiter arrived that waits longest.
-    pub(crate) fn longest_since(&self) -> Option<u64> {
+    pub(super) fn longest_since(&self) -> Option<u64> {
         let oldest = self.order.oldest_from(0)?;
         self.waiter(oldest).map(|waiter| waiter.arrived)
     }
 
     /// Wakes this call when it has waited for long.
-    pub(crate) fn watch(&mut self, key: Key) {
+    pub(super) fn watch(&mut self, key: Key) {
         if let Some(waiter) = self.waiter(key) {
             let watched = (waiter.arrived.saturating_add(LONG), key, waiter.number);
             self.watch.0.push_back(watched);
@@ -52,7 +52,7 @@ impl Queue {
 
     /// Collects the wakers of the calls whose wait becomes long at `now`.
     #[inline]
-    pub(crate) fn note_long_waits(&mut self, now: u64, wakers: &mut Vec<Waker>) {
+    pub(super) fn note_long_waits(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         while let Some(watched) = self.watch.0.front().copied() {
             if self.is_watched(watched) && watched.0 > now {
                 return;
@@ -68,12 +68,12 @@ impl Queue {
     }
 
     /// Returns when the next wait becomes long; the largest value for never.
-    pub(crate) fn next_long_wait(&self) -> u64 {
+    pub(super) fn next_long_wait(&self) -> u64 {
         self.watch.0.front().map_or(u64::MAX, |(at, ..)| *at)
     }
 
     /// Returns true if this call was woken because its wait is long.
-    pub(crate) fn is_noted(&self, key: Key) -> bool {
+    pub(super) fn is_noted(&self, key: Key) -> bool {
         self.waiter(key).is_some_and(|waiter| waiter.notice == Notice::Due)
     }
 

@@ -2,7 +2,9 @@
 
 mod bound;
 mod cancellation;
+mod concurrency;
 mod drift;
+mod first_free;
 mod fork;
 mod full;
 mod hopeless;

@@ -7,7 +7,7 @@
 use openlimit::testing::ManualClock;
 use openlimit::{Permit, Priority, Usage};
 use openlimit_tests::model::{Limit, Model};
-use openlimit_tests::random::{NAMES, admissible, build, cost, limits};
+use openlimit_tests::random::{NAMES, admissible, builder, cost, limits};
 use openlimit_tests::{Call, nanos, nanos_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -21,6 +21,8 @@ enum Move {
     Look,
     /// A call that waits, or that was granted but not polled since, is dropped.
     Drop(usize),
+    /// A permit is dropped.
+    End(usize),
     Cancel(usize),
     Settle(usize, usize, u64),
 }
@@ -39,7 +41,7 @@ proptest! {
         limits in limits(Just(0)),
         moves in vec(any_move(0), 1..90),
     ) {
-        play(&limits, &moves, true)?;
+        play(&limits, None, &moves, true)?;
     }
 
     #[test]
@@ -47,7 +49,25 @@ proptest! {
         limits in limits(0..200_000_000_u64),
         moves in vec(any_move(1), 1..90),
     ) {
-        play(&limits, &moves, false)?;
+        play(&limits, None, &moves, false)?;
+    }
+
+    #[test]
+    fn with_a_concurrency_too(
+        limits in limits(Just(0)),
+        concurrency in 1..5_u32,
+        moves in vec(any_move(0), 1..60),
+    ) {
+        play(&limits, Some(concurrency), &moves, true)?;
+    }
+
+    #[test]
+    fn with_a_concurrency_and_jitter_too(
+        limits in limits(0..200_000_000_u64),
+        concurrency in 1..5_u32,
+        moves in vec(any_move(1), 1..60),
+    ) {
+        play(&limits, Some(concurrency), &moves, false)?;
     }
 }
 
@@ -61,6 +81,7 @@ fn any_move(least: u64) -> impl Strategy<Value = Move> {
         3 => Just(Move::Look),
         2 => any::<usize>().prop_map(Move::Drop),
         2 => any::<usize>().prop_map(Move::Cancel),
+        3 => any::<usize>().prop_map(Move::End),
         3 => (any::<usize>(), 0..3_usize, 0..300_u64).prop_map(|(which, dimension, used)| {
             Move::Settle(which, dimension, used)
         }),
@@ -68,10 +89,20 @@ fn any_move(least: u64) -> impl Strategy<Value = Move> {
 }
 
 /// Runs the moves on the limiter and on the model.
-fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCaseError> {
+fn play(
+    limits: &[Limit],
+    concurrency: Option<u32>,
+    moves: &[Move],
+    give_back: bool,
+) -> Result<(), TestCaseError> {
     let clock = ManualClock::new();
-    let limiter = build(limits, &clock);
     let mut model = Model::new(limits.to_vec());
+    let mut builder = builder(limits, &clock);
+    if let Some(calls) = concurrency {
+        builder = builder.concurrency(calls);
+        model = model.with_concurrency(calls as usize);
+    }
+    let limiter = builder.build().expect("the limits are valid");
     let mut parties = Vec::new();
     let mut asked: Vec<(u64, Vec<u64>)> = Vec::new();
     for next in moves {
@@ -102,6 +133,12 @@ fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCas
                     model.cancel(call);
                 }
             }
+            Move::End(which) => {
+                if let Some((call, permit)) = take_permit(&mut parties, *which) {
+                    drop(permit);
+                    model.end(call);
+                }
+            }
             Move::Cancel(which) if give_back => {
                 if let Some((call, permit)) = take_permit(&mut parties, *which) {
                     permit.cancel();
@@ -115,16 +152,25 @@ fn play(limits: &[Limit], moves: &[Move], give_back: bool) -> Result<(), TestCas
                     permit.settle(Usage::from(tokens).with(NAMES[*dimension], *used));
                     if limits.iter().any(|limit| limit.dimension == *dimension) {
                         model.settle(call, *dimension, *used);
+                    } else {
+                        model.end(call);
                     }
                 }
             }
             Move::Cancel(_) | Move::Settle(..) => {}
         }
     }
-    const LONG: u64 = 1 << 61;
-    model.advance(LONG);
-    clock.advance(nanos(LONG));
-    look(&mut parties, &asked, &model)?;
+    const LONG: u64 = 1 << 57;
+    // Those in flight end, so that the next can go: with a concurrency of one, call by call.
+    for _ in 0..=moves.len() {
+        model.advance(LONG);
+        clock.advance(nanos(LONG));
+        look(&mut parties, &asked, &model)?;
+        while let Some((call, permit)) = take_permit(&mut parties, 0) {
+            drop(permit);
+            model.end(call);
+        }
+    }
     prop_assert!(!parties.iter().any(|party| matches!(party, Party::Asks(_))), "a call was never admitted");
     Ok(())
 }

@@ -124,6 +124,21 @@ pub(crate) fn a_stream_that_is_not_read_to_its_end_keeps_its_charge<C: Client>(c
     assert_eq!(available(&limiter), 1_000 - 313);
 }
 
+pub(crate) fn a_call_is_in_flight_until_its_reply_ends_or_is_dropped<C: Client>(client: &C) {
+    let server = Server::answering(answer("200 OK", &[], &format!("{}{REPLY}", " ".repeat(300_000))));
+    let limiter = plain(&ManualClock::new()).concurrency(1).build().unwrap();
+    let in_flight = || limiter.status().unwrap().in_flight.unwrap().calls;
+    for reads_on in [true, false, true] {
+        let mut first = None;
+        client.stream(LimitLayer::new(&limiter), chat(&server.url(PATH)), &mut |_| {
+            first.get_or_insert_with(in_flight);
+            reads_on
+        });
+        assert_eq!(first, Some(1));
+        eventually("the end of the call", || in_flight() == 0);
+    }
+}
+
 pub(crate) fn a_refusal_holds_all_calls_before_the_program_sees_it<C: Client>(client: &C) {
     let body = r#"{"error": {"message": "Please try again in 90s.", "code": "rate_limit_exceeded"}}"#;
     for (headers, expected) in [(&[("retry-after", "30")][..], 30), (&[], 90)] {
@@ -349,6 +364,7 @@ macro_rules! suite {
             headers_reach_the_limiter,
             a_stream_arrives_piece_by_piece_and_settles,
             a_stream_that_is_not_read_to_its_end_keeps_its_charge,
+            a_call_is_in_flight_until_its_reply_ends_or_is_dropped,
             a_refusal_holds_all_calls_before_the_program_sees_it,
             an_error_that_is_not_about_limits_holds_nothing,
             a_request_without_a_limiter_is_untouched,

@@ -42,6 +42,10 @@ fn a_value_of_another_type_is_named() {
             "`headroom`: expected a whole number of percent such as `5` or `5 %`, found \"-5 %\"",
         ),
         (
+            json!({ "concurrency": "1..64" }),
+            "`concurrency`: expected a number of calls such as `64`, or a range such as `1..=64`, found \"1..64\"",
+        ),
+        (
             json!({ "headroom": "5 % %" }),
             "`headroom`: expected a whole number of percent such as `5` or `5 %`, found \"5 % %\"",
         ),
@@ -152,7 +156,7 @@ proptest! {
     #[test]
     fn no_value_panics_and_each_error_names_its_key(
         key in prop::sample::select(vec![
-            "requests", "limit", "burst", "jitter", "headroom", "counting", "refunds", "default_output",
+            "requests", "limit", "burst", "jitter", "headroom", "concurrency", "counting", "refunds", "default_output",
             "model", "input_factor", "output", "name", "redis",
         ]),
         value in any_json(),

@@ -5,8 +5,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use openlimit::{
-    Builder, Burst, Charge, ChatRateLimiter, Counting, Input, Limit, LimiterConfig, OnOutage, Output,
-    Overflow, Percent, Rate, Redis, kind,
+    Builder, Burst, Charge, ChatRateLimiter, Concurrency, Counting, Input, Limit, LimiterConfig, OnOutage,
+    Output, Overflow, Percent, Rate, Redis, kind,
 };
 use serde_json::{Value, json};
 
@@ -64,6 +64,7 @@ fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
         burst { 2 * SECOND } { 2 * SECOND } "2 s";
         jitter { SECOND / 100 } { SECOND / 100 } "10 ms";
         headroom { Percent(5) } { Percent(5) } "5 %";
+        concurrency { Concurrency::Adaptive(1..=64) } { Concurrency::Adaptive(1..=64) } "1..=64";
         counting { Counting::InWindows } { Counting::InWindows } "in_windows";
         refunds { false } { false } false;
         max_hold { 60 * SECOND } { 60 * SECOND } "1m";

@@ -1,12 +1,14 @@
 //! Tests of the public API: a limiter's construction, its permits, its errors and its status.
 
 mod accessors;
+mod adaptive;
 mod bad_input;
 mod burst;
 mod congestion;
 mod events;
 mod exhausted;
 mod hold;
+mod keyed;
 mod observe;
 mod pace;
 mod plan;

@@ -180,7 +180,10 @@ fn it_is_a_key_of_a_declaration() {
     assert!(!waits.poll());
     let told = TOLD.lock().expect("no thread panics");
     assert_eq!(told.len(), 1);
-    assert!(told[0].contains("SLOW: waits for at least ") && told[0].ends_with(", for 1 requests / hour"), "{told:?}");
+    assert!(
+        told[0].contains("SLOW: waits for at least ") && told[0].ends_with(", for 1 requests / hour"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -226,4 +229,25 @@ fn an_estimate_fails_as_the_call_would() {
     assert!(matches!(error(Cost::new()), AcquireError::Exhausted { .. }));
     limiter! { static BAD: RateLimiter = { requests: Rate::per_second("five".parse()?) }; }
     assert!(matches!(BAD.wait_for(Cost::new()), Err(AcquireError::Build { .. })));
+}
+
+#[test]
+fn a_wait_for_a_call_in_flight_is_told_after_a_second() {
+    let clock = ManualClock::new();
+    let told = Told::default();
+    let all = Arc::clone(&told);
+    let limiter = plain(&clock).requests(Rate::per_second(100)).concurrency(1).on_wait(move |waiting| {
+        all.lock().expect("no thread panics").push(waiting.clone());
+    });
+    let limiter = limiter.build().expect("valid options");
+    let first = call(&limiter).admitted();
+    let mut waits = call(&limiter);
+    clock.advance(millis(999));
+    assert_eq!((waits.wakes(), count(&told)), (0, 0));
+    clock.advance(millis(1));
+    assert!(!waits.poll());
+    let waiting = last(&told);
+    assert_eq!((waiting.reason, waiting.wait, waiting.waited), (WaitReason::Concurrency, None, secs(1)));
+    drop(first);
+    drop(waits.admitted());
 }

@@ -4,5 +4,6 @@
 //! Mistakes and their messages are in `openlimit-macros/tests/ui`.
 
 mod attribute;
+mod keyed;
 mod limiter;
 mod lints;

@@ -35,6 +35,9 @@ pub(in crate::backend) fn open(
     if !starting.on_system_time {
         return Err(BuildProblem::SharedClock);
     }
+    if starting.limits.is_empty() {
+        return Err(BuildProblem::NoLimits);
+    }
     if starting.limits.len() > MOST_SHARED {
         return Err(BuildProblem::TooManyShared(starting.limits.len()));
     }
@@ -75,7 +78,7 @@ pub(in crate::backend) fn open(
     let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
     let slots =
         Slots::new(&shared, redis.terms(nanos(jitter).min(MOST)), session.server(), alone, starting.max_hold);
-    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(session)))
+    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session))))
 }
 
 /// Returns a limit as it stands in the identity. Headroom and jitter may differ between clients.

@@ -47,7 +47,12 @@ impl Permit {
     where
         B::Data: AsRef<[u8]>,
     {
-        WrappedBody { body, tap: Tap::new(self) }
+        let mut tap = Tap::new(self);
+        // Clients do not read a body that has none, such as that of a 204.
+        if body.is_end_stream() {
+            tap.end();
+        }
+        WrappedBody { body, tap }
     }
 }
 

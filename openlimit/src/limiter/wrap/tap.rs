@@ -15,6 +15,7 @@ use crate::limits::{Dimension, Usage};
 /// - All of the usage is settled once it is final. Clients stop reading when the answer is
 ///   complete, so the end of the reply may never come.
 /// - Later numbers replace earlier ones. The permit is kept for that until the reply ends.
+/// - The call is in flight until then, or until the reply is dropped: so the provider counts.
 /// - An error in the reply is a refusal.
 ///
 /// It is one allocation per reply, so that wrappers stay small. `None` once nothing can change any

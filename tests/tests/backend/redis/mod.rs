@@ -3,6 +3,7 @@
 
 mod clock;
 mod cluster;
+mod concurrency;
 mod connections;
 mod counting;
 mod declared;

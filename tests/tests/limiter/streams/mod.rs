@@ -2,6 +2,7 @@
 
 mod body;
 mod errors;
+mod in_flight;
 mod items;
 mod read;
 mod recorded;

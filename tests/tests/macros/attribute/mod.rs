@@ -1,6 +1,7 @@
 //! Tests of `#[rate_limited]`.
 
 mod client;
+mod concurrency;
 mod feedback;
 mod functions;
 mod future_size;

@@ -85,6 +85,7 @@ impl Slots {
     /// Returns when there will be something to send, while `waiting` calls wait; the largest value
     /// for never.
     pub(super) fn next_work(&self, waiting: usize, now: u64) -> u64 {
+        let waiting = waiting.min(self.room);
         if self.in_flight.is_some() {
             // During an outage the driver retries by itself, but at long intervals if no call
             // waits. The first call that waits makes it retry now.

@@ -254,6 +254,11 @@ impl Buckets for Slots {
         }
     }
 
+    fn is_as_new(&self, _: u64) -> bool {
+        // It knows what the server said, and may hold slots.
+        false
+    }
+
     fn refresh(&mut self, now: u64) {
         if !self.is_local() {
             self.want_news(now);
@@ -278,6 +283,10 @@ impl Buckets for Slots {
         self.drop_idle(now);
         // The call that had to pause has left.
         (self.ask_at, self.head_shut_until) = (0, 0);
+    }
+
+    fn set_room(&mut self, calls: usize) {
+        self.room = calls;
     }
 
     fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {

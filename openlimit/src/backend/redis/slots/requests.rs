@@ -50,10 +50,10 @@ impl Slots {
 
     /// Returns the calls to request, and how long each may wait.
     pub(super) fn calls(&self, queue: &Queue, now: u64) -> Vec<(AskedCall, u64)> {
-        if self.slots.back().is_some_and(|slot| self.ends_requests(slot, now)) {
+        if self.room == 0 || self.slots.back().is_some_and(|slot| self.ends_requests(slot, now)) {
             return Vec::new();
         }
-        let without = queue.iter().skip(self.served(queue)).take(MOST_CALLS);
+        let without = queue.iter().take(self.room).skip(self.served(queue)).take(MOST_CALLS);
         let mut calls: Vec<_> = without
             .map(|(key, waiter)| {
                 let (amounts, deadline) = (waiter.amounts.clone(), waiter.deadline());

@@ -75,6 +75,8 @@ pub(crate) struct Slots {
     pub(super) lease_for: Option<Amounts>,
     /// When the driver looks at the state next, unless it is called. Zero while it is at work.
     pub(super) next_look: u64,
+    /// The most calls that may depart. No more are granted ahead.
+    pub(super) room: usize,
     pub(super) outage: Option<Outage>,
     /// How often waiting calls may have been moved back: each reply may say so.
     pub(super) setbacks: u64,
@@ -177,6 +179,7 @@ impl Slots {
             late: vec![0; shared.len()].into(),
             lease_for: None,
             next_look: 0,
+            room: usize::MAX,
             outage: None,
             setbacks: 0,
             outages: 0,

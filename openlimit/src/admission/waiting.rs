@@ -1,22 +1,14 @@
-//! What a wait will be: `Waiting`, a call that waits for long, for the program's own function
-//! ([`Builder::on_wait`]), and the estimate for a call that is not made.
-//!
-//! That function is foreign code: it may block, panic, or use the limiter. So it is called on the
-//! thread that polls the call, where no lock is held, and where only that call waits for it.
-//!
-//! [`Builder::on_wait`]: super::Builder::on_wait
+//! `Waiting`: a call that waits for long, as the program sees it. And `OnWait`: the function of the
+//! program that is told.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::Core;
-use crate::admission::{Cause, LongWait};
-use crate::error::{AcquireError, short};
-use crate::learning::{Lesson, SiteId};
-use crate::limits::{Cost, Limit, Name};
-use crate::sync::contain;
+use super::Plan;
+use super::long_wait::{Cause, LongWait};
+use crate::error::short;
+use crate::limits::{Limit, Name};
 
 /// A call that waits for longer than a second. Passed to the function that
 /// [`on_wait`](crate::Builder::on_wait) sets.
@@ -50,6 +42,8 @@ pub enum WaitReason {
     /// The limiter is on [hold](crate::Limiter::hold), because the provider refused a call or
     /// because the program asked for it.
     Hold,
+    /// As many calls are in flight as the [concurrency](crate::Builder::concurrency) allows.
+    Concurrency,
     /// Redis does not answer.
     Redis,
 }
@@ -68,6 +62,7 @@ impl fmt::Display for Waiting {
             (WaitReason::Limit, Some(limit)) => write!(f, ", for {limit}")?,
             (WaitReason::Limit, None) => f.write_str(", for a limit")?,
             (WaitReason::Hold, _) => f.write_str(", for the end of a hold")?,
+            (WaitReason::Concurrency, _) => f.write_str(", for a call in flight to end")?,
             (WaitReason::Redis, _) => f.write_str(", for Redis, which does not answer")?,
         }
         match self.position {
@@ -80,23 +75,16 @@ impl fmt::Display for Waiting {
 
 /// A function of the program that is called for each long wait.
 #[derive(Clone)]
-pub(super) struct OnWait(Arc<dyn Fn(&Waiting) + Send + Sync>);
-
-thread_local! {
-    /// True while this thread runs such a function. Calls that it makes may wait, too.
-    static IS_TOLD: Cell<bool> = const { Cell::new(false) };
-}
+pub(crate) struct OnWait(Arc<dyn Fn(&Waiting) + Send + Sync>);
 
 impl OnWait {
-    pub(super) fn new(call: impl Fn(&Waiting) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(call: impl Fn(&Waiting) + Send + Sync + 'static) -> Self {
         Self(Arc::new(call))
     }
 
-    fn call(&self, waiting: &Waiting) {
-        if !IS_TOLD.replace(true) {
-            contain(|| (self.0)(waiting));
-            IS_TOLD.set(false);
-        }
+    /// Calls it. It is foreign code, so it may do anything.
+    pub(crate) fn call(&self, waiting: &Waiting) {
+        (self.0)(waiting);
     }
 }
 
@@ -106,36 +94,17 @@ impl fmt::Debug for OnWait {
     }
 }
 
-impl Core {
-    /// Tells the program of a long wait, if there is one. Called where no lock is held.
-    #[inline]
-    pub(super) fn tell(&self, wait: Option<LongWait>) {
-        if let (Some(wait), Some(on_wait)) = (wait, self.on_wait.get()) {
-            on_wait.call(&self.waiting(&wait));
-        }
-    }
-
-    /// Returns a lower bound on the wait of a call of this cost that would be made now.
-    pub(super) fn wait_for(&self, cost: &Cost) -> Result<Duration, AcquireError> {
-        let mut amounts = self.plan.resolve(cost)?;
-        let now = self.time.now();
-        let Some(state) = self.lock() else { return Err(*self.forked()) };
-        if let Some(priced) = self.plan.priced(cost) {
-            state.admission.reserve(&Lesson { priced, site: SiteId::default() }, &mut amounts);
-        }
-        let wait = state.admission.wait_for(amounts, now);
-        drop(state);
-        wait.map(Duration::from_nanos).map_err(|refusal| self.error(refusal))
-    }
-
-    fn waiting(&self, wait: &LongWait) -> Waiting {
+impl Plan {
+    /// Describes a long wait for the program.
+    pub(crate) fn waiting(&self, wait: &LongWait) -> Waiting {
         let (reason, limit) = match wait.cause {
-            Cause::Limit(place) => (WaitReason::Limit, self.plan.limits().get(place).cloned()),
+            Cause::Limit(place) => (WaitReason::Limit, self.limits().get(place).cloned()),
             Cause::Hold => (WaitReason::Hold, None),
+            Cause::Concurrency => (WaitReason::Concurrency, None),
             Cause::Store => (WaitReason::Redis, None),
         };
         Waiting {
-            limiter: self.plan.name().clone(),
+            limiter: self.name().clone(),
             reason,
             limit,
             waited: Duration::from_nanos(wait.waited),

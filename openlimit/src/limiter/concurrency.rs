@@ -1,0 +1,106 @@
+//! Bounds how many calls are in flight: the option, and what ends a call.
+//!
+//! `admission/in_flight.rs` has the rules. A permit ends its call once: when it is dropped, and at
+//! the latest then, since a permit that is settled, cancelled or refused is dropped, too. Streams
+//! own the permit of their call (`wrap/tap.rs`), and drop it at their end.
+
+use super::core::Core;
+use super::{Builder, Permit};
+use crate::error::BuildProblem;
+use crate::feedback::{Denial, DenialKind, Observation};
+use crate::limits::{Amounts, Concurrency};
+
+impl<K, Keys> Builder<K, Keys> {
+    /// Sets how many calls may be in flight at a time: a number, or
+    /// [`Concurrency::Adaptive`] for a provider that does not state it. Default: any number.
+    ///
+    /// A call waits for its turn in the same queue as for the limits. When it is at the head, it is
+    /// admitted as soon as the limits have room for it and one more call may be in flight. A limiter
+    /// with a concurrency needs no limits, unless it is shared through Redis.
+    ///
+    /// A call is in flight from its admission until its [`Permit`](crate::Permit) is dropped,
+    /// settled, cancelled or refused. A permit that moves into a stream is kept to the end of the
+    /// stream, or until the stream is dropped. Providers count so: DeepSeek, for one, counts a
+    /// request until its response is complete. If an annotated function returns a stream, give the
+    /// attribute the option `stream`, or else its permit is dropped when the function returns.
+    ///
+    /// A call that has a permit and waits for another one of the same limiter can wait for ever,
+    /// for itself, when all calls do so. Do not call a limited function in another one with the same
+    /// limiter.
+    ///
+    /// With limits that are shared through Redis, each process counts its own calls, so divide the
+    /// provider's number by that of your processes. A call that waits for another one to end departs
+    /// a round trip after it.
+    ///
+    /// ```
+    /// use openlimit::{AcquireError, Concurrency, Cost, RateLimiter, limiter};
+    ///
+    /// limiter! {
+    ///     static DEEPSEEK: RateLimiter = { concurrency: 2 };
+    ///     static OLLAMA: RateLimiter = { concurrency: Concurrency::Adaptive(1..=64) };
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let first = DEEPSEEK.try_acquire(Cost::new())?;
+    /// let _second = DEEPSEEK.try_acquire(Cost::new())?;
+    /// let refusal = DEEPSEEK.try_acquire(Cost::new()).unwrap_err();
+    /// assert!(matches!(refusal, AcquireError::TooManyInFlight { most: 2, .. }));
+    /// drop(first);
+    /// let _third = DEEPSEEK.try_acquire(Cost::new())?;
+    /// # OLLAMA.init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn concurrency(mut self, concurrency: impl Into<Concurrency>) -> Self {
+        self.concurrency = Some(concurrency.into());
+        self
+    }
+
+    /// Checks that the concurrency allows at least one call.
+    pub(super) fn check_concurrency(&self) -> Result<(), BuildProblem> {
+        let Some(concurrency) = &self.concurrency else { return Ok(()) };
+        match concurrency.ends() {
+            (least, most) if least == 0 || most < least => {
+                Err(BuildProblem::Concurrency(concurrency.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Core {
+    /// Notes that a call is not in flight any more, and if it was a success.
+    pub(super) fn end_flight(&self, number: u64, is_success: bool) {
+        self.update(|state, now, _| state.admission.end_flight(number, is_success, now));
+    }
+
+    /// Cuts the concurrency after a refusal that can be about it.
+    pub(super) fn cut_concurrency(&self, number: u64, refusal: &Observation, amounts: &Amounts) {
+        let is_full = refusal.denial().is_some_and(|denial| {
+            matches!(denial.kind(), DenialKind::RateLimited | DenialKind::SlowDown | DenialKind::Overloaded)
+        });
+        if is_full && !self.is_about_limits(refusal, amounts) {
+            self.update(|state, _, _| state.admission.cut_concurrency(number));
+        }
+    }
+
+    /// Returns true if a refusal names limits, or states that one has no room for the call.
+    fn is_about_limits(&self, refusal: &Observation, amounts: &Amounts) -> bool {
+        let names = refusal.denial().map_or(&[][..], Denial::violations);
+        let mut stated = refusal.limits().filter_map(|limit| self.standing(limit));
+        names.iter().any(|violation| violation.dimension().is_some())
+            || stated.any(|said| {
+                let taken = amounts.as_slice()[self.plan.dimensions()[said.place]];
+                said.remaining.is_some_and(|remaining| remaining < taken)
+            })
+    }
+}
+
+impl Permit {
+    /// Ends a call that the provider did not serve.
+    pub(super) fn end_unserved(&mut self) {
+        if let Some(number) = self.take_flight() {
+            self.core().end_flight(number, false);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `Cores`: makes, keeps and forgets the core of each key.
+
+use std::borrow::Borrow;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::limits::KeyLimits;
+use super::map::{Map, Place, Refused};
+use super::options::{LimitsOf, PerKey};
+use crate::error::{BuildError, BuildProblem};
+use crate::limiter::build::Checked;
+use crate::limiter::builder::{Builder, Single};
+use crate::limiter::core::Core;
+use crate::limits::{Limit, Name};
+use crate::sync::contain;
+
+/// The most sets of other limits that are kept for the next key. Programs have a few tiers.
+const MOST_TIERS: usize = 64;
+
+/// The cores of all keys.
+pub(super) struct Cores<K> {
+    name: Name,
+    map: Map<K, Arc<Core>>,
+    declared: Checked,
+    /// Makes what [`limits`](Self::limits) returns into cores. Its kind does not matter.
+    builder: Builder<()>,
+    limits: Option<LimitsOf<K>>,
+    /// The latest sets of other limits, so that keys of one tier share a plan.
+    tiers: Mutex<Vec<Arc<Tier>>>,
+}
+
+/// A set of limits that differs from the declared one.
+struct Tier {
+    limits: Vec<Limit>,
+    checked: Checked,
+}
+
+impl<K> Cores<K> {
+    /// Checks the options. Makes no key yet.
+    pub(super) fn build<P>(builder: Builder<P, PerKey<K>>) -> Result<Self, BuildError> {
+        let name = builder.shown_name();
+        let (builder, keys) = builder.replace_keys::<(), _>(Single);
+        let checked = match keys.max_keys {
+            0 => Err(BuildProblem::NoKeys),
+            // All keys would have one name in the store, and so share one bucket.
+            _ if builder.backend.is_store() => Err(BuildProblem::SharedKeys),
+            _ => builder.clone().check().and_then(|checked| checked.core().map(|_| checked)),
+        };
+        Ok(Self {
+            declared: checked.map_err(|problem| BuildError::new(name.clone(), problem))?,
+            name,
+            map: Map::new(keys.max_keys),
+            builder,
+            limits: keys.limits,
+            tiers: Mutex::default(),
+        })
+    }
+
+    /// Returns the number of keys that are known.
+    pub(super) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub(super) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Returns the core of a key, which is made if it is new.
+    #[inline]
+    pub(super) fn of<Q>(&self, key: &Q) -> Result<Arc<Core>, BuildError>
+    where
+        K: Borrow<Q> + Eq,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        let place = self.map.place(key);
+        match self.map.get(place, key) {
+            Ok(Some(core)) => Ok(core),
+            Ok(None) => self.make(place, key.to_owned()),
+            Err(refused) => Err(self.refused(refused)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&self, place: Place, key: K) -> Result<Arc<Core>, BuildError>
+    where
+        K: Eq,
+    {
+        let now = self.declared.time.now();
+        let is_idle = |core: &Arc<Core>| Arc::strong_count(core) == 1 && core.is_as_new(now);
+        let room = self.map.room(place, is_idle).map_err(|refused| self.refused(refused))?;
+        let core = self.core_for(&key).map_err(|problem| BuildError::new(self.name.clone(), problem))?;
+        self.map.insert(place, (key, core), room, is_idle).map_err(|refused| self.refused(refused))
+    }
+
+    fn core_for(&self, key: &K) -> Result<Arc<Core>, BuildProblem> {
+        let Some(limits) = &self.limits else { return self.declared.core() };
+        let declared = KeyLimits::new(&self.builder.limits);
+        let limits = contain(|| limits(key, declared)).ok_or(BuildProblem::LimitsPanicked)?.into_vec();
+        if limits == self.builder.limits {
+            return self.declared.core();
+        }
+        let known = self.tiers.lock().iter().find(|tier| tier.limits == limits).cloned();
+        if let Some(tier) = known {
+            return tier.checked.core();
+        }
+        let mut builder = self.builder.clone();
+        builder.limits.clone_from(&limits);
+        // The clock of the other keys, in whichever runtime this is called.
+        builder.time = Some(self.declared.time.clone());
+        let tier = Arc::new(Tier { limits, checked: builder.check()? });
+        let core = tier.checked.core()?;
+        let mut tiers = self.tiers.lock();
+        if tiers.len() == MOST_TIERS {
+            tiers.remove(0);
+        }
+        tiers.push(tier);
+        Ok(core)
+    }
+
+    #[cold]
+    fn refused(&self, refused: Refused) -> BuildError {
+        let problem = match refused {
+            Refused::Full => BuildProblem::TooManyKeys(self.map.most()),
+            Refused::Forked => BuildProblem::Forked,
+        };
+        BuildError::new(self.name.clone(), problem)
+    }
+}

@@ -1,0 +1,111 @@
+//! `PerKey`: the options that only a limiter for each key has.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::limits::KeyLimits;
+use crate::limiter::Builder;
+
+/// The options of keys, in a [`Builder`]. See [`Builder::keyed`].
+pub struct PerKey<K> {
+    pub(super) max_keys: usize,
+    pub(super) limits: Option<LimitsOf<K>>,
+    keys: PhantomData<fn(K) -> K>,
+}
+
+/// Returns the limits of a key.
+pub(super) type LimitsOf<K> = Arc<dyn Fn(&K, KeyLimits) -> KeyLimits + Send + Sync>;
+
+/// The default of [`Builder::max_keys`].
+const DEFAULT_MAX_KEYS: usize = 100_000;
+
+impl<K> Builder<K> {
+    /// Builds a limiter for each key of type `Key`, such as a tenant or a user: a
+    /// [`Keyed`](crate::Keyed). All options are those of each key.
+    ///
+    /// ```
+    /// use openlimit::{Rate, RateLimiter};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tenants = RateLimiter::builder()
+    ///     .tokens(Rate::per_day(1_000))
+    ///     .keyed::<String>()
+    ///     .max_keys(10_000)
+    ///     .build()?;
+    /// tenants.of("anna").try_acquire(900)?;
+    /// tenants.of("berta").try_acquire(900)?;
+    /// assert!(tenants.of("anna").try_acquire(900).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keyed<Key>(self) -> Builder<K, PerKey<Key>> {
+        self.replace_keys(PerKey::default()).0
+    }
+}
+
+impl<K, Key> Builder<K, PerKey<Key>> {
+    /// Sets the most keys that are known at a time. Default: 100 000.
+    ///
+    /// A key is known while it is in use, and until everything that its calls took has flowed back:
+    /// see [`Keyed`](crate::Keyed). So this bounds the memory, which is about 700 bytes a key with
+    /// two limits. Beyond it, calls of a new key are refused with
+    /// [`AcquireError::TooManyKeys`](crate::AcquireError::TooManyKeys).
+    pub fn max_keys(mut self, keys: usize) -> Self {
+        self.keys_mut().max_keys = keys;
+        self
+    }
+
+    /// Sets a function that returns the limits of a key. It starts from the declared ones: see
+    /// [`KeyLimits`]. Default: each key has the declared limits.
+    ///
+    /// It is called when a key is made: at its first use, and again if it was forgotten since. If
+    /// two threads make the same key at the same moment, both may call it, and one result is used
+    /// for both. Keys with equal limits share what is made of them.
+    ///
+    /// If it panics, or the limits are not valid, the calls of this key fail with
+    /// [`AcquireError::Build`](crate::AcquireError::Build), and the next use of the key calls it
+    /// again. Other keys are not affected. It must not block for long, since a call waits for it.
+    ///
+    /// ```
+    /// use openlimit::{Keyed, Rate, RateLimiter, limiter};
+    ///
+    /// limiter! {
+    ///     static TENANTS: Keyed<u64, RateLimiter> = {
+    ///         tokens: 20_000 / minute,
+    ///         limits: |tenant, limits| match tenant {
+    ///             1 => limits.tokens(Rate::per_minute(200_000)),
+    ///             _ => limits,
+    ///         },
+    ///     };
+    /// }
+    ///
+    /// # fn main() -> Result<(), openlimit::BuildError> {
+    /// assert_eq!(TENANTS.of(&1).status()?.limits[0].limit.rate(), Rate::per_minute(200_000));
+    /// assert_eq!(TENANTS.of(&2).status()?.limits[0].limit.rate(), Rate::per_minute(20_000));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn limits(mut self, limits: impl Fn(&Key, KeyLimits) -> KeyLimits + Send + Sync + 'static) -> Self {
+        self.keys_mut().limits = Some(Arc::new(limits));
+        self
+    }
+}
+
+impl<K> Default for PerKey<K> {
+    fn default() -> Self {
+        Self { max_keys: DEFAULT_MAX_KEYS, limits: None, keys: PhantomData }
+    }
+}
+
+impl<K> Clone for PerKey<K> {
+    fn clone(&self) -> Self {
+        Self { limits: self.limits.clone(), ..*self }
+    }
+}
+
+impl<K> fmt::Debug for PerKey<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerKey").field("max_keys", &self.max_keys).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,191 @@
+//! `Queue`: the waiting calls of one limiter, without any storage before the first of them.
+//!
+//! A limiter for each key has a queue for each key, and few of them ever wait. So the lists of
+//! waiters are made when the first call joins.
+
+use std::task::Waker;
+
+use super::waiter::{Key, Outcome, Waiter};
+use super::{Lines, NONE, Overflow};
+use crate::learning::Lesson;
+use crate::limits::{Amounts, Priority};
+
+/// The waiting calls of one limiter.
+///
+/// `head` comes first in memory: every call reads it, to see whether any call waits.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Queue {
+    head: Key,
+    lines: Option<Box<Lines>>,
+    dimensions: usize,
+}
+
+impl Queue {
+    /// Creates an empty queue for a limiter that meters this number of dimensions.
+    pub(crate) fn new(dimensions: usize) -> Self {
+        Self { head: NONE, lines: None, dimensions }
+    }
+
+    /// Returns whether no call waits.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head == NONE
+    }
+
+    /// Returns how many calls wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.as_ref().map_or(0, |lines| lines.len())
+    }
+
+    /// Iterates over the waiters in the order in which they go if no other call joins.
+    #[allow(dead_code, reason = "for backends that grant ahead")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Waiter)> {
+        self.lines.iter().flat_map(|lines| lines.iter())
+    }
+
+    /// Returns the waiter that is next.
+    #[inline]
+    pub(crate) fn head(&self) -> Option<(Key, &Waiter)> {
+        self.lines.as_ref()?.head()
+    }
+
+    /// Returns the head; `None` if the queue is empty or `newcomer` would go before it.
+    pub(crate) fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
+        self.lines.as_ref()?.head_before(newcomer)
+    }
+
+    /// Returns the least amount of a dimension that is taken before `newcomer` can go.
+    pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
+        self.lines.as_ref().map_or(0, |lines| lines.ahead_of(newcomer, dimension))
+    }
+
+    /// Returns whether `newcomer` would go after all waiters.
+    #[allow(dead_code, reason = "for backends that grant ahead")]
+    pub(crate) fn goes_last(&self, newcomer: &Waiter) -> bool {
+        self.lines.as_ref().is_none_or(|lines| lines.goes_last(newcomer))
+    }
+
+    /// Returns the number of dimensions that the waiters' amounts are of.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// Returns how often waiters were moved back by what happened in the queue.
+    pub(crate) fn setbacks(&self) -> u64 {
+        self.lines.as_ref().map_or(0, |lines| lines.setbacks)
+    }
+
+    /// Returns how many waiters have a deadline.
+    pub(crate) fn deadlines(&self) -> usize {
+        self.lines.as_ref().map_or(0, |lines| lines.deadlines.len())
+    }
+
+    /// Returns the call to refuse after the call of this key has joined.
+    pub(crate) fn excess(&self, newcomer: Key, overflow: Overflow) -> Option<Key> {
+        self.lines.as_ref()?.excess(newcomer, overflow)
+    }
+
+    /// Returns the earliest deadline and the key of its waiter.
+    pub(crate) fn deadline(&self) -> Option<(u64, Key)> {
+        self.lines.as_ref()?.deadline()
+    }
+
+    /// Adds a waiter at the end of its priority, and returns its key.
+    pub(crate) fn join(&mut self, waiter: Waiter) -> Key {
+        let dimensions = self.dimensions;
+        let lines = self.lines.get_or_insert_with(|| Box::new(Lines::new(dimensions)));
+        let key = lines.join(waiter);
+        self.head = lines.head;
+        key
+    }
+
+    /// Replaces the amounts of the first waiters that have a lesson, where `price` returns others.
+    pub(crate) fn reprice(&mut self, most: usize, price: impl FnMut(&Lesson, &Amounts) -> Option<Amounts>) {
+        if let Some(lines) = &mut self.lines {
+            lines.reprice(most, price);
+        }
+    }
+
+    /// Ends a wait, and keeps the outcome. Returns the waker to call once no lock is held. Does
+    /// nothing if the call does not wait.
+    pub(crate) fn finish(&mut self, key: Key, outcome: impl FnOnce(&mut Waiter) -> Outcome) -> Option<Waker> {
+        self.change(|lines| lines.finish(key, outcome))?
+    }
+
+    /// Returns the waiter of this key, if it still waits.
+    #[inline]
+    pub(crate) fn waiter(&self, key: Key) -> Option<&Waiter> {
+        self.lines.as_ref()?.waiter(key)
+    }
+
+    /// Returns a call's outcome and frees its entry. While it still waits, stores `waker` instead.
+    ///
+    /// Also returns the waker that it replaced, or `waker` itself if it was not stored. Drop it
+    /// where no lock is held: the destructor of a waker is foreign code.
+    pub(crate) fn poll(&mut self, key: Key, waker: Waker) -> (Option<Outcome>, Waker) {
+        match &mut self.lines {
+            Some(lines) => lines.poll(key, waker),
+            None => (None, waker),
+        }
+    }
+
+    /// Returns the waiter of this key to change what does not affect the order.
+    pub(crate) fn waiter_mut(&mut self, key: Key) -> Option<&mut Waiter> {
+        self.lines.as_mut()?.waiter_mut(key)
+    }
+
+    /// Returns the number of waiters of each priority, the highest one first.
+    pub(crate) fn by_priority(&self) -> [usize; Priority::COUNT] {
+        self.lines.as_ref().map_or([0; Priority::COUNT], |lines| lines.by_priority())
+    }
+
+    /// Returns when the waiter arrived that waits longest.
+    pub(crate) fn longest_since(&self) -> Option<u64> {
+        self.lines.as_ref()?.longest_since()
+    }
+
+    /// Wakes this call when it has waited for long.
+    pub(crate) fn watch(&mut self, key: Key) {
+        if let Some(lines) = &mut self.lines {
+            lines.watch(key);
+        }
+    }
+
+    /// Collects the wakers of the calls whose wait becomes long at `now`.
+    pub(crate) fn note_long_waits(&mut self, now: u64, wakers: &mut Vec<Waker>) {
+        if let Some(lines) = &mut self.lines {
+            lines.note_long_waits(now, wakers);
+        }
+    }
+
+    /// Returns when the next wait becomes long; the largest value for never.
+    pub(crate) fn next_long_wait(&self) -> u64 {
+        self.lines.as_ref().map_or(u64::MAX, |lines| lines.next_long_wait())
+    }
+
+    /// Returns true if this call was woken because its wait is long.
+    pub(crate) fn is_noted(&self, key: Key) -> bool {
+        self.lines.as_ref().is_some_and(|lines| lines.is_noted(key))
+    }
+
+    /// Frees an entry, and returns the waiter or the outcome that was in it.
+    pub(crate) fn leave(&mut self, key: Key) -> (Option<Waiter>, Option<Outcome>) {
+        self.change(|lines| lines.leave(key)).unwrap_or((None, None))
+    }
+
+    /// Returns storage that an empty queue does not need, if it has much of it.
+    ///
+    /// Drop it where no lock is held: freeing it may take many milliseconds.
+    pub(crate) fn surplus(&mut self) -> Option<impl Sized + use<>> {
+        self.lines.as_mut()?.surplus()
+    }
+
+    /// Changes the lists, if there are any.
+    fn change<T>(&mut self, change: impl FnOnce(&mut Lines) -> T) -> Option<T> {
+        let lines = self.lines.as_mut()?;
+        let changed = change(lines);
+        self.head = lines.head;
+        Some(changed)
+    }
+}
