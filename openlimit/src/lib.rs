@@ -150,7 +150,7 @@ pub use error::{
     AcquireError, BuildError, BuildProblem, FirstFreeError, FromAcquireError, ParamsError, StoreError,
     StoreProblem, StoreStatus,
 };
-pub use learning::{Input, Output};
+pub use learning::{Input, LearnedSite, Output};
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
@@ -158,9 +158,9 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Doubling, FirstFree, Forecast, ForecastError, Hold, InFlightStatus, KeyLimits,
-    Keyed, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, RateLimiter, Returned,
-    Single, Status, WaitReason, Waiting, WrappedRead, first_free,
+    Acquire, Builder, Burst, ByPriority, Doubling, FirstFree, Forecast, ForecastError, Hold, InFlightStatus,
+    KeyLimits, Keyed, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, ProviderSaid,
+    RateLimiter, Returned, Single, Status, WaitReason, Waiting, WrappedRead, first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

@@ -172,6 +172,7 @@ impl Admission {
         for Standing { place, limit, remaining: amount } in said.iter().copied() {
             let rate = plan.limits()[place].rate();
             let declared = rate.amount();
+            remaining.note_said(place, amount, now);
             let allowed = |limit| plan.raised(limit, declared);
             let before = remaining.allowed(place, plan);
             if let Some(limit) = limit {
@@ -229,6 +230,12 @@ impl Admission {
         let declared = plan.limits()[place].rate().amount();
         let allowed = self.remaining.as_ref().map_or(declared, |remaining| remaining.allowed(place, plan));
         allowed.clamp(declared.div_ceil(SLOWEST), declared.saturating_mul(FASTEST))
+    }
+
+    /// Returns what the last response that described a limit said is left, if it did, and when that
+    /// was read.
+    pub(crate) fn provider_said(&self, place: usize) -> Option<(Option<u64>, u64)> {
+        self.remaining.as_ref().and_then(|remaining| remaining.said(place))
     }
 
     /// Returns the amount that the provider allows of a limit, if it has said so.

@@ -43,6 +43,9 @@ mod permit;
 mod rehearsal;
 mod reports;
 mod status;
+#[cfg(feature = "serde")]
+mod status_data;
+mod status_lines;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
 mod waits;
@@ -66,7 +69,7 @@ pub use self::limiter::{
 };
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
-pub use self::status::{Hold, InFlightStatus, LimitStatus, Status};
+pub use self::status::{ByPriority, Hold, InFlightStatus, LimitStatus, ProviderSaid, Status};
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
 #[cfg(feature = "stream")]
