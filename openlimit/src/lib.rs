@@ -47,7 +47,7 @@
 //! | bound how many calls are in flight | [`Builder::concurrency`] |
 //! | take the first of several limiters that is free | [`first_free`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
-//! | see what waits, and for what | [`Limiter::status`] |
+//! | see what waits, and for what | [`Limiter::status`], [`Builder::on_wait`], [`Limiter::wait_for`] |
 //! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
 //! | know how long a list of calls takes, and why | [`Limiter::plan`] |
 //! | handle what can go wrong | [`AcquireError`], [`BuildError`] |
@@ -100,12 +100,34 @@
 //! | `reqwest`, `async-openai`, `ureq`, `tower` | no | [`clients`]: an adapter for each |
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
-//! | `tracing` | no | events under the target `openlimit`: limits that differ, holds, refusals |
-//! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML |
+//! | `tracing` | no | [events](#events-and-metrics) under the target `openlimit`: calls, holds, refusals, limits that differ |
+//! | `metrics` | no | [metrics](#events-and-metrics) of calls, and [`Status`]`::record` |
+//! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML; [`Status`] as data |
 //! | `testing` | no | a manual clock, tokio's paused time, limiters in place of statics, and a strict provider |
 //!
 //! A model whose encoding is left out is counted by the nearest one that is compiled in. That may
 //! count too few tokens, and `tokens::is_exact` returns `false` for the model.
+//!
+//! # Events and metrics
+//!
+//! With the feature `tracing`, each call is an event of level debug named `openlimit.acquire`, on the
+//! thread and in the span of the call: when it is admitted, with the fields `limiter`, `waited` (in
+//! seconds), `limit` (the one that it waited for), `position` (the number of calls before it when it
+//! arrived) and `reserved`; or when it is refused. When it is settled, an event `openlimit.settle`
+//! has `reserved` and `actual`. Holds and what the provider refuses are events of levels info and
+//! warn, and seldom. No event contains what a provider or a user wrote.
+//!
+//! With the feature `metrics`, the recorder of that crate gets these, by `limiter`. Install it before
+//! the limiter is used. [`Status`]`::record` adds gauges.
+//!
+//! | metric | kind | of |
+//! | --- | --- | --- |
+//! | `openlimit.calls.admitted` | counter | calls |
+//! | `openlimit.calls.refused` | counter | calls that the limiter refused, by `reason`: `timeout`, `queue_full`, .. |
+//! | `openlimit.provider.refusals` | counter | calls that the provider refused, by `status` |
+//! | `openlimit.wait.duration` | histogram | the wait of each admitted call, in seconds |
+//! | `openlimit.reserved`, `openlimit.used` | counters | amounts, by `dimension`; the second of settled calls |
+//! | `gen_ai.client.token.usage` | histogram | the tokens of each settled call, by `gen_ai.token.type` (`input`, `output`), as in OpenTelemetry |
 //!
 //! # Processes that fork
 //!

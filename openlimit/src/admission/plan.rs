@@ -230,6 +230,23 @@ impl Plan {
         taken.fold(Cost::new(), |cost, (metered, amount)| cost.with(metered.dimension.clone(), *amount))
     }
 
+    /// Returns the dimensions with their amounts.
+    #[allow(dead_code, reason = "for events and metrics")]
+    pub(crate) fn by_dimension(&self, amounts: &Amounts) -> impl Iterator<Item = (&Dimension, u64)> {
+        let dimensions = self.dimensions.iter().map(|metered| &metered.dimension);
+        dimensions.zip(amounts.as_slice().to_vec())
+    }
+
+    /// Returns what a call used. What `usage` does not name is taken as reserved.
+    #[allow(dead_code, reason = "for events and metrics")]
+    pub(crate) fn used(&self, reserved: &Amounts, usage: &Usage) -> Amounts {
+        let mut used = reserved.clone();
+        for (metered, amount) in self.dimensions.iter().zip(used.as_mut_slice()) {
+            *amount = usage.amount(&metered.dimension).unwrap_or(*amount);
+        }
+        used
+    }
+
     /// Returns the refusal of a call that could never be admitted.
     pub(crate) fn too_large(&self, amounts: &[u64]) -> Option<AcquireError> {
         let mut metered = self.dimensions.iter().zip(amounts);

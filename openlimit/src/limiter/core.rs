@@ -13,6 +13,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::hold_times::HoldTimes;
+use super::meters::Meters;
 use super::notices::Notices;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
@@ -29,6 +30,8 @@ pub(crate) struct Core {
     pub(super) driver: Driver,
     pub(super) hold_times: HoldTimes,
     pub(super) counting: Counting,
+    #[allow(dead_code, reason = "empty without the feature `metrics`")]
+    pub(super) meters: Meters,
     /// Identifies the limiter to the timer.
     id: u64,
     /// The process whose threads alone can hold the lock: at first that in which the limiter was
@@ -105,6 +108,7 @@ impl Core {
             driver,
             hold_times,
             counting,
+            meters: Meters::default(),
             id: timer_id(),
             process: AtomicU32::new(process::id()),
             abandoned_in: AtomicU32::new(0),

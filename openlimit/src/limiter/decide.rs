@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use super::charged::{Charged, Settled};
 use super::core::{Core, State};
+use super::seen;
 use crate::admission::Decided;
 use crate::backend::{Buckets as _, HOLD};
 use crate::error::AcquireError;
@@ -290,6 +291,9 @@ impl Core {
 
     /// Replaces what a call took by what it used.
     pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage, settled: Settled) {
+        if settled == Settled::Whole {
+            seen::settled(self, &charged.grant.amounts, usage);
+        }
         let (more, less) = self.plan.difference(&charged.grant.amounts, usage);
         self.update(|state, now, _| {
             charged.count(&mut state.admission, &self.plan);

@@ -16,6 +16,7 @@ use super::building::Building;
 use super::core::Handle;
 use super::decide::NotAtOnce;
 use super::overrides::substitute;
+use super::seen::decided;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -156,7 +157,11 @@ impl<K> Limiter<K> {
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
         match self.handle() {
             Ok(handle) => match price.cost(handle.core().plan.pricing()) {
-                Ok(cost) => try_now(handle, cost.borrow()),
+                Ok(cost) => {
+                    let outcome = try_now(handle, cost.borrow());
+                    decided(&outcome);
+                    outcome
+                }
                 Err(error) => Err(handle.core().plan.unpriced(error)),
             },
             Err(error) => Err(unbuilt(error)),

@@ -35,6 +35,8 @@ mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
 mod matching;
+#[cfg_attr(not(feature = "metrics"), path = "no_meters.rs")]
+mod meters;
 mod notices;
 mod observe;
 #[cfg_attr(not(feature = "testing"), path = "no_overrides.rs")]
@@ -42,6 +44,7 @@ mod overrides;
 mod permit;
 mod rehearsal;
 mod reports;
+mod seen;
 mod status;
 #[cfg(feature = "serde")]
 mod status_data;

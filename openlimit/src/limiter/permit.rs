@@ -269,6 +269,12 @@ impl Permit {
         self.wait().and_then(|wait| self.core().plan.limits().get(wait.limit))
     }
 
+    /// Returns the number of calls that were to go before it when it arrived.
+    #[allow(dead_code, reason = "for events")]
+    pub(super) fn position(&self) -> u64 {
+        self.wait().map_or(0, |wait| wait.position.into())
+    }
+
     fn wait(&self) -> Option<&Wait> {
         match &self.0 {
             Packed::Boxed(boxed) => boxed.charged.grant.wait.as_ref(),

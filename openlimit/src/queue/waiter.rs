@@ -122,7 +122,7 @@ pub(crate) struct Wait {
     /// The limit that it waited for last, by its place in the limiter.
     pub(crate) limit: usize,
     /// The number of calls that were to go before it when it joined the queue.
-    #[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "for events"))]
+    #[allow(dead_code, reason = "for events")]
     pub(crate) position: u32,
 }
 

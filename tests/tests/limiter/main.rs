@@ -9,6 +9,7 @@ mod events;
 mod exhausted;
 mod hold;
 mod keyed;
+mod metrics;
 mod observe;
 mod pace;
 mod plan;

@@ -1,0 +1,22 @@
+//! Takes the place of `meters` without the feature `metrics`, and does nothing.
+
+use super::Permit;
+use super::core::Core;
+use crate::error::AcquireError;
+use crate::limits::{Amounts, Name, Usage};
+
+/// The metrics of one limiter.
+#[derive(Default)]
+pub(super) struct Meters;
+
+#[inline(always)]
+pub(super) fn admitted(_: &Permit) {}
+
+#[inline(always)]
+pub(super) fn denied(_: &AcquireError) {}
+
+#[inline(always)]
+pub(super) fn settled(_: &Core, _: &Amounts, _: &Usage) {}
+
+#[inline(always)]
+pub(super) fn provider_refused(_: &Name, _: u16) {}
