@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use openlimit::{AcquireError, Cost, Priority, RateLimiter, limiter, rate_limited};
+use openlimit::{AcquireError, Priority, RateLimiter, limiter, rate_limited};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
