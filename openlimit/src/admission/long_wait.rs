@@ -5,7 +5,9 @@
 //! wait is long if it is known on arrival that it will be, or as soon as it has been
 //! (`queue/watch`).
 
-use super::Admission;
+use std::time::Duration;
+
+use super::{Admission, Plan, WaitReason, Waiting};
 use crate::backend::{Buckets as _, HOLD};
 use crate::limits::Amounts;
 use crate::queue::{Key, LONG, Notice, Refusal, Urgency, Waiter};
@@ -76,5 +78,25 @@ impl Admission {
         let waiter = self.queue.waiter_mut(key)?;
         waiter.notice = Notice::Given;
         Some(LongWait { waited: waiter.waited(now), further, cause, position: waiter.position })
+    }
+}
+
+impl LongWait {
+    /// Describes it for the program.
+    pub(crate) fn describe(&self, plan: &Plan) -> Waiting {
+        let (reason, limit) = match self.cause {
+            Cause::Limit(place) => (WaitReason::Limit, plan.limits().get(place).cloned()),
+            Cause::Hold => (WaitReason::Hold, None),
+            Cause::Concurrency => (WaitReason::Concurrency, None),
+            Cause::Store => (WaitReason::Redis, None),
+        };
+        Waiting {
+            limiter: plan.name().clone(),
+            reason,
+            limit,
+            waited: Duration::from_nanos(self.waited),
+            wait: self.further.map(Duration::from_nanos),
+            position: self.position.try_into().unwrap_or(usize::MAX),
+        }
     }
 }

@@ -8,7 +8,7 @@
 use std::array;
 use std::time::Duration;
 
-use super::OnWait;
+use super::waiting::OnWait;
 use crate::bucket::Metering;
 use crate::error::{AcquireError, ParamsError};
 use crate::learning::TokenLimit;

@@ -5,8 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Plan;
-use super::long_wait::{Cause, LongWait};
 use crate::error::short;
 use crate::limits::{Limit, Name};
 
@@ -91,25 +89,5 @@ impl OnWait {
 impl fmt::Debug for OnWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OnWait(..)")
-    }
-}
-
-impl Plan {
-    /// Describes a long wait for the program.
-    pub(crate) fn waiting(&self, wait: &LongWait) -> Waiting {
-        let (reason, limit) = match wait.cause {
-            Cause::Limit(place) => (WaitReason::Limit, self.limits().get(place).cloned()),
-            Cause::Hold => (WaitReason::Hold, None),
-            Cause::Concurrency => (WaitReason::Concurrency, None),
-            Cause::Store => (WaitReason::Redis, None),
-        };
-        Waiting {
-            limiter: self.name().clone(),
-            reason,
-            limit,
-            waited: Duration::from_nanos(wait.waited),
-            wait: wait.further.map(Duration::from_nanos),
-            position: wait.position.try_into().unwrap_or(usize::MAX),
-        }
     }
 }

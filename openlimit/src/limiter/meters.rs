@@ -6,16 +6,17 @@
 //! asking takes longer than a call. So install the recorder before that.
 //!
 //! Counters and histograms follow calls. Gauges show a state, which is not worth a look at each call:
-//! [`Status::record`] sets them.
+//! `record` sets them.
+
+use std::time::Duration;
 
 use metrics::{
     Counter, Histogram, SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram,
-    gauge, histogram,
+    histogram,
 };
 use once_cell::sync::OnceCell;
 
-use super::core::Core;
-use super::{Permit, Status};
+use crate::admission::Plan;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Dimension, Name, Usage};
 
@@ -27,13 +28,13 @@ const RESERVED: &str = "openlimit.reserved";
 const USED: &str = "openlimit.used";
 /// OpenTelemetry, semantic conventions for generative AI, client metrics.
 const TOKEN_USAGE: &str = "gen_ai.client.token.usage";
-const WAITING: &str = "openlimit.waiting";
-const LONGEST_WAIT: &str = "openlimit.wait.longest";
-const IN_FLIGHT: &str = "openlimit.in_flight";
-const HOLD: &str = "openlimit.hold.remaining";
-const AVAILABLE: &str = "openlimit.limit.available";
-const DEBT: &str = "openlimit.limit.debt";
-const PACE: &str = "openlimit.limit.pace";
+pub(super) const WAITING: &str = "openlimit.waiting";
+pub(super) const LONGEST_WAIT: &str = "openlimit.wait.longest";
+pub(super) const IN_FLIGHT: &str = "openlimit.in_flight";
+pub(super) const HOLD: &str = "openlimit.hold.remaining";
+pub(super) const AVAILABLE: &str = "openlimit.limit.available";
+pub(super) const DEBT: &str = "openlimit.limit.debt";
+pub(super) const PACE: &str = "openlimit.limit.pace";
 
 /// The metrics of one limiter, from its first use on.
 #[derive(Default)]
@@ -49,25 +50,27 @@ struct Handles {
     output: Histogram,
 }
 
-impl Core {
+impl Meters {
     #[inline]
-    fn handles(&self) -> &Handles {
-        self.meters.0.get_or_init(|| self.register())
+    fn handles(&self, plan: &Plan) -> &Handles {
+        self.0.get_or_init(|| Handles::register(plan))
     }
+}
 
+impl Handles {
     #[cold]
-    fn register(&self) -> Box<Handles> {
+    fn register(plan: &Plan) -> Box<Self> {
         describe();
-        let name = label(self.plan.name());
-        let nothing = Amounts::zero(self.plan.width());
+        let name = label(plan.name());
+        let nothing = Amounts::zero(plan.width());
         let each = |metric: &'static str| {
-            let dimensions = self.plan.by_dimension(&nothing);
+            let dimensions = plan.by_dimension(&nothing);
             let dimensions = dimensions.map(|(dimension, _)| dimension.name().to_owned());
             dimensions.map(|of| counter!(metric, "limiter" => name.clone(), "dimension" => of)).collect()
         };
         let tokens =
             |of: &'static str| histogram!(TOKEN_USAGE, "limiter" => name.clone(), "gen_ai.token.type" => of);
-        Box::new(Handles {
+        Box::new(Self {
             admitted: counter!(ADMITTED, "limiter" => name.clone()),
             wait: histogram!(WAIT, "limiter" => name.clone()),
             reserved: each(RESERVED),
@@ -80,12 +83,12 @@ impl Core {
 
 /// Counts a call that was admitted, its wait, and what it reserved.
 #[inline]
-pub(super) fn admitted(permit: &Permit) {
-    let core = permit.core();
-    let handles = core.handles();
+pub(super) fn admitted(meters: &Meters, plan: &Plan, call: impl FnOnce() -> (Duration, Amounts)) {
+    let (waited, amounts) = call();
+    let handles = meters.handles(plan);
     handles.admitted.increment(1);
-    handles.wait.record(permit.waited().as_secs_f64());
-    for (counter, amount) in handles.reserved.iter().zip(permit.amounts().as_slice()) {
+    handles.wait.record(waited.as_secs_f64());
+    for (counter, amount) in handles.reserved.iter().zip(amounts.as_slice()) {
         counter.increment(*amount);
     }
 }
@@ -97,9 +100,9 @@ pub(super) fn denied(error: &AcquireError) {
 }
 
 /// Counts what a call used.
-pub(super) fn settled(core: &Core, reserved: &Amounts, usage: &Usage) {
-    let handles = core.handles();
-    for (counter, amount) in handles.used.iter().zip(core.plan.used(reserved, usage).as_slice()) {
+pub(super) fn settled(meters: &Meters, plan: &Plan, reserved: &Amounts, usage: &Usage) {
+    let handles = meters.handles(plan);
+    for (counter, amount) in handles.used.iter().zip(plan.used(reserved, usage).as_slice()) {
         counter.increment(*amount);
     }
     let parts = [(&handles.input, Dimension::InputTokens), (&handles.output, Dimension::OutputTokens)];
@@ -116,45 +119,12 @@ pub(super) fn provider_refused(limiter: &Name, status: u16) {
     counter!(PROVIDER_REFUSED, "limiter" => label(limiter), "status" => status.to_string()).increment(1);
 }
 
-impl Status {
-    /// Sets the gauges of the crate `metrics` to this status (feature `metrics`). Call it before the
-    /// recorder is read, or every few seconds.
-    ///
-    /// | gauge | of |
-    /// | --- | --- |
-    /// | `openlimit.waiting`, `openlimit.wait.longest`, `openlimit.in_flight`, `openlimit.hold.remaining` | each `limiter` |
-    /// | `openlimit.limit.available`, `openlimit.limit.debt`, `openlimit.limit.pace` | each `limit` of it |
-    ///
-    /// Times are in seconds, and zero if there is no wait or hold.
-    #[allow(clippy::cast_precision_loss, reason = "a metric")]
-    pub fn record(&self) {
-        describe();
-        let name = label(&self.limiter);
-        let set = |metric: &'static str, value: f64| gauge!(metric, "limiter" => name.clone()).set(value);
-        set(WAITING, self.waiting as f64);
-        set(LONGEST_WAIT, self.longest_wait.map_or(0.0, |wait| wait.as_secs_f64()));
-        set(HOLD, self.hold.as_ref().map_or(0.0, |hold| hold.ends_in.as_secs_f64()));
-        if let Some(in_flight) = &self.in_flight {
-            set(IN_FLIGHT, in_flight.calls.into());
-        }
-        for status in &self.limits {
-            let limit = status.limit.to_string();
-            let set = |metric: &'static str, value: f64| {
-                gauge!(metric, "limiter" => name.clone(), "limit" => limit.clone()).set(value);
-            };
-            set(AVAILABLE, status.available as f64);
-            set(DEBT, status.debt as f64);
-            set(PACE, status.pace);
-        }
-    }
-}
-
-fn label(name: &Name) -> SharedString {
+pub(super) fn label(name: &Name) -> SharedString {
     SharedString::from(name.to_string())
 }
 
 /// Describes all metrics to the recorder, which may be another one each time.
-fn describe() {
+pub(super) fn describe() {
     describe_counter!(ADMITTED, Unit::Count, "Calls that were admitted");
     describe_counter!(REFUSED, Unit::Count, "Calls that the limiter refused, by reason");
     describe_counter!(PROVIDER_REFUSED, Unit::Count, "Calls that the provider refused, by status");

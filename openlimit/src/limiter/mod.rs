@@ -42,6 +42,8 @@ mod observe;
 #[cfg_attr(not(feature = "testing"), path = "no_overrides.rs")]
 mod overrides;
 mod permit;
+#[cfg(feature = "metrics")]
+mod record;
 mod rehearsal;
 mod reports;
 mod seen;

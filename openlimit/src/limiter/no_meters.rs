@@ -1,7 +1,8 @@
 //! Takes the place of `meters` without the feature `metrics`, and does nothing.
 
-use super::Permit;
-use super::core::Core;
+use std::time::Duration;
+
+use crate::admission::Plan;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Name, Usage};
 
@@ -10,13 +11,13 @@ use crate::limits::{Amounts, Name, Usage};
 pub(super) struct Meters;
 
 #[inline(always)]
-pub(super) fn admitted(_: &Permit) {}
+pub(super) fn admitted(_: &Meters, _: &Plan, _: impl FnOnce() -> (Duration, Amounts)) {}
 
 #[inline(always)]
 pub(super) fn denied(_: &AcquireError) {}
 
 #[inline(always)]
-pub(super) fn settled(_: &Core, _: &Amounts, _: &Usage) {}
+pub(super) fn settled(_: &Meters, _: &Plan, _: &Amounts, _: &Usage) {}
 
 #[inline(always)]
 pub(super) fn provider_refused(_: &Name, _: u16) {}

@@ -15,7 +15,8 @@ pub(super) fn decided(outcome: &Result<Permit, AcquireError>) {
     match outcome {
         Ok(permit) => {
             events::admitted(permit);
-            meters::admitted(permit);
+            let core = permit.core();
+            meters::admitted(&core.meters, &core.plan, || (permit.waited(), permit.amounts()));
         }
         Err(error) => {
             events::denied(error);
@@ -28,5 +29,5 @@ pub(super) fn decided(outcome: &Result<Permit, AcquireError>) {
 #[inline(always)]
 pub(super) fn settled(core: &Core, reserved: &Amounts, usage: &Usage) {
     events::settled(core, reserved, usage);
-    meters::settled(core, reserved, usage);
+    meters::settled(&core.meters, &core.plan, reserved, usage);
 }

@@ -28,7 +28,7 @@ impl Core {
         if let (Some(wait), Some(on_wait)) = (wait, self.plan.on_wait())
             && !IS_TOLD.replace(true)
         {
-            contain(|| on_wait.call(&self.plan.waiting(&wait)));
+            contain(|| on_wait.call(&wait.describe(&self.plan)));
             IS_TOLD.set(false);
         }
     }
