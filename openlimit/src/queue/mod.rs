@@ -35,7 +35,7 @@ mod waiter;
 mod watch;
 
 use std::array;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::iter;
 use std::mem;
 use std::task::Waker;
@@ -49,9 +49,9 @@ pub(crate) use self::lazy::Queue;
 use self::order::Order;
 pub use self::overflow::Overflow;
 pub(crate) use self::urgency::Urgency;
+use self::waiter::Watched;
 pub(crate) use self::waiter::{Grant, Key, Notice, Outcome, Refusal, Refusals, Wait, Waiter};
 pub(crate) use self::watch::LONG;
-use self::watch::Watch;
 
 /// The end of the list.
 const NONE: Key = Key::MAX;
@@ -72,7 +72,9 @@ struct Lines {
     joined: u64,
     /// How often waiters were moved back, by others that joined before them or ask for more.
     setbacks: u64,
-    watch: Watch,
+    /// The calls to wake when their wait becomes long, in the order of their arrival. Empty if nobody
+    /// wants to know.
+    watch: VecDeque<Watched>,
 }
 
 /// The waiting calls of one priority. [`Order`] has the first of them.
@@ -114,7 +116,7 @@ impl Lines {
             deadlines: BTreeSet::new(),
             joined: 0,
             setbacks: 0,
-            watch: Watch::default(),
+            watch: VecDeque::new(),
         }
     }
 

@@ -32,6 +32,9 @@ pub(crate) struct Waiter {
     pub(crate) notice: Notice,
 }
 
+/// A call that is woken when its wait becomes long: when that is, its key, and its number.
+pub(super) type Watched = (u64, Key, u64);
+
 /// Whether the program knows that a call has to wait for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {

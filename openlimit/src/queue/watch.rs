@@ -1,27 +1,19 @@
-//! What programs see of the queue: how long it is, and (`Watch`) the calls whose wait becomes long.
+//! What programs see of the queue: how long it is, and the calls whose wait becomes long.
 //!
 //! A call is woken once when it has waited for [`LONG`], although its wait is not over. So it is its
 //! own task that tells the program, on its own thread: whatever the program does then, it delays no
 //! other call. Calls arrive in order, so a list of them is enough.
 
 use std::array;
-use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
 
 use super::Lines;
-use super::waiter::{Key, Notice, Waiter};
+use super::waiter::{Key, Notice, Waiter, Watched};
 use crate::limits::Priority;
 
 /// From when on a wait is long, in nanoseconds: one second.
 pub(crate) const LONG: u64 = 1_000_000_000;
-
-/// The calls that wait and were not woken for it. Empty if nobody wants to know.
-#[derive(Debug, Default)]
-pub(super) struct Watch(VecDeque<Watched>);
-
-/// When the wait of a call becomes long, its key, and its number.
-type Watched = (u64, Key, u64);
 
 impl Lines {
     /// Returns the number of calls that go before `newcomer`, if no other call joins: all waiters of
@@ -46,18 +38,18 @@ impl Lines {
     pub(super) fn watch(&mut self, key: Key) {
         if let Some(waiter) = self.waiter(key) {
             let watched = (waiter.arrived.saturating_add(LONG), key, waiter.number);
-            self.watch.0.push_back(watched);
+            self.watch.push_back(watched);
         }
     }
 
     /// Collects the wakers of the calls whose wait becomes long at `now`.
     #[inline]
     pub(super) fn note_long_waits(&mut self, now: u64, wakers: &mut Vec<Waker>) {
-        while let Some(watched) = self.watch.0.front().copied() {
+        while let Some(watched) = self.watch.front().copied() {
             if self.is_watched(watched) && watched.0 > now {
                 return;
             }
-            self.watch.0.pop_front();
+            self.watch.pop_front();
             if self.is_watched(watched)
                 && let Some(waiter) = self.waiter_mut(watched.1)
             {
@@ -69,7 +61,7 @@ impl Lines {
 
     /// Returns when the next wait becomes long; the largest value for never.
     pub(super) fn next_long_wait(&self) -> u64 {
-        self.watch.0.front().map_or(u64::MAX, |(at, ..)| *at)
+        self.watch.front().map_or(u64::MAX, |(at, ..)| *at)
     }
 
     /// Returns true if this call was woken because its wait is long.
