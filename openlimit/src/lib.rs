@@ -46,6 +46,9 @@
 //! | stop all calls for a time | [`Limiter::hold`] |
 //! | bound how many calls are in flight | [`Builder::concurrency`] |
 //! | take the first of several limiters that is free | [`first_free`] |
+//! | change limits while the program runs | [`Limiter::update`], [`reset`](Limiter::reset) |
+//! | count a call that was made elsewhere | [`Limiter::charge`] |
+//! | stop for good | [`Limiter::close`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`], [`Builder::on_wait`], [`Limiter::wait_for`] |
 //! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
@@ -180,9 +183,10 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, ByPriority, Doubling, FirstFree, Forecast, ForecastError, Hold, InFlightStatus,
-    KeyLimits, Keyed, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, ProviderSaid,
-    RateLimiter, Returned, Single, Status, WaitReason, Waiting, WrappedRead, first_free,
+    Acquire, Builder, Burst, ByPriority, Closing, Doubling, FirstFree, Forecast, ForecastError, Hold,
+    InFlightStatus, KeyLimits, Keyed, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit,
+    ProviderSaid, RateLimiter, Returned, Single, Status, Update, WaitReason, Waiting, WrappedRead,
+    first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

@@ -79,6 +79,19 @@ impl Admission {
         flight.filter(|flight| flight.at > due.at).unwrap_or(due)
     }
 
+    /// Returns true if no call is in flight, or if that is not known because they are not limited.
+    /// Otherwise keeps the waker: the [`pump`](Self::pump) after the last call wakes it.
+    pub(crate) fn has_landed(&mut self, waker: &mut Option<Waker>) -> bool {
+        self.in_flight.as_mut().is_none_or(|flights| flights.have_ended(waker))
+    }
+
+    /// Wakes those who wait until no call is in flight.
+    pub(super) fn wake_landed(&mut self, wakers: &mut Vec<Waker>) {
+        if let Some(flights) = &mut self.in_flight {
+            flights.ended(wakers);
+        }
+    }
+
     /// Returns the refusal of a call that waited for `waited`, if as many are in flight as may be.
     pub(super) fn saturated(&self, waited: u64) -> Option<Refusal> {
         let (calls, most) = self.in_flight().filter(|_| self.is_saturated())?;

@@ -44,6 +44,7 @@
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
 mod as_new;
+mod changes;
 mod checks;
 mod exhausted;
 mod flights;
@@ -103,6 +104,7 @@ pub(crate) struct Admission {
     learning: Option<Learning>,
     /// What settled calls gave back, by the place of each limit. Empty before the first.
     returned: Box<[Returned]>,
+    is_closed: bool,
     /// The calls in flight. `None` if they are not limited.
     in_flight: Option<Box<Flights>>,
 }
@@ -132,6 +134,7 @@ impl Admission {
             widens: 0,
             learning: None,
             returned: Box::default(),
+            is_closed: false,
             in_flight: None,
         }
     }
@@ -338,6 +341,7 @@ impl Admission {
         }
         self.queue.note_long_waits(now, wakers);
         self.refuse_hopeless(now, wakers);
+        self.wake_landed(wakers);
         if self.queue.is_empty() {
             self.backend.idle(now);
         }

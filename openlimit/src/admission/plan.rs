@@ -2,8 +2,8 @@
 //!
 //! It also translates between the user's terms and the limiter's: a `Cost` into amounts by
 //! dimension, and a refusal into an error. It is one immutable value, apart from the state that the
-//! lock guards. So it is read without the lock, and it could be shared by many limiters or replaced
-//! as a whole.
+//! lock guards. So it is read without the lock, and it could be shared by many limiters. An update
+//! of the limits replaces it as a whole.
 
 use std::array;
 use std::time::Duration;
@@ -115,6 +115,13 @@ impl Plan {
         }
     }
 
+    /// Returns the plan with other rates and bursts of the same limits.
+    pub(crate) fn with_limits(&self, limits: Vec<Limit>, meterings: &[Metering]) -> Self {
+        let (name, pricing) = (self.name.clone(), self.pricing.clone());
+        let plan = Self::new(name, limits, meterings, self.refunds, pricing).raising(self.raises);
+        if self.bounds_in_flight { plan.bounding_in_flight() } else { plan }
+    }
+
     /// Sets when rates become faster than declared.
     pub(crate) fn raising(self, raises: Raises) -> Self {
         Self { raises, ..self }
@@ -211,12 +218,21 @@ impl Plan {
     /// # Errors
     /// The cost names a dimension that is not metered, or is larger than a limit allows.
     pub(crate) fn resolve(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
+        let amounts = self.resolve_any_size(cost)?;
+        self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+    }
+
+    /// Reads a cost of any size in this limiter's dimensions.
+    ///
+    /// # Errors
+    /// The cost names a dimension that is not metered.
+    pub(crate) fn resolve_any_size(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
         self.check_dimensions(cost)?;
         let mut amounts = self.nothing();
         for (metered, amount) in self.dimensions.iter().zip(amounts.as_mut_slice()) {
             *amount = cost.amount(&metered.dimension);
         }
-        self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+        Ok(amounts)
     }
 
     /// Returns the parts of a cost that was read from a request, if the limiter learns from it.
@@ -327,6 +343,8 @@ impl Plan {
                 waited: Duration::from_nanos(waited),
                 error,
             },
+            Refusal::Closed => AcquireError::Closed { limiter: self.name.clone() },
+            Refusal::TooLarge(error) => *error,
         }
     }
 

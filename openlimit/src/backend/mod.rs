@@ -15,6 +15,7 @@ mod dispatch;
 mod driver;
 mod holds;
 mod memory;
+mod newer;
 #[cfg(feature = "redis")]
 mod redis;
 mod served;
@@ -22,11 +23,12 @@ mod starting;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::buckets::{Buckets, Due, HOLD};
+pub(crate) use self::buckets::{Buckets, Due, HOLD, UNNUMBERED};
 pub(crate) use self::choice::Choice;
 pub(crate) use self::dispatch::Backend;
 pub(crate) use self::driver::Driver;
 pub(crate) use self::memory::Memory;
+pub(crate) use self::newer::Newer;
 #[cfg(feature = "redis")]
 pub use self::redis::{OnOutage, Redis};
 pub(crate) use self::served::Served;

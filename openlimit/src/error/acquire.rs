@@ -217,6 +217,13 @@ pub enum AcquireError {
         limiter: Name,
     },
 
+    /// The limiter was [closed](crate::Limiter::close), and admits no call any more.
+    #[error("limiter `{limiter}` is closed and admits no calls any more")]
+    Closed {
+        /// The limiter's name.
+        limiter: Name,
+    },
+
     /// The limits are shared, and the store that holds them (Redis) did not decide about the call.
     #[error("limiter `{limiter}` got no decision{}: {error}", within(*waited))]
     Store {
@@ -282,6 +289,7 @@ impl AcquireError {
             | Self::Params { limiter, .. }
             | Self::Timer { limiter, .. }
             | Self::WouldDeadlock { limiter }
+            | Self::Closed { limiter }
             | Self::TooManyKeys { limiter, .. }
             | Self::Store { limiter, .. } => limiter,
             Self::Build(error) => error.name(),
@@ -306,6 +314,7 @@ impl AcquireError {
             | Self::Params { .. }
             | Self::Timer { .. }
             | Self::WouldDeadlock { .. }
+            | Self::Closed { .. }
             | Self::TooManyKeys { .. }
             | Self::Store { .. } => None,
         }

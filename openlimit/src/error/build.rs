@@ -12,21 +12,29 @@ use std::time::Duration;
 use super::duration::short;
 use crate::limits::{Concurrency, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
 
-/// The error of a limiter that cannot be built: its name and the problem.
+/// The error of a limiter that cannot be built or updated: its name and the problem.
 ///
-/// [`Builder::build`](crate::Builder::build) returns it. A declared limiter is built at its first
+/// [`Builder::build`](crate::Builder::build) and [`Limiter::update`](crate::Limiter::update) return
+/// it. A declared limiter is built at its first
 /// use, and returns it from [`init`](crate::Limiter::init) and, as
 /// [`AcquireError::Build`](crate::AcquireError::Build), from every acquire.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("limiter `{limiter}` cannot be built: {problem}")]
+#[error("limiter `{limiter}` cannot be {attempt}: {problem}")]
 pub struct BuildError {
     limiter: Name,
+    /// What was attempted.
+    attempt: &'static str,
     problem: BuildProblem,
 }
 
 impl BuildError {
     pub(crate) fn new(limiter: Name, problem: BuildProblem) -> Self {
-        Self { limiter, problem }
+        Self { limiter, attempt: "built", problem }
+    }
+
+    /// Creates the error of an update of a limiter.
+    pub(crate) fn of_update(limiter: Name, problem: BuildProblem) -> Self {
+        Self { limiter, attempt: "updated", problem }
     }
 
     /// Creates the error of a declaration whose value for `key` failed.
@@ -67,7 +75,7 @@ impl BuildError {
 #[cfg(feature = "redis")]
 pub(crate) const MOST_SHARED: usize = 8;
 
-/// The problem with a limiter that cannot be built.
+/// The problem with a limiter that cannot be built or updated.
 ///
 /// Its message continues "limiter `name` cannot be built: ..".
 #[derive(Clone, Debug, thiserror::Error)]
@@ -159,6 +167,13 @@ pub enum BuildProblem {
     /// The input factor is below 0.01 or above 100, or not a number.
     #[error("an input factor of {0} is out of range; give from 0.01 to 100")]
     InputFactor(f64),
+
+    /// An [update](crate::Limiter::update) names a limit that the limiter does not have.
+    #[error(
+        "it has no limit of {0} to change: an update replaces the limit with the same dimension and period, and \
+         adds none; build another limiter for other limits"
+    )]
+    NoSuchLimit(Limit),
 
     /// The value of a key uses the limiter that it declares, itself or through another one.
     #[error(
@@ -257,6 +272,7 @@ impl BuildProblem {
             Self::ZeroRate(limit)
             | Self::RateTooLarge(limit)
             | Self::Period(limit)
+            | Self::NoSuchLimit(limit)
             | Self::Burst { limit, .. }
             | Self::WindowBurst { limit, .. } => Some(limit),
             #[cfg(feature = "redis")]

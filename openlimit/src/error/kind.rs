@@ -20,6 +20,7 @@ impl AcquireError {
             Self::WouldDeadlock { .. } => "would_deadlock",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::Store { .. } => "store",
+            Self::Closed { .. } => "closed",
             Self::Build(_) => "build",
         }
     }

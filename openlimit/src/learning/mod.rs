@@ -121,6 +121,11 @@ impl Learning {
         self.sites.as_ref().is_some_and(|sites| sites.iter().any(matters))
     }
 
+    /// Changes the limits. What was learned about the calls stays.
+    pub(crate) fn change(&mut self, limits: Vec<TokenLimit>) {
+        Arc::make_mut(&mut self.rules).limits = limits.into();
+    }
+
     /// Follows the rate of one of the limiter's limits, which now allows another amount.
     pub(crate) fn set_rate(&mut self, limit: usize, allowed: u64) {
         for of in Arc::make_mut(&mut self.rules).limits.iter_mut().filter(|of| of.limit == limit) {

@@ -61,6 +61,9 @@ use crate::time::nanos;
 ///
 /// On arrival or after a wait:
 ///
+/// - [`Closed`](AcquireError::Closed) if the limiter was [closed](crate::Limiter::close).
+/// - [`TooLarge`](AcquireError::TooLarge) if a limit was [updated](crate::Limiter::update), and the
+///   call can never fit any more.
 /// - [`QueueFull`](AcquireError::QueueFull) if too many calls wait:
 ///   [`max_waiting`](crate::Builder::max_waiting).
 /// - [`Exhausted`](AcquireError::Exhausted) if the provider said that a quota is used up.
@@ -124,7 +127,7 @@ impl Acquire {
     #[inline(never)]
     fn any(handle: &Handle, cost: &Cost) -> Self {
         let plan = &handle.core().plan;
-        match plan.resolve(cost) {
+        match plan.now().resolve(cost) {
             Ok(amounts) => {
                 let handle = handle.clone();
                 let stage = match (amounts, plan.priced(cost)) {

@@ -88,7 +88,8 @@ impl Core {
                     && window.is_none_or(|window| window == limit.rate().period())
             })
         };
-        let limits = || self.plan.limits().iter().enumerate();
+        let plan = self.plan.now();
+        let limits = || plan.limits().iter().enumerate();
         let named: Vec<_> = limits().filter(|(_, limit)| is_named(limit)).map(|(place, _)| place).collect();
         if !named.is_empty() {
             return named;
@@ -111,10 +112,11 @@ impl Core {
 
     /// Returns in how many nanoseconds amounts flow back at one of the limits.
     pub(super) fn flows_back(&self, place: usize, amounts: &Amounts) -> u64 {
-        let rate = self.plan.limits()[place].rate();
+        let plan = self.plan.now();
+        let rate = plan.limits()[place].rate();
         let amount = u128::from(amounts.as_slice()[self.plan.dimensions()[place]]);
         // The provider may allow another amount than was declared.
-        let allowed = self.lock().map(|state| state.admission.allowed(place, &self.plan));
+        let allowed = self.lock().map(|state| state.admission.allowed(place, &plan));
         let allowed = allowed.unwrap_or(rate.amount());
         let time = amount.saturating_mul(rate.period().as_nanos()) / u128::from(allowed.max(1));
         u64::try_from(time).unwrap_or(u64::MAX)

@@ -137,7 +137,7 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn wait(&self, mut state: MutexGuard<'_, State>, call: Waiter, now: u64) -> Decided<Box<AcquireError>> {
-        if let Some(error) = self.plan.too_large(call.amounts.as_slice()) {
+        if let Some(error) = self.plan.now().too_large(call.amounts.as_slice()) {
             return Decided::Refused(Box::new(error));
         }
         let mut wakers = Vec::new();
@@ -188,7 +188,7 @@ impl Core {
         amounts: Amounts,
         now: u64,
     ) -> Result<Grant, Box<AcquireError>> {
-        if let Some(error) = self.plan.too_large(amounts.as_slice()) {
+        if let Some(error) = self.plan.now().too_large(amounts.as_slice()) {
             return Err(Box::new(error));
         }
         let mut wakers = Vec::new();
@@ -212,7 +212,7 @@ impl Core {
     ///
     /// # Errors
     /// One of them could not be started, or runs in the process that this one was forked from.
-    fn start(&self) -> Result<(), AcquireError> {
+    pub(super) fn start(&self) -> Result<(), AcquireError> {
         let process = process::id();
         if let Err(error) = self.driver.start(|| self.as_served(), process) {
             let limiter = self.plan.name().clone();
@@ -233,7 +233,7 @@ impl Core {
             Refusal::TimedOut { waited, wait, limit: HOLD, .. } => self.held(waited, wait),
             Refusal::WouldWait { wait, limit: HOLD } => self.held(0, wait),
             Refusal::Exhausted { until } => self.exhausted(until),
-            _ => self.plan.error(refusal),
+            _ => self.plan.now().error(refusal),
         }
     }
 

@@ -12,14 +12,15 @@ use std::time::Duration;
 use super::core::Handle;
 use super::limiter::unbuilt;
 use super::{Builder, Limiter};
-use crate::backend::{Buckets as _, Choice, Redis};
+use crate::backend::{Choice, Redis};
 use crate::error::AcquireError;
 use crate::limits::Name;
 use crate::sync::block_on;
 
 impl<K, Keys> Builder<K, Keys> {
     /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in
-    /// any process on any host. All of them must have the same limits, in any order.
+    /// any process on any host. All of them must have the same limits, in any order, or those that
+    /// one of them was [updated](crate::Limiter::update) to.
     ///
     /// Takes a URL (`redis://host:port`, `rediss://..`, `unix://..`), or a [`Redis`] with more
     /// options.
@@ -112,16 +113,7 @@ impl Flush {
             Err(error) => error.limiter().clone(),
         };
         let limiter = limiter.cloned();
-        let pending = Box::pin(async move {
-            let limiter = limiter?;
-            let core = limiter.core();
-            let begun = core.time.now();
-            let away = || core.lock().and_then(|state| state.admission.backend.store()?.error);
-            core.driver.flush(|| core.as_served(), away, within).await.map_err(|error| {
-                let waited = Duration::from_nanos(core.time.now().saturating_sub(begun));
-                AcquireError::Store { limiter: core.plan.name().clone(), waited, error }
-            })
-        });
+        let pending = Box::pin(async move { limiter?.core().flush(within).await });
         Self { limiter: name, pending }
     }
 

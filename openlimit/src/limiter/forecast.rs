@@ -61,7 +61,7 @@ impl<K> Limiter<K> {
     /// limiter's declaration.
     pub fn plan<P: Price<K>>(&self, calls: impl IntoIterator<Item = P>) -> Result<Forecast, ForecastError> {
         let handle = self.handle().map_err(|error| ForecastError::new(None, unbuilt(error)))?;
-        let plan = &handle.core().plan;
+        let plan = handle.core().plan.now();
         let amounts = |price: P| match price.cost(plan.pricing()) {
             Ok(cost) => plan.resolve(cost.borrow()),
             Err(error) => Err(plan.unpriced(error)),
@@ -70,7 +70,7 @@ impl<K> Limiter<K> {
             .into_iter()
             .zip(1..)
             .map(|(price, row)| amounts(price).map_err(|error| ForecastError::new(Some(row), error)));
-        Ok(Forecast::new(Arc::clone(plan), calls.collect::<Result<_, _>>()?, None))
+        Ok(Forecast::new(plan.shared(), calls.collect::<Result<_, _>>()?, None))
     }
 }
 

@@ -14,11 +14,14 @@ mod builder;
 mod building;
 mod burst;
 mod callbacks;
+mod charge;
 mod charged;
+mod close;
 mod concurrency;
 mod congestion;
 mod core;
 mod decide;
+mod declared;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
 mod events;
 mod first_free;
@@ -42,10 +45,12 @@ mod observe;
 #[cfg_attr(not(feature = "testing"), path = "no_overrides.rs")]
 mod overrides;
 mod permit;
+mod plans;
 #[cfg(feature = "metrics")]
 mod record;
 mod rehearsal;
 mod reports;
+mod reset;
 mod seen;
 mod status;
 #[cfg(feature = "serde")]
@@ -53,12 +58,14 @@ mod status_data;
 mod status_lines;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
+mod update;
 mod waits;
 mod wrap;
 
 pub use self::acquire::Acquire;
 pub use self::builder::{Builder, Single};
 pub use self::burst::Burst;
+pub use self::close::Closing;
 pub use self::first_free::{FirstFree, first_free};
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
@@ -75,6 +82,7 @@ pub use self::limiter::{
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::status::{ByPriority, Hold, InFlightStatus, LimitStatus, ProviderSaid, Status};
+pub use self::update::Update;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
 #[cfg(feature = "stream")]

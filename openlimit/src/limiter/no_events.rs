@@ -19,6 +19,8 @@ pub(super) fn settled(_: &Core, _: &Amounts, _: &Usage) {}
 
 pub(super) fn limit_changed(_: &Name, _: &Limit, _: u64) {}
 
+pub(super) fn limits_updated(_: &Name, _: &[Limit]) {}
+
 pub(super) fn hold_began(_: &Name, _: Duration, _: &str) {}
 
 pub(super) fn hold_released(_: &Name, _: Duration) {}

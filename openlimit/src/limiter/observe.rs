@@ -244,8 +244,9 @@ impl Core {
         if !said.is_empty() {
             let mut changed = Vec::new();
             self.update(|state, now, _| {
-                state.admission.observe(&self.plan, &said, charge, now);
-                changed = state.changed_limits(&self.plan, &said, now);
+                let plan = self.plan.now();
+                state.admission.observe(&plan, &said, charge, now);
+                changed = state.changed_limits(&plan, &said, now);
             });
             self.report_limits(&changed);
         }
@@ -270,10 +271,10 @@ impl Core {
     /// it names one that the limiter does not have.
     fn scope(&self, observation: &Observation) -> Scope {
         let violations = observation.denial().map_or(&[][..], Denial::violations);
-        let mut places = Vec::new();
+        let (plan, mut places) = (self.plan.now(), Vec::new());
         for violation in violations {
             let limits = || {
-                let limits = self.plan.limits().iter().enumerate();
+                let limits = plan.limits().iter().enumerate();
                 limits.filter(|(_, limit)| Some(limit.dimension()) == violation.dimension())
             };
             let is_of_window = |limit: &Limit| violation.window() == Some(limit.rate().period());
@@ -304,7 +305,8 @@ impl Core {
     /// refusal is about. Limits per day and longer count only if there are no others: a refusal by
     /// one of them is [`Verdict::Exhausted`].
     fn flows_back_in(&self, amounts: &Amounts, scope: &Scope) -> u64 {
-        let limits = || self.plan.limits().iter().enumerate().filter(|(place, _)| scope.contains(*place));
+        let plan = self.plan.now();
+        let limits = || plan.limits().iter().enumerate().filter(|(place, _)| scope.contains(*place));
         let time = |(place, _): (usize, &Limit)| self.flows_back(place, amounts);
         let short = limits().filter(|(_, limit)| limit.rate().period() < DAY);
         short.map(time).max().or_else(|| limits().map(time).max()).unwrap_or(0)

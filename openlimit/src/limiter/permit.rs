@@ -262,11 +262,12 @@ impl Permit {
 
     /// Returns the limit that made the call wait last; `None` if it was admitted at once, or waited
     /// for the end of a [hold](crate::Limiter::hold), or of another call of a limiter that bounds
-    /// its [concurrency](crate::Builder::concurrency).
+    /// its [concurrency](crate::Builder::concurrency). After an [update](crate::Limiter::update), it
+    /// is the limit as it is now.
     #[must_use]
-    pub fn waited_for(&self) -> Option<&Limit> {
+    pub fn waited_for(&self) -> Option<Limit> {
         // A hold is no limit, and neither is a concurrency.
-        self.wait().and_then(|wait| self.core().plan.limits().get(wait.limit))
+        self.wait().and_then(|wait| self.core().plan.now().limits().get(wait.limit).cloned())
     }
 
     /// Returns the number of calls that were to go before it when it arrived.

@@ -51,6 +51,8 @@ pub struct Status {
     /// Shared limits are as of the last reply from Redis, as if no process had taken anything
     /// since.
     pub limits: Vec<LimitStatus>,
+    /// True if the limiter was [closed](crate::Limiter::close), and admits nothing any more.
+    pub is_closed: bool,
     /// The calls in flight; `None` if the [concurrency](crate::Builder::concurrency) is not limited.
     pub in_flight: Option<InFlightStatus>,
     /// The hold of all calls; `None` if there is none.
@@ -169,8 +171,9 @@ impl Core {
         let now = self.time.now();
         let state = self.lock()?;
         let (waiting, due) = state.admission.waiting();
-        let (looks, store) = state.admission.look(&self.plan, now);
-        let hold = state.hold(now);
+        let plan = self.plan.now();
+        let (looks, store) = state.admission.look(&plan, now);
+        let (is_closed, hold) = (state.admission.is_closed(), state.hold(now));
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said = |place| {
             let hold = state.limit_hold(place, now);
@@ -185,7 +188,7 @@ impl Core {
         let longest_wait = state.admission.queue.longest_since().map(|at| since(at, now));
         let learned = state.admission.learned();
         drop(state);
-        let states = self.plan.limits().iter().zip(looks.into_iter().zip(said));
+        let states = plan.limits().iter().zip(looks.into_iter().zip(said));
         let limits = states.map(|(limit, (look, (allows, said, hold, returned)))| LimitStatus {
             limit: limit.clone(),
             available: look.available,
@@ -205,6 +208,7 @@ impl Core {
             learned,
             next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
             limits: limits.collect(),
+            is_closed,
             in_flight: in_flight.map(|(calls, most)| InFlightStatus { calls, most }),
             hold,
             unexplained_refusals,
@@ -232,6 +236,9 @@ impl fmt::Display for Status {
             return self.write_lines(f);
         }
         write!(f, "{}: ", self.limiter)?;
+        if self.is_closed {
+            f.write_str("closed, ")?;
+        }
         match self.next {
             Some(next) => write!(f, "{} waiting, next in {}", self.waiting, short(next))?,
             None => write!(f, "{} waiting", self.waiting)?,

@@ -36,6 +36,7 @@ data! {
         longest_wait: this.longest_wait.map(secs),
         next: this.next.map(secs),
         limits: this.limits,
+        is_closed: this.is_closed,
         in_flight: this.in_flight,
         hold: this.hold,
         unexplained_refusals: this.unexplained_refusals,

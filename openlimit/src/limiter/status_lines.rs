@@ -12,7 +12,8 @@ impl Status {
     /// Writes the status in aligned lines: the queue, then one line for each limit, and one for
     /// everything else that there is to say.
     pub(super) fn write_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} waiting", self.limiter, self.waiting)?;
+        let closed = if self.is_closed { "closed, " } else { "" };
+        write!(f, "{}: {closed}{} waiting", self.limiter, self.waiting)?;
         if self.waiting > 0 {
             write!(f, " ({})", self.by_priority)?;
         }

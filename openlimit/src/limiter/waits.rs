@@ -28,14 +28,14 @@ impl Core {
         if let (Some(wait), Some(on_wait)) = (wait, self.plan.on_wait())
             && !IS_TOLD.replace(true)
         {
-            contain(|| on_wait.call(&wait.describe(&self.plan)));
+            contain(|| on_wait.call(&wait.describe(&self.plan.now())));
             IS_TOLD.set(false);
         }
     }
 
     /// Returns a lower bound on the wait of a call of this cost that would be made now.
     pub(super) fn wait_for(&self, cost: &Cost) -> Result<Duration, AcquireError> {
-        let mut amounts = self.plan.resolve(cost)?;
+        let mut amounts = self.plan.now().resolve(cost)?;
         let now = self.time.now();
         let Some(state) = self.lock() else { return Err(*self.forked()) };
         if let Some(priced) = self.plan.priced(cost) {

@@ -7,7 +7,7 @@
 use std::task::Waker;
 
 use super::Urgency;
-use crate::error::StoreError;
+use crate::error::{AcquireError, StoreError};
 use crate::learning::Lesson;
 use crate::limits::Amounts;
 
@@ -147,6 +147,10 @@ pub(crate) enum Refusal {
     /// The store that holds the buckets did not decide.
     #[allow(dead_code, reason = "memory always decides")]
     Undecided { waited: u64, error: StoreError },
+    /// The limiter is closed.
+    Closed,
+    /// It can never be admitted any more, since the limits were lowered.
+    TooLarge(Box<AcquireError>),
 }
 
 /// The waiters to refuse at once, and why.

@@ -439,6 +439,7 @@ fn for_machines_it_is_data_with_durations_in_seconds() {
             "returned": { "reserved": 0, "unused": 0, "late": 0 },
             "hold": null,
         }],
+        "is_closed": false,
         "in_flight": { "calls": 1, "most": 8 },
         "hold": null,
         "unexplained_refusals": 0,

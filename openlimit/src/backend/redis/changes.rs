@@ -51,6 +51,8 @@ impl Taken {
 pub(super) struct HoldChange {
     /// A hold ends, before the other one begins.
     pub(super) ends: bool,
+    /// Before that, all buckets become as new.
+    pub(super) resets: bool,
     /// A hold lasts until then, on the clock of the client.
     pub(super) until: Option<u64>,
     /// It does because a quota is used up.
@@ -60,10 +62,11 @@ pub(super) struct HoldChange {
 impl HoldChange {
     /// Returns the change that consists of this one and a later one.
     pub(super) fn then(self, later: Self) -> Self {
+        let resets = self.resets || later.resets;
         if later.ends {
-            return later;
+            return Self { resets, ..later };
         }
         let (until, exhausts) = (self.until.max(later.until), self.exhausts || later.exhausts);
-        Self { ends: self.ends, until, exhausts }
+        Self { ends: self.ends, resets, until, exhausts }
     }
 }

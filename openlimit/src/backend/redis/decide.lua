@@ -120,6 +120,16 @@
 -- last (`seen_sum`). What was granted since is added here. Slots that were given back still count,
 -- because nobody knows if a response came before or after them. So a level may be a little too high.
 
+-- # Limits that were updated
+-- A program may change the rates and bursts of its limits. The identity then ends in `; update n`,
+-- and of two identities the one with the larger n is newer. A client with newer limits gives them
+-- to the state. A client with older ones is refused, and takes them over (identity.rs). Levels are
+-- times of the rate, so another rate changes none of them. With another burst they stay the same
+-- part of it, unless the limit is counted in windows.
+
+-- # A reset
+-- All buckets become as new. That counts as one charge, behind which nothing can be given back.
+
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
 -- earlier one. But they count only up to the level just before that call. So as long as no other
@@ -167,19 +177,44 @@ ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$] = 0, 0, 0, 
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks, and
 -- seven numbers for each limit.
 local state = redis.call('GET', KEYS[1])
+-- What becomes of each level if this client's limits are newer: a part of it.
+local parts
 if state then
   local limits = ARGV[1]
-  local fixed = #limits + 64{{ + 56}}
+  local begin, is_same, is_newer = #limits + 1, string.sub(state, 1, #limits) == limits, false
+  if not is_same then
+    local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n()')
+    local function version(text) return tonumber(string.match(text, '; update (%d+)$') or 0) end
+    if layout == string.match(limits, '^[^\n]*') and #state >= rest + 63 then
+      local ours = string.match(limits, '\n([^\n]*)\n$')
+      is_newer = unpack('<d', state, rest + 56) == 0{{ + 1}} and version(ours) > version(theirs)
+      begin = rest
+    end
+  end
+  local fixed = begin + 63{{ + 56}}
   local length, from, _ = -1, fixed + 1
-  if string.sub(state, 1, #limits) == limits and #state >= fixed then
+  if (is_same or is_newer) and #state >= fixed then
     last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
-      unpack('<dddddddd{{ddddddd}}', state, #limits + 1)
+      unpack('<dddddddd{{ddddddd}}', state, begin)
     length = fixed
     length = length + 8 * size$ + 56 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
     {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$]}} = unpack('<{{ddddddd}}', state, from)
+    if is_newer then
+      local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
+      local function bursts(text)
+        local list = {}
+        for amount, unit, after in string.gmatch(text, '%(burst ([%d.]+)([^,)]+)([,)])') do
+          list[#list + 1] = after == ')' and (tonumber(amount) or 0) * (units[unit] or 0) or 1
+        end
+        return list
+      end
+      local before, after = bursts(string.sub(state, 1, begin - 1)), bursts(limits)
+      parts = {}
+      parts[$] = (before[$] or 0) > 0 and (after[$] or 0) > 0 and after[$] / before[$] or 1 --*
+    end
   else
     -- These are other limits, or another layout. Once such a state has drained, and was not used
     -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
@@ -220,6 +255,12 @@ do
   else idle$, rested$, level$ = idle$ + passed - level$, min(FAR, rested$ + passed - level$), 0 end --*
 end
 
+if parts then
+  level$, put_in$ = min(FAR, math.ceil(level$ * parts[$])), math.floor(put_in$ * parts[$]) --*
+  if low$ < FAR then low$ = math.floor(low$ * parts[$]) end --*
+  for pair = 2, size$, 2 do stack$[pair] = math.floor(stack$[pair] * parts[$]) end --*
+end
+
 -- Adds a pair to a stack, if there is one, and removes those that are not lower.
 local function push(stack, size, top, low)
   if top == 0 then return size end
@@ -251,6 +292,12 @@ local function thin(stack, size)
     stack[kept - 1] = stack[pair - 1]
   end
   return kept
+end
+
+if hold_ends > 1 then
+  charges, far, booked = charges + 1, 0, 0
+  level$, rested$, put_in$, top$, low$, size$ = 0, FAR, 0, charges, 0, 0 --*
+  ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
 end
 
 local debt$, raise$, fit$, burst$ --*

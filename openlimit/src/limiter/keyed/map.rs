@@ -187,6 +187,7 @@ impl<K, V> Map<K, V> {
     fn search(&self, place: Place, is_idle: impl Fn(&V) -> bool) -> Result<(), Refused> {
         let others = self.next.fetch_add(1, Ordering::Relaxed);
         let others = (0..self.shards.len()).map(|other| (others + other) & (self.shards.len() - 1));
+        let others = others.filter(|other| *other != place.shard);
         let mut left = SEARCH;
         for index in [place.shard].into_iter().chain(others).take(SEARCH) {
             let mut shard = self.lock(index).ok_or(Refused::Forked)?;

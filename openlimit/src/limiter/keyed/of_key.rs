@@ -57,7 +57,8 @@ use crate::limiter::{Builder, Limiter};
 ///   [`Permit`](crate::Permit) that could still be settled, and
 /// - everything that its calls took has flowed back, and
 /// - nothing was learned that would change a later call: no hold, no pace or limit of the
-///   provider's other than declared, no call site with another reservation.
+///   provider's other than declared, no call site with another reservation, and
+/// - the limiter was neither [updated](Limiter::update) nor [closed](Limiter::close).
 ///
 /// The counts in [`Status`](crate::Status) begin anew then, and so do the notes on which calls a
 /// response can be about, which a limiter takes from its first response on. There is no background work: a few keys

@@ -33,8 +33,8 @@
 //! * A call that was admitted alone, and is settled or cancelled only when Redis is back, counts
 //!   with all that it reserved.
 
-use crate::backend::Buckets as _;
 use crate::backend::memory::Memory;
+use crate::backend::{Buckets as _, Starting};
 use crate::limits::Amounts;
 
 /// The buckets of a process that decides alone, and what it took from them since the outage began.
@@ -54,6 +54,20 @@ impl Alone {
     /// Creates it from empty buckets, at a share of each limit and at the whole.
     pub(in crate::backend::redis) fn new(share: Memory, whole: Memory, dimensions: usize) -> Self {
         Self { share, whole, taken: vec![0; dimensions].into(), first: 0 }
+    }
+
+    /// Changes the limits of the buckets of the whole rate.
+    pub(super) fn change_whole(&mut self, limits: &Starting<'_>, now: u64) {
+        // Buckets in memory can have any limits.
+        let _ = self.whole.change(limits, None, now);
+    }
+
+    /// Forgets what was taken, and makes the buckets as new, at a share of each limit and at the
+    /// whole.
+    pub(super) fn reset(&mut self, share: &Starting<'_>, whole: &Starting<'_>, now: u64) {
+        self.share.reset(share, now);
+        self.whole.reset(whole, now);
+        self.taken.fill(0);
     }
 
     /// Begins an outage. `known` are the places of the limits, each with this process's share of

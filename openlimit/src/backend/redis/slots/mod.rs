@@ -25,18 +25,22 @@
 //! * `marks` remembers what was granted before each call, for what responses say.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
+//! * `change` changes the limits, and takes over those that another process has updated. `past` knows
+//!   what calls before that weigh.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
 //!   owed.
 
 mod ahead;
 mod alone;
+mod change;
 mod estimate;
 mod exchange;
 mod held;
 mod marks;
 mod outage;
 mod pace;
+mod past;
 mod requests;
 mod sooner;
 mod state;
@@ -44,10 +48,11 @@ mod state;
 mod tests;
 
 pub(super) use self::alone::Alone;
+pub(super) use self::change::Met;
 pub(crate) use self::state::Slots;
 pub(super) use self::state::{LOCAL, SharedLimit};
-use crate::backend::{Buckets, Due, HOLD, Look};
-use crate::error::StoreStatus;
+use crate::backend::{Buckets, Due, HOLD, Look, Starting, UNNUMBERED};
+use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
@@ -55,6 +60,9 @@ impl Buckets for Slots {
     /// Admits a call from a lease. While no call waits there are no other slots.
     #[inline(never)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        if self.is_closed {
+            return None;
+        }
         if self.is_local() {
             return self.alone.take(amounts, now);
         }
@@ -83,6 +91,9 @@ impl Buckets for Slots {
 
     /// What comes too late is known with the next reply.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64)) {
+        if charge == UNNUMBERED {
+            return;
+        }
         if charge < LOCAL {
             self.changed_at = Some(now);
             self.give_back(amounts.as_slice(), charge, true, now);
@@ -104,6 +115,20 @@ impl Buckets for Slots {
             self.add_debt(bucket, amounts.as_slice()[self.dimensions[bucket]], now);
         }
         None
+    }
+
+    fn close(&mut self, now: u64) {
+        self.is_closed = true;
+        self.lease_for = None;
+        self.drop_all(now);
+    }
+
+    fn change(&mut self, limits: &Starting<'_>, version: Option<u64>, now: u64) -> Result<(), BuildProblem> {
+        self.change_limits(limits, version, now)
+    }
+
+    fn reset(&mut self, limits: &Starting<'_>, now: u64) {
+        self.reset_buckets(limits, now);
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
@@ -236,7 +261,7 @@ impl Buckets for Slots {
     }
 
     fn is_exhausted(&self) -> bool {
-        if self.is_local() { self.alone.share.is_exhausted() } else { self.is_exhausted }
+        self.is_closed || if self.is_local() { self.alone.share.is_exhausted() } else { self.is_exhausted }
     }
 
     fn limit_held_until(&self, place: usize) -> u64 {
@@ -248,9 +273,9 @@ impl Buckets for Slots {
 
     fn is_shut(&self, now: u64) -> bool {
         if self.is_local() {
-            self.alone.share.is_shut(now)
+            self.is_closed || self.alone.share.is_shut(now)
         } else {
-            self.is_held(now) || self.is_any_shut(now)
+            self.is_closed || self.is_held(now) || self.is_any_shut(now)
         }
     }
 
@@ -260,7 +285,7 @@ impl Buckets for Slots {
     }
 
     fn refresh(&mut self, now: u64) {
-        if !self.is_local() {
+        if !self.is_local() && !self.is_closed {
             self.want_news(now);
         }
     }
@@ -276,7 +301,8 @@ impl Buckets for Slots {
     }
 
     fn store(&self) -> Option<StoreStatus> {
-        Some(StoreStatus { error: self.away().cloned(), outages: self.outages })
+        let updates = self.identity.version();
+        Some(StoreStatus { error: self.away().cloned(), outages: self.outages, updates })
     }
 
     fn idle(&mut self, now: u64) {
