@@ -68,7 +68,7 @@ checks=$!
     RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom \
         cargo test -p openlimit --no-default-features --lib --locked \
         --config profile.dev.package.regex-automata.opt-level=0 loom
-    for example in chat blocking manual plan reqwest async_openai anthropic sync_ureq streaming redis_shared; do
+    for example in chat blocking manual plan status axum reqwest async_openai anthropic sync_ureq streaming redis_shared; do
         echo "example $example"
         cargo run --quiet --example "$example" --locked
     done

@@ -51,7 +51,7 @@
 //! | count a call that was made elsewhere | [`Limiter::charge`] |
 //! | stop for good | [`Limiter::close`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
-//! | see what waits, and for what | [`Limiter::status`] |
+//! | see what waits, and for what | [`Limiter::status`], [`Builder::on_wait`], [`Limiter::wait_for`] |
 //! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
 //! | know how long a list of calls takes, and why | [`Limiter::plan`] |
 //! | handle what can go wrong | [`AcquireError`], [`BuildError`] |
@@ -104,12 +104,34 @@
 //! | `reqwest`, `async-openai`, `ureq`, `tower` | no | [`clients`]: an adapter for each |
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
-//! | `tracing` | no | events under the target `openlimit`: limits that differ, holds, refusals |
-//! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML |
+//! | `tracing` | no | [events](#events-and-metrics) under the target `openlimit`: calls, holds, refusals, limits that differ |
+//! | `metrics` | no | [metrics](#events-and-metrics) of calls, and [`Status`]`::record` |
+//! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML; [`Status`] as data |
 //! | `testing` | no | a manual clock, tokio's paused time, limiters in place of statics, and a strict provider |
 //!
 //! A model whose encoding is left out is counted by the nearest one that is compiled in. That may
 //! count too few tokens, and `tokens::is_exact` returns `false` for the model.
+//!
+//! # Events and metrics
+//!
+//! With the feature `tracing`, each call is an event of level debug named `openlimit.acquire`, on the
+//! thread and in the span of the call: when it is admitted, with the fields `limiter`, `waited` (in
+//! seconds), `limit` (the one that it waited for), `position` (the number of calls before it when it
+//! arrived) and `reserved`; or when it is refused. When it is settled, an event `openlimit.settle`
+//! has `reserved` and `actual`. Holds and what the provider refuses are events of levels info and
+//! warn, and seldom. No event contains what a provider or a user wrote.
+//!
+//! With the feature `metrics`, the recorder of that crate gets these, by `limiter`. Install it before
+//! the limiter is used. [`Status`]`::record` adds gauges.
+//!
+//! | metric | kind | of |
+//! | --- | --- | --- |
+//! | `openlimit.calls.admitted` | counter | calls |
+//! | `openlimit.calls.refused` | counter | calls that the limiter refused, by `reason`: `timeout`, `queue_full`, .. |
+//! | `openlimit.provider.refusals` | counter | calls that the provider refused, by `status` |
+//! | `openlimit.wait.duration` | histogram | the wait of each admitted call, in seconds |
+//! | `openlimit.reserved`, `openlimit.used` | counters | amounts, by `dimension`; the second of settled calls |
+//! | `gen_ai.client.token.usage` | histogram | the tokens of each settled call, by `gen_ai.token.type` (`input`, `output`), as in OpenTelemetry |
 //!
 //! # Processes that fork
 //!
@@ -154,7 +176,7 @@ pub use error::{
     AcquireError, BuildError, BuildProblem, FirstFreeError, FromAcquireError, ParamsError, StoreError,
     StoreProblem, StoreStatus,
 };
-pub use learning::{Input, Output};
+pub use learning::{Input, LearnedSite, Output};
 #[cfg(feature = "redis")]
 pub use limiter::Flush;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
@@ -162,9 +184,10 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, AsLimiter, Builder, Burst, Closing, Doubling, FirstFree, Forecast, ForecastError, Hold,
-    InFlightStatus, KeyLimits, Keyed, Levels, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey,
-    Permit, RateLimiter, Returned, Single, Stack, Status, Update, WrappedRead, first_free,
+    Acquire, AsLimiter, Builder, Burst, ByPriority, Closing, Doubling, FirstFree, Forecast, ForecastError,
+    Hold, InFlightStatus, KeyLimits, Keyed, Levels, LimitForecast, LimitStatus, Limiter, OfKind, Overflow,
+    PerKey, Permit, ProviderSaid, RateLimiter, Returned, Single, Stack, Status, Update, WaitReason, Waiting,
+    WrappedRead, first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{

@@ -4,7 +4,7 @@
 //! thousands of calls at once, before the first one has taught anything.
 
 use super::{Admission, Plan};
-use crate::learning::{Learning, Lesson};
+use crate::learning::{LearnedSite, Learning, Lesson};
 use crate::limits::{Amounts, Dimension, Usage};
 
 /// A waiting call is given other amounts if they differ by more than one part in so many. A slot of
@@ -41,6 +41,11 @@ impl Admission {
             learning.reserve(lesson, &mut amounts);
             differ(before, &amounts).then_some(amounts)
         });
+    }
+
+    /// Returns what was learned of each site, the one that was taught last first.
+    pub(crate) fn learned(&self) -> Vec<LearnedSite> {
+        self.learning.as_ref().map_or_else(Vec::new, |learning| learning.learned())
     }
 
     /// Learns from the usage of a call that has ended.

@@ -52,11 +52,13 @@ mod full;
 mod hopeless;
 mod in_flight;
 mod learned;
+mod long_wait;
 mod plan;
 mod probes;
 mod remaining;
 mod returned;
 mod stacked;
+mod waiting;
 
 use std::task::Waker;
 
@@ -70,11 +72,14 @@ use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Turn, Wait, Waiter};
 use self::checks::Checks;
 use self::flights::{CONCURRENCY, Flights};
 pub(crate) use self::full::Cap;
+pub(crate) use self::long_wait::LongWait;
 pub(crate) use self::plan::{Plan, Raises};
 use self::probes::Probes;
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
 pub use self::returned::Returned;
+pub(crate) use self::waiting::OnWait;
+pub use self::waiting::{WaitReason, Waiting};
 
 /// The buckets and the queue of one limiter.
 ///
@@ -171,6 +176,7 @@ impl Admission {
         for Standing { place, limit, remaining: amount } in said.iter().copied() {
             let rate = plan.limits()[place].rate();
             let declared = rate.amount();
+            remaining.note_said(place, amount, now);
             let allowed = |limit| plan.raised(limit, declared);
             let before = remaining.allowed(place, plan);
             if let Some(limit) = limit {
@@ -231,6 +237,12 @@ impl Admission {
         let declared = plan.limits()[place].rate().amount();
         let allowed = self.remaining.as_ref().map_or(declared, |remaining| remaining.allowed(place, plan));
         allowed.clamp(declared.div_ceil(SLOWEST), declared.saturating_mul(FASTEST))
+    }
+
+    /// Returns what the last response that described a limit said is left, if it did, and when that
+    /// was read.
+    pub(crate) fn provider_said(&self, place: usize) -> Option<(Option<u64>, u64)> {
+        self.remaining.as_ref().and_then(|remaining| remaining.said(place))
     }
 
     /// Returns the amount that the provider allows of a limit, if it has said so.
@@ -334,6 +346,7 @@ impl Admission {
         {
             self.expire(key, self.due, now, wakers);
         }
+        self.queue.note_long_waits(now, wakers);
         self.refuse_hopeless(now, wakers);
         self.wake_landed(wakers);
         if self.queue.is_empty() {
@@ -346,11 +359,12 @@ impl Admission {
         wakers.extend(self.queue.finish(key, |_| Outcome::Refused(refusal)));
     }
 
-    /// Returns when to pump again: when the head is due, the first timeout ends or deadlines have to
-    /// be checked. `None` if none of them is known to happen.
+    /// Returns when to pump again: when the head is due, the first timeout ends, deadlines have to be
+    /// checked or a wait becomes long. `None` if none of them is known to happen.
     pub(crate) fn next(&self) -> Option<u64> {
         let deadline = self.queue.deadline().map_or(u64::MAX, |(deadline, _)| deadline);
-        Some(self.due.min(deadline).min(self.checks.due())).filter(|next| *next != u64::MAX)
+        let next = self.due.min(deadline).min(self.checks.due()).min(self.queue.next_long_wait());
+        Some(next).filter(|next| *next != u64::MAX)
     }
 
     /// Returns the number of waiters, and when the first of them is due, if that is known.
@@ -383,7 +397,7 @@ impl Admission {
         let is_probe = self.departs(charge, now);
         let flight = self.depart();
         wakers.extend(self.queue.finish(key, |waiter| {
-            let wait = Wait { nanos: waiter.waited(now), limit: due.limit };
+            let wait = Wait { nanos: waiter.waited(now), limit: due.limit, position: waiter.position };
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
             Outcome::Admitted(Grant { amounts, lesson, charge, flight, wait: Some(wait), is_probe })
         }));

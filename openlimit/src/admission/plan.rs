@@ -8,6 +8,7 @@
 use std::array;
 use std::time::Duration;
 
+use super::waiting::OnWait;
 use crate::bucket::Metering;
 use crate::error::{AcquireError, ParamsError};
 use crate::learning::TokenLimit;
@@ -40,6 +41,8 @@ pub(crate) struct Plan {
     /// The place of the dimension that each limit meters.
     metered_by: Box<[usize]>,
     pricing: PriceOptions,
+    /// What to call when a long wait begins.
+    on_wait: Option<OnWait>,
 }
 
 /// When a rate becomes faster than declared.
@@ -110,6 +113,7 @@ impl Plan {
             dimensions: dimensions.into(),
             metered_by: metered_by.into(),
             pricing,
+            on_wait: None,
         }
     }
 
@@ -128,6 +132,16 @@ impl Plan {
     /// Notes that the number of calls in flight is limited. Then no call takes the quick way.
     pub(crate) fn bounding_in_flight(self) -> Self {
         Self { places: None, bounds_in_flight: true, ..self }
+    }
+
+    /// Sets what to call when a long wait begins.
+    pub(crate) fn telling(self, on_wait: Option<OnWait>) -> Self {
+        Self { on_wait, ..self }
+    }
+
+    /// Returns what to call when a long wait begins.
+    pub(crate) fn on_wait(&self) -> Option<&OnWait> {
+        self.on_wait.as_ref()
     }
 
     /// Returns true if the number of calls in flight is limited.
@@ -242,6 +256,23 @@ impl Plan {
     pub(crate) fn cost(&self, amounts: &Amounts) -> Cost {
         let taken = self.dimensions.iter().zip(amounts.as_slice());
         taken.fold(Cost::new(), |cost, (metered, amount)| cost.with(metered.dimension.clone(), *amount))
+    }
+
+    /// Returns the dimensions with their amounts.
+    #[allow(dead_code, reason = "for events and metrics")]
+    pub(crate) fn by_dimension(&self, amounts: &Amounts) -> impl Iterator<Item = (&Dimension, u64)> {
+        let dimensions = self.dimensions.iter().map(|metered| &metered.dimension);
+        dimensions.zip(amounts.as_slice().to_vec())
+    }
+
+    /// Returns what a call used. What `usage` does not name is taken as reserved.
+    #[allow(dead_code, reason = "for events and metrics")]
+    pub(crate) fn used(&self, reserved: &Amounts, usage: &Usage) -> Amounts {
+        let mut used = reserved.clone();
+        for (metered, amount) in self.dimensions.iter().zip(used.as_mut_slice()) {
+            *amount = usage.amount(&metered.dimension).unwrap_or(*amount);
+        }
+        used
     }
 
     /// Returns the refusal of a call that could never be admitted.

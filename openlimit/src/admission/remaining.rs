@@ -100,6 +100,8 @@ struct Reported {
     /// The amount that was found by trying, and when it last grew; zeros if it never did.
     found: u64,
     grown_at: u64,
+    /// What the last response said is left, if it did, and when that was read.
+    said: Option<(Option<u64>, u64)>,
 }
 
 impl Reported {
@@ -151,6 +153,16 @@ impl Remaining {
     /// Creates it for the limits of a plan.
     pub(crate) fn of(plan: &Plan) -> Box<Self> {
         Box::new(Self::new(plan.limits().len(), plan.width()))
+    }
+
+    /// Notes what a response said is left, if it did.
+    pub(crate) fn note_said(&mut self, place: usize, left: Option<u64>, now: u64) {
+        self.reported[place].said = Some((left, now));
+    }
+
+    /// Returns what the last response said is left, if it did, and when that was read.
+    pub(crate) fn said(&self, place: usize) -> Option<(Option<u64>, u64)> {
+        self.reported[place].said
     }
 
     /// Notes the amount that the provider allows.

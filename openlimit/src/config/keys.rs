@@ -12,7 +12,8 @@ use crate::limits::{Budget, Concurrency, Counting, Limit, Percent, Rate};
 
 /// The methods of the builder that take code or are for a limiter of each key, and the config
 /// itself. They are no keys.
-const NO_DATA: [&str; 7] = ["tokenizer", "price", "clock", "config", "max_keys", "limits", "key_name"];
+const NO_DATA: [&str; 8] =
+    ["tokenizer", "price", "on_wait", "clock", "config", "max_keys", "limits", "key_name"];
 
 /// Declares the keys: `key: Type`, or `key: Type, "feature"` if the method needs a feature.
 macro_rules! keys {

@@ -7,6 +7,7 @@ mod acquire;
 mod build;
 mod duration;
 mod first_free;
+mod kind;
 mod params;
 mod store;
 

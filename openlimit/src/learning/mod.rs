@@ -20,12 +20,14 @@
 //! | --- | --- |
 //! | `settings` | `Output`, `Input`: the options |
 //! | `estimate` | `Estimate`: the mean of the latest calls, and what to add to it |
+//! | `learned` | `LearnedSite`: what programs see of it |
 //! | `sites` | `Sites`: the estimates of each call site |
 //!
 //! Pricing knows none of this. It returns the parts of a cost ([`Priced`]), and [`Learning`]
 //! replaces them in the amounts that a call reserves. All of it is arithmetic, without a clock.
 
 mod estimate;
+mod learned;
 mod settings;
 mod sites;
 
@@ -34,6 +36,7 @@ use std::time::Duration;
 
 use crate::limits::{Amounts, Dimension, Priced, Rate, Usage};
 
+pub use self::learned::LearnedSite;
 pub use self::settings::{Input, Output};
 pub(crate) use self::sites::SiteId;
 use self::sites::{Site, Sites};
@@ -128,6 +131,15 @@ impl Learning {
         for of in Arc::make_mut(&mut self.rules).limits.iter_mut().filter(|of| of.limit == limit) {
             of.rate = Rate::new(allowed, of.rate.period());
         }
+    }
+
+    /// Returns what was learned of each site, the one that was taught last first.
+    pub(crate) fn learned(&self) -> Vec<LearnedSite> {
+        self.sites
+            .iter()
+            .flat_map(|sites| sites.latest())
+            .map(|(id, site)| LearnedSite::of(id, site))
+            .collect()
     }
 
     /// Replaces the amounts that a call reserves by what was learned about its site.

@@ -3,6 +3,7 @@
 //! The name of a site may come from anywhere, even from a user of the program. So a limiter keeps
 //! [`MOST_SITES`] of them, and forgets the one that was taught least recently.
 
+use std::cmp::Reverse;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::estimate::Estimate;
@@ -49,6 +50,13 @@ impl Sites {
     /// Iterates over what is known of each site.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Site> {
         self.sites.iter().map(|(.., site)| site)
+    }
+
+    /// Returns all sites, the one that was taught last first.
+    pub(super) fn latest(&self) -> Vec<(SiteId, &Site)> {
+        let mut sites: Vec<_> = self.sites.iter().collect();
+        sites.sort_by_key(|(_, lesson, _)| Reverse(*lesson));
+        sites.into_iter().map(|(id, _, site)| (*id, site)).collect()
     }
 
     /// Returns a site to teach.

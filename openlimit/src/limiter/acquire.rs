@@ -15,6 +15,7 @@ use super::Permit;
 use super::charged::Charged;
 use super::core::Handle;
 use super::permit::Reserved;
+use super::seen::decided;
 use super::stack::Stacked;
 use crate::admission::Decided;
 use crate::error::AcquireError;
@@ -291,6 +292,18 @@ impl Future for Acquire {
     /// Panics if it is polled again after it was ready.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = self.decide(context);
+        if let Poll::Ready(outcome) = &outcome {
+            decided(outcome);
+        }
+        outcome
+    }
+}
+
+impl Acquire {
+    /// Polls the call, which may end its wait.
+    #[inline(always)]
+    fn decide(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
         let Stage::New(handle, few) = &self.stage else { return self.poll_slowly(context) };
         match handle.core().arrive(few, self.urgency) {
             Decided::Admitted(charge) => {
@@ -305,9 +318,7 @@ impl Future for Acquire {
             decision => self.decided(decision, context),
         }
     }
-}
 
-impl Acquire {
     /// Polls a call with many amounts, or one that was polled before.
     #[inline(never)]
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {

@@ -79,6 +79,7 @@ impl<K> Builder<K> {
         let plan =
             Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(declared.raises);
         let plan = if declared.bounds_in_flight { plan.bounding_in_flight() } else { plan };
+        let plan = plan.telling(this.on_wait);
         let mut checked = Checked {
             learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
             plan: Arc::new(plan),

@@ -6,7 +6,8 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::{Burst, Overflow};
+use super::{Burst, Overflow, Waiting};
+use crate::admission::OnWait;
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
 use crate::learning::{Input, Output};
@@ -56,6 +57,7 @@ pub struct Builder<K, Keys = Single> {
     pub(super) concurrency: Option<Concurrency>,
     pub(super) max_waiting: Option<usize>,
     pub(super) overflow: Option<Overflow>,
+    pub(super) on_wait: Option<OnWait>,
     pub(super) output: Output,
     pub(super) input: Input,
     pub(super) adopt_limits: bool,
@@ -92,6 +94,7 @@ impl<K, Keys: Default> Builder<K, Keys> {
             concurrency: None,
             max_waiting: None,
             overflow: None,
+            on_wait: None,
             output: Output::default(),
             input: Input::default(),
             adopt_limits: false,
@@ -120,6 +123,7 @@ impl<K, Keys> Builder<K, Keys> {
             max_hold: self.max_hold,
             max_waiting: self.max_waiting,
             overflow: self.overflow,
+            on_wait: self.on_wait,
             concurrency: self.concurrency,
             output: self.output,
             input: self.input,
@@ -332,6 +336,31 @@ impl<K, Keys> Builder<K, Keys> {
     /// allows. Default: [`Overflow::RejectNew`], the one that arrives.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = Some(overflow);
+        self
+    }
+
+    /// Sets what to call when a call begins to wait for longer than a second. Default: nothing.
+    ///
+    /// It is called once for such a call: when it arrives, if its wait is known to be longer then,
+    /// and otherwise when it has waited for a second. The [`Waiting`] says for what.
+    ///
+    /// It runs on the thread that polls the call, and under no lock. So whatever it does, other
+    /// calls are not delayed by it. If it panics, the call goes on. A call whose task is not polled
+    /// is not reported. It may use the limiter, and calls that it makes are not reported.
+    ///
+    /// ```
+    /// use openlimit::{Cost, RateLimiter, limiter};
+    ///
+    /// limiter! {
+    ///     static CHAT: RateLimiter = {
+    ///         requests: 60 / minute,
+    ///         on_wait: |waiting| eprintln!("{waiting}"),
+    ///     };
+    /// }
+    /// # CHAT.init().unwrap();
+    /// ```
+    pub fn on_wait(mut self, call: impl Fn(&Waiting) + Send + Sync + 'static) -> Self {
+        self.on_wait = Some(OnWait::new(call));
         self
     }
 

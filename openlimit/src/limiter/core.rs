@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::declared::Declared;
 use super::hold_times::HoldTimes;
+use super::meters::Meters;
 use super::notices::Notices;
 use super::plans::Plans;
 use crate::admission::{Admission, Plan};
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     pub(super) counting: Counting,
     /// The time for which the timer rests after it fired, in nanoseconds.
     pub(super) rest: AtomicU64,
+    #[allow(dead_code, reason = "empty without the feature `metrics`")]
+    pub(super) meters: Meters,
     /// Identifies the limiter to the timer.
     id: u64,
     /// Its place among the limiters of stacks; [`NO_RANK`] if it was never part of one.
@@ -115,6 +118,7 @@ impl Core {
             hold_times,
             counting,
             rest,
+            meters: Meters::default(),
             id: timer_id(),
             rank: AtomicI64::new(NO_RANK),
             process: AtomicU32::new(process::id()),

@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use super::charged::{Charged, Settled};
 use super::core::{Core, State};
+use super::seen;
 use crate::admission::Decided;
 use crate::backend::{Buckets as _, HOLD};
 use crate::error::AcquireError;
@@ -141,6 +142,10 @@ impl Core {
         }
         let mut wakers = Vec::new();
         let decided = state.admission.arrive(call, now, &mut wakers);
+        let long = match decided {
+            Decided::Waits(key) if self.plan.on_wait().is_some() => state.admission.begin_wait(key, now),
+            _ => None,
+        };
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);
         let started = match decided {
@@ -165,7 +170,10 @@ impl Core {
         }
         match decided {
             Decided::Admitted(charge) => Decided::Admitted(charge),
-            Decided::Waits(key) => Decided::Waits(key),
+            Decided::Waits(key) => {
+                self.tell(long);
+                Decided::Waits(key)
+            }
             Decided::Refused(refusal) => Decided::Refused(Box::new(self.error(refusal))),
         }
     }
@@ -243,8 +251,11 @@ impl Core {
         let Some(mut state) = self.lock() else { return Poll::Ready(Err(*self.forked())) };
         let (outcome, waker) = state.admission.queue.poll(key, waker);
         let surplus = state.admission.queue.surplus();
+        let is_long = self.plan.on_wait().is_some() && state.admission.queue.is_noted(key);
+        let long = if is_long { state.admission.long_wait(key, self.time.now()) } else { None };
         drop(state);
         drop(surplus);
+        self.tell(long);
         // The outcome would be lost if it panicked.
         contain(|| drop(waker));
         match outcome {
@@ -282,6 +293,9 @@ impl Core {
     pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage, settled: Settled) {
         charged.note(usage);
         let usage = &*charged.with_spend(usage, &self.plan);
+        if settled == Settled::Whole {
+            seen::settled(self, &charged.grant.amounts, usage);
+        }
         let (more, less) = self.plan.difference(&charged.grant.amounts, usage);
         self.update(|state, now, _| {
             charged.count(&mut state.admission, &self.plan);

@@ -8,13 +8,74 @@
 
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{Level, event, event_enabled, info, warn};
 
-use crate::error::short;
+use super::Permit;
+use super::core::Core;
+use crate::error::{AcquireError, short};
 use crate::feedback::Verdict;
-use crate::limits::{Limit, Name};
+use crate::limits::{Amounts, Limit, Name, Usage};
 
 const TARGET: &str = "openlimit";
+
+/// Reports a call that was admitted, on the thread that polls it: the spans there are its own.
+#[inline]
+pub(super) fn admitted(permit: &Permit) {
+    if event_enabled!(target: TARGET, Level::DEBUG) {
+        report_admitted(permit);
+    }
+}
+
+#[cold]
+fn report_admitted(permit: &Permit) {
+    let limiter = permit.limiter();
+    let (limit, waited) = (permit.waited_for().map(|limit| limit.to_string()), permit.waited().as_secs_f64());
+    let reserved = in_words(permit.core(), &permit.amounts());
+    let position = permit.position();
+    event!(
+        name: "openlimit.acquire",
+        target: TARGET,
+        Level::DEBUG,
+        %limiter,
+        waited,
+        limit,
+        position,
+        %reserved,
+        "admitted"
+    );
+}
+
+/// Reports a call that was refused by its limiter.
+#[inline]
+pub(super) fn denied(error: &AcquireError) {
+    let limiter = error.limiter();
+    event!(name: "openlimit.acquire", target: TARGET, Level::DEBUG, %limiter, "not admitted: {}", error.kind());
+}
+
+/// Reports what a call really used.
+pub(super) fn settled(core: &Core, reserved: &Amounts, usage: &Usage) {
+    if event_enabled!(target: TARGET, Level::DEBUG) {
+        let limiter = core.plan.name();
+        let actual = in_words(core, &core.plan.used(reserved, usage));
+        let reserved = in_words(core, reserved);
+        event!(
+            name: "openlimit.settle",
+            target: TARGET,
+            Level::DEBUG,
+            %limiter,
+            %reserved,
+            %actual,
+            "settled"
+        );
+    }
+}
+
+/// Shows amounts: `1 requests, 900 tokens`.
+fn in_words(core: &Core, amounts: &Amounts) -> String {
+    let amounts = core.plan.by_dimension(amounts);
+    let words: Vec<_> = amounts.map(|(dimension, amount)| format!("{amount} {dimension}")).collect();
+    words.join(", ")
+}
 
 /// Reports that the provider allows another amount than is declared, or the declared one again.
 pub(super) fn limit_changed(limiter: &Name, limit: &Limit, allows: u64) {

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::ptr;
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
@@ -15,6 +16,7 @@ use super::building::Building;
 use super::core::Handle;
 use super::decide::NotAtOnce;
 use super::overrides::substitute;
+use super::seen::decided;
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -155,7 +157,11 @@ impl<K> Limiter<K> {
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
         match self.handle() {
             Ok(handle) => match price.cost(handle.core().plan.pricing()) {
-                Ok(cost) => try_now(handle, cost.borrow()),
+                Ok(cost) => {
+                    let outcome = try_now(handle, cost.borrow());
+                    decided(&outcome);
+                    outcome
+                }
                 Err(error) => Err(handle.core().plan.unpriced(error)),
             },
             Err(error) => Err(unbuilt(error)),
@@ -172,6 +178,41 @@ impl<K> Limiter<K> {
         match price.cost(plan.pricing()) {
             Ok(cost) => Ok(cost.borrow().clone()),
             Err(error) => Err(plan.unpriced(error)),
+        }
+    }
+
+    /// Estimates how long a call would wait if it were made now, without making it. Zero if it would
+    /// be admitted at once.
+    ///
+    /// It is a lower bound: what is known to be in the way of a call of normal priority. A debt, a
+    /// hold, calls of higher priorities and calls in flight can make the wait longer. A refund or a
+    /// waiting call that leaves can make it shorter. Over Redis it is a bound by what this process
+    /// knows. To decide by it, use a [`timeout`](Acquire::timeout), which acquires or refuses in one
+    /// step.
+    ///
+    /// ```
+    /// use openlimit::{Cost, Rate, RateLimiter};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder().requests(Rate::per_day(1)).build()?;
+    /// assert_eq!(limiter.wait_for(Cost::new())?, Duration::ZERO);
+    /// drop(limiter.try_acquire(Cost::new())?);
+    /// assert!(limiter.wait_for(Cost::new())? > Duration::from_secs(86_000));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those with which an [`Acquire`] of the same price would fail at its first poll:
+    /// [`TooLarge`](AcquireError::TooLarge), [`Exhausted`](AcquireError::Exhausted),
+    /// [`Params`](AcquireError::Params), [`UnknownDimension`](AcquireError::UnknownDimension) and
+    /// [`Build`](AcquireError::Build).
+    pub fn wait_for(&self, price: impl Price<K>) -> Result<Duration, AcquireError> {
+        let core = self.handle().map_err(unbuilt)?.core();
+        match price.cost(core.plan.pricing()) {
+            Ok(cost) => core.wait_for(cost.borrow()),
+            Err(error) => Err(core.plan.unpriced(error)),
         }
     }
 

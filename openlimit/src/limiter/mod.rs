@@ -38,6 +38,8 @@ mod limiter;
 #[cfg(all(test, openlimit_loom))]
 mod loom_model;
 mod matching;
+#[cfg_attr(not(feature = "metrics"), path = "no_meters.rs")]
+mod meters;
 mod notices;
 mod observe;
 #[cfg_attr(not(feature = "testing"), path = "no_overrides.rs")]
@@ -46,14 +48,21 @@ mod permit;
 mod plans;
 #[cfg(feature = "tokenizers")]
 mod price;
+#[cfg(feature = "metrics")]
+mod record;
 mod rehearsal;
 mod reports;
 mod reset;
+mod seen;
 mod stack;
 mod status;
+#[cfg(feature = "serde")]
+mod status_data;
+mod status_lines;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
 mod update;
+mod waits;
 mod wrap;
 
 pub use self::acquire::Acquire;
@@ -76,7 +85,7 @@ pub use self::limiter::{
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
 pub use self::stack::{AsLimiter, Levels, Stack};
-pub use self::status::{Hold, InFlightStatus, LimitStatus, Status};
+pub use self::status::{ByPriority, Hold, InFlightStatus, LimitStatus, ProviderSaid, Status};
 pub use self::update::Update;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
@@ -87,5 +96,5 @@ pub use self::wrap::WrappedBody;
 pub use self::wrap::WrappedRead;
 #[cfg(feature = "stream")]
 pub use self::wrap::{StreamBytes, WrappedStream};
-pub use crate::admission::Returned;
+pub use crate::admission::{Returned, WaitReason, Waiting};
 pub use crate::queue::Overflow;

@@ -2,8 +2,20 @@
 
 use std::time::Duration;
 
+use super::Permit;
+use super::core::Core;
+use crate::error::AcquireError;
 use crate::feedback::Verdict;
-use crate::limits::{Limit, Name};
+use crate::limits::{Amounts, Limit, Name, Usage};
+
+#[inline(always)]
+pub(super) fn admitted(_: &Permit) {}
+
+#[inline(always)]
+pub(super) fn denied(_: &AcquireError) {}
+
+#[inline(always)]
+pub(super) fn settled(_: &Core, _: &Amounts, _: &Usage) {}
 
 pub(super) fn limit_changed(_: &Name, _: &Limit, _: u64) {}
 

@@ -314,6 +314,12 @@ impl Permit {
         waited.core().plan.now().limits().get(waited.wait()?.limit).cloned()
     }
 
+    /// Returns the number of calls that were to go before it when it arrived.
+    #[allow(dead_code, reason = "for events")]
+    pub(super) fn position(&self) -> u64 {
+        self.wait().map_or(0, |wait| wait.position.into())
+    }
+
     fn wait(&self) -> Option<&Wait> {
         match &self.0 {
             Packed::Boxed(boxed) => boxed.charged.grant.wait.as_ref(),

@@ -11,7 +11,7 @@
 //! responses say what is left, the limiter follows them, and the rule is silent.
 
 use super::core::{Core, State};
-use super::events;
+use super::{events, meters};
 use crate::admission::{Plan, Standing};
 use crate::feedback::{DenialKind, Observation, Verdict};
 use crate::limits::Counting;
@@ -23,6 +23,7 @@ impl Core {
         if verdict == Verdict::NotLimited {
             return;
         }
+        meters::provider_refused(self.plan.name(), observation.status());
         let Some(mut state) = self.lock() else { return };
         let is_unexplained = self.counting == Counting::Refilling
             && states_only_a_rate(observation)

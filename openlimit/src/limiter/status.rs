@@ -11,11 +11,14 @@ use std::time::Duration;
 use super::core::Core;
 use crate::admission::Returned;
 use crate::error::{StoreStatus, short};
+use crate::learning::LearnedSite;
 use crate::limits::{Dimension, Limit, Name};
 
 /// The state of a limiter at one moment. Returned by [`Limiter::status`](crate::Limiter::status).
 ///
-/// All durations are on the limiter's clock. `Display` shows the status in one line.
+/// All durations are on the limiter's clock. `{}` shows the status in one line, for logs, and `{:#}`
+/// in a few aligned lines, for people. With the feature `serde` it is `Serialize`, with durations in
+/// seconds.
 ///
 /// ```
 /// use openlimit::{Rate, RateLimiter};
@@ -36,6 +39,10 @@ pub struct Status {
     pub limiter: Name,
     /// The number of calls in the queue.
     pub waiting: usize,
+    /// The same number, by priority.
+    pub by_priority: ByPriority,
+    /// How long the call has waited that waits longest; `None` if no call waits.
+    pub longest_wait: Option<Duration>,
     /// The time until the first of them is admitted. `None` if no call waits, if it waits for one of
     /// the calls in flight to end, or if Redis has not decided about it yet.
     pub next: Option<Duration>,
@@ -57,6 +64,8 @@ pub struct Status {
     /// [`Counting::InWindows`](crate::Counting), as `Display` suggests. Another program that uses
     /// the same key draws such refusals, too.
     pub unexplained_refusals: u64,
+    /// What was learned of the limiter's call sites, the one of the latest lesson first.
+    pub learned: Vec<LearnedSite>,
     /// The connection to Redis; `None` if the limits are not shared.
     pub store: Option<StoreStatus>,
 }
@@ -91,6 +100,8 @@ pub struct LimitStatus {
     /// The amount that the provider allows, if an [observed](crate::Permit::observe) response said
     /// another one than is declared. If it is less, the rate is slowed down to it.
     pub provider_allows: Option<u64>,
+    /// What the last response said that described the limit; `None` if there was none.
+    pub provider_said: Option<ProviderSaid>,
     /// The rate now, as a part of the declared one: 1 if it is as declared.
     ///
     /// It is less after a [refusal](crate::Permit::refused), until it has climbed back, and while
@@ -103,6 +114,30 @@ pub struct LimitStatus {
     /// The hold of this limit alone; `None` if there is none. Calls that take nothing from the
     /// limit go on.
     pub hold: Option<Hold>,
+}
+
+/// The number of waiting calls of each priority, in a [`Status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ByPriority {
+    /// Those of [`Priority::High`](crate::Priority::High).
+    pub high: usize,
+    /// Those of [`Priority::Normal`](crate::Priority::Normal).
+    pub normal: usize,
+    /// Those of [`Priority::Low`](crate::Priority::Low).
+    pub low: usize,
+}
+
+/// What the provider last said about a limit, in a [`LimitStatus`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProviderSaid {
+    /// The amount that was left of the limit, if the response said so.
+    pub left: Option<u64>,
+    /// The amount of the limit, if any response has said so.
+    pub limit: Option<u64>,
+    /// How long ago the response was read.
+    pub ago: Duration,
 }
 
 /// The calls in flight, in a [`Status`]: admitted, and their permits not given back.
@@ -142,18 +177,25 @@ impl Core {
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said = |place| {
             let hold = state.limit_hold(place, now);
-            (state.admission.provider_limit(place), hold, state.admission.returned(place))
+            let allows = state.admission.provider_limit(place);
+            let said = state.admission.provider_said(place);
+            let said = said.map(|(left, at)| ProviderSaid { left, limit: allows, ago: since(at, now) });
+            (allows, said, hold, state.admission.returned(place))
         };
         let said: Vec<_> = (0..looks.len()).map(said).collect();
         let in_flight = state.admission.in_flight();
+        let [high, normal, low] = state.admission.queue.by_priority();
+        let longest_wait = state.admission.queue.longest_since().map(|at| since(at, now));
+        let learned = state.admission.learned();
         drop(state);
         let states = plan.limits().iter().zip(looks.into_iter().zip(said));
-        let limits = states.map(|(limit, (look, (said, hold, returned)))| LimitStatus {
+        let limits = states.map(|(limit, (look, (allows, said, hold, returned)))| LimitStatus {
             limit: limit.clone(),
             available: look.available,
             debt: look.debt,
             full_in: Duration::from_nanos(look.full_in),
-            provider_allows: said.filter(|amount| *amount != limit.rate().amount()),
+            provider_said: said,
+            provider_allows: allows.filter(|amount| *amount != limit.rate().amount()),
             returned,
             pace: pace(look.part),
             hold,
@@ -161,6 +203,9 @@ impl Core {
         Some(Status {
             limiter: self.plan.name().clone(),
             waiting,
+            by_priority: ByPriority { high, normal, low },
+            longest_wait,
+            learned,
             next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
             limits: limits.collect(),
             is_closed,
@@ -170,6 +215,11 @@ impl Core {
             store,
         })
     }
+}
+
+/// Returns the time from `at` until `now`.
+fn since(at: u64, now: u64) -> Duration {
+    Duration::from_nanos(now.saturating_sub(at))
 }
 
 /// Returns a part of a rate, in steps of a thousandth.
@@ -182,6 +232,9 @@ fn pace((part, of): (u128, u128)) -> f64 {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return self.write_lines(f);
+        }
         write!(f, "{}: ", self.limiter)?;
         if self.is_closed {
             f.write_str("closed, ")?;
@@ -200,14 +253,18 @@ impl fmt::Display for Status {
             write!(f, "; {error}")?;
         }
         self.limits.iter().try_for_each(|limit| write!(f, "; {limit}"))?;
-        match self.unexplained_refusals {
-            0 => Ok(()),
-            refusals => write!(
-                f,
-                "; {refusals} refused although there was room: the provider allows less, or it counts in \
-                 windows: then set `counting: Counting::InWindows`"
-            ),
-        }
+        self.unexplained().map_or(Ok(()), |text| write!(f, "; {text}"))
+    }
+}
+
+impl Status {
+    /// Returns what refusals suggest that the declared limits do not explain.
+    pub(super) fn unexplained(&self) -> Option<String> {
+        let refusals = Some(self.unexplained_refusals).filter(|refusals| *refusals > 0)?;
+        Some(format!(
+            "{refusals} refused although there was room: the provider allows less, or it counts in \
+             windows: then set `counting: Counting::InWindows`"
+        ))
     }
 }
 

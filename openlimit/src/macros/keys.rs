@@ -35,6 +35,7 @@ macro_rules! __limiter_key {
     (max_hold, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_waiting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (overflow, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (on_wait, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (adopt_limits, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (discover, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_keys, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -56,8 +57,8 @@ macro_rules! __limiter_key {
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images spend limit burst jitter
                 headroom default_output model input_factor tokenizer price prices admission concurrency
-                counting output input refunds max_hold max_waiting overflow adopt_limits discover
-                max_keys limits key_name name redis clock config
+                counting output input refunds max_hold max_waiting overflow on_wait adopt_limits
+                discover max_keys limits key_name name redis clock config
         )
     }};
 }

@@ -8,7 +8,7 @@ use std::task::Waker;
 use super::waiter::{Key, Outcome, Waiter};
 use super::{Lines, NONE, Overflow};
 use crate::learning::Lesson;
-use crate::limits::Amounts;
+use crate::limits::{Amounts, Priority};
 
 /// The waiting calls of one limiter.
 ///
@@ -128,6 +128,45 @@ impl Queue {
             Some(lines) => lines.poll(key, waker),
             None => (None, waker),
         }
+    }
+
+    /// Returns the waiter of this key to change what does not affect the order.
+    pub(crate) fn waiter_mut(&mut self, key: Key) -> Option<&mut Waiter> {
+        self.lines.as_mut()?.waiter_mut(key)
+    }
+
+    /// Returns the number of waiters of each priority, the highest one first.
+    pub(crate) fn by_priority(&self) -> [usize; Priority::COUNT] {
+        self.lines.as_ref().map_or([0; Priority::COUNT], |lines| lines.by_priority())
+    }
+
+    /// Returns when the waiter arrived that waits longest.
+    pub(crate) fn longest_since(&self) -> Option<u64> {
+        self.lines.as_ref()?.longest_since()
+    }
+
+    /// Wakes this call when it has waited for long.
+    pub(crate) fn watch(&mut self, key: Key) {
+        if let Some(lines) = &mut self.lines {
+            lines.watch(key);
+        }
+    }
+
+    /// Collects the wakers of the calls whose wait becomes long at `now`.
+    pub(crate) fn note_long_waits(&mut self, now: u64, wakers: &mut Vec<Waker>) {
+        if let Some(lines) = &mut self.lines {
+            lines.note_long_waits(now, wakers);
+        }
+    }
+
+    /// Returns when the next wait becomes long; the largest value for never.
+    pub(crate) fn next_long_wait(&self) -> u64 {
+        self.lines.as_ref().map_or(u64::MAX, |lines| lines.next_long_wait())
+    }
+
+    /// Returns true if this call was woken because its wait is long.
+    pub(crate) fn is_noted(&self, key: Key) -> bool {
+        self.lines.as_ref().is_some_and(|lines| lines.is_noted(key))
     }
 
     /// Frees an entry, and returns the waiter or the outcome that was in it.

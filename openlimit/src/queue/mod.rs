@@ -33,9 +33,10 @@ mod overflow;
 mod turns;
 mod urgency;
 mod waiter;
+mod watch;
 
 use std::array;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::iter;
 use std::mem;
 use std::task::Waker;
@@ -49,7 +50,9 @@ pub(crate) use self::lazy::Queue;
 use self::order::Order;
 pub use self::overflow::Overflow;
 pub(crate) use self::urgency::Urgency;
-pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Turn, Wait, Waiter};
+use self::waiter::Watched;
+pub(crate) use self::waiter::{Grant, Key, Notice, Outcome, Refusal, Refusals, Turn, Wait, Waiter};
+pub(crate) use self::watch::LONG;
 
 /// The end of the list.
 const NONE: Key = Key::MAX;
@@ -70,12 +73,17 @@ struct Lines {
     joined: u64,
     /// How often waiters were moved back, by others that joined before them or ask for more.
     setbacks: u64,
+    /// The calls to wake when their wait becomes long, in the order of their arrival. Empty if nobody
+    /// wants to know.
+    watch: VecDeque<Watched>,
 }
 
 /// The waiting calls of one priority. [`Order`] has the first of them.
 #[derive(Debug)]
 struct Line {
     last: Key,
+    /// Their number.
+    len: usize,
     /// The sum of their amounts, by dimension.
     asked: Box<[u128]>,
 }
@@ -103,12 +111,13 @@ impl Lines {
         Self {
             head: NONE,
             order: Order::default(),
-            lines: array::from_fn(|_| Line { last: NONE, asked: vec![0; dimensions].into() }),
+            lines: array::from_fn(|_| Line { last: NONE, len: 0, asked: vec![0; dimensions].into() }),
             entries: Slab::new(),
             len: 0,
             deadlines: BTreeSet::new(),
             joined: 0,
             setbacks: 0,
+            watch: VecDeque::new(),
         }
     }
 
@@ -169,9 +178,11 @@ impl Lines {
     fn join(&mut self, mut waiter: Waiter) -> Key {
         self.joined += 1;
         waiter.number = self.joined;
+        waiter.position = self.position(&waiter).try_into().unwrap_or(u32::MAX);
         let (line, deadline) = (waiter.line(), waiter.deadline());
         self.setbacks += u64::from(self.order.has_below(line));
         self.lines[line].add(&waiter.amounts);
+        self.lines[line].len += 1;
         let previous = self.lines[line].last;
         let entry = Entry { previous, next: NONE, state: EntryState::Waiting(waiter) };
         let key = self.entries.insert(entry);
@@ -223,6 +234,14 @@ impl Lines {
         }
     }
 
+    /// Returns the waiter of this key to change what does not affect the order.
+    fn waiter_mut(&mut self, key: Key) -> Option<&mut Waiter> {
+        match &mut self.entries.get_mut(key)?.state {
+            EntryState::Waiting(waiter) => Some(waiter),
+            _ => None,
+        }
+    }
+
     /// Returns a call's outcome and frees its entry. While it still waits, stores `waker` instead.
     ///
     /// Also returns the waker that it replaced, or `waker` itself if it was not stored. Drop it
@@ -264,6 +283,7 @@ impl Lines {
         let line = waiter.line();
         self.link(line, previous, next, next, previous);
         self.len -= 1;
+        self.lines[line].len -= 1;
         self.lines[line].subtract(&waiter.amounts);
         if waiter.deadline() != u64::MAX {
             self.deadlines.remove(&(waiter.deadline(), key));

@@ -6,7 +6,7 @@
 
 use std::task::Waker;
 
-use super::{EntryState, Key, Lines, Outcome, Turn, Waiter};
+use super::{EntryState, Key, Lines, Outcome, Turn};
 
 impl Lines {
     /// Notes that it is the turn of the head, which stays the head from now on. Returns its waker.
@@ -46,13 +46,6 @@ impl Lines {
     pub(super) fn outcome(&self, key: Key) -> Option<&Outcome> {
         match &self.entries.get(key)?.state {
             EntryState::Over(outcome) => Some(outcome),
-            _ => None,
-        }
-    }
-
-    fn waiter_mut(&mut self, key: Key) -> Option<&mut Waiter> {
-        match &mut self.entries.get_mut(key)?.state {
-            EntryState::Waiting(waiter) => Some(waiter),
             _ => None,
         }
     }

@@ -45,6 +45,23 @@ pub(crate) struct Waiter {
     /// Identifies the waiter for ever, which a key does not, since keys are reused. The queue
     /// assigns it on joining, from 1 on.
     pub(crate) number: u64,
+    /// The number of calls that were to go before it when it joined, as far as it can be counted.
+    pub(crate) position: u32,
+    pub(crate) notice: Notice,
+}
+
+/// A call that is woken when its wait becomes long: when that is, its key, and its number.
+pub(super) type Watched = (u64, Key, u64);
+
+/// Whether the program knows that a call has to wait for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// It does not, or does not want to.
+    None,
+    /// The call was woken to tell it.
+    Due,
+    /// It does.
+    Given,
 }
 
 impl Waiter {
@@ -52,7 +69,8 @@ impl Waiter {
     pub(crate) fn new(amounts: Amounts, arrived: u64, urgency: Urgency) -> Self {
         let urgency = urgency.at(arrived);
         let (turn, waker) = (Turn::Departs, Waker::noop().clone());
-        Self { amounts, lesson: None, arrived, urgency, turn, waker, number: 0 }
+        let (position, notice) = (0, Notice::None);
+        Self { amounts, lesson: None, arrived, urgency, turn, waker, number: 0, position, notice }
     }
 
     /// Returns the place of its priority among all priorities, the highest one first.
@@ -126,6 +144,9 @@ pub(crate) struct Wait {
     pub(crate) nanos: u64,
     /// The limit that it waited for last, by its place in the limiter.
     pub(crate) limit: usize,
+    /// The number of calls that were to go before it when it joined the queue.
+    #[allow(dead_code, reason = "for events")]
+    pub(crate) position: u32,
 }
 
 /// The reason why a call was refused. Times are in nanoseconds, limits are given by their place in

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{Cost, Counting, Rate, RateLimiter};
-use openlimit_tests::{plain, secs};
+use openlimit::{Cost, Counting, Rate, RateLimiter, Usage};
+use openlimit_tests::{Call, plain, secs};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Collects the events as text, and uses the limiter on each of them: that would never return under
 /// its lock.
 #[derive(Clone)]
-struct Collector(Arc<Mutex<Vec<String>>>, RateLimiter);
+struct Collector(Arc<Mutex<Vec<String>>>, RateLimiter, Level);
 
 struct Text(String);
 
@@ -30,8 +30,8 @@ impl Visit for Text {
 }
 
 impl Subscriber for Collector {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.2
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -55,9 +55,13 @@ impl Subscriber for Collector {
     fn exit(&self, _: &Id) {}
 }
 
-/// Returns the events of an act.
+/// Returns the events of an act, without those of each call.
 fn events(limiter: &RateLimiter, act: impl FnOnce()) -> Vec<String> {
-    let collector = Collector(Arc::default(), limiter.clone());
+    events_to(Level::INFO, limiter, act)
+}
+
+fn events_to(level: Level, limiter: &RateLimiter, act: impl FnOnce()) -> Vec<String> {
+    let collector = Collector(Arc::default(), limiter.clone(), level);
     tracing::subscriber::with_default(collector.clone(), act);
     let events = collector.0.lock().expect("no test panics");
     events.clone()
@@ -202,4 +206,30 @@ fn no_event_contains_what_the_provider_wrote() {
     });
     assert_eq!(reported.len(), 3, "{reported:?}");
     assert!(reported.iter().all(|event| !event.contains(SECRET)), "{reported:?}");
+}
+
+#[test]
+fn each_call_is_an_event_when_it_is_admitted_refused_and_settled() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("chat").requests(Rate::per_minute(60)).tokens(Rate::per_second(900));
+    let limiter = limiter.build().expect("valid rates");
+    let reported = events_to(Level::DEBUG, &limiter, || {
+        let first = limiter.try_acquire(900).expect("there is room");
+        let waits = Call::start(limiter.acquire(90));
+        let behind = Call::start(limiter.acquire(0));
+        assert!(limiter.try_acquire(1).is_err());
+        first.settle(Usage::new(300, 100));
+        clock.advance(secs(1));
+        drop(waits.admitted());
+        clock.advance(secs(1));
+        drop(behind.admitted());
+    });
+    let expected = [
+        "DEBUG admitted limiter=chat waited=0.0 position=0 reserved=1 requests, 900 tokens",
+        "DEBUG not admitted: would_wait limiter=chat",
+        "DEBUG settled limiter=chat reserved=1 requests, 900 tokens actual=1 requests, 400 tokens",
+        "DEBUG admitted limiter=chat waited=1.0 limit=\"60 requests / minute\" position=0 reserved=1 requests, 90 tokens",
+        "DEBUG admitted limiter=chat waited=2.0 limit=\"60 requests / minute\" position=1 reserved=1 requests, 0 tokens",
+    ];
+    assert_eq!(reported, expected);
 }

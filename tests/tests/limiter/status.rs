@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, BuildProblem, Cost, Percent, Rate, RateLimiter, Status, Usage, limiter};
+use openlimit::{
+    AcquireError, BuildProblem, Cost, Percent, Priority, Rate, RateLimiter, Status, Usage, limiter,
+};
 use openlimit_tests::{Call, millis, nanos, plain, secs};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use serde_json::json;
 
 const MOST: u64 = i64::MAX as u64;
 
@@ -328,4 +331,124 @@ fn a_limit_that_may_be_higher_shows_the_amount_that_it_goes_by() {
     assert_eq!(available(&limiter), [600]);
     drop(limiter.try_acquire(Cost::new()).expect("there is room"));
     assert_eq!(available(&limiter), [599]);
+}
+
+#[test]
+fn waiting_calls_are_counted_by_priority_and_the_longest_wait_is_known() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_minute(60)).build().expect("valid rates");
+    drop(limiter.try_acquire(Cost::new()).expect("there is room"));
+    let seen = || {
+        let Status { waiting, by_priority, longest_wait, .. } = status(&limiter);
+        (waiting, [by_priority.high, by_priority.normal, by_priority.low], longest_wait)
+    };
+    assert_eq!(seen(), (0, [0, 0, 0], None));
+    let call = |priority| Call::start(limiter.acquire(Cost::new()).priority(priority));
+    let low = call(Priority::Low);
+    clock.advance(millis(100));
+    let (high, normal, leaves) = (call(Priority::High), call(Priority::Normal), call(Priority::High));
+    clock.advance(millis(200));
+    assert_eq!(seen(), (4, [2, 1, 1], Some(millis(300))));
+    drop(leaves);
+    assert_eq!(seen(), (3, [1, 1, 1], Some(millis(300))));
+    clock.advance(millis(700));
+    drop(high.admitted());
+    assert_eq!(seen(), (2, [0, 1, 1], Some(secs(1))));
+    drop(low);
+    assert_eq!(seen(), (1, [0, 1, 0], Some(millis(900))));
+    drop(normal);
+    assert_eq!(seen(), (0, [0, 0, 0], None));
+}
+
+#[test]
+fn what_the_provider_last_said_is_kept_with_its_age() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_minute(60)).tokens(Rate::per_minute(9_000));
+    let limiter = limiter.build().expect("valid rates");
+    let said = |limit: usize| {
+        let said = status(&limiter).limits[limit].provider_said;
+        said.map(|said| (said.left, said.limit, said.ago))
+    };
+    assert_eq!((said(0), said(1)), (None, None));
+    let headers = [("x-ratelimit-limit-tokens", "8000"), ("x-ratelimit-remaining-tokens", "7000")];
+    limiter.observe(&Observation::from_parts(200, headers, b"")).expect("it is built");
+    clock.advance(secs(3));
+    assert_eq!((said(0), said(1)), (None, Some((Some(7_000), Some(8_000), secs(3)))));
+    limiter
+        .observe(&Observation::from_parts(200, [("x-ratelimit-remaining-tokens", "12")], b""))
+        .expect("it is built");
+    assert_eq!(said(1), Some((Some(12), Some(8_000), Duration::ZERO)));
+}
+
+#[test]
+fn for_people_it_is_a_few_aligned_lines() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("chat").requests(Rate::per_minute(60)).tokens(Rate::per_second(100));
+    let limiter = limiter.concurrency(8).build().expect("valid options");
+    let lines = |limiter: &RateLimiter| format!("{:#}", status(limiter));
+    let idle = [
+        "chat: 0 waiting",
+        "  60 requests / minute   60 available",
+        "  100 tokens / second   100 available",
+        "  in flight             0 of 8",
+    ];
+    assert_eq!(lines(&limiter).lines().collect::<Vec<_>>(), idle);
+    call(&limiter, 50).admitted().settle(250);
+    let _waiting = [call(&limiter, 1), call(&limiter, 1)];
+    clock.advance(millis(500));
+    limiter.hold(secs(20), "maintenance").expect("it is built");
+    let headers = [("x-ratelimit-limit-tokens", "80"), ("x-ratelimit-remaining-tokens", "70")];
+    limiter.observe(&Observation::from_parts(200, headers, b"")).expect("it is built");
+    let busy = lines(&limiter);
+    let busy: Vec<_> = busy.lines().collect();
+    assert!(busy[0].starts_with("chat: 2 waiting (0 high, 2 normal, 0 low), next in "), "{busy:#?}");
+    assert!(busy[0].ends_with(", the longest for 500ms"), "{busy:#?}");
+    assert!(busy[2].starts_with("  100 tokens / second   0 available, "), "{busy:#?}");
+    assert!(
+        busy.iter().any(|line| line.starts_with("  hold                  on hold for another 20")),
+        "{busy:#?}"
+    );
+}
+
+#[test]
+fn for_machines_it_is_data_with_durations_in_seconds() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("chat").requests(Rate::per_minute(60)).concurrency(8);
+    let limiter = limiter.build().expect("valid options");
+    let _taken = call_of_one(&limiter).admitted();
+    let _waits = call_of_one(&limiter);
+    clock.advance(millis(250));
+    let data = serde_json::to_value(status(&limiter)).expect("it is plain data");
+    let expected = json!({
+        "limiter": "chat",
+        "waiting": 1,
+        "by_priority": { "high": 0, "normal": 1, "low": 0 },
+        "longest_wait": 0.25,
+        "next": 0.75,
+        "limits": [{
+            "limit": "60 requests / minute",
+            "dimension": "requests",
+            "amount": 60,
+            "period": 60.0,
+            "available": 0,
+            "debt": 0,
+            "full_in": 0.75,
+            "provider_allows": null,
+            "provider_said": null,
+            "pace": 1.0,
+            "returned": { "reserved": 0, "unused": 0, "late": 0 },
+            "hold": null,
+        }],
+        "is_closed": false,
+        "in_flight": { "calls": 1, "most": 8 },
+        "hold": null,
+        "unexplained_refusals": 0,
+        "learned": [],
+        "store": null,
+    });
+    assert_eq!(data, expected);
+}
+
+fn call_of_one(limiter: &RateLimiter) -> Call {
+    Call::start(limiter.acquire(Cost::new()))
 }

@@ -1,0 +1,143 @@
+//! Metrics: what a recorder sees of calls, and of a status. Recorders run under no lock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit, with_local_recorder,
+};
+use openlimit::feedback::Observation;
+use openlimit::testing::ManualClock;
+use openlimit::{Cost, Rate, RateLimiter, Usage};
+use openlimit_tests::{Call, plain, secs};
+
+/// Keeps sums of counters, the last values of gauges, and all values of histograms.
+#[derive(Default)]
+struct Recorded {
+    values: Mutex<BTreeMap<String, Vec<f64>>>,
+    described: Mutex<Vec<String>>,
+}
+
+struct One(Arc<Recorded>, String, RateLimiter);
+
+impl One {
+    fn change(&self, change: impl FnOnce(&mut Vec<f64>)) {
+        // It would never return under the limiter's lock.
+        self.2.status().expect("it is built");
+        change(self.0.values.lock().expect("no test panics").entry(self.1.clone()).or_default());
+    }
+}
+
+impl CounterFn for One {
+    fn increment(&self, value: u64) {
+        self.change(|values| *values = vec![values.iter().sum::<f64>() + value as f64]);
+    }
+
+    fn absolute(&self, _: u64) {}
+}
+
+impl GaugeFn for One {
+    fn increment(&self, _: f64) {}
+
+    fn decrement(&self, _: f64) {}
+
+    fn set(&self, value: f64) {
+        self.change(|values| *values = vec![value]);
+    }
+}
+
+impl HistogramFn for One {
+    fn record(&self, value: f64) {
+        self.change(|values| values.push(value));
+    }
+}
+
+struct TestRecorder(Arc<Recorded>, RateLimiter);
+
+impl TestRecorder {
+    fn one(&self, key: &Key) -> Arc<One> {
+        let labels: Vec<_> = key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        Arc::new(One(Arc::clone(&self.0), format!("{}{{{}}}", key.name(), labels.join(",")), self.1.clone()))
+    }
+
+    fn describe(&self, key: &KeyName) {
+        self.0.described.lock().expect("no test panics").push(key.as_str().to_owned());
+    }
+}
+
+impl Recorder for TestRecorder {
+    fn describe_counter(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+        self.describe(&key);
+    }
+
+    fn describe_gauge(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+        self.describe(&key);
+    }
+
+    fn describe_histogram(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+        self.describe(&key);
+    }
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.one(key))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.one(key))
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.one(key))
+    }
+}
+
+#[test]
+fn calls_are_counted_and_a_status_sets_the_gauges() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).name("chat").requests(Rate::per_minute(60)).tokens(Rate::per_second(900));
+    let limiter = limiter.concurrency(9).build().expect("valid options");
+    let recorded = Arc::<Recorded>::default();
+    with_local_recorder(&TestRecorder(Arc::clone(&recorded), limiter.clone()), || {
+        let first = limiter.try_acquire(900).expect("there is room");
+        let waits = Call::start(limiter.acquire(90));
+        assert!(limiter.try_acquire(1).is_err());
+        limiter.status().expect("it is built").record();
+        first.settle(Usage::new(300, 100));
+        clock.advance(secs(1));
+        let second = waits.admitted();
+        second.refused(&Observation::from_parts(429, [("retry-after-ms", "1")], b""));
+    });
+    let values = recorded.values.lock().expect("no test panics");
+    let value = |name: &str| values.get(name).cloned().unwrap_or_else(|| panic!("{name}: {values:#?}"));
+    for (name, expected) in [
+        ("openlimit.calls.admitted{limiter=chat}", vec![2.0]),
+        ("openlimit.calls.refused{limiter=chat,reason=would_wait}", vec![1.0]),
+        ("openlimit.provider.refusals{limiter=chat,status=429}", vec![1.0]),
+        ("openlimit.wait.duration{limiter=chat}", vec![0.0, 1.0]),
+        ("openlimit.reserved{limiter=chat,dimension=tokens}", vec![990.0]),
+        ("openlimit.reserved{limiter=chat,dimension=requests}", vec![2.0]),
+        ("openlimit.used{limiter=chat,dimension=tokens}", vec![400.0]),
+        ("gen_ai.client.token.usage{limiter=chat,gen_ai.token.type=input}", vec![300.0]),
+        ("gen_ai.client.token.usage{limiter=chat,gen_ai.token.type=output}", vec![100.0]),
+        ("openlimit.waiting{limiter=chat}", vec![1.0]),
+        ("openlimit.in_flight{limiter=chat}", vec![1.0]),
+        ("openlimit.wait.longest{limiter=chat}", vec![0.0]),
+        ("openlimit.limit.available{limiter=chat,limit=900 tokens / second}", vec![0.0]),
+        ("openlimit.limit.pace{limiter=chat,limit=900 tokens / second}", vec![1.0]),
+    ] {
+        assert_eq!(value(name), expected, "{name}");
+    }
+    let described = recorded.described.lock().expect("no test panics");
+    for name in values.keys() {
+        let name = name.split('{').next().unwrap_or_default();
+        assert!(described.iter().any(|described| described == name), "{name} is not described");
+    }
+}
+
+#[test]
+fn without_a_recorder_nothing_happens() {
+    let limiter = RateLimiter::builder().requests(Rate::per_second(5)).build().expect("valid rates");
+    limiter.try_acquire(Cost::new()).expect("there is room").settle(1);
+    limiter.status().expect("it is built").record();
+}
