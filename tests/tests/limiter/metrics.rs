@@ -106,7 +106,7 @@ fn calls_are_counted_and_a_status_sets_the_gauges() {
         first.settle(Usage::new(300, 100));
         clock.advance(secs(1));
         let second = waits.admitted();
-        second.refused(&Observation::from_parts(429, [("retry-after-ms", "1")], b""));
+        second.refused(Observation::from_parts(429, [("retry-after-ms", "1")], b""));
     });
     let values = recorded.values.lock().expect("no test panics");
     let value = |name: &str| values.get(name).cloned().unwrap_or_else(|| panic!("{name}: {values:#?}"));
