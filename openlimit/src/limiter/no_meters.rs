@@ -8,7 +8,7 @@ use crate::limits::{Amounts, Name, Usage};
 
 /// The metrics of one limiter.
 #[derive(Default)]
-pub(super) struct Meters;
+pub(super) struct Meters {}
 
 #[inline(always)]
 pub(super) fn admitted(_: &Meters, _: &Plan, _: impl FnOnce() -> (Duration, Amounts)) {}

@@ -334,8 +334,9 @@ do
     -- as long as possible before that.
     local began = (now - alone_for - epoch) * 1000
     if alone_epoch ~= epoch then seen_idle$ = began + full$ end --*
-    local owed$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
-    idle$, debt$ = idle$ - taken$ + owed$, debt$ + owed$ --*
+    -- What it owes, in a variable that there is: a script may have 200 only.
+    least$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
+    idle$, debt$ = idle$ - taken$ + least$, debt$ + least$ --*
     charges = charges + 1
   end
 end
