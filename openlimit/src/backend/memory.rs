@@ -24,6 +24,11 @@ pub(crate) struct Memory {
     /// When the last hold of any kind ends; the largest value while a quota is used up.
     shut_until: u64,
     holds: Holds,
+    /// The number of limits. Their buckets come first. If a share of each is reserved, the buckets
+    /// for calls below that priority follow, in the same order.
+    limits: u32,
+    /// The part of each limit that these buckets are for, in percent.
+    share: u8,
 }
 
 /// The latest end of a hold. The largest value of [`shut_until`](Memory::shut_until) says that a
@@ -41,9 +46,11 @@ struct Meter {
 impl Memory {
     /// Creates empty buckets whose charges are numbered from `charges` on.
     pub(crate) fn new(starting: &Starting<'_>, charges: u64) -> Self {
+        let limits = starting.meterings.iter().filter(|metering| metering.share == 100).count();
+        let share = starting.meterings.last().map_or(100, |metering| metering.share);
         let meters = starting.meterings.iter().zip(starting.dimensions);
         let meters = meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) });
-        Self { meters: meters.collect(), charges, ..Self::default() }
+        Self { meters: meters.collect(), charges, limits: limits as u32, share, ..Self::default() }
     }
 
     /// Returns when a call could be admitted if it were the next one.
@@ -90,8 +97,22 @@ impl Memory {
                 latest = Due { at, limit };
             }
         }
+        if latest.limit >= self.limits() {
+            latest.limit -= self.limits();
+        }
         let held = if self.shut_until > 0 { self.held_for(amounts) } else { 0 };
         if held > 0 && latest.at <= held { Due { at: held, limit: HOLD } } else { latest }
+    }
+
+    /// Returns the number of limits.
+    fn limits(&self) -> usize {
+        self.limits as usize
+    }
+
+    /// Returns the buckets of one limit: that of all calls, and that of the share, if there is one.
+    fn buckets_of(&mut self, place: usize) -> impl Iterator<Item = &mut Bucket> {
+        let limits = self.limits();
+        self.meters.iter_mut().skip(place).step_by(limits).map(|meter| &mut meter.bucket)
     }
 
     /// Returns when the holds end that a call of these amounts has to wait for.
@@ -183,6 +204,15 @@ impl Buckets for Memory {
         Some(self.earliest(head.amounts.as_slice()))
     }
 
+    fn waits_for_share(&self, amounts: &[u64]) -> bool {
+        let (limits, shares) = self.meters.split_at(self.limits());
+        let due = |meters: &[Meter]| {
+            let taken = meters.iter().map(|meter| (&meter.bucket, amounts[meter.dimension]));
+            taken.filter(|(_, amount)| *amount > 0).map(|(bucket, amount)| bucket.due(amount, 0)).max()
+        };
+        due(shares) > due(limits)
+    }
+
     fn charge(&mut self, amounts: &Amounts, at: u64, _: u64) -> u64 {
         self.charge_as(amounts.as_slice(), self.charges + 1, at);
         self.charges
@@ -191,7 +221,7 @@ impl Buckets for Memory {
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, mut late: impl FnMut(usize, u64)) {
         for (place, meter) in self.meters.iter_mut().enumerate() {
             let leaked = meter.bucket.refund(amounts.as_slice()[meter.dimension], charge, now);
-            if leaked > 0 {
+            if leaked > 0 && place < self.limits as usize {
                 late(place, leaked);
             }
         }
@@ -243,12 +273,15 @@ impl Buckets for Memory {
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.charges += 1;
         self.set_back();
-        self.meters[place].bucket.set_rate(allowed, declared, self.charges, now);
+        let charge = self.charges;
+        self.buckets_of(place).for_each(|bucket| bucket.set_rate(allowed, declared, charge, now));
     }
 
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
         self.set_back();
-        let is_cut = self.meters[place].bucket.cut(span, charge, self.charges, now);
+        let last = self.charges;
+        let cut = |is_cut, bucket: &mut Bucket| bucket.cut(span, charge, last, now) | is_cut;
+        let is_cut = self.buckets_of(place).fold(false, cut);
         self.note_usual();
         is_cut
     }
@@ -258,7 +291,9 @@ impl Buckets for Memory {
     }
 
     fn widen(&mut self, place: usize, amount: u64) {
-        self.meters[place].bucket.widen(amount);
+        let share = u128::from(amount) * u128::from(self.share) / 100;
+        let amounts = [amount, u64::try_from(share).unwrap_or(u64::MAX)];
+        self.buckets_of(place).zip(amounts).for_each(|(bucket, amount)| bucket.widen(amount));
     }
 
     fn granted_since(&mut self, _: usize, _: u64) -> Option<u64> {
@@ -268,7 +303,10 @@ impl Buckets for Memory {
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         self.charges += 1;
         self.set_back();
-        self.meters[place].bucket.cap(left, self.charges, now);
+        // What another consumer leaves is shared in the same way.
+        let share = (i128::from(left) * i128::from(self.share)).div_euclid(100);
+        let (charge, lefts) = (self.charges, [left, i64::try_from(share).unwrap_or(i64::MAX)]);
+        self.buckets_of(place).zip(lefts).for_each(|(bucket, left)| bucket.cap(left, charge, now));
     }
 
     fn hold(&mut self, until: u64, now: u64) {
@@ -283,7 +321,7 @@ impl Buckets for Memory {
         if until > now.max(*end) {
             *end = until;
             // What the hold of all calls has frozen for longer stays so.
-            self.meters[place].bucket.freeze(until, now);
+            self.buckets_of(place).for_each(|bucket| bucket.freeze(until, now));
             self.shut_until = self.shut_until.max(until);
             self.note_usual();
         }
@@ -326,7 +364,7 @@ impl Buckets for Memory {
 
     fn look(&self, now: u64) -> Vec<Look> {
         let rest = |place| self.holds.all().max(self.holds.limit(place)).saturating_sub(now);
-        let meters = self.meters.iter().enumerate();
+        let meters = self.meters.iter().take(self.limits()).enumerate();
         meters.map(|(place, meter)| meter.bucket.look(now).on_hold(rest(place))).collect()
     }
 

@@ -152,6 +152,31 @@ pub enum BuildProblem {
     )]
     UnusedOutput,
 
+    /// The part that is [reserved](crate::Builder::reserve) is nothing, or everything.
+    #[error(
+        "a reserve of {} % {}; give from 1 to 99",
+        .0,
+        why_not(*.0)
+    )]
+    ReservedPart(u8),
+
+    /// A part is [reserved](crate::Builder::reserve) for calls of low and higher priorities, which
+    /// are all calls.
+    #[error(
+        "a reserve for low priorities and above changes nothing, because no priority is lower; give          `Priority::High` or `Priority::Normal`"
+    )]
+    ReservedForAll,
+
+    /// A part of every rate is [reserved](crate::Builder::reserve), and there is none.
+    #[error("its `reserve` has no effect: it keeps a part of every rate, and there is none; add a limit")]
+    UnusedReserve,
+
+    /// The limits are shared, and a part of them is to be reserved.
+    #[error(
+        "limits shared through redis cannot keep a part for a priority yet; leave `reserve` out, or give          urgent calls a limiter of their own with a part of each rate"
+    )]
+    SharedReserve,
+
     /// The headroom is 100 % or more.
     #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
     Headroom(u8),
@@ -272,4 +297,9 @@ fn in_words(concurrency: &Concurrency) -> String {
         Concurrency::Fixed(calls) => calls.to_string(),
         Concurrency::Adaptive(range) => format!("{}..={}", range.start(), range.end()),
     }
+}
+
+/// Returns why so many percent cannot be reserved.
+fn why_not(percent: u8) -> &'static str {
+    if percent == 0 { "keeps nothing" } else { "leaves nothing to lower priorities" }
 }

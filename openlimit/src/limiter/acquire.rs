@@ -127,7 +127,7 @@ impl Acquire {
             Ok(amounts) => {
                 let handle = handle.clone();
                 let stage = match (amounts, plan.priced(cost)) {
-                    (Amounts::Few(few), None) if !plan.bounds_in_flight() => Stage::New(handle, few),
+                    (Amounts::Few(few), None) if !plan.is_slow() => Stage::New(handle, few),
                     (amounts, priced) => {
                         let lesson =
                             priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));

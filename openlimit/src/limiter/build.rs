@@ -14,7 +14,9 @@ use crate::backend::{Choice, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
-use crate::limits::{Concurrency, Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Rate};
+use crate::limits::{
+    Concurrency, Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Percent, Priority, Rate,
+};
 use crate::queue::Queue;
 use crate::time::{Time, nanos};
 
@@ -33,6 +35,7 @@ impl<K> Builder<K> {
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
     /// - an [`output`](Self::output) that is learned and could change nothing;
+    /// - a [`reserve`](Self::reserve) of 0 or 100 %, for [`Priority::Low`], or without a limit;
     /// - an [`overflow`](Self::overflow) without [`max_waiting`](Self::max_waiting);
     /// - a dimension with an empty name;
     /// - an `input_factor` below 0.01 or above 100.
@@ -41,6 +44,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
+    /// - a [`reserve`](Self::reserve);
     /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
     ///   flow back;
@@ -67,6 +71,7 @@ impl<K> Builder<K> {
         this.pricing.check()?;
         this.check_concurrency()?;
         let cap = this.cap()?;
+        let reserve = this.checked_reserve()?;
         let raises = this.raises();
         if raises > Raises::Never {
             meterings = meterings.into_iter().map(Metering::open).collect();
@@ -79,10 +84,10 @@ impl<K> Builder<K> {
         let name = this.shown_name();
         let plan = Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(raises);
         let plan = if this.concurrency.is_some() { plan.bounding_in_flight() } else { plan };
+        let plan = reserve.into_iter().fold(plan, |plan, (priority, part)| plan.reserving(priority, part));
         Ok(Checked {
             learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
             plan: Arc::new(plan),
-            meterings,
             widening,
             cap,
             concurrency: this.concurrency,
@@ -102,6 +107,18 @@ impl<K> Builder<K> {
             (None, None) => Ok(Cap::default()),
             (None, Some(_)) => Err(BuildProblem::UnusedOverflow),
             (Some(most), overflow) => Ok(Cap { most, overflow: overflow.unwrap_or_default() }),
+        }
+    }
+
+    /// Checks what is kept for a priority, and returns it.
+    fn checked_reserve(&self) -> Result<Option<(Priority, Percent)>, BuildProblem> {
+        match self.reserve {
+            None => Ok(None),
+            Some((_, Percent(percent @ (0 | 100..)))) => Err(BuildProblem::ReservedPart(percent)),
+            Some((Priority::Low, _)) => Err(BuildProblem::ReservedForAll),
+            Some(_) if self.limits.is_empty() => Err(BuildProblem::UnusedReserve),
+            Some(_) if self.backend.is_store() => Err(BuildProblem::SharedReserve),
+            reserve => Ok(reserve),
         }
     }
 
@@ -189,7 +206,6 @@ impl<K> Builder<K> {
 /// Options that were checked. Any number of limiters can be made of them, one for each key.
 pub(super) struct Checked {
     pub(super) plan: Arc<Plan>,
-    meterings: Vec<Metering>,
     learning: Learning,
     widening: u64,
     cap: Cap,
@@ -213,7 +229,7 @@ impl Checked {
         let (backend, driver) = self.backend.open(&Starting {
             name: self.given.as_deref(),
             limits: plan.limits(),
-            meterings: &self.meterings,
+            meterings: plan.meterings(),
             dimensions: plan.dimensions(),
             max_hold: self.max_hold,
             on_system_time: matches!(self.time, Time::System),
@@ -221,10 +237,11 @@ impl Checked {
         let queue = Queue::new(plan.width());
         let admission = Admission::new(backend, queue, self.grace, self.max_hold)
             .learns(self.learning.of_another())
+            .reserving(plan.reserve())
             .capped(self.cap)
             .widens(self.widening)
             .bounds_in_flight(self.concurrency.as_ref());
-        let jitter = self.meterings.iter().map(Metering::lateness).min().unwrap_or(0);
+        let jitter = plan.meterings().iter().map(Metering::lateness).min().unwrap_or(0);
         let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);
         let time = self.time.clone();
         Ok(Core::new(Arc::clone(plan), admission, driver, time, jitter, hold_times, self.counting))

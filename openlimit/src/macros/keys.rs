@@ -28,6 +28,7 @@ macro_rules! __limiter_key {
     (counting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (output, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (input, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (reserve, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (refunds, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_hold, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_waiting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -52,7 +53,7 @@ macro_rules! __limiter_key {
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
                 default_output model input_factor tokenizer admission concurrency counting output input
-                refunds max_hold max_waiting overflow adopt_limits discover max_keys limits name redis clock
+                reserve refunds max_hold max_waiting overflow adopt_limits discover max_keys limits name redis clock
                 config
         )
     }};
