@@ -45,6 +45,7 @@
 //! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
 //! | bound how many calls are in flight | [`Builder::concurrency`] |
+//! | keep a part of every rate for urgent calls | [`Builder::reserve`] |
 //! | take the first of several limiters that is free | [`first_free`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |

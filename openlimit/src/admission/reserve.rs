@@ -62,7 +62,9 @@ impl Admission {
             && self.queue.head_above().is_none()
             && self.queue.head().is_some_and(|(_, head)| self.lets_pass(head))
         {
-            return self.take_past(call.amounts.as_slice(), now);
+            let charge = self.take_past(call.amounts.as_slice(), now)?;
+            self.queue.overtaken_by(call);
+            return Some(charge);
         }
         self.take(call.amounts.as_slice(), now)
     }

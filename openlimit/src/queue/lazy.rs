@@ -123,6 +123,11 @@ impl Queue {
         }
     }
 
+    /// Notes that a newcomer has gone before all waiters.
+    pub(crate) fn overtaken_by(&mut self, newcomer: &Waiter) {
+        self.change(|lines| lines.overtaken_by(newcomer));
+    }
+
     /// Ends a wait, and keeps the outcome. Returns the waker to call once no lock is held. Does
     /// nothing if the call does not wait.
     pub(crate) fn finish(&mut self, key: Key, outcome: impl FnOnce(&mut Waiter) -> Outcome) -> Option<Waker> {

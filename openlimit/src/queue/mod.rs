@@ -203,6 +203,12 @@ impl Lines {
         }
     }
 
+    /// Notes that a newcomer has gone before all waiters.
+    fn overtaken_by(&mut self, newcomer: &Waiter) {
+        self.order.gone(newcomer.line(), u64::MAX);
+        self.find_head();
+    }
+
     /// Ends a wait: takes the waiter out of its list and keeps the outcome in its entry.
     ///
     /// Returns the waker to call once no lock is held. Does nothing if the call does not wait.

@@ -14,6 +14,10 @@
 //! `MOST_OVERTAKES * (k + 1)` calls of higher priorities. And no call ever goes before one of the
 //! same or a higher priority that arrived earlier.
 //!
+//! Where a part of the limits is kept for some priorities, their calls also pass a head that waits
+//! for the share of the others alone (`admission::reserve`). It could not have gone yet, so that is
+//! no part of the bound.
+//!
 //! # Why not by age
 //!
 //! A call could also gain priority with the time that it has waited. But then a backlog of batch
