@@ -27,7 +27,7 @@ impl Admission {
     }
 
     /// Replaces the amounts of a call that arrives by what was learned about its site.
-    pub(super) fn reserve(&self, lesson: &Lesson, amounts: &mut Amounts) {
+    pub(crate) fn reserve(&self, lesson: &Lesson, amounts: &mut Amounts) {
         if let Some(learning) = &self.learning {
             learning.reserve(lesson, amounts);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use super::order::MOST_OVERTAKES;
-use super::{KEPT, Key, Lines as Queue, Outcome, Refusal, Urgency, Waiter};
+use super::{KEPT, Key, Lines as Queue, Outcome, Refusal, Reserve, Urgency, Waiter};
 use crate::limits::{Amounts, Priority};
 use crate::queue::Grant;
 
@@ -16,7 +16,7 @@ fn waiter(amount: u64, priority: Priority) -> Waiter {
 
 /// A queue of these calls, in the order of their arrival.
 fn queue(calls: &[(u64, Priority)]) -> (Queue, Vec<Key>) {
-    let mut queue = Queue::new(1);
+    let mut queue = Queue::new(1, Reserve::default());
     let keys = calls.iter().map(|(amount, priority)| queue.join(waiter(*amount, *priority))).collect();
     (queue, keys)
 }
@@ -123,7 +123,8 @@ fn the_queue_follows_the_rule_and_keeps_its_bound() {
         random ^= random << 17;
         random % most
     };
-    let (mut queue, mut waiting, mut keys) = (Queue::new(1), Vec::<Plain>::new(), Vec::new());
+    let (mut queue, mut waiting, mut keys) =
+        (Queue::new(1, Reserve::default()), Vec::<Plain>::new(), Vec::new());
     // For each call: by how many higher ones it was overtaken, and by how many it may be.
     let (mut overtakes, mut bounds) = (Vec::new(), Vec::new());
     for number in 0..20_000 {

@@ -144,11 +144,12 @@ fn a_high_call_with_a_timeout_is_not_refused_for_the_sake_of_low_ones() {
     for _ in 0..10 {
         drop(call(&limiter, 2, High).admitted());
     }
-    let high = Call::start(limiter.acquire(10).priority(High).timeout(millis(100)));
+    let debtor = call(&limiter, 0, High).admitted();
+    let high = Call::start(limiter.acquire(10).priority(High).timeout(millis(120)));
     // A debt moves the queue back, and all deadlines are checked.
-    call(&limiter, 0, High).admitted().settle(Usage::from(0));
-    clock.advance(millis(100));
-    assert_eq!(high.admitted().waited(), millis(100));
+    debtor.settle(Usage::from(2));
+    clock.advance(millis(120));
+    assert_eq!(high.admitted().waited(), millis(120));
     clock.advance(secs(1));
     assert_eq!(low.admitted().waited(), secs(1));
 }
