@@ -30,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
 
     // A cost of your own. The call waits until there are 90 tokens.
     let permit = limiter.acquire(Cost::new().tokens(90)).await?;
-    let limit = permit.waited_for().map_or("nothing".to_owned(), ToString::to_string);
+    let limit = permit.waited_for().map_or("nothing".to_owned(), |limit| limit.to_string());
     println!("\nA call of 90 tokens waited {:.1?} for {limit}.", permit.waited());
     // It was never sent, so everything is given back.
     permit.cancel();

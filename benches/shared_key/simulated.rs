@@ -13,8 +13,6 @@ const NONE: Aims = Aims { refused: 0.0, others_refused: 0.0, used: 94.0 };
 const FEW: Aims = Aims { refused: 0.3, others_refused: 0.5, used: 94.0 };
 /// The limiter has only the refusals to learn from.
 const UNHEARD: Aims = Aims { refused: 1.0, others_refused: 3.0, used: 95.0 };
-/// It learns of each refusal only when many more calls are under way.
-const LATE: Aims = Aims { refused: 5.0, others_refused: 10.0, used: 94.0 };
 
 pub(crate) fn run(is_bench: bool) {
     let time = Duration::from_secs(if is_bench { 3_600 } else { 10 });
@@ -44,6 +42,6 @@ pub(crate) fn run(is_bench: bool) {
         (scenario.refusal, scenario.dialect) = (scenario.latency, Dialect::Bare);
     };
     for millis in [1_000, 3_000] {
-        row(1, millis, late, ", no headers, refusals as late", Some(LATE));
+        row(1, millis, late, ", no headers, refusals as late", None);
     }
 }

@@ -128,13 +128,13 @@ fn refused(rounds: usize) -> Vec<Line> {
 }
 
 #[inline]
-fn cost() -> Cost {
+pub(crate) fn cost() -> Cost {
     Cost::new().tokens(black_box(u64::from(TOKENS)))
 }
 
 /// Polls a future once. It must be ready.
 #[inline]
-fn at_once<F: Future>(future: F) -> F::Output {
+pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("a call waits although there is room for it"),

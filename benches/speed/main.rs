@@ -5,13 +5,16 @@
 
 mod calls;
 mod rounds;
+mod stack;
 mod waiting;
 
 fn main() {
     // Without `--bench` this is `cargo test`, which only checks that everything runs.
     if std::env::args().any(|argument| argument == "--bench") {
-        openlimit_benches::print(calls::all(usize::MAX).into_iter().chain(waiting::all()));
+        let calls = calls::all(usize::MAX).into_iter().chain(stack::all(usize::MAX));
+        openlimit_benches::print(calls.chain(waiting::all()));
     } else {
         calls::all(1);
+        stack::all(1);
     }
 }

@@ -26,9 +26,9 @@
 //! points there.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
-use syn::Error;
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
+use syn::{Error, Expr};
 
 use crate::check::check;
 use crate::function::{self, Function, WaitKind};
@@ -137,8 +137,17 @@ fn acquire(options: &Options, function: &Ident) -> TokenStream {
     // Never missing here: that would have been an error.
     let Some(Given { name, value: limiter }) = options.get("limiter") else { return TokenStream::new() };
     let private = private_path(options, at(name.span()));
-    let reference = by_reference(limiter);
-    let mut chain = quote_spanned!(at(name.span())=> #private::#name #reference);
+    let mut chain = match several(limiter) {
+        Some(limiters) => {
+            let limiters = limiters.iter().map(by_reference);
+            let stack = Ident::new("stack", name.span());
+            quote_spanned!(at(name.span())=> #private::#stack((#(#limiters,)*)))
+        }
+        None => {
+            let reference = by_reference(limiter);
+            quote_spanned!(at(name.span())=> #private::#name #reference)
+        }
+    };
     for known in KNOWN.iter().filter(|known| matches!(known.role, Role::Method | Role::Priced)) {
         if known.name == "params" && options.get("params").or(options.get("cost")).is_none() {
             chain.extend(quote_spanned!(at(ends(limiter).0)=> .request()));
@@ -155,6 +164,12 @@ fn acquire(options: &Options, function: &Ident) -> TokenStream {
         }
     }
     chain
+}
+
+/// Returns the limiters of a tuple.
+fn several(limiter: &TokenStream) -> Option<Vec<TokenStream>> {
+    let Ok(Expr::Tuple(limiters)) = syn::parse2(limiter.clone()) else { return None };
+    Some(limiters.elems.into_iter().map(ToTokens::into_token_stream).collect())
 }
 
 /// Emits `.site(..)` with a name that no other function of the program has.

@@ -290,8 +290,9 @@ use proc_macro::TokenStream;
 ///
 /// # Several limiters
 ///
-/// Write one attribute for each limiter. A call waits for all of them, first for the one nearest to
-/// the function:
+/// Write a tuple of two to four limiters, from the one that the fewest calls share to the one that
+/// most do. A call departs when all of them admit it, and is charged in all of them then. All options
+/// work as with one limiter: see `openlimit::Stack`.
 ///
 /// ```
 /// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
@@ -299,12 +300,14 @@ use proc_macro::TokenStream;
 /// #     static PER_USER: RateLimiter = { requests: 5 / second };
 /// #     static PER_HOST: RateLimiter = { requests: 5 / second };
 /// # }
-/// #[rate_limited(limiter = PER_HOST)]
-/// #[rate_limited(limiter = PER_USER)]
+/// #[rate_limited(limiter = (PER_USER, PER_HOST))]
 /// async fn ping() -> Result<(), AcquireError> {
 ///     Ok(())
 /// }
 /// ```
+///
+/// Do not write two attributes: a call would be charged by the outer one while it waits for the inner
+/// one, also if that refuses it.
 ///
 /// # Supported functions
 ///

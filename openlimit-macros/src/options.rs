@@ -242,8 +242,13 @@ fn value(name: &Ident, known: &KnownOption, input: ParseStream<'_>) -> syn::Resu
             Ok(path.map_err(|error| Error::new(error.span(), message))?.into_token_stream())
         }
         _ => match input.parse::<Expr>() {
-            Ok(value @ (Expr::Tuple(_) | Expr::Array(_))) if known.name == "limiter" => {
-                Err(Error::new_spanned(value, format!("`limiter` takes one limiter{SEVERAL}")))
+            Ok(value @ Expr::Array(_)) if known.name == "limiter" => {
+                Err(Error::new_spanned(value, format!("`limiter` takes no array{SEVERAL}")))
+            }
+            Ok(Expr::Tuple(limiters))
+                if known.name == "limiter" && !(2..5).contains(&limiters.elems.len()) =>
+            {
+                Err(Error::new_spanned(limiters, "`limiter` takes one limiter, or a tuple of two to four"))
             }
             Ok(value) => Ok(value.into_token_stream()),
             // The error of syn would underline the whole attribute.
@@ -256,7 +261,7 @@ fn value(name: &Ident, known: &KnownOption, input: ParseStream<'_>) -> syn::Resu
 }
 
 /// The advice for several limiters.
-const SEVERAL: &str = "; to wait for several, write one `#[rate_limited(..)]` for each";
+const SEVERAL: &str = "; to wait for several, write a tuple: `limiter = (TENANT, ACCOUNT)`";
 
 fn expected_value(span: Span, known: &KnownOption) -> Error {
     Error::new(span, format!("expected a value: `{} = {}`", known.name, known.example))

@@ -36,6 +36,7 @@
 //! | limit a function, sync or async | [`rate_limited`](macro@rate_limited) |
 //! | limit an HTTP client | [`clients`]: adapters for reqwest, async-openai, ureq and tower |
 //! | limit each tenant, user or API key | [`Keyed`]: a limiter for each |
+//! | limit a call by several limiters | [`Stack`], or `limiter = (TENANT, ACCOUNT)` in the attribute |
 //! | wait by hand | [`Limiter::acquire`]: an [`Acquire`] to await, then a [`Permit`] |
 //! | say what a call costs, and what it used | [`Cost`], [`Usage`] |
 //! | believe what responses say | [`feedback`] |
@@ -47,6 +48,9 @@
 //! | bound how many calls are in flight | [`Builder::concurrency`] |
 //! | keep a part of every rate for urgent calls | [`Builder::reserve`] |
 //! | take the first of several limiters that is free | [`first_free`] |
+//! | change limits while the program runs | [`Limiter::update`], [`reset`](Limiter::reset) |
+//! | count a call that was made elsewhere | [`Limiter::charge`] |
+//! | stop for good | [`Limiter::close`] |
 //! | share limits between processes | `Redis`, `Builder::redis` (feature `redis`) |
 //! | see what waits, and for what | [`Limiter::status`] |
 //! | read limits from a file or the environment | `LimiterConfig` (feature `serde`), [`Rate`], which is `FromStr` |
@@ -159,9 +163,9 @@ pub use limiter::StreamItem;
 #[cfg(feature = "http")]
 pub use limiter::WrappedBody;
 pub use limiter::{
-    Acquire, Builder, Burst, Doubling, FirstFree, Forecast, ForecastError, Hold, InFlightStatus, KeyLimits,
-    Keyed, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey, Permit, RateLimiter, Returned,
-    Single, Status, WrappedRead, first_free,
+    Acquire, AsLimiter, Builder, Burst, Closing, Doubling, FirstFree, Forecast, ForecastError, Hold,
+    InFlightStatus, KeyLimits, Keyed, Levels, LimitForecast, LimitStatus, Limiter, OfKind, Overflow, PerKey,
+    Permit, RateLimiter, Returned, Single, Stack, Status, Update, WrappedRead, first_free,
 };
 #[cfg(feature = "tokenizers")]
 pub use limiter::{
@@ -171,10 +175,13 @@ pub use limiter::{
 #[cfg(feature = "stream")]
 pub use limiter::{StreamBytes, WrappedStream};
 pub use limits::{
-    Concurrency, Cost, Counting, Dimension, Limit, Name, ParseRateError, Percent, Priority, Rate, Unit, Usage,
+    Budget, Concurrency, Cost, Counting, Dimension, Dollars, Limit, Name, NotDollars, ParseRateError,
+    Percent, Priority, Rate, Unit, Usage,
 };
 #[cfg(feature = "macros")]
 pub use openlimit_macros::rate_limited;
 pub use pricing::kind;
+#[cfg(feature = "tokenizers")]
+pub use pricing::money::{IntoDollars, Prices, PricesError};
 #[cfg(feature = "tokenizers")]
 pub use pricing::tokens::{self, Charge};

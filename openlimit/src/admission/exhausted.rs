@@ -26,8 +26,12 @@ use crate::backend::Buckets as _;
 use crate::queue::{Grant, Outcome, Refusal, Urgency, Waiter};
 
 impl Admission {
-    /// Returns the refusal of all calls at `now`, if a quota is used up and no probe may depart.
+    /// Returns the refusal of all calls at `now`, if a quota is used up and no probe may depart, or
+    /// if the limiter is closed.
     pub(super) fn exhausted(&self, now: u64) -> Option<Refusal> {
+        if self.is_closed() {
+            return Some(Refusal::Closed);
+        }
         let backend = &self.backend;
         let until = (backend.is_exhausted() && now < backend.held_until()).then(|| backend.held_until())?;
         Some(Refusal::Exhausted { until: until - now })
@@ -100,6 +104,7 @@ impl Admission {
     pub(crate) fn release(&mut self, now: u64) {
         self.probes.forget();
         self.backend.release(now);
+        self.stay_closed(now);
     }
 
     /// Ends the probe of this charge, unless another one departed since. `was_sent` is false if the

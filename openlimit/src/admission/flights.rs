@@ -20,6 +20,8 @@
 //!
 //! It is at least one, and calls that are in flight end. So it is never stuck.
 
+use std::task::Waker;
+
 use crate::backend::{Due, HOLD};
 use crate::limits::Concurrency;
 
@@ -55,12 +57,24 @@ pub(super) struct Flights {
     successes: u64,
     /// Since when a further call has been allowed.
     free_since: u64,
+    /// To wake when none is in flight any more.
+    wakers: Vec<Waker>,
 }
 
 impl Flights {
     pub(super) fn new(concurrency: &Concurrency) -> Self {
         let (least, highest) = concurrency.ends();
-        Self { calls: 0, most: least, least, highest, last: 0, cut: 0, successes: 0, free_since: 0 }
+        Self {
+            calls: 0,
+            most: least,
+            least,
+            highest,
+            last: 0,
+            cut: 0,
+            successes: 0,
+            free_since: 0,
+            wakers: Vec::new(),
+        }
     }
 
     /// Returns true if no call is in flight, and nothing was learned of how many may be.
@@ -77,6 +91,22 @@ impl Flights {
     /// Returns when a further call may depart: the largest value while that is not known.
     pub(super) fn due(&self) -> Due {
         Due { at: if self.room() > 0 { self.free_since } else { u64::MAX }, limit: CONCURRENCY }
+    }
+
+    /// Returns true if no call is in flight. Otherwise keeps the waker, to wake it when that is so.
+    pub(super) fn have_ended(&mut self, waker: &mut Option<Waker>) -> bool {
+        let is_known = |waker: &Waker| self.wakers.iter().any(|known| known.will_wake(waker));
+        if self.calls > 0 && !waker.as_ref().is_some_and(is_known) {
+            self.wakers.extend(waker.take());
+        }
+        self.calls == 0
+    }
+
+    /// Moves those out who wait for the end of all calls, if it has come.
+    pub(super) fn ended(&mut self, wakers: &mut Vec<Waker>) {
+        if self.calls == 0 {
+            wakers.append(&mut self.wakers);
+        }
     }
 
     /// Notes that a call departs, and returns its number.

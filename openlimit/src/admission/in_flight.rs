@@ -79,6 +79,19 @@ impl Admission {
         flight.filter(|flight| flight.at > due.at).unwrap_or(due)
     }
 
+    /// Returns true if no call is in flight, or if that is not known because they are not limited.
+    /// Otherwise keeps the waker: the [`pump`](Self::pump) after the last call wakes it.
+    pub(crate) fn has_landed(&mut self, waker: &mut Option<Waker>) -> bool {
+        self.in_flight.as_mut().is_none_or(|flights| flights.have_ended(waker))
+    }
+
+    /// Wakes those who wait until no call is in flight.
+    pub(super) fn wake_landed(&mut self, wakers: &mut Vec<Waker>) {
+        if let Some(flights) = &mut self.in_flight {
+            flights.ended(wakers);
+        }
+    }
+
     /// Returns the refusal of a call that waited for `waited`, if as many are in flight as may be.
     pub(super) fn saturated(&self, waited: u64) -> Option<Refusal> {
         let (calls, most) = self.in_flight().filter(|_| self.is_saturated())?;
@@ -109,12 +122,17 @@ impl Admission {
     pub(crate) fn leave(&mut self, key: Key, now: u64) -> (Option<Waiter>, Option<Outcome>) {
         let left = self.queue.leave(key);
         if let (_, Some(Outcome::Admitted(grant))) = &left {
-            self.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
-            self.pass_probe_on(grant, now);
-            if let Some(number) = grant.flight {
-                self.end_flight(number, false, now);
-            }
+            self.take_back(grant, now);
         }
         left
+    }
+
+    /// Gives back what a call was granted that was never sent.
+    pub(crate) fn take_back(&mut self, grant: &Grant, now: u64) {
+        self.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
+        self.pass_probe_on(grant, now);
+        if let Some(number) = grant.flight {
+            self.end_flight(number, false, now);
+        }
     }
 }

@@ -45,6 +45,7 @@
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
 mod as_new;
+mod changes;
 mod checks;
 mod exhausted;
 mod flights;
@@ -57,6 +58,7 @@ mod probes;
 mod remaining;
 mod reserve;
 mod returned;
+mod stacked;
 
 use std::task::Waker;
 
@@ -64,8 +66,8 @@ use crate::backend::{Backend, Buckets, Due, Look};
 use crate::bucket::{FASTEST, SLOWEST};
 use crate::error::StoreStatus;
 use crate::learning::Learning;
-use crate::limits::Rate;
-use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Wait, Waiter};
+use crate::limits::{Dimension, Rate};
+use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Turn, Wait, Waiter};
 
 use self::checks::Checks;
 use self::flights::{CONCURRENCY, Flights};
@@ -100,6 +102,7 @@ pub(crate) struct Admission {
     learning: Option<Learning>,
     /// What settled calls gave back, by the place of each limit. Empty before the first.
     returned: Box<[Returned]>,
+    is_closed: bool,
     /// The calls in flight. `None` if they are not limited.
     in_flight: Option<Box<Flights>>,
 }
@@ -129,6 +132,7 @@ impl Admission {
             widens: 0,
             learning: None,
             returned: Box::default(),
+            is_closed: false,
             in_flight: None,
         }
     }
@@ -199,12 +203,15 @@ impl Admission {
     }
 
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
-    /// allows, or the limit was refused lately. For a response that is no refusal.
+    /// allows, the limit was refused lately, or it is one on money. For a response that is no refusal.
     pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
         let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit < CONCURRENCY)
         else {
             return;
         };
+        if *plan.limits()[limit].dimension() == Dimension::Spend {
+            return;
+        }
         let declared = plan.limits()[limit].rate().amount();
         let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
         if !self.backend.climbs(limit, now)
@@ -318,10 +325,13 @@ impl Admission {
                 continue;
             }
             let Some((key, due)) = self.head_due(now) else { break u64::MAX };
-            let deadline = self.queue.waiter(key).map_or(u64::MAX, Waiter::deadline);
+            let head = self.queue.waiter(key).map(|head| (head.deadline(), head.turn));
+            let (deadline, turn) = head.unwrap_or((u64::MAX, Turn::Departs));
             // A call that was due before its deadline is admitted, even if this thread comes late.
             if deadline < due.at.min(now.saturating_add(1)) {
                 self.expire(key, due.at, now, wakers);
+            } else if turn != Turn::Departs {
+                break self.wait_for_turn(key, due, now, wakers);
             } else if due.at <= now {
                 self.admit(key, due, now, wakers);
             } else {
@@ -334,6 +344,7 @@ impl Admission {
             self.expire(key, self.due, now, wakers);
         }
         self.refuse_hopeless(now, wakers);
+        self.wake_landed(wakers);
         if self.queue.is_empty() {
             self.backend.idle(now);
         }

@@ -2,8 +2,8 @@
 //!
 //! It also translates between the user's terms and the limiter's: a `Cost` into amounts by
 //! dimension, and a refusal into an error. It is one immutable value, apart from the state that the
-//! lock guards. So it is read without the lock, and it could be shared by many limiters or replaced
-//! as a whole.
+//! lock guards. So it is read without the lock, and it could be shared by many limiters. An update
+//! of the limits replaces it as a whole.
 
 use std::array;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use crate::queue::{Grant, Refusal, Reserve};
 #[repr(C)]
 pub(crate) struct Plan {
     /// The places of the limiter's dimensions in a `Cost`, if there are at most `Amounts::FEW` and
-    /// none is custom. Places beyond the dimensions point to no amount.
+    /// none is custom or money, which a cost has to state. Places beyond the dimensions point to no amount.
     places: Option<[usize; Amounts::FEW]>,
-    /// A bit for each of `Dimension::NAMED` that is metered. And [`Cost::PRICED`], unless the
-    /// limiter learns from such costs.
+    /// A bit for each of `Dimension::NAMED` that is metered. And [`Cost::HAS_SPEND`], and
+    /// [`Cost::PRICED`] unless the limiter learns from such costs.
     named: u8,
     /// Whether settling gives back what was not used.
     refunds: bool,
@@ -33,9 +33,9 @@ pub(crate) struct Plan {
     /// Whether no call takes the quick way, because more than its amounts and its charge are to be
     /// known of it: its place among the calls in flight, or its priority.
     is_slow: bool,
-    /// The priorities for which a part of every limit is kept. If there are any, every limit has a second
-    /// metering and every dimension a second place, for the share of the others.
-    reserve: Reserve,
+    /// The part of every limit that is kept for a priority and those above it. If there is one, every
+    /// limit has a second metering and every dimension a second place, for the share of the others.
+    reserve: Option<(Priority, Percent)>,
     name: Name,
     limits: Box<[Limit]>,
     /// The metering of each limit, then that of each share.
@@ -96,9 +96,11 @@ impl Plan {
         }
         let indexes: Vec<_> = dimensions.iter().map(|known| known.dimension.index()).collect();
         let metered = indexes.iter().flatten().fold(0, |bits, index| bits | 1 << index);
-        let learns = dimensions.iter().any(|known| known.dimension.counts_tokens());
+        let counts_money = dimensions.iter().any(|known| known.dimension == Dimension::Spend);
+        let learns = counts_money || dimensions.iter().any(|known| known.dimension.counts_tokens());
+        let metered = metered | Cost::HAS_SPEND;
         let named = if learns { metered } else { metered | Cost::PRICED };
-        let are_few = indexes.len() <= Amounts::FEW && indexes.iter().all(Option::is_some);
+        let are_few = indexes.len() <= Amounts::FEW && indexes.iter().all(Option::is_some) && !counts_money;
         let place = |at| indexes.get(at).copied().flatten().unwrap_or(usize::MAX);
         Self {
             places: are_few.then(|| array::from_fn(place)),
@@ -106,7 +108,7 @@ impl Plan {
             refunds,
             raises: Raises::default(),
             is_slow: false,
-            reserve: Reserve::default(),
+            reserve: None,
             name,
             limits: limits.into(),
             meterings: meterings.into(),
@@ -114,6 +116,18 @@ impl Plan {
             metered_by: metered_by.into(),
             pricing,
         }
+    }
+
+    /// Returns the plan with other rates and bursts of the same limits. `meterings` are those of the
+    /// limits alone.
+    pub(crate) fn with_limits(&self, limits: Vec<Limit>, meterings: &[Metering]) -> Self {
+        let (name, pricing) = (self.name.clone(), self.pricing.clone());
+        let plan = Self::new(name, limits, meterings, self.refunds, pricing).raising(self.raises);
+        let plan = match self.reserve {
+            Some((priority, part)) => plan.reserving(priority, part),
+            None => plan,
+        };
+        if self.is_slow { plan.bounding_in_flight() } else { plan }
     }
 
     /// Sets when rates become faster than declared.
@@ -133,7 +147,7 @@ impl Plan {
         Self {
             places: None,
             is_slow: true,
-            reserve: Reserve::from(priority),
+            reserve: Some((priority, Percent(percent))),
             meterings: self.meterings.iter().copied().chain(shares).collect(),
             metered_by: self.metered_by.iter().copied().chain(places).collect(),
             ..self
@@ -142,7 +156,7 @@ impl Plan {
 
     /// Returns the priorities for which a part of every limit is kept.
     pub(crate) fn reserve(&self) -> Reserve {
-        self.reserve
+        self.reserve.map_or_else(Reserve::default, |(priority, _)| Reserve::from(priority))
     }
 
     /// Returns true if no call takes the quick way.
@@ -203,7 +217,7 @@ impl Plan {
 
     /// Returns the number of dimensions that are metered, those of shares included.
     pub(crate) fn width(&self) -> usize {
-        self.dimensions.len() * if self.reserve.is_any() { 2 } else { 1 }
+        self.dimensions.len() * if self.reserve.is_some() { 2 } else { 1 }
     }
 
     /// Reads a cost in this limiter's dimensions, if they are few and the cost names no others, and
@@ -219,14 +233,33 @@ impl Plan {
     /// Reads any cost in this limiter's dimensions.
     ///
     /// # Errors
-    /// The cost names a dimension that is not metered, or is larger than a limit allows.
+    /// The cost names a dimension that is not metered, is larger than a limit allows, or states no
+    /// money although that is limited.
     pub(crate) fn resolve(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
-        self.check_dimensions(cost)?;
+        let amounts = self.resolve_any_size(cost)?;
+        self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+    }
+
+    /// Reads a cost of any size in this limiter's dimensions.
+    ///
+    /// # Errors
+    /// The cost names a dimension that is not metered.
+    pub(crate) fn resolve_any_size(&self, cost: &Cost) -> Result<Amounts, AcquireError> {
+        if let Some(dimension) = self.unknown(cost).next() {
+            let limiter = self.name.clone();
+            return Err(AcquireError::UnknownDimension { dimension: dimension.clone(), limiter });
+        }
+        self.check_spend(cost)?;
+        Ok(self.known(cost))
+    }
+
+    /// Reads what a cost says of this limiter's dimensions.
+    pub(crate) fn known(&self, cost: &Cost) -> Amounts {
         let mut amounts = self.nothing();
         for (metered, amount) in self.dimensions.iter().zip(amounts.as_mut_slice()) {
             *amount = cost.amount(&metered.dimension);
         }
-        self.too_large(amounts.as_slice()).map_or(Ok(amounts), Err)
+        amounts
     }
 
     /// Returns the parts of a cost that was read from a request, if the limiter learns from it.
@@ -278,7 +311,8 @@ impl Plan {
             let reserved = grant.amounts.as_slice()[dimension];
             let used = usage.amount(&metered.dimension).unwrap_or(reserved);
             more.as_mut_slice()[dimension] = used.saturating_sub(reserved);
-            if self.refunds {
+            // What the provider counts does not matter to money.
+            if self.refunds || metered.dimension == Dimension::Spend {
                 less.as_mut_slice()[dimension] = reserved.saturating_sub(used);
             }
         }
@@ -324,6 +358,8 @@ impl Plan {
                 waited: Duration::from_nanos(waited),
                 error,
             },
+            Refusal::Closed => AcquireError::Closed { limiter: self.name.clone() },
+            Refusal::TooLarge(error) => *error,
         }
     }
 
@@ -348,22 +384,30 @@ impl Plan {
         Amounts::zero(self.width())
     }
 
-    /// Checks that every dimension that the user named is metered. A limiter without limits, which
-    /// only tests have, admits whatever a cost names.
-    fn check_dimensions(&self, cost: &Cost) -> Result<(), AcquireError> {
-        if self.dimensions.is_empty() {
+    /// Checks that the cost states what the call costs in money, if that is limited. Otherwise the
+    /// call would be free.
+    pub(crate) fn check_spend(&self, cost: &Cost) -> Result<(), AcquireError> {
+        let counts_money = self.dimensions.iter().any(|metered| metered.dimension == Dimension::Spend);
+        if !counts_money || cost.named() & Cost::HAS_SPEND != 0 {
             return Ok(());
         }
+        let problem = "expected what the call costs in dollars, because the limiter limits it; set `price` or \
+                       `prices`, which price requests, or name it: `Cost::new().spend(Dollars::from_cents(2))`";
+        Err(self.unpriced(ParamsError::new("spend", problem)))
+    }
+
+    /// Returns the dimensions that the user named and that are not metered.
+    pub(crate) fn unknown<'a>(&self, cost: &'a Cost) -> impl Iterator<Item = &'a Dimension> + use<'a, '_> {
         let named = Dimension::NAMED.iter().enumerate();
         let named =
             named.filter(|(index, _)| cost.named() & (1 << index) != 0).map(|(_, dimension)| dimension);
         let custom = cost.custom().iter().map(|(dimension, _)| dimension);
-        for dimension in named.chain(custom) {
-            if !self.dimensions.iter().any(|metered| metered.dimension == *dimension) {
-                let limiter = self.name.clone();
-                return Err(AcquireError::UnknownDimension { dimension: dimension.clone(), limiter });
-            }
-        }
-        Ok(())
+        named.chain(custom).filter(|dimension| !self.meters(dimension))
+    }
+
+    /// Returns true if it meters a dimension. A limiter without limits, which only tests have, admits
+    /// whatever a cost names.
+    pub(crate) fn meters(&self, dimension: &Dimension) -> bool {
+        self.dimensions.is_empty() || self.dimensions.iter().any(|metered| metered.dimension == *dimension)
     }
 }

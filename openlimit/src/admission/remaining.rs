@@ -158,6 +158,15 @@ impl Remaining {
         self.reported[place].limit = Some(limit);
     }
 
+    /// Notes that another amount is declared than before. What was found by trying counts only
+    /// beyond it.
+    pub(crate) fn declare(&mut self, place: usize, declared: u64) {
+        let reported = &mut self.reported[place];
+        if reported.found <= declared {
+            (reported.found, reported.grown_at) = (0, 0);
+        }
+    }
+
     /// Returns the amount that the provider allows, if it has said so.
     pub(crate) fn limit(&self, place: usize) -> Option<u64> {
         self.reported[place].limit

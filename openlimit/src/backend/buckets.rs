@@ -1,7 +1,8 @@
 //! `Buckets`: what a backend does. The seam between the rules of admission and where buckets live.
 
+use super::starting::Starting;
 use crate::bucket::Look;
-use crate::error::StoreStatus;
+use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
@@ -14,6 +15,9 @@ pub(crate) struct Due {
     pub(crate) at: u64,
     pub(crate) limit: usize,
 }
+
+/// The number of a charge that a store numbers later. No charge has it.
+pub(crate) const UNNUMBERED: u64 = 0;
 
 /// The place of no limit: stands for a hold in [`Due::limit`] and in refusals.
 pub(crate) const HOLD: usize = usize::MAX;
@@ -30,6 +34,10 @@ pub(crate) trait Buckets {
     /// the charge, or charges none.
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64>;
 
+    /// Undoes the last [`take`](Self::take), which was at the same moment, and since which nothing
+    /// else has changed.
+    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64);
+
     /// Returns when the head of the queue can be admitted, or `None` while that is not known.
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due>;
 
@@ -44,16 +52,35 @@ pub(crate) trait Buckets {
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64;
 
     /// Refunds amounts of a charge, as far as they are still in the buckets. Calls `late` with what
-    /// is not, rounded down, and the place of its limit, if that is known at once.
+    /// is not, rounded down, and the place of its limit, if that is known at once. Of the charge
+    /// [`UNNUMBERED`] it refunds nothing.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64));
 
     /// Returns the amount of one limit that came too late to be refunded, as far as that was known
     /// only later.
     fn late(&self, place: usize) -> u64;
 
-    /// Charges what an admitted call used beyond its reservation, into debt if need be. Returns the
-    /// number of the charge, or `None` if a store numbers it later.
+    /// Charges amounts without a wait, into debt if need be: what an admitted call used beyond its
+    /// reservation, or a call that was made elsewhere. Returns the number of the charge, or `None`
+    /// if a store numbers it later.
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64>;
+
+    /// Takes nothing any more, for ever: [`take`](Self::take) finds no room, and
+    /// [`is_exhausted`](Self::is_exhausted) is true. Refunds, debts and holds work as before, but
+    /// [`release`](Self::release) may undo this.
+    fn close(&mut self, now: u64);
+
+    /// Changes the rates and the bursts of the limits. What is used of each stays in proportion, and
+    /// so does what is given back later. The rates are as declared then, unless they climb.
+    /// `version` is that of limits that another process has updated in a store.
+    ///
+    /// # Errors
+    /// Returns the problem if the store cannot keep such limits. Nothing is changed then.
+    fn change(&mut self, limits: &Starting<'_>, version: Option<u64>, now: u64) -> Result<(), BuildProblem>;
+
+    /// Makes the buckets as new, with these limits: empty, at the declared rates, and without holds.
+    /// What was charged before cannot be given back.
+    fn reset(&mut self, limits: &Starting<'_>, now: u64);
 
     /// Returns a lower bound on the wait of `call` if it joined now, and the limit that decides it.
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize);

@@ -1,10 +1,11 @@
-//! `Choice`: the backend that a limiter is built on. It opens that backend.
+//! `Choice`: the backend that limiters are built on. And `Ready`: the same, checked, which opens one
+//! for each limiter.
 
 use super::dispatch::Backend;
 use super::driver::Driver;
 use super::memory::Memory;
 #[cfg(feature = "redis")]
-use super::redis::{self, Redis};
+use super::redis::{self, Redis, Shared};
 use super::starting::Starting;
 use crate::error::BuildProblem;
 
@@ -29,18 +30,40 @@ impl Choice {
         self.is_store()
     }
 
-    /// Opens the backend. Does not connect to a store yet.
+    /// Checks that limiters can be on this backend. Does not connect to a store.
     ///
     /// # Errors
-    /// Returns the problem if the limiter cannot be built on this backend.
-    pub(crate) fn open(&self, starting: &Starting<'_>) -> Result<(Backend, Driver), BuildProblem> {
+    /// Returns the problem if they cannot.
+    pub(crate) fn check(&self, starting: &Starting<'_>) -> Result<Ready, BuildProblem> {
         match self {
             Self::Memory => {
                 let _ = (starting.name, starting.limits, starting.on_system_time);
-                Ok((Backend::Memory(Memory::new(starting, 0)), Driver::None))
+                Ok(Ready::Memory)
             }
             #[cfg(feature = "redis")]
-            Self::Redis(redis) => redis::open(redis, starting),
+            Self::Redis(redis) => Ok(Ready::Redis(Box::new(redis::check(redis, starting)?))),
+        }
+    }
+}
+
+/// The backend of limiters that were checked.
+pub(crate) enum Ready {
+    Memory,
+    #[cfg(feature = "redis")]
+    Redis(Box<Shared>),
+}
+
+impl Ready {
+    /// Opens the backend of a limiter: of that of a key, by its text, if there is one for each key.
+    /// `starting` is what was checked. Does not connect to a store yet.
+    pub(crate) fn open(&self, starting: &Starting<'_>, key: Option<&str>) -> (Backend, Driver) {
+        match self {
+            Self::Memory => {
+                let _ = key;
+                (Backend::Memory(Memory::new(starting, 0)), Driver::None)
+            }
+            #[cfg(feature = "redis")]
+            Self::Redis(shared) => shared.open(starting, key),
         }
     }
 }

@@ -4,8 +4,9 @@ use super::buckets::{Buckets, Due};
 use super::memory::Memory;
 #[cfg(feature = "redis")]
 use super::redis::Slots;
+use super::starting::Starting;
 use crate::bucket::Look;
-use crate::error::StoreStatus;
+use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
@@ -41,6 +42,10 @@ impl Buckets for Backend {
         each!(self, one => one.take(amounts, now))
     }
 
+    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+        each!(self, one => one.undo(amounts, charge, now));
+    }
+
     #[inline]
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
         each!(self, one => one.due(head, now))
@@ -65,6 +70,18 @@ impl Buckets for Backend {
 
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         each!(self, one => one.owe(amounts, now))
+    }
+
+    fn close(&mut self, now: u64) {
+        each!(self, one => one.close(now));
+    }
+
+    fn change(&mut self, limits: &Starting<'_>, version: Option<u64>, now: u64) -> Result<(), BuildProblem> {
+        each!(self, one => one.change(limits, version, now))
+    }
+
+    fn reset(&mut self, limits: &Starting<'_>, now: u64) {
+        each!(self, one => one.reset(limits, now));
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {

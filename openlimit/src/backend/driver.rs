@@ -6,7 +6,6 @@
 #[cfg(feature = "redis")]
 use std::process;
 use std::sync::Weak;
-#[cfg(feature = "redis")]
 use std::time::Duration;
 
 use super::dispatch::Backend;
@@ -67,16 +66,23 @@ impl Driver {
     /// # Errors
     /// Returns an error if the driver cannot run or the store did not decide. `away` returns the
     /// error of the current outage, if any.
-    #[cfg(feature = "redis")]
     pub(crate) async fn flush(
         &self,
         limiter: impl FnOnce() -> Weak<dyn Served>,
         away: impl Fn() -> Option<StoreError>,
         within: Duration,
     ) -> Result<(), StoreError> {
-        let Self::Redis(session) = self else { return Ok(()) };
-        let runtime = session.start(limiter, process::id())?;
-        session.flush(runtime, away, within).await
+        match self {
+            Self::None => {
+                let _ = (limiter, away, within);
+                Ok(())
+            }
+            #[cfg(feature = "redis")]
+            Self::Redis(session) => {
+                let runtime = session.start(limiter, process::id())?;
+                session.flush(runtime, away, within).await
+            }
+        }
     }
 
     /// Takes over the state of a dropped limiter, to give back what it holds.

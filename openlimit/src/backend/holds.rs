@@ -38,6 +38,14 @@ impl Holds {
         &mut self.ends(limits).limits[place]
     }
 
+    /// Ends all holds.
+    pub(super) fn end(&mut self) {
+        if let Some(ends) = &mut self.0 {
+            ends.all = 0;
+            ends.limits.fill(0);
+        }
+    }
+
     /// Returns how often waiting calls were moved back.
     pub(super) fn setbacks(&self) -> u64 {
         self.0.as_ref().map_or(0, |ends| ends.setbacks)

@@ -3,11 +3,13 @@
 //! It decides at once and exactly. Every call that does not wait runs through `take`, so that
 //! function is inlined into its caller, and the fields that it touches lie together.
 
+use std::mem;
+
 use super::buckets::{Buckets, Due, HOLD};
 use super::holds::Holds;
 use super::starting::Starting;
 use crate::bucket::{Bucket, Look};
-use crate::error::StoreStatus;
+use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
@@ -21,7 +23,8 @@ pub(crate) struct Memory {
     /// The time from which on calls are admitted as usual: no hold, and no rate that climbs. So a
     /// call that is admitted at once compares a single number.
     usual_from: u64,
-    /// When the last hold of any kind ends; the largest value while a quota is used up.
+    /// When the last hold of any kind ends; the largest value while a quota is used up, and once
+    /// the limiter is closed.
     shut_until: u64,
     holds: Holds,
     /// The number of limits. Their buckets come first. If a share of each is reserved, the buckets
@@ -200,6 +203,10 @@ impl Buckets for Memory {
         Some(charge)
     }
 
+    fn undo(&mut self, amounts: &Amounts, _: u64, _: u64) {
+        self.put_back(amounts.as_slice(), self.meters.len());
+    }
+
     fn due(&mut self, head: &Waiter, _: u64) -> Option<Due> {
         Some(self.earliest(head.amounts.as_slice()))
     }
@@ -234,6 +241,25 @@ impl Buckets for Memory {
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         self.set_back();
         Some(self.charge(amounts, now, now))
+    }
+
+    fn close(&mut self, _: u64) {
+        (self.usual_from, self.shut_until) = (u64::MAX, u64::MAX);
+    }
+
+    fn change(&mut self, limits: &Starting<'_>, _: Option<u64>, now: u64) -> Result<(), BuildProblem> {
+        self.charges += 1;
+        self.set_back();
+        for (meter, metering) in self.meters.iter_mut().zip(limits.meterings) {
+            meter.bucket.change(metering, self.charges, now);
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self, limits: &Starting<'_>, _: u64) {
+        let mut holds = mem::take(&mut self.holds);
+        holds.end();
+        *self = Self { holds, ..Self::new(limits, self.charges) };
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
@@ -334,7 +360,8 @@ impl Buckets for Memory {
 
     fn release(&mut self, now: u64) {
         if now < self.shut_until {
-            (self.shut_until, self.holds) = (0, Holds::default());
+            self.shut_until = 0;
+            self.holds.end();
             self.meters.iter_mut().for_each(|meter| meter.bucket.thaw(now));
             self.note_usual();
         }

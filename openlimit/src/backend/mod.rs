@@ -2,9 +2,9 @@
 //!
 //! Admission uses one type, [`Backend`], and does not know which variant it holds. The trait
 //! [`Buckets`] lists what a backend does. To add one, implement the trait in a folder of its own,
-//! and add one branch to each of [`Choice`], [`Backend`] and [`Driver`]:
+//! and add one branch to each of [`Choice`], [`Ready`], [`Backend`] and [`Driver`]:
 //!
-//! * [`Choice`] is the setting of a builder. It opens a backend.
+//! * [`Choice`] is the setting of a builder. [`Ready`] is the same, checked: it opens backends.
 //! * [`Backend`] is the state that the limiter's lock guards.
 //! * [`Driver`] is the part that runs outside of that lock: a connection, a task.
 //! * [`Served`] is the limiter as its driver sees it.
@@ -15,6 +15,7 @@ mod dispatch;
 mod driver;
 mod holds;
 mod memory;
+mod newer;
 #[cfg(feature = "redis")]
 mod redis;
 mod served;
@@ -22,11 +23,12 @@ mod starting;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::buckets::{Buckets, Due, HOLD};
-pub(crate) use self::choice::Choice;
+pub(crate) use self::buckets::{Buckets, Due, HOLD, UNNUMBERED};
+pub(crate) use self::choice::{Choice, Ready};
 pub(crate) use self::dispatch::Backend;
 pub(crate) use self::driver::Driver;
 pub(crate) use self::memory::Memory;
+pub(crate) use self::newer::Newer;
 #[cfg(feature = "redis")]
 pub use self::redis::{OnOutage, Redis};
 pub(crate) use self::served::Served;

@@ -1,6 +1,7 @@
 //! `Served`: a limiter as its driver sees it.
 
 use super::dispatch::Backend;
+use super::newer::Newer;
 use crate::queue::{Queue, Refusals};
 
 /// A limiter that a driver works for.
@@ -11,4 +12,9 @@ pub(crate) trait Served: Send + Sync {
     /// that `work` returns.
     #[allow(dead_code, reason = "memory has no driver")]
     fn serve(&self, work: &mut dyn FnMut(&mut Backend, &Queue, u64) -> Refusals);
+
+    /// Takes over the limits that `newer` returns, under the limiter's lock. Returns false, and
+    /// changes nothing, if there are none, or if the limiter cannot have them.
+    #[allow(dead_code, reason = "memory has no driver")]
+    fn take_over(&self, newer: &mut dyn FnMut(&mut Backend) -> Option<Newer>) -> bool;
 }

@@ -25,42 +25,56 @@ pub(crate) const FASTEST: u64 = 1 << 16;
 #[repr(C)]
 pub(crate) struct Level<W> {
     /// The weight of one unit of amount.
-    unit: W,
+    pub(super) unit: W,
     /// The weight that leaks in a nanosecond.
-    leak: W,
+    pub(super) leak: W,
     /// The burst less the jitter: a call fits if the level after it is at most this.
     fit: W,
     /// The weight that may be taken at once after an idle time.
-    burst: W,
+    pub(super) burst: W,
     /// The weight of the jitter, which may exceed the burst.
     jitter: W,
     /// The most that one call may take, as an amount: the rate's amount or its burst.
     most: u64,
     /// The weight in the bucket at `at`.
-    level: W,
+    pub(super) level: W,
     /// The time to which `level` belongs, on the bucket's [clock](Climb). Only a charge or a refund
     /// moves it, so `level` also tells since when the bucket is empty.
-    at: u64,
+    pub(super) at: u64,
     /// The values of `level` and `at` before the last charge, for `put_back`.
     before: (W, u64),
     /// Set once the rate was not as declared.
-    pace: Option<Box<Pace<W>>>,
+    pub(super) pace: Option<Box<Pace<W>>>,
     /// The lowest level since each charge that may still be refunded.
-    low: LowWater<W>,
+    pub(super) low: LowWater<W>,
 }
 
 /// A rate that differs from the declared one, or that did.
 #[derive(Clone, Debug)]
-struct Pace<W> {
+pub(super) struct Pace<W> {
     /// The weight of one unit of amount by the declared rate.
-    unit: W,
+    pub(super) unit: W,
     /// The least that it ever weighed.
-    least: W,
+    pub(super) least: W,
     /// The last charge before that weight changed.
-    since: u64,
-    climb: Climb,
+    pub(super) since: u64,
+    /// The last charge before each [change](super::change) of the limit, and the least that a unit
+    /// of the charges up to it weighs now.
+    pub(super) eras: Vec<(u64, W)>,
+    pub(super) climb: Climb,
     /// The last charge before the rate was cut.
-    cut: u64,
+    pub(super) cut: u64,
+}
+
+impl<W: Word> Pace<W> {
+    /// Returns the least that a unit of a charge weighs. Later charges weigh `unit`.
+    fn weighed(&self, charge: u64, unit: W) -> W {
+        match self.eras.iter().find(|(last, _)| charge <= *last) {
+            Some((_, weight)) => *weight,
+            None if charge <= self.since => self.least,
+            None => unit,
+        }
+    }
 }
 
 impl<W: Word> Level<W> {
@@ -186,11 +200,10 @@ impl<W: Word> Level<W> {
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
         let now = self.clock(now);
         let level = self.level_at(now);
-        let unit = match &self.pace {
-            // It weighed at least that much.
-            Some(pace) if charge <= pace.since => pace.least,
-            _ => self.unit,
-        };
+        let unit = self.pace.as_ref().map_or(self.unit, |pace| pace.weighed(charge, self.unit));
+        if unit == W::default() {
+            return amount;
+        }
         let asked = unit.times(amount);
         let given = asked.min(level).min(self.low.since(charge));
         if given > W::default() {
@@ -296,7 +309,7 @@ impl<W: Word> Level<W> {
     fn pace(&mut self, since: u64) -> &mut Pace<W> {
         let unit = self.unit;
         self.pace.get_or_insert_with(|| {
-            Box::new(Pace { unit, least: unit, since, climb: Climb::default(), cut: 0 })
+            Box::new(Pace { unit, least: unit, since, eras: Vec::new(), climb: Climb::default(), cut: 0 })
         })
     }
 
@@ -368,7 +381,7 @@ impl<W: Word> Level<W> {
 
     /// Returns the level when the bucket's clock shows `now`.
     #[inline(always)]
-    fn level_at(&self, now: u64) -> W {
+    pub(super) fn level_at(&self, now: u64) -> W {
         self.level.minus(self.leak.times(now.saturating_sub(self.at)))
     }
 }

@@ -118,6 +118,15 @@ impl<W: Word> LowWater<W> {
         }
     }
 
+    /// Returns a copy whose levels are changed. `change` keeps their order.
+    pub(crate) fn map<N: Word>(&self, change: impl Fn(W) -> N) -> LowWater<N> {
+        let mut low = LowWater::default();
+        let newest = (self.newest.level < W::MAX).then_some((self.newest.charge, self.newest.level));
+        let older = self.older.iter().flat_map(|older| older.levels());
+        older.chain(newest).for_each(|(charge, level)| low.record(charge, change(level)));
+        low
+    }
+
     /// Adds an entry that is higher than all others.
     #[inline(never)]
     fn push(&mut self, charge: u64, level: W) {

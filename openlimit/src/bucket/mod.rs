@@ -87,6 +87,8 @@
 //! After a refusal the rate is cut, and climbs back continuously. Then the bucket runs on a slower
 //! clock, as `climb` explains.
 //!
+//! The declared limit itself may be changed, too: see `change`.
+//!
 //! # Units: why nothing rounds
 //!
 //! A rate of `A` per `P` nanoseconds leaks `A / P` of one token (or request) in a nanosecond. With
@@ -112,6 +114,7 @@
 //! bits, where the arithmetic takes a fifth of the time. Such a limit gets a `Level<u64>`, the
 //! others get a `Level<u128>`.
 
+mod change;
 mod climb;
 mod level;
 mod look;

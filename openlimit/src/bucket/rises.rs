@@ -60,6 +60,14 @@ impl<W: Word> Rises<W> {
         self.top
     }
 
+    /// Iterates over the levels, lowest first, each with its charge.
+    pub(super) fn levels(&self) -> impl Iterator<Item = (u64, W)> {
+        self.rises.iter().scan(W::default(), |level, rise| {
+            *level = level.plus(rise.rise);
+            Some((rise.charge, *level))
+        })
+    }
+
     /// Returns how many levels there is storage for.
     pub(super) fn storage(&self) -> usize {
         self.rises.capacity()

@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::read::Read;
 use super::value::Value;
 use crate::limiter::{Builder, Burst, Overflow};
-use crate::limits::{Concurrency, Counting, Limit, Percent, Priority, Rate};
+use crate::limits::{Budget, Concurrency, Counting, Limit, Percent, Priority, Rate};
 
 /// The methods of the builder that take code or are for a limiter of each key, and the config
 /// itself. They are no keys.
-const NO_DATA: [&str; 5] = ["tokenizer", "clock", "config", "max_keys", "limits"];
+const NO_DATA: [&str; 7] = ["tokenizer", "price", "clock", "config", "max_keys", "limits", "key_name"];
 
 /// Declares the keys: `key: Type`, or `key: Type, "feature"` if the method needs a feature.
 macro_rules! keys {
@@ -52,6 +52,7 @@ keys! {
     input_tokens: Rate;
     output_tokens: Rate;
     images: Rate;
+    spend: Budget;
     limit: Limit;
     burst: Burst;
     jitter: Duration;
@@ -66,6 +67,7 @@ keys! {
     default_output: u64, "tokenizers";
     model: String, "tokenizers";
     input_factor: f64, "tokenizers";
+    prices: crate::pricing::money::Prices, "tokenizers";
     output: crate::learning::Output, "tokenizers";
     input: crate::learning::Input, "tokenizers";
     admission: crate::pricing::tokens::Charge, "tokenizers";

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer};
 
 use super::value::{Value, read_with};
 use crate::limiter::{Burst, Overflow};
-use crate::limits::{Concurrency, Counting, Dimension, Limit, Percent, Priority, Rate, duration};
+use crate::limits::{Budget, Concurrency, Counting, Dimension, Limit, Percent, Priority, Rate, duration};
 
 /// A type that a value can be read as.
 pub(super) trait Read: Sized {
@@ -36,20 +36,30 @@ pub(super) fn text<T>(
     read.ok_or_else(|| value.mismatch(expected))
 }
 
-impl Read for Rate {
-    fn read(value: Value) -> Result<Self, String> {
-        match value {
-            Value::Text(rate) => rate.parse::<Self>().map_err(|error| error.to_string()),
-            other => Err(other.mismatch("a rate such as `200 / minute`")),
-        }
-    }
+/// Reads rates by their own `FromStr`: one, or a list.
+macro_rules! rates {
+    ($($type:ty: $expected:literal;)+) => {$(
+        impl Read for $type {
+            fn read(value: Value) -> Result<Self, String> {
+                match value {
+                    Value::Text(rate) => rate.parse::<Self>().map_err(|error| error.to_string()),
+                    other => Err(other.mismatch($expected)),
+                }
+            }
 
-    fn read_several(value: Value) -> Result<Vec<Self>, String> {
-        match value {
-            Value::List(rates) => rates.into_iter().map(Self::read).collect(),
-            rate => Ok(vec![Self::read(rate)?]),
+            fn read_several(value: Value) -> Result<Vec<Self>, String> {
+                match value {
+                    Value::List(rates) => rates.into_iter().map(Self::read).collect(),
+                    rate => Ok(vec![Self::read(rate)?]),
+                }
+            }
         }
-    }
+    )+};
+}
+
+rates! {
+    Rate: "a rate such as `200 / minute`";
+    Budget: "a budget such as `$10 / day`";
 }
 
 /// Limits stand in a table, under the names of their dimensions.
@@ -62,7 +72,14 @@ impl Read for Limit {
         let Value::Table(dimensions) = value else { return Err(no_dimensions(&value)) };
         let mut limits = Vec::new();
         for (dimension, rates) in dimensions {
-            let rates = Rate::read_several(rates).map_err(|problem| format!("`{dimension}`: {problem}"))?;
+            // In its own unit, which is millionths of a dollar, money would be read wrong.
+            let rates = match Dimension::from(dimension.clone()) {
+                Dimension::Spend => {
+                    Budget::read_several(rates).map(|budgets| budgets.into_iter().map(Budget::rate).collect())
+                }
+                _ => Rate::read_several(rates),
+            };
+            let rates: Vec<_> = rates.map_err(|problem| format!("`{dimension}`: {problem}"))?;
             let dimension = Dimension::from(dimension);
             limits.extend(rates.into_iter().map(|rate| Self::new(dimension.clone(), rate)));
         }
@@ -169,6 +186,17 @@ impl Read for f64 {
             Value::Float(number) => Ok(number),
             Value::Integer(number) => Ok(number as Self),
             other => text(&other, "a number", |text| text.parse().ok()),
+        }
+    }
+}
+
+/// Prices stand in a file of their own.
+#[cfg(feature = "tokenizers")]
+impl Read for crate::pricing::money::Prices {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Text(path) => Self::from_file(path).map_err(|error| error.to_string()),
+            other => Err(other.mismatch("the path of a file")),
         }
     }
 }

@@ -22,8 +22,10 @@ use crate::limits::{Dimension, Limit, Name};
 pub enum AcquireError {
     /// The call asks for more than the limit ever allows to one call, so it can never be admitted.
     #[error(
-        "limiter `{limiter}` can never admit a call of {cost} {dimension}: its limit of {limit} allows at most \
-         {most} for one call; make the request smaller or raise the limit"
+        "limiter `{limiter}` can never admit a call of {}: its limit of {limit} allows at most {} for one call; \
+         make the request smaller or raise the limit",
+        dimension.quantity(*cost),
+        dimension.count(*most)
     )]
     TooLarge {
         /// The dimension that the call asks too much of.
@@ -179,8 +181,8 @@ pub enum AcquireError {
         limiter: Name,
     },
 
-    /// The params cannot be read as a request of the limiter's kind, or an integer cost is
-    /// negative.
+    /// The params cannot be read as a request of the limiter's kind, an integer cost is negative, or
+    /// the price of the call in dollars is not known.
     #[error("limiter `{limiter}` cannot price the call: {error}")]
     Params {
         /// The limiter's name.
@@ -213,6 +215,13 @@ pub enum AcquireError {
          await the call, or block on a thread of your own"
     )]
     WouldDeadlock {
+        /// The limiter's name.
+        limiter: Name,
+    },
+
+    /// The limiter was [closed](crate::Limiter::close), and admits no call any more.
+    #[error("limiter `{limiter}` is closed and admits no calls any more")]
+    Closed {
         /// The limiter's name.
         limiter: Name,
     },
@@ -282,6 +291,7 @@ impl AcquireError {
             | Self::Params { limiter, .. }
             | Self::Timer { limiter, .. }
             | Self::WouldDeadlock { limiter }
+            | Self::Closed { limiter }
             | Self::TooManyKeys { limiter, .. }
             | Self::Store { limiter, .. } => limiter,
             Self::Build(error) => error.name(),
@@ -306,6 +316,7 @@ impl AcquireError {
             | Self::Params { .. }
             | Self::Timer { .. }
             | Self::WouldDeadlock { .. }
+            | Self::Closed { .. }
             | Self::TooManyKeys { .. }
             | Self::Store { .. } => None,
         }

@@ -12,21 +12,29 @@ use std::time::Duration;
 use super::duration::short;
 use crate::limits::{Concurrency, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
 
-/// The error of a limiter that cannot be built: its name and the problem.
+/// The error of a limiter that cannot be built or updated: its name and the problem.
 ///
-/// [`Builder::build`](crate::Builder::build) returns it. A declared limiter is built at its first
+/// [`Builder::build`](crate::Builder::build) and [`Limiter::update`](crate::Limiter::update) return
+/// it. A declared limiter is built at its first
 /// use, and returns it from [`init`](crate::Limiter::init) and, as
 /// [`AcquireError::Build`](crate::AcquireError::Build), from every acquire.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("limiter `{limiter}` cannot be built: {problem}")]
+#[error("limiter `{limiter}` cannot be {attempt}: {problem}")]
 pub struct BuildError {
     limiter: Name,
+    /// What was attempted.
+    attempt: &'static str,
     problem: BuildProblem,
 }
 
 impl BuildError {
     pub(crate) fn new(limiter: Name, problem: BuildProblem) -> Self {
-        Self { limiter, problem }
+        Self { limiter, attempt: "built", problem }
+    }
+
+    /// Creates the error of an update of a limiter.
+    pub(crate) fn of_update(limiter: Name, problem: BuildProblem) -> Self {
+        Self { limiter, attempt: "updated", problem }
     }
 
     /// Creates the error of a declaration whose value for `key` failed.
@@ -67,7 +75,7 @@ impl BuildError {
 #[cfg(feature = "redis")]
 pub(crate) const MOST_SHARED: usize = 8;
 
-/// The problem with a limiter that cannot be built.
+/// The problem with a limiter that cannot be built or updated.
 ///
 /// Its message continues "limiter `name` cannot be built: ..".
 #[derive(Clone, Debug, thiserror::Error)]
@@ -163,7 +171,8 @@ pub enum BuildProblem {
     /// A part is [reserved](crate::Builder::reserve) for calls of low and higher priorities, which
     /// are all calls.
     #[error(
-        "a reserve for low priorities and above changes nothing, because no priority is lower; give          `Priority::High` or `Priority::Normal`"
+        "a reserve for low priorities and above changes nothing, because no priority is lower; give \
+         `Priority::High` or `Priority::Normal`"
     )]
     ReservedForAll,
 
@@ -173,9 +182,24 @@ pub enum BuildProblem {
 
     /// The limits are shared, and a part of them is to be reserved.
     #[error(
-        "limits shared through redis cannot keep a part for a priority yet; leave `reserve` out, or give          urgent calls a limiter of their own with a part of each rate"
+        "limits shared through redis cannot keep a part for a priority yet; leave `reserve` out, or give \
+         urgent calls a limiter of their own with a part of each rate"
     )]
     SharedReserve,
+
+    /// The limiter is part of a [stack](crate::Stack), and a part of its rates is
+    /// [reserved](crate::Builder::reserve).
+    #[error(
+        "a limiter of a stack cannot keep a part for a priority yet; leave `reserve` out, or acquire from this \
+         limiter alone"
+    )]
+    StackedReserve,
+
+    /// The limiter has a price for calls, and no limit on money.
+    #[error(
+        "its price has no effect, because it has no limit on money; give it one: `spend: Dollars(10) / day`"
+    )]
+    UnusedPrice,
 
     /// The headroom is 100 % or more.
     #[error("a headroom of {0} % leaves nothing of the rate; give less than 100")]
@@ -184,6 +208,13 @@ pub enum BuildProblem {
     /// The input factor is below 0.01 or above 100, or not a number.
     #[error("an input factor of {0} is out of range; give from 0.01 to 100")]
     InputFactor(f64),
+
+    /// An [update](crate::Limiter::update) names a limit that the limiter does not have.
+    #[error(
+        "it has no limit of {0} to change: an update replaces the limit with the same dimension and period, and \
+         adds none; build another limiter for other limits"
+    )]
+    NoSuchLimit(Limit),
 
     /// The value of a key uses the limiter that it declares, itself or through another one.
     #[error(
@@ -201,12 +232,12 @@ pub enum BuildProblem {
     )]
     NoKeys,
 
-    /// A limiter for each key is to be shared, which only a single limiter can be.
+    /// The limits of each key are shared, and nothing says how all processes name a key.
     #[error(
-        "a limiter for each key cannot be shared through redis yet; leave `redis` out, or build a limiter with \
-         a name of its own for each key"
+        "limits of each key that are shared through redis need a text for each key, the same in all processes; \
+         add `key_name: |key| key.to_string()`"
     )]
-    SharedKeys,
+    NamelessKeys,
 
     /// As many keys as [`max_keys`](crate::Builder::max_keys) are in use, and this would be another
     /// one.
@@ -218,6 +249,10 @@ pub enum BuildProblem {
     /// The function that returns the [`limits`](crate::Builder::limits) of a key panicked.
     #[error("the function `limits` panicked for this key; return the limits that it was given to keep them")]
     LimitsPanicked,
+
+    /// The function that returns the [text of a key](crate::Builder::key_name) panicked.
+    #[error("the function `key_name` panicked for this key; return a text for every key")]
+    KeyNamePanicked,
 
     /// The name of a dimension is empty.
     #[error(
@@ -282,6 +317,7 @@ impl BuildProblem {
             Self::ZeroRate(limit)
             | Self::RateTooLarge(limit)
             | Self::Period(limit)
+            | Self::NoSuchLimit(limit)
             | Self::Burst { limit, .. }
             | Self::WindowBurst { limit, .. } => Some(limit),
             #[cfg(feature = "redis")]

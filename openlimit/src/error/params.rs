@@ -16,7 +16,6 @@ pub struct ParamsError {
 }
 
 impl ParamsError {
-    #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests have params"))]
     pub(crate) fn new(field: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
         Self { field: field.into(), problem: problem.into() }
     }

@@ -101,6 +101,9 @@ pub struct StoreStatus {
     pub error: Option<StoreError>,
     /// The number of outages since the limiter was built, including the current one.
     pub outages: u64,
+    /// The number of [updates](crate::Limiter::update) that led to the limits that this process
+    /// has, by any process. All processes of a limiter take the newest limits over.
+    pub updates: u64,
 }
 
 #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "memory needs no store"))]

@@ -13,6 +13,12 @@ const USAGE: [&[u8]; 3] = [b"usage", b"usageMetadata", BEDROCK];
 
 pub(super) const BEDROCK: &[u8] = b"amazon-bedrock-invocationMetrics";
 
+/// Objects in usage that say which part of the input came from the cache: OpenAI's.
+const DETAILS: [&[u8]; 2] = [b"prompt_tokens_details", b"input_tokens_details"];
+
+/// Their number.
+const CACHED: &[u8] = b"cached_tokens";
+
 /// Ollama's numbers, which are at the top of its last event.
 const AT_THE_TOP: [&[u8]; 2] = [b"prompt_eval_count", b"eval_count"];
 
@@ -39,6 +45,8 @@ pub(super) enum Role {
     /// Usage may be directly in it.
     Parent,
     Usage,
+    /// Details of the input, directly in `Usage`.
+    Details,
     Choices,
     /// An item of `Choices`, or Anthropic's `delta`.
     Choice,
@@ -52,6 +60,7 @@ impl Role {
             Self::Choices if !is_list => Self::Choice,
             _ if is_list => Self::Other,
             Self::Top | Self::Parent if USAGE.contains(&key) => Self::Usage,
+            Self::Usage if DETAILS.contains(&key) => Self::Details,
             Self::Top if PARENTS.contains(&key) => Self::Parent,
             Self::Top if key == b"delta" => Self::Choice,
             _ => Self::Other,
@@ -60,7 +69,11 @@ impl Role {
 
     /// Returns true if a number of this key in it is one of tokens.
     pub(super) fn counts(self, key: &[u8]) -> bool {
-        self == Self::Usage || self.ends_by_count(key)
+        match self {
+            Self::Usage => true,
+            Self::Details => key == CACHED,
+            _ => self.ends_by_count(key),
+        }
     }
 
     /// Returns true if a number of this key in it says that the answer is complete.

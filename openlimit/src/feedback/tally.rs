@@ -16,6 +16,8 @@ pub(super) struct Tally {
     /// The input, without what the cache served or stored.
     input: Option<u64>,
     cache_read: Option<u64>,
+    /// The part of the input that the cache served, where the input contains it.
+    cached: Option<u64>,
     cache_write: Option<u64>,
     /// Gemini: results of its own tools, which are input.
     tool_prompt: Option<u64>,
@@ -47,6 +49,7 @@ impl Tally {
             b"cache_creation_input_tokens" | b"cacheWriteInputTokens" | b"cacheWriteInputTokenCount" => {
                 &mut self.cache_write
             }
+            b"cached_tokens" | b"cachedContentTokenCount" | b"prompt_cache_hit_tokens" => &mut self.cached,
             b"thoughtsTokenCount" => &mut self.thoughts,
             b"toolUsePromptTokenCount" => &mut self.tool_prompt,
             _ => return None,
@@ -80,9 +83,20 @@ impl Tally {
         let total = self.total.filter(|_| is_plain).or(sum);
         let amounts =
             [(Dimension::InputTokens, input), (Dimension::OutputTokens, output), (Dimension::Tokens, total)];
-        amounts.into_iter().fold(None, |usage: Option<Usage>, (dimension, amount)| match amount {
-            Some(amount) => Some(usage.unwrap_or_default().with(dimension, amount)),
-            None => usage,
-        })
+        let usage =
+            amounts.into_iter().fold(None, |usage: Option<Usage>, (dimension, amount)| match amount {
+                Some(amount) => Some(usage.unwrap_or_default().with(dimension, amount)),
+                None => usage,
+            })?;
+        Some(self.with_cache(usage))
+    }
+
+    /// Adds what a cache served and stored, which matters to the price.
+    fn with_cache(&self, usage: Usage) -> Usage {
+        let usage = usage.written(self.cache_write.unwrap_or(0));
+        match (self.prompt, self.cache_read) {
+            (None, Some(beside)) => usage.cached_beside(beside),
+            (_, read) => usage.cached(self.cached.or(read).unwrap_or(0)),
+        }
     }
 }

@@ -57,8 +57,8 @@ struct Place {
     /// The number of open objects and lists, without a list around everything (Gemini).
     depth: u32,
     in_outer_list: bool,
-    /// The meaning of the open object at depth 2, and at depth 3.
-    opened: [Role; 2],
+    /// The meaning of the open objects at depth 2, 3 and 4.
+    opened: [Role; 3],
     text: Text,
     /// The last string, until it is known whether it is a key.
     word: Word,
@@ -294,6 +294,7 @@ impl Place {
             1 => Role::Top,
             2 => self.opened[0],
             3 => self.opened[1],
+            4 => self.opened[2],
             _ => Role::Other,
         }
     }
@@ -312,8 +313,8 @@ impl Usage {
     /// It knows the replies of OpenAI (chat, completions, embeddings, Responses) and of all that
     /// imitate them, of Anthropic, Gemini, Bedrock and Ollama, and their streams. It names
     /// `input_tokens`, `output_tokens` and `tokens`, as far as they are known. Input tokens that
-    /// Anthropic or Bedrock served from a cache are left out, because their limits do not count
-    /// them. In a stream, the last value of each number counts.
+    /// Anthropic or Bedrock served from a cache are not among them, because their limits do not
+    /// count those. What a cache served or stored is known for the price: see [`Usage`]. In a stream, the last value of each number counts.
     ///
     /// It takes linear time, allocates nothing, and ignores what it does not know. A model's own
     /// text cannot forge usage.

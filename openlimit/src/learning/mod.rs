@@ -48,7 +48,7 @@ const FIRST: u64 = 20;
 const LARGEST_RATIO: f64 = 16.0;
 
 /// A call whose parts are known, and where it comes from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lesson {
     pub(crate) priced: Priced,
     pub(crate) site: SiteId,
@@ -116,6 +116,11 @@ impl Learning {
                 || site.prompt.reserve(1.0) > 1.0
         };
         self.sites.as_ref().is_some_and(|sites| sites.iter().any(matters))
+    }
+
+    /// Changes the limits. What was learned about the calls stays.
+    pub(crate) fn change(&mut self, limits: Vec<TokenLimit>) {
+        Arc::make_mut(&mut self.rules).limits = limits.into();
     }
 
     /// Follows the rate of one of the limiter's limits, which now allows another amount.

@@ -17,7 +17,7 @@ fn learning(output: Output, input: Input) -> Learning {
 /// Returns a request of 100 tokens and `choices` outputs of at most 1 000.
 fn request(choices: u32) -> Lesson {
     let output = 1_000 * u64::from(choices);
-    let priced = Priced { input: 100, output, choices, is_named: true, is_sum: true };
+    let priced = Priced { input: 100, output, choices, is_named: true, is_sum: true, model: None };
     Lesson { priced, site: SiteId::default() }
 }
 
@@ -152,11 +152,11 @@ fn wrong_reports_make_no_call_too_large() {
         assert!(reserved(&learning, &open).iter().all(|amount| *amount <= MOST));
         assert!(reserved(&learning, &open)[1] <= 1_600);
     }
-    let nothing = Priced { input: 0, output: 0, choices: 0, is_named: false, is_sum: true };
+    let nothing = Priced { input: 0, output: 0, choices: 0, is_named: false, is_sum: true, model: None };
     let nothing = Lesson { priced: nothing, ..open };
     _ = learning.teach(&nothing, &Usage::new(5, 5));
     assert_eq!(reserved(&learning, &nothing), [0, 0, 0]);
-    let largest = Priced { input: u64::MAX, output: u64::MAX, ..open.priced };
+    let largest = Priced { input: u64::MAX, output: u64::MAX, ..open.priced.clone() };
     let largest = Lesson { priced: largest, ..open };
     _ = learning.teach(&largest, &Usage::new(1, 1));
     _ = reserved(&learning, &largest);

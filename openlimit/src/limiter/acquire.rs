@@ -15,6 +15,7 @@ use super::Permit;
 use super::charged::Charged;
 use super::core::Handle;
 use super::permit::Reserved;
+use super::stack::Stacked;
 use crate::admission::Decided;
 use crate::error::AcquireError;
 use crate::learning::{Lesson, SiteId};
@@ -60,6 +61,9 @@ use crate::time::nanos;
 ///
 /// On arrival or after a wait:
 ///
+/// - [`Closed`](AcquireError::Closed) if the limiter was [closed](crate::Limiter::close).
+/// - [`TooLarge`](AcquireError::TooLarge) if a limit was [updated](crate::Limiter::update), and the
+///   call can never fit any more.
 /// - [`QueueFull`](AcquireError::QueueFull) if too many calls wait:
 ///   [`max_waiting`](crate::Builder::max_waiting).
 /// - [`Exhausted`](AcquireError::Exhausted) if the provider said that a quota is used up.
@@ -105,6 +109,8 @@ enum Stage {
     Boxed(Box<Reserved>),
     /// In the queue, or admitted from it and not polled since.
     Waiting(Handle, Key),
+    /// Of several limiters.
+    Stacked(Stacked),
     /// Ready.
     Done,
 }
@@ -123,7 +129,7 @@ impl Acquire {
     #[inline(never)]
     fn any(handle: &Handle, cost: &Cost) -> Self {
         let plan = &handle.core().plan;
-        match plan.resolve(cost) {
+        match plan.now().resolve(cost) {
             Ok(amounts) => {
                 let handle = handle.clone();
                 let stage = match (amounts, plan.priced(cost)) {
@@ -139,6 +145,11 @@ impl Acquire {
             }
             Err(error) => Self::failed(error),
         }
+    }
+
+    /// Creates a call of several limiters.
+    pub(super) fn stacked(call: Stacked) -> Self {
+        Self { stage: Stage::Stacked(call), urgency: Urgency::default() }
     }
 
     /// Creates a call that is refused at its first poll.
@@ -236,6 +247,9 @@ impl Acquire {
         {
             lesson.site = SiteId::of(name);
         }
+        if let Stage::Stacked(call) = &mut self.stage {
+            call.set_site(name);
+        }
         self
     }
 
@@ -261,8 +275,13 @@ impl Acquire {
     /// Returns the error of a call that would block the thread that ends its wait.
     #[cold]
     pub(super) fn blocks_itself(&self) -> AcquireError {
-        let Stage::Waiting(handle, _) = &self.stage else { unreachable!("a pending call waits") };
-        AcquireError::WouldDeadlock { limiter: handle.core().plan.name().clone() }
+        let limiter = match &self.stage {
+            Stage::Waiting(handle, _) => Some(handle.core().plan.name().clone()),
+            Stage::Stacked(call) => call.waits_for(),
+            _ => None,
+        };
+        let Some(limiter) = limiter else { unreachable!("a pending call waits") };
+        AcquireError::WouldDeadlock { limiter }
     }
 }
 
@@ -302,6 +321,10 @@ impl Acquire {
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {
                 Poll::Ready(outcome) => outcome.map(|grant| Permit::new(handle.clone(), grant)),
+                Poll::Pending => return Poll::Pending,
+            },
+            Stage::Stacked(call) => match call.poll(self.urgency, context) {
+                Poll::Ready(ready) => ready,
                 Poll::Pending => return Poll::Pending,
             },
             Stage::Failed(error) => Err(error.as_ref().clone()),
@@ -349,6 +372,7 @@ impl Stage {
         match self {
             Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
             Self::Boxed(call) => Some(&call.handle),
+            Self::Stacked(call) => call.first().map(|level| &level.handle),
             Self::Failed(_) | Self::Done => None,
         }
     }
@@ -377,8 +401,9 @@ impl fmt::Debug for Acquire {
         let stage = match &self.stage {
             Stage::Failed(_) => "failed",
             Stage::New(..) | Stage::Boxed(..) => "new",
-            Stage::Waiting(..) => "waiting",
-            Stage::Done => "done",
+            Stage::Waiting(..) | Stage::Stacked(Stacked::Waiting(_)) => "waiting",
+            Stage::Stacked(Stacked::New(_)) => "new",
+            Stage::Stacked(Stacked::Done) | Stage::Done => "done",
         };
         f.debug_struct("Acquire").field("state", &stage).finish_non_exhaustive()
     }

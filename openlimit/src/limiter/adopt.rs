@@ -110,7 +110,12 @@ impl Core {
     /// Returns the statement of a response about one of the limits, if it describes one. A limit
     /// that may be adopted is only one to start with, so its amount does not have to be similar.
     pub(super) fn standing(&self, observed: &ObservedLimit) -> Option<Standing> {
-        let limits = self.plan.limits();
+        // The budget is the user's own.
+        if *observed.dimension() == Dimension::Spend {
+            return None;
+        }
+        let plan = self.plan.now();
+        let limits = plan.limits();
         standing(limits, observed).or_else(|| {
             let same =
                 |limit: &Limit| limit.dimension() == observed.dimension() && has_same_period(limit, observed);
@@ -123,7 +128,7 @@ impl Core {
     /// Tries a higher rate after a response that is no refusal, if limits are to be discovered.
     pub(super) fn probe(&self, observation: &Observation) {
         if self.plan.raises() == Raises::IfNotRefused && observation.denial().is_none() {
-            self.update(|state, now, _| state.admission.probe(&self.plan, now));
+            self.update(|state, now, _| state.admission.probe(&self.plan.now(), now));
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Burst, Overflow};
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
 use crate::learning::{Input, Output};
-use crate::limits::{Concurrency, Counting, Dimension, Limit, Name, Percent, Priority, Rate};
+use crate::limits::{Budget, Concurrency, Counting, Dimension, Limit, Name, Percent, Priority, Rate};
 use crate::pricing::PriceOptions;
 use crate::time::Time;
 
@@ -184,6 +184,25 @@ impl<K, Keys> Builder<K, Keys> {
         self.limit(Limit::new(Dimension::Images, rate))
     }
 
+    /// Adds a limit on what calls cost in money: `spend: Dollars(10) / day`.
+    ///
+    /// A call takes its whole price before it is sent, the largest output included, and gives back
+    /// what it did not use when it is settled. So the budget holds, however many calls are in
+    /// flight. Prices come from `price` or `prices`, or stand in the cost: [`Cost::spend`]. A call
+    /// whose price is not known is refused with
+    /// [`AcquireError::Params`](crate::AcquireError::Params), and is not free.
+    ///
+    /// The budget flows back continuously, as every limit does: of ten dollars a day, an hour after
+    /// all of it was spent 42 cents are back. Up to 31 days can be given:
+    /// `Dollars(300) / (30 * DAY)`. Its whole amount may be spent at once, unless
+    /// [`burst`](Budget::burst) says less. It is the user's own: no response of a provider changes
+    /// it, and `refunds: false` does not apply to it.
+    ///
+    /// [`Cost::spend`]: crate::Cost::spend
+    pub fn spend(self, budget: Budget) -> Self {
+        self.limit(Limit::new(Dimension::Spend, budget.rate()))
+    }
+
     /// Adds a limit on any dimension: `limit: Limit::new("audio_seconds", Rate::per_hour(7_200))`.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limits.push(limit);
@@ -302,7 +321,8 @@ impl<K, Keys> Builder<K, Keys> {
     /// from a provider is shared in the same way.
     ///
     /// `try_acquire` is a call of normal priority. A [concurrency](Self::concurrency) is not shared
-    /// out. The limits must not be shared through Redis.
+    /// out. The limits must not be shared through Redis, and the limiter cannot be part of a
+    /// [`Stack`](crate::Stack).
     ///
     /// ```
     /// use openlimit::{Percent, Priority, RateLimiter, limiter};

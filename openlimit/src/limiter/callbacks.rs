@@ -3,10 +3,14 @@
 //!
 //! Both are below the limiter in the tree and know it only by a trait, which is implemented here.
 
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::core::Core;
-use crate::backend::{Backend, Served};
+use super::events;
+use crate::backend::{Backend, Newer, Served};
+use crate::error::BuildProblem;
+use crate::limits::{Limit, Rate};
 use crate::queue::{Queue, Refusals};
 use crate::time::Timed;
 
@@ -18,7 +22,7 @@ impl Timed for Core {
     fn fire(&self, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
         let mut state = self.lock()?;
         state.armed = u64::MAX;
-        state.rested = self.rested(now);
+        state.rested = now.saturating_add(self.rest.load(Ordering::Relaxed));
         state.admission.pump(now, wakers);
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);
@@ -41,5 +45,22 @@ impl Served for Core {
                 admission.refuse(key, refusal, wakers);
             }
         });
+    }
+
+    fn take_over(&self, newer: &mut dyn FnMut(&mut Backend) -> Option<Newer>) -> bool {
+        let changed: Result<(), Option<BuildProblem>> = self.change(|declared, backend| {
+            // `None` is no problem: there is nothing to take over.
+            let newer = newer(backend).ok_or(None)?;
+            let mut declared = declared.clone();
+            for (limit, (amount, burst)) in declared.limits.iter_mut().zip(newer.limits) {
+                let rate = Rate::new(amount, limit.rate().period()).burst(burst);
+                *limit = Limit::new(limit.dimension().clone(), rate);
+            }
+            Ok((declared, Some(newer.version)))
+        });
+        if changed.is_ok() {
+            events::limits_updated(self.plan.name(), self.plan.now().limits());
+        }
+        changed.is_ok()
     }
 }

@@ -3,6 +3,8 @@
 //! A call may be settled in parts, up and down. What it used beyond its reservation are charges of
 //! their own, with numbers of their own, and a refund names the charge that it belongs to.
 
+use std::borrow::Cow;
+
 use crate::admission::{Admission, Plan};
 use crate::backend::Buckets as _;
 use crate::limits::{Amounts, Dimension, Usage};
@@ -17,8 +19,10 @@ pub(super) struct Charged {
     debts: Vec<(u64, Amounts)>,
     /// True once the reservation is part of the sums in the status.
     is_counted: bool,
-    /// The input, if a part of the usage stated it. The rest of the usage may leave it out.
-    input: Option<u64>,
+    /// The last usage that stated the input. Later ones may leave it out.
+    stated: Option<Usage>,
+    /// True once the limiter has learned from it.
+    has_taught: bool,
 }
 
 /// How much of its usage a call is settled by.
@@ -35,7 +39,7 @@ const MOST_DEBTS: usize = 16;
 
 impl Charged {
     pub(super) fn new(grant: Grant) -> Self {
-        Self { grant, debts: Vec::new(), is_counted: false, input: None }
+        Self { grant, debts: Vec::new(), is_counted: false, stated: None, has_taught: false }
     }
 
     /// Counts the reservation, when the call is first settled.
@@ -48,19 +52,52 @@ impl Charged {
 
     /// Lets the limiter learn from the usage, once all of it is known.
     pub(super) fn teach(&mut self, admission: &mut Admission, usage: &Usage, settled: Settled) {
-        self.input = usage.amount(&Dimension::InputTokens).or(self.input);
         if settled == Settled::Whole
-            && let Some(lesson) = self.grant.lesson.take()
+            && !self.has_taught
+            && let Some(lesson) = &self.grant.lesson
         {
+            self.has_taught = true;
             let usage = usage.clone();
             admission.teach(
-                &lesson,
-                &match self.input {
+                lesson,
+                &match self.stated.as_ref().and_then(|stated| stated.amount(&Dimension::InputTokens)) {
                     Some(input) => usage.with(Dimension::InputTokens, input),
                     None => usage,
                 },
             );
         }
+    }
+
+    /// Remembers what a part of the usage says about the input.
+    pub(super) fn note(&mut self, usage: &Usage) {
+        if self.grant.lesson.is_some() && usage.amount(&Dimension::InputTokens).is_some() {
+            self.stated = Some(usage.clone());
+        }
+    }
+
+    /// Returns the usage with what the call costs in dollars, if that follows from it. It calls the
+    /// user's price, so it must not run under the lock.
+    ///
+    /// What the usage leaves out is as an earlier part stated it, or as it was reserved. A price
+    /// that fails leaves the reservation, which was computed by the same one.
+    pub(super) fn with_spend<'a>(&self, usage: &'a Usage, plan: &Plan) -> Cow<'a, Usage> {
+        let spend = || {
+            let priced = &self.grant.lesson.as_ref()?.priced;
+            let model = priced.model.as_deref()?;
+            let [tokens, output, spend] =
+                [Dimension::Tokens, Dimension::OutputTokens, Dimension::Spend].map(|of| usage.amount(&of));
+            let stated =
+                self.stated.as_ref().filter(|stated| stated.amount(&Dimension::InputTokens).is_some());
+            if spend.is_some() || (stated.is_none() && tokens.or(output).is_none()) {
+                return None;
+            }
+            let whole = stated.cloned().unwrap_or_default();
+            let input = whole.amount(&Dimension::InputTokens).unwrap_or(priced.input);
+            let output = output.or_else(|| Some(tokens?.saturating_sub(input))).unwrap_or(priced.output);
+            let whole = whole.with(Dimension::InputTokens, input).with(Dimension::OutputTokens, output);
+            plan.pricing().spend(model, &whole)
+        };
+        spend().map_or(Cow::Borrowed(usage), |spend| Cow::Owned(usage.clone().spend(spend)))
     }
 
     /// Gives amounts back: first those of the latest charge, which has leaked least.

@@ -31,7 +31,7 @@ use crate::admission::Standing;
 use crate::backend::Buckets as _;
 use crate::bucket::{CLIMB, SLOW_CLIMB};
 use crate::feedback::{Denial, DenialKind, Observation, ObservedLimit};
-use crate::limits::{Amounts, Limit};
+use crate::limits::{Amounts, Dimension, Limit};
 use crate::time::nanos;
 
 /// The least hold after a refusal that cuts the rate, in nanoseconds: 0.3 s. So the provider's
@@ -88,13 +88,16 @@ impl Core {
                     && window.is_none_or(|window| window == limit.rate().period())
             })
         };
-        let limits = || self.plan.limits().iter().enumerate();
+        let plan = self.plan.now();
+        let limits = || plan.limits().iter().enumerate();
         let named: Vec<_> = limits().filter(|(_, limit)| is_named(limit)).map(|(place, _)| place).collect();
         if !named.is_empty() {
             return named;
         }
         let taken = |place: usize| amounts.as_slice()[self.plan.dimensions()[place]];
         let mut places: Vec<_> = limits()
+            // A budget is the user's own.
+            .filter(|(_, limit)| *limit.dimension() != Dimension::Spend)
             .filter(|(place, limit)| limit.rate().period() < DAY && taken(*place) > 0)
             .map(|(place, _)| place)
             .collect();
@@ -111,10 +114,11 @@ impl Core {
 
     /// Returns in how many nanoseconds amounts flow back at one of the limits.
     pub(super) fn flows_back(&self, place: usize, amounts: &Amounts) -> u64 {
-        let rate = self.plan.limits()[place].rate();
+        let plan = self.plan.now();
+        let rate = plan.limits()[place].rate();
         let amount = u128::from(amounts.as_slice()[self.plan.dimensions()[place]]);
         // The provider may allow another amount than was declared.
-        let allowed = self.lock().map(|state| state.admission.allowed(place, &self.plan));
+        let allowed = self.lock().map(|state| state.admission.allowed(place, &plan));
         let allowed = allowed.unwrap_or(rate.amount());
         let time = amount.saturating_mul(rate.period().as_nanos()) / u128::from(allowed.max(1));
         u64::try_from(time).unwrap_or(u64::MAX)

@@ -1,19 +1,21 @@
 //! `Core`: everything that clones of one limiter have in common. And `Handle`: a reference to it.
 //!
-//! The plan never changes and is read without a lock. The state changes with every call, and one
-//! lock guards all of it. Several locks would not help: a call takes from all limits or from none,
-//! so it would need all of them.
+//! The plan changes only by an update, and every call reads it without a lock (`plans`). The state
+//! changes with every call, and one lock guards all of it. Several locks would not help: a call
+//! takes from all limits or from none, so it would need all of them.
 
 use std::hint;
 use std::mem;
 use std::ops::Deref;
 use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::declared::Declared;
 use super::hold_times::HoldTimes;
 use super::notices::Notices;
+use super::plans::Plans;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
 use crate::limits::Counting;
@@ -22,15 +24,17 @@ use crate::time::{Time, Timed, timer_id};
 
 /// A limiter without its type.
 pub(crate) struct Core {
-    pub(super) plan: Arc<Plan>,
+    pub(super) plan: Plans,
     pub(super) time: Time,
-    /// The time for which the timer rests after it fired, in nanoseconds.
-    rest: u64,
     pub(super) driver: Driver,
     pub(super) hold_times: HoldTimes,
     pub(super) counting: Counting,
+    /// The time for which the timer rests after it fired, in nanoseconds.
+    pub(super) rest: AtomicU64,
     /// Identifies the limiter to the timer.
     id: u64,
+    /// Its place among the limiters of stacks; [`NO_RANK`] if it was never part of one.
+    rank: AtomicI64,
     /// The process whose threads alone can hold the lock: at first that in which the limiter was
     /// built.
     process: AtomicU32,
@@ -40,6 +44,9 @@ pub(crate) struct Core {
     this: Weak<Self>,
     state: Line<Mutex<State>>,
 }
+
+/// Stands for no rank.
+const NO_RANK: i64 = i64::MIN;
 
 /// The number of times that a contended lock is tried before the thread sleeps. The lock is held
 /// for some tens of nanoseconds, which this covers.
@@ -79,6 +86,8 @@ pub(super) struct State {
     /// The time before which the timer must not fire again. Calls that become due in between are
     /// admitted together.
     pub(super) rested: u64,
+    /// The limits as they are now. The limiters of all keys share them, until an update.
+    pub(super) declared: Arc<Declared>,
     /// Why this process last held the limiter, and until when.
     pub(super) held_for: Option<Box<(Arc<str>, u64)>>,
     /// What was reported. `None` as long as there was nothing to report.
@@ -95,17 +104,19 @@ impl Core {
         time: Time,
         jitter: u64,
         hold_times: HoldTimes,
-        counting: Counting,
+        declared: Arc<Declared>,
     ) -> Arc<Self> {
-        let state = State { admission, armed: u64::MAX, rested: 0, held_for: None, notices: None };
+        let (counting, rest) = (declared.counting, AtomicU64::new(time.rest(jitter)));
+        let state = State { admission, armed: u64::MAX, rested: 0, declared, held_for: None, notices: None };
         Arc::new_cyclic(|this| Self {
-            plan,
-            rest: time.rest(jitter),
+            plan: Plans::new(plan),
             time,
             driver,
             hold_times,
             counting,
+            rest,
             id: timer_id(),
+            rank: AtomicI64::new(NO_RANK),
             process: AtomicU32::new(process::id()),
             abandoned_in: AtomicU32::new(0),
             this: Weak::clone(this),
@@ -156,6 +167,21 @@ impl Core {
         self.time.arm(self.id, this, due);
     }
 
+    /// Returns the number of the limiter. Later limiters have higher ones.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Returns its place among the limiters of stacks, if it was ever part of one.
+    pub(super) fn rank(&self) -> Option<i64> {
+        Some(self.rank.load(Ordering::Relaxed)).filter(|rank| *rank != NO_RANK)
+    }
+
+    /// Sets its place among the limiters of stacks, for ever.
+    pub(super) fn set_rank(&self, rank: i64) {
+        self.rank.store(rank.max(NO_RANK + 1), Ordering::Relaxed);
+    }
+
     /// Returns the limiter as its driver sees it.
     pub(super) fn as_served(&self) -> Weak<dyn Served> {
         Weak::clone(&self.this) as _
@@ -164,17 +190,12 @@ impl Core {
     /// Returns true if it decides about all later calls as a new limiter would. Returns false if
     /// it is in use at this moment.
     pub(super) fn is_as_new(&self, now: u64) -> bool {
-        self.state.try_lock().is_some_and(|state| state.admission.is_as_new(now))
+        !self.plan.is_updated() && self.state.try_lock().is_some_and(|state| state.admission.is_as_new(now))
     }
 
     /// Returns when a hold of `time` nanoseconds from now ends.
     pub(super) fn end_of_hold(&self, time: u64, now: u64) -> u64 {
         now.saturating_add(time.min(self.hold_times.longest()))
-    }
-
-    /// Returns when the timer may fire again after it fired at `now`.
-    pub(super) fn rested(&self, now: u64) -> u64 {
-        now.saturating_add(self.rest)
     }
 }
 

@@ -132,7 +132,7 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn wait(&self, mut state: MutexGuard<'_, State>, call: Waiter, now: u64) -> Decided<Box<AcquireError>> {
-        if let Some(error) = self.plan.too_large(call.amounts.as_slice()) {
+        if let Some(error) = self.plan.now().too_large(call.amounts.as_slice()) {
             return Decided::Refused(Box::new(error));
         }
         let mut wakers = Vec::new();
@@ -176,7 +176,7 @@ impl Core {
         amounts: Amounts,
         now: u64,
     ) -> Result<Grant, Box<AcquireError>> {
-        if let Some(error) = self.plan.too_large(amounts.as_slice()) {
+        if let Some(error) = self.plan.now().too_large(amounts.as_slice()) {
             return Err(Box::new(error));
         }
         let mut wakers = Vec::new();
@@ -200,7 +200,7 @@ impl Core {
     ///
     /// # Errors
     /// One of them could not be started, or runs in the process that this one was forked from.
-    fn start(&self) -> Result<(), AcquireError> {
+    pub(super) fn start(&self) -> Result<(), AcquireError> {
         let process = process::id();
         if let Err(error) = self.driver.start(|| self.as_served(), process) {
             let limiter = self.plan.name().clone();
@@ -216,19 +216,19 @@ impl Core {
 
     /// Returns the error that a refused caller gets.
     #[cold]
-    fn error(&self, refusal: Refusal) -> AcquireError {
+    pub(super) fn error(&self, refusal: Refusal) -> AcquireError {
         match refusal {
             Refusal::TimedOut { waited, wait, limit: HOLD, .. } => self.held(waited, wait),
             Refusal::WouldWait { wait, limit: HOLD } => self.held(0, wait),
             Refusal::Exhausted { until } => self.exhausted(until),
-            _ => self.plan.error(refusal),
+            _ => self.plan.now().error(refusal),
         }
     }
 
     /// Returns the error of a call whose lock was held by another thread when the process was
     /// forked.
     #[cold]
-    fn forked(&self) -> Box<AcquireError> {
+    pub(super) fn forked(&self) -> Box<AcquireError> {
         Box::new(self.without_timer(io::Error::other(FORKED)))
     }
 
@@ -276,6 +276,8 @@ impl Core {
 
     /// Replaces what a call took by what it used.
     pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage, settled: Settled) {
+        charged.note(usage);
+        let usage = &*charged.with_spend(usage, &self.plan);
         let (more, less) = self.plan.difference(&charged.grant, usage);
         self.update(|state, now, _| {
             charged.count(&mut state.admission, &self.plan);

@@ -26,6 +26,12 @@ pub(super) fn limit_changed(limiter: &Name, limit: &Limit, allows: u64) {
     }
 }
 
+/// Reports that another process has updated the limits.
+pub(super) fn limits_updated(limiter: &Name, limits: &[Limit]) {
+    let limits: Vec<_> = limits.iter().map(Limit::to_string).collect();
+    info!(target: TARGET, %limiter, "another process has updated the limits: {}", limits.join(", "));
+}
+
 /// Reports that a hold begins, or becomes much longer.
 pub(super) fn hold_began(limiter: &Name, length: Duration, reason: &str) {
     let seconds = length.as_secs_f64();

@@ -4,22 +4,25 @@
 //! entrance into the module.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::core::Handle;
+use super::keyed::Keyed;
 use super::limiter::unbuilt;
 use super::{Builder, Limiter};
-use crate::backend::{Buckets as _, Choice, Redis};
+use crate::backend::{Choice, Redis};
 use crate::error::AcquireError;
 use crate::limits::Name;
 use crate::sync::block_on;
 
 impl<K, Keys> Builder<K, Keys> {
     /// Shares the limits with every limiter of the same [name](Self::name) on the same Redis, in
-    /// any process on any host. All of them must have the same limits, in any order.
+    /// any process on any host. All of them must have the same limits, in any order, or those that
+    /// one of them was [updated](crate::Limiter::update) to.
     ///
     /// Takes a URL (`redis://host:port`, `rediss://..`, `unix://..`), or a [`Redis`] with more
     /// options.
@@ -81,8 +84,50 @@ impl<K> Limiter<K> {
     }
 }
 
+impl<P, K> Keyed<K, Limiter<P>> {
+    /// Prepares to send all pending refunds and debts of all keys to Redis, before the program ends.
+    /// All keys are flushed at the same time, within `timeout`: see [`Limiter::flush`].
+    ///
+    /// Keys that have nothing to send make no round trip. To check at start-up that Redis answers,
+    /// flush the limiter of one key.
+    ///
+    /// # Errors
+    /// Those of [`Flush`], once it is awaited: the first of them. The other keys are flushed all the
+    /// same.
+    pub fn flush(&self, timeout: Duration) -> Flush {
+        let cores = match self.cores() {
+            Ok(cores) => cores,
+            Err(error) => return Flush::new(Err(unbuilt(error)), timeout),
+        };
+        let flushes = cores.in_use().into_iter().map(|core| Flush::new(Ok(&Handle::Counted(core)), timeout));
+        Flush { limiter: cores.name().clone(), pending: Box::pin(all(flushes.collect())) }
+    }
+}
+
+/// Runs flushes at the same time. Returns the first error.
+async fn all(mut flushes: Vec<Flush>) -> Result<(), AcquireError> {
+    let mut result = Ok(());
+    // Each begins when it is first polled, and needs no more polls to go on.
+    poll_fn(|context| {
+        flushes.retain_mut(|flush| match Pin::new(flush).poll(context) {
+            Poll::Ready(ended) => {
+                result = mem::replace(&mut result, Ok(())).and(ended);
+                false
+            }
+            Poll::Pending => true,
+        });
+        Poll::Ready(())
+    })
+    .await;
+    for flush in flushes {
+        let ended = flush.await;
+        result = result.and(ended);
+    }
+    result
+}
+
 /// A pending flush: `.await` it or call [`blocking`](Flush::blocking). Created by
-/// [`Limiter::flush`](crate::Limiter::flush).
+/// [`Limiter::flush`](crate::Limiter::flush) and [`Keyed::flush`](crate::Keyed::flush).
 ///
 /// Nothing happens before it is first polled, and it borrows nothing. It works with any runtime and
 /// with none.
@@ -112,16 +157,7 @@ impl Flush {
             Err(error) => error.limiter().clone(),
         };
         let limiter = limiter.cloned();
-        let pending = Box::pin(async move {
-            let limiter = limiter?;
-            let core = limiter.core();
-            let begun = core.time.now();
-            let away = || core.lock().and_then(|state| state.admission.backend.store()?.error);
-            core.driver.flush(|| core.as_served(), away, within).await.map_err(|error| {
-                let waited = Duration::from_nanos(core.time.now().saturating_sub(begun));
-                AcquireError::Store { limiter: core.plan.name().clone(), waited, error }
-            })
-        });
+        let pending = Box::pin(async move { limiter?.core().flush(within).await });
         Self { limiter: name, pending }
     }
 

@@ -12,7 +12,6 @@ use super::hold_times::HoldTimes;
 use super::overrides::{Entry, Replaced, Substitute};
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Driver};
-use crate::limits::Counting;
 use crate::pricing::PriceOptions;
 use crate::queue::Queue;
 use crate::time::Time;
@@ -39,7 +38,7 @@ pub fn unlimited<K>() -> Limiter<K> {
     let plan = Plan::new("unlimited".into(), Vec::new(), &[], true, PriceOptions::default());
     let admission = Admission::new(Backend::nothing(), Queue::new(0), 0, 0);
     let hold_times = HoldTimes::new(0, None, &time);
-    let core = Core::new(Arc::new(plan), admission, Driver::None, time, 0, hold_times, Counting::default());
+    let core = Core::new(Arc::new(plan), admission, Driver::None, time, 0, hold_times, Arc::default());
     Limiter::built(Handle::Counted(core))
 }
 

@@ -61,7 +61,7 @@ impl<K> Limiter<K> {
     /// limiter's declaration.
     pub fn plan<P: Price<K>>(&self, calls: impl IntoIterator<Item = P>) -> Result<Forecast, ForecastError> {
         let handle = self.handle().map_err(|error| ForecastError::new(None, unbuilt(error)))?;
-        let plan = &handle.core().plan;
+        let plan = handle.core().plan.now();
         let amounts = |price: P| match price.cost(plan.pricing()) {
             Ok(cost) => plan.resolve(cost.borrow()),
             Err(error) => Err(plan.unpriced(error)),
@@ -70,7 +70,7 @@ impl<K> Limiter<K> {
             .into_iter()
             .zip(1..)
             .map(|(price, row)| amounts(price).map_err(|error| ForecastError::new(Some(row), error)));
-        Ok(Forecast::new(Arc::clone(plan), calls.collect::<Result<_, _>>()?, None))
+        Ok(Forecast::new(plan.shared(), calls.collect::<Result<_, _>>()?, None))
     }
 }
 
@@ -261,7 +261,13 @@ impl fmt::Display for Forecast {
         };
         let limits = self.limits.iter();
         let mut rows: Vec<_> = limits
-            .map(|limit| (limit.limit.to_string(), format!("{} taken", limit.taken), share(limit.bound)))
+            .map(|limit| {
+                (
+                    limit.limit.to_string(),
+                    format!("{} taken", limit.limit.dimension().count(limit.taken)),
+                    share(limit.bound),
+                )
+            })
             .collect();
         if let Some(AtOnce { calls, time }) = self.in_flight {
             let time = short(Duration::from_nanos(time));

@@ -183,7 +183,7 @@ impl State {
     pub(super) fn hold(&self, now: u64) -> Option<Hold> {
         let backend = &self.admission.backend;
         let rest = backend.held_until().saturating_sub(now);
-        let is_exhausted = backend.is_exhausted();
+        let is_exhausted = backend.is_exhausted() && !self.admission.is_closed();
         (rest > 0 || is_exhausted).then(|| self.hold_for(rest, is_exhausted, now))
     }
 

@@ -252,7 +252,7 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     match handle.core().plan.resolve_few(cost) {
         Some(few) => match handle.core().try_now(&few) {
             Ok(charge) => Ok(Permit::at_once(handle.clone(), few, charge)),
-            Err(NotAtOnce::Wait(wait)) => handle.core().plan.would_wait(&few, wait),
+            Err(NotAtOnce::Wait(wait)) => handle.core().plan.now().would_wait(&few, wait),
             Err(NotAtOnce::Granted(grant)) => Ok(Permit::new(handle.clone(), *grant)),
             Err(NotAtOnce::Refused(error)) => Err(*error),
         },
@@ -263,7 +263,7 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 /// Does the same for any cost.
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
-    let amounts = handle.core().plan.resolve(cost)?;
+    let amounts = handle.core().plan.now().resolve(cost)?;
     let priced = handle.core().plan.priced(cost);
     let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
     let grant = Grant { lesson, ..Grant::at_once(amounts, 0) };
@@ -342,7 +342,7 @@ impl<K> fmt::Debug for Limiter<K> {
         let mut limiter = f.debug_struct("Limiter");
         match &self.0 {
             Source::Declared { name, built, .. } if built.get().is_none() => limiter.field("name", name),
-            _ => match self.built_plan() {
+            _ => match self.handle().map(|handle| handle.core().plan.now()) {
                 Ok(plan) => limiter.field("name", plan.name()).field("limits", &plan.limits()),
                 Err(error) => limiter.field("error", error),
             },

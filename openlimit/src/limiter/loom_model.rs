@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use loom::thread;
 
-use super::{Acquire, Permit, RateLimiter};
+use super::{Acquire, Permit, RateLimiter, Stack};
+use crate::error::AcquireError;
 use crate::limits::{Cost, Percent, Rate};
 use crate::time::ManualClock;
 
@@ -44,7 +45,11 @@ struct Call {
 
 impl Call {
     fn start(limiter: &RateLimiter) -> Self {
-        let mut call = Self { acquire: limiter.acquire(Cost::new()), wakes: Arc::default(), permit: None };
+        Self::of(limiter.acquire(Cost::new()))
+    }
+
+    fn of(acquire: Acquire) -> Self {
+        let mut call = Self { acquire, wakes: Arc::default(), permit: None };
         call.poll();
         call
     }
@@ -280,6 +285,82 @@ fn a_waiter_that_leaves_while_the_call_in_flight_ends() {
 }
 
 #[test]
+fn a_waiter_that_joins_while_the_rate_is_raised() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        drop(drained(&limiter));
+        let updates = thread::spawn({
+            let limiter = limiter.clone();
+            // A burst twice as long, of which a half is used.
+            move || limiter.update(|limits| limits.burst(2 * SECOND)).expect("it is sound")
+        });
+        let mut call = Call::start(&limiter);
+        updates.join().expect("no thread panics");
+        // The bucket stays full, so only time helps.
+        assert!(!call.is_admitted());
+        clock.advance(SECOND);
+        assert!(call.is_admitted());
+        clock.advance(2 * SECOND);
+        assert!(limiter.try_acquire(Cost::new()).is_ok() && limiter.try_acquire(Cost::new()).is_ok());
+        assert!(limiter.try_acquire(Cost::new()).is_err());
+    });
+}
+
+#[test]
+fn a_permit_that_is_cancelled_while_the_limits_are_updated_or_reset() {
+    for resets in [false, true] {
+        loom::model(move || {
+            let clock = ManualClock::new();
+            let limiter = limiter(&clock);
+            let permit = drained(&limiter);
+            let mut call = Call::start(&limiter);
+            let changes = thread::spawn({
+                let limiter = limiter.clone();
+                move || match resets {
+                    true => limiter.reset().expect("it is sound"),
+                    false => {
+                        let rate = Rate::per_second(1).burst(SECOND);
+                        limiter.update(|limits| limits.requests(rate)).expect("it is sound");
+                    }
+                }
+            });
+            permit.cancel();
+            changes.join().expect("no thread panics");
+            assert!(call.is_admitted());
+            // A reset after its admission forgets it.
+            if !resets {
+                holds_exactly_nothing(&limiter, &clock);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_waiter_that_joins_while_the_limiter_is_closed() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        drop(drained(&limiter));
+        let closes = thread::spawn({
+            let limiter = limiter.clone();
+            move || drop(limiter.close())
+        });
+        let (mut acquire, wakes) = (limiter.acquire(Cost::new()), Arc::<Wakes>::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let first = Pin::new(&mut acquire).poll(&mut Context::from_waker(&waker)).is_ready();
+        closes.join().expect("no thread panics");
+        if !first {
+            assert!(wakes.0.load(Ordering::SeqCst) > 0, "a wake-up was lost");
+            let polled = Pin::new(&mut acquire).poll(&mut Context::from_waker(&waker));
+            assert!(matches!(polled, Poll::Ready(Err(AcquireError::Closed { .. }))));
+        }
+        clock.advance(SECOND);
+        assert!(limiter.try_acquire(Cost::new()).is_err());
+    });
+}
+
+#[test]
 fn a_limiter_that_is_dropped_while_the_timer_fires() {
     loom::model(|| {
         let clock = ManualClock::new();
@@ -293,5 +374,56 @@ fn a_limiter_that_is_dropped_while_the_timer_fires() {
         drop(limiter);
         drop(call);
         timer.join().expect("no thread panics");
+    });
+}
+
+#[test]
+fn a_stacked_call_whose_two_limiters_make_room_at_once() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let (inner, outer) = (limiter(&clock), limiter(&clock));
+        let (one, other) = (drained(&inner), drained(&outer));
+        let mut call = Call::of(Stack::of((&inner, &outer)).acquire(Cost::new()));
+        let canceller = thread::spawn(move || one.cancel());
+        other.cancel();
+        canceller.join().expect("no thread panics");
+        assert!(call.is_admitted());
+        for limiter in [&inner, &outer] {
+            assert!(limiter.try_acquire(Cost::new()).is_err(), "given out twice");
+        }
+    });
+}
+
+#[test]
+fn a_stacked_call_that_leaves_while_its_limiter_makes_room() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let (inner, outer) = (limiter(&clock), limiter(&clock));
+        let other = drained(&outer);
+        let call = Call::of(Stack::of((&inner, &outer)).acquire(Cost::new()));
+        let mut next = Call::start(&inner);
+        let canceller = thread::spawn(move || other.cancel());
+        drop(call);
+        canceller.join().expect("no thread panics");
+        assert!(next.is_admitted());
+        assert!(outer.try_acquire(Cost::new()).is_ok(), "lost");
+    });
+}
+
+#[test]
+fn two_stacked_calls_of_opposite_orders() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let (one, other) = (limiter(&clock), limiter(&clock));
+        drop(Stack::of((&one, &other)).acquire(Cost::new()));
+        let forwards = thread::spawn({
+            let (one, other) = (one.clone(), other.clone());
+            move || Call::of(Stack::of((&one, &other)).acquire(Cost::new()))
+        });
+        let mut backwards = Call::of(Stack::of((&other, &one)).acquire(Cost::new()));
+        let mut forwards = forwards.join().expect("no thread panics");
+        assert!(forwards.permit.is_some() != backwards.permit.is_some(), "one of them has room");
+        clock.advance(SECOND);
+        assert!(forwards.is_admitted() && backwards.is_admitted());
     });
 }

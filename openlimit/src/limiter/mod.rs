@@ -14,11 +14,14 @@ mod builder;
 mod building;
 mod burst;
 mod callbacks;
+mod charge;
 mod charged;
+mod close;
 mod concurrency;
 mod congestion;
 mod core;
 mod decide;
+mod declared;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
 mod events;
 mod first_free;
@@ -40,16 +43,23 @@ mod observe;
 #[cfg_attr(not(feature = "testing"), path = "no_overrides.rs")]
 mod overrides;
 mod permit;
+mod plans;
+#[cfg(feature = "tokenizers")]
+mod price;
 mod rehearsal;
 mod reports;
+mod reset;
+mod stack;
 mod status;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
+mod update;
 mod wrap;
 
 pub use self::acquire::Acquire;
 pub use self::builder::{Builder, Single};
 pub use self::burst::Burst;
+pub use self::close::Closing;
 pub use self::first_free::{FirstFree, first_free};
 #[cfg(feature = "redis")]
 pub use self::flush::Flush;
@@ -65,7 +75,9 @@ pub use self::limiter::{
 };
 pub use self::limiter::{Limiter, RateLimiter};
 pub use self::permit::Permit;
+pub use self::stack::{AsLimiter, Levels, Stack};
 pub use self::status::{Hold, InFlightStatus, LimitStatus, Status};
+pub use self::update::Update;
 #[cfg(all(feature = "stream", feature = "tokenizers"))]
 pub use self::wrap::StreamItem;
 #[cfg(feature = "stream")]

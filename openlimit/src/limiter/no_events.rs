@@ -7,6 +7,8 @@ use crate::limits::{Limit, Name};
 
 pub(super) fn limit_changed(_: &Name, _: &Limit, _: u64) {}
 
+pub(super) fn limits_updated(_: &Name, _: &[Limit]) {}
+
 pub(super) fn hold_began(_: &Name, _: Duration, _: &str) {}
 
 pub(super) fn hold_released(_: &Name, _: Duration) {}

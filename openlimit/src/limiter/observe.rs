@@ -113,9 +113,11 @@ impl Permit {
     /// holds. If the limits are shared through Redis, what all processes were granted since the call
     /// counts as admitted. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
-        self.core().observe(observation, Some(self.charge()));
-        if self.is_probe() && observation.denial().is_none() {
-            self.core().end_probe(self.charge());
+        for permit in self.levels() {
+            permit.core().observe(observation, Some(permit.charge()));
+            if permit.is_probe() && observation.denial().is_none() {
+                permit.core().end_probe(permit.charge());
+            }
         }
     }
 
@@ -195,11 +197,15 @@ impl Permit {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn refused<Form>(self, refusal: impl Refusal<Form>) -> Verdict {
-        self.refused_as(&refusal.observation())
+    pub fn refused<Form>(mut self, refusal: impl Refusal<Form>) -> Verdict {
+        let observation = refusal.observation();
+        let mut verdict = Verdict::NotLimited;
+        // That of the outermost limiter of a stack counts, which is most like the provider's.
+        self.each(|permit| verdict = permit.refused_as(&observation));
+        verdict
     }
 
-    fn refused_as(mut self, observation: &Observation) -> Verdict {
+    fn refused_as(&mut self, observation: &Observation) -> Verdict {
         let core = self.core();
         let verdict = core.verdict(observation);
         let (scope, wait) = match verdict {
@@ -244,8 +250,9 @@ impl Core {
         if !said.is_empty() {
             let mut changed = Vec::new();
             self.update(|state, now, _| {
-                state.admission.observe(&self.plan, &said, charge, now);
-                changed = state.changed_limits(&self.plan, &said, now);
+                let plan = self.plan.now();
+                state.admission.observe(&plan, &said, charge, now);
+                changed = state.changed_limits(&plan, &said, now);
             });
             self.report_limits(&changed);
         }
@@ -270,10 +277,10 @@ impl Core {
     /// it names one that the limiter does not have.
     fn scope(&self, observation: &Observation) -> Scope {
         let violations = observation.denial().map_or(&[][..], Denial::violations);
-        let mut places = Vec::new();
+        let (plan, mut places) = (self.plan.now(), Vec::new());
         for violation in violations {
             let limits = || {
-                let limits = self.plan.limits().iter().enumerate();
+                let limits = plan.limits().iter().enumerate();
                 limits.filter(|(_, limit)| Some(limit.dimension()) == violation.dimension())
             };
             let is_of_window = |limit: &Limit| violation.window() == Some(limit.rate().period());
@@ -304,7 +311,8 @@ impl Core {
     /// refusal is about. Limits per day and longer count only if there are no others: a refusal by
     /// one of them is [`Verdict::Exhausted`].
     fn flows_back_in(&self, amounts: &Amounts, scope: &Scope) -> u64 {
-        let limits = || self.plan.limits().iter().enumerate().filter(|(place, _)| scope.contains(*place));
+        let plan = self.plan.now();
+        let limits = || plan.limits().iter().enumerate().filter(|(place, _)| scope.contains(*place));
         let time = |(place, _): (usize, &Limit)| self.flows_back(place, amounts);
         let short = limits().filter(|(_, limit)| limit.rate().period() < DAY);
         short.map(time).max().or_else(|| limits().map(time).max()).unwrap_or(0)

@@ -5,6 +5,7 @@
 //! them, and everything else is boxed.
 
 use std::fmt;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::queue::{Grant, Wait};
 /// - [`observe`](Permit::observe) believes what the response says is left. Call it before `settle`.
 /// - [`refused`](Permit::refused) holds the limiter after the provider refused the call.
 /// - [`cancel`](Permit::cancel) gives everything back. Use it only if the request was never sent.
+/// - Of a [`Stack`](crate::Stack), all of that is done in each of its limiters.
 /// - Dropping it keeps the reservation, since the request may have been sent. If the call was
 ///   admitted to find out if a used-up quota is back, it means yes.
 ///
@@ -60,9 +62,21 @@ const MEDIUM: u64 = u32::MAX as u64;
 
 /// A grant. A packed one has at most two amounts, did not wait, and teaches nothing.
 enum Packed {
-    Static { core: &'static Core, charge: u64, second: u32, first: u16 },
-    Counted { core: Arc<Core>, charge: u64, second: u32, first: u16 },
+    Static {
+        core: &'static Core,
+        charge: u64,
+        second: u32,
+        first: u16,
+    },
+    Counted {
+        core: Arc<Core>,
+        charge: u64,
+        second: u32,
+        first: u16,
+    },
     Boxed(Box<Reserved>),
+    /// The permits of a [`Stack`](super::Stack), at least one: the outermost limiter comes last.
+    Stacked(Box<[Permit]>),
 }
 
 /// A charge that does not fit into a permit, and the limiter that it is of.
@@ -97,6 +111,27 @@ impl Permit {
             }
             _ => Self::new(handle, Grant::at_once(Amounts::Few(few), charge)),
         }
+    }
+
+    /// Creates a permit for a grant, which is packed if it can be.
+    pub(super) fn of_grant(handle: Handle, grant: Grant) -> Self {
+        match grant {
+            Grant {
+                amounts: Amounts::Few(few),
+                lesson: None,
+                charge,
+                flight: None,
+                wait: None,
+                is_probe: false,
+                is_below: false,
+            } => Self::at_once(handle, few, charge),
+            grant => Self::new(handle, grant),
+        }
+    }
+
+    /// Creates the permit of a call of several limiters.
+    pub(super) fn stacked(levels: Box<[Self]>) -> Self {
+        Self(Packed::Stacked(levels))
     }
 
     /// Creates a permit for any grant.
@@ -137,7 +172,9 @@ impl Permit {
     /// ```
     pub fn settle(mut self, usage: impl Into<Usage>) {
         let usage = usage.into();
-        self.change(|core, charged| core.settle(charged, &usage, Settled::Whole));
+        self.each(|permit| {
+            permit.change(|core, charged| core.settle(charged, &usage, Settled::Whole));
+        });
     }
 
     /// Does the same with a part of the usage, and keeps the permit.
@@ -172,12 +209,14 @@ impl Permit {
     /// Settles the call, and keeps the permit. The limiter learns from the first
     /// [`Settled::Whole`].
     pub(super) fn settle_as(&mut self, usage: &Usage, settled: Settled) {
-        if self.is_probe() {
-            self.core().end_probe(self.charge());
-        }
-        if let Some(charged) = self.change(|core, charged| core.settle(charged, usage, settled)) {
-            *self = Self::boxed(Box::new(Reserved { handle: self.handle(), charged }));
-        }
+        self.each(|permit| {
+            if permit.is_probe() {
+                permit.core().end_probe(permit.charge());
+            }
+            if let Some(charged) = permit.change(|core, charged| core.settle(charged, usage, settled)) {
+                *permit = Self::boxed(Box::new(Reserved { handle: permit.handle(), charged }));
+            }
+        });
     }
 
     /// Gives the whole cost back. Use it only if the request was never sent.
@@ -232,20 +271,25 @@ impl Permit {
     /// # assert!(limiter.try_acquire(900).is_err());
     /// ```
     pub fn cancel(mut self) {
-        self.change(|core, charged| core.cancel(charged));
+        self.each(|permit| {
+            permit.change(|core, charged| core.cancel(charged));
+        });
     }
 
     /// Returns the cost that the call reserved, or, of dimensions that were
     /// [settled so far](Self::settle_so_far), what it is charged now.
     ///
     /// It names an amount for each dimension that the limiter meters, and no other. Like every
-    /// cost, it counts one request if the limiter does not meter requests.
+    /// cost, it counts one request if the limiter does not meter requests. For a
+    /// [`Stack`](crate::Stack), it is the largest amount of all limiters in each dimension.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        self.core().plan.cost(&self.amounts())
+        let costs = self.levels().iter().map(|permit| permit.core().plan.cost(&permit.amounts()));
+        costs.reduce(Cost::or_more).unwrap_or_default()
     }
 
-    /// Returns the name of the limiter that admitted the call.
+    /// Returns the name of the limiter that admitted the call. For a [`Stack`](crate::Stack), it is
+    /// the outermost one.
     #[must_use]
     pub fn limiter(&self) -> &Name {
         self.core().plan.name()
@@ -262,17 +306,36 @@ impl Permit {
 
     /// Returns the limit that made the call wait last; `None` if it was admitted at once, or waited
     /// for the end of a [hold](crate::Limiter::hold), or of another call of a limiter that bounds
-    /// its [concurrency](crate::Builder::concurrency).
+    /// its [concurrency](crate::Builder::concurrency). After an [update](crate::Limiter::update), it
+    /// is the limit as it is now.
     #[must_use]
-    pub fn waited_for(&self) -> Option<&Limit> {
+    pub fn waited_for(&self) -> Option<Limit> {
         // A hold is no limit, and neither is a concurrency.
-        self.wait().and_then(|wait| self.core().plan.limits().get(wait.limit))
+        let waited = self.levels().iter().find(|permit| permit.wait().is_some())?;
+        waited.core().plan.now().limits().get(waited.wait()?.limit).cloned()
     }
 
     fn wait(&self) -> Option<&Wait> {
         match &self.0 {
             Packed::Boxed(boxed) => boxed.charged.grant.wait.as_ref(),
+            Packed::Stacked(levels) => levels.iter().find_map(Self::wait),
             _ => None,
+        }
+    }
+
+    /// Returns the permit in each limiter.
+    pub(super) fn levels(&self) -> &[Self] {
+        match &self.0 {
+            Packed::Stacked(levels) => levels,
+            _ => slice::from_ref(self),
+        }
+    }
+
+    /// Acts on the permit in each limiter.
+    pub(super) fn each(&mut self, act: impl FnMut(&mut Self)) {
+        match &mut self.0 {
+            Packed::Stacked(levels) => levels.iter_mut().for_each(act),
+            _ => slice::from_mut(self).iter_mut().for_each(act),
         }
     }
 
@@ -281,6 +344,7 @@ impl Permit {
         match &self.0 {
             Packed::Static { charge, .. } | Packed::Counted { charge, .. } => *charge,
             Packed::Boxed(boxed) => boxed.charged.grant.charge,
+            Packed::Stacked(levels) => outermost(levels).charge(),
         }
     }
 
@@ -315,6 +379,7 @@ impl Permit {
                 small(*first, *second)
             }
             Packed::Boxed(boxed) => boxed.charged.grant.amounts.clone(),
+            Packed::Stacked(levels) => outermost(levels).amounts(),
         }
     }
 
@@ -323,6 +388,7 @@ impl Permit {
             Packed::Static { core, .. } => core,
             Packed::Counted { core, .. } => core,
             Packed::Boxed(boxed) => boxed.handle.core(),
+            Packed::Stacked(levels) => outermost(levels).core(),
         }
     }
 
@@ -337,6 +403,7 @@ impl Permit {
             Packed::Static { core, .. } => Handle::Static(core),
             Packed::Counted { core, .. } => Handle::Counted(Arc::clone(core)),
             Packed::Boxed(boxed) => boxed.handle.clone(),
+            Packed::Stacked(levels) => outermost(levels).handle(),
         }
     }
 
@@ -353,6 +420,12 @@ impl Permit {
         act(self.core(), &mut charged);
         Some(charged)
     }
+}
+
+/// Returns the last of the permits of a stack.
+fn outermost(levels: &[Permit]) -> &Permit {
+    let [.., outermost] = levels else { unreachable!("a stack has a limiter") };
+    outermost
 }
 
 /// Returns the amounts of a packed permit.

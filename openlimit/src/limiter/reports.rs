@@ -41,7 +41,7 @@ impl Core {
     /// Reports limits, each with the amount that the provider allows.
     pub(super) fn report_limits(&self, changed: &[(usize, u64)]) {
         for (place, allows) in changed {
-            events::limit_changed(self.plan.name(), &self.plan.limits()[*place], *allows);
+            events::limit_changed(self.plan.name(), &self.plan.now().limits()[*place], *allows);
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct Status {
     /// Shared limits are as of the last reply from Redis, as if no process had taken anything
     /// since.
     pub limits: Vec<LimitStatus>,
+    /// True if the limiter was [closed](crate::Limiter::close), and admits nothing any more.
+    pub is_closed: bool,
     /// The calls in flight; `None` if the [concurrency](crate::Builder::concurrency) is not limited.
     pub in_flight: Option<InFlightStatus>,
     /// The hold of all calls; `None` if there is none.
@@ -134,8 +136,9 @@ impl Core {
         let now = self.time.now();
         let state = self.lock()?;
         let (waiting, due) = state.admission.waiting();
-        let (looks, store) = state.admission.look(&self.plan, now);
-        let hold = state.hold(now);
+        let plan = self.plan.now();
+        let (looks, store) = state.admission.look(&plan, now);
+        let (is_closed, hold) = (state.admission.is_closed(), state.hold(now));
         let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said = |place| {
             let hold = state.limit_hold(place, now);
@@ -144,7 +147,7 @@ impl Core {
         let said: Vec<_> = (0..looks.len()).map(said).collect();
         let in_flight = state.admission.in_flight();
         drop(state);
-        let states = self.plan.limits().iter().zip(looks.into_iter().zip(said));
+        let states = plan.limits().iter().zip(looks.into_iter().zip(said));
         let limits = states.map(|(limit, (look, (said, hold, returned)))| LimitStatus {
             limit: limit.clone(),
             available: look.available,
@@ -160,6 +163,7 @@ impl Core {
             waiting,
             next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
             limits: limits.collect(),
+            is_closed,
             in_flight: in_flight.map(|(calls, most)| InFlightStatus { calls, most }),
             hold,
             unexplained_refusals,
@@ -179,6 +183,9 @@ fn pace((part, of): (u128, u128)) -> f64 {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.limiter)?;
+        if self.is_closed {
+            f.write_str("closed, ")?;
+        }
         match self.next {
             Some(next) => write!(f, "{} waiting, next in {}", self.waiting, short(next))?,
             None => write!(f, "{} waiting", self.waiting)?,
@@ -206,9 +213,10 @@ impl fmt::Display for Status {
 
 impl fmt::Display for LimitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} available", self.limit, self.available)?;
+        let count = |amount| self.limit.dimension().count(amount);
+        write!(f, "{}: {} available", self.limit, count(self.available))?;
         if self.debt > 0 {
-            write!(f, ", {} in debt", self.debt)?;
+            write!(f, ", {} in debt", count(self.debt))?;
         }
         if !self.full_in.is_zero() {
             write!(f, ", full in {}", short(self.full_in))?;

@@ -6,13 +6,14 @@
 //! they are ignored.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Dimension, Priced};
+use super::{Dimension, Dollars, Priced};
 
 /// The amounts that one call takes, by dimension.
 ///
 /// A new cost is one request and nothing else. Each method sets the amount of one dimension, in its
-/// own unit: requests, tokens, images. An integer converts into one request with that many tokens.
+/// own unit: requests, tokens, images, millionths of a dollar. An integer converts into one request with that many tokens.
 ///
 /// A call fails with [`AcquireError::UnknownDimension`](crate::AcquireError::UnknownDimension) if
 /// its cost names a dimension that the limiter does not meter. Each method names one, even with an
@@ -34,14 +35,24 @@ use super::{Dimension, Priced};
 pub struct Cost {
     /// Amounts by `Dimension::index`.
     amounts: [u64; Dimension::NAMED.len()],
-    /// A bit for each of `amounts` that the user named, and [`PRICED`](Self::PRICED).
+    /// A bit for each of `amounts` that the user named, [`PRICED`](Self::PRICED) and
+    /// [`HAS_SPEND`](Self::HAS_SPEND).
     named: u8,
     /// False if the output of a request that was priced is a default.
     has_maximum: bool,
     /// The number of choices that share the output of a request that was priced.
     choices: u32,
+    /// What few costs have.
+    more: Option<Box<More>>,
+}
+
+/// The rare parts of a cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct More {
     /// Amounts of dimensions with a name of the user's own.
     custom: Vec<(Dimension, u64)>,
+    /// The model of a request whose price in dollars is known.
+    model: Option<Arc<str>>,
 }
 
 impl Cost {
@@ -49,19 +60,23 @@ impl Cost {
     #[must_use]
     #[inline]
     pub const fn new() -> Self {
-        Self { amounts: [1, 0, 0, 0, 0], named: 0, has_maximum: true, choices: 1, custom: Vec::new() }
+        Self { amounts: [1, 0, 0, 0, 0, 0], named: 0, has_maximum: true, choices: 1, more: None }
     }
 
     /// The bit of [`named`](Self::named) that marks a cost that was read from a request. A limiter
     /// that learns reads such a cost in another way, and learns nothing from what users named.
     pub(crate) const PRICED: u8 = 1 << 7;
 
+    /// The bit of [`named`](Self::named) that marks a cost whose price in dollars is known. Without
+    /// it, a zero would mean that the call is free.
+    pub(crate) const HAS_SPEND: u8 = 1 << 6;
+
     /// Creates the cost of a request that was priced: one request, `tokens` for a limit on input
     /// and output together, and `input` and `output` tokens for limits on each.
     #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
     pub(crate) const fn derived(tokens: u64, input: u64, output: u64) -> Self {
         let mut cost = Self::new();
-        cost.amounts = [1, tokens, input, output, 0];
+        cost.amounts = [1, tokens, input, output, 0, 0];
         cost.named = Self::PRICED;
         cost
     }
@@ -74,14 +89,24 @@ impl Cost {
         self
     }
 
+    /// Says what the request costs in dollars, at the price of this model.
+    #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
+    pub(crate) fn priced_at(mut self, model: &str, spend: Dollars) -> Self {
+        self.amounts[Self::SPEND] = spend.micros();
+        self.named |= Self::HAS_SPEND;
+        self.more.get_or_insert_default().model = Some(model.into());
+        self
+    }
+
     /// Returns the parts of a cost that was read from a request; `None` if a user named it.
-    pub(crate) const fn priced(&self) -> Option<Priced> {
-        let [_, tokens, input, output, _] = self.amounts;
+    pub(crate) fn priced(&self) -> Option<Priced> {
+        let [_, tokens, input, output, ..] = self.amounts;
         if self.named & Self::PRICED == 0 {
             return None;
         }
         let is_sum = tokens == input.saturating_add(output);
-        Some(Priced { input, output, choices: self.choices, is_named: self.has_maximum, is_sum })
+        let model = self.more.as_ref().and_then(|more| more.model.clone());
+        Some(Priced { input, output, choices: self.choices, is_named: self.has_maximum, is_sum, model })
     }
 
     /// Sets the number of requests. Default: 1.
@@ -122,6 +147,17 @@ impl Cost {
         self.set(4, images)
     }
 
+    /// The place of [`Dimension::Spend`].
+    const SPEND: usize = 5;
+
+    /// Sets what the call costs in money, for limiters with a limit on
+    /// [`spend`](crate::Builder::spend). They refuse a cost that does not say it.
+    #[must_use]
+    #[inline]
+    pub const fn spend(self, dollars: Dollars) -> Self {
+        self.set(Self::SPEND, dollars.micros())
+    }
+
     /// Sets the amount of any dimension, known or with a name of your own. Replaces an earlier
     /// value.
     #[must_use]
@@ -130,9 +166,10 @@ impl Cost {
         if let Some(index) = dimension.index() {
             return self.set(index, amount);
         }
-        match self.custom.iter_mut().find(|(known, _)| *known == dimension) {
+        let custom = &mut self.more.get_or_insert_default().custom;
+        match custom.iter_mut().find(|(known, _)| *known == dimension) {
             Some((_, known)) => *known = amount,
-            None => self.custom.push((dimension, amount)),
+            None => custom.push((dimension, amount)),
         }
         self
     }
@@ -143,8 +180,22 @@ impl Cost {
     pub fn amount(&self, dimension: &Dimension) -> u64 {
         match dimension.index() {
             Some(index) => self.amounts[index],
-            None => self.custom.iter().find(|(known, _)| known == dimension).map_or(0, |(_, amount)| *amount),
+            None => {
+                self.custom().iter().find(|(known, _)| known == dimension).map_or(0, |(_, amount)| *amount)
+            }
         }
+    }
+
+    /// Returns the larger amount of both costs in each dimension.
+    pub(crate) fn or_more(self, other: Self) -> Self {
+        let named = Dimension::NAMED.into_iter().enumerate();
+        let named = named.filter(|(index, _)| other.named & 1 << index != 0).map(|(_, dimension)| dimension);
+        let dimensions: Vec<_> =
+            named.chain(other.custom().iter().map(|(dimension, _)| dimension.clone())).collect();
+        dimensions.into_iter().fold(self, |cost, dimension| {
+            let amount = cost.amount(&dimension).max(other.amount(&dimension));
+            cost.with(dimension, amount)
+        })
     }
 
     #[inline]
@@ -152,6 +203,9 @@ impl Cost {
         self.amounts[index] = amount;
         // It is the user's now.
         self.named = self.named & !Self::PRICED | 1 << index;
+        if index == Self::SPEND {
+            self.named |= Self::HAS_SPEND;
+        }
         self
     }
 
@@ -162,8 +216,8 @@ impl Cost {
         self.amounts.get(index).copied().unwrap_or(0)
     }
 
-    /// Returns a bit for each of `Dimension::NAMED` that the user named, and
-    /// [`PRICED`](Self::PRICED).
+    /// Returns a bit for each of `Dimension::NAMED` that the user named, and the bits
+    /// [`PRICED`](Self::PRICED) and [`HAS_SPEND`](Self::HAS_SPEND).
     #[inline]
     pub(crate) const fn named(&self) -> u8 {
         self.named
@@ -172,7 +226,7 @@ impl Cost {
     /// Returns the dimensions with a name of the user's own.
     #[inline]
     pub(crate) fn custom(&self) -> &[(Dimension, u64)] {
-        &self.custom
+        self.more.as_ref().map_or(&[], |more| &more.custom)
     }
 }
 
@@ -181,8 +235,8 @@ impl fmt::Debug for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amounts = Dimension::NAMED.into_iter().zip(self.amounts).filter(|(_, amount)| *amount > 0);
         let mut cost = f.debug_struct("Cost");
-        for (dimension, amount) in amounts.chain(self.custom.iter().cloned()) {
-            cost.field(dimension.name(), &amount);
+        for (dimension, amount) in amounts.chain(self.custom().iter().cloned()) {
+            cost.field(dimension.name(), &format_args!("{}", dimension.count(amount)));
         }
         cost.finish()
     }

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::Dollars;
+
 /// The unit that a limit counts: requests, tokens, images, or a unit of your own.
 ///
 /// Each dimension has a name. A string converts into the known dimension of that name, or into a
@@ -31,14 +33,16 @@ pub enum Dimension {
     /// Images that a call asks to be generated, set by [`Cost::images`](crate::Cost::images).
     /// Images in a prompt count as tokens.
     Images,
+    /// Money, in millionths of a dollar: [`Builder::spend`](crate::Builder::spend).
+    Spend,
     /// Anything else that a provider counts, by a name of your own.
     Custom(Cow<'static, str>),
 }
 
 impl Dimension {
     /// The known dimensions, in the order in which a `Cost` stores them.
-    pub(crate) const NAMED: [Self; 5] =
-        [Self::Requests, Self::Tokens, Self::InputTokens, Self::OutputTokens, Self::Images];
+    pub(crate) const NAMED: [Self; 6] =
+        [Self::Requests, Self::Tokens, Self::InputTokens, Self::OutputTokens, Self::Images, Self::Spend];
 
     /// Returns the dimension's name, as `limiter!` and the builder spell it.
     #[must_use]
@@ -49,8 +53,20 @@ impl Dimension {
             Self::InputTokens => "input_tokens",
             Self::OutputTokens => "output_tokens",
             Self::Images => "images",
+            Self::Spend => "spend",
             Self::Custom(name) => name,
         }
+    }
+
+    /// Shows an amount: `200`, or `$0.25` of money.
+    pub(crate) fn count(&self, amount: u64) -> impl fmt::Display {
+        Count { amount, is_money: *self == Self::Spend }
+    }
+
+    /// Shows an amount with its unit: `200 requests`, or `$0.25`.
+    pub(crate) fn quantity(&self, amount: u64) -> impl fmt::Display {
+        let unit = if *self == Self::Spend { String::new() } else { format!(" {self}") };
+        format!("{}{unit}", self.count(amount))
     }
 
     /// Returns true for tokens of any kind.
@@ -83,5 +99,17 @@ impl<S: Into<Cow<'static, str>>> From<S> for Dimension {
 impl fmt::Display for Dimension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// An amount, as people read it.
+struct Count {
+    amount: u64,
+    is_money: bool,
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_money { Dollars::from_micros(self.amount).fmt(f) } else { self.amount.fmt(f) }
     }
 }

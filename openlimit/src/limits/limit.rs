@@ -52,8 +52,6 @@ impl Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // "200 / minute" reads as "200 requests / minute".
-        let rate = self.rate.to_string();
-        let (amount, period) = rate.split_once(' ').unwrap_or((&rate, ""));
-        write!(f, "{amount} {} {period}", self.dimension)
+        write!(f, "{} {}", self.dimension.quantity(self.rate.amount()), self.rate.over())
     }
 }

@@ -1,5 +1,5 @@
-//! The vocabulary: rates, dimensions, limits, concurrency, costs, usage, percents, priorities and
-//! names.
+//! The vocabulary: rates, dimensions, limits, concurrency, costs, usage, money, percents, priorities
+//! and names.
 //!
 //! These are plain values without a clock, a lock or a queue. Nearly every other module uses them,
 //! so they are at the bottom of the tree and import nothing.
@@ -9,6 +9,7 @@ mod concurrency;
 mod cost;
 mod counting;
 mod dimension;
+mod dollars;
 pub(crate) mod duration;
 mod limit;
 mod name;
@@ -24,6 +25,7 @@ pub use self::concurrency::Concurrency;
 pub use self::cost::Cost;
 pub use self::counting::Counting;
 pub use self::dimension::Dimension;
+pub use self::dollars::{Budget, Dollars, NotDollars};
 pub use self::limit::Limit;
 pub(crate) use self::limit::MOST_LIMITS;
 pub use self::name::Name;

@@ -1,4 +1,4 @@
-//! Reads a [`Rate`] from text: `200 / minute`.
+//! Reads a [`Rate`] from text, `200 / minute`, and a [`Budget`], `$10 / day`.
 //!
 //! Configuration and environment variables are text. It is read as `limiter!` spells a rate, so
 //! that a rate looks the same wherever it is written.
@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Rate, Unit, duration};
+use super::{Budget, Dollars, Rate, Unit, duration};
 
 /// Reads an amount and a unit as in [`limiter!`](crate::limiter): `200 / minute`. The unit may also
 /// be a time, and a burst may follow.
@@ -41,6 +41,28 @@ impl FromStr for Rate {
         let burst = burst.trim().strip_prefix("burst").map(str::trim);
         let burst = burst.and_then(|burst| duration::with_units(burst.as_bytes()));
         burst.map(|burst| rate.burst(burst)).ok_or_else(|| wrong(Problem::Burst))
+    }
+}
+
+/// Reads dollars and a unit: `$10 / day`, `$0.25 / 10 m`. A burst may follow, as in a [`Rate`].
+///
+/// ```
+/// use openlimit::{Budget, Dollars, Unit};
+///
+/// assert_eq!("$2.50 / hour".parse::<Budget>()?, Dollars::from_cents(250) / Unit::hour);
+/// # Ok::<(), openlimit::ParseRateError>(())
+/// ```
+impl FromStr for Budget {
+    type Err = ParseRateError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRateError> {
+        let wrong = |problem| ParseRateError { text: text.into(), problem };
+        let (dollars, period) = text.split_once('/').ok_or_else(|| wrong(Problem::NoUnit))?;
+        let dollars = Dollars::parse(dollars.trim()).ok_or_else(|| wrong(Problem::Dollars))?;
+        let rate = format!("{} /{period}", dollars.micros()).parse::<Rate>();
+        let rate = rate.map_err(|ParseRateError { problem, .. }| wrong(problem))?;
+        let budget = Self::new(dollars, rate.period());
+        Ok(rate.own_burst().map_or(budget, |burst| budget.burst(burst)))
     }
 }
 
@@ -80,6 +102,7 @@ pub struct ParseRateError {
 enum Problem {
     NoUnit,
     Amount,
+    Dollars,
     Unit,
     Burst,
 }
@@ -89,10 +112,12 @@ impl fmt::Display for ParseRateError {
         let problem = match self.problem {
             Problem::NoUnit => "a slash and a unit must follow the amount",
             Problem::Amount => "the amount must be a non-negative integer below 2^64",
+            Problem::Dollars => "a budget begins with dollars, such as `$10` or `$0.25`",
             Problem::Unit => "the unit must be `second`, `minute`, `hour`, `day`, or a time such as `10 s`",
             Problem::Burst => "only a burst may follow the comma, such as `200 / minute, burst 10 s`",
         };
-        write!(f, "expected a rate such as `200 / minute`, found {:?}: {problem}", self.text)
+        let example = if self.problem == Problem::Dollars { "$10 / day" } else { "200 / minute" };
+        write!(f, "expected a rate such as `{example}`, found {:?}: {problem}", self.text)
     }
 }
 

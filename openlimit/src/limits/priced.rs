@@ -3,8 +3,10 @@
 //! A cost is a list of sums. What a limiter learns is about their parts: how many tokens the prompt
 //! has, and how many the reply may have.
 
+use std::sync::Arc;
+
 /// The parts of the cost of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Priced {
     /// The tokens of the prompt, as this library counts them.
     pub(crate) input: u64,
@@ -16,4 +18,6 @@ pub(crate) struct Priced {
     pub(crate) is_named: bool,
     /// True if the cost in `tokens` is the sum of both.
     pub(crate) is_sum: bool,
+    /// The model by whose price in dollars the cost was computed, if it was.
+    pub(crate) model: Option<Arc<str>>,
 }

@@ -125,6 +125,14 @@ impl Rate {
         u64::try_from(amount).unwrap_or(u64::MAX)
     }
 
+    /// Shows the period as it follows an amount: `/ minute`.
+    pub(super) fn over(&self) -> impl fmt::Display {
+        match Unit(self.period()).name() {
+            Some(unit) => format!("/ {unit}"),
+            None => format!("/ {:?}", self.period()),
+        }
+    }
+
     /// Returns the burst, if the rate states one.
     pub(crate) const fn own_burst(&self) -> Option<Duration> {
         if self.burst == DEFAULT { None } else { Some(Duration::from_nanos(self.burst)) }
@@ -133,10 +141,7 @@ impl Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Unit(self.period()).name() {
-            Some(unit) => write!(f, "{} / {unit}", self.amount),
-            None => write!(f, "{} / {:?}", self.amount, self.period()),
-        }
+        write!(f, "{} {}", self.amount, self.over())
     }
 }
 

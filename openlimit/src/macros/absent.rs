@@ -27,7 +27,7 @@ where
 
 /// Satisfied by no type.
 #[diagnostic::on_unimplemented(
-    message = "`max_keys` and `limits` are for a limiter of each key",
+    message = "`max_keys`, `limits` and `key_name` are for a limiter of each key",
     label = "declare a `Keyed<TenantId, ..>`, or call `keyed::<TenantId>()` first"
 )]
 pub trait OfEachKey {}
@@ -44,6 +44,11 @@ where
 
     #[doc(hidden)]
     pub fn limits<T>(self, _: T) -> Self {
+        self
+    }
+
+    #[doc(hidden)]
+    pub fn key_name<T>(self, _: T) -> Self {
         self
     }
 }
@@ -78,7 +83,7 @@ absent! {
 absent! {
     FeatureTokenizers, "to count the tokens of requests, enable the feature `tokenizers` of openlimit",
     "`cargo add openlimit --features tokenizers`":
-        default_output, model, input_factor, tokenizer, admission, output, input
+        default_output, model, input_factor, tokenizer, price, prices, admission, output, input
 }
 
 #[cfg(not(feature = "serde"))]

@@ -45,7 +45,7 @@
 ///
 /// A rate is `amount / unit`, where the amount is a number or a constant, and the unit is `second`,
 /// `minute`, `hour` or `day`. Such a rate is checked at compile time. A rate of zero does not
-/// compile.
+/// compile. Money is `Dollars(10) / unit`.
 ///
 /// Any other value is an expression. It may use `?`, for example to read a limit from the
 /// environment. If it fails, every acquire returns
@@ -125,6 +125,13 @@ macro_rules! __limiter {
     ($builder:ident $at:ident [$($done:tt)*]
      $key:ident : $($amount:ident)::+ / $unit:ident $(, $($rest:tt)*)?) => {
         $crate::__limiter!($builder $at [$($done)* [$key ratio($($amount)::+) $unit]] $($($rest)*)?)
+    };
+    // A call, such as `Dollars(10)`.
+    ($builder:ident $at:ident [$($done:tt)*]
+     $key:ident : $($amount:ident)::+ ($($argument:tt)*) / $unit:ident $(, $($rest:tt)*)?) => {
+        $crate::__limiter!(
+            $builder $at [$($done)* [$key ratio($($amount)::+($($argument)*)) $unit]] $($($rest)*)?
+        )
     };
     ($builder:ident $at:ident [$($done:tt)*] $key:ident : $value:literal $(, $($rest:tt)*)?) => {
         $crate::__limiter!($builder $at [$($done)* [$key literal($value)]] $($($rest)*)?)

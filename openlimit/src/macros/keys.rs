@@ -15,6 +15,7 @@ macro_rules! __limiter_key {
     (input_tokens, $($value:tt)*) => { $crate::__limiter_rate!($($value)*) };
     (output_tokens, $($value:tt)*) => { $crate::__limiter_rate!($($value)*) };
     (images, $($value:tt)*) => { $crate::__limiter_rate!($($value)*) };
+    (spend, $($value:tt)*) => { $crate::__limiter_budget!($($value)*) };
     (limit, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (burst, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (jitter, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -23,6 +24,8 @@ macro_rules! __limiter_key {
     (model, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (input_factor, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (tokenizer, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (price, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (prices, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (admission, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (concurrency, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (counting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -36,6 +39,7 @@ macro_rules! __limiter_key {
     (adopt_limits, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (discover, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_keys, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (key_name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (limits, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (name, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (redis, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -51,10 +55,10 @@ macro_rules! __limiter_key {
             }
         };
         $crate::__private::mistake!(
-            key $unknown, requests tokens input_tokens output_tokens images limit burst jitter headroom
-                default_output model input_factor tokenizer admission concurrency counting output input
-                reserve refunds max_hold max_waiting overflow adopt_limits discover max_keys limits name redis clock
-                config
+            key $unknown, requests tokens input_tokens output_tokens images spend limit burst jitter
+                headroom default_output model input_factor tokenizer price prices admission concurrency
+                counting output input reserve refunds max_hold max_waiting overflow adopt_limits discover
+                max_keys limits key_name name redis clock config
         )
     }};
 }
@@ -68,6 +72,24 @@ macro_rules! __limiter_rate {
     };
     ($builder:ident $at:ident $key:ident literal($value:literal)) => {
         $builder.$key($crate::__private::mistake!(at $value, "a rate needs a unit: `200 / minute`"))
+    };
+    ($builder:ident $at:ident $key:ident value($value:expr)) => {
+        $crate::__private::at($builder, $at, ::core::stringify!($key)).$key($value)
+    };
+}
+
+/// Calls a method that takes dollars per time.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __limiter_budget {
+    ($builder:ident $at:ident $key:ident ratio($amount:literal) $unit:ident) => {
+        $builder.$key($crate::__private::mistake!(at $amount, "money is written as `Dollars(10) / day`"))
+    };
+    ($builder:ident $at:ident $key:ident literal($value:literal)) => {
+        $builder.$key($crate::__private::mistake!(at $value, "a budget needs a unit: `Dollars(10) / day`"))
+    };
+    ($builder:ident $at:ident $key:ident ratio($amount:expr) $unit:ident) => {
+        $builder.$key($amount / $crate::__limiter_unit!($unit, $unit))
     };
     ($builder:ident $at:ident $key:ident value($value:expr)) => {
         $crate::__private::at($builder, $at, ::core::stringify!($key)).$key($value)
@@ -99,7 +121,7 @@ macro_rules! __limiter_value {
     };
 }
 
-/// Emits a rate. The unit is passed twice, like the key above.
+/// Emits a rate, or the unit alone. The unit is passed twice, like the key above.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limiter_unit {
@@ -107,12 +129,16 @@ macro_rules! __limiter_unit {
     (minute, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
     (hour, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
     (day, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
+    (second, $unit:ident) => { $crate::Unit::$unit };
+    (minute, $unit:ident) => { $crate::Unit::$unit };
+    (hour, $unit:ident) => { $crate::Unit::$unit };
+    (day, $unit:ident) => { $crate::Unit::$unit };
     // A named constant, because `cargo check` does not evaluate `const {}` blocks.
     (@rate $unit:ident $amount:expr) => {{
         const __OPENLIMIT_RATE: $crate::Rate = $crate::__private::literal_rate($amount, $crate::Unit::$unit);
         __OPENLIMIT_RATE
     }};
-    ($unknown:ident, $unit:ident $amount:expr) => {{
+    ($unknown:ident, $unit:ident $($amount:expr)?) => {{
         #[allow(unexpected_cfgs)]
         const _: () = {
             #[cfg(rust_analyzer)]
@@ -152,6 +178,7 @@ mod tests {
         source.split("pub fn ").skip(1).filter_map(|method| {
             let (name, rest) = method.split_once('(')?;
             let first = rest.split(',').next()?.trim();
+            let name = name.split('<').next()?;
             (first == "self" || first == "mut self").then_some(name)
         })
     }

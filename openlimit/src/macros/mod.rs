@@ -36,6 +36,7 @@ mod ticket;
 
 #[cfg(not(feature = "macros"))]
 pub use crate::__mistake as mistake;
+pub use crate::limiter::{AsLimiter, Levels};
 #[cfg(feature = "stream")]
 pub use event::{Bytes, Event, Item, Parsed, ReadableEvent, StatesUsage, WholeItem, event, item, unobserved};
 pub use judge::{
@@ -52,4 +53,4 @@ pub use statics::{Declare, NotDeclared, at, literal_rate};
 pub use stream::{
     Boxed, Opaque, ReadForm, Returned, StreamForm, WholeReturned, boxed, kept, opaque, returned,
 };
-pub use ticket::{AsLimiter, Outright, Ticket, Unpriced, limiter};
+pub use ticket::{Outright, StackTicket, Ticket, Unpriced, UnpricedLevels, limiter, stack};

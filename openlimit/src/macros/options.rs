@@ -1,6 +1,6 @@
 //! The names of the attribute's options. Editors complete them from here, and show these docs.
 
-/// The limiter to wait for: a static, a field, a method call or an argument.
+/// The limiter to wait for: a static, a field, a method call, an argument, or a tuple of these.
 pub mod limiter {}
 /// The request. Its cost is what the call takes from the limits.
 pub mod params {}

@@ -1,62 +1,8 @@
 //! Starts an acquisition for `#[rate_limited]`: the limiter, then the cost of the call.
 
-use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
-
+use crate::limiter::{AsLimiter, Levels};
 use crate::pricing::kind::{Explicit, Price};
-use crate::{Acquire, Cost, Limiter};
-
-/// A value that the option `limiter` takes: a limiter, or a pointer to one.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an openlimit limiter",
-    label = "not a limiter",
-    note = "`limiter = ..` takes a limiter of openlimit, such as a `ChatRateLimiter`, or a pointer to one"
-)]
-pub trait AsLimiter {
-    /// The kind of the limiter, which decides how it prices requests.
-    type Kind;
-
-    /// Returns the limiter.
-    fn as_limiter(&self) -> &Limiter<Self::Kind>;
-}
-
-impl<K> AsLimiter for Limiter<K> {
-    type Kind = K;
-
-    fn as_limiter(&self) -> &Limiter<K> {
-        self
-    }
-}
-
-macro_rules! through_pointer {
-    ($($pointer:ty),+) => {$(
-        impl<L: AsLimiter + ?Sized> AsLimiter for $pointer {
-            type Kind = L::Kind;
-
-            fn as_limiter(&self) -> &Limiter<L::Kind> {
-                (**self).as_limiter()
-            }
-        }
-    )+};
-}
-
-through_pointer!(&L, &mut L, Box<L>, Rc<L>, Arc<L>);
-
-impl<L: AsLimiter> AsLimiter for LazyLock<L> {
-    type Kind = L::Kind;
-
-    fn as_limiter(&self) -> &Limiter<L::Kind> {
-        (**self).as_limiter()
-    }
-}
-
-impl<L: AsLimiter> AsLimiter for once_cell::sync::Lazy<L> {
-    type Kind = L::Kind;
-
-    fn as_limiter(&self) -> &Limiter<L::Kind> {
-        (**self).as_limiter()
-    }
-}
+use crate::{Acquire, Cost, Limiter, Stack};
 
 /// A call that has a limiter, but no cost yet.
 #[derive(Debug)]
@@ -83,6 +29,41 @@ impl<K> Ticket<'_, K> {
     pub fn request(self) -> Acquire
     where
         K: Unpriced,
+    {
+        self.0.acquire(Cost::new())
+    }
+}
+
+/// A call that has several limiters, but no cost yet.
+#[derive(Debug)]
+pub struct StackTicket<L>(Stack<L>);
+
+/// Begins the expansion of the attribute with a tuple of limiters.
+pub fn stack<L>(limiters: L) -> StackTicket<L> {
+    StackTicket(Stack::of(limiters))
+}
+
+impl<L> StackTicket<L> {
+    /// Prices the request in each limiter.
+    pub fn params<P>(self, params: P) -> Acquire
+    where
+        L: Levels<P>,
+    {
+        self.0.acquire(params)
+    }
+
+    /// Takes the cost as it is.
+    pub fn cost<C: Outright<Explicit>>(self, cost: C) -> Acquire
+    where
+        L: Levels<C>,
+    {
+        self.0.acquire(cost)
+    }
+
+    /// Takes one request. Called if neither `params` nor `cost` is given.
+    pub fn request(self) -> Acquire
+    where
+        L: Levels<Cost> + UnpricedLevels,
     {
         self.0.acquire(Cost::new())
     }
@@ -115,3 +96,14 @@ impl<K> Outright<K> for &Cost {}
 pub trait Unpriced {}
 
 impl Unpriced for Explicit {}
+
+/// Limiters whose calls need no cost.
+pub trait UnpricedLevels {}
+
+macro_rules! stacks {
+    ($(($($limiter:ident),+))+) => {$(
+        impl<$($limiter: AsLimiter<Kind: Unpriced>),+> UnpricedLevels for ($($limiter,)+) {}
+    )+};
+}
+
+stacks!((A, B)(A, B, C)(A, B, C, D));

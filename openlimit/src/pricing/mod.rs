@@ -8,6 +8,7 @@
 //! | file | contains |
 //! | --- | --- |
 //! | `charge` | `Charge`: the rule by which a request takes from a limit on tokens |
+//! | `money` | what a request costs in dollars: a function, or a file of prices |
 //! | `options` | `PriceOptions`: the options of a limiter that pricing reads |
 //! | `price` | `Price`: costs and integers |
 //! | `params` | `ReadsParams`: kinds of limiter that read requests, and the price of a request |
@@ -76,6 +77,8 @@ mod escape;
 #[cfg(feature = "tokenizers")]
 mod gemini;
 pub mod kind;
+#[cfg(feature = "tokenizers")]
+pub(crate) mod money;
 #[cfg(feature = "tokenizers")]
 mod openai;
 #[cfg_attr(not(feature = "tokenizers"), path = "no_options.rs")]

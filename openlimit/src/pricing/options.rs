@@ -1,7 +1,9 @@
 //! `PriceOptions`: the options of a limiter that pricing reads.
 
 use super::charge::Charge;
+use super::money::SpendPrice;
 use crate::error::BuildProblem;
+use crate::limits::{Dollars, Usage};
 use crate::tokenizer::{Factor, Plugged};
 
 /// The options of a limiter for pricing.
@@ -18,12 +20,24 @@ pub struct PriceOptions {
     pub(crate) model: Option<String>,
     /// The rule by which a request takes from a limit on tokens.
     pub(crate) charge: Charge,
+    /// What requests cost in dollars.
+    pub(crate) price: Option<SpendPrice>,
 }
 
 impl PriceOptions {
     /// Returns true if a cost in tokens is the sum of prompt and output.
     pub(crate) fn sums(&self) -> bool {
         self.charge == Charge::Sum
+    }
+
+    /// Returns true if requests have a price in dollars.
+    pub(crate) fn has_price(&self) -> bool {
+        self.price.is_some()
+    }
+
+    /// Returns what a call of a model costs, if there is a price for it.
+    pub(crate) fn spend(&self, model: &str, usage: &Usage) -> Option<Dollars> {
+        self.price.as_ref()?.of(model, usage).ok()
     }
 
     /// Checks the options.

@@ -163,6 +163,29 @@ impl Queue {
         self.lines.as_mut()?.surplus()
     }
 
+    /// Notes that it is the turn of the head, which stays the head from now on. Returns its waker.
+    pub(crate) fn report(&mut self, key: Key) -> Option<Waker> {
+        self.lines.as_mut()?.report(key)
+    }
+
+    /// Notes that it is not the turn of a call any more. It reports again when it is, and also if
+    /// that is known to be after `patience`.
+    pub(crate) fn retract(&mut self, key: Key, patience: u64) {
+        if let Some(lines) = &mut self.lines {
+            lines.retract(key, patience);
+        }
+    }
+
+    /// Ends the patience of a call. Returns its waker.
+    pub(crate) fn lose_patience(&mut self, key: Key) -> Option<Waker> {
+        self.lines.as_mut()?.lose_patience(key)
+    }
+
+    /// Returns the outcome of a call that was not polled since.
+    pub(crate) fn outcome(&self, key: Key) -> Option<&Outcome> {
+        self.lines.as_ref()?.outcome(key)
+    }
+
     /// Changes the lists, if there are any.
     fn change<T>(&mut self, change: impl FnOnce(&mut Lines) -> T) -> Option<T> {
         let lines = self.lines.as_mut()?;

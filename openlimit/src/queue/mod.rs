@@ -31,6 +31,7 @@ mod lazy;
 mod order;
 mod overflow;
 mod reserve;
+mod turns;
 mod urgency;
 mod waiter;
 
@@ -49,7 +50,7 @@ use self::order::Order;
 pub use self::overflow::Overflow;
 pub(crate) use self::reserve::Reserve;
 pub(crate) use self::urgency::Urgency;
-pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Wait, Waiter};
+pub(crate) use self::waiter::{Grant, Key, Outcome, Refusal, Refusals, Turn, Wait, Waiter};
 
 /// The end of the list.
 const NONE: Key = Key::MAX;

@@ -95,6 +95,17 @@ impl Order {
         self.0[line] = front.map(|(key, number)| Front { key, number, overtaken: 0 });
     }
 
+    /// Lets the head, which is of this priority, keep its place: no call that arrives later goes
+    /// before it.
+    ///
+    /// It is owed its turn from now on. All that wait and could go before it are of lower
+    /// priorities, or arrived later.
+    pub(super) fn keep(&mut self, line: usize) {
+        if let Some(front) = &mut self.0[line] {
+            front.overtaken = front.overtaken.max(MOST_OVERTAKES);
+        }
+    }
+
     /// Notes that the call of this number, which was the head, has gone.
     pub(super) fn gone(&mut self, line: usize, number: u64) {
         for front in self.0[line + 1..].iter_mut().flatten().filter(|front| front.number < number) {

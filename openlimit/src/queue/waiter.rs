@@ -7,12 +7,29 @@
 use std::task::Waker;
 
 use super::Urgency;
-use crate::error::StoreError;
+use crate::error::{AcquireError, StoreError};
 use crate::learning::Lesson;
 use crate::limits::Amounts;
 
 /// The place of an entry in the slab.
 pub(crate) type Key = usize;
+
+/// What a call does when it is its turn: it is the head of the queue, and due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It departs.
+    Departs,
+    /// It is woken and stays the head, because it departs together with its turns in other queues.
+    /// It is also woken if its turn is known to come after `patience`.
+    Reports { patience: u64 },
+    /// It was woken, and stays the head until it is taken out.
+    Reported,
+}
+
+impl Turn {
+    /// Reports, whenever that is.
+    pub(crate) const REPORTS: Self = Self::Reports { patience: u64::MAX };
+}
 
 /// A call that waits. All times are in nanoseconds of the limiter's clock.
 #[derive(Debug)]
@@ -23,6 +40,7 @@ pub(crate) struct Waiter {
     /// The time at which it arrived.
     pub(crate) arrived: u64,
     pub(crate) urgency: Urgency,
+    pub(crate) turn: Turn,
     pub(crate) waker: Waker,
     /// Identifies the waiter for ever, which a key does not, since keys are reused. The queue
     /// assigns it on joining, from 1 on.
@@ -33,7 +51,8 @@ impl Waiter {
     /// Creates a waiter. It has no waker yet.
     pub(crate) fn new(amounts: Amounts, arrived: u64, urgency: Urgency) -> Self {
         let urgency = urgency.at(arrived);
-        Self { amounts, lesson: None, arrived, urgency, waker: Waker::noop().clone(), number: 0 }
+        let (turn, waker) = (Turn::Departs, Waker::noop().clone());
+        Self { amounts, lesson: None, arrived, urgency, turn, waker, number: 0 }
     }
 
     /// Returns the place of its priority among all priorities, the highest one first.
@@ -46,9 +65,10 @@ impl Waiter {
         self.urgency.timeout()
     }
 
-    /// Returns when its timeout ends; the largest value for never.
+    /// Returns when its timeout ends; the largest value for never. It does not end in this queue
+    /// once it is its turn here, as it waits only for other queues then.
     pub(crate) fn deadline(&self) -> u64 {
-        self.arrived.saturating_add(self.timeout())
+        if self.turn == Turn::Reported { u64::MAX } else { self.arrived.saturating_add(self.timeout()) }
     }
 
     /// Returns how long it has waited.
@@ -129,6 +149,10 @@ pub(crate) enum Refusal {
     /// The store that holds the buckets did not decide.
     #[allow(dead_code, reason = "memory always decides")]
     Undecided { waited: u64, error: StoreError },
+    /// The limiter is closed.
+    Closed,
+    /// It can never be admitted any more, since the limits were lowered.
+    TooLarge(Box<AcquireError>),
 }
 
 /// The waiters to refuse at once, and why.

@@ -5,9 +5,11 @@
 //! thread without a runtime runs a future.
 
 mod block;
+mod later;
 mod lock;
 mod wake;
 
 pub(crate) use self::block::{block_on, end_waits_here};
+pub(crate) use self::later::{Task, in_order, run_later};
 pub(crate) use self::lock::{Mutex, MutexGuard};
 pub(crate) use self::wake::{contain, wake_all};

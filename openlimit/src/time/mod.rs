@@ -15,7 +15,6 @@ use std::time::Instant;
 mod fast;
 mod forked;
 mod nanos;
-#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower"))]
 mod sleep;
 mod system;
 mod timed;
@@ -35,7 +34,6 @@ pub(crate) use self::forked::FORKED;
 #[cfg(any(feature = "testing", openlimit_loom))]
 pub use self::manual::ManualClock;
 pub(crate) use self::nanos::nanos;
-#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower"))]
 pub(crate) use self::sleep::Sleep;
 pub(crate) use self::timed::Timed;
 

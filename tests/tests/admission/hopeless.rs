@@ -70,6 +70,40 @@ fn a_hold_refuses_those_whose_deadlines_are_before_its_end() {
 }
 
 #[test]
+fn a_lower_limit_or_a_charge_refuses_those_who_have_no_time_for_it() {
+    let changes: [fn(&RateLimiter); 2] = [
+        |limiter| limiter.update(|limits| limits.requests(Rate::per_second(3))).expect("a valid rate"),
+        |limiter| drop(limiter.charge(Cost::new().requests(2)).expect("nothing is refused")),
+    ];
+    for change in changes {
+        let limiter = used_up(&ManualClock::new());
+        let mut calls = [150, 250, 2_000].map(|timeout| within(&limiter, millis(timeout)));
+        change(&limiter);
+        assert_eq!(waiting(&mut calls), [false, false, true]);
+    }
+}
+
+#[test]
+fn whatever_moved_calls_back_before_a_release_or_a_reset_what_does_so_later_counts() {
+    let ends: [fn(&RateLimiter); 2] =
+        [|limiter| limiter.release().expect("it is built"), |limiter| limiter.reset().expect("it is built")];
+    for end in ends {
+        let limiter = used_up(&ManualClock::new());
+        let mut long = within(&limiter, secs(60));
+        for wait in 1..20 {
+            limiter.hold(secs(wait), "maintenance").expect("it is built");
+        }
+        assert!(!long.poll());
+        end(&limiter);
+        while limiter.try_acquire(Cost::new()).is_ok() {}
+        let mut call = within(&limiter, millis(300));
+        assert!(!call.poll());
+        drop(limiter.charge(Cost::new().requests(20)).expect("nothing is refused"));
+        assert_eq!(waiting(&mut [call]), [false]);
+    }
+}
+
+#[test]
 fn higher_calls_that_go_before_it_leave_a_low_call_no_time() {
     let clock = ManualClock::new();
     let limiter = used_up(&clock);

@@ -23,6 +23,7 @@ mod settle_so_far;
 mod sizes;
 mod threads;
 mod timeouts;
+mod updates;
 mod wakers;
 mod windowed_providers;
 mod windows;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use openlimit::testing::ManualClock;
 use openlimit::{
-    AcquireError, BuildProblem, Cost, Counting, Limit, Percent, Priority, Rate, RateLimiter, Usage,
+    AcquireError, BuildProblem, Cost, Counting, Dollars, Keyed, Limit, Percent, Priority, Rate, RateLimiter,
+    Stack, Unit, Usage,
 };
 use openlimit_tests::{Call, millis, plain, secs};
 
@@ -177,6 +178,72 @@ fn a_low_call_that_reserved_nothing_owes_what_it_used_to_its_share() {
     call(&limiter, 0, Low).admitted().settle(Usage::from(80));
     assert!(call(&limiter, 1, Low).over().is_none());
     assert!(call(&limiter, 20, High).over().is_some());
+}
+
+#[test]
+fn a_charge_from_elsewhere_is_a_normal_call_and_fills_the_share() {
+    let clock = ManualClock::new();
+    let limiter = tokens(&clock);
+    let permit = limiter.charge(100).expect("nothing is refused");
+    assert!(call(&limiter, 1, High).over().is_none());
+    // The share owes 20, and the limit nothing.
+    clock.advance(millis(250));
+    assert!(call(&limiter, 1, Low).over().is_none());
+    drop(call(&limiter, 25, High).admitted());
+    permit.cancel();
+    assert!(call(&limiter, 75, Low).over().is_some());
+}
+
+#[test]
+fn a_part_of_a_budget_can_be_kept_and_what_a_call_did_not_spend_comes_back() {
+    let clock = ManualClock::new();
+    let builder = plain(&clock).requests(Rate::per_day(100)).spend(Dollars(1) / Unit::day).reserve(FIFTH);
+    let limiter = builder.build().expect("a valid reserve");
+    let call = |cents, priority| {
+        let cost = Cost::new().requests(1).spend(Dollars::from_cents(cents));
+        Call::start(limiter.acquire(cost).priority(priority))
+    };
+    let permit = call(80, Low).admitted();
+    assert!(call(1, Low).over().is_none());
+    drop(call(20, High).admitted());
+    permit.settle(Usage::default().spend(Dollars::from_cents(30)));
+    drop(call(50, Normal).admitted());
+    assert!(call(1, High).over().is_none());
+}
+
+#[test]
+fn a_key_is_not_forgotten_while_its_share_is_in_use() {
+    let clock = ManualClock::new();
+    let builder = plain(&clock).tokens(Rate::per_second(100)).reserve(FIFTH).keyed();
+    let tenants: Keyed<u32, RateLimiter> = builder.build().expect("a valid reserve");
+    let low = |tokens| Call::start(tenants.of(&0).acquire(tokens).priority(Low));
+    let crowd = || {
+        for key in 1..2_000 {
+            assert!(tenants.of(&key).try_acquire(80).is_ok());
+        }
+    };
+    // After a second the limit is as new. The share, which it filled as well, owes 20 more.
+    drop(low(100).admitted());
+    clock.advance(millis(1_001));
+    crowd();
+    assert!(low(80).over().is_none());
+    clock.advance(millis(250));
+    assert!(low(80).over().is_some());
+}
+
+#[test]
+fn a_limiter_with_a_reserve_cannot_be_stacked() {
+    let clock = ManualClock::new();
+    let (limiter, other) =
+        (tokens(&clock), plain(&clock).tokens(Rate::per_second(5)).build().expect("valid"));
+    let stack = Stack::of((&other, &limiter));
+    let errors = [stack.try_acquire(1).map(drop), stack.acquire(1).blocking().map(drop)];
+    for error in errors.map(|refused| refused.expect_err("it has a reserve")) {
+        let AcquireError::Build(error) = error else { panic!("{error}") };
+        assert!(matches!(error.problem(), BuildProblem::StackedReserve), "{error}");
+    }
+    // Nothing was charged.
+    assert!(other.try_acquire(5).is_ok());
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn a_limit_per_day_beside_one_per_minute_on_one_dimension() {
             place => (864 * (place - 99), Some("100 requests / day")),
         };
         assert_eq!(permit.waited(), secs(due));
-        assert_eq!(permit.waited_for().map(ToString::to_string).as_deref(), limit);
+        assert_eq!(permit.waited_for().map(|limit| limit.to_string()).as_deref(), limit);
     }
 }
 
@@ -281,7 +281,7 @@ fn sixty_four_limits_hold_together() {
     clock.advance(secs(10));
     let permit = next.admitted();
     assert_eq!(
-        (permit.waited(), permit.waited_for().map(ToString::to_string)),
+        (permit.waited(), permit.waited_for().map(|limit| limit.to_string())),
         (secs(1), Some("1 dimension_1 / second".into()))
     );
     permit.cancel();

@@ -26,6 +26,22 @@ fn a_value_of_another_type_is_named() {
             json!({ "limit": { "pages": 9 } }),
             "`limit`: `pages`: expected a rate such as `200 / minute`, found 9",
         ),
+        (
+            json!({ "spend": "10 / day" }),
+            "`spend`: expected a rate such as `$10 / day`, found \"10 / day\": a budget begins with dollars, such as \
+             `$10` or `$0.25`",
+        ),
+        (json!({ "spend": 10 }), "`spend`: expected a budget such as `$10 / day`, found 10"),
+        (
+            json!({ "limit": { "spend": "10 / day" } }),
+            "`limit`: `spend`: expected a rate such as `$10 / day`, found \"10 / day\": a budget begins with dollars, \
+             such as `$10` or `$0.25`",
+        ),
+        (
+            json!({ "prices": "/no/such.json" }),
+            "`prices`: cannot read the prices: /no/such.json: No such file or directory (os error 2)",
+        ),
+        (json!({ "price": 1 }), "`price` is not data; call the builder's method `price`"),
         (json!({ "burst": 5 }), "`burst`: expected a time such as `500 ms`, or `Observed`, found 5"),
         (json!({ "jitter": "50" }), "`jitter`: expected a time such as `500 ms`, found \"50\""),
         (json!({ "max_hold": "-1 s" }), "`max_hold`: expected a time such as `500 ms`, found \"-1 s\""),

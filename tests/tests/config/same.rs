@@ -5,12 +5,15 @@ use std::error::Error;
 use std::time::Duration;
 
 use openlimit::{
-    Builder, Burst, Charge, ChatRateLimiter, Concurrency, Counting, Input, Limit, LimiterConfig, OnOutage,
-    Output, Overflow, Percent, Priority, Rate, Redis, kind,
+    Builder, Burst, Charge, ChatRateLimiter, Concurrency, Counting, Dollars, Input, Limit, LimiterConfig,
+    OnOutage, Output, Overflow, Percent, Prices, Priority, Rate, Redis, Unit, kind,
 };
 use serde_json::{Value, json};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// A file in the format of LiteLLM.
+const PRICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/config/prices.json");
 
 /// What `limiter!` expands to.
 type Fill =
@@ -58,6 +61,7 @@ fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
         input_tokens { 9 / hour } { Rate::per_hour(9) } "9 / hour";
         output_tokens { 9 / day } { Rate::per_day(9) } json!(["9 / day"]);
         images { Rate::per_day(9).burst(SECOND) } { Rate::per_day(9).burst(SECOND) } "9 / day, burst 1 s";
+        spend { Dollars(10) / day } { Dollars(10) / Unit::day } "$10 / day";
         limit { Limit::new("pages", Rate::per_day(9)) } { Limit::new("pages", Rate::per_day(9)) }
             json!({ "pages": "9 / day" });
         burst { Burst::Observed } { Burst::Observed } "observed";
@@ -74,6 +78,7 @@ fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
         default_output { 500 } { 500 } 500;
         model { "gpt-4o" } { "gpt-4o" } "gpt-4o";
         input_factor { 1.5 } { 1.5 } 1.5;
+        prices { Prices::from_file(PRICES)? } { Prices::from_file(PRICES).unwrap() } PRICES;
         output { Output::Learned } { Output::Learned } "Learned";
         input { Input::Learned } { Input::Learned } "learned";
         admission { Charge::OpenAi } { Charge::OpenAi } "open_ai";

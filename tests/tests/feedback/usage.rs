@@ -8,7 +8,12 @@ use super::reader::headers;
 
 #[track_caller]
 fn reads(body: &str, expected: Option<Usage>) {
-    assert_eq!(Usage::from_json(body.as_bytes()), expected, "{body}");
+    assert_eq!(amounts(Usage::from_json(body.as_bytes())), expected, "{body}");
+}
+
+/// Leaves out what caches served and stored, which is no amount.
+fn amounts(usage: Option<Usage>) -> Option<Usage> {
+    usage.map(|usage| usage.cached(0).written(0))
 }
 
 fn usage(input: u64, output: u64, tokens: u64) -> Option<Usage> {
@@ -109,7 +114,7 @@ fn bedrock_is_read_from_bodies_headers_and_event_streams() {
         stream.extend_from_slice(payload.as_bytes());
         stream.extend_from_slice(b"\x7b\x22\x5c\x22");
     }
-    assert_eq!(Usage::from_json(&stream), usage(37, 62, 99));
+    assert_eq!(amounts(Usage::from_json(&stream)), usage(37, 62, 99));
     let metrics = r#"{"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":9,"outputTokenCount":3,"invocationLatency":7}}"#;
     reads(metrics, usage(9, 3, 12));
     let observation = headers(
@@ -119,7 +124,42 @@ fn bedrock_is_read_from_bodies_headers_and_event_streams() {
         x-amzn-bedrock-cache-write-input-token-count: 2
         x-amzn-bedrock-invocation-latency: 700",
     );
-    assert_eq!(observation.usage(), usage(12, 5, 17));
+    assert_eq!(amounts(observation.usage()), usage(12, 5, 17));
+}
+
+#[test]
+fn what_a_cache_served_or_stored_is_known_apart() {
+    for (body, [uncached, cached, written]) in [
+        (r#"{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4}}}"#, [5, 4, 0]),
+        (
+            r#"{"response":{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4}}}}"#,
+            [5, 4, 0],
+        ),
+        (
+            r#"{"usage":{"prompt_tokens":9,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":5}}"#,
+            [5, 4, 0],
+        ),
+        (r#"{"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":4}}"#, [5, 4, 0]),
+        (
+            r#"{"usage":{"input_tokens":9,"cache_read_input_tokens":100,"cache_creation_input_tokens":4}}"#,
+            [9, 100, 4],
+        ),
+        // LiteLLM's proxy states Anthropic's numbers as OpenAI does.
+        (
+            r#"{"usage":{"prompt_tokens":9,"cache_read_input_tokens":4,"cache_creation_input_tokens":2}}"#,
+            [3, 4, 2],
+        ),
+        // Numbers in other places are those of something else.
+        (r#"{"usage":{"prompt_tokens":9,"completion_tokens_details":{"cached_tokens":4}}}"#, [9, 0, 0]),
+        (r#"{"usage":{"prompt_tokens":9,"x":{"prompt_tokens_details":{"cached_tokens":4}}}}"#, [9, 0, 0]),
+        (r#"{"usage":{"prompt_tokens":9},"prompt_tokens_details":{"cached_tokens":4}}"#, [9, 0, 0]),
+    ] {
+        let parsed = serde_json::from_str::<serde_json::Value>(body).unwrap();
+        for usage in [Usage::from_json(body.as_bytes()).unwrap(), Usage::of(&parsed).unwrap()] {
+            let found = [usage.uncached_input(), usage.cached_input(), usage.cache_writes()];
+            assert_eq!(found, [uncached, cached, written], "{body}");
+        }
+    }
 }
 
 #[test]
@@ -311,10 +351,10 @@ fn a_number_counts_when_its_object_has_ended() {
     reader.feed(br#"{"usage":{"input_tokens":10,"cache_creation_input_tokens":5,"#);
     assert_eq!(reader.usage(), None);
     reader.feed(br#""output_tokens":1}"#);
-    assert_eq!(reader.usage(), usage(15, 1, 16));
+    assert_eq!(amounts(reader.usage()), usage(15, 1, 16));
     // An event that breaks off says nothing.
     reader.feed(b"}\n\ndata: {\"usage\":{\"output_tokens\":9,\n\ndata: {}");
-    assert_eq!(reader.usage(), usage(15, 1, 16));
+    assert_eq!(amounts(reader.usage()), usage(15, 1, 16));
 }
 
 #[test]

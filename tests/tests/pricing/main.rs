@@ -12,6 +12,7 @@ mod kinds;
 mod messages;
 mod models;
 mod original;
+mod prices;
 mod properties;
 mod raw;
 mod safety;

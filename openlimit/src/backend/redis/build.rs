@@ -1,36 +1,44 @@
-//! Opens a limiter on Redis: checks it, puts its limits in one order, and derives its identity.
+//! `Shared`: limits on Redis. Checks them, puts them in one order, derives their identity, and opens
+//! the limiter of each name.
 //!
 //! Limiters of one name share buckets. They must have the same identity, or the server refuses
-//! them. The identity is the version of the layout and the text of all limits in alphabetical
-//! order, so the order of declaration does not matter.
+//! them. The order of the limits in it does not depend on the order of their declaration.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use super::bounds::Bounds;
 use super::driver::Session;
-use super::scale::{MOST, Scale};
-use super::settings::Settings;
+use super::identity::Identity;
+use super::key::Keys;
+use super::scale::MOST;
+use super::settings::{Common, Settings};
+use super::shared::{jitter_of, shared};
 use super::slots::{Alone, LOCAL, SharedLimit, Slots};
+use super::terms::Terms;
 use super::{OnOutage, Redis};
 use crate::backend::memory::Memory;
 use crate::backend::{Backend, Driver, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildProblem, MOST_SHARED};
-use crate::limits::{Counting, Limit, Percent, Rate};
+use crate::limits::{Counting, Percent, Rate};
 use crate::time::nanos;
 
-/// The least jitter of a shared limiter. Half of it is how late a call may depart for its slot.
-/// Round trips vary by milliseconds, so with less jitter slots would often be missed.
-const LEAST_JITTER: Duration = Duration::from_millis(10);
+/// Checked limits on Redis: what the limiters of all keys have in common.
+pub(crate) struct Shared {
+    common: Arc<Common>,
+    prefix: String,
+    name: String,
+    limits: Box<[SharedLimit]>,
+    identity: Identity,
+    /// How this process meters each limit during an outage.
+    parts: Box<[Metering]>,
+    terms: Terms,
+}
 
-/// Opens a limiter on Redis. Does not connect yet.
+/// Checks limits for Redis. Does not connect.
 ///
 /// # Errors
-/// Returns the problem if the limiter cannot be shared, or the settings of its Redis are wrong.
-pub(in crate::backend) fn open(
-    redis: &Redis,
-    starting: &Starting<'_>,
-) -> Result<(Backend, Driver), BuildProblem> {
+/// Returns the problem if they cannot be shared, or the settings of their Redis are wrong.
+pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Result<Shared, BuildProblem> {
     let Some(name) = starting.name else { return Err(BuildProblem::SharedNameless) };
     if !starting.on_system_time {
         return Err(BuildProblem::SharedClock);
@@ -47,54 +55,57 @@ pub(in crate::backend) fn open(
         let problem = format!("`OnOutage::Local` has a share of {share} %; give from 1 to 100");
         return Err(BuildProblem::Redis(problem.into()));
     }
-    let as_text = |place: usize| as_text(&starting.limits[place], &starting.meterings[place]);
-    let jitter = starting.meterings.iter().map(|metering| metering.jitter).max().unwrap_or_default();
-    let jitter = jitter.max(LEAST_JITTER);
-    let meterings: Vec<_> =
-        starting.meterings.iter().map(|metering| Metering { jitter, ..*metering }).collect();
-    let pause = Scale::longest_pause(&meterings);
-    // All clients of the buckets must have the limits in the same order.
-    let mut order: Vec<usize> = (0..starting.limits.len()).collect();
-    order.sort_by_cached_key(|place| as_text(*place));
-    let mut drain = 0;
-    let mut shared = Vec::new();
-    for place in order {
-        let scale = Scale::new(&meterings[place], pause);
-        let largest = scale.weight(scale.most).saturating_add(scale.burst);
-        if largest >= MOST {
-            let limit = starting.limits[place].clone();
-            return Err(BuildProblem::TooSlowToShare { limit, most: scale.most });
-        }
-        drain = drain.max(largest);
-        shared.push(SharedLimit { place, dimension: starting.dimensions[place], scale });
+    let order = order(starting);
+    let (scales, identity) = shared(starting, &order)?;
+    let limits: Box<[_]> = order
+        .iter()
+        .zip(scales)
+        .map(|(place, scale)| SharedLimit { place: *place, dimension: starting.dimensions[*place], scale })
+        .collect();
+    let common = Common::new(redis, limits.len()).map_err(BuildProblem::Redis)?;
+    Ok(Shared {
+        common: Arc::new(common),
+        prefix: redis.prefix.clone(),
+        name: name.to_owned(),
+        limits,
+        identity,
+        parts: starting.meterings.iter().map(|metering| redis.on_outage.part(metering)).collect(),
+        terms: redis.terms(nanos(jitter_of(starting.meterings)).min(MOST)),
+    })
+}
+
+impl Shared {
+    /// Opens the limiter of a key, or the only one. It is given what was checked. Does not connect
+    /// yet.
+    pub(in crate::backend) fn open(&self, starting: &Starting<'_>, key: Option<&str>) -> (Backend, Driver) {
+        let keys = Keys::new(&self.prefix, &self.name, key);
+        let session = Session::new(Settings::new(Arc::clone(&self.common), keys));
+        let share = Memory::new(&Starting { meterings: &self.parts, ..*starting }, LOCAL);
+        let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
+        let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
+        let slots = Slots::new(&self.limits, self.terms, session.server(), alone, starting.max_hold);
+        let slots = slots.identified(self.identity.clone());
+        (Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session)))
     }
-    let texts: Vec<_> = shared.iter().map(|limit| as_text(limit.place)).collect();
-    let bounds = Bounds::new(drain, nanos(pause).min(MOST));
-    let settings = Settings::new(redis, name, texts.join("; "), shared.len(), bounds);
-    let session = Session::new(settings.map_err(BuildProblem::Redis)?);
-    let meterings: Vec<_> = starting.meterings.iter().map(|metering| redis.part(metering)).collect();
-    let share = Memory::new(&Starting { meterings: &meterings, ..*starting }, LOCAL);
-    let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
-    let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
-    let slots =
-        Slots::new(&shared, redis.terms(nanos(jitter).min(MOST)), session.server(), alone, starting.max_hold);
-    Ok((Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session))))
 }
 
-/// Returns a limit as it stands in the identity. Headroom and jitter may differ between clients.
-fn as_text(limit: &Limit, metering: &Metering) -> String {
-    let counting = match metering.counting {
-        Counting::Refilling => "",
-        Counting::InWindows => ", counted in windows",
-    };
-    format!("{} (burst {:?}{counting})", limit.to_string().escape_debug(), metering.burst)
+/// Returns the places of the limits in the order of the script. All clients of the buckets must have
+/// the same, also after an update of the amounts. So amounts count only where all else is equal.
+fn order(starting: &Starting<'_>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..starting.limits.len()).collect();
+    order.sort_by_cached_key(|place| {
+        let (limit, metering) = (&starting.limits[*place], &starting.meterings[*place]);
+        let rate = limit.rate();
+        (limit.dimension().to_string(), rate.period(), rate.amount(), metering.burst)
+    });
+    order
 }
 
-impl Redis {
+impl OnOutage {
     /// Returns how this process meters a limit during an outage: at a share of its rate, and so of
     /// its burst.
-    fn part(&self, metering: &Metering) -> Metering {
-        let OnOutage::Local(Percent(share)) = self.on_outage else { return *metering };
+    pub(super) fn part(self, metering: &Metering) -> Metering {
+        let Self::Local(Percent(share)) = self else { return *metering };
         let rate = metering.rate;
         // Lengthens the period, which is exact. If that would be too long, the amount of the limit
         // is large enough to be reduced instead. A window has to keep its length.
@@ -113,18 +124,18 @@ impl Redis {
 mod tests {
     use std::time::Duration;
 
-    use crate::backend::redis::{OnOutage, Redis};
+    use crate::backend::redis::OnOutage;
     use crate::bucket::Metering;
     use crate::limits::{Counting, Percent, Rate};
 
     #[test]
     fn a_share_of_a_window_is_a_share_of_its_amount() {
-        let redis = Redis::new("redis://localhost").on_outage(OnOutage::Local(Percent(25)));
+        let quarter = OnOutage::Local(Percent(25));
         let second = Duration::from_secs(1);
         let refilling = Metering::new(Rate::per_minute(600), second, Duration::ZERO, (0, 100));
         let windows = Metering { counting: Counting::InWindows, ..refilling };
         let share = |metering: &Metering| {
-            let part = redis.part(metering);
+            let part = quarter.part(metering);
             (part.rate.amount(), part.rate.period(), part.most)
         };
         assert_eq!(share(&refilling), (600, 240 * second, 600));

@@ -35,12 +35,15 @@ pub(super) struct Taken {
     /// The least of it to owe.
     pub(super) least: u64,
     /// The `idle` that the client had seen before.
-    pub(super) idle: u64,
+    pub(super) idle: i64,
+    /// Before then, on the clock of the client, the bucket cannot have stood idle.
+    pub(super) full_until: u64,
 }
 
 impl Taken {
     pub(super) fn add(&mut self, other: Self) {
         self.idle = if self.all == 0 { other.idle } else { self.idle.max(other.idle) };
+        self.full_until = self.full_until.max(other.full_until);
         self.all = self.all.saturating_add(other.all).min(MOST);
         self.least = self.least.saturating_add(other.least).min(MOST);
     }
@@ -51,6 +54,8 @@ impl Taken {
 pub(super) struct HoldChange {
     /// A hold ends, before the other one begins.
     pub(super) ends: bool,
+    /// Before that, all buckets become as new.
+    pub(super) resets: bool,
     /// A hold lasts until then, on the clock of the client.
     pub(super) until: Option<u64>,
     /// It does because a quota is used up.
@@ -60,10 +65,11 @@ pub(super) struct HoldChange {
 impl HoldChange {
     /// Returns the change that consists of this one and a later one.
     pub(super) fn then(self, later: Self) -> Self {
+        let resets = self.resets || later.resets;
         if later.ends {
-            return later;
+            return Self { resets, ..later };
         }
         let (until, exhausts) = (self.until.max(later.until), self.exhausts || later.exhausts);
-        Self { ends: self.ends, until, exhausts }
+        Self { ends: self.ends, resets, until, exhausts }
     }
 }

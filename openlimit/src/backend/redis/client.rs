@@ -5,12 +5,20 @@ use std::sync::Arc;
 use ::redis::{Cmd, cmd};
 
 use super::failure::Failure;
-use super::problem::problem;
+use super::identity::Identity;
+use super::problem::{other_limits, problem};
 use super::route::Route;
 use super::script::Script;
 use super::settings::{KEPT, Settings};
 use super::wire::BatchReply;
 use crate::error::{StoreError, StoreProblem};
+
+/// A batch to have decided, and the limits that it was made for.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) bytes: Vec<u8>,
+    pub(super) identity: Arc<Identity>,
+}
 
 /// A client of the server that holds a limiter's buckets.
 pub(super) struct Client {
@@ -19,6 +27,8 @@ pub(super) struct Client {
     /// The key of the last reply to this client.
     key: String,
     route: Route,
+    /// The limits of the state, if the last batch was refused because they are others.
+    other_limits: Option<String>,
 }
 
 impl Client {
@@ -28,6 +38,7 @@ impl Client {
             script: Script::of(settings.count),
             key: settings.keys.client(),
             route: Route::new(Arc::clone(&settings)),
+            other_limits: None,
             settings,
         }
     }
@@ -38,19 +49,26 @@ impl Client {
     /// Returns an error if there was no reply, or one that the script cannot have written. The
     /// server may have decided the batch all the same. If the same bytes are sent again, it does
     /// not decide them twice, and repeats the reply.
-    pub(super) async fn decide(&mut self, batch: &[u8]) -> Result<BatchReply, StoreError> {
+    pub(super) async fn decide(&mut self, batch: &Batch) -> Result<BatchReply, StoreError> {
         let reply = self.try_decide(batch).await;
-        let reply = reply.map_err(|failure| self.settings.error(problem(&self.settings, &failure)))?;
+        self.other_limits = reply.as_ref().err().and_then(other_limits);
+        let reply = reply
+            .map_err(|failure| self.settings.error(problem(&self.settings, &batch.identity, &failure)))?;
         let reply = BatchReply::read(&reply, self.settings.count).ok_or_else(|| {
             let found = "data that this version of openlimit cannot read".to_owned();
             self.settings.error(StoreProblem::OtherLayout { key: self.settings.keys.state.clone(), found })
         })?;
-        let checked = self.settings.bounds.check(&reply);
+        let checked = batch.identity.bounds.check(&reply);
         checked.map_err(|problem| self.settings.error(StoreProblem::Unsuited(problem)))?;
         Ok(reply)
     }
 
-    async fn try_decide(&mut self, batch: &[u8]) -> Result<Vec<u8>, Failure> {
+    /// Returns the limits of the state, if the last batch was refused because they are others.
+    pub(super) fn other_limits(&mut self) -> Option<String> {
+        self.other_limits.take()
+    }
+
+    async fn try_decide(&mut self, batch: &Batch) -> Result<Vec<u8>, Failure> {
         let command = self.command("EVALSHA", &self.script.sha, batch);
         match self.route.run(&command).await {
             // The server has not seen the script, or forgot it. `EVAL` also stores it there.
@@ -62,10 +80,10 @@ impl Client {
         }
     }
 
-    fn command(&self, name: &str, script: &str, batch: &[u8]) -> Cmd {
+    fn command(&self, name: &str, script: &str, Batch { bytes, identity }: &Batch) -> Cmd {
         let mut command = cmd(name);
         command.arg(script).arg(2).arg(&self.settings.keys.state).arg(&self.key);
-        command.arg(&self.settings.identity).arg(batch).arg(self.settings.lifetime).arg(KEPT);
+        command.arg(identity.text()).arg(bytes).arg(identity.lifetime).arg(KEPT);
         command
     }
 }

@@ -89,6 +89,10 @@
 -- rate nobody used. `alone.rs` says why that has a lower bound (`least`), too. What one process
 -- took out of the idle time is not idle any more for the next.
 
+-- If it did not see this state, the bucket was `full` for so long after it went alone, and counts
+-- as idle from then on: also before the epoch, where `idle` is less than zero. If another client
+-- then knows that more should have been there at the epoch, that is added, as for any lost state.
+
 -- # A rate that was cut
 -- After a refusal the rate of a limit is halved, and climbs back (`climb.rs`). Clients let their
 -- calls weigh more meanwhile, so nothing here depends on it. But they have to agree on the climb:
@@ -119,6 +123,16 @@
 -- remembers it for each of its calls, and asks for a level (`raise`) as of the sum that it has seen
 -- last (`seen_sum`). What was granted since is added here. Slots that were given back still count,
 -- because nobody knows if a response came before or after them. So a level may be a little too high.
+
+-- # Limits that were updated
+-- A program may change the rates and bursts of its limits. The identity then ends in `; update n`,
+-- and of two identities the one with the larger n is newer. A client with newer limits gives them
+-- to the state. A client with older ones is refused, and takes them over (identity.rs). Levels are
+-- times of the rate, so another rate changes none of them. With another burst they stay the same
+-- part of it, unless the limit is counted in windows.
+
+-- # A reset
+-- All buckets become as new. That counts as one charge, behind which nothing can be given back.
 
 -- # The last call, granted anew
 -- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
@@ -167,19 +181,44 @@ ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$] = 0, 0, 0, 
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks, and
 -- seven numbers for each limit.
 local state = redis.call('GET', KEYS[1])
+-- What becomes of each level if this client's limits are newer: a part of it.
+local parts
 if state then
   local limits = ARGV[1]
-  local fixed = #limits + 64{{ + 56}}
+  local begin, is_same, is_newer = #limits + 1, string.sub(state, 1, #limits) == limits, false
+  if not is_same then
+    local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n()')
+    local function version(text) return tonumber(string.match(text, '; update (%d+)$') or 0) end
+    if layout == string.match(limits, '^[^\n]*') and #state >= rest + 63 then
+      local ours = string.match(limits, '\n([^\n]*)\n$')
+      is_newer = unpack('<d', state, rest + 56) == 0{{ + 1}} and version(ours) > version(theirs)
+      begin = rest
+    end
+  end
+  local fixed = begin + 63{{ + 56}}
   local length, from, _ = -1, fixed + 1
-  if string.sub(state, 1, #limits) == limits and #state >= fixed then
+  if (is_same or is_newer) and #state >= fixed then
     last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
-      unpack('<dddddddd{{ddddddd}}', state, #limits + 1)
+      unpack('<dddddddd{{ddddddd}}', state, begin)
     length = fixed
     length = length + 8 * size$ + 56 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
     {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$]}} = unpack('<{{ddddddd}}', state, from)
+    if is_newer then
+      local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
+      local function bursts(text)
+        local list = {}
+        for amount, unit, after in string.gmatch(text, '%(burst ([%d.]+)([^,)]+)([,)])') do
+          list[#list + 1] = after == ')' and (tonumber(amount) or 0) * (units[unit] or 0) or 1
+        end
+        return list
+      end
+      local before, after = bursts(string.sub(state, 1, begin - 1)), bursts(limits)
+      parts = {}
+      parts[$] = (before[$] or 0) > 0 and (after[$] or 0) > 0 and after[$] / before[$] or 1 --*
+    end
   else
     -- These are other limits, or another layout. Once such a state has drained, and was not used
     -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
@@ -220,6 +259,12 @@ do
   else idle$, rested$, level$ = idle$ + passed - level$, min(FAR, rested$ + passed - level$), 0 end --*
 end
 
+if parts then
+  level$, put_in$ = min(FAR, math.ceil(level$ * parts[$])), math.floor(put_in$ * parts[$]) --*
+  if low$ < FAR then low$ = math.floor(low$ * parts[$]) end --*
+  for pair = 2, size$, 2 do stack$[pair] = math.floor(stack$[pair] * parts[$]) end --*
+end
+
 -- Adds a pair to a stack, if there is one, and removes those that are not lower.
 local function push(stack, size, top, low)
   if top == 0 then return size end
@@ -253,11 +298,17 @@ local function thin(stack, size)
   return kept
 end
 
+if hold_ends > 1 then
+  charges, far, booked = charges + 1, 0, 0
+  level$, rested$, put_in$, top$, low$, size$ = 0, FAR, 0, charges, 0, 0 --*
+  ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
+end
+
 local debt$, raise$, fit$, burst$ --*
 do
-  local seen_level$, taken$, least$, seen_idle$ --*
+  local seen_level$, taken$, least$, seen_idle$, full$ --*
   local seen_sum, since = {}
-  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, fit$, burst$, at = unpack('<ddddddddd', batch, at) --*
+  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
   if seen_epoch == epoch and seen_charges <= charges then
     -- Less than zero if a call was taken out.
     since = (sum[$] - seen_sum[$] + FAR / 2) % FAR - FAR / 2 --*
@@ -280,11 +331,11 @@ do
   end
   if alone_for > 0 then
     -- If the client did not see this state before it went alone, the bucket may have stood idle for
-    -- as long as possible before that. If the state is younger, nobody used it before.
-    local began, is_known = (now - alone_for - epoch) * 1000, alone_epoch == epoch
-    if not is_known then seen_idle$ = began >= 0 and began or -FAR end --*
+    -- as long as possible before that.
+    local began = (now - alone_for - epoch) * 1000
+    if alone_epoch ~= epoch then seen_idle$ = began + full$ end --*
     local owed$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
-    idle$, debt$ = max(0, idle$ - ((is_known or began >= 0) and taken$ - owed$ or 0)), debt$ + owed$ --*
+    idle$, debt$ = idle$ - taken$ + owed$, debt$ + owed$ --*
     charges = charges + 1
   end
 end
@@ -296,7 +347,7 @@ local is_out = out > 0 and out == charges
 if is_out then
   sum[$] = (sum[$] - took[$]) % FAR --*
   if top$ == out then --*
-    level$, idle$ = max(0, level$ - put_in$), max(0, idle$ - put_in$) --*
+    level$, idle$ = max(0, level$ - put_in$), max(min(0, idle$), idle$ - put_in$) --*
     top$, low$ = 0, FAR --*
   end --*
   ahead, ahead_at = back, back_at

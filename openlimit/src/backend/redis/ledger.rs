@@ -48,6 +48,8 @@ pub(super) struct Ledger {
     /// The weights to give back in each bucket, by charge. Those of an admitted call are apart from
     /// those of its slot: true for the call.
     refunds: BTreeMap<(u64, bool), Box<[u64]>>,
+    /// Those in the batch in flight.
+    sent: BTreeMap<(u64, bool), Box<[u64]>>,
     /// When this process went alone, while no reply has confirmed what it took then.
     went_alone: Option<Went>,
     /// A change of the hold that no batch has taken along yet.
@@ -81,7 +83,7 @@ struct Account {
     /// The same in the batch in flight.
     raising: Option<(u64, u64)>,
     /// For how long the bucket stood idle since the state began, in the last reply.
-    idle: u64,
+    idle: i64,
     /// The amounts that this process took alone, and that no batch has taken along yet.
     taken: Taken,
     /// The same in the batch in flight.
@@ -125,6 +127,7 @@ impl Ledger {
             epoch: 0,
             charges: 0,
             refunds: BTreeMap::new(),
+            sent: BTreeMap::new(),
             went_alone: None,
             hold: None,
             holding: None,
@@ -217,12 +220,13 @@ impl Ledger {
         account.debt = account.debt.saturating_add(weight).min(MOST);
     }
 
-    /// Notes what this process took from one limit while it decided alone, since `since` on its own
-    /// clock, and the least of it to owe.
-    pub(super) fn took(&mut self, limit: usize, all: u64, least: u64, since: u64) {
+    /// Notes what this process took from one limit while it decided alone, and the least of it to
+    /// owe. It had the last reply at `seen_at` on its own clock, and went alone at `since`.
+    pub(super) fn took(&mut self, limit: usize, (all, least): (u64, u64), seen_at: u64, since: u64) {
         if all > 0 {
             let account = &mut self.buckets[limit];
-            account.taken.add(Taken { all, least, idle: account.idle });
+            let full_until = seen_at.saturating_add(account.level).max(since);
+            account.taken.add(Taken { all, least, idle: account.idle, full_until });
             self.went_alone = self.went_alone.or(Some(Went { at: since, epoch: self.epoch }));
         }
     }
@@ -244,7 +248,7 @@ impl Ledger {
     /// Notes that a hold lasts until then, on the clock of the client, and if that is because a
     /// quota is used up. `None` if that time is over.
     pub(super) fn begin_hold(&mut self, until: Option<u64>, exhausts: bool) {
-        self.change_hold(HoldChange { ends: false, until, exhausts });
+        self.change_hold(HoldChange { ends: false, resets: false, until, exhausts });
     }
 
     /// Notes that one limit is held until then, on the clock of the client.
@@ -256,7 +260,7 @@ impl Ledger {
     /// Notes that all holds have ended.
     pub(super) fn end_hold(&mut self) {
         self.buckets.iter_mut().for_each(|account| account.shut = 0);
-        self.change_hold(HoldChange { ends: true, until: None, exhausts: false });
+        self.change_hold(HoldChange { ends: true, resets: false, until: None, exhausts: false });
     }
 
     fn change_hold(&mut self, change: HoldChange) {
@@ -271,7 +275,7 @@ impl Ledger {
     /// Returns true if a change of the hold waits for a batch. It waits for the first reply, before
     /// which the server's clock is not known.
     pub(super) fn has_hold(&self) -> bool {
-        self.hold.is_some() && self.seen_at > 0
+        self.hold.is_some_and(|change| self.seen_at > 0 || change.resets && change.until.is_none())
     }
 
     /// Returns true if a hold of one limit alone waits for a batch.
@@ -289,7 +293,7 @@ impl Ledger {
         self.holding = if self.has_hold() { self.hold.take() } else { None };
         let until = self.holding.and_then(|change| change.until);
         batch.number(until.map_or(0, |until| self.on_server(until, clock)));
-        batch.number(self.holding.is_some_and(|change| change.ends).into());
+        batch.number(self.holding.map_or(0, |change| u64::from(change.ends) + u64::from(change.resets)));
         batch.number(self.holding.is_some_and(|change| change.exhausts).into());
     }
 
@@ -310,6 +314,7 @@ impl Ledger {
         (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {
+        let went_alone = self.went_alone.map_or(0, |went| went.at);
         let out = self.removable.filter(|_| moves || self.unwanted);
         let first = self.refunds.keys().rev().nth(MOST_REFUNDS - 1).copied().unwrap_or_default();
         let sent = self.refunds.split_off(&first);
@@ -319,9 +324,10 @@ impl Ledger {
         for (account, scale) in self.buckets.iter_mut().zip(scales) {
             let Account { level, debt, raise, sum, taken, .. } = *account;
             let raise = at(raise, now).min(MOST);
-            let alone = [taken.all, taken.least, taken.idle];
-            let numbers = [level, debt, raise, sum].into_iter().chain(alone).chain([scale.fit, scale.burst]);
-            numbers.for_each(|number| batch.number(number));
+            [level, debt, raise, sum, taken.all, taken.least].iter().for_each(|number| batch.number(*number));
+            batch.signed(taken.idle);
+            let full = taken.full_until.saturating_sub(went_alone);
+            [full, scale.fit, scale.burst].iter().for_each(|number| batch.number(*number));
             (account.owing, account.taking) = (mem::take(&mut account.debt), mem::take(&mut account.taken));
             account.raising = account.raise.take();
         }
@@ -334,6 +340,7 @@ impl Ledger {
                 account.refund = account.refund.saturating_sub(*weight);
             }
         }
+        self.sent = sent;
         let knows_clock = self.seen_at > 0;
         for limit in 0..self.buckets.len() {
             let account = &mut self.buckets[limit];
@@ -349,6 +356,7 @@ impl Ledger {
     /// and its change of the hold again, since that is safe, and drops its refunds.
     pub(super) fn give_up(&mut self) {
         self.keep_last();
+        self.sent.clear();
         let has_ended = self.hold.is_some_and(|later| later.ends);
         if let Some(before) = self.holding.take() {
             self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
@@ -363,6 +371,51 @@ impl Ledger {
             account.shut = if has_ended { account.shut } else { account.shut.max(before) };
             account.refunding = 0;
         }
+    }
+
+    /// Takes the batch in flight back, which the server has refused. Sends all of it again.
+    pub(super) fn take_back(&mut self) {
+        for ((charge, is_admitted), weights) in mem::take(&mut self.sent) {
+            for (limit, weight) in weights.iter().enumerate() {
+                self.refund(limit, *weight, charge, is_admitted);
+            }
+        }
+        self.give_up();
+    }
+
+    /// Scales everything that is known of one limit, because its burst has changed: to `part` of
+    /// `of`. Rounds to the higher level.
+    pub(super) fn scale(&mut self, limit: usize, (part, of): (u128, u128)) {
+        let up = |weight: u64| to_weight((u128::from(weight) * part).div_ceil(of));
+        let down = |weight: u64| to_weight(u128::from(weight) * part / of);
+        for weights in self.refunds.values_mut().chain(self.sent.values_mut()) {
+            weights[limit] = down(weights[limit]);
+        }
+        let account = &mut self.buckets[limit];
+        account.refund = down(account.refund);
+        for weight in
+            [&mut account.level, &mut account.debt, &mut account.taken.all, &mut account.taken.least]
+        {
+            *weight = up(*weight);
+        }
+        if let Some((level, _)) = &mut account.raise {
+            *level = up(*level);
+        }
+    }
+
+    /// Forgets what was charged and given back, because the buckets become as new. Sends that with
+    /// the next batch.
+    pub(super) fn reset(&mut self) {
+        self.keep_last();
+        self.refunds.clear();
+        // Nor is it sent again if the batch in flight is given up.
+        self.sent.clear();
+        self.went_alone = None;
+        for account in &mut self.buckets {
+            let Account { sum, idle, .. } = *account;
+            *account = Account { sum, idle, ..Account::default() };
+        }
+        self.hold = Some(HoldChange { ends: true, resets: true, until: None, exhausts: false });
     }
 
     /// Applies the reply to a batch. Returns the numbers of the charges that were granted, in
@@ -389,6 +442,7 @@ impl Ledger {
             self.went_alone = None;
         }
         self.holding = None;
+        self.sent.clear();
         self.replied = self.batch;
         (self.seen_at, self.epoch, self.charges) = (reply.decided, reply.epoch, reply.charges);
         before + 1..=reply.charges
@@ -398,6 +452,10 @@ impl Ledger {
     fn keep_last(&mut self) {
         (self.removable, self.unwanted) = (None, false);
     }
+}
+
+fn to_weight(wide: u128) -> u64 {
+    u64::try_from(wide).unwrap_or(MOST).min(MOST)
 }
 
 /// Returns by how much one sum of weights is larger than another one, modulo [`MOST`]. Less than

@@ -14,8 +14,9 @@
 //!   and `problem` turns an error of the server into one for callers.
 //! * `stream` opens what a connection reads and writes: TCP, `tls` or a unix socket. `capped`
 //!   limits the length of a reply, and `bounds` the waits in it.
-//! * `config` is the public settings. `access`, `key`, `settings` and `terms` are what is made of
-//!   them when `build` opens a limiter.
+//! * `identity` is what the clients of one name agree on, and which of two is newer.
+//! * `config` is the public settings. `access`, `key`, `settings`, `shared` and `terms` are what is
+//!   made of them when `build` opens a limiter.
 //!
 //! To follow a call, read `slots`, then `slots/exchange.rs`, then `decide.lua`.
 //!
@@ -43,6 +44,7 @@ mod config;
 mod connection;
 mod driver;
 mod failure;
+mod identity;
 mod key;
 mod ledger;
 mod pool;
@@ -51,13 +53,14 @@ mod route;
 mod scale;
 mod script;
 mod settings;
+mod shared;
 mod slots;
 mod stream;
 mod terms;
 mod tls;
 mod wire;
 
-pub(super) use self::build::open;
+pub(super) use self::build::{Shared, check};
 pub use self::config::{OnOutage, Redis};
 pub(crate) use self::driver::Session;
 pub(super) use self::slots::Slots;

@@ -10,6 +10,7 @@ use ::redis::{ErrorKind, RedisError};
 
 use super::capped::TooLong;
 use super::failure::Failure;
+use super::identity::Identity;
 use super::settings::Settings;
 use super::tls;
 use crate::error::StoreProblem;
@@ -30,11 +31,11 @@ pub(super) fn needs_new_connection(error: &RedisError, cluster: bool) -> bool {
 }
 
 /// Returns the problem that callers see.
-pub(super) fn problem(settings: &Settings, failure: &Failure) -> StoreProblem {
+pub(super) fn problem(settings: &Settings, ours: &Identity, failure: &Failure) -> StoreProblem {
     let (error, access) = (&failure.error, &settings.nodes[0]);
     let message = settings.cleaned(&server_message(error));
     match error.code() {
-        Some("OPENLIMIT") => return script_problem(settings, error.detail().unwrap_or_default()),
+        Some("OPENLIMIT") => return script_problem(settings, ours, error.detail().unwrap_or_default()),
         Some("WRONGTYPE") => {
             let found = "a value of another type".to_owned();
             return StoreProblem::OtherLayout { key: settings.keys.state.clone(), found };
@@ -87,6 +88,14 @@ pub(super) fn problem(settings: &Settings, failure: &Failure) -> StoreProblem {
     }
 }
 
+/// Returns the limits of the state, if the script refused a batch because they are others.
+pub(super) fn other_limits(failure: &Failure) -> Option<String> {
+    let error = &failure.error;
+    let message = error.detail().filter(|_| error.code() == Some("OPENLIMIT"))?;
+    let (_, theirs) = message.strip_prefix("limits ")?.split_once(' ')?;
+    Some(theirs.to_owned())
+}
+
 /// Returns the message of the server, without the position in the script.
 fn server_message(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
@@ -99,14 +108,14 @@ fn server_message(error: &RedisError) -> String {
 }
 
 /// Returns the problem that `decide.lua` itself reports: a word, and values.
-fn script_problem(settings: &Settings, message: &str) -> StoreProblem {
+fn script_problem(settings: &Settings, ours: &Identity, message: &str) -> StoreProblem {
     let (kind, rest) = message.split_once(' ').unwrap_or((message, ""));
     match kind {
         "limits" => {
             let (free_in, theirs) = rest.split_once(' ').unwrap_or_default();
             StoreProblem::OtherLimits {
                 theirs: settings.cleaned(theirs),
-                ours: settings.limits.clone(),
+                ours: ours.limits(),
                 free_in: Duration::from_micros(free_in.parse().unwrap_or(u64::MAX)),
                 key: settings.keys.state.clone(),
             }

@@ -103,6 +103,12 @@ impl Scale {
         }
     }
 
+    /// Returns the scale at the pace of the limit before it was changed.
+    pub(super) fn at_pace_of(self, before: &Self) -> Self {
+        let Self { rate, pace, fastest, since, .. } = *before;
+        Self { rate, pace, fastest, since, ..self }
+    }
+
     /// Returns the longest pause before a large call that one of the limits asks for.
     pub(crate) fn longest_pause(meterings: &[Metering]) -> Duration {
         let pause = |metering: &Metering| match metering.counting {

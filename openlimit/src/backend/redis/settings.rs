@@ -1,13 +1,13 @@
-//! `Settings`: a checked `Redis` as the driver needs it. Servers, keys, identity, and the texts of
-//! errors.
+//! `Settings`: a checked `Redis` as the driver needs it. Servers, keys, and the texts of errors. All
+//! but the keys is common to the limiters of a `Keyed`.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Redis;
 use super::access::Access;
-use super::bounds::Bounds;
 use super::key::Keys;
 use super::terms::Terms;
 use crate::error::{StoreError, StoreProblem};
@@ -15,28 +15,21 @@ use crate::time::nanos;
 
 /// Everything that the driver needs to reach the buckets of one limiter.
 pub(crate) struct Settings {
+    common: Arc<Common>,
+    pub(super) keys: Keys,
+}
+
+/// The settings that do not depend on the name of the limiter.
+pub(crate) struct Common {
     /// The nodes that the user gave. There is at least one.
     pub(super) nodes: Vec<Access>,
-    pub(super) keys: Keys,
-    /// The text that the state begins with: the version of its layout, and the limits.
-    pub(super) identity: String,
-    /// The limits as text, for errors.
-    pub(super) limits: String,
     /// The number of limits.
     pub(super) count: usize,
-    /// The largest numbers in replies.
-    pub(super) bounds: Bounds,
-    /// For how many seconds the server keeps the state after the last batch.
-    pub(super) lifetime: u64,
     /// The server, as errors name it.
     pub(super) server: Arc<str>,
     /// The passwords, which no error may show.
     secrets: Vec<String>,
 }
-
-/// The version of the values under the keys. It has to change when `decide.lua` would misread a
-/// value that an older version wrote.
-const LAYOUT: &str = "openlimit 1";
 
 /// For how many seconds the server keeps the last reply to a client, and the state at least.
 ///
@@ -48,36 +41,32 @@ pub(super) const KEPT: u64 = 600;
 const LONGEST_TEXT: usize = 300;
 
 impl Settings {
-    /// Creates the settings of a limiter. `limits` is its `count` limits as text.
+    pub(super) fn new(common: Arc<Common>, keys: Keys) -> Self {
+        Self { common, keys }
+    }
+}
+
+impl Deref for Settings {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Common {
+    /// Creates the settings of limiters with `count` limits.
     ///
     /// # Errors
     /// Returns the problem if the servers cannot be used.
-    pub(super) fn new(
-        redis: &Redis,
-        name: &str,
-        limits: String,
-        count: usize,
-        bounds: Bounds,
-    ) -> Result<Self, Cow<'static, str>> {
+    pub(super) fn new(redis: &Redis, count: usize) -> Result<Self, Cow<'static, str>> {
         let nodes = Access::all(redis)?;
         let server = nodes.iter().map(|node| node.info().addr().to_string()).collect::<Vec<_>>().join(", ");
         let secrets = nodes.iter().filter_map(|node| node.info().redis_settings().password());
         let mut secrets: Vec<_> = secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
         // Longest first, since one secret may be the beginning of another.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
-        // A state that has drained says nothing. It is kept for twice that time, to be safe.
-        let lifetime = (2 * bounds.drain).div_ceil(1_000_000_000).max(KEPT);
-        Ok(Self {
-            nodes,
-            keys: Keys::new(&redis.prefix, name),
-            identity: format!("{LAYOUT}\n{limits}\n"),
-            limits,
-            count,
-            bounds,
-            lifetime,
-            server: server.into(),
-            secrets,
-        })
+        Ok(Self { nodes, count, server: server.into(), secrets })
     }
 
     /// Creates the error of a problem with this server.

@@ -8,13 +8,14 @@
 //!    for how long its process decided alone, and the `epoch` that it had seen before;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
 //!    same of the slot before the one that moves, if one does; `look_ahead`; `longest_pause`;
-//! 3. until when to admit nothing, on the server's clock, or 0; 1 to end a hold before that, else
-//!    0; 1 if a quota is used up, else 0;
+//! 3. until when to admit nothing, on the server's clock, or 0; 1 to end a hold before that, 2 to
+//!    reset all buckets, too, else 0; 1 if a quota is used up, else 0;
 //! 4. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
 //!    number of refunds, and of calls;
-//! 5. for each limit nine numbers: `level` in the last reply; the debt; the level to raise it to, or
-//!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, and the
-//!    `idle` that it had seen before; `fit` and `burst`;
+//! 5. for each limit ten numbers: `level` in the last reply; the debt; the level to raise it to, or
+//!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, the
+//!    `idle` that it had seen before, and for how long then the bucket cannot have stood idle; `fit`
+//!    and `burst`;
 //! 6. for each refund its charge; 1 if it is of a call that was admitted, 0 if it is of a slot; and
 //!    its weight in each limit;
 //! 7. for each limit five numbers: the charge of a call that was refused, or 0; the span of a climb;
@@ -38,6 +39,12 @@ impl Writer {
     pub(super) fn number(&mut self, number: u64) {
         let number = if number == u64::MAX { f64::INFINITY } else { number as f64 };
         self.0.extend(number.to_le_bytes());
+    }
+
+    /// Appends a number that may be less than zero, between -2^53 and 2^53.
+    #[allow(clippy::cast_precision_loss, reason = "exact there")]
+    pub(super) fn signed(&mut self, number: i64) {
+        self.0.extend((number as f64).to_le_bytes());
     }
 
     /// Returns the bytes of the batch.
@@ -94,8 +101,9 @@ pub(super) struct PaceReply {
 pub(super) struct BucketReply {
     /// The level after the batch.
     pub(super) level: u64,
-    /// For how long it stood idle since the state began.
-    pub(super) idle: u64,
+    /// For how long it stood idle since the state began. Less than zero if processes that decided
+    /// alone took more than that before it began.
+    pub(super) idle: i64,
     /// The sum of the batch's refunds that were given back.
     pub(super) given: u64,
     /// For how many nanoseconds no call is admitted that takes from the limit.
@@ -129,7 +137,7 @@ impl BatchReply {
         let (quota, far_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
-            let (level, idle) = (bytes.number()?, bytes.number()?);
+            let (level, idle) = (bytes.number()?, bytes.signed()?);
             let (given, shut_for) = (bytes.number()?, bytes.number()?);
             let (sum, late) = (bytes.number()?, bytes.number()?);
             buckets.push(BucketReply { level, idle, given, shut_for, sum, late });
@@ -174,12 +182,17 @@ struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
     /// Reads a number, rounded up: to the later moment, and the larger level.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
     fn number(&mut self) -> Option<u64> {
+        self.signed()?.try_into().ok()
+    }
+
+    /// Reads a number that may be less than zero.
+    #[allow(clippy::cast_possible_truncation, reason = "checked")]
+    fn signed(&mut self) -> Option<i64> {
         let (number, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         let number = f64::from_le_bytes(*number);
-        (0.0..=LARGEST_EXACT).contains(&number).then_some(number.ceil() as u64)
+        (number.abs() <= LARGEST_EXACT).then_some(number.ceil() as i64)
     }
 
     fn byte(&mut self) -> Option<u8> {

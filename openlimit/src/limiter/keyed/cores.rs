@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::limits::KeyLimits;
 use super::map::{Map, Place, Refused};
-use super::options::{LimitsOf, PerKey};
+use super::options::{LimitsOf, NameOf, PerKey};
 use crate::error::{BuildError, BuildProblem};
 use crate::limiter::build::Checked;
 use crate::limiter::builder::{Builder, Single};
@@ -20,13 +20,15 @@ use crate::sync::contain;
 const MOST_TIERS: usize = 64;
 
 /// The cores of all keys.
-pub(super) struct Cores<K> {
+pub(in crate::limiter) struct Cores<K> {
     name: Name,
     map: Map<K, Arc<Core>>,
     declared: Checked,
     /// Makes what [`limits`](Self::limits) returns into cores. Its kind does not matter.
     builder: Builder<()>,
     limits: Option<LimitsOf<K>>,
+    /// Names each key in a store. `None` in memory.
+    key_name: Option<NameOf<K>>,
     /// The latest sets of other limits, so that keys of one tier share a plan.
     tiers: Mutex<Vec<Arc<Tier>>>,
 }
@@ -45,13 +47,14 @@ impl<K> Cores<K> {
         let checked = match keys.max_keys {
             0 => Err(BuildProblem::NoKeys),
             // All keys would have one name in the store, and so share one bucket.
-            _ if builder.backend.is_store() => Err(BuildProblem::SharedKeys),
-            _ => builder.clone().check().and_then(|checked| checked.core().map(|_| checked)),
+            _ if builder.backend.is_store() && keys.key_name.is_none() => Err(BuildProblem::NamelessKeys),
+            _ => builder.clone().check(),
         };
         Ok(Self {
             declared: checked.map_err(|problem| BuildError::new(name.clone(), problem))?,
             name,
             map: Map::new(keys.max_keys),
+            key_name: keys.key_name.filter(|_| builder.backend.is_store()),
             builder,
             limits: keys.limits,
             tiers: Mutex::default(),
@@ -63,8 +66,17 @@ impl<K> Cores<K> {
         self.map.len()
     }
 
-    pub(super) fn name(&self) -> &Name {
+    pub(in crate::limiter) fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Returns the cores of which something is held, owed, or not sent yet.
+    #[allow(dead_code, reason = "for a store")]
+    pub(in crate::limiter) fn in_use(&self) -> Vec<Arc<Core>> {
+        let now = self.declared.time.now();
+        let mut cores = self.map.values();
+        cores.retain(|core| !core.is_as_new(now));
+        cores
     }
 
     /// Returns the core of a key, which is made if it is new.
@@ -96,22 +108,27 @@ impl<K> Cores<K> {
     }
 
     fn core_for(&self, key: &K) -> Result<Arc<Core>, BuildProblem> {
-        let Some(limits) = &self.limits else { return self.declared.core() };
+        let name = match &self.key_name {
+            Some(key_name) => Some(contain(|| key_name(key)).ok_or(BuildProblem::KeyNamePanicked)?),
+            None => None,
+        };
+        let name = name.as_deref();
+        let Some(limits) = &self.limits else { return Ok(self.declared.core(name)) };
         let declared = KeyLimits::new(&self.builder.limits);
         let limits = contain(|| limits(key, declared)).ok_or(BuildProblem::LimitsPanicked)?.into_vec();
         if limits == self.builder.limits {
-            return self.declared.core();
+            return Ok(self.declared.core(name));
         }
         let known = self.tiers.lock().iter().find(|tier| tier.limits == limits).cloned();
         if let Some(tier) = known {
-            return tier.checked.core();
+            return Ok(tier.checked.core(name));
         }
         let mut builder = self.builder.clone();
         builder.limits.clone_from(&limits);
         // The clock of the other keys, in whichever runtime this is called.
         builder.time = Some(self.declared.time.clone());
         let tier = Arc::new(Tier { limits, checked: builder.check()? });
-        let core = tier.checked.core()?;
+        let core = tier.checked.core(name);
         let mut tiers = self.tiers.lock();
         if tiers.len() == MOST_TIERS {
             tiers.remove(0);

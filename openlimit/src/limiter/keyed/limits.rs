@@ -1,6 +1,6 @@
 //! `KeyLimits`: the limits of one key, which start as the declared ones.
 
-use crate::limits::{Dimension, Limit, Rate};
+use crate::limits::{Budget, Dimension, Limit, Rate};
 
 /// The limits of one key, for the function that is given to
 /// [`Builder::limits`](crate::Builder::limits). They start as the declared ones.
@@ -60,6 +60,11 @@ impl KeyLimits {
     /// Limits images that are generated.
     pub fn images(self, rate: Rate) -> Self {
         self.limit(Limit::new(Dimension::Images, rate))
+    }
+
+    /// Limits what calls cost in money.
+    pub fn spend(self, budget: Budget) -> Self {
+        self.limit(Limit::new(Dimension::Spend, budget.rate()))
     }
 
     /// Limits any dimension.

@@ -130,6 +130,16 @@ impl<K, V> Map<K, V> {
         Ok(shard.find(place.hash, |known| known.borrow() == key).cloned())
     }
 
+    /// Returns the values of all keys. Locks one shard after the other.
+    #[allow(dead_code, reason = "for a store")]
+    pub(super) fn values(&self) -> Vec<V>
+    where
+        V: Clone,
+    {
+        let shards = (0..self.shards.len()).filter_map(|shard| self.lock(shard));
+        shards.flat_map(|shard| shard.values().cloned().collect::<Vec<_>>()).collect()
+    }
+
     /// Makes room for a new key.
     ///
     /// # Errors
@@ -187,6 +197,7 @@ impl<K, V> Map<K, V> {
     fn search(&self, place: Place, is_idle: impl Fn(&V) -> bool) -> Result<(), Refused> {
         let others = self.next.fetch_add(1, Ordering::Relaxed);
         let others = (0..self.shards.len()).map(|other| (others + other) & (self.shards.len() - 1));
+        let others = others.filter(|other| *other != place.shard);
         let mut left = SEARCH;
         for index in [place.shard].into_iter().chain(others).take(SEARCH) {
             let mut shard = self.lock(index).ok_or(Refused::Forked)?;

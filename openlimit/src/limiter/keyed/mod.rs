@@ -7,7 +7,7 @@
 //! | file | contains |
 //! | --- | --- |
 //! | `of_key` | `Keyed`: what programs hold |
-//! | `options`, `limits` | `max_keys` and `limits`; the limits of one key |
+//! | `options`, `limits` | `max_keys`, `limits` and `key_name`; the limits of one key |
 //! | `cores` | makes, keeps and forgets the core of each key |
 //! | `map`, `table` | the shards that the keys are spread over; the hash table in each |
 

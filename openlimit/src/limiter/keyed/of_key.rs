@@ -57,7 +57,8 @@ use crate::limiter::{Builder, Limiter};
 ///   [`Permit`](crate::Permit) that could still be settled, and
 /// - everything that its calls took has flowed back, and
 /// - nothing was learned that would change a later call: no hold, no pace or limit of the
-///   provider's other than declared, no call site with another reservation.
+///   provider's other than declared, no call site with another reservation, and
+/// - the limiter was neither [updated](Limiter::update) nor [closed](Limiter::close).
 ///
 /// The counts in [`Status`](crate::Status) begin anew then, and so do the notes on which calls a
 /// response can be about, which a limiter takes from its first response on. There is no background work: a few keys
@@ -73,8 +74,20 @@ use crate::limiter::{Builder, Limiter};
 ///
 /// # Redis
 ///
-/// The limiters of keys are in memory. With `Builder::redis`, building fails with
-/// [`BuildProblem::SharedKeys`](crate::BuildProblem::SharedKeys).
+/// With `Builder::redis`, all processes share the limits of each key. They need a
+/// [`name`](Builder::name) for all keys together, and a [`key_name`](Builder::key_name) for each.
+///
+/// - All keys use one connection and one thread. Each sends batches of its own, which travel
+///   together. A cluster spreads the keys over its nodes.
+/// - A key is forgotten by a process when it also holds no slot and no lease,
+///   has sent all that was settled or cancelled, and Redis is not away. Until then it stays known.
+/// - `Keyed::flush` sends what all keys have pending, before a program ends.
+/// - All processes must give a key the same limits. If [`limits`](Builder::limits) returns others
+///   than before, the calls of this key are refused until Redis has forgotten the old ones: see
+///   "Names" at `Redis`.
+/// - Redis keeps a few hundred bytes for each key that was used in the last ten minutes, or for as
+///   long as its limits take to flow back twice. `max_keys` does not bound that, since a process may
+///   forget a key earlier. So check who sends a key before you use it.
 ///
 /// # Threads
 ///
@@ -122,8 +135,9 @@ impl<P, K> Builder<P, PerKey<K>> {
     ///
     /// # Errors
     /// The problem with the declared limits and options, as for a single limiter. And
-    /// [`NoKeys`](crate::BuildProblem::NoKeys) if [`max_keys`](Self::max_keys) is zero,
-    /// [`SharedKeys`](crate::BuildProblem::SharedKeys) if the limits are to be shared.
+    /// [`NoKeys`](crate::BuildProblem::NoKeys) if [`max_keys`](Self::max_keys) is zero, and
+    /// [`NamelessKeys`](crate::BuildProblem::NamelessKeys) if the limits are shared and there is no
+    /// [`key_name`](Self::key_name).
     pub fn build(self) -> Result<Keyed<K, Limiter<P>>, BuildError> {
         Ok(Keyed(Source::Built(Arc::new(Cores::build(self)?))))
     }
@@ -178,7 +192,7 @@ impl<P, K> Keyed<K, Limiter<P>> {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
     }
 
-    fn cores(&self) -> Result<&Arc<Cores<K>>, &BuildError> {
+    pub(in crate::limiter) fn cores(&self) -> Result<&Arc<Cores<K>>, &BuildError> {
         match &self.0 {
             Source::Declared { name, fill, built } => match built.get() {
                 Some(built) => built,

@@ -1,6 +1,6 @@
 //! `PerKey`: the options that only a limiter for each key has.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -11,11 +11,15 @@ use crate::limiter::Builder;
 pub struct PerKey<K> {
     pub(super) max_keys: usize,
     pub(super) limits: Option<LimitsOf<K>>,
+    pub(super) key_name: Option<NameOf<K>>,
     keys: PhantomData<fn(K) -> K>,
 }
 
 /// Returns the limits of a key.
 pub(super) type LimitsOf<K> = Arc<dyn Fn(&K, KeyLimits) -> KeyLimits + Send + Sync>;
+
+/// Returns the text of a key.
+pub(super) type NameOf<K> = Arc<dyn Fn(&K) -> String + Send + Sync>;
 
 /// The default of [`Builder::max_keys`].
 const DEFAULT_MAX_KEYS: usize = 100_000;
@@ -49,7 +53,7 @@ impl<K, Key> Builder<K, PerKey<Key>> {
     ///
     /// A key is known while it is in use, and until everything that its calls took has flowed back:
     /// see [`Keyed`](crate::Keyed). So this bounds the memory, which is about 700 bytes a key with
-    /// two limits. Beyond it, calls of a new key are refused with
+    /// two limits, and over Redis about 7 000. Beyond it, calls of a new key are refused with
     /// [`AcquireError::TooManyKeys`](crate::AcquireError::TooManyKeys).
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.keys_mut().max_keys = keys;
@@ -90,17 +94,50 @@ impl<K, Key> Builder<K, PerKey<Key>> {
         self.keys_mut().limits = Some(Arc::new(limits));
         self
     }
+
+    /// Sets a function that returns the text by which all processes know a key. Limiters for each
+    /// key that are shared through Redis need it. In memory it has no effect.
+    ///
+    /// All processes must give a key the same text, and different keys different texts: keys with
+    /// one text share their limits. A text may have any characters and any length, so it may come
+    /// from anywhere. No text leads to the limits of another one, or of another limiter.
+    ///
+    /// It is called when a key is made, like [`limits`](Self::limits). If it panics, the calls of
+    /// this key fail with [`AcquireError::Build`](crate::AcquireError::Build).
+    ///
+    /// ```
+    /// # #[cfg(feature = "redis")]
+    /// # mod app {
+    /// use openlimit::{Keyed, RateLimiter, limiter};
+    ///
+    /// #[derive(Clone, PartialEq, Eq, Hash)]
+    /// pub struct TenantId(u64);
+    ///
+    /// limiter! {
+    ///     static TENANTS: Keyed<TenantId, RateLimiter> = {
+    ///         tokens: 20_000 / minute,
+    ///         redis: "redis://localhost:6379",
+    ///         name: "tenants",
+    ///         key_name: |TenantId(number)| *number,
+    ///     };
+    /// }
+    /// # }
+    /// ```
+    pub fn key_name<T: Display>(mut self, key_name: impl Fn(&Key) -> T + Send + Sync + 'static) -> Self {
+        self.keys_mut().key_name = Some(Arc::new(move |key| key_name(key).to_string()));
+        self
+    }
 }
 
 impl<K> Default for PerKey<K> {
     fn default() -> Self {
-        Self { max_keys: DEFAULT_MAX_KEYS, limits: None, keys: PhantomData }
+        Self { max_keys: DEFAULT_MAX_KEYS, limits: None, key_name: None, keys: PhantomData }
     }
 }
 
 impl<K> Clone for PerKey<K> {
     fn clone(&self) -> Self {
-        Self { limits: self.limits.clone(), ..*self }
+        Self { limits: self.limits.clone(), key_name: self.key_name.clone(), ..*self }
     }
 }
 

@@ -53,6 +53,12 @@ impl<K, V> Table<K, V> {
         None
     }
 
+    /// Returns all values.
+    #[allow(dead_code, reason = "for a store")]
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.iter().map(|entry| &entry.value)
+    }
+
     /// Adds a key that is not in the table.
     pub(super) fn insert(&mut self, hash: u32, key: K, value: V) {
         if self.entries.len() == self.heads.len() {

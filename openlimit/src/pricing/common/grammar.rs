@@ -9,7 +9,7 @@ use super::tally::Total;
 use super::unknown::{Spot, UnknownReader};
 use crate::pricing::options::PriceOptions;
 use crate::pricing::walk::{ValueReader, walk};
-use crate::{Cost, ParamsError};
+use crate::{Cost, ParamsError, Usage};
 
 /// The grammar of one kind of request.
 pub(crate) trait Grammar {
@@ -50,7 +50,8 @@ pub(crate) trait Grammar {
 /// Returns the cost of a request.
 ///
 /// # Errors
-/// If a field is missing or has the wrong shape, or the params' own `Serialize` fails.
+/// If a field is missing or has the wrong shape, the params' own `Serialize` fails, or the model has
+/// no price in dollars although the limiter has prices.
 pub(crate) fn price<G: Grammar, T: Serialize + ?Sized>(
     grammar: &G,
     params: &T,
@@ -64,7 +65,15 @@ pub(crate) fn price<G: Grammar, T: Serialize + ?Sized>(
     let (replies, longest) = (grammar.replies(&reader, &outline), G::output(&outline, options));
     let output = longest.saturating_mul(replies);
     let tokens = options.charge.tokens(input.tokens, input.estimate, output);
-    Ok(Cost::derived(tokens, input.tokens, output).of_choices(replies, outline.output == Some(longest)))
+    let cost =
+        Cost::derived(tokens, input.tokens, output).of_choices(replies, outline.output == Some(longest));
+    match &options.price {
+        None => Ok(cost),
+        Some(price) => {
+            let spend = price.of(outline.name(), &Usage::new(input.tokens, output))?;
+            Ok(cost.priced_at(outline.name(), spend))
+        }
+    }
 }
 
 /// Returns the paths of the fields that count as their text because no rule names them.

@@ -32,8 +32,8 @@ pub(crate) struct Outline<M> {
 }
 
 impl<M> Outline<M> {
-    /// Reads the outline of `params`. The name of the model is copied only for a tokenizer that
-    /// takes it.
+    /// Reads the outline of `params`. The name of the model is copied only for a tokenizer or
+    /// a price that takes it.
     ///
     /// # Errors
     /// The first field that is missing or wrong.
@@ -48,7 +48,7 @@ impl<M> Outline<M> {
             model_of: model,
             model: None,
             name: String::new(),
-            keep_name: options.tokenizer.is_some(),
+            keep_name: options.tokenizer.is_some() || options.price.is_some(),
             output: None,
             choices: None,
             thinking: None,
@@ -76,6 +76,11 @@ impl<M> Outline<M> {
             thinking: reader.thinking,
             word: reader.word,
         })
+    }
+
+    /// Returns the name of the model, if it is kept.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Returns the counter for the request's texts, and the factor for its counts.

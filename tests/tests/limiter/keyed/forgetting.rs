@@ -2,7 +2,7 @@
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{Cost, Output, Rate, Usage};
+use openlimit::{AcquireError, Cost, Output, Rate, Usage};
 use openlimit_tests::{Call, at_once, millis, secs};
 
 use super::{Tenants, builder, crowd};
@@ -111,10 +111,24 @@ fn a_hold_keeps_its_key_until_it_ends() {
 }
 
 #[test]
+fn a_key_that_was_updated_or_closed_stays_so() {
+    let update = |tenants: &Tenants| {
+        tenants.of("anna").update(|limits| limits.tokens(Rate::per_second(3_000))).unwrap();
+    };
+    let (tenants, left, ()) = left_after(600_000, update);
+    assert_eq!(left, 3_000);
+    // The limits of no other key.
+    assert_eq!(tenants.of("berta").status().unwrap().limits[1].available, 1_000);
+    let (tenants, _, ()) = left_after(600_000, |tenants| drop(tenants.of("anna").close()));
+    assert!(matches!(tenants.of("anna").try_acquire(1), Err(AcquireError::Closed { .. })));
+    drop(tenants.of("berta").try_acquire(1).unwrap());
+}
+
+#[test]
 fn a_pace_that_was_cut_keeps_its_key_until_it_has_recovered() {
     let refused = |tenants: &Tenants| {
         let permit = tenants.of("anna").try_acquire(1).unwrap();
-        permit.refused(&Observation::from_parts(429, [("retry-after", "1")], b""));
+        permit.refused(Observation::from_parts(429, [("retry-after", "1")], b""));
     };
     let (tenants, _, ()) = left_after(3_000, refused);
     assert!(tenants.of("anna").status().unwrap().limits[1].pace < 1.0);
@@ -144,7 +158,7 @@ fn a_used_up_quota_keeps_its_key_until_it_is_back() {
     let body = br#"{"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}"#;
     let refused = |tenants: &Tenants| {
         let permit = tenants.of("anna").try_acquire(1).unwrap();
-        permit.refused(&Observation::new(429).body(body));
+        permit.refused(Observation::new(429).body(body));
     };
     let (tenants, _, ()) = left_after(3_600_000, refused);
     assert!(tenants.of("anna").status().unwrap().hold.is_some_and(|hold| hold.is_exhausted));

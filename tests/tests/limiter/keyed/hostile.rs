@@ -126,6 +126,6 @@ fn wrong_declarations_are_errors() {
     assert!(matches!(error.problem(), BuildProblem::NoLimits), "{error}");
     let shared = RateLimiter::builder().requests(Rate::per_day(1)).name("tenants").redis("redis://localhost");
     let error = shared.keyed::<u64>().build().unwrap_err();
-    assert!(matches!(error.problem(), BuildProblem::SharedKeys), "{error}");
+    assert!(matches!(error.problem(), BuildProblem::NamelessKeys), "{error}");
     assert!(builder(&clock).max_keys(usize::MAX).build().is_ok());
 }

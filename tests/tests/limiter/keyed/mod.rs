@@ -1,5 +1,7 @@
 //! Tests of a limiter for each key.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod forgetting;
 mod hostile;
 mod limits;

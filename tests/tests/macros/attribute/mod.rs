@@ -11,5 +11,6 @@ mod neighbours;
 mod receivers;
 mod refusals;
 mod retry;
+mod stack;
 mod stream;
 mod usage;

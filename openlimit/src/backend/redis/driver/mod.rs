@@ -35,7 +35,7 @@ use tokio::time::{sleep, timeout};
 
 use self::link::Link;
 use self::owner::{Collected, Owner};
-use super::client::Client;
+use super::client::{Batch, Client};
 use super::settings::Settings;
 use super::wire::BatchReply;
 use crate::backend::{Backend, Served};
@@ -143,12 +143,21 @@ fn runtime(process: u32) -> io::Result<&'static (u32, Runtime)> {
 trait Decider {
     /// Decides a batch. After an error it may have been decided all the same. The same bytes then
     /// have the same reply.
-    fn decide(&mut self, batch: &[u8]) -> impl Future<Output = Result<BatchReply, StoreError>> + Send;
+    fn decide(&mut self, batch: &Batch) -> impl Future<Output = Result<BatchReply, StoreError>> + Send;
+
+    /// Returns the limits of the state, if the last batch was refused because they are others.
+    fn other_limits(&mut self) -> Option<String> {
+        None
+    }
 }
 
 impl Decider for Client {
-    fn decide(&mut self, batch: &[u8]) -> impl Future<Output = Result<BatchReply, StoreError>> + Send {
+    fn decide(&mut self, batch: &Batch) -> impl Future<Output = Result<BatchReply, StoreError>> + Send {
         Self::decide(self, batch)
+    }
+
+    fn other_limits(&mut self) -> Option<String> {
+        Self::other_limits(self)
     }
 }
 
@@ -188,7 +197,9 @@ async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
         let mut retry = Retry::default();
         loop {
             let sent = Time::System.now();
-            match decider.decide(&batch).await {
+            // In a box, so that a session that waits takes little memory: there may be one for each
+            // of many keys.
+            match Box::pin(decider.decide(&batch)).await {
                 Ok(reply) => {
                     owner.apply(&reply, sent, link).await;
                     link.flushes.decided();
@@ -202,6 +213,14 @@ async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
                     owner.give_up(link).await;
                 }
                 Err(error) => {
+                    let theirs = decider.other_limits();
+                    if let Some(theirs) = theirs
+                        && owner.take_over(&theirs, link).await
+                    {
+                        // Two processes that update again and again must not make this one spin.
+                        sleep(Retry::LEAST).await;
+                        break;
+                    }
                     stop(owner, &error, link).await;
                     sleep(Retry::AFTER_REFUSAL).await;
                 }
@@ -219,7 +238,7 @@ async fn stop(owner: &mut Owner, error: &StoreError, link: &Link) {
 }
 
 /// Waits until there is something to send, and returns the batch. `None` once the limiter is gone.
-async fn next(owner: &mut Owner, link: &Link) -> Option<Vec<u8>> {
+async fn next(owner: &mut Owner, link: &Link) -> Option<Batch> {
     loop {
         let flushing = link.flushes.begin();
         let wait = match owner.collect(flushing, link).await {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use super::link::Link;
 use crate::backend::redis::Slots;
+use crate::backend::redis::client::Batch;
+use crate::backend::redis::slots::Met;
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Served};
 use crate::error::StoreError;
@@ -27,7 +29,7 @@ pub(super) enum Owner {
 /// The result of [`Owner::collect`].
 pub(super) enum Collected {
     /// A batch to send.
-    Batch(Vec<u8>),
+    Batch(Batch),
     /// There is nothing to send before so much time has passed, unless the session is woken.
     Nothing(Option<Duration>),
     /// There will never be anything to send.
@@ -43,6 +45,7 @@ impl Owner {
                 slots.flush_now(queue, now);
             }
             let collected = slots.collect(queue, flushing, now);
+            let collected = collected.map(|bytes| Batch { bytes, identity: slots.identity() });
             let left = |until: u64| Duration::from_nanos(until.saturating_sub(now));
             (Refusals::new(), collected.map_err(|until| until.map(left)))
         });
@@ -65,6 +68,25 @@ impl Owner {
     pub(super) async fn failed(&mut self, error: &StoreError, link: &Link) -> Option<bool> {
         let limiter = self.limiter(link).await?;
         self.serve(Some(&*limiter), |slots, queue, now| slots.failed(error, queue, now))
+    }
+
+    /// Compares the limits with those of the state, because the batch in flight was refused for
+    /// them, and takes newer ones over. Returns true if the calls can be sent again.
+    pub(super) async fn take_over(&mut self, theirs: &str, link: &Link) -> bool {
+        let Some(limiter) = self.limiter(link).await else { return false };
+        let mut goes_on = false;
+        let taken = limiter.take_over(&mut |backend| {
+            let Backend::Redis(slots) = backend else { return None };
+            match slots.meet(theirs) {
+                Met::Older(newer) => Some(newer),
+                Met::SameAge => {
+                    goes_on = true;
+                    None
+                }
+                Met::Other => None,
+            }
+        });
+        taken || goes_on
     }
 
     /// Gives up the batch in flight. After that nothing is left of a dropped limiter.

@@ -12,13 +12,14 @@ use parking_lot::Mutex;
 use super::owner::{Collected, Owner};
 use super::*;
 use crate::backend::redis::Slots;
-use crate::backend::redis::bounds::Bounds;
+use crate::backend::redis::key::Keys;
 use crate::backend::redis::scale::Scale;
+use crate::backend::redis::settings::Common;
 use crate::backend::redis::slots::{Alone, SharedLimit};
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
 use crate::backend::redis::{OnOutage, Redis};
-use crate::backend::{Buckets as _, Memory};
+use crate::backend::{Buckets as _, Memory, Newer};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
 use crate::queue::{Outcome, Queue, Refusal, Refusals, Urgency, Waiter};
@@ -42,9 +43,9 @@ fn slots() -> Box<Slots> {
 }
 
 fn settings() -> Arc<Settings> {
-    let settings =
-        Settings::new(&Redis::new("redis://localhost"), "chat", String::new(), 1, Bounds::new(0, 0));
-    Arc::new(settings.unwrap_or_else(|problem| panic!("{problem}")))
+    let common = Common::new(&Redis::new("redis://localhost"), 1);
+    let common = common.unwrap_or_else(|problem| panic!("{problem}"));
+    Arc::new(Settings::new(Arc::new(common), Keys::new("", "chat", None)))
 }
 
 /// A limiter that consists of slots and a queue.
@@ -68,13 +69,17 @@ impl Served for Plain {
             queue.finish(key, |_| Outcome::Refused(refusal));
         }
     }
+
+    fn take_over(&self, _: &mut dyn FnMut(&mut Backend) -> Option<Newer>) -> bool {
+        false
+    }
 }
 
 /// Panics over the first batch, and never replies to another.
 struct Faulty(Arc<AtomicUsize>);
 
 impl Decider for Faulty {
-    async fn decide(&mut self, _: &[u8]) -> Result<BatchReply, StoreError> {
+    async fn decide(&mut self, _: &Batch) -> Result<BatchReply, StoreError> {
         assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "a fault");
         pending().await
     }

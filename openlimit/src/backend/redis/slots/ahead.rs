@@ -125,8 +125,8 @@ impl Slots {
 
     /// Gives back amounts of a charge: of an admitted call, or else of a slot.
     pub(super) fn give_back(&mut self, amounts: &[u64], charge: u64, is_admitted: bool, now: u64) {
-        for (bucket, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
-            let weight = scale.refund(amounts[*dimension], charge);
+        for bucket in 0..self.scales.len() {
+            let weight = self.weight_of(bucket, amounts[self.dimensions[bucket]], charge);
             self.ledger.refund(bucket, weight, charge, is_admitted);
         }
         self.flush_soon(now);

@@ -19,13 +19,23 @@
 //! process owes the 3.75 s of the rate that it took. If the bucket in Redis stood idle for 2 s, it
 //! owes 1.75 s. If no other process used it, this one owes `least`, its last burst.
 //!
+//! # If Redis lost its state
+//!
+//! Then nothing says for how long the bucket stood idle before the new state began. But what was in
+//! it had to leak first. So from then on it counts as idle, once for all processes together.
+//!
+//! Example: Redis is away for 1.2 s, and begins anew. The bucket held 0.9 s of the rate, so it was
+//! empty for 0.3 s at most. Three processes took 0.3 s each. The first one owes nothing, and the
+//! others all of it.
+//!
 //! # What cannot be known
 //!
 //! * Others do not know of it before this process is back. Until then the limit may be exceeded by
 //!   what it has taken.
-//! * If the buckets in Redis were lost during the outage, nothing says for how long they stood idle
-//!   before. The process then owes `least` only. Otherwise a restart of Redis would stop all calls
-//!   until the sum of what the processes took has leaked.
+//! * If Redis lost its state, others may have used the limit in the time that counts as idle. Then
+//!   the limit was exceeded by at most that time. And others may have given back a part of what was
+//!   in the bucket, so that it leaked sooner. Then the processes together owe too much, by at most
+//!   that part.
 //! * Nothing says in which order the bucket stood idle and the process took. If it was idle first,
 //!   and others used the whole limit while the process took, the process is let off although the
 //!   limit was exceeded, by at most the idle time.
@@ -33,8 +43,8 @@
 //! * A call that was admitted alone, and is settled or cancelled only when Redis is back, counts
 //!   with all that it reserved.
 
-use crate::backend::Buckets as _;
 use crate::backend::memory::Memory;
+use crate::backend::{Buckets as _, Starting};
 use crate::limits::Amounts;
 
 /// The buckets of a process that decides alone, and what it took from them since the outage began.
@@ -54,6 +64,20 @@ impl Alone {
     /// Creates it from empty buckets, at a share of each limit and at the whole.
     pub(in crate::backend::redis) fn new(share: Memory, whole: Memory, dimensions: usize) -> Self {
         Self { share, whole, taken: vec![0; dimensions].into(), first: 0 }
+    }
+
+    /// Changes the limits of the buckets of the whole rate.
+    pub(super) fn change_whole(&mut self, limits: &Starting<'_>, now: u64) {
+        // Buckets in memory can have any limits.
+        let _ = self.whole.change(limits, None, now);
+    }
+
+    /// Forgets what was taken, and makes the buckets as new, at a share of each limit and at the
+    /// whole.
+    pub(super) fn reset(&mut self, share: &Starting<'_>, whole: &Starting<'_>, now: u64) {
+        self.share.reset(share, now);
+        self.whole.reset(whole, now);
+        self.taken.fill(0);
     }
 
     /// Begins an outage. `known` are the places of the limits, each with this process's share of

@@ -141,7 +141,7 @@ impl Slots {
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
         let calls = self.calls(queue, now);
         self.lease_for = None;
-        let asks = mem::take(&mut self.wants_news) || flushing || !calls.is_empty();
+        let asks = mem::take(&mut self.wants_news) || flushing || self.is_update_pending || !calls.is_empty();
         if !asks && !self.ledger.is_pending() {
             self.flush_at = u64::MAX;
             return None;
@@ -162,6 +162,7 @@ impl Slots {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
         }
+        self.is_update_sent = self.is_update_pending;
         self.in_flight = Some(calls.into_iter().map(|(call, _)| call).collect());
         self.flush_at = if self.ledger.is_pending() { now } else { u64::MAX };
         Some(batch.finish())
@@ -192,7 +193,7 @@ impl Slots {
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
         // A hold waits for the first reply.
         self.flush_soon(now);
-        self.scales.iter_mut().for_each(|scale| scale.decided(reply.charges));
+        self.decided(reply.charges);
         // See "A reply, and two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
         let trip = now.saturating_sub(sent);
@@ -282,6 +283,7 @@ impl Slots {
     /// Gives up the batch in flight.
     pub(in crate::backend::redis) fn give_up(&mut self) {
         self.in_flight = None;
+        self.is_update_sent = false;
         if let Some(slot) = self.moving.take() {
             self.subtract_held(&slot);
         }

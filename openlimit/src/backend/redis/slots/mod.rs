@@ -25,18 +25,24 @@
 //! * `marks` remembers what was granted before each call, for what responses say.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
+//! * `change` changes the limits, and takes over those that another process has updated. `past` knows
+//!   what calls before that weigh.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
+//! * `as_new` finds out if the state says nothing any more.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
 //!   owed.
 
 mod ahead;
 mod alone;
+mod as_new;
+mod change;
 mod estimate;
 mod exchange;
 mod held;
 mod marks;
 mod outage;
 mod pace;
+mod past;
 mod requests;
 mod sooner;
 mod state;
@@ -44,10 +50,11 @@ mod state;
 mod tests;
 
 pub(super) use self::alone::Alone;
+pub(super) use self::change::Met;
 pub(crate) use self::state::Slots;
 pub(super) use self::state::{LOCAL, SharedLimit};
-use crate::backend::{Buckets, Due, HOLD, Look};
-use crate::error::StoreStatus;
+use crate::backend::{Buckets, Due, HOLD, Look, Starting, UNNUMBERED};
+use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
 
@@ -55,6 +62,9 @@ impl Buckets for Slots {
     /// Admits a call from a lease. While no call waits there are no other slots.
     #[inline(never)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        if self.is_closed {
+            return None;
+        }
         if self.is_local() {
             return self.alone.take(amounts, now);
         }
@@ -63,6 +73,14 @@ impl Buckets for Slots {
         }
         let due = self.slot_due(amounts, None, now)?;
         if due.at <= now { self.take_slot(amounts, now) } else { None }
+    }
+
+    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64) {
+        if self.is_local() {
+            self.alone.refund(amounts, charge, now, |_, _| ());
+        } else {
+            self.give_back(amounts.as_slice(), charge, true, now);
+        }
     }
 
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
@@ -88,6 +106,9 @@ impl Buckets for Slots {
 
     /// What comes too late is known with the next reply.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64)) {
+        if charge == UNNUMBERED {
+            return;
+        }
         if charge < LOCAL {
             self.changed_at = Some(now);
             self.give_back(amounts.as_slice(), charge, true, now);
@@ -109,6 +130,20 @@ impl Buckets for Slots {
             self.add_debt(bucket, amounts.as_slice()[self.dimensions[bucket]], now);
         }
         None
+    }
+
+    fn close(&mut self, now: u64) {
+        self.is_closed = true;
+        self.lease_for = None;
+        self.drop_all(now);
+    }
+
+    fn change(&mut self, limits: &Starting<'_>, version: Option<u64>, now: u64) -> Result<(), BuildProblem> {
+        self.change_limits(limits, version, now)
+    }
+
+    fn reset(&mut self, limits: &Starting<'_>, now: u64) {
+        self.reset_buckets(limits, now);
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
@@ -241,7 +276,7 @@ impl Buckets for Slots {
     }
 
     fn is_exhausted(&self) -> bool {
-        if self.is_local() { self.alone.share.is_exhausted() } else { self.is_exhausted }
+        self.is_closed || if self.is_local() { self.alone.share.is_exhausted() } else { self.is_exhausted }
     }
 
     fn limit_held_until(&self, place: usize) -> u64 {
@@ -253,19 +288,18 @@ impl Buckets for Slots {
 
     fn is_shut(&self, now: u64) -> bool {
         if self.is_local() {
-            self.alone.share.is_shut(now)
+            self.is_closed || self.alone.share.is_shut(now)
         } else {
-            self.is_held(now) || self.is_any_shut(now)
+            self.is_closed || self.is_held(now) || self.is_any_shut(now)
         }
     }
 
-    fn is_as_new(&self, _: u64) -> bool {
-        // It knows what the server said, and may hold slots.
-        false
+    fn is_as_new(&self, now: u64) -> bool {
+        self.says_nothing(now)
     }
 
     fn refresh(&mut self, now: u64) {
-        if !self.is_local() {
+        if !self.is_local() && !self.is_closed {
             self.want_news(now);
         }
     }
@@ -281,7 +315,8 @@ impl Buckets for Slots {
     }
 
     fn store(&self) -> Option<StoreStatus> {
-        Some(StoreStatus { error: self.away().cloned(), outages: self.outages })
+        let updates = self.identity.version();
+        Some(StoreStatus { error: self.away().cloned(), outages: self.outages, updates })
     }
 
     fn idle(&mut self, now: u64) {

@@ -92,7 +92,8 @@ impl Slots {
             let taken = self.alone.end(limits, now);
             for (bucket, (taken, least)) in taken.into_iter().enumerate() {
                 let scale = &self.scales[bucket];
-                self.ledger.took(bucket, scale.weight(taken), scale.weight(least), outage.since);
+                let weights = (scale.weight(taken), scale.weight(least));
+                self.ledger.took(bucket, weights, self.seen_at, outage.since);
             }
         }
         self.outage = None;

@@ -41,11 +41,11 @@ impl Slots {
         let mut waits = Vec::with_capacity(self.slots.len());
         for slot in self.slots.iter().rev() {
             let mut wait = 0;
-            for ((level, scale), dimension) in levels.iter_mut().zip(&self.scales).zip(&self.dimensions) {
-                let amount = slot.amounts.as_slice()[*dimension];
+            for (bucket, (level, scale)) in levels.iter_mut().zip(&self.scales).enumerate() {
+                let amount = slot.amounts.as_slice()[self.dimensions[bucket]];
                 let weight = scale.weight(amount);
                 // It was charged at least that much. It may weigh more now that the rate is slower.
-                *level = level.saturating_sub(scale.refund(amount, slot.charge));
+                *level = level.saturating_sub(self.weight_of(bucket, amount, slot.charge));
                 if weight > 0 {
                     wait = max(wait, scale.wait(*level, weight));
                 }

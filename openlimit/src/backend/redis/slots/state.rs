@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use super::alone::Alone;
 use super::marks::Marks;
+use super::past::Past;
+use crate::backend::redis::bounds::Bounds;
+use crate::backend::redis::identity::Identity;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
@@ -26,6 +29,15 @@ pub(crate) struct Slots {
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
+    /// The scales before the limits were changed, the oldest first.
+    pub(super) past: Vec<Past>,
+    /// Of charges up to this one nothing is given back.
+    pub(super) forgotten: u64,
+    pub(super) identity: Arc<Identity>,
+    /// True while the server has not accepted an update of this process.
+    pub(super) is_update_pending: bool,
+    /// True if the batch in flight contains that update.
+    pub(super) is_update_sent: bool,
     /// What refusals did to the rate of each bucket.
     pub(super) climbs: Box<[KnownClimb]>,
     pub(super) terms: Terms,
@@ -54,6 +66,8 @@ pub(crate) struct Slots {
     pub(super) head_shut_until: u64,
     /// True while a quota is used up.
     pub(super) is_exhausted: bool,
+    /// True once this process admits nothing any more.
+    pub(super) is_closed: bool,
     /// The charge of the slot of the probe, while its call has not departed. Zero for none.
     pub(super) probe_slot: u64,
     /// True if a call was refused because a quota is used up, which may be old news.
@@ -153,6 +167,11 @@ impl Slots {
         Self {
             places: shared.iter().map(|limit| limit.place).collect(),
             scales: shared.iter().map(|limit| limit.scale).collect(),
+            past: Vec::new(),
+            forgotten: 0,
+            identity: Arc::new(Identity::new(Vec::new(), Bounds::new(0, 0))),
+            is_update_pending: false,
+            is_update_sent: false,
             climbs: vec![KnownClimb::default(); shared.len()].into(),
             held: vec![0; dimensions.iter().max().map_or(0, |most| most + 1)].into(),
             ledger: Ledger::new(shared.len()),
@@ -169,6 +188,7 @@ impl Slots {
             shut_until: vec![0; shared.len()].into(),
             head_shut_until: 0,
             is_exhausted: false,
+            is_closed: false,
             probe_slot: 0,
             wants_news: false,
             held_at_server: 0,

@@ -17,6 +17,12 @@ use crate::limits::{Percent, Rate};
 const STEP: Duration = Duration::from_millis(5);
 const BURST_NANOS: u64 = BURST.as_nanos() as u64;
 
+/// What a call takes: ten requests.
+const CALL: u64 = 10_000_000;
+
+/// What may be granted ahead and not used when a state is lost, with a short look-ahead.
+const UNUSED: u64 = 60_000_000;
+
 /// Processes with a share of a quarter each, whose calls take ten requests, or 10 ms of the rate.
 struct Processes {
     world: World,
@@ -46,6 +52,11 @@ impl Processes {
         });
         let all = all.collect();
         Self { world, all, level: 0, level_at: 0, taken: 0 }
+    }
+
+    fn looking_less_far(mut self) -> Self {
+        self.all.iter_mut().for_each(|process| process.client.slots.terms.look_ahead = 20_000_000);
+        self
     }
 
     /// Lets time pass. All processes make their calls.
@@ -248,4 +259,39 @@ fn idle_time_pays_only_once_for_processes_that_never_saw_the_state() {
     let second = processes.mend(1).buckets[0].level;
     assert!(first < 500_000_000, "{first}");
     assert!(second > 2_000_000_000, "{second}");
+}
+
+#[test]
+fn what_all_took_while_redis_was_away_is_repaid_after_its_state_was_lost() {
+    for millis in [50, 100, 200, 300, 500, 700, 1_500, 10_000] {
+        let mut processes = Processes::start(3).looking_less_far();
+        processes.pass(Duration::from_secs(2));
+        (0..3).for_each(|process| processes.cut(process));
+        processes.pass(Duration::from_millis(millis));
+        redis::cmd("FLUSHALL").exec(&mut processes.world.connection).unwrap();
+        let replies = [2, 0, 1].map(|process| processes.mend(process));
+        let (known, level) = (replies[2].buckets[0].level, processes.level());
+        assert!(
+            (level.saturating_sub(CALL)..=level + UNUSED).contains(&known),
+            "{known} for {level} after {millis} ms"
+        );
+        processes.pass(Duration::from_secs(1));
+        assert!(processes.level() <= BURST_NANOS, "{} after {millis} ms", processes.level());
+    }
+}
+
+#[test]
+fn what_was_in_a_lost_state_is_not_idle_before_it_has_leaked() {
+    let mut processes = Processes::start(2).looking_less_far();
+    processes.all[1].is_busy = false;
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    processes.pass(Duration::from_millis(400));
+    redis::cmd("FLUSHALL").exec(&mut processes.world.connection).unwrap();
+    // The other process finds an empty state first.
+    processes.all[1].is_busy = true;
+    processes.serve(1);
+    processes.all[1].is_busy = false;
+    let (level, known) = (processes.level(), processes.mend(0).buckets[0].level);
+    assert!((level..=level + UNUSED).contains(&known), "{known} for {level}");
 }

@@ -1,21 +1,26 @@
 //! Everything at once: calls that are settled, cancelled and refused, holds, probes, rates that are
-//! cut and adopted, outages in which processes decide alone, and states that are lost.
+//! cut and adopted, outages in which processes decide alone, states that are lost, limits that are
+//! updated, and resets.
 //!
 //! While that goes on, calls depart within the bound and never during a hold. Once it is over,
 //! every client gets its part again, and together they use the limit.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use super::alone::alone;
-use super::world::{BURST, JITTER, SLOW, World};
+use super::world::{BURST, JITTER, SLOW, World, metering};
 use crate::admission::{Admission, Decided};
-use crate::backend::redis::slots::{LOCAL, Slots};
+use crate::backend::redis::identity::Identity;
+use crate::backend::redis::shared::shared;
+use crate::backend::redis::slots::{LOCAL, Met, Slots};
 use crate::backend::redis::wire::BatchReply;
-use crate::backend::{Backend, Buckets as _};
+use crate::backend::{Backend, Buckets as _, Starting};
 use crate::bucket::CLIMB;
 use crate::error::{StoreError, StoreProblem};
-use crate::limits::{Amounts, Percent};
+use crate::limits::{Amounts, Limit, Percent, Rate};
 use crate::queue::{Grant, Key, Outcome, Queue, Refusals, Urgency, Waiter};
 
 const MILLI: u64 = 1_000_000;
@@ -32,8 +37,13 @@ const STEADY: u64 = 5 * SECOND;
 /// rate: by what was granted ahead and that the client that comes first does not know of.
 const UNKNOWN: u64 = 500 * MILLI;
 
-/// The weights of a unit of each limit, in nanoseconds.
-const WEIGHTS: [u64; 2] = [1_000_000, 20_000];
+/// The amount of each limit as declared, in a second.
+const DECLARED: [u64; 2] = [1_000, 50_000];
+
+/// Returns the weights of a unit of limits with these amounts, in nanoseconds.
+fn weights(amounts: [u64; 2]) -> [u64; 2] {
+    amounts.map(|amount| SECOND / amount)
+}
 
 struct Member {
     admission: Admission,
@@ -42,6 +52,10 @@ struct Member {
     waiting: Vec<Key>,
     calls: Vec<Call>,
     is_cut_off: bool,
+    /// The limits that it knows.
+    limits: [u64; 2],
+    /// The limits by which each of its charges was granted.
+    granted_by: HashMap<u64, [u64; 2]>,
 }
 
 /// A batch without a reply.
@@ -51,6 +65,11 @@ struct Flight {
     /// When its reply arrives, or it is known that none does.
     at: u64,
     reply: Option<BatchReply>,
+    /// The limits of the state, if the batch was refused because they are others.
+    others: Option<String>,
+    identity: Arc<Identity>,
+    /// The limits by which its calls weigh.
+    limits: [u64; 2],
 }
 
 /// An admitted call.
@@ -64,6 +83,8 @@ struct Departure {
     member: usize,
     at: u64,
     used: [u64; 2],
+    /// The limits by which it was granted.
+    limits: [u64; 2],
     /// True if its process decided alone.
     was_alone: bool,
 }
@@ -73,21 +94,39 @@ struct Run {
     members: Vec<Member>,
     departures: Vec<Departure>,
     lost: Vec<u64>,
+    resets: Vec<u64>,
+}
+
+/// What happens beside what always does.
+#[derive(Clone, Copy, Default)]
+struct Also {
+    losses: bool,
+    updates: bool,
+    resets: bool,
 }
 
 #[test]
 fn whatever_comes_together_calls_depart_within_the_bound_and_all_go_on_afterwards() {
-    (1..=4).for_each(|seed| run(seed, false));
-    (5..=6).for_each(|seed| run(seed, true));
+    (1..=4).for_each(|seed| run(seed, Also::default()));
+    (5..=6).for_each(|seed| run(seed, Also { losses: true, ..Also::default() }));
 }
 
-fn run(seed: u64, loses_states: bool) {
+#[test]
+fn whatever_comes_together_the_bound_holds_across_updates_and_all_agree_on_the_newest_limits() {
+    (1..=3).for_each(|seed| run(seed, Also { updates: true, ..Also::default() }));
+    run(4, Also { updates: true, losses: true, resets: false });
+    run(5, Also { updates: true, losses: false, resets: true });
+}
+
+fn run(seed: u64, also: Also) {
     let mut world = World::start(SLOW);
     world.random = world.random.wrapping_mul(seed);
     let is_even = seed.is_multiple_of(2);
     let members = (0..3).map(|id| {
         let mut client = alone(world.client(), Percent(25));
         client.slots.terms.look_ahead = if is_even { 100 } else { [300, 100, 20][id] } * MILLI;
+        let (_, identity) = with_starting(DECLARED, |starting| shared(starting, &[0, 1])).unwrap();
+        client.slots = client.slots.identified(identity);
         let backend = Backend::Redis(Box::new(client.slots));
         let grace = JITTER.as_nanos() as u64 / 2;
         Member {
@@ -97,31 +136,74 @@ fn run(seed: u64, loses_states: bool) {
             waiting: Vec::new(),
             calls: Vec::new(),
             is_cut_off: false,
+            limits: DECLARED,
+            granted_by: HashMap::new(),
         }
     });
     let members = members.collect();
-    let mut run = Run { world, members, departures: Vec::new(), lost: Vec::new() };
+    let mut run = Run { world, members, departures: Vec::new(), lost: Vec::new(), resets: Vec::new() };
     while run.world.clock < FAULTS {
-        run.fault(loses_states);
+        run.fault(also);
         run.step(true);
     }
     for member in &mut run.members {
         member.is_cut_off = false;
         member.admission.release(run.world.clock);
         (0..2).for_each(|place| member.admission.backend.set_rate(place, 1, 1, run.world.clock));
+        if also.updates {
+            member.update(DECLARED, None, run.world.clock);
+        }
     }
     while run.world.clock < FAULTS + AFTERMATH + STEADY {
         run.step(false);
     }
     run.check_bound();
+    let known: Vec<_> =
+        run.members.iter_mut().map(|member| slots(&mut member.admission.backend).identity()).collect();
+    assert!(known.iter().all(|identity| identity.text() == known[0].text()), "seed {seed}");
+    assert!(run.members.iter().all(|member| member.limits == DECLARED), "seed {seed}");
+    assert_eq!(known[0].version() > 1, also.updates, "seed {seed}");
     let steady = run.departures.iter().filter(|call| call.at >= FAULTS + AFTERMATH);
     let mut parts = [0; 3];
     steady.for_each(|call| parts[call.member] += call.used[0]);
     let all: u64 = parts.iter().sum();
-    assert!(all * WEIGHTS[0] >= STEADY / 100 * 75, "{parts:?} with seed {seed}");
+    assert!(all * weights(DECLARED)[0] >= STEADY / 100 * 75, "{parts:?} with seed {seed}");
     // Clients that look further ahead get more.
     let least = all / if is_even { 8 } else { 50 };
     assert!(parts.iter().all(|part| *part >= least), "{parts:?} with seed {seed}");
+}
+
+/// Calls `act` with limits of these amounts in a second.
+fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> T {
+    let rates = amounts.map(Rate::per_second);
+    let limits = [Limit::new("requests", rates[0]), Limit::new("tokens", rates[1])];
+    act(&Starting {
+        name: None,
+        limits: &limits,
+        meterings: &rates.map(metering),
+        dimensions: &[0, 1],
+        max_hold: 0,
+        on_system_time: true,
+    })
+}
+
+impl Member {
+    fn update(&mut self, limits: [u64; 2], version: Option<u64>, now: u64) {
+        with_starting(limits, |starting| self.admission.backend.change(starting, version, now)).unwrap();
+        self.limits = limits;
+    }
+
+    /// Does what the driver does after a batch was refused because the state has other limits.
+    fn meet(&mut self, others: &str, now: u64) {
+        match slots(&mut self.admission.backend).meet(others) {
+            Met::Older(newer) => {
+                let limits = [0, 1].map(|place| newer.limits[place].0);
+                self.update(limits, Some(newer.version), now);
+            }
+            Met::SameAge => {}
+            Met::Other => panic!("{others}"),
+        }
+    }
 }
 
 impl Run {
@@ -130,11 +212,12 @@ impl Run {
     }
 
     /// Lets something happen now and then.
-    fn fault(&mut self, loses_states: bool) {
+    fn fault(&mut self, also: Also) {
         let (now, id, place) = (self.world.clock, self.random(3) as usize, self.random(2) as usize);
         let (what, until) = (self.random(600), now + self.random(400) * MILLI);
         let (left, allowed) = (self.random(200) as i64 - 50, [250, 500, 1_000][self.random(3) as usize]);
-        let Member { admission, is_cut_off, .. } = &mut self.members[id];
+        let updated = DECLARED.map(|amount| amount * [4, 7, 10, 20][self.random(4) as usize] / 10);
+        let Member { admission, is_cut_off, limits, .. } = &mut self.members[id];
         match what {
             0 => admission.backend.hold(until, now),
             1 => admission.backend.hold_limit(place, until, now),
@@ -144,10 +227,12 @@ impl Run {
             8 => admission.backend.set_rate(place, allowed, 1_000, now),
             9 => *is_cut_off = true,
             10..15 => *is_cut_off = false,
-            15 if loses_states => {
+            15 if also.losses => {
                 redis::cmd("FLUSHALL").exec(&mut self.world.connection).unwrap();
                 self.lost.push(now);
             }
+            16 | 17 if also.updates => self.members[id].update(updated, None, now),
+            18 if also.resets => with_starting(*limits, |starting| admission.reset(starting, now)),
             _ => {}
         }
     }
@@ -198,34 +283,61 @@ impl Run {
         if let Some(flight) = member.flight.take_if(|flight| flight.at <= now) {
             let slots = slots(&mut member.admission.backend);
             let queue = &member.admission.queue;
-            if let Some(reply) = flight.reply {
+            if let Some(others) = flight.others {
+                member.meet(&others, now);
+            } else if let Some(reply) = flight.reply {
+                let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
+                let charges = reply.charges - granted + 1..=reply.charges;
+                member.granted_by.extend(charges.map(|charge| (charge, flight.limits)));
                 let refused = slots.apply(&reply, queue, flight.sent, now);
                 refuse(&mut member.admission, refused);
             } else {
                 let error = StoreError::new(&"".into(), StoreProblem::TimedOut(Duration::ZERO));
                 let (refused, _) = slots.failed(&error, queue, now);
                 refuse(&mut member.admission, refused);
-                self.send(id, flight.bytes, trip, is_decided);
+                self.send(id, flight.bytes, (flight.identity, flight.limits), trip, is_decided);
                 return;
             }
         }
-        let member = &mut self.members[id];
-        if member.flight.is_none()
-            && let Ok(bytes) =
-                slots(&mut member.admission.backend).collect(&member.admission.queue, false, now)
+        let Member { admission, flight, limits, .. } = &mut self.members[id];
+        let slots = slots(&mut admission.backend);
+        if flight.is_none()
+            && let Ok(bytes) = slots.collect(&admission.queue, false, now)
         {
-            self.send(id, bytes, trip, is_decided);
+            let by = (slots.identity(), *limits);
+            self.send(id, bytes, by, trip, is_decided);
         }
     }
 
     /// Sends a batch, which the server decides if the client is not cut off, or if `is_decided`.
-    fn send(&mut self, id: usize, bytes: Vec<u8>, trip: u64, is_decided: bool) {
+    fn send(
+        &mut self,
+        id: usize,
+        bytes: Vec<u8>,
+        by: (Arc<Identity>, [u64; 2]),
+        trip: u64,
+        is_decided: bool,
+    ) {
         let sent = self.world.clock;
+        let (identity, limits) = by;
         let Member { keys, is_cut_off, flight, .. } = &mut self.members[id];
-        let decided = (!*is_cut_off || is_decided).then(|| self.world.eval(keys, &bytes));
-        let reply = decided.filter(|_| !*is_cut_off).map(|reply| BatchReply::read(&reply, 2).unwrap());
-        let at = sent + if reply.is_some() { trip } else { 20 * MILLI };
-        *flight = Some(Flight { bytes, sent, at, reply });
+        let mut decided = None;
+        if !*is_cut_off || is_decided {
+            decided = Some(self.world.eval_as(&identity.text(), keys, &bytes));
+            // What is left of it may depart later.
+            self.resets.extend(Some(sent).filter(|_| resets(&bytes)));
+        }
+        let (mut reply, mut others) = (None, None);
+        match decided.filter(|_| !*is_cut_off) {
+            Some(Ok(bytes)) => reply = BatchReply::read(&bytes, 2),
+            Some(Err(error)) => {
+                let text = error.detail().and_then(|detail| detail.strip_prefix("limits ")).unwrap();
+                others = text.split_once(' ').map(|(_, others)| others.to_owned());
+            }
+            None => {}
+        }
+        let at = sent + if reply.is_some() || others.is_some() { trip } else { 20 * MILLI };
+        *flight = Some(Flight { bytes, sent, at, reply, others, identity, limits });
     }
 
     /// Admits all calls that are due.
@@ -249,13 +361,15 @@ impl Run {
 
     fn depart(&mut self, id: usize, grant: Grant) {
         let at = self.world.clock;
-        let backend = &self.members[id].admission.backend;
+        let member = &self.members[id];
+        let backend = &member.admission.backend;
         assert!(grant.is_probe || backend.held_until() <= at, "a call departs during a hold");
         let amounts = grant.amounts.as_slice();
         self.departures.push(Departure {
             member: id,
             at,
             used: [amounts[0], amounts[1]],
+            limits: member.granted_by.get(&grant.charge).copied().unwrap_or(member.limits),
             was_alone: grant.charge >= LOCAL,
         });
         let ends = at + self.random(80) * MILLI;
@@ -310,24 +424,38 @@ impl Run {
     }
 
     /// Asserts that the calls which Redis granted fill a bucket up to the burst or the largest
-    /// call.
+    /// call, each by the limits by which it was granted. For a second after a reset anything may
+    /// depart.
     fn check_bound(&self) {
-        for (limit, unit) in WEIGHTS.into_iter().enumerate() {
+        for limit in 0..2 {
             let burst = BURST.as_nanos() as u64;
             let (mut level, mut last, mut largest) = (0, 0, burst);
             for call in self.departures.iter().filter(|call| !call.was_alone) {
-                let weight = call.used[limit] * unit;
-                let is_unknown = self.lost.iter().any(|at| (*at..*at + SECOND).contains(&call.at));
+                let weight = call.used[limit] * weights(call.limits)[limit];
+                let is_after = |at: &u64| (*at..*at + SECOND).contains(&call.at);
+                let is_reset = self.resets.iter().any(is_after);
+                let is_unknown = is_reset || self.lost.iter().any(is_after);
                 level = u64::saturating_sub(level, call.at - last);
                 if !is_unknown {
                     level = level.min(largest);
                 }
                 (level, last, largest) = (level + weight, call.at, largest.max(weight));
                 let most = largest + if is_unknown { UNKNOWN } else { 0 };
-                assert!(level <= most, "limit {limit}: {level} ns at {}, {:?}", call.at, self.lost);
+                assert!(
+                    is_reset || level <= most,
+                    "limit {limit}: {level} ns at {}, {:?}",
+                    call.at,
+                    self.lost
+                );
             }
         }
     }
+}
+
+/// Returns true if a batch has a reset.
+fn resets(bytes: &[u8]) -> bool {
+    let hold_ends: [u8; 8] = bytes[14 * 8..15 * 8].try_into().unwrap();
+    f64::from_le_bytes(hold_ends) > 1.0
 }
 
 fn slots(backend: &mut Backend) -> &mut Slots {

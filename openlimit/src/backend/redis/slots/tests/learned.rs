@@ -144,7 +144,8 @@ impl<'a> Run<'a> {
 
     /// Lets the next call of a member arrive.
     fn arrive(&mut self, id: usize) {
-        let priced = Priced { input: 0, output: NAMED, choices: 1, is_named: true, is_sum: true };
+        let priced =
+            Priced { input: 0, output: NAMED, choices: 1, is_named: true, is_sum: true, model: None };
         let lesson = Lesson { priced, site: SiteId::default() };
         let mut amounts = Amounts::Few([NAMED, 0, 0]);
         let member = &mut self.members[id];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::Connection;
+use redis::{Connection, RedisResult};
 
 use super::super::{Alone, LOCAL, SharedLimit, Slots};
 use super::client::Tenant;
@@ -122,7 +122,7 @@ impl World {
         Tenant {
             slots,
             queue: Queue::new(2),
-            keys: ["test:{world}".to_owned(), Keys::new("test:", "world").client()],
+            keys: ["test:{world}".to_owned(), Keys::new("test:", "world", None).client()],
             sent: Vec::new(),
             reply: Vec::new(),
             wait_at_most: u64::MAX,
@@ -223,15 +223,24 @@ impl World {
     }
 
     pub(super) fn eval(&mut self, keys: &[String; 2], batch: &[u8]) -> Vec<u8> {
+        self.eval_as("openlimit 1\nof the test\n", keys, batch).unwrap()
+    }
+
+    /// Has a batch of a client with this identity decided.
+    pub(super) fn eval_as(
+        &mut self,
+        identity: &str,
+        keys: &[String; 2],
+        batch: &[u8],
+    ) -> RedisResult<Vec<u8>> {
         let mut command = redis::cmd("EVAL");
-        command.arg(&self.script).arg(2).arg(keys).arg("openlimit 1\nof the test\n");
+        command.arg(&self.script).arg(2).arg(keys).arg(identity);
         command
             .arg(batch)
             .arg(KEPT)
             .arg(KEPT)
             .arg(EPOCH - self.back + self.clock / 1_000)
             .query(&mut self.connection)
-            .unwrap()
     }
 
     /// Returns how much of each refund of a batch the server will give back in each limit. Has it
@@ -364,7 +373,7 @@ struct Batch(Vec<f64>);
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
 const OUT: usize = 16;
 const REFUNDS: usize = 18;
-const FIRST_REFUND: usize = 38;
+const FIRST_REFUND: usize = 40;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {

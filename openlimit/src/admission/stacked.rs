@@ -1,0 +1,145 @@
+//! Calls of several limiters, which depart when all of them admit them: the part of one limiter.
+//!
+//! Such a call waits in this queue as every other call does. When it is its turn, it is not charged:
+//! it is told, and stays the head. Once it is its turn in all queues, they are locked together, and
+//! it departs from all of them. `limiter/stack` brings the limiters together.
+
+use std::task::Waker;
+
+use super::{Admission, Decided};
+use crate::backend::{Buckets as _, Due};
+use crate::limits::Amounts;
+use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
+
+/// The longest time for which a call keeps its turns in outer queues while an inner one, in which it
+/// was its turn before, is not ready again, in nanoseconds: 0.1 s. That is enough for a round trip to
+/// a store, and for the small debt of a call that used more than it had reserved. Calls behind it
+/// wait for so long at most.
+const PATIENCE: u64 = 100_000_000;
+
+impl Admission {
+    /// Charges a call at `now` if no call waits, every limit has room, and one more may be in flight.
+    /// It can be [undone](Self::undo) under the same lock, until it is [kept](Self::keep).
+    pub(crate) fn try_charge(&mut self, grant: &mut Grant, now: u64) -> bool {
+        if let Some(lesson) = &grant.lesson {
+            self.reserve(lesson, &mut grant.amounts);
+        }
+        if !self.queue.is_empty() || self.is_saturated() {
+            return false;
+        }
+        let charge = self.backend.take(grant.amounts.as_slice(), now);
+        grant.charge = charge.unwrap_or_default();
+        charge.is_some()
+    }
+
+    /// Keeps what was charged: the call departs.
+    pub(crate) fn keep(&mut self, grant: &mut Grant, now: u64) {
+        if self.remaining.is_some() {
+            self.note(grant.amounts.as_slice(), Some(grant.charge), now);
+        }
+        grant.flight = self.depart();
+    }
+
+    /// Undoes what was charged, as if it had never been.
+    pub(crate) fn undo(&mut self, grant: &Grant, now: u64) {
+        self.backend.undo(&grant.amounts, grant.charge, now);
+    }
+
+    /// Returns the refusal of a call that is not in the queue, if it is known that it would be
+    /// refused now or would have to wait for too long.
+    pub(crate) fn foresee(&mut self, call: &Waiter, now: u64) -> Option<Refusal> {
+        if let Some(refusal) = self.exhausted(now) {
+            self.backend.refresh(now);
+            return Some(refusal);
+        }
+        if call.timeout() == u64::MAX {
+            return None;
+        }
+        let (wait, limit) = self.backend.wait(call, &self.queue, now);
+        let too_long = || call.timed_out(wait, limit, now);
+        match call.deadline().saturating_sub(now) {
+            0 => self.saturated(call.waited(now)).or_else(|| Some(too_long())),
+            left => (wait > left).then(too_long),
+        }
+    }
+
+    /// Returns the refusal of a call that may not wait, for which there is no room.
+    pub(crate) fn without_room(&mut self, call: &Waiter, now: u64) -> Refusal {
+        if let Some(refusal) = self.exhausted(now) {
+            self.backend.refresh(now);
+            return refusal;
+        }
+        self.would_wait(call, now)
+    }
+
+    /// Adds a call to the queue. It reports when it is its turn, which may be at once.
+    pub(crate) fn join_stacked(
+        &mut self,
+        call: Waiter,
+        now: u64,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<Key, Refusal> {
+        self.pump(now, wakers);
+        if let Some(refusal) = self.foresee(&call, now) {
+            return Err(refusal);
+        }
+        let key = self.queue.join(Waiter { turn: Turn::REPORTS, ..call });
+        self.pump(now, wakers);
+        match self.or_shed(key, now, wakers) {
+            Decided::Refused(refusal) => Err(refusal),
+            Decided::Waits(_) | Decided::Admitted(_) => Ok(key),
+        }
+    }
+
+    /// Returns since when the call of this key is due, if it is its turn.
+    pub(crate) fn turn(&mut self, key: Key, now: u64) -> Option<Due> {
+        if self.exhausted(now).is_some() {
+            return None;
+        }
+        let (head, due) = self.head_due(now)?;
+        (head == key && due.at <= now).then_some(due)
+    }
+
+    /// Lets the call of this key depart, whose [turn](Self::turn) it is.
+    pub(crate) fn depart_stacked(&mut self, key: Key, due: Due, now: u64) -> Option<Grant> {
+        // It needs no waking: it is here.
+        self.admit(key, due, now, &mut Vec::new());
+        match self.queue.leave(key).1 {
+            Some(Outcome::Admitted(grant)) => Some(grant),
+            _ => None,
+        }
+    }
+
+    /// Notes that it is not the turn of this call after all. It reports again.
+    pub(crate) fn retract(&mut self, key: Key, now: u64) {
+        self.queue.retract(key, now.saturating_add(PATIENCE));
+    }
+
+    /// Returns true if it may soon be the turn again of a call that was the head before.
+    pub(crate) fn is_turn_near(&self, amounts: &Amounts, now: u64) -> bool {
+        !self.backend.is_exhausted()
+            && !self.is_saturated()
+            && self.backend.wait_of_next(amounts.as_slice(), now).0 <= PATIENCE
+    }
+
+    /// Tells the head, which waits in other queues, too, if it is its turn. Returns when to look
+    /// again.
+    pub(super) fn wait_for_turn(&mut self, key: Key, due: Due, now: u64, wakers: &mut Vec<Waker>) -> u64 {
+        let Some(waiter) = self.queue.waiter(key) else { return due.at };
+        match waiter.turn {
+            Turn::Reported => return u64::MAX,
+            Turn::Reports { .. } if due.at <= now => {
+                wakers.extend(self.queue.report(key));
+                return u64::MAX;
+            }
+            Turn::Reports { patience } if patience < u64::MAX => {
+                let wait = self.backend.wait_of_next(waiter.amounts.as_slice(), now).0;
+                if now.saturating_add(wait) > patience || self.is_saturated() {
+                    wakers.extend(self.queue.lose_patience(key));
+                }
+            }
+            Turn::Reports { .. } | Turn::Departs => {}
+        }
+        due.at
+    }
+}

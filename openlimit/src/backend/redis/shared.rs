@@ -1,0 +1,49 @@
+//! Checks that limits can be shared, and derives their scales and their identity: when a limiter is
+//! opened, and when its limits are changed.
+
+use std::time::Duration;
+
+use super::bounds::Bounds;
+use super::identity::{Identity, SharedText};
+use super::scale::{MOST, Scale};
+use crate::backend::Starting;
+use crate::bucket::Metering;
+use crate::error::BuildProblem;
+use crate::time::nanos;
+
+/// The least jitter of a shared limiter. Half of it is how late a call may depart for its slot.
+/// Round trips vary by milliseconds, so with less jitter slots would often be missed.
+const LEAST_JITTER: Duration = Duration::from_millis(10);
+
+/// Returns the scale of each limit and the identity of all, in the order of the script.
+///
+/// # Errors
+/// Returns the problem if a limit cannot be shared.
+pub(super) fn shared(
+    starting: &Starting<'_>,
+    order: &[usize],
+) -> Result<(Vec<Scale>, Identity), BuildProblem> {
+    let jitter = jitter_of(starting.meterings);
+    let meterings: Vec<_> =
+        starting.meterings.iter().map(|metering| Metering { jitter, ..*metering }).collect();
+    let pause = Scale::longest_pause(&meterings);
+    let (mut drain, mut scales, mut texts) = (0, Vec::new(), Vec::new());
+    for place in order {
+        let (limit, metering) = (&starting.limits[*place], &meterings[*place]);
+        let scale = Scale::new(metering, pause);
+        let largest = scale.weight(scale.most).saturating_add(scale.burst);
+        if largest >= MOST {
+            return Err(BuildProblem::TooSlowToShare { limit: limit.clone(), most: scale.most });
+        }
+        drain = drain.max(largest);
+        scales.push(scale);
+        texts.push(SharedText::new(limit, metering.burst, metering.counting));
+    }
+    Ok((scales, Identity::new(texts, Bounds::new(drain, nanos(pause).min(MOST)))))
+}
+
+/// Returns what all limits keep back for jitter.
+pub(super) fn jitter_of(meterings: &[Metering]) -> Duration {
+    let jitter = meterings.iter().map(|metering| metering.jitter).max().unwrap_or_default();
+    jitter.max(LEAST_JITTER)
+}

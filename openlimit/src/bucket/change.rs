@@ -1,0 +1,139 @@
+//! Changes the limit of a bucket while it is in use.
+//!
+//! # The rule
+//!
+//! What is used stays in proportion to the burst. A bucket that is filled by 30 % of its old burst
+//! is filled by 30 % of the new one, and so is a debt. Usually only the rate changes. The burst is
+//! a time of the rate, so the level stays the same time of the rate.
+//!
+//! Say that a window includes the change, that the bursts are `B` and `C`, and that the bucket was
+//! filled by the part `p`. Before the change at most `p * B` was admitted beyond what leaked, and
+//! after it at most `(1 - p) * C`. The sum is at most the larger of the two bursts. So the promise
+//! of the crate holds across the change, each amount counted by the rate at which it was admitted.
+//!
+//! # Refunds across the change
+//!
+//! A call that was admitted before the change has its part of the level, which was scaled with it.
+//! So the levels that bound refunds are scaled, too, and each *era* between two changes keeps what
+//! one unit of it weighs now.
+//!
+//! Levels are rounded up, and what is given back is rounded down. Both are less than what leaks in
+//! a nanosecond for each unit.
+
+use super::level::{Level, Pace};
+use super::word::Word;
+use super::{Bucket, Metering};
+
+/// The most eras that are remembered. The calls of earlier ones count as the lightest of them.
+const MOST_ERAS: usize = 32;
+
+impl Bucket {
+    /// Changes the terms of the bucket. `charge` is the number of a charge that stands for the
+    /// change.
+    ///
+    /// The rate is as declared then, unless it climbs. The burst that [`widen`](Self::widen) raised
+    /// is the declared one again.
+    pub(crate) fn change(&mut self, metering: &Metering, charge: u64, now: u64) {
+        let changed = match (&*self, Self::new(metering)) {
+            (Self::Narrow(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
+            (Self::Wide(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
+            (Self::Narrow(old), Self::Wide(new)) => Self::Wide(Box::new(changed(old, *new, charge, now))),
+            (Self::Wide(old), Self::Wide(new)) => Self::Wide(Box::new(changed(old, *new, charge, now))),
+        };
+        *self = changed;
+    }
+}
+
+/// Returns `new`, filled in proportion to `old`.
+fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now: u64) -> Level<N> {
+    let ratio = Ratio { part: new.burst.into(), of: old.burst.into() };
+    let down = |weight: W| N::narrowed(ratio.times(weight.into()).0);
+    let shown = old.clock(now);
+    let emptied = old.at.saturating_add(old.level.over(old.leak));
+    let (level, at) = if emptied <= shown {
+        // Since when the bucket is empty decides about large calls.
+        (N::default(), emptied)
+    } else {
+        let (whole, rest) = ratio.times(old.level_at(shown).into());
+        (N::narrowed(whole.saturating_add(u128::from(rest > 0))), old.at.max(shown))
+    };
+    let (mut eras, mut least) = (Vec::new(), new.unit.min(down(old.unit)));
+    if let Some(pace) = &old.pace {
+        eras.extend(pace.eras.iter().map(|(last, weight)| (*last, down(*weight))));
+        end_era(&mut eras, pace.since, down(pace.least));
+        least = least.min(down(pace.least));
+    }
+    end_era(&mut eras, charge, down(old.unit));
+    while eras.len() > MOST_ERAS {
+        let (_, weight) = eras.remove(0);
+        eras[0].1 = eras[0].1.min(weight);
+    }
+    let (climb, cut) = old.pace.as_ref().map_or_else(Default::default, |pace| (pace.climb, pace.cut));
+    let pace = Pace { unit: new.unit, least, since: charge, eras, climb, cut };
+    (new.level, new.at, new.low, new.pace) = (level, at, old.low.map(down), Some(Box::new(pace)));
+    new
+}
+
+/// Ends an era with a charge that stands for a change. Eras without calls are left out.
+fn end_era<N>(eras: &mut Vec<(u64, N)>, last: u64, weight: N) {
+    if eras.last().is_none_or(|(before, _)| last > before + 1) {
+        eras.push((last, weight));
+    }
+}
+
+/// A fraction whose parts are below 2^127, as all weights of a bucket's terms are.
+struct Ratio {
+    part: u128,
+    of: u128,
+}
+
+impl Ratio {
+    /// Returns the whole part of a number times the fraction, and the rest in parts of `of`.
+    fn times(&self, number: u128) -> (u128, u128) {
+        let (whole, rest) = (number / self.of, number % self.of);
+        let (small, rest) = match rest.checked_mul(self.part) {
+            Some(product) => (product / self.of, product % self.of),
+            None => self.times_bit_by_bit(rest),
+        };
+        (whole.saturating_mul(self.part).saturating_add(small), rest)
+    }
+
+    /// Does the same for a number below `of` whose product has more than 128 bits.
+    fn times_bit_by_bit(&self, number: u128) -> (u128, u128) {
+        let (mut whole, mut rest) = (0, 0);
+        for bit in (0..u128::BITS).rev() {
+            whole *= 2;
+            for more in [rest, if self.part >> bit & 1 == 1 { number } else { 0 }] {
+                rest += more;
+                if rest >= self.of {
+                    (whole, rest) = (whole + 1, rest - self.of);
+                }
+            }
+        }
+        (whole, rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ratio;
+
+    #[test]
+    fn both_ways_to_multiply_agree() {
+        for (part, of, number) in
+            [(7, 3, 2), (1, 1_000_003, 999_999), (1 << 60, (1 << 59) + 1, 1 << 59), (0, 5, 4)]
+        {
+            let ratio = Ratio { part, of };
+            assert_eq!(ratio.times(number), ratio.times_bit_by_bit(number));
+        }
+    }
+
+    #[test]
+    fn a_product_of_more_than_128_bits_is_exact() {
+        let of = (1 << 126) + 1;
+        let ratio = Ratio { part: of - 1, of };
+        // (of - 1)^2 / of = of - 2, and the rest is 1.
+        assert_eq!(ratio.times(of - 1), (of - 2, 1));
+        assert_eq!(ratio.times(3 * of), (3 * (of - 1), 0));
+    }
+}

@@ -1,0 +1,151 @@
+//! `Declared`: the limits of a limiter, and the options that decide how they are metered.
+//!
+//! All of them are checked here, when a limiter is built and when it is updated. So every value
+//! behind this point is in range, and no other module has to check again.
+
+use std::time::Duration;
+
+use super::Burst;
+use crate::admission::Raises;
+use crate::bucket::{LONGEST_PERIOD, Metering};
+use crate::error::BuildProblem;
+use crate::limits::{Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Percent, Rate};
+
+/// The limits as they were declared or updated.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Declared {
+    pub(super) limits: Vec<Limit>,
+    pub(super) burst: Option<Burst>,
+    pub(super) jitter: Duration,
+    pub(super) headroom: Option<Percent>,
+    pub(super) counting: Counting,
+    pub(super) raises: Raises,
+    /// True if the calls in flight are limited, too. Then no other limits are needed.
+    pub(super) bounds_in_flight: bool,
+}
+
+impl Declared {
+    /// Checks the limits, and returns the metering of each.
+    pub(super) fn meterings(&self) -> Result<Vec<Metering>, BuildProblem> {
+        let headroom = match self.headroom {
+            None => DEFAULT_HEADROOM,
+            Some(Percent(percent @ 0..100)) => (u64::from(percent), 100),
+            Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
+        };
+        match self.limits.len() {
+            0 if !self.bounds_in_flight => Err(BuildProblem::NoLimits),
+            0..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
+                Err(BuildProblem::UnusedBurst(self.burst_time().unwrap_or(DEFAULT_BURST)))
+            }
+            0..=MOST_LIMITS => {
+                let metering = |limit| Ok(self.opened(limit, self.metering(limit, headroom)?));
+                self.limits.iter().map(metering).collect()
+            }
+            many => Err(BuildProblem::TooManyLimits(many)),
+        }
+    }
+
+    /// Opens a limit that may be raised.
+    fn opened(&self, limit: &Limit, metering: Metering) -> Metering {
+        if self.raises > Raises::Never && !is_ours(limit) { metering.open() } else { metering }
+    }
+
+    /// Checks a limit, and returns its metering.
+    fn metering(&self, limit: &Limit, headroom: (u64, u64)) -> Result<Metering, BuildProblem> {
+        let rate = limit.rate();
+        if limit.dimension().name().is_empty() {
+            return Err(BuildProblem::NamelessDimension(rate));
+        }
+        if rate.amount() == 0 {
+            return Err(BuildProblem::ZeroRate(limit.clone()));
+        }
+        if rate.amount() > MOST_AMOUNT {
+            return Err(BuildProblem::RateTooLarge(limit.clone()));
+        }
+        if rate.period().is_zero() || rate.period() > LONGEST_PERIOD {
+            return Err(BuildProblem::Period(limit.clone()));
+        }
+        let burst = self.burst_of(limit);
+        if burst.is_zero() || burst > LONGEST_PERIOD {
+            return Err(BuildProblem::Burst { limit: limit.clone(), burst });
+        }
+        if self.counting == Counting::InWindows && burst > rate.period() / 2 && rate.amount() > 1 {
+            return Err(BuildProblem::WindowBurst { limit: limit.clone(), burst });
+        }
+        let metering = Metering::new(rate, burst, self.jitter, headroom);
+        Ok(Metering { counting: self.counting, ..metering })
+    }
+
+    /// Returns the burst of a limit: its own, or the limiter's, or the default.
+    fn burst_of(&self, limit: &Limit) -> Duration {
+        let rate = limit.rate();
+        let given = rate.own_burst().or(self.burst_time().filter(|_| is_short(rate)));
+        given.unwrap_or_else(|| match self.counting {
+            Counting::InWindows => burst_in_windows(limit),
+            Counting::Refilling if is_short(rate) => DEFAULT_BURST,
+            Counting::Refilling => rate.period(),
+        })
+    }
+
+    /// Returns the limiter's burst, if it is given as a time. [`Burst::Observed`] begins with the
+    /// default.
+    fn burst_time(&self) -> Option<Duration> {
+        match self.burst {
+            Some(Burst::Time(burst)) => Some(burst),
+            Some(Burst::Observed) | None => None,
+        }
+    }
+
+    /// Returns a bit for each limit whose burst follows what the provider's bucket holds.
+    pub(super) fn widening(&self) -> u64 {
+        // In windows the whole amount may leave at once, so nothing would be gained.
+        let is_observed = self.burst == Some(Burst::Observed) && self.counting == Counting::Refilling;
+        let limits = self.limits.iter().enumerate().filter(|(_, limit)| is_observed && takes_burst(limit));
+        limits.fold(0, |bits, (place, _)| bits | 1 << place)
+    }
+}
+
+/// 0.02 %, as a fraction: the paces of two clocks that NTP keeps in step differ by less.
+const DEFAULT_HEADROOM: (u64, u64) = (1, 5_000);
+
+/// One second, as in the Python library that this one replaces (`bucket_size_in_seconds`).
+const DEFAULT_BURST: Duration = Duration::from_secs(1);
+
+/// The longest period whose default burst is `DEFAULT_BURST`. Longer ones are quotas, of which the
+/// whole amount may be used at once.
+const LONGEST_SHORT_PERIOD: Duration = Duration::from_secs(60);
+
+/// Returns the default burst of a limit that is counted in windows. What the limit loses depends on
+/// it, as the page of `bucket/windows` says.
+///
+/// Nearly every call is one request, so a burst of one loses nothing. It would pace a quota per day
+/// from the first call on, so there it is a twentieth, as for tokens. With that, a stream of calls
+/// that each cost a part of the amount between 0.2 and 10 % (all equally likely on a logarithmic
+/// scale) uses 91.5 % on average. The best burst, 7.5 %, uses 91.7 %, and one of a second 83.5 %.
+fn burst_in_windows(limit: &Limit) -> Duration {
+    let rate = limit.rate();
+    if *limit.dimension() == Dimension::Requests && is_short(rate) {
+        let one = rate.period().as_nanos().div_ceil(rate.amount().into());
+        return Duration::from_nanos(u64::try_from(one).unwrap_or(u64::MAX)).min(rate.period() / 2);
+    }
+    (rate.period() / 20).max(Duration::from_nanos(1))
+}
+
+/// Returns true for a limit on money, which is the user's own. No provider raises it.
+pub(super) fn is_ours(limit: &Limit) -> bool {
+    *limit.dimension() == Dimension::Spend
+}
+
+/// Returns whether the limiter's burst applies to this limit.
+fn takes_burst(limit: &Limit) -> bool {
+    limit.rate().own_burst().is_none() && is_short(limit.rate())
+}
+
+fn is_short(rate: Rate) -> bool {
+    rate.period() <= LONGEST_SHORT_PERIOD
+}
+
+/// Returns the least time by which departures may be late, of all limits, in nanoseconds.
+pub(super) fn least_lateness(meterings: &[Metering]) -> u64 {
+    meterings.iter().map(Metering::lateness).min().unwrap_or(0)
+}

@@ -1,0 +1,288 @@
+//! `Stacked`: a pending call of several limiters.
+//!
+//! While it waits, it is shared by its future and by the queues, where it is its own waker. A queue
+//! that wakes it lets it [go on](Call::go_on), on whatever thread that is. Only when it is over, it
+//! wakes the task of its future.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::super::permit::Permit;
+use super::in_queue::InQueue;
+use super::level::{Level, depart_all, take_all};
+use super::rank;
+use crate::error::AcquireError;
+use crate::learning::SiteId;
+use crate::limits::Name;
+use crate::queue::{Key, Urgency, Wait};
+use crate::sync::{Mutex, Task, in_order, run_later, wake_all};
+
+/// A pending call of several limiters.
+pub(in super::super) enum Stacked {
+    /// Not polled yet.
+    New(Box<[Level]>),
+    /// In the queues, or over and not polled since.
+    Waiting(Waiting),
+    /// Ready.
+    Done,
+}
+
+/// A call in the queues, as its future holds it. It leaves them when this is dropped.
+pub(in super::super) struct Waiting(Arc<Call>);
+
+struct Call(Mutex<Progress>);
+
+struct Progress {
+    /// In the order of their ranks.
+    levels: Box<[Level]>,
+    /// The keys in the queues of the levels that it has joined. It is its turn in all of them but
+    /// the last, usually.
+    keys: Vec<Key>,
+    /// The place of the level that it waited for last.
+    last: usize,
+    /// The waker of its task.
+    waker: Waker,
+    end: Option<Result<(), Box<AcquireError>>>,
+}
+
+impl Stacked {
+    /// Creates a call of at least one level.
+    pub(super) fn new(mut levels: Box<[Level]>) -> Self {
+        rank::sort(&mut levels);
+        Self::New(levels)
+    }
+
+    /// Admits it now or not at all.
+    pub(super) fn try_now(mut levels: Box<[Level]>) -> Result<Permit, AcquireError> {
+        rank::sort(&mut levels);
+        match at_once(&mut levels) {
+            Ok(()) => Ok(permit(levels)),
+            Err(place) => Err(*levels[place].core().without_room(&levels[place].waiter())),
+        }
+    }
+
+    /// Names the call site in all levels.
+    pub(in super::super) fn set_site(&mut self, name: &str) {
+        if let Self::New(levels) = self {
+            for lesson in levels.iter_mut().filter_map(|level| level.grant.lesson.as_mut()) {
+                lesson.site = SiteId::of(name);
+            }
+        }
+    }
+
+    /// Returns the first level of a call that was not polled yet.
+    pub(in super::super) fn first(&self) -> Option<&Level> {
+        if let Self::New(levels) = self { levels.first() } else { None }
+    }
+
+    /// Polls the call. `urgency` counts at the first poll.
+    #[inline(never)]
+    pub(in super::super) fn poll(
+        &mut self,
+        urgency: Urgency,
+        context: &Context<'_>,
+    ) -> Poll<Result<Permit, AcquireError>> {
+        if let Self::New(levels) = self {
+            match at_once(levels) {
+                Ok(()) => return Poll::Ready(Ok(permit(mem::take(levels)))),
+                Err(place) => {
+                    let levels = mem::take(levels);
+                    *self = match Waiting::start(levels, place, urgency, context.waker().clone()) {
+                        Ok(waiting) => Self::Waiting(waiting),
+                        Err(error) => return Poll::Ready(Err(*error)),
+                    };
+                }
+            }
+        }
+        let Self::Waiting(waiting) = self else { panic!("an `Acquire` was polled after it was ready") };
+        let polled = waiting.poll(context);
+        if polled.is_ready() {
+            *self = Self::Done;
+        }
+        polled
+    }
+
+    /// Returns the name of the limiter that the call waits for.
+    pub(in super::super) fn waits_for(&self) -> Option<Name> {
+        let Self::Waiting(Waiting(call)) = self else { return None };
+        let progress = call.0.lock();
+        progress.levels.get(progress.last).map(|level| level.core().plan.name().clone())
+    }
+}
+
+impl Waiting {
+    /// Lets a call wait, because the level at `place` has no room.
+    fn start(
+        mut levels: Box<[Level]>,
+        place: usize,
+        urgency: Urgency,
+        waker: Waker,
+    ) -> Result<Self, Box<AcquireError>> {
+        let urgency = urgency.at(levels[0].core().time.now());
+        levels.iter_mut().for_each(|level| level.arrive(urgency));
+        // The wait may be known to be too long in a queue that it would join much later.
+        for place in [place].into_iter().chain(0..levels.len()) {
+            levels[place].core().foresee(&levels[place].waiter())?;
+        }
+        let keys = Vec::with_capacity(levels.len());
+        let progress = Progress { levels, keys, last: place, waker, end: None };
+        let call = Arc::new(Call(Mutex::new(progress)));
+        in_order(|| call.go_on());
+        Ok(Self(call))
+    }
+
+    fn poll(&self, context: &Context<'_>) -> Poll<Result<Permit, AcquireError>> {
+        // Wakers are foreign code, so they are cloned and dropped outside of the lock.
+        let mut waker = context.waker().clone();
+        let mut progress = self.0.0.lock();
+        let Some(end) = progress.end.take() else {
+            mem::swap(&mut progress.waker, &mut waker);
+            drop(progress);
+            return Poll::Pending;
+        };
+        let levels = mem::take(&mut progress.levels);
+        drop(progress);
+        Poll::Ready(end.map(|()| permit(levels)).map_err(|error| *error))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        in_order(|| {
+            let mut progress = self.0.0.lock();
+            progress.leave_from(0);
+            // What it was granted and nobody has polled. Without levels, it does not go on.
+            let levels = mem::take(&mut progress.levels);
+            let end = progress.end.take();
+            let waker = mem::replace(&mut progress.waker, Waker::noop().clone());
+            drop(progress);
+            drop(waker);
+            if let Some(Ok(())) = end {
+                levels.iter().for_each(|level| level.core().take_back(&level.grant));
+            }
+        });
+    }
+}
+
+impl Call {
+    /// Goes as far as it gets: joins queues, and departs when it is its turn in all of them.
+    fn go_on(self: &Arc<Self>) {
+        let mut progress = self.0.lock();
+        let end = loop {
+            match progress.step(self) {
+                Step::Again => {}
+                Step::Wait => return,
+                Step::End(end) => break end,
+            }
+        };
+        progress.end = Some(end);
+        let waker = mem::replace(&mut progress.waker, Waker::noop().clone());
+        drop(progress);
+        wake_all(&mut vec![waker]);
+    }
+}
+
+impl Task for Call {
+    fn run(self: Arc<Self>) {
+        self.go_on();
+    }
+}
+
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        run_later(self);
+    }
+}
+
+enum Step {
+    Again,
+    Wait,
+    End(Result<(), Box<AcquireError>>),
+}
+
+impl Progress {
+    fn step(&mut self, call: &Arc<Call>) -> Step {
+        if self.end.is_some() || self.levels.is_empty() {
+            return Step::Wait;
+        }
+        let mut waits_for = None;
+        for (place, key) in self.keys.iter().enumerate() {
+            match self.levels[place].core().look_at(*key) {
+                InQueue::ItsTurn => {}
+                InQueue::Waits => waits_for = waits_for.or(Some(place)),
+                InQueue::Refused(error) => return self.fail(error),
+            }
+        }
+        if let Some(place) = waits_for {
+            self.wait_for(place);
+            return Step::Wait;
+        }
+        match self.levels.get(self.keys.len()) {
+            Some(next) => match next.core().join(next.waiter(), Waker::from(Arc::clone(call))) {
+                Ok(key) => {
+                    self.keys.push(key);
+                    Step::Again
+                }
+                Err(error) => self.fail(error),
+            },
+            None => self.depart(),
+        }
+    }
+
+    /// Departs if it is its turn in all levels still.
+    fn depart(&mut self) -> Step {
+        if let Err(place) = depart_all(&mut self.levels, &self.keys) {
+            // It may have become its turn again by now.
+            self.levels[place].core().pump();
+            return Step::Again;
+        }
+        self.keys.clear();
+        let waits = self.levels.iter().filter_map(|level| level.grant.wait.as_ref());
+        let longest = waits.map(|wait| wait.nanos).max().unwrap_or(0);
+        for (place, level) in self.levels.iter_mut().enumerate() {
+            level.grant.wait = level
+                .grant
+                .wait
+                .take()
+                .filter(|_| place == self.last)
+                .map(|wait| Wait { nanos: longest, ..wait });
+            level.core().pump();
+        }
+        Step::End(Ok(()))
+    }
+
+    /// Waits for its turn in one level. If that may take long, lets others go before it in the
+    /// levels after that one.
+    fn wait_for(&mut self, place: usize) {
+        self.last = place;
+        let level = &self.levels[place];
+        if self.keys.len() > place + 1 && !level.core().is_turn_near(&level.grant.amounts) {
+            self.leave_from(place + 1);
+        }
+    }
+
+    fn fail(&mut self, error: Box<AcquireError>) -> Step {
+        self.leave_from(0);
+        Step::End(Err(error))
+    }
+
+    /// Leaves the queues of the levels from this place on.
+    fn leave_from(&mut self, place: usize) {
+        for (level, key) in self.levels[place..].iter().zip(self.keys.drain(place..)) {
+            level.core().leave(key);
+        }
+    }
+}
+
+/// Charges all levels now, or none. Waiters that are due go first.
+fn at_once(levels: &mut [Level]) -> Result<(), usize> {
+    take_all(levels).or_else(|_| {
+        levels.iter().for_each(|level| level.core().pump());
+        take_all(levels)
+    })
+}
+
+fn permit(levels: Box<[Level]>) -> Permit {
+    Permit::stacked(levels.into_iter().map(|level| Permit::of_grant(level.handle, level.grant)).collect())
+}

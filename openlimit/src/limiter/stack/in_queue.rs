@@ -1,0 +1,92 @@
+//! What a stacked call does in the queue of one of its limiters.
+//!
+//! Each step locks that limiter alone, and pumps its queue, as all that changes it do.
+
+use std::task::Waker;
+
+use super::super::core::Core;
+use crate::error::AcquireError;
+use crate::limits::Amounts;
+use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
+
+/// The state of a stacked call in a queue.
+pub(super) enum InQueue {
+    Waits,
+    /// It is the head, and due, and stays the head until it departs or leaves.
+    ItsTurn,
+    Refused(Box<AcquireError>),
+}
+
+impl Core {
+    /// Refuses a call if it is known that it would be refused, or would have to wait for too long.
+    pub(super) fn foresee(&self, call: &Waiter) -> Result<(), Box<AcquireError>> {
+        if let Some(error) = self.plan.now().too_large(call.amounts.as_slice()) {
+            return Err(Box::new(error));
+        }
+        let mut refusal = None;
+        self.update(|state, now, _| refusal = state.admission.foresee(call, now));
+        refusal.map_or(Ok(()), |refusal| Err(self.turned_away(refusal)))
+    }
+
+    /// Returns the refusal of a call that may not wait.
+    pub(super) fn without_room(&self, call: &Waiter) -> Box<AcquireError> {
+        if let Some(error) = self.plan.now().too_large(call.amounts.as_slice()) {
+            return Box::new(error);
+        }
+        let mut refusal = None;
+        self.update(|state, now, _| refusal = Some(state.admission.without_room(call, now)));
+        refusal.map_or_else(|| self.forked(), |refusal| self.turned_away(refusal))
+    }
+
+    /// Adds a call to the queue.
+    pub(super) fn join(&self, call: Waiter, waker: Waker) -> Result<Key, Box<AcquireError>> {
+        self.start().map_err(Box::new)?;
+        let mut joined = None;
+        self.update(|state, now, wakers| {
+            joined = Some(state.admission.join_stacked(Waiter { waker, ..call }, now, wakers));
+        });
+        match joined {
+            Some(Ok(key)) => Ok(key),
+            Some(Err(refusal)) => Err(Box::new(self.error(refusal))),
+            None => Err(self.forked()),
+        }
+    }
+
+    /// Returns the state of a call in the queue.
+    pub(super) fn look_at(&self, key: Key) -> InQueue {
+        let Some(state) = self.lock() else { return InQueue::Refused(self.forked()) };
+        let queue = &state.admission.queue;
+        match (queue.waiter(key).map(|waiter| waiter.turn), queue.outcome(key)) {
+            (Some(Turn::Reported), _) => InQueue::ItsTurn,
+            (_, Some(Outcome::Refused(refusal))) => {
+                let refusal = refusal.clone();
+                drop(state);
+                InQueue::Refused(Box::new(self.error(refusal)))
+            }
+            _ => InQueue::Waits,
+        }
+    }
+
+    /// Returns true if it may soon be the turn again of a call that was the head before.
+    pub(super) fn is_turn_near(&self, amounts: &Amounts) -> bool {
+        let now = self.time.now();
+        self.lock().is_some_and(|state| state.admission.is_turn_near(amounts, now))
+    }
+
+    /// Admits what is due.
+    pub(super) fn pump(&self) {
+        self.update(|_, _, _| ());
+    }
+
+    /// Gives back what a call was granted that never departed.
+    pub(super) fn take_back(&self, grant: &Grant) {
+        self.update(|state, now, _| state.admission.take_back(grant, now));
+    }
+
+    /// Returns the error of a call that does not join the queue. A store may have room for the next
+    /// one, which the driver has to find out.
+    fn turned_away(&self, refusal: Refusal) -> Box<AcquireError> {
+        let started = if self.driver.is_needed() { self.start() } else { Ok(()) };
+        Box::new(started.err().unwrap_or_else(|| self.error(refusal)))
+    }
+}

@@ -1,0 +1,111 @@
+//! `Level`: one limiter of a stacked call. And what is done with all levels under their locks.
+//!
+//! Locks are taken in the order of ranks, one inside of the other. So no two threads can wait for
+//! each other, and no other call sees a part of the levels charged and another part not.
+
+use super::super::core::{Core, Handle};
+use crate::queue::{Grant, Key, Urgency, Waiter};
+
+/// A limiter, and what a call takes from it.
+#[allow(
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "a hidden method of a public trait returns it"
+)]
+pub struct Level {
+    pub(in super::super) handle: Handle,
+    /// What it takes. Complete once it has departed.
+    pub(in super::super) grant: Grant,
+    /// The time on the limiter's clock, when it was last read.
+    now: u64,
+    /// When the call arrived, on the limiter's clock.
+    arrived: u64,
+    /// How it waits, on the limiter's clock.
+    urgency: Urgency,
+}
+
+impl Level {
+    pub(super) fn new(handle: Handle, grant: Grant) -> Self {
+        Self { handle, grant, now: 0, arrived: 0, urgency: Urgency::default() }
+    }
+
+    pub(super) fn core(&self) -> &Core {
+        self.handle.core()
+    }
+
+    /// Notes that the call arrives now. `urgency` is that of a call that has
+    /// [arrived](Urgency::at).
+    pub(super) fn arrive(&mut self, urgency: Urgency) {
+        self.arrived = self.core().time.now();
+        self.urgency = match urgency.timeout() {
+            u64::MAX => urgency,
+            timeout => urgency.until(self.arrived.saturating_add(timeout)),
+        };
+    }
+
+    /// Returns the call as it waits in the limiter's queue.
+    pub(super) fn waiter(&self) -> Waiter {
+        let lesson = self.grant.lesson.clone();
+        Waiter { lesson, ..Waiter::new(self.grant.amounts.clone(), self.arrived, self.urgency) }
+    }
+}
+
+/// Charges all levels now, or none of them.
+///
+/// # Errors
+/// Returns the place of the first level without room.
+pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
+    read_clocks(levels);
+    take_each(levels)
+}
+
+fn take_each(levels: &mut [Level]) -> Result<(), usize> {
+    let Some((level, outer)) = levels.split_first_mut() else { return Ok(()) };
+    let Some(mut state) = level.handle.core().lock() else { return Err(0) };
+    if !state.admission.try_charge(&mut level.grant, level.now) {
+        return Err(0);
+    }
+    match take_each(outer) {
+        Ok(()) => {
+            state.admission.keep(&mut level.grant, level.now);
+            Ok(())
+        }
+        Err(place) => {
+            state.admission.undo(&level.grant, level.now);
+            Err(place + 1)
+        }
+    }
+}
+
+/// Lets a call depart from all levels, in whose queues it has these keys, or from none.
+///
+/// The queues have to be pumped afterwards.
+///
+/// # Errors
+/// Returns the place of the first level in which it is not its turn.
+pub(super) fn depart_all(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
+    read_clocks(levels);
+    depart_each(levels, keys)
+}
+
+fn depart_each(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
+    let (Some((level, outer)), [key, keys @ ..]) = (levels.split_first_mut(), keys) else { return Ok(()) };
+    let Some(mut state) = level.handle.core().lock() else { return Err(0) };
+    let Some(due) = state.admission.turn(*key, level.now) else {
+        state.admission.retract(*key, level.now);
+        return Err(0);
+    };
+    depart_each(outer, keys).map_err(|place| place + 1)?;
+    if let Some(grant) = state.admission.depart_stacked(*key, due, level.now) {
+        level.grant = grant;
+    }
+    Ok(())
+}
+
+/// Reads the clocks before any lock is taken: the lock of a clock may be held while limiters are
+/// locked.
+fn read_clocks(levels: &mut [Level]) {
+    for level in levels {
+        level.now = level.core().time.now();
+    }
+}

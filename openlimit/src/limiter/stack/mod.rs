@@ -1,0 +1,33 @@
+//! Calls of several limiters: a call departs when all of them admit it, and is charged in all of them
+//! then.
+//!
+//! A stacked call waits in the queue of each limiter as any other call does, and so it is subject to
+//! the same rules. Only its departure differs: `admission/stacked.rs` describes the part of one
+//! limiter. Here the limiters are brought together:
+//!
+//! 1. If all limiters have room, all are charged at once, under their locks. Nothing waits.
+//! 2. Otherwise the call joins the queue of the first limiter. When it is its turn there, it keeps
+//!    its place at the head and joins the next queue, and so on.
+//! 3. When it is its turn in all of them, they are locked, asked again, and charged together.
+//!
+//! # No deadlock
+//!
+//! A call at the head of one queue waits for its turn in another one. Two calls that did so in
+//! opposite orders would wait for each other for ever. So every limiter has a rank (`rank`), and
+//! every call goes in the order of ranks, for turns as well as for locks.
+//!
+//! # No task needed
+//!
+//! The call goes on when a queue wakes it, on the thread that wakes (`call`). So its progress does
+//! not depend on its task being polled, as for every other call.
+
+mod call;
+mod in_queue;
+mod level;
+mod levels;
+mod of;
+mod rank;
+
+pub(super) use self::call::Stacked;
+pub use self::levels::{AsLimiter, Levels};
+pub use self::of::Stack;

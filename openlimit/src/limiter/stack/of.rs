@@ -1,0 +1,105 @@
+//! `Stack`: several limiters, as a program names them.
+
+use std::fmt;
+
+use super::super::Acquire;
+use super::super::permit::Permit;
+use super::call::Stacked;
+use super::levels::Levels;
+use crate::error::AcquireError;
+
+/// Several limiters that admit a call together, such as those of a tenant and of the whole account.
+///
+/// A call departs when every limiter admits it. It is charged in all of them then, and in none
+/// before. Its [`Permit`] settles, cancels, observes and refuses it in all of them.
+///
+/// Name the limiters from the one that the fewest calls share to the one that most calls share. A
+/// call that waits for a later limiter keeps its place at the head of the earlier ones. So one call
+/// of each tenant waits for the account at a time, and tenants take turns.
+///
+/// ```
+/// use openlimit::{Cost, RateLimiter, Stack, limiter};
+///
+/// limiter! {
+///     static ACCOUNT: RateLimiter = { tokens: 9_000 / day };
+///     static ANNA: RateLimiter = { requests: 100 / day, tokens: 2_000 / day };
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limits = Stack::of((&ANNA, &ACCOUNT));
+/// let permit = limits.acquire(1_500).blocking()?;
+/// assert!(limits.try_acquire(1_500).is_err()); // Anna has no more, and the account was not charged
+/// permit.settle(400);
+/// limits.try_acquire(1_500)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// In an annotated function, write `limiter = (ANNA, ACCOUNT)`.
+///
+/// # Good to know
+///
+/// - The limiters may be of different kinds. Each prices the request in its own way. With explicit
+///   costs, a limiter takes what the cost names of its own dimensions. A dimension that none of them
+///   meters is an error.
+/// - None of them may keep a part for a priority ([`reserve`](crate::Builder::reserve)): the call fails
+///   with [`AcquireError::Build`] then.
+/// - The limiters may be in memory or shared through Redis, in any mixture.
+/// - Calls of a stack and calls of one of its limiters wait in the same queue.
+/// - Nothing deadlocks, whatever order other stacks name the limiters in: a limiter keeps the place
+///   relative to others that it had in its first stack.
+/// - If an inner limiter closes again while a call waits for an outer one, by a debt or a hold of more
+///   than 0.1 s, the call lets others go before it in the outer one, and queues there again.
+/// - Do not stack limiters by two attributes on one function, or by acquiring twice: the first is
+///   charged while the second is waited for, and keeps the charge if the second refuses.
+/// - A permit of a stack is one allocation, and a call that has to wait a few more.
+pub struct Stack<L>(L);
+
+impl<L> Stack<L> {
+    /// Creates a stack of some limiters, or pointers to them: a tuple of up to four, or an array, a
+    /// slice or a `Vec` of one type. It is cheap, so it can be created for each call.
+    ///
+    /// A limiter that is named twice counts once.
+    pub const fn of(limiters: L) -> Self {
+        Self(limiters)
+    }
+
+    /// Prepares a call that waits until all limiters admit it. See [`Limiter::acquire`].
+    ///
+    /// All options of the [`Acquire`] hold for every limiter: the timeout is that of the whole wait,
+    /// and the priority counts in each queue.
+    ///
+    /// # Errors
+    /// All errors come from the [`Acquire`], which lists them. They name the limiter that refused the
+    /// call. If the stack is empty, it is [`AcquireError::Build`].
+    ///
+    /// [`Limiter::acquire`]: crate::Limiter::acquire
+    pub fn acquire<P>(&self, price: P) -> Acquire
+    where
+        L: Levels<P>,
+    {
+        match self.0.levels(&price) {
+            Ok(levels) => Acquire::stacked(Stacked::new(levels)),
+            Err(error) => Acquire::failed(error),
+        }
+    }
+
+    /// Admits the call in all limiters now, or in none. See [`Limiter::try_acquire`].
+    ///
+    /// # Errors
+    /// The error of the first limiter that refuses it, as in [`Limiter::try_acquire`].
+    ///
+    /// [`Limiter::try_acquire`]: crate::Limiter::try_acquire
+    pub fn try_acquire<P>(&self, price: P) -> Result<Permit, AcquireError>
+    where
+        L: Levels<P>,
+    {
+        Stacked::try_now(self.0.levels(&price)?)
+    }
+}
+
+impl<L: fmt::Debug> fmt::Debug for Stack<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stack").field(&self.0).finish()
+    }
+}

@@ -1,0 +1,195 @@
+//! Changes the limits while the limiter runs.
+//!
+//! The closure of the program is foreign code, so it runs before the lock is taken. It only notes
+//! what to change. Everything else happens under the lock, as one step: the new limits are checked,
+//! the buckets change, and the waiters that are due then are admitted. So no call sees a part of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Waker;
+
+use super::core::{Core, State};
+use super::declared::{Declared, least_lateness};
+use super::{Burst, Limiter};
+use crate::admission::Plan;
+use crate::backend::{Backend, Starting};
+use crate::error::{BuildError, BuildProblem};
+use crate::limits::{Budget, Dimension, Limit, Percent, Rate};
+use crate::time::Time;
+
+impl<K> Limiter<K> {
+    /// Changes rates, bursts and the headroom while the limiter runs.
+    ///
+    /// What is used of a limit stays in proportion: if 30 % of the burst was taken, 30 % of the new
+    /// one is. Calls that wait move at once: they are admitted or held back by the new limits. A
+    /// call that is larger than a new limit allows is refused with
+    /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always.
+    ///
+    /// A rate replaces the limit with the same dimension and period. Limits cannot be added or
+    /// removed, and the [`concurrency`](crate::Builder::concurrency) stays. What the provider [said](crate::Permit::observe) it allows still counts.
+    ///
+    /// If the limits are shared through Redis, the other processes take the newest limits over with
+    /// their next batch, also those that begin later with others. Of two updates at the same time,
+    /// the last to arrive counts. The headroom is each process's own. [`status`](Self::status) shows
+    /// the limits that this process has and the number of updates, and the feature `tracing` reports
+    /// each one that was taken over. Until a process knows, it refuses calls that only a raised limit
+    /// allows.
+    ///
+    /// `change` runs once, before anything is changed and without a lock, so it may use the limiter.
+    ///
+    /// ```
+    /// use openlimit::{Percent, Rate, RateLimiter};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder().tokens(Rate::per_day(40_000)).build()?;
+    /// drop(limiter.try_acquire(10_000)?);
+    /// limiter.update(|limits| limits.tokens(Rate::per_day(60_000)).headroom(Percent(5)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The problem, if the limiter could not be built with the new limits, has no such limit, or
+    /// cannot be built at all. Nothing is changed then.
+    pub fn update(&self, change: impl FnOnce(Update) -> Update) -> Result<(), BuildError> {
+        let core = self.handle().map_err(Clone::clone)?.core();
+        let update = change(Update::default());
+        core.run_driver();
+        let changed = core.change(|declared, _| Ok((update.apply_to(declared)?, None)));
+        changed.map_err(|problem| BuildError::of_update(core.plan.name().clone(), problem))
+    }
+}
+
+/// What [`Limiter::update`](crate::Limiter::update) changes. Its methods are those of the
+/// [`Builder`](crate::Builder), but a rate replaces a limit and adds none.
+#[derive(Clone, Debug, Default)]
+#[must_use = "an update changes nothing until it is returned to `Limiter::update`"]
+pub struct Update {
+    limits: Vec<Limit>,
+    burst: Option<Burst>,
+    headroom: Option<Percent>,
+}
+
+impl Update {
+    /// Changes the limit on requests with the same period.
+    pub fn requests(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::Requests, rate))
+    }
+
+    /// Changes the limit on tokens with the same period.
+    pub fn tokens(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::Tokens, rate))
+    }
+
+    /// Changes the limit on input tokens with the same period.
+    pub fn input_tokens(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::InputTokens, rate))
+    }
+
+    /// Changes the limit on output tokens with the same period.
+    pub fn output_tokens(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::OutputTokens, rate))
+    }
+
+    /// Changes the limit on images with the same period.
+    pub fn images(self, rate: Rate) -> Self {
+        self.limit(Limit::new(Dimension::Images, rate))
+    }
+
+    /// Changes the budget over the same time.
+    pub fn spend(self, budget: Budget) -> Self {
+        self.limit(Limit::new(Dimension::Spend, budget.rate()))
+    }
+
+    /// Changes the limit with the same dimension and period.
+    ///
+    /// A rate without a [burst](Rate::burst) of its own takes the limiter's, or the default, as it
+    /// does in the builder.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limits.push(limit);
+        self
+    }
+
+    /// Changes the [burst](crate::Builder::burst) of the limiter.
+    pub fn burst(mut self, burst: impl Into<Burst>) -> Self {
+        self.burst = Some(burst.into());
+        self
+    }
+
+    /// Changes the [headroom](crate::Builder::headroom) of the limiter.
+    pub fn headroom(mut self, headroom: Percent) -> Self {
+        self.headroom = Some(headroom);
+        self
+    }
+
+    /// Returns the limits with this change.
+    fn apply_to(self, declared: &Declared) -> Result<Declared, BuildProblem> {
+        let mut declared = declared.clone();
+        for limit in self.limits {
+            let is_same = |other: &Limit| {
+                other.dimension() == limit.dimension() && other.rate().period() == limit.rate().period()
+            };
+            match declared.limits.iter().position(is_same) {
+                Some(place) => declared.limits[place] = limit,
+                None => return Err(BuildProblem::NoSuchLimit(limit)),
+            }
+        }
+        declared.burst = self.burst.or(declared.burst);
+        declared.headroom = self.headroom.or(declared.headroom);
+        Ok(declared)
+    }
+}
+
+impl Core {
+    /// Changes the limits, between two pumps: to those that `change` returns, with their version if
+    /// another process has updated them.
+    pub(super) fn change<E: From<BuildProblem>>(
+        &self,
+        change: impl FnOnce(&Declared, &mut Backend) -> Result<(Declared, Option<u64>), E>,
+    ) -> Result<(), E> {
+        let mut changed = Err(BuildProblem::Forked.into());
+        self.update(|state, now, wakers| {
+            changed = change(&state.declared, &mut state.admission.backend)
+                .and_then(|declared| Ok(self.apply(state, declared, now, wakers)?));
+        });
+        changed
+    }
+
+    /// Starts the driver, so that a change is sent before the next call. If that fails, the next
+    /// call says so.
+    pub(super) fn run_driver(&self) {
+        if self.driver.is_needed() {
+            let _ = self.start();
+        }
+    }
+
+    /// Applies new limits to the state.
+    fn apply(
+        &self,
+        state: &mut State,
+        (declared, version): (Declared, Option<u64>),
+        now: u64,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<(), BuildProblem> {
+        let meterings = declared.meterings()?;
+        let plan = self.plan.with_limits(declared.limits.clone(), &meterings);
+        let limits = self.starting(&plan);
+        state.admission.change(&plan, (&limits, version), declared.widening(), now, wakers)?;
+        self.rest.store(self.time.rest(least_lateness(plan.meterings())), Ordering::Relaxed);
+        state.declared = Arc::new(declared);
+        self.plan.replace(plan);
+        Ok(())
+    }
+
+    /// Returns what a backend has to know of these limits.
+    pub(super) fn starting<'a>(&self, plan: &'a Plan) -> Starting<'a> {
+        Starting {
+            name: Some(plan.name()),
+            limits: plan.limits(),
+            meterings: plan.meterings(),
+            dimensions: plan.dimensions(),
+            max_hold: self.hold_times.longest(),
+            on_system_time: matches!(self.time, Time::System),
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Limits that are updated, reset and charged while calls wait and settle, against a model.
+//!
+//! The model keeps the history, and replays it each time. A level is a part of the burst, so an
+//! update changes none. It counts in floats, and a limiter rounds to the later nanosecond. So
+//! both are compared to [`NEARLY`], and as much time passes after each move.
+
+use openlimit::testing::ManualClock;
+use openlimit::{AcquireError, Percent, Permit, Rate, RateLimiter, Usage};
+use openlimit_tests::model::Limit;
+use openlimit_tests::random::{NAMES, admissible, build, cost, limits};
+use openlimit_tests::{Call, nanos, nanos_of};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// By how much the times of the limiter and of the model may differ, in nanoseconds.
+const NEARLY: u64 = 100_000;
+
+#[derive(Clone, Debug)]
+enum Move {
+    Arrive(Vec<u64>),
+    Charge(Vec<u64>),
+    Advance(u64),
+    /// A call that waits, or that was granted but not polled since, is dropped.
+    Drop(usize),
+    Cancel(usize),
+    Settle(usize, usize, u64),
+    /// Each limit gets another amount and burst, given as parts of a hundred, and the limiter
+    /// another headroom.
+    Update(Vec<(u64, u64)>, u8),
+    Reset,
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    let amounts = || vec(prop_oneof![0..3_u64, 0..50_u64, 0..3_000_u64], 3);
+    let time = prop_oneof![0..1_000_u64, 0..1_000_000_000_u64, 0..100_000_000_000_000_u64];
+    let part = prop_oneof![Just(100_u64), 1..100_u64, 100..1_000_u64];
+    let headroom = prop_oneof![Just(0), Just(5), Just(50)];
+    prop_oneof![
+        6 => amounts().prop_map(Move::Arrive),
+        1 => amounts().prop_map(Move::Charge),
+        6 => time.prop_map(Move::Advance),
+        2 => any::<usize>().prop_map(Move::Drop),
+        2 => any::<usize>().prop_map(Move::Cancel),
+        3 => (any::<usize>(), 0..3_usize, 0..300_u64).prop_map(|(which, dimension, used)| {
+            Move::Settle(which, dimension, used)
+        }),
+        3 => (vec((part.clone(), part), 4), headroom).prop_map(|(parts, headroom)| Move::Update(parts, headroom)),
+        1 => Just(Move::Reset),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    /// The call, or `usize::MAX`.
+    Charge(usize, Vec<u64>),
+    Update(Vec<Limit>),
+    Reset,
+}
+
+#[derive(Debug)]
+struct Model {
+    first: Vec<Limit>,
+    limits: Vec<Limit>,
+    history: Vec<(u64, Event)>,
+    queue: Vec<(usize, Vec<u64>)>,
+    admitted: Vec<Option<u64>>,
+    refused: Vec<bool>,
+    now: u64,
+}
+
+/// Returns the part of the burst that an amount is.
+#[allow(clippy::cast_precision_loss, reason = "the model is approximate")]
+fn part(limit: &Limit, amount: u64) -> f64 {
+    amount as f64 * limit.period as f64 / limit.amount as f64 / limit.burst as f64
+}
+
+/// Returns the part of the burst that leaks in a nanosecond.
+#[allow(clippy::cast_precision_loss, reason = "the model is approximate")]
+fn leak(limit: &Limit) -> f64 {
+    f64::from(100 - limit.headroom) / 100.0 / limit.burst as f64
+}
+
+impl Model {
+    fn new(limits: &[Limit]) -> Self {
+        Self {
+            first: limits.to_vec(),
+            limits: limits.to_vec(),
+            history: Vec::new(),
+            queue: Vec::new(),
+            admitted: Vec::new(),
+            refused: Vec::new(),
+            now: 0,
+        }
+    }
+
+    /// Returns the level of a limit now, as a part of its burst.
+    #[allow(clippy::cast_precision_loss, reason = "the model is approximate")]
+    fn level(&self, place: usize) -> f64 {
+        let (mut limits, mut level, mut then) = (&self.first, 0_f64, 0);
+        for (at, event) in self.history.iter().chain([&(self.now, Event::Charge(usize::MAX, vec![0; 3]))]) {
+            let limit = &limits[place];
+            level = (level - (at - then) as f64 * leak(limit)).max(0.0);
+            then = *at;
+            match event {
+                Event::Charge(_, amounts) => level += part(limit, amounts[limit.dimension]),
+                Event::Update(updated) => limits = updated,
+                Event::Reset => level = 0.0,
+            }
+        }
+        level
+    }
+
+    /// Returns for how many nanoseconds the head has to wait.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the model is approximate")]
+    fn wait(&self, amounts: &[u64]) -> u64 {
+        let waits = self.limits.iter().enumerate().map(|(place, limit)| {
+            let asked = part(limit, amounts[limit.dimension]);
+            let room = if asked > 1.0 + 1e-12 { 0.0 } else { 1.0 - asked };
+            if asked > 0.0 { ((self.level(place) - room) / leak(limit)).ceil() as u64 } else { 0 }
+        });
+        waits.max().unwrap_or(0)
+    }
+
+    fn advance(&mut self, by: u64) {
+        let end = self.now + by;
+        while let Some((call, amounts)) = self.queue.first().cloned() {
+            let at = self.now + self.wait(&amounts);
+            // What is due this nearly is due.
+            if at > end {
+                break;
+            }
+            self.now = at;
+            self.queue.remove(0);
+            self.admitted[call] = Some(at);
+            self.history.push((at, Event::Charge(call, amounts)));
+        }
+        self.now = end;
+    }
+
+    fn arrive(&mut self, amounts: Vec<u64>) {
+        self.queue.push((self.admitted.len(), amounts));
+        self.admitted.push(None);
+        self.refused.push(false);
+    }
+
+    fn charge(&mut self, amounts: Vec<u64>) {
+        self.history.push((self.now, Event::Charge(usize::MAX, amounts)));
+    }
+
+    fn charge_of(&mut self, call: usize) -> Option<&mut Vec<u64>> {
+        self.history.iter_mut().find_map(|(_, event)| match event {
+            Event::Charge(of, amounts) if *of == call => Some(amounts),
+            _ => None,
+        })
+    }
+
+    fn cancel(&mut self, call: usize) {
+        self.queue.retain(|(waits, _)| *waits != call);
+        if let Some(amounts) = self.charge_of(call) {
+            amounts.fill(0);
+        }
+    }
+
+    fn settle(&mut self, call: usize, dimension: usize, used: u64) {
+        let Some(amounts) = self.charge_of(call) else { return };
+        let (reserved, mut more) = (amounts[dimension], vec![0; 3]);
+        amounts[dimension] = used.min(reserved);
+        more[dimension] = used.saturating_sub(reserved);
+        self.charge(more);
+    }
+
+    fn update(&mut self, limits: Vec<Limit>) {
+        for (call, amounts) in self.queue.clone() {
+            if admissible(&limits, &amounts) != amounts {
+                self.refused[call] = true;
+                self.queue.retain(|(waits, _)| *waits != call);
+            }
+        }
+        self.limits.clone_from(&limits);
+        self.history.push((self.now, Event::Update(limits)));
+    }
+}
+
+enum Party {
+    Asks(Call, u64),
+    Has(Permit),
+    Gone,
+}
+
+/// The limiter, the model, and the calls of both.
+struct Play {
+    clock: ManualClock,
+    limiter: RateLimiter,
+    model: Model,
+    parties: Vec<Party>,
+}
+
+impl Play {
+    fn advance(&mut self, by: u64) {
+        self.model.advance(by);
+        self.clock.advance(nanos(by));
+    }
+
+    /// Returns one of the calls that match, chosen by `which`.
+    fn nth(&self, which: usize, matches: impl Fn(&Party) -> bool) -> Option<usize> {
+        let all: Vec<_> = (0..self.parties.len()).filter(|call| matches(&self.parties[*call])).collect();
+        (!all.is_empty()).then(|| all[which % all.len()])
+    }
+
+    fn take_permit(&mut self, which: usize) -> Option<(usize, Permit)> {
+        let call = self.nth(which, |party| matches!(party, Party::Has(_)))?;
+        match std::mem::replace(&mut self.parties[call], Party::Gone) {
+            Party::Has(permit) => Some((call, permit)),
+            _ => None,
+        }
+    }
+
+    fn step(&mut self, step: &Move) -> Result<(), TestCaseError> {
+        let limits = self.model.limits.clone();
+        match step {
+            Move::Arrive(amounts) => {
+                let amounts = admissible(&limits, amounts);
+                let call = Call::start(self.limiter.acquire(cost(&limits, &amounts)));
+                self.parties.push(Party::Asks(call, nanos_of(&self.clock)));
+                self.model.arrive(amounts);
+            }
+            Move::Charge(amounts) => {
+                let amounts = admissible(&limits, amounts);
+                drop(self.limiter.charge(cost(&limits, &amounts)).map_err(fails)?);
+                self.model.charge(amounts);
+            }
+            Move::Advance(by) => self.advance(*by),
+            Move::Drop(which) => {
+                if let Some(call) = self.nth(*which, |party| matches!(party, Party::Asks(..))) {
+                    self.parties[call] = Party::Gone;
+                    self.model.cancel(call);
+                }
+            }
+            Move::Cancel(which) => {
+                if let Some((call, permit)) = self.take_permit(*which) {
+                    permit.cancel();
+                    self.model.cancel(call);
+                }
+            }
+            Move::Settle(which, dimension, used) => {
+                if let Some((call, permit)) = self.take_permit(*which) {
+                    // A `Usage` always includes a number of tokens.
+                    let tokens = self.model.charge_of(call).map_or(0, |amounts| amounts[1]);
+                    permit.settle(Usage::from(tokens).with(NAMES[*dimension], *used));
+                    if limits.iter().any(|limit| limit.dimension == *dimension) {
+                        self.model.settle(call, *dimension, *used);
+                    }
+                }
+            }
+            Move::Update(parts, headroom) => {
+                let updated = limits.into_iter().zip(parts).map(|(limit, (amount, burst))| Limit {
+                    amount: (limit.amount * amount / 100).clamp(1, 1_000_000),
+                    burst: (limit.burst / 100 * burst).clamp(limit.period / 1_000, 2 * limit.period),
+                    headroom: *headroom,
+                    ..limit
+                });
+                let updated: Vec<_> = updated.collect();
+                let changed = self.limiter.update(|update| {
+                    updated.iter().fold(update.headroom(Percent(*headroom)), |update, limit| {
+                        let rate = Rate::new(limit.amount, nanos(limit.period)).burst(nanos(limit.burst));
+                        update.limit(openlimit::Limit::new(NAMES[limit.dimension], rate))
+                    })
+                });
+                changed.map_err(fails)?;
+                self.model.update(updated);
+            }
+            Move::Reset => {
+                self.limiter.reset().map_err(fails)?;
+                self.model.history.push((self.model.now, Event::Reset));
+            }
+        }
+        // Lets both come to the same end.
+        self.advance(NEARLY);
+        self.look()
+    }
+
+    /// Polls all calls, and compares when they were admitted.
+    fn look(&mut self) -> Result<(), TestCaseError> {
+        for (call, party) in self.parties.iter_mut().enumerate() {
+            let Party::Asks(asks, arrived) = party else { continue };
+            let (found, expected) = match asks.over() {
+                None => (None, self.model.admitted[call]),
+                Some(Ok(permit)) => {
+                    let waited = u64::try_from(permit.waited().as_nanos()).unwrap_or(u64::MAX);
+                    let found = *arrived + waited;
+                    *party = Party::Has(permit);
+                    (Some(found), self.model.admitted[call])
+                }
+                Some(Err(AcquireError::TooLarge { .. })) => {
+                    prop_assert!(self.model.refused[call], "call {call} was refused");
+                    *party = Party::Gone;
+                    continue;
+                }
+                Some(Err(error)) => return Err(fails(error)),
+            };
+            let is_near = match (found, expected) {
+                (Some(found), Some(expected)) => found.abs_diff(expected) <= NEARLY,
+                (found, expected) => found == expected && !self.model.refused[call],
+            };
+            prop_assert!(is_near, "call {call} at {found:?}, expected at {expected:?}");
+        }
+        Ok(())
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn fails(error: impl ToString) -> TestCaseError {
+    TestCaseError::fail(error.to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_call_is_admitted_when_the_model_admits_it_whatever_is_changed(
+        limits in limits(Just(0)),
+        moves in vec(any_move(), 1..60),
+    ) {
+        let mut distinct: Vec<Limit> = Vec::new();
+        for limit in limits {
+            let is_same = |other: &Limit| (other.dimension, other.period) == (limit.dimension, limit.period);
+            if !distinct.iter().any(is_same) {
+                distinct.push(limit);
+            }
+        }
+        let clock = ManualClock::new();
+        let limiter = build(&distinct, &clock);
+        let mut play = Play { clock, limiter, model: Model::new(&distinct), parties: Vec::new() };
+        for step in &moves {
+            play.step(step)?;
+        }
+        play.advance(1 << 58);
+        play.look()?;
+        prop_assert!(!play.parties.iter().any(|party| matches!(party, Party::Asks(..))), "a call was never admitted");
+    }
+}

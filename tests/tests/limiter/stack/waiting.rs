@@ -1,0 +1,246 @@
+//! The wait of a stacked call: when it departs, what goes before it, and how its wait ends.
+
+use openlimit::Priority::{High, Low};
+use openlimit::testing::ManualClock;
+use openlimit::{AcquireError, Cost, Rate, RateLimiter, Stack};
+use openlimit_tests::{Call, millis, plain, secs};
+
+use super::{left, tokens};
+
+/// A limiter of a tenant and one of the account, of 100 tokens a second each.
+fn pair(clock: &ManualClock) -> (RateLimiter, RateLimiter) {
+    (tokens(clock, "tenant", 100), tokens(clock, "account", 100))
+}
+
+#[test]
+fn a_call_is_charged_in_all_limiters_or_in_none() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    let stack = Stack::of((&tenant, &account));
+    drop(stack.try_acquire(30).expect("there is room"));
+    assert_eq!(left([&tenant, &account]), [70, 70]);
+    drop(account.try_acquire(50).expect("there is room"));
+    let refusal = stack.try_acquire(30).unwrap_err();
+    assert_eq!(refusal.limiter(), "account");
+    assert_eq!(refusal.retry_after(), Some(millis(100)));
+    drop(tenant.try_acquire(60).expect("there is room"));
+    assert_eq!(stack.try_acquire(20).unwrap_err().limiter(), "tenant");
+    assert_eq!(left([&tenant, &account]), [10, 20]);
+}
+
+#[test]
+fn a_call_that_waits_for_one_limiter_is_charged_in_none() {
+    for full in 0..2 {
+        let clock = ManualClock::new();
+        let (tenant, account) = pair(&clock);
+        let stack = Stack::of((&tenant, &account));
+        drop([&tenant, &account][full].try_acquire(100).expect("there is room"));
+        let mut before = [100, 100];
+        before[full] = 0;
+        let mut call = Call::start(stack.acquire(50));
+        assert_eq!((call.poll(), left([&tenant, &account])), (false, before));
+        clock.advance(millis(499));
+        assert!(!call.poll());
+        clock.advance(millis(1));
+        // It was admitted without being polled.
+        assert_eq!(call.wakes(), 1);
+        before[1 - full] = 50;
+        assert_eq!(left([&tenant, &account]), before);
+        let permit = call.admitted();
+        assert_eq!(permit.waited(), millis(500));
+        assert_eq!(permit.limiter(), "account");
+        assert!(permit.waited_for().is_some());
+    }
+}
+
+#[test]
+fn a_call_departs_at_the_last_of_the_moments_that_its_limiters_ask_for() {
+    let clock = ManualClock::new();
+    let limiters = [10, 20, 40, 80].map(|rate| tokens(&clock, "level", rate));
+    let stack = Stack::of(limiters.iter().collect::<Vec<_>>());
+    drop(stack.try_acquire(10).expect("there is room"));
+    let call = Call::start(stack.acquire(10));
+    clock.advance(millis(999));
+    assert_eq!(call.wakes(), 0);
+    clock.advance(millis(1));
+    assert_eq!(call.admitted().waited(), secs(1));
+}
+
+#[test]
+fn calls_behind_the_head_of_an_inner_limiter_wait_for_it() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    drop(account.try_acquire(100).expect("there is room"));
+    let stacked = Call::start(Stack::of((&tenant, &account)).acquire(50));
+    // The tenant has room for it, but it came later.
+    let mut alone = Call::start(tenant.acquire(10));
+    assert!(tenant.try_acquire(1).is_err(), "nothing overtakes");
+    clock.advance(millis(499));
+    assert!(!alone.poll());
+    clock.advance(millis(1));
+    assert_eq!(alone.admitted().waited(), millis(500));
+    assert_eq!(stacked.admitted().waited(), millis(500));
+}
+
+#[test]
+fn tenants_take_turns_at_the_account() {
+    let clock = ManualClock::new();
+    let account = plain(&clock).requests(Rate::per_second(10)).build().expect("valid rates");
+    while account.try_acquire(Cost::new()).is_ok() {}
+    let (heavy, light) = (tokens(&clock, "heavy", 1_000), tokens(&clock, "light", 1_000));
+    let call =
+        |tenant: &RateLimiter| Call::start(Stack::of((tenant, &account)).acquire(Cost::new().tokens(1)));
+    let heavy_calls: Vec<Call> = (0..50).map(|_| call(&heavy)).collect();
+    let light_calls = [call(&light), call(&light)];
+    clock.advance(secs(1));
+    // The first of the heavy ones came first.
+    let waited = light_calls.map(|call| call.admitted().waited());
+    assert_eq!(waited, [millis(200), millis(400)]);
+    let admitted = heavy_calls.into_iter().filter_map(|mut call| call.over()).count();
+    assert_eq!(admitted, 8);
+}
+
+#[test]
+fn stacks_of_opposite_orders_do_not_deadlock() {
+    let clock = ManualClock::new();
+    let limiters = [tokens(&clock, "a", 10), tokens(&clock, "b", 10), tokens(&clock, "c", 10)];
+    let [a, b, c] = &limiters;
+    for limiter in &limiters {
+        drop(limiter.try_acquire(10).expect("there is room"));
+    }
+    let orders = [[a, b, c], [c, b, a], [b, a, c], [b, c, a], [c, a, b], [a, c, b]];
+    let calls: Vec<Call> = orders.iter().map(|order| Call::start(Stack::of(*order).acquire(10))).collect();
+    clock.advance(secs(6));
+    let waited: Vec<_> = calls.into_iter().map(|call| call.admitted().waited()).collect();
+    assert_eq!(waited, [1, 2, 3, 4, 5, 6].map(secs));
+}
+
+#[test]
+fn a_dropped_call_costs_nothing_wherever_it_was() {
+    for advance in [0, 250, 500, 1_000] {
+        let clock = ManualClock::new();
+        let (tenant, account) = pair(&clock);
+        drop(account.try_acquire(100).expect("there is room"));
+        drop(tenant.try_acquire(75).expect("there is room"));
+        let call = Call::start(Stack::of((&tenant, &account)).acquire(50));
+        let mut next = Call::start(account.acquire(1));
+        clock.advance(millis(advance));
+        drop(call);
+        assert_eq!(tenant.status().expect("built").waiting, 0);
+        clock.advance(millis(10));
+        assert!(next.poll());
+        clock.advance(secs(2));
+        assert_eq!(left([&tenant, &account]), [100, 100]);
+    }
+}
+
+#[test]
+fn a_refusal_by_one_limiter_ends_the_wait_in_all() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    drop(account.try_acquire(100).expect("there is room"));
+    let stack = Stack::of((&tenant, &account));
+    let too_large = Call::start(stack.acquire(101)).refused();
+    assert!(matches!(too_large, AcquireError::TooLarge { .. }), "{too_large}");
+    // It is known at once, although it would queue at the tenant first.
+    let late = Call::start(stack.acquire(50).timeout(millis(499))).refused();
+    assert!(matches!(&late, AcquireError::Timeout { wait, .. } if *wait == millis(500)), "{late}");
+    assert_eq!(late.limiter(), "account");
+    // A debt makes it too late.
+    let call = Call::start(stack.acquire(50).timeout(millis(600)));
+    account.try_acquire(1).unwrap_err();
+    account.hold(secs(5), "test").expect("built");
+    let held = call.refused();
+    assert!(matches!(held, AcquireError::Held { .. }), "{held}");
+    assert_eq!(tenant.status().expect("built").waiting, 0);
+    assert_eq!(left([&tenant]), [100]);
+}
+
+#[test]
+fn a_timeout_is_that_of_the_whole_wait() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    drop(tenant.try_acquire(100).expect("there is room"));
+    let call = Call::start(Stack::of((&tenant, &account)).acquire(50).timeout(millis(700)));
+    clock.advance(millis(400));
+    drop(account.try_acquire(100).expect("there is room"));
+    clock.advance(millis(100));
+    // At the account it would have to wait for another 0.4 s.
+    let refusal = call.refused();
+    let AcquireError::Timeout { timeout, waited, wait, .. } = &refusal else { panic!("{refusal}") };
+    assert_eq!((*timeout, *waited, *wait), (millis(700), millis(500), millis(900)));
+    let zero = Stack::of((&tenant, &account)).acquire(50).timeout(secs(0)).blocking().unwrap_err();
+    assert_eq!(zero.limiter(), "account");
+    clock.advance(secs(1));
+    drop(Stack::of((&tenant, &account)).acquire(50).timeout(secs(0)).blocking().expect("there is room"));
+}
+
+#[test]
+fn a_priority_counts_in_each_queue_but_not_before_a_call_whose_turn_it_is() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    let stack = Stack::of((&tenant, &account));
+    drop(account.try_acquire(100).expect("there is room"));
+    let calls = [Low, Low, High].map(|priority| Call::start(stack.acquire(10).priority(priority)));
+    clock.advance(secs(1));
+    assert_eq!(calls.map(|call| call.admitted().waited()), [100, 300, 200].map(millis));
+}
+
+#[test]
+fn a_call_whose_inner_limiter_closes_again_lets_others_go_first() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    drop(account.try_acquire(100).expect("there is room"));
+    let first = Call::start(Stack::of((&tenant, &account)).acquire(10));
+    let other = Call::start(account.acquire(10));
+    tenant.hold(secs(60), "test").expect("built");
+    clock.advance(millis(200));
+    assert_eq!(other.admitted().waited(), millis(100));
+    clock.advance(secs(60));
+    assert_eq!(first.admitted().waited(), secs(60));
+}
+
+#[test]
+fn a_call_keeps_its_turn_outside_while_it_pays_a_small_debt_inside() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    let running = tenant.try_acquire(50).expect("there is room");
+    drop(account.try_acquire(100).expect("there is room"));
+    let first = Call::start(Stack::of((&tenant, &account)).acquire(50));
+    let other = Call::start(account.acquire(10));
+    clock.advance(millis(490));
+    running.settle(105);
+    clock.advance(millis(110));
+    let waited = first.admitted().waited();
+    assert!(waited > millis(500) && waited <= millis(600), "{waited:?}");
+    assert_eq!(other.admitted().waited(), millis(600));
+}
+
+#[test]
+fn a_limiter_that_is_named_twice_counts_once() {
+    let clock = ManualClock::new();
+    let limiter = tokens(&clock, "one", 100);
+    let stack = Stack::of((&limiter, limiter.clone(), &limiter));
+    drop(stack.try_acquire(60).expect("there is room"));
+    assert_eq!(left([&limiter]), [40]);
+    let call = Call::start(stack.acquire(60));
+    clock.advance(millis(200));
+    drop(call.admitted());
+}
+
+#[test]
+fn a_stack_of_nothing_is_refused() {
+    let refusal = Stack::of(Vec::<RateLimiter>::new()).try_acquire(1).unwrap_err();
+    assert!(matches!(refusal, AcquireError::Build(_)), "{refusal}");
+}
+
+#[test]
+fn a_long_queue_that_is_due_at_once_departs_at_once() {
+    let clock = ManualClock::new();
+    let (tenant, account) = (tokens(&clock, "tenant", 100_000), tokens(&clock, "account", 100_000));
+    drop(account.try_acquire(100_000).expect("there is room"));
+    let stack = Stack::of((&tenant, &account));
+    let calls: Vec<Call> = (0..20_000).map(|_| Call::start(stack.acquire(1))).collect();
+    clock.advance(secs(1));
+    assert!(calls.iter().all(|call| call.wakes() == 1));
+}
