@@ -17,6 +17,8 @@ use crate::queue::{Queue, Refusal, Waiter};
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Memory {
+    /// Those of the limits come first. If a part of each is reserved, those of the shares follow, for
+    /// calls below that priority, in the same order.
     meters: Box<[Meter]>,
     /// The number of the last charge.
     charges: u64,
@@ -27,11 +29,6 @@ pub(crate) struct Memory {
     /// the limiter is closed.
     shut_until: u64,
     holds: Holds,
-    /// The number of limits. Their buckets come first. If a share of each is reserved, the buckets
-    /// for calls below that priority follow, in the same order.
-    limits: u32,
-    /// The part of each limit that these buckets are for, in percent.
-    share: u8,
 }
 
 /// The latest end of a hold. The largest value of [`shut_until`](Memory::shut_until) says that a
@@ -42,18 +39,28 @@ const LAST_END: u64 = u64::MAX - 1;
 #[derive(Debug)]
 #[repr(C, align(64))]
 struct Meter {
-    dimension: usize,
+    dimension: u32,
+    /// The part of the limit that the bucket is for, in percent.
+    share: u8,
     bucket: Bucket,
+}
+
+impl Meter {
+    #[inline(always)]
+    fn dimension(&self) -> usize {
+        self.dimension as usize
+    }
 }
 
 impl Memory {
     /// Creates empty buckets whose charges are numbered from `charges` on.
     pub(crate) fn new(starting: &Starting<'_>, charges: u64) -> Self {
-        let limits = starting.meterings.iter().filter(|metering| metering.share == 100).count();
-        let share = starting.meterings.last().map_or(100, |metering| metering.share);
-        let meters = starting.meterings.iter().zip(starting.dimensions);
-        let meters = meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) });
-        Self { meters: meters.collect(), charges, limits: limits as u32, share, ..Self::default() }
+        let meters = starting.meterings.iter().zip(starting.dimensions).map(|(metering, dimension)| Meter {
+            dimension: *dimension as u32,
+            share: metering.share,
+            bucket: Bucket::new(metering),
+        });
+        Self { meters: meters.collect(), charges, ..Self::default() }
     }
 
     /// Returns when a call could be admitted if it were the next one.
@@ -81,7 +88,7 @@ impl Memory {
     pub(super) fn charge_as(&mut self, amounts: &[u64], charge: u64, at: u64) {
         self.charges = charge;
         for meter in &mut self.meters {
-            meter.bucket.charge(amounts[meter.dimension], charge, at);
+            meter.bucket.charge(amounts[meter.dimension()], charge, at);
         }
     }
 
@@ -91,11 +98,11 @@ impl Memory {
     fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128) -> Due {
         let mut latest = Due { at: 0, limit: 0 };
         for (limit, meter) in self.meters.iter().enumerate() {
-            let amount = amounts[meter.dimension];
+            let amount = amounts[meter.dimension()];
             if amount == 0 {
                 continue;
             }
-            let at = meter.bucket.due(amount, ahead(meter.dimension));
+            let at = meter.bucket.due(amount, ahead(meter.dimension()));
             if at >= latest.at {
                 latest = Due { at, limit };
             }
@@ -109,7 +116,12 @@ impl Memory {
 
     /// Returns the number of limits.
     fn limits(&self) -> usize {
-        self.limits as usize
+        if self.share() < 100 { self.meters.len() / 2 } else { self.meters.len() }
+    }
+
+    /// Returns the part of each limit that calls below the reserved priority may take, in percent.
+    fn share(&self) -> u8 {
+        self.meters.last().map_or(100, |meter| meter.share)
     }
 
     /// Returns the buckets of one limit: that of all calls, and that of the share, if there is one.
@@ -122,7 +134,7 @@ impl Memory {
     #[cold]
     #[inline(never)]
     fn held_for(&self, amounts: &[u64]) -> u64 {
-        let takes = self.meters.iter().enumerate().filter(|(_, meter)| amounts[meter.dimension] > 0);
+        let takes = self.meters.iter().enumerate().filter(|(_, meter)| amounts[meter.dimension()] > 0);
         takes.map(|(place, _)| self.holds.limit(place)).fold(self.holds.all(), u64::max)
     }
 
@@ -161,7 +173,7 @@ impl Memory {
         let charge = self.charges + 1;
         for (at, meter) in self.meters.iter_mut().enumerate() {
             let shown = meter.bucket.clock(now);
-            if !meter.bucket.take(amounts[meter.dimension], charge, shown) {
+            if !meter.bucket.take(amounts[meter.dimension()], charge, shown) {
                 self.put_back(amounts, at);
                 return None;
             }
@@ -180,7 +192,7 @@ impl Memory {
     #[inline]
     fn put_back(&mut self, amounts: &[u64], meters: usize) {
         for meter in &mut self.meters[..meters] {
-            meter.bucket.put_back(amounts[meter.dimension]);
+            meter.bucket.put_back(amounts[meter.dimension()]);
         }
     }
 }
@@ -194,7 +206,7 @@ impl Buckets for Memory {
         let charge = self.charges + 1;
         // All or nothing in one pass: if a limit refuses, the limits before it are put back.
         for (at, meter) in self.meters.iter_mut().enumerate() {
-            if !meter.bucket.take(amounts[meter.dimension], charge, now) {
+            if !meter.bucket.take(amounts[meter.dimension()], charge, now) {
                 self.put_back(amounts, at);
                 return None;
             }
@@ -214,7 +226,7 @@ impl Buckets for Memory {
     fn waits_for_share(&self, amounts: &[u64]) -> bool {
         let (limits, shares) = self.meters.split_at(self.limits());
         let due = |meters: &[Meter]| {
-            let taken = meters.iter().map(|meter| (&meter.bucket, amounts[meter.dimension]));
+            let taken = meters.iter().map(|meter| (&meter.bucket, amounts[meter.dimension()]));
             taken.filter(|(_, amount)| *amount > 0).map(|(bucket, amount)| bucket.due(amount, 0)).max()
         };
         due(shares) > due(limits)
@@ -227,8 +239,8 @@ impl Buckets for Memory {
 
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, mut late: impl FnMut(usize, u64)) {
         for (place, meter) in self.meters.iter_mut().enumerate() {
-            let leaked = meter.bucket.refund(amounts.as_slice()[meter.dimension], charge, now);
-            if leaked > 0 && place < self.limits as usize {
+            let leaked = meter.bucket.refund(amounts.as_slice()[meter.dimension()], charge, now);
+            if leaked > 0 && meter.share == 100 {
                 late(place, leaked);
             }
         }
@@ -317,7 +329,7 @@ impl Buckets for Memory {
     }
 
     fn widen(&mut self, place: usize, amount: u64) {
-        let share = u128::from(amount) * u128::from(self.share) / 100;
+        let share = u128::from(amount) * u128::from(self.share()) / 100;
         let amounts = [amount, u64::try_from(share).unwrap_or(u64::MAX)];
         self.buckets_of(place).zip(amounts).for_each(|(bucket, amount)| bucket.widen(amount));
     }
@@ -330,7 +342,7 @@ impl Buckets for Memory {
         self.charges += 1;
         self.set_back();
         // What another consumer leaves is shared in the same way.
-        let share = (i128::from(left) * i128::from(self.share)).div_euclid(100);
+        let share = (i128::from(left) * i128::from(self.share())).div_euclid(100);
         let (charge, lefts) = (self.charges, [left, i64::try_from(share).unwrap_or(i64::MAX)]);
         self.buckets_of(place).zip(lefts).for_each(|(bucket, left)| bucket.cap(left, charge, now));
     }
