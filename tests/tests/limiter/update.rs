@@ -414,3 +414,26 @@ fn the_part_that_is_kept_for_a_priority_changes_with_the_limit() {
     drop(high(10).admitted());
     assert!(high(1).over().is_none());
 }
+
+#[test]
+fn the_kept_part_of_a_limit_in_windows_changes_too() {
+    let clock = ManualClock::new();
+    let reserve = (Priority::High, Percent(50));
+    let builder = plain(&clock).tokens(Rate::per_minute(60_000)).burst(secs(10)).reserve(reserve);
+    let limiter = builder.counting(Counting::InWindows).build().expect("valid");
+    let take = |priority| (0..100_000).take_while(|_| admit(&limiter, 100, priority)).count();
+    let before = take(Priority::Low);
+    assert!(before > 0);
+    limiter.update(|limits| limits.tokens(Rate::per_minute(120_000))).expect("a valid rate");
+    assert_eq!(take(Priority::Low), 0);
+    // The high calls have about the other half of the doubled burst.
+    let high = take(Priority::High);
+    assert!((2 * before - 2..=2 * before + 2).contains(&high), "{before} and {high}");
+    clock.advance(secs(120));
+    let low = take(Priority::Low);
+    assert!((2 * before - 2..=2 * before + 2).contains(&low), "{before} and {low}");
+}
+
+fn admit(limiter: &RateLimiter, tokens: u64, priority: Priority) -> bool {
+    Call::start(limiter.acquire(tokens).priority(priority)).over().is_some()
+}
