@@ -46,6 +46,7 @@
 //! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
 //! | bound how many calls are in flight | [`Builder::concurrency`] |
+//! | keep a part of every rate for urgent calls | [`Builder::reserve`] |
 //! | take the first of several limiters that is free | [`first_free`] |
 //! | change limits while the program runs | [`Limiter::update`], [`reset`](Limiter::reset) |
 //! | count a call that was made elsewhere | [`Limiter::charge`] |

@@ -10,6 +10,9 @@ use openlimit::Priority;
 /// How many higher calls that came later may go before the first call of a priority.
 const MOST_OVERTAKES: usize = 9;
 
+/// The number of dimensions, behind which those of the shares come.
+const SHARE: usize = 3;
+
 /// One limit.
 #[derive(Clone, Debug)]
 pub struct Limit {
@@ -61,10 +64,26 @@ pub struct Model {
     /// The calls in flight, and the most that may be.
     in_flight: Vec<usize>,
     concurrency: usize,
+    /// The priority for which a part is kept, and that part in percent.
+    reserve: Option<(Priority, u8)>,
     now: u64,
 }
 
 impl Limit {
+    /// Returns the limit of the calls for which `percent` of this one is not kept. If one unit fits
+    /// into this one, it fits into that.
+    #[must_use]
+    pub fn without(&self, percent: u8) -> Self {
+        let mut share = self.clone();
+        share.dimension += SHARE;
+        share.amount *= u64::from(100 - percent);
+        share.period *= 100;
+        if self.period.div_ceil(self.amount) + self.jitter <= self.burst {
+            share.burst = share.burst.max(self.jitter + share.period.div_ceil(share.amount));
+        }
+        share
+    }
+
     /// Returns the weight that leaks in a nanosecond.
     #[must_use]
     pub fn pace(&self) -> i128 {
@@ -159,6 +178,7 @@ impl Model {
             gone: Vec::new(),
             in_flight: Vec::new(),
             concurrency: usize::MAX,
+            reserve: None,
             now: 0,
         }
     }
@@ -169,8 +189,23 @@ impl Model {
         Self { concurrency: calls, ..self }
     }
 
+    /// Keeps a part for a priority and those above it. Lower calls also fill a smaller bucket for
+    /// each limit, in a dimension of its own.
+    #[must_use]
+    pub fn with_reserve(mut self, priority: Priority, percent: u8) -> Self {
+        let shares: Vec<_> = self.limits.iter().map(|limit| limit.without(percent)).collect();
+        self.limits.extend(shares);
+        self.reserve = Some((priority, percent));
+        self
+    }
+
     /// Lets a call arrive. Its number is higher than those of the calls before it.
-    pub fn arrive(&mut self, call: usize, priority: Priority, amounts: Vec<u64>) {
+    pub fn arrive(&mut self, call: usize, priority: Priority, mut amounts: Vec<u64>) {
+        if self.reserve.is_some() {
+            let share: Vec<_> =
+                amounts.iter().map(|amount| if self.is_below(priority) { *amount } else { 0 }).collect();
+            amounts.extend(share);
+        }
         self.queue.push(Waiter { call, priority, arrived: self.now, amounts, first_since: None });
         self.go_on(self.now);
     }
@@ -199,12 +234,15 @@ impl Model {
     /// Settles a call: what it used less is refunded as of its admission, what it used more is owed
     /// from now on.
     pub fn settle(&mut self, call: usize, dimension: usize, used: u64) {
+        let is_below = self.gone.iter().any(|(gone, priority)| *gone == call && self.is_below(*priority));
         let Some(charge) = self.history.iter_mut().find(|charge| charge.call == call) else { return };
         let reserved = charge.amounts[dimension];
-        charge.amounts[dimension] = used.min(reserved);
+        let mut amounts = vec![0; charge.amounts.len()];
+        for dimension in if is_below { vec![dimension, dimension + SHARE] } else { vec![dimension] } {
+            charge.amounts[dimension] = used.min(reserved);
+            amounts[dimension] = used.saturating_sub(reserved);
+        }
         if used > reserved {
-            let mut amounts = vec![0; charge.amounts.len()];
-            amounts[dimension] = used - reserved;
             self.history.push(Charge { call: usize::MAX, at: self.now, amounts });
         }
         self.in_flight.retain(|other| *other != call);
@@ -220,13 +258,19 @@ impl Model {
     /// Returns the call at the head of the queue.
     #[must_use]
     pub fn head(&self) -> Option<usize> {
-        self.next().map(|place| self.queue[place].call)
+        self.next(Priority::Low).map(|place| self.queue[place].call)
     }
 
-    /// Returns the place of the call that is next.
-    fn next(&self) -> Option<usize> {
+    /// Returns whether a call of this priority only has a share.
+    fn is_below(&self, priority: Priority) -> bool {
+        self.reserve.is_some_and(|(floor, _)| priority < floor)
+    }
+
+    /// Returns the place of the call that is next, of those of at least this priority.
+    fn next(&self, least: Priority) -> Option<usize> {
         let firsts = self.queue.iter().enumerate().filter(|(place, waiter)| {
-            self.queue[..*place].iter().all(|before| before.priority != waiter.priority)
+            waiter.priority >= least
+                && self.queue[..*place].iter().all(|before| before.priority != waiter.priority)
         });
         let is_owed = |waiter: &Waiter| {
             let since = &self.gone[waiter.first_since.unwrap_or(self.gone.len())..];
@@ -255,12 +299,28 @@ impl Model {
         }
     }
 
+    /// Returns when a waiting call may go by these limits.
+    fn due(&self, place: usize, limits: &[Limit]) -> u64 {
+        let call = &self.queue[place];
+        let room = limits.iter().map(|limit| limit.room_at(&self.history, &call.amounts)).max();
+        room.unwrap_or(0).max(call.arrived).max(self.now)
+    }
+
     fn go_on(&mut self, end: u64) {
         self.note_firsts();
-        while let Some(next) = self.next().filter(|_| self.in_flight.len() < self.concurrency) {
-            let head = &self.queue[next];
-            let room = self.limits.iter().map(|limit| limit.room_at(&self.history, &head.amounts)).max();
-            let at = room.unwrap_or(0).max(head.arrived).max(self.now);
+        while let Some(head) = self.next(Priority::Low).filter(|_| self.in_flight.len() < self.concurrency) {
+            let mut next = head;
+            let mut at = self.due(head, &self.limits);
+            let (limits, share) = self.limits.split_at(self.limits.len() / 2);
+            // A call that waits for its share alone lets those pass that need no share.
+            if let Some((floor, _)) = self.reserve
+                && self.queue[head].priority < floor
+                && self.due(head, share) > self.due(head, limits)
+                && let Some(other) = self.next(floor)
+                && self.due(other, limits) < at
+            {
+                (next, at) = (other, self.due(other, limits));
+            }
             if at > end {
                 break;
             }

@@ -56,20 +56,27 @@ impl Admission {
     /// Finds the waiters that cannot make their deadlines. Returns how many it looked at, too.
     fn hopeless(&self, now: u64) -> (Refusals, usize) {
         let mut refusals = Refusals::new();
-        let mut ahead = vec![0_u128; self.queue.dimensions()];
+        let reserve = self.queue.reserve();
+        // What is ahead of a call. Where a part is kept for some, that is less for them than for the
+        // others, for which they need not wait.
+        let mut ahead = [(), ()].map(|()| (vec![0_u128; self.queue.dimensions()], (0, 0)));
         let mut left = self.queue.deadlines();
-        let (mut before, mut checked) = ((0, 0), 0);
+        let mut checked = 0;
         for (key, waiter) in self.queue.iter().take(MOST_CHECKED) {
             let has_deadline = waiter.deadline() != u64::MAX;
-            let own = self.backend.wait_behind(waiter.amounts.as_slice(), &ahead, now);
+            let is_below = !reserve.is_any() || reserve.is_below(waiter.urgency.priority());
+            let (asked, before) = &ahead[usize::from(is_below)];
+            let own = self.backend.wait_behind(waiter.amounts.as_slice(), asked, now);
             // A hold is the reason for the wait, also of calls that go later.
-            let (wait, limit) = if own.1 == HOLD { own } else { own.max(before) };
+            let (wait, limit) = if own.1 == HOLD { own } else { own.max(*before) };
             if has_deadline && wait > left_to(waiter, now) {
                 refusals.push((key, waiter.timed_out(wait, limit, now)));
             } else {
-                before = (wait, limit);
-                for (sum, amount) in ahead.iter_mut().zip(waiter.amounts.as_slice()) {
-                    *sum += u128::from(*amount);
+                for (asked, before) in &mut ahead[usize::from(is_below)..] {
+                    *before = (wait, limit);
+                    for (sum, amount) in asked.iter_mut().zip(waiter.amounts.as_slice()) {
+                        *sum += u128::from(*amount);
+                    }
                 }
             }
             checked += 1;

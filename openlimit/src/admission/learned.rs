@@ -36,10 +36,12 @@ impl Admission {
     /// Does the same for the first calls in the queue.
     pub(crate) fn reprice(&mut self, most: usize) {
         let Some(learning) = &self.learning else { return };
-        self.queue.reprice(most, |lesson, before| {
-            let mut amounts = before.clone();
-            learning.reserve(lesson, &mut amounts);
-            differ(before, &amounts).then_some(amounts)
+        let (reserve, dimensions) = (self.queue.reserve(), self.queue.dimensions());
+        self.queue.reprice(most, |waiter| {
+            let mut amounts = waiter.amounts.clone();
+            learning.reserve(waiter.lesson.as_ref()?, &mut amounts);
+            reserve.fill(&mut amounts, waiter.urgency.priority(), dimensions);
+            differ(&waiter.amounts, &amounts).then_some(amounts)
         });
     }
 

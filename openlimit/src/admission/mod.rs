@@ -11,6 +11,7 @@
 //!   refund or a waiter that leaves moves them forward, and debt moves them back. After each such
 //!   change, [`pump`](Admission::pump) admits the waiters that are due and computes when the next
 //!   head is.
+//! - **A part for urgent calls.** A part of every limit can be kept for a priority (`reserve`).
 //! - **So many in flight.** Where the number of calls in flight is limited, the head also waits for
 //!   one of them to end (`in_flight`).
 //! - **Known failures are early.** A call whose wait is known to be longer than its timeout is
@@ -56,6 +57,7 @@ mod long_wait;
 mod plan;
 mod probes;
 mod remaining;
+mod reserve;
 mod returned;
 mod stacked;
 mod waiting;
@@ -153,6 +155,12 @@ impl Admission {
         if !self.queue.is_empty() {
             return None;
         }
+        self.take_past(amounts, now)
+    }
+
+    /// Does the same although calls wait.
+    #[inline(always)]
+    fn take_past(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         let charge = self.backend.take(amounts, now);
         if self.remaining.is_some() {
             self.note(amounts, charge, now);
@@ -266,7 +274,7 @@ impl Admission {
         if makes_room && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
-            if let Some(charge) = self.take(call.amounts.as_slice(), now) {
+            if let Some(charge) = self.pass(&call, now) {
                 return Decided::Admitted(charge);
             }
         }
@@ -295,9 +303,10 @@ impl Admission {
         }
         if !self.queue.is_empty() {
             self.pump(now, wakers);
-            let mut grant = Grant::at_once(call.amounts.clone(), 0);
-            if self.grant(&mut grant, now) {
-                return Ok(grant);
+            if !self.is_saturated()
+                && let Some(charge) = self.pass(call, now)
+            {
+                return Ok(Grant { flight: self.depart(), ..Grant::at_once(call.amounts.clone(), charge) });
             }
         }
         Err(self.would_wait(call, now))
@@ -390,6 +399,7 @@ impl Admission {
     fn admit(&mut self, key: Key, due: Due, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
         let at = due.at.max(now.saturating_sub(self.grace));
+        let is_below = self.queue.reserve().is_below(waiter.urgency.priority());
         let charge = self.backend.charge(&waiter.amounts, at, now);
         if let Some(remaining) = &mut self.remaining {
             remaining.charge(waiter.amounts.as_slice(), charge, now);
@@ -399,7 +409,7 @@ impl Admission {
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit, position: waiter.position };
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
-            Outcome::Admitted(Grant { amounts, lesson, charge, flight, wait: Some(wait), is_probe })
+            Outcome::Admitted(Grant { amounts, lesson, charge, flight, wait: Some(wait), is_probe, is_below })
         }));
     }
 
@@ -409,15 +419,6 @@ impl Admission {
         let saturated = self.saturated(waiter.waited(now));
         let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, head_due, now));
         self.refuse(key, refusal, wakers);
-    }
-
-    /// Returns the head of the queue, and when it is due.
-    fn head_due(&mut self, now: u64) -> Option<(Key, Due)> {
-        self.reprice(1);
-        let (key, waiter) = self.queue.head()?;
-        let due = self.backend.due(waiter, now).unwrap_or(Due { at: u64::MAX, limit: 0 });
-        let due = self.due_in_flight(due);
-        Some((key, Due { at: due.at.max(waiter.arrived), ..due }))
     }
 }
 

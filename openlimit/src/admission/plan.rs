@@ -12,9 +12,9 @@ use super::waiting::OnWait;
 use crate::bucket::Metering;
 use crate::error::{AcquireError, ParamsError};
 use crate::learning::TokenLimit;
-use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Priced, Usage};
+use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Percent, Priced, Priority, Usage};
 use crate::pricing::PriceOptions;
-use crate::queue::Refusal;
+use crate::queue::{Grant, Refusal, Reserve};
 
 /// The immutable part of a limiter.
 ///
@@ -31,14 +31,18 @@ pub(crate) struct Plan {
     /// Whether settling gives back what was not used.
     refunds: bool,
     raises: Raises,
-    /// Whether the number of calls in flight is limited.
-    bounds_in_flight: bool,
+    /// Whether no call takes the quick way, because more than its amounts and its charge are to be
+    /// known of it: its place among the calls in flight, or its priority.
+    is_slow: bool,
+    /// The part of every limit that is kept for a priority and those above it. If there is one, every
+    /// limit has a second metering and every dimension a second place, for the share of the others.
+    reserve: Option<(Priority, Percent)>,
     name: Name,
     limits: Box<[Limit]>,
-    /// The metering of each limit.
+    /// The metering of each limit, then that of each share.
     meterings: Box<[Metering]>,
     dimensions: Box<[Metered]>,
-    /// The place of the dimension that each limit meters.
+    /// The place of the dimension that each metering counts.
     metered_by: Box<[usize]>,
     pricing: PriceOptions,
     /// What to call when a long wait begins.
@@ -106,7 +110,8 @@ impl Plan {
             named,
             refunds,
             raises: Raises::default(),
-            bounds_in_flight: false,
+            is_slow: false,
+            reserve: None,
             name,
             limits: limits.into(),
             meterings: meterings.into(),
@@ -117,11 +122,16 @@ impl Plan {
         }
     }
 
-    /// Returns the plan with other rates and bursts of the same limits.
+    /// Returns the plan with other rates and bursts of the same limits. `meterings` are those of the
+    /// limits alone.
     pub(crate) fn with_limits(&self, limits: Vec<Limit>, meterings: &[Metering]) -> Self {
         let (name, pricing) = (self.name.clone(), self.pricing.clone());
         let plan = Self::new(name, limits, meterings, self.refunds, pricing).raising(self.raises);
-        if self.bounds_in_flight { plan.bounding_in_flight() } else { plan }
+        let plan = match self.reserve {
+            Some((priority, part)) => plan.reserving(priority, part),
+            None => plan,
+        };
+        if self.is_slow { plan.bounding_in_flight() } else { plan }
     }
 
     /// Sets when rates become faster than declared.
@@ -131,7 +141,7 @@ impl Plan {
 
     /// Notes that the number of calls in flight is limited. Then no call takes the quick way.
     pub(crate) fn bounding_in_flight(self) -> Self {
-        Self { places: None, bounds_in_flight: true, ..self }
+        Self { places: None, is_slow: true, ..self }
     }
 
     /// Sets what to call when a long wait begins.
@@ -144,9 +154,28 @@ impl Plan {
         self.on_wait.as_ref()
     }
 
-    /// Returns true if the number of calls in flight is limited.
-    pub(crate) fn bounds_in_flight(&self) -> bool {
-        self.bounds_in_flight
+    /// Keeps so many percent of every limit for a priority and those above it.
+    pub(crate) fn reserving(self, priority: Priority, Percent(percent): Percent) -> Self {
+        let shares = self.meterings.iter().map(|metering| metering.share(100 - percent));
+        let places = self.metered_by.iter().map(|place| place + self.dimensions.len());
+        Self {
+            places: None,
+            is_slow: true,
+            reserve: Some((priority, Percent(percent))),
+            meterings: self.meterings.iter().copied().chain(shares).collect(),
+            metered_by: self.metered_by.iter().copied().chain(places).collect(),
+            ..self
+        }
+    }
+
+    /// Returns the priorities for which a part of every limit is kept.
+    pub(crate) fn reserve(&self) -> Reserve {
+        self.reserve.map_or_else(Reserve::default, |(priority, _)| Reserve::from(priority))
+    }
+
+    /// Returns true if no call takes the quick way.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.is_slow
     }
 
     /// Returns when rates become faster than declared.
@@ -175,12 +204,12 @@ impl Plan {
         &self.limits
     }
 
-    /// Returns the metering of each limit.
+    /// Returns the metering of each limit, then that of each share.
     pub(crate) fn meterings(&self) -> &[Metering] {
         &self.meterings
     }
 
-    /// Returns the place of the dimension that each limit meters.
+    /// Returns the place of the dimension that each metering counts.
     pub(crate) fn dimensions(&self) -> &[usize] {
         &self.metered_by
     }
@@ -200,9 +229,9 @@ impl Plan {
         tokens.map(limit).collect()
     }
 
-    /// Returns the number of dimensions that are metered.
+    /// Returns the number of dimensions that are metered, those of shares included.
     pub(crate) fn width(&self) -> usize {
-        self.dimensions.len()
+        self.dimensions.len() * if self.reserve.is_some() { 2 } else { 1 }
     }
 
     /// Reads a cost in this limiter's dimensions, if they are few and the cost names no others, and
@@ -305,18 +334,22 @@ impl Plan {
         Err(self.missing(wait, limit))
     }
 
-    /// Returns by how much `usage` is above and below `reserved`, in each dimension that it names.
-    /// The second is zero if the limiter gives nothing back.
-    pub(crate) fn difference(&self, reserved: &Amounts, usage: &Usage) -> (Amounts, Amounts) {
+    /// Returns by how much `usage` is above and below what a call has reserved, in each dimension
+    /// that it names. The second is zero if the limiter gives nothing back.
+    pub(crate) fn difference(&self, grant: &Grant, usage: &Usage) -> (Amounts, Amounts) {
         let (mut more, mut less) = (self.nothing(), self.nothing());
         for (dimension, metered) in self.dimensions.iter().enumerate() {
-            let reserved = reserved.as_slice()[dimension];
+            let reserved = grant.amounts.as_slice()[dimension];
             let used = usage.amount(&metered.dimension).unwrap_or(reserved);
             more.as_mut_slice()[dimension] = used.saturating_sub(reserved);
             // What the provider counts does not matter to money.
             if self.refunds || metered.dimension == Dimension::Spend {
                 less.as_mut_slice()[dimension] = reserved.saturating_sub(used);
             }
+        }
+        if grant.is_below {
+            let dimensions = self.dimensions.len();
+            [&mut more, &mut less].into_iter().for_each(|amounts| amounts.repeat(dimensions));
         }
         (more, less)
     }

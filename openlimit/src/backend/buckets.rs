@@ -41,10 +41,14 @@ pub(crate) trait Buckets {
     /// Returns when the head of the queue can be admitted, or `None` while that is not known.
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due>;
 
+    /// Returns true if a call that takes from the share of its priority is due later in that share
+    /// than in the limits themselves.
+    fn waits_for_share(&self, amounts: &[u64]) -> bool;
+
     /// Charges the head of the queue as of `at`, and returns the number of the charge.
     ///
     /// Must follow a call of [`due`](Self::due) that returned a moment not after `now` for the same
-    /// head.
+    /// call.
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64;
 
     /// Refunds amounts of a charge, as far as they are still in the buckets. Calls `late` with what

@@ -51,6 +51,10 @@ impl Buckets for Backend {
         each!(self, one => one.due(head, now))
     }
 
+    fn waits_for_share(&self, amounts: &[u64]) -> bool {
+        each!(self, one => one.waits_for_share(amounts))
+    }
+
     #[inline]
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
         each!(self, one => one.charge(amounts, at, now))

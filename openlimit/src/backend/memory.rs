@@ -17,6 +17,8 @@ use crate::queue::{Queue, Refusal, Waiter};
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Memory {
+    /// Those of the limits come first. If a part of each is reserved, those of the shares follow, for
+    /// calls below that priority, in the same order.
     meters: Box<[Meter]>,
     /// The number of the last charge.
     charges: u64,
@@ -37,15 +39,27 @@ const LAST_END: u64 = u64::MAX - 1;
 #[derive(Debug)]
 #[repr(C, align(64))]
 struct Meter {
-    dimension: usize,
+    dimension: u32,
+    /// The part of the limit that the bucket is for, in percent.
+    share: u8,
     bucket: Bucket,
+}
+
+impl Meter {
+    #[inline(always)]
+    fn dimension(&self) -> usize {
+        self.dimension as usize
+    }
 }
 
 impl Memory {
     /// Creates empty buckets whose charges are numbered from `charges` on.
     pub(crate) fn new(starting: &Starting<'_>, charges: u64) -> Self {
-        let meters = starting.meterings.iter().zip(starting.dimensions);
-        let meters = meters.map(|(metering, of)| Meter { dimension: *of, bucket: Bucket::new(metering) });
+        let meters = starting.meterings.iter().zip(starting.dimensions).map(|(metering, dimension)| Meter {
+            dimension: *dimension as u32,
+            share: metering.share,
+            bucket: Bucket::new(metering),
+        });
         Self { meters: meters.collect(), charges, ..Self::default() }
     }
 
@@ -74,7 +88,7 @@ impl Memory {
     pub(super) fn charge_as(&mut self, amounts: &[u64], charge: u64, at: u64) {
         self.charges = charge;
         for meter in &mut self.meters {
-            meter.bucket.charge(amounts[meter.dimension], charge, at);
+            meter.bucket.charge(amounts[meter.dimension()], charge, at);
         }
     }
 
@@ -84,24 +98,43 @@ impl Memory {
     fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128) -> Due {
         let mut latest = Due { at: 0, limit: 0 };
         for (limit, meter) in self.meters.iter().enumerate() {
-            let amount = amounts[meter.dimension];
+            let amount = amounts[meter.dimension()];
             if amount == 0 {
                 continue;
             }
-            let at = meter.bucket.due(amount, ahead(meter.dimension));
+            let at = meter.bucket.due(amount, ahead(meter.dimension()));
             if at >= latest.at {
                 latest = Due { at, limit };
             }
         }
+        if latest.limit >= self.limits() {
+            latest.limit -= self.limits();
+        }
         let held = if self.shut_until > 0 { self.held_for(amounts) } else { 0 };
         if held > 0 && latest.at <= held { Due { at: held, limit: HOLD } } else { latest }
+    }
+
+    /// Returns the number of limits.
+    fn limits(&self) -> usize {
+        if self.share() < 100 { self.meters.len() / 2 } else { self.meters.len() }
+    }
+
+    /// Returns the part of each limit that calls below the reserved priority may take, in percent.
+    fn share(&self) -> u8 {
+        self.meters.last().map_or(100, |meter| meter.share)
+    }
+
+    /// Returns the buckets of one limit: that of all calls, and that of the share, if there is one.
+    fn buckets_of(&mut self, place: usize) -> impl Iterator<Item = &mut Bucket> {
+        let limits = self.limits();
+        self.meters.iter_mut().skip(place).step_by(limits).map(|meter| &mut meter.bucket)
     }
 
     /// Returns when the holds end that a call of these amounts has to wait for.
     #[cold]
     #[inline(never)]
     fn held_for(&self, amounts: &[u64]) -> u64 {
-        let takes = self.meters.iter().enumerate().filter(|(_, meter)| amounts[meter.dimension] > 0);
+        let takes = self.meters.iter().enumerate().filter(|(_, meter)| amounts[meter.dimension()] > 0);
         takes.map(|(place, _)| self.holds.limit(place)).fold(self.holds.all(), u64::max)
     }
 
@@ -140,7 +173,7 @@ impl Memory {
         let charge = self.charges + 1;
         for (at, meter) in self.meters.iter_mut().enumerate() {
             let shown = meter.bucket.clock(now);
-            if !meter.bucket.take(amounts[meter.dimension], charge, shown) {
+            if !meter.bucket.take(amounts[meter.dimension()], charge, shown) {
                 self.put_back(amounts, at);
                 return None;
             }
@@ -159,7 +192,7 @@ impl Memory {
     #[inline]
     fn put_back(&mut self, amounts: &[u64], meters: usize) {
         for meter in &mut self.meters[..meters] {
-            meter.bucket.put_back(amounts[meter.dimension]);
+            meter.bucket.put_back(amounts[meter.dimension()]);
         }
     }
 }
@@ -173,7 +206,7 @@ impl Buckets for Memory {
         let charge = self.charges + 1;
         // All or nothing in one pass: if a limit refuses, the limits before it are put back.
         for (at, meter) in self.meters.iter_mut().enumerate() {
-            if !meter.bucket.take(amounts[meter.dimension], charge, now) {
+            if !meter.bucket.take(amounts[meter.dimension()], charge, now) {
                 self.put_back(amounts, at);
                 return None;
             }
@@ -190,6 +223,15 @@ impl Buckets for Memory {
         Some(self.earliest(head.amounts.as_slice()))
     }
 
+    fn waits_for_share(&self, amounts: &[u64]) -> bool {
+        let (limits, shares) = self.meters.split_at(self.limits());
+        let due = |meters: &[Meter]| {
+            let taken = meters.iter().map(|meter| (&meter.bucket, amounts[meter.dimension()]));
+            taken.filter(|(_, amount)| *amount > 0).map(|(bucket, amount)| bucket.due(amount, 0)).max()
+        };
+        due(shares) > due(limits)
+    }
+
     fn charge(&mut self, amounts: &Amounts, at: u64, _: u64) -> u64 {
         self.charge_as(amounts.as_slice(), self.charges + 1, at);
         self.charges
@@ -197,8 +239,8 @@ impl Buckets for Memory {
 
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, mut late: impl FnMut(usize, u64)) {
         for (place, meter) in self.meters.iter_mut().enumerate() {
-            let leaked = meter.bucket.refund(amounts.as_slice()[meter.dimension], charge, now);
-            if leaked > 0 {
+            let leaked = meter.bucket.refund(amounts.as_slice()[meter.dimension()], charge, now);
+            if leaked > 0 && meter.share == 100 {
                 late(place, leaked);
             }
         }
@@ -269,12 +311,15 @@ impl Buckets for Memory {
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.charges += 1;
         self.set_back();
-        self.meters[place].bucket.set_rate(allowed, declared, self.charges, now);
+        let charge = self.charges;
+        self.buckets_of(place).for_each(|bucket| bucket.set_rate(allowed, declared, charge, now));
     }
 
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
         self.set_back();
-        let is_cut = self.meters[place].bucket.cut(span, charge, self.charges, now);
+        let last = self.charges;
+        let cut = |is_cut, bucket: &mut Bucket| bucket.cut(span, charge, last, now) | is_cut;
+        let is_cut = self.buckets_of(place).fold(false, cut);
         self.note_usual();
         is_cut
     }
@@ -284,7 +329,9 @@ impl Buckets for Memory {
     }
 
     fn widen(&mut self, place: usize, amount: u64) {
-        self.meters[place].bucket.widen(amount);
+        let share = u128::from(amount) * u128::from(self.share()) / 100;
+        let amounts = [amount, u64::try_from(share).unwrap_or(u64::MAX)];
+        self.buckets_of(place).zip(amounts).for_each(|(bucket, amount)| bucket.widen(amount));
     }
 
     fn granted_since(&mut self, _: usize, _: u64) -> Option<u64> {
@@ -294,7 +341,10 @@ impl Buckets for Memory {
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         self.charges += 1;
         self.set_back();
-        self.meters[place].bucket.cap(left, self.charges, now);
+        // What another consumer leaves is shared in the same way.
+        let share = (i128::from(left) * i128::from(self.share())).div_euclid(100);
+        let (charge, lefts) = (self.charges, [left, i64::try_from(share).unwrap_or(i64::MAX)]);
+        self.buckets_of(place).zip(lefts).for_each(|(bucket, left)| bucket.cap(left, charge, now));
     }
 
     fn hold(&mut self, until: u64, now: u64) {
@@ -309,7 +359,7 @@ impl Buckets for Memory {
         if until > now.max(*end) {
             *end = until;
             // What the hold of all calls has frozen for longer stays so.
-            self.meters[place].bucket.freeze(until, now);
+            self.buckets_of(place).for_each(|bucket| bucket.freeze(until, now));
             self.shut_until = self.shut_until.max(until);
             self.note_usual();
         }
@@ -353,7 +403,7 @@ impl Buckets for Memory {
 
     fn look(&self, now: u64) -> Vec<Look> {
         let rest = |place| self.holds.all().max(self.holds.limit(place)).saturating_sub(now);
-        let meters = self.meters.iter().enumerate();
+        let meters = self.meters.iter().take(self.limits()).enumerate();
         meters.map(|(place, meter)| meter.bucket.look(now).on_hold(rest(place))).collect()
     }
 

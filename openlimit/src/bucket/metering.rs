@@ -33,13 +33,46 @@ pub(crate) struct Metering {
     pub(crate) is_open: bool,
     /// How the provider counts.
     pub(crate) counting: Counting,
+    /// The part of the limit that this is for, in percent: 100 for all of it.
+    pub(crate) share: u8,
 }
+
+/// From this amount on, a share of a rate is rounded down to a whole amount. That makes it smaller
+/// by less than a part in 10 000, and keeps the weights that `bucket` describes in range.
+const COARSE: u64 = 1_000_000;
 
 impl Metering {
     /// Creates the terms of a limit that refills continuously.
     pub(crate) fn new(rate: Rate, burst: Duration, jitter: Duration, headroom: (u64, u64)) -> Self {
         let most = rate.amount().max(rate.amount_in(burst));
-        Self { rate, burst, jitter, headroom, most, is_open: false, counting: Counting::Refilling }
+        Self {
+            rate,
+            burst,
+            jitter,
+            headroom,
+            most,
+            is_open: false,
+            counting: Counting::Refilling,
+            share: 100,
+        }
+    }
+
+    /// Returns the terms of a bucket for calls that may take so many percent of the limit: of its
+    /// rate, and of what may be taken at once. A single call may be as large as before.
+    pub(crate) fn share(&self, percent: u8) -> Self {
+        // In windows, the whole limit keeps the provider's bound. The share is ours alone.
+        let whole = self.as_refilling();
+        let (amount, period) = (whole.rate.amount(), whole.rate.period());
+        let rate = if amount < COARSE {
+            Rate::new(amount * u64::from(percent), period * 100)
+        } else {
+            let part = u128::from(amount) * u128::from(percent) / 100;
+            Rate::new(u64::try_from(part).unwrap_or(u64::MAX), period)
+        };
+        // If one unit fits into the whole, it fits into the share, or its calls would have to pause.
+        let fits_one = time_of_one(whole.rate) <= whole.burst.saturating_sub(whole.jitter);
+        let least = if fits_one { whole.jitter + time_of_one(rate) } else { Duration::ZERO };
+        Self { rate, burst: whole.burst.max(least), share: percent, ..whole }
     }
 
     /// Opens a limit that may really be higher than declared: its rate may be raised, and calls may
@@ -68,4 +101,10 @@ impl Metering {
         };
         lateness.as_nanos() as u64
     }
+}
+
+/// Returns the time in which one unit flows back, rounded up.
+fn time_of_one(rate: Rate) -> Duration {
+    let nanos = rate.period().as_nanos().div_ceil(rate.amount().max(1).into());
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::read::Read;
 use super::value::Value;
 use crate::limiter::{Builder, Burst, Overflow};
-use crate::limits::{Budget, Concurrency, Counting, Limit, Percent, Rate};
+use crate::limits::{Budget, Concurrency, Counting, Limit, Percent, Priority, Rate};
 
 /// The methods of the builder that take code or are for a limiter of each key, and the config
 /// itself. They are no keys.
@@ -60,6 +60,7 @@ keys! {
     headroom: Percent;
     concurrency: Concurrency;
     counting: Counting;
+    reserve: (Priority, Percent);
     refunds: bool;
     max_hold: Duration;
     max_waiting: usize;

@@ -62,6 +62,7 @@ use crate::limiter::Builder;
 /// | time | a number and a unit: `"500 ms"`, `"1.5 s"`, `"1m 30s"` |
 /// | share | `5` or `"5 %"` |
 /// | `concurrency` | `64`, or `"1..=64"` for `Concurrency::Adaptive` |
+/// | `reserve` | `"20 % for high"` |
 /// | variant of an enum | its name, in any case: `"InWindows"`, `"in_windows"` |
 /// | `prices` | the path of a file |
 /// | `limit` | a table of your own dimensions: `limit = { audio_seconds = "7_200 / hour" }` |

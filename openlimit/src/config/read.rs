@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer};
 
 use super::value::{Value, read_with};
 use crate::limiter::{Burst, Overflow};
-use crate::limits::{Budget, Concurrency, Counting, Dimension, Limit, Percent, Rate, duration};
+use crate::limits::{Budget, Concurrency, Counting, Dimension, Limit, Percent, Priority, Rate, duration};
 
 /// A type that a value can be read as.
 pub(super) trait Read: Sized {
@@ -120,6 +120,17 @@ impl Read for Percent {
     }
 }
 
+/// A reserve is `20 % for high`.
+impl Read for (Priority, Percent) {
+    fn read(value: Value) -> Result<Self, String> {
+        text(&value, "a part and a priority such as `20 % for high`", |reserve| {
+            let (part, priority) = reserve.split_once(" for ")?;
+            let priority = Priority::read(Value::Text(priority.into())).ok()?;
+            Some((priority, Percent::read(Value::Text(part.into())).ok()?))
+        })
+    }
+}
+
 impl Read for Concurrency {
     fn read(value: Value) -> Result<Self, String> {
         let concurrency = match &value {
@@ -225,6 +236,7 @@ macro_rules! by_name {
 
 by_name! {
     Counting: "`Refilling` or `InWindows`", Refilling, InWindows;
+    Priority: "`High`, `Normal` or `Low`", High, Normal, Low;
     Overflow: "`RejectNew`, `DropOldest` or `DropLowest`", RejectNew, DropOldest, DropLowest;
     #[cfg(feature = "tokenizers")]
     crate::learning::Output: "`Named` or `Learned`", Named, Learned;

@@ -160,6 +160,41 @@ pub enum BuildProblem {
     )]
     UnusedOutput,
 
+    /// The part that is [reserved](crate::Builder::reserve) is nothing, or everything.
+    #[error(
+        "a reserve of {} % {}; give from 1 to 99",
+        .0,
+        why_not(*.0)
+    )]
+    ReservedPart(u8),
+
+    /// A part is [reserved](crate::Builder::reserve) for calls of low and higher priorities, which
+    /// are all calls.
+    #[error(
+        "a reserve for low priorities and above changes nothing, because no priority is lower; give \
+         `Priority::High` or `Priority::Normal`"
+    )]
+    ReservedForAll,
+
+    /// A part of every rate is [reserved](crate::Builder::reserve), and there is none.
+    #[error("its `reserve` has no effect: it keeps a part of every rate, and there is none; add a limit")]
+    UnusedReserve,
+
+    /// The limits are shared, and a part of them is to be reserved.
+    #[error(
+        "limits shared through redis cannot keep a part for a priority yet; leave `reserve` out, or give \
+         urgent calls a limiter of their own with a part of each rate"
+    )]
+    SharedReserve,
+
+    /// The limiter is part of a [stack](crate::Stack), and a part of its rates is
+    /// [reserved](crate::Builder::reserve).
+    #[error(
+        "a limiter of a stack cannot keep a part for a priority yet; leave `reserve` out, or acquire from this \
+         limiter alone"
+    )]
+    StackedReserve,
+
     /// The limiter has a price for calls, and no limit on money.
     #[error(
         "its price has no effect, because it has no limit on money; give it one: `spend: Dollars(10) / day`"
@@ -298,4 +333,9 @@ fn in_words(concurrency: &Concurrency) -> String {
         Concurrency::Fixed(calls) => calls.to_string(),
         Concurrency::Adaptive(range) => format!("{}..={}", range.start(), range.end()),
     }
+}
+
+/// Returns why so many percent cannot be reserved.
+fn why_not(percent: u8) -> &'static str {
+    if percent == 0 { "keeps nothing" } else { "leaves nothing to lower priorities" }
 }

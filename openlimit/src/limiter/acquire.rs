@@ -134,7 +134,7 @@ impl Acquire {
             Ok(amounts) => {
                 let handle = handle.clone();
                 let stage = match (amounts, plan.priced(cost)) {
-                    (Amounts::Few(few), None) if !plan.bounds_in_flight() => Stage::New(handle, few),
+                    (Amounts::Few(few), None) if !plan.is_slow() => Stage::New(handle, few),
                     (amounts, priced) => {
                         let lesson =
                             priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
@@ -213,8 +213,9 @@ impl Acquire {
     /// not of the highest priority. A call with `k` calls of its own priority before it is overtaken
     /// by at most `9 * (k + 1)` calls, and never by one of a lower priority that arrives later.
     ///
-    /// A priority changes the order, not the limits. While no call waits, it makes no difference.
-    /// With limits that are shared through Redis, it counts among the calls of this process.
+    /// A priority changes the order, not the limits. While no call waits, it makes no difference,
+    /// unless a part of the limits is kept for some: [`Builder::reserve`](crate::Builder::reserve).
+    /// Those calls also pass one that waits for its share alone, however often. With limits that are shared through Redis, it counts among the calls of this process.
     ///
     /// ```
     /// use openlimit::{Cost, Priority, Rate, RateLimiter};

@@ -13,7 +13,7 @@ use crate::admission::{Admission, Cap, Plan};
 use crate::backend::{Ready, Starting};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
-use crate::limits::{Concurrency, Dimension, Limit, Name};
+use crate::limits::{Concurrency, Dimension, Limit, Name, Percent, Priority};
 use crate::queue::Queue;
 use crate::time::{Time, nanos};
 
@@ -32,6 +32,7 @@ impl<K> Builder<K> {
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
     /// - an [`output`](Self::output) that is learned and could change nothing;
+    /// - a [`reserve`](Self::reserve) of 0 or 100 %, for [`Priority::Low`], or without a limit;
     /// - an [`overflow`](Self::overflow) without [`max_waiting`](Self::max_waiting);
     /// - a dimension with an empty name;
     /// - an `input_factor` below 0.01 or above 100;
@@ -41,6 +42,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
+    /// - a [`reserve`](Self::reserve);
     /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
     ///   flow back;
@@ -70,6 +72,7 @@ impl<K> Builder<K> {
         }
         this.check_concurrency()?;
         let cap = this.cap()?;
+        let reserve = this.checked_reserve()?;
         let time = match &this.time {
             Some(time) => time.clone(),
             None if this.backend.has_clock() => Time::System,
@@ -80,6 +83,7 @@ impl<K> Builder<K> {
             Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(declared.raises);
         let plan = if declared.bounds_in_flight { plan.bounding_in_flight() } else { plan };
         let plan = plan.telling(this.on_wait);
+        let plan = reserve.into_iter().fold(plan, |plan, (priority, part)| plan.reserving(priority, part));
         let mut checked = Checked {
             learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
             plan: Arc::new(plan),
@@ -115,6 +119,18 @@ impl<K> Builder<K> {
             (None, None) => Ok(Cap::default()),
             (None, Some(_)) => Err(BuildProblem::UnusedOverflow),
             (Some(most), overflow) => Ok(Cap { most, overflow: overflow.unwrap_or_default() }),
+        }
+    }
+
+    /// Checks what is kept for a priority, and returns it.
+    fn checked_reserve(&self) -> Result<Option<(Priority, Percent)>, BuildProblem> {
+        match self.reserve {
+            None => Ok(None),
+            Some((_, Percent(percent @ (0 | 100..)))) => Err(BuildProblem::ReservedPart(percent)),
+            Some((Priority::Low, _)) => Err(BuildProblem::ReservedForAll),
+            Some(_) if self.limits.is_empty() => Err(BuildProblem::UnusedReserve),
+            Some(_) if self.backend.is_store() => Err(BuildProblem::SharedReserve),
+            reserve => Ok(reserve),
         }
     }
 
@@ -163,6 +179,7 @@ impl Checked {
         let queue = Queue::new(plan.width());
         let admission = Admission::new(backend, queue, self.grace, self.max_hold)
             .learns(self.learning.of_another())
+            .reserving(plan.reserve())
             .capped(self.cap)
             .widens(declared.widening())
             .bounds_in_flight(self.concurrency.as_ref());

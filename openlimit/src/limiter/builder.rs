@@ -11,7 +11,7 @@ use crate::admission::OnWait;
 use crate::backend::Choice;
 use crate::bucket::LONGEST_PERIOD;
 use crate::learning::{Input, Output};
-use crate::limits::{Budget, Concurrency, Counting, Dimension, Limit, Name, Percent, Rate};
+use crate::limits::{Budget, Concurrency, Counting, Dimension, Limit, Name, Percent, Priority, Rate};
 use crate::pricing::PriceOptions;
 use crate::time::Time;
 
@@ -55,6 +55,7 @@ pub struct Builder<K, Keys = Single> {
     pub(super) refunds: bool,
     pub(super) max_hold: Duration,
     pub(super) concurrency: Option<Concurrency>,
+    pub(super) reserve: Option<(Priority, Percent)>,
     pub(super) max_waiting: Option<usize>,
     pub(super) overflow: Option<Overflow>,
     pub(super) on_wait: Option<OnWait>,
@@ -92,6 +93,7 @@ impl<K, Keys: Default> Builder<K, Keys> {
             refunds: true,
             max_hold: DEFAULT_MAX_HOLD,
             concurrency: None,
+            reserve: None,
             max_waiting: None,
             overflow: None,
             on_wait: None,
@@ -121,6 +123,7 @@ impl<K, Keys> Builder<K, Keys> {
             counting: self.counting,
             refunds: self.refunds,
             max_hold: self.max_hold,
+            reserve: self.reserve,
             max_waiting: self.max_waiting,
             overflow: self.overflow,
             on_wait: self.on_wait,
@@ -302,6 +305,42 @@ impl<K, Keys> Builder<K, Keys> {
     /// without a pause.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
+        self
+    }
+
+    /// Keeps a part of every rate, from 1 to 99 %, for calls of a priority and those above it.
+    /// Default: none.
+    ///
+    /// Calls of lower priorities take at most the rest, their share: of each rate, and of each burst
+    /// (but one unit, if the whole burst has room for one). So in any window of length `w` they take
+    /// at most `share * rate * w + max(share * burst, largest call)`. Calls at or above the priority
+    /// may take all. The bound of the limits stays as it is, for all calls together.
+    ///
+    /// A [priority](crate::Acquire::priority) alone lets a call go first. But if lower calls have just
+    /// used up a burst, or a single large one has, it still waits until the limit has refilled. A
+    /// reserve leaves room for it. What is kept is lost if no such call comes.
+    ///
+    /// A call that waits for its share alone does not hold up calls at or above the priority. A call
+    /// that is larger than its share of the burst waits for a full one, as for any limit. A `remaining`
+    /// from a provider is shared in the same way.
+    ///
+    /// `try_acquire` is a call of normal priority. A [concurrency](Self::concurrency) is not shared
+    /// out. The limits must not be shared through Redis, and the limiter cannot be part of a
+    /// [`Stack`](crate::Stack).
+    ///
+    /// ```
+    /// use openlimit::{Percent, Priority, RateLimiter, limiter};
+    ///
+    /// limiter! {
+    ///     static SEARCH: RateLimiter = {
+    ///         requests: 200 / minute,
+    ///         reserve: (Priority::High, Percent(20)), // others take at most 160 a minute
+    ///     };
+    /// }
+    /// # SEARCH.init().unwrap();
+    /// ```
+    pub fn reserve(mut self, (priority, part): (Priority, Percent)) -> Self {
+        self.reserve = Some((priority, part));
         self
     }
 

@@ -7,7 +7,7 @@ use super::limiter::unbuilt;
 use super::{Limiter, Permit};
 use crate::error::AcquireError;
 use crate::learning::{Lesson, SiteId};
-use crate::limits::{Amounts, Cost};
+use crate::limits::{Cost, Priority};
 use crate::pricing::kind::Price;
 use crate::queue::Grant;
 
@@ -54,26 +54,25 @@ impl<K> Limiter<K> {
 
 fn charge(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let plan = &handle.core().plan;
-    let mut amounts = plan.resolve_any_size(cost)?;
+    let amounts = plan.resolve_any_size(cost)?;
     let lesson = plan.priced(cost).map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
-    let charge = handle.core().charge(&mut amounts, lesson.as_deref())?;
-    Ok(Permit::new(handle.clone(), Grant { lesson, ..Grant::at_once(amounts, charge) }))
+    let grant = handle.core().charge(Grant { lesson, ..Grant::at_once(amounts, 0) })?;
+    Ok(Permit::new(handle.clone(), grant))
 }
 
 impl Core {
-    /// Charges amounts now, and returns the number of the charge. If the limiter learns from the
-    /// call, replaces the amounts by what it has learned.
-    fn charge(&self, amounts: &mut Amounts, lesson: Option<&Lesson>) -> Result<u64, AcquireError> {
+    /// Charges a call now, as one of normal priority, and completes its grant. If the limiter learns
+    /// from the call, replaces the amounts by what it has learned.
+    fn charge(&self, mut grant: Grant) -> Result<Grant, AcquireError> {
         if self.driver.is_needed() {
             self.start()?;
         }
         let mut charge = None;
         self.update(|state, now, _| {
-            if let Some(lesson) = lesson {
-                state.admission.reserve(lesson, amounts);
-            }
-            charge = Some(state.admission.charge(amounts, now));
+            state.admission.price(&mut grant, Priority::default());
+            charge = Some(state.admission.charge(&grant.amounts, now));
         });
-        charge.ok_or_else(|| *self.forked())
+        let charge = charge.ok_or_else(|| *self.forked())?;
+        Ok(Grant { charge, ..grant })
     }
 }

@@ -42,7 +42,7 @@ use super::seen;
 use crate::admission::Decided;
 use crate::backend::{Buckets as _, HOLD};
 use crate::error::AcquireError;
-use crate::limits::{Amounts, Usage};
+use crate::limits::{Amounts, Priority, Usage};
 use crate::queue::{Grant, Key, Outcome, Refusal, Urgency, Waiter};
 use crate::sync::{MutexGuard, contain, wake_all};
 use crate::time::FORKED;
@@ -85,9 +85,7 @@ impl Core {
     pub(super) fn arrive_any(&self, grant: &mut Grant, urgency: Urgency) -> Decided<Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Decided::Refused(self.forked()) };
-        if let Some(lesson) = &grant.lesson {
-            state.admission.reserve(lesson, &mut grant.amounts);
-        }
+        state.admission.price(grant, urgency.priority());
         if state.admission.grant(grant, now) {
             return Decided::Admitted(grant.charge);
         }
@@ -123,14 +121,12 @@ impl Core {
     pub(super) fn try_any(&self, mut grant: Grant) -> Result<Grant, Box<AcquireError>> {
         let now = self.time.now();
         let Some(mut state) = self.lock() else { return Err(self.forked()) };
-        if let Some(lesson) = &grant.lesson {
-            state.admission.reserve(lesson, &mut grant.amounts);
-        }
+        state.admission.price(&mut grant, Priority::default());
         if state.admission.grant(&mut grant, now) {
             return Ok(grant);
         }
         let granted = self.refuse(state, grant.amounts, now)?;
-        Ok(Grant { lesson: grant.lesson, ..granted })
+        Ok(Grant { lesson: grant.lesson, is_below: grant.is_below, ..granted })
     }
 
     /// Decides about a call that may wait and found no room, under the lock that found this out.
@@ -296,7 +292,7 @@ impl Core {
         if settled == Settled::Whole {
             seen::settled(self, &charged.grant.amounts, usage);
         }
-        let (more, less) = self.plan.difference(&charged.grant.amounts, usage);
+        let (more, less) = self.plan.difference(&charged.grant, usage);
         self.update(|state, now, _| {
             charged.count(&mut state.admission, &self.plan);
             charged.refund(less, &mut state.admission, &self.plan, now);

@@ -123,6 +123,7 @@ impl Permit {
                 flight: None,
                 wait: None,
                 is_probe: false,
+                is_below: false,
             } => Self::at_once(handle, few, charge),
             grant => Self::new(handle, grant),
         }

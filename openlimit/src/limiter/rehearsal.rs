@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::admission::{Admission, Decided, Plan};
 use crate::backend::{Backend, Memory, Starting};
 use crate::bucket::Metering;
-use crate::limits::{Amounts, MOST_AMOUNT, Rate};
+use crate::limits::{Amounts, MOST_AMOUNT, Priority, Rate};
 use crate::queue::{Outcome, Queue, Urgency, Waiter};
 use crate::time::nanos;
 
@@ -72,10 +72,12 @@ impl<'a> Rehearsal<'a> {
     pub(super) fn double(&mut self, cause: Cause) {
         match cause {
             Cause::Limit(limit) => {
-                let metering = &mut self.meterings[limit];
-                let double = |amount: u64| amount.saturating_mul(2).min(MOST_AMOUNT);
-                metering.rate = Rate::new(double(metering.rate.amount()), metering.rate.period());
-                metering.most = double(metering.most);
+                let limits = self.plan.limits().len();
+                for metering in self.meterings.iter_mut().skip(limit).step_by(limits) {
+                    let double = |amount: u64| amount.saturating_mul(2).min(MOST_AMOUNT);
+                    metering.rate = Rate::new(double(metering.rate.amount()), metering.rate.period());
+                    metering.most = double(metering.most);
+                }
             }
             Cause::InFlight => {
                 if let Some(in_flight) = &mut self.in_flight {
@@ -101,7 +103,7 @@ impl<'a> Rehearsal<'a> {
         let mut outlook = Outlook {
             departures: Vec::with_capacity(calls.len()),
             end: 0,
-            for_limits: vec![0; self.meterings.len()],
+            for_limits: vec![0; self.plan.limits().len()],
             for_calls: 0,
         };
         // All calls take the same time, so they end in their order.
@@ -115,6 +117,8 @@ impl<'a> Rehearsal<'a> {
                 outlook.for_calls += end - now;
                 now = end;
             }
+            let mut amounts = amounts.clone();
+            admission.fill_share(&mut amounts, Priority::default());
             let (at, limit) = admit(&mut admission, amounts, now);
             if at > now {
                 outlook.for_limits[limit] += at - now;
@@ -146,18 +150,19 @@ impl<'a> Rehearsal<'a> {
             nanos(jitter / 2),
             0,
         )
+        .reserving(self.plan.reserve())
     }
 }
 
 /// Admits a call that arrives at `now`. Returns when it departs, and the limit that it waits for.
 ///
 /// A departure after more than 584 years is put at the end of that time.
-fn admit(admission: &mut Admission, amounts: &Amounts, now: u64) -> (u64, usize) {
+fn admit(admission: &mut Admission, amounts: Amounts, now: u64) -> (u64, usize) {
     if admission.take(amounts.as_slice(), now).is_some() {
         return (now, 0);
     }
     let mut wakers = Vec::new();
-    let call = Waiter::new(amounts.clone(), now, Urgency::default());
+    let call = Waiter::new(amounts, now, Urgency::default());
     let Decided::Waits(key) = admission.arrive(call, now, &mut wakers) else { return (now, 0) };
     let mut at = now;
     while admission.queue.waiter(key).is_some()

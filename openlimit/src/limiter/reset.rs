@@ -50,7 +50,7 @@ impl Core {
         self.update(|state, now, _| {
             let plan = self.plan.now();
             state.held_for = None;
-            state.admission.reset(&self.starting(&plan, plan.meterings()), now);
+            state.admission.reset(&self.starting(&plan), now);
             done = Some(());
         });
         done

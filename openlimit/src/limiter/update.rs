@@ -13,7 +13,6 @@ use super::declared::{Declared, least_lateness};
 use super::{Burst, Limiter};
 use crate::admission::Plan;
 use crate::backend::{Backend, Starting};
-use crate::bucket::Metering;
 use crate::error::{BuildError, BuildProblem};
 use crate::limits::{Budget, Dimension, Limit, Percent, Rate};
 use crate::time::Time;
@@ -174,20 +173,20 @@ impl Core {
     ) -> Result<(), BuildProblem> {
         let meterings = declared.meterings()?;
         let plan = self.plan.with_limits(declared.limits.clone(), &meterings);
-        let limits = self.starting(&plan, &meterings);
+        let limits = self.starting(&plan);
         state.admission.change(&plan, (&limits, version), declared.widening(), now, wakers)?;
-        self.rest.store(self.time.rest(least_lateness(&meterings)), Ordering::Relaxed);
+        self.rest.store(self.time.rest(least_lateness(plan.meterings())), Ordering::Relaxed);
         state.declared = Arc::new(declared);
         self.plan.replace(plan);
         Ok(())
     }
 
     /// Returns what a backend has to know of these limits.
-    pub(super) fn starting<'a>(&self, plan: &'a Plan, meterings: &'a [Metering]) -> Starting<'a> {
+    pub(super) fn starting<'a>(&self, plan: &'a Plan) -> Starting<'a> {
         Starting {
             name: Some(plan.name()),
             limits: plan.limits(),
-            meterings,
+            meterings: plan.meterings(),
             dimensions: plan.dimensions(),
             max_hold: self.hold_times.longest(),
             on_system_time: matches!(self.time, Time::System),

@@ -39,6 +39,12 @@ impl Amounts {
         }
     }
 
+    /// Repeats the first amounts, so many of them, behind themselves.
+    pub(crate) fn repeat(&mut self, first: usize) {
+        let (first, second) = self.as_mut_slice().split_at_mut(first);
+        second.iter_mut().zip(first).for_each(|(second, first)| *second = *first);
+    }
+
     /// Returns whether every amount is zero.
     pub(crate) fn is_zero(&self) -> bool {
         self.as_slice().iter().all(|amount| *amount == 0)

@@ -31,6 +31,7 @@ macro_rules! __limiter_key {
     (counting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (output, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (input, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
+    (reserve, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (refunds, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_hold, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
     (max_waiting, $($value:tt)*) => { $crate::__limiter_value!($($value)*) };
@@ -57,8 +58,8 @@ macro_rules! __limiter_key {
         $crate::__private::mistake!(
             key $unknown, requests tokens input_tokens output_tokens images spend limit burst jitter
                 headroom default_output model input_factor tokenizer price prices admission concurrency
-                counting output input refunds max_hold max_waiting overflow on_wait adopt_limits
-                discover max_keys limits key_name name redis clock config
+                counting output input reserve refunds max_hold max_waiting overflow on_wait
+                adopt_limits discover max_keys limits key_name name redis clock config
         )
     }};
 }

@@ -6,8 +6,7 @@
 use std::task::Waker;
 
 use super::waiter::{Key, Outcome, Waiter};
-use super::{Lines, NONE, Overflow};
-use crate::learning::Lesson;
+use super::{Lines, NONE, Overflow, Reserve};
 use crate::limits::{Amounts, Priority};
 
 /// The waiting calls of one limiter.
@@ -18,13 +17,25 @@ use crate::limits::{Amounts, Priority};
 pub(crate) struct Queue {
     head: Key,
     lines: Option<Box<Lines>>,
-    dimensions: usize,
+    dimensions: u32,
+    reserve: Reserve,
 }
 
 impl Queue {
     /// Creates an empty queue for a limiter that meters this number of dimensions.
     pub(crate) fn new(dimensions: usize) -> Self {
-        Self { head: NONE, lines: None, dimensions }
+        Self { head: NONE, lines: None, dimensions: dimensions as u32, reserve: Reserve::default() }
+    }
+
+    /// Keeps a part of every limit for some priorities. Half of the dimensions are then those of the
+    /// share of the others.
+    pub(crate) fn reserving(self, reserve: Reserve) -> Self {
+        Self { reserve, ..self }
+    }
+
+    /// Returns the priorities for which a part of every limit is kept.
+    pub(crate) fn reserve(&self) -> Reserve {
+        self.reserve
     }
 
     /// Returns whether no call waits.
@@ -50,7 +61,12 @@ impl Queue {
         self.lines.as_ref()?.head()
     }
 
-    /// Returns the head; `None` if the queue is empty or `newcomer` would go before it.
+    /// Returns the waiter that is next of those for which a part of the limits is kept.
+    pub(crate) fn head_above(&self) -> Option<(Key, &Waiter)> {
+        self.lines.as_ref()?.head_above()
+    }
+
+    /// Returns the first call that `newcomer` has to wait for, if there is one.
     pub(crate) fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
         self.lines.as_ref()?.head_before(newcomer)
     }
@@ -68,7 +84,7 @@ impl Queue {
 
     /// Returns the number of dimensions that the waiters' amounts are of.
     pub(crate) fn dimensions(&self) -> usize {
-        self.dimensions
+        self.dimensions as usize
     }
 
     /// Returns how often waiters were moved back by what happened in the queue.
@@ -93,18 +109,23 @@ impl Queue {
 
     /// Adds a waiter at the end of its priority, and returns its key.
     pub(crate) fn join(&mut self, waiter: Waiter) -> Key {
-        let dimensions = self.dimensions;
-        let lines = self.lines.get_or_insert_with(|| Box::new(Lines::new(dimensions)));
+        let (dimensions, reserve) = (self.dimensions(), self.reserve);
+        let lines = self.lines.get_or_insert_with(|| Box::new(Lines::new(dimensions, reserve)));
         let key = lines.join(waiter);
         self.head = lines.head;
         key
     }
 
-    /// Replaces the amounts of the first waiters that have a lesson, where `price` returns others.
-    pub(crate) fn reprice(&mut self, most: usize, price: impl FnMut(&Lesson, &Amounts) -> Option<Amounts>) {
+    /// Replaces the amounts of the first waiters where `price` returns others.
+    pub(crate) fn reprice(&mut self, most: usize, price: impl FnMut(&Waiter) -> Option<Amounts>) {
         if let Some(lines) = &mut self.lines {
             lines.reprice(most, price);
         }
+    }
+
+    /// Notes that a newcomer has gone before all waiters.
+    pub(crate) fn overtaken_by(&mut self, newcomer: &Waiter) {
+        self.change(|lines| lines.overtaken_by(newcomer));
     }
 
     /// Ends a wait, and keeps the outcome. Returns the waker to call once no lock is held. Does

@@ -30,6 +30,7 @@
 mod lazy;
 mod order;
 mod overflow;
+mod reserve;
 mod turns;
 mod urgency;
 mod waiter;
@@ -43,12 +44,12 @@ use std::task::Waker;
 
 use slab::Slab;
 
-use crate::learning::Lesson;
 use crate::limits::{Amounts, Priority};
 
 pub(crate) use self::lazy::Queue;
 use self::order::Order;
 pub use self::overflow::Overflow;
+pub(crate) use self::reserve::Reserve;
 pub(crate) use self::urgency::Urgency;
 use self::waiter::Watched;
 pub(crate) use self::waiter::{Grant, Key, Notice, Outcome, Refusal, Refusals, Turn, Wait, Waiter};
@@ -62,6 +63,7 @@ const NONE: Key = Key::MAX;
 struct Lines {
     head: Key,
     order: Order,
+    reserve: Reserve,
     /// The calls of each priority, the highest one first.
     lines: [Line; Priority::COUNT],
     entries: Slab<Entry>,
@@ -107,10 +109,11 @@ enum EntryState {
 
 impl Lines {
     /// Creates an empty queue for a limiter that meters this number of dimensions.
-    fn new(dimensions: usize) -> Self {
+    fn new(dimensions: usize, reserve: Reserve) -> Self {
         Self {
             head: NONE,
             order: Order::default(),
+            reserve,
             lines: array::from_fn(|_| Line { last: NONE, len: 0, asked: vec![0; dimensions].into() }),
             entries: Slab::new(),
             len: 0,
@@ -141,24 +144,26 @@ impl Lines {
         self.waiter(self.head).map(|waiter| (self.head, waiter))
     }
 
-    /// Returns the head; `None` if the queue is empty or `newcomer` would go before it.
-    fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
-        self.head().map(|(_, head)| head).filter(|_| !self.overtakes_all(newcomer))
+    /// Returns the waiter that is next of those for which a part of the limits is kept.
+    fn head_above(&self) -> Option<(Key, &Waiter)> {
+        let (_, front) = self.order.head_of(self.reserve.lines())?;
+        self.waiter(front.key).map(|waiter| (front.key, waiter))
     }
 
-    /// Returns whether calls wait, and `newcomer` would go before all of them.
-    fn overtakes_all(&self, newcomer: &Waiter) -> bool {
-        let line = newcomer.line();
-        let is_lower = self.order.head().is_some_and(|(head, _)| head > line);
-        is_lower && self.order.owed_below(line).next().is_none()
+    /// Returns the first call that `newcomer` has to wait for, if there is one.
+    fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
+        let (line, lines) = (newcomer.line(), self.reserve.lines_of(newcomer));
+        let (head, front) = self.order.head_of(lines)?;
+        let overtakes = head > line && self.order.owed_below(line, lines).next().is_none();
+        self.waiter(front.key).filter(|_| !overtakes)
     }
 
     /// Returns the least amount of a dimension that is taken before `newcomer` can go: by all
     /// waiters of the same and of higher priorities, and by those that are owed their turn. For a
     /// waiter, it is as if it left and joined again.
     fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
-        let line = newcomer.line();
-        let owed = self.order.owed_below(line).filter_map(|key| self.waiter(key));
+        let (line, lines) = (newcomer.line(), self.reserve.lines_of(newcomer));
+        let owed = self.order.owed_below(line, lines).filter_map(|key| self.waiter(key));
         let owed: u128 = owed.map(|waiter| u128::from(waiter.amounts.as_slice()[dimension])).sum();
         let own = if newcomer.number > 0 { newcomer.amounts.as_slice()[dimension] } else { 0 };
         self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed - u128::from(own)
@@ -194,14 +199,13 @@ impl Lines {
         key
     }
 
-    /// Replaces the amounts of the first waiters that have a lesson, where `price` returns others.
-    fn reprice(&mut self, most: usize, mut price: impl FnMut(&Lesson, &Amounts) -> Option<Amounts>) {
+    /// Replaces the amounts of the first waiters where `price` returns others.
+    fn reprice(&mut self, most: usize, mut price: impl FnMut(&Waiter) -> Option<Amounts>) {
         let mut order = self.order;
         for _ in 0..most {
             let Some(key) = self.step(&mut order) else { return };
             let EntryState::Waiting(waiter) = &mut self.entries[key].state else { return };
-            let priced = waiter.lesson.as_deref().and_then(|lesson| price(lesson, &waiter.amounts));
-            if let Some(amounts) = priced {
+            if let Some(amounts) = price(waiter) {
                 let line = &mut self.lines[waiter.line()];
                 line.subtract(&waiter.amounts);
                 line.add(&amounts);
@@ -209,6 +213,12 @@ impl Lines {
                 self.setbacks += 1;
             }
         }
+    }
+
+    /// Notes that a newcomer has gone before all waiters.
+    fn overtaken_by(&mut self, newcomer: &Waiter) {
+        self.order.gone(newcomer.line(), u64::MAX);
+        self.find_head();
     }
 
     /// Ends a wait: takes the waiter out of its list and keeps the outcome in its entry.

@@ -14,6 +14,10 @@
 //! `MOST_OVERTAKES * (k + 1)` calls of higher priorities. And no call ever goes before one of the
 //! same or a higher priority that arrived earlier.
 //!
+//! Where a part of the limits is kept for some priorities, their calls also pass a head that waits
+//! for the share of the others alone (`admission::reserve`). It could not have gone yet, so that is
+//! no part of the bound.
+//!
 //! # Why not by age
 //!
 //! A call could also gain priority with the time that it has waited. But then a backlog of batch
@@ -57,7 +61,12 @@ impl Front {
 impl Order {
     /// Returns the call that is next, and the place of its priority.
     pub(super) fn head(&self) -> Option<(usize, Front)> {
-        let fronts = self.0.iter().enumerate();
+        self.head_of(Priority::COUNT)
+    }
+
+    /// Returns the call that is next among so many of the highest priorities.
+    pub(super) fn head_of(&self, lines: usize) -> Option<(usize, Front)> {
+        let fronts = self.0[..lines].iter().enumerate();
         let mut fronts = fronts.filter_map(|(line, front)| front.map(|front| (line, front)));
         match fronts.clone().rfind(|(_, front)| front.is_owed()) {
             Some((owed, _)) => fronts.filter(|(line, _)| *line <= owed).min_by_key(|(_, front)| front.number),
@@ -65,9 +74,10 @@ impl Order {
         }
     }
 
-    /// Returns the calls of lower priorities than this that are owed their turn.
-    pub(super) fn owed_below(&self, line: usize) -> impl Iterator<Item = Key> {
-        self.0[line + 1..].iter().flatten().filter(|front| front.is_owed()).map(|front| front.key)
+    /// Returns the calls of lower priorities than this, among so many of the highest, that are owed
+    /// their turn.
+    pub(super) fn owed_below(&self, line: usize, lines: usize) -> impl Iterator<Item = Key> {
+        self.0[line + 1..lines].iter().flatten().filter(|front| front.is_owed()).map(|front| front.key)
     }
 
     /// Returns the call that arrived first of those of this priority and lower ones.
@@ -99,7 +109,7 @@ impl Order {
     /// Notes that the call of this number, which was the head, has gone.
     pub(super) fn gone(&mut self, line: usize, number: u64) {
         for front in self.0[line + 1..].iter_mut().flatten().filter(|front| front.number < number) {
-            front.overtaken += 1;
+            front.overtaken = front.overtaken.saturating_add(1);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use super::order::MOST_OVERTAKES;
-use super::{KEPT, Key, Lines as Queue, Outcome, Refusal, Urgency, Waiter};
+use super::{KEPT, Key, Lines as Queue, Outcome, Refusal, Reserve, Urgency, Waiter};
 use crate::limits::{Amounts, Priority};
 use crate::queue::Grant;
 
@@ -16,7 +16,7 @@ fn waiter(amount: u64, priority: Priority) -> Waiter {
 
 /// A queue of these calls, in the order of their arrival.
 fn queue(calls: &[(u64, Priority)]) -> (Queue, Vec<Key>) {
-    let mut queue = Queue::new(1);
+    let mut queue = Queue::new(1, Reserve::default());
     let keys = calls.iter().map(|(amount, priority)| queue.join(waiter(*amount, *priority))).collect();
     (queue, keys)
 }
@@ -80,11 +80,11 @@ fn a_newcomer_has_ahead_of_it_what_goes_before_it() {
     for (priority, ahead, is_first) in [(High, 10, false), (Normal, 40, false), (Low, 80, false)] {
         let newcomer = waiter(1, priority);
         assert_eq!(queue.ahead_of(&newcomer, 0), ahead);
-        assert_eq!(queue.overtakes_all(&newcomer), is_first);
+        assert_eq!(queue.head_before(&newcomer).is_none(), is_first);
         assert_eq!(queue.goes_last(&newcomer), priority == Low);
     }
     assert_eq!([admit(&mut queue), admit(&mut queue)], [Some(10), Some(30)]);
-    assert!(queue.overtakes_all(&waiter(1, High)) && queue.head_before(&waiter(1, High)).is_none());
+    assert!(queue.head_before(&waiter(1, High)).is_none());
     for call in 0..u64::from(MOST_OVERTAKES) {
         assert_eq!(queue.ahead_of(&waiter(1, High), 0), 0);
         queue.join(waiter(call, High));
@@ -92,7 +92,7 @@ fn a_newcomer_has_ahead_of_it_what_goes_before_it() {
     }
     // The low call is owed its turn.
     assert_eq!(queue.ahead_of(&waiter(1, High), 0), 40);
-    assert!(!queue.overtakes_all(&waiter(1, High)) && queue.head_before(&waiter(1, High)).is_some());
+    assert!(queue.head_before(&waiter(1, High)).is_some());
 }
 
 /// A call of the model, which knows only the rule, and looks at all calls each time.
@@ -123,7 +123,8 @@ fn the_queue_follows_the_rule_and_keeps_its_bound() {
         random ^= random << 17;
         random % most
     };
-    let (mut queue, mut waiting, mut keys) = (Queue::new(1), Vec::<Plain>::new(), Vec::new());
+    let (mut queue, mut waiting, mut keys) =
+        (Queue::new(1, Reserve::default()), Vec::<Plain>::new(), Vec::new());
     // For each call: by how many higher ones it was overtaken, and by how many it may be.
     let (mut overtakes, mut bounds) = (Vec::new(), Vec::new());
     for number in 0..20_000 {

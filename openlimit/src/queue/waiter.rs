@@ -128,12 +128,15 @@ pub(crate) struct Grant {
     pub(crate) wait: Option<Wait>,
     /// True if the call was admitted to find out if a used-up quota is back.
     pub(crate) is_probe: bool,
+    /// True if it also takes from the share of the calls below a priority for which a part of every
+    /// limit is kept.
+    pub(crate) is_below: bool,
 }
 
 impl Grant {
     /// Creates the grant of a call that was admitted at once.
     pub(crate) fn at_once(amounts: Amounts, charge: u64) -> Self {
-        Self { amounts, lesson: None, charge, flight: None, wait: None, is_probe: false }
+        Self { amounts, lesson: None, charge, flight: None, wait: None, is_probe: false, is_below: false }
     }
 }
 

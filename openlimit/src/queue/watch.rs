@@ -20,7 +20,8 @@ impl Lines {
     /// the same and of higher priorities, and those that are owed their turn.
     pub(super) fn position(&self, newcomer: &Waiter) -> usize {
         let line = newcomer.line();
-        self.lines[..=line].iter().map(|line| line.len).sum::<usize>() + self.order.owed_below(line).count()
+        let owed = self.order.owed_below(line, self.reserve.lines_of(newcomer)).count();
+        self.lines[..=line].iter().map(|line| line.len).sum::<usize>() + owed
     }
 
     /// Returns the number of waiters of each priority, the highest one first.

@@ -16,6 +16,7 @@ mod order;
 mod priority;
 mod refunds;
 mod refunds_closed_loop;
+mod reserve;
 mod runtimes;
 mod settle;
 mod settle_so_far;

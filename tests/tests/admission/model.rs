@@ -5,7 +5,7 @@
 //! other has jitter, but no call leaves the head of the queue.
 
 use openlimit::testing::ManualClock;
-use openlimit::{Permit, Priority, Usage};
+use openlimit::{Percent, Permit, Priority, Usage};
 use openlimit_tests::model::{Limit, Model};
 use openlimit_tests::random::{NAMES, admissible, builder, cost, limits};
 use openlimit_tests::{Call, nanos, nanos_of};
@@ -41,7 +41,7 @@ proptest! {
         limits in limits(Just(0)),
         moves in vec(any_move(0), 1..90),
     ) {
-        play(&limits, None, &moves, true)?;
+        play(&limits, None, None, &moves, true)?;
     }
 
     #[test]
@@ -49,7 +49,7 @@ proptest! {
         limits in limits(0..200_000_000_u64),
         moves in vec(any_move(1), 1..90),
     ) {
-        play(&limits, None, &moves, false)?;
+        play(&limits, None, None, &moves, false)?;
     }
 
     #[test]
@@ -58,7 +58,7 @@ proptest! {
         concurrency in 1..5_u32,
         moves in vec(any_move(0), 1..60),
     ) {
-        play(&limits, Some(concurrency), &moves, true)?;
+        play(&limits, Some(concurrency), None, &moves, true)?;
     }
 
     #[test]
@@ -67,8 +67,31 @@ proptest! {
         concurrency in 1..5_u32,
         moves in vec(any_move(1), 1..60),
     ) {
-        play(&limits, Some(concurrency), &moves, false)?;
+        play(&limits, Some(concurrency), None, &moves, false)?;
     }
+
+    #[test]
+    fn with_a_reserve_too(
+        limits in limits(Just(0)),
+        concurrency in prop_oneof![3 => Just(None), 1 => (1..5_u32).prop_map(Some)],
+        reserve in reserve(),
+        moves in vec(any_move(0), 1..90),
+    ) {
+        play(&limits, concurrency, Some(reserve), &moves, true)?;
+    }
+
+    #[test]
+    fn with_a_reserve_and_jitter_too(
+        limits in limits(0..200_000_000_u64),
+        reserve in reserve(),
+        moves in vec(any_move(1), 1..90),
+    ) {
+        play(&limits, None, Some(reserve), &moves, false)?;
+    }
+}
+
+fn reserve() -> impl Strategy<Value = (Priority, u8)> {
+    (prop_oneof![Just(Priority::Normal), Just(Priority::High)], prop_oneof![1..100_u8, Just(20), Just(50)])
 }
 
 fn any_move(least: u64) -> impl Strategy<Value = Move> {
@@ -92,6 +115,7 @@ fn any_move(least: u64) -> impl Strategy<Value = Move> {
 fn play(
     limits: &[Limit],
     concurrency: Option<u32>,
+    reserve: Option<(Priority, u8)>,
     moves: &[Move],
     give_back: bool,
 ) -> Result<(), TestCaseError> {
@@ -101,6 +125,10 @@ fn play(
     if let Some(calls) = concurrency {
         builder = builder.concurrency(calls);
         model = model.with_concurrency(calls as usize);
+    }
+    if let Some((priority, percent)) = reserve {
+        builder = builder.reserve((priority, Percent(percent)));
+        model = model.with_reserve(priority, percent);
     }
     let limiter = builder.build().expect("the limits are valid");
     let mut parties = Vec::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openlimit::{
     Builder, Burst, Charge, ChatRateLimiter, Concurrency, Counting, Dollars, Input, Limit, LimiterConfig,
-    OnOutage, Output, Overflow, Percent, Prices, Rate, Redis, Unit, kind,
+    OnOutage, Output, Overflow, Percent, Prices, Priority, Rate, Redis, Unit, kind,
 };
 use serde_json::{Value, json};
 
@@ -70,6 +70,7 @@ fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
         headroom { Percent(5) } { Percent(5) } "5 %";
         concurrency { Concurrency::Adaptive(1..=64) } { Concurrency::Adaptive(1..=64) } "1..=64";
         counting { Counting::InWindows } { Counting::InWindows } "in_windows";
+        reserve { (Priority::High, Percent(20)) } { (Priority::High, Percent(20)) } "20 % for high";
         refunds { false } { false } false;
         max_hold { 60 * SECOND } { 60 * SECOND } "1m";
         max_waiting { 1_000 } { 1_000 } 1_000;

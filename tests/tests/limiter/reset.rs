@@ -2,7 +2,7 @@
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Rate, RateLimiter};
+use openlimit::{AcquireError, Cost, Percent, Priority, Rate, RateLimiter};
 use openlimit_tests::{Call, plain, secs};
 
 fn limiter(clock: &ManualClock) -> RateLimiter {
@@ -99,4 +99,19 @@ fn a_closed_limiter_stays_closed() {
     drop(limiter.close());
     reset(&limiter);
     assert!(matches!(limiter.try_acquire(Cost::new().tokens(1)), Err(AcquireError::Closed { .. })));
+}
+
+#[test]
+fn the_share_of_lower_priorities_is_as_new_too() {
+    let clock = ManualClock::new();
+    let reserve = (Priority::High, Percent(20));
+    let limiter = plain(&clock).tokens(Rate::per_day(1_000)).reserve(reserve).build().expect("valid");
+    drop(limiter.try_acquire(800).expect("its share has room"));
+    let mut waits = Call::start(limiter.acquire(100));
+    assert!(waits.over().is_none());
+    reset(&limiter);
+    assert!(waits.over().is_some());
+    drop(limiter.try_acquire(700).expect("the share was empty"));
+    assert!(limiter.try_acquire(1).is_err());
+    drop(Call::start(limiter.acquire(200).priority(Priority::High)).admitted());
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{
-    AcquireError, BuildError, BuildProblem, Burst, ChatRateLimiter, Cost, Counting, Limit, Percent, Rate,
-    RateLimiter, limiter, testing,
+    AcquireError, BuildError, BuildProblem, Burst, ChatRateLimiter, Cost, Counting, Limit, Percent, Priority,
+    Rate, RateLimiter, limiter, testing,
 };
 use openlimit_tests::{Call, millis, nanos, plain, secs};
 use serde_json::json;
@@ -379,4 +379,61 @@ fn the_calls_in_flight_are_as_limited_as_before() {
     let unlimited = plain(&clock).concurrency(2).build().expect("a valid concurrency");
     unlimited.update(|limits| limits.headroom(Percent(1))).expect("it is built");
     assert!(unlimited.update(|limits| limits.requests(Rate::per_second(1))).is_err());
+}
+
+#[test]
+fn the_part_that_is_kept_for_a_priority_changes_with_the_limit() {
+    let clock = ManualClock::new();
+    let reserve = (Priority::High, Percent(20));
+    let limiter = plain(&clock).tokens(Rate::per_second(100)).reserve(reserve).build().expect("valid");
+    let low = |tokens| Call::start(limiter.acquire(tokens).priority(Priority::Low));
+    let high = |tokens| Call::start(limiter.acquire(tokens).priority(Priority::High));
+    let permit = low(80).admitted();
+    let mut waits = low(32);
+    limiter.update(|limits| limits.tokens(Rate::per_second(200))).expect("a valid rate");
+    // The share is as full as before. Of the limit, a fifth is left.
+    assert!(waits.over().is_none());
+    drop(high(40).admitted());
+    assert!(high(1).over().is_none());
+    // The share refills with 160 a second.
+    clock.advance(millis(199));
+    assert!(waits.over().is_none());
+    clock.advance(millis(1));
+    assert!(waits.over().is_some());
+    drop(permit);
+    // After a second of rest, it is 160 again, and the limit 200.
+    clock.advance(secs(2));
+    let permit = low(160).admitted();
+    assert!(low(1).over().is_none());
+    limiter.update(|limits| limits.tokens(Rate::per_second(50))).expect("a valid rate");
+    assert!(low(1).over().is_none());
+    // What the call gives back is a part of both.
+    permit.cancel();
+    drop(low(40).admitted());
+    assert!(low(1).over().is_none());
+    drop(high(10).admitted());
+    assert!(high(1).over().is_none());
+}
+
+#[test]
+fn the_kept_part_of_a_limit_in_windows_changes_too() {
+    let clock = ManualClock::new();
+    let reserve = (Priority::High, Percent(50));
+    let builder = plain(&clock).tokens(Rate::per_minute(60_000)).burst(secs(10)).reserve(reserve);
+    let limiter = builder.counting(Counting::InWindows).build().expect("valid");
+    let take = |priority| (0..100_000).take_while(|_| admit(&limiter, 100, priority)).count();
+    let before = take(Priority::Low);
+    assert!(before > 0);
+    limiter.update(|limits| limits.tokens(Rate::per_minute(120_000))).expect("a valid rate");
+    assert_eq!(take(Priority::Low), 0);
+    // The high calls have about the other half of the doubled burst.
+    let high = take(Priority::High);
+    assert!((2 * before - 2..=2 * before + 2).contains(&high), "{before} and {high}");
+    clock.advance(secs(120));
+    let low = take(Priority::Low);
+    assert!((2 * before - 2..=2 * before + 2).contains(&low), "{before} and {low}");
+}
+
+fn admit(limiter: &RateLimiter, tokens: u64, priority: Priority) -> bool {
+    Call::start(limiter.acquire(tokens).priority(priority)).over().is_some()
 }

@@ -94,6 +94,11 @@ impl Buckets for Slots {
         Some(if held > due.at { Due { at: held, limit: HOLD } } else { due })
     }
 
+    fn waits_for_share(&self, _: &[u64]) -> bool {
+        // The builder refuses a reserve of shared limits.
+        false
+    }
+
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
         let slot = if self.is_local() { None } else { self.take_slot(amounts.as_slice(), now) };
         slot.unwrap_or_else(|| self.alone.charge(amounts, at, now))

@@ -1,0 +1,85 @@
+//! Keeps a part of every limit for calls of a high priority.
+//!
+//! Calls below that priority are also metered by a smaller bucket for each limit, their *share* of
+//! it (`queue::Reserve` says how). Only they fill it. So however many of them there are, the rest of
+//! the limit is left to the others.
+//!
+//! # A head that waits for its share
+//!
+//! Usually the head of the queue holds up all others. A call of a high priority goes before lower
+//! ones, unless one of them is owed its turn. If that one waits for its share alone, it must not hold
+//! up calls that take nothing from it. So those pass it, until the limits themselves are what it
+//! waits for. By then they have delayed it by one call at most.
+
+use super::Admission;
+use crate::backend::{Buckets as _, Due};
+use crate::limits::{Amounts, Priority};
+use crate::queue::{Grant, Key, Reserve, Waiter};
+
+impl Admission {
+    /// Keeps a part of every limit for some priorities.
+    pub(crate) fn reserving(self, reserve: Reserve) -> Self {
+        Self { queue: self.queue.reserving(reserve), ..self }
+    }
+
+    /// Sets what a call of this priority takes from its share.
+    pub(crate) fn fill_share(&self, amounts: &mut Amounts, priority: Priority) {
+        self.queue.reserve().fill(amounts, priority, self.queue.dimensions());
+    }
+
+    /// Completes what a call takes that arrives: by what was learned about its site, and by what it
+    /// takes from its share.
+    pub(crate) fn price(&self, grant: &mut Grant, priority: Priority) {
+        if let Some(lesson) = &grant.lesson {
+            self.reserve(lesson, &mut grant.amounts);
+        }
+        self.fill_share(&mut grant.amounts, priority);
+        grant.is_below = self.queue.reserve().is_below(priority);
+    }
+
+    /// Returns the call that goes next, and when it is due.
+    pub(super) fn head_due(&mut self, now: u64) -> Option<(Key, Due)> {
+        self.reprice(1);
+        let (key, head) = self.queue.head()?;
+        let lets_pass = self.lets_pass(head);
+        let head = self.due(key, now)?;
+        if head.1.at > now
+            && lets_pass
+            && let Some((key, _)) = self.queue.head_above()
+            && let Some(passing) = self.due(key, now).filter(|passing| passing.1.at < head.1.at)
+        {
+            return Some(passing);
+        }
+        Some(head)
+    }
+
+    /// Admits a call now that does not wait, if no call waits that it has to wait for. Returns the
+    /// number of its charge.
+    pub(super) fn pass(&mut self, call: &Waiter, now: u64) -> Option<u64> {
+        let reserve = self.queue.reserve();
+        if reserve.is_any()
+            && !reserve.is_below(call.urgency.priority())
+            && self.queue.head_above().is_none()
+            && self.queue.head().is_some_and(|(_, head)| self.lets_pass(head))
+        {
+            let charge = self.take_past(call.amounts.as_slice(), now)?;
+            self.queue.overtaken_by(call);
+            return Some(charge);
+        }
+        self.take(call.amounts.as_slice(), now)
+    }
+
+    /// Returns true if the head waits for its share alone.
+    fn lets_pass(&self, head: &Waiter) -> bool {
+        self.queue.reserve().is_below(head.urgency.priority())
+            && self.backend.waits_for_share(head.amounts.as_slice())
+    }
+
+    /// Returns when a waiter is due that may go next.
+    fn due(&mut self, key: Key, now: u64) -> Option<(Key, Due)> {
+        let waiter = self.queue.waiter(key)?;
+        let due = self.backend.due(waiter, now).unwrap_or(Due { at: u64::MAX, limit: 0 });
+        let due = self.due_in_flight(due);
+        Some((key, Due { at: due.at.max(waiter.arrived), ..due }))
+    }
+}
