@@ -75,13 +75,20 @@ checks=$!
 } >"$logs/units" 2>&1 &
 units=$!
 
+# Each mistake is a compilation of its own, one after the other.
+cargo test -p openlimit-macros --all-features --locked --test ui >"$logs/mistakes" 2>&1 &
+mistakes=$!
+
 step "tests"
-cargo test --workspace --all-features --locked --test '*'
+cargo test --workspace --exclude openlimit-macros --all-features --locked --test '*'
 cargo test --workspace --all-features --locked --doc
 
 step "unit tests, models of the hand-over between threads (loom), examples"
 wait "$units" || { cat "$logs/units"; exit 1; }
 cat "$logs/units"
+
+step "messages of mistakes"
+wait "$mistakes" || { cat "$logs/mistakes"; exit 1; }
 
 step "every feature alone, documentation"
 wait "$checks" || { cat "$logs/checks"; exit 1; }
