@@ -123,9 +123,9 @@ fn a_function_that_blocks_delays_its_own_call_only() {
     let (ends, end) = channel::<()>();
     let (begins, end) = (Mutex::new(begins), Mutex::new(Some(end)));
     let on_wait = move |_: &Waiting| {
-        begins.lock().expect("no thread panics").send(()).expect("the test receives it");
-        // Only the first call blocks.
+        // Only the first call blocks. So it takes this before the test makes another one.
         let end = end.lock().expect("no thread panics").take();
+        begins.lock().expect("no thread panics").send(()).expect("the test receives it");
         if let Some(end) = end {
             end.recv().expect("the test ends it");
         }
