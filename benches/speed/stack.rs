@@ -1,4 +1,5 @@
-//! Measures calls of two limiters that are admitted together, beside two calls, one of each limiter.
+//! Measures calls of two limiters that are admitted together, beside two calls, one of each
+//! limiter.
 
 use std::hint::black_box;
 

@@ -111,8 +111,8 @@ use proc_macro::TokenStream;
 /// # Refused calls
 ///
 /// A call is refused when its cost is larger than a limit, when it would wait longer than its
-/// timeout or deadline, or when the limiter cannot be built. `AcquireError` lists all reasons. The body of a
-/// refused call does not run, and the function returns the `AcquireError`.
+/// timeout or deadline, or when the limiter cannot be built. `AcquireError` lists all reasons. The
+/// body of a refused call does not run, and the function returns the `AcquireError`.
 ///
 /// For that, the error type must implement `From<AcquireError>`. `anyhow::Error` and a boxed
 /// `dyn Error` do, and your own error can:
@@ -244,8 +244,9 @@ use proc_macro::TokenStream;
 ///
 /// `retry` makes a call again that the provider refused for now. The hold is the wait: the next
 /// attempt waits in the queue, behind the calls that came before it. Every attempt is charged, and
-/// has the whole `timeout`, and the same `deadline` if that is an argument. If an attempt is not admitted, the function returns the `AcquireError`.
-/// Other errors, used-up quotas and requests that are too large are not retried.
+/// has the whole `timeout`, and the same `deadline` if that is an argument. If an attempt is not
+/// admitted, the function returns the `AcquireError`. Other errors, used-up quotas and requests
+/// that are too large are not retried.
 ///
 /// Each attempt gets the arguments as they were. So those that the body uses must be borrowed or
 /// `Clone`, and `self` must be borrowed.
@@ -291,8 +292,8 @@ use proc_macro::TokenStream;
 /// # Several limiters
 ///
 /// Write a tuple of two to four limiters, from the one that the fewest calls share to the one that
-/// most do. A call departs when all of them admit it, and is charged in all of them then. All options
-/// work as with one limiter: see `openlimit::Stack`.
+/// most do. A call departs when all of them admit it, and is charged in all of them then. All
+/// options work as with one limiter: see `openlimit::Stack`.
 ///
 /// ```
 /// # use openlimit::{AcquireError, RateLimiter, limiter, rate_limited};
@@ -306,8 +307,8 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// Do not write two attributes: a call would be charged by the outer one while it waits for the inner
-/// one, also if that refuses it.
+/// Do not write two attributes: a call would be charged by the outer one while it waits for the
+/// inner one, also if that refuses it.
 ///
 /// # Supported functions
 ///

@@ -115,15 +115,15 @@
 //!
 //! # Events and metrics
 //!
-//! With the feature `tracing`, each call is an event of level debug named `openlimit.acquire`, on the
-//! thread and in the span of the call: when it is admitted, with the fields `limiter`, `waited` (in
-//! seconds), `limit` (the one that it waited for), `position` (the number of calls before it when it
-//! arrived) and `reserved`; or when it is refused. When it is settled, an event `openlimit.settle`
-//! has `reserved` and `actual`. Holds and what the provider refuses are events of levels info and
-//! warn, and seldom. No event contains what a provider or a user wrote.
+//! With the feature `tracing`, each call is an event of level debug named `openlimit.acquire`, on
+//! the thread and in the span of the call: when it is admitted, with the fields `limiter`, `waited`
+//! (in seconds), `limit` (the one that it waited for), `position` (the number of calls before it
+//! when it arrived) and `reserved`; or when it is refused. When it is settled, an event
+//! `openlimit.settle` has `reserved` and `actual`. Holds and what the provider refuses are events
+//! of levels info and warn, and seldom. No event contains what a provider or a user wrote.
 //!
-//! With the feature `metrics`, the recorder of that crate gets these, by `limiter`. Install it before
-//! the limiter is used. [`Status`]`::record` adds gauges.
+//! With the feature `metrics`, the recorder of that crate gets these, by `limiter`. Install it
+//! before the limiter is used. [`Status`]`::record` adds gauges.
 //!
 //! | metric | kind | of |
 //! | --- | --- | --- |

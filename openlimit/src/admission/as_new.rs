@@ -7,7 +7,8 @@ use crate::backend::Buckets as _;
 use crate::learning::Learning;
 
 impl Admission {
-    /// Returns true if it decides about all later calls as a new limiter with the same limits would.
+    /// Returns true if it decides about all later calls as a new limiter with the same limits
+    /// would.
     pub(crate) fn is_as_new(&self, now: u64) -> bool {
         self.queue.is_empty()
             && self.backend.is_as_new(now)

@@ -1,10 +1,11 @@
-//! Changes that a program makes while calls wait: it charges a call that was made elsewhere, changes
-//! the limits, forgets what was taken, or closes the limiter.
+//! Changes that a program makes while calls wait: it charges a call that was made elsewhere,
+//! changes the limits, forgets what was taken, or closes the limiter.
 //!
 //! # Closed
 //!
-//! A closed limiter looks like one whose quota is used up, so calls that are admitted at once do not
-//! ask for it. Every other call is refused where a used-up quota refuses it, with another reason.
+//! A closed limiter looks like one whose quota is used up, so calls that are admitted at once do
+//! not ask for it. Every other call is refused where a used-up quota refuses it, with another
+//! reason.
 
 use std::task::Waker;
 

@@ -1,5 +1,5 @@
-//! `Checks`: when the waiting calls were last compared with their deadlines, and when they are to be
-//! compared again.
+//! `Checks`: when the waiting calls were last compared with their deadlines, and when they are to
+//! be compared again.
 
 /// As many waiters are checked without a rest.
 const SHORT_WALK: usize = 64;

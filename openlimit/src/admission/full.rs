@@ -1,7 +1,8 @@
 //! A queue that is full: one call is refused, so that no more than so many wait.
 //!
-//! Without a bound, an overload that lasts makes every call wait for longer and longer, until all of
-//! them come too late. With one, those that wait are still worth it, and the others know at once.
+//! Without a bound, an overload that lasts makes every call wait for longer and longer, until all
+//! of them come too late. With one, those that wait are still worth it, and the others know at
+//! once.
 
 use std::task::Waker;
 

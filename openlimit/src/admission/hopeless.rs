@@ -1,19 +1,20 @@
 //! Refuses waiters as soon as it is known that they cannot make their deadlines.
 //!
 //! On arrival a call is refused if its wait is known to be too long. Later the queue can move back:
-//! by a debt, a hold, a cut rate, or calls of higher priorities. A waiter that is then bound to miss
-//! its deadline would wait in vain, and keep the calls behind it waiting.
+//! by a debt, a hold, a cut rate, or calls of higher priorities. A waiter that is then bound to
+//! miss its deadline would wait in vain, and keep the calls behind it waiting.
 //!
-//! The way to find out is to walk along the queue, and to add up what is asked ahead of each waiter.
-//! That takes time in proportion to the queue, so
+//! The way to find out is to walk along the queue, and to add up what is asked ahead of each
+//! waiter. That takes time in proportion to the queue, so
 //!
 //! - it is done only after such a change, and only if a waiter has a deadline;
 //! - it goes no further than the first [`MOST_CHECKED`] waiters, and the last one with a deadline;
-//! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the time.
+//! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the
+//!   time.
 //!
-//! What is found is exact as things stand: a waiter is refused if it would be admitted too late even
-//! if no other call joined and no other change came. A refund might have helped it, and it might
-//! not; a call that arrives is judged in the same way.
+//! What is found is exact as things stand: a waiter is refused if it would be admitted too late
+//! even if no other call joined and no other change came. A refund might have helped it, and it
+//! might not; a call that arrives is judged in the same way.
 
 use std::task::Waker;
 
@@ -57,8 +58,8 @@ impl Admission {
     fn hopeless(&self, now: u64) -> (Refusals, usize) {
         let mut refusals = Refusals::new();
         let reserve = self.queue.reserve();
-        // What is ahead of a call. Where a part is kept for some, that is less for them than for the
-        // others, for which they need not wait.
+        // What is ahead of a call. Where a part is kept for some, that is less for them than for
+        // the others, for which they need not wait.
         let mut ahead = [(), ()].map(|()| (vec![0_u128; self.queue.dimensions()], (0, 0)));
         let mut left = self.queue.deadlines();
         let mut checked = 0;

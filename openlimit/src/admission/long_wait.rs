@@ -1,8 +1,8 @@
 //! Finds out how long a call would wait, and which calls wait for long and for what, for a program
 //! that wants to know.
 //!
-//! Nobody can know how long a wait will be: a refund shortens it, a debt or a hold prolongs it. So a
-//! wait is long if it is known on arrival that it will be, or as soon as it has been
+//! Nobody can know how long a wait will be: a refund shortens it, a debt or a hold prolongs it. So
+//! a wait is long if it is known on arrival that it will be, or as soon as it has been
 //! (`queue/watch`).
 
 use std::time::Duration;

@@ -209,7 +209,8 @@ impl Admission {
     }
 
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
-    /// allows, the limit was refused lately, or it is one on money. For a response that is no refusal.
+    /// allows, the limit was refused lately, or it is one on money. For a response that is no
+    /// refusal.
     pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
         let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit < CONCURRENCY)
         else {
@@ -267,8 +268,8 @@ impl Admission {
         if self.in_flight.is_some() {
             return self.arrive_in_flight(call, now, wakers);
         }
-        // It may be smaller than the call that was next, and those that it overtakes may not be able
-        // to make their deadlines any more.
+        // It may be smaller than the call that was next, and those that it overtakes may not be
+        // able to make their deadlines any more.
         let overtakes = !self.queue.goes_last(&call);
         let makes_room = overtakes || self.is_full() || self.waits_too_long(&call, now).is_some();
         if makes_room && !self.queue.is_empty() {
@@ -368,8 +369,8 @@ impl Admission {
         wakers.extend(self.queue.finish(key, |_| Outcome::Refused(refusal)));
     }
 
-    /// Returns when to pump again: when the head is due, the first timeout ends, deadlines have to be
-    /// checked or a wait becomes long. `None` if none of them is known to happen.
+    /// Returns when to pump again: when the head is due, the first timeout ends, deadlines have to
+    /// be checked or a wait becomes long. `None` if none of them is known to happen.
     pub(crate) fn next(&self) -> Option<u64> {
         let deadline = self.queue.deadline().map_or(u64::MAX, |(deadline, _)| deadline);
         let next = self.due.min(deadline).min(self.checks.due()).min(self.queue.next_long_wait());

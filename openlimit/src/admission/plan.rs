@@ -23,7 +23,8 @@ use crate::queue::{Grant, Refusal, Reserve};
 #[repr(C)]
 pub(crate) struct Plan {
     /// The places of the limiter's dimensions in a `Cost`, if there are at most `Amounts::FEW` and
-    /// none is custom or money, which a cost has to state. Places beyond the dimensions point to no amount.
+    /// none is custom or money, which a cost has to state. Places beyond the dimensions point to no
+    /// amount.
     places: Option<[usize; Amounts::FEW]>,
     /// A bit for each of `Dimension::NAMED` that is metered. And [`Cost::HAS_SPEND`], and
     /// [`Cost::PRICED`] unless the limiter learns from such costs.
@@ -34,8 +35,9 @@ pub(crate) struct Plan {
     /// Whether no call takes the quick way, because more than its amounts and its charge are to be
     /// known of it: its place among the calls in flight, or its priority.
     is_slow: bool,
-    /// The part of every limit that is kept for a priority and those above it. If there is one, every
-    /// limit has a second metering and every dimension a second place, for the share of the others.
+    /// The part of every limit that is kept for a priority and those above it. If there is one,
+    /// every limit has a second metering and every dimension a second place, for the share of the
+    /// others.
     reserve: Option<(Priority, Percent)>,
     name: Name,
     limits: Box<[Limit]>,
@@ -122,8 +124,8 @@ impl Plan {
         }
     }
 
-    /// Returns the plan with other rates and bursts of the same limits. `meterings` are those of the
-    /// limits alone.
+    /// Returns the plan with other rates and bursts of the same limits. `meterings` are those of
+    /// the limits alone.
     pub(crate) fn with_limits(&self, limits: Vec<Limit>, meterings: &[Metering]) -> Self {
         let (name, pricing) = (self.name.clone(), self.pricing.clone());
         let plan = Self::new(name, limits, meterings, self.refunds, pricing).raising(self.raises);
@@ -436,8 +438,8 @@ impl Plan {
         named.chain(custom).filter(|dimension| !self.meters(dimension))
     }
 
-    /// Returns true if it meters a dimension. A limiter without limits, which only tests have, admits
-    /// whatever a cost names.
+    /// Returns true if it meters a dimension. A limiter without limits, which only tests have,
+    /// admits whatever a cost names.
     pub(crate) fn meters(&self, dimension: &Dimension) -> bool {
         self.dimensions.is_empty() || self.dimensions.iter().any(|metered| metered.dimension == *dimension)
     }

@@ -1,15 +1,15 @@
 //! Keeps a part of every limit for calls of a high priority.
 //!
 //! Calls below that priority are also metered by a smaller bucket for each limit, their *share* of
-//! it (`queue::Reserve` says how). Only they fill it. So however many of them there are, the rest of
-//! the limit is left to the others.
+//! it (`queue::Reserve` says how). Only they fill it. So however many of them there are, the rest
+//! of the limit is left to the others.
 //!
 //! # A head that waits for its share
 //!
 //! Usually the head of the queue holds up all others. A call of a high priority goes before lower
-//! ones, unless one of them is owed its turn. If that one waits for its share alone, it must not hold
-//! up calls that take nothing from it. So those pass it, until the limits themselves are what it
-//! waits for. By then they have delayed it by one call at most.
+//! ones, unless one of them is owed its turn. If that one waits for its share alone, it must not
+//! hold up calls that take nothing from it. So those pass it, until the limits themselves are what
+//! it waits for. By then they have delayed it by one call at most.
 
 use super::Admission;
 use crate::backend::{Buckets as _, Due};

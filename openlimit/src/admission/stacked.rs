@@ -1,8 +1,8 @@
 //! Calls of several limiters, which depart when all of them admit them: the part of one limiter.
 //!
-//! Such a call waits in this queue as every other call does. When it is its turn, it is not charged:
-//! it is told, and stays the head. Once it is its turn in all queues, they are locked together, and
-//! it departs from all of them. `limiter/stack` brings the limiters together.
+//! Such a call waits in this queue as every other call does. When it is its turn, it is not
+//! charged: it is told, and stays the head. Once it is its turn in all queues, they are locked
+//! together, and it departs from all of them. `limiter/stack` brings the limiters together.
 
 use std::task::Waker;
 
@@ -11,15 +11,15 @@ use crate::backend::{Buckets as _, Due};
 use crate::limits::Amounts;
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 
-/// The longest time for which a call keeps its turns in outer queues while an inner one, in which it
-/// was its turn before, is not ready again, in nanoseconds: 0.1 s. That is enough for a round trip to
-/// a store, and for the small debt of a call that used more than it had reserved. Calls behind it
-/// wait for so long at most.
+/// The longest time for which a call keeps its turns in outer queues while an inner one, in which
+/// it was its turn before, is not ready again, in nanoseconds: 0.1 s. That is enough for a round
+/// trip to a store, and for the small debt of a call that used more than it had reserved. Calls
+/// behind it wait for so long at most.
 const PATIENCE: u64 = 100_000_000;
 
 impl Admission {
-    /// Charges a call at `now` if no call waits, every limit has room, and one more may be in flight.
-    /// It can be [undone](Self::undo) under the same lock, until it is [kept](Self::keep).
+    /// Charges a call at `now` if no call waits, every limit has room, and one more may be in
+    /// flight. It can be [undone](Self::undo) under the same lock, until it is [kept](Self::keep).
     pub(crate) fn try_charge(&mut self, grant: &mut Grant, now: u64) -> bool {
         if let Some(lesson) = &grant.lesson {
             self.reserve(lesson, &mut grant.amounts);

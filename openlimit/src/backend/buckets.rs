@@ -70,16 +70,16 @@ pub(crate) trait Buckets {
     /// [`release`](Self::release) may undo this.
     fn close(&mut self, now: u64);
 
-    /// Changes the rates and the bursts of the limits. What is used of each stays in proportion, and
-    /// so does what is given back later. The rates are as declared then, unless they climb.
+    /// Changes the rates and the bursts of the limits. What is used of each stays in proportion,
+    /// and so does what is given back later. The rates are as declared then, unless they climb.
     /// `version` is that of limits that another process has updated in a store.
     ///
     /// # Errors
     /// Returns the problem if the store cannot keep such limits. Nothing is changed then.
     fn change(&mut self, limits: &Starting<'_>, version: Option<u64>, now: u64) -> Result<(), BuildProblem>;
 
-    /// Makes the buckets as new, with these limits: empty, at the declared rates, and without holds.
-    /// What was charged before cannot be given back.
+    /// Makes the buckets as new, with these limits: empty, at the declared rates, and without
+    /// holds. What was charged before cannot be given back.
     fn reset(&mut self, limits: &Starting<'_>, now: u64);
 
     /// Returns a lower bound on the wait of `call` if it joined now, and the limit that decides it.

@@ -1,5 +1,5 @@
-//! `Choice`: the backend that limiters are built on. And `Ready`: the same, checked, which opens one
-//! for each limiter.
+//! `Choice`: the backend that limiters are built on. And `Ready`: the same, checked, which opens
+//! one for each limiter.
 
 use super::dispatch::Backend;
 use super::driver::Driver;

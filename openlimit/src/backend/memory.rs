@@ -17,8 +17,8 @@ use crate::queue::{Queue, Refusal, Waiter};
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Memory {
-    /// Those of the limits come first. If a part of each is reserved, those of the shares follow, for
-    /// calls below that priority, in the same order.
+    /// Those of the limits come first. If a part of each is reserved, those of the shares follow,
+    /// for calls below that priority, in the same order.
     meters: Box<[Meter]>,
     /// The number of the last charge.
     charges: u64,

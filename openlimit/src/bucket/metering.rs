@@ -69,7 +69,8 @@ impl Metering {
             let part = u128::from(amount) * u128::from(percent) / 100;
             Rate::new(u64::try_from(part).unwrap_or(u64::MAX), period)
         };
-        // If one unit fits into the whole, it fits into the share, or its calls would have to pause.
+        // If one unit fits into the whole, it fits into the share, or its calls would have to
+        // pause.
         let fits_one = time_of_one(whole.rate) <= whole.burst.saturating_sub(whole.jitter);
         let least = if fits_one { whole.jitter + time_of_one(rate) } else { Duration::ZERO };
         Self { rate, burst: whole.burst.max(least), share: percent, ..whole }

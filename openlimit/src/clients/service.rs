@@ -25,8 +25,8 @@ impl<S> Layer<S> for LimitLayer {
     }
 }
 
-/// Returns the service that `poll_ready` found ready, and leaves a clone in its place. The clone may
-/// not be ready.
+/// Returns the service that `poll_ready` found ready, and leaves a clone in its place. The clone
+/// may not be ready.
 pub(super) fn take_ready<S: Clone>(service: &mut S) -> S {
     let clone = service.clone();
     mem::replace(service, clone)

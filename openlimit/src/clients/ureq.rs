@@ -50,8 +50,8 @@ impl LimitLayer {
 ///
 /// The body of an error is read by a thread of its own, because a read that was begun cannot be
 /// given up. If a server never ends an error, that thread ends when the connection does, or at the
-/// agent's timeout, such as `timeout_recv_body`. While 64 of them are stuck, the bodies of errors are
-/// not read, and the headers alone count.
+/// agent's timeout, such as `timeout_recv_body`. While 64 of them are stuck, the bodies of errors
+/// are not read, and the headers alone count.
 ///
 /// A request that is not admitted fails with `ureq::Error::Other`, which has the
 /// [`AcquireError`]. See [`LimitLayer::http_status_as_error`].

@@ -119,8 +119,8 @@ pub enum AcquireError {
         limiter: Name,
     },
 
-    /// As many calls are in flight as the [concurrency](crate::Builder::concurrency) allows, and the
-    /// call may not wait any longer.
+    /// As many calls are in flight as the [concurrency](crate::Builder::concurrency) allows, and
+    /// the call may not wait any longer.
     ///
     /// When one of them ends is not known. So a call whose timeout is not zero waits for it, and
     /// fails when the timeout ends.
@@ -181,8 +181,8 @@ pub enum AcquireError {
         limiter: Name,
     },
 
-    /// The params cannot be read as a request of the limiter's kind, an integer cost is negative, or
-    /// the price of the call in dollars is not known.
+    /// The params cannot be read as a request of the limiter's kind, an integer cost is negative,
+    /// or the price of the call in dollars is not known.
     #[error("limiter `{limiter}` cannot price the call: {error}")]
     Params {
         /// The limiter's name.

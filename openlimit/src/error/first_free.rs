@@ -22,9 +22,9 @@ impl FirstFreeError {
         &self.errors
     }
 
-    /// Returns the least that [`AcquireError::retry_after`] returns for one of the calls: how long to
-    /// wait, from the refusal of that call on, before it may succeed. `None` if it is known of no
-    /// call.
+    /// Returns the least that [`AcquireError::retry_after`] returns for one of the calls: how long
+    /// to wait, from the refusal of that call on, before it may succeed. `None` if it is known of
+    /// no call.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.errors.iter().filter_map(AcquireError::retry_after).min()

@@ -314,7 +314,8 @@ impl Usage {
     /// imitate them, of Anthropic, Gemini, Bedrock and Ollama, and their streams. It names
     /// `input_tokens`, `output_tokens` and `tokens`, as far as they are known. Input tokens that
     /// Anthropic or Bedrock served from a cache are not among them, because their limits do not
-    /// count those. What a cache served or stored is known for the price: see [`Usage`]. In a stream, the last value of each number counts.
+    /// count those. What a cache served or stored is known for the price: see [`Usage`]. In a
+    /// stream, the last value of each number counts.
     ///
     /// It takes linear time, allocates nothing, and ignores what it does not know. A model's own
     /// text cannot forge usage.

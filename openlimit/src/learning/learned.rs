@@ -28,7 +28,8 @@ impl LearnedSite {
         Self { id, calls, output: mean(&site.output), prompt_ratio: mean(&site.prompt) }
     }
 
-    /// Returns true if this is the site of this name: that of [`Acquire::site`](crate::Acquire::site).
+    /// Returns true if this is the site of this name: that of
+    /// [`Acquire::site`](crate::Acquire::site).
     #[must_use]
     pub fn is(&self, site: &str) -> bool {
         self.id == SiteId::of(site)

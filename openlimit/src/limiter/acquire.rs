@@ -161,11 +161,12 @@ impl Acquire {
 
     /// Sets the longest wait, from the first poll on, on the limiter's clock. Default: none.
     ///
-    /// If the wait is known to be longer, the call fails with [`AcquireError::Timeout`]: on arrival,
-    /// or later if the queue moves back, by a debt, a hold, a slower rate, or calls of higher
-    /// priorities. It is judged by what is known: a refund, or a call that leaves, might still have
-    /// made room. Of a longer queue, only the first 4 096 calls are judged after such a change. A
-    /// call behind them fails when it is among them at the next change, or when its timeout ends.
+    /// If the wait is known to be longer, the call fails with [`AcquireError::Timeout`]: on
+    /// arrival, or later if the queue moves back, by a debt, a hold, a slower rate, or calls of
+    /// higher priorities. It is judged by what is known: a refund, or a call that leaves, might
+    /// still have made room. Of a longer queue, only the first 4 096 calls are judged after such a
+    /// change. A call behind them fails when it is among them at the next change, or when its
+    /// timeout ends.
     ///
     /// With a timeout of zero the call is admitted at once or not at all. Replaces a
     /// [`deadline`](Self::deadline).
@@ -210,12 +211,14 @@ impl Acquire {
     /// Within a priority, calls are admitted in the order of their arrival. Otherwise the highest
     /// priority is next, but none starves: the first waiting call of a priority is overtaken by at
     /// most nine higher ones that arrive after it. So while calls of all kinds wait, one in ten is
-    /// not of the highest priority. A call with `k` calls of its own priority before it is overtaken
-    /// by at most `9 * (k + 1)` calls, and never by one of a lower priority that arrives later.
+    /// not of the highest priority. A call with `k` calls of its own priority before it is
+    /// overtaken by at most `9 * (k + 1)` calls, and never by one of a lower priority that arrives
+    /// later.
     ///
     /// A priority changes the order, not the limits. While no call waits, it makes no difference,
     /// unless a part of the limits is kept for some: [`Builder::reserve`](crate::Builder::reserve).
-    /// Those calls also pass one that waits for its share alone, however often. With limits that are shared through Redis, it counts among the calls of this process.
+    /// Those calls also pass one that waits for its share alone, however often. With limits that
+    /// are shared through Redis, it counts among the calls of this process.
     ///
     /// ```
     /// use openlimit::{Cost, Priority, Rate, RateLimiter};
@@ -237,8 +240,8 @@ impl Acquire {
     ///
     /// What calls really use is learned for each site apart, since calls of one kind resemble each
     /// other. See [`Builder::output`](crate::Builder::output). The attribute
-    /// [`rate_limited`](macro@crate::rate_limited) names each function by itself, and the adapters of
-    /// clients have a method of this name.
+    /// [`rate_limited`](macro@crate::rate_limited) names each function by itself, and the adapters
+    /// of clients have a method of this name.
     ///
     /// Use a few fixed names. A limiter knows the 64 sites that were settled last. A site does not
     /// matter to a call whose cost is given outright.

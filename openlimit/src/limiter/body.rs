@@ -10,11 +10,11 @@ impl<K: ReadsBody> Limiter<K> {
     /// Returns the cost of a request from its path and its body of JSON, without taking it.
     ///
     /// The end of `path` says what kind of request it is: `/chat/completions`, `/completions`,
-    /// `/embeddings`, `/responses`, `/v1/messages` or `:generateContent`. Whatever stands before it is
-    /// allowed, and a query is ignored. A [`RateLimiter`](crate::RateLimiter) reads all of these
+    /// `/embeddings`, `/responses`, `/v1/messages` or `:generateContent`. Whatever stands before it
+    /// is allowed, and a query is ignored. A [`RateLimiter`](crate::RateLimiter) reads all of these
     /// kinds. Any other limiter reads its own kind, also where the path is of no known kind. The
-    /// model is the body's, or else the one that the path names
-    /// (`/openai/deployments/{model}/..`, `/v1beta/models/{model}:..`).
+    /// model is the body's, or else the one that the path names (`/openai/deployments/{model}/..`,
+    /// `/v1beta/models/{model}:..`).
     ///
     /// No value is built from the bytes. It takes linear time, whatever they are. The text need not
     /// be valid JSON, since the provider checks it.

@@ -311,18 +311,18 @@ impl<K, Keys> Builder<K, Keys> {
     /// Keeps a part of every rate, from 1 to 99 %, for calls of a priority and those above it.
     /// Default: none.
     ///
-    /// Calls of lower priorities take at most the rest, their share: of each rate, and of each burst
-    /// (but one unit, if the whole burst has room for one). So in any window of length `w` they take
-    /// at most `share * rate * w + max(share * burst, largest call)`. Calls at or above the priority
-    /// may take all. The bound of the limits stays as it is, for all calls together.
+    /// Calls of lower priorities take at most the rest, their share: of each rate, and of each
+    /// burst (but one unit, if the whole burst has room for one). So in any window of length `w`
+    /// they take at most `share * rate * w + max(share * burst, largest call)`. Calls at or above
+    /// the priority may take all. The bound of the limits stays as it is, for all calls together.
     ///
-    /// A [priority](crate::Acquire::priority) alone lets a call go first. But if lower calls have just
-    /// used up a burst, or a single large one has, it still waits until the limit has refilled. A
-    /// reserve leaves room for it. What is kept is lost if no such call comes.
+    /// A [priority](crate::Acquire::priority) alone lets a call go first. But if lower calls have
+    /// just used up a burst, or a single large one has, it still waits until the limit has
+    /// refilled. A reserve leaves room for it. What is kept is lost if no such call comes.
     ///
-    /// A call that waits for its share alone does not hold up calls at or above the priority. A call
-    /// that is larger than its share of the burst waits for a full one, as for any limit. A `remaining`
-    /// from a provider is shared in the same way.
+    /// A call that waits for its share alone does not hold up calls at or above the priority. A
+    /// call that is larger than its share of the burst waits for a full one, as for any limit. A
+    /// `remaining` from a provider is shared in the same way.
     ///
     /// `try_acquire` is a call of normal priority. A [concurrency](Self::concurrency) is not shared
     /// out. The limits must not be shared through Redis, and the limiter cannot be part of a

@@ -18,8 +18,8 @@ impl<K> Limiter<K> {
     /// key, or one that must not wait. `price` is what [`acquire`](Self::acquire) takes. What is
     /// taken beyond the burst becomes debt, and calls that wait are held back until it has flowed
     /// back. The cost may be larger than a limit ever allows to one call. It is charged on
-    /// [hold](Self::hold), and by a [closed](Self::close) limiter, too. It is not among the calls in
-    /// flight that a [`concurrency`](crate::Builder::concurrency) counts.
+    /// [hold](Self::hold), and by a [closed](Self::close) limiter, too. It is not among the calls
+    /// in flight that a [`concurrency`](crate::Builder::concurrency) counts.
     ///
     /// Settle the permit when the usage is known, or drop it to keep the charge. If the limits are
     /// shared through Redis, the permit gives nothing back when it is settled or cancelled: Redis
@@ -61,8 +61,8 @@ fn charge(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 }
 
 impl Core {
-    /// Charges a call now, as one of normal priority, and completes its grant. If the limiter learns
-    /// from the call, replaces the amounts by what it has learned.
+    /// Charges a call now, as one of normal priority, and completes its grant. If the limiter
+    /// learns from the call, replaces the amounts by what it has learned.
     fn charge(&self, mut grant: Grant) -> Result<Grant, AcquireError> {
         if self.driver.is_needed() {
             self.start()?;

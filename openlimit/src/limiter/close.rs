@@ -18,8 +18,8 @@ use crate::limits::Name;
 use crate::sync::block_on;
 use crate::time::Sleep;
 
-/// The longest wait, unless the caller sets another: 10 s, which is longer than nearly every failover
-/// of a store and shorter than the time that a container has to stop.
+/// The longest wait, unless the caller sets another: 10 s, which is longer than nearly every
+/// failover of a store and shorter than the time that a container has to stop.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<K> Limiter<K> {
@@ -29,8 +29,8 @@ impl<K> Limiter<K> {
     ///
     /// Calls that were admitted go on, and their permits can be settled as always. If the limiter
     /// bounds its [`concurrency`](crate::Builder::concurrency), it knows which calls are in flight,
-    /// and the returned [`Closing`] waits until they have ended. Any other limiter does not know, so
-    /// await the calls themselves.
+    /// and the returned [`Closing`] waits until they have ended. Any other limiter does not know,
+    /// so await the calls themselves.
     ///
     /// If the limits are shared through Redis, only this process is closed. What was settled is
     /// sent as always, after 10 ms. Before a program ends, await the `Closing` when the calls are
@@ -61,8 +61,8 @@ impl<K> Limiter<K> {
     }
 }
 
-/// A limiter that was closed: `.await` it or call [`blocking`](Closing::blocking) to wait for what is
-/// left. Created by [`Limiter::close`](crate::Limiter::close).
+/// A limiter that was closed: `.await` it or call [`blocking`](Closing::blocking) to wait for what
+/// is left. Created by [`Limiter::close`](crate::Limiter::close).
 ///
 /// The limiter is closed already. This waits for two things, and works with any runtime and with
 /// none:

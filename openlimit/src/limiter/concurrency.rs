@@ -15,8 +15,8 @@ impl<K, Keys> Builder<K, Keys> {
     /// [`Concurrency::Adaptive`] for a provider that does not state it. Default: any number.
     ///
     /// A call waits for its turn in the same queue as for the limits. When it is at the head, it is
-    /// admitted as soon as the limits have room for it and one more call may be in flight. A limiter
-    /// with a concurrency needs no limits, unless it is shared through Redis.
+    /// admitted as soon as the limits have room for it and one more call may be in flight. A
+    /// limiter with a concurrency needs no limits, unless it is shared through Redis.
     ///
     /// A call is in flight from its admission until its [`Permit`](crate::Permit) is dropped,
     /// settled, cancelled or refused. A permit that moves into a stream is kept to the end of the
@@ -25,12 +25,12 @@ impl<K, Keys> Builder<K, Keys> {
     /// attribute the option `stream`, or else its permit is dropped when the function returns.
     ///
     /// A call that has a permit and waits for another one of the same limiter can wait for ever,
-    /// for itself, when all calls do so. Do not call a limited function in another one with the same
-    /// limiter.
+    /// for itself, when all calls do so. Do not call a limited function in another one with the
+    /// same limiter.
     ///
     /// With limits that are shared through Redis, each process counts its own calls, so divide the
-    /// provider's number by that of your processes. A call that waits for another one to end departs
-    /// a round trip after it.
+    /// provider's number by that of your processes. A call that waits for another one to end
+    /// departs a round trip after it.
     ///
     /// ```
     /// use openlimit::{AcquireError, Concurrency, Cost, RateLimiter, limiter};

@@ -46,13 +46,13 @@ const REST: u64 = 300_000_000;
 const TINY: u64 = 5;
 
 /// The least time of a climb, divided by the delay of the refusal. So the rate climbs by at most a
-/// twentieth of the whole while a refusal is on its way. In the simulation above, with refusals that
-/// take a second, 3 % of our calls are refused, and 5 % with the same climb for all.
+/// twentieth of the whole while a refusal is on its way. In the simulation above, with refusals
+/// that take a second, 3 % of our calls are refused, and 5 % with the same climb for all.
 const SPAN_BY_DELAY: u64 = 20;
 
 /// The longest of these times, in nanoseconds. With refusals that take three seconds, it more than
-/// halves them, from 9 % to 4 %, and 95 % of what the other leaves is used. If the climb were slower
-/// still, a tenth of that would stay unused.
+/// halves them, from 9 % to 4 %, and 95 % of what the other leaves is used. If the climb were
+/// slower still, a tenth of that would stay unused.
 const LONGEST_BY_DELAY: u64 = 4 * CLIMB;
 
 impl Core {

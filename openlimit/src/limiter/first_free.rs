@@ -1,7 +1,8 @@
 //! `first_free`: waits for several limiters, and takes the first grant.
 //!
 //! It is nothing but several [`Acquire`]s, polled by one task. A dropped `Acquire` leaves its queue
-//! and gives back what it was granted. So nothing here can lose capacity, and no limiter knows of it.
+//! and gives back what it was granted. So nothing here can lose capacity, and no limiter knows of
+//! it.
 
 use std::fmt;
 use std::future::Future;
@@ -12,14 +13,14 @@ use super::{Acquire, Permit};
 use crate::error::{AcquireError, FirstFreeError};
 use crate::sync::block_on;
 
-/// Waits for several limiters at once, and takes the first grant: to fall back to another model, key
-/// or provider instead of waiting for one.
+/// Waits for several limiters at once, and takes the first grant: to fall back to another model,
+/// key or provider instead of waiting for one.
 ///
 /// The calls may be of limiters of any types. Each joins the queue of its limiter when the
-/// [`FirstFree`] is first awaited, or [`blocking`](FirstFree::blocking) is called. Returns the index
-/// of the call that was admitted, and its permit. All others leave their queues and cost nothing. If
-/// several are admitted at the same moment, the first one in the list counts, so list them by
-/// preference.
+/// [`FirstFree`] is first awaited, or [`blocking`](FirstFree::blocking) is called. Returns the
+/// index of the call that was admitted, and its permit. All others leave their queues and cost
+/// nothing. If several are admitted at the same moment, the first one in the list counts, so list
+/// them by preference.
 ///
 /// A call that fails is left out, and the others go on. To bound the wait, give each call its
 /// [`timeout`](Acquire::timeout).

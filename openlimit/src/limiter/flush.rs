@@ -85,15 +85,15 @@ impl<K> Limiter<K> {
 }
 
 impl<P, K> Keyed<K, Limiter<P>> {
-    /// Prepares to send all pending refunds and debts of all keys to Redis, before the program ends.
-    /// All keys are flushed at the same time, within `timeout`: see [`Limiter::flush`].
+    /// Prepares to send all pending refunds and debts of all keys to Redis, before the program
+    /// ends. All keys are flushed at the same time, within `timeout`: see [`Limiter::flush`].
     ///
     /// Keys that have nothing to send make no round trip. To check at start-up that Redis answers,
     /// flush the limiter of one key.
     ///
     /// # Errors
-    /// Those of [`Flush`], once it is awaited: the first of them. The other keys are flushed all the
-    /// same.
+    /// Those of [`Flush`], once it is awaited: the first of them. The other keys are flushed all
+    /// the same.
     pub fn flush(&self, timeout: Duration) -> Flush {
         let cores = match self.cores() {
             Ok(cores) => cores,

@@ -1,12 +1,12 @@
 //! Metrics for the facade `metrics`, with any recorder. Without the feature `metrics`, `no_meters`
 //! takes the place of this file.
 //!
-//! Names follow OpenTelemetry: `gen_ai.client.token.usage` is its own, and the others are named in its
-//! style. The recorder is asked for the metrics of a limiter once, at the limiter's first use, since
-//! asking takes longer than a call. So install the recorder before that.
+//! Names follow OpenTelemetry: `gen_ai.client.token.usage` is its own, and the others are named in
+//! its style. The recorder is asked for the metrics of a limiter once, at the limiter's first use,
+//! since asking takes longer than a call. So install the recorder before that.
 //!
-//! Counters and histograms follow calls. Gauges show a state, which is not worth a look at each call:
-//! `record` sets them.
+//! Counters and histograms follow calls. Gauges show a state, which is not worth a look at each
+//! call: `record` sets them.
 
 use std::time::Duration;
 

@@ -110,8 +110,8 @@ impl Permit {
     /// were admitted before that one say nothing of what is left, itself included. Responses may
     /// come in any order: after the response to a later call, what is left by an earlier one is
     /// ignored, too. So is a response after whose call more was admitted than the provider's bucket
-    /// holds. If the limits are shared through Redis, what all processes were granted since the call
-    /// counts as admitted. See [`Limiter::observe`] for what else is ignored.
+    /// holds. If the limits are shared through Redis, what all processes were granted since the
+    /// call counts as admitted. See [`Limiter::observe`] for what else is ignored.
     pub fn observe(&self, observation: &Observation) {
         for permit in self.levels() {
             permit.core().observe(observation, Some(permit.charge()));

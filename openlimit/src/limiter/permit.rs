@@ -48,10 +48,10 @@ use crate::queue::{Grant, Wait};
 ///
 /// # Good to know
 ///
-/// The limits count what calls take, and not how many run at a time. So a permit does not have to be
-/// held, unless the limiter bounds its [`concurrency`](crate::Builder::concurrency): then the call is
-/// in flight until its permit is gone. A permit borrows nothing, can be sent to other threads, and
-/// may outlive the limiter.
+/// The limits count what calls take, and not how many run at a time. So a permit does not have to
+/// be held, unless the limiter bounds its [`concurrency`](crate::Builder::concurrency): then the
+/// call is in flight until its permit is gone. A permit borrows nothing, can be sent to other
+/// threads, and may outlive the limiter.
 #[must_use = "a permit stands for an admitted call: make the call, or cancel it"]
 pub struct Permit(Packed);
 
@@ -306,8 +306,8 @@ impl Permit {
 
     /// Returns the limit that made the call wait last; `None` if it was admitted at once, or waited
     /// for the end of a [hold](crate::Limiter::hold), or of another call of a limiter that bounds
-    /// its [concurrency](crate::Builder::concurrency). After an [update](crate::Limiter::update), it
-    /// is the limit as it is now.
+    /// its [concurrency](crate::Builder::concurrency). After an [update](crate::Limiter::update),
+    /// it is the limit as it is now.
     #[must_use]
     pub fn waited_for(&self) -> Option<Limit> {
         // A hold is no limit, and neither is a concurrency.

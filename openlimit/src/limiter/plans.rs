@@ -1,9 +1,9 @@
 //! `Plans`: the plan of a limiter, which an update replaces.
 //!
-//! Every call reads the name, the dimensions and the pricing, which never change. They are read from
-//! the first plan, without a lock and without counting a reference. Only what an update may change
-//! (the limits, and the largest call) is read from the latest plan, [`now`](Plans::now). Calls that
-//! are admitted at once do not need it.
+//! Every call reads the name, the dimensions and the pricing, which never change. They are read
+//! from the first plan, without a lock and without counting a reference. Only what an update may
+//! change (the limits, and the largest call) is read from the latest plan, [`now`](Plans::now).
+//! Calls that are admitted at once do not need it.
 
 use std::ops::Deref;
 use std::sync::Arc;

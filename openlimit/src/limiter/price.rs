@@ -10,14 +10,14 @@ impl<K, Keys> Builder<K, Keys> {
     ///
     /// It is called before a call waits, with the tokens of the prompt and the output that the call
     /// reserves, and again when the call is settled, with what it really used. The [`Usage`] has
-    /// the parts that differ in price. It returns [`Dollars`](struct@crate::Dollars), a number of dollars,
-    /// or an `Option` or `Result` of these, for models without a price.
+    /// the parts that differ in price. It returns [`Dollars`](struct@crate::Dollars), a number of
+    /// dollars, or an `Option` or `Result` of these, for models without a price.
     ///
     /// A request whose model has no price is refused with
     /// [`AcquireError::Params`](crate::AcquireError::Params). So is one whose price is negative or
     /// not a number, and one for which the function panics. Nothing is taken for it, and no other
-    /// call is delayed: the function runs in its caller, outside of all locks. If it fails only when
-    /// a call is settled, the call keeps the dollars that it reserved.
+    /// call is delayed: the function runs in its caller, outside of all locks. If it fails only
+    /// when a call is settled, the call keeps the dollars that it reserved.
     ///
     /// Money is reserved for the output that a request names, or `default_output`, also where fewer
     /// [learned](Self::output) tokens are.

@@ -6,8 +6,8 @@ use super::meters::{AVAILABLE, DEBT, HOLD, IN_FLIGHT, LONGEST_WAIT, PACE, WAITIN
 use super::status::Status;
 
 impl Status {
-    /// Sets the gauges of the crate `metrics` to this status (feature `metrics`). Call it before the
-    /// recorder is read, or every few seconds.
+    /// Sets the gauges of the crate `metrics` to this status (feature `metrics`). Call it before
+    /// the recorder is read, or every few seconds.
     ///
     /// | gauge | of |
     /// | --- | --- |

@@ -5,21 +5,21 @@ use super::core::Core;
 use crate::error::{BuildError, BuildProblem};
 
 impl<K> Limiter<K> {
-    /// Forgets everything that was taken, as if the limiter had just been built. Calls that wait move
-    /// at once.
+    /// Forgets everything that was taken, as if the limiter had just been built. Calls that wait
+    /// move at once.
     ///
     /// Use it in tests, or when the provider has given the account a fresh quota. The provider does
     /// not forget: after a reset, calls may exceed its limits.
     ///
     /// It covers the levels and debts of all limits, [holds](Self::hold) and used-up quotas, rates
     /// that were cut after a refusal, and what responses said about the limits. Limits that were
-    /// [updated](Self::update) stay so. What was learned about the size of calls, the calls in flight
-    /// and how many may be, and the sums in [`status`](Self::status) stay, too. Permits that are out stay valid, and give nothing back.
-    /// What a call uses beyond its reservation is charged, as always. A [closed](Self::close)
-    /// limiter stays closed.
+    /// [updated](Self::update) stay so. What was learned about the size of calls, the calls in
+    /// flight and how many may be, and the sums in [`status`](Self::status) stay, too. Permits that
+    /// are out stay valid, and give nothing back. What a call uses beyond its reservation is
+    /// charged, as always. A [closed](Self::close) limiter stays closed.
     ///
-    /// If the limits are shared through Redis, it is one reset for all processes. Calls that Redis has
-    /// granted already still leave.
+    /// If the limits are shared through Redis, it is one reset for all processes. Calls that Redis
+    /// has granted already still leave.
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter};
@@ -35,8 +35,8 @@ impl<K> Limiter<K> {
     ///
     /// # Errors
     /// The problem with the declaration, if the limiter cannot be built, or
-    /// [`Forked`](BuildProblem::Forked) in a child process that was forked while another thread used
-    /// the limiter.
+    /// [`Forked`](BuildProblem::Forked) in a child process that was forked while another thread
+    /// used the limiter.
     pub fn reset(&self) -> Result<(), BuildError> {
         let core = self.handle().map_err(Clone::clone)?.core();
         core.run_driver();

@@ -1,8 +1,8 @@
 //! Passes what happens to calls on to `tracing` (`events`) and `metrics` (`meters`).
 //!
-//! Without these features, both are replaced by files whose functions do nothing, and nothing of this
-//! is left after compilation. All of it runs where no lock is held, since subscribers and recorders
-//! are foreign code.
+//! Without these features, both are replaced by files whose functions do nothing, and nothing of
+//! this is left after compilation. All of it runs where no lock is held, since subscribers and
+//! recorders are foreign code.
 
 use super::core::Core;
 use super::{Permit, events, meters};

@@ -16,9 +16,9 @@ use crate::limits::{Dimension, Limit, Name};
 
 /// The state of a limiter at one moment. Returned by [`Limiter::status`](crate::Limiter::status).
 ///
-/// All durations are on the limiter's clock. `{}` shows the status in one line, for logs, and `{:#}`
-/// in a few aligned lines, for people. With the feature `serde` it is `Serialize`, with durations in
-/// seconds.
+/// All durations are on the limiter's clock. `{}` shows the status in one line, for logs, and
+/// `{:#}` in a few aligned lines, for people. With the feature `serde` it is `Serialize`, with
+/// durations in seconds.
 ///
 /// ```
 /// use openlimit::{Rate, RateLimiter};
@@ -43,8 +43,8 @@ pub struct Status {
     pub by_priority: ByPriority,
     /// How long the call has waited that waits longest; `None` if no call waits.
     pub longest_wait: Option<Duration>,
-    /// The time until the first of them is admitted. `None` if no call waits, if it waits for one of
-    /// the calls in flight to end, or if Redis has not decided about it yet.
+    /// The time until the first of them is admitted. `None` if no call waits, if it waits for one
+    /// of the calls in flight to end, or if Redis has not decided about it yet.
     pub next: Option<Duration>,
     /// The limits, in the order of their declaration.
     ///
@@ -53,7 +53,8 @@ pub struct Status {
     pub limits: Vec<LimitStatus>,
     /// True if the limiter was [closed](crate::Limiter::close), and admits nothing any more.
     pub is_closed: bool,
-    /// The calls in flight; `None` if the [concurrency](crate::Builder::concurrency) is not limited.
+    /// The calls in flight; `None` if the [concurrency](crate::Builder::concurrency) is not
+    /// limited.
     pub in_flight: Option<InFlightStatus>,
     /// The hold of all calls; `None` if there is none.
     pub hold: Option<Hold>,

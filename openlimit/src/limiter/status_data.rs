@@ -1,8 +1,8 @@
-//! A `Status` as data, for machines (feature `serde`). Written by hand, as the crate does without the
-//! derive macros of serde.
+//! A `Status` as data, for machines (feature `serde`). Written by hand, as the crate does without
+//! the derive macros of serde.
 //!
-//! The fields have the names of those in Rust. Durations are in seconds, errors are their text, and a
-//! limit is its text with its dimension, amount and period beside it.
+//! The fields have the names of those in Rust. Durations are in seconds, errors are their text, and
+//! a limit is its text with its dimension, amount and period beside it.
 
 use std::time::Duration;
 

@@ -2,7 +2,8 @@
 //!
 //! The closure of the program is foreign code, so it runs before the lock is taken. It only notes
 //! what to change. Everything else happens under the lock, as one step: the new limits are checked,
-//! the buckets change, and the waiters that are due then are admitted. So no call sees a part of it.
+//! the buckets change, and the waiters that are due then are admitted. So no call sees a part of
+//! it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,16 +27,18 @@ impl<K> Limiter<K> {
     /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always.
     ///
     /// A rate replaces the limit with the same dimension and period. Limits cannot be added or
-    /// removed, and the [`concurrency`](crate::Builder::concurrency) stays. What the provider [said](crate::Permit::observe) it allows still counts.
+    /// removed, and the [`concurrency`](crate::Builder::concurrency) stays. What the provider
+    /// [said](crate::Permit::observe) it allows still counts.
     ///
     /// If the limits are shared through Redis, the other processes take the newest limits over with
     /// their next batch, also those that begin later with others. Of two updates at the same time,
-    /// the last to arrive counts. The headroom is each process's own. [`status`](Self::status) shows
-    /// the limits that this process has and the number of updates, and the feature `tracing` reports
-    /// each one that was taken over. Until a process knows, it refuses calls that only a raised limit
-    /// allows.
+    /// the last to arrive counts. The headroom is each process's own. [`status`](Self::status)
+    /// shows the limits that this process has and the number of updates, and the feature `tracing`
+    /// reports each one that was taken over. Until a process knows, it refuses calls that only a
+    /// raised limit allows.
     ///
-    /// `change` runs once, before anything is changed and without a lock, so it may use the limiter.
+    /// `change` runs once, before anything is changed and without a lock, so it may use the
+    /// limiter.
     ///
     /// ```
     /// use openlimit::{Percent, Rate, RateLimiter};

@@ -1,8 +1,8 @@
 //! What a program is told about waits: of a long one when it begins, and how long one would be.
 //!
-//! The function that a program gives ([`Builder::on_wait`]) is foreign code: it may block, panic, or
-//! use the limiter. So it is called on the thread that polls the call, where no lock is held, and
-//! where only that call waits for it.
+//! The function that a program gives ([`Builder::on_wait`]) is foreign code: it may block, panic,
+//! or use the limiter. So it is called on the thread that polls the call, where no lock is held,
+//! and where only that call waits for it.
 //!
 //! [`Builder::on_wait`]: super::Builder::on_wait
 

@@ -29,8 +29,8 @@ pub enum Concurrency {
     ///   states that one of them has no room for the call.
     /// - Calls that are cancelled, or that failed for other reasons, change nothing.
     ///
-    /// In a simulation with calls of 4 s, a provider that serves 32 calls at a time refuses 0.4 % of
-    /// them, and 89 % of its places are used. If it serves 4, it is 4 % and 99 %.
+    /// In a simulation with calls of 4 s, a provider that serves 32 calls at a time refuses 0.4 %
+    /// of them, and 89 % of its places are used. If it serves 4, it is 4 % and 99 %.
     Adaptive(RangeInclusive<u32>),
 }
 

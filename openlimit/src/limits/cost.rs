@@ -13,7 +13,8 @@ use super::{Dimension, Dollars, Priced};
 /// The amounts that one call takes, by dimension.
 ///
 /// A new cost is one request and nothing else. Each method sets the amount of one dimension, in its
-/// own unit: requests, tokens, images, millionths of a dollar. An integer converts into one request with that many tokens.
+/// own unit: requests, tokens, images, millionths of a dollar. An integer converts into one request
+/// with that many tokens.
 ///
 /// A call fails with [`AcquireError::UnknownDimension`](crate::AcquireError::UnknownDimension) if
 /// its cost names a dimension that the limiter does not meter. Each method names one, even with an

@@ -27,8 +27,8 @@ impl Queue {
         Self { head: NONE, lines: None, dimensions: dimensions as u32, reserve: Reserve::default() }
     }
 
-    /// Keeps a part of every limit for some priorities. Half of the dimensions are then those of the
-    /// share of the others.
+    /// Keeps a part of every limit for some priorities. Half of the dimensions are then those of
+    /// the share of the others.
     pub(crate) fn reserving(self, reserve: Reserve) -> Self {
         Self { reserve, ..self }
     }

@@ -75,8 +75,8 @@ struct Lines {
     joined: u64,
     /// How often waiters were moved back, by others that joined before them or ask for more.
     setbacks: u64,
-    /// The calls to wake when their wait becomes long, in the order of their arrival. Empty if nobody
-    /// wants to know.
+    /// The calls to wake when their wait becomes long, in the order of their arrival. Empty if
+    /// nobody wants to know.
     watch: VecDeque<Watched>,
 }
 

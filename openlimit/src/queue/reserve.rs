@@ -42,8 +42,8 @@ impl Reserve {
         self.above.into()
     }
 
-    /// Sets what a call takes from its share to what it takes from the limits. Half of the dimensions
-    /// are those of the share, which are zero before.
+    /// Sets what a call takes from its share to what it takes from the limits. Half of the
+    /// dimensions are those of the share, which are zero before.
     pub(crate) fn fill(self, amounts: &mut Amounts, priority: Priority, dimensions: usize) {
         if self.is_below(priority) {
             amounts.repeat(dimensions / 2);

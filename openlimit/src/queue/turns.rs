@@ -1,8 +1,8 @@
 //! The turn of a call that waits in several queues at once.
 //!
 //! Such a call departs when it is its turn in all of them. So when it is the head of one, and due,
-//! it is not taken out: it is woken and stays the head, and the calls behind it wait for it, as they
-//! do for every head.
+//! it is not taken out: it is woken and stays the head, and the calls behind it wait for it, as
+//! they do for every head.
 
 use std::task::Waker;
 

@@ -61,7 +61,8 @@ impl Urgency {
         }
     }
 
-    /// Returns the longest wait of a call that has [arrived](Self::at); the largest value for no end.
+    /// Returns the longest wait of a call that has [arrived](Self::at); the largest value for no
+    /// end.
     pub(crate) fn timeout(self) -> u64 {
         match self.0 & NEVER {
             NEVER => u64::MAX,

@@ -160,10 +160,11 @@ pub(crate) enum Refusal {
     TimedOut { timeout: u64, waited: u64, wait: u64, limit: usize },
     /// It does not wait, and would need a wait of at least `wait`.
     WouldWait { wait: u64, limit: usize },
-    /// It waited for `waited` and may not wait longer, and `calls` are in flight, of at most `most`.
+    /// It waited for `waited` and may not wait longer, and `calls` are in flight, of at most
+    /// `most`.
     InFlight { calls: u32, most: u32, waited: u64 },
-    /// So many calls wait already, and no more may. It waited for `waited`, and would need a wait of
-    /// at least `wait` if it queued now.
+    /// So many calls wait already, and no more may. It waited for `waited`, and would need a wait
+    /// of at least `wait` if it queued now.
     QueueFull { waiting: usize, waited: u64, wait: u64 },
     /// A quota is used up. No call is admitted for so long.
     Exhausted { until: u64 },

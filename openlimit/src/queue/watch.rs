@@ -1,8 +1,8 @@
 //! What programs see of the queue: how long it is, and the calls whose wait becomes long.
 //!
-//! A call is woken once when it has waited for [`LONG`], although its wait is not over. So it is its
-//! own task that tells the program, on its own thread: whatever the program does then, it delays no
-//! other call. Calls arrive in order, so a list of them is enough.
+//! A call is woken once when it has waited for [`LONG`], although its wait is not over. So it is
+//! its own task that tells the program, on its own thread: whatever the program does then, it
+//! delays no other call. Calls arrive in order, so a list of them is enough.
 
 use std::array;
 use std::mem;
@@ -16,8 +16,8 @@ use crate::limits::Priority;
 pub(crate) const LONG: u64 = 1_000_000_000;
 
 impl Lines {
-    /// Returns the number of calls that go before `newcomer`, if no other call joins: all waiters of
-    /// the same and of higher priorities, and those that are owed their turn.
+    /// Returns the number of calls that go before `newcomer`, if no other call joins: all waiters
+    /// of the same and of higher priorities, and those that are owed their turn.
     pub(super) fn position(&self, newcomer: &Waiter) -> usize {
         let line = newcomer.line();
         let owed = self.order.owed_below(line, self.reserve.lines_of(newcomer)).count();

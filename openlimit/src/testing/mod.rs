@@ -17,9 +17,9 @@
 //!
 //! # Without limits
 //!
-//! A static limiter has the real limits, and all tests of a process share it. So a test puts another
-//! one in its place, with [`override_with`](crate::Limiter::override_with). The override lasts
-//! until the guard is dropped, and other tests do not see it. That also covers the tasks of
+//! A static limiter has the real limits, and all tests of a process share it. So a test puts
+//! another one in its place, with [`override_with`](crate::Limiter::override_with). The override
+//! lasts until the guard is dropped, and other tests do not see it. That also covers the tasks of
 //! `#[tokio::test]`, since they run on the test's thread. For a runtime with several threads there
 //! is [`override_during`](crate::Limiter::override_during).
 //!

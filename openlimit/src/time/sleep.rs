@@ -1,7 +1,7 @@
 //! `Sleep`: a future that is ready after a time, in any runtime and in none.
 //!
-//! Adapters wait by it for what comes over the network, and a limiter that closes for its last calls.
-//! Both come in the system's time, whichever clock a limiter has.
+//! Adapters wait by it for what comes over the network, and a limiter that closes for its last
+//! calls. Both come in the system's time, whichever clock a limiter has.
 
 use std::io;
 use std::mem;

@@ -45,8 +45,8 @@ pub(super) fn disarm(id: u64) {
     }
 }
 
-/// Locks the timers. Returns `None` in a forked child, if a thread that is not there holds the lock.
-/// No thread fires them in that process.
+/// Locks the timers. Returns `None` in a forked child, if a thread that is not there holds the
+/// lock. No thread fires them in that process.
 ///
 /// Only a contended lock is checked for that, since asking the system takes as long as a call.
 fn timers() -> Option<MutexGuard<'static, Timers>> {

@@ -211,7 +211,8 @@ impl Game {
             }
         }
         for (call, deadline) in &refused {
-            // Without the others that were refused, and if nothing else happened, would it have made it?
+            // Without the others that were refused, and if nothing else happened, would it have
+            // made it?
             let mut alone = self.model.clone();
             refused.iter().filter(|(other, _)| other != call).for_each(|(other, _)| alone.cancel(*other));
             alone.advance(1 << 61);

@@ -25,7 +25,8 @@ fn request(model: &str, output: u64) -> Value {
     })
 }
 
-/// In millionths: 2 a token of input, 1 if it is cached, 3 if it is stored, and 10 a token of output.
+/// In millionths: 2 a token of input, 1 if it is cached, 3 if it is stored, and 10 a token of
+/// output.
 fn price(model: &str, usage: &Usage) -> Option<Dollars> {
     let micros =
         2 * usage.uncached_input() + usage.cached_input() + 3 * usage.cache_writes() + 10 * usage.output();

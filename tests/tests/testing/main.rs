@@ -1,5 +1,5 @@
-//! Tests of `openlimit::testing`: tokio's paused time, a strict provider, limiters without limits, and
-//! limiters in place of others.
+//! Tests of `openlimit::testing`: tokio's paused time, a strict provider, limiters without limits,
+//! and limiters in place of others.
 
 mod overrides;
 mod paused_time;

@@ -1,5 +1,5 @@
-//! `Shared`: limits on Redis. Checks them, puts them in one order, derives their identity, and opens
-//! the limiter of each name.
+//! `Shared`: limits on Redis. Checks them, puts them in one order, derives their identity, and
+//! opens the limiter of each name.
 //!
 //! Limiters of one name share buckets. They must have the same identity, or the server refuses
 //! them. The order of the limits in it does not depend on the order of their declaration.
@@ -89,8 +89,9 @@ impl Shared {
     }
 }
 
-/// Returns the places of the limits in the order of the script. All clients of the buckets must have
-/// the same, also after an update of the amounts. So amounts count only where all else is equal.
+/// Returns the places of the limits in the order of the script. All clients of the buckets must
+/// have the same, also after an update of the amounts. So amounts count only where all else is
+/// equal.
 fn order(starting: &Starting<'_>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..starting.limits.len()).collect();
     order.sort_by_cached_key(|place| {

@@ -1,7 +1,7 @@
 //! Changes that a client tells the server: of the pace, of holds, and of what it took alone.
 //!
-//! Several may come before the next batch, and a batch may be given up. So each can be joined with a
-//! later one.
+//! Several may come before the next batch, and a batch may be given up. So each can be joined with
+//! a later one.
 
 use super::scale::MOST;
 

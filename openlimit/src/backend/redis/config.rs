@@ -196,9 +196,9 @@ impl Redis {
         Self { nodes: Err(problem.into()), ..Self::new("") }
     }
 
-    /// Sets the prefix of the keys. The limiter's name follows it in braces, and behind the
-    /// name a `=` and the [text](crate::Builder::key_name) of the key, if there is a limiter for each
-    /// key. Default: `openlimit:`.
+    /// Sets the prefix of the keys. The limiter's name follows it in braces, and behind the name a
+    /// `=` and the [text](crate::Builder::key_name) of the key, if there is a limiter for each key.
+    /// Default: `openlimit:`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();

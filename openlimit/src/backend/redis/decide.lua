@@ -108,8 +108,8 @@
 
 -- # A hold of one limit
 -- A refusal may name a limit. Then the state keeps until when that one is `shut`: its bucket does
--- not leak, and calls that take from it are not granted, nor those behind them in the batch. Nothing
--- is granted ahead of its end, so it may end early.
+-- not leak, and calls that take from it are not granted, nor those behind them in the batch.
+-- Nothing is granted ahead of its end, so it may end early.
 
 -- # A hold that ends early
 -- Calls are granted for the end of a hold shortly before it, and charged as if it were over. So if
@@ -122,7 +122,8 @@
 -- yet. So the state keeps the sum of all weights that were granted (`sum`, modulo FAR). A client
 -- remembers it for each of its calls, and asks for a level (`raise`) as of the sum that it has seen
 -- last (`seen_sum`). What was granted since is added here. Slots that were given back still count,
--- because nobody knows if a response came before or after them. So a level may be a little too high.
+-- because nobody knows if a response came before or after them. So a level may be a little too
+-- high.
 
 -- # Limits that were updated
 -- A program may change the rates and bursts of its limits. The identity then ends in `; update n`,

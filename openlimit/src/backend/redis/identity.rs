@@ -10,8 +10,8 @@
 //! newer:
 //!
 //! * A client with newer limits gives them to the state, with its next batch.
-//! * A client with older ones is refused, and told the newer ones. It takes them over, if only rates
-//!   and bursts differ, and sends its batch anew.
+//! * A client with older ones is refused, and told the newer ones. It takes them over, if only
+//!   rates and bursts differ, and sends its batch anew.
 //! * If two clients update at the same time, both have the same `n`. The second to arrive is
 //!   refused, and tries again with the next one. So the last update to arrive is the newest.
 //!

@@ -1,5 +1,5 @@
-//! `Settings`: a checked `Redis` as the driver needs it. Servers, keys, and the texts of errors. All
-//! but the keys is common to the limiters of a `Keyed`.
+//! `Settings`: a checked `Redis` as the driver needs it. Servers, keys, and the texts of errors.
+//! All but the keys is common to the limiters of a `Keyed`.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;

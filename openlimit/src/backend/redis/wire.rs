@@ -14,13 +14,13 @@
 //!    number of refunds, and of calls;
 //! 5. for each limit ten numbers: `level` in the last reply; the debt; the level to raise it to, or
 //!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, the
-//!    `idle` that it had seen before, and for how long then the bucket cannot have stood idle; `fit`
-//!    and `burst`;
+//!    `idle` that it had seen before, and for how long then the bucket cannot have stood idle;
+//!    `fit` and `burst`;
 //! 6. for each refund its charge; 1 if it is of a call that was admitted, 0 if it is of a slot; and
 //!    its weight in each limit;
-//! 7. for each limit five numbers: the charge of a call that was refused, or 0; the span of a climb;
-//!    the rest of a climb that the server has lost, or 0; the rate that the provider allows, or 0;
-//!    until when to admit no call that takes from the limit, on the server's clock, or 0;
+//! 7. for each limit five numbers: the charge of a call that was refused, or 0; the span of a
+//!    climb; the rest of a climb that the server has lost, or 0; the rate that the provider allows,
+//!    or 0; until when to admit no call that takes from the limit, on the server's clock, or 0;
 //! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!

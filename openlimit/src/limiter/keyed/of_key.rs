@@ -61,9 +61,9 @@ use crate::limiter::{Builder, Limiter};
 /// - the limiter was neither [updated](Limiter::update) nor [closed](Limiter::close).
 ///
 /// The counts in [`Status`](crate::Status) begin anew then, and so do the notes on which calls a
-/// response can be about, which a limiter takes from its first response on. There is no background work: a few keys
-/// are looked at whenever a new one comes. So at most about a third more keys are known than are in
-/// use, and never more than [`max_keys`](Builder::max_keys).
+/// response can be about, which a limiter takes from its first response on. There is no background
+/// work: a few keys are looked at whenever a new one comes. So at most about a third more keys are
+/// known than are in use, and never more than [`max_keys`](Builder::max_keys).
 ///
 /// # Hostile keys
 ///
@@ -86,8 +86,8 @@ use crate::limiter::{Builder, Limiter};
 ///   than before, the calls of this key are refused until Redis has forgotten the old ones: see
 ///   "Names" at `Redis`.
 /// - Redis keeps a few hundred bytes for each key that was used in the last ten minutes, or for as
-///   long as its limits take to flow back twice. `max_keys` does not bound that, since a process may
-///   forget a key earlier. So check who sends a key before you use it.
+///   long as its limits take to flow back twice. `max_keys` does not bound that, since a process
+///   may forget a key earlier. So check who sends a key before you use it.
 ///
 /// # Threads
 ///

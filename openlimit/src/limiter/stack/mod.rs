@@ -1,8 +1,8 @@
-//! Calls of several limiters: a call departs when all of them admit it, and is charged in all of them
-//! then.
+//! Calls of several limiters: a call departs when all of them admit it, and is charged in all of
+//! them then.
 //!
-//! A stacked call waits in the queue of each limiter as any other call does, and so it is subject to
-//! the same rules. Only its departure differs: `admission/stacked.rs` describes the part of one
+//! A stacked call waits in the queue of each limiter as any other call does, and so it is subject
+//! to the same rules. Only its departure differs: `admission/stacked.rs` describes the part of one
 //! limiter. Here the limiters are brought together:
 //!
 //! 1. If all limiters have room, all are charged at once, under their locks. Nothing waits.

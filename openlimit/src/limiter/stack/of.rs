@@ -40,16 +40,16 @@ use crate::error::AcquireError;
 /// # Good to know
 ///
 /// - The limiters may be of different kinds. Each prices the request in its own way. With explicit
-///   costs, a limiter takes what the cost names of its own dimensions. A dimension that none of them
-///   meters is an error.
-/// - None of them may keep a part for a priority ([`reserve`](crate::Builder::reserve)): the call fails
-///   with [`AcquireError::Build`] then.
+///   costs, a limiter takes what the cost names of its own dimensions. A dimension that none of
+///   them meters is an error.
+/// - None of them may keep a part for a priority ([`reserve`](crate::Builder::reserve)): the call
+///   fails with [`AcquireError::Build`] then.
 /// - The limiters may be in memory or shared through Redis, in any mixture.
 /// - Calls of a stack and calls of one of its limiters wait in the same queue.
 /// - Nothing deadlocks, whatever order other stacks name the limiters in: a limiter keeps the place
 ///   relative to others that it had in its first stack.
-/// - If an inner limiter closes again while a call waits for an outer one, by a debt or a hold of more
-///   than 0.1 s, the call lets others go before it in the outer one, and queues there again.
+/// - If an inner limiter closes again while a call waits for an outer one, by a debt or a hold of
+///   more than 0.1 s, the call lets others go before it in the outer one, and queues there again.
 /// - Do not stack limiters by two attributes on one function, or by acquiring twice: the first is
 ///   charged while the second is waited for, and keeps the charge if the second refuses.
 /// - A permit of a stack is one allocation, and a call that has to wait a few more.
@@ -66,12 +66,12 @@ impl<L> Stack<L> {
 
     /// Prepares a call that waits until all limiters admit it. See [`Limiter::acquire`].
     ///
-    /// All options of the [`Acquire`] hold for every limiter: the timeout is that of the whole wait,
-    /// and the priority counts in each queue.
+    /// All options of the [`Acquire`] hold for every limiter: the timeout is that of the whole
+    /// wait, and the priority counts in each queue.
     ///
     /// # Errors
-    /// All errors come from the [`Acquire`], which lists them. They name the limiter that refused the
-    /// call. If the stack is empty, it is [`AcquireError::Build`].
+    /// All errors come from the [`Acquire`], which lists them. They name the limiter that refused
+    /// the call. If the stack is empty, it is [`AcquireError::Build`].
     ///
     /// [`Limiter::acquire`]: crate::Limiter::acquire
     pub fn acquire<P>(&self, price: P) -> Acquire

@@ -50,8 +50,8 @@ pub(crate) trait Grammar {
 /// Returns the cost of a request.
 ///
 /// # Errors
-/// If a field is missing or has the wrong shape, the params' own `Serialize` fails, or the model has
-/// no price in dollars although the limiter has prices.
+/// If a field is missing or has the wrong shape, the params' own `Serialize` fails, or the model
+/// has no price in dollars although the limiter has prices.
 pub(crate) fn price<G: Grammar, T: Serialize + ?Sized>(
     grammar: &G,
     params: &T,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use crate::{Dollars, ParamsError, Usage};
 
-/// What a [price](crate::Builder::price) may return: [`Dollars`](struct@crate::Dollars), a number of dollars, or an
-/// `Option` or `Result` of these. A model without a price is `None`, or an error that says why.
+/// What a [price](crate::Builder::price) may return: [`Dollars`](struct@crate::Dollars), a number
+/// of dollars, or an `Option` or `Result` of these. A model without a price is `None`, or an error
+/// that says why.
 pub trait IntoDollars {
     /// Returns the amount, or the reason why there is none.
     #[doc(hidden)]

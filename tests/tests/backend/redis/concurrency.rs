@@ -1,5 +1,5 @@
-//! `concurrency` of shared limits: each process counts its own calls in flight, and asks Redis for no
-//! more calls than may depart.
+//! `concurrency` of shared limits: each process counts its own calls in flight, and asks Redis for
+//! no more calls than may depart.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,8 +1,8 @@
 //! A keyed limiter compared with limiters that are built apart, one for each key, and never
 //! forgotten. Both say the same about every call, to the nanosecond, so forgetting cannot be seen.
 //!
-//! Responses are left out: from the first one on, a limiter notes when its calls were admitted, and a
-//! key that was forgotten begins anew with that.
+//! Responses are left out: from the first one on, a limiter notes when its calls were admitted, and
+//! a key that was forgotten begins anew with that.
 
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Keyed, Permit, Rate, RateLimiter};

@@ -1,8 +1,8 @@
 //! Finds out if the state of a client says nothing any more, so that a new client would do as well.
 //!
-//! A limiter for each key forgets the keys of which that is true. What other clients do is in Redis,
-//! where a new client learns of it with its first reply. So only three things count: what this
-//! client holds, what it has to send, and what it would restore if the server lost its data.
+//! A limiter for each key forgets the keys of which that is true. What other clients do is in
+//! Redis, where a new client learns of it with its first reply. So only three things count: what
+//! this client holds, what it has to send, and what it would restore if the server lost its data.
 
 use super::state::Slots;
 use crate::backend::Buckets as _;

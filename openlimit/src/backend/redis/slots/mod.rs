@@ -25,8 +25,8 @@
 //! * `marks` remembers what was granted before each call, for what responses say.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
-//! * `change` changes the limits, and takes over those that another process has updated. `past` knows
-//!   what calls before that weigh.
+//! * `change` changes the limits, and takes over those that another process has updated. `past`
+//!   knows what calls before that weigh.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
 //! * `as_new` finds out if the state says nothing any more.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is

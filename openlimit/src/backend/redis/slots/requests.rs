@@ -53,7 +53,8 @@ impl Slots {
         if self.room == 0 || self.slots.back().is_some_and(|slot| self.ends_requests(slot, now)) {
             return Vec::new();
         }
-        // While the head waits for other limiters, slots of the calls behind it would expire unused.
+        // While the head waits for other limiters, slots of the calls behind it would expire
+        // unused.
         let front = queue.iter().take_while(|(_, waiter)| waiter.turn != Turn::Reported);
         let without = front.take(self.room).skip(self.served(queue)).take(MOST_CALLS);
         let mut calls: Vec<_> = without
