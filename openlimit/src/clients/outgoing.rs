@@ -6,7 +6,7 @@ use std::fmt;
 use http::header::CONTENT_TYPE;
 use http::{Extensions, HeaderMap, Method};
 
-use crate::kind::model_of_body;
+use crate::kind::{has_other_limits, model_of_body};
 
 /// A request that a client is about to send.
 ///
@@ -79,9 +79,12 @@ impl<'a> Outgoing<'a> {
         model_of_body(self.path, self.body.unwrap_or_default())
     }
 
-    /// Returns whether the request sends JSON.
-    pub(super) fn sends_json(&self) -> bool {
-        says_json(self.headers) && self.body.is_none_or(|body| !body.trim_ascii().is_empty())
+    /// Returns whether the request counts against the limits of a model: if it sends JSON, and asks
+    /// for more than a count or a place in a store.
+    pub(super) fn counts(&self) -> bool {
+        let sends_json =
+            says_json(self.headers) && self.body.is_none_or(|body| !body.trim_ascii().is_empty());
+        sends_json && !has_other_limits(self.path)
     }
 }
 

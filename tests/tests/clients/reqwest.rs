@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use openlimit::AcquireError;
 use openlimit::clients::LimitLayer;
 use openlimit::feedback::{Observation, Verdict};
+use openlimit::testing::ManualClock;
+use openlimit::{AcquireError, Keyed, Rate, RateLimiter};
+use openlimit_tests::plain;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
 
 use super::client::{Reqwest, http_client};
 use super::server::{Server, answer};
-use super::suite::{CHAT, JSON, PATH, available, counting, limiter, strict_provider, suite};
+use super::suite::{CHAT, JSON, PATH, REPLY, available, counting, limiter, strict_provider, suite};
 
 suite!(Reqwest);
 suite!(Reqwest; a_request_that_finds_no_server_costs_nothing);
@@ -59,6 +61,25 @@ async fn the_url_and_the_extensions_of_a_response_are_kept() {
             (response.status() == 500).then(|| url.clone())
         );
     }
+}
+
+#[tokio::test]
+async fn an_extension_of_a_request_names_its_tenant() {
+    let server = Server::answering(answer("200 OK", &[], REPLY));
+    let tenants: Keyed<u64, RateLimiter> =
+        plain(&ManualClock::new()).tokens(Rate::per_day(1_000)).keyed().build().unwrap();
+    let account = limiter();
+    let layer = LimitLayer::choose({
+        let (tenants, account) = (tenants.clone(), account.clone());
+        move |request| Some((tenants.of(request.extensions().get::<u64>()?), account.clone()))
+    });
+    let client = client(layer);
+    for tenant in [1_u64, 2, 2] {
+        let request = client.post(server.url(PATH)).header("content-type", JSON).body(CHAT);
+        request.with_extension(tenant).send().await.unwrap().text().await.unwrap();
+    }
+    assert_eq!([1, 2].map(|tenant| available(&tenants.of(&tenant))), [1_000 - 21, 1_000 - 42]);
+    assert_eq!(available(&account), 1_000 - 63);
 }
 
 #[tokio::test]

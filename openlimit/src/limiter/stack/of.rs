@@ -3,10 +3,16 @@
 use std::fmt;
 
 use super::super::Acquire;
+#[cfg(feature = "clients")]
+use super::super::limiter::RateLimiter;
 use super::super::permit::Permit;
 use super::call::Stacked;
 use super::levels::Levels;
+#[cfg(feature = "clients")]
+use super::levels::levels_of_each;
 use crate::error::AcquireError;
+#[cfg(feature = "clients")]
+use crate::limits::Cost;
 
 /// Several limiters that admit a call together, such as those of a tenant and of the whole account.
 ///
@@ -95,6 +101,17 @@ impl<L> Stack<L> {
         L: Levels<P>,
     {
         Stacked::try_now(self.0.levels(&price)?)
+    }
+}
+
+#[cfg(feature = "clients")]
+impl Stack<()> {
+    /// Prepares a call that costs each limiter something else.
+    pub(crate) fn acquire_each(costs: &[(&RateLimiter, Cost)]) -> Acquire {
+        match levels_of_each(costs) {
+            Ok(levels) => Acquire::stacked(Stacked::new(levels)),
+            Err(error) => Acquire::failed(error),
+        }
     }
 }
 
