@@ -18,7 +18,7 @@
 //! 3. lets the limiter believe the headers, the refusal and the usage of the response, as
 //!    [`feedback`](crate::feedback) says. The usage is read while the program reads the body.
 //!
-//! The response is passed on unchanged, and a stream stays a stream. Of an error, up to 64 KiB of
+//! The response is passed on unchanged, and a stream stays a stream. Of an error, up to 16 KiB of
 //! the body are read first, so that the limiter is on hold before the program sees it. If the body
 //! does not come within a second, or within 100 ms where the headers state the wait, the response
 //! is passed on without it, and judged by what is known. A request that is dropped while it waits

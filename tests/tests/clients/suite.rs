@@ -118,14 +118,14 @@ pub(crate) fn a_stream_arrives_piece_by_piece_and_settles<C: Client>(client: &C)
 }
 
 pub(crate) fn a_stream_that_is_not_read_to_its_end_keeps_its_charge<C: Client>(client: &C) {
-    let server = Server::answering(answer("200 OK", &[], &format!("{}{REPLY}", " ".repeat(300_000))));
+    let server = Server::answering(answer("200 OK", &[], &format!("{}{REPLY}", " ".repeat(4_000_000))));
     let limiter = limiter();
     client.stream(LimitLayer::new(&limiter), chat(&server.url(PATH)), &mut |_| false);
     assert_eq!(available(&limiter), 1_000 - 313);
 }
 
 pub(crate) fn a_call_is_in_flight_until_its_reply_ends_or_is_dropped<C: Client>(client: &C) {
-    let server = Server::answering(answer("200 OK", &[], &format!("{}{REPLY}", " ".repeat(300_000))));
+    let server = Server::answering(answer("200 OK", &[], &format!("{}{REPLY}", " ".repeat(4_000_000))));
     let limiter = plain(&ManualClock::new()).concurrency(1).build().unwrap();
     let in_flight = || limiter.status().unwrap().in_flight.unwrap().calls;
     for reads_on in [true, false, true] {
