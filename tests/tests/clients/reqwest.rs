@@ -63,6 +63,25 @@ async fn the_url_and_the_extensions_of_a_response_are_kept() {
     }
 }
 
+/// `REPLY`, compressed by gzip.
+const COMPRESSED: [u8; 88] = [
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 206, 200, 207, 76, 78, 45, 86, 178, 82, 136, 142, 213, 81,
+    80, 42, 45, 78, 76, 79, 5, 114, 170, 149, 10, 138, 242, 115, 11, 74, 226, 75, 242, 179, 83, 243, 64, 210,
+    150, 64, 217, 100, 160, 80, 78, 106, 73, 102, 126, 30, 66, 220, 208, 8, 40, 81, 146, 95, 146, 152, 131,
+    16, 51, 50, 172, 173, 5, 0, 239, 119, 220, 43, 91, 0, 0, 0,
+];
+
+#[tokio::test]
+async fn a_compressed_reply_settles() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 88\r\n\r\n";
+    let server = Server::answering([head.as_bytes(), &COMPRESSED].concat());
+    let limiter = limiter();
+    let client = client(LimitLayer::new(&limiter));
+    let response = send(&client, &server.url(PATH)).await.unwrap();
+    assert_eq!(response.text().await.unwrap(), REPLY);
+    assert_eq!(available(&limiter), 1_000 - 21);
+}
+
 #[tokio::test]
 async fn an_extension_of_a_request_names_its_tenant() {
     let server = Server::answering(answer("200 OK", &[], REPLY));
