@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::super::Acquire;
 use super::super::permit::Permit;
+use super::super::seen::decided;
 use super::call::Stacked;
 use super::levels::Levels;
 use crate::error::AcquireError;
@@ -94,7 +95,9 @@ impl<L> Stack<L> {
     where
         L: Levels<P>,
     {
-        Stacked::try_now(self.0.levels(&price)?)
+        let outcome = self.0.levels(&price).and_then(Stacked::try_now);
+        decided(&outcome);
+        outcome
     }
 }
 
