@@ -44,7 +44,7 @@ impl Admission {
         self.backend.change(limits, version, now)?;
         self.widens = widens;
         if let Some(learning) = &mut self.learning {
-            learning.change(plan.token_limits(limits.meterings));
+            learning.change(plan.learned_limits(limits.meterings));
         }
         for (place, limit) in plan.limits().iter().enumerate() {
             let declared = limit.rate().amount();

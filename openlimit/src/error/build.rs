@@ -155,8 +155,8 @@ pub enum BuildProblem {
 
     /// The limiter learns what calls put out, and none of its limits could make use of it.
     #[error(
-        "`output: Learned` has no effect: it needs a limit on `output_tokens`, or one on `tokens` that takes \
-         the sum of prompt and output (`admission: Charge::Sum`)"
+        "`output: Learned` has no effect: it needs a limit on `output_tokens`, one on `tokens` that takes the \
+         sum of prompt and output (`admission: Charge::Sum`), or one on `spend` with prices"
     )]
     UnusedOutput,
 

@@ -12,7 +12,7 @@ use super::{Builder, Limiter};
 use crate::admission::{Admission, Cap, Plan};
 use crate::backend::{Ready, Starting};
 use crate::error::{BuildError, BuildProblem};
-use crate::learning::{Learning, Output};
+use crate::learning::{Input, Learning, Output};
 use crate::limits::{Concurrency, Dimension, Limit, Name, Percent, Priority};
 use crate::queue::Queue;
 use crate::time::{Time, nanos};
@@ -79,13 +79,14 @@ impl<K> Builder<K> {
             None => Time::detect(),
         };
         let name = this.shown_name();
-        let plan =
-            Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(declared.raises);
+        let learns = this.output == Output::Learned || this.input == Input::Learned;
+        let pricing = this.pricing.learning(learns);
+        let plan = Plan::new(name, this.limits, &meterings, this.refunds, pricing).raising(declared.raises);
         let plan = if declared.bounds_in_flight { plan.bounding_in_flight() } else { plan };
         let plan = plan.telling(this.on_wait);
         let plan = reserve.into_iter().fold(plan, |plan, (priority, part)| plan.reserving(priority, part));
         let mut checked = Checked {
-            learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
+            learning: Learning::new(this.output, this.input, plan.learned_limits(&meterings)),
             plan: Arc::new(plan),
             declared: Arc::new(declared),
             cap,
@@ -139,6 +140,7 @@ impl<K> Builder<K> {
         match limit.dimension() {
             Dimension::OutputTokens => true,
             Dimension::Tokens => self.pricing.sums(),
+            Dimension::Spend => self.pricing.has_price(),
             _ => false,
         }
     }

@@ -19,8 +19,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// call is delayed: the function runs in its caller, outside of all locks. If it fails only
     /// when a call is settled, the call keeps the dollars that it reserved.
     ///
-    /// Money is reserved for the output that a request names, or `default_output`, also where fewer
-    /// [learned](Self::output) tokens are.
+    /// Where a limiter [learns](Self::output) what to reserve, money follows, too. The function is
+    /// then also called with the prompt alone, and the rest of the price is taken in proportion to
+    /// the output.
     ///
     /// ```
     /// use openlimit::{ChatRateLimiter, Dollars, limiter};
