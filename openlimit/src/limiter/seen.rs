@@ -19,7 +19,10 @@ pub(super) fn decided(outcome: &Result<Permit, AcquireError>) {
     match outcome {
         Ok(permit) => {
             events::admitted(permit);
-            meters::admitted(permit);
+            for level in permit.levels() {
+                let core = level.core();
+                meters::admitted(&core.meters, &core.plan, || (level.waited(), level.amounts()));
+            }
         }
         Err(error) => {
             events::denied(error);
