@@ -66,6 +66,11 @@ impl Admission {
         Ok(())
     }
 
+    /// Changes the longest time by which a charge is dated back.
+    pub(crate) fn set_grace(&mut self, grace: u64) {
+        self.grace = grace;
+    }
+
     /// Forgets what was taken, what the provider said, and all holds. What was learned about calls
     /// stays.
     pub(crate) fn reset(&mut self, limits: &Starting<'_>, now: u64) {

@@ -216,6 +216,14 @@ pub enum BuildProblem {
     )]
     NoSuchLimit(Limit),
 
+    /// An [update](crate::Limiter::update) sets the concurrency of a limiter that has none. Nothing
+    /// counts its calls in flight.
+    #[error(
+        "it has no concurrency to change, so its calls in flight are not counted; build it with one, which may be as \
+         large as `u32::MAX`"
+    )]
+    NoConcurrency,
+
     /// The value of a key uses the limiter that it declares, itself or through another one.
     #[error(
         "a value of its declaration uses the limiter itself, which is not built yet; take the value from elsewhere"

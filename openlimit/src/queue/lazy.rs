@@ -97,8 +97,8 @@ impl Queue {
         self.lines.as_ref().map_or(0, |lines| lines.deadlines.len())
     }
 
-    /// Returns the call to refuse after the call of this key has joined.
-    pub(crate) fn excess(&self, newcomer: Key, overflow: Overflow) -> Option<Key> {
+    /// Returns the call to refuse after the call of this key has joined, or after fewer may wait.
+    pub(crate) fn excess(&self, newcomer: Option<Key>, overflow: Overflow) -> Option<Key> {
         self.lines.as_ref()?.excess(newcomer, overflow)
     }
 
