@@ -22,6 +22,9 @@ use crate::sync::block_on;
 /// nothing. If several are admitted at the same moment, the first one in the list counts, so list
 /// them by preference.
 ///
+/// Of stacks that share a limiter, name that one last. A call that waits for a later limiter keeps
+/// its place in the earlier ones, and the other calls in the list would wait behind it there.
+///
 /// A call that fails is left out, and the others go on. To bound the wait, give each call its
 /// [`timeout`](Acquire::timeout).
 ///

@@ -13,14 +13,30 @@ use super::{left, tokens};
 #[test]
 fn the_first_stack_that_is_free_is_taken_and_the_other_is_charged_nowhere() {
     let clock = ManualClock::new();
+    let [large, small, tenant] = ["large", "small", "tenant"].map(|name| tokens(&clock, name, 100));
+    drop(large.try_acquire(100).expect("there is room"));
+    // The one that both share comes last, so neither waits in it for the other.
+    let stacks = [Stack::of((&large, &tenant)), Stack::of((&small, &tenant))];
+    let mut calls = pin!(first_free(stacks.each_ref().map(|stack| stack.acquire(40))));
+    let polled = calls.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(Ok((1, permit))) = polled else { panic!("the second is free") };
+    assert_eq!(left([&large, &small, &tenant]), [0, 60, 60]);
+    assert!([&large, &small, &tenant].iter().all(|of| of.status().expect("it is built").waiting == 0));
+    permit.cancel();
+}
+
+#[test]
+fn stacks_that_share_their_first_limiter_wait_in_it_one_behind_the_other() {
+    let clock = ManualClock::new();
     let [tenant, large, small] = ["tenant", "large", "small"].map(|name| tokens(&clock, name, 100));
     drop(large.try_acquire(100).expect("there is room"));
     let stacks = [Stack::of((&tenant, &large)), Stack::of((&tenant, &small))];
-    let calls = stacks.each_ref().map(|stack| stack.acquire(40));
-    let (index, permit) = first_free(calls).blocking().expect("one is free");
-    assert_eq!((index, &**permit.limiter()), (1, "small"));
-    assert_eq!(left([&tenant, &large, &small]), [60, 0, 60]);
-    assert!([&tenant, &large, &small].iter().all(|of| of.status().expect("it is built").waiting == 0));
+    let mut calls = pin!(first_free(stacks.each_ref().map(|stack| stack.acquire(40))));
+    let mut poll = || calls.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(poll().is_pending());
+    clock.advance(millis(400));
+    let Poll::Ready(Ok((0, _permit))) = poll() else { panic!("the first is free") };
+    assert_eq!(left([&tenant, &large, &small]), [60, 0, 100]);
 }
 
 #[test]
