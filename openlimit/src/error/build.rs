@@ -155,8 +155,8 @@ pub enum BuildProblem {
 
     /// The limiter learns what calls put out, and none of its limits could make use of it.
     #[error(
-        "`output: Learned` has no effect: it needs a limit on `output_tokens`, or one on `tokens` that takes \
-         the sum of prompt and output (`admission: Charge::Sum`)"
+        "`output: Learned` has no effect: it needs a limit on `output_tokens`, one on `tokens` that takes the \
+         sum of prompt and output (`admission: Charge::Sum`), or one on `spend` with prices"
     )]
     UnusedOutput,
 
@@ -215,6 +215,14 @@ pub enum BuildProblem {
          adds none; build another limiter for other limits"
     )]
     NoSuchLimit(Limit),
+
+    /// An [update](crate::Limiter::update) sets the concurrency of a limiter that has none. Nothing
+    /// counts its calls in flight.
+    #[error(
+        "it has no concurrency to change, so its calls in flight are not counted; build it with one, which may be as \
+         large as `u32::MAX`"
+    )]
+    NoConcurrency,
 
     /// The value of a key uses the limiter that it declares, itself or through another one.
     #[error(

@@ -387,6 +387,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// calls are not delayed by it. If it panics, the call goes on. A call whose task is not polled
     /// is not reported. It may use the limiter, and calls that it makes are not reported.
     ///
+    /// For a call of a [`Stack`](crate::Stack), it is the function of the limiter that the call
+    /// waits for, from when it waits for that one. So each limiter is told at most once.
+    ///
     /// ```
     /// use openlimit::{Cost, RateLimiter, limiter};
     ///

@@ -24,4 +24,5 @@ mod stack;
 mod status;
 mod streams;
 mod update;
+mod update_options;
 mod waiting;

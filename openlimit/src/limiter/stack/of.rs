@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::super::Acquire;
 use super::super::permit::Permit;
+use super::super::seen::decided;
 use super::call::Stacked;
 use super::levels::Levels;
 use crate::error::AcquireError;
@@ -37,8 +38,18 @@ use crate::error::AcquireError;
 ///
 /// In an annotated function, write `limiter = (ANNA, ACCOUNT)`.
 ///
+/// # Its permit
+///
+/// [`cost`](Permit::cost) is the largest amount of all limiters in each dimension,
+/// [`limiter`](Permit::limiter) the outermost limiter, which is also the one whose verdict
+/// [`refused`](Permit::refused) and [`responded`](Permit::responded) return.
+/// [`waited`](Permit::waited) is the whole wait, and [`waited_for`](Permit::waited_for) the limit
+/// that made it wait last, in whichever limiter.
+///
 /// # Good to know
 ///
+/// - It is no limiter: `status`, `wait_for`, `plan`, `update` and the like are those of its limiters.
+/// - It can be one of the calls of [`first_free`](crate::first_free).
 /// - The limiters may be of different kinds. Each prices the request in its own way. With explicit
 ///   costs, a limiter takes what the cost names of its own dimensions. A dimension that none of
 ///   them meters is an error.
@@ -94,7 +105,9 @@ impl<L> Stack<L> {
     where
         L: Levels<P>,
     {
-        Stacked::try_now(self.0.levels(&price)?)
+        let outcome = self.0.levels(&price).and_then(Stacked::try_now);
+        decided(&outcome);
+        outcome
     }
 }
 
