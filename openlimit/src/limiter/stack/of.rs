@@ -3,11 +3,17 @@
 use std::fmt;
 
 use super::super::Acquire;
+#[cfg(feature = "clients")]
+use super::super::limiter::RateLimiter;
 use super::super::permit::Permit;
 use super::super::seen::decided;
 use super::call::Stacked;
 use super::levels::Levels;
+#[cfg(feature = "clients")]
+use super::levels::levels_of_each;
 use crate::error::AcquireError;
+#[cfg(feature = "clients")]
+use crate::limits::Cost;
 
 /// Several limiters that admit a call together, such as those of a tenant and of the whole account.
 ///
@@ -108,6 +114,17 @@ impl<L> Stack<L> {
         let outcome = self.0.levels(&price).and_then(Stacked::try_now);
         decided(&outcome);
         outcome
+    }
+}
+
+#[cfg(feature = "clients")]
+impl Stack<()> {
+    /// Prepares a call that costs each limiter something else.
+    pub(crate) fn acquire_each(costs: &[(&RateLimiter, Cost)]) -> Acquire {
+        match levels_of_each(costs) {
+            Ok(levels) => Acquire::stacked(Stacked::new(levels)),
+            Err(error) => Acquire::failed(error),
+        }
     }
 }
 
