@@ -15,7 +15,7 @@ use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
 use crate::limits::{Concurrency, Dimension, Limit, Name, Percent, Priority};
 use crate::queue::Queue;
-use crate::time::{Time, nanos};
+use crate::time::{Dates, Time, nanos};
 
 impl<K> Builder<K> {
     /// Builds the limiter. Connects to nothing.
@@ -168,6 +168,7 @@ impl Checked {
             meterings: self.plan.meterings(),
             dimensions: self.plan.dimensions(),
             max_hold: self.max_hold,
+            dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),
         }
     }
