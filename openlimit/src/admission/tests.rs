@@ -25,7 +25,7 @@ fn limited(amounts: &[u64]) -> Admission {
         dimensions: &vec![0; amounts.len()],
         max_hold: 0,
         dates: Dates::From(0),
-            on_system_time: true,
+        on_system_time: true,
     };
     Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1), 0, 0)
 }

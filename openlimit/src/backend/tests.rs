@@ -102,7 +102,7 @@ fn compare(seed: u64) {
         dimensions: &[0, 1],
         max_hold: 0,
         dates: Dates::From(0),
-            on_system_time: true,
+        on_system_time: true,
     };
     let (mut memory, mut model) = (Memory::new(&starting, 0), Model::default());
     model.pass(1_000);

@@ -35,7 +35,7 @@ impl Bucket {
     /// is the declared one again.
     pub(crate) fn change(&mut self, metering: &Metering, charge: u64, now: u64) {
         let changed = match (&mut *self, Self::refilling(metering)) {
-            (Self::Resetting(count), _) => return count.change(metering),
+            (Self::Resetting(count), _) => return count.change(metering, now),
             (Self::Narrow(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
             (Self::Wide(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
             (Self::Narrow(old), Self::Wide(new)) => Self::Wide(Box::new(changed(old, *new, charge, now))),

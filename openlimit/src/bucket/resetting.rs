@@ -66,6 +66,9 @@ struct Count {
     before: u64,
     /// The number of its first charge, once there was one.
     first: Option<u64>,
+    /// The last charge before the provider's count replaced ours. Charges up to it cannot be
+    /// refunded.
+    replaced: u64,
 }
 
 impl Count {
@@ -75,7 +78,13 @@ impl Count {
         taken: 0,
         before: 0,
         first: None,
+        replaced: 0,
     };
+
+    /// Returns true if a charge was in this window.
+    fn contains(&self, charge: u64) -> bool {
+        self.first.is_some_and(|first| charge >= first)
+    }
 
     /// Moves on to another window, or back to an earlier one, of a limit of which `allowed` may be
     /// taken in each.
@@ -86,7 +95,7 @@ impl Count {
             self.taken.saturating_sub(u64::try_from(back).unwrap_or(u64::MAX))
         };
         if passed > 0 {
-            Self { window, taken: after(passed), before: after(passed - 1), first: None }
+            Self { window, taken: after(passed), before: after(passed - 1), ..Self::NONE }
         } else {
             // What the earlier window owed is part of `taken` already.
             let taken = self.before.min(allowed).saturating_add(self.taken);
@@ -114,8 +123,9 @@ impl Resetting {
         }
     }
 
-    /// Changes the terms. What was taken stays taken.
-    pub(super) fn change(&mut self, metering: &Metering) {
+    /// Changes the terms. What was taken in this window stays taken.
+    pub(super) fn change(&mut self, metering: &Metering, now: u64) {
+        self.read(now);
         let new = Self::new(metering, self.calendar.clone(), self.dates.clone());
         *self = Self { count: self.count, read: self.read, ..new };
     }
@@ -218,7 +228,7 @@ impl Resetting {
     /// Gives back `amount` of `charge`, if that was in this window. Returns the rest.
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
         self.read(now);
-        if self.count.first.is_none_or(|first| charge < first) {
+        if !self.count.contains(charge) || charge <= self.count.replaced {
             return amount;
         }
         let given = amount.min(self.count.taken);
@@ -233,9 +243,10 @@ impl Resetting {
     /// end is nearer to the stated reset.
     pub(super) fn is_meant(&self, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
         let date = self.dates.read(now);
-        let Count { window, first, .. } = self.at(date);
+        let count = self.at(date);
+        let window = count.window;
         let half = window.ends.abs_diff(window.begins) / 2;
-        charge.is_none_or(|charge| first.is_some_and(|first| charge >= first))
+        charge.is_none_or(|charge| count.contains(charge))
             && resets_in.is_none_or(|time| time.abs_diff(window.ends.abs_diff(date)) <= half)
     }
 
@@ -269,12 +280,12 @@ impl Resetting {
     /// Raises what was taken so that at most `left` fits. What the provider counts does not lead
     /// into debt, which would be carried on, and its count replaces ours. So nothing of the charges
     /// before can be refunded.
-    pub(super) fn cap(&mut self, left: i64, _: u64, now: u64) {
+    pub(super) fn cap(&mut self, left: i64, charge: u64, now: u64) {
         self.read(now);
         let left = u64::try_from(left).unwrap_or(0);
         let taken = self.allowed.saturating_sub(left);
         if self.count.taken < taken {
-            (self.count.taken, self.count.first) = (taken, None);
+            (self.count.taken, self.count.replaced) = (taken, charge);
         }
     }
 

@@ -9,7 +9,9 @@ use super::Burst;
 use crate::admission::Raises;
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::BuildProblem;
-use crate::limits::{Calendar, Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, NoCalendar, Percent, Rate};
+use crate::limits::{
+    Calendar, Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, NoCalendar, Percent, Rate,
+};
 
 /// The limits as they were declared or updated.
 #[derive(Clone, Debug, Default)]

@@ -79,7 +79,8 @@ pub(crate) enum NoCalendar {
 }
 
 /// What to do about a period that has no windows.
-pub(crate) const NO_WINDOWS: &str = "a limit can reset every day, every month or, in UTC, every part of a day, such as every hour";
+pub(crate) const NO_WINDOWS: &str =
+    "a limit can reset every day, every month or, in UTC, every part of a day, such as every hour";
 
 impl Calendar {
     /// Returns the calendar of a rate; `None` if the rate does not reset.

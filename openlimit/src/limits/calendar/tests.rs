@@ -24,7 +24,9 @@ fn times_of_day_are_hours_and_minutes_and_maybe_seconds() {
     for (text, seconds) in [("00:00", 0), ("09:30", 34_200), ("23:59:59", 86_399)] {
         assert_eq!(time_of_day(text), Some(seconds));
     }
-    for text in ["", ":", "24:00", "12:60", "12:00:60", "9:00", "09:0", "0900", "+9:00", "09:00:00:00", "é:00"] {
+    for text in
+        ["", ":", "24:00", "12:60", "12:00:60", "9:00", "09:0", "0900", "+9:00", "09:00:00:00", "é:00"]
+    {
         assert_eq!(time_of_day(text), None, "{text}");
     }
 }

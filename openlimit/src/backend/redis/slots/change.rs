@@ -140,7 +140,11 @@ impl Slots {
         (self.head_shut_until, self.changed_at) = (0, None);
         self.shut_until.fill(0);
         let meterings = self.share_of(limits.meterings);
-        self.alone.reset(&Starting { meterings: &meterings, dates: limits.dates.clone(), ..*limits }, limits, now);
+        self.alone.reset(
+            &Starting { meterings: &meterings, dates: limits.dates.clone(), ..*limits },
+            limits,
+            now,
+        );
         self.flush_at = self.flush_at.min(now);
     }
 

@@ -136,7 +136,7 @@ pub(super) fn alone(mut client: Tenant, share: Percent) -> Tenant {
                 dimensions: &[0, 1],
                 max_hold: 0,
                 dates: Dates::From(0),
-            on_system_time: true,
+                on_system_time: true,
             },
             LOCAL,
         )

@@ -257,7 +257,15 @@ impl Loop {
 pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
     let (limits, meterings, dimensions) = (&[], &[metering], &[0]);
     let memory = Memory::new(
-        &Starting { name: None, limits, meterings, dimensions, max_hold: 0, dates: Dates::From(0), on_system_time: true },
+        &Starting {
+            name: None,
+            limits,
+            meterings,
+            dimensions,
+            max_hold: 0,
+            dates: Dates::From(0),
+            on_system_time: true,
+        },
         0,
     );
     if clients == 0 {

@@ -185,7 +185,7 @@ fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> 
         dimensions: &[0, 1],
         max_hold: 0,
         dates: Dates::From(0),
-            on_system_time: true,
+        on_system_time: true,
     })
 }
 
