@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
-use super::date::{NEW_YEAR, date};
+use super::date::{self, NEW_YEAR};
 use super::nanos::nanos;
 use super::timers::{Armed, Timers, fire};
 use crate::sync::wake_all;
@@ -97,10 +97,10 @@ impl ManualClock {
     /// move along with this clock, which itself does not move. Only limits that
     /// [reset](crate::Rate::resets_at) go by them.
     ///
-    /// Calls that wait notice it within a minute. Dates in replies of a
-    /// [`Provider`](crate::testing::Provider) follow, too.
+    /// Calls that wait notice it within a minute. A [`Provider`](crate::testing::Provider) has a
+    /// calendar of its own, which begins with the date when it is built.
     pub fn set_date(&self, to: SystemTime) {
-        self.0.start.store(date(to).saturating_sub_unsigned(self.nanos()), Ordering::Release);
+        self.0.start.store(date::of(to).saturating_sub_unsigned(self.nanos()), Ordering::Release);
     }
 
     /// Returns the date, in nanoseconds since 1970.

@@ -3,16 +3,17 @@
 //! A time is a number of nanoseconds since an arbitrary start, and never goes back. Programs run on
 //! the system's monotonic clock. Tests run on a manual clock or, inside a tokio runtime whose time
 //! is paused, on tokio's. A limiter keeps one of them for its whole life: times of two clocks
-//! cannot be compared. Only limits that reset by the calendar read the wall clock, too: see `date`.
+//! cannot be compared. Only limits that reset by the calendar read the wall clock, too: see `dates`.
 //!
 //! The timers know no limiter. They fire whatever implements [`Timed`].
 
 use std::io;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 mod date;
+mod dates;
 mod fast;
 mod forked;
 mod nanos;
@@ -30,7 +31,7 @@ mod manual;
 #[cfg(feature = "testing")]
 mod paused;
 
-pub(crate) use self::date::Dates;
+pub(crate) use self::dates::Dates;
 #[allow(unused_imports, reason = "for drivers of backends")]
 pub(crate) use self::forked::FORKED;
 #[cfg(any(feature = "testing", openlimit_loom))]
@@ -96,7 +97,7 @@ impl Time {
     /// Returns what the wall clock shows, in nanoseconds since 1970-01-01 00:00 UTC.
     pub(crate) fn date(&self) -> i64 {
         match self {
-            Self::System => date::date(SystemTime::now()),
+            Self::System => date::now(),
             #[cfg(any(feature = "testing", openlimit_loom))]
             Self::Manual(clock) => clock.date(),
             #[cfg(feature = "testing")]

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use tokio::runtime::{Handle as Runtime, Id};
 use tokio::time::Instant;
 
-use super::date::{NEW_YEAR, date};
+use super::date::{self, NEW_YEAR};
 use super::nanos::nanos;
 use super::timed::Timed;
 use crate::sync::wake_all;
@@ -59,7 +59,7 @@ static DATES: Lazy<Mutex<HashMap<Id, (Instant, i64)>>> = Lazy::new(Mutex::defaul
 /// ```
 pub fn set_date(to: SystemTime) {
     if let Ok(runtime) = Runtime::try_current() {
-        DATES.lock().insert(runtime.id(), (Instant::now(), date(to)));
+        DATES.lock().insert(runtime.id(), (Instant::now(), date::of(to)));
     }
 }
 

@@ -1,3 +1,6 @@
+//! Tests of `calendar`. The moments are those of other programs, such as `date -d`, and of the rules
+//! of the zones.
+
 use super::civil::{first_of_month, month_of};
 use super::{Calendar, DAY, NoCalendar, SECOND, time_of_day};
 use crate::limits::Rate;

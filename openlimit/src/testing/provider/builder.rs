@@ -206,7 +206,7 @@ impl ProviderBuilder {
     }
 
     /// Sets by how many seconds the provider's dates are ahead of the true ones; behind, if it is
-    /// negative. Its replies state them, and limits reset by them. Default: zero.
+    /// negative. Replies state them, and limits reset by them. Default: zero.
     pub fn date_skew(mut self, seconds: i64) -> Self {
         self.date_skew = seconds;
         self
@@ -221,7 +221,7 @@ impl ProviderBuilder {
 
     /// Sets a manual clock, for [`build`](Self::build). Default: tokio's clock inside a runtime
     /// whose time is paused, and the system's anywhere else. The dates on a clock for tests begin
-    /// with 2026.
+    /// with 2026, unless the test sets another one.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clone());
         self

@@ -1,7 +1,8 @@
 //! `ProviderClock`: the time of the provider, monotonic and of the calendar.
 //!
 //! On sockets it is the machine's time. Without them it is that of the test: a manual clock, or the
-//! paused time of tokio, with their date.
+//! paused time of tokio. The calendar begins with the date of that clock, and is the provider's own
+//! from then on: if a test sets the date, it is the date of the limiter's machine.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,10 +19,8 @@ pub(super) struct ProviderClock {
     start: Instant,
     /// The test clock at the start.
     start_nanos: u64,
-    /// The machine's calendar at the start.
+    /// The calendar at the start, with the skew.
     date: Duration,
-    /// The number of seconds by which the calendar is ahead of the true one.
-    skew: i64,
 }
 
 impl ProviderClock {
@@ -29,9 +28,14 @@ impl ProviderClock {
     /// one.
     pub(super) fn start(time: Time, skew: i64) -> Self {
         let test = (!matches!(time, Time::System)).then_some(time);
-        let date = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let date = match &test {
+            Some(time) => Duration::from_nanos(u64::try_from(time.date()).unwrap_or(0)),
+            None => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        };
+        let by = Duration::from_secs(skew.unsigned_abs());
+        let date = if skew < 0 { date.saturating_sub(by) } else { date.saturating_add(by) };
         let start_nanos = test.as_ref().map_or(0, Time::now);
-        Self { test, start: Instant::now(), start_nanos, date, skew }
+        Self { test, start: Instant::now(), start_nanos, date }
     }
 
     /// Returns the time now.
@@ -44,20 +48,11 @@ impl ProviderClock {
 
     /// Returns the date that the provider states for a moment.
     pub(super) fn date(&self, at: Instant) -> SystemTime {
-        let date = match &self.test {
-            Some(time) => {
-                let ago = self.now().saturating_duration_since(at);
-                let date = Duration::from_nanos(u64::try_from(time.date()).unwrap_or(0));
-                date.saturating_add(at.saturating_duration_since(self.now())).saturating_sub(ago)
-            }
-            None => self.date.saturating_add(at.saturating_duration_since(self.start)),
-        };
-        let by = Duration::from_secs(self.skew.unsigned_abs());
-        let date = if self.skew < 0 { date.saturating_sub(by) } else { date.saturating_add(by) };
-        UNIX_EPOCH + date.min(LATEST)
+        let since = at.saturating_duration_since(self.start);
+        UNIX_EPOCH + self.date.saturating_add(since).min(LATEST)
     }
 
-    /// Returns the same in nanoseconds since 1970.
+    /// Returns the same in nanoseconds since 1970, of which 292 years fit.
     pub(super) fn nanos(&self, at: Instant) -> i64 {
         let since = self.date(at).duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
