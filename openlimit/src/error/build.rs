@@ -165,7 +165,7 @@ pub enum BuildProblem {
     #[cfg(feature = "redis")]
     #[error(
         "the limit of {0} cannot be shared through redis yet, because it resets; leave `resets_at` out, or give \
-         the limit to a limiter of its own in one process"
+         it to a limiter in memory and use both as a `Stack`"
     )]
     SharedReset(Limit),
 

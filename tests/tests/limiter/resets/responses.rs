@@ -111,7 +111,7 @@ fn a_refusal_that_states_no_wait_waits_no_longer_than_for_the_reset() {
     let clock = ManualClock::new();
     clock.set_date(date(NEW_YEAR + 86_400 - 30));
     let limiter = limiter(&clock);
-    let verdict = call(&limiter).refused(&Observation::new(429));
+    let verdict = call(&limiter).refused(Observation::new(429));
     assert!(matches!(verdict, Verdict::Retry { after: None }), "{verdict:?}");
     let wait = limiter.try_acquire(Cost::new()).unwrap_err().retry_after().unwrap();
     assert!((secs(30)..=secs(32)).contains(&wait), "{wait:?}");
