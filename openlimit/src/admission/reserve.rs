@@ -41,7 +41,7 @@ impl Admission {
     pub(super) fn head_due(&mut self, now: u64) -> Option<(Key, Due)> {
         self.reprice(1);
         let (key, head) = self.queue.head()?;
-        let lets_pass = self.lets_pass(head);
+        let lets_pass = self.lets_pass(head, now);
         let head = self.due(key, now)?;
         if head.1.at > now
             && lets_pass
@@ -60,7 +60,7 @@ impl Admission {
         if reserve.is_any()
             && !reserve.is_below(call.urgency.priority())
             && self.queue.head_above().is_none()
-            && self.queue.head().is_some_and(|(_, head)| self.lets_pass(head))
+            && self.queue.head().is_some_and(|(_, head)| self.lets_pass(head, now))
         {
             let charge = self.take_past(call.amounts.as_slice(), now)?;
             self.queue.overtaken_by(call);
@@ -70,9 +70,9 @@ impl Admission {
     }
 
     /// Returns true if the head waits for its share alone.
-    fn lets_pass(&self, head: &Waiter) -> bool {
+    fn lets_pass(&self, head: &Waiter, now: u64) -> bool {
         self.queue.reserve().is_below(head.urgency.priority())
-            && self.backend.waits_for_share(head.amounts.as_slice())
+            && self.backend.waits_for_share(head.amounts.as_slice(), now)
     }
 
     /// Returns when a waiter is due that may go next.
