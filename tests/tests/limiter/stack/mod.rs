@@ -2,6 +2,7 @@
 
 mod model;
 mod permits;
+mod reserve;
 mod threads;
 mod waiting;
 
