@@ -230,14 +230,6 @@ pub enum BuildProblem {
     )]
     SharedReserve,
 
-    /// The limiter is part of a [stack](crate::Stack), and a part of its rates is
-    /// [reserved](crate::Builder::reserve).
-    #[error(
-        "a limiter of a stack cannot keep a part for a priority yet; leave `reserve` out, or acquire from this \
-         limiter alone"
-    )]
-    StackedReserve,
-
     /// The limiter has a price for calls, and no limit on money.
     #[error(
         "its price has no effect, because it has no limit on money; give it one: `spend: Dollars(10) / day`"

@@ -332,8 +332,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// `remaining` from a provider is shared in the same way.
     ///
     /// `try_acquire` is a call of normal priority. A [concurrency](Self::concurrency) is not shared
-    /// out. The limits must not be shared through Redis, and the limiter cannot be part of a
-    /// [`Stack`](crate::Stack).
+    /// out. The limits must not be shared through Redis.
     ///
     /// ```
     /// use openlimit::{Percent, Priority, RateLimiter, limiter};

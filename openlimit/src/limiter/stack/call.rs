@@ -58,6 +58,7 @@ impl Stacked {
     /// Admits it now or not at all.
     pub(super) fn try_now(mut levels: Box<[Level]>) -> Result<Permit, AcquireError> {
         rank::sort(&mut levels);
+        levels.iter_mut().for_each(|level| level.ask(Urgency::default()));
         match at_once(&mut levels) {
             Ok(()) => Ok(permit(levels)),
             Err(place) => Err(*levels[place].core().without_room(&levels[place].waiter())),
@@ -86,6 +87,7 @@ impl Stacked {
         context: &Context<'_>,
     ) -> Poll<Result<Permit, AcquireError>> {
         if let Self::New(levels) = self {
+            levels.iter_mut().for_each(|level| level.ask(urgency));
             match at_once(levels) {
                 Ok(()) => return Poll::Ready(Ok(permit(mem::take(levels)))),
                 Err(place) => {

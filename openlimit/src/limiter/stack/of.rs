@@ -59,8 +59,9 @@ use crate::limits::Cost;
 /// - The limiters may be of different kinds. Each prices the request in its own way. With explicit
 ///   costs, a limiter takes what the cost names of its own dimensions. A dimension that none of
 ///   them meters is an error.
-/// - None of them may keep a part for a priority ([`reserve`](crate::Builder::reserve)): the call
-///   fails with [`AcquireError::Build`] then.
+/// - A limiter may keep a part for a priority ([`reserve`](crate::Builder::reserve)). A call that
+///   waits there for its share keeps its places at the heads of earlier limiters, also before calls
+///   of higher priorities. So keep the part in the first limiter that urgent calls and others share.
 /// - The limiters may be in memory or shared through Redis, in any mixture.
 /// - Calls of a stack and calls of one of its limiters wait in the same queue.
 /// - Nothing deadlocks, whatever order other stacks name the limiters in: a limiter keeps the place

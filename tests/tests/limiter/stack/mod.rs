@@ -4,6 +4,7 @@ mod first_free;
 mod long_waits;
 mod model;
 mod permits;
+mod reserve;
 mod threads;
 mod waiting;
 
