@@ -4,6 +4,7 @@ mod model;
 mod permits;
 mod threads;
 mod waiting;
+mod wakers;
 
 use openlimit::testing::ManualClock;
 use openlimit::{Rate, RateLimiter};
