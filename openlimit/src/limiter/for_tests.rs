@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -78,7 +79,8 @@ impl<K> Limiter<K> {
     /// ```
     #[must_use = "the override ends when the guard is dropped"]
     pub fn override_with(&self, limiter: &Self) -> Override {
-        Override { _entry: Entry::new(self.replaced(), leaked(limiter)) }
+        let _entry = Entry::new(self.replaced(), leaked(limiter));
+        Override { _entry, _replaced: self.own_handle().cloned() }
     }
 
     /// Puts another limiter in the place of this one while `future` is polled, on whatever thread.
@@ -104,11 +106,13 @@ impl<K> Limiter<K> {
     /// # futures_util::FutureExt::now_or_never(example()).unwrap();
     /// ```
     pub fn override_during<F: Future>(&self, limiter: &Self, future: F) -> Overridden<F> {
-        Overridden { replaced: self.replaced(), by: leaked(limiter), future: Box::pin(future) }
+        let (replaced, by) = (self.replaced(), leaked(limiter));
+        Overridden { replaced, _replaced: self.own_handle().cloned(), by, future: Box::pin(future) }
     }
 
     fn replaced(&self) -> Replaced {
-        Replaced { limiter: self.address(), core: self.address_of_core() }
+        let core = self.own_handle().map(|handle| ptr::from_ref(handle.core()).addr());
+        Replaced { limiter: self.address(), core }
     }
 }
 
@@ -121,9 +125,10 @@ fn leaked<K>(limiter: &Limiter<K>) -> Substitute {
 /// Keeps a limiter in the place of another one, until it is dropped. Returned by
 /// [`Limiter::override_with`].
 #[must_use = "the override ends when the guard is dropped"]
-#[derive(Debug)]
 pub struct Override {
     _entry: Entry,
+    /// Keeps the limiter, which is known by its address. A [`Keyed`](crate::Keyed) could forget it.
+    _replaced: Option<Handle>,
 }
 
 /// A future that sees a limiter in the place of another one. Returned by
@@ -131,6 +136,7 @@ pub struct Override {
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Overridden<F> {
     replaced: Replaced,
+    _replaced: Option<Handle>,
     by: Substitute,
     future: Pin<Box<F>>,
 }
@@ -141,6 +147,12 @@ impl<F: Future> Future for Overridden<F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let _entry = Entry::new(self.replaced, self.by);
         self.future.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Override").finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use openlimit::testing::{self, ManualClock};
-use openlimit::{AcquireError, BuildProblem, Cost, Rate, RateLimiter, limiter, rate_limited};
+use openlimit::{AcquireError, BuildProblem, Cost, Keyed, Rate, RateLimiter, limiter, rate_limited};
 
 fn named(name: &str) -> RateLimiter {
     RateLimiter::builder().name(name).requests(Rate::per_day(1)).build().expect("it is sound")
@@ -170,4 +170,16 @@ fn a_future_that_panics_or_is_dropped_leaves_no_override_behind() {
     assert_eq!(name(&CHAT), "real");
     drop(pending);
     assert_eq!(name(&CHAT), "real");
+}
+
+#[test]
+fn the_limiter_of_a_key_stays_replaced_while_other_keys_come_and_go() {
+    limiter! { static TENANTS: Keyed<u64, RateLimiter> = { requests: 1 / day, name: "real" }; }
+    let guard = TENANTS.of(&0).override_with(&named("test"));
+    for tenant in 1..10_000 {
+        assert_eq!(name(&TENANTS.of(&tenant)), "real");
+    }
+    assert_eq!(name(&TENANTS.of(&0)), "test");
+    drop(guard);
+    assert_eq!(name(&TENANTS.of(&0)), "real");
 }

@@ -7,6 +7,7 @@
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use super::super::core::Handle;
 use super::super::permit::Permit;
@@ -278,8 +279,13 @@ impl Progress {
             .collect()
     }
 
-    fn fail(&mut self, error: Box<AcquireError>) -> Step {
+    fn fail(&mut self, mut error: Box<AcquireError>) -> Step {
         self.leave_from(0);
+        // The limiter whose queue is full need not be the one that would make it wait.
+        if let AcquireError::QueueFull { wait, .. } = &mut *error {
+            let waits = self.levels.iter().map(|level| level.core().wait_of(&level.waiter()));
+            *wait = waits.fold(*wait, Duration::max);
+        }
         Step::End(Err(error))
     }
 

@@ -7,6 +7,7 @@ mod permits;
 mod reserve;
 mod threads;
 mod waiting;
+mod wakers;
 
 use openlimit::testing::ManualClock;
 use openlimit::{Rate, RateLimiter};
