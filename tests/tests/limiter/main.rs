@@ -4,6 +4,7 @@ mod accessors;
 mod adaptive;
 mod bad_input;
 mod burst;
+mod callbacks;
 mod charge;
 mod close;
 mod congestion;
