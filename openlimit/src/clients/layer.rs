@@ -85,7 +85,7 @@ impl LimitLayer {
     /// And here each tenant has limits of its own, within those of the account:
     ///
     /// ```
-    /// use openlimit::clients::LimitLayer;
+    /// use openlimit::clients::{AnyLimiter, LimitLayer};
     /// use openlimit::{ChatRateLimiter, Keyed, limiter};
     ///
     /// #[derive(Clone, PartialEq, Eq, Hash)]
@@ -97,8 +97,10 @@ impl LimitLayer {
     /// }
     ///
     /// let layer = LimitLayer::choose(|request| {
-    ///     let tenant: &TenantId = request.extensions().get()?; // no tenant, no limit
-    ///     Some((TENANTS.of(tenant), &ACCOUNT))
+    ///     Some(match request.extensions().get::<TenantId>() {
+    ///         Some(tenant) => AnyLimiter::from((TENANTS.of(tenant), &ACCOUNT)),
+    ///         None => AnyLimiter::from(&ACCOUNT),
+    ///     })
     /// });
     /// # drop(layer);
     /// ```

@@ -29,7 +29,7 @@
 //! Those that send JSON, since they ask a model for an answer. A request passes as if there were no
 //! adapter
 //!
-//! - if it sends no JSON, such as the list of models or the upload of a file, and
+//! - if it sends no JSON, such as the list of models or the upload of a file, or
 //! - if the end of its path says that it counts against other limits: it counts tokens
 //!   (`/v1/messages/count_tokens`, `:countTokens`, `/v1/responses/input_tokens`), starts or cancels
 //!   a job (`/batches`, `/fine_tuning/jobs`), moderates, or stores something (`/vector_stores`).

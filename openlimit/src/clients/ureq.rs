@@ -53,6 +53,10 @@ impl LimitLayer {
 /// agent's timeout, such as `timeout_recv_body`. While 64 of them are stuck, the bodies of errors
 /// are not read, and the headers alone count.
 ///
+/// JSON of a known length of up to 3 MiB is read before the response is passed on: only then does
+/// ureq know its length, and parses it as a whole and not byte by byte. Streams are passed on at
+/// once.
+///
 /// A request that is not admitted fails with `ureq::Error::Other`, which has the
 /// [`AcquireError`]. See [`LimitLayer::http_status_as_error`].
 impl Middleware for LimitLayer {
@@ -164,8 +168,8 @@ impl LimitLayer {
     }
 }
 
-/// The longest JSON that is read before it is passed on, in bytes. Up to it, ureq's `read_json`
-/// reads a body of known length as a whole, and a longer one byte by byte.
+/// The longest JSON that is read before it is passed on, in bytes. Of a longer body, ureq's
+/// `read_json` reads byte by byte anyway.
 const MOST_JSON: u64 = 10 * 1024 * 1024 / 3;
 
 /// The longest reply of any other type that is.

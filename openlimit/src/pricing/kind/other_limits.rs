@@ -12,10 +12,10 @@ use super::bodies::{ends_with, trimmed};
 ///
 /// Lists, downloads and uploads are not among them: they send no JSON.
 const ENDS: &[&str] = &[
-    // Counting the tokens of a request. Anthropic: "token counting and message creation have
-    // separate and independent rate limits" (docs, "Token counting"), also at Google Cloud and AWS.
-    // Gemini: it "does not consume your generation TPM/RPD quotas" (staff, discuss.ai.google.dev,
-    // 189068), but has a limit of 3 000 requests a minute. OpenAI does not say.
+    // Counting the tokens of a request. Anthropic's docs ("Token counting") say that its limits are
+    // independent of those of messages, also at Google Cloud and AWS. Gemini's do not take from the
+    // quotas of answers, says its staff (discuss.ai.google.dev, 189068), and are 3 000 requests a
+    // minute (Firebase's docs). OpenAI does not say.
     "/count_tokens",
     "/count-tokens",
     "/count-tokens:rawPredict",
@@ -24,8 +24,8 @@ const ENDS: &[&str] = &[
     "/responses/input_tokens",
     "/tokenize",
     "/detokenize",
-    // Jobs. OpenAI: "Batch API rate limits are a new, separate pool". Anthropic's Rate Limits API
-    // has a group `batch`, and Gemini a limit on enqueued tokens.
+    // Jobs. OpenAI's docs ("Batch API") call their limits a separate pool, Anthropic's Rate Limits
+    // API has a group for them, and Gemini limits the tokens in its queue.
     "/batches",
     ":batchGenerateContent",
     ":asyncBatchEmbedContent",
@@ -37,7 +37,7 @@ const ENDS: &[&str] = &[
     // Models of their own, with their own limits, which are free.
     "/moderations",
     // What is stored at the provider. OpenAI limits vector stores apart; for the others, no limit is
-    // documented.
+    // documented. `/conversations` is not among them, since Mistral answers there.
     "/files",
     "/uploads",
     "/uploads/*/complete",
@@ -47,11 +47,8 @@ const ENDS: &[&str] = &[
     "/vector_stores/*/file_batches",
     "/vector_stores/*/search",
     "/assistants",
-    "/assistants/*",
     "/threads",
     "/threads/*/messages",
-    "/conversations",
-    "/conversations/*",
     "/conversations/*/items",
     "/chat/completions/*",
     "/containers",
@@ -104,6 +101,8 @@ mod tests {
             "/v1/images/generations",
             "/v1/threads/runs",
             "/v1/threads/thread_1/runs",
+            "/v1/conversations",
+            "/v1/conversations/conv_1",
             "/api/chat",
             "/batches/generate",
             "",
