@@ -7,9 +7,9 @@
 //! at most the amount of the limit, and at the next reset otherwise.
 //!
 //! - **Just before a reset** no call departs: in the last `jitter` of a window, all are due at the
-//!   reset. A call departs up to half of the jitter after the moment that it is charged for, and the
-//!   other half is left to the network. So each call reaches the provider in the window in which it
-//!   is charged, and of each window at most the amount is used. That is exact if the clocks agree.
+//!   reset. That is decided when a call departs, so it holds for late timers, too. A call that
+//!   reaches the provider within the jitter is counted there in the window in which it is charged
+//!   here. So of each window at most the amount is used, exactly, if the clocks agree.
 //! - **A debt** (a call used more than it had reserved) is carried into the next window, which then
 //!   begins with it.
 //! - **A refund** counts in the window of its call, and is lost after that.
@@ -94,12 +94,14 @@ impl Count {
             let back = u128::from(allowed).saturating_mul(u128::from(resets.unsigned_abs()));
             self.taken.saturating_sub(u64::try_from(back).unwrap_or(u64::MAX))
         };
-        if passed > 0 {
-            Self { window, taken: after(passed), before: after(passed - 1), ..Self::NONE }
-        } else {
-            // What the earlier window owed is part of `taken` already.
-            let taken = self.before.min(allowed).saturating_add(self.taken);
-            Self { window, taken, before: 0, ..self }
+        match passed {
+            1.. => Self { window, taken: after(passed), before: after(passed - 1), ..Self::NONE },
+            0 => Self { window, ..self },
+            _ => {
+                // What the earlier window owed is part of `taken` already.
+                let taken = self.before.min(allowed).saturating_add(self.taken);
+                Self { window, taken, before: 0, ..self }
+            }
         }
     }
 }

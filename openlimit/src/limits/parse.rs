@@ -13,7 +13,8 @@ use super::{Budget, Calendar, Dollars, NO_WINDOWS, NoCalendar, Rate, UNKNOWN_ZON
 ///
 /// ```
 /// use openlimit::Rate;
-/// ///
+/// use std::time::Duration;
+///
 /// # fn main() -> Result<(), openlimit::ParseRateError> {
 /// assert_eq!("40_000 / minute".parse::<Rate>()?, Rate::per_minute(40_000));
 /// assert_eq!("30/10s".parse::<Rate>()?, Rate::new(30, Duration::from_secs(10)));

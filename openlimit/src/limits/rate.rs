@@ -155,11 +155,14 @@ impl Rate {
     ///
     /// No call departs in the last [`jitter`](crate::Builder::jitter) before a reset. It waits for
     /// the reset, since it could reach the provider in the next window. So the provider counts each
-    /// call in the same window as the limiter, if the clocks agree. If this machine's clock is
-    /// behind the provider's by more than the jitter, what departs in that time counts in the next
-    /// window, too. If it is ahead, the provider may refuse calls that depart just after a reset: it
-    /// still counts them in the last window. A reset some seconds later than the provider's avoids
-    /// that.
+    /// call in the same window as the limiter, if the clocks agree and calls arrive within the
+    /// jitter. Clocks that NTP keeps in step differ by less than that. Otherwise:
+    ///
+    /// - If this machine's clock is behind the provider's, what departs in the difference counts in
+    ///   the provider's next window, beside the whole amount of the next window here. A longer jitter
+    ///   covers the difference.
+    /// - If it is ahead, the provider may refuse calls that depart just after a reset, because it
+    ///   still counts them in the last window. A reset some seconds after the provider's covers that.
     ///
     /// # What a window owes
     ///
@@ -171,12 +174,17 @@ impl Rate {
     ///
     /// # Clocks
     ///
-    /// Windows follow the system's wall clock, which is read for every call of such a limit, and
-    /// once a minute while calls wait. So a window ends in time if the clock was set, or if the
+    /// Windows follow the system's wall clock, which is read for every call of such a limit (some
+    /// 50 ns), and once a minute while calls wait. So a window ends in time if the clock was set, or if the
     /// machine was suspended. If the clock is set back beyond a reset, what was taken after the
     /// reset counts in the window before it, and the reset comes again.
     ///
-    /// After a restart of the program, it counts anew.
+    /// After a restart of the program, it counts anew. Such a limit cannot be shared through Redis.
+    ///
+    /// # Memory
+    ///
+    /// Each pair of a time and a zone is kept for the life of the program. So they should be those
+    /// of a program or of its configuration, and not of its users.
     #[must_use]
     pub fn resets_at(self, time: &str, zone: &str) -> Self {
         let number = u64::from(Resets::number(time, zone));

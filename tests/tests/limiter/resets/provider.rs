@@ -48,13 +48,13 @@ impl Game {
         self.random % below
     }
 
-    /// Sends the calls that have departed. They need up to half of the jitter.
+    /// Sends the calls that have departed. They need up to the jitter.
     fn send(&mut self, calls: &mut VecDeque<Call>) {
         while let Some(front) = calls.front_mut()
             && front.poll()
         {
             drop(calls.pop_front().unwrap().admitted());
-            let delay = [0, self.random(25_000_001), 25_000_000][self.random(3) as usize];
+            let delay = [0, self.random(50_000_000), 49_999_999][self.random(3) as usize];
             self.sent.push_back(Sent { arrives: self.clock.now() + nanos(delay) });
         }
         self.sent.make_contiguous().sort_by_key(|sent| sent.arrives);
