@@ -17,6 +17,8 @@ use proptest::prelude::*;
 enum Move {
     /// Arrives at these limiters, which may be named again, with this percentage of the least rate.
     Arrive(Vec<usize>, u64, Priority),
+    /// As many high calls arrive at one limiter as may overtake a lower one.
+    Overtake(usize),
     Advance(u64),
     /// A call that waits, or that was granted but not polled since, is dropped.
     Drop(usize),
@@ -82,6 +84,7 @@ fn any_move() -> impl Strategy<Value = Move> {
     prop_oneof![
         8 => (vec(0..4_usize, 1..5), amount, priority())
             .prop_map(|(levels, part, priority)| Move::Arrive(levels, part, priority)),
+        1 => (0..4_usize).prop_map(Move::Overtake),
         6 => time.prop_map(Move::Advance),
         2 => any::<usize>().prop_map(Move::Drop),
         1 => any::<usize>().prop_map(Move::Cancel),
@@ -146,6 +149,9 @@ impl World {
                 levels.dedup();
                 let (priority, arrived) = (*priority, nanos_of(&self.clock));
                 self.calls.push(Asked { levels, amount, priority, arrived, state: State::Waits(call) });
+            }
+            Move::Overtake(place) => {
+                (0..9).for_each(|_| self.make(&Move::Arrive(vec![*place], 0, Priority::High)));
             }
             Move::Advance(time) => self.clock.advance(nanos(*time)),
             Move::Drop(which) => {
