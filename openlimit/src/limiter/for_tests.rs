@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use super::Limiter;
 use super::core::{Core, Handle};
 use super::hold_times::HoldTimes;
+use super::keyed::Keyed;
 use super::overrides::{Entry, Replaced, Substitute};
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Driver};
@@ -113,6 +114,32 @@ impl<K> Limiter<K> {
     fn replaced(&self) -> Replaced {
         let core = self.own_handle().map(|handle| ptr::from_ref(handle.core()).addr());
         Replaced { limiter: self.address(), core }
+    }
+}
+
+impl<P, K> Keyed<K, Limiter<P>> {
+    /// Puts one limiter in the place of those of all keys, on this thread, until the [`Override`] is
+    /// dropped. Needs the feature `testing`. See [`Limiter::override_with`], which is for a single
+    /// key: `TENANTS.of(&tenant).override_with(..)`.
+    ///
+    /// ```
+    /// use openlimit::{AcquireError, Cost, Keyed, RateLimiter, limiter, testing};
+    ///
+    /// limiter! { static TENANTS: Keyed<u64, RateLimiter> = { requests: 1 / day }; }
+    ///
+    /// # fn main() -> Result<(), AcquireError> {
+    /// let _guard = TENANTS.override_with(&testing::unlimited());
+    /// for _ in 0..100 {
+    ///     TENANTS.of(&7).try_acquire(Cost::new())?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "the override ends when the guard is dropped"]
+    pub fn override_with(&self, limiter: &Limiter<P>) -> Override {
+        let core = self.built().map(|cores| Arc::as_ptr(cores).addr());
+        let _entry = Entry::new(Replaced { limiter: self.address(), core }, leaked(limiter));
+        Override { _entry, _replaced: None }
     }
 }
 
