@@ -131,11 +131,13 @@
 //! # What it guarantees
 //!
 //! Each limit is metered by a bucket, which refills continuously at the limit's rate. A full bucket
-//! holds the *burst*: how much may be taken at once after an idle time (see [`Rate::burst`]).
+//! holds the *burst*: how much may be taken at once after an idle time (see [`Rate::burst`]). A
+//! limit that [resets](Rate::resets_at) at a time of day counts between its resets instead.
 //!
 //! - **The limit holds.** In any window of length `w`, the admitted calls take at most `rate * w +
 //!   max(burst, largest call)` of each limit, or, with [`Counting::InWindows`], at most the amount
-//!   in any window of one period. The arithmetic uses integers and never rounds in favour of a
+//!   in any window of one period. Of a limit that resets, it is the amount between two resets. The
+//!   arithmetic uses integers and never rounds in favour of a
 //!   call.
 //! - **All or nothing.** A call takes its cost from every limit at once, or from none.
 //! - **First come, first served.** A large call is never overtaken by small ones.
@@ -175,6 +177,7 @@
 //! | `reqwest`, `async-openai`, `ureq`, `tower` | no | [`clients`]: an adapter for each |
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
+//! | `time-zones` | no | [`Rate::resets_at`] in the time zones of the IANA database, whose rules take 0.2 MB in the program |
 //! | `tracing` | no | [events](#events-and-metrics) under the target `openlimit`: calls, holds, refusals, limits that differ |
 //! | `metrics` | no | [metrics](#events-and-metrics) of calls, and [`Status`]`::record` |
 //! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML; [`Status`] as data |
@@ -191,6 +194,11 @@
 //! when it arrived) and `reserved`; or when it is refused. When it is settled, an event
 //! `openlimit.settle` has `reserved` and `actual`. Holds and what the provider refuses are events
 //! of levels info and warn, and seldom. No event contains what a provider or a user wrote.
+//!
+//! A call of a [`Stack`] is an event of each of its limiters, and counts in the metrics of each. Its
+//! wait is that of the limiter that it waited for last, and zero in the others. If it is refused,
+//! that is an event and a count of the limiter that refused it alone. So add up the limiters of one
+//! level of stacks, such as all tenants, and not those of several.
 //!
 //! With the feature `metrics`, the recorder of that crate gets these, by `limiter`. Install it
 //! before the limiter is used. [`Status`]`::record` adds gauges.

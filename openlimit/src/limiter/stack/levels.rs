@@ -144,9 +144,6 @@ pub(super) fn levels_of_each(costs: &[(&RateLimiter, Cost)]) -> Result<Box<[Leve
 fn priced<'a, K>(limiter: &'a Limiter<K>, price: &impl Price<K>) -> Result<Priced<'a>, AcquireError> {
     let handle = limiter.handle().map_err(unbuilt)?;
     let plan = &handle.core().plan;
-    if plan.reserve().is_any() {
-        return Err(unbuilt(&BuildError::new(plan.name().clone(), BuildProblem::StackedReserve)));
-    }
     let cost = price.cost(plan.pricing()).map_err(|error| plan.unpriced(error))?;
     let cost = cost.borrow();
     Ok(Priced { handle, cost: plan.resolve_few(cost).ok_or_else(|| cost.clone()) })
