@@ -445,4 +445,10 @@ impl Plan {
     pub(crate) fn meters(&self, dimension: &Dimension) -> bool {
         self.dimensions.is_empty() || self.dimensions.iter().any(|metered| metered.dimension == *dimension)
     }
+
+    /// Returns true if it meters nothing but requests.
+    #[cfg(feature = "tokenizers")]
+    pub(crate) fn meters_only_requests(&self) -> bool {
+        self.dimensions.iter().all(|metered| metered.dimension == Dimension::Requests)
+    }
 }

@@ -15,7 +15,7 @@ use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Input, Learning, Output};
 use crate::limits::{Dimension, Limit, Name, Percent, Priority};
 use crate::queue::Queue;
-use crate::time::{Time, nanos};
+use crate::time::{Dates, Time, nanos};
 
 impl<K> Builder<K> {
     /// Builds the limiter. Connects to nothing.
@@ -28,6 +28,8 @@ impl<K> Builder<K> {
     /// - an amount of zero, or above 2^63 - 1;
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
+    /// - a rate that [resets](crate::Rate::resets_at) at what is no time of day, in an unknown zone,
+    ///   over a period without windows, or that has a burst; or a jitter above half of its period;
     /// - a burst above half of the period, for a limit that is [counted in
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
@@ -42,6 +44,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
+    /// - a rate that [resets](crate::Rate::resets_at);
     /// - a [`reserve`](Self::reserve);
     /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
@@ -158,6 +161,7 @@ impl Checked {
             meterings: self.plan.meterings(),
             dimensions: self.plan.dimensions(),
             max_hold: self.max_hold,
+            dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),
         }
     }

@@ -9,7 +9,9 @@ use super::Burst;
 use crate::admission::{Cap, Raises};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::BuildProblem;
-use crate::limits::{Concurrency, Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Percent, Rate};
+use crate::limits::{
+    Calendar, Concurrency, Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, NoCalendar, Percent, Rate,
+};
 use crate::queue::Overflow;
 use crate::time::nanos;
 
@@ -96,6 +98,9 @@ impl Declared {
         if rate.period().is_zero() || rate.period() > LONGEST_PERIOD {
             return Err(BuildProblem::Period(limit.clone()));
         }
+        if rate.has_resets() {
+            return self.resetting(limit);
+        }
         let burst = self.burst_of(limit);
         if burst.is_zero() || burst > LONGEST_PERIOD {
             return Err(BuildProblem::Burst { limit: limit.clone(), burst });
@@ -105,6 +110,29 @@ impl Declared {
         }
         let metering = Metering::new(rate, burst, self.jitter, headroom);
         Ok(Metering { counting: self.counting, ..metering })
+    }
+
+    /// Checks a limit that resets, and returns its metering. It is counted in its own windows, and
+    /// has no burst but all of it. Two clocks do not drift apart in a window, so there is no headroom
+    /// unless the user asks for one.
+    fn resetting(&self, limit: &Limit) -> Result<Metering, BuildProblem> {
+        let rate = limit.rate();
+        if let Err(problem) = Calendar::of(rate) {
+            let limit = limit.clone();
+            return Err(match problem {
+                NoCalendar::Time => BuildProblem::ResetTime(limit),
+                NoCalendar::Zone => BuildProblem::ResetZone(limit),
+                NoCalendar::Period => BuildProblem::ResetPeriod(limit),
+            });
+        }
+        if rate.has_both() {
+            return Err(BuildProblem::ResetBurst(limit.clone()));
+        }
+        if self.jitter > rate.period() / 2 {
+            return Err(BuildProblem::ResetJitter { limit: limit.clone(), jitter: self.jitter });
+        }
+        let headroom = self.headroom.map_or((0, 100), |Percent(percent)| (u64::from(percent), 100));
+        Ok(Metering::new(rate, rate.period(), self.jitter, headroom))
     }
 
     /// Returns the burst of a limit: its own, or the limiter's, or the default.
@@ -169,7 +197,8 @@ pub(super) fn is_ours(limit: &Limit) -> bool {
 
 /// Returns whether the limiter's burst applies to this limit.
 fn takes_burst(limit: &Limit) -> bool {
-    limit.rate().own_burst().is_none() && is_short(limit.rate())
+    let rate = limit.rate();
+    rate.own_burst().is_none() && !rate.has_resets() && is_short(rate)
 }
 
 fn is_short(rate: Rate) -> bool {

@@ -18,7 +18,7 @@ use crate::backend::{Backend, Starting};
 use crate::error::{BuildError, BuildProblem};
 use crate::limits::{Budget, Concurrency, Dimension, Limit, Percent, Rate};
 use crate::queue::Overflow;
-use crate::time::Time;
+use crate::time::{Dates, Time};
 
 impl<K> Limiter<K> {
     /// Changes rates, and other options that an [`Update`] has, while the limiter runs.
@@ -26,10 +26,13 @@ impl<K> Limiter<K> {
     /// What is used of a limit stays in proportion: if 30 % of the burst was taken, 30 % of the new
     /// one is. Calls that wait move at once: they are admitted or held back by the new limits. A
     /// call that is larger than a new limit allows is refused with
-    /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always.
+    /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always. But
+    /// one from before the last 32 updates may give back less than it did not use, and over Redis
+    /// one from before the last 8 may give back nothing.
     ///
-    /// A rate replaces the limit with the same dimension and period. Limits cannot be added or
-    /// removed. What the provider [said](crate::Permit::observe) it allows still counts.
+    /// A rate replaces the limit with the same dimension and period, which [resets](Rate::resets_at)
+    /// at the same time if it does. What was taken of such a limit stays taken. Limits cannot be
+    /// added or removed. What the provider [said](crate::Permit::observe) it allows still counts.
     ///
     /// If the limits are shared through Redis, the other processes take the newest limits over with
     /// their next batch, also those that begin later with others. Of two updates at the same time,
@@ -109,7 +112,8 @@ impl Update {
         self.limit(Limit::new(Dimension::Spend, budget.rate()))
     }
 
-    /// Changes the limit with the same dimension and period.
+    /// Changes the limit with the same dimension and period, which [resets](Rate::resets_at) at the
+    /// same time if it does.
     ///
     /// A rate without a [burst](Rate::burst) of its own takes the limiter's, or the default, as it
     /// does in the builder.
@@ -168,7 +172,7 @@ impl Update {
         let mut declared = declared.clone();
         for limit in self.limits {
             let is_same = |other: &Limit| {
-                other.dimension() == limit.dimension() && other.rate().period() == limit.rate().period()
+                other.dimension() == limit.dimension() && other.rate().has_same_windows(&limit.rate())
             };
             match declared.limits.iter().position(is_same) {
                 Some(place) => declared.limits[place] = limit,
@@ -245,6 +249,7 @@ impl Core {
             meterings: plan.meterings(),
             dimensions: plan.dimensions(),
             max_hold: self.hold_times.longest(),
+            dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),
         }
     }

@@ -84,6 +84,15 @@ impl Cost {
         cost
     }
 
+    /// Creates the cost of a request that no limit of the limiter counts.
+    #[cfg(feature = "tokenizers")]
+    pub(crate) const fn nothing() -> Self {
+        let mut cost = Self::new();
+        cost.amounts[0] = 0;
+        cost.named = Self::HAS_SPEND;
+        cost
+    }
+
     /// Says how many choices share the output, and whether the request names their maximum.
     #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
     pub(crate) const fn of_choices(mut self, choices: u64, has_maximum: bool) -> Self {

@@ -59,7 +59,7 @@ fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
     let rows = rows! {
         requests { 200 / minute } { Rate::per_minute(200) } "200 / minute";
         tokens { 40_000 / second } { Rate::per_second(40_000) } "40_000 / second";
-        input_tokens { 9 / hour } { Rate::per_hour(9) } "9 / hour";
+        input_tokens { 9 / month } { Rate::per_month(9) } "9 / month, resets at 00:00 UTC";
         output_tokens { 9 / day } { Rate::per_day(9) } json!(["9 / day"]);
         images { Rate::per_day(9).burst(SECOND) } { Rate::per_day(9).burst(SECOND) } "9 / day, burst 1 s";
         spend { Dollars(10) / day } { Dollars(10) / Unit::day } "$10 / day";

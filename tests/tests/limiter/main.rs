@@ -20,6 +20,7 @@ mod plan;
 mod provider_windows;
 mod python_defects;
 mod reset;
+mod resets;
 mod shared_key;
 mod stack;
 mod status;

@@ -7,6 +7,7 @@
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use super::super::core::Handle;
 use super::super::permit::Permit;
@@ -58,6 +59,7 @@ impl Stacked {
     /// Admits it now or not at all.
     pub(super) fn try_now(mut levels: Box<[Level]>) -> Result<Permit, AcquireError> {
         rank::sort(&mut levels);
+        levels.iter_mut().for_each(|level| level.ask(Urgency::default()));
         match at_once(&mut levels) {
             Ok(()) => Ok(permit(levels)),
             Err(place) => Err(*levels[place].core().without_room(&levels[place].waiter())),
@@ -86,6 +88,7 @@ impl Stacked {
         context: &Context<'_>,
     ) -> Poll<Result<Permit, AcquireError>> {
         if let Self::New(levels) = self {
+            levels.iter_mut().for_each(|level| level.ask(urgency));
             match at_once(levels) {
                 Ok(()) => return Poll::Ready(Ok(permit(mem::take(levels)))),
                 Err(place) => {
@@ -276,8 +279,13 @@ impl Progress {
             .collect()
     }
 
-    fn fail(&mut self, error: Box<AcquireError>) -> Step {
+    fn fail(&mut self, mut error: Box<AcquireError>) -> Step {
         self.leave_from(0);
+        // The limiter whose queue is full need not be the one that would make it wait.
+        if let AcquireError::QueueFull { wait, .. } = &mut *error {
+            let waits = self.levels.iter().map(|level| level.core().wait_of(&level.waiter()));
+            *wait = waits.fold(*wait, Duration::max);
+        }
         Step::End(Err(error))
     }
 

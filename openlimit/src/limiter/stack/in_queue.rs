@@ -3,9 +3,11 @@
 //! Each step locks that limiter alone, and pumps its queue, as all that changes it do.
 
 use std::task::Waker;
+use std::time::Duration;
 
 use super::super::core::Core;
 use crate::admission::LongWait;
+use crate::backend::Buckets as _;
 use crate::error::AcquireError;
 use crate::limits::Amounts;
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
@@ -91,6 +93,13 @@ impl Core {
     pub(super) fn is_turn_near(&self, amounts: &Amounts) -> bool {
         let now = self.time.now();
         self.lock().is_some_and(|state| state.admission.is_turn_near(amounts, now))
+    }
+
+    /// Returns a lower bound on the wait of a call that is not in the queue.
+    pub(super) fn wait_of(&self, call: &Waiter) -> Duration {
+        let now = self.time.now();
+        let Some(state) = self.lock() else { return Duration::ZERO };
+        Duration::from_nanos(state.admission.backend.wait(call, &state.admission.queue, now).0)
     }
 
     /// Admits what is due.

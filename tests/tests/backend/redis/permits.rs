@@ -226,15 +226,16 @@ fn a_time_out_of_zero_is_never_admitted_and_a_call_that_is_too_large_is_told() {
 fn a_permit_says_how_long_it_waited_and_for_what() {
     let server = RedisServer::start();
     let builder = RateLimiter::builder().name("chat").redis(server.url());
-    let limiter = builder.requests(Rate::per_second(100)).tokens(Rate::per_second(100)).build().unwrap();
-    // Ninety-five fit at once.
+    let tokens = Rate::per_second(25).burst(secs(4));
+    let limiter = builder.requests(Rate::per_second(100)).tokens(tokens).build().unwrap();
+    // Ninety-eight fit at once.
     let start = Instant::now();
     let first = take(&limiter, 90).unwrap();
     assert!(first.waited() <= start.elapsed());
     let before = start.elapsed();
     let second = take(&limiter, 80).unwrap();
-    // It departs 750 ms after the first, or half of the jitter less.
-    assert!(start.elapsed() >= millis(700), "{:?}", start.elapsed());
+    // It departs 2 850 ms after the first, or half of the jitter less.
+    assert!(start.elapsed() >= millis(2_820), "{:?}", start.elapsed());
     assert!(second.waited() <= start.elapsed() - before);
     assert!(second.waited() > Duration::ZERO);
     assert_eq!(second.waited_for().unwrap().dimension(), &Dimension::Tokens);

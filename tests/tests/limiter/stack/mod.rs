@@ -4,8 +4,10 @@ mod first_free;
 mod long_waits;
 mod model;
 mod permits;
+mod reserve;
 mod threads;
 mod waiting;
+mod wakers;
 
 use openlimit::testing::ManualClock;
 use openlimit::{Rate, RateLimiter};
