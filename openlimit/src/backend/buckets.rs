@@ -150,6 +150,10 @@ pub(crate) trait Buckets {
     /// Of this and of other holds, the latest end counts.
     fn exhaust(&mut self, until: u64, now: u64);
 
+    /// Ends the hold of a quota that was used up, and with it that of all calls. Holds of single
+    /// limits stay. Does nothing if no quota is used up.
+    fn reopen(&mut self, now: u64);
+
     /// Ends all holds, of any kind.
     fn release(&mut self, now: u64);
 

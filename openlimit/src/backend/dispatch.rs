@@ -154,6 +154,10 @@ impl Buckets for Backend {
         each!(self, one => one.exhaust(until, now));
     }
 
+    fn reopen(&mut self, now: u64) {
+        each!(self, one => one.reopen(now));
+    }
+
     fn release(&mut self, now: u64) {
         each!(self, one => one.release(now));
     }

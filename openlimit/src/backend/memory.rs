@@ -157,6 +157,21 @@ impl Memory {
         self.note_usual();
     }
 
+    /// Ends the hold of all calls. Holds of single limits stay.
+    fn end_hold(&mut self, now: u64) {
+        self.holds.end_all();
+        self.shut_until = self.holds.latest_limit();
+        let limits = self.limits();
+        for (place, meter) in self.meters.iter_mut().enumerate() {
+            meter.bucket.thaw(now);
+            let until = self.holds.limit(place % limits);
+            if until > now {
+                meter.bucket.freeze(until, now);
+            }
+        }
+        self.note_usual();
+    }
+
     /// Notes that calls that wait may have to wait for longer than was known.
     fn set_back(&mut self) {
         self.holds.set_back(self.meters.len());
@@ -275,7 +290,8 @@ impl Buckets for Memory {
 
     fn reset(&mut self, limits: &Starting<'_>, _: u64) {
         let mut holds = mem::take(&mut self.holds);
-        holds.end();
+        holds.end_all();
+        holds.end_limits();
         *self = Self { holds, ..Self::new(limits, self.charges) };
     }
 
@@ -379,12 +395,16 @@ impl Buckets for Memory {
         (self.usual_from, self.shut_until) = (u64::MAX, u64::MAX);
     }
 
+    fn reopen(&mut self, now: u64) {
+        if self.is_exhausted() {
+            self.end_hold(now);
+        }
+    }
+
     fn release(&mut self, now: u64) {
         if now < self.shut_until {
-            self.shut_until = 0;
-            self.holds.end();
-            self.meters.iter_mut().for_each(|meter| meter.bucket.thaw(now));
-            self.note_usual();
+            self.holds.end_limits();
+            self.end_hold(now);
         }
     }
 

@@ -66,6 +66,12 @@ impl Model {
         self.limits.iter_mut().for_each(|limit| limit.held_until = 0);
     }
 
+    fn reopen(&mut self) {
+        if self.is_exhausted {
+            (self.held_until, self.is_exhausted) = (0, false);
+        }
+    }
+
     /// Returns true if a hold keeps a call of these amounts.
     fn holds(&self, amounts: [u64; 2]) -> bool {
         let held = |(limit, amount): (&ModelLimit, u64)| amount > 0 && self.now < limit.held_until;
@@ -127,9 +133,13 @@ fn compare(seed: u64) {
                 memory.exhaust(until * MILLI, now);
                 (model.held_until, model.is_exhausted) = (model.held_until.max(until), true);
             }
-            3 => {
+            3 if random(2) == 0 => {
                 memory.release(now);
                 model.release();
+            }
+            3 => {
+                memory.reopen(now);
+                model.reopen();
             }
             4 | 5 => {
                 let span = [500, 2_000][random(2) as usize];

@@ -16,7 +16,7 @@ pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
 const OPEN: u64 = 1_000;
 
 /// The terms of a limit, which the builder has checked to be in range.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Metering {
     pub(crate) rate: Rate,
     /// The burst, as time of the rate.

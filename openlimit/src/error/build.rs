@@ -198,8 +198,8 @@ pub enum BuildProblem {
 
     /// The limiter learns what calls put out, and none of its limits could make use of it.
     #[error(
-        "`output: Learned` has no effect: it needs a limit on `output_tokens`, or one on `tokens` that takes \
-         the sum of prompt and output (`admission: Charge::Sum`)"
+        "`output: Learned` has no effect: it needs a limit on `output_tokens`, one on `tokens` that takes the \
+         sum of prompt and output (`admission: Charge::Sum`), or one on `spend` with prices"
     )]
     UnusedOutput,
 
@@ -230,14 +230,6 @@ pub enum BuildProblem {
     )]
     SharedReserve,
 
-    /// The limiter is part of a [stack](crate::Stack), and a part of its rates is
-    /// [reserved](crate::Builder::reserve).
-    #[error(
-        "a limiter of a stack cannot keep a part for a priority yet; leave `reserve` out, or acquire from this \
-         limiter alone"
-    )]
-    StackedReserve,
-
     /// The limiter has a price for calls, and no limit on money.
     #[error(
         "its price has no effect, because it has no limit on money; give it one: `spend: Dollars(10) / day`"
@@ -258,6 +250,14 @@ pub enum BuildProblem {
          adds none; build another limiter for other limits"
     )]
     NoSuchLimit(Limit),
+
+    /// An [update](crate::Limiter::update) sets the concurrency of a limiter that has none. Nothing
+    /// counts its calls in flight.
+    #[error(
+        "it has no concurrency to change, so its calls in flight are not counted; build it with one, which may be as \
+         large as `u32::MAX`"
+    )]
+    NoConcurrency,
 
     /// The value of a key uses the limiter that it declares, itself or through another one.
     #[error(

@@ -332,8 +332,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// `remaining` from a provider is shared in the same way.
     ///
     /// `try_acquire` is a call of normal priority. A [concurrency](Self::concurrency) is not shared
-    /// out. The limits must not be shared through Redis, and the limiter cannot be part of a
-    /// [`Stack`](crate::Stack).
+    /// out. The limits must not be shared through Redis.
     ///
     /// ```
     /// use openlimit::{Percent, Priority, RateLimiter, limiter};
@@ -393,6 +392,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// It runs on the thread that polls the call, and under no lock. So whatever it does, other
     /// calls are not delayed by it. If it panics, the call goes on. A call whose task is not polled
     /// is not reported. It may use the limiter, and calls that it makes are not reported.
+    ///
+    /// For a call of a [`Stack`](crate::Stack), it is the function of the limiter that the call
+    /// waits for, from when it waits for that one. So each limiter is told at most once.
     ///
     /// ```
     /// use openlimit::{Cost, RateLimiter, limiter};

@@ -32,6 +32,9 @@ impl<K> Limiter<K> {
     /// [concurrency](crate::Builder::concurrency), since nobody knows how long the calls take:
     /// [`in_flight`](Forecast::in_flight) takes both.
     ///
+    /// For calls of a [`Stack`](crate::Stack), plan each of its limiters with the calls that it
+    /// gets. None of them takes less time than its own plan, so the longest is a lower bound.
+    ///
     /// ```
     /// use openlimit::{Cost, Rate, RateLimiter};
     /// use std::time::Duration;

@@ -21,7 +21,8 @@
 //! another one in its place, with [`override_with`](crate::Limiter::override_with). The override
 //! lasts until the guard is dropped, and other tests do not see it. That also covers the tasks of
 //! `#[tokio::test]`, since they run on the test's thread. For a runtime with several threads there
-//! is [`override_during`](crate::Limiter::override_during).
+//! is [`override_during`](crate::Limiter::override_during). A [`Keyed`](crate::Keyed) has an
+//! [`override_with`](crate::Keyed::override_with) for all keys.
 //!
 //! ```
 //! use openlimit::{AcquireError, ChatRateLimiter, limiter, rate_limited, testing};

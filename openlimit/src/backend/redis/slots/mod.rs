@@ -274,9 +274,16 @@ impl Buckets for Slots {
         self.begin_hold(until, true, now);
     }
 
+    fn reopen(&mut self, now: u64) {
+        self.alone.share.reopen(now);
+        if self.is_exhausted {
+            self.end_hold(now);
+        }
+    }
+
     fn release(&mut self, now: u64) {
         self.alone.share.release(now);
-        self.end_hold(now);
+        self.end_all_holds(now);
     }
 
     fn held_until(&self) -> u64 {
