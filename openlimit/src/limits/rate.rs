@@ -177,7 +177,8 @@ impl Rate {
     /// Windows follow the system's wall clock, which is read for every call of such a limit (some
     /// 50 ns), and once a minute while calls wait. So a window ends in time if the clock was set, or if the
     /// machine was suspended. If the clock is set back beyond a reset, what was taken after the
-    /// reset counts in the window before it, and the reset comes again.
+    /// reset counts in the window before it, and the reset comes again. While a clock is wrong, its
+    /// windows are.
     ///
     /// After a restart of the program, it counts anew. Such a limit cannot be shared through Redis.
     ///
