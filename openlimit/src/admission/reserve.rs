@@ -50,7 +50,7 @@ impl Admission {
         if let Some((above, _)) = above.filter(|(_, above)| above.turn.is_kept()) {
             return self.due(above, now);
         }
-        let passing = above.filter(|_| self.lets_pass(head)).map(|(key, _)| key);
+        let passing = above.filter(|_| self.lets_pass(head, now)).map(|(key, _)| key);
         let head = self.due(key, now)?;
         let passing = passing.filter(|_| head.1.at > now).and_then(|key| self.due(key, now));
         Some(passing.filter(|passing| passing.1.at < head.1.at).unwrap_or(head))
@@ -60,7 +60,7 @@ impl Admission {
     /// number of its charge.
     pub(super) fn pass(&mut self, call: &Waiter, now: u64) -> Option<u64> {
         let priority = call.urgency.priority();
-        if !self.may_pass(priority) {
+        if !self.may_pass(priority, now) {
             return None;
         }
         let charge = self.take_past(call.amounts.as_slice(), now)?;
@@ -69,20 +69,18 @@ impl Admission {
     }
 
     /// Returns true if no call waits that one of this priority has to wait for.
-    pub(super) fn may_pass(&self, priority: Priority) -> bool {
+    pub(super) fn may_pass(&self, priority: Priority, now: u64) -> bool {
         let Some((_, head)) = self.queue.head() else { return true };
-        let reserve = self.queue.reserve();
-        reserve.is_any()
-            && !reserve.is_below(priority)
+        !self.queue.reserve().is_below(priority)
             && self.queue.head_above().is_none()
-            && self.lets_pass(head)
+            && self.lets_pass(head, now)
     }
 
     /// Returns true if the head waits for its share alone.
-    fn lets_pass(&self, head: &Waiter) -> bool {
+    fn lets_pass(&self, head: &Waiter, now: u64) -> bool {
         self.queue.reserve().is_below(head.urgency.priority())
             && !head.turn.is_kept()
-            && self.backend.waits_for_share(head.amounts.as_slice())
+            && self.backend.waits_for_share(head.amounts.as_slice(), now)
     }
 
     /// Returns when a waiter is due that may go next.

@@ -22,7 +22,7 @@ impl Admission {
     /// one more may be in flight. It can be [undone](Self::undo) under the same lock, until it is [kept](Self::keep).
     pub(crate) fn try_charge(&mut self, grant: &mut Grant, priority: Priority, now: u64) -> bool {
         self.price(grant, priority);
-        if !self.may_pass(priority) || self.is_saturated() {
+        if !self.may_pass(priority, now) || self.is_saturated() {
             return false;
         }
         let charge = self.backend.take(grant.amounts.as_slice(), now);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::Rate;
+use crate::time::Dates;
 
 const MILLI: u64 = 1_000_000;
 
@@ -106,6 +107,7 @@ fn compare(seed: u64) {
         meterings: &[metering, metering],
         dimensions: &[0, 1],
         max_hold: 0,
+        dates: Dates::From(0),
         on_system_time: true,
     };
     let (mut memory, mut model) = (Memory::new(&starting, 0), Model::default());
@@ -164,7 +166,7 @@ fn compare(seed: u64) {
                 } else if !model.is_exhausted {
                     refused += 1;
                     // It is due at the first millisecond at which the model admits it.
-                    let due = memory.earliest(&amounts).at.div_ceil(MILLI);
+                    let due = memory.earliest(&amounts, now).at.div_ceil(MILLI);
                     let mut then = model.clone();
                     then.pass(due.saturating_sub(then.now));
                     assert!(!then.holds(amounts) && then.excess(amounts) <= NEARLY, "{due}: {}", case());

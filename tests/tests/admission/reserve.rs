@@ -262,3 +262,14 @@ fn what_cannot_be_reserved_is_an_error() {
         assert!(call(&limiter, 100, Low).over().is_some(), "a call may be as large as the limit");
     }
 }
+
+#[test]
+fn the_wait_of_a_call_that_is_not_made_counts_the_share() {
+    let clock = ManualClock::new();
+    let limiter = tokens(&clock);
+    drop(call(&limiter, 80, Normal).admitted());
+    let wait = limiter.wait_for(8).expect("it may wait");
+    assert_eq!(wait, millis(100));
+    clock.advance(wait);
+    assert_eq!(call(&limiter, 8, Normal).admitted().waited(), secs(0));
+}

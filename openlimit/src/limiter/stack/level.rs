@@ -100,6 +100,9 @@ fn depart_each(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
     let Some(mut state) = level.handle.core().lock() else { return Err(0) };
     let Some(due) = state.admission.turn(*key, level.now) else {
         state.admission.retract(*key, level.now);
+        if level.handle.core().plan.on_wait().is_some() {
+            state.admission.queue.watch(*key, level.now);
+        }
         return Err(0);
     };
     depart_each(outer, keys).map_err(|place| place + 1)?;

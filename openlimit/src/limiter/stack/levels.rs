@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use super::super::core::Handle;
+#[cfg(feature = "clients")]
+use super::super::limiter::RateLimiter;
 use super::super::limiter::{Limiter, unbuilt};
 use super::level::Level;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -130,6 +132,13 @@ struct Priced<'a> {
     handle: &'a Handle,
     /// Its amounts, or its whole cost if that takes more than the quick way.
     cost: Result<[u64; Amounts::FEW], Cost>,
+}
+
+/// Returns the levels of limiters that a call costs something else each.
+#[cfg(feature = "clients")]
+pub(super) fn levels_of_each(costs: &[(&RateLimiter, Cost)]) -> Result<Box<[Level]>, AcquireError> {
+    let priced: Result<Vec<_>, _> = costs.iter().map(|(limiter, cost)| priced(limiter, cost)).collect();
+    levels(&priced?)
 }
 
 fn priced<'a, K>(limiter: &'a Limiter<K>, price: &impl Price<K>) -> Result<Priced<'a>, AcquireError> {

@@ -94,7 +94,11 @@ impl Buckets for Slots {
         Some(if held > due.at { Due { at: held, limit: HOLD } } else { due })
     }
 
-    fn waits_for_share(&self, _: &[u64]) -> bool {
+    fn due_changes(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn waits_for_share(&self, _: &[u64], _: u64) -> bool {
         // The builder refuses a reserve of shared limits.
         false
     }
@@ -226,6 +230,10 @@ impl Buckets for Slots {
     fn climbs(&self, place: usize, now: u64) -> bool {
         let bucket = self.bucket_of(place);
         bucket.is_some_and(|bucket| self.bucket_climbs(bucket, now))
+    }
+
+    fn is_meant(&self, _: usize, _: Option<u64>, _: Option<u64>, _: u64) -> bool {
+        true
     }
 
     fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64> {
