@@ -18,11 +18,11 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 const PATIENCE: u64 = 100_000_000;
 
 impl Admission {
-    /// Charges a call at `now` if no call waits, every limit has room, and one more may be in
-    /// flight. It can be [undone](Self::undo) under the same lock, until it is [kept](Self::keep).
+    /// Charges a call at `now` if no call waits that it has to wait for, every limit has room, and
+    /// one more may be in flight. It can be [undone](Self::undo) under the same lock, until it is [kept](Self::keep).
     pub(crate) fn try_charge(&mut self, grant: &mut Grant, priority: Priority, now: u64) -> bool {
         self.price(grant, priority);
-        if !self.queue.is_empty() || self.is_saturated() {
+        if !self.may_pass(priority, now) || self.is_saturated() {
             return false;
         }
         let charge = self.backend.take(grant.amounts.as_slice(), now);
@@ -31,7 +31,8 @@ impl Admission {
     }
 
     /// Keeps what was charged: the call departs.
-    pub(crate) fn keep(&mut self, grant: &mut Grant, now: u64) {
+    pub(crate) fn keep(&mut self, grant: &mut Grant, priority: Priority, now: u64) {
+        self.queue.overtaken_by(priority);
         if self.remaining.is_some() {
             self.note(grant.amounts.as_slice(), Some(grant.charge), now);
         }

@@ -74,7 +74,7 @@ fn take_each(levels: &mut [Level]) -> Result<(), usize> {
     }
     match take_each(outer) {
         Ok(()) => {
-            state.admission.keep(&mut level.grant, level.now);
+            state.admission.keep(&mut level.grant, level.urgency.priority(), level.now);
             Ok(())
         }
         Err(place) => {

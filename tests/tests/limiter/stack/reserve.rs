@@ -64,6 +64,22 @@ fn a_stacked_high_call_passes_a_stacked_low_one_that_waits_for_its_share() {
 }
 
 #[test]
+fn with_a_normal_floor_try_acquire_passes_stacked_low_calls_that_wait_for_their_share() {
+    let clock = ManualClock::new();
+    let builder = plain(&clock).tokens(Rate::per_second(100)).reserve((Priority::Normal, Percent(50)));
+    let [inner, outer] = [builder.build().expect("a valid reserve"), tokens(&clock, "outer", 70)];
+    let stack = [&inner, &outer];
+    let low: Vec<_> = (0..3).map(|_| call(stack, 50, Low)).collect();
+    // The outer limiter has no room, so the inner one is not charged.
+    assert!(Stack::of(stack).try_acquire(21).is_err());
+    assert_eq!(left(stack), [50, 20]);
+    // It passes as many calls as go before one that is owed its turn, and more.
+    (0..20).for_each(|_| drop(Stack::of(stack).try_acquire(1).expect("both have room")));
+    assert!(Stack::of(stack).try_acquire(1).is_err());
+    drop(low);
+}
+
+#[test]
 fn what_stacked_calls_did_not_use_is_given_back_to_their_share() {
     let clock = ManualClock::new();
     let [inner, outer] = [reserving(&clock), tokens(&clock, "outer", 1_000)];
