@@ -16,7 +16,7 @@ use super::building::Building;
 use super::core::Handle;
 use super::decide::NotAtOnce;
 use super::overrides::substitute;
-use super::seen::decided;
+use super::seen::{decided, denied};
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -162,9 +162,9 @@ impl<K> Limiter<K> {
                     decided(&outcome);
                     outcome
                 }
-                Err(error) => Err(handle.core().plan.unpriced(error)),
+                Err(error) => Err(denied(handle.core().plan.unpriced(error))),
             },
-            Err(error) => Err(unbuilt(error)),
+            Err(error) => Err(denied(unbuilt(error))),
         }
     }
 

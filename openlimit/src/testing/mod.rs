@@ -108,6 +108,12 @@
 //! # runtime.block_on(the_third_call_waits_for_two_minutes());
 //! ```
 //!
+//! # Dates
+//!
+//! Limits that [reset](crate::Rate::resets_at) go by the date. On both clocks it begins at
+//! 2026-01-01 00:00 UTC. A test can set it: [`ManualClock::set_date`], and [`set_date`] in paused
+//! time.
+//!
 //! # A strict provider
 //!
 //! A [`Provider`] is an HTTP server inside the test's process that answers like a real API and
@@ -136,4 +142,4 @@ pub use self::provider::{
     Arrival, Dialect, OtherCalls, Provider, ProviderBuilder, ProviderModel, ProviderReply, Windows,
 };
 pub use crate::limiter::{Overridden, Override, unlimited};
-pub use crate::time::ManualClock;
+pub use crate::time::{ManualClock, set_date};

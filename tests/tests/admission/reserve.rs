@@ -5,7 +5,7 @@ use std::time::Duration;
 use openlimit::testing::ManualClock;
 use openlimit::{
     AcquireError, BuildProblem, Cost, Counting, Dollars, Keyed, Limit, Percent, Priority, Rate, RateLimiter,
-    Stack, Unit, Usage,
+    Unit, Usage,
 };
 use openlimit_tests::{Call, millis, plain, secs};
 
@@ -229,21 +229,6 @@ fn a_key_is_not_forgotten_while_its_share_is_in_use() {
     assert!(low(80).over().is_none());
     clock.advance(millis(250));
     assert!(low(80).over().is_some());
-}
-
-#[test]
-fn a_limiter_with_a_reserve_cannot_be_stacked() {
-    let clock = ManualClock::new();
-    let (limiter, other) =
-        (tokens(&clock), plain(&clock).tokens(Rate::per_second(5)).build().expect("valid"));
-    let stack = Stack::of((&other, &limiter));
-    let errors = [stack.try_acquire(1).map(drop), stack.acquire(1).blocking().map(drop)];
-    for error in errors.map(|refused| refused.expect_err("it has a reserve")) {
-        let AcquireError::Build(error) = error else { panic!("{error}") };
-        assert!(matches!(error.problem(), BuildProblem::StackedReserve), "{error}");
-    }
-    // Nothing was charged.
-    assert!(other.try_acquire(5).is_ok());
 }
 
 #[test]

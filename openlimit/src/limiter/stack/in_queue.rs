@@ -6,6 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::super::core::Core;
+use crate::admission::LongWait;
 use crate::backend::Buckets as _;
 use crate::error::AcquireError;
 use crate::limits::Amounts;
@@ -45,7 +46,13 @@ impl Core {
         self.start().map_err(Box::new)?;
         let mut joined = None;
         self.update(|state, now, wakers| {
-            joined = Some(state.admission.join_stacked(Waiter { waker, ..call }, now, wakers));
+            let key = state.admission.join_stacked(Waiter { waker, ..call }, now, wakers);
+            if let Ok(key) = key
+                && self.plan.on_wait().is_some()
+            {
+                state.admission.begin_stacked_wait(key, now);
+            }
+            joined = Some(key);
         });
         match joined {
             Some(Ok(key)) => Ok(key),
@@ -67,6 +74,19 @@ impl Core {
             }
             _ => InQueue::Waits,
         }
+    }
+
+    /// Returns true if the program has to be told that a call in the queue waits for long.
+    pub(super) fn has_notice(&self, key: Key) -> bool {
+        self.plan.on_wait().is_some() && self.lock().is_some_and(|state| state.admission.queue.is_noted(key))
+    }
+
+    /// Returns the long wait of a call in the queue that the program has to be told of.
+    pub(super) fn long_wait(&self, key: Key) -> Option<LongWait> {
+        self.plan.on_wait()?;
+        let now = self.time.now();
+        let mut state = self.lock()?;
+        if state.admission.queue.is_noted(key) { state.admission.long_wait(key, now) } else { None }
     }
 
     /// Returns true if it may soon be the turn again of a call that was the head before.
