@@ -11,6 +11,8 @@
 //! hold up calls that take nothing from it. So those pass it, until the limits themselves are what
 //! it waits for. By then they have delayed it by one call at most.
 
+use std::task::Waker;
+
 use super::Admission;
 use crate::backend::{Buckets as _, Due};
 use crate::limits::{Amounts, Priority};
@@ -55,7 +57,7 @@ impl Admission {
 
     /// Admits a call now that does not wait, if no call waits that it has to wait for. Returns the
     /// number of its charge.
-    pub(super) fn pass(&mut self, call: &Waiter, now: u64) -> Option<u64> {
+    pub(super) fn pass(&mut self, call: &Waiter, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
         let reserve = self.queue.reserve();
         if reserve.is_any()
             && !reserve.is_below(call.urgency.priority())
@@ -64,6 +66,8 @@ impl Admission {
         {
             let charge = self.take_past(call.amounts.as_slice(), now)?;
             self.queue.overtaken_by(call);
+            // It may be the turn of a lower call now, which is due.
+            self.pump(now, wakers);
             return Some(charge);
         }
         self.take(call.amounts.as_slice(), now)
