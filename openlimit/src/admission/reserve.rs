@@ -15,6 +15,8 @@
 //! several limiters, which keeps its turn while it waits for another one. Otherwise each could wait
 //! for the other, in two queues.
 
+use std::task::Waker;
+
 use super::Admission;
 use crate::backend::{Buckets as _, Due};
 use crate::limits::{Amounts, Priority};
@@ -58,13 +60,15 @@ impl Admission {
 
     /// Admits a call now that does not wait, if no call waits that it has to wait for. Returns the
     /// number of its charge.
-    pub(super) fn pass(&mut self, call: &Waiter, now: u64) -> Option<u64> {
+    pub(super) fn pass(&mut self, call: &Waiter, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
         let priority = call.urgency.priority();
         if !self.may_pass(priority, now) {
             return None;
         }
         let charge = self.take_past(call.amounts.as_slice(), now)?;
         self.queue.overtaken_by(priority);
+        // It may be the turn of a lower call now, which is due.
+        self.pump(now, wakers);
         Some(charge)
     }
 

@@ -22,11 +22,13 @@ pub struct Level {
     arrived: u64,
     /// How it waits, on the limiter's clock.
     urgency: Urgency,
+    /// True if it departed although others wait, of which it may now be the turn of one that is due.
+    has_passed: bool,
 }
 
 impl Level {
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
-        Self { handle, grant, now: 0, arrived: 0, urgency: Urgency::default() }
+        Self { handle, grant, now: 0, arrived: 0, urgency: Urgency::default(), has_passed: false }
     }
 
     pub(super) fn core(&self) -> &Core {
@@ -63,7 +65,9 @@ impl Level {
 /// Returns the place of the first level without room.
 pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
     read_clocks(levels);
-    take_each(levels)
+    take_each(levels)?;
+    levels.iter().filter(|level| level.has_passed).for_each(|level| level.core().pump());
+    Ok(())
 }
 
 fn take_each(levels: &mut [Level]) -> Result<(), usize> {
@@ -75,6 +79,7 @@ fn take_each(levels: &mut [Level]) -> Result<(), usize> {
     match take_each(outer) {
         Ok(()) => {
             state.admission.keep(&mut level.grant, level.urgency.priority(), level.now);
+            level.has_passed = !state.admission.queue.is_empty();
             Ok(())
         }
         Err(place) => {
