@@ -63,6 +63,12 @@ impl Memory {
         Self { meters: meters.collect(), charges, ..Self::default() }
     }
 
+    /// Creates empty buckets for another limiter with the same limits. They share the terms.
+    pub(super) fn of_another(&self) -> Self {
+        let meters = self.meters.iter().map(|meter| Meter { bucket: meter.bucket.of_another(), ..*meter });
+        Self { meters: meters.collect(), charges: self.charges, ..Self::default() }
+    }
+
     /// Returns when a call could be admitted if it were the next one.
     #[inline]
     pub(super) fn earliest(&self, amounts: &[u64]) -> Due {
@@ -162,38 +168,39 @@ impl Memory {
         self.holds.set_back(self.meters.len());
     }
 
-    /// Charges a call now while a rate climbs, or during a hold, if it is one of limits from which
-    /// the call takes nothing.
+    /// Does the same as [`take`](Buckets::take) while a rate climbs or during a hold.
     #[cold]
     #[inline(never)]
     fn take_slowly(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        if now < self.shut_until && (self.is_exhausted() || now < self.held_for(amounts)) {
+        if !self.has_room_slowly(amounts, now) {
             return None;
         }
-        let charge = self.charges + 1;
-        for (at, meter) in self.meters.iter_mut().enumerate() {
-            let shown = meter.bucket.clock(now);
-            if !meter.bucket.take(amounts[meter.dimension()], charge, shown) {
-                self.put_back(amounts, at);
-                return None;
-            }
+        self.charge_as(amounts, self.charges + 1, now);
+        Some(self.charges)
+    }
+
+    /// Does the same as [`has_room`](Buckets::has_room) while a rate climbs or during a hold. Holds
+    /// of limits from which the call takes nothing do not count.
+    fn has_room_slowly(&self, amounts: &[u64], now: u64) -> bool {
+        if now < self.shut_until && (self.is_exhausted() || now < self.held_for(amounts)) {
+            return false;
         }
-        self.charges = charge;
-        Some(charge)
+        let fits = |Meter { bucket, dimension, .. }: &Meter| {
+            bucket.fits(amounts[*dimension as usize], bucket.clock(now))
+        };
+        self.meters.iter().all(fits)
+    }
+
+    /// Returns whether every limit has room for a call, as usual.
+    #[inline(always)]
+    fn fits(&self, amounts: &[u64], now: u64) -> bool {
+        self.meters.iter().all(|meter| meter.bucket.fits(amounts[meter.dimension()], now))
     }
 
     /// Notes from when on calls are admitted as usual, after a hold or a climb has changed.
     fn note_usual(&mut self) {
         let climbs = self.meters.iter().map(|meter| meter.bucket.climbs_until());
         self.usual_from = climbs.fold(self.shut_until, u64::max);
-    }
-
-    /// Undoes a charge in the first `meters` limits.
-    #[inline]
-    fn put_back(&mut self, amounts: &[u64], meters: usize) {
-        for meter in &mut self.meters[..meters] {
-            meter.bucket.put_back(amounts[meter.dimension()]);
-        }
     }
 }
 
@@ -203,20 +210,19 @@ impl Buckets for Memory {
         if now < self.usual_from {
             return self.take_slowly(amounts, now);
         }
-        let charge = self.charges + 1;
-        // All or nothing in one pass: if a limit refuses, the limits before it are put back.
-        for (at, meter) in self.meters.iter_mut().enumerate() {
-            if !meter.bucket.take(amounts[meter.dimension()], charge, now) {
-                self.put_back(amounts, at);
-                return None;
-            }
+        // All or nothing: nothing is written before it is known that all limits have room.
+        if !self.fits(amounts, now) {
+            return None;
         }
-        self.charges = charge;
-        Some(charge)
+        self.charges += 1;
+        for meter in &mut self.meters {
+            meter.bucket.take(amounts[meter.dimension()], self.charges, now);
+        }
+        Some(self.charges)
     }
 
-    fn undo(&mut self, amounts: &Amounts, _: u64, _: u64) {
-        self.put_back(amounts.as_slice(), self.meters.len());
+    fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {
+        if now < self.usual_from { self.has_room_slowly(amounts, now) } else { self.fits(amounts, now) }
     }
 
     fn due(&mut self, head: &Waiter, _: u64) -> Option<Due> {
@@ -425,7 +431,7 @@ mod tests {
     use super::Meter;
 
     #[test]
-    fn a_bucket_without_refunds_has_at_most_128_bytes() {
-        assert!(size_of::<Meter>() <= 128, "{} bytes", size_of::<Meter>());
+    fn a_bucket_without_refunds_is_one_cache_line() {
+        assert!(size_of::<Meter>() <= 64, "{} bytes", size_of::<Meter>());
     }
 }

@@ -46,10 +46,10 @@ impl Bucket {
 
 /// Returns `new`, filled in proportion to `old`.
 fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now: u64) -> Level<N> {
-    let ratio = Ratio { part: new.burst.into(), of: old.burst.into() };
+    let ratio = Ratio { part: new.terms.burst.into(), of: old.terms.burst.into() };
     let down = |weight: W| N::narrowed(ratio.times(weight.into()).0);
     let shown = old.clock(now);
-    let emptied = old.at.saturating_add(old.level.over(old.leak));
+    let emptied = old.at.saturating_add(old.level.over(old.terms.leak));
     let (level, at) = if emptied <= shown {
         // Since when the bucket is empty decides about large calls.
         (N::default(), emptied)
@@ -57,19 +57,19 @@ fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now
         let (whole, rest) = ratio.times(old.level_at(shown).into());
         (N::narrowed(whole.saturating_add(u128::from(rest > 0))), old.at.max(shown))
     };
-    let (mut eras, mut least) = (Vec::new(), new.unit.min(down(old.unit)));
+    let (mut eras, mut least) = (Vec::new(), new.terms.unit.min(down(old.terms.unit)));
     if let Some(pace) = &old.pace {
         eras.extend(pace.eras.iter().map(|(last, weight)| (*last, down(*weight))));
         end_era(&mut eras, pace.since, down(pace.least));
         least = least.min(down(pace.least));
     }
-    end_era(&mut eras, charge, down(old.unit));
+    end_era(&mut eras, charge, down(old.terms.unit));
     while eras.len() > MOST_ERAS {
         let (_, weight) = eras.remove(0);
         eras[0].1 = eras[0].1.min(weight);
     }
     let (climb, cut) = old.pace.as_ref().map_or_else(Default::default, |pace| (pace.climb, pace.cut));
-    let pace = Pace { unit: new.unit, least, since: charge, eras, climb, cut };
+    let pace = Pace { unit: new.terms.unit, least, since: charge, eras, climb, cut };
     (new.level, new.at, new.low, new.pace) = (level, at, old.low.map(down), Some(Box::new(pace)));
     new
 }

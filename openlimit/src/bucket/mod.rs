@@ -124,15 +124,20 @@ mod rises;
 mod windows;
 mod word;
 
+use std::sync::Arc;
+
 #[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
-use self::level::Level;
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
 pub(crate) use self::level::{FASTEST, SLOWEST};
+use self::level::{Level, Terms};
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 
 /// The state of one limit.
+///
+/// A million limiters may have two each, so it is small: what equal limits have in common is shared
+/// by their buckets, until it changes for one of them.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "every call reads the usual variant, which must not be boxed")]
 pub(crate) enum Bucket {
@@ -171,26 +176,39 @@ impl Bucket {
         let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
         let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
         if unit.saturating_mul(usual.into()).max(burst).max(jitter).max(leak) <= NARROW {
-            Self::Narrow(Level::new(unit as u64, leak as u64, burst as u64, jitter as u64, most))
+            let terms = Terms::new(unit as u64, leak as u64, burst as u64, jitter as u64, most);
+            Self::Narrow(Level::new(Arc::new(terms)))
         } else {
-            Self::Wide(Box::new(Level::new(unit, leak, burst, jitter, most)))
+            Self::Wide(Box::new(Level::new(Arc::new(Terms::new(unit, leak, burst, jitter, most)))))
         }
     }
 
-    /// Takes `amount` if it can be admitted at `now`. Returns whether it did.
+    /// Creates a bucket at level zero with the same terms.
+    pub(crate) fn of_another(&self) -> Self {
+        match self {
+            Self::Narrow(level) => Self::Narrow(Level::new(Arc::clone(&level.terms))),
+            Self::Wide(level) => Self::Wide(Box::new(Level::new(Arc::clone(&level.terms)))),
+        }
+    }
+
+    /// Returns whether a call of `amount` can be admitted at `now`.
     ///
     /// While the rate climbs, `now` is what the bucket's [`clock`](Self::clock) shows.
     #[inline(always)]
-    pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+    pub(crate) fn fits(&self, amount: u64, now: u64) -> bool {
+        match self {
+            Self::Narrow(level) => level.fits(amount, now),
+            Self::Wide(level) => fits_wide(level, amount, now),
+        }
+    }
+
+    /// Takes `amount`, which [fits](Self::fits) at `now`, under the number of its charge.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) {
         match self {
             Self::Narrow(level) => level.take(amount, charge, now),
             Self::Wide(level) => take_wide(level, amount, charge, now),
         }
-    }
-
-    /// Undoes the last [`take`](Self::take), if no other call came after it.
-    pub(crate) fn put_back(&mut self, amount: u64) {
-        level!(self, level => level.put_back(amount));
     }
 
     /// Returns the first moment at which a call of `amount` can be admitted, after other calls have
@@ -286,11 +304,17 @@ impl Bucket {
 
 /// A function of its own, so that the rare wide level takes no registers from the narrow one.
 #[inline(never)]
-fn take_wide(level: &mut Level<u128>, amount: u64, charge: u64, now: u64) -> bool {
-    level.take(amount, charge, now)
+fn fits_wide(level: &Level<u128>, amount: u64, now: u64) -> bool {
+    level.fits(amount, now)
 }
 
-/// Separate for the same reason as `take_wide`.
+/// Separate for the same reason as `fits_wide`.
+#[inline(never)]
+fn take_wide(level: &mut Level<u128>, amount: u64, charge: u64, now: u64) {
+    level.take(amount, charge, now);
+}
+
+/// Separate for the same reason as `fits_wide`.
 #[inline(never)]
 fn due_wide(level: &Level<u128>, amount: u64, ahead: u128) -> u64 {
     level.due(amount, ahead)

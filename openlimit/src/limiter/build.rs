@@ -95,7 +95,7 @@ impl<K> Builder<K> {
             max_hold: nanos(this.max_hold),
             time,
             given: this.name.filter(|name| !name.is_empty()),
-            backend: Ready::Memory,
+            backend: Ready::default(),
         };
         checked.backend = this.backend.check(&checked.starting())?;
         Ok(checked)
