@@ -24,23 +24,18 @@ impl Default for Cap {
 }
 
 impl Admission {
-    /// Bounds the number of calls that wait.
-    pub(crate) fn capped(self, cap: Cap) -> Self {
-        Self { cap, ..self }
-    }
-
     /// Returns true if a call that joined would be one too many.
     pub(super) fn is_full(&self) -> bool {
-        self.queue.len() >= self.cap.most
+        self.queue.len() >= self.policy.cap.most
     }
 
     /// Decides about a call that has joined: it waits, unless it is the one too many. Refuses the
     /// one that is.
     pub(super) fn or_shed(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
-        if self.queue.len() <= self.cap.most {
+        if self.queue.len() <= self.policy.cap.most {
             return Decided::Waits(key);
         }
-        let excess = self.queue.excess(key, self.cap.overflow);
+        let excess = self.queue.excess(key, self.policy.cap.overflow);
         let excess = excess.and_then(|excess| Some((excess, self.too_many(self.queue.waiter(excess)?, now))));
         let decided = match excess {
             Some((excess, refusal)) if excess == key => {
@@ -61,6 +56,6 @@ impl Admission {
     /// Returns the refusal of a call for which there is no place.
     fn too_many(&self, call: &Waiter, now: u64) -> Refusal {
         let (wait, _) = self.backend.wait(call, &self.queue, now);
-        Refusal::QueueFull { waiting: self.cap.most, waited: call.waited(now), wait }
+        Refusal::QueueFull { waiting: self.policy.cap.most, waited: call.waited(now), wait }
     }
 }

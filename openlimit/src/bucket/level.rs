@@ -21,11 +21,11 @@ pub(crate) const FASTEST: u64 = 1 << 16;
 
 /// The level of one limit.
 ///
-/// What does not change with a call is in [`Terms`], which the levels of equal limits share, and
+/// What does not change with a call is in [`Weights`], which the levels of equal limits share, and
 /// what few levels have is in boxes.
 #[derive(Debug)]
 pub(crate) struct Level<W> {
-    pub(super) terms: Arc<Terms<W>>,
+    pub(super) terms: Arc<Weights<W>>,
     /// The weight in the bucket at `at`.
     pub(super) level: W,
     /// The time to which `level` belongs, on the bucket's [clock](Climb). Only a charge or a refund
@@ -39,7 +39,7 @@ pub(crate) struct Level<W> {
 
 /// The terms of a limit, by weight.
 #[derive(Clone, Debug)]
-pub(super) struct Terms<W> {
+pub(super) struct Weights<W> {
     /// The weight of one unit of amount.
     pub(super) unit: W,
     /// The weight that leaks in a nanosecond.
@@ -54,7 +54,7 @@ pub(super) struct Terms<W> {
     most: u64,
 }
 
-impl<W: Word> Terms<W> {
+impl<W: Word> Weights<W> {
     pub(super) fn new(unit: W, leak: W, burst: W, jitter: W, most: u64) -> Self {
         Self { unit, leak, fit: burst.minus(jitter), burst, jitter, most }
     }
@@ -90,25 +90,36 @@ impl<W: Word> Pace<W> {
 
 impl<W: Word> Level<W> {
     /// Creates a level of zero.
-    pub(super) fn new(terms: Arc<Terms<W>>) -> Self {
+    pub(super) fn new(terms: Arc<Weights<W>>) -> Self {
         Self { terms, level: W::default(), at: 0, low: LowWater::default(), pace: None }
     }
 
     /// Returns whether `amount` can be admitted when the bucket's clock shows `now`.
     ///
-    /// Every call that does not wait runs through this and [`raise`](Self::raise). So the usual
-    /// case comes first.
+    /// Every call that does not wait runs through this and [`take`](Self::take). So the usual case
+    /// comes first.
     #[inline(always)]
     pub(super) fn fits(&self, amount: u64, now: u64) -> bool {
         let weight = self.terms.unit.times(amount);
-        let after = self.level_at(now).plus(weight);
-        after <= self.terms.fit || amount == 0 || weight > self.terms.fit && self.fits_large(amount, now)
+        self.level_at(now).plus(weight) <= self.terms.fit
+            || amount == 0
+            || weight > self.terms.fit && self.fits_large(amount, now)
     }
 
     /// Does the same for a call larger than `fit`: into debt, unless it can never be admitted.
     #[inline(never)]
     fn fits_large(&self, amount: u64, now: u64) -> bool {
         amount <= self.terms.most && self.shown_when_due(amount, 0) <= now
+    }
+
+    /// Takes `amount` if it [fits](Self::fits). Returns whether it did.
+    #[inline(always)]
+    pub(super) fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        let fits = self.fits(amount, now);
+        if fits {
+            self.take(amount, charge, now);
+        }
+        fits
     }
 
     /// Takes `amount` when the bucket's clock shows `now`. The level may rise to any height.

@@ -130,7 +130,7 @@ use std::sync::Arc;
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
 pub(crate) use self::level::{FASTEST, SLOWEST};
-use self::level::{Level, Terms};
+use self::level::{Level, Weights};
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 
@@ -176,10 +176,10 @@ impl Bucket {
         let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
         let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
         if unit.saturating_mul(usual.into()).max(burst).max(jitter).max(leak) <= NARROW {
-            let terms = Terms::new(unit as u64, leak as u64, burst as u64, jitter as u64, most);
+            let terms = Weights::new(unit as u64, leak as u64, burst as u64, jitter as u64, most);
             Self::Narrow(Level::new(Arc::new(terms)))
         } else {
-            Self::Wide(Box::new(Level::new(Arc::new(Terms::new(unit, leak, burst, jitter, most)))))
+            Self::Wide(Box::new(Level::new(Arc::new(Weights::new(unit, leak, burst, jitter, most)))))
         }
     }
 
@@ -199,6 +199,15 @@ impl Bucket {
         match self {
             Self::Narrow(level) => level.fits(amount, now),
             Self::Wide(level) => fits_wide(level, amount, now),
+        }
+    }
+
+    /// Takes `amount` if it [fits](Self::fits) at `now`. Returns whether it did.
+    #[inline(always)]
+    pub(crate) fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        match self {
+            Self::Narrow(level) => level.try_take(amount, charge, now),
+            Self::Wide(level) => try_take_wide(level, amount, charge, now),
         }
     }
 
@@ -306,6 +315,12 @@ impl Bucket {
 #[inline(never)]
 fn fits_wide(level: &Level<u128>, amount: u64, now: u64) -> bool {
     level.fits(amount, now)
+}
+
+/// Separate for the same reason as `fits_wide`.
+#[inline(never)]
+fn try_take_wide(level: &mut Level<u128>, amount: u64, charge: u64, now: u64) -> bool {
+    level.try_take(amount, charge, now)
 }
 
 /// Separate for the same reason as `fits_wide`.

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use super::core::{Core, Handle};
-use super::declared::{Declared, is_ours, least_lateness};
+use super::declared::{Declared, is_ours};
 use super::hold_times::HoldTimes;
+use super::plans::Planned;
 use super::{Builder, Limiter};
-use crate::admission::{Admission, Cap, Plan};
+use crate::admission::{Admission, Cap, Plan, Policy};
 use crate::backend::{Ready, Starting};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Learning, Output};
@@ -84,15 +85,19 @@ impl<K> Builder<K> {
         let plan = if declared.bounds_in_flight { plan.bounding_in_flight() } else { plan };
         let plan = plan.telling(this.on_wait);
         let plan = reserve.into_iter().fold(plan, |plan, (priority, part)| plan.reserving(priority, part));
+        let max_hold = nanos(this.max_hold);
+        let learning = Learning::new(this.output, this.input, plan.token_limits(&meterings));
         let mut checked = Checked {
-            learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
-            plan: Arc::new(plan),
-            declared: Arc::new(declared),
-            cap,
+            policy: Arc::new(Policy {
+                // Half of the jitter. The other half is left to the network.
+                grace: nanos(this.jitter / 2),
+                max_hold,
+                cap,
+                widens: declared.widening(),
+                learning: Some(learning),
+            }),
+            planned: Arc::new(Planned { plan, declared, max_hold }),
             concurrency: this.concurrency,
-            // Half of the jitter. The other half is left to the network.
-            grace: nanos(this.jitter / 2),
-            max_hold: nanos(this.max_hold),
             time,
             given: this.name.filter(|name| !name.is_empty()),
             backend: Ready::default(),
@@ -146,13 +151,9 @@ impl<K> Builder<K> {
 
 /// Options that were checked. Any number of limiters can be made of them, one for each key.
 pub(super) struct Checked {
-    pub(super) plan: Arc<Plan>,
-    declared: Arc<Declared>,
-    learning: Learning,
-    cap: Cap,
+    pub(super) planned: Arc<Planned>,
+    policy: Arc<Policy>,
     concurrency: Option<Concurrency>,
-    grace: u64,
-    max_hold: u64,
     pub(super) time: Time,
     /// The name that the program gave.
     given: Option<Name>,
@@ -164,28 +165,23 @@ impl Checked {
     fn starting(&self) -> Starting<'_> {
         Starting {
             name: self.given.as_deref(),
-            limits: self.plan.limits(),
-            meterings: self.plan.meterings(),
-            dimensions: self.plan.dimensions(),
-            max_hold: self.max_hold,
+            limits: self.planned.limits(),
+            meterings: self.planned.meterings(),
+            dimensions: self.planned.dimensions(),
+            max_hold: self.planned.max_hold,
             on_system_time: matches!(self.time, Time::System),
         }
     }
 
     /// Makes a limiter: that of a key, by its text in a store, if there is one for each key.
     pub(super) fn core(&self, key: Option<&str>) -> Arc<Core> {
-        let Self { plan, declared, .. } = self;
+        let Self { planned, policy, time, .. } = self;
         let (backend, driver) = self.backend.open(&self.starting(), key);
-        let queue = Queue::new(plan.width());
-        let admission = Admission::new(backend, queue, self.grace, self.max_hold)
-            .learns(self.learning.of_another())
-            .reserving(plan.reserve())
-            .capped(self.cap)
-            .widens(declared.widening())
+        let queue = Queue::new(planned.width());
+        let admission = Admission::new(backend, queue, Arc::clone(policy))
+            .reserving(planned.reserve())
             .bounds_in_flight(self.concurrency.as_ref());
-        let jitter = least_lateness(plan.meterings());
-        let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);
-        let (plan, time, declared) = (Arc::clone(plan), self.time.clone(), Arc::clone(declared));
-        Core::new(plan, admission, driver, time, jitter, hold_times, declared)
+        let hold_times = HoldTimes::new(self.given.as_deref(), time);
+        Core::new(Arc::clone(planned), admission, driver, time.clone(), hold_times)
     }
 }

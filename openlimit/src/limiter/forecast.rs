@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::Limiter;
 use super::limiter::unbuilt;
+use super::plans::Planned;
 use super::rehearsal::{AtOnce, Cause, Outlook, Rehearsal};
-use crate::admission::Plan;
 use crate::error::{AcquireError, short};
 use crate::limits::{Amounts, Limit, Rate};
 use crate::pricing::kind::Price;
@@ -127,7 +127,7 @@ impl ForecastError {
 /// ```
 #[derive(Clone)]
 pub struct Forecast {
-    plan: Arc<Plan>,
+    plan: Arc<Planned>,
     calls: Vec<Amounts>,
     in_flight: Option<AtOnce>,
     outlook: Outlook,
@@ -159,7 +159,7 @@ pub struct Doubling {
 }
 
 impl Forecast {
-    fn new(plan: Arc<Plan>, calls: Vec<Amounts>, in_flight: Option<AtOnce>) -> Self {
+    fn new(plan: Arc<Planned>, calls: Vec<Amounts>, in_flight: Option<AtOnce>) -> Self {
         let outlook = Rehearsal::new(&plan, in_flight).run(&calls);
         let limits = plan.limits().iter().zip(plan.dimensions()).zip(&outlook.for_limits);
         let limits = limits.map(|((limit, dimension), bound)| LimitForecast {

@@ -5,12 +5,11 @@
 //! the buckets change, and the waiters that are due then are admitted. So no call sees a part of
 //! it.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::core::{Core, State};
-use super::declared::{Declared, least_lateness};
+use super::declared::Declared;
+use super::plans::Planned;
 use super::{Burst, Limiter};
 use crate::admission::Plan;
 use crate::backend::{Backend, Starting};
@@ -152,7 +151,7 @@ impl Core {
     ) -> Result<(), E> {
         let mut changed = Err(BuildProblem::Forked.into());
         self.update(|state, now, wakers| {
-            changed = change(&state.declared, &mut state.admission.backend)
+            changed = change(&self.plan.now().declared, &mut state.admission.backend)
                 .and_then(|declared| Ok(self.apply(state, declared, now, wakers)?));
         });
         changed
@@ -178,9 +177,7 @@ impl Core {
         let plan = self.plan.with_limits(declared.limits.clone(), &meterings);
         let limits = self.starting(&plan);
         state.admission.change(&plan, (&limits, version), declared.widening(), now, wakers)?;
-        self.rest.store(self.time.rest(least_lateness(plan.meterings())), Ordering::Relaxed);
-        state.declared = Arc::new(declared);
-        self.plan.replace(plan);
+        self.plan.replace(Planned { plan, declared, max_hold: self.plan.max_hold });
         Ok(())
     }
 
@@ -191,7 +188,7 @@ impl Core {
             limits: plan.limits(),
             meterings: plan.meterings(),
             dimensions: plan.dimensions(),
-            max_hold: self.hold_times.longest(),
+            max_hold: self.plan.max_hold,
             on_system_time: matches!(self.time, Time::System),
         }
     }
