@@ -45,7 +45,7 @@ impl Admission {
         self.backend.change(limits, version, now)?;
         Arc::make_mut(&mut self.policy).widens = widens;
         if let Some(learning) = self.learning_mut() {
-            learning.change(plan.token_limits(limits.meterings));
+            learning.change(plan.learned_limits(limits.meterings));
         }
         for (place, limit) in plan.limits().iter().enumerate() {
             let declared = limit.rate().amount();
@@ -65,6 +65,11 @@ impl Admission {
             self.refuse(key, Refusal::TooLarge(Box::new(error)), wakers);
         }
         Ok(())
+    }
+
+    /// Changes the longest time by which a charge is dated back.
+    pub(crate) fn set_grace(&mut self, grace: u64) {
+        Arc::make_mut(&mut self.policy).grace = grace;
     }
 
     /// Forgets what was taken, what the provider said, and all holds. What was learned about calls

@@ -4,6 +4,7 @@
 //! of them come too late. With one, those that wait are still worth it, and the others know at
 //! once.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::{Admission, Decided};
@@ -24,6 +25,19 @@ impl Default for Cap {
 }
 
 impl Admission {
+    /// Changes the number of calls that may wait. Refuses calls that are too many by the rule for
+    /// overflow, of which [`Overflow::RejectNew`](crate::Overflow::RejectNew) refuses none.
+    pub(crate) fn cap(&mut self, cap: Cap, now: u64, wakers: &mut Vec<Waker>) {
+        Arc::make_mut(&mut self.policy).cap = cap;
+        while self.queue.len() > cap.most
+            && let Some(key) = self.queue.excess(None, cap.overflow)
+            && let Some(waiter) = self.queue.waiter(key)
+        {
+            let refusal = self.too_many(waiter, now);
+            self.refuse(key, refusal, wakers);
+        }
+    }
+
     /// Returns true if a call that joined would be one too many.
     pub(super) fn is_full(&self) -> bool {
         self.queue.len() >= self.policy.cap.most
@@ -35,7 +49,7 @@ impl Admission {
         if self.queue.len() <= self.policy.cap.most {
             return Decided::Waits(key);
         }
-        let excess = self.queue.excess(key, self.policy.cap.overflow);
+        let excess = self.queue.excess(Some(key), self.policy.cap.overflow);
         let excess = excess.and_then(|excess| Some((excess, self.too_many(self.queue.waiter(excess)?, now))));
         let decided = match excess {
             Some((excess, refusal)) if excess == key => {
@@ -56,6 +70,8 @@ impl Admission {
     /// Returns the refusal of a call for which there is no place.
     fn too_many(&self, call: &Waiter, now: u64) -> Refusal {
         let (wait, _) = self.backend.wait(call, &self.queue, now);
-        Refusal::QueueFull { waiting: self.policy.cap.most, waited: call.waited(now), wait }
+        // It is in the queue itself.
+        let waiting = self.queue.len().saturating_sub(1);
+        Refusal::QueueFull { waiting, waited: call.waited(now), wait }
     }
 }

@@ -30,6 +30,14 @@ impl Admission {
         self.seldom.changed()?.in_flight.as_mut()
     }
 
+    /// Changes how many calls may be in flight, if that is limited.
+    pub(crate) fn bound_in_flight(&mut self, concurrency: Option<&Concurrency>, now: u64) {
+        if let Some((flights, concurrency)) = self.flights_mut().zip(concurrency) {
+            flights.bound(concurrency, now);
+            self.pass_room_on();
+        }
+    }
+
     /// Returns how many calls are in flight and the most that may be, if that is limited.
     pub(crate) fn in_flight(&self) -> Option<(u32, u32)> {
         self.flights().map(|flights| (flights.calls, flights.most))

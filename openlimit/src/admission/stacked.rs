@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use super::{Admission, Decided};
 use crate::backend::{Buckets as _, Due, UNNUMBERED};
-use crate::limits::Amounts;
+use crate::limits::{Amounts, Priority};
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 
 /// The longest time for which a call keeps its turns in outer queues while an inner one, in which
@@ -19,11 +19,9 @@ const PATIENCE: u64 = 100_000_000;
 
 impl Admission {
     /// Returns true if a call can depart at `now`: no call waits, every limit has room, and one more
-    /// may be in flight. Replaces its amounts by what was learned.
-    pub(crate) fn has_room(&mut self, grant: &mut Grant, now: u64) -> bool {
-        if let Some(lesson) = &grant.lesson {
-            self.reserve(lesson, &mut grant.amounts);
-        }
+    /// may be in flight. Completes what it takes.
+    pub(crate) fn has_room(&mut self, grant: &mut Grant, priority: Priority, now: u64) -> bool {
+        self.price(grant, priority);
         self.queue.is_empty() && !self.is_saturated() && self.backend.has_room(grant.amounts.as_slice(), now)
     }
 

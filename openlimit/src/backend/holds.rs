@@ -52,9 +52,24 @@ impl Holds {
         &mut self.ends(limits).limits[place]
     }
 
-    /// Ends all holds.
-    pub(super) fn end(&mut self) {
-        self.0 = None;
+    /// Returns the latest end of the holds of single limits.
+    fn latest_limit(&self) -> u64 {
+        self.0.as_ref().and_then(|ends| ends.limits.iter().max().copied()).unwrap_or(0)
+    }
+
+    /// Ends the hold of all calls. Holds of single limits stay.
+    pub(super) fn end_all(&mut self) {
+        let last = self.latest_limit();
+        if let Some(ends) = &mut self.0 {
+            (ends.last, ends.all) = (last, 0);
+        }
+    }
+
+    /// Ends the holds of single limits.
+    pub(super) fn end_limits(&mut self) {
+        if let Some(ends) = &mut self.0 {
+            ends.limits.fill(0);
+        }
     }
 
     fn ends(&mut self, limits: usize) -> &mut Ends {

@@ -22,7 +22,7 @@
 
 use super::level::{Level, Pace};
 use super::word::Word;
-use super::{Bucket, Metering};
+use super::{Bucket, Metering, Unusual};
 
 /// The most eras that are remembered. The calls of earlier ones count as the lightest of them.
 const MOST_ERAS: usize = 32;
@@ -34,13 +34,27 @@ impl Bucket {
     /// The rate is as declared then, unless it climbs. The burst that [`widen`](Self::widen) raised
     /// is the declared one again.
     pub(crate) fn change(&mut self, metering: &Metering, charge: u64, now: u64) {
-        let changed = match (&*self, Self::new(metering)) {
-            (Self::Narrow(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
-            (Self::Wide(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
-            (Self::Narrow(old), Self::Wide(new)) => Self::Wide(Box::new(changed(old, *new, charge, now))),
-            (Self::Wide(old), Self::Wide(new)) => Self::Wide(Box::new(changed(old, *new, charge, now))),
+        let new = Self::refilling(metering);
+        let changed = match self {
+            Self::Narrow(old) => new.filled_as(old, charge, now),
+            Self::Unusual(unusual) => match &mut **unusual {
+                Unusual::Wide(old) => new.filled_as(old, charge, now),
+                // An update replaces a limit by one that resets at the same times.
+                Unusual::Resetting(count) => return count.change(metering, now),
+            },
         };
         *self = changed;
+    }
+
+    /// Returns the bucket, which is new, filled in proportion to a level.
+    fn filled_as<W: Word>(self, old: &Level<W>, charge: u64, now: u64) -> Self {
+        match self {
+            Self::Narrow(new) => Self::Narrow(changed(old, new, charge, now)),
+            Self::Unusual(unusual) => Self::Unusual(Box::new(match *unusual {
+                Unusual::Wide(new) => Unusual::Wide(changed(old, new, charge, now)),
+                Unusual::Resetting(new) => Unusual::Resetting(new),
+            })),
+        }
     }
 }
 

@@ -94,6 +94,11 @@ impl<W: Word> Level<W> {
         Self { terms, level: W::default(), at: 0, low: LowWater::default(), pace: None }
     }
 
+    /// Creates a level of zero with the same terms.
+    pub(super) fn of_another(&self) -> Self {
+        Self::new(Arc::clone(&self.terms))
+    }
+
     /// Returns whether `amount` can be admitted when the bucket's clock shows `now`.
     ///
     /// Every call that does not wait runs through this and [`take`](Self::take). So the usual case
@@ -357,6 +362,7 @@ impl<W: Word> Level<W> {
             full_in: self.time(now.saturating_add(full_in)).saturating_sub(real),
             // During a hold the rate stands still.
             part: self.part(real.max(self.time(self.at))),
+            resets_in: None,
         }
     }
 

@@ -10,13 +10,13 @@ use super::declared::{Declared, is_ours};
 use super::hold_times::HoldTimes;
 use super::plans::Planned;
 use super::{Builder, Limiter};
-use crate::admission::{Admission, Cap, Plan, Policy};
+use crate::admission::{Admission, Plan, Policy};
 use crate::backend::{Ready, Starting};
 use crate::error::{BuildError, BuildProblem};
-use crate::learning::{Learning, Output};
-use crate::limits::{Concurrency, Dimension, Limit, Name, Percent, Priority};
+use crate::learning::{Input, Learning, Output};
+use crate::limits::{Dimension, Limit, Name, Percent, Priority};
 use crate::queue::Queue;
-use crate::time::{Time, nanos};
+use crate::time::{Dates, Time, nanos};
 
 impl<K> Builder<K> {
     /// Builds the limiter. Connects to nothing.
@@ -29,6 +29,8 @@ impl<K> Builder<K> {
     /// - an amount of zero, or above 2^63 - 1;
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
+    /// - a rate that [resets](crate::Rate::resets_at) at what is no time of day, in an unknown zone,
+    ///   over a period without windows, or that has a burst; or a jitter above half of its period;
     /// - a burst above half of the period, for a limit that is [counted in
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
@@ -43,6 +45,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
+    /// - a rate that [resets](crate::Rate::resets_at);
     /// - a [`reserve`](Self::reserve);
     /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
@@ -71,8 +74,8 @@ impl<K> Builder<K> {
         if this.pricing.has_price() && !this.limits.iter().any(is_ours) {
             return Err(BuildProblem::UnusedPrice);
         }
-        this.check_concurrency()?;
-        let cap = this.cap()?;
+        declared.check_concurrency()?;
+        let cap = declared.cap()?;
         let reserve = this.checked_reserve()?;
         let time = match &this.time {
             Some(time) => time.clone(),
@@ -80,24 +83,23 @@ impl<K> Builder<K> {
             None => Time::detect(),
         };
         let name = this.shown_name();
-        let plan =
-            Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(declared.raises);
-        let plan = if declared.bounds_in_flight { plan.bounding_in_flight() } else { plan };
+        let learns = this.output == Output::Learned || this.input == Input::Learned;
+        let pricing = this.pricing.learning(learns);
+        let plan = Plan::new(name, this.limits, &meterings, this.refunds, pricing).raising(declared.raises);
+        let plan = if declared.concurrency.is_some() { plan.bounding_in_flight() } else { plan };
         let plan = plan.telling(this.on_wait);
         let plan = reserve.into_iter().fold(plan, |plan, (priority, part)| plan.reserving(priority, part));
         let max_hold = nanos(this.max_hold);
-        let learning = Learning::new(this.output, this.input, plan.token_limits(&meterings));
+        let learning = Learning::new(this.output, this.input, plan.learned_limits(&meterings));
         let mut checked = Checked {
             policy: Arc::new(Policy {
-                // Half of the jitter. The other half is left to the network.
-                grace: nanos(this.jitter / 2),
+                grace: declared.grace(),
                 max_hold,
                 cap,
                 widens: declared.widening(),
                 learning: Some(learning),
             }),
             planned: Arc::new(Planned { plan, declared, max_hold }),
-            concurrency: this.concurrency,
             time,
             given: this.name.filter(|name| !name.is_empty()),
             backend: Ready::default(),
@@ -114,16 +116,9 @@ impl<K> Builder<K> {
             headroom: self.headroom,
             counting: self.counting,
             raises: self.raises(),
-            bounds_in_flight: self.concurrency.is_some(),
-        }
-    }
-
-    /// Checks the bound of the queue, and returns it.
-    fn cap(&self) -> Result<Cap, BuildProblem> {
-        match (self.max_waiting, self.overflow) {
-            (None, None) => Ok(Cap::default()),
-            (None, Some(_)) => Err(BuildProblem::UnusedOverflow),
-            (Some(most), overflow) => Ok(Cap { most, overflow: overflow.unwrap_or_default() }),
+            concurrency: self.concurrency.clone(),
+            max_waiting: self.max_waiting,
+            overflow: self.overflow,
         }
     }
 
@@ -144,6 +139,7 @@ impl<K> Builder<K> {
         match limit.dimension() {
             Dimension::OutputTokens => true,
             Dimension::Tokens => self.pricing.sums(),
+            Dimension::Spend => self.pricing.has_price(),
             _ => false,
         }
     }
@@ -153,7 +149,6 @@ impl<K> Builder<K> {
 pub(super) struct Checked {
     pub(super) planned: Arc<Planned>,
     policy: Arc<Policy>,
-    concurrency: Option<Concurrency>,
     pub(super) time: Time,
     /// The name that the program gave.
     given: Option<Name>,
@@ -169,6 +164,7 @@ impl Checked {
             meterings: self.planned.meterings(),
             dimensions: self.planned.dimensions(),
             max_hold: self.planned.max_hold,
+            dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),
         }
     }
@@ -180,7 +176,7 @@ impl Checked {
         let queue = Queue::new(planned.width());
         let admission = Admission::new(backend, queue, Arc::clone(policy))
             .reserving(planned.reserve())
-            .bounds_in_flight(self.concurrency.as_ref());
+            .bounds_in_flight(planned.declared.concurrency.as_ref());
         let hold_times = HoldTimes::new(self.given.as_deref(), time);
         Core::new(Arc::clone(planned), admission, driver, time.clone(), hold_times)
     }

@@ -51,6 +51,9 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
     if starting.limits.len() > MOST_SHARED {
         return Err(BuildProblem::TooManyShared(starting.limits.len()));
     }
+    if let Some(limit) = starting.limits.iter().find(|limit| limit.rate().has_resets()) {
+        return Err(BuildProblem::SharedReset(limit.clone()));
+    }
     if let OnOutage::Local(Percent(share)) = redis.on_outage
         && !(1..=100).contains(&share)
     {
@@ -72,7 +75,10 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
         name: name.to_owned(),
         limits,
         identity,
-        share: Memory::new(&Starting { meterings: &parts, ..*starting }, LOCAL),
+        share: Memory::new(
+            &Starting { meterings: &parts, dates: starting.dates.clone(), ..*starting },
+            LOCAL,
+        ),
         whole: Memory::new(starting, LOCAL),
         terms: redis.terms(nanos(jitter_of(starting.meterings)).min(MOST)),
     })
