@@ -78,7 +78,8 @@ impl Admission {
         let waiter = self.queue.waiter(key)?;
         let (wait, limit) = self.backend.wait_of_next(waiter.amounts.as_slice(), now);
         // Its turn comes after that of the head.
-        let of_head = if self.due == u64::MAX { 0 } else { self.due.saturating_sub(now) };
+        let due = self.seldom.get().due;
+        let of_head = if due == u64::MAX { 0 } else { due.saturating_sub(now) };
         self.give_notice(key, (wait.max(of_head), limit), now)
     }
 

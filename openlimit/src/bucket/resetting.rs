@@ -137,6 +137,12 @@ impl Resetting {
         }
     }
 
+    /// Creates the state of another limit with the same terms.
+    pub(super) fn of_another(&self) -> Self {
+        let (calendar, dates) = (self.calendar.clone(), self.dates.clone());
+        Self { calendar, dates, allowed: self.amount, count: Count::NOTHING, read: 0, ..*self }
+    }
+
     /// Changes the terms. What was taken in this window stays taken.
     pub(super) fn change(&mut self, metering: &Metering, now: u64) {
         self.read(now);
@@ -176,23 +182,12 @@ impl Resetting {
         date >= window.ends.saturating_sub(self.jitter)
     }
 
-    /// Takes `amount` if it can be admitted now. Returns whether it did.
-    pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        if amount == 0 {
-            return true;
-        }
-        let date = self.read(now);
-        let fits = self.count.taken.saturating_add(amount.min(self.allowed)) <= self.allowed;
-        let admitted = fits && amount <= self.most && !self.is_ending(self.count.window, date);
-        if admitted {
-            self.add(amount, charge);
-        }
-        admitted
-    }
-
-    /// Undoes the last `take`.
-    pub(super) fn put_back(&mut self, amount: u64) {
-        self.count.taken = self.count.taken.saturating_sub(amount);
+    /// Returns whether `amount` can be admitted now.
+    pub(super) fn fits(&self, amount: u64, now: u64) -> bool {
+        let date = self.dates.read(now);
+        let Count { window, taken, .. } = self.at(date);
+        let fits = taken.saturating_add(amount.min(self.allowed)) <= self.allowed;
+        amount == 0 || fits && amount <= self.most && !self.is_ending(window, date)
     }
 
     /// Returns when a call of `amount` is due, after other calls have taken `ahead`.

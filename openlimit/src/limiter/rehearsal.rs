@@ -5,8 +5,9 @@
 //! their own. Virtual time is a number, which moves to the moment at which the next call is due.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::admission::{Admission, Decided, Plan};
+use crate::admission::{Admission, Decided, Plan, Policy};
 use crate::backend::{Backend, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, MOST_AMOUNT, Priority, Rate};
@@ -147,13 +148,10 @@ impl<'a> Rehearsal<'a> {
             on_system_time: false,
         };
         let jitter = self.meterings.first().map(|metering| metering.jitter).unwrap_or_default();
-        Admission::new(
-            Backend::Memory(Memory::new(&starting, 0)),
-            Queue::new(self.plan.width()),
-            nanos(jitter / 2),
-            0,
-        )
-        .reserving(self.plan.reserve())
+        let policy = Policy { grace: nanos(jitter / 2), ..Policy::default() };
+        let backend = Backend::Memory(Memory::new(&starting, 0));
+        Admission::new(backend, Queue::new(self.plan.width()), Arc::new(policy))
+            .reserving(self.plan.reserve())
     }
 }
 

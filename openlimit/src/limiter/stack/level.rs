@@ -73,20 +73,13 @@ pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
 fn take_each(levels: &mut [Level]) -> Result<(), usize> {
     let Some((level, outer)) = levels.split_first_mut() else { return Ok(()) };
     let Some(mut state) = level.handle.core().lock() else { return Err(0) };
-    if !state.admission.try_charge(&mut level.grant, level.urgency.priority(), level.now) {
+    if !state.admission.has_room(&mut level.grant, level.urgency.priority(), level.now) {
         return Err(0);
     }
-    match take_each(outer) {
-        Ok(()) => {
-            state.admission.keep(&mut level.grant, level.urgency.priority(), level.now);
-            level.has_passed = !state.admission.queue.is_empty();
-            Ok(())
-        }
-        Err(place) => {
-            state.admission.undo(&level.grant, level.now);
-            Err(place + 1)
-        }
-    }
+    take_each(outer).map_err(|place| place + 1)?;
+    state.admission.take_room(&mut level.grant, level.urgency.priority(), level.now);
+    level.has_passed = !state.admission.queue.is_empty();
+    Ok(())
 }
 
 /// Lets a call depart from all levels, in whose queues it has these keys, or from none.
