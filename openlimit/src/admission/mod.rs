@@ -418,7 +418,7 @@ impl Admission {
     fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
         let saturated = self.saturated(waiter.waited(now));
-        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, head_due, now));
+        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, &self.queue, head_due, now));
         self.refuse(key, refusal, wakers);
     }
 }

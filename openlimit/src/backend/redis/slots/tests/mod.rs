@@ -25,6 +25,8 @@ mod pace;
 mod refunds;
 mod server;
 mod shared_key;
+mod stacked;
+mod unanswered;
 mod windows;
 mod world;
 
