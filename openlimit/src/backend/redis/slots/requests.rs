@@ -10,6 +10,11 @@ use crate::queue::{Key, Queue};
 /// about half a microsecond for each call, so about 0.15 ms for this many.
 const MOST_CALLS: usize = 256;
 
+/// How many calls have slots behind a head that waits for other limiters. When it departs, the next
+/// one then joins their queues at once, instead of a round trip later. More are of no use: slots
+/// expire before their turn.
+const READY: usize = 3;
+
 impl Slots {
     /// Returns how many waiters at the front of the queue the slots will serve.
     ///
@@ -51,12 +56,11 @@ impl Slots {
     /// Returns how many waiters at the front of the queue are to have slots.
     ///
     /// While the head waits for other limiters, slots of the calls behind it may expire unused. So
-    /// only the next one is to have a slot, to be ready when the head departs, and none once the
-    /// slot of the head has expired.
+    /// only the next [`READY`] are to have slots, and none once the slot of the head has expired.
     pub(super) fn wanting(&self, queue: &Queue, now: u64) -> usize {
         match self.slots.front() {
             _ if !queue.waits_elsewhere() => queue.len(),
-            Some(slot) if now <= slot.expires => queue.len().min(2),
+            Some(slot) if now <= slot.expires => queue.len().min(1 + READY),
             _ => 0,
         }
     }
