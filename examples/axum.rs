@@ -100,7 +100,7 @@ async fn status() -> Result<String, Refused> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     // Before the limiter is used, so that its metrics go there.
-    let prometheus = PrometheusBuilder::new().install_recorder()?;
+    let prometheus = PrometheusBuilder::new().with_recommended_naming(true).install_recorder()?;
     CHAT.init()?;
     let app = Router::new()
         .route("/chat", post(chat))

@@ -31,8 +31,8 @@ static ANSWERED: AtomicU64 = AtomicU64::new(0);
 static LATE: AtomicU64 = AtomicU64::new(0);
 static CROWDED: AtomicU64 = AtomicU64::new(0);
 
-/// The width of a bar.
-const WIDTH: usize = 40;
+/// The width of a bar. With it, a line fits into 80 columns.
+const WIDTH: usize = 28;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -45,18 +45,16 @@ async fn main() -> anyhow::Result<()> {
     program.spawn(calls(Priority::Normal, 250, 1_500, Duration::from_secs(6)));
     program.spawn(calls(Priority::Low, 60, 400, Duration::from_secs(30)));
 
-    // On a terminal, a frame takes the place of the one before.
-    let mut lines = 0;
-    for _ in 0..frames {
+    for number in 0..frames {
         sleep(Duration::from_millis(pause)).await;
         let frame = frame(&CHAT.status()?);
-        if is_terminal && lines > 0 {
-            print!("\x1b[{lines}A\x1b[J");
+        if is_terminal && number > 0 {
+            // It takes the place of the one before: up by its lines and the one between them.
+            print!("\x1b[{}A\x1b[J", frame.lines().count() + 1);
         }
         println!("{frame}");
-        lines = frame.lines().count();
     }
-    // The same for people and for machines, without a terminal.
+    // The same without bars, for people and for machines.
     println!("{:#}\n", CHAT.status()?);
     println!("{}", serde_json::to_string(&CHAT.status()?)?);
     Ok(())
@@ -106,9 +104,9 @@ fn frame(status: &Status) -> String {
         line(&mut frame, &format!("waiting, {name}"), calls as u64, 40, '░', &calls.to_string());
     }
     let longest = status.longest_wait.unwrap_or_default();
-    let _ = writeln!(frame, "  {:<26} {longest:.1?}", "longest wait");
+    let _ = writeln!(frame, "  {:<22} {longest:.1?}", "longest wait");
     let [answered, late, crowded] = [&ANSWERED, &LATE, &CROWDED].map(|count| count.load(Ordering::Relaxed));
-    let refused = format!("{late} too late, {crowded} with a full queue");
+    let refused = format!("{late} late, {crowded} no place");
     line(&mut frame, "refused", late + crowded, answered + late + crowded, '▓', &refused);
     frame
 }
@@ -117,7 +115,7 @@ fn frame(status: &Status) -> String {
 fn line(frame: &mut String, name: &str, part: u64, whole: u64, mark: char, text: &str) {
     let filled = usize::try_from(part.min(whole) * WIDTH as u64 / whole.max(1)).unwrap_or(WIDTH);
     let bar: String = (0..WIDTH).map(|place| if place < filled { mark } else { '·' }).collect();
-    let _ = writeln!(frame, "  {name:<26} {bar}  {text}");
+    let _ = writeln!(frame, "  {name:<22} {bar}  {text}");
 }
 
 /// Returns when the program began.

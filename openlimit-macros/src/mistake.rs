@@ -39,7 +39,7 @@ fn unknown_key(name: &str, keys: &[String]) -> String {
     if let Some((amount, unit)) = name.split_once("_per_")
         && let Some(meant) = keys().find(|key| *key == amount).or_else(|| nearest::nearest(amount, keys()))
     {
-        let unit = if ["second", "minute", "hour", "day"].contains(&unit) { unit } else { "minute" };
+        let unit = if ["second", "minute", "hour", "day", "month"].contains(&unit) { unit } else { "minute" };
         return format!("unknown key `{name}`; did you mean `{meant}: 200 / {unit}`?");
     }
     nearest::unknown("key", name, keys())

@@ -58,14 +58,86 @@
 //! | handle what can go wrong | [`AcquireError`], [`BuildError`] |
 //! | test without an account | `testing` (feature `testing`) |
 //!
+//! # Which keys for which provider
+//!
+//! Declare the limits that the provider's console shows for your account: a limiter for each pool,
+//! which is usually a family of models. The defaults fit OpenAI. What differs elsewhere (as of
+//! November 2026):
+//!
+//! | provider | limiter and limits | keys |
+//! | --- | --- | --- |
+//! | OpenAI | [`ChatRateLimiter`], [`ResponsesRateLimiter`] or [`EmbeddingRateLimiter`]: `requests` and `tokens` | none. It judges a call by the maximum that it names, and enforces limits per minute also per second, so keep [`Output::Named`] and the burst of 1 s |
+//! | Azure OpenAI | the same, for each deployment | `counting: Counting::InWindows`, and `model`, unless an adapter reads it from the path |
+//! | Anthropic | [`MessagesRateLimiter`]: `requests`, `input_tokens`, `output_tokens` | `output: Output::Learned`, since the maximum that a call names does not count, and `input: Input::Learned` if it caches prompts, which do not count either |
+//! | Gemini | [`GenerateContentRateLimiter`]: `requests` per minute and day, `input_tokens`, and money: `spend: Dollars(10) / Duration::from_secs(600)` | `model`, and `prices` for `spend`. It sends no headers, so refusals alone tell of other programs |
+//! | Groq | [`ChatRateLimiter`]: `requests` per day, `tokens` per minute | none |
+//! | Mistral | [`ChatRateLimiter`]: `requests` per second, `tokens` per minute | none |
+//! | Cerebras | [`ChatRateLimiter`]: `requests` and `tokens` per minute, hour and day | none. It judges a call by its maximum, too |
+//! | Bedrock | [`MessagesRateLimiter`] for Claude: `requests`, `tokens` | `default_output: u64::MAX`, since it sets the whole maximum aside |
+//! | LiteLLM's proxy, many gateways | as for the provider behind it | `counting: Counting::InWindows` |
+//! | DeepSeek, Ollama, vLLM | [`ChatRateLimiter`] | `concurrency`, as they bound the calls in flight |
+//!
+//! If another program uses the same account, feedback or an adapter notices it; `headroom` leaves a
+//! part to it from the start.
+//!
+//! ```
+//! # #[cfg(all(feature = "macros", feature = "tokenizers"))] mod app {
+//! use openlimit::*;
+//! use std::time::Duration;
+//!
+//! limiter! {
+//!     static AZURE: ChatRateLimiter = {
+//!         requests: 60 / minute,
+//!         tokens: 10_000 / minute,
+//!         counting: Counting::InWindows,
+//!         model: "gpt-4o",
+//!     };
+//!
+//!     static CLAUDE: MessagesRateLimiter = {
+//!         requests: 50 / minute,
+//!         input_tokens: 30_000 / minute,
+//!         output_tokens: 8_000 / minute,
+//!         output: Output::Learned,
+//!     };
+//!
+//!     static GEMINI: GenerateContentRateLimiter = {
+//!         requests: 150 / minute,
+//!         requests: 1_500 / day,
+//!         input_tokens: 1_000_000 / minute,
+//!         spend: Dollars(10) / Duration::from_secs(600),
+//!         price: |_, usage| 0.3e-6 * usage.uncached_input() as f64 + 2.5e-6 * usage.output() as f64,
+//!         model: "gemini-2.5-flash",
+//!     };
+//!
+//!     static BEDROCK: MessagesRateLimiter = {
+//!         requests: 100 / minute,
+//!         tokens: 200_000 / minute,
+//!         default_output: u64::MAX,
+//!     };
+//!
+//!     static OLLAMA: ChatRateLimiter = { concurrency: 4 };
+//! }
+//! # pub fn test() {
+//! #     AZURE.init().unwrap();
+//! #     CLAUDE.init().unwrap();
+//! #     GEMINI.init().unwrap();
+//! #     BEDROCK.init().unwrap();
+//! #     OLLAMA.init().unwrap();
+//! # }
+//! # }
+//! # #[cfg(all(feature = "macros", feature = "tokenizers"))] app::test();
+//! ```
+//!
 //! # What it guarantees
 //!
 //! Each limit is metered by a bucket, which refills continuously at the limit's rate. A full bucket
-//! holds the *burst*: how much may be taken at once after an idle time (see [`Rate::burst`]).
+//! holds the *burst*: how much may be taken at once after an idle time (see [`Rate::burst`]). A
+//! limit that [resets](Rate::resets_at) at a time of day counts between its resets instead.
 //!
 //! - **The limit holds.** In any window of length `w`, the admitted calls take at most `rate * w +
 //!   max(burst, largest call)` of each limit, or, with [`Counting::InWindows`], at most the amount
-//!   in any window of one period. The arithmetic uses integers and never rounds in favour of a
+//!   in any window of one period. Of a limit that resets, it is the amount between two resets. The
+//!   arithmetic uses integers and never rounds in favour of a
 //!   call.
 //! - **All or nothing.** A call takes its cost from every limit at once, or from none.
 //! - **First come, first served.** A large call is never overtaken by small ones.
@@ -105,6 +177,7 @@
 //! | `reqwest`, `async-openai`, `ureq`, `tower` | no | [`clients`]: an adapter for each |
 //! | `clients` | no | their core, for other clients |
 //! | `redis` | no | limits that processes and hosts share: `Builder::redis` |
+//! | `time-zones` | no | [`Rate::resets_at`] in the time zones of the IANA database, whose rules take 0.2 MB in the program |
 //! | `tracing` | no | [events](#events-and-metrics) under the target `openlimit`: calls, holds, refusals, limits that differ |
 //! | `metrics` | no | [metrics](#events-and-metrics) of calls, and [`Status`]`::record` |
 //! | `serde` | no | `LimiterConfig`: limiters from TOML, JSON or YAML; [`Status`] as data |
@@ -121,6 +194,11 @@
 //! when it arrived) and `reserved`; or when it is refused. When it is settled, an event
 //! `openlimit.settle` has `reserved` and `actual`. Holds and what the provider refuses are events
 //! of levels info and warn, and seldom. No event contains what a provider or a user wrote.
+//!
+//! A call of a [`Stack`] is an event of each of its limiters, and counts in the metrics of each. Its
+//! wait is that of the limiter that it waited for last, and zero in the others. If it is refused,
+//! that is an event and a count of the limiter that refused it alone. So add up the limiters of one
+//! level of stacks, such as all tenants, and not those of several.
 //!
 //! With the feature `metrics`, the recorder of that crate gets these, by `limiter`. Install it
 //! before the limiter is used. [`Status`]`::record` adds gauges.

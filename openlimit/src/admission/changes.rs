@@ -44,7 +44,7 @@ impl Admission {
         self.backend.change(limits, version, now)?;
         self.widens = widens;
         if let Some(learning) = &mut self.learning {
-            learning.change(plan.token_limits(limits.meterings));
+            learning.change(plan.learned_limits(limits.meterings));
         }
         for (place, limit) in plan.limits().iter().enumerate() {
             let declared = limit.rate().amount();
@@ -64,6 +64,11 @@ impl Admission {
             self.refuse(key, Refusal::TooLarge(Box::new(error)), wakers);
         }
         Ok(())
+    }
+
+    /// Changes the longest time by which a charge is dated back.
+    pub(crate) fn set_grace(&mut self, grace: u64) {
+        self.grace = grace;
     }
 
     /// Forgets what was taken, what the provider said, and all holds. What was learned about calls

@@ -8,7 +8,7 @@
 //! 1. Calls queue again. The first that is admitted is the *probe*, and the others are refused.
 //! 2. The limiter stays shut until the response to the probe is known. If the quota is used up
 //!    still, that begins anew. Any other end of the probe opens the limiter, except that it was
-//!    never sent: then the next call is the probe.
+//!    never sent: then the next call is the probe. A hold of one limit is another matter, and lasts.
 //! 3. If the response never becomes known, the next call is the probe after a while (`probes`).
 //!
 //! # All calls, whatever the refusal names
@@ -108,10 +108,12 @@ impl Admission {
     }
 
     /// Ends the probe of this charge, unless another one departed since. `was_sent` is false if the
-    /// provider never saw it: then the next call is the probe. Otherwise the quota is back.
+    /// provider never saw it: then the next call is the probe. Otherwise the quota is back. What
+    /// holds single limits stays.
     pub(crate) fn end_probe(&mut self, charge: u64, was_sent: bool, now: u64) {
         if self.probes.end(charge) && self.backend.is_exhausted() {
-            self.release(now);
+            self.backend.reopen(now);
+            self.stay_closed(now);
             if !was_sent {
                 self.backend.exhaust(now, now);
             }

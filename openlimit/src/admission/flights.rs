@@ -77,6 +77,17 @@ impl Flights {
         }
     }
 
+    /// Changes how many may be in flight. Those that are, go on. A number that adapts stays as near
+    /// as it can to what it was.
+    pub(super) fn bound(&mut self, concurrency: &Concurrency, now: u64) {
+        let was_full = self.room() == 0;
+        (self.least, self.highest) = concurrency.ends();
+        self.most = self.most.clamp(self.least, self.highest);
+        if was_full && self.room() > 0 {
+            self.free_since = now;
+        }
+    }
+
     /// Returns true if no call is in flight, and nothing was learned of how many may be.
     pub(super) fn is_as_new(&self) -> bool {
         let has_learned = self.most != self.least || self.cut > 0 || self.successes > 0;

@@ -29,6 +29,19 @@ impl Admission {
         Self { cap, ..self }
     }
 
+    /// Changes the bound. Refuses calls that are too many by the rule for overflow, of which
+    /// [`Overflow::RejectNew`](crate::Overflow::RejectNew) refuses none.
+    pub(crate) fn cap(&mut self, cap: Cap, now: u64, wakers: &mut Vec<Waker>) {
+        self.cap = cap;
+        while self.queue.len() > cap.most
+            && let Some(key) = self.queue.excess(None, cap.overflow)
+            && let Some(waiter) = self.queue.waiter(key)
+        {
+            let refusal = self.too_many(waiter, now);
+            self.refuse(key, refusal, wakers);
+        }
+    }
+
     /// Returns true if a call that joined would be one too many.
     pub(super) fn is_full(&self) -> bool {
         self.queue.len() >= self.cap.most
@@ -40,7 +53,7 @@ impl Admission {
         if self.queue.len() <= self.cap.most {
             return Decided::Waits(key);
         }
-        let excess = self.queue.excess(key, self.cap.overflow);
+        let excess = self.queue.excess(Some(key), self.cap.overflow);
         let excess = excess.and_then(|excess| Some((excess, self.too_many(self.queue.waiter(excess)?, now))));
         let decided = match excess {
             Some((excess, refusal)) if excess == key => {
@@ -61,6 +74,8 @@ impl Admission {
     /// Returns the refusal of a call for which there is no place.
     fn too_many(&self, call: &Waiter, now: u64) -> Refusal {
         let (wait, _) = self.backend.wait(call, &self.queue, now);
-        Refusal::QueueFull { waiting: self.cap.most, waited: call.waited(now), wait }
+        // It is in the queue itself.
+        let waiting = self.queue.len().saturating_sub(1);
+        Refusal::QueueFull { waiting, waited: call.waited(now), wait }
     }
 }

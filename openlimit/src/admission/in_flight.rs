@@ -19,6 +19,14 @@ impl Admission {
         Self { in_flight: concurrency.map(|concurrency| Box::new(Flights::new(concurrency))), ..self }
     }
 
+    /// Changes how many calls may be in flight, if that is limited.
+    pub(crate) fn bound_in_flight(&mut self, concurrency: Option<&Concurrency>, now: u64) {
+        if let Some((flights, concurrency)) = self.in_flight.as_mut().zip(concurrency) {
+            flights.bound(concurrency, now);
+            self.pass_room_on();
+        }
+    }
+
     /// Returns how many calls are in flight and the most that may be, if that is limited.
     pub(crate) fn in_flight(&self) -> Option<(u32, u32)> {
         self.in_flight.as_ref().map(|flights| (flights.calls, flights.most))

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{Admission, Plan, WaitReason, Waiting};
 use crate::backend::{Buckets as _, HOLD};
 use crate::limits::Amounts;
-use crate::queue::{Key, LONG, Notice, Refusal, Urgency, Waiter};
+use crate::queue::{Key, LONG, Notice, Refusal, Turn, Urgency, Waiter};
 
 /// A long wait of a call. Times are in nanoseconds.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) enum Cause {
     Hold,
     /// As many calls are in flight as may be.
     Concurrency,
+    /// The call at the head waits for another limiter of its stack.
+    Stack,
     /// The store does not answer.
     Store,
 }
@@ -52,10 +54,23 @@ impl Admission {
         let waiter = self.queue.waiter(key)?;
         let wait = self.backend.wait(waiter, &self.queue, now);
         if wait.0 <= LONG {
-            self.queue.watch(key);
+            self.queue.watch(key, now);
             return None;
         }
         self.give_notice(key, wait, now)
+    }
+
+    /// Does the same for a call of several limiters that has joined this queue. No foreign code may
+    /// run where that happens, so its task gets the wait [later](Self::long_wait).
+    pub(crate) fn begin_stacked_wait(&mut self, key: Key, now: u64) {
+        let Some(waiter) = self.queue.waiter(key).filter(|waiter| waiter.turn != Turn::Reported) else {
+            return;
+        };
+        if self.backend.wait(waiter, &self.queue, now).0 <= LONG {
+            self.queue.watch(key, now);
+        } else if let Some(waiter) = self.queue.waiter_mut(key) {
+            waiter.notice = Notice::Due;
+        }
     }
 
     /// Returns the wait of a call that was woken because it is long.
@@ -73,11 +88,17 @@ impl Admission {
             _ if is_away => (Cause::Store, None),
             HOLD => (Cause::Hold, Some(wait)),
             _ if wait == 0 && self.is_saturated() => (Cause::Concurrency, None),
+            _ if self.waits_behind_stack(key) => (Cause::Stack, Some(wait).filter(|wait| *wait > 0)),
             limit => (Cause::Limit(limit), Some(wait)),
         };
         let waiter = self.queue.waiter_mut(key)?;
         waiter.notice = Notice::Given;
         Some(LongWait { waited: waiter.waited(now), further, cause, position: waiter.position })
+    }
+
+    /// Returns true if the call waits behind one whose turn it is here, and not in other queues.
+    fn waits_behind_stack(&self, key: Key) -> bool {
+        self.queue.head().is_some_and(|(head, waiter)| head != key && waiter.turn == Turn::Reported)
     }
 }
 
@@ -88,6 +109,7 @@ impl LongWait {
             Cause::Limit(place) => (WaitReason::Limit, plan.limits().get(place).cloned()),
             Cause::Hold => (WaitReason::Hold, None),
             Cause::Concurrency => (WaitReason::Concurrency, None),
+            Cause::Stack => (WaitReason::Stack, None),
             Cause::Store => (WaitReason::Redis, None),
         };
         Waiting {

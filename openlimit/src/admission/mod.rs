@@ -181,7 +181,7 @@ impl Admission {
     /// is taken for the latest.
     pub(crate) fn observe(&mut self, plan: &Plan, said: &[Standing], charge: Option<u64>, now: u64) {
         let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
-        for Standing { place, limit, remaining: amount } in said.iter().copied() {
+        for Standing { place, limit, remaining: amount, resets_in } in said.iter().copied() {
             let rate = plan.limits()[place].rate();
             let declared = rate.amount();
             remaining.note_said(place, amount, now);
@@ -197,6 +197,7 @@ impl Admission {
             let of = (place, plan.dimensions()[place]);
             let all = charge.and_then(|charge| self.backend.granted_since(place, charge));
             if let Some(amount) = amount
+                && self.backend.is_meant(place, charge, resets_in, now)
                 && let Some(left) = remaining.left(of, rate, amount, charge, all)
             {
                 if self.widens >> place & 1 == 1 {
@@ -209,17 +210,18 @@ impl Admission {
     }
 
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
-    /// allows, the limit was refused lately, or it is one on money. For a response that is no
+    /// allows, the limit was refused lately, or it resets or is one on money. For a response that is no
     /// refusal.
     pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
         let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit < CONCURRENCY)
         else {
             return;
         };
-        if *plan.limits()[limit].dimension() == Dimension::Spend {
+        let (dimension, rate) = (plan.limits()[limit].dimension(), plan.limits()[limit].rate());
+        if *dimension == Dimension::Spend || rate.has_resets() {
             return;
         }
-        let declared = plan.limits()[limit].rate().amount();
+        let declared = rate.amount();
         let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
         if !self.backend.climbs(limit, now)
             && let Some(allowed) = remaining.grow(limit, declared, now)
@@ -369,11 +371,12 @@ impl Admission {
         wakers.extend(self.queue.finish(key, |_| Outcome::Refused(refusal)));
     }
 
-    /// Returns when to pump again: when the head is due, the first timeout ends, deadlines have to
-    /// be checked or a wait becomes long. `None` if none of them is known to happen.
+    /// Returns when to pump again: when the head is due or that time has to be computed anew, the
+    /// first timeout ends, deadlines have to be checked or a wait becomes long. `None` if none of them is known to happen.
     pub(crate) fn next(&self) -> Option<u64> {
         let deadline = self.queue.deadline().map_or(u64::MAX, |(deadline, _)| deadline);
         let next = self.due.min(deadline).min(self.checks.due()).min(self.queue.next_long_wait());
+        let next = if self.queue.is_empty() { next } else { next.min(self.backend.due_changes()) };
         Some(next).filter(|next| *next != u64::MAX)
     }
 

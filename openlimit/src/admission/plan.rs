@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::waiting::OnWait;
 use crate::bucket::Metering;
 use crate::error::{AcquireError, ParamsError};
-use crate::learning::TokenLimit;
+use crate::learning::LearnedLimit;
 use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Percent, Priced, Priority, Usage};
 use crate::pricing::PriceOptions;
 use crate::queue::{Grant, Refusal, Reserve};
@@ -216,11 +216,13 @@ impl Plan {
         &self.metered_by
     }
 
-    /// Returns the limits on tokens, with the metering of each limit.
-    pub(crate) fn token_limits(&self, meterings: &[Metering]) -> Vec<TokenLimit> {
+    /// Returns the limits on tokens and on what they cost, with the metering of each limit.
+    pub(crate) fn learned_limits(&self, meterings: &[Metering]) -> Vec<LearnedLimit> {
         let limits = self.limits.iter().zip(meterings).enumerate();
-        let tokens = limits.filter(|(_, (limit, _))| limit.dimension().counts_tokens());
-        let limit = |(limit, (of, metering)): (usize, (&Limit, &Metering))| TokenLimit {
+        let follows =
+            |limit: &Limit| limit.dimension().counts_tokens() || *limit.dimension() == Dimension::Spend;
+        let followers = limits.filter(|(_, (limit, _))| follows(limit));
+        let limit = |(limit, (of, metering)): (usize, (&Limit, &Metering))| LearnedLimit {
             dimension: of.dimension().clone(),
             limit,
             place: self.metered_by[limit],
@@ -228,7 +230,7 @@ impl Plan {
             crowd: metering.burst.max(SHORTEST_CROWD),
             most: self.dimensions[self.metered_by[limit]].most,
         };
-        tokens.map(limit).collect()
+        followers.map(limit).collect()
     }
 
     /// Returns the number of dimensions that are metered, those of shares included.
@@ -442,5 +444,11 @@ impl Plan {
     /// admits whatever a cost names.
     pub(crate) fn meters(&self, dimension: &Dimension) -> bool {
         self.dimensions.is_empty() || self.dimensions.iter().any(|metered| metered.dimension == *dimension)
+    }
+
+    /// Returns true if it meters nothing but requests.
+    #[cfg(feature = "tokenizers")]
+    pub(crate) fn meters_only_requests(&self) -> bool {
+        self.dimensions.iter().all(|metered| metered.dimension == Dimension::Requests)
     }
 }

@@ -122,6 +122,8 @@ pub(crate) struct Standing {
     /// The amount that is allowed, and the amount that is left.
     pub(crate) limit: Option<u64>,
     pub(crate) remaining: Option<u64>,
+    /// The time in nanoseconds until it resets.
+    pub(crate) resets_in: Option<u64>,
 }
 
 impl Remaining {

@@ -10,6 +10,10 @@
 //! ones, unless one of them is owed its turn. If that one waits for its share alone, it must not
 //! hold up calls that take nothing from it. So those pass it, until the limits themselves are what
 //! it waits for. By then they have delayed it by one call at most.
+//!
+//! Neither of two calls passes the other once the other has had its turn: it may be a call of
+//! several limiters, which keeps its turn while it waits for another one. Otherwise each could wait
+//! for the other, in two queues.
 
 use super::Admission;
 use crate::backend::{Buckets as _, Due};
@@ -41,16 +45,15 @@ impl Admission {
     pub(super) fn head_due(&mut self, now: u64) -> Option<(Key, Due)> {
         self.reprice(1);
         let (key, head) = self.queue.head()?;
-        let lets_pass = self.lets_pass(head);
-        let head = self.due(key, now)?;
-        if head.1.at > now
-            && lets_pass
-            && let Some((key, _)) = self.queue.head_above()
-            && let Some(passing) = self.due(key, now).filter(|passing| passing.1.at < head.1.at)
-        {
-            return Some(passing);
+        let is_below = self.queue.reserve().is_below(head.urgency.priority());
+        let above = if is_below { self.queue.head_above() } else { None };
+        if let Some((above, _)) = above.filter(|(_, above)| above.turn.is_kept()) {
+            return self.due(above, now);
         }
-        Some(head)
+        let passing = above.filter(|_| self.lets_pass(head, now)).map(|(key, _)| key);
+        let head = self.due(key, now)?;
+        let passing = passing.filter(|_| head.1.at > now).and_then(|key| self.due(key, now));
+        Some(passing.filter(|passing| passing.1.at < head.1.at).unwrap_or(head))
     }
 
     /// Admits a call now that does not wait, if no call waits that it has to wait for. Returns the
@@ -60,7 +63,7 @@ impl Admission {
         if reserve.is_any()
             && !reserve.is_below(call.urgency.priority())
             && self.queue.head_above().is_none()
-            && self.queue.head().is_some_and(|(_, head)| self.lets_pass(head))
+            && self.queue.head().is_some_and(|(_, head)| self.lets_pass(head, now))
         {
             let charge = self.take_past(call.amounts.as_slice(), now)?;
             self.queue.overtaken_by(call);
@@ -70,9 +73,10 @@ impl Admission {
     }
 
     /// Returns true if the head waits for its share alone.
-    fn lets_pass(&self, head: &Waiter) -> bool {
+    fn lets_pass(&self, head: &Waiter, now: u64) -> bool {
         self.queue.reserve().is_below(head.urgency.priority())
-            && self.backend.waits_for_share(head.amounts.as_slice())
+            && !head.turn.is_kept()
+            && self.backend.waits_for_share(head.amounts.as_slice(), now)
     }
 
     /// Returns when a waiter is due that may go next.

@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use super::{Admission, Decided};
 use crate::backend::{Buckets as _, Due};
-use crate::limits::Amounts;
+use crate::limits::{Amounts, Priority};
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 
 /// The longest time for which a call keeps its turns in outer queues while an inner one, in which
@@ -20,10 +20,8 @@ const PATIENCE: u64 = 100_000_000;
 impl Admission {
     /// Charges a call at `now` if no call waits, every limit has room, and one more may be in
     /// flight. It can be [undone](Self::undo) under the same lock, until it is [kept](Self::keep).
-    pub(crate) fn try_charge(&mut self, grant: &mut Grant, now: u64) -> bool {
-        if let Some(lesson) = &grant.lesson {
-            self.reserve(lesson, &mut grant.amounts);
-        }
+    pub(crate) fn try_charge(&mut self, grant: &mut Grant, priority: Priority, now: u64) -> bool {
+        self.price(grant, priority);
         if !self.queue.is_empty() || self.is_saturated() {
             return false;
         }

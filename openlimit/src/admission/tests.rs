@@ -9,6 +9,7 @@ use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
 use crate::queue::{Outcome, Queue, Urgency, Waiter};
+use crate::time::Dates;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -23,6 +24,7 @@ fn limited(amounts: &[u64]) -> Admission {
         meterings: &amounts.iter().map(metering).collect::<Vec<_>>(),
         dimensions: &vec![0; amounts.len()],
         max_hold: 0,
+        dates: Dates::From(0),
         on_system_time: true,
     };
     Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1), 0, 0)

@@ -16,13 +16,14 @@ use crate::limits::{Limit, Name};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waiting {
-    /// The limiter's name.
+    /// The name of the limiter that it waits for.
     pub limiter: Name,
     /// The reason for the wait.
     pub reason: WaitReason,
     /// The limit that it waits for, if a limit is the reason.
     pub limit: Option<Limit>,
-    /// How long it has waited: zero if the wait is known on arrival.
+    /// How long it has waited: zero if the wait is known on arrival. For a call of a
+    /// [`Stack`](crate::Stack), in all of its limiters.
     pub waited: Duration,
     /// A lower bound on the rest of its wait, as things stand: if no call of a higher priority
     /// comes, and nothing is given back. `None` if none is known.
@@ -42,6 +43,8 @@ pub enum WaitReason {
     Hold,
     /// As many calls are in flight as the [concurrency](crate::Builder::concurrency) allows.
     Concurrency,
+    /// A call before it, which is one of a [`Stack`](crate::Stack), waits for another limiter.
+    Stack,
     /// Redis does not answer.
     Redis,
 }
@@ -61,6 +64,7 @@ impl fmt::Display for Waiting {
             (WaitReason::Limit, None) => f.write_str(", for a limit")?,
             (WaitReason::Hold, _) => f.write_str(", for the end of a hold")?,
             (WaitReason::Concurrency, _) => f.write_str(", for a call in flight to end")?,
+            (WaitReason::Stack, _) => f.write_str(", for a call that waits for another limiter")?,
             (WaitReason::Redis, _) => f.write_str(", for Redis, which does not answer")?,
         }
         match self.position {

@@ -41,9 +41,13 @@ pub(crate) trait Buckets {
     /// Returns when the head of the queue can be admitted, or `None` while that is not known.
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due>;
 
+    /// Returns when [`due`](Self::due) has to be asked again although nothing has happened, because
+    /// a limit resets by the wall clock; the largest value if never.
+    fn due_changes(&self) -> u64;
+
     /// Returns true if a call that takes from the share of its priority is due later in that share
     /// than in the limits themselves.
-    fn waits_for_share(&self, amounts: &[u64]) -> bool;
+    fn waits_for_share(&self, amounts: &[u64], now: u64) -> bool;
 
     /// Charges the head of the queue as of `at`, and returns the number of the charge.
     ///
@@ -121,6 +125,11 @@ pub(crate) trait Buckets {
     /// than one call may take.
     fn widen(&mut self, place: usize, amount: u64);
 
+    /// Returns true if a response is about what one limit counts now: always, unless it resets and
+    /// the response is about another window. Known are the charge of its call, and the time until
+    /// the reset that it states.
+    fn is_meant(&self, place: usize, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool;
+
     /// Returns the amount of one limit that was charged since a charge, by all processes. `None` if
     /// that is not known, or if this limiter shares its buckets with no other.
     fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64>;
@@ -140,6 +149,10 @@ pub(crate) trait Buckets {
     /// of the queue, as a probe, and no call that does not wait, until [`release`](Self::release).
     /// Of this and of other holds, the latest end counts.
     fn exhaust(&mut self, until: u64, now: u64);
+
+    /// Ends the hold of a quota that was used up, and with it that of all calls. Holds of single
+    /// limits stay. Does nothing if no quota is used up.
+    fn reopen(&mut self, now: u64);
 
     /// Ends all holds, of any kind.
     fn release(&mut self, now: u64);

@@ -51,8 +51,12 @@ impl Buckets for Backend {
         each!(self, one => one.due(head, now))
     }
 
-    fn waits_for_share(&self, amounts: &[u64]) -> bool {
-        each!(self, one => one.waits_for_share(amounts))
+    fn due_changes(&self) -> u64 {
+        each!(self, one => one.due_changes())
+    }
+
+    fn waits_for_share(&self, amounts: &[u64], now: u64) -> bool {
+        each!(self, one => one.waits_for_share(amounts, now))
     }
 
     #[inline]
@@ -126,6 +130,10 @@ impl Buckets for Backend {
         each!(self, one => one.widen(place, amount));
     }
 
+    fn is_meant(&self, place: usize, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
+        each!(self, one => one.is_meant(place, charge, resets_in, now))
+    }
+
     fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64> {
         each!(self, one => one.granted_since(place, charge))
     }
@@ -144,6 +152,10 @@ impl Buckets for Backend {
 
     fn exhaust(&mut self, until: u64, now: u64) {
         each!(self, one => one.exhaust(until, now));
+    }
+
+    fn reopen(&mut self, now: u64) {
+        each!(self, one => one.reopen(now));
     }
 
     fn release(&mut self, now: u64) {

@@ -38,10 +38,21 @@ impl Holds {
         &mut self.ends(limits).limits[place]
     }
 
-    /// Ends all holds.
-    pub(super) fn end(&mut self) {
+    /// Returns the latest end of the holds of single limits.
+    pub(super) fn latest_limit(&self) -> u64 {
+        self.0.as_ref().and_then(|ends| ends.limits.iter().max().copied()).unwrap_or(0)
+    }
+
+    /// Ends the hold of all calls.
+    pub(super) fn end_all(&mut self) {
         if let Some(ends) = &mut self.0 {
             ends.all = 0;
+        }
+    }
+
+    /// Ends the holds of single limits.
+    pub(super) fn end_limits(&mut self) {
+        if let Some(ends) = &mut self.0 {
             ends.limits.fill(0);
         }
     }

@@ -58,15 +58,15 @@ impl Memory {
         let meters = starting.meterings.iter().zip(starting.dimensions).map(|(metering, dimension)| Meter {
             dimension: *dimension as u32,
             share: metering.share,
-            bucket: Bucket::new(metering),
+            bucket: Bucket::new(metering, &starting.dates),
         });
         Self { meters: meters.collect(), charges, ..Self::default() }
     }
 
     /// Returns when a call could be admitted if it were the next one.
     #[inline]
-    pub(super) fn earliest(&self, amounts: &[u64]) -> Due {
-        self.latest(amounts, |_| 0)
+    pub(super) fn earliest(&self, amounts: &[u64], now: u64) -> Due {
+        self.latest(amounts, |_| 0, now)
     }
 
     /// Empties the bucket of one limit, and returns the amount that was in it.
@@ -95,14 +95,14 @@ impl Memory {
     /// Returns the latest of the moments that the limits ask for, after other calls have taken
     /// `ahead` of a dimension, and that holds ask for.
     #[inline]
-    fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128) -> Due {
+    fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> Due {
         let mut latest = Due { at: 0, limit: 0 };
         for (limit, meter) in self.meters.iter().enumerate() {
             let amount = amounts[meter.dimension()];
             if amount == 0 {
                 continue;
             }
-            let at = meter.bucket.due(amount, ahead(meter.dimension()));
+            let at = meter.bucket.due(amount, ahead(meter.dimension()), now);
             if at >= latest.at {
                 latest = Due { at, limit };
             }
@@ -154,6 +154,21 @@ impl Memory {
         }
         *end = until.max(*end);
         self.shut_until = self.shut_until.max(until);
+        self.note_usual();
+    }
+
+    /// Ends the hold of all calls. Holds of single limits stay.
+    fn end_hold(&mut self, now: u64) {
+        self.holds.end_all();
+        self.shut_until = self.holds.latest_limit();
+        let limits = self.limits();
+        for (place, meter) in self.meters.iter_mut().enumerate() {
+            meter.bucket.thaw(now);
+            let until = self.holds.limit(place % limits);
+            if until > now {
+                meter.bucket.freeze(until, now);
+            }
+        }
         self.note_usual();
     }
 
@@ -219,15 +234,20 @@ impl Buckets for Memory {
         self.put_back(amounts.as_slice(), self.meters.len());
     }
 
-    fn due(&mut self, head: &Waiter, _: u64) -> Option<Due> {
-        Some(self.earliest(head.amounts.as_slice()))
+    fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
+        self.meters.iter_mut().for_each(|meter| meter.bucket.read_date(now));
+        Some(self.earliest(head.amounts.as_slice(), now))
     }
 
-    fn waits_for_share(&self, amounts: &[u64]) -> bool {
+    fn due_changes(&self) -> u64 {
+        self.meters.iter().map(|meter| meter.bucket.due_changes()).min().unwrap_or(u64::MAX)
+    }
+
+    fn waits_for_share(&self, amounts: &[u64], now: u64) -> bool {
         let (limits, shares) = self.meters.split_at(self.limits());
         let due = |meters: &[Meter]| {
             let taken = meters.iter().map(|meter| (&meter.bucket, amounts[meter.dimension()]));
-            taken.filter(|(_, amount)| *amount > 0).map(|(bucket, amount)| bucket.due(amount, 0)).max()
+            taken.filter(|(_, amount)| *amount > 0).map(|(bucket, amount)| bucket.due(amount, 0, now)).max()
         };
         due(shares) > due(limits)
     }
@@ -270,25 +290,26 @@ impl Buckets for Memory {
 
     fn reset(&mut self, limits: &Starting<'_>, _: u64) {
         let mut holds = mem::take(&mut self.holds);
-        holds.end();
+        holds.end_all();
+        holds.end_limits();
         *self = Self { holds, ..Self::new(limits, self.charges) };
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         let amounts = call.amounts.as_slice();
         let Some(head) = queue.head_before(call) else { return self.wait_of_next(amounts, now) };
-        let own = self.latest(amounts, |dimension| queue.ahead_of(call, dimension));
-        let head = self.earliest(head.amounts.as_slice());
+        let own = self.latest(amounts, |dimension| queue.ahead_of(call, dimension), now);
+        let head = self.earliest(head.amounts.as_slice(), now);
         self.wait_until(own.max(head), amounts, now)
     }
 
     #[inline]
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        self.wait_until(self.earliest(amounts), amounts, now)
+        self.wait_until(self.earliest(amounts, now), amounts, now)
     }
 
     fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
-        self.wait_until(self.latest(amounts, |dimension| ahead[dimension]), amounts, now)
+        self.wait_until(self.latest(amounts, |dimension| ahead[dimension], now), amounts, now)
     }
 
     #[inline]
@@ -303,7 +324,7 @@ impl Buckets for Memory {
 
     fn expire(&self, waiter: &Waiter, _: &Queue, head_due: u64, now: u64) -> Refusal {
         let amounts = waiter.amounts.as_slice();
-        let Due { at, limit } = self.earliest(amounts);
+        let Due { at, limit } = self.earliest(amounts, now);
         let (wait, limit) = self.wait_until(Due { at: at.max(head_due), limit }, amounts, now);
         waiter.timed_out(wait, limit, now)
     }
@@ -332,6 +353,10 @@ impl Buckets for Memory {
         let share = u128::from(amount) * u128::from(self.share()) / 100;
         let amounts = [amount, u64::try_from(share).unwrap_or(u64::MAX)];
         self.buckets_of(place).zip(amounts).for_each(|(bucket, amount)| bucket.widen(amount));
+    }
+
+    fn is_meant(&self, place: usize, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
+        self.meters[place].bucket.is_meant(charge, resets_in, now)
     }
 
     fn granted_since(&mut self, _: usize, _: u64) -> Option<u64> {
@@ -370,12 +395,16 @@ impl Buckets for Memory {
         (self.usual_from, self.shut_until) = (u64::MAX, u64::MAX);
     }
 
+    fn reopen(&mut self, now: u64) {
+        if self.is_exhausted() {
+            self.end_hold(now);
+        }
+    }
+
     fn release(&mut self, now: u64) {
         if now < self.shut_until {
-            self.shut_until = 0;
-            self.holds.end();
-            self.meters.iter_mut().for_each(|meter| meter.bucket.thaw(now));
-            self.note_usual();
+            self.holds.end_limits();
+            self.end_hold(now);
         }
     }
 

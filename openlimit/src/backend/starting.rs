@@ -2,6 +2,7 @@
 
 use crate::bucket::Metering;
 use crate::limits::Limit;
+use crate::time::Dates;
 
 /// The parts of a limiter that a backend is opened with. Slices are by the place of each limit, and
 /// every value has been checked.
@@ -15,6 +16,8 @@ pub(crate) struct Starting<'a> {
     /// The longest hold, in nanoseconds.
     #[allow(dead_code, reason = "only a store tells of holds")]
     pub(crate) max_hold: u64,
+    /// The wall clock, for limits that reset.
+    pub(crate) dates: Dates,
     /// True if the limiter runs on the system's clock, false if it runs on a test's.
     pub(crate) on_system_time: bool,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::Rate;
+use crate::time::Dates;
 
 const MILLI: u64 = 1_000_000;
 
@@ -65,6 +66,12 @@ impl Model {
         self.limits.iter_mut().for_each(|limit| limit.held_until = 0);
     }
 
+    fn reopen(&mut self) {
+        if self.is_exhausted {
+            (self.held_until, self.is_exhausted) = (0, false);
+        }
+    }
+
     /// Returns true if a hold keeps a call of these amounts.
     fn holds(&self, amounts: [u64; 2]) -> bool {
         let held = |(limit, amount): (&ModelLimit, u64)| amount > 0 && self.now < limit.held_until;
@@ -100,6 +107,7 @@ fn compare(seed: u64) {
         meterings: &[metering, metering],
         dimensions: &[0, 1],
         max_hold: 0,
+        dates: Dates::From(0),
         on_system_time: true,
     };
     let (mut memory, mut model) = (Memory::new(&starting, 0), Model::default());
@@ -125,9 +133,13 @@ fn compare(seed: u64) {
                 memory.exhaust(until * MILLI, now);
                 (model.held_until, model.is_exhausted) = (model.held_until.max(until), true);
             }
-            3 => {
+            3 if random(2) == 0 => {
                 memory.release(now);
                 model.release();
+            }
+            3 => {
+                memory.reopen(now);
+                model.reopen();
             }
             4 | 5 => {
                 let span = [500, 2_000][random(2) as usize];
@@ -154,7 +166,7 @@ fn compare(seed: u64) {
                 } else if !model.is_exhausted {
                     refused += 1;
                     // It is due at the first millisecond at which the model admits it.
-                    let due = memory.earliest(&amounts).at.div_ceil(MILLI);
+                    let due = memory.earliest(&amounts, now).at.div_ceil(MILLI);
                     let mut then = model.clone();
                     then.pass(due.saturating_sub(then.now));
                     assert!(!then.holds(amounts) && then.excess(amounts) <= NEARLY, "{due}: {}", case());

@@ -34,11 +34,14 @@ impl Bucket {
     /// The rate is as declared then, unless it climbs. The burst that [`widen`](Self::widen) raised
     /// is the declared one again.
     pub(crate) fn change(&mut self, metering: &Metering, charge: u64, now: u64) {
-        let changed = match (&*self, Self::new(metering)) {
+        let changed = match (&mut *self, Self::refilling(metering)) {
+            (Self::Resetting(count), _) => return count.change(metering, now),
             (Self::Narrow(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
             (Self::Wide(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
             (Self::Narrow(old), Self::Wide(new)) => Self::Wide(Box::new(changed(old, *new, charge, now))),
             (Self::Wide(old), Self::Wide(new)) => Self::Wide(Box::new(changed(old, *new, charge, now))),
+            // A limit that refills becomes none that resets: an update replaces one of the same kind.
+            (_, Self::Resetting(_)) => return,
         };
         *self = changed;
     }

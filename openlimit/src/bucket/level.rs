@@ -359,6 +359,7 @@ impl<W: Word> Level<W> {
             full_in: self.time(now.saturating_add(full_in)).saturating_sub(real),
             // During a hold the rate stands still.
             part: self.part(real.max(self.time(self.at))),
+            resets_in: None,
         }
     }
 

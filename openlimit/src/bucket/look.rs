@@ -15,15 +15,21 @@ pub(crate) struct Look {
     pub(crate) full_in: u64,
     /// The part of the declared rate at which it leaks, as a fraction. It may be above one.
     pub(crate) part: (u128, u128),
+    /// The time in nanoseconds until the limit resets, if it does.
+    pub(crate) resets_in: Option<u64>,
 }
 
 impl Look {
-    /// Returns how it looks during a hold that ends in `rest` nanoseconds, for a bucket that does
-    /// not leak until then.
+    /// Returns how it looks during a hold that ends in `rest` nanoseconds. A bucket does not leak
+    /// until then, but a limit that resets does so.
     pub(crate) fn on_hold(self, rest: u64) -> Self {
         if rest == 0 {
             return self;
         }
-        Self { available: 0, full_in: self.full_in.saturating_add(rest), ..self }
+        let full_in = match self.resets_in {
+            Some(_) => self.full_in.max(rest),
+            None => self.full_in.saturating_add(rest),
+        };
+        Self { available: 0, full_in, ..self }
     }
 }

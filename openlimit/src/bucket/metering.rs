@@ -13,10 +13,10 @@ pub(crate) const LONGEST_PERIOD: Duration = Duration::from_secs(31 * 86_400);
 
 /// By how much calls may be larger than a declared limit that is only the one to start with. A call
 /// of a thousand minutes of the lowest limits is larger than what any model reads.
-const OPEN: u128 = 1_000;
+const OPEN: u64 = 1_000;
 
 /// The terms of a limit, which the builder has checked to be in range.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Metering {
     pub(crate) rate: Rate,
     /// The burst, as time of the rate.
@@ -60,6 +60,11 @@ impl Metering {
     /// Returns the terms of a bucket for calls that may take so many percent of the limit: of its
     /// rate, and of what may be taken at once. A single call may be as large as before.
     pub(crate) fn share(&self, percent: u8) -> Self {
+        if self.rate.has_resets() {
+            let amount = u128::from(self.rate.amount()) * u128::from(percent) / 100;
+            let rate = self.rate.with_amount(u64::try_from(amount).unwrap_or(u64::MAX).max(1));
+            return Self { rate, share: percent, ..*self };
+        }
         // In windows, the whole limit keeps the provider's bound. The share is ours alone.
         let whole = self.as_refilling();
         let (amount, period) = (whole.rate.amount(), whole.rate.period());
@@ -81,6 +86,10 @@ impl Metering {
     /// In windows, that includes the pause before such a call, which is as long again.
     pub(crate) fn open(self) -> Self {
         let open = Self { is_open: true, ..self };
+        if self.rate.has_resets() {
+            let most = self.rate.amount().saturating_mul(OPEN).min(MOST_AMOUNT);
+            return Self { most: self.most.max(most), ..open };
+        }
         let Self { rate, headroom: (kept, of), .. } = open.as_refilling();
         let time = match self.counting {
             Counting::Refilling => LONGEST_PERIOD,
@@ -89,7 +98,7 @@ impl Metering {
         let (kept, of) = (u128::from(kept), u128::from(of));
         let longest =
             u128::from(rate.amount()) * time.as_nanos() / rate.period().as_nanos() * (of - kept) / of;
-        let most = longest.min(u128::from(self.rate.amount()) * OPEN).min(MOST_AMOUNT.into());
+        let most = longest.min(u128::from(self.rate.amount()) * u128::from(OPEN)).min(MOST_AMOUNT.into());
         Self { most: self.most.max(u64::try_from(most).unwrap_or(u64::MAX)), ..open }
     }
 

@@ -75,6 +75,11 @@
 //! A limit that the provider counts in windows has such a bucket, too, with other terms. The page
 //! of `windows` derives them, and the pause that is right there.
 //!
+//! # Limits that reset
+//!
+//! A limit that resets by the calendar does not leak. It counts what was taken since the last reset,
+//! as the page of `resetting` says.
+//!
 //! # Calls larger than the limit
 //!
 //! A call larger than the limit's whole amount (or than its burst, if that is larger) is never
@@ -120,6 +125,7 @@ mod level;
 mod look;
 mod low_water;
 mod metering;
+mod resetting;
 mod rises;
 mod windows;
 mod word;
@@ -131,6 +137,9 @@ use self::level::Level;
 pub(crate) use self::level::{FASTEST, SLOWEST};
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
+use self::resetting::Resetting;
+use crate::limits::Calendar;
+use crate::time::Dates;
 
 /// The state of one limit.
 #[derive(Debug)]
@@ -140,6 +149,8 @@ pub(crate) enum Bucket {
     Narrow(Level<u64>),
     /// A level of 128 bits.
     Wide(Box<Level<u128>>),
+    /// A limit that resets by the calendar.
+    Resetting(Box<Resetting>),
 }
 
 /// The largest weight of a whole period, of the burst and of the jitter in a level of 64 bits.
@@ -149,19 +160,28 @@ pub(crate) enum Bucket {
 /// the declared limit, and from updates to a much longer burst. It is cut to that much.
 const NARROW: u128 = 1 << 60;
 
-/// Makes the same call on a level of either width.
+/// Makes the same call on each kind of state.
 macro_rules! level {
     ($bucket:ident, $level:ident => $call:expr) => {
         match $bucket {
             Bucket::Narrow($level) => $call,
             Bucket::Wide($level) => $call,
+            Bucket::Resetting($level) => $call,
         }
     };
 }
 
 impl Bucket {
-    /// Creates a bucket at level zero.
-    pub(crate) fn new(metering: &Metering) -> Self {
+    /// Creates a bucket from which nothing was taken. `dates` matter to a limit that resets.
+    pub(crate) fn new(metering: &Metering, dates: &Dates) -> Self {
+        if let Ok(Some(calendar)) = Calendar::of(metering.rate) {
+            return Self::Resetting(Box::new(Resetting::new(metering, calendar, dates.clone())));
+        }
+        Self::refilling(metering)
+    }
+
+    /// Creates a bucket at level zero, of a limit that does not reset.
+    fn refilling(metering: &Metering) -> Self {
         let Metering { rate, burst, jitter, headroom: (left, of), most, .. } = metering.as_refilling();
         let usual = most.min(Metering::new(rate, burst, jitter, (left, of)).most);
         let (left, of) = (u128::from(left), u128::from(of));
@@ -185,6 +205,7 @@ impl Bucket {
         match self {
             Self::Narrow(level) => level.take(amount, charge, now),
             Self::Wide(level) => take_wide(level, amount, charge, now),
+            Self::Resetting(count) => take_of_window(count, amount, charge, now),
         }
     }
 
@@ -194,15 +215,43 @@ impl Bucket {
     }
 
     /// Returns the first moment at which a call of `amount` can be admitted, after other calls have
-    /// taken `ahead`.
+    /// taken `ahead`. It may be over.
     ///
     /// It is exact if nothing is ahead, and a lower bound otherwise. A call that takes nothing is
-    /// always due.
+    /// always due. `now` matters to a limit that resets.
     #[inline]
-    pub(crate) fn due(&self, amount: u64, ahead: u128) -> u64 {
+    pub(crate) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
         match self {
             Self::Narrow(level) => level.due(amount, ahead),
             Self::Wide(level) => due_wide(level, amount, ahead),
+            Self::Resetting(count) => count.due(amount, ahead, now),
+        }
+    }
+
+    /// Returns when the due time of a call that waits has to be computed anew although nothing has
+    /// happened: the largest value if never. Computing it anew begins with
+    /// [`read_date`](Self::read_date).
+    pub(crate) fn due_changes(&self) -> u64 {
+        match self {
+            Self::Resetting(count) => count.reads_again(),
+            Self::Narrow(_) | Self::Wide(_) => u64::MAX,
+        }
+    }
+
+    /// Compares a limit that resets with the wall clock.
+    pub(crate) fn read_date(&mut self, now: u64) {
+        if let Self::Resetting(count) = self {
+            count.read(now);
+        }
+    }
+
+    /// Returns true if a response of which these are known, the charge of its call and the time
+    /// until the reset that it states, is about what the bucket counts now: always, unless it resets
+    /// and the response is about another window.
+    pub(crate) fn is_meant(&self, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
+        match self {
+            Self::Resetting(count) => count.is_meant(charge, resets_in, now),
+            Self::Narrow(_) | Self::Wide(_) => true,
         }
     }
 
@@ -288,6 +337,12 @@ impl Bucket {
 #[inline(never)]
 fn take_wide(level: &mut Level<u128>, amount: u64, charge: u64, now: u64) -> bool {
     level.take(amount, charge, now)
+}
+
+/// Separate for the same reason as `take_wide`.
+#[inline(never)]
+fn take_of_window(count: &mut Resetting, amount: u64, charge: u64, now: u64) -> bool {
+    count.take(amount, charge, now)
 }
 
 /// Separate for the same reason as `take_wide`.

@@ -124,7 +124,7 @@ mod tests {
     fn usual_limits_have_levels_of_64_bits() {
         for amount in [1, 7, 600, 30_000, 150_001, 10_000_000, 149_999_999] {
             for burst in [1, 1_000, 3_000] {
-                let bucket = Bucket::new(&metering(amount, Duration::from_millis(burst)));
+                let bucket = Bucket::refilling(&metering(amount, Duration::from_millis(burst)));
                 assert!(matches!(bucket, Bucket::Narrow(_)), "{amount}");
             }
         }

@@ -10,10 +10,11 @@ use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::any_limiter::AnyLimiter;
 use super::reply::LimitedBody;
 use super::service::take_ready;
 use super::tower::{Answer, BoxError, send};
-use crate::{Cost, Limiter, Priority, RateLimiter};
+use crate::{Cost, Priority};
 
 /// Makes the requests of a service wait for a limiter, at a cost that a function gives. It never
 /// reads their bodies.
@@ -36,7 +37,7 @@ use crate::{Cost, Limiter, Priority, RateLimiter};
 /// # drop(layer);
 /// ```
 pub struct CostLayer<F> {
-    limiter: RateLimiter,
+    limiter: AnyLimiter,
     cost: Arc<F>,
     timeout: Option<Duration>,
     priority: Priority,
@@ -51,14 +52,10 @@ pub struct CostService<S, F> {
 }
 
 impl<F> CostLayer<F> {
-    /// Creates a layer.
-    pub fn new<K>(limiter: &Limiter<K>, cost: F) -> Self {
-        Self {
-            limiter: limiter.of_kind(),
-            cost: Arc::new(cost),
-            timeout: None,
-            priority: Priority::default(),
-        }
+    /// Creates a layer. Of a tuple of limiters, every one has to admit a request, as those of a
+    /// [`Stack`](crate::Stack).
+    pub fn new(limiter: impl Into<AnyLimiter>, cost: F) -> Self {
+        Self { limiter: limiter.into(), cost: Arc::new(cost), timeout: None, priority: Priority::default() }
     }
 
     /// Sets the longest wait of a request. Default: none. See
@@ -111,7 +108,7 @@ where
         let inner = take_ready(&mut self.inner);
         let layer = &self.layer;
         let acquire = (layer.cost)(&request).map(|cost| {
-            let acquire = layer.limiter.acquire(&cost).priority(layer.priority);
+            let acquire = layer.limiter.acquire(cost).priority(layer.priority);
             match layer.timeout {
                 Some(timeout) => acquire.timeout(timeout),
                 None => acquire,

@@ -16,7 +16,7 @@ use crate::feedback::{Observation, Refusal, Verdict};
 const MOST_ERRORS: usize = 16;
 
 /// The start of a message that is read, in bytes. A message may contain a whole reply.
-const MOST_MESSAGE: usize = 64 * 1024;
+const MOST_MESSAGE: usize = 32 * 1024;
 
 /// The errors of all clients that are compiled in.
 const KNOWN: &[KnownError] = &[
@@ -46,7 +46,7 @@ impl Observation {
     /// that failed, has the verdict [`NotLimited`](Verdict::NotLimited). So has an
     /// [`AcquireError`] anywhere in the chain, because then the provider was not asked.
     ///
-    /// At most 16 sources are read, and 64 KiB of each message.
+    /// At most 16 sources are read, and 32 KiB of each message.
     ///
     /// ```
     /// use openlimit::feedback::{Observation, Verdict};

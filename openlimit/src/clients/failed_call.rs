@@ -10,8 +10,8 @@ use crate::Permit;
 use crate::feedback::Observation;
 
 /// The start of the body that is read for the verdict. No provider's error is longer than a few
-/// KiB.
-pub(super) const MOST_BODY: usize = 64 * 1024;
+/// KiB. It may be held twice: in the pieces in which it came, and as one text.
+pub(super) const MOST_BODY: usize = 16 * 1024;
 
 /// The longest wait for the body of an error. Providers send it together with the head. One that
 /// takes longer than this may never come.
@@ -22,37 +22,37 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// only one limit, no limit, or a quota is the reason.
 const LONGEST_WAIT_WITH_HOLD: Duration = Duration::from_millis(100);
 
-/// Notes the refusal when it is dropped, with what is known of it then. So a request that is
-/// dropped while its error arrives still holds the limiter.
-pub(super) struct FailedCall {
-    /// `None` once it is noted.
-    call: Option<(Permit, Observation)>,
-    body: Vec<u8>,
-}
+/// Notes the refusal, also if it is dropped before the body is known. So a request that is dropped
+/// while its error arrives still holds the limiter.
+///
+/// `None` once it is noted.
+pub(super) struct FailedCall(Option<(Permit, Observation)>);
 
 impl FailedCall {
     pub(super) fn new(permit: Permit, head: Observation) -> Self {
-        Self { call: Some((permit, head)), body: Vec::new() }
+        Self(Some((permit, head)))
     }
 
     /// Returns how long to wait for the body.
     pub(super) fn longest_wait(&self) -> Duration {
-        let states_wait = self.call.as_ref().is_some_and(|(_, head)| head.verdict().retry_after().is_some());
+        let states_wait = self.0.as_ref().is_some_and(|(_, head)| head.verdict().retry_after().is_some());
         if states_wait { LONGEST_WAIT_WITH_HOLD } else { LONGEST_WAIT }
     }
 
-    /// Reads the next bytes of the body. Returns whether more are of use.
-    pub(super) fn read(&mut self, bytes: &[u8]) -> bool {
-        let room = MOST_BODY - self.body.len();
-        self.body.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        self.body.len() < MOST_BODY
+    /// Notes the refusal with the start of its body.
+    pub(super) fn note(mut self, body: &[u8]) {
+        self.refuse(body);
+    }
+
+    fn refuse(&mut self, body: &[u8]) {
+        if let Some((permit, head)) = self.0.take() {
+            permit.refused(head.body(body));
+        }
     }
 }
 
 impl Drop for FailedCall {
     fn drop(&mut self) {
-        if let Some((permit, head)) = self.call.take() {
-            permit.refused(head.body(&self.body));
-        }
+        self.refuse(b"");
     }
 }

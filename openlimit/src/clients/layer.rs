@@ -16,7 +16,8 @@ type GiveCost = dyn Fn(&Outgoing<'_>) -> Option<Cost> + Send + Sync;
 type GiveSite = dyn for<'a> Fn(&Outgoing<'a>) -> Option<Cow<'a, str>> + Send + Sync;
 
 /// Makes every request of an HTTP client wait for a limiter. The [module](super) says how to add it
-/// to a client, and which requests it limits.
+/// to a client, and [which requests](super#which-requests-are-limited) it limits: those for answers
+/// of a model, and not those that count tokens, start batches or store files.
 ///
 /// It is cheap to clone. Clones share the limiter.
 #[derive(Clone)]
@@ -50,6 +51,9 @@ impl LimitLayer {
     ///
     /// A [`RateLimiter`](crate::RateLimiter) takes requests of all kinds, such as chat completions
     /// and embeddings. Any other limiter takes those of its kind, and the others fail.
+    ///
+    /// Of a tuple of limiters, every one has to admit a request, as those of a
+    /// [`Stack`](crate::Stack).
     pub fn new(limiter: impl Into<AnyLimiter>) -> Self {
         Self::with(Chooser::One(limiter.into()))
     }
@@ -58,6 +62,8 @@ impl LimitLayer {
     /// there is none passes as if there were no layer.
     ///
     /// The function is called for each attempt to send a request. It must not block.
+    ///
+    /// Here each model has a limiter:
     ///
     /// ```
     /// use openlimit::clients::LimitLayer;
@@ -72,6 +78,29 @@ impl LimitLayer {
     ///     "gpt-4o" => Some(&LARGE),
     ///     "gpt-4o-mini" => Some(&SMALL),
     ///     _ => None,
+    /// });
+    /// # drop(layer);
+    /// ```
+    ///
+    /// And here each tenant has limits of its own, within those of the account:
+    ///
+    /// ```
+    /// use openlimit::clients::{AnyLimiter, LimitLayer};
+    /// use openlimit::{ChatRateLimiter, Keyed, limiter};
+    ///
+    /// #[derive(Clone, PartialEq, Eq, Hash)]
+    /// struct TenantId(u64);
+    ///
+    /// limiter! {
+    ///     static TENANTS: Keyed<TenantId, ChatRateLimiter> = { tokens: 20_000 / minute };
+    ///     static ACCOUNT: ChatRateLimiter = { requests: 500 / minute, tokens: 200_000 / minute };
+    /// }
+    ///
+    /// let layer = LimitLayer::choose(|request| {
+    ///     Some(match request.extensions().get::<TenantId>() {
+    ///         Some(tenant) => AnyLimiter::from((TENANTS.of(tenant), &ACCOUNT)),
+    ///         None => AnyLimiter::from(&ACCOUNT),
+    ///     })
     /// });
     /// # drop(layer);
     /// ```
@@ -113,8 +142,26 @@ impl LimitLayer {
     /// Sets a function that gives the cost of a request, whatever it sends. If it returns `None`,
     /// the cost is read from the body.
     ///
-    /// Use it for requests whose cost cannot be read, such as those for images, and those that do
-    /// not send JSON.
+    /// Use it for requests whose cost cannot be read, such as those for images, and for those that
+    /// pass otherwise: see [which requests are limited](super#which-requests-are-limited). Here
+    /// counting tokens has limits of its own, as at Anthropic:
+    ///
+    /// ```
+    /// use openlimit::clients::{AnyLimiter, LimitLayer, Outgoing};
+    /// use openlimit::{Cost, MessagesRateLimiter, RateLimiter, limiter};
+    ///
+    /// limiter! {
+    ///     static MESSAGES: MessagesRateLimiter = { requests: 50 / minute, input_tokens: 30_000 / minute };
+    ///     static COUNTS: RateLimiter = { requests: 100 / minute };
+    /// }
+    ///
+    /// let counts = |request: &Outgoing<'_>| request.path().ends_with("/count_tokens");
+    /// let layer = LimitLayer::choose(move |request| {
+    ///     Some(if counts(request) { AnyLimiter::from(&COUNTS) } else { AnyLimiter::from(&MESSAGES) })
+    /// })
+    /// .cost(move |request| counts(request).then(Cost::new));
+    /// # drop(layer);
+    /// ```
     #[must_use]
     pub fn cost(mut self, cost: impl Fn(&Outgoing<'_>) -> Option<Cost> + Send + Sync + 'static) -> Self {
         self.cost = Some(Arc::new(cost));
@@ -177,15 +224,15 @@ impl LimitLayer {
                 None => return Ok(None),
             },
         };
-        let cost = match self.cost.as_ref().and_then(|cost| cost(request)) {
-            Some(cost) => cost,
-            None if !request.sends_json() => return Ok(None),
+        let acquire = match self.cost.as_ref().and_then(|cost| cost(request)) {
+            Some(cost) => limiter.acquire(cost),
+            None if !request.counts() => return Ok(None),
             None => match request.body() {
-                Some(body) => limiter.cost_of_body(request.path(), body)?,
-                None => return Err(limiter.limiter().unpriced(in_pieces())),
+                Some(body) => limiter.acquire_body(request.path(), body)?,
+                None => return Err(limiter.unpriced(in_pieces())),
             },
         };
-        let acquire = limiter.limiter().acquire(&cost).priority(self.priority);
+        let acquire = acquire.priority(self.priority);
         let acquire = match &self.site {
             Site::Default => acquire,
             Site::Named(name) => acquire.site(name),

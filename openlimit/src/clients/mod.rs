@@ -18,7 +18,7 @@
 //! 3. lets the limiter believe the headers, the refusal and the usage of the response, as
 //!    [`feedback`](crate::feedback) says. The usage is read while the program reads the body.
 //!
-//! The response is passed on unchanged, and a stream stays a stream. Of an error, up to 64 KiB of
+//! The response is passed on unchanged, and a stream stays a stream. Of an error, up to 16 KiB of
 //! the body are read first, so that the limiter is on hold before the program sees it. If the body
 //! does not come within a second, or within 100 ms where the headers state the wait, the response
 //! is passed on without it, and judged by what is known. A request that is dropped while it waits
@@ -26,11 +26,24 @@
 //!
 //! # Which requests are limited
 //!
-//! Those that send JSON. All others, such as the list of models or the upload of a file, pass as if
-//! there were no adapter. A request of JSON whose cost cannot be read fails with
-//! [`AcquireError::Params`], because a request that nobody counts would break the limit. To let it
-//! pass, or to use another limiter for it, give the layer a [function](LimitLayer::choose) in place
-//! of a limiter. To give its cost, use [`LimitLayer::cost`].
+//! Those that send JSON, since they ask a model for an answer. A request passes as if there were no
+//! adapter
+//!
+//! - if it sends no JSON, such as the list of models or the upload of a file, or
+//! - if the end of its path says that it counts against other limits: it counts tokens
+//!   (`/v1/messages/count_tokens`, `:countTokens`, `/v1/responses/input_tokens`), starts or cancels
+//!   a job (`/batches`, `/fine_tuning/jobs`), moderates, or stores something (`/vector_stores`).
+//!   Providers limit these apart, and what they respond is not about the limits of a model. To
+//!   limit them, give their cost by [`LimitLayer::cost`].
+//!
+//! A request of JSON whose cost cannot be read fails with [`AcquireError::Params`], because a
+//! request that nobody counts would break the limit. If its path is not known, there are three
+//! answers:
+//!
+//! - a limiter of one kind, such as a `ChatRateLimiter`, reads its own kind at any such path,
+//! - a [`RateLimiter`](crate::RateLimiter) that limits nothing but requests takes one request,
+//! - [`LimitLayer::cost`] gives the cost, and [`LimitLayer::choose`] lets it pass or chooses another
+//!   limiter.
 //!
 //! # Where to put it
 //!
@@ -38,6 +51,13 @@
 //! do not run while a request waits. The timeouts of reqwest and ureq are inside of it. A timeout
 //! around it includes the wait; [`LimitLayer::timeout`] fails as soon as the wait is known to be
 //! too long. It sends nothing again by itself: a refused request is the client's to retry.
+//!
+//! | client | retries |
+//! | --- | --- |
+//! | reqwest | those of the crate `reqwest-retry`, added before this layer. Not `ClientBuilder::retry` of reqwest itself: it is below every middleware, so nobody can count what it sends, or see that it was refused. Without it, reqwest sends again only what the server has not begun to process |
+//! | async-openai | those of its `OpenAIRetryLayer`, above this layer |
+//! | ureq | it has none: send again in a loop around the call |
+//! | hyper, tower | those of `tower::retry`, above this layer |
 //!
 //! # Errors
 //!

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use http::header::CONTENT_TYPE;
-use http::{Extensions, HeaderMap, Method};
+use http::{Extensions, HeaderMap, HeaderValue, Method};
 
-use crate::kind::model_of_body;
+use crate::kind::{has_other_limits, model_of_body};
 
 /// A request that a client is about to send.
 ///
@@ -79,17 +79,25 @@ impl<'a> Outgoing<'a> {
         model_of_body(self.path, self.body.unwrap_or_default())
     }
 
-    /// Returns whether the request sends JSON.
-    pub(super) fn sends_json(&self) -> bool {
-        says_json(self.headers) && self.body.is_none_or(|body| !body.trim_ascii().is_empty())
+    /// Returns whether the request counts against the limits of a model: if it sends JSON, and asks
+    /// for more than a count or a place in a store.
+    pub(super) fn counts(&self) -> bool {
+        let sends_json =
+            says_json(self.headers) && self.body.is_none_or(|body| !body.trim_ascii().is_empty());
+        sends_json && !has_other_limits(self.path)
     }
 }
 
 /// Returns whether the content type is that of JSON: `application/json; charset=utf-8`,
 /// `application/vnd.api+json`.
 pub(super) fn says_json(headers: &HeaderMap) -> bool {
-    let Some(content_type) = headers.get(CONTENT_TYPE) else { return false };
-    let kind = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    content_type.is_some_and(|kind| is_json(kind.split(|byte| *byte == b';').next().unwrap_or_default()))
+}
+
+/// Returns whether a content type without parameters is that of JSON.
+pub(super) fn is_json(kind: &[u8]) -> bool {
+    let kind = kind.trim_ascii();
     let end = kind.len().checked_sub(b"json".len()).map(|at| kind.split_at(at));
     end.is_some_and(|(before, end)| {
         end.eq_ignore_ascii_case(b"json") && matches!(before.last(), Some(b'/' | b'+'))

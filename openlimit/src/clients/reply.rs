@@ -1,23 +1,25 @@
 //! The response to a limited request: what it says reaches the limiter, and it is passed on
 //! unchanged.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 
-use super::failed_call::FailedCall;
+use super::failed_call::{FailedCall, MOST_BODY};
 use super::observe::{observation, observe};
 use crate::time::Sleep;
 use crate::{Permit, WrappedBody};
 
 /// The most pieces of an error's body that are read for the verdict. A server may send it byte by
-/// byte.
-const MOST_FRAMES: usize = 1_024;
+/// byte, and a piece takes 100 bytes more than its data.
+const MOST_FRAMES: usize = 128;
 
 /// The body of the response to a limited request. It has the same frames, errors and trailers as
 /// the body of the client.
@@ -30,8 +32,10 @@ enum Inner<B: Body> {
     /// It settles the call while it is read.
     Wrapped(WrappedBody<B>),
     /// The frames of an error that were read for the verdict, and the rest.
-    Failed { seen: VecDeque<Result<Frame<B::Data>, B::Error>>, rest: B },
+    Failed { seen: Seen<B::Data, B::Error>, rest: B },
 }
+
+type Seen<D, E> = VecDeque<Result<Frame<D>, E>>;
 
 impl<B> LimitedBody<B>
 where
@@ -54,29 +58,74 @@ where
         Self(Inner::Wrapped(permit.wrap_body(body)))
     }
 
-    async fn failed(mut call: FailedCall, mut body: B) -> Self {
-        let mut seen = VecDeque::new();
+    async fn failed(call: FailedCall, mut body: B) -> Self {
         let mut sleep = Sleep::new(call.longest_wait());
-        let mut goes_on = true;
-        while goes_on && !body.is_end_stream() {
+        let mut start = Start { call: Some(call), seen: VecDeque::new(), length: 0 };
+        while start.wants_more() && !body.is_end_stream() {
             let next = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
                 Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|()| None),
                 next => next,
             });
             match next.await {
-                Some(frame) => {
-                    goes_on = match &frame {
-                        Ok(frame) => frame.data_ref().is_none_or(|data| call.read(data.as_ref())),
-                        Err(_) => false,
-                    };
-                    seen.push_back(frame);
-                    goes_on &= seen.len() < MOST_FRAMES;
-                }
+                Some(frame) => start.push(frame),
                 // The end, or too late: what is known now counts.
-                None => goes_on = false,
+                None => break,
             }
         }
-        Self(Inner::Failed { seen, rest: body })
+        Self(Inner::Failed { seen: start.judged(), rest: body })
+    }
+}
+
+/// The start of an error, while it arrives. The call is judged by it, also if it is dropped.
+struct Start<D: AsRef<[u8]>, E> {
+    call: Option<FailedCall>,
+    seen: Seen<D, E>,
+    length: usize,
+}
+
+impl<D: AsRef<[u8]>, E> Start<D, E> {
+    fn wants_more(&self) -> bool {
+        let has_ended = matches!(self.seen.back(), Some(Err(_)));
+        !has_ended && self.length < MOST_BODY && self.seen.len() < MOST_FRAMES
+    }
+
+    fn push(&mut self, frame: Result<Frame<D>, E>) {
+        let data = frame.as_ref().ok().and_then(Frame::data_ref);
+        self.length += data.map_or(0, |data| data.as_ref().len());
+        self.seen.push_back(frame);
+    }
+
+    /// Lets the call be judged, and returns the frames.
+    fn judged(mut self) -> Seen<D, E> {
+        self.judge();
+        mem::take(&mut self.seen)
+    }
+
+    fn judge(&mut self) {
+        if let Some(call) = self.call.take() {
+            call.note(&self.bytes());
+        }
+    }
+
+    /// Returns the bytes. Most errors come in one piece, which is not copied.
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        let data = self.seen.iter().flatten().filter_map(Frame::data_ref).map(AsRef::as_ref);
+        let mut bytes = Cow::Borrowed(&[][..]);
+        for piece in data {
+            if bytes.is_empty() {
+                bytes = Cow::Borrowed(piece);
+            } else {
+                let room = MOST_BODY.saturating_sub(bytes.len());
+                bytes.to_mut().extend_from_slice(piece.get(..room).unwrap_or(piece));
+            }
+        }
+        bytes
+    }
+}
+
+impl<D: AsRef<[u8]>, E> Drop for Start<D, E> {
+    fn drop(&mut self) {
+        self.judge();
     }
 }
 

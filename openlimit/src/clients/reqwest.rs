@@ -1,7 +1,9 @@
 //! reqwest, through the crate `reqwest-middleware` (feature `reqwest`).
 //!
-//! reqwest itself has no place where a request could wait. Its own retries
-//! (`reqwest::ClientBuilder::retry`) are below all middlewares, so they are not counted.
+//! reqwest itself has no place where a request could wait. Its own retries are below all
+//! middlewares: `Client::execute` calls its services directly, `ClientBuilder::connector_layer` sees
+//! connections only, and the classifier of a retry sees neither the body nor a future to wait in. So
+//! they cannot be counted.
 
 use http::Extensions;
 use reqwest::{Request, Response};
@@ -22,6 +24,11 @@ pub(super) const ERRORS: KnownError = KnownError {
 
 /// For `reqwest_middleware::ClientBuilder::with`. Add it behind middlewares that retry, such as
 /// that of `reqwest-retry`, so that each attempt passes it.
+///
+/// Do not set `reqwest::ClientBuilder::retry` for requests to the provider. What it sends again
+/// passes no middleware, so it is not counted, and the limiter does not see the refusal. Only from
+/// the headers of later responses does the limiter learn that less is left. If a client that you
+/// are given may have it, turn it off: `.retry(reqwest::retry::never())`.
 ///
 /// A request that is not admitted fails with `Error::Middleware`, which has the
 /// [`AcquireError`](crate::AcquireError).

@@ -15,7 +15,7 @@ use super::failed_call::{FailedCall, MOST_BODY};
 use super::known_error::KnownError;
 use super::layer::LimitLayer;
 use super::observe::{observation, observe};
-use super::outgoing::{Outgoing, says_json};
+use super::outgoing::{Outgoing, is_json, says_json};
 use super::part_read::PartRead;
 use crate::feedback::Observation;
 use crate::{AcquireError, Permit};
@@ -52,6 +52,10 @@ impl LimitLayer {
 /// given up. If a server never ends an error, that thread ends when the connection does, or at the
 /// agent's timeout, such as `timeout_recv_body`. While 64 of them are stuck, the bodies of errors
 /// are not read, and the headers alone count.
+///
+/// JSON of a known length of up to 3 MiB is read before the response is passed on: only then does
+/// ureq know its length, and parses it as a whole and not byte by byte. Streams are passed on at
+/// once.
 ///
 /// A request that is not admitted fails with `ureq::Error::Other`, which has the
 /// [`AcquireError`]. See [`LimitLayer::http_status_as_error`].
@@ -148,10 +152,9 @@ impl LimitLayer {
         let observation = observation(head.status, &head.headers);
         let info = BodyInfo::of(&body);
         let body = if observation.denial().is_some() {
-            let mut call = FailedCall::new(permit, observation);
+            let call = FailedCall::new(permit, observation);
             let body = PartRead::read_within(body.into_reader(), MOST_BODY, call.longest_wait());
-            call.read(body.start());
-            drop(call);
+            call.note(body.start());
             if self.http_status_as_error && (head.status.is_client_error() || head.status.is_server_error()) {
                 return Err(Error::StatusCode(head.status.as_u16()));
             }
@@ -165,35 +168,65 @@ impl LimitLayer {
     }
 }
 
+/// The longest JSON that is read before it is passed on, in bytes. Of a longer body, ureq's
+/// `read_json` reads byte by byte anyway.
+const MOST_JSON: u64 = 10 * 1024 * 1024 / 3;
+
+/// The longest reply of any other type that is.
+const MOST_OTHER: u64 = 64 * 1024;
+
 /// What ureq knows of a body from its headers.
 struct BodyInfo {
     mime_type: Option<String>,
+    charset: Option<String>,
     length: Option<u64>,
 }
 
 impl BodyInfo {
     fn of(body: &Body) -> Self {
-        Self { mime_type: body.mime_type().map(str::to_owned), length: body.content_length() }
+        let [mime_type, charset] = [body.mime_type(), body.charset()].map(|text| text.map(str::to_owned));
+        Self { mime_type, charset, length: body.content_length() }
     }
 
     /// Returns how much of a reply is read before it is passed on: all of one that is known to be
-    /// short, and nothing of a stream. ureq parses JSON much faster if it is in memory.
+    /// short, and nothing of a stream. Only a body in memory has a length for ureq.
     fn read_at_once(&self) -> usize {
-        let is_stream = self.mime_type.as_deref() == Some("text/event-stream");
-        let length = self.length.and_then(|length| usize::try_from(length).ok());
+        let most = match self.mime_type.as_deref() {
+            Some("text/event-stream") => 0,
+            Some(mime_type) if is_json(mime_type.as_bytes()) => MOST_JSON,
+            _ => MOST_OTHER,
+        };
+        let length =
+            self.length.filter(|length| *length <= most).and_then(|length| usize::try_from(length).ok());
         // The end is one more read.
-        length.filter(|length| !is_stream && *length <= MOST_BODY).map_or(0, |length| length + 1)
+        length.map_or(0, |length| length + 1)
     }
 
     fn body<R: Read + Send + Sync + 'static>(&self, start: PartRead<R>) -> Body {
-        let builder = Body::builder();
-        let builder = match &self.mime_type {
-            Some(mime_type) => builder.mime_type(mime_type.as_str()),
-            None => builder,
-        };
+        let mut builder = Body::builder();
+        if let Some(mime_type) = &self.mime_type {
+            builder = builder.mime_type(mime_type.as_str());
+        }
+        if let Some(charset) = self.charset.as_ref().filter(|_| !self.is_converted()) {
+            builder = builder.charset(charset.as_str());
+        }
         match start.into_whole() {
             Ok(whole) => builder.data(whole),
             Err(part) => builder.reader(part),
         }
     }
+
+    /// Returns whether ureq has converted the body to UTF-8, which it must not do again.
+    fn is_converted(&self) -> bool {
+        let is_text = self.mime_type.as_ref().is_some_and(|mime_type| mime_type.starts_with("text/"));
+        let is_utf8 = self.charset.as_ref().is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"));
+        is_text && !is_utf8 && converts()
+    }
+}
+
+/// Returns whether ureq converts texts to UTF-8: its feature `charset` may be on.
+fn converts() -> bool {
+    let latin = Body::builder().mime_type("text/plain").charset("iso-8859-1").data([0xe9]);
+    let mut text = Vec::new();
+    latin.into_reader().read_to_end(&mut text).is_ok_and(|length| length > 1)
 }

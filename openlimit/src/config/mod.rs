@@ -9,9 +9,12 @@
 //! | `keys` | the keys, and the type of each |
 //! | `value` | a value of any format, before its type is known |
 //! | `read` | the types that a value is read as |
+//! | `prices` | a file of prices |
 //! | `redis` | the settings of a shared limiter |
 
 mod keys;
+#[cfg(feature = "tokenizers")]
+mod prices;
 mod read;
 #[cfg(feature = "redis")]
 mod redis;
@@ -64,7 +67,7 @@ use crate::limiter::Builder;
 /// | `concurrency` | `64`, or `"1..=64"` for `Concurrency::Adaptive` |
 /// | `reserve` | `"20 % for high"` |
 /// | variant of an enum | its name, in any case: `"InWindows"`, `"in_windows"` |
-/// | `prices` | the path of a file |
+/// | `prices` | the path of a file, or `{ file = "data_slim.json", provider = "azure" }` |
 /// | `limit` | a table of your own dimensions: `limit = { audio_seconds = "7_200 / hour" }` |
 /// | `redis` | a URL, or a table: see below |
 ///

@@ -190,17 +190,6 @@ impl Read for f64 {
     }
 }
 
-/// Prices stand in a file of their own.
-#[cfg(feature = "tokenizers")]
-impl Read for crate::pricing::money::Prices {
-    fn read(value: Value) -> Result<Self, String> {
-        match value {
-            Value::Text(path) => Self::from_file(path).map_err(|error| error.to_string()),
-            other => Err(other.mismatch("the path of a file")),
-        }
-    }
-}
-
 impl Read for String {
     fn read(value: Value) -> Result<Self, String> {
         match value {

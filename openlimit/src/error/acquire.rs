@@ -69,8 +69,8 @@ pub enum AcquireError {
     /// It fails on arrival, or later if a call that arrives takes its place:
     /// [`Overflow`](crate::Overflow) says which one is refused.
     #[error(
-        "limiter `{limiter}` has no place in its queue for the call: {waiting} calls wait, as many as `max_waiting` \
-         allows, and another one would wait for at least {}; try again after that, or send fewer calls",
+        "limiter `{limiter}` has no place in its queue for the call: {waiting} calls wait, `max_waiting` allows no \
+         more, and another one would wait for at least {}; try again after that, or send fewer calls",
         short(*wait)
     )]
     QueueFull {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration::short;
-use crate::limits::{Concurrency, Limit, MOST_AMOUNT, MOST_LIMITS, Name, Rate};
+use crate::limits::{Concurrency, Limit, MOST_AMOUNT, MOST_LIMITS, NO_WINDOWS, Name, Rate, UNKNOWN_ZONE};
 
 /// The error of a limiter that cannot be built or updated: its name and the problem.
 ///
@@ -126,6 +126,49 @@ pub enum BuildProblem {
         burst: Duration,
     },
 
+    /// A limit [resets](crate::Rate::resets_at) at what is no time of day.
+    #[error(
+        "the limit of {0} resets at what is no time of day; give hours and minutes, from `00:00` to `23:59`"
+    )]
+    ResetTime(Limit),
+
+    /// A limit [resets](crate::Rate::resets_at) in a time zone that is not known.
+    #[error("the limit of {0} resets in a time zone that is not known; {UNKNOWN_ZONE}")]
+    ResetZone(Limit),
+
+    /// A limit [resets](crate::Rate::resets_at), and its period has no windows in the calendar.
+    #[error("the limit of {0} has a period without a beginning in the calendar; {NO_WINDOWS}")]
+    ResetPeriod(Limit),
+
+    /// A limit [resets](crate::Rate::resets_at), and its rate has a burst.
+    #[error(
+        "the limit of {0} has a burst, which a limit that resets cannot have: all of it may be taken at once; \
+         leave the burst out"
+    )]
+    ResetBurst(Limit),
+
+    /// A limit [resets](crate::Rate::resets_at), and the [jitter](crate::Builder::jitter), in which
+    /// no call departs before a reset, is more than half of its period.
+    #[error(
+        "the jitter of {} is above half of the period of the limit of {limit}, and no call departs for so long \
+         before it resets; give a shorter one",
+        short(*jitter)
+    )]
+    ResetJitter {
+        /// The limit.
+        limit: Limit,
+        /// The jitter.
+        jitter: Duration,
+    },
+
+    /// The limits are shared, and one of them [resets](crate::Rate::resets_at).
+    #[cfg(feature = "redis")]
+    #[error(
+        "the limit of {0} cannot be shared through redis yet, because it resets; leave `resets_at` out, or give \
+         it to a limiter in memory and use both as a `Stack`"
+    )]
+    SharedReset(Limit),
+
     /// An [`overflow`](crate::Builder::overflow) is set, but any number of calls may wait.
     #[error("its `overflow` changes nothing, because any number of calls may wait; set `max_waiting`, too")]
     UnusedOverflow,
@@ -155,8 +198,8 @@ pub enum BuildProblem {
 
     /// The limiter learns what calls put out, and none of its limits could make use of it.
     #[error(
-        "`output: Learned` has no effect: it needs a limit on `output_tokens`, or one on `tokens` that takes \
-         the sum of prompt and output (`admission: Charge::Sum`)"
+        "`output: Learned` has no effect: it needs a limit on `output_tokens`, one on `tokens` that takes the \
+         sum of prompt and output (`admission: Charge::Sum`), or one on `spend` with prices"
     )]
     UnusedOutput,
 
@@ -187,14 +230,6 @@ pub enum BuildProblem {
     )]
     SharedReserve,
 
-    /// The limiter is part of a [stack](crate::Stack), and a part of its rates is
-    /// [reserved](crate::Builder::reserve).
-    #[error(
-        "a limiter of a stack cannot keep a part for a priority yet; leave `reserve` out, or acquire from this \
-         limiter alone"
-    )]
-    StackedReserve,
-
     /// The limiter has a price for calls, and no limit on money.
     #[error(
         "its price has no effect, because it has no limit on money; give it one: `spend: Dollars(10) / day`"
@@ -215,6 +250,14 @@ pub enum BuildProblem {
          adds none; build another limiter for other limits"
     )]
     NoSuchLimit(Limit),
+
+    /// An [update](crate::Limiter::update) sets the concurrency of a limiter that has none. Nothing
+    /// counts its calls in flight.
+    #[error(
+        "it has no concurrency to change, so its calls in flight are not counted; build it with one, which may be as \
+         large as `u32::MAX`"
+    )]
+    NoConcurrency,
 
     /// The value of a key uses the limiter that it declares, itself or through another one.
     #[error(
@@ -318,10 +361,15 @@ impl BuildProblem {
             | Self::RateTooLarge(limit)
             | Self::Period(limit)
             | Self::NoSuchLimit(limit)
+            | Self::ResetTime(limit)
+            | Self::ResetZone(limit)
+            | Self::ResetPeriod(limit)
+            | Self::ResetBurst(limit)
+            | Self::ResetJitter { limit, .. }
             | Self::Burst { limit, .. }
             | Self::WindowBurst { limit, .. } => Some(limit),
             #[cfg(feature = "redis")]
-            Self::TooSlowToShare { limit, .. } => Some(limit),
+            Self::TooSlowToShare { limit, .. } | Self::SharedReset(limit) => Some(limit),
             _ => None,
         }
     }

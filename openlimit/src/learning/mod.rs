@@ -57,10 +57,10 @@ pub(crate) struct Lesson {
     pub(crate) site: SiteId,
 }
 
-/// A limit on tokens.
+/// A limit whose amounts follow from the tokens of a call.
 #[derive(Clone, Debug)]
-pub(crate) struct TokenLimit {
-    /// `Tokens`, `InputTokens` or `OutputTokens`.
+pub(crate) struct LearnedLimit {
+    /// `Tokens`, `InputTokens`, `OutputTokens` or `Spend`.
     pub(crate) dimension: Dimension,
     /// Its place among the limiter's limits.
     pub(crate) limit: usize,
@@ -74,7 +74,7 @@ pub(crate) struct TokenLimit {
     pub(crate) most: u64,
 }
 
-impl TokenLimit {
+impl LearnedLimit {
     /// Returns the amount that a crowd of calls takes.
     fn room(&self) -> u64 {
         self.rate.amount_in(self.crowd)
@@ -94,12 +94,12 @@ pub(crate) struct Learning {
 struct Rules {
     output: Output,
     input: Input,
-    limits: Box<[TokenLimit]>,
+    limits: Box<[LearnedLimit]>,
 }
 
 impl Learning {
     /// Creates the learning of a new limiter.
-    pub(crate) fn new(output: Output, input: Input, limits: Vec<TokenLimit>) -> Self {
+    pub(crate) fn new(output: Output, input: Input, limits: Vec<LearnedLimit>) -> Self {
         Self { rules: Arc::new(Rules { output, input, limits: limits.into() }), sites: None }
     }
 
@@ -122,7 +122,7 @@ impl Learning {
     }
 
     /// Changes the limits. What was learned about the calls stays.
-    pub(crate) fn change(&mut self, limits: Vec<TokenLimit>) {
+    pub(crate) fn change(&mut self, limits: Vec<LearnedLimit>) {
         Arc::make_mut(&mut self.rules).limits = limits.into();
     }
 
@@ -151,6 +151,13 @@ impl Learning {
             let (learned, counted) = match limit.dimension {
                 Dimension::InputTokens => (input, priced.input),
                 Dimension::OutputTokens => (output, priced.output),
+                Dimension::Spend => {
+                    let spend = |input, output| priced.spend_of(input, output);
+                    match spend(input, output).zip(spend(priced.input, priced.output)) {
+                        Some(spend) => spend,
+                        None => continue,
+                    }
+                }
                 // It is no sum if the provider judges by the named maximum.
                 _ if !priced.is_sum => continue,
                 _ => (input.saturating_add(output), priced.input.saturating_add(priced.output)),
@@ -236,6 +243,7 @@ impl Learning {
         };
         let counting = self.rules.limits.iter().filter_map(|limit| match &limit.dimension {
             Dimension::Tokens => Some((limit.room(), input + output)),
+            Dimension::Spend => Some((limit.room(), priced.spend_of(priced.input, whole(output))? as f64)),
             dimension if dimension == part => {
                 Some((limit.room(), if *part == Dimension::InputTokens { input } else { output }))
             }

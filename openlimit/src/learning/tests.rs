@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Input, Learning, Lesson, Output, SiteId, TokenLimit};
+use super::{Input, LearnedLimit, Learning, Lesson, Output, SiteId};
 use crate::limits::{Amounts, Dimension, Priced, Rate, Usage};
 
 const MOST: u64 = 1_000_000;
 
 fn learning(output: Output, input: Input) -> Learning {
     let (rate, crowd) = (Rate::per_second(100_000), Duration::from_secs(1));
-    let limit = |(place, dimension)| TokenLimit { dimension, limit: place, place, rate, crowd, most: MOST };
+    let limit = |(place, dimension)| LearnedLimit { dimension, limit: place, place, rate, crowd, most: MOST };
     let dimensions = [Dimension::Tokens, Dimension::InputTokens, Dimension::OutputTokens];
     Learning::new(output, input, dimensions.into_iter().enumerate().map(limit).collect())
 }
@@ -17,7 +17,8 @@ fn learning(output: Output, input: Input) -> Learning {
 /// Returns a request of 100 tokens and `choices` outputs of at most 1 000.
 fn request(choices: u32) -> Lesson {
     let output = 1_000 * u64::from(choices);
-    let priced = Priced { input: 100, output, choices, is_named: true, is_sum: true, model: None };
+    let priced =
+        Priced { input: 100, output, choices, is_named: true, is_sum: true, model: None, spend: None };
     Lesson { priced, site: SiteId::default() }
 }
 
@@ -152,7 +153,8 @@ fn wrong_reports_make_no_call_too_large() {
         assert!(reserved(&learning, &open).iter().all(|amount| *amount <= MOST));
         assert!(reserved(&learning, &open)[1] <= 1_600);
     }
-    let nothing = Priced { input: 0, output: 0, choices: 0, is_named: false, is_sum: true, model: None };
+    let nothing =
+        Priced { input: 0, output: 0, choices: 0, is_named: false, is_sum: true, model: None, spend: None };
     let nothing = Lesson { priced: nothing, ..open };
     _ = learning.teach(&nothing, &Usage::new(5, 5));
     assert_eq!(reserved(&learning, &nothing), [0, 0, 0]);

@@ -9,6 +9,7 @@ use super::matching::standing;
 use crate::admission::{Raises, Standing};
 use crate::feedback::{Observation, ObservedLimit};
 use crate::limits::{Dimension, Limit, Rate};
+use crate::time::nanos;
 
 /// The rates at which the discovery of limits starts. They are those of Groq's free tier for small
 /// models (2026), among the lowest of all providers. So the first calls are not refused, and their
@@ -121,7 +122,8 @@ impl Core {
                 |limit: &Limit| limit.dimension() == observed.dimension() && has_same_period(limit, observed);
             let adopts = self.plan.raises() > Raises::Never;
             let place = limits.iter().position(|limit| adopts && same(limit))?;
-            Some(Standing { place, limit: observed.limit(), remaining: observed.remaining() })
+            let resets_in = observed.reset().map(nanos);
+            Some(Standing { place, limit: observed.limit(), remaining: observed.remaining(), resets_in })
         })
     }
 

@@ -4,17 +4,21 @@ use super::Limiter;
 use super::limiter::unbuilt;
 use crate::error::{AcquireError, ParamsError};
 use crate::limits::Cost;
-use crate::pricing::kind::ReadsBody;
+use crate::pricing::kind::{ReadsBody, has_other_limits, unknown_path};
 
 impl<K: ReadsBody> Limiter<K> {
     /// Returns the cost of a request from its path and its body of JSON, without taking it.
     ///
     /// The end of `path` says what kind of request it is: `/chat/completions`, `/completions`,
     /// `/embeddings`, `/responses`, `/v1/messages` or `:generateContent`. Whatever stands before it
-    /// is allowed, and a query is ignored. A [`RateLimiter`](crate::RateLimiter) reads all of these
-    /// kinds. Any other limiter reads its own kind, also where the path is of no known kind. The
-    /// model is the body's, or else the one that the path names (`/openai/deployments/{model}/..`,
-    /// `/v1beta/models/{model}:..`).
+    /// is allowed, and a query is ignored. The model is the body's, or else the one that the path
+    /// names (`/openai/deployments/{model}/..`, `/v1beta/models/{model}:..`).
+    ///
+    /// - A [`RateLimiter`](crate::RateLimiter) reads all of these kinds. A path of no known kind is
+    ///   one request if it limits nothing but requests, and an error otherwise.
+    /// - Any other limiter reads its own kind, also where the path is of no known kind.
+    /// - A request that counts against other limits than the model's takes nothing: one that counts
+    ///   tokens (`/v1/messages/count_tokens`, `:countTokens`), starts a batch, or stores something.
     ///
     /// No value is built from the bytes. It takes linear time, whatever they are. The text need not
     /// be valid JSON, since the provider checks it.
@@ -38,7 +42,7 @@ impl<K: ReadsBody> Limiter<K> {
     /// [`AcquireError::Params`] if the path is of another kind, or if the body cannot be read as a
     /// request of its kind; and [`AcquireError::Build`] if the declaration of the limiter is wrong.
     pub fn cost_of_body(&self, path: &str, body: &[u8]) -> Result<Cost, AcquireError> {
-        self.cost_of_kind::<K>(path, body)
+        if has_other_limits(path) { Ok(Cost::nothing()) } else { self.cost_of_kind::<K>(path, body) }
     }
 }
 
@@ -50,7 +54,12 @@ impl<K> Limiter<K> {
         body: &[u8],
     ) -> Result<Cost, AcquireError> {
         let plan = &self.handle().map_err(unbuilt)?.core().plan;
-        Other::read_body(path, body, plan.pricing()).map_err(|error| plan.unpriced(error))
+        match Other::read_body(path, body, plan.pricing()) {
+            Ok(Some(cost)) => Ok(cost),
+            Ok(None) if plan.meters_only_requests() => Ok(Cost::new()),
+            Ok(None) => Err(plan.unpriced(unknown_path())),
+            Err(error) => Err(plan.unpriced(error)),
+        }
     }
 
     /// Returns the error of a request that this limiter cannot price.

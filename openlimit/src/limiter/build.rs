@@ -12,10 +12,10 @@ use super::{Builder, Limiter};
 use crate::admission::{Admission, Cap, Plan};
 use crate::backend::{Ready, Starting};
 use crate::error::{BuildError, BuildProblem};
-use crate::learning::{Learning, Output};
-use crate::limits::{Concurrency, Dimension, Limit, Name, Percent, Priority};
+use crate::learning::{Input, Learning, Output};
+use crate::limits::{Dimension, Limit, Name, Percent, Priority};
 use crate::queue::Queue;
-use crate::time::{Time, nanos};
+use crate::time::{Dates, Time, nanos};
 
 impl<K> Builder<K> {
     /// Builds the limiter. Connects to nothing.
@@ -28,6 +28,8 @@ impl<K> Builder<K> {
     /// - an amount of zero, or above 2^63 - 1;
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
+    /// - a rate that [resets](crate::Rate::resets_at) at what is no time of day, in an unknown zone,
+    ///   over a period without windows, or that has a burst; or a jitter above half of its period;
     /// - a burst above half of the period, for a limit that is [counted in
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;
@@ -42,6 +44,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
+    /// - a rate that [resets](crate::Rate::resets_at);
     /// - a [`reserve`](Self::reserve);
     /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
@@ -70,8 +73,8 @@ impl<K> Builder<K> {
         if this.pricing.has_price() && !this.limits.iter().any(is_ours) {
             return Err(BuildProblem::UnusedPrice);
         }
-        this.check_concurrency()?;
-        let cap = this.cap()?;
+        declared.check_concurrency()?;
+        let cap = declared.cap()?;
         let reserve = this.checked_reserve()?;
         let time = match &this.time {
             Some(time) => time.clone(),
@@ -79,19 +82,17 @@ impl<K> Builder<K> {
             None => Time::detect(),
         };
         let name = this.shown_name();
-        let plan =
-            Plan::new(name, this.limits, &meterings, this.refunds, this.pricing).raising(declared.raises);
-        let plan = if declared.bounds_in_flight { plan.bounding_in_flight() } else { plan };
+        let learns = this.output == Output::Learned || this.input == Input::Learned;
+        let pricing = this.pricing.learning(learns);
+        let plan = Plan::new(name, this.limits, &meterings, this.refunds, pricing).raising(declared.raises);
+        let plan = if declared.concurrency.is_some() { plan.bounding_in_flight() } else { plan };
         let plan = plan.telling(this.on_wait);
         let plan = reserve.into_iter().fold(plan, |plan, (priority, part)| plan.reserving(priority, part));
         let mut checked = Checked {
-            learning: Learning::new(this.output, this.input, plan.token_limits(&meterings)),
+            learning: Learning::new(this.output, this.input, plan.learned_limits(&meterings)),
             plan: Arc::new(plan),
             declared: Arc::new(declared),
             cap,
-            concurrency: this.concurrency,
-            // Half of the jitter. The other half is left to the network.
-            grace: nanos(this.jitter / 2),
             max_hold: nanos(this.max_hold),
             time,
             given: this.name.filter(|name| !name.is_empty()),
@@ -109,16 +110,9 @@ impl<K> Builder<K> {
             headroom: self.headroom,
             counting: self.counting,
             raises: self.raises(),
-            bounds_in_flight: self.concurrency.is_some(),
-        }
-    }
-
-    /// Checks the bound of the queue, and returns it.
-    fn cap(&self) -> Result<Cap, BuildProblem> {
-        match (self.max_waiting, self.overflow) {
-            (None, None) => Ok(Cap::default()),
-            (None, Some(_)) => Err(BuildProblem::UnusedOverflow),
-            (Some(most), overflow) => Ok(Cap { most, overflow: overflow.unwrap_or_default() }),
+            concurrency: self.concurrency.clone(),
+            max_waiting: self.max_waiting,
+            overflow: self.overflow,
         }
     }
 
@@ -139,6 +133,7 @@ impl<K> Builder<K> {
         match limit.dimension() {
             Dimension::OutputTokens => true,
             Dimension::Tokens => self.pricing.sums(),
+            Dimension::Spend => self.pricing.has_price(),
             _ => false,
         }
     }
@@ -150,8 +145,6 @@ pub(super) struct Checked {
     declared: Arc<Declared>,
     learning: Learning,
     cap: Cap,
-    concurrency: Option<Concurrency>,
-    grace: u64,
     max_hold: u64,
     pub(super) time: Time,
     /// The name that the program gave.
@@ -168,6 +161,7 @@ impl Checked {
             meterings: self.plan.meterings(),
             dimensions: self.plan.dimensions(),
             max_hold: self.max_hold,
+            dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),
         }
     }
@@ -177,12 +171,12 @@ impl Checked {
         let Self { plan, declared, .. } = self;
         let (backend, driver) = self.backend.open(&self.starting(), key);
         let queue = Queue::new(plan.width());
-        let admission = Admission::new(backend, queue, self.grace, self.max_hold)
+        let admission = Admission::new(backend, queue, declared.grace(), self.max_hold)
             .learns(self.learning.of_another())
             .reserving(plan.reserve())
             .capped(self.cap)
             .widens(declared.widening())
-            .bounds_in_flight(self.concurrency.as_ref());
+            .bounds_in_flight(declared.concurrency.as_ref());
         let jitter = least_lateness(plan.meterings());
         let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);
         let (plan, time, declared) = (Arc::clone(plan), self.time.clone(), Arc::clone(declared));

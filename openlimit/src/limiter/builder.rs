@@ -196,9 +196,10 @@ impl<K, Keys> Builder<K, Keys> {
     /// whose price is not known is refused with
     /// [`AcquireError::Params`](crate::AcquireError::Params), and is not free.
     ///
-    /// The budget flows back continuously, as every limit does: of ten dollars a day, an hour after
-    /// all of it was spent 42 cents are back. Up to 31 days can be given:
-    /// `Dollars(300) / (30 * DAY)`. Its whole amount may be spent at once, unless
+    /// The budget flows back continuously: of ten dollars a day, an hour after all of it was spent 42
+    /// cents are back. Up to 31 days can be given: `Dollars(300) / (30 * DAY)`. A budget per calendar
+    /// month, `Dollars(300) / month`, is back as a whole on the first, and any other may
+    /// [reset](Budget::resets_at), too. Its whole amount may be spent at once, unless
     /// [`burst`](Budget::burst) says less. It is the user's own: no response of a provider changes
     /// it, and `refunds: false` does not apply to it.
     ///
@@ -243,6 +244,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// 20.05 s. A jitter longer than the burst slows down all calls. A longer [burst](Self::burst)
     /// avoids this, if the provider allows one.
     ///
+    /// A rate that [resets](Rate::resets_at) has no burst. There, no call departs for this time before
+    /// a reset.
+    ///
     /// A jitter above 31 days counts as 31 days.
     pub fn jitter(mut self, jitter: Duration) -> Self {
         self.jitter = jitter.min(LONGEST_PERIOD);
@@ -250,7 +254,8 @@ impl<K, Keys> Builder<K, Keys> {
     }
 
     /// Sets the part of every rate that is left to other users of the same quota, from 0 to 99 %.
-    /// Default: 0.02 %, which covers the difference between two machines' clocks.
+    /// Default: 0.02 %, which covers the difference between two machines' clocks; nothing of a rate
+    /// that [resets](Rate::resets_at).
     ///
     /// It slows down the refill. The burst stays the same, and so does the largest call that is
     /// admitted.
@@ -260,6 +265,8 @@ impl<K, Keys> Builder<K, Keys> {
     }
 
     /// Sets how the provider counts. Default: [`Counting::Refilling`].
+    ///
+    /// It does not apply to rates that [reset](Rate::resets_at), which have windows of their own.
     ///
     /// With [`Counting::InWindows`], at most the amount is admitted in any window of one period,
     /// wherever it starts. So calls are spread over the period:
@@ -325,8 +332,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// `remaining` from a provider is shared in the same way.
     ///
     /// `try_acquire` is a call of normal priority. A [concurrency](Self::concurrency) is not shared
-    /// out. The limits must not be shared through Redis, and the limiter cannot be part of a
-    /// [`Stack`](crate::Stack).
+    /// out. The limits must not be shared through Redis.
     ///
     /// ```
     /// use openlimit::{Percent, Priority, RateLimiter, limiter};
@@ -386,6 +392,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// It runs on the thread that polls the call, and under no lock. So whatever it does, other
     /// calls are not delayed by it. If it panics, the call goes on. A call whose task is not polled
     /// is not reported. It may use the limiter, and calls that it makes are not reported.
+    ///
+    /// For a call of a [`Stack`](crate::Stack), it is the function of the limiter that the call
+    /// waits for, from when it waits for that one. So each limiter is told at most once.
     ///
     /// ```
     /// use openlimit::{Cost, RateLimiter, limiter};

@@ -149,7 +149,7 @@ impl fmt::Debug for Closing {
 }
 
 impl Core {
-    fn close(&self) {
+    pub(super) fn close(&self) {
         self.update(|state, now, _| state.admission.close(now));
     }
 

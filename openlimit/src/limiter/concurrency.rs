@@ -6,7 +6,6 @@
 
 use super::core::Core;
 use super::{Builder, Permit};
-use crate::error::BuildProblem;
 use crate::feedback::{Denial, DenialKind, Observation};
 use crate::limits::{Amounts, Concurrency};
 
@@ -54,17 +53,6 @@ impl<K, Keys> Builder<K, Keys> {
     pub fn concurrency(mut self, concurrency: impl Into<Concurrency>) -> Self {
         self.concurrency = Some(concurrency.into());
         self
-    }
-
-    /// Checks that the concurrency allows at least one call.
-    pub(super) fn check_concurrency(&self) -> Result<(), BuildProblem> {
-        let Some(concurrency) = &self.concurrency else { return Ok(()) };
-        match concurrency.ends() {
-            (least, most) if least == 0 || most < least => {
-                Err(BuildProblem::Concurrency(concurrency.clone()))
-            }
-            _ => Ok(()),
-        }
     }
 }
 

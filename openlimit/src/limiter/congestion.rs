@@ -112,15 +112,18 @@ impl Core {
         places
     }
 
-    /// Returns in how many nanoseconds amounts flow back at one of the limits.
+    /// Returns in how many nanoseconds amounts flow back at one of the limits, or it resets.
     pub(super) fn flows_back(&self, place: usize, amounts: &Amounts) -> u64 {
         let plan = self.plan.now();
         let rate = plan.limits()[place].rate();
         let amount = u128::from(amounts.as_slice()[self.plan.dimensions()[place]]);
-        // The provider may allow another amount than was declared.
-        let allowed = self.lock().map(|state| state.admission.allowed(place, &plan));
-        let allowed = allowed.unwrap_or(rate.amount());
+        let now = self.time.now();
+        let known = self.lock().map(|state| {
+            // The provider may allow another amount than was declared.
+            (state.admission.allowed(place, &plan), state.admission.backend.look(now)[place].resets_in)
+        });
+        let (allowed, resets_in) = known.unwrap_or((rate.amount(), None));
         let time = amount.saturating_mul(rate.period().as_nanos()) / u128::from(allowed.max(1));
-        u64::try_from(time).unwrap_or(u64::MAX)
+        u64::try_from(time).unwrap_or(u64::MAX).min(resets_in.unwrap_or(u64::MAX))
     }
 }

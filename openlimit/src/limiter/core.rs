@@ -62,7 +62,7 @@ const LONGEST_PAUSE: u32 = 64;
 
 /// The time after which a lock that is still held in a forked child was abandoned. To admit a
 /// million waiting calls at once takes a fifth of that.
-const ABANDONED_AFTER: Duration = Duration::from_secs(1);
+pub(super) const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
 /// Starts at a cache line, which has 64 bytes on x86-64 and on most ARM processors.
 ///

@@ -1,4 +1,4 @@
-//! `Declared`: the limits of a limiter, and the options that decide how they are metered.
+//! `Declared`: the limits of a limiter, and its other options that an update may change.
 //!
 //! All of them are checked here, when a limiter is built and when it is updated. So every value
 //! behind this point is in range, and no other module has to check again.
@@ -6,10 +6,14 @@
 use std::time::Duration;
 
 use super::Burst;
-use crate::admission::Raises;
+use crate::admission::{Cap, Raises};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::BuildProblem;
-use crate::limits::{Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, Percent, Rate};
+use crate::limits::{
+    Calendar, Concurrency, Counting, Dimension, Limit, MOST_AMOUNT, MOST_LIMITS, NoCalendar, Percent, Rate,
+};
+use crate::queue::Overflow;
+use crate::time::nanos;
 
 /// The limits as they were declared or updated.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +24,11 @@ pub(super) struct Declared {
     pub(super) headroom: Option<Percent>,
     pub(super) counting: Counting,
     pub(super) raises: Raises,
-    /// True if the calls in flight are limited, too. Then no other limits are needed.
-    pub(super) bounds_in_flight: bool,
+    /// How many calls may be in flight, if that is limited. Then no other limits are needed.
+    pub(super) concurrency: Option<Concurrency>,
+    /// How many calls may wait, and what happens to others.
+    pub(super) max_waiting: Option<usize>,
+    pub(super) overflow: Option<Overflow>,
 }
 
 impl Declared {
@@ -33,7 +40,7 @@ impl Declared {
             Some(Percent(percent)) => return Err(BuildProblem::Headroom(percent)),
         };
         match self.limits.len() {
-            0 if !self.bounds_in_flight => Err(BuildProblem::NoLimits),
+            0 if self.concurrency.is_none() => Err(BuildProblem::NoLimits),
             0..=MOST_LIMITS if self.burst.is_some() && !self.limits.iter().any(takes_burst) => {
                 Err(BuildProblem::UnusedBurst(self.burst_time().unwrap_or(DEFAULT_BURST)))
             }
@@ -43,6 +50,32 @@ impl Declared {
             }
             many => Err(BuildProblem::TooManyLimits(many)),
         }
+    }
+
+    /// Checks that the concurrency allows at least one call.
+    pub(super) fn check_concurrency(&self) -> Result<(), BuildProblem> {
+        let Some(concurrency) = &self.concurrency else { return Ok(()) };
+        match concurrency.ends() {
+            (least, most) if least == 0 || most < least => {
+                Err(BuildProblem::Concurrency(concurrency.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks the bound of the queue, and returns it.
+    pub(super) fn cap(&self) -> Result<Cap, BuildProblem> {
+        match (self.max_waiting, self.overflow) {
+            (None, None) => Ok(Cap::default()),
+            (None, Some(_)) => Err(BuildProblem::UnusedOverflow),
+            (Some(most), overflow) => Ok(Cap { most, overflow: overflow.unwrap_or_default() }),
+        }
+    }
+
+    /// Returns the longest time by which a charge is dated back, in nanoseconds: half of the
+    /// jitter. The other half is left to the network.
+    pub(super) fn grace(&self) -> u64 {
+        nanos(self.jitter / 2)
     }
 
     /// Opens a limit that may be raised.
@@ -65,6 +98,9 @@ impl Declared {
         if rate.period().is_zero() || rate.period() > LONGEST_PERIOD {
             return Err(BuildProblem::Period(limit.clone()));
         }
+        if rate.has_resets() {
+            return self.resetting(limit);
+        }
         let burst = self.burst_of(limit);
         if burst.is_zero() || burst > LONGEST_PERIOD {
             return Err(BuildProblem::Burst { limit: limit.clone(), burst });
@@ -74,6 +110,29 @@ impl Declared {
         }
         let metering = Metering::new(rate, burst, self.jitter, headroom);
         Ok(Metering { counting: self.counting, ..metering })
+    }
+
+    /// Checks a limit that resets, and returns its metering. It is counted in its own windows, and
+    /// has no burst but all of it. Two clocks do not drift apart in a window, so there is no headroom
+    /// unless the user asks for one.
+    fn resetting(&self, limit: &Limit) -> Result<Metering, BuildProblem> {
+        let rate = limit.rate();
+        if let Err(problem) = Calendar::of(rate) {
+            let limit = limit.clone();
+            return Err(match problem {
+                NoCalendar::Time => BuildProblem::ResetTime(limit),
+                NoCalendar::Zone => BuildProblem::ResetZone(limit),
+                NoCalendar::Period => BuildProblem::ResetPeriod(limit),
+            });
+        }
+        if rate.has_both() {
+            return Err(BuildProblem::ResetBurst(limit.clone()));
+        }
+        if self.jitter > rate.period() / 2 {
+            return Err(BuildProblem::ResetJitter { limit: limit.clone(), jitter: self.jitter });
+        }
+        let headroom = self.headroom.map_or((0, 100), |Percent(percent)| (u64::from(percent), 100));
+        Ok(Metering::new(rate, rate.period(), self.jitter, headroom))
     }
 
     /// Returns the burst of a limit: its own, or the limiter's, or the default.
@@ -138,7 +197,8 @@ pub(super) fn is_ours(limit: &Limit) -> bool {
 
 /// Returns whether the limiter's burst applies to this limit.
 fn takes_burst(limit: &Limit) -> bool {
-    limit.rate().own_burst().is_none() && is_short(limit.rate())
+    let rate = limit.rate();
+    rate.own_burst().is_none() && !rate.has_resets() && is_short(rate)
 }
 
 fn is_short(rate: Rate) -> bool {

@@ -18,11 +18,12 @@ use crate::limits::{Amounts, Limit, Name, Usage};
 
 const TARGET: &str = "openlimit";
 
-/// Reports a call that was admitted, on the thread that polls it: the spans there are its own.
+/// Reports a call that was admitted, by each of its limiters, on the thread that polls it: the spans
+/// there are its own.
 #[inline]
 pub(super) fn admitted(permit: &Permit) {
     if event_enabled!(target: TARGET, Level::DEBUG) {
-        report_admitted(permit);
+        permit.levels().iter().for_each(report_admitted);
     }
 }
 

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Limiter;
 use super::core::{Core, Handle};
 use super::hold_times::HoldTimes;
+use super::keyed::Keyed;
 use super::overrides::{Entry, Replaced, Substitute};
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Driver};
@@ -78,7 +80,8 @@ impl<K> Limiter<K> {
     /// ```
     #[must_use = "the override ends when the guard is dropped"]
     pub fn override_with(&self, limiter: &Self) -> Override {
-        Override { _entry: Entry::new(self.replaced(), leaked(limiter)) }
+        let _entry = Entry::new(self.replaced(), leaked(limiter));
+        Override { _entry, _replaced: self.own_handle().cloned() }
     }
 
     /// Puts another limiter in the place of this one while `future` is polled, on whatever thread.
@@ -104,11 +107,39 @@ impl<K> Limiter<K> {
     /// # futures_util::FutureExt::now_or_never(example()).unwrap();
     /// ```
     pub fn override_during<F: Future>(&self, limiter: &Self, future: F) -> Overridden<F> {
-        Overridden { replaced: self.replaced(), by: leaked(limiter), future: Box::pin(future) }
+        let (replaced, by) = (self.replaced(), leaked(limiter));
+        Overridden { replaced, _replaced: self.own_handle().cloned(), by, future: Box::pin(future) }
     }
 
     fn replaced(&self) -> Replaced {
-        Replaced { limiter: self.address(), core: self.address_of_core() }
+        let core = self.own_handle().map(|handle| ptr::from_ref(handle.core()).addr());
+        Replaced { limiter: self.address(), core }
+    }
+}
+
+impl<P, K> Keyed<K, Limiter<P>> {
+    /// Puts one limiter in the place of those of all keys, on this thread, until the [`Override`] is
+    /// dropped. Needs the feature `testing`. See [`Limiter::override_with`], which is for a single
+    /// key: `TENANTS.of(&tenant).override_with(..)`.
+    ///
+    /// ```
+    /// use openlimit::{AcquireError, Cost, Keyed, RateLimiter, limiter, testing};
+    ///
+    /// limiter! { static TENANTS: Keyed<u64, RateLimiter> = { requests: 1 / day }; }
+    ///
+    /// # fn main() -> Result<(), AcquireError> {
+    /// let _guard = TENANTS.override_with(&testing::unlimited());
+    /// for _ in 0..100 {
+    ///     TENANTS.of(&7).try_acquire(Cost::new())?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "the override ends when the guard is dropped"]
+    pub fn override_with(&self, limiter: &Limiter<P>) -> Override {
+        let core = self.built().map(|cores| Arc::as_ptr(cores).addr());
+        let _entry = Entry::new(Replaced { limiter: self.address(), core }, leaked(limiter));
+        Override { _entry, _replaced: None }
     }
 }
 
@@ -121,9 +152,10 @@ fn leaked<K>(limiter: &Limiter<K>) -> Substitute {
 /// Keeps a limiter in the place of another one, until it is dropped. Returned by
 /// [`Limiter::override_with`].
 #[must_use = "the override ends when the guard is dropped"]
-#[derive(Debug)]
 pub struct Override {
     _entry: Entry,
+    /// Keeps the limiter, which is known by its address. A [`Keyed`](crate::Keyed) could forget it.
+    _replaced: Option<Handle>,
 }
 
 /// A future that sees a limiter in the place of another one. Returned by
@@ -131,6 +163,7 @@ pub struct Override {
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Overridden<F> {
     replaced: Replaced,
+    _replaced: Option<Handle>,
     by: Substitute,
     future: Pin<Box<F>>,
 }
@@ -141,6 +174,12 @@ impl<F: Future> Future for Overridden<F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let _entry = Entry::new(self.replaced, self.by);
         self.future.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Override").finish_non_exhaustive()
     }
 }
 

@@ -23,13 +23,17 @@ impl<K> Limiter<K> {
     /// Returns how long a list of calls takes under the declared limits, without making them.
     ///
     /// It runs the limiter's own rules on virtual time, as if all calls were waiting and nothing
-    /// had been taken yet. The limiter itself does not change. A million costs take about a
+    /// had been taken yet. Limits that [reset](Rate::resets_at) do so by the date of now. The limiter
+    /// itself does not change. A million costs take about a
     /// second. Requests also have to be priced, as for a call.
     ///
     /// Each call takes what it would reserve if nothing had been learned, and gives nothing back.
     /// Other users of the quota, and the waits for Redis, are not part of it. Neither is a
     /// [concurrency](crate::Builder::concurrency), since nobody knows how long the calls take:
     /// [`in_flight`](Forecast::in_flight) takes both.
+    ///
+    /// For calls of a [`Stack`](crate::Stack), plan each of its limiters with the calls that it
+    /// gets. None of them takes less time than its own plan, so the longest is a lower bound.
     ///
     /// ```
     /// use openlimit::{Cost, Rate, RateLimiter};
@@ -70,7 +74,8 @@ impl<K> Limiter<K> {
             .into_iter()
             .zip(1..)
             .map(|(price, row)| amounts(price).map_err(|error| ForecastError::new(Some(row), error)));
-        Ok(Forecast::new(plan.shared(), calls.collect::<Result<_, _>>()?, None))
+        let calls = calls.collect::<Result<_, _>>()?;
+        Ok(Forecast::new(plan.shared(), calls, None, handle.core().time.date()))
     }
 }
 
@@ -130,6 +135,8 @@ pub struct Forecast {
     plan: Arc<Plan>,
     calls: Vec<Amounts>,
     in_flight: Option<AtOnce>,
+    /// The date at the start, in nanoseconds since 1970.
+    start: i64,
     outlook: Outlook,
     limits: Vec<LimitForecast>,
 }
@@ -159,8 +166,8 @@ pub struct Doubling {
 }
 
 impl Forecast {
-    fn new(plan: Arc<Plan>, calls: Vec<Amounts>, in_flight: Option<AtOnce>) -> Self {
-        let outlook = Rehearsal::new(&plan, in_flight).run(&calls);
+    fn new(plan: Arc<Plan>, calls: Vec<Amounts>, in_flight: Option<AtOnce>, start: i64) -> Self {
+        let outlook = Rehearsal::new(&plan, in_flight, start).run(&calls);
         let limits = plan.limits().iter().zip(plan.dimensions()).zip(&outlook.for_limits);
         let limits = limits.map(|((limit, dimension), bound)| LimitForecast {
             limit: limit.clone(),
@@ -170,7 +177,7 @@ impl Forecast {
             bound: Duration::from_nanos(*bound),
         });
         let limits = limits.collect();
-        Self { plan, calls, in_flight, outlook, limits }
+        Self { plan, calls, in_flight, start, outlook, limits }
     }
 
     /// Returns the forecast for at most `calls` calls at once, each of which takes `time`, from its
@@ -180,7 +187,8 @@ impl Forecast {
     /// Zero calls at once count as one.
     #[must_use]
     pub fn in_flight(self, calls: usize, time: Duration) -> Self {
-        Self::new(self.plan, self.calls, Some(AtOnce { calls: calls.max(1), time: nanos(time) }))
+        let at_once = AtOnce { calls: calls.max(1), time: nanos(time) };
+        Self::new(self.plan, self.calls, Some(at_once), self.start)
     }
 
     /// Returns the number of calls.
@@ -222,7 +230,7 @@ impl Forecast {
     /// the most, then, if that is not enough, also what they wait for the most in that run.
     #[must_use]
     pub fn halved_by(&self) -> Option<Doubling> {
-        let mut run = Rehearsal::new(&self.plan, self.in_flight);
+        let mut run = Rehearsal::new(&self.plan, self.in_flight, self.start);
         let mut doubled = Vec::new();
         let mut outlook = self.outlook.clone();
         loop {

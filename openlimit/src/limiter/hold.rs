@@ -209,9 +209,15 @@ impl State {
     }
 
     fn end_probe(&mut self, charge: u64, now: u64) {
+        let was_exhausted = self.admission.backend.is_exhausted();
         self.admission.end_probe(charge, true, now);
-        if !self.admission.backend.is_shut(now) {
+        let backend = &self.admission.backend;
+        if !backend.is_shut(now) {
             self.held_for = None;
+        } else if was_exhausted && !backend.is_exhausted() {
+            // Why a limit is on hold was not noted while a quota was used up.
+            let ends = (0..backend.look(now).len()).map(|place| backend.limit_held_until(place));
+            self.held_for = ends.max().map(|until| Box::new((REFUSED_MEANWHILE.into(), until)));
         }
     }
 
@@ -253,6 +259,9 @@ fn elsewhere() -> Arc<str> {
     "another process that shares the limits holds its calls".into()
 }
 
-/// The same if a quota is used up.
+/// The reason of a hold of one limit that began while a quota was used up.
+const REFUSED_MEANWHILE: &str = "the provider refused a call while a quota was used up, too";
+
+/// The reason of a hold that another process began because a quota is used up.
 const USED_UP_ELSEWHERE: &str =
     "the provider refused a call of another process that shares the limits because a quota is used up";

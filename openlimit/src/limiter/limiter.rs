@@ -16,7 +16,7 @@ use super::building::Building;
 use super::core::Handle;
 use super::decide::NotAtOnce;
 use super::overrides::substitute;
-use super::seen::decided;
+use super::seen::{decided, denied};
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -162,9 +162,9 @@ impl<K> Limiter<K> {
                     decided(&outcome);
                     outcome
                 }
-                Err(error) => Err(handle.core().plan.unpriced(error)),
+                Err(error) => Err(denied(handle.core().plan.unpriced(error))),
             },
-            Err(error) => Err(unbuilt(error)),
+            Err(error) => Err(denied(unbuilt(error))),
         }
     }
 
@@ -206,8 +206,8 @@ impl<K> Limiter<K> {
     /// # Errors
     /// Those with which an [`Acquire`] of the same price would fail at its first poll:
     /// [`TooLarge`](AcquireError::TooLarge), [`Exhausted`](AcquireError::Exhausted),
-    /// [`Params`](AcquireError::Params), [`UnknownDimension`](AcquireError::UnknownDimension) and
-    /// [`Build`](AcquireError::Build).
+    /// [`Closed`](AcquireError::Closed), [`Params`](AcquireError::Params),
+    /// [`UnknownDimension`](AcquireError::UnknownDimension) and [`Build`](AcquireError::Build).
     pub fn wait_for(&self, price: impl Price<K>) -> Result<Duration, AcquireError> {
         let core = self.handle().map_err(unbuilt)?.core();
         match price.cost(core.plan.pricing()) {
@@ -271,15 +271,15 @@ impl<K> Limiter<K> {
         }
     }
 
-    /// Returns the address of the core, if there is one yet.
+    /// Returns the handle of its own core, if there is one yet, also while another limiter is in its
+    /// place.
     #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "for overrides"))]
-    pub(super) fn address_of_core(&self) -> Option<usize> {
-        let handle = match &self.0 {
-            Source::Declared { built, .. } => built.get()?.as_ref().ok()?,
-            Source::Built(handle) => handle,
-            Source::Failed(_) => return None,
-        };
-        Some(ptr::from_ref(handle.core()).addr())
+    pub(super) fn own_handle(&self) -> Option<&Handle> {
+        match &self.0 {
+            Source::Declared { built, .. } => built.get()?.as_ref().ok(),
+            Source::Built(handle) => Some(handle),
+            Source::Failed(_) => None,
+        }
     }
 
     fn built_plan(&self) -> Result<&Plan, &BuildError> {

@@ -22,7 +22,8 @@
 //!    the period it may be a much shorter window. And if the same numbers are those of a limit that
 //!    refills per minute, hour or day, they are of that one.
 //! 6. If the pace is about the same, and the time longer than the period, it is this limit in other
-//!    units (100 per second as 6 000 per minute). What is left counts, but not the amount.
+//!    units (100 per second as 6 000 per minute). What is left counts, but not the amount. A limit
+//!    that resets by the calendar has no other units.
 //!
 //! "About" is within a factor of ten: accounts have lower or higher tiers than declared, and
 //! different limits of one account usually differ by more.
@@ -43,6 +44,7 @@ use std::time::Duration;
 use crate::admission::Standing;
 use crate::feedback::ObservedLimit;
 use crate::limits::Limit;
+use crate::time::nanos;
 
 /// The largest factor between two amounts, or two paces, that are about equal, in tenths.
 const ABOUT: u128 = 100;
@@ -69,7 +71,7 @@ pub(super) fn standing(limits: &[Limit], observed: &ObservedLimit) -> Option<Sta
     };
     let (likeness, _, place) = limits.iter().enumerate().filter_map(same).min()?;
     let limit = observed.limit().filter(|_| likeness != Likeness::OtherUnits);
-    Some(Standing { place, limit, remaining: observed.remaining() })
+    Some(Standing { place, limit, remaining: observed.remaining(), resets_in: observed.reset().map(nanos) })
 }
 
 /// Compares a limit with the one that a response describes. Also returns the factor between their
@@ -98,7 +100,7 @@ fn compare(limit: &Limit, observed: &ObservedLimit) -> Option<(Likeness, u128)> 
         Some((Likeness::SameAmount, paces))
     } else if of != amount && amounts <= ABOUT && (paces <= ABOUT || is_part(reset, period, whole)) {
         Some((Likeness::OtherAmount, paces))
-    } else if of != amount && paces <= ABOUT && whole >= period.as_nanos() {
+    } else if of != amount && paces <= ABOUT && whole >= period.as_nanos() && !limit.rate().has_resets() {
         Some((Likeness::OtherUnits, paces))
     } else {
         None

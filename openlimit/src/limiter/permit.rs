@@ -330,6 +330,7 @@ impl Permit {
     }
 
     /// Returns the permit in each limiter.
+    #[inline]
     pub(super) fn levels(&self) -> &[Self] {
         match &self.0 {
             Packed::Stacked(levels) => levels,

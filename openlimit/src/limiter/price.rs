@@ -19,8 +19,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// call is delayed: the function runs in its caller, outside of all locks. If it fails only
     /// when a call is settled, the call keeps the dollars that it reserved.
     ///
-    /// Money is reserved for the output that a request names, or `default_output`, also where fewer
-    /// [learned](Self::output) tokens are.
+    /// Where a limiter [learns](Self::output) what to reserve, money follows, too. The function is
+    /// then also called with the prompt alone, and the rest of the price is taken in proportion to
+    /// the output.
     ///
     /// ```
     /// use openlimit::{ChatRateLimiter, Dollars, limiter};
@@ -62,6 +63,8 @@ impl<K, Keys> Builder<K, Keys> {
     /// Sets what requests cost in dollars by a file of prices, for a limit on
     /// [`spend`](Self::spend). Replaces [`price`](Self::price), which says what happens when.
     ///
+    /// The file is LiteLLM's, or one of genai-prices: see [`Prices`].
+    ///
     /// ```
     /// use openlimit::{ChatRateLimiter, Dollars, Prices, limiter};
     ///
@@ -70,8 +73,13 @@ impl<K, Keys> Builder<K, Keys> {
     ///         spend: Dollars(10) / hour,
     ///         prices: Prices::from_file("model_prices_and_context_window.json")?,
     ///     };
+    ///     static AZURE: ChatRateLimiter = {
+    ///         spend: Dollars(10) / hour,
+    ///         prices: Prices::from_file("data_slim.json")?.provider("azure")?,
+    ///     };
     /// }
     /// # assert!(CHAT.init().unwrap_err().to_string().contains("model_prices"));
+    /// # assert!(AZURE.init().unwrap_err().to_string().contains("data_slim"));
     /// ```
     pub fn prices(mut self, prices: Prices) -> Self {
         let shown = format!("{prices:?}");

@@ -11,7 +11,7 @@ use crate::backend::{Backend, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, MOST_AMOUNT, Priority, Rate};
 use crate::queue::{Outcome, Queue, Urgency, Waiter};
-use crate::time::nanos;
+use crate::time::{Dates, nanos};
 
 /// The most calls at once, and how long each takes, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ pub(super) struct Rehearsal<'a> {
     plan: &'a Plan,
     meterings: Vec<Metering>,
     in_flight: Option<AtOnce>,
+    /// The date at the start, in nanoseconds since 1970.
+    start: i64,
 }
 
 /// What came out of it. All times are in nanoseconds since the start.
@@ -64,8 +66,8 @@ impl Outlook {
 
 impl<'a> Rehearsal<'a> {
     /// Creates a run under the declared limits.
-    pub(super) fn new(plan: &'a Plan, in_flight: Option<AtOnce>) -> Self {
-        Self { plan, meterings: plan.meterings().to_vec(), in_flight }
+    pub(super) fn new(plan: &'a Plan, in_flight: Option<AtOnce>, start: i64) -> Self {
+        Self { plan, meterings: plan.meterings().to_vec(), in_flight, start }
     }
 
     /// Doubles what made calls wait.
@@ -75,7 +77,7 @@ impl<'a> Rehearsal<'a> {
                 let limits = self.plan.limits().len();
                 for metering in self.meterings.iter_mut().skip(limit).step_by(limits) {
                     let double = |amount: u64| amount.saturating_mul(2).min(MOST_AMOUNT);
-                    metering.rate = Rate::new(double(metering.rate.amount()), metering.rate.period());
+                    metering.rate = metering.rate.with_amount(double(metering.rate.amount()));
                     metering.most = double(metering.most);
                 }
             }
@@ -141,6 +143,7 @@ impl<'a> Rehearsal<'a> {
             meterings: &self.meterings,
             dimensions: self.plan.dimensions(),
             max_hold: 0,
+            dates: Dates::From(self.start),
             on_system_time: false,
         };
         let jitter = self.meterings.first().map(|metering| metering.jitter).unwrap_or_default();

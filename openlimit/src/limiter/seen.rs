@@ -3,6 +3,10 @@
 //! Without these features, both are replaced by files whose functions do nothing, and nothing of
 //! this is left after compilation. All of it runs where no lock is held, since subscribers and
 //! recorders are foreign code.
+//!
+//! A call of several limiters is passed on once for each of them, so that what is seen of a limiter
+//! is complete. Its wait belongs to the limiter that it waited for last. A refusal belongs to the
+//! limiter that refused the call, and is passed on once.
 
 use super::core::Core;
 use super::{Permit, events, meters};
@@ -15,14 +19,24 @@ pub(super) fn decided(outcome: &Result<Permit, AcquireError>) {
     match outcome {
         Ok(permit) => {
             events::admitted(permit);
-            let core = permit.core();
-            meters::admitted(&core.meters, &core.plan, || (permit.waited(), permit.amounts()));
+            for level in permit.levels() {
+                let core = level.core();
+                meters::admitted(&core.meters, &core.plan, || (level.waited(), level.amounts()));
+            }
         }
         Err(error) => {
             events::denied(error);
             meters::denied(error);
         }
     }
+}
+
+/// Notes that a call was refused before anything was decided about it, and returns the error.
+#[cold]
+pub(super) fn denied(error: AcquireError) -> AcquireError {
+    events::denied(&error);
+    meters::denied(&error);
+    error
 }
 
 /// Notes what a call used of what it had reserved.

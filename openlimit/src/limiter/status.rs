@@ -84,7 +84,8 @@ pub struct LimitStatus {
     /// call larger than the burst is then admitted into debt. It rises to that during the jitter
     /// after everything has flowed back. For example, a limit of 200 per minute with a burst of one
     /// second shows 200, and after one request 2. A limit that is counted in windows takes about
-    /// its period to rise. Calls in the queue come first, and are not subtracted. During a hold it
+    /// its period to rise. A limit that resets shows what is left of its window, and zero in the
+    /// last jitter before a reset. Calls in the queue come first, and are not subtracted. During a hold it
     /// is zero.
     ///
     /// A limit that [may be higher than declared](crate::Builder::adopt_limits) shows at most the
@@ -98,6 +99,8 @@ pub struct LimitStatus {
     pub debt: u64,
     /// The time until everything is available again if no call takes more; at most 584 years.
     pub full_in: Duration,
+    /// The time until the limit [resets](crate::Rate::resets_at); `None` if it does not.
+    pub resets_in: Option<Duration>,
     /// The amount that the provider allows, if an [observed](crate::Permit::observe) response said
     /// another one than is declared. If it is less, the rate is slowed down to it.
     pub provider_allows: Option<u64>,
@@ -195,6 +198,7 @@ impl Core {
             available: look.available,
             debt: look.debt,
             full_in: Duration::from_nanos(look.full_in),
+            resets_in: look.resets_in.map(Duration::from_nanos),
             provider_said: said,
             provider_allows: allows.filter(|amount| *amount != limit.rate().amount()),
             returned,
@@ -276,8 +280,10 @@ impl fmt::Display for LimitStatus {
         if self.debt > 0 {
             write!(f, ", {} in debt", count(self.debt))?;
         }
-        if !self.full_in.is_zero() {
-            write!(f, ", full in {}", short(self.full_in))?;
+        match self.resets_in {
+            Some(time) => write!(f, ", resets in {}", short(time))?,
+            None if self.full_in.is_zero() => {}
+            None => write!(f, ", full in {}", short(self.full_in))?,
         }
         if let Some(amount) = self.provider_allows {
             write!(f, ", but the provider allows {amount}")?;

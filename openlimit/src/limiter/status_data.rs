@@ -56,6 +56,7 @@ data! {
         available: this.available,
         debt: this.debt,
         full_in: secs(this.full_in),
+        resets_in: this.resets_in.map(secs),
         provider_allows: this.provider_allows,
         provider_said: this.provider_said,
         pace: this.pace,

@@ -1,4 +1,4 @@
-//! Changes the limits while the limiter runs.
+//! Changes the limits and other options while the limiter runs.
 //!
 //! The closure of the program is foreign code, so it runs before the lock is taken. It only notes
 //! what to change. Everything else happens under the lock, as one step: the new limits are checked,
@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
+use std::time::Duration;
 
 use super::core::{Core, State};
 use super::declared::{Declared, least_lateness};
@@ -15,27 +16,30 @@ use super::{Burst, Limiter};
 use crate::admission::Plan;
 use crate::backend::{Backend, Starting};
 use crate::error::{BuildError, BuildProblem};
-use crate::limits::{Budget, Dimension, Limit, Percent, Rate};
-use crate::time::Time;
+use crate::limits::{Budget, Concurrency, Dimension, Limit, Percent, Rate};
+use crate::queue::Overflow;
+use crate::time::{Dates, Time};
 
 impl<K> Limiter<K> {
-    /// Changes rates, bursts and the headroom while the limiter runs.
+    /// Changes rates, and other options that an [`Update`] has, while the limiter runs.
     ///
     /// What is used of a limit stays in proportion: if 30 % of the burst was taken, 30 % of the new
     /// one is. Calls that wait move at once: they are admitted or held back by the new limits. A
     /// call that is larger than a new limit allows is refused with
-    /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always.
+    /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always. But
+    /// one from before the last 32 updates may give back less than it did not use, and over Redis
+    /// one from before the last 8 may give back nothing.
     ///
-    /// A rate replaces the limit with the same dimension and period. Limits cannot be added or
-    /// removed, and the [`concurrency`](crate::Builder::concurrency) stays. What the provider
-    /// [said](crate::Permit::observe) it allows still counts.
+    /// A rate replaces the limit with the same dimension and period, which [resets](Rate::resets_at)
+    /// at the same time if it does. What was taken of such a limit stays taken. Limits cannot be
+    /// added or removed. What the provider [said](crate::Permit::observe) it allows still counts.
     ///
     /// If the limits are shared through Redis, the other processes take the newest limits over with
     /// their next batch, also those that begin later with others. Of two updates at the same time,
-    /// the last to arrive counts. The headroom is each process's own. [`status`](Self::status)
-    /// shows the limits that this process has and the number of updates, and the feature `tracing`
-    /// reports each one that was taken over. Until a process knows, it refuses calls that only a
-    /// raised limit allows.
+    /// the last to arrive counts. Bursts go with the limits, and all other options are each
+    /// process's own. [`status`](Self::status) shows the limits that this process has and the number
+    /// of updates, and the feature `tracing` reports each one that was taken over. Until a process
+    /// knows, it refuses calls that only a raised limit allows.
     ///
     /// `change` runs once, before anything is changed and without a lock, so it may use the
     /// limiter.
@@ -70,7 +74,11 @@ impl<K> Limiter<K> {
 pub struct Update {
     limits: Vec<Limit>,
     burst: Option<Burst>,
+    jitter: Option<Duration>,
     headroom: Option<Percent>,
+    concurrency: Option<Concurrency>,
+    max_waiting: Option<usize>,
+    overflow: Option<Overflow>,
 }
 
 impl Update {
@@ -104,7 +112,8 @@ impl Update {
         self.limit(Limit::new(Dimension::Spend, budget.rate()))
     }
 
-    /// Changes the limit with the same dimension and period.
+    /// Changes the limit with the same dimension and period, which [resets](Rate::resets_at) at the
+    /// same time if it does.
     ///
     /// A rate without a [burst](Rate::burst) of its own takes the limiter's, or the default, as it
     /// does in the builder.
@@ -125,18 +134,58 @@ impl Update {
         self
     }
 
+    /// Changes the [jitter](crate::Builder::jitter) of the limiter.
+    pub fn jitter(mut self, jitter: Duration) -> Self {
+        self.jitter = Some(jitter);
+        self
+    }
+
+    /// Changes the [concurrency](crate::Builder::concurrency) of the limiter, which must have one.
+    ///
+    /// If it is lowered, calls in flight go on, and no other one is admitted before enough of them
+    /// have ended. [`Concurrency::Adaptive`] begins with the number that is allowed now, or the
+    /// nearest one within its range.
+    pub fn concurrency(mut self, concurrency: impl Into<Concurrency>) -> Self {
+        self.concurrency = Some(concurrency.into());
+        self
+    }
+
+    /// Changes how many calls may [wait](crate::Builder::max_waiting).
+    ///
+    /// If more do, the [overflow](Self::overflow) decides: [`Overflow::RejectNew`] lets them wait,
+    /// and refuses newcomers until there is a place. [`Overflow::DropOldest`] and
+    /// [`Overflow::DropLowest`] refuse the oldest and the last calls of the lowest priority at once,
+    /// until no more wait than may.
+    pub fn max_waiting(mut self, calls: usize) -> Self {
+        self.max_waiting = Some(calls);
+        self
+    }
+
+    /// Changes which call is [refused](crate::Builder::overflow) when more would wait than may.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = Some(overflow);
+        self
+    }
+
     /// Returns the limits with this change.
     fn apply_to(self, declared: &Declared) -> Result<Declared, BuildProblem> {
         let mut declared = declared.clone();
         for limit in self.limits {
             let is_same = |other: &Limit| {
-                other.dimension() == limit.dimension() && other.rate().period() == limit.rate().period()
+                other.dimension() == limit.dimension() && other.rate().has_same_windows(&limit.rate())
             };
             match declared.limits.iter().position(is_same) {
                 Some(place) => declared.limits[place] = limit,
                 None => return Err(BuildProblem::NoSuchLimit(limit)),
             }
         }
+        if self.concurrency.is_some() && declared.concurrency.is_none() {
+            return Err(BuildProblem::NoConcurrency);
+        }
+        declared.concurrency = self.concurrency.or(declared.concurrency);
+        declared.max_waiting = self.max_waiting.or(declared.max_waiting);
+        declared.overflow = self.overflow.or(declared.overflow);
+        declared.jitter = self.jitter.unwrap_or(declared.jitter);
         declared.burst = self.burst.or(declared.burst);
         declared.headroom = self.headroom.or(declared.headroom);
         Ok(declared)
@@ -174,11 +223,19 @@ impl Core {
         now: u64,
         wakers: &mut Vec<Waker>,
     ) -> Result<(), BuildProblem> {
-        let meterings = declared.meterings()?;
+        let (meterings, cap) = (declared.meterings()?, declared.cap()?);
+        declared.check_concurrency()?;
         let plan = self.plan.with_limits(declared.limits.clone(), &meterings);
-        let limits = self.starting(&plan);
-        state.admission.change(&plan, (&limits, version), declared.widening(), now, wakers)?;
-        self.rest.store(self.time.rest(least_lateness(plan.meterings())), Ordering::Relaxed);
+        let is_metered_alike = plan.meterings() == self.plan.now().meterings()
+            && declared.widening() == state.declared.widening();
+        if version.is_some() || !is_metered_alike {
+            let limits = self.starting(&plan);
+            state.admission.change(&plan, (&limits, version), declared.widening(), now, wakers)?;
+            self.rest.store(self.time.rest(least_lateness(plan.meterings())), Ordering::Relaxed);
+        }
+        state.admission.set_grace(declared.grace());
+        state.admission.bound_in_flight(declared.concurrency.as_ref(), now);
+        state.admission.cap(cap, now, wakers);
         state.declared = Arc::new(declared);
         self.plan.replace(plan);
         Ok(())
@@ -192,6 +249,7 @@ impl Core {
             meterings: plan.meterings(),
             dimensions: plan.dimensions(),
             max_hold: self.hold_times.longest(),
+            dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),
         }
     }

@@ -13,7 +13,8 @@ use super::core::Core;
 use crate::admission::LongWait;
 use crate::error::AcquireError;
 use crate::learning::{Lesson, SiteId};
-use crate::limits::Cost;
+use crate::limits::{Cost, Priority};
+use crate::queue::Grant;
 use crate::sync::contain;
 
 thread_local! {
@@ -35,13 +36,14 @@ impl Core {
 
     /// Returns a lower bound on the wait of a call of this cost that would be made now.
     pub(super) fn wait_for(&self, cost: &Cost) -> Result<Duration, AcquireError> {
-        let mut amounts = self.plan.now().resolve(cost)?;
+        let amounts = self.plan.now().resolve(cost)?;
+        let priced = self.plan.priced(cost);
+        let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
+        let mut grant = Grant { lesson, ..Grant::at_once(amounts, 0) };
         let now = self.time.now();
         let Some(state) = self.lock() else { return Err(*self.forked()) };
-        if let Some(priced) = self.plan.priced(cost) {
-            state.admission.reserve(&Lesson { priced, site: SiteId::default() }, &mut amounts);
-        }
-        let wait = state.admission.wait_for(amounts, now);
+        state.admission.price(&mut grant, Priority::default());
+        let wait = state.admission.wait_for(grant.amounts, now);
         drop(state);
         wait.map(Duration::from_nanos).map_err(|refusal| self.error(refusal))
     }

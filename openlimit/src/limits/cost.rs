@@ -54,6 +54,8 @@ struct More {
     custom: Vec<(Dimension, u64)>,
     /// The model of a request whose price in dollars is known.
     model: Option<Arc<str>>,
+    /// The part of that price that is for the prompt, in millionths of a dollar.
+    of_prompt: Option<u64>,
 }
 
 impl Cost {
@@ -82,6 +84,15 @@ impl Cost {
         cost
     }
 
+    /// Creates the cost of a request that no limit of the limiter counts.
+    #[cfg(feature = "tokenizers")]
+    pub(crate) const fn nothing() -> Self {
+        let mut cost = Self::new();
+        cost.amounts[0] = 0;
+        cost.named = Self::HAS_SPEND;
+        cost
+    }
+
     /// Says how many choices share the output, and whether the request names their maximum.
     #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
     pub(crate) const fn of_choices(mut self, choices: u64, has_maximum: bool) -> Self {
@@ -90,24 +101,37 @@ impl Cost {
         self
     }
 
-    /// Says what the request costs in dollars, at the price of this model.
+    /// Says what the request costs in dollars, at the price of this model, and what its prompt alone
+    /// does, if that is known.
     #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
-    pub(crate) fn priced_at(mut self, model: &str, spend: Dollars) -> Self {
+    pub(crate) fn priced_at(mut self, model: &str, spend: Dollars, of_prompt: Option<Dollars>) -> Self {
         self.amounts[Self::SPEND] = spend.micros();
         self.named |= Self::HAS_SPEND;
-        self.more.get_or_insert_default().model = Some(model.into());
+        let more = self.more.get_or_insert_default();
+        more.model = Some(model.into());
+        more.of_prompt = of_prompt.map(Dollars::micros);
         self
     }
 
     /// Returns the parts of a cost that was read from a request; `None` if a user named it.
     pub(crate) fn priced(&self) -> Option<Priced> {
-        let [_, tokens, input, output, ..] = self.amounts;
+        let [_, tokens, input, output, _, spend] = self.amounts;
         if self.named & Self::PRICED == 0 {
             return None;
         }
         let is_sum = tokens == input.saturating_add(output);
         let model = self.more.as_ref().and_then(|more| more.model.clone());
-        Some(Priced { input, output, choices: self.choices, is_named: self.has_maximum, is_sum, model })
+        let of_prompt = self.more.as_ref().and_then(|more| more.of_prompt);
+        let spend = of_prompt.map(|of_prompt| (of_prompt, spend.saturating_sub(of_prompt)));
+        Some(Priced {
+            input,
+            output,
+            choices: self.choices,
+            is_named: self.has_maximum,
+            is_sum,
+            model,
+            spend,
+        })
     }
 
     /// Sets the number of requests. Default: 1.

@@ -133,6 +133,26 @@ impl Budget {
         Self(self.0.burst(burst))
     }
 
+    /// Counts by the calendar: at a time of day in a time zone, the whole budget is back. See
+    /// [`Rate::resets_at`]. A budget per month resets at 00:00 UTC if nothing else is said.
+    ///
+    /// ```
+    /// use openlimit::{Dollars, Unit};
+    ///
+    /// let budget = (Dollars(5) / Unit::day).resets_at("09:00", "UTC");
+    /// assert_eq!(budget.to_string(), "$5 / day, resets at 09:00 UTC");
+    /// assert_eq!((Dollars(100) / Unit::month).to_string(), "$100 / month, resets at 00:00 UTC");
+    /// ```
+    #[must_use]
+    pub fn resets_at(self, time: &str, zone: &str) -> Self {
+        Self(self.0.resets_at(time, zone))
+    }
+
+    /// Creates the budget of a rate of millionths of a dollar.
+    pub(super) const fn of(rate: Rate) -> Self {
+        Self(rate)
+    }
+
     /// Returns the budget as a rate of millionths of a dollar.
     #[must_use]
     pub const fn rate(self) -> Rate {
@@ -144,7 +164,7 @@ impl Div<Unit> for Dollars {
     type Output = Budget;
 
     fn div(self, unit: Unit) -> Budget {
-        Budget::new(self, unit.period())
+        Budget(Rate::per(self.micros, unit))
     }
 }
 
@@ -158,7 +178,8 @@ impl Div<Duration> for Dollars {
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", Dollars::from_micros(self.0.amount()), self.0.over())
+        write!(f, "{} {}", Dollars::from_micros(self.0.amount()), self.0.over())?;
+        self.0.resets().map_or(Ok(()), |resets| write!(f, ", {resets}"))
     }
 }
 

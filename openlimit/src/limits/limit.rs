@@ -52,6 +52,7 @@ impl Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // "200 / minute" reads as "200 requests / minute".
-        write!(f, "{} {}", self.dimension.quantity(self.rate.amount()), self.rate.over())
+        write!(f, "{} {}", self.dimension.quantity(self.rate.amount()), self.rate.over())?;
+        self.rate.resets().map_or(Ok(()), |resets| write!(f, " ({resets})"))
     }
 }

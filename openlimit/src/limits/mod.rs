@@ -1,10 +1,11 @@
-//! The vocabulary: rates, dimensions, limits, concurrency, costs, usage, money, percents,
+//! The vocabulary: rates, their resets, dimensions, limits, concurrency, costs, usage, money, percents,
 //! priorities and names.
 //!
 //! These are plain values without a clock, a lock or a queue. Nearly every other module uses them,
 //! so they are at the bottom of the tree and import nothing.
 
 mod amounts;
+mod calendar;
 mod concurrency;
 mod cost;
 mod counting;
@@ -18,9 +19,11 @@ mod percent;
 mod priced;
 mod priority;
 mod rate;
+mod resets;
 mod usage;
 
 pub(crate) use self::amounts::Amounts;
+pub(crate) use self::calendar::{Calendar, NO_WINDOWS, NoCalendar, UNKNOWN_ZONE, Window};
 pub use self::concurrency::Concurrency;
 pub use self::cost::Cost;
 pub use self::counting::Counting;

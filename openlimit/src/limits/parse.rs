@@ -5,12 +5,11 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-use super::{Budget, Dollars, Rate, Unit, duration};
+use super::{Budget, Calendar, Dollars, NO_WINDOWS, NoCalendar, Rate, UNKNOWN_ZONE, Unit, duration};
 
 /// Reads an amount and a unit as in [`limiter!`](crate::limiter): `200 / minute`. The unit may also
-/// be a time, and a burst may follow.
+/// be a time, and a burst may follow, or when it [resets](Rate::resets_at).
 ///
 /// ```
 /// use openlimit::Rate;
@@ -21,6 +20,8 @@ use super::{Budget, Dollars, Rate, Unit, duration};
 /// assert_eq!("30/10s".parse::<Rate>()?, Rate::new(30, Duration::from_secs(10)));
 /// let rate = "1_000 / hour, burst 30 s".parse::<Rate>()?;
 /// assert_eq!(rate, Rate::per_hour(1_000).burst(Duration::from_secs(30)));
+/// let rate = "1_000 / day, resets at 00:00 UTC".parse::<Rate>()?;
+/// assert_eq!(rate, Rate::per_day(1_000).resets_at("00:00", "UTC"));
 /// # Ok(())
 /// # }
 /// ```
@@ -29,22 +30,25 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, ParseRateError> {
         let wrong = |problem| ParseRateError { text: text.into(), problem };
-        let (rate, burst) = match text.split_once(',') {
-            Some((rate, burst)) => (rate, Some(burst)),
+        let (rate, more) = match text.split_once(',') {
+            Some((rate, more)) => (rate, Some(more.trim())),
             None => (text, None),
         };
         let (amount, period) = rate.split_once('/').ok_or_else(|| wrong(Problem::NoUnit))?;
         let amount = integer(amount.trim()).ok_or_else(|| wrong(Problem::Amount))?;
-        let period = self::period(period.trim()).ok_or_else(|| wrong(Problem::Unit))?;
-        let rate = Self::new(amount, period);
-        let Some(burst) = burst else { return Ok(rate) };
-        let burst = burst.trim().strip_prefix("burst").map(str::trim);
+        let rate = per(amount, period.trim()).ok_or_else(|| wrong(Problem::Unit))?;
+        let Some(more) = more else { return Ok(rate) };
+        if let Some(resets) = more.strip_prefix("resets at ") {
+            return resetting(rate, resets).map_err(wrong);
+        }
+        let burst = more.strip_prefix("burst").map(str::trim);
         let burst = burst.and_then(|burst| duration::with_units(burst.as_bytes()));
-        burst.map(|burst| rate.burst(burst)).ok_or_else(|| wrong(Problem::Burst))
+        burst.map(|burst| rate.burst(burst)).ok_or_else(|| wrong(Problem::More))
     }
 }
 
-/// Reads dollars and a unit: `$10 / day`, `$0.25 / 10 m`. A burst may follow, as in a [`Rate`].
+/// Reads dollars and a unit: `$10 / day`, `$0.25 / 10 m`. A burst may follow, or when it resets, as
+/// in a [`Rate`].
 ///
 /// ```
 /// use openlimit::{Budget, Dollars, Unit};
@@ -60,9 +64,7 @@ impl FromStr for Budget {
         let (dollars, period) = text.split_once('/').ok_or_else(|| wrong(Problem::NoUnit))?;
         let dollars = Dollars::parse(dollars.trim()).ok_or_else(|| wrong(Problem::Dollars))?;
         let rate = format!("{} /{period}", dollars.micros()).parse::<Rate>();
-        let rate = rate.map_err(|ParseRateError { problem, .. }| wrong(problem))?;
-        let budget = Self::new(dollars, rate.period());
-        Ok(rate.own_burst().map_or(budget, |burst| budget.burst(burst)))
+        rate.map(Self::of).map_err(|ParseRateError { problem, .. }| wrong(problem))
     }
 }
 
@@ -73,11 +75,19 @@ fn integer(text: &str) -> Option<u64> {
     if is_integer { text.replace('_', "").parse().ok() } else { None }
 }
 
-/// Reads the name of a unit, or a time.
-fn period(text: &str) -> Option<Duration> {
-    let units = [Unit::second, Unit::minute, Unit::hour, Unit::day];
-    let unit = units.into_iter().find(|unit| unit.name() == Some(text));
-    unit.map(Unit::period).or_else(|| duration::with_units(text.as_bytes()))
+/// Returns the rate of an amount per unit, which is a name or a time.
+fn per(amount: u64, unit: &str) -> Option<Rate> {
+    let units = [Unit::second, Unit::minute, Unit::hour, Unit::day, Unit::month];
+    let named = units.into_iter().find(|named| named.name() == Some(unit));
+    let time = || duration::with_units(unit.as_bytes()).map(|period| Rate::new(amount, period));
+    named.map(|unit| Rate::per(amount, unit)).or_else(time)
+}
+
+/// Reads a time of day and a zone. They are checked here, since each text is kept for ever.
+fn resetting(rate: Rate, resets: &str) -> Result<Rate, Problem> {
+    let (time, zone) = resets.trim().split_once(' ').ok_or(Problem::More)?;
+    Calendar::check(rate, time, zone.trim()).map_err(Problem::Resets)?;
+    Ok(rate.resets_at(time, zone.trim()))
 }
 
 /// The error of a text that is no rate. Returned by `str::parse`.
@@ -89,7 +99,7 @@ fn period(text: &str) -> Option<Duration> {
 /// assert_eq!(
 ///     error.to_string(),
 ///     "expected a rate such as `200 / minute`, found \"200 / min\": the unit must be `second`, \
-///      `minute`, `hour`, `day`, or a time such as `10 s`"
+///      `minute`, `hour`, `day`, `month`, or a time such as `10 s`"
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +114,8 @@ enum Problem {
     Amount,
     Dollars,
     Unit,
-    Burst,
+    More,
+    Resets(NoCalendar),
 }
 
 impl fmt::Display for ParseRateError {
@@ -113,8 +124,16 @@ impl fmt::Display for ParseRateError {
             Problem::NoUnit => "a slash and a unit must follow the amount",
             Problem::Amount => "the amount must be a non-negative integer below 2^64",
             Problem::Dollars => "a budget begins with dollars, such as `$10` or `$0.25`",
-            Problem::Unit => "the unit must be `second`, `minute`, `hour`, `day`, or a time such as `10 s`",
-            Problem::Burst => "only a burst may follow the comma, such as `200 / minute, burst 10 s`",
+            Problem::Unit => {
+                "the unit must be `second`, `minute`, `hour`, `day`, `month`, or a time such as `10 s`"
+            }
+            Problem::More => {
+                "only a burst may follow the comma, such as `200 / minute, burst 10 s`, or a reset, such as \
+                 `1_000 / day, resets at 00:00 UTC`"
+            }
+            Problem::Resets(NoCalendar::Time) => "the time of day must be hours and minutes such as `00:00`",
+            Problem::Resets(NoCalendar::Zone) => UNKNOWN_ZONE,
+            Problem::Resets(NoCalendar::Period) => NO_WINDOWS,
         };
         let example = if self.problem == Problem::Dollars { "$10 / day" } else { "200 / minute" };
         write!(f, "expected a rate such as `{example}`, found {:?}: {problem}", self.text)

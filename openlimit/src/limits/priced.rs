@@ -20,4 +20,25 @@ pub(crate) struct Priced {
     pub(crate) is_sum: bool,
     /// The model by whose price in dollars the cost was computed, if it was.
     pub(crate) model: Option<Arc<str>>,
+    /// What the prompt costs, and what the largest output does, in millionths of a dollar, if both
+    /// are known.
+    pub(crate) spend: Option<(u64, u64)>,
+}
+
+impl Priced {
+    /// Returns what the call would cost in money with other numbers of tokens, if that is known.
+    ///
+    /// Each part is in proportion to its tokens, as all providers' prices are. Where one is not,
+    /// because a long prompt changes it, the call is settled by the real one.
+    pub(crate) fn spend_of(&self, input: u64, output: u64) -> Option<u64> {
+        let (of_prompt, of_output) = self.spend?;
+        let part = |price: u64, tokens: u64, of: u64| match of {
+            0 => price,
+            _ => {
+                let part = (u128::from(price) * u128::from(tokens)).div_ceil(of.into());
+                u64::try_from(part).unwrap_or(u64::MAX)
+            }
+        };
+        Some(part(of_prompt, input, self.input).saturating_add(part(of_output, output, self.output)))
+    }
 }

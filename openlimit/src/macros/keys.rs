@@ -114,6 +114,9 @@ macro_rules! __limiter_value {
     ($builder:ident $at:ident $key:ident ratio($amount:expr) day) => {
         $builder.$key($crate::Rate::per_day($amount))
     };
+    ($builder:ident $at:ident $key:ident ratio($amount:expr) month) => {
+        $builder.$key($crate::Rate::per_month($amount))
+    };
     ($builder:ident $at:ident $key:ident ratio($amount:expr) $divisor:ident) => {
         $builder.$key($amount / $divisor)
     };
@@ -130,10 +133,12 @@ macro_rules! __limiter_unit {
     (minute, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
     (hour, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
     (day, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
+    (month, $unit:ident $amount:expr) => { $crate::__limiter_unit!(@rate $unit $amount) };
     (second, $unit:ident) => { $crate::Unit::$unit };
     (minute, $unit:ident) => { $crate::Unit::$unit };
     (hour, $unit:ident) => { $crate::Unit::$unit };
     (day, $unit:ident) => { $crate::Unit::$unit };
+    (month, $unit:ident) => { $crate::Unit::$unit };
     // A named constant, because `cargo check` does not evaluate `const {}` blocks.
     (@rate $unit:ident $amount:expr) => {{
         const __OPENLIMIT_RATE: $crate::Rate = $crate::__private::literal_rate($amount, $crate::Unit::$unit);
@@ -145,7 +150,7 @@ macro_rules! __limiter_unit {
             #[cfg(rust_analyzer)]
             const COMPLETE: $crate::Unit = $crate::Unit::$unit;
         };
-        $crate::__private::mistake!(at $unit, "the units are `second`, `minute`, `hour` and `day`")
+        $crate::__private::mistake!(at $unit, "the units are `second`, `minute`, `hour`, `day` and `month`")
     }};
 }
 

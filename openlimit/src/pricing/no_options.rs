@@ -20,6 +20,10 @@ impl PriceOptions {
         false
     }
 
+    pub(crate) fn learning(self, _: bool) -> Self {
+        self
+    }
+
     /// Returns nothing: no request was priced.
     #[expect(clippy::unused_self, reason = "as with the feature")]
     pub(crate) fn spend(&self, _: &str, _: &Usage) -> Option<Dollars> {

@@ -22,6 +22,8 @@ pub struct PriceOptions {
     pub(crate) charge: Charge,
     /// What requests cost in dollars.
     pub(crate) price: Option<SpendPrice>,
+    /// True if calls may reserve another number of tokens than they name, which has another price.
+    pub(crate) learns: bool,
 }
 
 impl PriceOptions {
@@ -33,6 +35,11 @@ impl PriceOptions {
     /// Returns true if requests have a price in dollars.
     pub(crate) fn has_price(&self) -> bool {
         self.price.is_some()
+    }
+
+    /// Says if calls may reserve another number of tokens than they name.
+    pub(crate) fn learning(self, learns: bool) -> Self {
+        Self { learns, ..self }
     }
 
     /// Returns what a call of a model costs, if there is a price for it.

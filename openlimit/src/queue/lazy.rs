@@ -103,8 +103,8 @@ impl Queue {
         self.lines.as_ref().map_or(0, |lines| lines.deadlines.len())
     }
 
-    /// Returns the call to refuse after the call of this key has joined.
-    pub(crate) fn excess(&self, newcomer: Key, overflow: Overflow) -> Option<Key> {
+    /// Returns the call to refuse after the call of this key has joined, or after fewer may wait.
+    pub(crate) fn excess(&self, newcomer: Option<Key>, overflow: Overflow) -> Option<Key> {
         self.lines.as_ref()?.excess(newcomer, overflow)
     }
 
@@ -172,10 +172,10 @@ impl Queue {
         self.lines.as_ref()?.longest_since()
     }
 
-    /// Wakes this call when it has waited for long.
-    pub(crate) fn watch(&mut self, key: Key) {
+    /// Wakes this call, which waits here since `now`, when it has done so for long.
+    pub(crate) fn watch(&mut self, key: Key, now: u64) {
         if let Some(lines) = &mut self.lines {
-            lines.watch(key);
+            lines.watch(key, now);
         }
     }
 
@@ -191,7 +191,7 @@ impl Queue {
         self.lines.as_ref().map_or(u64::MAX, |lines| lines.next_long_wait())
     }
 
-    /// Returns true if this call was woken because its wait is long.
+    /// Returns true if this call was woken because its wait is long, and it still waits here.
     pub(crate) fn is_noted(&self, key: Key) -> bool {
         self.lines.as_ref().is_some_and(|lines| lines.is_noted(key))
     }

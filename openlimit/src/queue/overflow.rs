@@ -3,7 +3,7 @@
 //! A newcomer joins first, and then one call of all is refused. So each policy is one choice among
 //! the calls that wait, and the newcomer is one of them.
 
-use super::{Key, Lines};
+use super::{Key, Lines, Waiter};
 
 /// Which call is refused when more calls would wait than
 /// [`max_waiting`](crate::Builder::max_waiting) allows. The refused call gets
@@ -28,15 +28,17 @@ pub enum Overflow {
 }
 
 impl Lines {
-    /// Returns the call to refuse after the call of this key has joined.
-    pub(super) fn excess(&self, newcomer: Key, overflow: Overflow) -> Option<Key> {
-        let line = self.waiter(newcomer)?.line();
+    /// Returns the call to refuse after the call of this key has joined, or after fewer may wait.
+    pub(super) fn excess(&self, newcomer: Option<Key>, overflow: Overflow) -> Option<Key> {
+        // Without a newcomer, none but the lowest calls make place.
+        let lowest = self.lines.iter().rposition(|line| line.len > 0);
         match overflow {
-            Overflow::RejectNew => Some(newcomer),
-            Overflow::DropOldest => self.order.oldest_from(line),
-            Overflow::DropLowest => {
-                self.lines.iter().map(|line| line.last).rfind(|last| self.waiter(*last).is_some())
+            Overflow::RejectNew => newcomer,
+            Overflow::DropOldest => {
+                let newcomer = newcomer.and_then(|newcomer| self.waiter(newcomer));
+                self.order.oldest_from(newcomer.map(Waiter::line).or(lowest)?)
             }
+            Overflow::DropLowest => lowest.map(|line| self.lines[line].last),
         }
     }
 }

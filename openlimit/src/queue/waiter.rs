@@ -29,6 +29,11 @@ pub(crate) enum Turn {
 impl Turn {
     /// Reports, whenever that is.
     pub(crate) const REPORTS: Self = Self::Reports { patience: u64::MAX };
+
+    /// Returns true if it has been its turn, and it may keep its turns in other queues for that.
+    pub(crate) fn is_kept(self) -> bool {
+        !matches!(self, Self::Departs | Self::REPORTS)
+    }
 }
 
 /// A call that waits. All times are in nanoseconds of the limiter's clock.

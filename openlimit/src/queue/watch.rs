@@ -2,14 +2,14 @@
 //!
 //! A call is woken once when it has waited for [`LONG`], although its wait is not over. So it is
 //! its own task that tells the program, on its own thread: whatever the program does then, it
-//! delays no other call. Calls arrive in order, so a list of them is enough.
+//! delays no other call. Calls join in order, so a list of them is enough.
 
 use std::array;
 use std::mem;
 use std::task::Waker;
 
 use super::Lines;
-use super::waiter::{Key, Notice, Waiter, Watched};
+use super::waiter::{Key, Notice, Turn, Waiter, Watched};
 use crate::limits::Priority;
 
 /// From when on a wait is long, in nanoseconds: one second.
@@ -35,10 +35,10 @@ impl Lines {
         self.waiter(oldest).map(|waiter| waiter.arrived)
     }
 
-    /// Wakes this call when it has waited for long.
-    pub(super) fn watch(&mut self, key: Key) {
+    /// Wakes this call, which waits here since `now`, when it has done so for long.
+    pub(super) fn watch(&mut self, key: Key, now: u64) {
         if let Some(waiter) = self.waiter(key) {
-            let watched = (waiter.arrived.saturating_add(LONG), key, waiter.number);
+            let watched = (now.saturating_add(LONG), key, waiter.number);
             self.watch.push_back(watched);
         }
     }
@@ -55,7 +55,11 @@ impl Lines {
                 && let Some(waiter) = self.waiter_mut(watched.1)
             {
                 waiter.notice = Notice::Due;
-                wakers.push(mem::replace(&mut waiter.waker, Waker::noop().clone()));
+                wakers.push(match waiter.turn {
+                    Turn::Departs => mem::replace(&mut waiter.waker, Waker::noop().clone()),
+                    // It is this crate's own, and nothing stores another one.
+                    Turn::Reports { .. } | Turn::Reported => waiter.waker.clone(),
+                });
             }
         }
     }
@@ -65,14 +69,14 @@ impl Lines {
         self.watch.front().map_or(u64::MAX, |(at, ..)| *at)
     }
 
-    /// Returns true if this call was woken because its wait is long.
+    /// Returns true if this call was woken because its wait is long, and it still waits here.
     pub(super) fn is_noted(&self, key: Key) -> bool {
-        self.waiter(key).is_some_and(|waiter| waiter.notice == Notice::Due)
+        self.waiter(key).is_some_and(|waiter| waiter.notice == Notice::Due && waiter.turn != Turn::Reported)
     }
 
-    /// Returns true if the call waits still, and the program does not know of it.
+    /// Returns true if the call waits here still, and the program does not know of it.
     fn is_watched(&self, (_, key, number): Watched) -> bool {
         let waiter = self.waiter(key).filter(|waiter| waiter.number == number);
-        waiter.is_some_and(|waiter| waiter.notice == Notice::None)
+        waiter.is_some_and(|waiter| waiter.notice == Notice::None && waiter.turn != Turn::Reported)
     }
 }

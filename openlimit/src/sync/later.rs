@@ -3,20 +3,30 @@
 //! The waker of a call that waits for several limiters is code of this crate, which goes on to the
 //! next limiter. That may wake further calls, each of which goes on in the same way. Run inside of
 //! each other, a long queue would overflow the stack, and a call could meet a lock that its own
-//! thread holds. So they run one after another.
+//! thread holds. So they run one after another. Wakers of programs that are called meanwhile take
+//! their place in the same list, as they may use a call whose lock is held.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Waker;
+
+use super::wake::wake;
 
 /// Work that a waker sets off.
 pub(crate) trait Task: Send + Sync {
     fn run(self: Arc<Self>);
 }
 
+/// What is put off.
+enum Later {
+    Run(Arc<dyn Task>),
+    Wake(Waker),
+}
+
 thread_local! {
     /// What is put off on this thread; `None` if nothing runs.
-    static PUT_OFF: RefCell<Option<VecDeque<Arc<dyn Task>>>> = const { RefCell::new(None) };
+    static PUT_OFF: RefCell<Option<VecDeque<Later>>> = const { RefCell::new(None) };
 }
 
 /// Runs `work`, and then what was [put off](run_later) meanwhile on this thread.
@@ -41,12 +51,21 @@ pub(crate) fn run_later(task: Arc<dyn Task>) {
     // Without a list, the thread ends.
     _ = PUT_OFF.try_with(|tasks| {
         if let Some(tasks) = &mut *tasks.borrow_mut() {
-            tasks.extend(task.take());
+            tasks.extend(task.take().map(Later::Run));
         }
     });
     if let Some(task) = task {
         in_order(|| task.run());
     }
+}
+
+/// Calls these wakers when the work that runs on this thread is over. Leaves them if there is none.
+pub(super) fn wake_later(wakers: &mut Vec<Waker>) {
+    _ = PUT_OFF.try_with(|tasks| {
+        if let Some(tasks) = &mut *tasks.borrow_mut() {
+            tasks.extend(wakers.drain(..).map(Later::Wake));
+        }
+    });
 }
 
 /// Runs what was put off, when it is dropped.
@@ -56,7 +75,10 @@ impl Drop for Rest {
     fn drop(&mut self) {
         let next = || PUT_OFF.try_with(|tasks| tasks.borrow_mut().as_mut()?.pop_front()).ok().flatten();
         while let Some(task) = next() {
-            task.run();
+            match task {
+                Later::Run(task) => task.run(),
+                Later::Wake(waker) => wake(waker),
+            }
         }
         _ = PUT_OFF.try_with(RefCell::take);
     }

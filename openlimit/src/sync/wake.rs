@@ -8,7 +8,11 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
+use super::later::wake_later;
+
 /// Calls every waker. If one panics, its own task may be lost, but the others are still woken.
+///
+/// Within [`in_order`](super::in_order), they are called after its work, which may hold a lock.
 #[inline]
 pub(crate) fn wake_all(wakers: &mut Vec<Waker>) {
     if !wakers.is_empty() {
@@ -18,9 +22,12 @@ pub(crate) fn wake_all(wakers: &mut Vec<Waker>) {
 
 #[inline(never)]
 fn wake_each(wakers: &mut Vec<Waker>) {
-    for waker in wakers.drain(..) {
-        contain(|| waker.wake());
-    }
+    wake_later(wakers);
+    wakers.drain(..).for_each(wake);
+}
+
+pub(super) fn wake(waker: Waker) {
+    contain(|| waker.wake());
 }
 
 /// Runs foreign code. Returns `None` if it panics.

@@ -21,7 +21,8 @@
 //! another one in its place, with [`override_with`](crate::Limiter::override_with). The override
 //! lasts until the guard is dropped, and other tests do not see it. That also covers the tasks of
 //! `#[tokio::test]`, since they run on the test's thread. For a runtime with several threads there
-//! is [`override_during`](crate::Limiter::override_during).
+//! is [`override_during`](crate::Limiter::override_during). A [`Keyed`](crate::Keyed) has an
+//! [`override_with`](crate::Keyed::override_with) for all keys.
 //!
 //! ```
 //! use openlimit::{AcquireError, ChatRateLimiter, limiter, rate_limited, testing};
@@ -107,6 +108,12 @@
 //! # runtime.block_on(the_third_call_waits_for_two_minutes());
 //! ```
 //!
+//! # Dates
+//!
+//! Limits that [reset](crate::Rate::resets_at) go by the date. On both clocks it begins at
+//! 2026-01-01 00:00 UTC. A test can set it: [`ManualClock::set_date`], and [`set_date`] in paused
+//! time.
+//!
 //! # A strict provider
 //!
 //! A [`Provider`] is an HTTP server inside the test's process that answers like a real API and
@@ -135,4 +142,4 @@ pub use self::provider::{
     Arrival, Dialect, OtherCalls, Provider, ProviderBuilder, ProviderModel, ProviderReply, Windows,
 };
 pub use crate::limiter::{Overridden, Override, unlimited};
-pub use crate::time::ManualClock;
+pub use crate::time::{ManualClock, set_date};

@@ -5,11 +5,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
+use super::date::{self, NEW_YEAR};
 use super::nanos::nanos;
 use super::timers::{Armed, Timers, fire};
 use crate::sync::wake_all;
@@ -20,7 +21,8 @@ use crate::sync::wake_all;
 /// so the test keeps one and moves it. Moving the clock admits the calls that become due, on the
 /// thread that moves it, and wakes their tasks.
 ///
-/// It starts at zero and counts in nanoseconds.
+/// It starts at zero and counts in nanoseconds. For limits that [reset](crate::Rate::resets_at), its
+/// date starts at 2026-01-01 00:00 UTC.
 ///
 /// ```
 /// use openlimit::testing::ManualClock;
@@ -43,12 +45,18 @@ pub struct ManualClock(Arc<Inner>);
 
 struct Inner {
     now: AtomicU64,
+    /// The date at zero, in nanoseconds since 1970.
+    start: AtomicI64,
     timers: Mutex<Timers>,
 }
 
 impl Default for ManualClock {
     fn default() -> Self {
-        Self(Arc::new(Inner { now: AtomicU64::new(0), timers: Mutex::new(Timers::new()) }))
+        Self(Arc::new(Inner {
+            now: AtomicU64::new(0),
+            start: AtomicI64::new(NEW_YEAR),
+            timers: Mutex::new(Timers::new()),
+        }))
     }
 }
 
@@ -83,6 +91,21 @@ impl ManualClock {
     /// only at the end, as in a process that was suspended for this time.
     pub fn jump(&self, by: Duration) {
         self.fire(self.end(by));
+    }
+
+    /// Sets the date and time of day, as a person sets the clock of a machine. From then on they
+    /// move along with this clock, which itself does not move. Only limits that
+    /// [reset](crate::Rate::resets_at) go by them.
+    ///
+    /// Calls that wait notice it within a minute. A [`Provider`](crate::testing::Provider) has a
+    /// calendar of its own, which begins with the date when it is built.
+    pub fn set_date(&self, to: SystemTime) {
+        self.0.start.store(date::of(to).saturating_sub_unsigned(self.nanos()), Ordering::Release);
+    }
+
+    /// Returns the date, in nanoseconds since 1970.
+    pub(super) fn date(&self) -> i64 {
+        self.0.start.load(Ordering::Acquire).saturating_add_unsigned(self.nanos())
     }
 
     /// Returns the time in nanoseconds.

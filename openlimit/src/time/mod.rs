@@ -3,7 +3,7 @@
 //! A time is a number of nanoseconds since an arbitrary start, and never goes back. Programs run on
 //! the system's monotonic clock. Tests run on a manual clock or, inside a tokio runtime whose time
 //! is paused, on tokio's. A limiter keeps one of them for its whole life: times of two clocks
-//! cannot be compared.
+//! cannot be compared. Only limits that reset by the calendar read the wall clock, too: see `dates`.
 //!
 //! The timers know no limiter. They fire whatever implements [`Timed`].
 
@@ -12,6 +12,8 @@ use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+mod date;
+mod dates;
 mod fast;
 mod forked;
 mod nanos;
@@ -29,11 +31,14 @@ mod manual;
 #[cfg(feature = "testing")]
 mod paused;
 
+pub(crate) use self::dates::Dates;
 #[allow(unused_imports, reason = "for drivers of backends")]
 pub(crate) use self::forked::FORKED;
 #[cfg(any(feature = "testing", openlimit_loom))]
 pub use self::manual::ManualClock;
 pub(crate) use self::nanos::nanos;
+#[cfg(feature = "testing")]
+pub use self::paused::set_date;
 pub(crate) use self::sleep::Sleep;
 pub(crate) use self::timed::Timed;
 
@@ -87,6 +92,17 @@ impl Time {
         let left = nanos(moment.saturating_duration_since(instant));
         let missed = nanos(instant.saturating_duration_since(moment));
         self.now().saturating_sub(missed).saturating_add(left)
+    }
+
+    /// Returns what the wall clock shows, in nanoseconds since 1970-01-01 00:00 UTC.
+    pub(crate) fn date(&self) -> i64 {
+        match self {
+            Self::System => date::now(),
+            #[cfg(any(feature = "testing", openlimit_loom))]
+            Self::Manual(clock) => clock.date(),
+            #[cfg(feature = "testing")]
+            Self::Paused(paused) => paused.date(),
+        }
     }
 
     /// Returns how long a limiter's timer rests after it fired, in nanoseconds. `jitter` is the

@@ -11,12 +11,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use once_cell::sync::Lazy;
 use parking_lot::Mutex;
 use tokio::runtime::{Handle as Runtime, Id};
 use tokio::time::Instant;
 
+use super::date::{self, NEW_YEAR};
 use super::nanos::nanos;
 use super::timed::Timed;
 use crate::sync::wake_all;
@@ -26,7 +28,47 @@ use crate::sync::wake_all;
 pub(crate) struct Paused {
     /// The runtime in which the limiter was built.
     runtime: Runtime,
+    /// The date when it was built, in nanoseconds since 1970.
+    start: i64,
     passed: Arc<Mutex<Passed>>,
+}
+
+/// A moment of each runtime, and its date in nanoseconds since 1970.
+static DATES: Lazy<Mutex<HashMap<Id, (Instant, i64)>>> = Lazy::new(Mutex::default);
+
+/// Sets the date and time of day in a tokio runtime whose time is paused. From then on they move
+/// along with its time. Only limits that [reset](crate::Rate::resets_at) go by them. Without this,
+/// they start at 2026-01-01 00:00 UTC when the runtime builds its first limiter.
+///
+/// Calls that wait notice it within a minute. Outside of a runtime, it does nothing.
+///
+/// ```
+/// use openlimit::{Cost, Rate, RateLimiter, testing};
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // 2026-03-08 23:59 UTC.
+/// testing::set_date(UNIX_EPOCH + Duration::from_secs(1_773_014_340));
+/// let limiter = RateLimiter::builder().requests(Rate::per_day(1).resets_at("00:00", "UTC")).build()?;
+/// drop(limiter.acquire(Cost::new()).await?);
+/// let permit = limiter.acquire(Cost::new()).await?;
+/// assert_eq!(permit.waited(), Duration::from_secs(60));
+/// # Ok(())
+/// # }
+/// ```
+pub fn set_date(to: SystemTime) {
+    if let Ok(runtime) = Runtime::try_current() {
+        DATES.lock().insert(runtime.id(), (Instant::now(), date::of(to)));
+    }
+}
+
+/// Returns the date in a runtime that is the current one.
+fn date_in(runtime: &Runtime) -> i64 {
+    let now = Instant::now();
+    let (at, date) = *DATES.lock().entry(runtime.id()).or_insert((now, NEW_YEAR));
+    let since = nanos(now.saturating_duration_since(at));
+    date.saturating_add_unsigned(since)
 }
 
 /// The time that has passed in all runtimes together.
@@ -46,7 +88,16 @@ impl Paused {
         let runtime = Runtime::try_current().ok()?;
         let (start, real) = (Instant::now(), std::time::Instant::now());
         while std::time::Instant::now() == real {}
-        (Instant::now() == start).then(|| Self { runtime, passed: Arc::default() })
+        let is_paused = Instant::now() == start;
+        is_paused.then(|| Self { start: date_in(&runtime), runtime, passed: Arc::default() })
+    }
+
+    /// Returns the date, in nanoseconds since 1970: that of the current runtime.
+    pub(super) fn date(&self) -> i64 {
+        match Runtime::try_current() {
+            Ok(runtime) => date_in(&runtime),
+            Err(_) => self.start.saturating_add_unsigned(self.now()),
+        }
     }
 
     /// Reads the time: adds what has passed in the current runtime since its last reading.

@@ -89,6 +89,27 @@ fn crowded_worker() {
     process::exit(0);
 }
 
+/// The same for a limiter of each key, whose declaration was checked before the fork.
+#[test]
+#[ignore = "the body of the workers"]
+fn crowded_keys_worker() {
+    if worker::job().is_none() {
+        return;
+    }
+    let tenants =
+        RateLimiter::builder().requests(Rate::per_day(1_000_000_000)).keyed::<usize>().build().unwrap();
+    if !fork() {
+        thread::sleep(secs(60));
+    }
+    let call = |call| tenants.of(&(call % 3)).try_acquire(Cost::new()).map(|permit| permit.cancel());
+    let failed = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(move || (0..CALLS).try_for_each(call))).collect();
+        threads.into_iter().find_map(|thread| thread.join().unwrap().err())
+    });
+    worker::say(failed.map_or_else(|| "all were admitted".to_owned(), |error| error.to_string()));
+    process::exit(0);
+}
+
 /// The number of calls of each thread.
 const CALLS: usize = 50_000;
 
@@ -131,6 +152,12 @@ const TIMED_FORKS: usize = 600;
 fn threads_of_a_child_forked_before_the_first_call_compete_for_the_lock_as_in_any_process() {
     let outcomes = Forks::new().start("fork::crowded_worker", &["crowd"]).line();
     assert_eq!(outcomes, format!("{} cancelled", 4 * CALLS));
+}
+
+#[test]
+fn threads_of_a_child_forked_before_the_first_call_compete_for_a_key_as_in_any_process() {
+    let outcome = Forks::new().start("fork::crowded_keys_worker", &["crowd"]).line();
+    assert_eq!(outcome, "all were admitted");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn a_full_queue_refuses_the_call_that_arrives_and_says_how_long_it_would_take() 
     assert_eq!((error.retry_after(), &**error.limiter(), error.limit()), (Some(millis(400)), "full", None));
     assert_eq!(
         error.to_string(),
-        "limiter `full` has no place in its queue for the call: 3 calls wait, as many as `max_waiting` allows, and \
+        "limiter `full` has no place in its queue for the call: 3 calls wait, `max_waiting` allows no more, and \
          another one would wait for at least 400ms; try again after that, or send fewer calls"
     );
     clock.advance(millis(100));

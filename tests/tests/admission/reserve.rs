@@ -5,7 +5,7 @@ use std::time::Duration;
 use openlimit::testing::ManualClock;
 use openlimit::{
     AcquireError, BuildProblem, Cost, Counting, Dollars, Keyed, Limit, Percent, Priority, Rate, RateLimiter,
-    Stack, Unit, Usage,
+    Unit, Usage,
 };
 use openlimit_tests::{Call, millis, plain, secs};
 
@@ -232,21 +232,6 @@ fn a_key_is_not_forgotten_while_its_share_is_in_use() {
 }
 
 #[test]
-fn a_limiter_with_a_reserve_cannot_be_stacked() {
-    let clock = ManualClock::new();
-    let (limiter, other) =
-        (tokens(&clock), plain(&clock).tokens(Rate::per_second(5)).build().expect("valid"));
-    let stack = Stack::of((&other, &limiter));
-    let errors = [stack.try_acquire(1).map(drop), stack.acquire(1).blocking().map(drop)];
-    for error in errors.map(|refused| refused.expect_err("it has a reserve")) {
-        let AcquireError::Build(error) = error else { panic!("{error}") };
-        assert!(matches!(error.problem(), BuildProblem::StackedReserve), "{error}");
-    }
-    // Nothing was charged.
-    assert!(other.try_acquire(5).is_ok());
-}
-
-#[test]
 fn the_status_and_a_plan_show_each_limit_once() {
     let clock = ManualClock::new();
     let limiter = tokens(&clock);
@@ -276,4 +261,15 @@ fn what_cannot_be_reserved_is_an_error() {
         let limiter = build((Normal, Percent(percent))).expect("in range");
         assert!(call(&limiter, 100, Low).over().is_some(), "a call may be as large as the limit");
     }
+}
+
+#[test]
+fn the_wait_of_a_call_that_is_not_made_counts_the_share() {
+    let clock = ManualClock::new();
+    let limiter = tokens(&clock);
+    drop(call(&limiter, 80, Normal).admitted());
+    let wait = limiter.wait_for(8).expect("it may wait");
+    assert_eq!(wait, millis(100));
+    clock.advance(wait);
+    assert_eq!(call(&limiter, 8, Normal).admitted().waited(), secs(0));
 }

@@ -3,13 +3,17 @@
 //! The model keeps the history, and replays it each time. A level is a part of the burst, so an
 //! update changes none. It counts in floats, and a limiter rounds to the later nanosecond. So
 //! both are compared to [`NEARLY`], and as much time passes after each move.
+//!
+//! A part may be kept for high calls. Then each limit has a share, which is a limit of dimensions of
+//! its own. Calls that wait are normal ones. High ones are admitted at once, or leave.
 
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Percent, Permit, Rate, RateLimiter, Usage};
+use openlimit::{AcquireError, Percent, Permit, Priority, Rate, RateLimiter, Usage};
 use openlimit_tests::model::Limit;
-use openlimit_tests::random::{NAMES, admissible, build, cost, limits};
+use openlimit_tests::random::{NAMES, admissible, builder, cost, limits};
 use openlimit_tests::{Call, nanos, nanos_of};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 /// By how much the times of the limiter and of the model may differ, in nanoseconds.
@@ -18,9 +22,16 @@ const NEARLY: u64 = 100_000;
 /// The largest debt that a limit keeps exactly, in periods. A larger one is cut (`bucket`).
 const LARGEST_DEBT: f64 = 15.0;
 
+/// The number of dimensions, behind which those of the shares come.
+const SHARE: usize = NAMES.len();
+
+/// How many high calls may go before a normal one that waits.
+const MOST_OVERTAKES: usize = 9;
+
 #[derive(Clone, Debug)]
 enum Move {
     Arrive(Vec<u64>),
+    ArriveHigh(Vec<u64>),
     Charge(Vec<u64>),
     Advance(u64),
     /// A call that waits, or that was granted but not polled since, is dropped.
@@ -40,6 +51,7 @@ fn any_move() -> impl Strategy<Value = Move> {
     let headroom = prop_oneof![Just(0), Just(5), Just(50)];
     prop_oneof![
         6 => amounts().prop_map(Move::Arrive),
+        3 => amounts().prop_map(Move::ArriveHigh),
         1 => amounts().prop_map(Move::Charge),
         6 => time.prop_map(Move::Advance),
         2 => any::<usize>().prop_map(Move::Drop),
@@ -63,11 +75,18 @@ enum Event {
 #[derive(Debug)]
 struct Model {
     first: Vec<Limit>,
+    /// Those of the shares come last.
     limits: Vec<Limit>,
+    /// The part that is kept for high calls, in percent.
+    kept: Option<u8>,
+    /// The first call that waits, and how many high calls have gone before it.
+    overtaken: (usize, usize),
     history: Vec<(u64, Event)>,
     queue: Vec<(usize, Vec<u64>)>,
     admitted: Vec<Option<u64>>,
     refused: Vec<bool>,
+    /// The calls that take nothing from a share.
+    is_high: Vec<bool>,
     now: u64,
     /// False once a debt was larger than [`LARGEST_DEBT`]. From then on, both may differ.
     is_exact: bool,
@@ -85,15 +104,35 @@ fn leak(limit: &Limit) -> f64 {
     f64::from(100 - limit.headroom) / 100.0 / limit.burst as f64
 }
 
+/// Returns the limits, and the shares of the calls for which `kept` percent of them are not kept.
+fn with_shares(limits: &[Limit], kept: Option<u8>) -> Vec<Limit> {
+    let shares = limits.iter().flat_map(|limit| kept.map(|kept| limit.without(kept)));
+    limits.iter().cloned().chain(shares).collect()
+}
+
+/// Returns what a call takes that takes from its share, too.
+fn below(amounts: &[u64]) -> Vec<u64> {
+    amounts.repeat(2)
+}
+
+/// Returns what a high call takes.
+fn above(amounts: &[u64]) -> Vec<u64> {
+    [amounts, &[0; SHARE]].concat()
+}
+
 impl Model {
-    fn new(limits: &[Limit]) -> Self {
+    fn new(limits: &[Limit], kept: Option<u8>) -> Self {
+        let limits = with_shares(limits, kept);
         Self {
-            first: limits.to_vec(),
-            limits: limits.to_vec(),
+            first: limits.clone(),
+            limits,
+            kept,
+            overtaken: (0, 0),
             history: Vec::new(),
             queue: Vec::new(),
             admitted: Vec::new(),
             refused: Vec::new(),
+            is_high: Vec::new(),
             now: 0,
             is_exact: true,
         }
@@ -103,7 +142,9 @@ impl Model {
     #[allow(clippy::cast_precision_loss, reason = "the model is approximate")]
     fn level(&self, place: usize) -> f64 {
         let (mut limits, mut level, mut then) = (&self.first, 0_f64, 0);
-        for (at, event) in self.history.iter().chain([&(self.now, Event::Charge(usize::MAX, vec![0; 3]))]) {
+        for (at, event) in
+            self.history.iter().chain([&(self.now, Event::Charge(usize::MAX, vec![0; 2 * SHARE]))])
+        {
             let limit = &limits[place];
             level = (level - (at - then) as f64 * leak(limit)).max(0.0);
             then = *at;
@@ -116,15 +157,53 @@ impl Model {
         level
     }
 
+    /// Returns the limits without those of the shares.
+    fn whole_limits(&self) -> Vec<Limit> {
+        self.limits.iter().filter(|limit| limit.dimension < SHARE).cloned().collect()
+    }
+
+    /// Returns in how many nanoseconds these limits have room for a call. It may be in the past.
+    fn room_in(&self, amounts: &[u64], is_one: impl Fn(&Limit) -> bool) -> f64 {
+        let limits = self.limits.iter().enumerate().filter(|(_, limit)| is_one(limit));
+        let times = limits.map(|(place, limit)| {
+            let asked = part(limit, amounts[limit.dimension]);
+            let room = if asked > 1.0 + 1e-12 { 0.0 } else { 1.0 - asked };
+            if asked > 0.0 { (self.level(place) - room) / leak(limit) } else { f64::MIN }
+        });
+        times.fold(f64::MIN, f64::max)
+    }
+
     /// Returns for how many nanoseconds the head has to wait.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the model is approximate")]
     fn wait(&self, amounts: &[u64]) -> u64 {
-        let waits = self.limits.iter().enumerate().map(|(place, limit)| {
-            let asked = part(limit, amounts[limit.dimension]);
-            let room = if asked > 1.0 + 1e-12 { 0.0 } else { 1.0 - asked };
-            if asked > 0.0 { ((self.level(place) - room) / leak(limit)).ceil() as u64 } else { 0 }
-        });
-        waits.max().unwrap_or(0)
+        self.room_in(amounts, |_| true).ceil() as u64
+    }
+
+    /// Returns by how many nanoseconds it is too early for a high call to be admitted.
+    fn high_is_early_by(&self, amounts: &[u64]) -> f64 {
+        let early = self.room_in(amounts, |_| true);
+        match self.queue.first() {
+            // The head is owed its turn, unless it waits for its share alone.
+            Some((call, head)) if self.overtaken == (*call, MOST_OVERTAKES) => {
+                let [share, limit] = [true, false]
+                    .map(|is_share| self.room_in(head, |limit| (limit.dimension >= SHARE) == is_share));
+                early.max(limit - share)
+            }
+            _ => early,
+        }
+    }
+
+    /// Notes that a high call is admitted.
+    fn admit_high(&mut self, amounts: Vec<u64>) {
+        if let Some((head, _)) = self.queue.first() {
+            let before = if self.overtaken.0 == *head { self.overtaken.1 } else { 0 };
+            self.overtaken = (*head, MOST_OVERTAKES.min(before + 1));
+        }
+        let call = self.admitted.len();
+        self.admitted.push(Some(self.now));
+        self.refused.push(false);
+        self.is_high.push(true);
+        self.happens(Event::Charge(call, amounts));
     }
 
     fn advance(&mut self, by: u64) {
@@ -147,6 +226,7 @@ impl Model {
         self.queue.push((self.admitted.len(), amounts));
         self.admitted.push(None);
         self.refused.push(false);
+        self.is_high.push(false);
     }
 
     fn charge(&mut self, amounts: Vec<u64>) {
@@ -168,22 +248,26 @@ impl Model {
     }
 
     fn settle(&mut self, call: usize, dimension: usize, used: u64) {
+        let is_above = self.is_high[call];
         let Some(amounts) = self.charge_of(call) else { return };
-        let (reserved, mut more) = (amounts[dimension], vec![0; 3]);
-        amounts[dimension] = used.min(reserved);
-        more[dimension] = used.saturating_sub(reserved);
+        let mut more = vec![0; 2 * SHARE];
+        for dimension in if is_above { vec![dimension] } else { vec![dimension, SHARE + dimension] } {
+            let reserved = amounts[dimension];
+            amounts[dimension] = used.min(reserved);
+            more[dimension] = used.saturating_sub(reserved);
+        }
         self.charge(more);
     }
 
     fn update(&mut self, limits: Vec<Limit>) {
         for (call, amounts) in self.queue.clone() {
-            if admissible(&limits, &amounts) != amounts {
+            if admissible(&limits, &amounts[..SHARE]) != amounts[..SHARE] {
                 self.refused[call] = true;
                 self.queue.retain(|(waits, _)| *waits != call);
             }
         }
-        self.limits.clone_from(&limits);
-        self.happens(Event::Update(limits));
+        self.limits = with_shares(&limits, self.kept);
+        self.happens(Event::Update(self.limits.clone()));
     }
 
     /// Notes what happens now.
@@ -231,18 +315,33 @@ impl Play {
     }
 
     fn step(&mut self, step: &Move) -> Result<(), TestCaseError> {
-        let limits = self.model.limits.clone();
+        let limits = self.model.whole_limits();
         match step {
             Move::Arrive(amounts) => {
                 let amounts = admissible(&limits, amounts);
                 let call = Call::start(self.limiter.acquire(cost(&limits, &amounts)));
                 self.parties.push(Party::Asks(call, nanos_of(&self.clock)));
-                self.model.arrive(amounts);
+                self.model.arrive(below(&amounts));
+            }
+            // Without a part that is kept, it is for the model of priorities.
+            Move::ArriveHigh(_) if self.model.kept.is_none() => {}
+            Move::ArriveHigh(amounts) => {
+                let amounts = admissible(&limits, amounts);
+                let acquire = self.limiter.acquire(cost(&limits, &amounts)).priority(Priority::High);
+                let early = self.model.high_is_early_by(&above(&amounts));
+                let admitted = Call::start(acquire).over();
+                let is_right =
+                    if admitted.is_some() { early <= NEARLY as f64 } else { early >= -(NEARLY as f64) };
+                prop_assert!(is_right || !self.model.is_exact, "{early} ns too early: {admitted:?}");
+                if let Some(permit) = admitted {
+                    self.parties.push(Party::Has(permit.map_err(fails)?));
+                    self.model.admit_high(above(&amounts));
+                }
             }
             Move::Charge(amounts) => {
                 let amounts = admissible(&limits, amounts);
                 drop(self.limiter.charge(cost(&limits, &amounts)).map_err(fails)?);
-                self.model.charge(amounts);
+                self.model.charge(below(&amounts));
             }
             Move::Advance(by) => self.advance(*by),
             Move::Drop(which) => {
@@ -337,6 +436,7 @@ proptest! {
     #[test]
     fn every_call_is_admitted_when_the_model_admits_it_whatever_is_changed(
         limits in limits(Just(0)),
+        kept in option::of(1..99_u8),
         moves in vec(any_move(), 1..60),
     ) {
         let mut distinct: Vec<Limit> = Vec::new();
@@ -347,8 +447,11 @@ proptest! {
             }
         }
         let clock = ManualClock::new();
-        let limiter = build(&distinct, &clock);
-        let mut play = Play { clock, limiter, model: Model::new(&distinct), parties: Vec::new() };
+        let builder = builder(&distinct, &clock);
+        let reserve = kept.map(|kept| (Priority::High, Percent(kept)));
+        let builder = reserve.into_iter().fold(builder, |builder, reserve| builder.reserve(reserve));
+        let limiter = builder.build().expect("the limits are valid");
+        let mut play = Play { clock, limiter, model: Model::new(&distinct, kept), parties: Vec::new() };
         for step in &moves {
             play.step(step)?;
         }

@@ -76,6 +76,110 @@ fn json_that_cannot_be_priced_is_an_error() {
     }
 }
 
+/// Requests that ask no model for an answer.
+const OTHER_LIMITS: [(&str, &str); 6] = [
+    ("/v1/messages/count_tokens", r#"{"model": "claude-sonnet-4-5", "messages": []}"#),
+    ("/v1beta/models/gemini-2.5-pro:countTokens", r#"{"contents": []}"#),
+    ("/v1/responses/input_tokens", r#"{"model": "gpt-5", "input": "Hi"}"#),
+    ("/v1/batches", r#"{"input_file_id": "file-1", "endpoint": "/v1/chat/completions"}"#),
+    ("/v1/batches/batch_1/cancel", "{}"),
+    ("/v1/vector_stores/vs_1/search", r#"{"query": "Hi"}"#),
+];
+
+#[test]
+fn what_counts_against_other_limits_passes_any_limiter() {
+    let messages = openlimit::MessagesRateLimiter::builder().input_tokens(Rate::per_day(9)).build().unwrap();
+    let requests = RateLimiter::builder().requests(Rate::per_day(9)).build().unwrap();
+    for layer in [
+        LimitLayer::new(any()),
+        LimitLayer::new(&messages),
+        LimitLayer::new(&requests),
+        LimitLayer::new((&messages, &requests)),
+    ] {
+        for (path, body) in OTHER_LIMITS {
+            assert!(Sent::post(path, body).acquire(&layer).unwrap().is_none(), "{path}");
+            let stream = Sent { body: None, ..Sent::post(path, "") };
+            assert!(stream.acquire(&layer).unwrap().is_none(), "{path}");
+        }
+    }
+    for (path, body) in OTHER_LIMITS {
+        let cost = messages.cost_of_body(path, body.as_bytes()).unwrap();
+        assert_eq!(format!("{cost:?}"), "Cost", "{path}");
+        assert!(messages.try_acquire(&cost).is_ok() && any().try_acquire(&cost).is_ok());
+    }
+}
+
+#[test]
+fn what_counts_against_other_limits_is_limited_at_a_given_cost() {
+    let counts = openlimit_tests::plain(&ManualClock::new()).requests(Rate::per_day(9)).build().unwrap();
+    let layer = LimitLayer::new(&counts).cost(|_| Some(Cost::new()));
+    let (path, body) = OTHER_LIMITS[0];
+    assert!(Sent::post(path, body).acquire(&layer).unwrap().is_some());
+    assert_eq!(counts.status().unwrap().limits[0].available, 8);
+}
+
+#[test]
+fn a_limiter_of_requests_takes_one_for_a_path_that_is_not_known() {
+    let sent = Sent::post("/v1/images/generations", r#"{"prompt": "a cat", "n": 2}"#);
+    let requests = RateLimiter::builder().requests(Rate::per_day(9)).build().unwrap();
+    let permit = sent.acquire(&LimitLayer::new(&requests)).unwrap().unwrap();
+    assert_eq!(permit.cost(), Cost::new().requests(1));
+    let images = RateLimiter::builder().requests(Rate::per_day(9)).images(Rate::per_day(9)).build().unwrap();
+    let error = sent.acquire(&LimitLayer::new(&images)).unwrap_err();
+    assert!(error.to_string().contains("or give the cost"), "{error}");
+}
+
+#[test]
+fn a_request_takes_from_every_limiter_of_a_tuple() {
+    let builder = ChatRateLimiter::builder().tokens(Rate::per_day(1_000)).headroom(openlimit::Percent(0));
+    let builder = builder.jitter(secs(0)).clock(&ManualClock::new());
+    let tenants: openlimit::Keyed<String, ChatRateLimiter> = builder.keyed().build().unwrap();
+    let account = openlimit_tests::plain(&ManualClock::new())
+        .name("account")
+        .requests(Rate::per_day(3))
+        .tokens(Rate::per_day(1_000))
+        .build()
+        .unwrap();
+    let layer = LimitLayer::choose({
+        let (tenants, account) = (tenants.clone(), account.clone());
+        move |request| {
+            let tenant = request.path().split('/').nth(1)?;
+            Some((tenants.of(tenant), account.clone()))
+        }
+    });
+    let available = |limiter: &openlimit::Status| limiter.limits.last().unwrap().available;
+    let left = |tenant: &str| {
+        [available(&tenants.of(tenant).status().unwrap()), available(&account.status().unwrap())]
+    };
+    let acquire = |tenant: &str| {
+        let path = format!("/{tenant}/v1/chat/completions");
+        Sent::post(&path, CHAT).acquire(&layer.clone().timeout(secs(0)))
+    };
+    // 103 tokens each.
+    let permit = acquire("anna").unwrap().unwrap();
+    drop(acquire("bob").unwrap().unwrap());
+    assert_eq!((left("anna"), left("bob")), ([897, 794], [897, 794]));
+    permit.settle(Usage::new(3, 10));
+    assert_eq!(left("anna"), [987, 884]);
+    drop(acquire("anna").unwrap().unwrap());
+    // The account has no more, so nothing is taken from the tenant.
+    assert!(matches!(acquire("anna").unwrap_err(), AcquireError::Timeout { .. }));
+    assert_eq!(left("anna"), [884, 781]);
+    // A path of another kind than that of one of the limiters.
+    let error = Sent::post("/anna/v1/embeddings", "{}").acquire(&layer).unwrap_err();
+    assert!(error.to_string().contains("EmbeddingRateLimiter"), "{error}");
+}
+
+#[test]
+fn a_given_cost_is_taken_from_every_limiter_of_a_tuple() {
+    let [a, b, c, d] = [(); 4].map(|()| any());
+    let layer = LimitLayer::new((&a, (&b, &c, &d))).cost(|_| Some(Cost::new().tokens(7)));
+    drop(Sent::post("/", "{}").acquire(&layer).unwrap().unwrap());
+    for limiter in [a, b, c, d] {
+        assert!(limiter.status().unwrap().limits[0].available < 1_000_000);
+    }
+}
+
 #[test]
 fn a_given_cost_is_taken_and_none_means_that_the_body_says_it() {
     let layer = LimitLayer::new(any())

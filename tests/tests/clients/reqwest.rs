@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use openlimit::AcquireError;
 use openlimit::clients::LimitLayer;
 use openlimit::feedback::{Observation, Verdict};
+use openlimit::testing::ManualClock;
+use openlimit::{AcquireError, Keyed, Rate, RateLimiter};
+use openlimit_tests::plain;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
 
 use super::client::{Reqwest, http_client};
 use super::server::{Server, answer};
-use super::suite::{CHAT, JSON, PATH, available, counting, limiter, strict_provider, suite};
+use super::suite::{CHAT, JSON, PATH, REPLY, available, counting, limiter, strict_provider, suite};
 
 suite!(Reqwest);
 suite!(Reqwest; a_request_that_finds_no_server_costs_nothing);
@@ -59,6 +61,44 @@ async fn the_url_and_the_extensions_of_a_response_are_kept() {
             (response.status() == 500).then(|| url.clone())
         );
     }
+}
+
+/// `REPLY`, compressed by gzip.
+const COMPRESSED: [u8; 88] = [
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 206, 200, 207, 76, 78, 45, 86, 178, 82, 136, 142, 213, 81,
+    80, 42, 45, 78, 76, 79, 5, 114, 170, 149, 10, 138, 242, 115, 11, 74, 226, 75, 242, 179, 83, 243, 64, 210,
+    150, 64, 217, 100, 160, 80, 78, 106, 73, 102, 126, 30, 66, 220, 208, 8, 40, 81, 146, 95, 146, 152, 131,
+    16, 51, 50, 172, 173, 5, 0, 239, 119, 220, 43, 91, 0, 0, 0,
+];
+
+#[tokio::test]
+async fn a_compressed_reply_settles() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 88\r\n\r\n";
+    let server = Server::answering([head.as_bytes(), &COMPRESSED].concat());
+    let limiter = limiter();
+    let client = client(LimitLayer::new(&limiter));
+    let response = send(&client, &server.url(PATH)).await.unwrap();
+    assert_eq!(response.text().await.unwrap(), REPLY);
+    assert_eq!(available(&limiter), 1_000 - 21);
+}
+
+#[tokio::test]
+async fn an_extension_of_a_request_names_its_tenant() {
+    let server = Server::answering(answer("200 OK", &[], REPLY));
+    let tenants: Keyed<u64, RateLimiter> =
+        plain(&ManualClock::new()).tokens(Rate::per_day(1_000)).keyed().build().unwrap();
+    let account = limiter();
+    let layer = LimitLayer::choose({
+        let (tenants, account) = (tenants.clone(), account.clone());
+        move |request| Some((tenants.of(request.extensions().get::<u64>()?), account.clone()))
+    });
+    let client = client(layer);
+    for tenant in [1_u64, 2, 2] {
+        let request = client.post(server.url(PATH)).header("content-type", JSON).body(CHAT);
+        request.with_extension(tenant).send().await.unwrap().text().await.unwrap();
+    }
+    assert_eq!([1, 2].map(|tenant| available(&tenants.of(&tenant))), [1_000 - 21, 1_000 - 42]);
+    assert_eq!(available(&account), 1_000 - 63);
 }
 
 #[tokio::test]

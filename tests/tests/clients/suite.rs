@@ -118,14 +118,14 @@ pub(crate) fn a_stream_arrives_piece_by_piece_and_settles<C: Client>(client: &C)
 }
 
 pub(crate) fn a_stream_that_is_not_read_to_its_end_keeps_its_charge<C: Client>(client: &C) {
-    let server = Server::answering(answer("200 OK", &[], &format!("{}{REPLY}", " ".repeat(300_000))));
+    let server = Server::answering(answer("200 OK", &[], &format!("{}{REPLY}", " ".repeat(4_000_000))));
     let limiter = limiter();
     client.stream(LimitLayer::new(&limiter), chat(&server.url(PATH)), &mut |_| false);
     assert_eq!(available(&limiter), 1_000 - 313);
 }
 
 pub(crate) fn a_call_is_in_flight_until_its_reply_ends_or_is_dropped<C: Client>(client: &C) {
-    let server = Server::answering(answer("200 OK", &[], &format!("{}{REPLY}", " ".repeat(300_000))));
+    let server = Server::answering(answer("200 OK", &[], &format!("{}{REPLY}", " ".repeat(4_000_000))));
     let limiter = plain(&ManualClock::new()).concurrency(1).build().unwrap();
     let in_flight = || limiter.status().unwrap().in_flight.unwrap().calls;
     for reads_on in [true, false, true] {
@@ -178,6 +178,36 @@ pub(crate) fn a_request_without_a_limiter_is_untouched<C: Client>(client: &C) {
     }
     assert_eq!((available(&limiter), held(&limiter)), (1_000, None));
     assert_eq!(server.requests().len(), 3);
+}
+
+pub(crate) fn a_request_that_counts_against_other_limits_is_untouched<C: Client>(client: &C) {
+    let headers = [("retry-after", "30"), ("anthropic-ratelimit-requests-remaining", "0")];
+    let server = Server::answering(answer("429 Too Many Requests", &headers, "no"));
+    let limiter = limiter();
+    for (path, body) in [
+        ("/v1/messages/count_tokens", r#"{"model": "claude-sonnet-4-5", "messages": []}"#),
+        ("/v1beta/models/gemini-2.5-pro:countTokens", r#"{"contents": []}"#),
+        ("/v1/messages/batches", r#"{"requests": []}"#),
+    ] {
+        let request = Request { body, ..chat("") };
+        let url = server.url(path);
+        let reply = client.send(Some(LimitLayer::new(&limiter)), Request { url: &url, ..request }).unwrap();
+        assert_eq!((reply.status, reply.body.as_deref()), (429, Ok("no")));
+        assert!(server.requests().last().unwrap().ends_with(body));
+    }
+    assert_eq!((available(&limiter), held(&limiter)), (1_000, None));
+}
+
+pub(crate) fn several_limiters_admit_a_request_together<C: Client>(client: &C) {
+    let server = Server::answering(answer("200 OK", &[], REPLY));
+    let (tenant, account) = (limiter(), limiter());
+    let layer = LimitLayer::new((&tenant, &account)).timeout(Duration::from_secs(1));
+    client.send(Some(layer.clone()), chat(&server.url(PATH))).unwrap();
+    assert_eq!([available(&tenant), available(&account)], [1_000 - 21; 2]);
+    drop(account.try_acquire(900).unwrap());
+    let error = client.send(Some(layer), chat(&server.url(PATH))).unwrap_err();
+    assert!(matches!(AcquireError::find(&*error), Some(AcquireError::Timeout { .. })), "{error:?}");
+    assert_eq!((available(&tenant), server.requests().len()), (1_000 - 21, 1));
 }
 
 pub(crate) fn a_request_that_is_not_admitted_is_not_sent<C: Client>(client: &C) {
@@ -368,6 +398,8 @@ macro_rules! suite {
             a_refusal_holds_all_calls_before_the_program_sees_it,
             an_error_that_is_not_about_limits_holds_nothing,
             a_request_without_a_limiter_is_untouched,
+            a_request_that_counts_against_other_limits_is_untouched,
+            several_limiters_admit_a_request_together,
             a_request_that_is_not_admitted_is_not_sent,
             a_request_waits_for_its_turn,
             an_error_that_breaks_off_is_passed_on_and_still_holds,

@@ -10,7 +10,7 @@ use ureq::Agent;
 
 use super::client::Ureq;
 use super::server::{Server, answer};
-use super::suite::{CHAT, JSON, PATH, REPLY, available, limiter, suite};
+use super::suite::{CHAT, JSON, PATH, REPLY, available, counting, limiter, strict_provider, suite};
 
 suite!(Ureq);
 suite!(Ureq; a_request_that_finds_no_server_costs_nothing);
@@ -68,12 +68,65 @@ fn a_request_of_any_form_is_counted() {
     assert_eq!(available(&limiter), 1_000 - 5 * 21);
 }
 
+/// Returns what ureq knows of the body of an answer, and its text.
+fn known(agent: &Agent, server: &Server) -> [Option<String>; 4] {
+    let mut response = agent.post(server.url(PATH)).content_type(JSON).send(CHAT).unwrap();
+    let body = response.body_mut();
+    let [mime_type, charset] = [body.mime_type(), body.charset()].map(|text| text.map(str::to_owned));
+    let length = body.content_length().map(|length| length.to_string());
+    [mime_type, charset, length, body.read_to_string().ok()]
+}
+
 #[test]
 fn what_ureq_knows_of_a_body_is_kept() {
-    let server = Server::answering(answer("200 OK", &[], REPLY));
-    let response = agent(&limiter()).post(server.url(PATH)).content_type(JSON).send(CHAT).unwrap();
-    assert_eq!(response.body().mime_type(), Some("application/json"));
-    assert_eq!(response.body().content_length(), Some(REPLY.len() as u64));
+    let json = |length| format!("{REPLY}{}", " ".repeat(length));
+    for (content_type, body) in [
+        ("application/json", json(0)),
+        ("application/json; charset=utf-8", json(100_000)),
+        ("application/problem+json", json(3_000_000)),
+        ("text/plain; charset=UTF-8", "a text".to_owned()),
+        ("application/xml; charset=iso-8859-1", "<no text=''/>".to_owned()),
+        ("audio/mpeg", "no text".to_owned()),
+        ("", "of no type".to_owned()),
+    ] {
+        let length = body.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n");
+        let server = Server::answering(head + &body);
+        let plain = known(&Agent::new_with_defaults(), &server);
+        assert_eq!(plain[2], Some(length.to_string()));
+        assert_eq!(known(&agent(&limiter()), &server), plain, "{content_type}");
+    }
+}
+
+#[test]
+fn a_text_is_converted_once() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=iso-8859-1\r\ncontent-length: 4\r\n\r\n";
+    let server = Server::answering([head.as_bytes(), b"caf\xe9"].concat());
+    assert_eq!(known(&agent(&limiter()), &server)[3].as_deref(), Some("caf\u{e9}"));
+}
+
+#[test]
+fn each_attempt_of_a_program_that_retries_is_counted() {
+    let (provider, limiter) = strict_provider();
+    let (layer, attempts) = counting(&limiter);
+    let agent: Agent = Agent::config_builder().middleware(layer).build().into();
+    let url = format!("{}/chat/completions", provider.url());
+    // ureq has no retries of its own.
+    let call = || loop {
+        match agent.post(&url).content_type(JSON).send(CHAT) {
+            Err(ureq::Error::StatusCode(429)) => {}
+            response => return response.unwrap().status(),
+        }
+    };
+    std::thread::scope(|scope| {
+        let calls = [(); 8].map(|()| scope.spawn(call));
+        calls.into_iter().for_each(|call| assert_eq!(call.join().unwrap(), 200));
+    });
+    assert_eq!(provider.arrivals().len(), *attempts.lock().unwrap());
+    // Each is sent again at once, and still waits for the end of the hold.
+    let refused = provider.refused();
+    assert!((1..60).contains(&refused), "{refused}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Errors name the key, the value, and what was expected.
 
-use openlimit::LimiterConfig;
+use openlimit::{LimiterConfig, RateLimiter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -41,6 +41,38 @@ fn a_value_of_another_type_is_named() {
             json!({ "prices": "/no/such.json" }),
             "`prices`: cannot read the prices: /no/such.json: No such file or directory (os error 2)",
         ),
+        (
+            json!({ "prices": 7 }),
+            "`prices`: expected the path of a file, or a table of `file` and `provider`, found 7",
+        ),
+        (json!({ "prices": { "provider": "azure" } }), "`prices`: expected a key `file`, found none"),
+        (json!({ "prices": { "file": 7 } }), "`prices`: `file`: expected text, found 7"),
+        (json!({ "prices": { "fil": "a.json" } }), "`prices`: unknown key `fil`; did you mean `file`?"),
+        (
+            json!({ "reserve": "20 % for urgent" }),
+            "`reserve`: expected a part and a priority such as `20 % for high`, found \"20 % for urgent\"",
+        ),
+        (
+            json!({ "reserve": "20 % for 3" }),
+            "`reserve`: expected a part and a priority such as `20 % for high`, found \"20 % for 3\"",
+        ),
+        (
+            json!({ "reserve": "300 % for high" }),
+            "`reserve`: expected a part and a priority such as `20 % for high`, found \"300 % for high\"",
+        ),
+        (
+            json!({ "reserve": "high" }),
+            "`reserve`: expected a part and a priority such as `20 % for high`, found \"high\"",
+        ),
+        (
+            json!({ "reserve": 20 }),
+            "`reserve`: expected a part and a priority such as `20 % for high`, found 20",
+        ),
+        (
+            json!({ "overflow": "drop_all" }),
+            "`overflow`: expected `RejectNew`, `DropOldest` or `DropLowest`, found \"drop_all\"",
+        ),
+        (json!({ "max_waiting": -1 }), "`max_waiting`: expected a non-negative integer, found -1"),
         (json!({ "price": 1 }), "`price` is not data; call the builder's method `price`"),
         (json!({ "burst": 5 }), "`burst`: expected a time such as `500 ms`, or `Observed`, found 5"),
         (json!({ "jitter": "50" }), "`jitter`: expected a time such as `500 ms`, found \"50\""),
@@ -99,6 +131,16 @@ fn a_value_of_another_type_is_named() {
         ),
     ] {
         assert_eq!(error(value), expected);
+    }
+}
+
+#[test]
+fn a_priority_or_a_part_that_is_out_of_range_fails_the_limiter() {
+    for reserve in ["20 % for low", "0 % for high", "100 % for high"] {
+        let config = json!({ "requests": "9 / second", "reserve": reserve });
+        let config: LimiterConfig = serde_json::from_value(config).expect("it has the right form");
+        let error = RateLimiter::builder().config(&config).build().expect_err("it is out of range");
+        assert!(error.to_string().contains("a reserve "), "{error}");
     }
 }
 

@@ -26,9 +26,10 @@ fn a_rate_is_an_amount_and_a_unit() {
 
 #[test]
 fn the_error_of_a_rate_says_what_is_wrong() {
-    let unit = "the unit must be `second`, `minute`, `hour`, `day`, or a time such as `10 s`";
+    let unit = "the unit must be `second`, `minute`, `hour`, `day`, `month`, or a time such as `10 s`";
     let amount = "the amount must be a non-negative integer below 2^64";
-    let burst = "only a burst may follow the comma, such as `200 / minute, burst 10 s`";
+    let burst = "only a burst may follow the comma, such as `200 / minute, burst 10 s`, or a reset, such as \
+                 `1_000 / day, resets at 00:00 UTC`";
     for (text, problem) in [
         ("", "a slash and a unit must follow the amount"),
         ("200", "a slash and a unit must follow the amount"),

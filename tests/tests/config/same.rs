@@ -5,8 +5,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use openlimit::{
-    Builder, Burst, Charge, ChatRateLimiter, Concurrency, Counting, Dollars, Input, Limit, LimiterConfig,
-    OnOutage, Output, Overflow, Percent, Prices, Priority, Rate, Redis, Unit, kind,
+    Builder, Burst, Charge, ChatRateLimiter, Concurrency, Counting, Dimension, Dollars, Input, Limit,
+    LimiterConfig, OnOutage, Output, Overflow, Percent, Prices, Priority, Rate, Redis, Unit, kind,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A file in the format of LiteLLM.
 const PRICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/config/prices.json");
+const PROVIDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/config/providers.json");
 
 /// What `limiter!` expands to.
 type Fill =
@@ -58,7 +59,7 @@ fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
     let rows = rows! {
         requests { 200 / minute } { Rate::per_minute(200) } "200 / minute";
         tokens { 40_000 / second } { Rate::per_second(40_000) } "40_000 / second";
-        input_tokens { 9 / hour } { Rate::per_hour(9) } "9 / hour";
+        input_tokens { 9 / month } { Rate::per_month(9) } "9 / month, resets at 00:00 UTC";
         output_tokens { 9 / day } { Rate::per_day(9) } json!(["9 / day"]);
         images { Rate::per_day(9).burst(SECOND) } { Rate::per_day(9).burst(SECOND) } "9 / day, burst 1 s";
         spend { Dollars(10) / day } { Dollars(10) / Unit::day } "$10 / day";
@@ -122,6 +123,24 @@ fn each_setting_of_redis_is_that_of_its_method() {
         let configured = config(json!({ "redis": options }));
         assert_eq!(shown(ChatRateLimiter::builder().config(&configured)), built, "{options}");
     }
+}
+
+#[test]
+fn prices_may_name_a_provider() {
+    let limiter = |prices| {
+        let config = config(json!({ "spend": "$10 / day", "prices": prices }));
+        ChatRateLimiter::builder().config(&config).build().unwrap()
+    };
+    let dear = limiter(json!({ "file": PROVIDERS, "provider": "dear" }));
+    let request = json!({ "model": "m-1", "messages": [], "max_tokens": 1_000 });
+    let spend = |limiter: &ChatRateLimiter| limiter.cost(&request).unwrap().amount(&Dimension::Spend);
+    assert!(spend(&dear) > 10 * spend(&limiter(json!(PROVIDERS))));
+    let wrong = json!({ "prices": { "file": PROVIDERS, "provider": "azure" } });
+    let error = serde_json::from_value::<LimiterConfig>(wrong).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`prices`: cannot read the prices: expected one of the providers `cheap`, `dear`, found \"azure\""
+    );
 }
 
 #[test]

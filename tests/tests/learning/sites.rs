@@ -228,7 +228,8 @@ fn a_provider_that_judges_by_the_named_maximum_is_no_place_for_learned_outputs()
     assert_eq!(
         error.to_string(),
         "limiter `unnamed` cannot be built: `output: Learned` has no effect: it needs a limit on \
-         `output_tokens`, or one on `tokens` that takes the sum of prompt and output (`admission: Charge::Sum`)"
+         `output_tokens`, one on `tokens` that takes the sum of prompt and output (`admission: Charge::Sum`), or \
+         one on `spend` with prices"
     );
     let both = builder(&clock).admission(Charge::OpenAi).output_tokens(Rate::per_minute(9));
     assert!(both.build().is_ok());

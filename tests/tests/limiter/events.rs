@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{Cost, Counting, Rate, RateLimiter, Usage};
+use openlimit::{Cost, Counting, Rate, RateLimiter, Stack, Usage};
 use openlimit_tests::{Call, plain, secs};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -230,6 +230,32 @@ fn each_call_is_an_event_when_it_is_admitted_refused_and_settled() {
         "DEBUG settled limiter=chat reserved=1 requests, 900 tokens actual=1 requests, 400 tokens",
         "DEBUG admitted limiter=chat waited=1.0 limit=\"60 requests / minute\" position=0 reserved=1 requests, 90 tokens",
         "DEBUG admitted limiter=chat waited=2.0 limit=\"60 requests / minute\" position=1 reserved=1 requests, 0 tokens",
+    ];
+    assert_eq!(reported, expected);
+}
+
+#[test]
+fn a_stacked_call_is_an_event_of_each_limiter_and_its_refusal_one_of_the_limiter_that_refused_it() {
+    let clock = ManualClock::new();
+    let tenant = plain(&clock).name("tenant").requests(Rate::per_second(9)).build().expect("valid rates");
+    let account = plain(&clock).name("account").tokens(Rate::per_second(900)).build().expect("valid rates");
+    let stack = Stack::of((&tenant, &account));
+    let reported = events_to(Level::DEBUG, &account, || {
+        let first = stack.try_acquire(900).expect("there is room");
+        assert!(stack.try_acquire(1).is_err());
+        let waits = Call::start(stack.acquire(90));
+        first.settle(Usage::new(840, 15));
+        clock.advance(secs(1));
+        drop(waits.admitted());
+    });
+    let expected = [
+        "DEBUG admitted limiter=tenant waited=0.0 position=0 reserved=1 requests",
+        "DEBUG admitted limiter=account waited=0.0 position=0 reserved=900 tokens",
+        "DEBUG not admitted: would_wait limiter=account",
+        "DEBUG settled limiter=tenant reserved=1 requests actual=1 requests",
+        "DEBUG settled limiter=account reserved=900 tokens actual=855 tokens",
+        "DEBUG admitted limiter=tenant waited=0.0 position=0 reserved=1 requests",
+        "DEBUG admitted limiter=account waited=0.05 limit=\"900 tokens / second\" position=0 reserved=90 tokens",
     ];
     assert_eq!(reported, expected);
 }

@@ -161,6 +161,35 @@ fn of_many_threads_one_gets_the_probe() {
 }
 
 #[test]
+fn a_hold_of_one_limit_outlasts_the_probe_however_that_ends() {
+    type End = fn(Permit);
+    let ends: [(End, bool); 3] = [(drop, false), (|probe| probe.settle(1), false), (Permit::cancel, true)];
+    for (end, is_used_up) in ends {
+        let clock = ManualClock::new();
+        let builder = plain(&clock).requests(Rate::per_second(10)).tokens(Rate::per_second(100));
+        let limiter = builder.build().expect("valid rates");
+        let [other, permit] = [(); 2].map(|()| take(&limiter).expect("there is room"));
+        permit.refused(used_up());
+        clock.advance(secs(595));
+        other.refused(Observation::new(429).body(
+            br#"{"error":{"message":"Rate limit reached for gpt-4o in organization org-1 on tokens per min (TPM): Limit 6000, Used 6000, Requested 20. Please try again in 7s.","type":"tokens","code":"rate_limit_exceeded"}}"#,
+        ));
+        clock.advance(secs(5));
+        end(take(&limiter).expect("it is the probe"));
+        if is_used_up {
+            take(&limiter).expect("it is the next probe").settle(1);
+        }
+        drop(take(&limiter).expect("the quota is back"));
+        let Err(AcquireError::Held { wait, reason, .. }) = limiter.try_acquire(1) else {
+            panic!("it is not held")
+        };
+        assert_eq!((wait, &*reason), (secs(2), "the provider refused a call while a quota was used up, too"));
+        clock.advance(wait);
+        drop(limiter.try_acquire(1).expect("the hold is over"));
+    }
+}
+
+#[test]
 fn every_way_of_calling_can_be_the_probe() {
     type Probe = fn(&RateLimiter) -> Outcome;
     let probes: [Probe; 4] = [

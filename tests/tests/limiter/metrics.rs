@@ -9,7 +9,7 @@ use metrics::{
 };
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{Cost, Rate, RateLimiter, Usage};
+use openlimit::{Cost, Rate, RateLimiter, Stack, Usage};
 use openlimit_tests::{Call, plain, secs};
 
 /// Keeps sums of counters, the last values of gauges, and all values of histograms.
@@ -140,4 +140,37 @@ fn without_a_recorder_nothing_happens() {
     let limiter = RateLimiter::builder().requests(Rate::per_second(5)).build().expect("valid rates");
     limiter.try_acquire(Cost::new()).expect("there is room").settle(1);
     limiter.status().expect("it is built").record();
+}
+
+#[test]
+fn a_stacked_call_counts_in_each_limiter_and_waits_in_one() {
+    let clock = ManualClock::new();
+    let tenant = plain(&clock).name("tenant").requests(Rate::per_second(9)).build().expect("valid rates");
+    let account = plain(&clock).name("account").tokens(Rate::per_second(900)).build().expect("valid rates");
+    let stack = Stack::of((&tenant, &account));
+    let recorded = Arc::<Recorded>::default();
+    with_local_recorder(&TestRecorder(Arc::clone(&recorded), account.clone()), || {
+        drop(stack.try_acquire(900).expect("there is room"));
+        assert!(stack.try_acquire(1).is_err());
+        assert!(stack.try_acquire(-1).is_err());
+        let waits = Call::start(stack.acquire(900));
+        clock.advance(secs(1));
+        waits.admitted().settle(Usage::new(300, 100));
+    });
+    let values = recorded.values.lock().expect("no test panics");
+    let value = |name: &str| values.get(name).cloned().unwrap_or_else(|| panic!("{name}: {values:#?}"));
+    for (name, expected) in [
+        ("openlimit.calls.admitted{limiter=tenant}", vec![2.0]),
+        ("openlimit.calls.admitted{limiter=account}", vec![2.0]),
+        ("openlimit.wait.duration{limiter=tenant}", vec![0.0, 0.0]),
+        ("openlimit.wait.duration{limiter=account}", vec![0.0, 1.0]),
+        ("openlimit.reserved{limiter=tenant,dimension=requests}", vec![2.0]),
+        ("openlimit.reserved{limiter=account,dimension=tokens}", vec![1_800.0]),
+        ("openlimit.used{limiter=account,dimension=tokens}", vec![400.0]),
+        ("openlimit.calls.refused{limiter=account,reason=would_wait}", vec![1.0]),
+        ("openlimit.calls.refused{limiter=tenant,reason=params}", vec![1.0]),
+    ] {
+        assert_eq!(value(name), expected, "{name}");
+    }
+    assert_eq!(values.keys().filter(|name| name.starts_with("openlimit.calls.refused")).count(), 2);
 }

@@ -433,6 +433,7 @@ fn for_machines_it_is_data_with_durations_in_seconds() {
             "available": 0,
             "debt": 0,
             "full_in": 0.75,
+            "resets_in": null,
             "provider_allows": null,
             "provider_said": null,
             "pace": 1.0,

@@ -4,13 +4,24 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::hint::black_box;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Full};
+use openlimit::clients::LimitLayer;
 use openlimit::feedback::{Observation, UsageReader};
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Permit, Rate, RateLimiter, Usage};
+use tower::{Layer, ServiceExt, service_fn};
 
 /// The most that a response may make the library hold.
 const MOST: u64 = 64 * 1024;
@@ -98,6 +109,50 @@ fn a_stream_of_a_single_event_of_100_megabytes_takes_constant_memory() {
         (0..100).for_each(|_| reader.feed(error.as_bytes()));
     });
     assert_small("errors", info);
+}
+
+/// A body of the same piece, over and over.
+struct Pieces {
+    piece: &'static [u8],
+    left: usize,
+}
+
+impl Body for Pieces {
+    type Data = &'static [u8];
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Infallible>>> {
+        let more = self.left.checked_sub(1);
+        Poll::Ready(more.map(|left| {
+            self.left = left;
+            Ok(Frame::data(self.piece))
+        }))
+    }
+}
+
+#[test]
+fn an_adapter_keeps_little_of_an_error_of_100_megabytes() {
+    const KILOBYTES: &[u8] = &[b'9'; 4_096];
+    let limiter = RateLimiter::builder().requests(Rate::per_day(20_000)).clock(&ManualClock::new());
+    let layer = LimitLayer::new(limiter.build().unwrap());
+    for (piece, left) in [(KILOBYTES, 25_000), (b"{", 100_000)] {
+        let service = layer.layer(service_fn(move |_: Request<Full<Bytes>>| {
+            ready(Response::builder().status(400).body(Pieces { piece, left }))
+        }));
+        let send = || {
+            let request =
+                Request::post("http://localhost/v1/chat").header("content-type", "application/json");
+            let call = service.clone().oneshot(request.body(Full::from("{}")).unwrap());
+            call.now_or_never().expect("a body that is there").unwrap()
+        };
+        drop(send());
+        assert_small("an error", measure(|| drop(send())));
+        let whole = send().into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
+        assert_eq!(whole.len(), piece.len() * left);
+    }
 }
 
 #[test]

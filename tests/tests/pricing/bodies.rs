@@ -106,10 +106,29 @@ fn a_plain_limiter_must_know_the_path_and_does_not_repeat_it() {
 #[test]
 fn a_message_that_is_added_to_a_thread_is_no_request_of_anthropics() {
     let message = json!({ "role": "user", "content": "Why is the sky blue?" }).to_string();
-    let error = problem(any().cost_of_body("/v1/threads/thread_abc/messages", message.as_bytes()));
+    let cost = any().cost_of_body("/v1/threads/thread_abc/messages", message.as_bytes()).expect("no cost");
+    assert_eq!([Dimension::Requests, Dimension::Tokens].map(|dimension| cost.amount(&dimension)), [0, 0]);
+    let error = problem(any().cost_of_body("/v1/threads/thread_abc/runs", b"{}"));
     assert!(error.contains("expected a path that ends with") && error.contains("give the cost"), "{error}");
     let messages = json!({ "model": "claude-sonnet-4-5", "max_tokens": 9, "messages": [] }).to_string();
     any().cost_of_body("/anthropic/v1/messages", messages.as_bytes()).expect("a request for an answer");
+}
+
+#[test]
+fn a_request_that_counts_against_other_limits_costs_nothing_at_any_limiter() {
+    let body = json!({ "model": "claude-sonnet-4-5", "messages": [] }).to_string();
+    let path = "/v1/messages/count_tokens";
+    let chats: ChatRateLimiter = of_kind();
+    let spend = RateLimiter::builder().spend(openlimit::Dollars(1) / openlimit::Unit::day).build();
+    let spend = spend.expect("valid limits");
+    let free = |cost: Result<Cost, AcquireError>| {
+        let cost = cost.expect("no cost");
+        drop(chats.try_acquire(&cost).expect("it takes nothing"));
+        drop(spend.try_acquire(&cost).expect("it is free"));
+    };
+    free(chats.cost_of_body(path, body.as_bytes()));
+    free(any().cost_of_body(path, body.as_bytes()));
+    free(spend.cost_of_body("/v1/moderations", b"\xff"));
 }
 
 #[test]

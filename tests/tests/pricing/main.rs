@@ -5,6 +5,7 @@ mod bodies;
 mod chat;
 mod clients;
 mod fields;
+mod genai_prices;
 mod generate_content;
 mod images;
 mod integers;

@@ -80,7 +80,7 @@ fn wrong_files_are_errors() {
     let none = "cannot read the prices: expected a map from models to prices such as `\"input_cost_per_token\": \
                 2.5e-06`, found none";
     for json in
-        ["", "{}", "[]", "null", "7", "{\"a\": 1}", "404: Not Found", "[{\"input_cost_per_token\": 1}]"]
+        ["", "{}", "null", "7", "{\"a\": 1}", "404: Not Found", "{\"a\": [{\"input_cost_per_token\": 1}]}"]
     {
         assert_eq!(error(json.as_bytes()), none, "{json}");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use openlimit::testing::{self, ManualClock};
-use openlimit::{AcquireError, BuildProblem, Cost, Rate, RateLimiter, limiter, rate_limited};
+use openlimit::{AcquireError, BuildProblem, Cost, Keyed, Rate, RateLimiter, limiter, rate_limited};
 
 fn named(name: &str) -> RateLimiter {
     RateLimiter::builder().name(name).requests(Rate::per_day(1)).build().expect("it is sound")
@@ -170,4 +170,35 @@ fn a_future_that_panics_or_is_dropped_leaves_no_override_behind() {
     assert_eq!(name(&CHAT), "real");
     drop(pending);
     assert_eq!(name(&CHAT), "real");
+}
+
+#[test]
+fn the_limiter_of_a_key_stays_replaced_while_other_keys_come_and_go() {
+    limiter! { static TENANTS: Keyed<u64, RateLimiter> = { requests: 1 / day, name: "real" }; }
+    let guard = TENANTS.of(&0).override_with(&named("test"));
+    for tenant in 1..10_000 {
+        assert_eq!(name(&TENANTS.of(&tenant)), "real");
+    }
+    assert_eq!(name(&TENANTS.of(&0)), "test");
+    drop(guard);
+    assert_eq!(name(&TENANTS.of(&0)), "real");
+}
+
+#[test]
+fn one_limiter_takes_the_place_of_those_of_all_keys() {
+    limiter! {
+        static TENANTS: Keyed<u64, RateLimiter> = { requests: 1 / day, name: "real" };
+        static UNUSED: Keyed<u64, RateLimiter> = { requests: Rate::per_day(0) };
+    }
+    let clone = TENANTS.clone();
+    let guard = TENANTS.override_with(&named("test"));
+    assert_eq!([name(&TENANTS.of(&0)), name(&TENANTS.of(&1)), name(&clone.of(&0))], ["test"; 3]);
+    {
+        let _inner = TENANTS.override_with(&named("inner"));
+        assert_eq!(name(&TENANTS.of(&0)), "inner");
+    }
+    let _guard = UNUSED.override_with(&testing::unlimited());
+    drop(UNUSED.of(&0).try_acquire(Cost::new()).expect("no limit"));
+    drop(guard);
+    assert_eq!([name(&TENANTS.of(&0)), name(&clone.of(&1))], ["real"; 2]);
 }

@@ -49,6 +49,9 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
     if starting.limits.len() > MOST_SHARED {
         return Err(BuildProblem::TooManyShared(starting.limits.len()));
     }
+    if let Some(limit) = starting.limits.iter().find(|limit| limit.rate().has_resets()) {
+        return Err(BuildProblem::SharedReset(limit.clone()));
+    }
     if let OnOutage::Local(Percent(share)) = redis.on_outage
         && !(1..=100).contains(&share)
     {
@@ -80,7 +83,10 @@ impl Shared {
     pub(in crate::backend) fn open(&self, starting: &Starting<'_>, key: Option<&str>) -> (Backend, Driver) {
         let keys = Keys::new(&self.prefix, &self.name, key);
         let session = Session::new(Settings::new(Arc::clone(&self.common), keys));
-        let share = Memory::new(&Starting { meterings: &self.parts, ..*starting }, LOCAL);
+        let share = Memory::new(
+            &Starting { meterings: &self.parts, dates: starting.dates.clone(), ..*starting },
+            LOCAL,
+        );
         let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
         let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
         let slots = Slots::new(&self.limits, self.terms, session.server(), alone, starting.max_hold);

@@ -49,13 +49,23 @@ impl Taken {
     }
 }
 
+/// What ends, before a hold begins. Each includes the ones before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ends {
+    Nothing,
+    /// The hold of all calls.
+    Hold,
+    /// Those of single limits.
+    LimitHolds,
+    /// All that is in the buckets, which become as new.
+    Everything,
+}
+
 /// A change of the hold, to tell the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HoldChange {
-    /// A hold ends, before the other one begins.
-    pub(super) ends: bool,
-    /// Before that, all buckets become as new.
-    pub(super) resets: bool,
+    /// What ends, before a hold begins.
+    pub(super) ends: Ends,
     /// A hold lasts until then, on the clock of the client.
     pub(super) until: Option<u64>,
     /// It does because a quota is used up.
@@ -63,13 +73,17 @@ pub(super) struct HoldChange {
 }
 
 impl HoldChange {
+    /// Returns the change that ends something.
+    pub(super) fn end(ends: Ends) -> Self {
+        Self { ends, until: None, exhausts: false }
+    }
+
     /// Returns the change that consists of this one and a later one.
     pub(super) fn then(self, later: Self) -> Self {
-        let resets = self.resets || later.resets;
-        if later.ends {
-            return Self { resets, ..later };
+        let ends = self.ends.max(later.ends);
+        if later.ends > Ends::Nothing {
+            return Self { ends, ..later };
         }
-        let (until, exhausts) = (self.until.max(later.until), self.exhausts || later.exhausts);
-        Self { ends: self.ends, resets, until, exhausts }
+        Self { ends, until: self.until.max(later.until), exhausts: self.exhausts || later.exhausts }
     }
 }

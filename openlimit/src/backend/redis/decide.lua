@@ -299,7 +299,7 @@ local function thin(stack, size)
   return kept
 end
 
-if hold_ends > 1 then
+if hold_ends > 2 then
   charges, far, booked = charges + 1, 0, 0
   level$, rested$, put_in$, top$, low$, size$ = 0, FAR, 0, charges, 0, 0 --*
   ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
@@ -397,8 +397,8 @@ end
 -- Until when each limit stood still.
 local stood = {}
 stood[$] = max(now, held, shut[$]) --*
-if hold_ends > 0 then
-  held, is_exhausted = booked, false
+if hold_ends > 0 then held, is_exhausted = booked, false end
+if hold_ends > 1 then
   shut[$] = 0 --*
 end
 held, is_exhausted = max(held, hold_until - max(0, seen_at - now)), is_exhausted or exhausts > 0

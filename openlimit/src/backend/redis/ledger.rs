@@ -24,7 +24,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use super::changes::{HoldChange, PaceChange, Taken};
+use super::changes::{Ends, HoldChange, PaceChange, Taken};
 use super::scale::{MOST, Scale};
 use super::wire::{BatchReply, Writer};
 
@@ -248,7 +248,7 @@ impl Ledger {
     /// Notes that a hold lasts until then, on the clock of the client, and if that is because a
     /// quota is used up. `None` if that time is over.
     pub(super) fn begin_hold(&mut self, until: Option<u64>, exhausts: bool) {
-        self.change_hold(HoldChange { ends: false, resets: false, until, exhausts });
+        self.change_hold(HoldChange { ends: Ends::Nothing, until, exhausts });
     }
 
     /// Notes that one limit is held until then, on the clock of the client.
@@ -257,10 +257,15 @@ impl Ledger {
         *shut = until.max(*shut);
     }
 
-    /// Notes that all holds have ended.
+    /// Notes that the hold of all calls has ended.
     pub(super) fn end_hold(&mut self) {
+        self.change_hold(HoldChange::end(Ends::Hold));
+    }
+
+    /// Notes that the holds of single limits have ended, too.
+    pub(super) fn end_all_holds(&mut self) {
         self.buckets.iter_mut().for_each(|account| account.shut = 0);
-        self.change_hold(HoldChange { ends: true, resets: false, until: None, exhausts: false });
+        self.change_hold(HoldChange::end(Ends::LimitHolds));
     }
 
     fn change_hold(&mut self, change: HoldChange) {
@@ -275,7 +280,9 @@ impl Ledger {
     /// Returns true if a change of the hold waits for a batch. It waits for the first reply, before
     /// which the server's clock is not known.
     pub(super) fn has_hold(&self) -> bool {
-        self.hold.is_some_and(|change| self.seen_at > 0 || change.resets && change.until.is_none())
+        self.hold.is_some_and(|change| {
+            self.seen_at > 0 || change.ends == Ends::Everything && change.until.is_none()
+        })
     }
 
     /// Returns true if a hold of one limit alone waits for a batch.
@@ -285,7 +292,12 @@ impl Ledger {
 
     /// Returns true if a hold of this limit alone waits for a batch, or the end of all holds.
     pub(super) fn changes_limit_hold(&self, limit: usize) -> bool {
-        self.buckets[limit].shut > 0 || self.hold.is_some_and(|change| change.ends)
+        self.buckets[limit].shut > 0 || self.ends_limit_holds()
+    }
+
+    /// Returns true if the end of the holds of single limits waits for a batch.
+    fn ends_limit_holds(&self) -> bool {
+        self.hold.is_some_and(|change| change.ends >= Ends::LimitHolds)
     }
 
     /// Writes the change of the hold. `clock` converts times of the client.
@@ -293,7 +305,7 @@ impl Ledger {
         self.holding = if self.has_hold() { self.hold.take() } else { None };
         let until = self.holding.and_then(|change| change.until);
         batch.number(until.map_or(0, |until| self.on_server(until, clock)));
-        batch.number(self.holding.map_or(0, |change| u64::from(change.ends) + u64::from(change.resets)));
+        batch.number(self.holding.map_or(0, |change| change.ends as u64));
         batch.number(self.holding.is_some_and(|change| change.exhausts).into());
     }
 
@@ -357,7 +369,7 @@ impl Ledger {
     pub(super) fn give_up(&mut self) {
         self.keep_last();
         self.sent.clear();
-        let has_ended = self.hold.is_some_and(|later| later.ends);
+        let has_ended = self.ends_limit_holds();
         if let Some(before) = self.holding.take() {
             self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
         }
@@ -384,7 +396,7 @@ impl Ledger {
     }
 
     /// Scales everything that is known of one limit, because its burst has changed: to `part` of
-    /// `of`. Rounds to the higher level.
+    /// `of`. Rounds to the higher level. What is in flight is included, since it may be sent again.
     pub(super) fn scale(&mut self, limit: usize, (part, of): (u128, u128)) {
         let up = |weight: u64| to_weight((u128::from(weight) * part).div_ceil(of));
         let down = |weight: u64| to_weight(u128::from(weight) * part / of);
@@ -392,13 +404,16 @@ impl Ledger {
             weights[limit] = down(weights[limit]);
         }
         let account = &mut self.buckets[limit];
-        account.refund = down(account.refund);
-        for weight in
-            [&mut account.level, &mut account.debt, &mut account.taken.all, &mut account.taken.least]
-        {
+        for weight in [&mut account.refund, &mut account.refunding] {
+            *weight = down(*weight);
+        }
+        for weight in [&mut account.level, &mut account.debt, &mut account.owing] {
             *weight = up(*weight);
         }
-        if let Some((level, _)) = &mut account.raise {
+        for taken in [&mut account.taken, &mut account.taking] {
+            (taken.all, taken.least) = (up(taken.all), up(taken.least));
+        }
+        for (level, _) in [&mut account.raise, &mut account.raising].into_iter().flatten() {
             *level = up(*level);
         }
     }
@@ -415,7 +430,7 @@ impl Ledger {
             let Account { sum, idle, .. } = *account;
             *account = Account { sum, idle, ..Account::default() };
         }
-        self.hold = Some(HoldChange { ends: true, resets: true, until: None, exhausts: false });
+        self.hold = Some(HoldChange::end(Ends::Everything));
     }
 
     /// Applies the reply to a batch. Returns the numbers of the charges that were granted, in

@@ -8,8 +8,9 @@
 //!    for how long its process decided alone, and the `epoch` that it had seen before;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
 //!    same of the slot before the one that moves, if one does; `look_ahead`; `longest_pause`;
-//! 3. until when to admit nothing, on the server's clock, or 0; 1 to end a hold before that, 2 to
-//!    reset all buckets, too, else 0; 1 if a quota is used up, else 0;
+//! 3. until when to admit nothing, on the server's clock, or 0; what ends before that: 1 for the
+//!    hold of all calls, 2 also for those of single limits, 3 to reset all buckets, too, else 0; 1
+//!    if a quota is used up, else 0;
 //! 4. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
 //!    number of refunds, and of calls;
 //! 5. for each limit ten numbers: `level` in the last reply; the debt; the level to raise it to, or

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -31,6 +32,7 @@ pub(in crate::limiter) struct Cores<K> {
     key_name: Option<NameOf<K>>,
     /// The latest sets of other limits, so that keys of one tier share a plan.
     tiers: Mutex<Vec<Arc<Tier>>>,
+    is_closed: AtomicBool,
 }
 
 /// A set of limits that differs from the declared one.
@@ -58,7 +60,15 @@ impl<K> Cores<K> {
             builder,
             limits: keys.limits,
             tiers: Mutex::default(),
+            is_closed: AtomicBool::new(false),
         })
+    }
+
+    /// Closes the cores of all keys, and those that are made later.
+    pub(super) fn close(&self) {
+        // A key that is made meanwhile is in the map, or sees this.
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.map.values().iter().for_each(|core| core.close());
     }
 
     /// Returns the number of keys that are known.
@@ -104,7 +114,12 @@ impl<K> Cores<K> {
         let is_idle = |core: &Arc<Core>| Arc::strong_count(core) == 1 && core.is_as_new(now);
         let room = self.map.room(place, is_idle).map_err(|refused| self.refused(refused))?;
         let core = self.core_for(&key).map_err(|problem| BuildError::new(self.name.clone(), problem))?;
-        self.map.insert(place, (key, core), room, is_idle).map_err(|refused| self.refused(refused))
+        let core = self.map.insert(place, (key, core), room, is_idle);
+        let core = core.map_err(|refused| self.refused(refused))?;
+        if self.is_closed.load(Ordering::SeqCst) {
+            core.close();
+        }
+        Ok(core)
     }
 
     fn core_for(&self, key: &K) -> Result<Arc<Core>, BuildProblem> {

@@ -22,12 +22,14 @@
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::process;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::table::{MOST, Table};
+use crate::limiter::core::ABANDONED_AFTER;
 
 /// The number of entries that each new key looks at. With four, a map of keys that are used once
 /// holds a third more than those that are not idle yet.
@@ -52,6 +54,8 @@ pub(super) struct Map<K, V> {
     next: AtomicUsize,
     /// The process that the map was made in.
     process: u32,
+    /// The forked child in which a lock is held that no thread is left to release. Zero for none.
+    abandoned_in: AtomicU32,
 }
 
 /// On cache lines of its own.
@@ -95,6 +99,7 @@ impl<K, V> Map<K, V> {
             len: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
             process: process::id(),
+            abandoned_in: AtomicU32::new(0),
         }
     }
 
@@ -131,7 +136,6 @@ impl<K, V> Map<K, V> {
     }
 
     /// Returns the values of all keys. Locks one shard after the other.
-    #[allow(dead_code, reason = "for a store")]
     pub(super) fn values(&self) -> Vec<V>
     where
         V: Clone,
@@ -217,7 +221,22 @@ impl<K, V> Map<K, V> {
     #[inline]
     fn lock(&self, shard: usize) -> Option<MutexGuard<'_, Table<K, V>>> {
         let Shard(shard) = &self.shards[shard];
-        shard.try_lock().or_else(|| (process::id() == self.process).then(|| shard.lock()))
+        shard.try_lock().or_else(|| self.lock_contended(shard))
+    }
+
+    /// In a child, a lock that is held may belong to one of its own threads, which releases it soon.
+    #[cold]
+    fn lock_contended<'a>(&self, shard: &'a Mutex<Table<K, V>>) -> Option<MutexGuard<'a, Table<K, V>>> {
+        let process = process::id();
+        if process == self.process {
+            return Some(shard.lock());
+        }
+        let is_abandoned = self.abandoned_in.load(Ordering::Relaxed) == process;
+        let locked = shard.try_lock_for(if is_abandoned { Duration::ZERO } else { ABANDONED_AFTER });
+        if locked.is_none() {
+            self.abandoned_in.store(process, Ordering::Relaxed);
+        }
+        locked
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::Hash;
+use std::ptr;
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
@@ -12,6 +13,7 @@ use super::options::PerKey;
 use crate::error::BuildError;
 use crate::limiter::core::Handle;
 use crate::limiter::limiter::{Fill, build_once, fill_in};
+use crate::limiter::overrides::substitute;
 use crate::limiter::{Builder, Limiter};
 
 /// A limiter for each key: for each tenant, user, API key, or model. Every key has the same limits,
@@ -170,9 +172,43 @@ impl<P, K> Keyed<K, Limiter<P>> {
         K: Borrow<Q> + Eq,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
+        if let Some(substitute) = substitute(|| self.address()) {
+            return match substitute {
+                Ok(handle) => Limiter::built(handle.clone()),
+                Err(error) => Limiter::failed(error.clone()),
+            };
+        }
         match self.cores().map_err(Clone::clone).and_then(|cores| cores.of(key)) {
             Ok(core) => Limiter::built(Handle::Counted(core)),
             Err(error) => Limiter::failed(error),
+        }
+    }
+
+    /// Closes the limiters of all keys, those that come later included, as
+    /// [`Limiter::close`](crate::Limiter::close) closes one. Does nothing if the declaration is
+    /// wrong.
+    ///
+    /// For a graceful shutdown, await the calls after that, and then, if the limits are shared
+    /// through Redis, `Keyed::flush`.
+    ///
+    /// ```
+    /// use openlimit::{AcquireError, Rate, RateLimiter};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tenants = RateLimiter::builder().tokens(Rate::per_day(1_000)).keyed::<String>().build()?;
+    /// let permit = tenants.of("anna").try_acquire(900)?;
+    /// tenants.close();
+    /// permit.settle(700);
+    /// for tenant in ["anna", "berta"] {
+    ///     let refusal = tenants.of(tenant).try_acquire(100).unwrap_err();
+    ///     assert!(matches!(refusal, AcquireError::Closed { .. }));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close(&self) {
+        if let Ok(cores) = self.cores() {
+            cores.close();
         }
     }
 
@@ -190,6 +226,26 @@ impl<P, K> Keyed<K, Limiter<P>> {
     /// Declares a limiter for each key: what `limiter!` expands to.
     pub(crate) const fn declared(name: &'static str, fill: Fill<Builder<P, PerKey<K>>>) -> Self {
         Self(Source::Declared { name, fill, built: OnceCell::new() })
+    }
+
+    /// Returns an address that identifies it: for a static that of the declaration, for others that
+    /// of the cores, which clones share.
+    pub(in crate::limiter) fn address(&self) -> usize {
+        match &self.0 {
+            Source::Declared { built, .. } => ptr::from_ref(built).addr(),
+            Source::Built(cores) => Arc::as_ptr(cores).addr(),
+            Source::Failed(error) => ptr::from_ref(error).addr(),
+        }
+    }
+
+    /// Returns the cores, if they are built.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "for overrides"))]
+    pub(in crate::limiter) fn built(&self) -> Option<&Arc<Cores<K>>> {
+        match &self.0 {
+            Source::Declared { built, .. } => built.get()?.as_ref().ok(),
+            Source::Built(cores) => Some(cores),
+            Source::Failed(_) => None,
+        }
     }
 
     pub(in crate::limiter) fn cores(&self) -> Result<&Arc<Cores<K>>, &BuildError> {

@@ -54,7 +54,6 @@ impl<K, V> Table<K, V> {
     }
 
     /// Returns all values.
-    #[allow(dead_code, reason = "for a store")]
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
         self.entries.iter().map(|entry| &entry.value)
     }

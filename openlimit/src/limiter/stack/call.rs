@@ -2,16 +2,19 @@
 //!
 //! While it waits, it is shared by its future and by the queues, where it is its own waker. A queue
 //! that wakes it lets it [go on](Call::go_on), on whatever thread that is. Only when it is over, it
-//! wakes the task of its future.
+//! wakes the task of its future, or if its wait is long and the program wants to know.
 
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
+use super::super::core::Handle;
 use super::super::permit::Permit;
 use super::in_queue::InQueue;
 use super::level::{Level, depart_all, take_all};
 use super::rank;
+use crate::admission::LongWait;
 use crate::error::AcquireError;
 use crate::learning::SiteId;
 use crate::limits::Name;
@@ -56,6 +59,7 @@ impl Stacked {
     /// Admits it now or not at all.
     pub(super) fn try_now(mut levels: Box<[Level]>) -> Result<Permit, AcquireError> {
         rank::sort(&mut levels);
+        levels.iter_mut().for_each(|level| level.ask(Urgency::default()));
         match at_once(&mut levels) {
             Ok(()) => Ok(permit(levels)),
             Err(place) => Err(*levels[place].core().without_room(&levels[place].waiter())),
@@ -84,11 +88,12 @@ impl Stacked {
         context: &Context<'_>,
     ) -> Poll<Result<Permit, AcquireError>> {
         if let Self::New(levels) = self {
+            levels.iter_mut().for_each(|level| level.ask(urgency));
             match at_once(levels) {
                 Ok(()) => return Poll::Ready(Ok(permit(mem::take(levels)))),
                 Err(place) => {
                     let levels = mem::take(levels);
-                    *self = match Waiting::start(levels, place, urgency, context.waker().clone()) {
+                    *self = match Waiting::start(levels, place, urgency) {
                         Ok(waiting) => Self::Waiting(waiting),
                         Err(error) => return Poll::Ready(Err(*error)),
                     };
@@ -113,12 +118,7 @@ impl Stacked {
 
 impl Waiting {
     /// Lets a call wait, because the level at `place` has no room.
-    fn start(
-        mut levels: Box<[Level]>,
-        place: usize,
-        urgency: Urgency,
-        waker: Waker,
-    ) -> Result<Self, Box<AcquireError>> {
+    fn start(mut levels: Box<[Level]>, place: usize, urgency: Urgency) -> Result<Self, Box<AcquireError>> {
         let urgency = urgency.at(levels[0].core().time.now());
         levels.iter_mut().for_each(|level| level.arrive(urgency));
         // The wait may be known to be too long in a queue that it would join much later.
@@ -126,7 +126,8 @@ impl Waiting {
             levels[place].core().foresee(&levels[place].waiter())?;
         }
         let keys = Vec::with_capacity(levels.len());
-        let progress = Progress { levels, keys, last: place, waker, end: None };
+        // Its first poll follows at once, and stores the waker.
+        let progress = Progress { levels, keys, last: place, waker: Waker::noop().clone(), end: None };
         let call = Arc::new(Call(Mutex::new(progress)));
         in_order(|| call.go_on());
         Ok(Self(call))
@@ -138,7 +139,9 @@ impl Waiting {
         let mut progress = self.0.0.lock();
         let Some(end) = progress.end.take() else {
             mem::swap(&mut progress.waker, &mut waker);
+            let waits = progress.long_waits();
             drop(progress);
+            waits.into_iter().for_each(|(limiter, wait)| limiter.core().tell(Some(wait)));
             return Poll::Pending;
         };
         let levels = mem::take(&mut progress.levels);
@@ -166,17 +169,18 @@ impl Drop for Waiting {
 }
 
 impl Call {
-    /// Goes as far as it gets: joins queues, and departs when it is its turn in all of them.
+    /// Goes as far as it gets: joins queues, and departs when it is its turn in all of them. Wakes
+    /// the task when it is over, and if the program has to be told of a long wait.
     fn go_on(self: &Arc<Self>) {
         let mut progress = self.0.lock();
-        let end = loop {
+        progress.end = loop {
             match progress.step(self) {
                 Step::Again => {}
+                Step::Wait if progress.has_notice() => break None,
                 Step::Wait => return,
-                Step::End(end) => break end,
+                Step::End(end) => break Some(end),
             }
         };
-        progress.end = Some(end);
         let waker = mem::replace(&mut progress.waker, Waker::noop().clone());
         drop(progress);
         wake_all(&mut vec![waker]);
@@ -262,8 +266,26 @@ impl Progress {
         }
     }
 
-    fn fail(&mut self, error: Box<AcquireError>) -> Step {
+    /// Returns true if the program has to be told of a long wait.
+    fn has_notice(&self) -> bool {
+        self.levels.iter().zip(&self.keys).any(|(level, key)| level.core().has_notice(*key))
+    }
+
+    /// Returns the long waits that the program has to be told of, each with its limiter.
+    fn long_waits(&self) -> Vec<(Handle, LongWait)> {
+        let levels = self.levels.iter().zip(&self.keys);
+        levels
+            .filter_map(|(level, key)| Some((level.handle.clone(), level.core().long_wait(*key)?)))
+            .collect()
+    }
+
+    fn fail(&mut self, mut error: Box<AcquireError>) -> Step {
         self.leave_from(0);
+        // The limiter whose queue is full need not be the one that would make it wait.
+        if let AcquireError::QueueFull { wait, .. } = &mut *error {
+            let waits = self.levels.iter().map(|level| level.core().wait_of(&level.waiter()));
+            *wait = waits.fold(*wait, Duration::max);
+        }
         Step::End(Err(error))
     }
 

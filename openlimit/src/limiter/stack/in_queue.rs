@@ -3,8 +3,11 @@
 //! Each step locks that limiter alone, and pumps its queue, as all that changes it do.
 
 use std::task::Waker;
+use std::time::Duration;
 
 use super::super::core::Core;
+use crate::admission::LongWait;
+use crate::backend::Buckets as _;
 use crate::error::AcquireError;
 use crate::limits::Amounts;
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
@@ -43,7 +46,13 @@ impl Core {
         self.start().map_err(Box::new)?;
         let mut joined = None;
         self.update(|state, now, wakers| {
-            joined = Some(state.admission.join_stacked(Waiter { waker, ..call }, now, wakers));
+            let key = state.admission.join_stacked(Waiter { waker, ..call }, now, wakers);
+            if let Ok(key) = key
+                && self.plan.on_wait().is_some()
+            {
+                state.admission.begin_stacked_wait(key, now);
+            }
+            joined = Some(key);
         });
         match joined {
             Some(Ok(key)) => Ok(key),
@@ -67,10 +76,30 @@ impl Core {
         }
     }
 
+    /// Returns true if the program has to be told that a call in the queue waits for long.
+    pub(super) fn has_notice(&self, key: Key) -> bool {
+        self.plan.on_wait().is_some() && self.lock().is_some_and(|state| state.admission.queue.is_noted(key))
+    }
+
+    /// Returns the long wait of a call in the queue that the program has to be told of.
+    pub(super) fn long_wait(&self, key: Key) -> Option<LongWait> {
+        self.plan.on_wait()?;
+        let now = self.time.now();
+        let mut state = self.lock()?;
+        if state.admission.queue.is_noted(key) { state.admission.long_wait(key, now) } else { None }
+    }
+
     /// Returns true if it may soon be the turn again of a call that was the head before.
     pub(super) fn is_turn_near(&self, amounts: &Amounts) -> bool {
         let now = self.time.now();
         self.lock().is_some_and(|state| state.admission.is_turn_near(amounts, now))
+    }
+
+    /// Returns a lower bound on the wait of a call that is not in the queue.
+    pub(super) fn wait_of(&self, call: &Waiter) -> Duration {
+        let now = self.time.now();
+        let Some(state) = self.lock() else { return Duration::ZERO };
+        Duration::from_nanos(state.admission.backend.wait(call, &state.admission.queue, now).0)
     }
 
     /// Admits what is due.

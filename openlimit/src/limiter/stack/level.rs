@@ -33,6 +33,13 @@ impl Level {
         self.handle.core()
     }
 
+    /// Notes how the call is to wait. By its priority it may also take from a share of the limits.
+    pub(super) fn ask(&mut self, urgency: Urgency) {
+        self.urgency = urgency;
+        let plan = &self.handle.core().plan;
+        plan.reserve().fill(&mut self.grant.amounts, urgency.priority(), plan.width());
+    }
+
     /// Notes that the call arrives now. `urgency` is that of a call that has
     /// [arrived](Urgency::at).
     pub(super) fn arrive(&mut self, urgency: Urgency) {
@@ -62,7 +69,7 @@ pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
 fn take_each(levels: &mut [Level]) -> Result<(), usize> {
     let Some((level, outer)) = levels.split_first_mut() else { return Ok(()) };
     let Some(mut state) = level.handle.core().lock() else { return Err(0) };
-    if !state.admission.try_charge(&mut level.grant, level.now) {
+    if !state.admission.try_charge(&mut level.grant, level.urgency.priority(), level.now) {
         return Err(0);
     }
     match take_each(outer) {
@@ -93,6 +100,9 @@ fn depart_each(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
     let Some(mut state) = level.handle.core().lock() else { return Err(0) };
     let Some(due) = state.admission.turn(*key, level.now) else {
         state.admission.retract(*key, level.now);
+        if level.handle.core().plan.on_wait().is_some() {
+            state.admission.queue.watch(*key, level.now);
+        }
         return Err(0);
     };
     depart_each(outer, keys).map_err(|place| place + 1)?;

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use super::super::core::Handle;
+#[cfg(feature = "clients")]
+use super::super::limiter::RateLimiter;
 use super::super::limiter::{Limiter, unbuilt};
 use super::level::Level;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -132,12 +134,16 @@ struct Priced<'a> {
     cost: Result<[u64; Amounts::FEW], Cost>,
 }
 
+/// Returns the levels of limiters that a call costs something else each.
+#[cfg(feature = "clients")]
+pub(super) fn levels_of_each(costs: &[(&RateLimiter, Cost)]) -> Result<Box<[Level]>, AcquireError> {
+    let priced: Result<Vec<_>, _> = costs.iter().map(|(limiter, cost)| priced(limiter, cost)).collect();
+    levels(&priced?)
+}
+
 fn priced<'a, K>(limiter: &'a Limiter<K>, price: &impl Price<K>) -> Result<Priced<'a>, AcquireError> {
     let handle = limiter.handle().map_err(unbuilt)?;
     let plan = &handle.core().plan;
-    if plan.reserve().is_any() {
-        return Err(unbuilt(&BuildError::new(plan.name().clone(), BuildProblem::StackedReserve)));
-    }
     let cost = price.cost(plan.pricing()).map_err(|error| plan.unpriced(error))?;
     let cost = cost.borrow();
     Ok(Priced { handle, cost: plan.resolve_few(cost).ok_or_else(|| cost.clone()) })

@@ -3,10 +3,17 @@
 use std::fmt;
 
 use super::super::Acquire;
+#[cfg(feature = "clients")]
+use super::super::limiter::RateLimiter;
 use super::super::permit::Permit;
+use super::super::seen::decided;
 use super::call::Stacked;
 use super::levels::Levels;
+#[cfg(feature = "clients")]
+use super::levels::levels_of_each;
 use crate::error::AcquireError;
+#[cfg(feature = "clients")]
+use crate::limits::Cost;
 
 /// Several limiters that admit a call together, such as those of a tenant and of the whole account.
 ///
@@ -37,19 +44,35 @@ use crate::error::AcquireError;
 ///
 /// In an annotated function, write `limiter = (ANNA, ACCOUNT)`.
 ///
+/// # Its permit
+///
+/// [`cost`](Permit::cost) is the largest amount of all limiters in each dimension,
+/// [`limiter`](Permit::limiter) the outermost limiter, which is also the one whose verdict
+/// [`refused`](Permit::refused) and [`responded`](Permit::responded) return.
+/// [`waited`](Permit::waited) is the whole wait, and [`waited_for`](Permit::waited_for) the limit
+/// that made it wait last, in whichever limiter.
+///
 /// # Good to know
 ///
+/// - It is no limiter: `status`, `wait_for`, `plan`, `update` and the like are those of its limiters.
+/// - It can be one of the calls of [`first_free`](crate::first_free).
 /// - The limiters may be of different kinds. Each prices the request in its own way. With explicit
 ///   costs, a limiter takes what the cost names of its own dimensions. A dimension that none of
 ///   them meters is an error.
-/// - None of them may keep a part for a priority ([`reserve`](crate::Builder::reserve)): the call
-///   fails with [`AcquireError::Build`] then.
+/// - A limiter may keep a part for a priority ([`reserve`](crate::Builder::reserve)). A call that
+///   waits there for its share keeps its places at the heads of earlier limiters, also before calls
+///   of higher priorities. So keep the part in the first limiter that urgent calls and others share.
 /// - The limiters may be in memory or shared through Redis, in any mixture.
 /// - Calls of a stack and calls of one of its limiters wait in the same queue.
 /// - Nothing deadlocks, whatever order other stacks name the limiters in: a limiter keeps the place
 ///   relative to others that it had in its first stack.
 /// - If an inner limiter closes again while a call waits for an outer one, by a debt or a hold of
 ///   more than 0.1 s, the call lets others go before it in the outer one, and queues there again.
+/// - A call that waits for an inner limiter learns of a used-up quota or a
+///   [close](crate::Limiter::close) of an outer one when it gets there. So to shut down, close the
+///   inner ones, too.
+/// - A call that waits for an outer limiter counts in the [`max_waiting`](crate::Builder::max_waiting)
+///   of the inner ones, too.
 /// - Do not stack limiters by two attributes on one function, or by acquiring twice: the first is
 ///   charged while the second is waited for, and keeps the charge if the second refuses.
 /// - A permit of a stack is one allocation, and a call that has to wait a few more.
@@ -94,7 +117,20 @@ impl<L> Stack<L> {
     where
         L: Levels<P>,
     {
-        Stacked::try_now(self.0.levels(&price)?)
+        let outcome = self.0.levels(&price).and_then(Stacked::try_now);
+        decided(&outcome);
+        outcome
+    }
+}
+
+#[cfg(feature = "clients")]
+impl Stack<()> {
+    /// Prepares a call that costs each limiter something else.
+    pub(crate) fn acquire_each(costs: &[(&RateLimiter, Cost)]) -> Acquire {
+        match levels_of_each(costs) {
+            Ok(levels) => Acquire::stacked(Stacked::new(levels)),
+            Err(error) => Acquire::failed(error),
+        }
     }
 }
 

@@ -70,8 +70,11 @@ pub(crate) fn price<G: Grammar, T: Serialize + ?Sized>(
     match &options.price {
         None => Ok(cost),
         Some(price) => {
-            let spend = price.of(outline.name(), &Usage::new(input.tokens, output))?;
-            Ok(cost.priced_at(outline.name(), spend))
+            let spend = |output| price.of(outline.name(), &Usage::new(input.tokens, output));
+            let whole = spend(output)?;
+            // Without it, the call reserves the price of all that it names.
+            let of_prompt = if options.learns { spend(0).ok() } else { None };
+            Ok(cost.priced_at(outline.name(), whole, of_prompt))
         }
     }
 }

@@ -16,8 +16,9 @@ use crate::{Cost, ParamsError};
 
 /// A kind of limiter that reads the cost of a call from the path and the body of its request.
 pub trait ReadsBody {
+    /// Returns `None` if the path says nothing of the body.
     #[doc(hidden)]
-    fn read_body(path: &str, body: &[u8], options: &PriceOptions) -> Result<Cost, ParamsError>;
+    fn read_body(path: &str, body: &[u8], options: &PriceOptions) -> Result<Option<Cost>, ParamsError>;
 }
 
 /// A kind of request that is known by its path.
@@ -41,10 +42,10 @@ macro_rules! reads_bodies {
                     path: &str,
                     body: &[u8],
                     options: &PriceOptions,
-                ) -> Result<Cost, ParamsError> {
+                ) -> Result<Option<Cost>, ParamsError> {
                     match Endpoint::of(path) {
                         Some(other) if other.kind != stringify!($kind) => Err(other.elsewhere()),
-                        _ => $kind::read(&of_request(path, body)?, options),
+                        _ => $kind::read(&of_request(path, body)?, options).map(Some),
                     }
                 }
             }
@@ -53,7 +54,7 @@ macro_rules! reads_bodies {
 }
 
 reads_bodies! {
-    Chat: "/chat/completions";
+    Chat: "/chat/completions" | "/agents/completions";
     Completion: "/completions" | "/v1/edits";
     Embedding: "/embeddings";
     Responses: "/responses";
@@ -62,9 +63,9 @@ reads_bodies! {
 }
 
 impl ReadsBody for Explicit {
-    fn read_body(path: &str, body: &[u8], options: &PriceOptions) -> Result<Cost, ParamsError> {
-        let endpoint = Endpoint::of(path).ok_or_else(unknown)?;
-        (endpoint.read)(&of_request(path, body)?, options)
+    fn read_body(path: &str, body: &[u8], options: &PriceOptions) -> Result<Option<Cost>, ParamsError> {
+        let Some(endpoint) = Endpoint::of(path) else { return Ok(None) };
+        (endpoint.read)(&of_request(path, body)?, options).map(Some)
     }
 }
 
@@ -91,7 +92,7 @@ impl Endpoint {
 
 /// Returns the error of a path that says nothing of the body.
 #[cold]
-fn unknown() -> ParamsError {
+pub(crate) fn unknown_path() -> ParamsError {
     let ends: Vec<_> = ENDPOINTS.iter().flat_map(|endpoint| endpoint.ends).copied().collect();
     ParamsError::new(
         "path",
@@ -121,7 +122,7 @@ fn model(path: &str) -> Option<&str> {
 }
 
 /// Returns whether a path ends with this pattern.
-fn ends_with(path: &str, end: &str) -> bool {
+pub(super) fn ends_with(path: &str, end: &str) -> bool {
     let Some((before, after)) = end.split_once('*') else { return path.ends_with(end) };
     let Some(path) = path.strip_suffix(after) else { return false };
     let any = path.rfind('/').map_or(0, |slash| slash + 1);
@@ -129,7 +130,7 @@ fn ends_with(path: &str, end: &str) -> bool {
 }
 
 /// Returns the path without its query.
-fn trimmed(path: &str) -> &str {
+pub(super) fn trimmed(path: &str) -> &str {
     let end = path.find(['?', '#']).unwrap_or(path.len());
     path[..end].trim_end_matches('/')
 }
@@ -193,6 +194,7 @@ mod tests {
             ("/chat/completions/", Some("Chat")),
             ("/openai/deployments/d/chat/completions?api-version=2024-10-21", Some("Chat")),
             ("https://openrouter.ai/api/v1/chat/completions", Some("Chat")),
+            ("/v1/agents/completions", Some("Chat")),
             ("/v1/completions", Some("Completion")),
             ("/v1/embeddings", Some("Embedding")),
             ("/v1/responses", Some("Responses")),

@@ -13,6 +13,8 @@ mod explicit;
 mod gemini;
 #[cfg(feature = "tokenizers")]
 mod openai;
+#[cfg(feature = "tokenizers")]
+mod other_limits;
 
 #[cfg(feature = "tokenizers")]
 pub use self::anthropic::Messages;
@@ -20,11 +22,15 @@ pub use self::anthropic::Messages;
 pub use self::bodies::ReadsBody;
 #[cfg(feature = "clients")]
 pub(crate) use self::bodies::model_of_body;
+#[cfg(feature = "tokenizers")]
+pub(crate) use self::bodies::unknown_path;
 pub use self::explicit::Explicit;
 #[cfg(feature = "tokenizers")]
 pub use self::gemini::GenerateContent;
 #[cfg(feature = "tokenizers")]
 pub use self::openai::{Chat, Completion, Embedding, Responses};
+#[cfg(feature = "tokenizers")]
+pub(crate) use self::other_limits::has_other_limits;
 #[cfg(feature = "tokenizers")]
 pub use super::params::ReadsParams;
 pub use super::price::Price;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::tariff::{ModelPrices, TokenPrices};
+use super::tariff::{ModelPrices, TokenPrices, units};
 use crate::pricing::walk::{Body, Number, ValueReader, walk};
 
 /// The entry that explains the format. Its prices are zero.
@@ -15,8 +15,7 @@ const SAMPLE: &str = "sample_spec";
 const UNITS: f64 = 1e15;
 
 /// Reads the prices of all models.
-pub(super) fn read(json: &[u8]) -> Result<HashMap<Box<str>, ModelPrices>, String> {
-    let json = str::from_utf8(json).map_err(|_| "expected JSON, found bytes that are not UTF-8")?;
+pub(super) fn read(json: &str) -> Result<HashMap<Box<str>, ModelPrices>, String> {
     let mut reader = Reader { models: HashMap::new(), model: Box::default(), key: None, problem: None };
     // Only a value's own `Serialize` can fail, and JSON's does not.
     let _ = walk(&mut reader, Place::Models, &Body { json, model: None });
@@ -83,8 +82,7 @@ impl Reader {
     /// Sets the price that is read; `None` if the value is no number.
     fn set(&mut self, price: Option<f64>, found: &str) {
         let Some(Key { name, above, part }) = self.key.take() else { return };
-        let units = price.map(|price| (price * UNITS).round());
-        let Some(units) = units.filter(|units| (0.0..u64::MAX as f64).contains(units)) else {
+        let Some(units) = price.and_then(|price| units(price, UNITS)) else {
             let model = &self.model;
             self.problem.get_or_insert_with(|| {
                 format!(
@@ -98,7 +96,7 @@ impl Reader {
             None => &mut model.base,
             Some(above) => model.above.entry(above).or_default(),
         };
-        *part(prices) = Some(units as u64);
+        *part(prices) = Some(units);
     }
 }
 
@@ -146,12 +144,7 @@ impl ValueReader for Reader {
 
     fn number(&mut self, at: Place, number: Number) {
         if at == Place::Price {
-            let price = match number {
-                Number::Whole(price) => price as f64,
-                Number::Negative(_) => -1.0,
-                Number::Fraction(price) => price,
-            };
-            self.set(Some(price), &number.to_string());
+            self.set(Some(number.as_f64()), &number.to_string());
         }
     }
 

@@ -12,7 +12,9 @@
 //! | `tariff` | `ModelPrices`: the prices of one model, and their sum for a usage |
 //! | `prices` | `Prices`: the prices of all models |
 //! | `litellm` | reads the file of LiteLLM |
+//! | `genai/` | reads the files of genai-prices |
 
+mod genai;
 mod litellm;
 mod price;
 mod prices;

@@ -22,10 +22,20 @@ pub(super) struct TokenPrices {
     pub(super) cached: Option<u64>,
     pub(super) written: Option<u64>,
     pub(super) output: Option<u64>,
+    /// The price of the call itself.
+    pub(super) call: Option<u64>,
 }
 
 /// Units of a price in a millionth of a dollar.
 const UNITS: u128 = 1_000_000_000;
+
+/// Returns a price in units, of which one of `price` has so many. `None` unless it is a number that
+/// is not negative and not too large.
+pub(super) fn units(price: f64, scale: f64) -> Option<u64> {
+    let units = (price * scale).round();
+    // NaN is in no range.
+    (0.0..u64::MAX as f64).contains(&units).then_some(units as u64)
+}
 
 impl ModelPrices {
     /// Returns what a call costs; `None` if a part that it uses has no price.
@@ -43,7 +53,7 @@ impl ModelPrices {
             price(|prices| prices.written).or(input),
             price(|prices| prices.output),
         ];
-        let mut sum = 0_u128;
+        let mut sum = u128::from(price(|prices| prices.call).unwrap_or(0));
         for (tokens, price) in parts.into_iter().zip(prices) {
             if tokens > 0 {
                 // Each product is below 2^128, but their sum may not be.

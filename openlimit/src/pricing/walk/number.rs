@@ -72,6 +72,17 @@ impl Number {
     }
 }
 
+impl Number {
+    /// Returns the nearest float.
+    pub(crate) fn as_f64(self) -> f64 {
+        match self {
+            Self::Whole(value) => value as f64,
+            Self::Negative(value) => -(value as f64),
+            Self::Fraction(value) => value,
+        }
+    }
+}
+
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

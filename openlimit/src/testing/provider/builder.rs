@@ -90,7 +90,8 @@ impl ProviderBuilder {
         self.limit(Dimension::OutputTokens, rate)
     }
 
-    /// Counts all limits in windows. Default: in buckets that refill continuously.
+    /// Counts all limits in windows. Default: in buckets that refill continuously. A limit that
+    /// [resets](Rate::resets_at) is counted between its resets either way.
     pub fn windows(mut self, windows: Windows) -> Self {
         self.windows = Some(windows);
         self
@@ -204,8 +205,8 @@ impl ProviderBuilder {
         self
     }
 
-    /// Sets by how many seconds the dates in replies are ahead of the true ones; behind, if it is
-    /// negative. Default: zero.
+    /// Sets by how many seconds the provider's dates are ahead of the true ones; behind, if it is
+    /// negative. Replies state them, and limits reset by them. Default: zero.
     pub fn date_skew(mut self, seconds: i64) -> Self {
         self.date_skew = seconds;
         self
@@ -220,7 +221,7 @@ impl ProviderBuilder {
 
     /// Sets a manual clock, for [`build`](Self::build). Default: tokio's clock inside a runtime
     /// whose time is paused, and the system's anywhere else. The dates on a clock for tests begin
-    /// with 2026.
+    /// with 2026, unless the test sets another one.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clone());
         self
@@ -229,8 +230,8 @@ impl ProviderBuilder {
     /// Builds the provider without a network, with nothing used.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the amount of a limit is zero, or its
-    /// period or burst is zero or above 31 days.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the amount of a limit is zero, its period or
+    /// burst is zero or above 31 days, or it cannot reset as it says.
     pub fn build(mut self) -> io::Result<ProviderModel> {
         let time = self.clock.take().map_or_else(Time::detect, Time::Manual);
         self.on(time)
@@ -262,7 +263,8 @@ impl ProviderBuilder {
         let start = clock.now();
         let other = self.other.map(|(most, seed)| OtherConsumer::new(&self.limits, most, seed, start));
         let limits = self.limits.into_iter();
-        let meters = limits.map(|limit| meter(limit, self.windows, start)).collect::<io::Result<_>>()?;
+        let meters =
+            limits.map(|limit| meter(limit, self.windows, &clock, start)).collect::<io::Result<_>>()?;
         let mut account = AccountState::new(meters);
         account.refused_count = self.refused_count;
         account.quota = self.quota.map(|(tokens, renewal)| Quota::new(tokens, renewal));

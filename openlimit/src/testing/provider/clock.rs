@@ -1,21 +1,18 @@
 //! `ProviderClock`: the time of the provider, monotonic and of the calendar.
 //!
 //! On sockets it is the machine's time. Without them it is that of the test: a manual clock, or the
-//! paused time of tokio. The calendar of a test clock begins on a fixed day, so that the dates in
-//! its replies are the same in each run.
+//! paused time of tokio. The calendar begins with the date of that clock, and is the provider's own
+//! from then on: if a test sets the date, it is the date of the limiter's machine.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::time::Time;
 
-/// The start of the calendar on a test clock: 2026-01-01 00:00:00 UTC.
-const NEW_YEAR: Duration = Duration::from_secs(1_767_225_600);
-
 /// The latest date that is shown: the start of the year 9999. Later ones have no HTTP date.
 const LATEST: Duration = Duration::from_secs(253_370_764_800);
 
 /// A monotonic clock, and a calendar that may be wrong.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ProviderClock {
     /// `None` is the machine's clock, read without the limiter's code.
     test: Option<Time>,
@@ -32,7 +29,7 @@ impl ProviderClock {
     pub(super) fn start(time: Time, skew: i64) -> Self {
         let test = (!matches!(time, Time::System)).then_some(time);
         let date = match &test {
-            Some(_) => NEW_YEAR,
+            Some(time) => Duration::from_nanos(u64::try_from(time.date()).unwrap_or(0)),
             None => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         };
         let by = Duration::from_secs(skew.unsigned_abs());
@@ -53,5 +50,11 @@ impl ProviderClock {
     pub(super) fn date(&self, at: Instant) -> SystemTime {
         let since = at.saturating_duration_since(self.start);
         UNIX_EPOCH + self.date.saturating_add(since).min(LATEST)
+    }
+
+    /// Returns the same in nanoseconds since 1970, of which 292 years fit.
+    pub(super) fn nanos(&self, at: Instant) -> i64 {
+        let since = self.date(at).duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
     }
 }

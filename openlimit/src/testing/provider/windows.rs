@@ -6,6 +6,8 @@ use std::io;
 use std::time::Instant;
 
 use super::bucket::StrictBucket;
+use super::calendar::StrictCalendar;
+use super::clock::ProviderClock;
 use super::meter::Meter;
 use super::window::StrictWindow;
 use crate::{Dimension, Limit};
@@ -26,11 +28,20 @@ pub enum Windows {
     Split(u32),
 }
 
-/// Creates the meter of a limit, from which nothing was taken.
+/// Creates the meter of a limit, from which nothing was taken. One that resets does so by the date
+/// of `clock`, whatever the way of counting.
 ///
 /// # Errors
 /// The limit cannot be enforced.
-pub(super) fn meter(limit: Limit, windows: Option<Windows>, now: Instant) -> io::Result<Box<dyn Meter>> {
+pub(super) fn meter(
+    limit: Limit,
+    windows: Option<Windows>,
+    clock: &ProviderClock,
+    now: Instant,
+) -> io::Result<Box<dyn Meter>> {
+    if limit.rate().has_resets() {
+        return Ok(Box::new(StrictCalendar::new(limit, clock.clone(), now)?));
+    }
     Ok(match windows {
         None => Box::new(StrictBucket::new(limit, now)?),
         Some(windows) => {

@@ -408,3 +408,15 @@ fn a_close_gives_leases_back() {
     assert!(matches!(one.try_acquire(Cost::new()), Err(AcquireError::Closed { .. })));
     drop(other.acquire(Cost::new().requests(150_000)).timeout(millis(500)).blocking().unwrap());
 }
+
+#[test]
+fn other_options_are_each_process_s_own_and_leave_the_limits_alone() {
+    let (_server, one, other) = pair();
+    drop(take(&one, 300).unwrap());
+    one.update(|limits| limits.max_waiting(7).jitter(millis(20))).unwrap();
+    drop(take(&one, 100).unwrap());
+    assert_eq!((left(&one), left(&other)), (600, 600));
+    assert_eq!((updates(&one), updates(&other)), (0, 0));
+    let error = one.update(|limits| limits.concurrency(5)).unwrap_err();
+    assert!(matches!(error.problem(), BuildProblem::NoConcurrency), "{error}");
+}

@@ -20,6 +20,7 @@ mod identity;
 mod keyed;
 mod leases;
 mod live;
+mod long_waits;
 mod money;
 mod network;
 mod observe;

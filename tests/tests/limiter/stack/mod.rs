@@ -1,9 +1,13 @@
 //! Calls of several limiters: all of them admit a call together, or none does.
 
+mod first_free;
+mod long_waits;
 mod model;
 mod permits;
+mod reserve;
 mod threads;
 mod waiting;
+mod wakers;
 
 use openlimit::testing::ManualClock;
 use openlimit::{Rate, RateLimiter};

@@ -5,19 +5,20 @@
 //! of its limiters, or before it departed, would show.
 
 use openlimit::testing::ManualClock;
-use openlimit::{Permit, RateLimiter, Stack, Usage};
+use openlimit::{Percent, Permit, Priority, Rate, RateLimiter, Stack, Usage};
 use openlimit_tests::model::{Charge, Limit};
-use openlimit_tests::{Call, nanos, nanos_of, secs};
+use openlimit_tests::{Call, nanos, nanos_of, plain, secs};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
-
-use super::tokens;
 
 /// A step of a random run. A `usize` selects one of the existing calls, modulo their number.
 #[derive(Clone, Debug)]
 enum Move {
     /// Arrives at these limiters, which may be named again, with this percentage of the least rate.
-    Arrive(Vec<usize>, u64),
+    Arrive(Vec<usize>, u64, Priority),
+    /// As many high calls arrive at one limiter as may overtake a lower one.
+    Overtake(usize),
     Advance(u64),
     /// A call that waits, or that was granted but not polled since, is dropped.
     Drop(usize),
@@ -29,6 +30,7 @@ struct Asked {
     /// The limiters, in the order of their ranks.
     levels: Vec<usize>,
     amount: u64,
+    priority: Priority,
     arrived: u64,
     state: State,
 }
@@ -44,6 +46,8 @@ struct World {
     clock: ManualClock,
     limiters: Vec<RateLimiter>,
     limits: Vec<Limit>,
+    /// The priority for which a part of each is kept, and the limit of the calls below.
+    shares: Vec<Option<(Priority, Limit)>>,
     /// What each of them was charged, in the order of time.
     histories: Vec<Vec<Charge>>,
     calls: Vec<Asked>,
@@ -56,7 +60,7 @@ proptest! {
 
     #[test]
     fn calls_depart_from_all_their_limiters_or_from_none_and_none_waits_for_ever(
-        rates in vec(1..2_000_u64, 1..5),
+        rates in vec((1..2_000_u64, option::of((priority(), 1..70_u8))), 1..5),
         moves in vec(any_move(), 1..80),
     ) {
         let mut world = World::new(&rates);
@@ -64,8 +68,8 @@ proptest! {
             world.make(next);
             world.check()?;
         }
-        // Without new calls, all of them depart, one second each at the most.
-        let end = world.calls.len() as u64 + 3 * moves.len() as u64;
+        // Without new calls, all of them depart, one second each of the least share at the most.
+        let end = 4 * (world.calls.len() as u64 + 3 * moves.len() as u64);
         for _ in 0..end {
             world.make(&Move::Advance(1_000_000_000));
             world.check()?;
@@ -78,7 +82,9 @@ fn any_move() -> impl Strategy<Value = Move> {
     let amount = prop_oneof![0..5_u64, 0..101_u64];
     let time = prop_oneof![0..1_000_u64, 0..100_000_000_u64, 0..3_000_000_000_u64];
     prop_oneof![
-        8 => (vec(0..4_usize, 1..5), amount).prop_map(|(levels, part)| Move::Arrive(levels, part)),
+        8 => (vec(0..4_usize, 1..5), amount, priority())
+            .prop_map(|(levels, part, priority)| Move::Arrive(levels, part, priority)),
+        1 => (0..4_usize).prop_map(Move::Overtake),
         6 => time.prop_map(Move::Advance),
         2 => any::<usize>().prop_map(Move::Drop),
         1 => any::<usize>().prop_map(Move::Cancel),
@@ -86,13 +92,34 @@ fn any_move() -> impl Strategy<Value = Move> {
     ]
 }
 
+fn priority() -> impl Strategy<Value = Priority> {
+    prop_oneof![Just(Priority::High), Just(Priority::Normal), Just(Priority::Low)]
+}
+
+impl Asked {
+    /// Returns what the call takes from a limit and from the share of lower priorities.
+    fn takes(&self, amount: u64, share: Option<&(Priority, Limit)>) -> Vec<u64> {
+        let is_below = share.is_some_and(|(above, _)| self.priority < *above);
+        vec![amount, 0, 0, if is_below { amount } else { 0 }]
+    }
+}
+
 impl World {
-    fn new(rates: &[u64]) -> Self {
+    /// Creates limiters of so many tokens a second, of which a part may be kept.
+    fn new(rates: &[(u64, Option<(Priority, u8)>)]) -> Self {
         let clock = ManualClock::new();
-        let limiters: Vec<_> = rates.iter().map(|rate| tokens(&clock, "level", *rate)).collect();
+        let limiter = |(rate, kept): &(u64, Option<(Priority, u8)>)| {
+            let builder = plain(&clock).tokens(Rate::per_second(*rate));
+            // Nothing is below low calls.
+            let kept = kept.filter(|(above, _)| *above > Priority::Low);
+            kept.iter()
+                .fold(builder, |builder, (above, part)| builder.reserve((*above, Percent(*part))))
+                .build()
+        };
+        let limiters: Vec<_> = rates.iter().map(|rate| limiter(rate).expect("valid rates")).collect();
         // Gives them their ranks.
         drop(Stack::of(&*limiters).acquire(0));
-        let limit = |rate: &u64| Limit {
+        let limit = |(rate, _): &(u64, Option<(Priority, u8)>)| Limit {
             dimension: 0,
             amount: *rate,
             period: 1_000_000_000,
@@ -100,23 +127,31 @@ impl World {
             jitter: 0,
             headroom: 0,
         };
-        let (limits, histories) = (rates.iter().map(limit).collect(), vec![Vec::new(); rates.len()]);
-        Self { clock, limiters, limits, histories, calls: Vec::new(), departed: Vec::new() }
+        let limits: Vec<_> = rates.iter().map(limit).collect();
+        let share = |(limit, (_, kept)): (&Limit, &(u64, Option<(Priority, u8)>))| {
+            kept.map(|(above, part)| (above, limit.without(part)))
+        };
+        let shares = limits.iter().zip(rates).map(share).collect();
+        let histories = vec![Vec::new(); rates.len()];
+        Self { clock, limiters, limits, shares, histories, calls: Vec::new(), departed: Vec::new() }
     }
 
     fn make(&mut self, next: &Move) {
         match next {
-            Move::Arrive(places, part) => {
+            Move::Arrive(places, part, priority) => {
                 let places: Vec<_> = places.iter().map(|place| place % self.limiters.len()).collect();
                 let least = places.iter().map(|place| self.limits[*place].amount).min().unwrap_or(0);
                 let amount = least * part / 100;
                 let stack: Vec<_> = places.iter().map(|place| &self.limiters[*place]).collect();
-                let call = Call::start(Stack::of(stack).acquire(amount));
+                let call = Call::start(Stack::of(stack).acquire(amount).priority(*priority));
                 let mut levels = places;
                 levels.sort_unstable();
                 levels.dedup();
-                let arrived = nanos_of(&self.clock);
-                self.calls.push(Asked { levels, amount, arrived, state: State::Waits(call) });
+                let (priority, arrived) = (*priority, nanos_of(&self.clock));
+                self.calls.push(Asked { levels, amount, priority, arrived, state: State::Waits(call) });
+            }
+            Move::Overtake(place) => {
+                (0..9).for_each(|_| self.make(&Move::Arrive(vec![*place], 0, Priority::High)));
             }
             Move::Advance(time) => self.clock.advance(nanos(*time)),
             Move::Drop(which) => {
@@ -147,12 +182,13 @@ impl World {
 
     fn settle(&mut self, level: usize, call: usize, reserved: u64, used: u64) {
         let at = nanos_of(&self.clock);
+        let takes = |amount| self.calls[call].takes(amount, self.shares[level].as_ref());
         let history = &mut self.histories[level];
         if let Some(charge) = history.iter_mut().find(|charge| charge.call == call) {
-            charge.amounts = vec![used.min(reserved)];
+            charge.amounts = takes(used.min(reserved));
         }
         if used > reserved {
-            history.push(Charge { call: usize::MAX, at, amounts: vec![used - reserved] });
+            history.push(Charge { call: usize::MAX, at, amounts: takes(used - reserved) });
         }
     }
 
@@ -167,6 +203,19 @@ impl World {
             State::Has(permit) => Some((call, permit)),
             _ => None,
         }
+    }
+
+    /// Returns when a call has room in one limiter: in its limit, and in its share.
+    fn room_at(&self, level: usize, call: &Asked) -> u64 {
+        let share = self.shares[level].as_ref();
+        let takes = call.takes(call.amount, share);
+        let buckets = [Some(&self.limits[level]), share.map(|(_, limit)| limit)];
+        buckets
+            .into_iter()
+            .flatten()
+            .map(|limit| limit.room_at(&self.histories[level], &takes))
+            .max()
+            .unwrap_or(0)
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Asked> {
@@ -184,10 +233,7 @@ impl World {
             prop_assert_eq!(status.limits[0].available, left, "of limiter {}", place);
         }
         // Not all calls that wait have room. If no other call is in the way, none has.
-        let has_room = |call: &Asked| {
-            let room = |level: &usize| self.limits[*level].room_at(&self.histories[*level], &[call.amount]);
-            call.levels.iter().all(|level| room(level) <= now)
-        };
+        let has_room = |call: &Asked| call.levels.iter().all(|level| self.room_at(*level, call) <= now);
         prop_assert!(self.waiting().next().is_none() || !self.waiting().all(has_room));
         let shares = |one: &Asked, other: &Asked| one.levels.iter().any(|level| other.levels.contains(level));
         for call in self.waiting() {
@@ -213,15 +259,18 @@ impl World {
         for (at, place) in new {
             let call = &self.calls[place];
             for level in &call.levels {
-                let (limit, history) = (&self.limits[*level], &mut self.histories[*level]);
-                let room = limit.room_at(history, &[call.amount]);
+                let room = self.room_at(*level, call);
                 prop_assert!(room <= at, "it departed at {at}, and limiter {level} had room at {room}");
-                history.push(Charge { call: place, at, amounts: vec![call.amount] });
+                let amounts = call.takes(call.amount, self.shares[*level].as_ref());
+                self.histories[*level].push(Charge { call: place, at, amounts });
             }
-            // Calls of the same first limiter queue there in the order of their arrival.
-            let later =
-                self.departed.iter().filter(|before| self.calls[**before].levels[0] == call.levels[0]);
-            prop_assert!(later.clone().all(|before| *before < place), "{place} departed after a later call");
+            // Calls of the same first limiter and priority queue there in the order of arrival.
+            let alike = |before: &&usize| {
+                let before = &self.calls[**before];
+                (before.levels[0], before.priority) == (call.levels[0], call.priority)
+            };
+            let mut earlier = self.departed.iter().filter(alike);
+            prop_assert!(earlier.all(|before| *before < place), "{place} departed after a later call");
             self.departed.push(place);
         }
         Ok(())
@@ -230,8 +279,8 @@ impl World {
 
 #[test]
 fn a_run_with_all_kinds_of_moves_is_possible() {
-    let mut world = World::new(&[10, 20]);
-    let whole = || Move::Arrive(vec![1, 0, 1], 100);
+    let mut world = World::new(&[(10, None), (20, None)]);
+    let whole = || Move::Arrive(vec![1, 0, 1], 100, Priority::Normal);
     for next in [whole(), Move::Settle(0, 150), whole(), whole(), Move::Drop(1), Move::Advance(1_600_000_000)]
     {
         world.make(&next);

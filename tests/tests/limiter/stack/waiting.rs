@@ -244,3 +244,14 @@ fn a_long_queue_that_is_due_at_once_departs_at_once() {
     clock.advance(secs(1));
     assert!(calls.iter().all(|call| call.wakes() == 1));
 }
+
+#[test]
+fn a_full_queue_says_how_long_the_call_would_wait_for_all_limiters() {
+    let clock = ManualClock::new();
+    let inner = plain(&clock).name("inner").tokens(Rate::per_second(100)).max_waiting(0).build();
+    let (inner, outer) = (inner.expect("valid rates"), tokens(&clock, "outer", 100));
+    drop(outer.try_acquire(100).expect("it is new"));
+    let refusal = Call::start(Stack::of((&inner, &outer)).acquire(20)).refused();
+    assert!(matches!(&refusal, AcquireError::QueueFull { .. }), "{refusal}");
+    assert_eq!((&**refusal.limiter(), refusal.retry_after()), ("inner", Some(millis(200))));
+}

@@ -11,5 +11,6 @@ mod limits;
 mod never_refuses;
 mod others;
 mod quotas;
+mod resets;
 mod streams;
 mod windows;

@@ -110,6 +110,7 @@ impl Slots {
             debt: scale.amount(level.saturating_sub(scale.burst)),
             full_in: level,
             part: self.pace(bucket, now),
+            resets_in: None,
         }
     }
 }

@@ -42,18 +42,24 @@ impl Slots {
         self.flush_at = self.flush_at.min(now);
     }
 
-    /// Ends the hold, and sends that to the server at once.
-    pub(super) fn end_hold(&mut self, now: u64) {
+    /// Ends all holds, and sends that to the server at once.
+    pub(super) fn end_all_holds(&mut self, now: u64) {
         if self.is_held(now) || self.is_any_shut(now) {
-            self.hold_until(0, now);
+            self.end_hold(now);
             (0..self.scales.len()).for_each(|bucket| self.shut_limit_until(bucket, 0, now));
             self.head_shut_until = 0;
-            (self.is_exhausted, self.probe_slot) = (false, 0);
-            // The hold may be why the calls were not granted.
-            self.ask_at = 0;
-            self.ledger.end_hold();
-            self.flush_at = self.flush_at.min(now);
+            self.ledger.end_all_holds();
         }
+    }
+
+    /// Ends the hold of all calls, and sends that to the server at once.
+    pub(super) fn end_hold(&mut self, now: u64) {
+        self.hold_until(0, now);
+        (self.is_exhausted, self.probe_slot) = (false, 0);
+        // The hold may be why the calls were not granted.
+        self.ask_at = 0;
+        self.ledger.end_hold();
+        self.flush_at = self.flush_at.min(now);
     }
 
     /// Begins or prolongs the hold of one limit, and sends it to the server at once.

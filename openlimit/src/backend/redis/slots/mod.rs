@@ -94,7 +94,11 @@ impl Buckets for Slots {
         Some(if held > due.at { Due { at: held, limit: HOLD } } else { due })
     }
 
-    fn waits_for_share(&self, _: &[u64]) -> bool {
+    fn due_changes(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn waits_for_share(&self, _: &[u64], _: u64) -> bool {
         // The builder refuses a reserve of shared limits.
         false
     }
@@ -228,6 +232,10 @@ impl Buckets for Slots {
         bucket.is_some_and(|bucket| self.bucket_climbs(bucket, now))
     }
 
+    fn is_meant(&self, _: usize, _: Option<u64>, _: Option<u64>, _: u64) -> bool {
+        true
+    }
+
     fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64> {
         if self.is_local() {
             return None;
@@ -266,9 +274,16 @@ impl Buckets for Slots {
         self.begin_hold(until, true, now);
     }
 
+    fn reopen(&mut self, now: u64) {
+        self.alone.share.reopen(now);
+        if self.is_exhausted {
+            self.end_hold(now);
+        }
+    }
+
     fn release(&mut self, now: u64) {
         self.alone.share.release(now);
-        self.end_hold(now);
+        self.end_all_holds(now);
     }
 
     fn held_until(&self) -> u64 {

@@ -13,6 +13,7 @@ use crate::backend::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::error::{StoreError, StoreProblem};
 use crate::limits::{Percent, Rate};
+use crate::time::Dates;
 
 const STEP: Duration = Duration::from_millis(5);
 const BURST_NANOS: u64 = BURST.as_nanos() as u64;
@@ -134,6 +135,7 @@ pub(super) fn alone(mut client: Tenant, share: Percent) -> Tenant {
                 meterings,
                 dimensions: &[0, 1],
                 max_hold: 0,
+                dates: Dates::From(0),
                 on_system_time: true,
             },
             LOCAL,

@@ -21,6 +21,7 @@ use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
 use crate::queue::{Queue, Urgency, Waiter};
+use crate::time::Dates;
 
 pub(super) const MILLISECOND: u64 = 1_000_000;
 pub(super) const JITTER: Duration = Duration::from_millis(50);
@@ -256,7 +257,15 @@ impl Loop {
 pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
     let (limits, meterings, dimensions) = (&[], &[metering], &[0]);
     let memory = Memory::new(
-        &Starting { name: None, limits, meterings, dimensions, max_hold: 0, on_system_time: true },
+        &Starting {
+            name: None,
+            limits,
+            meterings,
+            dimensions,
+            max_hold: 0,
+            dates: Dates::From(0),
+            on_system_time: true,
+        },
         0,
     );
     if clients == 0 {

@@ -22,6 +22,7 @@ use crate::bucket::CLIMB;
 use crate::error::{StoreError, StoreProblem};
 use crate::limits::{Amounts, Limit, Percent, Rate};
 use crate::queue::{Grant, Key, Outcome, Queue, Refusals, Urgency, Waiter};
+use crate::time::Dates;
 
 const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLI;
@@ -183,6 +184,7 @@ fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> 
         meterings: &rates.map(metering),
         dimensions: &[0, 1],
         max_hold: 0,
+        dates: Dates::From(0),
         on_system_time: true,
     })
 }

@@ -110,6 +110,32 @@ fn a_probe_whose_call_left_passes_to_another_client() {
 }
 
 #[test]
+fn a_hold_of_one_limit_outlasts_a_probe_however_that_ends() {
+    for is_back in [true, false] {
+        let (mut world, mut clients) = used_up();
+        let [one, two, _] = &mut clients;
+        let until = world.clock + 100 * SECOND;
+        one.slots.hold_limit(1, until, world.clock);
+        world.exchange(one);
+        world.clock += 2 * SECOND;
+        assert_eq!(granted(&mut world, one), 1);
+        if is_back {
+            departs(&world, one);
+            one.slots.reopen(world.clock);
+        } else {
+            one.all_leave();
+        }
+        world.exchange(one);
+        two.slots.wants_news = true;
+        world.exchange(two);
+        for client in [one, two] {
+            assert!(client.slots.limit_held_until(1) >= until, "the probe ended the hold of a limit");
+            assert_eq!(client.slots.is_exhausted, !is_back);
+        }
+    }
+}
+
+#[test]
 fn a_slot_that_was_for_a_probe_is_any_slot_once_the_quota_is_back() {
     let (mut world, mut clients) = used_up();
     world.clock += 2 * SECOND;

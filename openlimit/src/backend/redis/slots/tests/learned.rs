@@ -17,7 +17,7 @@ use crate::admission::Admission;
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Buckets as _};
 use crate::bucket::Metering;
-use crate::learning::{Input, Learning, Lesson, Output, SiteId, TokenLimit};
+use crate::learning::{Input, LearnedLimit, Learning, Lesson, Output, SiteId};
 use crate::limits::{Amounts, Dimension, Priced, Rate, Usage};
 use crate::queue::{Grant, Key, Outcome, Queue, Urgency, Waiter};
 
@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
     fn new(burst: u64, clients: usize, connection: &'a mut Connection) -> Self {
         let metering = Metering::new(Rate::per_second(RATE), Duration::from_secs(burst), JITTER, (0, 100));
         let member = |id: usize| {
-            let limit = TokenLimit {
+            let limit = LearnedLimit {
                 dimension: Dimension::Tokens,
                 limit: 0,
                 place: 0,
@@ -144,8 +144,15 @@ impl<'a> Run<'a> {
 
     /// Lets the next call of a member arrive.
     fn arrive(&mut self, id: usize) {
-        let priced =
-            Priced { input: 0, output: NAMED, choices: 1, is_named: true, is_sum: true, model: None };
+        let priced = Priced {
+            input: 0,
+            output: NAMED,
+            choices: 1,
+            is_named: true,
+            is_sum: true,
+            model: None,
+            spend: None,
+        };
         let lesson = Lesson { priced, site: SiteId::default() };
         let mut amounts = Amounts::Few([NAMED, 0, 0]);
         let member = &mut self.members[id];

@@ -23,6 +23,7 @@ mod limit_holds;
 mod observed;
 mod pace;
 mod refunds;
+mod scaled;
 mod server;
 mod shared_key;
 mod stacked;

@@ -182,7 +182,12 @@ impl<'a> Run<'a> {
             Event::Returns(id, charge, left) => {
                 let (now, plan) = (self.now, &self.plan);
                 let admission = &mut self.members[id].admission;
-                let said = Standing { place: 0, limit: Some(RATE), remaining: Some(left.unwrap_or(0)) };
+                let said = Standing {
+                    place: 0,
+                    limit: Some(RATE),
+                    remaining: Some(left.unwrap_or(0)),
+                    resets_in: None,
+                };
                 admission.observe(plan, &[said], Some(charge), now);
                 if left.is_none() {
                     let rest =

@@ -18,6 +18,7 @@ use crate::backend::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
 use crate::queue::Queue;
+use crate::time::Dates;
 
 /// Limits of requests and tokens that are lower than what the clients of the tests ask for.
 pub(super) const SLOW: [Rate; 2] = [Rate::per_second(1_000), Rate::per_second(50_000)];
@@ -115,6 +116,7 @@ impl World {
             meterings: &SLOW.map(metering),
             dimensions: &[0, 1],
             max_hold: 0,
+            dates: Dates::From(0),
             on_system_time: true,
         };
         let alone = Alone::new(Memory::new(&starting, LOCAL), Memory::default(), 2);

@@ -1,0 +1,334 @@
+//! `Resetting`: the state of a limit that resets by the calendar.
+//!
+//! # The rule
+//!
+//! Between two resets, which is a *window*, at most the amount is taken. Nothing leaks in between.
+//! At a reset, the whole amount is back. A call is due now if what was taken plus its own amount is
+//! at most the amount of the limit, and at the next reset otherwise.
+//!
+//! - **Just before a reset** no call departs: in the last `jitter` of a window, all are due at the
+//!   reset. That is decided when a call departs, so it holds for late timers, too. A call that
+//!   reaches the provider within the jitter is counted there in the window in which it is charged
+//!   here. So of each window at most the amount is used, exactly, if the clocks agree.
+//! - **A debt** (a call used more than it had reserved) is carried into the next window, which then
+//!   begins with it.
+//! - **A refund** counts in the window of its call, and is lost after that.
+//! - **A call larger than the amount in force** can occur if the provider allows less than was
+//!   declared, or if a part is kept for others. It needs a window of which nothing is taken, and
+//!   leaves a debt. A call larger than the declared amount is never admitted.
+//!
+//! # The wall clock
+//!
+//! The wall clock is read for each decision. So no window depends on an earlier reading: it ends in
+//! time if the machine was suspended, or if the clock was set.
+//!
+//! If the clock is set back beyond a reset, the reset comes again. What was taken in both windows
+//! counts in the earlier one, because it may all have been taken there. Otherwise, a clock that is
+//! set back by a second just after a reset would let the whole amount out a second time.
+//!
+//! The timer runs on the monotonic clock. When a call waits for a reset, its time is computed anew
+//! once a minute: the two clocks may differ by 40 s after a day, and either may stand still while
+//! the machine is suspended.
+
+use super::look::Look;
+use super::metering::Metering;
+use super::{FASTEST, SLOWEST};
+use crate::limits::{Calendar, Window};
+use crate::time::Dates;
+
+/// How often the date is compared with the clock while a call waits, in nanoseconds: once a minute.
+const READ_EVERY: u64 = 60_000_000_000;
+
+/// The state of one limit. Dates are in nanoseconds since 1970, other times in those of the
+/// limiter's clock.
+#[derive(Debug)]
+pub(crate) struct Resetting {
+    calendar: Calendar,
+    dates: Dates,
+    /// The amount of a window, less the headroom.
+    amount: u64,
+    /// The amount in force: another one if the provider allows another one.
+    allowed: u64,
+    /// The most that one call may take.
+    most: u64,
+    jitter: i64,
+    count: Count,
+    /// When the date was last compared with the clock.
+    read: u64,
+}
+
+/// What was taken in one window.
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    window: Window,
+    taken: u64,
+    /// What was taken in the window before it.
+    before: u64,
+    /// The number of its first charge, once there was one.
+    first: Option<u64>,
+    /// The last charge before the provider's count replaced ours. Charges up to it cannot be
+    /// refunded.
+    replaced: u64,
+}
+
+impl Count {
+    /// The count before the first window.
+    const NONE: Self = Self {
+        window: Window { number: i64::MIN, begins: i64::MIN, ends: i64::MIN },
+        taken: 0,
+        before: 0,
+        first: None,
+        replaced: 0,
+    };
+
+    /// Returns true if a charge was in this window.
+    fn contains(&self, charge: u64) -> bool {
+        self.first.is_some_and(|first| charge >= first)
+    }
+
+    /// Moves on to another window, or back to an earlier one, of a limit of which `allowed` may be
+    /// taken in each.
+    fn moved_to(self, window: Window, allowed: u64) -> Self {
+        let passed = window.number.saturating_sub(self.window.number);
+        let after = |resets: i64| {
+            let back = u128::from(allowed).saturating_mul(u128::from(resets.unsigned_abs()));
+            self.taken.saturating_sub(u64::try_from(back).unwrap_or(u64::MAX))
+        };
+        match passed {
+            1.. => Self { window, taken: after(passed), before: after(passed - 1), ..Self::NONE },
+            0 => Self { window, ..self },
+            _ => {
+                // What the earlier window owed is part of `taken` already.
+                let taken = self.before.min(allowed).saturating_add(self.taken);
+                Self { window, taken, before: 0, ..self }
+            }
+        }
+    }
+}
+
+impl Resetting {
+    /// Creates the state of a limit with these terms, of which nothing is taken.
+    pub(super) fn new(metering: &Metering, calendar: Calendar, dates: Dates) -> Self {
+        let (kept, of) = metering.headroom;
+        let left = u128::from(metering.rate.amount()) * u128::from(of - kept) / u128::from(of);
+        let amount = narrow(left).max(1);
+        let jitter = i64::try_from(metering.jitter.as_nanos()).unwrap_or(i64::MAX);
+        Self {
+            calendar,
+            dates,
+            amount,
+            allowed: amount,
+            most: metering.most,
+            jitter,
+            count: Count::NONE,
+            read: 0,
+        }
+    }
+
+    /// Changes the terms. What was taken in this window stays taken.
+    pub(super) fn change(&mut self, metering: &Metering, now: u64) {
+        self.read(now);
+        let new = Self::new(metering, self.calendar.clone(), self.dates.clone());
+        *self = Self { count: self.count, read: self.read, ..new };
+    }
+
+    /// Returns the count at a date.
+    #[inline]
+    fn at(&self, date: i64) -> Count {
+        let Window { begins, ends, .. } = self.count.window;
+        if begins <= date && date < ends { self.count } else { self.in_another_window(date) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn in_another_window(&self, date: i64) -> Count {
+        self.count.moved_to(self.calendar.window(date), self.allowed)
+    }
+
+    /// Moves on to the window of now. Returns the date.
+    pub(super) fn read(&mut self, now: u64) -> i64 {
+        let date = self.dates.read(now);
+        self.count = self.at(date);
+        self.read = now;
+        date
+    }
+
+    /// Returns when to compare the date with the clock again while a call waits.
+    pub(super) fn reads_again(&self) -> u64 {
+        self.read.saturating_add(READ_EVERY)
+    }
+
+    /// Returns true if a window is so near to its end that no call departs.
+    fn is_ending(&self, window: Window, date: i64) -> bool {
+        date >= window.ends.saturating_sub(self.jitter)
+    }
+
+    /// Takes `amount` if it can be admitted now. Returns whether it did.
+    pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        if amount == 0 {
+            return true;
+        }
+        let date = self.read(now);
+        let fits = self.count.taken.saturating_add(amount.min(self.allowed)) <= self.allowed;
+        let admitted = fits && amount <= self.most && !self.is_ending(self.count.window, date);
+        if admitted {
+            self.add(amount, charge);
+        }
+        admitted
+    }
+
+    /// Undoes the last `take`.
+    pub(super) fn put_back(&mut self, amount: u64) {
+        self.count.taken = self.count.taken.saturating_sub(amount);
+    }
+
+    /// Returns when a call of `amount` is due, after other calls have taken `ahead`.
+    pub(super) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
+        if amount == 0 {
+            return 0;
+        }
+        let date = self.dates.read(now);
+        let Count { window, taken, .. } = self.at(date);
+        let (taken, allowed) = (u128::from(taken), u128::from(self.allowed));
+        let weight = u128::from(amount).min(allowed);
+        let is_ending = self.is_ending(window, date);
+        let asked = |taken: u128| taken.saturating_add(ahead).saturating_add(weight);
+        if !is_ending && asked(taken) <= allowed {
+            return now.saturating_sub(date.abs_diff(window.begins));
+        }
+        let resets = if is_ending || ahead == 0 {
+            // Nothing of this window is used any more.
+            asked(taken.saturating_sub(allowed)).div_ceil(allowed)
+        } else {
+            asked(taken).div_ceil(allowed) - 1
+        };
+        let number = window.number.saturating_add(i64::try_from(resets).unwrap_or(i64::MAX));
+        match self.calendar.begins(number) {
+            i64::MAX => u64::MAX,
+            begins => now.saturating_add(begins.saturating_sub(date).unsigned_abs()),
+        }
+    }
+
+    /// Returns true if it decides about all later calls as a new one would.
+    pub(super) fn is_as_new(&self, now: u64) -> bool {
+        self.allowed == self.amount && self.at(self.dates.read(now)).taken == 0
+    }
+
+    /// Takes `amount` now, however much was taken.
+    pub(super) fn charge(&mut self, amount: u64, charge: u64, now: u64) {
+        if amount > 0 {
+            self.read(now);
+            self.add(amount, charge);
+        }
+    }
+
+    fn add(&mut self, amount: u64, charge: u64) {
+        self.count.taken = self.count.taken.saturating_add(amount);
+        self.count.first.get_or_insert(charge);
+    }
+
+    /// Gives back `amount` of `charge`, if that was in this window. Returns the rest.
+    pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
+        self.read(now);
+        if !self.count.contains(charge) || charge <= self.count.replaced {
+            return amount;
+        }
+        let given = amount.min(self.count.taken);
+        self.count.taken -= given;
+        amount - given
+    }
+
+    /// Returns true if a response is about the window of now, by the charge of its call and by the
+    /// time until the reset that it states, as far as they are known.
+    ///
+    /// The provider's clock may differ from ours. Of two neighbouring windows, the one is meant whose
+    /// end is nearer to the stated reset.
+    pub(super) fn is_meant(&self, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
+        let date = self.dates.read(now);
+        let count = self.at(date);
+        let window = count.window;
+        let half = window.ends.abs_diff(window.begins) / 2;
+        charge.is_none_or(|charge| count.contains(charge))
+            && resets_in.is_none_or(|time| time.abs_diff(window.ends.abs_diff(date)) <= half)
+    }
+
+    /// Changes the amount to `allowed` of what was `declared`.
+    pub(super) fn set_rate(&mut self, allowed: u64, declared: u64, _: u64, now: u64) {
+        self.read(now);
+        let amount = u128::from(self.amount);
+        let in_force = amount * u128::from(allowed) / u128::from(declared.max(1));
+        let (least, most) = (amount.div_ceil(SLOWEST.into()), amount.saturating_mul(FASTEST.into()));
+        self.allowed = narrow(in_force.clamp(least, most));
+    }
+
+    /// Returns false: an amount that is back at once has no pace that could be halved.
+    pub(super) fn cut(&mut self, _: u64, _: u64, _: u64, _: u64) -> bool {
+        false
+    }
+
+    /// Returns zero: the rate never climbs.
+    pub(super) fn climbs_until(&self) -> u64 {
+        0
+    }
+
+    /// Returns the real time.
+    pub(super) fn clock(&self, now: u64) -> u64 {
+        now
+    }
+
+    /// Does nothing: the whole amount may be taken at once.
+    pub(super) fn widen(&mut self, _: u64) {}
+
+    /// Raises what was taken so that at most `left` fits. What the provider counts does not lead
+    /// into debt, which would be carried on, and its count replaces ours. So nothing of the charges
+    /// before can be refunded.
+    pub(super) fn cap(&mut self, left: i64, charge: u64, now: u64) {
+        self.read(now);
+        let left = u64::try_from(left).unwrap_or(0);
+        let taken = self.allowed.saturating_sub(left);
+        if self.count.taken < taken {
+            (self.count.taken, self.count.replaced) = (taken, charge);
+        }
+    }
+
+    /// Does nothing: a hold does not delay a reset.
+    pub(super) fn freeze(&mut self, _: u64, _: u64) {}
+
+    /// Does nothing.
+    pub(super) fn thaw(&mut self, _: u64) {}
+
+    /// Forgets what was taken in this window, and returns it.
+    pub(super) fn empty(&mut self, now: u64) -> u64 {
+        self.read(now);
+        self.count.first = None;
+        std::mem::take(&mut self.count.taken)
+    }
+
+    /// Returns the state at `now`.
+    pub(super) fn look(&self, now: u64) -> Look {
+        let date = self.dates.read(now);
+        let Count { window, taken, .. } = self.at(date);
+        let is_ending = self.is_ending(window, date);
+        let available = match taken {
+            _ if is_ending => 0,
+            0 => self.most.max(self.allowed),
+            taken => self.allowed.saturating_sub(taken),
+        };
+        let is_full = taken == 0 && !is_ending;
+        let resets_in = window.ends.abs_diff(date);
+        let full_in = if is_full { 0 } else { self.due(self.most, 0, now).saturating_sub(now) };
+        Look {
+            available: available.min(self.most),
+            at_once: self.allowed,
+            debt: taken.saturating_sub(self.allowed),
+            full_in,
+            part: (self.allowed.into(), self.amount.into()),
+            resets_in: Some(resets_in),
+        }
+    }
+}
+
+/// Returns the value; the largest that fits if it is larger.
+fn narrow(wide: u128) -> u64 {
+    u64::try_from(wide).unwrap_or(u64::MAX)
+}
