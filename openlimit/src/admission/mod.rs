@@ -408,7 +408,7 @@ impl Admission {
     fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
         let (saturated, deadline) = (self.saturated(waiter.waited(now)), waiter.deadline());
-        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, head_due, now));
+        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, &self.queue, head_due, now));
         self.turn_passes(key, deadline.min(now));
         self.refuse(key, refusal, wakers);
     }

@@ -5,7 +5,7 @@
 
 use std::task::Waker;
 
-use super::waiter::{Key, Outcome, Waiter};
+use super::waiter::{Key, Outcome, Turn, Waiter};
 use super::{Lines, NONE, Overflow, Reserve};
 use crate::limits::{Amounts, Priority};
 
@@ -47,6 +47,12 @@ impl Queue {
     /// Returns how many calls wait.
     pub(crate) fn len(&self) -> usize {
         self.lines.as_ref().map_or(0, |lines| lines.len())
+    }
+
+    /// Returns whether the head waits for other limiters only.
+    #[allow(dead_code, reason = "for backends that grant ahead")]
+    pub(crate) fn waits_elsewhere(&self) -> bool {
+        self.head().is_some_and(|(_, head)| head.turn == Turn::Reported)
     }
 
     /// Iterates over the waiters in the order in which they go if no other call joins.
