@@ -34,9 +34,8 @@ pub(crate) trait Buckets {
     /// the charge, or charges none.
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64>;
 
-    /// Undoes the last [`take`](Self::take), which was at the same moment, and since which nothing
-    /// else has changed.
-    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64);
+    /// Returns true if [`take`](Self::take) would charge this call at the same moment.
+    fn has_room(&mut self, amounts: &[u64], now: u64) -> bool;
 
     /// Returns when the head of the queue can be admitted, or `None` while that is not known.
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due>;

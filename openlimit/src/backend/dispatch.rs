@@ -42,8 +42,8 @@ impl Buckets for Backend {
         each!(self, one => one.take(amounts, now))
     }
 
-    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64) {
-        each!(self, one => one.undo(amounts, charge, now));
+    fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {
+        each!(self, one => one.has_room(amounts, now))
     }
 
     #[inline]

@@ -129,9 +129,9 @@ impl Queue {
         }
     }
 
-    /// Notes that a newcomer has gone before all waiters.
-    pub(crate) fn overtaken_by(&mut self, newcomer: &Waiter) {
-        self.change(|lines| lines.overtaken_by(newcomer));
+    /// Notes that a newcomer of this priority has gone before all waiters.
+    pub(crate) fn overtaken_by(&mut self, priority: Priority) {
+        self.change(|lines| lines.overtaken_by(priority));
     }
 
     /// Ends a wait, and keeps the outcome. Returns the waker to call once no lock is held. Does

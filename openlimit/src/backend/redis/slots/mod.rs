@@ -62,24 +62,24 @@ impl Buckets for Slots {
     /// Admits a call from a lease. While no call waits there are no other slots.
     #[inline(never)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        if self.is_closed {
-            return None;
+        if !self.has_room(amounts, now) {
+            None
+        } else if self.is_local() {
+            self.alone.take(amounts, now)
+        } else {
+            self.take_slot(amounts, now)
         }
-        if self.is_local() {
-            return self.alone.take(amounts, now);
-        }
-        if self.is_held(now) || self.shut_for(amounts) > now {
-            return None;
-        }
-        let due = self.slot_due(amounts, None, now)?;
-        if due.at <= now { self.take_slot(amounts, now) } else { None }
     }
 
-    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64) {
-        if self.is_local() {
-            self.alone.refund(amounts, charge, now, |_, _| ());
+    fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {
+        if self.is_closed {
+            false
+        } else if self.is_local() {
+            self.alone.has_room(amounts, now)
+        } else if self.is_held(now) || self.shut_for(amounts) > now {
+            false
         } else {
-            self.give_back(amounts.as_slice(), charge, true, now);
+            self.slot_due(amounts, None, now).is_some_and(|due| due.at <= now)
         }
     }
 
