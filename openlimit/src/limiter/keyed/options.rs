@@ -52,7 +52,7 @@ impl<K, Key> Builder<K, PerKey<Key>> {
     /// Sets the most keys that are known at a time. Default: 100 000.
     ///
     /// A key is known while it is in use, and until everything that its calls took has flowed back:
-    /// see [`Keyed`](crate::Keyed). So this bounds the memory, which is about 700 bytes a key with
+    /// see [`Keyed`](crate::Keyed). So this bounds the memory, which is about 400 bytes a key with
     /// two limits, and over Redis about 7 000. Beyond it, calls of a new key are refused with
     /// [`AcquireError::TooManyKeys`](crate::AcquireError::TooManyKeys).
     pub fn max_keys(mut self, keys: usize) -> Self {
