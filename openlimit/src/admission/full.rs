@@ -57,6 +57,7 @@ impl Admission {
                 Decided::Refused(refusal)
             }
             Some((excess, refusal)) => {
+                self.turn_passes(excess, now);
                 self.refuse(excess, refusal, wakers);
                 Decided::Waits(key)
             }

@@ -51,6 +51,7 @@ impl Admission {
             return;
         }
         for (key, refusal) in refusals {
+            self.turn_passes(key, now);
             self.refuse(key, refusal, wakers);
         }
         // The head may have been among them.

@@ -65,6 +65,9 @@ impl Admission {
 
     /// Notes that the call of this number has ended, and if it was a success.
     pub(crate) fn end_flight(&mut self, number: u64, is_success: bool, now: u64) {
+        if self.is_saturated() {
+            self.seldom.change().since = now;
+        }
         if let Some(flights) = self.flights_mut() {
             flights.end(number, is_success, now);
             self.pass_room_on();
@@ -139,6 +142,7 @@ impl Admission {
     /// Frees the entry of a call that is dropped. If it was admitted and not polled since, gives
     /// back what it was granted.
     pub(crate) fn leave(&mut self, key: Key, now: u64) -> (Option<Waiter>, Option<Outcome>) {
+        self.turn_passes(key, now);
         let left = self.queue.leave(key);
         if let (_, Some(Outcome::Admitted(grant))) = &left {
             self.take_back(grant, now);

@@ -34,6 +34,10 @@
 //! that the buckets keep back covers that. The other half is left to the network. A call that
 //! leaves no room for jitter in the burst is due later instead, as `bucket` explains.
 //!
+//! The limits that a call takes from may have had room for it long before its turn, while a call
+//! before it waited for another limit. Then it does not depart late, and is not dated back: `d` is
+//! no earlier than the moment at which the call before it was charged or left.
+//!
 //! For example, a limit admits one call every 300 ms, with a jitter of 50 ms. A call due at 250 ms
 //! is admitted at 260 ms and charged as of 250 ms, so the next one is due at 550 ms. If the timer
 //! fires only at 900 ms, the call is charged as of 875 ms, and the next one is due at 1175 ms.
@@ -247,7 +251,7 @@ impl Admission {
         if makes_room && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
-            if let Some(charge) = self.pass(&call, now) {
+            if let Some(charge) = self.pass(&call, now, wakers) {
                 return Decided::Admitted(charge);
             }
         }
@@ -278,7 +282,7 @@ impl Admission {
         if !self.queue.is_empty() {
             self.pump(now, wakers);
             if !self.is_saturated()
-                && let Some(charge) = self.pass(call, now)
+                && let Some(charge) = self.pass(call, now, wakers)
             {
                 return Ok(Grant { flight: self.depart(), ..Grant::at_once(call.amounts.clone(), charge) });
             }
@@ -383,7 +387,9 @@ impl Admission {
     /// Admits the head, which was due at `due`.
     fn admit(&mut self, key: Key, due: Due, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
-        let at = due.at.max(now.saturating_sub(self.policy.grace));
+        let since = self.seldom.get().since;
+        let at = due.at.max(now.saturating_sub(self.policy.grace)).max(since);
+        self.seldom.change().since = at;
         let is_below = self.queue.reserve().is_below(waiter.urgency.priority());
         let charge = self.backend.charge(&waiter.amounts, at, now);
         if let Some(remaining) = &mut self.remaining {
@@ -401,9 +407,19 @@ impl Admission {
     /// Refuses a waiter whose timeout ended. `head_due` is when the head is due.
     fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
-        let saturated = self.saturated(waiter.waited(now));
-        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, head_due, now));
+        let (saturated, deadline) = (self.saturated(waiter.waited(now)), waiter.deadline());
+        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, &self.queue, head_due, now));
+        self.turn_passes(key, deadline.min(now));
         self.refuse(key, refusal, wakers);
+    }
+
+    /// Notes that a call leaves the queue at a moment, which lets the one behind the head be the
+    /// head.
+    fn turn_passes(&mut self, key: Key, at: u64) {
+        if self.queue.head().is_some_and(|(head, _)| head == key) {
+            let seldom = self.seldom.change();
+            seldom.since = seldom.since.max(at);
+        }
     }
 }
 

@@ -62,6 +62,9 @@ pub(super) struct Seldom {
     /// The time at which the head is due; the largest value if no call waits, or if the time is not
     /// known.
     pub(super) due: u64,
+    /// The moment at which the head came to wait for the limits alone, or an earlier one: the last
+    /// one at which a call before it was charged or left.
+    pub(super) since: u64,
     pub(super) checks: Checks,
     pub(super) probes: Probes,
     pub(super) is_closed: bool,
@@ -74,6 +77,7 @@ pub(super) struct Seldom {
 impl Seldom {
     const NEW: Self = Self {
         due: u64::MAX,
+        since: 0,
         checks: Checks::NONE,
         probes: Probes::NONE,
         is_closed: false,

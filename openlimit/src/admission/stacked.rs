@@ -18,16 +18,19 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 const PATIENCE: u64 = 100_000_000;
 
 impl Admission {
-    /// Returns true if a call can depart at `now`: no call waits, every limit has room, and one more
-    /// may be in flight. Completes what it takes.
+    /// Returns true if a call can depart at `now`: no call waits that it has to wait for, every
+    /// limit has room, and one more may be in flight. Completes what it takes.
     pub(crate) fn has_room(&mut self, grant: &mut Grant, priority: Priority, now: u64) -> bool {
         self.price(grant, priority);
-        self.queue.is_empty() && !self.is_saturated() && self.backend.has_room(grant.amounts.as_slice(), now)
+        self.may_pass(priority, now)
+            && !self.is_saturated()
+            && self.backend.has_room(grant.amounts.as_slice(), now)
     }
 
     /// Charges a call for which there is [room](Self::has_room), under the same lock: it departs.
-    pub(crate) fn take_room(&mut self, grant: &mut Grant, now: u64) {
-        grant.charge = self.take(grant.amounts.as_slice(), now).unwrap_or(UNNUMBERED);
+    pub(crate) fn take_room(&mut self, grant: &mut Grant, priority: Priority, now: u64) {
+        grant.charge = self.take_past(grant.amounts.as_slice(), now).unwrap_or(UNNUMBERED);
+        self.queue.overtaken_by(priority);
         grant.flight = self.depart();
     }
 

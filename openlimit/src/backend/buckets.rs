@@ -106,7 +106,7 @@ pub(crate) trait Buckets {
     /// Returns the refusal of a waiter whose timeout ended.
     ///
     /// The head is due at `head_due`, which is the largest value while that is not known.
-    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal;
+    fn expire(&self, waiter: &Waiter, queue: &Queue, head_due: u64, now: u64) -> Refusal;
 
     /// Changes the rate of one limit to `allowed` of what was `declared`, but to no less than an
     /// eighth, and no more than 65 536 times as much.
@@ -192,5 +192,5 @@ pub(crate) trait Buckets {
     fn set_room(&mut self, calls: usize);
 
     /// Returns true if the driver has to run earlier than it planned to.
-    fn calls_driver(&mut self, waiting: usize, now: u64) -> bool;
+    fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool;
 }

@@ -325,7 +325,7 @@ impl Buckets for Memory {
         Refusal::WouldWait { wait, limit }
     }
 
-    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
+    fn expire(&self, waiter: &Waiter, _: &Queue, head_due: u64, now: u64) -> Refusal {
         let amounts = waiter.amounts.as_slice();
         let Due { at, limit } = self.earliest(amounts, now);
         let (wait, limit) = self.wait_until(Due { at: at.max(head_due), limit }, amounts, now);
@@ -448,7 +448,7 @@ impl Buckets for Memory {
 
     fn set_room(&mut self, _: usize) {}
 
-    fn calls_driver(&mut self, _: usize, _: u64) -> bool {
+    fn calls_driver(&mut self, _: &Queue, _: u64) -> bool {
         false
     }
 }

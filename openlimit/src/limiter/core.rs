@@ -211,8 +211,8 @@ impl State {
 
     /// Returns whether the driver has work.
     pub(super) fn calls_driver(&mut self, now: u64) -> bool {
-        let waiting = self.admission.queue.len();
-        self.admission.backend.calls_driver(waiting, now)
+        let Admission { backend, queue, .. } = &mut self.admission;
+        backend.calls_driver(queue, now)
     }
 }
 

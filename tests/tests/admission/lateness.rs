@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use openlimit::testing::ManualClock;
-use openlimit::{Cost, Percent, Rate, RateLimiter};
+use openlimit::{Builder, Cost, Percent, Rate, RateLimiter, kind};
 use openlimit_tests::{Call, at_once, millis, nanos, plain, secs};
 
 /// Starts `size` calls of one request each.
@@ -163,4 +163,55 @@ fn idleness_of_any_length_is_worth_one_burst() {
         clock.advance(idle);
         assert_eq!(at_once(&limiter), 10, "wrong burst after {idle:?}");
     }
+}
+
+/// Two limits. A call of one request takes all that fits of the first, and the jitter is long.
+fn two_limits(clock: &ManualClock) -> Builder<kind::Explicit> {
+    let requests = Rate::per_second(10).burst(millis(200));
+    plain(clock).requests(requests).tokens(Rate::per_second(10)).jitter(millis(100))
+}
+
+#[test]
+fn a_call_that_waited_for_the_one_before_it_is_not_late() {
+    let clock = ManualClock::new();
+    let limiter = two_limits(&clock).build().expect("valid rates");
+    drop(limiter.charge(Cost::new().requests(0).tokens(9)).expect("valid"));
+    let tokens = Call::start(limiter.acquire(Cost::new().requests(0).tokens(9)));
+    let requests = crowd(&limiter, 2);
+    clock.advance(secs(3));
+    // Room for a request was there long before, but it departs with the call before it.
+    let [first, second] = requests.try_into().expect("two calls");
+    let departed = tokens.admitted().waited();
+    assert_eq!(first.admitted().waited(), departed);
+    assert_eq!(second.admitted().waited(), departed + millis(100));
+}
+
+#[test]
+fn nor_is_one_that_waited_for_a_call_that_left() {
+    let clock = ManualClock::new();
+    let limiter = two_limits(&clock).build().expect("valid rates");
+    drop(limiter.charge(Cost::new().requests(0).tokens(9)).expect("valid"));
+    let leaves = Call::start(limiter.acquire(Cost::new().requests(0).tokens(9)));
+    let requests = crowd(&limiter, 2);
+    clock.advance(millis(500));
+    drop(leaves);
+    clock.advance(secs(1));
+    let [first, second] = requests.try_into().expect("two calls");
+    assert_eq!(first.admitted().waited(), millis(500));
+    assert_eq!(second.admitted().waited(), millis(600));
+}
+
+#[test]
+fn nor_is_one_that_waited_for_a_call_in_flight_to_end() {
+    let clock = ManualClock::new();
+    let limiter = two_limits(&clock).concurrency(1).build().expect("valid rates");
+    let in_flight = limiter.try_acquire(Cost::new()).expect("there is room");
+    let [first, second] = crowd(&limiter, 2).try_into().expect("two calls");
+    clock.advance(millis(500));
+    drop(in_flight);
+    let first = first.admitted();
+    assert_eq!(first.waited(), millis(500));
+    drop(first);
+    clock.advance(secs(1));
+    assert_eq!(second.admitted().waited(), millis(600));
 }

@@ -98,6 +98,22 @@ fn a_high_call_passes_a_low_head_that_waits_for_its_share_even_if_that_is_owed_i
 }
 
 #[test]
+fn a_call_that_is_owed_its_turn_goes_as_soon_as_the_last_high_call_has_passed() {
+    let clock = ManualClock::new();
+    let limiter = tokens(&clock);
+    drop(call(&limiter, 80, Low).admitted());
+    let (small, large) = (call(&limiter, 5, Low), call(&limiter, 60, Normal));
+    // The small one has room in its share now, but the large one is next.
+    clock.advance(millis(100));
+    for passed in 0..9 {
+        assert_eq!(limiter.status().expect("valid").waiting, 2, "after {passed} calls");
+        assert_eq!(call(&limiter, 1, High).admitted().waited(), secs(0));
+    }
+    assert_eq!(small.admitted().waited(), millis(100));
+    drop(large);
+}
+
+#[test]
 fn high_calls_delay_a_low_one_by_one_call_at_most_once_it_waits_for_the_limit_itself() {
     let clock = ManualClock::new();
     let limiter = tokens(&clock);

@@ -12,6 +12,10 @@
 //! A command that ends without a reply, because it took too long, does not start the count anew.
 //! Otherwise, a thousand limiters that lose patience one by one with the same endless reply would
 //! let it grow further each time.
+//!
+//! For the same reason it knows when a connection was closed in the middle of a reply. The `redis`
+//! crate would call that a reply that it cannot read, as if the server were not Redis. But it is an
+//! outage like any other closed connection, after which the command is sent again.
 
 use std::io;
 use std::pin::Pin;
@@ -51,6 +55,11 @@ pub(super) struct InFlight<'a>(&'a Replies);
 #[error("its reply is longer than {} KiB, expected at most 3 KiB", LONGEST_REPLY / 1024)]
 pub(super) struct TooLong;
 
+/// The error of a stream that ends in the middle of a reply.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was closed in the middle of a reply")]
+struct CutOff;
+
 impl Replies {
     /// Notes that a command is in flight.
     pub(super) fn begin(&self) -> InFlight<'_> {
@@ -63,6 +72,11 @@ impl Replies {
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let most = self.in_flight.load(Ordering::Relaxed).max(1) * LONGEST_REPLY;
         if bytes > most { Err(TooLong) } else { Ok(()) }
+    }
+
+    /// Notes the end of the stream.
+    fn end(&self) -> Result<(), CutOff> {
+        if self.bytes.load(Ordering::Relaxed) > 0 { Err(CutOff) } else { Ok(()) }
     }
 }
 
@@ -91,9 +105,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Capped<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
+        let (before, has_room) = (buffer.filled().len(), buffer.remaining() > 0);
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        Poll::Ready(self.replies.read(buffer.filled().len() - before).map_err(io::Error::other))
+        Poll::Ready(match buffer.filled().len() - before {
+            0 if has_room => {
+                self.replies.end().map_err(|cut| io::Error::new(io::ErrorKind::UnexpectedEof, cut))
+            }
+            bytes => self.replies.read(bytes).map_err(io::Error::other),
+        })
     }
 }
 

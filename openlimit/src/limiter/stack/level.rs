@@ -4,6 +4,7 @@
 //! each other, and no other call sees a part of the levels charged and another part not.
 
 use super::super::core::{Core, Handle};
+use crate::backend::Due;
 use crate::queue::{Grant, Key, Urgency, Waiter};
 
 /// A limiter, and what a call takes from it.
@@ -22,11 +23,13 @@ pub struct Level {
     arrived: u64,
     /// How it waits, on the limiter's clock.
     urgency: Urgency,
+    /// True if it departed although others wait, of which it may now be the turn of one that is due.
+    has_passed: bool,
 }
 
 impl Level {
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
-        Self { handle, grant, now: 0, arrived: 0, urgency: Urgency::default() }
+        Self { handle, grant, now: 0, arrived: 0, urgency: Urgency::default(), has_passed: false }
     }
 
     pub(super) fn core(&self) -> &Core {
@@ -63,7 +66,9 @@ impl Level {
 /// Returns the place of the first level without room.
 pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
     read_clocks(levels);
-    take_each(levels)
+    take_each(levels)?;
+    levels.iter().filter(|level| level.has_passed).for_each(|level| level.core().pump());
+    Ok(())
 }
 
 fn take_each(levels: &mut [Level]) -> Result<(), usize> {
@@ -73,7 +78,8 @@ fn take_each(levels: &mut [Level]) -> Result<(), usize> {
         return Err(0);
     }
     take_each(outer).map_err(|place| place + 1)?;
-    state.admission.take_room(&mut level.grant, level.now);
+    state.admission.take_room(&mut level.grant, level.urgency.priority(), level.now);
+    level.has_passed = !state.admission.queue.is_empty();
     Ok(())
 }
 
@@ -85,11 +91,13 @@ fn take_each(levels: &mut [Level]) -> Result<(), usize> {
 /// Returns the place of the first level in which it is not its turn.
 pub(super) fn depart_all(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
     read_clocks(levels);
-    depart_each(levels, keys)
+    depart_each(levels, keys, u64::MAX).map(|_| ())
 }
 
-fn depart_each(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
-    let (Some((level, outer)), [key, keys @ ..]) = (levels.split_first_mut(), keys) else { return Ok(()) };
+/// `late` is the time that has passed since it was due in all inner levels. Returns that for all
+/// levels: the call is charged as of the last of the moments at which it was due.
+fn depart_each(levels: &mut [Level], keys: &[Key], late: u64) -> Result<u64, usize> {
+    let (Some((level, outer)), [key, keys @ ..]) = (levels.split_first_mut(), keys) else { return Ok(late) };
     let Some(mut state) = level.handle.core().lock() else { return Err(0) };
     let Some(due) = state.admission.turn(*key, level.now) else {
         state.admission.retract(*key, level.now);
@@ -98,11 +106,13 @@ fn depart_each(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
         }
         return Err(0);
     };
-    depart_each(outer, keys).map_err(|place| place + 1)?;
+    let late = late.min(level.now.saturating_sub(due.at));
+    let late = depart_each(outer, keys, late).map_err(|place| place + 1)?;
+    let due = Due { at: level.now.saturating_sub(late).max(due.at), ..due };
     if let Some(grant) = state.admission.depart_stacked(*key, due, level.now) {
         level.grant = grant;
     }
-    Ok(())
+    Ok(late)
 }
 
 /// Reads the clocks before any lock is taken: the lock of a clock may be held while limiters are

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,14 +84,34 @@ fn a_reply_without_end_to_the_setup_of_a_connection_is_cut_off() {
 
 /// Has the server grant the call `wait` nanoseconds from now, with this level after it.
 fn grants(wait: f64, level: f64) -> Hostile {
-    Hostile::to_scripts(move |stream| {
-        let head = [1e15, 1e15, 1e14, 1e14 + 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
-        let bucket = [level, 0.0, 0.0, 0.0, 0.0, 0.0];
-        let mut fields = [0.0; 15];
-        fields[..9].copy_from_slice(&head);
-        fields[9..].copy_from_slice(&bucket);
-        stream.write_all(&decided(fields, &[(wait, 1)]))
-    })
+    Hostile::to_scripts(move |stream| stream.write_all(&granted(wait, level)))
+}
+
+/// The reply for that.
+fn granted(wait: f64, level: f64) -> Vec<u8> {
+    let head = [1e15, 1e15, 1e14, 1e14 + 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    let bucket = [level, 0.0, 0.0, 0.0, 0.0, 0.0];
+    let mut fields = [0.0; 15];
+    fields[..9].copy_from_slice(&head);
+    fields[9..].copy_from_slice(&bucket);
+    decided(fields, &[(wait, 1)])
+}
+
+#[test]
+fn a_connection_that_is_closed_in_the_middle_of_a_reply_is_an_outage() {
+    let reply = granted(0.0, 0.0);
+    for cut in [1, 4, reply.len() / 2, reply.len() - 1] {
+        let (reply, begun) = (reply.clone(), AtomicUsize::new(0));
+        let server = Hostile::to_scripts(move |stream| {
+            if begun.fetch_add(1, Ordering::SeqCst) > 0 {
+                return stream.write_all(&reply);
+            }
+            stream.write_all(&reply[..cut])?;
+            Err(io::ErrorKind::ConnectionAborted.into())
+        });
+        // The batch is sent again. A call that waits does not fail.
+        drop(call(&server.url()).unwrap());
+    }
 }
 
 /// Nanoseconds in a day.

@@ -67,6 +67,21 @@ fn a_call_departs_at_the_last_of_the_moments_that_its_limiters_ask_for() {
 }
 
 #[test]
+fn it_is_charged_as_of_that_moment_in_all_of_them() {
+    let clock = ManualClock::new();
+    // A call takes all that fits, and the jitter is long.
+    let requests = plain(&clock).requests(Rate::per_second(10).burst(millis(200))).jitter(millis(100));
+    let (inner, outer) = (requests.build().expect("valid rates"), pair(&clock).1);
+    drop(outer.try_acquire(100).expect("there is room"));
+    let stacked = Call::start(Stack::of((&inner, &outer)).acquire(50));
+    let next = Call::start(inner.acquire(Cost::new()));
+    clock.advance(secs(1));
+    // It was its turn in the inner limiter all the time, but it did not depart late.
+    assert_eq!(stacked.admitted().waited(), millis(500));
+    assert_eq!(next.admitted().waited(), millis(600));
+}
+
+#[test]
 fn calls_behind_the_head_of_an_inner_limiter_wait_for_it() {
     let clock = ManualClock::new();
     let (tenant, account) = pair(&clock);

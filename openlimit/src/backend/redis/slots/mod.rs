@@ -193,15 +193,15 @@ impl Buckets for Slots {
         Refusal::WouldWait { wait: self.request_lease(&call.amounts), limit }
     }
 
-    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
+    fn expire(&self, waiter: &Waiter, queue: &Queue, head_due: u64, now: u64) -> Refusal {
         if self.is_local() {
-            return self.alone.share.expire(waiter, head_due, now);
-        }
-        if let Some(error) = self.unanswered(waiter, now) {
-            return waiter.undecided(&error, now);
+            return self.alone.share.expire(waiter, queue, head_due, now);
         }
         let (wait, limit) = self.wait_of_next(waiter.amounts.as_slice(), now);
         let wait = if head_due == u64::MAX { wait } else { wait.max(head_due.saturating_sub(now)) };
+        if let Some(error) = self.unanswered(waiter, queue, wait, now) {
+            return waiter.undecided(&error, now);
+        }
         waiter.timed_out(wait, limit, now)
     }
 
@@ -344,8 +344,8 @@ impl Buckets for Slots {
         self.room = calls;
     }
 
-    fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {
-        let calls = self.next_work(waiting, now) < self.next_look;
+    fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool {
+        let calls = self.next_work(self.wanting(queue, now), now) < self.next_look;
         if calls {
             self.next_look = 0;
         }
