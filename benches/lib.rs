@@ -39,6 +39,13 @@ impl Line {
     }
 }
 
+/// Returns true if a part of a benchmark has to run: it is named on the command line, or none is.
+#[must_use]
+pub fn runs(part: &str) -> bool {
+    let mut named = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|name| name == part)
+}
+
 /// Prints the table.
 pub fn print(lines: impl Iterator<Item = Line>) {
     println!("\n| what | value | aim | met |\n| --- | --- | --- | --- |");

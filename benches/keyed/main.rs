@@ -1,8 +1,9 @@
 //! Measures a limiter for each key beside two keyed limiters of governor: a call that is admitted,
 //! over few and many keys, and the bytes that a key takes.
 //!
-//! `cargo bench --bench keyed` runs everything in one process and ends with a table of ratios.
-//! BENCHMARKS.md has the table, and explains it.
+//! `cargo bench --bench keyed` runs everything in one process and ends with a table of ratios. With
+//! `-- calls`, `new` or `bytes`, it runs that part alone. BENCHMARKS.md has the table, and explains
+//! it.
 
 #[path = "../speed/rounds.rs"]
 mod rounds;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use allocation_counter::measure;
 use governor::{DefaultKeyedRateLimiter, Quota};
 use openlimit::{Cost, Keyed, Rate, RateLimiter};
-use openlimit_benches::Line;
+use openlimit_benches::{Line, runs};
 
 use self::rounds::Rounds;
 
@@ -28,10 +29,16 @@ fn main() {
     let (rounds, many) = if is_bench { (usize::MAX, 1_000_000) } else { (1, 1_000) };
     let mut lines = Vec::new();
     for keys in [1, 1_000, many] {
-        lines.extend(speed(rounds, keys));
+        if runs("calls") {
+            lines.extend(speed(rounds, keys));
+        }
     }
-    lines.extend(new_keys(many));
-    lines.push(bytes(many / 10));
+    if runs("new") {
+        lines.extend(new_keys(many));
+    }
+    if runs("bytes") {
+        lines.push(bytes(many / 10));
+    }
     if is_bench {
         openlimit_benches::print(lines.into_iter());
     }

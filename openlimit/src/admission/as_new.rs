@@ -12,9 +12,9 @@ impl Admission {
     pub(crate) fn is_as_new(&self, now: u64) -> bool {
         self.queue.is_empty()
             && self.backend.is_as_new(now)
-            && self.probes.is_none()
-            && (self.widens == 0 || self.remaining.is_none())
-            && !self.learning.as_ref().is_some_and(Learning::matters)
-            && self.in_flight.as_ref().is_none_or(|flights| flights.is_as_new())
+            && self.seldom.get().probes.is_none()
+            && (self.policy.widens == 0 || self.remaining.is_none())
+            && !self.seldom.get().learning.as_ref().is_some_and(Learning::matters)
+            && self.seldom.get().in_flight.as_ref().is_none_or(|flights| flights.is_as_new())
     }
 }

@@ -7,6 +7,7 @@
 //! not ask for it. Every other call is refused where a used-up quota refuses it, with another
 //! reason.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::Admission;
@@ -28,7 +29,7 @@ impl Admission {
     }
 
     /// Changes the rates and bursts of the limits. `plan` is the new plan, `version` that of limits
-    /// that another process has updated, and `widens` as in [`widens`](Self::widens). Refuses the
+    /// that another process has updated, and `widens` as in [`Policy`](super::Policy). Refuses the
     /// waiters that can never be admitted any more.
     ///
     /// # Errors
@@ -42,8 +43,8 @@ impl Admission {
         wakers: &mut Vec<Waker>,
     ) -> Result<(), BuildProblem> {
         self.backend.change(limits, version, now)?;
-        self.widens = widens;
-        if let Some(learning) = &mut self.learning {
+        Arc::make_mut(&mut self.policy).widens = widens;
+        if let Some(learning) = self.learning_mut() {
             learning.change(plan.learned_limits(limits.meterings));
         }
         for (place, limit) in plan.limits().iter().enumerate() {
@@ -68,7 +69,7 @@ impl Admission {
 
     /// Changes the longest time by which a charge is dated back.
     pub(crate) fn set_grace(&mut self, grace: u64) {
-        self.grace = grace;
+        Arc::make_mut(&mut self.policy).grace = grace;
     }
 
     /// Forgets what was taken, what the provider said, and all holds. What was learned about calls
@@ -76,24 +77,24 @@ impl Admission {
     pub(crate) fn reset(&mut self, limits: &Starting<'_>, now: u64) {
         self.backend.reset(limits, now);
         self.remaining = None;
-        self.probes.forget();
+        self.forget_probe();
         self.stay_closed(now);
     }
 
     /// Admits no call any more. The next [`pump`](Self::pump) refuses those that wait.
     pub(crate) fn close(&mut self, now: u64) {
-        self.is_closed = true;
+        self.seldom.change().is_closed = true;
         self.backend.close(now);
     }
 
     /// Returns true if the limiter is closed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed
+        self.seldom.get().is_closed
     }
 
     /// Closes the backend again after its holds have ended.
     pub(super) fn stay_closed(&mut self, now: u64) {
-        if self.is_closed {
+        if self.is_closed() {
             self.backend.close(now);
         }
     }

@@ -19,13 +19,10 @@ pub(super) struct Checks {
     due: u64,
 }
 
-impl Default for Checks {
-    fn default() -> Self {
-        Self { setbacks: 0, not_before: 0, due: u64::MAX }
-    }
-}
-
 impl Checks {
+    /// No check, and none to make.
+    pub(super) const NONE: Self = Self { setbacks: 0, not_before: 0, due: u64::MAX };
+
     /// Returns when the next check is due; the largest value if none is.
     pub(super) fn due(&self) -> u64 {
         self.due

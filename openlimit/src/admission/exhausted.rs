@@ -42,7 +42,7 @@ impl Admission {
     pub(super) fn departs(&mut self, charge: u64, now: u64) -> bool {
         let is_probe = self.backend.is_exhausted();
         if is_probe {
-            let patience = self.probes.depart(charge);
+            let patience = self.seldom.change().probes.depart(charge, self.policy.max_hold);
             self.backend.exhaust(now.saturating_add(patience), now);
         }
         is_probe
@@ -97,12 +97,12 @@ impl Admission {
     /// Notes that the call of this charge, if it is a probe, was refused because the quota is used
     /// up still.
     pub(crate) fn probe_failed(&mut self, charge: u64) {
-        self.probes.end(charge);
+        self.end_last_probe(charge);
     }
 
     /// Ends all holds.
     pub(crate) fn release(&mut self, now: u64) {
-        self.probes.forget();
+        self.forget_probe();
         self.backend.release(now);
         self.stay_closed(now);
     }
@@ -111,12 +111,24 @@ impl Admission {
     /// provider never saw it: then the next call is the probe. Otherwise the quota is back. What
     /// holds single limits stays.
     pub(crate) fn end_probe(&mut self, charge: u64, was_sent: bool, now: u64) {
-        if self.probes.end(charge) && self.backend.is_exhausted() {
+        if self.end_last_probe(charge) && self.backend.is_exhausted() {
             self.backend.reopen(now);
             self.stay_closed(now);
             if !was_sent {
                 self.backend.exhaust(now, now);
             }
+        }
+    }
+
+    /// Notes that the response to a call is known. Returns true if it is the last probe.
+    fn end_last_probe(&mut self, charge: u64) -> bool {
+        self.seldom.changed().is_some_and(|seldom| seldom.probes.end(charge))
+    }
+
+    /// Forgets the last probe.
+    pub(super) fn forget_probe(&mut self) {
+        if let Some(seldom) = self.seldom.changed() {
+            seldom.probes.forget();
         }
     }
 }

@@ -4,6 +4,7 @@
 //! of them come too late. With one, those that wait are still worth it, and the others know at
 //! once.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::{Admission, Decided};
@@ -24,36 +25,32 @@ impl Default for Cap {
 }
 
 impl Admission {
-    /// Bounds the number of calls that wait.
-    pub(crate) fn capped(self, cap: Cap) -> Self {
-        Self { cap, ..self }
-    }
-
-    /// Changes the bound. Refuses calls that are too many by the rule for overflow, of which
-    /// [`Overflow::RejectNew`](crate::Overflow::RejectNew) refuses none.
+    /// Changes the number of calls that may wait. Refuses calls that are too many by the rule for
+    /// overflow, of which [`Overflow::RejectNew`](crate::Overflow::RejectNew) refuses none.
     pub(crate) fn cap(&mut self, cap: Cap, now: u64, wakers: &mut Vec<Waker>) {
-        self.cap = cap;
+        Arc::make_mut(&mut self.policy).cap = cap;
         while self.queue.len() > cap.most
             && let Some(key) = self.queue.excess(None, cap.overflow)
             && let Some(waiter) = self.queue.waiter(key)
         {
             let refusal = self.too_many(waiter, now);
+            self.turn_passes(key, now);
             self.refuse(key, refusal, wakers);
         }
     }
 
     /// Returns true if a call that joined would be one too many.
     pub(super) fn is_full(&self) -> bool {
-        self.queue.len() >= self.cap.most
+        self.queue.len() >= self.policy.cap.most
     }
 
     /// Decides about a call that has joined: it waits, unless it is the one too many. Refuses the
     /// one that is.
     pub(super) fn or_shed(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
-        if self.queue.len() <= self.cap.most {
+        if self.queue.len() <= self.policy.cap.most {
             return Decided::Waits(key);
         }
-        let excess = self.queue.excess(Some(key), self.cap.overflow);
+        let excess = self.queue.excess(Some(key), self.policy.cap.overflow);
         let excess = excess.and_then(|excess| Some((excess, self.too_many(self.queue.waiter(excess)?, now))));
         let decided = match excess {
             Some((excess, refusal)) if excess == key => {

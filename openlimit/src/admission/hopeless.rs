@@ -31,10 +31,13 @@ impl Admission {
     #[inline]
     pub(super) fn refuse_hopeless(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         if self.queue.deadlines() == 0 {
-            return self.checks.rest();
+            if let Some(seldom) = self.seldom.changed() {
+                seldom.checks.rest();
+            }
+            return;
         }
         let setbacks = self.backend.setbacks() + self.queue.setbacks();
-        if self.checks.is_due(setbacks, now) {
+        if self.seldom.change().checks.is_due(setbacks, now) {
             self.check(setbacks, now, wakers);
         }
     }
@@ -43,7 +46,7 @@ impl Admission {
     #[inline(never)]
     fn check(&mut self, setbacks: u64, now: u64, wakers: &mut Vec<Waker>) {
         let (refusals, checked) = self.hopeless(now);
-        self.checks.made(setbacks, checked, now);
+        self.seldom.change().checks.made(setbacks, checked, now);
         if refusals.is_empty() {
             return;
         }

@@ -15,13 +15,24 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Waiter};
 
 impl Admission {
     /// Limits how many calls are in flight at a time.
-    pub(crate) fn bounds_in_flight(self, concurrency: Option<&Concurrency>) -> Self {
-        Self { in_flight: concurrency.map(|concurrency| Box::new(Flights::new(concurrency))), ..self }
+    pub(crate) fn bounds_in_flight(mut self, concurrency: Option<&Concurrency>) -> Self {
+        if let Some(concurrency) = concurrency {
+            self.seldom.change().in_flight = Some(Flights::new(concurrency));
+        }
+        self
+    }
+
+    fn flights(&self) -> Option<&Flights> {
+        self.seldom.get().in_flight.as_ref()
+    }
+
+    fn flights_mut(&mut self) -> Option<&mut Flights> {
+        self.seldom.changed()?.in_flight.as_mut()
     }
 
     /// Changes how many calls may be in flight, if that is limited.
     pub(crate) fn bound_in_flight(&mut self, concurrency: Option<&Concurrency>, now: u64) {
-        if let Some((flights, concurrency)) = self.in_flight.as_mut().zip(concurrency) {
+        if let Some((flights, concurrency)) = self.flights_mut().zip(concurrency) {
             flights.bound(concurrency, now);
             self.pass_room_on();
         }
@@ -29,7 +40,7 @@ impl Admission {
 
     /// Returns how many calls are in flight and the most that may be, if that is limited.
     pub(crate) fn in_flight(&self) -> Option<(u32, u32)> {
-        self.in_flight.as_ref().map(|flights| (flights.calls, flights.most))
+        self.flights().map(|flights| (flights.calls, flights.most))
     }
 
     /// Admits a call at `now` if no call waits, every limit has room, and one more may be in
@@ -47,14 +58,14 @@ impl Admission {
 
     /// Notes that a call departs. Returns its number, if calls in flight are limited.
     pub(super) fn depart(&mut self) -> Option<u64> {
-        let number = self.in_flight.as_mut().map(|flights| flights.depart());
+        let number = self.flights_mut().map(|flights| flights.depart());
         self.pass_room_on();
         number
     }
 
     /// Notes that the call of this number has ended, and if it was a success.
     pub(crate) fn end_flight(&mut self, number: u64, is_success: bool, now: u64) {
-        if let Some(flights) = &mut self.in_flight {
+        if let Some(flights) = self.flights_mut() {
             flights.end(number, is_success, now);
             self.pass_room_on();
         }
@@ -63,7 +74,7 @@ impl Admission {
     /// Notes that the call of this number was refused because too many were in flight, as far as is
     /// known.
     pub(crate) fn cut_concurrency(&mut self, number: u64) {
-        if let Some(flights) = &mut self.in_flight {
+        if let Some(flights) = self.flights_mut() {
             flights.cut(number);
             self.pass_room_on();
         }
@@ -71,31 +82,31 @@ impl Admission {
 
     /// Tells the backend how many calls may depart, so that a store grants no more of them ahead.
     fn pass_room_on(&mut self) {
-        if let Some(flights) = &self.in_flight {
-            self.backend.set_room(flights.room().try_into().unwrap_or(usize::MAX));
+        if let Some(room) = self.flights().map(|flights| flights.room()) {
+            self.backend.set_room(room.try_into().unwrap_or(usize::MAX));
         }
     }
 
     /// Returns true if as many calls are in flight as may be.
     pub(super) fn is_saturated(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(|flights| flights.room() == 0)
+        self.flights().is_some_and(|flights| flights.room() == 0)
     }
 
     /// Returns when a call may depart that the backend admits at `due`.
     pub(super) fn due_in_flight(&self, due: Due) -> Due {
-        let flight = self.in_flight.as_ref().map(|flights| flights.due());
+        let flight = self.flights().map(|flights| flights.due());
         flight.filter(|flight| flight.at > due.at).unwrap_or(due)
     }
 
     /// Returns true if no call is in flight, or if that is not known because they are not limited.
     /// Otherwise keeps the waker: the [`pump`](Self::pump) after the last call wakes it.
     pub(crate) fn has_landed(&mut self, waker: &mut Option<Waker>) -> bool {
-        self.in_flight.as_mut().is_none_or(|flights| flights.have_ended(waker))
+        self.flights_mut().is_none_or(|flights| flights.have_ended(waker))
     }
 
     /// Wakes those who wait until no call is in flight.
     pub(super) fn wake_landed(&mut self, wakers: &mut Vec<Waker>) {
-        if let Some(flights) = &mut self.in_flight {
+        if let Some(flights) = self.flights_mut() {
             flights.ended(wakers);
         }
     }

@@ -13,31 +13,38 @@ use crate::limits::{Amounts, Dimension, Usage};
 const STEP: u64 = 8;
 
 impl Admission {
-    /// Lets calls reserve what is learned.
-    pub(crate) fn learns(self, learning: Learning) -> Self {
-        Self { learning: Some(learning), ..self }
+    /// Returns what was learned, if the limiter learns.
+    fn learning(&self) -> Option<&Learning> {
+        self.seldom.get().learning.as_ref().or(self.policy.learning.as_ref())
+    }
+
+    /// Does the same to change it.
+    pub(super) fn learning_mut(&mut self) -> Option<&mut Learning> {
+        let new = self.policy.learning.as_ref()?;
+        Some(self.seldom.change().learning.get_or_insert_with(|| new.of_another()))
     }
 
     /// Lets calls reserve for as many as a limit allows now.
     pub(super) fn learn_rate(&mut self, plan: &Plan, place: usize) {
         let allowed = self.allowed(place, plan);
-        if let Some(learning) = &mut self.learning {
+        if let Some(learning) = self.learning_mut() {
             learning.set_rate(place, allowed);
         }
     }
 
     /// Replaces the amounts of a call that arrives by what was learned about its site.
     pub(crate) fn reserve(&self, lesson: &Lesson, amounts: &mut Amounts) {
-        if let Some(learning) = &self.learning {
+        if let Some(learning) = self.learning() {
             learning.reserve(lesson, amounts);
         }
     }
 
     /// Does the same for the first calls in the queue.
     pub(crate) fn reprice(&mut self, most: usize) {
-        let Some(learning) = &self.learning else { return };
-        let (reserve, dimensions) = (self.queue.reserve(), self.queue.dimensions());
-        self.queue.reprice(most, |waiter| {
+        let Self { seldom, policy, queue, .. } = self;
+        let Some(learning) = seldom.get().learning.as_ref().or(policy.learning.as_ref()) else { return };
+        let (reserve, dimensions) = (queue.reserve(), queue.dimensions());
+        queue.reprice(most, |waiter| {
             let mut amounts = waiter.amounts.clone();
             learning.reserve(waiter.lesson.as_ref()?, &mut amounts);
             reserve.fill(&mut amounts, waiter.urgency.priority(), dimensions);
@@ -47,7 +54,7 @@ impl Admission {
 
     /// Returns what was learned of each site, the one that was taught last first.
     pub(crate) fn learned(&self) -> Vec<LearnedSite> {
-        self.learning.as_ref().map_or_else(Vec::new, |learning| learning.learned())
+        self.learning().map_or_else(Vec::new, |learning| learning.learned())
     }
 
     /// Learns from the usage of a call that has ended.
@@ -55,7 +62,7 @@ impl Admission {
     /// When enough is known of a site, all waiting calls follow at once, because the wait of a
     /// newcomer depends on all of them. That happens once for each site.
     pub(crate) fn teach(&mut self, lesson: &Lesson, usage: &Usage) {
-        if let Some(learning) = &mut self.learning
+        if let Some(learning) = self.learning_mut()
             && learning.teach(lesson, usage)
         {
             self.reprice(usize::MAX);
@@ -64,7 +71,7 @@ impl Admission {
 
     /// Learns from the provider's own prices of a call that it refused.
     pub(crate) fn teach_price(&mut self, lesson: &Lesson, dimension: &Dimension, price: u64) {
-        if let Some(learning) = &mut self.learning {
+        if let Some(learning) = self.learning_mut() {
             learning.teach_price(lesson, dimension, price);
         }
     }

@@ -60,17 +60,11 @@ impl Admission {
         self.give_notice(key, wait, now)
     }
 
-    /// Does the same for a call of several limiters that has joined this queue. No foreign code may
-    /// run where that happens, so its task gets the wait [later](Self::long_wait).
-    pub(crate) fn begin_stacked_wait(&mut self, key: Key, now: u64) {
-        let Some(waiter) = self.queue.waiter(key).filter(|waiter| waiter.turn != Turn::Reported) else {
-            return;
-        };
-        if self.backend.wait(waiter, &self.queue, now).0 <= LONG {
-            self.queue.watch(key, now);
-        } else if let Some(waiter) = self.queue.waiter_mut(key) {
-            waiter.notice = Notice::Due;
-        }
+    /// Does the same for a call of several limiters that has joined this queue, unless it is its turn
+    /// here.
+    pub(crate) fn begin_stacked_wait(&mut self, key: Key, now: u64) -> Option<LongWait> {
+        self.queue.waiter(key).filter(|waiter| waiter.turn != Turn::Reported)?;
+        self.begin_wait(key, now)
     }
 
     /// Returns the wait of a call that was woken because it is long.
@@ -78,7 +72,8 @@ impl Admission {
         let waiter = self.queue.waiter(key)?;
         let (wait, limit) = self.backend.wait_of_next(waiter.amounts.as_slice(), now);
         // Its turn comes after that of the head.
-        let of_head = if self.due == u64::MAX { 0 } else { self.due.saturating_sub(now) };
+        let due = self.seldom.get().due;
+        let of_head = if due == u64::MAX { 0 } else { due.saturating_sub(now) };
         self.give_notice(key, (wait.max(of_head), limit), now)
     }
 

@@ -59,31 +59,34 @@ mod in_flight;
 mod learned;
 mod long_wait;
 mod plan;
+mod policy;
 mod probes;
 mod remaining;
 mod reserve;
 mod returned;
+mod seldom;
 mod stacked;
 mod waiting;
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use crate::backend::{Backend, Buckets, Due, Look};
 use crate::bucket::{FASTEST, SLOWEST};
 use crate::error::StoreStatus;
-use crate::learning::Learning;
 use crate::limits::{Dimension, Rate};
 use crate::queue::{Grant, Key, Outcome, Queue, Refusal, Turn, Wait, Waiter};
 
-use self::checks::Checks;
-use self::flights::{CONCURRENCY, Flights};
+use self::flights::CONCURRENCY;
 pub(crate) use self::full::Cap;
 pub(crate) use self::long_wait::LongWait;
 pub(crate) use self::plan::{Plan, Raises};
-use self::probes::Probes;
+pub(crate) use self::policy::Policy;
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
 pub use self::returned::Returned;
+use self::seldom::Seldom;
+pub(crate) use self::seldom::{Lazily, Unused};
 pub(crate) use self::waiting::OnWait;
 pub use self::waiting::{WaitReason, Waiting};
 
@@ -95,28 +98,12 @@ pub use self::waiting::{WaitReason, Waiting};
 pub(crate) struct Admission {
     pub(crate) backend: Backend,
     pub(crate) queue: Queue,
-    /// The time at which the head is due; the largest value if no call waits, or if the time is not
-    /// known.
-    due: u64,
-    /// The longest time by which a charge is dated back, in nanoseconds.
-    grace: u64,
-    /// The moment at which the head came to wait for the limits alone, or an earlier one: the last
-    /// one at which a call before it was charged or left.
-    since: u64,
     /// The contents of responses. `None` before the first one.
     remaining: Option<Box<Remaining>>,
-    probes: Probes,
-    checks: Checks,
-    cap: Cap,
-    /// A bit for each limit whose burst follows what the provider's bucket was seen to hold.
-    widens: u64,
-    /// What calls turned out to cost. `None` if the limiter does not learn.
-    learning: Option<Learning>,
+    policy: Arc<Policy>,
+    seldom: Lazily<Seldom>,
     /// What settled calls gave back, by the place of each limit. Empty before the first.
     returned: Box<[Returned]>,
-    is_closed: bool,
-    /// The calls in flight. `None` if they are not limited.
-    in_flight: Option<Box<Flights>>,
 }
 
 /// The decision about a call that arrived. A refusal is an `E`.
@@ -130,30 +117,9 @@ pub(crate) enum Decided<E> {
 }
 
 impl Admission {
-    /// Creates the admission of a new limiter. `grace` and the longest hold are in nanoseconds.
-    pub(crate) fn new(backend: Backend, queue: Queue, grace: u64, max_hold: u64) -> Self {
-        Self {
-            backend,
-            queue,
-            due: u64::MAX,
-            grace,
-            since: 0,
-            remaining: None,
-            probes: Probes::new(max_hold),
-            checks: Checks::default(),
-            cap: Cap::default(),
-            widens: 0,
-            learning: None,
-            returned: Box::default(),
-            is_closed: false,
-            in_flight: None,
-        }
-    }
-
-    /// Lets the burst of some limits, each a bit, follow what the provider's bucket was seen to
-    /// hold.
-    pub(crate) fn widens(self, limits: u64) -> Self {
-        Self { widens: limits, ..self }
+    /// Creates the admission of a new limiter.
+    pub(crate) fn new(backend: Backend, queue: Queue, policy: Arc<Policy>) -> Self {
+        Self { backend, queue, remaining: None, policy, seldom: Lazily::default(), returned: Box::default() }
     }
 
     /// Admits a call at `now`, if no call waits and every limit has room. Returns the number of its
@@ -208,7 +174,7 @@ impl Admission {
                 && self.backend.is_meant(place, charge, resets_in, now)
                 && let Some(left) = remaining.left(of, rate, amount, charge, all)
             {
-                if self.widens >> place & 1 == 1 {
+                if self.policy.widens >> place & 1 == 1 {
                     self.backend.widen(place, remaining.held(place, rate));
                 }
                 self.backend.cap(place, left, now);
@@ -275,7 +241,7 @@ impl Admission {
         if self.backend.is_exhausted() {
             return self.arrive_exhausted(call, now, wakers);
         }
-        if self.in_flight.is_some() {
+        if self.in_flight().is_some() {
             return self.arrive_in_flight(call, now, wakers);
         }
         // It may be smaller than the call that was next, and those that it overtakes may not be
@@ -296,7 +262,8 @@ impl Admission {
         if overtakes {
             self.pump(now, wakers);
         } else if self.queue.head().is_some_and(|(head, _)| head == key) {
-            self.due = self.head_due(now).map_or(u64::MAX, |(_, due)| due.at);
+            let due = self.head_due(now).map_or(u64::MAX, |(_, due)| due.at);
+            self.set_due(due);
         }
         self.or_shed(key, now, wakers)
     }
@@ -341,7 +308,7 @@ impl Admission {
 
     /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
-        self.due = loop {
+        let due = loop {
             let Some((key, _)) = self.queue.head() else { break u64::MAX };
             if let Some(refusal) = self.exhausted(now) {
                 self.refuse(key, refusal, wakers);
@@ -361,10 +328,11 @@ impl Admission {
                 break due.at;
             }
         };
+        self.set_due(due);
         while let Some((deadline, key)) = self.queue.deadline()
             && deadline <= now
         {
-            self.expire(key, self.due, now, wakers);
+            self.expire(key, due, now, wakers);
         }
         self.queue.note_long_waits(now, wakers);
         self.refuse_hopeless(now, wakers);
@@ -380,17 +348,26 @@ impl Admission {
     }
 
     /// Returns when to pump again: when the head is due or that time has to be computed anew, the
-    /// first timeout ends, deadlines have to be checked or a wait becomes long. `None` if none of them is known to happen.
+    /// first timeout ends, deadlines have to be checked or a wait becomes long. `None` if none of
+    /// them is known to happen.
     pub(crate) fn next(&self) -> Option<u64> {
         let deadline = self.queue.deadline().map_or(u64::MAX, |(deadline, _)| deadline);
-        let next = self.due.min(deadline).min(self.checks.due()).min(self.queue.next_long_wait());
+        let Seldom { due, checks, .. } = self.seldom.get();
+        let next = deadline.min(*due).min(checks.due()).min(self.queue.next_long_wait());
         let next = if self.queue.is_empty() { next } else { next.min(self.backend.due_changes()) };
         Some(next).filter(|next| *next != u64::MAX)
     }
 
     /// Returns the number of waiters, and when the first of them is due, if that is known.
     pub(crate) fn waiting(&self) -> (usize, Option<u64>) {
-        (self.queue.len(), Some(self.due).filter(|due| *due != u64::MAX))
+        (self.queue.len(), Some(self.seldom.get().due).filter(|due| *due != u64::MAX))
+    }
+
+    /// Notes when the head is due.
+    fn set_due(&mut self, due: u64) {
+        if due != self.seldom.get().due {
+            self.seldom.change().due = due;
+        }
     }
 
     /// Returns the state of each limit at `now`, and the state of the store, if there is one.
@@ -410,8 +387,9 @@ impl Admission {
     /// Admits the head, which was due at `due`.
     fn admit(&mut self, key: Key, due: Due, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
-        let at = due.at.max(now.saturating_sub(self.grace)).max(self.since);
-        self.since = at;
+        let since = self.seldom.get().since;
+        let at = due.at.max(now.saturating_sub(self.policy.grace)).max(since);
+        self.seldom.change().since = at;
         let is_below = self.queue.reserve().is_below(waiter.urgency.priority());
         let charge = self.backend.charge(&waiter.amounts, at, now);
         if let Some(remaining) = &mut self.remaining {
@@ -430,7 +408,7 @@ impl Admission {
     fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
         let (saturated, deadline) = (self.saturated(waiter.waited(now)), waiter.deadline());
-        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, head_due, now));
+        let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, &self.queue, head_due, now));
         self.turn_passes(key, deadline.min(now));
         self.refuse(key, refusal, wakers);
     }
@@ -439,7 +417,8 @@ impl Admission {
     /// head.
     fn turn_passes(&mut self, key: Key, at: u64) {
         if self.queue.head().is_some_and(|(head, _)| head == key) {
-            self.since = self.since.max(at);
+            let seldom = self.seldom.change();
+            seldom.since = seldom.since.max(at);
         }
     }
 }

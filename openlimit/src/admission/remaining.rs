@@ -57,6 +57,10 @@ use crate::limits::Rate;
 /// little too much.
 const MOST_CALLS: usize = 4_096;
 
+/// For how long a call is remembered, in nanoseconds: ten minutes, for which clients wait at most.
+/// A limiter for each key would else keep some hundred kilobytes for every key, for ever.
+const LONGEST: u64 = 600_000_000_000;
+
 /// A rate that is found by trying grows by one part in so many, once in this time in nanoseconds:
 /// by 10 % a second. A tenfold limit is found within half a minute, and exceeded by a few calls.
 const GROWS_BY: u64 = 10;
@@ -141,6 +145,7 @@ impl Remaining {
         for (charged, amount) in self.charged.iter_mut().zip(amounts) {
             *charged = charged.saturating_add(*amount);
         }
+        self.forget(now);
         if self.calls.len() >= MOST_CALLS {
             let mut place = 0;
             self.calls.retain(|_| {
@@ -150,6 +155,16 @@ impl Remaining {
         }
         self.count += 1;
         self.calls.push_back(Call { charge, order: self.count, at: now, charged: self.charged.clone() });
+    }
+
+    /// Forgets the calls that were admitted too long ago.
+    fn forget(&mut self, now: u64) {
+        while self.calls.front().is_some_and(|call| now.saturating_sub(call.at) > LONGEST) {
+            self.calls.pop_front();
+        }
+        if self.calls.len() < self.calls.capacity() / 8 {
+            self.calls.shrink_to(2 * self.calls.len());
+        }
     }
 
     /// Creates it for the limits of a plan.
@@ -291,7 +306,7 @@ fn place_of(calls: &VecDeque<Call>, charge: u64) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_CALLS, Remaining};
+    use super::{LONGEST, MOST_CALLS, Remaining};
     use crate::limits::Rate;
 
     const RATE: Rate = Rate::per_second(100);
@@ -364,6 +379,17 @@ mod tests {
         // It may be the first of them, so all others count.
         assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(5), None), Some(860));
         assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(6), None), Some(890));
+    }
+
+    #[test]
+    fn calls_are_forgotten_after_ten_minutes_and_so_is_their_storage() {
+        let mut remaining = Remaining::new(1, 1);
+        (1..=1_000).for_each(|charge| remaining.charge(&[1], charge, charge));
+        assert_eq!(remaining.calls.len(), 1_000);
+        remaining.charge(&[1], 1_001, 1_000 + LONGEST);
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(999), None), None);
+        assert_eq!(remaining.left((0, 0), RATE, 500, Some(1_000), None), Some(424));
+        assert!(remaining.calls.capacity() < 100, "{} calls", remaining.calls.capacity());
     }
 
     #[test]

@@ -61,19 +61,23 @@ impl Admission {
     /// Admits a call now that does not wait, if no call waits that it has to wait for. Returns the
     /// number of its charge.
     pub(super) fn pass(&mut self, call: &Waiter, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
-        let reserve = self.queue.reserve();
-        if reserve.is_any()
-            && !reserve.is_below(call.urgency.priority())
-            && self.queue.head_above().is_none()
-            && self.queue.head().is_some_and(|(_, head)| self.lets_pass(head, now))
-        {
-            let charge = self.take_past(call.amounts.as_slice(), now)?;
-            self.queue.overtaken_by(call);
-            // It may be the turn of a lower call now, which is due.
-            self.pump(now, wakers);
-            return Some(charge);
+        let priority = call.urgency.priority();
+        if !self.may_pass(priority, now) {
+            return None;
         }
-        self.take(call.amounts.as_slice(), now)
+        let charge = self.take_past(call.amounts.as_slice(), now)?;
+        self.queue.overtaken_by(priority);
+        // It may be the turn of a lower call now, which is due.
+        self.pump(now, wakers);
+        Some(charge)
+    }
+
+    /// Returns true if no call waits that one of this priority has to wait for.
+    pub(super) fn may_pass(&self, priority: Priority, now: u64) -> bool {
+        let Some((_, head)) = self.queue.head() else { return true };
+        !self.queue.reserve().is_below(priority)
+            && self.queue.head_above().is_none()
+            && self.lets_pass(head, now)
     }
 
     /// Returns true if the head waits for its share alone.

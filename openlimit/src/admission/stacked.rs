@@ -7,7 +7,7 @@
 use std::task::Waker;
 
 use super::{Admission, Decided};
-use crate::backend::{Buckets as _, Due};
+use crate::backend::{Buckets as _, Due, UNNUMBERED};
 use crate::limits::{Amounts, Priority};
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 
@@ -18,29 +18,20 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 const PATIENCE: u64 = 100_000_000;
 
 impl Admission {
-    /// Charges a call at `now` if no call waits, every limit has room, and one more may be in
-    /// flight. It can be [undone](Self::undo) under the same lock, until it is [kept](Self::keep).
-    pub(crate) fn try_charge(&mut self, grant: &mut Grant, priority: Priority, now: u64) -> bool {
+    /// Returns true if a call can depart at `now`: no call waits that it has to wait for, every
+    /// limit has room, and one more may be in flight. Completes what it takes.
+    pub(crate) fn has_room(&mut self, grant: &mut Grant, priority: Priority, now: u64) -> bool {
         self.price(grant, priority);
-        if !self.queue.is_empty() || self.is_saturated() {
-            return false;
-        }
-        let charge = self.backend.take(grant.amounts.as_slice(), now);
-        grant.charge = charge.unwrap_or_default();
-        charge.is_some()
+        self.may_pass(priority, now)
+            && !self.is_saturated()
+            && self.backend.has_room(grant.amounts.as_slice(), now)
     }
 
-    /// Keeps what was charged: the call departs.
-    pub(crate) fn keep(&mut self, grant: &mut Grant, now: u64) {
-        if self.remaining.is_some() {
-            self.note(grant.amounts.as_slice(), Some(grant.charge), now);
-        }
+    /// Charges a call for which there is [room](Self::has_room), under the same lock: it departs.
+    pub(crate) fn take_room(&mut self, grant: &mut Grant, priority: Priority, now: u64) {
+        grant.charge = self.take_past(grant.amounts.as_slice(), now).unwrap_or(UNNUMBERED);
+        self.queue.overtaken_by(priority);
         grant.flight = self.depart();
-    }
-
-    /// Undoes what was charged, as if it had never been.
-    pub(crate) fn undo(&mut self, grant: &Grant, now: u64) {
-        self.backend.undo(&grant.amounts, grant.charge, now);
     }
 
     /// Returns the refusal of a call that is not in the queue, if it is known that it would be

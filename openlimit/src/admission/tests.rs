@@ -1,6 +1,7 @@
 //! Tests of cases that programs cannot bring about: times that reach the lock in another order than
 //! they were read in.
 
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ fn limited(amounts: &[u64]) -> Admission {
         dates: Dates::From(0),
         on_system_time: true,
     };
-    Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1), 0, 0)
+    Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1), Arc::default())
 }
 
 fn ten() -> Admission {

@@ -34,9 +34,8 @@ pub(crate) trait Buckets {
     /// the charge, or charges none.
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64>;
 
-    /// Undoes the last [`take`](Self::take), which was at the same moment, and since which nothing
-    /// else has changed.
-    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64);
+    /// Returns true if [`take`](Self::take) would charge this call at the same moment.
+    fn has_room(&mut self, amounts: &[u64], now: u64) -> bool;
 
     /// Returns when the head of the queue can be admitted, or `None` while that is not known.
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due>;
@@ -107,7 +106,7 @@ pub(crate) trait Buckets {
     /// Returns the refusal of a waiter whose timeout ended.
     ///
     /// The head is due at `head_due`, which is the largest value while that is not known.
-    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal;
+    fn expire(&self, waiter: &Waiter, queue: &Queue, head_due: u64, now: u64) -> Refusal;
 
     /// Changes the rate of one limit to `allowed` of what was `declared`, but to no less than an
     /// eighth, and no more than 65 536 times as much.
@@ -193,5 +192,5 @@ pub(crate) trait Buckets {
     fn set_room(&mut self, calls: usize);
 
     /// Returns true if the driver has to run earlier than it planned to.
-    fn calls_driver(&mut self, waiting: usize, now: u64) -> bool;
+    fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool;
 }

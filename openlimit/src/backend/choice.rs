@@ -38,7 +38,7 @@ impl Choice {
         match self {
             Self::Memory => {
                 let _ = (starting.name, starting.limits, starting.on_system_time);
-                Ok(Ready::Memory)
+                Ok(Ready::Memory(Memory::new(starting, 0)))
             }
             #[cfg(feature = "redis")]
             Self::Redis(redis) => Ok(Ready::Redis(Box::new(redis::check(redis, starting)?))),
@@ -46,11 +46,18 @@ impl Choice {
     }
 }
 
-/// The backend of limiters that were checked.
+/// The backend of limiters that were checked. By default it has no limits.
 pub(crate) enum Ready {
-    Memory,
+    /// As new, to make others of.
+    Memory(Memory),
     #[cfg(feature = "redis")]
     Redis(Box<Shared>),
+}
+
+impl Default for Ready {
+    fn default() -> Self {
+        Self::Memory(Memory::default())
+    }
 }
 
 impl Ready {
@@ -58,9 +65,9 @@ impl Ready {
     /// `starting` is what was checked. Does not connect to a store yet.
     pub(crate) fn open(&self, starting: &Starting<'_>, key: Option<&str>) -> (Backend, Driver) {
         match self {
-            Self::Memory => {
-                let _ = key;
-                (Backend::Memory(Memory::new(starting, 0)), Driver::None)
+            Self::Memory(memory) => {
+                let _ = (starting, key);
+                (Backend::Memory(memory.of_another()), Driver::None)
             }
             #[cfg(feature = "redis")]
             Self::Redis(shared) => shared.open(starting, key),

@@ -42,8 +42,8 @@ impl Buckets for Backend {
         each!(self, one => one.take(amounts, now))
     }
 
-    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64) {
-        each!(self, one => one.undo(amounts, charge, now));
+    fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {
+        each!(self, one => one.has_room(amounts, now))
     }
 
     #[inline]
@@ -110,8 +110,8 @@ impl Buckets for Backend {
         each!(self, one => one.would_wait(call, queue, now))
     }
 
-    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
-        each!(self, one => one.expire(waiter, head_due, now))
+    fn expire(&self, waiter: &Waiter, queue: &Queue, head_due: u64, now: u64) -> Refusal {
+        each!(self, one => one.expire(waiter, queue, head_due, now))
     }
 
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
@@ -206,7 +206,7 @@ impl Buckets for Backend {
     }
 
     #[inline]
-    fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {
-        each!(self, one => one.calls_driver(waiting, now))
+    fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool {
+        each!(self, one => one.calls_driver(queue, now))
     }
 }

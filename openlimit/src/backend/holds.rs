@@ -1,7 +1,6 @@
-//! `Holds`: when the holds of buckets in memory end, and how often calls were moved back, by holds
-//! and by anything else.
+//! `Holds`: when the holds of buckets in memory end.
 //!
-//! Both are rare. So it is one pointer, and leaves the cache line of the lock to what every call
+//! Holds are rare. So it is one pointer, and leaves the cache line of the lock to what every call
 //! reads.
 
 /// The ends of holds. Zero stands for none, and each may be over.
@@ -10,14 +9,22 @@ pub(super) struct Holds(Option<Box<Ends>>);
 
 #[derive(Debug)]
 struct Ends {
+    /// Of the last hold of any kind.
+    last: u64,
     /// Of the hold of all calls.
     all: u64,
     /// Of the holds of single limits.
     limits: Box<[u64]>,
-    setbacks: u64,
 }
 
 impl Holds {
+    /// Returns when the last hold of any kind ends; the largest value while a quota is used up, and
+    /// once the limiter is closed.
+    #[inline]
+    pub(super) fn last(&self) -> u64 {
+        self.0.as_ref().map_or(0, |ends| ends.last)
+    }
+
     /// Returns the end of the hold of all calls.
     pub(super) fn all(&self) -> u64 {
         self.0.as_ref().map_or(0, |ends| ends.all)
@@ -28,7 +35,14 @@ impl Holds {
         self.0.as_ref().map_or(0, |ends| ends.limits[place])
     }
 
-    /// Returns the end of the hold of all calls, to change it. `limits` is the number of limits.
+    /// Moves the end of the last hold to `until`, if that is later. `limits` is the number of
+    /// limits.
+    pub(super) fn prolong(&mut self, until: u64, limits: usize) {
+        let last = &mut self.ends(limits).last;
+        *last = until.max(*last);
+    }
+
+    /// Returns the end of the hold of all calls, to change it.
     pub(super) fn all_mut(&mut self, limits: usize) -> &mut u64 {
         &mut self.ends(limits).all
     }
@@ -39,14 +53,15 @@ impl Holds {
     }
 
     /// Returns the latest end of the holds of single limits.
-    pub(super) fn latest_limit(&self) -> u64 {
+    fn latest_limit(&self) -> u64 {
         self.0.as_ref().and_then(|ends| ends.limits.iter().max().copied()).unwrap_or(0)
     }
 
-    /// Ends the hold of all calls.
+    /// Ends the hold of all calls. Holds of single limits stay.
     pub(super) fn end_all(&mut self) {
+        let last = self.latest_limit();
         if let Some(ends) = &mut self.0 {
-            ends.all = 0;
+            (ends.last, ends.all) = (last, 0);
         }
     }
 
@@ -57,21 +72,7 @@ impl Holds {
         }
     }
 
-    /// Returns how often waiting calls were moved back.
-    pub(super) fn setbacks(&self) -> u64 {
-        self.0.as_ref().map_or(0, |ends| ends.setbacks)
-    }
-
-    /// Notes that waiting calls may have been moved back.
-    pub(super) fn set_back(&mut self, limits: usize) {
-        self.ends(limits);
-    }
-
-    /// Returns all ends, to change them, which counts as a setback.
     fn ends(&mut self, limits: usize) -> &mut Ends {
-        let none = || Box::new(Ends { all: 0, limits: vec![0; limits].into(), setbacks: 0 });
-        let ends = self.0.get_or_insert_with(none);
-        ends.setbacks += 1;
-        ends
+        self.0.get_or_insert_with(|| Box::new(Ends { last: 0, all: 0, limits: vec![0; limits].into() }))
     }
 }

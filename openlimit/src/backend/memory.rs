@@ -3,8 +3,6 @@
 //! It decides at once and exactly. Every call that does not wait runs through `take`, so that
 //! function is inlined into its caller, and the fields that it touches lie together.
 
-use std::mem;
-
 use super::buckets::{Buckets, Due, HOLD};
 use super::holds::Holds;
 use super::starting::Starting;
@@ -25,14 +23,12 @@ pub(crate) struct Memory {
     /// The time from which on calls are admitted as usual: no hold, and no rate that climbs. So a
     /// call that is admitted at once compares a single number.
     usual_from: u64,
-    /// When the last hold of any kind ends; the largest value while a quota is used up, and once
-    /// the limiter is closed.
-    shut_until: u64,
     holds: Holds,
+    /// How often calls may have been moved back.
+    setbacks: u64,
 }
 
-/// The latest end of a hold. The largest value of [`shut_until`](Memory::shut_until) says that a
-/// quota is used up.
+/// The latest end of a hold. A later one says that a quota is used up.
 const LAST_END: u64 = u64::MAX - 1;
 
 /// A bucket, and the dimension that it meters.
@@ -61,6 +57,12 @@ impl Memory {
             bucket: Bucket::new(metering, &starting.dates),
         });
         Self { meters: meters.collect(), charges, ..Self::default() }
+    }
+
+    /// Creates empty buckets for another limiter with the same limits. They share the terms.
+    pub(super) fn of_another(&self) -> Self {
+        let meters = self.meters.iter().map(|meter| Meter { bucket: meter.bucket.of_another(), ..*meter });
+        Self { meters: meters.collect(), charges: self.charges, ..Self::default() }
     }
 
     /// Returns when a call could be admitted if it were the next one.
@@ -110,7 +112,7 @@ impl Memory {
         if latest.limit >= self.limits() {
             latest.limit -= self.limits();
         }
-        let held = if self.shut_until > 0 { self.held_for(amounts) } else { 0 };
+        let held = if self.holds.last() > 0 { self.held_for(amounts) } else { 0 };
         if held > 0 && latest.at <= held { Due { at: held, limit: HOLD } } else { latest }
     }
 
@@ -141,26 +143,26 @@ impl Memory {
     /// Returns the wait of a call until a moment, and what decides it: a hold, if there is one now.
     #[inline]
     fn wait_until(&self, Due { at, limit }: Due, amounts: &[u64], now: u64) -> (u64, usize) {
-        let is_held = now < self.shut_until && now < self.held_for(amounts);
+        let is_held = self.is_shut(now) && now < self.held_for(amounts);
         (at.saturating_sub(now), if is_held { HOLD } else { limit })
     }
 
     /// Moves the end of the hold of all calls to `until`, if that is later. The levels stand.
     fn prolong(&mut self, until: u64, now: u64) {
         let until = until.min(LAST_END);
+        self.set_back();
         let end = self.holds.all_mut(self.meters.len());
         if until > now.max(*end) {
             self.meters.iter_mut().for_each(|meter| meter.bucket.freeze(until, now));
         }
         *end = until.max(*end);
-        self.shut_until = self.shut_until.max(until);
+        self.holds.prolong(until, self.meters.len());
         self.note_usual();
     }
 
     /// Ends the hold of all calls. Holds of single limits stay.
     fn end_hold(&mut self, now: u64) {
         self.holds.end_all();
-        self.shut_until = self.holds.latest_limit();
         let limits = self.limits();
         for (place, meter) in self.meters.iter_mut().enumerate() {
             meter.bucket.thaw(now);
@@ -174,41 +176,41 @@ impl Memory {
 
     /// Notes that calls that wait may have to wait for longer than was known.
     fn set_back(&mut self) {
-        self.holds.set_back(self.meters.len());
+        self.setbacks += 1;
     }
 
-    /// Charges a call now while a rate climbs, or during a hold, if it is one of limits from which
-    /// the call takes nothing.
+    /// Does the same as [`take`](Buckets::take) while a rate climbs or during a hold.
     #[cold]
     #[inline(never)]
     fn take_slowly(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        if now < self.shut_until && (self.is_exhausted() || now < self.held_for(amounts)) {
+        if !self.has_room_slowly(amounts, now) {
             return None;
         }
-        let charge = self.charges + 1;
-        for (at, meter) in self.meters.iter_mut().enumerate() {
-            let shown = meter.bucket.clock(now);
-            if !meter.bucket.take(amounts[meter.dimension()], charge, shown) {
-                self.put_back(amounts, at);
-                return None;
-            }
+        self.charge_as(amounts, self.charges + 1, now);
+        Some(self.charges)
+    }
+
+    /// Does the same as [`has_room`](Buckets::has_room) while a rate climbs or during a hold. Holds
+    /// of limits from which the call takes nothing do not count.
+    fn has_room_slowly(&self, amounts: &[u64], now: u64) -> bool {
+        if self.is_shut(now) && (self.is_exhausted() || now < self.held_for(amounts)) {
+            return false;
         }
-        self.charges = charge;
-        Some(charge)
+        let fits = |Meter { bucket, dimension, .. }: &Meter| {
+            bucket.fits(amounts[*dimension as usize], bucket.clock(now))
+        };
+        self.meters.iter().all(fits)
+    }
+
+    /// Returns whether every limit has room for a call, as usual.
+    fn fits(&self, amounts: &[u64], now: u64) -> bool {
+        self.meters.iter().all(|meter| meter.bucket.fits(amounts[meter.dimension()], now))
     }
 
     /// Notes from when on calls are admitted as usual, after a hold or a climb has changed.
     fn note_usual(&mut self) {
         let climbs = self.meters.iter().map(|meter| meter.bucket.climbs_until());
-        self.usual_from = climbs.fold(self.shut_until, u64::max);
-    }
-
-    /// Undoes a charge in the first `meters` limits.
-    #[inline]
-    fn put_back(&mut self, amounts: &[u64], meters: usize) {
-        for meter in &mut self.meters[..meters] {
-            meter.bucket.put_back(amounts[meter.dimension()]);
-        }
+        self.usual_from = climbs.fold(self.holds.last(), u64::max);
     }
 }
 
@@ -219,19 +221,22 @@ impl Buckets for Memory {
             return self.take_slowly(amounts, now);
         }
         let charge = self.charges + 1;
-        // All or nothing in one pass: if a limit refuses, the limits before it are put back.
-        for (at, meter) in self.meters.iter_mut().enumerate() {
-            if !meter.bucket.take(amounts[meter.dimension()], charge, now) {
-                self.put_back(amounts, at);
+        if let [others @ .., last] = &mut *self.meters {
+            // All or nothing: nothing is written before it is known that all limits have room.
+            let fits = |meter: &Meter| meter.bucket.fits(amounts[meter.dimension()], now);
+            if !others.iter().all(fits) || !last.bucket.try_take(amounts[last.dimension()], charge, now) {
                 return None;
+            }
+            for meter in others {
+                meter.bucket.take(amounts[meter.dimension()], charge, now);
             }
         }
         self.charges = charge;
         Some(charge)
     }
 
-    fn undo(&mut self, amounts: &Amounts, _: u64, _: u64) {
-        self.put_back(amounts.as_slice(), self.meters.len());
+    fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {
+        if now < self.usual_from { self.has_room_slowly(amounts, now) } else { self.fits(amounts, now) }
     }
 
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
@@ -276,7 +281,8 @@ impl Buckets for Memory {
     }
 
     fn close(&mut self, _: u64) {
-        (self.usual_from, self.shut_until) = (u64::MAX, u64::MAX);
+        self.holds.prolong(u64::MAX, self.meters.len());
+        self.usual_from = u64::MAX;
     }
 
     fn change(&mut self, limits: &Starting<'_>, _: Option<u64>, now: u64) -> Result<(), BuildProblem> {
@@ -289,10 +295,7 @@ impl Buckets for Memory {
     }
 
     fn reset(&mut self, limits: &Starting<'_>, _: u64) {
-        let mut holds = mem::take(&mut self.holds);
-        holds.end_all();
-        holds.end_limits();
-        *self = Self { holds, ..Self::new(limits, self.charges) };
+        *self = Self { setbacks: self.setbacks, ..Self::new(limits, self.charges) };
     }
 
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
@@ -314,7 +317,7 @@ impl Buckets for Memory {
 
     #[inline]
     fn setbacks(&self) -> u64 {
-        self.holds.setbacks()
+        self.setbacks
     }
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
@@ -322,7 +325,7 @@ impl Buckets for Memory {
         Refusal::WouldWait { wait, limit }
     }
 
-    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
+    fn expire(&self, waiter: &Waiter, _: &Queue, head_due: u64, now: u64) -> Refusal {
         let amounts = waiter.amounts.as_slice();
         let Due { at, limit } = self.earliest(amounts, now);
         let (wait, limit) = self.wait_until(Due { at: at.max(head_due), limit }, amounts, now);
@@ -380,19 +383,20 @@ impl Buckets for Memory {
 
     fn hold_limit(&mut self, place: usize, until: u64, now: u64) {
         let until = until.min(LAST_END);
+        self.set_back();
         let end = self.holds.limit_mut(place, self.meters.len());
         if until > now.max(*end) {
             *end = until;
             // What the hold of all calls has frozen for longer stays so.
             self.buckets_of(place).for_each(|bucket| bucket.freeze(until, now));
-            self.shut_until = self.shut_until.max(until);
+            self.holds.prolong(until, self.meters.len());
             self.note_usual();
         }
     }
 
     fn exhaust(&mut self, until: u64, now: u64) {
         self.prolong(until, now);
-        (self.usual_from, self.shut_until) = (u64::MAX, u64::MAX);
+        self.close(now);
     }
 
     fn reopen(&mut self, now: u64) {
@@ -402,7 +406,7 @@ impl Buckets for Memory {
     }
 
     fn release(&mut self, now: u64) {
-        if now < self.shut_until {
+        if self.is_shut(now) {
             self.holds.end_limits();
             self.end_hold(now);
         }
@@ -413,7 +417,7 @@ impl Buckets for Memory {
     }
 
     fn is_exhausted(&self) -> bool {
-        self.shut_until == u64::MAX
+        self.holds.last() == u64::MAX
     }
 
     fn limit_held_until(&self, place: usize) -> u64 {
@@ -421,7 +425,7 @@ impl Buckets for Memory {
     }
 
     fn is_shut(&self, now: u64) -> bool {
-        now < self.shut_until
+        now < self.holds.last()
     }
 
     fn is_as_new(&self, now: u64) -> bool {
@@ -444,7 +448,7 @@ impl Buckets for Memory {
 
     fn set_room(&mut self, _: usize) {}
 
-    fn calls_driver(&mut self, _: usize, _: u64) -> bool {
+    fn calls_driver(&mut self, _: &Queue, _: u64) -> bool {
         false
     }
 }
@@ -454,7 +458,7 @@ mod tests {
     use super::Meter;
 
     #[test]
-    fn a_bucket_without_refunds_has_at_most_128_bytes() {
-        assert!(size_of::<Meter>() <= 128, "{} bytes", size_of::<Meter>());
+    fn a_bucket_without_refunds_is_one_cache_line() {
+        assert!(size_of::<Meter>() <= 64, "{} bytes", size_of::<Meter>());
     }
 }

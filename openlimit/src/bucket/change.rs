@@ -22,7 +22,7 @@
 
 use super::level::{Level, Pace};
 use super::word::Word;
-use super::{Bucket, Metering};
+use super::{Bucket, Metering, Unusual};
 
 /// The most eras that are remembered. The calls of earlier ones count as the lightest of them.
 const MOST_ERAS: usize = 32;
@@ -34,25 +34,36 @@ impl Bucket {
     /// The rate is as declared then, unless it climbs. The burst that [`widen`](Self::widen) raised
     /// is the declared one again.
     pub(crate) fn change(&mut self, metering: &Metering, charge: u64, now: u64) {
-        let changed = match (&mut *self, Self::refilling(metering)) {
-            (Self::Resetting(count), _) => return count.change(metering, now),
-            (Self::Narrow(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
-            (Self::Wide(old), Self::Narrow(new)) => Self::Narrow(changed(old, new, charge, now)),
-            (Self::Narrow(old), Self::Wide(new)) => Self::Wide(Box::new(changed(old, *new, charge, now))),
-            (Self::Wide(old), Self::Wide(new)) => Self::Wide(Box::new(changed(old, *new, charge, now))),
-            // A limit that refills becomes none that resets: an update replaces one of the same kind.
-            (_, Self::Resetting(_)) => return,
+        let new = Self::refilling(metering);
+        let changed = match self {
+            Self::Narrow(old) => new.filled_as(old, charge, now),
+            Self::Unusual(unusual) => match &mut **unusual {
+                Unusual::Wide(old) => new.filled_as(old, charge, now),
+                // An update replaces a limit by one that resets at the same times.
+                Unusual::Resetting(count) => return count.change(metering, now),
+            },
         };
         *self = changed;
+    }
+
+    /// Returns the bucket, which is new, filled in proportion to a level.
+    fn filled_as<W: Word>(self, old: &Level<W>, charge: u64, now: u64) -> Self {
+        match self {
+            Self::Narrow(new) => Self::Narrow(changed(old, new, charge, now)),
+            Self::Unusual(unusual) => Self::Unusual(Box::new(match *unusual {
+                Unusual::Wide(new) => Unusual::Wide(changed(old, new, charge, now)),
+                Unusual::Resetting(new) => Unusual::Resetting(new),
+            })),
+        }
     }
 }
 
 /// Returns `new`, filled in proportion to `old`.
 fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now: u64) -> Level<N> {
-    let ratio = Ratio { part: new.burst.into(), of: old.burst.into() };
+    let ratio = Ratio { part: new.terms.burst.into(), of: old.terms.burst.into() };
     let down = |weight: W| N::narrowed(ratio.times(weight.into()).0);
     let shown = old.clock(now);
-    let emptied = old.at.saturating_add(old.level.over(old.leak));
+    let emptied = old.at.saturating_add(old.level.over(old.terms.leak));
     let (level, at) = if emptied <= shown {
         // Since when the bucket is empty decides about large calls.
         (N::default(), emptied)
@@ -60,19 +71,19 @@ fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now
         let (whole, rest) = ratio.times(old.level_at(shown).into());
         (N::narrowed(whole.saturating_add(u128::from(rest > 0))), old.at.max(shown))
     };
-    let (mut eras, mut least) = (Vec::new(), new.unit.min(down(old.unit)));
+    let (mut eras, mut least) = (Vec::new(), new.terms.unit.min(down(old.terms.unit)));
     if let Some(pace) = &old.pace {
         eras.extend(pace.eras.iter().map(|(last, weight)| (*last, down(*weight))));
         end_era(&mut eras, pace.since, down(pace.least));
         least = least.min(down(pace.least));
     }
-    end_era(&mut eras, charge, down(old.unit));
+    end_era(&mut eras, charge, down(old.terms.unit));
     while eras.len() > MOST_ERAS {
         let (_, weight) = eras.remove(0);
         eras[0].1 = eras[0].1.min(weight);
     }
     let (climb, cut) = old.pace.as_ref().map_or_else(Default::default, |pace| (pace.climb, pace.cut));
-    let pace = Pace { unit: new.unit, least, since: charge, eras, climb, cut };
+    let pace = Pace { unit: new.terms.unit, least, since: charge, eras, climb, cut };
     (new.level, new.at, new.low, new.pace) = (level, at, old.low.map(down), Some(Box::new(pace)));
     new
 }

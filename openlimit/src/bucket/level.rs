@@ -5,6 +5,8 @@
 //! Threads read it before they take the lock, so times can arrive out of order. An earlier time
 //! than the last one counts as the last one, so the level never leaks twice for the same time.
 
+use std::sync::Arc;
+
 use super::climb::Climb;
 use super::look::Look;
 use super::low_water::LowWater;
@@ -19,11 +21,25 @@ pub(crate) const FASTEST: u64 = 1 << 16;
 
 /// The level of one limit.
 ///
-/// The fields that every call changes come last. So threads pass one cache line between them and
-/// share the one before it.
+/// What does not change with a call is in [`Weights`], which the levels of equal limits share, and
+/// what few levels have is in boxes.
 #[derive(Debug)]
-#[repr(C)]
 pub(crate) struct Level<W> {
+    pub(super) terms: Arc<Weights<W>>,
+    /// The weight in the bucket at `at`.
+    pub(super) level: W,
+    /// The time to which `level` belongs, on the bucket's [clock](Climb). Only a charge or a refund
+    /// moves it, so `level` also tells since when the bucket is empty.
+    pub(super) at: u64,
+    /// The lowest level since each charge that may still be refunded.
+    pub(super) low: LowWater<W>,
+    /// Set once the rate was not as declared.
+    pub(super) pace: Option<Box<Pace<W>>>,
+}
+
+/// The terms of a limit, by weight.
+#[derive(Clone, Debug)]
+pub(super) struct Weights<W> {
     /// The weight of one unit of amount.
     pub(super) unit: W,
     /// The weight that leaks in a nanosecond.
@@ -36,17 +52,12 @@ pub(crate) struct Level<W> {
     jitter: W,
     /// The most that one call may take, as an amount: the rate's amount or its burst.
     most: u64,
-    /// The weight in the bucket at `at`.
-    pub(super) level: W,
-    /// The time to which `level` belongs, on the bucket's [clock](Climb). Only a charge or a refund
-    /// moves it, so `level` also tells since when the bucket is empty.
-    pub(super) at: u64,
-    /// The values of `level` and `at` before the last charge, for `put_back`.
-    before: (W, u64),
-    /// Set once the rate was not as declared.
-    pub(super) pace: Option<Box<Pace<W>>>,
-    /// The lowest level since each charge that may still be refunded.
-    pub(super) low: LowWater<W>,
+}
+
+impl<W: Word> Weights<W> {
+    pub(super) fn new(unit: W, leak: W, burst: W, jitter: W, most: u64) -> Self {
+        Self { unit, leak, fit: burst.minus(jitter), burst, jitter, most }
+    }
 }
 
 /// A rate that differs from the declared one, or that did.
@@ -79,58 +90,49 @@ impl<W: Word> Pace<W> {
 
 impl<W: Word> Level<W> {
     /// Creates a level of zero.
-    pub(super) fn new(unit: W, leak: W, burst: W, jitter: W, most: u64) -> Self {
-        Self {
-            unit,
-            leak,
-            fit: burst.minus(jitter),
-            burst,
-            jitter,
-            most,
-            level: W::default(),
-            at: 0,
-            before: (W::default(), 0),
-            pace: None,
-            low: LowWater::default(),
-        }
+    pub(super) fn new(terms: Arc<Weights<W>>) -> Self {
+        Self { terms, level: W::default(), at: 0, low: LowWater::default(), pace: None }
     }
 
-    /// Takes `amount` if it can be admitted when the bucket's clock shows `now`. Returns whether it
-    /// did.
+    /// Creates a level of zero with the same terms.
+    pub(super) fn of_another(&self) -> Self {
+        Self::new(Arc::clone(&self.terms))
+    }
+
+    /// Returns whether `amount` can be admitted when the bucket's clock shows `now`.
     ///
-    /// Every call that does not wait runs through this. So the usual case comes first, and writes
-    /// to memory only once it is decided.
+    /// Every call that does not wait runs through this and [`take`](Self::take). So the usual case
+    /// comes first.
     #[inline(always)]
-    pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        if amount == 0 {
-            return true;
-        }
-        let weight = self.unit.times(amount);
-        let before = self.level_at(now);
-        let after = before.plus(weight);
-        if after > self.fit {
-            return weight > self.fit && self.take_large(amount, charge, now);
-        }
-        self.raise(before, after, charge, now);
-        true
+    pub(super) fn fits(&self, amount: u64, now: u64) -> bool {
+        let weight = self.terms.unit.times(amount);
+        self.level_at(now).plus(weight) <= self.terms.fit
+            || amount == 0
+            || weight > self.terms.fit && self.fits_large(amount, now)
     }
 
     /// Does the same for a call larger than `fit`: into debt, unless it can never be admitted.
     #[inline(never)]
-    fn take_large(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        let admitted = amount <= self.most && self.shown_when_due(amount, 0) <= now;
-        if admitted {
-            let before = self.level_at(now);
-            self.raise(before, before.plus(self.unit.times(amount)), charge, now);
-        }
-        admitted
+    fn fits_large(&self, amount: u64, now: u64) -> bool {
+        amount <= self.terms.most && self.shown_when_due(amount, 0) <= now
     }
 
-    /// Undoes the last `take`.
-    pub(super) fn put_back(&mut self, amount: u64) {
+    /// Takes `amount` if it [fits](Self::fits). Returns whether it did.
+    #[inline(always)]
+    pub(super) fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        let fits = self.fits(amount, now);
+        if fits {
+            self.take(amount, charge, now);
+        }
+        fits
+    }
+
+    /// Takes `amount` when the bucket's clock shows `now`. The level may rise to any height.
+    #[inline(always)]
+    pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) {
         if amount > 0 {
-            // The recorded low water stays true: the level was that low.
-            (self.level, self.at) = self.before;
+            let before = self.level_at(now);
+            self.raise(before, before.plus(self.terms.unit.times(amount)), charge, now);
         }
     }
 
@@ -144,31 +146,35 @@ impl<W: Word> Level<W> {
     /// Does the same on the bucket's clock.
     #[inline]
     fn shown_when_due(&self, amount: u64, ahead: u128) -> u64 {
-        let weight = self.unit.times(amount);
+        let weight = self.terms.unit.times(amount);
         if amount == 0 {
             return self.at;
         }
-        if ahead > 0 || weight > self.fit {
+        if ahead > 0 || weight > self.terms.fit {
             return self.due_after(weight, ahead);
         }
-        let missing = self.level.minus(self.fit.minus(weight));
+        let missing = self.level.minus(self.terms.fit.minus(weight));
         // Usually all limits but one have room, and the division takes longest here.
-        if missing == W::default() { self.at } else { self.at.saturating_add(missing.over(self.leak)) }
+        if missing == W::default() { self.at } else { self.at.saturating_add(missing.over(self.terms.leak)) }
     }
 
     /// Does the same behind other calls, and for calls larger than `fit`.
     #[inline(never)]
     fn due_after(&self, weight: W, ahead: u128) -> u64 {
-        let level = self.level.into().saturating_add(ahead.saturating_mul(self.unit.into()));
-        let room: u128 = self.fit.minus(weight).into();
+        let level = self.level.into().saturating_add(ahead.saturating_mul(self.terms.unit.into()));
+        let room: u128 = self.terms.fit.minus(weight).into();
         let missing = level.saturating_sub(room).saturating_add(self.pause(weight).into());
-        self.at.saturating_add(missing.over(self.leak.into()))
+        self.at.saturating_add(missing.over(self.terms.leak.into()))
     }
 
     /// Returns the weight that leaks while the bucket has to be empty before a call of `weight`. It
     /// is zero for a call that fits, and for the first call of all.
     fn pause(&self, weight: W) -> W {
-        if self.is_new() { W::default() } else { self.jitter.min(weight.plus(self.jitter).minus(self.burst)) }
+        if self.is_new() {
+            W::default()
+        } else {
+            self.terms.jitter.min(weight.plus(self.terms.jitter).minus(self.terms.burst))
+        }
     }
 
     /// Returns true if nothing was ever taken.
@@ -180,19 +186,15 @@ impl<W: Word> Level<W> {
     /// for the longest pause, and the rate is as declared.
     pub(super) fn is_as_new(&self, now: u64) -> bool {
         let is_as_declared =
-            self.pace.as_ref().is_none_or(|pace| pace.unit == self.unit && pace.climb.end() <= now);
-        let leaked = self.leak.times(self.clock(now).saturating_sub(self.at));
-        is_as_declared && (self.is_new() || self.level.plus(self.jitter) <= leaked)
+            self.pace.as_ref().is_none_or(|pace| pace.unit == self.terms.unit && pace.climb.end() <= now);
+        let leaked = self.terms.leak.times(self.clock(now).saturating_sub(self.at));
+        is_as_declared && (self.is_new() || self.level.plus(self.terms.jitter) <= leaked)
     }
 
-    /// Takes `amount` as of `at`.
+    /// Takes `amount` as of `at`. The level may rise to any height.
     #[inline]
     pub(super) fn charge(&mut self, amount: u64, charge: u64, at: u64) {
-        if amount > 0 {
-            let at = self.clock(at);
-            let before = self.level_at(at);
-            self.raise(before, before.plus(self.unit.times(amount)), charge, at);
-        }
+        self.take(amount, charge, self.clock(at));
     }
 
     /// Gives back `amount` of `charge`, but no more than the lowest level since. Returns the rest,
@@ -200,7 +202,7 @@ impl<W: Word> Level<W> {
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
         let now = self.clock(now);
         let level = self.level_at(now);
-        let unit = self.pace.as_ref().map_or(self.unit, |pace| pace.weighed(charge, self.unit));
+        let unit = self.pace.as_ref().map_or(self.terms.unit, |pace| pace.weighed(charge, self.terms.unit));
         if unit == W::default() {
             return amount;
         }
@@ -229,7 +231,7 @@ impl<W: Word> Level<W> {
         let slowest = wide.saturating_mul(SLOWEST.into());
         let unit = W::narrowed(unit.clamp(wide.div_ceil(FASTEST.into()), slowest));
         (pace.least, pace.since) = (least.min(unit), since);
-        self.unit = unit;
+        Arc::make_mut(&mut self.terms).unit = unit;
         let level = self.level_at(now);
         if unit < least && level > W::default() {
             self.raise(W::default(), level.part(unit, least), since, now);
@@ -263,10 +265,11 @@ impl<W: Word> Level<W> {
     /// Raises the burst to `amount`, if it is less, but to no more than one call may take.
     pub(super) fn widen(&mut self, amount: u64) {
         // A slower rate may recover, and a faster one is the provider's own.
-        let unit = self.pace.as_ref().map_or(self.unit, |pace| pace.unit.min(self.unit));
-        let burst = unit.times(amount.min(self.most));
-        if burst > self.burst {
-            (self.burst, self.fit) = (burst, burst.minus(self.jitter));
+        let unit = self.pace.as_ref().map_or(self.terms.unit, |pace| pace.unit.min(self.terms.unit));
+        let burst = unit.times(amount.min(self.terms.most));
+        if burst > self.terms.burst {
+            let terms = Arc::make_mut(&mut self.terms);
+            (terms.burst, terms.fit) = (burst, burst.minus(terms.jitter));
         }
     }
 
@@ -274,8 +277,8 @@ impl<W: Word> Level<W> {
     /// ours then, so nothing of the charges before can be refunded any more.
     pub(super) fn cap(&mut self, left: i64, charge: u64, now: u64) {
         let now = self.clock(now);
-        let amount = self.unit.times(left.unsigned_abs());
-        let level = if left < 0 { self.fit.plus(amount) } else { self.fit.minus(amount) };
+        let amount = self.terms.unit.times(left.unsigned_abs());
+        let level = if left < 0 { self.terms.fit.plus(amount) } else { self.terms.fit.minus(amount) };
         let before = self.level_at(now);
         if before < level {
             self.raise(W::default(), level, charge, now);
@@ -307,7 +310,7 @@ impl<W: Word> Level<W> {
 
     /// Returns the pace, of which a new one is as declared.
     fn pace(&mut self, since: u64) -> &mut Pace<W> {
-        let unit = self.unit;
+        let unit = self.terms.unit;
         self.pace.get_or_insert_with(|| {
             Box::new(Pace { unit, least: unit, since, eras: Vec::new(), climb: Climb::default(), cut: 0 })
         })
@@ -328,7 +331,7 @@ impl<W: Word> Level<W> {
     /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
     pub(super) fn empty(&mut self, now: u64) -> u64 {
         let now = self.clock(now);
-        let (level, unit): (u128, u128) = (self.level_at(now).into(), self.unit.into());
+        let (level, unit): (u128, u128) = (self.level_at(now).into(), self.terms.unit.into());
         (self.level, self.at, self.low) = (W::default(), self.at.max(now), LowWater::default());
         narrow(level.div_ceil(unit))
     }
@@ -336,9 +339,9 @@ impl<W: Word> Level<W> {
     /// Returns the state at `now`.
     pub(super) fn look(&self, now: u64) -> Look {
         let (real, now) = (now, self.clock(now));
-        let (unit, leak): (u128, u128) = (self.unit.into(), self.leak.into());
+        let (unit, leak): (u128, u128) = (self.terms.unit.into(), self.terms.leak.into());
         let (fit, burst, jitter): (u128, u128, u128) =
-            (self.fit.into(), self.burst.into(), self.jitter.into());
+            (self.terms.fit.into(), self.terms.burst.into(), self.terms.jitter.into());
         let (before, leaked) = (self.level.into(), leak.saturating_mul(now.saturating_sub(self.at).into()));
         let (level, paused) = (before.saturating_sub(leaked), leaked.saturating_sub(before));
         let fits = fit.saturating_sub(level) / unit;
@@ -346,14 +349,14 @@ impl<W: Word> Level<W> {
         let larger = if level > 0 {
             0
         } else if self.is_new() || paused >= jitter {
-            self.most.into()
+            self.terms.most.into()
         } else {
             burst.saturating_add(paused).saturating_sub(jitter) / unit
         };
-        let pause = self.pause(self.unit.times(self.most)).into();
+        let pause = self.pause(self.terms.unit.times(self.terms.most)).into();
         let full_in = narrow(before.saturating_add(pause).saturating_sub(leaked).div_ceil(leak));
         Look {
-            available: narrow(fits.max(larger)).min(self.most),
+            available: narrow(fits.max(larger)).min(self.terms.most),
             at_once: narrow(fit / unit),
             debt: narrow(level.saturating_sub(burst).div_ceil(unit)),
             full_in: self.time(now.saturating_add(full_in)).saturating_sub(real),
@@ -367,7 +370,7 @@ impl<W: Word> Level<W> {
     fn part(&self, now: u64) -> (u128, u128) {
         self.pace.as_ref().map_or((1, 1), |pace| {
             let (part, of) = pace.climb.part(now);
-            let (declared, unit): (u128, u128) = (pace.unit.into(), self.unit.into());
+            let (declared, unit): (u128, u128) = (pace.unit.into(), self.terms.unit.into());
             (declared.saturating_mul(part.into()), unit.saturating_mul(of.into()))
         })
     }
@@ -376,14 +379,13 @@ impl<W: Word> Level<W> {
     #[inline(always)]
     fn raise(&mut self, before: W, after: W, charge: u64, at: u64) {
         self.low.record(charge, before);
-        self.before = (self.level, self.at);
         (self.level, self.at) = (after, self.at.max(at));
     }
 
     /// Returns the level when the bucket's clock shows `now`.
     #[inline(always)]
     pub(super) fn level_at(&self, now: u64) -> W {
-        self.level.minus(self.leak.times(now.saturating_sub(self.at)))
+        self.level.minus(self.terms.leak.times(now.saturating_sub(self.at)))
     }
 }
 

@@ -130,11 +130,13 @@ mod rises;
 mod windows;
 mod word;
 
+use std::sync::Arc;
+
 #[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
-use self::level::Level;
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
 pub(crate) use self::level::{FASTEST, SLOWEST};
+use self::level::{Level, Weights};
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 use self::resetting::Resetting;
@@ -142,15 +144,24 @@ use crate::limits::Calendar;
 use crate::time::Dates;
 
 /// The state of one limit.
+///
+/// A million limiters may have two each, so it is small: what equal limits have in common is shared
+/// by their buckets, until it changes for one of them.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "every call reads the usual variant, which must not be boxed")]
 pub(crate) enum Bucket {
     /// A level of 64 bits, which nearly every limit has.
     Narrow(Level<u64>),
+    Unusual(Box<Unusual>),
+}
+
+/// A state that few limits have.
+#[derive(Debug)]
+pub(crate) enum Unusual {
     /// A level of 128 bits.
-    Wide(Box<Level<u128>>),
-    /// A limit that resets by the calendar.
-    Resetting(Box<Resetting>),
+    Wide(Level<u128>),
+    /// That of a limit that resets by the calendar.
+    Resetting(Resetting),
 }
 
 /// The largest weight of a whole period, of the burst and of the jitter in a level of 64 bits.
@@ -160,13 +171,15 @@ pub(crate) enum Bucket {
 /// the declared limit, and from updates to a much longer burst. It is cut to that much.
 const NARROW: u128 = 1 << 60;
 
-/// Makes the same call on each kind of state.
+/// Makes the same call on each kind of state. `by` is how it is borrowed.
 macro_rules! level {
-    ($bucket:ident, $level:ident => $call:expr) => {
+    ($bucket:ident by $by:ident, $level:ident => $call:expr) => {
         match $bucket {
             Bucket::Narrow($level) => $call,
-            Bucket::Wide($level) => $call,
-            Bucket::Resetting($level) => $call,
+            Bucket::Unusual(unusual) => match unusual.$by() {
+                Unusual::Wide($level) => $call,
+                Unusual::Resetting($level) => $call,
+            },
         }
     };
 }
@@ -175,7 +188,8 @@ impl Bucket {
     /// Creates a bucket from which nothing was taken. `dates` matter to a limit that resets.
     pub(crate) fn new(metering: &Metering, dates: &Dates) -> Self {
         if let Ok(Some(calendar)) = Calendar::of(metering.rate) {
-            return Self::Resetting(Box::new(Resetting::new(metering, calendar, dates.clone())));
+            let count = Resetting::new(metering, calendar, dates.clone());
+            return Self::Unusual(Box::new(Unusual::Resetting(count)));
         }
         Self::refilling(metering)
     }
@@ -191,27 +205,52 @@ impl Bucket {
         let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
         let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
         if unit.saturating_mul(usual.into()).max(burst).max(jitter).max(leak) <= NARROW {
-            Self::Narrow(Level::new(unit as u64, leak as u64, burst as u64, jitter as u64, most))
+            let terms = Weights::new(unit as u64, leak as u64, burst as u64, jitter as u64, most);
+            Self::Narrow(Level::new(Arc::new(terms)))
         } else {
-            Self::Wide(Box::new(Level::new(unit, leak, burst, jitter, most)))
+            let terms = Weights::new(unit, leak, burst, jitter, most);
+            Self::Unusual(Box::new(Unusual::Wide(Level::new(Arc::new(terms)))))
         }
     }
 
-    /// Takes `amount` if it can be admitted at `now`. Returns whether it did.
+    /// Creates a bucket with the same terms, from which nothing was taken.
+    pub(crate) fn of_another(&self) -> Self {
+        match self {
+            Self::Narrow(level) => Self::Narrow(level.of_another()),
+            Self::Unusual(unusual) => Self::Unusual(Box::new(match &**unusual {
+                Unusual::Wide(level) => Unusual::Wide(level.of_another()),
+                Unusual::Resetting(count) => Unusual::Resetting(count.of_another()),
+            })),
+        }
+    }
+
+    /// Returns whether a call of `amount` can be admitted at `now`.
     ///
     /// While the rate climbs, `now` is what the bucket's [`clock`](Self::clock) shows.
     #[inline(always)]
-    pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+    pub(crate) fn fits(&self, amount: u64, now: u64) -> bool {
         match self {
-            Self::Narrow(level) => level.take(amount, charge, now),
-            Self::Wide(level) => take_wide(level, amount, charge, now),
-            Self::Resetting(count) => take_of_window(count, amount, charge, now),
+            Self::Narrow(level) => level.fits(amount, now),
+            Self::Unusual(unusual) => unusual.fits(amount, now),
         }
     }
 
-    /// Undoes the last [`take`](Self::take), if no other call came after it.
-    pub(crate) fn put_back(&mut self, amount: u64) {
-        level!(self, level => level.put_back(amount));
+    /// Takes `amount` if it [fits](Self::fits) at `now`. Returns whether it did.
+    #[inline(always)]
+    pub(crate) fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        match self {
+            Self::Narrow(level) => level.try_take(amount, charge, now),
+            Self::Unusual(unusual) => unusual.try_take(amount, charge, now),
+        }
+    }
+
+    /// Takes `amount`, which [fits](Self::fits) at `now`, under the number of its charge.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) {
+        match self {
+            Self::Narrow(level) => level.take(amount, charge, now),
+            Self::Unusual(unusual) => unusual.take(amount, charge, now),
+        }
     }
 
     /// Returns the first moment at which a call of `amount` can be admitted, after other calls have
@@ -223,8 +262,7 @@ impl Bucket {
     pub(crate) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
         match self {
             Self::Narrow(level) => level.due(amount, ahead),
-            Self::Wide(level) => due_wide(level, amount, ahead),
-            Self::Resetting(count) => count.due(amount, ahead, now),
+            Self::Unusual(unusual) => unusual.due(amount, ahead, now),
         }
     }
 
@@ -232,15 +270,14 @@ impl Bucket {
     /// happened: the largest value if never. Computing it anew begins with
     /// [`read_date`](Self::read_date).
     pub(crate) fn due_changes(&self) -> u64 {
-        match self {
-            Self::Resetting(count) => count.reads_again(),
-            Self::Narrow(_) | Self::Wide(_) => u64::MAX,
-        }
+        self.resetting().map_or(u64::MAX, Resetting::reads_again)
     }
 
     /// Compares a limit that resets with the wall clock.
     pub(crate) fn read_date(&mut self, now: u64) {
-        if let Self::Resetting(count) = self {
+        if let Self::Unusual(unusual) = self
+            && let Unusual::Resetting(count) = unusual.as_mut()
+        {
             count.read(now);
         }
     }
@@ -249,20 +286,27 @@ impl Bucket {
     /// until the reset that it states, is about what the bucket counts now: always, unless it resets
     /// and the response is about another window.
     pub(crate) fn is_meant(&self, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
+        self.resetting().is_none_or(|count| count.is_meant(charge, resets_in, now))
+    }
+
+    fn resetting(&self) -> Option<&Resetting> {
         match self {
-            Self::Resetting(count) => count.is_meant(charge, resets_in, now),
-            Self::Narrow(_) | Self::Wide(_) => true,
+            Self::Unusual(unusual) => match &**unusual {
+                Unusual::Resetting(count) => Some(count),
+                Unusual::Wide(_) => None,
+            },
+            Self::Narrow(_) => None,
         }
     }
 
     /// Returns the bucket's state at `now`.
     pub(crate) fn look(&self, now: u64) -> Look {
-        level!(self, level => level.look(now))
+        level!(self by as_ref, level => level.look(now))
     }
 
     /// Returns true if it decides about all later calls as a new bucket would.
     pub(crate) fn is_as_new(&self, now: u64) -> bool {
-        level!(self, level => level.is_as_new(now))
+        level!(self by as_ref, level => level.is_as_new(now))
     }
 
     /// Takes `amount` as of `at`. The level may rise to any height.
@@ -270,13 +314,13 @@ impl Bucket {
     /// `charge` is the number of the charge. A limiter numbers its charges in their order.
     #[inline]
     pub(crate) fn charge(&mut self, amount: u64, charge: u64, at: u64) {
-        level!(self, level => level.charge(amount, charge, at));
+        level!(self by as_mut, level => level.charge(amount, charge, at));
     }
 
     /// Gives back `amount` of what `charge` took, as far as that still matters. The page of
     /// `low_water` derives how far that is. Returns the rest, rounded up.
     pub(crate) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
-        level!(self, level => level.refund(amount, charge, now))
+        level!(self by as_mut, level => level.refund(amount, charge, now))
     }
 
     /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth and no
@@ -284,7 +328,7 @@ impl Bucket {
     ///
     /// `charge` is the number of a charge that stands for the change.
     pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64, charge: u64, now: u64) {
-        level!(self, level => level.set_rate(allowed, declared, charge, now));
+        level!(self by as_mut, level => level.set_rate(allowed, declared, charge, now));
     }
 
     /// Halves the rate, which then climbs back: in `span` nanoseconds it would climb from zero to
@@ -292,63 +336,81 @@ impl Bucket {
     ///
     /// `charge` is that of the call that was refused, and `last` the number of the last charge.
     pub(crate) fn cut(&mut self, span: u64, charge: u64, last: u64, now: u64) -> bool {
-        level!(self, level => level.cut(span, charge, last, now))
+        level!(self by as_mut, level => level.cut(span, charge, last, now))
     }
 
     /// Returns when the rate is whole again after a cut. It may be over.
     pub(crate) fn climbs_until(&self) -> u64 {
-        level!(self, level => level.climbs_until())
+        level!(self by as_ref, level => level.climbs_until())
     }
 
     /// Returns what the bucket's own clock shows, which runs slower while the rate climbs. The page
     /// of `climb` says why.
     pub(crate) fn clock(&self, now: u64) -> u64 {
-        level!(self, level => level.clock(now))
+        level!(self by as_ref, level => level.clock(now))
     }
 
     /// Raises the burst to `amount`, if it is less, but to no more than one call may take.
     pub(crate) fn widen(&mut self, amount: u64) {
-        level!(self, level => level.widen(amount));
+        level!(self by as_mut, level => level.widen(amount));
     }
 
     /// Raises the level so that at most `left` fits. `charge` is the number of that charge.
     pub(crate) fn cap(&mut self, left: i64, charge: u64, now: u64) {
-        level!(self, level => level.cap(left, charge, now));
+        level!(self by as_mut, level => level.cap(left, charge, now));
     }
 
     /// Stops the leak until `until`. The level stands until then.
     pub(crate) fn freeze(&mut self, until: u64, now: u64) {
-        level!(self, level => level.freeze(until, now));
+        level!(self by as_mut, level => level.freeze(until, now));
     }
 
     /// Ends that at `now`, if it is not over.
     pub(crate) fn thaw(&mut self, now: u64) {
-        level!(self, level => level.thaw(now));
+        level!(self by as_mut, level => level.thaw(now));
     }
 
     /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
     #[allow(dead_code, reason = "for backends that stand in for another one")]
     pub(crate) fn empty(&mut self, now: u64) -> u64 {
-        level!(self, level => level.empty(now))
+        level!(self by as_mut, level => level.empty(now))
     }
 }
 
-/// A function of its own, so that the rare wide level takes no registers from the narrow one.
-#[inline(never)]
-fn take_wide(level: &mut Level<u128>, amount: u64, charge: u64, now: u64) -> bool {
-    level.take(amount, charge, now)
-}
+/// None of these is inlined, so that they take no registers from the usual state.
+impl Unusual {
+    #[inline(never)]
+    fn fits(&self, amount: u64, now: u64) -> bool {
+        match self {
+            Self::Wide(level) => level.fits(amount, now),
+            Self::Resetting(count) => count.fits(amount, now),
+        }
+    }
 
-/// Separate for the same reason as `take_wide`.
-#[inline(never)]
-fn take_of_window(count: &mut Resetting, amount: u64, charge: u64, now: u64) -> bool {
-    count.take(amount, charge, now)
-}
+    #[inline(never)]
+    fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        let fits = self.fits(amount, now);
+        if fits {
+            self.take(amount, charge, now);
+        }
+        fits
+    }
 
-/// Separate for the same reason as `take_wide`.
-#[inline(never)]
-fn due_wide(level: &Level<u128>, amount: u64, ahead: u128) -> u64 {
-    level.due(amount, ahead)
+    #[inline(never)]
+    fn take(&mut self, amount: u64, charge: u64, now: u64) {
+        match self {
+            Self::Wide(level) => level.take(amount, charge, now),
+            Self::Resetting(count) => count.charge(amount, charge, now),
+        }
+    }
+
+    #[inline(never)]
+    fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
+        match self {
+            Self::Wide(level) => level.due(amount, ahead),
+            Self::Resetting(count) => count.due(amount, ahead, now),
+        }
+    }
 }
 
 /// Returns the greatest common divisor.

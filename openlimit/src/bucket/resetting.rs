@@ -22,9 +22,10 @@
 //! The wall clock is read for each decision. So no window depends on an earlier reading: it ends in
 //! time if the machine was suspended, or if the clock was set.
 //!
-//! If the clock is set back beyond a reset, the reset comes again. What was taken in both windows
-//! counts in the earlier one, because it may all have been taken there. Otherwise, a clock that is
-//! set back by a second just after a reset would let the whole amount out a second time.
+//! If the clock is set back beyond a reset, the reset comes again. What was taken since the earlier
+//! window began, by the clock as it was then, counts in that window, because it may all have been
+//! taken there. Otherwise, a clock that is set back by a second just after a reset would let the
+//! whole amount out a second time. For that, what was taken in the last few windows is known.
 //!
 //! The timer runs on the monotonic clock. When a call waits for a reset, its time is computed anew
 //! once a minute: the two clocks may differ by 40 s after a day, and either may stand still while
@@ -57,13 +58,20 @@ pub(crate) struct Resetting {
     read: u64,
 }
 
+/// The number of earlier windows that are remembered, in case that the clock is set back.
+const EARLIER: usize = 4;
+
+/// The number of no window.
+const NONE: i64 = i64::MIN;
+
 /// What was taken in one window.
 #[derive(Clone, Copy, Debug)]
 struct Count {
     window: Window,
     taken: u64,
-    /// What was taken in the window before it.
-    before: u64,
+    /// The numbers of the last windows before it in which anything was taken, and how much; the
+    /// latest last. A number of [`NONE`] stands for no window.
+    earlier: [(i64, u64); EARLIER],
     /// The number of its first charge, once there was one.
     first: Option<u64>,
     /// The last charge before the provider's count replaced ours. Charges up to it cannot be
@@ -73,10 +81,10 @@ struct Count {
 
 impl Count {
     /// The count before the first window.
-    const NONE: Self = Self {
-        window: Window { number: i64::MIN, begins: i64::MIN, ends: i64::MIN },
+    const NOTHING: Self = Self {
+        window: Window { number: NONE, begins: i64::MIN, ends: i64::MIN },
         taken: 0,
-        before: 0,
+        earlier: [(NONE, 0); EARLIER],
         first: None,
         replaced: 0,
     };
@@ -90,19 +98,23 @@ impl Count {
     /// taken in each.
     fn moved_to(self, window: Window, allowed: u64) -> Self {
         let passed = window.number.saturating_sub(self.window.number);
-        let after = |resets: i64| {
-            let back = u128::from(allowed).saturating_mul(u128::from(resets.unsigned_abs()));
-            self.taken.saturating_sub(u64::try_from(back).unwrap_or(u64::MAX))
-        };
-        match passed {
-            1.. => Self { window, taken: after(passed), before: after(passed - 1), ..Self::NONE },
-            0 => Self { window, ..self },
-            _ => {
-                // What the earlier window owed is part of `taken` already.
-                let taken = self.before.min(allowed).saturating_add(self.taken);
-                Self { window, taken, before: 0, ..self }
+        let mut earlier = self.earlier;
+        if passed > 0 {
+            if self.taken > 0 {
+                earlier.rotate_left(1);
+                earlier[EARLIER - 1] = (self.window.number, self.taken);
             }
+            let back = u128::from(allowed).saturating_mul(u128::from(passed.unsigned_abs()));
+            let taken = self.taken.saturating_sub(narrow(back));
+            return Self { window, taken, earlier, ..Self::NOTHING };
         }
+        let mut taken = self.taken;
+        for (number, of) in earlier.iter_mut().filter(|(number, _)| *number >= window.number) {
+            // What it owed is part of what was taken after it.
+            taken = taken.saturating_add((*of).min(allowed));
+            *number = NONE;
+        }
+        Self { window, taken, earlier, ..self }
     }
 }
 
@@ -120,9 +132,15 @@ impl Resetting {
             allowed: amount,
             most: metering.most,
             jitter,
-            count: Count::NONE,
+            count: Count::NOTHING,
             read: 0,
         }
+    }
+
+    /// Creates the state of another limit with the same terms.
+    pub(super) fn of_another(&self) -> Self {
+        let (calendar, dates) = (self.calendar.clone(), self.dates.clone());
+        Self { calendar, dates, allowed: self.amount, count: Count::NOTHING, read: 0, ..*self }
     }
 
     /// Changes the terms. What was taken in this window stays taken.
@@ -135,8 +153,7 @@ impl Resetting {
     /// Returns the count at a date.
     #[inline]
     fn at(&self, date: i64) -> Count {
-        let Window { begins, ends, .. } = self.count.window;
-        if begins <= date && date < ends { self.count } else { self.in_another_window(date) }
+        if self.count.window.contains(date) { self.count } else { self.in_another_window(date) }
     }
 
     #[cold]
@@ -148,7 +165,9 @@ impl Resetting {
     /// Moves on to the window of now. Returns the date.
     pub(super) fn read(&mut self, now: u64) -> i64 {
         let date = self.dates.read(now);
-        self.count = self.at(date);
+        if !self.count.window.contains(date) {
+            self.count = self.in_another_window(date);
+        }
         self.read = now;
         date
     }
@@ -163,23 +182,12 @@ impl Resetting {
         date >= window.ends.saturating_sub(self.jitter)
     }
 
-    /// Takes `amount` if it can be admitted now. Returns whether it did.
-    pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        if amount == 0 {
-            return true;
-        }
-        let date = self.read(now);
-        let fits = self.count.taken.saturating_add(amount.min(self.allowed)) <= self.allowed;
-        let admitted = fits && amount <= self.most && !self.is_ending(self.count.window, date);
-        if admitted {
-            self.add(amount, charge);
-        }
-        admitted
-    }
-
-    /// Undoes the last `take`.
-    pub(super) fn put_back(&mut self, amount: u64) {
-        self.count.taken = self.count.taken.saturating_sub(amount);
+    /// Returns whether `amount` can be admitted now.
+    pub(super) fn fits(&self, amount: u64, now: u64) -> bool {
+        let date = self.dates.read(now);
+        let Count { window, taken, .. } = self.at(date);
+        let fits = taken.saturating_add(amount.min(self.allowed)) <= self.allowed;
+        amount == 0 || fits && amount <= self.most && !self.is_ending(window, date)
     }
 
     /// Returns when a call of `amount` is due, after other calls have taken `ahead`.

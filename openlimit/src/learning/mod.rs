@@ -82,7 +82,7 @@ impl LearnedLimit {
 }
 
 /// What one limiter has learned.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Learning {
     rules: Arc<Rules>,
     /// `None` before the first lesson.

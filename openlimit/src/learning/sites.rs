@@ -34,7 +34,7 @@ pub(super) struct Site {
 }
 
 /// The call sites of one limiter.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Sites {
     /// Each with the number of its last lesson.
     sites: Vec<(SiteId, u64, Site)>,

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use super::core::{Core, Handle};
-use super::declared::{Declared, is_ours, least_lateness};
+use super::declared::{Declared, is_ours};
 use super::hold_times::HoldTimes;
+use super::plans::Planned;
 use super::{Builder, Limiter};
-use crate::admission::{Admission, Cap, Plan};
+use crate::admission::{Admission, Plan, Policy};
 use crate::backend::{Ready, Starting};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Input, Learning, Output};
@@ -88,15 +89,20 @@ impl<K> Builder<K> {
         let plan = if declared.concurrency.is_some() { plan.bounding_in_flight() } else { plan };
         let plan = plan.telling(this.on_wait);
         let plan = reserve.into_iter().fold(plan, |plan, (priority, part)| plan.reserving(priority, part));
+        let max_hold = nanos(this.max_hold);
+        let learning = Learning::new(this.output, this.input, plan.learned_limits(&meterings));
         let mut checked = Checked {
-            learning: Learning::new(this.output, this.input, plan.learned_limits(&meterings)),
-            plan: Arc::new(plan),
-            declared: Arc::new(declared),
-            cap,
-            max_hold: nanos(this.max_hold),
+            policy: Arc::new(Policy {
+                grace: declared.grace(),
+                max_hold,
+                cap,
+                widens: declared.widening(),
+                learning: Some(learning),
+            }),
+            planned: Arc::new(Planned { plan, declared, max_hold }),
             time,
             given: this.name.filter(|name| !name.is_empty()),
-            backend: Ready::Memory,
+            backend: Ready::default(),
         };
         checked.backend = this.backend.check(&checked.starting())?;
         Ok(checked)
@@ -141,11 +147,8 @@ impl<K> Builder<K> {
 
 /// Options that were checked. Any number of limiters can be made of them, one for each key.
 pub(super) struct Checked {
-    pub(super) plan: Arc<Plan>,
-    declared: Arc<Declared>,
-    learning: Learning,
-    cap: Cap,
-    max_hold: u64,
+    pub(super) planned: Arc<Planned>,
+    policy: Arc<Policy>,
     pub(super) time: Time,
     /// The name that the program gave.
     given: Option<Name>,
@@ -157,10 +160,10 @@ impl Checked {
     fn starting(&self) -> Starting<'_> {
         Starting {
             name: self.given.as_deref(),
-            limits: self.plan.limits(),
-            meterings: self.plan.meterings(),
-            dimensions: self.plan.dimensions(),
-            max_hold: self.max_hold,
+            limits: self.planned.limits(),
+            meterings: self.planned.meterings(),
+            dimensions: self.planned.dimensions(),
+            max_hold: self.planned.max_hold,
             dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),
         }
@@ -168,18 +171,13 @@ impl Checked {
 
     /// Makes a limiter: that of a key, by its text in a store, if there is one for each key.
     pub(super) fn core(&self, key: Option<&str>) -> Arc<Core> {
-        let Self { plan, declared, .. } = self;
+        let Self { planned, policy, time, .. } = self;
         let (backend, driver) = self.backend.open(&self.starting(), key);
-        let queue = Queue::new(plan.width());
-        let admission = Admission::new(backend, queue, declared.grace(), self.max_hold)
-            .learns(self.learning.of_another())
-            .reserving(plan.reserve())
-            .capped(self.cap)
-            .widens(declared.widening())
-            .bounds_in_flight(declared.concurrency.as_ref());
-        let jitter = least_lateness(plan.meterings());
-        let hold_times = HoldTimes::new(self.max_hold, self.given.as_deref(), &self.time);
-        let (plan, time, declared) = (Arc::clone(plan), self.time.clone(), Arc::clone(declared));
-        Core::new(plan, admission, driver, time, jitter, hold_times, declared)
+        let queue = Queue::new(planned.width());
+        let admission = Admission::new(backend, queue, Arc::clone(policy))
+            .reserving(planned.reserve())
+            .bounds_in_flight(planned.declared.concurrency.as_ref());
+        let hold_times = HoldTimes::new(self.given.as_deref(), time);
+        Core::new(Arc::clone(planned), admission, driver, time.clone(), hold_times)
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! Both are below the limiter in the tree and know it only by a trait, which is implemented here.
 
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::core::Core;
@@ -21,8 +20,8 @@ const MOST_REPRICED: usize = 256;
 impl Timed for Core {
     fn fire(&self, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
         let mut state = self.lock()?;
-        state.armed = u64::MAX;
-        state.rested = now.saturating_add(self.rest.load(Ordering::Relaxed));
+        state.set_armed(u64::MAX);
+        state.uncommon.change().rested = now.saturating_add(self.rest());
         state.admission.pump(now, wakers);
         let (next, calls) = (state.rearm(), state.calls_driver(now));
         drop(state);

@@ -6,50 +6,46 @@
 
 use std::hint;
 use std::mem;
-use std::ops::Deref;
 use std::process;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::declared::Declared;
+use super::declared::least_lateness;
 use super::hold_times::HoldTimes;
 use super::meters::Meters;
 use super::notices::Notices;
-use super::plans::Plans;
-use crate::admission::{Admission, Plan};
+use super::plans::{Planned, Plans};
+use crate::admission::{Admission, Lazily, Unused};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
-use crate::limits::Counting;
 use crate::sync::{Mutex, MutexGuard};
 use crate::time::{Time, Timed, timer_id};
 
 /// A limiter without its type.
+///
+/// A program may have one for each of a million keys, so it is small. The lock and what every call
+/// changes come first. What every call only reads comes last, on another cache line, so that
+/// threads do not take it from each other.
+#[repr(C)]
 pub(crate) struct Core {
-    pub(super) plan: Plans,
-    pub(super) time: Time,
-    pub(super) driver: Driver,
-    pub(super) hold_times: HoldTimes,
-    pub(super) counting: Counting,
-    /// The time for which the timer rests after it fired, in nanoseconds.
-    pub(super) rest: AtomicU64,
-    #[allow(dead_code, reason = "empty without the feature `metrics`")]
-    pub(super) meters: Meters,
-    /// Identifies the limiter to the timer.
-    id: u64,
-    /// Its place among the limiters of stacks; [`NO_RANK`] if it was never part of one.
-    rank: AtomicI64,
-    /// The process whose threads alone can hold the lock: at first that in which the limiter was
-    /// built.
-    process: AtomicU32,
-    /// The forked child in which no thread is left to release the lock. Zero for none.
-    abandoned_in: AtomicU32,
+    state: Mutex<State>,
     /// A reference to itself, to give to the timer and the driver.
     this: Weak<Self>,
-    state: Line<Mutex<State>>,
+    /// Identifies the limiter to the timer.
+    id: u64,
+    pub(super) hold_times: HoldTimes,
+    /// The process whose threads alone can hold the lock: at first that in which the limiter was
+    /// built. With [`ABANDONED`], the forked child in which no thread is left to release it.
+    process: AtomicU32,
+    pub(super) driver: Driver,
+    #[allow(dead_code, reason = "empty without the feature `metrics`")]
+    pub(super) meters: Meters,
+    pub(super) time: Time,
+    pub(super) plan: Plans,
 }
 
-/// Stands for no rank.
-const NO_RANK: i64 = i64::MIN;
+/// A bit that no process has in its number.
+const ABANDONED: u32 = 1 << 31;
 
 /// The number of times that a contended lock is tried before the thread sleeps. The lock is held
 /// for some tens of nanoseconds, which this covers.
@@ -64,67 +60,58 @@ const LONGEST_PAUSE: u32 = 64;
 /// million waiting calls at once takes a fifth of that.
 pub(super) const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
-/// Starts at a cache line, which has 64 bytes on x86-64 and on most ARM processors.
-///
-/// The lock and the fields behind it that every call reads then lie in one line, and no other field
-/// shares it.
-#[repr(align(64))]
-pub(super) struct Line<T>(T);
-
-impl<T> Deref for Line<T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
 /// The state of a limiter, which the lock guards.
 #[repr(C)]
 pub(super) struct State {
     pub(super) admission: Admission,
+    pub(super) uncommon: Lazily<Uncommon>,
+}
+
+/// What is needed once a call waits, or there is something to report.
+#[derive(Debug)]
+pub(super) struct Uncommon {
     /// The time at which the timer will fire; the largest value if it is not set.
     pub(super) armed: u64,
     /// The time before which the timer must not fire again. Calls that become due in between are
     /// admitted together.
     pub(super) rested: u64,
-    /// The limits as they are now. The limiters of all keys share them, until an update.
-    pub(super) declared: Arc<Declared>,
     /// Why this process last held the limiter, and until when.
-    pub(super) held_for: Option<Box<(Arc<str>, u64)>>,
+    pub(super) held_for: Option<(Arc<str>, u64)>,
     /// What was reported. `None` as long as there was nothing to report.
     pub(super) notices: Option<Box<Notices>>,
 }
 
+impl Uncommon {
+    const NEW: Self = Self { armed: u64::MAX, rested: 0, held_for: None, notices: None };
+}
+
+impl Unused for Uncommon {
+    const UNUSED: &'static Self = &Self::NEW;
+
+    fn unused() -> Self {
+        Self::NEW
+    }
+}
+
 impl Core {
-    /// Creates the core. `jitter` is the least that any limit keeps back for jitter, in
-    /// nanoseconds.
+    /// Creates the core.
     pub(super) fn new(
-        plan: Arc<Plan>,
+        planned: Arc<Planned>,
         admission: Admission,
         driver: Driver,
         time: Time,
-        jitter: u64,
         hold_times: HoldTimes,
-        declared: Arc<Declared>,
     ) -> Arc<Self> {
-        let (counting, rest) = (declared.counting, AtomicU64::new(time.rest(jitter)));
-        let state = State { admission, armed: u64::MAX, rested: 0, declared, held_for: None, notices: None };
         Arc::new_cyclic(|this| Self {
-            plan: Plans::new(plan),
-            time,
-            driver,
-            hold_times,
-            counting,
-            rest,
-            meters: Meters::default(),
-            id: timer_id(),
-            rank: AtomicI64::new(NO_RANK),
-            process: AtomicU32::new(process::id()),
-            abandoned_in: AtomicU32::new(0),
+            state: Mutex::new(State { admission, uncommon: Lazily::default() }),
             this: Weak::clone(this),
-            state: Line(Mutex::new(state)),
+            id: timer_id(),
+            hold_times,
+            process: AtomicU32::new(process::id()),
+            driver,
+            meters: Meters::default(),
+            time,
+            plan: Plans::new(planned),
         })
     }
 
@@ -153,15 +140,14 @@ impl Core {
             }
             pause = LONGEST_PAUSE.min(2 * pause);
         }
-        let process = process::id();
-        if self.process.load(Ordering::Relaxed) == process {
+        let (process, known) = (process::id(), self.process.load(Ordering::Relaxed));
+        if known == process {
             return Some(self.state.lock());
         }
-        let is_abandoned = self.abandoned_in.load(Ordering::Relaxed) == process;
-        let patience = if is_abandoned { Duration::ZERO } else { ABANDONED_AFTER };
+        let abandoned = process | ABANDONED;
+        let patience = if known == abandoned { Duration::ZERO } else { ABANDONED_AFTER };
         let state = self.state.try_lock_for(patience);
-        let known = if state.is_some() { &self.process } else { &self.abandoned_in };
-        known.store(process, Ordering::Relaxed);
+        self.process.store(if state.is_some() { process } else { abandoned }, Ordering::Relaxed);
         state
     }
 
@@ -174,16 +160,6 @@ impl Core {
     /// Returns the number of the limiter. Later limiters have higher ones.
     pub(super) fn id(&self) -> u64 {
         self.id
-    }
-
-    /// Returns its place among the limiters of stacks, if it was ever part of one.
-    pub(super) fn rank(&self) -> Option<i64> {
-        Some(self.rank.load(Ordering::Relaxed)).filter(|rank| *rank != NO_RANK)
-    }
-
-    /// Sets its place among the limiters of stacks, for ever.
-    pub(super) fn set_rank(&self, rank: i64) {
-        self.rank.store(rank.max(NO_RANK + 1), Ordering::Relaxed);
     }
 
     /// Returns the limiter as its driver sees it.
@@ -199,32 +175,44 @@ impl Core {
 
     /// Returns when a hold of `time` nanoseconds from now ends.
     pub(super) fn end_of_hold(&self, time: u64, now: u64) -> u64 {
-        now.saturating_add(time.min(self.hold_times.longest()))
+        now.saturating_add(time.min(self.plan.max_hold))
+    }
+
+    /// Returns for how long the timer rests after it fired, in nanoseconds.
+    pub(super) fn rest(&self) -> u64 {
+        self.time.rest(least_lateness(self.plan.now().meterings()))
     }
 }
 
 impl State {
     /// Returns the events so far.
     pub(super) fn notices(&mut self) -> &mut Notices {
-        self.notices.get_or_insert_default()
+        self.uncommon.change().notices.get_or_insert_default()
     }
 
     /// Notes when the timer has to fire next. Returns that time if the timer has to be set for it.
     pub(super) fn rearm(&mut self) -> Option<u64> {
-        let next = self.admission.next().unwrap_or(u64::MAX).max(self.rested);
+        let next = self.admission.next().unwrap_or(u64::MAX).max(self.uncommon.get().rested);
         // If no call waits any more, the timer may still be set. It fires once, without effect, and
         // counts as not set, so that the next waiter sets it.
-        if next < self.armed || next == u64::MAX {
-            self.armed = next;
+        if next < self.uncommon.get().armed || next == u64::MAX {
+            self.set_armed(next);
             return Some(next).filter(|next| *next != u64::MAX);
         }
         None
     }
 
+    /// Notes when the timer will fire.
+    pub(super) fn set_armed(&mut self, at: u64) {
+        if at != self.uncommon.get().armed {
+            self.uncommon.change().armed = at;
+        }
+    }
+
     /// Returns whether the driver has work.
     pub(super) fn calls_driver(&mut self, now: u64) -> bool {
-        let waiting = self.admission.queue.len();
-        self.admission.backend.calls_driver(waiting, now)
+        let Admission { backend, queue, .. } = &mut self.admission;
+        backend.calls_driver(queue, now)
     }
 }
 
@@ -271,11 +259,11 @@ impl Handle {
 
 #[cfg(all(test, not(openlimit_loom)))]
 mod tests {
-    use super::{Line, Mutex, State};
+    use super::{Core, Meters, Time};
 
-    /// Each key of a `Keyed` has one.
     #[test]
-    fn the_state_of_a_limiter_has_at_most_four_cache_lines() {
-        assert!(size_of::<Line<Mutex<State>>>() <= 256, "{} bytes", size_of::<State>());
+    fn a_limiter_has_at_most_176_bytes_beside_its_buckets() {
+        let for_tests = size_of::<Time>() + size_of::<Meters>();
+        assert!(size_of::<Core>() - for_tests <= 176, "{} bytes", size_of::<Core>());
     }
 }

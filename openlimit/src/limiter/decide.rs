@@ -157,7 +157,7 @@ impl Core {
         if let Err(error) = started {
             // The timer was not set, although `rearm` noted that it would be.
             if let Some(mut state) = self.lock() {
-                state.armed = u64::MAX;
+                state.set_armed(u64::MAX);
             }
             if let Decided::Waits(key) = decided {
                 self.leave(key);

@@ -9,9 +9,11 @@ use std::task::{Context, Poll};
 
 use super::Limiter;
 use super::core::{Core, Handle};
+use super::declared::Declared;
 use super::hold_times::HoldTimes;
 use super::keyed::Keyed;
 use super::overrides::{Entry, Replaced, Substitute};
+use super::plans::Planned;
 use crate::admission::{Admission, Plan};
 use crate::backend::{Backend, Driver};
 use crate::pricing::PriceOptions;
@@ -38,9 +40,10 @@ use crate::time::Time;
 pub fn unlimited<K>() -> Limiter<K> {
     let time = Time::System;
     let plan = Plan::new("unlimited".into(), Vec::new(), &[], true, PriceOptions::default());
-    let admission = Admission::new(Backend::nothing(), Queue::new(0), 0, 0);
-    let hold_times = HoldTimes::new(0, None, &time);
-    let core = Core::new(Arc::new(plan), admission, Driver::None, time, 0, hold_times, Arc::default());
+    let admission = Admission::new(Backend::nothing(), Queue::new(0), Arc::default());
+    let hold_times = HoldTimes::new(None, &time);
+    let planned = Planned { plan, declared: Declared::default(), max_hold: 0 };
+    let core = Core::new(Arc::new(planned), admission, Driver::None, time, hold_times);
     Limiter::built(Handle::Counted(core))
 }
 

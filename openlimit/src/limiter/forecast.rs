@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::Limiter;
 use super::limiter::unbuilt;
+use super::plans::Planned;
 use super::rehearsal::{AtOnce, Cause, Outlook, Rehearsal};
-use crate::admission::Plan;
 use crate::error::{AcquireError, short};
 use crate::limits::{Amounts, Limit, Rate};
 use crate::pricing::kind::Price;
@@ -132,7 +132,7 @@ impl ForecastError {
 /// ```
 #[derive(Clone)]
 pub struct Forecast {
-    plan: Arc<Plan>,
+    plan: Arc<Planned>,
     calls: Vec<Amounts>,
     in_flight: Option<AtOnce>,
     /// The date at the start, in nanoseconds since 1970.
@@ -166,7 +166,7 @@ pub struct Doubling {
 }
 
 impl Forecast {
-    fn new(plan: Arc<Plan>, calls: Vec<Amounts>, in_flight: Option<AtOnce>, start: i64) -> Self {
+    fn new(plan: Arc<Planned>, calls: Vec<Amounts>, in_flight: Option<AtOnce>, start: i64) -> Self {
         let outlook = Rehearsal::new(&plan, in_flight, start).run(&calls);
         let limits = plan.limits().iter().zip(plan.dimensions()).zip(&outlook.for_limits);
         let limits = limits.map(|((limit, dimension), bound)| LimitForecast {

@@ -37,7 +37,12 @@ impl<K> Limiter<K> {
     /// admitted before are not affected.
     ///
     /// With limits that are shared through Redis, the other processes learn of the hold with their
-    /// next batch. Before this process has had a reply from Redis, a hold stops its own calls only.
+    /// next batch. Calls that Redis has not granted yet stop a round trip after it began. Calls
+    /// that were granted ahead depart until that batch: within an eighth of the
+    /// [look-ahead](crate::Redis::look_ahead) and a round trip where more calls wait, and within
+    /// the look-ahead where none do. So do calls with a [lease](crate::Redis::lease), for as long
+    /// as that lasts. Before this process has had a reply from Redis, a hold stops its own calls
+    /// only.
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, Rate, RateLimiter};
@@ -95,8 +100,8 @@ impl Core {
 
     /// Applies the refusal of the call of this charge.
     pub(super) fn refused(&self, charge: u64, scope: &Scope, time: u64, reason: &Arc<str>) {
-        if self.hold_times.longest() > 0 {
-            self.begin_hold(scope, Some(charge), self.hold_times.of(time), reason);
+        if self.plan.max_hold > 0 {
+            self.begin_hold(scope, Some(charge), self.hold_times.of(time, self.plan.max_hold), reason);
         }
     }
 
@@ -199,7 +204,7 @@ impl State {
 
     /// Ends all holds.
     fn release(&mut self, now: u64) {
-        self.held_for = None;
+        self.forget_reason();
         self.admission.release(now);
     }
 
@@ -208,11 +213,19 @@ impl State {
         self.admission.end_probe(charge, true, now);
         let backend = &self.admission.backend;
         if !backend.is_shut(now) {
-            self.held_for = None;
+            self.forget_reason();
         } else if was_exhausted && !backend.is_exhausted() {
             // Why a limit is on hold was not noted while a quota was used up.
             let ends = (0..backend.look(now).len()).map(|place| backend.limit_held_until(place));
-            self.held_for = ends.max().map(|until| Box::new((REFUSED_MEANWHILE.into(), until)));
+            let held_for = ends.max().map(|until| (REFUSED_MEANWHILE.into(), until));
+            self.uncommon.change().held_for = held_for;
+        }
+    }
+
+    /// Forgets why this process last held the limiter.
+    pub(super) fn forget_reason(&mut self) {
+        if let Some(uncommon) = self.uncommon.changed() {
+            uncommon.held_for = None;
         }
     }
 
@@ -228,11 +241,11 @@ impl State {
     /// Notes why this process holds calls, unless a hold of its own ends later. A quota that is
     /// used up counts more than other reasons. Returns true if no hold of its own ends later.
     fn note_reason(&mut self, reason: &Arc<str>, scope: &Scope, until: u64, now: u64) -> bool {
-        let known_until = self.held_for.as_ref().map_or(0, |held| held.1);
+        let known_until = self.uncommon.get().held_for.as_ref().map_or(0, |held| held.1);
         let is_longer = until > known_until.max(now);
         let is_exhausted = self.admission.backend.is_exhausted();
         if matches!(scope, Scope::Quota) || is_longer && !is_exhausted {
-            self.held_for = Some(Box::new((Arc::clone(reason), until)));
+            self.uncommon.change().held_for = Some((Arc::clone(reason), until));
         }
         is_longer
     }
@@ -241,7 +254,7 @@ impl State {
     fn reason(&self, now: u64) -> Arc<str> {
         let is_exhausted = self.admission.backend.is_exhausted();
         let is_own = |until: u64| is_exhausted || now < until.saturating_add(OWN_FOR);
-        match self.held_for.as_deref().filter(|(_, until)| is_own(*until)) {
+        match self.uncommon.get().held_for.as_ref().filter(|(_, until)| is_own(*until)) {
             Some((reason, _)) => Arc::clone(reason),
             None if is_exhausted => USED_UP_ELSEWHERE.into(),
             None => elsewhere(),

@@ -1,5 +1,4 @@
-//! `HoldTimes`: how long holds last: the longest one, and by how much each ends later than the
-//! provider asked for.
+//! `HoldTimes`: how long holds last: by how much each ends later than the provider asked for.
 //!
 //! Many limiters may be refused at the same moment: those of several processes without a shared
 //! backend, or several of one program. If all of them began again at the same moment, the provider
@@ -28,35 +27,25 @@ const MOST: u64 = 1_000_000_000;
 /// if its count and ours differ by a little. No crowd waits for that.
 const SHORTEST: u64 = 100_000_000;
 
-/// How long the holds of one limiter last.
+/// How long the holds of one limiter last: by how much they are prolonged, as a fraction of 2^32.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HoldTimes {
-    /// The longest hold, in nanoseconds.
-    longest: u64,
-    /// By how much its holds are prolonged, as a fraction of 2^32.
-    part: u32,
-}
+pub(super) struct HoldTimes(u32);
 
 impl HoldTimes {
     /// Creates the times of a limiter. Its part is random. On the clocks of tests it follows from
     /// the name that the limiter was given, and is nothing without one.
-    pub(super) fn new(longest: u64, given_name: Option<&str>, time: &Time) -> Self {
+    pub(super) fn new(given_name: Option<&str>, time: &Time) -> Self {
         let number = if matches!(time, Time::System) { random() } else { given_name.map_or(0, hash) };
-        Self { longest, part: (number >> 32) as u32 }
-    }
-
-    /// Returns the longest hold, in nanoseconds.
-    pub(super) fn longest(self) -> u64 {
-        self.longest
+        Self((number >> 32) as u32)
     }
 
     /// Returns for how long to hold if the provider asks for `wait`: prolonged, but for no more
     /// than the longest hold. A longer wait is cut off anyway, so it is cut off a little earlier.
-    pub(super) fn of(self, wait: u64) -> u64 {
-        if wait > self.longest {
-            self.longest - self.part_of(self.longest)
+    pub(super) fn of(self, wait: u64, longest: u64) -> u64 {
+        if wait > longest {
+            longest - self.part_of(longest)
         } else {
-            self.longest.min(wait.saturating_add(self.part_of(wait)))
+            longest.min(wait.saturating_add(self.part_of(wait)))
         }
     }
 
@@ -65,7 +54,7 @@ impl HoldTimes {
             return 0;
         }
         let most = u128::from((wait / PARTS).min(MOST));
-        ((most * u128::from(self.part)) >> u32::BITS) as u64
+        ((most * u128::from(self.0)) >> u32::BITS) as u64
     }
 }
 
@@ -88,7 +77,7 @@ mod tests {
     #[test]
     fn a_wait_is_prolonged_by_at_most_a_sixteenth_and_by_at_most_a_second() {
         for part in [0, 1, 1 << 31, u32::MAX] {
-            let prolonged = |wait| HoldTimes { longest: u64::MAX, part }.of(wait);
+            let prolonged = |wait| HoldTimes(part).of(wait, u64::MAX);
             assert!((16 * SECOND..=17 * SECOND).contains(&prolonged(16 * SECOND)));
             assert!((SECOND..=SECOND + SECOND / 16).contains(&prolonged(SECOND)));
             assert!((600 * SECOND..=601 * SECOND).contains(&prolonged(600 * SECOND)));
@@ -96,18 +85,17 @@ mod tests {
             assert!(prolonged(u64::MAX - MOST) >= u64::MAX - MOST);
             assert_eq!(prolonged(u64::MAX), u64::MAX);
         }
-        let half = HoldTimes { longest: u64::MAX, part: 1 << 31 };
-        assert_eq!(half.of(16 * SECOND), 16 * SECOND + SECOND / 2);
+        assert_eq!(HoldTimes(1 << 31).of(16 * SECOND, u64::MAX), 16 * SECOND + SECOND / 2);
     }
 
     #[test]
     fn no_wait_is_longer_than_the_longest_and_those_that_are_cut_off_are_spread_too() {
-        let half = |wait| HoldTimes { longest: 16 * SECOND, part: 1 << 31 }.of(wait);
+        let half = |wait| HoldTimes(1 << 31).of(wait, 16 * SECOND);
         assert_eq!(half(16 * SECOND - 1), 16 * SECOND);
         assert_eq!(half(16 * SECOND), 16 * SECOND);
         assert_eq!(half(16 * SECOND + 1), 16 * SECOND - SECOND / 2);
         assert_eq!(half(u64::MAX), 16 * SECOND - SECOND / 2);
-        assert_eq!(HoldTimes { longest: 0, part: u32::MAX }.of(1), 0);
+        assert_eq!(HoldTimes(u32::MAX).of(1, 0), 0);
     }
 
     #[test]

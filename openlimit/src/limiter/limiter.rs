@@ -283,7 +283,7 @@ impl<K> Limiter<K> {
     }
 
     fn built_plan(&self) -> Result<&Plan, &BuildError> {
-        self.handle().map(|handle| &*handle.core().plan)
+        self.handle().map(|handle| &handle.core().plan.plan)
     }
 }
 

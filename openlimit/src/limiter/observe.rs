@@ -262,7 +262,7 @@ impl Core {
     /// Returns the meaning of a response. A wait that is longer than the longest hold is a quota
     /// that is used up.
     fn verdict(&self, observation: &Observation) -> Verdict {
-        let longest = self.hold_times.longest();
+        let longest = self.plan.max_hold;
         match observation.verdict() {
             Verdict::Retry { after: Some(after) } | Verdict::SlowDown { after: Some(after) }
                 if longest > 0 && nanos(after) > longest =>

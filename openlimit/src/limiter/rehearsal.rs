@@ -5,8 +5,9 @@
 //! their own. Virtual time is a number, which moves to the moment at which the next call is due.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::admission::{Admission, Decided, Plan};
+use crate::admission::{Admission, Decided, Plan, Policy};
 use crate::backend::{Backend, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, MOST_AMOUNT, Priority, Rate};
@@ -99,7 +100,7 @@ impl<'a> Rehearsal<'a> {
         self.in_flight.map(|in_flight| in_flight.calls)
     }
 
-    /// Runs the calls. Each of them arrives as soon as the one before has departed.
+    /// Runs the calls, all of which wait from the start, or from when they may be in flight.
     pub(super) fn run(&self, calls: &[Amounts]) -> Outlook {
         let mut admission = self.admission();
         let mut outlook = Outlook {
@@ -110,18 +111,18 @@ impl<'a> Rehearsal<'a> {
         };
         // All calls take the same time, so they end in their order.
         let mut ends = VecDeque::new();
-        let mut now = 0;
+        let (mut now, mut arrived) = (0, 0);
         for amounts in calls {
             if let Some(in_flight) = self.in_flight
                 && ends.len() == in_flight.calls
             {
                 let end = ends.pop_front().unwrap_or(now).max(now);
                 outlook.for_calls += end - now;
-                now = end;
+                (now, arrived) = (end, end);
             }
             let mut amounts = amounts.clone();
             admission.fill_share(&mut amounts, Priority::default());
-            let (at, limit) = admit(&mut admission, amounts, now);
+            let (at, limit) = admit(&mut admission, amounts, arrived, now);
             if at > now {
                 outlook.for_limits[limit] += at - now;
                 now = at;
@@ -147,31 +148,30 @@ impl<'a> Rehearsal<'a> {
             on_system_time: false,
         };
         let jitter = self.meterings.first().map(|metering| metering.jitter).unwrap_or_default();
-        Admission::new(
-            Backend::Memory(Memory::new(&starting, 0)),
-            Queue::new(self.plan.width()),
-            nanos(jitter / 2),
-            0,
-        )
-        .reserving(self.plan.reserve())
+        let policy = Policy { grace: nanos(jitter / 2), ..Policy::default() };
+        let backend = Backend::Memory(Memory::new(&starting, 0));
+        Admission::new(backend, Queue::new(self.plan.width()), Arc::new(policy))
+            .reserving(self.plan.reserve())
     }
 }
 
-/// Admits a call that arrives at `now`. Returns when it departs, and the limit that it waits for.
+/// Admits a call that arrived before `now` and goes next. Returns when it departs, and the limit
+/// that it waits for.
 ///
 /// A departure after more than 584 years is put at the end of that time.
-fn admit(admission: &mut Admission, amounts: Amounts, now: u64) -> (u64, usize) {
-    if admission.take(amounts.as_slice(), now).is_some() {
+fn admit(admission: &mut Admission, amounts: Amounts, arrived: u64, now: u64) -> (u64, usize) {
+    // A call that has waited for another one is charged as of when it was due.
+    if arrived == now && admission.take(amounts.as_slice(), now).is_some() {
         return (now, 0);
     }
     let mut wakers = Vec::new();
-    let call = Waiter::new(amounts, now, Urgency::default());
+    let call = Waiter::new(amounts, arrived, Urgency::default());
     let Decided::Waits(key) = admission.arrive(call, now, &mut wakers) else { return (now, 0) };
     let mut at = now;
     while admission.queue.waiter(key).is_some()
         && let Some(next) = admission.next()
     {
-        at = next;
+        at = next.max(now);
         admission.pump(at, &mut wakers);
     }
     match admission.queue.leave(key).1 {

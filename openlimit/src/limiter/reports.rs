@@ -25,7 +25,7 @@ impl Core {
         }
         meters::provider_refused(self.plan.name(), observation.status());
         let Some(mut state) = self.lock() else { return };
-        let is_unexplained = self.counting == Counting::Refilling
+        let is_unexplained = self.plan.declared.counting == Counting::Refilling
             && states_only_a_rate(observation)
             && !state.admission.has_observed();
         let more = state.notices().refusal(now);
@@ -59,7 +59,7 @@ impl State {
         for place in described.iter().map(|standing| standing.place) {
             let declared = plan.limits()[place].rate().amount();
             let allows = self.admission.provider_limit(place).unwrap_or(declared);
-            let is_known = allows == declared && self.notices.is_none();
+            let is_known = allows == declared && self.uncommon.get().notices.is_none();
             if !is_known && self.notices().limit(place, allows, declared, now) {
                 changed.push((place, allows));
             }

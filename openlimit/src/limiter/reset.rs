@@ -49,7 +49,7 @@ impl Core {
         let mut done = None;
         self.update(|state, now, _| {
             let plan = self.plan.now();
-            state.held_for = None;
+            state.forget_reason();
             state.admission.reset(&self.starting(&plan), now);
             done = Some(());
         });

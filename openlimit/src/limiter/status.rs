@@ -178,7 +178,8 @@ impl Core {
         let plan = self.plan.now();
         let (looks, store) = state.admission.look(&plan, now);
         let (is_closed, hold) = (state.admission.is_closed(), state.hold(now));
-        let unexplained_refusals = state.notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
+        let unexplained_refusals =
+            state.uncommon.get().notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
         let said = |place| {
             let hold = state.limit_hold(place, now);
             let allows = state.admission.provider_limit(place);

@@ -5,13 +5,12 @@
 //! the buckets change, and the waiters that are due then are admitted. So no call sees a part of
 //! it.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
 use super::core::{Core, State};
-use super::declared::{Declared, least_lateness};
+use super::declared::Declared;
+use super::plans::Planned;
 use super::{Burst, Limiter};
 use crate::admission::Plan;
 use crate::backend::{Backend, Starting};
@@ -201,7 +200,7 @@ impl Core {
     ) -> Result<(), E> {
         let mut changed = Err(BuildProblem::Forked.into());
         self.update(|state, now, wakers| {
-            changed = change(&state.declared, &mut state.admission.backend)
+            changed = change(&self.plan.now().declared, &mut state.admission.backend)
                 .and_then(|declared| Ok(self.apply(state, declared, now, wakers)?));
         });
         changed
@@ -226,18 +225,17 @@ impl Core {
         let (meterings, cap) = (declared.meterings()?, declared.cap()?);
         declared.check_concurrency()?;
         let plan = self.plan.with_limits(declared.limits.clone(), &meterings);
-        let is_metered_alike = plan.meterings() == self.plan.now().meterings()
-            && declared.widening() == state.declared.widening();
+        let before = self.plan.now();
+        let is_metered_alike =
+            plan.meterings() == before.meterings() && declared.widening() == before.declared.widening();
         if version.is_some() || !is_metered_alike {
             let limits = self.starting(&plan);
             state.admission.change(&plan, (&limits, version), declared.widening(), now, wakers)?;
-            self.rest.store(self.time.rest(least_lateness(plan.meterings())), Ordering::Relaxed);
         }
         state.admission.set_grace(declared.grace());
         state.admission.bound_in_flight(declared.concurrency.as_ref(), now);
         state.admission.cap(cap, now, wakers);
-        state.declared = Arc::new(declared);
-        self.plan.replace(plan);
+        self.plan.replace(Planned { plan, declared, max_hold: self.plan.max_hold });
         Ok(())
     }
 
@@ -248,7 +246,7 @@ impl Core {
             limits: plan.limits(),
             meterings: plan.meterings(),
             dimensions: plan.dimensions(),
-            max_hold: self.hold_times.longest(),
+            max_hold: self.plan.max_hold,
             dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),
         }

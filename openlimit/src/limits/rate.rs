@@ -149,9 +149,9 @@ impl Rate {
     /// # What it guarantees
     ///
     /// From one reset to the next, at most the amount is admitted, however it is spread. So it has
-    /// no burst. By default, nothing is left to others as [`headroom`](crate::Builder::headroom),
-    /// since two clocks cannot drift apart for longer than a window. It need not be
-    /// [counted in windows](crate::Builder::counting): that option is for limits that refill.
+    /// no burst, and the option [`counting`](crate::Builder::counting) does not apply to it. By
+    /// default it has no [headroom](crate::Builder::headroom): each window is counted anew, so it
+    /// does not matter if one clock runs faster than another.
     ///
     /// No call departs in the last [`jitter`](crate::Builder::jitter) before a reset. It waits for
     /// the reset, since it could reach the provider in the next window. So the provider counts each
@@ -164,7 +164,7 @@ impl Rate {
     /// - If it is ahead, the provider may refuse calls that depart just after a reset, because it
     ///   still counts them in the last window. A reset some seconds after the provider's covers that.
     ///
-    /// # What a window owes
+    /// # With permits and other options
     ///
     /// - A call that uses more than it had reserved counts when it is settled. What a window has
     ///   used beyond the amount is taken from the next one.
@@ -175,9 +175,10 @@ impl Rate {
     /// # Clocks
     ///
     /// Windows follow the system's wall clock, which is read for every call of such a limit (some
-    /// 50 ns), and once a minute while calls wait. So a window ends in time if the clock was set, or if the
-    /// machine was suspended. If the clock is set back beyond a reset, what was taken after the
-    /// reset counts in the window before it, and the reset comes again.
+    /// 50 ns), and once a minute while calls wait. So a window ends in time if the clock was set, or
+    /// if the machine was suspended. While the clock is wrong, so are the windows. If it is set back
+    /// beyond a reset, what was taken after the reset counts in the window before it, and the reset
+    /// comes again.
     ///
     /// After a restart of the program, it counts anew. Such a limit cannot be shared through Redis.
     ///

@@ -5,7 +5,7 @@
 
 use std::task::Waker;
 
-use super::waiter::{Key, Outcome, Waiter};
+use super::waiter::{Key, Outcome, Turn, Waiter};
 use super::{Lines, NONE, Overflow, Reserve};
 use crate::limits::{Amounts, Priority};
 
@@ -47,6 +47,12 @@ impl Queue {
     /// Returns how many calls wait.
     pub(crate) fn len(&self) -> usize {
         self.lines.as_ref().map_or(0, |lines| lines.len())
+    }
+
+    /// Returns whether the head waits for other limiters only.
+    #[allow(dead_code, reason = "for backends that grant ahead")]
+    pub(crate) fn waits_elsewhere(&self) -> bool {
+        self.head().is_some_and(|(_, head)| head.turn == Turn::Reported)
     }
 
     /// Iterates over the waiters in the order in which they go if no other call joins.
@@ -123,9 +129,9 @@ impl Queue {
         }
     }
 
-    /// Notes that a newcomer has gone before all waiters.
-    pub(crate) fn overtaken_by(&mut self, newcomer: &Waiter) {
-        self.change(|lines| lines.overtaken_by(newcomer));
+    /// Notes that a newcomer of this priority has gone before all waiters.
+    pub(crate) fn overtaken_by(&mut self, priority: Priority) {
+        self.change(|lines| lines.overtaken_by(priority));
     }
 
     /// Ends a wait, and keeps the outcome. Returns the waker to call once no lock is held. Does

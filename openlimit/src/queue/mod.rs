@@ -215,9 +215,9 @@ impl Lines {
         }
     }
 
-    /// Notes that a newcomer has gone before all waiters.
-    fn overtaken_by(&mut self, newcomer: &Waiter) {
-        self.order.gone(newcomer.line(), u64::MAX);
+    /// Notes that a newcomer of this priority has gone before all waiters.
+    fn overtaken_by(&mut self, priority: Priority) {
+        self.order.gone(priority.place(), u64::MAX);
         self.find_head();
     }
 

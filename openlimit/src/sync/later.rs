@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::wake::wake;
+use super::contain::contain;
 
 /// Work that a waker sets off.
 pub(crate) trait Task: Send + Sync {
@@ -77,7 +77,7 @@ impl Drop for Rest {
         while let Some(task) = next() {
             match task {
                 Later::Run(task) => task.run(),
-                Later::Wake(waker) => wake(waker),
+                Later::Wake(waker) => _ = contain(|| waker.wake()),
             }
         }
         _ = PUT_OFF.try_with(RefCell::take);

@@ -5,11 +5,13 @@
 //! thread without a runtime runs a future.
 
 mod block;
+mod contain;
 mod later;
 mod lock;
 mod wake;
 
 pub(crate) use self::block::{block_on, end_waits_here};
+pub(crate) use self::contain::contain;
 pub(crate) use self::later::{Task, in_order, run_later};
 pub(crate) use self::lock::{Mutex, MutexGuard};
-pub(crate) use self::wake::{contain, wake_all};
+pub(crate) use self::wake::wake_all;

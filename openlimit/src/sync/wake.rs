@@ -4,10 +4,9 @@
 //! time, call back into the limiter, or panic. So wakers are collected under the lock and called
 //! after it is released.
 
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
+use super::contain::contain;
 use super::later::wake_later;
 
 /// Calls every waker. If one panics, its own task may be lost, but the others are still woken.
@@ -23,16 +22,7 @@ pub(crate) fn wake_all(wakers: &mut Vec<Waker>) {
 #[inline(never)]
 fn wake_each(wakers: &mut Vec<Waker>) {
     wake_later(wakers);
-    wakers.drain(..).for_each(wake);
-}
-
-pub(super) fn wake(waker: Waker) {
-    contain(|| waker.wake());
-}
-
-/// Runs foreign code. Returns `None` if it panics.
-///
-/// The payload of a panic is foreign too, and dropping it may panic again. So it is leaked.
-pub(crate) fn contain<T>(foreign: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(foreign)).map_err(mem::forget).ok()
+    for waker in wakers.drain(..) {
+        contain(|| waker.wake());
+    }
 }

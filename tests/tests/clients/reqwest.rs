@@ -63,6 +63,24 @@ async fn the_url_and_the_extensions_of_a_response_are_kept() {
     }
 }
 
+/// The docs warn of it. If reqwest ever changes this, they can say so.
+#[tokio::test]
+async fn reqwests_own_retries_pass_no_middleware() {
+    let server = Server::answering(answer("429 Too Many Requests", &[], "{}"));
+    let retries = reqwest::retry::for_host("127.0.0.1").no_budget().max_retries_per_request(2);
+    let retries = retries.classify_fn(|attempt| match attempt.status() {
+        Some(status) if status == 429 => attempt.retryable(),
+        _ => attempt.success(),
+    });
+    // Installs the provider of cryptography.
+    drop(http_client());
+    let http = reqwest::Client::builder().retry(retries).build().unwrap();
+    let (layer, attempts) = counting(&limiter());
+    let client = ClientBuilder::new(http).with(layer).build();
+    assert_eq!(send(&client, &server.url(PATH)).await.unwrap().status(), 429);
+    assert_eq!((*attempts.lock().unwrap(), server.requests().len()), (1, 3));
+}
+
 /// `REPLY`, compressed by gzip.
 const COMPRESSED: [u8; 88] = [
     31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 206, 200, 207, 76, 78, 45, 86, 178, 82, 136, 142, 213, 81,

@@ -169,6 +169,23 @@ fn limiters() -> impl Strategy<Value = (u64, u64, Duration, Duration, bool)> {
     (1..500_u64, 1_000..5_000_u64, burst, jitter, any::<bool>())
 }
 
+#[test]
+fn a_call_that_waits_for_another_one_alone_departs_as_in_a_limiter() {
+    let clock = ManualClock::new();
+    let builder = RateLimiter::builder().clock(&clock).headroom(Percent(0)).jitter(Duration::from_millis(50));
+    let limiter = builder.requests(Rate::per_minute(5)).tokens(Rate::per_minute(3_000)).build().unwrap();
+    // The third has room from the start, and waits for the second.
+    let costs = [(1, 0), (1, 0), (0, 600), (0, 1)];
+    let costs = costs.map(|(requests, tokens)| Cost::new().requests(requests).tokens(tokens));
+    let forecast = limiter.plan(&costs).unwrap();
+    let mut calls: Vec<_> = costs.iter().map(|cost| Call::start(limiter.acquire(cost))).collect();
+    let last = forecast.time();
+    clock.advance(last - Duration::from_nanos(1));
+    assert!(!calls[3].poll());
+    clock.advance(Duration::from_nanos(1));
+    assert!(calls[3].poll());
+}
+
 proptest! {
     /// The forecast says to the nanosecond when a real limiter admits calls that all wait.
     #[test]

@@ -1,5 +1,7 @@
 //! `update` of what is no limit: concurrency, the bound of the queue, and jitter.
 
+use std::ops::RangeInclusive;
+
 use openlimit::Priority::{High, Low, Normal};
 use openlimit::testing::ManualClock;
 use openlimit::{
@@ -103,7 +105,8 @@ fn a_concurrency_is_changed_and_never_added() {
     let status = limiter.status().expect("it is built");
     assert_eq!(status.limits[0].limit.to_string(), "9 requests / second", "nothing was changed");
     let limiter = in_flight(u32::MAX);
-    for wrong in [Concurrency::Fixed(0), Concurrency::Adaptive(0..=9), Concurrency::Adaptive(5..=4)] {
+    let empty = RangeInclusive::new(5, 4);
+    for wrong in [Concurrency::Fixed(0), Concurrency::Adaptive(0..=9), Concurrency::Adaptive(empty)] {
         let error =
             limiter.update(|limits| limits.max_waiting(1).concurrency(wrong)).expect_err("it is wrong");
         assert!(matches!(error.problem(), BuildProblem::Concurrency(_)), "{error}");

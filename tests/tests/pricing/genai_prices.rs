@@ -288,7 +288,8 @@ fn a_time_that_is_not_understood_is_an_error() {
         // The keys of `json!` are sorted.
         let mut parts: Vec<_> = error.rsplit("found ").next().unwrap().split(", ").collect();
         let mut expected: Vec<_> = found.split(", ").collect();
-        (parts.sort_unstable(), expected.sort_unstable());
+        parts.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(parts, expected);
     }
 }

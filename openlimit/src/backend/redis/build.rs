@@ -29,8 +29,10 @@ pub(crate) struct Shared {
     name: String,
     limits: Box<[SharedLimit]>,
     identity: Identity,
-    /// How this process meters each limit during an outage.
-    parts: Box<[Metering]>,
+    /// What this process meters by itself during an outage: its share of the limits, and all of
+    /// them.
+    share: Memory,
+    whole: Memory,
     terms: Terms,
 }
 
@@ -66,13 +68,18 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
         .map(|(place, scale)| SharedLimit { place: *place, dimension: starting.dimensions[*place], scale })
         .collect();
     let common = Common::new(redis, limits.len()).map_err(BuildProblem::Redis)?;
+    let parts: Vec<_> = starting.meterings.iter().map(|metering| redis.on_outage.part(metering)).collect();
     Ok(Shared {
         common: Arc::new(common),
         prefix: redis.prefix.clone(),
         name: name.to_owned(),
         limits,
         identity,
-        parts: starting.meterings.iter().map(|metering| redis.on_outage.part(metering)).collect(),
+        share: Memory::new(
+            &Starting { meterings: &parts, dates: starting.dates.clone(), ..*starting },
+            LOCAL,
+        ),
+        whole: Memory::new(starting, LOCAL),
         terms: redis.terms(nanos(jitter_of(starting.meterings)).min(MOST)),
     })
 }
@@ -83,12 +90,8 @@ impl Shared {
     pub(in crate::backend) fn open(&self, starting: &Starting<'_>, key: Option<&str>) -> (Backend, Driver) {
         let keys = Keys::new(&self.prefix, &self.name, key);
         let session = Session::new(Settings::new(Arc::clone(&self.common), keys));
-        let share = Memory::new(
-            &Starting { meterings: &self.parts, dates: starting.dates.clone(), ..*starting },
-            LOCAL,
-        );
         let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
-        let alone = Alone::new(share, Memory::new(starting, LOCAL), dimensions);
+        let alone = Alone::new(self.share.of_another(), self.whole.of_another(), dimensions);
         let slots = Slots::new(&self.limits, self.terms, session.server(), alone, starting.max_hold);
         let slots = slots.identified(self.identity.clone());
         (Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session)))

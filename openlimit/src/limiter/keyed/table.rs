@@ -9,6 +9,10 @@ use std::mem;
 /// The end of a list.
 const NONE: u32 = u32::MAX;
 
+/// The storage for entries grows by one part in so many. Twice as much each time would leave a third
+/// of it unused on average.
+const PARTS: usize = 4;
+
 /// The most entries of one table.
 pub(super) const MOST: usize = NONE as usize;
 
@@ -60,8 +64,12 @@ impl<K, V> Table<K, V> {
 
     /// Adds a key that is not in the table.
     pub(super) fn insert(&mut self, hash: u32, key: K, value: V) {
-        if self.entries.len() == self.heads.len() {
-            self.resize(self.heads.len().max(2) * 2);
+        let len = self.entries.len();
+        if len == self.heads.len() {
+            self.resize(len.max(2) * 2);
+        }
+        if len == self.entries.capacity() {
+            self.entries.reserve_exact((len / PARTS).max(PARTS));
         }
         let bucket = self.bucket(hash);
         let next = mem::replace(&mut self.heads[bucket], self.entries.len() as u32);
@@ -118,7 +126,6 @@ impl<K, V> Table<K, V> {
     /// Changes the number of buckets, to a power of two.
     fn resize(&mut self, buckets: usize) {
         self.entries.shrink_to(buckets);
-        self.entries.reserve_exact(buckets.saturating_sub(self.entries.len()));
         self.heads = vec![NONE; buckets].into();
         for place in 0..self.entries.len() {
             let bucket = self.bucket(self.entries[place].hash);

@@ -44,6 +44,8 @@ struct Progress {
     keys: Vec<Key>,
     /// The place of the level that it waited for last.
     last: usize,
+    /// The long waits that were known when it joined a queue, of which the program was not told yet.
+    long_waits: Vec<(Handle, LongWait)>,
     /// The waker of its task.
     waker: Waker,
     end: Option<Result<(), Box<AcquireError>>>,
@@ -127,7 +129,8 @@ impl Waiting {
         }
         let keys = Vec::with_capacity(levels.len());
         // Its first poll follows at once, and stores the waker.
-        let progress = Progress { levels, keys, last: place, waker: Waker::noop().clone(), end: None };
+        let (waker, long_waits) = (Waker::noop().clone(), Vec::new());
+        let progress = Progress { levels, keys, last: place, long_waits, waker, end: None };
         let call = Arc::new(Call(Mutex::new(progress)));
         in_order(|| call.go_on());
         Ok(Self(call))
@@ -224,8 +227,9 @@ impl Progress {
         }
         match self.levels.get(self.keys.len()) {
             Some(next) => match next.core().join(next.waiter(), Waker::from(Arc::clone(call))) {
-                Ok(key) => {
+                Ok((key, long_wait)) => {
                     self.keys.push(key);
+                    self.long_waits.extend(long_wait.map(|wait| (next.handle.clone(), wait)));
                     Step::Again
                 }
                 Err(error) => self.fail(error),
@@ -268,15 +272,18 @@ impl Progress {
 
     /// Returns true if the program has to be told of a long wait.
     fn has_notice(&self) -> bool {
-        self.levels.iter().zip(&self.keys).any(|(level, key)| level.core().has_notice(*key))
+        let mut levels = self.levels.iter().zip(&self.keys);
+        !self.long_waits.is_empty() || levels.any(|(level, key)| level.core().has_notice(*key))
     }
 
     /// Returns the long waits that the program has to be told of, each with its limiter.
-    fn long_waits(&self) -> Vec<(Handle, LongWait)> {
+    fn long_waits(&mut self) -> Vec<(Handle, LongWait)> {
+        let mut waits = mem::take(&mut self.long_waits);
         let levels = self.levels.iter().zip(&self.keys);
-        levels
-            .filter_map(|(level, key)| Some((level.handle.clone(), level.core().long_wait(*key)?)))
-            .collect()
+        waits.extend(
+            levels.filter_map(|(level, key)| Some((level.handle.clone(), level.core().long_wait(*key)?))),
+        );
+        waits
     }
 
     fn fail(&mut self, mut error: Box<AcquireError>) -> Step {

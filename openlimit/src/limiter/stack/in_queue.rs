@@ -41,21 +41,23 @@ impl Core {
         refusal.map_or_else(|| self.forked(), |refusal| self.turned_away(refusal))
     }
 
-    /// Adds a call to the queue.
-    pub(super) fn join(&self, call: Waiter, waker: Waker) -> Result<Key, Box<AcquireError>> {
+    /// Adds a call to the queue. Also returns its wait, if the program has to be told of that.
+    pub(super) fn join(
+        &self,
+        call: Waiter,
+        waker: Waker,
+    ) -> Result<(Key, Option<LongWait>), Box<AcquireError>> {
         self.start().map_err(Box::new)?;
         let mut joined = None;
         self.update(|state, now, wakers| {
             let key = state.admission.join_stacked(Waiter { waker, ..call }, now, wakers);
-            if let Ok(key) = key
-                && self.plan.on_wait().is_some()
-            {
-                state.admission.begin_stacked_wait(key, now);
-            }
-            joined = Some(key);
+            joined = Some(key.map(|key| {
+                let tells = self.plan.on_wait().is_some();
+                (key, if tells { state.admission.begin_stacked_wait(key, now) } else { None })
+            }));
         });
         match joined {
-            Some(Ok(key)) => Ok(key),
+            Some(Ok(joined)) => Ok(joined),
             Some(Err(refusal)) => Err(Box::new(self.error(refusal))),
             None => Err(self.forked()),
         }

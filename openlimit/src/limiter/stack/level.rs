@@ -23,11 +23,13 @@ pub struct Level {
     arrived: u64,
     /// How it waits, on the limiter's clock.
     urgency: Urgency,
+    /// True if it departed although others wait, of which it may now be the turn of one that is due.
+    has_passed: bool,
 }
 
 impl Level {
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
-        Self { handle, grant, now: 0, arrived: 0, urgency: Urgency::default() }
+        Self { handle, grant, now: 0, arrived: 0, urgency: Urgency::default(), has_passed: false }
     }
 
     pub(super) fn core(&self) -> &Core {
@@ -64,25 +66,21 @@ impl Level {
 /// Returns the place of the first level without room.
 pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
     read_clocks(levels);
-    take_each(levels)
+    take_each(levels)?;
+    levels.iter().filter(|level| level.has_passed).for_each(|level| level.core().pump());
+    Ok(())
 }
 
 fn take_each(levels: &mut [Level]) -> Result<(), usize> {
     let Some((level, outer)) = levels.split_first_mut() else { return Ok(()) };
     let Some(mut state) = level.handle.core().lock() else { return Err(0) };
-    if !state.admission.try_charge(&mut level.grant, level.urgency.priority(), level.now) {
+    if !state.admission.has_room(&mut level.grant, level.urgency.priority(), level.now) {
         return Err(0);
     }
-    match take_each(outer) {
-        Ok(()) => {
-            state.admission.keep(&mut level.grant, level.now);
-            Ok(())
-        }
-        Err(place) => {
-            state.admission.undo(&level.grant, level.now);
-            Err(place + 1)
-        }
-    }
+    take_each(outer).map_err(|place| place + 1)?;
+    state.admission.take_room(&mut level.grant, level.urgency.priority(), level.now);
+    level.has_passed = !state.admission.queue.is_empty();
+    Ok(())
 }
 
 /// Lets a call depart from all levels, in whose queues it has these keys, or from none.

@@ -18,18 +18,18 @@ static RANKING: Mutex<()> = Mutex::new(());
 
 /// Sorts levels by rank. Gives ranks to the limiters that have none, by their order.
 pub(super) fn sort(levels: &mut [Level]) {
-    if levels.iter().any(|level| level.core().rank().is_none()) {
+    if levels.iter().any(|level| level.core().plan.rank().is_none()) {
         let _ranking = RANKING.lock();
         for place in 0..levels.len() {
             let core = levels[place].core();
-            if core.rank().is_none() {
-                let before = place.checked_sub(1).and_then(|before| levels[before].core().rank());
-                let after = levels[place..].iter().find_map(|level| level.core().rank());
-                core.set_rank(between(before, after));
+            if core.plan.rank().is_none() {
+                let before = place.checked_sub(1).and_then(|before| levels[before].core().plan.rank());
+                let after = levels[place..].iter().find_map(|level| level.core().plan.rank());
+                core.plan.set_rank(between(before, after));
             }
         }
     }
-    levels.sort_by_key(|level| (level.core().rank(), level.core().id()));
+    levels.sort_by_key(|level| (level.core().plan.rank(), level.core().id()));
 }
 
 /// Returns a rank between two others. If there is none, limiters of equal rank go by their age.

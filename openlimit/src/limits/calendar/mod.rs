@@ -70,6 +70,13 @@ pub(crate) struct Window {
     pub(crate) ends: i64,
 }
 
+impl Window {
+    /// Returns true if it contains a moment.
+    pub(crate) fn contains(&self, moment: i64) -> bool {
+        self.begins <= moment && moment < self.ends
+    }
+}
+
 /// What is wrong with the resets of a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoCalendar {

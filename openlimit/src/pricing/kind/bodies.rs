@@ -123,7 +123,12 @@ fn model(path: &str) -> Option<&str> {
 
 /// Returns whether a path ends with this pattern.
 pub(super) fn ends_with(path: &str, end: &str) -> bool {
-    let Some((before, after)) = end.split_once('*') else { return path.ends_with(end) };
+    if path.ends_with(end) {
+        return true;
+    }
+    // Faster than `split_once`, and each request is compared with each pattern.
+    let Some(at) = end.bytes().position(|byte| byte == b'*') else { return false };
+    let (before, after) = (&end[..at], &end[at + 1..]);
     let Some(path) = path.strip_suffix(after) else { return false };
     let any = path.rfind('/').map_or(0, |slash| slash + 1);
     any < path.len() && path[..any].ends_with(before)

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use openlimit::{AcquireError, Percent, Rate, RateLimiter, Stack};
 use openlimit_tests::redis::RedisServer;
@@ -19,33 +19,23 @@ fn limiter(server: Option<&RedisServer>, name: &str, amount: u64) -> RateLimiter
     }
 }
 
-/// Lets eight threads call for two seconds, one token each. Returns the calls and the time.
-fn calls(stacks: [(&RateLimiter, &RateLimiter); 2]) -> (u64, Duration) {
+/// Lets eight threads make 25 calls each, of one token. Asserts that all are admitted, and that
+/// they stay within the account's limit of 200 tokens a second, of which 20 may be taken at once.
+fn keep_the_limit_and_get_on(stacks: [(&RateLimiter, &RateLimiter); 2]) {
     let start = Instant::now();
-    let admitted = thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|thread| {
-                let (inner, outer) = stacks[thread % 2];
-                scope.spawn(move || {
-                    let mut calls = 0;
-                    while start.elapsed() < secs(2) {
-                        drop(Stack::of((inner, outer)).acquire(1).timeout(secs(20)).blocking().unwrap());
-                        calls += 1;
-                    }
-                    calls
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let (inner, outer) = stacks[thread % 2];
+            scope.spawn(move || {
+                for _ in 0..25 {
+                    drop(Stack::of((inner, outer)).acquire(1).timeout(secs(60)).blocking().unwrap());
+                }
+            });
+        }
     });
-    (admitted, start.elapsed())
-}
-
-fn keeps_and_gets_on(account: u64, (admitted, time): (u64, Duration)) {
-    let most = account as f64 * (time.as_secs_f64() + 0.1) + 1.0;
-    assert!(admitted as f64 <= most, "{admitted} of {most}");
-    // More than the burst: calls that wait get on. How many depends on the machine.
-    assert!(admitted as f64 >= 0.1 * most + 1.0, "{admitted} of {most}");
+    // How much longer it takes depends on the machine.
+    let least = secs(1) * (200 - 20 - 1) / 200;
+    assert!(start.elapsed() >= least, "200 calls took {:?}, less than {least:?}", start.elapsed());
 }
 
 #[test]
@@ -53,7 +43,7 @@ fn stacks_of_shared_limiters_keep_the_limit_and_get_on() {
     let server = RedisServer::start();
     let tenants = ["one", "two"].map(|name| limiter(Some(&server), name, 5_000));
     let account = limiter(Some(&server), "account", 200);
-    keeps_and_gets_on(200, calls([(&tenants[0], &account), (&tenants[1], &account)]));
+    keep_the_limit_and_get_on([(&tenants[0], &account), (&tenants[1], &account)]);
 }
 
 #[test]
@@ -61,20 +51,20 @@ fn shared_and_unshared_limiters_mix_in_any_order() {
     let server = RedisServer::start();
     let (shared, unshared) = (limiter(Some(&server), "shared", 5_000), limiter(None, "unshared", 5_000));
     let account = limiter(None, "account", 200);
-    keeps_and_gets_on(200, calls([(&shared, &account), (&unshared, &account)]));
+    keep_the_limit_and_get_on([(&shared, &account), (&unshared, &account)]);
     let account = limiter(Some(&server), "account", 200);
-    keeps_and_gets_on(200, calls([(&unshared, &account), (&shared, &account)]));
+    keep_the_limit_and_get_on([(&unshared, &account), (&shared, &account)]);
 }
 
 #[test]
 fn a_call_whose_slot_expires_while_it_waits_elsewhere_asks_again() {
     let server = RedisServer::start();
     let (tenant, account) = (limiter(Some(&server), "tenant", 100), limiter(None, "account", 10));
-    let taken = account.acquire(1).blocking().unwrap();
-    taken.settle(10);
+    let start = Instant::now();
+    account.acquire(1).blocking().unwrap().settle(10);
     // It waits for the account for far longer than a slot of the tenant lasts.
-    let permit = Stack::of((&tenant, &account)).acquire(1).blocking().unwrap();
-    assert!(permit.waited() > millis(500), "{:?}", permit.waited());
+    let permit = Stack::of((&tenant, &account)).acquire(1).timeout(secs(60)).blocking().unwrap();
+    assert!(start.elapsed() >= millis(900), "{:?}", start.elapsed());
     permit.cancel();
     tenant.flush(secs(20)).blocking().unwrap();
     eventually("everything is given back", || {
@@ -96,5 +86,5 @@ fn a_dropped_call_gives_its_slots_back() {
         tokio::time::timeout(millis(200), stack.acquire(1)).await.unwrap_err();
     });
     assert_eq!((tenant.status().unwrap().waiting, account.status().unwrap().waiting), (0, 0));
-    drop(tenant.acquire(10).timeout(secs(5)).blocking().unwrap());
+    drop(tenant.acquire(10).timeout(secs(60)).blocking().unwrap());
 }

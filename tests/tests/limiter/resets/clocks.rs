@@ -2,6 +2,8 @@
 
 use openlimit::testing::ManualClock;
 use openlimit_tests::{Call, millis, nanos, secs};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::{HOUR, NEW_YEAR, daily, date, left, limiter};
 
@@ -60,17 +62,42 @@ fn a_clock_that_is_set_back_beyond_a_reset_lets_nothing_out_a_second_time() {
 }
 
 #[test]
-fn a_clock_that_was_wrong_for_a_moment_takes_nothing_from_later_windows() {
+fn a_clock_that_was_far_ahead_for_a_moment_takes_nothing_from_later_windows() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock, daily());
     drop(limiter.try_acquire(20).unwrap());
     clock.set_date(date(NEW_YEAR + 400 * DAY));
     drop(limiter.try_acquire(30).unwrap());
     clock.set_date(date(NEW_YEAR + 3_600));
-    assert!((50..=70).contains(&left(&limiter)), "{}", left(&limiter));
-    drop(limiter.try_acquire(10).unwrap());
+    drop(limiter.try_acquire(50).unwrap());
+    assert_eq!(limiter.try_acquire(1).unwrap_err().retry_after(), Some(23 * HOUR));
     clock.advance(23 * HOUR);
     assert_eq!(left(&limiter), 100);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whenever_a_clock_that_was_ahead_is_right_again_all_that_was_taken_counts(
+        days in vec((vec((1..7_u64, 1..25_u64), 0..4), 1..25_u64), 1..6),
+    ) {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock, daily());
+        let take = |amount| limiter.try_acquire(amount).map_or(0, |permit| { drop(permit); amount });
+        for (day, (errors, amount)) in days.into_iter().enumerate() {
+            let truth = NEW_YEAR + day as u64 * DAY;
+            clock.set_date(date(truth));
+            let mut taken = take(amount);
+            for (ahead, amount) in errors {
+                clock.set_date(date(truth + ahead * DAY));
+                taken += take(amount);
+            }
+            clock.set_date(date(truth + 3_600));
+            taken += take(1);
+            prop_assert_eq!(left(&limiter), 100 - taken);
+        }
+    }
 }
 
 #[test]

@@ -64,6 +64,19 @@ fn a_wait_that_is_known_to_be_long_is_told_on_arrival_by_the_limiter_that_it_is_
 }
 
 #[test]
+fn the_calls_before_it_count_in_its_wait() {
+    let clock = ManualClock::new();
+    let account = Told::new(plain(&clock).name("account").requests(Rate::per_second(1)));
+    let tenant = Told::new(limiter(&clock, "tenant"));
+    drop(account.0.try_acquire(Cost::new()).expect("it is new"));
+    let _before: Vec<_> = (0..2).map(|_| Call::start(account.0.acquire(Cost::new()))).collect();
+    drop(account.news());
+    let _call = Call::start(Stack::of((&tenant.0, &account.0)).acquire(Cost::new()));
+    let waiting = one(account.news());
+    assert_eq!((waiting.wait, waiting.position), (Some(secs(3)), 2), "{waiting}");
+}
+
+#[test]
 fn each_limiter_is_told_when_the_wait_for_it_begins() {
     let clock = ManualClock::new();
     let [tenant, account] = pair(&clock);

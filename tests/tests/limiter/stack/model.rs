@@ -12,6 +12,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+/// A rate in tokens a second, and the part of it that is kept for a priority, in percent.
+type Declared = (u64, Option<(Priority, u8)>);
+
 /// A step of a random run. A `usize` selects one of the existing calls, modulo their number.
 #[derive(Clone, Debug)]
 enum Move {
@@ -106,9 +109,9 @@ impl Asked {
 
 impl World {
     /// Creates limiters of so many tokens a second, of which a part may be kept.
-    fn new(rates: &[(u64, Option<(Priority, u8)>)]) -> Self {
+    fn new(rates: &[Declared]) -> Self {
         let clock = ManualClock::new();
-        let limiter = |(rate, kept): &(u64, Option<(Priority, u8)>)| {
+        let limiter = |(rate, kept): &Declared| {
             let builder = plain(&clock).tokens(Rate::per_second(*rate));
             // Nothing is below low calls.
             let kept = kept.filter(|(above, _)| *above > Priority::Low);
@@ -119,7 +122,7 @@ impl World {
         let limiters: Vec<_> = rates.iter().map(|rate| limiter(rate).expect("valid rates")).collect();
         // Gives them their ranks.
         drop(Stack::of(&*limiters).acquire(0));
-        let limit = |(rate, _): &(u64, Option<(Priority, u8)>)| Limit {
+        let limit = |(rate, _): &Declared| Limit {
             dimension: 0,
             amount: *rate,
             period: 1_000_000_000,
@@ -128,9 +131,8 @@ impl World {
             headroom: 0,
         };
         let limits: Vec<_> = rates.iter().map(limit).collect();
-        let share = |(limit, (_, kept)): (&Limit, &(u64, Option<(Priority, u8)>))| {
-            kept.map(|(above, part)| (above, limit.without(part)))
-        };
+        let share =
+            |(limit, (_, kept)): (&Limit, &Declared)| kept.map(|(above, part)| (above, limit.without(part)));
         let shares = limits.iter().zip(rates).map(share).collect();
         let histories = vec![Vec::new(); rates.len()];
         Self { clock, limiters, limits, shares, histories, calls: Vec::new(), departed: Vec::new() }

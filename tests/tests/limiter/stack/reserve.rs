@@ -64,6 +64,39 @@ fn a_stacked_high_call_passes_a_stacked_low_one_that_waits_for_its_share() {
 }
 
 #[test]
+fn a_call_that_is_owed_its_turn_goes_as_soon_as_a_stacked_call_has_passed() {
+    let clock = ManualClock::new();
+    let [outer, kept] = [tokens(&clock, "outer", 1_000), reserving(&clock)];
+    let alone = |tokens: u64, priority| Call::start(kept.acquire(tokens).priority(priority));
+    drop(alone(80, Low).admitted());
+    let (small, large) = (alone(5, Low), alone(60, Priority::Normal));
+    // The small one has room in its share now, but the large one is next.
+    clock.advance(millis(100));
+    for _ in 0..9 {
+        assert_eq!(kept.status().expect("valid").waiting, 2);
+        assert_eq!(call([&kept, &outer], 1, High).admitted().waited(), secs(0));
+    }
+    assert_eq!(small.admitted().waited(), millis(100));
+    drop(large);
+}
+
+#[test]
+fn with_a_normal_floor_try_acquire_passes_stacked_low_calls_that_wait_for_their_share() {
+    let clock = ManualClock::new();
+    let builder = plain(&clock).tokens(Rate::per_second(100)).reserve((Priority::Normal, Percent(50)));
+    let [inner, outer] = [builder.build().expect("a valid reserve"), tokens(&clock, "outer", 70)];
+    let stack = [&inner, &outer];
+    let low: Vec<_> = (0..3).map(|_| call(stack, 50, Low)).collect();
+    // The outer limiter has no room, so the inner one is not charged.
+    assert!(Stack::of(stack).try_acquire(21).is_err());
+    assert_eq!(left(stack), [50, 20]);
+    // It passes as many calls as go before one that is owed its turn, and more.
+    (0..20).for_each(|_| drop(Stack::of(stack).try_acquire(1).expect("both have room")));
+    assert!(Stack::of(stack).try_acquire(1).is_err());
+    drop(low);
+}
+
+#[test]
 fn what_stacked_calls_did_not_use_is_given_back_to_their_share() {
     let clock = ManualClock::new();
     let [inner, outer] = [reserving(&clock), tokens(&clock, "outer", 1_000)];

@@ -88,6 +88,11 @@ impl Alone {
         }
     }
 
+    /// Returns whether the share has room for a call now.
+    pub(super) fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {
+        self.share.has_room(amounts, now)
+    }
+
     /// Charges a call now, if the share has room. Returns the number of the charge.
     pub(super) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         let charge = self.share.take(amounts, now)?;

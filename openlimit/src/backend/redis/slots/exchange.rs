@@ -82,8 +82,8 @@ impl Slots {
         self.next_look = u64::MAX;
     }
 
-    /// Returns when there will be something to send, while `waiting` calls wait; the largest value
-    /// for never.
+    /// Returns when there will be something to send, while so many waiters
+    /// [want slots](Self::wanting); the largest value for never.
     pub(super) fn next_work(&self, waiting: usize, now: u64) -> u64 {
         let waiting = waiting.min(self.room);
         if self.in_flight.is_some() {
@@ -120,7 +120,7 @@ impl Slots {
         now: u64,
     ) -> Result<Vec<u8>, Option<u64>> {
         self.begin(queue, flushing, now).ok_or_else(|| {
-            self.next_look = self.next_work(queue.len(), now);
+            self.next_look = self.next_work(self.wanting(queue, now), now);
             Some(self.next_look).filter(|at| *at != u64::MAX)
         })
     }
@@ -130,7 +130,7 @@ impl Slots {
         if flushing {
             self.flush_now(queue, now);
         }
-        if self.next_work(queue.len(), now) > now {
+        if self.next_work(self.wanting(queue, now), now) > now {
             return None;
         }
         while self.slots.front().is_some_and(|slot| slot.is_lease() && slot.expires < now) {
@@ -270,13 +270,22 @@ impl Slots {
         }
     }
 
-    /// Returns the error of a waiter whose timeout ended without any reply since it arrived.
-    pub(super) fn unanswered(&self, waiter: &Waiter, now: u64) -> Option<StoreError> {
+    /// Returns the error of a waiter whose timeout ended while it waited for the server. `wait` is
+    /// a lower bound on what the limits would still have asked for.
+    pub(super) fn unanswered(
+        &self,
+        waiter: &Waiter,
+        queue: &Queue,
+        wait: u64,
+        now: u64,
+    ) -> Option<StoreError> {
         if let Some(error) = self.away() {
             return Some(error.clone());
         }
-        let silence = Duration::from_nanos(waiter.waited(now));
-        let is_silent = self.in_flight.is_some() && self.seen_at < waiter.arrived;
+        // The batch may not be on its way yet, on a busy machine.
+        let asks = || self.in_flight.is_some() || self.next_work(self.wanting(queue, now), now) <= now;
+        let is_silent = self.in_flight.is_some() && self.seen_at < waiter.arrived || wait == 0 && asks();
+        let silence = Duration::from_nanos(now.saturating_sub(self.seen_at.max(waiter.arrived)));
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 

@@ -62,24 +62,24 @@ impl Buckets for Slots {
     /// Admits a call from a lease. While no call waits there are no other slots.
     #[inline(never)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        if self.is_closed {
-            return None;
+        if !self.has_room(amounts, now) {
+            None
+        } else if self.is_local() {
+            self.alone.take(amounts, now)
+        } else {
+            self.take_slot(amounts, now)
         }
-        if self.is_local() {
-            return self.alone.take(amounts, now);
-        }
-        if self.is_held(now) || self.shut_for(amounts) > now {
-            return None;
-        }
-        let due = self.slot_due(amounts, None, now)?;
-        if due.at <= now { self.take_slot(amounts, now) } else { None }
     }
 
-    fn undo(&mut self, amounts: &Amounts, charge: u64, now: u64) {
-        if self.is_local() {
-            self.alone.refund(amounts, charge, now, |_, _| ());
+    fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {
+        if self.is_closed {
+            false
+        } else if self.is_local() {
+            self.alone.has_room(amounts, now)
+        } else if self.is_held(now) || self.shut_for(amounts) > now {
+            false
         } else {
-            self.give_back(amounts.as_slice(), charge, true, now);
+            self.slot_due(amounts, None, now).is_some_and(|due| due.at <= now)
         }
     }
 
@@ -193,15 +193,15 @@ impl Buckets for Slots {
         Refusal::WouldWait { wait: self.request_lease(&call.amounts), limit }
     }
 
-    fn expire(&self, waiter: &Waiter, head_due: u64, now: u64) -> Refusal {
+    fn expire(&self, waiter: &Waiter, queue: &Queue, head_due: u64, now: u64) -> Refusal {
         if self.is_local() {
-            return self.alone.share.expire(waiter, head_due, now);
-        }
-        if let Some(error) = self.unanswered(waiter, now) {
-            return waiter.undecided(&error, now);
+            return self.alone.share.expire(waiter, queue, head_due, now);
         }
         let (wait, limit) = self.wait_of_next(waiter.amounts.as_slice(), now);
         let wait = if head_due == u64::MAX { wait } else { wait.max(head_due.saturating_sub(now)) };
+        if let Some(error) = self.unanswered(waiter, queue, wait, now) {
+            return waiter.undecided(&error, now);
+        }
         waiter.timed_out(wait, limit, now)
     }
 
@@ -344,8 +344,8 @@ impl Buckets for Slots {
         self.room = calls;
     }
 
-    fn calls_driver(&mut self, waiting: usize, now: u64) -> bool {
-        let calls = self.next_work(waiting, now) < self.next_look;
+    fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool {
+        let calls = self.next_work(self.wanting(queue, now), now) < self.next_look;
         if calls {
             self.next_look = 0;
         }

@@ -4,11 +4,16 @@ use std::iter;
 
 use super::state::{AskedCall, Slot, Slots};
 use crate::limits::Amounts;
-use crate::queue::{Key, Queue, Turn};
+use crate::queue::{Key, Queue};
 
 /// The most calls in a batch. The server serves no other client while it decides one. It takes
 /// about half a microsecond for each call, so about 0.15 ms for this many.
 const MOST_CALLS: usize = 256;
+
+/// How many calls have slots behind a head that waits for other limiters. When it departs, the next
+/// one then joins their queues at once, instead of a round trip later. More are of no use: slots
+/// expire before their turn.
+const READY: usize = 3;
 
 impl Slots {
     /// Returns how many waiters at the front of the queue the slots will serve.
@@ -48,14 +53,24 @@ impl Slots {
         slot.is_lease() || self.is_far(slot, now)
     }
 
+    /// Returns how many waiters at the front of the queue are to have slots.
+    ///
+    /// While the head waits for other limiters, slots of the calls behind it may expire unused. So
+    /// only the next [`READY`] are to have slots, and none once the slot of the head has expired.
+    pub(super) fn wanting(&self, queue: &Queue, now: u64) -> usize {
+        match self.slots.front() {
+            _ if !queue.waits_elsewhere() => queue.len(),
+            Some(slot) if now <= slot.expires => queue.len().min(1 + READY),
+            _ => 0,
+        }
+    }
+
     /// Returns the calls to request, and how long each may wait.
     pub(super) fn calls(&self, queue: &Queue, now: u64) -> Vec<(AskedCall, u64)> {
         if self.room == 0 || self.slots.back().is_some_and(|slot| self.ends_requests(slot, now)) {
             return Vec::new();
         }
-        // While the head waits for other limiters, slots of the calls behind it would expire
-        // unused.
-        let front = queue.iter().take_while(|(_, waiter)| waiter.turn != Turn::Reported);
+        let front = queue.iter().take(self.wanting(queue, now));
         let without = front.take(self.room).skip(self.served(queue)).take(MOST_CALLS);
         let mut calls: Vec<_> = without
             .map(|(key, waiter)| {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::alone::alone;
 use super::world::{BURST, JITTER, SLOW, World, metering};
-use crate::admission::{Admission, Decided};
+use crate::admission::{Admission, Decided, Policy};
 use crate::backend::redis::identity::Identity;
 use crate::backend::redis::shared::shared;
 use crate::backend::redis::slots::{LOCAL, Met, Slots};
@@ -130,8 +130,9 @@ fn run(seed: u64, also: Also) {
         client.slots = client.slots.identified(identity);
         let backend = Backend::Redis(Box::new(client.slots));
         let grace = JITTER.as_nanos() as u64 / 2;
+        let policy = Policy { grace, max_hold: 600 * SECOND, ..Policy::default() };
         Member {
-            admission: Admission::new(backend, Queue::new(2), grace, 600 * SECOND),
+            admission: Admission::new(backend, Queue::new(2), Arc::new(policy)),
             keys: [client.keys[0].clone(), format!("{} {id}", client.keys[1])],
             flight: None,
             waiting: Vec::new(),

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use redis::Connection;
 use super::closed_loop::{JITTER, WAY, backend};
 use super::server::RedisServer;
 use super::world::{EPOCH, scripted};
-use crate::admission::Admission;
+use crate::admission::{Admission, Policy};
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Buckets as _};
 use crate::bucket::Metering;
@@ -101,7 +102,8 @@ impl<'a> Run<'a> {
             let learning = Learning::new(Output::Learned, Input::Counted, vec![limit]);
             let queue = Queue::new(1);
             let grace = JITTER.as_nanos() as u64 / 2;
-            let admission = Admission::new(backend(metering, clients), queue, grace, 0).learns(learning);
+            let policy = Policy { grace, learning: Some(learning), ..Policy::default() };
+            let admission = Admission::new(backend(metering, clients), queue, Arc::new(policy));
             let name = format!("{{learned {burst}}}");
             let keys = [name.clone(), format!("{name} {id}")];
             Member { admission, waiting: VecDeque::new(), keys, reply: None }

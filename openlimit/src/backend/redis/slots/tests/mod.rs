@@ -26,6 +26,8 @@ mod refunds;
 mod scaled;
 mod server;
 mod shared_key;
+mod stacked;
+mod unanswered;
 mod windows;
 mod world;
 

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use redis::Connection;
 use super::closed_loop::{JITTER, MILLISECOND, WAY, backend};
 use super::server::RedisServer;
 use super::world::{EPOCH, scripted};
-use crate::admission::{Admission, Plan, Standing};
+use crate::admission::{Admission, Plan, Policy, Standing};
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Buckets as _};
 use crate::bucket::{CLIMB, Metering};
@@ -108,7 +109,8 @@ impl<'a> Run<'a> {
                 slots.max_hold = 600 * SECOND;
             }
             let grace = JITTER.as_nanos() as u64 / 2;
-            let admission = Admission::new(backend, Queue::new(1), grace, 600 * SECOND);
+            let policy = Policy { grace, max_hold: 600 * SECOND, ..Policy::default() };
+            let admission = Admission::new(backend, Queue::new(1), Arc::new(policy));
             let name = format!("{{key {clients}}}");
             let keys = [name.clone(), format!("{name} {id}")];
             Member { admission, waiting: VecDeque::new(), keys, reply: None }

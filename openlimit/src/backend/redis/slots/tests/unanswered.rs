@@ -1,0 +1,73 @@
+//! Calls whose timeout ends while they wait for the server, and not for a limit.
+
+use std::time::Duration;
+
+use super::client::Tenant;
+use super::world::{SLOW, World};
+use crate::backend::Buckets as _;
+use crate::error::StoreProblem;
+use crate::limits::Amounts;
+use crate::queue::{Refusal, Urgency, Waiter};
+
+const MS: u64 = 1_000_000;
+
+/// Ends the timeout of a call that arrived 5 ms ago. Returns for how long the server was silent, if
+/// that is the reason.
+fn expire(client: &Tenant, [requests, tokens]: [u64; 2], now: u64) -> Option<Duration> {
+    let amounts = Amounts::Few([requests, tokens, 0]);
+    let waiter = Waiter::new(amounts, now - 5 * MS, Urgency::default().within(5 * MS));
+    match client.slots.expire(&waiter, &client.queue, u64::MAX, now) {
+        Refusal::Undecided { error, .. } => match error.problem() {
+            StoreProblem::TimedOut(silence) => Some(*silence),
+            problem => panic!("{problem}"),
+        },
+        Refusal::TimedOut { .. } => None,
+        refusal => panic!("{refusal:?}"),
+    }
+}
+
+#[test]
+fn a_timeout_that_ends_before_the_server_was_asked_is_not_the_limit_s() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.clock += 10 * MS;
+    client.join([1, 1]);
+    // The driver has not come to it yet.
+    assert_eq!(expire(&client, [1, 1], world.clock), Some(Duration::from_millis(5)));
+    // It has, and there is no reply.
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    assert_eq!(expire(&client, [1, 1], world.clock), Some(Duration::from_millis(5)));
+}
+
+#[test]
+fn a_timeout_that_ends_after_a_reply_to_others_is_not_the_limit_s_either() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.clock += 10 * MS;
+    world.call(&mut client, [1, 1]);
+    world.clock += 2 * MS;
+    client.join([1, 1]);
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    assert_eq!(expire(&client, [1, 1], world.clock), Some(Duration::from_millis(2)));
+}
+
+#[test]
+fn a_timeout_that_ends_while_a_limit_has_no_room_is_the_limit_s() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.clock += 10 * MS;
+    world.call(&mut client, [1, 9_000]);
+    client.join([1, 5_000]);
+    assert_eq!(expire(&client, [1, 5_000], world.clock + MS), None);
+}
+
+#[test]
+fn a_timeout_that_ends_while_the_call_of_another_client_goes_first_is_the_limit_s() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.clock += 10 * MS;
+    world.call(&mut client, [1, 1]);
+    client.join([1, 1]);
+    client.slots.ask_at = world.clock + 20 * MS;
+    assert_eq!(expire(&client, [1, 1], world.clock + MS), None);
+}
