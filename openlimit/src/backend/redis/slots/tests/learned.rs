@@ -4,23 +4,22 @@
 //! All clients and the server share one clock, which the loop moves. So every run is the same.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use redis::Connection;
 
-use super::closed_loop::{JITTER, WAY, backend};
+use super::closed_loop::{JITTER, backend};
+use super::member::Member;
 use super::server::RedisServer;
-use super::world::{EPOCH, scripted};
+use super::world::scripted;
 use crate::admission::{Admission, Policy};
-use crate::backend::redis::wire::BatchReply;
-use crate::backend::{Backend, Buckets as _};
+use crate::backend::Buckets as _;
 use crate::bucket::Metering;
 use crate::learning::{Input, LearnedLimit, Learning, Lesson, Output, SiteId};
 use crate::limits::{Amounts, Dimension, Priced, Rate, Usage};
-use crate::queue::{Grant, Key, Outcome, Queue, Urgency, Waiter};
+use crate::queue::{Grant, Queue, Urgency, Waiter};
 
 const SECOND: u64 = 1_000_000_000;
 const RATE: u64 = 10_000;
@@ -38,14 +37,6 @@ const WARM: u64 = 50 * SECOND;
 struct Used {
     share: f64,
     excess: f64,
-}
-
-struct Member {
-    admission: Admission,
-    waiting: VecDeque<Key>,
-    keys: [String; 2],
-    /// The reply on its way: when it arrives, and when its batch was sent.
-    reply: Option<(u64, u64, BatchReply)>,
 }
 
 struct Run<'a> {
@@ -104,9 +95,7 @@ impl<'a> Run<'a> {
             let grace = JITTER.as_nanos() as u64 / 2;
             let policy = Policy { grace, learning: Some(learning), ..Policy::default() };
             let admission = Admission::new(backend(metering, clients), queue, Arc::new(policy));
-            let name = format!("{{learned {burst}}}");
-            let keys = [name.clone(), format!("{name} {id}")];
-            Member { admission, waiting: VecDeque::new(), keys, reply: None }
+            Member::new(admission, &format!("learned {burst}"), id)
         };
         Self {
             burst,
@@ -161,7 +150,7 @@ impl<'a> Run<'a> {
         member.admission.reserve(&lesson, &mut amounts);
         let call =
             Waiter { lesson: Some(Box::new(lesson)), ..Waiter::new(amounts, self.now, Urgency::default()) };
-        member.waiting.push_back(member.admission.queue.join(call));
+        member.join(call);
     }
 
     /// Ends a call, and lets the next one arrive.
@@ -179,40 +168,7 @@ impl<'a> Run<'a> {
 
     /// Does everything that a member can do now. Returns when it can do more.
     fn serve(&mut self, id: usize) -> u64 {
-        let now = self.now;
-        let Member { admission, waiting, keys, reply } = &mut self.members[id];
-        if let Some((_, sent, reply)) = reply.take_if(|(at, ..)| *at <= now)
-            && let Backend::Redis(slots) = &mut admission.backend
-        {
-            assert!(slots.apply(&reply, &admission.queue, sent, now).is_empty());
-        }
-        admission.pump(now, &mut Vec::new());
-        let mut next = admission.next().unwrap_or(u64::MAX);
-        if reply.is_none() {
-            admission.reprice(256);
-        }
-        if let Backend::Redis(slots) = &mut admission.backend
-            && reply.is_none()
-        {
-            match slots.collect(&admission.queue, false, now) {
-                Ok(batch) => {
-                    let mut command = redis::cmd("EVAL");
-                    command.arg(&self.script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
-                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
-                    let bytes: Vec<u8> = command.query(self.connection).expect("redis answers");
-                    *reply = Some((now + 2 * WAY, now, BatchReply::read(&bytes, 1).expect("a reply")));
-                }
-                Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
-            }
-        }
-        next = next.min(reply.as_ref().map_or(u64::MAX, |(at, ..)| *at));
-        let mut admitted = Vec::new();
-        while let Some(key) = waiting.front()
-            && let (Some(Outcome::Admitted(grant)), _) = admission.queue.poll(*key, Waker::noop().clone())
-        {
-            waiting.pop_front();
-            admitted.push(grant);
-        }
+        let (admitted, next) = self.members[id].serve(&self.script, self.connection, self.now);
         admitted.into_iter().for_each(|grant| self.admit(id, grant));
         next
     }

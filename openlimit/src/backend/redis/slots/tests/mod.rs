@@ -20,6 +20,7 @@ mod far;
 mod held;
 mod learned;
 mod limit_holds;
+mod member;
 mod observed;
 mod pace;
 mod refunds;

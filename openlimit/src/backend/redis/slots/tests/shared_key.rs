@@ -5,23 +5,22 @@
 //! the same.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use redis::Connection;
 
-use super::closed_loop::{JITTER, MILLISECOND, WAY, backend};
+use super::closed_loop::{JITTER, MILLISECOND, backend};
+use super::member::Member;
 use super::server::RedisServer;
-use super::world::{EPOCH, scripted};
+use super::world::scripted;
 use crate::admission::{Admission, Plan, Policy, Standing};
-use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Buckets as _};
 use crate::bucket::{CLIMB, Metering};
 use crate::limits::{Amounts, Dimension, Limit, Rate};
 use crate::pricing::PriceOptions;
-use crate::queue::{Key, Outcome, Queue, Urgency, Waiter};
+use crate::queue::{Grant, Queue, Urgency, Waiter};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -42,14 +41,6 @@ const REST: u64 = 300 * MILLISECOND;
 
 /// How long a run is.
 const END: u64 = 120 * SECOND;
-
-struct Member {
-    admission: Admission,
-    waiting: VecDeque<Key>,
-    keys: [String; 2],
-    /// The reply on its way: when it arrives, and when its batch was sent.
-    reply: Option<(u64, u64, BatchReply)>,
-}
 
 /// What happens at a moment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,9 +102,7 @@ impl<'a> Run<'a> {
             let grace = JITTER.as_nanos() as u64 / 2;
             let policy = Policy { grace, max_hold: 600 * SECOND, ..Policy::default() };
             let admission = Admission::new(backend, Queue::new(1), Arc::new(policy));
-            let name = format!("{{key {clients}}}");
-            let keys = [name.clone(), format!("{name} {id}")];
-            Member { admission, waiting: VecDeque::new(), keys, reply: None }
+            Member::new(admission, &format!("key {clients}"), id)
         };
         let limits = vec![Limit::new(Dimension::Requests, rate)];
         Self {
@@ -212,48 +201,15 @@ impl<'a> Run<'a> {
 
     /// Does everything that a member can do now. Returns when it can do more.
     fn serve(&mut self, id: usize) -> u64 {
-        let now = self.now;
-        let Member { admission, waiting, keys, reply } = &mut self.members[id];
-        while waiting.len() < WAITING {
-            waiting.push_back(admission.queue.join(Waiter::new(
-                Amounts::Few([1, 0, 0]),
-                now,
-                Urgency::default(),
-            )));
+        let member = &mut self.members[id];
+        while member.waiting() < WAITING {
+            member.join(Waiter::new(Amounts::Few([1, 0, 0]), self.now, Urgency::default()));
         }
-        if let Some((_, sent, reply)) = reply.take_if(|(at, ..)| *at <= now)
-            && let Backend::Redis(slots) = &mut admission.backend
-        {
-            assert!(slots.apply(&reply, &admission.queue, sent, now).is_empty());
-        }
-        admission.pump(now, &mut Vec::new());
-        let mut next = admission.next().unwrap_or(u64::MAX);
-        if let Backend::Redis(slots) = &mut admission.backend
-            && reply.is_none()
-        {
-            match slots.collect(&admission.queue, false, now) {
-                Ok(batch) => {
-                    let mut command = redis::cmd("EVAL");
-                    command.arg(&self.script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
-                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
-                    let bytes: Vec<u8> = command.query(self.connection).expect("redis answers");
-                    *reply = Some((now + 2 * WAY, now, BatchReply::read(&bytes, 1).expect("a reply")));
-                }
-                Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
-            }
-        }
-        next = next.min(reply.as_ref().map_or(u64::MAX, |(at, ..)| *at));
-        let mut admitted = Vec::new();
-        while let Some(key) = waiting.front()
-            && let (Some(Outcome::Admitted(grant)), _) = admission.queue.poll(*key, Waker::noop().clone())
-        {
-            waiting.pop_front();
-            admitted.push(grant.charge);
-        }
-        for charge in admitted {
+        let (admitted, mut next) = member.serve(&self.script, self.connection, self.now);
+        for Grant { charge, .. } in admitted {
             let way = (self.unit() * LONGEST_WAY as f64) as u64;
-            self.schedule(now + way, Event::Arrives(id, charge));
-            next = now;
+            self.schedule(self.now + way, Event::Arrives(id, charge));
+            next = self.now;
         }
         next
     }

@@ -1,0 +1,78 @@
+//! `Member`: a limiter of a simulated crowd, in memory or with a real script, and what it does at a
+//! moment.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use redis::Connection;
+
+use super::closed_loop::WAY;
+use super::world::EPOCH;
+use crate::admission::Admission;
+use crate::backend::redis::wire::BatchReply;
+use crate::backend::Backend;
+use crate::queue::{Grant, Key, Outcome, Waiter};
+
+pub(super) struct Member {
+    pub(super) admission: Admission,
+    waiting: VecDeque<Key>,
+    keys: [String; 2],
+    /// The reply on its way: when it arrives, and when its batch was sent.
+    reply: Option<(u64, u64, BatchReply)>,
+}
+
+impl Member {
+    /// Creates the member of this number. All members of one name share their limits.
+    pub(super) fn new(admission: Admission, name: &str, id: usize) -> Self {
+        let keys = [format!("{{{name}}}"), format!("{{{name}}} {id}")];
+        Self { admission, waiting: VecDeque::new(), keys, reply: None }
+    }
+
+    /// Returns the number of its calls that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn join(&mut self, call: Waiter) {
+        self.waiting.push_back(self.admission.queue.join(call));
+    }
+
+    /// Does everything that it can do now. Returns the calls that are admitted, and when it can do
+    /// more.
+    pub(super) fn serve(&mut self, script: &str, connection: &mut Connection, now: u64) -> (Vec<Grant>, u64) {
+        let Self { admission, waiting, keys, reply } = self;
+        if let Some((_, sent, reply)) = reply.take_if(|(at, ..)| *at <= now)
+            && let Backend::Redis(slots) = &mut admission.backend
+        {
+            assert!(slots.apply(&reply, &admission.queue, sent, now).is_empty());
+        }
+        admission.pump(now, &mut Vec::new());
+        let mut next = admission.next().unwrap_or(u64::MAX);
+        if reply.is_none() {
+            admission.reprice(256);
+        }
+        if let Backend::Redis(slots) = &mut admission.backend
+            && reply.is_none()
+        {
+            match slots.collect(&admission.queue, false, now) {
+                Ok(batch) => {
+                    let mut command = redis::cmd("EVAL");
+                    command.arg(script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
+                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
+                    let bytes: Vec<u8> = command.query(connection).expect("redis answers");
+                    *reply = Some((now + 2 * WAY, now, BatchReply::read(&bytes, 1).expect("a reply")));
+                }
+                Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
+            }
+        }
+        next = next.min(reply.as_ref().map_or(u64::MAX, |(at, ..)| *at));
+        let mut admitted = Vec::new();
+        while let Some(key) = waiting.front()
+            && let (Some(Outcome::Admitted(grant)), _) = admission.queue.poll(*key, Waker::noop().clone())
+        {
+            waiting.pop_front();
+            admitted.push(grant);
+        }
+        (admitted, next)
+    }
+}
