@@ -48,6 +48,7 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod announced;
 mod as_new;
 mod changes;
 mod checks;
@@ -337,6 +338,7 @@ impl Admission {
         self.queue.note_long_waits(now, wakers);
         self.refuse_hopeless(now, wakers);
         self.wake_landed(wakers);
+        self.wake_announced(now, wakers);
         if self.queue.is_empty() {
             self.backend.idle(now);
         }

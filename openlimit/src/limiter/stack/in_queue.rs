@@ -41,6 +41,20 @@ impl Core {
         refusal.map_or_else(|| self.forked(), |refusal| self.turned_away(refusal))
     }
 
+    /// Announces a call that waits for other limiters first. It is woken when this one refuses all
+    /// calls.
+    pub(super) fn announce(&self, call: usize, waker: Waker) -> Result<(), Box<AcquireError>> {
+        let mut announced = Ok(());
+        self.update(|state, now, _| announced = state.admission.announce(call, waker, now));
+        announced.map_err(|refusal| self.turned_away(refusal))
+    }
+
+    /// Notes that an announced call is over.
+    pub(super) fn withdraw(&self, call: usize) {
+        // Dropped where no lock is held.
+        let _waker = self.lock().and_then(|mut state| state.admission.withdraw(call));
+    }
+
     /// Adds a call to the queue. Also returns its wait, if the program has to be told of that.
     pub(super) fn join(
         &self,
