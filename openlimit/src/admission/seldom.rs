@@ -70,6 +70,8 @@ pub(super) struct Seldom {
     pub(super) checks: Checks,
     pub(super) probes: Probes,
     pub(super) is_closed: bool,
+    /// The number of the first charge that a reset has not forgotten, as far as it is known.
+    pub(super) first: u64,
     /// The wakers of calls that wait for other limiters before they join the queue.
     pub(super) announced: BTreeMap<usize, Waker>,
     /// What calls turned out to cost. `None` before the first lesson.
@@ -85,6 +87,7 @@ impl Seldom {
         checks: Checks::NONE,
         probes: Probes::NONE,
         is_closed: false,
+        first: 0,
         announced: BTreeMap::new(),
         learning: None,
         in_flight: None,

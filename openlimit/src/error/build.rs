@@ -169,6 +169,20 @@ pub enum BuildProblem {
     )]
     SharedReset(Limit),
 
+    /// Two limits have the same dimension and period, so an [update](crate::Limiter::update) could
+    /// not tell them apart. Two that [reset](crate::Rate::resets_at) at different times, or one of
+    /// which does not, are no such limits.
+    #[error(
+        "a limit is declared twice, as {first} and as {second}; keep one of them, since both have the same dimension \
+         and period"
+    )]
+    DeclaredTwice {
+        /// The limit that was declared first.
+        first: Limit,
+        /// The other one.
+        second: Limit,
+    },
+
     /// An [`overflow`](crate::Builder::overflow) is set, but any number of calls may wait.
     #[error("its `overflow` changes nothing, because any number of calls may wait; set `max_waiting`, too")]
     UnusedOverflow,

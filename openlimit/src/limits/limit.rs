@@ -47,6 +47,11 @@ impl Limit {
     pub fn rate(&self) -> Rate {
         self.rate
     }
+
+    /// Returns true if both count the same over the same time, whatever their amounts and bursts.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.dimension == other.dimension && self.rate.has_same_windows(&other.rate)
+    }
 }
 
 impl fmt::Display for Limit {

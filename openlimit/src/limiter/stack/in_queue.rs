@@ -10,7 +10,7 @@ use crate::admission::LongWait;
 use crate::backend::Buckets as _;
 use crate::error::AcquireError;
 use crate::limits::Amounts;
-use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
+use crate::queue::{Grant, Key, Outcome, Turn, Waiter};
 
 /// The state of a stacked call in a queue.
 pub(super) enum InQueue {
@@ -126,12 +126,5 @@ impl Core {
     /// Gives back what a call was granted that never departed.
     pub(super) fn take_back(&self, grant: &Grant) {
         self.update(|state, now, _| state.admission.take_back(grant, now));
-    }
-
-    /// Returns the error of a call that does not join the queue. A store may have room for the next
-    /// one, which the driver has to find out.
-    fn turned_away(&self, refusal: Refusal) -> Box<AcquireError> {
-        let started = if self.driver.is_needed() { self.start() } else { Ok(()) };
-        Box::new(started.err().unwrap_or_else(|| self.error(refusal)))
     }
 }
