@@ -1,9 +1,9 @@
 //! Measures what an adapter adds to a request: the same call through a client, with it and without.
 //!
-//! `cargo bench --bench clients`. No request reaches a network: the innermost part of each client
-//! answers at once. Counting tokens is left out, because `counting` measures it. The aim is 10
-//! microseconds. Each time is the fastest of many rounds, since other work on the machine only
-//! adds.
+//! `cargo bench -p openlimit-benches --bench clients`. No request reaches a network: the innermost
+//! part of each client answers at once. Counting tokens is left out, because `counting` measures
+//! it. The aim is 10 microseconds. Each time is the fastest of many rounds, since other work on the
+//! machine only adds.
 
 use std::convert::Infallible;
 use std::future::ready;

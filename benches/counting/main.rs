@@ -2,8 +2,8 @@
 //!
 //! *Unseen* text is counted once, by a thread that has counted other text of the same kind.
 //! *Repeated* text is counted over and over, so that this library finds its count in a cache.
-//! `cargo bench --bench counting` prints everything. Words after `--` select the parts whose names
-//! contain one of them. BENCHMARKS.md has the results.
+//! `cargo bench -p openlimit-benches --bench counting` prints everything. Words after `--` select
+//! the parts whose names contain one of them. BENCHMARKS.md has the results.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

@@ -1,7 +1,8 @@
 //! Measures how long it takes to read a response: its headers, its usage, and a refusal.
 //!
-//! `cargo bench --bench feedback`. Every call pays for its headers, so they have an aim: one
-//! microsecond. Each time is the fastest of many rounds, since other work on the machine only adds.
+//! `cargo bench -p openlimit-benches --bench feedback`. Every call pays for its headers, so they
+//! have an aim: one microsecond. Each time is the fastest of many rounds, since other work on the
+//! machine only adds.
 
 use std::hint::black_box;
 use std::time::Instant;

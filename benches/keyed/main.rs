@@ -1,9 +1,9 @@
 //! Measures a limiter for each key beside two keyed limiters of governor: a call that is admitted,
 //! over few and many keys, and the bytes that a key takes.
 //!
-//! `cargo bench --bench keyed` runs everything in one process and ends with a table of ratios. With
-//! `-- calls`, `new` or `bytes`, it runs that part alone. BENCHMARKS.md has the table, and explains
-//! it.
+//! `cargo bench -p openlimit-benches --bench keyed` runs everything in one process and ends with a
+//! table of ratios. With `-- calls`, `new` or `bytes`, it runs that part alone. BENCHMARKS.md has
+//! the table, and explains it.
 
 #[path = "../speed/rounds.rs"]
 mod rounds;

@@ -1,8 +1,8 @@
 //! Measures decisions that processes share through Redis, beside an empty round trip and beside
 //! other limiters.
 //!
-//! `cargo bench --bench redis` starts its own redis-server and ends with a table. BENCHMARKS.md has
-//! the table, and explains it.
+//! `cargo bench -p openlimit-benches --bench redis` starts its own redis-server and ends with a
+//! table. BENCHMARKS.md has the table, and explains it.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on is to stop")]
 

@@ -1,8 +1,8 @@
 //! Shares a key with another consumer, and counts the refusals of both.
 //!
-//! `cargo bench --bench shared_key` simulates an hour for each row, and then takes two minutes of
-//! real time. `-- simulated` and `-- real` select one of them, and `-- redis` the minute over
-//! Redis.
+//! `cargo bench -p openlimit-benches --bench shared_key` simulates an hour for each row, and then
+//! takes two minutes of real time. `-- simulated` and `-- real` select one of them, and `-- redis`
+//! the minute over Redis.
 //!
 //! The provider allows 6 000 requests and 1.2 million tokens a minute. The other consumer takes a
 //! random 0 to 70 % of both, another share every two seconds, and never waits. The limiter learns

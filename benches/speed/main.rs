@@ -1,8 +1,8 @@
 //! Measures admissions, beside the minimum cost and beside other limiters, and the cost of waiting.
 //!
-//! `cargo bench --bench speed` runs everything in one process and ends with a table of ratios: on a
-//! shared machine, nothing else is meaningful. With `-- calls`, `stacks` or `waiting`, it runs that
-//! part alone. BENCHMARKS.md has the table, and explains it.
+//! `cargo bench -p openlimit-benches --bench speed` runs everything in one process and ends with a
+//! table of ratios: on a shared machine, nothing else is meaningful. With `-- calls`, `stacks` or
+//! `waiting`, it runs that part alone. BENCHMARKS.md has the table, and explains it.
 
 mod calls;
 mod rounds;

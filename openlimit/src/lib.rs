@@ -32,7 +32,7 @@
 //!
 //! | to | see |
 //! | --- | --- |
-//! | declare a limiter | [`limiter!`], whose keys are the methods of [`Builder`] |
+//! | declare a limiter | [`limiter!`], which lists all keys: the methods of [`Builder`] |
 //! | limit a function, sync or async | [`rate_limited`](macro@rate_limited) |
 //! | limit an HTTP client | [`clients`]: adapters for reqwest, async-openai, ureq and tower |
 //! | limit each tenant, user or API key | [`Keyed`]: a limiter for each |

@@ -34,6 +34,7 @@ impl Admission {
             && let Some(waiter) = self.queue.waiter(key)
         {
             let refusal = self.too_many(waiter, now);
+            self.turn_passes(key, now);
             self.refuse(key, refusal, wakers);
         }
     }

@@ -65,9 +65,6 @@ impl Admission {
 
     /// Notes that the call of this number has ended, and if it was a success.
     pub(crate) fn end_flight(&mut self, number: u64, is_success: bool, now: u64) {
-        if self.is_saturated() {
-            self.seldom.change().since = now;
-        }
         if let Some(flights) = self.flights_mut() {
             flights.end(number, is_success, now);
             self.pass_room_on();

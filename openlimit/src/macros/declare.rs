@@ -41,6 +41,34 @@
 /// # }
 /// ```
 ///
+/// # Keys
+///
+/// The docs of each [`Builder`](crate::Builder) method say more.
+///
+/// | key | value | default |
+/// | --- | --- | --- |
+/// | `requests`, `tokens`, `input_tokens`, `output_tokens`, `images`, `spend` | `200 / minute` (or `second`, `hour`, `day`, `month`), or an expression of type `Rate`; repeat the key to add a limit. `spend: Dollars(10) / day` for money. On anything else: `limit: Limit::new("audio_seconds", Rate::per_hour(7_200))` | |
+/// | `burst` | how much may be taken at once after idleness, as time of the rate: of `200 / minute`, 1 s is 3.3 requests. Or `Burst::Observed`, what the provider's own bucket was seen to hold | 1 s; the whole amount for rates per hour and day |
+/// | `jitter` | the part of the burst that is kept back, as time, because calls sent on schedule can arrive in bunches. Calls as large as the burst are spaced by it instead (5 % at `60 / minute`) | 50 ms |
+/// | `headroom` | the part of each rate that is left to others: `Percent(5)` | 0.02 % |
+/// | `counting` | `Counting::InWindows` admits at most the amount in any window of one period, and spreads calls over it | `Refilling` |
+/// | `concurrency` | how many calls may be in flight at a time: `64`, or `Concurrency::Adaptive(1..=64)`. A call is in flight until its permit is gone, or the stream that it moved into | any number |
+/// | `reserve` | a part of every rate for calls of a priority and above: `(Priority::High, Percent(20))`. Others take at most the rest. Not over Redis | none |
+/// | `output` | what a call reserves for its output: `Output::Named`, the maximum that it names, or `Output::Learned`, about the mean of earlier calls of the same function | `Named` |
+/// | `default_output` | the output to reserve for a request that names no maximum; with Anthropic and Gemini, for each one | 16; 500 |
+/// | `model` | the model of requests that name none | a new one |
+/// | `input`, `input_factor`, `tokenizer`, `admission`, `refunds` | how prompts are counted, how a request takes from `tokens`, and if it gives back what it did not use | |
+/// | `price`, `prices` | what a request costs in dollars, for `spend`: a function of model and usage, or a file. A model without a price is an error | |
+/// | `max_hold` | the longest hold; if a provider asks for more, calls fail with `Exhausted` | 10 minutes |
+/// | `max_waiting`, `overflow` | how many calls may wait, and which one is refused when more would: `Overflow::RejectNew`, `DropOldest` or `DropLowest` | any number; `RejectNew` |
+/// | `on_wait` | what to call when a call begins to wait for longer than a second: `\|waiting\| eprintln!("{waiting}")` | |
+/// | `adopt_limits` | `true` also follows a limit above the declared one | `false` |
+/// | `discover` | `true` needs no limits: it starts at 30 requests and 6 000 tokens a minute, and adopts what responses state, or finds it by trying | `false` |
+/// | `config` | a `&LimiterConfig`: the keys whose values are not code, as data, such as `requests = ["500 / minute", "10_000 / day"]` or `burst = "500 ms"` (feature `serde`) | |
+/// | `max_keys`, `limits` | of a `Keyed`: the most keys that are known at a time, and a function that returns the limits of a key | 100 000; the declared ones |
+/// | `key_name` | of a `Keyed` over Redis: a function that returns the text by which all processes know a key | |
+/// | `redis`, `name` | a URL or a `Redis` (feature `redis`), and the name that identifies the limits | in memory |
+///
 /// # Values
 ///
 /// A rate is `amount / unit`, where the amount is a number or a constant, and the unit is `second`,

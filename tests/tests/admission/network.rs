@@ -1,13 +1,15 @@
 //! A network that delays one call more than the next, before a strict provider with the same
 //! limits and no jitter of its own. The provider refuses no call, however large, if the network
-//! delays each by at most half of the jitter. Timers may be late by any time.
+//! delays each by at most half of the jitter. Timers may be late by any time. If they are not, tasks
+//! may be: by the other half.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use openlimit::testing::ManualClock;
 use openlimit_tests::model::{Charge, Limit};
 use openlimit_tests::random::{admissible, build, cost, limits};
-use openlimit_tests::{Call, nanos, nanos_of};
+use openlimit_tests::{Call, nanos};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -32,26 +34,28 @@ fn limit(amount: u64, period: u64) -> Limit {
     Limit { dimension: 1, amount, period, burst: SECOND, jitter, headroom: 0 }
 }
 
-/// Lets all calls pass the limiter, and returns them as they arrive at the provider.
-fn arrivals(limits: &[Limit], calls: &[Delayed]) -> Vec<Charge> {
+/// Lets all calls pass the limiter, and returns them as they arrive at the provider. `pass` moves
+/// the clock.
+fn arrivals(limits: &[Limit], calls: &[Delayed], pass: impl Fn(&ManualClock, Duration)) -> Vec<Charge> {
     let clock = ManualClock::new();
     let limiter = build(limits, &clock);
-    let mut waiting: VecDeque<(usize, Vec<u64>, Call)> = VecDeque::new();
+    let mut waiting: VecDeque<(usize, Vec<u64>, Duration, Call)> = VecDeque::new();
     let mut arrived: Vec<Charge> = Vec::new();
-    let mut depart = |waiting: &mut VecDeque<(usize, Vec<u64>, Call)>| {
+    let mut depart = |waiting: &mut VecDeque<(usize, Vec<u64>, Duration, Call)>| {
         while waiting.front_mut().is_some_and(|(.., call)| call.poll())
-            && let Some((number, amounts, call)) = waiting.pop_front()
+            && let Some((number, amounts, started, call)) = waiting.pop_front()
         {
-            drop(call.admitted());
-            arrived.push(Charge { call: number, at: nanos_of(&clock) + calls[number].travels, amounts });
+            let departs = started + call.admitted().waited();
+            let at = departs + nanos(calls[number].travels);
+            arrived.push(Charge { call: number, at: at.as_nanos() as u64, amounts });
         }
     };
     for (number, call) in calls.iter().enumerate() {
-        clock.jump(nanos(call.after));
+        pass(&clock, nanos(call.after));
         depart(&mut waiting);
         let amounts = admissible(limits, &call.amounts);
         let acquire = limiter.acquire(cost(limits, &amounts));
-        waiting.push_back((number, amounts, Call::start(acquire)));
+        waiting.push_back((number, amounts, clock.now(), Call::start(acquire)));
         depart(&mut waiting);
     }
     while let Some((number, ..)) = waiting.front() {
@@ -60,7 +64,7 @@ fn arrivals(limits: &[Limit], calls: &[Delayed]) -> Vec<Charge> {
             .expect("a limiter that was built")
             .next
             .expect("the head is due at a known time");
-        clock.jump(next + nanos(calls[*number].late));
+        pass(&clock, next + nanos(calls[*number].late));
         depart(&mut waiting);
     }
     arrived.sort_by_key(|charge| charge.at);
@@ -102,7 +106,7 @@ fn calls_as_large_as_the_burst_or_larger_are_not_refused_after_a_cold_connection
             };
             let calls: Vec<Delayed> = (0..12).map(call).collect();
             let limits = std::slice::from_ref(&limit);
-            let refused = refused(limits, &arrivals(limits, &calls));
+            let refused = refused(limits, &arrivals(limits, &calls, ManualClock::jump));
             assert!(refused.is_empty(), "{amount} of {limit:?}: calls {refused:?} are refused");
         }
     }
@@ -123,7 +127,24 @@ proptest! {
             travels: call.travels % (half + 1),
             ..call
         }).collect();
-        let refused = refused(&limits, &arrivals(&limits, &calls));
+        let refused = refused(&limits, &arrivals(&limits, &calls, ManualClock::jump));
+        prop_assert!(refused.is_empty(), "calls {:?} are refused", refused);
+    }
+
+    #[test]
+    fn nor_one_whose_task_is_late_by_the_other_half(
+        limits in limits(0..200_000_000_u64),
+        calls in vec(any_call(), 1..60),
+        most in prop_oneof![Just(2), Just(50), Just(3_000)],
+    ) {
+        let jitter = limits[0].jitter;
+        let calls: Vec<Delayed> = calls.into_iter().map(|call| Delayed {
+            amounts: call.amounts.iter().map(|amount| amount % most).collect(),
+            late: 0,
+            travels: call.travels.min(jitter),
+            ..call
+        }).collect();
+        let refused = refused(&limits, &arrivals(&limits, &calls, ManualClock::advance));
         prop_assert!(refused.is_empty(), "calls {:?} are refused", refused);
     }
 }

@@ -89,9 +89,13 @@
 -- rate nobody used. `alone.rs` says why that has a lower bound (`least`), too. What one process
 -- took out of the idle time is not idle any more for the next.
 
--- If it did not see this state, the bucket was `full` for so long after it went alone, and counts
--- as idle from then on: also before the epoch, where `idle` is less than zero. If another client
--- then knows that more should have been there at the epoch, that is added, as for any lost state.
+-- If it went alone in the state that was lost, others may have seen more of that one. So its
+-- `old.epoch` is kept, and how idle it can have been at its end (`old`): what a client saw last, and
+-- the time from then on, less what was in the bucket. Of all clients, the least of that counts.
+
+-- Else the bucket was `full` for so long after it went alone, and counts as idle from then on: also
+-- before the epoch, where `idle` is less than zero. If another client then knows that more should
+-- have been there at the epoch, that is added, as for any lost state.
 
 -- # A rate that was cut
 -- After a refusal the rate of a limit is halved, and climbs back (`climb.rs`). Clients let their
@@ -177,10 +181,10 @@ local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
-local ends, span, cut, rate, shut, sum, took, late = {}, {}, {}, {}, {}, {}, {}, {}
-ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$] = 0, 0, 0, 0, 0, 0, 0, 0 --*
--- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks, and
--- seven numbers for each limit.
+local ends, span, cut, rate, shut, sum, took, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
+ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
+-- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
+-- eight numbers for each limit, and one.
 local state = redis.call('GET', KEYS[1])
 -- What becomes of each level if this client's limits are newer: a part of it.
 local parts
@@ -201,12 +205,12 @@ if state then
   if (is_same or is_newer) and #state >= fixed then
     last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
-    length = fixed
-    length = length + 8 * size$ + 56 --*
+    length = fixed + 8
+    length = length + 8 * size$ + 64 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
-    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$]}} = unpack('<{{ddddddd}}', state, from)
+    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch = unpack('<{{dddddddd}}d', state, from)
     if is_newer then
       local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
       local function bursts(text)
@@ -328,13 +332,24 @@ do
     -- By what the client has seen, no bucket has been empty for longer than this.
     rested$ = min(rested$, max(0, (now - seen_at) * 1000 - seen_level$)) --*
     if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --*
+    -- What it has seen of the idle time of that state is of use to others that went alone then.
+    if seen_epoch >= old.epoch and (alone_for == 0 or alone_epoch == seen_epoch) then
+      if seen_epoch > old.epoch then
+        old.epoch = seen_epoch
+        old[$] = FAR --*
+      end
+      old[$] = min(old[$], seen_idle$ + before - seen_level$) --*
+    end
     charges = charges + 1
   end
   if alone_for > 0 then
-    -- If the client did not see this state before it went alone, the bucket may have stood idle for
-    -- as long as possible before that.
     local began = (now - alone_for - epoch) * 1000
-    if alone_epoch ~= epoch then seen_idle$ = began + full$ end --*
+    if alone_epoch > 0 and alone_epoch == old.epoch then
+      seen_idle$ = seen_idle$ - old[$] --*
+    elseif alone_epoch ~= epoch then
+      -- The bucket may have stood idle for as long as possible before this state.
+      seen_idle$ = began + full$ --*
+    end
     -- What it owes, in a variable that there is: a script may have 200 only.
     least$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
     idle$, debt$ = idle$ - taken$ + least$, debt$ + least$ --*
@@ -342,14 +357,16 @@ do
   end
 end
 
--- Takes out the last charge: its weight, and what it kept from leaking. For so long the bucket was
--- not idle after all. So idle must not have paid for anything since then: a lost state, or what a
--- process took alone. Both take the next number above, so that no charge before is the last one.
+-- Takes out the last charge: its weight, and the idle time before its moment, which was counted as
+-- over. What leaked of both would have been idle time without it. So idle must not have paid for
+-- anything since then: a lost state, or what a process took alone. Both take the next number above,
+-- so that no charge before is the last one.
 local is_out = out > 0 and out == charges
 if is_out then
   sum[$] = (sum[$] - took[$]) % FAR --*
   if top$ == out then --*
-    level$, idle$ = max(0, level$ - put_in$), max(min(0, idle$), idle$ - put_in$) --*
+    idle$ = idle$ - max(0, put_in$ - took[$]) + max(0, put_in$ - level$) --*
+    level$ = max(0, level$ - put_in$) --*
     top$, low$ = 0, FAR --*
   end --*
   ahead, ahead_at = back, back_at
@@ -485,7 +502,7 @@ local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
-state = state .. pack('<{{ddddddd}}', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$]}})
+state = state .. pack('<{{dddddddd}}d', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch)
 pause = max(pause, (shut[$] - now) * 1000) --*
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])

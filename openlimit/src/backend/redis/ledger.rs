@@ -334,10 +334,10 @@ impl Ledger {
             batch.number(number);
         }
         for (account, scale) in self.buckets.iter_mut().zip(scales) {
-            let Account { level, debt, raise, sum, taken, .. } = *account;
+            let Account { level, debt, raise, sum, idle, taken, .. } = *account;
             let raise = at(raise, now).min(MOST);
             [level, debt, raise, sum, taken.all, taken.least].iter().for_each(|number| batch.number(*number));
-            batch.signed(taken.idle);
+            batch.signed(if taken.all > 0 { taken.idle } else { idle });
             let full = taken.full_until.saturating_sub(went_alone);
             [full, scale.fit, scale.burst].iter().for_each(|number| batch.number(*number));
             (account.owing, account.taking) = (mem::take(&mut account.debt), mem::take(&mut account.taken));

@@ -15,8 +15,8 @@
 //!    number of refunds, and of calls;
 //! 5. for each limit ten numbers: `level` in the last reply; the debt; the level to raise it to, or
 //!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, the
-//!    `idle` that it had seen before, and for how long then the bucket cannot have stood idle;
-//!    `fit` and `burst`;
+//!    `idle` that it had seen before, or has seen last if it took nothing, and for how long then
+//!    the bucket cannot have stood idle; `fit` and `burst`;
 //! 6. for each refund its charge; 1 if it is of a call that was admitted, 0 if it is of a slot; and
 //!    its weight in each limit;
 //! 7. for each limit five numbers: the charge of a call that was refused, or 0; the span of a

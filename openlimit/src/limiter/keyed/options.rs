@@ -52,7 +52,7 @@ impl<K, Key> Builder<K, PerKey<Key>> {
     /// Sets the most keys that are known at a time. Default: 100 000.
     ///
     /// A key is known while it is in use, and until everything that its calls took has flowed back:
-    /// see [`Keyed`](crate::Keyed). So this bounds the memory, which is about 700 bytes a key with
+    /// see [`Keyed`](crate::Keyed). So this bounds the memory, which is about 400 bytes a key with
     /// two limits, and over Redis about 7 000. A key whose responses are
     /// [observed](crate::Permit::observe) takes another 70 for each of its calls of the last ten
     /// minutes, of which at most 4 096 are kept. Beyond `max_keys`, calls of a new key are refused with

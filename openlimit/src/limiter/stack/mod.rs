@@ -16,6 +16,15 @@
 //! opposite orders would wait for each other for ever. So every limiter has a rank (`rank`), and
 //! every call goes in the order of ranks, for turns as well as for locks.
 //!
+//! # Over Redis
+//!
+//! A limiter over Redis grants a call ahead, for a slot that expires half of the jitter after it is
+//! due. Only the head of its queue goes on to the next limiter, so a process has one call at a time
+//! there, and that limiter has to be asked again for the next one. So a process gets at most one
+//! call for each round trip through a stack whose limiters are all over Redis, and less if slots
+//! expire meanwhile. A few calls behind the head have slots ready (`backend/redis/slots/requests`),
+//! or it would be one for each two round trips.
+//!
 //! # No task needed
 //!
 //! The call goes on when a queue wakes it, on the thread that wakes (`call`). So its progress does

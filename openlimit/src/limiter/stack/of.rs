@@ -55,6 +55,8 @@ use crate::limits::Cost;
 /// # Good to know
 ///
 /// - It is no limiter: `status`, `wait_for`, `plan`, `update` and the like are those of its limiters.
+/// - Where all its limiters are shared through Redis, a process gets at most about one call through
+///   it for each round trip.
 /// - It can be one of the calls of [`first_free`](crate::first_free).
 /// - The limiters may be of different kinds. Each prices the request in its own way. With explicit
 ///   costs, a limiter takes what the cost names of its own dimensions. A dimension that none of

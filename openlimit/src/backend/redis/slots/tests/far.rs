@@ -338,3 +338,20 @@ fn a_call_does_not_wait_for_the_pause_of_a_cancelled_call_that_was_kept_back() {
     let reply = world.exchange(&mut other);
     assert_eq!(reply.calls.first().map(|call| call.wait), Some(0), "{reply:?}");
 }
+
+#[test]
+fn a_bucket_was_as_idle_as_if_a_call_that_was_taken_out_had_never_been() {
+    let mut world = World::start(SLOW);
+    let mut client = world.short_look_ahead_client();
+    world.call(&mut client, [180, 0]);
+    let begin = world.clock;
+    client.join([150, 50]);
+    world.exchange(&mut client);
+    world.pass(Duration::from_millis(100));
+    client.all_leave();
+    let reply = world.exchange(&mut client);
+    assert!(reply.is_out);
+    // Nothing else took tokens.
+    assert_eq!(reply.buckets[1].level, 0);
+    assert_eq!(reply.buckets[1].idle.unsigned_abs(), world.clock - begin, "{reply:?}");
+}

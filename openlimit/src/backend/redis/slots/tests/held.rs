@@ -292,3 +292,44 @@ fn calls_depart_within_the_bound_and_never_during_a_hold_whatever_the_round_trip
         }
     }
 }
+
+/// Lets a client with so many calls to make use the whole limit, and another one begin a hold.
+/// Returns for how long the calls of the first one depart after that.
+fn departs_after_a_hold(calls: usize) -> u64 {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    other.slots.terms.look_ahead = 100_000_000;
+    world.call(&mut one, [180, 0]);
+    (0..calls).for_each(|_| _ = other.join([1, 0]));
+    let mut began = u64::MAX;
+    let mut last = 0;
+    for step in 0..400 {
+        world.pass(Duration::from_millis(1));
+        if step == 50 {
+            one.slots.hold(world.clock + SECOND, world.clock);
+            world.exchange(&mut one);
+            began = world.clock;
+        }
+        let now = world.clock;
+        if other.slots.next_work(other.slots.wanting(&other.queue, now), now) <= now {
+            world.exchange(&mut other);
+        }
+        while other.goes_in_time(world.clock) {
+            last = world.clock;
+        }
+    }
+    last.saturating_sub(began)
+}
+
+#[test]
+fn others_learn_of_a_hold_within_an_eighth_of_the_look_ahead_while_more_calls_wait() {
+    let late = departs_after_a_hold(1_000);
+    assert!(late <= 100_000_000 / 8 + 2_000_000, "{late}");
+}
+
+#[test]
+fn others_learn_of_a_hold_within_the_look_ahead_while_no_more_calls_wait() {
+    // Those that wait when it begins have slots.
+    let late = departs_after_a_hold(90);
+    assert!((20_000_000..=100_000_000).contains(&late), "{late}");
+}
