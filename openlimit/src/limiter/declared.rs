@@ -58,7 +58,8 @@ impl Declared {
     fn check_different(&self) -> Result<(), BuildProblem> {
         for (place, second) in self.limits.iter().enumerate() {
             if let Some(first) = self.limits[..place].iter().find(|first| first.is_same(second)) {
-                return Err(BuildProblem::DeclaredTwice { first: first.clone(), second: second.clone() });
+                let again = second.rate().amount();
+                return Err(BuildProblem::DeclaredTwice { limit: first.clone(), again });
             }
         }
         Ok(())
