@@ -1,6 +1,7 @@
-//! A web service on one limit: interactive requests go first, batches take the rest, and a request
-//! whose wait would be too long is answered at once by 503 and `Retry-After`. `/metrics` is for
-//! Prometheus, and `/status` for people.
+//! A web service for several tenants, each within its own limit and all within that of the account:
+//! interactive requests go first, batches take the rest, and a request whose wait would be too long
+//! is answered at once by 503 and `Retry-After`. `/metrics` is for Prometheus, and `/status` for
+//! people. `/tokens` changes the limit, and `/stop` ends the service without cutting off a call.
 //!
 //!     cargo run --example axum                    # serves, calls itself for a while, and ends
 //!     cargo run --example axum 127.0.0.1:3000     # serves until it is stopped
@@ -10,20 +11,21 @@ use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use openlimit::{AcquireError, Priority, RateLimiter, limiter, rate_limited};
+use openlimit::{AcquireError, Keyed, Priority, Rate, RateLimiter, limiter, rate_limited};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 limiter! {
-    /// What the account allows. Both kinds of traffic share it.
+    /// What the account allows. All tenants and both kinds of traffic share it.
     static CHAT: RateLimiter = {
         requests: 600 / minute,
         tokens: 60_000 / minute,
@@ -31,17 +33,37 @@ limiter! {
         on_wait: |waiting| eprintln!("{waiting}"),
         name: "chat",
     };
+
+    /// What each tenant may use of it.
+    static TENANTS: Keyed<String, RateLimiter> = {
+        tokens: 30_000 / minute,
+        max_keys: 10_000,
+        name: "tenants",
+    };
 }
 
+/// Ends the service.
+static STOP: Notify = Notify::const_new();
+
 /// Somebody waits for the answer: it goes first, and fails fast.
-#[rate_limited(limiter = CHAT, cost = 500, priority = Priority::High, timeout = Duration::from_millis(1_500))]
-async fn interactive(prompt: &str) -> Result<String, AcquireError> {
+#[rate_limited(
+    limiter = (TENANTS.of(tenant), CHAT),
+    cost = 500,
+    priority = Priority::High,
+    timeout = Duration::from_millis(1_500)
+)]
+async fn interactive(tenant: &str, prompt: &str) -> Result<String, AcquireError> {
     Ok(model(prompt).await)
 }
 
 /// Nobody waits: it takes what is left, and may take long.
-#[rate_limited(limiter = CHAT, cost = 500, priority = Priority::Low, timeout = Duration::from_secs(60))]
-async fn batch(prompt: &str) -> Result<String, AcquireError> {
+#[rate_limited(
+    limiter = (TENANTS.of(tenant), CHAT),
+    cost = 500,
+    priority = Priority::Low,
+    timeout = Duration::from_secs(60)
+)]
+async fn batch(tenant: &str, prompt: &str) -> Result<String, AcquireError> {
     Ok(model(prompt).await)
 }
 
@@ -62,29 +84,48 @@ impl From<AcquireError> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let body = Json(json!({ "error": self.0.to_string() }));
-        match self.0.retry_after() {
-            // Whole seconds, rounded up.
-            Some(wait) => {
-                let seconds = wait.as_millis().div_ceil(1_000).max(1).to_string();
-                (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, seconds)], body).into_response()
-            }
-            None => (StatusCode::INTERNAL_SERVER_ERROR, body).into_response(),
-        }
+        // Whole seconds, rounded up.
+        let seconds = self.0.retry_after().map(|wait| wait.as_millis().div_ceil(1_000).max(1).to_string());
+        let status = match &self.0 {
+            AcquireError::TooManyInFlight { .. }
+            | AcquireError::TooManyKeys { .. }
+            | AcquireError::Store { .. }
+            | AcquireError::Closed { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            _ if seconds.is_some() => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let retry_after = seconds.map(|seconds| [(RETRY_AFTER, seconds)]);
+        (status, retry_after, Json(json!({ "error": self.0.to_string() }))).into_response()
     }
 }
 
-async fn chat(prompt: String) -> Result<String, Refused> {
-    Ok(interactive(&prompt).await?)
+async fn chat(Path(tenant): Path<String>, prompt: String) -> Result<String, Refused> {
+    Ok(interactive(&tenant, &prompt).await?)
 }
 
 /// Answers many prompts at once.
-async fn batches(Json(prompts): Json<Vec<String>>) -> Result<Json<Vec<String>>, Refused> {
+async fn batches(
+    Path(tenant): Path<String>,
+    Json(prompts): Json<Vec<String>>,
+) -> Result<Json<Vec<String>>, Refused> {
     let mut answers = Vec::new();
     for prompt in prompts {
-        answers.push(batch(&prompt).await?);
+        answers.push(batch(&tenant, &prompt).await?);
     }
     Ok(Json(answers))
+}
+
+/// Changes what the account allows. Requests that wait move at once.
+async fn tokens(Json(tokens): Json<u64>) -> Result<(), Refused> {
+    CHAT.update(|limits| limits.tokens(Rate::per_minute(tokens))).map_err(AcquireError::from)?;
+    Ok(())
+}
+
+/// Answers the requests that wait by 503, and ends the service when the others are answered.
+async fn stop() {
+    // Those that wait for a tenant's limit are refused, too.
+    drop(CHAT.close());
+    STOP.notify_one();
 }
 
 /// Gauges are set when they are read. Counters and histograms follow the calls.
@@ -102,9 +143,12 @@ async fn main() -> anyhow::Result<()> {
     // Before the limiter is used, so that its metrics go there.
     let prometheus = PrometheusBuilder::new().with_recommended_naming(true).install_recorder()?;
     CHAT.init()?;
+    TENANTS.init()?;
     let app = Router::new()
-        .route("/chat", post(chat))
-        .route("/batch", post(batches))
+        .route("/chat/{tenant}", post(chat))
+        .route("/batch/{tenant}", post(batches))
+        .route("/tokens", put(tokens))
+        .route("/stop", post(stop))
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .with_state(prometheus);
@@ -112,26 +156,26 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind(given.as_deref().unwrap_or("127.0.0.1:0")).await?;
     let address = listener.local_addr()?;
     println!("http://{address}/status");
-    let server = axum::serve(listener, app).into_future();
-    match given {
-        Some(_) => Ok(server.await?),
-        None => tokio::select! {
-            served = server => Ok(served?),
-            shown = show(address) => shown,
-        },
+    let server =
+        tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(STOP.notified()).into_future());
+    if given.is_none() {
+        show(address).await?;
     }
+    Ok(server.await??)
 }
 
-/// Calls the service: a batch, then more people than the limit has room for in time.
+/// Calls the service: a batch, then more people of two tenants than the limits have room for in
+/// time. Then the account allows more, and at the end a batch still waits.
 async fn show(address: SocketAddr) -> anyhow::Result<()> {
     let http = openlimit_examples::http_client()?;
     let url = |path: &str| format!("http://{address}{path}");
     let prompts: Vec<_> = (0..4).map(|number| format!("row {number}")).collect();
-    let rows = tokio::spawn(http.post(url("/batch")).json(&prompts).send());
+    let rows = tokio::spawn(http.post(url("/batch/anna")).json(&prompts).send());
     tokio::time::sleep(Duration::from_millis(300)).await;
     let mut people = JoinSet::new();
     for number in 0..8 {
-        people.spawn(http.post(url("/chat")).body(format!("question {number}")).send());
+        let tenant = ["anna", "ben"][number % 2];
+        people.spawn(http.post(url(&format!("/chat/{tenant}"))).body(format!("question {number}")).send());
     }
     while let Some(response) = people.join_next().await {
         let response = response??;
@@ -145,7 +189,14 @@ async fn show(address: SocketAddr) -> anyhow::Result<()> {
     println!("\n{}", http.get(url("/status")).send().await?.text().await?);
     let rows: Value = rows.await??.json().await?;
     println!("/batch: {} answers\n", rows.as_array().map_or(0, Vec::len));
+    http.put(url("/tokens")).json(&90_000).send().await?.error_for_status()?;
+    println!("{}", http.get(url("/status")).send().await?.text().await?);
     let metrics = http.get(url("/metrics")).send().await?.text().await?;
     metrics.lines().filter(|line| line.starts_with("openlimit_")).for_each(|line| println!("{line}"));
+    let rows = tokio::spawn(http.post(url("/batch/ben")).json(&prompts).send());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    http.post(url("/stop")).send().await?;
+    let rows = rows.await??;
+    println!("\n/batch: {}, {}", rows.status(), rows.text().await?);
     Ok(())
 }

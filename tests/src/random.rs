@@ -1,5 +1,7 @@
 //! Random limits, and limiters with them.
 
+use std::collections::HashSet;
+
 use openlimit::testing::ManualClock;
 use openlimit::{Builder, Cost, Percent, Rate, RateLimiter, kind};
 use proptest::collection::vec;
@@ -19,6 +21,9 @@ pub fn limits(jitter: impl Strategy<Value = u64>) -> impl Strategy<Value = Vec<L
         for limit in &mut limits {
             (limit.jitter, limit.headroom) = (jitter, headroom);
         }
+        // A limit is declared once.
+        let mut seen = HashSet::new();
+        limits.retain(|limit| seen.insert((limit.dimension, limit.period)));
         limits
     })
 }

@@ -75,6 +75,7 @@ impl Admission {
     /// Forgets what was taken, what the provider said, and all holds. What was learned about calls
     /// stays.
     pub(crate) fn reset(&mut self, limits: &Starting<'_>, now: u64) {
+        self.seldom.change().first = self.backend.next_charge();
         self.backend.reset(limits, now);
         self.remaining = None;
         self.forget_probe();

@@ -48,6 +48,7 @@
 //! collected for the caller. So all of it can be tested without threads and clocks. `limiter`
 //! guards it with a lock. What never changes is in [`Plan`], outside of the lock.
 
+mod announced;
 mod as_new;
 mod changes;
 mod checks;
@@ -308,38 +309,57 @@ impl Admission {
 
     /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
-        let due = loop {
-            let Some((key, _)) = self.queue.head() else { break u64::MAX };
+        loop {
+            let due = self.admit_due(now, wakers);
+            self.set_due(due);
+            if !self.expire_all(due, now, wakers) {
+                break;
+            }
+        }
+        self.queue.note_long_waits(now, wakers);
+        self.refuse_hopeless(now, wakers);
+        self.wake_landed(wakers);
+        self.wake_announced(now, wakers);
+        if self.queue.is_empty() {
+            self.backend.idle(now);
+        }
+    }
+
+    /// Admits all waiters that are due at `now`, in order. Returns when the next one is.
+    fn admit_due(&mut self, now: u64, wakers: &mut Vec<Waker>) -> u64 {
+        loop {
+            let Some((key, _)) = self.queue.head() else { return u64::MAX };
             if let Some(refusal) = self.exhausted(now) {
                 self.refuse(key, refusal, wakers);
                 continue;
             }
-            let Some((key, due)) = self.head_due(now) else { break u64::MAX };
+            let Some((key, due)) = self.head_due(now) else { return u64::MAX };
             let head = self.queue.waiter(key).map(|head| (head.deadline(), head.turn));
             let (deadline, turn) = head.unwrap_or((u64::MAX, Turn::Departs));
             // A call that was due before its deadline is admitted, even if this thread comes late.
             if deadline < due.at.min(now.saturating_add(1)) {
                 self.expire(key, due.at, now, wakers);
             } else if turn != Turn::Departs {
-                break self.wait_for_turn(key, due, now, wakers);
+                return self.wait_for_turn(key, due, now, wakers);
             } else if due.at <= now {
                 self.admit(key, due, now, wakers);
             } else {
-                break due.at;
+                return due.at;
             }
-        };
-        self.set_due(due);
+        }
+    }
+
+    /// Refuses all waiters whose timeout ended. Returns true if there were some: another call may be
+    /// due then.
+    fn expire_all(&mut self, head_due: u64, now: u64, wakers: &mut Vec<Waker>) -> bool {
+        let mut has_expired = false;
         while let Some((deadline, key)) = self.queue.deadline()
             && deadline <= now
         {
-            self.expire(key, due, now, wakers);
+            self.expire(key, head_due, now, wakers);
+            has_expired = true;
         }
-        self.queue.note_long_waits(now, wakers);
-        self.refuse_hopeless(now, wakers);
-        self.wake_landed(wakers);
-        if self.queue.is_empty() {
-            self.backend.idle(now);
-        }
+        has_expired
     }
 
     /// Refuses a waiter, if it still waits.

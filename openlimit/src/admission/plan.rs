@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::waiting::OnWait;
 use crate::bucket::Metering;
 use crate::error::{AcquireError, ParamsError};
-use crate::learning::LearnedLimit;
-use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Percent, Priced, Priority, Usage};
+use crate::learning::{LearnedLimit, Lesson, SiteId};
+use crate::limits::{Amounts, Cost, Dimension, Limit, Name, Percent, Priority, Usage};
 use crate::pricing::PriceOptions;
 use crate::queue::{Grant, Refusal, Reserve};
 
@@ -280,9 +280,11 @@ impl Plan {
         amounts
     }
 
-    /// Returns the parts of a cost that was read from a request, if the limiter learns from it.
-    pub(crate) fn priced(&self, cost: &Cost) -> Option<Priced> {
-        cost.priced().filter(|_| self.named & Cost::PRICED == 0)
+    /// Returns what the limiter learns from a call of this cost, if it was read from a request. Its
+    /// site is to be named.
+    pub(crate) fn lesson(&self, cost: &Cost) -> Option<Box<Lesson>> {
+        let priced = cost.priced().filter(|_| self.named & Cost::PRICED == 0)?;
+        Some(Box::new(Lesson { priced, site: SiteId::default() }))
     }
 
     /// Returns the cost that amounts in this limiter's dimensions stand for.

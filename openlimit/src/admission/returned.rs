@@ -63,9 +63,12 @@ fn add(sum: &mut u64, amount: u64) {
 }
 
 impl Admission {
-    /// Counts what a call reserved that is being settled. `dimensions` has the place of each
-    /// limit's dimension.
-    pub(crate) fn count_reserved(&mut self, dimensions: &[usize], reserved: &Amounts) {
+    /// Counts what the call of a charge reserved, which is being settled. `dimensions` has the place
+    /// of each limit's dimension.
+    pub(crate) fn count_reserved(&mut self, dimensions: &[usize], reserved: &Amounts, charge: u64) {
+        if self.is_forgotten(charge) {
+            return;
+        }
         self.begin_returned(dimensions.len());
         for (returned, dimension) in self.returned.iter_mut().zip(dimensions) {
             add(&mut returned.reserved, reserved.as_slice()[*dimension]);
@@ -74,7 +77,7 @@ impl Admission {
 
     /// Gives back what a charge did not use, and counts it.
     pub(crate) fn give_back(&mut self, dimensions: &[usize], unused: &Amounts, charge: u64, now: u64) {
-        if unused.is_zero() {
+        if unused.is_zero() || self.is_forgotten(charge) {
             return;
         }
         self.begin_returned(dimensions.len());
@@ -84,6 +87,12 @@ impl Admission {
         }
         let late = |place: usize, leaked| add(&mut returned[place].late, leaked);
         self.backend.refund(unused, charge, now, late);
+    }
+
+    /// Returns true if a reset has forgotten a charge: nothing of it can be given back, which is not
+    /// for coming late.
+    fn is_forgotten(&self, charge: u64) -> bool {
+        charge < self.seldom.get().first
     }
 
     /// Begins to count, unless it has begun already.

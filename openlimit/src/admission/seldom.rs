@@ -5,7 +5,9 @@
 //! wait and are never refused. So a limiter consists of three parts: what its calls touch, what it
 //! shares with the limiters of all keys ([`Policy`](super::Policy)), and this.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::task::Waker;
 
 use super::checks::Checks;
 use super::flights::Flights;
@@ -68,6 +70,10 @@ pub(super) struct Seldom {
     pub(super) checks: Checks,
     pub(super) probes: Probes,
     pub(super) is_closed: bool,
+    /// The number of the first charge that a reset has not forgotten, as far as it is known.
+    pub(super) first: u64,
+    /// The wakers of calls that wait for other limiters before they join the queue.
+    pub(super) announced: BTreeMap<usize, Waker>,
     /// What calls turned out to cost. `None` before the first lesson.
     pub(super) learning: Option<Learning>,
     /// The calls in flight. `None` if they are not limited.
@@ -81,6 +87,8 @@ impl Seldom {
         checks: Checks::NONE,
         probes: Probes::NONE,
         is_closed: false,
+        first: 0,
+        announced: BTreeMap::new(),
         learning: None,
         in_flight: None,
     };

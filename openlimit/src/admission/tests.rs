@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::{Admission, Decided};
+use super::{Admission, Decided, Plan};
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
-use crate::limits::{Amounts, Rate};
-use crate::queue::{Outcome, Queue, Urgency, Waiter};
+use crate::limits::{Amounts, Dimension, Limit, Percent, Priority, Rate};
+use crate::pricing::PriceOptions;
+use crate::queue::{Outcome, Queue, Refusal, Urgency, Waiter};
 use crate::time::Dates;
 
 const SECOND: u64 = 1_000_000_000;
@@ -19,16 +20,20 @@ fn limited(amounts: &[u64]) -> Admission {
     let metering = |amount: &u64| {
         Metering::new(Rate::per_second(*amount), Duration::from_secs(1), Duration::ZERO, (0, 100))
     };
+    metered(&amounts.iter().map(metering).collect::<Vec<_>>(), &vec![0; amounts.len()], 1)
+}
+
+fn metered(meterings: &[Metering], dimensions: &[usize], width: usize) -> Admission {
     let starting = Starting {
         name: None,
         limits: &[],
-        meterings: &amounts.iter().map(metering).collect::<Vec<_>>(),
-        dimensions: &vec![0; amounts.len()],
+        meterings,
+        dimensions,
         max_hold: 0,
         dates: Dates::From(0),
         on_system_time: true,
     };
-    Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(1), Arc::default())
+    Admission::new(Backend::Memory(Memory::new(&starting, 0)), Queue::new(width), Arc::default())
 }
 
 fn ten() -> Admission {
@@ -110,4 +115,58 @@ fn a_refused_call_puts_back_what_it_took_from_the_limits_before() {
     }
     admission.backend.refund(&requests(5), charge, 0, |_, _| ());
     assert!(admission.take(requests(5).as_slice(), 0).is_some());
+}
+
+#[test]
+fn announced_calls_are_woken_once_when_all_are_refused_unless_they_are_over() {
+    let mut admission = ten();
+    for call in 0..3 {
+        assert!(admission.announce(call, Waker::noop().clone(), 0).is_ok());
+    }
+    assert!(admission.withdraw(1).is_some() && admission.withdraw(1).is_none());
+    let mut wakers = Vec::new();
+    admission.pump(0, &mut wakers);
+    assert!(wakers.is_empty());
+    admission.close(0);
+    for _ in 0..2 {
+        admission.pump(0, &mut wakers);
+        assert_eq!(wakers.len(), 2);
+    }
+    assert!(matches!(admission.announce(3, Waker::noop().clone(), 0), Err(Refusal::Closed)));
+}
+
+#[test]
+fn when_a_high_call_times_out_that_a_low_one_went_before_the_next_high_one_passes_in_time() {
+    let metering = Metering::new(Rate::per_second(100), Duration::from_secs(1), Duration::ZERO, (0, 100));
+    let limits = vec![Limit::new(Dimension::Requests, Rate::per_second(100))];
+    let plan = Plan::new("test".into(), limits, &[metering], true, PriceOptions::default());
+    let plan = plan.reserving(Priority::High, Percent(20));
+    let mut admission = metered(plan.meterings(), plan.dimensions(), plan.width()).reserving(plan.reserve());
+    let amounts = |admission: &Admission, requests_asked, priority| {
+        let mut amounts = requests(requests_asked);
+        admission.fill_share(&mut amounts, priority);
+        amounts
+    };
+    let arrive = |admission: &mut Admission, requests_asked, urgency: Urgency| {
+        let amounts = amounts(admission, requests_asked, urgency.priority());
+        admission.arrive(Waiter::new(amounts, 0, urgency), 0, &mut Vec::new())
+    };
+    let charge = |admission: &mut Admission, requests_asked, priority| {
+        let amounts = amounts(admission, requests_asked, priority);
+        admission.charge(&amounts, 0);
+    };
+    let (low, high) = (Urgency::default().of(Priority::Low), Urgency::default().of(Priority::High));
+    charge(&mut admission, 80, Priority::Low);
+    assert!(matches!(arrive(&mut admission, 60, low), Decided::Waits(_)));
+    for _ in 0..9 {
+        assert!(matches!(arrive(&mut admission, 1, high), Decided::Waits(_) | Decided::Admitted(_)));
+    }
+    assert!(matches!(arrive(&mut admission, 100, high.within(1_300_000_000)), Decided::Waits(_)));
+    assert!(matches!(arrive(&mut admission, 75, high), Decided::Waits(_)));
+    charge(&mut admission, 60, Priority::Low);
+    charge(&mut admission, 10, Priority::High);
+    // As after a walk along a long queue: the call is not refused before its timeout ends.
+    admission.seldom.change().checks.made(0, 1 << 20, 0);
+    admission.pump(1_300_000_000, &mut Vec::new());
+    assert_eq!(admission.waiting(), (2, Some(1_340_000_000)));
 }

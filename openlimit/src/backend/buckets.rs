@@ -59,6 +59,9 @@ pub(crate) trait Buckets {
     /// [`UNNUMBERED`] it refunds nothing.
     fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64));
 
+    /// Returns the number of the next charge; zero if that is not known.
+    fn next_charge(&self) -> u64;
+
     /// Returns the amount of one limit that came too late to be refunded, as far as that was known
     /// only later.
     fn late(&self, place: usize) -> u64;

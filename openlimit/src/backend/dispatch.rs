@@ -68,6 +68,10 @@ impl Buckets for Backend {
         each!(self, one => one.refund(amounts, charge, now, late));
     }
 
+    fn next_charge(&self) -> u64 {
+        each!(self, one => one.next_charge())
+    }
+
     fn late(&self, place: usize) -> u64 {
         each!(self, one => one.late(place))
     }

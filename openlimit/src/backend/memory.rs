@@ -271,6 +271,10 @@ impl Buckets for Memory {
         }
     }
 
+    fn next_charge(&self) -> u64 {
+        self.charges + 1
+    }
+
     fn late(&self, _: usize) -> u64 {
         0
     }

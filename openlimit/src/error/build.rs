@@ -169,6 +169,21 @@ pub enum BuildProblem {
     )]
     SharedReset(Limit),
 
+    /// Two limits have the same dimension and period, so an [update](crate::Limiter::update) could
+    /// not tell them apart. Two that [reset](crate::Rate::resets_at) at different times, or one of
+    /// which does not, are no such limits.
+    #[error(
+        "a limit is declared twice, as {limit} and as {}; keep one of them, since both have the same dimension and \
+         period",
+        limit.of_amount(*again)
+    )]
+    DeclaredTwice {
+        /// The limit that was declared first.
+        limit: Limit,
+        /// The amount of the other one.
+        again: u64,
+    },
+
     /// An [`overflow`](crate::Builder::overflow) is set, but any number of calls may wait.
     #[error("its `overflow` changes nothing, because any number of calls may wait; set `max_waiting`, too")]
     UnusedOverflow,
@@ -361,6 +376,7 @@ impl BuildProblem {
             | Self::RateTooLarge(limit)
             | Self::Period(limit)
             | Self::NoSuchLimit(limit)
+            | Self::DeclaredTwice { limit, .. }
             | Self::ResetTime(limit)
             | Self::ResetZone(limit)
             | Self::ResetPeriod(limit)

@@ -19,7 +19,7 @@ use super::seen::decided;
 use super::stack::Stacked;
 use crate::admission::Decided;
 use crate::error::AcquireError;
-use crate::learning::{Lesson, SiteId};
+use crate::learning::SiteId;
 use crate::limits::{Amounts, Cost, Priority};
 use crate::queue::{Grant, Key, Urgency};
 use crate::sync::block_on;
@@ -133,11 +133,9 @@ impl Acquire {
         match plan.now().resolve(cost) {
             Ok(amounts) => {
                 let handle = handle.clone();
-                let stage = match (amounts, plan.priced(cost)) {
+                let stage = match (amounts, plan.lesson(cost)) {
                     (Amounts::Few(few), None) if !plan.is_slow() => Stage::New(handle, few),
-                    (amounts, priced) => {
-                        let lesson =
-                            priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
+                    (amounts, lesson) => {
                         let charged = Charged::new(Grant { lesson, ..Grant::at_once(amounts, 0) });
                         Stage::Boxed(Box::new(Reserved { handle, charged }))
                     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::core::{Core, Handle};
 use super::declared::{Declared, is_ours};
 use super::hold_times::HoldTimes;
+use super::meters::Meters;
 use super::plans::Planned;
 use super::{Builder, Limiter};
 use crate::admission::{Admission, Plan, Policy};
@@ -26,6 +27,7 @@ impl<K> Builder<K> {
     ///
     /// - no limits and no [`concurrency`](Self::concurrency), or more than 64 limits;
     /// - a concurrency of zero, or of an empty range;
+    /// - two limits with the same dimension and period, unless they reset differently;
     /// - an amount of zero, or above 2^63 - 1;
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
@@ -99,7 +101,7 @@ impl<K> Builder<K> {
                 widens: declared.widening(),
                 learning: Some(learning),
             }),
-            planned: Arc::new(Planned { plan, declared, max_hold }),
+            planned: Arc::new(Planned { plan, declared, max_hold, meters: Meters::default() }),
             time,
             given: this.name.filter(|name| !name.is_empty()),
             backend: Ready::default(),

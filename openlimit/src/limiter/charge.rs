@@ -6,7 +6,6 @@ use super::core::{Core, Handle};
 use super::limiter::unbuilt;
 use super::{Limiter, Permit};
 use crate::error::AcquireError;
-use crate::learning::{Lesson, SiteId};
 use crate::limits::{Cost, Priority};
 use crate::pricing::kind::Price;
 use crate::queue::Grant;
@@ -55,8 +54,7 @@ impl<K> Limiter<K> {
 fn charge(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let plan = &handle.core().plan;
     let amounts = plan.resolve_any_size(cost)?;
-    let lesson = plan.priced(cost).map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
-    let grant = handle.core().charge(Grant { lesson, ..Grant::at_once(amounts, 0) })?;
+    let grant = handle.core().charge(Grant { lesson: plan.lesson(cost), ..Grant::at_once(amounts, 0) })?;
     Ok(Permit::new(handle.clone(), grant))
 }
 

@@ -46,7 +46,7 @@ impl Charged {
     pub(super) fn count(&mut self, admission: &mut Admission, plan: &Plan) {
         if !self.is_counted {
             self.is_counted = true;
-            admission.count_reserved(plan.dimensions(), &self.grant.amounts);
+            admission.count_reserved(plan.dimensions(), &self.grant.amounts, self.grant.charge);
         }
     }
 

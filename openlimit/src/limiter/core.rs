@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use super::declared::least_lateness;
 use super::hold_times::HoldTimes;
-use super::meters::Meters;
 use super::notices::Notices;
 use super::plans::{Planned, Plans};
 use crate::admission::{Admission, Lazily, Unused};
@@ -38,8 +37,6 @@ pub(crate) struct Core {
     /// built. With [`ABANDONED`], the forked child in which no thread is left to release it.
     process: AtomicU32,
     pub(super) driver: Driver,
-    #[allow(dead_code, reason = "empty without the feature `metrics`")]
-    pub(super) meters: Meters,
     pub(super) time: Time,
     pub(super) plan: Plans,
 }
@@ -109,7 +106,6 @@ impl Core {
             hold_times,
             process: AtomicU32::new(process::id()),
             driver,
-            meters: Meters::default(),
             time,
             plan: Plans::new(planned),
         })
@@ -259,11 +255,11 @@ impl Handle {
 
 #[cfg(all(test, not(openlimit_loom)))]
 mod tests {
-    use super::{Core, Meters, Time};
+    use super::{Core, Time};
 
     #[test]
     fn a_limiter_has_at_most_176_bytes_beside_its_buckets() {
-        let for_tests = size_of::<Time>() + size_of::<Meters>();
+        let for_tests = size_of::<Time>();
         assert!(size_of::<Core>() - for_tests <= 176, "{} bytes", size_of::<Core>());
     }
 }

@@ -197,11 +197,14 @@ impl Core {
             // The buckets were only looked at.
             drop(state);
         }
-        decided.map_err(|refusal| {
-            // A store may have room, which the driver has to find out.
-            let started = if self.driver.is_needed() { self.start() } else { Ok(()) };
-            Box::new(started.err().unwrap_or_else(|| self.error(refusal)))
-        })
+        decided.map_err(|refusal| self.turned_away(refusal))
+    }
+
+    /// Returns the error of a call that does not join the queue. A store may have room for the next
+    /// one, which the driver has to find out.
+    pub(super) fn turned_away(&self, refusal: Refusal) -> Box<AcquireError> {
+        let started = if self.driver.is_needed() { self.start() } else { Ok(()) };
+        Box::new(started.err().unwrap_or_else(|| self.error(refusal)))
     }
 
     /// Starts the driver and the timer, unless they run in this process.

@@ -46,10 +46,23 @@ impl Declared {
             }
             0..=MOST_LIMITS => {
                 let metering = |limit| Ok(self.opened(limit, self.metering(limit, headroom)?));
-                self.limits.iter().map(metering).collect()
+                let meterings = self.limits.iter().map(metering).collect::<Result<_, _>>()?;
+                self.check_different()?;
+                Ok(meterings)
             }
             many => Err(BuildProblem::TooManyLimits(many)),
         }
+    }
+
+    /// Checks that an update could tell all limits apart.
+    fn check_different(&self) -> Result<(), BuildProblem> {
+        for (place, second) in self.limits.iter().enumerate() {
+            if let Some(first) = self.limits[..place].iter().find(|first| first.is_same(second)) {
+                let again = second.rate().amount();
+                return Err(BuildProblem::DeclaredTwice { limit: first.clone(), again });
+            }
+        }
+        Ok(())
     }
 
     /// Checks that the concurrency allows at least one call.

@@ -12,6 +12,7 @@ use super::core::{Core, Handle};
 use super::declared::Declared;
 use super::hold_times::HoldTimes;
 use super::keyed::Keyed;
+use super::meters::Meters;
 use super::overrides::{Entry, Replaced, Substitute};
 use super::plans::Planned;
 use crate::admission::{Admission, Plan};
@@ -42,7 +43,7 @@ pub fn unlimited<K>() -> Limiter<K> {
     let plan = Plan::new("unlimited".into(), Vec::new(), &[], true, PriceOptions::default());
     let admission = Admission::new(Backend::nothing(), Queue::new(0), Arc::default());
     let hold_times = HoldTimes::new(None, &time);
-    let planned = Planned { plan, declared: Declared::default(), max_hold: 0 };
+    let planned = Planned { plan, declared: Declared::default(), max_hold: 0, meters: Meters::default() };
     let core = Core::new(Arc::new(planned), admission, Driver::None, time, hold_times);
     Limiter::built(Handle::Counted(core))
 }

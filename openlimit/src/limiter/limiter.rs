@@ -20,7 +20,6 @@ use super::seen::{decided, denied};
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
-use crate::learning::{Lesson, SiteId};
 use crate::limits::Cost;
 use crate::pricing::kind::{Explicit, Price};
 use crate::queue::Grant;
@@ -304,10 +303,9 @@ fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
 /// Does the same for any cost.
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
-    let amounts = handle.core().plan.now().resolve(cost)?;
-    let priced = handle.core().plan.priced(cost);
-    let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
-    let grant = Grant { lesson, ..Grant::at_once(amounts, 0) };
+    let plan = &handle.core().plan;
+    let amounts = plan.now().resolve(cost)?;
+    let grant = Grant { lesson: plan.lesson(cost), ..Grant::at_once(amounts, 0) };
     let grant = handle.core().try_any(grant).map_err(|error| *error)?;
     Ok(Permit::new(handle.clone(), grant))
 }

@@ -3,11 +3,12 @@
 //!
 //! Names follow OpenTelemetry: `gen_ai.client.token.usage` is its own, and the others are named in
 //! its style. The recorder is asked for the metrics of a limiter once, at the limiter's first use,
-//! since asking takes longer than a call. So install the recorder before that.
+//! since asking takes longer than a call. The limiters of all keys have one name and share them. So install the recorder before that.
 //!
 //! Counters and histograms follow calls. Gauges show a state, which is not worth a look at each
 //! call: `record` sets them.
 
+use std::fmt;
 use std::time::Duration;
 
 use metrics::{
@@ -36,7 +37,7 @@ pub(super) const AVAILABLE: &str = "openlimit.limit.available";
 pub(super) const DEBT: &str = "openlimit.limit.debt";
 pub(super) const PACE: &str = "openlimit.limit.pace";
 
-/// The metrics of one limiter, from its first use on.
+/// The metrics of one limiter, or of those of all keys, from the first use on.
 #[derive(Default)]
 pub(super) struct Meters(OnceCell<Box<Handles>>);
 
@@ -48,6 +49,12 @@ struct Handles {
     used: Vec<Counter>,
     input: Histogram,
     output: Histogram,
+}
+
+impl fmt::Debug for Meters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meters").finish_non_exhaustive()
+    }
 }
 
 impl Meters {

@@ -6,8 +6,8 @@ use crate::admission::Plan;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Name, Usage};
 
-/// The metrics of one limiter.
-#[derive(Default)]
+/// The metrics of one limiter, or of those of all keys.
+#[derive(Debug, Default)]
 pub(super) struct Meters {}
 
 #[inline(always)]

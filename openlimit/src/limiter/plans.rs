@@ -13,6 +13,7 @@ use once_cell::race::OnceBox;
 use parking_lot::RwLock;
 
 use super::declared::Declared;
+use super::meters::Meters;
 use crate::admission::Plan;
 
 /// A plan, and what it follows from. The limiters of all keys share one, until an update. It derefs
@@ -23,6 +24,8 @@ pub(super) struct Planned {
     pub(super) declared: Declared,
     /// The longest hold, in nanoseconds.
     pub(super) max_hold: u64,
+    #[allow(dead_code, reason = "empty without the feature `metrics`")]
+    pub(super) meters: Meters,
 }
 
 /// The first plan of a limiter, and the latest. It derefs to the first.

@@ -10,7 +10,8 @@ impl<K, Keys> Builder<K, Keys> {
     ///
     /// It is called before a call waits, with the tokens of the prompt and the output that the call
     /// reserves, and again when the call is settled, with what it really used. The [`Usage`] has
-    /// the parts that differ in price. It returns [`Dollars`](struct@crate::Dollars), a number of
+    /// the parts that differ in price: [`uncached_input`](Usage::uncached_input),
+    /// [`cached_input`](Usage::cached_input), [`output`](Usage::output) and others. It returns [`Dollars`](struct@crate::Dollars), a number of
     /// dollars, or an `Option` or `Result` of these, for models without a price.
     ///
     /// A request whose model has no price is refused with
@@ -48,7 +49,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// let permit = CHAT.try_acquire(&request("gpt-4o"))?;
     /// permit.settle(openlimit::Usage::new(13, 45));
     /// let error = CHAT.try_acquire(&request("gpt-9")).unwrap_err();
-    /// assert!(error.to_string().ends_with("the model \"gpt-9\" has no price: it is not in the prices"));
+    /// assert!(error.to_string().ends_with("the model \"gpt-9\" has no price: `price` returned none"));
     /// # Ok::<(), openlimit::AcquireError>(())
     /// ```
     pub fn price<F, D>(mut self, price: F) -> Self
@@ -83,7 +84,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// ```
     pub fn prices(mut self, prices: Prices) -> Self {
         let shown = format!("{prices:?}");
-        self.pricing.price = Some(SpendPrice::new(shown, move |model, usage| prices.of(model, usage)));
+        self.pricing.price = Some(SpendPrice::new(shown, move |model, usage| {
+            prices.of(model, usage).ok_or("it is not in the prices")
+        }));
         self
     }
 }

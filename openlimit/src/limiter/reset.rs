@@ -15,7 +15,8 @@ impl<K> Limiter<K> {
     /// that were cut after a refusal, and what responses said about the limits. Limits that were
     /// [updated](Self::update) stay so. What was learned about the size of calls, the calls in
     /// flight and how many may be, and the sums in [`status`](Self::status) stay, too. Permits that
-    /// are out stay valid, and give nothing back. What a call uses beyond its reservation is
+    /// are out stay valid, give nothing back, and are in no sum (over Redis, in those of what came
+    /// too late). What a call uses beyond its reservation is
     /// charged, as always. A [closed](Self::close) limiter stays closed.
     ///
     /// If the limits are shared through Redis, it is one reset for all processes. Calls that Redis

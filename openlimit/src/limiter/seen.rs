@@ -21,7 +21,7 @@ pub(super) fn decided(outcome: &Result<Permit, AcquireError>) {
             events::admitted(permit);
             for level in permit.levels() {
                 let core = level.core();
-                meters::admitted(&core.meters, &core.plan, || (level.waited(), level.amounts()));
+                meters::admitted(&core.plan.meters, &core.plan, || (level.waited(), level.amounts()));
             }
         }
         Err(error) => {
@@ -43,5 +43,5 @@ pub(super) fn denied(error: AcquireError) -> AcquireError {
 #[inline(always)]
 pub(super) fn settled(core: &Core, reserved: &Amounts, usage: &Usage) {
     events::settled(core, reserved, usage);
-    meters::settled(&core.meters, &core.plan, reserved, usage);
+    meters::settled(&core.plan.meters, &core.plan, reserved, usage);
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::core::{Core, State};
 use super::declared::Declared;
+use super::meters::Meters;
 use super::plans::Planned;
 use super::{Burst, Limiter};
 use crate::admission::Plan;
@@ -170,10 +171,7 @@ impl Update {
     fn apply_to(self, declared: &Declared) -> Result<Declared, BuildProblem> {
         let mut declared = declared.clone();
         for limit in self.limits {
-            let is_same = |other: &Limit| {
-                other.dimension() == limit.dimension() && other.rate().has_same_windows(&limit.rate())
-            };
-            match declared.limits.iter().position(is_same) {
+            match declared.limits.iter().position(|other| other.is_same(&limit)) {
                 Some(place) => declared.limits[place] = limit,
                 None => return Err(BuildProblem::NoSuchLimit(limit)),
             }
@@ -235,7 +233,8 @@ impl Core {
         state.admission.set_grace(declared.grace());
         state.admission.bound_in_flight(declared.concurrency.as_ref(), now);
         state.admission.cap(cap, now, wakers);
-        self.plan.replace(Planned { plan, declared, max_hold: self.plan.max_hold });
+        let (max_hold, meters) = (self.plan.max_hold, Meters::default());
+        self.plan.replace(Planned { plan, declared, max_hold, meters });
         Ok(())
     }
 

@@ -12,7 +12,6 @@ use std::time::Duration;
 use super::core::Core;
 use crate::admission::LongWait;
 use crate::error::AcquireError;
-use crate::learning::{Lesson, SiteId};
 use crate::limits::{Cost, Priority};
 use crate::queue::Grant;
 use crate::sync::contain;
@@ -37,9 +36,7 @@ impl Core {
     /// Returns a lower bound on the wait of a call of this cost that would be made now.
     pub(super) fn wait_for(&self, cost: &Cost) -> Result<Duration, AcquireError> {
         let amounts = self.plan.now().resolve(cost)?;
-        let priced = self.plan.priced(cost);
-        let lesson = priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
-        let mut grant = Grant { lesson, ..Grant::at_once(amounts, 0) };
+        let mut grant = Grant { lesson: self.plan.lesson(cost), ..Grant::at_once(amounts, 0) };
         let now = self.time.now();
         let Some(state) = self.lock() else { return Err(*self.forked()) };
         state.admission.price(&mut grant, Priority::default());

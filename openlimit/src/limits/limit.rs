@@ -47,6 +47,16 @@ impl Limit {
     pub fn rate(&self) -> Rate {
         self.rate
     }
+
+    /// Returns the same limit with another amount.
+    pub(crate) fn of_amount(&self, amount: u64) -> Self {
+        Self { dimension: self.dimension.clone(), rate: self.rate.with_amount(amount) }
+    }
+
+    /// Returns true if both count the same over the same time, whatever their amounts and bursts.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.dimension == other.dimension && self.rate.has_same_windows(&other.rate)
+    }
 }
 
 impl fmt::Display for Limit {

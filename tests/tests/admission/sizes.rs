@@ -119,7 +119,8 @@ fn a_refund_of_nothing_does_not_delay_a_large_call() {
 fn a_call_larger_than_the_limit_is_refused_at_once() {
     let clock = ManualClock::new();
     let (tight, wide) = (Rate::per_minute(40_000), Rate::per_hour(1_000_000));
-    let limiter = plain(&clock).headroom(Percent(50)).requests(wide).tokens(wide).tokens(tight).tokens(wide);
+    let limiter = plain(&clock).headroom(Percent(50)).requests(wide).tokens(wide).tokens(tight);
+    let limiter = limiter.tokens(Rate::per_day(1_000_000));
     let limiter = limiter.build().expect("valid rates");
     drop(tokens(&limiter, 40_000).admitted());
     let AcquireError::TooLarge { dimension, cost, most, limit, .. } = tokens(&limiter, 40_001).refused()

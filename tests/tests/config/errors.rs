@@ -1,12 +1,20 @@
 //! Errors name the key, the value, and what was expected.
 
-use openlimit::{LimiterConfig, RateLimiter};
+use openlimit::{LimiterConfig, Rate, RateLimiter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 #[track_caller]
 fn error(value: Value) -> String {
     serde_json::from_value::<LimiterConfig>(value).unwrap_err().to_string()
+}
+
+#[test]
+fn a_limit_of_the_file_that_the_program_declares_again_is_an_error() {
+    let config: LimiterConfig = serde_json::from_value(json!({ "requests": "5 / minute" })).expect("valid");
+    let builder = RateLimiter::builder().config(&config).requests(Rate::per_minute(7));
+    let error = builder.build().unwrap_err().to_string();
+    assert!(error.contains("declared twice, as 5 requests / minute and as 7 requests / minute"), "{error}");
 }
 
 #[test]

@@ -32,9 +32,37 @@ fn no_limits() {
 
 #[test]
 fn too_many_limits() {
-    let many = |count| (0..count).fold(builder(), |builder, _| builder.requests(Rate::per_minute(1)));
+    let many =
+        |count| (1..=count).fold(builder(), |builder, time| builder.requests(Rate::new(1, secs(time))));
     assert!(many(64).build().is_ok());
     refused(many(65), "it has 65 limits; give it at most 64");
+}
+
+#[test]
+fn a_limit_that_is_declared_twice() {
+    let minute = |requests| Rate::per_minute(requests);
+    refused(
+        builder().requests(minute(5)).tokens(minute(5)).requests(Rate::new(7, secs(60)).burst(secs(9))),
+        "a limit is declared twice, as 5 requests / minute and as 7 requests / minute; keep one of them, since both \
+         have the same dimension and period",
+    );
+    refused(
+        builder().limit(Limit::new("pages", minute(5))).limit(Limit::new("pages", minute(5))),
+        "a limit is declared twice, as 5 pages / minute and as 5 pages / minute; keep one of them, since both have the \
+         same dimension and period",
+    );
+}
+
+#[test]
+fn two_limits_with_one_period_that_reset_differently_are_two_and_an_update_tells_them_apart() {
+    let day = |requests| Rate::per_day(requests);
+    let builder = plain(&ManualClock::new()).requests(day(90)).requests(day(50).resets_at("00:00", "UTC"));
+    let limiter = builder.requests(day(60).resets_at("12:00", "UTC")).build().expect("three limits");
+    limiter.update(|limits| limits.requests(day(40).resets_at("12:00", "UTC"))).expect("it is one of them");
+    limiter.update(|limits| limits.requests(day(80))).expect("it is one of them");
+    let limits = limiter.status().expect("it is built").limits;
+    let amounts: Vec<_> = limits.iter().map(|limit| limit.limit.rate().amount()).collect();
+    assert_eq!(amounts, [80, 50, 40]);
 }
 
 #[test]

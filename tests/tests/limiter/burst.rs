@@ -78,7 +78,7 @@ fn a_burst_that_is_given_as_time_stays() {
     let clock = ManualClock::new();
     let rate = Rate::per_minute(6_000);
     let time = plain(&clock).requests(rate).burst(secs(2)).build().expect("valid options");
-    let own = plain(&clock).requests(rate).requests(rate.burst(secs(2))).burst(Burst::Observed);
+    let own = plain(&clock).tokens(rate).requests(rate.burst(secs(2))).burst(Burst::Observed);
     let own = own.build().expect("valid options");
     for limiter in [time, own] {
         limiter.observe(&left("5000")).expect("it is built");

@@ -9,7 +9,7 @@ use metrics::{
 };
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{Cost, Rate, RateLimiter, Stack, Usage};
+use openlimit::{Cost, Keyed, Rate, RateLimiter, Stack, Usage};
 use openlimit_tests::{Call, plain, secs};
 
 /// Keeps sums of counters, the last values of gauges, and all values of histograms.
@@ -173,4 +173,22 @@ fn a_stacked_call_counts_in_each_limiter_and_waits_in_one() {
         assert_eq!(value(name), expected, "{name}");
     }
     assert_eq!(values.keys().filter(|name| name.starts_with("openlimit.calls.refused")).count(), 2);
+}
+
+#[test]
+fn the_recorder_is_asked_once_for_the_metrics_of_all_keys() {
+    let clock = ManualClock::new();
+    let other = plain(&clock).requests(Rate::per_second(9)).build().expect("a valid rate");
+    let tenants = plain(&clock).name("tenants").requests(Rate::per_second(9)).keyed();
+    let tenants: Keyed<u64, RateLimiter> = tenants.build().expect("a valid rate");
+    let recorded = Arc::<Recorded>::default();
+    with_local_recorder(&TestRecorder(Arc::clone(&recorded), other), || {
+        for tenant in 0..3 {
+            drop(tenants.of(&tenant).try_acquire(Cost::new()).expect("there is room"));
+        }
+    });
+    let values = recorded.values.lock().expect("no test panics");
+    assert_eq!(values["openlimit.calls.admitted{limiter=tenants}"], [3.0]);
+    let described = recorded.described.lock().expect("no test panics");
+    assert_eq!(described.iter().filter(|name| *name == "openlimit.calls.admitted").count(), 1);
 }

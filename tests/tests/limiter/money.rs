@@ -156,7 +156,7 @@ fn refuses<D: IntoDollars + 'static>(price: fn(&str, &Usage) -> D, reason: &str)
 
 #[test]
 fn a_model_without_a_price_is_an_error_and_not_free() {
-    refuses(price, "it is not in the prices");
+    refuses(price, "`price` returned none");
     refuses(|_, _| Err::<f64, _>("ask finance"), "ask finance");
     assert!(priced().try_acquire(&request("free", 300)).is_ok());
 }

@@ -56,6 +56,20 @@ fn permits_from_before_give_nothing_back_and_owe_what_they_use_beyond() {
 }
 
 #[test]
+fn what_permits_from_before_do_not_use_is_no_reason_for_advice() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let before = limiter.try_acquire(900).expect("there is room");
+    reset(&limiter);
+    let after = limiter.try_acquire(100).expect("there is room");
+    before.settle(1);
+    after.settle(60);
+    let status = limiter.status().expect("it is built");
+    let returned = status.limits[0].returned;
+    assert_eq!((returned.reserved, returned.unused, returned.late), (100, 40, 0), "{status}");
+}
+
+#[test]
 fn holds_used_up_quotas_and_what_the_provider_said_are_gone() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);

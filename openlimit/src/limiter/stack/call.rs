@@ -5,7 +5,7 @@
 //! wakes the task of its future, or if its wait is long and the program wants to know.
 
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -158,6 +158,7 @@ impl Drop for Waiting {
         in_order(|| {
             let mut progress = self.0.0.lock();
             progress.leave_from(0);
+            progress.withdraw(&self.0);
             // What it was granted and nobody has polled. Without levels, it does not go on.
             let levels = mem::take(&mut progress.levels);
             let end = progress.end.take();
@@ -176,12 +177,18 @@ impl Call {
     /// the task when it is over, and if the program has to be told of a long wait.
     fn go_on(self: &Arc<Self>) {
         let mut progress = self.0.lock();
+        if progress.end.is_some() || progress.levels.is_empty() {
+            return;
+        }
         progress.end = loop {
             match progress.step(self) {
                 Step::Again => {}
                 Step::Wait if progress.has_notice() => break None,
                 Step::Wait => return,
-                Step::End(end) => break Some(end),
+                Step::End(end) => {
+                    progress.withdraw(self);
+                    break Some(end);
+                }
             }
         };
         let waker = mem::replace(&mut progress.waker, Waker::noop().clone());
@@ -202,6 +209,25 @@ impl Wake for Call {
     }
 }
 
+/// The waker of a call in the limiters that it has not joined yet.
+struct Ahead(Weak<Call>);
+
+impl Task for Ahead {
+    fn run(self: Arc<Self>) {
+        if let Some(call) = self.0.upgrade() {
+            // It is announced again, or refused.
+            call.0.lock().withdraw(&call);
+            call.go_on();
+        }
+    }
+}
+
+impl Wake for Ahead {
+    fn wake(self: Arc<Self>) {
+        run_later(self);
+    }
+}
+
 enum Step {
     Again,
     Wait,
@@ -210,9 +236,6 @@ enum Step {
 
 impl Progress {
     fn step(&mut self, call: &Arc<Call>) -> Step {
-        if self.end.is_some() || self.levels.is_empty() {
-            return Step::Wait;
-        }
         let mut waits_for = None;
         for (place, key) in self.keys.iter().enumerate() {
             match self.levels[place].core().look_at(*key) {
@@ -223,7 +246,7 @@ impl Progress {
         }
         if let Some(place) = waits_for {
             self.wait_for(place);
-            return Step::Wait;
+            return self.announce(call).map_or_else(|error| self.fail(error), |()| Step::Wait);
         }
         match self.levels.get(self.keys.len()) {
             Some(next) => match next.core().join(next.waiter(), Waker::from(Arc::clone(call))) {
@@ -270,6 +293,24 @@ impl Progress {
         }
     }
 
+    /// Announces the call to the limiters that it has not joined.
+    fn announce(&mut self, call: &Arc<Call>) -> Result<(), Box<AcquireError>> {
+        for level in self.levels[self.keys.len()..].iter_mut().filter(|level| !level.is_announced) {
+            let waker = Waker::from(Arc::new(Ahead(Arc::downgrade(call))));
+            level.core().announce(number(call), waker)?;
+            level.is_announced = true;
+        }
+        Ok(())
+    }
+
+    /// Ends what [`announce`](Self::announce) has begun.
+    fn withdraw(&mut self, call: &Arc<Call>) {
+        for level in self.levels.iter_mut().filter(|level| level.is_announced) {
+            level.core().withdraw(number(call));
+            level.is_announced = false;
+        }
+    }
+
     /// Returns true if the program has to be told of a long wait.
     fn has_notice(&self) -> bool {
         let mut levels = self.levels.iter().zip(&self.keys);
@@ -302,6 +343,11 @@ impl Progress {
             level.core().leave(key);
         }
     }
+}
+
+/// Returns a number that no other call has as long as this one lives.
+fn number(call: &Arc<Call>) -> usize {
+    Arc::as_ptr(call).addr()
 }
 
 /// Charges all levels now, or none. Waiters that are due go first.

@@ -10,7 +10,7 @@ use crate::admission::LongWait;
 use crate::backend::Buckets as _;
 use crate::error::AcquireError;
 use crate::limits::Amounts;
-use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
+use crate::queue::{Grant, Key, Outcome, Turn, Waiter};
 
 /// The state of a stacked call in a queue.
 pub(super) enum InQueue {
@@ -39,6 +39,20 @@ impl Core {
         let mut refusal = None;
         self.update(|state, now, _| refusal = Some(state.admission.without_room(call, now)));
         refusal.map_or_else(|| self.forked(), |refusal| self.turned_away(refusal))
+    }
+
+    /// Announces a call that waits for other limiters first. It is woken when this one refuses all
+    /// calls.
+    pub(super) fn announce(&self, call: usize, waker: Waker) -> Result<(), Box<AcquireError>> {
+        let mut announced = Ok(());
+        self.update(|state, now, _| announced = state.admission.announce(call, waker, now));
+        announced.map_err(|refusal| self.turned_away(refusal))
+    }
+
+    /// Notes that an announced call is over.
+    pub(super) fn withdraw(&self, call: usize) {
+        // Dropped where no lock is held.
+        let _waker = self.lock().and_then(|mut state| state.admission.withdraw(call));
     }
 
     /// Adds a call to the queue. Also returns its wait, if the program has to be told of that.
@@ -112,12 +126,5 @@ impl Core {
     /// Gives back what a call was granted that never departed.
     pub(super) fn take_back(&self, grant: &Grant) {
         self.update(|state, now, _| state.admission.take_back(grant, now));
-    }
-
-    /// Returns the error of a call that does not join the queue. A store may have room for the next
-    /// one, which the driver has to find out.
-    fn turned_away(&self, refusal: Refusal) -> Box<AcquireError> {
-        let started = if self.driver.is_needed() { self.start() } else { Ok(()) };
-        Box::new(started.err().unwrap_or_else(|| self.error(refusal)))
     }
 }

@@ -25,11 +25,21 @@ pub struct Level {
     urgency: Urgency,
     /// True if it departed although others wait, of which it may now be the turn of one that is due.
     has_passed: bool,
+    /// True if the limiter was told of the call before it joins its queue.
+    pub(super) is_announced: bool,
 }
 
 impl Level {
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
-        Self { handle, grant, now: 0, arrived: 0, urgency: Urgency::default(), has_passed: false }
+        Self {
+            handle,
+            grant,
+            now: 0,
+            arrived: 0,
+            urgency: Urgency::default(),
+            has_passed: false,
+            is_announced: false,
+        }
     }
 
     pub(super) fn core(&self) -> &Core {

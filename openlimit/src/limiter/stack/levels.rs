@@ -11,7 +11,6 @@ use super::super::limiter::RateLimiter;
 use super::super::limiter::{Limiter, unbuilt};
 use super::level::Level;
 use crate::error::{AcquireError, BuildError, BuildProblem};
-use crate::learning::{Lesson, SiteId};
 use crate::limits::{Amounts, Cost};
 use crate::pricing::kind::Price;
 use crate::queue::Grant;
@@ -179,6 +178,5 @@ fn read(all: &[Priced<'_>], place: usize, cost: &Cost) -> Result<Grant, AcquireE
         }
     }
     plan.check_spend(cost)?;
-    let lesson = plan.priced(cost).map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
-    Ok(Grant { lesson, ..Grant::at_once(plan.known(cost), 0) })
+    Ok(Grant { lesson: plan.lesson(cost), ..Grant::at_once(plan.known(cost), 0) })
 }

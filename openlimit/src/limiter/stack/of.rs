@@ -70,9 +70,8 @@ use crate::limits::Cost;
 ///   relative to others that it had in its first stack.
 /// - If an inner limiter closes again while a call waits for an outer one, by a debt or a hold of
 ///   more than 0.1 s, the call lets others go before it in the outer one, and queues there again.
-/// - A call that waits for an inner limiter learns of a used-up quota or a
-///   [close](crate::Limiter::close) of an outer one when it gets there. So to shut down, close the
-///   inner ones, too.
+/// - A used-up quota or a [close](crate::Limiter::close) of any of them refuses the calls that wait,
+///   also those that still wait for another one.
 /// - A call that waits for an outer limiter counts in the [`max_waiting`](crate::Builder::max_waiting)
 ///   of the inner ones, too.
 /// - Do not stack limiters by two attributes on one function, or by acquiring twice: the first is

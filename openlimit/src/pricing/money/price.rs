@@ -31,7 +31,7 @@ impl IntoDollars for f64 {
 
 impl<D: IntoDollars> IntoDollars for Option<D> {
     fn into_dollars(self) -> Result<Dollars, String> {
-        self.ok_or_else(|| "it is not in the prices".to_owned())?.into_dollars()
+        self.ok_or_else(|| "`price` returned none".to_owned())?.into_dollars()
     }
 }
 

@@ -121,6 +121,11 @@ impl Buckets for Slots {
         }
     }
 
+    fn next_charge(&self) -> u64 {
+        // The server numbers it.
+        0
+    }
+
     fn late(&self, place: usize) -> u64 {
         self.bucket_of(place).map_or(0, |bucket| self.late[bucket])
     }
