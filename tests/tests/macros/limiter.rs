@@ -313,24 +313,28 @@ fn names_in_a_value_are_the_users() {
 
 #[test]
 fn a_limiter_may_have_many_limits() {
+    fn every(seconds: u64) -> Rate {
+        Rate::new(1, Duration::from_secs(seconds))
+    }
+
     limiter! {
         static MANY: RateLimiter = {
-            requests: 1 / second, requests: 1 / minute, requests: 1 / hour, requests: 1 / day,
-            tokens: 1 / second, tokens: 1 / minute, tokens: 1 / hour, tokens: 1 / day,
-            images: 1 / second, images: 1 / minute, images: 1 / hour, images: 1 / day,
-            input_tokens: 1 / second, input_tokens: 1 / minute, input_tokens: 1 / hour, input_tokens: 1 / day,
-            output_tokens: 1 / second, output_tokens: 1 / minute, output_tokens: 1 / hour, output_tokens: 1 / day,
-            requests: 2 / second, requests: 2 / minute, requests: 2 / hour, requests: 2 / day,
-            tokens: 2 / second, tokens: 2 / minute, tokens: 2 / hour, tokens: 2 / day,
-            images: 2 / second, images: 2 / minute, images: 2 / hour, images: 2 / day,
-            input_tokens: 2 / second, input_tokens: 2 / minute, input_tokens: 2 / hour, input_tokens: 2 / day,
-            output_tokens: 2 / second, output_tokens: 2 / minute, output_tokens: 2 / hour, output_tokens: 2 / day,
-            requests: 3 / second, requests: 3 / minute, requests: 3 / hour, requests: 3 / day,
-            tokens: 3 / second, tokens: 3 / minute, tokens: 3 / hour, tokens: 3 / day,
-            images: 3 / second, images: 3 / minute, images: 3 / hour, images: 3 / day,
-            input_tokens: 3 / second, input_tokens: 3 / minute, input_tokens: 3 / hour, input_tokens: 3 / day,
-            output_tokens: 3 / second, output_tokens: 3 / minute, output_tokens: 3 / hour, output_tokens: 3 / day,
-            requests: 4 / second, requests: 4 / minute, requests: 4 / hour, requests: 4 / day,
+            requests: every(1), requests: every(2), requests: every(3), requests: every(4),
+            requests: every(5), requests: every(6), requests: every(7), requests: every(8),
+            requests: every(9), requests: every(10), requests: every(11), requests: every(12),
+            requests: every(13), requests: every(14), requests: every(15), requests: every(16),
+            tokens: every(1), tokens: every(2), tokens: every(3), tokens: every(4),
+            tokens: every(5), tokens: every(6), tokens: every(7), tokens: every(8),
+            tokens: every(9), tokens: every(10), tokens: every(11), tokens: every(12),
+            tokens: every(13), tokens: every(14), tokens: every(15), tokens: every(16),
+            images: every(1), images: every(2), images: every(3), images: every(4),
+            images: every(5), images: every(6), images: every(7), images: every(8),
+            images: every(9), images: every(10), images: every(11), images: every(12),
+            images: every(13), images: every(14), images: every(15), images: every(16),
+            input_tokens: every(1), input_tokens: every(2), input_tokens: every(3), input_tokens: every(4),
+            input_tokens: every(5), input_tokens: every(6), input_tokens: every(7), input_tokens: every(8),
+            input_tokens: every(9), input_tokens: every(10), input_tokens: every(11), input_tokens: every(12),
+            input_tokens: every(13), input_tokens: every(14), input_tokens: every(15), input_tokens: every(16),
         };
     }
 

@@ -188,7 +188,7 @@ fn a_shared_limiter_has_the_server_s_clock() {
 #[test]
 fn a_shared_limiter_has_at_most_eight_limits() {
     let many = |count: u64| {
-        (1..=count).fold(builder().name("chat"), |builder, count| builder.requests(Rate::per_minute(count)))
+        (1..=count).fold(builder().name("chat"), |builder, time| builder.requests(Rate::new(9, secs(time))))
     };
     assert!(many(8).build().is_ok());
     refused(many(9), "chat", "it has 9 limits, and at most 8 can be shared through redis; leave some out");
