@@ -2,8 +2,9 @@
 //! takes the place of this file.
 //!
 //! Names follow OpenTelemetry: `gen_ai.client.token.usage` is its own, and the others are named in
-//! its style. The recorder is asked for the metrics of a limiter once, at the limiter's first use,
-//! since asking takes longer than a call. The limiters of all keys have one name and share them. So install the recorder before that.
+//! its style. The recorder is asked for the metrics of a limiter at the limiter's first use, since
+//! asking takes longer than a call. So install the recorder before that. The limiters of all keys
+//! have one name and share them.
 //!
 //! Counters and histograms follow calls. Gauges show a state, which is not worth a look at each
 //! call: `record` sets them.
@@ -15,7 +16,7 @@ use metrics::{
     Counter, Histogram, SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram,
     histogram,
 };
-use once_cell::sync::OnceCell;
+use once_cell::race::OnceBox;
 
 use crate::admission::Plan;
 use crate::error::AcquireError;
@@ -38,8 +39,11 @@ pub(super) const DEBT: &str = "openlimit.limit.debt";
 pub(super) const PACE: &str = "openlimit.limit.pace";
 
 /// The metrics of one limiter, or of those of all keys, from the first use on.
+///
+/// Of several threads at the first use, each asks, and none waits for another one: a child that is
+/// forked meanwhile would wait for ever.
 #[derive(Default)]
-pub(super) struct Meters(OnceCell<Box<Handles>>);
+pub(super) struct Meters(OnceBox<Handles>);
 
 struct Handles {
     admitted: Counter,
