@@ -27,10 +27,13 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 fn uses(burst: u64, takes: u64, share: f64, excess: f64) {
     let all = SEEDS.map(|seed| run(Output::Learned, burst, takes, seed));
     let used = all.iter().map(|used| used.share).sum::<f64>() / SEEDS.len() as f64;
+    let worst = all.iter().map(|used| used.excess).fold(0.0, f64::max);
+    println!(
+        "burst {burst} s, calls of {takes} s: {:.1} % used, {worst:.2} s beyond the bound",
+        100.0 * used
+    );
     assert!(used >= share, "{all:?}, expected a share of {share}");
-    for used in all {
-        assert!(used.excess <= excess, "{used:?}, expected an excess of at most {excess} s");
-    }
+    assert!(worst <= excess, "{all:?}, expected an excess of at most {excess} s");
 }
 
 #[test]
