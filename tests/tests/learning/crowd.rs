@@ -64,6 +64,8 @@ fn with_a_burst_of_10_s_calls_of_20_s_use_the_whole_limit() {
 #[test]
 fn with_the_named_maximum_a_program_uses_little_of_its_limit_and_the_status_says_why() {
     let used = run(Output::Named, 1, 5, 1);
+    let slower = run(Output::Named, 1, 20, 1);
+    println!("calls of 5 s: {:.1} % used, of 20 s: {:.1} %", 100.0 * used.share, 100.0 * slower.share);
     assert!(used.share < 0.15 && used.excess == 0.0, "{used:?}");
     let returned = used.returned;
     let late = returned.late;
