@@ -163,7 +163,7 @@ impl Admission {
             let before = remaining.allowed(place, plan);
             if let Some(limit) = limit {
                 remaining.note_limit(place, limit);
-                if allowed(limit) != before {
+                if allowed(limit) != before || self.backend.differs(place, allowed(limit), declared) {
                     self.backend.set_rate(place, allowed(limit), declared, now);
                 }
             }

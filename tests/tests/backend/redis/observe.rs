@@ -185,6 +185,25 @@ fn a_limit_that_one_process_adopts_reaches_the_others() {
 }
 
 #[test]
+fn whichever_process_hears_of_it_changes_the_rate_of_all() {
+    let server = RedisServer::start();
+    let [one, other] = [(); 2].map(|()| sharing(&server, Rate::per_minute(600)));
+    let states = |limit: &str| Observation::new(200).header("x-ratelimit-limit-requests", limit.to_owned());
+    drop(one.acquire(Cost::new()).blocking().unwrap());
+    // Each has heard of the same limit before, or of none.
+    for (limiter, limit, expected) in [
+        (&one, "300", 0.5),
+        (&other, "600", 1.0),
+        (&other, "300", 0.5),
+        (&one, "600", 1.0),
+        (&other, "300", 0.5),
+    ] {
+        limiter.observe(&states(limit)).unwrap();
+        assert_eq!((pace(limiter), pace(&one), pace(&other)), (expected, expected, expected));
+    }
+}
+
+#[test]
 fn limits_that_one_process_discovers_reach_the_others() {
     let server = RedisServer::start();
     let build = || RateLimiter::builder().name("chat").discover(true).redis(server.url()).build().unwrap();
