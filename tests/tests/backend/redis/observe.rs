@@ -188,7 +188,7 @@ fn a_limit_that_one_process_adopts_reaches_the_others() {
 fn whichever_process_hears_of_it_changes_the_rate_of_all() {
     let server = RedisServer::start();
     let [one, other] = [(); 2].map(|()| sharing(&server, Rate::per_minute(600)));
-    let states = |limit: &str| Observation::new(200).header("x-ratelimit-limit-requests", limit.to_owned());
+    let states = |limit: &str| Observation::new(200).header("x-ratelimit-limit-requests", limit);
     drop(one.acquire(Cost::new()).blocking().unwrap());
     // Each has heard of the same limit before, or of none.
     for (limiter, limit, expected) in [
