@@ -164,7 +164,7 @@ impl Admission {
             let before = remaining.allowed(place, plan);
             if let Some(limit) = limit {
                 remaining.note_limit(place, limit);
-                if allowed(limit) != before {
+                if allowed(limit) != before || self.backend.differs(place, allowed(limit), declared) {
                     self.backend.set_rate(place, allowed(limit), declared, now);
                 }
             }
@@ -197,10 +197,15 @@ impl Admission {
             return;
         }
         let declared = rate.amount();
+        if self.backend.climbs(limit, now) {
+            return;
+        }
         let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
-        if !self.backend.climbs(limit, now)
-            && let Some(allowed) = remaining.grow(limit, declared, now)
-        {
+        let in_force = || {
+            let (part, of) = self.backend.look(now)[limit].part;
+            u64::try_from(u128::from(declared).saturating_mul(part) / of.max(1)).unwrap_or(u64::MAX)
+        };
+        if let Some(allowed) = remaining.grow(limit, declared, in_force, now) {
             self.backend.set_rate(limit, allowed, declared, now);
             self.learn_rate(plan, limit);
         }

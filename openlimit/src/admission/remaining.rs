@@ -216,17 +216,30 @@ impl Remaining {
 
     /// Returns the amount to try next of a limit of which the provider does not say what it allows:
     /// a tenth more, once a second. `None` if it is not yet time for that.
-    pub(crate) fn grow(&mut self, place: usize, declared: u64, now: u64) -> Option<u64> {
+    ///
+    /// `in_force` returns the amount by which the rate goes now. If it is more than this process has
+    /// tried, another one has, and it is that one's turn: so many processes grow no faster than one.
+    pub(crate) fn grow(
+        &mut self,
+        place: usize,
+        declared: u64,
+        in_force: impl FnOnce() -> u64,
+        now: u64,
+    ) -> Option<u64> {
         let reported = &mut self.reported[place];
         if reported.limit.is_some()
             || (reported.grown_at > 0 && now.saturating_sub(reported.grown_at) < GROWS_EVERY)
         {
             return None;
         }
-        let found = reported.found.max(declared);
+        reported.grown_at = now;
+        let (found, in_force) = (reported.found.max(declared), in_force());
+        if in_force > found {
+            reported.found = in_force;
+            return None;
+        }
         reported.found =
             found.saturating_add((found / GROWS_BY).max(1)).min(declared.saturating_mul(FASTEST));
-        reported.grown_at = now;
         Some(reported.found)
     }
 

@@ -115,6 +115,10 @@ pub(crate) trait Buckets {
     /// eighth, and no more than 65 536 times as much.
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64);
 
+    /// Returns true if another process that shares the limit has set its rate to something else
+    /// than that.
+    fn differs(&self, place: usize, allowed: u64, declared: u64) -> bool;
+
     /// Halves the rate of one limit, which then climbs back: in `span` nanoseconds it would climb
     /// from zero to the whole. Returns false, and does nothing, if it was cut already after
     /// `charge`: that of the call that was refused.

@@ -122,6 +122,10 @@ impl Buckets for Backend {
         each!(self, one => one.set_rate(place, allowed, declared, now));
     }
 
+    fn differs(&self, place: usize, allowed: u64, declared: u64) -> bool {
+        each!(self, one => one.differs(place, allowed, declared))
+    }
+
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
         each!(self, one => one.cut(place, span, charge, now))
     }

@@ -343,6 +343,10 @@ impl Buckets for Memory {
         self.buckets_of(place).for_each(|bucket| bucket.set_rate(allowed, declared, charge, now));
     }
 
+    fn differs(&self, _: usize, _: u64, _: u64) -> bool {
+        false
+    }
+
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
         self.set_back();
         let last = self.charges;

@@ -27,10 +27,13 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 fn uses(burst: u64, takes: u64, share: f64, excess: f64) {
     let all = SEEDS.map(|seed| run(Output::Learned, burst, takes, seed));
     let used = all.iter().map(|used| used.share).sum::<f64>() / SEEDS.len() as f64;
+    let worst = all.iter().map(|used| used.excess).fold(0.0, f64::max);
+    println!(
+        "burst {burst} s, calls of {takes} s: {:.1} % used, {worst:.2} s beyond the bound",
+        100.0 * used
+    );
     assert!(used >= share, "{all:?}, expected a share of {share}");
-    for used in all {
-        assert!(used.excess <= excess, "{used:?}, expected an excess of at most {excess} s");
-    }
+    assert!(worst <= excess, "{all:?}, expected an excess of at most {excess} s");
 }
 
 #[test]
@@ -61,6 +64,8 @@ fn with_a_burst_of_10_s_calls_of_20_s_use_the_whole_limit() {
 #[test]
 fn with_the_named_maximum_a_program_uses_little_of_its_limit_and_the_status_says_why() {
     let used = run(Output::Named, 1, 5, 1);
+    let slower = run(Output::Named, 1, 20, 1);
+    println!("calls of 5 s: {:.1} % used, of 20 s: {:.1} %", 100.0 * used.share, 100.0 * slower.share);
     assert!(used.share < 0.15 && used.excess == 0.0, "{used:?}");
     let returned = used.returned;
     let late = returned.late;

@@ -175,6 +175,24 @@ fn cancelled_and_dropped_calls_teach_nothing() {
 }
 
 #[test]
+fn old_calls_fade() {
+    let clock = ManualClock::new();
+    let limiter = builder(&clock).build().expect("valid options");
+    let reserves_after = |output| {
+        for _ in 0..200 {
+            clock.advance(secs(60));
+            teach(&limiter, "", output);
+        }
+        tokens(&admitted(limiter.acquire(&request()).site("")))
+    };
+    assert_eq!(reserves_after(900), 913);
+    let reserved = reserves_after(5);
+    assert!(reserved <= 13 + 10, "{reserved}");
+    let reserved = reserves_after(900);
+    assert!(reserved >= 13 + 890, "{reserved}");
+}
+
+#[test]
 fn each_limit_gets_its_part() {
     let clock = ManualClock::new();
     let rate = Rate::per_minute(1_000_000).burst(secs(60));

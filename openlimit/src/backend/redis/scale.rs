@@ -134,8 +134,13 @@ impl Scale {
     /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth, and to
     /// no more than declared unless the limit is open.
     pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64) {
+        self.rate = self.rate_of(allowed, declared);
+    }
+
+    /// Returns the rate that [`set_rate`](Self::set_rate) sets.
+    pub(crate) fn rate_of(&self, allowed: u64, declared: u64) -> u64 {
         let rate = u128::from(allowed) * u128::from(ONE) / u128::from(declared.max(1));
-        self.rate = u64::try_from(rate).unwrap_or(u64::MAX).clamp(ONE / SLOWEST, self.most_rate);
+        u64::try_from(rate).unwrap_or(u64::MAX).clamp(ONE / SLOWEST, self.most_rate)
     }
 
     /// Sets the pace to a part of the rate.

@@ -148,9 +148,10 @@ impl ProviderBuilder {
         self
     }
 
-    /// Adds another consumer of the same limits, which never waits. Every two seconds it picks a
+    /// Lets another consumer use the same limits, which never waits. Every two seconds it picks a
     /// random share of all limits, from nothing to `most`, and makes calls at random moments that
-    /// use as much of each. Runs with the same `seed` are the same. Default: nobody.
+    /// use as much of each. Runs with the same `seed` are the same. Default: nobody. There is at most
+    /// one: a second call replaces it.
     ///
     /// If requests are limited, its calls at the full rate would be as many as the limit allows,
     /// but at most a thousand a second. Otherwise they would be ten a second. They are made up when

@@ -207,6 +207,25 @@ fn call(limiter: &RateLimiter) -> Result<Permit, AcquireError> {
 }
 
 #[test]
+fn a_wait_of_584_years_holds_other_processes_no_longer_than_the_longest_hold() {
+    let (_server, one, other) = pair();
+    let refusal = Observation::new(429).header("retry-after", "18446744073709551615");
+    one.acquire(Cost::new()).blocking().unwrap().refused(&refusal);
+    eventually("the other learns of it", || match call(&other) {
+        Err(AcquireError::Exhausted { until, .. }) => {
+            assert!(until <= secs(610), "{until:?}");
+            true
+        }
+        _ => false,
+    });
+    one.release().unwrap();
+    eventually("the other learns of it", || call(&other).is_ok());
+    hold(&one, &other, Duration::MAX);
+    let held = other.status().unwrap().hold.unwrap();
+    assert!(held.ends_in <= secs(610), "{held:?}");
+}
+
+#[test]
 fn a_quota_that_is_used_up_refuses_the_calls_of_all_processes() {
     let (server, one, other) = used_up_pair(secs(600));
     for (limiter, reason) in [

@@ -183,3 +183,58 @@ fn a_limit_that_one_process_adopts_reaches_the_others() {
         assert!((pace(&one) - expected).abs() < 1e-3 && (pace(&other) - expected).abs() < 1e-3);
     }
 }
+
+#[test]
+fn whichever_process_hears_of_it_changes_the_rate_of_all() {
+    let server = RedisServer::start();
+    let [one, other] = [(); 2].map(|()| sharing(&server, Rate::per_minute(600)));
+    let states = |limit: &str| Observation::new(200).header("x-ratelimit-limit-requests", limit);
+    drop(one.acquire(Cost::new()).blocking().unwrap());
+    // Each has heard of the same limit before, or of none.
+    for (limiter, limit, expected) in [
+        (&one, "300", 0.5),
+        (&other, "600", 1.0),
+        (&other, "300", 0.5),
+        (&one, "600", 1.0),
+        (&other, "300", 0.5),
+    ] {
+        limiter.observe(&states(limit)).unwrap();
+        assert_eq!((pace(limiter), pace(&one), pace(&other)), (expected, expected, expected));
+    }
+}
+
+#[test]
+fn limits_that_one_process_discovers_reach_the_others() {
+    let server = RedisServer::start();
+    let build = || RateLimiter::builder().name("chat").discover(true).redis(server.url()).build().unwrap();
+    let (one, other) = (build(), build());
+    let permit = one.acquire(900).blocking().unwrap();
+    assert_eq!((pace(&one), pace(&other)), (1.0, 1.0));
+    permit.responded(&Observation::new(200).header("x-ratelimit-limit-requests", "6000"));
+    // 6 000 a minute, after 30.
+    assert!((pace(&one) - 200.0).abs() < 1e-3 && (pace(&other) - 200.0).abs() < 1e-3);
+}
+
+#[test]
+fn limits_that_nobody_states_are_found_by_trying_for_all_processes() {
+    let server = RedisServer::start();
+    let build = || RateLimiter::builder().name("chat").discover(true).redis(server.url()).build().unwrap();
+    let (one, other) = (build(), build());
+    // The burst is one call, so the next ones wait for two seconds.
+    drop(one.acquire(Cost::new()).blocking().unwrap());
+    thread::scope(|scope| {
+        for limiter in [&one, &other] {
+            scope.spawn(|| limiter.acquire(Cost::new().requests(9)).blocking().unwrap_err());
+        }
+        let start = Instant::now();
+        while pace(&other) < 1.15 {
+            one.observe(&Observation::new(200)).unwrap();
+            thread::sleep(Duration::from_millis(20));
+            assert!(start.elapsed() < secs(20), "{}", pace(&other));
+        }
+        // It goes on from the rate that the first one has found.
+        other.observe(&Observation::new(200)).unwrap();
+        assert!(pace(&other) > 1.15 && pace(&one) > 1.15, "{}", pace(&one));
+        drop((one.close(), other.close()));
+    });
+}

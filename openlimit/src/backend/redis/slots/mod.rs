@@ -218,6 +218,13 @@ impl Buckets for Slots {
         }
     }
 
+    fn differs(&self, place: usize, allowed: u64, declared: u64) -> bool {
+        self.bucket_of(place).is_some_and(|bucket| {
+            let scale = &self.scales[bucket];
+            scale.rate() != scale.rate_of(allowed, declared)
+        })
+    }
+
     fn widen(&mut self, place: usize, amount: u64) {
         if let Some(bucket) = self.bucket_of(place) {
             self.scales[bucket].widen(amount);

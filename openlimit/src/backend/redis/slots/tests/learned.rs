@@ -64,6 +64,7 @@ fn four_clients_use_nearly_as_much(burst: u64, excess: f64) {
     let server = RedisServer::start();
     let mut connection = server.connect();
     let [alone, four] = [0, 4].map(|clients| Run::new(burst, clients, &mut connection).run());
+    println!("burst {burst} s: {four:?}, and in memory {alone:?}");
     assert!(four.share >= alone.share - 0.05, "{four:?}, and in memory {alone:?}");
     assert!(four.excess <= excess && alone.excess <= excess, "{four:?}, and in memory {alone:?}");
 }
