@@ -15,7 +15,7 @@ use super::Permit;
 use super::charged::Charged;
 use super::core::Handle;
 use super::permit::Reserved;
-use super::seen::decided;
+use super::seen::{admitted, decided};
 use super::stack::Stacked;
 use crate::admission::Decided;
 use crate::error::AcquireError;
@@ -296,35 +296,44 @@ impl Future for Acquire {
     /// Panics if it is polled again after it was ready.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = self.decide(context);
-        if let Poll::Ready(outcome) = &outcome {
-            decided(outcome);
-        }
-        outcome
-    }
-}
-
-impl Acquire {
-    /// Polls the call, which may end its wait.
-    #[inline(always)]
-    fn decide(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
-        let Stage::New(handle, few) = &self.stage else { return self.poll_slowly(context) };
+        let Stage::New(handle, few) = &self.stage else { return self.poll_otherwise(None, context) };
         match handle.core().arrive(few, self.urgency) {
             Decided::Admitted(charge) => {
                 let few = *few;
                 // The permit takes over the handle. Cloning and dropping it would cost two atomic
                 // operations.
                 match mem::replace(&mut self.stage, Stage::Done) {
-                    Stage::New(handle, _) => Poll::Ready(Ok(Permit::at_once(handle, few, charge))),
+                    Stage::New(handle, _) => {
+                        Poll::Ready(Ok(admitted(Permit::at_once(handle, few, charge))))
+                    }
                     _ => unreachable!("it was new"),
                 }
             }
-            decision => self.decided(decision, context),
+            decision => self.poll_otherwise(Some(decision), context),
         }
+    }
+}
+
+impl Acquire {
+    /// Polls a call that the quick way has not admitted, after the decision about it, if there is
+    /// one.
+    #[inline(never)]
+    fn poll_otherwise(
+        &mut self,
+        decision: Option<Decided<Box<AcquireError>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Permit, AcquireError>> {
+        let outcome = match decision {
+            Some(decision) => self.decided(decision, context),
+            None => self.poll_slowly(context),
+        };
+        if let Poll::Ready(outcome) = &outcome {
+            decided(outcome);
+        }
+        outcome
     }
 
     /// Polls a call with many amounts, or one that was polled before.
-    #[inline(never)]
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
         let ready = match &mut self.stage {
             Stage::New(..) => unreachable!("it takes the quick way"),
@@ -349,7 +358,6 @@ impl Acquire {
     }
 
     /// Acts on the decision about a new call.
-    #[inline(never)]
     fn decided(
         &mut self,
         decision: Decided<Box<AcquireError>>,

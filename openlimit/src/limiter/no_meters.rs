@@ -1,7 +1,6 @@
 //! Takes the place of `meters` without the feature `metrics`, and does nothing.
 
-use std::time::Duration;
-
+use super::Permit;
 use crate::admission::Plan;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Name, Usage};
@@ -11,7 +10,7 @@ use crate::limits::{Amounts, Name, Usage};
 pub(super) struct Meters {}
 
 #[inline(always)]
-pub(super) fn admitted(_: &Meters, _: &Plan, _: impl FnOnce() -> (Duration, Amounts)) {}
+pub(super) fn admitted(_: &Permit) {}
 
 #[inline(always)]
 pub(super) fn denied(_: &AcquireError) {}

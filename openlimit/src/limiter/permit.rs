@@ -76,7 +76,11 @@ enum Packed {
     },
     Boxed(Box<Reserved>),
     /// The permits of a [`Stack`](super::Stack), at least one: the outermost limiter comes last.
-    Stacked(Box<[Permit]>),
+    ///
+    /// Nobody shares them. They are in an `Arc` since the end of the last reference to one is a
+    /// function of its own. The end of a `Box` is part of the end of each permit, which is then too
+    /// large to be inlined.
+    Stacked(Arc<[Permit]>),
 }
 
 /// A charge that does not fit into a permit, and the limiter that it is of.
@@ -130,7 +134,7 @@ impl Permit {
     }
 
     /// Creates the permit of a call of several limiters.
-    pub(super) fn stacked(levels: Box<[Self]>) -> Self {
+    pub(super) fn stacked(levels: Arc<[Self]>) -> Self {
         Self(Packed::Stacked(levels))
     }
 
@@ -341,7 +345,7 @@ impl Permit {
     /// Acts on the permit in each limiter.
     pub(super) fn each(&mut self, act: impl FnMut(&mut Self)) {
         match &mut self.0 {
-            Packed::Stacked(levels) => levels.iter_mut().for_each(act),
+            Packed::Stacked(levels) => Arc::get_mut(levels).into_iter().flatten().for_each(act),
             _ => slice::from_mut(self).iter_mut().for_each(act),
         }
     }
