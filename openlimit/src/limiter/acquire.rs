@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -97,7 +96,9 @@ use crate::time::nanos;
 /// ```
 #[must_use = "nothing is acquired until it is awaited, or `.blocking()` is called"]
 pub struct Acquire {
-    stage: Stage,
+    /// `None` once it is ready. Nearly every call is ready when it is dropped, and then one
+    /// comparison is all that its end takes.
+    stage: Option<Stage>,
     urgency: Urgency,
 }
 
@@ -112,51 +113,35 @@ enum Stage {
     Waiting(Handle, Key),
     /// Of several limiters.
     Stacked(Stacked),
-    /// Ready.
-    Done,
 }
 
 impl Acquire {
     /// Creates a call of this cost.
     #[inline(always)]
     pub(super) fn new(handle: &Handle, cost: &Cost) -> Self {
-        match handle.core().plan.resolve_few(cost) {
-            Some(few) => Self { stage: Stage::New(handle.clone(), few), urgency: Urgency::default() },
-            None => Self::any(handle, cost),
-        }
+        Self::at(match handle.core().plan.resolve_few(cost) {
+            Some(few) => Stage::New(handle.clone(), few),
+            None => match any(handle, cost) {
+                Ok(call) => Stage::Boxed(call),
+                Err(error) => Stage::Failed(error),
+            },
+        })
     }
 
-    /// Does the same for any cost.
-    #[inline(never)]
-    fn any(handle: &Handle, cost: &Cost) -> Self {
-        let plan = &handle.core().plan;
-        match plan.now().resolve(cost) {
-            Ok(amounts) => {
-                let handle = handle.clone();
-                let stage = match (amounts, plan.priced(cost)) {
-                    (Amounts::Few(few), None) if !plan.is_slow() => Stage::New(handle, few),
-                    (amounts, priced) => {
-                        let lesson =
-                            priced.map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
-                        let charged = Charged::new(Grant { lesson, ..Grant::at_once(amounts, 0) });
-                        Stage::Boxed(Box::new(Reserved { handle, charged }))
-                    }
-                };
-                Self { stage, urgency: Urgency::default() }
-            }
-            Err(error) => Self::failed(error),
-        }
+    #[inline(always)]
+    fn at(stage: Stage) -> Self {
+        Self { stage: Some(stage), urgency: Urgency::default() }
     }
 
     /// Creates a call of several limiters.
     pub(super) fn stacked(call: Stacked) -> Self {
-        Self { stage: Stage::Stacked(call), urgency: Urgency::default() }
+        Self::at(Stage::Stacked(call))
     }
 
     /// Creates a call that is refused at its first poll.
-    #[cold]
+    #[inline(always)]
     pub(super) fn failed(error: AcquireError) -> Self {
-        Self { stage: Stage::Failed(Box::new(error)), urgency: Urgency::default() }
+        Self::at(Stage::Failed(boxed(error)))
     }
 
     /// Sets the longest wait, from the first poll on, on the limiter's clock. Default: none.
@@ -200,7 +185,7 @@ impl Acquire {
     /// # }
     /// ```
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        if let Some(handle) = self.stage.handle() {
+        if let Some(handle) = self.stage.as_ref().and_then(Stage::handle) {
             self.urgency = self.urgency.until(handle.core().time.at(deadline));
         }
         self
@@ -246,12 +231,12 @@ impl Acquire {
     /// Use a few fixed names. A limiter knows the 64 sites that were settled last. A site does not
     /// matter to a call whose cost is given outright.
     pub fn site(mut self, name: &str) -> Self {
-        if let Stage::Boxed(call) = &mut self.stage
+        if let Some(Stage::Boxed(call)) = &mut self.stage
             && let Some(lesson) = &mut call.charged.grant.lesson
         {
             lesson.site = SiteId::of(name);
         }
-        if let Stage::Stacked(call) = &mut self.stage {
+        if let Some(Stage::Stacked(call)) = &mut self.stage {
             call.set_site(name);
         }
         self
@@ -280,8 +265,8 @@ impl Acquire {
     #[cold]
     pub(super) fn blocks_itself(&self) -> AcquireError {
         let limiter = match &self.stage {
-            Stage::Waiting(handle, _) => Some(handle.core().plan.name().clone()),
-            Stage::Stacked(call) => call.waits_for(),
+            Some(Stage::Waiting(handle, _)) => Some(handle.core().plan.name().clone()),
+            Some(Stage::Stacked(call)) => call.waits_for(),
             _ => None,
         };
         let Some(limiter) = limiter else { unreachable!("a pending call waits") };
@@ -296,14 +281,14 @@ impl Future for Acquire {
     /// Panics if it is polled again after it was ready.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Stage::New(handle, few) = &self.stage else { return self.poll_otherwise(None, context) };
+        let Some(Stage::New(handle, few)) = &self.stage else { return self.poll_otherwise(None, context) };
         match handle.core().arrive(few, self.urgency) {
             Decided::Admitted(charge) => {
                 let few = *few;
                 // The permit takes over the handle. Cloning and dropping it would cost two atomic
                 // operations.
-                match mem::replace(&mut self.stage, Stage::Done) {
-                    Stage::New(handle, _) => {
+                match self.stage.take() {
+                    Some(Stage::New(handle, _)) => {
                         Poll::Ready(Ok(admitted(Permit::at_once(handle, few, charge))))
                     }
                     _ => unreachable!("it was new"),
@@ -317,25 +302,35 @@ impl Future for Acquire {
 impl Acquire {
     /// Polls a call that the quick way has not admitted, after the decision about it, if there is
     /// one.
-    #[inline(never)]
+    #[inline(always)]
     fn poll_otherwise(
         &mut self,
         decision: Option<Decided<Box<AcquireError>>>,
         context: &mut Context<'_>,
     ) -> Poll<Result<Permit, AcquireError>> {
+        // An error is large. As long as it is in its box, a permit is passed on in registers.
+        self.poll_seen(decision, context).map_err(|error| *error)
+    }
+
+    #[inline(never)]
+    fn poll_seen(
+        &mut self,
+        decision: Option<Decided<Box<AcquireError>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Permit, Box<AcquireError>>> {
         let outcome = match decision {
             Some(decision) => self.decided(decision, context),
             None => self.poll_slowly(context),
         };
         if let Poll::Ready(outcome) = &outcome {
-            decided(outcome);
+            decided(outcome.as_ref().map_err(AsRef::as_ref));
         }
         outcome
     }
 
     /// Polls a call with many amounts, or one that was polled before.
-    fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
-        let ready = match &mut self.stage {
+    fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, Box<AcquireError>>> {
+        let ready = match self.stage.as_mut().expect("an `Acquire` was polled after it was ready") {
             Stage::New(..) => unreachable!("it takes the quick way"),
             Stage::Boxed(call) => {
                 let Reserved { handle, charged } = &mut **call;
@@ -343,17 +338,18 @@ impl Acquire {
                 return self.decided(decision, context);
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {
-                Poll::Ready(outcome) => outcome.map(|grant| Permit::new(handle.clone(), grant)),
+                Poll::Ready(outcome) => {
+                    outcome.map(|grant| Permit::new(handle.clone(), grant)).map_err(Box::new)
+                }
                 Poll::Pending => return Poll::Pending,
             },
             Stage::Stacked(call) => match call.poll(self.urgency, context) {
-                Poll::Ready(ready) => ready,
+                Poll::Ready(ready) => ready.map_err(Box::new),
                 Poll::Pending => return Poll::Pending,
             },
-            Stage::Failed(error) => Err(error.as_ref().clone()),
-            Stage::Done => panic!("an `Acquire` was polled after it was ready"),
+            Stage::Failed(error) => Err(error.clone()),
         };
-        self.stage = Stage::Done;
+        self.stage = None;
         Poll::Ready(ready)
     }
 
@@ -362,18 +358,34 @@ impl Acquire {
         &mut self,
         decision: Decided<Box<AcquireError>>,
         context: &mut Context<'_>,
-    ) -> Poll<Result<Permit, AcquireError>> {
-        let stage = mem::replace(&mut self.stage, Stage::Done);
+    ) -> Poll<Result<Permit, Box<AcquireError>>> {
+        let Some(stage) = self.stage.take() else { unreachable!("it was new") };
         match decision {
             Decided::Admitted(charge) => Poll::Ready(Ok(stage.admitted(charge))),
-            Decided::Refused(error) => Poll::Ready(Err(*error)),
+            Decided::Refused(error) => Poll::Ready(Err(error)),
             Decided::Waits(key) => {
-                self.stage = Stage::Waiting(stage.into_handle(), key);
+                self.stage = Some(Stage::Waiting(stage.into_handle(), key));
                 // Stores its waker, unless it was admitted meanwhile.
                 self.poll_slowly(context)
             }
         }
     }
+}
+
+/// Prepares a call of any cost.
+#[inline(never)]
+fn any(handle: &Handle, cost: &Cost) -> Result<Box<Reserved>, Box<AcquireError>> {
+    let plan = &handle.core().plan;
+    let amounts = plan.now().resolve(cost)?;
+    let lesson = plan.priced(cost).map(|priced| Box::new(Lesson { priced, site: SiteId::default() }));
+    let charged = Charged::new(Grant { lesson, ..Grant::at_once(amounts, 0) });
+    Ok(Box::new(Reserved { handle: handle.clone(), charged }))
+}
+
+#[cold]
+#[inline(never)]
+fn boxed(error: AcquireError) -> Box<AcquireError> {
+    Box::new(error)
 }
 
 impl Stage {
@@ -395,7 +407,7 @@ impl Stage {
             Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
             Self::Boxed(call) => Some(&call.handle),
             Self::Stacked(call) => call.first().map(|level| &level.handle),
-            Self::Failed(_) | Self::Done => None,
+            Self::Failed(_) => None,
         }
     }
 
@@ -412,7 +424,7 @@ impl Stage {
 impl Drop for Acquire {
     #[inline]
     fn drop(&mut self) {
-        if let Stage::Waiting(handle, key) = &self.stage {
+        if let Some(Stage::Waiting(handle, key)) = &self.stage {
             handle.core().leave(*key);
         }
     }
@@ -421,11 +433,10 @@ impl Drop for Acquire {
 impl fmt::Debug for Acquire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = match &self.stage {
-            Stage::Failed(_) => "failed",
-            Stage::New(..) | Stage::Boxed(..) => "new",
-            Stage::Waiting(..) | Stage::Stacked(Stacked::Waiting(_)) => "waiting",
-            Stage::Stacked(Stacked::New(_)) => "new",
-            Stage::Stacked(Stacked::Done) | Stage::Done => "done",
+            Some(Stage::Failed(_)) => "failed",
+            Some(Stage::New(..) | Stage::Boxed(..) | Stage::Stacked(Stacked::New(_))) => "new",
+            Some(Stage::Waiting(..) | Stage::Stacked(Stacked::Waiting(_))) => "waiting",
+            Some(Stage::Stacked(Stacked::Done)) | None => "done",
         };
         f.debug_struct("Acquire").field("state", &stage).finish_non_exhaustive()
     }

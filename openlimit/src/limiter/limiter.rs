@@ -313,7 +313,7 @@ fn try_slowly(
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let outcome = any_now(handle, cost);
-    decided(&outcome);
+    decided(outcome.as_ref());
     outcome
 }
 

@@ -89,6 +89,17 @@ pub(super) struct Reserved {
     pub(super) charged: Charged,
 }
 
+impl Reserved {
+    /// Does the same as [`Permit::at_once`], for amounts that are not small.
+    ///
+    /// It returns the box and not the permit, so that every permit is made in registers.
+    #[inline(never)]
+    fn at_once(handle: Handle, few: [u64; Amounts::FEW], charge: u64) -> Box<Self> {
+        let grant = Grant::at_once(Amounts::Few(few), charge);
+        Box::new(Self { handle, charged: Charged::new(grant) })
+    }
+}
+
 impl Drop for Reserved {
     fn drop(&mut self) {
         let Grant { is_probe, charge, flight, .. } = self.charged.grant;
@@ -113,7 +124,7 @@ impl Permit {
                     Handle::Counted(core) => Packed::Counted { core, charge, second, first },
                 })
             }
-            _ => Self::new(handle, Grant::at_once(Amounts::Few(few), charge)),
+            _ => Self::boxed(Reserved::at_once(handle, few, charge)),
         }
     }
 
@@ -139,7 +150,6 @@ impl Permit {
     }
 
     /// Creates a permit for any grant.
-    #[inline(never)]
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
         Self::boxed(Box::new(Reserved { handle, charged: Charged::new(grant) }))
     }

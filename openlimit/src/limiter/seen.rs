@@ -15,7 +15,7 @@ use crate::limits::{Amounts, Usage};
 
 /// Notes that a call was admitted or refused, on the thread that made it.
 #[inline(always)]
-pub(super) fn decided(outcome: &Result<Permit, AcquireError>) {
+pub(super) fn decided(outcome: Result<&Permit, &AcquireError>) {
     match outcome {
         Ok(permit) => note(permit),
         Err(error) => {
