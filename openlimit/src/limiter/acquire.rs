@@ -7,7 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Permit;
@@ -258,6 +258,16 @@ impl Acquire {
     /// [`WouldDeadlock`](AcquireError::WouldDeadlock).
     #[inline]
     pub fn blocking(mut self) -> Result<Permit, AcquireError> {
+        // Most calls are admitted at once.
+        match Pin::new(&mut self).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => self.block(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn block(mut self) -> Result<Permit, AcquireError> {
         block_on(&mut self).unwrap_or_else(|| Err(self.blocks_itself()))
     }
 
