@@ -8,13 +8,14 @@
 //! Counters and histograms follow calls. Gauges show a state, which is not worth a look at each
 //! call: `record` sets them.
 
+use std::time::Duration;
+
 use metrics::{
     Counter, Histogram, SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram,
     histogram,
 };
 use once_cell::sync::OnceCell;
 
-use super::Permit;
 use crate::admission::Plan;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Dimension, Name, Usage};
@@ -80,15 +81,14 @@ impl Handles {
     }
 }
 
-/// Counts a call that was admitted in each of its limiters, its wait, and what it reserved.
+/// Counts a call that was admitted, its wait, and what it reserved, in each of its limiters.
 #[inline]
-pub(super) fn admitted(permit: &Permit) {
-    for level in permit.levels() {
-        let core = level.core();
-        let handles = core.meters.handles(&core.plan);
+pub(super) fn admitted<'a>(levels: impl Iterator<Item = (&'a Meters, &'a Plan, Duration, Amounts)>) {
+    for (meters, plan, waited, amounts) in levels {
+        let handles = meters.handles(plan);
         handles.admitted.increment(1);
-        handles.wait.record(level.waited().as_secs_f64());
-        for (counter, amount) in handles.reserved.iter().zip(level.amounts().as_slice()) {
+        handles.wait.record(waited.as_secs_f64());
+        for (counter, amount) in handles.reserved.iter().zip(amounts.as_slice()) {
             counter.increment(*amount);
         }
     }

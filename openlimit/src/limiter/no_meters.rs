@@ -1,6 +1,7 @@
 //! Takes the place of `meters` without the feature `metrics`, and does nothing.
 
-use super::Permit;
+use std::time::Duration;
+
 use crate::admission::Plan;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Name, Usage};
@@ -10,7 +11,7 @@ use crate::limits::{Amounts, Name, Usage};
 pub(super) struct Meters {}
 
 #[inline(always)]
-pub(super) fn admitted(_: &Permit) {}
+pub(super) fn admitted<'a>(_: impl Iterator<Item = (&'a Meters, &'a Plan, Duration, Amounts)>) {}
 
 #[inline(always)]
 pub(super) fn denied(_: &AcquireError) {}

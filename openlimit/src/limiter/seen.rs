@@ -38,7 +38,10 @@ pub(super) fn admitted(permit: Permit) -> Permit {
 #[inline(always)]
 fn note(permit: &Permit) {
     events::admitted(permit);
-    meters::admitted(permit);
+    meters::admitted(permit.levels().iter().map(|level| {
+        let core = level.core();
+        (&core.meters, &core.plan.plan, level.waited(), level.amounts())
+    }));
 }
 
 /// Notes that a call was refused, and returns the error.
