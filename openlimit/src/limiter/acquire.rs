@@ -322,6 +322,7 @@ impl Acquire {
         self.poll_seen(decision, context).map_err(|error| *error)
     }
 
+    /// Does the same, and passes the outcome on to `tracing` and `metrics`.
     #[inline(never)]
     fn poll_seen(
         &mut self,
