@@ -175,11 +175,6 @@ impl Plan {
         self.reserve.map_or_else(Reserve::default, |(priority, _)| Reserve::from(priority))
     }
 
-    /// Returns true if no call takes the quick way.
-    pub(crate) fn is_slow(&self) -> bool {
-        self.is_slow
-    }
-
     /// Returns when rates become faster than declared.
     pub(crate) fn raises(&self) -> Raises {
         self.raises

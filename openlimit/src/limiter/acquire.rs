@@ -6,16 +6,15 @@
 
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Permit;
 use super::charged::Charged;
 use super::core::Handle;
 use super::permit::Reserved;
-use super::seen::decided;
+use super::seen::{admitted, decided};
 use super::stack::Stacked;
 use crate::admission::Decided;
 use crate::error::AcquireError;
@@ -97,7 +96,9 @@ use crate::time::nanos;
 /// ```
 #[must_use = "nothing is acquired until it is awaited, or `.blocking()` is called"]
 pub struct Acquire {
-    stage: Stage,
+    /// `None` once it is ready. Nearly every call is ready when it is dropped, and then one
+    /// comparison is all that its end takes.
+    stage: Option<Stage>,
     urgency: Urgency,
 }
 
@@ -112,49 +113,35 @@ enum Stage {
     Waiting(Handle, Key),
     /// Of several limiters.
     Stacked(Stacked),
-    /// Ready.
-    Done,
 }
 
 impl Acquire {
     /// Creates a call of this cost.
     #[inline(always)]
     pub(super) fn new(handle: &Handle, cost: &Cost) -> Self {
-        match handle.core().plan.resolve_few(cost) {
-            Some(few) => Self { stage: Stage::New(handle.clone(), few), urgency: Urgency::default() },
-            None => Self::any(handle, cost),
-        }
+        Self::at(match handle.core().plan.resolve_few(cost) {
+            Some(few) => Stage::New(handle.clone(), few),
+            None => match any(handle, cost) {
+                Ok(call) => Stage::Boxed(call),
+                Err(error) => Stage::Failed(error),
+            },
+        })
     }
 
-    /// Does the same for any cost.
-    #[inline(never)]
-    fn any(handle: &Handle, cost: &Cost) -> Self {
-        let plan = &handle.core().plan;
-        match plan.now().resolve(cost) {
-            Ok(amounts) => {
-                let handle = handle.clone();
-                let stage = match (amounts, plan.lesson(cost)) {
-                    (Amounts::Few(few), None) if !plan.is_slow() => Stage::New(handle, few),
-                    (amounts, lesson) => {
-                        let charged = Charged::new(Grant { lesson, ..Grant::at_once(amounts, 0) });
-                        Stage::Boxed(Box::new(Reserved { handle, charged }))
-                    }
-                };
-                Self { stage, urgency: Urgency::default() }
-            }
-            Err(error) => Self::failed(error),
-        }
+    #[inline(always)]
+    fn at(stage: Stage) -> Self {
+        Self { stage: Some(stage), urgency: Urgency::default() }
     }
 
     /// Creates a call of several limiters.
     pub(super) fn stacked(call: Stacked) -> Self {
-        Self { stage: Stage::Stacked(call), urgency: Urgency::default() }
+        Self::at(Stage::Stacked(call))
     }
 
     /// Creates a call that is refused at its first poll.
-    #[cold]
+    #[inline(always)]
     pub(super) fn failed(error: AcquireError) -> Self {
-        Self { stage: Stage::Failed(Box::new(error)), urgency: Urgency::default() }
+        Self::at(Stage::Failed(boxed(error)))
     }
 
     /// Sets the longest wait, from the first poll on, on the limiter's clock. Default: none.
@@ -198,7 +185,7 @@ impl Acquire {
     /// # }
     /// ```
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        if let Some(handle) = self.stage.handle() {
+        if let Some(handle) = self.stage.as_ref().and_then(Stage::handle) {
             self.urgency = self.urgency.until(handle.core().time.at(deadline));
         }
         self
@@ -244,12 +231,12 @@ impl Acquire {
     /// Use a few fixed names. A limiter knows the 64 sites that were settled last. A site does not
     /// matter to a call whose cost is given outright.
     pub fn site(mut self, name: &str) -> Self {
-        if let Stage::Boxed(call) = &mut self.stage
+        if let Some(Stage::Boxed(call)) = &mut self.stage
             && let Some(lesson) = &mut call.charged.grant.lesson
         {
             lesson.site = SiteId::of(name);
         }
-        if let Stage::Stacked(call) = &mut self.stage {
+        if let Some(Stage::Stacked(call)) = &mut self.stage {
             call.set_site(name);
         }
         self
@@ -271,6 +258,16 @@ impl Acquire {
     /// [`WouldDeadlock`](AcquireError::WouldDeadlock).
     #[inline]
     pub fn blocking(mut self) -> Result<Permit, AcquireError> {
+        // Most calls are admitted at once.
+        match Pin::new(&mut self).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => self.block(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn block(mut self) -> Result<Permit, AcquireError> {
         block_on(&mut self).unwrap_or_else(|| Err(self.blocks_itself()))
     }
 
@@ -278,8 +275,8 @@ impl Acquire {
     #[cold]
     pub(super) fn blocks_itself(&self) -> AcquireError {
         let limiter = match &self.stage {
-            Stage::Waiting(handle, _) => Some(handle.core().plan.name().clone()),
-            Stage::Stacked(call) => call.waits_for(),
+            Some(Stage::Waiting(handle, _)) => Some(handle.core().plan.name().clone()),
+            Some(Stage::Stacked(call)) => call.waits_for(),
             _ => None,
         };
         let Some(limiter) = limiter else { unreachable!("a pending call waits") };
@@ -294,37 +291,57 @@ impl Future for Acquire {
     /// Panics if it is polled again after it was ready.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = self.decide(context);
-        if let Poll::Ready(outcome) = &outcome {
-            decided(outcome);
-        }
-        outcome
-    }
-}
-
-impl Acquire {
-    /// Polls the call, which may end its wait.
-    #[inline(always)]
-    fn decide(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
-        let Stage::New(handle, few) = &self.stage else { return self.poll_slowly(context) };
+        let Some(Stage::New(handle, few)) = &self.stage else { return self.poll_otherwise(None, context) };
         match handle.core().arrive(few, self.urgency) {
             Decided::Admitted(charge) => {
                 let few = *few;
                 // The permit takes over the handle. Cloning and dropping it would cost two atomic
                 // operations.
-                match mem::replace(&mut self.stage, Stage::Done) {
-                    Stage::New(handle, _) => Poll::Ready(Ok(Permit::at_once(handle, few, charge))),
+                match self.stage.take() {
+                    Some(Stage::New(handle, _)) => {
+                        Poll::Ready(Ok(admitted(Permit::at_once(handle, few, charge))))
+                    }
                     _ => unreachable!("it was new"),
                 }
             }
-            decision => self.decided(decision, context),
+            decision => self.poll_otherwise(Some(decision), context),
         }
+    }
+}
+
+impl Acquire {
+    /// Polls a call that the quick way has not admitted, after the decision about it, if there is
+    /// one.
+    #[inline(always)]
+    fn poll_otherwise(
+        &mut self,
+        decision: Option<Decided<Box<AcquireError>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Permit, AcquireError>> {
+        // An error is large. As long as it is in its box, a permit is passed on in registers.
+        self.poll_seen(decision, context).map_err(|error| *error)
+    }
+
+    /// Does the same, and passes the outcome on to `tracing` and `metrics`.
+    #[inline(never)]
+    fn poll_seen(
+        &mut self,
+        decision: Option<Decided<Box<AcquireError>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Permit, Box<AcquireError>>> {
+        let outcome = match decision {
+            Some(decision) => self.decided(decision, context),
+            None => self.poll_slowly(context),
+        };
+        if let Poll::Ready(outcome) = &outcome {
+            decided(outcome.as_ref().map_err(AsRef::as_ref));
+        }
+        outcome
     }
 
     /// Polls a call with many amounts, or one that was polled before.
-    #[inline(never)]
-    fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, AcquireError>> {
-        let ready = match &mut self.stage {
+    fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Permit, Box<AcquireError>>> {
+        let ready = match self.stage.as_mut().expect("an `Acquire` was polled after it was ready") {
             Stage::New(..) => unreachable!("it takes the quick way"),
             Stage::Boxed(call) => {
                 let Reserved { handle, charged } = &mut **call;
@@ -332,38 +349,53 @@ impl Acquire {
                 return self.decided(decision, context);
             }
             Stage::Waiting(handle, key) => match handle.core().poll(*key, context.waker()) {
-                Poll::Ready(outcome) => outcome.map(|grant| Permit::new(handle.clone(), grant)),
+                Poll::Ready(outcome) => {
+                    outcome.map(|grant| Permit::new(handle.clone(), grant)).map_err(Box::new)
+                }
                 Poll::Pending => return Poll::Pending,
             },
             Stage::Stacked(call) => match call.poll(self.urgency, context) {
-                Poll::Ready(ready) => ready,
+                Poll::Ready(ready) => ready.map_err(Box::new),
                 Poll::Pending => return Poll::Pending,
             },
-            Stage::Failed(error) => Err(error.as_ref().clone()),
-            Stage::Done => panic!("an `Acquire` was polled after it was ready"),
+            Stage::Failed(error) => Err(error.clone()),
         };
-        self.stage = Stage::Done;
+        self.stage = None;
         Poll::Ready(ready)
     }
 
     /// Acts on the decision about a new call.
-    #[inline(never)]
     fn decided(
         &mut self,
         decision: Decided<Box<AcquireError>>,
         context: &mut Context<'_>,
-    ) -> Poll<Result<Permit, AcquireError>> {
-        let stage = mem::replace(&mut self.stage, Stage::Done);
+    ) -> Poll<Result<Permit, Box<AcquireError>>> {
+        let Some(stage) = self.stage.take() else { unreachable!("it was new") };
         match decision {
             Decided::Admitted(charge) => Poll::Ready(Ok(stage.admitted(charge))),
-            Decided::Refused(error) => Poll::Ready(Err(*error)),
+            Decided::Refused(error) => Poll::Ready(Err(error)),
             Decided::Waits(key) => {
-                self.stage = Stage::Waiting(stage.into_handle(), key);
+                self.stage = Some(Stage::Waiting(stage.into_handle(), key));
                 // Stores its waker, unless it was admitted meanwhile.
                 self.poll_slowly(context)
             }
         }
     }
+}
+
+/// Prepares a call of any cost.
+#[inline(never)]
+fn any(handle: &Handle, cost: &Cost) -> Result<Box<Reserved>, Box<AcquireError>> {
+    let plan = &handle.core().plan;
+    let amounts = plan.now().resolve(cost)?;
+    let charged = Charged::new(Grant { lesson: plan.lesson(cost), ..Grant::at_once(amounts, 0) });
+    Ok(Box::new(Reserved { handle: handle.clone(), charged }))
+}
+
+#[cold]
+#[inline(never)]
+fn boxed(error: AcquireError) -> Box<AcquireError> {
+    Box::new(error)
 }
 
 impl Stage {
@@ -385,7 +417,7 @@ impl Stage {
             Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
             Self::Boxed(call) => Some(&call.handle),
             Self::Stacked(call) => call.first().map(|level| &level.handle),
-            Self::Failed(_) | Self::Done => None,
+            Self::Failed(_) => None,
         }
     }
 
@@ -402,7 +434,7 @@ impl Stage {
 impl Drop for Acquire {
     #[inline]
     fn drop(&mut self) {
-        if let Stage::Waiting(handle, key) = &self.stage {
+        if let Some(Stage::Waiting(handle, key)) = &self.stage {
             handle.core().leave(*key);
         }
     }
@@ -411,11 +443,10 @@ impl Drop for Acquire {
 impl fmt::Debug for Acquire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = match &self.stage {
-            Stage::Failed(_) => "failed",
-            Stage::New(..) | Stage::Boxed(..) => "new",
-            Stage::Waiting(..) | Stage::Stacked(Stacked::Waiting(_)) => "waiting",
-            Stage::Stacked(Stacked::New(_)) => "new",
-            Stage::Stacked(Stacked::Done) | Stage::Done => "done",
+            Some(Stage::Failed(_)) => "failed",
+            Some(Stage::New(..) | Stage::Boxed(..) | Stage::Stacked(Stacked::New(_))) => "new",
+            Some(Stage::Waiting(..) | Stage::Stacked(Stacked::Waiting(_))) => "waiting",
+            Some(Stage::Stacked(Stacked::Done)) | None => "done",
         };
         f.debug_struct("Acquire").field("state", &stage).finish_non_exhaustive()
     }

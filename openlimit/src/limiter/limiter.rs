@@ -16,11 +16,11 @@ use super::building::Building;
 use super::core::Handle;
 use super::decide::NotAtOnce;
 use super::overrides::substitute;
-use super::seen::{decided, denied};
+use super::seen::{admitted, decided, denied};
 use super::{Acquire, Builder, Permit, Status};
 use crate::admission::Plan;
 use crate::error::{AcquireError, BuildError, BuildProblem};
-use crate::limits::Cost;
+use crate::limits::{Amounts, Cost};
 use crate::pricing::kind::{Explicit, Price};
 use crate::queue::Grant;
 
@@ -156,11 +156,7 @@ impl<K> Limiter<K> {
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
         match self.handle() {
             Ok(handle) => match price.cost(handle.core().plan.pricing()) {
-                Ok(cost) => {
-                    let outcome = try_now(handle, cost.borrow());
-                    decided(&outcome);
-                    outcome
-                }
+                Ok(cost) => try_now(handle, cost.borrow()),
                 Err(error) => Err(denied(handle.core().plan.unpriced(error))),
             },
             Err(error) => Err(denied(unbuilt(error))),
@@ -291,18 +287,36 @@ impl<K> Limiter<K> {
 fn try_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     match handle.core().plan.resolve_few(cost) {
         Some(few) => match handle.core().try_now(&few) {
-            Ok(charge) => Ok(Permit::at_once(handle.clone(), few, charge)),
-            Err(NotAtOnce::Wait(wait)) => handle.core().plan.now().would_wait(&few, wait),
-            Err(NotAtOnce::Granted(grant)) => Ok(Permit::new(handle.clone(), *grant)),
-            Err(NotAtOnce::Refused(error)) => Err(*error),
+            Ok(charge) => Ok(admitted(Permit::at_once(handle.clone(), few, charge))),
+            Err(decision) => try_slowly(handle, few, decision),
         },
         None => try_any(handle, cost),
     }
 }
 
-/// Does the same for any cost.
+/// Acts on the decision about a call that the quick path did not admit.
+#[inline(never)]
+fn try_slowly(
+    handle: &Handle,
+    few: [u64; Amounts::FEW],
+    decision: NotAtOnce,
+) -> Result<Permit, AcquireError> {
+    match decision {
+        NotAtOnce::Wait(wait) => handle.core().plan.now().would_wait(&few, wait).map_err(denied),
+        NotAtOnce::Granted(grant) => Ok(admitted(Permit::new(handle.clone(), *grant))),
+        NotAtOnce::Refused(error) => Err(denied(*error)),
+    }
+}
+
+/// Admits a call of any cost now.
 #[inline(never)]
 fn try_any(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
+    let outcome = any_now(handle, cost);
+    decided(outcome.as_ref());
+    outcome
+}
+
+fn any_now(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let plan = &handle.core().plan;
     let amounts = plan.now().resolve(cost)?;
     let grant = Grant { lesson: plan.lesson(cost), ..Grant::at_once(amounts, 0) };

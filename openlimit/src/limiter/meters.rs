@@ -92,15 +92,16 @@ impl Handles {
     }
 }
 
-/// Counts a call that was admitted, its wait, and what it reserved.
+/// Counts a call that was admitted, its wait, and what it reserved, in each of its limiters.
 #[inline]
-pub(super) fn admitted(meters: &Meters, plan: &Plan, call: impl FnOnce() -> (Duration, Amounts)) {
-    let (waited, amounts) = call();
-    let handles = meters.handles(plan);
-    handles.admitted.increment(1);
-    handles.wait.record(waited.as_secs_f64());
-    for (counter, amount) in handles.reserved.iter().zip(amounts.as_slice()) {
-        counter.increment(*amount);
+pub(super) fn admitted<'a>(levels: impl Iterator<Item = (&'a Meters, &'a Plan, Duration, Amounts)>) {
+    for (meters, plan, waited, amounts) in levels {
+        let handles = meters.handles(plan);
+        handles.admitted.increment(1);
+        handles.wait.record(waited.as_secs_f64());
+        for (counter, amount) in handles.reserved.iter().zip(amounts.as_slice()) {
+            counter.increment(*amount);
+        }
     }
 }
 

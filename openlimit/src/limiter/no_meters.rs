@@ -11,7 +11,7 @@ use crate::limits::{Amounts, Name, Usage};
 pub(super) struct Meters {}
 
 #[inline(always)]
-pub(super) fn admitted(_: &Meters, _: &Plan, _: impl FnOnce() -> (Duration, Amounts)) {}
+pub(super) fn admitted<'a>(_: impl Iterator<Item = (&'a Meters, &'a Plan, Duration, Amounts)>) {}
 
 #[inline(always)]
 pub(super) fn denied(_: &AcquireError) {}

@@ -76,13 +76,28 @@ enum Packed {
     },
     Boxed(Box<Reserved>),
     /// The permits of a [`Stack`](super::Stack), at least one: the outermost limiter comes last.
-    Stacked(Box<[Permit]>),
+    ///
+    /// Nobody shares them. They are in an `Arc` since the end of the last reference to one is a
+    /// function of its own. The end of a `Box` is part of the end of each permit, which is then too
+    /// large to be inlined.
+    Stacked(Arc<[Permit]>),
 }
 
 /// A charge that does not fit into a permit, and the limiter that it is of.
 pub(super) struct Reserved {
     pub(super) handle: Handle,
     pub(super) charged: Charged,
+}
+
+impl Reserved {
+    /// Does the same as [`Permit::at_once`], for amounts that are not small.
+    ///
+    /// It returns the box and not the permit, so that every permit is made in registers.
+    #[inline(never)]
+    fn at_once(handle: Handle, few: [u64; Amounts::FEW], charge: u64) -> Box<Self> {
+        let grant = Grant::at_once(Amounts::Few(few), charge);
+        Box::new(Self { handle, charged: Charged::new(grant) })
+    }
 }
 
 impl Drop for Reserved {
@@ -109,7 +124,7 @@ impl Permit {
                     Handle::Counted(core) => Packed::Counted { core, charge, second, first },
                 })
             }
-            _ => Self::new(handle, Grant::at_once(Amounts::Few(few), charge)),
+            _ => Self::boxed(Reserved::at_once(handle, few, charge)),
         }
     }
 
@@ -130,12 +145,11 @@ impl Permit {
     }
 
     /// Creates the permit of a call of several limiters.
-    pub(super) fn stacked(levels: Box<[Self]>) -> Self {
+    pub(super) fn stacked(levels: Arc<[Self]>) -> Self {
         Self(Packed::Stacked(levels))
     }
 
     /// Creates a permit for any grant.
-    #[inline(never)]
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
         Self::boxed(Box::new(Reserved { handle, charged: Charged::new(grant) }))
     }
@@ -341,7 +355,7 @@ impl Permit {
     /// Acts on the permit in each limiter.
     pub(super) fn each(&mut self, act: impl FnMut(&mut Self)) {
         match &mut self.0 {
-            Packed::Stacked(levels) => levels.iter_mut().for_each(act),
+            Packed::Stacked(levels) => Arc::get_mut(levels).into_iter().flatten().for_each(act),
             _ => slice::from_mut(self).iter_mut().for_each(act),
         }
     }

@@ -43,8 +43,8 @@ pub struct Cost {
     has_maximum: bool,
     /// The number of choices that share the output of a request that was priced.
     choices: u32,
-    /// What few costs have.
-    more: Option<Box<More>>,
+    /// What few costs have. The end of an `Arc` is inlined, and that of a `Box` is not.
+    more: Option<Arc<More>>,
 }
 
 /// The rare parts of a cost.
@@ -107,7 +107,7 @@ impl Cost {
     pub(crate) fn priced_at(mut self, model: &str, spend: Dollars, of_prompt: Option<Dollars>) -> Self {
         self.amounts[Self::SPEND] = spend.micros();
         self.named |= Self::HAS_SPEND;
-        let more = self.more.get_or_insert_default();
+        let more = self.more();
         more.model = Some(model.into());
         more.of_prompt = of_prompt.map(Dollars::micros);
         self
@@ -191,7 +191,7 @@ impl Cost {
         if let Some(index) = dimension.index() {
             return self.set(index, amount);
         }
-        let custom = &mut self.more.get_or_insert_default().custom;
+        let custom = &mut self.more().custom;
         match custom.iter_mut().find(|(known, _)| *known == dimension) {
             Some((_, known)) => *known = amount,
             None => custom.push((dimension, amount)),
@@ -232,6 +232,11 @@ impl Cost {
             self.named |= Self::HAS_SPEND;
         }
         self
+    }
+
+    /// Returns the rare parts, to change them.
+    fn more(&mut self) -> &mut More {
+        Arc::make_mut(self.more.get_or_insert_default())
     }
 
     /// Returns the amount of the dimension at this index of `Dimension::NAMED`; zero beyond the

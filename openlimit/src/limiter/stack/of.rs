@@ -119,7 +119,7 @@ impl<L> Stack<L> {
         L: Levels<P>,
     {
         let outcome = self.0.levels(&price).and_then(Stacked::try_now);
-        decided(&outcome);
+        decided(outcome.as_ref());
         outcome
     }
 }

@@ -9,8 +9,8 @@ use redis::Connection;
 use super::closed_loop::WAY;
 use super::world::EPOCH;
 use crate::admission::Admission;
-use crate::backend::redis::wire::BatchReply;
 use crate::backend::Backend;
+use crate::backend::redis::wire::BatchReply;
 use crate::queue::{Grant, Key, Outcome, Waiter};
 
 pub(super) struct Member {
