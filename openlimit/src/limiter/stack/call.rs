@@ -176,6 +176,9 @@ impl Call {
     /// the task when it is over, and if the program has to be told of a long wait.
     fn go_on(self: &Arc<Self>) {
         let mut progress = self.0.lock();
+        if progress.is_over() {
+            return;
+        }
         progress.end = loop {
             match progress.step(self) {
                 Step::Again => {}
@@ -209,10 +212,12 @@ enum Step {
 }
 
 impl Progress {
+    /// Returns true if it was admitted or refused, or has left.
+    fn is_over(&self) -> bool {
+        self.end.is_some() || self.levels.is_empty()
+    }
+
     fn step(&mut self, call: &Arc<Call>) -> Step {
-        if self.end.is_some() || self.levels.is_empty() {
-            return Step::Wait;
-        }
         let mut waits_for = None;
         for (place, key) in self.keys.iter().enumerate() {
             match self.levels[place].core().look_at(*key) {
