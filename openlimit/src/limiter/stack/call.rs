@@ -177,7 +177,7 @@ impl Call {
     /// the task when it is over, and if the program has to be told of a long wait.
     fn go_on(self: &Arc<Self>) {
         let mut progress = self.0.lock();
-        if progress.end.is_some() || progress.levels.is_empty() {
+        if progress.is_over() {
             return;
         }
         progress.end = loop {
@@ -235,6 +235,11 @@ enum Step {
 }
 
 impl Progress {
+    /// Returns true if it was admitted or refused, or has left.
+    fn is_over(&self) -> bool {
+        self.end.is_some() || self.levels.is_empty()
+    }
+
     fn step(&mut self, call: &Arc<Call>) -> Step {
         let mut waits_for = None;
         for (place, key) in self.keys.iter().enumerate() {

@@ -183,3 +183,30 @@ async fn paused_time_has_a_date_that_moves_along() {
     openlimit::testing::set_date(date(NEW_YEAR + 86_399));
     assert_eq!(limiter.acquire(Cost::new()).await.unwrap().waited(), secs(1));
 }
+
+#[test]
+fn a_share_is_given_back_by_a_call_that_is_dropped_after_its_admission() {
+    // The second is larger than the share.
+    for amount in [50, 60] {
+        let clock = ManualClock::new();
+        let share = (Priority::High, Percent(50));
+        let limiter = plain(&clock).tokens(daily()).reserve(share).build().unwrap();
+        drop(limiter.acquire(100).priority(Priority::High).blocking().unwrap());
+        let [first, second] = [(); 2].map(|()| Call::start(limiter.acquire(amount)));
+        clock.advance(24 * HOUR);
+        drop(first);
+        drop(second.admitted());
+    }
+}
+
+#[test]
+fn a_call_that_may_take_all_gives_nothing_back_to_the_share_of_others() {
+    let clock = ManualClock::new();
+    let share = (Priority::High, Percent(50));
+    let limiter = plain(&clock).tokens(daily()).reserve(share).build().unwrap();
+    drop(limiter.try_acquire(50).unwrap());
+    let high = || limiter.acquire(40).priority(Priority::High).blocking().unwrap();
+    high().cancel();
+    high().settle(1);
+    assert!(limiter.try_acquire(1).is_err());
+}

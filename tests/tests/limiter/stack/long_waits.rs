@@ -172,6 +172,22 @@ fn a_turn_that_is_lost_again_is_watched_again() {
 }
 
 #[test]
+fn a_call_that_is_woken_twice_before_it_is_told_is_not_lost() {
+    let clock = ManualClock::new();
+    let [tenant, account] =
+        ["tenant", "account"].map(|name| Told::new(plain(&clock).name(name).requests(Rate::per_second(1))));
+    let stack = Stack::of((&tenant.0, &account.0));
+    drop(stack.try_acquire(Cost::new()).expect("there is room"));
+    let call = Call::start(stack.acquire(Cost::new()));
+    hold(&account, secs(2));
+    clock.advance(secs(1));
+    // It has joined the queue of the account, and its task has not polled it since.
+    hold(&tenant, secs(5));
+    clock.advance(secs(10));
+    drop(call.admitted());
+}
+
+#[test]
 fn a_function_that_panics_loses_no_call() {
     let clock = ManualClock::new();
     let panics = || limiter(&clock, "panics").on_wait(|_| resume_unwind(Box::new("panic")));
