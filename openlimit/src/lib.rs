@@ -137,8 +137,7 @@
 //! - **The limit holds.** In any window of length `w`, the admitted calls take at most `rate * w +
 //!   max(burst, largest call)` of each limit, or, with [`Counting::InWindows`], at most the amount
 //!   in any window of one period. Of a limit that resets, it is the amount between two resets. The
-//!   arithmetic uses integers and never rounds in favour of a
-//!   call.
+//!   arithmetic uses integers and never rounds in favour of a call.
 //! - **All or nothing.** A call takes its cost from every limit at once, or from none.
 //! - **First come, first served.** A large call is never overtaken by small ones.
 //! - **No call hangs.** A call larger than the burst waits for a full bucket and takes it into

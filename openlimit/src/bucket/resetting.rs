@@ -69,8 +69,8 @@ const NONE: i64 = i64::MIN;
 struct Count {
     window: Window,
     taken: u64,
-    /// The numbers of the last windows before it in which anything was taken, and how much; the
-    /// latest last. A number of [`NONE`] stands for no window.
+    /// The numbers of the last windows before it in which anything was taken, and how much of that is
+    /// not owed any more; the latest last. A number of [`NONE`] stands for no window.
     earlier: [(i64, u64); EARLIER],
     /// The number of its first charge, once there was one.
     first: Option<u64>,
@@ -100,18 +100,17 @@ impl Count {
         let passed = window.number.saturating_sub(self.window.number);
         let mut earlier = self.earlier;
         if passed > 0 {
+            let back = u128::from(allowed).saturating_mul(u128::from(passed.unsigned_abs()));
+            let owed = self.taken.saturating_sub(narrow(back));
             if self.taken > 0 {
                 earlier.rotate_left(1);
-                earlier[EARLIER - 1] = (self.window.number, self.taken);
+                earlier[EARLIER - 1] = (self.window.number, self.taken - owed);
             }
-            let back = u128::from(allowed).saturating_mul(u128::from(passed.unsigned_abs()));
-            let taken = self.taken.saturating_sub(narrow(back));
-            return Self { window, taken, earlier, ..Self::NOTHING };
+            return Self { window, taken: owed, earlier, ..Self::NOTHING };
         }
         let mut taken = self.taken;
         for (number, of) in earlier.iter_mut().filter(|(number, _)| *number >= window.number) {
-            // What it owed is part of what was taken after it.
-            taken = taken.saturating_add((*of).min(allowed));
+            taken = taken.saturating_add(*of);
             *number = NONE;
         }
         Self { window, taken, earlier, ..self }

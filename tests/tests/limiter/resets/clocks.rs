@@ -62,6 +62,24 @@ fn a_clock_that_is_set_back_beyond_a_reset_lets_nothing_out_a_second_time() {
 }
 
 #[test]
+fn what_was_taken_twice_in_a_window_is_owed_however_often_the_clock_is_set() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock, daily());
+    drop(limiter.try_acquire(100).unwrap());
+    clock.advance(24 * HOUR);
+    drop(limiter.try_acquire(100).unwrap());
+    // Both count in the first day, which the second one then pays for.
+    clock.set_date(date(NEW_YEAR + DAY - 1));
+    drop(limiter.charge(1).unwrap());
+    for _ in 0..3 {
+        assert_eq!(limiter.try_acquire(1).unwrap_err().retry_after(), Some(24 * HOUR + secs(1)));
+        clock.set_date(date(NEW_YEAR + 4 * DAY));
+        limiter.try_acquire(100).unwrap().cancel();
+        clock.set_date(date(NEW_YEAR + DAY - 1));
+    }
+}
+
+#[test]
 fn a_clock_that_was_far_ahead_for_a_moment_takes_nothing_from_later_windows() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock, daily());
