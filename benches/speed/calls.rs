@@ -74,6 +74,7 @@ fn granted(rounds: usize, built: &RateLimiter) -> Vec<Line> {
         Line::remark("granted, declared: nanoseconds", times.of("declared")),
         Line::at_most("granted, declared / two governors", times.ratio("declared", "governors"), 0.7),
         Line::at_most("granted, built / two governors", times.ratio("built", "governors"), 0.7),
+        Line::remark("granted, declared / the floor", times.ratio("declared", "floor")),
         Line::remark("granted, declared / the clock and a lock", times.ratio("declared", "lock")),
         Line::remark("granted, declared / two leaky-buckets", times.ratio("declared", "leaky-buckets")),
     ]
