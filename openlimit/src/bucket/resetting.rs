@@ -304,11 +304,12 @@ impl Resetting {
     /// Does nothing.
     pub(super) fn thaw(&mut self, _: u64) {}
 
-    /// Forgets what was taken in this window, and returns it.
+    /// Forgets what was taken in this window and before, and returns what this window had of it.
     pub(super) fn empty(&mut self, now: u64) -> u64 {
         self.read(now);
-        self.count.first = None;
-        std::mem::take(&mut self.count.taken)
+        let Count { window, taken, .. } = self.count;
+        self.count = Count { window, ..Count::NOTHING };
+        taken
     }
 
     /// Returns the state at `now`.

@@ -232,12 +232,13 @@ fn a_permit_says_how_long_it_waited_and_for_what() {
     // Ninety-eight fit at once.
     let start = Instant::now();
     let first = take(&limiter, 90).unwrap();
-    assert!(first.waited() <= start.elapsed());
+    assert!(first.waited() <= start.elapsed() + millis(20));
     let before = start.elapsed();
     let second = take(&limiter, 80).unwrap();
     // It departs 2 850 ms after the first, or half of the jitter less.
     assert!(start.elapsed() >= millis(2_820), "{:?}", start.elapsed());
-    assert!(second.waited() <= start.elapsed() - before);
+    // The limiter's clock may be a little faster than that of the system.
+    assert!(second.waited() <= start.elapsed() - before + millis(20));
     assert!(second.waited() > Duration::ZERO);
     assert_eq!(second.waited_for().unwrap().dimension(), &Dimension::Tokens);
 }

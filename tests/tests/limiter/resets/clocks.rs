@@ -80,6 +80,18 @@ fn what_was_taken_twice_in_a_window_is_owed_however_often_the_clock_is_set() {
 }
 
 #[test]
+fn what_was_taken_before_a_reset_of_the_limiter_is_forgotten_whatever_the_clock_says() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock, daily());
+    drop(limiter.try_acquire(100).unwrap());
+    clock.advance(24 * HOUR);
+    drop(limiter.try_acquire(30).unwrap());
+    limiter.reset().unwrap();
+    clock.set_date(date(NEW_YEAR + DAY - 1));
+    assert_eq!(left(&limiter), 100);
+}
+
+#[test]
 fn a_clock_that_was_far_ahead_for_a_moment_takes_nothing_from_later_windows() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock, daily());
