@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::limits::duration;
+use crate::limits::{day_of, duration};
 
 /// The start of 2020. An earlier `Date` is that of a machine whose clock was never set.
 const EARLIEST: Duration = Duration::from_secs(1_577_836_800);
@@ -103,16 +103,7 @@ pub(super) fn in_a_sentence(text: &[u8]) -> Option<Duration> {
 /// Reads `2026-09-01` at the start of `text`. Returns the days since 1970.
 fn day(text: &[u8]) -> Option<u64> {
     let [year @ .., b'-', m1, m2, b'-', d1, d2] = text.get(..10)? else { return None };
-    let (year, month, day) = (digits(year)?, digits(&[*m1, *m2])?, digits(&[*d1, *d2])?);
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let before = days.get(..usize::try_from(month.checked_sub(1)?).ok()?)?;
-    if year < 1970 || day == 0 || day > *days.get(before.len())? {
-        return None;
-    }
-    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
-    let years = (year - 1970) * 365 + leaps(year - 1) - leaps(1969);
-    Some(years + before.iter().sum::<u64>() + day - 1)
+    day_of(digits(year)?, digits(&[*m1, *m2])?, digits(&[*d1, *d2])?)
 }
 
 /// Reads `23:59` at the start of `text`.

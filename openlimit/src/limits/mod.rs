@@ -23,7 +23,7 @@ mod resets;
 mod usage;
 
 pub(crate) use self::amounts::Amounts;
-pub(crate) use self::calendar::{Calendar, NO_WINDOWS, NoCalendar, UNKNOWN_ZONE, Window};
+pub(crate) use self::calendar::{Calendar, NO_WINDOWS, NoCalendar, UNKNOWN_ZONE, Window, day_of};
 pub use self::concurrency::Concurrency;
 pub use self::cost::Cost;
 pub use self::counting::Counting;

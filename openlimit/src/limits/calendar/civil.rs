@@ -18,6 +18,18 @@ pub(super) fn first_of_month(month: i64) -> i64 {
     era * DAYS + days - TO_1970
 }
 
+/// Returns the number of a date from 1970 to 9999; `None` if there is none. Months and days count
+/// from one.
+pub(crate) fn day_of(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || day == 0 {
+        return None;
+    }
+    let number = i64::try_from(12 * year + month - 1).ok()?;
+    let [first, next] = [first_of_month(number), first_of_month(number + 1)];
+    let day = first + i64::try_from(day).ok()? - 1;
+    if day < next { u64::try_from(day).ok() } else { None }
+}
+
 /// Returns the month of a day.
 pub(super) fn month_of(day: i64) -> i64 {
     let day = day + TO_1970;

@@ -27,6 +27,7 @@ mod zone;
 
 use std::time::Duration;
 
+pub(crate) use self::civil::day_of;
 use self::civil::{first_of_month, month_of};
 pub(crate) use self::zone::UNKNOWN_ZONE;
 use self::zone::Zone;

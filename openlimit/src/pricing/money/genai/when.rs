@@ -4,6 +4,7 @@
 //! by no other clock.
 
 use super::tree::Item;
+use crate::limits::day_of;
 
 /// When a price applies. Times are seconds.
 #[derive(Debug)]
@@ -52,15 +53,7 @@ impl When {
 /// Returns the number of a day since 1970 began.
 fn day(date: &str) -> Option<u64> {
     let [year, month, day] = numbers(date, '-')?;
-    let leaps_before = |year: u64| (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
-    let year = Some(year).filter(|year| (1970..=9999).contains(year))?;
-    let leaps = leaps_before(year) - leaps_before(1970);
-    let february = 28 + leaps_before(year + 1) - leaps_before(year);
-    let months = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let before = usize::try_from(month).ok()?.checked_sub(1)?;
-    let length = months.get(before)?;
-    let of_year = months[..before].iter().sum::<u64>() + day.checked_sub(1).filter(|day| day < length)?;
-    Some(365 * (year - 1970) + leaps + of_year)
+    day_of(year, month, day)
 }
 
 /// Returns a time of day in UTC.
