@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::climb::Climb;
 use super::look::Look;
 use super::low_water::LowWater;
-use super::word::Word;
+use super::word::{Word, narrow};
 
 /// The largest factor by which a rate is slowed down. A level of 64 bits has room for that.
 pub(crate) const SLOWEST: u64 = 8;
@@ -387,9 +387,4 @@ impl<W: Word> Level<W> {
     pub(super) fn level_at(&self, now: u64) -> W {
         self.level.minus(self.terms.leak.times(now.saturating_sub(self.at)))
     }
-}
-
-/// Returns the value; the largest that fits if it is larger.
-fn narrow(wide: u128) -> u64 {
-    u64::try_from(wide).unwrap_or(u64::MAX)
 }

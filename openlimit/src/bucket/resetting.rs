@@ -33,6 +33,7 @@
 
 use super::look::Look;
 use super::metering::Metering;
+use super::word::narrow;
 use super::{FASTEST, SLOWEST};
 use crate::limits::{Calendar, Window};
 use crate::time::Dates;
@@ -334,9 +335,4 @@ impl Resetting {
             resets_in: Some(resets_in),
         }
     }
-}
-
-/// Returns the value; the largest that fits if it is larger.
-fn narrow(wide: u128) -> u64 {
-    u64::try_from(wide).unwrap_or(u64::MAX)
 }

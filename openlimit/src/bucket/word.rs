@@ -92,3 +92,8 @@ impl Word for u128 {
         }
     }
 }
+
+/// Returns the value; the largest that fits if it is larger.
+pub(super) fn narrow(wide: u128) -> u64 {
+    u64::try_from(wide).unwrap_or(u64::MAX)
+}
