@@ -3,7 +3,7 @@
 //! The amounts of a call are decided when it arrives, and again while it waits: a program may start
 //! thousands of calls at once, before the first one has taught anything.
 
-use super::{Admission, Plan};
+use super::{Admission, Lazily, Plan, Policy, Seldom};
 use crate::learning::{LearnedSite, Learning, Lesson};
 use crate::limits::{Amounts, Dimension, Usage};
 
@@ -12,10 +12,15 @@ use crate::limits::{Amounts, Dimension, Usage};
 /// change.
 const STEP: u64 = 8;
 
+/// Returns what a limiter with these parts has learned, if it learns.
+fn learning_of<'a>(seldom: &'a Lazily<Seldom>, policy: &'a Policy) -> Option<&'a Learning> {
+    seldom.get().learning.as_ref().or(policy.learning.as_ref())
+}
+
 impl Admission {
     /// Returns what was learned, if the limiter learns.
     fn learning(&self) -> Option<&Learning> {
-        self.seldom.get().learning.as_ref().or(self.policy.learning.as_ref())
+        learning_of(&self.seldom, &self.policy)
     }
 
     /// Does the same to change it.
@@ -42,7 +47,7 @@ impl Admission {
     /// Does the same for the first calls in the queue.
     pub(crate) fn reprice(&mut self, most: usize) {
         let Self { seldom, policy, queue, .. } = self;
-        let Some(learning) = seldom.get().learning.as_ref().or(policy.learning.as_ref()) else { return };
+        let Some(learning) = learning_of(seldom, policy) else { return };
         let (reserve, dimensions) = (queue.reserve(), queue.dimensions());
         queue.reprice(most, |waiter| {
             let mut amounts = waiter.amounts.clone();

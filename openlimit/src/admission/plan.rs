@@ -290,9 +290,12 @@ impl Plan {
 
     /// Returns the dimensions with their amounts.
     #[allow(dead_code, reason = "for events and metrics")]
-    pub(crate) fn by_dimension(&self, amounts: &Amounts) -> impl Iterator<Item = (&Dimension, u64)> {
+    pub(crate) fn by_dimension<'a>(
+        &'a self,
+        amounts: &'a Amounts,
+    ) -> impl Iterator<Item = (&'a Dimension, u64)> {
         let dimensions = self.dimensions.iter().map(|metered| &metered.dimension);
-        dimensions.zip(amounts.as_slice().to_vec())
+        dimensions.zip(amounts.as_slice().iter().copied())
     }
 
     /// Returns what a call used. What `usage` does not name is taken as reserved.

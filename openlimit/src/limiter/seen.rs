@@ -18,10 +18,7 @@ use crate::limits::{Amounts, Usage};
 pub(super) fn decided(outcome: Result<&Permit, &AcquireError>) {
     match outcome {
         Ok(permit) => note(permit),
-        Err(error) => {
-            events::denied(error);
-            meters::denied(error);
-        }
+        Err(error) => note_denied(error),
     }
 }
 
@@ -47,9 +44,14 @@ fn note(permit: &Permit) {
 /// Notes that a call was refused, and returns the error.
 #[cold]
 pub(super) fn denied(error: AcquireError) -> AcquireError {
-    events::denied(&error);
-    meters::denied(&error);
+    note_denied(&error);
     error
+}
+
+#[inline(always)]
+fn note_denied(error: &AcquireError) {
+    events::denied(error);
+    meters::denied(error);
 }
 
 /// Notes what a call used of what it had reserved.
