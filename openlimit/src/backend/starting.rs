@@ -21,3 +21,11 @@ pub(crate) struct Starting<'a> {
     /// True if the limiter runs on the system's clock, false if it runs on a test's.
     pub(crate) on_system_time: bool,
 }
+
+impl Starting<'_> {
+    /// Returns the same with other meterings of the limits.
+    #[allow(dead_code, reason = "for backends that meter a part by themselves")]
+    pub(super) fn metered_by<'a>(&'a self, meterings: &'a [Metering]) -> Starting<'a> {
+        Starting { meterings, dates: self.dates.clone(), ..*self }
+    }
+}

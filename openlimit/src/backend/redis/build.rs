@@ -75,10 +75,7 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
         name: name.to_owned(),
         limits,
         identity,
-        share: Memory::new(
-            &Starting { meterings: &parts, dates: starting.dates.clone(), ..*starting },
-            LOCAL,
-        ),
+        share: Memory::new(&starting.metered_by(&parts), LOCAL),
         whole: Memory::new(starting, LOCAL),
         terms: redis.terms(nanos(jitter_of(starting.meterings)).min(MOST)),
     })

@@ -116,7 +116,7 @@ impl Slots {
 
     fn change_alone(&mut self, limits: &Starting<'_>, now: u64) {
         let meterings = self.share_of(limits.meterings);
-        let share = Starting { meterings: &meterings, dates: limits.dates.clone(), ..*limits };
+        let share = limits.metered_by(&meterings);
         // Buckets in memory can have any limits.
         let _ = self.alone.share.change(&share, None, now);
         self.alone.change_whole(limits, now);
@@ -140,11 +140,7 @@ impl Slots {
         (self.head_shut_until, self.changed_at) = (0, None);
         self.shut_until.fill(0);
         let meterings = self.share_of(limits.meterings);
-        self.alone.reset(
-            &Starting { meterings: &meterings, dates: limits.dates.clone(), ..*limits },
-            limits,
-            now,
-        );
+        self.alone.reset(&limits.metered_by(&meterings), limits, now);
         self.flush_at = self.flush_at.min(now);
     }
 
