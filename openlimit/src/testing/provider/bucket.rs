@@ -64,14 +64,6 @@ impl Meter for StrictBucket {
         &self.limit
     }
 
-    fn amount(&self) -> u64 {
-        self.limit.rate().amount()
-    }
-
-    fn window(&self) -> Duration {
-        self.limit.rate().period()
-    }
-
     /// Refills the bucket up to `now`. A time before the last one changes nothing.
     fn read(&mut self, now: Instant) {
         let elapsed = nanos(now.saturating_duration_since(self.read));

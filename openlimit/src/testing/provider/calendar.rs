@@ -43,14 +43,6 @@ impl Meter for StrictCalendar {
         &self.limit
     }
 
-    fn amount(&self) -> u64 {
-        self.limit.rate().amount()
-    }
-
-    fn window(&self) -> Duration {
-        self.limit.rate().period()
-    }
-
     fn read(&mut self, now: Instant) {
         self.now = self.now.max(now);
         let window = self.calendar.window(self.clock.nanos(self.now));

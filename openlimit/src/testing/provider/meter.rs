@@ -14,10 +14,14 @@ pub(super) trait Meter: fmt::Debug + Send {
     fn limit(&self) -> &Limit;
 
     /// Returns the amount that replies state: that of one window.
-    fn amount(&self) -> u64;
+    fn amount(&self) -> u64 {
+        self.limit().rate().amount()
+    }
 
     /// Returns the time over which that amount is counted.
-    fn window(&self) -> Duration;
+    fn window(&self) -> Duration {
+        self.limit().rate().period()
+    }
 
     /// Brings the state up to `now`.
     fn read(&mut self, now: Instant);
