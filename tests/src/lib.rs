@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use openlimit::testing::ManualClock;
 use openlimit::{Acquire, AcquireError, Builder, Permit, Rate, RateLimiter, kind};
+use serde_json::{Value, json};
 
 pub mod closed_loop;
 pub mod exact;
@@ -168,6 +169,30 @@ impl Call {
 /// Admits calls of one request until one would wait, and returns their number.
 pub fn at_once(limiter: &RateLimiter) -> u64 {
     std::iter::from_fn(|| limiter.try_acquire(openlimit::Cost::new()).ok()).map(drop).count() as u64
+}
+
+/// Returns which of the calls were refused because the queue is full.
+///
+/// # Panics
+/// If a call is over for another reason.
+#[track_caller]
+pub fn refused_as_full(calls: &mut [Call]) -> Vec<bool> {
+    let is_refused = |call: &mut Call| match call.over() {
+        None => false,
+        Some(Err(AcquireError::QueueFull { .. })) => true,
+        Some(outcome) => panic!("{outcome:?}"),
+    };
+    calls.iter_mut().map(is_refused).collect()
+}
+
+/// Returns a chat with a prompt of 13 tokens, and an answer of this length at most.
+#[must_use]
+pub fn question(model: &str, output: u64) -> Value {
+    json!({
+        "model": model,
+        "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
+        "max_completion_tokens": output,
+    })
 }
 
 /// The snippets of the README compile.

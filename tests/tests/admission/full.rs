@@ -3,7 +3,7 @@
 use openlimit::Priority::{High, Low, Normal};
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, BuildProblem, Cost, Overflow, Priority, Rate, RateLimiter};
-use openlimit_tests::{Call, millis, plain, secs};
+use openlimit_tests::{Call, millis, plain, refused_as_full, secs};
 
 /// A limiter of ten requests a second, none of which is left, where at most `most` calls wait.
 fn used_up(clock: &ManualClock, most: usize, overflow: Overflow) -> RateLimiter {
@@ -15,16 +15,6 @@ fn used_up(clock: &ManualClock, most: usize, overflow: Overflow) -> RateLimiter 
 
 fn call(limiter: &RateLimiter, priority: Priority) -> Call {
     Call::start(limiter.acquire(Cost::new()).priority(priority))
-}
-
-/// Returns which of the calls were refused because the queue is full.
-fn refused(calls: &mut [Call]) -> Vec<bool> {
-    let is_refused = |call: &mut Call| match call.over() {
-        None => false,
-        Some(Err(AcquireError::QueueFull { .. })) => true,
-        Some(outcome) => panic!("{outcome:?}"),
-    };
-    calls.iter_mut().map(is_refused).collect()
 }
 
 #[test]
@@ -53,7 +43,7 @@ fn a_high_call_is_refused_too_if_those_that_wait_keep_their_places() {
     let clock = ManualClock::new();
     let limiter = used_up(&clock, 2, Overflow::RejectNew);
     let mut calls = [Low, Low, High].map(|priority| call(&limiter, priority));
-    assert_eq!(refused(&mut calls), [false, false, true]);
+    assert_eq!(refused_as_full(&mut calls), [false, false, true]);
 }
 
 #[test]
@@ -69,11 +59,11 @@ fn the_oldest_call_that_is_no_higher_makes_place() {
     assert_eq!((waited, wait), (millis(50), millis(250)), "behind the high call and the new one");
     // [High, Low, Normal] wait.
     calls.push(call(&limiter, Low));
-    assert_eq!(refused(&mut calls), [false, true, false, false]);
+    assert_eq!(refused_as_full(&mut calls), [false, true, false, false]);
     // A low call takes the place of no higher one.
     let limiter = used_up(&clock, 1, Overflow::DropOldest);
     let mut calls = [Normal, Low, Normal].map(|priority| call(&limiter, priority));
-    assert_eq!(refused(&mut calls), [true, true, false]);
+    assert_eq!(refused_as_full(&mut calls), [true, true, false]);
 }
 
 #[test]
@@ -89,7 +79,7 @@ fn the_last_call_of_the_lowest_priority_makes_place() {
         (Low, vec![false, false, false, true]),
     ] {
         calls.push(call(&limiter, priority));
-        let refused = refused(&mut calls);
+        let refused = refused_as_full(&mut calls);
         assert_eq!(refused.len(), 4);
         assert_eq!(refused, expected, "{priority}");
         let mut keeps = refused.iter().map(|refused| !refused);
@@ -133,7 +123,7 @@ fn a_call_that_leaves_makes_place() {
     let limiter = used_up(&clock, 1, Overflow::RejectNew);
     for _ in 0..3 {
         let mut calls = [Normal, Normal].map(|priority| call(&limiter, priority));
-        assert_eq!(refused(&mut calls), [false, true]);
+        assert_eq!(refused_as_full(&mut calls), [false, true]);
     }
 }
 
@@ -164,6 +154,6 @@ fn under_a_flood_the_queue_stays_at_its_bound() {
         let mut calls: Vec<Call> =
             (0..20_000_usize).map(|at| call(&limiter, [Low, High, Normal][at * at % 3])).collect();
         assert_eq!(limiter.status().expect("it is built").waiting, 1_000);
-        assert_eq!(refused(&mut calls).into_iter().filter(|refused| *refused).count(), 19_000);
+        assert_eq!(refused_as_full(&mut calls).into_iter().filter(|refused| *refused).count(), 19_000);
     }
 }

@@ -7,17 +7,7 @@ use openlimit::testing::ManualClock;
 use openlimit::{
     Builder, ChatRateLimiter, Dimension, Dollars, Input, Output, Percent, Permit, Unit, Usage, kind,
 };
-use openlimit_tests::{Call, millis, secs};
-use serde_json::{Value, json};
-
-/// A prompt of 13 tokens, and an answer of this length at most.
-fn request(model: &str, output: u64) -> Value {
-    json!({
-        "model": model,
-        "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
-        "max_completion_tokens": output,
-    })
-}
+use openlimit_tests::{Call, millis, question, secs};
 
 /// In millionths: 2 a token of input, and 10 a token of output.
 fn price(model: &str, usage: &Usage) -> Dollars {
@@ -41,7 +31,7 @@ fn spend(permit: &Permit) -> u64 {
 
 /// Returns what a call reserves, in millionths of a dollar.
 fn reserved(limiter: &ChatRateLimiter, model: &str, output: u64) -> u64 {
-    let permit = limiter.try_acquire(&request(model, output)).expect("there is room");
+    let permit = limiter.try_acquire(&question(model, output)).expect("there is room");
     let reserved = spend(&permit);
     permit.cancel();
     reserved
@@ -50,7 +40,7 @@ fn reserved(limiter: &ChatRateLimiter, model: &str, output: u64) -> u64 {
 /// Teaches the limiter what calls use.
 fn teach(limiter: &ChatRateLimiter, input: u64, output: u64) {
     for _ in 0..20 {
-        let permit = limiter.try_acquire(&request("m-1", 300)).expect("there is room");
+        let permit = limiter.try_acquire(&question("m-1", 300)).expect("there is room");
         permit.settle(Usage::new(input, output));
     }
 }
@@ -67,7 +57,7 @@ fn a_call_reserves_the_price_of_the_output_that_was_learned() {
     assert_eq!(reserved(&limiter, "free", 300), 0);
     clock.advance(secs(1));
     // It is settled by the real price all the same.
-    let permit = limiter.try_acquire(&request("m-1", 300)).expect("there is room");
+    let permit = limiter.try_acquire(&question("m-1", 300)).expect("there is room");
     permit.settle(Usage::new(20, 500));
     let left = limiter.status().expect("it is built").limits[0].available;
     assert_eq!(left, 1_000_000 - (20 * 2 + 500 * 10));
@@ -101,7 +91,7 @@ fn a_call_reserves_the_price_of_the_prompt_that_was_learned() {
 fn calls_that_wait_follow_what_is_learned_meanwhile() {
     let clock = ManualClock::new();
     let limiter = builder(&clock).price(price).output(Output::Learned).build().expect("valid options");
-    let mut calls: Vec<_> = (0..60).map(|_| Call::start(limiter.acquire(&request("m-2", 300)))).collect();
+    let mut calls: Vec<_> = (0..60).map(|_| Call::start(limiter.acquire(&question("m-2", 300)))).collect();
     let mut reserved = Vec::new();
     // By the named maximum, three calls leave in a second.
     for _ in 0..100 {
@@ -149,8 +139,8 @@ fn largest_numbers_do_not_overflow() {
     let limiter = builder(&clock).price(dear).output(Output::Learned).input(Input::Learned);
     let limiter = limiter.build().expect("valid options");
     for _ in 0..30 {
-        let permit = limiter.charge(&request("m-1", u64::MAX)).expect("it may exceed the limit");
+        let permit = limiter.charge(&question("m-1", u64::MAX)).expect("it may exceed the limit");
         permit.settle(Usage::new(u64::MAX, u64::MAX));
     }
-    assert!(limiter.try_acquire(&request("m-1", u64::MAX)).is_err());
+    assert!(limiter.try_acquire(&question("m-1", u64::MAX)).is_err());
 }

@@ -13,17 +13,8 @@ use openlimit::{
     AcquireError, Budget, BuildProblem, Builder, ChatRateLimiter, Cost, Dimension, Dollars, IntoDollars,
     Keyed, MessagesRateLimiter, Permit, Prices, Rate, RateLimiter, Unit, Usage, kind, limiter, rate_limited,
 };
-use openlimit_tests::secs;
+use openlimit_tests::{question, secs};
 use serde_json::{Value, json};
-
-/// A prompt of 13 tokens, and an answer of this length at most.
-fn request(model: &str, output: u64) -> Value {
-    json!({
-        "model": model,
-        "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
-        "max_completion_tokens": output,
-    })
-}
 
 /// In millionths: 2 a token of input, 1 if it is cached, 3 if it is stored, and 10 a token of
 /// output.
@@ -59,10 +50,10 @@ fn spend(permit: &Permit) -> u64 {
 #[test]
 fn a_request_reserves_the_price_of_its_prompt_and_its_largest_output() {
     let limiter = priced();
-    let permit = limiter.try_acquire(&request("m-1", 300)).unwrap();
+    let permit = limiter.try_acquire(&question("m-1", 300)).unwrap();
     assert_eq!(spend(&permit), 13 * 2 + 300 * 10);
     assert_eq!(taken(&limiter), 3_026);
-    let body = request("m-2", 3).to_string();
+    let body = question("m-2", 3).to_string();
     let cost = limiter.cost_of_body("/v1/chat/completions", body.as_bytes()).unwrap();
     assert_eq!(cost.amount(&Dimension::Spend), 100 * (26 + 30));
 }
@@ -71,7 +62,7 @@ fn a_request_reserves_the_price_of_its_prompt_and_its_largest_output() {
 fn a_budget_holds_under_concurrency_and_before_anything_is_sent() {
     let limiter = priced();
     // 100 026 millionths each, so nine fit into a dollar.
-    let request = request("m-1", 10_000);
+    let request = question("m-1", 10_000);
     let admitted: Vec<_> = thread::scope(|scope| {
         let call = || (0..5).filter_map(|_| limiter.try_acquire(&request).ok()).collect::<Vec<_>>();
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(call)).collect();
@@ -103,7 +94,7 @@ fn settling_computes_the_price_anew() {
         (Usage::new(20, 5).spend(Dollars::from_cents(7)), 70_000),
     ] {
         let limiter = priced();
-        limiter.try_acquire(&request("m-1", 300)).unwrap().settle(usage.clone());
+        limiter.try_acquire(&question("m-1", 300)).unwrap().settle(usage.clone());
         assert_eq!(taken(&limiter), expected, "{usage:?}");
     }
 }
@@ -111,8 +102,8 @@ fn settling_computes_the_price_anew() {
 #[test]
 fn a_call_is_settled_by_the_model_that_was_priced() {
     let limiter = priced();
-    let expensive = limiter.try_acquire(&request("m-2", 30)).unwrap();
-    let cheap = limiter.try_acquire(&request("m-1", 30)).unwrap();
+    let expensive = limiter.try_acquire(&question("m-2", 30)).unwrap();
+    let cheap = limiter.try_acquire(&question("m-1", 30)).unwrap();
     expensive.settle(Usage::new(10, 1));
     assert_eq!(taken(&limiter), 100 * (20 + 10) + 26 + 300);
     cheap.settle(Usage::new(10, 1));
@@ -122,7 +113,7 @@ fn a_call_is_settled_by_the_model_that_was_priced() {
 #[test]
 fn parts_of_the_usage_add_up_to_one_price() {
     let limiter = priced();
-    let mut permit = limiter.try_acquire(&request("m-1", 300)).unwrap();
+    let mut permit = limiter.try_acquire(&question("m-1", 300)).unwrap();
     permit.settle_so_far(Usage::default().with(Dimension::InputTokens, 20).cached_beside(1_000));
     assert_eq!(spend(&permit), 40 + 1_000 + 3_000);
     permit.settle_so_far(Usage::default().with(Dimension::OutputTokens, 4));
@@ -134,9 +125,9 @@ fn parts_of_the_usage_add_up_to_one_price() {
 #[test]
 fn money_is_given_back_where_reservations_of_tokens_are_not() {
     let limiter = builder().jitter(secs(0)).price(price).refunds(false).build().unwrap();
-    limiter.try_acquire(&request("m-1", 300)).unwrap().settle(Usage::new(13, 1));
+    limiter.try_acquire(&question("m-1", 300)).unwrap().settle(Usage::new(13, 1));
     assert_eq!(taken(&limiter), 36);
-    limiter.try_acquire(&request("m-1", 300)).unwrap().cancel();
+    limiter.try_acquire(&question("m-1", 300)).unwrap().cancel();
     assert_eq!(taken(&limiter), 36);
 }
 
@@ -144,7 +135,7 @@ fn money_is_given_back_where_reservations_of_tokens_are_not() {
 #[track_caller]
 fn refuses<D: IntoDollars + 'static>(price: fn(&str, &Usage) -> D, reason: &str) {
     let limiter = builder().jitter(secs(0)).price(price).build().unwrap();
-    let error = limiter.try_acquire(&request("m-3", 300)).unwrap_err();
+    let error = limiter.try_acquire(&question("m-3", 300)).unwrap_err();
     assert!(matches!(error, AcquireError::Params { .. }), "{error}");
     let start = "limiter `chat` cannot price the call: cannot read `spend` of the params: the model \"m-3\" has no \
                  price: ";
@@ -158,14 +149,14 @@ fn refuses<D: IntoDollars + 'static>(price: fn(&str, &Usage) -> D, reason: &str)
 fn a_model_without_a_price_is_an_error_and_not_free() {
     refuses(price, "`price` returned none");
     refuses(|_, _| Err::<f64, _>("ask finance"), "ask finance");
-    assert!(priced().try_acquire(&request("free", 300)).is_ok());
+    assert!(priced().try_acquire(&question("free", 300)).is_ok());
 }
 
 #[test]
 fn a_price_that_is_no_amount_is_an_error() {
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1e-9, 1e300] {
         let limiter = builder().jitter(secs(0)).price(move |_, _| number).build().unwrap();
-        let error = limiter.try_acquire(&request("m-1", 300)).unwrap_err().to_string();
+        let error = limiter.try_acquire(&question("m-1", 300)).unwrap_err().to_string();
         assert!(error.ends_with(&format!("found {number}: it must be a non-negative number")), "{error}");
         assert_eq!(taken(&limiter), 0);
     }
@@ -196,7 +187,7 @@ fn a_price_that_fails_at_the_end_keeps_what_was_reserved() {
         price(model, usage)
     });
     let limiter = limiter.requests(Rate::per_day(10)).build().unwrap();
-    let permit = limiter.try_acquire(&request("m-1", 300)).unwrap();
+    let permit = limiter.try_acquire(&question("m-1", 300)).unwrap();
     fails.store(true, Ordering::Relaxed);
     permit.settle(Usage::new(20, 5));
     assert_eq!(limiter.status().unwrap().limits[0].available, 1_000_000 - 3_026);
@@ -217,9 +208,9 @@ fn a_price_that_blocks_delays_nobody_else() {
     });
     let limiter = limiter.build().unwrap();
     thread::scope(|scope| {
-        let slow = scope.spawn(|| limiter.try_acquire(&request("m-2", 30)).map(drop));
+        let slow = scope.spawn(|| limiter.try_acquire(&question("m-2", 30)).map(drop));
         entered.recv().unwrap();
-        let permit = limiter.try_acquire(&request("m-1", 30)).unwrap();
+        let permit = limiter.try_acquire(&question("m-1", 30)).unwrap();
         permit.settle(Usage::new(13, 30));
         limiter.status().unwrap();
         leave.send(()).unwrap();
@@ -247,7 +238,7 @@ fn a_cost_must_state_its_money() {
     assert_eq!(limiter.status().unwrap().limits[0].available, 990_000 - 1);
     // Requests would be free without a price.
     let limiter = builder().build().unwrap();
-    let error = limiter.try_acquire(&request("m-1", 9)).unwrap_err().to_string();
+    let error = limiter.try_acquire(&question("m-1", 9)).unwrap_err().to_string();
     assert!(error.contains("set `price` or `prices`"), "{error}");
 }
 
@@ -257,7 +248,7 @@ fn a_cost_of_money_is_unknown_to_a_limiter_without_a_budget() {
     let error = limiter.try_acquire(Cost::new().spend(Dollars(1))).unwrap_err();
     assert!(matches!(error, AcquireError::UnknownDimension { dimension: Dimension::Spend, .. }), "{error}");
     // The price of a request is not named, so it is ignored as its tokens are.
-    let cost = priced().cost(&request("m-1", 300)).unwrap();
+    let cost = priced().cost(&question("m-1", 300)).unwrap();
     assert!(limiter.try_acquire(&cost).is_ok());
 }
 
@@ -271,16 +262,16 @@ fn a_price_without_a_budget_is_an_error() {
 #[test]
 fn money_is_shown_as_dollars() {
     let limiter = builder().jitter(secs(0)).price(price).build().unwrap();
-    drop(limiter.try_acquire(&request("m-2", 300)).unwrap());
+    drop(limiter.try_acquire(&question("m-2", 300)).unwrap());
     let status = limiter.status().unwrap().to_string();
     assert!(status.starts_with("chat: 0 waiting; $1 / day: $0.6974 available"), "{status}");
-    let error = limiter.try_acquire(&request("m-2", 3_000)).unwrap_err().to_string();
+    let error = limiter.try_acquire(&question("m-2", 3_000)).unwrap_err().to_string();
     assert_eq!(
         error,
         "limiter `chat` can never admit a call of $3.0026: its limit of $1 / day allows at most $1 for one call; make \
          the request smaller or raise the limit",
     );
-    let plan = limiter.plan([&request("m-2", 300)]).unwrap().to_string();
+    let plan = limiter.plan([&question("m-2", 300)]).unwrap().to_string();
     assert!(plan.contains("$0.3026 taken"), "{plan}");
     assert_eq!(format!("{:?}", Cost::new().spend(Dollars(2))), "Cost { requests: 1, spend: $2 }");
 }
@@ -288,7 +279,7 @@ fn money_is_shown_as_dollars() {
 #[test]
 fn a_budget_is_the_users_own() {
     let limiter = builder().jitter(secs(0)).price(price).discover(true).build().unwrap();
-    let permit = limiter.try_acquire(&request("m-1", 300)).unwrap();
+    let permit = limiter.try_acquire(&question("m-1", 300)).unwrap();
     let headers =
         [("x-ratelimit-limit-spend", "9000000"), ("x-ratelimit-remaining-spend", "1"), ("retry-after", "1")];
     permit.observe(&Observation::from_parts(200, headers, b""));
@@ -296,7 +287,7 @@ fn a_budget_is_the_users_own() {
     let budget = &limiter.status().unwrap().limits[0];
     assert_eq!((budget.pace, budget.provider_allows), (1.0, None));
     limiter.release().unwrap();
-    let error = limiter.try_acquire(&request("m-1", 200_000)).unwrap_err();
+    let error = limiter.try_acquire(&question("m-1", 200_000)).unwrap_err();
     assert!(matches!(error, AcquireError::TooLarge { dimension: Dimension::Spend, .. }), "{error}");
 }
 
@@ -353,7 +344,7 @@ fn each_key_can_have_a_budget_of_its_own() {
         )
         .build()
         .unwrap();
-    let request = request("m-1", 90_000);
+    let request = question("m-1", 90_000);
     let admitted = |tenant| (0..9).filter(|_| tenants.of(tenant).try_acquire(&request).is_ok()).count();
     assert_eq!((admitted(&"small"), admitted(&"big"), admitted(&"other")), (1, 5, 1));
 }

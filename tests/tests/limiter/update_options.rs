@@ -7,7 +7,7 @@ use openlimit::testing::ManualClock;
 use openlimit::{
     AcquireError, BuildProblem, Concurrency, Cost, Overflow, Permit, Priority, Rate, RateLimiter,
 };
-use openlimit_tests::{Call, millis, plain, secs};
+use openlimit_tests::{Call, millis, plain, refused_as_full, secs};
 
 /// A limiter of calls in flight.
 fn in_flight(concurrency: impl Into<Concurrency>) -> RateLimiter {
@@ -121,16 +121,6 @@ fn used_up(clock: &ManualClock) -> RateLimiter {
     limiter
 }
 
-/// Returns which of the calls were refused because the queue is full.
-fn refused(calls: &mut [Call]) -> Vec<bool> {
-    let is_refused = |call: &mut Call| match call.over() {
-        None => false,
-        Some(Err(AcquireError::QueueFull { .. })) => true,
-        Some(outcome) => panic!("{outcome:?}"),
-    };
-    calls.iter_mut().map(is_refused).collect()
-}
-
 #[test]
 fn a_shorter_queue_refuses_newcomers_and_lets_those_wait_that_do() {
     let clock = ManualClock::new();
@@ -139,10 +129,10 @@ fn a_shorter_queue_refuses_newcomers_and_lets_those_wait_that_do() {
     limiter.update(|limits| limits.max_waiting(1)).expect("valid options");
     let error = call(&limiter, High).refused();
     assert!(matches!(error, AcquireError::QueueFull { waiting: 3, .. }), "{error}");
-    assert_eq!(refused(&mut waits), [false; 3]);
+    assert_eq!(refused_as_full(&mut waits), [false; 3]);
     clock.advance(millis(200));
     let mut full = [call(&limiter, Normal)];
-    assert_eq!(refused(&mut full), [true]);
+    assert_eq!(refused_as_full(&mut full), [true]);
     clock.advance(millis(100));
     let next = call(&limiter, Normal);
     clock.advance(millis(100));
@@ -161,7 +151,7 @@ fn a_shorter_queue_that_drops_calls_drops_them_at_once_and_the_lowest_first() {
         let mut calls = [High, Low, Normal, Low, Normal].map(|priority| call(&limiter, priority));
         limiter.update(|limits| limits.max_waiting(2).overflow(overflow)).expect("valid options");
         assert!(calls.iter().zip(expected).all(|(call, refused)| call.wakes() == usize::from(refused)));
-        assert_eq!(refused(&mut calls), expected);
+        assert_eq!(refused_as_full(&mut calls), expected);
         assert_eq!(limiter.status().expect("it is built").waiting, 2);
         limiter.update(|limits| limits.max_waiting(0)).expect("valid options");
         assert_eq!(limiter.status().expect("it is built").waiting, 0);
@@ -179,13 +169,13 @@ fn a_longer_queue_takes_calls_again_and_an_overflow_can_come_later() {
     assert!(matches!(error.problem(), BuildProblem::UnusedOverflow), "{error}");
     limiter.update(|limits| limits.max_waiting(1)).expect("valid options");
     let mut calls = [Normal; 2].map(|priority| call(&limiter, priority));
-    assert_eq!(refused(&mut calls), [false, true]);
+    assert_eq!(refused_as_full(&mut calls), [false, true]);
     limiter.update(|limits| limits.overflow(Overflow::DropOldest)).expect("valid options");
     let next = call(&limiter, Normal);
-    assert_eq!(refused(&mut calls[..1]), [true]);
+    assert_eq!(refused_as_full(&mut calls[..1]), [true]);
     limiter.update(|limits| limits.max_waiting(usize::MAX)).expect("valid options");
     let mut more = [(); 9].map(|()| call(&limiter, Normal));
-    assert_eq!(refused(&mut more), [false; 9]);
+    assert_eq!(refused_as_full(&mut more), [false; 9]);
     clock.advance(millis(100));
     drop(next.admitted());
 }
