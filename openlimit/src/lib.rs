@@ -194,10 +194,10 @@
 //! `openlimit.settle` has `reserved` and `actual`. Holds and what the provider refuses are events
 //! of levels info and warn, and seldom. No event contains what a provider or a user wrote.
 //!
-//! A call of a [`Stack`] is an event of each of its limiters, and counts in the metrics of each. Its
-//! wait is that of the limiter that it waited for last, and zero in the others. If it is refused,
-//! that is an event and a count of the limiter that refused it alone. So add up the limiters of one
-//! level of stacks, such as all tenants, and not those of several.
+//! A call of a [`Stack`] is an event of each of its limiters, and counts in the metrics of each.
+//! Its wait is that of the limiter that it waited for last, and zero in the others. If it is
+//! refused, that is an event and a count of the limiter that refused it alone. So add up the
+//! limiters of one level of stacks, such as all tenants, and not those of several.
 //!
 //! With the feature `metrics`, the recorder of that crate gets these, by `limiter`. Install it
 //! before the limiter is used. [`Status`]`::record` adds gauges.

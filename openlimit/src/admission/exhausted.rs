@@ -8,7 +8,8 @@
 //! 1. Calls queue again. The first that is admitted is the *probe*, and the others are refused.
 //! 2. The limiter stays shut until the response to the probe is known. If the quota is used up
 //!    still, that begins anew. Any other end of the probe opens the limiter, except that it was
-//!    never sent: then the next call is the probe. A hold of one limit is another matter, and lasts.
+//!    never sent: then the next call is the probe. A hold of one limit is another matter, and
+//!    lasts.
 //! 3. If the response never becomes known, the next call is the probe after a while (`probes`).
 //!
 //! # All calls, whatever the refusal names

@@ -60,8 +60,8 @@ impl Admission {
         self.give_notice(key, wait, now)
     }
 
-    /// Does the same for a call of several limiters that has joined this queue, unless it is its turn
-    /// here.
+    /// Does the same for a call of several limiters that has joined this queue, unless it is its
+    /// turn here.
     pub(crate) fn begin_stacked_wait(&mut self, key: Key, now: u64) -> Option<LongWait> {
         self.queue.waiter(key).filter(|waiter| waiter.turn != Turn::Reported)?;
         self.begin_wait(key, now)

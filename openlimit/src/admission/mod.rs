@@ -185,8 +185,8 @@ impl Admission {
     }
 
     /// Raises the rate of the limit that the head waits for, unless the provider has said what it
-    /// allows, the limit was refused lately, or it resets or is one on money. For a response that is no
-    /// refusal.
+    /// allows, the limit was refused lately, or it resets or is one on money. For a response that
+    /// is no refusal.
     pub(crate) fn probe(&mut self, plan: &Plan, now: u64) {
         let Some((_, Due { limit, .. })) = self.head_due(now).filter(|(_, due)| due.limit < CONCURRENCY)
         else {
@@ -354,8 +354,8 @@ impl Admission {
         }
     }
 
-    /// Refuses all waiters whose timeout ended. Returns true if there were some: another call may be
-    /// due then.
+    /// Refuses all waiters whose timeout ended. Returns true if there were some: another call may
+    /// be due then.
     fn expire_all(&mut self, head_due: u64, now: u64, wakers: &mut Vec<Waker>) -> bool {
         let mut has_expired = false;
         while let Some((deadline, key)) = self.queue.deadline()

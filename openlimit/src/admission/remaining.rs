@@ -217,8 +217,9 @@ impl Remaining {
     /// Returns the amount to try next of a limit of which the provider does not say what it allows:
     /// a tenth more, once a second. `None` if it is not yet time for that.
     ///
-    /// `in_force` returns the amount by which the rate goes now. If it is more than this process has
-    /// tried, another one has, and it is that one's turn: so many processes grow no faster than one.
+    /// `in_force` returns the amount by which the rate goes now. If it is more than this process
+    /// has tried, another one has, and it is that one's turn: so many processes grow no faster than
+    /// one.
     pub(crate) fn grow(
         &mut self,
         place: usize,

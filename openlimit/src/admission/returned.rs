@@ -63,8 +63,8 @@ fn add(sum: &mut u64, amount: u64) {
 }
 
 impl Admission {
-    /// Counts what the call of a charge reserved, which is being settled. `dimensions` has the place
-    /// of each limit's dimension.
+    /// Counts what the call of a charge reserved, which is being settled. `dimensions` has the
+    /// place of each limit's dimension.
     pub(crate) fn count_reserved(&mut self, dimensions: &[usize], reserved: &Amounts, charge: u64) {
         if self.is_forgotten(charge) {
             return;
@@ -89,8 +89,8 @@ impl Admission {
         self.backend.refund(unused, charge, now, late);
     }
 
-    /// Returns true if a reset has forgotten a charge: nothing of it can be given back, which is not
-    /// for coming late.
+    /// Returns true if a reset has forgotten a charge: nothing of it can be given back, which is
+    /// not for coming late.
     fn is_forgotten(&self, charge: u64) -> bool {
         charge < self.seldom.get().first
     }

@@ -77,8 +77,8 @@
 //!
 //! # Limits that reset
 //!
-//! A limit that resets by the calendar does not leak. It counts what was taken since the last reset,
-//! as the page of `resetting` says.
+//! A limit that resets by the calendar does not leak. It counts what was taken since the last
+//! reset, as the page of `resetting` says.
 //!
 //! # Calls larger than the limit
 //!
@@ -283,8 +283,8 @@ impl Bucket {
     }
 
     /// Returns true if a response of which these are known, the charge of its call and the time
-    /// until the reset that it states, is about what the bucket counts now: always, unless it resets
-    /// and the response is about another window.
+    /// until the reset that it states, is about what the bucket counts now: always, unless it
+    /// resets and the response is about another window.
     pub(crate) fn is_meant(&self, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
         self.resetting().is_none_or(|count| count.is_meant(charge, resets_in, now))
     }

@@ -70,8 +70,8 @@ const NONE: i64 = i64::MIN;
 struct Count {
     window: Window,
     taken: u64,
-    /// The numbers of the last windows before it in which anything was taken, and how much of that is
-    /// not owed any more; the latest last. A number of [`NONE`] stands for no window.
+    /// The numbers of the last windows before it in which anything was taken, and how much of that
+    /// is not owed any more; the latest last. A number of [`NONE`] stands for no window.
     earlier: [(i64, u64); EARLIER],
     /// The number of its first charge, once there was one.
     first: Option<u64>,
@@ -249,8 +249,8 @@ impl Resetting {
     /// Returns true if a response is about the window of now, by the charge of its call and by the
     /// time until the reset that it states, as far as they are known.
     ///
-    /// The provider's clock may differ from ours. Of two neighbouring windows, the one is meant whose
-    /// end is nearer to the stated reset.
+    /// The provider's clock may differ from ours. Of two neighbouring windows, the one is meant
+    /// whose end is nearer to the stated reset.
     pub(super) fn is_meant(&self, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
         let date = self.dates.read(now);
         let count = self.at(date);

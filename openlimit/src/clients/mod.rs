@@ -42,8 +42,8 @@
 //!
 //! - a limiter of one kind, such as a `ChatRateLimiter`, reads its own kind at any such path,
 //! - a [`RateLimiter`](crate::RateLimiter) that limits nothing but requests takes one request,
-//! - [`LimitLayer::cost`] gives the cost, and [`LimitLayer::choose`] lets it pass or chooses another
-//!   limiter.
+//! - [`LimitLayer::cost`] gives the cost, and [`LimitLayer::choose`] lets it pass or chooses
+//!   another limiter.
 //!
 //! # Where to put it
 //!

@@ -1,9 +1,9 @@
 //! reqwest, through the crate `reqwest-middleware` (feature `reqwest`).
 //!
 //! reqwest itself has no place where a request could wait. Its own retries are below all
-//! middlewares: `Client::execute` calls its services directly, `ClientBuilder::connector_layer` sees
-//! connections only, and the classifier of a retry sees neither the body nor a future to wait in. So
-//! they cannot be counted.
+//! middlewares: `Client::execute` calls its services directly, `ClientBuilder::connector_layer`
+//! sees connections only, and the classifier of a retry sees neither the body nor a future to wait
+//! in. So they cannot be counted.
 
 use http::Extensions;
 use reqwest::{Request, Response};

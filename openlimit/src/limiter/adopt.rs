@@ -54,8 +54,8 @@ impl<K, Keys> Builder<K, Keys> {
     /// states a limit, it keeps to that one, as with [`adopt_limits`](Self::adopt_limits).
     ///
     /// If responses state none, the limit that calls wait for grows by 10 % a second, as long as
-    /// responses are observed and no call is [refused](crate::Permit::refused). Processes that share
-    /// limits go on from what any of them has found.
+    /// responses are observed and no call is [refused](crate::Permit::refused). Processes that
+    /// share limits go on from what any of them has found.
     ///
     /// A limit that is declared is the one to start with. Limits on input or output tokens replace
     /// the one on tokens.

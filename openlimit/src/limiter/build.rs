@@ -31,8 +31,9 @@ impl<K> Builder<K> {
     /// - an amount of zero, or above 2^63 - 1;
     /// - a period or burst of zero, or above 31 days;
     /// - a [`burst`](Self::burst) that applies to no limit;
-    /// - a rate that [resets](crate::Rate::resets_at) at what is no time of day, in an unknown zone,
-    ///   over a period without windows, or that has a burst; or a jitter above half of its period;
+    /// - a rate that [resets](crate::Rate::resets_at) at what is no time of day, in an unknown
+    ///   zone, over a period without windows, or that has a burst; or a jitter above half of its
+    ///   period;
     /// - a burst above half of the period, for a limit that is [counted in
     ///   windows](Self::counting);
     /// - a headroom of 100 % or more;

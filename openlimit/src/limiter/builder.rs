@@ -196,9 +196,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// whose price is not known is refused with
     /// [`AcquireError::Params`](crate::AcquireError::Params), and is not free.
     ///
-    /// The budget flows back continuously: of ten dollars a day, an hour after all of it was spent 42
-    /// cents are back. Up to 31 days can be given: `Dollars(300) / (30 * DAY)`. A budget per calendar
-    /// month, `Dollars(300) / month`, is back as a whole on the first, and any other may
+    /// The budget flows back continuously: of ten dollars a day, an hour after all of it was spent
+    /// 42 cents are back. Up to 31 days can be given: `Dollars(300) / (30 * DAY)`. A budget per
+    /// calendar month, `Dollars(300) / month`, is back as a whole on the first, and any other may
     /// [reset](Budget::resets_at), too. Its whole amount may be spent at once, unless
     /// [`burst`](Budget::burst) says less. It is the user's own: no response of a provider changes
     /// it, and `refunds: false` does not apply to it.
@@ -244,8 +244,8 @@ impl<K, Keys> Builder<K, Keys> {
     /// 20.05 s. A jitter longer than the burst slows down all calls. A longer [burst](Self::burst)
     /// avoids this, if the provider allows one.
     ///
-    /// A rate that [resets](Rate::resets_at) has no burst. There, no call departs for this time before
-    /// a reset.
+    /// A rate that [resets](Rate::resets_at) has no burst. There, no call departs for this time
+    /// before a reset.
     ///
     /// A jitter above 31 days counts as 31 days.
     pub fn jitter(mut self, jitter: Duration) -> Self {

@@ -126,8 +126,8 @@ impl Declared {
     }
 
     /// Checks a limit that resets, and returns its metering. It is counted in its own windows, and
-    /// has no burst but all of it. Two clocks do not drift apart in a window, so there is no headroom
-    /// unless the user asks for one.
+    /// has no burst but all of it. Two clocks do not drift apart in a window, so there is no
+    /// headroom unless the user asks for one.
     fn resetting(&self, limit: &Limit) -> Result<Metering, BuildProblem> {
         let rate = limit.rate();
         if let Err(problem) = Calendar::of(rate) {

@@ -18,8 +18,8 @@ use crate::limits::{Amounts, Limit, Name, Usage};
 
 const TARGET: &str = "openlimit";
 
-/// Reports a call that was admitted, by each of its limiters, on the thread that polls it: the spans
-/// there are its own.
+/// Reports a call that was admitted, by each of its limiters, on the thread that polls it: the
+/// spans there are its own.
 #[inline]
 pub(super) fn admitted(permit: &Permit) {
     if event_enabled!(target: TARGET, Level::DEBUG) {

@@ -16,11 +16,11 @@ use crate::sync::block_on;
 /// Waits for several limiters at once, and takes the first grant: to fall back to another model,
 /// key or provider instead of waiting for one.
 ///
-/// The calls may be of limiters of any types, and of [`Stack`](crate::Stack)s. Each joins the queue of its limiter when the
-/// [`FirstFree`] is first awaited, or [`blocking`](FirstFree::blocking) is called. Returns the
-/// index of the call that was admitted, and its permit. All others leave their queues and cost
-/// nothing. If several are admitted at the same moment, the first one in the list counts, so list
-/// them by preference.
+/// The calls may be of limiters of any types, and of [`Stack`](crate::Stack)s. Each joins the queue
+/// of its limiter when the [`FirstFree`] is first awaited, or [`blocking`](FirstFree::blocking) is
+/// called. Returns the index of the call that was admitted, and its permit. All others leave their
+/// queues and cost nothing. If several are admitted at the same moment, the first one in the list
+/// counts, so list them by preference.
 ///
 /// Of stacks that share a limiter, name that one last. A call that waits for a later limiter keeps
 /// its place in the earlier ones, and the other calls in the list would wait behind it there.

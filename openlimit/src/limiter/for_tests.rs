@@ -122,9 +122,9 @@ impl<K> Limiter<K> {
 }
 
 impl<P, K> Keyed<K, Limiter<P>> {
-    /// Puts one limiter in the place of those of all keys, on this thread, until the [`Override`] is
-    /// dropped. Needs the feature `testing`. See [`Limiter::override_with`], which is for a single
-    /// key: `TENANTS.of(&tenant).override_with(..)`.
+    /// Puts one limiter in the place of those of all keys, on this thread, until the [`Override`]
+    /// is dropped. Needs the feature `testing`. See [`Limiter::override_with`], which is for a
+    /// single key: `TENANTS.of(&tenant).override_with(..)`.
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, Keyed, RateLimiter, limiter, testing};

@@ -23,9 +23,9 @@ impl<K> Limiter<K> {
     /// Returns how long a list of calls takes under the declared limits, without making them.
     ///
     /// It runs the limiter's own rules on virtual time, as if all calls were waiting and nothing
-    /// had been taken yet. Limits that [reset](Rate::resets_at) do so by the date of now. The limiter
-    /// itself does not change. A million costs take about a
-    /// second. Requests also have to be priced, as for a call.
+    /// had been taken yet. Limits that [reset](Rate::resets_at) do so by the date of now. The
+    /// limiter itself does not change. A million costs take about a second. Requests also have to
+    /// be priced, as for a call.
     ///
     /// Each call takes what it would reserve if nothing had been learned, and gives nothing back.
     /// Other users of the quota, and the waits for Redis, are not part of it. Neither is a

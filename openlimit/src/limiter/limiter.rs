@@ -266,8 +266,8 @@ impl<K> Limiter<K> {
         }
     }
 
-    /// Returns the handle of its own core, if there is one yet, also while another limiter is in its
-    /// place.
+    /// Returns the handle of its own core, if there is one yet, also while another limiter is in
+    /// its place.
     #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "for overrides"))]
     pub(super) fn own_handle(&self) -> Option<&Handle> {
         match &self.0 {

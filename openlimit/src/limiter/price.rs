@@ -11,8 +11,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// It is called before a call waits, with the tokens of the prompt and the output that the call
     /// reserves, and again when the call is settled, with what it really used. The [`Usage`] has
     /// the parts that differ in price: [`uncached_input`](Usage::uncached_input),
-    /// [`cached_input`](Usage::cached_input), [`output`](Usage::output) and others. It returns [`Dollars`](struct@crate::Dollars), a number of
-    /// dollars, or an `Option` or `Result` of these, for models without a price.
+    /// [`cached_input`](Usage::cached_input), [`output`](Usage::output) and others. It returns
+    /// [`Dollars`](struct@crate::Dollars), a number of dollars, or an `Option` or `Result` of
+    /// these, for models without a price.
     ///
     /// A request whose model has no price is refused with
     /// [`AcquireError::Params`](crate::AcquireError::Params). So is one whose price is negative or

@@ -85,8 +85,8 @@ pub struct LimitStatus {
     /// after everything has flowed back. For example, a limit of 200 per minute with a burst of one
     /// second shows 200, and after one request 2. A limit that is counted in windows takes about
     /// its period to rise. A limit that resets shows what is left of its window, and zero in the
-    /// last jitter before a reset. Calls in the queue come first, and are not subtracted. During a hold it
-    /// is zero.
+    /// last jitter before a reset. Calls in the queue come first, and are not subtracted. During a
+    /// hold it is zero.
     ///
     /// A limit that [may be higher than declared](crate::Builder::adopt_limits) shows at most the
     /// amount that it goes by now, although it admits a single call that is larger.

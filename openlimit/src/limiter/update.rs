@@ -26,20 +26,21 @@ impl<K> Limiter<K> {
     /// What is used of a limit stays in proportion: if 30 % of the burst was taken, 30 % of the new
     /// one is. Calls that wait move at once: they are admitted or held back by the new limits. A
     /// call that is larger than a new limit allows is refused with
-    /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always. But
-    /// one from before the last 32 updates may give back less than it did not use, and over Redis
-    /// one from before the last 8 may give back nothing.
+    /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always.
+    /// But one from before the last 32 updates may give back less than it did not use, and over
+    /// Redis one from before the last 8 may give back nothing.
     ///
-    /// A rate replaces the limit with the same dimension and period, which [resets](Rate::resets_at)
-    /// at the same time if it does. What was taken of such a limit stays taken. Limits cannot be
-    /// added or removed. What the provider [said](crate::Permit::observe) it allows still counts.
+    /// A rate replaces the limit with the same dimension and period, which
+    /// [resets](Rate::resets_at) at the same time if it does. What was taken of such a limit stays
+    /// taken. Limits cannot be added or removed. What the provider [said](crate::Permit::observe)
+    /// it allows still counts.
     ///
     /// If the limits are shared through Redis, the other processes take the newest limits over with
     /// their next batch, also those that begin later with others. Of two updates at the same time,
     /// the last to arrive counts. Bursts go with the limits, and all other options are each
-    /// process's own. [`status`](Self::status) shows the limits that this process has and the number
-    /// of updates, and the feature `tracing` reports each one that was taken over. Until a process
-    /// knows, it refuses calls that only a raised limit allows.
+    /// process's own. [`status`](Self::status) shows the limits that this process has and the
+    /// number of updates, and the feature `tracing` reports each one that was taken over. Until a
+    /// process knows, it refuses calls that only a raised limit allows.
     ///
     /// `change` runs once, before anything is changed and without a lock, so it may use the
     /// limiter.
@@ -154,8 +155,8 @@ impl Update {
     ///
     /// If more do, the [overflow](Self::overflow) decides: [`Overflow::RejectNew`] lets them wait,
     /// and refuses newcomers until there is a place. [`Overflow::DropOldest`] and
-    /// [`Overflow::DropLowest`] refuse the oldest and the last calls of the lowest priority at once,
-    /// until no more wait than may.
+    /// [`Overflow::DropLowest`] refuse the oldest and the last calls of the lowest priority at
+    /// once, until no more wait than may.
     pub fn max_waiting(mut self, calls: usize) -> Self {
         self.max_waiting = Some(calls);
         self

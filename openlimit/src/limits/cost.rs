@@ -101,8 +101,8 @@ impl Cost {
         self
     }
 
-    /// Says what the request costs in dollars, at the price of this model, and what its prompt alone
-    /// does, if that is known.
+    /// Says what the request costs in dollars, at the price of this model, and what its prompt
+    /// alone does, if that is known.
     #[cfg_attr(not(feature = "tokenizers"), allow(dead_code, reason = "only requests are priced"))]
     pub(crate) fn priced_at(mut self, model: &str, spend: Dollars, of_prompt: Option<Dollars>) -> Self {
         self.amounts[Self::SPEND] = spend.micros();

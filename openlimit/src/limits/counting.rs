@@ -1,6 +1,7 @@
 //! `Counting`: how the provider counts what a limit allows.
 
-/// How the provider counts limits that do not [reset](crate::Rate::resets_at). Set by [`Builder::counting`](crate::Builder::counting).
+/// How the provider counts limits that do not [reset](crate::Rate::resets_at). Set by
+/// [`Builder::counting`](crate::Builder::counting).
 ///
 /// ```
 /// use openlimit::{Counting, Rate, RateLimiter};

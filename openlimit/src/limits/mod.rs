@@ -1,5 +1,5 @@
-//! The vocabulary: rates, their resets, dimensions, limits, concurrency, costs, usage, money, percents,
-//! priorities and names.
+//! The vocabulary: rates, their resets, dimensions, limits, concurrency, costs, usage, money,
+//! percents, priorities and names.
 //!
 //! These are plain values without a clock, a lock or a queue. Nearly every other module uses them,
 //! so they are at the bottom of the tree and import nothing.

@@ -1,7 +1,7 @@
 //! `Rate`: an amount per period, and optionally its burst, or when it resets.
 //!
-//! No constructor fails, and nearly all are `const`, so a rate can be a constant. The builder checks
-//! all rates in one place: an amount of zero or a period that is too long fails there.
+//! No constructor fails, and nearly all are `const`, so a rate can be a constant. The builder
+//! checks all rates in one place: an amount of zero or a period that is too long fails there.
 
 use std::fmt;
 use std::time::Duration;
@@ -121,8 +121,8 @@ impl Rate {
     /// Counts by the calendar: at a time of day in a time zone, all of the amount is back at once.
     /// Between two resets, at most the amount is taken.
     ///
-    /// `time` is `HH:MM` or `HH:MM:SS`. `zone` is a name of the IANA time zone database, which needs
-    /// the feature `time-zones`, or `UTC`, which does not.
+    /// `time` is `HH:MM` or `HH:MM:SS`. `zone` is a name of the IANA time zone database, which
+    /// needs the feature `time-zones`, or `UTC`, which does not.
     ///
     /// ```
     /// # #[cfg(feature = "time-zones")] {
@@ -140,8 +140,8 @@ impl Rate {
     ///
     /// # Periods
     ///
-    /// - A day, which has 23 or 25 hours where the clocks change. A time of day that they skip is as
-    ///   much later as they skip: 02:30 is 03:30. If they show it twice, the first time counts.
+    /// - A day, which has 23 or 25 hours where the clocks change. A time of day that they skip is
+    ///   as much later as they skip: 02:30 is 03:30. If they show it twice, the first time counts.
     /// - A [month](Self::per_month): on the first.
     /// - A part of a day, such as an hour: in UTC only, at this time of day and every period before
     ///   and after it.
@@ -159,10 +159,11 @@ impl Rate {
     /// jitter. Clocks that NTP keeps in step differ by less than that. Otherwise:
     ///
     /// - If this machine's clock is behind the provider's, what departs in the difference counts in
-    ///   the provider's next window, beside the whole amount of the next window here. A longer jitter
-    ///   covers the difference.
+    ///   the provider's next window, beside the whole amount of the next window here. A longer
+    ///   jitter covers the difference.
     /// - If it is ahead, the provider may refuse calls that depart just after a reset, because it
-    ///   still counts them in the last window. A reset some seconds after the provider's covers that.
+    ///   still counts them in the last window. A reset some seconds after the provider's covers
+    ///   that.
     ///
     /// # With permits and other options
     ///
@@ -175,10 +176,10 @@ impl Rate {
     /// # Clocks
     ///
     /// Windows follow the system's wall clock, which is read for every call of such a limit (some
-    /// 50 ns), and once a minute while calls wait. So a window ends in time if the clock was set, or
-    /// if the machine was suspended. While the clock is wrong, so are the windows. If it is set back
-    /// beyond a reset, what was taken after the reset counts in the window before it, and the reset
-    /// comes again.
+    /// 50 ns), and once a minute while calls wait. So a window ends in time if the clock was set,
+    /// or if the machine was suspended. While the clock is wrong, so are the windows. If it is set
+    /// back beyond a reset, what was taken after the reset counts in the window before it, and the
+    /// reset comes again.
     ///
     /// After a restart of the program, it counts anew. Such a limit cannot be shared through Redis.
     ///

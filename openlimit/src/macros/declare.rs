@@ -72,8 +72,8 @@
 /// # Values
 ///
 /// A rate is `amount / unit`, where the amount is a number or a constant, and the unit is `second`,
-/// `minute`, `hour`, `day` or `month`. Such a rate is checked at compile time. A rate of zero does not
-/// compile. Money is `Dollars(10) / unit`.
+/// `minute`, `hour`, `day` or `month`. Such a rate is checked at compile time. A rate of zero does
+/// not compile. Money is `Dollars(10) / unit`.
 ///
 /// Any other value is an expression. It may use `?`, for example to read a limit from the
 /// environment. If it fails, every acquire returns

@@ -1,5 +1,5 @@
-//! The date and time of day, for limits that reset by the calendar. The one place that reads the wall
-//! clock.
+//! The date and time of day, for limits that reset by the calendar. The one place that reads the
+//! wall clock.
 //!
 //! A date is a number of nanoseconds since 1970-01-01 00:00 UTC.
 

@@ -2,8 +2,8 @@
 //!
 //! Everything else runs on the monotonic clock. But a reset is at a time of day, and the wall clock
 //! alone tells that. It may be set at any moment, forward and back, so what it shows is read anew
-//! for each decision, and never computed from an earlier reading. On clocks for tests it begins at a
-//! fixed date, and moves along with them.
+//! for each decision, and never computed from an earlier reading. On clocks for tests it begins at
+//! a fixed date, and moves along with them.
 
 use super::Time;
 
@@ -17,8 +17,8 @@ pub(crate) enum Dates {
 }
 
 impl Dates {
-    /// Returns what the clock shows, in nanoseconds since 1970-01-01 00:00 UTC. `now` is the time of
-    /// the limiter; it matters to a virtual time only.
+    /// Returns what the clock shows, in nanoseconds since 1970-01-01 00:00 UTC. `now` is the time
+    /// of the limiter; it matters to a virtual time only.
     pub(crate) fn read(&self, now: u64) -> i64 {
         match self {
             Self::Of(time) => time.date(),

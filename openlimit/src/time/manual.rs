@@ -21,8 +21,8 @@ use crate::sync::wake_all;
 /// so the test keeps one and moves it. Moving the clock admits the calls that become due, on the
 /// thread that moves it, and wakes their tasks.
 ///
-/// It starts at zero and counts in nanoseconds. For limits that [reset](crate::Rate::resets_at), its
-/// date starts at 2026-01-01 00:00 UTC.
+/// It starts at zero and counts in nanoseconds. For limits that [reset](crate::Rate::resets_at),
+/// its date starts at 2026-01-01 00:00 UTC.
 ///
 /// ```
 /// use openlimit::testing::ManualClock;

@@ -3,7 +3,8 @@
 //! A time is a number of nanoseconds since an arbitrary start, and never goes back. Programs run on
 //! the system's monotonic clock. Tests run on a manual clock or, inside a tokio runtime whose time
 //! is paused, on tokio's. A limiter keeps one of them for its whole life: times of two clocks
-//! cannot be compared. Only limits that reset by the calendar read the wall clock, too: see `dates`.
+//! cannot be compared. Only limits that reset by the calendar read the wall clock, too: see
+//! `dates`.
 //!
 //! The timers know no limiter. They fire whatever implements [`Timed`].
 

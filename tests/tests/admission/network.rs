@@ -1,7 +1,7 @@
-//! A network that delays one call more than the next, before a strict provider with the same
-//! limits and no jitter of its own. The provider refuses no call, however large, if the network
-//! delays each by at most half of the jitter. Timers may be late by any time. If they are not, tasks
-//! may be: by the other half.
+//! A network that delays one call more than the next, before a strict provider with the same limits
+//! and no jitter of its own. The provider refuses no call, however large, if the network delays
+//! each by at most half of the jitter. Timers may be late by any time. If they are not, tasks may
+//! be: by the other half.
 
 use std::collections::VecDeque;
 use std::time::Duration;

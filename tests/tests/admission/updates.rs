@@ -4,8 +4,8 @@
 //! update changes none. It counts in floats, and a limiter rounds to the later nanosecond. So
 //! both are compared to [`NEARLY`], and as much time passes after each move.
 //!
-//! A part may be kept for high calls. Then each limit has a share, which is a limit of dimensions of
-//! its own. Calls that wait are normal ones. High ones are admitted at once, or leave.
+//! A part may be kept for high calls. Then each limit has a share, which is a limit of dimensions
+//! of its own. Calls that wait are normal ones. High ones are admitted at once, or leave.
 
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Percent, Permit, Priority, Rate, RateLimiter, Usage};

@@ -90,8 +90,8 @@
 -- took out of the idle time is not idle any more for the next.
 
 -- If it went alone in the state that was lost, others may have seen more of that one. So its
--- `old.epoch` is kept, and how idle it can have been at its end (`old`): what a client saw last, and
--- the time from then on, less what was in the bucket. Of all clients, the least of that counts.
+-- `old.epoch` is kept, and how idle it can have been at its end (`old`): what a client saw last,
+-- and the time from then on, less what was in the bucket. Of all clients, the least of that counts.
 
 -- Else the bucket was `full` for so long after it went alone, and counts as idle from then on: also
 -- before the epoch, where `idle` is less than zero. If another client then knows that more should

@@ -224,7 +224,8 @@ impl<K, V> Map<K, V> {
         shard.try_lock().or_else(|| self.lock_contended(shard))
     }
 
-    /// In a child, a lock that is held may belong to one of its own threads, which releases it soon.
+    /// In a child, a lock that is held may belong to one of its own threads, which releases it
+    /// soon.
     #[cold]
     fn lock_contended<'a>(&self, shard: &'a Mutex<Table<K, V>>) -> Option<MutexGuard<'a, Table<K, V>>> {
         let process = process::id();

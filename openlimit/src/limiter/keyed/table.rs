@@ -9,8 +9,8 @@ use std::mem;
 /// The end of a list.
 const NONE: u32 = u32::MAX;
 
-/// The storage for entries grows by one part in so many. Twice as much each time would leave a third
-/// of it unused on average.
+/// The storage for entries grows by one part in so many. Twice as much each time would leave a
+/// third of it unused on average.
 const PARTS: usize = 4;
 
 /// The most entries of one table.

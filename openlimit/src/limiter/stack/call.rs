@@ -44,7 +44,8 @@ struct Progress {
     keys: Vec<Key>,
     /// The place of the level that it waited for last.
     last: usize,
-    /// The long waits that were known when it joined a queue, of which the program was not told yet.
+    /// The long waits that were known when it joined a queue, of which the program was not told
+    /// yet.
     long_waits: Vec<(Handle, LongWait)>,
     /// The waker of its task.
     waker: Waker,

@@ -23,7 +23,8 @@ pub struct Level {
     arrived: u64,
     /// How it waits, on the limiter's clock.
     urgency: Urgency,
-    /// True if it departed although others wait, of which it may now be the turn of one that is due.
+    /// True if it departed although others wait, of which it may now be the turn of one that is
+    /// due.
     has_passed: bool,
     /// True if the limiter was told of the call before it joins its queue.
     pub(super) is_announced: bool,

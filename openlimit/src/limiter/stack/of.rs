@@ -54,7 +54,8 @@ use crate::limits::Cost;
 ///
 /// # Good to know
 ///
-/// - It is no limiter: `status`, `wait_for`, `plan`, `update` and the like are those of its limiters.
+/// - It is no limiter: `status`, `wait_for`, `plan`, `update` and the like are those of its
+///   limiters.
 /// - Where all its limiters are shared through Redis, a process gets at most about one call through
 ///   it for each round trip.
 /// - It can be one of the calls of [`first_free`](crate::first_free).
@@ -63,17 +64,18 @@ use crate::limits::Cost;
 ///   them meters is an error.
 /// - A limiter may keep a part for a priority ([`reserve`](crate::Builder::reserve)). A call that
 ///   waits there for its share keeps its places at the heads of earlier limiters, also before calls
-///   of higher priorities. So keep the part in the first limiter that urgent calls and others share.
+///   of higher priorities. So keep the part in the first limiter that urgent calls and others
+///   share.
 /// - The limiters may be in memory or shared through Redis, in any mixture.
 /// - Calls of a stack and calls of one of its limiters wait in the same queue.
 /// - Nothing deadlocks, whatever order other stacks name the limiters in: a limiter keeps the place
 ///   relative to others that it had in its first stack.
 /// - If an inner limiter closes again while a call waits for an outer one, by a debt or a hold of
 ///   more than 0.1 s, the call lets others go before it in the outer one, and queues there again.
-/// - A used-up quota or a [close](crate::Limiter::close) of any of them refuses the calls that wait,
-///   also those that still wait for another one.
-/// - A call that waits for an outer limiter counts in the [`max_waiting`](crate::Builder::max_waiting)
-///   of the inner ones, too.
+/// - A used-up quota or a [close](crate::Limiter::close) of any of them refuses the calls that
+///   wait, also those that still wait for another one.
+/// - A call that waits for an outer limiter counts in the
+///   [`max_waiting`](crate::Builder::max_waiting) of the inner ones, too.
 /// - Do not stack limiters by two attributes on one function, or by acquiring twice: the first is
 ///   charged while the second is waited for, and keeps the charge if the second refuses.
 /// - A permit of a stack is one allocation, and a call that has to wait a few more.

@@ -1,5 +1,5 @@
-//! Tests of `calendar`. The moments are those of other programs, such as `date -d`, and of the rules
-//! of the zones.
+//! Tests of `calendar`. The moments are those of other programs, such as `date -d`, and of the
+//! rules of the zones.
 
 use super::civil::{first_of_month, month_of};
 use super::{Calendar, DAY, NoCalendar, SECOND, time_of_day};
@@ -10,8 +10,8 @@ fn calendar(rate: Rate, time: &str, zone: &str) -> Calendar {
     Calendar::check(rate, time, zone).expect("it has windows")
 }
 
-/// Checks that windows follow each other around a moment, in seconds, and returns the one that it is
-/// in, in seconds.
+/// Checks that windows follow each other around a moment, in seconds, and returns the one that it
+/// is in, in seconds.
 fn window(calendar: &Calendar, moment: i64) -> (i64, i64) {
     let window = calendar.window(moment * SECOND);
     assert!(window.begins <= moment * SECOND && moment * SECOND < window.ends, "{window:?}");

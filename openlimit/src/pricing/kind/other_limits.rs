@@ -36,8 +36,8 @@ const ENDS: &[&str] = &[
     "/cancel",
     // Models of their own, with their own limits, which are free.
     "/moderations",
-    // What is stored at the provider. OpenAI limits vector stores apart; for the others, no limit is
-    // documented. `/conversations` is not among them, since Mistral answers there.
+    // What is stored at the provider. OpenAI limits vector stores apart; for the others, no limit
+    // is documented. `/conversations` is not among them, since Mistral answers there.
     "/files",
     "/uploads",
     "/uploads/*/complete",

@@ -47,10 +47,10 @@ use crate::{Dollars, Usage};
 ///
 /// # genai-prices
 ///
-/// Its [`data.json`] or `data_slim.json`: a list of providers, each with a list of models. One model
-/// has different prices at different providers, so [name yours](Self::provider). Otherwise it is the
-/// first provider whose `model_match` fits the name of the model. Its first model whose `match` fits
-/// counts. If there is none, those of its `fallback_model_providers` are searched.
+/// Its [`data.json`] or `data_slim.json`: a list of providers, each with a list of models. One
+/// model has different prices at different providers, so [name yours](Self::provider). Otherwise it
+/// is the first provider whose `model_match` fits the name of the model. Its first model whose
+/// `match` fits counts. If there is none, those of its `fallback_model_providers` are searched.
 ///
 /// | key | price of |
 /// | --- | --- |

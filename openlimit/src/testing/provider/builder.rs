@@ -150,8 +150,8 @@ impl ProviderBuilder {
 
     /// Lets another consumer use the same limits, which never waits. Every two seconds it picks a
     /// random share of all limits, from nothing to `most`, and makes calls at random moments that
-    /// use as much of each. Runs with the same `seed` are the same. Default: nobody. There is at most
-    /// one: a second call replaces it.
+    /// use as much of each. Runs with the same `seed` are the same. Default: nobody. There is at
+    /// most one: a second call replaces it.
     ///
     /// If requests are limited, its calls at the full rate would be as many as the limit allows,
     /// but at most a thousand a second. Otherwise they would be ten a second. They are made up when
@@ -231,8 +231,8 @@ impl ProviderBuilder {
     /// Builds the provider without a network, with nothing used.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the amount of a limit is zero, its period or
-    /// burst is zero or above 31 days, or it cannot reset as it says.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the amount of a limit is zero, its period
+    /// or burst is zero or above 31 days, or it cannot reset as it says.
     pub fn build(mut self) -> io::Result<ProviderModel> {
         let time = self.clock.take().map_or_else(Time::detect, Time::Manual);
         self.on(time)

@@ -9,8 +9,8 @@
 //! `model`, which has no network. From there on both are the same:
 //!
 //! * `route` and `request` read the call, and `price` counts its tokens;
-//! * `account` decides: `meter` is a limit, counted in a `bucket`, a `window` or by the
-//!   `calendar`, `others` another consumer of the limits, `quota` and `ramp` what is there beside them;
+//! * `account` decides: `meter` is a limit, counted in a `bucket`, a `window` or by the `calendar`,
+//!   `others` another consumer of the limits, `quota` and `ramp` what is there beside them;
 //! * `answer`, with `words`, `stream`, `messages` and `content`, writes what was asked for;
 //! * `error_reply` and `sentences` write a refusal, in the words of a `dialect`;
 //! * `reply` is the result, and when it comes.

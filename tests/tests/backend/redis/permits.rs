@@ -59,8 +59,8 @@ fn what_was_not_used_is_given_back_to_the_others() {
 }
 
 /// The script keeps at most 64 pairs of a charge and the level before it for each limit, and thins
-/// them out beyond that, so not each refund is exact. Of 512 calls that loses 15 to 41, depending on
-/// how they come together in batches (simulated). So at least 950 of 1 000 are free again.
+/// them out beyond that, so not each refund is exact. Of 512 calls that loses 15 to 41, depending
+/// on how they come together in batches (simulated). So at least 950 of 1 000 are free again.
 #[test]
 fn hundreds_of_calls_that_are_cancelled_leave_hardly_anything_behind() {
     for calls in [32, 64, 256, 512] {

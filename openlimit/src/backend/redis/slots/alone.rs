@@ -22,9 +22,9 @@
 //! # If Redis lost its state
 //!
 //! Then each process that comes back tells for how long it has seen the bucket idle, in its last
-//! reply from the lost state. Nothing says if it was idle after that, but what was in it had to leak
-//! first. So from then on it counts as idle, once for all processes together. Of the processes that
-//! are back, the one that has seen the least idle time until the end is believed.
+//! reply from the lost state. Nothing says if it was idle after that, but what was in it had to
+//! leak first. So from then on it counts as idle, once for all processes together. Of the processes
+//! that are back, the one that has seen the least idle time until the end is believed.
 //!
 //! Example: Redis is away for 1.2 s, and begins anew. The bucket held 0.9 s of the rate, so it was
 //! empty for 0.3 s at most. Three processes took 0.3 s each. The first one owes nothing, and the

@@ -1,8 +1,8 @@
 //! Reads the files of genai-prices: a list of providers, each with its models.
 //!
 //! A model is found as that project finds it. Its name is not in the file. The first provider that
-//! knows the name by its `model_match`, or the one that the program names, is asked. Its first model
-//! whose `match` says yes counts, then those of its `fallback_model_providers`.
+//! knows the name by its `model_match`, or the one that the program names, is asked. Its first
+//! model whose `match` says yes counts, then those of its `fallback_model_providers`.
 //!
 //! The format grows with the file. So what is not about the price of tokens is skipped. Of what
 //! decides about a price, everything has to be understood, or the file is refused: a wrong price is
