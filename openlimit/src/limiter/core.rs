@@ -7,9 +7,7 @@
 use std::hint;
 use std::mem;
 use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use super::declared::least_lateness;
 use super::hold_times::HoldTimes;
@@ -17,7 +15,7 @@ use super::notices::Notices;
 use super::plans::{Planned, Plans};
 use crate::admission::{Admission, Lazily, Unused};
 use crate::backend::{Backend, Buckets as _, Driver, Served};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Holder, Mutex, MutexGuard};
 use crate::time::{Time, Timed, timer_id};
 
 /// A limiter without its type.
@@ -33,16 +31,11 @@ pub(crate) struct Core {
     /// Identifies the limiter to the timer.
     id: u64,
     pub(super) hold_times: HoldTimes,
-    /// The process whose threads alone can hold the lock: at first that in which the limiter was
-    /// built. With [`ABANDONED`], the forked child in which no thread is left to release it.
-    process: AtomicU32,
+    holder: Holder,
     pub(super) driver: Driver,
     pub(super) time: Time,
     pub(super) plan: Plans,
 }
-
-/// A bit that no process has in its number.
-const ABANDONED: u32 = 1 << 31;
 
 /// The number of times that a contended lock is tried before the thread sleeps. The lock is held
 /// for some tens of nanoseconds, which this covers.
@@ -52,10 +45,6 @@ const TRIES: u32 = 12;
 /// the cache line away from the thread that holds the lock. So the pauses get longer: with pauses
 /// of equal length, two threads took three times as long for their calls.
 const LONGEST_PAUSE: u32 = 64;
-
-/// The time after which a lock that is still held in a forked child was abandoned. To admit a
-/// million waiting calls at once takes a fifth of that.
-pub(super) const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
 /// The state of a limiter, which the lock guards.
 #[repr(C)]
@@ -104,7 +93,7 @@ impl Core {
             this: Weak::clone(this),
             id: timer_id(),
             hold_times,
-            process: AtomicU32::new(process::id()),
+            holder: Holder::of(process::id()),
             driver,
             time,
             plan: Plans::new(planned),
@@ -116,10 +105,6 @@ impl Core {
     /// Returns `None` in a forked child, if another thread held the lock when the process was
     /// forked: that thread is not there to release it. Only a contended lock is checked for that,
     /// since asking the system for the process takes as long as a call.
-    ///
-    /// In a child, a lock that is held may also belong to one of its own threads, which releases it
-    /// soon. So the first thread that meets one waits for [`ABANDONED_AFTER`]. Once the lock was
-    /// taken in the child, only threads of the child can hold it.
     #[inline(always)]
     pub(super) fn lock(&self) -> Option<MutexGuard<'_, State>> {
         self.state.try_lock().or_else(|| self.lock_contended())
@@ -136,15 +121,7 @@ impl Core {
             }
             pause = LONGEST_PAUSE.min(2 * pause);
         }
-        let (process, known) = (process::id(), self.process.load(Ordering::Relaxed));
-        if known == process {
-            return Some(self.state.lock());
-        }
-        let abandoned = process | ABANDONED;
-        let patience = if known == abandoned { Duration::ZERO } else { ABANDONED_AFTER };
-        let state = self.state.try_lock_for(patience);
-        self.process.store(if state.is_some() { process } else { abandoned }, Ordering::Relaxed);
-        state
+        self.holder.wait_for(&self.state)
     }
 
     /// Sets the timer to `due`, unless it is set to an earlier time.

@@ -6,12 +6,14 @@
 
 mod block;
 mod contain;
+mod holder;
 mod later;
 mod lock;
 mod wake;
 
 pub(crate) use self::block::{block_on, end_waits_here};
 pub(crate) use self::contain::contain;
+pub(crate) use self::holder::Holder;
 pub(crate) use self::later::{Task, in_order, run_later};
 pub(crate) use self::lock::{Mutex, MutexGuard};
 pub(crate) use self::wake::wake_all;

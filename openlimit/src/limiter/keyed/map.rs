@@ -22,14 +22,11 @@
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::process;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
-
-use parking_lot::{Mutex, MutexGuard};
 
 use super::table::{MOST, Table};
-use crate::limiter::core::ABANDONED_AFTER;
+use crate::sync::{Holder, Mutex, MutexGuard};
 
 /// The number of entries that each new key looks at. With four, a map of keys that are used once
 /// holds a third more than those that are not idle yet.
@@ -52,15 +49,14 @@ pub(super) struct Map<K, V> {
     len: AtomicUsize,
     /// The shard to look at next when the map is full.
     next: AtomicUsize,
-    /// The process that the map was made in.
-    process: u32,
-    /// The forked child in which a lock is held that no thread is left to release. Zero for none.
-    abandoned_in: AtomicU32,
 }
 
 /// On cache lines of its own.
 #[repr(align(64))]
-struct Shard<K, V>(Mutex<Table<K, V>>);
+struct Shard<K, V> {
+    table: Mutex<Table<K, V>>,
+    holder: Holder,
+}
 
 /// The place of a key: its shard, and its hash within it.
 #[derive(Clone, Copy)]
@@ -92,14 +88,14 @@ impl<K, V> Map<K, V> {
     pub(super) fn new(most: usize) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let shards = (most / IN_SHARD).max(4 * threads).next_power_of_two().min(MOST_SHARDS);
+        let process = process::id();
+        let shard = || Shard { table: Mutex::new(Table::default()), holder: Holder::of(process) };
         Self {
-            shards: (0..shards).map(|_| Shard(Mutex::new(Table::default()))).collect(),
+            shards: (0..shards).map(|_| shard()).collect(),
             hasher: RandomState::new(),
             most,
             len: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
-            process: process::id(),
-            abandoned_in: AtomicU32::new(0),
         }
     }
 
@@ -220,24 +216,8 @@ impl<K, V> Map<K, V> {
     /// Locks a shard. Returns `None` in a forked child if another thread held the lock then.
     #[inline]
     fn lock(&self, shard: usize) -> Option<MutexGuard<'_, Table<K, V>>> {
-        let Shard(shard) = &self.shards[shard];
-        shard.try_lock().or_else(|| self.lock_contended(shard))
-    }
-
-    /// In a child, a lock that is held may belong to one of its own threads, which releases it
-    /// soon.
-    #[cold]
-    fn lock_contended<'a>(&self, shard: &'a Mutex<Table<K, V>>) -> Option<MutexGuard<'a, Table<K, V>>> {
-        let process = process::id();
-        if process == self.process {
-            return Some(shard.lock());
-        }
-        let is_abandoned = self.abandoned_in.load(Ordering::Relaxed) == process;
-        let locked = shard.try_lock_for(if is_abandoned { Duration::ZERO } else { ABANDONED_AFTER });
-        if locked.is_none() {
-            self.abandoned_in.store(process, Ordering::Relaxed);
-        }
-        locked
+        let Shard { table, holder } = &self.shards[shard];
+        table.try_lock().or_else(|| holder.wait_for(table))
     }
 }
 
