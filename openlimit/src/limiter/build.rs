@@ -132,7 +132,6 @@ impl<K> Builder<K> {
             Some((_, Percent(percent @ (0 | 100..)))) => Err(BuildProblem::ReservedPart(percent)),
             Some((Priority::Low, _)) => Err(BuildProblem::ReservedForAll),
             Some(_) if self.limits.is_empty() => Err(BuildProblem::UnusedReserve),
-            Some(_) if self.backend.is_store() => Err(BuildProblem::SharedReserve),
             reserve => Ok(reserve),
         }
     }
@@ -166,6 +165,7 @@ impl Checked {
             limits: self.planned.limits(),
             meterings: self.planned.meterings(),
             dimensions: self.planned.dimensions(),
+            reserve: self.planned.reserved(),
             max_hold: self.planned.max_hold,
             dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),

@@ -246,6 +246,7 @@ impl Core {
             limits: plan.limits(),
             meterings: plan.meterings(),
             dimensions: plan.dimensions(),
+            reserve: plan.reserved(),
             max_hold: self.plan.max_hold,
             dates: Dates::Of(self.time.clone()),
             on_system_time: matches!(self.time, Time::System),

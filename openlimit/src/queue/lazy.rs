@@ -167,6 +167,12 @@ impl Queue {
         self.lines.as_ref().map_or([0; Priority::COUNT], |lines| lines.by_priority())
     }
 
+    /// Returns the number of waiters for which a part of the limits is kept.
+    #[allow(dead_code, reason = "for backends that grant ahead")]
+    pub(crate) fn above(&self) -> usize {
+        self.by_priority()[..self.reserve.lines()].iter().sum()
+    }
+
     /// Returns when the waiter arrived that waits longest.
     pub(crate) fn longest_since(&self) -> Option<u64> {
         self.lines.as_ref()?.longest_since()

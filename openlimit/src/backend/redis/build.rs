@@ -48,8 +48,10 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
     if starting.limits.is_empty() {
         return Err(BuildProblem::NoLimits);
     }
-    if starting.limits.len() > MOST_SHARED {
-        return Err(BuildProblem::TooManyShared(starting.limits.len()));
+    // A share is one more for the script.
+    let (limits, all) = (starting.limits.len(), starting.meterings.len());
+    if all > MOST_SHARED {
+        return Err(BuildProblem::TooManyShared { limits, most: MOST_SHARED * limits / all });
     }
     if let Some(limit) = starting.limits.iter().find(|limit| limit.rate().has_resets()) {
         return Err(BuildProblem::SharedReset(limit.clone()));
@@ -62,18 +64,19 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
     }
     let order = order(starting);
     let (scales, identity) = shared(starting, &order)?;
-    let limits: Box<[_]> = order
-        .iter()
-        .zip(scales)
-        .map(|(place, scale)| SharedLimit { place: *place, dimension: starting.dimensions[*place], scale })
-        .collect();
-    let common = Common::new(redis, limits.len()).map_err(BuildProblem::Redis)?;
+    let shared = order.iter().zip(scales).map(|(place, scale)| SharedLimit {
+        place: *place,
+        dimension: starting.dimensions[*place],
+        share: starting.meterings[*place].share,
+        scale,
+    });
+    let common = Common::new(redis, all, all - limits).map_err(BuildProblem::Redis)?;
     let parts: Vec<_> = starting.meterings.iter().map(|metering| redis.on_outage.part(metering)).collect();
     Ok(Shared {
         common: Arc::new(common),
         prefix: redis.prefix.clone(),
         name: name.to_owned(),
-        limits,
+        limits: shared.collect(),
         identity,
         share: Memory::new(&starting.metered_by(&parts), LOCAL),
         whole: Memory::new(starting, LOCAL),
@@ -95,9 +98,9 @@ impl Shared {
     }
 }
 
-/// Returns the places of the limits in the order of the script. All clients of the buckets must
-/// have the same, also after an update of the amounts. So amounts count only where all else is
-/// equal.
+/// Returns the places of the limits in the order of the script, and then those of their shares, if
+/// there are any. All clients of the buckets must have the same, also after an update of the
+/// amounts. So amounts count only where all else is equal.
 fn order(starting: &Starting<'_>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..starting.limits.len()).collect();
     order.sort_by_cached_key(|place| {
@@ -105,6 +108,9 @@ fn order(starting: &Starting<'_>) -> Vec<usize> {
         let rate = limit.rate();
         (limit.dimension().to_string(), rate.period(), rate.amount(), metering.burst)
     });
+    let limits = order.len();
+    order.extend_from_within(..starting.meterings.len() - limits);
+    order.iter_mut().skip(limits).for_each(|place| *place += limits);
     order
 }
 

@@ -9,8 +9,9 @@
 -- limit's rate (see scale.rs).
 
 -- script.rs unrolls this text for a number of limits: lines that end in `--*` are repeated together
--- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. It strips lines
--- that begin with two dashes and a space, so comments cost nothing.
+-- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. Lines that end in
+-- `--+` are for shares only. It strips lines that begin with two dashes and a space, so comments
+-- cost nothing.
 
 -- # The rule: GCRA on the server's clock
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
@@ -82,6 +83,22 @@
 -- From two look-aheads before its moment on (`far_at`) the next one may be granted. Its own client
 -- asks for more calls within one look-ahead of it. So any other client comes first, whatever its
 -- own look-ahead is, and they take turns.
+
+-- # The shares of calls below a priority
+-- If a part of every limit is kept for some priorities, each limit has a second bucket for the calls
+-- below: their share. It is one more limit, and calls above weigh nothing in it.
+
+-- A call that waits for its share alone is not granted beyond the look-ahead of its client. The
+-- limits are charged as of the moment of each grant, so calls above would have to wait until then.
+-- Its client asks again a look-ahead before the share allows it. Calls behind it in the batch wait,
+-- too: the client asks for those above without it.
+
+-- Meanwhile small calls of other clients could fill the share again and again. So the client whose
+-- first call below was not granted has a `claim`, until `ends`: a while after it asks again. Until
+-- then no call below of another client is granted. The claim ends when one of its calls below is
+-- granted. Only the first call below in a batch can get it. So a client that was served, and asks
+-- for more than fits, leaves the next claim to others, and they take turns. `of` is a hash of the
+-- client's key.
 
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
@@ -174,17 +191,20 @@ do
   end
 end
 
--- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound.
-local FAR, MOST_PAIRS, PROBE = 4503599627370496, 64, 60000000
+-- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound. A client asks
+-- again within LONGEST_PAUSE (ahead.rs), in nanoseconds. Its batch may take until GRACE after that
+-- and two look-aheads, in microseconds.
+local FAR, MOST_PAIRS, PROBE, LONGEST_PAUSE, GRACE = 4503599627370496, 64, 60000000, 1000000000, 50000
 local last, epoch, charges, far, far_at, held, booked = now, now, now, 0, 0, 0, 0
 local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
 local ends, span, cut, rate, shut, sum, took, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
+local claim = {of = 0, ends = 0}
 ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
--- eight numbers for each limit, and one.
+-- eight numbers for each limit, and three.
 local state = redis.call('GET', KEYS[1])
 -- What becomes of each level if this client's limits are newer: a part of it.
 local parts
@@ -205,12 +225,12 @@ if state then
   if (is_same or is_newer) and #state >= fixed then
     last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
-    length = fixed + 8
+    length = fixed + 24
     length = length + 8 * size$ + 64 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
-    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch = unpack('<{{dddddddd}}d', state, from)
+    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends = unpack('<{{dddddddd}}ddd', state, from)
     if is_newer then
       local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
       local function bursts(text)
@@ -218,6 +238,8 @@ if state then
         for amount, unit, after in string.gmatch(text, '%(burst ([%d.]+)([^,)]+)([,)])') do
           list[#list + 1] = after == ')' and (tonumber(amount) or 0) * (units[unit] or 0) or 1
         end
+        -- Those of the shares, if there are any.
+        for limit = 1, #list do list[#list + 1] = list[limit] end
         return list
       end
       local before, after = bursts(string.sub(state, 1, begin - 1)), bursts(limits)
@@ -254,7 +276,7 @@ held = math.abs(held)
 -- far ahead the far call is cannot be told any more, so it keeps no other back. The hold lasts for
 -- as long as before. Nothing leaks during a hold.
 if now < last then
-  far, held, booked = 0, max(0, held - last + now), max(0, booked - last + now)
+  far, claim.ends, held, booked = 0, 0, max(0, held - last + now), max(0, booked - last + now)
   ends[$], shut[$] = max(0, ends[$] - last + now), max(0, shut[$] - last + now) --*
 end
 do
@@ -304,7 +326,7 @@ local function thin(stack, size)
 end
 
 if hold_ends > 2 then
-  charges, far, booked = charges + 1, 0, 0
+  charges, far, claim.ends, booked = charges + 1, 0, 0, 0
   level$, rested$, put_in$, top$, low$, size$ = 0, FAR, 0, charges, 0, 0 --*
   ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
 end
@@ -446,6 +468,9 @@ end
 -- was set back. On the client's own it is too late by the time that the batch took to arrive.
 ahead = max(0, min(ahead, max(0, ahead_at - now) * 1000) - pause)
 local decisions, done = {}, 0
+local function client() return tonumber(string.sub(redis.sha1hex(KEYS[2]), 1, 12), 16) end
+-- When to ask again for a call that was kept back for its share.
+local has_served, share_in = false
 if moves > 0 and not is_out then
   -- The call that was to move keeps the slot that it has.
   at, calls = at + 8{{ + 8}}, calls - 1
@@ -462,10 +487,21 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
     else wait = level$ + max(0, min(weight$ + longest_pause - burst$, longest_pause) - rested$) end --*
     if wait > due then due, by = wait, $ end --*
   end --*
-  local is_far = due > 2 * look_ahead
+  local is_far, is_below, waits_for_share = due > 2 * look_ahead, false, false
+  is_below, waits_for_share = is_below or weight$ > 0, waits_for_share or by == $ --+
+  local is_others = is_below and claim.ends > now and claim.of ~= client()
   if due + pause > longest then
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by + 128)
+  elseif is_others then
+    share_in = max(0, (claim.ends - now - GRACE) * 1000 - 2 * look_ahead)
+    break
+  elseif waits_for_share and due > look_ahead then
+    share_in = due - look_ahead
+    if not has_served then
+      claim.of, claim.ends = client(), now + math.ceil((min(share_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
+    end
+    break
   elseif is_far and far > 0 and far_at > now then
     break
   else
@@ -482,6 +518,7 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
       level$, rested$ = level$ + weight$, 0 --*
     end --*
     ahead, has_probe, booked = due, is_exhausted, max(booked, held)
+    if is_below then has_served, claim.ends = true, 0 end
     if is_far then far, far_at = charges, now + (due + pause - 2 * look_ahead) / 1000 end
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by)
@@ -495,14 +532,14 @@ if has_probe then
 end
 
 size$ = thin(stack$, size$) --*
-local far_in = far > 0 and max(0, far_at - now) * 1000 or 0
+local ask_in = share_in or far > 0 and max(0, far_at - now) * 1000 or 0
 local quota = has_probe and 2 or is_exhausted and 1 or 0
-local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, far_in, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
+local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, ask_in, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
-state = state .. pack('<{{dddddddd}}d', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch)
+state = state .. pack('<{{dddddddd}}ddd', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends)
 pause = max(pause, (shut[$] - now) * 1000) --*
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])

@@ -79,7 +79,12 @@ impl Scale {
         let weigh = |time: Duration| clamp(time.as_nanos() * of / (of - kept));
         let longest = clamp(pause.as_nanos());
         let (fit, burst) = match metering.counting {
-            Counting::Refilling => (weigh(burst.saturating_sub(pause)), weigh(burst)),
+            Counting::Refilling if jitter == pause => (weigh(burst.saturating_sub(jitter)), weigh(burst)),
+            // The share of a limit that is counted in windows.
+            Counting::Refilling => {
+                let fit = weigh(burst.saturating_sub(jitter));
+                (fit, clamp(u128::from(fit) + u128::from(longest)))
+            }
             Counting::InWindows => {
                 // Rounded up as calls are, so that what may leave at once fits.
                 let at_once = rate.amount_in(burst - jitter);

@@ -1,4 +1,5 @@
-//! `Script`: the text of `decide.lua`, for limiters with a given number of limits.
+//! `Script`: the text of `decide.lua`, for limiters with a given number of limits, the shares of which
+//! come last if there are any.
 //!
 //! `decide.lua` is written for any number of limits and unrolled here. The unrolled text takes the
 //! server a sixth less time than loops would.
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sha1_smol::Sha1;
 
-/// The script for limiters with one number of limits.
+/// The script for limiters with one number of limits and shares.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) text: String,
@@ -18,38 +19,44 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Returns the script for a number of limits. Creates each once per process.
-    pub(super) fn of(limits: usize) -> Arc<Self> {
-        static SCRIPTS: Mutex<BTreeMap<usize, Arc<Script>>> = Mutex::new(BTreeMap::new());
-        Arc::clone(SCRIPTS.lock().entry(limits).or_insert_with(|| Arc::new(Self::new(limits))))
+    /// Returns the script for a number of limits, the last of which are `shares`. Creates each once
+    /// per process.
+    pub(super) fn of(limits: usize, shares: usize) -> Arc<Self> {
+        static SCRIPTS: Mutex<BTreeMap<(usize, usize), Arc<Script>>> = Mutex::new(BTreeMap::new());
+        let mut scripts = SCRIPTS.lock();
+        Arc::clone(scripts.entry((limits, shares)).or_insert_with(|| Arc::new(Self::new(limits, shares))))
     }
 
-    fn new(limits: usize) -> Self {
-        let text = unrolled(include_str!("decide.lua"), limits);
+    fn new(limits: usize, shares: usize) -> Self {
+        let text = unrolled(include_str!("decide.lua"), limits, shares);
         let sha = Sha1::from(&text).digest().to_string();
         Self { text, sha }
     }
 }
 
-/// Unrolls a text for a number of limits, and strips its blank lines and comments.
+/// Unrolls a text for a number of limits, the last of which are `shares`, and strips its blank lines
+/// and comments.
 ///
-/// Consecutive lines that end in `--*` are repeated together, with 1, 2, .. in place of `$`. What
-/// stands in `{{..}}` becomes a list. A comment is a line that begins with two dashes and a space.
-fn unrolled(text: &str, limits: usize) -> String {
+/// Consecutive lines that end in `--*` are repeated together, with 1, 2, .. in place of `$`. Those
+/// that end in `--+` are repeated for shares only. What stands in `{{..}}` becomes a list. A comment
+/// is a line that begins with two dashes and a space.
+fn unrolled(text: &str, limits: usize, shares: usize) -> String {
     let lines: Vec<_> =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- ")).collect();
     let mut unrolled = String::new();
-    for lines in lines.chunk_by(|one, next| one.ends_with(EACH) == next.ends_with(EACH)) {
-        if lines[0].ends_with(EACH) {
-            for limit in 1..=limits {
-                for line in lines {
-                    unrolled += &line.trim_end_matches(EACH).replace('$', &limit.to_string());
-                    unrolled.push('\n');
-                }
-            }
-        } else {
+    let mark = |line: &str| [EACH, EACH_SHARE].into_iter().find(|mark| line.ends_with(mark));
+    for lines in lines.chunk_by(|one, next| mark(one) == mark(next)) {
+        let Some(mark) = mark(lines[0]) else {
             for line in lines {
                 unrolled += &listed(line, limits);
+                unrolled.push('\n');
+            }
+            continue;
+        };
+        let before = if mark == EACH_SHARE { limits - shares } else { 0 };
+        for limit in before + 1..=limits {
+            for line in lines {
+                unrolled += &line.trim_end_matches(mark).replace('$', &limit.to_string());
                 unrolled.push('\n');
             }
         }
@@ -59,6 +66,9 @@ fn unrolled(text: &str, limits: usize) -> String {
 
 /// Marks a line that is repeated for each limit.
 const EACH: &str = " --*";
+
+/// Marks a line that is repeated for each share.
+const EACH_SHARE: &str = " --+";
 
 /// Writes out the lists in a line.
 fn listed(line: &str, limits: usize) -> String {
@@ -83,8 +93,10 @@ mod tests {
 
     #[test]
     fn marked_lines_are_repeated_together_and_a_list_is_written_out() {
-        let text = "-- why\nif x$ --*\nend --*\n\nunpack('<d{{dd}}', {{level$, weight$}})\n";
-        let plain = "if x1\nend\nif x2\nend\nunpack('<ddddd', level1, weight1, level2, weight2)\n";
-        assert_eq!(unrolled(text, 2), plain);
+        let text = "-- why\nif x$ --*\nend --*\ny$ --+\n\nunpack('<d{{dd}}', {{level$, weight$}})\n";
+        let list = "unpack('<ddddd', level1, weight1, level2, weight2)\n";
+        let limits = "if x1\nend\nif x2\nend\n".to_owned();
+        assert_eq!(unrolled(text, 2, 0), limits.clone() + list);
+        assert_eq!(unrolled(text, 2, 1), limits + "y2\n" + list);
     }
 }

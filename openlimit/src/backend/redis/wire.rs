@@ -74,8 +74,9 @@ pub(crate) struct BatchReply {
     pub(super) is_exhausted: bool,
     /// True if the batch has the probe: its first call that was granted.
     pub(super) has_probe: bool,
-    /// In how many nanoseconds the next far call may be granted.
-    pub(super) far_in: u64,
+    /// In how many nanoseconds to ask again for a call that was not granted, because another one is
+    /// far ahead or because it waits for its share.
+    pub(super) ask_in: u64,
     /// The state of each bucket after the batch.
     pub(super) buckets: Vec<BucketReply>,
     /// The decisions about the first calls of the batch, in their order. Calls beyond the
@@ -135,7 +136,7 @@ impl BatchReply {
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, charges) = (bytes.number()?, bytes.number()?);
         let (is_out, held_for) = (bytes.number()? > 0, bytes.number()?);
-        let (quota, far_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
+        let (quota, ask_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
             let (level, idle) = (bytes.number()?, bytes.signed()?);
@@ -167,7 +168,7 @@ impl BatchReply {
             held_for,
             is_exhausted: quota > 0,
             has_probe: quota > 1,
-            far_in,
+            ask_in,
             buckets,
             calls: decisions,
             paces,

@@ -48,17 +48,18 @@ impl Slots {
     }
 
     /// Returns for how long a client waits before it asks again for calls that were not granted:
-    /// those beyond its own last slot, or those that another client's far call keeps back.
+    /// those beyond its own last slot, or those that another client's far call or their share keeps
+    /// back.
     ///
-    /// The next far call may be granted in `far_in`, or sooner after a refund.
-    pub(super) fn pause(&self, far_in: u64, now: u64) -> u64 {
+    /// The next such call may be granted in `ask_in`, or sooner after a refund.
+    pub(super) fn pause(&self, ask_in: u64, now: u64) -> u64 {
         let pause = self.terms.look_ahead / PORTION;
         if self.slots.back().is_some_and(|slot| self.is_far(slot, now)) {
             pause
         } else if self.changes(now) {
             pause.max(SHORTEST_PAUSE)
         } else {
-            far_in.min(LONGEST_PAUSE).max(pause).max(SHORTEST_PAUSE)
+            ask_in.min(LONGEST_PAUSE).max(pause).max(SHORTEST_PAUSE)
         }
     }
 
@@ -76,14 +77,20 @@ impl Slots {
     ///
     /// Gives back slots that have expired, and slots that the call does not fit. Also gives back a
     /// slot beyond the look-ahead that was requested for another waiter: that large call has left,
-    /// and this one may be granted an earlier slot.
+    /// and this one may be granted an earlier slot. Leaves a slot of a call above a reserved
+    /// priority to that one.
     pub(super) fn slot_due(&mut self, amounts: &[u64], waiter: Option<u64>, now: u64) -> Option<Due> {
         while let Some(slot) = self.slots.front() {
             // Beyond any look-ahead, also one that is not shortened.
             let is_far = slot.due > now.saturating_add(self.terms.look_ahead.max(self.trips()));
             let is_others = !slot.is_lease() && slot.waiter != waiter;
-            if now <= slot.expires && slot.fits(amounts) && !(is_far && is_others) {
-                return Some(Due { at: slot.due, limit: slot.limit });
+            if now <= slot.expires && !(is_far && is_others) {
+                if slot.fits(amounts) {
+                    return Some(self.due_for(amounts, slot));
+                }
+                if self.takes_share(amounts) && self.is_for_above(slot) {
+                    return None;
+                }
             }
             self.drop_first(now);
         }
@@ -129,6 +136,7 @@ impl Slots {
             let weight = self.weight_of(bucket, amounts[self.dimensions[bucket]], charge);
             self.ledger.refund(bucket, weight, charge, is_admitted);
         }
+        self.share_returns(amounts, now.saturating_add(FLUSH_AFTER));
         self.flush_soon(now);
     }
 

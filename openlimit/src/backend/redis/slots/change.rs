@@ -109,7 +109,7 @@ impl Slots {
             self.is_update_pending = version.is_none();
             self.is_update_sent = false;
             self.flush_at = self.flush_at.min(now);
-            self.ask_at = 0;
+            (self.ask_at, self.share_at) = (0, 0);
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Slots {
         self.scales.iter_mut().for_each(|scale| scale.set_rate(1, 1));
         self.set_paces(now);
         (self.held_until, self.is_exhausted, self.probe_slot, self.ask_at) = (0, false, 0, 0);
-        (self.head_shut_until, self.changed_at) = (0, None);
+        (self.share_at, self.head_shut_until, self.changed_at) = (0, 0, None);
         self.shut_until.fill(0);
         let meterings = self.share_of(limits.meterings);
         self.alone.reset(&limits.metered_by(&meterings), limits, now);

@@ -82,6 +82,17 @@ impl Slots {
         self.next_look = u64::MAX;
     }
 
+    /// Returns when there will be something to send; the largest value for never.
+    pub(super) fn next_batch(&self, queue: &Queue, now: u64) -> u64 {
+        let next = self.next_work(self.wanting(queue, now), now);
+        if self.share_at <= now {
+            return next;
+        }
+        // Then calls that are kept back ask again.
+        let all = self.wanting_of(queue.len(), queue, now);
+        next.min(self.next_work(all, now).max(self.share_at))
+    }
+
     /// Returns when there will be something to send, while so many waiters
     /// [want slots](Self::wanting); the largest value for never.
     pub(super) fn next_work(&self, waiting: usize, now: u64) -> u64 {
@@ -120,7 +131,7 @@ impl Slots {
         now: u64,
     ) -> Result<Vec<u8>, Option<u64>> {
         self.begin(queue, flushing, now).ok_or_else(|| {
-            self.next_look = self.next_work(self.wanting(queue, now), now);
+            self.next_look = self.next_batch(queue, now);
             Some(self.next_look).filter(|at| *at != u64::MAX)
         })
     }
@@ -130,7 +141,7 @@ impl Slots {
         if flushing {
             self.flush_now(queue, now);
         }
-        if self.next_work(self.wanting(queue, now), now) > now {
+        if self.next_batch(queue, now) > now {
             return None;
         }
         while self.slots.front().is_some_and(|slot| slot.is_lease() && slot.expires < now) {
@@ -188,7 +199,7 @@ impl Slots {
             Some(slot) => self.subtract_held(&slot),
             None => {}
         }
-        let asks_for_more = reply.calls.len() < calls.len();
+        let undecided = calls.get(reply.calls.len()).map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
         // A hold waits for the first reply.
@@ -210,7 +221,7 @@ impl Slots {
         let mut refused = Vec::new();
         let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {
-            limit = decision.limit.map_or(limit, |bucket| self.places[bucket]);
+            limit = decision.limit.map_or(limit, |bucket| self.limit_of(bucket));
             let due = (now + decision.wait).saturating_sub(age);
             if decision.granted
                 && let Some(charge) = charges.next()
@@ -225,7 +236,8 @@ impl Slots {
                     self.probe_slot = charge;
                 }
                 let at = reply.decided + decision.wait / 1_000;
-                self.slots.push_back(Slot { amounts: call.amounts, due, at, expires, charge, limit, waiter });
+                let (amounts, due_above) = (call.amounts, due);
+                self.slots.push_back(Slot { amounts, due, due_above, at, expires, charge, limit, waiter });
             } else if let Some((key, number)) = call.waiter
                 // Keys are reused, so another waiter may have it by now.
                 && let Some(waiter) = queue.waiter(key).filter(|waiter| waiter.number == number)
@@ -233,7 +245,11 @@ impl Slots {
                 refused.push((key, waiter.timed_out(decision.wait, limit, now)));
             }
         }
-        self.ask_at = if asks_for_more { now + self.pause(reply.far_in, now) } else { 0 };
+        let ask_at = now + self.pause(reply.ask_in, now);
+        self.ask_at = if undecided == Some(false) { ask_at } else { 0 };
+        if undecided == Some(true) {
+            self.share_at = ask_at;
+        }
         // After an outage, what this process took alone is charged first. And what was granted
         // before the server knew of a hold may not be used during it.
         let is_held = self.held_until > now && self.ledger.has_hold();
@@ -283,7 +299,7 @@ impl Slots {
             return Some(error.clone());
         }
         // The batch may not be on its way yet, on a busy machine.
-        let asks = || self.in_flight.is_some() || self.next_work(self.wanting(queue, now), now) <= now;
+        let asks = || self.in_flight.is_some() || self.next_batch(queue, now) <= now;
         let is_silent = self.in_flight.is_some() && self.seen_at < waiter.arrived || wait == 0 && asks();
         let silence = Duration::from_nanos(now.saturating_sub(self.seen_at.max(waiter.arrived)));
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))

@@ -57,7 +57,7 @@ impl Slots {
         self.hold_until(0, now);
         (self.is_exhausted, self.probe_slot) = (false, 0);
         // The hold may be why the calls were not granted.
-        self.ask_at = 0;
+        (self.ask_at, self.share_at) = (0, 0);
         self.ledger.end_hold();
         self.flush_at = self.flush_at.min(now);
     }
@@ -126,7 +126,7 @@ impl Slots {
         } else {
             share.hold(self.held_until, now);
         }
-        for (place, until) in self.places.iter().zip(&self.shut_until) {
+        for (place, until) in self.places[..self.limits].iter().zip(&self.shut_until) {
             share.hold_limit(*place, *until, now);
         }
     }

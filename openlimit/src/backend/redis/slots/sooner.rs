@@ -23,6 +23,11 @@
 //!
 //! During a hold all of that is counted from its end, until when the levels stand.
 //!
+//! # Calls above a reserved priority
+//!
+//! The same holds of the limits alone. So a call that takes nothing from a share may depart for a
+//! slot as soon as the limits allow it, although the slot waits for a share (`shares`).
+//!
 //! Example, in ms, with a fit of 180. The level is 300, of which two slots of 60 are at 60 and 120
 //! from now. Then a call gives back 90, and a reply shows a level of 210. The last slot may begin
 //! at 210 - 180 = 30. Without it the level is 150, so the slot before it may begin now.
@@ -36,11 +41,12 @@ impl Slots {
     /// Moves slots up as far as the levels in a reply allow. `decided` is when it was decided, on
     /// the limiter's clock.
     pub(super) fn move_up(&mut self, reply: &BatchReply, decided: u64) {
-        // From the last slot to the first: the moment that each may have.
+        // From the last slot to the first: the moment that each may have, and that it may have for a
+        // call above.
         let mut levels: Vec<u64> = reply.buckets.iter().map(|bucket| bucket.level).collect();
         let mut waits = Vec::with_capacity(self.slots.len());
         for slot in self.slots.iter().rev() {
-            let mut wait = 0;
+            let (mut wait, mut above) = (0, 0);
             for (bucket, (level, scale)) in levels.iter_mut().zip(&self.scales).enumerate() {
                 let amount = slot.amounts.as_slice()[self.dimensions[bucket]];
                 let weight = scale.weight(amount);
@@ -49,18 +55,22 @@ impl Slots {
                 if weight > 0 {
                     wait = max(wait, scale.wait(*level, weight));
                 }
+                if bucket < self.limits {
+                    above = wait;
+                }
             }
-            waits.push(wait);
+            waits.push((wait, above));
         }
         let end_of_hold = decided + reply.held_for;
         // From the first to the last, since a slot does not begin before the one in front of it.
-        let mut from = 0;
-        for (slot, wait) in self.slots.iter_mut().zip(waits.into_iter().rev()) {
-            from = max(from, wait);
+        let (mut from, mut from_above) = (0, 0);
+        for (slot, (wait, above)) in self.slots.iter_mut().zip(waits.into_iter().rev()) {
+            (from, from_above) = (max(from, wait), max(from_above, above));
             if end_of_hold + from < slot.due {
                 slot.due = end_of_hold + from;
                 slot.at = reply.decided + (reply.held_for + from) / 1_000;
             }
+            slot.due_above = slot.due_above.min(slot.due).min(end_of_hold + from_above);
             from = max(from, slot.due.saturating_sub(end_of_hold));
         }
     }

@@ -24,8 +24,13 @@ pub(in crate::backend::redis) const LOCAL: u64 = 1 << 63;
 /// Times are in nanoseconds unless noted otherwise. The buckets are in the order of the script.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    /// The place of each bucket's limit in the limiter.
+    /// The place of each bucket's metering in the limiter. Those of the limits come first, then
+    /// those of their shares, if there are any.
     pub(super) places: Box<[usize]>,
+    /// The number of limits, without shares.
+    pub(super) limits: usize,
+    /// The part of each limit that its share is, in percent.
+    pub(super) share: u8,
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
@@ -78,6 +83,8 @@ pub(crate) struct Slots {
     pub(super) max_hold: u64,
     /// The earliest time to ask for calls again, while another client's far call goes first.
     pub(super) ask_at: u64,
+    /// The same for calls that take from a share.
+    pub(super) share_at: u64,
     /// When a call last gave back a part of what it had reserved, or a response said that less was
     /// left than the bucket had room for.
     pub(super) changed_at: Option<u64>,
@@ -106,6 +113,8 @@ pub(super) struct Slot {
     pub(super) amounts: Amounts,
     /// The moment from which a call may depart for it.
     pub(super) due: u64,
+    /// The same for a call that takes nothing from a share.
+    pub(super) due_above: u64,
     /// The same moment in microseconds of the server's clock. The next batch is granted after it.
     pub(super) at: u64,
     /// The last moment at which a call may depart for it.
@@ -128,9 +137,11 @@ pub(super) struct KnownClimb {
 
 /// A limit, as its shared bucket counts it.
 pub(in crate::backend::redis) struct SharedLimit {
-    /// The place of the limit in the limiter.
+    /// The place of its metering in the limiter.
     pub(in crate::backend::redis) place: usize,
     pub(in crate::backend::redis) dimension: usize,
+    /// The part of the limit that it is for, in percent: less than 100 for a share.
+    pub(in crate::backend::redis) share: u8,
     pub(in crate::backend::redis) scale: Scale,
 }
 
@@ -166,6 +177,8 @@ impl Slots {
         let dimensions: Box<[usize]> = shared.iter().map(|limit| limit.dimension).collect();
         Self {
             places: shared.iter().map(|limit| limit.place).collect(),
+            limits: shared.iter().filter(|limit| limit.share == 100).count(),
+            share: shared.last().map_or(100, |limit| limit.share),
             scales: shared.iter().map(|limit| limit.scale).collect(),
             past: Vec::new(),
             forgotten: 0,
@@ -194,6 +207,7 @@ impl Slots {
             held_at_server: 0,
             max_hold,
             ask_at: 0,
+            share_at: 0,
             changed_at: None,
             marks: None,
             late: vec![0; shared.len()].into(),
@@ -210,5 +224,10 @@ impl Slots {
     /// Returns the bucket of the limit at a place of the limiter.
     pub(super) fn bucket_of(&self, place: usize) -> Option<usize> {
         self.places.iter().position(|of| *of == place)
+    }
+
+    /// Returns the place of the limit that a bucket is for, or its share.
+    pub(super) fn limit_of(&self, bucket: usize) -> usize {
+        self.places[bucket % self.limits]
     }
 }

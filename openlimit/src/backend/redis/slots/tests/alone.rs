@@ -134,6 +134,7 @@ pub(super) fn alone(mut client: Tenant, share: Percent) -> Tenant {
                 limits: &[],
                 meterings,
                 dimensions: &[0, 1],
+                reserve: None,
                 max_hold: 0,
                 dates: Dates::From(0),
                 on_system_time: true,

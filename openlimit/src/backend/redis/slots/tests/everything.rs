@@ -184,6 +184,7 @@ fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> 
         limits: &limits,
         meterings: &rates.map(metering),
         dimensions: &[0, 1],
+        reserve: None,
         max_hold: 0,
         dates: Dates::From(0),
         on_system_time: true,

@@ -32,9 +32,9 @@ pub(super) const STEP: u64 = 200_000;
 /// The server's time at zero of the clients' clock, in microseconds.
 pub(super) const EPOCH: u64 = 1_700_000_000_000_000;
 
-/// Returns the script for a number of limits. It takes the time from its last argument.
-pub(super) fn scripted(limits: usize) -> String {
-    let script = Script::of(limits).text.replace("redis.call('TIME')", "{0, ARGV[5]}");
+/// Returns the script for a number of limits, the last of which are `shares`. It takes the time from its last argument.
+pub(super) fn scripted(limits: usize, shares: usize) -> String {
+    let script = Script::of(limits, shares).text.replace("redis.call('TIME')", "{0, ARGV[5]}");
     assert!(script.contains("{0, ARGV[5]}"), "the script does not read the clock any more");
     script
 }
@@ -89,7 +89,7 @@ impl World {
         Self {
             _server: server,
             connection,
-            script: scripted(2),
+            script: scripted(2, 0),
             scales: scales.into(),
             granted: Vec::new(),
             lost: Vec::new(),
@@ -109,12 +109,13 @@ impl World {
             patience: 0,
             on_outage: OnOutage::Wait,
         };
-        let limit = |place| SharedLimit { place, dimension: place, scale: self.scales[place] };
+        let limit = |place| SharedLimit { place, dimension: place, share: 100, scale: self.scales[place] };
         let starting = Starting {
             name: None,
             limits: &[],
             meterings: &SLOW.map(metering),
             dimensions: &[0, 1],
+            reserve: None,
             max_hold: 0,
             dates: Dates::From(0),
             on_system_time: true,
