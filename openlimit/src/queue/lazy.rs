@@ -167,10 +167,10 @@ impl Queue {
         self.lines.as_ref().map_or([0; Priority::COUNT], |lines| lines.by_priority())
     }
 
-    /// Returns the number of waiters for which a part of the limits is kept.
+    /// Returns how many waiters take nothing from a share. If there is none, `len` counts all.
     #[allow(dead_code, reason = "for backends that grant ahead")]
     pub(crate) fn above(&self) -> usize {
-        self.by_priority()[..self.reserve.lines()].iter().sum()
+        self.lines.as_ref().map_or(0, |lines| lines.above())
     }
 
     /// Returns when the waiter arrived that waits longest.

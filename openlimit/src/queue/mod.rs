@@ -86,6 +86,8 @@ struct Line {
     last: Key,
     /// Their number.
     len: usize,
+    /// The number of those that take nothing.
+    free: usize,
     /// The sum of their amounts, by dimension.
     asked: Box<[u128]>,
 }
@@ -114,7 +116,7 @@ impl Lines {
             head: NONE,
             order: Order::default(),
             reserve,
-            lines: array::from_fn(|_| Line { last: NONE, len: 0, asked: vec![0; dimensions].into() }),
+            lines: array::from_fn(|_| Line { last: NONE, len: 0, free: 0, asked: vec![0; dimensions].into() }),
             entries: Slab::new(),
             len: 0,
             deadlines: BTreeSet::new(),
@@ -172,6 +174,12 @@ impl Lines {
     /// Returns whether `newcomer` would go after all waiters.
     fn goes_last(&self, newcomer: &Waiter) -> bool {
         !self.order.has_below(newcomer.line())
+    }
+
+    /// Returns how many waiters take nothing from a share.
+    fn above(&self) -> usize {
+        let (above, below) = self.lines.split_at(self.reserve.lines());
+        above.iter().map(|line| line.len).sum::<usize>() + below.iter().map(|line| line.free).sum::<usize>()
     }
 
     /// Returns the earliest deadline and the key of its waiter.
@@ -334,12 +342,14 @@ impl Lines {
 
 impl Line {
     fn add(&mut self, amounts: &Amounts) {
+        self.free += usize::from(amounts.is_zero());
         for (sum, amount) in self.asked.iter_mut().zip(amounts.as_slice()) {
             *sum += u128::from(*amount);
         }
     }
 
     fn subtract(&mut self, amounts: &Amounts) {
+        self.free -= usize::from(amounts.is_zero());
         for (sum, amount) in self.asked.iter_mut().zip(amounts.as_slice()) {
             *sum -= u128::from(*amount);
         }

@@ -88,6 +88,9 @@
 -- If a part of every limit is kept for some priorities, each limit has a second bucket for the calls
 -- below: their share. It is one more limit, and calls above weigh nothing in it.
 
+-- Calls above do not wait for slots of calls below of the same client. So `below` has where its last
+-- call below lies, and `ahead` where its last call above does.
+
 -- A call that waits for its share alone is not granted beyond the look-ahead of its client. The
 -- limits are charged as of the moment of each grant, so calls above would have to wait until then.
 -- Its client asks again a look-ahead before the share allows it. Calls behind it in the batch wait,
@@ -169,10 +172,10 @@
 
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
-local batch, at = ARGV[2], 0
+local batch, at, below = ARGV[2], 0, {}
 local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls
-seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls, at =
-  unpack('<dddddddddddddddddddd', batch)
+seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, below.ahead, below.at, below.back, below.back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls, at =
+  unpack('<dddddddddddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
@@ -391,7 +394,7 @@ if is_out then
     level$ = max(0, level$ - put_in$) --*
     top$, low$ = 0, FAR --*
   end --*
-  ahead, ahead_at = back, back_at
+  ahead, ahead_at, below.ahead, below.at = back, back_at, below.back, below.back_at
   if far == out then far = 0 end
 end
 
@@ -467,6 +470,7 @@ end
 -- client gives that slot's moment on both clocks. On the server's it is exact, unless that clock
 -- was set back. On the client's own it is too late by the time that the batch took to arrive.
 ahead = max(0, min(ahead, max(0, ahead_at - now) * 1000) - pause)
+below.ahead = max(0, min(below.ahead, max(0, below.at - now) * 1000) - pause)
 local decisions, done = {}, 0
 local function client() return tonumber(string.sub(redis.sha1hex(KEYS[2]), 1, 12), 16) end
 -- When to ask again for a call that was kept back for its share.
@@ -475,20 +479,22 @@ if moves > 0 and not is_out then
   -- The call that was to move keeps the slot that it has.
   at, calls = at + 8{{ + 8}}, calls - 1
 end
-while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
+while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
   local longest, {{weight$}}
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
-  local due, by, is_shut = ahead, 0, false
+  local is_below = false
+  is_below = is_below or weight$ > 0 --+
+  local due, by, is_shut = is_below and below.ahead or ahead, 0, false
   is_shut = is_shut or weight$ > 0 and shut[$] > now + pause / 1000 --*
-  if is_shut then break end
+  if is_shut or due > look_ahead then break end
   if weight$ > 0 then --*
     local wait --*
     if weight$ <= fit$ then wait = level$ + weight$ - fit$ --*
     else wait = level$ + max(0, min(weight$ + longest_pause - burst$, longest_pause) - rested$) end --*
     if wait > due then due, by = wait, $ end --*
   end --*
-  local is_far, is_below, waits_for_share = due > 2 * look_ahead, false, false
-  is_below, waits_for_share = is_below or weight$ > 0, waits_for_share or by == $ --+
+  local is_far, waits_for_share = due > 2 * look_ahead, false
+  waits_for_share = waits_for_share or by == $ --+
   local is_others = is_below and claim.ends > now and claim.of ~= client()
   if due + pause > longest then
     done = done + 1
@@ -517,8 +523,8 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
       top$, low$ = charges, level$ - due --*
       level$, rested$ = level$ + weight$, 0 --*
     end --*
-    ahead, has_probe, booked = due, is_exhausted, max(booked, held)
-    if is_below then has_served, claim.ends = true, 0 end
+    has_probe, booked = is_exhausted, max(booked, held)
+    if is_below then below.ahead, has_served, claim.ends = due, true, 0 else ahead = due end
     if is_far then far, far_at = charges, now + (due + pause - 2 * look_ahead) / 1000 end
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by)
@@ -526,7 +532,7 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
 end
 
 if has_probe then
-  held = now + math.ceil(ahead / 1000) + PROBE
+  held = now + math.ceil(max(ahead, below.ahead) / 1000) + PROBE
   pause = (held - now) * 1000
   if ends[$] > now then ends[$] = ends[$] + held - now end --*
 end

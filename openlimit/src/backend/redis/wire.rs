@@ -7,7 +7,8 @@
 //!    `charges`, which identify the state that the client saw last (zeros before the first reply);
 //!    for how long its process decided alone, and the `epoch` that it had seen before;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
-//!    same of the slot before the one that moves, if one does; `look_ahead`; `longest_pause`;
+//!    same of the slot before the one that moves, if one does; the same four of slots for calls
+//!    below a reserved priority; `look_ahead`; `longest_pause`;
 //! 3. until when to admit nothing, on the server's clock, or 0; what ends before that: 1 for the
 //!    hold of all calls, 2 also for those of single limits, 3 to reset all buckets, too, else 0; 1
 //!    if a quota is used up, else 0;

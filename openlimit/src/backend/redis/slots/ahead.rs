@@ -52,9 +52,9 @@ impl Slots {
     /// back.
     ///
     /// The next such call may be granted in `ask_in`, or sooner after a refund.
-    pub(super) fn pause(&self, ask_in: u64, now: u64) -> u64 {
+    pub(super) fn pause(&self, ask_in: u64, is_below: bool, now: u64) -> u64 {
         let pause = self.terms.look_ahead / PORTION;
-        if self.slots.back().is_some_and(|slot| self.is_far(slot, now)) {
+        if self.lane(is_below).back().is_some_and(|slot| self.is_far(slot, now)) {
             pause
         } else if self.changes(now) {
             pause.max(SHORTEST_PAUSE)
@@ -77,29 +77,29 @@ impl Slots {
     ///
     /// Gives back slots that have expired, and slots that the call does not fit. Also gives back a
     /// slot beyond the look-ahead that was requested for another waiter: that large call has left,
-    /// and this one may be granted an earlier slot. Leaves a slot of a call above a reserved
-    /// priority to that one.
+    /// and this one may be granted an earlier slot.
     pub(super) fn slot_due(&mut self, amounts: &[u64], waiter: Option<u64>, now: u64) -> Option<Due> {
-        while let Some(slot) = self.slots.front() {
-            // Beyond any look-ahead, also one that is not shortened.
-            let is_far = slot.due > now.saturating_add(self.terms.look_ahead.max(self.trips()));
+        let is_below = self.takes_share(amounts);
+        // Beyond any look-ahead, also one that is not shortened.
+        let far = now.saturating_add(self.terms.look_ahead.max(self.trips()));
+        if !is_below && waiter.is_some() {
+            self.drop_below_after(far, now);
+        }
+        while let Some(slot) = self.lane(is_below).front() {
             let is_others = !slot.is_lease() && slot.waiter != waiter;
-            if now <= slot.expires && !(is_far && is_others) {
-                if slot.fits(amounts) {
-                    return Some(self.due_for(amounts, slot));
-                }
-                if self.takes_share(amounts) && self.is_for_above(slot) {
-                    return None;
-                }
+            if now <= slot.expires && slot.fits(amounts) && !(slot.due > far && is_others) {
+                return Some(Due { at: slot.due, limit: slot.limit });
             }
-            self.drop_first(now);
+            self.drop_first(is_below, now);
         }
         None
     }
 
     /// Takes a call, which fits, out of the first slot. Returns the number of the charge.
     pub(super) fn take_slot(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        let slot = self.slots.front_mut()?;
+        let is_below = self.takes_share(amounts);
+        let lane = if is_below { &mut self.below } else { &mut self.slots };
+        let slot = lane.front_mut()?;
         let charge = slot.charge;
         for ((rest, held), amount) in slot.amounts.as_mut_slice().iter_mut().zip(&mut self.held).zip(amounts)
         {
@@ -111,22 +111,27 @@ impl Slots {
             self.probe_slot = 0;
         }
         if !slot.is_lease() || slot.amounts.is_zero() {
-            self.drop_first(now);
+            self.drop_first(is_below, now);
         }
         Some(charge)
     }
 
     /// Gives back all slots, but leases only once they have expired. For an empty queue.
     pub(super) fn drop_idle(&mut self, now: u64) {
-        while self.slots.front().is_some_and(|slot| !slot.is_lease() || slot.expires < now) {
-            self.drop_first(now);
+        for is_below in [false, true] {
+            let is_of_no_use = |slot: &Slot| !slot.is_lease() || slot.expires < now;
+            while self.lane(is_below).front().is_some_and(is_of_no_use) {
+                self.drop_first(is_below, now);
+            }
         }
     }
 
     /// Gives back all slots, leases included.
     pub(super) fn drop_all(&mut self, now: u64) {
-        while !self.slots.is_empty() {
-            self.drop_first(now);
+        for is_below in [false, true] {
+            while !self.lane(is_below).is_empty() {
+                self.drop_first(is_below, now);
+            }
         }
     }
 
@@ -136,7 +141,10 @@ impl Slots {
             let weight = self.weight_of(bucket, amounts[self.dimensions[bucket]], charge);
             self.ledger.refund(bucket, weight, charge, is_admitted);
         }
-        self.share_returns(amounts, now.saturating_add(FLUSH_AFTER));
+        if self.takes_share(amounts) {
+            // The share may have room for calls below.
+            self.below_at = self.below_at.min(now.saturating_add(FLUSH_AFTER));
+        }
         self.flush_soon(now);
     }
 
@@ -146,10 +154,16 @@ impl Slots {
         self.flush_soon(now);
     }
 
-    /// Gives back the first slot.
-    pub(super) fn drop_first(&mut self, now: u64) {
-        let Some(slot) = self.slots.pop_front() else { return };
-        self.subtract_held(&slot);
+    /// Gives back the first slot of calls above, or of those below.
+    pub(super) fn drop_first(&mut self, is_below: bool, now: u64) {
+        if let Some(slot) = self.lane_mut(is_below).pop_front() {
+            self.drop_slot(&slot, now);
+        }
+    }
+
+    /// Gives back a slot that was removed.
+    pub(super) fn drop_slot(&mut self, slot: &Slot, now: u64) {
+        self.subtract_held(slot);
         if slot.charge == self.probe_slot && self.is_exhausted {
             self.pass_probe_on(now);
         }

@@ -16,7 +16,7 @@ impl Slots {
 
     /// Returns true if it has no slots and no leases, and none are on their way.
     fn holds_nothing(&self) -> bool {
-        self.slots.is_empty() && self.in_flight.is_none()
+        self.has_no_slots() && self.in_flight.is_none()
     }
 
     /// Returns true if nothing waits for a batch.

@@ -13,12 +13,13 @@ use crate::queue::{Queue, Waiter};
 impl Slots {
     /// Returns a lower bound on the wait of a call that joins now, and the limit that decides it.
     pub(super) fn estimate(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
+        let wait_for = |slot: &Slot| (slot.due.saturating_sub(now), slot.limit);
         let amounts = call.amounts.as_slice();
-        let wait_for = |slot: &Slot| (self.due_for(amounts, slot).at.saturating_sub(now), slot.limit);
         if !queue.goes_last(call) {
             // The call may take a slot that was requested for a call behind it.
             let next = self.estimate_next(amounts, now);
-            return self.slots.front().map(wait_for).map_or(next, |first| first.min(next));
+            let first = self.lane(self.takes_share(amounts)).front();
+            return first.map(wait_for).map_or(next, |first| first.min(next));
         }
         self.behind_slots(amounts, |dimension| queue.ahead_of(call, dimension), now)
     }
@@ -36,8 +37,8 @@ impl Slots {
 
     /// Does the same for a call for which there is no slot.
     fn behind_slots(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
-        let wait_for = |slot| (self.due_for(amounts, slot).at.saturating_sub(now), slot.limit);
-        let last = self.slots.back().map_or((0, 0), wait_for);
+        let last = self.lane(self.takes_share(amounts)).back();
+        let last = last.map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
         let without_slot = |dimension: usize| ahead(dimension).saturating_sub(self.held[dimension]);
         last.max(self.wait_for_room(amounts, without_slot, now))
     }

@@ -57,7 +57,7 @@ impl Slots {
         self.hold_until(0, now);
         (self.is_exhausted, self.probe_slot) = (false, 0);
         // The hold may be why the calls were not granted.
-        (self.ask_at, self.share_at) = (0, 0);
+        (self.ask_at, self.below_at) = (0, 0);
         self.ledger.end_hold();
         self.flush_at = self.flush_at.min(now);
     }
@@ -86,11 +86,14 @@ impl Slots {
         if !self.is_any_shut(now) {
             return;
         }
-        let first = self.slots.iter().position(|slot| self.shut_for(slot.amounts.as_slice()) > now);
-        let mut behind = self.slots.split_off(first.unwrap_or(self.slots.len()));
-        mem::swap(&mut self.slots, &mut behind);
-        self.drop_all(now);
-        self.slots = behind;
+        for is_below in [false, true] {
+            let lane = self.lane(is_below);
+            let first = lane.iter().position(|slot| self.shut_for(slot.amounts.as_slice()) > now);
+            let first = first.unwrap_or(lane.len());
+            for slot in self.lane_mut(is_below).split_off(first) {
+                self.drop_slot(&slot, now);
+            }
+        }
     }
 
     /// Takes over what a reply says about the holds of single limits, apart from changes that the

@@ -80,9 +80,6 @@ impl Buckets for Slots {
             self.alone.has_room(amounts, now)
         } else if self.is_held(now) || self.shut_for(amounts) > now {
             false
-        } else if let Some(slot) = self.slots.front().filter(|slot| !slot.is_lease()) {
-            // Calls wait, and this one passes them: it takes the first of their slots, or none.
-            slot.fits(amounts) && (self.due_for(amounts, slot).at..=slot.expires).contains(&now)
         } else {
             self.slot_due(amounts, None, now).is_some_and(|due| due.at <= now)
         }
@@ -359,7 +356,7 @@ impl Buckets for Slots {
     fn idle(&mut self, now: u64) {
         self.drop_idle(now);
         // The call that had to pause has left.
-        (self.ask_at, self.share_at, self.head_shut_until) = (0, 0, 0);
+        (self.ask_at, self.below_at, self.head_shut_until) = (0, 0, 0);
     }
 
     fn set_room(&mut self, calls: usize) {

@@ -1,31 +1,36 @@
 //! The shares of calls below a priority for which a part of every limit is reserved.
 //!
 //! A share is a bucket behind those of the limits, from which calls above take nothing
-//! (`queue::Reserve`). The server charges it as any other. Only three things are special, so that
-//! calls below do not hold up those above:
+//! (`queue::Reserve`). The server charges it as any other. Two things are special, so that calls
+//! below do not hold up those above:
 //!
-//! * **A call below that has to wait for its share is granted a look-ahead ahead at most.** Beyond
-//!   that it is kept back, and so are all calls below behind it, until the server says to ask again
-//!   (`share_at`). Calls above are requested meanwhile.
-//! * **A call above takes the slot of one below as soon as the limits allow it** (`due_above`), which
-//!   `sooner` computes. The share is given back then, and the call below asks anew.
-//! * **A call below leaves the slots of calls above to them.** Where it is the head of the queue, they
-//!   pass it (`admission::reserve`).
+//! * **Two lanes.** Calls above have slots of their own, and so have those below. No call takes a slot
+//!   of the other lane. So a call above does not wait for slots of calls below, and a large call below
+//!   keeps its slot.
+//! * **A call below that has to wait for its share is granted a look-ahead ahead at most.** Beyond that
+//!   it is kept back, and so are all calls below behind it, until the server says to ask again
+//!   (`below_at`). Calls above are requested meanwhile.
 //!
-//! So the calls below of this process do not delay those above at all, as long as the limits have
-//! room. Those of another process may, by a look-ahead of that one: the limits are charged as of the
-//! moment for which each call is granted.
+//! Limits are charged as of the moment for which each call is granted. So if the burst has no room
+//! for that, a call above waits for a look-ahead of calls below at most.
+//!
+//! Within the queue, calls below that wait for their share alone let those above pass
+//! (`admission::reserve`).
+
+use std::collections::VecDeque;
 
 use super::state::{Slot, Slots};
-use crate::backend::Due;
 
 impl Slots {
+    /// Returns true if a part of every limit is reserved.
+    pub(super) fn has_shares(&self) -> bool {
+        self.limits < self.scales.len()
+    }
+
     /// Returns the buckets of the limit at a place of the limiter: its own, and that of its share.
     pub(super) fn buckets_of(&self, place: usize) -> impl Iterator<Item = usize> + use<> {
-        self.bucket_of(place).into_iter().flat_map({
-            let (limits, all) = (self.limits, self.scales.len());
-            move |bucket| (bucket..all).step_by(limits)
-        })
+        let (limits, all) = (self.limits, self.scales.len());
+        self.bucket_of(place).into_iter().flat_map(move |bucket| (bucket..all).step_by(limits))
     }
 
     /// Returns the part of an amount of a limit that a bucket is for, rounded down.
@@ -40,36 +45,45 @@ impl Slots {
         self.dimensions[self.limits..].iter().any(|dimension| amounts[*dimension] > 0)
     }
 
-    /// Returns true if a call of these amounts is not requested yet, because it waits for its share.
-    pub(super) fn is_kept_back(&self, amounts: &[u64], now: u64) -> bool {
-        now < self.share_at && self.takes_share(amounts)
+    /// Returns the slots of calls above, or of those below.
+    pub(super) fn lane(&self, is_below: bool) -> &VecDeque<Slot> {
+        if is_below { &self.below } else { &self.slots }
     }
 
-    /// Returns true if calls below leave a slot to those above: it was requested for one of them.
-    pub(super) fn is_for_above(&self, slot: &Slot) -> bool {
-        self.limits < self.scales.len() && !slot.is_lease() && !self.takes_share(slot.amounts.as_slice())
+    pub(super) fn lane_mut(&mut self, is_below: bool) -> &mut VecDeque<Slot> {
+        if is_below { &mut self.below } else { &mut self.slots }
     }
 
-    /// Returns from when on a call may depart for a slot that it fits.
-    pub(super) fn due_for(&self, amounts: &[u64], slot: &Slot) -> Due {
-        let at = if self.takes_share(amounts) { slot.due } else { slot.due_above };
-        Due { at, limit: slot.limit }
+    /// Adds a slot to its lane, as the last one.
+    pub(super) fn keep_slot(&mut self, slot: Slot) {
+        self.lane_mut(self.takes_share(slot.amounts.as_slice())).push_back(slot);
+    }
+
+    /// Returns true if there is no slot.
+    pub(super) fn has_no_slots(&self) -> bool {
+        self.slots.is_empty() && self.below.is_empty()
+    }
+
+    /// Returns from when on calls below may be requested: not before the last call above may depart
+    /// soon.
+    pub(super) fn below_from(&self, now: u64) -> u64 {
+        let last = self.slots.back().filter(|slot| !slot.is_lease());
+        self.below_at.max(last.map_or(0, |slot| slot.due.saturating_sub(self.look_ahead(now))))
+    }
+
+    /// Gives back slots of calls below that begin later, because a call above waits, which goes first.
+    pub(super) fn drop_below_after(&mut self, time: u64, now: u64) {
+        while let Some(slot) = self.below.pop_back_if(|slot| slot.due > time) {
+            self.drop_slot(&slot, now);
+        }
     }
 
     /// Returns true if the head of the queue, a call below, waits for its share alone, as far as is
     /// known.
     pub(super) fn head_waits_for_share(&self, amounts: &[u64], now: u64) -> bool {
-        match self.slots.front() {
-            Some(slot) if slot.fits(amounts) => slot.due_above < slot.due,
-            Some(slot) if self.is_for_above(slot) => true,
-            _ => self.is_kept_back(amounts, now),
-        }
-    }
-
-    /// Lets calls below ask again soon, because something of a share is given back.
-    pub(super) fn share_returns(&mut self, amounts: &[u64], at: u64) {
-        if self.takes_share(amounts) {
-            self.share_at = self.share_at.min(at);
+        match self.below.front() {
+            Some(slot) if slot.fits(amounts) => slot.waits_for_share,
+            _ => now < self.below_at,
         }
     }
 }

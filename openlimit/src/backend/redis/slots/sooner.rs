@@ -21,12 +21,10 @@
 //! granted for, so it may begin at any time until then. If the reply comes late, the new moment may
 //! have passed already.
 //!
+//! Where calls above a priority and those below have slots of their own, they are taken in the order
+//! of their moments.
+//!
 //! During a hold all of that is counted from its end, until when the levels stand.
-//!
-//! # Calls above a reserved priority
-//!
-//! The same holds of the limits alone. So a call that takes nothing from a share may depart for a
-//! slot as soon as the limits allow it, although the slot waits for a share (`shares`).
 //!
 //! Example, in ms, with a fit of 180. The level is 300, of which two slots of 60 are at 60 and 120
 //! from now. Then a call gives back 90, and a reply shows a level of 210. The last slot may begin
@@ -41,12 +39,13 @@ impl Slots {
     /// Moves slots up as far as the levels in a reply allow. `decided` is when it was decided, on
     /// the limiter's clock.
     pub(super) fn move_up(&mut self, reply: &BatchReply, decided: u64) {
-        // From the last slot to the first: the moment that each may have, and that it may have for a
-        // call above.
+        // From the last slot to the first: the moment that each may have.
         let mut levels: Vec<u64> = reply.buckets.iter().map(|bucket| bucket.level).collect();
-        let mut waits = Vec::with_capacity(self.slots.len());
-        for slot in self.slots.iter().rev() {
-            let (mut wait, mut above) = (0, 0);
+        let mut waits = Vec::with_capacity(self.slots.len() + self.below.len());
+        let mut slots: Vec<_> = self.slots.iter().chain(&self.below).collect();
+        slots.sort_by_key(|slot| slot.due);
+        for slot in slots.into_iter().rev() {
+            let mut wait = 0;
             for (bucket, (level, scale)) in levels.iter_mut().zip(&self.scales).enumerate() {
                 let amount = slot.amounts.as_slice()[self.dimensions[bucket]];
                 let weight = scale.weight(amount);
@@ -55,22 +54,20 @@ impl Slots {
                 if weight > 0 {
                     wait = max(wait, scale.wait(*level, weight));
                 }
-                if bucket < self.limits {
-                    above = wait;
-                }
             }
-            waits.push((wait, above));
+            waits.push(wait);
         }
         let end_of_hold = decided + reply.held_for;
         // From the first to the last, since a slot does not begin before the one in front of it.
-        let (mut from, mut from_above) = (0, 0);
-        for (slot, (wait, above)) in self.slots.iter_mut().zip(waits.into_iter().rev()) {
-            (from, from_above) = (max(from, wait), max(from_above, above));
+        let mut from = 0;
+        let mut slots: Vec<_> = self.slots.iter_mut().chain(&mut self.below).collect();
+        slots.sort_by_key(|slot| slot.due);
+        for (slot, wait) in slots.into_iter().zip(waits.into_iter().rev()) {
+            from = max(from, wait);
             if end_of_hold + from < slot.due {
                 slot.due = end_of_hold + from;
                 slot.at = reply.decided + (reply.held_for + from) / 1_000;
             }
-            slot.due_above = slot.due_above.min(slot.due).min(end_of_hold + from_above);
             from = max(from, slot.due.saturating_sub(end_of_hold));
         }
     }

@@ -49,6 +49,8 @@ pub(crate) struct Slots {
     /// The server, as errors name it.
     pub(super) server: Arc<str>,
     pub(super) slots: VecDeque<Slot>,
+    /// The slots of calls that take from a share. There are none if nothing is reserved.
+    pub(super) below: VecDeque<Slot>,
     /// The sum of the amounts of all slots, by dimension.
     pub(super) held: Box<[u128]>,
     pub(super) ledger: Ledger,
@@ -84,7 +86,7 @@ pub(crate) struct Slots {
     /// The earliest time to ask for calls again, while another client's far call goes first.
     pub(super) ask_at: u64,
     /// The same for calls that take from a share.
-    pub(super) share_at: u64,
+    pub(super) below_at: u64,
     /// When a call last gave back a part of what it had reserved, or a response said that less was
     /// left than the bucket had room for.
     pub(super) changed_at: Option<u64>,
@@ -113,8 +115,6 @@ pub(super) struct Slot {
     pub(super) amounts: Amounts,
     /// The moment from which a call may depart for it.
     pub(super) due: u64,
-    /// The same for a call that takes nothing from a share.
-    pub(super) due_above: u64,
     /// The same moment in microseconds of the server's clock. The next batch is granted after it.
     pub(super) at: u64,
     /// The last moment at which a call may depart for it.
@@ -123,6 +123,8 @@ pub(super) struct Slot {
     pub(super) charge: u64,
     /// The limit that decided that moment, by its place in the limiter.
     pub(super) limit: usize,
+    /// True if that limit has room earlier, and its share does not.
+    pub(super) waits_for_share: bool,
     /// The number of the waiter that it was requested for; `None` for a lease.
     pub(super) waiter: Option<u64>,
 }
@@ -192,6 +194,7 @@ impl Slots {
             terms,
             server,
             slots: VecDeque::new(),
+            below: VecDeque::new(),
             seen_at: 0,
             in_flight: None,
             moving: None,
@@ -207,7 +210,7 @@ impl Slots {
             held_at_server: 0,
             max_hold,
             ask_at: 0,
-            share_at: 0,
+            below_at: 0,
             changed_at: None,
             marks: None,
             late: vec![0; shared.len()].into(),

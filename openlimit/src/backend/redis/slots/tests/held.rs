@@ -311,7 +311,7 @@ fn departs_after_a_hold(calls: usize) -> u64 {
             began = world.clock;
         }
         let now = world.clock;
-        if other.slots.next_work(other.slots.wanting(&other.queue, now), now) <= now {
+        if other.slots.next_batch(&other.queue, now) <= now {
             world.exchange(&mut other);
         }
         while other.goes_in_time(world.clock) {

@@ -106,13 +106,6 @@ impl Client {
         Self { admission, waiting: Vec::new(), keys, reply: None }
     }
 
-    fn slots(&mut self) -> &mut Slots {
-        match &mut self.admission.backend {
-            Backend::Redis(slots) => slots,
-            _ => unreachable!(),
-        }
-    }
-
     /// Returns how many of its calls of a priority wait.
     fn waits(&self, priority: Priority) -> usize {
         self.waiting.iter().filter(|(_, call)| call.priority == priority).count()
@@ -175,8 +168,10 @@ impl Crowd {
     /// Gives back a part of a call that has departed, of which the check has to know.
     fn settle(&mut self, client: usize, back: u64) {
         let (now, of) = (self.now, &mut self.clients[client]);
-        if let Some(call) = self.departed[client].last() {
-            let mut amounts = Amounts::Few([back.min(call.amount), 0, 0]);
+        if let Some(call) = self.departed[client].last_mut() {
+            let back = back.min(call.amount);
+            call.amount -= back;
+            let mut amounts = Amounts::Few([back, 0, 0]);
             of.admission.fill_share(&mut amounts, call.priority);
             of.admission.backend.refund(&amounts, call.charge, now, |_, _| ());
         }
@@ -271,36 +266,167 @@ fn limit(burst: Duration) -> Metering {
     Metering::new(Rate::per_second(1_000), burst, JITTER, (0, 100))
 }
 
-/// A limit whose burst holds a second, and one whose calls of 10 leave one by one.
-const BURSTS: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(31)];
+/// Returns how long the calls of this priority waited, of one client or of all.
+fn waits(crowd: &Crowd, priority: Priority) -> Vec<u64> {
+    let mut waits: Vec<_> =
+        crowd.calls(|call| call.priority == priority).iter().map(|call| call.departed - call.arrived).collect();
+    waits.sort_unstable();
+    waits
+}
+
+/// Keeps so many small calls below waiting at each of these clients.
+fn flood(crowd: &mut Crowd, clients: std::ops::Range<usize>) {
+    for client in clients {
+        while crowd.clients[client].waits(Low) < 30 {
+            crowd.call(client, 10, Low);
+        }
+    }
+}
+
+/// Has all clients flood the limit with calls below for 20 s, beside calls above that take 15 % of it.
+fn flooded(burst: Duration, look_aheads: &[u64]) -> Crowd {
+    let mut crowd = Crowd::new(limit(burst), look_aheads);
+    for step in 0..4_000 {
+        flood(&mut crowd, 0..look_aheads.len());
+        if step % 13 == 0 {
+            let client = crowd.random(look_aheads.len() as u64) as usize;
+            crowd.call(client, 10, High);
+        }
+        crowd.pass(5 * MILLISECOND);
+    }
+    crowd.check();
+    crowd
+}
 
 #[test]
 fn a_flood_of_calls_below_uses_all_of_its_share_and_those_above_pass_it() {
-    for (clients, burst) in [1, 3].into_iter().flat_map(|clients| BURSTS.map(|burst| (clients, burst))) {
-        let look_aheads = &[100 * MILLISECOND, 300 * MILLISECOND, 20 * MILLISECOND][..clients];
-        let mut crowd = Crowd::new(limit(burst), look_aheads);
-        let start = crowd.now;
-        for step in 0..4_000 {
-            for client in 0..clients {
-                while crowd.clients[client].waits(Low) < 30 {
-                    crowd.call(client, 10, Low);
-                }
+    for clients in [1, 3] {
+        for burst in [1_000, 100] {
+            let crowd = flooded(Duration::from_millis(burst), &[100 * MILLISECOND; 3][..clients]);
+            let used = crowd.used(2 * SECOND, |call| call.priority == Low);
+            assert!(used >= 19 * 800 * 995 / 1_000, "{used} of {}", 19 * 800);
+            let longest = *waits(&crowd, High).last().expect("calls");
+            assert!(longest <= 3 * TRIP, "{longest}");
+            for calls in &crowd.departed {
+                let used: u64 = calls.iter().filter(|call| call.priority == Low).map(|call| call.amount).sum();
+                assert!(used >= 20 * 800 / clients as u64 * 9 / 10, "{used} of one client of {clients}");
             }
-            // 15 % of the limit.
-            if step % 13 == 0 {
-                let client = crowd.random(clients as u64) as usize;
-                crowd.call(client, 10, High);
+        }
+    }
+}
+
+#[test]
+fn a_call_above_waits_for_a_look_ahead_of_those_below_at_most_where_calls_leave_one_by_one() {
+    // Besides it waits for the calls above before it.
+    let crowd = flooded(Duration::from_millis(33), &[100 * MILLISECOND; 3]);
+    let longest = *waits(&crowd, High).last().expect("calls");
+    assert!(longest <= 120 * MILLISECOND, "{longest}");
+}
+
+#[test]
+fn no_client_is_starved_by_one_that_looks_further_ahead() {
+    let look_aheads = [100 * MILLISECOND, 300 * MILLISECOND, 20 * MILLISECOND];
+    let crowd = flooded(Duration::from_secs(1), &look_aheads);
+    let used = crowd.used(2 * SECOND, |call| call.priority == Low);
+    assert!(used >= 19 * 800 * 99 / 100, "{used} of {}", 19 * 800);
+    let longest = *waits(&crowd, High).last().expect("calls");
+    assert!(longest <= 20 * MILLISECOND, "{longest}");
+    for calls in &crowd.departed {
+        let used: u64 = calls.iter().filter(|call| call.priority == Low).map(|call| call.amount).sum();
+        println!("{used}");
+        assert!(used >= 800, "{used}");
+    }
+}
+
+#[test]
+fn a_large_call_below_is_not_starved_by_small_ones_of_other_clients() {
+    for (large, clients) in [(700, 2), (700, 5), (1_000, 3)] {
+        let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[100 * MILLISECOND; 5][..clients]);
+        for step in 0..8_000 {
+            flood(&mut crowd, 1..clients);
+            if step > 400 && crowd.clients[0].waiting.is_empty() {
+                crowd.call(0, large, Low);
+            }
+            if step % 20 == 0 {
+                crowd.call(0, 10, High);
+                crowd.call(1, 10, High);
             }
             crowd.pass(5 * MILLISECOND);
         }
         crowd.check();
-        let waits = |of: &Crowd| of.calls(|call| call.priority == High).iter().map(|call| call.departed - call.arrived).collect::<Vec<_>>();
-        let mut w = waits(&crowd);
-        w.sort();
-        let low = crowd.used(start + SECOND, |call| call.priority == Low);
-        println!("clients {clients} burst {burst:?}: low {low} of {}; high n {} p50 {} p90 {} max {} us; batches {}",
-            19 * 800, w.len(), w[w.len()/2]/1000, w[w.len()*9/10]/1000, w[w.len()-1]/1000, crowd.batches);
-        let by: Vec<u64> = crowd.departed.iter().map(|d| d.iter().filter(|c| c.priority==Low).map(|c| c.amount).sum()).collect();
-        println!("  by client {by:?}");
+        let mut of_large: Vec<_> =
+            crowd.calls(|call| call.amount == large).iter().map(|call| call.departed - call.arrived).collect();
+        of_large.sort_unstable();
+        let used = crowd.used(2 * SECOND, |call| call.priority == Low);
+        let high = waits(&crowd, High);
+        println!("large {large} clients {clients} n {} max {}ms p50 {}ms; used {used} of {}; high max {}us; batches {}", of_large.len(), of_large[of_large.len()-1] / MILLISECOND,
+            of_large[of_large.len()/2] / MILLISECOND, 39 * 800, high[high.len()-1]/1000, crowd.batches);
+    }
+}
+
+#[test]
+fn calls_above_alone_use_all_of_the_limit() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[100 * MILLISECOND; 2]);
+    for _ in 0..1_000 {
+        for client in 0..2 {
+            while crowd.clients[client].waits(High) < 20 {
+                crowd.call(client, 10, High);
+            }
+        }
+        crowd.pass(5 * MILLISECOND);
+    }
+    crowd.check();
+    let used = crowd.used(2 * SECOND, |_| true);
+    assert!(used >= 4_000 * 995 / 1_000, "{used}");
+}
+
+#[test]
+fn where_both_wait_each_gets_its_part() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[100 * MILLISECOND; 2]);
+    for _ in 0..4_000 {
+        flood(&mut crowd, 0..2);
+        for client in 0..2 {
+            while crowd.clients[client].waits(High) < 20 {
+                crowd.call(client, 10, High);
+            }
+        }
+        crowd.pass(5 * MILLISECOND);
+    }
+    crowd.check();
+    let [low, high] = [Low, High].map(|priority| crowd.used(2 * SECOND, |call| call.priority == priority));
+    println!("low {low} high {high} {}", crowd.batches);
+}
+
+#[test]
+fn whatever_calls_do_the_limit_and_the_share_keep_their_bounds() {
+    for burst in [1_000, 250, 33] {
+        let look_aheads = [100 * MILLISECOND, 300 * MILLISECOND, 20 * MILLISECOND];
+        let mut crowd = Crowd::new(limit(Duration::from_millis(burst)), &look_aheads);
+        for step in 0..3_000 {
+            let client = crowd.random(3) as usize;
+            // Bursts of calls, and quiet times.
+            if step % 400 < 300 {
+                for _ in 0..crowd.random(3) {
+                    let amount = 1 + crowd.random(20) * if crowd.random(40) == 0 { 30 } else { 1 };
+                    let priority = [High, Low, Low][crowd.random(3) as usize];
+                    crowd.call(client, amount, priority);
+                }
+            }
+            match crowd.random(12) {
+                0 => crowd.leave(client),
+                1 => {
+                    let back = crowd.random(20);
+                    crowd.settle(client, back);
+                }
+                _ => {}
+            }
+            let time = crowd.random(30) * MILLISECOND;
+            crowd.pass(time);
+        }
+        crowd.check();
+        // All that still wait go in time.
+        crowd.pass(60 * SECOND);
+        assert!(crowd.clients.iter().all(|client| client.waiting.is_empty()));
+        println!("n {}", crowd.calls(|_| true).len());
     }
 }

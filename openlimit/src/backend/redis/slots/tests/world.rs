@@ -374,9 +374,9 @@ impl World {
 struct Batch(Vec<f64>);
 
 /// The places of the charge to take out, of the number of refunds, and of the first refund.
-const OUT: usize = 16;
-const REFUNDS: usize = 18;
-const FIRST_REFUND: usize = 40;
+const OUT: usize = 20;
+const REFUNDS: usize = 22;
+const FIRST_REFUND: usize = 44;
 
 impl Batch {
     fn read(bytes: &[u8]) -> Self {
