@@ -72,6 +72,11 @@ impl Queue {
         self.lines.as_ref()?.head_above()
     }
 
+    /// Returns the waiter that is next of the others.
+    pub(crate) fn head_below(&self) -> Option<(Key, &Waiter)> {
+        self.lines.as_ref()?.head_below()
+    }
+
     /// Returns the first call that `newcomer` has to wait for, if there is one.
     pub(crate) fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
         self.lines.as_ref()?.head_before(newcomer)

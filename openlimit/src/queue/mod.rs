@@ -116,7 +116,12 @@ impl Lines {
             head: NONE,
             order: Order::default(),
             reserve,
-            lines: array::from_fn(|_| Line { last: NONE, len: 0, free: 0, asked: vec![0; dimensions].into() }),
+            lines: array::from_fn(|_| Line {
+                last: NONE,
+                len: 0,
+                free: 0,
+                asked: vec![0; dimensions].into(),
+            }),
             entries: Slab::new(),
             len: 0,
             deadlines: BTreeSet::new(),
@@ -148,14 +153,20 @@ impl Lines {
 
     /// Returns the waiter that is next of those for which a part of the limits is kept.
     fn head_above(&self) -> Option<(Key, &Waiter)> {
-        let (_, front) = self.order.head_of(self.reserve.lines())?;
+        let (_, front) = self.order.head_of(0..self.reserve.lines())?;
+        self.waiter(front.key).map(|waiter| (front.key, waiter))
+    }
+
+    /// Returns the waiter that is next of the others.
+    fn head_below(&self) -> Option<(Key, &Waiter)> {
+        let (_, front) = self.order.head_of(self.reserve.lines()..Priority::COUNT)?;
         self.waiter(front.key).map(|waiter| (front.key, waiter))
     }
 
     /// Returns the first call that `newcomer` has to wait for, if there is one.
     fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
         let (line, lines) = (newcomer.line(), self.reserve.lines_of(newcomer));
-        let (head, front) = self.order.head_of(lines)?;
+        let (head, front) = self.order.head_of(0..lines)?;
         let overtakes = head > line && self.order.owed_below(line, lines).next().is_none();
         self.waiter(front.key).filter(|_| !overtakes)
     }

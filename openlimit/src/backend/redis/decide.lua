@@ -89,7 +89,8 @@
 -- below: their share. It is one more limit, and calls above weigh nothing in it.
 
 -- Calls above do not wait for slots of calls below of the same client. So `below` has where its last
--- call below lies, and `ahead` where its last call above does.
+-- call below lies, and `ahead` where its last call above does. None is granted behind a call above
+-- beyond the look-ahead.
 
 -- A call that waits for its share alone is not granted beyond the look-ahead of its client. The
 -- limits are charged as of the moment of each grant, so calls above would have to wait until then.
@@ -486,7 +487,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   is_below = is_below or weight$ > 0 --+
   local due, by, is_shut = is_below and below.ahead or ahead, 0, false
   is_shut = is_shut or weight$ > 0 and shut[$] > now + pause / 1000 --*
-  if is_shut or due > look_ahead then break end
+  if is_shut or max(ahead, due) > look_ahead then break end
   if weight$ > 0 then --*
     local wait --*
     if weight$ <= fit$ then wait = level$ + weight$ - fit$ --*

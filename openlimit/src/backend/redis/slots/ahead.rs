@@ -81,9 +81,11 @@ impl Slots {
     pub(super) fn slot_due(&mut self, amounts: &[u64], waiter: Option<u64>, now: u64) -> Option<Due> {
         let is_below = self.takes_share(amounts);
         // Beyond any look-ahead, also one that is not shortened.
-        let far = now.saturating_add(self.terms.look_ahead.max(self.trips()));
+        let look_ahead = self.terms.look_ahead.max(self.trips());
+        let far = now.saturating_add(look_ahead);
         if !is_below && waiter.is_some() {
-            self.drop_below_after(far, now);
+            // Within two look-aheads, calls above wait less than for a far call of another client.
+            self.drop_below_after(far.saturating_add(look_ahead), now);
         }
         while let Some(slot) = self.lane(is_below).front() {
             let is_others = !slot.is_lease() && slot.waiter != waiter;

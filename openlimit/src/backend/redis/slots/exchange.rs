@@ -238,7 +238,8 @@ impl Slots {
             *late = late.saturating_add(scale.whole(bucket.late));
         }
         let mut refused = Vec::new();
-        let by = |lane: &VecDeque<Slot>| lane.back().map_or((0, false), |slot| (slot.limit, slot.waits_for_share));
+        let by =
+            |lane: &VecDeque<Slot>| lane.back().map_or((0, false), |slot| (slot.limit, slot.waits_for_share));
         let mut by = [by(&self.slots), by(&self.below)];
         for (call, decision) in calls.into_iter().zip(&reply.calls) {
             let by = &mut by[usize::from(self.takes_share(call.amounts.as_slice()))];

@@ -108,6 +108,10 @@ impl Buckets for Slots {
         }
     }
 
+    fn is_granted_below(&self) -> bool {
+        !self.below.is_empty()
+    }
+
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
         let slot = if self.is_local() { None } else { self.take_slot(amounts.as_slice(), now) };
         slot.unwrap_or_else(|| self.alone.charge(amounts, at, now))

@@ -14,6 +14,7 @@ mod alone;
 mod as_new;
 mod client;
 mod closed_loop;
+mod crowd;
 mod everything;
 mod exhausted;
 mod far;
