@@ -136,7 +136,7 @@ impl Identity {
 
     fn reserved(&self) -> String {
         self.reserve.map_or_else(String::new, |(priority, Percent(percent))| {
-            format!("; {percent} % reserved for {priority} priority")
+            format!("; reserve {percent} % for {priority}")
         })
     }
 

@@ -52,7 +52,7 @@ impl Slots {
     /// Returns a lower bound on the wait of a call behind calls that ask for `ahead` of each
     /// dimension, and the limit that decides it.
     fn wait_for_room(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
-        let mut longest = (0, 0);
+        let mut longest = self.kept_back_for(amounts, now);
         // More than a look-ahead after the last reply, others may have given back anything. The
         // level then counts as zero, so that no call is refused here, and the server decides.
         let is_fresh = now.saturating_sub(self.seen_at) <= self.look_ahead(now);

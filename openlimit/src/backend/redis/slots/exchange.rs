@@ -257,6 +257,9 @@ impl Slots {
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }
+                if self.takes_share(call.amounts.as_slice()) {
+                    self.below_at = 0;
+                }
                 if reply.has_probe && self.is_exhausted {
                     self.probe_slot = charge;
                 }

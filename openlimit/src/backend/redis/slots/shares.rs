@@ -80,10 +80,24 @@ impl Slots {
 
     /// Returns true if the head of the queue, a call below, waits for its share alone, as far as is
     /// known.
-    pub(super) fn head_waits_for_share(&self, amounts: &[u64], now: u64) -> bool {
+    pub(super) fn head_waits_for_share(&self, amounts: &[u64]) -> bool {
         match self.below.front() {
             Some(slot) if slot.fits(amounts) => slot.waits_for_share,
-            _ => now < self.below_at,
+            _ => self.below_at > 0,
         }
+    }
+
+    /// Returns for how long a call of these amounts is kept back, and the limit whose share that is
+    /// for.
+    pub(super) fn kept_back_for(&self, amounts: &[u64], now: u64) -> (u64, usize) {
+        if self.below_at <= now || !self.takes_share(amounts) {
+            return (0, 0);
+        }
+        let wait = |bucket: &usize| {
+            let scale = &self.scales[*bucket];
+            scale.wait(self.ledger.level(*bucket), scale.weight(amounts[self.dimensions[*bucket]]))
+        };
+        let slowest = (self.limits..self.scales.len()).max_by_key(wait).unwrap_or(0);
+        (self.below_at - now, self.limit_of(slowest))
     }
 }

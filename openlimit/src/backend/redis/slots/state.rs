@@ -85,7 +85,7 @@ pub(crate) struct Slots {
     pub(super) max_hold: u64,
     /// The earliest time to ask for calls again, while another client's far call goes first.
     pub(super) ask_at: u64,
-    /// The same for calls that take from a share.
+    /// The same for calls that take from a share and were kept back; zero once one is granted.
     pub(super) below_at: u64,
     /// When a call last gave back a part of what it had reserved, or a response said that less was
     /// left than the bucket had room for.
