@@ -242,6 +242,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_share_of_a_window_holds_a_part_of_what_may_leave_at_once() {
+        let (rate, jitter) = (Rate::per_minute(6_000), Duration::from_millis(50));
+        let metering = Metering::new(rate, Duration::from_secs(1), jitter, (0, 100));
+        let metering = Metering { counting: Counting::InWindows, ..metering };
+        let meterings = [metering, metering.share(80)];
+        let pause = Scale::longest_pause(&meterings);
+        let [limit, share] = meterings.map(|metering| Scale::new(&metering, pause));
+        assert_eq!([limit, share].map(|scale| scale.whole(scale.fit)), [100, 80]);
+        // A larger call pauses for what it is larger by.
+        let weight = share.weight(200);
+        assert_eq!(share.wait(0, weight), weight - share.fit);
+    }
+
     #[test]
     fn of_an_adopted_limit_the_bucket_holds_what_was_seen_and_no_multiple_of_it() {
         let metering = Metering::new(Rate::per_minute(6_000), Duration::from_secs(1), Duration::ZERO, (0, 1));

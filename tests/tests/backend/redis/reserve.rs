@@ -96,7 +96,9 @@ fn high_calls_do_not_wait_for_lower_ones_that_wait_for_their_share() {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..40 {
-                        drop(limiter.acquire(Cost::new()).priority(Low).timeout(secs(60)).blocking().unwrap());
+                        drop(
+                            limiter.acquire(Cost::new()).priority(Low).timeout(secs(60)).blocking().unwrap(),
+                        );
                     }
                 });
             }

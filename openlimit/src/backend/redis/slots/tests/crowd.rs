@@ -52,7 +52,7 @@ pub(super) struct Call {
     pub(super) priority: Priority,
     pub(super) arrived: u64,
     pub(super) departed: u64,
-    charge: u64,
+    pub(super) charge: u64,
 }
 
 /// The clients of one limit, and their calls that have departed.
@@ -102,6 +102,11 @@ impl Client {
             Admission::new(backend, Queue::new(2), Arc::new(policy)).reserving(Reserve::from(Priority::High));
         let keys = ["{crowd}".to_owned(), Keys::new("", "crowd", None).client()];
         Self { admission, waiting: Vec::new(), keys, reply: None }
+    }
+
+    pub(super) fn slots(&mut self) -> &mut Slots {
+        let Backend::Redis(slots) = &mut self.admission.backend else { panic!("the buckets are in Redis") };
+        slots
     }
 
     /// Returns how many of its calls of a priority wait.
@@ -161,6 +166,11 @@ impl Crowd {
             of.admission.queue.leave(key);
             of.admission.pump(now, &mut Vec::new());
         }
+    }
+
+    /// Deletes the state.
+    pub(super) fn lose_the_state(&mut self) {
+        redis::cmd("FLUSHALL").exec(&mut self.connection).expect("redis answers");
     }
 
     /// Gives back a part of a call that has departed, of which the check has to know.

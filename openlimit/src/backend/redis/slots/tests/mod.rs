@@ -29,6 +29,7 @@ mod reserve;
 mod scaled;
 mod server;
 mod shared_key;
+mod shares;
 mod stacked;
 mod unanswered;
 mod windows;
