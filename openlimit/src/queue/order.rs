@@ -16,7 +16,7 @@
 //!
 //! Where a part of the limits is kept for some priorities, their calls also pass a head that waits
 //! for the share of the others alone (`admission::reserve`). It could not have gone yet, so that is
-//! no part of the bound.
+//! no part of the bound. And a call below whose charge a store has granted ahead departs then.
 //!
 //! # Why not by age
 //!

@@ -54,6 +54,10 @@ use crate::limits::Percent;
 /// calls ask again, up to a hundred times a second while they settle calls and once a second if
 /// not, and go in no particular order.
 ///
+/// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that wait
+/// for their share are granted a look-ahead ahead at most. Processes whose lower calls have to wait
+/// longer take turns.
+///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).
 ///
@@ -78,7 +82,8 @@ use crate::limits::Percent;
 ///
 /// # Names
 ///
-/// Limiters of one name must have the same limits, in any order. A limiter with other limits is
+/// Limiters of one name must have the same limits, in any order, and the same
+/// [reserve](crate::Builder::reserve). A limiter with other limits is
 /// refused with [`AcquireError::Store`](crate::AcquireError::Store). The error shows the limits of
 /// both, and when the name becomes free: after ten seconds without calls once the buckets are
 /// empty, or at once when the key is deleted.

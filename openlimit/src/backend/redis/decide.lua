@@ -88,14 +88,13 @@
 -- If a part of every limit is kept for some priorities, each limit has a second bucket for the calls
 -- below: their share. It is one more limit, and calls above weigh nothing in it.
 
--- Calls above do not wait for slots of calls below of the same client. So `below` has where its last
--- call below lies, and `ahead` where its last call above does. None is granted behind a call above
--- beyond the look-ahead.
+-- Calls of a client depart in order, but its calls above do not wait for those below. So `ahead` is
+-- where its last call above lies, and `below.ahead` where its last call below does.
 
 -- A call that waits for its share alone is not granted beyond the look-ahead of its client. The
 -- limits are charged as of the moment of each grant, so calls above would have to wait until then.
--- Its client asks again a look-ahead before the share allows it. Calls behind it in the batch wait,
--- too: the client asks for those above without it.
+-- Its client asks again a look-ahead before the share allows it. Calls behind it in the batch are
+-- not granted either. The client asks for those above without it.
 
 -- Meanwhile small calls of other clients could fill the share again and again. So the client whose
 -- first call below was not granted has a `claim`, until `ends`: a while after it asks again. Until
@@ -485,9 +484,9 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
   local is_below = false
   is_below = is_below or weight$ > 0 --+
-  local due, by, is_shut = is_below and below.ahead or ahead, 0, false
+  local due, by, is_shut = is_below and max(ahead, below.ahead) or ahead, 0, false
   is_shut = is_shut or weight$ > 0 and shut[$] > now + pause / 1000 --*
-  if is_shut or max(ahead, due) > look_ahead then break end
+  if is_shut or due > look_ahead then break end
   if weight$ > 0 then --*
     local wait --*
     if weight$ <= fit$ then wait = level$ + weight$ - fit$ --*

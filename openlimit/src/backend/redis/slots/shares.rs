@@ -6,7 +6,7 @@
 //!
 //! * **Two lanes.** Calls above have slots of their own, and so have those below. No call takes a slot
 //!   of the other lane. So a call above does not wait for slots of calls below, and a large call below
-//!   keeps its slot.
+//!   keeps its slot. A call below is granted no earlier moment than the calls above before it.
 //! * **A call below that has to wait for its share is granted a look-ahead ahead at most.** Beyond that
 //!   it is kept back, and so are all calls below behind it, until the server says to ask again
 //!   (`below_at`). Calls above are requested meanwhile.
