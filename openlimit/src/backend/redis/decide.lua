@@ -98,10 +98,10 @@
 
 -- Meanwhile small calls of other clients could fill the share again and again. So the client whose
 -- first call below was not granted has a `claim`, until `ends`: a while after it asks again. Until
--- then no call below of another client is granted. The claim ends when one of its calls below is
--- granted. Only the first call below in a batch can get it. So a client that was served, and asks
--- for more than fits, leaves the next claim to others, and they take turns. `of` is a hash of the
--- client's key.
+-- then no call below of another client is granted. Others ask again at about the same time. The
+-- claim ends when one of its calls below is granted. Only the first call below in a batch can get
+-- it. So a client that was served, and asks for more than fits, leaves the next claim to others, and
+-- they take turns. `of` is a hash of the client's key.
 
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
