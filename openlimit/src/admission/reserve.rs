@@ -70,9 +70,9 @@ impl Admission {
     /// below whose charge was granted for an earlier moment.
     fn due_or_granted(&mut self, head: Key, now: u64) -> Option<(Key, Due)> {
         let is_kept = self.queue.waiter(head)?.turn.is_kept();
-        let head = self.due(head, now)?;
         let below = self.queue.head_below().filter(|(_, below)| !is_kept && below.turn == Turn::Departs);
         let below = below.map(|(key, _)| key).and_then(|key| self.due(key, now));
+        let head = self.due(head, now)?;
         Some(below.filter(|below| below.1.at < head.1.at).unwrap_or(head))
     }
 

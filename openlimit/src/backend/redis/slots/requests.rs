@@ -61,8 +61,8 @@ impl Slots {
 
     /// Returns true if slots may be requested in a lane.
     fn is_open(&self, is_below: bool, now: u64) -> bool {
-        !(is_below && now < self.below_from(now))
-            && !self.lane(is_below).back().is_some_and(|slot| self.ends_requests(slot, now))
+        let from = if is_below { self.below_from(now) } else { 0 };
+        now >= from && self.lane(is_below).back().is_none_or(|slot| !self.ends_requests(slot, now))
     }
 
     /// Returns how many waiters at the front of the queue are to have slots, by lane.

@@ -73,7 +73,8 @@ impl Slots {
 
     /// Gives back slots of calls below that begin later, because a call above waits, which goes first.
     pub(super) fn drop_below_after(&mut self, time: u64, now: u64) {
-        while let Some(slot) = self.below.pop_back_if(|slot| slot.due > time) {
+        let first = self.below.partition_point(|slot| slot.due <= time);
+        for slot in self.below.split_off(first) {
             self.drop_slot(&slot, now);
         }
     }
