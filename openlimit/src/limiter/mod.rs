@@ -9,10 +9,8 @@ mod acquire;
 mod adopt;
 #[cfg(feature = "tokenizers")]
 mod body;
-mod build;
 mod builder;
 mod building;
-mod burst;
 mod callbacks;
 mod charge;
 mod charged;
@@ -21,7 +19,6 @@ mod concurrency;
 mod congestion;
 mod core;
 mod decide;
-mod declared;
 #[cfg_attr(not(feature = "tracing"), path = "no_events.rs")]
 mod events;
 mod first_free;
@@ -46,8 +43,6 @@ mod observe;
 mod overrides;
 mod permit;
 mod plans;
-#[cfg(feature = "tokenizers")]
-mod price;
 #[cfg(feature = "metrics")]
 mod record;
 mod rehearsal;
@@ -66,8 +61,7 @@ mod waits;
 mod wrap;
 
 pub use self::acquire::Acquire;
-pub use self::builder::{Builder, Single};
-pub use self::burst::Burst;
+pub use self::builder::{Builder, Burst, Single};
 pub use self::close::Closing;
 pub use self::first_free::{FirstFree, first_free};
 #[cfg(feature = "redis")]

@@ -12,9 +12,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use once_cell::race::OnceBox;
 use parking_lot::RwLock;
 
-use super::declared::Declared;
+use super::builder::Declared;
 use super::meters::Meters;
 use crate::admission::Plan;
+use crate::backend::Starting;
+use crate::time::{Dates, Time};
 
 /// A plan, and what it follows from. The limiters of all keys share one, until an update. It derefs
 /// to the plan.
@@ -134,5 +136,23 @@ impl Deref for Latest<'_> {
             Self::First(plan) => plan,
             Self::Updated(plan) => plan,
         }
+    }
+}
+
+/// Returns what a backend has to know of a plan.
+pub(super) fn starting<'a>(
+    plan: &'a Plan,
+    name: Option<&'a str>,
+    max_hold: u64,
+    time: &Time,
+) -> Starting<'a> {
+    Starting {
+        name,
+        limits: plan.limits(),
+        meterings: plan.meterings(),
+        dimensions: plan.dimensions(),
+        max_hold,
+        dates: Dates::Of(time.clone()),
+        on_system_time: matches!(time, Time::System),
     }
 }
