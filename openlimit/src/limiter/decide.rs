@@ -36,8 +36,8 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::charged::{Charged, Settled};
 use super::core::{Core, State};
+use super::permit::{Charged, Settled};
 use super::seen;
 use crate::admission::Decided;
 use crate::backend::{Buckets as _, HOLD};

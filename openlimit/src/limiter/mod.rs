@@ -13,7 +13,6 @@ mod builder;
 mod building;
 mod callbacks;
 mod charge;
-mod charged;
 mod close;
 mod concurrency;
 mod congestion;
@@ -30,6 +29,7 @@ mod forecast;
 mod hold;
 mod hold_times;
 mod keyed;
+mod kinds;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod limiter;
 #[cfg(all(test, openlimit_loom))]
@@ -49,13 +49,12 @@ mod rehearsal;
 mod reports;
 mod reset;
 mod seen;
+mod source;
 mod stack;
 mod status;
-#[cfg(feature = "serde")]
-mod status_data;
-mod status_lines;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
+mod try_acquire;
 mod update;
 mod waits;
 mod wrap;
@@ -70,14 +69,15 @@ pub use self::flush::Flush;
 pub use self::for_tests::{Overridden, Override, unlimited};
 pub use self::forecast::{Doubling, Forecast, ForecastError, LimitForecast};
 pub use self::keyed::{KeyLimits, Keyed, OfKind, PerKey};
-pub(crate) use self::limiter::Fill;
+pub use self::kinds::RateLimiter;
 #[cfg(feature = "tokenizers")]
-pub use self::limiter::{
+pub use self::kinds::{
     ChatRateLimiter, CompletionRateLimiter, EmbeddingRateLimiter, GenerateContentRateLimiter,
     MessagesRateLimiter, ResponsesRateLimiter,
 };
-pub use self::limiter::{Limiter, RateLimiter};
+pub use self::limiter::Limiter;
 pub use self::permit::Permit;
+pub(crate) use self::source::Fill;
 pub use self::stack::{AsLimiter, Levels, Stack};
 pub use self::status::{ByPriority, Hold, InFlightStatus, LimitStatus, ProviderSaid, Status};
 pub use self::update::Update;

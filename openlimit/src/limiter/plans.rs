@@ -16,6 +16,8 @@ use super::builder::Declared;
 use super::meters::Meters;
 use crate::admission::Plan;
 use crate::backend::Starting;
+use crate::limits::{Amounts, Cost};
+use crate::queue::Grant;
 use crate::time::{Dates, Time};
 
 /// A plan, and what it follows from. The limiters of all keys share one, until an update. It derefs
@@ -67,6 +69,12 @@ impl Plans {
             None => Latest::First(&self.first),
             Some(plan) => Latest::Updated(plan),
         }
+    }
+
+    /// Creates the grant of a call of these amounts, whose charge has no number yet. `cost` says what
+    /// the limiter can learn from it.
+    pub(super) fn grant(&self, amounts: Amounts, cost: &Cost) -> Grant {
+        Grant { lesson: self.lesson(cost), ..Grant::at_once(amounts, 0) }
     }
 
     /// Returns true if there was an update.

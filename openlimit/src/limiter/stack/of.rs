@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::super::Acquire;
 #[cfg(feature = "clients")]
-use super::super::limiter::RateLimiter;
+use super::super::RateLimiter;
 use super::super::permit::Permit;
 use super::super::seen::decided;
 use super::call::Stacked;
