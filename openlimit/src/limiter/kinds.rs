@@ -35,7 +35,7 @@ pub type MessagesRateLimiter = Limiter<Messages>;
 /// [`Limiter`].
 ///
 /// Gemini's limit on tokens counts input only, so declare it as `input_tokens`. The model is not in
-/// the request: see [`Builder::model`](crate::Builder::model), and [`WithModel`](crate::tokens::WithModel) for a limiter
-/// of several models.
+/// the request: see [`Builder::model`](crate::Builder::model), and
+/// [`WithModel`](crate::tokens::WithModel) for a limiter of several models.
 #[cfg(feature = "tokenizers")]
 pub type GenerateContentRateLimiter = Limiter<GenerateContent>;

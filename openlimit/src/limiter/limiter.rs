@@ -16,10 +16,10 @@ use crate::pricing::kind::Price;
 
 /// One or more limits and one queue. Each call takes its cost from all limits at once, or waits.
 ///
-/// `K` is how calls are priced. A [`RateLimiter`](crate::RateLimiter) takes explicit costs. `ChatRateLimiter`,
-/// `CompletionRateLimiter`, `EmbeddingRateLimiter`, `ResponsesRateLimiter`, `MessagesRateLimiter`
-/// and `GenerateContentRateLimiter` can also read the cost of a call from its *params*: the request
-/// that is sent to the API, any type that is `Serialize`.
+/// `K` is how calls are priced. A [`RateLimiter`](crate::RateLimiter) takes explicit costs.
+/// `ChatRateLimiter`, `CompletionRateLimiter`, `EmbeddingRateLimiter`, `ResponsesRateLimiter`,
+/// `MessagesRateLimiter` and `GenerateContentRateLimiter` can also read the cost of a call from its
+/// *params*: the request that is sent to the API, any type that is `Serialize`.
 ///
 /// Clones share the limits and the queue. Sync and async callers can use the same limiter, from any
 /// number of threads and runtimes.

@@ -71,8 +71,8 @@ impl Plans {
         }
     }
 
-    /// Creates the grant of a call of these amounts, whose charge has no number yet. `cost` says what
-    /// the limiter can learn from it.
+    /// Creates the grant of a call of these amounts, whose charge has no number yet. `cost` says
+    /// what the limiter can learn from it.
     pub(super) fn grant(&self, amounts: Amounts, cost: &Cost) -> Grant {
         Grant { lesson: self.lesson(cost), ..Grant::at_once(amounts, 0) }
     }

@@ -25,7 +25,7 @@ impl<K> Limiter<K> {
     /// [`AcquireError::WouldWait`] if there is no capacity or another call waits,
     /// [`AcquireError::Held`] if that is because of a hold, and
     /// [`AcquireError::TooManyInFlight`] if it is because of the calls in flight. All other errors
-    /// are those that an [`Acquire`] returns at its first poll.
+    /// are those that an [`Acquire`](crate::Acquire) returns at its first poll.
     #[inline(always)]
     pub fn try_acquire(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
         match self.handle() {

@@ -29,8 +29,8 @@ impl<K> Limiter<K> {
     /// It is a lower bound: what is known to be in the way of a call of normal priority. A debt, a
     /// hold, calls of higher priorities and calls in flight can make the wait longer. A refund or a
     /// waiting call that leaves can make it shorter. Over Redis it is a bound by what this process
-    /// knows. To decide by it, use a [`timeout`](crate::Acquire::timeout), which acquires or refuses
-    /// in one step.
+    /// knows. To decide by it, use a [`timeout`](crate::Acquire::timeout), which acquires or
+    /// refuses in one step.
     ///
     /// ```
     /// use openlimit::{Cost, Rate, RateLimiter};

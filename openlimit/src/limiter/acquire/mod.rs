@@ -26,7 +26,7 @@ use crate::queue::{Key, Urgency};
 /// created, and it borrows nothing.
 ///
 /// It works with any runtime and with none. A call in the queue is admitted when it is due, even if
-/// its task is not polled, and the [`Permit`] is kept for it.
+/// its task is not polled, and the [`Permit`](crate::Permit) is kept for it.
 ///
 /// # Errors
 ///

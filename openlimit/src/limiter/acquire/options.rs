@@ -11,12 +11,12 @@ use crate::time::nanos;
 impl Acquire {
     /// Sets the longest wait, from the first poll on, on the limiter's clock. Default: none.
     ///
-    /// If the wait is known to be longer, the call fails with [`AcquireError::Timeout`]: on
-    /// arrival, or later if the queue moves back, by a debt, a hold, a slower rate, or calls of
-    /// higher priorities. It is judged by what is known: a refund, or a call that leaves, might
-    /// still have made room. Of a longer queue, only the first 4 096 calls are judged after such a
-    /// change. A call behind them fails when it is among them at the next change, or when its
-    /// timeout ends.
+    /// If the wait is known to be longer, the call fails with
+    /// [`Timeout`](crate::AcquireError::Timeout): on arrival, or later if the queue moves back, by
+    /// a debt, a hold, a slower rate, or calls of higher priorities. It is judged by what is known:
+    /// a refund, or a call that leaves, might still have made room. Of a longer queue, only the
+    /// first 4 096 calls are judged after such a change. A call behind them fails when it is among
+    /// them at the next change, or when its timeout ends.
     ///
     /// With a timeout of zero the call is admitted at once or not at all. Replaces a
     /// [`deadline`](Self::deadline).

@@ -130,7 +130,7 @@ impl Options {
     }
 }
 
-/// Returns true if what is learned about the output of a call can change what it takes from a limit.
+/// Returns true if what is learned about the output of a call can change what it takes of a limit.
 fn counts_output(limit: &Limit, pricing: &PriceOptions) -> bool {
     match limit.dimension() {
         Dimension::OutputTokens => true,

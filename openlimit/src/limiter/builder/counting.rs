@@ -12,8 +12,8 @@ impl<K, Keys> Builder<K, Keys> {
     /// second.
     ///
     /// It applies to each limit with a period of up to a minute whose rate states no
-    /// [burst](Rate::burst) of its own. A limit with a longer period allows its whole amount at
-    /// once, unless its rate states a burst: `requests: Rate::per_hour(1_000).burst(..)`. Limits
+    /// [burst](crate::Rate::burst) of its own. A limit with a longer period allows its whole amount
+    /// at once, unless its rate states a burst: `requests: Rate::per_hour(1_000).burst(..)`. Limits
     /// that are counted in windows have [other defaults](Self::counting).
     ///
     /// For example, a burst of 10 seconds of 60 per minute is 10. The [jitter](Self::jitter) keeps
@@ -37,8 +37,8 @@ impl<K, Keys> Builder<K, Keys> {
     /// 20.05 s. A jitter longer than the burst slows down all calls. A longer [burst](Self::burst)
     /// avoids this, if the provider allows one.
     ///
-    /// A rate that [resets](Rate::resets_at) has no burst. There, no call departs for this time
-    /// before a reset.
+    /// A rate that [resets](crate::Rate::resets_at) has no burst. There, no call departs for this
+    /// time before a reset.
     ///
     /// A jitter above 31 days counts as 31 days.
     pub fn jitter(mut self, jitter: Duration) -> Self {
@@ -48,7 +48,7 @@ impl<K, Keys> Builder<K, Keys> {
 
     /// Sets the part of every rate that is left to other users of the same quota, from 0 to 99 %.
     /// Default: 0.02 %, which covers the difference between two machines' clocks; nothing of a rate
-    /// that [resets](Rate::resets_at).
+    /// that [resets](crate::Rate::resets_at).
     ///
     /// It slows down the refill. The burst stays the same, and so does the largest call that is
     /// admitted.
@@ -59,7 +59,8 @@ impl<K, Keys> Builder<K, Keys> {
 
     /// Sets how the provider counts. Default: [`Counting::Refilling`].
     ///
-    /// It does not apply to rates that [reset](Rate::resets_at), which have windows of their own.
+    /// It does not apply to rates that [reset](crate::Rate::resets_at), which have windows of their
+    /// own.
     ///
     /// With [`Counting::InWindows`], at most the amount is admitted in any window of one period,
     /// wherever it starts. So calls are spread over the period:

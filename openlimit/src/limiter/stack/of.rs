@@ -7,10 +7,10 @@ use super::super::Acquire;
 use super::super::RateLimiter;
 use super::super::permit::Permit;
 use super::super::seen::decided;
-use super::call::Stacked;
 use super::levels::Levels;
 #[cfg(feature = "clients")]
 use super::levels::levels_of_each;
+use super::stacked::Stacked;
 use crate::error::AcquireError;
 #[cfg(feature = "clients")]
 use crate::limits::Cost;
