@@ -43,10 +43,10 @@ impl<B, T> Source<B, T> {
     ) -> Result<&T, &BuildError> {
         match self {
             Self::Declared { name, fill, built } => match built.get() {
-                Some(built) => built,
-                None => build_once(built, name, || build(fill_in(builder(name), name, *fill)?)),
-            }
-            .as_ref(),
+                Some(Ok(built)) => Ok(built),
+                Some(Err(error)) => failed(error),
+                None => build_declared(built, name, *fill, builder, build).as_ref(),
+            },
             Self::Built(built) => Ok(built),
             Self::Failed(error) => Err(error),
         }
@@ -83,13 +83,27 @@ impl<B, T> From<Result<T, BuildError>> for Source<B, T> {
     }
 }
 
-/// Builds what was declared, unless that was done already.
+/// Returns the error of a declaration that cannot be built.
+///
+/// It is a function of its own because the compiler would otherwise compute the address of either
+/// result, and every call would wait for that.
 #[cold]
 #[inline(never)]
-fn build_once<'a, T>(
+fn failed<T>(error: &BuildError) -> Result<&T, &BuildError> {
+    Err(error)
+}
+
+/// Builds what was declared, unless another thread has done so meanwhile.
+///
+/// The two functions have no size, so the arguments are passed in registers.
+#[cold]
+#[inline(never)]
+fn build_declared<'a, B, T>(
     built: &'a OnceCell<Result<T, BuildError>>,
     name: &'static str,
-    build: impl FnOnce() -> Result<T, BuildError>,
+    fill: Fill<B>,
+    builder: impl FnOnce(&'static str) -> B,
+    build: impl FnOnce(B) -> Result<T, BuildError>,
 ) -> &'a Result<T, BuildError> {
     let Some(building) = Building::needs(ptr::from_ref(built).addr()) else {
         // The outer build keeps its own result, so there is no place for this one. It is leaked,
@@ -99,14 +113,10 @@ fn build_once<'a, T>(
     };
     let built = built.get_or_init(|| {
         building.begins();
-        build()
+        let key = Cell::new("");
+        let filled = fill(builder(name), &key);
+        build(filled.map_err(|error| BuildError::declared(name, key.get(), error))?)
     });
     drop(building);
     built
-}
-
-/// Fills the builder of a declared limiter.
-fn fill_in<B>(builder: B, name: &'static str, fill: Fill<B>) -> Result<B, BuildError> {
-    let key = Cell::new("");
-    fill(builder, &key).map_err(|error| BuildError::declared(name, key.get(), error))
 }
