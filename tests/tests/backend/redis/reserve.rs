@@ -119,6 +119,26 @@ fn high_calls_do_not_wait_for_lower_ones_that_wait_for_their_share() {
 }
 
 #[test]
+fn a_lower_call_does_not_go_before_a_high_one_that_arrived_first() {
+    let server = RedisServer::start();
+    let builder = builder(&server).requests(Rate::per_second(1_000)).tokens(Rate::per_second(100));
+    let limiter = builder.reserve(FIFTH).build().unwrap();
+    let admitted = |cost: Cost, priority| {
+        let start = Instant::now();
+        start + limiter.acquire(cost).priority(priority).timeout(secs(20)).blocking().unwrap().waited()
+    };
+    let _ = admitted(Cost::new().tokens(90), High);
+    thread::scope(|scope| {
+        // It waits for tokens, which the lower one does not need.
+        let high = scope.spawn(|| admitted(Cost::new().tokens(60), High));
+        eventually("the high call waits", || limiter.status().unwrap().waiting == 1);
+        let low = admitted(Cost::new(), Low);
+        let high = high.join().unwrap();
+        assert!(low + millis(50) >= high, "{:?} earlier", high - low);
+    });
+}
+
+#[test]
 fn a_limiter_that_reserves_another_part_under_the_same_name_is_told() {
     let server = RedisServer::start();
     drop(take(&limiter(&server), 1, High).unwrap());
