@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use openlimit::feedback::Observation;
-use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis};
+use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, Stack};
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{eventually, millis, secs};
 
@@ -110,16 +110,18 @@ fn a_call_that_another_process_was_granted_long_before_the_hold_does_not_depart_
     });
 }
 
-#[test]
-fn calls_that_do_not_wait_stop_before_the_lease_ends_that_they_depart_from() {
+/// Lets calls depart from a lease, one by one, until a hold of another process stops them.
+#[track_caller]
+fn stops(is_bounded: bool, take: impl Fn(&RateLimiter) -> Result<(), AcquireError>) {
     let server = RedisServer::start();
     let rate = Rate::per_second(1_000).burst(secs(100));
     let limiter = || {
-        let redis = Redis::new(server.url()).lease(secs(40));
-        RateLimiter::builder().name("chat").requests(rate).redis(redis).build().unwrap()
+        let limiter = RateLimiter::builder().name("chat").requests(rate);
+        let limiter = if is_bounded { limiter.concurrency(1_000) } else { limiter };
+        limiter.redis(Redis::new(server.url()).lease(secs(40))).build().unwrap()
     };
     let (one, other) = (limiter(), limiter());
-    let take = || other.try_acquire(Cost::new());
+    let take = || take(&other);
     drop(one.acquire(Cost::new()).blocking().unwrap());
     eventually("a lease is granted", || take().is_ok());
     one.hold(secs(300), "429").unwrap();
@@ -131,6 +133,16 @@ fn calls_that_do_not_wait_stop_before_the_lease_ends_that_they_depart_from() {
     });
     // Not because the lease was over.
     assert!(matches!(refusal, Some(AcquireError::Held { .. })), "{refusal:?}");
+}
+
+#[test]
+fn calls_that_do_not_wait_stop_before_the_lease_ends_that_they_depart_from() {
+    for is_bounded in [false, true] {
+        stops(is_bounded, |limiter| limiter.try_acquire(Cost::new()).map(drop));
+        stops(is_bounded, |limiter| limiter.acquire(Cost::new()).timeout(secs(1)).blocking().map(drop));
+    }
+    let own = RateLimiter::builder().requests(Rate::per_second(1_000_000)).build().unwrap();
+    stops(false, |limiter| Stack::of((&own, limiter)).try_acquire(Cost::new()).map(drop));
 }
 
 #[test]

@@ -5,12 +5,13 @@
 //!
 //! Calls for which slots are there, or a lease, need no batch. So a client asks for news if the last
 //! reply is [old](Slots::fresh_for), which it is after an eighth of the look-ahead: in time before
-//! the first slot is due, and when a call departs from a lease. A batch takes a round trip, and the
+//! a slot is due, and when a call departs from a lease. A batch takes a round trip, and the
 //! hold took one to get to the server. So the calls of one client depart for at most an eighth of
 //! the look-ahead and two round trips after another one began a hold.
 //!
-//! From a lease that was not used for longer than that, calls depart until the reply to the batch
-//! that the first of them causes. While no call departs, nothing is asked.
+//! No call waits for that reply, since without the server it would never come. So calls depart
+//! for another round trip from a lease that was not used for that time, and for as long as a reply
+//! is late. While no call departs, nothing is asked.
 //!
 //! # Until the end
 //!
