@@ -245,12 +245,17 @@ impl Slots {
             |lane: &VecDeque<Slot>| lane.back().map_or((0, false), |slot| (slot.limit, slot.waits_for_share));
         let mut by = [by(&self.slots), by(&self.below)];
         for (call, decision) in calls.into_iter().zip(&reply.calls) {
-            let by = &mut by[usize::from(self.takes_share(call.amounts.as_slice()))];
+            let is_below = self.takes_share(call.amounts.as_slice());
+            let by = &mut by[usize::from(is_below)];
             if let Some(bucket) = decision.limit {
                 *by = (self.limit_of(bucket), bucket >= self.limits);
             }
             let (limit, waits_for_share) = *by;
-            let due = (now + decision.wait).saturating_sub(age);
+            let mut due = (now + decision.wait).saturating_sub(age);
+            if let Some(last) = self.slots.back().filter(|last| is_below && !last.is_lease()) {
+                // Both are exact on the server's clock. Here they differ by their round trips.
+                due = due.max(last.due);
+            }
             if decision.granted
                 && let Some(charge) = charges.next()
             {
@@ -260,7 +265,7 @@ impl Slots {
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }
-                if self.takes_share(call.amounts.as_slice()) {
+                if is_below {
                     self.below_at = 0;
                 }
                 if reply.has_probe && self.is_exhausted {

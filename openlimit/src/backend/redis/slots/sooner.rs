@@ -22,7 +22,7 @@
 //! have passed already.
 //!
 //! Where calls above a priority and those below have slots of their own, they are taken in the order
-//! of their moments.
+//! of their moments. Those above come first if they have the same.
 //!
 //! During a hold all of that is counted from its end, until when the levels stand.
 //!
