@@ -136,7 +136,7 @@ struct Member {
 impl<'a> Run<'a> {
     fn new(of: Loop, clients: usize, connection: &'a mut Connection) -> Self {
         let members = (0..clients.max(1)).map(|id| of.member(id, clients)).collect();
-        let (held, script) = (BinaryHeap::new(), scripted(1));
+        let (held, script) = (BinaryHeap::new(), scripted(&[false]));
         Self { of, connection, script, members, held, now: 0, used: 0, level: 0.0, level_at: 0 }
     }
 
@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
                     command.arg(&self.script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
                     command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + self.of.way) / 1_000);
                     let bytes: Vec<u8> = command.query(self.connection).unwrap();
-                    *reply = Some((now + 2 * self.of.way, now, BatchReply::read(&bytes, 1).unwrap()));
+                    *reply = Some((now + 2 * self.of.way, now, BatchReply::read(&bytes, &[false]).unwrap()));
                 }
                 Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
             }
@@ -278,7 +278,7 @@ pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
         patience: 0,
         on_outage: OnOutage::Wait,
     };
-    let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER) };
+    let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER), windows: None };
     let alone = Alone::new(memory, Memory::default(), 1);
     Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), alone, 0)))
 }

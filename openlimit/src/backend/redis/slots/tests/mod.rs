@@ -24,6 +24,7 @@ mod member;
 mod observed;
 mod pace;
 mod refunds;
+mod resets;
 mod scaled;
 mod server;
 mod shared_key;
