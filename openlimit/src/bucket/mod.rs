@@ -135,11 +135,11 @@ use std::sync::Arc;
 
 #[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
+#[allow(unused_imports, reason = "for backends that keep counts elsewhere")]
+pub(crate) use self::in_window::{InWindow, is_about};
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
 pub(crate) use self::level::{FASTEST, SLOWEST};
 use self::level::{Level, Weights};
-#[allow(unused_imports, reason = "for backends that keep counts elsewhere")]
-pub(crate) use self::in_window::{InWindow, is_about};
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 use self::resetting::Resetting;

@@ -201,10 +201,10 @@ local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
-local till, lead, is_new = {}, {}, false
+local window = {}
 local ends, span, cut, rate, shut, sum, took, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
 ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
-till[$] = 0 --resets
+window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
 -- eight numbers for each limit, and one.
 local state = redis.call('GET', KEYS[1])
@@ -227,7 +227,7 @@ if state then
   if (is_same or is_newer) and #state >= fixed then
     last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
-    till[$], rested$ = -rested$, FAR --resets
+    window.till$, rested$ = -rested$, FAR --resets
     length = fixed + 8
     length = length + 8 * size$ + 64 --*
   end
@@ -271,7 +271,7 @@ if state then
     end
     last, epoch, charges, far, far_at, held, booked = now, now, now, 0, 0, 0, 0
     level$, idle$, rested$, put_in$, top$, low$, size$ = 0, 0, FAR, 0, 0, FAR, 0 --*
-    till[$] = 0 --resets
+    window.till$ = 0 --resets
   end
 end
 
@@ -341,20 +341,23 @@ local debt$, raise$, fit$, burst$ --*
 do
   local seen_level$, taken$, least$, seen_idle$, full$ --*
   local seen_sum, since = {}
-  local from, to, next_to, reset, gone
   seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
-  from, to, next_to, lead[$], at = unpack('<dddd', batch, at) --resets
-  -- What the client says is of the window before.
-  if now >= to then raise$, taken$, least$, seen_level$ = 0, 0, 0, max(0, seen_level$ - fit$) end --resets
-  reset = now >= from and (now < to and to or now < next_to and next_to) or 0 --resets
-  if reset > 0 and now >= till[$] then --resets
-    -- So many windows are over, by the mean length of two.
-    gone = fit$ * max(1, math.floor(((reset == to and from or to) - till[$]) / (next_to - from) * 2 + 1.5)) --resets
-    level$, idle$ = max(0, level$ - gone), max(0, idle$ - gone) --resets
-    till[$] = reset - till[$] > (next_to - from) / 4 and reset or reset + next_to - to --resets
-    if not is_new then charges, is_new = charges + 1, true end --resets
-    top$, low$, took[$] = charges, 0, 0 --resets
-  elseif reset > 0 and till[$] > next_to then till[$] = reset end --resets
+  window.from, window.to, window.next_to, window.lead$, at = unpack('<dddd', batch, at) --resets
+  window.mean = (window.next_to - window.from) / 2 --resets
+  if now >= window.to then --resets
+    -- What the client says is of the window before.
+    raise$, taken$, least$, seen_level$ = 0, 0, 0, max(0, seen_level$ - fit$) --resets
+    window.from, window.to = window.to, window.next_to --resets
+  end --resets
+  if window.from <= now and now < window.to then --resets
+    if window.till$ <= now then --resets
+      window.gone = fit$ * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
+      level$, idle$ = max(0, level$ - window.gone), max(0, idle$ - window.gone) --resets
+      window.till$ = window.to - window.till$ > window.mean / 2 and window.to or window.to + window.mean --resets
+      if not window.is_new then charges, window.is_new = charges + 1, true end --resets
+      top$, low$, took[$] = charges, 0, 0 --resets
+    elseif window.till$ > window.next_to then window.till$ = window.to end --resets
+  end --resets
   if seen_epoch == epoch and seen_charges <= charges then
     -- Less than zero if a call was taken out.
     since = (sum[$] - seen_sum[$] + FAR / 2) % FAR - FAR / 2 --*
@@ -510,8 +513,8 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
     if wait > due then due, by = wait, $ end --leaks
   end --leaks
   local is_far = due > 2 * look_ahead
-  if weight$ > 0 and (level$ + min(weight$, fit$) > fit$ or now + (due + pause) / 1000 >= till[$] - lead[$]) then --resets
-    due, by, is_shut = max(due, (till[$] - now) * 1000 - pause), $, true --resets
+  if weight$ > 0 and (level$ + min(weight$, fit$) > fit$ or now + (due + pause) / 1000 >= window.till$ - window.lead$) then --resets
+    due, by, is_shut = max(due, (window.till$ - now) * 1000 - pause), $, true --resets
   end --resets
   if due + pause > longest then
     done = done + 1
@@ -550,8 +553,8 @@ local quota = has_probe and 2 or is_exhausted and 1 or 0
 local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, far_in, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
-reply = reply .. pack('<d', max(0, till[$] - now) * 1000) --resets
-rested$ = -till[$] --resets
+reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
+rested$ = -window.till$ --resets
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{dddddddd}}d', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch)

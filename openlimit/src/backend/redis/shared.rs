@@ -41,8 +41,7 @@ pub(super) fn shared(
             });
         }
         // What is in a bucket that does not leak counts until the reset.
-        let window = if scale.resets() { nanos(limit.rate().period()) } else { 0 };
-        drain = drain.max(largest).max(window);
+        drain = drain.max(if scale.resets() { nanos(limit.rate().period()) } else { largest });
         scales.push(scale);
         texts.push(SharedText::new(limit, metering.burst, metering.counting));
     }

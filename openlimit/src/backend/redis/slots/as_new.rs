@@ -37,7 +37,6 @@ impl Slots {
         self.outage.is_none()
             && !self.is_shut(now)
             && self.scales.iter().all(|scale| scale.rate() == ONE)
-            && (0..self.scales.len())
-                .all(|bucket| is_empty(bucket) && !self.bucket_climbs(bucket, now))
+            && (0..self.scales.len()).all(|bucket| is_empty(bucket) && !self.bucket_climbs(bucket, now))
     }
 }

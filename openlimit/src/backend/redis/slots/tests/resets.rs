@@ -3,13 +3,18 @@
 
 use std::time::Duration;
 
+use super::alone::alone_by;
 use super::client::Tenant;
 use super::world::{EPOCH, JITTER, World, metering};
+use crate::backend::redis::scale::{MOST, Scale};
+use crate::backend::redis::script::Script;
+use crate::backend::redis::shared::shared;
 use crate::backend::redis::slots::Windows;
 use crate::backend::redis::wire::{BatchReply, Decision};
-use crate::backend::{Buckets as _, Due};
+use crate::backend::{Buckets as _, Due, Starting};
 use crate::bucket::Metering;
-use crate::limits::{Amounts, Calendar, Rate};
+use crate::error::{BuildProblem, MOST_SHARED, StoreError, StoreProblem};
+use crate::limits::{Amounts, Calendar, Limit, Percent, Rate};
 use crate::time::Dates;
 
 const SECOND: u64 = 1_000_000_000;
@@ -144,7 +149,8 @@ fn every_unit_of_every_window_is_used_under_demand() {
         }
     }
     for window in 0..6 {
-        let (from, to) = (EPOCH * 1_000 + RESET + window * HOUR - HOUR, EPOCH * 1_000 + RESET + window * HOUR);
+        let (from, to) =
+            (EPOCH * 1_000 + RESET + window * HOUR - HOUR, EPOCH * 1_000 + RESET + window * HOUR);
         let inside = world.granted.iter().filter(|call| (from..to).contains(&call.at));
         assert_eq!(inside.map(|call| call.weights[0]).sum::<u64>(), AMOUNT, "in window {window}");
     }
@@ -553,10 +559,145 @@ fn another_limiter_takes_the_name_over_once_the_window_is_over() {
     let batch = client.sent.clone();
     let error = |world: &mut World| {
         let identity = "openlimit 1\nother limits\n";
-        world.eval_as(identity, &keys, &batch).err().map(|error| error.detail().unwrap_or_default().to_owned())
+        world
+            .eval_as(identity, &keys, &batch)
+            .err()
+            .map(|error| error.detail().unwrap_or_default().to_owned())
     };
     let wait = (RESET - world.clock) / 1_000;
     assert_eq!(error(&mut world), Some(format!("limits {wait} of the test")));
     world.clock = RESET;
     assert_eq!(error(&mut world), None);
+}
+
+/// What a process took alone in an outage, and what it knew before.
+fn go_alone(world: &mut World, took: u64) -> Tenant {
+    let meterings = [hourly(AMOUNT), metering(Rate::per_second(50_000))];
+    let mut client = alone_by(&meterings, world.client(), Percent(50));
+    charge(world, &mut client, 10);
+    let error = StoreError::new(&"".into(), StoreProblem::TimedOut(Duration::ZERO));
+    client.slots.wants_news = true;
+    let _lost = client.slots.collect(&client.queue, false, world.clock).unwrap();
+    client.slots.failed(&error, &client.queue, world.clock);
+    // Half of what was left, less its part of what was taken.
+    assert!(!client.slots.has_room(&[46, 0], world.clock) && client.slots.has_room(&[45, 0], world.clock));
+    assert!(client.slots.take(&[took, 0], world.clock).is_some());
+    client
+}
+
+/// Ends the outage of a client, and lets it tell what it took.
+fn come_back(world: &mut World, client: &mut Tenant) {
+    client.slots.end_outage(world.clock);
+    client.slots.outage = None;
+    client.slots.give_up();
+    learn(world, client);
+    learn(world, client);
+}
+
+#[test]
+fn what_a_process_took_alone_is_owed_in_the_window_and_gone_at_the_reset() {
+    let mut world = start();
+    let mut other = world.client();
+    let mut alone = go_alone(&mut world, 30);
+    charge(&mut world, &mut other, 50);
+    world.pass(Duration::from_secs(600));
+    come_back(&mut world, &mut alone);
+    assert_left(&mut world, &mut other, 10);
+    // Over the reset.
+    let mut world = start();
+    let mut other = world.client();
+    let mut alone = go_alone(&mut world, 30);
+    world.clock = RESET + SECOND;
+    assert!(alone.slots.take(&[20, 0], world.clock).is_some());
+    come_back(&mut world, &mut alone);
+    assert_left(&mut world, &mut other, 80);
+    // It was back just before the reset, and is heard just after it.
+    let mut world = start();
+    let mut other = world.client();
+    let mut alone = go_alone(&mut world, 30);
+    world.clock = RESET - 100_000;
+    come_back(&mut world, &mut alone);
+    assert_left(&mut world, &mut other, AMOUNT);
+}
+
+#[test]
+fn an_update_changes_the_amount_and_what_was_taken_stays_taken() {
+    let mut world = start();
+    let (mut one, mut other) = (world.client(), world.client());
+    let taken = charge(&mut world, &mut one, 60);
+    one.slots.set_rate(0, 50, 100, world.clock);
+    learn(&mut world, &mut one);
+    let tokens = metering(Rate::per_second(50_000));
+    for (amount, left, debt) in [(160, 20, 0), (100, 0, 10)] {
+        let pause = Scale::longest_pause(&[hourly(amount), tokens]);
+        let scale = Scale::new(&hourly(amount), pause).at_pace_of(&one.slots.scales[0]);
+        one.slots.scales[0] = scale;
+        assert_eq!(look(&world, &one), (left, debt));
+    }
+    // Half of it, as the provider has said.
+    assert!(is_full(&mut world, &mut one, 1));
+    one.give_back(&Amounts::Few([60, 0, 0]), taken, world.clock);
+    world.exchange(&mut one);
+    learn(&mut world, &mut other);
+    charge(&mut world, &mut other, 1);
+    assert_left(&mut world, &mut other, 49);
+}
+
+#[test]
+fn the_script_has_room_for_as_many_limits_as_can_be_shared_whichever_reset() {
+    let mut world = start();
+    for bits in [0, 1, 0b1010_1010, 0b0111_1111, 0b1111_1111_u32] {
+        for limits in [MOST_SHARED, MOST_SHARED - 1] {
+            let reset: Vec<_> = (0..limits).map(|limit| bits >> limit & 1 == 1).collect();
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(&Script::of(&reset).text).exec(&mut world.connection).unwrap();
+        }
+    }
+}
+
+#[test]
+fn limits_that_reset_at_different_times_have_windows_of_their_own() {
+    let (hour, minute) = (hourly(AMOUNT), Rate::new(10, Duration::from_secs(60)).resets_at("00:00", "UTC"));
+    let minutely = Metering::new(minute, minute.period(), JITTER, (0, 100));
+    let mut world = World::metered_by([hour, minutely]);
+    let mut clients = [world.client(), world.client()];
+    let mut used = Vec::new();
+    while world.clock < RESET + HOUR - 10 * SECOND {
+        world.pass(Duration::from_secs(5));
+        for client in &mut clients {
+            client.join([1, 1]);
+            let granted = granted(&world.exchange(client));
+            used.extend(vec![world.clock; granted]);
+            client.all_go();
+        }
+    }
+    let fullest = |time: u64| {
+        let windows = used.chunk_by(|one, next| (one + HOUR - RESET) / time == (next + HOUR - RESET) / time);
+        windows.map(<[_]>::len).max()
+    };
+    assert_eq!((fullest(HOUR), fullest(60 * SECOND)), (Some(100), Some(10)));
+    assert_eq!(used.len(), 200);
+}
+
+#[test]
+fn a_limit_whose_counts_would_not_be_exact_is_refused() {
+    let check = |amount: u64| {
+        let rate = Rate::per_day(amount).resets_at("00:00", "UTC");
+        let (limits, metering) =
+            ([Limit::new("x", rate)], Metering::new(rate, rate.period(), JITTER, (0, 1)));
+        let starting = Starting {
+            name: None,
+            limits: &limits,
+            meterings: &[metering],
+            dimensions: &[0],
+            max_hold: 0,
+            dates: Dates::From(0),
+            on_system_time: true,
+        };
+        shared(&starting, &[0]).map(|(_, identity)| identity)
+    };
+    let error = check(MOST / 2).unwrap_err();
+    assert!(matches!(error, BuildProblem::TooLargeToShare { most, .. } if most == MOST / 2), "{error}");
+    // The state outlives a window.
+    assert_eq!(check(MOST / 2 - 1).unwrap().lifetime, 2 * 86_400);
 }
