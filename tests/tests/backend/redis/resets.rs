@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use openlimit::feedback::Observation;
 use openlimit::{
-    AcquireError, BuildProblem, Cost, OnOutage, Percent, Permit, Rate, RateLimiter, Redis, Stack, StoreProblem,
+    AcquireError, BuildProblem, Cost, OnOutage, Percent, Permit, Rate, RateLimiter, Redis, Stack,
+    StoreProblem,
 };
 use openlimit_tests::redis::{Proxy, RedisServer};
 use openlimit_tests::{Call, eventually, secs};

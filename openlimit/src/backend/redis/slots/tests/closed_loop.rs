@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use redis::Connection;
 
-use super::super::{Alone, SharedLimit, Slots};
+use super::super::{Alone, SharedLimit, Slots, Windows};
 use super::server::RedisServer;
 use super::world::{EPOCH, scripted};
 use crate::backend::redis::OnOutage;
@@ -19,7 +19,7 @@ use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
-use crate::limits::{Amounts, Rate};
+use crate::limits::{Amounts, Calendar, Rate};
 use crate::queue::{Queue, Urgency, Waiter};
 use crate::time::Dates;
 
@@ -278,7 +278,9 @@ pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
         patience: 0,
         on_outage: OnOutage::Wait,
     };
-    let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER), windows: None };
+    let calendar = Calendar::of(metering.rate).unwrap();
+    let windows = calendar.map(|calendar| Windows::new(calendar, Dates::From(1_000 * EPOCH.cast_signed())));
+    let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER), windows };
     let alone = Alone::new(memory, Memory::default(), 1);
     Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), alone, 0)))
 }
