@@ -63,7 +63,7 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
         .iter()
         .zip(scales)
         .map(|(place, scale)| {
-            let calendar = Calendar::of(starting.limits[*place].rate()).ok().flatten();
+            let calendar = Calendar::of(starting.meterings[*place].rate).ok().flatten();
             let windows = calendar.map(|calendar| Windows::new(calendar, starting.dates.clone()));
             SharedLimit { place: *place, dimension: starting.dimensions[*place], scale, windows }
         })
