@@ -355,7 +355,7 @@ do
       level$, idle$ = max(0, level$ - window.gone), max(0, idle$ - window.gone) --resets
       window.till$ = window.to - window.till$ > window.mean / 2 and window.to or window.to + window.mean --resets
       if not window.is_new then charges, window.is_new = charges + 1, true end --resets
-      top$, low$, took[$] = charges, 0, 0 --resets
+      top$, low$ = charges, 0 --resets
     elseif window.till$ > window.next_to then window.till$ = window.to end --resets
   end --resets
   if seen_epoch == epoch and seen_charges <= charges then

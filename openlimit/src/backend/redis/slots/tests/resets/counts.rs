@@ -8,6 +8,7 @@ use super::super::world::{World, metering};
 use super::{AMOUNT, HOUR, RESET, SECOND, assert_left, charge, hourly, is_full, learn, look, start};
 use crate::backend::Buckets as _;
 use crate::backend::redis::scale::Scale;
+use crate::backend::redis::wire::BatchReply;
 use crate::error::{StoreError, StoreProblem};
 use crate::limits::{Amounts, Percent, Rate};
 
@@ -119,9 +120,10 @@ fn what_responses_say_is_left_counts_in_their_window() {
     let again = charge(&mut world, &mut one, 10);
     one.give_back(&Amounts::Few([10, 0, 0]), again, world.clock);
     assert_eq!(world.exchange(&mut one).buckets[0].given, 10);
-    // What the provider counts makes no debt.
+    // What the provider counts makes no debt, also with what was granted since.
+    charge(&mut world, &mut other, 5);
     one.slots.cap(0, -50, world.clock);
-    world.exchange(&mut one);
+    assert_eq!(world.exchange(&mut one).buckets[0].level, AMOUNT);
     assert_eq!(look(&world, &one), (0, 0));
     // A response of this window that is sent in the next one says nothing there.
     world.clock = RESET - SECOND;
@@ -146,17 +148,42 @@ fn a_response_of_a_window_of_which_the_client_has_seen_nothing_counts_as_it_is()
     assert_eq!(world.exchange(&mut one).buckets[0].level, 60);
 }
 
+/// Has a batch decided at the reset that was made just before it.
+fn decided_at_the_reset(world: &mut World, client: &mut Tenant) -> BatchReply {
+    world.clock = RESET - SECOND / 1_000;
+    client.slots.wants_news = true;
+    let batch = client.slots.collect(&client.queue, false, world.clock).unwrap();
+    let sent = std::mem::replace(&mut world.clock, RESET);
+    let reply = world.run(client, &batch);
+    client.slots.apply(&reply, &client.queue, sent, world.clock);
+    reply
+}
+
 #[test]
-fn a_batch_that_is_decided_after_the_reset_says_nothing_of_the_new_window() {
+fn what_a_client_said_of_the_last_window_says_nothing_of_this_one() {
+    // What a response said is left.
     let mut world = start();
     let mut client = world.client();
     charge(&mut world, &mut client, 50);
-    // It is made just before the reset, and then a step of the clock passes.
-    world.clock = RESET - 100_000;
+    world.clock = RESET - SECOND;
     client.slots.cap(0, 0, world.clock);
-    let reply = learn(&mut world, &mut client);
+    let reply = decided_at_the_reset(&mut world, &mut client);
     assert_eq!((reply.buckets[0].level, client.slots.ledger.level(0)), (0, 0));
     assert_left(&mut world, &mut client, AMOUNT);
+    // What the process took alone.
+    let mut world = start();
+    let mut client = go_alone(&mut world, 30);
+    client.slots.end_outage(world.clock);
+    client.slots.give_up();
+    assert_eq!(decided_at_the_reset(&mut world, &mut client).buckets[0].level, 0);
+    // What was in a state that was lost, but for a debt.
+    let mut world = start();
+    let mut client = world.client();
+    charge(&mut world, &mut client, AMOUNT);
+    client.slots.owe(&Amounts::Few([30, 0, 0]), world.clock);
+    world.exchange(&mut client);
+    world.lose_the_state(&[]);
+    assert_eq!(decided_at_the_reset(&mut world, &mut client).buckets[0].level, 30);
 }
 
 #[test]
@@ -213,13 +240,6 @@ fn what_a_process_took_alone_is_owed_in_the_window_and_gone_at_the_reset() {
     assert!(alone.slots.take(&[20, 0], world.clock).is_some());
     come_back(&mut world, &mut alone);
     assert_left(&mut world, &mut other, 80);
-    // It was back just before the reset, and is heard just after it.
-    let mut world = start();
-    let mut other = world.client();
-    let mut alone = go_alone(&mut world, 30);
-    world.clock = RESET - 100_000;
-    come_back(&mut world, &mut alone);
-    assert_left(&mut world, &mut other, AMOUNT);
 }
 
 #[test]
