@@ -103,6 +103,25 @@ fn a_debt_of_a_lost_state_is_restored_once_however_late_others_come() {
 }
 
 #[test]
+fn an_older_copy_of_the_state_from_before_the_reset_is_noticed() {
+    let mut world = start();
+    let (mut one, mut other) = (world.client(), world.client());
+    charge(&mut world, &mut one, 50);
+    let copies: Vec<_> = one.keys.iter().map(|key| (key.clone(), world.get(key))).collect();
+    world.clock = RESET;
+    charge(&mut world, &mut one, 40);
+    world.lose_the_state(&[]);
+    // A replica that lagged takes over, and another client comes first.
+    for (key, value) in copies {
+        redis::cmd("SET").arg(key).arg(value).exec(&mut world.connection).unwrap();
+    }
+    charge(&mut world, &mut other, 1);
+    learn(&mut world, &mut one);
+    // The call of the other one is taken for a part of what is restored, as in any lost state.
+    assert_left(&mut world, &mut one, 60);
+}
+
+#[test]
 fn what_responses_say_is_left_counts_in_their_window() {
     let mut world = start();
     let (mut one, mut other) = (world.client(), world.client());
