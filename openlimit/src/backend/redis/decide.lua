@@ -292,6 +292,13 @@ do
   else idle$, rested$, level$ = idle$ + passed - level$, min(FAR, rested$ + passed - level$), 0 end --leaks
 end
 
+-- So long an idle time is not exact, and says nothing any more. A new epoch begins with what is in
+-- the buckets.
+if max({{idle$}}) > FAR then
+  epoch, charges, far = now, now, 0
+  idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
+end
+
 if parts then
   level$, put_in$ = min(FAR, math.ceil(level$ * parts[$])), math.floor(put_in$ * parts[$]) --*
   if low$ < FAR then low$ = math.floor(low$ * parts[$]) end --*
