@@ -79,7 +79,7 @@ impl Slots {
                 longest = (wait, self.places[bucket]);
             }
         }
-        for (bucket, windows) in self.windows.iter().map(|windows| (windows.bucket(), windows)) {
+        for (bucket, windows) in self.windows.iter().map(|windows| (windows.bucket, windows)) {
             let (weight, ahead) = weights(bucket);
             if weight > 0 {
                 let wait = self.wait_for_reset(windows, (weight, ahead), longest.0, is_fresh, now);

@@ -27,7 +27,7 @@
 //! * `held` admits nothing during a hold.
 //! * `change` changes the limits, and takes over those that another process has updated. `past`
 //!   knows what calls before that weigh.
-//! * `resets` knows the windows of limits that reset by the calendar.
+//! * `resets` follows limits that reset by the calendar. `windows` are those of one limit.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
 //! * `as_new` finds out if the state says nothing any more.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
@@ -50,12 +50,13 @@ mod sooner;
 mod state;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 pub(super) use self::alone::Alone;
 pub(super) use self::change::Met;
-pub(super) use self::resets::Windows;
 pub(crate) use self::state::Slots;
 pub(super) use self::state::{LOCAL, SharedLimit};
+pub(super) use self::windows::Windows;
 use crate::backend::{Buckets, Due, HOLD, Look, Starting, UNNUMBERED};
 use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;

@@ -21,55 +21,11 @@
 //! response has said is left of it, and what this process took alone, is forgotten.
 
 use super::state::Slots;
+use super::windows::Windows;
 use crate::backend::Look;
 use crate::backend::redis::wire::BatchReply;
 use crate::bucket::{InWindow, is_about};
-use crate::limits::{Calendar, Window};
-use crate::time::Dates;
-
-/// The windows of one limit.
-#[derive(Clone, Debug)]
-pub(in crate::backend::redis) struct Windows {
-    calendar: Calendar,
-    /// The clock of this machine.
-    dates: Dates,
-    /// The bucket of the limit.
-    bucket: usize,
-    /// The window that the known level counts in, by the server's clock.
-    known: Window,
-    /// The last charge before it.
-    before: u64,
-}
-
-impl Windows {
-    /// Creates it for a limit of which nothing is known yet.
-    pub(in crate::backend::redis) fn new(calendar: Calendar, dates: Dates) -> Self {
-        let known = Window { number: i64::MIN, begins: i64::MIN, ends: i64::MIN };
-        Self { calendar, dates, bucket: 0, known, before: 0 }
-    }
-
-    /// Returns it for the limit of a bucket.
-    pub(super) fn of(self, bucket: usize) -> Self {
-        Self { bucket, ..self }
-    }
-
-    /// Returns the bucket of the limit.
-    pub(super) fn bucket(&self) -> usize {
-        self.bucket
-    }
-
-    /// Returns the window at a date, and how many resets there were since the known one.
-    fn at(&self, date: i64) -> (Window, u64) {
-        if date < self.known.ends {
-            return (self.known, 0);
-        }
-        let window = self.calendar.window(date);
-        (window, window.number.saturating_sub(self.known.number).max(1).unsigned_abs())
-    }
-}
-
-/// The largest time on the wire, in microseconds.
-const LAST: i64 = 1 << 53;
+use crate::limits::Window;
 
 impl Slots {
     /// Returns what the server's clock shows, as far as this client knows: in nanoseconds since
@@ -104,7 +60,7 @@ impl Slots {
             }
             // The server keeps the end. It may be another one than that of this calendar, if a
             // client has other rules of the time zone, or after the server's clock was set back.
-            let window = Window { ends, ..windows.calendar.window(ends - 1) };
+            let window = windows.ending_at(ends);
             if window.number > windows.known.number {
                 self.ledger.turn(windows.bucket, 0);
                 windows.before = reply.charges.saturating_sub(granted);
@@ -116,12 +72,9 @@ impl Slots {
     /// Returns what a batch says of each limit that resets, by its bucket: when the window of now
     /// begins and ends, when the next one ends, and the jitter. All in microseconds.
     pub(super) fn windows_to_send(&self, now: u64) -> Vec<(usize, [u64; 4])> {
-        let micros = |date: i64| (date / 1_000).clamp(0, LAST).unsigned_abs();
         let windows = self.windows.iter().map(|windows| {
-            let window = windows.calendar.window(self.server_date(windows, now));
-            let next = windows.calendar.window(window.ends);
-            let [begins, ends, next] = [window.begins, window.ends, next.ends].map(micros);
-            (windows.bucket, [begins, ends, next, self.terms.jitter.div_ceil(1_000)])
+            let [begins, ends, next_ends] = windows.two_from(self.server_date(windows, now));
+            (windows.bucket, [begins, ends, next_ends, self.terms.jitter.div_ceil(1_000)])
         });
         windows.collect()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::alone::Alone;
 use super::marks::Marks;
 use super::past::Past;
-use super::resets::Windows;
+use super::windows::Windows;
 use crate::backend::redis::bounds::Bounds;
 use crate::backend::redis::identity::Identity;
 use crate::backend::redis::ledger::Ledger;

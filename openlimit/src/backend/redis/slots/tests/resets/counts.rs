@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::super::alone::alone_by;
 use super::super::client::Tenant;
-use super::super::world::{World, metering};
+use super::super::world::{EPOCH, JITTER, World, metering};
 use super::{AMOUNT, HOUR, RESET, SECOND, assert_left, charge, hourly, is_full, learn, look, start};
 use crate::backend::Buckets as _;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::wire::BatchReply;
+use crate::bucket::Metering;
 use crate::error::{StoreError, StoreProblem};
 use crate::limits::{Amounts, Percent, Rate};
 
@@ -65,6 +66,26 @@ fn a_debt_is_taken_from_the_next_windows_also_if_nobody_calls_in_some_of_them() 
         assert_eq!(client.slots.wait_of_next(&[71, 0], world.clock), (3 * HOUR - (world.clock - RESET), 0));
         world.clock = RESET + 2 * HOUR;
         assert_left(&mut world, &mut client, 70);
+    }
+}
+
+#[test]
+fn months_of_any_length_count_as_one_window_each() {
+    // The first of each month from December 2023 on, in seconds.
+    let firsts = [1_701_388_800, 1_704_067_200, 1_706_745_600, 1_709_251_200, 1_711_929_600_u64];
+    for (months, first) in (1_u64..).zip(firsts) {
+        for before in [true, false] {
+            let rate = Rate::per_month(AMOUNT);
+            let monthly = Metering::new(rate, rate.period(), JITTER, (0, 100));
+            let mut world = World::metered_by([monthly, metering(Rate::per_second(50_000))]);
+            let mut client = world.client();
+            charge(&mut world, &mut client, AMOUNT);
+            client.slots.owe(&Amounts::Few([500, 0, 0]), world.clock);
+            world.exchange(&mut client);
+            world.clock = (first - EPOCH / 1_000_000 - u64::from(before)) * SECOND;
+            let level = learn(&mut world, &mut client).buckets[0].level;
+            assert_eq!(level, 600 - AMOUNT * (months - u64::from(before)), "in month {months}");
+        }
     }
 }
 
