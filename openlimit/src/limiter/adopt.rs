@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Builder;
+use super::builder::Options;
 use super::core::Core;
 use super::matching::standing;
 use crate::admission::{Raises, Standing};
@@ -43,7 +44,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// taken before the rate rose then takes as long to flow back as it would have by the old rate,
     /// since the server knows it only as a time. In memory, it flows back by the new one.
     pub fn adopt_limits(mut self, adopt: bool) -> Self {
-        self.adopt_limits = adopt;
+        self.options.adopt_limits = adopt;
         self
     }
 
@@ -79,30 +80,30 @@ impl<K, Keys> Builder<K, Keys> {
     /// # }
     /// ```
     pub fn discover(mut self, discover: bool) -> Self {
-        self.discover = discover;
+        self.options.discover = discover;
         self
     }
+}
 
-    /// Returns when rates become faster than declared.
-    pub(super) fn raises(&self) -> Raises {
-        match (self.discover, self.adopt_limits) {
+impl Options {
+    /// Applies both options: notes when rates become faster than declared, and adds the limits to
+    /// start with if limits are to be discovered.
+    pub(super) fn adopting(mut self) -> Self {
+        self.declared.raises = match (self.discover, self.adopt_limits) {
             (true, _) => Raises::IfNotRefused,
             (false, true) => Raises::IfTold,
             (false, false) => Raises::Never,
-        }
-    }
-
-    /// Adds the limits to start with, if limits are to be discovered.
-    pub(super) fn with_start(mut self) -> Self {
+        };
         if self.discover {
-            let declares = |dimension| self.limits.iter().any(|limit| *limit.dimension() == dimension);
+            let limits = &mut self.declared.limits;
+            let declares = |dimension| limits.iter().any(|limit| *limit.dimension() == dimension);
             let are_split = declares(Dimension::InputTokens) || declares(Dimension::OutputTokens);
             let missing = START.into_iter().filter(|(dimension, _)| {
                 let is_split = are_split && *dimension == Dimension::Tokens;
                 !is_split && !declares(dimension.clone())
             });
             let missing: Vec<_> = missing.map(|(dimension, rate)| Limit::new(dimension, rate)).collect();
-            self.limits.extend(missing);
+            limits.extend(missing);
         }
         self
     }
