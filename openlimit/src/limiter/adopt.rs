@@ -22,6 +22,10 @@ const START: [(Dimension, Rate); 2] =
 /// minute, an hour and a day it is 24 at least.
 const OTHER_PERIOD: u128 = 10;
 
+/// The shortest time over which providers limit anything, less what rounding takes: half a second.
+/// What seems to be back sooner is in a bucket that holds less than one period.
+const SHORTEST_PERIOD: u128 = 500_000_000;
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl<K, Keys> Builder<K, Keys> {
@@ -141,7 +145,7 @@ impl Core {
 /// amount.
 ///
 /// It does not state the time. But it says how much is used and when that will have refilled, from
-/// which the time follows.
+/// which the time follows, unless the provider's bucket holds less than what it allows in that time.
 fn has_same_period(limit: &Limit, observed: &ObservedLimit) -> bool {
     let period = limit.rate().period();
     let (Some(of), Some(remaining), None) = (observed.limit(), observed.remaining(), observed.window())
@@ -155,6 +159,9 @@ fn has_same_period(limit: &Limit, observed: &ObservedLimit) -> bool {
         Some(reset) if !reset.is_zero() => {
             let theirs = reset.as_nanos().saturating_mul(of.into()) / used;
             let ours = period.as_nanos();
+            if theirs < SHORTEST_PERIOD {
+                return period == MINUTE;
+            }
             ours / OTHER_PERIOD <= theirs && theirs / OTHER_PERIOD <= ours
         }
         // It refills at once, or that is not known: most such limits are per minute.
