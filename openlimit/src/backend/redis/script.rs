@@ -1,8 +1,7 @@
-//! `Script`: the text of `decide.lua`, for limiters with a given number of limits, the shares of which
-//! come last if there are any.
+//! `Script`: the text of `decide.lua`, for limiters with given limits.
 //!
-//! `decide.lua` is written for any number of limits and unrolled here. The unrolled text takes the
-//! server a sixth less time than loops would.
+//! `decide.lua` is written for any number of limits, of which some reset and the last may be shares,
+//! and unrolled here. The unrolled text takes the server a sixth less time than loops would.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sha1_smol::Sha1;
 
-/// The script for limiters with one number of limits and shares.
+/// The script for limiters with so many limits and shares, of which the same ones reset.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) text: String,
@@ -19,44 +18,47 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Returns the script for a number of limits, the last of which are `shares`. Creates each once
-    /// per process.
-    pub(super) fn of(limits: usize, shares: usize) -> Arc<Self> {
-        static SCRIPTS: Mutex<BTreeMap<(usize, usize), Arc<Script>>> = Mutex::new(BTreeMap::new());
+    /// Returns the script for limits, each of which resets or leaks, and the last of which are
+    /// `shares`. Creates each once per process.
+    pub(super) fn of(reset: &[bool], shares: usize) -> Arc<Self> {
+        type Scripts = BTreeMap<(Box<[bool]>, usize), Arc<Script>>;
+        static SCRIPTS: Mutex<Scripts> = Mutex::new(BTreeMap::new());
         let mut scripts = SCRIPTS.lock();
-        Arc::clone(scripts.entry((limits, shares)).or_insert_with(|| Arc::new(Self::new(limits, shares))))
+        Arc::clone(
+            scripts.entry((reset.into(), shares)).or_insert_with(|| Arc::new(Self::new(reset, shares))),
+        )
     }
 
-    fn new(limits: usize, shares: usize) -> Self {
-        let text = unrolled(include_str!("decide.lua"), limits, shares);
+    fn new(reset: &[bool], shares: usize) -> Self {
+        let text = unrolled(include_str!("decide.lua"), reset, shares);
         let sha = Sha1::from(&text).digest().to_string();
         Self { text, sha }
     }
 }
 
-/// Unrolls a text for a number of limits, the last of which are `shares`, and strips its blank lines
-/// and comments.
+/// Unrolls a text for limits, each of which resets or leaks, and the last of which are `shares`.
+/// Strips its blank lines and comments.
 ///
-/// Consecutive lines that end in `--*` are repeated together, with 1, 2, .. in place of `$`. Those
-/// that end in `--+` are repeated for shares only. What stands in `{{..}}` becomes a list. A comment
-/// is a line that begins with two dashes and a space.
-fn unrolled(text: &str, limits: usize, shares: usize) -> String {
-    let lines: Vec<_> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- ")).collect();
+/// Consecutive lines that end in `--*` are repeated together for each limit, with 1, 2, .. in place
+/// of `$`. Among them, those that end in `--resets` are only for limits that reset, those that end in
+/// `--leaks` only for the others, and those that end in `--shares` only for shares. What stands in
+/// `{{..}}` becomes a list. A comment is a line that begins with two dashes and a space.
+fn unrolled(text: &str, reset: &[bool], shares: usize) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- "));
+    let marked: Vec<_> = lines.map(Line::read).collect();
     let mut unrolled = String::new();
-    let mark = |line: &str| [EACH, EACH_SHARE].into_iter().find(|mark| line.ends_with(mark));
-    for lines in lines.chunk_by(|one, next| mark(one) == mark(next)) {
-        let Some(mark) = mark(lines[0]) else {
-            for line in lines {
-                unrolled += &listed(line, limits);
-                unrolled.push('\n');
+    for lines in marked.chunk_by(|one, next| one.is_marked() == next.is_marked()) {
+        if lines[0].is_marked() {
+            for (limit, resets) in reset.iter().enumerate() {
+                let is_share = limit >= reset.len() - shares;
+                for line in lines.iter().filter(|line| line.is_for(*resets, is_share)) {
+                    unrolled += &line.text.replace('$', &(limit + 1).to_string());
+                    unrolled.push('\n');
+                }
             }
-            continue;
-        };
-        let before = if mark == EACH_SHARE { limits - shares } else { 0 };
-        for limit in before + 1..=limits {
+        } else {
             for line in lines {
-                unrolled += &line.trim_end_matches(mark).replace('$', &limit.to_string());
+                unrolled += &listed(line.text, reset.len());
                 unrolled.push('\n');
             }
         }
@@ -64,11 +66,46 @@ fn unrolled(text: &str, limits: usize, shares: usize) -> String {
     unrolled
 }
 
-/// Marks a line that is repeated for each limit.
-const EACH: &str = " --*";
+/// A line of the text, without its mark.
+struct Line<'a> {
+    text: &'a str,
+    mark: Option<&'a str>,
+}
 
-/// Marks a line that is repeated for each share.
-const EACH_SHARE: &str = " --+";
+impl<'a> Line<'a> {
+    fn read(line: &'a str) -> Self {
+        match line.rsplit_once(" --") {
+            Some((text, mark @ (EACH | RESETS | LEAKS | SHARES))) => Self { text, mark: Some(mark) },
+            _ => Self { text: line, mark: None },
+        }
+    }
+
+    fn is_marked(&self) -> bool {
+        self.mark.is_some()
+    }
+
+    /// Returns true if it is repeated for a limit that resets or else leaks, or that is a share.
+    fn is_for(&self, resets: bool, is_share: bool) -> bool {
+        match self.mark {
+            Some(RESETS) => resets,
+            Some(LEAKS) => !resets,
+            Some(SHARES) => is_share,
+            _ => true,
+        }
+    }
+}
+
+/// Marks a line that is repeated for each limit.
+const EACH: &str = "*";
+
+/// Marks one that is repeated for each limit that resets.
+const RESETS: &str = "resets";
+
+/// Marks one that is repeated for each limit that does not.
+const LEAKS: &str = "leaks";
+
+/// Marks one that is repeated for each share.
+const SHARES: &str = "shares";
 
 /// Writes out the lists in a line.
 fn listed(line: &str, limits: usize) -> String {
@@ -93,10 +130,22 @@ mod tests {
 
     #[test]
     fn marked_lines_are_repeated_together_and_a_list_is_written_out() {
-        let text = "-- why\nif x$ --*\nend --*\ny$ --+\n\nunpack('<d{{dd}}', {{level$, weight$}})\n";
-        let list = "unpack('<ddddd', level1, weight1, level2, weight2)\n";
-        let limits = "if x1\nend\nif x2\nend\n".to_owned();
-        assert_eq!(unrolled(text, 2, 0), limits.clone() + list);
-        assert_eq!(unrolled(text, 2, 1), limits + "y2\n" + list);
+        let text = "-- why\nif x$ --*\nend --*\n\nunpack('<d{{dd}}', {{level$, weight$}})\n";
+        let plain = "if x1\nend\nif x2\nend\nunpack('<ddddd', level1, weight1, level2, weight2)\n";
+        assert_eq!(unrolled(text, &[false, false], 0), plain);
+    }
+
+    #[test]
+    fn some_lines_are_only_for_limits_that_reset_and_some_only_for_the_others() {
+        let text = "all$ --*\n-- why\ncounts$ --resets\nflows$ --leaks\nend\nnone$ --resets\n";
+        assert_eq!(unrolled(text, &[false, true], 0), "all1\nflows1\nall2\ncounts2\nend\nnone2\n");
+        assert_eq!(unrolled(text, &[false], 0), "all1\nflows1\nend\n");
+    }
+
+    #[test]
+    fn some_lines_are_only_for_shares() {
+        let text = "all$ --*\nbelow$ --shares\nend\n";
+        assert_eq!(unrolled(text, &[false; 4], 2), "all1\nall2\nall3\nbelow3\nall4\nbelow4\nend\n");
+        assert_eq!(unrolled(text, &[false], 0), "all1\nend\n");
     }
 }

@@ -32,6 +32,7 @@ mod programs;
 mod queue;
 mod reported;
 mod reserve;
+mod resets;
 mod stack;
 mod state_loss;
 mod unreachable;

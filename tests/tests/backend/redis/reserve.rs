@@ -280,3 +280,12 @@ fn four_limits_can_be_shared_with_a_reserve_and_no_more() {
         "it has 5 limits, and at most 4 can be shared through redis with a `reserve`; leave some out";
     assert!(error.to_string().contains(expected), "{error}");
 }
+
+#[test]
+fn a_shared_limit_that_resets_keeps_no_part() {
+    let server = RedisServer::start();
+    let rate = Rate::per_day(100).resets_at("00:00", "UTC");
+    let error = builder(&server).requests(rate).reserve(FIFTH).build().unwrap_err();
+    assert!(matches!(error.problem(), BuildProblem::SharedResetReserve(_)), "{error}");
+    assert!(error.to_string().contains("leave `reserve` out"), "{error}");
+}

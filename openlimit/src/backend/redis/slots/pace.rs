@@ -24,8 +24,10 @@ use crate::bucket::Climb;
 
 impl Slots {
     /// Halves the rate of a limit, unless it was cut after `charge` already, and sends that to the
-    /// server at once.
+    /// server at once. A limit that resets has no pace that could be halved.
     pub(super) fn cut_limit(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        let bucket = self.bucket_of(place).filter(|bucket| !self.scales[*bucket].resets());
+        let Some(bucket) = bucket else { return false };
         let last = self.ledger.charges();
         let was_alone = charge >= LOCAL;
         // The server does not know such a charge. Its number counts in the buckets of this process.
@@ -33,7 +35,7 @@ impl Slots {
             return false;
         }
         let charge = if was_alone { last } else { charge };
-        if self.bucket_of(place).is_none_or(|bucket| charge <= self.climbs[bucket].cut) {
+        if charge <= self.climbs[bucket].cut {
             return false;
         }
         if !was_alone {
