@@ -93,6 +93,7 @@ impl Client {
             dimension: place,
             share: meterings[place].share,
             scale: Scale::new(&meterings[place], pause),
+            windows: None,
         });
         let alone = Alone::new(Memory::new(&starting, LOCAL), Memory::new(&starting, LOCAL), 2);
         let slots = Slots::new(&shared, terms, "".into(), alone, 600 * SECOND);
@@ -122,7 +123,7 @@ impl Crowd {
         Self {
             connection: server.connect(),
             _server: server,
-            script: scripted(2, 1),
+            script: scripted(&[false; 2], 1),
             metering,
             clients: look_aheads.iter().map(|look_ahead| Client::new(metering, *look_ahead)).collect(),
             departed: vec![Vec::new(); look_aheads.len()],
@@ -226,7 +227,7 @@ impl Crowd {
                     command.arg(&self.script).arg(2).arg(&of.keys).arg("openlimit 1\nof the test\n");
                     command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
                     let bytes: Vec<u8> = command.query(&mut self.connection).expect("redis answers");
-                    let reply = BatchReply::read(&bytes, 2).expect("a reply");
+                    let reply = BatchReply::read(&bytes, &[false; 2]).expect("a reply");
                     of.reply = Some((now + TRIP, now, reply));
                 }
                 Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
