@@ -13,8 +13,8 @@
 //!
 //! # Charges that were granted ahead
 //!
-//! A store grants charges for a moment ahead. A call below that has one departs then, although a call
-//! above waits for a later moment, or for the store: it does not delay that one any more.
+//! A store grants charges for a moment ahead. A call below that has one departs then, although a
+//! call above waits for a later moment, or for the store: it does not delay that one any more.
 //!
 //! Neither of two calls passes the other once the other has had its turn: it may be a call of
 //! several limiters, which keeps its turn while it waits for another one. Otherwise each could wait

@@ -6,8 +6,8 @@ use crate::time::Dates;
 
 /// The parts of a limiter that a backend is opened with. Every value has been checked.
 ///
-/// Slices are by the place of each limit. If a part of each is reserved, meterings and dimensions of
-/// the shares follow, in the same order.
+/// Slices are by the place of each limit. If a part of each is reserved, meterings and dimensions
+/// of the shares follow, in the same order.
 pub(crate) struct Starting<'a> {
     /// The name that the program gave the limiter, if any.
     pub(crate) name: Option<&'a str>,

@@ -314,8 +314,8 @@ pub enum BuildProblem {
     #[error("limits shared through redis run on the server's clock; leave the manual clock out")]
     SharedClock,
 
-    /// The limits are shared, a part of them is [reserved](crate::Builder::reserve), and one of them
-    /// [resets](crate::Rate::resets_at).
+    /// The limits are shared, a part of them is [reserved](crate::Builder::reserve), and one of
+    /// them [resets](crate::Rate::resets_at).
     #[cfg(feature = "redis")]
     #[error(
         "the limit of {0} resets, and through redis no part of such a limit can be kept for a priority; leave \

@@ -86,8 +86,8 @@
 -- own look-ahead is, and they take turns.
 
 -- # The shares of calls below a priority
--- If a part of every limit is kept for some priorities, each limit has a second bucket for the calls
--- below: their share. It is one more limit, and calls above weigh nothing in it.
+-- If a part of every limit is kept for some priorities, each limit has a second bucket for the
+-- calls below: their share. It is one more limit, and calls above weigh nothing in it.
 
 -- Calls of a client depart in order, but its calls above do not wait for those below. So `ahead` is
 -- where its last call above lies, and `below.ahead` where its last call below does.
@@ -101,8 +101,8 @@
 -- first call below was not granted has a `claim`, until `ends`: a while after it asks again. Until
 -- then no call below of another client is granted. Others ask again at about the same time. The
 -- claim ends when one of its calls below is granted. Only the first call below in a batch can get
--- it. So a client that was served, and asks for more than fits, leaves the next claim to others, and
--- they take turns. `of` is a hash of the client's key.
+-- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
+-- and they take turns. `of` is a hash of the client's key.
 
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took

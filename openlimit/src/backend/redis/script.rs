@@ -1,7 +1,8 @@
 //! `Script`: the text of `decide.lua`, for limiters with given limits.
 //!
-//! `decide.lua` is written for any number of limits, of which some reset and the last may be shares,
-//! and unrolled here. The unrolled text takes the server a sixth less time than loops would.
+//! `decide.lua` is written for any number of limits, of which some reset and the last may be
+//! shares, and unrolled here. The unrolled text takes the server a sixth less time than loops
+//! would.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,9 +41,9 @@ impl Script {
 /// Strips its blank lines and comments.
 ///
 /// Consecutive lines that end in `--*` are repeated together for each limit, with 1, 2, .. in place
-/// of `$`. Among them, those that end in `--resets` are only for limits that reset, those that end in
-/// `--leaks` only for the others, and those that end in `--shares` only for shares. What stands in
-/// `{{..}}` becomes a list. A comment is a line that begins with two dashes and a space.
+/// of `$`. Among them, those that end in `--resets` are only for limits that reset, those that end
+/// in `--leaks` only for the others, and those that end in `--shares` only for shares. What stands
+/// in `{{..}}` becomes a list. A comment is a line that begins with two dashes and a space.
 fn unrolled(text: &str, reset: &[bool], shares: usize) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- "));
     let marked: Vec<_> = lines.map(Line::read).collect();

@@ -1,8 +1,8 @@
 //! Checks that limits can be shared, and derives their scales and their identity: when a limiter is
 //! opened, and when its limits are changed.
 //!
-//! If a part of every limit is reserved, the shares of lower priorities come after the limits, in the
-//! same order. A share is one more limit for the script.
+//! If a part of every limit is reserved, the shares of lower priorities come after the limits, in
+//! the same order. A share is one more limit for the script.
 
 use std::time::Duration;
 

@@ -28,8 +28,8 @@
 //! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
-//! Where the client has seen nothing of a window, `level` is what is left of the last one, and `sum`
-//! is less than zero.
+//! Where the client has seen nothing of a window, `level` is what is left of the last one, and
+//! `sum` is less than zero.
 //!
 //! A reply is a [`BatchReply`], field by field. One number says if a quota is used up: 0 for no, 1
 //! for yes, and 2 if the batch has the probe. Each [`Decision`] is a number and a byte: the wait,

@@ -24,8 +24,9 @@ impl Slots {
         !self.ledger.is_pending() && !self.is_update_pending && !self.wants_news && self.lease_for.is_none()
     }
 
-    /// Returns true if all buckets have drained since the last reply, at the declared rates, or were
-    /// reset, and nothing is on hold. That the rate climbs, or that Redis is away, is worth remembering.
+    /// Returns true if all buckets have drained since the last reply, at the declared rates, or
+    /// were reset, and nothing is on hold. That the rate climbs, or that Redis is away, is worth
+    /// remembering.
     fn restores_nothing(&self, now: u64) -> bool {
         // Levels stand during a hold.
         let drains_at =

@@ -49,8 +49,8 @@ impl Slots {
         self.wait_for_room(amounts, |_| 0, self.is_fresh(now), now)
     }
 
-    /// Returns whether the levels are known. More than a look-ahead after the last reply, others may
-    /// have given back anything.
+    /// Returns whether the levels are known. More than a look-ahead after the last reply, others
+    /// may have given back anything.
     fn is_fresh(&self, now: u64) -> bool {
         now.saturating_sub(self.seen_at) <= self.look_ahead(now)
     }

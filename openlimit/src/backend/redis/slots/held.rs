@@ -3,9 +3,9 @@
 //!
 //! # How soon
 //!
-//! Calls for which slots are there, or a lease, need no batch. So a client asks for news if the last
-//! reply is [old](Slots::fresh_for), which it is after an eighth of the look-ahead: in time before
-//! a slot is due, and when a call departs from a lease. A batch takes a round trip, and the
+//! Calls for which slots are there, or a lease, need no batch. So a client asks for news if the
+//! last reply is [old](Slots::fresh_for), which it is after an eighth of the look-ahead: in time
+//! before a slot is due, and when a call departs from a lease. A batch takes a round trip, and the
 //! hold took one to get to the server. So the calls of one client depart for at most an eighth of
 //! the look-ahead and two round trips after another one began a hold.
 //!
@@ -233,8 +233,8 @@ impl Slots {
         }
     }
 
-    /// Returns for how long a reply counts as fresh, in nanoseconds. While many calls wait, the next
-    /// batch is sent after that time anyway.
+    /// Returns for how long a reply counts as fresh, in nanoseconds. While many calls wait, the
+    /// next batch is sent after that time anyway.
     fn fresh_for(&self) -> u64 {
         (self.terms.look_ahead / PORTION).max(SHORTEST_PAUSE)
     }

@@ -17,8 +17,8 @@ impl Slots {
     /// Iterates over the waiters to request slots for: those that no slot serves, of so many at the
     /// front of the queue, by lane.
     ///
-    /// Matches slots as calls will be admitted: each waiter takes the first slot of its lane that it
-    /// fits, and gives back the slots before that one.
+    /// Matches slots as calls will be admitted: each waiter takes the first slot of its lane that
+    /// it fits, and gives back the slots before that one.
     fn without_slot<'a>(
         &'a self,
         queue: &'a Queue,
@@ -40,9 +40,9 @@ impl Slots {
         waiters.flatten()
     }
 
-    /// Returns the last slot, if the batch should move it: it lies beyond the look-ahead, and a refund
-    /// may allow an earlier one. Tells if it is of a call below. The call has to be the first of the
-    /// batch.
+    /// Returns the last slot, if the batch should move it: it lies beyond the look-ahead, and a
+    /// refund may allow an earlier one. Tells if it is of a call below. The call has to be the
+    /// first of the batch.
     pub(super) fn movable(&self, now: u64) -> Option<bool> {
         let can_move = |slot: &Slot| {
             self.is_far(slot, now)

@@ -4,11 +4,12 @@
 //! (`queue::Reserve`). The server charges it as any other. Two things are special, so that calls
 //! below do not hold up those above:
 //!
-//! * **Two lanes.** Calls above have slots of their own, and so have those below. No call takes a slot
-//!   of the other lane. So a call above does not wait for slots of calls below, and a large call below
-//!   keeps its slot. A call below is granted no earlier moment than the calls above before it.
-//! * **A call below that has to wait for its share is granted a look-ahead ahead at most.** Beyond that
-//!   it is kept back, and so are all calls below behind it, until the server says to ask again
+//! * **Two lanes.** Calls above have slots of their own, and so have those below. No call takes a
+//!   slot of the other lane. So a call above does not wait for slots of calls below, and a large
+//!   call below keeps its slot. A call below is granted no earlier moment than the calls above
+//!   before it.
+//! * **A call below that has to wait for its share is granted a look-ahead ahead at most.** Beyond
+//!   that it is kept back, and so are all calls below behind it, until the server says to ask again
 //!   (`below_at`). Calls above are requested meanwhile.
 //!
 //! Limits are charged as of the moment for which each call is granted. So if the burst has no room
@@ -71,7 +72,8 @@ impl Slots {
         self.below_at.max(last.map_or(0, |slot| slot.due.saturating_sub(self.look_ahead(now))))
     }
 
-    /// Gives back slots of calls below that begin later, because a call above waits, which goes first.
+    /// Gives back slots of calls below that begin later, because a call above waits, which goes
+    /// first.
     pub(super) fn drop_below_after(&mut self, time: u64, now: u64) {
         let first = self.below.partition_point(|slot| slot.due <= time);
         for slot in self.below.split_off(first) {

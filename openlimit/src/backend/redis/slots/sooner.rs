@@ -21,8 +21,8 @@
 //! granted for, so it may begin at any time until then. If the reply comes late, the new moment may
 //! have passed already.
 //!
-//! Where calls above a priority and those below have slots of their own, they are taken in the order
-//! of their moments. Those above come first if they have the same.
+//! Where calls above a priority and those below have slots of their own, they are taken in the
+//! order of their moments. Those above come first if they have the same.
 //!
 //! During a hold all of that is counted from its end, until when the levels stand.
 //!

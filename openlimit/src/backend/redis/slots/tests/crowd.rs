@@ -36,8 +36,8 @@ pub(super) const TRIP: u64 = 2 * WAY;
 /// The part of the limit that is for calls below, in percent.
 pub(super) const SHARE: u8 = 80;
 
-/// A limiter, its calls that wait, and the reply on its way: when it arrives, and when its batch was
-/// sent.
+/// A limiter, its calls that wait, and the reply on its way: when it arrives, and when its batch
+/// was sent.
 pub(super) struct Client {
     pub(super) admission: Admission,
     pub(super) waiting: Vec<(Key, Call)>,
