@@ -43,7 +43,7 @@
 //!
 //! The last slot may lie far beyond the look-ahead, for a large call. If something is given back
 //! then, the call may be able to go much sooner. The batch then requests the same call again, as
-//! its first one, and asks the server to take the old charge out (`ledger.rs` says why). If no
+//! its first one, and asks the server to take the old charge out (`ledger` says why). If no
 //! other client was granted a call in between, the reply has a new, earlier slot. Otherwise the
 //! call keeps its old slot.
 
