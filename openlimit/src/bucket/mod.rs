@@ -80,6 +80,7 @@ mod look;
 mod low_water;
 mod metering;
 mod pace;
+mod rates;
 mod resetting;
 mod rises;
 mod units;
@@ -93,7 +94,7 @@ use self::level::Level;
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
-pub(crate) use self::pace::{FASTEST, SLOWEST};
+pub(crate) use self::rates::{FASTEST, SLOWEST};
 use self::resetting::Resetting;
 use self::unusual::Unusual;
 use crate::limits::Calendar;

@@ -3,11 +3,6 @@
 //! Holds are rare. So it is one pointer, and leaves the cache line of the lock to what every call
 //! reads.
 
-use super::Memory;
-
-/// The latest end of a hold. A later one says that a quota is used up.
-pub(super) const LAST_END: u64 = u64::MAX - 1;
-
 /// The ends of holds. Zero stands for none, and each may be over.
 #[derive(Debug, Default)]
 pub(super) struct Holds(Option<Box<Ends>>);
@@ -79,48 +74,5 @@ impl Holds {
 
     fn ends(&mut self, limits: usize) -> &mut Ends {
         self.0.get_or_insert_with(|| Box::new(Ends { last: 0, all: 0, limits: vec![0; limits].into() }))
-    }
-}
-
-impl Memory {
-    /// Returns when the holds end that a call of these amounts has to wait for.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn held_for(&self, amounts: &[u64]) -> u64 {
-        let takes = self.meters.iter().enumerate().filter(|(_, meter)| amounts[meter.dimension()] > 0);
-        takes.map(|(place, _)| self.holds.limit(place)).fold(self.holds.all(), u64::max)
-    }
-
-    /// Moves the end of the hold of all calls to `until`, if that is later. The levels stand.
-    pub(super) fn prolong(&mut self, until: u64, now: u64) {
-        let until = until.min(LAST_END);
-        self.set_back();
-        let end = self.holds.all_mut(self.meters.len());
-        if until > now.max(*end) {
-            self.meters.iter_mut().for_each(|meter| meter.bucket.freeze(until, now));
-        }
-        *end = until.max(*end);
-        self.holds.prolong(until, self.meters.len());
-        self.note_usual();
-    }
-
-    /// Ends the hold of all calls. Holds of single limits stay.
-    pub(super) fn end_hold(&mut self, now: u64) {
-        self.holds.end_all();
-        let limits = self.limits();
-        for (place, meter) in self.meters.iter_mut().enumerate() {
-            meter.bucket.thaw(now);
-            let until = self.holds.limit(place % limits);
-            if until > now {
-                meter.bucket.freeze(until, now);
-            }
-        }
-        self.note_usual();
-    }
-
-    /// Notes from when on calls are admitted as usual, after a hold or a climb has changed.
-    pub(super) fn note_usual(&mut self) {
-        let climbs = self.meters.iter().map(|meter| meter.bucket.climbs_until());
-        self.usual_from = climbs.fold(self.holds.last(), u64::max);
     }
 }

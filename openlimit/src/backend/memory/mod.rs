@@ -3,6 +3,7 @@
 //! It decides at once and exactly. Every call that does not wait runs through `take`, so that
 //! function is inlined into its caller, and the fields that it touches lie together.
 
+mod holding;
 mod holds;
 mod operations;
 mod row;

@@ -1,7 +1,7 @@
 //! The operations of buckets in memory.
 
 use super::Memory;
-use super::holds::LAST_END;
+use super::holding::LAST_END;
 use super::row::Meter;
 use crate::backend::buckets::{Buckets, Due};
 use crate::backend::starting::Starting;
