@@ -44,6 +44,7 @@ mod probes;
 mod provider;
 mod pump;
 mod remaining;
+mod reported;
 mod reserve;
 mod returned;
 mod seldom;

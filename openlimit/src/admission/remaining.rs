@@ -44,13 +44,8 @@
 
 use super::calls::Calls;
 use super::plan::Plan;
-use crate::bucket::FASTEST;
+use super::reported::Reported;
 use crate::limits::Rate;
-
-/// A rate that is found by trying grows by one part in so many, once in this time in nanoseconds:
-/// by 10 % a second. A tenfold limit is found within half a minute, and exceeded by a few calls.
-const GROWS_BY: u64 = 10;
-const GROWS_EVERY: u64 = 1_000_000_000;
 
 /// The charges so far, and the contents of responses.
 #[derive(Debug)]
@@ -58,32 +53,6 @@ pub(crate) struct Remaining {
     calls: Calls,
     /// By the place of each limit.
     reported: Box<[Reported]>,
-}
-
-/// What responses reported about one limit so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Reported {
-    /// The most that was ever left.
-    most: u64,
-    /// The latest call whose response was read, by its order.
-    latest: u64,
-    /// The amount that the provider allows, if it says so.
-    limit: Option<u64>,
-    /// The amount that was found by trying, and when it last grew; zeros if it never did.
-    found: u64,
-    grown_at: u64,
-    /// What the last response said is left, if it did, and when that was read.
-    said: Option<(Option<u64>, u64)>,
-}
-
-impl Reported {
-    fn has_any(&self) -> bool {
-        self.most > 0 || self.latest > 0 || self.rate().is_some()
-    }
-
-    fn rate(&self) -> Option<u64> {
-        self.limit.or(Some(self.found).filter(|found| *found > 0))
-    }
 }
 
 /// The statement of one response about one limit.
@@ -131,10 +100,7 @@ impl Remaining {
     /// Notes that another amount is declared than before. What was found by trying counts only
     /// beyond it.
     pub(crate) fn declare(&mut self, place: usize, declared: u64) {
-        let reported = &mut self.reported[place];
-        if reported.found <= declared {
-            (reported.found, reported.grown_at) = (0, 0);
-        }
+        self.reported[place].declare(declared);
     }
 
     /// Returns the amount that the provider allows, if it has said so.
@@ -155,12 +121,7 @@ impl Remaining {
         self.rate(place).map_or(declared, |rate| plan.raised(rate, declared))
     }
 
-    /// Returns the amount to try next of a limit of which the provider does not say what it allows:
-    /// a tenth more, once a second. `None` if it is not yet time for that.
-    ///
-    /// `in_force` returns the amount by which the rate goes now. If it is more than this process
-    /// has tried, another one has, and it is that one's turn: so many processes grow no faster than
-    /// one.
+    /// Returns the amount to try next of a limit, if it is time for that: see [`Reported::grow`].
     pub(crate) fn grow(
         &mut self,
         place: usize,
@@ -168,21 +129,7 @@ impl Remaining {
         in_force: impl FnOnce() -> u64,
         now: u64,
     ) -> Option<u64> {
-        let reported = &mut self.reported[place];
-        if reported.limit.is_some()
-            || (reported.grown_at > 0 && now.saturating_sub(reported.grown_at) < GROWS_EVERY)
-        {
-            return None;
-        }
-        reported.grown_at = now;
-        let (found, in_force) = (reported.found.max(declared), in_force());
-        if in_force > found {
-            reported.found = in_force;
-            return None;
-        }
-        reported.found =
-            found.saturating_add((found / GROWS_BY).max(1)).min(declared.saturating_mul(FASTEST));
-        Some(reported.found)
+        self.reported[place].grow(declared, in_force, now)
     }
 
     /// Returns when a call was admitted. `None` if that was before the first call that is known.
