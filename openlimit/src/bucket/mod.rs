@@ -75,6 +75,7 @@
 
 mod change;
 mod climb;
+mod in_window;
 mod level;
 mod look;
 mod low_water;
@@ -90,6 +91,8 @@ mod word;
 
 #[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
+#[allow(unused_imports, reason = "for backends that keep counts elsewhere")]
+pub(crate) use self::in_window::{InWindow, is_about};
 use self::level::Level;
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
