@@ -18,7 +18,7 @@ const FREE: usize = 4;
 /// on average.
 const PARTS: usize = 8;
 
-/// The most entries of one table: the hash has 32 bits.
+/// The most entries of one table. It then has fewer slots than there are hashes of 32 bits.
 pub(super) const MOST: usize = 1 << 31;
 
 #[derive(Debug)]
