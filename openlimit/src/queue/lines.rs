@@ -1,7 +1,7 @@
 //! `Lines`: the entries of a queue, each from joining to its outcome.
 //!
-//! All that adds, changes or ends a wait is here, because each such change has to keep the totals of
-//! its priority and the set of deadlines true.
+//! All that adds, changes or ends a wait is here, because each such change has to keep the totals
+//! of its priority and the set of deadlines true.
 
 use std::array;
 use std::collections::{BTreeSet, VecDeque};

@@ -1,7 +1,7 @@
 //! The links between the waiters: one list for each priority, and the head of them all.
 //!
-//! Each entry names its neighbours, so a waiter leaves from anywhere in constant time. [`Order`] has
-//! the first waiter of each list, and decides which of them is the head.
+//! Each entry names its neighbours, so a waiter leaves from anywhere in constant time. [`Order`]
+//! has the first waiter of each list, and decides which of them is the head.
 
 use std::iter;
 

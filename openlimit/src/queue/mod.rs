@@ -32,7 +32,8 @@
 //! * `lazy` is [`Queue`], which makes `lines` when the first call joins. `lines` are the entries:
 //!   joining, ending and leaving.
 //! * `links` is the list of each priority, and `order` the rule that picks the next call of them.
-//! * `ahead` is what a newcomer has to wait for. `reserve` says which calls need not wait for others.
+//! * `ahead` is what a newcomer has to wait for. `reserve` says which calls need not wait for
+//!   others.
 //! * `turns` are calls that wait in several queues. `overflow` is which call is refused if too many
 //!   wait, and `watch` what programs see of the queue.
 //! * `waiter` is the data of a wait and of its outcome, and `urgency` what a call says about its

@@ -1,7 +1,7 @@
 //! Holds that begin or end between batches: of all calls, and of single limits.
 //!
-//! A hold lasts until a time on the clock of the client. So it waits for the first reply, from which
-//! the server's clock is known.
+//! A hold lasts until a time on the clock of the client. So it waits for the first reply, from
+//! which the server's clock is known.
 
 use super::Ledger;
 use crate::backend::redis::changes::{Ends, HoldChange};

@@ -180,8 +180,8 @@ impl Ledger {
             })
     }
 
-    /// Notes that a limit was reset, and so much of its level is `gone`. Forgets what was said of the
-    /// window before.
+    /// Notes that a limit was reset, and so much of its level is `gone`. Forgets what was said of
+    /// the window before.
     pub(super) fn turn(&mut self, limit: usize, gone: u64) {
         let account = &mut self.buckets[limit];
         account.level = account.level.saturating_sub(gone);

@@ -1,7 +1,7 @@
 //! What happens between batches: refunds, debts, levels to raise, and changes of the pace.
 //!
-//! Each is added to what waits for the next batch. What waits stays small: the refunds of one charge
-//! become one, and so do the debts of one limit.
+//! Each is added to what waits for the next batch. What waits stays small: the refunds of one
+//! charge become one, and so do the debts of one limit.
 
 use super::{Account, Ledger, Went};
 use crate::backend::redis::changes::{PaceChange, Taken};

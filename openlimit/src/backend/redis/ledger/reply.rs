@@ -1,6 +1,7 @@
 //! The end of a batch in flight: the server has decided it, has refused it, or is silent.
 //!
-//! If it is silent, it may have decided or not. Only what is safe to apply twice is sent again then.
+//! If it is silent, it may have decided or not. Only what is safe to apply twice is sent again
+//! then.
 
 use std::mem;
 
