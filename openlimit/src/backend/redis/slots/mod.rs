@@ -203,7 +203,7 @@ impl Buckets for Slots {
             return self.alone.share.expire(waiter, queue, head_due, now);
         }
         let (wait, limit) = self.wait_of_next(waiter.amounts.as_slice(), now);
-        let wait = if head_due == u64::MAX { wait } else { wait.max(head_due.saturating_sub(now)) };
+        let wait = wait.max(head_due.saturating_sub(now));
         if let Some(error) = self.unanswered(waiter, queue, wait, now) {
             return waiter.undecided(&error, now);
         }
