@@ -385,7 +385,7 @@ impl Ledger {
         }
     }
 
-    /// Takes the batch in flight back, which the server has refused. Sends all of it again.
+    /// Takes the batch in flight back, which the server has not decided. Sends all of it again.
     pub(super) fn take_back(&mut self) {
         for ((charge, is_admitted), weights) in mem::take(&mut self.sent) {
             for (limit, weight) in weights.iter().enumerate() {

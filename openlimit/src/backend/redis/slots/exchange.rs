@@ -289,7 +289,7 @@ impl Slots {
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 
-    /// Gives up the batch in flight.
+    /// Gives up the batch in flight, which the server may have decided or not.
     pub(in crate::backend::redis) fn give_up(&mut self) {
         self.in_flight = None;
         self.is_update_sent = false;
