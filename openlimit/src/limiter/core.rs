@@ -10,6 +10,7 @@ use std::process;
 use std::sync::{Arc, Weak};
 
 use super::declared::least_lateness;
+use super::hold::OwnHold;
 use super::hold_times::HoldTimes;
 use super::notices::Notices;
 use super::plans::{Planned, Plans};
@@ -61,8 +62,8 @@ pub(super) struct Uncommon {
     /// The time before which the timer must not fire again. Calls that become due in between are
     /// admitted together.
     pub(super) rested: u64,
-    /// Why this process last held the limiter, and until when.
-    pub(super) held_for: Option<(Arc<str>, u64)>,
+    /// The last hold that this process began.
+    pub(super) held_for: Option<OwnHold>,
     /// What was reported. `None` as long as there was nothing to report.
     pub(super) notices: Option<Box<Notices>>,
 }
