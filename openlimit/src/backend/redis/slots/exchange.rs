@@ -44,6 +44,9 @@
 //! its first one, and asks the server to take the old charge out (`ledger.rs` says why). If no
 //! other client was granted a call in between, the reply has a new, earlier slot. Otherwise the
 //! call keeps its old slot.
+//!
+//! What other clients give back is not known. So a client that has given something back lately
+//! itself asks for the same again and again, as the clients do that the far call keeps back.
 
 use std::mem;
 use std::time::Duration;
@@ -105,7 +108,7 @@ impl Slots {
         };
         let lapse =
             self.slots.front().filter(|slot| slot.is_lease()).map_or(u64::MAX, |slot| slot.expires + 1);
-        ask.min(self.flush_at).min(lapse)
+        ask.min(self.flush_at).min(lapse).min(self.next_move(now))
     }
 
     /// Begins a batch, and returns its bytes. There is one if there is something to request or to
@@ -139,6 +142,7 @@ impl Slots {
         self.set_paces(now);
         let ahead = self.slots.back().map(Slot::begins);
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
+        self.move_at = now.saturating_add(self.shortest_pause());
         let calls = self.calls(queue, now);
         self.lease_for = None;
         let asks = mem::take(&mut self.wants_news) || flushing || self.is_update_pending || !calls.is_empty();
@@ -190,6 +194,10 @@ impl Slots {
         }
         let asks_for_more = reply.calls.len() < calls.len();
         let lost = self.ledger.is_lost(reply.epoch);
+        let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
+        if !lost && self.ledger.charges_calls_only() && reply.charges != self.ledger.charges() + granted {
+            self.others_at = Some(now);
+        }
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
         // A hold waits for the first reply.
         self.flush_soon(now);

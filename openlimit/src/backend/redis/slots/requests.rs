@@ -38,7 +38,8 @@ impl Slots {
         self.is_far(slot, now)
             // The server grants no second probe.
             && slot.charge != self.probe_slot
-            && self.ledger.can_move(slot.charge)
+            && self.ledger.can_take_out(slot.charge)
+            && (self.ledger.is_pending() || self.next_move(now) <= now)
             && slots.next().is_none_or(|before| !self.ends_requests(before, now))
             && self.served(queue) == self.slots.len()
             && queue
