@@ -1,8 +1,8 @@
-//! `Stacked`: a pending call of several limiters.
+//! `Waiting`: a call of several limiters that has to wait.
 //!
-//! While it waits, it is shared by its future and by the queues, where it is its own waker. A queue
-//! that wakes it lets it [go on](Call::go_on), on whatever thread that is. Only when it is over, it
-//! wakes the task of its future, or if its wait is long and the program wants to know.
+//! It is shared by its future and by the queues, where it is its own waker. A queue that wakes it
+//! lets it [go on](Call::go_on), on whatever thread that is. It wakes the task of its future only
+//! when it is over, or when its wait is long and the program wants to know.
 
 use std::mem;
 use std::sync::{Arc, Weak};
@@ -10,30 +10,18 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::super::core::Handle;
-use super::super::permit::Permit;
 use super::in_queue::InQueue;
-use super::level::{Level, depart_all, take_all};
-use super::rank;
+use super::level::{Level, depart_all};
 use crate::admission::LongWait;
 use crate::error::AcquireError;
-use crate::learning::SiteId;
 use crate::limits::Name;
 use crate::queue::{Key, Urgency, Wait};
 use crate::sync::{Mutex, Task, in_order, run_later, wake_all};
 
-/// A pending call of several limiters.
-pub(in super::super) enum Stacked {
-    /// Not polled yet.
-    New(Box<[Level]>),
-    /// In the queues, or over and not polled since.
-    Waiting(Waiting),
-    /// Ready.
-    Done,
-}
-
 /// A call in the queues, as its future holds it. It leaves them when this is dropped.
 pub(in super::super) struct Waiting(Arc<Call>);
 
+/// The same call, as the queues hold it.
 struct Call(Mutex<Progress>);
 
 struct Progress {
@@ -49,79 +37,17 @@ struct Progress {
     long_waits: Vec<(Handle, LongWait)>,
     /// The waker of its task.
     waker: Waker,
+    /// How it ended: it has departed, or was refused.
     end: Option<Result<(), Box<AcquireError>>>,
-}
-
-impl Stacked {
-    /// Creates a call of at least one level.
-    pub(super) fn new(mut levels: Box<[Level]>) -> Self {
-        rank::sort(&mut levels);
-        Self::New(levels)
-    }
-
-    /// Admits it now or not at all.
-    pub(super) fn try_now(mut levels: Box<[Level]>) -> Result<Permit, AcquireError> {
-        rank::sort(&mut levels);
-        levels.iter_mut().for_each(|level| level.ask(Urgency::default()));
-        match at_once(&mut levels) {
-            Ok(()) => Ok(permit(levels)),
-            Err(place) => Err(*levels[place].core().without_room(&levels[place].waiter())),
-        }
-    }
-
-    /// Names the call site in all levels.
-    pub(in super::super) fn set_site(&mut self, name: &str) {
-        if let Self::New(levels) = self {
-            for lesson in levels.iter_mut().filter_map(|level| level.grant.lesson.as_mut()) {
-                lesson.site = SiteId::of(name);
-            }
-        }
-    }
-
-    /// Returns the first level of a call that was not polled yet.
-    pub(in super::super) fn first(&self) -> Option<&Level> {
-        if let Self::New(levels) = self { levels.first() } else { None }
-    }
-
-    /// Polls the call. `urgency` counts at the first poll.
-    #[inline(never)]
-    pub(in super::super) fn poll(
-        &mut self,
-        urgency: Urgency,
-        context: &Context<'_>,
-    ) -> Poll<Result<Permit, AcquireError>> {
-        if let Self::New(levels) = self {
-            levels.iter_mut().for_each(|level| level.ask(urgency));
-            match at_once(levels) {
-                Ok(()) => return Poll::Ready(Ok(permit(mem::take(levels)))),
-                Err(place) => {
-                    let levels = mem::take(levels);
-                    *self = match Waiting::start(levels, place, urgency) {
-                        Ok(waiting) => Self::Waiting(waiting),
-                        Err(error) => return Poll::Ready(Err(*error)),
-                    };
-                }
-            }
-        }
-        let Self::Waiting(waiting) = self else { panic!("an `Acquire` was polled after it was ready") };
-        let polled = waiting.poll(context);
-        if polled.is_ready() {
-            *self = Self::Done;
-        }
-        polled
-    }
-
-    /// Returns the name of the limiter that the call waits for.
-    pub(in super::super) fn waits_for(&self) -> Option<Name> {
-        let Self::Waiting(Waiting(call)) = self else { return None };
-        let progress = call.0.lock();
-        progress.levels.get(progress.last).map(|level| level.core().plan.name().clone())
-    }
 }
 
 impl Waiting {
     /// Lets a call wait, because the level at `place` has no room.
-    fn start(mut levels: Box<[Level]>, place: usize, urgency: Urgency) -> Result<Self, Box<AcquireError>> {
+    pub(super) fn start(
+        mut levels: Box<[Level]>,
+        place: usize,
+        urgency: Urgency,
+    ) -> Result<Self, Box<AcquireError>> {
         let urgency = urgency.at(levels[0].core().time.now());
         levels.iter_mut().for_each(|level| level.arrive(urgency));
         // The wait may be known to be too long in a queue that it would join much later.
@@ -137,7 +63,8 @@ impl Waiting {
         Ok(Self(call))
     }
 
-    fn poll(&self, context: &Context<'_>) -> Poll<Result<Permit, AcquireError>> {
+    /// Returns the levels that the call has departed from, or why it was refused.
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Result<Box<[Level]>, Box<AcquireError>>> {
         // Wakers are foreign code, so they are cloned and dropped outside of the lock.
         let mut waker = context.waker().clone();
         let mut progress = self.0.0.lock();
@@ -150,7 +77,13 @@ impl Waiting {
         };
         let levels = mem::take(&mut progress.levels);
         drop(progress);
-        Poll::Ready(end.map(|()| permit(levels)).map_err(|error| *error))
+        Poll::Ready(end.map(|()| levels))
+    }
+
+    /// Returns the name of the limiter that the call waits for.
+    pub(super) fn waits_for(&self) -> Option<Name> {
+        let progress = self.0.0.lock();
+        progress.levels.get(progress.last).map(|level| level.core().plan.name().clone())
     }
 }
 
@@ -175,7 +108,7 @@ impl Drop for Waiting {
 
 impl Call {
     /// Goes as far as it gets: joins queues, and departs when it is its turn in all of them. Wakes
-    /// the task when it is over, and if the program has to be told of a long wait.
+    /// the task when it is over, or when the program has to be told of a long wait.
     fn go_on(self: &Arc<Self>) {
         let mut progress = self.0.lock();
         if progress.is_over() {
@@ -229,9 +162,13 @@ impl Wake for Ahead {
     }
 }
 
+/// What follows a step.
 enum Step {
+    /// Another step.
     Again,
+    /// Nothing, until a queue wakes it.
     Wait,
+    /// It has departed, or was refused.
     End(Result<(), Box<AcquireError>>),
 }
 
@@ -241,6 +178,7 @@ impl Progress {
         self.end.is_some() || self.levels.is_empty()
     }
 
+    /// Joins the next queue, or departs if it is its turn in all of them.
     fn step(&mut self, call: &Arc<Call>) -> Step {
         let mut waits_for = None;
         for (place, key) in self.keys.iter().enumerate() {
@@ -354,16 +292,4 @@ impl Progress {
 /// Returns a number that no other call has as long as this one lives.
 fn number(call: &Arc<Call>) -> usize {
     Arc::as_ptr(call).addr()
-}
-
-/// Charges all levels now, or none. Waiters that are due go first.
-fn at_once(levels: &mut [Level]) -> Result<(), usize> {
-    take_all(levels).or_else(|_| {
-        levels.iter().for_each(|level| level.core().pump());
-        take_all(levels)
-    })
-}
-
-fn permit(levels: Box<[Level]>) -> Permit {
-    Permit::stacked(levels.into_iter().map(|level| Permit::of_grant(level.handle, level.grant)).collect())
 }
