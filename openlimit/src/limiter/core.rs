@@ -10,7 +10,6 @@ use std::process;
 use std::sync::{Arc, Weak};
 
 use super::builder::least_lateness;
-use super::hold::OwnHold;
 use super::hold_times::HoldTimes;
 use super::notices::Notices;
 use super::plans::{Planned, Plans};
@@ -66,6 +65,15 @@ pub(super) struct Uncommon {
     pub(super) held_for: Option<OwnHold>,
     /// What was reported. `None` as long as there was nothing to report.
     pub(super) notices: Option<Box<Notices>>,
+}
+
+/// A hold that this process began.
+#[derive(Debug)]
+pub(super) struct OwnHold {
+    pub(super) reason: Arc<str>,
+    pub(super) until: u64,
+    /// True if it began because a quota is used up.
+    pub(super) is_quota: bool,
 }
 
 impl Uncommon {

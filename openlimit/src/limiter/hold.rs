@@ -13,7 +13,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::{Core, State};
+use super::core::{Core, OwnHold, State};
 use super::events;
 use super::{Hold, Limiter};
 use crate::backend::Buckets as _;
@@ -161,15 +161,6 @@ impl Core {
         let now = self.time.now();
         self.lock().map_or_else(elsewhere, |state| state.reason(now))
     }
-}
-
-/// A hold that this process began.
-#[derive(Debug)]
-pub(super) struct OwnHold {
-    reason: Arc<str>,
-    until: u64,
-    /// True if it began because a quota is used up.
-    is_quota: bool,
 }
 
 /// The calls that a refusal stops.
