@@ -175,6 +175,11 @@ impl Plan {
         self.reserve.map_or_else(Reserve::default, |(priority, _)| Reserve::from(priority))
     }
 
+    /// Returns the part of every limit that is kept, and the lowest priority that it is kept for.
+    pub(crate) fn reserved(&self) -> Option<(Priority, Percent)> {
+        self.reserve
+    }
+
     /// Returns when rates become faster than declared.
     pub(crate) fn raises(&self) -> Raises {
         self.raises

@@ -257,6 +257,10 @@ impl Buckets for Memory {
         due(shares) > due(limits)
     }
 
+    fn is_granted_below(&self) -> bool {
+        false
+    }
+
     fn charge(&mut self, amounts: &Amounts, at: u64, _: u64) -> u64 {
         self.charge_as(amounts.as_slice(), self.charges + 1, at);
         self.charges
