@@ -22,7 +22,7 @@
 //! requests at once, then one every 300 ms. With a headroom of 20 % a request weighs 375 ms and
 //! calls may fill 1 187.5 ms: still three at once, then one every 375 ms, which is 160 per minute.
 //!
-//! The pause before a large call (see `bucket`) is at most as long as the jitter, or as the whole
+//! The pause before a large call (see `level`) is at most as long as the jitter, or as the whole
 //! amount of a limit that is counted in windows. The script takes one such number for all limits.
 //! So in windows it is that of the slowest limit, and the burst of each limit is its `fit` and that
 //! number. For what is larger than `fit`, the pause is then what it is larger by.
