@@ -26,7 +26,8 @@
 //! * `notes` is what happens between batches: refunds, debts, levels to raise, changes of the pace.
 //!   `holds` is the same for holds.
 //! * `batch` moves all of it into a batch, which is then in flight.
-//! * `reply` settles what was in flight: the server has decided it, has refused it, or is silent.
+//! * `reply` settles what was in flight: the server has decided it, has not decided it, or is
+//!   silent.
 
 mod batch;
 mod holds;

@@ -81,8 +81,8 @@ impl Ledger {
     }
 
     /// Returns true if a charge can be taken out, and may be granted for another moment then.
-    pub(in crate::backend::redis) fn can_move(&self, charge: u64) -> bool {
-        self.removable == Some(charge) && self.is_pending()
+    pub(in crate::backend::redis) fn can_take_out(&self, charge: u64) -> bool {
+        self.removable == Some(charge)
     }
 }
 

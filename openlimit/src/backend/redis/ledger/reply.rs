@@ -1,16 +1,23 @@
-//! The end of a batch in flight: the server has decided it, has refused it, or is silent.
+//! The end of a batch in flight: the server has decided it, has not decided it, or is silent.
 //!
 //! If it is silent, it may have decided or not. Only what is safe to apply twice is sent again
 //! then.
 
 use std::mem;
 
-use super::{Ledger, difference};
+use super::{Account, Ledger, difference};
 use crate::backend::redis::changes::{PaceChange, Taken};
 use crate::backend::redis::scale::MOST;
 use crate::backend::redis::wire::BatchReply;
 
 impl Ledger {
+    /// Returns true if the batch in flight charges nothing but calls.
+    pub(in crate::backend::redis) fn charges_calls_only(&self) -> bool {
+        let is_plain =
+            |account: &Account| account.owing == 0 && account.taking.all == 0 && account.raising.is_none();
+        self.seen_at > 0 && self.buckets.iter().all(is_plain)
+    }
+
     /// Applies the reply to a batch. Returns the numbers of the charges that were granted, in
     /// order. If the last one lies beyond the look-ahead, it can be taken out later.
     pub(in crate::backend::redis) fn apply(
@@ -45,7 +52,7 @@ impl Ledger {
         before + 1..=reply.charges
     }
 
-    /// Takes the batch in flight back, which the server has refused. Sends all of it again.
+    /// Takes the batch in flight back, which the server has not decided. Sends all of it again.
     pub(in crate::backend::redis) fn take_back(&mut self) {
         for ((charge, is_admitted), weights) in mem::take(&mut self.sent) {
             for (limit, weight) in weights.iter().enumerate() {
