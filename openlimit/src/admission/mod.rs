@@ -298,7 +298,7 @@ impl Admission {
 
     /// Returns the refusal of a call that would have to wait and may not.
     fn would_wait(&mut self, call: &Waiter, now: u64) -> Refusal {
-        self.saturated(0).unwrap_or_else(|| self.backend.would_wait(call, &self.queue, now))
+        self.saturated(0, now).unwrap_or_else(|| self.backend.would_wait(call, &self.queue, now))
     }
 
     /// Returns the refusal of a call whose wait is known to be longer than its timeout.
@@ -432,7 +432,7 @@ impl Admission {
     /// Refuses a waiter whose timeout ended. `head_due` is when the head is due.
     fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
-        let (saturated, deadline) = (self.saturated(waiter.waited(now)), waiter.deadline());
+        let (saturated, deadline) = (self.saturated(waiter.waited(now), now), waiter.deadline());
         let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, &self.queue, head_due, now));
         self.turn_passes(key, deadline.min(now));
         self.refuse(key, refusal, wakers);
