@@ -332,3 +332,17 @@ fn many_refusals_of_one_moment_end_when_one_of_them_does() {
     permits.for_each(|permit| _ = permit.refused(refused_for("8000")));
     assert_eq!(held_for(&limiter), end);
 }
+
+#[test]
+fn no_call_departs_when_a_refusal_leaves_the_head_no_hope() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(10)).build().expect("valid rates");
+    let permit = limiter.try_acquire(5).expect("there is room");
+    let head = Call::start(limiter.acquire(10).timeout(millis(600)));
+    let mut behind = Call::start(limiter.acquire(1));
+    permit.refused(&Observation::from_parts(429, [("retry-after", "20")], b""));
+    assert!(matches!(head.refused(), AcquireError::Held { .. }));
+    assert!(!behind.poll(), "it departed although the provider has just refused a call");
+    clock.advance(secs(20));
+    drop(behind.admitted());
+}
