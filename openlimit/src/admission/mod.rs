@@ -123,18 +123,21 @@ impl Admission {
         Self { backend, queue, remaining: None, policy, seldom: Lazily::default(), returned: Box::default() }
     }
 
-    /// Admits a call at `now`, if no call waits and every limit has room. Returns the number of its
-    /// charge.
+    /// Admits a call at `now`, if no call waits, every limit has room, and the driver does not have
+    /// to be called. Returns the number of its charge.
     #[inline(always)]
     pub(crate) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         if !self.queue.is_empty() {
             return None;
         }
-        self.take_past(amounts, now)
+        let charge = self.backend.take_quickly(amounts, now);
+        if self.remaining.is_some() {
+            self.note(amounts, charge, now);
+        }
+        charge
     }
 
-    /// Does the same although calls wait.
-    #[inline(always)]
+    /// Does the same although calls wait. The driver may have to be called then.
     fn take_past(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         let charge = self.backend.take(amounts, now);
         if self.remaining.is_some() {
@@ -241,7 +244,7 @@ impl Admission {
         self.remaining.as_ref().and_then(|remaining| remaining.limit(place))
     }
 
-    /// Decides about a call that may wait, for which [`take`](Self::take) found no room at the same
+    /// Decides about a call that may wait, which [`take`](Self::take) did not admit at the same
     /// moment. It joins the queue, unless it is known that it would wait for too long.
     pub(crate) fn arrive(&mut self, call: Waiter, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
         if self.backend.is_exhausted() {
@@ -257,9 +260,11 @@ impl Admission {
         if makes_room && !self.queue.is_empty() {
             // Waiters may be due already, with a timer that is about to fire. They go first.
             self.pump(now, wakers);
-            if let Some(charge) = self.pass(&call, now, wakers) {
-                return Decided::Admitted(charge);
-            }
+        }
+        if (makes_room || self.queue.is_empty())
+            && let Some(charge) = self.pass(&call, now, wakers)
+        {
+            return Decided::Admitted(charge);
         }
         if let Some(refusal) = self.waits_too_long(&call, now) {
             return Decided::Refused(refusal);
@@ -274,8 +279,8 @@ impl Admission {
         self.or_shed(key, now, wakers)
     }
 
-    /// Refuses a call that may not wait, for which [`take`](Self::take) found no room at the same
-    /// moment. Admits it if waiters that are due make room.
+    /// Refuses a call that may not wait, which [`take`](Self::take) did not admit at the same
+    /// moment. Admits it if waiters that are due make room, or if only the driver has to be called.
     pub(crate) fn refuse_now(
         &mut self,
         call: &Waiter,
@@ -287,11 +292,11 @@ impl Admission {
         }
         if !self.queue.is_empty() {
             self.pump(now, wakers);
-            if !self.is_saturated()
-                && let Some(charge) = self.pass(call, now, wakers)
-            {
-                return Ok(Grant { flight: self.depart(), ..Grant::at_once(call.amounts.clone(), charge) });
-            }
+        }
+        if !self.is_saturated()
+            && let Some(charge) = self.pass(call, now, wakers)
+        {
+            return Ok(Grant { flight: self.depart(), ..Grant::at_once(call.amounts.clone(), charge) });
         }
         Err(self.would_wait(call, now))
     }

@@ -34,6 +34,13 @@ pub(crate) trait Buckets {
     /// the charge, or charges none.
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64>;
 
+    /// Does the same, but charges none if the driver has to be called when the call departs. Then
+    /// [`take`](Self::take) charges the call, and the driver is called.
+    #[inline(always)]
+    fn take_quickly(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        self.take(amounts, now)
+    }
+
     /// Returns true if [`take`](Self::take) would charge this call at the same moment.
     fn has_room(&mut self, amounts: &[u64], now: u64) -> bool;
 

@@ -37,9 +37,13 @@ macro_rules! each {
 }
 
 impl Buckets for Backend {
-    #[inline(always)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         each!(self, one => one.take(amounts, now))
+    }
+
+    #[inline(always)]
+    fn take_quickly(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        each!(self, one => one.take_quickly(amounts, now))
     }
 
     fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {

@@ -7,15 +7,17 @@ mod acquire;
 mod build;
 mod duration;
 mod first_free;
+mod from_acquire;
 mod kind;
 mod params;
 mod store;
 
-pub use self::acquire::{AcquireError, FromAcquireError};
+pub use self::acquire::AcquireError;
 #[cfg(feature = "redis")]
 pub(crate) use self::build::MOST_SHARED;
 pub use self::build::{BuildError, BuildProblem};
 pub(crate) use self::duration::short;
 pub use self::first_free::FirstFreeError;
+pub use self::from_acquire::FromAcquireError;
 pub use self::params::ParamsError;
 pub use self::store::{StoreError, StoreProblem, StoreStatus};

@@ -59,8 +59,8 @@
 // * `observation` and `verdict`: a response, and its meaning. `http` adds the types of that crate.
 // * `names`, `observed_limit`, `policies`: the headers that are read, and the state of each limit.
 // * `body`, `json`, `words`, `sentence`, `denial`: errors, with their codes, phrases and numbers.
-// * `usage`, `lexeme`, `grammar`, `tally`, `capture`: usage and errors in bodies and in streams.
-//   `values` finds them in what a client has parsed.
+// * `usage`, `scan`, `place`, `lexeme`, `grammar`, `tally`, `capture`: usage and errors in bodies
+//   and in streams. `values` finds them in what a client has parsed.
 // * `event`: the Realtime event.
 // * `refusal`, `message`: what clients return instead of a response, and the messages of errors.
 // * `date`, with `limits/duration`: the many ways to write a time.
@@ -79,8 +79,10 @@ mod message;
 mod names;
 mod observation;
 mod observed_limit;
+mod place;
 mod policies;
 mod refusal;
+mod scan;
 mod sentence;
 mod tally;
 mod usage;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Builder;
+use super::builder::Options;
 use super::core::Core;
 use super::matching::standing;
 use crate::admission::{Raises, Standing};
@@ -20,6 +21,10 @@ const START: [(Dimension, Rate); 2] =
 /// The least factor between the periods of two limits that are taken for different ones. Between a
 /// minute, an hour and a day it is 24 at least.
 const OTHER_PERIOD: u128 = 10;
+
+/// The shortest time over which providers limit anything, less what rounding takes: half a second.
+/// What seems to be back sooner is in a bucket that holds less than one period.
+const SHORTEST_PERIOD: u128 = 500_000_000;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -43,7 +48,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// taken before the rate rose then takes as long to flow back as it would have by the old rate,
     /// since the server knows it only as a time. In memory, it flows back by the new one.
     pub fn adopt_limits(mut self, adopt: bool) -> Self {
-        self.adopt_limits = adopt;
+        self.options.adopt_limits = adopt;
         self
     }
 
@@ -79,30 +84,30 @@ impl<K, Keys> Builder<K, Keys> {
     /// # }
     /// ```
     pub fn discover(mut self, discover: bool) -> Self {
-        self.discover = discover;
+        self.options.discover = discover;
         self
     }
+}
 
-    /// Returns when rates become faster than declared.
-    pub(super) fn raises(&self) -> Raises {
-        match (self.discover, self.adopt_limits) {
+impl Options {
+    /// Applies both options: notes when rates become faster than declared, and adds the limits to
+    /// start with if limits are to be discovered.
+    pub(super) fn adopting(mut self) -> Self {
+        self.declared.raises = match (self.discover, self.adopt_limits) {
             (true, _) => Raises::IfNotRefused,
             (false, true) => Raises::IfTold,
             (false, false) => Raises::Never,
-        }
-    }
-
-    /// Adds the limits to start with, if limits are to be discovered.
-    pub(super) fn with_start(mut self) -> Self {
+        };
         if self.discover {
-            let declares = |dimension| self.limits.iter().any(|limit| *limit.dimension() == dimension);
+            let limits = &mut self.declared.limits;
+            let declares = |dimension| limits.iter().any(|limit| *limit.dimension() == dimension);
             let are_split = declares(Dimension::InputTokens) || declares(Dimension::OutputTokens);
             let missing = START.into_iter().filter(|(dimension, _)| {
                 let is_split = are_split && *dimension == Dimension::Tokens;
                 !is_split && !declares(dimension.clone())
             });
             let missing: Vec<_> = missing.map(|(dimension, rate)| Limit::new(dimension, rate)).collect();
-            self.limits.extend(missing);
+            limits.extend(missing);
         }
         self
     }
@@ -140,7 +145,7 @@ impl Core {
 /// amount.
 ///
 /// It does not state the time. But it says how much is used and when that will have refilled, from
-/// which the time follows.
+/// which the time follows, unless the provider's bucket holds less than what it allows in that time.
 fn has_same_period(limit: &Limit, observed: &ObservedLimit) -> bool {
     let period = limit.rate().period();
     let (Some(of), Some(remaining), None) = (observed.limit(), observed.remaining(), observed.window())
@@ -154,6 +159,9 @@ fn has_same_period(limit: &Limit, observed: &ObservedLimit) -> bool {
         Some(reset) if !reset.is_zero() => {
             let theirs = reset.as_nanos().saturating_mul(of.into()) / used;
             let ours = period.as_nanos();
+            if theirs < SHORTEST_PERIOD {
+                return period == MINUTE;
+            }
             ours / OTHER_PERIOD <= theirs && theirs / OTHER_PERIOD <= ours
         }
         // It refills at once, or that is not known: most such limits are per minute.

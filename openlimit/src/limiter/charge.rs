@@ -1,9 +1,6 @@
 //! Charges a call that this limiter did not admit: it was made elsewhere, or it must not wait.
 
-use std::borrow::Borrow;
-
 use super::core::{Core, Handle};
-use super::limiter::unbuilt;
 use super::{Limiter, Permit};
 use crate::error::AcquireError;
 use crate::limits::{Cost, Priority};
@@ -42,19 +39,13 @@ impl<K> Limiter<K> {
     /// [`Timer`](AcquireError::Timer) or [`Store`](AcquireError::Store) in a child process that was
     /// forked while the limiter was in use. Nothing is charged then.
     pub fn charge(&self, price: impl Price<K>) -> Result<Permit, AcquireError> {
-        let handle = self.handle().map_err(unbuilt)?;
-        let plan = &handle.core().plan;
-        match price.cost(plan.pricing()) {
-            Ok(cost) => charge(handle, cost.borrow()),
-            Err(error) => Err(plan.unpriced(error)),
-        }
+        self.with_cost(price, charge)
     }
 }
 
 fn charge(handle: &Handle, cost: &Cost) -> Result<Permit, AcquireError> {
     let plan = &handle.core().plan;
-    let amounts = plan.resolve_any_size(cost)?;
-    let grant = handle.core().charge(Grant { lesson: plan.lesson(cost), ..Grant::at_once(amounts, 0) })?;
+    let grant = handle.core().charge(plan.grant(plan.resolve_any_size(cost)?, cost))?;
     Ok(Permit::new(handle.clone(), grant))
 }
 

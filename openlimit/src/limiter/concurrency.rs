@@ -51,7 +51,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// # }
     /// ```
     pub fn concurrency(mut self, concurrency: impl Into<Concurrency>) -> Self {
-        self.concurrency = Some(concurrency.into());
+        self.options.declared.concurrency = Some(concurrency.into());
         self
     }
 }

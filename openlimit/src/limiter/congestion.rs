@@ -26,7 +26,7 @@
 //! where responses say what is left, but only after the bucket has refilled.
 
 use super::core::Core;
-use super::observe::DAY;
+use super::refused::DAY;
 use crate::admission::Standing;
 use crate::backend::Buckets as _;
 use crate::bucket::{CLIMB, SLOW_CLIMB};

@@ -9,7 +9,7 @@ use std::mem;
 use std::process;
 use std::sync::{Arc, Weak};
 
-use super::declared::least_lateness;
+use super::builder::least_lateness;
 use super::hold_times::HoldTimes;
 use super::notices::Notices;
 use super::plans::{Planned, Plans};

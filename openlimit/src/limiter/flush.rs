@@ -36,7 +36,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// - [`flush`](crate::Limiter::flush) checks at start-up that the server answers, and sends it
     ///   everything before the program ends.
     pub fn redis(mut self, redis: impl Into<Redis>) -> Self {
-        self.backend = Choice::Redis(redis.into());
+        self.options.backend = Choice::Redis(redis.into());
         self
     }
 }

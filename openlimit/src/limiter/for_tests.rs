@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Limiter;
+use super::builder::Declared;
 use super::core::{Core, Handle};
-use super::declared::Declared;
 use super::hold_times::HoldTimes;
 use super::keyed::Keyed;
 use super::meters::Meters;

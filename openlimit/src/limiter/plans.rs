@@ -12,9 +12,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use once_cell::race::OnceBox;
 use parking_lot::RwLock;
 
-use super::declared::Declared;
+use super::builder::Declared;
 use super::meters::Meters;
 use crate::admission::Plan;
+use crate::backend::Starting;
+use crate::limits::{Amounts, Cost};
+use crate::queue::Grant;
+use crate::time::{Dates, Time};
 
 /// A plan, and what it follows from. The limiters of all keys share one, until an update. It derefs
 /// to the plan.
@@ -65,6 +69,12 @@ impl Plans {
             None => Latest::First(&self.first),
             Some(plan) => Latest::Updated(plan),
         }
+    }
+
+    /// Creates the grant of a call of these amounts, whose charge has no number yet. `cost` says
+    /// what the limiter can learn from it.
+    pub(super) fn grant(&self, amounts: Amounts, cost: &Cost) -> Grant {
+        Grant { lesson: self.lesson(cost), ..Grant::at_once(amounts, 0) }
     }
 
     /// Returns true if there was an update.
@@ -134,5 +144,23 @@ impl Deref for Latest<'_> {
             Self::First(plan) => plan,
             Self::Updated(plan) => plan,
         }
+    }
+}
+
+/// Returns what a backend has to know of a plan.
+pub(super) fn starting<'a>(
+    plan: &'a Plan,
+    name: Option<&'a str>,
+    max_hold: u64,
+    time: &Time,
+) -> Starting<'a> {
+    Starting {
+        name,
+        limits: plan.limits(),
+        meterings: plan.meterings(),
+        dimensions: plan.dimensions(),
+        max_hold,
+        dates: Dates::Of(time.clone()),
+        on_system_time: matches!(time, Time::System),
     }
 }

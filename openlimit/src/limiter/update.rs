@@ -8,17 +8,16 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use super::builder::Declared;
 use super::core::{Core, State};
-use super::declared::Declared;
 use super::meters::Meters;
-use super::plans::Planned;
+use super::plans::{Planned, starting};
 use super::{Burst, Limiter};
 use crate::admission::Plan;
 use crate::backend::{Backend, Starting};
 use crate::error::{BuildError, BuildProblem};
 use crate::limits::{Budget, Concurrency, Dimension, Limit, Percent, Rate};
 use crate::queue::Overflow;
-use crate::time::{Dates, Time};
 
 impl<K> Limiter<K> {
     /// Changes rates, and other options that an [`Update`] has, while the limiter runs.
@@ -241,14 +240,6 @@ impl Core {
 
     /// Returns what a backend has to know of these limits.
     pub(super) fn starting<'a>(&self, plan: &'a Plan) -> Starting<'a> {
-        Starting {
-            name: Some(plan.name()),
-            limits: plan.limits(),
-            meterings: plan.meterings(),
-            dimensions: plan.dimensions(),
-            max_hold: self.plan.max_hold,
-            dates: Dates::Of(self.time.clone()),
-            on_system_time: matches!(self.time, Time::System),
-        }
+        starting(plan, Some(plan.name()), self.plan.max_hold, &self.time)
     }
 }

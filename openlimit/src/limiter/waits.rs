@@ -9,16 +9,50 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use super::Limiter;
 use super::core::Core;
 use crate::admission::LongWait;
 use crate::error::AcquireError;
 use crate::limits::{Cost, Priority};
-use crate::queue::Grant;
+use crate::pricing::kind::Price;
 use crate::sync::contain;
 
 thread_local! {
     /// True while this thread runs such a function. Calls that it makes may wait, too.
     static IS_TOLD: Cell<bool> = const { Cell::new(false) };
+}
+
+impl<K> Limiter<K> {
+    /// Estimates how long a call would wait if it were made now, without making it. Zero if it
+    /// would be admitted at once.
+    ///
+    /// It is a lower bound: what is known to be in the way of a call of normal priority. A debt, a
+    /// hold, calls of higher priorities and calls in flight can make the wait longer. A refund or a
+    /// waiting call that leaves can make it shorter. Over Redis it is a bound by what this process
+    /// knows. To decide by it, use a [`timeout`](crate::Acquire::timeout), which acquires or
+    /// refuses in one step.
+    ///
+    /// ```
+    /// use openlimit::{Cost, Rate, RateLimiter};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = RateLimiter::builder().requests(Rate::per_day(1)).build()?;
+    /// assert_eq!(limiter.wait_for(Cost::new())?, Duration::ZERO);
+    /// drop(limiter.try_acquire(Cost::new())?);
+    /// assert!(limiter.wait_for(Cost::new())? > Duration::from_secs(86_000));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those with which an [`Acquire`](crate::Acquire) of the same price would fail at its first
+    /// poll: [`TooLarge`](AcquireError::TooLarge), [`Exhausted`](AcquireError::Exhausted),
+    /// [`Closed`](AcquireError::Closed), [`Params`](AcquireError::Params),
+    /// [`UnknownDimension`](AcquireError::UnknownDimension) and [`Build`](AcquireError::Build).
+    pub fn wait_for(&self, price: impl Price<K>) -> Result<Duration, AcquireError> {
+        self.with_cost(price, |handle, cost| handle.core().wait_for(cost))
+    }
 }
 
 impl Core {
@@ -35,8 +69,7 @@ impl Core {
 
     /// Returns a lower bound on the wait of a call of this cost that would be made now.
     pub(super) fn wait_for(&self, cost: &Cost) -> Result<Duration, AcquireError> {
-        let amounts = self.plan.now().resolve(cost)?;
-        let mut grant = Grant { lesson: self.plan.lesson(cost), ..Grant::at_once(amounts, 0) };
+        let mut grant = self.plan.grant(self.plan.now().resolve(cost)?, cost);
         let now = self.time.now();
         let Some(state) = self.lock() else { return Err(*self.forked()) };
         state.admission.price(&mut grant, Priority::default());

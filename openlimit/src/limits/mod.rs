@@ -20,6 +20,7 @@ mod priced;
 mod priority;
 mod rate;
 mod resets;
+mod unit;
 mod usage;
 
 pub(crate) use self::amounts::Amounts;
@@ -37,5 +38,6 @@ pub use self::percent::Percent;
 pub(crate) use self::priced::Priced;
 pub use self::priority::Priority;
 pub(crate) use self::rate::MOST_AMOUNT;
-pub use self::rate::{Rate, Unit};
+pub use self::rate::Rate;
+pub use self::unit::Unit;
 pub use self::usage::Usage;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::resets::Resets;
+use super::unit::Unit;
 
 /// An amount per period, such as `200 / minute`, and optionally how much of it may be taken at
 /// once.
@@ -74,8 +75,8 @@ impl Rate {
     /// Creates a rate of `amount` per `unit`.
     #[must_use]
     pub const fn per(amount: u64, unit: Unit) -> Self {
-        let burst = if unit.resets { RESETS + Resets::MIDNIGHT as u64 } else { DEFAULT };
-        Self { burst, ..Self::new(amount, unit.period) }
+        let burst = if unit.resets() { RESETS + Resets::MIDNIGHT as u64 } else { DEFAULT };
+        Self { burst, ..Self::new(amount, unit.period()) }
     }
 
     /// Creates a rate of `amount` per second.
@@ -233,9 +234,8 @@ impl Rate {
 
     /// Shows the period as it follows an amount: `/ minute`.
     pub(super) fn over(&self) -> impl fmt::Display {
-        match (Unit { period: self.period(), resets: false }).name() {
+        match Unit::name_of(self.period(), self.has_resets()) {
             Some(unit) => format!("/ {unit}"),
-            None if self.has_resets() && self.period() == Unit::month.period => "/ month".into(),
             None => format!("/ {:?}", self.period()),
         }
     }
@@ -285,58 +285,5 @@ impl fmt::Debug for Rate {
             write!(f, ", burst {burst:?}")?;
         }
         f.write_str(")")
-    }
-}
-
-/// The period of a [`Rate`], named as in [`limiter!`](crate::limiter): the `minute` of
-/// `200 / minute`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Unit {
-    period: Duration,
-    /// True if rates over it reset by the calendar.
-    resets: bool,
-}
-
-// Lower case, because `limiter!` turns the word after the slash into `Unit::word`.
-#[allow(non_upper_case_globals)]
-impl Unit {
-    /// One second.
-    pub const second: Self = Self::seconds(1);
-    /// 60 seconds.
-    pub const minute: Self = Self::seconds(60);
-    /// 3 600 seconds.
-    pub const hour: Self = Self::seconds(3_600);
-    /// 86 400 seconds on the monotonic clock, not a calendar day: see [`Rate::resets_at`].
-    pub const day: Self = Self::seconds(86_400);
-    /// A calendar month: see [`Rate::per_month`].
-    pub const month: Self = Self { resets: true, ..Self::seconds(31 * 86_400) };
-
-    const fn seconds(seconds: u64) -> Self {
-        Self { period: Duration::from_secs(seconds), resets: false }
-    }
-
-    /// Returns the unit as a period: for a month, the longest one.
-    pub(super) const fn period(self) -> Duration {
-        self.period
-    }
-
-    pub(super) fn name(self) -> Option<&'static str> {
-        match self {
-            Self::second => Some("second"),
-            Self::minute => Some("minute"),
-            Self::hour => Some("hour"),
-            Self::day => Some("day"),
-            Self::month => Some("month"),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Debug for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "Unit::{name}"),
-            None => write!(f, "Unit({:?})", self.period),
-        }
     }
 }

@@ -74,6 +74,11 @@ fn json_that_cannot_be_priced_is_an_error() {
         let error = sent.acquire(&layer).unwrap_err();
         assert!(matches!(error, AcquireError::Params { .. }), "{error}");
     }
+    let chats = ChatRateLimiter::builder().requests(Rate::per_minute(1)).build().unwrap();
+    let error = Sent::post("/v1/embeddings", "{}").acquire(&LimitLayer::new(chats)).unwrap_err();
+    let expected = "found a path that ends with `/embeddings`; use the type `EmbeddingRateLimiter`, or \
+                    `RateLimiter`, which takes requests of all kinds";
+    assert!(error.to_string().ends_with(expected), "{error}");
 }
 
 /// Requests that ask no model for an answer.

@@ -346,9 +346,20 @@ fn absurd_limits_move_the_rate_within_its_bounds() {
     }
 }
 
+/// What the responses of a provider state.
+#[derive(Clone, Copy, PartialEq)]
+enum States {
+    Nothing,
+    /// The limit, and what is left.
+    Left,
+    /// Also when the bucket is full again.
+    Reset,
+}
+
 /// Runs for a time a limiter that discovers its limits, against a provider that allows `allows`
-/// requests per minute, and returns how many were served and refused in the last minute.
-fn discovered(seconds: u64, allows: f64, states: bool) -> (u32, u32) {
+/// requests per minute, and returns how many were served and refused in the last minute. The
+/// provider's bucket holds a second of it.
+fn discovered(seconds: u64, allows: f64, states: States) -> (u32, u32) {
     let clock = ManualClock::new();
     let limiter = plain(&clock).discover(true).build().expect("it needs no limits");
     let full = allows / 60.0;
@@ -375,10 +386,14 @@ fn discovered(seconds: u64, allows: f64, states: bool) -> (u32, u32) {
             served += u32::from(is_served);
             refused += u32::from(!is_served);
             let mut response = Observation::new(if is_served { 200 } else { REFUSED });
-            if states {
+            if states != States::Nothing {
                 response = response
                     .header("x-ratelimit-limit-requests", allows.to_string())
                     .header("x-ratelimit-remaining-requests", left.floor().to_string());
+            }
+            if states == States::Reset {
+                let reset = format!("{}ms", ((full - left) / full * 1_000.0).ceil());
+                response = response.header("x-ratelimit-reset-requests", reset);
             }
             responses.push_back((milli + 50, permit.expect("no timeout"), response));
         }
@@ -388,13 +403,15 @@ fn discovered(seconds: u64, allows: f64, states: bool) -> (u32, u32) {
 
 #[test]
 fn limits_that_responses_state_are_discovered_with_the_first_of_them() {
-    let (served, refused) = discovered(70, 3_000.0, true);
-    assert!(served >= 2_900 && refused == 0, "{served} served, {refused} refused");
+    for states in [States::Left, States::Reset] {
+        let (served, refused) = discovered(70, 3_000.0, states);
+        assert!(served >= 2_900 && refused == 0, "{served} served, {refused} refused");
+    }
 }
 
 #[test]
 fn limits_that_nobody_states_are_found_by_trying() {
-    let (served, refused) = discovered(180, 3_000.0, false);
+    let (served, refused) = discovered(180, 3_000.0, States::Nothing);
     assert!(served >= 2_400 && refused <= 60, "{served} served, {refused} refused");
 }
 

@@ -11,8 +11,8 @@ use super::limits::KeyLimits;
 use super::map::{Map, Place, Refused};
 use super::options::{LimitsOf, NameOf, PerKey};
 use crate::error::{BuildError, BuildProblem};
-use crate::limiter::build::Checked;
-use crate::limiter::builder::{Builder, Single};
+use crate::limiter::Builder;
+use crate::limiter::builder::{Checked, Options};
 use crate::limiter::core::Core;
 use crate::limits::{Limit, Name};
 use crate::sync::contain;
@@ -25,8 +25,8 @@ pub(in crate::limiter) struct Cores<K> {
     name: Name,
     map: Map<K, Arc<Core>>,
     declared: Checked,
-    /// Makes what [`limits`](Self::limits) returns into cores. Its kind does not matter.
-    builder: Builder<()>,
+    /// Makes what [`limits`](Self::limits) returns into cores.
+    options: Options,
     limits: Option<LimitsOf<K>>,
     /// Names each key in a store. `None` in memory.
     key_name: Option<NameOf<K>>,
@@ -44,20 +44,20 @@ struct Tier {
 impl<K> Cores<K> {
     /// Checks the options. Makes no key yet.
     pub(super) fn build<P>(builder: Builder<P, PerKey<K>>) -> Result<Self, BuildError> {
-        let name = builder.shown_name();
-        let (builder, keys) = builder.replace_keys::<(), _>(Single);
+        let (options, keys) = builder.into_options();
+        let name = options.shown_name();
         let checked = match keys.max_keys {
             0 => Err(BuildProblem::NoKeys),
             // All keys would have one name in the store, and so share one bucket.
-            _ if builder.backend.is_store() && keys.key_name.is_none() => Err(BuildProblem::NamelessKeys),
-            _ => builder.clone().check(),
+            _ if options.backend.is_store() && keys.key_name.is_none() => Err(BuildProblem::NamelessKeys),
+            _ => options.clone().check(),
         };
         Ok(Self {
             declared: checked.map_err(|problem| BuildError::new(name.clone(), problem))?,
             name,
             map: Map::new(keys.max_keys),
-            key_name: keys.key_name.filter(|_| builder.backend.is_store()),
-            builder,
+            key_name: keys.key_name.filter(|_| options.backend.is_store()),
+            options,
             limits: keys.limits,
             tiers: Mutex::default(),
             is_closed: AtomicBool::new(false),
@@ -129,20 +129,20 @@ impl<K> Cores<K> {
         };
         let name = name.as_deref();
         let Some(limits) = &self.limits else { return Ok(self.declared.core(name)) };
-        let declared = KeyLimits::new(&self.builder.limits);
+        let declared = KeyLimits::new(&self.options.declared.limits);
         let limits = contain(|| limits(key, declared)).ok_or(BuildProblem::LimitsPanicked)?.into_vec();
-        if limits == self.builder.limits {
+        if limits == self.options.declared.limits {
             return Ok(self.declared.core(name));
         }
         let known = self.tiers.lock().iter().find(|tier| tier.limits == limits).cloned();
         if let Some(tier) = known {
             return Ok(tier.checked.core(name));
         }
-        let mut builder = self.builder.clone();
-        builder.limits.clone_from(&limits);
+        let mut options = self.options.clone();
+        options.declared.limits.clone_from(&limits);
         // The clock of the other keys, in whichever runtime this is called.
-        builder.time = Some(self.declared.time.clone());
-        let tier = Arc::new(Tier { limits, checked: builder.check()? });
+        options.time = Some(self.declared.time.clone());
+        let tier = Arc::new(Tier { limits, checked: options.check()? });
         let core = tier.checked.core(name);
         let mut tiers = self.tiers.lock();
         if tiers.len() == MOST_TIERS {

@@ -3,17 +3,14 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::Hash;
-use std::ptr;
 use std::sync::Arc;
-
-use once_cell::sync::OnceCell;
 
 use super::cores::Cores;
 use super::options::PerKey;
 use crate::error::BuildError;
 use crate::limiter::core::Handle;
-use crate::limiter::limiter::{Fill, build_once, fill_in};
 use crate::limiter::overrides::substitute;
+use crate::limiter::source::{Fill, Source};
 use crate::limiter::{Builder, Limiter};
 
 /// A limiter for each key: for each tenant, user, API key, or model. Every key has the same limits,
@@ -96,7 +93,7 @@ use crate::limiter::{Builder, Limiter};
 /// Keys are spread over shards, so threads that use different keys seldom meet. `Hash` and `Clone`
 /// of the key run without a lock. `Eq` runs under the lock of a shard, so it must not use the same
 /// `Keyed`.
-pub struct Keyed<K, L: OfKind>(Source<K, L>);
+pub struct Keyed<K, L: OfKind>(Source<BuilderOf<K, L>, Arc<Cores<K>>>);
 
 /// The types that `L` of a [`Keyed`] can be: every [`Limiter`].
 #[diagnostic::on_unimplemented(
@@ -120,17 +117,6 @@ impl<P> Sealed for Limiter<P> {}
 
 /// The builder of a `Keyed`.
 type BuilderOf<K, L> = Builder<<L as OfKind>::Kind, PerKey<K>>;
-
-/// The origin of the cores, as that of a single limiter.
-enum Source<K, L: OfKind> {
-    Declared {
-        name: &'static str,
-        fill: Fill<BuilderOf<K, L>>,
-        built: OnceCell<Result<Arc<Cores<K>>, BuildError>>,
-    },
-    Built(Arc<Cores<K>>),
-    Failed(BuildError),
-}
 
 impl<P, K> Builder<P, PerKey<K>> {
     /// Builds the limiters. Connects to nothing, and makes no key yet.
@@ -225,51 +211,29 @@ impl<P, K> Keyed<K, Limiter<P>> {
 
     /// Declares a limiter for each key: what `limiter!` expands to.
     pub(crate) const fn declared(name: &'static str, fill: Fill<Builder<P, PerKey<K>>>) -> Self {
-        Self(Source::Declared { name, fill, built: OnceCell::new() })
+        Self(Source::declared(name, fill))
     }
 
     /// Returns an address that identifies it: for a static that of the declaration, for others that
     /// of the cores, which clones share.
     pub(in crate::limiter) fn address(&self) -> usize {
-        match &self.0 {
-            Source::Declared { built, .. } => ptr::from_ref(built).addr(),
-            Source::Built(cores) => Arc::as_ptr(cores).addr(),
-            Source::Failed(error) => ptr::from_ref(error).addr(),
-        }
+        self.0.address(|cores| &**cores)
     }
 
     /// Returns the cores, if they are built.
     #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "for overrides"))]
     pub(in crate::limiter) fn built(&self) -> Option<&Arc<Cores<K>>> {
-        match &self.0 {
-            Source::Declared { built, .. } => built.get()?.as_ref().ok(),
-            Source::Built(cores) => Some(cores),
-            Source::Failed(_) => None,
-        }
+        self.0.known()?.ok()
     }
 
     pub(in crate::limiter) fn cores(&self) -> Result<&Arc<Cores<K>>, &BuildError> {
-        match &self.0 {
-            Source::Declared { name, fill, built } => match built.get() {
-                Some(built) => built,
-                None => build_once(built, name, || {
-                    let builder = fill_in(Builder::named(name), name, *fill)?;
-                    Cores::build(builder).map(Arc::new)
-                }),
-            }
-            .as_ref(),
-            Source::Built(cores) => Ok(cores),
-            Source::Failed(error) => Err(error),
-        }
+        self.0.get(Builder::named, |builder| Cores::build(builder).map(Arc::new))
     }
 }
 
 impl<P, K> Clone for Keyed<K, Limiter<P>> {
     fn clone(&self) -> Self {
-        Self(match self.cores() {
-            Ok(cores) => Source::Built(Arc::clone(cores)),
-            Err(error) => Source::Failed(error.clone()),
-        })
+        Self(self.cores().cloned().map_err(Clone::clone).into())
     }
 }
 
@@ -277,17 +241,10 @@ impl<P, K> Clone for Keyed<K, Limiter<P>> {
 impl<K, L: OfKind> fmt::Debug for Keyed<K, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut keyed = f.debug_struct("Keyed");
-        let built = match &self.0 {
-            Source::Declared { name, built, .. } => match built.get() {
-                Some(built) => built.as_ref(),
-                None => return keyed.field("name", name).finish(),
-            },
-            Source::Built(cores) => Ok(cores),
-            Source::Failed(error) => Err(error),
-        };
-        match built {
-            Ok(cores) => keyed.field("name", cores.name()).field("keys", &cores.len()),
-            Err(error) => keyed.field("error", error),
+        match self.0.known() {
+            None => keyed.field("name", &self.0.declared_name()),
+            Some(Ok(cores)) => keyed.field("name", cores.name()).field("keys", &cores.len()),
+            Some(Err(error)) => keyed.field("error", error),
         };
         keyed.finish()
     }

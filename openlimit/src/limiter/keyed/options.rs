@@ -44,7 +44,7 @@ impl<K> Builder<K> {
     /// # }
     /// ```
     pub fn keyed<Key>(self) -> Builder<K, PerKey<Key>> {
-        self.replace_keys(PerKey::default()).0
+        self.with_keys(PerKey::default())
     }
 }
 

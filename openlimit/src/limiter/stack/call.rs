@@ -1,40 +1,32 @@
-//! `Stacked`: a pending call of several limiters.
+//! `Waiting`: a call of several limiters that has to wait.
 //!
-//! While it waits, it is shared by its future and by the queues, where it is its own waker. A queue
-//! that wakes it lets it [go on](Call::go_on), on whatever thread that is. Only when it is over, it
-//! wakes the task of its future, or if its wait is long and the program wants to know.
+//! It is shared by its future and by the queues, where it is its own waker. A queue that wakes it
+//! lets it [go on](Call::go_on), on whatever thread that is. It wakes the task of its future only
+//! when it is over, or when its wait is long and the program wants to know.
 
 use std::mem;
+use std::process;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::super::core::Handle;
-use super::super::permit::Permit;
 use super::in_queue::InQueue;
-use super::level::{Level, depart_all, take_all};
-use super::rank;
+use super::level::{Level, depart_all};
 use crate::admission::LongWait;
 use crate::error::AcquireError;
-use crate::learning::SiteId;
 use crate::limits::Name;
 use crate::queue::{Key, Urgency, Wait};
-use crate::sync::{Mutex, Task, in_order, run_later, wake_all};
-
-/// A pending call of several limiters.
-pub(in super::super) enum Stacked {
-    /// Not polled yet.
-    New(Box<[Level]>),
-    /// In the queues, or over and not polled since.
-    Waiting(Waiting),
-    /// Ready.
-    Done,
-}
+use crate::sync::{Holder, Mutex, MutexGuard, Task, in_order, run_later, wake_all};
 
 /// A call in the queues, as its future holds it. It leaves them when this is dropped.
 pub(in super::super) struct Waiting(Arc<Call>);
 
-struct Call(Mutex<Progress>);
+/// The same call, as the queues hold it.
+struct Call {
+    progress: Mutex<Progress>,
+    holder: Holder,
+}
 
 struct Progress {
     /// In the order of their ranks.
@@ -49,79 +41,17 @@ struct Progress {
     long_waits: Vec<(Handle, LongWait)>,
     /// The waker of its task.
     waker: Waker,
+    /// How it ended: it has departed, or was refused.
     end: Option<Result<(), Box<AcquireError>>>,
-}
-
-impl Stacked {
-    /// Creates a call of at least one level.
-    pub(super) fn new(mut levels: Box<[Level]>) -> Self {
-        rank::sort(&mut levels);
-        Self::New(levels)
-    }
-
-    /// Admits it now or not at all.
-    pub(super) fn try_now(mut levels: Box<[Level]>) -> Result<Permit, AcquireError> {
-        rank::sort(&mut levels);
-        levels.iter_mut().for_each(|level| level.ask(Urgency::default()));
-        match at_once(&mut levels) {
-            Ok(()) => Ok(permit(levels)),
-            Err(place) => Err(*levels[place].core().without_room(&levels[place].waiter())),
-        }
-    }
-
-    /// Names the call site in all levels.
-    pub(in super::super) fn set_site(&mut self, name: &str) {
-        if let Self::New(levels) = self {
-            for lesson in levels.iter_mut().filter_map(|level| level.grant.lesson.as_mut()) {
-                lesson.site = SiteId::of(name);
-            }
-        }
-    }
-
-    /// Returns the first level of a call that was not polled yet.
-    pub(in super::super) fn first(&self) -> Option<&Level> {
-        if let Self::New(levels) = self { levels.first() } else { None }
-    }
-
-    /// Polls the call. `urgency` counts at the first poll.
-    #[inline(never)]
-    pub(in super::super) fn poll(
-        &mut self,
-        urgency: Urgency,
-        context: &Context<'_>,
-    ) -> Poll<Result<Permit, AcquireError>> {
-        if let Self::New(levels) = self {
-            levels.iter_mut().for_each(|level| level.ask(urgency));
-            match at_once(levels) {
-                Ok(()) => return Poll::Ready(Ok(permit(mem::take(levels)))),
-                Err(place) => {
-                    let levels = mem::take(levels);
-                    *self = match Waiting::start(levels, place, urgency) {
-                        Ok(waiting) => Self::Waiting(waiting),
-                        Err(error) => return Poll::Ready(Err(*error)),
-                    };
-                }
-            }
-        }
-        let Self::Waiting(waiting) = self else { panic!("an `Acquire` was polled after it was ready") };
-        let polled = waiting.poll(context);
-        if polled.is_ready() {
-            *self = Self::Done;
-        }
-        polled
-    }
-
-    /// Returns the name of the limiter that the call waits for.
-    pub(in super::super) fn waits_for(&self) -> Option<Name> {
-        let Self::Waiting(Waiting(call)) = self else { return None };
-        let progress = call.0.lock();
-        progress.levels.get(progress.last).map(|level| level.core().plan.name().clone())
-    }
 }
 
 impl Waiting {
     /// Lets a call wait, because the level at `place` has no room.
-    fn start(mut levels: Box<[Level]>, place: usize, urgency: Urgency) -> Result<Self, Box<AcquireError>> {
+    pub(super) fn start(
+        mut levels: Box<[Level]>,
+        place: usize,
+        urgency: Urgency,
+    ) -> Result<Self, Box<AcquireError>> {
         let urgency = urgency.at(levels[0].core().time.now());
         levels.iter_mut().for_each(|level| level.arrive(urgency));
         // The wait may be known to be too long in a queue that it would join much later.
@@ -132,15 +62,18 @@ impl Waiting {
         // Its first poll follows at once, and stores the waker.
         let (waker, long_waits) = (Waker::noop().clone(), Vec::new());
         let progress = Progress { levels, keys, last: place, long_waits, waker, end: None };
-        let call = Arc::new(Call(Mutex::new(progress)));
+        let holder = Holder::of(process::id());
+        let call = Arc::new(Call { progress: Mutex::new(progress), holder });
         in_order(|| call.go_on());
         Ok(Self(call))
     }
 
-    fn poll(&self, context: &Context<'_>) -> Poll<Result<Permit, AcquireError>> {
+    /// Returns the levels that the call has departed from, or why it was refused.
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Result<Box<[Level]>, Box<AcquireError>>> {
         // Wakers are foreign code, so they are cloned and dropped outside of the lock.
         let mut waker = context.waker().clone();
-        let mut progress = self.0.0.lock();
+        // In a forked child, calls that waited before the fork never finish.
+        let Some(mut progress) = self.0.lock() else { return Poll::Pending };
         let Some(end) = progress.end.take() else {
             mem::swap(&mut progress.waker, &mut waker);
             let waits = progress.long_waits();
@@ -150,14 +83,20 @@ impl Waiting {
         };
         let levels = mem::take(&mut progress.levels);
         drop(progress);
-        Poll::Ready(end.map(|()| permit(levels)).map_err(|error| *error))
+        Poll::Ready(end.map(|()| levels))
+    }
+
+    /// Returns the name of the limiter that the call waits for.
+    pub(super) fn waits_for(&self) -> Option<Name> {
+        let progress = self.0.lock()?;
+        progress.levels.get(progress.last).map(|level| level.core().plan.name().clone())
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         in_order(|| {
-            let mut progress = self.0.0.lock();
+            let Some(mut progress) = self.0.lock() else { return };
             progress.leave_from(0);
             progress.withdraw(&self.0);
             // What it was granted and nobody has polled. Without levels, it does not go on.
@@ -174,10 +113,16 @@ impl Drop for Waiting {
 }
 
 impl Call {
+    /// Locks its progress. Returns `None` in a forked child, if another thread held the lock when
+    /// the process was forked.
+    fn lock(&self) -> Option<MutexGuard<'_, Progress>> {
+        self.progress.try_lock().or_else(|| self.holder.wait_for(&self.progress))
+    }
+
     /// Goes as far as it gets: joins queues, and departs when it is its turn in all of them. Wakes
-    /// the task when it is over, and if the program has to be told of a long wait.
+    /// the task when it is over, or when the program has to be told of a long wait.
     fn go_on(self: &Arc<Self>) {
-        let mut progress = self.0.lock();
+        let Some(mut progress) = self.lock() else { return };
         if progress.is_over() {
             return;
         }
@@ -216,8 +161,10 @@ struct Ahead(Weak<Call>);
 impl Task for Ahead {
     fn run(self: Arc<Self>) {
         if let Some(call) = self.0.upgrade() {
-            // It is announced again, or refused.
-            call.0.lock().withdraw(&call);
+            if let Some(mut progress) = call.lock() {
+                // It is announced again, or refused.
+                progress.withdraw(&call);
+            }
             call.go_on();
         }
     }
@@ -229,9 +176,13 @@ impl Wake for Ahead {
     }
 }
 
+/// What follows a step.
 enum Step {
+    /// Another step.
     Again,
+    /// Nothing, until a queue wakes it.
     Wait,
+    /// It has departed, or was refused.
     End(Result<(), Box<AcquireError>>),
 }
 
@@ -241,6 +192,7 @@ impl Progress {
         self.end.is_some() || self.levels.is_empty()
     }
 
+    /// Joins the next queue, or departs if it is its turn in all of them.
     fn step(&mut self, call: &Arc<Call>) -> Step {
         let mut waits_for = None;
         for (place, key) in self.keys.iter().enumerate() {
@@ -354,16 +306,4 @@ impl Progress {
 /// Returns a number that no other call has as long as this one lives.
 fn number(call: &Arc<Call>) -> usize {
     Arc::as_ptr(call).addr()
-}
-
-/// Charges all levels now, or none. Waiters that are due go first.
-fn at_once(levels: &mut [Level]) -> Result<(), usize> {
-    take_all(levels).or_else(|_| {
-        levels.iter().for_each(|level| level.core().pump());
-        take_all(levels)
-    })
-}
-
-fn permit(levels: Box<[Level]>) -> Permit {
-    Permit::stacked(levels.into_iter().map(|level| Permit::of_grant(level.handle, level.grant)).collect())
 }

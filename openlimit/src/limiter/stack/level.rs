@@ -23,9 +23,9 @@ pub struct Level {
     arrived: u64,
     /// How it waits, on the limiter's clock.
     urgency: Urgency,
-    /// True if it departed although others wait, of which it may now be the turn of one that is
-    /// due.
-    has_passed: bool,
+    /// True if it departed, and it may now be the turn of one that waits and is due, or of the
+    /// driver.
+    has_to_pump: bool,
     /// True if the limiter was told of the call before it joins its queue.
     pub(super) is_announced: bool,
 }
@@ -38,7 +38,7 @@ impl Level {
             now: 0,
             arrived: 0,
             urgency: Urgency::default(),
-            has_passed: false,
+            has_to_pump: false,
             is_announced: false,
         }
     }
@@ -78,7 +78,7 @@ impl Level {
 pub(super) fn take_all(levels: &mut [Level]) -> Result<(), usize> {
     read_clocks(levels);
     take_each(levels)?;
-    levels.iter().filter(|level| level.has_passed).for_each(|level| level.core().pump());
+    levels.iter().filter(|level| level.has_to_pump).for_each(|level| level.core().pump());
     Ok(())
 }
 
@@ -90,7 +90,7 @@ fn take_each(levels: &mut [Level]) -> Result<(), usize> {
     }
     take_each(outer).map_err(|place| place + 1)?;
     state.admission.take_room(&mut level.grant, level.urgency.priority(), level.now);
-    level.has_passed = !state.admission.queue.is_empty();
+    level.has_to_pump = !state.admission.queue.is_empty() || level.handle.core().driver.is_needed();
     Ok(())
 }
 

@@ -5,9 +5,9 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
-use super::super::core::Handle;
 #[cfg(feature = "clients")]
-use super::super::limiter::RateLimiter;
+use super::super::RateLimiter;
+use super::super::core::Handle;
 use super::super::limiter::{Limiter, unbuilt};
 use super::level::Level;
 use crate::error::{AcquireError, BuildError, BuildProblem};
@@ -178,5 +178,5 @@ fn read(all: &[Priced<'_>], place: usize, cost: &Cost) -> Result<Grant, AcquireE
         }
     }
     plan.check_spend(cost)?;
-    Ok(Grant { lesson: plan.lesson(cost), ..Grant::at_once(plan.known(cost), 0) })
+    Ok(plan.grant(plan.known(cost), cost))
 }

@@ -36,7 +36,8 @@ mod level;
 mod levels;
 mod of;
 mod rank;
+mod stacked;
 
-pub(super) use self::call::Stacked;
 pub use self::levels::{AsLimiter, Levels};
 pub use self::of::Stack;
+pub(super) use self::stacked::Stacked;

@@ -4,13 +4,13 @@ use std::fmt;
 
 use super::super::Acquire;
 #[cfg(feature = "clients")]
-use super::super::limiter::RateLimiter;
+use super::super::RateLimiter;
 use super::super::permit::Permit;
 use super::super::seen::decided;
-use super::call::Stacked;
 use super::levels::Levels;
 #[cfg(feature = "clients")]
 use super::levels::levels_of_each;
+use super::stacked::Stacked;
 use crate::error::AcquireError;
 #[cfg(feature = "clients")]
 use crate::limits::Cost;

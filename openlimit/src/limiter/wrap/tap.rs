@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::super::Permit;
-use super::super::charged::Settled;
+use super::super::permit::Settled;
 use crate::feedback::UsageReader;
 #[cfg(feature = "stream")]
 use crate::feedback::{Observation, Verdict};

@@ -82,8 +82,8 @@ impl Endpoint {
         ParamsError::new(
             "path",
             format!(
-                "found a path that ends with `{}`; use a `{kind}RateLimiter`, or a `RateLimiter`, which takes \
-                 requests of all kinds",
+                "found a path that ends with `{}`; use the type `{kind}RateLimiter`, or `RateLimiter`, which \
+                 takes requests of all kinds",
                 ends.join("` or `")
             ),
         )

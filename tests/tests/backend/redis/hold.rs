@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use openlimit::feedback::Observation;
-use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis};
+use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, Stack};
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{eventually, millis, secs};
 
@@ -87,6 +87,62 @@ fn a_hold_of_another_process_has_no_reason_of_this_one() {
     // Nothing is available meanwhile.
     assert_eq!(status.limits[0].available, 0);
     assert!(status.limits[0].full_in > secs(200), "{}", status.limits[0]);
+}
+
+#[test]
+fn a_call_that_another_process_was_granted_long_before_the_hold_does_not_depart_during_it() {
+    let server = RedisServer::start();
+    let limiter = || {
+        let limiter = RateLimiter::builder().name("chat").requests(Rate::per_minute(30));
+        // It asks a second before a call departs, so that a busy machine is in time.
+        limiter.redis(Redis::new(server.url()).look_ahead(secs(8))).build().unwrap()
+    };
+    let (one, other) = (limiter(), limiter());
+    drop(one.acquire(Cost::new()).blocking().unwrap());
+    std::thread::scope(|scope| {
+        // It is granted for two seconds later.
+        let call = scope.spawn(|| other.acquire(Cost::new()).timeout(secs(10)).blocking());
+        eventually("it is granted", || other.status().unwrap().limits[0].available == 0);
+        one.hold(secs(300), "429").unwrap();
+        one.flush(secs(20)).blocking().unwrap();
+        let refusal = call.join().unwrap().unwrap_err();
+        assert!(matches!(refusal, AcquireError::Held { .. }), "{refusal}");
+    });
+}
+
+/// Lets calls depart from a lease, one by one, until a hold of another process stops them.
+#[track_caller]
+fn stops(is_bounded: bool, take: impl Fn(&RateLimiter) -> Result<(), AcquireError>) {
+    let server = RedisServer::start();
+    let rate = Rate::per_second(1_000).burst(secs(100));
+    let limiter = || {
+        let limiter = RateLimiter::builder().name("chat").requests(rate);
+        let limiter = if is_bounded { limiter.concurrency(1_000) } else { limiter };
+        limiter.redis(Redis::new(server.url()).lease(secs(40))).build().unwrap()
+    };
+    let (one, other) = (limiter(), limiter());
+    let take = || take(&other);
+    drop(one.acquire(Cost::new()).blocking().unwrap());
+    eventually("a lease is granted", || take().is_ok());
+    one.hold(secs(300), "429").unwrap();
+    one.flush(secs(20)).blocking().unwrap();
+    let mut refusal = None;
+    eventually("a call is refused", || {
+        refusal = take().err();
+        refusal.is_some()
+    });
+    // Not because the lease was over.
+    assert!(matches!(refusal, Some(AcquireError::Held { .. })), "{refusal:?}");
+}
+
+#[test]
+fn calls_that_do_not_wait_stop_before_the_lease_ends_that_they_depart_from() {
+    for is_bounded in [false, true] {
+        stops(is_bounded, |limiter| limiter.try_acquire(Cost::new()).map(drop));
+        stops(is_bounded, |limiter| limiter.acquire(Cost::new()).timeout(secs(1)).blocking().map(drop));
+    }
+    let own = RateLimiter::builder().requests(Rate::per_second(1_000_000)).build().unwrap();
+    stops(false, |limiter| Stack::of((&own, limiter)).try_acquire(Cost::new()).map(drop));
 }
 
 #[test]

@@ -15,8 +15,9 @@ const FLUSH_AFTER: u64 = 10_000_000;
 const TRIPS_AHEAD: u64 = 4;
 
 /// The least time after which a client that another one keeps back asks again, in nanoseconds:
-/// 10 ms. Nothing bounds the look-ahead of the settings from below.
-const SHORTEST_PAUSE: u64 = 10_000_000;
+/// 10 ms. Also the least time for which a reply is fresh. Nothing bounds the look-ahead of the
+/// settings from below.
+pub(super) const SHORTEST_PAUSE: u64 = 10_000_000;
 
 /// The longest such pause, in nanoseconds: 1 s. The far call may be cancelled, and nobody tells.
 const LONGEST_PAUSE: u64 = 1_000_000_000;
@@ -92,6 +93,7 @@ impl Slots {
 
     /// Takes a call, which fits, out of the first slot. Returns the number of the charge.
     pub(super) fn take_slot(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        self.wants_news |= self.needs_news(now);
         let slot = self.slots.front_mut()?;
         let charge = slot.charge;
         for ((rest, held), amount) in slot.amounts.as_mut_slice().iter_mut().zip(&mut self.held).zip(amounts)

@@ -10,7 +10,8 @@
 //! Calls are requested until the last slot lies beyond the look-ahead. So at most the calls of one
 //! look-ahead, and one more, are granted ahead. A new batch is due as soon as an eighth of the
 //! look-ahead is free again ([`PORTION`]). With a look-ahead of 100 ms and many waiting calls that
-//! is a batch every 12.5 ms.
+//! is a batch every 12.5 ms. A batch that requests nothing is due if calls are about to depart and
+//! the last reply is old (`held.rs`).
 //!
 //! # A reply, and two clocks
 //!
@@ -26,6 +27,7 @@
 //! * A reply that was held up, by more than `slack` (half of the jitter) beyond the usual round
 //!   trip. Its slots would be later than others by more than the jitter covers, and the provider
 //!   might see the calls of two batches at once. So all slots are given back, and requested anew.
+//!   If it grants none, those of earlier replies stay as they are.
 //!
 //! The usual round trip is the last one, but at most twice the usual one before it, so that one
 //! delay does not become usual. Round trips that grow little by little are usual each time. When
@@ -105,11 +107,11 @@ impl Slots {
         };
         let lapse =
             self.slots.front().filter(|slot| slot.is_lease()).map_or(u64::MAX, |slot| slot.expires + 1);
-        ask.min(self.flush_at).min(lapse)
+        ask.min(self.flush_at).min(lapse).min(self.news_at())
     }
 
-    /// Begins a batch, and returns its bytes. There is one if there is something to request or to
-    /// send, and always if a caller is `flushing`.
+    /// Begins a batch, and returns its bytes. There is one if there is something to request, to
+    /// send or to learn, and always if a caller is `flushing`.
     ///
     /// # Errors
     /// Returns when there will be something to send, if that is known.
@@ -138,10 +140,11 @@ impl Slots {
         }
         self.set_paces(now);
         let ahead = self.slots.back().map(Slot::begins);
+        let wants_news = mem::take(&mut self.wants_news) || self.news_at() <= now;
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
         let calls = self.calls(queue, now);
         self.lease_for = None;
-        let asks = mem::take(&mut self.wants_news) || flushing || self.is_update_pending || !calls.is_empty();
+        let asks = wants_news || flushing || self.is_update_pending || !calls.is_empty();
         if !asks && !self.ledger.is_pending() {
             self.flush_at = u64::MAX;
             return None;
@@ -197,7 +200,7 @@ impl Slots {
         // See "A reply, and two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
         let trip = now.saturating_sub(sent);
-        let held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
+        let is_held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.seen_at = now.saturating_sub(age);
         self.learn_limit_holds(reply, lost, now);
@@ -237,11 +240,14 @@ impl Slots {
         // After an outage, what this process took alone is charged first. And what was granted
         // before the server knew of a hold may not be used during it.
         let is_held = self.held_until > now && self.ledger.has_hold();
-        if held_up || was_local || is_held {
+        let grants = reply.calls.iter().any(|call| call.granted);
+        if is_held_up && grants || was_local || is_held {
             self.drop_all(now);
         } else {
             self.drop_held(now);
-            self.move_up(reply, self.seen_at);
+            if !is_held_up {
+                self.move_up(reply, self.seen_at);
+            }
         }
         refused
     }

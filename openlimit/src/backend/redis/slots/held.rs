@@ -1,6 +1,20 @@
 //! Holds of shared limits: one process sends it to the server, and the others learn of it with
 //! their next reply.
 //!
+//! # How soon
+//!
+//! Calls for which slots are there, or a lease, need no batch. So a client asks for news if the last
+//! reply is [old](Slots::fresh_for), which it is after an eighth of the look-ahead: in time before
+//! a slot is due, and when a call departs from a lease. A batch takes a round trip, and the
+//! hold took one to get to the server. So the calls of one client depart for at most an eighth of
+//! the look-ahead and two round trips after another one began a hold.
+//!
+//! No call waits for that reply, since without the server it would never come. So calls depart
+//! for another round trip from a lease that was not used for that time, and for as long as a reply
+//! is late. While no call departs, nothing is asked.
+//!
+//! # Until the end
+//!
 //! During a hold the server grants nothing before its end, and the buckets do not leak. Slots that
 //! were granted before are given back, and their calls ask again shortly before the end. The hold
 //! may be released by another process, which tells nobody. So they also ask once in [`NEWS`].
@@ -20,7 +34,9 @@
 
 use std::mem;
 
-use super::state::Slots;
+use super::ahead::SHORTEST_PAUSE;
+use super::exchange::PORTION;
+use super::state::{Slot, Slots};
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Buckets as _, HOLD};
 
@@ -212,6 +228,30 @@ impl Slots {
             (self.is_exhausted, self.probe_slot) = (reply.is_exhausted, 0);
             self.tell_share(now);
         }
+    }
+
+    /// Returns for how long a reply counts as fresh, in nanoseconds. While many calls wait, the next
+    /// batch is sent after that time anyway.
+    fn fresh_for(&self) -> u64 {
+        (self.terms.look_ahead / PORTION).max(SHORTEST_PAUSE)
+    }
+
+    /// Returns when to ask for news for the first slot whose call would depart on old news; the
+    /// largest value if there is none. The reply is to be there before the slot is due.
+    pub(super) fn news_at(&self) -> u64 {
+        let fresh_for = self.fresh_for();
+        let news_from = |slot: &Slot| slot.due.saturating_sub(fresh_for.saturating_add(self.usual_trip));
+        let first = self.slots.partition_point(|slot| news_from(slot) <= self.seen_at);
+        let slot = self.slots.get(first).filter(|slot| !slot.is_lease());
+        slot.map_or(u64::MAX, |slot| news_from(slot).max(self.seen_at.saturating_add(fresh_for)))
+    }
+
+    /// Returns true if the driver has to ask for news once a call departs from a lease.
+    pub(super) fn needs_news(&self, now: u64) -> bool {
+        !self.wants_news
+            && self.in_flight.is_none()
+            && now.saturating_sub(self.seen_at) >= self.fresh_for()
+            && self.slots.front().is_some_and(Slot::is_lease)
     }
 
     /// Notes that a call was refused because a quota is used up. Asks the server if that is so

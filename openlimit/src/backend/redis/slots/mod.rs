@@ -60,7 +60,6 @@ use crate::queue::{Queue, Refusal, Waiter};
 
 impl Buckets for Slots {
     /// Admits a call from a lease. While no call waits there are no other slots.
-    #[inline(never)]
     fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         if !self.has_room(amounts, now) {
             None
@@ -69,6 +68,11 @@ impl Buckets for Slots {
         } else {
             self.take_slot(amounts, now)
         }
+    }
+
+    #[inline(never)]
+    fn take_quickly(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
+        if self.needs_news(now) { None } else { self.take(amounts, now) }
     }
 
     fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {

@@ -70,7 +70,8 @@ pub(crate) struct Slots {
     pub(super) is_closed: bool,
     /// The charge of the slot of the probe, while its call has not departed. Zero for none.
     pub(super) probe_slot: u64,
-    /// True if a call was refused because a quota is used up, which may be old news.
+    /// True if a call was refused because a quota is used up, or departed from a lease, which may
+    /// be old news.
     pub(super) wants_news: bool,
     /// The same by the last reply, in microseconds of the server's clock; zero if there was none.
     pub(super) held_at_server: u64,

@@ -293,43 +293,159 @@ fn calls_depart_within_the_bound_and_never_during_a_hold_whatever_the_round_trip
     }
 }
 
-/// Lets a client with so many calls to make use the whole limit, and another one begin a hold.
-/// Returns for how long the calls of the first one depart after that.
-fn departs_after_a_hold(calls: usize) -> u64 {
-    let mut world = World::start(SLOW);
-    let (mut one, mut other) = (world.client(), world.client());
-    other.slots.terms.look_ahead = 100_000_000;
-    world.call(&mut one, [180, 0]);
-    (0..calls).for_each(|_| _ = other.join([1, 0]));
-    let mut began = u64::MAX;
-    let mut last = 0;
-    for step in 0..400 {
-        world.pass(Duration::from_millis(1));
-        if step == 50 {
-            one.slots.hold(world.clock + SECOND, world.clock);
-            world.exchange(&mut one);
-            began = world.clock;
-        }
-        let now = world.clock;
-        if other.slots.next_work(other.slots.wanting(&other.queue, now), now) <= now {
-            world.exchange(&mut other);
-        }
-        while other.goes_in_time(world.clock) {
-            last = world.clock;
+/// A client whose calls depart while another one begins a hold, and the batches that it sent.
+struct Departing {
+    world: World,
+    one: Tenant,
+    other: Tenant,
+    batches: u32,
+    departed: Vec<u64>,
+}
+
+impl Departing {
+    /// Its look-ahead is 100 ms, and the bucket of requests is full.
+    fn start(lease: Option<u64>) -> Self {
+        let mut world = World::start(SLOW);
+        let (mut one, mut other) = (world.client(), world.client());
+        other.slots.terms.look_ahead = 100_000_000;
+        other.slots.terms.lease = lease;
+        world.call(&mut one, [if lease.is_some() { 1 } else { 180 }, 0]);
+        Self { world, one, other, batches: 0, departed: Vec::new() }
+    }
+
+    /// Lets a millisecond pass, in which the driver works, and calls depart that are due.
+    fn pass(&mut self) {
+        self.world.pass(Duration::from_millis(1));
+        self.drive();
+        while self.other.goes_in_time(self.world.clock) {
+            self.departed.push(self.world.clock);
         }
     }
-    last.saturating_sub(began)
+
+    /// Sends a batch if one is due.
+    fn drive(&mut self) {
+        let (now, slots) = (self.world.clock, &self.other.slots);
+        if slots.next_work(slots.wanting(&self.other.queue, now), now) <= now {
+            self.batches += 1;
+            self.world.exchange(&mut self.other);
+        }
+    }
+
+    /// Has a call depart from the lease, as the limiter does. Returns true if it departs.
+    fn takes(&mut self) -> bool {
+        let (now, slots) = (self.world.clock, &mut self.other.slots);
+        let takes = slots.take_quickly(&[1, 0], now).or_else(|| slots.take(&[1, 0], now)).is_some();
+        if takes {
+            self.departed.push(now);
+        }
+        takes
+    }
+
+    /// Has the other client hold all calls, or those that take from one limit. Returns when the
+    /// server knows.
+    fn hold(&mut self, limit: Option<usize>) -> u64 {
+        let (now, until) = (self.world.clock, self.world.clock + SECOND);
+        match limit {
+            Some(place) => self.one.slots.hold_limit(place, until, now),
+            None => self.one.slots.hold(until, now),
+        }
+        self.world.exchange(&mut self.one);
+        self.world.clock
+    }
+}
+
+/// An eighth of a look-ahead of 100 ms, and two round trips and steps of the driver.
+const NEWS: u64 = 100_000_000 / 8 + 2_400_000;
+
+#[test]
+fn calls_depart_for_an_eighth_of_the_look_ahead_and_two_round_trips_after_a_hold_of_another_client() {
+    // While more calls wait than have slots, and while all have.
+    for (calls, limit) in [(1_000, None), (90, None), (1_000, Some(0)), (90, Some(0))] {
+        let mut client = Departing::start(None);
+        (0..calls).for_each(|_| _ = client.other.join([1, 0]));
+        (0..50).for_each(|_| client.pass());
+        let began = client.hold(limit);
+        (0..300).for_each(|_| client.pass());
+        let late = client.departed.last().unwrap() - began;
+        assert!(late <= NEWS, "{calls} calls: {late}");
+    }
 }
 
 #[test]
-fn others_learn_of_a_hold_within_an_eighth_of_the_look_ahead_while_more_calls_wait() {
-    let late = departs_after_a_hold(1_000);
-    assert!(late <= 100_000_000 / 8 + 2_000_000, "{late}");
+fn no_call_that_was_granted_long_before_departs_during_a_hold() {
+    for before in [16, 30, 90, 150] {
+        let mut client = Departing::start(None);
+        // It is due in about 160 ms, far beyond the look-ahead.
+        client.other.join([160, 0]);
+        client.drive();
+        let due = client.other.slots.slots[0].due;
+        assert!(due > client.world.clock + 155_000_000);
+        while client.world.clock < due - before * 1_000_000 {
+            client.pass();
+        }
+        client.hold(None);
+        (0..300).for_each(|_| client.pass());
+        assert_eq!((client.departed.len(), client.other.queue.len()), (0, 1), "{before} ms before");
+    }
 }
 
 #[test]
-fn others_learn_of_a_hold_within_the_look_ahead_while_no_more_calls_wait() {
-    // Those that wait when it begins have slots.
-    let late = departs_after_a_hold(90);
-    assert!((20_000_000..=100_000_000).contains(&late), "{late}");
+fn a_client_asks_for_news_at_most_every_eighth_of_the_look_ahead_and_only_before_calls_depart() {
+    let mut client = Departing::start(None);
+    client.other.join([160, 0]);
+    (0..300).for_each(|_| client.pass());
+    assert_eq!((client.departed.len(), client.batches), (1, 2));
+    let mut client = Departing::start(None);
+    (0..90).for_each(|_| _ = client.other.join([1, 0]));
+    (0..300).for_each(|_| client.pass());
+    assert_eq!(client.departed.len(), 90);
+    // The first one grants all of them, within 90 ms.
+    assert!((6..=1 + 90 / 12).contains(&client.batches), "{} batches", client.batches);
+}
+
+#[test]
+fn calls_depart_from_a_lease_for_as_long_after_a_hold_of_another_client() {
+    let mut client = Departing::start(Some(150_000_000));
+    client.other.slots.request_lease(&Amounts::Few([1, 0, 0]));
+    client.drive();
+    for _ in 0..30 {
+        client.pass();
+        assert!(client.takes());
+    }
+    assert!(client.batches <= 1 + 30 / 12, "{} batches", client.batches);
+    let began = client.hold(None);
+    for _ in 0..60 {
+        client.pass();
+        client.takes();
+    }
+    let late = client.departed.last().unwrap() - began;
+    assert!(late <= NEWS, "{late}");
+}
+
+#[test]
+fn a_lease_that_is_not_used_asks_for_nothing_and_its_next_call_for_news() {
+    let mut client = Departing::start(Some(150_000_000));
+    client.other.slots.request_lease(&Amounts::Few([1, 0, 0]));
+    client.drive();
+    (0..50).for_each(|_| client.pass());
+    assert_eq!(client.batches, 1);
+    client.hold(None);
+    // The first one may depart, and no more once there is a reply.
+    assert!(client.takes() && client.takes());
+    client.drive();
+    assert!(!client.takes());
+    assert_eq!(client.batches, 2);
+}
+
+#[test]
+fn a_reply_that_was_held_up_and_grants_nothing_leaves_a_lease_as_it_was() {
+    let mut client = Departing::start(Some(150_000_000));
+    client.other.slots.request_lease(&Amounts::Few([1, 0, 0]));
+    client.drive();
+    client.world.pass(Duration::from_millis(20));
+    client.takes();
+    let Departing { world, other, .. } = &mut client;
+    let reply = world.exchange_while(other, |world, _| world.pass(Duration::from_millis(50)));
+    assert!(reply.decided > 0 && reply.calls.is_empty());
+    assert!(client.takes());
 }

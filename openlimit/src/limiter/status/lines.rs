@@ -1,8 +1,8 @@
-//! A `Status` in aligned lines, for people. `status` has the one line for logs.
+//! A `Status` in aligned lines, for people.
 
 use std::fmt;
 
-use super::status::{ByPriority, ProviderSaid, Status};
+use super::{ByPriority, ProviderSaid, Status};
 use crate::error::short;
 
 /// The most call sites that are shown.

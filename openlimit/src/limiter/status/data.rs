@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::status::{ByPriority, Hold, InFlightStatus, LimitStatus, ProviderSaid, Status};
+use super::{ByPriority, Hold, InFlightStatus, LimitStatus, ProviderSaid, Status};
 use crate::admission::Returned;
 use crate::error::StoreStatus;
 use crate::learning::LearnedSite;

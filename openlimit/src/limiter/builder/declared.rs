@@ -17,23 +17,23 @@ use crate::time::nanos;
 
 /// The limits as they were declared or updated.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Declared {
-    pub(super) limits: Vec<Limit>,
-    pub(super) burst: Option<Burst>,
-    pub(super) jitter: Duration,
-    pub(super) headroom: Option<Percent>,
-    pub(super) counting: Counting,
-    pub(super) raises: Raises,
+pub(in crate::limiter) struct Declared {
+    pub(in crate::limiter) limits: Vec<Limit>,
+    pub(in crate::limiter) burst: Option<Burst>,
+    pub(in crate::limiter) jitter: Duration,
+    pub(in crate::limiter) headroom: Option<Percent>,
+    pub(in crate::limiter) counting: Counting,
+    pub(in crate::limiter) raises: Raises,
     /// How many calls may be in flight, if that is limited. Then no other limits are needed.
-    pub(super) concurrency: Option<Concurrency>,
+    pub(in crate::limiter) concurrency: Option<Concurrency>,
     /// How many calls may wait, and what happens to others.
-    pub(super) max_waiting: Option<usize>,
-    pub(super) overflow: Option<Overflow>,
+    pub(in crate::limiter) max_waiting: Option<usize>,
+    pub(in crate::limiter) overflow: Option<Overflow>,
 }
 
 impl Declared {
     /// Checks the limits, and returns the metering of each.
-    pub(super) fn meterings(&self) -> Result<Vec<Metering>, BuildProblem> {
+    pub(in crate::limiter) fn meterings(&self) -> Result<Vec<Metering>, BuildProblem> {
         let headroom = match self.headroom {
             None => DEFAULT_HEADROOM,
             Some(Percent(percent @ 0..100)) => (u64::from(percent), 100),
@@ -66,7 +66,7 @@ impl Declared {
     }
 
     /// Checks that the concurrency allows at least one call.
-    pub(super) fn check_concurrency(&self) -> Result<(), BuildProblem> {
+    pub(in crate::limiter) fn check_concurrency(&self) -> Result<(), BuildProblem> {
         let Some(concurrency) = &self.concurrency else { return Ok(()) };
         match concurrency.ends() {
             (least, most) if least == 0 || most < least => {
@@ -77,7 +77,7 @@ impl Declared {
     }
 
     /// Checks the bound of the queue, and returns it.
-    pub(super) fn cap(&self) -> Result<Cap, BuildProblem> {
+    pub(in crate::limiter) fn cap(&self) -> Result<Cap, BuildProblem> {
         match (self.max_waiting, self.overflow) {
             (None, None) => Ok(Cap::default()),
             (None, Some(_)) => Err(BuildProblem::UnusedOverflow),
@@ -87,7 +87,7 @@ impl Declared {
 
     /// Returns the longest time by which a charge is dated back, in nanoseconds: half of the
     /// jitter. The other half is left to the network.
-    pub(super) fn grace(&self) -> u64 {
+    pub(in crate::limiter) fn grace(&self) -> u64 {
         nanos(self.jitter / 2)
     }
 
@@ -169,7 +169,7 @@ impl Declared {
     }
 
     /// Returns a bit for each limit whose burst follows what the provider's bucket holds.
-    pub(super) fn widening(&self) -> u64 {
+    pub(in crate::limiter) fn widening(&self) -> u64 {
         // In windows the whole amount may leave at once, so nothing would be gained.
         let is_observed = self.burst == Some(Burst::Observed) && self.counting == Counting::Refilling;
         let limits = self.limits.iter().enumerate().filter(|(_, limit)| is_observed && takes_burst(limit));
@@ -219,6 +219,6 @@ fn is_short(rate: Rate) -> bool {
 }
 
 /// Returns the least time by which departures may be late, of all limits, in nanoseconds.
-pub(super) fn least_lateness(meterings: &[Metering]) -> u64 {
+pub(in crate::limiter) fn least_lateness(meterings: &[Metering]) -> u64 {
     meterings.iter().map(Metering::lateness).min().unwrap_or(0)
 }

@@ -58,7 +58,7 @@ impl<K, Keys> Builder<K, Keys> {
         F: Fn(&str, &Usage) -> D + Send + Sync + 'static,
         D: IntoDollars,
     {
-        self.pricing.price = Some(SpendPrice::new("a function", price));
+        self.options.pricing.price = Some(SpendPrice::new("a function", price));
         self
     }
 
@@ -85,7 +85,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// ```
     pub fn prices(mut self, prices: Prices) -> Self {
         let shown = format!("{prices:?}");
-        self.pricing.price = Some(SpendPrice::new(shown, move |model, usage| {
+        self.options.pricing.price = Some(SpendPrice::new(shown, move |model, usage| {
             prices.of(model, usage).ok_or("it is not in the prices")
         }));
         self

@@ -3,16 +3,23 @@
 //! Reading it changes nothing. A call that is due and that the timer has not admitted yet still
 //! counts as waiting. Amounts are whole units of their dimension. What is available is rounded
 //! down, debts and times are rounded up, so nothing looks better than it is.
+//!
+//! `read` reads it. `line` and `lines` show it, in one line and in several, and `data` serialises
+//! it.
 
-use std::fmt;
+#[cfg(feature = "serde")]
+mod data;
+mod line;
+mod lines;
+mod read;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::Core;
 use crate::admission::Returned;
-use crate::error::{StoreStatus, short};
+use crate::error::StoreStatus;
 use crate::learning::LearnedSite;
-use crate::limits::{Dimension, Limit, Name};
+use crate::limits::{Limit, Name};
 
 /// The state of a limiter at one moment. Returned by [`Limiter::status`](crate::Limiter::status).
 ///
@@ -167,156 +174,4 @@ pub struct Hold {
     /// Why the limiter is on hold: the `reason` given to [`hold`](crate::Limiter::hold), or words
     /// for a hold that another process began.
     pub reason: Arc<str>,
-}
-
-impl Core {
-    /// Returns the limiter's status as of now.
-    pub(super) fn status(&self) -> Option<Status> {
-        let now = self.time.now();
-        let state = self.lock()?;
-        let (waiting, due) = state.admission.waiting();
-        let plan = self.plan.now();
-        let (looks, store) = state.admission.look(&plan, now);
-        let (is_closed, hold) = (state.admission.is_closed(), state.hold(now));
-        let unexplained_refusals =
-            state.uncommon.get().notices.as_ref().map_or(0, |notices| notices.unexplained_refusals());
-        let said = |place| {
-            let hold = state.limit_hold(place, now);
-            let allows = state.admission.provider_limit(place);
-            let said = state.admission.provider_said(place);
-            let said = said.map(|(left, at)| ProviderSaid { left, limit: allows, ago: since(at, now) });
-            (allows, said, hold, state.admission.returned(place))
-        };
-        let said: Vec<_> = (0..looks.len()).map(said).collect();
-        let in_flight = state.admission.in_flight();
-        let [high, normal, low] = state.admission.queue.by_priority();
-        let longest_wait = state.admission.queue.longest_since().map(|at| since(at, now));
-        let learned = state.admission.learned();
-        drop(state);
-        let states = plan.limits().iter().zip(looks.into_iter().zip(said));
-        let limits = states.map(|(limit, (look, (allows, said, hold, returned)))| LimitStatus {
-            limit: limit.clone(),
-            available: look.available,
-            debt: look.debt,
-            full_in: Duration::from_nanos(look.full_in),
-            resets_in: look.resets_in.map(Duration::from_nanos),
-            provider_said: said,
-            provider_allows: allows.filter(|amount| *amount != limit.rate().amount()),
-            returned,
-            pace: pace(look.part),
-            hold,
-        });
-        Some(Status {
-            limiter: self.plan.name().clone(),
-            waiting,
-            by_priority: ByPriority { high, normal, low },
-            longest_wait,
-            learned,
-            next: due.map(|due| Duration::from_nanos(due.saturating_sub(now))),
-            limits: limits.collect(),
-            is_closed,
-            in_flight: in_flight.map(|(calls, most)| InFlightStatus { calls, most }),
-            hold,
-            unexplained_refusals,
-            store,
-        })
-    }
-}
-
-/// Returns the time from `at` until `now`.
-fn since(at: u64, now: u64) -> Duration {
-    Duration::from_nanos(now.saturating_sub(at))
-}
-
-/// Returns a part of a rate, in steps of a thousandth.
-#[allow(clippy::cast_precision_loss, reason = "thousandths of at most 65 536 are far below 2^52")]
-fn pace((part, of): (u128, u128)) -> f64 {
-    // Nearly as declared is as declared: weights are rounded up.
-    let thousandths = (part.saturating_mul(2_000) / of.max(1)).div_ceil(2);
-    thousandths as f64 / 1e3
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if f.alternate() {
-            return self.write_lines(f);
-        }
-        write!(f, "{}: ", self.limiter)?;
-        if self.is_closed {
-            f.write_str("closed, ")?;
-        }
-        match self.next {
-            Some(next) => write!(f, "{} waiting, next in {}", self.waiting, short(next))?,
-            None => write!(f, "{} waiting", self.waiting)?,
-        }
-        if let Some(in_flight) = &self.in_flight {
-            write!(f, "; {in_flight}")?;
-        }
-        if let Some(hold) = &self.hold {
-            write!(f, "; {hold}")?;
-        }
-        if let Some(error) = self.store.as_ref().and_then(|store| store.error.as_ref()) {
-            write!(f, "; {error}")?;
-        }
-        self.limits.iter().try_for_each(|limit| write!(f, "; {limit}"))?;
-        self.unexplained().map_or(Ok(()), |text| write!(f, "; {text}"))
-    }
-}
-
-impl Status {
-    /// Returns what refusals suggest that the declared limits do not explain.
-    pub(super) fn unexplained(&self) -> Option<String> {
-        let refusals = Some(self.unexplained_refusals).filter(|refusals| *refusals > 0)?;
-        Some(format!(
-            "{refusals} refused although there was room: the provider allows less, or it counts in \
-             windows: then set `counting: Counting::InWindows`"
-        ))
-    }
-}
-
-impl fmt::Display for LimitStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |amount| self.limit.dimension().count(amount);
-        write!(f, "{}: {} available", self.limit, count(self.available))?;
-        if self.debt > 0 {
-            write!(f, ", {} in debt", count(self.debt))?;
-        }
-        match self.resets_in {
-            Some(time) => write!(f, ", resets in {}", short(time))?,
-            None if self.full_in.is_zero() => {}
-            None => write!(f, ", full in {}", short(self.full_in))?,
-        }
-        if let Some(amount) = self.provider_allows {
-            write!(f, ", but the provider allows {amount}")?;
-        }
-        if (self.pace - 1.0).abs() > f64::EPSILON {
-            write!(f, ", at {} times the rate", self.pace)?;
-        }
-        if self.returned.is_wasteful() {
-            // No request reserves more than one.
-            let help = match self.limit.dimension() {
-                Dimension::Requests => "raise `burst`",
-                _ => "raise `burst` or set `output: Learned`",
-            };
-            write!(f, " ({}: {help})", self.returned)?;
-        }
-        self.hold.as_ref().map_or(Ok(()), |hold| write!(f, ", {hold}"))
-    }
-}
-
-impl fmt::Display for InFlightStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} in flight", self.calls, self.most)
-    }
-}
-
-impl fmt::Display for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.is_exhausted, self.ends_in) {
-            (true, Duration::ZERO) => write!(f, "no quota, the next call finds out if it is back")?,
-            (true, time) => write!(f, "no quota, and no calls for another {}", short(time))?,
-            (false, time) => write!(f, "on hold for another {}", short(time))?,
-        }
-        write!(f, ": {}", self.reason)
-    }
 }

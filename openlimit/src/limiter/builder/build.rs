@@ -1,23 +1,26 @@
 //! `build`: checks the options of a limiter and builds it.
 //!
-//! All options are checked here, apart from the limits (`declared`) and those that only a backend
-//! knows. So every value behind this point is in range, and no other module has to check again.
+//! All options are checked here, apart from those that an update can change (`declared`) and those
+//! that only a backend knows. So every value behind this point is in range, and no other module has
+//! to check again.
 
 use std::sync::Arc;
 
-use super::core::{Core, Handle};
-use super::declared::{Declared, is_ours};
-use super::hold_times::HoldTimes;
-use super::meters::Meters;
-use super::plans::Planned;
-use super::{Builder, Limiter};
+use super::declared::is_ours;
+use super::{Builder, Options};
 use crate::admission::{Admission, Plan, Policy};
 use crate::backend::{Ready, Starting};
 use crate::error::{BuildError, BuildProblem};
 use crate::learning::{Input, Learning, Output};
+use crate::limiter::Limiter;
+use crate::limiter::core::{Core, Handle};
+use crate::limiter::hold_times::HoldTimes;
+use crate::limiter::meters::Meters;
+use crate::limiter::plans::{Planned, starting};
 use crate::limits::{Dimension, Limit, Name, Percent, Priority};
+use crate::pricing::PriceOptions;
 use crate::queue::Queue;
-use crate::time::{Dates, Time, nanos};
+use crate::time::{Time, nanos};
 
 impl<K> Builder<K> {
     /// Builds the limiter. Connects to nothing.
@@ -59,36 +62,39 @@ impl<K> Builder<K> {
     }
 
     /// Checks all options and builds the core.
-    pub(super) fn build_core(self) -> Result<Arc<Core>, BuildError> {
-        let name = self.shown_name();
-        let checked = self.check().map_err(|problem| BuildError::new(name, problem))?;
+    pub(in crate::limiter) fn build_core(self) -> Result<Arc<Core>, BuildError> {
+        let name = self.options.shown_name();
+        let checked = self.options.check().map_err(|problem| BuildError::new(name, problem))?;
         Ok(checked.core(None))
     }
+}
 
+impl Options {
     /// Checks all options.
-    pub(super) fn check(self) -> Result<Checked, BuildProblem> {
-        let this = self.with_start();
-        let declared = this.declared();
-        let meterings = declared.meterings()?;
-        if this.output == Output::Learned && !this.limits.iter().any(|limit| this.counts_output(limit)) {
+    pub(in crate::limiter) fn check(self) -> Result<Checked, BuildProblem> {
+        let this = self.adopting();
+        let meterings = this.declared.meterings()?;
+        let counts_output = |limit| counts_output(limit, &this.pricing);
+        if this.output == Output::Learned && !this.declared.limits.iter().any(counts_output) {
             return Err(BuildProblem::UnusedOutput);
         }
         this.pricing.check()?;
-        if this.pricing.has_price() && !this.limits.iter().any(is_ours) {
+        if this.pricing.has_price() && !this.declared.limits.iter().any(is_ours) {
             return Err(BuildProblem::UnusedPrice);
         }
-        declared.check_concurrency()?;
-        let cap = declared.cap()?;
+        this.declared.check_concurrency()?;
+        let cap = this.declared.cap()?;
         let reserve = this.checked_reserve()?;
         let time = match &this.time {
             Some(time) => time.clone(),
             None if this.backend.has_clock() => Time::System,
             None => Time::detect(),
         };
-        let name = this.shown_name();
+        let (name, declared) = (this.shown_name(), this.declared);
         let learns = this.output == Output::Learned || this.input == Input::Learned;
         let pricing = this.pricing.learning(learns);
-        let plan = Plan::new(name, this.limits, &meterings, this.refunds, pricing).raising(declared.raises);
+        let limits = declared.limits.clone();
+        let plan = Plan::new(name, limits, &meterings, this.refunds, pricing).raising(declared.raises);
         let plan = if declared.concurrency.is_some() { plan.bounding_in_flight() } else { plan };
         let plan = plan.telling(this.on_wait);
         let plan = reserve.into_iter().fold(plan, |plan, (priority, part)| plan.reserving(priority, part));
@@ -111,48 +117,34 @@ impl<K> Builder<K> {
         Ok(checked)
     }
 
-    fn declared(&self) -> Declared {
-        Declared {
-            limits: self.limits.clone(),
-            burst: self.burst,
-            jitter: self.jitter,
-            headroom: self.headroom,
-            counting: self.counting,
-            raises: self.raises(),
-            concurrency: self.concurrency.clone(),
-            max_waiting: self.max_waiting,
-            overflow: self.overflow,
-        }
-    }
-
     /// Checks what is kept for a priority, and returns it.
     fn checked_reserve(&self) -> Result<Option<(Priority, Percent)>, BuildProblem> {
         match self.reserve {
             None => Ok(None),
             Some((_, Percent(percent @ (0 | 100..)))) => Err(BuildProblem::ReservedPart(percent)),
             Some((Priority::Low, _)) => Err(BuildProblem::ReservedForAll),
-            Some(_) if self.limits.is_empty() => Err(BuildProblem::UnusedReserve),
+            Some(_) if self.declared.limits.is_empty() => Err(BuildProblem::UnusedReserve),
             Some(_) if self.backend.is_store() => Err(BuildProblem::SharedReserve),
             reserve => Ok(reserve),
         }
     }
+}
 
-    /// Returns true if what is learned about the output of a call can change what it takes.
-    fn counts_output(&self, limit: &Limit) -> bool {
-        match limit.dimension() {
-            Dimension::OutputTokens => true,
-            Dimension::Tokens => self.pricing.sums(),
-            Dimension::Spend => self.pricing.has_price(),
-            _ => false,
-        }
+/// Returns true if what is learned about the output of a call can change what it takes of a limit.
+fn counts_output(limit: &Limit, pricing: &PriceOptions) -> bool {
+    match limit.dimension() {
+        Dimension::OutputTokens => true,
+        Dimension::Tokens => pricing.sums(),
+        Dimension::Spend => pricing.has_price(),
+        _ => false,
     }
 }
 
 /// Options that were checked. Any number of limiters can be made of them, one for each key.
-pub(super) struct Checked {
-    pub(super) planned: Arc<Planned>,
+pub(in crate::limiter) struct Checked {
+    pub(in crate::limiter) planned: Arc<Planned>,
     policy: Arc<Policy>,
-    pub(super) time: Time,
+    pub(in crate::limiter) time: Time,
     /// The name that the program gave.
     given: Option<Name>,
     backend: Ready,
@@ -161,19 +153,11 @@ pub(super) struct Checked {
 impl Checked {
     /// Returns what its backend has to know.
     fn starting(&self) -> Starting<'_> {
-        Starting {
-            name: self.given.as_deref(),
-            limits: self.planned.limits(),
-            meterings: self.planned.meterings(),
-            dimensions: self.planned.dimensions(),
-            max_hold: self.planned.max_hold,
-            dates: Dates::Of(self.time.clone()),
-            on_system_time: matches!(self.time, Time::System),
-        }
+        starting(&self.planned, self.given.as_deref(), self.planned.max_hold, &self.time)
     }
 
     /// Makes a limiter: that of a key, by its text in a store, if there is one for each key.
-    pub(super) fn core(&self, key: Option<&str>) -> Arc<Core> {
+    pub(in crate::limiter) fn core(&self, key: Option<&str>) -> Arc<Core> {
         let Self { planned, policy, time, .. } = self;
         let (backend, driver) = self.backend.open(&self.starting(), key);
         let queue = Queue::new(planned.width());

@@ -12,9 +12,9 @@ use crate::queue::Grant;
 
 /// The charges of a call.
 #[derive(Debug)]
-pub(super) struct Charged {
+pub(in crate::limiter) struct Charged {
     /// All amounts, those of `debts` included.
-    pub(super) grant: Grant,
+    pub(in crate::limiter) grant: Grant,
     /// The charges beyond the reservation, as far as their numbers are known, and their amounts.
     debts: Vec<(u64, Amounts)>,
     /// True once the reservation is part of the sums in the status.
@@ -27,7 +27,7 @@ pub(super) struct Charged {
 
 /// How much of its usage a call is settled by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settled {
+pub(in crate::limiter) enum Settled {
     /// More may follow.
     Part,
     /// All of it, from which the limiter learns.
@@ -38,12 +38,12 @@ pub(super) enum Settled {
 const MOST_DEBTS: usize = 16;
 
 impl Charged {
-    pub(super) fn new(grant: Grant) -> Self {
+    pub(in crate::limiter) fn new(grant: Grant) -> Self {
         Self { grant, debts: Vec::new(), is_counted: false, stated: None, has_taught: false }
     }
 
     /// Counts the reservation, when the call is first settled.
-    pub(super) fn count(&mut self, admission: &mut Admission, plan: &Plan) {
+    pub(in crate::limiter) fn count(&mut self, admission: &mut Admission, plan: &Plan) {
         if !self.is_counted {
             self.is_counted = true;
             admission.count_reserved(plan.dimensions(), &self.grant.amounts, self.grant.charge);
@@ -51,7 +51,7 @@ impl Charged {
     }
 
     /// Lets the limiter learn from the usage, once all of it is known.
-    pub(super) fn teach(&mut self, admission: &mut Admission, usage: &Usage, settled: Settled) {
+    pub(in crate::limiter) fn teach(&mut self, admission: &mut Admission, usage: &Usage, settled: Settled) {
         if settled == Settled::Whole
             && !self.has_taught
             && let Some(lesson) = &self.grant.lesson
@@ -69,7 +69,7 @@ impl Charged {
     }
 
     /// Remembers what a part of the usage says about the input.
-    pub(super) fn note(&mut self, usage: &Usage) {
+    pub(in crate::limiter) fn note(&mut self, usage: &Usage) {
         if self.grant.lesson.is_some() && usage.amount(&Dimension::InputTokens).is_some() {
             self.stated = Some(usage.clone());
         }
@@ -80,7 +80,7 @@ impl Charged {
     ///
     /// What the usage leaves out is as an earlier part stated it, or as it was reserved. A price
     /// that fails leaves the reservation, which was computed by the same one.
-    pub(super) fn with_spend<'a>(&self, usage: &'a Usage, plan: &Plan) -> Cow<'a, Usage> {
+    pub(in crate::limiter) fn with_spend<'a>(&self, usage: &'a Usage, plan: &Plan) -> Cow<'a, Usage> {
         let spend = || {
             let priced = &self.grant.lesson.as_ref()?.priced;
             let model = priced.model.as_deref()?;
@@ -101,7 +101,13 @@ impl Charged {
     }
 
     /// Gives amounts back: first those of the latest charge, which has leaked least.
-    pub(super) fn refund(&mut self, mut amounts: Amounts, admission: &mut Admission, plan: &Plan, now: u64) {
+    pub(in crate::limiter) fn refund(
+        &mut self,
+        mut amounts: Amounts,
+        admission: &mut Admission,
+        plan: &Plan,
+        now: u64,
+    ) {
         self.grant.amounts.change(&amounts, u64::saturating_sub);
         for (charge, debt) in self.debts.iter_mut().rev() {
             let mut part = amounts.clone();
@@ -119,7 +125,7 @@ impl Charged {
     ///
     /// A refund of a debt that is not remembered names the first charge. So it may give back less,
     /// and never more.
-    pub(super) fn owe(&mut self, amounts: Amounts, admission: &mut Admission, now: u64) {
+    pub(in crate::limiter) fn owe(&mut self, amounts: Amounts, admission: &mut Admission, now: u64) {
         if !amounts.is_zero() {
             self.grant.amounts.change(&amounts, u64::saturating_add);
             if self.debts.len() == MOST_DEBTS {
