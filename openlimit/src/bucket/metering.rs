@@ -102,6 +102,13 @@ impl Metering {
         Self { most: self.most.max(u64::try_from(most).unwrap_or(u64::MAX)), ..open }
     }
 
+    /// Returns the amount of a window of a limit that resets, less the headroom: at least one.
+    pub(crate) fn of_window(&self) -> u64 {
+        let (kept, of) = self.headroom;
+        let left = u128::from(self.rate.amount()) * u128::from(of - kept) / u128::from(of);
+        u64::try_from(left).unwrap_or(u64::MAX).max(1)
+    }
+
     /// Returns the time by which departures may be late, in nanoseconds: the jitter, but never more
     /// than the burst that it is taken from.
     pub(crate) fn lateness(&self) -> u64 {

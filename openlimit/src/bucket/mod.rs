@@ -121,6 +121,7 @@
 
 mod change;
 mod climb;
+mod in_window;
 mod level;
 mod look;
 mod low_water;
@@ -134,6 +135,8 @@ use std::sync::Arc;
 
 #[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
+#[allow(unused_imports, reason = "for backends that keep counts elsewhere")]
+pub(crate) use self::in_window::{InWindow, is_about};
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
 pub(crate) use self::level::{FASTEST, SLOWEST};
 use self::level::{Level, Weights};

@@ -31,6 +31,7 @@
 //! once a minute: the two clocks may differ by 40 s after a day, and either may stand still while
 //! the machine is suspended.
 
+use super::in_window::{InWindow, is_about};
 use super::look::Look;
 use super::metering::Metering;
 use super::word::narrow;
@@ -121,9 +122,7 @@ impl Count {
 impl Resetting {
     /// Creates the state of a limit with these terms, of which nothing is taken.
     pub(super) fn new(metering: &Metering, calendar: Calendar, dates: Dates) -> Self {
-        let (kept, of) = metering.headroom;
-        let left = u128::from(metering.rate.amount()) * u128::from(of - kept) / u128::from(of);
-        let amount = narrow(left).max(1);
+        let amount = metering.of_window();
         let jitter = i64::try_from(metering.jitter.as_nanos()).unwrap_or(i64::MAX);
         Self {
             calendar,
@@ -177,17 +176,18 @@ impl Resetting {
         self.read.saturating_add(READ_EVERY)
     }
 
-    /// Returns true if a window is so near to its end that no call departs.
-    fn is_ending(&self, window: Window, date: i64) -> bool {
-        date >= window.ends.saturating_sub(self.jitter)
+    /// Returns the window at a date, and its state.
+    #[inline]
+    fn state(&self, date: i64) -> (Window, InWindow) {
+        let Count { window, taken, .. } = self.at(date);
+        // No call departs just before the end.
+        let is_ending = date >= window.ends.saturating_sub(self.jitter);
+        (window, InWindow { taken, allowed: self.allowed, most: self.most, is_ending })
     }
 
     /// Returns whether `amount` can be admitted now.
     pub(super) fn fits(&self, amount: u64, now: u64) -> bool {
-        let date = self.dates.read(now);
-        let Count { window, taken, .. } = self.at(date);
-        let fits = taken.saturating_add(amount.min(self.allowed)) <= self.allowed;
-        amount == 0 || fits && amount <= self.most && !self.is_ending(window, date)
+        self.state(self.dates.read(now)).1.fits(amount)
     }
 
     /// Returns when a call of `amount` is due, after other calls have taken `ahead`.
@@ -196,24 +196,10 @@ impl Resetting {
             return 0;
         }
         let date = self.dates.read(now);
-        let Count { window, taken, .. } = self.at(date);
-        let (taken, allowed) = (u128::from(taken), u128::from(self.allowed));
-        let weight = u128::from(amount).min(allowed);
-        let is_ending = self.is_ending(window, date);
-        let asked = |taken: u128| taken.saturating_add(ahead).saturating_add(weight);
-        if !is_ending && asked(taken) <= allowed {
-            return now.saturating_sub(date.abs_diff(window.begins));
-        }
-        let resets = if is_ending || ahead == 0 {
-            // Nothing of this window is used any more.
-            asked(taken.saturating_sub(allowed)).div_ceil(allowed)
-        } else {
-            asked(taken).div_ceil(allowed) - 1
-        };
-        let number = window.number.saturating_add(i64::try_from(resets).unwrap_or(i64::MAX));
-        match self.calendar.begins(number) {
-            i64::MAX => u64::MAX,
-            begins => now.saturating_add(begins.saturating_sub(date).unsigned_abs()),
+        let (window, state) = self.state(date);
+        match state.resets_before(amount, ahead) {
+            0 => now.saturating_sub(date.abs_diff(window.begins)),
+            resets => now.saturating_add(self.calendar.wait_for(window, resets, date)),
         }
     }
 
@@ -248,16 +234,12 @@ impl Resetting {
 
     /// Returns true if a response is about the window of now, by the charge of its call and by the
     /// time until the reset that it states, as far as they are known.
-    ///
-    /// The provider's clock may differ from ours. Of two neighbouring windows, the one is meant
-    /// whose end is nearer to the stated reset.
     pub(super) fn is_meant(&self, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
         let date = self.dates.read(now);
         let count = self.at(date);
         let window = count.window;
-        let half = window.ends.abs_diff(window.begins) / 2;
         charge.is_none_or(|charge| count.contains(charge))
-            && resets_in.is_none_or(|time| time.abs_diff(window.ends.abs_diff(date)) <= half)
+            && is_about(resets_in, window.ends.abs_diff(date), window.ends.abs_diff(window.begins))
     }
 
     /// Changes the amount to `allowed` of what was `declared`.
@@ -316,23 +298,8 @@ impl Resetting {
     /// Returns the state at `now`.
     pub(super) fn look(&self, now: u64) -> Look {
         let date = self.dates.read(now);
-        let Count { window, taken, .. } = self.at(date);
-        let is_ending = self.is_ending(window, date);
-        let available = match taken {
-            _ if is_ending => 0,
-            0 => self.most.max(self.allowed),
-            taken => self.allowed.saturating_sub(taken),
-        };
-        let is_full = taken == 0 && !is_ending;
-        let resets_in = window.ends.abs_diff(date);
-        let full_in = if is_full { 0 } else { self.due(self.most, 0, now).saturating_sub(now) };
-        Look {
-            available: available.min(self.most),
-            at_once: self.allowed,
-            debt: taken.saturating_sub(self.allowed),
-            full_in,
-            part: (self.allowed.into(), self.amount.into()),
-            resets_in: Some(resets_in),
-        }
+        let (window, state) = self.state(date);
+        let full_in = self.due(self.most, 0, now).saturating_sub(now);
+        state.look(window.ends.abs_diff(date), full_in, (self.allowed.into(), self.amount.into()))
     }
 }

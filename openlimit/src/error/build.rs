@@ -161,14 +161,6 @@ pub enum BuildProblem {
         jitter: Duration,
     },
 
-    /// The limits are shared, and one of them [resets](crate::Rate::resets_at).
-    #[cfg(feature = "redis")]
-    #[error(
-        "the limit of {0} cannot be shared through redis yet, because it resets; leave `resets_at` out, or give \
-         it to a limiter in memory and use both as a `Stack`"
-    )]
-    SharedReset(Limit),
-
     /// Two limits have the same dimension and period, so an [update](crate::Limiter::update) could
     /// not tell them apart. Two that [reset](crate::Rate::resets_at) at different times, or one of
     /// which does not, are no such limits.
@@ -351,6 +343,23 @@ pub enum BuildProblem {
         most: u64,
     },
 
+    /// A shared limit that [resets](crate::Rate::resets_at) is so large that its amount and its
+    /// largest call together are above 2^52. Redis' scripts count in doubles, which would no longer
+    /// be exact.
+    #[cfg(feature = "redis")]
+    #[error(
+        "the limit of {limit} is too large to be shared through redis: its amount and its largest call, of \
+         {most} {}, are together above 2^52; lower the amount, or leave `adopt_limits` out, by which a call may be \
+         larger than declared",
+        limit.dimension()
+    )]
+    TooLargeToShare {
+        /// The limit.
+        limit: Limit,
+        /// The largest call, in units of the limit's dimension.
+        most: u64,
+    },
+
     /// The settings of the limiter's Redis cannot be used.
     #[cfg(feature = "redis")]
     #[error("its redis cannot be used: {0}")]
@@ -385,7 +394,7 @@ impl BuildProblem {
             | Self::Burst { limit, .. }
             | Self::WindowBurst { limit, .. } => Some(limit),
             #[cfg(feature = "redis")]
-            Self::TooSlowToShare { limit, .. } | Self::SharedReset(limit) => Some(limit),
+            Self::TooSlowToShare { limit, .. } | Self::TooLargeToShare { limit, .. } => Some(limit),
             _ => None,
         }
     }

@@ -52,8 +52,14 @@ impl Served for Core {
             let newer = newer(backend).ok_or(None)?;
             let mut declared = declared.clone();
             for (limit, (amount, burst)) in declared.limits.iter_mut().zip(newer.limits) {
-                let rate = Rate::new(amount, limit.rate().period()).burst(burst);
-                *limit = Limit::new(limit.dimension().clone(), rate);
+                let rate = limit.rate();
+                // One that resets has no burst.
+                *limit = if rate.has_resets() {
+                    limit.of_amount(amount)
+                } else {
+                    let rate = Rate::new(amount, rate.period()).burst(burst);
+                    Limit::new(limit.dimension().clone(), rate)
+                };
             }
             Ok((declared, Some(newer.version)))
         });

@@ -182,7 +182,26 @@ impl Rate {
     /// back beyond a reset, what was taken after the reset counts in the window before it, and the
     /// reset comes again.
     ///
-    /// After a restart of the program, it counts anew. Such a limit cannot be shared through Redis.
+    /// After a restart of the program, a limit in memory counts anew.
+    ///
+    /// # Shared through Redis
+    ///
+    /// The processes share each window. It follows the clock of the Redis server alone, so that of
+    /// a process may be wrong by any time. If the server's clock is set back beyond a reset, what
+    /// was taken stays taken, and the reset does not come again.
+    ///
+    /// - No call departs in the last jitter before a reset. There it is 10 ms at least.
+    /// - A call that waits for a reset is asked for when it comes, and until then once a second,
+    ///   since other processes may give back what they took. After the reset, the processes take
+    ///   what they ask for, in no particular order. So a call for most of a window may be overtaken
+    ///   by small calls of other processes, in each window anew.
+    /// - If the server loses its data, the processes restore what they have seen of the window.
+    /// - What a process takes [alone](crate::OnOutage::Local) counts in the window in which it took
+    ///   it.
+    /// - The amount and the largest call together must not be above 2^52.
+    ///
+    /// All processes should have the same rules of the time zone, which come with the program. If
+    /// they differ, the windows are those of the process that begins them.
     ///
     /// # Memory
     ///

@@ -12,14 +12,14 @@ use super::key::Keys;
 use super::scale::MOST;
 use super::settings::{Common, Settings};
 use super::shared::{jitter_of, shared};
-use super::slots::{Alone, LOCAL, SharedLimit, Slots};
+use super::slots::{Alone, LOCAL, SharedLimit, Slots, Windows};
 use super::terms::Terms;
 use super::{OnOutage, Redis};
 use crate::backend::memory::Memory;
 use crate::backend::{Backend, Driver, Starting};
 use crate::bucket::{LONGEST_PERIOD, Metering};
 use crate::error::{BuildProblem, MOST_SHARED};
-use crate::limits::{Counting, Percent, Rate};
+use crate::limits::{Calendar, Counting, Percent, Rate};
 use crate::time::nanos;
 
 /// Checked limits on Redis: what the limiters of all keys have in common.
@@ -51,9 +51,6 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
     if starting.limits.len() > MOST_SHARED {
         return Err(BuildProblem::TooManyShared(starting.limits.len()));
     }
-    if let Some(limit) = starting.limits.iter().find(|limit| limit.rate().has_resets()) {
-        return Err(BuildProblem::SharedReset(limit.clone()));
-    }
     if let OnOutage::Local(Percent(share)) = redis.on_outage
         && !(1..=100).contains(&share)
     {
@@ -65,9 +62,14 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
     let limits: Box<[_]> = order
         .iter()
         .zip(scales)
-        .map(|(place, scale)| SharedLimit { place: *place, dimension: starting.dimensions[*place], scale })
+        .map(|(place, scale)| {
+            let calendar = Calendar::of(starting.meterings[*place].rate).ok().flatten();
+            let windows = calendar.map(|calendar| Windows::new(calendar, starting.dates.clone()));
+            SharedLimit { place: *place, dimension: starting.dimensions[*place], scale, windows }
+        })
         .collect();
-    let common = Common::new(redis, limits.len()).map_err(BuildProblem::Redis)?;
+    let reset = limits.iter().map(|limit| limit.windows.is_some()).collect();
+    let common = Common::new(redis, reset).map_err(BuildProblem::Redis)?;
     let parts: Vec<_> = starting.meterings.iter().map(|metering| redis.on_outage.part(metering)).collect();
     Ok(Shared {
         common: Arc::new(common),
@@ -97,13 +99,14 @@ impl Shared {
 
 /// Returns the places of the limits in the order of the script. All clients of the buckets must
 /// have the same, also after an update of the amounts. So amounts count only where all else is
-/// equal.
+/// equal, which includes when limits reset.
 fn order(starting: &Starting<'_>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..starting.limits.len()).collect();
     order.sort_by_cached_key(|place| {
         let (limit, metering) = (&starting.limits[*place], &starting.meterings[*place]);
         let rate = limit.rate();
-        (limit.dimension().to_string(), rate.period(), rate.amount(), metering.burst)
+        let resets = rate.resets().map(|resets| (resets.time, resets.zone));
+        (limit.dimension().to_string(), rate.period(), resets, rate.amount(), metering.burst)
     });
     order
 }
@@ -117,11 +120,12 @@ impl OnOutage {
         // Lengthens the period, which is exact. If that would be too long, the amount of the limit
         // is large enough to be reduced instead. A window has to keep its length.
         let period = rate.period() * 100 / u32::from(share.clamp(1, 100));
-        let rate = if period <= LONGEST_PERIOD && metering.counting == Counting::Refilling {
+        let is_window = metering.counting == Counting::InWindows || rate.has_resets();
+        let rate = if period <= LONGEST_PERIOD && !is_window {
             Rate::new(rate.amount(), period)
         } else {
             let amount = u128::from(rate.amount()) * u128::from(share) / 100;
-            Rate::new(u64::try_from(amount).unwrap_or(u64::MAX).max(1), rate.period())
+            rate.with_amount(u64::try_from(amount).unwrap_or(u64::MAX).max(1))
         };
         Metering { rate, ..*metering }
     }
@@ -147,5 +151,8 @@ mod tests {
         };
         assert_eq!(share(&refilling), (600, 240 * second, 600));
         assert_eq!(share(&windows), (150, 60 * second, 600));
+        let day = Rate::per_day(600).resets_at("00:00", "UTC");
+        let daily = quarter.part(&Metering::new(day, day.period(), Duration::ZERO, (0, 100)));
+        assert_eq!((daily.rate, daily.most), (day.with_amount(150), 600));
     }
 }

@@ -35,7 +35,7 @@ impl Client {
     /// Creates a client, which the server has never seen. Does not connect yet.
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
-            script: Script::of(settings.count),
+            script: Script::of(&settings.reset),
             key: settings.keys.client(),
             route: Route::new(Arc::clone(&settings)),
             other_limits: None,
@@ -54,7 +54,7 @@ impl Client {
         self.other_limits = reply.as_ref().err().and_then(other_limits);
         let reply = reply
             .map_err(|failure| self.settings.error(problem(&self.settings, &batch.identity, &failure)))?;
-        let reply = BatchReply::read(&reply, self.settings.count).ok_or_else(|| {
+        let reply = BatchReply::read(&reply, &self.settings.reset).ok_or_else(|| {
             let found = "data that this version of openlimit cannot read".to_owned();
             self.settings.error(StoreProblem::OtherLayout { key: self.settings.keys.state.clone(), found })
         })?;

@@ -78,7 +78,8 @@ use crate::limits::Percent;
 ///
 /// - After a loss of data, a client knows nothing of calls that were granted to others since its
 ///   last reply. So as much can be granted once more, until those other clients restore it.
-/// - If the server's clock jumps ahead, the buckets drain by that much at once.
+/// - If the server's clock jumps ahead, the buckets drain by that much at once, and limits that
+///   [reset](crate::Rate::resets_at) do so by that clock.
 ///
 /// All processes should have the same [jitter](crate::Builder::jitter), longer than the difference
 /// between their round trips to Redis. A process with less keeps back too little for the delays of
@@ -93,7 +94,7 @@ use crate::limits::Percent;
 /// Limiters of one name must have the same limits, in any order. A limiter with other limits is
 /// refused with [`AcquireError::Store`](crate::AcquireError::Store). The error shows the limits of
 /// both, and when the name becomes free: after ten seconds without calls once the buckets are
-/// empty, or at once when the key is deleted.
+/// empty or were reset, or at once when the key is deleted.
 ///
 /// # What the server needs
 ///

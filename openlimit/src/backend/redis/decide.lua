@@ -9,8 +9,9 @@
 -- limit's rate (see scale.rs).
 
 -- script.rs unrolls this text for a number of limits: lines that end in `--*` are repeated together
--- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. It strips lines
--- that begin with two dashes and a space, so comments cost nothing.
+-- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. Lines that end in
+-- `--resets` are only for limits that reset, and those that end in `--leaks` only for the others. It
+-- strips lines that begin with two dashes and a space, so comments cost nothing.
 
 -- # The rule: GCRA on the server's clock
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
@@ -136,6 +137,25 @@
 -- times of the rate, so another rate changes none of them. With another burst they stay the same
 -- part of it, unless the limit is counted in windows.
 
+-- # Limits that reset
+-- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
+-- window. The state keeps when the window ends that its level counts in (`till`, negative in the
+-- place of `rested`). When that is over, as much of the level is gone as the windows since then
+-- allow. What is left is a debt. Nothing of the charges before can be given back any more.
+
+-- The client knows the calendar. It sends when two windows in a row begin and end: that in which it
+-- believes the server to be, and the next one. The server's clock decides which of them it is in.
+-- So however wrong the clock of a client is, it does not move a reset. If the server is in neither,
+-- no call that takes from the limit is granted, and the client asks again.
+
+-- The end of a window stays, whatever clients say that have other rules of a time zone, and if the
+-- clock is set back. A window that would be shorter than half of one by the next client's rules is
+-- as much longer as a whole one. But an end beyond the next window is from a clock that was wrong.
+
+-- No call is granted for a moment in the last `lead` microseconds before a reset, which is the
+-- client's jitter, or after it. Nor is one if the window has no room for it. Calls behind it wait,
+-- too, and the client asks again at the reset.
+
 -- # A reset
 -- All buckets become as new. That counts as one charge, behind which nothing can be given back.
 
@@ -181,8 +201,10 @@ local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
+local window = {}
 local ends, span, cut, rate, shut, sum, took, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
 ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
+window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
 -- eight numbers for each limit, and one.
 local state = redis.call('GET', KEYS[1])
@@ -205,6 +227,7 @@ if state then
   if (is_same or is_newer) and #state >= fixed then
     last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
+    window.till$, rested$ = -rested$, FAR --resets
     length = fixed + 8
     length = length + 8 * size$ + 64 --*
   end
@@ -225,8 +248,9 @@ if state then
       parts[$] = (before[$] or 0) > 0 and (after[$] or 0) > 0 and after[$] / before[$] or 1 --*
     end
   else
-    -- These are other limits, or another layout. Once such a state has drained, and was not used
-    -- for ten seconds, it says no more than an empty one, and this limiter takes the name over.
+    -- These are other limits, or another layout. Once such a state has drained, or was reset, and
+    -- was not used for ten seconds, it says no more than an empty one, and this limiter takes the
+    -- name over.
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n?()')
     local is_ours = layout == string.match(limits, '^[^\n]*')
     local count = is_ours and #state >= rest + 63 and unpack('<d', state, rest + 56) or 0
@@ -237,13 +261,17 @@ if state then
     local passed = now - unpack('<d', state, rest)
     local free_in = 10000000 - passed
     for limit = 0, count - 1 do
-      free_in = max(free_in, math.ceil(unpack('<d', state, rest + 64 + 56 * limit) / 1000) - passed)
+      local full, _, resets = unpack('<ddd', state, rest + 64 + 56 * limit)
+      if resets >= 0 then full = math.ceil(full / 1000) - passed
+      elseif full > 0 then full = -resets - now end
+      free_in = max(free_in, full)
     end
     if not (free_in <= 0) then
       return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', min(FAR, free_in)) .. theirs)
     end
     last, epoch, charges, far, far_at, held, booked = now, now, now, 0, 0, 0, 0
     level$, idle$, rested$, put_in$, top$, low$, size$ = 0, 0, FAR, 0, 0, FAR, 0 --*
+    window.till$ = 0 --resets
   end
 end
 
@@ -259,9 +287,16 @@ if now < last then
 end
 do
   local passed
-  passed = max(0, now - max(last, held, shut[$])) * 1000 --*
-  if level$ > passed then level$ = level$ - passed --*
-  else idle$, rested$, level$ = idle$ + passed - level$, min(FAR, rested$ + passed - level$), 0 end --*
+  passed = max(0, now - max(last, held, shut[$])) * 1000 --leaks
+  if level$ > passed then level$ = level$ - passed --leaks
+  else idle$, rested$, level$ = idle$ + passed - level$, min(FAR, rested$ + passed - level$), 0 end --leaks
+end
+
+-- So long an idle time is not exact, and says nothing any more. A new epoch begins with what is in
+-- the buckets.
+if max({{idle$}}) > FAR then
+  epoch, charges, far = now, now, 0
+  idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
 end
 
 if parts then
@@ -314,11 +349,30 @@ do
   local seen_level$, taken$, least$, seen_idle$, full$ --*
   local seen_sum, since = {}
   seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
+  window.from, window.to, window.next_to, window.lead$, at = unpack('<dddd', batch, at) --resets
+  window.mean = (window.next_to - window.from) / 2 --resets
+  if now >= window.to then --resets
+    -- What the client says is of the window before.
+    raise$, taken$, least$, seen_level$ = 0, 0, 0, max(0, seen_level$ - fit$) --resets
+    window.from, window.to = window.to, window.next_to --resets
+  end --resets
+  if window.from <= now and now < window.to then --resets
+    if window.till$ <= now then --resets
+      window.gone = fit$ * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
+      level$, idle$ = max(0, level$ - window.gone), max(0, idle$ - window.gone) --resets
+      window.till$ = window.to - window.till$ > window.mean / 2 and window.to or window.to + window.mean --resets
+      if not window.is_new then charges, window.is_new = charges + 1, true end --resets
+      top$, low$ = charges, 0 --resets
+    elseif window.till$ > window.next_to then window.till$ = window.to end --resets
+  end --resets
   if seen_epoch == epoch and seen_charges <= charges then
     -- Less than zero if a call was taken out.
     since = (sum[$] - seen_sum[$] + FAR / 2) % FAR - FAR / 2 --*
+    -- The client has seen none of this window.
+    if seen_sum[$] < 0 then since = 0 end --resets
     if raise$ > 0 then raise$ = max(0, raise$ + since) end --*
   end
+  raise$ = min(raise$, fit$) --resets
   if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges or is_behind) then
     -- The client has seen an earlier state. If it began when this one did, this is an older copy of
     -- it, from a replica that lagged: then a new epoch begins with what is in it. Its charges are
@@ -331,7 +385,8 @@ do
     local before = max(0, epoch - seen_at) * 1000
     -- By what the client has seen, no bucket has been empty for longer than this.
     rested$ = min(rested$, max(0, (now - seen_at) * 1000 - seen_level$)) --*
-    if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --*
+    if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --leaks
+    if seen_level$ > idle$ then level$, idle$ = level$ + seen_level$ - idle$, seen_level$ end --resets
     -- What it has seen of the idle time of that state is of use to others that went alone then.
     if seen_epoch >= old.epoch and (alone_for == 0 or alone_epoch == seen_epoch) then
       if seen_epoch > old.epoch then
@@ -369,6 +424,7 @@ if is_out then
     level$ = max(0, level$ - put_in$) --*
     top$, low$ = 0, FAR --*
   end --*
+  level$ = max(0, level$ - took[$]) --resets
   ahead, ahead_at = back, back_at
   if far == out then far = 0 end
 end
@@ -393,10 +449,11 @@ local owed = 0
 owed = owed + debt$ --*
 if owed > 0 then
   charges = charges + 1
-  if debt$ > 0 then --*
-    size$ = push(stack$, size$, top$, low$) --*
-    top$, low$, level$, rested$ = charges, level$, min(level$ + debt$, FAR), 0 --*
-  end --*
+  if debt$ > 0 then --leaks
+    size$ = push(stack$, size$, top$, low$) --leaks
+    top$, low$, level$, rested$ = charges, level$, min(level$ + debt$, FAR), 0 --leaks
+  end --leaks
+  level$ = min(level$ + debt$, FAR) --resets
 end
 
 -- Raises levels to what the provider says. Its count replaces ours then, so nothing of the charges
@@ -456,17 +513,20 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
   local due, by, is_shut = ahead, 0, false
   is_shut = is_shut or weight$ > 0 and shut[$] > now + pause / 1000 --*
   if is_shut then break end
-  if weight$ > 0 then --*
-    local wait --*
-    if weight$ <= fit$ then wait = level$ + weight$ - fit$ --*
-    else wait = level$ + max(0, min(weight$ + longest_pause - burst$, longest_pause) - rested$) end --*
-    if wait > due then due, by = wait, $ end --*
-  end --*
+  if weight$ > 0 then --leaks
+    local wait --leaks
+    if weight$ <= fit$ then wait = level$ + weight$ - fit$ --leaks
+    else wait = level$ + max(0, min(weight$ + longest_pause - burst$, longest_pause) - rested$) end --leaks
+    if wait > due then due, by = wait, $ end --leaks
+  end --leaks
   local is_far = due > 2 * look_ahead
+  if weight$ > 0 and (level$ + min(weight$, fit$) > fit$ or now + (due + pause) / 1000 >= window.till$ - window.lead$) then --resets
+    due, by, is_shut = max(due, (window.till$ - now) * 1000 - pause), $, true --resets
+  end --resets
   if due + pause > longest then
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by + 128)
-  elseif is_far and far > 0 and far_at > now then
+  elseif is_shut or is_far and far > 0 and far_at > now then
     break
   else
     -- Charges every limit as of the same moment.
@@ -474,11 +534,11 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
     sum[$], took[$] = (sum[$] + weight$) % FAR, weight$ --*
     if weight$ > 0 then --*
       put_in$ = weight$ --*
-      if level$ < due then --*
-        put_in$, idle$, level$ = weight$ + due - level$, idle$ + due - level$, due --*
-      end --*
-      size$ = push(stack$, size$, top$, low$) --*
-      top$, low$ = charges, level$ - due --*
+      if level$ < due then --leaks
+        put_in$, idle$, level$ = weight$ + due - level$, idle$ + due - level$, due --leaks
+      end --leaks
+      size$ = push(stack$, size$, top$, low$) --leaks
+      top$, low$ = charges, level$ - due --leaks
       level$, rested$ = level$ + weight$, 0 --*
     end --*
     ahead, has_probe, booked = due, is_exhausted, max(booked, held)
@@ -500,6 +560,8 @@ local quota = has_probe and 2 or is_exhausted and 1 or 0
 local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, far_in, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
+reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
+rested$ = -window.till$ --resets
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{dddddddd}}d', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch)

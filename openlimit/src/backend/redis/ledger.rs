@@ -75,8 +75,9 @@ struct Account {
     debt: u64,
     /// The debt in the batch in flight.
     owing: u64,
-    /// The weight that was granted to all clients, in the last reply.
-    sum: u64,
+    /// The weight that was granted to all clients, in the last reply. `None` if there was none, or
+    /// none in this window of a limit that resets.
+    sum: Option<u64>,
     /// The level that responses ask for as of that sum, and when, if no batch has taken it along
     /// yet.
     raise: Option<(u64, u64)>,
@@ -146,7 +147,23 @@ impl Ledger {
     /// Returns the weight that was granted to all clients in one limit since the server's sum was
     /// `sum`, as of the last reply.
     pub(super) fn granted_since(&self, limit: usize, sum: u64) -> u64 {
-        difference(self.buckets[limit].sum, sum).try_into().unwrap_or(0)
+        let now = self.buckets[limit].sum.unwrap_or(sum);
+        difference(now, sum).try_into().unwrap_or(0)
+    }
+
+    /// Returns when the last reply was decided, in microseconds of the server's clock; zero before
+    /// the first one.
+    pub(super) fn seen_at(&self) -> u64 {
+        self.seen_at
+    }
+
+    /// Notes that a limit was reset, and so much of its level is `gone`. Forgets what was said of the
+    /// window before.
+    pub(super) fn turn(&mut self, limit: usize, gone: u64) {
+        let account = &mut self.buckets[limit];
+        account.level = account.level.saturating_sub(gone);
+        (account.raise, account.raising, account.sum) = (None, None, None);
+        (account.taken, account.taking) = (Taken::default(), Taken::default());
     }
 
     /// Returns the number of the last charge that this client knows of.
@@ -154,7 +171,8 @@ impl Ledger {
         self.charges
     }
 
-    /// Notes that a response asks for a level of at least `level` at `now` in one limit.
+    /// Notes that a response asks for a level of at least `level` at `now` in one limit. It leaks
+    /// from then on: of a limit that resets, that is never.
     pub(super) fn raise(&mut self, limit: usize, level: u64, now: u64) {
         self.buckets[limit].raise = Some((level.max(self.raised(limit, now)), now));
     }
@@ -323,6 +341,7 @@ impl Ledger {
         scales: &[Scale],
         moves: bool,
         calls: usize,
+        windows: &[(usize, [u64; 4])],
         (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {
@@ -333,13 +352,17 @@ impl Ledger {
         for number in [out.unwrap_or_default(), moves.into(), sent.len() as u64, calls as u64] {
             batch.number(number);
         }
-        for (account, scale) in self.buckets.iter_mut().zip(scales) {
+        for (limit, (account, scale)) in self.buckets.iter_mut().zip(scales).enumerate() {
             let Account { level, debt, raise, sum, idle, taken, .. } = *account;
             let raise = at(raise, now).min(MOST);
-            [level, debt, raise, sum, taken.all, taken.least].iter().for_each(|number| batch.number(*number));
+            [level, debt, raise].iter().for_each(|number| batch.number(*number));
+            batch.signed(sum.map_or(-1, u64::cast_signed));
+            [taken.all, taken.least].iter().for_each(|number| batch.number(*number));
             batch.signed(if taken.all > 0 { taken.idle } else { idle });
             let full = taken.full_until.saturating_sub(went_alone);
             [full, scale.fit, scale.burst].iter().for_each(|number| batch.number(*number));
+            let windows = windows.iter().filter(|(of, _)| *of == limit);
+            windows.flat_map(|(_, times)| times).for_each(|number| batch.number(*number));
             (account.owing, account.taking) = (mem::take(&mut account.debt), mem::take(&mut account.taken));
             account.raising = account.raise.take();
         }
@@ -446,10 +469,10 @@ impl Ledger {
         }
         let is_same = self.epoch == reply.epoch;
         for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
-            if let Some((level, _)) = account.raise.as_mut().filter(|_| is_same) {
-                *level = level.saturating_add_signed(difference(bucket.sum, account.sum)).min(MOST);
+            if let (Some((level, _)), Some(sum), true) = (&mut account.raise, account.sum, is_same) {
+                *level = level.saturating_add_signed(difference(bucket.sum, sum)).min(MOST);
             }
-            (account.level, account.idle, account.sum) = (bucket.level, bucket.idle, bucket.sum);
+            (account.level, account.idle, account.sum) = (bucket.level, bucket.idle, Some(bucket.sum));
             (account.owing, account.taking, account.refunding) = (0, Taken::default(), 0);
             (account.raising, account.pacing, account.shutting) = (None, PaceChange::default(), 0);
         }

@@ -25,7 +25,8 @@
 //! * A *batch* is what a client sends in one round trip: calls to grant, refunds and debts. It is
 //!   *in flight* until there is a reply.
 //! * A *charge* puts the *weight* of a call into each bucket, and raises its *level*. Both are
-//!   times: 1 ns leaks in 1 ns. (`scale` has an example.)
+//!   times: 1 ns leaks in 1 ns. (`scale` has an example.) Of limits that reset by the calendar, both
+//!   are amounts, and nothing leaks.
 //! * A *client* is one limiter in one process.
 //! * A *refund* takes out what a call did not use. A *debt* puts in what it used beyond its charge.
 //! * A *slot* is a charge that was granted ahead, with the moment from which a call may depart for

@@ -26,6 +26,12 @@
 //! amount of a limit that is counted in windows. The script takes one such number for all limits.
 //! So in windows it is that of the slowest limit, and the burst of each limit is its `fit` and that
 //! number. For what is larger than `fit`, the pause is then what it is larger by.
+//!
+//! # Limits that reset
+//!
+//! A limit that resets does not leak. Its bucket counts the amounts that were taken since the last
+//! reset, so one unit weighs 1, whatever the rate and the headroom of the client. These change how
+//! much of a window the client uses, which is its `fit`.
 
 use std::time::Duration;
 
@@ -62,6 +68,10 @@ pub(crate) struct Scale {
     fastest: u64,
     /// The last charge before it became slower.
     since: u64,
+    /// The amount of a window as declared, less the headroom, if the limit resets.
+    window: Option<u64>,
+    /// The period of the rate, in nanoseconds.
+    period: u64,
 }
 
 /// A rate or a pace as declared.
@@ -72,6 +82,9 @@ impl Scale {
     /// [`longest_pause`](Self::longest_pause). It replaces the jitter of a limit that refills
     /// continuously.
     pub(crate) fn new(metering: &Metering, pause: Duration) -> Self {
+        if metering.rate.has_resets() {
+            return Self::of_windows(metering, pause);
+        }
         let Metering { rate, burst, jitter, headroom: (kept, of), .. } = metering.as_refilling();
         let (kept, of) = (u128::from(kept), u128::from(of));
         let (over, under) = (rate.period().as_nanos() * of, u128::from(rate.amount()) * (of - kept));
@@ -100,13 +113,43 @@ impl Scale {
             pace: ONE,
             fastest: ONE,
             since: 0,
+            window: None,
+            period: clamp(rate.period().as_nanos()),
+        }
+    }
+
+    /// Creates the scale of a limit that resets.
+    fn of_windows(metering: &Metering, pause: Duration) -> Self {
+        let amount = metering.of_window();
+        Self {
+            over: 1,
+            under: 1,
+            burst: amount.min(MOST),
+            fit: amount.min(MOST),
+            pause: clamp(pause.as_nanos()),
+            kept_back: 0,
+            most: metering.most,
+            rate: ONE,
+            most_rate: if metering.is_open { ONE * FASTEST } else { ONE },
+            pace: ONE,
+            fastest: ONE,
+            since: 0,
+            window: Some(amount),
+            period: clamp(metering.rate.period().as_nanos()),
         }
     }
 
     /// Returns the scale at the pace of the limit before it was changed.
     pub(super) fn at_pace_of(self, before: &Self) -> Self {
         let Self { rate, pace, fastest, since, .. } = *before;
-        Self { rate, pace, fastest, since, ..self }
+        let mut scale = Self { rate, pace, fastest, since, ..self };
+        scale.fit_to_rate();
+        scale
+    }
+
+    /// Returns true if the limit resets.
+    pub(crate) fn resets(&self) -> bool {
+        self.window.is_some()
     }
 
     /// Returns the longest pause before a large call that one of the limits asks for.
@@ -135,6 +178,16 @@ impl Scale {
     /// no more than declared unless the limit is open.
     pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64) {
         self.rate = self.rate_of(allowed, declared);
+        self.fit_to_rate();
+    }
+
+    /// Lets a window of a limit that resets be used as far as the rate allows. The rate is rounded
+    /// down, so the amount is rounded to the nearest.
+    fn fit_to_rate(&mut self) {
+        if let Some(amount) = self.window {
+            let fit = (u128::from(amount) * u128::from(self.rate) + u128::from(ONE / 2)) / u128::from(ONE);
+            (self.fit, self.burst) = (clamp(fit.max(1)), clamp(fit.max(1)));
+        }
     }
 
     /// Returns the rate that [`set_rate`](Self::set_rate) sets.
@@ -143,10 +196,13 @@ impl Scale {
         u64::try_from(rate).unwrap_or(u64::MAX).clamp(ONE / SLOWEST, self.most_rate)
     }
 
-    /// Sets the pace to a part of the rate.
+    /// Sets the pace to a part of the rate. A limit that resets has none.
     ///
     /// `since` is the number of the last charge; the largest value if a batch is in flight.
     pub(crate) fn set_pace(&mut self, (part, of): (u64, u64), since: u64) {
+        if self.resets() {
+            return;
+        }
         let pace = u128::from(self.rate) * u128::from(part) / u128::from(of.max(1));
         let pace = u64::try_from(pace).unwrap_or(u64::MAX).max(1);
         if pace < self.pace {
@@ -165,15 +221,17 @@ impl Scale {
         // A slower rate may recover, and a faster one is the provider's own.
         let weight = u128::from(self.declared(amount.min(self.most))) * u128::from(ONE);
         let burst = clamp(weight / u128::from(self.rate.max(ONE)));
-        if burst > self.burst {
+        if burst > self.burst && !self.resets() {
             (self.burst, self.fit) = (burst, burst.saturating_sub(self.kept_back));
         }
     }
 
     /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. It
-    /// is the rule of `decide.lua`.
+    /// is the rule of `decide.lua`. A call that was granted waits for no reset.
     pub(crate) fn wait(&self, level: u64, weight: u64) -> u64 {
-        if weight <= self.fit {
+        if self.resets() {
+            0
+        } else if weight <= self.fit {
             (level + weight).saturating_sub(self.fit)
         } else {
             level + (weight + self.pause).saturating_sub(self.burst).min(self.pause)
@@ -192,6 +250,16 @@ impl Scale {
         let declared = clamp(u128::from(amount) * self.over / self.under);
         let pace = if charge > self.since { self.pace } else { self.fastest };
         clamp(u128::from(declared) * u128::from(ONE) / u128::from(pace))
+    }
+
+    /// Returns the amount of a lease, which is what the limit allows in a time: of a limit that
+    /// resets, at least what the next call asks for, since its whole amount may leave at once.
+    pub(crate) fn slice(&self, time: u64, asked: u64) -> u64 {
+        if self.resets() {
+            let part = u128::from(self.fit) * u128::from(time) / u128::from(self.period.max(1));
+            return u64::try_from(part).unwrap_or(u64::MAX).max(asked).min(self.fit);
+        }
+        self.whole(time.min(self.fit))
     }
 
     /// Returns the largest amount that weighs no more than `weight`.

@@ -1,6 +1,6 @@
-//! `Script`: the text of `decide.lua`, for limiters with a given number of limits.
+//! `Script`: the text of `decide.lua`, for limiters with given limits.
 //!
-//! `decide.lua` is written for any number of limits and unrolled here. The unrolled text takes the
+//! `decide.lua` is written for any number of limits, of which some reset, and unrolled here. The unrolled text takes the
 //! server a sixth less time than loops would.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sha1_smol::Sha1;
 
-/// The script for limiters with one number of limits.
+/// The script for limiters with so many limits, of which the same ones reset.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) text: String,
@@ -18,38 +18,40 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Returns the script for a number of limits. Creates each once per process.
-    pub(super) fn of(limits: usize) -> Arc<Self> {
-        static SCRIPTS: Mutex<BTreeMap<usize, Arc<Script>>> = Mutex::new(BTreeMap::new());
-        Arc::clone(SCRIPTS.lock().entry(limits).or_insert_with(|| Arc::new(Self::new(limits))))
+    /// Returns the script for limits, each of which resets or leaks. Creates each once per process.
+    pub(super) fn of(reset: &[bool]) -> Arc<Self> {
+        static SCRIPTS: Mutex<BTreeMap<Box<[bool]>, Arc<Script>>> = Mutex::new(BTreeMap::new());
+        Arc::clone(SCRIPTS.lock().entry(reset.into()).or_insert_with(|| Arc::new(Self::new(reset))))
     }
 
-    fn new(limits: usize) -> Self {
-        let text = unrolled(include_str!("decide.lua"), limits);
+    fn new(reset: &[bool]) -> Self {
+        let text = unrolled(include_str!("decide.lua"), reset);
         let sha = Sha1::from(&text).digest().to_string();
         Self { text, sha }
     }
 }
 
-/// Unrolls a text for a number of limits, and strips its blank lines and comments.
+/// Unrolls a text for limits, each of which resets or leaks. Strips its blank lines and comments.
 ///
-/// Consecutive lines that end in `--*` are repeated together, with 1, 2, .. in place of `$`. What
-/// stands in `{{..}}` becomes a list. A comment is a line that begins with two dashes and a space.
-fn unrolled(text: &str, limits: usize) -> String {
-    let lines: Vec<_> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- ")).collect();
+/// Consecutive lines that end in `--*` are repeated together for each limit, with 1, 2, .. in place
+/// of `$`. Among them, those that end in `--resets` are only for limits that reset, and those that
+/// end in `--leaks` only for the others. What stands in `{{..}}` becomes a list. A comment is a line
+/// that begins with two dashes and a space.
+fn unrolled(text: &str, reset: &[bool]) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- "));
+    let marked: Vec<_> = lines.map(Line::read).collect();
     let mut unrolled = String::new();
-    for lines in lines.chunk_by(|one, next| one.ends_with(EACH) == next.ends_with(EACH)) {
-        if lines[0].ends_with(EACH) {
-            for limit in 1..=limits {
-                for line in lines {
-                    unrolled += &line.trim_end_matches(EACH).replace('$', &limit.to_string());
+    for lines in marked.chunk_by(|one, next| one.is_marked() == next.is_marked()) {
+        if lines[0].is_marked() {
+            for (limit, resets) in reset.iter().enumerate() {
+                for line in lines.iter().filter(|line| line.is_for(*resets)) {
+                    unrolled += &line.text.replace('$', &(limit + 1).to_string());
                     unrolled.push('\n');
                 }
             }
         } else {
             for line in lines {
-                unrolled += &listed(line, limits);
+                unrolled += &listed(line.text, reset.len());
                 unrolled.push('\n');
             }
         }
@@ -57,8 +59,38 @@ fn unrolled(text: &str, limits: usize) -> String {
     unrolled
 }
 
+/// A line of the text, without its mark.
+struct Line<'a> {
+    text: &'a str,
+    mark: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn read(line: &'a str) -> Self {
+        match line.rsplit_once(" --") {
+            Some((text, mark @ (EACH | RESETS | LEAKS))) => Self { text, mark: Some(mark) },
+            _ => Self { text: line, mark: None },
+        }
+    }
+
+    fn is_marked(&self) -> bool {
+        self.mark.is_some()
+    }
+
+    /// Returns true if it is repeated for a limit that resets, or else leaks.
+    fn is_for(&self, resets: bool) -> bool {
+        self.mark != Some(if resets { LEAKS } else { RESETS })
+    }
+}
+
 /// Marks a line that is repeated for each limit.
-const EACH: &str = " --*";
+const EACH: &str = "*";
+
+/// Marks one that is repeated for each limit that resets.
+const RESETS: &str = "resets";
+
+/// Marks one that is repeated for each limit that does not.
+const LEAKS: &str = "leaks";
 
 /// Writes out the lists in a line.
 fn listed(line: &str, limits: usize) -> String {
@@ -85,6 +117,13 @@ mod tests {
     fn marked_lines_are_repeated_together_and_a_list_is_written_out() {
         let text = "-- why\nif x$ --*\nend --*\n\nunpack('<d{{dd}}', {{level$, weight$}})\n";
         let plain = "if x1\nend\nif x2\nend\nunpack('<ddddd', level1, weight1, level2, weight2)\n";
-        assert_eq!(unrolled(text, 2), plain);
+        assert_eq!(unrolled(text, &[false, false]), plain);
+    }
+
+    #[test]
+    fn some_lines_are_only_for_limits_that_reset_and_some_only_for_the_others() {
+        let text = "all$ --*\n-- why\ncounts$ --resets\nflows$ --leaks\nend\nnone$ --resets\n";
+        assert_eq!(unrolled(text, &[false, true]), "all1\nflows1\nall2\ncounts2\nend\nnone2\n");
+        assert_eq!(unrolled(text, &[false]), "all1\nflows1\nend\n");
     }
 }

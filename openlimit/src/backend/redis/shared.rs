@@ -33,9 +33,15 @@ pub(super) fn shared(
         let scale = Scale::new(metering, pause);
         let largest = scale.weight(scale.most).saturating_add(scale.burst);
         if largest >= MOST {
-            return Err(BuildProblem::TooSlowToShare { limit: limit.clone(), most: scale.most });
+            let (limit, most) = (limit.clone(), scale.most);
+            return Err(if scale.resets() {
+                BuildProblem::TooLargeToShare { limit, most }
+            } else {
+                BuildProblem::TooSlowToShare { limit, most }
+            });
         }
-        drain = drain.max(largest);
+        // What is in a bucket that does not leak counts until the reset.
+        drain = drain.max(if scale.resets() { nanos(limit.rate().period()) } else { largest });
         scales.push(scale);
         texts.push(SharedText::new(limit, metering.burst, metering.counting));
     }

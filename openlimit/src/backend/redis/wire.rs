@@ -16,7 +16,9 @@
 //! 5. for each limit ten numbers: `level` in the last reply; the debt; the level to raise it to, or
 //!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, the
 //!    `idle` that it had seen before, or has seen last if it took nothing, and for how long then
-//!    the bucket cannot have stood idle; `fit` and `burst`;
+//!    the bucket cannot have stood idle; `fit` and `burst`. For a limit that resets there are four
+//!    more, in microseconds: when two windows in a row begin, and when the second one ends, on the
+//!    server's clock; and for how long before a reset no call departs;
 //! 6. for each refund its charge; 1 if it is of a call that was admitted, 0 if it is of a slot; and
 //!    its weight in each limit;
 //! 7. for each limit five numbers: the charge of a call that was refused, or 0; the span of a
@@ -24,6 +26,9 @@
 //!    or 0; until when to admit no call that takes from the limit, on the server's clock, or 0;
 //! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
+//!
+//! Where the client has seen nothing of a window, `level` is what is left of the last one, and `sum`
+//! is less than zero.
 //!
 //! A reply is a [`BatchReply`], field by field. One number says if a quota is used up: 0 for no, 1
 //! for yes, and 2 if the batch has the probe. Each [`Decision`] is a number and a byte: the wait,
@@ -83,6 +88,9 @@ pub(crate) struct BatchReply {
     pub(super) calls: Vec<Decision>,
     /// The pace of each limit.
     pub(super) paces: Vec<PaceReply>,
+    /// In how many nanoseconds each limit that resets does so; zero if the client has to name the
+    /// windows anew.
+    pub(super) resets_in: Vec<u64>,
 }
 
 /// The pace of a limit in a reply.
@@ -129,8 +137,10 @@ pub(super) struct Decision {
 }
 
 impl BatchReply {
-    /// Reads a reply. Returns `None` if the script cannot have written it.
-    pub(super) fn read(bytes: &[u8], limits: usize) -> Option<Self> {
+    /// Reads a reply about limits, each of which resets or not. Returns `None` if the script cannot
+    /// have written it.
+    pub(super) fn read(bytes: &[u8], reset: &[bool]) -> Option<Self> {
+        let limits = reset.len();
         let mut bytes = Reader(bytes);
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, charges) = (bytes.number()?, bytes.number()?);
@@ -157,6 +167,8 @@ impl BatchReply {
             let (rest, span) = (bytes.number()?, bytes.number()?);
             paces.push(PaceReply { rest, span, cut: bytes.number()?, rate: bytes.number()? });
         }
+        let resets_in: Option<_> = reset.iter().filter(|resets| **resets).map(|_| bytes.number()).collect();
+        let resets_in = resets_in?;
         let whole = bytes.0.is_empty();
         whole.then_some(Self {
             now,
@@ -171,6 +183,7 @@ impl BatchReply {
             buckets,
             calls: decisions,
             paces,
+            resets_in,
         })
     }
 }

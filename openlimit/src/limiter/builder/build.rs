@@ -51,11 +51,11 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
-    /// - a rate that [resets](crate::Rate::resets_at);
     /// - a [`reserve`](Self::reserve);
     /// - no limits, or more than 8;
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
-    ///   flow back;
+    ///   flow back, or one that [resets](crate::Rate::resets_at) so large that its amount and its
+    ///   largest call together are above 2^52;
     /// - a URL or settings that cannot be used.
     pub fn build(self) -> Result<Limiter<K>, BuildError> {
         Ok(Limiter::built(Handle::Counted(self.build_core()?)))

@@ -126,8 +126,18 @@ impl Calendar {
 
     /// Returns the moment at which the window of a number begins; the largest value if it never
     /// does.
-    pub(crate) fn begins(&self, number: i64) -> i64 {
+    fn begins(&self, number: i64) -> i64 {
         nanos(self.start(number))
+    }
+
+    /// Returns the time from a moment to the end of a window, or with more `resets`, to that of a
+    /// later one, in nanoseconds; the largest value if that is never reached.
+    pub(crate) fn wait_for(&self, window: Window, resets: u128, moment: i64) -> u64 {
+        let number = window.number.saturating_add(i64::try_from(resets).unwrap_or(i64::MAX));
+        match self.begins(number) {
+            i64::MAX => u64::MAX,
+            begins => begins.saturating_sub(moment).unsigned_abs(),
+        }
     }
 
     /// Returns the number of the window that contains a moment, or of one near it.

@@ -31,6 +31,7 @@ mod processes;
 mod programs;
 mod queue;
 mod reported;
+mod resets;
 mod stack;
 mod state_loss;
 mod unreachable;

@@ -91,13 +91,6 @@ fn a_static_limiter_says_it_with_every_call() {
 }
 
 #[test]
-fn limits_shared_through_redis_cannot_reset_yet() {
-    let builder = RateLimiter::builder().name("daily").requests(Rate::per_month(5));
-    let error = builder.redis("redis://localhost").build().unwrap_err();
-    assert!(matches!(error.problem(), BuildProblem::SharedReset(_)), "{error}");
-}
-
-#[test]
 fn rates_that_reset_are_read_from_text_and_shown_so() {
     for (text, rate) in [
         ("1000 / day, resets at 00:00 UTC", Rate::per_day(1_000).resets_at("00:00", "UTC")),

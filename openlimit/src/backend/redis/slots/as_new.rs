@@ -24,16 +24,19 @@ impl Slots {
         !self.ledger.is_pending() && !self.is_update_pending && !self.wants_news && self.lease_for.is_none()
     }
 
-    /// Returns true if all buckets have drained since the last reply, at the declared rates, and
-    /// nothing is on hold. That the rate climbs, or that Redis is away, is worth remembering.
+    /// Returns true if all buckets have drained since the last reply, at the declared rates, or were
+    /// reset, and nothing is on hold. That the rate climbs, or that Redis is away, is worth remembering.
     fn restores_nothing(&self, now: u64) -> bool {
         // Levels stand during a hold.
         let drains_at =
             |bucket| self.seen_at.max(self.opens_at(bucket)).saturating_add(self.ledger.level(bucket));
+        let is_empty = |bucket| match self.windows_of(bucket) {
+            Some(windows) => self.taken(windows, now) == 0,
+            None => drains_at(bucket) <= now,
+        };
         self.outage.is_none()
             && !self.is_shut(now)
             && self.scales.iter().all(|scale| scale.rate() == ONE)
-            && (0..self.scales.len())
-                .all(|bucket| drains_at(bucket) <= now && !self.bucket_climbs(bucket, now))
+            && (0..self.scales.len()).all(|bucket| is_empty(bucket) && !self.bucket_climbs(bucket, now))
     }
 }

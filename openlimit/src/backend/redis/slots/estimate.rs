@@ -38,29 +38,52 @@ impl Slots {
     fn behind_slots(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
         let last = self.slots.back().map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
         let without_slot = |dimension: usize| ahead(dimension).saturating_sub(self.held[dimension]);
-        last.max(self.wait_for_room(amounts, without_slot, now))
+        last.max(self.wait_for_room(amounts, without_slot, self.is_fresh(now), now))
     }
 
     /// Returns a lower bound on the wait of a call if it were the next one, and the limit that
     /// decides it.
     pub(super) fn estimate_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        self.wait_for_room(amounts, |_| 0, now)
+        self.wait_for_room(amounts, |_| 0, self.is_fresh(now), now)
+    }
+
+    /// Returns whether the levels are known. More than a look-ahead after the last reply, others may
+    /// have given back anything.
+    fn is_fresh(&self, now: u64) -> bool {
+        now.saturating_sub(self.seen_at) <= self.look_ahead(now)
     }
 
     /// Returns a lower bound on the wait of a call behind calls that ask for `ahead` of each
     /// dimension, and the limit that decides it.
-    fn wait_for_room(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
+    ///
+    /// If the levels are not `is_fresh`, they count as zero, so that no call is refused here, and
+    /// the server decides.
+    pub(super) fn wait_for_room(
+        &self,
+        amounts: &[u64],
+        ahead: impl Fn(usize) -> u128,
+        is_fresh: bool,
+        now: u64,
+    ) -> (u64, usize) {
         let mut longest = (0, 0);
-        // More than a look-ahead after the last reply, others may have given back anything. The
-        // level then counts as zero, so that no call is refused here, and the server decides.
-        let is_fresh = now.saturating_sub(self.seen_at) <= self.look_ahead(now);
-        for (bucket, (scale, dimension)) in self.scales.iter().zip(&self.dimensions).enumerate() {
-            let ahead = scale.weight(u64::try_from(ahead(*dimension)).unwrap_or(u64::MAX));
-            let weight = scale.weight(amounts[*dimension]);
+        let weights = |bucket: usize| {
+            let (scale, dimension) = (&self.scales[bucket], self.dimensions[bucket]);
+            let ahead = scale.weight(u64::try_from(ahead(dimension)).unwrap_or(u64::MAX));
+            (scale.weight(amounts[dimension]), ahead)
+        };
+        for (bucket, scale) in self.scales.iter().enumerate().filter(|(_, scale)| !scale.resets()) {
+            let (weight, ahead) = weights(bucket);
             let level = if is_fresh { self.level(bucket, now) } else { 0 } + ahead;
             let wait = if weight <= scale.fit { (level + weight).saturating_sub(scale.fit) } else { level };
             if weight > 0 && wait > longest.0 {
                 longest = (wait, self.places[bucket]);
+            }
+        }
+        for (bucket, windows) in self.windows.iter().map(|windows| (windows.bucket, windows)) {
+            let (weight, ahead) = weights(bucket);
+            if weight > 0 {
+                let wait = self.wait_for_reset(windows, (weight, ahead), longest.0, is_fresh, now);
+                longest = longest.max((wait, self.places[bucket]));
             }
         }
         longest
@@ -83,11 +106,17 @@ impl Slots {
     ///
     /// The script raises it, since others may have charged a part of what is missing meanwhile.
     pub(super) fn cap_bucket(&mut self, bucket: usize, left: i64, now: u64) {
+        self.turn(now);
         let scale = self.scales[bucket];
         let weight = scale.weight(left.unsigned_abs());
-        let level = if left < 0 { scale.fit + weight } else { scale.fit.saturating_sub(weight) };
+        let (level, leaks_from) = match left {
+            // What the provider counts does not lead into debt, which the next window would have.
+            _ if scale.resets() => (scale.fit - if left < 0 { 0 } else { weight.min(scale.fit) }, u64::MAX),
+            _ if left < 0 => (scale.fit + weight, now),
+            _ => (scale.fit.saturating_sub(weight), now),
+        };
         if level > self.level(bucket, now) {
-            self.ledger.raise(bucket, level, now);
+            self.ledger.raise(bucket, level, leaks_from);
             self.changed_at = Some(now);
             self.flush_soon(now);
         }
@@ -95,13 +124,19 @@ impl Slots {
 
     /// Returns the level of a bucket in the last reply, less what has leaked since; or the one that
     /// responses ask for, if that is higher.
-    fn level(&self, bucket: usize, now: u64) -> u64 {
+    pub(super) fn level(&self, bucket: usize, now: u64) -> u64 {
+        if let Some(windows) = self.windows_of(bucket) {
+            return self.taken(windows, now);
+        }
         let known = self.ledger.level(bucket).saturating_sub(now.saturating_sub(self.seen_at));
         known.max(self.ledger.raised(bucket, now))
     }
 
     /// Returns the estimated state of a bucket.
     pub(super) fn look_at(&self, bucket: usize, now: u64) -> Look {
+        if let Some(windows) = self.windows_of(bucket) {
+            return self.look_at_window(windows, now);
+        }
         let (scale, level) = (&self.scales[bucket], self.level(bucket, now));
         let fits = scale.whole(scale.fit.saturating_sub(level));
         Look {

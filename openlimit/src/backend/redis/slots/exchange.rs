@@ -139,6 +139,7 @@ impl Slots {
             self.drop_first(now);
         }
         self.set_paces(now);
+        self.turn(now);
         let ahead = self.slots.back().map(Slot::begins);
         let wants_news = mem::take(&mut self.wants_news) || self.news_at() <= now;
         self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
@@ -160,7 +161,8 @@ impl Slots {
         batch.number(self.scales.first().map_or(0, |scale| scale.pause));
         let clock = ServerClock { seen_at: self.seen_at, trip: self.usual_trip };
         self.ledger.write_hold(clock, &mut batch);
-        self.ledger.write(&self.scales, self.moving.is_some(), calls.len(), (now, clock), &mut batch);
+        let (windows, moves) = (self.windows_to_send(now), self.moving.is_some());
+        self.ledger.write(&self.scales, moves, calls.len(), &windows, (now, clock), &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
@@ -193,6 +195,7 @@ impl Slots {
         }
         let asks_for_more = reply.calls.len() < calls.len();
         let lost = self.ledger.is_lost(reply.epoch);
+        self.learn_windows(reply);
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
         // A hold waits for the first reply.
         self.flush_soon(now);
@@ -219,8 +222,11 @@ impl Slots {
                 && let Some(charge) = charges.next()
             {
                 let waiter = call.waiter.map(|(_, number)| number);
+                let amounts = call.amounts.as_slice();
+                let last = self.last_departure(amounts, reply, sent.saturating_sub(age));
                 let expires =
                     due + self.terms.slack() + self.terms.lease.filter(|_| waiter.is_none()).unwrap_or(0);
+                let expires = expires.min(last);
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }
@@ -233,7 +239,9 @@ impl Slots {
                 // Keys are reused, so another waiter may have it by now.
                 && let Some(waiter) = queue.waiter(key).filter(|waiter| waiter.number == number)
             {
-                refused.push((key, waiter.timed_out(decision.wait, limit, now)));
+                // The server knows of the next reset only.
+                let wait = decision.wait.max(self.known_reset(call.amounts.as_slice(), now).0);
+                refused.push((key, waiter.timed_out(wait, limit, now)));
             }
         }
         self.ask_at = if asks_for_more { now + self.pause(reply.far_in, now) } else { 0 };

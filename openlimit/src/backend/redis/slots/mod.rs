@@ -27,6 +27,7 @@
 //! * `held` admits nothing during a hold.
 //! * `change` changes the limits, and takes over those that another process has updated. `past`
 //!   knows what calls before that weigh.
+//! * `resets` follows limits that reset by the calendar. `windows` are those of one limit.
 //! * `pace` lets calls weigh more after a refusal, and where the provider allows less.
 //! * `as_new` finds out if the state says nothing any more.
 //! * `outage` decides while Redis is away. `alone` meters what was taken then, and what of it is
@@ -44,15 +45,18 @@ mod outage;
 mod pace;
 mod past;
 mod requests;
+mod resets;
 mod sooner;
 mod state;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 pub(super) use self::alone::Alone;
 pub(super) use self::change::Met;
 pub(crate) use self::state::Slots;
 pub(super) use self::state::{LOCAL, SharedLimit};
+pub(super) use self::windows::Windows;
 use crate::backend::{Buckets, Due, HOLD, Look, Starting, UNNUMBERED};
 use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
@@ -92,7 +96,7 @@ impl Buckets for Slots {
             return self.alone.share.due(head, now);
         }
         let amounts = head.amounts.as_slice();
-        self.head_shut_until = self.shut_for(amounts);
+        self.head_shut_until = self.shut_for(amounts).max(self.reset_for(amounts, now));
         let due = self.slot_due(amounts, Some(head.number), now)?;
         let held = self.held_for(amounts);
         Some(if held > due.at { Due { at: held, limit: HOLD } } else { due })
@@ -163,9 +167,11 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.wait(call, queue, now);
         }
-        let head = queue.head_before(call).map_or(0, |head| self.shut_for(head.amounts.as_slice()));
-        let (wait, limit) = self.estimate(call, queue, now);
-        let wait = wait.max(head.saturating_sub(now));
+        let (mut wait, mut limit) = self.estimate(call, queue, now);
+        if let Some(head) = queue.head_before(call).map(|head| head.amounts.as_slice()) {
+            (wait, limit) = (wait, limit).max(self.known_reset(head, now));
+            wait = wait.max(self.shut_for(head).saturating_sub(now));
+        }
         self.at_end_of_hold((wait, limit), call.amounts.as_slice(), now)
     }
 
@@ -206,7 +212,8 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.expire(waiter, queue, head_due, now);
         }
-        let (wait, limit) = self.wait_of_next(waiter.amounts.as_slice(), now);
+        let amounts = waiter.amounts.as_slice();
+        let (wait, limit) = self.wait_of_next(amounts, now).max(self.known_reset(amounts, now));
         let wait = if head_due == u64::MAX { wait } else { wait.max(head_due.saturating_sub(now)) };
         if let Some(error) = self.unanswered(waiter, queue, wait, now) {
             return waiter.undecided(&error, now);
@@ -248,8 +255,12 @@ impl Buckets for Slots {
         bucket.is_some_and(|bucket| self.bucket_climbs(bucket, now))
     }
 
-    fn is_meant(&self, _: usize, _: Option<u64>, _: Option<u64>, _: u64) -> bool {
-        true
+    fn is_meant(&self, place: usize, charge: Option<u64>, resets_in: Option<u64>, now: u64) -> bool {
+        if self.is_local() {
+            return self.alone.share.is_meant(place, charge, resets_in, now);
+        }
+        let windows = self.bucket_of(place).and_then(|bucket| self.windows_of(bucket));
+        windows.is_none_or(|windows| self.is_about_now(windows, charge, resets_in, now))
     }
 
     fn granted_since(&mut self, place: usize, charge: u64) -> Option<u64> {

@@ -87,11 +87,14 @@ impl Slots {
     /// batch. Returns true if it decided alone.
     pub(super) fn end_outage(&mut self, now: u64) -> bool {
         let was_local = self.is_local();
+        self.turn(now);
         if was_local && let Some(outage) = &self.outage {
             let limits = self.places.iter().copied().zip(self.dimensions.iter().copied());
             let taken = self.alone.end(limits, now);
             for (bucket, (taken, least)) in taken.into_iter().enumerate() {
                 let scale = &self.scales[bucket];
+                // What was taken of a window that is over is not owed any more.
+                let taken = if scale.resets() { least } else { taken };
                 let weights = (scale.weight(taken), scale.weight(least));
                 self.ledger.took(bucket, weights, self.seen_at, outage.since);
             }

@@ -24,8 +24,11 @@ use crate::bucket::Climb;
 
 impl Slots {
     /// Halves the rate of a bucket, unless it was cut after `charge` already, and sends that to the
-    /// server at once.
+    /// server at once. A limit that resets has no pace that could be halved.
     pub(super) fn cut_bucket(&mut self, bucket: usize, span: u64, charge: u64, now: u64) -> bool {
+        if self.scales[bucket].resets() {
+            return false;
+        }
         let from = now.max(self.opens_at(bucket));
         let last = self.ledger.charges();
         let (place, share) = (self.places[bucket], &mut self.alone.share);

@@ -107,7 +107,7 @@ impl Slots {
             *amount = if is_shut {
                 0
             } else {
-                limits.map(|(scale, _)| scale.whole(slice.min(scale.fit))).min().unwrap_or(0)
+                limits.map(|(scale, _)| scale.slice(slice, *amount)).min().unwrap_or(0)
             };
         }
         let fits = amounts.as_slice().iter().zip(next.as_slice()).all(|(lease, asked)| lease >= asked);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::alone::Alone;
 use super::marks::Marks;
 use super::past::Past;
+use super::windows::Windows;
 use crate::backend::redis::bounds::Bounds;
 use crate::backend::redis::identity::Identity;
 use crate::backend::redis::ledger::Ledger;
@@ -29,6 +30,8 @@ pub(crate) struct Slots {
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
+    /// The windows of the limits that reset.
+    pub(super) windows: Box<[Windows]>,
     /// The scales before the limits were changed, the oldest first.
     pub(super) past: Vec<Past>,
     /// Of charges up to this one nothing is given back.
@@ -62,7 +65,8 @@ pub(crate) struct Slots {
     pub(super) held_until: u64,
     /// When the holds of single limits end, by bucket.
     pub(super) shut_until: Box<[u64]>,
-    /// The latest of them that the head of the queue waits for, as of the last look at it.
+    /// The latest of them, and of resets, that the head of the queue waits for, as of the last look
+    /// at it.
     pub(super) head_shut_until: u64,
     /// True while a quota is used up.
     pub(super) is_exhausted: bool,
@@ -133,6 +137,8 @@ pub(in crate::backend::redis) struct SharedLimit {
     pub(in crate::backend::redis) place: usize,
     pub(in crate::backend::redis) dimension: usize,
     pub(in crate::backend::redis) scale: Scale,
+    /// Its windows, if it resets.
+    pub(in crate::backend::redis) windows: Option<Windows>,
 }
 
 /// A call in a batch.
@@ -168,6 +174,9 @@ impl Slots {
         Self {
             places: shared.iter().map(|limit| limit.place).collect(),
             scales: shared.iter().map(|limit| limit.scale).collect(),
+            windows: (shared.iter().enumerate())
+                .filter_map(|(bucket, limit)| Some(limit.windows.clone()?.of(bucket)))
+                .collect(),
             past: Vec::new(),
             forgotten: 0,
             identity: Arc::new(Identity::new(Vec::new(), Bounds::new(0, 0))),

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::super::Alone;
 use super::client::Tenant;
-use super::world::{BURST, SLOW, World, metering};
+use super::world::{BURST, EPOCH, SLOW, World, metering};
 use crate::backend::redis::OnOutage;
 use crate::backend::redis::slots::LOCAL;
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::error::{StoreError, StoreProblem};
-use crate::limits::{Percent, Rate};
+use crate::limits::Percent;
 use crate::time::Dates;
 
 const STEP: Duration = Duration::from_millis(5);
@@ -126,7 +126,12 @@ impl Processes {
 }
 
 /// Lets a client decide alone while it cannot reach the server.
-pub(super) fn alone(mut client: Tenant, share: Percent) -> Tenant {
+pub(super) fn alone(client: Tenant, share: Percent) -> Tenant {
+    alone_by(&SLOW.map(metering), client, share)
+}
+
+/// Does the same for limits with any terms.
+pub(super) fn alone_by(whole: &[Metering; 2], mut client: Tenant, share: Percent) -> Tenant {
     let memory = |meterings: &[Metering; 2]| {
         Memory::new(
             &Starting {
@@ -135,19 +140,15 @@ pub(super) fn alone(mut client: Tenant, share: Percent) -> Tenant {
                 meterings,
                 dimensions: &[0, 1],
                 max_hold: 0,
-                dates: Dates::From(0),
+                dates: Dates::From(1_000 * EPOCH.cast_signed()),
                 on_system_time: true,
             },
             LOCAL,
         )
     };
-    let whole = SLOW.map(metering);
-    let part = whole.map(|metering| {
-        let period = metering.rate.period() * 100 / u32::from(share.0);
-        Metering { rate: Rate::new(metering.rate.amount(), period), ..metering }
-    });
-    client.slots.alone = Alone::new(memory(&part), memory(&whole), 2);
     client.slots.terms.on_outage = OnOutage::Local(share);
+    let part = whole.map(|metering| client.slots.terms.on_outage.part(&metering));
+    client.slots.alone = Alone::new(memory(&part), memory(whole), 2);
     client
 }
 

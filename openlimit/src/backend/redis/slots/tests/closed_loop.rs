@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use redis::Connection;
 
-use super::super::{Alone, SharedLimit, Slots};
+use super::super::{Alone, SharedLimit, Slots, Windows};
 use super::server::RedisServer;
 use super::world::{EPOCH, scripted};
 use crate::backend::redis::OnOutage;
@@ -19,7 +19,7 @@ use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
-use crate::limits::{Amounts, Rate};
+use crate::limits::{Amounts, Calendar, Rate};
 use crate::queue::{Queue, Urgency, Waiter};
 use crate::time::Dates;
 
@@ -136,7 +136,7 @@ struct Member {
 impl<'a> Run<'a> {
     fn new(of: Loop, clients: usize, connection: &'a mut Connection) -> Self {
         let members = (0..clients.max(1)).map(|id| of.member(id, clients)).collect();
-        let (held, script) = (BinaryHeap::new(), scripted(1));
+        let (held, script) = (BinaryHeap::new(), scripted(&[false]));
         Self { of, connection, script, members, held, now: 0, used: 0, level: 0.0, level_at: 0 }
     }
 
@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
                     command.arg(&self.script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
                     command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + self.of.way) / 1_000);
                     let bytes: Vec<u8> = command.query(self.connection).unwrap();
-                    *reply = Some((now + 2 * self.of.way, now, BatchReply::read(&bytes, 1).unwrap()));
+                    *reply = Some((now + 2 * self.of.way, now, BatchReply::read(&bytes, &[false]).unwrap()));
                 }
                 Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
             }
@@ -278,7 +278,9 @@ pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
         patience: 0,
         on_outage: OnOutage::Wait,
     };
-    let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER) };
+    let calendar = Calendar::of(metering.rate).unwrap();
+    let windows = calendar.map(|calendar| Windows::new(calendar, Dates::From(1_000 * EPOCH.cast_signed())));
+    let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER), windows };
     let alone = Alone::new(memory, Memory::default(), 1);
     Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), alone, 0)))
 }

@@ -332,7 +332,7 @@ impl Run {
         }
         let (mut reply, mut others) = (None, None);
         match decided.filter(|_| !*is_cut_off) {
-            Some(Ok(bytes)) => reply = BatchReply::read(&bytes, 2),
+            Some(Ok(bytes)) => reply = BatchReply::read(&bytes, &[false; 2]),
             Some(Err(error)) => {
                 let text = error.detail().and_then(|detail| detail.strip_prefix("limits ")).unwrap();
                 others = text.split_once(' ').map(|(_, others)| others.to_owned());

@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
         Self {
             burst,
             connection,
-            script: scripted(1),
+            script: scripted(&[false]),
             members: (0..clients.max(1)).map(member).collect(),
             ends: BinaryHeap::new(),
             calls: Vec::new(),

@@ -54,13 +54,14 @@ impl Member {
         if let Backend::Redis(slots) = &mut admission.backend
             && reply.is_none()
         {
+            let reset = [!slots.windows.is_empty()];
             match slots.collect(&admission.queue, false, now) {
                 Ok(batch) => {
                     let mut command = redis::cmd("EVAL");
                     command.arg(script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
                     command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
                     let bytes: Vec<u8> = command.query(connection).expect("redis answers");
-                    *reply = Some((now + 2 * WAY, now, BatchReply::read(&bytes, 1).expect("a reply")));
+                    *reply = Some((now + 2 * WAY, now, BatchReply::read(&bytes, &reset).expect("a reply")));
                 }
                 Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
             }

@@ -24,6 +24,7 @@ mod member;
 mod observed;
 mod pace;
 mod refunds;
+mod resets;
 mod scaled;
 mod server;
 mod shared_key;
@@ -277,4 +278,20 @@ fn an_older_copy_of_the_state_is_noticed_although_others_were_granted_as_much_si
     // Nothing of what the copy does not have can be given back.
     client.give_back(&Amounts::Few([150, 0, 0]), client.taken[1].0, world.clock);
     assert_eq!(world.exchange(&mut client).buckets[0].given, 0);
+}
+
+#[test]
+fn a_state_may_live_for_years() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    for _ in 0..40 {
+        world.pass(Duration::from_secs(20 * 86_400));
+        world.call(&mut one, [100, 0]);
+        world.call(&mut other, [80, 0]);
+        one.join([1, 0]);
+        let reply = world.exchange(&mut one);
+        assert_eq!(reply.calls[0].limit, Some(0));
+        one.all_go();
+    }
+    world.check();
 }

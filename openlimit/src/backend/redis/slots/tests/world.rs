@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{Connection, RedisResult};
 
-use super::super::{Alone, LOCAL, SharedLimit, Slots};
+use super::super::{Alone, LOCAL, SharedLimit, Slots, Windows};
 use super::client::Tenant;
 use super::server::RedisServer;
 use crate::backend::redis::OnOutage;
@@ -16,7 +16,7 @@ use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, Decision};
 use crate::backend::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
-use crate::limits::{Amounts, Rate};
+use crate::limits::{Amounts, Calendar, Rate};
 use crate::queue::Queue;
 use crate::time::Dates;
 
@@ -32,9 +32,10 @@ pub(super) const STEP: u64 = 200_000;
 /// The server's time at zero of the clients' clock, in microseconds.
 pub(super) const EPOCH: u64 = 1_700_000_000_000_000;
 
-/// Returns the script for a number of limits. It takes the time from its last argument.
-pub(super) fn scripted(limits: usize) -> String {
-    let script = Script::of(limits).text.replace("redis.call('TIME')", "{0, ARGV[5]}");
+/// Returns the script for limits, each of which resets or not. It takes the time from its last
+/// argument.
+pub(super) fn scripted(reset: &[bool]) -> String {
+    let script = Script::of(reset).text.replace("redis.call('TIME')", "{0, ARGV[5]}");
     assert!(script.contains("{0, ARGV[5]}"), "the script does not read the clock any more");
     script
 }
@@ -49,6 +50,8 @@ pub(super) struct World {
     pub(super) connection: Connection,
     script: String,
     pub(super) scales: Vec<Scale>,
+    /// The windows of each limit, if it resets.
+    pub(super) windows: [Option<Windows>; 2],
     pub(super) granted: Vec<Granted>,
     /// When the state was lost, and by how much grants may exceed the bound because of that.
     pub(super) lost: Vec<(u64, [u64; 2])>,
@@ -86,11 +89,16 @@ impl World {
         let connection = server.connect();
         let pause = Scale::longest_pause(&meterings);
         let scales = meterings.map(|metering| Scale::new(&metering, pause));
+        let windows = meterings.map(|metering| {
+            let calendar = Calendar::of(metering.rate).unwrap()?;
+            Some(Windows::new(calendar, Dates::From(1_000 * EPOCH.cast_signed())))
+        });
         Self {
             _server: server,
             connection,
-            script: scripted(2),
+            script: scripted(&scales.map(|scale| scale.resets())),
             scales: scales.into(),
+            windows,
             granted: Vec::new(),
             lost: Vec::new(),
             moved: 0,
@@ -109,7 +117,10 @@ impl World {
             patience: 0,
             on_outage: OnOutage::Wait,
         };
-        let limit = |place| SharedLimit { place, dimension: place, scale: self.scales[place] };
+        let limit = |place: usize| {
+            let (scale, windows) = (self.scales[place], self.windows[place].clone());
+            SharedLimit { place, dimension: place, scale, windows }
+        };
         let starting = Starting {
             name: None,
             limits: &[],
@@ -221,7 +232,11 @@ impl World {
     pub(super) fn run(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
         client.sent = batch.to_vec();
         client.reply = self.eval(&client.keys, batch);
-        BatchReply::read(&client.reply, 2).unwrap()
+        self.read(&client.reply)
+    }
+
+    fn read(&self, reply: &[u8]) -> BatchReply {
+        BatchReply::read(reply, &[0, 1].map(|limit| self.windows[limit].is_some())).unwrap()
     }
 
     pub(super) fn eval(&mut self, keys: &[String; 2], batch: &[u8]) -> Vec<u8> {
@@ -258,7 +273,7 @@ impl World {
                 redis::cmd("SET").arg(&keys[0]).arg(state).exec(&mut self.connection).unwrap();
             }
             let reply = self.eval(&keys, &batch.with(refunds));
-            let reply = BatchReply::read(&reply, 2).unwrap();
+            let reply = self.read(&reply);
             let sum = [0, 1].map(|limit| reply.buckets[limit].given);
             given.push([0, 1].map(|limit| sum[limit] - before[limit]));
             before = sum;
@@ -278,7 +293,7 @@ impl World {
 
     /// Has a batch decided, and subtracts its refunds from the grants that they are of.
     fn decide(&mut self, client: &mut Tenant, bytes: &[u8]) -> BatchReply {
-        let batch = Batch::read(bytes);
+        let batch = Batch::read(bytes, self.windows.iter().flatten().count());
         let given = self.give(client, &batch);
         let reply = self.run(client, bytes);
         if reply.is_out {
@@ -370,32 +385,39 @@ impl World {
 }
 
 /// A batch of two limits, as `wire.rs` lays it out.
-struct Batch(Vec<f64>);
+struct Batch {
+    numbers: Vec<f64>,
+    /// The place of the first refund.
+    first: usize,
+}
 
-/// The places of the charge to take out, of the number of refunds, and of the first refund.
+/// The places of the charge to take out, of the number of refunds, and of the first refund if no
+/// limit resets.
 const OUT: usize = 16;
 const REFUNDS: usize = 18;
 const FIRST_REFUND: usize = 40;
 
 impl Batch {
-    fn read(bytes: &[u8]) -> Self {
-        Self(bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap())).collect())
+    /// Reads a batch of limits of which so many reset.
+    fn read(bytes: &[u8], resets: usize) -> Self {
+        let numbers = bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
+        Self { numbers: numbers.collect(), first: FIRST_REFUND + 4 * resets }
     }
 
     fn out(&self) -> u64 {
-        self.0[OUT] as u64
+        self.numbers[OUT] as u64
     }
 
     /// Returns the charge and the weights of each refund.
     fn refunds(&self) -> Vec<[u64; 3]> {
-        let refunds = self.0[FIRST_REFUND..].chunks_exact(4).take(self.0[REFUNDS] as usize);
+        let refunds = self.numbers[self.first..].chunks_exact(4).take(self.numbers[REFUNDS] as usize);
         refunds.map(|refund| [refund[0] as u64, refund[2] as u64, refund[3] as u64]).collect()
     }
 
     /// Returns the bytes of the same batch with its first `refunds` refunds.
     fn with(&self, refunds: usize) -> Vec<u8> {
-        let mut numbers = self.0.clone();
-        numbers.drain(FIRST_REFUND + 4 * refunds..FIRST_REFUND + 4 * numbers[REFUNDS] as usize);
+        let mut numbers = self.numbers.clone();
+        numbers.drain(self.first + 4 * refunds..self.first + 4 * numbers[REFUNDS] as usize);
         numbers[REFUNDS] = refunds as f64;
         numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
     }

@@ -1,0 +1,80 @@
+//! The state of limits that reset: who needs it, for how long, and its bounds.
+
+use std::time::Duration;
+
+use super::super::world::{JITTER, World};
+use super::{RESET, charge, start};
+use crate::backend::redis::scale::MOST;
+use crate::backend::redis::script::Script;
+use crate::backend::redis::shared::shared;
+use crate::backend::{Buckets as _, Starting};
+use crate::bucket::Metering;
+use crate::error::{BuildProblem, MOST_SHARED};
+use crate::limits::{Limit, Rate};
+use crate::time::Dates;
+
+#[test]
+fn a_key_is_forgotten_when_its_window_is_over() {
+    let mut world = start();
+    let mut client = world.client();
+    charge(&mut world, &mut client, 1);
+    assert!(!client.slots.is_as_new(world.clock));
+    assert!(!client.slots.is_as_new(RESET - 1_000));
+    assert!(client.slots.is_as_new(RESET));
+}
+
+#[test]
+fn another_limiter_takes_the_name_over_once_the_window_is_over() {
+    let mut world = start();
+    let mut client = world.client();
+    charge(&mut world, &mut client, 1);
+    world.pass(Duration::from_secs(60));
+    let keys = [client.keys[0].clone(), "{world}other".to_owned()];
+    let batch = client.sent.clone();
+    let error = |world: &mut World| {
+        let identity = "openlimit 1\nother limits\n";
+        world
+            .eval_as(identity, &keys, &batch)
+            .err()
+            .map(|error| error.detail().unwrap_or_default().to_owned())
+    };
+    let wait = (RESET - world.clock) / 1_000;
+    assert_eq!(error(&mut world), Some(format!("limits {wait} of the test")));
+    world.clock = RESET;
+    assert_eq!(error(&mut world), None);
+}
+
+#[test]
+fn the_script_has_room_for_as_many_limits_as_can_be_shared_whichever_reset() {
+    let mut world = start();
+    for bits in [0, 1, 0b1010_1010, 0b0111_1111, 0b1111_1111_u32] {
+        for limits in [MOST_SHARED, MOST_SHARED - 1] {
+            let reset: Vec<_> = (0..limits).map(|limit| bits >> limit & 1 == 1).collect();
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(&Script::of(&reset).text).exec(&mut world.connection).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_limit_whose_counts_would_not_be_exact_is_refused() {
+    let check = |amount: u64| {
+        let rate = Rate::per_day(amount).resets_at("00:00", "UTC");
+        let (limits, metering) =
+            ([Limit::new("x", rate)], Metering::new(rate, rate.period(), JITTER, (0, 1)));
+        let starting = Starting {
+            name: None,
+            limits: &limits,
+            meterings: &[metering],
+            dimensions: &[0],
+            max_hold: 0,
+            dates: Dates::From(0),
+            on_system_time: true,
+        };
+        shared(&starting, &[0]).map(|(_, identity)| identity)
+    };
+    let error = check(MOST / 2).unwrap_err();
+    assert!(matches!(error, BuildProblem::TooLargeToShare { most, .. } if most == MOST / 2), "{error}");
+    // The state outlives a window.
+    assert_eq!(check(MOST / 2 - 1).unwrap().lifetime, 2 * 86_400);
+}
