@@ -340,7 +340,7 @@ fn no_call_departs_when_a_refusal_leaves_the_head_no_hope() {
     let permit = limiter.try_acquire(5).expect("there is room");
     let head = Call::start(limiter.acquire(10).timeout(millis(600)));
     let mut behind = Call::start(limiter.acquire(1));
-    permit.refused(&Observation::from_parts(429, [("retry-after", "20")], b""));
+    permit.refused(Observation::from_parts(429, [("retry-after", "20")], b""));
     assert!(matches!(head.refused(), AcquireError::Held { .. }));
     assert!(!behind.poll(), "it departed although the provider has just refused a call");
     clock.advance(secs(20));
