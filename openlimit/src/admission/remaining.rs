@@ -41,81 +41,18 @@
 //!
 //! Responses arrive in another order than their calls were admitted in. One is ignored if a
 //! response to a later call was there before.
-//!
-//! Calls are ordered by their admission here, not by the numbers of their charges. All calls of a
-//! lease have one number, and a process that decides alone during an outage of Redis has higher
-//! numbers than Redis.
 
-use std::collections::VecDeque;
-
+use super::calls::Calls;
 use super::plan::Plan;
-use crate::bucket::FASTEST;
+use super::reported::Reported;
 use crate::limits::Rate;
-
-/// The most calls that are remembered. Beyond that, every second one of the older half is
-/// forgotten. What was charged since such a call is counted from the call before it, which is a
-/// little too much.
-const MOST_CALLS: usize = 4_096;
-
-/// For how long a call is remembered, in nanoseconds: ten minutes, for which clients wait at most.
-/// A limiter for each key would else keep some hundred kilobytes for every key, for ever.
-const LONGEST: u64 = 600_000_000_000;
-
-/// A rate that is found by trying grows by one part in so many, once in this time in nanoseconds:
-/// by 10 % a second. A tenfold limit is found within half a minute, and exceeded by a few calls.
-const GROWS_BY: u64 = 10;
-const GROWS_EVERY: u64 = 1_000_000_000;
 
 /// The charges so far, and the contents of responses.
 #[derive(Debug)]
 pub(crate) struct Remaining {
-    /// The sum of all charges since this began, by dimension.
-    charged: Box<[u64]>,
-    /// The number of charges since this began.
-    count: u64,
-    /// The calls, in the order of their admission.
-    calls: VecDeque<Call>,
+    calls: Calls,
     /// By the place of each limit.
     reported: Box<[Reported]>,
-}
-
-/// A call that was admitted.
-#[derive(Debug)]
-struct Call {
-    /// The number of its charge. Several calls of a lease have the same.
-    charge: u64,
-    /// Its place among all calls since this began.
-    order: u64,
-    /// When it was admitted, in nanoseconds of the limiter's clock.
-    at: u64,
-    /// The sum of all charges just after it, by dimension.
-    charged: Box<[u64]>,
-}
-
-/// What responses reported about one limit so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Reported {
-    /// The most that was ever left.
-    most: u64,
-    /// The latest call whose response was read, by its order.
-    latest: u64,
-    /// The amount that the provider allows, if it says so.
-    limit: Option<u64>,
-    /// The amount that was found by trying, and when it last grew; zeros if it never did.
-    found: u64,
-    grown_at: u64,
-    /// What the last response said is left, if it did, and when that was read.
-    said: Option<(Option<u64>, u64)>,
-}
-
-impl Reported {
-    fn has_any(&self) -> bool {
-        self.most > 0 || self.latest > 0 || self.rate().is_some()
-    }
-
-    fn rate(&self) -> Option<u64> {
-        self.limit.or(Some(self.found).filter(|found| *found > 0))
-    }
 }
 
 /// The statement of one response about one limit.
@@ -132,39 +69,12 @@ pub(crate) struct Standing {
 
 impl Remaining {
     pub(crate) fn new(limits: usize, dimensions: usize) -> Self {
-        Self {
-            charged: vec![0; dimensions].into(),
-            count: 0,
-            calls: VecDeque::new(),
-            reported: vec![Reported::default(); limits].into(),
-        }
+        Self { calls: Calls::new(dimensions), reported: vec![Reported::default(); limits].into() }
     }
 
     /// Notes a charge at `now`.
     pub(crate) fn charge(&mut self, amounts: &[u64], charge: u64, now: u64) {
-        for (charged, amount) in self.charged.iter_mut().zip(amounts) {
-            *charged = charged.saturating_add(*amount);
-        }
-        self.forget(now);
-        if self.calls.len() >= MOST_CALLS {
-            let mut place = 0;
-            self.calls.retain(|_| {
-                place += 1;
-                place > MOST_CALLS / 2 || place % 2 == 0
-            });
-        }
-        self.count += 1;
-        self.calls.push_back(Call { charge, order: self.count, at: now, charged: self.charged.clone() });
-    }
-
-    /// Forgets the calls that were admitted too long ago.
-    fn forget(&mut self, now: u64) {
-        while self.calls.front().is_some_and(|call| now.saturating_sub(call.at) > LONGEST) {
-            self.calls.pop_front();
-        }
-        if self.calls.len() < self.calls.capacity() / 8 {
-            self.calls.shrink_to(2 * self.calls.len());
-        }
+        self.calls.add(amounts, charge, now);
     }
 
     /// Creates it for the limits of a plan.
@@ -190,10 +100,7 @@ impl Remaining {
     /// Notes that another amount is declared than before. What was found by trying counts only
     /// beyond it.
     pub(crate) fn declare(&mut self, place: usize, declared: u64) {
-        let reported = &mut self.reported[place];
-        if reported.found <= declared {
-            (reported.found, reported.grown_at) = (0, 0);
-        }
+        self.reported[place].declare(declared);
     }
 
     /// Returns the amount that the provider allows, if it has said so.
@@ -214,12 +121,7 @@ impl Remaining {
         self.rate(place).map_or(declared, |rate| plan.raised(rate, declared))
     }
 
-    /// Returns the amount to try next of a limit of which the provider does not say what it allows:
-    /// a tenth more, once a second. `None` if it is not yet time for that.
-    ///
-    /// `in_force` returns the amount by which the rate goes now. If it is more than this process
-    /// has tried, another one has, and it is that one's turn: so many processes grow no faster than
-    /// one.
+    /// Returns the amount to try next of a limit, if it is time for that: see [`Reported::grow`].
     pub(crate) fn grow(
         &mut self,
         place: usize,
@@ -227,26 +129,12 @@ impl Remaining {
         in_force: impl FnOnce() -> u64,
         now: u64,
     ) -> Option<u64> {
-        let reported = &mut self.reported[place];
-        if reported.limit.is_some()
-            || (reported.grown_at > 0 && now.saturating_sub(reported.grown_at) < GROWS_EVERY)
-        {
-            return None;
-        }
-        reported.grown_at = now;
-        let (found, in_force) = (reported.found.max(declared), in_force());
-        if in_force > found {
-            reported.found = in_force;
-            return None;
-        }
-        reported.found =
-            found.saturating_add((found / GROWS_BY).max(1)).min(declared.saturating_mul(FASTEST));
-        Some(reported.found)
+        self.reported[place].grow(declared, in_force, now)
     }
 
     /// Returns when a call was admitted. `None` if that was before the first call that is known.
     pub(crate) fn admitted_at(&self, charge: u64) -> Option<u64> {
-        place_of(&self.calls, charge).map(|place| self.calls[place].at)
+        self.calls.of(charge).map(|call| call.at)
     }
 
     /// Returns true if a response has said anything about a limit.
@@ -273,12 +161,12 @@ impl Remaining {
         let since = match charge {
             None => 0,
             Some(charge) => {
-                let call = &self.calls[place_of(&self.calls, charge)?];
+                let call = self.calls.of(charge)?;
                 if call.order < reported.latest {
                     return None;
                 }
                 reported.latest = call.order;
-                let own = self.charged[dimension] - call.charged[dimension];
+                let own = self.calls.since(call, dimension);
                 let since = own.max(all.unwrap_or(0));
                 // The provider's bucket has refilled since.
                 if since > reported.most {
@@ -305,22 +193,9 @@ fn cushion(most: u64, rate: Rate) -> u64 {
     u64::try_from(second.min(part)).unwrap_or(most)
 }
 
-/// Returns the place of the first call of a charge. If it was forgotten, that of the call before
-/// it.
-fn place_of(calls: &VecDeque<Call>, charge: u64) -> Option<usize> {
-    // Usually the numbers rise from call to call.
-    let first = calls.partition_point(|call| call.charge < charge);
-    if calls.get(first).is_some_and(|call| call.charge == charge) {
-        return Some(first);
-    }
-    let exact = calls.iter().position(|call| call.charge == charge);
-    let after = || calls.iter().position(|call| call.charge > charge).unwrap_or(calls.len());
-    exact.or_else(|| after().checked_sub(1))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, MOST_CALLS, Remaining};
+    use super::Remaining;
     use crate::limits::Rate;
 
     const RATE: Rate = Rate::per_second(100);
@@ -393,33 +268,5 @@ mod tests {
         // It may be the first of them, so all others count.
         assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(5), None), Some(860));
         assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(6), None), Some(890));
-    }
-
-    #[test]
-    fn calls_are_forgotten_after_ten_minutes_and_so_is_their_storage() {
-        let mut remaining = Remaining::new(1, 1);
-        (1..=1_000).for_each(|charge| remaining.charge(&[1], charge, charge));
-        assert_eq!(remaining.calls.len(), 1_000);
-        remaining.charge(&[1], 1_001, 1_000 + LONGEST);
-        assert_eq!(remaining.left((0, 0), RATE, 500, Some(999), None), None);
-        assert_eq!(remaining.left((0, 0), RATE, 500, Some(1_000), None), Some(424));
-        assert!(remaining.calls.capacity() < 100, "{} calls", remaining.calls.capacity());
-    }
-
-    #[test]
-    fn a_call_that_was_forgotten_counts_from_the_one_before() {
-        let mut remaining = Remaining::new(1, 1);
-        for charge in 1..=3 * MOST_CALLS as u64 {
-            remaining.charge(&[1], charge, 0);
-        }
-        assert!(remaining.calls.len() <= MOST_CALLS);
-        let all = 3 * MOST_CALLS as i64;
-        let recent =
-            remaining.left((0, 0), RATE, 100_000, Some(all as u64 - 100), None).expect("it is known");
-        assert_eq!(recent, 100_000 - 100 - 100);
-        remaining.reported[0].latest = 0;
-        let old = remaining.left((0, 0), RATE, 100_000, Some(1_000), None).expect("it is known");
-        let true_one = 100_000 - (all - 1_000) - 100;
-        assert!(old <= true_one && old > true_one - 400, "{old} for {true_one}");
     }
 }

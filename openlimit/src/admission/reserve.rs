@@ -11,6 +11,11 @@
 //! hold up calls that take nothing from it. So those pass it, until the limits themselves are what
 //! it waits for. By then they have delayed it by one call at most.
 //!
+//! # Charges that were granted ahead
+//!
+//! A store grants charges for a moment ahead. A call below that has one departs then, although a
+//! call above waits for a later moment, or for the store: it does not delay that one any more.
+//!
 //! Neither of two calls passes the other once the other has had its turn: it may be a call of
 //! several limiters, which keeps its turn while it waits for another one. Otherwise each could wait
 //! for the other, in two queues.
@@ -20,7 +25,7 @@ use std::task::Waker;
 use super::Admission;
 use crate::backend::{Buckets as _, Due};
 use crate::limits::{Amounts, Priority};
-use crate::queue::{Grant, Key, Reserve, Waiter};
+use crate::queue::{Grant, Key, Reserve, Turn, Waiter};
 
 impl Admission {
     /// Keeps a part of every limit for some priorities.
@@ -48,6 +53,9 @@ impl Admission {
         self.reprice(1);
         let (key, head) = self.queue.head()?;
         let is_below = self.queue.reserve().is_below(head.urgency.priority());
+        if !is_below && self.backend.is_granted_below() {
+            return self.due_or_granted(key, now);
+        }
         let above = if is_below { self.queue.head_above() } else { None };
         if let Some((above, _)) = above.filter(|(_, above)| above.turn.is_kept()) {
             return self.due(above, now);
@@ -56,6 +64,16 @@ impl Admission {
         let head = self.due(key, now)?;
         let passing = passing.filter(|_| head.1.at > now).and_then(|key| self.due(key, now));
         Some(passing.filter(|passing| passing.1.at < head.1.at).unwrap_or(head))
+    }
+
+    /// Returns the call that goes next, and when it is due: the head, which is one above, or a call
+    /// below whose charge was granted for an earlier moment.
+    fn due_or_granted(&mut self, head: Key, now: u64) -> Option<(Key, Due)> {
+        let is_kept = self.queue.waiter(head)?.turn.is_kept();
+        let below = self.queue.head_below().filter(|(_, below)| !is_kept && below.turn == Turn::Departs);
+        let below = below.map(|(key, _)| key).and_then(|key| self.due(key, now));
+        let head = self.due(head, now)?;
+        Some(below.filter(|below| below.1.at < head.1.at).unwrap_or(head))
     }
 
     /// Admits a call now that does not wait, if no call waits that it has to wait for. Returns the

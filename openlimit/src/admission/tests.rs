@@ -29,6 +29,7 @@ fn metered(meterings: &[Metering], dimensions: &[usize], width: usize) -> Admiss
         limits: &[],
         meterings,
         dimensions,
+        reserve: None,
         max_hold: 0,
         dates: Dates::From(0),
         on_system_time: true,

@@ -55,6 +55,10 @@ pub(crate) trait Buckets {
     /// than in the limits themselves.
     fn waits_for_share(&self, amounts: &[u64], now: u64) -> bool;
 
+    /// Returns true if a store has granted a charge ahead for a call below a reserved priority.
+    /// Then it holds up no call above.
+    fn is_granted_below(&self) -> bool;
+
     /// Charges the head of the queue as of `at`, and returns the number of the charge.
     ///
     /// Must follow a call of [`due`](Self::due) that returned a moment not after `now` for the same

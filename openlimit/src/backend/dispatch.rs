@@ -63,6 +63,10 @@ impl Buckets for Backend {
         each!(self, one => one.waits_for_share(amounts, now))
     }
 
+    fn is_granted_below(&self) -> bool {
+        each!(self, one => one.is_granted_below())
+    }
+
     #[inline]
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
         each!(self, one => one.charge(amounts, at, now))

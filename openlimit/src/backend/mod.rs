@@ -13,7 +13,6 @@ mod buckets;
 mod choice;
 mod dispatch;
 mod driver;
-mod holds;
 mod memory;
 mod newer;
 #[cfg(feature = "redis")]

@@ -106,6 +106,7 @@ fn compare(seed: u64) {
         limits: &[],
         meterings: &[metering, metering],
         dimensions: &[0, 1],
+        reserve: None,
         max_hold: 0,
         dates: Dates::From(0),
         on_system_time: true,

@@ -20,9 +20,11 @@
 //! Levels are rounded up, and what is given back is rounded down. Both are less than what leaks in
 //! a nanosecond for each unit.
 
-use super::level::{Level, Pace};
+use super::level::Level;
+use super::pace::Pace;
+use super::unusual::Unusual;
 use super::word::Word;
-use super::{Bucket, Metering, Unusual};
+use super::{Bucket, Metering};
 
 /// The most eras that are remembered. The calls of earlier ones count as the lightest of them.
 const MOST_ERAS: usize = 32;

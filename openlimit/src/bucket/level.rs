@@ -1,23 +1,39 @@
 //! `Level`: how full a bucket is, and the arithmetic on it.
 //!
-//! The page of the module `bucket` derives the rules and the units. Here they are written for a
-//! [`Word`], an integer of 64 or 128 bits. All times are nanoseconds of the limiter's clock.
+//! The page of the module `bucket` derives the rules, and that of `units` the units. Here they are
+//! written for a [`Word`], an integer of 64 or 128 bits. All times are nanoseconds of the limiter's clock.
 //! Threads read it before they take the lock, so times can arrive out of order. An earlier time
 //! than the last one counts as the last one, so the level never leaks twice for the same time.
+//!
+//! # The pause before a large call
+//!
+//! A call larger than `fit` leaves no room for jitter. When our bucket is empty, the provider's is
+//! not: a call that arrived late has not leaked there yet. The level there is up to `jitter`. A
+//! call of weight `w` raises it to `jitter + w`, which must not exceed the burst. Or it has to find
+//! level 0, if it is larger than the burst by itself. So our bucket has to be empty for a *pause*
+//! before such a call, in which this weight leaks:
+//!
+//! ```text
+//! min(jitter, max(0, jitter + w - burst))
+//! ```
+//!
+//! For a call that fits it is zero. Before the first call of a limiter there is no pause, since no
+//! call was there to arrive late. In the example of `bucket`, the call of 5 requests waits for level 0,
+//! and for 50 ms more.
+//!
+//! Calls as large as the burst are spaced by the jitter more than the rate asks. A limit of 60 per
+//! minute with a burst of 1 s admits one call every 1050 ms.
+//!
+//! The pause needs no state of its own. A level belongs to the time of the last charge or refund,
+//! and what has leaked since tells for how long the bucket is empty. So nothing else moves that
+//! time: not a look, not a call that was refused, and not a refund of nothing.
 
 use std::sync::Arc;
 
-use super::climb::Climb;
 use super::look::Look;
 use super::low_water::LowWater;
+use super::pace::Pace;
 use super::word::{Word, narrow};
-
-/// The largest factor by which a rate is slowed down. A level of 64 bits has room for that.
-pub(crate) const SLOWEST: u64 = 8;
-
-/// The largest factor by which a rate is raised, whatever a header says. From the rates at which
-/// the discovery of limits starts, it reaches beyond the limits of any provider.
-pub(crate) const FASTEST: u64 = 1 << 16;
 
 /// The level of one limit.
 ///
@@ -45,46 +61,18 @@ pub(super) struct Weights<W> {
     /// The weight that leaks in a nanosecond.
     pub(super) leak: W,
     /// The burst less the jitter: a call fits if the level after it is at most this.
-    fit: W,
+    pub(super) fit: W,
     /// The weight that may be taken at once after an idle time.
     pub(super) burst: W,
     /// The weight of the jitter, which may exceed the burst.
-    jitter: W,
+    pub(super) jitter: W,
     /// The most that one call may take, as an amount: the rate's amount or its burst.
-    most: u64,
+    pub(super) most: u64,
 }
 
 impl<W: Word> Weights<W> {
     pub(super) fn new(unit: W, leak: W, burst: W, jitter: W, most: u64) -> Self {
         Self { unit, leak, fit: burst.minus(jitter), burst, jitter, most }
-    }
-}
-
-/// A rate that differs from the declared one, or that did.
-#[derive(Clone, Debug)]
-pub(super) struct Pace<W> {
-    /// The weight of one unit of amount by the declared rate.
-    pub(super) unit: W,
-    /// The least that it ever weighed.
-    pub(super) least: W,
-    /// The last charge before that weight changed.
-    pub(super) since: u64,
-    /// The last charge before each [change](super::change) of the limit, and the least that a unit
-    /// of the charges up to it weighs now.
-    pub(super) eras: Vec<(u64, W)>,
-    pub(super) climb: Climb,
-    /// The last charge before the rate was cut.
-    pub(super) cut: u64,
-}
-
-impl<W: Word> Pace<W> {
-    /// Returns the least that a unit of a charge weighs. Later charges weigh `unit`.
-    fn weighed(&self, charge: u64, unit: W) -> W {
-        match self.eras.iter().find(|(last, _)| charge <= *last) {
-            Some((_, weight)) => *weight,
-            None if charge <= self.since => self.least,
-            None => unit,
-        }
     }
 }
 
@@ -178,7 +166,7 @@ impl<W: Word> Level<W> {
     }
 
     /// Returns true if nothing was ever taken.
-    fn is_new(&self) -> bool {
+    pub(super) fn is_new(&self) -> bool {
         self.at == 0 && self.level == W::default()
     }
 
@@ -216,63 +204,6 @@ impl<W: Word> Level<W> {
         if given < asked { amount.saturating_sub(given.over(unit)) } else { 0 }
     }
 
-    /// Changes the rate to `allowed` of what was `declared`. The same amount has another weight
-    /// from then on, after the charge `since`, and what is in the bucket stays.
-    ///
-    /// But if the rate was never as fast, what is in the bucket weighs less by as much: otherwise a
-    /// few calls at a low rate would block a high one for long. The levels before are of another
-    /// weight then, so nothing of those charges can be refunded. It happens once for each rate, so
-    /// rates that alternate do not drain the bucket.
-    pub(super) fn set_rate(&mut self, allowed: u64, declared: u64, since: u64, now: u64) {
-        let now = self.clock(now);
-        let pace = self.pace(since);
-        let (wide, least): (u128, W) = (pace.unit.into(), pace.least);
-        let unit = wide.saturating_mul(declared.into()).div_ceil(allowed.max(1).into());
-        let slowest = wide.saturating_mul(SLOWEST.into());
-        let unit = W::narrowed(unit.clamp(wide.div_ceil(FASTEST.into()), slowest));
-        (pace.least, pace.since) = (least.min(unit), since);
-        Arc::make_mut(&mut self.terms).unit = unit;
-        let level = self.level_at(now);
-        if unit < least && level > W::default() {
-            self.raise(W::default(), level.part(unit, least), since, now);
-        }
-    }
-
-    /// Halves the rate, which then climbs back. Does nothing if it was cut already after `charge`,
-    /// which was refused. `last` is the last charge. Returns whether it was cut.
-    pub(super) fn cut(&mut self, span: u64, charge: u64, last: u64, now: u64) -> bool {
-        // During a hold the rate stands still.
-        let (from, is_new) = (now.max(self.time(self.at)), self.is_new());
-        let pace = self.pace(0);
-        if charge <= pace.cut {
-            return false;
-        }
-        let shown = pace.climb.clock(from);
-        (pace.climb, pace.cut) = (pace.climb.cut(span, from), last);
-        let gained = pace.climb.clock(from).saturating_sub(shown);
-        // A bucket that was never used stays so.
-        if !is_new {
-            self.at = self.at.saturating_add(gained);
-        }
-        true
-    }
-
-    /// Returns when the rate is whole again after a cut. It may be over.
-    pub(super) fn climbs_until(&self) -> u64 {
-        self.pace.as_ref().map_or(0, |pace| pace.climb.end())
-    }
-
-    /// Raises the burst to `amount`, if it is less, but to no more than one call may take.
-    pub(super) fn widen(&mut self, amount: u64) {
-        // A slower rate may recover, and a faster one is the provider's own.
-        let unit = self.pace.as_ref().map_or(self.terms.unit, |pace| pace.unit.min(self.terms.unit));
-        let burst = unit.times(amount.min(self.terms.most));
-        if burst > self.terms.burst {
-            let terms = Arc::make_mut(&mut self.terms);
-            (terms.burst, terms.fit) = (burst, burst.minus(terms.jitter));
-        }
-    }
-
     /// Raises the level so that at most `left` fits, if more does. The provider's count replaces
     /// ours then, so nothing of the charges before can be refunded any more.
     pub(super) fn cap(&mut self, left: i64, charge: u64, now: u64) {
@@ -283,49 +214,6 @@ impl<W: Word> Level<W> {
         if before < level {
             self.raise(W::default(), level, charge, now);
         }
-    }
-
-    /// Stops the leak until `until`. The level stands until then, and so does a climb of the rate.
-    pub(super) fn freeze(&mut self, until: u64, now: u64) {
-        self.level = self.level_at(self.clock(now));
-        // It may stand for longer already.
-        let until = until.max(self.time(self.at));
-        self.move_climb(until, now);
-        self.at = self.at.max(self.clock(until));
-    }
-
-    /// Ends that at `now`, if it is not over.
-    pub(super) fn thaw(&mut self, now: u64) {
-        self.move_climb(now, now);
-        self.at = self.at.min(self.clock(now));
-    }
-
-    /// Lets a climb go on at `to`, from where it stands at `now` or at the end of a hold.
-    fn move_climb(&mut self, to: u64, now: u64) {
-        let from = now.max(self.time(self.at));
-        if let Some(pace) = &mut self.pace {
-            pace.climb = pace.climb.moved(from, to);
-        }
-    }
-
-    /// Returns the pace, of which a new one is as declared.
-    fn pace(&mut self, since: u64) -> &mut Pace<W> {
-        let unit = self.terms.unit;
-        self.pace.get_or_insert_with(|| {
-            Box::new(Pace { unit, least: unit, since, eras: Vec::new(), climb: Climb::default(), cut: 0 })
-        })
-    }
-
-    /// Returns what the bucket's clock shows at a real time.
-    #[inline]
-    pub(super) fn clock(&self, time: u64) -> u64 {
-        self.pace.as_ref().map_or(time, |pace| pace.climb.clock(time))
-    }
-
-    /// Returns the real time at which the bucket's clock shows `shown`.
-    #[inline(never)]
-    fn time(&self, shown: u64) -> u64 {
-        self.pace.as_ref().map_or(shown, |pace| pace.climb.time(shown))
     }
 
     /// Sets the level to zero. Returns the amount that was in the bucket, rounded up.
@@ -366,18 +254,9 @@ impl<W: Word> Level<W> {
         }
     }
 
-    /// Returns the part of the declared rate at which the bucket leaks, as a fraction.
-    fn part(&self, now: u64) -> (u128, u128) {
-        self.pace.as_ref().map_or((1, 1), |pace| {
-            let (part, of) = pace.climb.part(now);
-            let (declared, unit): (u128, u128) = (pace.unit.into(), self.terms.unit.into());
-            (declared.saturating_mul(part.into()), unit.saturating_mul(of.into()))
-        })
-    }
-
     /// Moves the level from `before` to `after` for a charge at `at`.
     #[inline(always)]
-    fn raise(&mut self, before: W, after: W, charge: u64, at: u64) {
+    pub(super) fn raise(&mut self, before: W, after: W, charge: u64, at: u64) {
         self.low.record(charge, before);
         (self.level, self.at) = (after, self.at.max(at));
     }

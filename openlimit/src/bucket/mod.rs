@@ -47,28 +47,7 @@
 //! After such a call the level is the size of the call. So after any call the level is at most the
 //! burst or the largest call so far, and the promise becomes `rate * w + max(burst, largest call)`.
 //!
-//! # The pause before a large call
-//!
-//! A call larger than `fit` leaves no room for jitter. When our bucket is empty, the provider's is
-//! not: a call that arrived late has not leaked there yet. The level there is up to `jitter`. A
-//! call of weight `w` raises it to `jitter + w`, which must not exceed the burst. Or it has to find
-//! level 0, if it is larger than the burst by itself. So our bucket has to be empty for a *pause*
-//! before such a call, in which this weight leaks:
-//!
-//! ```text
-//! min(jitter, max(0, jitter + w - burst))
-//! ```
-//!
-//! For a call that fits it is zero. Before the first call of a limiter there is no pause, since no
-//! call was there to arrive late. In the example, the call of 5 requests waits for level 0, and for
-//! 50 ms more.
-//!
-//! Calls as large as the burst are spaced by the jitter more than the rate asks. A limit of 60 per
-//! minute with a burst of 1 s admits one call every 1050 ms.
-//!
-//! The pause needs no state of its own. A level belongs to the time of the last charge or refund,
-//! and what has leaked since tells for how long the bucket is empty. So nothing else moves that
-//! time: not a look, not a call that was refused, and not a refund of nothing.
+//! Before such a call the bucket also has to be empty for a pause: see `level`.
 //!
 //! # Limits in windows
 //!
@@ -93,31 +72,6 @@
 //! clock, as `climb` explains.
 //!
 //! The declared limit itself may be changed, too: see `change`.
-//!
-//! # Units: why nothing rounds
-//!
-//! A rate of `A` per `P` nanoseconds leaks `A / P` of one token (or request) in a nanosecond. With
-//! a headroom of `h / H` it leaks `A * (H - h) / (P * H)`. This is hardly ever a whole number, so
-//! the level counts neither tokens nor nanoseconds. It counts *weight*, a unit so small that a
-//! token and the leak of a nanosecond are both whole numbers of it:
-//!
-//! ```text
-//! unit = P * H            the weight of one token
-//! leak = A * (H - h)      the weight that leaks in a nanosecond
-//! ```
-//!
-//! The burst and the jitter are times of the declared rate, without headroom. Their nanosecond has
-//! the weight `A * H`, which is a whole number, too. All three are divided by their greatest common
-//! divisor. In the example, without headroom, `P` is 60 * 10^9 and `A` is 200. So `unit` is
-//! 300 000 000 and `leak` is 1: a request weighs 300 million, and a nanosecond leaks 1. With the
-//! default headroom of 1/5000, `unit` is 1.5 * 10^12 and `leak` is 4999. One request then leaks in
-//! 300 060 012.002 ns, and the level is exact all the same. Only the time at which a call is due is
-//! rounded, up to the next nanosecond.
-//!
-//! Amounts are below 2^63, periods, bursts and jitter are at most 31 days (2^51.3 ns), and `H` is
-//! at most 5000 (2^12.3), so every product stays below 2^127. Nearly every real limit fits into 64
-//! bits, where the arithmetic takes a fifth of the time. Such a limit gets a `Level<u64>`, the
-//! others get a `Level<u128>`.
 
 mod change;
 mod climb;
@@ -126,23 +80,26 @@ mod level;
 mod look;
 mod low_water;
 mod metering;
+mod pace;
+mod rates;
 mod resetting;
 mod rises;
+mod units;
+mod unusual;
 mod windows;
 mod word;
-
-use std::sync::Arc;
 
 #[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
 #[allow(unused_imports, reason = "for backends that keep counts elsewhere")]
 pub(crate) use self::in_window::{InWindow, is_about};
-#[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
-pub(crate) use self::level::{FASTEST, SLOWEST};
-use self::level::{Level, Weights};
+use self::level::Level;
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
+#[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
+pub(crate) use self::rates::{FASTEST, SLOWEST};
 use self::resetting::Resetting;
+use self::unusual::Unusual;
 use crate::limits::Calendar;
 use crate::time::Dates;
 
@@ -157,22 +114,6 @@ pub(crate) enum Bucket {
     Narrow(Level<u64>),
     Unusual(Box<Unusual>),
 }
-
-/// A state that few limits have.
-#[derive(Debug)]
-pub(crate) enum Unusual {
-    /// A level of 128 bits.
-    Wide(Level<u128>),
-    /// That of a limit that resets by the calendar.
-    Resetting(Resetting),
-}
-
-/// The largest weight of a whole period, of the burst and of the jitter in a level of 64 bits.
-///
-/// This leaves a factor of 16. So the bucket is exact up to a debt of 15 further periods. A larger
-/// debt can only come from calls that used far more than they had reserved, or that are larger than
-/// the declared limit, and from updates to a much longer burst. It is cut to that much.
-const NARROW: u128 = 1 << 60;
 
 /// Makes the same call on each kind of state. `by` is how it is borrowed.
 macro_rules! level {
@@ -195,25 +136,6 @@ impl Bucket {
             return Self::Unusual(Box::new(Unusual::Resetting(count)));
         }
         Self::refilling(metering)
-    }
-
-    /// Creates a bucket at level zero, of a limit that does not reset.
-    fn refilling(metering: &Metering) -> Self {
-        let Metering { rate, burst, jitter, headroom: (left, of), most, .. } = metering.as_refilling();
-        let usual = most.min(Metering::new(rate, burst, jitter, (left, of)).most);
-        let (left, of) = (u128::from(left), u128::from(of));
-        let amount = u128::from(rate.amount());
-        let (unit, leak, nanosecond) = (rate.period().as_nanos() * of, amount * (of - left), amount * of);
-        let common = gcd(gcd(unit, leak), nanosecond);
-        let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
-        let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
-        if unit.saturating_mul(usual.into()).max(burst).max(jitter).max(leak) <= NARROW {
-            let terms = Weights::new(unit as u64, leak as u64, burst as u64, jitter as u64, most);
-            Self::Narrow(Level::new(Arc::new(terms)))
-        } else {
-            let terms = Weights::new(unit, leak, burst, jitter, most);
-            Self::Unusual(Box::new(Unusual::Wide(Level::new(Arc::new(terms)))))
-        }
     }
 
     /// Creates a bucket with the same terms, from which nothing was taken.
@@ -378,48 +300,4 @@ impl Bucket {
     pub(crate) fn empty(&mut self, now: u64) -> u64 {
         level!(self by as_mut, level => level.empty(now))
     }
-}
-
-/// None of these is inlined, so that they take no registers from the usual state.
-impl Unusual {
-    #[inline(never)]
-    fn fits(&self, amount: u64, now: u64) -> bool {
-        match self {
-            Self::Wide(level) => level.fits(amount, now),
-            Self::Resetting(count) => count.fits(amount, now),
-        }
-    }
-
-    #[inline(never)]
-    fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        let fits = self.fits(amount, now);
-        if fits {
-            self.take(amount, charge, now);
-        }
-        fits
-    }
-
-    #[inline(never)]
-    fn take(&mut self, amount: u64, charge: u64, now: u64) {
-        match self {
-            Self::Wide(level) => level.take(amount, charge, now),
-            Self::Resetting(count) => count.charge(amount, charge, now),
-        }
-    }
-
-    #[inline(never)]
-    fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
-        match self {
-            Self::Wide(level) => level.due(amount, ahead),
-            Self::Resetting(count) => count.due(amount, ahead, now),
-        }
-    }
-}
-
-/// Returns the greatest common divisor.
-fn gcd(mut a: u128, mut b: u128) -> u128 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }

@@ -230,13 +230,6 @@ pub enum BuildProblem {
     #[error("its `reserve` has no effect: it keeps a part of every rate, and there is none; add a limit")]
     UnusedReserve,
 
-    /// The limits are shared, and a part of them is to be reserved.
-    #[error(
-        "limits shared through redis cannot keep a part for a priority yet; leave `reserve` out, or give \
-         urgent calls a limiter of their own with a part of each rate"
-    )]
-    SharedReserve,
-
     /// The limiter has a price for calls, and no limit on money.
     #[error(
         "its price has no effect, because it has no limit on money; give it one: `spend: Dollars(10) / day`"
@@ -321,10 +314,28 @@ pub enum BuildProblem {
     #[error("limits shared through redis run on the server's clock; leave the manual clock out")]
     SharedClock,
 
-    /// The limits are shared, and there are more than 8.
+    /// The limits are shared, a part of them is [reserved](crate::Builder::reserve), and one of
+    /// them [resets](crate::Rate::resets_at).
     #[cfg(feature = "redis")]
-    #[error("it has {0} limits, and at most {MOST_SHARED} can be shared through redis; leave some out")]
-    TooManyShared(usize),
+    #[error(
+        "the limit of {0} resets, and through redis no part of such a limit can be kept for a priority; leave \
+         `reserve` out, or give the limit a limiter of its own in a stack"
+    )]
+    SharedResetReserve(Limit),
+
+    /// The limits are shared, and there are more than 8. Or more than 4, of which a part is
+    /// [reserved](crate::Builder::reserve).
+    #[cfg(feature = "redis")]
+    #[error(
+        "it has {limits} limits, and at most {most} can be shared through redis{}; leave some out",
+        if *most < MOST_SHARED { " with a `reserve`" } else { "" }
+    )]
+    TooManyShared {
+        /// The number of limits.
+        limits: usize,
+        /// How many there may be.
+        most: usize,
+    },
 
     /// A shared limit is so slow that its burst and its largest call together would take more than
     /// 52 days to flow back. Redis' scripts count such times in doubles, which would no longer be

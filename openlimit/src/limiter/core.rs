@@ -4,7 +4,6 @@
 //! changes with every call, and one lock guards all of it. Several locks would not help: a call
 //! takes from all limits or from none, so it would need all of them.
 
-use std::hint;
 use std::mem;
 use std::process;
 use std::sync::{Arc, Weak};
@@ -36,15 +35,6 @@ pub(crate) struct Core {
     pub(super) time: Time,
     pub(super) plan: Plans,
 }
-
-/// The number of times that a contended lock is tried before the thread sleeps. The lock is held
-/// for some tens of nanoseconds, which this covers.
-const TRIES: u32 = 12;
-
-/// The longest pause between two tries, as a number of the processor's own pauses. Each try takes
-/// the cache line away from the thread that holds the lock. So the pauses get longer: with pauses
-/// of equal length, two threads took three times as long for their calls.
-const LONGEST_PAUSE: u32 = 64;
 
 /// The state of a limiter, which the lock guards.
 #[repr(C)]
@@ -103,25 +93,10 @@ impl Core {
     /// Locks the state.
     ///
     /// Returns `None` in a forked child, if another thread held the lock when the process was
-    /// forked: that thread is not there to release it. Only a contended lock is checked for that,
-    /// since asking the system for the process takes as long as a call.
+    /// forked: that thread is not there to release it.
     #[inline(always)]
     pub(super) fn lock(&self) -> Option<MutexGuard<'_, State>> {
-        self.state.try_lock().or_else(|| self.lock_contended())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn lock_contended(&self) -> Option<MutexGuard<'_, State>> {
-        let mut pause = 1;
-        for _ in 0..TRIES {
-            (0..pause).for_each(|_| hint::spin_loop());
-            if let Some(state) = self.state.try_lock() {
-                return Some(state);
-            }
-            pause = LONGEST_PAUSE.min(2 * pause);
-        }
-        self.holder.wait_for(&self.state)
+        self.state.try_lock().or_else(|| self.holder.wait_for(&self.state))
     }
 
     /// Sets the timer to `due`, unless it is set to an earlier time.
@@ -235,8 +210,8 @@ mod tests {
     use super::{Core, Time};
 
     #[test]
-    fn a_limiter_has_at_most_176_bytes_beside_its_buckets() {
+    fn a_limiter_has_at_most_296_bytes_with_two_buckets() {
         let for_tests = size_of::<Time>();
-        assert!(size_of::<Core>() - for_tests <= 176, "{} bytes", size_of::<Core>());
+        assert!(size_of::<Core>() - for_tests <= 296, "{} bytes", size_of::<Core>());
     }
 }

@@ -159,6 +159,7 @@ pub(super) fn starting<'a>(
         limits: plan.limits(),
         meterings: plan.meterings(),
         dimensions: plan.dimensions(),
+        reserve: plan.reserved(),
         max_hold,
         dates: Dates::Of(time.clone()),
         on_system_time: matches!(time, Time::System),

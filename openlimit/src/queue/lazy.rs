@@ -72,6 +72,11 @@ impl Queue {
         self.lines.as_ref()?.head_above()
     }
 
+    /// Returns the waiter that is next of the others.
+    pub(crate) fn head_below(&self) -> Option<(Key, &Waiter)> {
+        self.lines.as_ref()?.head_below()
+    }
+
     /// Returns the first call that `newcomer` has to wait for, if there is one.
     pub(crate) fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
         self.lines.as_ref()?.head_before(newcomer)
@@ -165,6 +170,12 @@ impl Queue {
     /// Returns the number of waiters of each priority, the highest one first.
     pub(crate) fn by_priority(&self) -> [usize; Priority::COUNT] {
         self.lines.as_ref().map_or([0; Priority::COUNT], |lines| lines.by_priority())
+    }
+
+    /// Returns how many waiters take nothing from a share. If there is none, `len` counts all.
+    #[allow(dead_code, reason = "for backends that grant ahead")]
+    pub(crate) fn above(&self) -> usize {
+        self.lines.as_ref().map_or(0, |lines| lines.above())
     }
 
     /// Returns when the waiter arrived that waits longest.

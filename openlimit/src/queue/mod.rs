@@ -86,6 +86,8 @@ struct Line {
     last: Key,
     /// Their number.
     len: usize,
+    /// The number of those that take nothing.
+    free: usize,
     /// The sum of their amounts, by dimension.
     asked: Box<[u128]>,
 }
@@ -114,7 +116,12 @@ impl Lines {
             head: NONE,
             order: Order::default(),
             reserve,
-            lines: array::from_fn(|_| Line { last: NONE, len: 0, asked: vec![0; dimensions].into() }),
+            lines: array::from_fn(|_| Line {
+                last: NONE,
+                len: 0,
+                free: 0,
+                asked: vec![0; dimensions].into(),
+            }),
             entries: Slab::new(),
             len: 0,
             deadlines: BTreeSet::new(),
@@ -146,14 +153,20 @@ impl Lines {
 
     /// Returns the waiter that is next of those for which a part of the limits is kept.
     fn head_above(&self) -> Option<(Key, &Waiter)> {
-        let (_, front) = self.order.head_of(self.reserve.lines())?;
+        let (_, front) = self.order.head_of(0..self.reserve.lines())?;
+        self.waiter(front.key).map(|waiter| (front.key, waiter))
+    }
+
+    /// Returns the waiter that is next of the others.
+    fn head_below(&self) -> Option<(Key, &Waiter)> {
+        let (_, front) = self.order.head_of(self.reserve.lines()..Priority::COUNT)?;
         self.waiter(front.key).map(|waiter| (front.key, waiter))
     }
 
     /// Returns the first call that `newcomer` has to wait for, if there is one.
     fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
         let (line, lines) = (newcomer.line(), self.reserve.lines_of(newcomer));
-        let (head, front) = self.order.head_of(lines)?;
+        let (head, front) = self.order.head_of(0..lines)?;
         let overtakes = head > line && self.order.owed_below(line, lines).next().is_none();
         self.waiter(front.key).filter(|_| !overtakes)
     }
@@ -172,6 +185,12 @@ impl Lines {
     /// Returns whether `newcomer` would go after all waiters.
     fn goes_last(&self, newcomer: &Waiter) -> bool {
         !self.order.has_below(newcomer.line())
+    }
+
+    /// Returns how many waiters take nothing from a share.
+    fn above(&self) -> usize {
+        let (above, below) = self.lines.split_at(self.reserve.lines());
+        above.iter().map(|line| line.len).sum::<usize>() + below.iter().map(|line| line.free).sum::<usize>()
     }
 
     /// Returns the earliest deadline and the key of its waiter.
@@ -334,12 +353,14 @@ impl Lines {
 
 impl Line {
     fn add(&mut self, amounts: &Amounts) {
+        self.free += usize::from(amounts.is_zero());
         for (sum, amount) in self.asked.iter_mut().zip(amounts.as_slice()) {
             *sum += u128::from(*amount);
         }
     }
 
     fn subtract(&mut self, amounts: &Amounts) {
+        self.free -= usize::from(amounts.is_zero());
         for (sum, amount) in self.asked.iter_mut().zip(amounts.as_slice()) {
             *sum -= u128::from(*amount);
         }

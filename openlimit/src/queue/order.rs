@@ -16,7 +16,7 @@
 //!
 //! Where a part of the limits is kept for some priorities, their calls also pass a head that waits
 //! for the share of the others alone (`admission::reserve`). It could not have gone yet, so that is
-//! no part of the bound.
+//! no part of the bound. And a call below whose charge a store has granted ahead departs then.
 //!
 //! # Why not by age
 //!
@@ -30,6 +30,8 @@
 //! Nothing outside of `queue` assumes an order. Admission asks for the head whenever it may have
 //! changed. A shared backend may be granted charges ahead of time. It matches them to the queue as
 //! it is when they are used.
+
+use std::ops::Range;
 
 use super::Key;
 use crate::limits::Priority;
@@ -61,12 +63,12 @@ impl Front {
 impl Order {
     /// Returns the call that is next, and the place of its priority.
     pub(super) fn head(&self) -> Option<(usize, Front)> {
-        self.head_of(Priority::COUNT)
+        self.head_of(0..Priority::COUNT)
     }
 
-    /// Returns the call that is next among so many of the highest priorities.
-    pub(super) fn head_of(&self, lines: usize) -> Option<(usize, Front)> {
-        let fronts = self.0[..lines].iter().enumerate();
+    /// Returns the call that is next among some priorities.
+    pub(super) fn head_of(&self, lines: Range<usize>) -> Option<(usize, Front)> {
+        let fronts = self.0.iter().enumerate().take(lines.end).skip(lines.start);
         let mut fronts = fronts.filter_map(|(line, front)| front.map(|front| (line, front)));
         match fronts.clone().rfind(|(_, front)| front.is_owed()) {
             Some((owed, _)) => fronts.filter(|(line, _)| *line <= owed).min_by_key(|(_, front)| front.number),

@@ -61,6 +61,21 @@ fn every_tenth_place_is_for_a_lower_call_that_came_before() {
 }
 
 #[test]
+fn calls_above_a_reserved_priority_and_those_that_take_nothing_are_counted_apart() {
+    let mut queue = Queue::new(1, Reserve::from(High));
+    let calls = [(0, Low), (7, Low), (1, High), (2, Normal), (0, High)];
+    let keys = calls.map(|(amount, priority)| queue.join(waiter(amount, priority)));
+    assert_eq!(queue.above(), 3);
+    let head = |of: Option<(Key, &Waiter)>| of.map(|(_, waiter)| waiter.amounts.as_slice()[0]);
+    assert_eq!((head(queue.head_above()), head(queue.head_below())), (Some(1), Some(2)));
+    for (key, above) in keys.into_iter().zip([2, 2, 1, 1, 0]) {
+        queue.leave(key);
+        assert_eq!(queue.above(), above);
+    }
+    assert!(queue.head_below().is_none());
+}
+
+#[test]
 fn those_who_leave_from_anywhere_leave_the_others_in_order() {
     let calls = [(30, Normal), (10, High), (40, Low), (20, High)];
     for leaves in 0..4 {

@@ -48,8 +48,13 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
     if starting.limits.is_empty() {
         return Err(BuildProblem::NoLimits);
     }
-    if starting.limits.len() > MOST_SHARED {
-        return Err(BuildProblem::TooManyShared(starting.limits.len()));
+    // A share is one more for the script.
+    let (limits, all) = (starting.limits.len(), starting.meterings.len());
+    if all > MOST_SHARED {
+        return Err(BuildProblem::TooManyShared { limits, most: MOST_SHARED * limits / all });
+    }
+    if let Some(limit) = starting.limits.iter().find(|limit| all > limits && limit.rate().has_resets()) {
+        return Err(BuildProblem::SharedResetReserve(limit.clone()));
     }
     if let OnOutage::Local(Percent(share)) = redis.on_outage
         && !(1..=100).contains(&share)
@@ -59,23 +64,22 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
     }
     let order = order(starting);
     let (scales, identity) = shared(starting, &order)?;
-    let limits: Box<[_]> = order
-        .iter()
-        .zip(scales)
-        .map(|(place, scale)| {
-            let calendar = Calendar::of(starting.meterings[*place].rate).ok().flatten();
-            let windows = calendar.map(|calendar| Windows::new(calendar, starting.dates.clone()));
-            SharedLimit { place: *place, dimension: starting.dimensions[*place], scale, windows }
-        })
-        .collect();
-    let reset = limits.iter().map(|limit| limit.windows.is_some()).collect();
-    let common = Common::new(redis, reset).map_err(BuildProblem::Redis)?;
+    let shared = order.iter().zip(scales).map(|(place, scale)| {
+        let metering = &starting.meterings[*place];
+        let calendar = Calendar::of(metering.rate).ok().flatten();
+        let windows = calendar.map(|calendar| Windows::new(calendar, starting.dates.clone()));
+        let dimension = starting.dimensions[*place];
+        SharedLimit { place: *place, dimension, share: metering.share, scale, windows }
+    });
+    let shared: Box<[_]> = shared.collect();
+    let reset = shared.iter().map(|limit| limit.windows.is_some()).collect();
+    let common = Common::new(redis, reset, all - limits).map_err(BuildProblem::Redis)?;
     let parts: Vec<_> = starting.meterings.iter().map(|metering| redis.on_outage.part(metering)).collect();
     Ok(Shared {
         common: Arc::new(common),
         prefix: redis.prefix.clone(),
         name: name.to_owned(),
-        limits,
+        limits: shared,
         identity,
         share: Memory::new(&starting.metered_by(&parts), LOCAL),
         whole: Memory::new(starting, LOCAL),
@@ -97,9 +101,9 @@ impl Shared {
     }
 }
 
-/// Returns the places of the limits in the order of the script. All clients of the buckets must
-/// have the same, also after an update of the amounts. So amounts count only where all else is
-/// equal, which includes when limits reset.
+/// Returns the places of the limits in the order of the script, and then those of their shares, if
+/// there are any. All clients of the buckets must have the same, also after an update of the
+/// amounts. So amounts count only where all else is equal, which includes when limits reset.
 fn order(starting: &Starting<'_>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..starting.limits.len()).collect();
     order.sort_by_cached_key(|place| {
@@ -108,6 +112,9 @@ fn order(starting: &Starting<'_>) -> Vec<usize> {
         let resets = rate.resets().map(|resets| (resets.time, resets.zone));
         (limit.dimension().to_string(), rate.period(), resets, rate.amount(), metering.burst)
     });
+    let limits = order.len();
+    order.extend_from_within(..starting.meterings.len() - limits);
+    order.iter_mut().skip(limits).for_each(|place| *place += limits);
     order
 }
 

@@ -35,7 +35,7 @@ impl Client {
     /// Creates a client, which the server has never seen. Does not connect yet.
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
-            script: Script::of(&settings.reset),
+            script: Script::of(&settings.reset, settings.shares),
             key: settings.keys.client(),
             route: Route::new(Arc::clone(&settings)),
             other_limits: None,

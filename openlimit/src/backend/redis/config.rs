@@ -54,15 +54,19 @@ use crate::limits::Percent;
 /// calls ask again, up to a hundred times a second while they settle calls and once a second if
 /// not, and go in no particular order.
 ///
+/// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
+/// wait for their share are granted a look-ahead ahead at most. Processes whose lower calls have to
+/// wait longer take turns.
+///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).
 ///
 /// # How soon processes learn of a refusal
 ///
 /// A hold that one process begins stops the calls of all others within two round trips and an
-/// eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms by default and at least 10 ms. For
-/// that, a process asks the server before a call departs, if the last reply is older than that. It
-/// asks when the call departs if that is from a [lease](Self::lease). The call does not wait for
+/// eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms by default and at least 10 ms.
+/// For that, a process asks the server before a call departs, if the last reply is older than that.
+/// It asks when the call departs if that is from a [lease](Self::lease). The call does not wait for
 /// the reply. So calls depart for another round trip from a lease that was not used for that time,
 /// and for as long as a reply is late.
 ///
@@ -91,7 +95,8 @@ use crate::limits::Percent;
 ///
 /// # Names
 ///
-/// Limiters of one name must have the same limits, in any order. A limiter with other limits is
+/// Limiters of one name must have the same limits, in any order, and the same
+/// [reserve](crate::Builder::reserve). A limiter with other limits is
 /// refused with [`AcquireError::Store`](crate::AcquireError::Store). The error shows the limits of
 /// both, and when the name becomes free: after ten seconds without calls once the buckets are
 /// empty or were reset, or at once when the key is deleted.
@@ -247,8 +252,9 @@ impl Redis {
     ///
     /// A longer look-ahead takes fewer round trips. With a shorter one, refunds let waiting calls
     /// go sooner, a [hold](crate::Limiter::hold) of another process stops them sooner, calls of
-    /// other processes wait less behind this one, and less is lost if the process is killed. While calls give back what they did not use, the look-ahead in use is an
-    /// eighth of this. It is never shorter than four round trips.
+    /// other processes wait less behind this one, and less is lost if the process is killed. While
+    /// calls give back what they did not use, the look-ahead in use is an eighth of this. It is
+    /// never shorter than four round trips.
     #[must_use]
     pub fn look_ahead(mut self, look_ahead: Duration) -> Self {
         self.look_ahead = look_ahead;

@@ -10,8 +10,9 @@
 
 -- script.rs unrolls this text for a number of limits: lines that end in `--*` are repeated together
 -- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. Lines that end in
--- `--resets` are only for limits that reset, and those that end in `--leaks` only for the others. It
--- strips lines that begin with two dashes and a space, so comments cost nothing.
+-- `--resets` are only for limits that reset, those that end in `--leaks` only for the others, and
+-- those that end in `--shares` only for shares. It strips lines that begin with two dashes and a
+-- space, so comments cost nothing.
 
 -- # The rule: GCRA on the server's clock
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
@@ -83,6 +84,25 @@
 -- From two look-aheads before its moment on (`far_at`) the next one may be granted. Its own client
 -- asks for more calls within one look-ahead of it. So any other client comes first, whatever its
 -- own look-ahead is, and they take turns.
+
+-- # The shares of calls below a priority
+-- If a part of every limit is kept for some priorities, each limit has a second bucket for the
+-- calls below: their share. It is one more limit, and calls above weigh nothing in it.
+
+-- Calls of a client depart in order, but its calls above do not wait for those below. So `ahead` is
+-- where its last call above lies, and `below.ahead` where its last call below does.
+
+-- A call that waits for its share alone is not granted beyond the look-ahead of its client. The
+-- limits are charged as of the moment of each grant, so calls above would have to wait until then.
+-- Its client asks again a look-ahead before the share allows it. Calls behind it in the batch are
+-- not granted either. The client asks for those above without it.
+
+-- Meanwhile small calls of other clients could fill the share again and again. So the client whose
+-- first call below was not granted has a `claim`, until `ends`: a while after it asks again. Until
+-- then no call below of another client is granted. Others ask again at about the same time. The
+-- claim ends when one of its calls below is granted. Only the first call below in a batch can get
+-- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
+-- and they take turns. `of` is a hash of the client's key.
 
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
@@ -172,10 +192,10 @@
 
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
-local batch, at = ARGV[2], 0
+local batch, at, below = ARGV[2], 0, {}
 local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls
-seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls, at =
-  unpack('<dddddddddddddddddddd', batch)
+seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, below.ahead, below.at, below.back, below.back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls, at =
+  unpack('<dddddddddddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
@@ -194,8 +214,10 @@ do
   end
 end
 
--- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound.
-local FAR, MOST_PAIRS, PROBE = 4503599627370496, 64, 60000000
+-- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound. A client asks
+-- again within LONGEST_PAUSE (ahead.rs), in nanoseconds. Its batch may take until GRACE after that
+-- and two look-aheads, in microseconds.
+local FAR, MOST_PAIRS, PROBE, LONGEST_PAUSE, GRACE = 4503599627370496, 64, 60000000, 1000000000, 50000
 local last, epoch, charges, far, far_at, held, booked = now, now, now, 0, 0, 0, 0
 local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
@@ -203,10 +225,11 @@ local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
 local window = {}
 local ends, span, cut, rate, shut, sum, took, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
+local claim = {of = 0, ends = 0}
 ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
 window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
--- eight numbers for each limit, and one.
+-- eight numbers for each limit, and three.
 local state = redis.call('GET', KEYS[1])
 -- What becomes of each level if this client's limits are newer: a part of it.
 local parts
@@ -228,12 +251,12 @@ if state then
     last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
     window.till$, rested$ = -rested$, FAR --resets
-    length = fixed + 8
+    length = fixed + 24
     length = length + 8 * size$ + 64 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
-    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch = unpack('<{{dddddddd}}d', state, from)
+    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends = unpack('<{{dddddddd}}ddd', state, from)
     if is_newer then
       local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
       local function bursts(text)
@@ -241,6 +264,8 @@ if state then
         for amount, unit, after in string.gmatch(text, '%(burst ([%d.]+)([^,)]+)([,)])') do
           list[#list + 1] = after == ')' and (tonumber(amount) or 0) * (units[unit] or 0) or 1
         end
+        -- Those of the shares, if there are any.
+        for limit = 1, #list do list[#list + 1] = list[limit] end
         return list
       end
       local before, after = bursts(string.sub(state, 1, begin - 1)), bursts(limits)
@@ -282,7 +307,7 @@ held = math.abs(held)
 -- far ahead the far call is cannot be told any more, so it keeps no other back. The hold lasts for
 -- as long as before. Nothing leaks during a hold.
 if now < last then
-  far, held, booked = 0, max(0, held - last + now), max(0, booked - last + now)
+  far, claim.ends, held, booked = 0, 0, max(0, held - last + now), max(0, booked - last + now)
   ends[$], shut[$] = max(0, ends[$] - last + now), max(0, shut[$] - last + now) --*
 end
 do
@@ -339,7 +364,7 @@ local function thin(stack, size)
 end
 
 if hold_ends > 2 then
-  charges, far, booked = charges + 1, 0, 0
+  charges, far, claim.ends, booked = charges + 1, 0, 0, 0
   level$, rested$, put_in$, top$, low$, size$ = 0, FAR, 0, charges, 0, 0 --*
   ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
 end
@@ -425,7 +450,7 @@ if is_out then
     top$, low$ = 0, FAR --*
   end --*
   level$ = max(0, level$ - took[$]) --resets
-  ahead, ahead_at = back, back_at
+  ahead, ahead_at, below.ahead, below.at = back, back_at, below.back, below.back_at
   if far == out then far = 0 end
 end
 
@@ -502,30 +527,47 @@ end
 -- client gives that slot's moment on both clocks. On the server's it is exact, unless that clock
 -- was set back. On the client's own it is too late by the time that the batch took to arrive.
 ahead = max(0, min(ahead, max(0, ahead_at - now) * 1000) - pause)
+below.ahead = max(0, min(below.ahead, max(0, below.at - now) * 1000) - pause)
 local decisions, done = {}, 0
+local function client() return tonumber(string.sub(redis.sha1hex(KEYS[2]), 1, 12), 16) end
+-- When to ask again for a call that was kept back for its share.
+local has_served, share_in = false
 if moves > 0 and not is_out then
   -- The call that was to move keeps the slot that it has.
   at, calls = at + 8{{ + 8}}, calls - 1
 end
-while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
+while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
   local longest, {{weight$}}
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
-  local due, by, is_shut = ahead, 0, false
+  local is_below = false
+  is_below = is_below or weight$ > 0 --shares
+  local due, by, is_shut = is_below and max(ahead, below.ahead) or ahead, 0, false
   is_shut = is_shut or weight$ > 0 and shut[$] > now + pause / 1000 --*
-  if is_shut then break end
+  if is_shut or due > look_ahead then break end
   if weight$ > 0 then --leaks
     local wait --leaks
     if weight$ <= fit$ then wait = level$ + weight$ - fit$ --leaks
     else wait = level$ + max(0, min(weight$ + longest_pause - burst$, longest_pause) - rested$) end --leaks
     if wait > due then due, by = wait, $ end --leaks
   end --leaks
-  local is_far = due > 2 * look_ahead
+  local is_far, waits_for_share = due > 2 * look_ahead, false
+  waits_for_share = waits_for_share or by == $ --shares
+  local is_others = is_below and claim.ends > now and claim.of ~= client()
   if weight$ > 0 and (level$ + min(weight$, fit$) > fit$ or now + (due + pause) / 1000 >= window.till$ - window.lead$) then --resets
     due, by, is_shut = max(due, (window.till$ - now) * 1000 - pause), $, true --resets
   end --resets
   if due + pause > longest then
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by + 128)
+  elseif is_others then
+    share_in = max(0, (claim.ends - now - GRACE) * 1000 - 2 * look_ahead)
+    break
+  elseif waits_for_share and due > look_ahead then
+    share_in = due - look_ahead
+    if not has_served then
+      claim.of, claim.ends = client(), now + math.ceil((min(share_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
+    end
+    break
   elseif is_shut or is_far and far > 0 and far_at > now then
     break
   else
@@ -541,7 +583,8 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
       top$, low$ = charges, level$ - due --leaks
       level$, rested$ = level$ + weight$, 0 --*
     end --*
-    ahead, has_probe, booked = due, is_exhausted, max(booked, held)
+    has_probe, booked = is_exhausted, max(booked, held)
+    if is_below then below.ahead, has_served, claim.ends = due, true, 0 else ahead = due end
     if is_far then far, far_at = charges, now + (due + pause - 2 * look_ahead) / 1000 end
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by)
@@ -549,22 +592,22 @@ while done < calls and ahead <= look_ahead and pause <= (is_exhausted and 0 or l
 end
 
 if has_probe then
-  held = now + math.ceil(ahead / 1000) + PROBE
+  held = now + math.ceil(max(ahead, below.ahead) / 1000) + PROBE
   pause = (held - now) * 1000
   if ends[$] > now then ends[$] = ends[$] + held - now end --*
 end
 
 size$ = thin(stack$, size$) --*
-local far_in = far > 0 and max(0, far_at - now) * 1000 or 0
+local ask_in = share_in or far > 0 and max(0, far_at - now) * 1000 or 0
 local quota = has_probe and 2 or is_exhausted and 1 or 0
-local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, far_in, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
+local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, ask_in, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
 rested$ = -window.till$ --resets
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
-state = state .. pack('<{{dddddddd}}d', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch)
+state = state .. pack('<{{dddddddd}}ddd', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends)
 pause = max(pause, (shut[$] - now) * 1000) --*
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])

@@ -16,13 +16,13 @@
 //!   refused, and tries again with the next one. So the last update to arrive is the newest.
 //!
 //! Two identities without an update are never mixed: a program that was given the wrong limits is
-//! told so.
+//! told so. Nor are two that reserve another part of the limits, or for another priority.
 
 use std::time::Duration;
 
 use super::bounds::Bounds;
 use super::settings::KEPT;
-use crate::limits::{Counting, Limit};
+use crate::limits::{Counting, Limit, Percent, Priority};
 
 /// The version of the values under the keys. It has to change when `decide.lua` would misread a
 /// value that an older version wrote.
@@ -38,6 +38,8 @@ const UPDATE: &str = "; update ";
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     limits: Vec<SharedText>,
+    /// The part of them that is kept for a priority and those above it.
+    reserve: Option<(Priority, Percent)>,
     /// The number of updates so far, of any client.
     version: u64,
     /// The largest numbers in replies.
@@ -92,7 +94,12 @@ impl Identity {
     pub(super) fn new(limits: Vec<SharedText>, bounds: Bounds) -> Self {
         // A state that has drained says nothing. It is kept for twice that time, to be safe.
         let lifetime = (2 * bounds.drain).div_ceil(1_000_000_000).max(KEPT);
-        Self { limits, version: 0, bounds, lifetime }
+        Self { limits, reserve: None, version: 0, bounds, lifetime }
+    }
+
+    /// Returns the identity of the same limits, a part of which is kept for a priority.
+    pub(super) fn reserving(self, reserve: Option<(Priority, Percent)>) -> Self {
+        Self { reserve, ..self }
     }
 
     /// Returns the identity with another version.
@@ -111,9 +118,10 @@ impl Identity {
     }
 
     /// Returns the part of its old burst that the new burst of one limit is, as a fraction. A limit
-    /// that is counted in windows keeps its level.
+    /// that is counted in windows keeps its level. A share goes by its limit.
     pub(super) fn part(&self, bucket: usize, new: &Self) -> (u128, u128) {
-        match (&self.limits[bucket], &new.limits[bucket]) {
+        let limit = bucket % self.limits.len();
+        match (&self.limits[limit], &new.limits[limit]) {
             (old, new) if new.counting == Counting::Refilling => (new.burst.as_nanos(), old.burst.as_nanos()),
             _ => (1, 1),
         }
@@ -123,7 +131,13 @@ impl Identity {
     pub(super) fn limits(&self) -> String {
         let limits: Vec<_> = self.limits.iter().map(SharedText::text).collect();
         let update = if self.version > 0 { format!("{UPDATE}{}", self.version) } else { String::new() };
-        limits.join("; ") + &update
+        limits.join("; ") + &self.reserved() + &update
+    }
+
+    fn reserved(&self) -> String {
+        self.reserve.map_or_else(String::new, |(priority, Percent(percent))| {
+            format!("; reserve {percent} % for {priority}")
+        })
     }
 
     /// Returns the text that the state begins with.
@@ -143,6 +157,7 @@ impl Identity {
             limits.push((amount, burst));
             rest = after;
         }
+        let rest = rest.strip_prefix(&*self.reserved())?;
         let version = match rest {
             "" => 0,
             rest => rest.strip_prefix(UPDATE)?.parse().ok().filter(|version| *version < LAST_VERSION)?,

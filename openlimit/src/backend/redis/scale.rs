@@ -22,7 +22,7 @@
 //! requests at once, then one every 300 ms. With a headroom of 20 % a request weighs 375 ms and
 //! calls may fill 1 187.5 ms: still three at once, then one every 375 ms, which is 160 per minute.
 //!
-//! The pause before a large call (see `bucket`) is at most as long as the jitter, or as the whole
+//! The pause before a large call (see `level`) is at most as long as the jitter, or as the whole
 //! amount of a limit that is counted in windows. The script takes one such number for all limits.
 //! So in windows it is that of the slowest limit, and the burst of each limit is its `fit` and that
 //! number. For what is larger than `fit`, the pause is then what it is larger by.
@@ -92,7 +92,12 @@ impl Scale {
         let weigh = |time: Duration| clamp(time.as_nanos() * of / (of - kept));
         let longest = clamp(pause.as_nanos());
         let (fit, burst) = match metering.counting {
-            Counting::Refilling => (weigh(burst.saturating_sub(pause)), weigh(burst)),
+            Counting::Refilling if jitter == pause => (weigh(burst.saturating_sub(jitter)), weigh(burst)),
+            // The share of a limit that is counted in windows.
+            Counting::Refilling => {
+                let fit = weigh(burst.saturating_sub(jitter));
+                (fit, clamp(u128::from(fit) + u128::from(longest)))
+            }
             Counting::InWindows => {
                 // Rounded up as calls are, so that what may leave at once fits.
                 let at_once = rate.amount_in(burst - jitter);
@@ -305,6 +310,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_share_of_a_window_holds_a_part_of_what_may_leave_at_once() {
+        let (rate, jitter) = (Rate::per_minute(6_000), Duration::from_millis(50));
+        let metering = Metering::new(rate, Duration::from_secs(1), jitter, (0, 100));
+        let metering = Metering { counting: Counting::InWindows, ..metering };
+        let meterings = [metering, metering.share(80)];
+        let pause = Scale::longest_pause(&meterings);
+        let [limit, share] = meterings.map(|metering| Scale::new(&metering, pause));
+        assert_eq!([limit, share].map(|scale| scale.whole(scale.fit)), [100, 80]);
+        // A larger call pauses for what it is larger by.
+        let weight = share.weight(200);
+        assert_eq!(share.wait(0, weight), weight - share.fit);
+    }
+
     #[test]
     fn of_an_adopted_limit_the_bucket_holds_what_was_seen_and_no_multiple_of_it() {
         let metering = Metering::new(Rate::per_minute(6_000), Duration::from_secs(1), Duration::ZERO, (0, 1));

@@ -1,7 +1,8 @@
 //! `Script`: the text of `decide.lua`, for limiters with given limits.
 //!
-//! `decide.lua` is written for any number of limits, of which some reset, and unrolled here. The unrolled text takes the
-//! server a sixth less time than loops would.
+//! `decide.lua` is written for any number of limits, of which some reset and the last may be
+//! shares, and unrolled here. The unrolled text takes the server a sixth less time than loops
+//! would.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sha1_smol::Sha1;
 
-/// The script for limiters with so many limits, of which the same ones reset.
+/// The script for limiters with so many limits and shares, of which the same ones reset.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) text: String,
@@ -18,33 +19,40 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Returns the script for limits, each of which resets or leaks. Creates each once per process.
-    pub(super) fn of(reset: &[bool]) -> Arc<Self> {
-        static SCRIPTS: Mutex<BTreeMap<Box<[bool]>, Arc<Script>>> = Mutex::new(BTreeMap::new());
-        Arc::clone(SCRIPTS.lock().entry(reset.into()).or_insert_with(|| Arc::new(Self::new(reset))))
+    /// Returns the script for limits, each of which resets or leaks, and the last of which are
+    /// `shares`. Creates each once per process.
+    pub(super) fn of(reset: &[bool], shares: usize) -> Arc<Self> {
+        type Scripts = BTreeMap<(Box<[bool]>, usize), Arc<Script>>;
+        static SCRIPTS: Mutex<Scripts> = Mutex::new(BTreeMap::new());
+        let mut scripts = SCRIPTS.lock();
+        Arc::clone(
+            scripts.entry((reset.into(), shares)).or_insert_with(|| Arc::new(Self::new(reset, shares))),
+        )
     }
 
-    fn new(reset: &[bool]) -> Self {
-        let text = unrolled(include_str!("decide.lua"), reset);
+    fn new(reset: &[bool], shares: usize) -> Self {
+        let text = unrolled(include_str!("decide.lua"), reset, shares);
         let sha = Sha1::from(&text).digest().to_string();
         Self { text, sha }
     }
 }
 
-/// Unrolls a text for limits, each of which resets or leaks. Strips its blank lines and comments.
+/// Unrolls a text for limits, each of which resets or leaks, and the last of which are `shares`.
+/// Strips its blank lines and comments.
 ///
 /// Consecutive lines that end in `--*` are repeated together for each limit, with 1, 2, .. in place
-/// of `$`. Among them, those that end in `--resets` are only for limits that reset, and those that
-/// end in `--leaks` only for the others. What stands in `{{..}}` becomes a list. A comment is a line
-/// that begins with two dashes and a space.
-fn unrolled(text: &str, reset: &[bool]) -> String {
+/// of `$`. Among them, those that end in `--resets` are only for limits that reset, those that end
+/// in `--leaks` only for the others, and those that end in `--shares` only for shares. What stands
+/// in `{{..}}` becomes a list. A comment is a line that begins with two dashes and a space.
+fn unrolled(text: &str, reset: &[bool], shares: usize) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- "));
     let marked: Vec<_> = lines.map(Line::read).collect();
     let mut unrolled = String::new();
     for lines in marked.chunk_by(|one, next| one.is_marked() == next.is_marked()) {
         if lines[0].is_marked() {
             for (limit, resets) in reset.iter().enumerate() {
-                for line in lines.iter().filter(|line| line.is_for(*resets)) {
+                let is_share = limit >= reset.len() - shares;
+                for line in lines.iter().filter(|line| line.is_for(*resets, is_share)) {
                     unrolled += &line.text.replace('$', &(limit + 1).to_string());
                     unrolled.push('\n');
                 }
@@ -68,7 +76,7 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn read(line: &'a str) -> Self {
         match line.rsplit_once(" --") {
-            Some((text, mark @ (EACH | RESETS | LEAKS))) => Self { text, mark: Some(mark) },
+            Some((text, mark @ (EACH | RESETS | LEAKS | SHARES))) => Self { text, mark: Some(mark) },
             _ => Self { text: line, mark: None },
         }
     }
@@ -77,9 +85,14 @@ impl<'a> Line<'a> {
         self.mark.is_some()
     }
 
-    /// Returns true if it is repeated for a limit that resets, or else leaks.
-    fn is_for(&self, resets: bool) -> bool {
-        self.mark != Some(if resets { LEAKS } else { RESETS })
+    /// Returns true if it is repeated for a limit that resets or else leaks, or that is a share.
+    fn is_for(&self, resets: bool, is_share: bool) -> bool {
+        match self.mark {
+            Some(RESETS) => resets,
+            Some(LEAKS) => !resets,
+            Some(SHARES) => is_share,
+            _ => true,
+        }
     }
 }
 
@@ -91,6 +104,9 @@ const RESETS: &str = "resets";
 
 /// Marks one that is repeated for each limit that does not.
 const LEAKS: &str = "leaks";
+
+/// Marks one that is repeated for each share.
+const SHARES: &str = "shares";
 
 /// Writes out the lists in a line.
 fn listed(line: &str, limits: usize) -> String {
@@ -117,13 +133,20 @@ mod tests {
     fn marked_lines_are_repeated_together_and_a_list_is_written_out() {
         let text = "-- why\nif x$ --*\nend --*\n\nunpack('<d{{dd}}', {{level$, weight$}})\n";
         let plain = "if x1\nend\nif x2\nend\nunpack('<ddddd', level1, weight1, level2, weight2)\n";
-        assert_eq!(unrolled(text, &[false, false]), plain);
+        assert_eq!(unrolled(text, &[false, false], 0), plain);
     }
 
     #[test]
     fn some_lines_are_only_for_limits_that_reset_and_some_only_for_the_others() {
         let text = "all$ --*\n-- why\ncounts$ --resets\nflows$ --leaks\nend\nnone$ --resets\n";
-        assert_eq!(unrolled(text, &[false, true]), "all1\nflows1\nall2\ncounts2\nend\nnone2\n");
-        assert_eq!(unrolled(text, &[false]), "all1\nflows1\nend\n");
+        assert_eq!(unrolled(text, &[false, true], 0), "all1\nflows1\nall2\ncounts2\nend\nnone2\n");
+        assert_eq!(unrolled(text, &[false], 0), "all1\nflows1\nend\n");
+    }
+
+    #[test]
+    fn some_lines_are_only_for_shares() {
+        let text = "all$ --*\nbelow$ --shares\nend\n";
+        assert_eq!(unrolled(text, &[false; 4], 2), "all1\nall2\nall3\nbelow3\nall4\nbelow4\nend\n");
+        assert_eq!(unrolled(text, &[false], 0), "all1\nend\n");
     }
 }

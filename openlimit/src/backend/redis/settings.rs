@@ -23,8 +23,10 @@ pub(crate) struct Settings {
 pub(crate) struct Common {
     /// The nodes that the user gave. There is at least one.
     pub(super) nodes: Vec<Access>,
-    /// Whether each limit resets, in the order of the script.
+    /// Whether each limit resets, in the order of the script. Shares of lower priorities come last.
     pub(super) reset: Box<[bool]>,
+    /// The number of shares.
+    pub(super) shares: usize,
     /// The server, as errors name it.
     pub(super) server: Arc<str>,
     /// The passwords, which no error may show.
@@ -55,18 +57,19 @@ impl Deref for Settings {
 }
 
 impl Common {
-    /// Creates the settings of limiters with limits, each of which resets or not.
+    /// Creates the settings of limiters with limits, each of which resets or not. The last of them
+    /// are `shares`.
     ///
     /// # Errors
     /// Returns the problem if the servers cannot be used.
-    pub(super) fn new(redis: &Redis, reset: Box<[bool]>) -> Result<Self, Cow<'static, str>> {
+    pub(super) fn new(redis: &Redis, reset: Box<[bool]>, shares: usize) -> Result<Self, Cow<'static, str>> {
         let nodes = Access::all(redis)?;
         let server = nodes.iter().map(|node| node.info().addr().to_string()).collect::<Vec<_>>().join(", ");
         let secrets = nodes.iter().filter_map(|node| node.info().redis_settings().password());
         let mut secrets: Vec<_> = secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
         // Longest first, since one secret may be the beginning of another.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
-        Ok(Self { nodes, reset, server: server.into(), secrets })
+        Ok(Self { nodes, reset, shares, server: server.into(), secrets })
     }
 
     /// Creates the error of a problem with this server.

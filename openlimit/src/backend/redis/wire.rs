@@ -7,7 +7,8 @@
 //!    `charges`, which identify the state that the client saw last (zeros before the first reply);
 //!    for how long its process decided alone, and the `epoch` that it had seen before;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
-//!    same of the slot before the one that moves, if one does; `look_ahead`; `longest_pause`;
+//!    same of the slot before the one that moves, if one does; the same four of slots for calls
+//!    below a reserved priority; `look_ahead`; `longest_pause`;
 //! 3. until when to admit nothing, on the server's clock, or 0; what ends before that: 1 for the
 //!    hold of all calls, 2 also for those of single limits, 3 to reset all buckets, too, else 0; 1
 //!    if a quota is used up, else 0;
@@ -27,8 +28,8 @@
 //! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
-//! Where the client has seen nothing of a window, `level` is what is left of the last one, and `sum`
-//! is less than zero.
+//! Where the client has seen nothing of a window, `level` is what is left of the last one, and
+//! `sum` is less than zero.
 //!
 //! A reply is a [`BatchReply`], field by field. One number says if a quota is used up: 0 for no, 1
 //! for yes, and 2 if the batch has the probe. Each [`Decision`] is a number and a byte: the wait,
@@ -79,8 +80,9 @@ pub(crate) struct BatchReply {
     pub(super) is_exhausted: bool,
     /// True if the batch has the probe: its first call that was granted.
     pub(super) has_probe: bool,
-    /// In how many nanoseconds the next far call may be granted.
-    pub(super) far_in: u64,
+    /// In how many nanoseconds to ask again for a call that was not granted, because another one is
+    /// far ahead or because it waits for its share.
+    pub(super) ask_in: u64,
     /// The state of each bucket after the batch.
     pub(super) buckets: Vec<BucketReply>,
     /// The decisions about the first calls of the batch, in their order. Calls beyond the
@@ -145,7 +147,7 @@ impl BatchReply {
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, charges) = (bytes.number()?, bytes.number()?);
         let (is_out, held_for) = (bytes.number()? > 0, bytes.number()?);
-        let (quota, far_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
+        let (quota, ask_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
             let (level, idle) = (bytes.number()?, bytes.signed()?);
@@ -179,7 +181,7 @@ impl BatchReply {
             held_for,
             is_exhausted: quota > 0,
             has_probe: quota > 1,
-            far_in,
+            ask_in,
             buckets,
             calls: decisions,
             paces,

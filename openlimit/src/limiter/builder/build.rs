@@ -124,7 +124,6 @@ impl Options {
             Some((_, Percent(percent @ (0 | 100..)))) => Err(BuildProblem::ReservedPart(percent)),
             Some((Priority::Low, _)) => Err(BuildProblem::ReservedForAll),
             Some(_) if self.declared.limits.is_empty() => Err(BuildProblem::UnusedReserve),
-            Some(_) if self.backend.is_store() => Err(BuildProblem::SharedReserve),
             reserve => Ok(reserve),
         }
     }

@@ -38,7 +38,13 @@ impl<K, Keys> Builder<K, Keys> {
     /// `remaining` from a provider is shared in the same way.
     ///
     /// `try_acquire` is a call of normal priority. A [concurrency](Self::concurrency) is not shared
-    /// out. The limits must not be shared through Redis.
+    /// out.
+    ///
+    /// Over Redis, calls of all processes have one share. At most four limits can be shared then,
+    /// none of which [resets](crate::Rate::resets_at), and all processes must reserve the same.
+    /// Lower calls are granted up to a [look-ahead](crate::Redis::look_ahead) before they depart.
+    /// If the burst is about as short as that, a call at or above the priority may have to wait for
+    /// so long.
     ///
     /// ```
     /// use openlimit::{Percent, Priority, RateLimiter, limiter};

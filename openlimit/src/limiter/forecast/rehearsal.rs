@@ -143,6 +143,7 @@ impl<'a> Rehearsal<'a> {
             limits: self.plan.limits(),
             meterings: &self.meterings,
             dimensions: self.plan.dimensions(),
+            reserve: None,
             max_hold: 0,
             dates: Dates::From(self.start),
             on_system_time: false,

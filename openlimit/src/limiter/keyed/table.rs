@@ -1,141 +1,148 @@
 //! `Table`: a hash table that can also be walked a few entries at a time.
 //!
-//! The entries are in one vector, so a *hand* can go round and look at some of them with each new
-//! one. The maps of the standard library have no place to go on from. Entries of one bucket are
-//! linked. Each keeps its hash, so growing does not hash a key again, which is foreign code.
+//! All entries are in one array: each at the place that its hash leads to, or at the next one behind
+//! it that was free (linear probing). So the entry of a key is found with one access to memory, as
+//! the entries behind it are on the same cache line or on the next. With many keys, which are in no
+//! cache, each access takes as long as the rest of a call.
+//!
+//! A *hand* can go round and look at some of the entries with each new one. The maps of the standard
+//! library have no place to go on from. Each entry keeps its hash, so growing does not hash a key
+//! again, which is foreign code.
 
 use std::mem;
 
-/// The end of a list.
-const NONE: u32 = u32::MAX;
+/// One place in so many stays free, at least. With fewer, entries are far behind their places.
+const FREE: usize = 4;
 
-/// The storage for entries grows by one part in so many. Twice as much each time would leave a
-/// third of it unused on average.
-const PARTS: usize = 4;
+/// The array grows by one part in so many. Twice as much each time would leave a third of it unused
+/// on average.
+const PARTS: usize = 8;
 
-/// The most entries of one table.
-pub(super) const MOST: usize = NONE as usize;
+/// The most entries of one table. It then has fewer slots than there are hashes of 32 bits.
+pub(super) const MOST: usize = 1 << 31;
 
 #[derive(Debug)]
 pub(super) struct Table<K, V> {
-    /// The first entry of each bucket. Their number is zero or a power of two.
-    heads: Box<[u32]>,
-    entries: Vec<Entry<K, V>>,
+    slots: Box<[Option<Entry<K, V>>]>,
+    len: usize,
+    /// The slot to look at next.
     hand: usize,
 }
 
 #[derive(Debug)]
 struct Entry<K, V> {
     hash: u32,
-    /// The next entry of the bucket.
-    next: u32,
     key: K,
     value: V,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { heads: Box::default(), entries: Vec::new(), hand: 0 }
+        Self { slots: Box::default(), len: 0, hand: 0 }
     }
 }
 
 impl<K, V> Table<K, V> {
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// Returns the value of the key for which `is_key` returns true.
     #[inline]
     pub(super) fn find(&self, hash: u32, is_key: impl Fn(&K) -> bool) -> Option<&V> {
-        let mut place = self.heads.get(self.bucket(hash)).copied().unwrap_or(NONE);
-        while let Some(entry) = self.entries.get(place as usize) {
+        let mut at = self.home(hash);
+        while let Some(Some(entry)) = self.slots.get(at) {
             if entry.hash == hash && is_key(&entry.key) {
                 return Some(&entry.value);
             }
-            place = entry.next;
+            at = self.after(at);
         }
         None
     }
 
     /// Returns all values.
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
-        self.entries.iter().map(|entry| &entry.value)
+        self.slots.iter().flatten().map(|entry| &entry.value)
     }
 
     /// Adds a key that is not in the table.
     pub(super) fn insert(&mut self, hash: u32, key: K, value: V) {
-        let len = self.entries.len();
-        if len == self.heads.len() {
-            self.resize(len.max(2) * 2);
+        let slots = self.slots.len();
+        if self.len >= slots - slots.div_ceil(FREE) {
+            self.resize(slots + (slots / PARTS).max(PARTS));
         }
-        if len == self.entries.capacity() {
-            self.entries.reserve_exact((len / PARTS).max(PARTS));
-        }
-        let bucket = self.bucket(hash);
-        let next = mem::replace(&mut self.heads[bucket], self.entries.len() as u32);
-        self.entries.push(Entry { hash, next, key, value });
+        self.len += 1;
+        self.put(Entry { hash, key, value });
     }
 
     /// Moves the hand over up to `count` entries, and takes out those for which `is_idle` returns
     /// true.
     pub(super) fn sweep(&mut self, count: usize, is_idle: impl Fn(&V) -> bool) -> Vec<(K, V)> {
         let mut removed = Vec::new();
-        for _ in 0..count.min(self.entries.len()) {
-            if self.hand >= self.entries.len() {
-                self.hand = 0;
-            }
-            match self.entries.get(self.hand) {
-                Some(entry) if is_idle(&entry.value) => removed.push(self.remove(self.hand)),
-                Some(_) => self.hand += 1,
-                None => break,
+        let mut left = count.min(self.len);
+        while left > 0 {
+            let entry = &self.slots[self.hand];
+            left -= usize::from(entry.is_some());
+            if entry.as_ref().is_some_and(|entry| is_idle(&entry.value)) {
+                // Another entry may move to its place, which is looked at next.
+                removed.extend(self.remove(self.hand).map(|Entry { key, value, .. }| (key, value)));
+            } else {
+                self.hand = self.after(self.hand);
             }
         }
-        if self.entries.len() < self.heads.len() / 8 {
-            self.resize(self.heads.len() / 4);
+        if self.len < self.slots.len() / 4 {
+            self.resize(self.slots.len() / 2);
         }
         removed
     }
 
-    /// Takes out an entry. The last one takes its place.
-    fn remove(&mut self, place: usize) -> (K, V) {
-        let after = self.entries[place].next;
-        *self.link_to(place) = after;
-        let last = self.entries.len() - 1;
-        if place != last {
-            *self.link_to(last) = place as u32;
+    /// Takes out an entry. Those behind it move up, unless they would come before their places.
+    fn remove(&mut self, mut hole: usize) -> Option<Entry<K, V>> {
+        let removed = self.slots[hole].take();
+        self.len -= 1;
+        let mut at = self.after(hole);
+        while let Some(entry) = &self.slots[at] {
+            if self.distance(self.home(entry.hash), at) >= self.distance(hole, at) {
+                self.slots.swap(hole, at);
+                hole = at;
+            }
+            at = self.after(at);
         }
-        let Entry { key, value, .. } = self.entries.swap_remove(place);
-        (key, value)
+        removed
     }
 
-    /// Returns the link that leads to an entry.
-    fn link_to(&mut self, place: usize) -> &mut u32 {
-        let bucket = self.bucket(self.entries[place].hash);
-        let mut from = None;
-        let mut at = self.heads[bucket];
-        while at as usize != place {
-            from = Some(at);
-            at = self.entries[at as usize].next;
-        }
-        match from {
-            Some(from) => &mut self.entries[from as usize].next,
-            None => &mut self.heads[bucket],
-        }
+    /// Changes the number of slots.
+    fn resize(&mut self, slots: usize) {
+        // The order of the entries stays, so the hand stays among the same ones.
+        self.hand = (self.hand as u64 * slots as u64 / (self.slots.len() as u64).max(1)) as usize;
+        let before = mem::replace(&mut self.slots, (0..slots).map(|_| None).collect());
+        before.into_iter().flatten().for_each(|entry| self.put(entry));
     }
 
-    /// Changes the number of buckets, to a power of two.
-    fn resize(&mut self, buckets: usize) {
-        self.entries.shrink_to(buckets);
-        self.heads = vec![NONE; buckets].into();
-        for place in 0..self.entries.len() {
-            let bucket = self.bucket(self.entries[place].hash);
-            self.entries[place].next = mem::replace(&mut self.heads[bucket], place as u32);
+    /// Puts an entry into the first free slot, of which there is one.
+    fn put(&mut self, entry: Entry<K, V>) {
+        let mut at = self.home(entry.hash);
+        while self.slots[at].is_some() {
+            at = self.after(at);
         }
+        self.slots[at] = Some(entry);
     }
 
+    /// Returns the slot that a hash leads to. Higher hashes lead to later slots.
     #[inline]
-    fn bucket(&self, hash: u32) -> usize {
-        hash as usize & self.heads.len().wrapping_sub(1)
+    fn home(&self, hash: u32) -> usize {
+        ((u64::from(hash) * self.slots.len() as u64) >> u32::BITS) as usize
+    }
+
+    /// Returns the next slot, which of the last one is the first.
+    #[inline]
+    fn after(&self, slot: usize) -> usize {
+        if slot + 1 < self.slots.len() { slot + 1 } else { 0 }
+    }
+
+    /// Returns how far one slot is behind another.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if from <= to { to - from } else { to + self.slots.len() - from }
     }
 }
 
@@ -155,12 +162,13 @@ mod tests {
 
     #[test]
     fn it_holds_what_a_map_of_the_standard_library_holds() {
+        // All keys meet in one slot, in three, the last one included, or in a few.
         for hashes in [1, 3, 1 << 16] {
             let (mut table, mut map) = (Table::default(), BTreeMap::new());
             let mut random = 0x9e37_79b9_7f4a_7c15_u64;
             for step in 0..20_000_u64 {
                 let key = below(&mut random, 500);
-                let hash = (key % hashes) as u32;
+                let hash = (key % hashes) as u32 * (u32::MAX / (hashes as u32 - 1).max(1));
                 assert_eq!(table.find(hash, |known| *known == key), map.get(&key));
                 if map.contains_key(&key) {
                     continue;
@@ -177,28 +185,31 @@ mod tests {
         }
     }
 
+    /// Returns a table of so many keys, whose hashes are spread.
+    fn filled(keys: u32) -> Table<u32, ()> {
+        let mut table = Table::default();
+        (0..keys).for_each(|key| table.insert(key.wrapping_mul(0x9e37_79b9), key, ()));
+        table
+    }
+
     #[test]
     fn the_hand_reaches_every_entry() {
-        let mut table = Table::default();
-        (0..1_000).for_each(|key| table.insert(key, key, ()));
+        let mut table = filled(1_000);
         let removed: usize = (0..10).map(|_| table.sweep(100, |()| true).len()).sum();
         assert_eq!((removed, table.len()), (1_000, 0));
     }
 
     #[test]
     fn storage_goes_with_the_entries() {
-        let mut table = Table::default();
-        (0..100_000).for_each(|key| table.insert(key, key, ()));
+        let mut table = filled(100_000);
+        assert!(table.slots.len() < 100_000 * 3 / 2, "{} slots", table.slots.len());
         while table.len() > 10 {
             table.sweep(table.len() - 10, |()| true);
         }
-        table.sweep(0, |()| true);
-        table.sweep(0, |()| true);
-        while table.heads.len() > 64 {
-            let before = table.heads.len();
+        while table.slots.len() > 64 {
+            let before = table.slots.len();
             table.sweep(0, |()| true);
-            assert!(table.heads.len() < before, "{before} buckets stay");
+            assert!(table.slots.len() < before, "{before} slots stay");
         }
-        assert!(table.entries.capacity() <= 64);
     }
 }

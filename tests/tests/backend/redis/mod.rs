@@ -31,6 +31,7 @@ mod processes;
 mod programs;
 mod queue;
 mod reported;
+mod reserve;
 mod resets;
 mod stack;
 mod state_loss;

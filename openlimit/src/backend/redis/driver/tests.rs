@@ -34,7 +34,7 @@ fn slots() -> Box<Slots> {
     let (rate, burst, jitter) = (Rate::per_second(1), Duration::from_secs(9), Duration::ZERO);
     let scale = Scale::new(&Metering::new(rate, burst, jitter, (0, 100)), jitter);
     Box::new(Slots::new(
-        &[SharedLimit { place: 0, dimension: 0, scale, windows: None }],
+        &[SharedLimit { place: 0, dimension: 0, share: 100, scale, windows: None }],
         terms,
         "".into(),
         Alone::new(Memory::default(), Memory::default(), 1),
@@ -43,7 +43,7 @@ fn slots() -> Box<Slots> {
 }
 
 fn settings() -> Arc<Settings> {
-    let common = Common::new(&Redis::new("redis://localhost"), [false].into());
+    let common = Common::new(&Redis::new("redis://localhost"), [false].into(), 0);
     let common = common.unwrap_or_else(|problem| panic!("{problem}"));
     Arc::new(Settings::new(Arc::new(common), Keys::new("", "chat", None)))
 }

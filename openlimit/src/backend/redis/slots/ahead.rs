@@ -49,17 +49,18 @@ impl Slots {
     }
 
     /// Returns for how long a client waits before it asks again for calls that were not granted:
-    /// those beyond its own last slot, or those that another client's far call keeps back.
+    /// those beyond its own last slot, or those that another client's far call or their share keeps
+    /// back.
     ///
-    /// The next far call may be granted in `far_in`, or sooner after a refund.
-    pub(super) fn pause(&self, far_in: u64, now: u64) -> u64 {
+    /// The next such call may be granted in `ask_in`, or sooner after a refund.
+    pub(super) fn pause(&self, ask_in: u64, is_below: bool, now: u64) -> u64 {
         let pause = self.terms.look_ahead / PORTION;
-        if self.slots.back().is_some_and(|slot| self.is_far(slot, now)) {
+        if self.lane(is_below).back().is_some_and(|slot| self.is_far(slot, now)) {
             pause
         } else if self.changes(now) {
             pause.max(SHORTEST_PAUSE)
         } else {
-            far_in.min(LONGEST_PAUSE).max(pause).max(SHORTEST_PAUSE)
+            ask_in.min(LONGEST_PAUSE).max(pause).max(SHORTEST_PAUSE)
         }
     }
 
@@ -79,14 +80,20 @@ impl Slots {
     /// slot beyond the look-ahead that was requested for another waiter: that large call has left,
     /// and this one may be granted an earlier slot.
     pub(super) fn slot_due(&mut self, amounts: &[u64], waiter: Option<u64>, now: u64) -> Option<Due> {
-        while let Some(slot) = self.slots.front() {
-            // Beyond any look-ahead, also one that is not shortened.
-            let is_far = slot.due > now.saturating_add(self.terms.look_ahead.max(self.trips()));
+        let is_below = self.takes_share(amounts);
+        // Beyond any look-ahead, also one that is not shortened.
+        let look_ahead = self.terms.look_ahead.max(self.trips());
+        let far = now.saturating_add(look_ahead);
+        if !is_below && waiter.is_some() {
+            // Within two look-aheads, calls above wait less than for a far call of another client.
+            self.drop_below_after(far.saturating_add(look_ahead), now);
+        }
+        while let Some(slot) = self.lane(is_below).front() {
             let is_others = !slot.is_lease() && slot.waiter != waiter;
-            if now <= slot.expires && slot.fits(amounts) && !(is_far && is_others) {
+            if now <= slot.expires && slot.fits(amounts) && !(slot.due > far && is_others) {
                 return Some(Due { at: slot.due, limit: slot.limit });
             }
-            self.drop_first(now);
+            self.drop_first(is_below, now);
         }
         None
     }
@@ -94,7 +101,9 @@ impl Slots {
     /// Takes a call, which fits, out of the first slot. Returns the number of the charge.
     pub(super) fn take_slot(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         self.wants_news |= self.needs_news(now);
-        let slot = self.slots.front_mut()?;
+        let is_below = self.takes_share(amounts);
+        let lane = if is_below { &mut self.below } else { &mut self.slots };
+        let slot = lane.front_mut()?;
         let charge = slot.charge;
         for ((rest, held), amount) in slot.amounts.as_mut_slice().iter_mut().zip(&mut self.held).zip(amounts)
         {
@@ -106,22 +115,27 @@ impl Slots {
             self.probe_slot = 0;
         }
         if !slot.is_lease() || slot.amounts.is_zero() {
-            self.drop_first(now);
+            self.drop_first(is_below, now);
         }
         Some(charge)
     }
 
     /// Gives back all slots, but leases only once they have expired. For an empty queue.
     pub(super) fn drop_idle(&mut self, now: u64) {
-        while self.slots.front().is_some_and(|slot| !slot.is_lease() || slot.expires < now) {
-            self.drop_first(now);
+        for is_below in [false, true] {
+            let is_of_no_use = |slot: &Slot| !slot.is_lease() || slot.expires < now;
+            while self.lane(is_below).front().is_some_and(is_of_no_use) {
+                self.drop_first(is_below, now);
+            }
         }
     }
 
     /// Gives back all slots, leases included.
     pub(super) fn drop_all(&mut self, now: u64) {
-        while !self.slots.is_empty() {
-            self.drop_first(now);
+        for is_below in [false, true] {
+            while !self.lane(is_below).is_empty() {
+                self.drop_first(is_below, now);
+            }
         }
     }
 
@@ -130,6 +144,10 @@ impl Slots {
         for bucket in 0..self.scales.len() {
             let weight = self.weight_of(bucket, amounts[self.dimensions[bucket]], charge);
             self.ledger.refund(bucket, weight, charge, is_admitted);
+        }
+        if self.takes_share(amounts) {
+            // The share may have room for calls below.
+            self.below_at = self.below_at.min(now.saturating_add(FLUSH_AFTER));
         }
         self.flush_soon(now);
     }
@@ -140,10 +158,16 @@ impl Slots {
         self.flush_soon(now);
     }
 
-    /// Gives back the first slot.
-    pub(super) fn drop_first(&mut self, now: u64) {
-        let Some(slot) = self.slots.pop_front() else { return };
-        self.subtract_held(&slot);
+    /// Gives back the first slot of calls above, or of those below.
+    pub(super) fn drop_first(&mut self, is_below: bool, now: u64) {
+        if let Some(slot) = self.lane_mut(is_below).pop_front() {
+            self.drop_slot(&slot, now);
+        }
+    }
+
+    /// Gives back a slot that was removed.
+    pub(super) fn drop_slot(&mut self, slot: &Slot, now: u64) {
+        self.subtract_held(slot);
         if slot.charge == self.probe_slot && self.is_exhausted {
             self.pass_probe_on(now);
         }

@@ -16,7 +16,7 @@ impl Slots {
 
     /// Returns true if it has no slots and no leases, and none are on their way.
     fn holds_nothing(&self) -> bool {
-        self.slots.is_empty() && self.in_flight.is_none()
+        self.has_no_slots() && self.in_flight.is_none()
     }
 
     /// Returns true if nothing waits for a batch.
@@ -24,8 +24,9 @@ impl Slots {
         !self.ledger.is_pending() && !self.is_update_pending && !self.wants_news && self.lease_for.is_none()
     }
 
-    /// Returns true if all buckets have drained since the last reply, at the declared rates, or were
-    /// reset, and nothing is on hold. That the rate climbs, or that Redis is away, is worth remembering.
+    /// Returns true if all buckets have drained since the last reply, at the declared rates, or
+    /// were reset, and nothing is on hold. That the rate climbs, or that Redis is away, is worth
+    /// remembering.
     fn restores_nothing(&self, now: u64) -> bool {
         // Levels stand during a hold.
         let drains_at =

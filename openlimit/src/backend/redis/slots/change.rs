@@ -63,7 +63,7 @@ impl Slots {
     fn take_back(&mut self) {
         self.in_flight = None;
         if let Some(slot) = self.moving.take() {
-            self.slots.push_back(slot);
+            self.keep_slot(slot);
         }
         self.is_update_sent = false;
         self.ledger.take_back();
@@ -109,7 +109,7 @@ impl Slots {
             self.is_update_pending = version.is_none();
             self.is_update_sent = false;
             self.flush_at = self.flush_at.min(now);
-            self.ask_at = 0;
+            (self.ask_at, self.below_at) = (0, 0);
         }
         Ok(())
     }
@@ -130,6 +130,7 @@ impl Slots {
     /// Makes the buckets as new, for all processes, with the next batch.
     pub(super) fn reset_buckets(&mut self, limits: &Starting<'_>, now: u64) {
         self.slots.clear();
+        self.below.clear();
         self.held.fill(0);
         self.moving = None;
         self.ledger.reset();
@@ -137,7 +138,7 @@ impl Slots {
         self.scales.iter_mut().for_each(|scale| scale.set_rate(1, 1));
         self.set_paces(now);
         (self.held_until, self.is_exhausted, self.probe_slot, self.ask_at) = (0, false, 0, 0);
-        (self.head_shut_until, self.changed_at) = (0, None);
+        (self.below_at, self.head_shut_until, self.changed_at) = (0, 0, None);
         self.shut_until.fill(0);
         let meterings = self.share_of(limits.meterings);
         self.alone.reset(&limits.metered_by(&meterings), limits, now);

@@ -18,7 +18,8 @@ impl Slots {
         if !queue.goes_last(call) {
             // The call may take a slot that was requested for a call behind it.
             let next = self.estimate_next(amounts, now);
-            return self.slots.front().map(wait_for).map_or(next, |first| first.min(next));
+            let first = self.lane(self.takes_share(amounts)).front();
+            return first.map(wait_for).map_or(next, |first| first.min(next));
         }
         self.behind_slots(amounts, |dimension| queue.ahead_of(call, dimension), now)
     }
@@ -36,7 +37,8 @@ impl Slots {
 
     /// Does the same for a call for which there is no slot.
     fn behind_slots(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
-        let last = self.slots.back().map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
+        let last = self.lane(self.takes_share(amounts)).back();
+        let last = last.map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
         let without_slot = |dimension: usize| ahead(dimension).saturating_sub(self.held[dimension]);
         last.max(self.wait_for_room(amounts, without_slot, self.is_fresh(now), now))
     }
@@ -47,8 +49,8 @@ impl Slots {
         self.wait_for_room(amounts, |_| 0, self.is_fresh(now), now)
     }
 
-    /// Returns whether the levels are known. More than a look-ahead after the last reply, others may
-    /// have given back anything.
+    /// Returns whether the levels are known. More than a look-ahead after the last reply, others
+    /// may have given back anything.
     fn is_fresh(&self, now: u64) -> bool {
         now.saturating_sub(self.seen_at) <= self.look_ahead(now)
     }
@@ -65,7 +67,7 @@ impl Slots {
         is_fresh: bool,
         now: u64,
     ) -> (u64, usize) {
-        let mut longest = (0, 0);
+        let mut longest = self.kept_back_for(amounts, now);
         let weights = |bucket: usize| {
             let (scale, dimension) = (&self.scales[bucket], self.dimensions[bucket]);
             let ahead = scale.weight(u64::try_from(ahead(dimension)).unwrap_or(u64::MAX));
@@ -76,7 +78,7 @@ impl Slots {
             let level = if is_fresh { self.level(bucket, now) } else { 0 } + ahead;
             let wait = if weight <= scale.fit { (level + weight).saturating_sub(scale.fit) } else { level };
             if weight > 0 && wait > longest.0 {
-                longest = (wait, self.places[bucket]);
+                longest = (wait, self.limit_of(bucket));
             }
         }
         for (bucket, windows) in self.windows.iter().map(|windows| (windows.bucket, windows)) {

@@ -47,6 +47,7 @@
 //! other client was granted a call in between, the reply has a new, earlier slot. Otherwise the
 //! call keeps its old slot.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
@@ -84,30 +85,38 @@ impl Slots {
         self.next_look = u64::MAX;
     }
 
-    /// Returns when there will be something to send, while so many waiters
-    /// [want slots](Self::wanting); the largest value for never.
-    pub(super) fn next_work(&self, waiting: usize, now: u64) -> u64 {
-        let waiting = waiting.min(self.room);
+    /// Returns when there will be something to send; the largest value for never.
+    pub(super) fn next_batch(&self, queue: &Queue, now: u64) -> u64 {
+        self.next_work(self.wanting(queue, now), now)
+    }
+
+    /// Does the same while so many waiters [want slots](Self::wanting).
+    pub(super) fn next_work(&self, wanting: [usize; 2], now: u64) -> u64 {
         if self.in_flight.is_some() {
             // During an outage the driver retries by itself, but at long intervals if no call
             // waits. The first call that waits makes it retry now.
-            return if waiting > 0 && self.outage.is_some() { now } else { u64::MAX };
+            return if wanting != [0, 0] && self.outage.is_some() { now } else { u64::MAX };
         }
-        let last = self.slots.back();
         if self.wants_news {
             return now;
         }
-        let ask = match last {
-            None if waiting > 0 || self.lease_for.is_some() => self.may_ask_at(now).max(now),
-            _ if waiting == 0 => u64::MAX,
-            Some(last) if waiting > self.slots.len() && !last.is_lease() => {
-                last.due.saturating_sub(self.look_ahead(now) - self.portion(now)).max(self.may_ask_at(now))
+        let [above, below] = [false, true].map(|is_below| {
+            let (lane, waiting) = (self.lane(is_below), wanting[usize::from(is_below)]);
+            let asks_for_lease =
+                || self.lease_for.as_ref().is_some_and(|next| self.takes_share(next.as_slice()) == is_below);
+            match lane.back() {
+                None if waiting > 0 || asks_for_lease() => self.may_ask_at(now).max(now),
+                Some(last) if waiting > lane.len() && !last.is_lease() => {
+                    let free = last.due.saturating_sub(self.look_ahead(now) - self.portion(now));
+                    free.max(self.may_ask_at(now))
+                }
+                _ => u64::MAX,
             }
-            _ => u64::MAX,
-        };
-        let lapse =
-            self.slots.front().filter(|slot| slot.is_lease()).map_or(u64::MAX, |slot| slot.expires + 1);
-        ask.min(self.flush_at).min(lapse).min(self.news_at())
+        });
+        let leases = [&self.slots, &self.below].into_iter().filter_map(VecDeque::front);
+        let lapse = leases.filter(|slot| slot.is_lease()).map(|slot| slot.expires + 1).min();
+        let ask = above.min(below.max(self.below_from(now)));
+        ask.min(self.flush_at).min(lapse.unwrap_or(u64::MAX)).min(self.news_at())
     }
 
     /// Begins a batch, and returns its bytes. There is one if there is something to request, to
@@ -122,7 +131,7 @@ impl Slots {
         now: u64,
     ) -> Result<Vec<u8>, Option<u64>> {
         self.begin(queue, flushing, now).ok_or_else(|| {
-            self.next_look = self.next_work(self.wanting(queue, now), now);
+            self.next_look = self.next_batch(queue, now);
             Some(self.next_look).filter(|at| *at != u64::MAX)
         })
     }
@@ -132,28 +141,29 @@ impl Slots {
         if flushing {
             self.flush_now(queue, now);
         }
-        if self.next_work(self.wanting(queue, now), now) > now {
+        if self.next_batch(queue, now) > now {
             return None;
         }
-        while self.slots.front().is_some_and(|slot| slot.is_lease() && slot.expires < now) {
-            self.drop_first(now);
+        for is_below in [false, true] {
+            let has_lapsed = |slot: &Slot| slot.is_lease() && slot.expires < now;
+            while self.lane(is_below).front().is_some_and(has_lapsed) {
+                self.drop_first(is_below, now);
+            }
         }
         self.set_paces(now);
         self.turn(now);
-        let ahead = self.slots.back().map(Slot::begins);
+        let ahead = self.last_slots();
         let wants_news = mem::take(&mut self.wants_news) || self.news_at() <= now;
-        self.moving = if self.can_move(queue, now) { self.slots.pop_back() } else { None };
-        let calls = self.calls(queue, now);
+        let calls = self.move_last(queue, now).unwrap_or_else(|| self.calls(queue, now));
         self.lease_for = None;
         let asks = wants_news || flushing || self.is_update_pending || !calls.is_empty();
         if !asks && !self.ledger.is_pending() {
             self.flush_at = u64::MAX;
             return None;
         }
-        let back = self.slots.back().map(Slot::begins);
         let mut batch = Writer::default();
         self.ledger.begin(&mut batch, now);
-        for (due, at) in [ahead.unwrap_or_default(), back.unwrap_or_default()] {
+        for (due, at) in ahead.into_iter().zip(self.last_slots()).flat_map(|(ahead, back)| [ahead, back]) {
             batch.number(due.saturating_sub(now));
             batch.number(at);
         }
@@ -173,6 +183,26 @@ impl Slots {
         Some(batch.finish())
     }
 
+    /// Returns when the last slot of each lane begins, on the limiter's clock and on the server's.
+    fn last_slots(&self) -> [(u64, u64); 2] {
+        [&self.slots, &self.below].map(|lane| lane.back().map(Slot::begins).unwrap_or_default())
+    }
+
+    /// Takes out the slot that is to move, if there is one and its call is the first that the batch
+    /// requests. Returns what the batch requests.
+    fn move_last(&mut self, queue: &Queue, now: u64) -> Option<Vec<(AskedCall, u64)>> {
+        let is_below = self.movable(now)?;
+        let slot = self.lane_mut(is_below).pop_back()?;
+        let calls = self.calls(queue, now);
+        let first = calls.first().and_then(|(call, _)| call.waiter);
+        if slot.waiter.is_some() && first.map(|(_, number)| number) == slot.waiter {
+            self.moving = Some(slot);
+            return Some(calls);
+        }
+        self.lane_mut(is_below).push_back(slot);
+        None
+    }
+
     /// Applies the reply to the batch in flight, which was sent at `sent`. Returns the waiters to
     /// refuse, because they would have to wait for longer than they may.
     pub(in crate::backend::redis) fn apply(
@@ -187,13 +217,13 @@ impl Slots {
         let mut calls = self.in_flight.take().unwrap_or_default();
         match self.moving.take() {
             Some(slot) if !reply.is_out => {
-                self.slots.push_back(slot);
+                self.keep_slot(slot);
                 calls.drain(..calls.len().min(1));
             }
             Some(slot) => self.subtract_held(&slot),
             None => {}
         }
-        let asks_for_more = reply.calls.len() < calls.len();
+        let undecided = calls.get(reply.calls.len()).map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
         self.learn_windows(reply);
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
@@ -214,10 +244,21 @@ impl Slots {
             *late = late.saturating_add(scale.whole(bucket.late));
         }
         let mut refused = Vec::new();
-        let mut limit = self.slots.back().map_or(0, |slot| slot.limit);
+        let by =
+            |lane: &VecDeque<Slot>| lane.back().map_or((0, false), |slot| (slot.limit, slot.waits_for_share));
+        let mut by = [by(&self.slots), by(&self.below)];
         for (call, decision) in calls.into_iter().zip(&reply.calls) {
-            limit = decision.limit.map_or(limit, |bucket| self.places[bucket]);
-            let due = (now + decision.wait).saturating_sub(age);
+            let is_below = self.takes_share(call.amounts.as_slice());
+            let by = &mut by[usize::from(is_below)];
+            if let Some(bucket) = decision.limit {
+                *by = (self.limit_of(bucket), bucket >= self.limits);
+            }
+            let (limit, waits_for_share) = *by;
+            let mut due = (now + decision.wait).saturating_sub(age);
+            if let Some(last) = self.slots.back().filter(|last| is_below && !last.is_lease()) {
+                // Both are exact on the server's clock. Here they differ by their round trips.
+                due = due.max(last.due);
+            }
             if decision.granted
                 && let Some(charge) = charges.next()
             {
@@ -230,11 +271,15 @@ impl Slots {
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }
+                if is_below {
+                    self.below_at = 0;
+                }
                 if reply.has_probe && self.is_exhausted {
                     self.probe_slot = charge;
                 }
                 let at = reply.decided + decision.wait / 1_000;
-                self.slots.push_back(Slot { amounts: call.amounts, due, at, expires, charge, limit, waiter });
+                let amounts = call.amounts;
+                self.keep_slot(Slot { amounts, due, at, expires, charge, limit, waits_for_share, waiter });
             } else if let Some((key, number)) = call.waiter
                 // Keys are reused, so another waiter may have it by now.
                 && let Some(waiter) = queue.waiter(key).filter(|waiter| waiter.number == number)
@@ -244,7 +289,11 @@ impl Slots {
                 refused.push((key, waiter.timed_out(wait, limit, now)));
             }
         }
-        self.ask_at = if asks_for_more { now + self.pause(reply.far_in, now) } else { 0 };
+        let ask_at = now + self.pause(reply.ask_in, undecided == Some(true), now);
+        self.ask_at = if undecided == Some(false) { ask_at } else { 0 };
+        if undecided == Some(true) {
+            self.below_at = ask_at;
+        }
         // After an outage, what this process took alone is charged first. And what was granted
         // before the server knew of a hold may not be used during it.
         let is_held = self.held_until > now && self.ledger.has_hold();
@@ -297,7 +346,7 @@ impl Slots {
             return Some(error.clone());
         }
         // The batch may not be on its way yet, on a busy machine.
-        let asks = || self.in_flight.is_some() || self.next_work(self.wanting(queue, now), now) <= now;
+        let asks = || self.in_flight.is_some() || self.next_batch(queue, now) <= now;
         let is_silent = self.in_flight.is_some() && self.seen_at < waiter.arrived || wait == 0 && asks();
         let silence = Duration::from_nanos(now.saturating_sub(self.seen_at.max(waiter.arrived)));
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))

@@ -3,9 +3,9 @@
 //!
 //! # How soon
 //!
-//! Calls for which slots are there, or a lease, need no batch. So a client asks for news if the last
-//! reply is [old](Slots::fresh_for), which it is after an eighth of the look-ahead: in time before
-//! a slot is due, and when a call departs from a lease. A batch takes a round trip, and the
+//! Calls for which slots are there, or a lease, need no batch. So a client asks for news if the
+//! last reply is [old](Slots::fresh_for), which it is after an eighth of the look-ahead: in time
+//! before a slot is due, and when a call departs from a lease. A batch takes a round trip, and the
 //! hold took one to get to the server. So the calls of one client depart for at most an eighth of
 //! the look-ahead and two round trips after another one began a hold.
 //!
@@ -73,7 +73,7 @@ impl Slots {
         self.hold_until(0, now);
         (self.is_exhausted, self.probe_slot) = (false, 0);
         // The hold may be why the calls were not granted.
-        self.ask_at = 0;
+        (self.ask_at, self.below_at) = (0, 0);
         self.ledger.end_hold();
         self.flush_at = self.flush_at.min(now);
     }
@@ -102,11 +102,14 @@ impl Slots {
         if !self.is_any_shut(now) {
             return;
         }
-        let first = self.slots.iter().position(|slot| self.shut_for(slot.amounts.as_slice()) > now);
-        let mut behind = self.slots.split_off(first.unwrap_or(self.slots.len()));
-        mem::swap(&mut self.slots, &mut behind);
-        self.drop_all(now);
-        self.slots = behind;
+        for is_below in [false, true] {
+            let lane = self.lane(is_below);
+            let first = lane.iter().position(|slot| self.shut_for(slot.amounts.as_slice()) > now);
+            let first = first.unwrap_or(lane.len());
+            for slot in self.lane_mut(is_below).split_off(first) {
+                self.drop_slot(&slot, now);
+            }
+        }
     }
 
     /// Takes over what a reply says about the holds of single limits, apart from changes that the
@@ -142,7 +145,7 @@ impl Slots {
         } else {
             share.hold(self.held_until, now);
         }
-        for (place, until) in self.places.iter().zip(&self.shut_until) {
+        for (place, until) in self.places[..self.limits].iter().zip(&self.shut_until) {
             share.hold_limit(*place, *until, now);
         }
     }
@@ -230,8 +233,8 @@ impl Slots {
         }
     }
 
-    /// Returns for how long a reply counts as fresh, in nanoseconds. While many calls wait, the next
-    /// batch is sent after that time anyway.
+    /// Returns for how long a reply counts as fresh, in nanoseconds. While many calls wait, the
+    /// next batch is sent after that time anyway.
     fn fresh_for(&self) -> u64 {
         (self.terms.look_ahead / PORTION).max(SHORTEST_PAUSE)
     }
@@ -241,9 +244,11 @@ impl Slots {
     pub(super) fn news_at(&self) -> u64 {
         let fresh_for = self.fresh_for();
         let news_from = |slot: &Slot| slot.due.saturating_sub(fresh_for.saturating_add(self.usual_trip));
-        let first = self.slots.partition_point(|slot| news_from(slot) <= self.seen_at);
-        let slot = self.slots.get(first).filter(|slot| !slot.is_lease());
-        slot.map_or(u64::MAX, |slot| news_from(slot).max(self.seen_at.saturating_add(fresh_for)))
+        let lanes = [&self.slots, &self.below].into_iter().filter_map(|lane| {
+            let first = lane.partition_point(|slot| news_from(slot) <= self.seen_at);
+            lane.get(first).filter(|slot| !slot.is_lease()).map(news_from)
+        });
+        lanes.min().map_or(u64::MAX, |from| from.max(self.seen_at.saturating_add(fresh_for)))
     }
 
     /// Returns true if the driver has to ask for news once a call departs from a lease.
@@ -251,7 +256,7 @@ impl Slots {
         !self.wants_news
             && self.in_flight.is_none()
             && now.saturating_sub(self.seen_at) >= self.fresh_for()
-            && self.slots.front().is_some_and(Slot::is_lease)
+            && [&self.slots, &self.below].into_iter().any(|lane| lane.front().is_some_and(Slot::is_lease))
     }
 
     /// Notes that a call was refused because a quota is used up. Asks the server if that is so

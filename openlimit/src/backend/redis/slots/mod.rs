@@ -22,6 +22,7 @@
 //! * `requests` decides which calls a batch asks for.
 //! * `ahead` lets calls take slots, and gives slots back.
 //! * `sooner` moves slots up after a refund.
+//! * `shares` lets calls of a reserved priority go before those below.
 //! * `marks` remembers what was granted before each call, for what responses say.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold.
@@ -46,6 +47,7 @@ mod pace;
 mod past;
 mod requests;
 mod resets;
+mod shares;
 mod sooner;
 mod state;
 #[cfg(test)]
@@ -106,9 +108,16 @@ impl Buckets for Slots {
         u64::MAX
     }
 
-    fn waits_for_share(&self, _: &[u64], _: u64) -> bool {
-        // The builder refuses a reserve of shared limits.
-        false
+    fn waits_for_share(&self, amounts: &[u64], now: u64) -> bool {
+        if self.is_local() {
+            self.alone.share.waits_for_share(amounts, now)
+        } else {
+            self.head_waits_for_share(amounts)
+        }
+    }
+
+    fn is_granted_below(&self) -> bool {
+        !self.below.is_empty()
     }
 
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
@@ -224,7 +233,7 @@ impl Buckets for Slots {
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.setbacks += 1;
         self.alone.share.set_rate(place, allowed, declared, now);
-        if let Some(bucket) = self.bucket_of(place) {
+        for bucket in self.buckets_of(place) {
             self.set_rate_of_bucket(bucket, allowed, declared, now);
         }
     }
@@ -237,8 +246,9 @@ impl Buckets for Slots {
     }
 
     fn widen(&mut self, place: usize, amount: u64) {
-        if let Some(bucket) = self.bucket_of(place) {
-            self.scales[bucket].widen(amount);
+        for bucket in self.buckets_of(place) {
+            let part = self.part_for(bucket, i64::try_from(amount).unwrap_or(i64::MAX));
+            self.scales[bucket].widen(part.unsigned_abs());
         }
     }
 
@@ -246,8 +256,7 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.cut(place, span, charge, now);
         }
-        let bucket = self.bucket_of(place);
-        bucket.is_some_and(|bucket| self.cut_bucket(bucket, span, charge, now))
+        self.cut_limit(place, span, charge, now)
     }
 
     fn climbs(&self, place: usize, now: u64) -> bool {
@@ -274,10 +283,13 @@ impl Buckets for Slots {
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {
-        let bucket = self.bucket_of(place);
-        if let Some(bucket) = bucket.filter(|_| !self.is_local()) {
+        if self.is_local() {
+            return;
+        }
+        // What another consumer leaves is shared in the same way.
+        for bucket in self.buckets_of(place) {
             self.setbacks += 1;
-            self.cap_bucket(bucket, left, now);
+            self.cap_bucket(bucket, self.part_for(bucket, left), now);
         }
     }
 
@@ -290,8 +302,7 @@ impl Buckets for Slots {
 
     fn hold_limit(&mut self, place: usize, until: u64, now: u64) {
         self.alone.share.hold_limit(place, until, now);
-        let bucket = self.bucket_of(place);
-        if let Some(bucket) = bucket.filter(|_| until > now) {
+        for bucket in self.buckets_of(place).filter(|_| until > now) {
             self.begin_limit_hold(bucket, until, now);
         }
     }
@@ -349,7 +360,7 @@ impl Buckets for Slots {
     fn look(&self, now: u64) -> Vec<Look> {
         let mut looks = self.alone.share.look(now);
         if !self.is_local() {
-            for (bucket, place) in self.places.iter().enumerate() {
+            for (bucket, place) in self.places[..self.limits].iter().enumerate() {
                 looks[*place] = self.look_at(bucket, now).on_hold(self.opens_at(bucket).saturating_sub(now));
             }
         }
@@ -364,7 +375,7 @@ impl Buckets for Slots {
     fn idle(&mut self, now: u64) {
         self.drop_idle(now);
         // The call that had to pause has left.
-        (self.ask_at, self.head_shut_until) = (0, 0);
+        (self.ask_at, self.below_at, self.head_shut_until) = (0, 0, 0);
     }
 
     fn set_room(&mut self, calls: usize) {
@@ -372,7 +383,7 @@ impl Buckets for Slots {
     }
 
     fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool {
-        let calls = self.next_work(self.wanting(queue, now), now) < self.next_look;
+        let calls = self.next_batch(queue, now) < self.next_look;
         if calls {
             self.next_look = 0;
         }

@@ -67,6 +67,7 @@ impl Slots {
         self.outage = Some(Outage { since: since.unwrap_or(now), error: error.clone() });
         if since.is_none() {
             self.outages += 1;
+            self.below_at = 0;
             self.go_local(now);
         }
         since.unwrap_or(now)

@@ -23,33 +23,33 @@ use crate::backend::redis::wire::BatchReply;
 use crate::bucket::Climb;
 
 impl Slots {
-    /// Halves the rate of a bucket, unless it was cut after `charge` already, and sends that to the
+    /// Halves the rate of a limit, unless it was cut after `charge` already, and sends that to the
     /// server at once. A limit that resets has no pace that could be halved.
-    pub(super) fn cut_bucket(&mut self, bucket: usize, span: u64, charge: u64, now: u64) -> bool {
-        if self.scales[bucket].resets() {
-            return false;
-        }
-        let from = now.max(self.opens_at(bucket));
+    pub(super) fn cut_limit(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
+        let bucket = self.bucket_of(place).filter(|bucket| !self.scales[*bucket].resets());
+        let Some(bucket) = bucket else { return false };
         let last = self.ledger.charges();
-        let (place, share) = (self.places[bucket], &mut self.alone.share);
         let was_alone = charge >= LOCAL;
         // The server does not know such a charge. Its number counts in the buckets of this process.
-        if was_alone && !share.cut(place, span, charge, now) {
+        if was_alone && !self.alone.share.cut(place, span, charge, now) {
             return false;
         }
         let charge = if was_alone { last } else { charge };
-        let known = &mut self.climbs[bucket];
-        if charge <= known.cut {
+        if charge <= self.climbs[bucket].cut {
             return false;
         }
         if !was_alone {
-            share.cut(place, span, u64::MAX, now);
+            self.alone.share.cut(place, span, u64::MAX, now);
         }
-        *known = KnownClimb { climb: known.climb.cut(span, from), cut: last.max(charge) };
-        // A restored climb takes the place of a cut in the same batch.
-        let restored = self.ledger.pace_change(bucket).rest > 0;
-        let rest = if restored { known.climb.missing(from) } else { 0 };
-        self.ledger.change_pace(bucket, PaceChange { refused: charge, span, rest, rate: 0 });
+        for bucket in self.buckets_of(place) {
+            let from = now.max(self.opens_at(bucket));
+            let known = &mut self.climbs[bucket];
+            *known = KnownClimb { climb: known.climb.cut(span, from), cut: last.max(charge) };
+            // A restored climb takes the place of a cut in the same batch.
+            let restored = self.ledger.pace_change(bucket).rest > 0;
+            let rest = if restored { known.climb.missing(from) } else { 0 };
+            self.ledger.change_pace(bucket, PaceChange { refused: charge, span, rest, rate: 0 });
+        }
         self.flush_at = self.flush_at.min(now);
         self.set_paces(now);
         true
@@ -92,7 +92,7 @@ impl Slots {
                 // Another client may adopt a higher rate than this one.
                 let scale = &mut self.scales[bucket];
                 scale.set_rate(pace.rate, ONE);
-                if scale.rate() != rate {
+                if scale.rate() != rate && bucket < self.limits {
                     self.alone.share.set_rate(place, scale.rate(), ONE, now);
                 }
             }

@@ -1,10 +1,8 @@
 //! Which calls a batch asks for: those at the front of the queue that no slot serves, and a lease.
 
-use std::iter;
-
 use super::state::{AskedCall, Slot, Slots};
 use crate::limits::Amounts;
-use crate::queue::{Key, Queue};
+use crate::queue::{Key, Queue, Waiter};
 
 /// The most calls in a batch. The server serves no other client while it decides one. It takes
 /// about half a microsecond for each call, so about 0.15 ms for this many.
@@ -16,35 +14,43 @@ const MOST_CALLS: usize = 256;
 const READY: usize = 3;
 
 impl Slots {
-    /// Returns how many waiters at the front of the queue the slots will serve.
+    /// Iterates over the waiters to request slots for: those that no slot serves, of so many at the
+    /// front of the queue, by lane.
     ///
-    /// Matches them as they will be admitted: each waiter takes the first slot that it fits, and
-    /// gives back the slots before that one.
-    fn served(&self, queue: &Queue) -> usize {
-        let mut slots = self.slots.iter();
-        let mut waiters = queue.iter();
-        iter::from_fn(|| {
-            let (_, waiter) = waiters.next()?;
-            slots.find(|slot| slot.fits(waiter.amounts.as_slice()))
-        })
-        .count()
+    /// Matches slots as calls will be admitted: each waiter takes the first slot of its lane that
+    /// it fits, and gives back the slots before that one.
+    fn without_slot<'a>(
+        &'a self,
+        queue: &'a Queue,
+        [above, below]: [usize; 2],
+    ) -> impl Iterator<Item = (Key, &'a Waiter)> {
+        let mut lanes = [(self.slots.iter(), above), (self.below.iter(), below)];
+        let waiters = queue.iter().map_while(move |(key, waiter)| {
+            if lanes.iter().all(|(_, left)| *left == 0) {
+                return None;
+            }
+            let amounts = waiter.amounts.as_slice();
+            let (slots, left) = &mut lanes[usize::from(self.takes_share(amounts))];
+            if *left == 0 {
+                return Some(None);
+            }
+            *left -= 1;
+            Some((!slots.any(|slot| slot.fits(amounts))).then_some((key, waiter)))
+        });
+        waiters.flatten()
     }
 
-    /// Returns true if the batch should move the last slot: it lies beyond the look-ahead, a refund
-    /// may allow an earlier one, and its call will be the first of the batch.
-    pub(super) fn can_move(&self, queue: &Queue, now: u64) -> bool {
-        let mut slots = self.slots.iter().rev();
-        let Some(slot) = slots.next() else { return false };
-        self.is_far(slot, now)
-            // The server grants no second probe.
-            && slot.charge != self.probe_slot
-            && self.ledger.can_move(slot.charge)
-            && slots.next().is_none_or(|before| !self.ends_requests(before, now))
-            && self.served(queue) == self.slots.len()
-            && queue
-                .iter()
-                .nth(self.slots.len() - 1)
-                .is_some_and(|(_, waiter)| slot.waiter == Some(waiter.number))
+    /// Returns the last slot, if the batch should move it: it lies beyond the look-ahead, and a
+    /// refund may allow an earlier one. Tells if it is of a call below. The call has to be the
+    /// first of the batch.
+    pub(super) fn movable(&self, now: u64) -> Option<bool> {
+        let can_move = |slot: &Slot| {
+            self.is_far(slot, now)
+                // The server grants no second probe.
+                && slot.charge != self.probe_slot
+                && self.ledger.can_move(slot.charge)
+        };
+        [false, true].into_iter().find(|is_below| self.lane(*is_below).back().is_some_and(can_move))
     }
 
     /// Returns true if no slot is requested behind this one. Behind a lease, calls are requested
@@ -53,25 +59,41 @@ impl Slots {
         slot.is_lease() || self.is_far(slot, now)
     }
 
-    /// Returns how many waiters at the front of the queue are to have slots.
+    /// Returns true if slots may be requested in a lane.
+    fn is_open(&self, is_below: bool, now: u64) -> bool {
+        let from = if is_below { self.below_from(now) } else { 0 };
+        now >= from && self.lane(is_below).back().is_none_or(|slot| !self.ends_requests(slot, now))
+    }
+
+    /// Returns how many waiters at the front of the queue are to have slots, by lane.
     ///
     /// While the head waits for other limiters, slots of the calls behind it may expire unused. So
     /// only the next [`READY`] are to have slots, and none once the slot of the head has expired.
-    pub(super) fn wanting(&self, queue: &Queue, now: u64) -> usize {
-        match self.slots.front() {
-            _ if !queue.waits_elsewhere() => queue.len(),
-            Some(slot) if now <= slot.expires => queue.len().min(1 + READY),
-            _ => 0,
-        }
+    pub(super) fn wanting(&self, queue: &Queue, now: u64) -> [usize; 2] {
+        let most = match queue.head().filter(|_| queue.waits_elsewhere()) {
+            None => usize::MAX,
+            Some((_, head)) => match self.lane(self.takes_share(head.amounts.as_slice())).front() {
+                Some(slot) if now <= slot.expires => 1 + READY,
+                _ => 0,
+            },
+        };
+        let above = if self.has_shares() { queue.above() } else { queue.len() };
+        let (all, most) = (queue.len().min(most), most.min(self.room));
+        let wanting = above.min(most);
+        [wanting, (all.min(self.room) - wanting).min(queue.len() - above)]
     }
 
     /// Returns the calls to request, and how long each may wait.
     pub(super) fn calls(&self, queue: &Queue, now: u64) -> Vec<(AskedCall, u64)> {
-        if self.room == 0 || self.slots.back().is_some_and(|slot| self.ends_requests(slot, now)) {
+        if self.room == 0 {
             return Vec::new();
         }
-        let front = queue.iter().take(self.wanting(queue, now));
-        let without = front.take(self.room).skip(self.served(queue)).take(MOST_CALLS);
+        let [above, below] = self.wanting(queue, now);
+        let wanting = [
+            if self.is_open(false, now) { above } else { 0 },
+            if self.is_open(true, now) { below } else { 0 },
+        ];
+        let without = self.without_slot(queue, wanting).take(MOST_CALLS);
         let mut calls: Vec<_> = without
             .map(|(key, waiter)| {
                 let (amounts, deadline) = (waiter.amounts.clone(), waiter.deadline());
@@ -95,13 +117,18 @@ impl Slots {
     }
 
     /// Returns the amounts of a lease: what every limit allows in a slice. `None` if leases are off
-    /// or the next call would not fit.
+    /// or the next call would not fit. It takes from the shares only if the next call does.
     fn lease(&self, queue: &Queue, now: u64) -> Option<Amounts> {
-        let next = queue.head().map(|(_, head)| &head.amounts).or(self.lease_for.as_ref());
-        let (slice, next) = (self.terms.lease?, next?);
+        let slice = self.terms.lease?;
+        let heads = [queue.head(), queue.head_above()].into_iter().flatten();
+        let mut next = heads.map(|(_, head)| &head.amounts).chain(&self.lease_for);
+        let next = next.find(|next| self.is_open(self.takes_share(next.as_slice()), now))?;
+        let is_below = self.takes_share(next.as_slice());
         let mut amounts = next.clone();
         for (dimension, amount) in amounts.as_mut_slice().iter_mut().enumerate() {
-            let limits = self.scales.iter().zip(&self.dimensions).filter(|(_, of)| **of == dimension);
+            let buckets = if is_below { self.scales.len() } else { self.limits };
+            let limits = self.scales[..buckets].iter().zip(&self.dimensions);
+            let limits = limits.filter(|(_, of)| **of == dimension);
             // A lease that takes nothing from a limit on hold serves calls that do not, either.
             let is_shut = self.shut_of(dimension) > now;
             *amount = if is_shut {

@@ -21,6 +21,9 @@
 //! granted for, so it may begin at any time until then. If the reply comes late, the new moment may
 //! have passed already.
 //!
+//! Where calls above a priority and those below have slots of their own, they are taken in the
+//! order of their moments. Those above come first if they have the same.
+//!
 //! During a hold all of that is counted from its end, until when the levels stand.
 //!
 //! Example, in ms, with a fit of 180. The level is 300, of which two slots of 60 are at 60 and 120
@@ -38,8 +41,10 @@ impl Slots {
     pub(super) fn move_up(&mut self, reply: &BatchReply, decided: u64) {
         // From the last slot to the first: the moment that each may have.
         let mut levels: Vec<u64> = reply.buckets.iter().map(|bucket| bucket.level).collect();
-        let mut waits = Vec::with_capacity(self.slots.len());
-        for slot in self.slots.iter().rev() {
+        let mut waits = Vec::with_capacity(self.slots.len() + self.below.len());
+        let mut slots: Vec<_> = self.slots.iter().chain(&self.below).collect();
+        slots.sort_by_key(|slot| slot.due);
+        for slot in slots.into_iter().rev() {
             let mut wait = 0;
             for (bucket, (level, scale)) in levels.iter_mut().zip(&self.scales).enumerate() {
                 let amount = slot.amounts.as_slice()[self.dimensions[bucket]];
@@ -55,7 +60,9 @@ impl Slots {
         let end_of_hold = decided + reply.held_for;
         // From the first to the last, since a slot does not begin before the one in front of it.
         let mut from = 0;
-        for (slot, wait) in self.slots.iter_mut().zip(waits.into_iter().rev()) {
+        let mut slots: Vec<_> = self.slots.iter_mut().chain(&mut self.below).collect();
+        slots.sort_by_key(|slot| slot.due);
+        for (slot, wait) in slots.into_iter().zip(waits.into_iter().rev()) {
             from = max(from, wait);
             if end_of_hold + from < slot.due {
                 slot.due = end_of_hold + from;

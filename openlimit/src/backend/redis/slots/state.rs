@@ -25,8 +25,13 @@ pub(in crate::backend::redis) const LOCAL: u64 = 1 << 63;
 /// Times are in nanoseconds unless noted otherwise. The buckets are in the order of the script.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    /// The place of each bucket's limit in the limiter.
+    /// The place of each bucket's metering in the limiter. Those of the limits come first, then
+    /// those of their shares, if there are any.
     pub(super) places: Box<[usize]>,
+    /// The number of limits, without shares.
+    pub(super) limits: usize,
+    /// The part of each limit that its share is, in percent.
+    pub(super) share: u8,
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
@@ -47,6 +52,8 @@ pub(crate) struct Slots {
     /// The server, as errors name it.
     pub(super) server: Arc<str>,
     pub(super) slots: VecDeque<Slot>,
+    /// The slots of calls that take from a share. There are none if nothing is reserved.
+    pub(super) below: VecDeque<Slot>,
     /// The sum of the amounts of all slots, by dimension.
     pub(super) held: Box<[u128]>,
     pub(super) ledger: Ledger,
@@ -83,6 +90,8 @@ pub(crate) struct Slots {
     pub(super) max_hold: u64,
     /// The earliest time to ask for calls again, while another client's far call goes first.
     pub(super) ask_at: u64,
+    /// The same for calls that take from a share and were kept back; zero once one is granted.
+    pub(super) below_at: u64,
     /// When a call last gave back a part of what it had reserved, or a response said that less was
     /// left than the bucket had room for.
     pub(super) changed_at: Option<u64>,
@@ -119,6 +128,8 @@ pub(super) struct Slot {
     pub(super) charge: u64,
     /// The limit that decided that moment, by its place in the limiter.
     pub(super) limit: usize,
+    /// True if that limit has room earlier, and its share does not.
+    pub(super) waits_for_share: bool,
     /// The number of the waiter that it was requested for; `None` for a lease.
     pub(super) waiter: Option<u64>,
 }
@@ -133,9 +144,11 @@ pub(super) struct KnownClimb {
 
 /// A limit, as its shared bucket counts it.
 pub(in crate::backend::redis) struct SharedLimit {
-    /// The place of the limit in the limiter.
+    /// The place of its metering in the limiter.
     pub(in crate::backend::redis) place: usize,
     pub(in crate::backend::redis) dimension: usize,
+    /// The part of the limit that it is for, in percent: less than 100 for a share.
+    pub(in crate::backend::redis) share: u8,
     pub(in crate::backend::redis) scale: Scale,
     /// Its windows, if it resets.
     pub(in crate::backend::redis) windows: Option<Windows>,
@@ -173,6 +186,8 @@ impl Slots {
         let dimensions: Box<[usize]> = shared.iter().map(|limit| limit.dimension).collect();
         Self {
             places: shared.iter().map(|limit| limit.place).collect(),
+            limits: shared.iter().filter(|limit| limit.share == 100).count(),
+            share: shared.last().map_or(100, |limit| limit.share),
             scales: shared.iter().map(|limit| limit.scale).collect(),
             windows: (shared.iter().enumerate())
                 .filter_map(|(bucket, limit)| Some(limit.windows.clone()?.of(bucket)))
@@ -189,6 +204,7 @@ impl Slots {
             terms,
             server,
             slots: VecDeque::new(),
+            below: VecDeque::new(),
             seen_at: 0,
             in_flight: None,
             moving: None,
@@ -204,6 +220,7 @@ impl Slots {
             held_at_server: 0,
             max_hold,
             ask_at: 0,
+            below_at: 0,
             changed_at: None,
             marks: None,
             late: vec![0; shared.len()].into(),
@@ -220,5 +237,10 @@ impl Slots {
     /// Returns the bucket of the limit at a place of the limiter.
     pub(super) fn bucket_of(&self, place: usize) -> Option<usize> {
         self.places.iter().position(|of| *of == place)
+    }
+
+    /// Returns the place of the limit that a bucket is for, or its share.
+    pub(super) fn limit_of(&self, bucket: usize) -> usize {
+        self.places[bucket % self.limits]
     }
 }

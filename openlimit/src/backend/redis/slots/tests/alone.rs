@@ -139,6 +139,7 @@ pub(super) fn alone_by(whole: &[Metering; 2], mut client: Tenant, share: Percent
                 limits: &[],
                 meterings,
                 dimensions: &[0, 1],
+                reserve: None,
                 max_hold: 0,
                 dates: Dates::From(1_000 * EPOCH.cast_signed()),
                 on_system_time: true,

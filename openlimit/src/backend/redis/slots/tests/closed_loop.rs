@@ -136,7 +136,7 @@ struct Member {
 impl<'a> Run<'a> {
     fn new(of: Loop, clients: usize, connection: &'a mut Connection) -> Self {
         let members = (0..clients.max(1)).map(|id| of.member(id, clients)).collect();
-        let (held, script) = (BinaryHeap::new(), scripted(&[false]));
+        let (held, script) = (BinaryHeap::new(), scripted(&[false], 0));
         Self { of, connection, script, members, held, now: 0, used: 0, level: 0.0, level_at: 0 }
     }
 
@@ -262,6 +262,7 @@ pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
             limits,
             meterings,
             dimensions,
+            reserve: None,
             max_hold: 0,
             dates: Dates::From(0),
             on_system_time: true,
@@ -280,7 +281,8 @@ pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
     };
     let calendar = Calendar::of(metering.rate).unwrap();
     let windows = calendar.map(|calendar| Windows::new(calendar, Dates::From(1_000 * EPOCH.cast_signed())));
-    let limit = SharedLimit { place: 0, dimension: 0, scale: Scale::new(&metering, JITTER), windows };
+    let limit =
+        SharedLimit { place: 0, dimension: 0, share: 100, scale: Scale::new(&metering, JITTER), windows };
     let alone = Alone::new(memory, Memory::default(), 1);
     Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), alone, 0)))
 }

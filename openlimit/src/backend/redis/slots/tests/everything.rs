@@ -184,6 +184,7 @@ fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> 
         limits: &limits,
         meterings: &rates.map(metering),
         dimensions: &[0, 1],
+        reserve: None,
         max_hold: 0,
         dates: Dates::From(0),
         on_system_time: true,
@@ -457,7 +458,7 @@ impl Run {
 
 /// Returns true if a batch has a reset.
 fn resets(bytes: &[u8]) -> bool {
-    let hold_ends: [u8; 8] = bytes[14 * 8..15 * 8].try_into().unwrap();
+    let hold_ends: [u8; 8] = bytes[18 * 8..19 * 8].try_into().unwrap();
     f64::from_le_bytes(hold_ends) > 1.0
 }
 

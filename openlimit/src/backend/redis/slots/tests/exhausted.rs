@@ -212,8 +212,8 @@ fn calls_that_wait_for_the_end_of_a_hold_go_on_soon_after_another_client_ended_i
     one.slots.release(world.clock);
     world.exchange(&mut one);
     // It does not ask again and again.
-    assert!(other.slots.next_work(1, world.clock) > world.clock + SECOND / 2);
-    assert!(other.slots.next_work(1, world.clock) <= world.clock + SECOND);
+    assert!(other.slots.next_work([1, 0], world.clock) > world.clock + SECOND / 2);
+    assert!(other.slots.next_work([1, 0], world.clock) <= world.clock + SECOND);
     world.clock += SECOND;
     world.exchange(&mut other);
     assert_eq!((other.slots.slots.len(), other.slots.held_until), (1, 0));

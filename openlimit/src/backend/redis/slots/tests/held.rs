@@ -325,7 +325,7 @@ impl Departing {
     /// Sends a batch if one is due.
     fn drive(&mut self) {
         let (now, slots) = (self.world.clock, &self.other.slots);
-        if slots.next_work(slots.wanting(&self.other.queue, now), now) <= now {
+        if slots.next_batch(&self.other.queue, now) <= now {
             self.batches += 1;
             self.world.exchange(&mut self.other);
         }

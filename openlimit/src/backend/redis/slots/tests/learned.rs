@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
         Self {
             burst,
             connection,
-            script: scripted(&[false]),
+            script: scripted(&[false], 0),
             members: (0..clients.max(1)).map(member).collect(),
             ends: BinaryHeap::new(),
             calls: Vec::new(),

@@ -219,12 +219,12 @@ fn a_held_head_asks_at_most_once_a_second_and_the_call_behind_it_at_once() {
     one.join([1, 0]);
     let due = |one: &mut Tenant, now| one.slots.due(one.queue.head().unwrap().1, now);
     assert_eq!(due(&mut one, world.clock), None);
-    let next = one.slots.next_work(2, world.clock) - world.clock;
+    let next = one.slots.next_work([2, 0], world.clock) - world.clock;
     assert!((SECOND / 2..=SECOND).contains(&next), "{next}");
     // The next head takes nothing from the limit.
     one.one_leaves();
     assert_eq!(due(&mut one, world.clock), None);
-    assert_eq!(one.slots.next_work(1, world.clock), world.clock);
+    assert_eq!(one.slots.next_work([1, 0], world.clock), world.clock);
 }
 
 #[test]

@@ -362,7 +362,7 @@ fn clients_that_are_refused_share_a_limit_with_others() {
             while client.queue.len() < 60 {
                 client.join([1, 0]);
             }
-            if client.slots.next_work(client.queue.len(), now) <= now {
+            if client.slots.next_batch(&client.queue, now) <= now {
                 world.exchange(client);
                 world.clock = now;
             }

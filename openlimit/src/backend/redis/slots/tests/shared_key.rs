@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
         let limits = vec![Limit::new(Dimension::Requests, rate)];
         Self {
             connection,
-            script: scripted(&[false]),
+            script: scripted(&[false], 0),
             members: (0..clients.max(1)).map(member).collect(),
             plan: Plan::new("chat".into(), limits, &[metering], true, PriceOptions::default()),
             events: BinaryHeap::new(),

@@ -32,10 +32,10 @@ pub(super) const STEP: u64 = 200_000;
 /// The server's time at zero of the clients' clock, in microseconds.
 pub(super) const EPOCH: u64 = 1_700_000_000_000_000;
 
-/// Returns the script for limits, each of which resets or not. It takes the time from its last
-/// argument.
-pub(super) fn scripted(reset: &[bool]) -> String {
-    let script = Script::of(reset).text.replace("redis.call('TIME')", "{0, ARGV[5]}");
+/// Returns the script for limits, each of which resets or not, and the last of which are `shares`.
+/// It takes the time from its last argument.
+pub(super) fn scripted(reset: &[bool], shares: usize) -> String {
+    let script = Script::of(reset, shares).text.replace("redis.call('TIME')", "{0, ARGV[5]}");
     assert!(script.contains("{0, ARGV[5]}"), "the script does not read the clock any more");
     script
 }
@@ -96,7 +96,7 @@ impl World {
         Self {
             _server: server,
             connection,
-            script: scripted(&scales.map(|scale| scale.resets())),
+            script: scripted(&scales.map(|scale| scale.resets()), 0),
             scales: scales.into(),
             windows,
             granted: Vec::new(),
@@ -119,13 +119,14 @@ impl World {
         };
         let limit = |place: usize| {
             let (scale, windows) = (self.scales[place], self.windows[place].clone());
-            SharedLimit { place, dimension: place, scale, windows }
+            SharedLimit { place, dimension: place, share: 100, scale, windows }
         };
         let starting = Starting {
             name: None,
             limits: &[],
             meterings: &SLOW.map(metering),
             dimensions: &[0, 1],
+            reserve: None,
             max_hold: 0,
             dates: Dates::From(0),
             on_system_time: true,
@@ -393,9 +394,9 @@ struct Batch {
 
 /// The places of the charge to take out, of the number of refunds, and of the first refund if no
 /// limit resets.
-const OUT: usize = 16;
-const REFUNDS: usize = 18;
-const FIRST_REFUND: usize = 40;
+const OUT: usize = 20;
+const REFUNDS: usize = 22;
+const FIRST_REFUND: usize = 44;
 
 impl Batch {
     /// Reads a batch of limits of which so many reset.

@@ -37,7 +37,7 @@ fn random(state: &mut u64, most: u64) -> u64 {
 #[test]
 fn what_departs_in_each_window_and_is_not_cancelled_there_is_the_amount() {
     let server = RedisServer::start();
-    let (mut connection, script) = (server.connect(), scripted(&[true]));
+    let (mut connection, script) = (server.connect(), scripted(&[true], 0));
     let rate = Rate::new(AMOUNT, Duration::from_nanos(WINDOW)).resets_at("00:00", "UTC");
     let metering = Metering::new(rate, rate.period(), JITTER, (0, 100));
     let mut members: Vec<_> = (0..3)

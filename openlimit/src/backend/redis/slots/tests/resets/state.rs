@@ -50,8 +50,10 @@ fn the_script_has_room_for_as_many_limits_as_can_be_shared_whichever_reset() {
     for bits in [0, 1, 0b1010_1010, 0b0111_1111, 0b1111_1111_u32] {
         for limits in [MOST_SHARED, MOST_SHARED - 1] {
             let reset: Vec<_> = (0..limits).map(|limit| bits >> limit & 1 == 1).collect();
-            let mut load = redis::cmd("SCRIPT");
-            load.arg("LOAD").arg(&Script::of(&reset).text).exec(&mut world.connection).unwrap();
+            for shares in [0, limits / 2] {
+                let mut load = redis::cmd("SCRIPT");
+                load.arg("LOAD").arg(&Script::of(&reset, shares).text).exec(&mut world.connection).unwrap();
+            }
         }
     }
 }
@@ -67,6 +69,7 @@ fn a_limit_whose_counts_would_not_be_exact_is_refused() {
             limits: &limits,
             meterings: &[metering],
             dimensions: &[0],
+            reserve: None,
             max_hold: 0,
             dates: Dates::From(0),
             on_system_time: true,

@@ -20,7 +20,7 @@ fn a_call_that_does_not_fit_is_asked_for_at_the_reset_and_once_a_second_before()
         assert!(world.exchange(one).calls.is_empty());
         let (_, head) = one.queue.head().unwrap();
         assert_eq!(one.slots.due(head, world.clock), None);
-        one.slots.next_work(1, world.clock)
+        one.slots.next_work([1, 0], world.clock)
     };
     one.join([30, 0]);
     assert_eq!(ask(&mut world, &mut one), one.slots.seen_at + SECOND);

@@ -1,0 +1,106 @@
+//! The shares of calls below a priority for which a part of every limit is reserved.
+//!
+//! A share is a bucket behind those of the limits, from which calls above take nothing
+//! (`queue::Reserve`). The server charges it as any other. Two things are special, so that calls
+//! below do not hold up those above:
+//!
+//! * **Two lanes.** Calls above have slots of their own, and so have those below. No call takes a
+//!   slot of the other lane. So a call above does not wait for slots of calls below, and a large
+//!   call below keeps its slot. A call below is granted no earlier moment than the calls above
+//!   before it.
+//! * **A call below that has to wait for its share is granted a look-ahead ahead at most.** Beyond
+//!   that it is kept back, and so are all calls below behind it, until the server says to ask again
+//!   (`below_at`). Calls above are requested meanwhile.
+//!
+//! Limits are charged as of the moment for which each call is granted. So if the burst has no room
+//! for that, a call above waits for a look-ahead of calls below at most.
+//!
+//! Within the queue, calls below that wait for their share alone let those above pass
+//! (`admission::reserve`).
+
+use std::collections::VecDeque;
+
+use super::state::{Slot, Slots};
+
+impl Slots {
+    /// Returns true if a part of every limit is reserved.
+    pub(super) fn has_shares(&self) -> bool {
+        self.limits < self.scales.len()
+    }
+
+    /// Returns the buckets of the limit at a place of the limiter: its own, and that of its share.
+    pub(super) fn buckets_of(&self, place: usize) -> impl Iterator<Item = usize> + use<> {
+        let (limits, all) = (self.limits, self.scales.len());
+        self.bucket_of(place).into_iter().flat_map(move |bucket| (bucket..all).step_by(limits))
+    }
+
+    /// Returns the part of an amount of a limit that a bucket is for, rounded down.
+    pub(super) fn part_for(&self, bucket: usize, amount: i64) -> i64 {
+        let share = if bucket < self.limits { 100 } else { self.share };
+        let part = (i128::from(amount) * i128::from(share)).div_euclid(100);
+        i64::try_from(part).unwrap_or(i64::MAX)
+    }
+
+    /// Returns true if these are the amounts of a call below, which takes from a share.
+    pub(super) fn takes_share(&self, amounts: &[u64]) -> bool {
+        self.dimensions[self.limits..].iter().any(|dimension| amounts[*dimension] > 0)
+    }
+
+    /// Returns the slots of calls above, or of those below.
+    pub(super) fn lane(&self, is_below: bool) -> &VecDeque<Slot> {
+        if is_below { &self.below } else { &self.slots }
+    }
+
+    pub(super) fn lane_mut(&mut self, is_below: bool) -> &mut VecDeque<Slot> {
+        if is_below { &mut self.below } else { &mut self.slots }
+    }
+
+    /// Adds a slot to its lane, as the last one.
+    pub(super) fn keep_slot(&mut self, slot: Slot) {
+        self.lane_mut(self.takes_share(slot.amounts.as_slice())).push_back(slot);
+    }
+
+    /// Returns true if there is no slot.
+    pub(super) fn has_no_slots(&self) -> bool {
+        self.slots.is_empty() && self.below.is_empty()
+    }
+
+    /// Returns from when on calls below may be requested: not before the last call above may depart
+    /// soon.
+    pub(super) fn below_from(&self, now: u64) -> u64 {
+        let last = self.slots.back().filter(|slot| !slot.is_lease());
+        self.below_at.max(last.map_or(0, |slot| slot.due.saturating_sub(self.look_ahead(now))))
+    }
+
+    /// Gives back slots of calls below that begin later, because a call above waits, which goes
+    /// first.
+    pub(super) fn drop_below_after(&mut self, time: u64, now: u64) {
+        let first = self.below.partition_point(|slot| slot.due <= time);
+        for slot in self.below.split_off(first) {
+            self.drop_slot(&slot, now);
+        }
+    }
+
+    /// Returns true if the head of the queue, a call below, waits for its share alone, as far as is
+    /// known.
+    pub(super) fn head_waits_for_share(&self, amounts: &[u64]) -> bool {
+        match self.below.front() {
+            Some(slot) if slot.fits(amounts) => slot.waits_for_share,
+            _ => self.below_at > 0,
+        }
+    }
+
+    /// Returns for how long a call of these amounts is kept back, and the limit whose share that is
+    /// for.
+    pub(super) fn kept_back_for(&self, amounts: &[u64], now: u64) -> (u64, usize) {
+        if self.below_at <= now || !self.takes_share(amounts) {
+            return (0, 0);
+        }
+        let wait = |bucket: &usize| {
+            let scale = &self.scales[*bucket];
+            scale.wait(self.ledger.level(*bucket), scale.weight(amounts[self.dimensions[*bucket]]))
+        };
+        let slowest = (self.limits..self.scales.len()).max_by_key(wait).unwrap_or(0);
+        (self.below_at - now, self.limit_of(slowest))
+    }
+}

@@ -1,0 +1,271 @@
+//! A crowd of clients of one limit, a part of which is kept for calls above a priority.
+//!
+//! All clients and the server share one clock, which the loop moves. So every run is the same.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use redis::Connection;
+
+use super::super::{Alone, LOCAL, SharedLimit, Slots};
+use super::server::RedisServer;
+use super::world::{EPOCH, scripted};
+use crate::admission::{Admission, Decided, Policy};
+use crate::backend::redis::OnOutage;
+use crate::backend::redis::key::Keys;
+use crate::backend::redis::scale::Scale;
+use crate::backend::redis::terms::Terms;
+use crate::backend::redis::wire::BatchReply;
+use crate::backend::{Backend, Buckets as _, Memory, Starting};
+use crate::bucket::Metering;
+use crate::limits::{Amounts, Percent, Priority};
+use crate::queue::{Key, Outcome, Queue, Reserve, Urgency, Waiter};
+use crate::time::Dates;
+
+pub(super) const MILLISECOND: u64 = 1_000_000;
+pub(super) const SECOND: u64 = 1_000 * MILLISECOND;
+pub(super) const JITTER: Duration = Duration::from_millis(20);
+
+/// The time from a client to the server.
+const WAY: u64 = MILLISECOND;
+
+/// A round trip to the server.
+pub(super) const TRIP: u64 = 2 * WAY;
+
+/// The part of the limit that is for calls below, in percent.
+pub(super) const SHARE: u8 = 80;
+
+/// A limiter, its calls that wait, and the reply on its way: when it arrives, and when its batch
+/// was sent.
+pub(super) struct Client {
+    pub(super) admission: Admission,
+    pub(super) waiting: Vec<(Key, Call)>,
+    keys: [String; 2],
+    reply: Option<(u64, u64, BatchReply)>,
+}
+
+/// A call, and the charge that it departed with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub(super) amount: u64,
+    pub(super) priority: Priority,
+    pub(super) arrived: u64,
+    pub(super) departed: u64,
+    pub(super) charge: u64,
+}
+
+/// The clients of one limit, and their calls that have departed.
+pub(super) struct Crowd {
+    _server: RedisServer,
+    connection: Connection,
+    script: String,
+    metering: Metering,
+    pub(super) clients: Vec<Client>,
+    pub(super) departed: Vec<Vec<Call>>,
+    pub(super) now: u64,
+    random: u64,
+}
+
+impl Client {
+    fn new(metering: Metering, look_ahead: u64) -> Self {
+        let meterings = [metering, metering.share(SHARE)];
+        let starting = Starting {
+            name: None,
+            limits: &[],
+            meterings: &meterings,
+            dimensions: &[0, 1],
+            reserve: Some((Priority::High, Percent(100 - SHARE))),
+            max_hold: 600 * SECOND,
+            dates: Dates::From(0),
+            on_system_time: true,
+        };
+        let terms = Terms {
+            jitter: JITTER.as_nanos() as u64,
+            look_ahead,
+            lease: None,
+            patience: 0,
+            on_outage: OnOutage::Wait,
+        };
+        let pause = Scale::longest_pause(&meterings);
+        let shared = [0, 1].map(|place| SharedLimit {
+            place,
+            dimension: place,
+            share: meterings[place].share,
+            scale: Scale::new(&meterings[place], pause),
+            windows: None,
+        });
+        let alone = Alone::new(Memory::new(&starting, LOCAL), Memory::new(&starting, LOCAL), 2);
+        let slots = Slots::new(&shared, terms, "".into(), alone, 600 * SECOND);
+        let policy = Policy { grace: terms.slack(), max_hold: 600 * SECOND, ..Policy::default() };
+        let backend = Backend::Redis(Box::new(slots));
+        let admission =
+            Admission::new(backend, Queue::new(2), Arc::new(policy)).reserving(Reserve::from(Priority::High));
+        let keys = ["{crowd}".to_owned(), Keys::new("", "crowd", None).client()];
+        Self { admission, waiting: Vec::new(), keys, reply: None }
+    }
+
+    pub(super) fn slots(&mut self) -> &mut Slots {
+        let Backend::Redis(slots) = &mut self.admission.backend else { panic!("the buckets are in Redis") };
+        slots
+    }
+
+    /// Returns how many of its calls of a priority wait.
+    pub(super) fn waits(&self, priority: Priority) -> usize {
+        self.waiting.iter().filter(|(_, call)| call.priority == priority).count()
+    }
+}
+
+impl Crowd {
+    /// Creates clients with these look-aheads.
+    pub(super) fn new(metering: Metering, look_aheads: &[u64]) -> Self {
+        let server = RedisServer::start();
+        Self {
+            connection: server.connect(),
+            _server: server,
+            script: scripted(&[false; 2], 1),
+            metering,
+            clients: look_aheads.iter().map(|look_ahead| Client::new(metering, *look_ahead)).collect(),
+            departed: vec![Vec::new(); look_aheads.len()],
+            now: SECOND,
+            random: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    /// Returns a pseudorandom number below `most`, by xorshift.
+    pub(super) fn random(&mut self, most: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % most
+    }
+
+    /// Has a call of a client arrive.
+    pub(super) fn call(&mut self, client: usize, amount: u64, priority: Priority) {
+        let (now, of) = (self.now, &mut self.clients[client]);
+        let call = Call { amount, priority, arrived: now, departed: 0, charge: 0 };
+        let mut amounts = Amounts::Few([amount, 0, 0]);
+        of.admission.fill_share(&mut amounts, priority);
+        let urgency = Urgency::default().of(priority);
+        let charge = match of.admission.take(amounts.as_slice(), now) {
+            Some(charge) => Decided::Admitted(charge),
+            None => of.admission.arrive(Waiter::new(amounts, now, urgency), now, &mut Vec::new()),
+        };
+        match charge {
+            Decided::Admitted(charge) => self.departed[client].push(Call { departed: now, charge, ..call }),
+            Decided::Waits(key) => of.waiting.push((key, call)),
+            Decided::Refused(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    /// Cancels a call of a client that waits.
+    pub(super) fn leave(&mut self, client: usize) {
+        let which = self.random(u64::MAX) as usize;
+        let (now, of) = (self.now, &mut self.clients[client]);
+        if !of.waiting.is_empty() {
+            let (key, _) = of.waiting.swap_remove(which % of.waiting.len());
+            of.admission.queue.leave(key);
+            of.admission.pump(now, &mut Vec::new());
+        }
+    }
+
+    /// Deletes the state.
+    pub(super) fn lose_the_state(&mut self) {
+        redis::cmd("FLUSHALL").exec(&mut self.connection).expect("redis answers");
+    }
+
+    /// Gives back a part of a call that has departed, of which the check has to know.
+    pub(super) fn settle(&mut self, client: usize, back: u64) {
+        let (now, of) = (self.now, &mut self.clients[client]);
+        if let Some(call) = self.departed[client].last_mut() {
+            let back = back.min(call.amount);
+            call.amount -= back;
+            let mut amounts = Amounts::Few([back, 0, 0]);
+            of.admission.fill_share(&mut amounts, call.priority);
+            of.admission.backend.refund(&amounts, call.charge, now, |_, _| ());
+        }
+    }
+
+    /// Lets time pass, in which the clients do what they can.
+    pub(super) fn pass(&mut self, time: u64) {
+        let end = self.now + time;
+        loop {
+            let next = (0..self.clients.len()).map(|client| self.serve(client)).min();
+            self.now = next.unwrap_or(u64::MAX).max(self.now + 1).min(end);
+            if self.now == end {
+                return;
+            }
+        }
+    }
+
+    /// Does everything that a client can do now. Returns when it can do more.
+    fn serve(&mut self, client: usize) -> u64 {
+        let (now, of) = (self.now, &mut self.clients[client]);
+        if let Some((_, sent, reply)) = of.reply.take_if(|(at, ..)| *at <= now) {
+            let Client { admission: Admission { backend: Backend::Redis(slots), queue, .. }, .. } = of else {
+                unreachable!()
+            };
+            assert!(slots.apply(&reply, queue, sent, now).is_empty());
+        }
+        of.admission.pump(now, &mut Vec::new());
+        let Client { admission, waiting, .. } = of;
+        waiting.retain(|(key, call)| {
+            let (outcome, _) = admission.queue.poll(*key, Waker::noop().clone());
+            let Some(outcome) = outcome else { return true };
+            let Outcome::Admitted(grant) = outcome else { panic!("{outcome:?}") };
+            self.departed[client].push(Call { departed: now, charge: grant.charge, ..*call });
+            false
+        });
+        let mut next = of.admission.next().unwrap_or(u64::MAX);
+        if of.reply.is_none() {
+            let Client { admission: Admission { backend: Backend::Redis(slots), queue, .. }, .. } = of else {
+                unreachable!()
+            };
+            match slots.collect(queue, false, now) {
+                Ok(batch) => {
+                    let mut command = redis::cmd("EVAL");
+                    command.arg(&self.script).arg(2).arg(&of.keys).arg("openlimit 1\nof the test\n");
+                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
+                    let bytes: Vec<u8> = command.query(&mut self.connection).expect("redis answers");
+                    let reply = BatchReply::read(&bytes, &[false; 2]).expect("a reply");
+                    of.reply = Some((now + TRIP, now, reply));
+                }
+                Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
+            }
+        }
+        next.min(of.reply.as_ref().map_or(u64::MAX, |(at, ..)| *at))
+    }
+
+    /// Returns the calls of this priority that have departed, of all clients, in their order.
+    pub(super) fn calls(&self, is_counted: impl Fn(&Call) -> bool) -> Vec<Call> {
+        let mut calls: Vec<_> = self.departed.iter().flatten().copied().filter(is_counted).collect();
+        calls.sort_by_key(|call| call.departed);
+        calls
+    }
+
+    /// Asserts the bound of the limit, and that of the share.
+    pub(super) fn check(&self) {
+        let share = self.metering.share(SHARE);
+        for (metering, calls) in [
+            (self.metering, self.calls(|_| true)),
+            (share, self.calls(|call| call.priority < Priority::High)),
+        ] {
+            let scale = Scale::new(&metering, metering.jitter);
+            for (first, from) in calls.iter().enumerate() {
+                let (mut sum, mut largest) = (0, 0);
+                for call in &calls[first..] {
+                    let weight = scale.weight(call.amount);
+                    (sum, largest) = (sum + weight, largest.max(weight));
+                    // Times of the server are microseconds.
+                    let most = call.departed - from.departed + largest.max(scale.burst) + 2_000;
+                    assert!(sum <= most, "{sum} ns in {} ns, share {}", most, metering.share);
+                }
+            }
+        }
+    }
+
+    /// Returns the sum of what calls took that departed within a time.
+    pub(super) fn used(&self, from: u64, is_counted: impl Fn(&Call) -> bool) -> u64 {
+        self.calls(is_counted).iter().filter(|call| call.departed >= from).map(|call| call.amount).sum()
+    }
+}

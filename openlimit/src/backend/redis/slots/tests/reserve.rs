@@ -1,0 +1,220 @@
+//! A part of every limit that is kept for calls above a priority, over several clients.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::crowd::{Call, Crowd, JITTER, MILLISECOND, SECOND, TRIP};
+use crate::bucket::Metering;
+use crate::limits::{Priority, Rate};
+
+use Priority::{High, Low};
+
+/// The usual look-ahead.
+const LOOK_AHEAD: u64 = 100 * MILLISECOND;
+
+/// A limit of 1 000 per second.
+fn limit(burst: Duration) -> Metering {
+    Metering::new(Rate::per_second(1_000), burst, JITTER, (0, 100))
+}
+
+/// What the share of the calls below is worth in a second.
+const SHARE: u64 = 800;
+
+/// Returns the longest wait of these calls.
+fn longest(crowd: &Crowd, is_counted: impl Fn(&Call) -> bool) -> u64 {
+    let calls = crowd.calls(is_counted);
+    calls.iter().map(|call| call.departed - call.arrived).max().expect("calls")
+}
+
+fn is_high(call: &Call) -> bool {
+    call.priority == High
+}
+
+fn is_low(call: &Call) -> bool {
+    call.priority == Low
+}
+
+/// Keeps many small calls waiting at each of these clients.
+fn flood(crowd: &mut Crowd, clients: Range<usize>, priority: Priority) {
+    for client in clients {
+        while crowd.clients[client].waits(priority) < 30 {
+            crowd.call(client, 10, priority);
+        }
+    }
+}
+
+/// Has all clients flood the limit with calls below for 20 s, beside calls above that take 15 % of
+/// it. Returns what the calls below of each client took, too.
+fn flooded(burst: Duration, look_aheads: &[u64]) -> (Crowd, Vec<u64>) {
+    let mut crowd = Crowd::new(limit(burst), look_aheads);
+    for step in 0..4_000 {
+        flood(&mut crowd, 0..look_aheads.len(), Low);
+        if step % 13 == 0 {
+            let client = crowd.random(look_aheads.len() as u64) as usize;
+            crowd.call(client, 10, High);
+        }
+        crowd.pass(5 * MILLISECOND);
+    }
+    crowd.check();
+    let took = |calls: &Vec<Call>| calls.iter().copied().filter(is_low).map(|call| call.amount).sum();
+    let parts = crowd.departed.iter().map(took).collect();
+    (crowd, parts)
+}
+
+#[test]
+fn a_flood_of_calls_below_uses_all_of_its_share_and_those_above_pass_it() {
+    // A call above waits for round trips alone, or for a look-ahead if the burst is no longer than
+    // that.
+    for (burst, most) in [(1_000, 2 * TRIP), (100, LOOK_AHEAD)] {
+        for clients in [1, 3] {
+            let (crowd, parts) = flooded(Duration::from_millis(burst), &[LOOK_AHEAD; 3][..clients]);
+            let used = crowd.used(2 * SECOND, is_low);
+            assert!(used >= 19 * SHARE * 995 / 1_000, "{used}");
+            assert!(longest(&crowd, is_high) <= most, "{}", longest(&crowd, is_high));
+            assert!(parts.iter().all(|part| *part >= 20 * SHARE / clients as u64 * 9 / 10), "{parts:?}");
+        }
+    }
+}
+
+#[test]
+fn a_call_above_waits_for_a_look_ahead_of_those_below_where_calls_leave_one_by_one() {
+    let (crowd, parts) = flooded(Duration::from_millis(33), &[LOOK_AHEAD; 3]);
+    // And for the last one below, and for calls above that came before it.
+    let most = LOOK_AHEAD + 40 * MILLISECOND;
+    assert!(longest(&crowd, is_high) <= most, "{}", longest(&crowd, is_high));
+    assert!(parts.iter().sum::<u64>() >= 20 * SHARE * 9 / 10, "{parts:?}");
+}
+
+#[test]
+fn no_client_is_starved_by_one_that_looks_further_ahead() {
+    let (crowd, parts) = flooded(Duration::from_secs(1), &[LOOK_AHEAD, 3 * LOOK_AHEAD, LOOK_AHEAD / 5]);
+    let used = crowd.used(2 * SECOND, is_low);
+    assert!(used >= 19 * SHARE * 995 / 1_000, "{used}");
+    assert!(longest(&crowd, is_high) <= 3 * TRIP, "{}", longest(&crowd, is_high));
+    // They take turns, and one that looks further ahead takes more in each.
+    assert!(parts.iter().all(|part| *part >= 20 * SHARE / 100), "{parts:?}");
+}
+
+#[test]
+fn a_large_call_below_is_not_starved_by_small_ones_nor_by_calls_above_of_its_own_client() {
+    for (large, clients) in [(700, 2), (700, 5), (1_000, 3)] {
+        let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD; 5][..clients]);
+        for step in 0..4_000 {
+            flood(&mut crowd, 1..clients, Low);
+            if step > 200 && crowd.clients[0].waits(Low) == 0 {
+                crowd.call(0, large, Low);
+            }
+            if step % 20 == 0 {
+                crowd.call(0, 10, High);
+                crowd.call(1, 10, High);
+            }
+            crowd.pass(5 * MILLISECOND);
+        }
+        crowd.check();
+        // About as long as its own weight in the share.
+        let waited = longest(&crowd, |call| call.amount == large);
+        assert!(waited <= 2 * SECOND, "{waited} of {large} beside {clients}");
+        let least = crowd.calls(|call| is_low(call) && call.amount < large).len();
+        assert!(least > 50, "{least} small calls beside {large}");
+        let used = crowd.used(2 * SECOND, is_low);
+        // The last large one still waits.
+        assert!(used + large >= 19 * SHARE * 995 / 1_000, "{used} beside {large} and {clients}");
+        // A call of the whole limit leaves no room until a part of it has leaked.
+        let most = if large < 1_000 { 2 * TRIP } else { LOOK_AHEAD + 40 * MILLISECOND };
+        assert!(longest(&crowd, is_high) <= most, "{}", longest(&crowd, is_high));
+    }
+}
+
+#[test]
+fn a_client_that_dies_while_its_large_call_waits_keeps_others_back_for_little_more_than_a_second() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD; 2]);
+    for step in 0..200 {
+        flood(&mut crowd, 0..1, Low);
+        if step == 100 {
+            crowd.call(1, 1_000, Low);
+        }
+        crowd.pass(5 * MILLISECOND);
+    }
+    crowd.clients.pop();
+    let died = crowd.now;
+    for _ in 0..800 {
+        flood(&mut crowd, 0..1, Low);
+        crowd.pass(5 * MILLISECOND);
+    }
+    let first = crowd.calls(|call| call.departed > died)[0].departed - died;
+    assert!((SECOND / 4..SECOND * 3 / 2).contains(&first), "{first}");
+    // The share was kept for it meanwhile, and is of use to others then.
+    assert!(crowd.used(died + 2 * SECOND, is_low) >= 2 * SHARE * 99 / 100);
+}
+
+#[test]
+fn calls_above_alone_use_all_of_the_limit() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD; 2]);
+    for _ in 0..1_000 {
+        flood(&mut crowd, 0..2, High);
+        crowd.pass(5 * MILLISECOND);
+    }
+    crowd.check();
+    assert!(crowd.used(2 * SECOND, is_high) >= 4_000 * 995 / 1_000);
+}
+
+#[test]
+fn where_both_wait_for_the_limit_one_call_in_ten_is_one_below() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD; 2]);
+    for _ in 0..1_000 {
+        flood(&mut crowd, 0..2, Low);
+        flood(&mut crowd, 0..2, High);
+        crowd.pass(5 * MILLISECOND);
+    }
+    crowd.check();
+    let [low, all] = [is_low, |_: &Call| true].map(|is_counted| crowd.used(2 * SECOND, is_counted));
+    assert!(all >= 4_000 * 995 / 1_000, "{all}");
+    assert!((all * 9 / 100..=all * 11 / 100).contains(&low), "{low} of {all}");
+}
+
+#[test]
+fn calls_of_nothing_go_although_those_below_wait_for_their_share() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD]);
+    flood(&mut crowd, 0..1, Low);
+    for _ in 0..4 {
+        crowd.call(0, 400, Low);
+    }
+    crowd.call(0, 0, Low);
+    crowd.call(0, 0, High);
+    crowd.pass(10 * SECOND);
+    assert!(crowd.clients[0].waiting.is_empty());
+}
+
+#[test]
+fn whatever_calls_do_the_limit_and_the_share_keep_their_bounds_and_all_go() {
+    for burst in [1_000, 250, 33] {
+        let look_aheads = [LOOK_AHEAD, 3 * LOOK_AHEAD, LOOK_AHEAD / 5];
+        let mut crowd = Crowd::new(limit(Duration::from_millis(burst)), &look_aheads);
+        for step in 0..3_000 {
+            let client = crowd.random(3) as usize;
+            // Bursts of calls, and quiet times.
+            if step % 400 < 300 {
+                for _ in 0..crowd.random(3) {
+                    let large = if crowd.random(40) == 0 { 30 } else { 1 };
+                    let (amount, priority) =
+                        (crowd.random(21) * large, [High, Low, Low][crowd.random(3) as usize]);
+                    crowd.call(client, amount, priority);
+                }
+            }
+            match crowd.random(12) {
+                0 => crowd.leave(client),
+                1 => {
+                    let back = crowd.random(20);
+                    crowd.settle(client, back);
+                }
+                _ => {}
+            }
+            let time = crowd.random(30) * MILLISECOND;
+            crowd.pass(time);
+        }
+        crowd.check();
+        assert!(crowd.calls(is_low).len() > 1_000 && crowd.calls(is_high).len() > 500);
+        crowd.pass(60 * SECOND);
+        assert!(crowd.clients.iter().all(|client| client.waiting.is_empty()));
+    }
+}

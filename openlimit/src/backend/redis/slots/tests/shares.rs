@@ -1,0 +1,136 @@
+//! What reaches a limit reaches its share, too: holds, cuts, rates, responses, and lost states.
+
+use std::time::Duration;
+
+use super::crowd::{Client, Crowd, JITTER, MILLISECOND, SECOND};
+use crate::backend::redis::scale::ONE;
+use crate::backend::{Buckets as _, HOLD};
+use crate::bucket::Metering;
+use crate::limits::{Priority, Rate};
+
+use Priority::{High, Low};
+
+/// The share of calls below, in the order of the script.
+const SHARE: usize = 1;
+
+/// Two clients of a limit of 1 000 per second, both of which the server knows.
+fn two() -> Crowd {
+    let metering = Metering::new(Rate::per_second(1_000), Duration::from_secs(1), JITTER, (0, 100));
+    let mut crowd = Crowd::new(metering, &[100 * MILLISECOND; 2]);
+    for client in 0..2 {
+        crowd.call(client, 10, Low);
+    }
+    crowd.pass(10 * MILLISECOND);
+    assert_eq!(crowd.calls(|_| true).len(), 2);
+    crowd
+}
+
+/// Returns how much calls of this priority take at once of what has room now, in calls of 10.
+fn room(crowd: &mut Crowd, client: usize, priority: Priority) -> u64 {
+    let before = crowd.now;
+    for _ in 0..100 {
+        crowd.call(client, 10, priority);
+    }
+    crowd.pass(5 * MILLISECOND);
+    let took = crowd.used(before, |call| call.priority == priority && call.arrived >= before);
+    while !crowd.clients[client].waiting.is_empty() {
+        crowd.leave(client);
+    }
+    took
+}
+
+/// Lets a client learn what the server knows.
+fn learn(crowd: &mut Crowd, client: usize) {
+    crowd.clients[client].slots().wants_news = true;
+    crowd.pass(5 * MILLISECOND);
+}
+
+fn backend(client: &mut Client) -> &mut impl crate::backend::Buckets {
+    &mut client.admission.backend
+}
+
+#[test]
+fn a_hold_of_the_limit_stops_calls_above_and_below_in_all_clients_and_its_share_does_not_leak() {
+    let mut crowd = two();
+    assert!(room(&mut crowd, 0, Low) >= 700);
+    let now = crowd.now;
+    backend(&mut crowd.clients[0]).hold_limit(0, now + 2 * SECOND, now);
+    crowd.pass(5 * MILLISECOND);
+    learn(&mut crowd, 1);
+    for priority in [High, Low] {
+        assert_eq!(room(&mut crowd, 1, priority), 0);
+        assert_eq!(room(&mut crowd, 0, priority), 0);
+    }
+    crowd.pass(2 * SECOND);
+    learn(&mut crowd, 1);
+    assert!(room(&mut crowd, 1, Low) < 100);
+    assert!(room(&mut crowd, 1, High) > 100);
+    crowd.check();
+}
+
+#[test]
+fn a_cut_and_a_rate_reach_the_share_in_all_clients() {
+    let mut crowd = two();
+    let now = crowd.now;
+    let charge = crowd.calls(|_| true)[0].charge;
+    assert!(backend(&mut crowd.clients[0]).cut(0, 60 * SECOND, charge, now));
+    assert!(!backend(&mut crowd.clients[0]).cut(0, 60 * SECOND, charge, now));
+    crowd.pass(5 * MILLISECOND);
+    learn(&mut crowd, 1);
+    for client in &mut crowd.clients {
+        assert!((0..2).all(|bucket| client.slots().bucket_climbs(bucket, now + SECOND)));
+        let [limit, share] = [0, SHARE].map(|bucket| client.slots().scales[bucket].weight(8_000));
+        // A tenth of a millisecond, for rounding.
+        assert!(share.abs_diff(limit / 4 * 5) < MILLISECOND / 10, "{share} and {limit}");
+    }
+    let now = crowd.now;
+    backend(&mut crowd.clients[1]).set_rate(0, 500, 1_000, now);
+    crowd.pass(20 * MILLISECOND);
+    learn(&mut crowd, 0);
+    for client in &mut crowd.clients {
+        assert!(client.slots().scales.iter().all(|scale| scale.rate() == ONE / 2));
+    }
+}
+
+#[test]
+fn what_a_response_says_is_left_is_shared_in_the_same_way() {
+    let mut crowd = two();
+    let now = crowd.now;
+    backend(&mut crowd.clients[0]).cap(0, 200, now);
+    crowd.pass(20 * MILLISECOND);
+    learn(&mut crowd, 1);
+    let slots = crowd.clients[1].slots();
+    let left = [0, SHARE].map(|bucket| {
+        let scale = slots.scales[bucket];
+        scale.whole(scale.fit - slots.ledger.level(bucket))
+    });
+    // And what has leaked meanwhile.
+    assert!((200..=220).contains(&left[0]) && (160..=180).contains(&left[1]), "{left:?}");
+}
+
+#[test]
+fn a_share_outlasts_a_state_that_was_lost() {
+    let mut crowd = two();
+    assert!(room(&mut crowd, 0, Low) >= 700);
+    learn(&mut crowd, 0);
+    crowd.lose_the_state();
+    learn(&mut crowd, 0);
+    assert!(room(&mut crowd, 1, Low) < 100);
+    assert!(room(&mut crowd, 1, High) > 100);
+}
+
+#[test]
+fn a_call_that_is_kept_back_is_known_to_wait_for_its_share() {
+    let mut crowd = two();
+    for _ in 0..3 {
+        crowd.call(0, 700, Low);
+    }
+    crowd.pass(600 * MILLISECOND);
+    let now = crowd.now;
+    let client = &mut crowd.clients[0];
+    assert!(client.slots().below_at > now);
+    let (wait, limit) = backend(client).wait_of_next(&[10, 10], now);
+    assert!(wait > 0 && limit == 0 && limit != HOLD);
+    assert_eq!(backend(client).wait_of_next(&[10, 0], now).0, 0);
+    assert!(backend(client).waits_for_share(&[700, 700], now));
+}

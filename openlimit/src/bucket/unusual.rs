@@ -1,0 +1,52 @@
+//! `Unusual`: the states of a bucket that few limits have.
+//!
+//! The code of nearly every call is that of the usual state. What is here is apart from it, in memory
+//! and in code.
+
+use super::level::Level;
+use super::resetting::Resetting;
+
+/// A state that few limits have.
+#[derive(Debug)]
+pub(crate) enum Unusual {
+    /// A level of 128 bits.
+    Wide(Level<u128>),
+    /// That of a limit that resets by the calendar.
+    Resetting(Resetting),
+}
+
+/// None of these is inlined, so that they take no registers from the usual state.
+impl Unusual {
+    #[inline(never)]
+    pub(super) fn fits(&self, amount: u64, now: u64) -> bool {
+        match self {
+            Self::Wide(level) => level.fits(amount, now),
+            Self::Resetting(count) => count.fits(amount, now),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+        let fits = self.fits(amount, now);
+        if fits {
+            self.take(amount, charge, now);
+        }
+        fits
+    }
+
+    #[inline(never)]
+    pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) {
+        match self {
+            Self::Wide(level) => level.take(amount, charge, now),
+            Self::Resetting(count) => count.charge(amount, charge, now),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
+        match self {
+            Self::Wide(level) => level.due(amount, ahead),
+            Self::Resetting(count) => count.due(amount, ahead, now),
+        }
+    }
+}
