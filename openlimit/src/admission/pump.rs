@@ -136,10 +136,13 @@ impl Admission {
         }));
     }
 
-    /// Refuses a waiter whose timeout ended. `head_due` is when the head is due.
+    /// Refuses a waiter whose timeout ended. `head_due` is when the head is due; the largest value
+    /// while that is not known.
     pub(super) fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
         let (saturated, deadline) = (self.saturated(waiter.waited(now), now), waiter.deadline());
+        // Nobody knows when a head departs that waits for another limiter.
+        let head_due = if head_due == u64::MAX { 0 } else { head_due };
         let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, &self.queue, head_due, now));
         self.turn_passes(key, deadline.min(now));
         self.refuse(key, refusal, wakers);

@@ -119,7 +119,7 @@ pub(crate) trait Buckets {
 
     /// Returns the refusal of a waiter whose timeout ended.
     ///
-    /// The head is due at `head_due`, which is the largest value while that is not known.
+    /// The head is not due before `head_due`, which is zero while nothing is known of that.
     fn expire(&self, waiter: &Waiter, queue: &Queue, head_due: u64, now: u64) -> Refusal;
 
     /// Changes the rate of one limit to `allowed` of what was `declared`, but to no less than an

@@ -51,10 +51,19 @@ pub(super) struct Uncommon {
     /// The time before which the timer must not fire again. Calls that become due in between are
     /// admitted together.
     pub(super) rested: u64,
-    /// Why this process last held the limiter, and until when.
-    pub(super) held_for: Option<(Arc<str>, u64)>,
+    /// The last hold that this process began.
+    pub(super) held_for: Option<OwnHold>,
     /// What was reported. `None` as long as there was nothing to report.
     pub(super) notices: Option<Box<Notices>>,
+}
+
+/// A hold that this process began.
+#[derive(Debug)]
+pub(super) struct OwnHold {
+    pub(super) reason: Arc<str>,
+    pub(super) until: u64,
+    /// True if it began because a quota is used up.
+    pub(super) is_quota: bool,
 }
 
 impl Uncommon {

@@ -13,7 +13,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::{Core, State};
+use super::core::{Core, OwnHold, State};
 use super::events;
 use super::{Hold, Limiter};
 use crate::backend::Buckets as _;
@@ -217,7 +217,8 @@ impl State {
         } else if was_exhausted && !backend.is_exhausted() {
             // Why a limit is on hold was not noted while a quota was used up.
             let ends = (0..backend.look(now).len()).map(|place| backend.limit_held_until(place));
-            let held_for = ends.max().map(|until| (REFUSED_MEANWHILE.into(), until));
+            let held_for =
+                ends.max().map(|until| OwnHold { reason: REFUSED_MEANWHILE.into(), until, is_quota: false });
             self.uncommon.change().held_for = held_for;
         }
     }
@@ -241,11 +242,13 @@ impl State {
     /// Notes why this process holds calls, unless a hold of its own ends later. A quota that is
     /// used up counts more than other reasons. Returns true if no hold of its own ends later.
     fn note_reason(&mut self, reason: &Arc<str>, scope: &Scope, until: u64, now: u64) -> bool {
-        let known_until = self.uncommon.get().held_for.as_ref().map_or(0, |held| held.1);
+        let known_until = self.uncommon.get().held_for.as_ref().map_or(0, |held| held.until);
         let is_longer = until > known_until.max(now);
         let is_exhausted = self.admission.backend.is_exhausted();
-        if matches!(scope, Scope::Quota) || is_longer && !is_exhausted {
-            self.uncommon.change().held_for = Some((Arc::clone(reason), until));
+        let is_quota = matches!(scope, Scope::Quota);
+        if is_quota || is_longer && !is_exhausted {
+            let reason = Arc::clone(reason);
+            self.uncommon.change().held_for = Some(OwnHold { reason, until, is_quota });
         }
         is_longer
     }
@@ -253,9 +256,13 @@ impl State {
     /// Returns the reason of the hold at `now`.
     fn reason(&self, now: u64) -> Arc<str> {
         let is_exhausted = self.admission.backend.is_exhausted();
-        let is_own = |until: u64| is_exhausted || now < until.saturating_add(OWN_FOR);
-        match self.uncommon.get().held_for.as_ref().filter(|(_, until)| is_own(*until)) {
-            Some((reason, _)) => Arc::clone(reason),
+        // Another process may have found that a quota is used up, long after a hold of this one.
+        let is_own = |held: &&OwnHold| match is_exhausted {
+            true => held.is_quota,
+            false => now < held.until.saturating_add(OWN_FOR),
+        };
+        match self.uncommon.get().held_for.as_ref().filter(is_own) {
+            Some(held) => Arc::clone(&held.reason),
             None if is_exhausted => USED_UP_ELSEWHERE.into(),
             None => elsewhere(),
         }

@@ -58,7 +58,7 @@ pub fn unknown<T: ?Sized>(_: &T) -> Option<Usage> {
     diagnostic::on_unimplemented(
         message = "`feedback` cannot find the usage in `{Self}`, which is not `Serialize`",
         label = "this function's reply cannot be read",
-        note = "say where the usage is, if anywhere: `usage = |reply| reply.total_tokens`, or `usage = |_| None`; \
+        note = "say where the usage is, if anywhere: `usage = |reply| reply.total_tokens`, or `usage = |_| None::<u64>`; \
                 for a stream, add `stream`"
     )
 )]

@@ -13,9 +13,9 @@
 //! Otherwise, a thousand limiters that lose patience one by one with the same endless reply would
 //! let it grow further each time.
 //!
-//! For the same reason it knows when a connection was closed in the middle of a reply. The `redis`
-//! crate would call that a reply that it cannot read, as if the server were not Redis. But it is an
-//! outage like any other closed connection, after which the command is sent again.
+//! The end of the stream is an error, too. If a connection was closed in the middle of a reply, the
+//! `redis` crate would call that a reply that it cannot read, as if the server were not Redis. But
+//! it is an outage like any other closed connection, after which the command is sent again.
 
 use std::io;
 use std::pin::Pin;
@@ -55,10 +55,10 @@ pub(super) struct InFlight<'a>(&'a Replies);
 #[error("its reply is longer than {} KiB, expected at most 3 KiB", LONGEST_REPLY / 1024)]
 pub(super) struct TooLong;
 
-/// The error of a stream that ends in the middle of a reply.
+/// The error of a stream that ends.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection was closed in the middle of a reply")]
-struct CutOff;
+#[error("the connection was closed")]
+struct Closed;
 
 impl Replies {
     /// Notes that a command is in flight.
@@ -72,11 +72,6 @@ impl Replies {
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let most = self.in_flight.load(Ordering::Relaxed).max(1) * LONGEST_REPLY;
         if bytes > most { Err(TooLong) } else { Ok(()) }
-    }
-
-    /// Notes the end of the stream.
-    fn end(&self) -> Result<(), CutOff> {
-        if self.bytes.load(Ordering::Relaxed) > 0 { Err(CutOff) } else { Ok(()) }
     }
 }
 
@@ -108,9 +103,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Capped<S> {
         let (before, has_room) = (buffer.filled().len(), buffer.remaining() > 0);
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         Poll::Ready(match buffer.filled().len() - before {
-            0 if has_room => {
-                self.replies.end().map_err(|cut| io::Error::new(io::ErrorKind::UnexpectedEof, cut))
-            }
+            0 if has_room => Err(io::Error::new(io::ErrorKind::UnexpectedEof, Closed)),
             bytes => self.replies.read(bytes).map_err(io::Error::other),
         })
     }

@@ -27,6 +27,8 @@ pub(super) struct Client {
     /// The key of the last reply to this client.
     key: String,
     route: Route,
+    /// True if the server certainly did not decide the last batch.
+    is_undecided: bool,
     /// The limits of the state, if the last batch was refused because they are others.
     other_limits: Option<String>,
 }
@@ -38,6 +40,7 @@ impl Client {
             script: Script::of(&settings.reset, settings.shares),
             key: settings.keys.client(),
             route: Route::new(Arc::clone(&settings)),
+            is_undecided: false,
             other_limits: None,
             settings,
         }
@@ -51,6 +54,7 @@ impl Client {
     /// not decide them twice, and repeats the reply.
     pub(super) async fn decide(&mut self, batch: &Batch) -> Result<BatchReply, StoreError> {
         let reply = self.try_decide(batch).await;
+        self.is_undecided = reply.as_ref().is_err_and(Failure::is_undecided);
         self.other_limits = reply.as_ref().err().and_then(other_limits);
         let reply = reply
             .map_err(|failure| self.settings.error(problem(&self.settings, &batch.identity, &failure)))?;
@@ -61,6 +65,11 @@ impl Client {
         let checked = batch.identity.bounds.check(&reply);
         checked.map_err(|problem| self.settings.error(StoreProblem::Unsuited(problem)))?;
         Ok(reply)
+    }
+
+    /// Returns true if the server certainly did not decide the last batch.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.is_undecided
     }
 
     /// Returns the limits of the state, if the last batch was refused because they are others.

@@ -52,7 +52,8 @@ use crate::limits::Percent;
 ///
 /// One call at a time is granted for a moment beyond two look-aheads. Other processes with such
 /// calls ask again, up to a hundred times a second while they settle calls and once a second if
-/// not, and go in no particular order.
+/// not, and go in no particular order. While the process that has the call settles others, it asks
+/// as often if the call can go sooner.
 ///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
 /// wait for their share are granted a look-ahead ahead at most. Processes whose lower calls have to

@@ -207,9 +207,16 @@ impl Ledger {
         self.buckets[limit].pace
     }
 
+    /// Returns true if the batch in flight charges nothing but calls.
+    pub(super) fn charges_calls_only(&self) -> bool {
+        let is_plain =
+            |account: &Account| account.owing == 0 && account.taking.all == 0 && account.raising.is_none();
+        self.seen_at > 0 && self.buckets.iter().all(is_plain)
+    }
+
     /// Returns true if a charge can be taken out, and may be granted for another moment then.
-    pub(super) fn can_move(&self, charge: u64) -> bool {
-        self.removable == Some(charge) && self.is_pending()
+    pub(super) fn can_take_out(&self, charge: u64) -> bool {
+        self.removable == Some(charge)
     }
 
     /// Adds a refund of `weight` of a charge in one limit: of an admitted call, or else of a slot.
@@ -408,7 +415,7 @@ impl Ledger {
         }
     }
 
-    /// Takes the batch in flight back, which the server has refused. Sends all of it again.
+    /// Takes the batch in flight back, which the server has not decided. Sends all of it again.
     pub(super) fn take_back(&mut self) {
         for ((charge, is_admitted), weights) in mem::take(&mut self.sent) {
             for (limit, weight) in weights.iter().enumerate() {

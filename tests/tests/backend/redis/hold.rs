@@ -308,6 +308,21 @@ fn a_quota_that_is_used_up_refuses_the_calls_of_all_processes() {
 }
 
 #[test]
+fn a_quota_that_another_process_found_used_up_has_no_reason_of_this_one() {
+    let (_server, one, other) = pair();
+    other.hold(millis(1), "an earlier refusal").unwrap();
+    drop(call(&other).unwrap());
+    call(&one).unwrap().refused(used_up());
+    one.flush(secs(20)).blocking().unwrap();
+    eventually("the other learns of it", || {
+        let _ = other.flush(secs(20)).blocking();
+        is_exhausted(&other)
+    });
+    let Err(AcquireError::Exhausted { reason, .. }) = call(&other) else { panic!() };
+    assert!(reason.contains("of another process"), "{reason}");
+}
+
+#[test]
 fn one_call_of_all_processes_finds_out_that_a_quota_is_back() {
     let (_server, one, other) = used_up_pair(secs(1));
     let probe = Mutex::new(None);

@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem};
@@ -112,6 +113,31 @@ fn a_connection_that_is_closed_in_the_middle_of_a_reply_is_an_outage() {
         // The batch is sent again. A call that waits does not fail.
         drop(call(&server.url()).unwrap());
     }
+}
+
+#[test]
+fn so_is_one_that_is_closed_after_the_reply_to_another_limiter() {
+    let begun = AtomicUsize::new(0);
+    let server = Hostile::to_scripts(move |stream| {
+        let reply = granted(0.0, 0.0);
+        match begun.fetch_add(1, Ordering::SeqCst) {
+            // Both are in flight before the first reply.
+            0 => Ok(()),
+            1 => {
+                stream.write_all(&[&reply, &reply[..4]].concat())?;
+                // Long enough for the first limiter to have its reply.
+                thread::sleep(Duration::from_millis(200));
+                Err(io::ErrorKind::ConnectionAborted.into())
+            }
+            _ => stream.write_all(&reply),
+        }
+    });
+    thread::scope(|scope| {
+        let calls = [(), ()].map(|()| scope.spawn(|| call(&server.url())));
+        for call in calls {
+            drop(call.join().unwrap().unwrap());
+        }
+    });
 }
 
 /// Nanoseconds in a day.

@@ -110,6 +110,20 @@ fn a_cancelled_call_is_given_back_and_a_dropped_permit_is_not() {
 }
 
 #[test]
+fn what_is_given_back_while_the_server_refuses_the_user_reaches_it_later() {
+    let server = RedisServer::builder().user("ann", "secret", "~* &* +@all").start();
+    let limiter = || RateLimiter::builder().name("chat").tokens(SLOW).redis(server.url()).build().unwrap();
+    let (one, other) = (limiter(), limiter());
+    let permit = take(&one, 90).unwrap();
+    server.cli::<()>("ACL SETUSER ann -eval -evalsha");
+    permit.cancel();
+    assert!(one.flush(secs(20)).blocking().is_err());
+    server.cli::<()>("ACL SETUSER ann +eval +evalsha");
+    one.flush(secs(20)).blocking().unwrap();
+    drop(soon(&other, 90));
+}
+
+#[test]
 fn whoever_leaves_the_queue_gives_back_what_was_reserved_for_it() {
     let (_server, one, other) = pair();
     drop(take(&one, 90).unwrap());

@@ -193,6 +193,19 @@ fn a_timeout_is_that_of_the_whole_wait() {
 }
 
 #[test]
+fn a_timeout_behind_a_call_that_waits_elsewhere_names_no_endless_wait() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    drop(account.try_acquire(100).expect("there is room"));
+    let _first = Call::start(Stack::of((&tenant, &account)).acquire(50));
+    let second = Call::start(tenant.acquire(10).timeout(millis(100)));
+    clock.advance(millis(100));
+    let refusal = second.refused();
+    assert!(matches!(refusal, AcquireError::Timeout { wait, .. } if wait == millis(100)), "{refusal}");
+    assert_eq!(refusal.retry_after(), Some(millis(0)));
+}
+
+#[test]
 fn a_priority_counts_in_each_queue_but_not_before_a_call_whose_turn_it_is() {
     let clock = ManualClock::new();
     let (tenant, account) = pair(&clock);

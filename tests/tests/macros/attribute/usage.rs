@@ -127,6 +127,20 @@ async fn usage_sees_any_other_value_whole() {
 }
 
 #[test]
+fn usage_may_be_nowhere_in_a_reply_that_cannot_be_read() {
+    metered! { static CHAT: RateLimiter; }
+
+    // As the error about such a reply suggests.
+    #[rate_limited(limiter = CHAT, cost = 100, feedback, usage = |_| None::<u64>)]
+    fn call() -> Outcome<Reply> {
+        Ok(reply(30))
+    }
+
+    call().unwrap();
+    assert_eq!(taken(&CHAT), (1, 100));
+}
+
+#[test]
 fn usage_may_be_counted_in_the_clients_own_width() {
     metered! { static CHAT: RateLimiter; }
 

@@ -145,6 +145,11 @@ trait Decider {
     /// have the same reply.
     fn decide(&mut self, batch: &Batch) -> impl Future<Output = Result<BatchReply, StoreError>> + Send;
 
+    /// Returns true if the last batch was certainly not decided.
+    fn is_undecided(&self) -> bool {
+        false
+    }
+
     /// Returns the limits of the state, if the last batch was refused because they are others.
     fn other_limits(&mut self) -> Option<String> {
         None
@@ -154,6 +159,10 @@ trait Decider {
 impl Decider for Client {
     fn decide(&mut self, batch: &Batch) -> impl Future<Output = Result<BatchReply, StoreError>> + Send {
         Self::decide(self, batch)
+    }
+
+    fn is_undecided(&self) -> bool {
+        Self::is_undecided(self)
     }
 
     fn other_limits(&mut self) -> Option<String> {
@@ -195,11 +204,14 @@ async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
 async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
     while let Some(batch) = next(owner, link).await {
         let mut retry = Retry::default();
+        let mut is_undecided = true;
         loop {
             let sent = Time::System.now();
             // In a box, so that a session that waits takes little memory: there may be one for each
             // of many keys.
-            match Box::pin(decider.decide(&batch)).await {
+            let decided = Box::pin(decider.decide(&batch)).await;
+            is_undecided &= decider.is_undecided();
+            match decided {
                 Ok(reply) => {
                     owner.apply(&reply, sent, link).await;
                     link.flushes.decided();
@@ -221,6 +233,9 @@ async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
                         sleep(Retry::LEAST).await;
                         break;
                     }
+                    if is_undecided {
+                        owner.take_back(link).await;
+                    }
                     stop(owner, &error, link).await;
                     sleep(Retry::AFTER_REFUSAL).await;
                 }
@@ -230,7 +245,7 @@ async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
     }
 }
 
-/// Gives up the batch in flight, and fails every call and flush that waits.
+/// Gives up the batch in flight, if there is one still, and fails every call and flush that waits.
 async fn stop(owner: &mut Owner, error: &StoreError, link: &Link) {
     link.flushes.failed(error);
     owner.failed(error, link).await;

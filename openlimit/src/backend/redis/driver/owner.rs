@@ -89,6 +89,12 @@ impl Owner {
         taken || goes_on
     }
 
+    /// Takes the batch in flight back, which was not decided.
+    pub(super) async fn take_back(&mut self, link: &Link) {
+        let limiter = self.limiter(link).await;
+        self.serve(limiter.as_deref(), |slots, _, _| (Refusals::new(), slots.take_back()));
+    }
+
     /// Gives up the batch in flight. After that nothing is left of a dropped limiter.
     pub(super) async fn give_up(&mut self, link: &Link) {
         match self.limiter(link).await {

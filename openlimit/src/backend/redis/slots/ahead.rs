@@ -1,5 +1,7 @@
 //! Lets calls take slots, and gives back the slots that no call takes.
 
+use std::collections::VecDeque;
+
 use super::exchange::PORTION;
 use super::state::{Slot, Slots};
 use crate::backend::Due;
@@ -24,6 +26,10 @@ const LONGEST_PAUSE: u64 = 1_000_000_000;
 
 /// For how long a client counts as one whose buckets change, after they did, in nanoseconds: 1 s.
 const CHANGING: u64 = 1_000_000_000;
+
+/// For how long others count as users of the limits after they were granted a call, in nanoseconds:
+/// 10 s.
+const OTHERS: u64 = 10_000_000_000;
 
 impl Slots {
     /// Returns how far ahead slots are requested: as far as the settings say, and at least
@@ -54,14 +60,29 @@ impl Slots {
     ///
     /// The next such call may be granted in `ask_in`, or sooner after a refund.
     pub(super) fn pause(&self, ask_in: u64, is_below: bool, now: u64) -> u64 {
-        let pause = self.terms.look_ahead / PORTION;
         if self.lane(is_below).back().is_some_and(|slot| self.is_far(slot, now)) {
-            pause
+            self.terms.look_ahead / PORTION
         } else if self.changes(now) {
-            pause.max(SHORTEST_PAUSE)
+            self.shortest_pause()
         } else {
-            ask_in.min(LONGEST_PAUSE).max(pause).max(SHORTEST_PAUSE)
+            ask_in.min(LONGEST_PAUSE).max(self.shortest_pause())
         }
+    }
+
+    /// Returns the least time for which a client waits before it asks for the same again.
+    pub(super) fn shortest_pause(&self) -> u64 {
+        (self.terms.look_ahead / PORTION).max(SHORTEST_PAUSE)
+    }
+
+    /// Returns when to ask if the last slot can be moved, because others may have given something
+    /// back; the largest value if there are no others, if this client has not done so lately, or if
+    /// the slot is so near that little can be gained.
+    pub(super) fn next_move(&self, now: u64) -> u64 {
+        let mut last = [&self.slots, &self.below].into_iter().filter_map(VecDeque::back);
+        let Some(slot) = last.find(|slot| self.ledger.can_take_out(slot.charge)) else { return u64::MAX };
+        let near = now.saturating_add(2 * self.look_ahead(now).max(SHORTEST_PAUSE));
+        let has_others = || self.others_at.is_some_and(|at| now.saturating_sub(at) < OTHERS);
+        if slot.due > near && self.changes(now) && has_others() { self.move_at } else { u64::MAX }
     }
 
     /// Returns true if a call has given something back lately, or a response took something away.

@@ -48,6 +48,7 @@ impl Slots {
             return Met::Other;
         }
         self.take_back();
+        self.flush_at = 0;
         if self.is_update_pending {
             self.identity = Arc::new((*self.identity).clone().with_version(version + 1));
             return Met::SameAge;
@@ -59,15 +60,15 @@ impl Slots {
         Met::Older(Newer { limits: by_place, version })
     }
 
-    /// Takes the batch in flight back, which the server has refused.
-    fn take_back(&mut self) {
+    /// Takes the batch in flight back, which the server has not decided. The next batch carries all
+    /// that was in it, but for its calls.
+    pub(in crate::backend::redis) fn take_back(&mut self) {
         self.in_flight = None;
         if let Some(slot) = self.moving.take() {
             self.keep_slot(slot);
         }
         self.is_update_sent = false;
         self.ledger.take_back();
-        self.flush_at = 0;
     }
 
     /// Changes the limits, to those of this version if another process has updated them.

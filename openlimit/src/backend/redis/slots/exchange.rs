@@ -46,6 +46,9 @@
 //! its first one, and asks the server to take the old charge out (`ledger.rs` says why). If no
 //! other client was granted a call in between, the reply has a new, earlier slot. Otherwise the
 //! call keeps its old slot.
+//!
+//! What other clients give back is not known. So a client that has given something back lately
+//! itself asks for the same again and again, as the clients do that the far call keeps back.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -116,7 +119,7 @@ impl Slots {
         let leases = [&self.slots, &self.below].into_iter().filter_map(VecDeque::front);
         let lapse = leases.filter(|slot| slot.is_lease()).map(|slot| slot.expires + 1).min();
         let ask = above.min(below.max(self.below_from(now)));
-        ask.min(self.flush_at).min(lapse.unwrap_or(u64::MAX)).min(self.news_at())
+        ask.min(self.flush_at).min(lapse.unwrap_or(u64::MAX)).min(self.news_at()).min(self.next_move(now))
     }
 
     /// Begins a batch, and returns its bytes. There is one if there is something to request, to
@@ -155,6 +158,7 @@ impl Slots {
         let ahead = self.last_slots();
         let wants_news = mem::take(&mut self.wants_news) || self.news_at() <= now;
         let calls = self.move_last(queue, now).unwrap_or_else(|| self.calls(queue, now));
+        self.move_at = now.saturating_add(self.shortest_pause());
         self.lease_for = None;
         let asks = wants_news || flushing || self.is_update_pending || !calls.is_empty();
         if !asks && !self.ledger.is_pending() {
@@ -225,6 +229,10 @@ impl Slots {
         }
         let undecided = calls.get(reply.calls.len()).map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
+        let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
+        if !lost && self.ledger.charges_calls_only() && reply.charges != self.ledger.charges() + granted {
+            self.others_at = Some(now);
+        }
         self.learn_windows(reply);
         let mut charges = self.ledger.apply(reply, self.look_ahead(now));
         // A hold waits for the first reply.
@@ -352,7 +360,7 @@ impl Slots {
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 
-    /// Gives up the batch in flight.
+    /// Gives up the batch in flight, which the server may have decided or not.
     pub(in crate::backend::redis) fn give_up(&mut self) {
         self.in_flight = None;
         self.is_update_sent = false;

@@ -223,7 +223,7 @@ impl Buckets for Slots {
         }
         let amounts = waiter.amounts.as_slice();
         let (wait, limit) = self.wait_of_next(amounts, now).max(self.known_reset(amounts, now));
-        let wait = if head_due == u64::MAX { wait } else { wait.max(head_due.saturating_sub(now)) };
+        let wait = wait.max(head_due.saturating_sub(now));
         if let Some(error) = self.unanswered(waiter, queue, wait, now) {
             return waiter.undecided(&error, now);
         }

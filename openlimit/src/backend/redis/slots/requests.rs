@@ -48,7 +48,8 @@ impl Slots {
             self.is_far(slot, now)
                 // The server grants no second probe.
                 && slot.charge != self.probe_slot
-                && self.ledger.can_move(slot.charge)
+                && self.ledger.can_take_out(slot.charge)
+                && (self.ledger.is_pending() || self.next_move(now) <= now)
         };
         [false, true].into_iter().find(|is_below| self.lane(*is_below).back().is_some_and(can_move))
     }

@@ -92,6 +92,10 @@ pub(crate) struct Slots {
     pub(super) ask_at: u64,
     /// The same for calls that take from a share and were kept back; zero once one is granted.
     pub(super) below_at: u64,
+    /// The earliest time to ask if the last slot can be moved, while this client gives nothing back.
+    pub(super) move_at: u64,
+    /// When a reply last showed that others were granted calls.
+    pub(super) others_at: Option<u64>,
     /// When a call last gave back a part of what it had reserved, or a response said that less was
     /// left than the bucket had room for.
     pub(super) changed_at: Option<u64>,
@@ -221,6 +225,8 @@ impl Slots {
             max_hold,
             ask_at: 0,
             below_at: 0,
+            move_at: 0,
+            others_at: None,
             changed_at: None,
             marks: None,
             late: vec![0; shared.len()].into(),

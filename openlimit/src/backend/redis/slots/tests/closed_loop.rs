@@ -97,6 +97,15 @@ fn calls_that_reserve_more_than_the_burst_together_use_most_of_what_exact_refund
     is_nearly_exact(varied(8_000, 300), 0.08);
 }
 
+/// One call is granted far ahead, and others give back what it waits for.
+#[test]
+fn calls_of_a_quarter_of_the_burst_go_as_soon_as_other_clients_give_enough_back() {
+    let (burst, holds) = (Duration::from_secs(4), Duration::from_millis(500));
+    let of = Loop { burst, callers: 20, holds, uses: 10, ..varied(100_000, 0) };
+    is_nearly_exact(of, 0.05);
+    is_nearly_exact(Loop { burst: Duration::from_secs(1), reserves: 30_000, uses: 50, ..of }, 0.05);
+}
+
 #[test]
 fn a_few_callers_far_away_lose_nothing_of_the_rate() {
     let (burst, holds, way) = (Duration::from_millis(200), Duration::ZERO, 10 * MILLISECOND);

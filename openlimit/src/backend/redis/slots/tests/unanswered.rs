@@ -16,7 +16,7 @@ const MS: u64 = 1_000_000;
 fn expire(client: &Tenant, [requests, tokens]: [u64; 2], now: u64) -> Option<Duration> {
     let amounts = Amounts::Few([requests, tokens, 0]);
     let waiter = Waiter::new(amounts, now - 5 * MS, Urgency::default().within(5 * MS));
-    match client.slots.expire(&waiter, &client.queue, u64::MAX, now) {
+    match client.slots.expire(&waiter, &client.queue, 0, now) {
         Refusal::Undecided { error, .. } => match error.problem() {
             StoreProblem::TimedOut(silence) => Some(*silence),
             problem => panic!("{problem}"),
