@@ -112,8 +112,12 @@ impl Admission {
     }
 
     /// Returns the refusal of a call that waited for `waited`, if as many are in flight as may be.
-    pub(super) fn saturated(&self, waited: u64) -> Option<Refusal> {
-        let (calls, most) = self.in_flight().filter(|_| self.is_saturated())?;
+    /// Or if there are no limits that it could wait for: then it waits behind a call whose turn it
+    /// is here, and not in other queues.
+    pub(super) fn saturated(&self, waited: u64, now: u64) -> Option<Refusal> {
+        let has_limits = self.queue.dimensions() > 0;
+        let (calls, most) =
+            self.in_flight().filter(|_| self.is_saturated() || !has_limits && !self.backend.is_shut(now))?;
         Some(Refusal::InFlight { calls, most, waited })
     }
 

@@ -193,7 +193,7 @@ impl Admission {
 
     /// Returns the refusal of a call that would have to wait and may not.
     fn would_wait(&mut self, call: &Waiter, now: u64) -> Refusal {
-        self.saturated(0).unwrap_or_else(|| self.backend.would_wait(call, &self.queue, now))
+        self.saturated(0, now).unwrap_or_else(|| self.backend.would_wait(call, &self.queue, now))
     }
 
     /// Returns the refusal of a call whose wait is known to be longer than its timeout.

@@ -140,7 +140,7 @@ impl Admission {
     /// while that is not known.
     pub(super) fn expire(&mut self, key: Key, head_due: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
-        let (saturated, deadline) = (self.saturated(waiter.waited(now)), waiter.deadline());
+        let (saturated, deadline) = (self.saturated(waiter.waited(now), now), waiter.deadline());
         // Nobody knows when a head departs that waits for another limiter.
         let head_due = if head_due == u64::MAX { 0 } else { head_due };
         let refusal = saturated.unwrap_or_else(|| self.backend.expire(waiter, &self.queue, head_due, now));

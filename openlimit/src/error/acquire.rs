@@ -123,10 +123,15 @@ pub enum AcquireError {
     ///
     /// When one of them ends is not known. So a call whose timeout is not zero waits for it, and
     /// fails when the timeout ends.
+    ///
+    /// If fewer are in flight, the limiter has no limits, and a call of a [`Stack`](crate::Stack)
+    /// that waits for another limiter goes first.
     #[error(
-        "limiter `{limiter}` cannot admit the call{}: it has {calls} in flight and a concurrency of {most}; try \
-         again when one has ended, or allow more time",
-        within(*waited)
+        "limiter `{limiter}` cannot admit the call{}: it has {calls} in flight and a concurrency of {most}{}; \
+         try again when {}, or allow more time",
+        within(*waited),
+        if calls < most { ", and a call that waits for another limiter goes first" } else { "" },
+        if calls < most { "it has departed" } else { "one has ended" },
     )]
     TooManyInFlight {
         /// The number of calls in flight. It is above `most` after the concurrency has adapted.

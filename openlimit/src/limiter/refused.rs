@@ -121,14 +121,20 @@ impl Permit {
             Verdict::Exhausted { until } => (Scope::Quota, until.map_or(u64::MAX, nanos)),
             Verdict::TooLarge | Verdict::NotLimited => (Scope::All, 0),
         };
+        let hold = |wait: u64| core.refused(self.charge(), &scope, wait, &reason(observation, verdict));
+        // It comes first. What follows may refuse the call that waits at the head, for its deadline,
+        // and those behind it must not depart then.
+        if wait > 0 {
+            hold(wait);
+        }
         core.observe(observation, Some(self.charge()));
         self.learn_price(observation);
-        let wait = core.cut_rates(observation, wait, &self.amounts(), self.charge());
+        let longer = core.cut_rates(observation, wait, &self.amounts(), self.charge());
+        if longer > wait {
+            hold(longer);
+        }
         if let Some(number) = self.flight() {
             core.cut_concurrency(number, observation, &self.amounts());
-        }
-        if wait > 0 {
-            core.refused(self.charge(), &scope, wait, &reason(observation, verdict));
         }
         core.report_refusal(observation, verdict);
         self.end_unserved();

@@ -7,7 +7,7 @@ use std::os::unix::process::parent_id;
 use std::process;
 use std::thread;
 
-use openlimit::{AcquireError, Cost, Rate, RateLimiter};
+use openlimit::{AcquireError, Cost, Rate, RateLimiter, Stack};
 use openlimit_tests::redis::fork::fork;
 use openlimit_tests::redis::{Forks, worker};
 use openlimit_tests::{Call, millis, secs};
@@ -148,6 +148,42 @@ fn timed_worker() {
 
 const TIMED_FORKS: usize = 600;
 
+/// Forks while other threads constantly move calls of two limiters on.
+#[test]
+#[ignore = "the body of the workers"]
+fn stacked_worker() {
+    if worker::job().is_none() {
+        return;
+    }
+    let limiter = || {
+        let limiter = RateLimiter::builder().requests(Rate::per_day(1)).build().unwrap();
+        drop(limiter.try_acquire(Cost::new()).unwrap());
+        limiter
+    };
+    let limiters = [limiter(), limiter()];
+    for _ in 0..3 {
+        let limiters = limiters.clone();
+        thread::spawn(move || {
+            loop {
+                drop(Call::start(Stack::of(&limiters).acquire(Cost::new())));
+            }
+        });
+    }
+    for _ in 0..STACKED_FORKS {
+        if parent_id() == 0 {
+            // The calls that wait are refused.
+            limiters.iter().for_each(|limiter| drop(limiter.close()));
+            worker::say("done");
+            process::exit(0);
+        }
+        thread::sleep(millis(2));
+    }
+    thread::sleep(secs(1));
+    process::exit(0);
+}
+
+const STACKED_FORKS: usize = 60;
+
 #[test]
 fn threads_of_a_child_forked_before_the_first_call_compete_for_the_lock_as_in_any_process() {
     let outcomes = Forks::new().start("fork::crowded_worker", &["crowd"]).line();
@@ -164,6 +200,12 @@ fn threads_of_a_child_forked_before_the_first_call_compete_for_a_key_as_in_any_p
 fn a_child_forked_while_the_timer_is_set_drops_limiters_and_does_not_hang() {
     let outcomes = Forks::new().start("fork::timed_worker", &["timed"]).finish();
     assert_eq!(outcomes, vec!["done"; TIMED_FORKS]);
+}
+
+#[test]
+fn a_child_forked_while_a_call_of_two_limiters_goes_on_closes_them_and_does_not_hang() {
+    let outcomes = Forks::new().start("fork::stacked_worker", &["stacked"]).finish();
+    assert_eq!(outcomes, vec!["done"; STACKED_FORKS]);
 }
 
 #[test]

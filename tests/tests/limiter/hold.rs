@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use openlimit::feedback::{Observation, Verdict};
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Rate, RateLimiter};
+use openlimit::{AcquireError, Cost, Priority, Rate, RateLimiter};
 use openlimit_tests::{Call, at_once, millis, plain, secs};
 
 /// A limiter of ten requests per second, all of which may be taken at once.
@@ -146,6 +146,18 @@ fn nothing_is_available_during_a_hold_and_refunds_count_after_it() {
 }
 
 /// A limiter of requests and tokens, all of which may be taken at once.
+#[test]
+fn a_hold_that_is_over_is_not_why_a_call_is_refused() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    limiter.hold(secs(1), "429").expect("it is built");
+    clock.advance(secs(2));
+    assert_eq!(at_once(&limiter), 10);
+    let _low = Call::start(limiter.acquire(Cost::new()).priority(Priority::Low));
+    let refusal = limiter.try_acquire(Cost::new().requests(0)).expect_err("a call waits");
+    assert!(matches!(refusal, AcquireError::WouldWait { .. }), "{refusal}");
+}
+
 fn two_limits(clock: &ManualClock) -> RateLimiter {
     let limits = plain(clock).requests(Rate::per_second(10)).tokens(Rate::per_second(1_000));
     limits.tokens(Rate::per_day(50_000)).build().expect("valid rates")
@@ -319,4 +331,18 @@ fn many_refusals_of_one_moment_end_when_one_of_them_does() {
     let end = held_for(&limiter);
     permits.for_each(|permit| _ = permit.refused(refused_for("8000")));
     assert_eq!(held_for(&limiter), end);
+}
+
+#[test]
+fn no_call_departs_when_a_refusal_leaves_the_head_no_hope() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(10)).build().expect("valid rates");
+    let permit = limiter.try_acquire(5).expect("there is room");
+    let head = Call::start(limiter.acquire(10).timeout(millis(600)));
+    let mut behind = Call::start(limiter.acquire(1));
+    permit.refused(Observation::from_parts(429, [("retry-after", "20")], b""));
+    assert!(matches!(head.refused(), AcquireError::Held { .. }));
+    assert!(!behind.poll(), "it departed although the provider has just refused a call");
+    clock.advance(secs(20));
+    drop(behind.admitted());
 }

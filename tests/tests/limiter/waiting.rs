@@ -251,3 +251,22 @@ fn a_wait_for_a_call_in_flight_is_told_after_a_second() {
     drop(first);
     drop(waits.admitted());
 }
+
+#[test]
+fn a_hold_that_is_over_is_not_what_a_later_call_waits_for() {
+    let clock = ManualClock::new();
+    let told = Told::default();
+    let all = Arc::clone(&told);
+    let limiter = plain(&clock).concurrency(1).on_wait(move |waiting| {
+        all.lock().expect("no thread panics").push(waiting.clone());
+    });
+    let limiter = limiter.build().expect("valid options");
+    limiter.hold(secs(1), "429").expect("it is built");
+    clock.advance(secs(1));
+    let _first = call(&limiter).admitted();
+    let mut waits = call(&limiter);
+    clock.advance(secs(1));
+    assert!(!waits.poll());
+    let waiting = last(&told);
+    assert_eq!((waiting.reason, waiting.wait), (WaitReason::Concurrency, None));
+}

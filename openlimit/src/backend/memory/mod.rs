@@ -83,6 +83,14 @@ impl Memory {
     /// `ahead` of a dimension, and that holds ask for.
     #[inline]
     fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> Due {
+        let latest = self.latest_of_limits(amounts, ahead, now);
+        let held = if self.holds.last() > 0 { self.held_for(amounts) } else { 0 };
+        if held > 0 && latest.at <= held { Due { at: held, limit: HOLD } } else { latest }
+    }
+
+    /// Does the same without holds.
+    #[inline]
+    fn latest_of_limits(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> Due {
         let mut latest = Due { at: 0, limit: 0 };
         for (limit, meter) in self.meters.iter().enumerate() {
             let amount = amounts[meter.dimension()];
@@ -97,8 +105,7 @@ impl Memory {
         if latest.limit >= self.limits() {
             latest.limit -= self.limits();
         }
-        let held = if self.holds.last() > 0 { self.held_for(amounts) } else { 0 };
-        if held > 0 && latest.at <= held { Due { at: held, limit: HOLD } } else { latest }
+        latest
     }
 
     /// Returns the number of limits.
@@ -121,7 +128,13 @@ impl Memory {
     #[inline]
     fn wait_until(&self, Due { at, limit }: Due, amounts: &[u64], now: u64) -> (u64, usize) {
         let is_held = self.is_shut(now) && now < self.held_for(amounts);
-        (at.saturating_sub(now), if is_held { HOLD } else { limit })
+        let limit = match limit {
+            _ if is_held => HOLD,
+            // It is over.
+            HOLD if at <= now => self.latest_of_limits(amounts, |_| 0, now).limit,
+            limit => limit,
+        };
+        (at.saturating_sub(now), limit)
     }
 
     /// Notes that calls that wait may have to wait for longer than was known.

@@ -5,6 +5,7 @@
 //! when it is over, or when its wait is long and the program wants to know.
 
 use std::mem;
+use std::process;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -16,13 +17,16 @@ use crate::admission::LongWait;
 use crate::error::AcquireError;
 use crate::limits::Name;
 use crate::queue::{Key, Urgency, Wait};
-use crate::sync::{Mutex, Task, in_order, run_later, wake_all};
+use crate::sync::{Holder, Mutex, MutexGuard, Task, in_order, run_later, wake_all};
 
 /// A call in the queues, as its future holds it. It leaves them when this is dropped.
 pub(in super::super) struct Waiting(Arc<Call>);
 
 /// The same call, as the queues hold it.
-struct Call(Mutex<Progress>);
+struct Call {
+    progress: Mutex<Progress>,
+    holder: Holder,
+}
 
 struct Progress {
     /// In the order of their ranks.
@@ -58,7 +62,8 @@ impl Waiting {
         // Its first poll follows at once, and stores the waker.
         let (waker, long_waits) = (Waker::noop().clone(), Vec::new());
         let progress = Progress { levels, keys, last: place, long_waits, waker, end: None };
-        let call = Arc::new(Call(Mutex::new(progress)));
+        let holder = Holder::of(process::id());
+        let call = Arc::new(Call { progress: Mutex::new(progress), holder });
         in_order(|| call.go_on());
         Ok(Self(call))
     }
@@ -67,7 +72,8 @@ impl Waiting {
     pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Result<Box<[Level]>, Box<AcquireError>>> {
         // Wakers are foreign code, so they are cloned and dropped outside of the lock.
         let mut waker = context.waker().clone();
-        let mut progress = self.0.0.lock();
+        // In a forked child, calls that waited before the fork never finish.
+        let Some(mut progress) = self.0.lock() else { return Poll::Pending };
         let Some(end) = progress.end.take() else {
             mem::swap(&mut progress.waker, &mut waker);
             let waits = progress.long_waits();
@@ -82,7 +88,7 @@ impl Waiting {
 
     /// Returns the name of the limiter that the call waits for.
     pub(super) fn waits_for(&self) -> Option<Name> {
-        let progress = self.0.0.lock();
+        let progress = self.0.lock()?;
         progress.levels.get(progress.last).map(|level| level.core().plan.name().clone())
     }
 }
@@ -90,7 +96,7 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         in_order(|| {
-            let mut progress = self.0.0.lock();
+            let Some(mut progress) = self.0.lock() else { return };
             progress.leave_from(0);
             progress.withdraw(&self.0);
             // What it was granted and nobody has polled. Without levels, it does not go on.
@@ -107,10 +113,16 @@ impl Drop for Waiting {
 }
 
 impl Call {
+    /// Locks its progress. Returns `None` in a forked child, if another thread held the lock when
+    /// the process was forked.
+    fn lock(&self) -> Option<MutexGuard<'_, Progress>> {
+        self.progress.try_lock().or_else(|| self.holder.wait_for(&self.progress))
+    }
+
     /// Goes as far as it gets: joins queues, and departs when it is its turn in all of them. Wakes
     /// the task when it is over, or when the program has to be told of a long wait.
     fn go_on(self: &Arc<Self>) {
-        let mut progress = self.0.lock();
+        let Some(mut progress) = self.lock() else { return };
         if progress.is_over() {
             return;
         }
@@ -149,8 +161,10 @@ struct Ahead(Weak<Call>);
 impl Task for Ahead {
     fn run(self: Arc<Self>) {
         if let Some(call) = self.0.upgrade() {
-            // It is announced again, or refused.
-            call.0.lock().withdraw(&call);
+            if let Some(mut progress) = call.lock() {
+                // It is announced again, or refused.
+                progress.withdraw(&call);
+            }
             call.go_on();
         }
     }

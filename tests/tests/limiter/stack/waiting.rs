@@ -1,5 +1,7 @@
 //! The wait of a stacked call: when it departs, what goes before it, and how its wait ends.
 
+use std::time::Duration;
+
 use openlimit::Priority::{High, Low};
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Rate, RateLimiter, Stack};
@@ -282,4 +284,31 @@ fn a_full_queue_says_how_long_the_call_would_wait_for_all_limiters() {
     let refusal = Call::start(Stack::of((&inner, &outer)).acquire(20)).refused();
     assert!(matches!(&refusal, AcquireError::QueueFull { .. }), "{refusal}");
     assert_eq!((&**refusal.limiter(), refusal.retry_after()), ("inner", Some(millis(200))));
+}
+
+#[test]
+fn a_limiter_without_limits_refuses_calls_behind_one_that_waits_for_another_limiter() {
+    let clock = ManualClock::new();
+    let flights = plain(&clock).name("flights").concurrency(2).build().expect("it is valid");
+    let account = plain(&clock).name("account").tokens(Rate::per_day(100)).build().expect("it is valid");
+    drop(account.try_acquire(100).expect("it is full"));
+    let stacked = Call::start(Stack::of((&flights, &account)).acquire(100));
+    let error = flights.try_acquire(Cost::new()).expect_err("the stacked call goes first");
+    assert_eq!(
+        error.to_string(),
+        "limiter `flights` cannot admit the call: it has 0 in flight and a concurrency of 2, and a call that waits \
+         for another limiter goes first; try again when it has departed, or allow more time"
+    );
+    let at_once = Call::start(flights.acquire(Cost::new()).timeout(Duration::ZERO)).refused();
+    assert!(matches!(at_once, AcquireError::TooManyInFlight { calls: 0, most: 2, .. }), "{at_once}");
+    let late = Call::start(flights.acquire(Cost::new()).timeout(secs(5)));
+    let held = Call::start(flights.acquire(Cost::new()).timeout(secs(6)));
+    clock.advance(secs(5));
+    let error = late.refused();
+    assert!(matches!(error, AcquireError::TooManyInFlight { waited, .. } if waited == secs(5)), "{error}");
+    flights.hold(secs(2), "429").expect("it is built");
+    assert!(matches!(held.refused(), AcquireError::Held { .. }));
+    drop(stacked);
+    clock.advance(secs(2));
+    drop(flights.try_acquire(Cost::new()).expect("nobody waits"));
 }
