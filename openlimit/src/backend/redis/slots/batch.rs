@@ -19,8 +19,8 @@
 //! other client was granted a call in between, the reply has a new, earlier slot. Otherwise the
 //! call keeps its old slot.
 //!
-//! What other clients give back is not known. So a client that has given something back lately
-//! itself asks for the same again and again, as the clients do that the far call keeps back.
+//! A client does not see what others give back. If it has given something back lately itself, it
+//! repeats the request, because the clients that the far call delays are likely to do the same.
 
 use std::collections::VecDeque;
 use std::mem;
