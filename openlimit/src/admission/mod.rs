@@ -18,6 +18,21 @@
 //!   refused, on arrival or when the queue moves back later (`hopeless`). While a quota of the
 //!   provider is used up, all calls are (`exhausted`).
 //!
+//! # Files
+//!
+//! | file | contains |
+//! | --- | --- |
+//! | `pump`, `seldom` | admits the waiters that are due; the state that few limiters need |
+//! | `in_flight`, `flights` | waits for a call to end; counts those in flight |
+//! | `reserve`, `stacked`, `announced` | a part for urgent calls; calls of several limiters, and those of them that have not joined the queue yet |
+//! | `full`, `hopeless`, `checks` | calls that are refused: by a full queue, or for their deadlines; when to look at those again |
+//! | `exhausted`, `probes` | a quota that is used up, and the call that finds out if it is back |
+//! | `plan`, `costs`, `errors`, `policy` | what only an update changes; prices as amounts, refusals as errors |
+//! | `provider`, `remaining`, `reported`, `calls` | what responses say: rates, what is left, and the call that one is about |
+//! | `learned`, `returned` | what calls reserve by experience, and what they gave back |
+//! | `changes`, `as_new` | charges, updates, resets and closing; whether the state can be forgotten |
+//! | `long_wait`, `waiting` | how long calls wait, for programs that want to know |
+//!
 //! # Testing
 //!
 //! This module contains only state and arithmetic. The time is an argument, and wakers are
