@@ -24,13 +24,16 @@
 //! | --- | --- |
 //! | `pump`, `seldom` | admits the waiters that are due; the state that few limiters need |
 //! | `in_flight`, `flights` | waits for a call to end; counts those in flight |
-//! | `reserve`, `stacked`, `announced` | a part for urgent calls; calls of several limiters, and those of them that have not joined the queue yet |
-//! | `full`, `hopeless`, `checks` | calls that are refused: by a full queue, or for their deadlines; when to look at those again |
-//! | `exhausted`, `probes` | a quota that is used up, and the call that finds out if it is back |
-//! | `plan`, `costs`, `errors`, `policy` | what only an update changes; prices as amounts, refusals as errors |
-//! | `provider`, `remaining`, `reported`, `calls` | what responses say: rates, what is left, and the call that one is about |
+//! | `reserve` | a part for urgent calls |
+//! | `stacked`, `announced` | calls of several limiters; those that have not joined the queue yet |
+//! | `full`, `hopeless`, `checks` | calls that are refused by a full queue, or for their deadlines |
+//! | `exhausted`, `probes` | a used-up quota; the call that finds out if it is back |
+//! | `plan`, `policy` | what only an update changes: limits and prices; the rules |
+//! | `costs`, `errors` | prices as amounts; refusals as errors |
+//! | `provider` | what responses say |
+//! | `remaining`, `reported`, `calls` | what is left; what was said before; the call that is meant |
 //! | `learned`, `returned` | what calls reserve by experience, and what they gave back |
-//! | `changes`, `as_new` | charges, updates, resets and closing; whether the state can be forgotten |
+//! | `changes`, `as_new` | charges, updates, resets, closing; whether the state can be forgotten |
 //! | `long_wait`, `waiting` | how long calls wait, for programs that want to know |
 //!
 //! # Testing
