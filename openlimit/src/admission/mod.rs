@@ -26,12 +26,12 @@
 //! | `in_flight`, `flights` | waits for a call to end; counts those in flight |
 //! | `reserve` | a part for urgent calls |
 //! | `stacked`, `announced` | calls of several limiters; those that have not joined the queue yet |
-//! | `full`, `hopeless`, `checks` | calls that are refused by a full queue, or for their deadlines |
+//! | `full`, `hopeless`, `checks` | refusals by a full queue, and for deadlines |
 //! | `exhausted`, `probes` | a used-up quota; the call that finds out if it is back |
 //! | `plan`, `policy` | what only an update changes: limits and prices; the rules |
 //! | `costs`, `errors` | prices as amounts; refusals as errors |
 //! | `provider` | what responses say |
-//! | `remaining`, `reported`, `calls` | what is left; what was said before; the call that is meant |
+//! | `remaining`, `reported`, `calls` | what is left; what was said; the call that is meant |
 //! | `learned`, `returned` | what calls reserve by experience, and what they gave back |
 //! | `changes`, `as_new` | charges, updates, resets, closing; whether the state can be forgotten |
 //! | `long_wait`, `waiting` | how long calls wait, for programs that want to know |
