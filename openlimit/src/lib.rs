@@ -43,6 +43,8 @@
 //! | settle a stream | [`Permit`](Permit#streams) |
 //! | reserve what calls really use | [`Builder::output`], [`Builder::input`] |
 //! | follow a provider that counts in windows | [`Builder::counting`] |
+//! | follow a quota that comes back at a time of day | [`Rate::resets_at`] |
+//! | keep calls within a budget of money | [`Builder::spend`] |
 //! | follow limits that change, or find out unknown ones | [`Builder::adopt_limits`], [`Builder::discover`] |
 //! | stop all calls for a time | [`Limiter::hold`] |
 //! | bound how many calls are in flight | [`Builder::concurrency`] |
@@ -139,7 +141,8 @@
 //!   in any window of one period. Of a limit that resets, it is the amount between two resets. The
 //!   arithmetic uses integers and never rounds in favour of a call.
 //! - **All or nothing.** A call takes its cost from every limit at once, or from none.
-//! - **First come, first served.** A large call is never overtaken by small ones.
+//! - **First come, first served**, within each [`Priority`]. A large call is never overtaken by
+//!   small ones of its priority.
 //! - **No call hangs.** A call larger than the burst waits for a full bucket and takes it into
 //!   debt, and later calls wait until that has refilled. A call larger than the whole limit fails
 //!   at once with [`AcquireError::TooLarge`].

@@ -18,6 +18,24 @@
 //!   refused, on arrival or when the queue moves back later (`hopeless`). While a quota of the
 //!   provider is used up, all calls are (`exhausted`).
 //!
+//! # Files
+//!
+//! | file | contains |
+//! | --- | --- |
+//! | `pump`, `seldom` | admits the waiters that are due; the state that few limiters need |
+//! | `in_flight`, `flights` | waits for a call to end; counts those in flight |
+//! | `reserve` | a part for urgent calls |
+//! | `stacked`, `announced` | calls of several limiters; those that have not joined the queue yet |
+//! | `full`, `hopeless`, `checks` | refusals by a full queue, and for deadlines |
+//! | `exhausted`, `probes` | a used-up quota; the call that finds out if it is back |
+//! | `plan`, `policy` | what only an update changes: limits and prices; the rules |
+//! | `costs`, `errors` | prices as amounts; refusals as errors |
+//! | `provider` | what responses say |
+//! | `remaining`, `reported`, `calls` | what is left; what was said; the call that is meant |
+//! | `learned`, `returned` | what calls reserve by experience, and what they gave back |
+//! | `changes`, `as_new` | charges, updates, resets, closing; whether the state can be forgotten |
+//! | `long_wait`, `waiting` | how long calls wait, for programs that want to know |
+//!
 //! # Testing
 //!
 //! This module contains only state and arithmetic. The time is an argument, and wakers are

@@ -31,7 +31,8 @@ impl<K, Keys> Builder<K, Keys> {
     ///
     /// - [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a
     ///   [lease](Redis::lease).
-    /// - It has at most 8 limits. A [jitter](Self::jitter) below 10 ms is raised to 10 ms.
+    /// - It has at most 8 limits, or 4 with a [reserve](Self::reserve). A [jitter](Self::jitter)
+    ///   below 10 ms is raised to 10 ms.
     /// - Calls can fail with [`AcquireError::Store`].
     /// - [`flush`](crate::Limiter::flush) checks at start-up that the server answers, and sends it
     ///   everything before the program ends.

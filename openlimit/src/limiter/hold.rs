@@ -36,13 +36,10 @@ impl<K> Limiter<K> {
     /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were
     /// admitted before are not affected.
     ///
-    /// With limits that are shared through Redis, the other processes learn of the hold with their
-    /// next batch. Calls that Redis has not granted yet stop a round trip after it began. Calls
-    /// that were granted ahead depart until that batch: within an eighth of the
-    /// [look-ahead](crate::Redis::look_ahead) and a round trip where more calls wait, and within
-    /// the look-ahead where none do. So do calls with a [lease](crate::Redis::lease), for as long
-    /// as that lasts. Before this process has had a reply from Redis, a hold stops its own calls
-    /// only.
+    /// With limits that are shared through Redis, the hold stops the calls of all other processes
+    /// within two round trips and an eighth of the [look-ahead](crate::Redis::look_ahead): see
+    /// [`Redis`](crate::Redis#how-soon-processes-learn-of-a-refusal). Before this process has had a
+    /// reply from Redis, a hold stops its own calls only.
     ///
     /// ```
     /// use openlimit::{AcquireError, Cost, Rate, RateLimiter};

@@ -47,13 +47,13 @@
 ///
 /// | key | value | default |
 /// | --- | --- | --- |
-/// | `requests`, `tokens`, `input_tokens`, `output_tokens`, `images`, `spend` | `200 / minute` (or `second`, `hour`, `day`, `month`), or an expression of type `Rate`; repeat the key to add a limit. `spend: Dollars(10) / day` for money. On anything else: `limit: Limit::new("audio_seconds", Rate::per_hour(7_200))` | |
+/// | `requests`, `tokens`, `input_tokens`, `output_tokens`, `images`, `spend` | `200 / minute` (or `second`, `hour`, `day`, `month`), or an expression of type `Rate`, such as `Rate::per_day(250).resets_at("00:00", "UTC")`; repeat the key to add a limit. `spend: Dollars(10) / day` for money. On anything else: `limit: Limit::new("audio_seconds", Rate::per_hour(7_200))` | |
 /// | `burst` | how much may be taken at once after idleness, as time of the rate: of `200 / minute`, 1 s is 3.3 requests. Or `Burst::Observed`, what the provider's own bucket was seen to hold | 1 s; the whole amount for rates per hour and day |
 /// | `jitter` | the part of the burst that is kept back, as time, because calls sent on schedule can arrive in bunches. Calls as large as the burst are spaced by it instead (5 % at `60 / minute`) | 50 ms |
 /// | `headroom` | the part of each rate that is left to others: `Percent(5)` | 0.02 % |
 /// | `counting` | `Counting::InWindows` admits at most the amount in any window of one period, and spreads calls over it | `Refilling` |
 /// | `concurrency` | how many calls may be in flight at a time: `64`, or `Concurrency::Adaptive(1..=64)`. A call is in flight until its permit is gone, or the stream that it moved into | any number |
-/// | `reserve` | a part of every rate for calls of a priority and above: `(Priority::High, Percent(20))`. Others take at most the rest. Not over Redis | none |
+/// | `reserve` | a part of every rate for calls of a priority and above: `(Priority::High, Percent(20))`. Others take at most the rest | none |
 /// | `output` | what a call reserves for its output: `Output::Named`, the maximum that it names, or `Output::Learned`, about the mean of earlier calls of the same function | `Named` |
 /// | `default_output` | the output to reserve for a request that names no maximum; with Anthropic and Gemini, for each one | 16; 500 |
 /// | `model` | the model of requests that name none | a new one |

@@ -2,6 +2,9 @@
 //!
 //! It decides at once and exactly. Every call that does not wait runs through `take`, so that
 //! function is inlined into its caller, and the fields that it touches lie together.
+//!
+//! `row` has the buckets, and `operations` what is done with them. `holding` begins and ends holds,
+//! and `holds` has their ends.
 
 mod holding;
 mod holds;

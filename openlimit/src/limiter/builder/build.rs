@@ -51,8 +51,9 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
-    /// - a [`reserve`](Self::reserve);
     /// - no limits, or more than 8;
+    /// - a [`reserve`](Self::reserve) of more than 4 limits, or of one that
+    ///   [resets](crate::Rate::resets_at);
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
     ///   flow back, or one that [resets](crate::Rate::resets_at) so large that its amount and its
     ///   largest call together are above 2^52;
