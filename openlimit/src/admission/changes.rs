@@ -75,7 +75,10 @@ impl Admission {
     /// Forgets what was taken, what the provider said, and all holds. What was learned about calls
     /// stays.
     pub(crate) fn reset(&mut self, limits: &Starting<'_>, now: u64) {
-        self.seldom.change().first = self.backend.next_charge();
+        let first = self.backend.next_charge();
+        let seldom = self.seldom.change();
+        // Whoever waits is due now, not since the buckets are new: no charge is dated back.
+        (seldom.first, seldom.since) = (first, seldom.since.max(now));
         self.backend.reset(limits, now);
         self.remaining = None;
         self.forget_probe();
