@@ -62,6 +62,7 @@ impl Admission {
         let refused = self.queue.iter().filter_map(|(key, waiter)| Some((key, refusal(waiter)?)));
         let refused: Vec<_> = refused.collect();
         for (key, error) in refused {
+            self.turn_passes(key, now);
             self.refuse(key, Refusal::TooLarge(Box::new(error)), wakers);
         }
         Ok(())
