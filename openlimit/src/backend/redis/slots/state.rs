@@ -92,7 +92,8 @@ pub(crate) struct Slots {
     pub(super) ask_at: u64,
     /// The same for calls that take from a share and were kept back; zero once one is granted.
     pub(super) below_at: u64,
-    /// The earliest time to ask if the last slot can be moved, while this client gives nothing back.
+    /// The earliest time to ask if the last slot can be moved, while this client gives nothing
+    /// back.
     pub(super) move_at: u64,
     /// When a reply last showed that others were granted calls.
     pub(super) others_at: Option<u64>,
