@@ -62,6 +62,7 @@ impl Admission {
         let refused = self.queue.iter().filter_map(|(key, waiter)| Some((key, refusal(waiter)?)));
         let refused: Vec<_> = refused.collect();
         for (key, error) in refused {
+            self.turn_passes(key, now);
             self.refuse(key, Refusal::TooLarge(Box::new(error)), wakers);
         }
         Ok(())
@@ -75,7 +76,10 @@ impl Admission {
     /// Forgets what was taken, what the provider said, and all holds. What was learned about calls
     /// stays.
     pub(crate) fn reset(&mut self, limits: &Starting<'_>, now: u64) {
-        self.seldom.change().first = self.backend.next_charge();
+        let first = self.backend.next_charge();
+        let seldom = self.seldom.change();
+        // Whoever waits is due now, not since the buckets are new: no charge is dated back.
+        (seldom.first, seldom.since) = (first, seldom.since.max(now));
         self.backend.reset(limits, now);
         self.remaining = None;
         self.forget_probe();

@@ -65,7 +65,7 @@ pub(super) struct Seldom {
     /// known.
     pub(super) due: u64,
     /// The moment at which the head came to wait for the limits alone, or an earlier one: the last
-    /// one at which a call before it was charged or left.
+    /// one at which a call before it was charged or left, or the limiter was reset.
     pub(super) since: u64,
     pub(super) checks: Checks,
     pub(super) probes: Probes,

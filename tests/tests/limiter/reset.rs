@@ -3,7 +3,7 @@
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Percent, Priority, Rate, RateLimiter};
-use openlimit_tests::{Call, plain, secs};
+use openlimit_tests::{Call, millis, plain, secs};
 
 fn limiter(clock: &ManualClock) -> RateLimiter {
     plain(clock).tokens(Rate::per_day(1_000)).build().expect("a valid rate")
@@ -38,6 +38,23 @@ fn whoever_waits_is_admitted_at_once_as_far_as_there_is_room() {
     reset(&limiter);
     assert_eq!(calls.each_ref().map(Call::wakes), [1, 1, 0]);
     assert_eq!(calls.each_mut().map(Call::poll), [true, true, false]);
+}
+
+/// Such a call became due at the reset, so it does not depart late.
+#[test]
+fn a_call_that_waited_for_the_reset_is_charged_at_the_reset() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_second(10)).jitter(millis(200)).build();
+    let limiter = limiter.expect("a valid rate");
+    clock.advance(secs(10));
+    let at_once = Cost::new().requests(8);
+    drop(limiter.try_acquire(at_once.clone()).expect("there is room"));
+    let mut call = Call::start(limiter.acquire(at_once));
+    clock.advance(millis(500));
+    reset(&limiter);
+    assert!(call.poll());
+    let wait = limiter.wait_for(Cost::new().requests(1)).expect("it can be admitted");
+    assert_eq!(wait, millis(100));
 }
 
 #[test]

@@ -118,6 +118,23 @@ fn calls_that_can_never_fit_any_more_are_refused_at_once_and_the_others_go_on() 
     assert!(matches!(limiter.try_acquire(501), Err(AcquireError::TooLarge { most: 500, .. })));
 }
 
+/// It waited for its turn, so it does not depart late.
+#[test]
+fn a_call_behind_one_that_is_refused_is_charged_at_the_update() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_day(1_000)).requests(Rate::per_second(10));
+    let limiter = limiter.jitter(millis(200)).build().expect("valid rates");
+    // All but what the jitter keeps back.
+    drop(limiter.try_acquire(Cost::new().tokens(990).requests(0)).expect("there is room"));
+    let mut large = Call::start(limiter.acquire(Cost::new().tokens(900).requests(0)));
+    let mut next = Call::start(limiter.acquire(Cost::new().requests(8)));
+    clock.advance(secs(1));
+    tokens(&limiter, 500);
+    assert!(large.poll() && next.poll());
+    let wait = limiter.wait_for(Cost::new().requests(1)).expect("it can be admitted");
+    assert_eq!(wait, millis(100));
+}
+
 #[test]
 fn a_permit_gives_back_its_part_whatever_was_updated_meanwhile() {
     let clock = ManualClock::new();
