@@ -5,6 +5,7 @@
 
 mod acquire;
 mod build;
+mod build_problem;
 mod duration;
 mod first_free;
 mod from_acquire;
@@ -13,9 +14,10 @@ mod params;
 mod store;
 
 pub use self::acquire::AcquireError;
+pub use self::build::BuildError;
+pub use self::build_problem::BuildProblem;
 #[cfg(feature = "redis")]
-pub(crate) use self::build::MOST_SHARED;
-pub use self::build::{BuildError, BuildProblem};
+pub(crate) use self::build_problem::MOST_SHARED;
 pub(crate) use self::duration::short;
 pub use self::first_free::FirstFreeError;
 pub use self::from_acquire::FromAcquireError;

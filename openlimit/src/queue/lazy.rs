@@ -5,8 +5,9 @@
 
 use std::task::Waker;
 
+use super::lines::{Lines, NONE};
 use super::waiter::{Key, Outcome, Turn, Waiter};
-use super::{Lines, NONE, Overflow, Reserve};
+use super::{Overflow, Reserve};
 use crate::limits::{Amounts, Priority};
 
 /// The waiting calls of one limiter.

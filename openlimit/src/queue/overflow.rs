@@ -3,7 +3,8 @@
 //! A newcomer joins first, and then one call of all is refused. So each policy is one choice among
 //! the calls that wait, and the newcomer is one of them.
 
-use super::{Key, Lines, Waiter};
+use super::lines::Lines;
+use super::{Key, Waiter};
 
 /// Which call is refused when more calls would wait than
 /// [`max_waiting`](crate::Builder::max_waiting) allows. The refused call gets

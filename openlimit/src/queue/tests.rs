@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
+use super::lines::{KEPT, Lines as Queue};
 use super::order::MOST_OVERTAKES;
-use super::{KEPT, Key, Lines as Queue, Outcome, Refusal, Reserve, Urgency, Waiter};
+use super::{Key, Outcome, Refusal, Reserve, Urgency, Waiter};
 use crate::limits::{Amounts, Priority};
 use crate::queue::Grant;
 

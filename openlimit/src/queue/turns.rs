@@ -6,7 +6,8 @@
 
 use std::task::Waker;
 
-use super::{EntryState, Key, Lines, Outcome, Turn};
+use super::lines::{EntryState, Lines};
+use super::{Key, Outcome, Turn};
 
 impl Lines {
     /// Notes that it is the turn of the head, which stays the head from now on. Returns its waker.

@@ -8,22 +8,14 @@ use std::array;
 use std::mem;
 use std::task::Waker;
 
-use super::Lines;
-use super::waiter::{Key, Notice, Turn, Waiter, Watched};
+use super::lines::Lines;
+use super::waiter::{Key, Notice, Turn, Watched};
 use crate::limits::Priority;
 
 /// From when on a wait is long, in nanoseconds: one second.
 pub(crate) const LONG: u64 = 1_000_000_000;
 
 impl Lines {
-    /// Returns the number of calls that go before `newcomer`, if no other call joins: all waiters
-    /// of the same and of higher priorities, and those that are owed their turn.
-    pub(super) fn position(&self, newcomer: &Waiter) -> usize {
-        let line = newcomer.line();
-        let owed = self.order.owed_below(line, self.reserve.lines_of(newcomer)).count();
-        self.lines[..=line].iter().map(|line| line.len).sum::<usize>() + owed
-    }
-
     /// Returns the number of waiters of each priority, the highest one first.
     pub(super) fn by_priority(&self) -> [usize; Priority::COUNT] {
         array::from_fn(|line| self.lines[line].len)

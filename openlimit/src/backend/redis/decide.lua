@@ -6,7 +6,7 @@
 -- `OPENLIMIT` (see problem.rs).
 
 -- Times are microseconds of the server's clock. Levels, weights and waits are nanoseconds of a
--- limit's rate (see scale.rs).
+-- limit's rate (see `scale`).
 
 -- script.rs unrolls this text for a number of limits: lines that end in `--*` are repeated together
 -- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. Lines that end in
@@ -214,7 +214,7 @@ do
   end
 end
 
--- FAR is `MOST` of scale.rs: up to there sums are exact. It also stands for no bound. A client asks
+-- FAR is `MOST` of `scale`: up to there sums are exact. It also stands for no bound. A client asks
 -- again within LONGEST_PAUSE (ahead.rs), in nanoseconds. Its batch may take until GRACE after that
 -- and two look-aheads, in microseconds.
 local FAR, MOST_PAIRS, PROBE, LONGEST_PAUSE, GRACE = 4503599627370496, 64, 60000000, 1000000000, 50000

@@ -18,15 +18,15 @@
 //! * `config` is the public settings. `access`, `key`, `settings`, `shared` and `terms` are what is
 //!   made of them when `build` opens a limiter.
 //!
-//! To follow a call, read `slots`, then `slots/exchange.rs`, then `decide.lua`.
+//! To follow a call, read `slots`, then `slots/batch.rs` and `slots/reply.rs`, then `decide.lua`.
 //!
 //! # Words
 //!
 //! * A *batch* is what a client sends in one round trip: calls to grant, refunds and debts. It is
 //!   *in flight* until there is a reply.
 //! * A *charge* puts the *weight* of a call into each bucket, and raises its *level*. Both are
-//!   times: 1 ns leaks in 1 ns. (`scale` has an example.) Of limits that reset by the calendar, both
-//!   are amounts, and nothing leaks.
+//!   times: 1 ns leaks in 1 ns. (`scale` has an example.) Of limits that reset by the calendar,
+//!   both are amounts, and nothing leaks.
 //! * A *client* is one limiter in one process.
 //! * A *refund* takes out what a call did not use. A *debt* puts in what it used beyond its charge.
 //! * A *slot* is a charge that was granted ahead, with the moment from which a call may depart for

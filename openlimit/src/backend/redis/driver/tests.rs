@@ -1,28 +1,35 @@
 //! Tests of situations that cannot be caused from outside: a session that panics, and a limiter
 //! that is dropped while its batch is in flight.
 
+use std::future::pending;
 use std::pin::pin;
-use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Waker};
-use std::time::Instant;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::runtime::Builder;
+use tokio::time::sleep;
 
+use super::carry::{Decider, supervise};
+use super::link::Link;
 use super::owner::{Collected, Owner};
-use super::*;
 use crate::backend::redis::Slots;
+use crate::backend::redis::client::Batch;
 use crate::backend::redis::key::Keys;
 use crate::backend::redis::scale::Scale;
-use crate::backend::redis::settings::Common;
+use crate::backend::redis::settings::{Common, Settings};
 use crate::backend::redis::slots::{Alone, SharedLimit};
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
 use crate::backend::redis::{OnOutage, Redis};
-use crate::backend::{Buckets as _, Memory, Newer};
+use crate::backend::{Backend, Buckets as _, Memory, Newer, Served};
 use crate::bucket::Metering;
+use crate::error::{StoreError, StoreProblem};
 use crate::limits::{Amounts, Rate};
 use crate::queue::{Outcome, Queue, Refusal, Refusals, Urgency, Waiter};
+use crate::time::Time;
 
 fn amounts() -> Amounts {
     Amounts::Few([1, 0, 0])

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::exchange::PORTION;
+use super::batch::PORTION;
 use super::state::{Slot, Slots};
 use crate::backend::Due;
 

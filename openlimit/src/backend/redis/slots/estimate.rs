@@ -4,7 +4,7 @@
 //! Nothing here admits a call. The estimated wait is a lower bound: a call whose timeout is shorter
 //! is refused at once. The estimated levels are for [`Status`](crate::Status).
 
-use super::exchange::SHORTEST_TRIP;
+use super::reply::SHORTEST_TRIP;
 use super::state::{Slot, Slots};
 use crate::backend::Look;
 use crate::limits::Amounts;

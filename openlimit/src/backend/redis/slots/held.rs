@@ -35,7 +35,7 @@
 use std::mem;
 
 use super::ahead::SHORTEST_PAUSE;
-use super::exchange::PORTION;
+use super::batch::PORTION;
 use super::state::{Slot, Slots};
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Buckets as _, HOLD};

@@ -94,7 +94,8 @@ pub(crate) struct Slots {
     pub(super) below_at: u64,
     /// The number of the waiter that was kept back then; zero for a lease.
     pub(super) kept_back: u64,
-    /// The earliest time to ask if the last slot can be moved, while this client gives nothing back.
+    /// The earliest time to ask if the last slot can be moved, while this client gives nothing
+    /// back.
     pub(super) move_at: u64,
     /// When a reply last showed that others were granted calls.
     pub(super) others_at: Option<u64>,

@@ -33,9 +33,13 @@
 //! reset, so one unit weighs 1, whatever the rate and the headroom of the client. These change how
 //! much of a window the client uses, which is its `fit`.
 
+mod pace;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
-use crate::bucket::{FASTEST, Metering, SLOWEST};
+use crate::bucket::{FASTEST, Metering};
 use crate::limits::Counting;
 
 /// The largest weight and level: 2^52 nanoseconds, 52 days. The sum of two is still exact in a
@@ -144,14 +148,6 @@ impl Scale {
         }
     }
 
-    /// Returns the scale at the pace of the limit before it was changed.
-    pub(super) fn at_pace_of(self, before: &Self) -> Self {
-        let Self { rate, pace, fastest, since, .. } = *before;
-        let mut scale = Self { rate, pace, fastest, since, ..self };
-        scale.fit_to_rate();
-        scale
-    }
-
     /// Returns true if the limit resets.
     pub(crate) fn resets(&self) -> bool {
         self.window.is_some()
@@ -179,48 +175,6 @@ impl Scale {
         clamp((u128::from(amount) * self.over).div_ceil(self.under))
     }
 
-    /// Changes the rate to `allowed` of what was `declared`, but to no less than an eighth, and to
-    /// no more than declared unless the limit is open.
-    pub(crate) fn set_rate(&mut self, allowed: u64, declared: u64) {
-        self.rate = self.rate_of(allowed, declared);
-        self.fit_to_rate();
-    }
-
-    /// Lets a window of a limit that resets be used as far as the rate allows. The rate is rounded
-    /// down, so the amount is rounded to the nearest.
-    fn fit_to_rate(&mut self) {
-        if let Some(amount) = self.window {
-            let fit = (u128::from(amount) * u128::from(self.rate) + u128::from(ONE / 2)) / u128::from(ONE);
-            (self.fit, self.burst) = (clamp(fit.max(1)), clamp(fit.max(1)));
-        }
-    }
-
-    /// Returns the rate that [`set_rate`](Self::set_rate) sets.
-    pub(crate) fn rate_of(&self, allowed: u64, declared: u64) -> u64 {
-        let rate = u128::from(allowed) * u128::from(ONE) / u128::from(declared.max(1));
-        u64::try_from(rate).unwrap_or(u64::MAX).clamp(ONE / SLOWEST, self.most_rate)
-    }
-
-    /// Sets the pace to a part of the rate. A limit that resets has none.
-    ///
-    /// `since` is the number of the last charge; the largest value if a batch is in flight.
-    pub(crate) fn set_pace(&mut self, (part, of): (u64, u64), since: u64) {
-        if self.resets() {
-            return;
-        }
-        let pace = u128::from(self.rate) * u128::from(part) / u128::from(of.max(1));
-        let pace = u64::try_from(pace).unwrap_or(u64::MAX).max(1);
-        if pace < self.pace {
-            (self.fastest, self.since) = (self.fastest.max(self.pace), since);
-        }
-        self.pace = pace;
-    }
-
-    /// Returns the rate that the provider allows, in parts of the declared one ([`ONE`]).
-    pub(crate) fn rate(&self) -> u64 {
-        self.rate
-    }
-
     /// Lets the bucket hold this amount, if that is more than the burst.
     pub(crate) fn widen(&mut self, amount: u64) {
         // A slower rate may recover, and a faster one is the provider's own.
@@ -241,11 +195,6 @@ impl Scale {
         } else {
             level + (weight + self.pause).saturating_sub(self.burst).min(self.pause)
         }
-    }
-
-    /// Notes the last charge of the batch that was in flight when the rate changed.
-    pub(crate) fn decided(&mut self, charges: u64) {
-        self.since = self.since.min(charges);
     }
 
     /// Returns the weight to give back for `amount` of a charge, rounded down. Since the charge the
@@ -282,56 +231,4 @@ impl Scale {
 
 fn clamp(weight: u128) -> u64 {
     u64::try_from(weight).unwrap_or(u64::MAX).min(MOST)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::Scale;
-    use crate::bucket::Metering;
-    use crate::limits::{Counting, Rate};
-
-    #[test]
-    fn what_may_leave_at_once_fits_to_the_nanosecond() {
-        for amount in 1..2_000 {
-            for headroom in [(0, 100), (1, 5_000), (33, 100)] {
-                let (rate, jitter) = (Rate::per_minute(amount), Duration::from_millis(50));
-                let metering = Metering::new(rate, Duration::from_millis(100), jitter, headroom);
-                let metering = Metering { counting: Counting::InWindows, ..metering };
-                let scale = Scale::new(&metering, Scale::longest_pause(&[metering]));
-                // A request, or what a tenth of a second is worth.
-                let at_once = (amount / 600).max(1);
-                assert_eq!(scale.fit, scale.weight(at_once), "{amount}");
-                assert_eq!(scale.whole(scale.fit), at_once, "{amount}");
-                // The pause before a call of everything.
-                let most = scale.weight(amount);
-                assert_eq!(scale.wait(0, most), most - scale.fit);
-            }
-        }
-    }
-
-    #[test]
-    fn a_share_of_a_window_holds_a_part_of_what_may_leave_at_once() {
-        let (rate, jitter) = (Rate::per_minute(6_000), Duration::from_millis(50));
-        let metering = Metering::new(rate, Duration::from_secs(1), jitter, (0, 100));
-        let metering = Metering { counting: Counting::InWindows, ..metering };
-        let meterings = [metering, metering.share(80)];
-        let pause = Scale::longest_pause(&meterings);
-        let [limit, share] = meterings.map(|metering| Scale::new(&metering, pause));
-        assert_eq!([limit, share].map(|scale| scale.whole(scale.fit)), [100, 80]);
-        // A larger call pauses for what it is larger by.
-        let weight = share.weight(200);
-        assert_eq!(share.wait(0, weight), weight - share.fit);
-    }
-
-    #[test]
-    fn of_an_adopted_limit_the_bucket_holds_what_was_seen_and_no_multiple_of_it() {
-        let metering = Metering::new(Rate::per_minute(6_000), Duration::from_secs(1), Duration::ZERO, (0, 1));
-        let mut scale = Scale::new(&metering.open(), Duration::ZERO);
-        scale.set_rate(60_000, 6_000);
-        scale.set_pace((1, 1), 0);
-        scale.widen(1_700);
-        assert_eq!(scale.whole(scale.fit), 1_700);
-    }
 }

@@ -1,0 +1,151 @@
+//! The driver's end of a session: it carries batches until the limiter is gone.
+//!
+//! A batch whose reply is lost is sent again as it is, since the server knows the reply by the
+//! number of the batch.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::time::{sleep, timeout};
+
+use super::link::Link;
+use super::owner::{Collected, Owner};
+use super::retry::Retry;
+use crate::backend::redis::client::{Batch, Client};
+use crate::backend::redis::settings::Settings;
+use crate::backend::redis::wire::BatchReply;
+use crate::error::{StoreError, StoreProblem};
+use crate::time::Time;
+
+/// Decides the batches of a session. Tests replace it.
+pub(super) trait Decider {
+    /// Decides a batch. After an error it may have been decided all the same. The same bytes then
+    /// have the same reply.
+    fn decide(&mut self, batch: &Batch) -> impl Future<Output = Result<BatchReply, StoreError>> + Send;
+
+    /// Returns true if the last batch was certainly not decided.
+    fn is_undecided(&self) -> bool {
+        false
+    }
+
+    /// Returns the limits of the state, if the last batch was refused because they are others.
+    fn other_limits(&mut self) -> Option<String> {
+        None
+    }
+}
+
+impl Decider for Client {
+    fn decide(&mut self, batch: &Batch) -> impl Future<Output = Result<BatchReply, StoreError>> + Send {
+        Self::decide(self, batch)
+    }
+
+    fn is_undecided(&self) -> bool {
+        Self::is_undecided(self)
+    }
+
+    fn other_limits(&mut self) -> Option<String> {
+        Self::other_limits(self)
+    }
+}
+
+/// Runs a session until its limiter is gone. Restarts it after a panic.
+pub(super) async fn supervise<D: Decider>(
+    mut owner: Owner,
+    link: Arc<Link>,
+    settings: Arc<Settings>,
+    decider: impl Fn() -> D,
+) {
+    while let Err(panic) = caught(run(&mut owner, &link, decider())).await {
+        let panicked = format!("it panicked: {}", settings.cleaned(&panic));
+        let error = settings.error(StoreProblem::Driver(panicked));
+        // The state may be inconsistent after a panic, and this panic again.
+        let _ = caught(stop(&mut owner, &error, &link)).await;
+        sleep(Retry::MOST).await;
+    }
+}
+
+/// Runs a future to its end, or to its panic.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let text = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => (*panic.downcast_ref::<&str>().unwrap_or(&"for an unknown reason")).to_owned(),
+    };
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(text(panic))),
+    })
+    .await
+}
+
+/// Carries batches until the limiter is gone.
+async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
+    while let Some(batch) = next(owner, link).await {
+        let mut retry = Retry::default();
+        let mut is_undecided = true;
+        loop {
+            let sent = Time::System.now();
+            // In a box, so that a session that waits takes little memory: there may be one for each
+            // of many keys.
+            let decided = Box::pin(decider.decide(&batch)).await;
+            is_undecided &= decider.is_undecided();
+            match decided {
+                Ok(reply) => {
+                    owner.apply(&reply, sent, link).await;
+                    link.flushes.decided();
+                }
+                Err(error) if error.is_transient() => {
+                    let waiting = owner.failed(&error, link).await;
+                    let waiting = waiting.map(|waiting| waiting || link.flushes.any());
+                    if retry.pause(waiting, link).await {
+                        continue;
+                    }
+                    owner.give_up(link).await;
+                }
+                Err(error) => {
+                    let theirs = decider.other_limits();
+                    if let Some(theirs) = theirs
+                        && owner.take_over(&theirs, link).await
+                    {
+                        // Two processes that update again and again must not make this one spin.
+                        sleep(Retry::LEAST).await;
+                        break;
+                    }
+                    if is_undecided {
+                        owner.take_back(link).await;
+                    }
+                    stop(owner, &error, link).await;
+                    sleep(Retry::AFTER_REFUSAL).await;
+                }
+            }
+            break;
+        }
+    }
+}
+
+/// Gives up the batch in flight, if there is one still, and fails every call and flush that waits.
+async fn stop(owner: &mut Owner, error: &StoreError, link: &Link) {
+    link.flushes.failed(error);
+    owner.failed(error, link).await;
+    owner.give_up(link).await;
+}
+
+/// Waits until there is something to send, and returns the batch. `None` once the limiter is gone.
+async fn next(owner: &mut Owner, link: &Link) -> Option<Batch> {
+    loop {
+        let flushing = link.flushes.begin();
+        let wait = match owner.collect(flushing, link).await {
+            Collected::Batch(batch) => return Some(batch),
+            Collected::Nothing(wait) => wait,
+            Collected::Gone => return None,
+        };
+        match wait {
+            Some(wait) => _ = timeout(wait, link.wake.notified()).await,
+            None => link.wake.notified().await,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! `Ledger`: what a client knows of the shared buckets, and the refunds and debts that the server
+//! does not know yet.
+//!
+//! # Refunds
+//!
+//! A refund names its charge by the server's number, and the server decides how much of it can be
+//! given back. `decide.lua` says how. So a client only collects refunds, those of one charge
+//! together, and sends them with the next batch. A batch has room for so many (`MOST_REFUNDS`), the
+//! latest first, and the next one follows at once if more wait.
+//!
+//! # The last call, taken out
+//!
+//! A large call may be granted far ahead, beyond the look-ahead. Just before it the level is low,
+//! often zero, so nearly nothing of earlier charges can be given back once it is granted. But as
+//! long as no other charge follows it, it can be taken out of the buckets as if it had never been
+//! there, and be granted anew. So a client notes that its last charge is *removable*. The next
+//! batch takes it out if anything is given back or owed, or if its own call no longer wants it. The
+//! reply says whether it was taken out.
+//!
+//! Example: a bucket of 180 is at 178. A call of 100 is granted for 98 ms from now, when the level
+//! will be 80. Then the call before it gives back 160, of which 80 could be given back. With the
+//! large call taken out, it is all of the 160. The level is 18, and the large call departs at once.
+//!
+//! # Files
+//!
+//! * `notes` is what happens between batches: refunds, debts, levels to raise, changes of the pace.
+//!   `holds` is the same for holds.
+//! * `batch` moves all of it into a batch, which is then in flight.
+//! * `reply` settles what was in flight: the server has decided it, has not decided it, or is
+//!   silent.
+
+mod batch;
+mod holds;
+mod notes;
+mod reply;
+
+use std::collections::BTreeMap;
+
+pub(super) use self::batch::ServerClock;
+use super::changes::{Ends, HoldChange, PaceChange, Taken};
+use super::scale::MOST;
+
+/// The ledger of one limiter.
+#[derive(Clone, Debug)]
+pub(super) struct Ledger {
+    buckets: Box<[Account]>,
+    /// The sequence number of the last batch.
+    batch: u64,
+    /// The sequence number of the last batch that had a reply.
+    replied: u64,
+    /// When the last reply was decided, in microseconds of the server's clock.
+    seen_at: u64,
+    /// When the state of the last reply began; zero before the first reply.
+    epoch: u64,
+    /// The number of its last charge.
+    charges: u64,
+    /// The weights to give back in each bucket, by charge. Those of an admitted call are apart from
+    /// those of its slot: true for the call.
+    refunds: BTreeMap<(u64, bool), Box<[u64]>>,
+    /// Those in the batch in flight.
+    sent: BTreeMap<(u64, bool), Box<[u64]>>,
+    /// When this process went alone, while no reply has confirmed what it took then.
+    went_alone: Option<Went>,
+    /// A change of the hold that no batch has taken along yet.
+    hold: Option<HoldChange>,
+    /// The change in the batch in flight.
+    holding: Option<HoldChange>,
+    /// The client's last charge, while it can be taken out.
+    removable: Option<u64>,
+    /// True if that charge has to be taken out because no call wants it.
+    unwanted: bool,
+}
+
+/// The client's view of one bucket, in nanoseconds of its rate.
+#[derive(Clone, Debug, Default)]
+struct Account {
+    /// The level in the last reply.
+    level: u64,
+    /// The sum of the refunds that no batch has taken along yet.
+    refund: u64,
+    /// The sum of the refunds in the batch in flight.
+    refunding: u64,
+    /// The debt that no batch has taken along yet.
+    debt: u64,
+    /// The debt in the batch in flight.
+    owing: u64,
+    /// The weight that was granted to all clients, in the last reply. `None` if there was none, or
+    /// none in this window of a limit that resets.
+    sum: Option<u64>,
+    /// The level that responses ask for as of that sum, and when, if no batch has taken it along
+    /// yet.
+    raise: Option<(u64, u64)>,
+    /// The same in the batch in flight.
+    raising: Option<(u64, u64)>,
+    /// For how long the bucket stood idle since the state began, in the last reply.
+    idle: i64,
+    /// The amounts that this process took alone, and that no batch has taken along yet.
+    taken: Taken,
+    /// The same in the batch in flight.
+    taking: Taken,
+    /// A change of the pace that no batch has taken along yet.
+    pace: PaceChange,
+    /// The same in the batch in flight.
+    pacing: PaceChange,
+    /// Until when to hold this limit alone, on the clock of the client, if no batch has taken it
+    /// along yet. Zero for no change.
+    shut: u64,
+    /// The same in the batch in flight.
+    shutting: u64,
+}
+
+/// When a process went alone.
+#[derive(Clone, Copy, Debug)]
+struct Went {
+    /// On its own clock, in nanoseconds.
+    at: u64,
+    /// The `epoch` that the client had seen before.
+    epoch: u64,
+}
+
+impl Ledger {
+    /// Creates the ledger of a client that has had no reply yet.
+    pub(super) fn new(limits: usize) -> Self {
+        Self {
+            buckets: vec![Account::default(); limits].into(),
+            batch: 0,
+            replied: 0,
+            seen_at: 0,
+            epoch: 0,
+            charges: 0,
+            refunds: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            went_alone: None,
+            hold: None,
+            holding: None,
+            removable: None,
+            unwanted: false,
+        }
+    }
+
+    /// Returns the level in the last reply, corrected by the refunds and debts since. It is a lower
+    /// bound, since not all of a refund may be given back.
+    pub(super) fn level(&self, limit: usize) -> u64 {
+        let Account { level, refund, refunding, debt, taken, .. } = self.buckets[limit];
+        (level + debt + taken.least).saturating_sub(refund.saturating_add(refunding))
+    }
+
+    /// Returns the weight that was granted to all clients in one limit since the server's sum was
+    /// `sum`, as of the last reply.
+    pub(super) fn granted_since(&self, limit: usize, sum: u64) -> u64 {
+        let now = self.buckets[limit].sum.unwrap_or(sum);
+        difference(now, sum).try_into().unwrap_or(0)
+    }
+
+    /// Returns when the last reply was decided, in microseconds of the server's clock; zero before
+    /// the first one.
+    pub(super) fn seen_at(&self) -> u64 {
+        self.seen_at
+    }
+
+    /// Returns the number of the last charge that this client knows of.
+    pub(super) fn charges(&self) -> u64 {
+        self.charges
+    }
+
+    /// Returns true if a reply is of another state than the last one.
+    pub(super) fn is_lost(&self, epoch: u64) -> bool {
+        self.epoch > 0 && self.epoch != epoch
+    }
+
+    /// Returns true if a refund, a debt or a level to raise waits for a batch.
+    pub(super) fn is_pending(&self) -> bool {
+        !self.refunds.is_empty()
+            || self.has_hold()
+            || self.has_limit_hold()
+            || self.buckets.iter().any(|account| {
+                account.debt > 0
+                    || account.taken.all > 0
+                    || account.raise.is_some()
+                    || account.pace != PaceChange::default()
+            })
+    }
+
+    /// Notes that a limit was reset, and so much of its level is `gone`. Forgets what was said of
+    /// the window before.
+    pub(super) fn turn(&mut self, limit: usize, gone: u64) {
+        let account = &mut self.buckets[limit];
+        account.level = account.level.saturating_sub(gone);
+        (account.raise, account.raising, account.sum) = (None, None, None);
+        (account.taken, account.taking) = (Taken::default(), Taken::default());
+    }
+
+    /// Scales everything that is known of one limit, because its burst has changed: to `part` of
+    /// `of`. Rounds to the higher level. What is in flight is included, since it may be sent again.
+    pub(super) fn scale(&mut self, limit: usize, (part, of): (u128, u128)) {
+        let up = |weight: u64| to_weight((u128::from(weight) * part).div_ceil(of));
+        let down = |weight: u64| to_weight(u128::from(weight) * part / of);
+        for weights in self.refunds.values_mut().chain(self.sent.values_mut()) {
+            weights[limit] = down(weights[limit]);
+        }
+        let account = &mut self.buckets[limit];
+        for weight in [&mut account.refund, &mut account.refunding] {
+            *weight = down(*weight);
+        }
+        for weight in [&mut account.level, &mut account.debt, &mut account.owing] {
+            *weight = up(*weight);
+        }
+        for taken in [&mut account.taken, &mut account.taking] {
+            (taken.all, taken.least) = (up(taken.all), up(taken.least));
+        }
+        for (level, _) in [&mut account.raise, &mut account.raising].into_iter().flatten() {
+            *level = up(*level);
+        }
+    }
+
+    /// Forgets what was charged and given back, because the buckets become as new. Sends that with
+    /// the next batch.
+    pub(super) fn reset(&mut self) {
+        self.keep_last();
+        self.refunds.clear();
+        // Nor is it sent again if the batch in flight is given up.
+        self.sent.clear();
+        self.went_alone = None;
+        for account in &mut self.buckets {
+            let Account { sum, idle, .. } = *account;
+            *account = Account { sum, idle, ..Account::default() };
+        }
+        self.hold = Some(HoldChange::end(Ends::Everything));
+    }
+
+    /// Notes that the last charge cannot be taken out any more.
+    fn keep_last(&mut self) {
+        (self.removable, self.unwanted) = (None, false);
+    }
+}
+
+fn to_weight(wide: u128) -> u64 {
+    u64::try_from(wide).unwrap_or(MOST).min(MOST)
+}
+
+/// Returns by how much one sum of weights is larger than another one, modulo [`MOST`]. Less than
+/// zero if a call was taken out.
+fn difference(sum: u64, other: u64) -> i64 {
+    let ahead = sum.wrapping_sub(other) % MOST;
+    if ahead < MOST / 2 { ahead.cast_signed() } else { ahead.cast_signed() - MOST.cast_signed() }
+}

@@ -1,0 +1,92 @@
+//! What happens between batches: refunds, debts, levels to raise, and changes of the pace.
+//!
+//! Each is added to what waits for the next batch. What waits stays small: the refunds of one
+//! charge become one, and so do the debts of one limit.
+
+use super::{Account, Ledger, Went};
+use crate::backend::redis::changes::{PaceChange, Taken};
+use crate::backend::redis::scale::MOST;
+
+impl Ledger {
+    /// Adds a refund of `weight` of a charge in one limit: of an admitted call, or else of a slot.
+    pub(in crate::backend::redis) fn refund(
+        &mut self,
+        limit: usize,
+        weight: u64,
+        charge: u64,
+        is_admitted: bool,
+    ) {
+        if weight > 0 {
+            let limits = self.buckets.len();
+            let weights = self.refunds.entry((charge, is_admitted)).or_insert_with(|| vec![0; limits].into());
+            // A charge is at most that large, and so are its refunds.
+            weights[limit] = (weights[limit] + weight).min(MOST);
+            let refund = &mut self.buckets[limit].refund;
+            *refund = refund.saturating_add(weight);
+            self.unwanted |= self.removable == Some(charge);
+        }
+    }
+
+    /// Adds a debt in one limit: what a call used beyond its charge.
+    pub(in crate::backend::redis) fn owe(&mut self, limit: usize, weight: u64) {
+        let account = &mut self.buckets[limit];
+        account.debt = account.debt.saturating_add(weight).min(MOST);
+    }
+
+    /// Notes what this process took from one limit while it decided alone, and the least of it to
+    /// owe. It had the last reply at `seen_at` on its own clock, and went alone at `since`.
+    pub(in crate::backend::redis) fn took(
+        &mut self,
+        limit: usize,
+        (all, least): (u64, u64),
+        seen_at: u64,
+        since: u64,
+    ) {
+        if all > 0 {
+            let account = &mut self.buckets[limit];
+            let full_until = seen_at.saturating_add(account.level).max(since);
+            account.taken.add(Taken { all, least, idle: account.idle, full_until });
+            self.went_alone = self.went_alone.or(Some(Went { at: since, epoch: self.epoch }));
+        }
+    }
+
+    /// Notes that a response asks for a level of at least `level` at `now` in one limit. It leaks
+    /// from then on: of a limit that resets, that is never.
+    pub(in crate::backend::redis) fn raise(&mut self, limit: usize, level: u64, now: u64) {
+        self.buckets[limit].raise = Some((level.max(self.raised(limit, now)), now));
+    }
+
+    /// Returns the level at `now` that responses ask for in one limit, and that no reply contains
+    /// yet; zero if they ask for none.
+    pub(in crate::backend::redis) fn raised(&self, limit: usize, now: u64) -> u64 {
+        let Account { raise, raising, .. } = self.buckets[limit];
+        at(raise, now).max(at(raising, now))
+    }
+
+    /// Notes a change of the pace of one limit.
+    pub(in crate::backend::redis) fn change_pace(&mut self, limit: usize, change: PaceChange) {
+        self.buckets[limit].pace.add(change);
+    }
+
+    /// Returns the change of the pace of one limit that waits for a batch.
+    pub(in crate::backend::redis) fn pace_change(&self, limit: usize) -> PaceChange {
+        self.buckets[limit].pace
+    }
+
+    /// Notes that a call departs for a charge, which therefore stays.
+    pub(in crate::backend::redis) fn mark_used(&mut self, charge: u64) {
+        if self.removable == Some(charge) {
+            self.keep_last();
+        }
+    }
+
+    /// Returns true if a charge can be taken out, and may be granted for another moment then.
+    pub(in crate::backend::redis) fn can_take_out(&self, charge: u64) -> bool {
+        self.removable == Some(charge)
+    }
+}
+
+/// Returns the level at `now` of what was asked for at some time, less what has leaked since.
+pub(super) fn at(asked: Option<(u64, u64)>, now: u64) -> u64 {
+    asked.map_or(0, |(level, at)| level.saturating_sub(now.saturating_sub(at)))
+}

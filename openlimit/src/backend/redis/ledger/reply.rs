@@ -1,0 +1,85 @@
+//! The end of a batch in flight: the server has decided it, has not decided it, or is silent.
+//!
+//! If it is silent, it may have decided or not. Only what is safe to apply twice is sent again
+//! then.
+
+use std::mem;
+
+use super::{Account, Ledger, difference};
+use crate::backend::redis::changes::{PaceChange, Taken};
+use crate::backend::redis::scale::MOST;
+use crate::backend::redis::wire::BatchReply;
+
+impl Ledger {
+    /// Returns true if the batch in flight charges nothing but calls.
+    pub(in crate::backend::redis) fn charges_calls_only(&self) -> bool {
+        let is_plain =
+            |account: &Account| account.owing == 0 && account.taking.all == 0 && account.raising.is_none();
+        self.seen_at > 0 && self.buckets.iter().all(is_plain)
+    }
+
+    /// Applies the reply to a batch. Returns the numbers of the charges that were granted, in
+    /// order. If the last one lies beyond the look-ahead, it can be taken out later.
+    pub(in crate::backend::redis) fn apply(
+        &mut self,
+        reply: &BatchReply,
+        look_ahead: u64,
+    ) -> impl Iterator<Item = u64> + use<> {
+        let granted = || reply.calls.iter().filter(|call| call.granted);
+        let before = reply.charges.saturating_sub(granted().count() as u64);
+        if reply.charges != self.charges || reply.is_out {
+            self.keep_last();
+        }
+        if granted().next_back().is_some_and(|call| call.wait > look_ahead) {
+            self.removable = Some(reply.charges);
+        }
+        let is_same = self.epoch == reply.epoch;
+        for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
+            if let (Some((level, _)), Some(sum), true) = (&mut account.raise, account.sum, is_same) {
+                *level = level.saturating_add_signed(difference(bucket.sum, sum)).min(MOST);
+            }
+            (account.level, account.idle, account.sum) = (bucket.level, bucket.idle, Some(bucket.sum));
+            (account.owing, account.taking, account.refunding) = (0, Taken::default(), 0);
+            (account.raising, account.pacing, account.shutting) = (None, PaceChange::default(), 0);
+        }
+        if self.buckets.iter().all(|account| account.taken.all == 0) {
+            self.went_alone = None;
+        }
+        self.holding = None;
+        self.sent.clear();
+        self.replied = self.batch;
+        (self.seen_at, self.epoch, self.charges) = (reply.decided, reply.epoch, reply.charges);
+        before + 1..=reply.charges
+    }
+
+    /// Takes the batch in flight back, which the server has not decided. Sends all of it again.
+    pub(in crate::backend::redis) fn take_back(&mut self) {
+        for ((charge, is_admitted), weights) in mem::take(&mut self.sent) {
+            for (limit, weight) in weights.iter().enumerate() {
+                self.refund(limit, *weight, charge, is_admitted);
+            }
+        }
+        self.give_up();
+    }
+
+    /// Gives up the batch in flight, which the server may have decided or not. Sends its debts
+    /// and its change of the hold again, since that is safe, and drops its refunds.
+    pub(in crate::backend::redis) fn give_up(&mut self) {
+        self.keep_last();
+        self.sent.clear();
+        let has_ended = self.ends_limit_holds();
+        if let Some(before) = self.holding.take() {
+            self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
+        }
+        for account in &mut self.buckets {
+            account.debt = account.debt.saturating_add(mem::take(&mut account.owing)).min(MOST);
+            account.taken.add(mem::take(&mut account.taking));
+            account.raise = account.raise.or(account.raising.take());
+            let later = mem::replace(&mut account.pace, mem::take(&mut account.pacing));
+            account.pace.add(later);
+            let before = mem::take(&mut account.shutting);
+            account.shut = if has_ended { account.shut } else { account.shut.max(before) };
+            account.refunding = 0;
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What is before a newcomer: the call that it has to wait for, and how much others take before it.
+//!
+//! The answers come from the totals of each priority and the few calls that are owed their turn, so
+//! they take as long for one waiter as for a million.
+
+use super::lines::Lines;
+use super::waiter::Waiter;
+
+impl Lines {
+    /// Returns the first call that `newcomer` has to wait for, if there is one.
+    pub(super) fn head_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
+        let (line, lines) = (newcomer.line(), self.reserve.lines_of(newcomer));
+        let (head, front) = self.order.head_of(0..lines)?;
+        let overtakes = head > line && self.order.owed_below(line, lines).next().is_none();
+        self.waiter(front.key).filter(|_| !overtakes)
+    }
+
+    /// Returns the least amount of a dimension that is taken before `newcomer` can go: by all
+    /// waiters of the same and of higher priorities, and by those that are owed their turn. For a
+    /// waiter, it is as if it left and joined again.
+    pub(super) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
+        let (line, lines) = (newcomer.line(), self.reserve.lines_of(newcomer));
+        let owed = self.order.owed_below(line, lines).filter_map(|key| self.waiter(key));
+        let owed: u128 = owed.map(|waiter| u128::from(waiter.amounts.as_slice()[dimension])).sum();
+        let own = if newcomer.number > 0 { newcomer.amounts.as_slice()[dimension] } else { 0 };
+        self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed - u128::from(own)
+    }
+
+    /// Returns the number of calls that go before `newcomer`, if no other call joins: all waiters
+    /// of the same and of higher priorities, and those that are owed their turn.
+    #[inline]
+    pub(super) fn position(&self, newcomer: &Waiter) -> usize {
+        let line = newcomer.line();
+        let owed = self.order.owed_below(line, self.reserve.lines_of(newcomer)).count();
+        self.lines[..=line].iter().map(|line| line.len).sum::<usize>() + owed
+    }
+
+    /// Returns whether `newcomer` would go after all waiters.
+    pub(super) fn goes_last(&self, newcomer: &Waiter) -> bool {
+        !self.order.has_below(newcomer.line())
+    }
+
+    /// Returns how many waiters take nothing from a share.
+    pub(super) fn above(&self) -> usize {
+        let (above, below) = self.lines.split_at(self.reserve.lines());
+        above.iter().map(|line| line.len).sum::<usize>() + below.iter().map(|line| line.free).sum::<usize>()
+    }
+}
