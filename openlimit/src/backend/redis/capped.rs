@@ -27,8 +27,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The longest reply to one command, in bytes.
 ///
-/// The script's reply to a batch has at most 3 025 bytes: nine numbers, ten for each of eight
-/// limits, and nine bytes for each of 257 calls. Redis' own errors are shorter. An error with the
+/// The script's reply to a batch has at most 3 089 bytes: nine numbers, eleven for each of eight
+/// limits that reset, and nine bytes for each of 257 calls. Redis' own errors are shorter. An error with the
 /// limits of others is as long as the names of their dimensions. So this is more than enough, and
 /// little beside the memory of a process.
 const LONGEST_REPLY: usize = 64 * 1024;

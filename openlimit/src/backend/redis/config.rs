@@ -72,7 +72,7 @@ use crate::limits::Percent;
 /// and for as long as a reply is late.
 ///
 /// That is at most one more batch for each call, and at most 80 a second for each limiter of a
-/// process. While no call departs, there are none.
+/// process, or 100 with a short look-ahead. While no call departs, there are none.
 ///
 /// # What is guaranteed under faults
 ///

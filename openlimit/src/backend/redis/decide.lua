@@ -153,8 +153,8 @@
 -- # Limits that were updated
 -- A program may change the rates and bursts of its limits. The identity then ends in `; update n`,
 -- and of two identities the one with the larger n is newer. A client with newer limits gives them
--- to the state. A client with older ones is refused, and takes them over (identity.rs). Levels are
--- times of the rate, so another rate changes none of them. With another burst they stay the same
+-- to the state, if only amounts and bursts differ. A client with older ones is refused, and takes
+-- them over (identity.rs). Levels are times of the rate, so another rate changes none of them. With another burst they stay the same
 -- part of it, unless the limit is counted in windows.
 
 -- # Limits that reset
@@ -239,9 +239,14 @@ if state then
   if not is_same then
     local layout, theirs, rest = string.match(state, '^(openlimit %d+)\n([^\n]*)\n()')
     local function version(text) return tonumber(string.match(text, '; update (%d+)$') or 0) end
+    -- What no update changes: all but amounts, bursts and the number of updates.
+    local function kind(text)
+      text = string.gsub(string.gsub(text, '; update %d+$', ''), '%(burst [%d.]+[^%d,)]+', '(')
+      return (string.gsub('; ' .. text, '; %d+ ', '; '))
+    end
     if layout == string.match(limits, '^[^\n]*') and #state >= rest + 63 then
       local ours = string.match(limits, '\n([^\n]*)\n$')
-      is_newer = unpack('<d', state, rest + 56) == 0{{ + 1}} and version(ours) > version(theirs)
+      is_newer = unpack('<d', state, rest + 56) == 0{{ + 1}} and version(ours) > version(theirs) and kind(ours) == kind(theirs)
       begin = rest
     end
   end
@@ -534,16 +539,17 @@ local function client() return tonumber(string.sub(redis.sha1hex(KEYS[2]), 1, 12
 local has_served, share_in = false
 if moves > 0 and not is_out then
   -- The call that was to move keeps the slot that it has.
-  at, calls = at + 8{{ + 8}}, calls - 1
+  at, calls, moves = at + 8{{ + 8}}, calls - 1, 0
 end
 while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
   local longest, {{weight$}}
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
-  local is_below = false
+  -- A call that moves had a slot, so it gets one again.
+  local is_moved, is_below = moves > 0 and done == 0, false
   is_below = is_below or weight$ > 0 --shares
   local due, by, is_shut = is_below and max(ahead, below.ahead) or ahead, 0, false
   is_shut = is_shut or weight$ > 0 and shut[$] > now + pause / 1000 --*
-  if is_shut or due > look_ahead then break end
+  if is_shut or due > look_ahead and not is_moved then break end
   if weight$ > 0 then --leaks
     local wait --leaks
     if weight$ <= fit$ then wait = level$ + weight$ - fit$ --leaks
@@ -552,7 +558,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   end --leaks
   local is_far, waits_for_share = due > 2 * look_ahead, false
   waits_for_share = waits_for_share or by == $ --shares
-  local is_others = is_below and claim.ends > now and claim.of ~= client()
+  local is_others = is_below and not is_moved and claim.ends > now and claim.of ~= client()
   if weight$ > 0 and (level$ + min(weight$, fit$) > fit$ or now + (due + pause) / 1000 >= window.till$ - window.lead$) then --resets
     due, by, is_shut = max(due, (window.till$ - now) * 1000 - pause), $, true --resets
   end --resets
@@ -562,13 +568,13 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   elseif is_others then
     share_in = max(0, (claim.ends - now - GRACE) * 1000 - 2 * look_ahead)
     break
-  elseif waits_for_share and due > look_ahead then
+  elseif waits_for_share and due > look_ahead and not is_moved then
     share_in = due - look_ahead
     if not has_served then
       claim.of, claim.ends = client(), now + math.ceil((min(share_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
     end
     break
-  elseif is_shut or is_far and far > 0 and far_at > now then
+  elseif is_shut or is_far and far > 0 and far_at > now and not is_moved then
     break
   else
     -- Charges every limit as of the same moment.

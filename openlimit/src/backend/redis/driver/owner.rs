@@ -99,7 +99,7 @@ impl Owner {
     pub(super) async fn give_up(&mut self, link: &Link) {
         match self.limiter(link).await {
             Some(limiter) => {
-                _ = self.serve(Some(&*limiter), |slots, _, _| (Refusals::new(), slots.give_up()));
+                _ = self.serve(Some(&*limiter), |slots, _, now| (Refusals::new(), slots.give_up(now)));
             }
             None => *self = Self::Gone,
         }

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use super::past::{MOST_PAST, Past};
 use super::state::{KnownClimb, Slots};
 use crate::backend::redis::identity::Identity;
-use crate::backend::redis::scale::Scale;
-use crate::backend::redis::shared::shared;
+use crate::backend::redis::scale::{MOST, Scale};
+use crate::backend::redis::shared::{jitter_of, shared};
 use crate::backend::{Buckets as _, Newer, Starting};
 use crate::bucket::Metering;
 use crate::error::BuildProblem;
+use crate::time::nanos;
 
 /// What a client does whose limits are not those of the state.
 #[derive(Debug)]
@@ -103,6 +104,7 @@ impl Slots {
             self.forgotten = self.past.remove(0).last;
         }
         self.set_paces(now);
+        self.terms.jitter = nanos(jitter_of(limits.meterings)).min(MOST);
         self.change_alone(limits, now);
         let own = self.identity.version() + u64::from(changes);
         self.identity = Arc::new(identity.with_version(version.unwrap_or(own)));

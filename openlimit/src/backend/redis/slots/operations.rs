@@ -43,6 +43,7 @@ impl Buckets for Slots {
             return self.alone.share.due(head, now);
         }
         let amounts = head.amounts.as_slice();
+        self.note_head(head, now);
         self.head_shut_until = self.shut_for(amounts).max(self.reset_for(amounts, now));
         let due = self.slot_due(amounts, Some(head.number), now)?;
         let held = self.held_for(amounts);

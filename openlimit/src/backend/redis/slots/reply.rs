@@ -40,6 +40,10 @@ use crate::queue::{Queue, Refusals, Waiter};
 /// reply.
 pub(super) const SHORTEST_TRIP: u64 = 1_000_000;
 
+/// The time after which refunds and debts that the server has refused are sent again alone, in
+/// nanoseconds: 15 s. Whoever has to mend the server takes longer.
+const AGAIN: u64 = 15_000_000_000;
+
 impl Slots {
     /// Applies the reply to the batch in flight, which was sent at `sent`. Returns the waiters to
     /// refuse, because they would have to wait for longer than they may.
@@ -61,7 +65,9 @@ impl Slots {
             Some(slot) => self.subtract_held(&slot),
             None => {}
         }
-        let undecided = calls.get(reply.calls.len()).map(|call| self.takes_share(call.amounts.as_slice()));
+        let undecided = calls.get(reply.calls.len());
+        let kept_back = undecided.and_then(|call| call.waiter).map_or(0, |(_, number)| number);
+        let undecided = undecided.map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
         let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
         if !lost && self.ledger.charges_calls_only() && reply.charges != self.ledger.charges() + granted {
@@ -134,7 +140,7 @@ impl Slots {
         let ask_at = now + self.pause(reply.ask_in, undecided == Some(true), now);
         self.ask_at = if undecided == Some(false) { ask_at } else { 0 };
         if undecided == Some(true) {
-            self.below_at = ask_at;
+            (self.below_at, self.kept_back) = (ask_at, kept_back);
         }
         // After an outage, what this process took alone is charged first. And what was granted
         // before the server knew of a hold may not be used during it.
@@ -194,13 +200,17 @@ impl Slots {
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 
-    /// Gives up the batch in flight, which the server may have decided or not.
-    pub(in crate::backend::redis) fn give_up(&mut self) {
+    /// Gives up the batch in flight, which the server may have decided or not. What of it is to be
+    /// sent again does not wait for the next call.
+    pub(in crate::backend::redis) fn give_up(&mut self, now: u64) {
         self.in_flight = None;
         self.is_update_sent = false;
         if let Some(slot) = self.moving.take() {
             self.subtract_held(&slot);
         }
         self.ledger.give_up();
+        if self.ledger.is_pending() {
+            self.flush_at = self.flush_at.min(now.saturating_add(AGAIN));
+        }
     }
 }

@@ -10,7 +10,7 @@
 //!   before it.
 //! * **A call below that has to wait for its share is granted a look-ahead ahead at most.** Beyond
 //!   that it is kept back, and so are all calls below behind it, until the server says to ask again
-//!   (`below_at`). Calls above are requested meanwhile.
+//!   (`below_at`), or it is not the first one any more. Calls above are requested meanwhile.
 //!
 //! Limits are charged as of the moment for which each call is granted. So if the burst has no room
 //! for that, a call above waits for a look-ahead of calls below at most.
@@ -21,6 +21,7 @@
 use std::collections::VecDeque;
 
 use super::state::{Slot, Slots};
+use crate::queue::Waiter;
 
 impl Slots {
     /// Returns true if a part of every limit is reserved.
@@ -76,8 +77,23 @@ impl Slots {
     /// first.
     pub(super) fn drop_below_after(&mut self, time: u64, now: u64) {
         let first = self.below.partition_point(|slot| slot.due <= time);
-        for slot in self.below.split_off(first) {
-            self.drop_slot(&slot, now);
+        let dropped = self.below.split_off(first);
+        for slot in &dropped {
+            self.drop_slot(slot, now);
+        }
+        if let Some(slot) = dropped.front() {
+            // The server would grant the same again.
+            self.below_at = self.below_at.max(now.saturating_add(self.shortest_pause()));
+            self.kept_back = slot.waiter.unwrap_or(0);
+        }
+    }
+
+    /// Lets calls below be requested now if another one is at the head of the queue than the one
+    /// that was kept back: that one has left, or this one has a higher priority.
+    pub(super) fn note_head(&mut self, head: &Waiter, now: u64) {
+        let is_another = self.below_at > now && self.below.is_empty() && head.number != self.kept_back;
+        if is_another && self.takes_share(head.amounts.as_slice()) {
+            self.below_at = now;
         }
     }
 

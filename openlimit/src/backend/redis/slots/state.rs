@@ -92,6 +92,8 @@ pub(crate) struct Slots {
     pub(super) ask_at: u64,
     /// The same for calls that take from a share and were kept back; zero once one is granted.
     pub(super) below_at: u64,
+    /// The number of the waiter that was kept back then; zero for a lease.
+    pub(super) kept_back: u64,
     /// The earliest time to ask if the last slot can be moved, while this client gives nothing
     /// back.
     pub(super) move_at: u64,
@@ -226,6 +228,7 @@ impl Slots {
             max_hold,
             ask_at: 0,
             below_at: 0,
+            kept_back: 0,
             move_at: 0,
             others_at: None,
             changed_at: None,

@@ -119,3 +119,20 @@ fn an_outage_is_not_forgotten() {
     world.pass(CALL);
     assert!(is_as_new(&world, &client));
 }
+
+#[test]
+fn a_client_whose_refund_was_refused_sends_it_again_without_another_call() {
+    let (mut world, mut client) = start();
+    world.call(&mut client, [100, 10]);
+    client.give_back(&Amounts::Few([50, 5, 0]), client.taken[0].0, world.clock);
+    world.pass(SECOND);
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    client.slots.take_back();
+    client.slots.give_up(world.clock);
+    assert!(!is_as_new(&world, &client));
+    let again = client.slots.next_batch(&client.queue, world.clock) - world.clock;
+    assert!((SECOND.as_nanos()..=15 * SECOND.as_nanos()).contains(&u128::from(again)), "{again}");
+    world.pass(15 * SECOND);
+    world.exchange(&mut client);
+    assert!(is_as_new(&world, &client));
+}

@@ -64,6 +64,8 @@ pub(super) struct Crowd {
     pub(super) clients: Vec<Client>,
     pub(super) departed: Vec<Vec<Call>>,
     pub(super) now: u64,
+    /// The number of batches so far.
+    pub(super) batches: u64,
     random: u64,
 }
 
@@ -128,6 +130,7 @@ impl Crowd {
             clients: look_aheads.iter().map(|look_ahead| Client::new(metering, *look_ahead)).collect(),
             departed: vec![Vec::new(); look_aheads.len()],
             now: SECOND,
+            batches: 0,
             random: 0x9e37_79b9_7f4a_7c15,
         }
     }
@@ -223,6 +226,7 @@ impl Crowd {
             };
             match slots.collect(queue, false, now) {
                 Ok(batch) => {
+                    self.batches += 1;
                     let mut command = redis::cmd("EVAL");
                     command.arg(&self.script).arg(2).arg(&of.keys).arg("openlimit 1\nof the test\n");
                     command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);

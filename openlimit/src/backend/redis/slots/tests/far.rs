@@ -355,3 +355,39 @@ fn a_bucket_was_as_idle_as_if_a_call_that_was_taken_out_had_never_been() {
     assert_eq!(reply.buckets[1].level, 0);
     assert_eq!(reply.buckets[1].idle.unsigned_abs(), world.clock - begin, "{reply:?}");
 }
+
+#[test]
+fn a_far_call_that_moves_keeps_a_slot_although_the_look_ahead_has_become_shorter() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.terms.look_ahead = 100_000_000;
+    world.call(&mut client, [180, 0]);
+    client.join([60, 0]);
+    client.join([200, 0]);
+    let reply = world.exchange(&mut client);
+    assert!(reply.calls[1].wait > 250_000_000, "{reply:?}");
+    client.give_back(&Amounts::Few([20, 0, 0]), client.taken[0].0, world.clock);
+    // Calls give something back, so the look-ahead is an eighth. The call in front lies beyond it.
+    let reply = world.exchange(&mut client);
+    assert!(reply.is_out && reply.calls[0].granted, "{reply:?}");
+    assert!((235_000_000..=245_000_000).contains(&reply.calls[0].wait), "{reply:?}");
+    assert_eq!(client.slots.slots.len(), 2);
+}
+
+#[test]
+fn a_far_call_that_moves_keeps_a_slot_beside_the_far_call_of_another_client() {
+    let mut world = World::start(SLOW);
+    let (mut client, mut other) = (world.client(), world.short_look_ahead_client());
+    client.slots.terms.look_ahead = 100_000_000;
+    world.call(&mut client, [180, 0]);
+    // A far call for tokens.
+    world.call(&mut other, [0, 9_000]);
+    other.join([0, 30_000]);
+    assert!(world.exchange(&mut other).calls[0].granted);
+    client.join([150, 0]);
+    let reply = world.exchange(&mut client);
+    assert!(reply.calls[0].granted && reply.calls[0].wait > 140_000_000, "{reply:?}");
+    client.give_back(&Amounts::Few([20, 0, 0]), client.taken[0].0, world.clock);
+    let reply = world.exchange(&mut client);
+    assert!(reply.is_out && reply.calls[0].granted, "{reply:?}");
+}

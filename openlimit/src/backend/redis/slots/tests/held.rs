@@ -64,7 +64,7 @@ fn a_hold_in_a_batch_that_was_given_up_is_sent_again() {
     world.call(&mut one, [1, 0]);
     one.slots.hold(world.clock + SECOND, world.clock);
     assert!(one.slots.collect(&one.queue, false, world.clock).is_ok());
-    one.slots.give_up();
+    one.slots.give_up(world.clock);
     one.slots.owe(&Amounts::Few([1, 0, 0]), world.clock);
     world.exchange(&mut one);
     assert!(one.slots.held_until > world.clock);

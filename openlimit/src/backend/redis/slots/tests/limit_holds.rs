@@ -167,7 +167,7 @@ fn a_hold_in_a_batch_that_was_given_up_is_sent_again_unless_it_was_released() {
         if is_released {
             one.slots.release(world.clock);
         }
-        one.slots.give_up();
+        one.slots.give_up(world.clock);
         learn(&mut world, &mut one);
         learn(&mut world, &mut other);
         let is_held = |client: &Tenant| client.slots.limit_held_until(TOKENS) > world.clock;

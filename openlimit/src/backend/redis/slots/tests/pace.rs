@@ -219,7 +219,7 @@ fn a_cut_in_a_batch_that_was_given_up_is_sent_again_and_counts_once() {
     let charge = charged(&mut world, &mut one);
     one.slots.cut(0, CLIMB, charge, world.clock);
     assert!(one.slots.collect(&one.queue, false, world.clock).is_ok());
-    one.slots.give_up();
+    one.slots.give_up(world.clock);
     one.slots.owe(&Amounts::Few([0, 1, 0]), world.clock);
     world.exchange(&mut one);
     learn(&mut world, &mut other);

@@ -218,3 +218,50 @@ fn whatever_calls_do_the_limit_and_the_share_keep_their_bounds_and_all_go() {
         assert!(crowd.clients.iter().all(|client| client.waiting.is_empty()));
     }
 }
+
+#[test]
+fn a_large_call_below_is_not_asked_for_again_and_again_while_calls_above_wait() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD]);
+    for _ in 0..20 {
+        crowd.call(0, 50, High);
+    }
+    crowd.pass(100 * MILLISECOND);
+    crowd.call(0, 700, Low);
+    let before = crowd.batches;
+    for _ in 0..40 {
+        crowd.call(0, 50, High);
+        crowd.pass(50 * MILLISECOND);
+    }
+    crowd.check();
+    let batches = crowd.batches - before;
+    assert!(batches <= 2 * 160, "{batches} in 2 s");
+}
+
+#[test]
+fn calls_below_go_on_when_the_one_in_front_that_was_kept_back_leaves() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD]);
+    crowd.call(0, 700, Low);
+    crowd.pass(10 * MILLISECOND);
+    crowd.call(0, 750, Low);
+    crowd.pass(10 * MILLISECOND);
+    crowd.call(0, 10, Low);
+    crowd.pass(10 * MILLISECOND);
+    let (key, _) = crowd.clients[0].waiting.remove(0);
+    let now = crowd.now;
+    crowd.clients[0].admission.queue.leave(key);
+    crowd.clients[0].admission.pump(now, &mut Vec::new());
+    crowd.pass(20 * MILLISECOND);
+    assert!(crowd.clients[0].waiting.is_empty());
+}
+
+#[test]
+fn a_call_below_of_a_higher_priority_is_asked_for_before_one_that_was_kept_back() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD]);
+    crowd.call(0, 700, Low);
+    crowd.pass(10 * MILLISECOND);
+    crowd.call(0, 750, Low);
+    crowd.pass(10 * MILLISECOND);
+    crowd.call(0, 10, Priority::Normal);
+    crowd.pass(20 * MILLISECOND);
+    assert_eq!(crowd.clients[0].waits(Priority::Normal), 0);
+}

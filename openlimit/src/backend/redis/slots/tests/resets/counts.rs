@@ -214,7 +214,7 @@ fn what_a_client_said_of_the_last_window_says_nothing_of_this_one() {
     let mut world = start();
     let mut client = go_alone(&mut world, 30);
     client.slots.end_outage(world.clock);
-    client.slots.give_up();
+    client.slots.give_up(world.clock);
     assert_eq!(decided_at_the_reset(&mut world, &mut client).buckets[0].level, 0);
     // What was in a state that was lost, but for a debt.
     let mut world = start();
@@ -258,7 +258,7 @@ fn go_alone(world: &mut World, took: u64) -> Tenant {
 fn come_back(world: &mut World, client: &mut Tenant) {
     client.slots.end_outage(world.clock);
     client.slots.outage = None;
-    client.slots.give_up();
+    client.slots.give_up(world.clock);
     learn(world, client);
     learn(world, client);
 }
