@@ -64,12 +64,11 @@ checks=$!
 {
     # The benchmarks have no unit tests, but would be built with all the competitors.
     cargo test --workspace --exclude openlimit-benches --all-features --locked --lib
-    # The hand-over between the queue and its waiters, in every order. These tests match no patterns and
-    # simulate no hours, so neither regex-automata nor the library need be optimized.
+    # The hand-over between the queue and its waiters, in every order. These tests match no patterns, so
+    # regex-automata need not be optimized.
     RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom \
         cargo test -p openlimit --no-default-features --lib --locked \
-        --config profile.dev.package.regex-automata.opt-level=0 \
-        --config profile.dev.package.openlimit.opt-level=0 loom
+        --config profile.dev.package.regex-automata.opt-level=0 loom
     for example in chat blocking manual plan status axum reqwest async_openai anthropic sync_ureq streaming redis_shared; do
         echo "example $example"
         cargo run --quiet --example "$example" --locked
