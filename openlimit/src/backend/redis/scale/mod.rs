@@ -94,47 +94,33 @@ impl Scale {
         let (over, under) = (rate.period().as_nanos() * of, u128::from(rate.amount()) * (of - kept));
         // The burst is a time of the declared rate, so headroom makes it as much heavier as calls.
         let weigh = |time: Duration| clamp(time.as_nanos() * of / (of - kept));
-        let longest = clamp(pause.as_nanos());
-        let (fit, burst) = match metering.counting {
-            Counting::Refilling if jitter == pause => (weigh(burst.saturating_sub(jitter)), weigh(burst)),
-            // The share of a limit that is counted in windows.
-            Counting::Refilling => {
-                let fit = weigh(burst.saturating_sub(jitter));
-                (fit, clamp(u128::from(fit) + u128::from(longest)))
-            }
-            Counting::InWindows => {
-                // Rounded up as calls are, so that what may leave at once fits.
-                let at_once = rate.amount_in(burst - jitter);
-                let fit = clamp((u128::from(at_once) * over).div_ceil(under));
-                (fit, clamp(u128::from(fit) + u128::from(longest)))
-            }
+        let fit = match metering.counting {
+            Counting::Refilling => weigh(burst.saturating_sub(jitter)),
+            // Rounded up as calls are, so that what may leave at once fits.
+            Counting::InWindows => clamp((u128::from(rate.amount_in(burst - jitter)) * over).div_ceil(under)),
         };
-        Self {
-            over,
-            under,
-            burst,
-            fit,
-            pause: longest,
-            kept_back: weigh(pause),
-            most: metering.most,
-            rate: ONE,
-            most_rate: if metering.is_open { ONE * FASTEST } else { ONE },
-            pace: ONE,
-            fastest: ONE,
-            since: 0,
-            window: None,
-            period: clamp(rate.period().as_nanos()),
-        }
+        let burst = match metering.counting {
+            Counting::Refilling if jitter == pause => weigh(burst),
+            // In windows, and for the share of a limit that is counted in windows.
+            _ => clamp(u128::from(fit) + u128::from(clamp(pause.as_nanos()))),
+        };
+        Self { over, under, burst, fit, kept_back: weigh(pause), ..Self::of_units(metering, pause) }
     }
 
     /// Creates the scale of a limit that resets.
     fn of_windows(metering: &Metering, pause: Duration) -> Self {
         let amount = metering.of_window();
+        let size = amount.min(MOST);
+        Self { burst: size, fit: size, window: Some(amount), ..Self::of_units(metering, pause) }
+    }
+
+    /// Creates a scale by which one unit weighs 1, of a limit at its declared rate and of no size.
+    fn of_units(metering: &Metering, pause: Duration) -> Self {
         Self {
             over: 1,
             under: 1,
-            burst: amount.min(MOST),
-            fit: amount.min(MOST),
+            burst: 0,
+            fit: 0,
             pause: clamp(pause.as_nanos()),
             kept_back: 0,
             most: metering.most,
@@ -143,7 +129,7 @@ impl Scale {
             pace: ONE,
             fastest: ONE,
             since: 0,
-            window: Some(amount),
+            window: None,
             period: clamp(metering.rate.period().as_nanos()),
         }
     }
