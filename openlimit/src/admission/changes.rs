@@ -78,7 +78,7 @@ impl Admission {
     pub(crate) fn reset(&mut self, limits: &Starting<'_>, now: u64) {
         let first = self.backend.next_charge();
         let seldom = self.seldom.change();
-        // Whoever waits is due now, not since the buckets are new: no charge is dated back.
+        // A call that waits becomes due at the reset, and not before. So no charge is dated back.
         (seldom.first, seldom.since) = (first, seldom.since.max(now));
         self.backend.reset(limits, now);
         self.remaining = None;

@@ -2,8 +2,8 @@
 //!
 //! It also translates between the user's terms and the limiter's: a `Cost` into amounts by
 //! dimension (`costs`), and a refusal into an error (`errors`). It is one immutable value, apart
-//! from the state that the lock guards. So it is read without the lock, and it could be shared by many limiters. An update
-//! of the limits replaces it as a whole.
+//! from the state that the lock guards. So it is read without the lock, and it could be shared by
+//! many limiters. An update of the limits replaces it as a whole.
 
 use std::array;
 use std::time::Duration;

@@ -20,7 +20,7 @@ mod redis;
 mod served;
 mod starting;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use self::buckets::{Buckets, Due, HOLD, UNNUMBERED};
 pub(crate) use self::choice::{Choice, Ready};

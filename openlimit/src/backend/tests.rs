@@ -85,8 +85,8 @@ impl Model {
     }
 }
 
-/// A pseudorandom number below `most`, by xorshift.
-fn below(random: &mut u64, most: u64) -> u64 {
+/// Returns a pseudorandom number below `most`, by xorshift.
+pub(crate) fn below(random: &mut u64, most: u64) -> u64 {
     *random ^= *random << 13;
     *random ^= *random >> 7;
     *random ^= *random << 17;

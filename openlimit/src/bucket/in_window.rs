@@ -40,8 +40,8 @@ impl InWindow {
         }
     }
 
-    /// Returns the state as users see it. `full_in` is the wait of the largest call, and `part` that
-    /// of the declared amount which is in force.
+    /// Returns the state as users see it. `full_in` is the wait of the largest call, and `part`
+    /// that of the declared amount which is in force.
     pub(crate) fn look(&self, resets_in: u64, full_in: u64, part: (u128, u128)) -> Look {
         let available = match self.taken {
             _ if self.is_ending => 0,
@@ -60,8 +60,8 @@ impl InWindow {
     }
 }
 
-/// Returns true if a response is about the window that resets in `rest`, by the time until the reset
-/// that it states, in nanoseconds.
+/// Returns true if a response is about the window that resets in `rest`, by the time until the
+/// reset that it states, in nanoseconds.
 ///
 /// The provider's clock may differ from ours. Of two neighbouring windows, the one is meant whose
 /// end is nearer to the stated reset.

@@ -1,9 +1,9 @@
 //! `Level`: how full a bucket is, and the arithmetic on it.
 //!
 //! The page of the module `bucket` derives the rules, and that of `units` the units. Here they are
-//! written for a [`Word`], an integer of 64 or 128 bits. All times are nanoseconds of the limiter's clock.
-//! Threads read it before they take the lock, so times can arrive out of order. An earlier time
-//! than the last one counts as the last one, so the level never leaks twice for the same time.
+//! written for a [`Word`], an integer of 64 or 128 bits. All times are nanoseconds of the limiter's
+//! clock. Threads read it before they take the lock, so times can arrive out of order. An earlier
+//! time than the last one counts as the last one, so the level never leaks twice for the same time.
 //!
 //! # The pause before a large call
 //!
@@ -18,8 +18,8 @@
 //! ```
 //!
 //! For a call that fits it is zero. Before the first call of a limiter there is no pause, since no
-//! call was there to arrive late. In the example of `bucket`, the call of 5 requests waits for level 0,
-//! and for 50 ms more.
+//! call was there to arrive late. In the example of `bucket`, the call of 5 requests waits for
+//! level 0, and for 50 ms more.
 //!
 //! Calls as large as the burst are spaced by the jitter more than the rate asks. A limit of 60 per
 //! minute with a burst of 1 s admits one call every 1050 ms.

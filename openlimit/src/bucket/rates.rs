@@ -1,8 +1,8 @@
 //! Changes the rate of a bucket, and stops it.
 //!
-//! Rates change in two ways. If the provider allows another rate, the same amount has another weight.
-//! After a refusal, and during a hold, the bucket's clock runs slower than the real one, or stands:
-//! see `climb`.
+//! Rates change in two ways. If the provider allows another rate, the same amount has another
+//! weight. After a refusal, and during a hold, the bucket's clock runs slower than the real one, or
+//! stands: see `climb`.
 
 use std::sync::Arc;
 

@@ -14,11 +14,11 @@
 //!
 //! The burst and the jitter are times of the declared rate, without headroom. Their nanosecond has
 //! the weight `A * H`, which is a whole number, too. All three are divided by their greatest common
-//! divisor. In the example of `bucket`, without headroom, `P` is 60 * 10^9 and `A` is 200. So `unit` is
-//! 300 000 000 and `leak` is 1: a request weighs 300 million, and a nanosecond leaks 1. With the
-//! default headroom of 1/5000, `unit` is 1.5 * 10^12 and `leak` is 4999. One request then leaks in
-//! 300 060 012.002 ns, and the level is exact all the same. Only the time at which a call is due is
-//! rounded, up to the next nanosecond.
+//! divisor. In the example of `bucket`, without headroom, `P` is 60 * 10^9 and `A` is 200. So
+//! `unit` is 300 000 000 and `leak` is 1: a request weighs 300 million, and a nanosecond leaks 1.
+//! With the default headroom of 1/5000, `unit` is 1.5 * 10^12 and `leak` is 4999. One request then
+//! leaks in 300 060 012.002 ns, and the level is exact all the same. Only the time at which a call
+//! is due is rounded, up to the next nanosecond.
 //!
 //! Amounts are below 2^63, periods, bursts and jitter are at most 31 days (2^51.3 ns), and `H` is
 //! at most 5000 (2^12.3), so every product stays below 2^127. Nearly every real limit fits into 64

@@ -1,7 +1,7 @@
 //! `Unusual`: the states of a bucket that few limits have.
 //!
-//! The code of nearly every call is that of the usual state. What is here is apart from it, in memory
-//! and in code.
+//! The code of nearly every call is that of the usual state. What is here is apart from it, in
+//! memory and in code.
 
 use super::level::Level;
 use super::resetting::Resetting;

@@ -145,7 +145,8 @@ impl Core {
 /// amount.
 ///
 /// It does not state the time. But it says how much is used and when that will have refilled, from
-/// which the time follows, unless the provider's bucket holds less than what it allows in that time.
+/// which the time follows, unless the provider's bucket holds less than what it allows in that
+/// time.
 fn has_same_period(limit: &Limit, observed: &ObservedLimit) -> bool {
     let period = limit.rate().period();
     let (Some(of), Some(remaining), None) = (observed.limit(), observed.remaining(), observed.window())

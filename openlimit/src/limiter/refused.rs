@@ -122,8 +122,8 @@ impl Permit {
             Verdict::TooLarge | Verdict::NotLimited => (Scope::All, 0),
         };
         let hold = |wait: u64| core.refused(self.charge(), &scope, wait, &reason(observation, verdict));
-        // It comes first. What follows may refuse the call that waits at the head, for its deadline,
-        // and those behind it must not depart then.
+        // It comes first. What follows may refuse the call that waits at the head, for its
+        // deadline, and those behind it must not depart then.
         if wait > 0 {
             hold(wait);
         }

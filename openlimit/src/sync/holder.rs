@@ -1,5 +1,5 @@
-//! `Holder`: whose threads can hold a lock, so that a forked child does not wait for a thread that it
-//! does not have.
+//! `Holder`: whose threads can hold a lock, so that a forked child does not wait for a thread that
+//! it does not have.
 
 use std::hint;
 use std::process;

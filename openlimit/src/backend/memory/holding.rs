@@ -1,7 +1,7 @@
 //! Holds calls, or those of one limit, and ends that.
 //!
-//! During a hold nothing leaks. So the buckets stand as they were, and the calls that waited for its
-//! end leave one by one.
+//! During a hold nothing leaks. So the buckets stand as they were, and the calls that waited for
+//! its end leave one by one.
 
 use super::Memory;
 

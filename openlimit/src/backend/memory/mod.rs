@@ -156,8 +156,8 @@ impl Memory {
         Some(self.charges)
     }
 
-    /// Does the same as [`has_room`](super::Buckets::has_room) while a rate climbs or during a hold. Holds
-    /// of limits from which the call takes nothing do not count.
+    /// Does the same as [`has_room`](super::Buckets::has_room) while a rate climbs or during a
+    /// hold. Holds of limits from which the call takes nothing do not count.
     fn has_room_slowly(&self, amounts: &[u64], now: u64) -> bool {
         if self.is_shut(now) && (self.is_exhausted() || now < self.held_for(amounts)) {
             return false;

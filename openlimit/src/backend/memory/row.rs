@@ -1,8 +1,8 @@
 //! `Row`: the meters of a limiter, of which one or two are part of the limiter itself.
 //!
 //! Most limiters limit tokens, or requests and tokens, so they have one meter or two. With these in
-//! its own memory, such a limiter is one allocation: a call of one of many keys finds all of it on a
-//! few cache lines in a row. And a call of two limits runs through code for just two.
+//! its own memory, such a limiter is one allocation: a call of one of many keys finds all of it on
+//! a few cache lines in a row. And a call of two limits runs through code for just two.
 
 use std::ops::{Deref, DerefMut};
 

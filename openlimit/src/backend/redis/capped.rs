@@ -28,9 +28,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// The longest reply to one command, in bytes.
 ///
 /// The script's reply to a batch has at most 3 089 bytes: nine numbers, eleven for each of eight
-/// limits that reset, and nine bytes for each of 257 calls. Redis' own errors are shorter. An error with the
-/// limits of others is as long as the names of their dimensions. So this is more than enough, and
-/// little beside the memory of a process.
+/// limits that reset, and nine bytes for each of 257 calls. Redis' own errors are shorter. An error
+/// with the limits of others is as long as the names of their dimensions. So this is more than
+/// enough, and little beside the memory of a process.
 const LONGEST_REPLY: usize = 64 * 1024;
 
 /// A stream that counts the bytes that it reads.

@@ -56,7 +56,7 @@ use crate::limits::Percent;
 /// as often if the call can go sooner.
 ///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
-/// wait for their share are granted a look-ahead ahead at most. Processes whose lower calls have to
+/// wait for their share are granted at most one look-ahead ahead. Processes whose lower calls have to
 /// wait longer take turns.
 ///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a

@@ -154,8 +154,8 @@
 -- A program may change the rates and bursts of its limits. The identity then ends in `; update n`,
 -- and of two identities the one with the larger n is newer. A client with newer limits gives them
 -- to the state, if only amounts and bursts differ. A client with older ones is refused, and takes
--- them over (identity.rs). Levels are times of the rate, so another rate changes none of them. With another burst they stay the same
--- part of it, unless the limit is counted in windows.
+-- them over (identity.rs). Levels are times of the rate, so another rate changes none of them. With
+-- another burst they stay the same part of it, unless the limit is counted in windows.
 
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a

@@ -139,6 +139,16 @@ pub(super) struct Decision {
 }
 
 impl BatchReply {
+    /// Returns how many calls it grants.
+    pub(super) fn granted(&self) -> u64 {
+        self.calls.iter().filter(|call| call.granted).count() as u64
+    }
+
+    /// Returns the number of the last charge before those of the calls that it grants.
+    pub(super) fn charges_before(&self) -> u64 {
+        self.charges.saturating_sub(self.granted())
+    }
+
     /// Reads a reply about limits, each of which resets or not. Returns `None` if the script cannot
     /// have written it.
     pub(super) fn read(bytes: &[u8], reset: &[bool]) -> Option<Self> {

@@ -1,13 +1,13 @@
 //! `Table`: a hash table that can also be walked a few entries at a time.
 //!
-//! All entries are in one array: each at the place that its hash leads to, or at the next one behind
-//! it that was free (linear probing). So the entry of a key is found with one access to memory, as
-//! the entries behind it are on the same cache line or on the next. With many keys, which are in no
-//! cache, each access takes as long as the rest of a call.
+//! All entries are in one array: each at the place that its hash leads to, or at the next one
+//! behind it that was free (linear probing). So the entry of a key is found with one access to
+//! memory, as the entries behind it are on the same cache line or on the next. With many keys,
+//! which are in no cache, each access takes as long as the rest of a call.
 //!
-//! A *hand* can go round and look at some of the entries with each new one. The maps of the standard
-//! library have no place to go on from. Each entry keeps its hash, so growing does not hash a key
-//! again, which is foreign code.
+//! A *hand* can go round and look at some of the entries with each new one. The maps of the
+//! standard library have no place to go on from. Each entry keeps its hash, so growing does not
+//! hash a key again, which is foreign code.
 
 use std::mem;
 
@@ -151,14 +151,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::Table;
-
-    /// A pseudorandom number below `most`, by xorshift.
-    fn below(random: &mut u64, most: u64) -> u64 {
-        *random ^= *random << 13;
-        *random ^= *random >> 7;
-        *random ^= *random << 17;
-        *random % most
-    }
+    use crate::backend::tests::below;
 
     #[test]
     fn it_holds_what_a_map_of_the_standard_library_holds() {

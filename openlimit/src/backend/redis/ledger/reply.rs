@@ -25,12 +25,10 @@ impl Ledger {
         reply: &BatchReply,
         look_ahead: u64,
     ) -> impl Iterator<Item = u64> + use<> {
-        let granted = || reply.calls.iter().filter(|call| call.granted);
-        let before = reply.charges.saturating_sub(granted().count() as u64);
         if reply.charges != self.charges || reply.is_out {
             self.keep_last();
         }
-        if granted().next_back().is_some_and(|call| call.wait > look_ahead) {
+        if reply.calls.iter().rfind(|call| call.granted).is_some_and(|call| call.wait > look_ahead) {
             self.removable = Some(reply.charges);
         }
         let is_same = self.epoch == reply.epoch;
@@ -49,7 +47,7 @@ impl Ledger {
         self.sent.clear();
         self.replied = self.batch;
         (self.seen_at, self.epoch, self.charges) = (reply.decided, reply.epoch, reply.charges);
-        before + 1..=reply.charges
+        reply.charges_before() + 1..=reply.charges
     }
 
     /// Takes the batch in flight back, which the server has not decided. Sends all of it again.

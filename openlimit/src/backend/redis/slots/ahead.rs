@@ -19,7 +19,7 @@ const TRIPS_AHEAD: u64 = 4;
 /// The least time after which a client that another one keeps back asks again, in nanoseconds:
 /// 10 ms. Also the least time for which a reply is fresh. Nothing bounds the look-ahead of the
 /// settings from below.
-pub(super) const SHORTEST_PAUSE: u64 = 10_000_000;
+const SHORTEST_PAUSE: u64 = 10_000_000;
 
 /// The longest such pause, in nanoseconds: 1 s. The far call may be cancelled, and nobody tells.
 const LONGEST_PAUSE: u64 = 1_000_000_000;
@@ -78,7 +78,7 @@ impl Slots {
     /// back; the largest value if there are no others, if this client has not done so lately, or if
     /// the slot is so near that little can be gained.
     pub(super) fn next_move(&self, now: u64) -> u64 {
-        let mut last = [&self.slots, &self.below].into_iter().filter_map(VecDeque::back);
+        let mut last = self.lanes().into_iter().filter_map(VecDeque::back);
         let Some(slot) = last.find(|slot| self.ledger.can_take_out(slot.charge)) else { return u64::MAX };
         let near = now.saturating_add(2 * self.look_ahead(now).max(SHORTEST_PAUSE));
         let has_others = || self.others_at.is_some_and(|at| now.saturating_sub(at) < OTHERS);
@@ -143,18 +143,23 @@ impl Slots {
 
     /// Gives back all slots, but leases only once they have expired. For an empty queue.
     pub(super) fn drop_idle(&mut self, now: u64) {
-        for is_below in [false, true] {
-            let is_of_no_use = |slot: &Slot| !slot.is_lease() || slot.expires < now;
-            while self.lane(is_below).front().is_some_and(is_of_no_use) {
-                self.drop_first(is_below, now);
-            }
-        }
+        self.drop_while(|slot| !slot.is_lease() || slot.expires < now, now);
+    }
+
+    /// Gives back the leases that have expired.
+    pub(super) fn drop_lapsed(&mut self, now: u64) {
+        self.drop_while(|slot| slot.is_lease() && slot.expires < now, now);
     }
 
     /// Gives back all slots, leases included.
     pub(super) fn drop_all(&mut self, now: u64) {
+        self.drop_while(|_| true, now);
+    }
+
+    /// Gives back the slots at the front of each lane of which `is_of_no_use` returns true.
+    fn drop_while(&mut self, is_of_no_use: impl Fn(&Slot) -> bool, now: u64) {
         for is_below in [false, true] {
-            while !self.lane(is_below).is_empty() {
+            while self.lane(is_below).front().is_some_and(&is_of_no_use) {
                 self.drop_first(is_below, now);
             }
         }

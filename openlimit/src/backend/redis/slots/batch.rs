@@ -80,7 +80,7 @@ impl Slots {
                 _ => u64::MAX,
             }
         });
-        let leases = [&self.slots, &self.below].into_iter().filter_map(VecDeque::front);
+        let leases = self.lanes().into_iter().filter_map(VecDeque::front);
         let lapse = leases.filter(|slot| slot.is_lease()).map(|slot| slot.expires + 1).min();
         let ask = above.min(below.max(self.below_from(now)));
         ask.min(self.flush_at).min(lapse.unwrap_or(u64::MAX)).min(self.news_at()).min(self.next_move(now))
@@ -111,12 +111,7 @@ impl Slots {
         if self.next_batch(queue, now) > now {
             return None;
         }
-        for is_below in [false, true] {
-            let has_lapsed = |slot: &Slot| slot.is_lease() && slot.expires < now;
-            while self.lane(is_below).front().is_some_and(has_lapsed) {
-                self.drop_first(is_below, now);
-            }
-        }
+        self.drop_lapsed(now);
         self.set_paces(now);
         self.turn(now);
         let ahead = self.last_slots();
@@ -153,7 +148,7 @@ impl Slots {
 
     /// Returns when the last slot of each lane begins, on the limiter's clock and on the server's.
     fn last_slots(&self) -> [(u64, u64); 2] {
-        [&self.slots, &self.below].map(|lane| lane.back().map(Slot::begins).unwrap_or_default())
+        self.lanes().map(|lane| lane.back().map(Slot::begins).unwrap_or_default())
     }
 
     /// Takes out the slot that is to move, if there is one and its call is the first that the batch

@@ -34,8 +34,6 @@
 
 use std::mem;
 
-use super::ahead::SHORTEST_PAUSE;
-use super::batch::PORTION;
 use super::state::{Slot, Slots};
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Buckets as _, HOLD};
@@ -236,7 +234,7 @@ impl Slots {
     /// Returns for how long a reply counts as fresh, in nanoseconds. While many calls wait, the
     /// next batch is sent after that time anyway.
     fn fresh_for(&self) -> u64 {
-        (self.terms.look_ahead / PORTION).max(SHORTEST_PAUSE)
+        self.shortest_pause()
     }
 
     /// Returns when to ask for news for the first slot whose call would depart on old news; the
@@ -244,11 +242,11 @@ impl Slots {
     pub(super) fn news_at(&self) -> u64 {
         let fresh_for = self.fresh_for();
         let news_from = |slot: &Slot| slot.due.saturating_sub(fresh_for.saturating_add(self.usual_trip));
-        let lanes = [&self.slots, &self.below].into_iter().filter_map(|lane| {
+        let first = self.lanes().into_iter().filter_map(|lane| {
             let first = lane.partition_point(|slot| news_from(slot) <= self.seen_at);
             lane.get(first).filter(|slot| !slot.is_lease()).map(news_from)
         });
-        lanes.min().map_or(u64::MAX, |from| from.max(self.seen_at.saturating_add(fresh_for)))
+        first.min().map_or(u64::MAX, |from| from.max(self.seen_at.saturating_add(fresh_for)))
     }
 
     /// Returns true if the driver has to ask for news once a call departs from a lease.
@@ -256,7 +254,7 @@ impl Slots {
         !self.wants_news
             && self.in_flight.is_none()
             && now.saturating_sub(self.seen_at) >= self.fresh_for()
-            && [&self.slots, &self.below].into_iter().any(|lane| lane.front().is_some_and(Slot::is_lease))
+            && self.lanes().into_iter().any(|lane| lane.front().is_some_and(Slot::is_lease))
     }
 
     /// Notes that a call was refused because a quota is used up. Asks the server if that is so

@@ -69,8 +69,7 @@ impl Slots {
         let kept_back = undecided.and_then(|call| call.waiter).map_or(0, |(_, number)| number);
         let undecided = undecided.map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
-        let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
-        if !lost && self.ledger.charges_calls_only() && reply.charges != self.ledger.charges() + granted {
+        if !lost && self.ledger.charges_calls_only() && reply.charges_before() != self.ledger.charges() {
             self.others_at = Some(now);
         }
         self.learn_windows(reply);
@@ -94,7 +93,7 @@ impl Slots {
         let mut refused = Vec::new();
         let by =
             |lane: &VecDeque<Slot>| lane.back().map_or((0, false), |slot| (slot.limit, slot.waits_for_share));
-        let mut by = [by(&self.slots), by(&self.below)];
+        let mut by = self.lanes().map(by);
         for (call, decision) in calls.into_iter().zip(&reply.calls) {
             let is_below = self.takes_share(call.amounts.as_slice());
             let by = &mut by[usize::from(is_below)];
@@ -111,11 +110,9 @@ impl Slots {
                 && let Some(charge) = charges.next()
             {
                 let waiter = call.waiter.map(|(_, number)| number);
-                let amounts = call.amounts.as_slice();
-                let last = self.last_departure(amounts, reply, sent.saturating_sub(age));
-                let expires =
-                    due + self.terms.slack() + self.terms.lease.filter(|_| waiter.is_none()).unwrap_or(0);
-                let expires = expires.min(last);
+                let last = self.last_departure(call.amounts.as_slice(), reply, sent.saturating_sub(age));
+                let lease = self.terms.lease.filter(|_| waiter.is_none()).unwrap_or(0);
+                let expires = (due + self.terms.slack() + lease).min(last);
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }
@@ -125,8 +122,7 @@ impl Slots {
                 if reply.has_probe && self.is_exhausted {
                     self.probe_slot = charge;
                 }
-                let at = reply.decided + decision.wait / 1_000;
-                let amounts = call.amounts;
+                let (at, amounts) = (reply.decided + decision.wait / 1_000, call.amounts);
                 self.keep_slot(Slot { amounts, due, at, expires, charge, limit, waits_for_share, waiter });
             } else if let Some((key, number)) = call.waiter
                 // Keys are reused, so another waiter may have it by now.
@@ -145,8 +141,7 @@ impl Slots {
         // After an outage, what this process took alone is charged first. And what was granted
         // before the server knew of a hold may not be used during it.
         let is_held = self.held_until > now && self.ledger.has_hold();
-        let grants = reply.calls.iter().any(|call| call.granted);
-        if is_held_up && grants || was_local || is_held {
+        if is_held_up && reply.granted() > 0 || was_local || is_held {
             self.drop_all(now);
         } else {
             self.drop_held(now);
@@ -172,8 +167,7 @@ impl Slots {
                 *sum = (*sum + MOST).saturating_sub(*weight) % MOST;
             }
         }
-        let first = reply.charges.saturating_sub(granted.len() as u64) + 1;
-        for (charge, (call, _)) in (first..).zip(granted) {
+        for (charge, (call, _)) in (reply.charges_before() + 1..).zip(granted) {
             for (sum, weight) in sums.iter_mut().zip(&call.weights) {
                 *sum = (*sum + weight) % MOST;
             }

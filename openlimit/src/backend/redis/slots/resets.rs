@@ -52,7 +52,6 @@ impl Slots {
 
     /// Takes over what a reply says of the windows, before its levels.
     pub(super) fn learn_windows(&mut self, reply: &BatchReply) {
-        let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
         for (windows, resets_in) in self.windows.iter_mut().zip(&reply.resets_in) {
             let ends = date(reply.decided, *resets_in);
             if *resets_in == 0 || ends == windows.known.ends {
@@ -63,7 +62,7 @@ impl Slots {
             let window = windows.ending_at(ends);
             if window.number > windows.known.number {
                 self.ledger.turn(windows.bucket, 0);
-                windows.before = reply.charges.saturating_sub(granted);
+                windows.before = reply.charges_before();
             }
             windows.known = window;
         }
@@ -111,9 +110,9 @@ impl Slots {
         self.window_at(windows, self.server_date(windows, now)).1.taken
     }
 
-    /// Returns a lower bound on the wait of a call of `weight`, behind calls that take `ahead`, that
-    /// could depart `from` now on if its limit did not reset. Zero if it waits for no reset. If it is
-    /// not `is_fresh`, what is known counts as given back.
+    /// Returns a lower bound on the wait of a call of `weight`, behind calls that take `ahead`,
+    /// that could depart `from` now on if its limit did not reset. Zero if it waits for no reset.
+    /// If it is not `is_fresh`, what is known counts as given back.
     pub(super) fn wait_for_reset(
         &self,
         windows: &Windows,

@@ -8,7 +8,7 @@
 //!   slot of the other lane. So a call above does not wait for slots of calls below, and a large
 //!   call below keeps its slot. A call below is granted no earlier moment than the calls above
 //!   before it.
-//! * **A call below that has to wait for its share is granted a look-ahead ahead at most.** Beyond
+//! * **A call below that has to wait for its share is granted at most one look-ahead ahead.** Beyond
 //!   that it is kept back, and so are all calls below behind it, until the server says to ask again
 //!   (`below_at`), or it is not the first one any more. Calls above are requested meanwhile.
 //!
@@ -50,6 +50,11 @@ impl Slots {
     /// Returns the slots of calls above, or of those below.
     pub(super) fn lane(&self, is_below: bool) -> &VecDeque<Slot> {
         if is_below { &self.below } else { &self.slots }
+    }
+
+    /// Returns both lanes: that of calls above first.
+    pub(super) fn lanes(&self) -> [&VecDeque<Slot>; 2] {
+        [&self.slots, &self.below]
     }
 
     pub(super) fn lane_mut(&mut self, is_below: bool) -> &mut VecDeque<Slot> {

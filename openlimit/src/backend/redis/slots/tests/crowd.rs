@@ -17,6 +17,7 @@ use crate::backend::redis::key::Keys;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::BatchReply;
+use crate::backend::tests::below;
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Percent, Priority};
@@ -135,12 +136,9 @@ impl Crowd {
         }
     }
 
-    /// Returns a pseudorandom number below `most`, by xorshift.
+    /// Returns a pseudorandom number below `most`.
     pub(super) fn random(&mut self, most: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % most
+        below(&mut self.random, most)
     }
 
     /// Has a call of a client arrive.

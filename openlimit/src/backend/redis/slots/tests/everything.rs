@@ -290,8 +290,7 @@ impl Run {
             if let Some(others) = flight.others {
                 member.meet(&others, now);
             } else if let Some(reply) = flight.reply {
-                let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
-                let charges = reply.charges - granted + 1..=reply.charges;
+                let charges = reply.charges_before() + 1..=reply.charges;
                 member.granted_by.extend(charges.map(|charge| (charge, flight.limits)));
                 let refused = slots.apply(&reply, queue, flight.sent, now);
                 refuse(&mut member.admission, refused);

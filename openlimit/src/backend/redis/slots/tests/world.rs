@@ -14,6 +14,7 @@ use crate::backend::redis::script::Script;
 use crate::backend::redis::settings::KEPT;
 use crate::backend::redis::terms::Terms;
 use crate::backend::redis::wire::{BatchReply, Decision};
+use crate::backend::tests::below;
 use crate::backend::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Calendar, Rate};
@@ -169,12 +170,9 @@ impl World {
         self.back += time.as_micros() as u64;
     }
 
-    /// Returns a pseudorandom number below `most`, by xorshift.
+    /// Returns a pseudorandom number below `most`.
     pub(super) fn random(&mut self, most: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random % most as u64) as usize
+        below(&mut self.random, most as u64) as usize
     }
 
     /// Makes one round trip of the client, if it has anything to send.
@@ -203,8 +201,7 @@ impl World {
         let reply = self.decide(client, &batch);
         let asked = &asked[usize::from(moves && !reply.is_out)..];
         self.moved += u64::from(moves && reply.is_out);
-        let granted = reply.calls.iter().filter(|call| call.granted).count() as u64;
-        let mut charge = reply.charges - granted;
+        let mut charge = reply.charges_before();
         for (weights, Decision { wait, granted, .. }) in asked.iter().zip(&reply.calls) {
             if *granted {
                 charge += 1;

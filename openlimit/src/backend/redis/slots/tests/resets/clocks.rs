@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::world::EPOCH;
-use super::{AMOUNT, HOUR, LEAD, RESET, SECOND, assert_left, charge, granted, is_full, leave, start};
+use super::{AMOUNT, HOUR, LEAD, RESET, SECOND, assert_left, charge, is_full, leave, start};
 use crate::backend::redis::slots::Windows;
 use crate::limits::{Calendar, Rate};
 use crate::time::Dates;
@@ -76,7 +76,7 @@ fn clients_with_other_rules_of_the_time_zone_have_no_more_resets_than_by_one_of_
         world.pass(Duration::from_secs(60));
         let client = if world.random(2) == 0 { &mut one } else { &mut other };
         client.join([10, 0]);
-        taken += 10 * granted(&world.exchange(client)) as u64;
+        taken += 10 * world.exchange(client).granted();
         client.all_go();
         leave(&mut world, client);
     }

@@ -12,6 +12,7 @@ use super::super::server::RedisServer;
 use super::super::world::{EPOCH, scripted};
 use super::SECOND;
 use crate::admission::{Admission, Policy};
+use crate::backend::tests::below;
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Rate};
 use crate::queue::{Queue, Urgency, Waiter};
@@ -24,14 +25,6 @@ const WINDOWS: u64 = 6;
 fn window(now: u64) -> (u64, u64) {
     let date = EPOCH * 1_000 + now;
     (date / WINDOW - EPOCH * 1_000 / WINDOW, date % WINDOW)
-}
-
-/// Returns pseudorandom numbers below `most`, by xorshift.
-fn random(state: &mut u64, most: u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state % most
 }
 
 #[test]
@@ -60,7 +53,7 @@ fn what_departs_in_each_window_and_is_not_cancelled_there_is_the_amount() {
                 let (number, passed) = window(now);
                 assert!(passed < WINDOW - JITTER.as_nanos() as u64, "a call departs after {passed} ns");
                 departed[number as usize] += grant.amounts.as_slice()[0];
-                let ends = now + random(&mut state, SECOND);
+                let ends = now + below(&mut state, SECOND);
                 events.push(Reverse((ends, id, Some((number, grant.charge, grant.amounts.as_slice()[0])))));
             }
         }
@@ -70,7 +63,7 @@ fn what_departs_in_each_window_and_is_not_cancelled_there_is_the_amount() {
                 let member = &mut members[id];
                 if let Some((number, charge, amount)) = event {
                     // Late calls are not cancelled, since nobody could use what they give back.
-                    let is_cancelled = random(&mut state, 3) == 0 && window(now).1 < WINDOW / 2;
+                    let is_cancelled = below(&mut state, 3) == 0 && window(now).1 < WINDOW / 2;
                     if is_cancelled {
                         let amounts = Amounts::Few([amount, 0, 0]);
                         member.admission.give_back(&[0], &amounts, charge, now);
@@ -83,7 +76,7 @@ fn what_departs_in_each_window_and_is_not_cancelled_there_is_the_amount() {
                         let amounts = Amounts::Few([1, 0, 0]);
                         member.join(Waiter::new(amounts, now, Urgency::default()));
                     }
-                    events.push(Reverse((now + random(&mut state, 60_000_000), id, None)));
+                    events.push(Reverse((now + below(&mut state, 60_000_000), id, None)));
                 }
             }
             event => {

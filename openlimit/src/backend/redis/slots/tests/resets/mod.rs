@@ -71,10 +71,6 @@ fn assert_left(world: &mut World, client: &mut Tenant, left: u64) {
     assert!(left == 0 || !is_full(world, client, left), "less than {left} are left");
 }
 
-fn granted(reply: &BatchReply) -> usize {
-    reply.calls.iter().filter(|call| call.granted).count()
-}
-
 fn look(world: &World, client: &Tenant) -> (u64, u64) {
     let look = &client.slots.look(world.clock)[0];
     (look.available, look.debt)
@@ -126,7 +122,7 @@ fn no_window_has_more_than_its_amount_and_refunds_and_debts_count_where_they_bel
             let taken: u64 = inside.map(|call| call.weights[0]).sum();
             level = owed + taken;
             assert_eq!(reply.buckets[0].level, level, "in window {window}");
-            let grants = &world.granted[world.granted.len() - granted(&reply)..];
+            let grants = &world.granted[world.granted.len() - reply.granted() as usize..];
             assert!(level <= AMOUNT || grants.iter().all(|call| call.weights[0] == 0), "{level}");
             assert_eq!(reply.resets_in[0], RESET + window * HOUR - world.clock / 1_000 * 1_000);
             fullest = fullest.max(taken);
@@ -170,7 +166,7 @@ fn limits_that_reset_at_different_times_have_windows_of_their_own() {
         world.pass(Duration::from_secs(5));
         for client in &mut clients {
             client.join([1, 1]);
-            let granted = granted(&world.exchange(client));
+            let granted = world.exchange(client).granted() as usize;
             used.extend(vec![world.clock; granted]);
             client.all_go();
         }
