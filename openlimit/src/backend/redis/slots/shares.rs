@@ -82,14 +82,8 @@ impl Slots {
     /// first.
     pub(super) fn drop_below_after(&mut self, time: u64, now: u64) {
         let first = self.below.partition_point(|slot| slot.due <= time);
-        let dropped = self.below.split_off(first);
-        for slot in &dropped {
-            self.drop_slot(slot, now);
-        }
-        if let Some(slot) = dropped.front() {
-            // The server would grant the same again.
-            self.below_at = self.below_at.max(now.saturating_add(self.shortest_pause()));
-            self.kept_back = slot.waiter.unwrap_or(0);
+        for slot in self.below.split_off(first) {
+            self.drop_slot(&slot, now);
         }
     }
 
