@@ -123,10 +123,11 @@ impl Crowd {
     /// Creates clients with these look-aheads.
     pub(super) fn new(metering: Metering, look_aheads: &[u64]) -> Self {
         let server = RedisServer::start();
+        let mut connection = server.connect();
         Self {
-            connection: server.connect(),
             _server: server,
-            script: scripted(&[false; 2], 1),
+            script: scripted(&mut connection, &[false; 2], 1),
+            connection,
             metering,
             clients: look_aheads.iter().map(|look_ahead| Client::new(metering, *look_ahead)).collect(),
             departed: vec![Vec::new(); look_aheads.len()],
@@ -225,7 +226,7 @@ impl Crowd {
             match slots.collect(queue, false, now) {
                 Ok(batch) => {
                     self.batches += 1;
-                    let mut command = redis::cmd("EVAL");
+                    let mut command = redis::cmd("EVALSHA");
                     command.arg(&self.script).arg(2).arg(&of.keys).arg("openlimit 1\nof the test\n");
                     command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
                     let bytes: Vec<u8> = command.query(&mut self.connection).expect("redis answers");

@@ -33,12 +33,12 @@ pub(super) const STEP: u64 = 200_000;
 /// The server's time at zero of the clients' clock, in microseconds.
 pub(super) const EPOCH: u64 = 1_700_000_000_000_000;
 
-/// Returns the script for limits, each of which resets or not, and the last of which are `shares`.
-/// It takes the time from its last argument.
-pub(super) fn scripted(reset: &[bool], shares: usize) -> String {
+/// Has a server load the script for limits, each of which resets or not, and the last of which are
+/// `shares`. It takes the time from its last argument. Returns its hash.
+pub(super) fn scripted(connection: &mut Connection, reset: &[bool], shares: usize) -> String {
     let script = Script::of(reset, shares).text.replace("redis.call('TIME')", "{0, ARGV[5]}");
     assert!(script.contains("{0, ARGV[5]}"), "the script does not read the clock any more");
-    script
+    redis::cmd("SCRIPT").arg("LOAD").arg(script).query(connection).unwrap()
 }
 
 pub(super) fn metering(rate: Rate) -> Metering {
@@ -87,7 +87,7 @@ impl World {
     /// Starts a world whose limits have any terms.
     pub(super) fn metered_by(meterings: [Metering; 2]) -> Self {
         let server = RedisServer::start();
-        let connection = server.connect();
+        let mut connection = server.connect();
         let pause = Scale::longest_pause(&meterings);
         let scales = meterings.map(|metering| Scale::new(&metering, pause));
         let windows = meterings.map(|metering| {
@@ -96,8 +96,8 @@ impl World {
         });
         Self {
             _server: server,
+            script: scripted(&mut connection, &scales.map(|scale| scale.resets()), 0),
             connection,
-            script: scripted(&scales.map(|scale| scale.resets()), 0),
             scales: scales.into(),
             windows,
             granted: Vec::new(),
@@ -248,7 +248,7 @@ impl World {
         keys: &[String; 2],
         batch: &[u8],
     ) -> RedisResult<Vec<u8>> {
-        let mut command = redis::cmd("EVAL");
+        let mut command = redis::cmd("EVALSHA");
         command.arg(&self.script).arg(2).arg(keys).arg(identity);
         command
             .arg(batch)
@@ -334,10 +334,6 @@ impl World {
 
     pub(super) fn owe(&mut self, client: &mut Tenant) {
         client.slots.owe(&Amounts::Few([0, self.random(500) as u64, 0]), self.clock);
-    }
-
-    pub(super) fn forget_scripts(&mut self) {
-        redis::cmd("SCRIPT").arg("FLUSH").exec(&mut self.connection).unwrap();
     }
 
     /// Returns the value of a key.
