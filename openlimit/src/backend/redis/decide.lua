@@ -174,7 +174,8 @@
 
 -- No call is granted for a moment in the last `lead` microseconds before a reset, which is the
 -- client's jitter, or after it. Nor is one if the window has no room for it. Calls behind it wait,
--- too, and the client asks again at the reset.
+-- too, and the client asks again at the reset. So it is if a share has no room. Such a call gets no
+-- `claim`: all may ask at the reset.
 
 -- # A reset
 -- All buckets become as new. That counts as one charge, behind which nothing can be given back.
@@ -374,9 +375,9 @@ if hold_ends > 2 then
   ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
 end
 
-local debt$, raise$, fit$, burst$ --*
+local debt$, raise$, fit$, burst$ = 0, 0, 0, 0 --*
 do
-  local seen_level$, taken$, least$, seen_idle$, full$ --*
+  local seen_level$, taken$, least$, seen_idle$, full$ = 0, 0, 0, 0, 0 --*
   local seen_sum, since = {}
   seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
   window.from, window.to, window.next_to, window.lead$, at = unpack('<dddd', batch, at) --resets
@@ -459,9 +460,9 @@ if is_out then
   if far == out then far = 0 end
 end
 
-local given$ = 0 --*
+local given$, weight$ = 0, 0 --*
 for _ = 1, refunds do
-  local charge, settles, {{weight$}}
+  local charge, settles
   charge, settles, {{weight$}}, at = unpack('<dd{{d}}', batch, at)
   late[$] = late[$] + settles * weight$ --*
   if charge > epoch and charge <= charges and not (is_out and charge == out) then
@@ -542,7 +543,7 @@ if moves > 0 and not is_out then
   at, calls, moves = at + 8{{ + 8}}, calls - 1, 0
 end
 while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
-  local longest, {{weight$}}
+  local longest
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
   -- A call that moves had a slot, so it gets one again.
   local is_moved, is_below = moves > 0 and done == 0, false
@@ -565,6 +566,8 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   if due + pause > longest then
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by + 128)
+  elseif is_shut then
+    break
   elseif is_others then
     share_in = max(0, (claim.ends - now - GRACE) * 1000 - 2 * look_ahead)
     break
@@ -574,7 +577,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
       claim.of, claim.ends = client(), now + math.ceil((min(share_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
     end
     break
-  elseif is_shut or is_far and far > 0 and far_at > now and not is_moved then
+  elseif is_far and far > 0 and far_at > now and not is_moved then
     break
   else
     -- Charges every limit as of the same moment.

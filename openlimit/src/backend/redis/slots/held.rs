@@ -279,6 +279,12 @@ impl Slots {
     /// over.
     pub(super) fn may_ask_at(&self, now: u64) -> u64 {
         let end = self.held_until.saturating_sub(self.look_ahead(now)).max(self.head_shut_until);
-        self.ask_at.max(end.min(self.seen_at.saturating_add(NEWS)))
+        self.ask_at.max(self.unless_news(end))
+    }
+
+    /// Returns until when not to ask for calls that are granted from `time` on: others may change
+    /// that, and tell nobody.
+    pub(super) fn unless_news(&self, time: u64) -> u64 {
+        time.min(self.seen_at.saturating_add(NEWS))
     }
 }

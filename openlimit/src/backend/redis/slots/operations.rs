@@ -44,7 +44,9 @@ impl Buckets for Slots {
         }
         let amounts = head.amounts.as_slice();
         self.note_head(head, now);
-        self.head_shut_until = self.shut_for(amounts).max(self.reset_for(amounts, now));
+        // Calls below are kept back instead, so that those above can pass them.
+        let reset = if self.takes_share(amounts) { 0 } else { self.reset_for(amounts, now) };
+        self.head_shut_until = self.shut_for(amounts).max(reset);
         let due = self.slot_due(amounts, Some(head.number), now)?;
         let held = self.held_for(amounts);
         Some(if held > due.at { Due { at: held, limit: HOLD } } else { due })

@@ -67,7 +67,7 @@ impl Slots {
         }
         let undecided = calls.get(reply.calls.len());
         let kept_back = undecided.and_then(|call| call.waiter).map_or(0, |(_, number)| number);
-        let undecided = undecided.map(|call| self.takes_share(call.amounts.as_slice()));
+        let undecided = undecided.map(|call| call.amounts.clone());
         let lost = self.ledger.is_lost(reply.epoch);
         if !lost && self.ledger.charges_calls_only() && reply.charges_before() != self.ledger.charges() {
             self.others_at = Some(now);
@@ -133,10 +133,15 @@ impl Slots {
                 refused.push((key, waiter.timed_out(wait, limit, now)));
             }
         }
-        let ask_at = now + self.pause(reply.ask_in, undecided == Some(true), now);
-        self.ask_at = if undecided == Some(false) { ask_at } else { 0 };
-        if undecided == Some(true) {
-            (self.below_at, self.kept_back) = (ask_at, kept_back);
+        self.ask_at = 0;
+        if let Some(amounts) = undecided {
+            let is_below = self.takes_share(amounts.as_slice());
+            let ask_at = now + self.pause(reply.ask_in, is_below, now);
+            if is_below {
+                self.keep_back(kept_back, amounts.as_slice(), ask_at, now);
+            } else {
+                self.ask_at = ask_at;
+            }
         }
         // After an outage, what this process took alone is charged first. And what was granted
         // before the server knew of a hold may not be used during it.

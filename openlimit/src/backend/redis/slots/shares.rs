@@ -12,6 +12,9 @@
 //!   that it is kept back, and so are all calls below behind it, until the server says to ask again
 //!   (`below_at`), or it is not the first one any more. Calls above are requested meanwhile.
 //!
+//! So is a call below that waits for a reset, of the limit or of its share. Nothing is granted ahead
+//! of a reset, so there it is until the reset, and others ask for their calls meanwhile.
+//!
 //! Limits are charged as of the moment for which each call is granted. So if the burst has no room
 //! for that, a call above waits for a look-ahead of calls below at most.
 //!
@@ -96,6 +99,13 @@ impl Slots {
         }
     }
 
+    /// Keeps back the call of this number and those below behind it, which the server did not
+    /// grant: until `ask_at`, or for as long as any call that waits for a reset.
+    pub(super) fn keep_back(&mut self, number: u64, amounts: &[u64], ask_at: u64, now: u64) {
+        let reset = self.unless_news(self.reset_for(amounts, now));
+        (self.below_at, self.kept_back) = (ask_at.max(reset), number);
+    }
+
     /// Returns true if the head of the queue, a call below, waits for its share alone, as far as is
     /// known.
     pub(super) fn head_waits_for_share(&self, amounts: &[u64]) -> bool {
@@ -108,7 +118,9 @@ impl Slots {
     /// Returns for how long a call of these amounts is kept back, and the limit whose share that is
     /// for.
     pub(super) fn kept_back_for(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        if self.below_at <= now || !self.takes_share(amounts) {
+        let is_kept_back = self.below_at > now && self.takes_share(amounts);
+        // Before a reset, others may give back what it needs.
+        if !is_kept_back || self.known_reset(amounts, now).0 > 0 {
             return (0, 0);
         }
         let wait = |bucket: &usize| {

@@ -13,6 +13,7 @@ use crate::limits::{Amounts, Rate};
 mod clocks;
 mod counts;
 mod departures;
+mod shares;
 mod state;
 mod waits;
 

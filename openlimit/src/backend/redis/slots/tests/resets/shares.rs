@@ -1,0 +1,261 @@
+//! The share of calls below a priority in limits that reset: it is as in memory.
+
+use std::time::Duration;
+
+use super::super::crowd::{Call, Crowd, JITTER, MILLISECOND, TRIP};
+use super::{AMOUNT, HOUR, RESET, SECOND, hourly};
+use crate::backend::Buckets as _;
+use crate::backend::tests::below;
+use crate::bucket::Metering;
+use crate::limits::{Priority, Rate};
+
+use Priority::{High, Low, Normal};
+
+const LOOK_AHEAD: u64 = 100 * MILLISECOND;
+
+/// What calls below may take of a window.
+const SHARE: u64 = AMOUNT / 5 * 4;
+
+/// How much later a call may depart than in memory: a refund waits for others before it is sent.
+const LATE: u64 = 40 * MILLISECOND;
+
+/// The length of a window where many of them pass.
+const MINUTE: u64 = 60 * SECOND;
+
+/// A limit that resets every minute.
+fn minutely() -> Metering {
+    let rate = Rate::new(AMOUNT, Duration::from_secs(60)).resets_at("00:00", "UTC");
+    Metering::new(rate, rate.period(), JITTER, (0, 100))
+}
+
+/// The same limit in memory and on a server, where it has several clients.
+struct Both {
+    memory: Crowd,
+    shared: Crowd,
+    random: u64,
+}
+
+impl Both {
+    fn new(clients: usize, seed: u64) -> Self {
+        let (memory, shared) =
+            (Crowd::in_memory(minutely()), Crowd::new(minutely(), &[LOOK_AHEAD; 3][..clients]));
+        Self { memory, shared, random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) }
+    }
+
+    fn random(&mut self, most: u64) -> u64 {
+        below(&mut self.random, most)
+    }
+
+    fn call(&mut self, client: usize, amount: u64, priority: Priority) {
+        self.memory.call(0, amount, priority);
+        self.shared.call(client, amount, priority);
+    }
+
+    /// Gives back a part of one call, which a client has made.
+    fn settle(&mut self, client: usize, back: u64) {
+        let calls = &self.shared.departed[client];
+        if !calls.is_empty() {
+            let which = below(&mut self.random, calls.len().min(5) as u64) as usize + 1;
+            let which = calls.len().saturating_sub(which);
+            let arrived = calls[which].arrived;
+            self.shared.settle_call(client, which, back);
+            let same = self.memory.departed[0].iter().position(|call| call.arrived == arrived);
+            self.memory.settle_call(0, same.expect("it has departed here, too"), back);
+        }
+    }
+
+    /// Cancels all calls that wait, of one priority or lower ones.
+    fn cancel(&mut self, priority: Priority) {
+        for crowd in [&mut self.memory, &mut self.shared] {
+            crowd.cancel(|call| call.priority <= priority);
+        }
+    }
+
+    /// Lets time pass, and a second more just before a reset, where no call departs.
+    fn pass(&mut self, time: u64) {
+        let end = self.shared.now + time;
+        let rest = MINUTE - (end + HOUR - RESET) % MINUTE;
+        let time = if rest < SECOND { time + 2 * SECOND } else { time };
+        self.memory.pass(time);
+        self.shared.pass(time);
+    }
+
+    /// Asserts that the same calls have departed at about the same time.
+    fn check(&self) {
+        let [memory, shared] = [&self.memory, &self.shared].map(|crowd| {
+            let mut calls = crowd.calls(|_| true);
+            calls.sort_by_key(|call| (call.arrived, call.priority));
+            calls
+        });
+        let tell = |call: &Call| (call.arrived, call.amount, call.priority);
+        assert_eq!(
+            shared.iter().map(tell).collect::<Vec<_>>(),
+            memory.iter().map(tell).collect::<Vec<_>>(),
+            "at {}",
+            self.shared.now
+        );
+        for (shared, memory) in shared.iter().zip(&memory) {
+            let range = memory.departed..=memory.departed + LATE;
+            assert!(range.contains(&shared.departed), "{shared:?} and {memory:?}");
+        }
+    }
+}
+
+/// A small call in most cases, and one of most of a share or of more than that in others.
+fn amount(both: &mut Both) -> u64 {
+    if both.random(8) == 0 { 30 + both.random(71) } else { both.random(12) }
+}
+
+#[test]
+fn a_process_takes_from_each_window_and_its_share_what_one_with_buckets_in_memory_takes() {
+    let mut windows = 0;
+    for seed in 1..=3 {
+        let mut both = Both::new(1, seed);
+        // A call below that was overtaken too often is owed its turn, which a server does not know.
+        let mut overtaken = 0;
+        for _ in 0..1_500 {
+            let [above, below] = [High, Low].map(|priority| both.shared.clients[0].waits(priority) > 0);
+            overtaken = if below { overtaken } else { 0 };
+            let amount = amount(&mut both);
+            match both.random(10) {
+                0..3 if !above && overtaken < 8 => {
+                    both.call(0, amount, High);
+                    overtaken += 1;
+                }
+                3..6 if !below => both.call(0, amount, Low),
+                6 => both.settle(0, amount),
+                7 if both.random(6) == 0 => {
+                    let priority = [High, Low][both.random(2) as usize];
+                    for crowd in [&mut both.memory, &mut both.shared] {
+                        crowd.owe(0, amount, priority);
+                    }
+                }
+                8 if below && (overtaken >= 8 || both.random(8) == 0) => both.cancel(Low),
+                9 if both.random(30) == 0 => both.cancel(High),
+                _ => {}
+            }
+            let time = 50 + both.random(5_000);
+            both.pass(time * MILLISECOND);
+            both.check();
+        }
+        windows += both.shared.now / MINUTE;
+        assert!(both.shared.calls(|call| call.priority == Low).len() > 100);
+        assert!(both.shared.calls(|call| call.priority == High).len() > 100);
+        assert!(both.shared.calls(|call| call.departed - call.arrived > SECOND).len() > 20);
+    }
+    assert!(windows > 150, "{windows}");
+}
+
+#[test]
+fn processes_take_together_what_one_with_buckets_in_memory_takes() {
+    for seed in 4..=5 {
+        let mut both = Both::new(3, seed);
+        for _ in 0..1_000 {
+            let (client, amount) = (both.random(3) as usize, amount(&mut both));
+            match both.random(6) {
+                0..2 => both.call(client, amount, High),
+                2..5 => both.call(client, amount, [Normal, Low][amount as usize % 2]),
+                _ => both.settle(client, amount),
+            }
+            both.pass(LATE);
+            both.cancel(High);
+            let time = both.random(2_000);
+            both.pass(time * MILLISECOND);
+            both.check();
+        }
+        assert!(both.shared.now / MINUTE > 10 && both.shared.calls(|_| true).len() > 200);
+    }
+}
+
+fn waited(call: &Call) -> u64 {
+    call.departed - call.arrived
+}
+
+#[test]
+fn calls_above_pass_any_number_of_times_while_one_below_waits_for_the_reset() {
+    let mut crowd = Crowd::new(hourly(AMOUNT), &[LOOK_AHEAD]);
+    crowd.call(0, SHARE, Low);
+    crowd.pass(SECOND);
+    crowd.call(0, 50, Low);
+    for _ in 0..20 {
+        crowd.call(0, 1, High);
+        crowd.pass(SECOND / 2);
+    }
+    let above = crowd.calls(|call| call.priority == High);
+    assert!(above.len() == 20 && above.iter().all(|call| waited(call) <= 2 * TRIP), "{above:?}");
+    let left = RESET - crowd.now;
+    crowd.pass(left + 2 * TRIP);
+    assert!(crowd.clients[0].waiting.is_empty());
+}
+
+#[test]
+fn a_call_below_that_waits_for_the_reset_is_asked_for_once_a_second() {
+    let mut crowd = Crowd::new(hourly(AMOUNT), &[LOOK_AHEAD; 2]);
+    crowd.call(1, SHARE, Low);
+    crowd.pass(SECOND);
+    crowd.call(0, 10, Low);
+    crowd.pass(SECOND);
+    let before = crowd.batches;
+    crowd.pass(20 * SECOND);
+    let batches = crowd.batches - before;
+    assert!((19..=21).contains(&batches), "{batches}");
+    // Each call above costs its own batch, and its refund another one, in which the call below is.
+    for _ in 0..40 {
+        crowd.call(0, 2, High);
+        crowd.pass(SECOND / 4);
+        crowd.settle(0, 2);
+        crowd.pass(SECOND / 4);
+    }
+    let batches = crowd.batches - before - batches;
+    assert!(batches <= 20 + 3 * 40, "{batches}");
+    // What another process gives back is noticed within a second.
+    crowd.settle(1, 10);
+    crowd.pass(SECOND + LATE);
+    assert!(crowd.clients[0].waiting.is_empty());
+}
+
+#[test]
+fn what_calls_above_give_back_lets_one_below_go_that_waits_for_the_window_itself() {
+    let mut crowd = Crowd::new(hourly(AMOUNT), &[LOOK_AHEAD]);
+    crowd.call(0, AMOUNT, High);
+    crowd.pass(SECOND);
+    crowd.call(0, 10, Low);
+    crowd.pass(SECOND);
+    crowd.settle(0, 20);
+    crowd.pass(LATE);
+    assert!(crowd.clients[0].waiting.is_empty());
+}
+
+#[test]
+fn a_refusal_of_a_call_below_states_the_reset_of_its_limit() {
+    let mut crowd = Crowd::new(hourly(AMOUNT), &[LOOK_AHEAD]);
+    crowd.call(0, SHARE, Low);
+    crowd.pass(SECOND);
+    crowd.call(0, 10, Low);
+    // The last reply is old meanwhile.
+    crowd.pass(SECOND / 2);
+    let now = crowd.now;
+    let slots = crowd.clients[0].slots();
+    let [below, above] = [[10, 10], [10, 0]].map(|amounts| slots.known_reset(&amounts, now));
+    assert!(below.0.abs_diff(RESET - now) <= TRIP && below.1 == 0, "{below:?}");
+    assert_eq!(above, (0, 0));
+    assert_eq!(slots.wait_of_next(&[10, 10], now).0, 0, "which another process may give back");
+}
+
+#[test]
+fn a_share_outlasts_a_state_that_was_lost() {
+    let mut crowd = Crowd::new(hourly(AMOUNT), &[LOOK_AHEAD; 2]);
+    crowd.call(0, SHARE - 10, Low);
+    crowd.pass(SECOND);
+    crowd.lose_the_state();
+    crowd.clients[0].slots().wants_news = true;
+    crowd.pass(SECOND);
+    crowd.call(1, 11, Low);
+    crowd.call(1, 20, High);
+    crowd.pass(SECOND);
+    assert_eq!([Low, High].map(|priority| crowd.clients[1].waits(priority)), [1, 0]);
+    crowd.cancel(|_| true);
+    crowd.call(1, 10, Low);
+    crowd.pass(SECOND);
+    assert!(crowd.clients[1].waiting.is_empty());
+}
