@@ -160,8 +160,9 @@
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
 -- window. The state keeps when the window ends that its level counts in (`till`, negative in the
--- place of `rested`). When that is over, as much of the level is gone as the windows since then
--- allow. What is left is a debt. Nothing of the charges before can be given back any more.
+-- place of `rested`), and its `fit` (in the place of `put_in`), since the next client may have
+-- another one. When that is over, as much of the level is gone as the windows since then allow.
+-- What is left is a debt. Nothing of the charges before can be given back any more.
 
 -- The client knows the calendar. It sends when two windows in a row begin and end: that in which it
 -- believes the server to be, and the next one. The server's clock decides which of them it is in.
@@ -389,7 +390,7 @@ do
   end --resets
   if window.from <= now and now < window.to then --resets
     if window.till$ <= now then --resets
-      window.gone = fit$ * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
+      window.gone = (put_in$ > 0 and put_in$ or fit$) * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
       level$, idle$ = max(0, level$ - window.gone), max(0, idle$ - window.gone) --resets
       window.till$ = window.to - window.till$ > window.mean / 2 and window.to or window.to + window.mean --resets
       if not window.is_new then charges, window.is_new = charges + 1, true end --resets
@@ -613,7 +614,7 @@ local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
-rested$ = -window.till$ --resets
+rested$, put_in$ = -window.till$, fit$ --resets
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{dddddddd}}ddd', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends)

@@ -181,6 +181,9 @@ impl Buckets for Slots {
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.setbacks += 1;
         self.alone.share.set_rate(place, allowed, declared, now);
+        self.below_at = self.below_at.min(now);
+        // The windows before were of the earlier rate.
+        self.turn(now);
         for bucket in self.buckets_of(place) {
             self.set_rate_of_bucket(bucket, allowed, declared, now);
         }
