@@ -226,9 +226,9 @@ local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
 local window = {}
-local ends, span, cut, rate, shut, sum, took, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
+local ends, span, cut, rate, shut, sum, took, given, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
 local claim = {of = 0, ends = 0}
-ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
+ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], given[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
 window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
 -- eight numbers for each limit, and three.
@@ -378,9 +378,9 @@ end
 
 local debt$, raise$, fit$, burst$ = 0, 0, 0, 0 --*
 do
-  local seen_level$, taken$, least$, seen_idle$, full$ = 0, 0, 0, 0, 0 --*
-  local seen_sum, since = {}
-  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
+  local seen_level$, taken$, least$, seen_idle$ = 0, 0, 0, 0 --*
+  local seen_sum, full, since = {}, {}
+  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full[$], fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
   window.from, window.to, window.next_to, window.lead$, at = unpack('<dddd', batch, at) --resets
   window.mean = (window.next_to - window.from) / 2 --resets
   if now >= window.to then --resets
@@ -435,7 +435,7 @@ do
       seen_idle$ = seen_idle$ - old[$] --*
     elseif alone_epoch ~= epoch then
       -- The bucket may have stood idle for as long as possible before this state.
-      seen_idle$ = began + full$ --*
+      seen_idle$ = began + full[$] --*
     end
     -- What it owes, in a variable that there is: a script may have 200 only.
     least$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
@@ -461,7 +461,7 @@ if is_out then
   if far == out then far = 0 end
 end
 
-local given$, weight$ = 0, 0 --*
+local weight$ = 0 --*
 for _ = 1, refunds do
   local charge, settles
   charge, settles, {{weight$}}, at = unpack('<dd{{d}}', batch, at)
@@ -471,7 +471,7 @@ for _ = 1, refunds do
     if weight$ > 0 then --*
       weight$ = give(stack$, size$, charge, weight$) --*
       if top$ > charge then low$ = low$ - weight$ end --*
-      level$, given$, late[$] = level$ - weight$, given$ + weight$, late[$] - settles * weight$ --*
+      level$, given[$], late[$] = level$ - weight$, given[$] + weight$, late[$] - settles * weight$ --*
     end --*
     if charge == far then far = 0 end
   end
@@ -610,7 +610,7 @@ end
 size$ = thin(stack$, size$) --*
 local ask_in = share_in or far > 0 and max(0, far_at - now) * 1000 or 0
 local quota = has_probe and 2 or is_exhausted and 1 or 0
-local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, ask_in, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
+local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, ask_in, done, {{level$, idle$, given[$], max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets

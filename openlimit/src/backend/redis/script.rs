@@ -29,12 +29,15 @@ impl Script {
         static SCRIPTS: Mutex<Scripts> = Mutex::new(BTreeMap::new());
         let mut scripts = SCRIPTS.lock();
         Arc::clone(
-            scripts.entry((reset.into(), shares)).or_insert_with(|| Arc::new(Self::new(reset, shares))),
+            scripts
+                .entry((reset.into(), shares))
+                .or_insert_with(|| Arc::new(Self::new(reset, shares, reset.len() > MOST_LOCAL))),
         )
     }
 
-    fn new(reset: &[bool], shares: usize) -> Self {
-        let text = unrolled(include_str!("decide.lua"), reset, shares);
+    /// Creates one whose variables are local or else in tables.
+    pub(super) fn new(reset: &[bool], shares: usize, in_tables: bool) -> Self {
+        let text = unrolled(include_str!("decide.lua"), reset, shares, in_tables);
         let sha = Sha1::from(&text).digest().to_string();
         Self { text, sha }
     }
@@ -51,10 +54,9 @@ pub(super) const MOST_LOCAL: usize = 8;
 /// in `--leaks` only for the others, and those that end in `--shares` only for shares. What stands
 /// in `{{..}}` becomes a list. A comment is a line that begins with two dashes and a space.
 ///
-/// For more than [`MOST_LOCAL`] limits, `level[1]` takes the place of `level1`, and of such
-/// variables the table is declared instead.
-fn unrolled(text: &str, reset: &[bool], shares: usize) -> String {
-    let in_tables = reset.len() > MOST_LOCAL;
+/// If variables are `in_tables`, `level[1]` takes the place of `level1`, and the table is declared
+/// in place of the variables.
+fn unrolled(text: &str, reset: &[bool], shares: usize, in_tables: bool) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- "));
     let marked: Vec<_> = lines.map(Line::read).collect();
     let mut unrolled = String::new();
@@ -167,40 +169,41 @@ fn listed(line: &str, limits: usize, in_tables: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_LOCAL, unrolled};
+    use super::unrolled;
 
     #[test]
     fn marked_lines_are_repeated_together_and_a_list_is_written_out() {
         let text = "-- why\nif x$ --*\nend --*\n\nunpack('<d{{dd}}', {{level$, weight$}})\n";
         let plain = "if x1\nend\nif x2\nend\nunpack('<ddddd', level1, weight1, level2, weight2)\n";
-        assert_eq!(unrolled(text, &[false, false], 0), plain);
+        assert_eq!(unrolled(text, &[false, false], 0, false), plain);
     }
 
     #[test]
     fn some_lines_are_only_for_limits_that_reset_and_some_only_for_the_others() {
         let text = "all$ --*\n-- why\ncounts$ --resets\nflows$ --leaks\nend\nnone$ --resets\n";
-        assert_eq!(unrolled(text, &[false, true], 0), "all1\nflows1\nall2\ncounts2\nend\nnone2\n");
-        assert_eq!(unrolled(text, &[false], 0), "all1\nflows1\nend\n");
+        assert_eq!(unrolled(text, &[false, true], 0, false), "all1\nflows1\nall2\ncounts2\nend\nnone2\n");
+        assert_eq!(unrolled(text, &[false], 0, false), "all1\nflows1\nend\n");
     }
 
     #[test]
     fn some_lines_are_only_for_shares() {
         let text = "all$ --*\nbelow$ --shares\nend\n";
-        assert_eq!(unrolled(text, &[false; 4], 2), "all1\nall2\nall3\nbelow3\nall4\nbelow4\nend\n");
-        assert_eq!(unrolled(text, &[false], 0), "all1\nend\n");
+        assert_eq!(unrolled(text, &[false; 4], 2, false), "all1\nall2\nall3\nbelow3\nall4\nbelow4\nend\n");
+        assert_eq!(unrolled(text, &[false], 0, false), "all1\nend\n");
     }
 
     #[test]
-    fn for_many_limits_variables_are_in_tables() {
+    fn variables_become_entries_of_tables() {
         let text = "local one$, of_two$ = 0, {} --*\nif x[$] > of_two$[one$] then y.z$ = $ end --*\nf({{one$, x[$]}})\n";
-        let unrolled = unrolled(text, &[false; MOST_LOCAL + 1], 0);
-        let expected = [
+        let plain = [
             "local one, of_two = {}, {}",
             "one[1], of_two[1] = 0, {}",
             "if x[1] > of_two[1][one[1]] then y.z1 = 1 end",
             "one[2], of_two[2] = 0, {}",
+            "if x[2] > of_two[2][one[2]] then y.z2 = 2 end",
+            "f(one[1], x[1], one[2], x[2])",
         ];
-        assert_eq!(unrolled.lines().take(4).collect::<Vec<_>>(), expected);
-        assert!(unrolled.ends_with("f(one[1], x[1], one[2], x[2], one[3], x[3], one[4], x[4], one[5], x[5], one[6], x[6], one[7], x[7], one[8], x[8], one[9], x[9])\n"), "{unrolled}");
+        let unrolled = unrolled(text, &[false; 2], 0, true);
+        assert_eq!(unrolled.lines().collect::<Vec<_>>(), plain);
     }
 }

@@ -134,6 +134,7 @@ fn no_window_has_more_than_its_amount_and_refunds_and_debts_count_where_they_bel
     assert!(world.moved > 0, "no call was moved");
     let last = world.granted.iter().map(|call| (call.at - EPOCH * 1_000 + HOUR - RESET) % HOUR).max();
     assert!(last < Some(HOUR - LEAD));
+    world.check_in_tables();
 }
 
 #[test]
