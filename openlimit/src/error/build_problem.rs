@@ -12,9 +12,9 @@ use std::time::Duration;
 use super::duration::short;
 use crate::limits::{Concurrency, Limit, MOST_AMOUNT, MOST_LIMITS, NO_WINDOWS, Rate, UNKNOWN_ZONE};
 
-/// The most limits of a shared limiter, and shares of lower priorities. A Lua function may have 200
-/// local variables and assign 200 at once, and what `decide.lua` reads of a state is eight numbers
-/// for each limit.
+/// The most limits of a shared limiter, together with the shares of lower priorities. A Lua
+/// function may have 200 local variables and 250 values at once, and `decide.lua` reads eight for
+/// each limit at once.
 #[cfg(feature = "redis")]
 pub(crate) const MOST_SHARED: usize = 16;
 
@@ -258,12 +258,12 @@ pub enum BuildProblem {
     SharedClock,
 
     /// The limits are shared, and there are more than 16. Or more than 8, of which a part is
-    /// [reserved](crate::Builder::reserve). Redis decides about all of them in one script, whose
-    /// variables are no more than that.
+    /// [reserved](crate::Builder::reserve). One script of Redis decides about all of them, and has
+    /// at most 200 variables.
     #[cfg(feature = "redis")]
     #[error(
-        "it has {limits} limits, and at most {most} can be shared through redis{}, since a script has room for no \
-         more; leave some out, or give them a limiter of their own in a stack",
+        "it has {limits} limits, and at most {most} can be shared through redis{}, where a script has at most 200 \
+         variables; leave some out, or give them a limiter of their own in a stack",
         if *most < MOST_SHARED { " with a `reserve`" } else { "" }
     )]
     TooManyShared {
