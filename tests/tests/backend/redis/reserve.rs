@@ -10,9 +10,7 @@ use openlimit::{
     Rate, RateLimiter, Redis, Stack, StoreProblem, kind,
 };
 use openlimit_tests::redis::{Proxy, RedisServer};
-use openlimit_tests::{Call, eventually, millis, secs};
-
-use super::resets::in_hours;
+use openlimit_tests::{eventually, millis, secs};
 
 use Priority::{High, Low, Normal};
 
@@ -281,24 +279,4 @@ fn eight_limits_can_be_shared_with_a_reserve_and_no_more() {
     assert!(matches!(error.problem(), BuildProblem::TooManyShared { limits: 9, most: 8 }), "{error}");
     let expected = "it has 9 limits, and at most 8 can be shared through redis with a `reserve`";
     assert!(error.to_string().contains(expected), "{error}");
-}
-
-#[test]
-fn a_lower_call_that_waits_for_a_reset_holds_up_no_calls_of_other_processes() {
-    let server = RedisServer::start();
-    let daily = Rate::per_day(10).resets_at(&in_hours(12), "UTC");
-    let limiter =
-        || builder(&server).requests(daily).tokens(Rate::per_second(100)).reserve(FIFTH).build().unwrap();
-    let [one, other] = [limiter(), limiter()];
-    drop(take(&one, 8, Low).unwrap());
-    let tokens = |limiter: &RateLimiter| {
-        limiter.acquire(Cost::new().requests(0).tokens(40)).priority(Low).timeout(secs(20)).blocking()
-    };
-    (0..3).for_each(|_| drop(tokens(&one).unwrap()));
-    let mut waits = Call::start(one.acquire(Cost::new().requests(1).tokens(40)).priority(Low));
-    let start = Instant::now();
-    // 80 tokens a second are for lower calls.
-    (0..5).for_each(|_| drop(tokens(&other).unwrap()));
-    assert!(start.elapsed() <= secs(4), "{:?}", start.elapsed());
-    assert!(waits.over().is_none());
 }

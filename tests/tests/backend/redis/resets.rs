@@ -18,7 +18,7 @@ use openlimit_tests::{Call, eventually, secs};
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Returns a time of day that is some hours away: more than a test takes.
-pub(super) fn in_hours(hours: u64) -> String {
+fn in_hours(hours: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let minute = (now + hours as u32 * HOUR).as_secs() / 60 % 1_440;
     format!("{:02}:{:02}", minute / 60, minute % 60)

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::super::crowd::{Call, Crowd, JITTER, MILLISECOND, TRIP};
+use super::super::server::RedisServer;
+use super::super::world::{EPOCH, scripted};
 use super::{AMOUNT, HOUR, RESET, SECOND, hourly};
 use crate::backend::Buckets as _;
+use crate::backend::redis::wire::{BatchReply, Writer};
 use crate::backend::tests::below;
 use crate::bucket::Metering;
 use crate::limits::{Priority, Rate};
@@ -275,4 +278,55 @@ fn a_share_outlasts_a_state_that_was_lost() {
     crowd.call(1, 10, Low);
     crowd.pass(SECOND);
     assert!(crowd.clients[1].waiting.is_empty());
+}
+
+/// What a call takes from a limit that resets and from one that leaks, and from their shares.
+type Weights = [u64; 4];
+
+/// Returns a batch of a client that looks 100 ms ahead, of one call.
+fn batch(weights: Weights) -> Vec<u8> {
+    let mut batch = Writer::default();
+    let mut write = |numbers: &[u64]| numbers.iter().for_each(|number| batch.number(*number));
+    write(&[1, 0]);
+    write(&[0; 13]);
+    write(&[LOOK_AHEAD, 20 * MILLISECOND, 0, 0, 0, 0, 0, 0, 1]);
+    let hour = |hours: u64| EPOCH + RESET / 1_000 + hours * HOUR / 1_000 - HOUR / 1_000;
+    for (size, resets) in [(AMOUNT, true), (SECOND, false), (SHARE, true), (SECOND, false)] {
+        write(&[0; 8]);
+        write(&[size, size]);
+        if resets {
+            write(&[hour(0), hour(1), hour(2), 20_000]);
+        }
+    }
+    write(&[0; 5 * 4]);
+    write(&[u64::MAX]);
+    write(&weights);
+    batch.finish()
+}
+
+#[test]
+fn a_call_below_that_waits_for_a_reset_keeps_none_of_other_clients_back_from_another_limit() {
+    let server = RedisServer::start();
+    let mut connection = server.connect();
+    let script = scripted(&[true, false, true, false], 2);
+    let mut decide = |client: &str, weights: Weights| {
+        let mut command = redis::cmd("EVAL");
+        command
+            .arg(&script)
+            .arg(2)
+            .arg("{x}")
+            .arg(format!("{{x}}{client}"))
+            .arg("openlimit 1\nof the test\n");
+        command.arg(batch(weights)).arg(60).arg(60).arg(EPOCH);
+        let reply: Vec<u8> = command.query(&mut connection).expect("redis answers");
+        BatchReply::read(&reply, &[true, false, true, false]).expect("a reply")
+    };
+    // The share of the window is used up, and that of the other limit is nearly full.
+    for (client, weights) in [("a", [SHARE, 0, SHARE, 0]), ("b", [0, SECOND / 2, 0, SECOND * 9 / 10])] {
+        assert_eq!(decide(client, weights).granted(), 1);
+    }
+    let waits = decide("c", [1, SECOND / 2, 1, SECOND / 2]);
+    assert!(waits.calls.is_empty(), "{waits:?}");
+    let other = decide("d", [0, SECOND / 20, 0, SECOND / 20]);
+    assert_eq!(other.granted(), 1, "{other:?}");
 }
