@@ -12,7 +12,8 @@
 -- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. Lines that end in
 -- `--resets` are only for limits that reset, those that end in `--leaks` only for the others, and
 -- those that end in `--shares` only for shares. It strips lines that begin with two dashes and a
--- space, so comments cost nothing.
+-- space, so comments cost nothing. For many limits, variables such as `level$` are entries of
+-- tables (`level[1]`), so they need a value where they are declared.
 
 -- # The rule: GCRA on the server's clock
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
@@ -175,8 +176,8 @@
 
 -- No call is granted for a moment in the last `lead` microseconds before a reset, which is the
 -- client's jitter, or after it. Nor is one if the window has no room for it. Calls behind it wait,
--- too, and the client asks again at the reset. So it is if a share has no room. Such a call gets no
--- `claim`: all may ask at the reset.
+-- too, and the client asks again at the reset. A call that waits for a reset of its share gets no
+-- `claim`, since all clients ask then.
 
 -- # A reset
 -- All buckets become as new. That counts as one charge, behind which nothing can be given back.

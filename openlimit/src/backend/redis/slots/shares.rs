@@ -12,8 +12,9 @@
 //!   that it is kept back, and so are all calls below behind it, until the server says to ask again
 //!   (`below_at`), or it is not the first one any more. Calls above are requested meanwhile.
 //!
-//! So is a call below that waits for a reset, of the limit or of its share. Nothing is granted ahead
-//! of a reset, so there it is until the reset, and others ask for their calls meanwhile.
+//! A call below that waits for a reset, of the limit or of its share, is kept back until then, or for
+//! a second. So calls above that fit pass it, even if it waits for the limit itself and is owed its
+//! turn. At the reset it is asked for in its turn.
 //!
 //! Limits are charged as of the moment for which each call is granted. So if the burst has no room
 //! for that, a call above waits for a look-ahead of calls below at most.

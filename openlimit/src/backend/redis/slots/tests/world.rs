@@ -78,8 +78,17 @@ pub(super) struct World {
     pub(super) clock: u64,
     /// By how much the server's clock was set back, in microseconds.
     back: u64,
-    /// The batches so far: the keys, the batch, the server's time and the reply.
-    decided: Vec<([String; 2], Vec<u8>, u64, Vec<u8>)>,
+    /// The batches so far.
+    recorded: Vec<Recorded>,
+}
+
+/// A batch that was decided.
+struct Recorded {
+    keys: [String; 2],
+    batch: Vec<u8>,
+    /// What the server's clock showed.
+    time: u64,
+    reply: Vec<u8>,
 }
 
 /// One grant.
@@ -122,7 +131,7 @@ impl World {
             random: 0x9e37_79b9_7f4a_7c15,
             clock: STEP,
             back: 0,
-            decided: Vec::new(),
+            recorded: Vec::new(),
         }
     }
 
@@ -246,7 +255,8 @@ impl World {
     pub(super) fn run(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
         client.sent = batch.to_vec();
         client.reply = self.eval(&client.keys, batch);
-        self.decided.push((client.keys.clone(), client.sent.clone(), self.time(), client.reply.clone()));
+        let (keys, reply) = (client.keys.clone(), client.reply.clone());
+        self.recorded.push(Recorded { keys, batch: batch.to_vec(), time: self.time(), reply });
         self.read(&client.reply)
     }
 
@@ -281,7 +291,7 @@ impl World {
         let mut connection = server.connect();
         let reset: Vec<_> = self.scales.iter().map(Scale::resets).collect();
         let script = timed(&Script::new(&reset, 0, true));
-        for (keys, batch, time, reply) in &self.decided {
+        for Recorded { keys, batch, time, reply } in &self.recorded {
             let command = command(&script, IDENTITY, keys, batch, *time);
             let in_tables: Vec<u8> = command.query(&mut connection).unwrap();
             assert_eq!(&in_tables, reply);
