@@ -56,8 +56,9 @@ impl Client {
         let reply = self.try_decide(batch).await;
         self.is_undecided = reply.as_ref().is_err_and(Failure::is_undecided);
         self.other_limits = reply.as_ref().err().and_then(other_limits);
-        let reply = reply
-            .map_err(|failure| self.settings.error(problem(&self.settings, &batch.identity, &failure)))?;
+        let reply = reply.map_err(|failure| {
+            self.settings.error(problem(&self.settings, &self.key, &batch.identity, &failure))
+        })?;
         let reply = BatchReply::read(&reply, &self.settings.reset).ok_or_else(|| {
             let found = "data that this version of openlimit cannot read".to_owned();
             self.settings.error(StoreProblem::OtherLayout { key: self.settings.keys.state.clone(), found })
