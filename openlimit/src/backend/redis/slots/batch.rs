@@ -156,9 +156,12 @@ impl Slots {
     fn move_last(&mut self, queue: &Queue, now: u64) -> Option<Vec<(AskedCall, u64)>> {
         let is_below = self.movable(now)?;
         let slot = self.lane_mut(is_below).pop_back()?;
-        let calls = self.calls(queue, now);
-        let first = calls.first().and_then(|(call, _)| call.waiter);
-        if slot.waiter.is_some() && first.map(|(_, number)| number) == slot.waiter {
+        let mut calls = self.calls(queue, now);
+        if let Some((first, _)) = calls.first_mut()
+            && let Some((_, number)) = first.waiter
+            && slot.waiter == Some(number)
+        {
+            first.moves = true;
             self.moving = Some(slot);
             return Some(calls);
         }

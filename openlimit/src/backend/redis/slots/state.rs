@@ -169,6 +169,8 @@ pub(super) struct AskedCall {
     pub(super) amounts: Amounts,
     /// Its weight in each bucket.
     pub(super) weights: Vec<u64>,
+    /// True if it has a slot, and asks for an earlier one.
+    pub(super) moves: bool,
 }
 
 /// An outage that has not ended.
