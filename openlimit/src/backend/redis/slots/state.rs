@@ -75,6 +75,8 @@ pub(crate) struct Slots {
     /// The latest of them, and of resets, that the head of the queue waits for, as of the last look
     /// at it.
     pub(super) head_shut_until: u64,
+    /// The same for the first call that takes from a share.
+    pub(super) below_shut_until: u64,
     /// True while a quota is used up.
     pub(super) is_exhausted: bool,
     /// True once this process admits nothing any more.
@@ -222,6 +224,7 @@ impl Slots {
             held_until: 0,
             shut_until: vec![0; shared.len()].into(),
             head_shut_until: 0,
+            below_shut_until: 0,
             is_exhausted: false,
             is_closed: false,
             probe_slot: 0,
