@@ -57,7 +57,8 @@ use crate::limits::Percent;
 ///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
 /// wait for their share are granted at most one look-ahead ahead. Processes whose lower calls have to
-/// wait longer take turns.
+/// wait longer take turns. If one dies in its turn, lower calls of others wait until its call would
+/// have been due, for little more than a second at most.
 ///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).

@@ -104,6 +104,13 @@
 -- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
 -- and they take turns. `of` is a hash of the client's key.
 
+-- A client that dies keeps the others back until its claim ends. So the claim is no longer than its
+-- call needs: until that is due, and a look-ahead and GRACE, within which a living client is granted
+-- it, however slow its round trips are (it looks ahead by four of them at least). If the call is due
+-- later than that, a living client asks again within LONGEST_PAUSE. So a dead one keeps others back
+-- for that time, two look-aheads and GRACE at most: 1.25 s by default. A shorter pause would be more
+-- batches of every client that waits.
+
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
 -- (`taken`). It owes that, less what the bucket stood idle for since it saw it last: so much of the
