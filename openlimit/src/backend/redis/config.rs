@@ -95,6 +95,10 @@ use crate::limits::Percent;
 /// its last 10 ms. A process that ends normally loses nothing if its last call is
 /// [`flush`](crate::Limiter::flush).
 ///
+/// What is given back counts once, also if replies are lost, or if the server is then misconfigured
+/// for a while. If it is not known after nine minutes whether the server has received something, it
+/// is not sent again, since it could count twice by then.
+///
 /// # Names
 ///
 /// Limiters of one name must have the same limits, in any order, and the same

@@ -60,9 +60,11 @@ impl Slots {
     /// Does the same while so many waiters [want slots](Self::wanting).
     pub(super) fn next_work(&self, wanting: [usize; 2], now: u64) -> u64 {
         if self.in_flight.is_some() {
-            // During an outage the driver retries by itself, but at long intervals if no call
-            // waits. The first call that waits makes it retry now.
-            return if wanting != [0, 0] && self.outage.is_some() { now } else { u64::MAX };
+            // The driver sends a batch without a reply again by itself, but at long intervals if no
+            // call waits. The first call that waits makes it do so now. If the batch was refused
+            // for a lasting reason, that is also one that would take from a lease.
+            let asks = wanting != [0, 0] || self.outage.is_none() && self.lease_for.is_some();
+            return if asks { now } else { u64::MAX };
         }
         if self.wants_news {
             return now;
