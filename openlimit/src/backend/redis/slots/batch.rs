@@ -107,7 +107,7 @@ impl Slots {
 
     fn begin(&mut self, queue: &Queue, flushing: bool, now: u64) -> Option<Vec<u8>> {
         self.next_look = 0;
-        self.note_below(queue, now);
+        self.note_kept_back(queue, now);
         if flushing {
             self.flush_now(queue, now);
         }

@@ -43,6 +43,7 @@ impl Buckets for Slots {
             return self.alone.share.due(head, now);
         }
         let amounts = head.amounts.as_slice();
+        self.note_head(head, now);
         self.head_shut_until = self.opens_for(amounts, now);
         let due = self.slot_due(amounts, Some(head.number), now)?;
         let held = self.held_for(amounts);
@@ -328,7 +329,7 @@ impl Buckets for Slots {
     }
 
     fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool {
-        self.note_below(queue, now);
+        self.note_kept_back(queue, now);
         let calls = self.next_batch(queue, now) < self.next_look;
         if calls {
             self.next_look = 0;

@@ -66,7 +66,7 @@ impl Slots {
             None => {}
         }
         let undecided = calls.get(reply.calls.len());
-        let kept_back = undecided.and_then(|call| call.waiter).map_or(0, |(_, number)| number);
+        let kept_back = undecided.and_then(|call| call.waiter);
         let undecided = undecided.map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
         if !lost && self.ledger.charges_calls_only() && reply.charges_before() != self.ledger.charges() {

@@ -11,7 +11,7 @@
 //! * **A call below that has to wait for its share is granted at most one look-ahead ahead.** Beyond
 //!   that it is kept back, and so are all calls below behind it, until the server says to ask again
 //!   (`below_at`), or it is not the first one any more. Calls above are requested meanwhile.
-//!   If the first one is on hold, they all are (`below_shut_until`).
+//!   If it waits for the end of a hold, all of them do (`below_shut_until`).
 //!
 //! Limits are charged as of the moment for which each call is granted. So if the burst has no room
 //! for that, a call above waits for a look-ahead of calls below at most.
@@ -22,7 +22,7 @@
 use std::collections::VecDeque;
 
 use super::state::{Slot, Slots};
-use crate::queue::Queue;
+use crate::queue::{Queue, Waiter};
 
 impl Slots {
     /// Returns true if a part of every limit is reserved.
@@ -73,7 +73,7 @@ impl Slots {
     }
 
     /// Returns from when on calls below may be requested: not before the last call above may depart
-    /// soon, nor before the first one below may.
+    /// soon, nor before the one that was kept back may.
     pub(super) fn below_from(&self, now: u64) -> u64 {
         let last = self.slots.back().filter(|slot| !slot.is_lease());
         let last = last.map_or(0, |slot| slot.due.saturating_sub(self.look_ahead(now)));
@@ -89,14 +89,26 @@ impl Slots {
         }
     }
 
-    /// Looks at the first call below. If another one was kept back, that one has left, or this one
-    /// has a higher priority. So it may be requested now.
-    pub(super) fn note_below(&mut self, queue: &Queue, now: u64) {
-        let head = if self.has_shares() { queue.head_below() } else { None };
-        self.below_shut_until = head.map_or(0, |(_, head)| self.opens_for(head.amounts.as_slice(), now));
-        let is_another = head.is_some_and(|(_, head)| head.number != self.kept_back);
-        if is_another && self.below_at > now && self.below.is_empty() {
+    /// Lets calls below be requested now if another one is at the head of the queue than the one
+    /// that was kept back: that one has left, or this one has a higher priority.
+    pub(super) fn note_head(&mut self, head: &Waiter, now: u64) {
+        let is_kept_back = self.kept_back.is_some_and(|(_, number)| number == head.number);
+        let is_another = self.below_at > now && self.below.is_empty() && !is_kept_back;
+        if is_another && self.takes_share(head.amounts.as_slice()) {
             self.below_at = now;
+        }
+    }
+
+    /// Looks at the call below that was kept back, wherever it is in the queue. If it has left, those
+    /// behind it may be requested now.
+    pub(super) fn note_kept_back(&mut self, queue: &Queue, now: u64) {
+        let Some((key, number)) = self.kept_back else { return };
+        match queue.waiter(key).filter(|waiter| waiter.number == number) {
+            Some(waiter) => self.below_shut_until = self.opens_for(waiter.amounts.as_slice(), now),
+            None => {
+                (self.kept_back, self.below_shut_until) = (None, 0);
+                self.below_at = self.below_at.min(now);
+            }
         }
     }
 

@@ -75,8 +75,6 @@ pub(crate) struct Slots {
     /// The latest of them, and of resets, that the head of the queue waits for, as of the last look
     /// at it.
     pub(super) head_shut_until: u64,
-    /// The same for the first call that takes from a share.
-    pub(super) below_shut_until: u64,
     /// True while a quota is used up.
     pub(super) is_exhausted: bool,
     /// True once this process admits nothing any more.
@@ -94,8 +92,10 @@ pub(crate) struct Slots {
     pub(super) ask_at: u64,
     /// The same for calls that take from a share and were kept back; zero once one is granted.
     pub(super) below_at: u64,
-    /// The number of the waiter that was kept back then; zero for a lease.
-    pub(super) kept_back: u64,
+    /// The key and number of the waiter that was kept back then; `None` for a lease.
+    pub(super) kept_back: Option<(Key, u64)>,
+    /// When holds and resets end that it waits for, as of the last look at it.
+    pub(super) below_shut_until: u64,
     /// The earliest time to ask if the last slot can be moved, while this client gives nothing
     /// back.
     pub(super) move_at: u64,
@@ -224,7 +224,6 @@ impl Slots {
             held_until: 0,
             shut_until: vec![0; shared.len()].into(),
             head_shut_until: 0,
-            below_shut_until: 0,
             is_exhausted: false,
             is_closed: false,
             probe_slot: 0,
@@ -233,7 +232,8 @@ impl Slots {
             max_hold,
             ask_at: 0,
             below_at: 0,
-            kept_back: 0,
+            kept_back: None,
+            below_shut_until: 0,
             move_at: 0,
             others_at: None,
             changed_at: None,

@@ -168,7 +168,8 @@ fn a_call_below_on_hold_is_asked_for_at_the_end_although_a_call_above_that_is_no
     let next = exchange(&mut crowd, 0).unwrap_err().expect("a call waits");
     assert_eq!(crowd.clients[0].slots().slots.len(), 1);
     assert!(next.abs_diff(until) < MILLISECOND, "{next} and not {until}");
-    // Another process ends it.
+    // Another process ends it, some time after it was asked for.
+    crowd.now += 20 * MILLISECOND;
     crowd.clients[1].slots().wants_news = true;
     exchange(&mut crowd, 1).unwrap_err();
     let now = crowd.now;
@@ -176,4 +177,26 @@ fn a_call_below_on_hold_is_asked_for_at_the_end_although_a_call_above_that_is_no
     exchange(&mut crowd, 1).unwrap_err();
     crowd.clients[0].slots().wants_news = true;
     assert!(exchange(&mut crowd, 0).is_ok());
+}
+
+#[test]
+fn a_call_below_is_asked_for_when_the_one_on_hold_in_front_of_it_leaves_although_a_call_above_is_first() {
+    let mut crowd = two();
+    let until = crowd.now + 100 * SECOND;
+    backend(&mut crowd.clients[0]).hold_limit(0, until, crowd.now);
+    crowd.pass(5 * MILLISECOND);
+    let now = crowd.now;
+    let keys = [(0, High), (10, Low), (10, Low)].map(|(amount, priority)| {
+        let waiter = Waiter::new(Amounts::Few([amount, amount, 0]), now, Urgency::default().of(priority));
+        crowd.clients[0].admission.queue.join(waiter)
+    });
+    // Once a second at most, since nobody tells that a hold has ended.
+    let next = exchange(&mut crowd, 0).unwrap_err().expect("a call waits");
+    assert!(next.abs_diff(now + SECOND) < MILLISECOND, "{next}");
+    crowd.clients[0].admission.queue.leave(keys[1]);
+    let Client { admission, .. } = &mut crowd.clients[0];
+    assert!(admission.backend.calls_driver(&admission.queue, now));
+    // And once only.
+    let calls = (0..2).map(|_| admission.backend.calls_driver(&admission.queue, now));
+    assert_eq!(calls.collect::<Vec<_>>(), [false; 2]);
 }
