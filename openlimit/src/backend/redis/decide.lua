@@ -105,6 +105,13 @@
 -- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
 -- and they take turns. `of` is a hash of the client's key.
 
+-- A client that dies keeps the others back until its claim ends. So the claim is no longer than its
+-- call needs: until that is due, and a look-ahead and GRACE, within which a living client is granted
+-- it, however slow its round trips are (it looks ahead by four of them at least). If the call is due
+-- later than that, a living client asks again within LONGEST_PAUSE. So a dead one keeps others back
+-- for that time, two look-aheads and GRACE at most: 1.25 s by default. A shorter pause would be more
+-- batches of every client that waits.
+
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
 -- (`taken`). It owes that, less what the bucket stood idle for since it saw it last: so much of the
@@ -203,16 +210,19 @@ seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead,
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
 -- earlier number was delayed on the way while its repetition was decided: no call waits for its
--- reply.
+-- reply. What else is there is no reply to this client. A reply has nine numbers at least, and the
+-- first one, that of its batch, is a whole one.
 local now, is_behind
 do
-  local stored = redis.call('GET', KEYS[2])
+  local stored = redis.pcall('GET', KEYS[2])
   local time = redis.call('TIME')
   now = time[1] * 1000000 + time[2]
-  if stored then
-    local last_seq = unpack('<d', stored)
+  if type(stored) == 'table' then
+    return string.match(stored.err, '^WRONGTYPE') and redis.error_reply('OPENLIMIT reply type') or stored
+  elseif stored then
+    local last_seq = #stored >= 72 and unpack('<d', stored) or 0
     if last_seq == seq then return pack('<d', now) .. string.sub(stored, 9) end
-    if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
+    if not (last_seq > 0 and last_seq < seq and last_seq % 1 == 0) then return redis.error_reply('OPENLIMIT reply') end
     is_behind = last_seq < seen_seq
   end
 end
@@ -254,9 +264,9 @@ if state then
     end
   end
   local fixed = begin + 63{{ + 56}}
-  local length, from, _ = -1, fixed + 1
+  local length, from, total = -1, fixed + 1
   if (is_same or is_newer) and #state >= fixed then
-    last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
+    last, epoch, charges, far, far_at, held, booked, total, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
     window.till$, rested$ = -rested$, FAR --resets
     length = fixed + 24
@@ -265,6 +275,12 @@ if state then
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
     {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends = unpack('<{{dddddddd}}ddd', state, from)
+    -- A number that is none, or infinite, makes the sum of all so.
+    total = total + last + epoch + charges + far + far_at + held + booked + old.epoch + claim.of + claim.ends
+    total = total + level$ + idle$ + rested$ + put_in$ + top$ + low$ + ends[$] + span[$] + cut[$] + rate[$] + shut[$] + sum[$] + took[$] + old[$] --*
+    total = total + window.till$ --resets
+    for place = 1, size$ do total = total + stack$[place] end --*
+    if total - total ~= 0 then return redis.error_reply('OPENLIMIT layout ') end
     if is_newer then
       local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
       local function bursts(text)
@@ -288,7 +304,7 @@ if state then
     local is_ours = layout == string.match(limits, '^[^\n]*')
     local count = is_ours and #state >= rest + 63 and unpack('<d', state, rest + 56) or 0
     -- Written like this so that NaN is an error, too.
-    if not (count >= 1 and count <= (#state - rest - 63) / 56) then
+    if is_same or not (count >= 1 and count <= (#state - rest - 63) / 56) then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - unpack('<d', state, rest)

@@ -171,8 +171,8 @@ impl Slots {
             let weight = self.weight_of(bucket, amounts[self.dimensions[bucket]], charge);
             self.ledger.refund(bucket, weight, charge, is_admitted);
         }
-        if self.takes_share(amounts) || !self.windows.is_empty() {
-            // There may be room for calls below, in their share or in the window.
+        if self.takes_share(amounts) {
+            // The share may have room for calls below.
             self.below_at = self.below_at.min(now.saturating_add(FLUSH_AFTER));
         }
         self.flush_soon(now);

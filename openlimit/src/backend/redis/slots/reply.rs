@@ -57,17 +57,17 @@ impl Slots {
         let was_local = self.end_outage(now);
         self.setbacks += 1;
         let mut calls = self.in_flight.take().unwrap_or_default();
+        // Without a decision about it. A reset may have taken the slot meanwhile.
+        let stays = !reply.is_out && calls.first().is_some_and(|call| call.moves);
+        calls.drain(..usize::from(stays));
         match self.moving.take() {
-            Some(slot) if !reply.is_out => {
-                self.keep_slot(slot);
-                calls.drain(..calls.len().min(1));
-            }
+            Some(slot) if stays => self.keep_slot(slot),
             Some(slot) => self.subtract_held(&slot),
             None => {}
         }
         let undecided = calls.get(reply.calls.len());
-        let kept_back = undecided.and_then(|call| call.waiter).map_or(0, |(_, number)| number);
-        let undecided = undecided.map(|call| call.amounts.clone());
+        let kept_back = undecided.and_then(|call| call.waiter);
+        let undecided = undecided.map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
         if !lost && self.ledger.charges_calls_only() && reply.charges_before() != self.ledger.charges() {
             self.others_at = Some(now);
@@ -133,15 +133,10 @@ impl Slots {
                 refused.push((key, waiter.timed_out(wait, limit, now)));
             }
         }
-        self.ask_at = 0;
-        if let Some(amounts) = undecided {
-            let is_below = self.takes_share(amounts.as_slice());
-            let ask_at = now + self.pause(reply.ask_in, is_below, now);
-            if is_below {
-                self.keep_back(kept_back, amounts.as_slice(), ask_at, now);
-            } else {
-                self.ask_at = ask_at;
-            }
+        let ask_at = now + self.pause(reply.ask_in, undecided == Some(true), now);
+        self.ask_at = if undecided == Some(false) { ask_at } else { 0 };
+        if undecided == Some(true) {
+            (self.below_at, self.kept_back) = (ask_at, kept_back);
         }
         // After an outage, what this process took alone is charged first. And what was granted
         // before the server knew of a hold may not be used during it.

@@ -263,19 +263,23 @@ impl Crowd {
         {
             match slots.collect(queue, false, now) {
                 Ok(batch) => {
-                    self.batches += 1;
-                    let mut command = redis::cmd("EVAL");
-                    command.arg(&self.script).arg(2).arg(&of.keys).arg("openlimit 1\nof the test\n");
-                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
-                    let bytes: Vec<u8> = command.query(&mut self.connection).expect("redis answers");
-                    let reply = BatchReply::read(&bytes, &[self.metering.rate.has_resets(); 2]);
-                    let reply = reply.expect("a reply");
-                    of.reply = Some((now + TRIP, now, reply));
+                    let reply = self.decide(client, &batch);
+                    self.clients[client].reply = Some((now + TRIP, now, reply));
                 }
                 Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
             }
         }
-        next.min(of.reply.as_ref().map_or(u64::MAX, |(at, ..)| *at))
+        next.min(self.clients[client].reply.as_ref().map_or(u64::MAX, |(at, ..)| *at))
+    }
+
+    /// Has a batch of a client decided.
+    pub(super) fn decide(&mut self, client: usize, batch: &[u8]) -> BatchReply {
+        self.batches += 1;
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.script).arg(2).arg(&self.clients[client].keys).arg("openlimit 1\nof the test\n");
+        command.arg(batch).arg(60).arg(60).arg(EPOCH + (self.now + WAY) / 1_000);
+        let bytes: Vec<u8> = command.query(&mut self.connection).expect("redis answers");
+        BatchReply::read(&bytes, &[self.metering.rate.has_resets(); 2]).expect("a reply")
     }
 
     /// Returns the calls of this priority that have departed, of all clients, in their order.

@@ -176,7 +176,7 @@ fn run(seed: u64, also: Also) {
 }
 
 /// Calls `act` with limits of these amounts in a second.
-fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> T {
+pub(super) fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> T {
     let rates = amounts.map(Rate::per_second);
     let limits = [Limit::new("requests", rates[0]), Limit::new("tokens", rates[1])];
     act(&Starting {

@@ -33,7 +33,7 @@ fn hourly(amount: u64) -> Metering {
 }
 
 /// A world in which requests reset every hour, and tokens leak.
-fn start() -> World {
+pub(super) fn start() -> World {
     World::metered_by([hourly(AMOUNT), metering(Rate::per_second(50_000))])
 }
 
