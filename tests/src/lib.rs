@@ -199,3 +199,8 @@ pub fn question(model: &str, output: u64) -> Value {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The examples of the attribute compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../openlimit-macros/src/rate_limited.md")]
+pub struct RateLimited;

@@ -68,12 +68,16 @@ impl Order {
 
     /// Returns the call that is next among some priorities.
     pub(super) fn head_of(&self, lines: Range<usize>) -> Option<(usize, Front)> {
-        let fronts = self.0.iter().enumerate().take(lines.end).skip(lines.start);
-        let mut fronts = fronts.filter_map(|(line, front)| front.map(|front| (line, front)));
-        match fronts.clone().rfind(|(_, front)| front.is_owed()) {
-            Some((owed, _)) => fronts.filter(|(line, _)| *line <= owed).min_by_key(|(_, front)| front.number),
-            None => fronts.next(),
+        let (mut head, mut is_owed) = (None::<(usize, Front)>, false);
+        // From the lowest priority up. An owed front yields only to those that arrived before it.
+        for line in lines.rev() {
+            let Some(front) = self.0[line] else { continue };
+            if !head.is_some_and(|(_, head)| is_owed && head.number < front.number) {
+                head = Some((line, front));
+            }
+            is_owed |= front.is_owed();
         }
+        head
     }
 
     /// Returns the calls of lower priorities than this, among so many of the highest, that are owed

@@ -145,7 +145,7 @@ struct Member {
 impl<'a> Run<'a> {
     fn new(of: Loop, clients: usize, connection: &'a mut Connection) -> Self {
         let members = (0..clients.max(1)).map(|id| of.member(id, clients)).collect();
-        let (held, script) = (BinaryHeap::new(), scripted(&[false], 0));
+        let (held, script) = (BinaryHeap::new(), scripted(connection, &[false], 0));
         Self { of, connection, script, members, held, now: 0, used: 0, level: 0.0, level_at: 0 }
     }
 
@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
         {
             match slots.collect(queue, false, now) {
                 Ok(batch) => {
-                    let mut command = redis::cmd("EVAL");
+                    let mut command = redis::cmd("EVALSHA");
                     command.arg(&self.script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
                     command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + self.of.way) / 1_000);
                     let bytes: Vec<u8> = command.query(self.connection).unwrap();

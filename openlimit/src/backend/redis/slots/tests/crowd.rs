@@ -140,10 +140,11 @@ impl Crowd {
 
     fn of(metering: Metering, clients: Vec<Client>) -> Self {
         let server = RedisServer::start();
+        let mut connection = server.connect();
         Self {
-            connection: server.connect(),
             _server: server,
-            script: scripted(&[metering.rate.has_resets(); 2], 1),
+            script: scripted(&mut connection, &[metering.rate.has_resets(); 2], 1),
+            connection,
             metering,
             departed: vec![Vec::new(); clients.len()],
             clients,
@@ -275,7 +276,7 @@ impl Crowd {
     /// Has a batch of a client decided.
     pub(super) fn decide(&mut self, client: usize, batch: &[u8]) -> BatchReply {
         self.batches += 1;
-        let mut command = redis::cmd("EVAL");
+        let mut command = redis::cmd("EVALSHA");
         command.arg(&self.script).arg(2).arg(&self.clients[client].keys).arg("openlimit 1\nof the test\n");
         command.arg(batch).arg(60).arg(60).arg(EPOCH + (self.now + WAY) / 1_000);
         let bytes: Vec<u8> = command.query(&mut self.connection).expect("redis answers");

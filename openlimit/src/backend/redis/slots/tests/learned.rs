@@ -100,8 +100,8 @@ impl<'a> Run<'a> {
         };
         Self {
             burst,
+            script: scripted(connection, &[false], 0),
             connection,
-            script: scripted(&[false], 0),
             members: (0..clients.max(1)).map(member).collect(),
             ends: BinaryHeap::new(),
             calls: Vec::new(),
@@ -148,7 +148,7 @@ impl<'a> Run<'a> {
         let lesson = Lesson { priced, site: SiteId::default() };
         let mut amounts = Amounts::Few([NAMED, 0, 0]);
         let member = &mut self.members[id];
-        member.admission.reserve(&lesson, &mut amounts);
+        member.admission().reserve(&lesson, &mut amounts);
         let call =
             Waiter { lesson: Some(Box::new(lesson)), ..Waiter::new(amounts, self.now, Urgency::default()) };
         member.join(call);
@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
         let (id, grant) = (*id, grant.take().expect("it is in flight"));
         let reserved = grant.amounts.as_slice()[0];
         let [less, more] = [reserved.saturating_sub(*output), output.saturating_sub(reserved)];
-        let admission = &mut self.members[id].admission;
+        let admission = self.members[id].admission();
         admission.give_back(&[0], &Amounts::Few([less, 0, 0]), grant.charge, self.now);
         admission.backend.owe(&Amounts::Few([more, 0, 0]), self.now);
         admission.teach(&grant.lesson.expect("it was learned"), &Usage::new(0, *output));

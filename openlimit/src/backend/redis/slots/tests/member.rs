@@ -14,9 +14,11 @@ use crate::backend::redis::wire::BatchReply;
 use crate::queue::{Grant, Key, Outcome, Waiter};
 
 pub(super) struct Member {
-    pub(super) admission: Admission,
+    admission: Admission,
     waiting: VecDeque<Key>,
     keys: [String; 2],
+    /// When it can do more, if nothing happens to it before.
+    next: u64,
     /// The reply on its way: when it arrives, and when its batch was sent.
     reply: Option<(u64, u64, BatchReply)>,
 }
@@ -25,7 +27,13 @@ impl Member {
     /// Creates the member of this number. All members of one name share their limits.
     pub(super) fn new(admission: Admission, name: &str, id: usize) -> Self {
         let keys = [format!("{{{name}}}"), format!("{{{name}}} {id}")];
-        Self { admission, waiting: VecDeque::new(), keys, reply: None }
+        Self { admission, waiting: VecDeque::new(), keys, next: 0, reply: None }
+    }
+
+    /// Returns its part that decides, to which something happens.
+    pub(super) fn admission(&mut self) -> &mut Admission {
+        self.next = 0;
+        &mut self.admission
     }
 
     /// Returns the number of its calls that wait.
@@ -34,30 +42,34 @@ impl Member {
     }
 
     pub(super) fn join(&mut self, call: Waiter) {
-        self.waiting.push_back(self.admission.queue.join(call));
+        let key = self.admission().queue.join(call);
+        self.waiting.push_back(key);
     }
 
     /// Does everything that it can do now. Returns the calls that are admitted, and when it can do
     /// more.
     pub(super) fn serve(&mut self, script: &str, connection: &mut Connection, now: u64) -> (Vec<Grant>, u64) {
-        let Self { admission, waiting, keys, reply } = self;
+        if now < self.next {
+            return (Vec::new(), self.next);
+        }
+        let Self { admission, waiting, keys, reply, .. } = self;
         if let Some((_, sent, reply)) = reply.take_if(|(at, ..)| *at <= now)
             && let Backend::Redis(slots) = &mut admission.backend
         {
             assert!(slots.apply(&reply, &admission.queue, sent, now).is_empty());
         }
-        admission.pump(now, &mut Vec::new());
-        let mut next = admission.next().unwrap_or(u64::MAX);
-        if reply.is_none() {
+        if reply.is_none() && matches!(admission.backend, Backend::Redis(_)) {
             admission.reprice(256);
         }
+        admission.pump(now, &mut Vec::new());
+        let mut next = admission.next().unwrap_or(u64::MAX);
         if let Backend::Redis(slots) = &mut admission.backend
             && reply.is_none()
         {
             let reset = [!slots.windows.is_empty()];
             match slots.collect(&admission.queue, false, now) {
                 Ok(batch) => {
-                    let mut command = redis::cmd("EVAL");
+                    let mut command = redis::cmd("EVALSHA");
                     command.arg(script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
                     command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
                     let bytes: Vec<u8> = command.query(connection).expect("redis answers");
@@ -74,6 +86,7 @@ impl Member {
             waiting.pop_front();
             admitted.push(grant);
         }
+        self.next = next;
         (admitted, next)
     }
 }

@@ -52,7 +52,7 @@ fn mixed(rates: [Rate; 2]) {
     let mut clients = [world.client(), world.client(), world.client()];
     clients[1].slots.terms.look_ahead = 100_000_000;
     clients[2].slots.terms.look_ahead = 20_000_000;
-    for step in 0..3_000 {
+    for _ in 0..3_000 {
         let client = &mut clients[world.random(3)];
         match world.random(20) {
             0 => {
@@ -62,7 +62,6 @@ fn mixed(rates: [Rate; 2]) {
             1 => world.give_back(client),
             2 => world.owe(client),
             3 => world.send_again(client),
-            4 if step % 7 == 0 => world.forget_scripts(),
             _ => {}
         }
         for _ in 0..world.random(4) {

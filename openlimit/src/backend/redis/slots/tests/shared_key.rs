@@ -106,8 +106,8 @@ impl<'a> Run<'a> {
         };
         let limits = vec![Limit::new(Dimension::Requests, rate)];
         Self {
+            script: scripted(connection, &[false], 0),
             connection,
-            script: scripted(&[false], 0),
             members: (0..clients.max(1)).map(member).collect(),
             plan: Plan::new("chat".into(), limits, &[metering], true, PriceOptions::default()),
             events: BinaryHeap::new(),
@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
             }
             Event::Returns(id, charge, left) => {
                 let (now, plan) = (self.now, &self.plan);
-                let admission = &mut self.members[id].admission;
+                let admission = self.members[id].admission();
                 let said = Standing {
                     place: 0,
                     limit: Some(RATE),

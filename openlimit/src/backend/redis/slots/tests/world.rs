@@ -33,23 +33,23 @@ pub(super) const STEP: u64 = 200_000;
 /// The server's time at zero of the clients' clock, in microseconds.
 pub(super) const EPOCH: u64 = 1_700_000_000_000_000;
 
-/// Returns the script for limits, each of which resets or not, and the last of which are `shares`.
-/// It takes the time from its last argument.
-pub(super) fn scripted(reset: &[bool], shares: usize) -> String {
-    timed(&Script::of(reset, shares))
+/// Has a server load the script for limits, each of which resets or not, and the last of which are
+/// `shares`. It takes the time from its last argument. Returns its hash.
+pub(super) fn scripted(connection: &mut Connection, reset: &[bool], shares: usize) -> String {
+    loaded(connection, &Script::of(reset, shares))
 }
 
-fn timed(script: &Script) -> String {
+fn loaded(connection: &mut Connection, script: &Script) -> String {
     let script = script.text.replace("redis.call('TIME')", "{0, ARGV[5]}");
     assert!(script.contains("{0, ARGV[5]}"), "the script does not read the clock any more");
-    script
+    redis::cmd("SCRIPT").arg("LOAD").arg(script).query(connection).unwrap()
 }
 
 /// The identity of the limiter.
 const IDENTITY: &str = "openlimit 1\nof the test\n";
 
 fn command(script: &str, identity: &str, keys: &[String; 2], batch: &[u8], time: u64) -> Cmd {
-    let mut command = redis::cmd("EVAL");
+    let mut command = redis::cmd("EVALSHA");
     command.arg(script).arg(2).arg(keys).arg(identity).arg(batch).arg(KEPT).arg(KEPT).arg(time);
     command
 }
@@ -111,7 +111,7 @@ impl World {
     /// Starts a world whose limits have any terms.
     pub(super) fn metered_by(meterings: [Metering; 2]) -> Self {
         let server = RedisServer::start();
-        let connection = server.connect();
+        let mut connection = server.connect();
         let pause = Scale::longest_pause(&meterings);
         let scales = meterings.map(|metering| Scale::new(&metering, pause));
         let windows = meterings.map(|metering| {
@@ -120,8 +120,8 @@ impl World {
         });
         Self {
             _server: server,
+            script: scripted(&mut connection, &scales.map(|scale| scale.resets()), 0),
             connection,
-            script: scripted(&scales.map(|scale| scale.resets()), 0),
             scales: scales.into(),
             windows,
             granted: Vec::new(),
@@ -290,7 +290,7 @@ impl World {
         let server = RedisServer::start();
         let mut connection = server.connect();
         let reset: Vec<_> = self.scales.iter().map(Scale::resets).collect();
-        let script = timed(&Script::new(&reset, 0, true));
+        let script = loaded(&mut connection, &Script::new(&reset, 0, true));
         for Recorded { keys, batch, time, reply } in &self.recorded {
             let command = command(&script, IDENTITY, keys, batch, *time);
             let in_tables: Vec<u8> = command.query(&mut connection).unwrap();
@@ -374,10 +374,6 @@ impl World {
 
     pub(super) fn owe(&mut self, client: &mut Tenant) {
         client.slots.owe(&Amounts::Few([0, self.random(500) as u64, 0]), self.clock);
-    }
-
-    pub(super) fn forget_scripts(&mut self) {
-        redis::cmd("SCRIPT").arg("FLUSH").exec(&mut self.connection).unwrap();
     }
 
     /// Returns the value of a key.

@@ -30,7 +30,8 @@ fn window(now: u64) -> (u64, u64) {
 #[test]
 fn what_departs_in_each_window_and_is_not_cancelled_there_is_the_amount() {
     let server = RedisServer::start();
-    let (mut connection, script) = (server.connect(), scripted(&[true], 0));
+    let mut connection = server.connect();
+    let script = scripted(&mut connection, &[true], 0);
     let rate = Rate::new(AMOUNT, Duration::from_nanos(WINDOW)).resets_at("00:00", "UTC");
     let metering = Metering::new(rate, rate.period(), JITTER, (0, 100));
     let mut members: Vec<_> = (0..3)
@@ -66,7 +67,7 @@ fn what_departs_in_each_window_and_is_not_cancelled_there_is_the_amount() {
                     let is_cancelled = below(&mut state, 3) == 0 && window(now).1 < WINDOW / 2;
                     if is_cancelled {
                         let amounts = Amounts::Few([amount, 0, 0]);
-                        member.admission.give_back(&[0], &amounts, charge, now);
+                        member.admission().give_back(&[0], &amounts, charge, now);
                         if number == window(now).0 {
                             departed[number as usize] -= amount;
                         }

@@ -96,7 +96,6 @@ fn no_window_has_more_than_its_amount_and_refunds_and_debts_count_where_they_bel
             0 => world.give_back(client),
             1 => world.give_all_back(client),
             2 => world.send_again(client),
-            3 => world.forget_scripts(),
             _ => {}
         }
         let debt = if world.random(40) == 0 { world.random(150) as u64 } else { 0 };

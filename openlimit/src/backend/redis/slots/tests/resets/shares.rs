@@ -308,9 +308,9 @@ fn batch(weights: Weights) -> Vec<u8> {
 fn a_call_below_that_waits_for_a_reset_keeps_none_of_other_clients_back_from_another_limit() {
     let server = RedisServer::start();
     let mut connection = server.connect();
-    let script = scripted(&[true, false, true, false], 2);
+    let script = scripted(&mut connection, &[true, false, true, false], 2);
     let mut decide = |client: &str, weights: Weights| {
-        let mut command = redis::cmd("EVAL");
+        let mut command = redis::cmd("EVALSHA");
         command
             .arg(&script)
             .arg(2)

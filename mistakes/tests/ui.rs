@@ -1,8 +1,8 @@
 //! Compares the compiler's messages for mistakes with the macros. Each file has one mistake, and
 //! its name.
 //!
-//! These tests are here and not in the package of tests, because trybuild builds the dependencies
-//! of the package again, and that package has many more.
+//! These tests have a package of their own, because trybuild builds the dependencies of the package
+//! again, and the package of tests has many more.
 //!
 //! Parts of the messages are rustc's own and change with its version, so one version is compared.
 

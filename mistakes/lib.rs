@@ -1,0 +1,1 @@
+//! Nothing. The tests of this package are mistakes with the macros, and their messages.
