@@ -60,8 +60,6 @@ pub(super) struct Weights<W> {
     pub(super) unit: W,
     /// The weight that leaks in a nanosecond.
     pub(super) leak: W,
-    /// The weight of a nanosecond of the declared rate: what would leak without headroom.
-    pub(super) nanosecond: W,
     /// The burst less the jitter: a call fits if the level after it is at most this.
     pub(super) fit: W,
     /// The weight that may be taken at once after an idle time.
@@ -70,6 +68,8 @@ pub(super) struct Weights<W> {
     pub(super) jitter: W,
     /// The most that one call may take, as an amount: the rate's amount or its burst.
     pub(super) most: u64,
+    /// The weight of a nanosecond of the declared rate: what would leak without headroom.
+    pub(super) nanosecond: W,
     /// How long after its charge a call may arrive, in nanoseconds.
     pub(super) late: u64,
 }
@@ -80,11 +80,11 @@ impl Weights<u128> {
         Weights {
             unit: narrow(self.unit),
             leak: narrow(self.leak),
-            nanosecond: narrow(self.nanosecond),
             fit: narrow(self.fit),
             burst: narrow(self.burst),
             jitter: narrow(self.jitter),
             most: self.most,
+            nanosecond: narrow(self.nanosecond),
             late: self.late,
         }
     }

@@ -51,7 +51,7 @@ impl Bucket {
         let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
         let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
         let (fit, late) = (burst.saturating_sub(jitter), nanos(metering.late));
-        let weights = Weights { unit, leak, nanosecond, fit, burst, jitter, most, late };
+        let weights = Weights { unit, leak, fit, burst, jitter, most, nanosecond, late };
         if unit.saturating_mul(usual.into()).max(burst).max(jitter).max(leak) <= NARROW {
             Self::Narrow(Level::new(Arc::new(weights.narrowed())))
         } else {
