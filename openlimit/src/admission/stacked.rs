@@ -81,7 +81,12 @@ impl Admission {
     /// too many, if there is one.
     ///
     /// It is not known when the call joins: if it is its turn in all limiters, it departs.
-    pub(crate) fn wait_stacked(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> Result<(), Refusal> {
+    pub(crate) fn wait_stacked(
+        &mut self,
+        key: Key,
+        now: u64,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<(), Refusal> {
         match self.or_shed(key, now, wakers) {
             Decided::Refused(refusal) => Err(refusal),
             Decided::Waits(_) | Decided::Admitted(_) => Ok(()),
