@@ -74,9 +74,22 @@ impl Admission {
         }
         let key = self.queue.join(Waiter { turn: Turn::REPORTS, ..call });
         self.pump(now, wakers);
+        Ok(key)
+    }
+
+    /// Notes that a call that has joined waits, for this limiter or for another one. Refuses the one
+    /// too many, if there is one.
+    ///
+    /// It is not known when the call joins: if it is its turn in all limiters, it departs.
+    pub(crate) fn wait_stacked(
+        &mut self,
+        key: Key,
+        now: u64,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<(), Refusal> {
         match self.or_shed(key, now, wakers) {
             Decided::Refused(refusal) => Err(refusal),
-            Decided::Waits(_) | Decided::Admitted(_) => Ok(key),
+            Decided::Waits(_) | Decided::Admitted(_) => Ok(()),
         }
     }
 
