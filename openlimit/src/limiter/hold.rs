@@ -111,7 +111,8 @@ impl Core {
                 return;
             }
             if let Some(charge) = charge {
-                state.refused(charge, scope, now);
+                // If it was a probe, the quota is back, unless that is the reason again.
+                state.end_probe(charge, now);
             }
             if state.note_reason(reason, scope, until, now) {
                 began = Some(until - now).filter(|length| state.notices().hold(*length, now));
@@ -224,15 +225,6 @@ impl State {
     pub(super) fn forget_reason(&mut self) {
         if let Some(uncommon) = self.uncommon.changed() {
             uncommon.held_for = None;
-        }
-    }
-
-    /// Notes that the call of this charge was refused. If it was a probe, the quota is back, unless
-    /// that is the reason again.
-    fn refused(&mut self, charge: u64, scope: &Scope, now: u64) {
-        match scope {
-            Scope::Quota => self.admission.probe_failed(charge),
-            Scope::All | Scope::Limits(_) => self.end_probe(charge, now),
         }
     }
 
