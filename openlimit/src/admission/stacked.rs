@@ -46,10 +46,14 @@ impl Admission {
         }
         let (wait, limit) = self.backend.wait(call, &self.queue, now);
         let too_long = || call.timed_out(wait, limit, now);
-        match call.deadline().saturating_sub(now) {
+        let refusal = match call.deadline().saturating_sub(now) {
             0 => self.saturated(call.waited(now), now).or_else(|| Some(too_long())),
             left => (wait > left).then(too_long),
+        };
+        if refusal.is_some() {
+            self.backend.refresh(now);
         }
+        refusal
     }
 
     /// Returns the refusal of a call that may not wait, for which there is no room.

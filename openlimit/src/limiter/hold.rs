@@ -114,7 +114,8 @@ impl Core {
         if until <= now {
             return None;
         }
-        state.refused(charge, scope, now);
+        // If it was a probe, the quota is back, unless that is the reason again.
+        state.end_probe(charge, now);
         state.begin_hold(scope, until, reason, now)
     }
 
@@ -235,15 +236,6 @@ impl State {
     pub(super) fn forget_reason(&mut self) {
         if let Some(uncommon) = self.uncommon.changed() {
             uncommon.held_for = None;
-        }
-    }
-
-    /// Notes that the call of this charge was refused. If it was a probe, the quota is back, unless
-    /// that is the reason again.
-    fn refused(&mut self, charge: u64, scope: &Scope, now: u64) {
-        match scope {
-            Scope::Quota => self.admission.probe_failed(charge),
-            Scope::All | Scope::Limits(_) => self.end_probe(charge, now),
         }
     }
 

@@ -64,9 +64,10 @@ impl Permit {
     /// - If that response is not known after a minute or `max_hold`, another call finds out.
     /// - All calls are refused, also those that take nothing from the limit that the refusal names.
     ///   So give calls with a quota of their own, such as images per day, a limiter of their own.
-    /// - With limits that are shared through Redis, it is one call of all processes. During an
-    ///   outage of Redis in which they decide alone, it is one of each. A process that was refusing
-    ///   calls notices with its first call after about a second that the quota is back.
+    /// - With limits that are shared through Redis, it is one call of all processes, whose response
+    ///   is waited for a minute even if `max_hold` is less. During an outage of Redis in which they
+    ///   decide alone, it is one of each. A process that was refusing calls notices with its first
+    ///   call after about a second that the quota is back.
     ///
     /// # The pace
     ///

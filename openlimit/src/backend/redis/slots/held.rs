@@ -263,8 +263,9 @@ impl Slots {
             && self.lanes().into_iter().any(|lane| lane.front().is_some_and(Slot::is_lease))
     }
 
-    /// Notes that a call was refused because a quota is used up. Asks the server if that is so
-    /// still, unless it has said so lately.
+    /// Notes that a call was refused by what is known: that a quota is used up, or that it would
+    /// wait for too long, for the end of a hold. Asks the server if that is so still, unless it has
+    /// said so lately.
     pub(super) fn want_news(&mut self, now: u64) {
         self.wants_news |= self.in_flight.is_none() && now.saturating_sub(self.seen_at) >= NEWS;
     }

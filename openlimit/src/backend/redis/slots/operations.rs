@@ -157,6 +157,7 @@ impl Buckets for Slots {
         let (wait, limit) = self.wait(call, queue, now);
         if wait > 0 {
             // As far as is known, a lease would not be granted either.
+            self.want_news(now);
             return Refusal::WouldWait { wait, limit };
         }
         if let Some(error) = self.away() {

@@ -413,7 +413,7 @@ impl Run {
                     admission.backend.hold(now + wait, now);
                 }
                 43 => {
-                    admission.probe_failed(charge);
+                    admission.end_probe(charge, true, now);
                     admission.backend.exhaust(now + wait, now);
                 }
                 // Used more.
