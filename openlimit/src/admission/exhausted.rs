@@ -95,12 +95,6 @@ impl Admission {
         }
     }
 
-    /// Notes that the call of this charge, if it is a probe, was refused because the quota is used
-    /// up still.
-    pub(crate) fn probe_failed(&mut self, charge: u64) {
-        self.end_last_probe(charge);
-    }
-
     /// Ends all holds.
     pub(crate) fn release(&mut self, now: u64) {
         self.forget_probe();
@@ -109,8 +103,9 @@ impl Admission {
     }
 
     /// Ends the probe of this charge, unless another one departed since. `was_sent` is false if the
-    /// provider never saw it: then the next call is the probe. Otherwise the quota is back. What
-    /// holds single limits stays.
+    /// provider never saw it: then the next call is the probe. Otherwise the quota is back, unless
+    /// the response says how long it is used up from now on, which may be less than the response
+    /// was waited for. What holds single limits stays.
     pub(crate) fn end_probe(&mut self, charge: u64, was_sent: bool, now: u64) {
         if self.end_last_probe(charge) && self.backend.is_exhausted() {
             self.backend.reopen(now);

@@ -133,6 +133,7 @@ impl Admission {
         if call.timeout() > 0
             && let Some(refusal) = self.waits_too_long(&call, now)
         {
+            self.backend.refresh(now);
             return Decided::Refused(refusal);
         }
         let key = self.queue.join(call);

@@ -175,6 +175,7 @@ impl Admission {
             return Decided::Admitted(charge);
         }
         if let Some(refusal) = self.waits_too_long(&call, now) {
+            self.backend.refresh(now);
             return Decided::Refused(refusal);
         }
         let key = self.queue.join(call);

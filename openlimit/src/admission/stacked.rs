@@ -46,10 +46,14 @@ impl Admission {
         }
         let (wait, limit) = self.backend.wait(call, &self.queue, now);
         let too_long = || call.timed_out(wait, limit, now);
-        match call.deadline().saturating_sub(now) {
+        let refusal = match call.deadline().saturating_sub(now) {
             0 => self.saturated(call.waited(now), now).or_else(|| Some(too_long())),
             left => (wait > left).then(too_long),
+        };
+        if refusal.is_some() {
+            self.backend.refresh(now);
         }
+        refusal
     }
 
     /// Returns the refusal of a call that may not wait, for which there is no room.
@@ -74,9 +78,22 @@ impl Admission {
         }
         let key = self.queue.join(Waiter { turn: Turn::REPORTS, ..call });
         self.pump(now, wakers);
+        Ok(key)
+    }
+
+    /// Notes that a call that has joined waits, for this limiter or for another one. Refuses the one
+    /// too many, if there is one.
+    ///
+    /// It is not known when the call joins: if it is its turn in all limiters, it departs.
+    pub(crate) fn wait_stacked(
+        &mut self,
+        key: Key,
+        now: u64,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<(), Refusal> {
         match self.or_shed(key, now, wakers) {
             Decided::Refused(refusal) => Err(refusal),
-            Decided::Waits(_) | Decided::Admitted(_) => Ok(key),
+            Decided::Waits(_) | Decided::Admitted(_) => Ok(()),
         }
     }
 

@@ -192,8 +192,8 @@ pub(crate) trait Buckets {
     /// rates are as declared.
     fn is_as_new(&self, now: u64) -> bool;
 
-    /// Learns from the store if a quota is used up still, because a call was refused by what may be
-    /// old news. A backend without a store knows.
+    /// Learns from the store if a quota is used up still, or a hold lasts, because a call was
+    /// refused by what may be old news. A backend without a store knows.
     fn refresh(&mut self, now: u64);
 
     /// Returns the state of each limit.

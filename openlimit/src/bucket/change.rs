@@ -11,6 +11,18 @@
 //! after it at most `(1 - p) * C`. The sum is at most the larger of the two bursts. So the promise
 //! of the crate holds across the change, each amount counted by the rate at which it was admitted.
 //!
+//! # Calls that are late across the change
+//!
+//! A call from before the change may still be late by the jitter that was in force then. The part
+//! of the burst that is kept back covers that, but if the jitter is lowered, less is kept back. So
+//! what was charged counts as if it had been charged later, by as much as the jitter is shorter. A
+//! lower jitter makes room only as the bucket leaks.
+//!
+//! For example, a limit allows 1 000 tokens per second, with a burst of 1 s and a jitter of 100 ms.
+//! A call of 1 000 is charged at 1 s. It departs at 1.05 s, when the level is 950, and the jitter
+//! is changed to zero. If the level stayed, a call of 50 could depart at the same moment. But the
+//! level becomes 1 050, so the next token goes at 1.101 s.
+//!
 //! # Refunds across the change
 //!
 //! A call that was admitted before the change has its part of the level, which was scaled with it.
@@ -65,13 +77,17 @@ fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now
     let ratio = Ratio { part: new.terms.burst.into(), of: old.terms.burst.into() };
     let down = |weight: W| N::narrowed(ratio.times(weight.into()).0);
     let shown = old.clock(now);
+    let later = if old.is_new() { 0 } else { old.terms.late.saturating_sub(new.terms.late) };
     let emptied = old.at.saturating_add(old.level.over(old.terms.leak));
-    let (level, at) = if emptied <= shown {
+    let counted = emptied.saturating_add(later);
+    let (level, at) = if counted <= shown {
         // Since when the bucket is empty decides about large calls.
-        (N::default(), emptied)
+        (N::default(), counted)
     } else {
         let (whole, rest) = ratio.times(old.level_at(shown).into());
-        (N::narrowed(whole.saturating_add(u128::from(rest > 0))), old.at.max(shown))
+        let level = N::narrowed(whole.saturating_add(u128::from(rest > 0)));
+        let late = new.terms.nanosecond.times(later.min(counted - shown));
+        (level.plus(late), old.at.max(shown))
     };
     let (mut eras, mut least) = (Vec::new(), new.terms.unit.min(down(old.terms.unit)));
     if let Some(pace) = &old.pace {

@@ -68,11 +68,25 @@ pub(super) struct Weights<W> {
     pub(super) jitter: W,
     /// The most that one call may take, as an amount: the rate's amount or its burst.
     pub(super) most: u64,
+    /// The weight of a nanosecond of the declared rate: what would leak without headroom.
+    pub(super) nanosecond: W,
+    /// How long after its charge a call may arrive, in nanoseconds.
+    pub(super) late: u64,
 }
 
-impl<W: Word> Weights<W> {
-    pub(super) fn new(unit: W, leak: W, burst: W, jitter: W, most: u64) -> Self {
-        Self { unit, leak, fit: burst.minus(jitter), burst, jitter, most }
+impl Weights<u128> {
+    /// Returns the same terms in 64 bits, which must have room for them.
+    pub(super) fn narrowed(self) -> Weights<u64> {
+        Weights {
+            unit: narrow(self.unit),
+            leak: narrow(self.leak),
+            fit: narrow(self.fit),
+            burst: narrow(self.burst),
+            jitter: narrow(self.jitter),
+            most: self.most,
+            nanosecond: narrow(self.nanosecond),
+            late: self.late,
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Metering {
     /// The part of the burst that is kept back for late timers and the network, as time of the
     /// rate. A limit that is counted in windows adds it to the period instead.
     pub(crate) jitter: Duration,
+    /// How long after its charge a call may arrive: the jitter as it was declared.
+    pub(crate) late: Duration,
     /// The part of the rate that is left to other users of the quota, as a fraction.
     pub(crate) headroom: (u64, u64),
     /// The most that one call may take: the amount of a whole period, or the burst if that is
@@ -49,6 +51,7 @@ impl Metering {
             rate,
             burst,
             jitter,
+            late: jitter,
             headroom,
             most,
             is_open: false,

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use super::level::{Level, Weights};
 use super::unusual::Unusual;
 use super::{Bucket, Metering};
+use crate::time::nanos;
 
 /// The largest weight of a whole period, of the burst and of the jitter in a level of 64 bits.
 ///
@@ -49,12 +50,12 @@ impl Bucket {
         let common = gcd(gcd(unit, leak), nanosecond);
         let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
         let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
+        let (fit, late) = (burst.saturating_sub(jitter), nanos(metering.late));
+        let weights = Weights { unit, leak, fit, burst, jitter, most, nanosecond, late };
         if unit.saturating_mul(usual.into()).max(burst).max(jitter).max(leak) <= NARROW {
-            let terms = Weights::new(unit as u64, leak as u64, burst as u64, jitter as u64, most);
-            Self::Narrow(Level::new(Arc::new(terms)))
+            Self::Narrow(Level::new(Arc::new(weights.narrowed())))
         } else {
-            let terms = Weights::new(unit, leak, burst, jitter, most);
-            Self::Unusual(Box::new(Unusual::Wide(Level::new(Arc::new(terms)))))
+            Self::Unusual(Box::new(Unusual::Wide(Level::new(Arc::new(weights)))))
         }
     }
 }

@@ -54,7 +54,7 @@
 //!
 //! | client | retries |
 //! | --- | --- |
-//! | reqwest | those of the crate `reqwest-retry`, added before this layer. Not `ClientBuilder::retry` of reqwest itself: it is below every middleware, so nobody can count what it sends, or see that it was refused. Without it, reqwest sends again only what the server has not begun to process |
+//! | reqwest | those of the crate `reqwest-retry`, added before this layer. Not `ClientBuilder::retry` of reqwest itself: it is below every middleware, and of an attempt its classifier sees only the method, the URI, and the status or the error. So it can learn neither what the next attempt costs nor how long the provider asks to wait, and it cannot wait. Without it, reqwest sends again only what the server has not begun to process |
 //! | async-openai | those of its `OpenAIRetryLayer`, above this layer |
 //! | ureq | it has none: send again in a loop around the call |
 //! | hyper, tower | those of `tower::retry`, above this layer |

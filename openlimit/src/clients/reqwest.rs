@@ -1,9 +1,10 @@
 //! reqwest, through the crate `reqwest-middleware` (feature `reqwest`).
 //!
 //! reqwest itself has no place where a request could wait. Its own retries are below all
-//! middlewares: `Client::execute` calls its services directly, `ClientBuilder::connector_layer`
-//! sees connections only, and the classifier of a retry sees neither the body nor a future to wait
-//! in. So they cannot be counted.
+//! middlewares: `Client::execute` calls its services directly, and `ClientBuilder::connector_layer`
+//! sees connections only. The classifier of a retry (`ReqRep`) sees no body, header or extension,
+//! and returns no future to wait in. It runs before the budget, so an attempt that it allows may
+//! never be sent. So they cannot be counted.
 
 use http::Extensions;
 use reqwest::{Request, Response};

@@ -25,7 +25,7 @@
 //! it, 0.6 % and 1.7 % are, and 98 % of what the other leaves is used. The figures are the same
 //! where responses say what is left, but only after the bucket has refilled.
 
-use super::core::Core;
+use super::core::{Core, State};
 use super::refused::DAY;
 use crate::admission::Standing;
 use crate::backend::Buckets as _;
@@ -58,23 +58,29 @@ const LONGEST_BY_DELAY: u64 = 4 * CLIMB;
 impl Core {
     /// Cuts the rates that a refusal of a call is about. Returns the time for which to hold all
     /// calls: `wait`, or longer if a rate was cut.
-    pub(super) fn cut_rates(&self, refusal: &Observation, wait: u64, amounts: &Amounts, charge: u64) -> u64 {
+    pub(super) fn cut_rates(
+        &self,
+        state: &mut State,
+        refusal: &Observation,
+        wait: u64,
+        (amounts, charge): (&Amounts, u64),
+        now: u64,
+    ) -> u64 {
         let span = match refusal.denial().map(|denial| denial.kind()) {
             Some(DenialKind::RateLimited) => CLIMB,
             Some(DenialKind::SlowDown) => SLOW_CLIMB,
             _ => return wait,
         };
         let stated = refusal.verdict().retry_after().map(nanos).filter(|_| span == CLIMB);
+        let is_tiny = |place: usize, wait| wait < self.flows_back(state, place, amounts, now) / TINY;
         let mut places = self.refused_by(refusal, amounts);
-        places.retain(|place| stated.is_none_or(|wait| wait >= self.flows_back(*place, amounts) / TINY));
+        places.retain(|place| stated.is_none_or(|wait| !is_tiny(*place, wait)));
+        let delay = state.admission.age(&self.plan, charge, now);
+        let span = span.max(delay.saturating_mul(SPAN_BY_DELAY).min(LONGEST_BY_DELAY));
         let mut is_cut = false;
-        self.update(|state, now, _| {
-            let delay = state.admission.age(&self.plan, charge, now);
-            let span = span.max(delay.saturating_mul(SPAN_BY_DELAY).min(LONGEST_BY_DELAY));
-            for place in places {
-                is_cut |= state.admission.backend.cut(place, span, charge, now);
-            }
-        });
+        for place in places {
+            is_cut |= state.admission.backend.cut(place, span, charge, now);
+        }
         if is_cut { wait.max(REST) } else { wait }
     }
 
@@ -113,16 +119,13 @@ impl Core {
     }
 
     /// Returns in how many nanoseconds amounts flow back at one of the limits, or it resets.
-    pub(super) fn flows_back(&self, place: usize, amounts: &Amounts) -> u64 {
+    pub(super) fn flows_back(&self, state: &State, place: usize, amounts: &Amounts, now: u64) -> u64 {
         let plan = self.plan.now();
         let rate = plan.limits()[place].rate();
         let amount = u128::from(amounts.as_slice()[self.plan.dimensions()[place]]);
-        let now = self.time.now();
-        let known = self.lock().map(|state| {
-            // The provider may allow another amount than was declared.
-            (state.admission.allowed(place, &plan), state.admission.backend.look(now)[place].resets_in)
-        });
-        let (allowed, resets_in) = known.unwrap_or((rate.amount(), None));
+        // The provider may allow another amount than was declared.
+        let allowed = state.admission.allowed(place, &plan);
+        let resets_in = state.admission.backend.look(now)[place].resets_in;
         let time = amount.saturating_mul(rate.period().as_nanos()) / u128::from(allowed.max(1));
         u64::try_from(time).unwrap_or(u64::MAX).min(resets_in.unwrap_or(u64::MAX))
     }

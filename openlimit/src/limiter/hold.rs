@@ -92,40 +92,36 @@ impl<K> Limiter<K> {
 
 impl Core {
     fn hold(&self, time: u64, reason: Arc<str>) {
-        self.begin_hold(&Scope::All, None, time, &reason);
-    }
-
-    /// Applies the refusal of the call of this charge.
-    pub(super) fn refused(&self, charge: u64, scope: &Scope, time: u64, reason: &Arc<str>) {
-        if self.plan.max_hold > 0 {
-            self.begin_hold(scope, Some(charge), self.hold_times.of(time, self.plan.max_hold), reason);
-        }
-    }
-
-    /// Begins a hold, because of the call of a charge, if there is one.
-    fn begin_hold(&self, scope: &Scope, charge: Option<u64>, time: u64, reason: &Arc<str>) {
         let mut began = None;
         self.update(|state, now, _| {
-            let until = self.end_of_hold(time, now);
-            if until <= now {
-                return;
-            }
-            if let Some(charge) = charge {
-                state.refused(charge, scope, now);
-            }
-            if state.note_reason(reason, scope, until, now) {
-                began = Some(until - now).filter(|length| state.notices().hold(*length, now));
-            }
-            let backend = &mut state.admission.backend;
-            match scope {
-                Scope::All => backend.hold(until, now),
-                Scope::Limits(places) => {
-                    places.iter().for_each(|place| backend.hold_limit(*place, until, now))
-                }
-                Scope::Quota => backend.exhaust(until, now),
-            }
+            began = state.begin_hold(&Scope::All, self.end_of_hold(time, now), &reason, now);
         });
-        if let Some(length) = began {
+        self.report_hold(began, &reason);
+    }
+
+    /// Applies the refusal of the call of this charge. Returns the length of the hold, if that has
+    /// to be reported.
+    pub(super) fn hold_refused(
+        &self,
+        state: &mut State,
+        (charge, scope): (u64, &Scope),
+        wait: u64,
+        reason: &Arc<str>,
+        now: u64,
+    ) -> Option<u64> {
+        let longest = self.plan.max_hold;
+        let until = self.end_of_hold(self.hold_times.of(wait, longest), now);
+        if until <= now {
+            return None;
+        }
+        // If it was a probe, the quota is back, unless that is the reason again.
+        state.end_probe(charge, now);
+        state.begin_hold(scope, until, reason, now)
+    }
+
+    /// Reports the length of a hold, if that has to be.
+    pub(super) fn report_hold(&self, length: Option<u64>, reason: &Arc<str>) {
+        if let Some(length) = length {
             events::hold_began(self.plan.name(), Duration::from_nanos(length), reason);
         }
     }
@@ -181,6 +177,22 @@ impl Scope {
 }
 
 impl State {
+    /// Begins a hold. Returns its length, if that has to be reported.
+    fn begin_hold(&mut self, scope: &Scope, until: u64, reason: &Arc<str>, now: u64) -> Option<u64> {
+        if until <= now {
+            return None;
+        }
+        let is_longer = self.note_reason(reason, scope, until, now);
+        let length = Some(until - now).filter(|length| is_longer && self.notices().hold(*length, now));
+        let backend = &mut self.admission.backend;
+        match scope {
+            Scope::All => backend.hold(until, now),
+            Scope::Limits(places) => places.iter().for_each(|place| backend.hold_limit(*place, until, now)),
+            Scope::Quota => backend.exhaust(until, now),
+        }
+        length
+    }
+
     /// Returns the hold of all calls at `now`, if there is one.
     pub(super) fn hold(&self, now: u64) -> Option<Hold> {
         let backend = &self.admission.backend;
@@ -224,15 +236,6 @@ impl State {
     pub(super) fn forget_reason(&mut self) {
         if let Some(uncommon) = self.uncommon.changed() {
             uncommon.held_for = None;
-        }
-    }
-
-    /// Notes that the call of this charge was refused. If it was a probe, the quota is back, unless
-    /// that is the reason again.
-    fn refused(&mut self, charge: u64, scope: &Scope, now: u64) {
-        match scope {
-            Scope::Quota => self.admission.probe_failed(charge),
-            Scope::All | Scope::Limits(_) => self.end_probe(charge, now),
         }
     }
 

@@ -5,8 +5,9 @@
 //! `feedback` reads that from a response. Here it is applied to the limits that it is about, and in
 //! `refused`, a refusal is.
 
-use super::core::Core;
+use super::core::{Core, State};
 use super::{Limiter, Permit};
+use crate::admission::Standing;
 use crate::error::BuildError;
 use crate::feedback::{Observation, Verdict};
 
@@ -115,16 +116,33 @@ impl Core {
     /// Believes what the response to the call of this charge says is left. Without a charge, no
     /// call was admitted since.
     pub(super) fn observe(&self, observation: &Observation, charge: Option<u64>) {
-        let said: Vec<_> = observation.limits().filter_map(|limit| self.standing(limit)).collect();
+        let said = self.standings(observation);
         if !said.is_empty() {
             let mut changed = Vec::new();
-            self.update(|state, now, _| {
-                let plan = self.plan.now();
-                state.admission.observe(&plan, &said, charge, now);
-                changed = state.changed_limits(&plan, &said, now);
-            });
+            self.update(|state, now, _| changed = self.believe(state, &said, charge, now));
             self.report_limits(&changed);
         }
         self.probe(observation);
+    }
+
+    /// Returns what a response says about the limits.
+    pub(super) fn standings(&self, observation: &Observation) -> Vec<Standing> {
+        observation.limits().filter_map(|limit| self.standing(limit)).collect()
+    }
+
+    /// Applies that to the state. Returns the limits that have to be reported.
+    pub(super) fn believe(
+        &self,
+        state: &mut State,
+        said: &[Standing],
+        charge: Option<u64>,
+        now: u64,
+    ) -> Vec<(usize, u64)> {
+        if said.is_empty() {
+            return Vec::new();
+        }
+        let plan = self.plan.now();
+        state.admission.observe(&plan, said, charge, now);
+        state.changed_limits(&plan, said, now)
     }
 }

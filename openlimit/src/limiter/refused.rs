@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Permit;
-use super::core::Core;
+use super::core::{Core, State};
 use super::hold::Scope;
+use crate::admission::Admission;
 use crate::error::short;
 use crate::feedback::{Denial, DenialKind, Observation, Refusal, Verdict};
 use crate::limits::{Amounts, Limit};
@@ -63,9 +64,10 @@ impl Permit {
     /// - If that response is not known after a minute or `max_hold`, another call finds out.
     /// - All calls are refused, also those that take nothing from the limit that the refusal names.
     ///   So give calls with a quota of their own, such as images per day, a limiter of their own.
-    /// - With limits that are shared through Redis, it is one call of all processes. During an
-    ///   outage of Redis in which they decide alone, it is one of each. A process that was refusing
-    ///   calls notices with its first call after about a second that the quota is back.
+    /// - With limits that are shared through Redis, it is one call of all processes, whose response
+    ///   is waited for a minute even if `max_hold` is less. During an outage of Redis in which they
+    ///   decide alone, it is one of each. A process that was refusing calls notices with its first
+    ///   call after about a second that the quota is back.
     ///
     /// # The pace
     ///
@@ -111,30 +113,29 @@ impl Permit {
     fn refused_as(&mut self, observation: &Observation) -> Verdict {
         let core = self.core();
         let verdict = core.verdict(observation);
-        let (scope, wait) = match verdict {
-            Verdict::Retry { after } | Verdict::SlowDown { after } => {
-                let scope = core.scope(observation);
-                let wait = || core.silent_wait(observation, &self.amounts(), &scope);
-                let wait = after.map_or_else(wait, nanos);
-                (scope, wait)
+        let (charge, amounts) = (self.charge(), self.amounts());
+        let (said, reason) = (core.standings(observation), reason(observation, verdict));
+        let (mut began, mut changed) = (None, Vec::new());
+        // All of it is one step. A part of it may refuse the call that waits at the head, for its
+        // deadline, and those behind it must not depart before the hold begins.
+        core.update(|state, now, _| {
+            let (scope, wait) = core.scope_and_wait(state, observation, verdict, &amounts, now);
+            // A climb stands still during a hold.
+            let hold =
+                |state: &mut State, wait| core.hold_refused(state, (charge, &scope), wait, &reason, now);
+            began = hold(state, wait);
+            changed = core.believe(state, &said, Some(charge), now);
+            self.learn_price(&mut state.admission, observation);
+            let longer = core.cut_rates(state, observation, wait, (&amounts, charge), now);
+            if longer > wait {
+                began = hold(state, longer).or(began);
             }
-            Verdict::Exhausted { until } => (Scope::Quota, until.map_or(u64::MAX, nanos)),
-            Verdict::TooLarge | Verdict::NotLimited => (Scope::All, 0),
-        };
-        let hold = |wait: u64| core.refused(self.charge(), &scope, wait, &reason(observation, verdict));
-        // It comes first. What follows may refuse the call that waits at the head, for its
-        // deadline, and those behind it must not depart then.
-        if wait > 0 {
-            hold(wait);
-        }
-        core.observe(observation, Some(self.charge()));
-        self.learn_price(observation);
-        let longer = core.cut_rates(observation, wait, &self.amounts(), self.charge());
-        if longer > wait {
-            hold(longer);
-        }
+        });
+        core.report_hold(began, &reason);
+        core.report_limits(&changed);
+        core.probe(observation);
         if let Some(number) = self.flight() {
-            core.cut_concurrency(number, observation, &self.amounts());
+            core.cut_concurrency(number, observation, &amounts);
         }
         core.report_refusal(observation, verdict);
         self.end_unserved();
@@ -142,12 +143,10 @@ impl Permit {
     }
 
     /// Learns from the provider's own price of a refused call.
-    fn learn_price(&self, observation: &Observation) {
+    fn learn_price(&self, admission: &mut Admission, observation: &Observation) {
         let (Some(lesson), Some(denial)) = (self.lesson(), observation.denial()) else { return };
         let prices = denial.violations().iter().filter_map(|of| of.dimension().zip(of.requested()));
-        self.core().update(|state, _, _| {
-            prices.for_each(|(dimension, price)| state.admission.teach_price(lesson, dimension, price));
-        });
+        prices.for_each(|(dimension, price)| admission.teach_price(lesson, dimension, price));
     }
 }
 
@@ -163,6 +162,27 @@ impl Core {
                 Verdict::Exhausted { until: Some(after) }
             }
             verdict => verdict,
+        }
+    }
+
+    /// Returns the calls that a refusal stops, and for how long.
+    fn scope_and_wait(
+        &self,
+        state: &State,
+        observation: &Observation,
+        verdict: Verdict,
+        amounts: &Amounts,
+        now: u64,
+    ) -> (Scope, u64) {
+        match verdict {
+            Verdict::Retry { after } | Verdict::SlowDown { after } => {
+                let scope = self.scope(observation);
+                let wait = || self.silent_wait(state, observation, amounts, &scope, now);
+                let wait = after.map_or_else(wait, nanos);
+                (scope, wait)
+            }
+            Verdict::Exhausted { until } => (Scope::Quota, until.map_or(u64::MAX, nanos)),
+            Verdict::TooLarge | Verdict::NotLimited => (Scope::All, 0),
         }
     }
 
@@ -191,10 +211,17 @@ impl Core {
 
     /// Returns the wait after a refusal that states none: until the cost of the call has flowed
     /// back, or [`OVERLOAD`] if the cost is not the reason.
-    fn silent_wait(&self, observation: &Observation, amounts: &Amounts, scope: &Scope) -> u64 {
+    fn silent_wait(
+        &self,
+        state: &State,
+        observation: &Observation,
+        amounts: &Amounts,
+        scope: &Scope,
+        now: u64,
+    ) -> u64 {
         let is_overloaded =
             observation.denial().is_some_and(|denial| matches!(denial.kind(), DenialKind::Overloaded));
-        match self.flows_back_in(amounts, scope) {
+        match self.flows_back_in(state, amounts, scope, now) {
             wait if wait > 0 && !is_overloaded => wait,
             _ => OVERLOAD,
         }
@@ -203,10 +230,10 @@ impl Core {
     /// Returns in how many nanoseconds amounts flow back at the slowest of the limits that a
     /// refusal is about. Limits per day and longer count only if there are no others: a refusal by
     /// one of them is [`Verdict::Exhausted`].
-    fn flows_back_in(&self, amounts: &Amounts, scope: &Scope) -> u64 {
+    fn flows_back_in(&self, state: &State, amounts: &Amounts, scope: &Scope, now: u64) -> u64 {
         let plan = self.plan.now();
         let limits = || plan.limits().iter().enumerate().filter(|(place, _)| scope.contains(*place));
-        let time = |(place, _): (usize, &Limit)| self.flows_back(place, amounts);
+        let time = |(place, _): (usize, &Limit)| self.flows_back(state, place, amounts, now);
         let short = limits().filter(|(_, limit)| limit.rate().period() < DAY);
         short.map(time).max().or_else(|| limits().map(time).max()).unwrap_or(0)
     }

@@ -107,6 +107,25 @@ fn a_late_timer_does_not_delay_the_next_call_as_large_as_the_burst() {
 }
 
 #[test]
+fn a_late_call_as_large_as_the_burst_counts_in_full_after_the_jitter_is_lowered() {
+    let clock = ManualClock::new();
+    let limiter =
+        plain(&clock).tokens(Rate::per_second(1_000)).jitter(millis(100)).build().expect("valid rates");
+    drop(limiter.try_acquire(900).expect("the bucket is empty"));
+    // It is due at 1 s, and departs 50 ms later.
+    let late = Call::start(limiter.acquire(1_000));
+    clock.jump(millis(1_050));
+    drop(late.admitted());
+    limiter.update(|limits| limits.jitter(Duration::ZERO)).expect("a valid jitter");
+    assert!(limiter.try_acquire(1).is_err(), "more than the burst departed at once");
+    // By then, the network may have delayed it by the other half of the earlier jitter.
+    clock.advance(millis(50));
+    assert!(limiter.try_acquire(1).is_err(), "more than the burst can arrive at once");
+    clock.advance(millis(1));
+    assert!(limiter.try_acquire(1).is_ok(), "a part of the large call has leaked");
+}
+
+#[test]
 fn a_large_call_finds_room_in_a_bucket_that_was_empty_for_long_at_any_rate() {
     let clock = ManualClock::new();
     // At this rate, 64 bits hold the amount of only 18 microseconds.

@@ -3,6 +3,7 @@
 //! each by at most half of the jitter. Timers may be late by any time. If they are not, tasks may
 //! be: by the other half.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use openlimit_tests::model::{Charge, Limit};
 use openlimit_tests::random::{admissible, build, cost, limits};
 use openlimit_tests::{Call, nanos};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000_000;
@@ -24,8 +26,10 @@ struct Delayed {
     after: u64,
     /// The delay of the timer if the call is then at the head of the queue, in nanoseconds.
     late: u64,
-    /// The delay on the network, in nanoseconds.
+    /// The delay on the network, in nanoseconds, which [`arrivals`] reduces to what may be.
     travels: u64,
+    /// The jitter to which the limiter is updated before it is started, in nanoseconds.
+    jitter: Option<u64>,
 }
 
 /// Returns a limit on tokens with the default jitter.
@@ -35,10 +39,16 @@ fn limit(amount: u64, period: u64) -> Limit {
 }
 
 /// Lets all calls pass the limiter, and returns them as they arrive at the provider. `pass` moves
-/// the clock.
-fn arrivals(limits: &[Limit], calls: &[Delayed], pass: impl Fn(&ManualClock, Duration)) -> Vec<Charge> {
+/// the clock. The network may take one part of the jitter in so many.
+fn arrivals(
+    limits: &[Limit],
+    calls: &[Delayed],
+    pass: impl Fn(&ManualClock, Duration),
+    parts: u64,
+) -> Vec<Charge> {
     let clock = ManualClock::new();
     let limiter = build(limits, &clock);
+    let jitter = Cell::new(limits[0].jitter);
     let mut waiting: VecDeque<(usize, Vec<u64>, Duration, Call)> = VecDeque::new();
     let mut arrived: Vec<Charge> = Vec::new();
     let mut depart = |waiting: &mut VecDeque<(usize, Vec<u64>, Duration, Call)>| {
@@ -46,13 +56,18 @@ fn arrivals(limits: &[Limit], calls: &[Delayed], pass: impl Fn(&ManualClock, Dur
             && let Some((number, amounts, started, call)) = waiting.pop_front()
         {
             let departs = started + call.admitted().waited();
-            let at = departs + nanos(calls[number].travels);
+            let at = departs + nanos(calls[number].travels % (jitter.get() / parts + 1));
             arrived.push(Charge { call: number, at: at.as_nanos() as u64, amounts });
         }
     };
     for (number, call) in calls.iter().enumerate() {
         pass(&clock, nanos(call.after));
         depart(&mut waiting);
+        if let Some(other) = call.jitter {
+            limiter.update(|limits| limits.jitter(nanos(other))).expect("a valid jitter");
+            depart(&mut waiting);
+            jitter.set(other);
+        }
         let amounts = admissible(limits, &call.amounts);
         let acquire = limiter.acquire(cost(limits, &amounts));
         waiting.push_back((number, amounts, clock.now(), Call::start(acquire)));
@@ -102,11 +117,11 @@ fn calls_as_large_as_the_burst_or_larger_are_not_refused_after_a_cold_connection
             // A cold connection, then a warm one. The timer is late for the first.
             let call = |number: usize| {
                 let (late, travels) = if number.is_multiple_of(2) { (late, HALF) } else { (0, 0) };
-                Delayed { amounts: vec![0, amount, 0], after: 0, late, travels }
+                Delayed { amounts: vec![0, amount, 0], after: 0, late, travels, jitter: None }
             };
             let calls: Vec<Delayed> = (0..12).map(call).collect();
             let limits = std::slice::from_ref(&limit);
-            let refused = refused(limits, &arrivals(limits, &calls, ManualClock::jump));
+            let refused = refused(limits, &arrivals(limits, &calls, ManualClock::jump, 2));
             assert!(refused.is_empty(), "{amount} of {limit:?}: calls {refused:?} are refused");
         }
     }
@@ -121,13 +136,8 @@ proptest! {
         calls in vec(any_call(), 1..60),
         most in prop_oneof![Just(2), Just(50), Just(3_000)],
     ) {
-        let half = limits[0].jitter / 2;
-        let calls: Vec<Delayed> = calls.into_iter().map(|call| Delayed {
-            amounts: call.amounts.iter().map(|amount| amount % most).collect(),
-            travels: call.travels % (half + 1),
-            ..call
-        }).collect();
-        let refused = refused(&limits, &arrivals(&limits, &calls, ManualClock::jump));
+        let calls: Vec<Delayed> = calls.into_iter().map(|call| call.below(most)).collect();
+        let refused = refused(&limits, &arrivals(&limits, &calls, ManualClock::jump, 2));
         prop_assert!(refused.is_empty(), "calls {:?} are refused", refused);
     }
 
@@ -137,19 +147,43 @@ proptest! {
         calls in vec(any_call(), 1..60),
         most in prop_oneof![Just(2), Just(50), Just(3_000)],
     ) {
-        let jitter = limits[0].jitter;
-        let calls: Vec<Delayed> = calls.into_iter().map(|call| Delayed {
-            amounts: call.amounts.iter().map(|amount| amount % most).collect(),
-            late: 0,
-            travels: call.travels.min(jitter),
-            ..call
+        let calls: Vec<Delayed> =
+            calls.into_iter().map(|call| Delayed { late: 0, ..call.below(most) }).collect();
+        let refused = refused(&limits, &arrivals(&limits, &calls, ManualClock::advance, 1));
+        prop_assert!(refused.is_empty(), "calls {:?} are refused", refused);
+    }
+
+    #[test]
+    fn nor_one_after_the_jitter_is_lowered_or_raised(
+        limits in limits(0..200_000_000_u64),
+        calls in vec((any_call(), option::weighted(0.2, 0..200_000_000_u64)), 1..60),
+        most in prop_oneof![Just(2), Just(50), Just(3_000)],
+        are_late in any::<bool>(),
+    ) {
+        let calls: Vec<Delayed> = calls.into_iter().map(|(call, jitter)| Delayed {
+            late: if are_late { call.late } else { 0 },
+            jitter,
+            ..call.below(most)
         }).collect();
-        let refused = refused(&limits, &arrivals(&limits, &calls, ManualClock::advance));
+        let arrived = if are_late {
+            arrivals(&limits, &calls, ManualClock::jump, 2)
+        } else {
+            arrivals(&limits, &calls, ManualClock::advance, 1)
+        };
+        let refused = refused(&limits, &arrived);
         prop_assert!(refused.is_empty(), "calls {:?} are refused", refused);
     }
 }
 
-/// Generates calls. The test reduces the amounts and the delay on the network.
+impl Delayed {
+    /// Reduces the amounts to less than `most`.
+    fn below(mut self, most: u64) -> Self {
+        self.amounts.iter_mut().for_each(|amount| *amount %= most);
+        self
+    }
+}
+
+/// Generates calls. The test reduces the amounts.
 fn any_call() -> impl Strategy<Value = Delayed> {
     let after = prop_oneof![3 => Just(0), 1 => 0..200_000_000_u64, 1 => 0..100_000_000_000_u64];
     let late = prop_oneof![Just(0), 0..200_000_000_u64, 0..10_000_000_000_u64];
@@ -159,5 +193,6 @@ fn any_call() -> impl Strategy<Value = Delayed> {
         after,
         late,
         travels,
+        jitter: None,
     })
 }

@@ -28,6 +28,8 @@ enum Move {
     Observe(usize, u64, u64),
     Hold(u64),
     Release,
+    /// The jitter becomes another one.
+    Jitter(u64),
 }
 
 /// Two limits of one limiter.
@@ -45,6 +47,8 @@ struct Terms {
 /// A call that was admitted, and the amounts that it has used.
 struct Admitted {
     at: u64,
+    /// The time that the network may take: the half of the jitter that departures leave to it.
+    network: u64,
     amounts: [u64; 2],
     permit: Option<Permit>,
 }
@@ -101,6 +105,7 @@ fn any_move() -> impl Strategy<Value = Move> {
             .prop_map(|(which, left, eighths)| Move::Observe(which, left, eighths)),
         1 => time().prop_map(Move::Hold),
         1 => Just(Move::Release),
+        1 => prop_oneof![Just(0), time()].prop_map(Move::Jitter),
     ]
 }
 
@@ -131,7 +136,12 @@ impl World {
                 let amounts = self.amounts(requests, tokens);
                 if let Ok(permit) = self.limiter.try_acquire(cost(amounts)) {
                     let at = nanos_of(&self.clock);
-                    self.admitted.push(Admitted { at, amounts, permit: Some(permit) });
+                    self.admitted.push(Admitted {
+                        at,
+                        network: self.network(),
+                        amounts,
+                        permit: Some(permit),
+                    });
                 }
             }
             Move::Advance(by) => self.clock.advance(nanos(by)),
@@ -169,7 +179,17 @@ impl World {
             }
             Move::Hold(time) => self.limiter.hold(nanos(time), "a test").expect("it is built"),
             Move::Release => self.limiter.release().expect("it is built"),
+            Move::Jitter(jitter) => {
+                self.limiter.update(|limits| limits.jitter(nanos(jitter))).expect("a valid jitter");
+                // What was due before has departed.
+                self.poll();
+                self.terms.jitter = jitter;
+            }
         }
+    }
+
+    fn network(&self) -> u64 {
+        self.terms.jitter - self.terms.jitter / 2
     }
 
     fn amounts(&self, requests: u64, tokens: u64) -> [u64; 2] {
@@ -185,26 +205,25 @@ impl World {
     }
 
     fn poll(&mut self) {
-        let admitted = &mut self.admitted;
+        let (network, admitted) = (self.network(), &mut self.admitted);
         self.waiting.retain_mut(|(arrived, amounts, call)| match call.over() {
             None => true,
             Some(outcome) => {
                 let permit = outcome.expect("every call can be admitted");
                 let at = *arrived + u64::try_from(permit.waited().as_nanos()).expect("it is short");
-                admitted.push(Admitted { at, amounts: *amounts, permit: Some(permit) });
+                admitted.push(Admitted { at, network, amounts: *amounts, permit: Some(permit) });
                 false
             }
         });
     }
 
     /// Asserts that no window holds more than the amount, even if the network delays each call as
-    /// much as it takes to fall into it: the half of the jitter that departures leave to it.
+    /// much as it takes to fall into it.
     fn check(&mut self) -> Result<(), TestCaseError> {
-        self.admitted.sort_by_key(|call| call.at);
-        let network = self.terms.jitter - self.terms.jitter / 2;
-        let window = self.terms.period * 1_000_000 + network;
-        for (first, from) in self.admitted.iter().enumerate() {
-            let inside = self.admitted[first..].iter().take_while(|call| call.at - from.at < window);
+        let latest = |call: &Admitted| call.at + call.network;
+        for from in &self.admitted {
+            let ends = latest(from) + self.terms.period * 1_000_000;
+            let inside = self.admitted.iter().filter(|call| call.at < ends && latest(call) >= latest(from));
             let sum = inside.fold([0, 0], |sum, call| [0, 1].map(|limit| sum[limit] + call.amounts[limit]));
             for (sum, amount) in sum.into_iter().zip(self.terms.amounts) {
                 prop_assert!(sum <= amount, "{} of {} from {} on", sum, amount, from.at);

@@ -83,6 +83,19 @@ fn it_may_be_larger_than_a_call_may_ever_be() {
 }
 
 #[test]
+fn a_debt_of_fifteen_times_the_limit_is_remembered() {
+    for (amount, period) in [(1, 86_400), (7, 31 * 86_400), (u64::MAX / 2, 1), (3_000_000_019, 61)] {
+        let clock = ManualClock::new();
+        let rate = Rate::new(amount, secs(period)).burst(secs(period));
+        let limiter = plain(&clock).tokens(rate).build().expect("a valid rate");
+        for _ in 0..16 {
+            drop(limiter.charge(Cost::new().tokens(amount)).expect("nothing is refused"));
+        }
+        assert_eq!(debt(&limiter), amount.saturating_mul(15), "{rate}");
+    }
+}
+
+#[test]
 fn a_huge_charge_is_a_debt_that_never_wraps_around() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);

@@ -252,6 +252,18 @@ fn a_probe_that_is_refused_for_the_same_reason_shuts_the_limiter_again() {
 }
 
 #[test]
+fn a_refused_probe_says_anew_for_how_long_a_quota_is_used_up() {
+    let (clock, limiter) = at_first_probe();
+    // It is less than its response was waited for.
+    let refusal = Observation::from_parts(429, [("retry-after", "30")], USED_UP);
+    take(&limiter).expect("it is the probe").refused(&refusal);
+    assert_eq!(refused(take(&limiter)), secs(30));
+    clock.advance(secs(30));
+    take(&limiter).expect("it is the probe").settle(0);
+    assert!(take(&limiter).is_ok());
+}
+
+#[test]
 fn a_probe_that_is_refused_for_another_reason_holds_as_any_refusal_does() {
     let (clock, limiter) = at_first_probe();
     take(&limiter).expect("it is the probe").refused(refusal("7"));

@@ -1,5 +1,8 @@
 //! Holds: nothing is admitted until they end, and then no burst departs.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use openlimit::feedback::{Observation, Verdict};
@@ -344,5 +347,34 @@ fn no_call_departs_when_a_refusal_leaves_the_head_no_hope() {
     assert!(matches!(head.refused(), AcquireError::Held { .. }));
     assert!(!behind.poll(), "it departed although the provider has just refused a call");
     clock.advance(secs(20));
+    drop(behind.admitted());
+}
+
+/// Lets time pass when it is woken.
+struct Slow(ManualClock);
+
+impl Wake for Slow {
+    fn wake(self: Arc<Self>) {
+        self.0.advance(millis(2));
+    }
+}
+
+#[test]
+fn no_call_departs_between_the_hold_and_the_slower_rate_however_short_the_stated_wait() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_second(10)).build().expect("valid rates");
+    let permit = limiter.try_acquire(5).expect("there is room");
+    let mut head = pin!(limiter.acquire(10).timeout(millis(500)).into_future());
+    let waker = Waker::from(Arc::new(Slow(clock.clone())));
+    assert!(head.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut behind = Call::start(limiter.acquire(1));
+    // The hold leaves the head no hope. Its task takes longer than the wait.
+    let slow_down = br#"{"error": {"code": "slow_down"}}"#;
+    permit.refused(Observation::from_parts(503, [("retry-after-ms", "1")], slow_down));
+    assert_eq!(clock.now(), millis(2), "the head still waits");
+    assert!(!behind.poll(), "it departed although the provider has just asked for slower traffic");
+    clock.advance(millis(297));
+    assert!(!behind.poll());
+    clock.advance(millis(1));
     drop(behind.admitted());
 }

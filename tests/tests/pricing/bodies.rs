@@ -153,6 +153,18 @@ fn wrong_shapes_are_errors_of_the_params() {
 }
 
 #[test]
+fn a_number_beyond_all_floats_is_a_number() {
+    let of = |number: &str| {
+        let body = format!(r#"{{"messages": [], "max_tokens": {number}}}"#);
+        any().cost_of_body("/v1/chat/completions", body.as_bytes())
+    };
+    let cost = of("1e999").expect("as large as can be");
+    assert_eq!(cost.amount(&Dimension::OutputTokens), u64::MAX);
+    let problem = problem(of("-1e999"));
+    assert!(problem.contains("expected a non-negative integer, found -3"), "{problem}");
+}
+
+#[test]
 fn options_of_the_limiter_count() {
     limiter! {
         static CHAT: ChatRateLimiter = { tokens: 40_000 / minute, default_output: 1_000 };

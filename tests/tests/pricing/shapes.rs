@@ -239,10 +239,11 @@ fn numbers_of_arbitrary_precision_are_numbers() {
         |max_tokens, n| tokens::chat(&Request { messages: [], max_tokens: Digits(max_tokens), n: Digits(n) });
     assert_eq!(cost("300", "2").unwrap().amount(&Dimension::OutputTokens), 600);
     assert_eq!(cost("3e2", "2.0").unwrap().amount(&Dimension::OutputTokens), 600);
-    assert_eq!(cost("1e30", "1").unwrap().amount(&Dimension::OutputTokens), u64::MAX);
+    for huge in ["1e30", "1e999"] {
+        assert_eq!(cost(huge, "1").unwrap().amount(&Dimension::OutputTokens), u64::MAX);
+    }
     assert_eq!(cost("1.5", "1").unwrap_err().field(), "max_tokens");
     assert_eq!(cost("1", "-1").unwrap_err().field(), "n");
-    assert!(cost("1e999", "1").is_err());
 
     let inputs = |number: Digits| {
         tokens::embedding(&BTreeMap::from([("input", [number])])).unwrap().amount(&Dimension::Tokens)

@@ -12,7 +12,8 @@
 -- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. Lines that end in
 -- `--resets` are only for limits that reset, those that end in `--leaks` only for the others, and
 -- those that end in `--shares` only for shares. It strips lines that begin with two dashes and a
--- space, so comments cost nothing.
+-- space, so comments cost nothing. For many limits, variables such as `level$` are entries of
+-- tables (`level[1]`), so they need a value where they are declared.
 
 -- # The rule: GCRA on the server's clock
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
@@ -104,6 +105,13 @@
 -- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
 -- and they take turns. `of` is a hash of the client's key.
 
+-- A client that dies keeps the others back until its claim ends. So the claim is no longer than its
+-- call needs: until that is due, and a look-ahead and GRACE, within which a living client is granted
+-- it, however slow its round trips are (it looks ahead by four of them at least). If the call is due
+-- later than that, a living client asks again within LONGEST_PAUSE. So a dead one keeps others back
+-- for that time, two look-aheads and GRACE at most: 1.25 s by default. A shorter pause would be more
+-- batches of every client that waits.
+
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
 -- (`taken`). It owes that, less what the bucket stood idle for since it saw it last: so much of the
@@ -160,8 +168,9 @@
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
 -- window. The state keeps when the window ends that its level counts in (`till`, negative in the
--- place of `rested`). When that is over, as much of the level is gone as the windows since then
--- allow. What is left is a debt. Nothing of the charges before can be given back any more.
+-- place of `rested`), and its `fit` (in the place of `put_in`), since the next client may have
+-- another one. When that is over, as much of the level is gone as the windows since then allow.
+-- What is left is a debt. Nothing of the charges before can be given back any more.
 
 -- The client knows the calendar. It sends when two windows in a row begin and end: that in which it
 -- believes the server to be, and the next one. The server's clock decides which of them it is in.
@@ -174,7 +183,8 @@
 
 -- No call is granted for a moment in the last `lead` microseconds before a reset, which is the
 -- client's jitter, or after it. Nor is one if the window has no room for it. Calls behind it wait,
--- too, and the client asks again at the reset.
+-- too, and the client asks again at the reset. A call that waits for a reset of its share gets no
+-- `claim`, since all clients ask then.
 
 -- # A reset
 -- All buckets become as new. That counts as one charge, behind which nothing can be given back.
@@ -200,16 +210,19 @@ seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead,
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
 -- earlier number was delayed on the way while its repetition was decided: no call waits for its
--- reply.
+-- reply. What else is there is no reply to this client. A reply has nine numbers at least, and the
+-- first one, that of its batch, is a whole one.
 local now, is_behind
 do
-  local stored = redis.call('GET', KEYS[2])
+  local stored = redis.pcall('GET', KEYS[2])
   local time = redis.call('TIME')
   now = time[1] * 1000000 + time[2]
-  if stored then
-    local last_seq = unpack('<d', stored)
+  if type(stored) == 'table' then
+    return string.match(stored.err, '^WRONGTYPE') and redis.error_reply('OPENLIMIT reply type') or stored
+  elseif stored then
+    local last_seq = #stored >= 72 and unpack('<d', stored) or 0
     if last_seq == seq then return pack('<d', now) .. string.sub(stored, 9) end
-    if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
+    if not (last_seq > 0 and last_seq < seq and last_seq % 1 == 0) then return redis.error_reply('OPENLIMIT reply') end
     is_behind = last_seq < seen_seq
   end
 end
@@ -224,9 +237,9 @@ local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
 local window = {}
-local ends, span, cut, rate, shut, sum, took, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
+local ends, span, cut, rate, shut, sum, took, given, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
 local claim = {of = 0, ends = 0}
-ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
+ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], given[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
 window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
 -- eight numbers for each limit, and three.
@@ -251,9 +264,9 @@ if state then
     end
   end
   local fixed = begin + 63{{ + 56}}
-  local length, from, _ = -1, fixed + 1
+  local length, from, total = -1, fixed + 1
   if (is_same or is_newer) and #state >= fixed then
-    last, epoch, charges, far, far_at, held, booked, _, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
+    last, epoch, charges, far, far_at, held, booked, total, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
     window.till$, rested$ = -rested$, FAR --resets
     length = fixed + 24
@@ -262,6 +275,12 @@ if state then
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
     {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends = unpack('<{{dddddddd}}ddd', state, from)
+    -- A number that is none, or infinite, makes the sum of all so.
+    total = total + last + epoch + charges + far + far_at + held + booked + old.epoch + claim.of + claim.ends
+    total = total + level$ + idle$ + rested$ + put_in$ + top$ + low$ + ends[$] + span[$] + cut[$] + rate[$] + shut[$] + sum[$] + took[$] + old[$] --*
+    total = total + window.till$ --resets
+    for place = 1, size$ do total = total + stack$[place] end --*
+    if total - total ~= 0 then return redis.error_reply('OPENLIMIT layout ') end
     if is_newer then
       local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
       local function bursts(text)
@@ -285,7 +304,7 @@ if state then
     local is_ours = layout == string.match(limits, '^[^\n]*')
     local count = is_ours and #state >= rest + 63 and unpack('<d', state, rest + 56) or 0
     -- Written like this so that NaN is an error, too.
-    if not (count >= 1 and count <= (#state - rest - 63) / 56) then
+    if is_same or not (count >= 1 and count <= (#state - rest - 63) / 56) then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - unpack('<d', state, rest)
@@ -374,11 +393,11 @@ if hold_ends > 2 then
   ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
 end
 
-local debt$, raise$, fit$, burst$ --*
+local debt$, raise$, fit$, burst$ = 0, 0, 0, 0 --*
 do
-  local seen_level$, taken$, least$, seen_idle$, full$ --*
-  local seen_sum, since = {}
-  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
+  local seen_level$, taken$, least$, seen_idle$ = 0, 0, 0, 0 --*
+  local seen_sum, full, since = {}, {}
+  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full[$], fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
   window.from, window.to, window.next_to, window.lead$, at = unpack('<dddd', batch, at) --resets
   window.mean = (window.next_to - window.from) / 2 --resets
   if now >= window.to then --resets
@@ -388,7 +407,7 @@ do
   end --resets
   if window.from <= now and now < window.to then --resets
     if window.till$ <= now then --resets
-      window.gone = fit$ * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
+      window.gone = (put_in$ > 0 and put_in$ or fit$) * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
       level$, idle$ = max(0, level$ - window.gone), max(0, idle$ - window.gone) --resets
       window.till$ = window.to - window.till$ > window.mean / 2 and window.to or window.to + window.mean --resets
       if not window.is_new then charges, window.is_new = charges + 1, true end --resets
@@ -433,7 +452,7 @@ do
       seen_idle$ = seen_idle$ - old[$] --*
     elseif alone_epoch ~= epoch then
       -- The bucket may have stood idle for as long as possible before this state.
-      seen_idle$ = began + full$ --*
+      seen_idle$ = began + full[$] --*
     end
     -- What it owes, in a variable that there is: a script may have 200 only.
     least$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
@@ -459,9 +478,9 @@ if is_out then
   if far == out then far = 0 end
 end
 
-local given$ = 0 --*
+local weight$ = 0 --*
 for _ = 1, refunds do
-  local charge, settles, {{weight$}}
+  local charge, settles
   charge, settles, {{weight$}}, at = unpack('<dd{{d}}', batch, at)
   late[$] = late[$] + settles * weight$ --*
   if charge > epoch and charge <= charges and not (is_out and charge == out) then
@@ -469,7 +488,7 @@ for _ = 1, refunds do
     if weight$ > 0 then --*
       weight$ = give(stack$, size$, charge, weight$) --*
       if top$ > charge then low$ = low$ - weight$ end --*
-      level$, given$, late[$] = level$ - weight$, given$ + weight$, late[$] - settles * weight$ --*
+      level$, given[$], late[$] = level$ - weight$, given[$] + weight$, late[$] - settles * weight$ --*
     end --*
     if charge == far then far = 0 end
   end
@@ -542,7 +561,7 @@ if moves > 0 and not is_out then
   at, calls, moves = at + 8{{ + 8}}, calls - 1, 0
 end
 while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
-  local longest, {{weight$}}
+  local longest
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
   -- A call that moves had a slot, so it gets one again.
   local is_moved, is_below = moves > 0 and done == 0, false
@@ -565,6 +584,8 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   if due + pause > longest then
     done = done + 1
     decisions[done] = pack('<dB', due + pause, by + 128)
+  elseif is_shut then
+    break
   elseif is_others then
     share_in = max(0, (claim.ends - now - GRACE) * 1000 - 2 * look_ahead)
     break
@@ -574,7 +595,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
       claim.of, claim.ends = client(), now + math.ceil((min(share_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
     end
     break
-  elseif is_shut or is_far and far > 0 and far_at > now and not is_moved then
+  elseif is_far and far > 0 and far_at > now and not is_moved then
     break
   else
     -- Charges every limit as of the same moment.
@@ -606,11 +627,11 @@ end
 size$ = thin(stack$, size$) --*
 local ask_in = share_in or far > 0 and max(0, far_at - now) * 1000 or 0
 local quota = has_probe and 2 or is_exhausted and 1 or 0
-local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, ask_in, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
+local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, ask_in, done, {{level$, idle$, given[$], max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
-rested$ = -window.till$ --resets
+rested$, put_in$ = -window.till$, fit$ --resets
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{dddddddd}}ddd', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends)

@@ -34,6 +34,8 @@ struct Progress {
     /// The keys in the queues of the levels that it has joined. It is its turn in all of them but
     /// the last, usually.
     keys: Vec<Key>,
+    /// In how many of these queues it is known to wait. In the others it may depart at once.
+    staying: usize,
     /// The place of the level that it waited for last.
     last: usize,
     /// The long waits that were known when it joined a queue, of which the program was not told
@@ -61,7 +63,7 @@ impl Waiting {
         let keys = Vec::with_capacity(levels.len());
         // Its first poll follows at once, and stores the waker.
         let (waker, long_waits) = (Waker::noop().clone(), Vec::new());
-        let progress = Progress { levels, keys, last: place, long_waits, waker, end: None };
+        let progress = Progress { levels, keys, staying: 0, last: place, long_waits, waker, end: None };
         let holder = Holder::of(process::id());
         let call = Arc::new(Call { progress: Mutex::new(progress), holder });
         in_order(|| call.go_on());
@@ -204,7 +206,8 @@ impl Progress {
         }
         if let Some(place) = waits_for {
             self.wait_for(place);
-            return self.announce(call).map_or_else(|error| self.fail(error), |()| Step::Wait);
+            let waits = self.stay().and_then(|()| self.announce(call));
+            return waits.map_or_else(|error| self.fail(error), |()| Step::Wait);
         }
         match self.levels.get(self.keys.len()) {
             Some(next) => match next.core().join(next.waiter(), Waker::from(Arc::clone(call))) {
@@ -249,6 +252,15 @@ impl Progress {
         if self.keys.len() > place + 1 && !level.core().is_turn_near(&level.grant.amounts) {
             self.leave_from(place + 1);
         }
+    }
+
+    /// Takes a place among those that wait, in the queues that it has joined since it last did.
+    fn stay(&mut self) -> Result<(), Box<AcquireError>> {
+        while let Some(key) = self.keys.get(self.staying) {
+            self.levels[self.staying].core().stay(*key)?;
+            self.staying += 1;
+        }
+        Ok(())
     }
 
     /// Announces the call to the limiters that it has not joined.
@@ -297,6 +309,7 @@ impl Progress {
 
     /// Leaves the queues of the levels from this place on.
     fn leave_from(&mut self, place: usize) {
+        self.staying = self.staying.min(place);
         for (level, key) in self.levels[place..].iter().zip(self.keys.drain(place..)) {
             level.core().leave(key);
         }

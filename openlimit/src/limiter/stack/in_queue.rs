@@ -77,6 +77,13 @@ impl Core {
         }
     }
 
+    /// Notes that a call that has joined waits. Refuses it, or another one, if too many do.
+    pub(super) fn stay(&self, key: Key) -> Result<(), Box<AcquireError>> {
+        let mut stays = Ok(());
+        self.update(|state, now, wakers| stays = state.admission.wait_stacked(key, now, wakers));
+        stays.map_err(|refusal| Box::new(self.error(refusal)))
+    }
+
     /// Returns the state of a call in the queue.
     pub(super) fn look_at(&self, key: Key) -> InQueue {
         let Some(state) = self.lock() else { return InQueue::Refused(self.forked()) };

@@ -87,7 +87,7 @@ impl<'a, R: ValueReader> Inside<'a, R> {
             } else if let Some(number) = Number::parse(text) {
                 self.reader.number(at, number);
             } else {
-                // A number that is too large for a float.
+                // Not what `serde_json` writes.
                 self.reader.text(at, text);
             }
         });

@@ -352,6 +352,15 @@ fn one_call_of_all_processes_finds_out_that_a_quota_is_back() {
 }
 
 #[test]
+fn a_refused_probe_shuts_all_processes_for_no_longer_than_the_longest_hold() {
+    let (_server, one, other) = used_up_pair(secs(1));
+    for _ in 0..2 {
+        eventually("one has the probe", || call(&one).map(|probe| probe.refused(used_up())).is_ok());
+    }
+    eventually("the other has the probe", || call(&other).map(|probe| probe.settle(0)).is_ok());
+}
+
+#[test]
 fn a_probe_that_is_cancelled_leaves_its_place_to_another_process() {
     let (_server, one, other) = used_up_pair(secs(1));
     let mut cancelled = false;
@@ -396,6 +405,29 @@ fn a_call_that_waits_during_a_hold_goes_on_soon_after_another_process_ended_it()
         drop(call.join().unwrap().unwrap());
         assert!(start.elapsed() < secs(20), "it waited for {:?}", start.elapsed());
     });
+}
+
+#[test]
+fn calls_that_are_refused_during_a_hold_notice_soon_that_another_process_ended_it() {
+    let server = RedisServer::start();
+    let rate = Rate::per_second(1_000);
+    let limiter = |redis| RateLimiter::builder().name("chat").requests(rate).redis(redis).build().unwrap();
+    let one = limiter(Redis::new(server.url()));
+    let other = limiter(Redis::new(server.url()).lease(millis(50)));
+    let outer = RateLimiter::builder().requests(rate).build().unwrap();
+    let takes: [&dyn Fn() -> bool; 3] = [
+        &|| other.acquire(Cost::new()).timeout(secs(1)).blocking().is_ok(),
+        &|| other.try_acquire(Cost::new()).is_ok(),
+        &|| Stack::of((&other, &outer)).acquire(Cost::new()).timeout(secs(1)).blocking().is_ok(),
+    ];
+    for take in takes {
+        drop(call(&one).unwrap());
+        hold(&one, &other, secs(300));
+        assert!(!take());
+        one.release().unwrap();
+        one.flush(secs(20)).blocking().unwrap();
+        eventually("it is noticed", take);
+    }
 }
 
 #[test]

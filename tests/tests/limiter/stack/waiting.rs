@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use openlimit::Priority::{High, Low};
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Rate, RateLimiter, Stack};
+use openlimit::{AcquireError, Cost, Overflow, Rate, RateLimiter, Stack};
 use openlimit_tests::{Call, millis, plain, secs};
 
 use super::{left, tokens};
@@ -284,6 +284,46 @@ fn a_full_queue_says_how_long_the_call_would_wait_for_all_limiters() {
     let refusal = Call::start(Stack::of((&inner, &outer)).acquire(20)).refused();
     assert!(matches!(&refusal, AcquireError::QueueFull { .. }), "{refusal}");
     assert_eq!((&**refusal.limiter(), refusal.retry_after()), ("inner", Some(millis(200))));
+}
+
+#[test]
+fn a_call_that_need_not_wait_takes_no_place_in_a_full_queue() {
+    for overflow in [Overflow::RejectNew, Overflow::DropOldest, Overflow::DropLowest] {
+        let clock = ManualClock::new();
+        let tenant = tokens(&clock, "tenant", 100);
+        let account = plain(&clock).tokens(Rate::per_second(100)).max_waiting(1).overflow(overflow).build();
+        let account = account.expect("valid rates");
+        let stack = Stack::of((&tenant, &account));
+        drop(account.try_acquire(50).expect("it is new"));
+        let large = Call::start(account.acquire(80));
+        // It goes before the large one, and there is room for it.
+        drop(Call::start(stack.acquire(10).priority(High)).admitted());
+        // So it does after it has waited for the tenant.
+        drop(tenant.try_acquire(90).expect("there is room"));
+        let small = Call::start(stack.acquire(10).priority(High));
+        clock.advance(millis(100));
+        drop(small.admitted());
+        assert_eq!(account.status().expect("it is built").waiting, 1, "{overflow:?}");
+        clock.advance(secs(2));
+        drop(large.admitted());
+    }
+}
+
+#[test]
+fn a_call_that_waits_for_an_outer_limiter_takes_a_place_in_the_inner_one() {
+    let clock = ManualClock::new();
+    let tenant = plain(&clock).name("tenant").tokens(Rate::per_second(100)).max_waiting(1).build();
+    let (tenant, account) = (tenant.expect("valid rates"), tokens(&clock, "account", 100));
+    let stack = Stack::of((&tenant, &account));
+    drop(account.try_acquire(100).expect("it is new"));
+    let first = Call::start(stack.acquire(10));
+    let refusal = Call::start(stack.acquire(10)).refused();
+    assert!(matches!(&refusal, AcquireError::QueueFull { waiting: 1, .. }), "{refusal}");
+    tenant.update(|limits| limits.overflow(Overflow::DropOldest)).expect("it is valid");
+    let second = Call::start(stack.acquire(10));
+    assert!(matches!(first.refused(), AcquireError::QueueFull { .. }));
+    clock.advance(millis(100));
+    drop(second.admitted());
 }
 
 #[test]

@@ -60,9 +60,11 @@ impl Slots {
     /// Does the same while so many waiters [want slots](Self::wanting).
     pub(super) fn next_work(&self, wanting: [usize; 2], now: u64) -> u64 {
         if self.in_flight.is_some() {
-            // During an outage the driver retries by itself, but at long intervals if no call
-            // waits. The first call that waits makes it retry now.
-            return if wanting != [0, 0] && self.outage.is_some() { now } else { u64::MAX };
+            // The driver sends a batch without a reply again by itself, but at long intervals if no
+            // call waits. The first call that waits makes it do so now. If the batch was refused
+            // for a lasting reason, that is also one that would take from a lease.
+            let asks = wanting != [0, 0] || self.outage.is_none() && self.lease_for.is_some();
+            return if asks { now } else { u64::MAX };
         }
         if self.wants_news {
             return now;
@@ -105,6 +107,7 @@ impl Slots {
 
     fn begin(&mut self, queue: &Queue, flushing: bool, now: u64) -> Option<Vec<u8>> {
         self.next_look = 0;
+        self.note_kept_back(queue, now);
         if flushing {
             self.flush_now(queue, now);
         }
@@ -156,9 +159,12 @@ impl Slots {
     fn move_last(&mut self, queue: &Queue, now: u64) -> Option<Vec<(AskedCall, u64)>> {
         let is_below = self.movable(now)?;
         let slot = self.lane_mut(is_below).pop_back()?;
-        let calls = self.calls(queue, now);
-        let first = calls.first().and_then(|(call, _)| call.waiter);
-        if slot.waiter.is_some() && first.map(|(_, number)| number) == slot.waiter {
+        let mut calls = self.calls(queue, now);
+        if let Some((first, _)) = calls.first_mut()
+            && let Some((_, number)) = first.waiter
+            && slot.waiter == Some(number)
+        {
+            first.moves = true;
             self.moving = Some(slot);
             return Some(calls);
         }

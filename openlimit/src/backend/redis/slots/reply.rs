@@ -57,16 +57,16 @@ impl Slots {
         let was_local = self.end_outage(now);
         self.setbacks += 1;
         let mut calls = self.in_flight.take().unwrap_or_default();
+        // Without a decision about it. A reset may have taken the slot meanwhile.
+        let stays = !reply.is_out && calls.first().is_some_and(|call| call.moves);
+        calls.drain(..usize::from(stays));
         match self.moving.take() {
-            Some(slot) if !reply.is_out => {
-                self.keep_slot(slot);
-                calls.drain(..calls.len().min(1));
-            }
+            Some(slot) if stays => self.keep_slot(slot),
             Some(slot) => self.subtract_held(&slot),
             None => {}
         }
         let undecided = calls.get(reply.calls.len());
-        let kept_back = undecided.and_then(|call| call.waiter).map_or(0, |(_, number)| number);
+        let kept_back = undecided.and_then(|call| call.waiter);
         let undecided = undecided.map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
         if !lost && self.ledger.charges_calls_only() && reply.charges_before() != self.ledger.charges() {

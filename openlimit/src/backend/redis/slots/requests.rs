@@ -114,7 +114,7 @@ impl Slots {
         let dimensions = self.scales.iter().zip(&self.dimensions);
         let weights =
             dimensions.map(|(scale, dimension)| scale.weight(amounts.as_slice()[*dimension])).collect();
-        AskedCall { waiter, amounts, weights }
+        AskedCall { waiter, amounts, weights, moves: false }
     }
 
     /// Returns the amounts of a lease: what every limit allows in a slice. `None` if leases are off

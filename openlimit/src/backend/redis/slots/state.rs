@@ -92,8 +92,10 @@ pub(crate) struct Slots {
     pub(super) ask_at: u64,
     /// The same for calls that take from a share and were kept back; zero once one is granted.
     pub(super) below_at: u64,
-    /// The number of the waiter that was kept back then; zero for a lease.
-    pub(super) kept_back: u64,
+    /// The key and number of the waiter that was kept back then; `None` for a lease.
+    pub(super) kept_back: Option<(Key, u64)>,
+    /// When holds and resets end that it waits for, as of the last look at it.
+    pub(super) below_shut_until: u64,
     /// The earliest time to ask if the last slot can be moved, while this client gives nothing
     /// back.
     pub(super) move_at: u64,
@@ -169,6 +171,8 @@ pub(super) struct AskedCall {
     pub(super) amounts: Amounts,
     /// Its weight in each bucket.
     pub(super) weights: Vec<u64>,
+    /// True if it has a slot, and asks for an earlier one.
+    pub(super) moves: bool,
 }
 
 /// An outage that has not ended.
@@ -228,7 +232,8 @@ impl Slots {
             max_hold,
             ask_at: 0,
             below_at: 0,
-            kept_back: 0,
+            kept_back: None,
+            below_shut_until: 0,
             move_at: 0,
             others_at: None,
             changed_at: None,

@@ -176,7 +176,7 @@ fn run(seed: u64, also: Also) {
 }
 
 /// Calls `act` with limits of these amounts in a second.
-fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> T {
+pub(super) fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> T {
     let rates = amounts.map(Rate::per_second);
     let limits = [Limit::new("requests", rates[0]), Limit::new("tokens", rates[1])];
     act(&Starting {
@@ -413,7 +413,7 @@ impl Run {
                     admission.backend.hold(now + wait, now);
                 }
                 43 => {
-                    admission.probe_failed(charge);
+                    admission.end_probe(charge, true, now);
                     admission.backend.exhaust(now + wait, now);
                 }
                 // Used more.

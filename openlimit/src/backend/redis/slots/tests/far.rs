@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::client::Tenant;
+use super::everything::with_starting;
 use super::world::{SLOW, World};
 use crate::backend::Buckets as _;
 use crate::limits::Amounts;
@@ -392,4 +393,37 @@ fn a_far_call_that_moves_keeps_a_slot_beside_the_far_call_of_another_client() {
     client.slots.changed_at = Some(world.clock);
     let reply = world.exchange(&mut client);
     assert!(reply.is_out && reply.calls[0].granted, "{reply:?}");
+}
+
+#[test]
+fn a_reset_while_a_far_call_is_asked_to_move_mixes_up_no_decisions() {
+    let mut world = World::start(SLOW);
+    let (mut client, mut other) = (world.short_look_ahead_client(), world.client());
+    world.call(&mut client, [150, 0]);
+    for requests in [150, 1] {
+        client.join([requests, 0]);
+    }
+    world.exchange(&mut client);
+    // So the far call stays where it is.
+    world.call(&mut other, [1, 0]);
+    client.give_back(&Amounts::Few([10, 0, 0]), client.taken[0].0, world.clock);
+    // It lies just beyond the look-ahead when the batch is sent, and within it when it is decided.
+    world.clock = client.slots.slots[0].due - client.slots.look_ahead(world.clock) - 100_000;
+    let batch = client.slots.collect(&client.queue, false, world.clock).unwrap();
+    assert!(client.slots.moving.is_some());
+    world.clock += 1_000_000;
+    let reply = world.run(&mut client, &batch);
+    assert_eq!((reply.is_out, reply.granted()), (false, 1), "{reply:?}");
+    with_starting([1_000, 50_000], |starting| client.slots.reset(starting, world.clock));
+    client.slots.apply(&reply, &client.queue, world.clock, world.clock);
+    let slots = |client: &Tenant| -> Vec<u64> {
+        client.slots.slots.iter().map(|slot| slot.amounts.as_slice()[0]).collect()
+    };
+    assert_eq!(slots(&client), [1]);
+    client.check_held();
+    // The far call is granted anew, and the one behind it, since its slot lies in front.
+    let batch = client.slots.collect(&client.queue, false, world.clock).unwrap();
+    let reply = world.run(&mut client, &batch);
+    client.slots.apply(&reply, &client.queue, world.clock, world.clock);
+    assert_eq!(slots(&client), [1, 150, 1]);
 }
