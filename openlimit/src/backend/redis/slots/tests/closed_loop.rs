@@ -44,18 +44,33 @@ struct Loop {
     holds: Duration,
     /// The time of a batch to the server, and of a reply back.
     way: u64,
+    /// By how much smaller the calls of every other caller are.
+    smaller: u64,
+}
+
+/// What came of a run, in its second half.
+#[derive(Debug)]
+struct Figures {
+    /// The share of the limit that was used.
+    share: f64,
+    /// The calls that were admitted, by client.
+    admitted: Vec<u64>,
+    /// The batches of each client in a second, on average.
+    batches: f64,
+    /// The longest wait of each client, in seconds.
+    longest: Vec<f64>,
 }
 
 /// A loop whose calls all reserve the same, with the burst and the hold in seconds.
 const fn even(rate: u64, burst: u64, callers: usize, reserves: u64, uses: u64) -> Loop {
     let (burst, holds) = (Duration::from_secs(burst), Duration::from_secs(1));
-    Loop { rate, burst, callers, reserves, varies: false, uses, holds, way: WAY }
+    Loop { rate, burst, callers, reserves, varies: false, uses, holds, way: WAY, smaller: 1 }
 }
 
 /// A loop of 64 callers whose calls reserve different amounts, with the hold in milliseconds.
 const fn varied(reserves: u64, holds: u64) -> Loop {
     let (burst, holds) = (Duration::from_secs(1), Duration::from_millis(holds));
-    Loop { rate: 100_000, burst, callers: 64, reserves, varies: true, uses: 20, holds, way: WAY }
+    Loop { rate: 100_000, burst, callers: 64, reserves, varies: true, uses: 20, holds, way: WAY, smaller: 1 }
 }
 
 /// Asserts that one client comes within two points of exact refunds, and four clients within
@@ -64,7 +79,7 @@ const fn varied(reserves: u64, holds: u64) -> Loop {
 fn is_nearly_exact(of: Loop, points: f64) {
     let server = RedisServer::start();
     let mut connection = server.connect();
-    let [exact, one, four] = [0, 1, 4].map(|clients| Run::new(of, clients, &mut connection).share());
+    let [exact, one, four] = [0, 1, 4].map(|clients| Run::new(of, clients, &mut connection).run().share);
     assert!(one >= exact - 0.02, "one client used {one} of the limit, exact refunds {exact}: {of:?}");
     assert!(four >= exact - points, "four clients used {four} of the limit, exact refunds {exact}: {of:?}");
 }
@@ -107,10 +122,42 @@ fn calls_of_a_quarter_of_the_burst_go_as_soon_as_other_clients_give_enough_back(
 }
 
 #[test]
+fn sweep() {
+    let server = RedisServer::start();
+    let mut connection = server.connect();
+    let show = |name: String, of: Loop, connection: &mut Connection| {
+        let [exact, one, four] = [0, 1, 4].map(|clients| Run::new(of, clients, connection).run());
+        let points = [one.share - exact.share, four.share - exact.share].map(|points| 100.0 * points);
+        println!("{name} {:5.1} {points:+5.1?} {:4.1?} {:4.1?} {:?} {:?} {:.1?} {:.1?}", 100.0 * exact.share, one.batches, four.batches, exact.admitted, four.admitted, exact.longest, four.longest);
+    };
+    let parts = [12, 25, 47, 75, 94, 100];
+    if std::env::var("MIX").is_err() {
+    for burst in [1, 10] {
+        for (uses, part) in [50, 10].into_iter().flat_map(|uses| parts.map(|part| (uses, part))) {
+            show(format!("even {burst} {uses} {part}"), even(100_000, burst, 32, 1_000 * burst * part, uses), &mut connection);
+        }
+    }
+    for holds in [20, 300, 1_000] {
+        for (uses, part) in [50, 10].into_iter().flat_map(|uses| parts.map(|part| (uses, part))) {
+            show(format!("varied {holds} {uses} {part}"), Loop { uses, ..varied(740 * part, holds) }, &mut connection);
+        }
+    }
+    }
+    for holds in [20, 300, 1_000] {
+        for uses in [100, 50, 10] {
+            for part in [25, 47, 100] {
+                let of = Loop { uses, smaller: 30, varies: false, ..varied(1_000 * part, holds) };
+                show(format!("mixed {holds} {uses} {part}"), of, &mut connection);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_few_callers_far_away_lose_nothing_of_the_rate() {
     let (burst, holds, way) = (Duration::from_millis(200), Duration::ZERO, 10 * MILLISECOND);
     for (rate, callers) in [(100, 16), (100, 4), (400, 64)] {
-        let of = Loop { rate, burst, callers, reserves: 1, varies: false, uses: 100, holds, way };
+        let of = Loop { rate, burst, callers, reserves: 1, varies: false, uses: 100, holds, way, smaller: 1 };
         is_nearly_exact(of, 0.02);
     }
 }
@@ -129,6 +176,9 @@ struct Run<'a> {
     /// The level of a bucket that all calls fill with what they use, in tokens.
     level: f64,
     level_at: u64,
+    batches: u64,
+    admitted: Vec<u64>,
+    longest: Vec<u64>,
 }
 
 /// A client. Without clients there is one member, whose buckets are in memory.
@@ -146,12 +196,25 @@ impl<'a> Run<'a> {
     fn new(of: Loop, clients: usize, connection: &'a mut Connection) -> Self {
         let members = (0..clients.max(1)).map(|id| of.member(id, clients)).collect();
         let (held, script) = (BinaryHeap::new(), scripted(&[false], 0));
-        Self { of, connection, script, members, held, now: 0, used: 0, level: 0.0, level_at: 0 }
+        let (admitted, longest) = (vec![0; clients.max(1)], vec![0; clients.max(1)]);
+        Self {
+            of,
+            connection,
+            script,
+            members,
+            held,
+            now: 0,
+            used: 0,
+            level: 0.0,
+            level_at: 0,
+            batches: 0,
+            admitted,
+            longest,
+        }
     }
 
-    /// Returns the share of the limit that is used in the second half of the run. Asserts the bound
-    /// on the way.
-    fn share(mut self) -> f64 {
+    /// Runs the loop. Asserts the bound on the way.
+    fn run(mut self) -> Figures {
         let half = 4 * self.of.burst.max(Duration::from_secs(3));
         let [middle, end] = [half, 2 * half].map(|time| time.as_nanos() as u64);
         for caller in 0..self.of.callers {
@@ -176,7 +239,13 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        self.used as f64 / (self.of.rate as f64 * half.as_secs_f64())
+        let seconds = half.as_secs_f64();
+        Figures {
+            share: self.used as f64 / (self.of.rate as f64 * seconds),
+            admitted: self.admitted,
+            batches: self.batches as f64 / (seconds * self.members.len() as f64),
+            longest: self.longest.into_iter().map(|wait| wait as f64 / 1e9).collect(),
+        }
     }
 
     /// Lets a caller's next call arrive.
@@ -207,6 +276,9 @@ impl<'a> Run<'a> {
             }
             let amounts = head.amounts.clone();
             let charge = backend.charge(&amounts, now, now);
+            if now > middle {
+                self.longest[id] = self.longest[id].max(now - head.arrived);
+            }
             queue.leave(key);
             admitted.extend(waiting.pop_front().map(|caller| (caller, charge)));
         }
@@ -215,6 +287,7 @@ impl<'a> Run<'a> {
         {
             match slots.collect(queue, false, now) {
                 Ok(batch) => {
+                    self.batches += u64::from(now > middle);
                     let mut command = redis::cmd("EVAL");
                     command.arg(&self.script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
                     command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + self.of.way) / 1_000);
@@ -240,13 +313,15 @@ impl<'a> Run<'a> {
         let burst = rate * self.of.burst.as_nanos() as f64;
         assert!(self.level <= burst.max(uses as f64) + 1.0, "{} of {burst} at once", self.level);
         self.used += if counts { uses } else { 0 };
+        self.admitted[caller % self.members.len()] += u64::from(counts);
         self.held.push(Reverse((self.now + self.of.holds.as_nanos() as u64, caller, charge)));
     }
 }
 
 impl Loop {
     fn reserves(&self, caller: usize) -> u64 {
-        if self.varies { self.reserves * (12 + caller as u64 % 16) / 20 } else { self.reserves }
+        let part = if self.varies { 12 + caller as u64 % 16 } else { 20 };
+        self.reserves * part / 20 / if caller % 2 == 1 { self.smaller } else { 1 }
     }
 
     fn uses(&self, caller: usize) -> u64 {

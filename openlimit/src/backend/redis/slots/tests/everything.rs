@@ -457,7 +457,7 @@ impl Run {
 
 /// Returns true if a batch has a reset.
 fn resets(bytes: &[u8]) -> bool {
-    let hold_ends: [u8; 8] = bytes[18 * 8..19 * 8].try_into().unwrap();
+    let hold_ends: [u8; 8] = bytes[14 * 8..15 * 8].try_into().unwrap();
     f64::from_le_bytes(hold_ends) > 1.0
 }
 

@@ -91,21 +91,6 @@ fn a_response_to_a_call_before_a_loss_of_data_counts_what_this_client_was_grante
 }
 
 #[test]
-fn a_call_that_was_taken_out_and_granted_anew_counts_once() {
-    let mut world = World::start(SLOW);
-    let mut client = world.short_look_ahead_client();
-    let first = charge(&mut world, &mut client, [178, 0]);
-    client.slots.granted_since(0, first);
-    let second = charge(&mut world, &mut client, [1, 0]);
-    client.join([100, 0]);
-    world.exchange(&mut client);
-    client.give_back(&Amounts::Few([160, 0, 0]), first, world.clock);
-    world.exchange(&mut client);
-    assert_eq!(world.moved, 1);
-    assert_eq!(client.slots.granted_since(0, second), Some(100));
-}
-
-#[test]
 fn slots_are_granted_shortly_ahead_after_a_response_took_something_away() {
     let (world, mut one, _) = two();
     let before = one.slots.look_ahead(world.clock);
