@@ -392,7 +392,8 @@ do
     elseif window.till$ > window.next_to then window.till$ = window.to end --resets
   end --resets
   if seen_epoch == epoch and seen_charges <= charges then
-    since = (sum[$] - seen_sum[$]) % FAR --*
+    -- Less than zero if this is an older copy of the state.
+    since = (sum[$] - seen_sum[$] + FAR / 2) % FAR - FAR / 2 --*
     -- The client has seen none of this window.
     if seen_sum[$] < 0 then since = 0 end --resets
     if raise$ > 0 then raise$ = max(0, raise$ + since) end --*

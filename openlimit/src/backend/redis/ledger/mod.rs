@@ -214,7 +214,7 @@ fn to_weight(wide: u128) -> u64 {
 }
 
 /// Returns by how much one sum of weights is larger than another one, modulo [`MOST`]. Less than
-/// zero if a call was taken out.
+/// zero if the first one is of an older copy of the state.
 fn difference(sum: u64, other: u64) -> i64 {
     let ahead = sum.wrapping_sub(other) % MOST;
     if ahead < MOST / 2 { ahead.cast_signed() } else { ahead.cast_signed() - MOST.cast_signed() }

@@ -96,7 +96,7 @@ impl Slots {
         let look_ahead = self.terms.look_ahead.max(self.trips());
         let far = now.saturating_add(look_ahead);
         if !is_below && waiter.is_some() {
-            // Within two look-aheads, calls above wait less than for a far call of another client.
+            // Within two look-aheads, calls above wait no longer than for those of another client.
             self.drop_below_after(far.saturating_add(look_ahead), now);
         }
         while let Some(slot) = self.lane(is_below).front() {
