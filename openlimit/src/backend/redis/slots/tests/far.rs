@@ -124,6 +124,10 @@ fn a_client_leaves_the_line_when_its_call_is_cancelled() {
         assert_eq!(world.exchange(&mut one).place, 1);
         other.join([1, 1]);
         assert_eq!(world.exchange(&mut other).place, 2);
+        // It keeps its place when it is flushed.
+        one.slots.flush_now(&one.queue, world.clock);
+        one.give_back(&Amounts::Few([0, 1, 0]), one.taken[0].0, world.clock);
+        assert_eq!(world.exchange(&mut one).place, 1);
         one.all_leave();
         // It says so at once, although it has nothing else to say.
         let reply = world.exchange(&mut one);

@@ -1,6 +1,8 @@
 //! What responses say is left, and what came too late to be given back: both are counted by the
 //! server, over all clients.
 
+use std::time::Duration;
+
 use super::client::Tenant;
 use super::world::{SLOW, World};
 use crate::backend::Buckets as _;
@@ -130,4 +132,21 @@ fn all_of_a_refund_of_a_lost_state_comes_too_late() {
     one.slots.refund(&Amounts::Few([90, 0, 0]), charge, world.clock, |_, _| ());
     world.exchange(&mut one);
     assert_eq!(one.slots.late(0), 90);
+}
+
+#[test]
+fn a_client_notices_what_others_give_back_but_not_what_leaks_or_what_it_gives_back_itself() {
+    let (mut world, mut one, mut other) = two();
+    world.call(&mut one, [50, 0]);
+    world.call(&mut other, [100, 0]);
+    world.call(&mut one, [1, 0]);
+    world.pass(Duration::from_millis(40));
+    one.give_back(&Amounts::Few([49, 0, 0]), one.taken[1].0, world.clock);
+    world.exchange(&mut one);
+    assert_eq!(one.slots.given_at, None);
+    other.give_back(&Amounts::Few([50, 0, 0]), other.taken[1].0, world.clock);
+    world.exchange(&mut other);
+    assert_eq!(other.slots.given_at, Some(world.clock));
+    world.call(&mut one, [1, 0]);
+    assert_eq!(one.slots.given_at, Some(world.clock));
 }
