@@ -12,10 +12,11 @@ use std::time::Duration;
 use super::duration::short;
 use crate::limits::{Concurrency, Limit, MOST_AMOUNT, MOST_LIMITS, NO_WINDOWS, Rate, UNKNOWN_ZONE};
 
-/// The most limits of a shared limiter. A Lua function may have 200 local variables, and
-/// `decide.lua` needs about twenty for each limit.
+/// The most limits of a shared limiter, together with the shares of lower priorities. A Lua
+/// function may have 200 local variables and 250 values at once, and `decide.lua` reads eight for
+/// each limit at once.
 #[cfg(feature = "redis")]
-pub(crate) const MOST_SHARED: usize = 8;
+pub(crate) const MOST_SHARED: usize = 16;
 
 /// The problem with a limiter that cannot be built or updated.
 ///
@@ -256,20 +257,13 @@ pub enum BuildProblem {
     #[error("limits shared through redis run on the server's clock; leave the manual clock out")]
     SharedClock,
 
-    /// The limits are shared, a part of them is [reserved](crate::Builder::reserve), and one of
-    /// them [resets](crate::Rate::resets_at).
+    /// The limits are shared, and there are more than 16. Or more than 8, of which a part is
+    /// [reserved](crate::Builder::reserve). One script of Redis decides about all of them, and has
+    /// at most 200 variables.
     #[cfg(feature = "redis")]
     #[error(
-        "the limit of {0} resets, and through redis no part of such a limit can be kept for a priority; leave \
-         `reserve` out, or give the limit a limiter of its own in a stack"
-    )]
-    SharedResetReserve(Limit),
-
-    /// The limits are shared, and there are more than 8. Or more than 4, of which a part is
-    /// [reserved](crate::Builder::reserve).
-    #[cfg(feature = "redis")]
-    #[error(
-        "it has {limits} limits, and at most {most} can be shared through redis{}; leave some out",
+        "it has {limits} limits, and at most {most} can be shared through redis{}, where a script has at most 200 \
+         variables; leave some out, or give them a limiter of their own in a stack",
         if *most < MOST_SHARED { " with a `reserve`" } else { "" }
     )]
     TooManyShared {

@@ -71,7 +71,8 @@ pub enum StoreProblem {
         key: String,
     },
 
-    /// The key of the limiter holds a value that this version of openlimit did not write.
+    /// A key of the limiter holds a value that this version of openlimit did not write: that of its
+    /// buckets, or that of the last reply to this process.
     #[error(
         "holds {found} under the key `{key}`; give the limiter another name or prefix, or delete the key"
     )]

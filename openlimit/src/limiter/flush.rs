@@ -31,7 +31,7 @@ impl<K, Keys> Builder<K, Keys> {
     ///
     /// - [`try_acquire`](crate::Limiter::try_acquire) admits nothing without a
     ///   [lease](Redis::lease).
-    /// - It has at most 8 limits, or 4 with a [reserve](Self::reserve). A [jitter](Self::jitter)
+    /// - It has at most 16 limits, or 8 with a [reserve](Self::reserve). A [jitter](Self::jitter)
     ///   below 10 ms is raised to 10 ms.
     /// - Calls can fail with [`AcquireError::Store`].
     /// - [`flush`](crate::Limiter::flush) checks at start-up that the server answers, and sends it

@@ -53,9 +53,6 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
     if all > MOST_SHARED {
         return Err(BuildProblem::TooManyShared { limits, most: MOST_SHARED * limits / all });
     }
-    if let Some(limit) = starting.limits.iter().find(|limit| all > limits && limit.rate().has_resets()) {
-        return Err(BuildProblem::SharedResetReserve(limit.clone()));
-    }
     if let OnOutage::Local(Percent(share)) = redis.on_outage
         && !(1..=100).contains(&share)
     {

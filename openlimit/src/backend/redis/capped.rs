@@ -27,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The longest reply to one command, in bytes.
 ///
-/// The script's reply to a batch has at most 3 089 bytes: nine numbers, eleven for each of eight
+/// The script's reply to a batch has at most 3 793 bytes: nine numbers, eleven for each of sixteen
 /// limits that reset, and nine bytes for each of 257 calls. Redis' own errors are shorter. An error
 /// with the limits of others is as long as the names of their dimensions. So this is more than
 /// enough, and little beside the memory of a process.
@@ -52,7 +52,7 @@ pub(super) struct InFlight<'a>(&'a Replies);
 
 /// The error of a stream whose server sends too long a reply.
 #[derive(Debug, thiserror::Error)]
-#[error("its reply is longer than {} KiB, expected at most 3 KiB", LONGEST_REPLY / 1024)]
+#[error("its reply is longer than {} KiB, expected at most 4 KiB", LONGEST_REPLY / 1024)]
 pub(super) struct TooLong;
 
 /// The error of a stream that ends.

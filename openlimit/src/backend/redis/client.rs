@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::redis::{Cmd, cmd};
 
-use super::failure::Failure;
+use super::failure::{Failure, Fate};
 use super::identity::Identity;
 use super::problem::{other_limits, problem};
 use super::route::Route;
@@ -20,6 +20,15 @@ pub(super) struct Batch {
     pub(super) identity: Arc<Identity>,
 }
 
+/// Why there is no reply to a batch that could be used.
+pub(super) struct NoReply {
+    pub(super) error: StoreError,
+    /// What is known of the batch.
+    pub(super) fate: Fate,
+    /// The limits of the state, if it was refused because they are others.
+    pub(super) other_limits: Option<String>,
+}
+
 /// A client of the server that holds a limiter's buckets.
 pub(super) struct Client {
     settings: Arc<Settings>,
@@ -27,10 +36,6 @@ pub(super) struct Client {
     /// The key of the last reply to this client.
     key: String,
     route: Route,
-    /// True if the server certainly did not decide the last batch.
-    is_undecided: bool,
-    /// The limits of the state, if the last batch was refused because they are others.
-    other_limits: Option<String>,
 }
 
 impl Client {
@@ -40,41 +45,38 @@ impl Client {
             script: Script::of(&settings.reset, settings.shares),
             key: settings.keys.client(),
             route: Route::new(Arc::clone(&settings)),
-            is_undecided: false,
-            other_limits: None,
             settings,
         }
     }
 
-    /// Has the server decide a batch, and returns its reply.
+    /// Has the server decide a batch, and returns its reply. `fate` is what is known of the batch
+    /// before.
     ///
     /// # Errors
     /// Returns an error if there was no reply, or one that the script cannot have written. The
     /// server may have decided the batch all the same. If the same bytes are sent again, it does
     /// not decide them twice, and repeats the reply.
-    pub(super) async fn decide(&mut self, batch: &Batch) -> Result<BatchReply, StoreError> {
-        let reply = self.try_decide(batch).await;
-        self.is_undecided = reply.as_ref().is_err_and(Failure::is_undecided);
-        self.other_limits = reply.as_ref().err().and_then(other_limits);
-        let reply = reply
-            .map_err(|failure| self.settings.error(problem(&self.settings, &batch.identity, &failure)))?;
-        let reply = BatchReply::read(&reply, &self.settings.reset).ok_or_else(|| {
-            let found = "data that this version of openlimit cannot read".to_owned();
-            self.settings.error(StoreProblem::OtherLayout { key: self.settings.keys.state.clone(), found })
+    pub(super) async fn decide(&mut self, batch: &Batch, fate: Fate) -> Result<BatchReply, NoReply> {
+        let reply = self.try_decide(batch).await.map_err(|failure| NoReply {
+            error: self.settings.error(problem(&self.settings, &self.key, &batch.identity, &failure)),
+            fate: failure.fate(fate),
+            other_limits: other_limits(&failure),
         })?;
-        let checked = batch.identity.bounds.check(&reply);
-        checked.map_err(|problem| self.settings.error(StoreProblem::Unsuited(problem)))?;
+        self.read(&reply, &batch.identity).map_err(|problem| NoReply {
+            error: self.settings.error(problem),
+            fate: Fate::Decided,
+            other_limits: None,
+        })
+    }
+
+    /// Reads a reply.
+    fn read(&self, reply: &[u8], identity: &Identity) -> Result<BatchReply, StoreProblem> {
+        let reply = BatchReply::read(reply, &self.settings.reset).ok_or_else(|| {
+            let found = "data that this version of openlimit cannot read".to_owned();
+            StoreProblem::OtherLayout { key: self.settings.keys.state.clone(), found }
+        })?;
+        identity.bounds.check(&reply).map_err(StoreProblem::Unsuited)?;
         Ok(reply)
-    }
-
-    /// Returns true if the server certainly did not decide the last batch.
-    pub(super) fn is_undecided(&self) -> bool {
-        self.is_undecided
-    }
-
-    /// Returns the limits of the state, if the last batch was refused because they are others.
-    pub(super) fn other_limits(&mut self) -> Option<String> {
-        self.other_limits.take()
     }
 
     async fn try_decide(&mut self, batch: &Batch) -> Result<Vec<u8>, Failure> {

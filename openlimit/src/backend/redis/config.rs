@@ -57,7 +57,8 @@ use crate::limits::Percent;
 ///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
 /// wait for their share are granted at most one look-ahead ahead. Processes whose lower calls have to
-/// wait longer take turns.
+/// wait longer take turns. If one dies in its turn, lower calls of others wait until its call would
+/// have been due, for little more than a second at most.
 ///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).
@@ -93,6 +94,10 @@ use crate::limits::Percent;
 /// A process that is killed loses what it had reserved ahead, and what it settled or cancelled in
 /// its last 10 ms. A process that ends normally loses nothing if its last call is
 /// [`flush`](crate::Limiter::flush).
+///
+/// What is given back counts once, also if replies are lost, or if the server is then misconfigured
+/// for a while. If it is not known after nine minutes whether the server has received something, it
+/// is not sent again, since it could count twice by then.
 ///
 /// # Names
 ///

@@ -12,7 +12,8 @@
 -- with 1, 2, .. in place of `$`, and what stands in double braces becomes a list. Lines that end in
 -- `--resets` are only for limits that reset, those that end in `--leaks` only for the others, and
 -- those that end in `--shares` only for shares. It strips lines that begin with two dashes and a
--- space, so comments cost nothing.
+-- space, so comments cost nothing. For many limits, variables such as `level$` are entries of
+-- tables (`level[1]`), so they need a value where they are declared.
 
 -- # The rule: GCRA on the server's clock
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
@@ -108,6 +109,13 @@
 -- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
 -- and they take turns. `of` is a hash of the client's key.
 
+-- A client that dies keeps the others back until its claim ends. So the claim is no longer than its
+-- call needs: until that is due, and a look-ahead and GRACE, within which a living client is granted
+-- it, however slow its round trips are (it looks ahead by four of them at least). If the call is due
+-- later than that, a living client asks again within LONGEST_PAUSE. So a dead one keeps others back
+-- for that time, two look-aheads and GRACE at most: 1.25 s by default. A shorter pause would be more
+-- batches of every client that waits.
+
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
 -- (`taken`). It owes that, less what the bucket stood idle for since it saw it last: so much of the
@@ -164,8 +172,9 @@
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
 -- window. The state keeps when the window ends that its level counts in (`till`, negative in the
--- place of `rested`). When that is over, as much of the level is gone as the windows since then
--- allow. What is left is a debt. Nothing of the charges before can be given back any more.
+-- place of `rested`), and its `fit` (`was_fit`), since the next client may have
+-- another one. When that is over, as much of the level is gone as the windows since then allow.
+-- What is left is a debt. Nothing of the charges before can be given back any more.
 
 -- The client knows the calendar. It sends when two windows in a row begin and end: that in which it
 -- believes the server to be, and the next one. The server's clock decides which of them it is in.
@@ -178,7 +187,8 @@
 
 -- No call is granted for a moment in the last `lead` microseconds before a reset, which is the
 -- client's jitter, or after it. Nor is one if the window has no room for it. Calls behind it wait,
--- too, and the client asks again at the reset.
+-- too, and the client asks again at the reset. A call that waits for a reset of its share gets no
+-- `claim`, since all clients ask then.
 
 -- # A reset
 -- All buckets become as new. That counts as one charge, behind which nothing can be given back.
@@ -193,16 +203,19 @@ seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead,
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
 -- earlier number was delayed on the way while its repetition was decided: no call waits for its
--- reply.
+-- reply. What else is there is no reply to this client. A reply has nine numbers at least, and the
+-- first one, that of its batch, is a whole one.
 local now, is_behind
 do
-  local stored = redis.call('GET', KEYS[2])
+  local stored = redis.pcall('GET', KEYS[2])
   local time = redis.call('TIME')
   now = time[1] * 1000000 + time[2]
-  if stored then
-    local last_seq = unpack('<d', stored)
+  if type(stored) == 'table' then
+    return string.match(stored.err, '^WRONGTYPE') and redis.error_reply('OPENLIMIT reply type') or stored
+  elseif stored then
+    local last_seq = #stored >= 72 and unpack('<d', stored) or 0
     if last_seq == seq then return pack('<d', now) .. string.sub(stored, 9) end
-    if last_seq > seq then return redis.error_reply('OPENLIMIT stale') end
+    if not (last_seq > 0 and last_seq < seq and last_seq % 1 == 0) then return redis.error_reply('OPENLIMIT reply') end
     is_behind = last_seq < seen_seq
   end
 end
@@ -212,19 +225,19 @@ end
 -- and two look-aheads, in microseconds.
 local FAR, MOST_PAIRS, PROBE, LONGEST_PAUSE, GRACE = 4503599627370496, 64, 60000000, 1000000000, 50000
 local last, epoch, charges, in_line, first_due, held, booked = now, now, now, 0, 0, 0, 0
-local level$, idle$, rested$ = 0, 0, FAR --*
+local level$, idle$, rested$, was_fit$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
 local window = {}
-local ends, span, cut, rate, shut, sum, late, old = {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
+local ends, span, cut, rate, shut, sum, given, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
 local claim = {of = 0, ends = 0}
 -- Two numbers for each client in it: a hash of its key, and when it loses its place. Up to `most`.
 local line = {most = 512}
-ends[$], span[$], cut[$], rate[$], shut[$], sum[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0 --*
+ends[$], span[$], cut[$], rate[$], shut[$], sum[$], given[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
 window.till$ = 0 --resets
--- After the identity the state has eight numbers of 8 bytes, six for each limit, the stacks, seven
--- numbers for each limit, three, and the line.
+-- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
+-- seven numbers for each limit, three, and the line.
 local state = redis.call('GET', KEYS[1])
 -- What becomes of each level if this client's limits are newer: a part of it.
 local parts
@@ -245,11 +258,11 @@ if state then
       begin = rest
     end
   end
-  local fixed = begin + 63{{ + 48}}
-  local length, from, _ = -1, fixed + 1
+  local fixed = begin + 63{{ + 56}}
+  local length, from, total = -1, fixed + 1
   if (is_same or is_newer) and #state >= fixed then
-    last, epoch, charges, in_line, first_due, held, booked, _, {{level$, idle$, rested$, top$, low$, size$}} =
-      unpack('<dddddddd{{dddddd}}', state, begin)
+    last, epoch, charges, in_line, first_due, held, booked, total, {{level$, idle$, rested$, was_fit$, top$, low$, size$}} =
+      unpack('<dddddddd{{ddddddd}}', state, begin)
     window.till$, rested$ = -rested$, FAR --resets
     length = fixed + 24 + 16 * in_line
     length = length + 8 * size$ + 56 --*
@@ -258,6 +271,13 @@ if state then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
     {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], old[$]}}, old.epoch, claim.of, claim.ends, from = unpack('<{{ddddddd}}ddd', state, from)
     for entry = 1, 2 * in_line do line[entry], from = unpack('<d', state, from) end
+    -- A number that is none, or infinite, makes the sum of all so.
+    total = total + last + epoch + charges + first_due + held + booked + old.epoch + claim.of + claim.ends
+    total = total + level$ + idle$ + rested$ + was_fit$ + top$ + low$ + ends[$] + span[$] + cut[$] + rate[$] + shut[$] + sum[$] + old[$] --*
+    total = total + window.till$ --resets
+    for place = 1, size$ do total = total + stack$[place] end --*
+    for entry = 1, #line do total = total + line[entry] end
+    if total - total ~= 0 then return redis.error_reply('OPENLIMIT layout ') end
     if is_newer then
       local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
       local function bursts(text)
@@ -281,13 +301,13 @@ if state then
     local is_ours = layout == string.match(limits, '^[^\n]*')
     local count = is_ours and #state >= rest + 63 and unpack('<d', state, rest + 56) or 0
     -- Written like this so that NaN is an error, too.
-    if not (count >= 1 and count <= (#state - rest - 63) / 48) then
+    if is_same or not (count >= 1 and count <= (#state - rest - 63) / 56) then
       return redis.error_reply('OPENLIMIT layout ' .. (not is_ours and layout or ''))
     end
     local passed = now - unpack('<d', state, rest)
     local free_in = 10000000 - passed
     for limit = 0, count - 1 do
-      local full, _, resets = unpack('<ddd', state, rest + 64 + 48 * limit)
+      local full, _, resets = unpack('<ddd', state, rest + 64 + 56 * limit)
       if resets >= 0 then full = math.ceil(full / 1000) - passed
       elseif full > 0 then full = -resets - now end
       free_in = max(free_in, full)
@@ -296,7 +316,7 @@ if state then
       return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', min(FAR, free_in)) .. theirs)
     end
     last, epoch, charges, held, booked = now, now, now, 0, 0
-    level$, idle$, rested$, top$, low$, size$ = 0, 0, FAR, 0, FAR, 0 --*
+    level$, idle$, rested$, was_fit$, top$, low$, size$ = 0, 0, FAR, 0, 0, FAR, 0 --*
     window.till$ = 0 --resets
   end
 end
@@ -326,7 +346,7 @@ if max({{idle$}}) > FAR then
 end
 
 if parts then
-  level$ = min(FAR, math.ceil(level$ * parts[$])) --*
+  level$, was_fit$ = min(FAR, math.ceil(level$ * parts[$])), math.floor(was_fit$ * parts[$]) --*
   if low$ < FAR then low$ = math.floor(low$ * parts[$]) end --*
   for pair = 2, size$, 2 do stack$[pair] = math.floor(stack$[pair] * parts[$]) end --*
 end
@@ -370,11 +390,11 @@ if hold_ends > 2 then
   ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
 end
 
-local debt$, raise$, fit$, burst$ --*
+local debt$, raise$, fit$, burst$ = 0, 0, 0, 0 --*
 do
-  local seen_level$, taken$, least$, seen_idle$, full$ --*
-  local seen_sum, since = {}
-  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
+  local seen_level$, taken$, least$, seen_idle$ = 0, 0, 0, 0 --*
+  local seen_sum, full, since = {}, {}
+  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full[$], fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
   window.from, window.to, window.next_to, window.lead$, at = unpack('<dddd', batch, at) --resets
   window.mean = (window.next_to - window.from) / 2 --resets
   if now >= window.to then --resets
@@ -384,7 +404,7 @@ do
   end --resets
   if window.from <= now and now < window.to then --resets
     if window.till$ <= now then --resets
-      window.gone = fit$ * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
+      window.gone = (was_fit$ > 0 and was_fit$ or fit$) * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
       level$, idle$ = max(0, level$ - window.gone), max(0, idle$ - window.gone) --resets
       window.till$ = window.to - window.till$ > window.mean / 2 and window.to or window.to + window.mean --resets
       if not window.is_new then charges, window.is_new = charges + 1, true end --resets
@@ -429,7 +449,7 @@ do
       seen_idle$ = seen_idle$ - old[$] --*
     elseif alone_epoch ~= epoch then
       -- The bucket may have stood idle for as long as possible before this state.
-      seen_idle$ = began + full$ --*
+      seen_idle$ = began + full[$] --*
     end
     -- What it owes, in a variable that there is: a script may have 200 only.
     least$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
@@ -438,9 +458,9 @@ do
   end
 end
 
-local given$ = 0 --*
+local weight$ = 0 --*
 for _ = 1, refunds do
-  local charge, settles, {{weight$}}
+  local charge, settles
   charge, settles, {{weight$}}, at = unpack('<dd{{d}}', batch, at)
   late[$] = late[$] + settles * weight$ --*
   if charge > epoch and charge <= charges then
@@ -448,7 +468,7 @@ for _ = 1, refunds do
     if weight$ > 0 then --*
       weight$ = give(stack$, size$, charge, weight$) --*
       if top$ > charge then low$ = low$ - weight$ end --*
-      level$, given$, late[$] = level$ - weight$, given$ + weight$, late[$] - settles * weight$ --*
+      level$, given[$], late[$] = level$ - weight$, given[$] + weight$, late[$] - settles * weight$ --*
     end --*
   end
 end
@@ -531,7 +551,7 @@ local turn, granted, turn_in = 0, 0
 -- When to ask again for a call that was kept back for its share.
 local has_served, share_in = false
 while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
-  local longest, {{weight$}}
+  local longest
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
   local is_below = false
   is_below = is_below or weight$ > 0 --shares
@@ -556,6 +576,8 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   if max(due, least) + pause > longest then
     done = done + 1
     decisions[done] = pack('<dB', max(due, least) + pause, by + 128)
+  elseif is_shut then
+    break
   elseif is_others then
     share_in = max(0, (claim.ends - now - GRACE) * 1000 - 2 * look_ahead)
     break
@@ -564,8 +586,6 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
     if not has_served then
       claim.of, claim.ends = client(), now + math.ceil((min(share_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
     end
-    break
-  elseif is_shut then
     break
   elseif due > 2 * look_ahead or not is_next then
     if is_next then first_due = now + (due + pause) / 1000 end
@@ -612,12 +632,12 @@ if #line > 0 or turn_in then
   end
 end
 local quota = has_probe and 2 or is_exhausted and 1 or 0
-local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask_in, place, done, {{level$, idle$, given$, max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
+local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask_in, place, done, {{level$, idle$, given[$], max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
-rested$ = -window.till$ --resets
-state = pack('<dddddddd{{dddddd}}', now, epoch, charges, #line / 2, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, top$, low$, size$}})
+rested$, was_fit$ = -window.till$, fit$ --resets
+state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 2, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{ddddddd}}ddd', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], old[$]}}, old.epoch, claim.of, claim.ends) .. pack('<' .. rep('d', #line), spread(line))
 pause = max(pause, (shut[$] - now) * 1000) --*

@@ -30,15 +30,25 @@ pub(super) fn needs_new_connection(error: &RedisError, cluster: bool) -> bool {
     }
 }
 
-/// Returns the problem that callers see.
-pub(super) fn problem(settings: &Settings, ours: &Identity, failure: &Failure) -> StoreProblem {
+/// What errors say of a value that cannot be read at all, and of one that makes no sense.
+const OTHER_TYPE: &str = "a value of another type";
+const FOREIGN: &str = "a value that openlimit did not write";
+
+/// Returns the problem that callers see. `replies` is the key of the last reply to the client.
+pub(super) fn problem(
+    settings: &Settings,
+    replies: &str,
+    ours: &Identity,
+    failure: &Failure,
+) -> StoreProblem {
     let (error, access) = (&failure.error, &settings.nodes[0]);
     let message = settings.cleaned(&server_message(error));
     match error.code() {
-        Some("OPENLIMIT") => return script_problem(settings, ours, error.detail().unwrap_or_default()),
+        Some("OPENLIMIT") => {
+            return script_problem(settings, replies, ours, error.detail().unwrap_or_default());
+        }
         Some("WRONGTYPE") => {
-            let found = "a value of another type".to_owned();
-            return StoreProblem::OtherLayout { key: settings.keys.state.clone(), found };
+            return StoreProblem::OtherLayout { key: settings.keys.state.clone(), found: OTHER_TYPE.into() };
         }
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => return StoreProblem::Refused(message),
         // Some versions of Redis, and Valkey, report missing permissions like this.
@@ -108,7 +118,7 @@ fn server_message(error: &RedisError) -> String {
 }
 
 /// Returns the problem that `decide.lua` itself reports: a word, and values.
-fn script_problem(settings: &Settings, ours: &Identity, message: &str) -> StoreProblem {
+fn script_problem(settings: &Settings, replies: &str, ours: &Identity, message: &str) -> StoreProblem {
     let (kind, rest) = message.split_once(' ').unwrap_or((message, ""));
     match kind {
         "limits" => {
@@ -122,10 +132,14 @@ fn script_problem(settings: &Settings, ours: &Identity, message: &str) -> StoreP
         }
         "layout" => {
             let found = match rest {
-                "" => "a value that openlimit did not write".to_owned(),
+                "" => FOREIGN.to_owned(),
                 layout => format!("a value of another version of openlimit (`{}`)", settings.cleaned(layout)),
             };
             StoreProblem::OtherLayout { key: settings.keys.state.clone(), found }
+        }
+        "reply" => {
+            let found = if rest == "type" { OTHER_TYPE } else { FOREIGN };
+            StoreProblem::OtherLayout { key: replies.to_owned(), found: found.into() }
         }
         _ => StoreProblem::Unsuited(settings.cleaned(message)),
     }

@@ -36,7 +36,7 @@ pub(crate) struct Common {
 /// For how many seconds the server keeps the last reply to a client, and the state at least.
 ///
 /// A batch that is sent again within that time is not decided twice. Ten minutes are longer than
-/// nearly every outage. A batch that is sent again later may be decided twice.
+/// nearly every outage. After a longer one, what may have been decided is not sent again.
 pub(super) const KEPT: u64 = 600;
 
 /// The most characters of a foreign text in an error: enough for every message of Redis.

@@ -51,9 +51,7 @@ impl<K> Builder<K> {
     ///
     /// - no name, or an empty one;
     /// - a manual clock;
-    /// - no limits, or more than 8;
-    /// - a [`reserve`](Self::reserve) of more than 4 limits, or of one that
-    ///   [resets](crate::Rate::resets_at);
+    /// - no limits, or more than 16, or more than 8 with a [`reserve`](Self::reserve);
     /// - a limit so slow that its burst and its largest call together take more than 52 days to
     ///   flow back, or one that [resets](crate::Rate::resets_at) so large that its amount and its
     ///   largest call together are above 2^52;

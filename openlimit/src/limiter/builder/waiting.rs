@@ -33,6 +33,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// just used up a burst, or a single large one has, it still waits until the limit has
     /// refilled. A reserve leaves room for it. What is kept is lost if no such call comes.
     ///
+    /// Of a limit that [resets](crate::Rate::resets_at), the share is a part of the amount (but one
+    /// unit at least), and all of it is back at the reset.
+    ///
     /// A call that waits for its share alone does not hold up calls at or above the priority. A
     /// call that is larger than its share of the burst waits for a full one, as for any limit. A
     /// `remaining` from a provider is shared in the same way.
@@ -40,11 +43,10 @@ impl<K, Keys> Builder<K, Keys> {
     /// `try_acquire` is a call of normal priority. A [concurrency](Self::concurrency) is not shared
     /// out.
     ///
-    /// Over Redis, calls of all processes have one share. At most four limits can be shared then,
-    /// none of which [resets](crate::Rate::resets_at), and all processes must reserve the same.
-    /// Lower calls are granted up to a [look-ahead](crate::Redis::look_ahead) before they depart.
-    /// If the burst is about as short as that, a call at or above the priority may have to wait for
-    /// so long.
+    /// Over Redis, calls of all processes have one share. At most eight limits can be shared then,
+    /// and all processes must reserve the same. Lower calls are granted up to a
+    /// [look-ahead](crate::Redis::look_ahead) before they depart. If the burst is about as short as
+    /// that, a call at or above the priority may have to wait for so long.
     ///
     /// ```
     /// use openlimit::{Percent, Priority, RateLimiter, limiter};

@@ -113,6 +113,75 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key() {
 }
 
 #[test]
+fn a_value_of_another_type_or_of_somebody_else_under_the_key_of_a_client_s_replies() {
+    let server = RedisServer::start();
+    let limiter = RateLimiter::builder()
+        .name("chat")
+        .requests(Rate::per_second(1_000))
+        .redis(server.url())
+        .build()
+        .unwrap();
+    let call = || limiter.acquire(Cost::new()).timeout(secs(20)).blocking();
+    drop(call().unwrap());
+    let key = server.keys().into_iter().find(|key| key.contains(":c:")).unwrap();
+    let list = "return redis.call('DEL', KEYS[1]) + redis.call('RPUSH', KEYS[1], 'a')";
+    let values =
+        [None, Some(b"".to_vec()), Some(b"garbage".to_vec()), Some(vec![b'x'; 200]), Some(vec![0xff; 200])];
+    for value in values {
+        match &value {
+            Some(value) => server.query::<()>(redis::cmd("SET").arg(&key).arg(value)),
+            None => server.query::<()>(redis::cmd("EVAL").arg(list).arg(1).arg(&key)),
+        }
+        let refusal = call().unwrap_err();
+        let AcquireError::Store { error, .. } = &refusal else { panic!("{refusal}") };
+        let found = if value.is_some() { "that openlimit did not write" } else { "of another type" };
+        let text = format!(
+            "redis at {} holds a value {found} under the key `{key}`; give the limiter another name or prefix, or \
+             delete the key",
+            server.address()
+        );
+        assert_eq!(error.to_string(), text);
+        if let Some(value) = value {
+            assert_eq!(server.query::<Vec<u8>>(redis::cmd("GET").arg(&key)), value);
+        }
+        server.query::<()>(redis::cmd("DEL").arg(&key));
+        drop(call().unwrap());
+    }
+}
+
+#[test]
+fn a_number_that_is_none_in_the_state_is_an_error_until_the_key_is_deleted() {
+    const KEY: &str = "openlimit:{chat}";
+    let server = RedisServer::start();
+    let limiter = RateLimiter::builder()
+        .name("chat")
+        .requests(Rate::per_second(1_000))
+        .redis(server.url())
+        .build()
+        .unwrap();
+    let call = || limiter.acquire(Cost::new()).timeout(secs(20)).blocking();
+    drop(call().unwrap());
+    let state: Vec<u8> = server.query(redis::cmd("GET").arg(KEY));
+    for number in [f64::NAN, f64::INFINITY] {
+        let mut state = state.clone();
+        let at = state.len() - 8 * 14;
+        state[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        server.query::<()>(redis::cmd("SET").arg(KEY).arg(&state));
+        let refusal = call().unwrap_err();
+        let AcquireError::Store { error, .. } = &refusal else { panic!("{refusal}") };
+        let text = format!(
+            "redis at {} holds a value that openlimit did not write under the key `{KEY}`; give the limiter another \
+             name or prefix, or delete the key",
+            server.address()
+        );
+        assert_eq!(error.to_string(), text);
+        assert_eq!(server.query::<Vec<u8>>(redis::cmd("GET").arg(KEY)), state);
+        server.query::<()>(redis::cmd("DEL").arg(KEY));
+        drop(call().unwrap());
+    }
+}
+
+#[test]
 fn numbers_that_are_none_under_the_key_are_an_error_and_not_a_hang() {
     let server = RedisServer::start();
     let identity = b"openlimit 1\n10 requests / second (burst 1s)\n";

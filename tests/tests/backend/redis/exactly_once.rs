@@ -1,12 +1,14 @@
 //! Replies are late or lost, and batches are sent again. Each batch is decided once, nothing is
 //! debited that no call uses, and no call that may wait fails.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::thread;
 use std::time::{Duration, Instant};
 
-use openlimit::{RateLimiter, Redis};
-use openlimit_tests::millis;
+use openlimit::{AcquireError, Cost, Permit, RateLimiter, Redis};
 use openlimit_tests::redis::{Proxy, RedisServer, quota};
+use openlimit_tests::{eventually, millis, secs};
 
 /// Shorter than any fault here.
 const TIMEOUT: Duration = millis_const(100);
@@ -172,5 +174,90 @@ fn what_others_have_given_back_is_there_for_those_who_were_refused_before() {
     while let Err(error) = call() {
         assert!(Instant::now() < deadline, "{error}");
         thread::sleep(millis(20));
+    }
+}
+
+/// Has a client cancel 20 of 50 calls in a batch without a reply, and sends that again while `broken`
+/// makes the server refuse it for a lasting reason. Then `mended` ends that, and the client goes on.
+/// Asserts that the calls are given back once.
+#[track_caller]
+fn refused_after_silence(
+    is_decided: bool,
+    broken: impl Fn(&RedisServer),
+    mended: impl Fn(&RedisServer),
+    goes_on: impl Fn(&RateLimiter),
+) {
+    let server = RedisServer::builder().user("ann", "secret", "~* &* +@all").start();
+    let proxy = Proxy::to(server.address());
+    let client = quota::client(&Redis::new(server.url_at(proxy.address())).timeout(TIMEOUT));
+    let permits = quota::take(&client, 50);
+    server.reset_stats();
+    if is_decided {
+        proxy.freeze_replies();
+    } else {
+        proxy.freeze();
+    }
+    permits.into_iter().take(20).for_each(Permit::cancel);
+    let is_away = || client.status().unwrap().store.unwrap().error.is_some();
+    eventually("an outage", is_away);
+    assert_eq!(server.calls("set"), if is_decided { 2 } else { 0 });
+    broken(&server);
+    proxy.cut();
+    proxy.resume();
+    // It tries again after some time, or at once for a call.
+    let refusal = client.acquire(Cost::new()).timeout(secs(20)).blocking().unwrap_err();
+    let AcquireError::Store { error, .. } = refusal else { panic!("{refusal}") };
+    assert!(!error.is_transient() && !is_away(), "{error}");
+    mended(&server);
+    goes_on(&client);
+    quota::assert_taken(&Redis::new(server.url()), 30);
+}
+
+fn flush(client: &RateLimiter) {
+    client.flush(secs(20)).blocking().unwrap();
+}
+
+fn call(client: &RateLimiter) {
+    quota::take(client, 1).pop().unwrap().cancel();
+}
+
+#[test]
+fn what_was_given_back_in_silence_counts_once_if_the_server_then_permits_nothing_for_a_while() {
+    let may = |rules: &str| {
+        let rules = rules.to_owned();
+        move |server: &RedisServer| server.cli::<()>(&format!("ACL SETUSER ann {rules}"))
+    };
+    for is_decided in [false, true] {
+        for goes_on in [call, flush] {
+            refused_after_silence(is_decided, may("-evalsha -eval"), may("+evalsha +eval"), goes_on);
+        }
+    }
+}
+
+#[test]
+fn it_counts_once_if_the_key_holds_something_else_for_a_while() {
+    const KEY: &str = "openlimit:{quota}";
+    let broken = |server: &RedisServer| {
+        server.cli::<()>(&format!("RENAME {KEY} kept"));
+        server.cli::<()>(&format!("RPUSH {KEY} nonsense"));
+    };
+    let mended = |server: &RedisServer| server.cli::<()>(&format!("RENAME kept {KEY}"));
+    for goes_on in [call, flush] {
+        refused_after_silence(false, broken, mended, goes_on);
+    }
+}
+
+#[test]
+fn it_counts_once_if_the_server_has_other_limits_for_a_while() {
+    const KEY: &str = "openlimit:{quota}";
+    let broken = |server: &RedisServer| {
+        server.cli::<()>(&format!("RENAME {KEY} kept"));
+        let other =
+            RateLimiter::builder().name("quota").requests(openlimit::Rate::per_day(7)).redis(server.url());
+        drop(quota::take(&other.build().unwrap(), 1));
+    };
+    let mended = |server: &RedisServer| server.cli::<()>(&format!("RENAME kept {KEY}"));
+    for goes_on in [call, flush] {
+        refused_after_silence(false, broken, mended, goes_on);
     }
 }

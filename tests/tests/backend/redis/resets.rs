@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use openlimit::feedback::Observation;
 use openlimit::{
-    AcquireError, BuildProblem, Cost, OnOutage, Percent, Permit, Rate, RateLimiter, Redis, Stack,
+    AcquireError, BuildProblem, Cost, OnOutage, Percent, Permit, Priority, Rate, RateLimiter, Redis, Stack,
     StoreProblem,
 };
 use openlimit_tests::redis::{Proxy, RedisServer};
@@ -89,6 +89,41 @@ fn a_call_that_waits_departs_soon_after_the_reset() {
     eventually("the call departs", || call.poll());
     drop(call.admitted());
     assert_eq!(left(&one), 70);
+}
+
+#[test]
+fn a_part_of_each_window_is_kept_for_a_priority() {
+    let server = RedisServer::builder().clock().start();
+    let limiter = || {
+        let builder = RateLimiter::builder().name("daily").tokens(daily(100)).redis(server.url());
+        builder.reserve((Priority::High, Percent(20))).build().unwrap()
+    };
+    let (one, other) = (limiter(), limiter());
+    let high = |limiter: &RateLimiter, tokens| {
+        let call = limiter.acquire(Cost::new().tokens(tokens)).priority(Priority::High);
+        call.timeout(secs(20)).blocking()
+    };
+    drop(take(&one, 50).unwrap());
+    drop(take(&other, 30).unwrap());
+    for limiter in [&one, &other] {
+        let error = take(limiter, 1).unwrap_err();
+        assert!(error.to_string().contains("resets at"), "{error}");
+        assert!(error.retry_after().is_some_and(|after| after > 11 * HOUR), "{error}");
+    }
+    let mut call = Call::start(one.acquire(75));
+    thread::sleep(secs(1));
+    drop(high(&one, 10).unwrap());
+    drop(high(&other, 10).unwrap());
+    assert!(high(&other, 1).is_err() && !call.poll());
+    reset(&server, 1);
+    eventually("the call departs", || call.poll());
+    let permit = call.admitted();
+    assert!(take(&other, 6).is_err());
+    drop(high(&other, 20).unwrap());
+    permit.cancel();
+    assert_eq!((left(&one), left(&other)), (80, 80));
+    drop(take(&other, 80).unwrap());
+    assert!(high(&one, 1).is_err());
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! The driver's end of a session: it carries batches until the limiter is gone.
 //!
 //! A batch whose reply is lost is sent again as it is, since the server knows the reply by the
-//! number of the batch.
+//! number of the batch. So its refunds and its debts count once, whichever sending was decided.
+//!
+//! That is so also if it is then refused for a reason that has to be mended, such as a missing
+//! permission. All calls that wait fail, and the next one has the same batch sent again. But if the
+//! server says that no sending was decided, a new batch takes along what was in it.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -10,12 +14,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::link::Link;
 use super::owner::{Collected, Owner};
 use super::retry::Retry;
-use crate::backend::redis::client::{Batch, Client};
+use crate::backend::redis::client::{Batch, Client, NoReply};
+use crate::backend::redis::failure::Fate;
 use crate::backend::redis::settings::Settings;
 use crate::backend::redis::wire::BatchReply;
 use crate::error::{StoreError, StoreProblem};
@@ -23,32 +28,22 @@ use crate::time::Time;
 
 /// Decides the batches of a session. Tests replace it.
 pub(super) trait Decider {
-    /// Decides a batch. After an error it may have been decided all the same. The same bytes then
-    /// have the same reply.
-    fn decide(&mut self, batch: &Batch) -> impl Future<Output = Result<BatchReply, StoreError>> + Send;
-
-    /// Returns true if the last batch was certainly not decided.
-    fn is_undecided(&self) -> bool {
-        false
-    }
-
-    /// Returns the limits of the state, if the last batch was refused because they are others.
-    fn other_limits(&mut self) -> Option<String> {
-        None
-    }
+    /// Decides a batch, of which so much is known. After an error it may have been decided all the
+    /// same. The same bytes then have the same reply.
+    fn decide(
+        &mut self,
+        batch: &Batch,
+        fate: Fate,
+    ) -> impl Future<Output = Result<BatchReply, NoReply>> + Send;
 }
 
 impl Decider for Client {
-    fn decide(&mut self, batch: &Batch) -> impl Future<Output = Result<BatchReply, StoreError>> + Send {
-        Self::decide(self, batch)
-    }
-
-    fn is_undecided(&self) -> bool {
-        Self::is_undecided(self)
-    }
-
-    fn other_limits(&mut self) -> Option<String> {
-        Self::other_limits(self)
+    fn decide(
+        &mut self,
+        batch: &Batch,
+        fate: Fate,
+    ) -> impl Future<Output = Result<BatchReply, NoReply>> + Send {
+        Self::decide(self, batch, fate)
     }
 }
 
@@ -85,44 +80,50 @@ async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
 /// Carries batches until the limiter is gone.
 async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
     while let Some(batch) = next(owner, link).await {
-        let mut retry = Retry::default();
-        let mut is_undecided = true;
+        let (mut retry, mut fate, began) = (Retry::default(), Fate::Undecided, Instant::now());
         loop {
             let sent = Time::System.now();
             // In a box, so that a session that waits takes little memory: there may be one for each
             // of many keys.
-            let decided = Box::pin(decider.decide(&batch)).await;
-            is_undecided &= decider.is_undecided();
-            match decided {
+            let decided = Box::pin(decider.decide(&batch, fate)).await;
+            let NoReply { error, fate: known, other_limits } = match decided {
                 Ok(reply) => {
                     owner.apply(&reply, sent, link).await;
                     link.flushes.decided();
+                    break;
                 }
-                Err(error) if error.is_transient() => {
-                    let waiting = owner.failed(&error, link).await;
-                    let waiting = waiting.map(|waiting| waiting || link.flushes.any());
-                    if retry.pause(waiting, link).await {
-                        continue;
-                    }
-                    owner.give_up(link).await;
-                }
-                Err(error) => {
-                    let theirs = decider.other_limits();
-                    if let Some(theirs) = theirs
-                        && owner.take_over(&theirs, link).await
-                    {
-                        // Two processes that update again and again must not make this one spin.
-                        sleep(Retry::LEAST).await;
-                        break;
-                    }
-                    if is_undecided {
-                        owner.take_back(link).await;
-                    }
-                    stop(owner, &error, link).await;
-                    sleep(Retry::AFTER_REFUSAL).await;
-                }
+                Err(no_reply) => no_reply,
+            };
+            fate = known;
+            if let Some(theirs) = other_limits
+                && owner.take_over(&theirs, link).await
+            {
+                // Two processes that update again and again must not make this one spin.
+                sleep(Retry::LEAST).await;
+                break;
             }
-            break;
+            let is_lasting = !error.is_transient();
+            if is_lasting && fate != Fate::Unknown {
+                if fate == Fate::Undecided {
+                    owner.take_back(link).await;
+                }
+                stop(owner, &error, link).await;
+                sleep(Retry::AFTER_REFUSAL).await;
+                break;
+            }
+            let waiting = owner.failed(&error, link).await;
+            if is_lasting {
+                link.flushes.failed(&error);
+                sleep(Retry::AFTER_REFUSAL).await;
+            }
+            let waiting = waiting.map(|waiting| waiting || link.flushes.any());
+            let goes_on = retry.pause(waiting, link).await;
+            // By then the server may have forgotten that it decided it.
+            let is_old = fate == Fate::Unknown && began.elapsed() > Retry::LONGEST;
+            if !goes_on || is_old {
+                owner.give_up(link).await;
+                break;
+            }
         }
     }
 }

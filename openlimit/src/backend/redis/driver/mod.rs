@@ -5,9 +5,8 @@
 //! steps: take everything that waits as one batch, have it decided, apply the reply. One batch is
 //! in flight at a time.
 //!
-//! A batch without a reply is sent again, unchanged, until there is a reply or the problem turns
-//! out to be permanent. A session that panics fails the waiting calls and restarts; a panic is a
-//! bug.
+//! A batch without a reply is sent again, unchanged, until there is a reply or it is known that it
+//! was not decided. A session that panics fails the waiting calls and restarts; a panic is a bug.
 //!
 //! A process that is forked without `exec` does not inherit the thread. [`Session::start`] then
 //! returns an error.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::link::Link;
+use crate::backend::redis::settings::KEPT;
 
 /// The pauses before a batch is sent again. They double from [`LEAST`](Self::LEAST) on.
 pub(super) struct Retry {
@@ -37,6 +38,10 @@ impl Retry {
     /// The most pauses for the state of a dropped limiter: two seconds in all (5 + 10 + .. + 320 +
     /// 3 * 500 ms). What is not given back then leaks by itself.
     const LAST: u32 = 10;
+
+    /// For how long a batch is sent again that may have been decided: a minute less than the server
+    /// keeps its reply, since the last sending may be on its way for long.
+    pub(super) const LONGEST: Duration = Duration::from_secs(KEPT - 60);
 
     /// The pause after an error that has to be fixed, so that callers who retry at once do not make
     /// the driver do so, too.

@@ -1,5 +1,5 @@
-//! Tests of situations that cannot be caused from outside: a session that panics, and a limiter
-//! that is dropped while its batch is in flight.
+//! Tests of situations that cannot be caused from outside: a session that panics, a limiter that is
+//! dropped while its batch is in flight, and a batch without a reply for minutes.
 
 use std::future::pending;
 use std::pin::pin;
@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
-use tokio::time::sleep;
+use tokio::time::{Instant as Moment, sleep};
 
 use super::carry::{Decider, supervise};
 use super::link::Link;
 use super::owner::{Collected, Owner};
+use super::retry::Retry;
 use crate::backend::redis::Slots;
-use crate::backend::redis::client::Batch;
+use crate::backend::redis::client::{Batch, NoReply};
+use crate::backend::redis::failure::Fate;
 use crate::backend::redis::key::Keys;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::settings::{Common, Settings};
@@ -86,7 +88,7 @@ impl Served for Plain {
 struct Faulty(Arc<AtomicUsize>);
 
 impl Decider for Faulty {
-    async fn decide(&mut self, _: &Batch) -> Result<BatchReply, StoreError> {
+    async fn decide(&mut self, _: &Batch, _: Fate) -> Result<BatchReply, NoReply> {
         assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "a fault");
         pending().await
     }
@@ -167,4 +169,82 @@ fn a_reply_that_comes_while_the_limiter_is_dropped_is_applied() {
         panic!("it is there")
     };
     assert!(matches!(collected, Collected::Batch(_)), "what was settled last is not sent");
+}
+
+/// Has no reply to any batch, for a reason and with a fate that stay. Notes when each was sent, and
+/// its number.
+struct Silent {
+    sent: Arc<Mutex<Vec<(Moment, u64)>>>,
+    problem: StoreProblem,
+    fate: Fate,
+}
+
+impl Decider for Silent {
+    async fn decide(&mut self, batch: &Batch, _: Fate) -> Result<BatchReply, NoReply> {
+        let number = f64::from_le_bytes(*batch.bytes.first_chunk().expect("a number"));
+        self.sent.lock().push((Moment::now(), number as u64));
+        let error = StoreError::new(&"".into(), self.problem.clone());
+        Err(NoReply { error, fate: self.fate, other_limits: None })
+    }
+}
+
+/// Runs the session of a limiter, for which a call joins every `joins`, for so long. Returns when
+/// each batch was sent, and its number. Asserts that each call was refused.
+fn silent((problem, fate): (StoreProblem, Fate), joins: Duration, time: Duration) -> Vec<(Duration, u64)> {
+    let (limiter, link) = (Plain::new(), Arc::<Link>::default());
+    limiter.serve(&mut |backend, _, now| {
+        backend.owe(&amounts(), now);
+        Refusals::new()
+    });
+    let sent = Arc::<Mutex<Vec<_>>>::default();
+    let weak: Weak<dyn Served> = Arc::downgrade(&limiter) as _;
+    let notes = Arc::clone(&sent);
+    let decider = move || Silent { sent: Arc::clone(&notes), problem: problem.clone(), fate };
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    let start = runtime.block_on(async {
+        let start = Moment::now();
+        tokio::spawn(supervise(Owner::Live(weak), Arc::clone(&link), settings(), decider));
+        while start.elapsed() < time {
+            limiter.join();
+            link.wake.notify_one();
+            sleep(joins).await;
+        }
+        start
+    });
+    assert!(limiter.0.lock().1.len() < 10, "calls are left alone");
+    sent.lock().iter().map(|(at, number)| (*at - start, *number)).collect()
+}
+
+#[test]
+fn what_may_have_been_decided_is_sent_again_unchanged_for_as_long_as_the_server_keeps_its_reply() {
+    let silence = || StoreProblem::TimedOut(Duration::ZERO);
+    let refusal = || StoreProblem::Refused(String::new());
+    let pause = Duration::from_secs(100);
+    for problem in [silence(), refusal()] {
+        let sent = silent((problem, Fate::Unknown), pause, 2 * Retry::LONGEST);
+        let first = sent.iter().filter(|(_, number)| *number == 1);
+        let last = first.map(|(at, _)| *at).max().expect("a batch");
+        assert!(last <= Retry::LONGEST && last > Retry::LONGEST * 9 / 10, "{last:?}");
+        // The next call has a new one sent, which takes along what is safe to count twice.
+        assert!(sent.iter().any(|(_, number)| *number == 2));
+    }
+    // What was certainly not decided is sent for ever.
+    let sent = silent((silence(), Fate::Undecided), pause, 2 * Retry::LONGEST);
+    assert!(sent.iter().all(|(_, number)| *number == 1));
+    assert!(sent.last().expect("a batch").0 > Retry::LONGEST * 3 / 2);
+}
+
+#[test]
+fn a_batch_that_was_refused_and_may_have_been_decided_is_sent_again_for_the_next_call() {
+    let refusal = StoreProblem::Refused(String::new());
+    // Callers who retry at once do not make the driver do so.
+    for (joins, most) in [(10, 180), (1_000, 30)] {
+        let sent =
+            silent((refusal.clone(), Fate::Unknown), Duration::from_millis(joins), Duration::from_secs(9));
+        assert!(sent.iter().all(|(_, number)| *number == 1));
+        assert!((9..=most).contains(&sent.len()), "{} batches", sent.len());
+    }
+    // A reply that cannot be used is the end of its batch.
+    let sent = silent((refusal, Fate::Decided), Duration::from_secs(1), Duration::from_secs(9));
+    assert!(sent.iter().is_sorted_by(|one, next| one.1 < next.1), "{sent:?}");
 }

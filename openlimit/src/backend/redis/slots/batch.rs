@@ -49,9 +49,11 @@ impl Slots {
     /// Does the same while so many waiters [want slots](Self::wanting).
     pub(super) fn next_work(&self, wanting: [usize; 2], now: u64) -> u64 {
         if self.in_flight.is_some() {
-            // During an outage the driver retries by itself, but at long intervals if no call
-            // waits. The first call that waits makes it retry now.
-            return if wanting != [0, 0] && self.outage.is_some() { now } else { u64::MAX };
+            // The driver sends a batch without a reply again by itself, but at long intervals if no
+            // call waits. The first call that waits makes it do so now. If the batch was refused
+            // for a lasting reason, that is also one that would take from a lease.
+            let asks = wanting != [0, 0] || self.outage.is_none() && self.lease_for.is_some();
+            return if asks { now } else { u64::MAX };
         }
         let is_served = |is_below: bool| wanting[usize::from(is_below)] <= self.lane(is_below).len();
         if self.wants_news || self.is_in_line && is_served(false) && is_served(true) {
@@ -95,6 +97,7 @@ impl Slots {
 
     fn begin(&mut self, queue: &Queue, flushing: bool, now: u64) -> Option<Vec<u8>> {
         self.next_look = 0;
+        self.note_kept_back(queue, now);
         if flushing {
             self.flush_now(queue, now);
         }

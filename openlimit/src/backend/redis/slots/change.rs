@@ -77,6 +77,7 @@ impl Slots {
         now: u64,
     ) -> Result<(), BuildProblem> {
         let (scales, identity) = shared(limits, &self.places)?;
+        self.turn(now);
         self.drop_all(now);
         self.setbacks += 1;
         // What was granted until now weighs by the earlier limits.

@@ -67,7 +67,18 @@ impl Slots {
         is_fresh: bool,
         now: u64,
     ) -> (u64, usize) {
-        let mut longest = self.kept_back_for(amounts, now);
+        self.wait_for_limits(amounts, ahead, is_fresh, now).max(self.kept_back_for(amounts, now))
+    }
+
+    /// Does the same for a call that is not kept back.
+    pub(super) fn wait_for_limits(
+        &self,
+        amounts: &[u64],
+        ahead: impl Fn(usize) -> u128,
+        is_fresh: bool,
+        now: u64,
+    ) -> (u64, usize) {
+        let mut longest = (0, 0);
         let weights = |bucket: usize| {
             let (scale, dimension) = (&self.scales[bucket], self.dimensions[bucket]);
             let ahead = scale.weight(u64::try_from(ahead(dimension)).unwrap_or(u64::MAX));
@@ -85,7 +96,7 @@ impl Slots {
             let (weight, ahead) = weights(bucket);
             if weight > 0 {
                 let wait = self.wait_for_reset(windows, (weight, ahead), longest.0, is_fresh, now);
-                longest = longest.max((wait, self.places[bucket]));
+                longest = longest.max((wait, self.limit_of(bucket)));
             }
         }
         longest

@@ -168,6 +168,12 @@ impl Slots {
         self.latest_end(|dimension| amounts[dimension] > 0)
     }
 
+    /// Returns when nothing holds back a call of these amounts any more: no hold of a limit alone,
+    /// and no limit that has to be reset first.
+    pub(super) fn opens_for(&self, amounts: &[u64], now: u64) -> u64 {
+        self.shut_for(amounts).max(self.reset_for(amounts, now))
+    }
+
     /// Returns when the holds of the limits of one dimension end.
     pub(super) fn shut_of(&self, dimension: usize) -> u64 {
         self.latest_end(|of| of == dimension)
@@ -279,6 +285,11 @@ impl Slots {
     /// over.
     pub(super) fn may_ask_at(&self, now: u64) -> u64 {
         let end = self.held_until.saturating_sub(self.look_ahead(now)).max(self.head_shut_until);
-        self.ask_at.max(end.min(self.seen_at.saturating_add(NEWS)))
+        self.ask_at.max(self.unless_it_opens(end))
+    }
+
+    /// Returns when to ask for a call that waits until `end`, unless another process ends that.
+    pub(super) fn unless_it_opens(&self, end: u64) -> u64 {
+        end.min(self.seen_at.saturating_add(NEWS))
     }
 }

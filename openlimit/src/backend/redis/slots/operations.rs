@@ -44,7 +44,9 @@ impl Buckets for Slots {
         }
         let amounts = head.amounts.as_slice();
         self.note_head(head, now);
-        self.head_shut_until = self.shut_for(amounts).max(self.reset_for(amounts, now));
+        // Calls below are kept back for a reset, so that those above can pass them.
+        let is_below = self.takes_share(amounts);
+        self.head_shut_until = if is_below { self.shut_for(amounts) } else { self.opens_for(amounts, now) };
         let due = self.slot_due(amounts, Some(head.number), now)?;
         let held = self.held_for(amounts);
         Some(if held > due.at { Due { at: held, limit: HOLD } } else { due })
@@ -179,6 +181,8 @@ impl Buckets for Slots {
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.setbacks += 1;
         self.alone.share.set_rate(place, allowed, declared, now);
+        // The windows before were of the earlier rate.
+        self.turn(now);
         for bucket in self.buckets_of(place) {
             self.set_rate_of_bucket(bucket, allowed, declared, now);
         }
@@ -329,6 +333,7 @@ impl Buckets for Slots {
     }
 
     fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool {
+        self.note_kept_back(queue, now);
         let calls = self.next_batch(queue, now) < self.next_look;
         if calls {
             self.next_look = 0;

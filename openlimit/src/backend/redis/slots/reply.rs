@@ -58,7 +58,7 @@ impl Slots {
         self.setbacks += 1;
         let calls = self.in_flight.take().unwrap_or_default();
         let undecided = calls.get(reply.calls.len());
-        let kept_back = undecided.and_then(|call| call.waiter).map_or(0, |(_, number)| number);
+        let kept_back = undecided.and_then(|call| call.waiter);
         let undecided = undecided.map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
         if self.ledger.others_gave(reply, self.shortest_pause()) {

@@ -8,7 +8,8 @@
 //! # Calls that wait for a reset
 //!
 //! They are not granted ahead. Their client asks for them at the reset, and until then once a
-//! second, since other processes may give back a part of the window.
+//! second, since other processes may give back a part of the window. Calls below a reserved
+//! priority are kept back for as long (`shares`), and those above pass them.
 //!
 //! # Departures
 //!
@@ -136,8 +137,8 @@ impl Slots {
         if self.windows.is_empty() {
             return (0, 0);
         }
-        let (wait, place) = self.wait_for_room(amounts, |_| 0, true, now);
-        let resets = self.windows.iter().any(|windows| self.places[windows.bucket] == place);
+        let (wait, place) = self.wait_for_limits(amounts, |_| 0, true, now);
+        let resets = self.windows.iter().any(|windows| self.limit_of(windows.bucket) == place);
         if resets { (wait, place) } else { (0, 0) }
     }
 

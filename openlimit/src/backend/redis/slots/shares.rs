@@ -11,6 +11,9 @@
 //! * **A call below that has to wait for its share is granted at most one look-ahead ahead.** Beyond
 //!   that it is kept back, and so are all calls below behind it, until the server says to ask again
 //!   (`below_at`), or it is not the first one any more. Calls above are requested meanwhile.
+//!   If it waits for the end of a hold or for a reset, all of them do (`below_shut_until`). So calls
+//!   above that fit pass one that waits for a reset, even if it waits for that of the limit itself
+//!   and is owed its turn.
 //!
 //! Limits are charged as of the moment for which each call is granted. So if the burst has no room
 //! for that, a call above waits for a look-ahead of calls below at most.
@@ -21,7 +24,7 @@
 use std::collections::VecDeque;
 
 use super::state::{Slot, Slots};
-use crate::queue::Waiter;
+use crate::queue::{Queue, Waiter};
 
 impl Slots {
     /// Returns true if a part of every limit is reserved.
@@ -72,10 +75,11 @@ impl Slots {
     }
 
     /// Returns from when on calls below may be requested: not before the last call above may depart
-    /// soon.
+    /// soon, nor before the one that was kept back may.
     pub(super) fn below_from(&self, now: u64) -> u64 {
         let last = self.slots.back().filter(|slot| !slot.is_lease());
-        self.below_at.max(last.map_or(0, |slot| slot.due.saturating_sub(self.look_ahead(now))))
+        let last = last.map_or(0, |slot| slot.due.saturating_sub(self.look_ahead(now)));
+        self.below_at.max(last).max(self.unless_it_opens(self.below_shut_until))
     }
 
     /// Gives back slots of calls below that begin later, because a call above waits, which goes
@@ -90,9 +94,23 @@ impl Slots {
     /// Lets calls below be requested now if another one is at the head of the queue than the one
     /// that was kept back: that one has left, or this one has a higher priority.
     pub(super) fn note_head(&mut self, head: &Waiter, now: u64) {
-        let is_another = self.below_at > now && self.below.is_empty() && head.number != self.kept_back;
+        let is_kept_back = self.kept_back.is_some_and(|(_, number)| number == head.number);
+        let is_another = self.below_at > now && self.below.is_empty() && !is_kept_back;
         if is_another && self.takes_share(head.amounts.as_slice()) {
             self.below_at = now;
+        }
+    }
+
+    /// Looks at the call below that was kept back, wherever it is in the queue. If it has left, those
+    /// behind it may be requested now.
+    pub(super) fn note_kept_back(&mut self, queue: &Queue, now: u64) {
+        let Some((key, number)) = self.kept_back else { return };
+        match queue.waiter(key).filter(|waiter| waiter.number == number) {
+            Some(waiter) => self.below_shut_until = self.opens_for(waiter.amounts.as_slice(), now),
+            None => {
+                (self.kept_back, self.below_shut_until) = (None, 0);
+                self.below_at = self.below_at.min(now);
+            }
         }
     }
 
@@ -108,7 +126,9 @@ impl Slots {
     /// Returns for how long a call of these amounts is kept back, and the limit whose share that is
     /// for.
     pub(super) fn kept_back_for(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        if self.below_at <= now || !self.takes_share(amounts) {
+        let is_kept_back = self.below_at > now && self.takes_share(amounts);
+        // Before a reset, others may give back what it needs.
+        if !is_kept_back || self.known_reset(amounts, now).0 > 0 {
             return (0, 0);
         }
         let wait = |bucket: &usize| {

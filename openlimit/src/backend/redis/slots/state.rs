@@ -89,8 +89,10 @@ pub(crate) struct Slots {
     pub(super) ask_at: u64,
     /// The same for calls that take from a share and were kept back; zero once one is granted.
     pub(super) below_at: u64,
-    /// The number of the waiter that was kept back then; zero for a lease.
-    pub(super) kept_back: u64,
+    /// The key and number of the waiter that was kept back then; `None` for a lease.
+    pub(super) kept_back: Option<(Key, u64)>,
+    /// When holds and resets end that it waits for, as of the last look at it.
+    pub(super) below_shut_until: u64,
     /// True if the last reply gave this client a place in line, and no batch followed.
     pub(super) is_in_line: bool,
     /// When a call last gave back a part of what it had reserved, or a response said that less was
@@ -223,7 +225,8 @@ impl Slots {
             max_hold,
             ask_at: 0,
             below_at: 0,
-            kept_back: 0,
+            kept_back: None,
+            below_shut_until: 0,
             is_in_line: false,
             changed_at: None,
             given_at: None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redis::Connection;
 
-use super::super::{Alone, LOCAL, SharedLimit, Slots};
+use super::super::{Alone, LOCAL, SharedLimit, Slots, Windows};
 use super::server::RedisServer;
 use super::world::{EPOCH, scripted};
 use crate::admission::{Admission, Decided, Policy};
@@ -20,7 +20,7 @@ use crate::backend::redis::wire::BatchReply;
 use crate::backend::tests::below;
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
-use crate::limits::{Amounts, Percent, Priority};
+use crate::limits::{Amounts, Calendar, Percent, Priority};
 use crate::queue::{Key, Outcome, Queue, Reserve, Urgency, Waiter};
 use crate::time::Dates;
 
@@ -71,7 +71,9 @@ pub(super) struct Crowd {
 }
 
 impl Client {
-    fn new(metering: Metering, look_ahead: u64) -> Self {
+    /// Creates a client that looks ahead, or a limiter whose buckets are in memory.
+    fn new(metering: Metering, look_ahead: Option<u64>) -> Self {
+        let dates = || Dates::From(1_000 * EPOCH.cast_signed());
         let meterings = [metering, metering.share(SHARE)];
         let starting = Starting {
             name: None,
@@ -80,12 +82,12 @@ impl Client {
             dimensions: &[0, 1],
             reserve: Some((Priority::High, Percent(100 - SHARE))),
             max_hold: 600 * SECOND,
-            dates: Dates::From(0),
+            dates: dates(),
             on_system_time: true,
         };
         let terms = Terms {
             jitter: JITTER.as_nanos() as u64,
-            look_ahead,
+            look_ahead: look_ahead.unwrap_or(0),
             lease: None,
             patience: 0,
             on_outage: OnOutage::Wait,
@@ -96,12 +98,17 @@ impl Client {
             dimension: place,
             share: meterings[place].share,
             scale: Scale::new(&meterings[place], pause),
-            windows: None,
+            windows: Calendar::of(meterings[place].rate)
+                .expect("a calendar")
+                .map(|calendar| Windows::new(calendar, dates())),
         });
         let alone = Alone::new(Memory::new(&starting, LOCAL), Memory::new(&starting, LOCAL), 2);
         let slots = Slots::new(&shared, terms, "".into(), alone, 600 * SECOND);
         let policy = Policy { grace: terms.slack(), max_hold: 600 * SECOND, ..Policy::default() };
-        let backend = Backend::Redis(Box::new(slots));
+        let backend = match look_ahead {
+            Some(_) => Backend::Redis(Box::new(slots)),
+            None => Backend::Memory(Memory::new(&starting, 0)),
+        };
         let admission =
             Admission::new(backend, Queue::new(2), Arc::new(policy)).reserving(Reserve::from(Priority::High));
         let keys = ["{crowd}".to_owned(), Keys::new("", "crowd", None).client()];
@@ -122,14 +129,24 @@ impl Client {
 impl Crowd {
     /// Creates clients with these look-aheads.
     pub(super) fn new(metering: Metering, look_aheads: &[u64]) -> Self {
+        let clients = look_aheads.iter().map(|look_ahead| Client::new(metering, Some(*look_ahead)));
+        Self::of(metering, clients.collect())
+    }
+
+    /// Creates a limiter in memory.
+    pub(super) fn in_memory(metering: Metering) -> Self {
+        Self::of(metering, vec![Client::new(metering, None)])
+    }
+
+    fn of(metering: Metering, clients: Vec<Client>) -> Self {
         let server = RedisServer::start();
         Self {
             connection: server.connect(),
             _server: server,
-            script: scripted(&[false; 2], 1),
+            script: scripted(&[metering.rate.has_resets(); 2], 1),
             metering,
-            clients: look_aheads.iter().map(|look_ahead| Client::new(metering, *look_ahead)).collect(),
-            departed: vec![Vec::new(); look_aheads.len()],
+            departed: vec![Vec::new(); clients.len()],
+            clients,
             now: SECOND,
             batches: 0,
             random: 0x9e37_79b9_7f4a_7c15,
@@ -170,6 +187,16 @@ impl Crowd {
         }
     }
 
+    /// Cancels all calls of these that wait.
+    pub(super) fn cancel(&mut self, is_meant: impl Fn(&Call) -> bool) {
+        for Client { admission, waiting, .. } in &mut self.clients {
+            for (key, _) in waiting.extract_if(.., |(_, call)| is_meant(call)) {
+                admission.queue.leave(key);
+            }
+            admission.pump(self.now, &mut Vec::new());
+        }
+    }
+
     /// Deletes the state.
     pub(super) fn lose_the_state(&mut self) {
         redis::cmd("FLUSHALL").exec(&mut self.connection).expect("redis answers");
@@ -177,14 +204,28 @@ impl Crowd {
 
     /// Gives back a part of a call that has departed, of which the check has to know.
     pub(super) fn settle(&mut self, client: usize, back: u64) {
-        let (now, of) = (self.now, &mut self.clients[client]);
-        if let Some(call) = self.departed[client].last_mut() {
-            let back = back.min(call.amount);
-            call.amount -= back;
-            let mut amounts = Amounts::Few([back, 0, 0]);
-            of.admission.fill_share(&mut amounts, call.priority);
-            of.admission.backend.refund(&amounts, call.charge, now, |_, _| ());
+        if let Some(last) = self.departed[client].len().checked_sub(1) {
+            self.settle_call(client, last, back);
         }
+    }
+
+    /// Gives back a part of one of the calls of a client that have departed.
+    pub(super) fn settle_call(&mut self, client: usize, which: usize, back: u64) {
+        let (now, of) = (self.now, &mut self.clients[client]);
+        let call = &mut self.departed[client][which];
+        let back = back.min(call.amount);
+        call.amount -= back;
+        let mut amounts = Amounts::Few([back, 0, 0]);
+        of.admission.fill_share(&mut amounts, call.priority);
+        of.admission.backend.refund(&amounts, call.charge, now, |_, _| ());
+    }
+
+    /// Has a call of a client use so much more than it had reserved.
+    pub(super) fn owe(&mut self, client: usize, amount: u64, priority: Priority) {
+        let (now, of) = (self.now, &mut self.clients[client]);
+        let mut amounts = Amounts::Few([amount, 0, 0]);
+        of.admission.fill_share(&mut amounts, priority);
+        of.admission.backend.owe(&amounts, now);
     }
 
     /// Lets time pass, in which the clients do what they can.
@@ -202,10 +243,9 @@ impl Crowd {
     /// Does everything that a client can do now. Returns when it can do more.
     fn serve(&mut self, client: usize) -> u64 {
         let (now, of) = (self.now, &mut self.clients[client]);
-        if let Some((_, sent, reply)) = of.reply.take_if(|(at, ..)| *at <= now) {
-            let Client { admission: Admission { backend: Backend::Redis(slots), queue, .. }, .. } = of else {
-                unreachable!()
-            };
+        if let Some((_, sent, reply)) = of.reply.take_if(|(at, ..)| *at <= now)
+            && let Admission { backend: Backend::Redis(slots), queue, .. } = &mut of.admission
+        {
             assert!(slots.apply(&reply, queue, sent, now).is_empty());
         }
         of.admission.pump(now, &mut Vec::new());
@@ -218,24 +258,28 @@ impl Crowd {
             false
         });
         let mut next = of.admission.next().unwrap_or(u64::MAX);
-        if of.reply.is_none() {
-            let Client { admission: Admission { backend: Backend::Redis(slots), queue, .. }, .. } = of else {
-                unreachable!()
-            };
+        if of.reply.is_none()
+            && let Admission { backend: Backend::Redis(slots), queue, .. } = &mut of.admission
+        {
             match slots.collect(queue, false, now) {
                 Ok(batch) => {
-                    self.batches += 1;
-                    let mut command = redis::cmd("EVAL");
-                    command.arg(&self.script).arg(2).arg(&of.keys).arg("openlimit 1\nof the test\n");
-                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
-                    let bytes: Vec<u8> = command.query(&mut self.connection).expect("redis answers");
-                    let reply = BatchReply::read(&bytes, &[false; 2]).expect("a reply");
-                    of.reply = Some((now + TRIP, now, reply));
+                    let reply = self.decide(client, &batch);
+                    self.clients[client].reply = Some((now + TRIP, now, reply));
                 }
                 Err(at) => next = next.min(at.unwrap_or(u64::MAX)),
             }
         }
-        next.min(of.reply.as_ref().map_or(u64::MAX, |(at, ..)| *at))
+        next.min(self.clients[client].reply.as_ref().map_or(u64::MAX, |(at, ..)| *at))
+    }
+
+    /// Has a batch of a client decided.
+    pub(super) fn decide(&mut self, client: usize, batch: &[u8]) -> BatchReply {
+        self.batches += 1;
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.script).arg(2).arg(&self.clients[client].keys).arg("openlimit 1\nof the test\n");
+        command.arg(batch).arg(60).arg(60).arg(EPOCH + (self.now + WAY) / 1_000);
+        let bytes: Vec<u8> = command.query(&mut self.connection).expect("redis answers");
+        BatchReply::read(&bytes, &[self.metering.rate.has_resets(); 2]).expect("a reply")
     }
 
     /// Returns the calls of this priority that have departed, of all clients, in their order.

@@ -18,6 +18,7 @@ mod crowd;
 mod everything;
 mod exhausted;
 mod far;
+mod foreign;
 mod held;
 mod learned;
 mod limit_holds;

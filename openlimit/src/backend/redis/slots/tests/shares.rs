@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::crowd::{Client, Crowd, JITTER, MILLISECOND, SECOND};
 use crate::backend::redis::scale::ONE;
-use crate::backend::{Buckets as _, HOLD};
+use crate::backend::{Backend, Buckets as _, HOLD};
 use crate::bucket::Metering;
-use crate::limits::{Priority, Rate};
+use crate::limits::{Amounts, Priority, Rate};
+use crate::queue::{Urgency, Waiter};
 
 use Priority::{High, Low};
 
@@ -133,4 +134,69 @@ fn a_call_that_is_kept_back_is_known_to_wait_for_its_share() {
     assert!(wait > 0 && limit == 0 && limit != HOLD);
     assert_eq!(backend(client).wait_of_next(&[10, 0], now).0, 0);
     assert!(backend(client).waits_for_share(&[700, 700], now));
+}
+
+/// Makes a round trip of a client that takes no time, and lets no call depart. Returns the next
+/// batch, or when there will be one.
+fn exchange(crowd: &mut Crowd, client: usize) -> Result<Vec<u8>, Option<u64>> {
+    let now = crowd.now;
+    let collect = |crowd: &mut Crowd| {
+        let admission = &mut crowd.clients[client].admission;
+        let Backend::Redis(slots) = &mut admission.backend else { unreachable!() };
+        slots.collect(&admission.queue, false, now)
+    };
+    let batch = collect(crowd).expect("there is something to send");
+    let reply = crowd.decide(client, &batch);
+    let admission = &mut crowd.clients[client].admission;
+    let Backend::Redis(slots) = &mut admission.backend else { unreachable!() };
+    slots.apply(&reply, &admission.queue, now, now);
+    collect(crowd)
+}
+
+#[test]
+fn a_call_below_on_hold_is_asked_for_at_the_end_although_a_call_above_that_is_not_is_first() {
+    let mut crowd = two();
+    let until = crowd.now + SECOND / 2;
+    backend(&mut crowd.clients[0]).hold_limit(0, until, crowd.now);
+    crowd.pass(5 * MILLISECOND);
+    // The first one takes nothing.
+    for (amount, priority) in [(0, High), (10, Low)] {
+        let amounts = Amounts::Few([amount, amount, 0]);
+        let waiter = Waiter::new(amounts, crowd.now, Urgency::default().of(priority));
+        crowd.clients[0].admission.queue.join(waiter);
+    }
+    let next = exchange(&mut crowd, 0).unwrap_err().expect("a call waits");
+    assert_eq!(crowd.clients[0].slots().slots.len(), 1);
+    assert!(next.abs_diff(until) < MILLISECOND, "{next} and not {until}");
+    // Another process ends it, some time after it was asked for.
+    crowd.now += 20 * MILLISECOND;
+    crowd.clients[1].slots().wants_news = true;
+    exchange(&mut crowd, 1).unwrap_err();
+    let now = crowd.now;
+    backend(&mut crowd.clients[1]).release(now);
+    exchange(&mut crowd, 1).unwrap_err();
+    crowd.clients[0].slots().wants_news = true;
+    assert!(exchange(&mut crowd, 0).is_ok());
+}
+
+#[test]
+fn a_call_below_is_asked_for_when_the_one_on_hold_in_front_of_it_leaves_although_a_call_above_is_first() {
+    let mut crowd = two();
+    let until = crowd.now + 100 * SECOND;
+    backend(&mut crowd.clients[0]).hold_limit(0, until, crowd.now);
+    crowd.pass(5 * MILLISECOND);
+    let now = crowd.now;
+    let keys = [(0, High), (10, Low), (10, Low)].map(|(amount, priority)| {
+        let waiter = Waiter::new(Amounts::Few([amount, amount, 0]), now, Urgency::default().of(priority));
+        crowd.clients[0].admission.queue.join(waiter)
+    });
+    // Once a second at most, since nobody tells that a hold has ended.
+    let next = exchange(&mut crowd, 0).unwrap_err().expect("a call waits");
+    assert!(next.abs_diff(now + SECOND) < MILLISECOND, "{next}");
+    crowd.clients[0].admission.queue.leave(keys[1]);
+    let Client { admission, .. } = &mut crowd.clients[0];
+    assert!(admission.backend.calls_driver(&admission.queue, now));
+    // And once only.
+    let calls = (0..2).map(|_| admission.backend.calls_driver(&admission.queue, now));
+    assert_eq!(calls.collect::<Vec<_>>(), [false; 2]);
 }

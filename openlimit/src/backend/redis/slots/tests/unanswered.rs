@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::client::Tenant;
 use super::world::{SLOW, World};
 use crate::backend::Buckets as _;
-use crate::error::StoreProblem;
+use crate::error::{StoreError, StoreProblem};
 use crate::limits::Amounts;
 use crate::queue::{Refusal, Urgency, Waiter};
 
@@ -70,4 +70,32 @@ fn a_timeout_that_ends_while_the_call_of_another_client_goes_first_is_the_limit_
     client.join([1, 1]);
     client.slots.ask_at = world.clock + 20 * MS;
     assert_eq!(expire(&client, [1, 1], world.clock + MS), None);
+}
+
+#[test]
+fn a_batch_that_was_refused_and_may_have_been_decided_is_sent_again_when_the_limiter_is_used() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.slots.terms.lease = Some(50 * MS);
+    client.slots.owe(&Amounts::Few([1, 1, 0]), world.clock);
+    for uses in [
+        |client: &mut Tenant| _ = client.join([1, 1]),
+        |client: &mut Tenant| {
+            client.slots.would_wait(
+                &Waiter::new(Amounts::Few([1, 1, 0]), 0, Urgency::default()),
+                &client.queue,
+                0,
+            );
+        },
+    ] {
+        let Tenant { slots, queue, .. } = &mut client;
+        assert!(slots.in_flight.is_some() || slots.collect(queue, true, world.clock).is_ok());
+        assert!(!slots.calls_driver(queue, world.clock), "it is at work");
+        let error = StoreError::new(&"".into(), StoreProblem::Refused(String::new()));
+        slots.failed(&error, queue, world.clock);
+        assert!(!slots.calls_driver(queue, world.clock));
+        uses(&mut client);
+        assert!(client.slots.calls_driver(&client.queue, world.clock));
+        client.all_leave();
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Connection, RedisResult};
+use redis::{Cmd, Connection, RedisResult};
 
 use super::super::{Alone, LOCAL, SharedLimit, Slots, Windows};
 use super::client::Tenant;
@@ -36,9 +36,22 @@ pub(super) const EPOCH: u64 = 1_700_000_000_000_000;
 /// Returns the script for limits, each of which resets or not, and the last of which are `shares`.
 /// It takes the time from its last argument.
 pub(super) fn scripted(reset: &[bool], shares: usize) -> String {
-    let script = Script::of(reset, shares).text.replace("redis.call('TIME')", "{0, ARGV[5]}");
+    timed(&Script::of(reset, shares))
+}
+
+fn timed(script: &Script) -> String {
+    let script = script.text.replace("redis.call('TIME')", "{0, ARGV[5]}");
     assert!(script.contains("{0, ARGV[5]}"), "the script does not read the clock any more");
     script
+}
+
+/// The identity of the limiter.
+const IDENTITY: &str = "openlimit 1\nof the test\n";
+
+fn command(script: &str, identity: &str, keys: &[String; 2], batch: &[u8], time: u64) -> Cmd {
+    let mut command = redis::cmd("EVAL");
+    command.arg(script).arg(2).arg(keys).arg(identity).arg(batch).arg(KEPT).arg(KEPT).arg(time);
+    command
 }
 
 pub(super) fn metering(rate: Rate) -> Metering {
@@ -63,6 +76,17 @@ pub(super) struct World {
     pub(super) clock: u64,
     /// By how much the server's clock was set back, in microseconds.
     back: u64,
+    /// The batches so far.
+    recorded: Vec<Recorded>,
+}
+
+/// A batch that was decided.
+struct Recorded {
+    keys: [String; 2],
+    batch: Vec<u8>,
+    /// What the server's clock showed.
+    time: u64,
+    reply: Vec<u8>,
 }
 
 /// One grant.
@@ -104,6 +128,7 @@ impl World {
             random: 0x9e37_79b9_7f4a_7c15,
             clock: STEP,
             back: 0,
+            recorded: Vec::new(),
         }
     }
 
@@ -224,6 +249,8 @@ impl World {
     pub(super) fn run(&mut self, client: &mut Tenant, batch: &[u8]) -> BatchReply {
         client.sent = batch.to_vec();
         client.reply = self.eval(&client.keys, batch);
+        let (keys, reply) = (client.keys.clone(), client.reply.clone());
+        self.recorded.push(Recorded { keys, batch: batch.to_vec(), time: self.time(), reply });
         self.read(&client.reply)
     }
 
@@ -232,7 +259,7 @@ impl World {
     }
 
     pub(super) fn eval(&mut self, keys: &[String; 2], batch: &[u8]) -> Vec<u8> {
-        self.eval_as("openlimit 1\nof the test\n", keys, batch).unwrap()
+        self.eval_as(IDENTITY, keys, batch).unwrap()
     }
 
     /// Has a batch of a client with this identity decided.
@@ -242,14 +269,27 @@ impl World {
         keys: &[String; 2],
         batch: &[u8],
     ) -> RedisResult<Vec<u8>> {
-        let mut command = redis::cmd("EVAL");
-        command.arg(&self.script).arg(2).arg(keys).arg(identity);
-        command
-            .arg(batch)
-            .arg(KEPT)
-            .arg(KEPT)
-            .arg(EPOCH - self.back + self.clock / 1_000)
-            .query(&mut self.connection)
+        let command = command(&self.script, identity, keys, batch, self.time());
+        command.query(&mut self.connection)
+    }
+
+    /// Returns what the server's clock shows, in microseconds.
+    fn time(&self) -> u64 {
+        EPOCH - self.back + self.clock / 1_000
+    }
+
+    /// Asserts that the script decides all batches so far in the same way if its variables are in
+    /// tables, as those of many limits are. None of them may have been lost.
+    pub(super) fn check_in_tables(&self) {
+        let server = RedisServer::start();
+        let mut connection = server.connect();
+        let reset: Vec<_> = self.scales.iter().map(Scale::resets).collect();
+        let script = timed(&Script::new(&reset, 0, true));
+        for Recorded { keys, batch, time, reply } in &self.recorded {
+            let command = command(&script, IDENTITY, keys, batch, *time);
+            let in_tables: Vec<u8> = command.query(&mut connection).unwrap();
+            assert_eq!(&in_tables, reply);
+        }
     }
 
     /// Returns how much of each refund of a batch the server will give back in each limit. Has it

@@ -70,6 +70,20 @@ fn a_debt_is_taken_from_the_next_windows_also_if_nobody_calls_in_some_of_them() 
 }
 
 #[test]
+fn a_rate_that_changes_after_a_reset_leaves_no_debt_of_the_window_before() {
+    let mut world = start();
+    let (mut one, mut other) = (world.client(), world.client());
+    charge(&mut world, &mut one, 90);
+    world.clock = RESET;
+    one.slots.set_rate(0, 25, 100, world.clock);
+    assert_eq!(look(&world, &one).1, 0);
+    assert_eq!(world.exchange(&mut one).buckets[0].level, 0);
+    assert_eq!(learn(&mut world, &mut other).buckets[0].level, 0);
+    charge(&mut world, &mut other, 25);
+    assert!(is_full(&mut world, &mut one, 1));
+}
+
+#[test]
 fn months_of_any_length_count_as_one_window_each() {
     // The first of each month from December 2023 on, in seconds.
     let firsts = [1_701_388_800, 1_704_067_200, 1_706_745_600, 1_709_251_200, 1_711_929_600_u64];

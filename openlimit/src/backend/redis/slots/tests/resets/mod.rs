@@ -13,6 +13,7 @@ use crate::limits::{Amounts, Rate};
 mod clocks;
 mod counts;
 mod departures;
+mod shares;
 mod state;
 mod waits;
 
@@ -32,7 +33,7 @@ fn hourly(amount: u64) -> Metering {
 }
 
 /// A world in which requests reset every hour, and tokens leak.
-fn start() -> World {
+pub(super) fn start() -> World {
     World::metered_by([hourly(AMOUNT), metering(Rate::per_second(50_000))])
 }
 
@@ -132,6 +133,7 @@ fn no_window_has_more_than_its_amount_and_refunds_and_debts_count_where_they_bel
     assert!(window > 60 && fullest == AMOUNT, "{fullest} in {window} windows");
     let last = world.granted.iter().map(|call| (call.at - EPOCH * 1_000 + HOUR - RESET) % HOUR).max();
     assert!(last < Some(HOUR - LEAD));
+    world.check_in_tables();
 }
 
 #[test]

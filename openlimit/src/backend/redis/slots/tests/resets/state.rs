@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::world::{JITTER, World, metering};
 use super::{AMOUNT, RESET, charge, hourly, start};
 use crate::backend::redis::scale::MOST;
-use crate::backend::redis::script::Script;
+use crate::backend::redis::script::{MOST_LOCAL, Script};
 use crate::backend::redis::shared::shared;
 use crate::backend::{Buckets as _, Starting};
 use crate::bucket::Metering;
@@ -113,8 +113,8 @@ fn an_update_of_the_jitter_changes_for_how_long_before_a_reset_no_call_departs()
 #[test]
 fn the_script_has_room_for_as_many_limits_as_can_be_shared_whichever_reset() {
     let mut world = start();
-    for bits in [0, 1, 0b1010_1010, 0b0111_1111, 0b1111_1111_u32] {
-        for limits in [MOST_SHARED, MOST_SHARED - 1] {
+    for bits in [0, 1, 0b1010_1010_1010_1010, 0b0111_1111_0111_1111, 0b1111_1111_1111_1111_u32] {
+        for limits in [MOST_SHARED, MOST_SHARED - 1, MOST_LOCAL, MOST_LOCAL - 1] {
             let reset: Vec<_> = (0..limits).map(|limit| bits >> limit & 1 == 1).collect();
             for shares in [0, limits / 2] {
                 let mut load = redis::cmd("SCRIPT");
