@@ -49,7 +49,7 @@
 -- it were given back, the stack is (5, 5), (7, 5), (8, 35).
 
 -- The pair of the last charge is not on the stack (`top$`, `low$`). It goes there when the next
--- charge comes. Until then the charge can be taken out again.
+-- charge comes.
 
 -- While a bucket fills, each charge adds a pair. Beyond MOST_PAIRS the stack is thinned out: a pair
 -- that is hardly higher than the one before it gives its range to that one. Refunds of those
@@ -75,16 +75,20 @@
 -- The client that comes first does not know of grants to others after its last reply. Only those
 -- can be granted twice.
 
--- # One far call at a time
--- A call that has to wait is granted ahead, so that it keeps its turn whatever others ask for. But
--- then it is in the buckets before it departs, and what is given back until then is of little use
--- to it. If every client had such a call far ahead, that would cost a good part of the limit. So
--- while one call (`far`) is granted for a moment beyond two look-aheads of its client, no other is.
--- Other clients ask again, and wait about as long as they would behind it.
+-- # The line
+-- Once a call is granted it is in the buckets, and what is given back until it departs counts only
+-- up to the level just before it. So a call that would have to wait for more than two look-aheads
+-- of its client is not granted yet. Its client gets a place in the `line`, and asks again when the
+-- call is that near. Whatever is given back until then brings that moment forward.
 
--- From two look-aheads before its moment on (`far_at`) the next one may be granted. Its own client
--- asks for more calls within one look-ahead of it. So any other client comes first, whatever its
--- own look-ahead is, and they take turns.
+-- While there is a line, only the first client in it is granted calls, and others that ask for some
+-- join it at the end. So large calls are not overtaken again and again. While others wait, a turn is
+-- one call, or as many as fit into a look-ahead or a quarter of the burst. Then the client has to
+-- join the line again. So clients take turns, whatever they ask for and however often they ask.
+
+-- A client asks again in time, or loses its place. If it does not want calls any more, its next
+-- batch has none, and it leaves the line. `first_due` is when the call of the first client was due,
+-- by what was in the buckets when it asked last. Those behind it wait for longer.
 
 -- # The shares of calls below a priority
 -- If a part of every limit is kept for some priorities, each limit has a second bucket for the
@@ -168,7 +172,7 @@
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
 -- window. The state keeps when the window ends that its level counts in (`till`, negative in the
--- place of `rested`), and its `fit` (in the place of `put_in`), since the next client may have
+-- place of `rested`), and its `fit` (`was_fit`), since the next client may have
 -- another one. When that is over, as much of the level is gone as the windows since then allow.
 -- What is left is a debt. Nothing of the charges before can be given back any more.
 
@@ -189,23 +193,12 @@
 -- # A reset
 -- All buckets become as new. That counts as one charge, behind which nothing can be given back.
 
--- # The last call, granted anew
--- The moment of a granted call is fixed. For a call far ahead, later refunds could allow a much
--- earlier one. But they count only up to the level just before that call. So as long as no other
--- call was granted after it, its client may have it taken out, as if it had never been granted, and
--- granted anew as the first call of the batch (`moves`). `ahead` is where the client's last call
--- lies, `back` where the one before it does.
-
--- Example: a bucket of fit 180 is at 178. A call of 100 is granted for 98, when the level will be
--- 80. Now the call before it gives back 160. With the far call in place, only 80 of that would
--- count. With it taken out, the level is 178 - 160 = 18, and the call is granted for now.
-
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at, below = ARGV[2], 0, {}
-local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls
-seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, back, back_at, below.ahead, below.at, below.back, below.back_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, out, moves, refunds, calls, at =
-  unpack('<dddddddddddddddddddddddd', batch)
+local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, refunds, calls
+seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, ahead, ahead_at, below.ahead, below.at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, refunds, calls, at =
+  unpack('<dddddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
@@ -231,18 +224,20 @@ end
 -- again within LONGEST_PAUSE (ahead.rs), in nanoseconds. Its batch may take until GRACE after that
 -- and two look-aheads, in microseconds.
 local FAR, MOST_PAIRS, PROBE, LONGEST_PAUSE, GRACE = 4503599627370496, 64, 60000000, 1000000000, 50000
-local last, epoch, charges, far, far_at, held, booked = now, now, now, 0, 0, 0, 0
-local level$, idle$, rested$, put_in$ = 0, 0, FAR, 0 --*
+local last, epoch, charges, in_line, first_due, held, booked = now, now, now, 0, 0, 0, 0
+local level$, idle$, rested$, was_fit$ = 0, 0, FAR, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- In tables, since a script may have 200 local variables only.
 local window = {}
-local ends, span, cut, rate, shut, sum, took, given, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
+local ends, span, cut, rate, shut, sum, given, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
 local claim = {of = 0, ends = 0}
-ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], given[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
+-- Two numbers for each client in it: a hash of its key, and when it loses its place. Up to `most`.
+local line = {most = 512}
+ends[$], span[$], cut[$], rate[$], shut[$], sum[$], given[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
 window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
--- eight numbers for each limit, and three.
+-- seven numbers for each limit, three, and the line.
 local state = redis.call('GET', KEYS[1])
 -- What becomes of each level if this client's limits are newer: a part of it.
 local parts
@@ -266,20 +261,22 @@ if state then
   local fixed = begin + 63{{ + 56}}
   local length, from, total = -1, fixed + 1
   if (is_same or is_newer) and #state >= fixed then
-    last, epoch, charges, far, far_at, held, booked, total, {{level$, idle$, rested$, put_in$, top$, low$, size$}} =
+    last, epoch, charges, in_line, first_due, held, booked, total, {{level$, idle$, rested$, was_fit$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
     window.till$, rested$ = -rested$, FAR --resets
-    length = fixed + 24
-    length = length + 8 * size$ + 64 --*
+    length = fixed + 24 + 16 * in_line
+    length = length + 8 * size$ + 56 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
-    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends = unpack('<{{dddddddd}}ddd', state, from)
+    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], old[$]}}, old.epoch, claim.of, claim.ends, from = unpack('<{{ddddddd}}ddd', state, from)
+    for entry = 1, 2 * in_line do line[entry], from = unpack('<d', state, from) end
     -- A number that is none, or infinite, makes the sum of all so.
-    total = total + last + epoch + charges + far + far_at + held + booked + old.epoch + claim.of + claim.ends
-    total = total + level$ + idle$ + rested$ + put_in$ + top$ + low$ + ends[$] + span[$] + cut[$] + rate[$] + shut[$] + sum[$] + took[$] + old[$] --*
+    total = total + last + epoch + charges + first_due + held + booked + old.epoch + claim.of + claim.ends
+    total = total + level$ + idle$ + rested$ + was_fit$ + top$ + low$ + ends[$] + span[$] + cut[$] + rate[$] + shut[$] + sum[$] + old[$] --*
     total = total + window.till$ --resets
     for place = 1, size$ do total = total + stack$[place] end --*
+    for entry = 1, #line do total = total + line[entry] end
     if total - total ~= 0 then return redis.error_reply('OPENLIMIT layout ') end
     if is_newer then
       local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
@@ -318,8 +315,8 @@ if state then
     if not (free_in <= 0) then
       return redis.error_reply('OPENLIMIT limits ' .. string.format('%.0f ', min(FAR, free_in)) .. theirs)
     end
-    last, epoch, charges, far, far_at, held, booked = now, now, now, 0, 0, 0, 0
-    level$, idle$, rested$, put_in$, top$, low$, size$ = 0, 0, FAR, 0, 0, FAR, 0 --*
+    last, epoch, charges, held, booked = now, now, now, 0, 0
+    level$, idle$, rested$, was_fit$, top$, low$, size$ = 0, 0, FAR, 0, 0, FAR, 0 --*
     window.till$ = 0 --resets
   end
 end
@@ -327,11 +324,11 @@ end
 local is_exhausted, has_probe = held < 0, false
 held = math.abs(held)
 
--- After the clock was set back nothing has leaked. From the next batch on it leaks as before. How
--- far ahead the far call is cannot be told any more, so it keeps no other back. The hold lasts for
--- as long as before. Nothing leaks during a hold.
+-- After the clock was set back nothing has leaked. From the next batch on it leaks as before. When
+-- clients in line lose their places cannot be told any more, so a new line begins. The hold lasts
+-- for as long as before. Nothing leaks during a hold.
 if now < last then
-  far, claim.ends, held, booked = 0, 0, max(0, held - last + now), max(0, booked - last + now)
+  line, claim.ends, held, booked = {most = line.most}, 0, max(0, held - last + now), max(0, booked - last + now)
   ends[$], shut[$] = max(0, ends[$] - last + now), max(0, shut[$] - last + now) --*
 end
 do
@@ -344,12 +341,12 @@ end
 -- So long an idle time is not exact, and says nothing any more. A new epoch begins with what is in
 -- the buckets.
 if max({{idle$}}) > FAR then
-  epoch, charges, far = now, now, 0
+  epoch, charges = now, now
   idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
 end
 
 if parts then
-  level$, put_in$ = min(FAR, math.ceil(level$ * parts[$])), math.floor(put_in$ * parts[$]) --*
+  level$, was_fit$ = min(FAR, math.ceil(level$ * parts[$])), math.floor(was_fit$ * parts[$]) --*
   if low$ < FAR then low$ = math.floor(low$ * parts[$]) end --*
   for pair = 2, size$, 2 do stack$[pair] = math.floor(stack$[pair] * parts[$]) end --*
 end
@@ -388,8 +385,8 @@ local function thin(stack, size)
 end
 
 if hold_ends > 2 then
-  charges, far, claim.ends, booked = charges + 1, 0, 0, 0
-  level$, rested$, put_in$, top$, low$, size$ = 0, FAR, 0, charges, 0, 0 --*
+  charges, line, claim.ends, booked = charges + 1, {most = line.most}, 0, 0
+  level$, rested$, top$, low$, size$ = 0, FAR, charges, 0, 0 --*
   ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
 end
 
@@ -407,7 +404,7 @@ do
   end --resets
   if window.from <= now and now < window.to then --resets
     if window.till$ <= now then --resets
-      window.gone = (put_in$ > 0 and put_in$ or fit$) * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
+      window.gone = (was_fit$ > 0 and was_fit$ or fit$) * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
       level$, idle$ = max(0, level$ - window.gone), max(0, idle$ - window.gone) --resets
       window.till$ = window.to - window.till$ > window.mean / 2 and window.to or window.to + window.mean --resets
       if not window.is_new then charges, window.is_new = charges + 1, true end --resets
@@ -415,7 +412,7 @@ do
     elseif window.till$ > window.next_to then window.till$ = window.to end --resets
   end --resets
   if seen_epoch == epoch and seen_charges <= charges then
-    -- Less than zero if a call was taken out.
+    -- Less than zero if this is an older copy of the state.
     since = (sum[$] - seen_sum[$] + FAR / 2) % FAR - FAR / 2 --*
     -- The client has seen none of this window.
     if seen_sum[$] < 0 then since = 0 end --resets
@@ -461,36 +458,18 @@ do
   end
 end
 
--- Takes out the last charge: its weight, and the idle time before its moment, which was counted as
--- over. What leaked of both would have been idle time without it. So idle must not have paid for
--- anything since then: a lost state, or what a process took alone. Both take the next number above,
--- so that no charge before is the last one.
-local is_out = out > 0 and out == charges
-if is_out then
-  sum[$] = (sum[$] - took[$]) % FAR --*
-  if top$ == out then --*
-    idle$ = idle$ - max(0, put_in$ - took[$]) + max(0, put_in$ - level$) --*
-    level$ = max(0, level$ - put_in$) --*
-    top$, low$ = 0, FAR --*
-  end --*
-  level$ = max(0, level$ - took[$]) --resets
-  ahead, ahead_at, below.ahead, below.at = back, back_at, below.back, below.back_at
-  if far == out then far = 0 end
-end
-
 local weight$ = 0 --*
 for _ = 1, refunds do
   local charge, settles
   charge, settles, {{weight$}}, at = unpack('<dd{{d}}', batch, at)
   late[$] = late[$] + settles * weight$ --*
-  if charge > epoch and charge <= charges and not (is_out and charge == out) then
+  if charge > epoch and charge <= charges then
     weight$ = min(weight$, level$, top$ > charge and low$ or FAR) --*
     if weight$ > 0 then --*
       weight$ = give(stack$, size$, charge, weight$) --*
       if top$ > charge then low$ = low$ - weight$ end --*
       level$, given[$], late[$] = level$ - weight$, given[$] + weight$, late[$] - settles * weight$ --*
     end --*
-    if charge == far then far = 0 end
   end
 end
 
@@ -553,67 +532,79 @@ end
 ahead = max(0, min(ahead, max(0, ahead_at - now) * 1000) - pause)
 below.ahead = max(0, min(below.ahead, max(0, below.at - now) * 1000) - pause)
 local decisions, done = {}, 0
-local function client() return tonumber(string.sub(redis.sha1hex(KEYS[2]), 1, 12), 16) end
+local this
+local function client()
+  this = this or tonumber(string.sub(redis.sha1hex(KEYS[2]), 1, 12), 16)
+  return this
+end
+local function leave_line(place)
+  if place == 1 then first_due = 0 end
+  table.remove(line, place)
+  table.remove(line, place)
+end
+for place = #line - 1, 1, -2 do
+  if line[place + 1] <= now then leave_line(place) end
+end
+-- How much of a turn the granted calls take, how many they are, and when to ask again for a call
+-- that was kept back: for its turn, or until it is near.
+local turn, granted, turn_in = 0, 0
 -- When to ask again for a call that was kept back for its share.
 local has_served, share_in = false
-if moves > 0 and not is_out then
-  -- The call that was to move keeps the slot that it has.
-  at, calls, moves = at + 8{{ + 8}}, calls - 1, 0
-end
 while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
   local longest
   longest, {{weight$}}, at = unpack('<d{{d}}', batch, at)
-  -- A call that moves had a slot, so it gets one again.
-  local is_moved, is_below = moves > 0 and done == 0, false
+  local is_below = false
   is_below = is_below or weight$ > 0 --shares
   local due, by, is_shut = is_below and max(ahead, below.ahead) or ahead, 0, false
   is_shut = is_shut or weight$ > 0 and shut[$] > now + pause / 1000 --*
-  if is_shut or due > look_ahead and not is_moved then break end
+  if is_shut or due > look_ahead then break end
   if weight$ > 0 then --leaks
     local wait --leaks
     if weight$ <= fit$ then wait = level$ + weight$ - fit$ --leaks
     else wait = level$ + max(0, min(weight$ + longest_pause - burst$, longest_pause) - rested$) end --leaks
     if wait > due then due, by = wait, $ end --leaks
   end --leaks
-  local is_far, waits_for_share = due > 2 * look_ahead, false
+  local turn_with, waits_for_share = turn, false
+  turn_with = max(turn_with, turn + weight$ / max(1, look_ahead, fit$ / 4)) --*
+  local is_next = #line == 0 or line[1] == client() and (granted == 0 or #line == 2 or turn_with <= 1)
+  local least = is_next and 0 or (first_due - now) * 1000 - pause
   waits_for_share = waits_for_share or by == $ --shares
-  local is_others = is_below and not is_moved and claim.ends > now and claim.of ~= client()
+  local is_others = is_below and claim.ends > now and claim.of ~= client()
   if weight$ > 0 and (level$ + min(weight$, fit$) > fit$ or now + (due + pause) / 1000 >= window.till$ - window.lead$) then --resets
     due, by, is_shut = max(due, (window.till$ - now) * 1000 - pause), $, true --resets
   end --resets
-  if due + pause > longest then
+  if max(due, least) + pause > longest then
     done = done + 1
-    decisions[done] = pack('<dB', due + pause, by + 128)
+    decisions[done] = pack('<dB', max(due, least) + pause, by + 128)
   elseif is_shut then
     break
   elseif is_others then
     share_in = max(0, (claim.ends - now - GRACE) * 1000 - 2 * look_ahead)
     break
-  elseif waits_for_share and due > look_ahead and not is_moved then
+  elseif waits_for_share and due > look_ahead then
     share_in = due - look_ahead
     if not has_served then
       claim.of, claim.ends = client(), now + math.ceil((min(share_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
     end
     break
-  elseif is_far and far > 0 and far_at > now and not is_moved then
+  elseif due > 2 * look_ahead or not is_next then
+    if is_next then first_due = now + (due + pause) / 1000 end
+    -- Those behind the first one ask after it.
+    turn_in = max(0, max(due, least) + pause - 2 * look_ahead + (is_next and 0 or look_ahead / 8))
     break
   else
     -- Charges every limit as of the same moment.
     charges = charges + 1
-    sum[$], took[$] = (sum[$] + weight$) % FAR, weight$ --*
+    sum[$] = (sum[$] + weight$) % FAR --*
     if weight$ > 0 then --*
-      put_in$ = weight$ --*
-      if level$ < due then --leaks
-        put_in$, idle$, level$ = weight$ + due - level$, idle$ + due - level$, due --leaks
-      end --leaks
+      if level$ < due then idle$, level$ = idle$ + due - level$, due end --leaks
       size$ = push(stack$, size$, top$, low$) --leaks
       top$, low$ = charges, level$ - due --leaks
       level$, rested$ = level$ + weight$, 0 --*
     end --*
     has_probe, booked = is_exhausted, max(booked, held)
     if is_below then below.ahead, has_served, claim.ends = due, true, 0 else ahead = due end
-    if is_far then far, far_at = charges, now + (due + pause - 2 * look_ahead) / 1000 end
-    done = done + 1
+    turn, granted, done = turn_with, granted + 1, done + 1
     decisions[done] = pack('<dB', due + pause, by)
   end
 end
@@ -625,16 +616,30 @@ if has_probe then
 end
 
 size$ = thin(stack$, size$) --*
-local ask_in = share_in or far > 0 and max(0, far_at - now) * 1000 or 0
+local ask_in, place = share_in or turn_in or 0, 0
+if #line > 0 or turn_in then
+  local entry = 1
+  while line[entry] and line[entry] ~= client() do entry = entry + 2 end
+  if line[entry] and (granted > 0 or not turn_in) then
+    leave_line(entry)
+    entry = #line + 1
+  end
+  if turn_in then
+    if entry < line.most then
+      line[entry], line[entry + 1] = client(), now + math.ceil((min(turn_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
+    end
+    place = (entry + 1) / 2
+  end
+end
 local quota = has_probe and 2 or is_exhausted and 1 or 0
-local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, is_out and 1 or 0, pause, quota, ask_in, done, {{level$, idle$, given[$], max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
+local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask_in, place, done, {{level$, idle$, given[$], max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
 reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
-rested$, put_in$ = -window.till$, fit$ --resets
-state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, far, far_at, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, put_in$, top$, low$, size$}})
+rested$, was_fit$ = -window.till$, fit$ --resets
+state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 2, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
-state = state .. pack('<{{dddddddd}}ddd', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], took[$], old[$]}}, old.epoch, claim.of, claim.ends)
+state = state .. pack('<{{ddddddd}}ddd', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], old[$]}}, old.epoch, claim.of, claim.ends) .. pack('<' .. rep('d', #line), spread(line))
 pause = max(pause, (shut[$] - now) * 1000) --*
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])

@@ -31,8 +31,9 @@
 //! * A *refund* takes out what a call did not use. A *debt* puts in what it used beyond its charge.
 //! * A *slot* is a charge that was granted ahead, with the moment from which a call may depart for
 //!   it. A *lease* is a slot that serves many calls.
-//! * The *look-ahead* is how far ahead slots are requested. A *far* slot lies beyond it, because
-//!   one large call has to wait so long.
+//! * The *look-ahead* is how far ahead slots are requested. A *far* slot lies beyond it, but within
+//!   two.
+//! * The *line* is of clients whose next calls would lie further ahead. They are granted in turns.
 //! * *Slack* is how late a call may depart for its slot: half of the jitter.
 
 mod access;

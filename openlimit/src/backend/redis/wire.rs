@@ -6,14 +6,12 @@
 //! 1. its sequence number, and that of the last batch with a reply; then `seen_at`, `epoch` and
 //!    `charges`, which identify the state that the client saw last (zeros before the first reply);
 //!    for how long its process decided alone, and the `epoch` that it had seen before;
-//! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; `back`: the
-//!    same of the slot before the one that moves, if one does; the same four of slots for calls
-//!    below a reserved priority; `look_ahead`; `longest_pause`;
+//! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; the same of
+//!    slots for calls below a reserved priority; `look_ahead`; `longest_pause`;
 //! 3. until when to admit nothing, on the server's clock, or 0; what ends before that: 1 for the
 //!    hold of all calls, 2 also for those of single limits, 3 to reset all buckets, too, else 0; 1
 //!    if a quota is used up, else 0;
-//! 4. the charge to take out, or 0; 1 if the first call is the one of that charge, else 0; the
-//!    number of refunds, and of calls;
+//! 4. the number of refunds, and of calls;
 //! 5. for each limit ten numbers: `level` in the last reply; the debt; the level to raise it to, or
 //!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, the
 //!    `idle` that it had seen before, or has seen last if it took nothing, and for how long then
@@ -72,17 +70,17 @@ pub(crate) struct BatchReply {
     pub(super) epoch: u64,
     /// The number of the last charge.
     pub(super) charges: u64,
-    /// True if the batch asked to take out a charge, and it was still the last one.
-    pub(super) is_out: bool,
     /// For how many nanoseconds nothing is admitted.
     pub(super) held_for: u64,
     /// True if that is because a quota is used up.
     pub(super) is_exhausted: bool,
     /// True if the batch has the probe: its first call that was granted.
     pub(super) has_probe: bool,
-    /// In how many nanoseconds to ask again for a call that was not granted, because another one is
-    /// far ahead or because it waits for its share.
+    /// In how many nanoseconds to ask again for a call that was not granted, because it waits for
+    /// its share or in line.
     pub(super) ask_in: u64,
+    /// The place of the client in line, from 1 on; zero if it is not in line.
+    pub(super) place: u64,
     /// The state of each bucket after the batch.
     pub(super) buckets: Vec<BucketReply>,
     /// The decisions about the first calls of the batch, in their order. Calls beyond the
@@ -156,8 +154,9 @@ impl BatchReply {
         let mut bytes = Reader(bytes);
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, charges) = (bytes.number()?, bytes.number()?);
-        let (is_out, held_for) = (bytes.number()? > 0, bytes.number()?);
-        let (quota, ask_in, calls) = (bytes.number()?, bytes.number()?, bytes.number()?);
+        let held_for = bytes.number()?;
+        let (quota, ask_in, place) = (bytes.number()?, bytes.number()?, bytes.number()?);
+        let calls = bytes.number()?;
         let mut buckets = Vec::with_capacity(limits);
         for _ in 0..limits {
             let (level, idle) = (bytes.number()?, bytes.signed()?);
@@ -187,11 +186,11 @@ impl BatchReply {
             decided,
             epoch,
             charges,
-            is_out,
             held_for,
             is_exhausted: quota > 0,
             has_probe: quota > 1,
             ask_in,
+            place,
             buckets,
             calls: decisions,
             paces,

@@ -51,7 +51,8 @@ pub struct Status {
     /// How long the call has waited that waits longest; `None` if no call waits.
     pub longest_wait: Option<Duration>,
     /// The time until the first of them is admitted. `None` if no call waits, if it waits for one
-    /// of the calls in flight to end, or if Redis has not decided about it yet.
+    /// of the calls in flight to end, or if Redis has not granted it yet, which it does up to two
+    /// look-aheads ahead.
     pub next: Option<Duration>,
     /// The limits, in the order of their declaration.
     ///

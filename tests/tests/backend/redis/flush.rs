@@ -109,7 +109,8 @@ fn what_is_leased_is_given_back_and_what_is_reserved_for_those_who_wait_is_not()
     let server = RedisServer::start();
     // A grant counts, however late its reply arrives.
     let builder = RateLimiter::builder().name("chat").tokens(SLOW).jitter(secs(20));
-    let limiter = builder.redis(Redis::new(server.url()).lease(secs(100))).build().unwrap();
+    let redis = Redis::new(server.url()).lease(secs(100)).look_ahead(secs(60));
+    let limiter = builder.redis(redis).build().unwrap();
     drop(take(&limiter, 30));
     // Fifty more are leased.
     drop(limiter.try_acquire(10_u64).unwrap());

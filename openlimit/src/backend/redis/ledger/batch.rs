@@ -46,23 +46,20 @@ impl Ledger {
         batch.number(self.holding.is_some_and(|change| change.exhausts).into());
     }
 
-    /// Writes the charge to take out: the last one, if no call wants it or if it `moves`. Then the
-    /// numbers of refunds and calls, the debts, the refunds, and the changes of the pace and of the
+    /// Writes the numbers of refunds and calls, the debts, the refunds, and the changes of the pace and of the
     /// holds of single limits.
     pub(in crate::backend::redis) fn write(
         &mut self,
         scales: &[Scale],
-        moves: bool,
         calls: usize,
         windows: &[(usize, [u64; 4])],
         (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {
         let went_alone = self.went_alone.map_or(0, |went| went.at);
-        let out = self.removable.filter(|_| moves || self.unwanted);
         let first = self.refunds.keys().rev().nth(MOST_REFUNDS - 1).copied().unwrap_or_default();
         let sent = self.refunds.split_off(&first);
-        for number in [out.unwrap_or_default(), moves.into(), sent.len() as u64, calls as u64] {
+        for number in [sent.len() as u64, calls as u64] {
             batch.number(number);
         }
         for (limit, (account, scale)) in self.buckets.iter_mut().zip(scales).enumerate() {

@@ -8,19 +8,6 @@
 //! together, and sends them with the next batch. A batch has room for so many (`MOST_REFUNDS`), the
 //! latest first, and the next one follows at once if more wait.
 //!
-//! # The last call, taken out
-//!
-//! A large call may be granted far ahead, beyond the look-ahead. Just before it the level is low,
-//! often zero, so nearly nothing of earlier charges can be given back once it is granted. But as
-//! long as no other charge follows it, it can be taken out of the buckets as if it had never been
-//! there, and be granted anew. So a client notes that its last charge is *removable*. The next
-//! batch takes it out if anything is given back or owed, or if its own call no longer wants it. The
-//! reply says whether it was taken out.
-//!
-//! Example: a bucket of 180 is at 178. A call of 100 is granted for 98 ms from now, when the level
-//! will be 80. Then the call before it gives back 160, of which 80 could be given back. With the
-//! large call taken out, it is all of the 160. The level is 18, and the large call departs at once.
-//!
 //! # Files
 //!
 //! * `notes` is what happens between batches: refunds, debts, levels to raise, changes of the pace.
@@ -65,10 +52,6 @@ pub(super) struct Ledger {
     hold: Option<HoldChange>,
     /// The change in the batch in flight.
     holding: Option<HoldChange>,
-    /// The client's last charge, while it can be taken out.
-    removable: Option<u64>,
-    /// True if that charge has to be taken out because no call wants it.
-    unwanted: bool,
 }
 
 /// The client's view of one bucket, in nanoseconds of its rate.
@@ -133,8 +116,6 @@ impl Ledger {
             went_alone: None,
             hold: None,
             holding: None,
-            removable: None,
-            unwanted: false,
         }
     }
 
@@ -216,7 +197,6 @@ impl Ledger {
     /// Forgets what was charged and given back, because the buckets become as new. Sends that with
     /// the next batch.
     pub(super) fn reset(&mut self) {
-        self.keep_last();
         self.refunds.clear();
         // Nor is it sent again if the batch in flight is given up.
         self.sent.clear();
@@ -227,11 +207,6 @@ impl Ledger {
         }
         self.hold = Some(HoldChange::end(Ends::Everything));
     }
-
-    /// Notes that the last charge cannot be taken out any more.
-    fn keep_last(&mut self) {
-        (self.removable, self.unwanted) = (None, false);
-    }
 }
 
 fn to_weight(wide: u128) -> u64 {
@@ -239,7 +214,7 @@ fn to_weight(wide: u128) -> u64 {
 }
 
 /// Returns by how much one sum of weights is larger than another one, modulo [`MOST`]. Less than
-/// zero if a call was taken out.
+/// zero if the first one is of an older copy of the state.
 fn difference(sum: u64, other: u64) -> i64 {
     let ahead = sum.wrapping_sub(other) % MOST;
     if ahead < MOST / 2 { ahead.cast_signed() } else { ahead.cast_signed() - MOST.cast_signed() }

@@ -23,7 +23,6 @@ impl Ledger {
             weights[limit] = (weights[limit] + weight).min(MOST);
             let refund = &mut self.buckets[limit].refund;
             *refund = refund.saturating_add(weight);
-            self.unwanted |= self.removable == Some(charge);
         }
     }
 
@@ -71,18 +70,6 @@ impl Ledger {
     /// Returns the change of the pace of one limit that waits for a batch.
     pub(in crate::backend::redis) fn pace_change(&self, limit: usize) -> PaceChange {
         self.buckets[limit].pace
-    }
-
-    /// Notes that a call departs for a charge, which therefore stays.
-    pub(in crate::backend::redis) fn mark_used(&mut self, charge: u64) {
-        if self.removable == Some(charge) {
-            self.keep_last();
-        }
-    }
-
-    /// Returns true if a charge can be taken out, and may be granted for another moment then.
-    pub(in crate::backend::redis) fn can_take_out(&self, charge: u64) -> bool {
-        self.removable == Some(charge)
     }
 }
 

@@ -8,29 +8,28 @@ use std::mem;
 use super::{Account, Ledger, difference};
 use crate::backend::redis::changes::{PaceChange, Taken};
 use crate::backend::redis::scale::MOST;
-use crate::backend::redis::wire::BatchReply;
+use crate::backend::redis::wire::{BatchReply, BucketReply};
 
 impl Ledger {
-    /// Returns true if the batch in flight charges nothing but calls.
-    pub(in crate::backend::redis) fn charges_calls_only(&self) -> bool {
-        let is_plain =
-            |account: &Account| account.owing == 0 && account.taking.all == 0 && account.raising.is_none();
-        self.seen_at > 0 && self.buckets.iter().all(is_plain)
+    /// Returns true if other clients have given back more than `least` of some bucket since the last
+    /// reply. Then there is less in it than what was in it before and was granted since, less what
+    /// leaked and what this client gave back.
+    pub(in crate::backend::redis) fn others_gave(&self, reply: &BatchReply, least: u64) -> bool {
+        let leaked = reply.decided.saturating_sub(self.seen_at).saturating_mul(1_000);
+        let gave = |(account, bucket): (&Account, &BucketReply)| {
+            let granted = difference(bucket.sum, account.sum.unwrap_or(bucket.sum));
+            let filled = account.level.saturating_add_signed(granted).saturating_sub(leaked);
+            filled > bucket.level.saturating_add(bucket.given).saturating_add(least)
+        };
+        self.epoch == reply.epoch && self.buckets.iter().zip(&reply.buckets).any(gave)
     }
 
     /// Applies the reply to a batch. Returns the numbers of the charges that were granted, in
-    /// order. If the last one lies beyond the look-ahead, it can be taken out later.
+    /// order.
     pub(in crate::backend::redis) fn apply(
         &mut self,
         reply: &BatchReply,
-        look_ahead: u64,
     ) -> impl Iterator<Item = u64> + use<> {
-        if reply.charges != self.charges || reply.is_out {
-            self.keep_last();
-        }
-        if reply.calls.iter().rfind(|call| call.granted).is_some_and(|call| call.wait > look_ahead) {
-            self.removable = Some(reply.charges);
-        }
         let is_same = self.epoch == reply.epoch;
         for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
             if let (Some((level, _)), Some(sum), true) = (&mut account.raise, account.sum, is_same) {
@@ -63,7 +62,6 @@ impl Ledger {
     /// Gives up the batch in flight, which the server may have decided or not. Sends its debts
     /// and its change of the hold again, since that is safe, and drops its refunds.
     pub(in crate::backend::redis) fn give_up(&mut self) {
-        self.keep_last();
         self.sent.clear();
         let has_ended = self.ends_limit_holds();
         if let Some(before) = self.holding.take() {

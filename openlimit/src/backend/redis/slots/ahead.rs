@@ -1,7 +1,5 @@
 //! Lets calls take slots, and gives back the slots that no call takes.
 
-use std::collections::VecDeque;
-
 use super::batch::PORTION;
 use super::state::{Slot, Slots};
 use crate::backend::Due;
@@ -16,20 +14,20 @@ const FLUSH_AFTER: u64 = 10_000_000;
 /// two round trips would be enough. The other two are for delays.
 const TRIPS_AHEAD: u64 = 4;
 
-/// The least time after which a client that another one keeps back asks again, in nanoseconds:
+/// The least time after which a client that is kept back asks again, in nanoseconds:
 /// 10 ms. Also the least time for which a reply is fresh. Nothing bounds the look-ahead of the
 /// settings from below.
 const SHORTEST_PAUSE: u64 = 10_000_000;
 
-/// The longest such pause, in nanoseconds: 1 s. The far call may be cancelled, and nobody tells.
+/// The longest such pause, in nanoseconds: 1 s. Others may give something back, and nobody tells.
 const LONGEST_PAUSE: u64 = 1_000_000_000;
+
+/// The part of the time since others gave something back after which a client asks again: one in so
+/// many.
+const PATIENCE: u64 = 16;
 
 /// For how long a client counts as one whose buckets change, after they did, in nanoseconds: 1 s.
 const CHANGING: u64 = 1_000_000_000;
-
-/// For how long others count as users of the limits after they were granted a call, in nanoseconds:
-/// 10 s.
-const OTHERS: u64 = 10_000_000_000;
 
 impl Slots {
     /// Returns how far ahead slots are requested: as far as the settings say, and at least
@@ -55,17 +53,19 @@ impl Slots {
     }
 
     /// Returns for how long a client waits before it asks again for calls that were not granted:
-    /// those beyond its own last slot, or those that another client's far call or their share keeps
-    /// back.
+    /// those beyond its own last slot, or those that their share or the line keeps back.
     ///
-    /// The next such call may be granted in `ask_in`, or sooner after a refund.
-    pub(super) fn pause(&self, ask_in: u64, is_below: bool, now: u64) -> u64 {
+    /// The next such call may be granted in `ask_in`, or sooner if others give something back. If
+    /// they did so lately, they are likely to do so again soon. So the client then asks often, and
+    /// less often the longer it was ago, and the further behind its `place` in line is. For its own
+    /// refunds it sends a batch anyway.
+    pub(super) fn pause(&self, ask_in: u64, place: u64, is_below: bool, now: u64) -> u64 {
         if self.lane(is_below).back().is_some_and(|slot| self.is_far(slot, now)) {
             self.terms.look_ahead / PORTION
-        } else if self.changes(now) {
-            self.shortest_pause()
         } else {
-            ask_in.min(LONGEST_PAUSE).max(self.shortest_pause())
+            let shortest = self.shortest_pause();
+            let patience = self.given_at.map_or(LONGEST_PAUSE, |at| now.saturating_sub(at) / PATIENCE);
+            ask_in.max(shortest).min(patience.max(shortest) * place.max(1)).min(LONGEST_PAUSE)
         }
     }
 
@@ -74,20 +74,10 @@ impl Slots {
         (self.terms.look_ahead / PORTION).max(SHORTEST_PAUSE)
     }
 
-    /// Returns when to ask if the last slot can be moved, because others may have given something
-    /// back; the largest value if there are no others, if this client has not done so lately, or if
-    /// the slot is so near that little can be gained.
-    pub(super) fn next_move(&self, now: u64) -> u64 {
-        let mut last = self.lanes().into_iter().filter_map(VecDeque::back);
-        let Some(slot) = last.find(|slot| self.ledger.can_take_out(slot.charge)) else { return u64::MAX };
-        let near = now.saturating_add(2 * self.look_ahead(now).max(SHORTEST_PAUSE));
-        let has_others = || self.others_at.is_some_and(|at| now.saturating_sub(at) < OTHERS);
-        if slot.due > near && self.changes(now) && has_others() { self.move_at } else { u64::MAX }
-    }
-
-    /// Returns true if a call has given something back lately, or a response took something away.
+    /// Returns true if a call has given something back lately, also one of another client, or a
+    /// response took something away.
     fn changes(&self, now: u64) -> bool {
-        self.changed_at.is_some_and(|at| now.saturating_sub(at) < CHANGING)
+        self.changed_at.max(self.given_at).is_some_and(|at| now.saturating_sub(at) < CHANGING)
     }
 
     /// Returns true if a slot lies beyond the look-ahead. Only a large call is granted such a slot.
@@ -106,7 +96,7 @@ impl Slots {
         let look_ahead = self.terms.look_ahead.max(self.trips());
         let far = now.saturating_add(look_ahead);
         if !is_below && waiter.is_some() {
-            // Within two look-aheads, calls above wait less than for a far call of another client.
+            // Within two look-aheads, calls above wait no longer than for those of another client.
             self.drop_below_after(far.saturating_add(look_ahead), now);
         }
         while let Some(slot) = self.lane(is_below).front() {
@@ -131,7 +121,6 @@ impl Slots {
             *rest = rest.saturating_sub(*amount);
             *held = held.saturating_sub(u128::from(*amount));
         }
-        self.ledger.mark_used(charge);
         if charge == self.probe_slot {
             self.probe_slot = 0;
         }

@@ -10,22 +10,11 @@
 //! look-ahead is free again ([`PORTION`]). With a look-ahead of 100 ms and many waiting calls that
 //! is a batch every 12.5 ms. A batch that requests nothing is due if calls are about to depart and
 //! the last reply is old (`held.rs`).
-//!
-//! # Moving the last slot
-//!
-//! The last slot may lie far beyond the look-ahead, for a large call. If something is given back
-//! then, the call may be able to go much sooner. The batch then requests the same call again, as
-//! its first one, and asks the server to take the old charge out (`ledger` says why). If no
-//! other client was granted a call in between, the reply has a new, earlier slot. Otherwise the
-//! call keeps its old slot.
-//!
-//! A client does not see what others give back. If it has given something back lately itself, it
-//! repeats the request, because the clients that the far call delays are likely to do the same.
 
 use std::collections::VecDeque;
 use std::mem;
 
-use super::state::{AskedCall, Slot, Slots};
+use super::state::{Slot, Slots};
 use crate::backend::redis::ledger::ServerClock;
 use crate::backend::redis::wire::Writer;
 use crate::queue::Queue;
@@ -66,7 +55,8 @@ impl Slots {
             let asks = wanting != [0, 0] || self.outage.is_none() && self.lease_for.is_some();
             return if asks { now } else { u64::MAX };
         }
-        if self.wants_news {
+        let is_served = |is_below: bool| wanting[usize::from(is_below)] <= self.lane(is_below).len();
+        if self.wants_news || self.is_in_line && is_served(false) && is_served(true) {
             return now;
         }
         let [above, below] = [false, true].map(|is_below| {
@@ -85,7 +75,7 @@ impl Slots {
         let leases = self.lanes().into_iter().filter_map(VecDeque::front);
         let lapse = leases.filter(|slot| slot.is_lease()).map(|slot| slot.expires + 1).min();
         let ask = above.min(below.max(self.below_from(now)));
-        ask.min(self.flush_at).min(lapse.unwrap_or(u64::MAX)).min(self.news_at()).min(self.next_move(now))
+        ask.min(self.flush_at).min(lapse.unwrap_or(u64::MAX)).min(self.news_at())
     }
 
     /// Begins a batch, and returns its bytes. There is one if there is something to request, to
@@ -117,19 +107,18 @@ impl Slots {
         self.drop_lapsed(now);
         self.set_paces(now);
         self.turn(now);
-        let ahead = self.last_slots();
         let wants_news = mem::take(&mut self.wants_news) || self.news_at() <= now;
-        let calls = self.move_last(queue, now).unwrap_or_else(|| self.calls(queue, now));
-        self.move_at = now.saturating_add(self.shortest_pause());
+        let calls = self.calls(queue, now);
+        let leaves_line = mem::take(&mut self.is_in_line) && calls.is_empty();
         self.lease_for = None;
-        let asks = wants_news || flushing || self.is_update_pending || !calls.is_empty();
+        let asks = wants_news || flushing || leaves_line || self.is_update_pending || !calls.is_empty();
         if !asks && !self.ledger.is_pending() {
             self.flush_at = u64::MAX;
             return None;
         }
         let mut batch = Writer::default();
         self.ledger.begin(&mut batch, now);
-        for (due, at) in ahead.into_iter().zip(self.last_slots()).flat_map(|(ahead, back)| [ahead, back]) {
+        for (due, at) in self.lanes().map(|lane| lane.back().map(Slot::begins).unwrap_or_default()) {
             batch.number(due.saturating_sub(now));
             batch.number(at);
         }
@@ -137,8 +126,8 @@ impl Slots {
         batch.number(self.scales.first().map_or(0, |scale| scale.pause));
         let clock = ServerClock { seen_at: self.seen_at, trip: self.usual_trip };
         self.ledger.write_hold(clock, &mut batch);
-        let (windows, moves) = (self.windows_to_send(now), self.moving.is_some());
-        self.ledger.write(&self.scales, moves, calls.len(), &windows, (now, clock), &mut batch);
+        let windows = self.windows_to_send(now);
+        self.ledger.write(&self.scales, calls.len(), &windows, (now, clock), &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
@@ -147,28 +136,5 @@ impl Slots {
         self.in_flight = Some(calls.into_iter().map(|(call, _)| call).collect());
         self.flush_at = if self.ledger.is_pending() { now } else { u64::MAX };
         Some(batch.finish())
-    }
-
-    /// Returns when the last slot of each lane begins, on the limiter's clock and on the server's.
-    fn last_slots(&self) -> [(u64, u64); 2] {
-        self.lanes().map(|lane| lane.back().map(Slot::begins).unwrap_or_default())
-    }
-
-    /// Takes out the slot that is to move, if there is one and its call is the first that the batch
-    /// requests. Returns what the batch requests.
-    fn move_last(&mut self, queue: &Queue, now: u64) -> Option<Vec<(AskedCall, u64)>> {
-        let is_below = self.movable(now)?;
-        let slot = self.lane_mut(is_below).pop_back()?;
-        let mut calls = self.calls(queue, now);
-        if let Some((first, _)) = calls.first_mut()
-            && let Some((_, number)) = first.waiter
-            && slot.waiter == Some(number)
-        {
-            first.moves = true;
-            self.moving = Some(slot);
-            return Some(calls);
-        }
-        self.lane_mut(is_below).push_back(slot);
-        None
     }
 }

@@ -65,9 +65,6 @@ impl Slots {
     /// that was in it, but for its calls.
     pub(in crate::backend::redis) fn take_back(&mut self) {
         self.in_flight = None;
-        if let Some(slot) = self.moving.take() {
-            self.keep_slot(slot);
-        }
         self.is_update_sent = false;
         self.ledger.take_back();
     }
@@ -136,13 +133,13 @@ impl Slots {
         self.slots.clear();
         self.below.clear();
         self.held.fill(0);
-        self.moving = None;
         self.ledger.reset();
         self.climbs.fill(KnownClimb::default());
         self.scales.iter_mut().for_each(|scale| scale.set_rate(1, 1));
         self.set_paces(now);
         (self.held_until, self.is_exhausted, self.probe_slot, self.ask_at) = (0, false, 0, 0);
         (self.below_at, self.head_shut_until, self.changed_at) = (0, 0, None);
+        self.given_at = None;
         self.shut_until.fill(0);
         let meterings = self.share_of(limits.meterings);
         self.alone.reset(&limits.metered_by(&meterings), limits, now);

@@ -50,9 +50,9 @@ impl Slots {
     }
 
     /// Returns whether the levels are known. More than a look-ahead after the last reply, others
-    /// may have given back anything.
+    /// may have given back anything. But in line, no call departs before this client has asked again.
     fn is_fresh(&self, now: u64) -> bool {
-        now.saturating_sub(self.seen_at) <= self.look_ahead(now)
+        now < self.ask_at || now.saturating_sub(self.seen_at) <= self.look_ahead(now)
     }
 
     /// Returns a lower bound on the wait of a call behind calls that ask for `ahead` of each

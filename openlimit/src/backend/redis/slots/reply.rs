@@ -56,24 +56,16 @@ impl Slots {
     ) -> Refusals {
         let was_local = self.end_outage(now);
         self.setbacks += 1;
-        let mut calls = self.in_flight.take().unwrap_or_default();
-        // Without a decision about it. A reset may have taken the slot meanwhile.
-        let stays = !reply.is_out && calls.first().is_some_and(|call| call.moves);
-        calls.drain(..usize::from(stays));
-        match self.moving.take() {
-            Some(slot) if stays => self.keep_slot(slot),
-            Some(slot) => self.subtract_held(&slot),
-            None => {}
-        }
+        let calls = self.in_flight.take().unwrap_or_default();
         let undecided = calls.get(reply.calls.len());
         let kept_back = undecided.and_then(|call| call.waiter);
         let undecided = undecided.map(|call| self.takes_share(call.amounts.as_slice()));
         let lost = self.ledger.is_lost(reply.epoch);
-        if !lost && self.ledger.charges_calls_only() && reply.charges_before() != self.ledger.charges() {
-            self.others_at = Some(now);
+        if self.ledger.others_gave(reply, self.shortest_pause()) {
+            self.given_at = Some(now);
         }
         self.learn_windows(reply);
-        let mut charges = self.ledger.apply(reply, self.look_ahead(now));
+        let mut charges = self.ledger.apply(reply);
         // A hold waits for the first reply.
         self.flush_soon(now);
         self.decided(reply.charges);
@@ -133,7 +125,8 @@ impl Slots {
                 refused.push((key, waiter.timed_out(wait, limit, now)));
             }
         }
-        let ask_at = now + self.pause(reply.ask_in, undecided == Some(true), now);
+        self.is_in_line = reply.place > 0;
+        let ask_at = now + self.pause(reply.ask_in, reply.place, undecided == Some(true), now);
         self.ask_at = if undecided == Some(false) { ask_at } else { 0 };
         if undecided == Some(true) {
             (self.below_at, self.kept_back) = (ask_at, kept_back);
@@ -199,9 +192,6 @@ impl Slots {
     pub(in crate::backend::redis) fn give_up(&mut self, now: u64) {
         self.in_flight = None;
         self.is_update_sent = false;
-        if let Some(slot) = self.moving.take() {
-            self.subtract_held(&slot);
-        }
         self.ledger.give_up();
         if self.ledger.is_pending() {
             self.flush_at = self.flush_at.min(now.saturating_add(AGAIN));

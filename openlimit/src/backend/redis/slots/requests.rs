@@ -40,20 +40,6 @@ impl Slots {
         waiters.flatten()
     }
 
-    /// Returns the last slot, if the batch should move it: it lies beyond the look-ahead, and a
-    /// refund may allow an earlier one. Tells if it is of a call below. The call has to be the
-    /// first of the batch.
-    pub(super) fn movable(&self, now: u64) -> Option<bool> {
-        let can_move = |slot: &Slot| {
-            self.is_far(slot, now)
-                // The server grants no second probe.
-                && slot.charge != self.probe_slot
-                && self.ledger.can_take_out(slot.charge)
-                && (self.ledger.is_pending() || self.next_move(now) <= now)
-        };
-        [false, true].into_iter().find(|is_below| self.lane(*is_below).back().is_some_and(can_move))
-    }
-
     /// Returns true if no slot is requested behind this one. Behind a lease, calls are requested
     /// when it is used up.
     fn ends_requests(&self, slot: &Slot, now: u64) -> bool {
@@ -62,7 +48,8 @@ impl Slots {
 
     /// Returns true if slots may be requested in a lane.
     fn is_open(&self, is_below: bool, now: u64) -> bool {
-        let from = if is_below { self.below_from(now) } else { 0 };
+        // Without calls, a batch leaves the line.
+        let from = if is_below && !self.is_in_line { self.below_from(now) } else { 0 };
         now >= from && self.lane(is_below).back().is_none_or(|slot| !self.ends_requests(slot, now))
     }
 
@@ -114,7 +101,7 @@ impl Slots {
         let dimensions = self.scales.iter().zip(&self.dimensions);
         let weights =
             dimensions.map(|(scale, dimension)| scale.weight(amounts.as_slice()[*dimension])).collect();
-        AskedCall { waiter, amounts, weights, moves: false }
+        AskedCall { waiter, amounts, weights }
     }
 
     /// Returns the amounts of a lease: what every limit allows in a slice. `None` if leases are off

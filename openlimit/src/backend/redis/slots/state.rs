@@ -61,9 +61,6 @@ pub(crate) struct Slots {
     pub(super) seen_at: u64,
     /// The calls in the batch in flight, in their order; `None` if no batch is in flight.
     pub(super) in_flight: Option<Vec<AskedCall>>,
-    /// The slot that the first of those calls has now. It keeps the slot if the batch cannot grant
-    /// it an earlier one.
-    pub(super) moving: Option<Slot>,
     /// The usual time of a round trip; the largest value before the first reply.
     pub(super) usual_trip: u64,
     /// When to send pending refunds and debts, even without a call to request.
@@ -88,7 +85,7 @@ pub(crate) struct Slots {
     pub(super) held_at_server: u64,
     /// The longest hold that it believes.
     pub(super) max_hold: u64,
-    /// The earliest time to ask for calls again, while another client's far call goes first.
+    /// The earliest time to ask for calls again, while this client is in line.
     pub(super) ask_at: u64,
     /// The same for calls that take from a share and were kept back; zero once one is granted.
     pub(super) below_at: u64,
@@ -96,14 +93,13 @@ pub(crate) struct Slots {
     pub(super) kept_back: Option<(Key, u64)>,
     /// When holds and resets end that it waits for, as of the last look at it.
     pub(super) below_shut_until: u64,
-    /// The earliest time to ask if the last slot can be moved, while this client gives nothing
-    /// back.
-    pub(super) move_at: u64,
-    /// When a reply last showed that others were granted calls.
-    pub(super) others_at: Option<u64>,
+    /// True if the last reply gave this client a place in line, and no batch followed.
+    pub(super) is_in_line: bool,
     /// When a call last gave back a part of what it had reserved, or a response said that less was
     /// left than the bucket had room for.
     pub(super) changed_at: Option<u64>,
+    /// When a reply last showed that others gave something back.
+    pub(super) given_at: Option<u64>,
     /// What was granted before each call. `None` before the first response.
     pub(super) marks: Option<Box<Marks>>,
     /// The amounts that came too late to be given back, by bucket.
@@ -171,8 +167,6 @@ pub(super) struct AskedCall {
     pub(super) amounts: Amounts,
     /// Its weight in each bucket.
     pub(super) weights: Vec<u64>,
-    /// True if it has a slot, and asks for an earlier one.
-    pub(super) moves: bool,
 }
 
 /// An outage that has not ended.
@@ -218,7 +212,6 @@ impl Slots {
             below: VecDeque::new(),
             seen_at: 0,
             in_flight: None,
-            moving: None,
             usual_trip: u64::MAX,
             flush_at: u64::MAX,
             held_until: 0,
@@ -234,9 +227,9 @@ impl Slots {
             below_at: 0,
             kept_back: None,
             below_shut_until: 0,
-            move_at: 0,
-            others_at: None,
+            is_in_line: false,
             changed_at: None,
+            given_at: None,
             marks: None,
             late: vec![0; shared.len()].into(),
             lease_for: None,

@@ -86,8 +86,7 @@ impl Tenant {
     /// Asserts that `held` is the sum of all slots.
     pub(super) fn check_held(&self) {
         for (dimension, held) in self.slots.held.iter().enumerate() {
-            let slots = self.slots.slots.iter().chain(&self.slots.moving);
-            let sum: u64 = slots.map(|slot| slot.amounts.as_slice()[dimension]).sum();
+            let sum: u64 = self.slots.slots.iter().map(|slot| slot.amounts.as_slice()[dimension]).sum();
             assert_eq!(*held, u128::from(sum), "of dimension {dimension}");
         }
     }

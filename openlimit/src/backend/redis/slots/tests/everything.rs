@@ -176,7 +176,7 @@ fn run(seed: u64, also: Also) {
 }
 
 /// Calls `act` with limits of these amounts in a second.
-pub(super) fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> T {
+fn with_starting<T>(amounts: [u64; 2], act: impl FnOnce(&Starting<'_>) -> T) -> T {
     let rates = amounts.map(Rate::per_second);
     let limits = [Limit::new("requests", rates[0]), Limit::new("tokens", rates[1])];
     act(&Starting {
@@ -457,7 +457,7 @@ impl Run {
 
 /// Returns true if a batch has a reset.
 fn resets(bytes: &[u8]) -> bool {
-    let hold_ends: [u8; 8] = bytes[18 * 8..19 * 8].try_into().unwrap();
+    let hold_ends: [u8; 8] = bytes[14 * 8..15 * 8].try_into().unwrap();
     f64::from_le_bytes(hold_ends) > 1.0
 }
 

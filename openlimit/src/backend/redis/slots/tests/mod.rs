@@ -229,26 +229,6 @@ fn slots_serve_the_queue_as_it_is_when_they_are_used() {
 }
 
 #[test]
-fn what_leaks_before_a_far_call_counts_for_no_lost_state_if_the_call_is_taken_out() {
-    let mut world = World::start(SLOW);
-    let (mut knows, mut far) = (world.client(), world.short_look_ahead_client());
-    // Requests are at 180 when the state is lost, and only this client knows.
-    world.call(&mut knows, [180, 0]);
-    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
-    // Tokens ask for a wait of more than 180, for which the bucket of requests stands idle.
-    far.join([1, 9_000]);
-    far.join([1, 9_000]);
-    let reply = world.exchange(&mut far);
-    assert!(reply.calls[1].wait > 170_000_000, "{reply:?}");
-    far.one_goes();
-    knows.give_back(&Amounts::Few([1, 0, 0]), knows.taken[0].0, world.clock);
-    world.exchange(&mut knows);
-    far.all_leave();
-    let reply = world.exchange(&mut far);
-    assert!(reply.buckets[0].level > 170_000_000, "{reply:?}");
-}
-
-#[test]
 fn a_call_that_does_not_fit_waits_for_the_pause_when_the_state_was_lost() {
     let mut world = World::start(SLOW);
     let mut client = world.client();

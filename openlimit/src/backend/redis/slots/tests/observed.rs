@@ -1,6 +1,8 @@
 //! What responses say is left, and what came too late to be given back: both are counted by the
 //! server, over all clients.
 
+use std::time::Duration;
+
 use super::client::Tenant;
 use super::world::{SLOW, World};
 use crate::backend::Buckets as _;
@@ -91,21 +93,6 @@ fn a_response_to_a_call_before_a_loss_of_data_counts_what_this_client_was_grante
 }
 
 #[test]
-fn a_call_that_was_taken_out_and_granted_anew_counts_once() {
-    let mut world = World::start(SLOW);
-    let mut client = world.short_look_ahead_client();
-    let first = charge(&mut world, &mut client, [178, 0]);
-    client.slots.granted_since(0, first);
-    let second = charge(&mut world, &mut client, [1, 0]);
-    client.join([100, 0]);
-    world.exchange(&mut client);
-    client.give_back(&Amounts::Few([160, 0, 0]), first, world.clock);
-    world.exchange(&mut client);
-    assert_eq!(world.moved, 1);
-    assert_eq!(client.slots.granted_since(0, second), Some(100));
-}
-
-#[test]
 fn slots_are_granted_shortly_ahead_after_a_response_took_something_away() {
     let (world, mut one, _) = two();
     let before = one.slots.look_ahead(world.clock);
@@ -145,4 +132,21 @@ fn all_of_a_refund_of_a_lost_state_comes_too_late() {
     one.slots.refund(&Amounts::Few([90, 0, 0]), charge, world.clock, |_, _| ());
     world.exchange(&mut one);
     assert_eq!(one.slots.late(0), 90);
+}
+
+#[test]
+fn a_client_notices_what_others_give_back_but_not_what_leaks_or_what_it_gives_back_itself() {
+    let (mut world, mut one, mut other) = two();
+    world.call(&mut one, [50, 0]);
+    world.call(&mut other, [100, 0]);
+    world.call(&mut one, [1, 0]);
+    world.pass(Duration::from_millis(40));
+    one.give_back(&Amounts::Few([49, 0, 0]), one.taken[1].0, world.clock);
+    world.exchange(&mut one);
+    assert_eq!(one.slots.given_at, None);
+    other.give_back(&Amounts::Few([50, 0, 0]), other.taken[1].0, world.clock);
+    world.exchange(&mut other);
+    assert_eq!(other.slots.given_at, Some(world.clock));
+    world.call(&mut one, [1, 0]);
+    assert_eq!(one.slots.given_at, Some(world.clock));
 }

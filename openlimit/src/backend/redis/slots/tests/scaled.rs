@@ -23,7 +23,7 @@ fn full() -> Ledger {
 fn write(ledger: &mut Ledger) -> Vec<u8> {
     let mut batch = Writer::default();
     let scale = Scale::new(&metering(SLOW[0]), Duration::ZERO);
-    ledger.write(&[scale], false, 0, &[], (0, CLOCK), &mut batch);
+    ledger.write(&[scale], 0, &[], (0, CLOCK), &mut batch);
     batch.finish()
 }
 

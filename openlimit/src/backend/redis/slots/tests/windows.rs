@@ -113,6 +113,7 @@ fn a_large_call_waits_for_its_window_when_the_state_was_lost() {
 fn a_call_of_the_whole_amount_is_granted_for_when_it_is_alone_in_its_window() {
     let mut world = World::metered_by(in_windows());
     let mut client = world.client();
+    client.slots.terms.look_ahead = 600_000_000;
     world.call(&mut client, [1, 1]);
     client.join([500, 1]);
     let reply = world.exchange(&mut client);

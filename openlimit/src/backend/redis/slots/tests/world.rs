@@ -69,9 +69,7 @@ pub(super) struct World {
     pub(super) granted: Vec<Granted>,
     /// When the state was lost, and by how much grants may exceed the bound because of that.
     pub(super) lost: Vec<(u64, [u64; 2])>,
-    /// The number of calls that were taken out and granted anew.
-    pub(super) moved: u64,
-    /// The number of times that a slot was brought forward without that.
+    /// The number of times that a slot was brought forward.
     pub(super) brought_forward: u64,
     pub(super) random: u64,
     /// The clock of the clients, in nanoseconds. The server's goes at the same pace.
@@ -126,7 +124,6 @@ impl World {
             windows,
             granted: Vec::new(),
             lost: Vec::new(),
-            moved: 0,
             brought_forward: 0,
             random: 0x9e37_79b9_7f4a_7c15,
             clock: STEP,
@@ -220,12 +217,9 @@ impl World {
         let Ok(batch) = client.slots.collect(&client.queue, false, self.clock) else {
             return BatchReply::default();
         };
-        let moves = client.slots.moving.is_some();
         let asked: Vec<_> =
             client.slots.in_flight.iter().flatten().map(|call| call.weights.clone()).collect();
         let reply = self.decide(client, &batch);
-        let asked = &asked[usize::from(moves && !reply.is_out)..];
-        self.moved += u64::from(moves && reply.is_out);
         let mut charge = reply.charges_before();
         for (weights, Decision { wait, granted, .. }) in asked.iter().zip(&reply.calls) {
             if *granted {
@@ -334,9 +328,6 @@ impl World {
         let batch = Batch::read(bytes, self.windows.iter().flatten().count());
         let given = self.give(client, &batch);
         let reply = self.run(client, bytes);
-        if reply.is_out {
-            self.grant_of(batch.out()).weights = [0, 0];
-        }
         let mut sum = [0, 0];
         for (refund, given) in batch.refunds().iter().zip(given) {
             for limit in [0, 1].into_iter().filter(|limit| given[*limit] > 0) {
@@ -425,21 +416,15 @@ struct Batch {
     first: usize,
 }
 
-/// The places of the charge to take out, of the number of refunds, and of the first refund if no
-/// limit resets.
-const OUT: usize = 20;
-const REFUNDS: usize = 22;
-const FIRST_REFUND: usize = 44;
+/// The places of the number of refunds, and of the first refund if no limit resets.
+const REFUNDS: usize = 16;
+const FIRST_REFUND: usize = 38;
 
 impl Batch {
     /// Reads a batch of limits of which so many reset.
     fn read(bytes: &[u8], resets: usize) -> Self {
         let numbers = bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
         Self { numbers: numbers.collect(), first: FIRST_REFUND + 4 * resets }
-    }
-
-    fn out(&self) -> u64 {
-        self.numbers[OUT] as u64
     }
 
     /// Returns the charge and the weights of each refund.
