@@ -32,8 +32,10 @@ if ! command -v cargo >/dev/null; then
     . "${CARGO_HOME:-$HOME/.cargo}/env"
 fi
 
-# The first build has nothing to reuse. Without incremental state it takes a tenth less time.
-[[ -d ${CARGO_TARGET_DIR:-target} ]] || export CARGO_INCREMENTAL=0
+# The first build has nothing to reuse. Without incremental state and debug information it takes a fifth
+# less time.
+[[ -d ${CARGO_TARGET_DIR:-target} ]] || export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
+
 # Most tests wait for servers and clocks, so more of them can run at once than there are cores.
 export RUST_TEST_THREADS=8
 # Proptest seeds a generator for each part of an input. With the one that it has by default and without

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::fmt;
 use std::time::Duration;
 
 use redis::Connection;
@@ -71,14 +72,36 @@ const fn varied(reserves: u64, holds: u64) -> Loop {
     Loop { rate: 100_000, burst, callers: 64, reserves, varies: true, uses: 20, holds, way: WAY, smaller: 1 }
 }
 
+/// As in the table of BENCHMARKS.md.
+impl fmt::Display for Loop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rate, burst, callers, reserves, uses, holds, .. } = self;
+        write!(f, "{rate} / s, burst {burst:?}, {callers} callers, {reserves}")?;
+        f.write_str(if self.varies { " on average" } else { "" })?;
+        match self.smaller {
+            1 => {}
+            smaller => write!(f, " and {}", reserves / smaller)?,
+        }
+        write!(f, ", uses {uses} %, {holds:?}")
+    }
+}
+
 /// Asserts that one client comes within two points of exact refunds, and four clients within
-/// `points`. Returns what came of the four.
+/// `points`. Prints a row for BENCHMARKS.md, and returns what came of the four.
 #[track_caller]
 fn is_nearly_exact(of: Loop, points: f64) -> Figures {
     let server = RedisServer::start();
     let mut connection = server.connect();
     let [exact, one, four] = [0, 1, 4].map(|clients| Run::new(of, clients, &mut connection).run());
     let [exact, one, share] = [&exact, &one, &four].map(|figures| figures.share);
+    println!(
+        "| {of} | {:.1} % | {:.1} % | {:.1} % | {:?} | {:.0} |",
+        100.0 * exact,
+        100.0 * one,
+        100.0 * share,
+        four.admitted,
+        four.batches
+    );
     assert!(one >= exact - 0.02, "one client used {one} of the limit, exact refunds {exact}: {of:?}");
     assert!(share >= exact - points, "four clients used {share} of the limit, exact refunds {exact}: {of:?}");
     four
