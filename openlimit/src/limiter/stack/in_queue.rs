@@ -62,8 +62,13 @@ impl Core {
         waker: Waker,
     ) -> Result<(Key, Option<LongWait>), Box<AcquireError>> {
         self.start().map_err(Box::new)?;
-        let mut joined = None;
+        let (mut joined, mut too_large) = (None, None);
         self.update(|state, now, wakers| {
+            // An update may have lowered a limit while the call waited for others.
+            too_large = self.plan.now().too_large(call.amounts.as_slice());
+            if too_large.is_some() {
+                return;
+            }
             let key = state.admission.join_stacked(Waiter { waker, ..call }, now, wakers);
             joined = Some(key.map(|key| {
                 let tells = self.plan.on_wait().is_some();
@@ -73,7 +78,7 @@ impl Core {
         match joined {
             Some(Ok(joined)) => Ok(joined),
             Some(Err(refusal)) => Err(Box::new(self.error(refusal))),
-            None => Err(self.forked()),
+            None => Err(too_large.map_or_else(|| self.forked(), Box::new)),
         }
     }
 

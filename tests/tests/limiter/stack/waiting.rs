@@ -327,6 +327,20 @@ fn a_call_that_waits_for_an_outer_limiter_takes_a_place_in_the_inner_one() {
 }
 
 #[test]
+fn a_call_is_refused_if_a_limit_that_it_has_not_come_to_was_lowered_below_it() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    let stack = Stack::of((&tenant, &account));
+    drop(tenant.try_acquire(100).expect("it is new"));
+    let call = Call::start(stack.acquire(80));
+    account.update(|limits| limits.tokens(Rate::per_second(50))).expect("it is valid");
+    clock.advance(secs(3));
+    let refusal = call.refused();
+    assert!(matches!(&refusal, AcquireError::TooLarge { most: 50, .. }), "{refusal}");
+    assert_eq!(left([&tenant, &account]), [100, 50]);
+}
+
+#[test]
 fn a_limiter_without_limits_refuses_calls_behind_one_that_waits_for_another_limiter() {
     let clock = ManualClock::new();
     let flights = plain(&clock).name("flights").concurrency(2).build().expect("it is valid");
