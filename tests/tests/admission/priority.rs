@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use openlimit::Priority::{High, Low, Normal};
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Priority, Rate, RateLimiter};
+use openlimit::{Acquire, AcquireError, Cost, Priority, Rate, RateLimiter, Stack};
 use openlimit_tests::{Call, millis, nanos_of, plain, secs};
 
 /// A limiter of ten requests a second, none of which is left.
@@ -194,5 +194,32 @@ fn a_call_that_goes_before_those_that_wait_has_not_waited() {
         assert_eq!((permit.waited(), permit.waited_for()), (Duration::ZERO, None));
         clock.advance(millis(600));
         assert!(low.admitted().waited_for().is_some());
+    }
+}
+
+#[test]
+fn a_call_without_time_goes_before_those_that_wait_if_there_is_room() {
+    for concurrency in [None, Some(9)] {
+        let clock = ManualClock::new();
+        let (limiter, mut low) = half_used(&clock, concurrency);
+        let other = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is valid");
+        let stack = Stack::of((&limiter, &other));
+        let now =
+            |acquire: Acquire, priority| Call::start(acquire.priority(priority).timeout(Duration::ZERO));
+        drop(now(limiter.acquire(20), High).admitted());
+        drop(now(stack.acquire(20), Normal).admitted());
+        // Ten are left.
+        for refused in [
+            now(limiter.acquire(11), High),
+            now(stack.acquire(11), High),
+            now(limiter.acquire(1), Low),
+            now(stack.acquire(1), Low),
+        ] {
+            assert!(matches!(refused.refused(), AcquireError::Timeout { .. }));
+        }
+        clock.advance(millis(699));
+        assert!(!low.poll());
+        clock.advance(millis(1));
+        drop(low.admitted());
     }
 }
