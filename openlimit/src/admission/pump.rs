@@ -131,8 +131,10 @@ impl Admission {
         let flight = self.depart();
         wakers.extend(self.queue.finish(key, |waiter| {
             let wait = Wait { nanos: waiter.waited(now), limit: due.limit, position: waiter.position };
+            // A call that goes before all that wait may be admitted as it joins.
+            let wait = Some(wait).filter(|wait| wait.nanos > 0);
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());
-            Outcome::Admitted(Grant { amounts, lesson, charge, flight, wait: Some(wait), is_probe, is_below })
+            Outcome::Admitted(Grant { amounts, lesson, charge, flight, wait, is_probe, is_below })
         }));
     }
 

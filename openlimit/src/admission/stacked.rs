@@ -47,7 +47,7 @@ impl Admission {
         let (wait, limit) = self.backend.wait(call, &self.queue, now);
         let too_long = || call.timed_out(wait, limit, now);
         let refusal = match call.deadline().saturating_sub(now) {
-            0 => self.saturated(call.waited(now), now).or_else(|| Some(too_long())),
+            0 if wait > 0 => self.saturated(call.waited(now), now).or_else(|| Some(too_long())),
             left => (wait > left).then(too_long),
         };
         if refusal.is_some() {

@@ -1,9 +1,11 @@
 //! Priorities: which of the waiting calls goes next, how long a low one is delayed at most, and
 //! that a queue of any mix costs no more than one in the order of arrival.
 
+use std::time::Duration;
+
 use openlimit::Priority::{High, Low, Normal};
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Priority, Rate, RateLimiter};
+use openlimit::{Acquire, AcquireError, Cost, Priority, Rate, RateLimiter, Stack};
 use openlimit_tests::{Call, millis, nanos_of, plain, secs};
 
 /// A limiter of ten requests a second, none of which is left.
@@ -171,4 +173,53 @@ fn a_hundred_thousand_calls_of_any_priority_join_and_leave_in_no_time() {
     let admitted = low.into_iter().take(10).map(|call| call.admitted().waited());
     assert!(admitted.eq((1..=10).map(|tenths| millis(100 * tenths))));
     assert_eq!(nanos_of(&clock), 1_000_000_000);
+}
+
+/// A limiter of 100 tokens a second that has 50 left, of which a low call needs all and more.
+fn half_used(clock: &ManualClock, concurrency: Option<u32>) -> (RateLimiter, Call) {
+    let builder = plain(clock).tokens(Rate::per_second(100));
+    let builder = concurrency.into_iter().fold(builder, |builder, calls| builder.concurrency(calls));
+    let limiter = builder.build().expect("it is valid");
+    limiter.try_acquire(50).expect("it is full").settle(50);
+    let low = Call::start(limiter.acquire(80).priority(Low));
+    (limiter, low)
+}
+
+#[test]
+fn a_call_that_goes_before_those_that_wait_has_not_waited() {
+    for concurrency in [None, Some(9)] {
+        let clock = ManualClock::new();
+        let (limiter, low) = half_used(&clock, concurrency);
+        let permit = Call::start(limiter.acquire(30).priority(High)).admitted();
+        assert_eq!((permit.waited(), permit.waited_for()), (Duration::ZERO, None));
+        clock.advance(millis(600));
+        assert!(low.admitted().waited_for().is_some());
+    }
+}
+
+#[test]
+fn a_call_without_time_goes_before_those_that_wait_if_there_is_room() {
+    for concurrency in [None, Some(9)] {
+        let clock = ManualClock::new();
+        let (limiter, mut low) = half_used(&clock, concurrency);
+        let other = plain(&clock).tokens(Rate::per_second(100)).build().expect("it is valid");
+        let stack = Stack::of((&limiter, &other));
+        let now =
+            |acquire: Acquire, priority| Call::start(acquire.priority(priority).timeout(Duration::ZERO));
+        drop(now(limiter.acquire(20), High).admitted());
+        drop(now(stack.acquire(20), Normal).admitted());
+        // Ten are left.
+        for refused in [
+            now(limiter.acquire(11), High),
+            now(stack.acquire(11), High),
+            now(limiter.acquire(1), Low),
+            now(stack.acquire(1), Low),
+        ] {
+            assert!(matches!(refused.refused(), AcquireError::Timeout { .. }));
+        }
+        clock.advance(millis(699));
+        assert!(!low.poll());
+        clock.advance(millis(1));
+        drop(low.admitted());
+    }
 }
