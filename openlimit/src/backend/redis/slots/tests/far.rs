@@ -447,6 +447,27 @@ fn a_client_in_line_keeps_its_pause_while_it_has_the_slot_of_a_cancelled_call() 
 }
 
 #[test]
+fn a_call_behind_the_line_is_not_refused_for_what_was_given_back_since() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    // The tokens of ten seconds.
+    world.call(&mut one, [0, 500_000]);
+    one.join([1, 1]);
+    assert_eq!(world.exchange(&mut one).place, 1);
+    one.all_leave();
+    world.exchange(&mut one);
+    let mut first = world.client();
+    first.join([1, 1]);
+    assert_eq!(world.exchange(&mut first).place, 1);
+    world.give_all_back(&mut one);
+    world.exchange(&mut one);
+    other.wait_at_most = 1_000_000_000;
+    other.join([1, 1]);
+    let reply = world.exchange(&mut other);
+    assert_eq!((reply.calls.len(), reply.place), (0, 2), "{reply:?}");
+}
+
+#[test]
 fn a_call_that_goes_first_is_not_refused_by_what_was_known_a_look_ahead_ago() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
