@@ -42,18 +42,19 @@ use crate::limits::Percent;
 ///
 /// Calls that arrive together travel to the server in one batch: one script, one round trip. The
 /// script grants each call the moment at which it may depart, by the server's clock. So processes
-/// whose clocks differ agree. A call that is alone takes about one round trip, however long it
-/// waits. If many calls arrive together, each takes far less than one.
+/// whose clocks differ agree. A call that is alone takes about one round trip. If many calls arrive
+/// together, each takes far less than one.
 ///
 /// Within a process, calls are admitted in the order of the limiter's queue. A process reserves
 /// slots ahead, for [`look_ahead`](Self::look_ahead), a tenth of a second by default. Calls of
 /// other processes come in between. A refund or a cancelled call lets waiting calls depart sooner,
 /// as far as the calls that were granted after them allow it.
 ///
-/// One call at a time is granted for a moment beyond two look-aheads. Other processes with such
-/// calls ask again, up to a hundred times a second while they settle calls and once a second if
-/// not, and go in no particular order. While the process that has the call settles others, it asks
-/// as often if the call can go sooner.
+/// A call that would have to wait for more than two look-aheads is not granted yet. Its process
+/// stands in line, and asks again: at least once a second, and up to a hundred times a second while
+/// its turn may come soon or other processes give something back. While there is a line, its
+/// processes take turns, and others join it at the end. If one dies in line, the others wait for it
+/// for up to a second, two look-aheads and 50 ms.
 ///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
 /// wait for their share are granted at most one look-ahead ahead. Processes whose lower calls have to

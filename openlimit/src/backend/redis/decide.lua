@@ -88,7 +88,8 @@
 
 -- A client asks again in time, or loses its place. If it does not want calls any more, its next
 -- batch has none, and it leaves the line. `first_due` is when the call of the first client was due,
--- by what was in the buckets when it asked last. Those behind it wait for longer.
+-- by what was in the buckets when it asked last. Those behind it wait for longer. If all places are
+-- taken, a client asks again, too, and joins once there is room.
 
 -- # The shares of calls below a priority
 -- If a part of every limit is kept for some priorities, each limit has a second bucket for the
@@ -473,6 +474,9 @@ for _ = 1, refunds do
   end
 end
 
+-- So much sooner the call of the first client in line may be due.
+first_due = max(0, first_due - math.ceil(max({{given[$]}}) / 1000))
+
 local owed = 0
 owed = owed + debt$ --*
 if owed > 0 then
@@ -499,7 +503,7 @@ end
 -- Until when each limit stood still.
 local stood = {}
 stood[$] = max(now, held, shut[$]) --*
-if hold_ends > 0 then held, is_exhausted = booked, false end
+if hold_ends > 0 then held, is_exhausted, first_due = booked, false, 0 end
 if hold_ends > 1 then
   shut[$] = 0 --*
 end

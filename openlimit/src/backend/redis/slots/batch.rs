@@ -43,7 +43,9 @@ impl Slots {
 
     /// Returns when there will be something to send; the largest value for never.
     pub(super) fn next_batch(&self, queue: &Queue, now: u64) -> u64 {
-        self.next_work(self.wanting(queue, now), now)
+        // A client that wants no more calls leaves the line at once.
+        let leaves_line = self.in_line.is_some() && self.in_flight.is_none() && self.serve_all(queue, now);
+        if leaves_line { now } else { self.next_work(self.wanting(queue, now), now) }
     }
 
     /// Does the same while so many waiters [want slots](Self::wanting).
@@ -55,8 +57,7 @@ impl Slots {
             let asks = wanting != [0, 0] || self.outage.is_none() && self.lease_for.is_some();
             return if asks { now } else { u64::MAX };
         }
-        let is_served = |is_below: bool| wanting[usize::from(is_below)] <= self.lane(is_below).len();
-        if self.wants_news || self.is_in_line && is_served(false) && is_served(true) {
+        if self.wants_news {
             return now;
         }
         let [above, below] = [false, true].map(|is_below| {
@@ -109,7 +110,7 @@ impl Slots {
         self.turn(now);
         let wants_news = mem::take(&mut self.wants_news) || self.news_at() <= now;
         let calls = self.calls(queue, now);
-        let leaves_line = mem::take(&mut self.is_in_line) && calls.is_empty();
+        let leaves_line = self.in_line.take().is_some() && calls.is_empty();
         self.lease_for = None;
         let asks = wants_news || flushing || leaves_line || self.is_update_pending || !calls.is_empty();
         if !asks && !self.ledger.is_pending() {

@@ -16,8 +16,9 @@ impl Slots {
         let wait_for = |slot: &Slot| (slot.due.saturating_sub(now), slot.limit);
         let amounts = call.amounts.as_slice();
         if !queue.goes_last(call) {
-            // The call may take a slot that was requested for a call behind it.
-            let next = self.estimate_next(amounts, now);
+            // The call may take a slot that was requested for a call behind it. It does not wait for
+            // the pause of that one.
+            let next = self.wait_for_room(amounts, |_| 0, self.is_recent(now), now);
             let first = self.lane(self.takes_share(amounts)).front();
             return first.map(wait_for).map_or(next, |first| first.min(next));
         }
@@ -50,9 +51,15 @@ impl Slots {
     }
 
     /// Returns whether the levels are known. More than a look-ahead after the last reply, others
-    /// may have given back anything. But in line, no call departs before this client has asked again.
+    /// may have given back anything.
+    fn is_recent(&self, now: u64) -> bool {
+        now.saturating_sub(self.seen_at) <= self.look_ahead(now)
+    }
+
+    /// Does the same for a call that does not go before others. In line, it does not depart before
+    /// this client has asked again.
     fn is_fresh(&self, now: u64) -> bool {
-        now < self.ask_at || now.saturating_sub(self.seen_at) <= self.look_ahead(now)
+        now < self.ask_at || self.is_recent(now)
     }
 
     /// Returns a lower bound on the wait of a call behind calls that ask for `ahead` of each

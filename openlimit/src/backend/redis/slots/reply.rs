@@ -125,9 +125,10 @@ impl Slots {
                 refused.push((key, waiter.timed_out(wait, limit, now)));
             }
         }
-        self.is_in_line = reply.place > 0;
+        self.in_line = undecided.filter(|_| reply.place > 0);
         let ask_at = now + self.pause(reply.ask_in, reply.place, undecided == Some(true), now);
         self.ask_at = if undecided == Some(false) { ask_at } else { 0 };
+        self.kept_in_line = kept_back.map(|(_, number)| number);
         if undecided == Some(true) {
             (self.below_at, self.kept_back) = (ask_at, kept_back);
         }

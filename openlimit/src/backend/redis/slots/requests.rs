@@ -49,7 +49,7 @@ impl Slots {
     /// Returns true if slots may be requested in a lane.
     fn is_open(&self, is_below: bool, now: u64) -> bool {
         // Without calls, a batch leaves the line.
-        let from = if is_below && !self.is_in_line { self.below_from(now) } else { 0 };
+        let from = if is_below && self.in_line != Some(true) { self.below_from(now) } else { 0 };
         now >= from && self.lane(is_below).back().is_none_or(|slot| !self.ends_requests(slot, now))
     }
 
@@ -69,6 +69,11 @@ impl Slots {
         let (all, most) = (queue.len().min(most), most.min(self.room));
         let wanting = above.min(most);
         [wanting, (all.min(self.room) - wanting).min(queue.len() - above)]
+    }
+
+    /// Returns true if slots serve all waiters that are to have some.
+    pub(super) fn serve_all(&self, queue: &Queue, now: u64) -> bool {
+        self.without_slot(queue, self.wanting(queue, now)).next().is_none()
     }
 
     /// Returns the calls to request, and how long each may wait.

@@ -91,13 +91,16 @@ impl Slots {
         }
     }
 
-    /// Lets calls below be requested now if another one is at the head of the queue than the one
-    /// that was kept back: that one has left, or this one has a higher priority.
+    /// Lets calls of its lane be requested now if another one is at the head of the queue than the
+    /// one that was kept back: that one has left, or this one has a higher priority.
     pub(super) fn note_head(&mut self, head: &Waiter, now: u64) {
-        let is_kept_back = self.kept_back.is_some_and(|(_, number)| number == head.number);
-        let is_another = self.below_at > now && self.below.is_empty() && !is_kept_back;
-        if is_another && self.takes_share(head.amounts.as_slice()) {
-            self.below_at = now;
+        if self.takes_share(head.amounts.as_slice()) {
+            let is_kept_back = self.kept_back.is_some_and(|(_, number)| number == head.number);
+            if self.below_at > now && self.below.is_empty() && !is_kept_back {
+                self.below_at = now;
+            }
+        } else if self.ask_at > now && self.slots.is_empty() && self.kept_in_line != Some(head.number) {
+            (self.ask_at, self.kept_in_line) = (now, Some(head.number));
         }
     }
 

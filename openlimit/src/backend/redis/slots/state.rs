@@ -87,14 +87,17 @@ pub(crate) struct Slots {
     pub(super) max_hold: u64,
     /// The earliest time to ask for calls again, while this client is in line.
     pub(super) ask_at: u64,
+    /// The number of the waiter that was kept back then; `None` for a lease.
+    pub(super) kept_in_line: Option<u64>,
     /// The same for calls that take from a share and were kept back; zero once one is granted.
     pub(super) below_at: u64,
     /// The key and number of the waiter that was kept back then; `None` for a lease.
     pub(super) kept_back: Option<(Key, u64)>,
     /// When holds and resets end that it waits for, as of the last look at it.
     pub(super) below_shut_until: u64,
-    /// True if the last reply gave this client a place in line, and no batch followed.
-    pub(super) is_in_line: bool,
+    /// The lane of the call for which the last reply gave this client a place in line, if no batch
+    /// followed: true if it takes from a share.
+    pub(super) in_line: Option<bool>,
     /// When a call last gave back a part of what it had reserved, or a response said that less was
     /// left than the bucket had room for.
     pub(super) changed_at: Option<u64>,
@@ -224,10 +227,11 @@ impl Slots {
             held_at_server: 0,
             max_hold,
             ask_at: 0,
+            kept_in_line: None,
             below_at: 0,
             kept_back: None,
             below_shut_until: 0,
-            is_in_line: false,
+            in_line: None,
             changed_at: None,
             given_at: None,
             marks: None,

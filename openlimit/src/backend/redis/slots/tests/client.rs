@@ -2,7 +2,7 @@
 
 use super::super::Slots;
 use super::world::World;
-use crate::backend::Due;
+use crate::backend::{Buckets as _, Due};
 use crate::limits::{Amounts, Priority};
 use crate::queue::{Key, Queue, Urgency, Waiter};
 
@@ -74,6 +74,13 @@ impl Tenant {
             self.queue.leave(key);
         }
         goes
+    }
+
+    /// Looks at the head, as a limiter does when its queue changes.
+    pub(super) fn looks_at_head(&mut self, now: u64) {
+        if let Some((_, head)) = self.queue.head() {
+            self.slots.due(head, now);
+        }
     }
 
     /// Cancels the head.

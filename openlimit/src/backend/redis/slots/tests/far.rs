@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::client::Tenant;
 use super::world::{SLOW, World};
 use crate::backend::Buckets as _;
-use crate::limits::Amounts;
+use crate::limits::{Amounts, Priority};
+use crate::queue::{Urgency, Waiter};
 
 #[test]
 fn a_far_call_is_granted_once_a_refund_makes_room() {
@@ -395,4 +396,89 @@ fn a_call_does_not_wait_for_the_pause_of_a_cancelled_call_that_was_kept_back() {
     other.slots.idle(world.clock);
     other.join([0, 1]);
     assert!(world.exchange(&mut other).decided > 0);
+}
+
+#[test]
+fn a_call_of_a_higher_priority_does_not_wait_for_the_pause_of_one_that_was_kept_back() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    // The tokens of ten seconds.
+    world.call(&mut client, [0, 500_000]);
+    client.join([1, 1]);
+    assert_eq!(world.exchange(&mut client).place, 1);
+    client.join_as(Priority::High, [1, 0]);
+    client.looks_at_head(world.clock);
+    let reply = world.exchange(&mut client);
+    assert_eq!((reply.calls.len(), reply.place), (1, 1), "{reply:?}");
+    // The other one is at the head again, and keeps its pause.
+    client.all_go();
+    client.looks_at_head(world.clock);
+    assert_eq!(world.exchange(&mut client).decided, 0);
+}
+
+#[test]
+fn a_call_behind_one_that_was_kept_back_is_asked_for_when_that_is_cancelled() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [0, 500_000]);
+    let left = client.join([1, 1]);
+    client.join([1, 0]);
+    assert_eq!(world.exchange(&mut client).place, 1);
+    client.queue.leave(left);
+    client.looks_at_head(world.clock);
+    let reply = world.exchange(&mut client);
+    assert_eq!((reply.calls.len(), reply.place), (1, 0), "{reply:?}");
+}
+
+#[test]
+fn a_client_in_line_keeps_its_pause_while_it_has_the_slot_of_a_cancelled_call() {
+    let mut world = World::start(SLOW);
+    let mut client = world.short_look_ahead_client();
+    world.call(&mut client, [180, 0]);
+    client.join([5, 0]);
+    let left = client.join([5, 0]);
+    client.join([180, 0]);
+    let reply = world.exchange(&mut client);
+    assert_eq!((reply.calls.len(), reply.place), (2, 1), "{reply:?}");
+    // Now there are as many slots as calls, but none for the last call.
+    client.queue.leave(left);
+    let batches = (0..10).filter(|_| world.exchange(&mut client).decided > 0).count();
+    assert_eq!(batches, 0);
+}
+
+#[test]
+fn a_call_behind_the_line_is_not_refused_for_what_was_given_back_since() {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    // The tokens of ten seconds.
+    world.call(&mut one, [0, 500_000]);
+    one.join([1, 1]);
+    assert_eq!(world.exchange(&mut one).place, 1);
+    one.all_leave();
+    world.exchange(&mut one);
+    let mut first = world.client();
+    first.join([1, 1]);
+    assert_eq!(world.exchange(&mut first).place, 1);
+    world.give_all_back(&mut one);
+    world.exchange(&mut one);
+    other.wait_at_most = 1_000_000_000;
+    other.join([1, 1]);
+    let reply = world.exchange(&mut other);
+    assert_eq!((reply.calls.len(), reply.place), (0, 2), "{reply:?}");
+}
+
+#[test]
+fn a_call_that_goes_first_is_not_refused_by_what_was_known_a_look_ahead_ago() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [0, 500_000]);
+    client.join([1, 1]);
+    assert_eq!(world.exchange(&mut client).place, 1);
+    let urgency = Urgency::default().within(1_000_000_000);
+    let call = |urgency: Urgency| Waiter::new(Amounts::Few([1, 1, 0]), 0, urgency);
+    world.pass(Duration::from_millis(500));
+    // Others may have given the tokens back. But a call behind the one in line waits for it.
+    let wait = |urgency| client.slots.wait(&call(urgency), &client.queue, world.clock).0;
+    assert_eq!(wait(urgency.of(Priority::High)), 0);
+    assert!(wait(urgency) > 1_000_000_000);
 }

@@ -200,3 +200,21 @@ fn a_call_below_is_asked_for_when_the_one_on_hold_in_front_of_it_leaves_although
     let calls = (0..2).map(|_| admission.backend.calls_driver(&admission.queue, now));
     assert_eq!(calls.collect::<Vec<_>>(), [false; 2]);
 }
+
+#[test]
+fn a_call_below_that_waits_for_its_share_is_not_asked_for_while_one_above_is_in_line() {
+    let mut crowd = two();
+    // They fill the share, and then the limit.
+    for (amount, priority) in [(700, Low), (700, Low), (200, High), (300, High)] {
+        crowd.call(0, amount, priority);
+        crowd.pass(4 * MILLISECOND);
+    }
+    let now = crowd.now;
+    let Client { admission, .. } = &mut crowd.clients[0];
+    let Backend::Redis(slots) = &mut admission.backend else { unreachable!() };
+    assert!(slots.ask_at > now && slots.below_at > now && slots.has_no_slots());
+    slots.wants_news = true;
+    slots.collect(&admission.queue, false, now).expect("it asks for news");
+    let asked: Vec<_> = slots.in_flight.iter().flatten().map(|call| call.amounts.as_slice()).collect();
+    assert_eq!(asked, [[300, 0, 0]]);
+}
