@@ -262,6 +262,11 @@ impl Redis {
     /// other processes wait less behind this one, and less is lost if the process is killed. While
     /// calls give back what they did not use, the look-ahead in use is an eighth of this. It is
     /// never shorter than four round trips.
+    ///
+    /// If it is longer than the burst less the [jitter](crate::Builder::jitter), and calls of
+    /// different sizes and priorities wait, as little as half of the limit may be used. Limits that
+    /// are [counted in windows](crate::Counting::InWindows) have such a short burst by default.
+    /// Otherwise a burst of twice the look-ahead is enough.
     #[must_use]
     pub fn look_ahead(mut self, look_ahead: Duration) -> Self {
         self.look_ahead = look_ahead;
