@@ -45,6 +45,17 @@ export PROPTEST_RNG_ALGORITHM=xs
 step "formatting"
 cargo fmt --all --check
 
+logs=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
+
+# The hand-over between the queue and its waiters, in every order. It is a build of its own, which uses
+# what the other builds leave of the cores. These tests match no patterns, so regex-automata need not be
+# optimized.
+RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice \
+    cargo test -p openlimit --no-default-features --lib --locked \
+    --config profile.dev.package.regex-automata.opt-level=0 loom >"$logs/models" 2>&1 &
+models=$!
+
 # All commands select the same packages and features, so nothing is built twice. These are all but the
 # benchmarks, whose competitors would take a minute of processor time.
 step "lints"
@@ -54,16 +65,18 @@ step "building the tests"
 cargo test --all-features --locked --no-run
 
 # Tests wait for more time than they compute. So these run beside them, and are shown when they are over.
-logs=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
-
 features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
 {
     # Built together with the macros, syn has the same features each time. So the crates that depend on it
     # are built only once.
     for features in "" $(features); do
         echo "every feature alone: $features"
-        cargo clippy -p openlimit -p openlimit-macros --no-default-features --features "$features" --locked -- -D warnings
+        # It prints nothing but errors and warnings, of which there must be none.
+        check=(cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
+        if ! found=$("${check[@]}" --features "$features" 2>&1) || [[ -n $found ]]; then
+            echo "$found"
+            exit 1
+        fi
     done
     # With any example, dependencies have the features that they have for the lints.
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked --lib --example chat
@@ -71,11 +84,6 @@ features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openli
 checks=$!
 {
     cargo test --all-features --locked --lib
-    # The hand-over between the queue and its waiters, in every order. These tests match no patterns, so
-    # regex-automata need not be optimized.
-    RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom \
-        cargo test -p openlimit --no-default-features --lib --locked \
-        --config profile.dev.package.regex-automata.opt-level=0 loom
     for example in chat blocking manual plan status axum reqwest async_openai anthropic sync_ureq streaming redis_shared; do
         echo "example $example"
         cargo run --quiet --all-features --locked --example "$example"
@@ -91,9 +99,13 @@ step "tests"
 cargo test --all-features --locked --test '*' -- --skip every_mistake
 cargo test --all-features --locked --doc
 
-step "unit tests, models of the hand-over between threads (loom), examples"
+step "unit tests, examples"
 wait "$units" || { cat "$logs/units"; exit 1; }
 cat "$logs/units"
+
+step "models of the hand-over between threads (loom)"
+wait "$models" || { cat "$logs/models"; exit 1; }
+cat "$logs/models"
 
 step "messages of mistakes"
 wait "$mistakes" || { cat "$logs/mistakes"; exit 1; }
