@@ -32,13 +32,13 @@ if ! command -v cargo >/dev/null; then
     . "${CARGO_HOME:-$HOME/.cargo}/env"
 fi
 
-# The first build has nothing to reuse. Without incremental state and debug information it takes a fifth
-# less time.
+# The first build has nothing to reuse. Without incremental state it takes a tenth less time.
+# Nobody debugs it, so it needs no debug information.
 [[ -d ${CARGO_TARGET_DIR:-target} ]] || export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
 
 # Most tests wait for servers and clocks, so more of them can run at once than there are cores.
 export RUST_TEST_THREADS=8
-# Proptest seeds a generator for each part of an input. With the one that it has by default and without
+# Proptest seeds a generator for each part of an input. With its default generator and without
 # optimization, that takes half of the time of these tests.
 export PROPTEST_RNG_ALGORITHM=xs
 
@@ -48,16 +48,16 @@ cargo fmt --all --check
 logs=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
 
-# The hand-over between the queue and its waiters, in every order. It is a build of its own, which uses
-# what the other builds leave of the cores. These tests match no patterns, so regex-automata need not be
-# optimized.
+# The hand-over between the queue and its waiters, in every order. It is a build of its own, which
+# uses what the other builds leave of the cores. These tests match no patterns, so regex-automata
+# need not be optimized.
 RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice \
     cargo test -p openlimit --no-default-features --lib --locked \
     --config profile.dev.package.regex-automata.opt-level=0 loom >"$logs/models" 2>&1 &
 models=$!
 
-# All commands select the same packages and features, so nothing is built twice. These are all but the
-# benchmarks, whose competitors would take a minute of processor time.
+# All commands select the same packages and features, so nothing is built twice: all packages but
+# the benchmarks, whose competitors take long to build.
 step "lints"
 cargo clippy --all-targets --all-features --locked -- -D warnings
 
@@ -67,8 +67,8 @@ cargo test --all-features --locked --no-run
 # Tests wait for more time than they compute. So these run beside them, and are shown when they are over.
 features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
 {
-    # Built together with the macros, syn has the same features each time. So the crates that depend on it
-    # are built only once.
+    # Built together with the macros, syn has the same features each time. So the crates that depend
+    # on it are built only once.
     for features in "" $(features); do
         echo "every feature alone: $features"
         # It prints nothing but errors and warnings, of which there must be none.

@@ -222,8 +222,8 @@ impl Admission {
             return None;
         }
         let (wait, limit) = self.backend.wait(call, &self.queue, now);
-        // A timeout of zero does not even wait for the timer to fire. If lower calls wait, it joins the
-        // queue, which admits or refuses it.
+        // A timeout of zero does not even wait for the timer to fire. If lower calls wait, the call
+        // joins the queue, which admits or refuses it.
         let is_too_long = wait > timeout || timeout == 0 && self.queue.goes_last(call);
         is_too_long.then(|| call.timed_out(wait, limit, now))
     }

@@ -81,10 +81,10 @@ impl Admission {
         Ok(key)
     }
 
-    /// Notes that a call that has joined waits, for this limiter or for another one. Refuses the one
-    /// too many, if there is one.
+    /// Counts a call that has joined among those that wait, for this limiter or for another one.
+    /// Refuses one call if too many wait.
     ///
-    /// It is not known when the call joins: if it is its turn in all limiters, it departs.
+    /// The call is not counted as it joins. It departs at once if it is its turn in all limiters.
     pub(crate) fn wait_stacked(
         &mut self,
         key: Key,

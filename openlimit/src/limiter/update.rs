@@ -136,8 +136,9 @@ impl Update {
 
     /// Changes the [jitter](crate::Builder::jitter) of the limiter.
     ///
-    /// A lower one makes room only as time passes, since calls that were admitted before may still
-    /// be late by the earlier one. With limits that are shared through Redis, it makes room at once.
+    /// A lower jitter makes room only as time passes, since calls that were admitted before may
+    /// still be late by the earlier one. With limits that are shared through Redis, it makes room
+    /// at once.
     pub fn jitter(mut self, jitter: Duration) -> Self {
         self.jitter = Some(jitter);
         self

@@ -20,10 +20,10 @@ pub(super) struct Batch {
     pub(super) identity: Arc<Identity>,
 }
 
-/// Why there is no reply to a batch that could be used.
+/// Why there is no usable reply to a batch.
 pub(super) struct NoReply {
     pub(super) error: StoreError,
-    /// What is known of the batch.
+    /// Whether the server has decided the batch, as far as is known.
     pub(super) fate: Fate,
     /// The limits of the state, if it was refused because they are others.
     pub(super) other_limits: Option<String>,

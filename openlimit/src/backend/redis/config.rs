@@ -57,9 +57,9 @@ use crate::limits::Percent;
 /// for up to a second, two look-aheads and 50 ms.
 ///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
-/// wait for their share are granted at most one look-ahead ahead. Processes whose lower calls have to
-/// wait longer take turns. If one dies in its turn, lower calls of others wait until its call would
-/// have been due, for little more than a second at most.
+/// wait for their share are granted at most one look-ahead ahead. Processes whose lower calls have
+/// to wait longer take turns. If one dies in its turn, lower calls of others wait until its call
+/// would have been due, for little more than a second at most.
 ///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).
@@ -97,8 +97,8 @@ use crate::limits::Percent;
 /// [`flush`](crate::Limiter::flush).
 ///
 /// What is given back counts once, also if replies are lost, or if the server is then misconfigured
-/// for a while. If it is not known after nine minutes whether the server has received something, it
-/// is not sent again, since it could count twice by then.
+/// for a while. What was sent nine minutes ago and has no reply is not sent again, since it could
+/// count twice by then.
 ///
 /// # Names
 ///

@@ -81,15 +81,15 @@
 -- of its client is not granted yet. Its client gets a place in the `line`, and asks again when the
 -- call is that near. Whatever is given back until then brings that moment forward.
 
--- While there is a line, only the first client in it is granted calls, and others that ask for some
--- join it at the end. So large calls are not overtaken again and again. While others wait, a turn is
--- one call, or as many as fit into a look-ahead or a quarter of the burst. Then the client has to
--- join the line again. So clients take turns, whatever they ask for and however often they ask.
+-- While there is a line, only the first client in it is granted calls. Others that ask for calls
+-- join it at the end. So large calls are not overtaken again and again. While others wait, a turn
+-- is one call, or as many as fit into a look-ahead or a quarter of the burst. Then the client has
+-- to join the line again. So clients take turns, whatever they ask for and however often they ask.
 
--- A client asks again in time, or loses its place. If it does not want calls any more, its next
--- batch has none, and it leaves the line. `first_due` is when the call of the first client was due,
--- by what was in the buckets when it asked last. Those behind it wait for longer. If all places are
--- taken, a client asks again, too, and joins once there is room.
+-- A client asks again in time, or loses its place. If it wants no more calls, its next batch has
+-- none, and it leaves the line. `first_due` is when the call of the first client was due when it
+-- asked last. Those behind it wait for longer. If all places are taken, a client asks again, too,
+-- and joins once there is room.
 
 -- # The shares of calls below a priority
 -- If a part of every limit is kept for some priorities, each limit has a second bucket for the
@@ -110,12 +110,12 @@
 -- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
 -- and they take turns. `of` is a hash of the client's key.
 
--- A client that dies keeps the others back until its claim ends. So the claim is no longer than its
--- call needs: until that is due, and a look-ahead and GRACE, within which a living client is granted
--- it, however slow its round trips are (it looks ahead by four of them at least). If the call is due
--- later than that, a living client asks again within LONGEST_PAUSE. So a dead one keeps others back
--- for that time, two look-aheads and GRACE at most: 1.25 s by default. A shorter pause would be more
--- batches of every client that waits.
+-- A client that dies keeps the others back until its claim ends. So a claim ends a look-ahead and
+-- GRACE after its call is due. Within that time a living client asks for the call, however slow its
+-- round trips are, since it looks ahead by four of them at least. If the call is due later, a
+-- living client asks again within LONGEST_PAUSE. So a dead one keeps others back for LONGEST_PAUSE,
+-- two look-aheads and GRACE at most: 1.25 s by default. With a shorter pause, every client that
+-- waits would send more batches.
 
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took
@@ -173,9 +173,9 @@
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
 -- window. The state keeps when the window ends that its level counts in (`till`, negative in the
--- place of `rested`), and its `fit` (`was_fit`), since the next client may have
--- another one. When that is over, as much of the level is gone as the windows since then allow.
--- What is left is a debt. Nothing of the charges before can be given back any more.
+-- place of `rested`), and its `fit` (`was_fit`), since the next client may have another one. When
+-- the window is over, as much of the level is gone as the windows since then allow. What is left is
+-- a debt. Nothing of the charges before can be given back any more.
 
 -- The client knows the calendar. It sends when two windows in a row begin and end: that in which it
 -- believes the server to be, and the next one. The server's clock decides which of them it is in.

@@ -9,7 +9,7 @@ pub(super) struct Failure {
     pub(super) was_open: bool,
 }
 
-/// What is known of a batch that has no reply which could be used.
+/// What is known of a batch without a usable reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// The server has not decided it.

@@ -54,8 +54,8 @@ pub(super) const MOST_LOCAL: usize = 8;
 /// in `--leaks` only for the others, and those that end in `--shares` only for shares. What stands
 /// in `{{..}}` becomes a list. A comment is a line that begins with two dashes and a space.
 ///
-/// If variables are `in_tables`, `level[1]` takes the place of `level1`, and `local level = {}` that
-/// of its declaration, which needs a value.
+/// If variables are `in_tables`, `level[1]` takes the place of `level1`, and `local level = {}`
+/// that of its declaration, which needs a value.
 fn unrolled(text: &str, reset: &[bool], shares: usize, in_tables: bool) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- "));
     let marked: Vec<_> = lines.map(Line::read).collect();

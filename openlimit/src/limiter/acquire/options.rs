@@ -18,8 +18,8 @@ impl Acquire {
     /// first 4 096 calls are judged after such a change. A call behind them fails when it is among
     /// them at the next change, or when its timeout ends.
     ///
-    /// With a timeout of zero the call is admitted at once or not at all. As with any other, it goes
-    /// before calls of lower priorities that wait. Replaces a [`deadline`](Self::deadline).
+    /// With a timeout of zero the call is admitted at once or not at all. It still goes before
+    /// calls of lower priorities that wait. Replaces a [`deadline`](Self::deadline).
     ///
     /// A runtime's own timeout works too, but it cannot fail early, and its error does not say
     /// which limit was too tight.

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use openlimit::{AcquireError, Cost, Rate, RateLimiter, Redis, StoreProblem};
+use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, StoreProblem};
 use openlimit_tests::redis::{Cluster, RedisServer};
 use openlimit_tests::secs;
 
@@ -112,17 +112,36 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key() {
     drop(limiter.unwrap().acquire(Cost::new()).blocking().unwrap());
 }
 
+fn call(limiter: &RateLimiter) -> Result<Permit, AcquireError> {
+    limiter.acquire(Cost::new()).timeout(secs(20)).blocking()
+}
+
+/// Returns a limiter that has a state and a reply on the server.
+fn used(server: &RedisServer) -> RateLimiter {
+    let limiter =
+        RateLimiter::builder().name("chat").requests(Rate::per_second(1_000)).redis(server.url()).build();
+    let limiter = limiter.unwrap();
+    drop(call(&limiter).unwrap());
+    limiter
+}
+
+/// Asserts that a call fails because of the value under a key.
+#[track_caller]
+fn finds_a_value(limiter: &RateLimiter, server: &RedisServer, found: &str, key: &str) {
+    let refusal = call(limiter).unwrap_err();
+    let AcquireError::Store { error, .. } = &refusal else { panic!("{refusal}") };
+    let text = format!(
+        "redis at {} holds a value {found} under the key `{key}`; give the limiter another name or prefix, or delete \
+         the key",
+        server.address()
+    );
+    assert_eq!(error.to_string(), text);
+}
+
 #[test]
 fn a_value_of_another_type_or_of_somebody_else_under_the_key_of_a_client_s_replies() {
     let server = RedisServer::start();
-    let limiter = RateLimiter::builder()
-        .name("chat")
-        .requests(Rate::per_second(1_000))
-        .redis(server.url())
-        .build()
-        .unwrap();
-    let call = || limiter.acquire(Cost::new()).timeout(secs(20)).blocking();
-    drop(call().unwrap());
+    let limiter = used(&server);
     let key = server.keys().into_iter().find(|key| key.contains(":c:")).unwrap();
     let list = "return redis.call('DEL', KEYS[1]) + redis.call('RPUSH', KEYS[1], 'a')";
     let values =
@@ -132,20 +151,13 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key_of_a_client_s_repli
             Some(value) => server.query::<()>(redis::cmd("SET").arg(&key).arg(value)),
             None => server.query::<()>(redis::cmd("EVAL").arg(list).arg(1).arg(&key)),
         }
-        let refusal = call().unwrap_err();
-        let AcquireError::Store { error, .. } = &refusal else { panic!("{refusal}") };
         let found = if value.is_some() { "that openlimit did not write" } else { "of another type" };
-        let text = format!(
-            "redis at {} holds a value {found} under the key `{key}`; give the limiter another name or prefix, or \
-             delete the key",
-            server.address()
-        );
-        assert_eq!(error.to_string(), text);
+        finds_a_value(&limiter, &server, found, &key);
         if let Some(value) = value {
             assert_eq!(server.query::<Vec<u8>>(redis::cmd("GET").arg(&key)), value);
         }
         server.query::<()>(redis::cmd("DEL").arg(&key));
-        drop(call().unwrap());
+        drop(call(&limiter).unwrap());
     }
 }
 
@@ -153,31 +165,17 @@ fn a_value_of_another_type_or_of_somebody_else_under_the_key_of_a_client_s_repli
 fn a_number_that_is_none_in_the_state_is_an_error_until_the_key_is_deleted() {
     const KEY: &str = "openlimit:{chat}";
     let server = RedisServer::start();
-    let limiter = RateLimiter::builder()
-        .name("chat")
-        .requests(Rate::per_second(1_000))
-        .redis(server.url())
-        .build()
-        .unwrap();
-    let call = || limiter.acquire(Cost::new()).timeout(secs(20)).blocking();
-    drop(call().unwrap());
+    let limiter = used(&server);
     let state: Vec<u8> = server.query(redis::cmd("GET").arg(KEY));
     for number in [f64::NAN, f64::INFINITY] {
         let mut state = state.clone();
         let at = state.len() - 8 * 14;
         state[at..at + 8].copy_from_slice(&number.to_le_bytes());
         server.query::<()>(redis::cmd("SET").arg(KEY).arg(&state));
-        let refusal = call().unwrap_err();
-        let AcquireError::Store { error, .. } = &refusal else { panic!("{refusal}") };
-        let text = format!(
-            "redis at {} holds a value that openlimit did not write under the key `{KEY}`; give the limiter another \
-             name or prefix, or delete the key",
-            server.address()
-        );
-        assert_eq!(error.to_string(), text);
+        finds_a_value(&limiter, &server, "that openlimit did not write", KEY);
         assert_eq!(server.query::<Vec<u8>>(redis::cmd("GET").arg(KEY)), state);
         server.query::<()>(redis::cmd("DEL").arg(KEY));
-        drop(call().unwrap());
+        drop(call(&limiter).unwrap());
     }
 }
 

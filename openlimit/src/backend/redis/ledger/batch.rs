@@ -46,8 +46,8 @@ impl Ledger {
         batch.number(self.holding.is_some_and(|change| change.exhausts).into());
     }
 
-    /// Writes the numbers of refunds and calls, the debts, the refunds, and the changes of the pace and of the
-    /// holds of single limits.
+    /// Writes the numbers of refunds and calls, the debts, the refunds, and the changes of the pace
+    /// and of the holds of single limits.
     pub(in crate::backend::redis) fn write(
         &mut self,
         scales: &[Scale],

@@ -11,9 +11,9 @@ use crate::backend::redis::scale::MOST;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
 
 impl Ledger {
-    /// Returns true if other clients have given back more than `least` of some bucket since the last
-    /// reply. Then there is less in it than what was in it before and was granted since, less what
-    /// leaked and what this client gave back.
+    /// Returns true if other clients have given back more than `least` of some bucket since the
+    /// last reply. Then there is less in it than what was in it before and was granted since, less
+    /// what leaked and what this client gave back.
     pub(in crate::backend::redis) fn others_gave(&self, reply: &BatchReply, least: u64) -> bool {
         let leaked = reply.decided.saturating_sub(self.seen_at).saturating_mul(1_000);
         let gave = |(account, bucket): (&Account, &BucketReply)| {

@@ -14,9 +14,9 @@ const FLUSH_AFTER: u64 = 10_000_000;
 /// two round trips would be enough. The other two are for delays.
 const TRIPS_AHEAD: u64 = 4;
 
-/// The least time after which a client that is kept back asks again, in nanoseconds:
-/// 10 ms. Also the least time for which a reply is fresh. Nothing bounds the look-ahead of the
-/// settings from below.
+/// The least time after which a client that is kept back asks again, in nanoseconds: 10 ms. Also
+/// the least time for which a reply is fresh. Nothing bounds the look-ahead of the settings from
+/// below.
 const SHORTEST_PAUSE: u64 = 10_000_000;
 
 /// The longest such pause, in nanoseconds: 1 s. Others may give something back, and nobody tells.

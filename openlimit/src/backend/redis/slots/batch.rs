@@ -44,8 +44,10 @@ impl Slots {
     /// Returns when there will be something to send; the largest value for never.
     pub(super) fn next_batch(&self, queue: &Queue, now: u64) -> u64 {
         // A client that wants no more calls leaves the line at once.
-        let leaves_line = self.in_line.is_some() && self.in_flight.is_none() && self.serve_all(queue, now);
-        if leaves_line { now } else { self.next_work(self.wanting(queue, now), now) }
+        let wanting = self.wanting(queue, now);
+        let leaves_line =
+            self.in_line.is_some() && self.in_flight.is_none() && self.serve_all(queue, wanting);
+        if leaves_line { now } else { self.next_work(wanting, now) }
     }
 
     /// Does the same while so many waiters [want slots](Self::wanting).

@@ -16,8 +16,8 @@ impl Slots {
         let wait_for = |slot: &Slot| (slot.due.saturating_sub(now), slot.limit);
         let amounts = call.amounts.as_slice();
         if !queue.goes_last(call) {
-            // The call may take a slot that was requested for a call behind it. It does not wait for
-            // the pause of that one.
+            // The call may take a slot that was requested for a call behind it. It does not wait
+            // for the pause of that one.
             let next = self.wait_for_room(amounts, |_| 0, self.is_recent(now), now);
             let first = self.lane(self.takes_share(amounts)).front();
             return first.map(wait_for).map_or(next, |first| first.min(next));
@@ -56,8 +56,8 @@ impl Slots {
         now.saturating_sub(self.seen_at) <= self.look_ahead(now)
     }
 
-    /// Does the same for a call that does not go before others. In line, it does not depart before
-    /// this client has asked again.
+    /// Returns the same for a call that goes behind others. While this client is in line, such a
+    /// call departs only after the client has asked again. So until then the levels count as known.
     fn is_fresh(&self, now: u64) -> bool {
         now < self.ask_at || self.is_recent(now)
     }

@@ -71,9 +71,9 @@ impl Slots {
         [wanting, (all.min(self.room) - wanting).min(queue.len() - above)]
     }
 
-    /// Returns true if slots serve all waiters that are to have some.
-    pub(super) fn serve_all(&self, queue: &Queue, now: u64) -> bool {
-        self.without_slot(queue, self.wanting(queue, now)).next().is_none()
+    /// Returns true if slots serve all waiters that [want](Self::wanting) some.
+    pub(super) fn serve_all(&self, queue: &Queue, wanting: [usize; 2]) -> bool {
+        self.without_slot(queue, wanting).next().is_none()
     }
 
     /// Returns the calls to request, and how long each may wait.

@@ -8,12 +8,12 @@
 //!   slot of the other lane. So a call above does not wait for slots of calls below, and a large
 //!   call below keeps its slot. A call below is granted no earlier moment than the calls above
 //!   before it.
-//! * **A call below that has to wait for its share is granted at most one look-ahead ahead.** Beyond
-//!   that it is kept back, and so are all calls below behind it, until the server says to ask again
-//!   (`below_at`), or it is not the first one any more. Calls above are requested meanwhile.
-//!   If it waits for the end of a hold or for a reset, all of them do (`below_shut_until`). So calls
-//!   above that fit pass one that waits for a reset, even if it waits for that of the limit itself
-//!   and is owed its turn.
+//! * **A call below that has to wait for its share is granted at most one look-ahead ahead.**
+//!   Beyond that it is kept back, and so are all calls below behind it, until the server says to
+//!   ask again (`below_at`), or it is not the first one any more. Calls above are requested
+//!   meanwhile. If it waits for the end of a hold or for a reset, all of them do
+//!   (`below_shut_until`). So calls above that fit pass one that waits for a reset, even if it
+//!   waits for that of the limit itself and is owed its turn.
 //!
 //! Limits are charged as of the moment for which each call is granted. So if the burst has no room
 //! for that, a call above waits for a look-ahead of calls below at most.
@@ -104,8 +104,8 @@ impl Slots {
         }
     }
 
-    /// Looks at the call below that was kept back, wherever it is in the queue. If it has left, those
-    /// behind it may be requested now.
+    /// Looks at the call below that was kept back, wherever it is in the queue. If it has left,
+    /// those behind it may be requested now.
     pub(super) fn note_kept_back(&mut self, queue: &Queue, now: u64) {
         let Some((key, number)) = self.kept_back else { return };
         match queue.waiter(key).filter(|waiter| waiter.number == number) {

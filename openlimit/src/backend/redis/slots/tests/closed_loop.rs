@@ -13,7 +13,7 @@ use redis::Connection;
 
 use super::super::{Alone, SharedLimit, Slots, Windows};
 use super::server::RedisServer;
-use super::world::{EPOCH, scripted};
+use super::world::{EPOCH, IDENTITY, command, scripted};
 use crate::backend::redis::OnOutage;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
@@ -306,9 +306,8 @@ impl<'a> Run<'a> {
             match slots.collect(queue, false, now) {
                 Ok(batch) => {
                     self.batches += u64::from(now > middle);
-                    let mut command = redis::cmd("EVALSHA");
-                    command.arg(&self.script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
-                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + self.of.way) / 1_000);
+                    let time = EPOCH + (now + self.of.way) / 1_000;
+                    let command = command(&self.script, IDENTITY, keys, &batch, time);
                     let bytes: Vec<u8> = command.query(self.connection).unwrap();
                     *reply = Some((now + 2 * self.of.way, now, BatchReply::read(&bytes, &[false]).unwrap()));
                 }

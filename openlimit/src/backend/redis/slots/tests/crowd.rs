@@ -10,7 +10,7 @@ use redis::Connection;
 
 use super::super::{Alone, LOCAL, SharedLimit, Slots, Windows};
 use super::server::RedisServer;
-use super::world::{EPOCH, scripted};
+use super::world::{EPOCH, IDENTITY, command, scripted};
 use crate::admission::{Admission, Decided, Policy};
 use crate::backend::redis::OnOutage;
 use crate::backend::redis::key::Keys;
@@ -276,9 +276,8 @@ impl Crowd {
     /// Has a batch of a client decided.
     pub(super) fn decide(&mut self, client: usize, batch: &[u8]) -> BatchReply {
         self.batches += 1;
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.script).arg(2).arg(&self.clients[client].keys).arg("openlimit 1\nof the test\n");
-        command.arg(batch).arg(60).arg(60).arg(EPOCH + (self.now + WAY) / 1_000);
+        let time = EPOCH + (self.now + WAY) / 1_000;
+        let command = command(&self.script, IDENTITY, &self.clients[client].keys, batch, time);
         let bytes: Vec<u8> = command.query(&mut self.connection).expect("redis answers");
         BatchReply::read(&bytes, &[self.metering.rate.has_resets(); 2]).expect("a reply")
     }
@@ -298,13 +297,13 @@ impl Crowd {
             (share, self.calls(|call| call.priority < Priority::High)),
         ] {
             let scale = Scale::new(&metering, metering.jitter);
-            for (first, from) in calls.iter().enumerate() {
+            let calls: Vec<_> = calls.iter().map(|call| (call.departed, scale.weight(call.amount))).collect();
+            for (first, (from, _)) in calls.iter().enumerate() {
                 let (mut sum, mut largest) = (0, 0);
-                for call in &calls[first..] {
-                    let weight = scale.weight(call.amount);
-                    (sum, largest) = (sum + weight, largest.max(weight));
+                for (departed, weight) in &calls[first..] {
+                    (sum, largest) = (sum + weight, largest.max(*weight));
                     // Times of the server are microseconds.
-                    let most = call.departed - from.departed + largest.max(scale.burst) + 2_000;
+                    let most = departed - from + largest.max(scale.burst) + 2_000;
                     assert!(sum <= most, "{sum} ns in {} ns, share {}", most, metering.share);
                 }
             }

@@ -2,10 +2,8 @@
 
 use super::client::Tenant;
 use super::resets;
-use super::world::{SLOW, World};
+use super::world::{IDENTITY, SLOW, World};
 use crate::limits::Amounts;
-
-const IDENTITY: &str = "openlimit 1\nof the test\n";
 
 /// A client whose state has far calls and refunds in it, and another one with a batch to send.
 fn used(mut world: World) -> (World, Tenant, Vec<u8>) {

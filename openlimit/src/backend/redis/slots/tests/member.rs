@@ -7,7 +7,7 @@ use std::task::Waker;
 use redis::Connection;
 
 use super::closed_loop::WAY;
-use super::world::EPOCH;
+use super::world::{EPOCH, IDENTITY, command};
 use crate::admission::Admission;
 use crate::backend::Backend;
 use crate::backend::redis::wire::BatchReply;
@@ -69,9 +69,8 @@ impl Member {
             let reset = [!slots.windows.is_empty()];
             match slots.collect(&admission.queue, false, now) {
                 Ok(batch) => {
-                    let mut command = redis::cmd("EVALSHA");
-                    command.arg(script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
-                    command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
+                    let time = EPOCH + (now + WAY) / 1_000;
+                    let command = command(script, IDENTITY, keys, &batch, time);
                     let bytes: Vec<u8> = command.query(connection).expect("redis answers");
                     *reply = Some((now + 2 * WAY, now, BatchReply::read(&bytes, &reset).expect("a reply")));
                 }

@@ -46,9 +46,10 @@ fn loaded(connection: &mut Connection, script: &Script) -> String {
 }
 
 /// The identity of the limiter.
-const IDENTITY: &str = "openlimit 1\nof the test\n";
+pub(super) const IDENTITY: &str = "openlimit 1\nof the test\n";
 
-fn command(script: &str, identity: &str, keys: &[String; 2], batch: &[u8], time: u64) -> Cmd {
+/// Returns the command by which a server decides a batch at `time`, in microseconds.
+pub(super) fn command(script: &str, identity: &str, keys: &[String; 2], batch: &[u8], time: u64) -> Cmd {
     let mut command = redis::cmd("EVALSHA");
     command.arg(script).arg(2).arg(keys).arg(identity).arg(batch).arg(KEPT).arg(KEPT).arg(time);
     command

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::crowd::{Call, Crowd, JITTER, MILLISECOND, TRIP};
 use super::super::server::RedisServer;
-use super::super::world::{EPOCH, scripted};
+use super::super::world::{EPOCH, IDENTITY, command, scripted};
 use super::{AMOUNT, HOUR, RESET, SECOND, hourly};
 use crate::backend::Buckets as _;
 use crate::backend::redis::wire::{BatchReply, Writer};
@@ -310,14 +310,8 @@ fn a_call_below_that_waits_for_a_reset_keeps_none_of_other_clients_back_from_ano
     let mut connection = server.connect();
     let script = scripted(&mut connection, &[true, false, true, false], 2);
     let mut decide = |client: &str, weights: Weights| {
-        let mut command = redis::cmd("EVALSHA");
-        command
-            .arg(&script)
-            .arg(2)
-            .arg("{x}")
-            .arg(format!("{{x}}{client}"))
-            .arg("openlimit 1\nof the test\n");
-        command.arg(batch(weights)).arg(60).arg(60).arg(EPOCH);
+        let keys = ["{x}".to_owned(), format!("{{x}}{client}")];
+        let command = command(&script, IDENTITY, &keys, &batch(weights), EPOCH);
         let reply: Vec<u8> = command.query(&mut connection).expect("redis answers");
         BatchReply::read(&reply, &[true, false, true, false]).expect("a reply")
     };
