@@ -259,14 +259,11 @@ impl Redis {
     ///
     /// A longer look-ahead takes fewer round trips. With a shorter one, refunds let waiting calls
     /// go sooner, a [hold](crate::Limiter::hold) of another process stops them sooner, calls of
-    /// other processes wait less behind this one, and less is lost if the process is killed. While
-    /// calls give back what they did not use, the look-ahead in use is an eighth of this. It is
-    /// never shorter than four round trips.
+    /// other processes wait less behind this one, and less is lost if the process is killed.
     ///
-    /// If it is longer than the burst less the [jitter](crate::Builder::jitter), and calls of
-    /// different sizes and priorities wait, as little as half of the limit may be used. Limits that
-    /// are [counted in windows](crate::Counting::InWindows) have such a short burst by default.
-    /// Otherwise a burst of twice the look-ahead is enough.
+    /// The look-ahead in use may be shorter: at most half of the shortest burst less the
+    /// [jitter](crate::Builder::jitter), and an eighth of this while calls give back what they did
+    /// not use. It is never shorter than four round trips, nor than an eighth of this.
     #[must_use]
     pub fn look_ahead(mut self, look_ahead: Duration) -> Self {
         self.look_ahead = look_ahead;

@@ -3,6 +3,7 @@
 use super::batch::PORTION;
 use super::state::{Slot, Slots};
 use crate::backend::Due;
+use crate::backend::redis::scale::Scale;
 
 /// The time for which a refund waits for a batch with calls before it is sent alone, in
 /// nanoseconds: 10 ms. Short beside a look-ahead, and long enough to gather the refunds of calls
@@ -30,15 +31,22 @@ const PATIENCE: u64 = 16;
 const CHANGING: u64 = 1_000_000_000;
 
 impl Slots {
-    /// Returns how far ahead slots are requested: as far as the settings say, and at least
-    /// [`TRIPS_AHEAD`] round trips, so that the next slots arrive before the last one is used.
+    /// Returns how far ahead slots are requested: as far as the settings say, at most half of what
+    /// calls may fill of a burst, and at least [`TRIPS_AHEAD`] round trips, so that the next slots
+    /// arrive before the last one is used.
     ///
-    /// While calls give back what they did not use, it is an eighth of that. What is in the buckets
-    /// ahead of its time is of no use to anyone, and leaves less that can be given back. So it is
-    /// while responses say that less is left: what was granted before departs all the same.
+    /// A slot that serves no call after all can be given back only as far as the lowest level since
+    /// it was granted. With half of the burst ahead, that level leaves room for the slot. The rest
+    /// would be lost: its time passes, and no call departs for it.
+    ///
+    /// While calls give back what they did not use, it is an eighth of the settings. What is in the
+    /// buckets ahead of its time is of no use to anyone, and leaves less that can be given back. So
+    /// it is while responses say that less is left: what was granted before departs all the same.
     pub(super) fn look_ahead(&self, now: u64) -> u64 {
-        let look_ahead = self.terms.look_ahead;
-        if self.changes(now) { look_ahead / PORTION } else { look_ahead }.max(self.trips())
+        let most = self.terms.look_ahead;
+        let least = most / PORTION;
+        let look_ahead = if self.changes(now) { least } else { self.half_burst.clamp(least, most) };
+        look_ahead.max(self.trips())
     }
 
     /// Returns the time of the round trips that slots are requested ahead at least.
@@ -221,4 +229,10 @@ impl Slot {
     pub(super) fn fits(&self, amounts: &[u64]) -> bool {
         self.amounts.as_slice().iter().zip(amounts).all(|(slot, asked)| slot >= asked)
     }
+}
+
+/// Returns half of what calls may fill of the shortest burst. What resets has no burst.
+pub(super) fn half_burst(scales: &[Scale]) -> u64 {
+    let leaking = scales.iter().filter(|scale| !scale.resets());
+    leaking.map(|scale| scale.fit / 2).min().unwrap_or(u64::MAX)
 }

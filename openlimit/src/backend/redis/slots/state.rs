@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::ahead::half_burst;
 use super::alone::Alone;
 use super::marks::Marks;
 use super::past::Past;
@@ -35,6 +36,8 @@ pub(crate) struct Slots {
     /// The dimension that fills each bucket.
     pub(super) dimensions: Box<[usize]>,
     pub(super) scales: Box<[Scale]>,
+    /// Half of what calls may fill of the shortest burst. Slots are requested no further ahead.
+    pub(super) half_burst: u64,
     /// The windows of the limits that reset.
     pub(super) windows: Box<[Windows]>,
     /// The scales before the limits were changed, the oldest first.
@@ -192,11 +195,13 @@ impl Slots {
         max_hold: u64,
     ) -> Self {
         let dimensions: Box<[usize]> = shared.iter().map(|limit| limit.dimension).collect();
+        let scales: Box<[Scale]> = shared.iter().map(|limit| limit.scale).collect();
         Self {
             places: shared.iter().map(|limit| limit.place).collect(),
             limits: shared.iter().filter(|limit| limit.share == 100).count(),
             share: shared.last().map_or(100, |limit| limit.share),
-            scales: shared.iter().map(|limit| limit.scale).collect(),
+            half_burst: half_burst(&scales),
+            scales,
             windows: (shared.iter().enumerate())
                 .filter_map(|(bucket, limit)| Some(limit.windows.clone()?.of(bucket)))
                 .collect(),

@@ -56,7 +56,7 @@ impl Processes {
     }
 
     fn looking_less_far(mut self) -> Self {
-        self.all.iter_mut().for_each(|process| process.client.slots.terms.look_ahead = 20_000_000);
+        self.all.iter_mut().for_each(|process| process.client.looks_ahead(20_000_000));
         self
     }
 

@@ -22,6 +22,12 @@ pub(super) struct Tenant {
 }
 
 impl Tenant {
+    /// Sets how far ahead slots are requested, however short the burst is.
+    pub(super) fn looks_ahead(&mut self, time: u64) {
+        self.slots.terms.look_ahead = time;
+        self.slots.half_burst = time;
+    }
+
     pub(super) fn join(&mut self, amounts: [u64; 2]) -> Key {
         self.join_as(Priority::default(), amounts)
     }

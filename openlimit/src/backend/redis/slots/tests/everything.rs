@@ -125,7 +125,11 @@ fn run(seed: u64, also: Also) {
     let is_even = seed.is_multiple_of(2);
     let members = (0..3).map(|id| {
         let mut client = alone(world.client(), Percent(25));
-        client.slots.terms.look_ahead = if is_even { 100 } else { [300, 100, 20][id] } * MILLI;
+        if is_even {
+            client.slots.terms.look_ahead = 100 * MILLI;
+        } else {
+            client.looks_ahead([300, 100, 20][id] * MILLI);
+        }
         let (_, identity) = with_starting(DECLARED, |starting| shared(starting, &[0, 1])).unwrap();
         client.slots = client.slots.identified(identity);
         let backend = Backend::Redis(Box::new(client.slots));

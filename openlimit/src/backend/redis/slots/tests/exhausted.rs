@@ -243,7 +243,7 @@ fn a_shorter_hold_counts_if_another_client_ended_the_longer_one_just_before() {
 fn grants_stay_within_the_bound_while_quotas_come_and_go() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client(), world.client()];
-    clients[1].slots.terms.look_ahead = 100_000_000;
+    clients[1].looks_ahead(100_000_000);
     for _ in 0..3_000 {
         let client = &mut clients[world.random(3)];
         match world.random(60) {

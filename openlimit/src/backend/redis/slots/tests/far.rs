@@ -36,7 +36,7 @@ fn a_call_with_a_later_grant_behind_it_moves_up_as_far_as_the_level_allows() {
     let mut world = World::start(SLOW);
     let (mut client, mut other) = (world.short_look_ahead_client(), world.client());
     world.call(&mut client, [150, 0]);
-    client.slots.terms.look_ahead = 60_000_000;
+    client.looks_ahead(60_000_000);
     client.join([150, 0]);
     world.exchange(&mut client);
     other.join([1, 0]);
@@ -55,7 +55,7 @@ fn a_call_with_a_later_grant_behind_it_moves_up_as_far_as_the_level_allows() {
 fn a_call_ahead_can_refund_what_it_did_not_use() {
     let mut world = World::start(SLOW);
     let mut client = world.short_look_ahead_client();
-    client.slots.terms.look_ahead = 60_000_000;
+    client.looks_ahead(60_000_000);
     for _ in 0..2 {
         world.call(&mut client, [150, 0]);
     }
@@ -68,10 +68,10 @@ fn a_cancelled_call_is_refunded_up_to_the_level_before_the_call_behind_it() {
     let mut world = World::start(SLOW);
     let mut client = world.short_look_ahead_client();
     world.call(&mut client, [150, 0]);
-    client.slots.terms.look_ahead = 60_000_000;
+    client.looks_ahead(60_000_000);
     let left = client.join([150, 0]);
     world.exchange(&mut client);
-    client.slots.terms.look_ahead = 300_000_000;
+    client.looks_ahead(300_000_000);
     client.join([160, 0]);
     world.exchange(&mut client);
     // Its slot is too small for the call behind it.
@@ -102,7 +102,7 @@ fn what_a_call_ahead_keeps_from_leaking_cannot_be_refunded_by_earlier_calls() {
     let mut world = World::start(SLOW);
     let mut client = world.short_look_ahead_client();
     world.call(&mut client, [100, 0]);
-    client.slots.terms.look_ahead = 100_000_000;
+    client.looks_ahead(100_000_000);
     // All of that leaks.
     world.pass(Duration::from_millis(110));
     client.join([100, 8_900]);
@@ -207,7 +207,7 @@ fn calls_that_move_up_stay_within_the_bound() {
     let mut world = World::start(SLOW);
     let mut clients =
         [world.short_look_ahead_client(), world.short_look_ahead_client(), world.short_look_ahead_client()];
-    clients.iter_mut().for_each(|client| client.slots.terms.look_ahead = 60_000_000);
+    clients.iter_mut().for_each(|client| client.looks_ahead(60_000_000));
     for _ in 0..300 {
         let [client, other] = [world.random(3), world.random(3)];
         for _ in 0..3 {
@@ -257,7 +257,7 @@ fn a_small_call_does_not_wait_for_the_slot_of_a_cancelled_large_call() {
     let mut client = world.client();
     world.call(&mut client, [180, 0]);
     // The large call is due when the bucket is empty, in 180 ms: beyond this look-ahead.
-    client.slots.terms.look_ahead = 100_000_000;
+    client.looks_ahead(100_000_000);
     let large = client.join([800, 0]);
     world.exchange(&mut client);
     client.join([1, 0]);
@@ -291,8 +291,8 @@ fn large_calls_in_a_minute(world: &mut World, clients: &mut [Tenant; 2]) -> [usi
 fn far_calls_of_clients_with_different_look_aheads_take_turns() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client()];
-    clients[0].slots.terms.look_ahead = 240_000_000;
-    clients[1].slots.terms.look_ahead = 100_000_000;
+    clients[0].looks_ahead(240_000_000);
+    clients[1].looks_ahead(100_000_000);
     let went = large_calls_in_a_minute(&mut world, &mut clients);
     assert!(went.iter().all(|went| *went >= 20), "{went:?} calls went");
 }
@@ -336,7 +336,7 @@ fn batches_while_kept_back(gives_back: bool) -> usize {
     world.call(&mut one, [180, 0]);
     one.join([180, 0]);
     world.exchange(&mut one);
-    other.slots.terms.look_ahead = 0;
+    other.looks_ahead(0);
     other.slots.given_at = Some(world.clock).filter(|_| gives_back);
     other.join([180, 0]);
     let mut batches = 0;
@@ -351,11 +351,11 @@ fn batches_while_kept_back(gives_back: bool) -> usize {
 fn a_call_that_could_have_gone_before_the_reply_arrived_goes_now() {
     let mut world = World::start(SLOW);
     let (mut client, mut other) = (world.client(), world.client());
-    client.slots.terms.look_ahead = 600_000_000;
+    client.looks_ahead(600_000_000);
     world.call(&mut client, [1_000, 0]);
     client.join([10, 0]);
     world.exchange(&mut client);
-    other.slots.terms.look_ahead = 1_000_000_000;
+    other.looks_ahead(1_000_000_000);
     other.join([1, 0]);
     world.exchange(&mut other);
     client.give_back(&Amounts::Few([900, 0, 0]), client.taken[0].0, world.clock);
@@ -373,7 +373,7 @@ fn a_call_that_could_have_gone_before_the_reply_arrived_goes_now() {
 fn a_slot_within_the_look_ahead_of_the_settings_serves_another_call_while_calls_settle() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
-    client.slots.terms.look_ahead = 100_000_000;
+    client.looks_ahead(100_000_000);
     world.call(&mut client, [180, 0]);
     let left = client.join([30, 0]);
     world.exchange(&mut client);

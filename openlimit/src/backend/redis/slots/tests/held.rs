@@ -162,6 +162,7 @@ fn a_hold_that_calls_were_granted_for_the_end_of_does_not_end_earlier() {
     let mut world = World::start(SLOW);
     let (mut one, mut other) = (world.client(), world.client());
     for client in [&mut one, &mut other] {
+        client.looks_ahead(300_000_000);
         world.call(client, [1, 0]);
     }
     let until = world.clock + 250_000_000;
@@ -194,8 +195,8 @@ fn rates_change_and_holds_come_and_go(seed: u64) {
     let mut world = World::start(SLOW);
     world.random = world.random.wrapping_mul(seed);
     let mut clients = [world.client(), world.client(), world.client()];
-    clients[1].slots.terms.look_ahead = 100_000_000;
-    clients[2].slots.terms.look_ahead = 20_000_000;
+    clients[1].looks_ahead(100_000_000);
+    clients[2].looks_ahead(20_000_000);
     for _ in 0..3_000 {
         let client = &mut clients[world.random(3)];
         match world.random(60) {
@@ -242,6 +243,7 @@ fn rates_change_and_holds_come_and_go(seed: u64) {
 fn what_was_granted_for_the_end_of_a_hold_stays_when_a_reply_comes_a_little_later() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
+    client.looks_ahead(300_000_000);
     world.call(&mut client, [180, 0]);
     client.slots.hold(world.clock + 200_000_000, world.clock);
     world.exchange(&mut client);
@@ -258,7 +260,7 @@ fn what_was_granted_for_the_end_of_a_hold_stays_when_a_reply_comes_a_little_late
 fn calls_depart_within_the_bound_and_never_during_a_hold_whatever_the_round_trips_take() {
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client(), world.client()];
-    clients[1].slots.terms.look_ahead = 100_000_000;
+    clients[1].looks_ahead(100_000_000);
     let mut departed = Vec::new();
     for _ in 0..10_000 {
         let client = &mut clients[world.random(3)];
@@ -307,7 +309,7 @@ impl Departing {
     fn start(lease: Option<u64>) -> Self {
         let mut world = World::start(SLOW);
         let (mut one, mut other) = (world.client(), world.client());
-        other.slots.terms.look_ahead = 100_000_000;
+        other.looks_ahead(100_000_000);
         other.slots.terms.lease = lease;
         world.call(&mut one, [if lease.is_some() { 1 } else { 180 }, 0]);
         Self { world, one, other, batches: 0, departed: Vec::new() }

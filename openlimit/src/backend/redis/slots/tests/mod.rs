@@ -32,6 +32,7 @@ mod scaled;
 mod server;
 mod shared_key;
 mod shares;
+mod sizes;
 mod stacked;
 mod unanswered;
 mod windows;
@@ -50,8 +51,8 @@ fn grants_stay_within_the_bound_where_buckets_run_empty() {
 fn mixed(rates: [Rate; 2]) {
     let mut world = World::start(rates);
     let mut clients = [world.client(), world.client(), world.client()];
-    clients[1].slots.terms.look_ahead = 100_000_000;
-    clients[2].slots.terms.look_ahead = 20_000_000;
+    clients[1].looks_ahead(100_000_000);
+    clients[2].looks_ahead(20_000_000);
     for _ in 0..3_000 {
         let client = &mut clients[world.random(3)];
         match world.random(20) {
@@ -123,7 +124,7 @@ fn calls_that_do_not_fit_beside_the_jitter_are_spaced_by_what_the_burst_does_not
     let mut world = World::start(SLOW);
     let mut client = world.client();
     // The calls depart at once in this test, so none of them may count as far ahead.
-    client.slots.terms.look_ahead = 60_000_000_000;
+    client.looks_ahead(60_000_000_000);
     for _ in 0..120 {
         world.call(&mut client, [190, 0]);
     }
@@ -149,6 +150,7 @@ fn a_call_of_nine_tenths_of_the_burst_is_not_overtaken_by_small_calls_of_other_c
     let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client(), world.client()];
     let mut large = world.client();
+    clients.iter_mut().chain([&mut large]).for_each(|client| client.looks_ahead(300_000_000));
     // Only calls that were requested before it go first, and no client has more of them than fit
     // into its look-ahead.
     let mut before = 0;
@@ -232,6 +234,7 @@ fn slots_serve_the_queue_as_it_is_when_they_are_used() {
 fn a_call_that_does_not_fit_waits_for_the_pause_when_the_state_was_lost() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
+    client.looks_ahead(100_000_000);
     world.call(&mut client, [180, 0]);
     redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
     client.join([200, 0]);

@@ -95,6 +95,7 @@ fn a_response_to_a_call_before_a_loss_of_data_counts_what_this_client_was_grante
 #[test]
 fn slots_are_granted_shortly_ahead_after_a_response_took_something_away() {
     let (world, mut one, _) = two();
+    one.looks_ahead(300_000_000);
     let before = one.slots.look_ahead(world.clock);
     one.slots.cap(0, 180, world.clock);
     assert_eq!(one.slots.look_ahead(world.clock), before, "there is no more room than that");

@@ -25,8 +25,8 @@ fn in_windows() -> [Metering; 2] {
 fn no_window_of_one_period_is_granted_more_than_the_amount() {
     let mut world = World::metered_by(in_windows());
     let mut clients = [world.client(), world.client(), world.client()];
-    clients[1].slots.terms.look_ahead = 100_000_000;
-    clients[2].slots.terms.look_ahead = 20_000_000;
+    clients[1].looks_ahead(100_000_000);
+    clients[2].looks_ahead(20_000_000);
     for _ in 0..3_000 {
         let client = &mut clients[world.random(3)];
         match world.random(20) {
@@ -95,7 +95,7 @@ fn steady_demand_fills_windows_up_to_the_amount_and_large_calls_do_not_exceed_it
 fn a_large_call_waits_for_its_window_when_the_state_was_lost() {
     let mut world = World::metered_by(in_windows());
     let mut client = world.client();
-    client.slots.terms.look_ahead = 60_000_000_000;
+    client.looks_ahead(60_000_000_000);
     for _ in 0..10 {
         world.call(&mut client, [10, 1]);
     }
@@ -113,7 +113,7 @@ fn a_large_call_waits_for_its_window_when_the_state_was_lost() {
 fn a_call_of_the_whole_amount_is_granted_for_when_it_is_alone_in_its_window() {
     let mut world = World::metered_by(in_windows());
     let mut client = world.client();
-    client.slots.terms.look_ahead = 600_000_000;
+    client.looks_ahead(600_000_000);
     world.call(&mut client, [1, 1]);
     client.join([500, 1]);
     let reply = world.exchange(&mut client);

@@ -172,7 +172,7 @@ impl World {
     /// Creates a client with a look-ahead of 20 ms.
     pub(super) fn short_look_ahead_client(&mut self) -> Tenant {
         let mut client = self.client();
-        client.slots.terms.look_ahead = 20_000_000;
+        client.looks_ahead(20_000_000);
         client
     }
 

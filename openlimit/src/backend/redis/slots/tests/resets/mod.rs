@@ -81,8 +81,8 @@ fn look(world: &World, client: &Tenant) -> (u64, u64) {
 fn no_window_has_more_than_its_amount_and_refunds_and_debts_count_where_they_belong() {
     let mut world = start();
     let mut clients = [world.client(), world.client(), world.client()];
-    clients[1].slots.terms.look_ahead = 100_000_000;
-    clients[2].slots.terms.look_ahead = 20_000_000;
+    clients[1].looks_ahead(100_000_000);
+    clients[2].looks_ahead(20_000_000);
     // The number of the window, and what it began with and owes by now.
     let (mut window, mut owed, mut fullest) = (0, 0, 0);
     let window_of = |clock: u64| (clock + HOUR - RESET) / HOUR;
