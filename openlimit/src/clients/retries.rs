@@ -5,9 +5,9 @@
 //! call in a thread-local for the time of each poll, and the classifier asks the limiter for one
 //! more attempt, now or not at all.
 //!
-//! An attempt that the classifier allows is not sent if reqwest's budget is used up. If it is sent,
-//! reqwest asks for the scope of its retries right before. So until then the permit of the attempt
-//! is kept apart, and it is cancelled if the request ends without that.
+//! An attempt that the classifier allows is not sent if reqwest's budget is used up. Right before it
+//! sends one, reqwest asks for the scope of its retries. Until then the permit of the attempt is
+//! kept apart, and if the request ends without that, it is cancelled.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -57,9 +57,9 @@ use crate::{Acquire, Permit};
 /// methods of the builder change both, but with another classifier nobody counts. To send again
 /// after a refusal, or later, use the crate `reqwest-retry`, alone or with this.
 ///
-/// A request is not sent again if it has passed no [`LimitLayer`](super::LimitLayer) or two, if it
-/// was redirected to another path, or if a middleware below the layer has changed its path. With
-/// `reqwest::blocking`, nothing is.
+/// A request is not sent again if it has passed no [`LimitLayer`](super::LimitLayer), as those of
+/// `reqwest::blocking`, or two, if it was redirected to another path, or if a middleware below the
+/// layer has changed its path.
 #[must_use]
 pub fn reqwest_retries() -> Builder {
     reqwest::retry::for_host(EveryHost).classify_fn(|attempt| {
