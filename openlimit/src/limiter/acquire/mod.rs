@@ -11,7 +11,7 @@ mod poll;
 use std::fmt;
 
 use super::core::Handle;
-use super::permit::{Charged, Reserved};
+use super::permit::Reserved;
 use super::stack::Stacked;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Cost};
@@ -132,6 +132,18 @@ impl Acquire {
         Self::at(Stage::Stacked(call))
     }
 
+    /// Returns the same call anew, if it was not polled yet. Its timeout begins now.
+    pub(super) fn anew(&self) -> Option<Self> {
+        let stage = match self.stage.as_ref()? {
+            Stage::New(handle, few) => Stage::New(handle.clone(), *few),
+            Stage::Boxed(call) => Stage::Boxed(call.anew()),
+            Stage::Stacked(call) => Stage::Stacked(call.anew()?),
+            Stage::Failed(_) | Stage::Waiting(..) => return None,
+        };
+        let now = stage.handle()?.core().time.now();
+        Some(Self { stage: Some(stage), urgency: self.urgency.at(now).since(now) })
+    }
+
     /// Creates a call that is refused at its first poll.
     #[inline(always)]
     pub(super) fn failed(error: AcquireError) -> Self {
@@ -143,8 +155,8 @@ impl Acquire {
 #[inline(never)]
 fn any(handle: &Handle, cost: &Cost) -> Result<Box<Reserved>, Box<AcquireError>> {
     let plan = &handle.core().plan;
-    let charged = Charged::new(plan.grant(plan.now().resolve(cost)?, cost));
-    Ok(Box::new(Reserved { handle: handle.clone(), charged }))
+    let grant = plan.grant(plan.now().resolve(cost)?, cost);
+    Ok(Reserved::of(handle.clone(), grant))
 }
 
 #[cold]

@@ -110,7 +110,7 @@ impl Acquire {
 
 impl Stage {
     /// Returns the limiter of a call that is not over.
-    fn handle(&self) -> Option<&Handle> {
+    pub(super) fn handle(&self) -> Option<&Handle> {
         match self {
             Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
             Self::Boxed(call) => Some(&call.handle),

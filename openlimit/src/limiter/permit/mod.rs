@@ -100,8 +100,17 @@ impl Reserved {
     /// It returns the box and not the permit, so that every permit is made in registers.
     #[inline(never)]
     fn at_once(handle: Handle, few: [u64; Amounts::FEW], charge: u64) -> Box<Self> {
-        let grant = Grant::at_once(Amounts::Few(few), charge);
+        Self::of(handle, Grant::at_once(Amounts::Few(few), charge))
+    }
+
+    /// Creates the box of a grant.
+    pub(super) fn of(handle: Handle, grant: Grant) -> Box<Self> {
         Box::new(Self { handle, charged: Charged::new(grant) })
+    }
+
+    /// Returns that of the same call anew, if it was not admitted yet.
+    pub(super) fn anew(&self) -> Box<Self> {
+        Self::of(self.handle.clone(), self.charged.grant.clone())
     }
 }
 
@@ -156,7 +165,7 @@ impl Permit {
 
     /// Creates a permit for any grant.
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
-        Self::boxed(Box::new(Reserved { handle, charged: Charged::new(grant) }))
+        Self::boxed(Reserved::of(handle, grant))
     }
 
     /// Does the same for a call whose box is there already.

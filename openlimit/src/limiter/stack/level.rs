@@ -13,6 +13,7 @@ use crate::queue::{Grant, Key, Urgency, Waiter};
     unreachable_pub,
     reason = "a hidden method of a public trait returns it"
 )]
+#[derive(Clone)]
 pub struct Level {
     pub(in super::super) handle: Handle,
     /// What it takes. Complete once it has departed.
@@ -58,10 +59,7 @@ impl Level {
     /// [arrived](Urgency::at).
     pub(super) fn arrive(&mut self, urgency: Urgency) {
         self.arrived = self.core().time.now();
-        self.urgency = match urgency.timeout() {
-            u64::MAX => urgency,
-            timeout => urgency.until(self.arrived.saturating_add(timeout)),
-        };
+        self.urgency = urgency.since(self.arrived);
     }
 
     /// Returns the call as it waits in the limiter's queue.
