@@ -101,7 +101,7 @@ impl FirstFree {
     fn poll_calls(&mut self, context: &mut Context<'_>) -> Option<(usize, Permit)> {
         for (index, place) in self.calls.iter_mut().enumerate() {
             let Ok(call) = place else { continue };
-            let again = call.anew();
+            let again = call.again().map(Acquire::timed_from_now);
             match Pin::new(call).poll(context) {
                 Poll::Ready(Ok(permit)) => return Some((index, permit)),
                 Poll::Ready(Err(error)) => {

@@ -132,16 +132,16 @@ impl Acquire {
         Self::at(Stage::Stacked(call))
     }
 
-    /// Returns the same call anew, if it was not polled yet. Its timeout begins now.
-    pub(super) fn anew(&self) -> Option<Self> {
+    /// Creates another call of the same cost and options. Returns `None` if this one is refused or
+    /// was polled.
+    pub(crate) fn again(&self) -> Option<Self> {
         let stage = match self.stage.as_ref()? {
             Stage::New(handle, few) => Stage::New(handle.clone(), *few),
-            Stage::Boxed(call) => Stage::Boxed(call.anew()),
-            Stage::Stacked(call) => Stage::Stacked(call.anew()?),
-            Stage::Failed(_) | Stage::Waiting(..) => return None,
+            Stage::Boxed(call) => Stage::Boxed(Reserved::of(call.handle.clone(), call.charged.grant.clone())),
+            Stage::Stacked(Stacked::New(levels)) => Stage::Stacked(Stacked::New(levels.clone())),
+            Stage::Failed(_) | Stage::Waiting(..) | Stage::Stacked(_) => return None,
         };
-        let now = stage.handle()?.core().time.now();
-        Some(Self { stage: Some(stage), urgency: self.urgency.at(now).since(now) })
+        Some(Self { stage: Some(stage), urgency: self.urgency })
     }
 
     /// Creates a call that is refused at its first poll.

@@ -106,11 +106,20 @@ impl Acquire {
         }
         self
     }
+
+    /// Lets its timeout begin now, and not when it arrives.
+    pub(in crate::limiter) fn timed_from_now(mut self) -> Self {
+        if let Some(handle) = self.stage.as_ref().and_then(Stage::handle) {
+            let now = handle.core().time.now();
+            self.urgency = self.urgency.at(now).since(now);
+        }
+        self
+    }
 }
 
 impl Stage {
     /// Returns the limiter of a call that is not over.
-    pub(super) fn handle(&self) -> Option<&Handle> {
+    fn handle(&self) -> Option<&Handle> {
         match self {
             Self::New(handle, _) | Self::Waiting(handle, _) => Some(handle),
             Self::Boxed(call) => Some(&call.handle),

@@ -107,11 +107,6 @@ impl Reserved {
     pub(super) fn of(handle: Handle, grant: Grant) -> Box<Self> {
         Box::new(Self { handle, charged: Charged::new(grant) })
     }
-
-    /// Returns that of the same call anew, if it was not admitted yet.
-    pub(super) fn anew(&self) -> Box<Self> {
-        Self::of(self.handle.clone(), self.charged.grant.clone())
-    }
 }
 
 impl Drop for Reserved {

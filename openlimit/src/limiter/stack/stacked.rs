@@ -51,11 +51,6 @@ impl Stacked {
         }
     }
 
-    /// Returns the same call anew, if it was not polled yet.
-    pub(in super::super) fn anew(&self) -> Option<Self> {
-        if let Self::New(levels) = self { Some(Self::New(levels.clone())) } else { None }
-    }
-
     /// Returns the first level of a call that was not polled yet.
     pub(in super::super) fn first(&self) -> Option<&Level> {
         if let Self::New(levels) = self { levels.first() } else { None }
