@@ -79,7 +79,6 @@ pub(crate) use self::full::Cap;
 pub(crate) use self::long_wait::LongWait;
 pub(crate) use self::plan::{Plan, Raises};
 pub(crate) use self::policy::Policy;
-use self::pump::known;
 use self::remaining::Remaining;
 pub(crate) use self::remaining::Standing;
 pub use self::returned::Returned;
@@ -183,7 +182,7 @@ impl Admission {
         if overtakes {
             self.pump(now, wakers);
         } else if self.queue.head().is_some_and(|(head, _)| head == key) {
-            let (due, limit) = self.head_due(now).map_or((u64::MAX, None), |(_, due)| known(due));
+            let (due, limit) = self.head_due(now).map_or((u64::MAX, None), |(_, due)| Self::known(due));
             self.set_due(due, limit);
         }
         self.or_shed(key, now, wakers)

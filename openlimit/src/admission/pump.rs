@@ -72,7 +72,7 @@ impl Admission {
             } else if due.at <= now {
                 self.admit(key, due, now, wakers);
             } else {
-                return known(due);
+                return Self::known(due);
             }
         }
     }
@@ -117,6 +117,11 @@ impl Admission {
             let seldom = self.seldom.change();
             (seldom.due, seldom.waits_for) = (due, waits_for);
         }
+    }
+
+    /// Returns when a call is due, and what it waits for, if that is known.
+    pub(super) fn known(due: Due) -> (u64, Option<usize>) {
+        (due.at, (due.at < u64::MAX).then_some(due.limit))
     }
 
     /// Returns what the head waited for last, which is due at `due`.
@@ -171,9 +176,4 @@ impl Admission {
             seldom.since = seldom.since.max(at);
         }
     }
-}
-
-/// Returns when a call is due, and what it waits for, if that is known.
-pub(super) fn known(due: Due) -> (u64, Option<usize>) {
-    (due.at, (due.at < u64::MAX).then_some(due.limit))
 }
