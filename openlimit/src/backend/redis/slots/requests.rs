@@ -67,8 +67,17 @@ impl Slots {
         };
         let above = if self.has_shares() { queue.above() } else { queue.len() };
         let (all, most) = (queue.len().min(most), most.min(self.room));
-        let wanting = above.min(most);
+        let wanting = if self.holds_up(queue, now) { 0 } else { above.min(most) };
         [wanting, (all.min(self.room) - wanting).min(queue.len() - above)]
+    }
+
+    /// Returns true if the first call that no slot serves is one below that was kept back, and not
+    /// for its share alone. Then those above wait for it.
+    fn holds_up(&self, queue: &Queue, now: u64) -> bool {
+        let first = || self.without_slot(queue, [usize::MAX; 2]).next();
+        let first = if self.below_at > 0 { first() } else { None };
+        let first = first.map(|(_, first)| first.amounts.as_slice());
+        first.is_some_and(|first| self.takes_share(first) && self.waits_for_limits(first, now))
     }
 
     /// Returns true if slots serve all waiters that [want](Self::wanting) some.
