@@ -205,7 +205,7 @@ fn calls_above_pass_any_number_of_times_while_one_below_waits_for_the_reset_of_i
 }
 
 /// Lets a call below wait for a reset of the limit itself. In each window, those above take what they
-/// can, and as much again as they had reserved.
+/// can. They are settled, and owe as much again as they had reserved.
 fn waits_beside_debts(mut crowd: Crowd) -> Crowd {
     crowd.owe(0, 50, High);
     crowd.call(0, AMOUNT - 50, High);
@@ -216,7 +216,10 @@ fn waits_beside_debts(mut crowd: Crowd) -> Crowd {
         (crowd.clients[0].waits(High)..30).for_each(|_| crowd.call(0, 5, High));
         let before = crowd.departed[0].len();
         crowd.pass(SECOND / 2);
-        (before..crowd.departed[0].len()).for_each(|_| crowd.owe(0, 5, High));
+        for which in before..crowd.departed[0].len() {
+            crowd.settle_call(0, which, 1);
+            crowd.owe(0, 6, High);
+        }
     }
     crowd
 }
@@ -224,11 +227,33 @@ fn waits_beside_debts(mut crowd: Crowd) -> Crowd {
 #[test]
 fn a_call_below_that_is_owed_its_turn_holds_up_those_above_until_a_window_has_room_for_it() {
     let memory = waits_beside_debts(Crowd::in_memory(minutely()));
-    let shared = waits_beside_debts(Crowd::new(minutely(), &[LOOK_AHEAD]));
-    let [memory, shared] = [memory, shared].map(|crowd| crowd.calls(|call| call.priority == Low));
+    let memory = memory.calls(|call| call.priority == Low);
     // The second window begins with the debt of the nine calls above that went first.
     assert!(waited(&memory[0]) < 3 * MINUTE, "{memory:?}");
+    let shared = waits_beside_debts(Crowd::new(minutely(), &[LOOK_AHEAD]));
+    let shared = shared.calls(|call| call.priority == Low);
     assert!(waited(&shared[0]) <= waited(&memory[0]) + LATE, "{shared:?} and {memory:?}");
+}
+
+#[test]
+fn no_lease_lets_calls_above_pass_one_below_that_is_owed_its_turn() {
+    let mut crowd = Crowd::new(minutely(), &[LOOK_AHEAD]);
+    crowd.call(0, 95, High);
+    crowd.pass(SECOND);
+    crowd.clients[0].slots().terms.lease = Some(SECOND / 10);
+    crowd.call(0, 10, Low);
+    for _ in 0..12 {
+        crowd.call(0, 0, High);
+        crowd.pass(SECOND / 10);
+    }
+    assert_eq!(crowd.clients[0].waits(High), 3);
+    // That is sent before the call below is asked for again.
+    crowd.settle_call(0, 0, 1);
+    crowd.pass(SECOND / 10);
+    assert_eq!(crowd.clients[0].waits(High), 3);
+    crowd.settle_call(0, 0, 4);
+    crowd.pass(SECOND);
+    assert!(crowd.clients[0].waiting.is_empty());
 }
 
 #[test]
