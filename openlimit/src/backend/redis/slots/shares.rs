@@ -11,9 +11,13 @@
 //! * **A call below that has to wait for its share is granted at most one look-ahead ahead.**
 //!   Beyond that it is kept back, and so are all calls below behind it, until the server says to
 //!   ask again (`below_at`), or it is not the first one any more. Calls above are requested
-//!   meanwhile. If it waits for the end of a hold or for a reset, all of them do
-//!   (`below_shut_until`). So calls above that fit pass one that waits for a reset, even if it
-//!   waits for that of the limit itself and is owed its turn.
+//!   meanwhile. If it waits for the end of a hold or for a reset, all calls below do
+//!   (`below_shut_until`).
+//!
+//! A call below that is owed its turn and waits for the limits themselves is not passed, as in
+//! memory: no calls above are requested behind it. Those that were granted slots before depart.
+//! Otherwise it could wait for ever where each window begins with a debt of calls above: they fit
+//! beside the debt, leave the next one, and a large call below never fits.
 //!
 //! Limits are charged as of the moment for which each call is granted. So if the burst has no room
 //! for that, a call above waits for a look-ahead of calls below at most.
@@ -117,13 +121,27 @@ impl Slots {
         }
     }
 
-    /// Returns true if the head of the queue, a call below, waits for its share alone, as far as is
-    /// known.
-    pub(super) fn head_waits_for_share(&self, amounts: &[u64]) -> bool {
+    /// Returns true if calls above pass the head of the queue, a call below: it waits for its share
+    /// alone, as far as is known, or they were granted slots before.
+    pub(super) fn lets_pass(&self, amounts: &[u64], now: u64) -> bool {
         match self.below.front() {
+            // One of nothing waits for no share.
+            _ if !self.takes_share(amounts) => false,
             Some(slot) if slot.fits(amounts) => slot.waits_for_share,
-            _ => self.below_at > 0,
+            _ => self.below_at > 0 && (!self.slots.is_empty() || !self.waits_for_limits(amounts, now)),
         }
+    }
+
+    /// Returns true if a call below that was kept back waits for the limits themselves: for its
+    /// turn in line, or for a hold or a reset that is over no sooner than the wait for its share.
+    pub(super) fn waits_for_limits(&self, amounts: &[u64], now: u64) -> bool {
+        let wait = |amounts: &[u64]| self.wait_for_limits(amounts, |_| 0, true, now).0;
+        let without_share = || {
+            let mut limits = amounts.to_vec();
+            self.dimensions[self.limits..].iter().for_each(|dimension| limits[*dimension] = 0);
+            wait(&limits)
+        };
+        self.in_line == Some(true) || self.opens_for(amounts, now) > now && without_share() >= wait(amounts)
     }
 
     /// Returns for how long a call of these amounts is kept back, and the limit whose share that is

@@ -202,6 +202,47 @@ fn a_call_below_is_asked_for_when_the_one_on_hold_in_front_of_it_leaves_although
 }
 
 #[test]
+fn a_call_below_on_hold_is_overtaken_as_often_as_in_memory() {
+    let limit = Metering::new(Rate::per_second(1_000), Duration::from_secs(1), JITTER, (0, 100));
+    for mut crowd in [Crowd::in_memory(limit), Crowd::new(limit, &[100 * MILLISECOND])] {
+        let until = crowd.now + SECOND;
+        backend(&mut crowd.clients[0]).hold_limit(0, until, crowd.now);
+        crowd.call(0, 10, Low);
+        // They take nothing of the limit on hold.
+        for _ in 0..20 {
+            crowd.call(0, 0, High);
+            crowd.pass(10 * MILLISECOND);
+        }
+        assert_eq!(crowd.calls(|_| true).len(), 9);
+        crowd.pass(SECOND);
+        assert_eq!(crowd.calls(|_| true).len(), 21);
+    }
+}
+
+/// Lets a large call below that is owed its turn wait for the limit, and those above without end.
+/// Returns how long it waits, and how many batches that takes.
+fn waits_in_line(mut crowd: Crowd) -> (u64, u64) {
+    crowd.call(0, 950, High);
+    crowd.pass(10 * MILLISECOND);
+    crowd.call(0, 700, Low);
+    let (begin, batches) = (crowd.now, crowd.batches);
+    while crowd.clients[0].waits(Low) > 0 && crowd.now < 5 * SECOND {
+        (crowd.clients[0].waits(High)..5).for_each(|_| crowd.call(0, 10, High));
+        crowd.pass(MILLISECOND);
+    }
+    (crowd.now - begin, crowd.batches - batches)
+}
+
+#[test]
+fn calls_above_wait_for_one_below_that_is_owed_its_turn_and_in_line_and_cost_no_batches() {
+    let limit = Metering::new(Rate::per_second(1_000), Duration::from_secs(1), JITTER, (0, 100));
+    let (memory, _) = waits_in_line(Crowd::in_memory(limit));
+    let (shared, batches) = waits_in_line(Crowd::new(limit, &[100 * MILLISECOND]));
+    assert!(shared <= memory + 10 * MILLISECOND, "{shared} and {memory} ns");
+    assert!(batches <= 20, "{batches} in {shared} ns");
+}
+
+#[test]
 fn a_call_below_that_waits_for_its_share_is_not_asked_for_while_one_above_is_in_line() {
     let mut crowd = two();
     // They fill the share, and then the limit.
