@@ -116,7 +116,7 @@ impl<W: Word> Level<W> {
     /// Does the same for a call larger than `fit`: into debt, unless it can never be admitted.
     #[inline(never)]
     fn fits_large(&self, amount: u64, now: u64) -> bool {
-        amount <= self.terms.most && self.shown_when_due(amount, 0) <= now
+        amount <= self.terms.most && self.shown_when_due(amount) <= now
     }
 
     /// Takes `amount` if it [fits](Self::fits). Returns whether it did.
@@ -138,35 +138,47 @@ impl<W: Word> Level<W> {
         }
     }
 
-    /// Returns when a call of `amount` is due, after other calls have taken `ahead`.
+    /// Returns when a call of `amount` is due, after other calls have taken `ahead`, which they do
+    /// not do before `now`.
     #[inline]
-    pub(super) fn due(&self, amount: u64, ahead: u128) -> u64 {
-        let shown = self.shown_when_due(amount, ahead);
+    pub(super) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
+        let shown = if ahead == 0 || amount == 0 {
+            self.shown_when_due(amount)
+        } else {
+            self.shown_when_due_behind(amount, ahead, self.clock(now))
+        };
         if self.pace.is_some() { self.time(shown) } else { shown }
     }
 
-    /// Does the same on the bucket's clock.
+    /// Does the same on the bucket's clock for the call that goes next.
     #[inline]
-    fn shown_when_due(&self, amount: u64, ahead: u128) -> u64 {
+    fn shown_when_due(&self, amount: u64) -> u64 {
         let weight = self.terms.unit.times(amount);
         if amount == 0 {
             return self.at;
         }
-        if ahead > 0 || weight > self.terms.fit {
-            return self.due_after(weight, ahead);
+        if weight > self.terms.fit {
+            return self.due_after(weight, self.level.into(), self.at);
         }
         let missing = self.level.minus(self.terms.fit.minus(weight));
         // Usually all limits but one have room, and the division takes longest here.
         if missing == W::default() { self.at } else { self.at.saturating_add(missing.over(self.terms.leak)) }
     }
 
-    /// Does the same behind other calls, and for calls larger than `fit`.
+    /// Does the same for a call behind others.
     #[inline(never)]
-    fn due_after(&self, weight: W, ahead: u128) -> u64 {
-        let level = self.level.into().saturating_add(ahead.saturating_mul(self.terms.unit.into()));
+    fn shown_when_due_behind(&self, amount: u64, ahead: u128, now: u64) -> u64 {
+        let ahead = ahead.saturating_mul(self.terms.unit.into());
+        let level = self.level_at(now).into().saturating_add(ahead);
+        self.due_after(self.terms.unit.times(amount), level, self.at.max(now))
+    }
+
+    /// Returns when a call of `weight` is due, of any size, if this is the level at `at`.
+    #[inline(never)]
+    fn due_after(&self, weight: W, level: u128, at: u64) -> u64 {
         let room: u128 = self.terms.fit.minus(weight).into();
         let missing = level.saturating_sub(room).saturating_add(self.pause(weight).into());
-        self.at.saturating_add(missing.over(self.terms.leak.into()))
+        at.saturating_add(missing.over(self.terms.leak.into()))
     }
 
     /// Returns the weight that leaks while the bucket has to be empty before a call of `weight`. It

@@ -198,7 +198,7 @@ impl Bucket {
     #[inline]
     pub(crate) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
         match self {
-            Self::Narrow(level) => level.due(amount, ahead),
+            Self::Narrow(level) => level.due(amount, ahead, now),
             Self::Unusual(unusual) => unusual.due(amount, ahead, now),
         }
     }

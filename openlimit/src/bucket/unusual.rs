@@ -45,7 +45,7 @@ impl Unusual {
     #[inline(never)]
     pub(super) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
         match self {
-            Self::Wide(level) => level.due(amount, ahead),
+            Self::Wide(level) => level.due(amount, ahead, now),
             Self::Resetting(count) => count.due(amount, ahead, now),
         }
     }

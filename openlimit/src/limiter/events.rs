@@ -23,7 +23,7 @@ const TARGET: &str = "openlimit";
 #[inline]
 pub(super) fn admitted(permit: &Permit) {
     if event_enabled!(target: TARGET, Level::DEBUG) {
-        permit.levels().iter().for_each(report_admitted);
+        permit.levels().iter().rev().for_each(report_admitted);
     }
 }
 

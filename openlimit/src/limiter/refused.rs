@@ -104,10 +104,13 @@ impl Permit {
     /// ```
     pub fn refused<Form>(mut self, refusal: impl Refusal<Form>) -> Verdict {
         let observation = refusal.observation();
-        let mut verdict = Verdict::NotLimited;
+        let mut verdict = None;
         // That of the outermost limiter of a stack counts, which is most like the provider's.
-        self.each(|permit| verdict = permit.refused_as(&observation));
-        verdict
+        self.each(|permit| {
+            let own = permit.refused_as(&observation);
+            verdict.get_or_insert(own);
+        });
+        verdict.unwrap_or(Verdict::NotLimited)
     }
 
     fn refused_as(&mut self, observation: &Observation) -> Verdict {

@@ -39,6 +39,20 @@ fn a_wait_known_to_be_too_long_fails_at_once_and_says_which_limit_and_how_long()
 }
 
 #[test]
+fn the_wait_behind_calls_that_take_nothing_yet_begins_now_and_not_when_a_limit_was_used_last() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_second(1)).concurrency(1).build().expect("valid rates");
+    let permit = call(&limiter).admitted();
+    clock.advance(secs(3_600));
+    // They wait for the end of the call in flight, whenever that is, and then for the limit.
+    let ahead = [call(&limiter), call(&limiter), call(&limiter)];
+    assert_eq!(limiter.wait_for(Cost::new()).expect("it can be made"), secs(3));
+    let error = within(&limiter, millis(2_999)).refused();
+    assert_eq!(error.retry_after(), Some(secs(3)));
+    drop((permit, ahead));
+}
+
+#[test]
 fn a_wait_of_exactly_the_timeout_is_admitted() {
     let clock = ManualClock::new();
     let limiter = slow(&clock);

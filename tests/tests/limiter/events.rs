@@ -252,8 +252,8 @@ fn a_stacked_call_is_an_event_of_each_limiter_and_its_refusal_one_of_the_limiter
         "DEBUG admitted limiter=tenant waited=0.0 position=0 reserved=1 requests",
         "DEBUG admitted limiter=account waited=0.0 position=0 reserved=900 tokens",
         "DEBUG not admitted: would_wait limiter=account",
-        "DEBUG settled limiter=tenant reserved=1 requests actual=1 requests",
         "DEBUG settled limiter=account reserved=900 tokens actual=855 tokens",
+        "DEBUG settled limiter=tenant reserved=1 requests actual=1 requests",
         "DEBUG admitted limiter=tenant waited=0.0 position=0 reserved=1 requests",
         "DEBUG admitted limiter=account waited=0.05 limit=\"900 tokens / second\" position=0 reserved=90 tokens",
     ];

@@ -80,7 +80,9 @@ enum Packed {
         first: u16,
     },
     Boxed(Box<Reserved>),
-    /// The permits of a [`Stack`](super::Stack), at least one: the outermost limiter comes last.
+    /// The permits of a [`Stack`](super::Stack), at least one: the outermost limiter comes first.
+    /// So when the call ends, there is room outside before an inner limiter lets the next call of a
+    /// stack join the outer queues, which may be full.
     ///
     /// Nobody shares them. They are in an `Arc` because its last reference is dropped by a function
     /// of its own. A `Box` would be dropped in place, and then the end of every permit would be too
@@ -153,7 +155,7 @@ impl Permit {
         }
     }
 
-    /// Creates the permit of a call of several limiters.
+    /// Creates the permit of a call of several limiters, of which the outermost comes first.
     pub(super) fn stacked(levels: Arc<[Self]>) -> Self {
         Self(Packed::Stacked(levels))
     }
@@ -253,6 +255,6 @@ impl Permit {
 
 /// Returns the last of the permits of a stack.
 fn outermost(levels: &[Permit]) -> &Permit {
-    let [.., outermost] = levels else { unreachable!("a stack has a limiter") };
+    let [outermost, ..] = levels else { unreachable!("a stack has a limiter") };
     outermost
 }

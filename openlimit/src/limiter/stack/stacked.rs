@@ -98,5 +98,6 @@ fn at_once(levels: &mut [Level]) -> Result<(), usize> {
 
 /// Returns the permit of a call that has departed.
 fn permit(levels: Box<[Level]>) -> Permit {
-    Permit::stacked(levels.into_iter().map(|level| Permit::of_grant(level.handle, level.grant)).collect())
+    let permits = levels.into_iter().rev().map(|level| Permit::of_grant(level.handle, level.grant));
+    Permit::stacked(permits.collect())
 }

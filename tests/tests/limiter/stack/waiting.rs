@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use openlimit::Priority::{High, Low};
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Overflow, Rate, RateLimiter, Stack};
+use openlimit::{AcquireError, Cost, Overflow, Permit, Rate, RateLimiter, Stack};
 use openlimit_tests::{Call, millis, plain, secs};
 
 use super::{left, tokens};
@@ -171,6 +171,22 @@ fn a_refusal_by_one_limiter_ends_the_wait_in_all() {
     assert!(matches!(held, AcquireError::Held { .. }), "{held}");
     assert_eq!(tenant.status().expect("built").waiting, 0);
     assert_eq!(left([&tenant]), [100]);
+}
+
+#[test]
+fn the_end_of_a_call_makes_room_outside_before_the_next_one_comes_there() {
+    let clock = ManualClock::new();
+    let limiter = |most| plain(&clock).concurrency(1).max_waiting(most).build().expect("valid options");
+    let (tenant, account) = (limiter(9), limiter(0));
+    let stack = Stack::of((&tenant, &account));
+    for end in [drop, Permit::cancel] {
+        let first = stack.try_acquire(Cost::new()).expect("there is room");
+        let calls = [(); 3].map(|()| Call::start(stack.acquire(Cost::new())));
+        end(first);
+        for call in calls {
+            end(call.admitted());
+        }
+    }
 }
 
 #[test]
