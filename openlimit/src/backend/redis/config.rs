@@ -81,13 +81,15 @@ use crate::limits::Percent;
 ///
 /// The limits hold as in memory through lost replies, repeated batches, cut connections, restarts
 /// and failovers. Each client, which is one limiter in one process, remembers the levels of the
-/// buckets that it saw last, and restores them if the server has lost its data. There are two
-/// exceptions:
+/// buckets that it saw last, and restores them if the server has lost its data. There are
+/// three exceptions:
 ///
 /// - After a loss of data, a client knows nothing of calls that were granted to others since its
 ///   last reply. So as much can be granted once more, until those other clients restore it.
 /// - If the server's clock jumps ahead, the buckets drain by that much at once, and limits that
 ///   [reset](crate::Rate::resets_at) do so by that clock.
+/// - If round trips become shorter by more than the jitter, calls depart closer together by the
+///   difference. A single reply that is late does not count, unless it is the first one.
 ///
 /// All processes should have the same [jitter](crate::Builder::jitter), longer than the difference
 /// between their round trips to Redis. A process with less keeps back too little for the delays of
