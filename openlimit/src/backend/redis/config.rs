@@ -58,8 +58,9 @@ use crate::limits::Percent;
 ///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
 /// wait for their share are granted at most one look-ahead ahead. Processes whose lower calls have
-/// to wait longer take turns. If one dies in its turn, lower calls of others wait until its call
-/// would have been due, for little more than a second at most.
+/// to wait longer take turns. If one dies in its turn, or its last lower call is cancelled, lower
+/// calls of others wait until that call would have been due: for up to a second, two look-aheads
+/// and 50 ms.
 ///
 /// [`try_acquire`](crate::Limiter::try_acquire) makes no round trip. It admits a call only from a
 /// [lease](Self::lease).
@@ -80,17 +81,23 @@ use crate::limits::Percent;
 ///
 /// The limits hold as in memory through lost replies, repeated batches, cut connections, restarts
 /// and failovers. Each client, which is one limiter in one process, remembers the levels of the
-/// buckets that it saw last, and restores them if the server has lost its data. There are two
-/// exceptions:
+/// buckets that it saw last, and restores them if the server has lost its data. There are
+/// three exceptions:
 ///
 /// - After a loss of data, a client knows nothing of calls that were granted to others since its
 ///   last reply. So as much can be granted once more, until those other clients restore it.
 /// - If the server's clock jumps ahead, the buckets drain by that much at once, and limits that
 ///   [reset](crate::Rate::resets_at) do so by that clock.
+/// - If round trips become shorter by more than the jitter, calls depart closer together by the
+///   difference. A single reply that is late does not count, unless it is the first one.
 ///
 /// All processes should have the same [jitter](crate::Builder::jitter), longer than the difference
 /// between their round trips to Redis. A process with less keeps back too little for the delays of
 /// the others.
+///
+/// They should have the same [headroom](crate::Builder::headroom), too. Beside a process without
+/// one, a process with a headroom of 30 % may take up to 30 % of the burst too much at once. The
+/// rate holds.
 ///
 /// A process that is killed loses what it had reserved ahead, and what it settled or cancelled in
 /// its last 10 ms. A process that ends normally loses nothing if its last call is
@@ -264,6 +271,9 @@ impl Redis {
     /// The look-ahead in use may be shorter: at most half of the shortest burst less the
     /// [jitter](crate::Builder::jitter), and an eighth of this while calls give back what they did
     /// not use. It is never shorter than four round trips, nor than an eighth of this.
+    ///
+    /// Where calls of different sizes and priorities wait, and less than 25 ms of the burst is left
+    /// beside the jitter, as little as half of the limit may be used.
     #[must_use]
     pub fn look_ahead(mut self, look_ahead: Duration) -> Self {
         self.look_ahead = look_ahead;

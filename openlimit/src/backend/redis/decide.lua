@@ -110,12 +110,12 @@
 -- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
 -- and they take turns. `of` is a hash of the client's key.
 
--- A client that dies keeps the others back until its claim ends. So a claim ends a look-ahead and
--- GRACE after its call is due. Within that time a living client asks for the call, however slow its
--- round trips are, since it looks ahead by four of them at least. If the call is due later, a
--- living client asks again within LONGEST_PAUSE. So a dead one keeps others back for LONGEST_PAUSE,
--- two look-aheads and GRACE at most: 1.25 s by default. With a shorter pause, every client that
--- waits would send more batches.
+-- A client that dies, or whose last call below is cancelled, keeps the others back until its claim
+-- ends. So a claim ends a look-ahead and GRACE after its call is due. Within that time a living
+-- client asks for the call, however slow its round trips are, since it looks ahead by four of them
+-- at least. If the call is due later, a living client asks again within LONGEST_PAUSE. So a dead
+-- one keeps others back for LONGEST_PAUSE, two look-aheads and GRACE at most: 1.25 s by default.
+-- With a shorter pause, every client that waits would send more batches.
 
 -- # What a process took alone
 -- A client whose process decided by itself while it could not reach the server sends what it took

@@ -18,8 +18,9 @@
 //!
 //! The usual round trip is the last one, but at most twice the usual one before it, so that one
 //! delay does not become usual. Round trips that grow little by little are usual each time. When
-//! they are short again, calls depart closer together by the difference. What of that exceeds the
-//! jitter is not covered.
+//! they are short again, calls depart closer together by the difference. So they do if the first
+//! reply was held up, since no round trip is usual before it. What of that exceeds the jitter is not
+//! covered.
 //!
 //! Example: a batch is sent at 1000 ms, and its reply is there at 1002 ms with a wait of 20 ms. The
 //! server decided between 1000 and 1002, so the slot begins between 1020 and 1022. Assume 1022.
