@@ -33,6 +33,11 @@ impl Checks {
         self.due = u64::MAX;
     }
 
+    /// Notes that there is nothing to check of what has moved the queue back so far.
+    pub(super) fn skip(&mut self, setbacks: u64) {
+        self.setbacks = setbacks;
+    }
+
     /// Returns true if the queue has moved back so often by now, which was not checked yet, and it
     /// is time to.
     pub(super) fn is_due(&mut self, setbacks: u64, now: u64) -> bool {

@@ -61,7 +61,7 @@ impl Admission {
             self.backend.refresh(now);
             return Decided::Refused(refusal);
         }
-        let key = self.queue.join(call);
+        let key = self.join(call);
         self.pump(now, wakers);
         self.or_shed(key, now, wakers)
     }
@@ -77,7 +77,7 @@ impl Admission {
             self.backend.refresh(now);
             return Err(refusal);
         }
-        let key = self.queue.join(Waiter::new(call.amounts.clone(), now, Urgency::default()));
+        let key = self.join(Waiter::new(call.amounts.clone(), now, Urgency::default()));
         self.pump(now, wakers);
         let outcome = self.queue.leave(key).1;
         self.pump(now, wakers);

@@ -7,7 +7,7 @@
 //! The way to find out is to walk along the queue, and to add up what is asked ahead of each
 //! waiter. That takes time in proportion to the queue, so
 //!
-//! - it is done only after such a change, and only if a waiter has a deadline;
+//! - it is done only after such a change, and only if a waiter has a deadline that joined before it;
 //! - it goes no further than the first [`MOST_CHECKED`] waiters, and the last one with a deadline;
 //! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the
 //!   time.
@@ -20,12 +20,22 @@ use std::task::Waker;
 
 use super::Admission;
 use crate::backend::{Buckets as _, HOLD};
-use crate::queue::{Refusals, Waiter};
+use crate::queue::{Key, Refusals, Waiter};
 
 /// The most waiters that are checked at once: about 0.1 ms.
 const MOST_CHECKED: usize = 4_096;
 
 impl Admission {
+    /// Adds a call to the queue. What moved the queue back before the first call with a deadline
+    /// joined refuses none.
+    pub(super) fn join(&mut self, call: Waiter) -> Key {
+        if call.deadline() != u64::MAX && self.queue.deadlines() == 0 {
+            let setbacks = self.setbacks();
+            self.seldom.change().checks.skip(setbacks);
+        }
+        self.queue.join(call)
+    }
+
     /// Refuses the waiters that cannot make their deadlines any more, if the queue has moved back
     /// since the last time.
     #[inline]
@@ -36,10 +46,15 @@ impl Admission {
             }
             return;
         }
-        let setbacks = self.backend.setbacks() + self.queue.setbacks();
+        let setbacks = self.setbacks();
         if self.seldom.change().checks.is_due(setbacks, now) {
             self.check(setbacks, now, wakers);
         }
+    }
+
+    /// Returns how often the queue has moved back.
+    fn setbacks(&self) -> u64 {
+        self.backend.setbacks() + self.queue.setbacks()
     }
 
     #[cold]

@@ -136,7 +136,7 @@ impl Admission {
         {
             return Decided::Refused(refusal);
         }
-        let key = self.queue.join(call);
+        let key = self.join(call);
         self.pump(now, wakers);
         self.or_shed(key, now, wakers)
     }

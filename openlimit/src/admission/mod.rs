@@ -178,7 +178,7 @@ impl Admission {
             self.backend.refresh(now);
             return Decided::Refused(refusal);
         }
-        let key = self.queue.join(call);
+        let key = self.join(call);
         if overtakes {
             self.pump(now, wakers);
         } else if self.queue.head().is_some_and(|(head, _)| head == key) {

@@ -76,7 +76,7 @@ impl Admission {
         if let Some(refusal) = self.foresee(&call, now) {
             return Err(refusal);
         }
-        let key = self.queue.join(Waiter { turn: Turn::REPORTS, ..call });
+        let key = self.join(Waiter { turn: Turn::REPORTS, ..call });
         self.pump(now, wakers);
         Ok(key)
     }

@@ -92,6 +92,10 @@ impl Permit {
     /// less. So a limiter that shares a key with others slows down before the provider refuses. It
     /// never makes room.
     ///
+    /// A limit that refills knows what is available only up to its burst. So a call that is larger
+    /// than the burst waits as if that much were left, and the provider refuses it if less is left
+    /// than it takes.
+    ///
     /// If the provider allows less than was declared, the rate is slowed down to that, but to no
     /// less than an eighth, until a response says otherwise. It is never faster than declared,
     /// unless the limiter [adopts](crate::Builder::adopt_limits) higher limits.

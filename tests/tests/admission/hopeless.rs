@@ -119,6 +119,21 @@ fn higher_calls_that_go_before_it_leave_a_low_call_no_time() {
 }
 
 #[test]
+fn what_moved_the_queue_back_before_a_call_joined_does_not_refuse_it() {
+    let limiter = plain(&ManualClock::new()).tokens(Rate::per_second(10)).build().expect("valid rates");
+    drop(limiter.charge(10).expect("nothing is refused"));
+    let call = |tokens, priority| limiter.acquire(tokens).priority(priority);
+    // As things stand, they are due after 500, 700 and 700 ms. The last one only knows of the first.
+    let calls = [(5, Priority::Normal, 500), (2, Priority::Normal, 900), (0, Priority::Low, 600)];
+    let mut calls =
+        calls.map(|(tokens, priority, time)| Call::start(call(tokens, priority).timeout(millis(time))));
+    // The first one has no time for this one. Without it, the last one is due after 300 ms.
+    let high = Call::start(call(1, Priority::High));
+    assert_eq!(waiting(&mut calls), [false, true, true]);
+    drop(high);
+}
+
+#[test]
 fn each_limit_counts() {
     let clock = ManualClock::new();
     let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(1_000));
