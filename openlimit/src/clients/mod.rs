@@ -54,7 +54,7 @@
 //!
 //! | client | retries |
 //! | --- | --- |
-//! | reqwest | those of the crate `reqwest-retry`, added before this layer. Not `ClientBuilder::retry` of reqwest itself: it is below every middleware, and of an attempt its classifier sees only the method, the URI, and the status or the error. So it can learn neither what the next attempt costs nor how long the provider asks to wait, and it cannot wait. Without it, reqwest sends again only what the server has not begun to process |
+//! | reqwest | those of the crate `reqwest-retry`, added before this layer, and `reqwest_retries`, a policy for `ClientBuilder::retry` of reqwest itself, which sends again at once if the limiter has room. No other policy there: it is below every middleware, so nobody would count what it sends. Without a policy, reqwest sends again only what the server has not begun to process |
 //! | async-openai | those of its `OpenAIRetryLayer`, above this layer |
 //! | ureq | it has none: send again in a loop around the call |
 //! | hyper, tower | those of `tower::retry`, above this layer |
@@ -103,6 +103,8 @@ mod reply;
 mod reqwest;
 #[cfg(any(feature = "async-openai", feature = "reqwest"))]
 mod response;
+#[cfg(feature = "reqwest")]
+mod retries;
 #[cfg(any(feature = "async-openai", feature = "tower"))]
 mod service;
 #[cfg(feature = "tower")]
@@ -114,6 +116,8 @@ mod ureq;
 pub use self::cost_layer::{CostLayer, CostService};
 #[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower"))]
 pub use self::reply::LimitedBody;
+#[cfg(feature = "reqwest")]
+pub use self::retries::reqwest_retries;
 #[cfg(any(feature = "async-openai", feature = "tower"))]
 pub use self::service::LimitService;
 #[cfg(feature = "clients")]

@@ -45,7 +45,12 @@ pub(super) async fn answered(permit: Permit, response: Response) -> Response {
 
 /// Gives the cost of a call back if its request was never sent.
 pub(super) fn unsent(permit: Permit, error: &(dyn Error + 'static)) {
-    if error.downcast_ref().is_some_and(reqwest::Error::is_connect) {
+    if is_unsent(error) {
         permit.cancel();
     }
+}
+
+/// Returns true if a request failed before it was sent.
+pub(super) fn is_unsent(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref().is_some_and(reqwest::Error::is_connect)
 }

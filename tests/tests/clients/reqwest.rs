@@ -23,7 +23,10 @@ fn client(layer: LimitLayer) -> ClientWithMiddleware {
     ClientBuilder::new(http_client()).with(layer).build()
 }
 
-async fn send(client: &ClientWithMiddleware, url: &str) -> reqwest_middleware::Result<reqwest::Response> {
+pub(crate) async fn send(
+    client: &ClientWithMiddleware,
+    url: &str,
+) -> reqwest_middleware::Result<reqwest::Response> {
     client.post(url).header("content-type", JSON).body(CHAT).send().await
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn available(limiter: &RateLimiter) -> u64 {
     limiter.status().unwrap().limits[0].available
 }
 
-fn held(limiter: &RateLimiter) -> Option<u64> {
+pub(crate) fn held(limiter: &RateLimiter) -> Option<u64> {
     limiter.status().unwrap().hold.map(|hold| hold.ends_in.as_secs())
 }
 

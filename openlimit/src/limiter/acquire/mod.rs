@@ -132,6 +132,22 @@ impl Acquire {
         Self::at(Stage::Stacked(call))
     }
 
+    /// Creates another call of the same cost and options. Returns `None` if this one is refused or was
+    /// polled.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn again(&self) -> Option<Self> {
+        let stage = match self.stage.as_ref()? {
+            Stage::New(handle, few) => Stage::New(handle.clone(), *few),
+            Stage::Boxed(call) => {
+                let charged = Charged::new(call.charged.grant.clone());
+                Stage::Boxed(Box::new(Reserved { handle: call.handle.clone(), charged }))
+            }
+            Stage::Stacked(Stacked::New(levels)) => Stage::Stacked(Stacked::New(levels.clone())),
+            Stage::Failed(_) | Stage::Waiting(..) | Stage::Stacked(_) => return None,
+        };
+        Some(Self { stage: Some(stage), urgency: self.urgency })
+    }
+
     /// Creates a call that is refused at its first poll.
     #[inline(always)]
     pub(super) fn failed(error: AcquireError) -> Self {

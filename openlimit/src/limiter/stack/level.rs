@@ -13,6 +13,7 @@ use crate::queue::{Grant, Key, Urgency, Waiter};
     unreachable_pub,
     reason = "a hidden method of a public trait returns it"
 )]
+#[derive(Clone)]
 pub struct Level {
     pub(in super::super) handle: Handle,
     /// What it takes. Complete once it has departed.

@@ -150,6 +150,12 @@ impl Scale {
         meterings.iter().map(pause).max().unwrap_or_default()
     }
 
+    /// Returns half of what calls may fill of the shortest burst. A limit that resets has none.
+    pub(crate) fn half_burst(scales: &[Self]) -> u64 {
+        let leaking = scales.iter().filter(|scale| !scale.resets());
+        leaking.map(|scale| scale.fit / 2).min().unwrap_or(u64::MAX)
+    }
+
     /// Returns the weight of `amount`, rounded up, at most [`MOST`].
     pub(crate) fn weight(&self, amount: u64) -> u64 {
         clamp((u128::from(self.declared(amount)) * u128::from(ONE)).div_ceil(self.pace.into()))

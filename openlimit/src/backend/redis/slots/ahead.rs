@@ -3,7 +3,6 @@
 use super::batch::PORTION;
 use super::state::{Slot, Slots};
 use crate::backend::Due;
-use crate::backend::redis::scale::Scale;
 
 /// The time for which a refund waits for a batch with calls before it is sent alone, in
 /// nanoseconds: 10 ms. Short beside a look-ahead, and long enough to gather the refunds of calls
@@ -229,10 +228,4 @@ impl Slot {
     pub(super) fn fits(&self, amounts: &[u64]) -> bool {
         self.amounts.as_slice().iter().zip(amounts).all(|(slot, asked)| slot >= asked)
     }
-}
-
-/// Returns half of what calls may fill of the shortest burst. What resets has no burst.
-pub(super) fn half_burst(scales: &[Scale]) -> u64 {
-    let leaking = scales.iter().filter(|scale| !scale.resets());
-    leaking.map(|scale| scale.fit / 2).min().unwrap_or(u64::MAX)
 }

@@ -9,7 +9,6 @@
 
 use std::sync::Arc;
 
-use super::ahead::half_burst;
 use super::past::{MOST_PAST, Past};
 use super::state::{KnownClimb, Slots};
 use crate::backend::redis::identity::Identity;
@@ -94,7 +93,7 @@ impl Slots {
         let parts: Vec<_> = parts.collect();
         let scales: Box<[Scale]> =
             scales.into_iter().zip(&self.scales).map(|(new, old)| new.at_pace_of(old)).collect();
-        self.half_burst = half_burst(&scales);
+        self.half_burst = Scale::half_burst(&scales);
         let before = std::mem::replace(&mut self.scales, scales);
         // Without a charge since the last change, none weighs by these scales.
         if self.past.last().is_none_or(|past| past.last != last) {

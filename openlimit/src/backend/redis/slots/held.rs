@@ -245,12 +245,15 @@ impl Slots {
 
     /// Returns when to ask for news for the first slot whose call would depart on old news; the
     /// largest value if there is none. The reply is to be there before the slot is due.
+    ///
+    /// It asks half of the time before that for which a reply is fresh. So a batch with calls may
+    /// come first, the news serves later slots as well, and the reply may still be late.
     pub(super) fn news_at(&self) -> u64 {
         let fresh_for = self.fresh_for();
-        let news_from = |slot: &Slot| slot.due.saturating_sub(fresh_for.saturating_add(self.usual_trip));
+        let before = |slot: &Slot, time: u64| slot.due.saturating_sub(time.saturating_add(self.usual_trip));
         let first = self.lanes().into_iter().filter_map(|lane| {
-            let first = lane.partition_point(|slot| news_from(slot) <= self.seen_at);
-            lane.get(first).filter(|slot| !slot.is_lease()).map(news_from)
+            let first = lane.partition_point(|slot| before(slot, fresh_for) <= self.seen_at);
+            lane.get(first).filter(|slot| !slot.is_lease()).map(|slot| before(slot, fresh_for / 2))
         });
         first.min().map_or(u64::MAX, |from| from.max(self.seen_at.saturating_add(fresh_for)))
     }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::ahead::half_burst;
 use super::alone::Alone;
 use super::marks::Marks;
 use super::past::Past;
@@ -200,7 +199,7 @@ impl Slots {
             places: shared.iter().map(|limit| limit.place).collect(),
             limits: shared.iter().filter(|limit| limit.share == 100).count(),
             share: shared.last().map_or(100, |limit| limit.share),
-            half_burst: half_burst(&scales),
+            half_burst: Scale::half_burst(&scales),
             scales,
             windows: (shared.iter().enumerate())
                 .filter_map(|(bucket, limit)| Some(limit.windows.clone()?.of(bucket)))
