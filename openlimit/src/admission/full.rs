@@ -44,29 +44,34 @@ impl Admission {
         self.queue.len() >= self.policy.cap.most
     }
 
-    /// Decides about a call that has joined: it waits, unless it is the one too many. Refuses the
-    /// one that is.
+    /// Decides about a call that has joined: it waits, unless it is the one too many, which is out of
+    /// the queue then. Refuses the one that is.
     pub(super) fn or_shed(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
-        if self.queue.len() <= self.policy.cap.most {
-            return Decided::Waits(key);
-        }
-        let excess = self.queue.excess(Some(key), self.policy.cap.overflow);
-        let excess = excess.and_then(|excess| Some((excess, self.too_many(self.queue.waiter(excess)?, now))));
-        let decided = match excess {
-            Some((excess, refusal)) if excess == key => {
+        match self.shed(key, now, wakers) {
+            Some(refusal) => {
                 self.queue.leave(key);
                 Decided::Refused(refusal)
             }
-            Some((excess, refusal)) => {
-                self.turn_passes(excess, now);
-                self.refuse(excess, refusal, wakers);
-                Decided::Waits(key)
-            }
             None => Decided::Waits(key),
-        };
+        }
+    }
+
+    /// Refuses one call if more wait than may, now that the call of this key has joined. If it is
+    /// that one, returns its refusal, too. Its entry stays, as that of any other call.
+    pub(super) fn shed(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> Option<Refusal> {
+        if self.queue.len() <= self.policy.cap.most {
+            return None;
+        }
+        let excess = self.queue.excess(Some(key), self.policy.cap.overflow)?;
+        let refusal = self.too_many(self.queue.waiter(excess)?, now);
+        let own = Some(&refusal).filter(|_| excess == key).cloned();
+        if own.is_none() {
+            self.turn_passes(excess, now);
+        }
+        self.refuse(excess, refusal, wakers);
         // It may have been the head.
         self.pump(now, wakers);
-        decided
+        own
     }
 
     /// Returns the refusal of a call for which there is no place.

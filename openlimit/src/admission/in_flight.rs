@@ -130,10 +130,10 @@ impl Admission {
         wakers: &mut Vec<Waker>,
     ) -> Decided<Refusal> {
         self.pump(now, wakers);
-        if call.timeout() > 0
-            && let Some(refusal) = self.waits_too_long(&call, now)
+        // If it may not wait and would be next, the queue decides: a store may have a slot for it.
+        if (call.timeout() > 0 || self.queue.head_before(&call).is_some())
+            && let Some(refusal) = self.foresee(&call, now)
         {
-            self.backend.refresh(now);
             return Decided::Refused(refusal);
         }
         let key = self.queue.join(call);

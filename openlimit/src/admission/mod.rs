@@ -182,8 +182,8 @@ impl Admission {
         if overtakes {
             self.pump(now, wakers);
         } else if self.queue.head().is_some_and(|(head, _)| head == key) {
-            let due = self.head_due(now).map_or(u64::MAX, |(_, due)| due.at);
-            self.set_due(due);
+            let (due, limit) = self.head_due(now).map_or((u64::MAX, None), |(_, due)| Self::known(due));
+            self.set_due(due, limit);
         }
         self.or_shed(key, now, wakers)
     }

@@ -36,8 +36,8 @@ impl Admission {
     /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
         loop {
-            let due = self.admit_due(now, wakers);
-            self.set_due(due);
+            let (due, limit) = self.admit_due(now, wakers);
+            self.set_due(due, limit);
             if !self.expire_all(due, now, wakers) {
                 break;
             }
@@ -51,26 +51,28 @@ impl Admission {
         }
     }
 
-    /// Admits all waiters that are due at `now`, in order. Returns when the next one is.
-    fn admit_due(&mut self, now: u64, wakers: &mut Vec<Waker>) -> u64 {
+    /// Admits all waiters that are due at `now`, in order. Returns when the next one is, and what
+    /// it waits for.
+    fn admit_due(&mut self, now: u64, wakers: &mut Vec<Waker>) -> (u64, Option<usize>) {
         loop {
-            let Some((key, _)) = self.queue.head() else { return u64::MAX };
+            let Some((key, _)) = self.queue.head() else { return (u64::MAX, None) };
             if let Some(refusal) = self.exhausted(now) {
                 self.refuse(key, refusal, wakers);
                 continue;
             }
-            let Some((key, due)) = self.head_due(now) else { return u64::MAX };
+            let Some((key, due)) = self.head_due(now) else { return (u64::MAX, None) };
             let head = self.queue.waiter(key).map(|head| (head.deadline(), head.turn));
             let (deadline, turn) = head.unwrap_or((u64::MAX, Turn::Departs));
             // A call that was due before its deadline is admitted, even if this thread comes late.
             if deadline < due.at.min(now.saturating_add(1)) {
                 self.expire(key, due.at, now, wakers);
             } else if turn != Turn::Departs {
-                return self.wait_for_turn(key, due, now, wakers);
+                let limit = self.waited_for(due, now);
+                return (self.wait_for_turn(key, due, now, wakers), Some(limit));
             } else if due.at <= now {
                 self.admit(key, due, now, wakers);
             } else {
-                return due.at;
+                return Self::known(due);
             }
         }
     }
@@ -109,17 +111,33 @@ impl Admission {
         (self.queue.len(), Some(self.seldom.get().due).filter(|due| *due != u64::MAX))
     }
 
-    /// Notes when the head is due.
-    pub(super) fn set_due(&mut self, due: u64) {
-        if due != self.seldom.get().due {
-            self.seldom.change().due = due;
+    /// Notes when the head is due, and what it waits for.
+    pub(super) fn set_due(&mut self, due: u64, waits_for: Option<usize>) {
+        if (due, waits_for) != (self.seldom.get().due, self.seldom.get().waits_for) {
+            let seldom = self.seldom.change();
+            (seldom.due, seldom.waits_for) = (due, waits_for);
         }
+    }
+
+    /// Returns when a call is due, and what it waits for, if that is known.
+    pub(super) fn known(due: Due) -> (u64, Option<usize>) {
+        (due.at, (due.at < u64::MAX).then_some(due.limit))
+    }
+
+    /// Returns what the head waited for last, which is due at `due`.
+    ///
+    /// The limits that were changed at `now`, or from which the call before it took, all have room
+    /// since that moment. Then it is what the head was known to wait for until then.
+    fn waited_for(&self, due: Due, now: u64) -> usize {
+        let Seldom { waits_for, since, .. } = self.seldom.get();
+        let decides = *since < due.at && due.at != now;
+        waits_for.filter(|_| !decides).unwrap_or(due.limit)
     }
 
     /// Admits the head, which was due at `due`.
     pub(super) fn admit(&mut self, key: Key, due: Due, now: u64, wakers: &mut Vec<Waker>) {
         let Some(waiter) = self.queue.waiter(key) else { return };
-        let since = self.seldom.get().since;
+        let (limit, since) = (self.waited_for(due, now), self.seldom.get().since);
         let at = due.at.max(now.saturating_sub(self.policy.grace)).max(since);
         self.seldom.change().since = at;
         let is_below = self.queue.reserve().is_below(waiter.urgency.priority());
@@ -130,7 +148,7 @@ impl Admission {
         let is_probe = self.departs(charge, now);
         let flight = self.depart();
         wakers.extend(self.queue.finish(key, |waiter| {
-            let wait = Wait { nanos: waiter.waited(now), limit: due.limit, position: waiter.position };
+            let wait = Wait { nanos: waiter.waited(now), limit, position: waiter.position };
             // A call that goes before all that wait may be admitted as it joins.
             let wait = Some(wait).filter(|wait| wait.nanos > 0);
             let (amounts, lesson) = (waiter.amounts.take(), waiter.lesson.take());

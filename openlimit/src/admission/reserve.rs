@@ -70,7 +70,8 @@ impl Admission {
     /// below whose charge was granted for an earlier moment.
     fn due_or_granted(&mut self, head: Key, now: u64) -> Option<(Key, Due)> {
         let is_kept = self.queue.waiter(head)?.turn.is_kept();
-        let below = self.queue.head_below().filter(|(_, below)| !is_kept && below.turn == Turn::Departs);
+        let may_depart = |below: &Waiter| !is_kept && below.turn == Turn::Departs && self.takes_share(below);
+        let below = self.queue.head_below().filter(|(_, below)| may_depart(below));
         let below = below.map(|(key, _)| key).and_then(|key| self.due(key, now));
         let head = self.due(head, now)?;
         Some(below.filter(|below| below.1.at < head.1.at).unwrap_or(head))
@@ -103,6 +104,12 @@ impl Admission {
         self.queue.reserve().is_below(head.urgency.priority())
             && !head.turn.is_kept()
             && self.backend.waits_for_share(head.amounts.as_slice(), now)
+    }
+
+    /// Returns true if a call below takes anything from its share. One of nothing does not.
+    fn takes_share(&self, below: &Waiter) -> bool {
+        let shares = self.queue.dimensions() / 2;
+        below.amounts.as_slice()[shares..].iter().any(|amount| *amount > 0)
     }
 
     /// Returns when a waiter is due that may go next.

@@ -6,7 +6,7 @@
 
 use std::task::Waker;
 
-use super::{Admission, Decided};
+use super::Admission;
 use crate::backend::{Buckets as _, Due, UNNUMBERED};
 use crate::limits::{Amounts, Priority};
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
@@ -82,7 +82,7 @@ impl Admission {
     }
 
     /// Counts a call that has joined among those that wait, for this limiter or for another one.
-    /// Refuses one call if too many wait.
+    /// Refuses one call if too many wait. If it is this one, it still has to [leave](Self::leave).
     ///
     /// The call is not counted as it joins. It departs at once if it is its turn in all limiters.
     pub(crate) fn wait_stacked(
@@ -91,10 +91,7 @@ impl Admission {
         now: u64,
         wakers: &mut Vec<Waker>,
     ) -> Result<(), Refusal> {
-        match self.or_shed(key, now, wakers) {
-            Decided::Refused(refusal) => Err(refusal),
-            Decided::Waits(_) | Decided::Admitted(_) => Ok(()),
-        }
+        self.shed(key, now, wakers).map_or(Ok(()), Err)
     }
 
     /// Returns since when the call of this key is due, if it is its turn.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::{Admission, Decided, Plan};
+use super::{Admission, Cap, Decided, Plan};
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Dimension, Limit, Percent, Priority, Rate};
@@ -134,6 +134,21 @@ fn announced_calls_are_woken_once_when_all_are_refused_unless_they_are_over() {
         assert_eq!(wakers.len(), 2);
     }
     assert!(matches!(admission.announce(3, Waker::noop().clone(), 0), Err(Refusal::Closed)));
+}
+
+#[test]
+fn a_stacked_call_that_finds_no_place_does_not_take_another_one_out_of_the_queue_as_it_leaves() {
+    let mut admission = ten();
+    let mut wakers = Vec::new();
+    assert!(admission.take(requests(10).as_slice(), 0).is_some());
+    admission.cap(Cap { most: 0, ..Cap::default() }, 0, &mut wakers);
+    let first = admission.join_stacked(waiter(1, 0), 0, &mut wakers).expect("it joins");
+    let refusal = admission.wait_stacked(first, 0, &mut wakers);
+    assert!(matches!(refusal, Err(Refusal::QueueFull { waiting: 0, .. })));
+    // On another thread, before the first one has left.
+    let second = admission.join_stacked(waiter(1, 0), 0, &mut wakers).expect("it joins");
+    assert!(matches!(admission.leave(first, 0), (None, Some(Outcome::Refused(_)))));
+    assert!(admission.queue.waiter(second).is_some());
 }
 
 #[test]

@@ -28,6 +28,10 @@ use crate::sync::block_on;
 /// A call that fails is left out, and the others go on. To bound the wait, give each call its
 /// [`timeout`](Acquire::timeout).
 ///
+/// A call that a full queue refused on arrival ([`QueueFull`](AcquireError::QueueFull)) arrives
+/// again once all others have failed, since there may be a place by then. Its timeout counts from
+/// its first arrival on. If that has ended, it is admitted at once or not at all.
+///
 /// ```
 /// use openlimit::{Cost, RateLimiter, first_free, limiter};
 ///
@@ -51,7 +55,7 @@ use crate::sync::block_on;
 /// # Errors
 /// [`FirstFreeError`], once it is awaited, if all calls have failed, or if there is none.
 pub fn first_free(calls: impl IntoIterator<Item = Acquire>) -> FirstFree {
-    FirstFree { calls: calls.into_iter().map(Ok).collect() }
+    FirstFree { calls: calls.into_iter().map(Ok).collect(), has_waited: false }
 }
 
 /// Several calls, of which the first that is admitted counts. Created by [`first_free`].
@@ -61,8 +65,17 @@ pub fn first_free(calls: impl IntoIterator<Item = Acquire>) -> FirstFree {
 /// Dropping it at any point is safe and costs nothing, as for an [`Acquire`].
 #[must_use = "nothing is acquired until it is awaited, or `.blocking()` is called"]
 pub struct FirstFree {
-    /// Each call, or the error with which it failed.
-    calls: Vec<Result<Acquire, AcquireError>>,
+    /// Each call, or how it failed.
+    calls: Vec<Result<Acquire, Failed>>,
+    /// True if a call had to wait.
+    has_waited: bool,
+}
+
+/// A call that failed.
+struct Failed {
+    error: AcquireError,
+    /// The same call anew, if a full queue refused it on arrival.
+    again: Option<Acquire>,
 }
 
 impl FirstFree {
@@ -77,9 +90,43 @@ impl FirstFree {
         block_on(&mut self).unwrap_or_else(|| {
             let calls = self.calls.drain(..);
             Err(FirstFreeError::new(
-                calls.map(|call| call.map_or_else(|error| error, |call| call.blocks_itself())).collect(),
+                calls
+                    .map(|call| call.map_or_else(|failed| failed.error, |call| call.blocks_itself()))
+                    .collect(),
             ))
         })
+    }
+
+    /// Polls all calls that have not failed. Returns the first one that is admitted.
+    fn poll_calls(&mut self, context: &mut Context<'_>) -> Option<(usize, Permit)> {
+        for (index, place) in self.calls.iter_mut().enumerate() {
+            let Ok(call) = place else { continue };
+            let again = call.again().map(Acquire::timed_from_now);
+            match Pin::new(call).poll(context) {
+                Poll::Ready(Ok(permit)) => return Some((index, permit)),
+                Poll::Ready(Err(error)) => {
+                    let again = again.filter(|_| matches!(error, AcquireError::QueueFull { .. }));
+                    *place = Err(Failed { error, again });
+                }
+                Poll::Pending => {}
+            }
+        }
+        None
+    }
+
+    /// Lets the calls arrive again that full queues refused on arrival.
+    fn arrive_again(&mut self) {
+        for call in &mut self.calls {
+            if let Err(Failed { again, .. }) = call
+                && let Some(again) = again.take()
+            {
+                *call = Ok(again);
+            }
+        }
+    }
+
+    fn waits(&self) -> bool {
+        self.calls.iter().any(Result::is_ok)
     }
 }
 
@@ -87,28 +134,30 @@ impl Future for FirstFree {
     type Output = Result<(usize, Permit), FirstFreeError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut waits = false;
-        for index in 0..self.calls.len() {
-            let Ok(call) = &mut self.calls[index] else { continue };
-            match Pin::new(call).poll(context) {
-                Poll::Ready(Ok(permit)) => {
-                    // The others leave their queues now, and not when the future is dropped.
-                    self.calls.clear();
-                    return Poll::Ready(Ok((index, permit)));
-                }
-                Poll::Ready(Err(error)) => self.calls[index] = Err(error),
-                Poll::Pending => waits = true,
-            }
+        let mut admitted = self.poll_calls(context);
+        // If nothing has waited, the queues are as full as they were a moment ago.
+        if admitted.is_none() && self.has_waited && !self.waits() {
+            self.arrive_again();
+            admitted = self.poll_calls(context);
         }
-        if waits {
+        if let Some(admitted) = admitted {
+            // The others leave their queues now, and not when the future is dropped.
+            self.calls.clear();
+            return Poll::Ready(Ok(admitted));
+        }
+        if self.waits() {
+            self.has_waited = true;
             return Poll::Pending;
         }
-        Poll::Ready(Err(FirstFreeError::new(self.calls.drain(..).filter_map(Result::err).collect())))
+        let failed = self.calls.drain(..).filter_map(Result::err);
+        Poll::Ready(Err(FirstFreeError::new(failed.map(|failed| failed.error).collect())))
     }
 }
 
 impl fmt::Debug for FirstFree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FirstFree").field("calls", &self.calls).finish()
+        let calls: Vec<_> =
+            self.calls.iter().map(|call| call.as_ref().map_err(|failed| &failed.error)).collect();
+        f.debug_struct("FirstFree").field("calls", &calls).finish()
     }
 }

@@ -52,6 +52,15 @@ impl Urgency {
         if self.0 & IS_DEADLINE == 0 { self } else { self.within((self.0 & NEVER).saturating_sub(now)) }
     }
 
+    /// Returns the urgency of a call that has [arrived](Self::at) at `now`, with its end as a time
+    /// of the limiter's clock.
+    pub(crate) fn since(self, now: u64) -> Self {
+        match self.timeout() {
+            u64::MAX => self,
+            timeout => self.until(now.saturating_add(timeout)),
+        }
+    }
+
     /// Returns the priority.
     pub(crate) fn priority(self) -> Priority {
         match self.0 >> PRIORITY {

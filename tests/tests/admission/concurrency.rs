@@ -218,6 +218,24 @@ fn a_wait_for_the_limits_that_is_known_to_be_too_long_fails_at_once() {
 }
 
 #[test]
+fn a_call_that_may_not_wait_is_told_of_the_wait_behind_all_calls_before_it() {
+    let clock = ManualClock::new();
+    let slow = || plain(&clock).requests(Rate::new(1, secs(100)));
+    for limiter in [slow().concurrency(9).build(), slow().build()] {
+        let limiter = limiter.expect("it is valid");
+        drop(permit(&limiter));
+        let waits = [call(&limiter), call(&limiter)];
+        for timeout in [Duration::ZERO, secs(299)] {
+            let error = Call::start(limiter.acquire(Cost::new()).timeout(timeout)).refused();
+            assert_eq!(error.retry_after(), Some(secs(300)), "{error}");
+        }
+        let error = limiter.try_acquire(Cost::new()).unwrap_err();
+        assert_eq!(error.retry_after(), Some(secs(300)), "{error}");
+        drop(waits);
+    }
+}
+
+#[test]
 fn status_shows_the_calls_in_flight() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).name("chat").concurrency(2).build().expect("it is valid");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use openlimit::testing::ManualClock;
 use openlimit::{
-    Acquire, AcquireError, Cost, FirstFree, FirstFreeError, Permit, Rate, RateLimiter, first_free,
+    Acquire, AcquireError, Cost, FirstFree, FirstFreeError, Permit, Rate, RateLimiter, Stack, first_free,
 };
 use openlimit_tests::{Call, Wakes, at_once, plain, secs};
 
@@ -32,7 +32,9 @@ fn waiting(limiter: &RateLimiter) -> usize {
     limiter.status().expect("it is built").waiting
 }
 
-fn poll(calls: &mut FirstFree, wakes: &Arc<Wakes>) -> Poll<Result<(usize, Permit), FirstFreeError>> {
+type Polled = Poll<Result<(usize, Permit), FirstFreeError>>;
+
+fn poll(calls: &mut FirstFree, wakes: &Arc<Wakes>) -> Polled {
     Pin::new(calls).poll(&mut Context::from_waker(&Waker::from(Arc::clone(wakes))))
 }
 
@@ -124,6 +126,101 @@ fn calls_that_fail_are_left_out_and_the_others_go_on() {
     assert!(poll(&mut calls, &Arc::default()).is_pending());
     clock.advance(secs(5));
     assert!(matches!(poll(&mut calls, &Arc::default()), Poll::Ready(Ok((1, _)))));
+}
+
+/// Returns a limiter of one request in so many seconds, for which one call waits and no other may,
+/// and that call.
+fn full(seconds: u64, clock: &ManualClock) -> (RateLimiter, Call) {
+    let builder = plain(clock).requests(Rate::new(1, secs(seconds))).max_waiting(1);
+    let limiter = builder.build().expect("a valid rate");
+    drop(limiter.try_acquire(Cost::new()).expect("there is room"));
+    let waits = Call::start(one(&limiter));
+    (limiter, waits)
+}
+
+/// Asks for `call`, which a full queue refuses, and for one that fails after ten seconds. Returns
+/// what comes of both then, after `change`.
+fn ten_seconds_after(call: Acquire, clock: &ManualClock, change: impl FnOnce()) -> (FirstFree, Polled) {
+    let busy = plain(clock).concurrency(1).build().expect("it is valid");
+    let _held = busy.try_acquire(Cost::new()).expect("there is room");
+    let mut calls = first_free([call, one(&busy).timeout(secs(10))]);
+    assert!(poll(&mut calls, &Arc::default()).is_pending());
+    change();
+    assert!(poll(&mut calls, &Arc::default()).is_pending(), "it is left out while the other one waits");
+    clock.advance(secs(10));
+    let polled = poll(&mut calls, &Arc::default());
+    (calls, polled)
+}
+
+#[test]
+fn a_call_that_a_full_queue_refused_is_admitted_if_there_is_room_when_the_others_have_failed() {
+    for is_stacked in [false, true] {
+        // The last one has ended by then.
+        for timeout in [u64::MAX, 20, 2] {
+            let clock = ManualClock::new();
+            let (full, _first) = full(1, &clock);
+            let call = if is_stacked { Stack::of([&full]).acquire(Cost::new()) } else { one(&full) };
+            let (_, polled) = ten_seconds_after(call.timeout(secs(timeout)), &clock, || ());
+            let Poll::Ready(Ok((0, permit))) = polled else { panic!("there is room: {polled:?}") };
+            assert_eq!((permit.waited(), at_once(&full)), (Duration::ZERO, 0));
+        }
+    }
+}
+
+#[test]
+fn a_call_of_any_cost_that_a_full_queue_refused_arrives_again() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).concurrency(1).max_waiting(0).build().expect("it is valid");
+    let held = limiter.try_acquire(Cost::new()).expect("there is room");
+    let (_, polled) = ten_seconds_after(one(&limiter), &clock, || drop(held));
+    assert!(matches!(polled, Poll::Ready(Ok((0, _)))), "{polled:?}");
+}
+
+#[test]
+fn a_call_that_a_full_queue_refused_waits_if_there_is_a_place_when_the_others_have_failed() {
+    for is_stacked in [false, true] {
+        let clock = ManualClock::new();
+        let (full, first) = full(100, &clock);
+        let call = if is_stacked { Stack::of([&full]).acquire(Cost::new()) } else { one(&full) };
+        let raise = || full.update(|limits| limits.max_waiting(2)).expect("it is valid");
+        let (mut calls, polled) = ten_seconds_after(call.timeout(secs(200)), &clock, raise);
+        assert!(polled.is_pending());
+        assert_eq!(waiting(&full), 2);
+        clock.advance(secs(190));
+        drop(first.admitted());
+        let Poll::Ready(Ok((0, _))) = poll(&mut calls, &Arc::default()) else { panic!("it is due") };
+    }
+}
+
+#[test]
+fn the_timeout_of_a_call_that_arrives_again_counts_from_its_first_arrival() {
+    let clock = ManualClock::new();
+    let (full, first) = full(100, &clock);
+    let mut second = None;
+    let (_, polled) = ten_seconds_after(one(&full).timeout(secs(200)), &clock, || {
+        full.update(|limits| limits.max_waiting(3)).expect("it is valid");
+        second = Some(Call::start(one(&full)));
+    });
+    let Poll::Ready(Err(error)) = polled else { panic!("it is due after 300 s: {polled:?}") };
+    let AcquireError::Timeout { timeout, wait, .. } = error.errors()[0] else { panic!("{error}") };
+    assert_eq!((timeout, wait), (secs(190), secs(290)));
+    drop((first, second));
+}
+
+#[test]
+fn if_a_queue_is_full_still_when_the_others_have_failed_the_error_says_what_is_so_then() {
+    let clock = ManualClock::new();
+    let (full, first) = full(100, &clock);
+    let mut second = None;
+    let (_, polled) = ten_seconds_after(one(&full), &clock, || {
+        full.update(|limits| limits.max_waiting(2)).expect("it is valid");
+        second = Some(Call::start(one(&full)));
+    });
+    let Poll::Ready(Err(error)) = polled else { panic!("there is no place: {polled:?}") };
+    let AcquireError::QueueFull { waiting, wait, .. } = error.errors()[0] else { panic!("{error}") };
+    assert_eq!((waiting, wait), (2, secs(290)));
+    assert!(matches!(error.errors()[1], AcquireError::TooManyInFlight { .. }), "{error}");
+    drop((first, second));
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod sizes;
 mod threads;
 mod timeouts;
 mod updates;
+mod waited_for;
 mod wakers;
 mod windowed_providers;
 mod windows;

@@ -89,9 +89,10 @@
 -- A client asks again in time, or loses its place. If it wants no more calls, its next batch has
 -- none, and it leaves the line. `first_due` is when the call of the first client was due when it
 -- asked last. Those behind it wait for longer: until those in between have had their turns, too. A
--- turn `takes` as long as its first call fills the slowest limit at least. Half of that counts,
--- since turns may fill different limits. So a client asks a few times while it moves up, and not
--- after each turn. If all places are taken, a client asks again, too, and joins once there is room.
+-- turn `takes` as long as its first call fills the slowest limit at least. A quarter of that
+-- counts, since turns may fill different limits. So a client asks a few times while it moves up,
+-- and not after each turn. If all places are taken, a client asks again, too, and joins once there
+-- is room.
 
 -- # The shares of calls below a priority
 -- If a part of every limit is kept for some priorities, each limit has a second bucket for the
@@ -126,7 +127,7 @@
 -- took out of the idle time is not idle any more for the next.
 
 -- If it went alone in the state that was lost, others may have seen more of that one. So its
--- `old.epoch` is kept, and how idle it can have been at its end (`old`): what a client saw last,
+-- `old_epoch` is kept, and how idle it can have been at its end (`old`): what a client saw last,
 -- and the time from then on, less what was in the bucket. Of all clients, the least of that counts.
 
 -- Else the bucket was `full` for so long after it went alone, and counts as idle from then on: also
@@ -228,17 +229,16 @@ end
 -- and two look-aheads, in microseconds.
 local FAR, MOST_PAIRS, PROBE, LONGEST_PAUSE, GRACE = 4503599627370496, 64, 60000000, 1000000000, 50000
 local last, epoch, charges, in_line, first_due, held, booked = now, now, now, 0, 0, 0, 0
+local old_epoch, claim_of, claim_ends = 0, 0, 0
 local level$, idle$, rested$, was_fit$ = 0, 0, FAR, 0 --*
+local ends$, span$, cut$, rate$, shut$, sum$, given$, late$, old$ = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
--- In tables, since a script may have 200 local variables only.
-local window = {}
-local ends, span, cut, rate, shut, sum, given, late, old = {}, {}, {}, {}, {}, {}, {}, {}, {epoch = 0}
-local claim = {of = 0, ends = 0}
 -- Three numbers for each client in it: a hash of its key, when it loses its place, and how long its
 -- turn takes. Up to `most`.
 local line = {most = 768, takes = 0}
-ends[$], span[$], cut[$], rate[$], shut[$], sum[$], given[$], late[$], old[$] = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
+-- Of the limits that reset.
+local window = {}
 window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
 -- seven numbers for each limit, three, and the line.
@@ -273,11 +273,11 @@ if state then
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
-    {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], old[$]}}, old.epoch, claim.of, claim.ends, from = unpack('<{{ddddddd}}ddd', state, from)
+    {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, old_epoch, claim_of, claim_ends, from = unpack('<{{ddddddd}}ddd', state, from)
     for entry = 1, 3 * in_line do line[entry], from = unpack('<d', state, from) end
     -- A number that is none, or infinite, makes the sum of all so.
-    total = total + last + epoch + charges + first_due + held + booked + old.epoch + claim.of + claim.ends
-    total = total + level$ + idle$ + rested$ + was_fit$ + top$ + low$ + ends[$] + span[$] + cut[$] + rate[$] + shut[$] + sum[$] + old[$] --*
+    total = total + last + epoch + charges + first_due + held + booked + old_epoch + claim_of + claim_ends
+    total = total + level$ + idle$ + rested$ + was_fit$ + top$ + low$ + ends$ + span$ + cut$ + rate$ + shut$ + sum$ + old$ --*
     total = total + window.till$ --resets
     for place = 1, size$ do total = total + stack$[place] end --*
     for entry = 1, #line do total = total + line[entry] end
@@ -332,12 +332,12 @@ held = math.abs(held)
 -- clients in line lose their places cannot be told any more, so a new line begins. The hold lasts
 -- for as long as before. Nothing leaks during a hold.
 if now < last then
-  line, claim.ends, held, booked = {most = line.most, takes = 0}, 0, max(0, held - last + now), max(0, booked - last + now)
-  ends[$], shut[$] = max(0, ends[$] - last + now), max(0, shut[$] - last + now) --*
+  line, claim_ends, held, booked = {most = line.most, takes = 0}, 0, max(0, held - last + now), max(0, booked - last + now)
+  ends$, shut$ = max(0, ends$ - last + now), max(0, shut$ - last + now) --*
 end
 do
   local passed
-  passed = max(0, now - max(last, held, shut[$])) * 1000 --leaks
+  passed = max(0, now - max(last, held, shut$)) * 1000 --leaks
   if level$ > passed then level$ = level$ - passed --leaks
   else idle$, rested$, level$ = idle$ + passed - level$, min(FAR, rested$ + passed - level$), 0 end --leaks
 end
@@ -389,16 +389,16 @@ local function thin(stack, size)
 end
 
 if hold_ends > 2 then
-  charges, line, claim.ends, booked = charges + 1, {most = line.most, takes = 0}, 0, 0
+  charges, line, claim_ends, booked = charges + 1, {most = line.most, takes = 0}, 0, 0
   level$, rested$, top$, low$, size$ = 0, FAR, charges, 0, 0 --*
-  ends[$], span[$], cut[$], rate[$] = 0, 0, charges, rate[$] > 0 and 4294967296 or 0 --*
+  ends$, span$, cut$, rate$ = 0, 0, charges, rate$ > 0 and 4294967296 or 0 --*
 end
 
 local debt$, raise$, fit$, burst$ = 0, 0, 0, 0 --*
 do
-  local seen_level$, taken$, least$, seen_idle$ = 0, 0, 0, 0 --*
-  local seen_sum, full, since = {}, {}
-  seen_level$, debt$, raise$, seen_sum[$], taken$, least$, seen_idle$, full[$], fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
+  local seen_level$, taken$, least$, seen_idle$, seen_sum$, full$ = 0, 0, 0, 0, 0, 0 --*
+  local since
+  seen_level$, debt$, raise$, seen_sum$, taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
   window.from, window.to, window.next_to, window.lead$, at = unpack('<dddd', batch, at) --resets
   window.mean = (window.next_to - window.from) / 2 --resets
   if now >= window.to then --resets
@@ -417,9 +417,9 @@ do
   end --resets
   if seen_epoch == epoch and seen_charges <= charges then
     -- Less than zero if this is an older copy of the state.
-    since = (sum[$] - seen_sum[$] + FAR / 2) % FAR - FAR / 2 --*
+    since = (sum$ - seen_sum$ + FAR / 2) % FAR - FAR / 2 --*
     -- The client has seen none of this window.
-    if seen_sum[$] < 0 then since = 0 end --resets
+    if seen_sum$ < 0 then since = 0 end --resets
     if raise$ > 0 then raise$ = max(0, raise$ + since) end --*
   end
   raise$ = min(raise$, fit$) --resets
@@ -438,22 +438,22 @@ do
     if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --leaks
     if seen_level$ > idle$ then level$, idle$ = level$ + seen_level$ - idle$, seen_level$ end --resets
     -- What it has seen of the idle time of that state is of use to others that went alone then.
-    if seen_epoch >= old.epoch and (alone_for == 0 or alone_epoch == seen_epoch) then
-      if seen_epoch > old.epoch then
-        old.epoch = seen_epoch
-        old[$] = FAR --*
+    if seen_epoch >= old_epoch and (alone_for == 0 or alone_epoch == seen_epoch) then
+      if seen_epoch > old_epoch then
+        old_epoch = seen_epoch
+        old$ = FAR --*
       end
-      old[$] = min(old[$], seen_idle$ + before - seen_level$) --*
+      old$ = min(old$, seen_idle$ + before - seen_level$) --*
     end
     charges = charges + 1
   end
   if alone_for > 0 then
     local began = (now - alone_for - epoch) * 1000
-    if alone_epoch > 0 and alone_epoch == old.epoch then
-      seen_idle$ = seen_idle$ - old[$] --*
+    if alone_epoch > 0 and alone_epoch == old_epoch then
+      seen_idle$ = seen_idle$ - old$ --*
     elseif alone_epoch ~= epoch then
       -- The bucket may have stood idle for as long as possible before this state.
-      seen_idle$ = began + full[$] --*
+      seen_idle$ = began + full$ --*
     end
     -- What it owes, in a variable that there is: a script may have 200 only.
     least$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
@@ -466,19 +466,19 @@ local weight$ = 0 --*
 for _ = 1, refunds do
   local charge, settles
   charge, settles, {{weight$}}, at = unpack('<dd{{d}}', batch, at)
-  late[$] = late[$] + settles * weight$ --*
+  late$ = late$ + settles * weight$ --*
   if charge > epoch and charge <= charges then
     weight$ = min(weight$, level$, top$ > charge and low$ or FAR) --*
     if weight$ > 0 then --*
       weight$ = give(stack$, size$, charge, weight$) --*
       if top$ > charge then low$ = low$ - weight$ end --*
-      level$, given[$], late[$] = level$ - weight$, given[$] + weight$, late[$] - settles * weight$ --*
+      level$, given$, late$ = level$ - weight$, given$ + weight$, late$ - settles * weight$ --*
     end --*
   end
 end
 
 -- So much sooner the call of the first client in line may be due.
-first_due = max(0, first_due - math.ceil(max({{given[$]}}) / 1000))
+first_due = max(0, first_due - math.ceil(max({{given$}}) / 1000))
 
 local owed = 0
 owed = owed + debt$ --*
@@ -504,11 +504,10 @@ if missing > 0 then
 end
 
 -- Until when each limit stood still.
-local stood = {}
-stood[$] = max(now, held, shut[$]) --*
+local stood$ = max(now, held, shut$) --*
 if hold_ends > 0 then held, is_exhausted, first_due = booked, false, 0 end
 if hold_ends > 1 then
-  shut[$] = 0 --*
+  shut$ = 0 --*
 end
 held, is_exhausted = max(held, hold_until - max(0, seen_at - now)), is_exhausted or exhausts > 0
 -- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and
@@ -520,17 +519,17 @@ do
   local opens = now + pause / 1000
   local refused, climb, rest, allowed, closed, from
   refused, climb, rest, allowed, closed, at = unpack('<ddddd', batch, at) --*
-  shut[$] = max(shut[$], closed - max(0, seen_at - now)) --*
-  from = max(opens, shut[$]) --*
-  if ends[$] > stood[$] then ends[$] = ends[$] + from - stood[$] end --*
-  if rest > 0 then ends[$], span[$], cut[$] = max(ends[$], from + rest / 1000), climb, charges --*
-  elseif refused > cut[$] then --*
-    local missing = max(0, ends[$] - from) --*
-    local longest = missing > 0 and max(span[$], climb) or climb --*
-    if missing > 0 then missing = missing * longest / span[$] end --*
-    ends[$], span[$], cut[$] = from + min((longest / 1000 + missing) / 2, longest / 8000 * 7), longest, charges --*
+  shut$ = max(shut$, closed - max(0, seen_at - now)) --*
+  from = max(opens, shut$) --*
+  if ends$ > stood$ then ends$ = ends$ + from - stood$ end --*
+  if rest > 0 then ends$, span$, cut$ = max(ends$, from + rest / 1000), climb, charges --*
+  elseif refused > cut$ then --*
+    local missing = max(0, ends$ - from) --*
+    local longest = missing > 0 and max(span$, climb) or climb --*
+    if missing > 0 then missing = missing * longest / span$ end --*
+    ends$, span$, cut$ = from + min((longest / 1000 + missing) / 2, longest / 8000 * 7), longest, charges --*
   end --*
-  if allowed > 0 then rate[$] = allowed end --*
+  if allowed > 0 then rate$ = allowed end --*
 end
 
 -- A client's calls depart in order, so none is granted for a moment before its last slot. The
@@ -562,7 +561,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   local is_below = false
   is_below = is_below or weight$ > 0 --shares
   local due, by, is_shut = is_below and max(ahead, below.ahead) or ahead, 0, false
-  is_shut = is_shut or weight$ > 0 and shut[$] > now + pause / 1000 --*
+  is_shut = is_shut or weight$ > 0 and shut$ > now + pause / 1000 --*
   if is_shut or due > look_ahead then break end
   if weight$ > 0 then --leaks
     local wait --leaks
@@ -575,7 +574,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   local is_next = #line == 0 or line[1] == client() and (granted == 0 or #line == 3 or turn_with <= 1)
   local least = is_next and 0 or (first_due - now) * 1000 - pause
   waits_for_share = waits_for_share or by == $ --shares
-  local is_others = is_below and claim.ends > now and claim.of ~= client()
+  local is_others = is_below and claim_ends > now and claim_of ~= client()
   if weight$ > 0 and (level$ + min(weight$, fit$) > fit$ or now + (due + pause) / 1000 >= window.till$ - window.lead$) then --resets
     due, by, is_shut = max(due, (window.till$ - now) * 1000 - pause), $, true --resets
   end --resets
@@ -585,17 +584,17 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   elseif is_shut then
     break
   elseif is_others then
-    share_in = max(0, (claim.ends - now - GRACE) * 1000 - 2 * look_ahead)
+    share_in = max(0, (claim_ends - now - GRACE) * 1000 - 2 * look_ahead)
     break
   elseif waits_for_share and due > look_ahead then
     share_in = due - look_ahead
     if not has_served then
-      claim.of, claim.ends = client(), now + math.ceil((min(share_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
+      claim_of, claim_ends = client(), now + math.ceil((min(share_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
     end
     break
   elseif due > 2 * look_ahead or not is_next then
     if is_next then first_due = now + (due + pause) / 1000 end
-    -- Those behind the first one ask after it, and after half of the time of those in between.
+    -- Those behind the first one ask after it, and after a quarter of the time of those in between.
     for entry = 4, is_next and 0 or #line, 3 do
       if line[entry] == client() then break end
       least = least + line[entry + 2] / 4
@@ -606,7 +605,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   else
     -- Charges every limit as of the same moment.
     charges = charges + 1
-    sum[$] = (sum[$] + weight$) % FAR --*
+    sum$ = (sum$ + weight$) % FAR --*
     if weight$ > 0 then --*
       if level$ < due then idle$, level$ = idle$ + due - level$, due end --leaks
       size$ = push(stack$, size$, top$, low$) --leaks
@@ -614,7 +613,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
       level$, rested$ = level$ + weight$, 0 --*
     end --*
     has_probe, booked = is_exhausted, max(booked, held)
-    if is_below then below.ahead, has_served, claim.ends = due, true, 0 else ahead = due end
+    if is_below then below.ahead, has_served, claim_ends = due, true, 0 else ahead = due end
     turn, granted, done = turn_with, granted + 1, done + 1
     decisions[done] = pack('<dB', due + pause, by)
   end
@@ -623,7 +622,7 @@ end
 if has_probe then
   held = now + math.ceil(max(ahead, below.ahead) / 1000) + PROBE
   pause = (held - now) * 1000
-  if ends[$] > now then ends[$] = ends[$] + held - now end --*
+  if ends$ > now then ends$ = ends$ + held - now end --*
 end
 
 size$ = thin(stack$, size$) --*
@@ -644,15 +643,15 @@ if #line > 0 or turn_in then
   end
 end
 local quota = has_probe and 2 or is_exhausted and 1 or 0
-local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask_in, place, done, {{level$, idle$, given[$], max(0, shut[$] - now) * 1000, sum[$], late[$]}}) ..
+local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask_in, place, done, {{level$, idle$, given$, max(0, shut$ - now) * 1000, sum$, late$}}) ..
   table.concat(decisions) ..
-  pack('<{{dddd}}', {{max(0, ends[$] - now) * 1000, span[$], cut[$], rate[$]}})
+  pack('<{{dddd}}', {{max(0, ends$ - now) * 1000, span$, cut$, rate$}})
 reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
 rested$, was_fit$ = -window.till$, fit$ --resets
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 3, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
-state = state .. pack('<{{ddddddd}}ddd', {{ends[$], span[$], cut[$], rate[$], shut[$], sum[$], old[$]}}, old.epoch, claim.of, claim.ends) .. pack('<' .. rep('d', #line), spread(line))
-pause = max(pause, (shut[$] - now) * 1000) --*
+state = state .. pack('<{{ddddddd}}ddd', {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, old_epoch, claim_of, claim_ends) .. pack('<' .. rep('d', #line), spread(line))
+pause = max(pause, (shut$ - now) * 1000) --*
 redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 return pack('<d', now) .. reply

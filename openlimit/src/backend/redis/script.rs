@@ -4,7 +4,7 @@
 //! shares, and unrolled here. The unrolled text takes the server a sixth less time than loops
 //! would.
 //!
-//! It has about twenty variables for each limit. A Lua function may have 200 local ones, which are
+//! It has about thirty variables for each limit. A Lua function may have 200 local ones, which are
 //! enough for [`MOST_LOCAL`] limits. For more, the text has a table for each variable.
 
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ impl Script {
 }
 
 /// The most limits whose variables are local.
-pub(super) const MOST_LOCAL: usize = 8;
+pub(super) const MOST_LOCAL: usize = 4;
 
 /// Unrolls a text for limits, each of which resets or leaks, and the last of which are `shares`.
 /// Strips its blank lines and comments.

@@ -11,7 +11,7 @@ mod poll;
 use std::fmt;
 
 use super::core::Handle;
-use super::permit::{Charged, Reserved};
+use super::permit::Reserved;
 use super::stack::Stacked;
 use crate::error::AcquireError;
 use crate::limits::{Amounts, Cost};
@@ -132,16 +132,12 @@ impl Acquire {
         Self::at(Stage::Stacked(call))
     }
 
-    /// Creates another call of the same cost and options. Returns `None` if this one is refused or was
-    /// polled.
-    #[cfg(feature = "reqwest")]
+    /// Creates another call of the same cost and options. Returns `None` if this one is refused or
+    /// was polled.
     pub(crate) fn again(&self) -> Option<Self> {
         let stage = match self.stage.as_ref()? {
             Stage::New(handle, few) => Stage::New(handle.clone(), *few),
-            Stage::Boxed(call) => {
-                let charged = Charged::new(call.charged.grant.clone());
-                Stage::Boxed(Box::new(Reserved { handle: call.handle.clone(), charged }))
-            }
+            Stage::Boxed(call) => Stage::Boxed(Reserved::of(call.handle.clone(), call.charged.grant.clone())),
             Stage::Stacked(Stacked::New(levels)) => Stage::Stacked(Stacked::New(levels.clone())),
             Stage::Failed(_) | Stage::Waiting(..) | Stage::Stacked(_) => return None,
         };
@@ -159,8 +155,8 @@ impl Acquire {
 #[inline(never)]
 fn any(handle: &Handle, cost: &Cost) -> Result<Box<Reserved>, Box<AcquireError>> {
     let plan = &handle.core().plan;
-    let charged = Charged::new(plan.grant(plan.now().resolve(cost)?, cost));
-    Ok(Box::new(Reserved { handle: handle.clone(), charged }))
+    let grant = plan.grant(plan.now().resolve(cost)?, cost);
+    Ok(Reserved::of(handle.clone(), grant))
 }
 
 #[cold]

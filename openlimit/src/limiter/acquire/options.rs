@@ -106,6 +106,15 @@ impl Acquire {
         }
         self
     }
+
+    /// Lets its timeout begin now, and not when it arrives.
+    pub(in crate::limiter) fn timed_from_now(mut self) -> Self {
+        if let Some(handle) = self.stage.as_ref().and_then(Stage::handle) {
+            let now = handle.core().time.now();
+            self.urgency = self.urgency.at(now).since(now);
+        }
+        self
+    }
 }
 
 impl Stage {

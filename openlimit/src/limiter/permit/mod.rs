@@ -100,7 +100,11 @@ impl Reserved {
     /// It returns the box and not the permit, so that every permit is made in registers.
     #[inline(never)]
     fn at_once(handle: Handle, few: [u64; Amounts::FEW], charge: u64) -> Box<Self> {
-        let grant = Grant::at_once(Amounts::Few(few), charge);
+        Self::of(handle, Grant::at_once(Amounts::Few(few), charge))
+    }
+
+    /// Creates the box of a grant.
+    pub(super) fn of(handle: Handle, grant: Grant) -> Box<Self> {
         Box::new(Self { handle, charged: Charged::new(grant) })
     }
 }
@@ -156,7 +160,7 @@ impl Permit {
 
     /// Creates a permit for any grant.
     pub(super) fn new(handle: Handle, grant: Grant) -> Self {
-        Self::boxed(Box::new(Reserved { handle, charged: Charged::new(grant) }))
+        Self::boxed(Reserved::of(handle, grant))
     }
 
     /// Does the same for a call whose box is there already.

@@ -59,10 +59,7 @@ impl Level {
     /// [arrived](Urgency::at).
     pub(super) fn arrive(&mut self, urgency: Urgency) {
         self.arrived = self.core().time.now();
-        self.urgency = match urgency.timeout() {
-            u64::MAX => urgency,
-            timeout => urgency.until(self.arrived.saturating_add(timeout)),
-        };
+        self.urgency = urgency.since(self.arrived);
     }
 
     /// Returns the call as it waits in the limiter's queue.

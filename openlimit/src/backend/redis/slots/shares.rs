@@ -125,6 +125,8 @@ impl Slots {
     /// alone, as far as is known, or they were granted slots before.
     pub(super) fn lets_pass(&self, amounts: &[u64], now: u64) -> bool {
         match self.below.front() {
+            // One of nothing waits for no share.
+            _ if !self.takes_share(amounts) => false,
             Some(slot) if slot.fits(amounts) => slot.waits_for_share,
             _ => self.below_at > 0 && (!self.slots.is_empty() || !self.waits_for_limits(amounts, now)),
         }

@@ -191,6 +191,23 @@ fn calls_of_nothing_go_although_those_below_wait_for_their_share() {
 }
 
 #[test]
+fn a_call_of_nothing_below_does_not_have_one_above_in_line_asked_for_again_and_again() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD]);
+    crowd.call(0, 980, High);
+    // It is granted for a moment ahead, and overtaken.
+    crowd.call(0, 60, Low);
+    crowd.pass(2 * TRIP);
+    crowd.call(0, 300, High);
+    crowd.call(0, 0, Priority::Normal);
+    let before = crowd.batches;
+    crowd.pass(20 * TRIP);
+    assert!(crowd.clients[0].waits(Low) == 1 && crowd.clients[0].waits(High) == 1);
+    assert!(crowd.batches - before <= 3, "{}", crowd.batches - before);
+    crowd.pass(SECOND);
+    assert!(crowd.clients[0].waiting.is_empty());
+}
+
+#[test]
 fn whatever_calls_do_the_limit_and_the_share_keep_their_bounds_and_all_go() {
     for burst in [1_000, 250, 33] {
         let look_aheads = [LOOK_AHEAD, 3 * LOOK_AHEAD, LOOK_AHEAD / 5];
