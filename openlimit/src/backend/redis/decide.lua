@@ -88,8 +88,11 @@
 
 -- A client asks again in time, or loses its place. If it wants no more calls, its next batch has
 -- none, and it leaves the line. `first_due` is when the call of the first client was due when it
--- asked last. Those behind it wait for longer. If all places are taken, a client asks again, too,
--- and joins once there is room.
+-- asked last. Those behind it wait for longer: until those in between have had their turns, too. A
+-- turn `takes` as long as its first call fills the slowest limit at least. A quarter of that
+-- counts, since turns may fill different limits. So a client asks a few times while it moves up,
+-- and not after each turn. If all places are taken, a client asks again, too, and joins once there
+-- is room.
 
 -- # The shares of calls below a priority
 -- If a part of every limit is kept for some priorities, each limit has a second bucket for the
@@ -231,8 +234,9 @@ local level$, idle$, rested$, was_fit$ = 0, 0, FAR, 0 --*
 local ends$, span$, cut$, rate$, shut$, sum$, given$, late$, old$ = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
--- Two numbers for each client in it: a hash of its key, and when it loses its place. Up to `most`.
-local line = {most = 512}
+-- Three numbers for each client in it: a hash of its key, when it loses its place, and how long its
+-- turn takes. Up to `most`.
+local line = {most = 768, takes = 0}
 -- Of the limits that reset.
 local window = {}
 window.till$ = 0 --resets
@@ -264,13 +268,13 @@ if state then
     last, epoch, charges, in_line, first_due, held, booked, total, {{level$, idle$, rested$, was_fit$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
     window.till$, rested$ = -rested$, FAR --resets
-    length = fixed + 24 + 16 * in_line
+    length = fixed + 24 + 24 * in_line
     length = length + 8 * size$ + 56 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
     {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, old_epoch, claim_of, claim_ends, from = unpack('<{{ddddddd}}ddd', state, from)
-    for entry = 1, 2 * in_line do line[entry], from = unpack('<d', state, from) end
+    for entry = 1, 3 * in_line do line[entry], from = unpack('<d', state, from) end
     -- A number that is none, or infinite, makes the sum of all so.
     total = total + last + epoch + charges + first_due + held + booked + old_epoch + claim_of + claim_ends
     total = total + level$ + idle$ + rested$ + was_fit$ + top$ + low$ + ends$ + span$ + cut$ + rate$ + shut$ + sum$ + old$ --*
@@ -328,7 +332,7 @@ held = math.abs(held)
 -- clients in line lose their places cannot be told any more, so a new line begins. The hold lasts
 -- for as long as before. Nothing leaks during a hold.
 if now < last then
-  line, claim_ends, held, booked = {most = line.most}, 0, max(0, held - last + now), max(0, booked - last + now)
+  line, claim_ends, held, booked = {most = line.most, takes = 0}, 0, max(0, held - last + now), max(0, booked - last + now)
   ends$, shut$ = max(0, ends$ - last + now), max(0, shut$ - last + now) --*
 end
 do
@@ -385,7 +389,7 @@ local function thin(stack, size)
 end
 
 if hold_ends > 2 then
-  charges, line, claim_ends, booked = charges + 1, {most = line.most}, 0, 0
+  charges, line, claim_ends, booked = charges + 1, {most = line.most, takes = 0}, 0, 0
   level$, rested$, top$, low$, size$ = 0, FAR, charges, 0, 0 --*
   ends$, span$, cut$, rate$ = 0, 0, charges, rate$ > 0 and 4294967296 or 0 --*
 end
@@ -541,10 +545,9 @@ local function client()
 end
 local function leave_line(place)
   if place == 1 then first_due = 0 end
-  table.remove(line, place)
-  table.remove(line, place)
+  for _ = 1, 3 do table.remove(line, place) end
 end
-for place = #line - 1, 1, -2 do
+for place = #line - 2, 1, -3 do
   if line[place + 1] <= now then leave_line(place) end
 end
 -- How much of a turn the granted calls take, how many they are, and when to ask again for a call
@@ -568,7 +571,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   end --leaks
   local turn_with, waits_for_share = turn, false
   turn_with = max(turn_with, turn + weight$ / max(1, look_ahead, fit$ / 4)) --*
-  local is_next = #line == 0 or line[1] == client() and (granted == 0 or #line == 2 or turn_with <= 1)
+  local is_next = #line == 0 or line[1] == client() and (granted == 0 or #line == 3 or turn_with <= 1)
   local least = is_next and 0 or (first_due - now) * 1000 - pause
   waits_for_share = waits_for_share or by == $ --shares
   local is_others = is_below and claim_ends > now and claim_of ~= client()
@@ -591,7 +594,12 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
     break
   elseif due > 2 * look_ahead or not is_next then
     if is_next then first_due = now + (due + pause) / 1000 end
-    -- Those behind the first one ask after it.
+    -- Those behind the first one ask after it, and after a quarter of the time of those in between.
+    for entry = 4, is_next and 0 or #line, 3 do
+      if line[entry] == client() then break end
+      least = least + line[entry + 2] / 4
+    end
+    line.takes = max(line.takes, weight$) --leaks
     turn_in = max(0, max(due, least) + pause - 2 * look_ahead + (is_next and 0 or look_ahead / 8))
     break
   else
@@ -621,7 +629,7 @@ size$ = thin(stack$, size$) --*
 local ask_in, place = share_in or turn_in or 0, 0
 if #line > 0 or turn_in then
   local entry = 1
-  while line[entry] and line[entry] ~= client() do entry = entry + 2 end
+  while line[entry] and line[entry] ~= client() do entry = entry + 3 end
   if line[entry] and (granted > 0 or not turn_in) then
     leave_line(entry)
     entry = #line + 1
@@ -629,8 +637,9 @@ if #line > 0 or turn_in then
   if turn_in then
     if entry < line.most then
       line[entry], line[entry + 1] = client(), now + math.ceil((min(turn_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
+      line[entry + 2] = line.takes
     end
-    place = (entry + 1) / 2
+    place = (entry + 2) / 3
   end
 end
 local quota = has_probe and 2 or is_exhausted and 1 or 0
@@ -639,7 +648,7 @@ local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask
   pack('<{{dddd}}', {{max(0, ends$ - now) * 1000, span$, cut$, rate$}})
 reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
 rested$, was_fit$ = -window.till$, fit$ --resets
-state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 2, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
+state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 3, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{ddddddd}}ddd', {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, old_epoch, claim_of, claim_ends) .. pack('<' .. rep('d', #line), spread(line))
 pause = max(pause, (shut$ - now) * 1000) --*

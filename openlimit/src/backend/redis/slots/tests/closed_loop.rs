@@ -163,6 +163,24 @@ fn large_calls_use_a_limit_with_a_long_burst_and_their_clients_take_turns() {
     large_calls_go(10, &[47, 100]);
 }
 
+/// Each client asks once a second, to keep its place. All other batches are counted.
+#[test]
+fn a_long_line_costs_few_batches_more_than_a_short_one() {
+    let server = RedisServer::start();
+    let mut connection = server.connect();
+    // Each refund may bring the next turns, so clients ask more often.
+    for (percent, uses, most) in [(25, 100, 50.0), (100, 10, 350.0)] {
+        let holds = Duration::from_millis(20);
+        let of = Loop { holds, ..even(100_000, 1, 128, 1_000 * percent, uses) };
+        let exact = Run::new(of, 0, &mut connection).run().share;
+        for clients in [4, 64] {
+            let Figures { share, batches, .. } = Run::new(of, clients, &mut connection).run();
+            let all = (batches - 1.0) * clients as f64;
+            assert!(share >= exact - 0.05 && all <= most, "{share} of {exact}, {all} batches: {of:?}");
+        }
+    }
+}
+
 /// Every other client makes small calls.
 #[test]
 fn large_calls_and_small_calls_of_other_clients_keep_neither_back() {
