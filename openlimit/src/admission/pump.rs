@@ -126,8 +126,9 @@ impl Admission {
 
     /// Returns what the head waited for last, which is due at `due`.
     ///
-    /// The limits that were changed at `now`, or from which the call before it took, all have room
-    /// since that moment. Then it is what the head was known to wait for until then.
+    /// If it is due since a change at `now`, such as a refund, or since the call before it departed,
+    /// all its limits have room from that moment on. Then it waited for what was noted until then:
+    /// what it was known to wait for, or what the call before it waited for.
     fn waited_for(&self, due: Due, now: u64) -> usize {
         let Seldom { waits_for, since, .. } = self.seldom.get();
         let decides = *since < due.at && due.at != now;
@@ -139,7 +140,8 @@ impl Admission {
         let Some(waiter) = self.queue.waiter(key) else { return };
         let (limit, since) = (self.waited_for(due, now), self.seldom.get().since);
         let at = due.at.max(now.saturating_sub(self.policy.grace)).max(since);
-        self.seldom.change().since = at;
+        let seldom = self.seldom.change();
+        (seldom.since, seldom.waits_for) = (at, Some(limit));
         let is_below = self.queue.reserve().is_below(waiter.urgency.priority());
         let charge = self.backend.charge(&waiter.amounts, at, now);
         if let Some(remaining) = &mut self.remaining {

@@ -30,7 +30,7 @@ use crate::sync::block_on;
 ///
 /// A call that a full queue refused on arrival ([`QueueFull`](AcquireError::QueueFull)) arrives
 /// again once all others have failed, since there may be a place by then. Its timeout counts from
-/// its first arrival on. If that has ended, it is admitted at once or not at all.
+/// its first arrival on. If the timeout has ended by then, it is admitted at once or not at all.
 ///
 /// ```
 /// use openlimit::{Cost, RateLimiter, first_free, limiter};

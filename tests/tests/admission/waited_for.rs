@@ -67,6 +67,19 @@ fn a_call_whose_own_limit_has_room_later_than_the_one_before_it_goes_waited_for_
 }
 
 #[test]
+fn it_is_the_same_if_all_of_them_depart_late() {
+    in_each_way(|clock, limiter, acquire| {
+        drop(limiter.try_acquire(cost(100, 90)).expect("there is room"));
+        let calls = [cost(50, 10), cost(0, 70), cost(10, 0)].map(|cost| Call::start(acquire(cost)));
+        // They are due after 50 s, 70 s and 70 s.
+        clock.jump(secs(71));
+        let [first, second, third] = calls.map(|call| waited_for(&call.admitted()));
+        assert_eq!((first, second), (Some(Dimension::InputTokens), Some(Dimension::OutputTokens)));
+        assert_eq!(third, Some(Dimension::OutputTokens));
+    });
+}
+
+#[test]
 fn it_is_none_for_calls_that_waited_for_the_end_of_a_hold() {
     in_each_way(|clock, limiter, acquire| {
         limiter.hold(secs(10), "a test").expect("it is built");

@@ -107,11 +107,11 @@
 -- not granted either. The client asks for those above without it.
 
 -- Meanwhile small calls of other clients could fill the share again and again. So the client whose
--- first call below was not granted has a `claim`, until `ends`: a while after it asks again. Until
+-- first call below was not granted has a claim, until `claim_ends`: a while after it asks again. Until
 -- then no call below of another client is granted. Others ask again at about the same time. The
 -- claim ends when one of its calls below is granted. Only the first call below in a batch can get
 -- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
--- and they take turns. `of` is a hash of the client's key.
+-- and they take turns. `claim_of` is a hash of the client's key.
 
 -- A client that dies, or whose last call below is cancelled, keeps the others back until its claim
 -- ends. So a claim ends a look-ahead and GRACE after its call is due. Within that time a living
@@ -192,7 +192,7 @@
 -- No call is granted for a moment in the last `lead` microseconds before a reset, which is the
 -- client's jitter, or after it. Nor is one if the window has no room for it. Calls behind it wait,
 -- too, and the client asks again at the reset. A call that waits for a reset of its share gets no
--- `claim`, since all clients ask then.
+-- claim, since all clients ask then.
 
 -- # A reset
 -- All buckets become as new. That counts as one charge, behind which nothing can be given back.
@@ -455,7 +455,7 @@ do
       -- The bucket may have stood idle for as long as possible before this state.
       seen_idle$ = began + full$ --*
     end
-    -- What it owes, in a variable that there is: a script may have 200 only.
+    -- From here on, `least` is what it owes.
     least$ = max(least$, taken$ - max(0, idle$ - seen_idle$)) --*
     idle$, debt$ = idle$ - taken$ + least$, debt$ + least$ --*
     charges = charges + 1

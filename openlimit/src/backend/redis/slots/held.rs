@@ -246,8 +246,9 @@ impl Slots {
     /// Returns when to ask for news for the first slot whose call would depart on old news; the
     /// largest value if there is none. The reply is to be there before the slot is due.
     ///
-    /// It asks half of the time before that for which a reply is fresh. So a batch with calls may
-    /// come first, the news serves later slots as well, and the reply may still be late.
+    /// It asks half of [`fresh_for`](Self::fresh_for) and a round trip before the slot is due. So a
+    /// batch with calls may come first, the news serves later slots as well, and the reply may still
+    /// be late.
     pub(super) fn news_at(&self) -> u64 {
         let fresh_for = self.fresh_for();
         let before = |slot: &Slot, time: u64| slot.due.saturating_sub(time.saturating_add(self.usual_trip));

@@ -4,6 +4,7 @@
 
 use super::LOCAL;
 use super::state::Slots;
+use crate::backend::redis::scale::Scale;
 use crate::backend::{Buckets, Due, HOLD, Look, Starting, UNNUMBERED};
 use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
@@ -201,6 +202,7 @@ impl Buckets for Slots {
             let part = self.part_for(bucket, i64::try_from(amount).unwrap_or(i64::MAX));
             self.scales[bucket].widen(part.unsigned_abs());
         }
+        self.half_burst = Scale::half_burst(&self.scales);
     }
 
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {

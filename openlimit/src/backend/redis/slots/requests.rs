@@ -47,11 +47,10 @@ impl Slots {
     }
 
     /// Returns true if slots may be requested in a lane.
-    fn is_open(&self, is_below: bool, queue: &Queue, now: u64) -> bool {
+    fn is_open(&self, is_below: bool, now: u64) -> bool {
         // Without calls, a batch leaves the line.
         let from = if is_below && self.in_line != Some(true) { self.below_from(now) } else { 0 };
-        let is_free = is_below || !self.holds_up(queue, now);
-        is_free && now >= from && self.lane(is_below).back().is_none_or(|slot| !self.ends_requests(slot, now))
+        now >= from && self.lane(is_below).back().is_none_or(|slot| !self.ends_requests(slot, now))
     }
 
     /// Returns how many waiters at the front of the queue are to have slots, by lane.
@@ -75,10 +74,12 @@ impl Slots {
     /// Returns true if the first call that no slot serves is one below that was kept back, and not
     /// for its share alone. Then those above wait for it.
     fn holds_up(&self, queue: &Queue, now: u64) -> bool {
-        let first = || self.without_slot(queue, [usize::MAX; 2]).next();
-        let first = if self.below_at > 0 { first() } else { None };
+        if self.below_at == 0 {
+            return false;
+        }
+        let first = self.without_slot(queue, [usize::MAX; 2]).next();
         let first = first.map(|(_, first)| first.amounts.as_slice());
-        first.is_some_and(|first| self.takes_share(first) && self.waits_for_limits(first, now))
+        first.is_some_and(|first| self.takes_share(first) && self.limits_keep_back(first, now))
     }
 
     /// Returns true if slots serve all waiters that [want](Self::wanting) some.
@@ -93,8 +94,8 @@ impl Slots {
         }
         let [above, below] = self.wanting(queue, now);
         let wanting = [
-            if self.is_open(false, queue, now) { above } else { 0 },
-            if self.is_open(true, queue, now) { below } else { 0 },
+            if self.is_open(false, now) { above } else { 0 },
+            if self.is_open(true, now) { below } else { 0 },
         ];
         let without = self.without_slot(queue, wanting).take(MOST_CALLS);
         let mut calls: Vec<_> = without
@@ -125,7 +126,9 @@ impl Slots {
         let slice = self.terms.lease?;
         let heads = [queue.head(), queue.head_above()].into_iter().flatten();
         let mut next = heads.map(|(_, head)| &head.amounts).chain(&self.lease_for);
-        let next = next.find(|next| self.is_open(self.takes_share(next.as_slice()), queue, now))?;
+        let holds_up = self.holds_up(queue, now);
+        let is_open = |is_below: bool| self.is_open(is_below, now) && (is_below || !holds_up);
+        let next = next.find(|next| is_open(self.takes_share(next.as_slice())))?;
         let is_below = self.takes_share(next.as_slice());
         let mut amounts = next.clone();
         for (dimension, amount) in amounts.as_mut_slice().iter_mut().enumerate() {

@@ -128,13 +128,14 @@ impl Slots {
             // One of nothing waits for no share.
             _ if !self.takes_share(amounts) => false,
             Some(slot) if slot.fits(amounts) => slot.waits_for_share,
-            _ => self.below_at > 0 && (!self.slots.is_empty() || !self.waits_for_limits(amounts, now)),
+            _ => self.below_at > 0 && (!self.slots.is_empty() || !self.limits_keep_back(amounts, now)),
         }
     }
 
-    /// Returns true if a call below that was kept back waits for the limits themselves: for its
-    /// turn in line, or for a hold or a reset that is over no sooner than the wait for its share.
-    pub(super) fn waits_for_limits(&self, amounts: &[u64], now: u64) -> bool {
+    /// Returns true if the limits themselves keep a call below back, and not its share alone: it
+    /// stands in line, or it waits for a hold or a reset and its share has room no later than the
+    /// limits, as in memory.
+    pub(super) fn limits_keep_back(&self, amounts: &[u64], now: u64) -> bool {
         let wait = |amounts: &[u64]| self.wait_for_limits(amounts, |_| 0, true, now).0;
         let without_share = || {
             let mut limits = amounts.to_vec();

@@ -105,6 +105,17 @@ fn slots_are_granted_shortly_ahead_after_a_response_took_something_away() {
 }
 
 #[test]
+fn slots_are_granted_further_ahead_if_the_provider_shows_that_the_burst_is_longer() {
+    let (world, mut one, _) = two();
+    // Half of what calls may fill of it.
+    assert_eq!(one.slots.look_ahead(world.clock), 90_000_000);
+    one.slots.widen(0, 1_000);
+    assert_eq!(one.slots.look_ahead(world.clock), 90_000_000, "the burst of the other limit is as short");
+    one.slots.widen(1, 60_000);
+    assert_eq!(one.slots.look_ahead(world.clock), 300_000_000);
+}
+
+#[test]
 fn what_admitted_calls_gave_back_too_late_is_counted() {
     let (mut world, mut one, mut other) = two();
     let charge = charge(&mut world, &mut one, [100, 1_000]);
