@@ -79,6 +79,20 @@
 //! [`Permit::wrap_body`]: crate::Permit::wrap_body
 //! [`Permit::wrap_read`]: crate::Permit::wrap_read
 
+// The files:
+//
+// * `layer`, `any_limiter`: which limiter admits a request, at what cost; one type for all
+//   limiters.
+// * `outgoing`, `observe`, `reply`: a request, the head of its response, and the response as it is
+//   passed on.
+// * `failed_call`, `part_read`: a call whose response is an error, and a body that was read in
+//   part.
+// * `errors`, `known_error`: what errors say of a refusal, and how those of one client are read.
+// * `reqwest`, `retries`, `async_openai`, `tower`, `ureq`: the clients, and reqwest's own retries.
+// * `response`: the requests and responses of reqwest, which async-openai passes on, too.
+// * `service`, `cost_layer`: what a layer makes of a service of tower, and costs that no body
+//   states.
+
 #[cfg(feature = "clients")]
 mod any_limiter;
 #[cfg(feature = "async-openai")]

@@ -2,6 +2,16 @@
 //!
 //! Each message says what is wrong, the value, what was expected, and what to do. Errors know only
 //! the vocabulary, so that every other module can return them.
+//!
+//! # Files
+//!
+//! | file | contains |
+//! | --- | --- |
+//! | `acquire`, `params`, `store` | why a call, its params or the store failed |
+//! | `build`, `build_problem` | why a limiter cannot be built; each mistake, and its message |
+//! | `first_free` | why none of several calls was admitted |
+//! | `from_acquire` | how an annotated function returns a refusal |
+//! | `kind`, `duration` | short names for metrics; durations in messages |
 
 mod acquire;
 mod build;

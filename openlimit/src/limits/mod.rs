@@ -3,6 +3,17 @@
 //!
 //! These are plain values without a clock, a lock or a queue. Nearly every other module uses them,
 //! so they are at the bottom of the tree and import nothing.
+//!
+//! # Files
+//!
+//! | file | contains |
+//! | --- | --- |
+//! | `rate`, `unit`, `resets`, `limit` | a rate, named periods, resets; a dimension and its rate |
+//! | `calendar` | the windows of limits that reset |
+//! | `dimension`, `counting`, `concurrency` | what is counted; how the provider counts; calls in flight |
+//! | `cost`, `amounts`, `priced`, `usage` | what a call takes: by name, place and part; what it used |
+//! | `dollars`, `percent`, `priority`, `name` | money; shares; urgency; the names of limiters |
+//! | `parse`, `duration` | reads rates, budgets and durations from text |
 
 mod amounts;
 mod calendar;

@@ -3,6 +3,14 @@
 //! They have nothing to do with rate limits. Each exists once, so that the rest of the crate does
 //! not choose again: which lock to use, how to call wakers, which are foreign code, and how a
 //! thread without a runtime runs a future.
+//!
+//! # Files
+//!
+//! | file | contains |
+//! | --- | --- |
+//! | `lock`, `holder` | the lock of a limiter; whose threads can hold it |
+//! | `wake`, `later`, `contain` | calls wakers, then what they set off; code that panics |
+//! | `block` | runs a future on the current thread |
 
 mod block;
 mod contain;

@@ -7,6 +7,17 @@
 //! `dates`.
 //!
 //! The timers know no limiter. They fire whatever implements [`Timed`].
+//!
+//! # Files
+//!
+//! | file | contains |
+//! | --- | --- |
+//! | `fast`, `nanos` | reads the monotonic clock quickly; durations in the unit of all times |
+//! | `date`, `dates` | the wall clock, and that of a limiter, for resets |
+//! | `timed`, `timers` | what a timer fires; all that is armed |
+//! | `system`, `forked` | the timer thread of the process; why none runs in a forked process |
+//! | `sleep` | a future that is ready after a time |
+//! | `manual`, `paused` | the clocks of tests: moved by hand, and tokio's paused time |
 
 use std::io;
 use std::sync::Weak;
@@ -36,6 +47,7 @@ pub(crate) use self::dates::Dates;
 #[allow(unused_imports, reason = "for drivers of backends")]
 pub(crate) use self::forked::FORKED;
 #[cfg(any(feature = "testing", openlimit_loom))]
+#[cfg_attr(openlimit_loom, allow(unreachable_pub, reason = "the models use it inside the crate"))]
 pub use self::manual::ManualClock;
 pub(crate) use self::nanos::nanos;
 #[cfg(feature = "testing")]

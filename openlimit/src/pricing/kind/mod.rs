@@ -4,6 +4,13 @@
 //! limiter can price. So the queue, the permits and the options are written once, and a wrong
 //! combination is a compile error with a reason.
 
+// The files:
+//
+// * `openai`, `anthropic`, `gemini`: the kinds that price a provider's requests.
+// * `explicit`: the kind that prices nothing.
+// * `bodies`, `other_limits`: kinds that read a cost from the bytes that are sent, and the requests
+//   that count against other limits.
+
 #[cfg(feature = "tokenizers")]
 mod anthropic;
 #[cfg(feature = "tokenizers")]
