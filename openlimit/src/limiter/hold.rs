@@ -37,7 +37,7 @@ impl<K> Limiter<K> {
     /// admitted before are not affected.
     ///
     /// With limits that are shared through Redis, the hold stops the calls of all other processes
-    /// within two round trips and an eighth of the [look-ahead](crate::Redis::look_ahead): see
+    /// within three round trips and an eighth of the [look-ahead](crate::Redis::look_ahead): see
     /// [`Redis`](crate::Redis#how-soon-processes-learn-of-a-refusal). Before this process has had a
     /// reply from Redis, a hold stops its own calls only.
     ///

@@ -67,10 +67,11 @@ use crate::limits::Percent;
 ///
 /// # How soon processes learn of a refusal
 ///
-/// A hold that one process begins stops the calls of all others within two round trips and an
-/// eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms by default and at least 10 ms.
-/// For that, a process asks the server before a call departs, if the last reply is older than that.
-/// It asks when the call departs if that is from a [lease](Self::lease). The call does not wait for
+/// A hold that one process begins stops the calls of all others within three round trips and
+/// an eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms by default and at least 10 ms.
+/// Usually two round trips are enough: the hold waits for the batch in flight, if there is one. A
+/// process asks the server before a call departs, if the last reply is older than that eighth. It
+/// asks when the call departs if that is from a [lease](Self::lease). The call does not wait for
 /// the reply. So calls depart for another round trip from a lease that was not used for that time,
 /// and for as long as a reply is late.
 ///

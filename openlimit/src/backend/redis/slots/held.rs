@@ -5,9 +5,11 @@
 //!
 //! Calls for which slots are there, or a lease, need no batch. So a client asks for news if the
 //! last reply is [old](Slots::fresh_for), which it is after an eighth of the look-ahead: in time
-//! before a slot is due, and when a call departs from a lease. A batch takes a round trip, and the
-//! hold took one to get to the server. So the calls of one client depart for at most an eighth of
-//! the look-ahead and two round trips after another one began a hold.
+//! before a slot is due, and when a call departs from a lease. A batch takes a round trip, and
+//! half of one passes before the reply to the batch before it is there. The hold took half of one to
+//! get to the server, and waited for up to a whole one if a batch was in flight. So the calls of one
+//! client depart for at most an eighth of the look-ahead and three round trips after another one
+//! began a hold, and usually for two.
 //!
 //! No call waits for that reply, since without the server it would never come. So calls depart
 //! for another round trip from a lease that was not used for that time, and for as long as a reply
