@@ -67,16 +67,18 @@ fn a_call_whose_own_limit_has_room_later_than_the_one_before_it_goes_waited_for_
 }
 
 #[test]
-fn it_is_the_same_if_all_of_them_depart_late() {
-    in_each_way(|clock, limiter, acquire| {
-        drop(limiter.try_acquire(cost(100, 90)).expect("there is room"));
-        let calls = [cost(50, 10), cost(0, 70), cost(10, 0)].map(|cost| Call::start(acquire(cost)));
-        // They are due after 50 s, 70 s and 70 s.
-        clock.jump(secs(71));
-        let [first, second, third] = calls.map(|call| waited_for(&call.admitted()));
-        assert_eq!((first, second), (Some(Dimension::InputTokens), Some(Dimension::OutputTokens)));
-        assert_eq!(third, Some(Dimension::OutputTokens));
-    });
+fn calls_that_depart_together_a_little_late_waited_for_what_the_one_before_them_did() {
+    let rate = Rate::new(100, secs(100)).burst(secs(100));
+    let clock = ManualClock::new();
+    let builder = plain(&clock).jitter(secs(10)).input_tokens(rate).output_tokens(rate);
+    let limiter = builder.build().expect("valid rates");
+    drop(limiter.try_acquire(cost(90, 80)).expect("there is room"));
+    // Alone, they would be due after 50 s, 70 s and 60 s.
+    let calls = [cost(50, 10), cost(0, 70), cost(10, 0)].map(|cost| Call::start(limiter.acquire(cost)));
+    clock.jump(secs(71));
+    let [first, second, third] = calls.map(|call| waited_for(&call.admitted()));
+    let output = Some(Dimension::OutputTokens);
+    assert_eq!((first, second, third), (Some(Dimension::InputTokens), output.clone(), output));
 }
 
 #[test]
