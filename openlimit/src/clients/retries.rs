@@ -49,8 +49,9 @@ use crate::{Acquire, Permit};
 ///   them. The server may have processed the request before it failed, as for any retry.
 /// - if the limiter admits it at that moment, at the same cost, priority and site. It does not wait,
 ///   so the [burst](crate::Builder::burst) has to have room for one more call. By default, 30 000
-///   tokens per minute have room for 475 at once, too few for most calls: a burst of ten seconds has for ten times as many.
-///   Of limits that are shared through Redis, it takes only what this process has reserved.
+///   tokens per minute have room for 475 at once, too few for most calls. A burst of ten seconds
+///   has room for ten times as many. Of limits that are shared through Redis, it takes only what
+///   this process has reserved.
 ///
 /// Otherwise the response goes up unchanged. A failed attempt keeps its charge, unless it found no
 /// connection. The last one settles the call.
