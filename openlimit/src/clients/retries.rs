@@ -47,14 +47,16 @@ use crate::{Acquire, Permit};
 /// - if it failed, such as by a connection that was reset, or the status is 408 or 5xx. Not after a
 ///   refusal (429, 503 and 529): its headers say how long to wait, and only the layers above see
 ///   them. The server may have processed the request before it failed, as for any retry.
-/// - if the limiter admits it at that moment, at the same cost, priority and site. It does not wait,
-///   so the [burst](crate::Builder::burst) has to have room for one more call. By default, 30 000
-///   tokens per minute have room for 475 at once, too few for most calls. A burst of ten seconds
-///   has room for ten times as many. Of limits that are shared through Redis, it takes only what
-///   this process has reserved.
+/// - if the limiter admits it at that moment, at the same cost, priority and site. It does not wait.
+///   Of limits that are shared through Redis, it takes only what this process has reserved.
 ///
 /// Otherwise the response goes up unchanged. A failed attempt keeps its charge, unless it found no
 /// connection. The last one settles the call.
+///
+/// The [burst](crate::Builder::burst) needs room for one more call. By default, 30 000 tokens per
+/// minute have room for 475 at once, which is too few for most calls. A burst of ten seconds has
+/// room for 4 975. A [concurrency](crate::Builder::concurrency) needs room, too: the failed attempt
+/// is in flight until the next one is sent. So with a concurrency of one, none is sent again.
 ///
 /// As in every policy of reqwest, a request is sent at most twice more, within a budget of 20 %. The
 /// methods of the builder change both, but with another classifier nobody counts. To send again
