@@ -104,11 +104,11 @@
 -- not granted either. The client asks for those above without it.
 
 -- Meanwhile small calls of other clients could fill the share again and again. So the client whose
--- first call below was not granted has a claim, until `claim_ends`: a while after it asks again. Until
--- then no call below of another client is granted. Others ask again at about the same time. The
--- claim ends when one of its calls below is granted. Only the first call below in a batch can get
--- it. So a client that was served, and asks for more than fits, leaves the next claim to others,
--- and they take turns. `claim_of` is a hash of the client's key.
+-- first call below was not granted has a claim, until `claim_ends`: a while after it asks again.
+-- Until then no call below of another client is granted. Others ask again at about the same time.
+-- The claim ends when one of its calls below is granted. Only the first call below in a batch can
+-- get it. So a client that was served, and asks for more than fits, leaves the next claim to
+-- others, and they take turns. `claim_of` is a hash of the client's key.
 
 -- A client that dies keeps the others back until its claim ends. So a claim ends a look-ahead and
 -- GRACE after its call is due. Within that time a living client asks for the call, however slow its
