@@ -406,6 +406,20 @@ fn a_client_asks_for_news_at_most_every_eighth_of_the_look_ahead_and_only_before
 }
 
 #[test]
+fn a_client_asks_for_news_late_enough_for_a_batch_with_calls_to_come_first() {
+    let mut client = Departing::start(None);
+    client.other.join([160, 0]);
+    client.drive();
+    let due = client.other.slots.slots[0].due;
+    while client.batches < 2 {
+        client.pass();
+    }
+    // A sixteenth of the look-ahead before the call departs, and not an eighth; and a round trip.
+    let before = due - client.world.clock;
+    assert!((5_000_000..=8_000_000).contains(&before), "{before} ns before");
+}
+
+#[test]
 fn calls_depart_from_a_lease_for_as_long_after_a_hold_of_another_client() {
     let mut client = Departing::start(Some(150_000_000));
     client.other.slots.request_lease(&Amounts::Few([1, 0, 0]));
