@@ -108,13 +108,13 @@ struct Also {
 
 #[test]
 fn whatever_comes_together_calls_depart_within_the_bound_and_all_go_on_afterwards() {
-    (1..=4).for_each(|seed| run(seed, Also::default()));
-    (5..=6).for_each(|seed| run(seed, Also { losses: true, ..Also::default() }));
+    (1..=2).for_each(|seed| run(seed, Also::default()));
+    run(5, Also { losses: true, ..Also::default() });
 }
 
 #[test]
 fn whatever_comes_together_the_bound_holds_across_updates_and_all_agree_on_the_newest_limits() {
-    (1..=3).for_each(|seed| run(seed, Also { updates: true, ..Also::default() }));
+    run(1, Also { updates: true, ..Also::default() });
     run(4, Also { updates: true, losses: true, resets: false });
     run(5, Also { updates: true, losses: false, resets: true });
 }
