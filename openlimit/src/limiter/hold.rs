@@ -197,7 +197,7 @@ impl State {
     pub(super) fn hold(&self, now: u64) -> Option<Hold> {
         let backend = &self.admission.backend;
         let rest = backend.held_until().saturating_sub(now);
-        let is_exhausted = backend.is_exhausted() && !self.admission.is_closed();
+        let is_exhausted = self.is_exhausted();
         (rest > 0 || is_exhausted).then(|| self.hold_for(rest, is_exhausted, now))
     }
 
@@ -244,7 +244,7 @@ impl State {
     fn note_reason(&mut self, reason: &Arc<str>, scope: &Scope, until: u64, now: u64) -> bool {
         let known_until = self.uncommon.get().held_for.as_ref().map_or(0, |held| held.until);
         let is_longer = until > known_until.max(now);
-        let is_exhausted = self.admission.backend.is_exhausted();
+        let is_exhausted = self.is_exhausted();
         let is_quota = matches!(scope, Scope::Quota);
         if is_quota || is_longer && !is_exhausted {
             let reason = Arc::clone(reason);
@@ -255,17 +255,24 @@ impl State {
 
     /// Returns the reason of the hold at `now`.
     fn reason(&self, now: u64) -> Arc<str> {
-        let is_exhausted = self.admission.backend.is_exhausted();
-        // Another process may have found that a quota is used up, long after a hold of this one.
-        let is_own = |held: &&OwnHold| match is_exhausted {
-            true => held.is_quota,
-            false => now < held.until.saturating_add(OWN_FOR),
+        let is_exhausted = self.is_exhausted();
+        let lasts = |held: &OwnHold| now < held.until.saturating_add(OWN_FOR);
+        // Another process may have found that a quota is used up, long after a hold of this one. A
+        // closed limiter does not know if one is, so either may be the reason there.
+        let is_own = |held: &&OwnHold| match self.admission.backend.is_exhausted() {
+            true => held.is_quota || !is_exhausted && lasts(held),
+            false => lasts(held),
         };
         match self.uncommon.get().held_for.as_ref().filter(is_own) {
             Some(held) => Arc::clone(&held.reason),
             None if is_exhausted => USED_UP_ELSEWHERE.into(),
             None => elsewhere(),
         }
+    }
+
+    /// Returns true if a quota is used up. A closed limiter only looks like that.
+    fn is_exhausted(&self) -> bool {
+        self.admission.backend.is_exhausted() && !self.admission.is_closed()
     }
 }
 

@@ -107,6 +107,21 @@ fn the_status_says_so() {
 }
 
 #[test]
+fn the_status_still_says_why_it_is_on_hold() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    let reason = || limiter.status().expect("it is built").hold.expect("it is on hold").reason;
+    limiter.hold(secs(10), "429: come back in 10 s").expect("it is built");
+    drop(limiter.close());
+    assert_eq!(&*reason(), "429: come back in 10 s");
+    // A call that was admitted before may be refused later.
+    limiter.hold(secs(20), "429: come back in 20 s").expect("it is built");
+    assert_eq!(&*reason(), "429: come back in 20 s");
+    clock.advance(secs(20));
+    assert!(limiter.status().expect("it is built").hold.is_none());
+}
+
+#[test]
 fn awaiting_it_in_memory_is_over_at_once_again_and_again() {
     let clock = ManualClock::new();
     let limiter = limiter(&clock);

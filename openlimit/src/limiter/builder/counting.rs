@@ -80,6 +80,10 @@ impl<K, Keys> Builder<K, Keys> {
     /// set the same. After a restart of the program, it counts anew unless the limits are shared.
     /// With leases over Redis, calls leave later than they are counted, so each process can exceed
     /// it by one slice.
+    ///
+    /// In a window that contains an [update](crate::Limiter::update), each call counts as a part of
+    /// the amount in force when it left. If the update raises the burst, that window may exceed the
+    /// amount by as much as the burst grew.
     pub fn counting(mut self, counting: Counting) -> Self {
         self.options.declared.counting = counting;
         self
