@@ -64,7 +64,7 @@ impl Admission {
         }
         let excess = self.queue.excess(Some(key), self.policy.cap.overflow)?;
         let refusal = self.too_many(self.queue.waiter(excess)?, now);
-        let own = Some(&refusal).filter(|_| excess == key).cloned();
+        let own = (excess == key).then(|| refusal.clone());
         if own.is_none() {
             self.turn_passes(excess, now);
         }

@@ -7,7 +7,7 @@
 //! The way to find out is to walk along the queue, and to add up what is asked ahead of each
 //! waiter. That takes time in proportion to the queue, so
 //!
-//! - it is done only after such a change, and only if a waiter has a deadline that joined before it;
+//! - it is done only after such a change, and only if a waiter with a deadline joined before it;
 //! - it goes no further than the first [`MOST_CHECKED`] waiters, and the last one with a deadline;
 //! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the
 //!   time.

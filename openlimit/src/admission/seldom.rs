@@ -64,8 +64,8 @@ pub(super) struct Seldom {
     /// The time at which the head is due; the largest value if no call waits, or if the time is not
     /// known.
     pub(super) due: u64,
-    /// What the head waits for: the place of a limit, or a hold; what the call before it waited for,
-    /// if that has just departed. `None` if it is not known.
+    /// What the head waits for: the place of a limit, or a hold. If the call before it has just
+    /// departed, what that one waited for. `None` if it is not known.
     pub(super) waits_for: Option<usize>,
     /// The moment at which the head came to wait for the limits alone, or an earlier one: the last
     /// one at which a call before it was charged or left, or the limiter was reset.

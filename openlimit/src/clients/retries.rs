@@ -1,7 +1,7 @@
 //! `reqwest_retries`: reqwest's own retries, each of which passes the limiter.
 //!
-//! reqwest sends again below every middleware. Before, it asks a classifier, which sees little and
-//! cannot wait. But it does so while the middleware polls the request. So the middleware leaves its
+//! reqwest sends again below every middleware. First it asks a classifier, which sees little and
+//! cannot wait. It asks while the middleware polls the request. So the middleware leaves its
 //! call in a thread-local for the time of each poll, and the classifier asks the limiter for one
 //! more attempt, now or not at all.
 //!

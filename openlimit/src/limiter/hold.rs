@@ -259,10 +259,8 @@ impl State {
         let lasts = |held: &OwnHold| now < held.until.saturating_add(OWN_FOR);
         // Another process may have found that a quota is used up, long after a hold of this one. A
         // closed limiter does not know if one is, so either may be the reason there.
-        let is_own = |held: &&OwnHold| match self.admission.backend.is_exhausted() {
-            true => held.is_quota || !is_exhausted && lasts(held),
-            false => lasts(held),
-        };
+        let may_be_used_up = self.admission.backend.is_exhausted();
+        let is_own = |held: &&OwnHold| held.is_quota && may_be_used_up || !is_exhausted && lasts(held);
         match self.uncommon.get().held_for.as_ref().filter(is_own) {
             Some(held) => Arc::clone(&held.reason),
             None if is_exhausted => USED_UP_ELSEWHERE.into(),

@@ -227,7 +227,8 @@ end
 -- FAR is `MOST` of `scale`: up to there sums are exact. It also stands for no bound. A client asks
 -- again within LONGEST_PAUSE (ahead.rs), in nanoseconds. Its batch may take until GRACE after that
 -- and two look-aheads, in microseconds.
-local FAR, MOST_PAIRS, PROBE, LONGEST_PAUSE, GRACE = 4503599627370496, 64, 60000000, 1000000000, 50000
+local FAR, MOST_PAIRS, MOST_IN_LINE = 4503599627370496, 64, 256
+local PROBE, LONGEST_PAUSE, GRACE = 60000000, 1000000000, 50000
 local last, epoch, charges, in_line, first_due, held, booked = now, now, now, 0, 0, 0, 0
 local old_epoch, claim_of, claim_ends = 0, 0, 0
 local level$, idle$, rested$, was_fit$ = 0, 0, FAR, 0 --*
@@ -235,8 +236,8 @@ local ends$, span$, cut$, rate$, shut$, sum$, given$, late$, old$ = 0, 0, 0, 0, 
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- Three numbers for each client in it: a hash of its key, when it loses its place, and how long its
--- turn takes. Up to `most`.
-local line = {most = 768, takes = 0}
+-- turn takes.
+local line = {}
 -- Of the limits that reset.
 local window = {}
 window.till$ = 0 --resets
@@ -332,7 +333,7 @@ held = math.abs(held)
 -- clients in line lose their places cannot be told any more, so a new line begins. The hold lasts
 -- for as long as before. Nothing leaks during a hold.
 if now < last then
-  line, claim_ends, held, booked = {most = line.most, takes = 0}, 0, max(0, held - last + now), max(0, booked - last + now)
+  line, claim_ends, held, booked = {}, 0, max(0, held - last + now), max(0, booked - last + now)
   ends$, shut$ = max(0, ends$ - last + now), max(0, shut$ - last + now) --*
 end
 do
@@ -389,7 +390,7 @@ local function thin(stack, size)
 end
 
 if hold_ends > 2 then
-  charges, line, claim_ends, booked = charges + 1, {most = line.most, takes = 0}, 0, 0
+  charges, line, claim_ends, booked = charges + 1, {}, 0, 0
   level$, rested$, top$, low$, size$ = 0, FAR, charges, 0, 0 --*
   ends$, span$, cut$, rate$ = 0, 0, charges, rate$ > 0 and 4294967296 or 0 --*
 end
@@ -550,9 +551,9 @@ end
 for place = #line - 2, 1, -3 do
   if line[place + 1] <= now then leave_line(place) end
 end
--- How much of a turn the granted calls take, how many they are, and when to ask again for a call
--- that was kept back: for its turn, or until it is near.
-local turn, granted, turn_in = 0, 0
+-- How much of a turn the granted calls take, and how many they are. How long the turn of a call that
+-- was kept back takes, and when to ask again for it: for its turn, or until it is near.
+local turn, granted, takes, turn_in = 0, 0, 0
 -- When to ask again for a call that was kept back for its share.
 local has_served, share_in = false
 while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_probe do
@@ -599,7 +600,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
       if line[entry] == client() then break end
       least = least + line[entry + 2] / 4
     end
-    line.takes = max(line.takes, weight$) --leaks
+    takes = max(takes, weight$) --leaks
     turn_in = max(0, max(due, least) + pause - 2 * look_ahead + (is_next and 0 or look_ahead / 8))
     break
   else
@@ -635,9 +636,9 @@ if #line > 0 or turn_in then
     entry = #line + 1
   end
   if turn_in then
-    if entry < line.most then
+    if entry < 3 * MOST_IN_LINE then
       line[entry], line[entry + 1] = client(), now + math.ceil((min(turn_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
-      line[entry + 2] = line.takes
+      line[entry + 2] = takes
     end
     place = (entry + 2) / 3
   end

@@ -1,5 +1,5 @@
-//! Calls of several sizes and priorities wait together, so calls are often overtaken by larger ones.
-//! Over Redis they use nearly what they use in memory, however short the burst is.
+//! Calls of several sizes and priorities wait together, so larger calls often overtake others. Over
+//! Redis they use nearly what they use in memory, however short the burst is.
 //!
 //! All clients and the server share one clock, which the loop moves. So every run is the same.
 
@@ -10,7 +10,7 @@ use redis::Connection;
 
 use super::closed_loop::{JITTER, MILLISECOND, WAY, backend};
 use super::server::RedisServer;
-use super::world::{EPOCH, scripted};
+use super::world::{EPOCH, IDENTITY, command, scripted};
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::tests::below;
 use crate::backend::{Backend, Buckets as _};
@@ -90,9 +90,7 @@ fn run(connection: &mut Connection, metering: Metering, clients: usize, sizes: [
                 match slots.collect(queue, false, now) {
                     Ok(batch) => {
                         batches += 1;
-                        let mut command = redis::cmd("EVALSHA");
-                        command.arg(&script).arg(2).arg(&*keys).arg("openlimit 1\nof the test\n");
-                        command.arg(batch).arg(60).arg(60).arg(EPOCH + (now + WAY) / 1_000);
+                        let command = command(&script, IDENTITY, keys, &batch, EPOCH + (now + WAY) / 1_000);
                         let bytes: Vec<u8> = command.query(connection).expect("redis answers");
                         let read = BatchReply::read(&bytes, &[false]).expect("a reply");
                         *reply = Some((now + 2 * WAY, now, read));
@@ -110,8 +108,8 @@ fn run(connection: &mut Connection, metering: Metering, clients: usize, sizes: [
     Figures { share: used as f64 / (RATE as f64 * seconds), batches }
 }
 
-/// Asserts the bound: in every window the burst and what leaks meanwhile, or in windows of a second
-/// the amount.
+/// Asserts the bound. A limit that refills allows the burst and what leaks meanwhile in every window.
+/// One that is counted in windows allows the amount in every second.
 fn check(metering: &Metering, departed: &[(u64, u64)]) {
     for (first, (from, _)) in departed.iter().enumerate() {
         let mut sum = 0;
