@@ -27,7 +27,7 @@ use reqwest::{Request, Response};
 use tower_service::Service;
 
 use super::known_error::KnownError;
-use super::response::{answered, outgoing, unsent};
+use super::response::{answered, failed, outgoing};
 use super::service::{LimitService, take_ready};
 use crate::AcquireError;
 use crate::feedback::Observation;
@@ -84,9 +84,7 @@ where
             match inner.call(factory).await {
                 Ok(response) => Ok(answered(permit, response).await),
                 Err(error) => {
-                    if let OpenAIError::Reqwest(error) = &error {
-                        unsent(permit, error);
-                    }
+                    failed(permit, if let OpenAIError::Reqwest(error) = &error { error } else { &error });
                     Err(error)
                 }
             }

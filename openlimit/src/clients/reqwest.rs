@@ -11,7 +11,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use super::known_error::KnownError;
 use super::layer::LimitLayer;
-use super::response::{answered, outgoing, unsent};
+use super::response::{answered, failed, outgoing};
 use super::retries::Call;
 
 /// The errors of `reqwest-middleware`, which pass over the error of a middleware.
@@ -31,6 +31,10 @@ pub(super) const ERRORS: KnownError = KnownError {
 /// middleware, so it is not counted, and the limiter does not see the refusal. Only from the
 /// headers of later responses does the limiter learn that less is left. If a client that you are
 /// given may have one, turn it off: `.retry(reqwest::retry::never())`.
+///
+/// Without a policy, reqwest sends a request up to twice more if a server of HTTP/2 says that it
+/// has not processed it (`REFUSED_STREAM`, or `GOAWAY` without an error). The server has seen these
+/// attempts, and only the first one is counted. With `reqwest_retries`, each of them is.
 ///
 /// A request that is not admitted fails with `Error::Middleware`, which has the
 /// [`AcquireError`](crate::AcquireError).
@@ -52,9 +56,7 @@ impl Middleware for LimitLayer {
         match outcome {
             Ok(response) => Ok(answered(permit, response).await),
             Err(error) => {
-                if let Error::Reqwest(error) = &error {
-                    unsent(permit, error);
-                }
+                failed(permit, if let Error::Reqwest(error) = &error { error } else { &error });
                 Err(error)
             }
         }

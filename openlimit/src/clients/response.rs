@@ -43,8 +43,9 @@ pub(super) async fn answered(permit: Permit, response: Response) -> Response {
     Response::from(http::Response::from_parts(head, Body::wrap(body)))
 }
 
-/// Gives the cost of a call back if its request was never sent.
-pub(super) fn unsent(permit: Permit, error: &(dyn Error + 'static)) {
+/// Ends a call whose request failed. Gives its cost back if it was never sent.
+pub(super) fn failed(mut permit: Permit, error: &(dyn Error + 'static)) {
+    permit.end_unserved();
     if is_unsent(error) {
         permit.cancel();
     }

@@ -44,9 +44,10 @@ use crate::{Acquire, Permit};
 ///
 /// A request is sent again
 ///
-/// - if it failed, such as by a connection that was reset, or the status is 408 or 5xx. Not after a
-///   refusal (429, 503 and 529): its headers say how long to wait, and only the layers above see
-///   them. The server may have processed the request before it failed, as for any retry.
+/// - if it failed, such as by a connection that was reset or a stream of HTTP/2 that the server
+///   refused, or the status is 408 or 5xx. Not after a refusal (429, 503 and 529): its headers say
+///   how long to wait, and only the layers above see them. The server may have processed the
+///   request before it failed, as for any retry.
 /// - if the limiter admits it at that moment, at the same cost, priority and site. It does not wait.
 ///   Of limits that are shared through Redis, it takes only what this process has reserved.
 ///
@@ -55,8 +56,8 @@ use crate::{Acquire, Permit};
 ///
 /// The [burst](crate::Builder::burst) needs room for one more call. By default, 30 000 tokens per
 /// minute have room for 475 at once, which is too few for most calls. A burst of ten seconds has
-/// room for 4 975. A [concurrency](crate::Builder::concurrency) needs room, too: the failed attempt
-/// is in flight until the next one is sent. So with a concurrency of one, none is sent again.
+/// room for 4 975. A [concurrency](crate::Builder::concurrency) needs none: the failed attempt has
+/// ended. But if a call waits for that, it goes first.
 ///
 /// As in every policy of reqwest, a request is sent at most twice more, within a budget of 20 %. The
 /// methods of the builder change both, but with another classifier nobody counts. To send again
@@ -158,6 +159,10 @@ impl Call {
             return false;
         }
         self.status = status;
+        if let Some(failed) = &mut self.permit {
+            // It is not in flight any more, and must not be in the way of the next attempt.
+            failed.end_unserved();
+        }
         if error.is_some_and(is_unsent)
             && let Some(unsent) = self.permit.take()
         {

@@ -90,8 +90,16 @@ where
     let Some(acquire) = acquire else {
         return Ok(inner.call(request).await.map_err(Into::into)?.map(LimitedBody::untouched));
     };
-    let permit = acquire.await?;
-    let (head, body) = inner.call(request).await.map_err(Into::into)?.into_parts();
-    let body = LimitedBody::answered(permit, &head, body).await;
-    Ok(Response::from_parts(head, body))
+    let mut permit = acquire.await?;
+    match inner.call(request).await.map_err(Into::into) {
+        Ok(response) => {
+            let (head, body) = response.into_parts();
+            let body = LimitedBody::answered(permit, &head, body).await;
+            Ok(Response::from_parts(head, body))
+        }
+        Err(error) => {
+            permit.end_unserved();
+            Err(error)
+        }
+    }
 }

@@ -71,11 +71,12 @@ impl Middleware for LimitLayer {
         let path = head.uri.path();
         let outgoing = Outgoing::new(&head.method, host, path, &head.headers, &head.extensions, sent.bytes());
         let Some(acquire) = self.acquire(&outgoing).map_err(other)? else { return sent.pass(head, next) };
-        let permit = acquire.blocking().map_err(other)?;
+        let mut permit = acquire.blocking().map_err(other)?;
         let head = if self.http_status_as_error { with_statuses(head) } else { head };
         match sent.pass(head, next) {
             Ok(response) => self.answered(permit, response),
             Err(error) => {
+                permit.end_unserved();
                 if is_unsent(&error) {
                     permit.cancel();
                 }

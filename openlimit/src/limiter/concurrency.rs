@@ -85,10 +85,12 @@ impl Core {
 }
 
 impl Permit {
-    /// Ends a call that the provider did not serve.
-    pub(super) fn end_unserved(&mut self) {
-        if let Some(number) = self.take_flight() {
-            self.core().end_flight(number, false);
-        }
+    /// Ends a call that the provider did not serve, in each limiter. Its charge is kept.
+    pub(crate) fn end_unserved(&mut self) {
+        self.each(|permit| {
+            if let Some(number) = permit.take_flight() {
+                permit.core().end_flight(number, false);
+            }
+        });
     }
 }

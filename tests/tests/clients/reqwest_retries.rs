@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use openlimit::clients::{LimitLayer, reqwest_retries};
 use openlimit::testing::ManualClock;
-use openlimit::{Output, Priority, Rate, RateLimiter};
+use openlimit::{Concurrency, Cost, Output, Priority, Rate, RateLimiter};
 use openlimit_tests::{Call, plain};
 use reqwest::retry::Builder;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
@@ -72,7 +72,7 @@ async fn each_attempt_is_charged_and_the_last_one_settles() {
             .input_tokens(Rate::per_day(100))
             .build()
             .unwrap(),
-        builder().concurrency(2).build().unwrap(),
+        builder().concurrency(1).build().unwrap(),
     ] {
         let server = failing(&[FAILED, "502 Bad Gateway"]);
         assert_eq!(status(&client(LimitLayer::new(&limiter)), &server).await, 200);
@@ -206,20 +206,84 @@ async fn a_request_that_finds_no_server_costs_nothing() {
     }
 }
 
+/// A limiter of requests that never refills, and bounds how many calls are in flight.
+fn in_flight(concurrency: impl Into<Concurrency>) -> RateLimiter {
+    let limiter = plain(&ManualClock::new()).requests(Rate::per_day(1_000));
+    limiter.concurrency(concurrency).build().unwrap()
+}
+
+fn calls_in_flight(limiter: &RateLimiter) -> u32 {
+    limiter.status().unwrap().in_flight.unwrap().calls
+}
+
 #[tokio::test]
 async fn only_the_last_attempt_is_in_flight() {
-    let limiter = plain(&ManualClock::new()).requests(Rate::per_day(1_000)).concurrency(2).build().unwrap();
-    let (sees, seen) = (limiter.clone(), Arc::<Mutex<Vec<u32>>>::default());
+    for concurrency in [1, 2] {
+        let limiter = in_flight(concurrency);
+        let (sees, seen) = (limiter.clone(), Arc::<Mutex<Vec<u32>>>::default());
+        let server = Server::start({
+            let seen = Arc::clone(&seen);
+            move |_, stream| {
+                seen.lock().unwrap().push(calls_in_flight(&sees));
+                write(stream, &answer(FAILED, &[], "{}"));
+            }
+        });
+        assert_eq!(status(&client(LimitLayer::new(&limiter)), &server).await, 500);
+        assert_eq!(*seen.lock().unwrap(), [1, 1, 1]);
+        assert_eq!((calls_in_flight(&limiter), available(&limiter)), (0, 997));
+    }
+}
+
+#[tokio::test]
+async fn each_limiter_of_a_request_has_only_its_last_attempt_in_flight() {
+    let (tenant, account) = (in_flight(1), in_flight(1));
+    let server = failing(&[FAILED, FAILED]);
+    assert_eq!(status(&client(LimitLayer::new((&tenant, &account))), &server).await, 200);
+    for limiter in [&tenant, &account] {
+        assert_eq!((calls_in_flight(limiter), available(limiter)), (0, 997));
+    }
+}
+
+#[tokio::test]
+async fn attempts_whose_connections_break_follow_one_another_and_are_no_success() {
+    // Hangs up.
+    let server = Server::start(|_, _| {});
+    let limiter = in_flight(Concurrency::Adaptive(1..=8));
+    send(&client(LimitLayer::new(&limiter)), &server.url(PATH)).await.unwrap_err();
+    assert_eq!((server.requests().len(), available(&limiter)), (3, 997));
+    let in_flight = limiter.status().unwrap().in_flight.unwrap();
+    assert_eq!((in_flight.calls, in_flight.most), (0, 1));
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_the_failed_attempt_to_end_goes_before_the_next_one() {
+    let limiter = in_flight(1);
+    let waiter = Arc::<Mutex<Option<Call>>>::default();
     let server = Server::start({
-        let seen = Arc::clone(&seen);
+        let (sees, waiter) = (limiter.clone(), Arc::clone(&waiter));
         move |_, stream| {
-            seen.lock().unwrap().push(sees.status().unwrap().in_flight.unwrap().calls);
+            let mut waiter = waiter.lock().unwrap();
+            let call = waiter.get_or_insert_with(|| Call::start(sees.acquire(Cost::new())));
+            assert!(!call.poll());
             write(stream, &answer(FAILED, &[], "{}"));
         }
     });
     assert_eq!(status(&client(LimitLayer::new(&limiter)), &server).await, 500);
-    assert_eq!(*seen.lock().unwrap(), [1, 1, 1]);
-    assert_eq!(limiter.status().unwrap().in_flight.unwrap().calls, 0);
+    assert_eq!((server.requests().len(), calls_in_flight(&limiter)), (1, 1));
+    assert!(waiter.lock().unwrap().as_mut().unwrap().poll());
+}
+
+#[tokio::test]
+async fn an_attempt_that_the_budget_stops_is_not_in_flight() {
+    let (limiter, server) = (in_flight(1), Server::answering(answer(FAILED, &[], "{}")));
+    let client = client_with(reqwest_retries().max_extra_load(0.0), LimitLayer::new(&limiter));
+    for _ in 0..60 {
+        assert_eq!(status(&client, &server).await, 500);
+        assert_eq!(calls_in_flight(&limiter), 0);
+    }
+    let sent = server.requests().len();
+    assert!(sent > 60 && sent < 180, "{sent}");
+    assert_eq!(available(&limiter), 1_000 - sent as u64);
 }
 
 #[tokio::test]

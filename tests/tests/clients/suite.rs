@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use openlimit::clients::LimitLayer;
 use openlimit::testing::{ManualClock, Provider};
-use openlimit::{AcquireError, Cost, Rate, RateLimiter};
+use openlimit::{AcquireError, Concurrency, Cost, Rate, RateLimiter};
 use openlimit_tests::{eventually, plain};
 
 use super::client::{Client, Reply, Request};
@@ -139,6 +139,20 @@ pub(crate) fn a_call_is_in_flight_until_its_reply_ends_or_is_dropped<C: Client>(
     }
 }
 
+pub(crate) fn a_failed_call_is_not_in_flight_while_its_response_is_there<C: Client>(client: &C) {
+    // So the next attempt of a client that keeps the response meanwhile does not wait for it.
+    for status in ["500 Internal Server Error", "408 Request Timeout", "503 Service Unavailable"] {
+        let server = Server::answering(answer(status, &[], &"x".repeat(200_000)));
+        let limiter = plain(&ManualClock::new()).concurrency(1).build().unwrap();
+        let mut seen = None;
+        client.stream(LimitLayer::new(&limiter), chat(&server.url(PATH)), &mut |_| {
+            seen = limiter.status().unwrap().in_flight;
+            false
+        });
+        assert_eq!(seen.map(|in_flight| in_flight.calls), Some(0), "{status}");
+    }
+}
+
 pub(crate) fn a_refusal_holds_all_calls_before_the_program_sees_it<C: Client>(client: &C) {
     let body = r#"{"error": {"message": "Please try again in 90s.", "code": "rate_limit_exceeded"}}"#;
     for (headers, expected) in [(&[("retry-after", "30")][..], 30), (&[], 90)] {
@@ -160,6 +174,17 @@ pub(crate) fn an_error_that_is_not_about_limits_holds_nothing<C: Client>(client:
         assert_eq!(held(&limiter), None);
         assert_eq!(available(&limiter), 1_000 - 313);
     }
+}
+
+pub(crate) fn a_request_that_fails_is_no_success<C: Client>(client: &C) {
+    // Hangs up.
+    let server = Server::start(|_, _| {});
+    let adaptive = Concurrency::Adaptive(1..=8);
+    let limiter = plain(&ManualClock::new()).tokens(Rate::per_day(1_000)).concurrency(adaptive);
+    let limiter = limiter.build().unwrap();
+    client.send(Some(LimitLayer::new(&limiter)), chat(&server.url(PATH))).unwrap_err();
+    let in_flight = limiter.status().unwrap().in_flight.unwrap();
+    assert_eq!((in_flight.calls, in_flight.most, available(&limiter)), (0, 1, 1_000 - 313));
 }
 
 pub(crate) fn a_request_without_a_limiter_is_untouched<C: Client>(client: &C) {
@@ -395,8 +420,10 @@ macro_rules! suite {
             a_stream_arrives_piece_by_piece_and_settles,
             a_stream_that_is_not_read_to_its_end_keeps_its_charge,
             a_call_is_in_flight_until_its_reply_ends_or_is_dropped,
+            a_failed_call_is_not_in_flight_while_its_response_is_there,
             a_refusal_holds_all_calls_before_the_program_sees_it,
             an_error_that_is_not_about_limits_holds_nothing,
+            a_request_that_fails_is_no_success,
             a_request_without_a_limiter_is_untouched,
             a_request_that_counts_against_other_limits_is_untouched,
             several_limiters_admit_a_request_together,
