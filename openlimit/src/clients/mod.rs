@@ -54,7 +54,7 @@
 //!
 //! | client | retries |
 //! | --- | --- |
-//! | reqwest | those of the crate `reqwest-retry`, added before this layer, and `reqwest_retries`, a policy for `ClientBuilder::retry` of reqwest itself, which sends again at once if the limiter has room. No other policy there: it is below every middleware, so nobody would count what it sends. Without a policy, reqwest sends again only what the server has not begun to process |
+//! | reqwest | those of the crate `reqwest-retry`, added before this layer, and `reqwest_retries`, a policy for `ClientBuilder::retry` of reqwest itself, which sends again at once if the limiter has room. No other policy there: it is below every middleware, so nobody would count what it sends. Without a policy, reqwest, also below async-openai, sends again only what a server of HTTP/2 has refused to process. Nobody counts that either: `.retry(reqwest::retry::never())` turns it off |
 //! | async-openai | those of its `OpenAIRetryLayer`, above this layer |
 //! | ureq | it has none: send again in a loop around the call |
 //! | hyper, tower | those of `tower::retry`, above this layer |

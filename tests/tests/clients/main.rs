@@ -9,6 +9,7 @@ mod any_limiter;
 mod async_openai;
 mod client;
 mod reqwest;
+mod reqwest_http2;
 mod reqwest_retries;
 mod server;
 mod suite;
