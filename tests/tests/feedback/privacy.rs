@@ -1,5 +1,7 @@
 //! Nothing of a response is shown but numbers, and no header is read that is not about limits.
 
+use std::time::Duration;
+
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{Cost, Rate, RateLimiter};
@@ -93,11 +95,18 @@ fn the_text_of_a_body_is_not_shown() {
 
 #[test]
 fn a_refused_call_shows_nothing_of_a_response() {
-    // Observations do not reach errors and status by themselves.
     let clock = ManualClock::new();
-    let limiter = RateLimiter::builder().clock(&clock).requests(Rate::per_minute(1)).build().expect("valid");
-    let _observation = Observation::from_parts(429, [("authorization", SECRET)], SECRET.as_bytes());
-    drop(limiter.try_acquire(Cost::new()));
-    let error = limiter.try_acquire(Cost::new()).expect_err("the limit is used up");
-    assert!(!format!("{error} {error:?} {:?}", limiter.status()).contains("sk-proj"));
+    let limiter =
+        RateLimiter::builder().clock(&clock).requests(Rate::per_minute(600)).build().expect("valid");
+    let headers = [("retry-after", "20"), ("authorization", SECRET), ("x-ratelimit-limit-tokens", SECRET)];
+    for body in [SECRET.to_owned(), format!(r#"{{"error": {{"message": "{SECRET}", "code": "{SECRET}"}}}}"#)]
+    {
+        let refusal = Observation::from_parts(429, headers, body.as_bytes());
+        let verdict = limiter.try_acquire(Cost::new()).expect("there is room").refused(&refusal);
+        let error = limiter.try_acquire(Cost::new()).expect_err("it is on hold");
+        let status = limiter.status().expect("it is built");
+        let shown = format!("{verdict:?} {error} {error:?} {status} {status:#} {status:?}");
+        assert!(shown.contains("refused a call") && !shown.contains("sk-proj"), "{shown}");
+        clock.advance(Duration::from_secs(60));
+    }
 }
