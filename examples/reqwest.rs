@@ -2,7 +2,7 @@
 //!
 //!     cargo run --example reqwest
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use openlimit::clients::LimitLayer;
@@ -21,8 +21,9 @@ limiter! {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // Stands in for OpenAI.
-    let provider = Provider::builder().requests(Rate::per_minute(900)).start()?;
+    // Stands in for OpenAI. Its bucket holds ten seconds of the limit.
+    let limit = Rate::per_minute(900).burst(Duration::from_secs(10));
+    let provider = Provider::builder().requests(limit).start()?;
     let url = format!("{}/chat/completions", provider.url());
 
     let layer = LimitLayer::choose(|request| match request.model()?.as_ref() {
