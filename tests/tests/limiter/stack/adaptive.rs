@@ -4,7 +4,7 @@ use std::io::Read;
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{Builder, Concurrency, Cost, Permit, Rate, RateLimiter, Stack, kind};
+use openlimit::{AcquireError, Builder, Concurrency, Cost, Permit, Rate, RateLimiter, Stack, kind};
 use openlimit_tests::{Call, millis, plain, secs};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -142,7 +142,7 @@ fn a_call_that_a_hold_of_one_limiter_refuses_lets_no_other_depart_before_the_hol
     clock.advance(millis(100));
     assert!(!behind.poll());
     first.refused(Observation::from_parts(429, [("retry-after", "20")], b""));
-    refused.refused();
+    assert!(matches!(refused.refused(), AcquireError::Held { .. }));
     assert!(!behind.poll());
     clock.advance(secs(22));
     drop(behind.admitted());
