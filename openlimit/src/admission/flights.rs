@@ -39,6 +39,9 @@ const CUT: (u64, u64) = (4, 5);
 /// second one by every other call. In that simulation it refuses 33 % then, and 5 % with this.
 const SHORTEST_ROUND: u64 = 20;
 
+/// Stands for the number of a call that ends without a success that counts.
+pub(crate) const NO_SUCCESS: u64 = 0;
+
 /// The calls of one limiter that are in flight.
 #[derive(Debug)]
 pub(super) struct Flights {
@@ -127,10 +130,11 @@ impl Flights {
         self.last
     }
 
-    /// Notes that a call has ended, and if it was a success.
-    pub(super) fn end(&mut self, number: u64, is_success: bool, now: u64) {
+    /// Notes that the call of this number has ended with success, or another one
+    /// [without](NO_SUCCESS).
+    pub(super) fn end(&mut self, number: u64, now: u64) {
         let was_full = self.room() == 0;
-        if is_success && was_full && number > self.cut {
+        if was_full && number > self.cut {
             self.count_success();
         }
         self.calls = self.calls.saturating_sub(1);

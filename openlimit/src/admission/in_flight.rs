@@ -7,7 +7,7 @@
 
 use std::task::Waker;
 
-use super::flights::Flights;
+use super::flights::{Flights, NO_SUCCESS};
 use super::{Admission, Decided};
 use crate::backend::{Buckets as _, Due};
 use crate::limits::Concurrency;
@@ -63,10 +63,11 @@ impl Admission {
         number
     }
 
-    /// Notes that the call of this number has ended, and if it was a success.
-    pub(crate) fn end_flight(&mut self, number: u64, is_success: bool, now: u64) {
+    /// Notes that the call of this number has ended with success, or another one
+    /// [without](NO_SUCCESS).
+    pub(crate) fn end_flight(&mut self, number: u64, now: u64) {
         if let Some(flights) = self.flights_mut() {
-            flights.end(number, is_success, now);
+            flights.end(number, now);
             self.pass_room_on();
         }
     }
@@ -88,7 +89,7 @@ impl Admission {
     }
 
     /// Returns true if as many calls are in flight as may be.
-    pub(super) fn is_saturated(&self) -> bool {
+    pub(crate) fn is_saturated(&self) -> bool {
         self.flights().is_some_and(|flights| flights.room() == 0)
     }
 
@@ -156,8 +157,8 @@ impl Admission {
     pub(crate) fn take_back(&mut self, grant: &Grant, now: u64) {
         self.backend.refund(&grant.amounts, grant.charge, now, |_, _| ());
         self.pass_probe_on(grant, now);
-        if let Some(number) = grant.flight {
-            self.end_flight(number, false, now);
+        if grant.flight.is_some() {
+            self.end_flight(NO_SUCCESS, now);
         }
     }
 }

@@ -75,6 +75,7 @@ use std::task::Waker;
 use crate::backend::{Backend, Buckets as _};
 use crate::queue::{Grant, Key, Queue, Refusal, Waiter};
 
+pub(crate) use self::flights::NO_SUCCESS;
 pub(crate) use self::full::Cap;
 pub(crate) use self::long_wait::LongWait;
 pub(crate) use self::plan::{Plan, Raises};

@@ -3,9 +3,13 @@
 //! `admission/in_flight.rs` has the rules. A permit ends its call once: when it is dropped, and at
 //! the latest then, since a permit that is settled, cancelled or refused is dropped, too. Streams
 //! own the permit of their call (`wrap/tap.rs`), and drop it at their end.
+//!
+//! A refusal, which cuts the concurrency, and a success, which may raise it, count in all limiters
+//! of a stack before the call ends in one of them.
 
-use super::core::Core;
+use super::core::{Core, State};
 use super::{Builder, Permit};
+use crate::admission::NO_SUCCESS;
 use crate::feedback::{Denial, DenialKind, Observation};
 use crate::limits::{Amounts, Concurrency};
 
@@ -57,18 +61,29 @@ impl<K, Keys> Builder<K, Keys> {
 }
 
 impl Core {
-    /// Notes that a call is not in flight any more, and if it was a success.
-    pub(super) fn end_flight(&self, number: u64, is_success: bool) {
-        self.update(|state, now, _| state.admission.end_flight(number, is_success, now));
+    /// Notes that a call is not in flight any more. Its number says if it was a success.
+    pub(super) fn end_flight(&self, number: u64) {
+        self.update(|state, now, _| state.admission.end_flight(number, now));
+    }
+
+    /// Returns true if one more call may be in flight.
+    fn has_room_in_flight(&self) -> bool {
+        self.lock().is_some_and(|state| !state.admission.is_saturated())
     }
 
     /// Cuts the concurrency after a refusal that can be about it.
-    pub(super) fn cut_concurrency(&self, number: u64, refusal: &Observation, amounts: &Amounts) {
+    pub(super) fn cut_concurrency(
+        &self,
+        state: &mut State,
+        number: u64,
+        refusal: &Observation,
+        amounts: &Amounts,
+    ) {
         let is_full = refusal.denial().is_some_and(|denial| {
             matches!(denial.kind(), DenialKind::RateLimited | DenialKind::SlowDown | DenialKind::Overloaded)
         });
         if is_full && !self.is_about_limits(refusal, amounts) {
-            self.update(|state, _, _| state.admission.cut_concurrency(number));
+            state.admission.cut_concurrency(number);
         }
     }
 
@@ -88,9 +103,29 @@ impl Permit {
     /// Ends a call that the provider did not serve, in each limiter. Its charge is kept.
     pub(crate) fn end_unserved(&mut self) {
         self.each(|permit| {
-            if let Some(number) = permit.take_flight() {
-                permit.core().end_flight(number, false);
+            if permit.take_flight().is_some() {
+                permit.core().end_flight(NO_SUCCESS);
             }
         });
+    }
+
+    /// Notes that the call does not end with a success that counts.
+    pub(super) fn end_without_success(&mut self) {
+        if let Some(number) = self.flight_mut() {
+            *number = NO_SUCCESS;
+        }
+    }
+
+    /// Notes in which limiters of a stack a success counts: where as many calls are in flight as may
+    /// be.
+    ///
+    /// It has to be known before the call ends in one of them. That may let another call depart from
+    /// all of them, which fills the others.
+    pub(super) fn judge(levels: &mut [Self]) {
+        for level in levels {
+            if level.flight().is_some() && level.core().has_room_in_flight() {
+                level.end_without_success();
+            }
+        }
     }
 }

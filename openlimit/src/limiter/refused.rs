@@ -133,15 +133,15 @@ impl Permit {
             if longer > wait {
                 began = hold(state, longer).or(began);
             }
+            if let Some(number) = self.flight() {
+                core.cut_concurrency(state, number, observation, &amounts);
+            }
         });
         core.report_hold(began, &reason);
         core.report_limits(&changed);
         core.probe(observation);
-        if let Some(number) = self.flight() {
-            core.cut_concurrency(number, observation, &amounts);
-        }
         core.report_refusal(observation, verdict);
-        self.end_unserved();
+        self.end_without_success();
         verdict
     }
 

@@ -22,6 +22,7 @@ use std::task::{Poll, Waker};
 use super::core::{Core, State};
 use super::permit::{Charged, Settled};
 use super::seen;
+use crate::admission::NO_SUCCESS;
 use crate::error::AcquireError;
 use crate::limits::Usage;
 use crate::queue::{Grant, Key, Outcome};
@@ -67,8 +68,8 @@ impl Core {
             charged.count(&mut state.admission, &self.plan);
             charged.refund(all, &mut state.admission, &self.plan, now);
             state.admission.pass_probe_on(&charged.grant, now);
-            if let Some(number) = charged.grant.flight.take() {
-                state.admission.end_flight(number, false, now);
+            if charged.grant.flight.take().is_some() {
+                state.admission.end_flight(NO_SUCCESS, now);
             }
         });
     }
@@ -77,7 +78,7 @@ impl Core {
     pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage, settled: Settled) {
         charged.note(usage);
         let usage = &*charged.with_spend(usage, &self.plan);
-        if settled == Settled::Whole {
+        if settled >= Settled::Whole {
             seen::settled(self, &charged.grant.amounts, usage);
         }
         let (more, less) = self.plan.difference(&charged.grant, usage);
@@ -86,6 +87,11 @@ impl Core {
             charged.refund(less, &mut state.admission, &self.plan, now);
             charged.owe(more, &mut state.admission, now);
             charged.teach(&mut state.admission, usage, settled);
+            if settled == Settled::End
+                && let Some(number) = charged.grant.flight.take()
+            {
+                state.admission.end_flight(number, now);
+            }
         });
     }
 

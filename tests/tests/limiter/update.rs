@@ -47,6 +47,9 @@ fn a_debt_stays_in_proportion() {
     assert_eq!(limiter.status().expect("it is built").limits[0].debt, 1_000);
     tokens(&limiter, 100);
     assert_eq!(limiter.status().expect("it is built").limits[0].debt, 50);
+    let ten_days = Rate::per_day(100).burst(secs(10 * 86_400));
+    limiter.update(|limits| limits.tokens(ten_days)).expect("a valid burst");
+    assert_eq!(limiter.status().expect("it is built").limits[0].debt, 500);
 }
 
 #[test]

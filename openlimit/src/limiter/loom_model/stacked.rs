@@ -3,8 +3,9 @@
 use loom::thread;
 
 use super::{Call, SECOND, canceller, drained, ended, limiter, model};
-use crate::limiter::Stack;
-use crate::limits::Cost;
+use crate::limiter::{RateLimiter, Stack};
+use crate::limits::{Concurrency, Cost};
+use crate::time::ManualClock;
 
 #[test]
 fn a_stacked_call_whose_two_limiters_make_room_at_once() {
@@ -51,5 +52,23 @@ fn two_stacked_calls_of_opposite_orders() {
         assert!(forwards.permit.is_some() != backwards.permit.is_some(), "one of them has room");
         clock.advance(SECOND);
         assert!(forwards.is_admitted() && backwards.is_admitted());
+    });
+}
+
+#[test]
+fn a_stacked_call_ends_while_another_one_arrives_for_which_it_makes_room() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let limiter = |concurrency| {
+            RateLimiter::builder().concurrency(concurrency).clock(&clock).build().expect("it is sound")
+        };
+        let (two, one) = (limiter(Concurrency::Adaptive(2..=9)), limiter(Concurrency::Fixed(1)));
+        let stack = Stack::of((&two, &one));
+        let permit = stack.try_acquire(Cost::new()).expect("there is room");
+        let ends = thread::spawn(move || drop(permit));
+        let next = stack.try_acquire(Cost::new());
+        ended(ends);
+        let flights = two.status().expect("it is built").in_flight.expect("it is limited");
+        assert_eq!((flights.calls, flights.most), (next.is_ok().into(), 2), "it grew without need");
     });
 }

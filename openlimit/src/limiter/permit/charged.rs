@@ -26,12 +26,15 @@ pub(in crate::limiter) struct Charged {
 }
 
 /// How much of its usage a call is settled by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::limiter) enum Settled {
     /// More may follow.
     Part,
     /// All of it, from which the limiter learns.
     Whole,
+    /// The same, and the call has ended. So that is one step, and a call for which a refund makes
+    /// room departs after it.
+    End,
 }
 
 /// The most debts that a call remembers. Nearly every call has none.
@@ -52,7 +55,7 @@ impl Charged {
 
     /// Lets the limiter learn from the usage, once all of it is known.
     pub(in crate::limiter) fn teach(&mut self, admission: &mut Admission, usage: &Usage, settled: Settled) {
-        if settled == Settled::Whole
+        if settled >= Settled::Whole
             && !self.has_taught
             && let Some(lesson) = &self.grant.lesson
         {

@@ -19,6 +19,7 @@ use super::core::{Core, Handle};
 use crate::learning::Lesson;
 use crate::limits::Amounts;
 use crate::queue::Grant;
+use crate::sync::in_order;
 
 /// An admitted call. Its cost is reserved from all limits.
 ///
@@ -87,7 +88,20 @@ enum Packed {
     /// Nobody shares them. They are in an `Arc` because its last reference is dropped by a function
     /// of its own. A `Box` would be dropped in place, and then the end of every permit would be too
     /// large to be inlined.
-    Stacked(Arc<[Permit]>),
+    Stacked(Arc<Levels>),
+}
+
+/// The permits of a stacked call.
+struct Levels(Vec<Permit>);
+
+/// The call ends in all limiters before another one that this wakes goes on.
+impl Drop for Levels {
+    fn drop(&mut self) {
+        in_order(|| {
+            Permit::judge(&mut self.0);
+            self.0.clear();
+        });
+    }
 }
 
 /// A charge that does not fit into a permit, and the limiter that it is of.
@@ -118,7 +132,7 @@ impl Drop for Reserved {
             self.handle.core().end_probe(charge);
         }
         if let Some(number) = flight {
-            self.handle.core().end_flight(number, true);
+            self.handle.core().end_flight(number);
         }
     }
 }
@@ -156,8 +170,8 @@ impl Permit {
     }
 
     /// Creates the permit of a call of several limiters, of which the outermost comes first.
-    pub(super) fn stacked(levels: Arc<[Self]>) -> Self {
-        Self(Packed::Stacked(levels))
+    pub(super) fn stacked(levels: Vec<Self>) -> Self {
+        Self(Packed::Stacked(Arc::new(Levels(levels))))
     }
 
     /// Creates a permit for any grant.
@@ -174,16 +188,21 @@ impl Permit {
     #[inline]
     pub(super) fn levels(&self) -> &[Self] {
         match &self.0 {
-            Packed::Stacked(levels) => levels,
+            Packed::Stacked(levels) => &levels.0,
             _ => slice::from_ref(self),
         }
     }
 
-    /// Acts on the permit in each limiter.
-    pub(super) fn each(&mut self, act: impl FnMut(&mut Self)) {
-        match &mut self.0 {
-            Packed::Stacked(levels) => Arc::get_mut(levels).into_iter().flatten().for_each(act),
-            _ => slice::from_mut(self).iter_mut().for_each(act),
+    /// Returns the permits of a stack.
+    fn stack(&mut self) -> Option<&mut [Self]> {
+        if let Packed::Stacked(levels) = &mut self.0 { Some(&mut Arc::get_mut(levels)?.0) } else { None }
+    }
+
+    /// Acts on the permit in each limiter. Stacked calls that this wakes go on after that.
+    pub(super) fn each(&mut self, mut act: impl FnMut(&mut Self)) {
+        match self.stack() {
+            Some(levels) => in_order(|| levels.iter_mut().for_each(act)),
+            None => act(self),
         }
     }
 
@@ -193,7 +212,7 @@ impl Permit {
             Packed::Static { core, .. } => core,
             Packed::Counted { core, .. } => core,
             Packed::Boxed(boxed) => boxed.handle.core(),
-            Packed::Stacked(levels) => outermost(levels).core(),
+            Packed::Stacked(levels) => outermost(&levels.0).core(),
         }
     }
 
@@ -203,7 +222,7 @@ impl Permit {
             Packed::Static { core, .. } => Handle::Static(core),
             Packed::Counted { core, .. } => Handle::Counted(Arc::clone(core)),
             Packed::Boxed(boxed) => boxed.handle.clone(),
-            Packed::Stacked(levels) => outermost(levels).handle(),
+            Packed::Stacked(levels) => outermost(&levels.0).handle(),
         }
     }
 
@@ -212,7 +231,7 @@ impl Permit {
         match &self.0 {
             Packed::Static { charge, .. } | Packed::Counted { charge, .. } => *charge,
             Packed::Boxed(boxed) => boxed.charged.grant.charge,
-            Packed::Stacked(levels) => outermost(levels).charge(),
+            Packed::Stacked(levels) => outermost(&levels.0).charge(),
         }
     }
 
@@ -223,7 +242,7 @@ impl Permit {
                 Amounts::Few([(*first).into(), (*second).into(), 0])
             }
             Packed::Boxed(boxed) => boxed.charged.grant.amounts.clone(),
-            Packed::Stacked(levels) => outermost(levels).amounts(),
+            Packed::Stacked(levels) => outermost(&levels.0).amounts(),
         }
     }
 
@@ -235,6 +254,11 @@ impl Permit {
     /// Returns the number of the call among those in flight, if these are limited.
     pub(super) fn flight(&self) -> Option<u64> {
         self.grant()?.flight
+    }
+
+    /// Does the same, to change it.
+    pub(super) fn flight_mut(&mut self) -> Option<&mut u64> {
+        if let Packed::Boxed(boxed) = &mut self.0 { boxed.charged.grant.flight.as_mut() } else { None }
     }
 
     /// Does the same, and leaves none.

@@ -37,8 +37,11 @@ impl Permit {
     /// ```
     pub fn settle(mut self, usage: impl Into<Usage>) {
         let usage = usage.into();
+        if let Some(levels) = self.stack() {
+            Self::judge(levels);
+        }
         self.each(|permit| {
-            permit.change(|core, charged| core.settle(charged, &usage, Settled::Whole));
+            permit.change(|core, charged| core.settle(charged, &usage, Settled::End));
         });
     }
 

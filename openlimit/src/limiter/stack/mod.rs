@@ -25,6 +25,12 @@
 //! expire meanwhile. A few calls behind the head have slots ready (`backend/redis/slots/requests`),
 //! or it would be one for each two round trips.
 //!
+//! # The end
+//!
+//! A call ends in one limiter after another, which may let other calls depart. So before it ends in
+//! the first one, a refusal of it has taken effect in all of them, and it is known in which of them
+//! a success counts (`Permit::judge`). Stacked calls that it wakes go on when it has ended in all.
+//!
 //! # No task needed
 //!
 //! The call goes on when a queue wakes it, on the thread that wakes (`call`). So its progress does

@@ -74,10 +74,13 @@ impl Tap {
 
     /// Notes that the reply has ended. If nothing of it was lost, its last numbers are final.
     pub(super) fn end(&mut self) {
-        if let Some(mut call) = self.0.take()
+        if let Some(call) = self.0.take()
             && let Some(usage) = call.reader.usage().filter(|_| !call.is_broken)
         {
-            call.settle(usage, Settled::Whole);
+            let settled = (usage, Settled::Whole);
+            if call.settled.as_ref() != Some(&settled) {
+                call.permit.settle(settled.0);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Calls of several limiters: all of them admit a call together, or none does.
 
+mod adaptive;
 mod ahead;
 mod first_free;
 mod long_waits;
