@@ -61,6 +61,13 @@ impl Admission {
             self.backend.refresh(now);
             return Decided::Refused(refusal);
         }
+        // With a timeout of zero it is admitted at once, or its time is over.
+        if call.timeout() > 0
+            && let Some(refusal) = self.waits_too_long(&call, now)
+        {
+            self.backend.refresh(now);
+            return Decided::Refused(refusal);
+        }
         let key = self.join(call);
         self.pump(now, wakers);
         self.or_shed(key, now, wakers)

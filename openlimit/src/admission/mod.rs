@@ -171,9 +171,9 @@ impl Admission {
             self.pump(now, wakers);
         }
         if (makes_room || self.queue.is_empty())
-            && let Some(charge) = self.pass(&call, now, wakers)
+            && let Some(grant) = self.pass(&call, now, wakers)
         {
-            return Decided::Admitted(charge);
+            return Decided::Admitted(grant.charge);
         }
         if let Some(refusal) = self.waits_too_long(&call, now) {
             self.backend.refresh(now);
@@ -204,9 +204,9 @@ impl Admission {
             self.pump(now, wakers);
         }
         if !self.is_saturated()
-            && let Some(charge) = self.pass(call, now, wakers)
+            && let Some(grant) = self.pass(call, now, wakers)
         {
-            return Ok(Grant { flight: self.depart(), ..Grant::at_once(call.amounts.clone(), charge) });
+            return Ok(grant);
         }
         Err(self.would_wait(call, now))
     }

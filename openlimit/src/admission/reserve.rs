@@ -77,18 +77,18 @@ impl Admission {
         Some(below.filter(|below| below.1.at < head.1.at).unwrap_or(head))
     }
 
-    /// Admits a call now that does not wait, if no call waits that it has to wait for. Returns the
-    /// number of its charge.
-    pub(super) fn pass(&mut self, call: &Waiter, now: u64, wakers: &mut Vec<Waker>) -> Option<u64> {
+    /// Admits a call now that does not wait, if no call waits that it has to wait for.
+    pub(super) fn pass(&mut self, call: &Waiter, now: u64, wakers: &mut Vec<Waker>) -> Option<Grant> {
         let priority = call.urgency.priority();
         if !self.may_pass(priority, now) {
             return None;
         }
         let charge = self.take_past(call.amounts.as_slice(), now)?;
         self.queue.overtaken_by(priority);
+        let flight = self.depart();
         // It may be the turn of a lower call now, which is due.
         self.pump(now, wakers);
-        Some(charge)
+        Some(Grant { flight, ..Grant::at_once(call.amounts.clone(), charge) })
     }
 
     /// Returns true if no call waits that one of this priority has to wait for.

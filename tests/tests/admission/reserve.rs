@@ -289,3 +289,17 @@ fn the_wait_of_a_call_that_is_not_made_counts_the_share() {
     clock.advance(wait);
     assert_eq!(call(&limiter, 8, Normal).admitted().waited(), secs(0));
 }
+
+#[test]
+fn a_call_that_passes_one_that_waits_for_its_share_is_in_flight_at_once() {
+    let clock = ManualClock::new();
+    let builder = plain(&clock).tokens(Rate::per_second(100)).reserve((Normal, Percent(50))).concurrency(2);
+    let limiter = builder.build().expect("a valid reserve");
+    let _first = call(&limiter, 50, Low).admitted();
+    let _below = call(&limiter, 10, Low);
+    let next = || limiter.status().expect("it is built").next;
+    assert_eq!(next(), Some(millis(200)));
+    let _passes = limiter.try_acquire(1).expect("it takes nothing of the share");
+    // Both places are taken, so nobody knows when the next call departs.
+    assert_eq!(next(), None);
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use openlimit::feedback::{Observation, Verdict};
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter};
-use openlimit_tests::{Call, Outcome, millis, plain, secs};
+use openlimit::{AcquireError, Cost, Permit, Priority, Rate, RateLimiter, Stack};
+use openlimit_tests::{Call, Outcome, millis, plain, requests_and_tokens, secs};
 
 /// A limiter of ten requests per second.
 fn limiter(clock: &ManualClock) -> RateLimiter {
@@ -192,8 +192,10 @@ fn a_hold_of_one_limit_outlasts_the_probe_however_that_ends() {
 #[test]
 fn every_way_of_calling_can_be_the_probe() {
     type Probe = fn(&RateLimiter) -> Outcome;
-    let probes: [Probe; 4] = [
+    let probes: [Probe; 6] = [
         take,
+        |limiter| Stack::of([limiter]).try_acquire(Cost::new()),
+        |limiter| Stack::of([limiter]).acquire(Cost::new()).timeout(Duration::ZERO).blocking(),
         |limiter| limiter.acquire(Cost::new()).blocking(),
         |limiter| limiter.acquire(Cost::new()).timeout(Duration::ZERO).blocking(),
         |limiter| limiter.acquire(Cost::new().requests(1)).timeout(secs(1)).blocking(),
@@ -345,6 +347,30 @@ fn a_probe_waits_for_the_limits_and_calls_behind_it_are_refused_when_it_departs(
     refused(calls[1].over().expect("it is over"));
     probe.settle(0);
     assert_eq!(limiter.status().expect("it is built").hold, None);
+}
+
+#[test]
+fn a_call_that_cannot_be_the_probe_within_its_timeout_fails_on_arrival() {
+    let (_clock, limiter) = at_first_probe();
+    // The limit has room again in a second.
+    drop(limiter.charge(Cost::new().requests(20)).expect("it is built"));
+    let mut call = Call::start(limiter.acquire(Cost::new()).timeout(millis(500)));
+    let refusal = call.over().expect("it is over").unwrap_err();
+    assert!(matches!(refusal, AcquireError::Timeout { waited: Duration::ZERO, .. }), "{refusal}");
+}
+
+#[test]
+fn a_call_behind_one_that_waits_to_be_the_probe_is_not_told_of_a_hold_that_is_over() {
+    let clock = ManualClock::new();
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(10));
+    take(&limiter).expect("there is room").refused(used_up());
+    clock.advance(secs(600));
+    drop(limiter.charge(20).expect("it is built"));
+    let first = Call::start(limiter.acquire(1).priority(Priority::High));
+    let refusal = limiter.acquire(Cost::new().requests(0)).timeout(Duration::ZERO).blocking().unwrap_err();
+    assert!(matches!(refusal, AcquireError::Timeout { .. }), "{refusal}");
+    clock.advance(secs(2));
+    drop(first.admitted());
 }
 
 #[test]

@@ -125,8 +125,8 @@ impl Buckets for Memory {
 
     fn expire(&self, waiter: &Waiter, _: &Queue, head_due: u64, now: u64) -> Refusal {
         let amounts = waiter.amounts.as_slice();
-        let Due { at, limit } = self.earliest(amounts, now);
-        let (wait, limit) = self.wait_until(Due { at: at.max(head_due), limit }, amounts, now);
+        let (wait, limit) = self.wait_of_next(amounts, now);
+        let wait = wait.max(head_due.saturating_sub(now));
         waiter.timed_out(wait, limit, now)
     }
 

@@ -4,11 +4,11 @@
 //! see `call`.
 
 use std::mem;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::super::permit::Permit;
 use super::call::Waiting;
-use super::level::{Level, take_all};
+use super::level::{Level, depart_all, take_all};
 use super::rank;
 use crate::error::AcquireError;
 use crate::learning::SiteId;
@@ -37,6 +37,9 @@ impl Stacked {
         rank::sort(&mut levels);
         levels.iter_mut().for_each(|level| level.ask(Urgency::default()));
         match at_once(&mut levels) {
+            Err(_) if levels.iter().any(|level| level.core().is_exhausted()) && departs(&mut levels) => {
+                Ok(permit(levels))
+            }
             Ok(()) => Ok(permit(levels)),
             Err(place) => Err(*levels[place].core().without_room(&levels[place].waiter())),
         }
@@ -94,6 +97,19 @@ fn at_once(levels: &mut [Level]) -> Result<(), usize> {
         levels.iter().for_each(|level| level.core().pump());
         take_all(levels)
     })
+}
+
+/// Lets a call depart from all queues at the moment at which it joins them, or from none. A probe,
+/// which finds out if a used-up quota is back, departs from the queue only.
+fn departs(levels: &mut [Level]) -> bool {
+    levels.iter_mut().for_each(|level| level.arrive(Urgency::default()));
+    let join = |level: &Level| Some(level.core().join(level.waiter(), Waker::noop().clone()).ok()?.0);
+    let keys: Vec<_> = levels.iter().map_while(join).collect();
+    let has_departed = keys.len() == levels.len() && depart_all(levels, &keys).is_ok();
+    for (level, key) in levels.iter().zip(keys) {
+        if has_departed { level.core().pump() } else { level.core().leave(key) }
+    }
+    has_departed
 }
 
 /// Returns the permit of a call that has departed.
