@@ -57,6 +57,9 @@ impl Slots {
     ///
     /// While the head waits for other limiters, slots of the calls behind it may expire unused. So
     /// only the next [`READY`] are to have slots, and none once the slot of the head has expired.
+    ///
+    /// If fewer may have slots than wait, they are those that go first. Otherwise calls above could
+    /// take all of them while one below goes first, and nothing would ever be requested for it.
     pub(super) fn wanting(&self, queue: &Queue, now: u64) -> [usize; 2] {
         let most = match queue.head().filter(|_| queue.waits_elsewhere()) {
             None => usize::MAX,
@@ -65,10 +68,20 @@ impl Slots {
                 _ => 0,
             },
         };
+        let most = most.min(self.room);
         let above = if self.has_shares() { queue.above() } else { queue.len() };
-        let (all, most) = (queue.len().min(most), most.min(self.room));
-        let wanting = if self.holds_up(queue, now) { 0 } else { above.min(most) };
-        [wanting, (all.min(self.room) - wanting).min(queue.len() - above)]
+        let below = queue.len() - above;
+        if self.holds_up(queue, now) {
+            return [0, below.min(most)];
+        }
+        if most >= queue.len() || !self.has_shares() {
+            return [above.min(most), below.min(most)];
+        }
+        let is_below = |(_, waiter): &(Key, &Waiter)| self.takes_share(waiter.amounts.as_slice());
+        let first_below = queue.iter().take(most).filter(is_below).count();
+        // Calls below that wait for their share are passed.
+        let passing = if self.below_from(now) > now { first_below } else { 0 };
+        [above.min(most - first_below + passing), first_below]
     }
 
     /// Returns true if the first call that no slot serves is one below that was kept back, and not
