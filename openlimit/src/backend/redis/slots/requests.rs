@@ -40,10 +40,23 @@ impl Slots {
         waiters.flatten()
     }
 
-    /// Returns true if no slot is requested behind this one. Behind a lease, calls are requested
-    /// when it is used up.
+    /// Returns true if no slot is requested behind this one yet. Behind a lease, calls are requested
+    /// when it is used up, and behind a large slot when that was taken or has expired.
     fn ends_requests(&self, slot: &Slot, now: u64) -> bool {
-        slot.is_lease() || self.is_far(slot, now)
+        slot.is_lease() || self.is_far(slot, now) || self.is_large(slot) && now <= slot.expires
+    }
+
+    /// Returns true if a slot takes more than half of what calls may fill of a burst, and takes long
+    /// beside a round trip.
+    ///
+    /// If a smaller call takes it, the rest can be given back only as far as the level before the
+    /// next charge. With another large slot behind it, hardly anything of it could. Nothing is lost
+    /// of the rate while the next one is requested a round trip later.
+    pub(super) fn is_large(&self, slot: &Slot) -> bool {
+        let leaking = self.scales.iter().zip(&self.dimensions).filter(|(scale, _)| !scale.resets());
+        let mut weights =
+            leaking.map(|(scale, dimension)| (scale, scale.weight(slot.amounts.as_slice()[*dimension])));
+        weights.any(|(scale, weight)| weight > self.trips().max(scale.fit / 2))
     }
 
     /// Returns true if slots may be requested in a lane.
