@@ -49,7 +49,7 @@ impl Slots {
     }
 
     /// Returns the time of the round trips that slots are requested ahead at least.
-    fn trips(&self) -> u64 {
+    pub(super) fn trips(&self) -> u64 {
         if self.usual_trip == u64::MAX { 0 } else { self.usual_trip.saturating_mul(TRIPS_AHEAD) }
     }
 

@@ -5,11 +5,11 @@
 //! along all pending refunds and debts. Whatever joins, leaves or settles while it is in flight is
 //! for the next batch. `wire.rs` has the format.
 //!
-//! Calls are requested until the last slot lies beyond the look-ahead. So at most the calls of one
-//! look-ahead, and one more, are granted ahead. A new batch is due as soon as an eighth of the
-//! look-ahead is free again ([`PORTION`]). With a look-ahead of 100 ms and many waiting calls that
-//! is a batch every 12.5 ms. A batch that requests nothing is due if calls are about to depart and
-//! the last reply is old (`held.rs`).
+//! Calls are requested until the last slot lies beyond the look-ahead, or is a large one
+//! (`requests.rs`). So at most the calls of one look-ahead, and one more, are granted ahead. A new
+//! batch is due as soon as an eighth of the look-ahead is free again ([`PORTION`]). With a
+//! look-ahead of 100 ms and many waiting calls that is a batch every 12.5 ms. A batch that requests
+//! nothing is due if calls are about to depart and the last reply is old (`held.rs`).
 
 use std::collections::VecDeque;
 use std::mem;
@@ -69,7 +69,11 @@ impl Slots {
             match lane.back() {
                 None if waiting > 0 || asks_for_lease() => self.may_ask_at(now).max(now),
                 Some(last) if waiting > lane.len() && !last.is_lease() => {
-                    let free = last.due.saturating_sub(self.look_ahead(now) - self.portion(now));
+                    let free = if self.is_large(last) {
+                        last.expires + 1
+                    } else {
+                        last.due.saturating_sub(self.look_ahead(now) - self.portion(now))
+                    };
                     free.max(self.may_ask_at(now))
                 }
                 _ => u64::MAX,

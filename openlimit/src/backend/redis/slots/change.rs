@@ -45,13 +45,16 @@ impl Slots {
     /// them. Takes that batch back, unless they cannot be mixed.
     pub(in crate::backend::redis) fn meet(&mut self, theirs: &str) -> Met {
         let Some((limits, version)) = self.identity.read(theirs) else { return Met::Other };
-        if version == 0 || version < self.identity.version() {
+        // The program may have updated the limits again since the batch was made.
+        let is_unsent = self.is_update_pending && !self.is_update_sent;
+        if version == 0 || version < self.identity.version() && !is_unsent {
             return Met::Other;
         }
         self.take_back();
         self.flush_at = 0;
         if self.is_update_pending {
-            self.identity = Arc::new((*self.identity).clone().with_version(version + 1));
+            let version = self.identity.version().max(version + 1);
+            self.identity = Arc::new((*self.identity).clone().with_version(version));
             return Met::SameAge;
         }
         let mut by_place = limits.clone();

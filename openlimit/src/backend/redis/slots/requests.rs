@@ -40,10 +40,23 @@ impl Slots {
         waiters.flatten()
     }
 
-    /// Returns true if no slot is requested behind this one. Behind a lease, calls are requested
-    /// when it is used up.
+    /// Returns true if no slot is requested behind this one yet. Behind a lease, calls are requested
+    /// when it is used up, and behind a large slot when that was taken or has expired.
     fn ends_requests(&self, slot: &Slot, now: u64) -> bool {
-        slot.is_lease() || self.is_far(slot, now)
+        slot.is_lease() || self.is_far(slot, now) || self.is_large(slot) && now <= slot.expires
+    }
+
+    /// Returns true if a slot takes more than half of what calls may fill of a burst, and takes long
+    /// beside a round trip.
+    ///
+    /// If a smaller call takes it, the rest can be given back only as far as the level before the
+    /// next charge. With another large slot behind it, hardly anything of it could. Nothing is lost
+    /// of the rate while the next one is requested a round trip later.
+    pub(super) fn is_large(&self, slot: &Slot) -> bool {
+        let leaking = self.scales.iter().zip(&self.dimensions).filter(|(scale, _)| !scale.resets());
+        let mut weights =
+            leaking.map(|(scale, dimension)| (scale, scale.weight(slot.amounts.as_slice()[*dimension])));
+        weights.any(|(scale, weight)| weight > self.trips().max(scale.fit / 2))
     }
 
     /// Returns true if slots may be requested in a lane.
@@ -57,6 +70,9 @@ impl Slots {
     ///
     /// While the head waits for other limiters, slots of the calls behind it may expire unused. So
     /// only the next [`READY`] are to have slots, and none once the slot of the head has expired.
+    ///
+    /// If fewer may have slots than wait, they are those that go first. Otherwise calls above could
+    /// take all of them while one below goes first, and nothing would ever be requested for it.
     pub(super) fn wanting(&self, queue: &Queue, now: u64) -> [usize; 2] {
         let most = match queue.head().filter(|_| queue.waits_elsewhere()) {
             None => usize::MAX,
@@ -65,10 +81,20 @@ impl Slots {
                 _ => 0,
             },
         };
+        let most = most.min(self.room);
         let above = if self.has_shares() { queue.above() } else { queue.len() };
-        let (all, most) = (queue.len().min(most), most.min(self.room));
-        let wanting = if self.holds_up(queue, now) { 0 } else { above.min(most) };
-        [wanting, (all.min(self.room) - wanting).min(queue.len() - above)]
+        let below = queue.len() - above;
+        if self.holds_up(queue, now) {
+            return [0, below.min(most)];
+        }
+        if most >= queue.len() || !self.has_shares() {
+            return [above.min(most), below.min(most)];
+        }
+        let is_below = |(_, waiter): &(Key, &Waiter)| self.takes_share(waiter.amounts.as_slice());
+        let first_below = queue.iter().take(most).filter(is_below).count();
+        // Calls below that wait for their share are passed.
+        let passing = if self.below_from(now) > now { first_below } else { 0 };
+        [above.min(most - first_below + passing), first_below]
     }
 
     /// Returns true if the first call that no slot serves is one below that was kept back, and not

@@ -200,6 +200,8 @@ fn a_few_callers_far_away_lose_nothing_of_the_rate() {
     for (rate, callers) in [(100, 16), (100, 4), (400, 64)] {
         let of = Loop { rate, burst, callers, reserves: 1, varies: false, uses: 100, holds, way, smaller: 1 };
         is_nearly_exact(of, 0.02);
+        // A call takes more than half of what fits.
+        is_nearly_exact(Loop { burst: JITTER + Duration::from_micros(1_500_000 / rate), ..of }, 0.02);
     }
 }
 

@@ -68,10 +68,8 @@ fn a_cancelled_call_is_refunded_up_to_the_level_before_the_call_behind_it() {
     let mut world = World::start(SLOW);
     let mut client = world.short_look_ahead_client();
     world.call(&mut client, [150, 0]);
-    client.looks_ahead(60_000_000);
-    let left = client.join([150, 0]);
-    world.exchange(&mut client);
     client.looks_ahead(300_000_000);
+    let left = client.join([150, 0]);
     client.join([160, 0]);
     world.exchange(&mut client);
     // Its slot is too small for the call behind it.

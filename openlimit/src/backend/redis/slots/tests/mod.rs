@@ -35,6 +35,7 @@ mod shares;
 mod sizes;
 mod stacked;
 mod unanswered;
+mod updated;
 mod windows;
 mod world;
 

@@ -1,8 +1,10 @@
 //! Refunds: others can use them, and they never exceed the lowest level since the charge.
 
+use std::time::Duration;
+
 use super::world::{SLOW, World};
 use crate::backend::Buckets as _;
-use crate::limits::Amounts;
+use crate::limits::{Amounts, Priority};
 
 #[test]
 fn a_refund_is_granted_to_another_client() {
@@ -66,4 +68,27 @@ fn refunds_of_others_leave_less_to_refund() {
     assert!((79_000_000..=80_000_000).contains(&given), "{given}");
     world.give_all_back(second);
     assert_eq!(world.exchange(second).buckets[0].given, 0);
+}
+
+#[test]
+fn small_urgent_calls_that_take_the_slots_of_large_ones_cost_nothing_of_the_rate() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    client.looks_ahead(90_000_000);
+    for step in 0..2_500_u64 {
+        world.pass(Duration::from_millis(4));
+        while client.queue.len() < 3 {
+            client.join([135, 0]);
+        }
+        if step % 10 == 0 {
+            client.join_as(Priority::High, [8, 0]);
+        }
+        client.looks_at_head(world.clock);
+        world.exchange(&mut client);
+        while client.goes_in_time(world.clock) {}
+    }
+    let used: u64 = client.taken.iter().map(|(_, amounts)| amounts.as_slice()[0]).sum();
+    let most = world.clock / 1_000_000;
+    assert!(used >= most / 100 * 97, "{used} of {most} are used");
+    world.check();
 }

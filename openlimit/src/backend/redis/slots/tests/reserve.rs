@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::crowd::{Call, Crowd, JITTER, MILLISECOND, SECOND, TRIP};
+use crate::backend::Buckets as _;
 use crate::bucket::Metering;
 use crate::limits::{Priority, Rate};
 
@@ -286,4 +287,28 @@ fn a_call_below_of_a_higher_priority_is_asked_for_before_one_that_was_kept_back(
     crowd.call(0, 10, Priority::Normal);
     crowd.pass(20 * MILLISECOND);
     assert_eq!(crowd.clients[0].waits(Priority::Normal), 0);
+}
+
+#[test]
+fn a_call_below_that_is_owed_its_turn_departs_where_few_calls_may_be_in_flight() {
+    for room in [1, 2, 3] {
+        let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD]);
+        crowd.clients[0].slots().set_room(room);
+        for _ in 0..1_000 {
+            for priority in [High, Low] {
+                while crowd.clients[0].waits(priority) < 4 {
+                    crowd.call(0, 100, priority);
+                }
+            }
+            crowd.pass(10 * MILLISECOND);
+        }
+        crowd.check();
+        let since = crowd.now - 5 * SECOND;
+        for priority in [High, Low] {
+            let used = crowd.used(since, |call| call.priority == priority);
+            assert!(used >= 500, "calls of {priority:?} used {used} of 5000 where {room} may be in flight");
+        }
+        let used = crowd.used(since, |_| true);
+        assert!(used >= 4_800, "{used} of 5000 are used where {room} may be in flight");
+    }
 }
