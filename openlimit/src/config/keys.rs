@@ -10,10 +10,20 @@ use super::value::Value;
 use crate::limiter::{Builder, Burst, Overflow};
 use crate::limits::{Budget, Concurrency, Counting, Limit, Percent, Priority, Rate};
 
-/// The methods of the builder that take code or are for a limiter of each key, and the config
-/// itself. They are no keys.
-const NO_DATA: [&str; 8] =
-    ["tokenizer", "price", "on_wait", "clock", "config", "max_keys", "limits", "key_name"];
+/// The methods of the builder that take code, and the config itself. They are no keys.
+const NO_DATA: [&str; 7] = ["tokenizer", "price", "on_wait", "clock", "config", "limits", "key_name"];
+
+/// The keys of a limiter for each key. A config does not know which builder it is for, so here every
+/// builder takes them, and that of a single limiter refuses them when it is built.
+trait OfKeyed {
+    fn max_keys(self, keys: usize) -> Self;
+}
+
+impl<K, Keys> OfKeyed for Builder<K, Keys> {
+    fn max_keys(self, keys: usize) -> Self {
+        self.most_keys(keys)
+    }
+}
 
 /// Declares the keys: `key: Type`, or `key: Type, "feature"` if the method needs a feature.
 macro_rules! keys {
@@ -64,6 +74,7 @@ keys! {
     refunds: bool;
     max_hold: Duration;
     max_waiting: usize;
+    max_keys: usize;
     overflow: Overflow;
     default_output: u64, "tokenizers";
     model: String, "tokenizers";
