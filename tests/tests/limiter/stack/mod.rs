@@ -1,6 +1,7 @@
 //! Calls of several limiters: all of them admit a call together, or none does.
 
 mod ahead;
+mod estimates;
 mod first_free;
 mod long_waits;
 mod model;
