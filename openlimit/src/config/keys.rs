@@ -13,21 +13,20 @@ use crate::limits::{Budget, Concurrency, Counting, Limit, Percent, Priority, Rat
 /// The methods of the builder that take code, and the config itself. They are no keys.
 const NO_DATA: [&str; 7] = ["tokenizer", "price", "on_wait", "clock", "config", "limits", "key_name"];
 
-/// The keys of a limiter for each key. A config does not know which builder it is for, so here every
-/// builder takes them, and that of a single limiter refuses them when it is built.
-trait OfKeyed {
-    fn max_keys(self, keys: usize) -> Self;
+/// Calls the method of a key, which has the key's name unless another one is given.
+macro_rules! call {
+    ($builder:ident $key:ident $value:ident) => {
+        $builder.$key($value)
+    };
+    ($builder:ident $key:ident $value:ident $method:ident) => {
+        $builder.$method($value)
+    };
 }
 
-impl<K, Keys> OfKeyed for Builder<K, Keys> {
-    fn max_keys(self, keys: usize) -> Self {
-        self.most_keys(keys)
-    }
-}
-
-/// Declares the keys: `key: Type`, or `key: Type, "feature"` if the method needs a feature.
+/// Declares the keys: `key: Type`, `key: Type, "feature"` if the method needs a feature, or
+/// `key: Type => method` if it has another name.
 macro_rules! keys {
-    ($($key:ident: $type:ty $(, $feature:literal)?;)+) => {
+    ($($key:ident: $type:ty $(, $feature:literal)? $(=> $method:ident)?;)+) => {
         /// A key of a config, with its value.
         #[derive(Clone, Debug)]
         #[allow(non_camel_case_types, reason = "named as the keys")]
@@ -50,7 +49,7 @@ macro_rules! keys {
             /// Calls the builder's method.
             pub(super) fn apply<K, Keys>(self, builder: Builder<K, Keys>) -> Builder<K, Keys> {
                 match self {
-                    $($(#[cfg(feature = $feature)])? Self::$key(value) => builder.$key(value),)+
+                    $($(#[cfg(feature = $feature)])? Self::$key(value) => call!(builder $key value $($method)?),)+
                 }
             }
         }
@@ -74,7 +73,7 @@ keys! {
     refunds: bool;
     max_hold: Duration;
     max_waiting: usize;
-    max_keys: usize;
+    max_keys: usize => most_keys;
     overflow: Overflow;
     default_output: u64, "tokenizers";
     model: String, "tokenizers";

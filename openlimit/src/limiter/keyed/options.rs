@@ -130,7 +130,8 @@ impl<K, Key> Builder<K, PerKey<Key>> {
 }
 
 impl<K, Keys> Builder<K, Keys> {
-    /// Sets the most keys, of any builder. That of a single limiter cannot be built then.
+    /// Sets the most keys for a config, which does not know which builder it is for. A single
+    /// limiter cannot be built then.
     pub(crate) fn most_keys(mut self, keys: usize) -> Self {
         self.options.max_keys = Some(keys);
         self
