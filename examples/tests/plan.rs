@@ -38,6 +38,15 @@ fn bodies_and_rows_of_the_batch_api_are_planned() {
 }
 
 #[test]
+fn the_last_call_is_part_of_the_plot() {
+    let rows = format!("{BODY}\n{BODY}");
+    let output = run("last", &[("requests.jsonl", &rows), ("limits.json", r#"{"requests": "1 / minute"}"#)]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let bars = shown.lines().find(|line| line.starts_with("1 requests / minute  █")).unwrap();
+    assert!(bars.ends_with('█'), "{bars}");
+}
+
+#[test]
 fn a_row_that_cannot_be_read_is_named_by_its_line() {
     let output = run("broken", &[("requests.jsonl", &format!("{BODY}\n{{"))]);
     assert!(!output.status.success());

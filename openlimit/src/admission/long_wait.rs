@@ -39,12 +39,12 @@ pub(crate) enum Cause {
 }
 
 impl Admission {
-    /// Returns a lower bound on the wait of a call of normal priority that would be made now.
+    /// Returns the wait of a call of normal priority that would be made now, if nothing changes.
     pub(crate) fn wait_for(&self, amounts: Amounts, now: u64) -> Result<u64, Refusal> {
         let call = Waiter::new(amounts, now, Urgency::default());
         match self.exhausted(now) {
             Some(refusal) => Err(refusal),
-            None => Ok(self.backend.wait(&call, &self.queue, now).0),
+            None => Ok(self.backend.expected_wait(&call, &self.queue, now)),
         }
     }
 

@@ -102,6 +102,12 @@ pub(crate) trait Buckets {
     /// Returns a lower bound on the wait of `call` if it joined now, and the limit that decides it.
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize);
 
+    /// Returns the wait of `call` if it joined now and nothing else changed. A store that others
+    /// use, too, is taken to be as it was last seen.
+    fn expected_wait(&self, call: &Waiter, queue: &Queue, now: u64) -> u64 {
+        self.wait(call, queue, now).0
+    }
+
     /// Returns a lower bound on the wait of a call that would be next, and the limit that decides
     /// it.
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize);

@@ -104,6 +104,10 @@ impl Buckets for Backend {
         each!(self, one => one.wait(call, queue, now))
     }
 
+    fn expected_wait(&self, call: &Waiter, queue: &Queue, now: u64) -> u64 {
+        each!(self, one => one.expected_wait(call, queue, now))
+    }
+
     #[inline]
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
         each!(self, one => one.wait_of_next(amounts, now))

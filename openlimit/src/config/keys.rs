@@ -10,14 +10,23 @@ use super::value::Value;
 use crate::limiter::{Builder, Burst, Overflow};
 use crate::limits::{Budget, Concurrency, Counting, Limit, Percent, Priority, Rate};
 
-/// The methods of the builder that take code or are for a limiter of each key, and the config
-/// itself. They are no keys.
-const NO_DATA: [&str; 8] =
-    ["tokenizer", "price", "on_wait", "clock", "config", "max_keys", "limits", "key_name"];
+/// The methods of the builder that take code, and the config itself. They are no keys.
+const NO_DATA: [&str; 7] = ["tokenizer", "price", "on_wait", "clock", "config", "limits", "key_name"];
 
-/// Declares the keys: `key: Type`, or `key: Type, "feature"` if the method needs a feature.
+/// Calls the method of a key, which has the key's name unless another one is given.
+macro_rules! call {
+    ($builder:ident $key:ident $value:ident) => {
+        $builder.$key($value)
+    };
+    ($builder:ident $key:ident $value:ident $method:ident) => {
+        $builder.$method($value)
+    };
+}
+
+/// Declares the keys: `key: Type`, `key: Type, "feature"` if the method needs a feature, or
+/// `key: Type => method` if it has another name.
 macro_rules! keys {
-    ($($key:ident: $type:ty $(, $feature:literal)?;)+) => {
+    ($($key:ident: $type:ty $(, $feature:literal)? $(=> $method:ident)?;)+) => {
         /// A key of a config, with its value.
         #[derive(Clone, Debug)]
         #[allow(non_camel_case_types, reason = "named as the keys")]
@@ -40,7 +49,7 @@ macro_rules! keys {
             /// Calls the builder's method.
             pub(super) fn apply<K, Keys>(self, builder: Builder<K, Keys>) -> Builder<K, Keys> {
                 match self {
-                    $($(#[cfg(feature = $feature)])? Self::$key(value) => builder.$key(value),)+
+                    $($(#[cfg(feature = $feature)])? Self::$key(value) => call!(builder $key value $($method)?),)+
                 }
             }
         }
@@ -64,6 +73,7 @@ keys! {
     refunds: bool;
     max_hold: Duration;
     max_waiting: usize;
+    max_keys: usize => most_keys;
     overflow: Overflow;
     default_output: u64, "tokenizers";
     model: String, "tokenizers";

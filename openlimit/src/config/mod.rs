@@ -31,8 +31,9 @@ use crate::limiter::Builder;
 /// The options of a limiter, read by [serde] from TOML, JSON, YAML, or any other self-describing
 /// format.
 ///
-/// Its keys are those of [`limiter!`](crate::limiter). Pass it to [`Builder::config`], or as the
-/// key `config` of `limiter!`.
+/// Its keys are those of [`limiter!`](crate::limiter) that are not code. Pass it to
+/// [`Builder::config`], or as the key `config` of `limiter!`: for one limiter, or for a
+/// [`Keyed`](crate::Keyed), which also takes `max_keys`.
 ///
 /// ```toml
 /// [chat]

@@ -218,6 +218,14 @@ pub enum BuildProblem {
     )]
     NoKeys,
 
+    /// [`max_keys`](crate::Builder::max_keys) is set, by a config, for a limiter that is not one of
+    /// each key.
+    #[error(
+        "its `max_keys` of {0} has no effect, because it is no limiter for each key; leave it out, or declare a \
+         `Keyed<TenantId, ..>`"
+    )]
+    UnusedMaxKeys(usize),
+
     /// The limits of each key are shared, and nothing says how all processes name a key.
     #[error(
         "limits of each key that are shared through redis need a text for each key, the same in all processes; \

@@ -34,6 +34,7 @@ pub(super) const WAITING: &str = "openlimit.waiting";
 pub(super) const LONGEST_WAIT: &str = "openlimit.wait.longest";
 pub(super) const IN_FLIGHT: &str = "openlimit.in_flight";
 pub(super) const HOLD: &str = "openlimit.hold.remaining";
+pub(super) const AMOUNT: &str = "openlimit.limit.amount";
 pub(super) const AVAILABLE: &str = "openlimit.limit.available";
 pub(super) const DEBT: &str = "openlimit.limit.debt";
 pub(super) const PACE: &str = "openlimit.limit.pace";
@@ -148,6 +149,7 @@ pub(super) fn describe() {
     describe_gauge!(LONGEST_WAIT, Unit::Seconds, "How long the call has waited that waits longest");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Calls in flight");
     describe_gauge!(HOLD, Unit::Seconds, "The time until a hold of all calls ends");
+    describe_gauge!(AMOUNT, Unit::Count, "The amount of a limit in each period");
     describe_gauge!(AVAILABLE, Unit::Count, "The largest call that a limit has room for");
     describe_gauge!(DEBT, Unit::Count, "What was taken of a limit beyond its burst");
     describe_gauge!(PACE, Unit::Count, "The rate of a limit now, as a part of the declared one");

@@ -2,7 +2,7 @@
 
 use metrics::gauge;
 
-use super::meters::{AVAILABLE, DEBT, HOLD, IN_FLIGHT, LONGEST_WAIT, PACE, WAITING, describe, label};
+use super::meters::{AMOUNT, AVAILABLE, DEBT, HOLD, IN_FLIGHT, LONGEST_WAIT, PACE, WAITING, describe, label};
 use super::status::Status;
 
 impl Status {
@@ -12,9 +12,11 @@ impl Status {
     /// | gauge | of |
     /// | --- | --- |
     /// | `openlimit.waiting`, `openlimit.wait.longest`, `openlimit.in_flight`, `openlimit.hold.remaining` | each `limiter` |
-    /// | `openlimit.limit.available`, `openlimit.limit.debt`, `openlimit.limit.pace` | each `limit` of it |
+    /// | `openlimit.limit.amount`, `openlimit.limit.available`, `openlimit.limit.debt`, `openlimit.limit.pace` | each `limit` of it, such as `tokens / minute` |
     ///
-    /// Times are in seconds, and zero if there is no wait or hold.
+    /// Times are in seconds, and zero if there is no wait or hold. Money is in millionths of a
+    /// dollar. All keys of a [`Keyed`](crate::Keyed) have one name, so the status of one takes the
+    /// place of another's.
     #[allow(clippy::cast_precision_loss, reason = "a metric")]
     pub fn record(&self) {
         describe();
@@ -27,10 +29,11 @@ impl Status {
             set(IN_FLIGHT, in_flight.calls.into());
         }
         for status in &self.limits {
-            let limit = status.limit.to_string();
+            let limit = status.limit.without_amount();
             let set = |metric: &'static str, value: f64| {
                 gauge!(metric, "limiter" => name.clone(), "limit" => limit.clone()).set(value);
             };
+            set(AMOUNT, status.limit.rate().amount() as f64);
             set(AVAILABLE, status.available as f64);
             set(DEBT, status.debt as f64);
             set(PACE, status.pace);

@@ -15,6 +15,7 @@ use crate::admission::LongWait;
 use crate::error::AcquireError;
 use crate::limits::{Cost, Priority};
 use crate::pricing::kind::Price;
+use crate::queue::Grant;
 use crate::sync::contain;
 
 thread_local! {
@@ -28,9 +29,9 @@ impl<K> Limiter<K> {
     ///
     /// It is a lower bound: what is known to be in the way of a call of normal priority. A debt, a
     /// hold, calls of higher priorities and calls in flight can make the wait longer. A refund or a
-    /// waiting call that leaves can make it shorter. Over Redis it is a bound by what this process
-    /// knows. To decide by it, use a [`timeout`](crate::Acquire::timeout), which acquires or
-    /// refuses in one step.
+    /// waiting call that leaves can make it shorter. Over Redis it goes by the last reply, and what
+    /// other processes took or gave back since then is not part of it. To decide by it, use a
+    /// [`timeout`](crate::Acquire::timeout), which acquires or refuses in one step.
     ///
     /// ```
     /// use openlimit::{Cost, Rate, RateLimiter};
@@ -68,8 +69,15 @@ impl Core {
     }
 
     /// Returns a lower bound on the wait of a call of this cost that would be made now.
-    pub(super) fn wait_for(&self, cost: &Cost) -> Result<Duration, AcquireError> {
-        let mut grant = self.plan.grant(self.plan.now().resolve(cost)?, cost);
+    fn wait_for(&self, cost: &Cost) -> Result<Duration, AcquireError> {
+        self.wait_of_grant(self.plan.grant(self.plan.now().resolve_any_size(cost)?, cost))
+    }
+
+    /// Does the same for a call that would be granted this.
+    pub(super) fn wait_of_grant(&self, mut grant: Grant) -> Result<Duration, AcquireError> {
+        if let Some(error) = self.plan.now().too_large(grant.amounts.as_slice()) {
+            return Err(error);
+        }
         let now = self.time.now();
         let Some(state) = self.lock() else { return Err(*self.forked()) };
         state.admission.price(&mut grant, Priority::default());

@@ -103,7 +103,7 @@ impl fmt::Display for Dollars {
 
 /// The error of a number that is no amount of dollars.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[error("expected an amount of dollars, found {0}: it must be a non-negative number")]
+#[error("expected an amount of dollars, found {0:?}: give a number from 0 to 18.4 trillion")]
 pub struct NotDollars(f64);
 
 /// An amount of money per time, for a limit on what calls cost:

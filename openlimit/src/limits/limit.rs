@@ -53,6 +53,13 @@ impl Limit {
         Self { dimension: self.dimension.clone(), rate: self.rate.with_amount(amount) }
     }
 
+    /// Shows it without its amount, which an update may change: `tokens / minute`.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "for labels of metrics"))]
+    pub(crate) fn without_amount(&self) -> String {
+        let resets = self.rate.resets().map_or(String::new(), |resets| format!(" ({resets})"));
+        format!("{} {}{resets}", self.dimension, self.rate.over())
+    }
+
     /// Returns true if both count the same over the same time, whatever their amounts and bursts.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.dimension == other.dimension && self.rate.has_same_windows(&other.rate)

@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::error::Error;
+use std::fmt::Debug;
 use std::time::Duration;
 
 use openlimit::{
-    Builder, Burst, Charge, ChatRateLimiter, Concurrency, Counting, Dimension, Dollars, Input, Limit,
-    LimiterConfig, OnOutage, Output, Overflow, Percent, Prices, Priority, Rate, Redis, Unit, kind,
+    AcquireError, BuildProblem, Builder, Burst, Charge, ChatRateLimiter, Concurrency, Counting, Dimension,
+    Dollars, Input, Keyed, Limit, LimiterConfig, OnOutage, Output, Overflow, Percent, Prices, Priority, Rate,
+    Redis, Unit, kind, limiter,
 };
 use serde_json::{Value, json};
 
@@ -41,7 +43,7 @@ macro_rules! rows {
     };
 }
 
-fn shown(builder: Builder<kind::Chat>) -> String {
+fn shown<Keys: Debug>(builder: Builder<kind::Chat, Keys>) -> String {
     format!("{builder:?}")
 }
 
@@ -97,8 +99,35 @@ fn each_key_means_the_same_to_a_builder_a_macro_and_a_config() {
     let error = serde_json::from_value::<LimiterConfig>(json!({ "no such key": 0 })).unwrap_err().to_string();
     let (_, known) = error.split_once("; the keys are ").unwrap();
     for known in known.split(", ").map(|key| key.trim_matches('`')) {
-        assert!(rows.iter().any(|row| row.key == known), "`{known}` has no row");
+        let has_test = known == "max_keys" || rows.iter().any(|row| row.key == known);
+        assert!(has_test, "`{known}` has no row");
     }
+}
+
+#[test]
+fn max_keys_means_the_same_for_a_limiter_of_each_key_and_is_refused_for_a_single_one() {
+    let keyed = || ChatRateLimiter::builder().tokens(Rate::per_day(9)).keyed::<u64>();
+    let config = config(json!({ "max_keys": 2 }));
+    let configured = keyed().config(&config);
+    assert_eq!(shown(configured.clone()), shown(keyed().max_keys(2)));
+    let tenants = configured.build().unwrap();
+    let _used = [tenants.of(&1).try_acquire(1).unwrap(), tenants.of(&2).try_acquire(1).unwrap()];
+    assert!(matches!(tenants.of(&3).try_acquire(1), Err(AcquireError::TooManyKeys { max_keys: 2, .. })));
+
+    limiter! {
+        static TENANTS: Keyed<u64, ChatRateLimiter> = { tokens: 9 / day, config: &max_keys_of_zero() };
+        static SINGLE: ChatRateLimiter = { tokens: 9 / day, config: &max_keys_of_zero() };
+    }
+    assert!(matches!(TENANTS.init().unwrap_err().problem(), BuildProblem::NoKeys));
+    let error = SINGLE.init().unwrap_err();
+    assert!(matches!(error.problem(), BuildProblem::UnusedMaxKeys(0)), "{error}");
+    let expected = "its `max_keys` of 0 has no effect, because it is no limiter for each key; leave it out, or declare \
+                    a `Keyed<TenantId, ..>`";
+    assert!(error.to_string().ends_with(expected), "{error}");
+}
+
+fn max_keys_of_zero() -> LimiterConfig {
+    config(json!({ "max_keys": 0 }))
 }
 
 #[test]

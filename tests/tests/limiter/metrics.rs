@@ -123,8 +123,9 @@ fn calls_are_counted_and_a_status_sets_the_gauges() {
         ("openlimit.waiting{limiter=chat}", vec![1.0]),
         ("openlimit.in_flight{limiter=chat}", vec![1.0]),
         ("openlimit.wait.longest{limiter=chat}", vec![0.0]),
-        ("openlimit.limit.available{limiter=chat,limit=900 tokens / second}", vec![0.0]),
-        ("openlimit.limit.pace{limiter=chat,limit=900 tokens / second}", vec![1.0]),
+        ("openlimit.limit.amount{limiter=chat,limit=tokens / second}", vec![900.0]),
+        ("openlimit.limit.available{limiter=chat,limit=tokens / second}", vec![0.0]),
+        ("openlimit.limit.pace{limiter=chat,limit=tokens / second}", vec![1.0]),
     ] {
         assert_eq!(value(name), expected, "{name}");
     }
@@ -133,6 +134,29 @@ fn calls_are_counted_and_a_status_sets_the_gauges() {
         let name = name.split('{').next().unwrap_or_default();
         assert!(described.iter().any(|described| described == name), "{name} is not described");
     }
+}
+
+#[test]
+fn the_gauges_of_a_limit_go_on_after_an_update() {
+    let clock = ManualClock::new();
+    let resets = Rate::per_day(90).resets_at("00:00", "UTC");
+    let limiter = plain(&clock).name("chat").requests(resets).requests(Rate::per_minute(60));
+    let limiter = limiter.build().expect("valid rates");
+    let recorded = Arc::<Recorded>::default();
+    with_local_recorder(&TestRecorder(Arc::clone(&recorded), limiter.clone()), || {
+        limiter.status().expect("it is built").record();
+        let update = limiter.update(|limits| limits.requests(Rate::per_minute(30)));
+        update.expect("a valid rate");
+        limiter.status().expect("it is built").record();
+    });
+    let values = recorded.values.lock().expect("no test panics");
+    let amounts = values.iter().filter(|(name, _)| name.starts_with("openlimit.limit.amount"));
+    let amounts: Vec<_> = amounts.map(|(name, values)| (name.as_str(), values[0])).collect();
+    let expected = [
+        ("openlimit.limit.amount{limiter=chat,limit=requests / day (resets at 00:00 UTC)}", 90.0),
+        ("openlimit.limit.amount{limiter=chat,limit=requests / minute}", 30.0),
+    ];
+    assert_eq!(amounts, expected);
 }
 
 #[test]

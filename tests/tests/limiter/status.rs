@@ -450,6 +450,14 @@ fn for_machines_it_is_data_with_durations_in_seconds() {
     assert_eq!(data, expected);
 }
 
+#[test]
+fn for_machines_a_shared_limiter_has_the_state_of_its_store() {
+    let limiter = RateLimiter::builder().name("chat").requests(Rate::per_minute(60));
+    let limiter = limiter.redis("redis://127.0.0.1:1").build().expect("it connects later");
+    let data = serde_json::to_value(status(&limiter)).expect("it is plain data");
+    assert_eq!(data["store"], json!({ "error": null, "outages": 0, "updates": 0 }));
+}
+
 fn call_of_one(limiter: &RateLimiter) -> Call {
     Call::start(limiter.acquire(Cost::new()))
 }

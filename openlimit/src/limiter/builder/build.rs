@@ -44,6 +44,7 @@ impl<K> Builder<K> {
     /// - a [`reserve`](Self::reserve) of 0 or 100 %, for [`Priority::Low`], or without a limit;
     /// - an [`overflow`](Self::overflow) without [`max_waiting`](Self::max_waiting);
     /// - a dimension with an empty name;
+    /// - a `max_keys` from a config, for a limiter that is not one of each key;
     /// - an `input_factor` below 0.01 or above 100;
     /// - a `price` or `prices` without a limit on [`spend`](Self::spend).
     ///
@@ -72,6 +73,9 @@ impl Options {
     /// Checks all options.
     pub(in crate::limiter) fn check(self) -> Result<Checked, BuildProblem> {
         let this = self.adopting();
+        if let Some(keys) = this.max_keys {
+            return Err(BuildProblem::UnusedMaxKeys(keys));
+        }
         let meterings = this.declared.meterings()?;
         let counts_output = |limit| counts_output(limit, &this.pricing);
         if this.output == Output::Learned && !this.declared.limits.iter().any(counts_output) {

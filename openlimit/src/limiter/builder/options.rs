@@ -28,6 +28,8 @@ pub(in crate::limiter) struct Options {
     pub(in crate::limiter) adopt_limits: bool,
     pub(in crate::limiter) discover: bool,
     pub(super) pricing: PriceOptions,
+    /// The most keys, if there is a limiter for each key.
+    pub(in crate::limiter) max_keys: Option<usize>,
     pub(in crate::limiter) time: Option<Time>,
     pub(in crate::limiter) backend: Choice,
 }
@@ -55,6 +57,7 @@ impl Options {
             adopt_limits: false,
             discover: false,
             pricing: PriceOptions::default(),
+            max_keys: None,
             time: None,
             backend: Choice::default(),
         }

@@ -39,7 +39,13 @@ impl fmt::Display for Forecast {
         for (limit, amount, share) in &rows {
             write!(f, "\n{limit:name$}  {amount:>taken$}  binds {share:>3} % of the time")?;
         }
-        self.halved_by().map_or(Ok(()), |doubling| write!(f, "\nhalf the time: {doubling}"))
+        match self.halved_by() {
+            Some(doubling) => write!(f, "\nhalf the time: {doubling}"),
+            None if self.outlook.binding(&[]).is_some() => {
+                f.write_str("\nhalf the time: more than twice what binds")
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -17,6 +17,9 @@ impl<K> Limiter<K> {
     /// to be priced, as for a call.
     ///
     /// Each call takes what it would reserve if nothing had been learned, and gives nothing back.
+    /// All are of normal priority. So where a part is kept for higher ones
+    /// ([`reserve`](crate::Builder::reserve)), they take the rest.
+    ///
     /// Other users of the quota, and the waits for Redis, are not part of it. Neither is a
     /// [concurrency](crate::Builder::concurrency), since nobody knows how long the calls take:
     /// [`in_flight`](Forecast::in_flight) takes both.

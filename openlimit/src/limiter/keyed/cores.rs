@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::limits::KeyLimits;
 use super::map::{Map, Place, Refused};
-use super::options::{LimitsOf, NameOf, PerKey};
+use super::options::{DEFAULT_MAX_KEYS, LimitsOf, NameOf, PerKey};
 use crate::error::{BuildError, BuildProblem};
 use crate::limiter::Builder;
 use crate::limiter::builder::{Checked, Options};
@@ -44,9 +44,10 @@ struct Tier {
 impl<K> Cores<K> {
     /// Checks the options. Makes no key yet.
     pub(super) fn build<P>(builder: Builder<P, PerKey<K>>) -> Result<Self, BuildError> {
-        let (options, keys) = builder.into_options();
+        let (mut options, keys) = builder.into_options();
+        let max_keys = options.max_keys.take().unwrap_or(DEFAULT_MAX_KEYS);
         let name = options.shown_name();
-        let checked = match keys.max_keys {
+        let checked = match max_keys {
             0 => Err(BuildProblem::NoKeys),
             // All keys would have one name in the store, and so share one bucket.
             _ if options.backend.is_store() && keys.key_name.is_none() => Err(BuildProblem::NamelessKeys),
@@ -55,7 +56,7 @@ impl<K> Cores<K> {
         Ok(Self {
             declared: checked.map_err(|problem| BuildError::new(name.clone(), problem))?,
             name,
-            map: Map::new(keys.max_keys),
+            map: Map::new(max_keys),
             key_name: keys.key_name.filter(|_| options.backend.is_store()),
             options,
             limits: keys.limits,

@@ -9,7 +9,6 @@ use crate::limiter::Builder;
 
 /// The options of keys, in a [`Builder`]. See [`Builder::keyed`].
 pub struct PerKey<K> {
-    pub(super) max_keys: usize,
     pub(super) limits: Option<LimitsOf<K>>,
     pub(super) key_name: Option<NameOf<K>>,
     keys: PhantomData<fn(K) -> K>,
@@ -22,7 +21,7 @@ pub(super) type LimitsOf<K> = Arc<dyn Fn(&K, KeyLimits) -> KeyLimits + Send + Sy
 pub(super) type NameOf<K> = Arc<dyn Fn(&K) -> String + Send + Sync>;
 
 /// The default of [`Builder::max_keys`].
-const DEFAULT_MAX_KEYS: usize = 100_000;
+pub(super) const DEFAULT_MAX_KEYS: usize = 100_000;
 
 impl<K> Builder<K> {
     /// Builds a limiter for each key of type `Key`, such as a tenant or a user: a
@@ -57,9 +56,8 @@ impl<K, Key> Builder<K, PerKey<Key>> {
     /// [observed](crate::Permit::observe) takes another 70 for each of its calls of the last ten
     /// minutes, of which at most 4 096 are kept. Beyond `max_keys`, calls of a new key are refused
     /// with [`AcquireError::TooManyKeys`](crate::AcquireError::TooManyKeys).
-    pub fn max_keys(mut self, keys: usize) -> Self {
-        self.keys_mut().max_keys = keys;
-        self
+    pub fn max_keys(self, keys: usize) -> Self {
+        self.most_keys(keys)
     }
 
     /// Sets a function that returns the limits of a key. It starts from the declared ones: see
@@ -131,20 +129,29 @@ impl<K, Key> Builder<K, PerKey<Key>> {
     }
 }
 
+impl<K, Keys> Builder<K, Keys> {
+    /// Sets the most keys for a config, which does not know which builder it is for. A single
+    /// limiter cannot be built then.
+    pub(crate) fn most_keys(mut self, keys: usize) -> Self {
+        self.options.max_keys = Some(keys);
+        self
+    }
+}
+
 impl<K> Default for PerKey<K> {
     fn default() -> Self {
-        Self { max_keys: DEFAULT_MAX_KEYS, limits: None, key_name: None, keys: PhantomData }
+        Self { limits: None, key_name: None, keys: PhantomData }
     }
 }
 
 impl<K> Clone for PerKey<K> {
     fn clone(&self) -> Self {
-        Self { limits: self.limits.clone(), key_name: self.key_name.clone(), ..*self }
+        Self { limits: self.limits.clone(), key_name: self.key_name.clone(), keys: PhantomData }
     }
 }
 
 impl<K> fmt::Debug for PerKey<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PerKey").field("max_keys", &self.max_keys).finish_non_exhaustive()
+        f.debug_struct("PerKey").finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@
 
 mod changes;
 mod in_flight;
+mod keyed;
 mod stacked;
 mod waiters;
 
@@ -19,16 +20,21 @@ use std::time::Duration;
 
 use loom::thread::{self, JoinHandle};
 
-use super::{Acquire, Permit, RateLimiter};
+use super::{Acquire, Builder, Permit, RateLimiter};
 use crate::limits::{Cost, Percent, Rate};
+use crate::pricing::kind::Explicit;
 use crate::time::ManualClock;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Creates a limiter of one request per second, one at once.
 fn limiter(clock: &ManualClock) -> RateLimiter {
+    builder(clock).build().expect("it is sound")
+}
+
+fn builder(clock: &ManualClock) -> Builder<Explicit> {
     let builder = RateLimiter::builder().requests(Rate::per_second(1)).headroom(Percent(0));
-    builder.jitter(Duration::ZERO).clock(clock).build().expect("it is sound")
+    builder.jitter(Duration::ZERO).clock(clock)
 }
 
 #[derive(Default)]

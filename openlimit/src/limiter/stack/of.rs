@@ -1,6 +1,7 @@
 //! `Stack`: several limiters, as a program names them.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::super::Acquire;
 #[cfg(feature = "clients")]
@@ -54,8 +55,7 @@ use crate::limits::Cost;
 ///
 /// # Good to know
 ///
-/// - It is no limiter: `status`, `wait_for`, `plan`, `update` and the like are those of its
-///   limiters.
+/// - It is no limiter: `status`, `plan`, `update` and the like are those of its limiters.
 /// - Where all its limiters are shared through Redis, a process gets at most about one call through
 ///   it for each round trip.
 /// - It can be one of the calls of [`first_free`](crate::first_free).
@@ -123,6 +123,25 @@ impl<L> Stack<L> {
         let outcome = self.0.levels(&price).and_then(Stacked::try_now);
         decided(outcome.as_ref());
         outcome
+    }
+
+    /// Estimates how long a call would wait if it were made now, without making it. Zero if it
+    /// would be admitted at once.
+    ///
+    /// It is the longest of the waits that [`Limiter::wait_for`] returns for its limiters, and a
+    /// lower bound, too. Calls that still wait for one limiter do not count in those after it.
+    ///
+    /// # Errors
+    /// The error of the first limiter that would refuse it, as in [`Limiter::wait_for`].
+    ///
+    /// [`Limiter::wait_for`]: crate::Limiter::wait_for
+    pub fn wait_for<P>(&self, price: P) -> Result<Duration, AcquireError>
+    where
+        L: Levels<P>,
+    {
+        let mut waits =
+            self.0.levels(&price)?.into_iter().map(|level| level.handle.core().wait_of_grant(level.grant));
+        waits.try_fold(Duration::ZERO, |longest, wait| Ok(longest.max(wait?)))
     }
 }
 

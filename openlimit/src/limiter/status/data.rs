@@ -90,6 +90,7 @@ data! {
     StoreStatus(this) {
         error: this.error.as_ref().map(ToString::to_string),
         outages: this.outages,
+        updates: this.updates,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod adaptive;
 mod ahead;
+mod estimates;
 mod first_free;
 mod long_waits;
 mod model;

@@ -8,6 +8,7 @@ mod future_size;
 mod futures;
 mod hygiene;
 mod neighbours;
+mod priority;
 mod receivers;
 mod refusals;
 mod retry;

@@ -2,7 +2,8 @@
 //! wait.
 //!
 //! Nothing here admits a call. The estimated wait is a lower bound: a call whose timeout is shorter
-//! is refused at once. The estimated levels are for [`Status`](crate::Status).
+//! is refused at once. The estimated levels are for [`Status`](crate::Status), and the expected wait
+//! for a program that asks for it.
 
 use super::reply::SHORTEST_TRIP;
 use super::state::{Slot, Slots};
@@ -23,6 +24,14 @@ impl Slots {
             return first.map(wait_for).map_or(next, |first| first.min(next));
         }
         self.behind_slots(amounts, |dimension| queue.ahead_of(call, dimension), now)
+    }
+
+    /// Returns the wait of a call that joins now, if nobody else has taken or given back anything
+    /// since the last reply.
+    pub(super) fn expected(&self, call: &Waiter, queue: &Queue, now: u64) -> u64 {
+        let without_slot =
+            |dimension: usize| queue.ahead_of(call, dimension).saturating_sub(self.held[dimension]);
+        self.wait_for_room(call.amounts.as_slice(), without_slot, true, now).0
     }
 
     /// Returns a lower bound on the wait of a waiter behind calls that ask for `ahead` of each

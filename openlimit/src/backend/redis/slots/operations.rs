@@ -133,6 +133,11 @@ impl Buckets for Slots {
         self.at_end_of_hold((wait, limit), call.amounts.as_slice(), now)
     }
 
+    fn expected_wait(&self, call: &Waiter, queue: &Queue, now: u64) -> u64 {
+        let (wait, _) = self.wait(call, queue, now);
+        if self.is_local() { wait } else { wait.max(self.expected(call, queue, now)) }
+    }
+
     fn wait_of_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
         if self.is_local() {
             return self.alone.share.wait_of_next(amounts, now);
