@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use openlimit::{LimiterConfig, RateLimiter, limiter};
+use openlimit::{LimiterConfig, Rate, RateLimiter, limiter};
 use serde::Deserialize;
 
 const TOML: &str = r#"
@@ -84,6 +84,20 @@ fn toml_json_and_yaml_make_the_same_limiter() {
 }
 
 #[test]
+fn a_limiter_for_each_key_is_read_from_every_format() {
+    let configs: [LimiterConfig; 3] = [
+        toml::from_str("requests = '9 / day'\nmax_keys = 1_000").unwrap(),
+        serde_norway::from_str("requests: 9 / day\nmax_keys: 1000").unwrap(),
+        serde_json::from_str(r#"{ "requests": "9 / day", "max_keys": "1000" }"#).unwrap(),
+    ];
+    let built = RateLimiter::builder().requests(Rate::per_day(9)).keyed::<u64>().max_keys(1_000);
+    for config in configs {
+        let configured = RateLimiter::builder().config(&config).keyed::<u64>();
+        assert_eq!(format!("{configured:?}"), format!("{built:?}"));
+    }
+}
+
+#[test]
 fn many_limiters_can_be_one_map() {
     let limiters: HashMap<String, LimiterConfig> = toml::from_str(TOML).unwrap();
     assert_eq!(limiters.len(), 2);
@@ -121,10 +135,10 @@ fn a_config_without_limits_is_an_error_of_the_builder() {
 fn a_rate_of_your_own_struct_is_read_too() {
     #[derive(Deserialize)]
     struct Tier {
-        tokens: openlimit::Rate,
+        tokens: Rate,
     }
     let tier: Tier = toml::from_str("tokens = '30_000 / minute'").unwrap();
-    assert_eq!(tier.tokens, openlimit::Rate::per_minute(30_000));
+    assert_eq!(tier.tokens, Rate::per_minute(30_000));
     let error = toml::from_str::<Tier>("tokens = 30_000").err().unwrap().to_string();
     assert!(error.contains("expected a rate such as `200 / minute`, found 30000"), "{error}");
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Priority, Rate, Stack};
+use openlimit::{AcquireError, ChatRateLimiter, Cost, Output, Percent, Priority, Rate, Stack, Usage};
 use openlimit_tests::{Call, millis, plain, secs};
+use serde_json::json;
 
 use super::{left, tokens};
 
@@ -39,6 +40,28 @@ fn an_estimate_counts_the_calls_that_wait_and_no_lower_priorities() {
     assert_eq!(stack.wait_for(20).expect("it can be admitted"), millis(500));
     account.hold(secs(9), "maintenance").expect("it is built");
     assert!(stack.wait_for(20).expect("it can be admitted") >= secs(9));
+}
+
+#[test]
+fn an_estimate_takes_what_was_learned_of_the_output() {
+    let clock = ManualClock::new();
+    let builder = || ChatRateLimiter::builder().clock(&clock).jitter(secs(0)).headroom(Percent(0));
+    let tenant = builder().tokens(Rate::per_second(2_000)).output(Output::Learned).build();
+    let tenant = tenant.expect("valid options");
+    let account = builder().tokens(Rate::per_second(100_000)).build().expect("valid rates");
+    let stack = Stack::of((&tenant, &account));
+    let messages = json!([{ "role": "user", "content": "Why is the sky blue?" }]);
+    let request = json!({ "model": "gpt-4o", "messages": messages, "max_tokens": 1_000 });
+    for _ in 0..20 {
+        stack.try_acquire(&request).expect("there is room").settle(Usage::new(13, 5));
+    }
+    clock.advance(secs(1));
+    drop(tenant.charge(1_990).expect("it is built"));
+    // It would be 0.5 s for the maximum that the request names.
+    assert_eq!(stack.wait_for(&request).expect("it can be admitted"), millis(4));
+    let next = Call::start(stack.acquire(&request));
+    clock.advance(millis(4));
+    assert_eq!(next.admitted().waited(), millis(4));
 }
 
 #[test]
