@@ -133,7 +133,7 @@ fn calls_in_flight_bind_if_they_are_few() {
         "unnamed: 10 calls take 15s\n\
          100 requests / second  10 taken  binds   0 % of the time\n\
          2 calls at once         3s each  binds  80 % of the time\n\
-         half the time: more than twice what binds"
+         half the time: twice what binds is not enough"
     );
     let twelve = limiter.plan(vec![Cost::new(); 12]).unwrap().in_flight(2, secs(3)).halved_by().unwrap();
     assert_eq!((twelve.in_flight, twelve.time), (Some(4), secs(9)));

@@ -42,7 +42,7 @@ impl fmt::Display for Forecast {
         match self.halved_by() {
             Some(doubling) => write!(f, "\nhalf the time: {doubling}"),
             None if self.outlook.binding(&[]).is_some() => {
-                f.write_str("\nhalf the time: more than twice what binds")
+                f.write_str("\nhalf the time: twice what binds is not enough")
             }
             None => Ok(()),
         }
