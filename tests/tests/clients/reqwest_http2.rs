@@ -43,12 +43,12 @@ enum Refusal {
 }
 
 /// A server that refuses the first requests, and answers all others with a reply.
-struct Server {
+struct Http2Server {
     url: String,
     requests: Arc<AtomicUsize>,
 }
 
-impl Server {
+impl Http2Server {
     fn start(refused: usize, refusal: Refusal) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
@@ -116,7 +116,7 @@ fn client(http: reqwest::ClientBuilder, layer: LimitLayer) -> ClientWithMiddlewa
 async fn by_the_policy_each_attempt_that_the_server_refuses_is_counted() {
     for refusal in [Refusal::Stream, Refusal::Connection] {
         for refused in [1, 2] {
-            let (limiter, server) = (limiter(), Server::start(refused, refusal));
+            let (limiter, server) = (limiter(), Http2Server::start(refused, refusal));
             let http = reqwest::Client::builder().retry(reqwest_retries());
             let response = send(&client(http, LimitLayer::new(&limiter)), &server.url).await.unwrap();
             assert_eq!(response.text().await.unwrap(), REPLY);
@@ -133,7 +133,7 @@ async fn by_the_policy_each_attempt_that_the_server_refuses_is_counted() {
 #[tokio::test]
 async fn by_the_policy_an_attempt_without_room_is_not_sent() {
     let limiter: RateLimiter = plain(&ManualClock::new()).tokens(Rate::per_day(500)).build().unwrap();
-    let server = Server::start(1, Refusal::Stream);
+    let server = Http2Server::start(1, Refusal::Stream);
     let http = reqwest::Client::builder().retry(reqwest_retries());
     send(&client(http, LimitLayer::new(&limiter)), &server.url).await.unwrap_err();
     assert_eq!((server.requests(), available(&limiter)), (1, 500 - 313));
@@ -145,13 +145,13 @@ async fn without_a_policy_what_the_server_refuses_is_sent_twice_more_and_not_cou
     for refusal in [Refusal::Stream, Refusal::Connection] {
         for (refused, sent) in [(2, 3), (3, 3)] {
             let (layer, attempts): (_, Arc<Mutex<usize>>) = counting(&limiter());
-            let server = Server::start(refused, refusal);
+            let server = Http2Server::start(refused, refusal);
             let response = send(&client(reqwest::Client::builder(), layer), &server.url).await;
             assert_eq!(response.is_ok(), refused < 3, "{refusal:?}: {response:?}");
             assert_eq!((*attempts.lock().unwrap(), server.requests()), (1, sent), "{refusal:?}");
         }
     }
-    let server = Server::start(1, Refusal::Stream);
+    let server = Http2Server::start(1, Refusal::Stream);
     let http = reqwest::Client::builder().retry(reqwest::retry::never());
     send(&client(http, LimitLayer::new(limiter())), &server.url).await.unwrap_err();
     assert_eq!(server.requests(), 1);

@@ -88,14 +88,14 @@ enum Packed {
     /// Nobody shares them. They are in an `Arc` because its last reference is dropped by a function
     /// of its own. A `Box` would be dropped in place, and then the end of every permit would be too
     /// large to be inlined.
-    Stacked(Arc<Levels>),
+    Stacked(Arc<StackPermits>),
 }
 
-/// The permits of a stacked call.
-struct Levels(Vec<Permit>);
+/// The permits of a stacked call, in each limiter.
+struct StackPermits(Vec<Permit>);
 
-/// The call ends in all limiters before another one that this wakes goes on.
-impl Drop for Levels {
+impl Drop for StackPermits {
+    /// Ends the call in all limiters, before another one that this wakes goes on.
     fn drop(&mut self) {
         in_order(|| {
             Permit::judge(&mut self.0);
@@ -171,7 +171,7 @@ impl Permit {
 
     /// Creates the permit of a call of several limiters, of which the outermost comes first.
     pub(super) fn stacked(levels: Vec<Self>) -> Self {
-        Self(Packed::Stacked(Arc::new(Levels(levels))))
+        Self(Packed::Stacked(Arc::new(StackPermits(levels))))
     }
 
     /// Creates a permit for any grant.
@@ -277,7 +277,7 @@ impl Permit {
     }
 }
 
-/// Returns the last of the permits of a stack.
+/// Returns the first of the permits of a stack.
 fn outermost(levels: &[Permit]) -> &Permit {
     let [outermost, ..] = levels else { unreachable!("a stack has a limiter") };
     outermost

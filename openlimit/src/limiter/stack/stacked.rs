@@ -37,10 +37,10 @@ impl Stacked {
         rank::sort(&mut levels);
         levels.iter_mut().for_each(|level| level.ask(Urgency::default()));
         match at_once(&mut levels) {
+            Ok(()) => Ok(permit(levels)),
             Err(_) if levels.iter().any(|level| level.core().is_exhausted()) && departs(&mut levels) => {
                 Ok(permit(levels))
             }
-            Ok(()) => Ok(permit(levels)),
             Err(place) => Err(*levels[place].core().without_room(&levels[place].waiter())),
         }
     }
