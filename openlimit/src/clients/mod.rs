@@ -68,12 +68,14 @@
 //!
 //! A client of your own needs three calls: [`LimitLayer::acquire`] before it sends a request, then
 //! [`Permit::observe`] or [`Permit::refused`] when the head of the response is there, and
-//! [`Permit::wrap_body`] or [`Permit::wrap_read`] for the body.
+//! [`Permit::wrap_body`] or [`Permit::wrap_read`] for the body. If there is no response, pass the
+//! error to [`Permit::refused`], or else [`Concurrency::Adaptive`] counts the call as a success.
 //!
 //! [`cost_of_body`]: crate::Limiter::cost_of_body
 //! [`AcquireError`]: crate::AcquireError
 //! [`AcquireError::find`]: crate::AcquireError::find
 //! [`AcquireError::Params`]: crate::AcquireError::Params
+//! [`Concurrency::Adaptive`]: crate::Concurrency::Adaptive
 //! [`Permit::observe`]: crate::Permit::observe
 //! [`Permit::refused`]: crate::Permit::refused
 //! [`Permit::wrap_body`]: crate::Permit::wrap_body

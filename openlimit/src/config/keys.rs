@@ -1,7 +1,7 @@
 //! The keys of a config. A key is one line here.
 //!
-//! Its value is read as the type beside it, and passed to the builder's method of the same name. A
-//! test compares the keys with those of `limiter!`.
+//! Its value is read as the type beside it, and passed to the builder's method of the same name, or
+//! to the one that the line names. A test compares the keys with those of `limiter!`.
 
 use std::time::Duration;
 
