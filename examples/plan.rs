@@ -89,7 +89,7 @@ fn plot(forecast: &Forecast, costs: &[Cost]) {
         let mut used = 0;
         let bars: String = (1..=COLUMNS as u32)
             .map(|number| {
-                // Not `column * number`: a column is rounded, and the last call departs at the very end.
+                // `column * number` would be rounded, and the last call departs at the very end.
                 let end = forecast.time() * number / COLUMNS as u32;
                 while let Some((_, amount)) = arriving.next_if(|(departure, _)| *departure <= end) {
                     used += amount;

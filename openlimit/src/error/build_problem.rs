@@ -218,8 +218,8 @@ pub enum BuildProblem {
     )]
     NoKeys,
 
-    /// [`max_keys`](crate::Builder::max_keys) is set, by a config, for a limiter that is not one of
-    /// each key.
+    /// A config sets [`max_keys`](crate::Builder::max_keys) for a limiter that is not
+    /// [`Keyed`](crate::Keyed).
     #[error(
         "its `max_keys` of {0} has no effect, because it is no limiter for each key; leave it out, or declare a \
          `Keyed<TenantId, ..>`"

@@ -1,8 +1,8 @@
 //! Bounds how many calls are in flight: the option, and what ends a call.
 //!
-//! `admission/in_flight.rs` has the rules. A permit ends its call once: when it is dropped, and at
-//! the latest then, since a permit that is settled, cancelled or refused is dropped, too. Streams
-//! own the permit of their call (`wrap/tap.rs`), and drop it at their end.
+//! `admission/in_flight.rs` has the rules. A permit ends its call once: when it is settled or
+//! cancelled, when the request fails, or at the latest when it is dropped. Streams own the permit of
+//! their call (`wrap/tap.rs`) until their end.
 //!
 //! A refusal, which cuts the concurrency, and a success, which may raise it, count in all limiters
 //! of a stack before the call ends in one of them.
@@ -116,11 +116,11 @@ impl Permit {
         }
     }
 
-    /// Notes in which limiters of a stack a success counts: where as many calls are in flight as may
-    /// be.
+    /// Notes in which limiters of a stack a success counts: those with as many calls in flight as
+    /// may be.
     ///
-    /// It has to be known before the call ends in one of them. That may let another call depart from
-    /// all of them, which fills the others.
+    /// It has to be known before the call ends in one of them. That may let another call depart
+    /// from all of them, which fills the others.
     pub(super) fn judge(levels: &mut [Self]) {
         for level in levels {
             if level.flight().is_some() && level.core().has_room_in_flight() {

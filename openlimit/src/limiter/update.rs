@@ -23,11 +23,12 @@ impl<K> Limiter<K> {
     /// Changes rates, and other options that an [`Update`] has, while the limiter runs.
     ///
     /// What is used of a limit stays in proportion: if 30 % of the burst was taken, 30 % of the new
-    /// one is. So a debt grows with a burst that is raised, up to the largest that is kept. Calls that wait move at once: they are admitted or held back by the new limits. A
-    /// call that is larger than a new limit allows is refused with
-    /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always.
-    /// But one from before the last 32 updates may give back less than it did not use, and over
-    /// Redis one from before the last 8 may give back nothing.
+    /// one is. So a debt grows with a burst that is raised, up to the largest that is kept. Calls
+    /// that wait move at once: they are admitted or held back by the new limits. A call that is
+    /// larger than a new limit allows is refused with [`TooLarge`](crate::AcquireError::TooLarge).
+    /// Permits that are out can be settled as always. But one from before the last 32 updates may
+    /// give back less than it did not use, and over Redis one from before the last 8 may give back
+    /// nothing.
     ///
     /// A rate replaces the limit with the same dimension and period, which
     /// [resets](Rate::resets_at) at the same time if it does. What was taken of such a limit stays

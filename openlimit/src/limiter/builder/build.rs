@@ -44,7 +44,7 @@ impl<K> Builder<K> {
     /// - a [`reserve`](Self::reserve) of 0 or 100 %, for [`Priority::Low`], or without a limit;
     /// - an [`overflow`](Self::overflow) without [`max_waiting`](Self::max_waiting);
     /// - a dimension with an empty name;
-    /// - a `max_keys` from a config, for a limiter that is not one of each key;
+    /// - a `max_keys` from a config, for a limiter that is not [`Keyed`](crate::Keyed);
     /// - an `input_factor` below 0.01 or above 100;
     /// - a `price` or `prices` without a limit on [`spend`](Self::spend).
     ///

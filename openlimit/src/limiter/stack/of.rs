@@ -78,7 +78,7 @@ use crate::limits::Cost;
 ///   [`max_waiting`](crate::Builder::max_waiting) of the inner ones, too.
 /// - Do not stack limiters by two attributes on one function, or by acquiring twice: the first is
 ///   charged while the second is waited for, and keeps the charge if the second refuses.
-/// - A permit of a stack is one allocation, and a call that has to wait a few more.
+/// - A call of a stack allocates its levels and its permit, and a few times more if it has to wait.
 pub struct Stack<L>(L);
 
 impl<L> Stack<L> {

@@ -40,14 +40,14 @@ impl Slots {
         waiters.flatten()
     }
 
-    /// Returns true if no slot is requested behind this one yet. Behind a lease, calls are requested
-    /// when it is used up, and behind a large slot when that was taken or has expired.
+    /// Returns true if no slot is requested behind this one yet. Behind a lease, calls are
+    /// requested when it is used up, and behind a large slot when that was taken or has expired.
     fn ends_requests(&self, slot: &Slot, now: u64) -> bool {
         slot.is_lease() || self.is_far(slot, now) || self.is_large(slot) && now <= slot.expires
     }
 
-    /// Returns true if a slot takes more than half of what calls may fill of a burst, and takes long
-    /// beside a round trip.
+    /// Returns true if a slot takes more than half of what calls may fill of a burst, and what it
+    /// takes leaks in a time that is long beside a round trip.
     ///
     /// If a smaller call takes it, the rest can be given back only as far as the level before the
     /// next charge. With another large slot behind it, hardly anything of it could. Nothing is lost

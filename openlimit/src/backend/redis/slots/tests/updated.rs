@@ -1,6 +1,6 @@
 //! Clients that update their limits at about the same time.
 
-use super::world::{BURST, JITTER, World};
+use super::world::{BURST, JITTER, SLOW, World};
 use crate::backend::redis::shared::shared;
 use crate::backend::redis::slots::{Met, Slots};
 use crate::backend::{Buckets as _, Starting};
@@ -30,7 +30,7 @@ fn update(slots: &mut Slots, amount: u64, now: u64) {
 
 #[test]
 fn a_client_that_updates_twice_is_not_refused_by_an_update_that_came_between() {
-    let mut world = World::start(super::world::SLOW);
+    let mut world = World::start(SLOW);
     let mut clients = [world.client(), world.client()];
     for client in &mut clients {
         let (_, identity) = with_requests(1_000, |limits| shared(limits, &[0, 1])).unwrap();
