@@ -101,6 +101,7 @@ impl Core {
 
 impl Permit {
     /// Ends a call that the provider did not serve, in each limiter. Its charge is kept.
+    #[allow(dead_code, reason = "for adapters of clients")]
     pub(crate) fn end_unserved(&mut self) {
         self.each(|permit| {
             if permit.take_flight().is_some() {
