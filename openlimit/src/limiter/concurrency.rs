@@ -1,8 +1,8 @@
 //! Bounds how many calls are in flight: the option, and what ends a call.
 //!
 //! `admission/in_flight.rs` has the rules. A permit ends its call once: when it is settled or
-//! cancelled, when the request fails, or at the latest when it is dropped. Streams own the permit of
-//! their call (`wrap/tap.rs`) until their end.
+//! cancelled, when the request fails, or at the latest when it is dropped. Streams own the permit
+//! of their call (`wrap/tap.rs`) until their end.
 //!
 //! A refusal, which cuts the concurrency, and a success, which may raise it, count in all limiters
 //! of a stack before the call ends in one of them.

@@ -134,8 +134,8 @@ impl Forecast {
         self.outlook.departures.iter().map(|departure| Duration::from_nanos(*departure))
     }
 
-    /// Returns what has to be doubled to halve the time, up to 1 % of it. `None` if no call waits, or
-    /// if that is not enough, because a part of the time is that of the calls themselves.
+    /// Returns what has to be doubled to halve the time, up to 1 % of it. `None` if no call waits,
+    /// or if that is not enough, because a part of the time is that of the calls themselves.
     ///
     /// It runs the calls again with what bound them doubled: first the limit that they waited for
     /// the most, then, if that is not enough, also what they wait for the most in that run.
