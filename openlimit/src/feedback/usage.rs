@@ -41,7 +41,16 @@ pub struct UsageReader {
     pub(super) is_final: bool,
     pub(super) place: Place,
     pub(super) capture: Option<Box<Capture>>,
-    error: Option<Box<Observation>>,
+    failure: Option<Box<Failure>>,
+}
+
+/// An error in place of the rest of the answer.
+#[derive(Clone)]
+struct Failure {
+    error: Observation,
+    /// What was found before it, however much follows in the same piece.
+    tally: Tally,
+    is_final: bool,
 }
 
 impl UsageReader {
@@ -78,7 +87,15 @@ impl UsageReader {
     /// sends an event such as Anthropic's `overloaded_error`. Of its text, 4 KiB are read.
     #[must_use]
     pub fn error(&self) -> Option<&Observation> {
-        self.error.as_deref()
+        self.failure.as_ref().map(|failure| &failure.error)
+    }
+
+    /// Returns the usage that was found before the error, or so far, and true if it is final.
+    pub(crate) fn usage_before_error(&self) -> (Option<Usage>, bool) {
+        match &self.failure {
+            Some(failure) => (failure.tally.usage(), failure.is_final),
+            None => (self.usage(), self.is_final),
+        }
     }
 
     /// Reads the start of an object of this role, under a key.
@@ -109,8 +126,9 @@ impl UsageReader {
 
     /// Notes an error. The first one counts.
     pub(super) fn note_error(&mut self, read: impl FnOnce() -> Option<Observation>) {
-        if self.error.is_none() {
-            self.error = read().map(Box::new);
+        if self.failure.is_none() {
+            let (tally, is_final) = (self.tally, self.is_final);
+            self.failure = read().map(|error| Box::new(Failure { error, tally, is_final }));
         }
     }
 }

@@ -59,10 +59,10 @@ impl UsageReader {
             let _ = walk(&mut values, Position::Top, value);
         }
         let Values { error, .. } = values;
-        self.end_event();
         if let Some(body) = error {
             self.note_error(|| Some(Observation::of_error(body)));
         }
+        self.end_event();
     }
 }
 

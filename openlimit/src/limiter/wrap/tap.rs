@@ -87,13 +87,14 @@ impl Tap {
     fn read(&mut self, read: impl FnOnce(&mut UsageReader)) {
         let Some(call) = &mut self.0 else { return };
         read(&mut call.reader);
+        // An error may come in one piece with the usage before it.
+        match call.reader.usage_before_error() {
+            (Some(usage), true) => call.settle(usage, Settled::Whole),
+            (Some(usage), false) => call.settle(input(&usage), Settled::Part),
+            (None, _) => {}
+        }
         if call.reader.error().is_some() {
             self.refuse();
-        } else if let Some(usage) = call.reader.usage() {
-            match call.reader.is_final() {
-                true => call.settle(usage, Settled::Whole),
-                false => call.settle(input(&usage), Settled::Part),
-            }
         }
     }
 

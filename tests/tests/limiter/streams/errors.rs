@@ -108,6 +108,27 @@ fn input_that_was_settled_before_the_error_stays_settled() {
 }
 
 #[test]
+fn what_was_stated_before_an_error_is_settled_whatever_the_pieces() {
+    let start = ANTHROPIC.split_inclusive("\n\n").next().expect("an event");
+    for (name, error, _) in ERRORS {
+        let error = format!("data: {error}\n\n");
+        for (stream, taken) in [
+            (format!("{start}{error}"), [472, 600, 1_000]),
+            (format!("{CUMULATIVE}{error}"), [19, 3, 22]),
+            // What follows an error does not count.
+            (format!("{error}{CUMULATIVE}"), RESERVED),
+            (format!("{start}{error}{ANTHROPIC}"), [472, 600, 1_000]),
+        ] {
+            for size in [1, 7, stream.len()] {
+                let pieces = stream.as_bytes().chunks(size);
+                let account = read(pieces.map(|piece| String::from_utf8_lossy(piece).into_owned()));
+                assert_eq!(account.taken(), taken, "{name}, in pieces of {size} bytes: {stream}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_empty_error_says_nothing() {
     for empty in ["null", "false", "\"\"", "{}", " null "] {
         let last = format!(
