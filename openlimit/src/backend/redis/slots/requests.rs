@@ -92,8 +92,9 @@ impl Slots {
         }
         let is_below = |(_, waiter): &(Key, &Waiter)| self.takes_share(waiter.amounts.as_slice());
         let first_below = queue.iter().take(most).filter(is_below).count();
-        // Calls below that wait for their share are passed.
-        let passing = if self.below_from(now) > now { first_below } else { 0 };
+        // Calls below that wait for their share are passed. A call that passed them keeps its turn.
+        let has_passed = queue.head_above().is_some_and(|(_, above)| above.turn.is_kept());
+        let passing = if has_passed || self.below_from(now) > now { first_below } else { 0 };
         [above.min(most - first_below + passing), first_below]
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::crowd::{Call, Crowd, JITTER, MILLISECOND, SECOND, TRIP};
 use crate::backend::Buckets as _;
 use crate::bucket::Metering;
-use crate::limits::{Priority, Rate};
+use crate::limits::{Amounts, Priority, Rate};
+use crate::queue::{Urgency, Waiter};
 
 use Priority::{High, Low};
 
@@ -311,4 +312,36 @@ fn a_call_below_that_is_owed_its_turn_departs_where_few_calls_may_be_in_flight()
         let used = crowd.used(since, |_| true);
         assert!(used >= 4_800, "{used} of 5000 are used where {room} may be in flight");
     }
+}
+
+#[test]
+fn a_call_of_several_limiters_keeps_its_turn_where_few_calls_may_be_in_flight() {
+    let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD]);
+    crowd.clients[0].slots().set_room(1);
+    crowd.call(0, 700, Low);
+    crowd.pass(50 * MILLISECOND);
+    // It waits for its share, and is owed its turn.
+    crowd.call(0, 500, Low);
+    for _ in 0..9 {
+        crowd.call(0, 1, High);
+        crowd.pass(10 * MILLISECOND);
+    }
+    // This call passes it, and then waits for another limiter.
+    let call = Waiter::new(Amounts::Few([10, 0, 0]), crowd.now, Urgency::default().of(High));
+    let now = crowd.now;
+    let key = crowd.clients[0].admission.join_stacked(call, now, &mut Vec::new()).expect("room");
+    crowd.pass(5 * MILLISECOND);
+    let now = crowd.now;
+    assert!(crowd.clients[0].admission.turn(key, now).is_some());
+    crowd.pass(2 * SECOND);
+    let now = crowd.now;
+    assert!(crowd.clients[0].admission.turn(key, now).is_none(), "its slot has expired");
+    assert_eq!(crowd.clients[0].waits(Low), 1);
+    crowd.clients[0].admission.retract(key, now);
+    crowd.pass(5 * MILLISECOND);
+    let (now, admission) = (crowd.now, &mut crowd.clients[0].admission);
+    let due = admission.turn(key, now).expect("a slot");
+    assert!(admission.depart_stacked(key, due, now).is_some());
+    crowd.pass(SECOND);
+    assert_eq!(crowd.clients[0].waits(Low), 0);
 }
