@@ -17,7 +17,7 @@ use serde::Serialize;
 pub trait StreamBytes<Form> {
     /// Returns the bytes; `None` for an error.
     #[doc(hidden)]
-    fn bytes(&self) -> Option<&[u8]>;
+    fn stream_bytes(&self) -> Option<&[u8]>;
 }
 
 /// An event of a stream, for [`Permit::wrap_items`](crate::Permit::wrap_items).
@@ -36,7 +36,7 @@ pub trait StreamItem<Form> {
 
     /// Returns the event; `None` for an error.
     #[doc(hidden)]
-    fn item(&self) -> Option<&Self::Event>;
+    fn stream_event(&self) -> Option<&Self::Event>;
 }
 
 /// The form of items that cannot fail.
@@ -48,13 +48,13 @@ pub enum ItemForm {}
 pub enum ResultForm {}
 
 impl<T: AsRef<[u8]>> StreamBytes<ItemForm> for T {
-    fn bytes(&self) -> Option<&[u8]> {
+    fn stream_bytes(&self) -> Option<&[u8]> {
         Some(self.as_ref())
     }
 }
 
 impl<T: AsRef<[u8]>, E> StreamBytes<ResultForm> for Result<T, E> {
-    fn bytes(&self) -> Option<&[u8]> {
+    fn stream_bytes(&self) -> Option<&[u8]> {
         self.as_ref().ok().map(AsRef::as_ref)
     }
 }
@@ -63,7 +63,7 @@ impl<T: AsRef<[u8]>, E> StreamBytes<ResultForm> for Result<T, E> {
 impl<T: Serialize> StreamItem<ItemForm> for T {
     type Event = T;
 
-    fn item(&self) -> Option<&T> {
+    fn stream_event(&self) -> Option<&T> {
         Some(self)
     }
 }
@@ -72,7 +72,7 @@ impl<T: Serialize> StreamItem<ItemForm> for T {
 impl<T: Serialize, E> StreamItem<ResultForm> for Result<T, E> {
     type Event = T;
 
-    fn item(&self) -> Option<&T> {
+    fn stream_event(&self) -> Option<&T> {
         self.as_ref().ok()
     }
 }

@@ -58,7 +58,7 @@ impl Permit {
         S: Stream,
         S::Item: StreamBytes<Form>,
     {
-        let show = |tap: &mut Tap, item: &S::Item| match item.bytes() {
+        let show = |tap: &mut Tap, item: &S::Item| match item.stream_bytes() {
             Some(bytes) => tap.bytes(bytes),
             None => tap.break_off(),
         };
@@ -95,7 +95,7 @@ impl Permit {
         S: Stream,
         S::Item: StreamItem<Form>,
     {
-        let show = |tap: &mut Tap, item: &S::Item| match item.item() {
+        let show = |tap: &mut Tap, item: &S::Item| match item.stream_event() {
             Some(item) => tap.item(item),
             None => tap.break_off(),
         };
