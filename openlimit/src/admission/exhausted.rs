@@ -57,14 +57,9 @@ impl Admission {
         now: u64,
         wakers: &mut Vec<Waker>,
     ) -> Decided<Refusal> {
-        if let Some(refusal) = self.exhausted(now) {
-            self.backend.refresh(now);
-            return Decided::Refused(refusal);
-        }
         // With a timeout of zero it is admitted at once, or its time is over.
-        if call.timeout() > 0
-            && let Some(refusal) = self.waits_too_long(&call, now)
-        {
+        let late = || if call.timeout() > 0 { self.waits_too_long(&call, now) } else { None };
+        if let Some(refusal) = self.exhausted(now).or_else(late) {
             self.backend.refresh(now);
             return Decided::Refused(refusal);
         }

@@ -269,7 +269,7 @@ impl State {
     }
 
     /// Returns true if a quota is used up. A closed limiter only looks like that.
-    fn is_exhausted(&self) -> bool {
+    pub(super) fn is_exhausted(&self) -> bool {
         self.admission.backend.is_exhausted() && !self.admission.is_closed()
     }
 }

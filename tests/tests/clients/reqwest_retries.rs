@@ -16,7 +16,9 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use super::client::http_client;
 use super::reqwest::send;
 use super::server::{Server, answer};
-use super::suite::{CHAT, JSON, PATH, REPLY, available, counting, held, limiter, strict_provider};
+use super::suite::{
+    CHAT, JSON, PATH, REPLY, available, counting, held, limiter, strict_provider, url_without_server,
+};
 
 const FAILED: &str = "500 Internal Server Error";
 
@@ -195,9 +197,7 @@ async fn a_connection_that_breaks_is_charged_and_the_request_sent_again() {
 
 #[tokio::test]
 async fn a_request_that_finds_no_server_costs_nothing() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
-    drop(listener);
+    let url = url_without_server();
     for limiter in [limiter(), plain(&ManualClock::new()).tokens(Rate::per_day(313)).build().unwrap()] {
         let before = available(&limiter);
         let error = send(&client(LimitLayer::new(&limiter)), &url).await.unwrap_err();

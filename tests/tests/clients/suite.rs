@@ -377,12 +377,15 @@ pub(crate) fn hostile_responses_do_no_harm<C: Client>(client: &C) {
     }
 }
 
-pub(crate) fn a_request_that_finds_no_server_costs_nothing<C: Client>(client: &C) {
+/// Returns a URL on which nothing listens.
+pub(crate) fn url_without_server() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
-    drop(listener);
+    format!("http://{}{PATH}", listener.local_addr().unwrap())
+}
+
+pub(crate) fn a_request_that_finds_no_server_costs_nothing<C: Client>(client: &C) {
     let limiter = limiter();
-    client.send(Some(LimitLayer::new(&limiter)), chat(&url)).unwrap_err();
+    client.send(Some(LimitLayer::new(&limiter)), chat(&url_without_server())).unwrap_err();
     assert_eq!(available(&limiter), 1_000);
 }
 

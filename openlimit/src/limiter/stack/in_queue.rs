@@ -41,9 +41,9 @@ impl Core {
         refusal.map_or_else(|| self.forked(), |refusal| self.turned_away(refusal))
     }
 
-    /// Returns true if a quota is used up, or if the limiter is closed.
+    /// Returns true if a quota is used up.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.lock().is_some_and(|state| state.admission.backend.is_exhausted())
+        self.lock().is_some_and(|state| state.is_exhausted())
     }
 
     /// Announces a call that waits for other limiters first. It is woken when this one refuses all
