@@ -5,6 +5,8 @@
 
 use std::os::unix::process::parent_id;
 use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use openlimit::{AcquireError, Cost, Rate, RateLimiter, Stack};
@@ -39,10 +41,12 @@ fn busy_worker() {
         return;
     }
     let limiter = RateLimiter::builder().requests(Rate::per_day(1_000_000_000)).build().unwrap();
-    let busy = limiter.clone();
+    let (busy, calls) = (limiter.clone(), Arc::<AtomicUsize>::default());
+    let called = Arc::clone(&calls);
     thread::spawn(move || {
         loop {
             let _ = busy.try_acquire(Cost::new());
+            called.fetch_add(1, Ordering::Relaxed);
         }
     });
     for _ in 0..FORKS {
@@ -57,8 +61,12 @@ fn busy_worker() {
             worker::say(outcome);
             process::exit(0);
         }
-        // Gives the other thread time to run.
-        thread::sleep(millis(2));
+        // On a busy machine, the other thread may not run for long, and then all forks would find it
+        // at the same place.
+        let before = calls.load(Ordering::Relaxed);
+        while calls.load(Ordering::Relaxed) < before + CALLS_APART {
+            thread::sleep(millis(1));
+        }
     }
     thread::sleep(millis(500));
     process::exit(0);
@@ -66,6 +74,8 @@ fn busy_worker() {
 
 /// The number of forks. The lock is held during some of them.
 const FORKS: usize = 100;
+/// How many calls lie between two forks at least.
+const CALLS_APART: usize = 100;
 
 /// Forks before the first call, and lets four threads of the child compete for the limiter.
 #[test]
