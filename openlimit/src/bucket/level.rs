@@ -53,6 +53,13 @@ pub(crate) struct Level<W> {
     pub(super) pace: Option<Box<Pace<W>>>,
 }
 
+/// What a charge does to a level.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Step<W> {
+    before: W,
+    after: W,
+}
+
 /// The terms of a limit, by weight.
 #[derive(Clone, Debug)]
 pub(super) struct Weights<W> {
@@ -101,16 +108,19 @@ impl<W: Word> Level<W> {
         Self::new(Arc::clone(&self.terms))
     }
 
-    /// Returns whether `amount` can be admitted when the bucket's clock shows `now`.
+    /// Returns what a charge of `amount` would do when the bucket's clock shows `now`; `None` if it
+    /// cannot be admitted.
     ///
     /// Every call that does not wait runs through this and [`take`](Self::take). So the usual case
     /// comes first.
     #[inline(always)]
-    pub(super) fn fits(&self, amount: u64, now: u64) -> bool {
+    pub(super) fn step(&self, amount: u64, now: u64) -> Option<Step<W>> {
         let weight = self.terms.unit.times(amount);
-        self.level_at(now).plus(weight) <= self.terms.fit
-            || amount == 0
-            || weight > self.terms.fit && self.fits_large(amount, now)
+        let before = self.level_at(now);
+        let after = before.plus(weight);
+        let fits =
+            after <= self.terms.fit || amount == 0 || weight > self.terms.fit && self.fits_large(amount, now);
+        fits.then_some(Step { before, after })
     }
 
     /// Does the same for a call larger than `fit`: into debt, unless it can never be admitted.
@@ -119,22 +129,11 @@ impl<W: Word> Level<W> {
         amount <= self.terms.most && self.shown_when_due(amount) <= now
     }
 
-    /// Takes `amount` if it [fits](Self::fits). Returns whether it did.
+    /// Takes `amount`, whose [`step`](Self::step) at the same moment is known.
     #[inline(always)]
-    pub(super) fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        let fits = self.fits(amount, now);
-        if fits {
-            self.take(amount, charge, now);
-        }
-        fits
-    }
-
-    /// Takes `amount` when the bucket's clock shows `now`. The level may rise to any height.
-    #[inline(always)]
-    pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) {
+    pub(super) fn take(&mut self, amount: u64, step: Step<W>, charge: u64, now: u64) {
         if amount > 0 {
-            let before = self.level_at(now);
-            self.raise(before, before.plus(self.terms.unit.times(amount)), charge, now);
+            self.raise(step.before, step.after, charge, now);
         }
     }
 
@@ -208,7 +207,10 @@ impl<W: Word> Level<W> {
     /// Takes `amount` as of `at`. The level may rise to any height.
     #[inline]
     pub(super) fn charge(&mut self, amount: u64, charge: u64, at: u64) {
-        self.take(amount, charge, self.clock(at));
+        let now = self.clock(at);
+        let before = self.level_at(now);
+        let after = before.plus(self.terms.unit.times(amount));
+        self.take(amount, Step { before, after }, charge, now);
     }
 
     /// Gives back `amount` of `charge`, but no more than the lowest level since. Returns the rest,

@@ -106,6 +106,7 @@ pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
 #[allow(unused_imports, reason = "for backends that keep counts elsewhere")]
 pub(crate) use self::in_window::{InWindow, is_about};
 use self::level::Level;
+pub(crate) use self::level::Step;
 pub(crate) use self::look::Look;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
@@ -161,31 +162,25 @@ impl Bucket {
         }
     }
 
-    /// Returns whether a call of `amount` can be admitted at `now`.
+    /// Returns what a charge of `amount` would do at `now`, for [`take`](Self::take); `None` if it
+    /// cannot be admitted.
     ///
     /// While the rate climbs, `now` is what the bucket's [`clock`](Self::clock) shows.
     #[inline(always)]
-    pub(crate) fn fits(&self, amount: u64, now: u64) -> bool {
+    pub(crate) fn step(&self, amount: u64, now: u64) -> Option<Step<u64>> {
         match self {
-            Self::Narrow(level) => level.fits(amount, now),
-            Self::Unusual(unusual) => unusual.fits(amount, now),
+            Self::Narrow(level) => level.step(amount, now),
+            // It is computed again.
+            Self::Unusual(unusual) => unusual.fits(amount, now).then(Step::default),
         }
     }
 
-    /// Takes `amount` if it [fits](Self::fits) at `now`. Returns whether it did.
+    /// Takes `amount`, whose [`step`](Self::step) at `now` is known, under the number of its
+    /// charge.
     #[inline(always)]
-    pub(crate) fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
+    pub(crate) fn take(&mut self, amount: u64, step: Step<u64>, charge: u64, now: u64) {
         match self {
-            Self::Narrow(level) => level.try_take(amount, charge, now),
-            Self::Unusual(unusual) => unusual.try_take(amount, charge, now),
-        }
-    }
-
-    /// Takes `amount`, which [fits](Self::fits) at `now`, under the number of its charge.
-    #[inline(always)]
-    pub(crate) fn take(&mut self, amount: u64, charge: u64, now: u64) {
-        match self {
-            Self::Narrow(level) => level.take(amount, charge, now),
+            Self::Narrow(level) => level.take(amount, step, charge, now),
             Self::Unusual(unusual) => unusual.take(amount, charge, now),
         }
     }

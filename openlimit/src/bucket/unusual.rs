@@ -20,24 +20,15 @@ impl Unusual {
     #[inline(never)]
     pub(super) fn fits(&self, amount: u64, now: u64) -> bool {
         match self {
-            Self::Wide(level) => level.fits(amount, now),
+            Self::Wide(level) => level.step(amount, now).is_some(),
             Self::Resetting(count) => count.fits(amount, now),
         }
     }
 
     #[inline(never)]
-    pub(super) fn try_take(&mut self, amount: u64, charge: u64, now: u64) -> bool {
-        let fits = self.fits(amount, now);
-        if fits {
-            self.take(amount, charge, now);
-        }
-        fits
-    }
-
-    #[inline(never)]
     pub(super) fn take(&mut self, amount: u64, charge: u64, now: u64) {
         match self {
-            Self::Wide(level) => level.take(amount, charge, now),
+            Self::Wide(level) => level.charge(amount, charge, now),
             Self::Resetting(count) => count.charge(amount, charge, now),
         }
     }

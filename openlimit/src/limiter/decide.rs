@@ -82,17 +82,29 @@ impl Core {
         let Some(mut state) = self.lock() else { return Err(NotAtOnce::Refused(self.forked())) };
         match state.admission.take(amounts, now) {
             Some(charge) => Ok(charge),
-            None if state.admission.queue.is_empty()
-                && !self.driver.is_needed()
-                && !state.admission.backend.is_shut(now) =>
-            {
-                // Nothing is due that could make room: the buckets alone decide.
-                Err(NotAtOnce::Wait(state.admission.backend.wait_of_next(amounts, now)))
-            }
-            None => Err(match self.refuse(state, Amounts::Few(*amounts), now) {
-                Ok(grant) => NotAtOnce::Granted(Box::new(grant)),
-                Err(error) => NotAtOnce::Refused(error),
-            }),
+            None => Err(self.not_at_once(state, amounts, now)),
+        }
+    }
+
+    /// Decides about a call that may not wait and found no room, under the lock that found this out.
+    ///
+    /// It is a function of its own, so that its code takes no registers from the calls that find
+    /// room.
+    #[inline(never)]
+    fn not_at_once(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        amounts: &[u64; Amounts::FEW],
+        now: u64,
+    ) -> NotAtOnce {
+        let admission = &mut state.admission;
+        if admission.queue.is_empty() && !self.driver.is_needed() && !admission.backend.is_shut(now) {
+            // Nothing is due that could make room: the buckets alone decide.
+            return NotAtOnce::Wait(admission.backend.wait_of_next(amounts, now));
+        }
+        match self.refuse(state, Amounts::Few(*amounts), now) {
+            Ok(grant) => NotAtOnce::Granted(Box::new(grant)),
+            Err(error) => NotAtOnce::Refused(error),
         }
     }
 

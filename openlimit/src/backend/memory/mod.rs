@@ -163,13 +163,13 @@ impl Memory {
             return false;
         }
         let fits = |Meter { bucket, dimension, .. }: &Meter| {
-            bucket.fits(amounts[*dimension as usize], bucket.clock(now))
+            bucket.step(amounts[*dimension as usize], bucket.clock(now)).is_some()
         };
         self.meters.iter().all(fits)
     }
 
     /// Returns whether every limit has room for a call, as usual.
     fn fits(&self, amounts: &[u64], now: u64) -> bool {
-        self.meters.iter().all(|meter| meter.bucket.fits(amounts[meter.dimension()], now))
+        self.meters.iter().all(|meter| meter.step(amounts, now).is_some())
     }
 }

@@ -6,7 +6,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Step};
 
 /// The meters of a limiter.
 #[derive(Debug)]
@@ -31,32 +31,47 @@ impl Meter {
     pub(super) fn dimension(&self) -> usize {
         self.dimension as usize
     }
+
+    /// Returns what the call would do to the bucket; `None` if there is no room for it.
+    #[inline(always)]
+    pub(super) fn step(&self, amounts: &[u64], now: u64) -> Option<Step<u64>> {
+        self.bucket.step(amounts[self.dimension()], now)
+    }
+
+    /// Takes the call's amount, whose step is known.
+    #[inline(always)]
+    fn take(&mut self, amounts: &[u64], step: Step<u64>, charge: u64, now: u64) {
+        self.bucket.take(amounts[self.dimension()], step, charge, now);
+    }
 }
 
 impl Row {
     /// Takes the amounts of a call from all meters, or from none. Returns whether it did.
     #[inline(always)]
     pub(super) fn take(&mut self, amounts: &[u64], charge: u64, now: u64) -> bool {
+        // Nothing is written before it is known that all limits have room.
         match self {
-            Self::One(meters) => take(meters, amounts, charge, now),
-            Self::Two(meters) => take(meters, amounts, charge, now),
-            Self::Any(meters) => take(meters, amounts, charge, now),
+            Self::One([meter]) => {
+                let Some(step) = meter.step(amounts, now) else { return false };
+                meter.take(amounts, step, charge, now);
+            }
+            Self::Two([first, second]) => {
+                let Some(step) = first.step(amounts, now) else { return false };
+                let Some(other) = second.step(amounts, now) else { return false };
+                first.take(amounts, step, charge, now);
+                second.take(amounts, other, charge, now);
+            }
+            Self::Any(meters) => {
+                if !meters.iter().all(|meter| meter.step(amounts, now).is_some()) {
+                    return false;
+                }
+                for meter in meters {
+                    meter.bucket.charge(amounts[meter.dimension()], charge, now);
+                }
+            }
         }
+        true
     }
-}
-
-#[inline(always)]
-fn take(meters: &mut [Meter], amounts: &[u64], charge: u64, now: u64) -> bool {
-    let [others @ .., last] = meters else { return true };
-    // Nothing is written before it is known that all limits have room.
-    let fits = |meter: &Meter| meter.bucket.fits(amounts[meter.dimension()], now);
-    let takes = others.iter().all(fits) && last.bucket.try_take(amounts[last.dimension()], charge, now);
-    if takes {
-        for meter in others {
-            meter.bucket.take(amounts[meter.dimension()], charge, now);
-        }
-    }
-    takes
 }
 
 impl Default for Row {
