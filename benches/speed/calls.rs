@@ -17,6 +17,7 @@ use openlimit::{Cost, Rate, RateLimiter, limiter};
 
 use openlimit_benches::Line;
 
+use crate::bare::Bare;
 use crate::rounds::Rounds;
 
 limiter! {
@@ -56,11 +57,12 @@ fn warm_up(built: &RateLimiter) {
 }
 
 fn granted(rounds: usize, built: &RateLimiter) -> Vec<Line> {
-    let (governors, leaky) = (Governors::wide(), Leaky::wide());
+    let (bare, governors, leaky) = (Bare::wide(), Governors::wide(), Leaky::wide());
     let times = Rounds::default()
         .one("clock", || _ = black_box(Floor::clock()))
         .one("floor", Floor::step)
         .one("lock", Floor::lock)
+        .one("bare", || bare.try_acquire(black_box(u64::from(TOKENS))))
         .one("declared", || _ = black_box(&WIDE.try_acquire(cost())))
         .one("built", || _ = black_box(&built.try_acquire(cost())))
         .one("governors", || governors.check())
@@ -70,10 +72,13 @@ fn granted(rounds: usize, built: &RateLimiter) -> Vec<Line> {
         Line::remark("granted: nanoseconds of the clock", times.of("clock")),
         Line::remark("granted: nanoseconds of the floor", times.of("floor")),
         Line::remark("granted: nanoseconds of the clock and a lock", times.of("lock")),
+        Line::remark("granted: nanoseconds of a bare limiter", times.of("bare")),
         Line::remark("granted: nanoseconds of two governors", times.of("governors")),
         Line::remark("granted, declared: nanoseconds", times.of("declared")),
         Line::at_most("granted, declared / two governors", times.ratio("declared", "governors"), 0.7),
         Line::at_most("granted, built / two governors", times.ratio("built", "governors"), 0.7),
+        Line::remark("granted: a bare limiter / two governors", times.ratio("bare", "governors")),
+        Line::remark("granted, declared / a bare limiter", times.ratio("declared", "bare")),
         Line::remark("granted, declared / the floor", times.ratio("declared", "floor")),
         Line::remark("granted, declared / the clock and a lock", times.ratio("declared", "lock")),
         Line::remark("granted, declared / two leaky-buckets", times.ratio("declared", "leaky-buckets")),
@@ -144,11 +149,11 @@ pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
 
 /// The minimum work of an exact limiter: read the clock, and change one word, or a few under a
 /// lock.
-struct Floor;
+pub(crate) struct Floor;
 
 impl Floor {
     #[inline]
-    fn clock() -> u64 {
+    pub(crate) fn clock() -> u64 {
         static CLOCK: std::sync::LazyLock<quanta::Clock> = std::sync::LazyLock::new(quanta::Clock::new);
         CLOCK.raw()
     }

@@ -4,6 +4,7 @@
 //! table of ratios: on a shared machine, nothing else is meaningful. With `-- calls`, `stacks` or
 //! `waiting`, it runs that part alone. BENCHMARKS.md has the table, and explains it.
 
+mod bare;
 mod calls;
 mod rounds;
 mod stack;
