@@ -121,7 +121,9 @@ impl TappedCall {
 /// Returns the part of a usage that no later number changes.
 fn input(usage: &Usage) -> Usage {
     let input = usage.amount(&Dimension::InputTokens);
-    input.map_or_else(Usage::default, |input| Usage::default().with(Dimension::InputTokens, input))
+    let known =
+        input.map_or_else(Usage::default, |input| Usage::default().with(Dimension::InputTokens, input));
+    known.read()
 }
 
 impl fmt::Debug for Tap {
