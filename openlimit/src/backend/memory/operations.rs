@@ -99,9 +99,13 @@ impl Buckets for Memory {
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         let amounts = call.amounts.as_slice();
         let Some(head) = queue.head_before(call) else { return self.wait_of_next(amounts, now) };
-        let own = self.latest(amounts, |dimension| queue.ahead_of(call, dimension), now);
+        let latest = |call: &Waiter| {
+            self.latest(call.amounts.as_slice(), |dimension| queue.ahead_of(call, dimension), now)
+        };
         let head = self.earliest(head.amounts.as_slice(), now);
-        self.wait_until(own.max(head), amounts, now)
+        // The last one may wait for a limit that this call takes nothing from.
+        let before = queue.last_before(call).map_or(head, |last| head.max(latest(last)));
+        self.wait_until(latest(call).max(before), amounts, now)
     }
 
     #[inline]
