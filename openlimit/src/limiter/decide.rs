@@ -87,6 +87,7 @@ impl Core {
                 && !state.admission.backend.is_shut(now) =>
             {
                 // Nothing is due that could make room: the buckets alone decide.
+                state.admission.backend.refresh(now);
                 Err(NotAtOnce::Wait(state.admission.backend.wait_of_next(amounts, now)))
             }
             None => Err(match self.refuse(state, Amounts::Few(*amounts), now) {
