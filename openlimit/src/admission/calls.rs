@@ -18,6 +18,8 @@ const LONGEST: u64 = 600_000_000_000;
 /// The charges so far.
 #[derive(Debug)]
 pub(super) struct Calls {
+    /// The number of the first charge, from which on calls are known or forgotten.
+    first: Option<u64>,
     /// The sum of all charges since this began, by dimension.
     charged: Box<[u64]>,
     /// The number of charges since this began.
@@ -34,14 +36,14 @@ pub(super) struct Call {
     /// Its place among all calls since this began.
     pub(super) order: u64,
     /// When it was admitted, in nanoseconds of the limiter's clock.
-    pub(super) at: u64,
+    at: u64,
     /// The sum of all charges just after it, by dimension.
     charged: Box<[u64]>,
 }
 
 impl Calls {
     pub(super) fn new(dimensions: usize) -> Self {
-        Self { charged: vec![0; dimensions].into(), count: 0, calls: VecDeque::new() }
+        Self { first: None, charged: vec![0; dimensions].into(), count: 0, calls: VecDeque::new() }
     }
 
     /// Notes a charge at `now`.
@@ -49,6 +51,7 @@ impl Calls {
         for (charged, amount) in self.charged.iter_mut().zip(amounts) {
             *charged = charged.saturating_add(*amount);
         }
+        self.first.get_or_insert(charge);
         self.forget(now);
         if self.calls.len() >= MOST_CALLS {
             let mut place = 0;
@@ -74,6 +77,16 @@ impl Calls {
     /// Returns the first call of a charge. If it was forgotten, the call before it.
     pub(super) fn of(&self, charge: u64) -> Option<&Call> {
         self.calls.get(place_of(&self.calls, charge)?)
+    }
+
+    /// Returns how long ago the call of a charge was admitted, in nanoseconds: ten minutes if it was
+    /// forgotten, and zero if it was never known.
+    pub(super) fn age(&self, charge: u64, now: u64) -> u64 {
+        match self.of(charge) {
+            Some(call) => now.saturating_sub(call.at),
+            None if self.first.is_some_and(|first| first <= charge) => LONGEST,
+            None => 0,
+        }
     }
 
     /// Returns the amount of a dimension that was charged since a call.
@@ -112,6 +125,8 @@ mod tests {
         calls.add(&[1], 1_001, 1_000 + LONGEST);
         assert_eq!((since(&calls, 999), since(&calls, 1_000)), (None, Some(1)));
         assert!(calls.calls.capacity() < 100, "{} calls", calls.calls.capacity());
+        let ages = [0, 1, 999, 1_000, 1_001].map(|charge| calls.age(charge, 2_000 + LONGEST));
+        assert_eq!(ages, [0, LONGEST, LONGEST, 1_000 + LONGEST, 1_000]);
     }
 
     #[test]

@@ -12,9 +12,11 @@
 //! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the
 //!   time.
 //!
-//! What is found is exact as things stand: a waiter is refused if it would be admitted too late
-//! even if no other call joined and no other change came. A refund might have helped it, and it
-//! might not; a call that arrives is judged in the same way.
+//! What is found holds as things stand: a waiter is refused if it would be admitted too late even if
+//! no other call joined and no other change came, and each call ahead of it departed that is not
+//! refused, too. One of these can still time out: the time from which on it may depart is a lower
+//! bound, where it waits for several limits or for a call in flight to end. Like a refund, that
+//! might have helped the waiter, and it might not. A call that arrives is judged in the same way.
 
 use std::task::Waker;
 

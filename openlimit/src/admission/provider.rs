@@ -80,8 +80,7 @@ impl Admission {
     /// Returns how many nanoseconds ago a call was admitted. Zero if that is not known: calls are
     /// noted from the first refusal on, or from the first response that states a limit.
     pub(crate) fn age(&mut self, plan: &Plan, charge: u64, now: u64) -> u64 {
-        let remaining = self.remaining.get_or_insert_with(|| Remaining::of(plan));
-        remaining.admitted_at(charge).map_or(0, |at| now.saturating_sub(at))
+        self.remaining.get_or_insert_with(|| Remaining::of(plan)).age(charge, now)
     }
 
     /// Returns the amount by which the rate of a limit goes, before it is cut after a refusal.

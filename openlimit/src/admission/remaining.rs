@@ -132,9 +132,10 @@ impl Remaining {
         self.reported[place].grow(declared, in_force, now)
     }
 
-    /// Returns when a call was admitted. `None` if that was before the first call that is known.
-    pub(crate) fn admitted_at(&self, charge: u64) -> Option<u64> {
-        self.calls.of(charge).map(|call| call.at)
+    /// Returns how long ago a call was admitted, in nanoseconds. Zero if that was before the first
+    /// call that is known.
+    pub(crate) fn age(&self, charge: u64, now: u64) -> u64 {
+        self.calls.age(charge, now)
     }
 
     /// Returns true if a response has said anything about a limit.

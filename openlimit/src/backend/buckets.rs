@@ -199,7 +199,8 @@ pub(crate) trait Buckets {
     fn is_as_new(&self, now: u64) -> bool;
 
     /// Learns from the store if a quota is used up still, or a hold lasts, because a call was
-    /// refused by what may be old news. A backend without a store knows.
+    /// refused by what may be old news. A backend without a store compares limits that reset with
+    /// the clock, which may have been set.
     fn refresh(&mut self, now: u64);
 
     /// Returns the state of each limit.

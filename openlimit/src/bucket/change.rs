@@ -23,6 +23,14 @@
 //! is changed to zero. If the level stayed, a call of 50 could depart at the same moment. But the
 //! level becomes 1 050, so the next token goes at 1.101 s.
 //!
+//! # A raised burst of a limit that is counted in windows
+//!
+//! Such a bucket leaks what its burst leaves of the amount (`windows`). With the old burst `B` and
+//! the new one `C`, as parts of the amount, what leaked within a period before the change and what
+//! fits after it add up to `(1 - B) + C`. So if `C` is larger, the level rises by the difference,
+//! and the room is there once that has leaked. A bucket that was empty for a period needs no such
+//! wait, since nothing has leaked from it.
+//!
 //! # Refunds across the change
 //!
 //! A call that was admitted before the change has its part of the level, which was scaled with it.
@@ -37,6 +45,7 @@ use super::pace::Pace;
 use super::unusual::Unusual;
 use super::word::Word;
 use super::{Bucket, Metering};
+use crate::limits::Counting;
 
 /// The most eras that are remembered. The calls of earlier ones count as the lightest of them.
 const MOST_ERAS: usize = 32;
@@ -48,11 +57,11 @@ impl Bucket {
     /// The rate is as declared then, unless it climbs. The burst that [`widen`](Self::widen) raised
     /// is the declared one again.
     pub(crate) fn change(&mut self, metering: &Metering, charge: u64, now: u64) {
-        let new = Self::refilling(metering);
+        let (new, counting) = (Self::refilling(metering), metering.counting);
         let changed = match self {
-            Self::Narrow(old) => new.filled_as(old, charge, now),
+            Self::Narrow(old) => new.filled_as(old, counting, charge, now),
             Self::Unusual(unusual) => match &mut **unusual {
-                Unusual::Wide(old) => new.filled_as(old, charge, now),
+                Unusual::Wide(old) => new.filled_as(old, counting, charge, now),
                 // An update replaces a limit by one that resets at the same times.
                 Unusual::Resetting(count) => return count.change(metering, now),
             },
@@ -61,11 +70,11 @@ impl Bucket {
     }
 
     /// Returns the bucket, which is new, filled in proportion to a level.
-    fn filled_as<W: Word>(self, old: &Level<W>, charge: u64, now: u64) -> Self {
+    fn filled_as<W: Word>(self, old: &Level<W>, counting: Counting, charge: u64, now: u64) -> Self {
         match self {
-            Self::Narrow(new) => Self::Narrow(changed(old, new, charge, now)),
+            Self::Narrow(new) => Self::Narrow(changed(old, new, counting, charge, now)),
             Self::Unusual(unusual) => Self::Unusual(Box::new(match *unusual {
-                Unusual::Wide(new) => Unusual::Wide(changed(old, new, charge, now)),
+                Unusual::Wide(new) => Unusual::Wide(changed(old, new, counting, charge, now)),
                 Unusual::Resetting(new) => Unusual::Resetting(new),
             })),
         }
@@ -73,21 +82,30 @@ impl Bucket {
 }
 
 /// Returns `new`, filled in proportion to `old`.
-fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now: u64) -> Level<N> {
+fn changed<W: Word, N: Word>(
+    old: &Level<W>,
+    mut new: Level<N>,
+    counting: Counting,
+    charge: u64,
+    now: u64,
+) -> Level<N> {
     let ratio = Ratio { part: new.terms.burst.into(), of: old.terms.burst.into() };
     let down = |weight: W| N::narrowed(ratio.times(weight.into()).0);
     let shown = old.clock(now);
     let later = if old.is_new() { 0 } else { old.terms.late.saturating_sub(new.terms.late) };
     let emptied = old.at.saturating_add(old.level.over(old.terms.leak));
     let counted = emptied.saturating_add(later);
-    let (level, at) = if counted <= shown {
+    let room = new.terms.fit.minus(down(old.terms.fit));
+    let waits = counting == Counting::InWindows && room > N::default() && !old.is_as_new(now);
+    let (level, at) = if counted <= shown && !waits {
         // Since when the bucket is empty decides about large calls.
         (N::default(), counted)
     } else {
         let (whole, rest) = ratio.times(old.level_at(shown).into());
         let level = N::narrowed(whole.saturating_add(u128::from(rest > 0)));
-        let late = new.terms.nanosecond.times(later.min(counted - shown));
-        (level.plus(late), old.at.max(shown))
+        let late = new.terms.nanosecond.times(later.min(counted.saturating_sub(shown)));
+        let level = level.plus(late);
+        (if waits { level.plus(room) } else { level }, old.at.max(shown))
     };
     let (mut eras, mut least) = (Vec::new(), new.terms.unit.min(down(old.terms.unit)));
     if let Some(pace) = &old.pace {

@@ -27,7 +27,8 @@ use reqwest::{Request, Response};
 use tower_service::Service;
 
 use super::known_error::KnownError;
-use super::response::{answered, failed, outgoing};
+use super::response::{answered, is_unsent, outgoing};
+use super::sent_call::SentCall;
 use super::service::{LimitService, take_ready};
 use crate::AcquireError;
 use crate::feedback::Observation;
@@ -80,11 +81,11 @@ where
             let acquire = layer.acquire(&outgoing(&request, &Extensions::new()))?;
             let factory = built(request, factory);
             let Some(acquire) = acquire else { return inner.call(factory).await };
-            let permit = acquire.await?;
+            let call = SentCall::new(acquire.await?);
             match inner.call(factory).await {
-                Ok(response) => Ok(answered(permit, response).await),
+                Ok(response) => Ok(answered(call, response).await),
                 Err(error) => {
-                    failed(permit, if let OpenAIError::Reqwest(error) = &error { error } else { &error });
+                    call.failed(!matches!(&error, OpenAIError::Reqwest(error) if is_unsent(error)));
                     Err(error)
                 }
             }

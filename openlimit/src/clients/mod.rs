@@ -87,6 +87,7 @@
 //   limiters.
 // * `outgoing`, `observe`, `reply`: a request, the head of its response, and the response as it is
 //   passed on.
+// * `sent_call`: a call without a response, so far.
 // * `failed_call`, `part_read`: a call whose response is an error, and a body that was read in
 //   part.
 // * `errors`, `known_error`: what errors say of a refusal, and how those of one client are read.
@@ -121,6 +122,8 @@ mod reqwest;
 mod response;
 #[cfg(feature = "reqwest")]
 mod retries;
+#[cfg(any(feature = "async-openai", feature = "reqwest", feature = "tower", feature = "ureq"))]
+mod sent_call;
 #[cfg(any(feature = "async-openai", feature = "tower"))]
 mod service;
 #[cfg(feature = "tower")]

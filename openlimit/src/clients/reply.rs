@@ -14,8 +14,9 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::failed_call::{FailedCall, MOST_BODY};
 use super::observe::{observation, observe};
+use super::sent_call::SentCall;
+use crate::WrappedBody;
 use crate::time::Sleep;
-use crate::{Permit, WrappedBody};
 
 /// The most pieces of an error's body that are read for the verdict. A server may send it byte by
 /// byte, and a piece takes 100 bytes more than its data.
@@ -42,14 +43,14 @@ where
     B: Body + Unpin,
     B::Data: AsRef<[u8]>,
 {
-    #[cfg_attr(not(feature = "tower"), allow(dead_code, reason = "others return their client's body"))]
     pub(super) fn untouched(body: B) -> Self {
         Self(Inner::Untouched(body))
     }
 
     /// Passes on the response to an admitted call. Of an error, the start of the body is awaited
     /// for a short time.
-    pub(super) async fn answered(mut permit: Permit, head: &Parts, body: B) -> Self {
+    pub(super) async fn answered(call: SentCall, head: &Parts, body: B) -> Self {
+        let Some(mut permit) = call.answered() else { return Self::untouched(body) };
         let observation = observation(head.status, &head.headers);
         if observation.denial().is_some() {
             return Self::failed(FailedCall::new(permit, observation), body).await;

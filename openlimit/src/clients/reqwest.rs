@@ -11,7 +11,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use super::known_error::KnownError;
 use super::layer::LimitLayer;
-use super::response::{answered, failed, outgoing};
+use super::response::{answered, is_unsent, outgoing};
 use super::retries::Call;
 
 /// The errors of `reqwest-middleware`, which pass over the error of a middleware.
@@ -51,12 +51,12 @@ impl Middleware for LimitLayer {
         let again = acquire.again();
         let permit = acquire.await.map_err(Error::middleware)?;
         let call = Call::new(request.url().path().to_owned(), permit, again);
-        let (outcome, permit) = call.run(next.run(request, extensions)).await;
-        let Some(permit) = permit else { return outcome };
+        let (outcome, call) = call.run(next.run(request, extensions)).await;
+        let Some(call) = call else { return outcome };
         match outcome {
-            Ok(response) => Ok(answered(permit, response).await),
+            Ok(response) => Ok(answered(call, response).await),
             Err(error) => {
-                failed(permit, if let Error::Reqwest(error) = &error { error } else { &error });
+                call.failed(!matches!(&error, Error::Reqwest(error) if is_unsent(error)));
                 Err(error)
             }
         }

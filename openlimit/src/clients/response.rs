@@ -8,7 +8,7 @@ use reqwest::{Body, Request, Response, ResponseBuilderExt};
 use super::known_error::KnownError;
 use super::outgoing::Outgoing;
 use super::reply::LimitedBody;
-use crate::Permit;
+use super::sent_call::SentCall;
 use crate::feedback::Observation;
 
 /// reqwest's own errors. Their messages contain URLs, so only the status counts.
@@ -32,23 +32,15 @@ pub(super) fn outgoing<'a>(request: &'a Request, extensions: &'a Extensions) -> 
 }
 
 /// Passes on the response to an admitted call.
-pub(super) async fn answered(permit: Permit, response: Response) -> Response {
+pub(super) async fn answered(call: SentCall, response: Response) -> Response {
     let url = response.url().clone();
     let (mut head, body) = http::Response::<Body>::from(response).into_parts();
-    let body = LimitedBody::answered(permit, &head, body).await;
+    let body = LimitedBody::answered(call, &head, body).await;
     // reqwest keeps the URL beside the response, and expects it as an extension.
     if let Ok(with_url) = http::Response::builder().url(url).body(()) {
         head.extensions.extend(with_url.into_parts().0.extensions);
     }
     Response::from(http::Response::from_parts(head, Body::wrap(body)))
-}
-
-/// Ends a call whose request failed. Gives its cost back if it was never sent.
-pub(super) fn failed(mut permit: Permit, error: &(dyn Error + 'static)) {
-    permit.end_unserved();
-    if is_unsent(error) {
-        permit.cancel();
-    }
 }
 
 /// Returns true if a request failed before it was sent.

@@ -20,6 +20,7 @@ use http::StatusCode;
 use reqwest::retry::Builder;
 
 use super::response::is_unsent;
+use super::sent_call::SentCall;
 use crate::feedback::Observation;
 use crate::{Acquire, Permit};
 
@@ -105,10 +106,10 @@ pub(super) struct Call {
     path: String,
     /// What admits one more attempt.
     again: Option<Acquire>,
-    /// The permit of the last attempt that was sent; `None` if that found no connection.
-    permit: Option<Permit>,
-    /// The permit of the next attempt, until it is sent.
-    next: Option<Permit>,
+    /// The last attempt that was sent; `None` if that found no connection.
+    last: Option<SentCall>,
+    /// The next attempt, until it is sent.
+    next: Option<SentCall>,
     /// The status of the last attempt.
     status: Option<StatusCode>,
 }
@@ -116,14 +117,14 @@ pub(super) struct Call {
 impl Call {
     /// Creates a call of a permit. `again` admits the same once more.
     pub(super) fn new(path: String, permit: Permit, again: Option<Acquire>) -> Self {
-        Self { path, again, permit: Some(permit), next: None, status: None }
+        Self { path, again, last: Some(SentCall::new(permit)), next: None, status: None }
     }
 
-    /// Runs its request. Returns the outcome, and the permit of the last attempt that was sent,
-    /// unless that found no connection.
+    /// Runs its request. Returns the outcome, and the last attempt that was sent, unless that found
+    /// no connection.
     ///
-    /// If it is dropped, all permits keep their charges.
-    pub(super) async fn run<F>(self, mut request: F) -> (F::Output, Option<Permit>)
+    /// If it is dropped, all attempts keep their charges.
+    pub(super) async fn run<F>(self, mut request: F) -> (F::Output, Option<SentCall>)
     where
         F: Future + Unpin,
     {
@@ -140,11 +141,11 @@ impl Call {
             polled
         });
         let outcome = outcome.await;
-        let Some(Self { permit, next, .. }) = call else { return (outcome, None) };
+        let Some(Self { last, next, .. }) = call else { return (outcome, None) };
         if let Some(next) = next {
-            next.cancel();
+            next.failed(false);
         }
-        (outcome, permit)
+        (outcome, last)
     }
 
     /// Returns true if the last attempt failed in a way that another one may cure, and the limiter
@@ -159,19 +160,19 @@ impl Call {
             return false;
         }
         self.status = status;
-        if let Some(failed) = &mut self.permit {
+        if let Some(failed) = &mut self.last {
             // It is not in flight any more, and must not be in the way of the next attempt.
-            failed.end_unserved();
+            failed.end();
         }
         if error.is_some_and(is_unsent)
-            && let Some(unsent) = self.permit.take()
+            && let Some(unsent) = self.last.take()
         {
-            unsent.cancel();
+            unsent.failed(false);
         }
         let Some(again) = self.again.as_ref().and_then(Acquire::again) else { return false };
         let mut again = again.timeout(Duration::ZERO);
         match Pin::new(&mut again).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(permit)) => self.next = Some(permit),
+            Poll::Ready(Ok(permit)) => self.next = Some(SentCall::new(permit)),
             Poll::Ready(Err(_)) | Poll::Pending => return false,
         }
         true
@@ -180,8 +181,10 @@ impl Call {
     /// Notes that the next attempt is sent, if one was admitted. The one before keeps its charge.
     fn is_sent(&mut self) {
         let Some(next) = self.next.take() else { return };
-        if let (Some(failed), Some(status)) = (self.permit.replace(next), self.status) {
-            failed.refused(Observation::new(status.as_u16()));
+        if let (Some(failed), Some(status)) = (self.last.replace(next), self.status)
+            && let Some(permit) = failed.answered()
+        {
+            permit.refused(Observation::new(status.as_u16()));
         }
     }
 }

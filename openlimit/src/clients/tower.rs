@@ -17,6 +17,7 @@ use tower_service::Service;
 
 use super::outgoing::{Outgoing, says_json};
 use super::reply::LimitedBody;
+use super::sent_call::SentCall;
 use super::service::{LimitService, take_ready};
 use crate::Acquire;
 
@@ -90,16 +91,13 @@ where
     let Some(acquire) = acquire else {
         return Ok(inner.call(request).await.map_err(Into::into)?.map(LimitedBody::untouched));
     };
-    let mut permit = acquire.await?;
+    let call = SentCall::new(acquire.await?);
     match inner.call(request).await.map_err(Into::into) {
         Ok(response) => {
             let (head, body) = response.into_parts();
-            let body = LimitedBody::answered(permit, &head, body).await;
+            let body = LimitedBody::answered(call, &head, body).await;
             Ok(Response::from_parts(head, body))
         }
-        Err(error) => {
-            permit.end_unserved();
-            Err(error)
-        }
+        Err(error) => Err(error),
     }
 }

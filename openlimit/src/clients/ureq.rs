@@ -17,8 +17,9 @@ use super::layer::LimitLayer;
 use super::observe::{observation, observe};
 use super::outgoing::{Outgoing, is_json, says_json};
 use super::part_read::PartRead;
+use super::sent_call::SentCall;
+use crate::AcquireError;
 use crate::feedback::Observation;
-use crate::{AcquireError, Permit};
 
 /// ureq's errors, which have no source.
 pub(super) const ERRORS: KnownError = KnownError {
@@ -71,15 +72,12 @@ impl Middleware for LimitLayer {
         let path = head.uri.path();
         let outgoing = Outgoing::new(&head.method, host, path, &head.headers, &head.extensions, sent.bytes());
         let Some(acquire) = self.acquire(&outgoing).map_err(other)? else { return sent.pass(head, next) };
-        let mut permit = acquire.blocking().map_err(other)?;
+        let call = SentCall::new(acquire.blocking().map_err(other)?);
         let head = if self.http_status_as_error { with_statuses(head) } else { head };
         match sent.pass(head, next) {
-            Ok(response) => self.answered(permit, response),
+            Ok(response) => self.answered(call, response),
             Err(error) => {
-                permit.end_unserved();
-                if is_unsent(&error) {
-                    permit.cancel();
-                }
+                call.failed(!is_unsent(&error));
                 Err(error)
             }
         }
@@ -148,7 +146,8 @@ fn is_unsent(error: &Error) -> bool {
 
 impl LimitLayer {
     /// Passes on the response to an admitted call.
-    fn answered(&self, mut permit: Permit, response: Response<Body>) -> Result<Response<Body>, Error> {
+    fn answered(&self, call: SentCall, response: Response<Body>) -> Result<Response<Body>, Error> {
+        let Some(mut permit) = call.answered() else { return Ok(response) };
         let (head, body) = response.into_parts();
         let observation = observation(head.status, &head.headers);
         let info = BodyInfo::of(&body);

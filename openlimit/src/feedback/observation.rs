@@ -18,6 +18,10 @@ use crate::limits::{Usage, duration};
 /// The longest value of a header that is read. Lists of limits have up to about 200 bytes.
 const MOST_VALUE: usize = 512;
 
+/// The most headers about limits and usage that are read. Real responses have up to about 50. A
+/// list of limits takes up to 30 us, so thousands of them would take long.
+const MOST_HEADERS: u8 = 128;
+
 /// The first status that is an error.
 const FIRST_ERROR: u16 = 400;
 
@@ -39,6 +43,8 @@ const FIRST_ERROR: u16 = 400;
 #[derive(Clone)]
 pub struct Observation {
     status: u16,
+    /// The number of headers that were read.
+    headers: u8,
     standings: Standings,
     /// From the header `Date`, or from `received`.
     date: Option<Duration>,
@@ -70,7 +76,8 @@ impl Observation {
 
     /// Reads a response: its HTTP status, its headers, and its body as far as it is known.
     ///
-    /// Names of headers are read in any case.
+    /// Names of headers are read in any case. Of the headers that are about limits and usage, the
+    /// first 128 are read.
     #[must_use]
     pub fn from_parts<N, V>(status: u16, headers: impl IntoIterator<Item = (N, V)>, body: &[u8]) -> Self
     where
@@ -170,6 +177,7 @@ impl Observation {
     fn empty(status: u16) -> Self {
         Self {
             status,
+            headers: 0,
             standings: Standings::default(),
             date: None,
             has_date_header: false,
@@ -218,9 +226,10 @@ impl Observation {
 
     pub(super) fn read_header(&mut self, name: &[u8], value: &[u8]) {
         let Some(meaning) = names::meaning(name) else { return };
-        if value.len() > MOST_VALUE {
+        if value.len() > MOST_VALUE || self.headers == MOST_HEADERS {
             return;
         }
+        self.headers += 1;
         let value = value.trim_ascii();
         match meaning {
             Meaning::Limit(key, part) => self.standings.read(key, part, value, self.date),

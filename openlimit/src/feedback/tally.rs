@@ -88,7 +88,7 @@ impl Tally {
                 Some(amount) => Some(usage.unwrap_or_default().with(dimension, amount)),
                 None => usage,
             })?;
-        Some(self.with_cache(usage))
+        Some(self.with_cache(usage).read())
     }
 
     /// Adds what a cache served and stored, which matters to the price.

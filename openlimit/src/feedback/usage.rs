@@ -151,7 +151,8 @@ impl Usage {
     /// stream, the last value of each number counts.
     ///
     /// It takes linear time, allocates nothing, and ignores what it does not know. A model's own
-    /// text cannot forge usage.
+    /// text cannot forge usage. A limiter believes such usage up to a bound: see
+    /// [`Permit::responded`](crate::Permit::responded).
     ///
     /// ```
     /// use openlimit::Usage;

@@ -100,13 +100,15 @@ impl Core {
 }
 
 impl Permit {
-    /// Ends a call that the provider did not serve, in each limiter. Its charge is kept.
+    /// Ends a call of whose request nothing is known, in each limiter: it is no success, and finds
+    /// out nothing about a used-up quota. Its charge is kept.
     #[allow(dead_code, reason = "for adapters of clients")]
     pub(crate) fn end_unserved(&mut self) {
         self.each(|permit| {
             if permit.take_flight().is_some() {
                 permit.core().end_flight(NO_SUCCESS);
             }
+            permit.pass_probe_on();
         });
     }
 

@@ -100,6 +100,7 @@ impl Core {
         let admission = &mut state.admission;
         if admission.queue.is_empty() && !self.driver.is_needed() && !admission.backend.is_shut(now) {
             // Nothing is due that could make room: the buckets alone decide.
+            admission.backend.refresh(now);
             return NotAtOnce::Wait(admission.backend.wait_of_next(amounts, now));
         }
         match self.refuse(state, Amounts::Few(*amounts), now) {

@@ -15,6 +15,7 @@
 //! | `acquire/`, `try_acquire`, `charge` | the ways to ask for a permit |
 //! | `permit/`, `wrap/` | `Permit`: an admitted call; the streams that own one |
 //! | `observe`, `refused` | what a response changes: what is left, and why a call was refused |
+//! | `believed` | how much usage a reply can state |
 //! | `matching`, `adopt` | the limit that a response describes, also if it is higher than declared |
 //! | `hold`, `hold_times`, `congestion`, `concurrency` | how a refusal slows calls down |
 //! | `keyed/`, `stack/`, `first_free` | a limiter for each key; several for one call: all, or any |
@@ -26,6 +27,7 @@
 
 mod acquire;
 mod adopt;
+mod believed;
 #[cfg(feature = "tokenizers")]
 mod body;
 mod builder;

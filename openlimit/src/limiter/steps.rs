@@ -17,6 +17,7 @@
 //! state is made between two pumps. The first admits the calls that were due before the change, so
 //! that it does not affect them. The second admits those that the change made due.
 
+use std::borrow::Cow;
 use std::task::{Poll, Waker};
 
 use super::core::{Core, State};
@@ -77,7 +78,11 @@ impl Core {
     /// Replaces what a call took by what it used.
     pub(super) fn settle(&self, charged: &mut Charged, usage: &Usage, settled: Settled) {
         charged.note(usage);
-        let usage = &*charged.with_spend(usage, &self.plan);
+        let stated = charged.with_spend(usage, &self.plan);
+        let believed = self.believed(Cow::Borrowed(&stated));
+        // A wrong number would raise the reservations of thousands of calls.
+        let is_lesson = matches!(believed, Cow::Borrowed(_));
+        let usage = &*believed;
         if settled >= Settled::Whole {
             seen::settled(self, &charged.grant.amounts, usage);
         }
@@ -86,7 +91,9 @@ impl Core {
             charged.count(&mut state.admission, &self.plan);
             charged.refund(less, &mut state.admission, &self.plan, now);
             charged.owe(more, &mut state.admission, now);
-            charged.teach(&mut state.admission, usage, settled);
+            if is_lesson {
+                charged.teach(&mut state.admission, usage, settled);
+            }
             if settled == Settled::End
                 && let Some(number) = charged.grant.flight.take()
             {

@@ -21,10 +21,12 @@ pub enum Concurrency {
     /// below the lower end. Calls that were in flight then do not cut it again, however many of
     /// them are refused.
     ///
-    /// - A *success* is a call whose permit is settled or dropped. It counts only while as many
-    ///   calls are in flight as may be, since a limit that nobody uses has proved nothing. And it
-    ///   counts only for a call that departed after the last cut, since earlier ones prove nothing
-    ///   about the new number.
+    /// - A *success* is a call whose permit is settled or dropped. A program that has nothing to
+    ///   settle drops it after the reply. So if there is no reply, pass the error to
+    ///   [`Permit::refused`](crate::Permit::refused). A success counts only while as many calls are
+    ///   in flight as may be, since a limit that nobody uses has proved nothing. And it counts only
+    ///   for a call that departed after the last cut, since earlier ones prove nothing about the new
+    ///   number.
     /// - A *refusal* is passed to [`Permit::refused`](crate::Permit::refused), by `feedback` of the
     ///   attribute, or by an adapter: the rate limit, the traffic that grows too fast, or a
     ///   provider that is overloaded. It is not about concurrency if it names other limits, or

@@ -28,7 +28,7 @@ use super::{Cost, Dimension, Dollars};
 /// A [price](crate::Builder::price) is a sum over four parts, which have no token in common:
 /// [`uncached_input`](Self::uncached_input), [`cached_input`](Self::cached_input),
 /// [`cache_writes`](Self::cache_writes) and [`output`](Self::output).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Usage {
     amounts: Cost,
     /// The input that was read from a cache.
@@ -37,6 +37,8 @@ pub struct Usage {
     is_beside: bool,
     /// The part of the input tokens that was written to a cache.
     written: u64,
+    /// True if it was read from a reply, which is foreign input.
+    is_read: bool,
 }
 
 impl Usage {
@@ -48,7 +50,7 @@ impl Usage {
     pub const fn new(input: u64, output: u64) -> Self {
         let tokens = input.saturating_add(output);
         let amounts = Cost::new().tokens(tokens).input_tokens(input).output_tokens(output);
-        Self { amounts, cached: 0, is_beside: false, written: 0 }
+        Self { amounts, cached: 0, is_beside: false, written: 0, is_read: false }
     }
 
     /// Sets what was used of any dimension. Replaces an earlier value.
@@ -86,6 +88,16 @@ impl Usage {
     pub const fn written(mut self, tokens: u64) -> Self {
         self.written = tokens;
         self
+    }
+
+    /// Marks it as read from a reply.
+    pub(crate) fn read(self) -> Self {
+        Self { is_read: true, ..self }
+    }
+
+    /// Returns true if it was read from a reply.
+    pub(crate) fn is_read(&self) -> bool {
+        self.is_read
     }
 
     /// Returns what was used of `dimension`; `None` if this usage does not name it.
@@ -127,6 +139,16 @@ impl Usage {
         self.amount(&Dimension::OutputTokens).unwrap_or(0)
     }
 }
+
+/// Two are equal if they say the same, also if only one was read from a reply.
+impl PartialEq for Usage {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |usage: &Self| (usage.cached, usage.is_beside, usage.written);
+        self.amounts == other.amounts && said(self) == said(other)
+    }
+}
+
+impl Eq for Usage {}
 
 /// The types that API clients count in. A literal without a suffix is an `i32`.
 macro_rules! counts {

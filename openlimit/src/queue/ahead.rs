@@ -26,6 +26,11 @@ impl Lines {
         self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed - u128::from(own)
     }
 
+    /// Returns the call behind which `newcomer` joins, if there is one of the same priority.
+    pub(super) fn last_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
+        self.waiter(self.lines[newcomer.line()].last).filter(|_| newcomer.number == 0)
+    }
+
     /// Returns the number of calls that go before `newcomer`, if no other call joins: all waiters
     /// of the same and of higher priorities, and those that are owed their turn.
     #[inline]

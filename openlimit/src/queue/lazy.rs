@@ -83,6 +83,11 @@ impl Queue {
         self.lines.as_ref()?.head_before(newcomer)
     }
 
+    /// Returns the call behind which `newcomer` joins, if there is one of the same priority.
+    pub(crate) fn last_before(&self, newcomer: &Waiter) -> Option<&Waiter> {
+        self.lines.as_ref()?.last_before(newcomer)
+    }
+
     /// Returns the least amount of a dimension that is taken before `newcomer` can go.
     pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
         self.lines.as_ref().map_or(0, |lines| lines.ahead_of(newcomer, dimension))

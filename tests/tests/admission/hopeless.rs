@@ -134,6 +134,22 @@ fn what_moved_the_queue_back_before_a_call_joined_does_not_refuse_it() {
 }
 
 #[test]
+fn a_call_waits_for_the_one_before_it_also_if_it_takes_from_another_limit() {
+    let clock = ManualClock::new();
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(10));
+    drop(limiter.charge(Cost::new().requests(0).tokens(10)).expect("nothing is refused"));
+    let ahead = [1, 2, 3].map(|tokens| Call::start(limiter.acquire(tokens)));
+    for cost in [Cost::new(), Cost::new().requests(0)] {
+        let call = |timeout| Call::start(limiter.acquire(cost.clone()).timeout(timeout));
+        let AcquireError::Timeout { wait, .. } = call(millis(599)).refused() else { panic!("no timeout") };
+        assert_eq!(wait, millis(600), "{cost:?}");
+        assert!(!call(millis(600)).poll(), "{cost:?}");
+    }
+    clock.advance(millis(600));
+    ahead.into_iter().for_each(|call| drop(call.admitted()));
+}
+
+#[test]
 fn each_limit_counts() {
     let clock = ManualClock::new();
     let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_second(1_000));

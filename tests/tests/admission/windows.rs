@@ -302,6 +302,36 @@ fn a_call_of_the_whole_amount_waits_until_it_is_alone_in_its_window() {
 }
 
 #[test]
+fn a_burst_that_is_raised_admits_no_more_than_the_amount_in_a_window() {
+    const BURSTS: [u64; 3] = [1, 3, 29];
+    let rate = |burst| Rate::per_minute(600).burst(secs(burst));
+    for (before, after) in BURSTS.into_iter().flat_map(|before| BURSTS.map(|after| (before, after))) {
+        for size in [1, 30, 600_u64] {
+            let clock = ManualClock::new();
+            let limiter = plain(&clock).tokens(rate(before)).counting(Counting::InWindows).build();
+            let limiter = limiter.expect("valid rates");
+            let mut admitted = Vec::new();
+            for step in 0..2_400 {
+                // After more than a window, in which as much was taken as goes.
+                if step == 1_210 {
+                    limiter.update(|limits| limits.tokens(rate(after))).expect("a valid burst");
+                }
+                while limiter.try_acquire(size).is_ok() {
+                    admitted.push(clock.now());
+                }
+                clock.advance(millis(100));
+            }
+            let in_window = |from: usize| {
+                admitted[from..].iter().take_while(|at| **at < admitted[from] + secs(60)).count() as u64
+                    * size
+            };
+            let most = (0..admitted.len()).map(in_window).max().unwrap_or(0);
+            assert!((300..=600).contains(&most), "{most} in calls of {size}, {before} s to {after} s");
+        }
+    }
+}
+
+#[test]
 fn a_quota_per_day_allows_a_twentieth_at_once() {
     let clock = ManualClock::new();
     let limiter = in_windows(&clock).requests(Rate::per_day(10_000)).build().expect("valid rates");

@@ -1,12 +1,13 @@
 //! reqwest, through `reqwest-middleware`, below the retries of `reqwest-retry`.
 
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use openlimit::clients::LimitLayer;
 use openlimit::feedback::{Observation, Verdict};
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Keyed, Rate, RateLimiter};
+use openlimit::{AcquireError, Concurrency, Keyed, Rate, RateLimiter};
 use openlimit_tests::plain;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use reqwest_retry::RetryTransientMiddleware;
@@ -135,6 +136,26 @@ async fn a_dropped_request_leaves_nothing_behind() {
     permit.cancel();
     assert_eq!(available(&limiter), 1_000);
     assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_is_dropped_without_a_response_is_no_success() {
+    let (answers, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let server = Server::start(move |_, _| _ = waits.lock().unwrap().recv());
+    let adaptive = Concurrency::Adaptive(1..=8);
+    let limiter = plain(&ManualClock::new()).tokens(Rate::per_day(1_000)).concurrency(adaptive);
+    let limiter = limiter.build().unwrap();
+    let (client, url) = (client(LimitLayer::new(&limiter)), server.url(PATH));
+    let request = tokio::spawn(async move { send(&client, &url).await.map(drop) });
+    while server.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    request.abort();
+    assert!(request.await.unwrap_err().is_cancelled());
+    let in_flight = limiter.status().unwrap().in_flight.unwrap();
+    assert_eq!((in_flight.calls, in_flight.most, available(&limiter)), (0, 1, 1_000 - 313));
+    drop(answers);
 }
 
 #[tokio::test]

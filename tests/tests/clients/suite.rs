@@ -187,6 +187,24 @@ pub(crate) fn a_request_that_fails_is_no_success<C: Client>(client: &C) {
     assert_eq!((in_flight.calls, in_flight.most, available(&limiter)), (0, 1, 1_000 - 313));
 }
 
+pub(crate) fn a_request_that_fails_does_not_find_out_if_a_quota_is_back<C: Client>(client: &C) {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_day(1_000)).build().unwrap();
+    let is_exhausted = || limiter.status().unwrap().hold.is_some_and(|hold| hold.is_exhausted);
+    let used_up = answer("429 Too Many Requests", &[], r#"{"error": {"code": "insufficient_quota"}}"#);
+    // It hangs up the second time.
+    let server = Server::start(move |number, stream| match number {
+        0 => stream.write_all(&used_up).unwrap(),
+        1 => {}
+        _ => stream.write_all(&answer("200 OK", &[], REPLY)).unwrap(),
+    });
+    for stays in [true, true, false] {
+        let _ = client.send(Some(LimitLayer::new(&limiter)), chat(&server.url(PATH)));
+        assert_eq!(is_exhausted(), stays);
+        clock.advance(Duration::from_secs(600));
+    }
+}
+
 pub(crate) fn a_request_without_a_limiter_is_untouched<C: Client>(client: &C) {
     let server = Server::answering(answer("429 Too Many Requests", &[("retry-after", "30")], "no"));
     let limiter = limiter();
@@ -427,6 +445,7 @@ macro_rules! suite {
             a_refusal_holds_all_calls_before_the_program_sees_it,
             an_error_that_is_not_about_limits_holds_nothing,
             a_request_that_fails_is_no_success,
+            a_request_that_fails_does_not_find_out_if_a_quota_is_back,
             a_request_without_a_limiter_is_untouched,
             a_request_that_counts_against_other_limits_is_untouched,
             several_limiters_admit_a_request_together,

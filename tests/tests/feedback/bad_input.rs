@@ -28,6 +28,14 @@ fn headers_of_a_megabyte_are_ignored() {
 }
 
 #[test]
+fn the_first_128_headers_that_are_about_limits_are_read() {
+    let others = (0..10_000).map(|number| ("x-request-id", number.to_string()));
+    let limits = (0..10_000).map(|number| ("x-ratelimit-remaining-tokens", number.to_string()));
+    let observation = Observation::from_parts(200, others.chain(limits), b"");
+    assert_eq!(observation.limits().next().and_then(ObservedLimit::remaining), Some(127));
+}
+
+#[test]
 fn a_body_of_100_megabytes_is_read_in_one_pass() {
     let body = vec![b'{'; 100 << 20];
     assert_eq!(Observation::new(200).body(&body).usage(), None);

@@ -305,6 +305,34 @@ fn a_probe_that_was_never_sent_leaves_its_place_to_the_next_call() {
 }
 
 #[test]
+fn a_probe_whose_request_fails_without_a_response_finds_out_nothing() {
+    let (_clock, limiter) = at_first_probe();
+    for _ in 0..3 {
+        let probe = take(&limiter).expect("it is the probe");
+        refused(take(&limiter));
+        probe.refused(&std::io::Error::other("connection reset by peer"));
+        assert!(limiter.status().expect("it is built").hold.is_some_and(|hold| hold.is_exhausted));
+    }
+    take(&limiter).expect("it is the probe").settle(0);
+    assert!(take(&limiter).is_ok() && take(&limiter).is_ok());
+}
+
+#[test]
+fn a_probe_of_a_stack_that_fails_finds_out_nothing_in_any_limiter() {
+    let clock = ManualClock::new();
+    let (inner, outer) = (limiter(&clock), limiter(&clock));
+    let stack = Stack::of((&inner, &outer));
+    stack.try_acquire(Cost::new()).expect("there is room").refused(used_up());
+    clock.advance(secs(600));
+    let probe = stack.try_acquire(Cost::new()).expect("it is the probe");
+    probe.refused(&std::io::Error::other("connection reset by peer"));
+    for limiter in [&inner, &outer] {
+        let _probe = take(limiter).expect("it is the next probe");
+        refused(take(limiter));
+    }
+}
+
+#[test]
 fn a_probe_that_is_lost_does_not_shut_the_limiter_for_ever() {
     let (clock, limiter) = at_first_probe();
     let lost = take(&limiter).expect("it is the probe");

@@ -3,6 +3,7 @@
 mod accessors;
 mod adaptive;
 mod bad_input;
+mod believed;
 mod burst;
 mod callbacks;
 mod charge;

@@ -204,6 +204,26 @@ fn a_provider_that_asks_for_slower_growth_gets_half_an_hour() {
 }
 
 #[test]
+fn a_refusal_that_comes_after_more_than_ten_minutes_is_a_late_one() {
+    for minutes in [1, 9, 11, 60] {
+        let clock = ManualClock::new();
+        let limiter = six_hundred(&clock);
+        take(&limiter).refused(refusal());
+        clock.advance(secs(60));
+        let late = take(&limiter);
+        clock.advance(secs(60 * minutes));
+        drop(take(&limiter));
+        late.refused(refusal());
+        clock.advance(millis(300));
+        // The rate climbs by a fortieth a second.
+        for expected in [500, 625, 750, 875, 1_000] {
+            assert_eq!(paces(&limiter), [expected], "{minutes} min");
+            clock.advance(secs(5));
+        }
+    }
+}
+
+#[test]
 fn cancelled_and_settled_calls_give_back_no_more_than_they_took_while_the_rate_changes() {
     let clock = ManualClock::new();
     let limiter =

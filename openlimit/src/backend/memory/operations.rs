@@ -30,7 +30,7 @@ impl Buckets for Memory {
     }
 
     fn due(&mut self, head: &Waiter, now: u64) -> Option<Due> {
-        self.meters.iter_mut().for_each(|meter| meter.bucket.read_date(now));
+        self.refresh(now);
         Some(self.earliest(head.amounts.as_slice(), now))
     }
 
@@ -99,9 +99,13 @@ impl Buckets for Memory {
     fn wait(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
         let amounts = call.amounts.as_slice();
         let Some(head) = queue.head_before(call) else { return self.wait_of_next(amounts, now) };
-        let own = self.latest(amounts, |dimension| queue.ahead_of(call, dimension), now);
+        let latest = |call: &Waiter| {
+            self.latest(call.amounts.as_slice(), |dimension| queue.ahead_of(call, dimension), now)
+        };
         let head = self.earliest(head.amounts.as_slice(), now);
-        self.wait_until(own.max(head), amounts, now)
+        // The last one may wait for a limit that this call takes nothing from.
+        let before = queue.last_before(call).map_or(head, |last| head.max(latest(last)));
+        self.wait_until(latest(call).max(before), amounts, now)
     }
 
     #[inline]
@@ -119,6 +123,7 @@ impl Buckets for Memory {
     }
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
+        self.refresh(now);
         let (wait, limit) = self.wait(call, queue, now);
         Refusal::WouldWait { wait, limit }
     }
@@ -234,7 +239,9 @@ impl Buckets for Memory {
         !self.is_shut(now) && self.meters.iter().all(|meter| meter.bucket.is_as_new(now))
     }
 
-    fn refresh(&mut self, _: u64) {}
+    fn refresh(&mut self, now: u64) {
+        self.meters.iter_mut().for_each(|meter| meter.bucket.read_date(now));
+    }
 
     fn look(&self, now: u64) -> Vec<Look> {
         let rest = |place| self.holds.all().max(self.holds.limit(place)).saturating_sub(now);

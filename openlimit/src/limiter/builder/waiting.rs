@@ -16,6 +16,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// [`AcquireError::Exhausted`](crate::AcquireError::Exhausted), and after `max_hold` one of
     /// them tries. Zero turns all of that off: then `retry` of the attribute makes its attempts
     /// without a pause.
+    ///
+    /// In the same way it bounds what a reply can say about its usage: see
+    /// [`Permit::responded`](crate::Permit::responded).
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.options.max_hold = max_hold;
         self

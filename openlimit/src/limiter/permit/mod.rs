@@ -11,6 +11,7 @@ mod about;
 mod charged;
 mod settle;
 
+use std::mem;
 use std::slice;
 use std::sync::Arc;
 
@@ -274,6 +275,16 @@ impl Permit {
     /// Returns true if the call was admitted to find out if a used-up quota is back.
     pub(super) fn is_probe(&self) -> bool {
         self.grant().is_some_and(|grant| grant.is_probe)
+    }
+
+    /// Lets the next call find that out, if this one was to.
+    pub(super) fn pass_probe_on(&mut self) {
+        if let Packed::Boxed(boxed) = &mut self.0
+            && mem::take(&mut boxed.charged.grant.is_probe)
+        {
+            let charge = boxed.charged.grant.charge;
+            boxed.handle.core().update(|state, now, _| state.admission.end_probe(charge, false, now));
+        }
     }
 }
 

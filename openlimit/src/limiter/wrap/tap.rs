@@ -76,11 +76,9 @@ impl Tap {
     pub(super) fn end(&mut self) {
         if let Some(call) = self.0.take()
             && let Some(usage) = call.reader.usage().filter(|_| !call.is_broken)
+            && let Some((usage, _)) = call.unless_settled(usage, Settled::Whole)
         {
-            let settled = (usage, Settled::Whole);
-            if call.settled.as_ref() != Some(&settled) {
-                call.permit.settle(settled.0);
-            }
+            call.permit.settle(usage);
         }
     }
 
@@ -110,18 +108,24 @@ impl Tap {
 
 impl TappedCall {
     fn settle(&mut self, usage: Usage, settled: Settled) {
-        let settled = (usage, settled);
-        if self.settled.as_ref() != Some(&settled) {
+        if let Some(settled) = self.unless_settled(usage, settled) {
             self.permit.settle_as(&settled.0, settled.1);
             self.settled = Some(settled);
         }
+    }
+
+    /// Returns what to settle the call by, unless that was the last that it was settled by.
+    fn unless_settled(&self, usage: Usage, settled: Settled) -> Option<(Usage, Settled)> {
+        Some((usage, settled)).filter(|settled| self.settled.as_ref() != Some(settled))
     }
 }
 
 /// Returns the part of a usage that no later number changes.
 fn input(usage: &Usage) -> Usage {
     let input = usage.amount(&Dimension::InputTokens);
-    input.map_or_else(Usage::default, |input| Usage::default().with(Dimension::InputTokens, input))
+    let known =
+        input.map_or_else(Usage::default, |input| Usage::default().with(Dimension::InputTokens, input));
+    known.read()
 }
 
 impl fmt::Debug for Tap {

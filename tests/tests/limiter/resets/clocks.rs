@@ -1,6 +1,9 @@
 //! The wall clock is set, or the machine sleeps.
 
+use std::time::Duration;
+
 use openlimit::testing::ManualClock;
+use openlimit::{AcquireError, Permit, RateLimiter, Stack};
 use openlimit_tests::{Call, millis, nanos, secs};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -103,6 +106,26 @@ fn a_clock_that_was_far_ahead_for_a_moment_takes_nothing_from_later_windows() {
     assert_eq!(limiter.try_acquire(1).unwrap_err().retry_after(), Some(23 * HOUR));
     clock.advance(23 * HOUR);
     assert_eq!(left(&limiter), 100);
+}
+
+#[test]
+fn a_limit_that_was_used_up_by_a_clock_far_ahead_is_back_at_the_next_reset() {
+    let refused: [fn(&RateLimiter) -> Result<Permit, AcquireError>; 4] = [
+        |limiter| limiter.try_acquire(1),
+        |limiter| limiter.acquire(1).timeout(secs(1)).blocking(),
+        |limiter| limiter.acquire(1).timeout(Duration::ZERO).blocking(),
+        |limiter| Stack::of([limiter]).try_acquire(1),
+    ];
+    for (how, call) in refused.into_iter().enumerate() {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock, daily());
+        clock.set_date(date(NEW_YEAR + 400 * DAY));
+        drop(limiter.try_acquire(100).unwrap());
+        clock.set_date(date(NEW_YEAR + 3_600));
+        assert_eq!(call(&limiter).unwrap_err().retry_after(), Some(23 * HOUR));
+        clock.advance(23 * HOUR);
+        assert_eq!(left(&limiter), 100, "{how}");
+    }
 }
 
 proptest! {
