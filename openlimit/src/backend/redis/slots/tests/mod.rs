@@ -34,6 +34,7 @@ mod shared_key;
 mod shares;
 mod sizes;
 mod stacked;
+mod trips;
 mod unanswered;
 mod updated;
 mod windows;
