@@ -1,10 +1,12 @@
-//! Kills the example `batch`, starts it again, and checks that no row is lost or sent twice.
+//! Kills the example `batch`, starts it again, and checks that no row is lost or sent twice. Also
+//! with processes that share a limit over Redis.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -36,8 +38,11 @@ impl Batch {
     }
 
     fn start(&self, part: &[&str]) -> Child {
-        let files = [self.folder.join("requests.jsonl"), self.folder.join("answers.jsonl")];
-        self.command().args(files).args(part).spawn().unwrap()
+        self.command().args(self.files()).args(part).spawn().unwrap()
+    }
+
+    fn files(&self) -> [PathBuf; 2] {
+        ["requests.jsonl", "answers.jsonl"].map(|file| self.folder.join(file))
     }
 
     fn command(&self) -> Command {
@@ -139,6 +144,62 @@ fn processes_divide_the_rows_and_may_divide_them_again() {
     let mut others = [batch.start(&["1/2"]), batch.start(&["2/2"])];
     others.iter_mut().for_each(|other| assert!(other.wait().unwrap().success()));
     assert_eq!(batch.provider.admitted(), 30);
+}
+
+/// A server of Redis, which listens to a socket in a folder.
+struct Redis(Child);
+
+impl Redis {
+    fn start(socket: &Path) -> Self {
+        let program = env::var("OPENLIMIT_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        let mut command = Command::new(program);
+        command.args(["--port", "0", "--save", "", "--unixsocket"]).arg(socket).stdout(Stdio::null());
+        let server = Self(command.spawn().unwrap());
+        let start = Instant::now();
+        while UnixStream::connect(socket).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it does not listen");
+            sleep(Duration::from_millis(5));
+        }
+        server
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn processes_that_share_a_limit_over_redis_lose_no_row_when_one_is_killed_and_started_again() {
+    let batch = Batch::new("shared", &requests(200));
+    let socket = batch.folder.join("redis.sock");
+    let _redis = Redis::start(&socket);
+    let start = |part: &str, provider: &Provider| {
+        let mut command = batch.command();
+        command.env("REDIS_URL", format!("unix://{}", socket.display())).env("OPENAI_RPM", "6000");
+        command.env("OPENAI_BASE_URL", provider.url()).args(batch.files()).arg(part).spawn().unwrap()
+    };
+    let began = Instant::now();
+    let [mut killed, mut other] = ["1/2", "2/2"].map(|part| start(part, &batch.provider));
+    while batch.rows("answers.1-of-2.jsonl").len() < 20 {
+        assert!(began.elapsed() < Duration::from_secs(60), "no answers");
+        sleep(Duration::from_millis(5));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let answered = batch.rows("answers.1-of-2.jsonl").len();
+    // Calls of the killed run may still be on their way to the first one.
+    let provider = provider();
+    assert!(start("1/2", &provider).wait().unwrap().success());
+    assert!(other.wait().unwrap().success());
+    assert_eq!(provider.admitted(), 100 - answered, "no answered row is sent again");
+    let [one, two] = ["1-of-2", "2-of-2"].map(|part| batch.rows(&format!("answers.{part}.jsonl")));
+    assert!(one.keys().chain(two.keys()).copied().eq((0..200).step_by(2).chain((1..200).step_by(2))));
+    assert!(one.values().chain(two.values()).all(|times| *times == 1), "{one:?} {two:?}");
+    // 6000 calls per minute, and those of a second at once.
+    assert!(began.elapsed() >= Duration::from_secs(1), "they do not share the limit");
 }
 
 #[test]

@@ -50,7 +50,8 @@ use crate::{Acquire, Permit};
 ///   how long to wait, and only the layers above see them. The server may have processed the
 ///   request before it failed, as for any retry.
 /// - if the limiter admits it at that moment, at the same cost, priority and site. It does not wait.
-///   Of limits that are shared through Redis, it takes only what this process has reserved.
+///   Of limits that are shared through Redis, it takes only what this process has reserved: a lease
+///   that lasts longer than the failed attempt.
 ///
 /// Otherwise the response goes up unchanged. A failed attempt keeps its charge, unless it found no
 /// connection. The last one settles the call.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use openlimit::clients::{LimitLayer, reqwest_retries};
 use openlimit::testing::ManualClock;
-use openlimit::{Concurrency, Cost, Output, Priority, Rate, RateLimiter};
+use openlimit::{Builder as Limiter, Concurrency, Cost, Output, Priority, Rate, RateLimiter, Redis, kind};
+use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{Call, plain};
 use reqwest::retry::Builder;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
@@ -284,6 +285,33 @@ async fn an_attempt_that_the_budget_stops_is_not_in_flight() {
     let sent = server.requests().len();
     assert!(sent > 60 && sent < 180, "{sent}");
     assert_eq!(available(&limiter), 1_000 - sent as u64);
+}
+
+/// A limiter that is shared through Redis.
+fn shared(server: &RedisServer, settings: impl FnOnce(Redis) -> Redis) -> Limiter<kind::Explicit> {
+    let rate = Rate::per_second(1_000).burst(Duration::from_secs(60));
+    RateLimiter::builder().requests(rate).name("retries").redis(settings(Redis::new(server.url())))
+}
+
+#[tokio::test]
+async fn over_redis_a_lease_has_room_for_the_next_attempt_also_where_one_call_may_be_in_flight() {
+    let redis = RedisServer::start();
+    let server = Server::answering(answer(FAILED, &[], "{}"));
+    let leased = || shared(&redis, |redis| redis.lease(Duration::from_secs(20)));
+    for limiter in [leased(), leased().concurrency(1), leased().concurrency(Concurrency::Adaptive(1..=8))] {
+        let (limiter, before) = (limiter.build().unwrap(), server.requests().len());
+        assert_eq!(status(&client(LimitLayer::new(&limiter)), &server).await, 500);
+        assert_eq!(server.requests().len() - before, 3);
+    }
+}
+
+#[tokio::test]
+async fn over_redis_nothing_is_reserved_for_the_next_attempt_without_a_lease() {
+    let redis = RedisServer::start();
+    let server = Server::answering(answer(FAILED, &[], "{}"));
+    let limiter = shared(&redis, |redis| redis).build().unwrap();
+    assert_eq!(status(&client(LimitLayer::new(&limiter)), &server).await, 500);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]

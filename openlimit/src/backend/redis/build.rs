@@ -92,7 +92,8 @@ impl Shared {
         let session = Session::new(Settings::new(Arc::clone(&self.common), keys));
         let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
         let alone = Alone::new(self.share.of_another(), self.whole.of_another(), dimensions);
-        let slots = Slots::new(&self.limits, self.terms, session.server(), alone, starting.max_hold);
+        let (server, trip) = (session.server(), self.common.usual_trip.clone());
+        let slots = Slots::new(&self.limits, self.terms, server, alone, starting.max_hold, trip);
         let slots = slots.identified(self.identity.clone());
         (Backend::Redis(Box::new(slots)), Driver::Redis(Box::new(session)))
     }

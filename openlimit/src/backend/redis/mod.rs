@@ -16,7 +16,7 @@
 //!   limits the length of a reply, and `bounds` the waits in it.
 //! * `identity` is what the clients of one name agree on, and which of two is newer.
 //! * `config` is the public settings. `access`, `key`, `settings`, `shared` and `terms` are what is
-//!   made of them when `build` opens a limiter.
+//!   made of them when `build` opens a limiter. `trip` is what its keys know of the server.
 //!
 //! To follow a call, read `slots`, then `slots/batch.rs` and `slots/reply.rs`, then `decide.lua`.
 //!
@@ -60,6 +60,7 @@ mod slots;
 mod stream;
 mod terms;
 mod tls;
+mod trip;
 mod wire;
 
 pub(super) use self::build::{Shared, check};

@@ -10,6 +10,7 @@ use super::Redis;
 use super::access::Access;
 use super::key::Keys;
 use super::terms::Terms;
+use super::trip::UsualTrip;
 use crate::error::{StoreError, StoreProblem};
 use crate::time::nanos;
 
@@ -29,6 +30,7 @@ pub(crate) struct Common {
     pub(super) shares: usize,
     /// The server, as errors name it.
     pub(super) server: Arc<str>,
+    pub(super) usual_trip: UsualTrip,
     /// The passwords, which no error may show.
     secrets: Vec<String>,
 }
@@ -69,7 +71,8 @@ impl Common {
         let mut secrets: Vec<_> = secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
         // Longest first, since one secret may be the beginning of another.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
-        Ok(Self { nodes, reset, shares, server: server.into(), secrets })
+        let usual_trip = UsualTrip::default();
+        Ok(Self { nodes, reset, shares, server: server.into(), usual_trip, secrets })
     }
 
     /// Creates the error of a problem with this server.

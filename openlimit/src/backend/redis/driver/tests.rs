@@ -24,6 +24,7 @@ use crate::backend::redis::scale::Scale;
 use crate::backend::redis::settings::{Common, Settings};
 use crate::backend::redis::slots::{Alone, SharedLimit};
 use crate::backend::redis::terms::Terms;
+use crate::backend::redis::trip::UsualTrip;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
 use crate::backend::redis::{OnOutage, Redis};
 use crate::backend::{Backend, Buckets as _, Memory, Newer, Served};
@@ -48,6 +49,7 @@ fn slots() -> Box<Slots> {
         "".into(),
         Alone::new(Memory::default(), Memory::default(), 1),
         0,
+        UsualTrip::default(),
     ))
 }
 

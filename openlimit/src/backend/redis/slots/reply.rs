@@ -18,9 +18,9 @@
 //!
 //! The usual round trip is the last one, but at most twice the usual one before it, so that one
 //! delay does not become usual. Round trips that grow little by little are usual each time. When
-//! they are short again, calls depart closer together by the difference. So they do if the first
-//! reply was held up, since no round trip is usual before it. What of that exceeds the jitter is not
-//! covered.
+//! they are short again, calls depart closer together by the difference. For a new key, the round
+//! trips of the other keys are usual. Before the first reply of all, none is. If that one was held
+//! up, what exceeds the jitter is not covered.
 //!
 //! Example: a batch is sent at 1000 ms, and its reply is there at 1002 ms with a wait of 20 ms. The
 //! server decided between 1000 and 1002, so the slot begins between 1020 and 1022. Assume 1022.
@@ -75,6 +75,7 @@ impl Slots {
         let trip = now.saturating_sub(sent);
         let is_held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
+        self.trip_of_all.set(self.usual_trip);
         self.seen_at = now.saturating_sub(age);
         self.learn_limit_holds(reply, lost, now);
         self.learn_hold(reply, lost, now);

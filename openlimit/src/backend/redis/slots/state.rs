@@ -12,6 +12,7 @@ use crate::backend::redis::identity::Identity;
 use crate::backend::redis::ledger::Ledger;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
+use crate::backend::redis::trip::UsualTrip;
 use crate::bucket::Climb;
 use crate::error::StoreError;
 use crate::limits::Amounts;
@@ -65,6 +66,8 @@ pub(crate) struct Slots {
     pub(super) in_flight: Option<Vec<AskedCall>>,
     /// The usual time of a round trip; the largest value before the first reply.
     pub(super) usual_trip: u64,
+    /// The same in the last reply for any key of the limiter.
+    pub(super) trip_of_all: UsualTrip,
     /// When to send pending refunds and debts, even without a call to request.
     pub(super) flush_at: u64,
     /// When the hold ends, as far as this client knows. Zero for none.
@@ -192,6 +195,7 @@ impl Slots {
         server: Arc<str>,
         alone: Alone,
         max_hold: u64,
+        trip_of_all: UsualTrip,
     ) -> Self {
         let dimensions: Box<[usize]> = shared.iter().map(|limit| limit.dimension).collect();
         let scales: Box<[Scale]> = shared.iter().map(|limit| limit.scale).collect();
@@ -219,7 +223,8 @@ impl Slots {
             below: VecDeque::new(),
             seen_at: 0,
             in_flight: None,
-            usual_trip: u64::MAX,
+            usual_trip: trip_of_all.get(),
+            trip_of_all,
             flush_at: u64::MAX,
             held_until: 0,
             shut_until: vec![0; shared.len()].into(),

@@ -17,6 +17,7 @@ use super::world::{EPOCH, IDENTITY, command, scripted};
 use crate::backend::redis::OnOutage;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
+use crate::backend::redis::trip::UsualTrip;
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
@@ -405,5 +406,5 @@ pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
     let limit =
         SharedLimit { place: 0, dimension: 0, share: 100, scale: Scale::new(&metering, JITTER), windows };
     let alone = Alone::new(memory, Memory::default(), 1);
-    Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), alone, 0)))
+    Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), alone, 0, UsualTrip::default())))
 }

@@ -16,6 +16,7 @@ use crate::backend::redis::OnOutage;
 use crate::backend::redis::key::Keys;
 use crate::backend::redis::scale::Scale;
 use crate::backend::redis::terms::Terms;
+use crate::backend::redis::trip::UsualTrip;
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::tests::below;
 use crate::backend::{Backend, Buckets as _, Memory, Starting};
@@ -103,7 +104,7 @@ impl Client {
                 .map(|calendar| Windows::new(calendar, dates())),
         });
         let alone = Alone::new(Memory::new(&starting, LOCAL), Memory::new(&starting, LOCAL), 2);
-        let slots = Slots::new(&shared, terms, "".into(), alone, 600 * SECOND);
+        let slots = Slots::new(&shared, terms, "".into(), alone, 600 * SECOND, UsualTrip::default());
         let policy = Policy { grace: terms.slack(), max_hold: 600 * SECOND, ..Policy::default() };
         let backend = match look_ahead {
             Some(_) => Backend::Redis(Box::new(slots)),

@@ -13,6 +13,7 @@ use crate::backend::redis::scale::Scale;
 use crate::backend::redis::script::Script;
 use crate::backend::redis::settings::KEPT;
 use crate::backend::redis::terms::Terms;
+use crate::backend::redis::trip::UsualTrip;
 use crate::backend::redis::wire::{BatchReply, Decision};
 use crate::backend::tests::below;
 use crate::backend::{Buckets as _, Memory, Starting};
@@ -79,6 +80,8 @@ pub(super) struct World {
     back: u64,
     /// The batches so far.
     recorded: Vec<Recorded>,
+    /// The usual round trip, as its clients know it.
+    trip: UsualTrip,
 }
 
 /// A batch that was decided.
@@ -130,6 +133,7 @@ impl World {
             clock: STEP,
             back: 0,
             recorded: Vec::new(),
+            trip: UsualTrip::default(),
         }
     }
 
@@ -156,7 +160,8 @@ impl World {
             on_system_time: true,
         };
         let alone = Alone::new(Memory::new(&starting, LOCAL), Memory::default(), 2);
-        let slots = Slots::new(&[limit(0), limit(1)], terms, "".into(), alone, 600_000_000_000);
+        let slots =
+            Slots::new(&[limit(0), limit(1)], terms, "".into(), alone, 600_000_000_000, self.trip.clone());
         Tenant {
             slots,
             queue: Queue::new(2),
@@ -218,6 +223,7 @@ impl World {
         let Ok(batch) = client.slots.collect(&client.queue, false, self.clock) else {
             return BatchReply::default();
         };
+        let sent = self.clock;
         let asked: Vec<_> =
             client.slots.in_flight.iter().flatten().map(|call| call.weights.clone()).collect();
         let reply = self.decide(client, &batch);
@@ -234,7 +240,7 @@ impl World {
         act(self, client);
         client.check_held();
         let before: Vec<_> = client.slots.slots.iter().map(|slot| (slot.charge, slot.due)).collect();
-        client.slots.apply(&reply, &client.queue, self.clock, self.clock);
+        client.slots.apply(&reply, &client.queue, sent, self.clock);
         for slot in &client.slots.slots {
             let is_moved = before.iter().any(|(charge, due)| *charge == slot.charge && *due != slot.due);
             if is_moved {
