@@ -79,6 +79,9 @@ impl Admission {
 
     /// Refuses all waiters whose timeout ended. Returns true if there were some: another call may
     /// be due then.
+    ///
+    /// A call that is due at its deadline has departed before. Only if the head is one of several
+    /// limiters, which departs after this, the call behind it is refused at the deadline itself.
     fn expire_all(&mut self, head_due: u64, now: u64, wakers: &mut Vec<Waker>) -> bool {
         let mut has_expired = false;
         while let Some((deadline, key)) = self.queue.deadline()

@@ -98,6 +98,10 @@ where
             let body = LimitedBody::answered(call, &head, body).await;
             Ok(Response::from_parts(head, body))
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            // A service may have sent it, whatever failed.
+            call.failed(true);
+            Err(error)
+        }
     }
 }
