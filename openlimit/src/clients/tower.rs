@@ -98,6 +98,9 @@ where
             let body = LimitedBody::answered(call, &head, body).await;
             Ok(Response::from_parts(head, body))
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            call.failed(true);
+            Err(error)
+        }
     }
 }

@@ -37,7 +37,7 @@ fn wait_after(rate: Rate, max_hold: Duration, end: impl Fn(Permit)) -> Duration 
     let clock = ManualClock::new();
     let limiter = plain(&clock).tokens(rate).max_hold(max_hold).build().expect("valid rates");
     end(limiter.try_acquire(1).expect("there is room"));
-    limiter.wait_for(&Cost::new().tokens(1)).expect("a wait")
+    limiter.wait_for(Cost::new().tokens(1)).expect("a wait")
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn money_that_follows_from_such_usage_is_bounded_too() {
     let permit = limiter.try_acquire(&question("gpt-4o", 10)).expect("there is room");
     permit.responded(&Observation::from_parts(200, NONE, HUGE.as_bytes()));
     // All of the day, and no more.
-    let wait = limiter.wait_for(&Cost::new().spend(Dollars::from_micros(1))).expect("a wait");
+    let wait = limiter.wait_for(Cost::new().spend(Dollars::from_micros(1))).expect("a wait");
     assert!(wait < secs(86_400), "{wait:?}");
     assert_eq!(limiter.status().expect("a status").limits[0].available, 0);
 }
@@ -129,6 +129,6 @@ fn each_limiter_of_a_stack_believes_as_much_as_its_own_limits_allow() {
     let stack = openlimit::Stack::of((&tenant, &account));
     let permit = stack.try_acquire(1).expect("there is room");
     permit.responded(&Observation::from_parts(200, NONE, HUGE.as_bytes()));
-    let wait = |limiter: &RateLimiter| limiter.wait_for(&Cost::new().tokens(1)).expect("a wait");
+    let wait = |limiter: &RateLimiter| limiter.wait_for(Cost::new().tokens(1)).expect("a wait");
     assert_eq!([wait(&tenant), wait(&account)], [secs(599) + millis(100), secs(599) + millis(10)]);
 }

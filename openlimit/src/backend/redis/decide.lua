@@ -172,9 +172,9 @@
 -- to the state, if only amounts and bursts differ. A client with older ones is refused, and takes
 -- them over (identity.rs). Levels are times of the rate, so an update leaves them as they are.
 
--- There is one exception. If a limit is counted in windows and an update raises its `fit`, its level
--- rises by as much, unless the bucket was empty for a period: see `change.rs` of `bucket`. So the
--- state keeps the last `fit` (`was_fit`).
+-- There is one exception. If a limit is counted in windows and an update raises its `fit`, its
+-- level rises by as much, unless the bucket was empty for a period: see `change.rs` of `bucket`. So
+-- the state keeps the last `fit` (`was_fit`).
 
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
@@ -241,7 +241,8 @@ local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- Three numbers for each client in it: a hash of its key, when it loses its place, and how long its
 -- turn takes.
 local line = {}
--- Of the limits that reset. It also says if this client `updates` limits that are counted in windows.
+-- Of the limits that reset. It also says if this client `updates` limits that are counted in
+-- windows.
 local window = {}
 window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,

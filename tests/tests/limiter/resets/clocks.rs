@@ -110,7 +110,8 @@ fn a_clock_that_was_far_ahead_for_a_moment_takes_nothing_from_later_windows() {
 
 #[test]
 fn a_limit_that_was_used_up_by_a_clock_far_ahead_is_back_at_the_next_reset() {
-    let refused: [fn(&RateLimiter) -> Result<Permit, AcquireError>; 4] = [
+    type Calls = [fn(&RateLimiter) -> Result<Permit, AcquireError>; 4];
+    let refused: Calls = [
         |limiter| limiter.try_acquire(1),
         |limiter| limiter.acquire(1).timeout(secs(1)).blocking(),
         |limiter| limiter.acquire(1).timeout(Duration::ZERO).blocking(),

@@ -29,7 +29,7 @@ fn with_limits<T>(amount: u64, burst: Duration, act: impl FnOnce(&Starting<'_>) 
     })
 }
 
-/// Does the same for limits that are counted in windows, and this part of the requests at once.
+/// Does the same for limits that are counted in windows, 1 000 requests in a second.
 fn in_windows<T>(burst: Duration, act: impl FnOnce(&Starting<'_>) -> T) -> T {
     with_limits(1_000, burst, |limits| {
         let in_windows = |metering: &Metering| Metering { counting: Counting::InWindows, ..*metering };
