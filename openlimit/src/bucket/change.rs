@@ -8,7 +8,7 @@
 //! only the burst changes, the amount in the bucket stays.
 //!
 //! Let all amounts be times of the rate at which they were admitted. What calls add during a window
-//! is the level at its end, less that at its beginning, and what leaked. The change moves no level.
+//! is the level at its end, less that at its beginning, and what leaked. The change lowers no level.
 //! After each call the level is at most the burst of that moment, or the call. So the promise of
 //! the crate holds across the change, by the longer of the two bursts.
 //!
@@ -28,9 +28,9 @@
 //!
 //! Such a bucket leaks what its burst leaves of the amount (`windows`). With the old burst `B` and
 //! the new one `C`, as parts of the amount, what leaked within a period before the change and what
-//! fits after it add up to `(1 - B) + C`. So if `C` is larger, the level rises by the difference,
-//! and the room is there once that has leaked. A bucket that was empty for a period needs no such
-//! wait, since nothing has leaked from it.
+//! fits after it add up to `(1 - B) + C`. So if `fit` is longer than before, the level rises by the
+//! difference, and the room is there once that has leaked. A bucket that was empty for a period
+//! needs no such wait, since nothing has leaked from it.
 //!
 //! # Refunds across the change
 //!

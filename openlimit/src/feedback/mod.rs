@@ -51,9 +51,9 @@
 //!   the headers of Bedrock, Fireworks and Mistral.
 //!
 //! The reader is tolerant. It ignores what is absent, negative, malformed or unknown, and never
-//! fails. It reads a fixed list of headers, and of those the first 128 of a response. It keeps numbers
-//! only, so no secret can leak. It takes linear time, and allocates a few KiB at most, whatever it is
-//! given.
+//! fails. It reads a fixed list of headers, and of those the first 128 of a response. It keeps
+//! numbers only, so no secret can leak. It takes linear time, and allocates a few KiB at most,
+//! whatever it is given.
 
 // The files, in the order in which a response is read:
 //

@@ -54,10 +54,11 @@ impl Permit {
     /// [settles](Self::settle) the call if the response states its usage, or, if the call failed,
     /// notes that it was [refused](Self::refused). Returns what the response means.
     ///
-    /// Usage is believed up to what flows back within [`max_hold`](crate::Builder::max_hold), or up to
-    /// the largest call that the limit admits, if that is more. A reply that states more makes no
-    /// larger debt, and teaches nothing. This bounds what a wrong or hostile reply can do. It applies
-    /// to all usage that is read from replies and streams, also by [`Usage::from_json`].
+    /// Usage is believed up to what flows back within ten minutes, or within
+    /// [`max_hold`](crate::Builder::max_hold) if that is longer, or up to the largest call that the
+    /// limit admits if that is more. A reply that states more makes no larger debt, and teaches
+    /// nothing. This bounds what a wrong or hostile reply can do. It applies to all usage that is
+    /// read from replies and streams, also by [`Usage::from_json`].
     ///
     /// Without a stated usage, the reservation stays. For a stream, whose usage comes last, call
     /// [`observe`](Self::observe) when the headers are there, and move the permit into the stream:

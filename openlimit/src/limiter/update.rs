@@ -124,6 +124,10 @@ impl Update {
     }
 
     /// Changes the [burst](crate::Builder::burst) of the limiter.
+    ///
+    /// A longer burst makes room at once. But if the limits are counted in
+    /// [windows](crate::Counting::InWindows), it makes room only as time passes, so that no window
+    /// holds more than the amount.
     pub fn burst(mut self, burst: impl Into<Burst>) -> Self {
         self.burst = Some(burst.into());
         self

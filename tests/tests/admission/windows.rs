@@ -30,6 +30,12 @@ enum Move {
     Release,
     /// The jitter becomes another one.
     Jitter(u64),
+    /// The burst becomes another one, in thousandths of the period.
+    Burst(u32),
+    /// The amounts become other ones.
+    Amounts(u64, u64),
+    /// The headroom becomes another one, in percent.
+    Headroom(u8),
 }
 
 /// Two limits of one limiter.
@@ -59,6 +65,8 @@ struct World {
     terms: Terms,
     waiting: Vec<(u64, [u64; 2], Call)>,
     admitted: Vec<Admitted>,
+    /// The amounts of the limits, each from a time on.
+    history: Vec<(u64, [u64; 2])>,
 }
 
 proptest! {
@@ -78,8 +86,11 @@ proptest! {
     }
 }
 
+fn amount() -> impl Strategy<Value = u64> {
+    prop_oneof![1..5_u64, 1..100_u64, 1..100_000_u64]
+}
+
 fn terms() -> impl Strategy<Value = Terms> {
-    let amount = || prop_oneof![1..5_u64, 1..100_u64, 1..100_000_u64];
     let burst = prop_oneof![Just(None), (1..=500_u32).prop_map(Some)];
     let jitter = prop_oneof![Just(0), 0..50_000_000_u64, 0..2_000_000_000_u64];
     ((amount(), amount()), 100..20_000_u64, burst, jitter, any::<bool>()).prop_map(
@@ -106,23 +117,32 @@ fn any_move() -> impl Strategy<Value = Move> {
         1 => time().prop_map(Move::Hold),
         1 => Just(Move::Release),
         1 => prop_oneof![Just(0), time()].prop_map(Move::Jitter),
+        1 => (1..=500_u32).prop_map(Move::Burst),
+        1 => (amount(), amount()).prop_map(|(requests, tokens)| Move::Amounts(requests, tokens)),
+        1 => (0..50_u8).prop_map(Move::Headroom),
     ]
+}
+
+impl Terms {
+    fn rates(&self) -> [Rate; 2] {
+        let period = millis(self.period);
+        self.amounts.map(|amount| {
+            let rate = Rate::new(amount, period);
+            self.burst.map_or(rate, |burst| rate.burst(period * burst / 1_000))
+        })
+    }
 }
 
 impl World {
     fn new(terms: Terms) -> Self {
         let clock = ManualClock::new();
-        let period = millis(terms.period);
-        let rate = |amount| {
-            let rate = Rate::new(amount, period);
-            terms.burst.map_or(rate, |burst| rate.burst(period * burst / 1_000))
-        };
         let limiter = RateLimiter::builder().clock(&clock).jitter(nanos(terms.jitter));
         let limiter = if terms.headroom { limiter } else { limiter.headroom(Percent(0)) };
-        let [requests, tokens] = terms.amounts.map(rate);
+        let [requests, tokens] = terms.rates();
         let limiter = limiter.requests(requests).tokens(tokens).counting(Counting::InWindows);
         let limiter = limiter.build().expect("valid limits");
-        Self { clock, limiter, terms, waiting: Vec::new(), admitted: Vec::new() }
+        let history = vec![(0, terms.amounts)];
+        Self { clock, limiter, terms, waiting: Vec::new(), admitted: Vec::new(), history }
     }
 
     fn play(&mut self, next: Move) {
@@ -185,6 +205,23 @@ impl World {
                 self.poll();
                 self.terms.jitter = jitter;
             }
+            Move::Burst(burst) => self.change(Terms { burst: Some(burst), ..self.terms }),
+            Move::Amounts(requests, tokens) => {
+                self.change(Terms { amounts: [requests, tokens], ..self.terms });
+            }
+            Move::Headroom(percent) => {
+                self.limiter.update(|limits| limits.headroom(Percent(percent))).expect("valid");
+            }
+        }
+    }
+
+    /// Changes the limits, unless the burst is shorter than a unit.
+    fn change(&mut self, terms: Terms) {
+        let [requests, tokens] = terms.rates();
+        if self.limiter.update(|limits| limits.requests(requests).tokens(tokens)).is_ok() {
+            self.poll();
+            self.terms = terms;
+            self.history.push((nanos_of(&self.clock), terms.amounts));
         }
     }
 
@@ -209,7 +246,7 @@ impl World {
         self.waiting.retain_mut(|(arrived, amounts, call)| match call.over() {
             None => true,
             Some(outcome) => {
-                let permit = outcome.expect("every call can be admitted");
+                let Ok(permit) = outcome else { return false };
                 let at = *arrived + u64::try_from(permit.waited().as_nanos()).expect("it is short");
                 admitted.push(Admitted { at, network, amounts: *amounts, permit: Some(permit) });
                 false
@@ -224,8 +261,15 @@ impl World {
         for from in &self.admitted {
             let ends = latest(from) + self.terms.period * 1_000_000;
             let inside = self.admitted.iter().filter(|call| call.at < ends && latest(call) >= latest(from));
+            let first = inside.clone().map(|call| call.at).min().unwrap_or(0);
             let sum = inside.fold([0, 0], |sum, call| [0, 1].map(|limit| sum[limit] + call.amounts[limit]));
-            for (sum, amount) in sum.into_iter().zip(self.terms.amounts) {
+            // Of limits that were changed within it, the larger one counts.
+            let since = self.history.iter().rposition(|(at, _)| *at < first).unwrap_or(0);
+            let within = self.history[since..].iter().take_while(|(at, _)| *at < ends);
+            let most = within.fold([0, 0], |most: [u64; 2], (_, amounts)| {
+                [0, 1].map(|limit| most[limit].max(amounts[limit]))
+            });
+            for (sum, amount) in sum.into_iter().zip(most) {
                 prop_assert!(sum <= amount, "{} of {} from {} on", sum, amount, from.at);
             }
         }

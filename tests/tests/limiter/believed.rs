@@ -41,12 +41,14 @@ fn wait_after(rate: Rate, max_hold: Duration, end: impl Fn(Permit)) -> Duration 
 }
 
 #[test]
-fn a_reply_makes_a_debt_of_the_longest_hold_at_most() {
+fn a_reply_makes_a_debt_of_ten_minutes_or_the_longest_hold_at_most() {
     let rate = Rate::per_second(100).burst(secs(1));
     for (how, end) in READ {
-        let wait = wait_after(rate, secs(600), end);
-        // Less the burst, in which one token has to be free.
-        assert_eq!(wait, secs(599) + millis(10), "{how}");
+        for (hold, debt) in [(0, 600), (600, 600), (3_600, 3_600)] {
+            let wait = wait_after(rate, secs(hold), end);
+            // Less the burst, in which one token has to be free.
+            assert_eq!(wait, secs(debt - 1) + millis(10), "{how}");
+        }
     }
 }
 
@@ -56,8 +58,6 @@ fn a_reply_is_believed_as_far_as_the_largest_call_that_is_admitted() {
     for (how, end) in READ {
         assert_eq!(wait_after(rate, secs(600), end), secs(86_400), "{how}");
     }
-    let rate = Rate::per_second(100).burst(secs(1));
-    assert_eq!(wait_after(rate, Duration::ZERO, READ[0].1), millis(10));
 }
 
 #[test]
@@ -66,7 +66,9 @@ fn what_a_call_may_really_use_is_believed() {
     let rate = Rate::per_minute(6_000).burst(secs(1));
     let body = br#"{"usage": {"total_tokens": 30000}}"#;
     let end = |permit: Permit| _ = permit.responded(&Observation::from_parts(200, NONE, body));
-    assert_eq!(wait_after(rate, secs(600), end), secs(299) + millis(10));
+    for hold in [0, 60, 600] {
+        assert_eq!(wait_after(rate, secs(hold), end), secs(299) + millis(10));
+    }
 }
 
 #[test]

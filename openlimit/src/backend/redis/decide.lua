@@ -170,7 +170,11 @@
 -- A program may change the rates and bursts of its limits. The identity then ends in `; update n`,
 -- and of two identities the one with the larger n is newer. A client with newer limits gives them
 -- to the state, if only amounts and bursts differ. A client with older ones is refused, and takes
--- them over (identity.rs). Levels are times of the rate, so no update changes them.
+-- them over (identity.rs). Levels are times of the rate, so an update leaves them as they are.
+
+-- There is one exception. If a limit is counted in windows and an update raises its `fit`, its
+-- level rises by as much, unless the bucket was empty for a period: see `change.rs` of `bucket`. So
+-- the state keeps the last `fit` (`was_fit`).
 
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
@@ -237,7 +241,8 @@ local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- Three numbers for each client in it: a hash of its key, when it loses its place, and how long its
 -- turn takes.
 local line = {}
--- Of the limits that reset.
+-- Of the limits that reset. It also says if this client `updates` limits that are counted in
+-- windows.
 local window = {}
 window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
@@ -280,6 +285,7 @@ if state then
     for place = 1, size$ do total = total + stack$[place] end --*
     for entry = 1, #line do total = total + line[entry] end
     if total - total ~= 0 then return redis.error_reply('OPENLIMIT layout ') end
+    window.updates = is_newer and string.find(limits, ', counted in windows)', 1, true)
   else
     -- These are other limits, or another layout. Once such a state has drained, or was reset, and
     -- was not used for ten seconds, it says no more than an empty one, and this limiter takes the
@@ -377,6 +383,10 @@ do
   local since
   seen_level$, debt$, raise$, seen_sum$, taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
   window.from, window.to, window.next_to, window.lead$, at = unpack('<dddd', batch, at) --resets
+  -- In windows, the burst is at least what leaks in a period.
+  if window.updates and was_fit$ > 0 and fit$ > was_fit$ and rested$ < burst$ then --leaks
+    level$, rested$ = min(FAR, level$ + fit$ - was_fit$), 0 --leaks
+  end --leaks
   window.mean = (window.next_to - window.from) / 2 --resets
   if now >= window.to then --resets
     -- What the client says is of the window before.
@@ -624,7 +634,8 @@ local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends$ - now) * 1000, span$, cut$, rate$}})
 reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
-rested$, was_fit$ = -window.till$, fit$ --resets
+was_fit$ = fit$ --*
+rested$ = -window.till$ --resets
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 3, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{ddddddd}}ddd', {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, old_epoch, claim_of, claim_ends) .. pack('<' .. rep('d', #line), spread(line))

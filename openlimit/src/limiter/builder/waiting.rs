@@ -17,7 +17,7 @@ impl<K, Keys> Builder<K, Keys> {
     /// them tries. Zero turns all of that off: then `retry` of the attribute makes its attempts
     /// without a pause.
     ///
-    /// In the same way it bounds what a reply can say about its usage: see
+    /// If it is longer than 10 minutes, replies can state as much more usage: see
     /// [`Permit::responded`](crate::Permit::responded).
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.options.max_hold = max_hold;

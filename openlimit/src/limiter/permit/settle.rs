@@ -17,7 +17,8 @@ impl Permit {
     ///
     /// If the call used less, the difference is given back, and waiting calls move forward. If it
     /// used more, the difference becomes debt, for which later calls wait. With
-    /// [`refunds`](crate::Builder::refunds) set to `false`, nothing is given back.
+    /// [`refunds`](crate::Builder::refunds) set to `false`, nothing is given back. Usage that was
+    /// read from a reply is believed up to a bound: see [`responded`](Self::responded).
     ///
     /// As a bucket refills, reservations flow back with time anyway. The part of the difference
     /// that has flowed back already is not given back again, since later calls could then exceed
