@@ -87,8 +87,8 @@ pub(crate) trait Buckets {
     /// [`release`](Self::release) may undo this.
     fn close(&mut self, now: u64);
 
-    /// Changes the rates and the bursts of the limits. What is used of each stays in proportion,
-    /// and so does what is given back later. The rates are as declared then, unless they climb.
+    /// Changes the rates and the bursts of the limits. What is used of each stays the same time of
+    /// the rate, and so does what is given back later. The rates are as declared then, unless they climb.
     /// `version` is that of limits that another process has updated in a store.
     ///
     /// # Errors

@@ -2,14 +2,18 @@
 //!
 //! # The rule
 //!
-//! What is used stays in proportion to the burst. A bucket that is filled by 30 % of its old burst
-//! is filled by 30 % of the new one, and so is a debt. Usually only the rate changes. The burst is
-//! a time of the rate, so the level stays the same time of the rate.
+//! A level stays the same time of the rate, and so does a debt. What would leak in 3 s by the old
+//! limit leaks in 3 s by the new one. Usually only the rate changes, and the burst is a time of the
+//! rate. So a bucket that is filled by 30 % of its old burst is filled by 30 % of the new one. If
+//! only the burst changes, the amount in the bucket stays.
 //!
-//! Say that a window includes the change, that the bursts are `B` and `C`, and that the bucket was
-//! filled by the part `p`. Before the change at most `p * B` was admitted beyond what leaked, and
-//! after it at most `(1 - p) * C`. The sum is at most the larger of the two bursts. So the promise
-//! of the crate holds across the change, each amount counted by the rate at which it was admitted.
+//! Let all amounts be times of the rate at which they were admitted. What calls add during a window
+//! is the level at its end, less that at its beginning, and what leaked. The change moves no level.
+//! After each call the level is at most the burst of that moment, or the call. So the promise of
+//! the crate holds across the change, by the longer of the two bursts.
+//!
+//! The bucket of a limit in windows leaks at another rate, which the burst and the jitter change. Its
+//! level stays the same part of the amount.
 //!
 //! # Calls that are late across the change
 //!
@@ -25,9 +29,8 @@
 //!
 //! # Refunds across the change
 //!
-//! A call that was admitted before the change has its part of the level, which was scaled with it.
-//! So the levels that bound refunds are scaled, too, and each *era* between two changes keeps what
-//! one unit of it weighs now.
+//! Another rate has other units of weight, so levels are written in those. So are the levels that
+//! bound refunds, and each *era* between two changes keeps what one unit of it weighs now.
 //!
 //! Levels are rounded up, and what is given back is rounded down. Both are less than what leaks in
 //! a nanosecond for each unit.
@@ -37,6 +40,7 @@ use super::pace::Pace;
 use super::unusual::Unusual;
 use super::word::Word;
 use super::{Bucket, Metering};
+use crate::limits::Counting;
 
 /// The most eras that are remembered. The calls of earlier ones count as the lightest of them.
 const MOST_ERAS: usize = 32;
@@ -49,10 +53,11 @@ impl Bucket {
     /// is the declared one again.
     pub(crate) fn change(&mut self, metering: &Metering, charge: u64, now: u64) {
         let new = Self::refilling(metering);
+        let in_windows = metering.counting == Counting::InWindows;
         let changed = match self {
-            Self::Narrow(old) => new.filled_as(old, charge, now),
+            Self::Narrow(old) => new.filled_as(old, in_windows, charge, now),
             Self::Unusual(unusual) => match &mut **unusual {
-                Unusual::Wide(old) => new.filled_as(old, charge, now),
+                Unusual::Wide(old) => new.filled_as(old, in_windows, charge, now),
                 // An update replaces a limit by one that resets at the same times.
                 Unusual::Resetting(count) => return count.change(metering, now),
             },
@@ -60,21 +65,32 @@ impl Bucket {
         *self = changed;
     }
 
-    /// Returns the bucket, which is new, filled in proportion to a level.
-    fn filled_as<W: Word>(self, old: &Level<W>, charge: u64, now: u64) -> Self {
+    /// Returns the bucket, which is new, filled as a level is.
+    fn filled_as<W: Word>(self, old: &Level<W>, in_windows: bool, charge: u64, now: u64) -> Self {
         match self {
-            Self::Narrow(new) => Self::Narrow(changed(old, new, charge, now)),
+            Self::Narrow(new) => Self::Narrow(changed(old, new, in_windows, charge, now)),
             Self::Unusual(unusual) => Self::Unusual(Box::new(match *unusual {
-                Unusual::Wide(new) => Unusual::Wide(changed(old, new, charge, now)),
+                Unusual::Wide(new) => Unusual::Wide(changed(old, new, in_windows, charge, now)),
                 Unusual::Resetting(new) => Unusual::Resetting(new),
             })),
         }
     }
 }
 
-/// Returns `new`, filled in proportion to `old`.
-fn changed<W: Word, N: Word>(old: &Level<W>, mut new: Level<N>, charge: u64, now: u64) -> Level<N> {
-    let ratio = Ratio { part: new.terms.burst.into(), of: old.terms.burst.into() };
+/// Returns `new`, filled as `old` is.
+fn changed<W: Word, N: Word>(
+    old: &Level<W>,
+    mut new: Level<N>,
+    in_windows: bool,
+    charge: u64,
+    now: u64,
+) -> Level<N> {
+    // In windows, the burst is the time of the amount.
+    let ratio = if in_windows {
+        Ratio { part: new.terms.burst.into(), of: old.terms.burst.into() }
+    } else {
+        Ratio { part: new.terms.nanosecond.into(), of: old.terms.nanosecond.into() }
+    };
     let down = |weight: W| N::narrowed(ratio.times(weight.into()).0);
     let shown = old.clock(now);
     let later = if old.is_new() { 0 } else { old.terms.late.saturating_sub(new.terms.late) };

@@ -36,7 +36,7 @@ use crate::time::nanos;
 ///
 /// This leaves a factor of 16. So the bucket is exact up to a debt of 15 further periods. A larger
 /// debt can only come from calls that used far more than they had reserved, or that are larger than
-/// the declared limit, and from updates to a much longer burst. It is cut to that much.
+/// the declared limit. It is cut to that much.
 const NARROW: u128 = 1 << 60;
 
 impl Bucket {

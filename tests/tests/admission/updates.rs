@@ -1,6 +1,6 @@
 //! Limits that are updated, reset and charged while calls wait and settle, against a model.
 //!
-//! The model keeps the history, and replays it each time. A level is a part of the burst, so an
+//! The model keeps the history, and replays it each time. A level is a time of the rate, so an
 //! update changes none. It counts in floats, and a limiter rounds to the later nanosecond. So
 //! both are compared to [`NEARLY`], and as much time passes after each move.
 //!
@@ -92,16 +92,15 @@ struct Model {
     is_exact: bool,
 }
 
-/// Returns the part of the burst that an amount is.
+/// Returns the time of the rate that an amount is, in nanoseconds.
 #[allow(clippy::cast_precision_loss, reason = "the model is approximate")]
-fn part(limit: &Limit, amount: u64) -> f64 {
-    amount as f64 * limit.period as f64 / limit.amount as f64 / limit.burst as f64
+fn weight(limit: &Limit, amount: u64) -> f64 {
+    amount as f64 * limit.period as f64 / limit.amount as f64
 }
 
-/// Returns the part of the burst that leaks in a nanosecond.
-#[allow(clippy::cast_precision_loss, reason = "the model is approximate")]
+/// Returns how much of that leaks in a nanosecond.
 fn leak(limit: &Limit) -> f64 {
-    f64::from(100 - limit.headroom) / 100.0 / limit.burst as f64
+    f64::from(100 - limit.headroom) / 100.0
 }
 
 /// Returns the limits, and the shares of the calls for which `kept` percent of them are not kept.
@@ -138,7 +137,7 @@ impl Model {
         }
     }
 
-    /// Returns the level of a limit now, as a part of its burst.
+    /// Returns the level of a limit now, in nanoseconds of its rate.
     #[allow(clippy::cast_precision_loss, reason = "the model is approximate")]
     fn level(&self, place: usize) -> f64 {
         let (mut limits, mut level, mut then) = (&self.first, 0_f64, 0);
@@ -149,7 +148,7 @@ impl Model {
             level = (level - (at - then) as f64 * leak(limit)).max(0.0);
             then = *at;
             match event {
-                Event::Charge(_, amounts) => level += part(limit, amounts[limit.dimension]),
+                Event::Charge(_, amounts) => level += weight(limit, amounts[limit.dimension]),
                 Event::Update(updated) => limits = updated,
                 Event::Reset => level = 0.0,
             }
@@ -163,11 +162,12 @@ impl Model {
     }
 
     /// Returns in how many nanoseconds these limits have room for a call. It may be in the past.
+    #[allow(clippy::cast_precision_loss, reason = "the model is approximate")]
     fn room_in(&self, amounts: &[u64], is_one: impl Fn(&Limit) -> bool) -> f64 {
         let limits = self.limits.iter().enumerate().filter(|(_, limit)| is_one(limit));
         let times = limits.map(|(place, limit)| {
-            let asked = part(limit, amounts[limit.dimension]);
-            let room = if asked > 1.0 + 1e-12 { 0.0 } else { 1.0 - asked };
+            let (asked, burst) = (weight(limit, amounts[limit.dimension]), limit.burst as f64);
+            let room = if asked > burst * (1.0 + 1e-12) { 0.0 } else { burst - asked };
             if asked > 0.0 { (self.level(place) - room) / leak(limit) } else { f64::MIN }
         });
         times.fold(f64::MIN, f64::max)
@@ -274,8 +274,7 @@ impl Model {
     #[allow(clippy::cast_precision_loss, reason = "the model is approximate")]
     fn happens(&mut self, event: Event) {
         self.history.push((self.now, event));
-        let periods =
-            |(place, limit): (usize, &Limit)| self.level(place) * limit.burst as f64 / limit.period as f64;
+        let periods = |(place, limit): (usize, &Limit)| self.level(place) / limit.period as f64;
         self.is_exact &= self.limits.iter().enumerate().map(periods).all(|debt| debt <= LARGEST_DEBT);
     }
 }

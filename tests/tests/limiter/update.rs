@@ -26,7 +26,7 @@ fn tokens(limiter: &RateLimiter, amount: u64) {
 }
 
 #[test]
-fn what_is_used_stays_in_proportion() {
+fn what_is_used_stays_in_proportion_to_the_rate() {
     let clock = ManualClock::new();
     let limiter = daily(&clock);
     drop(limiter.try_acquire(300).expect("there is room"));
@@ -39,7 +39,7 @@ fn what_is_used_stays_in_proportion() {
 }
 
 #[test]
-fn a_debt_stays_in_proportion() {
+fn a_debt_stays_in_proportion_to_the_rate() {
     let clock = ManualClock::new();
     let limiter = daily(&clock);
     drop(limiter.charge(1_500).expect("nothing is refused"));
@@ -47,21 +47,46 @@ fn a_debt_stays_in_proportion() {
     assert_eq!(limiter.status().expect("it is built").limits[0].debt, 1_000);
     tokens(&limiter, 100);
     assert_eq!(limiter.status().expect("it is built").limits[0].debt, 50);
-    let ten_days = Rate::per_day(100).burst(secs(10 * 86_400));
-    limiter.update(|limits| limits.tokens(ten_days)).expect("a valid burst");
-    assert_eq!(limiter.status().expect("it is built").limits[0].debt, 500);
 }
 
 #[test]
-fn another_burst_is_filled_by_the_same_part() {
+fn another_burst_is_filled_by_the_same_amount() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).tokens(Rate::per_second(100)).burst(secs(10)).build().expect("a valid rate");
     // Larger than the limit's amount, so that `available` shows the burst.
     drop(limiter.try_acquire(250).expect("there is room"));
     limiter.update(|limits| limits.burst(secs(4))).expect("a valid burst");
-    assert_eq!(available(&limiter), 300);
+    assert_eq!(available(&limiter), 150);
     limiter.update(|limits| limits.burst(secs(20))).expect("a valid burst");
-    assert_eq!(available(&limiter), 1_500);
+    assert_eq!(available(&limiter), 1_750);
+    // It is a debt if the burst is shorter.
+    limiter.update(|limits| limits.burst(secs(1))).expect("a valid burst");
+    assert_eq!(limiter.status().expect("it is built").limits[0].debt, 150);
+    limiter.update(|limits| limits.burst(secs(10))).expect("a valid burst");
+    assert_eq!(available(&limiter), 750);
+}
+
+#[test]
+fn a_longer_burst_makes_no_call_wait_for_longer() {
+    let clock = ManualClock::new();
+    // The burst of a second is shorter than a request.
+    let limiter = plain(&clock).requests(Rate::per_minute(3)).build().expect("a valid rate");
+    drop(limiter.try_acquire(Cost::new()).expect("there is room"));
+    let longer = Rate::per_minute(3).burst(secs(60));
+    limiter.update(|limits| limits.requests(longer)).expect("a valid burst");
+    // One of three is used.
+    drop(limiter.try_acquire(Cost::new().requests(2)).expect("there is room"));
+    assert_eq!(limiter.wait_for(Cost::new()).expect("it can be admitted"), secs(20));
+}
+
+#[test]
+fn a_large_call_after_a_burst_was_shortened_waits_for_all_that_was_taken_at_once() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).tokens(Rate::per_minute(60).burst(secs(60))).build().expect("a valid rate");
+    drop(limiter.try_acquire(60).expect("there is room"));
+    limiter.update(|limits| limits.tokens(Rate::per_minute(60).burst(secs(1)))).expect("a valid burst");
+    // It is larger than the burst, so it waits for an empty bucket.
+    assert_eq!(limiter.wait_for(50).expect("it can be admitted"), secs(60));
 }
 
 #[test]

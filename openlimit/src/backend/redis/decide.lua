@@ -170,8 +170,7 @@
 -- A program may change the rates and bursts of its limits. The identity then ends in `; update n`,
 -- and of two identities the one with the larger n is newer. A client with newer limits gives them
 -- to the state, if only amounts and bursts differ. A client with older ones is refused, and takes
--- them over (identity.rs). Levels are times of the rate, so another rate changes none of them. With
--- another burst they stay the same part of it, unless the limit is counted in windows.
+-- them over (identity.rs). Levels are times of the rate, so no update changes them.
 
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
@@ -244,8 +243,6 @@ window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
 -- seven numbers for each limit, three, and the line.
 local state = redis.call('GET', KEYS[1])
--- What becomes of each level if this client's limits are newer: a part of it.
-local parts
 if state then
   local limits = ARGV[1]
   local begin, is_same, is_newer = #limits + 1, string.sub(state, 1, #limits) == limits, false
@@ -283,21 +280,6 @@ if state then
     for place = 1, size$ do total = total + stack$[place] end --*
     for entry = 1, #line do total = total + line[entry] end
     if total - total ~= 0 then return redis.error_reply('OPENLIMIT layout ') end
-    if is_newer then
-      local units = {s = 1000000000, ms = 1000000, ['\194\181s'] = 1000, ns = 1}
-      local function bursts(text)
-        local list = {}
-        for amount, unit, after in string.gmatch(text, '%(burst ([%d.]+)([^,)]+)([,)])') do
-          list[#list + 1] = after == ')' and (tonumber(amount) or 0) * (units[unit] or 0) or 1
-        end
-        -- Those of the shares, if there are any.
-        for limit = 1, #list do list[#list + 1] = list[limit] end
-        return list
-      end
-      local before, after = bursts(string.sub(state, 1, begin - 1)), bursts(limits)
-      parts = {}
-      parts[$] = (before[$] or 0) > 0 and (after[$] or 0) > 0 and after[$] / before[$] or 1 --*
-    end
   else
     -- These are other limits, or another layout. Once such a state has drained, or was reset, and
     -- was not used for ten seconds, it says no more than an empty one, and this limiter takes the
@@ -348,12 +330,6 @@ end
 if max({{idle$}}) > FAR then
   epoch, charges = now, now
   idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
-end
-
-if parts then
-  level$, was_fit$ = min(FAR, math.ceil(level$ * parts[$])), math.floor(was_fit$ * parts[$]) --*
-  if low$ < FAR then low$ = math.floor(low$ * parts[$]) end --*
-  for pair = 2, size$, 2 do stack$[pair] = math.floor(stack$[pair] * parts[$]) end --*
 end
 
 -- Adds a pair to a stack, if there is one, and removes those that are not lower.

@@ -117,16 +117,6 @@ impl Identity {
         self.limits == other.limits
     }
 
-    /// Returns the part of its old burst that the new burst of one limit is, as a fraction. A limit
-    /// that is counted in windows keeps its level. A share goes by its limit.
-    pub(super) fn part(&self, bucket: usize, new: &Self) -> (u128, u128) {
-        let limit = bucket % self.limits.len();
-        match (&self.limits[limit], &new.limits[limit]) {
-            (old, new) if new.counting == Counting::Refilling => (new.burst.as_nanos(), old.burst.as_nanos()),
-            _ => (1, 1),
-        }
-    }
-
     /// Returns the limits as text, for errors.
     pub(super) fn limits(&self) -> String {
         let limits: Vec<_> = self.limits.iter().map(SharedText::text).collect();

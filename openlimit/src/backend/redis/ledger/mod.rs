@@ -171,29 +171,6 @@ impl Ledger {
         (account.taken, account.taking) = (Taken::default(), Taken::default());
     }
 
-    /// Scales everything that is known of one limit, because its burst has changed: to `part` of
-    /// `of`. Rounds to the higher level. What is in flight is included, since it may be sent again.
-    pub(super) fn scale(&mut self, limit: usize, (part, of): (u128, u128)) {
-        let up = |weight: u64| to_weight((u128::from(weight) * part).div_ceil(of));
-        let down = |weight: u64| to_weight(u128::from(weight) * part / of);
-        for weights in self.refunds.values_mut().chain(self.sent.values_mut()) {
-            weights[limit] = down(weights[limit]);
-        }
-        let account = &mut self.buckets[limit];
-        for weight in [&mut account.refund, &mut account.refunding] {
-            *weight = down(*weight);
-        }
-        for weight in [&mut account.level, &mut account.debt, &mut account.owing] {
-            *weight = up(*weight);
-        }
-        for taken in [&mut account.taken, &mut account.taking] {
-            (taken.all, taken.least) = (up(taken.all), up(taken.least));
-        }
-        for (level, _) in [&mut account.raise, &mut account.raising].into_iter().flatten() {
-            *level = up(*level);
-        }
-    }
-
     /// Forgets what was charged and given back, because the buckets become as new. Sends that with
     /// the next batch.
     pub(super) fn reset(&mut self) {
@@ -207,10 +184,6 @@ impl Ledger {
         }
         self.hold = Some(HoldChange::end(Ends::Everything));
     }
-}
-
-fn to_weight(wide: u128) -> u64 {
-    u64::try_from(wide).unwrap_or(MOST).min(MOST)
 }
 
 /// Returns by how much one sum of weights is larger than another one, modulo [`MOST`]. Less than

@@ -4,7 +4,7 @@
 //! update of another process is met when a batch is refused: this one is older, and takes it over.
 //! `identity` says which of two is newer.
 //!
-//! Charges keep what they weigh. So what was granted under earlier limits is given back by their
+//! Levels are times of the rate, and charges keep what they weigh. So what was granted under earlier limits is given back by their
 //! scales (`Past`), and slots that were granted are given back and requested anew.
 
 use std::sync::Arc;
@@ -86,21 +86,14 @@ impl Slots {
         // What was granted until now weighs by the earlier limits.
         self.marks.iter_mut().for_each(|marks| marks.clear());
         let changes = !identity.has_same_limits(&self.identity);
-        for bucket in 0..scales.len() {
-            let part = self.identity.part(bucket, &identity);
-            self.ledger.scale(bucket, part);
-            self.past.iter_mut().for_each(|past| past.scale(bucket, part));
-        }
-        let parts = (0..scales.len()).map(|bucket| self.identity.part(bucket, &identity));
         let last = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
-        let parts: Vec<_> = parts.collect();
         let scales: Box<[Scale]> =
             scales.into_iter().zip(&self.scales).map(|(new, old)| new.at_pace_of(old)).collect();
         self.half_burst = Scale::half_burst(&scales);
         let before = std::mem::replace(&mut self.scales, scales);
         // Without a charge since the last change, none weighs by these scales.
         if self.past.last().is_none_or(|past| past.last != last) {
-            self.past.push(Past::new(last, before, &parts));
+            self.past.push(Past { last, scales: before });
         }
         if self.past.len() > MOST_PAST {
             self.forgotten = self.past.remove(0).last;

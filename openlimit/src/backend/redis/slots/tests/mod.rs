@@ -28,7 +28,6 @@ mod pace;
 mod refunds;
 mod reserve;
 mod resets;
-mod scaled;
 mod server;
 mod shared_key;
 mod shares;

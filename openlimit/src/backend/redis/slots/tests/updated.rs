@@ -1,21 +1,25 @@
 //! Clients that update their limits at about the same time.
 
+use std::time::Duration;
+
+use super::client::Tenant;
 use super::world::{BURST, JITTER, SLOW, World};
 use crate::backend::redis::shared::shared;
 use crate::backend::redis::slots::{Met, Slots};
+use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Buckets as _, Starting};
 use crate::bucket::Metering;
 use crate::limits::{Limit, Rate};
 use crate::time::Dates;
 
-/// Calls `act` with a limit of so many requests in a second.
-fn with_requests<T>(amount: u64, act: impl FnOnce(&Starting<'_>) -> T) -> T {
+/// Calls `act` with a limit of so many requests in a second, and these bursts.
+fn with_limits<T>(amount: u64, burst: Duration, act: impl FnOnce(&Starting<'_>) -> T) -> T {
     let rates = [Rate::per_second(amount), Rate::per_second(50_000)];
     let limits = [Limit::new("requests", rates[0]), Limit::new("tokens", rates[1])];
     act(&Starting {
         name: None,
         limits: &limits,
-        meterings: &rates.map(|rate| Metering::new(rate, BURST, JITTER, (0, 100))),
+        meterings: &rates.map(|rate| Metering::new(rate, burst, JITTER, (0, 100))),
         dimensions: &[0, 1],
         reserve: None,
         max_hold: 0,
@@ -25,18 +29,45 @@ fn with_requests<T>(amount: u64, act: impl FnOnce(&Starting<'_>) -> T) -> T {
 }
 
 fn update(slots: &mut Slots, amount: u64, now: u64) {
-    with_requests(amount, |limits| slots.change(limits, None, now)).unwrap();
+    with_limits(amount, BURST, |limits| slots.change(limits, None, now)).unwrap();
+}
+
+/// Creates a client with the identity of its limits.
+fn identified(world: &mut World) -> Tenant {
+    let (_, identity) = with_limits(1_000, BURST, |limits| shared(limits, &[0, 1])).unwrap();
+    let Tenant { slots, .. } = world.client();
+    Tenant { slots: slots.identified(identity), ..world.client() }
+}
+
+/// Has the next batch of a client decided. Returns the level of its requests, in milliseconds.
+fn exchange(world: &mut World, client: &mut Tenant) -> u64 {
+    let batch = client.slots.collect(&client.queue, true, world.clock).unwrap();
+    let identity = client.slots.identity().text();
+    let reply = world.eval_as(&identity, &client.keys, &batch).unwrap();
+    let reply = BatchReply::read(&reply, &[false; 2]).unwrap();
+    client.slots.apply(&reply, &client.queue, world.clock, world.clock);
+    client.all_go();
+    reply.buckets[0].level / 1_000_000
+}
+
+#[test]
+fn a_state_that_was_lost_is_restored_once_although_one_client_knows_of_a_longer_burst() {
+    let mut world = World::start(SLOW);
+    let [one, other] = &mut [identified(&mut world), identified(&mut world)];
+    one.join([100, 0]);
+    assert_eq!(exchange(&mut world, one), 100);
+    assert_eq!(exchange(&mut world, other), 100);
+    with_limits(1_000, 10 * BURST, |limits| one.slots.change(limits, None, world.clock)).unwrap();
+    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
+    world.pass(Duration::from_millis(1));
+    assert_eq!(exchange(&mut world, other), 99);
+    assert_eq!(exchange(&mut world, one), 99);
 }
 
 #[test]
 fn a_client_that_updates_twice_is_not_refused_by_an_update_that_came_between() {
     let mut world = World::start(SLOW);
-    let mut clients = [world.client(), world.client()];
-    for client in &mut clients {
-        let (_, identity) = with_requests(1_000, |limits| shared(limits, &[0, 1])).unwrap();
-        client.slots = std::mem::replace(&mut client.slots, world.client().slots).identified(identity);
-    }
-    let [one, other] = &mut clients;
+    let [one, other] = &mut [identified(&mut world), identified(&mut world)];
     let mut decide = |slots: &Slots, keys: &[String; 2], batch: &[u8]| {
         world.eval_as(&slots.identity().text(), keys, batch).map_err(|error| {
             let text = error.detail().and_then(|detail| detail.strip_prefix("limits ")).unwrap();
