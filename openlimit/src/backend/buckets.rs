@@ -216,6 +216,20 @@ pub(crate) trait Buckets {
     /// are limited. A store grants no more of them ahead.
     fn set_room(&mut self, calls: usize);
 
+    /// Returns the usual time of a round trip to the store; zero without one.
+    fn round_trip(&self) -> u64 {
+        0
+    }
+
+    /// Returns for how long what is reserved for a call lasts once it is due; the largest value
+    /// without a store.
+    fn lasts(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// Gives back what is reserved for a call of these amounts, if that lapses before `until`.
+    fn drop_lapsing(&mut self, _amounts: &[u64], _until: u64, _now: u64) {}
+
     /// Returns true if the driver has to run earlier than it planned to.
     fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool;
 }

@@ -230,11 +230,11 @@ impl Queue {
         self.lines.as_mut()?.report(key)
     }
 
-    /// Notes that it is not the turn of a call any more. It reports again when it is, and also if
-    /// that is known to be after `patience`.
-    pub(crate) fn retract(&mut self, key: Key, patience: u64) {
+    /// Notes that it is not the turn of a call any more. It reports again when it is, or early, and
+    /// also if that is known to be after `patience`.
+    pub(crate) fn retract(&mut self, key: Key, patience: u64, is_early: bool) {
         if let Some(lines) = &mut self.lines {
-            lines.retract(key, patience);
+            lines.retract(key, patience, is_early);
         }
     }
 

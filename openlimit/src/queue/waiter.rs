@@ -20,15 +20,16 @@ pub(crate) enum Turn {
     /// It departs.
     Departs,
     /// It is woken and stays the head, because it departs together with its turns in other queues.
-    /// It is also woken if its turn is known to come after `patience`.
-    Reports { patience: u64 },
+    /// It is also woken if its turn is known to come after `patience`. If `is_early`, it may be woken
+    /// before its turn, to ask in other queues meanwhile.
+    Reports { patience: u64, is_early: bool },
     /// It was woken, and stays the head until it is taken out.
     Reported,
 }
 
 impl Turn {
     /// Reports, whenever that is.
-    pub(crate) const REPORTS: Self = Self::Reports { patience: u64::MAX };
+    pub(crate) const REPORTS: Self = Self::Reports { patience: u64::MAX, is_early: true };
 
     /// Returns true if it has been its turn, and it may keep its turns in other queues for that.
     pub(crate) fn is_kept(self) -> bool {

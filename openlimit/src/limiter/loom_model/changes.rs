@@ -19,8 +19,9 @@ fn a_waiter_that_joins_while_the_rate_is_raised() {
         drop(drained(&limiter));
         let updates = thread::spawn({
             let limiter = limiter.clone();
-            // A burst twice as long, of which a half is used.
-            move || limiter.update(|limits| limits.burst(2 * SECOND)).expect("it is sound")
+            // Twice as many may leave at once, all of which are used.
+            let rate = Rate::per_second(2).burst(SECOND);
+            move || limiter.update(|limits| limits.requests(rate)).expect("it is sound")
         });
         let mut call = Call::start(&limiter);
         ended(updates);

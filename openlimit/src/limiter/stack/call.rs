@@ -226,7 +226,9 @@ impl Progress {
     fn depart(&mut self) -> Step {
         if let Err(place) = depart_all(&mut self.levels, &self.keys) {
             // It may have become its turn again by now.
-            self.levels[place].core().pump();
+            let within = self.levels[place].core().turn_in(self.keys[place]);
+            let levels = self.levels.iter().zip(&self.keys).filter(|_| within > 0);
+            levels.for_each(|(level, key)| level.core().renew(*key, within));
             return Step::Again;
         }
         self.keys.clear();
@@ -249,8 +251,9 @@ impl Progress {
     fn wait_for(&mut self, place: usize) {
         self.last = place;
         let level = &self.levels[place];
-        if self.keys.len() > place + 1 && !level.core().is_turn_near(&level.grant.amounts) {
+        if self.keys.len() > place + 1 && !level.core().is_turn_near(self.keys[place]) {
             self.leave_from(place + 1);
+            self.levels[place].core().report_anew(self.keys[place]);
         }
     }
 

@@ -9,7 +9,6 @@ use super::super::core::Core;
 use crate::admission::LongWait;
 use crate::backend::Buckets as _;
 use crate::error::AcquireError;
-use crate::limits::Amounts;
 use crate::queue::{Grant, Key, Outcome, Turn, Waiter};
 
 /// The state of a stacked call in a queue.
@@ -123,9 +122,10 @@ impl Core {
     }
 
     /// Returns true if it may soon be the turn again of a call that was the head before.
-    pub(super) fn is_turn_near(&self, amounts: &Amounts) -> bool {
-        let now = self.time.now();
-        self.lock().is_some_and(|state| state.admission.is_turn_near(amounts, now))
+    pub(super) fn is_turn_near(&self, key: Key) -> bool {
+        let mut is_near = false;
+        self.update(|state, now, _| is_near = state.admission.is_turn_near(key, now));
+        is_near
     }
 
     /// Returns a lower bound on the wait of a call that is not in the queue.
@@ -133,6 +133,24 @@ impl Core {
         let now = self.time.now();
         let Some(state) = self.lock() else { return Duration::ZERO };
         Duration::from_nanos(state.admission.backend.wait(call, &state.admission.queue, now).0)
+    }
+
+    /// Admits what is due. Returns the time until it can be the turn of this call, at least.
+    pub(super) fn turn_in(&self, key: Key) -> u64 {
+        let mut turn_in = 0;
+        self.update(|state, now, _| turn_in = state.admission.turn_in(key, now));
+        turn_in
+    }
+
+    /// Asks the store again for the turn of this call, if that would be over in less than `within`.
+    pub(super) fn renew(&self, key: Key, within: u64) {
+        self.update(|state, now, _| state.admission.renew(key, within, now));
+    }
+
+    /// Has a call report as if it had never been its turn.
+    pub(super) fn report_anew(&self, key: Key) {
+        // It is this call that is awake.
+        self.update(|state, _, _| drop(state.admission.queue.lose_patience(key)));
     }
 
     /// Admits what is due.

@@ -25,6 +25,11 @@
 //! expire meanwhile. A few calls behind the head have slots ready (`backend/redis/slots/requests`),
 //! or it would be one for each two round trips.
 //!
+//! A round trip may take longer than a slot lasts. Then the slot of one limiter would expire while
+//! the next one is asked, and so on in turns, for ever. So a call goes on to the next limiter a round
+//! trip before its slot is due (`Admission::wait_for_turn`). And when it asks a limiter again, it
+//! asks those again, too, whose slots expire before it has the reply (`Admission::renew`).
+//!
 //! # The end
 //!
 //! A call ends in one limiter after another, which may let other calls depart. So before it ends in

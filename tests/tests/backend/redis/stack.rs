@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use openlimit::{AcquireError, Percent, Rate, RateLimiter, Stack};
-use openlimit_tests::redis::RedisServer;
+use openlimit_tests::redis::{Proxy, RedisServer};
 use openlimit_tests::{eventually, millis, secs};
 
 /// A limiter of some tokens a second, with a burst of 0.1 s.
@@ -71,6 +71,28 @@ fn a_call_whose_slot_expires_while_it_waits_elsewhere_asks_again() {
         let _ = tenant.flush(secs(20)).blocking();
         tenant.status().unwrap().limits[0].full_in.is_zero()
     });
+}
+
+#[test]
+fn a_call_departs_although_a_round_trip_takes_longer_than_a_slot_lasts() {
+    let server = RedisServer::start();
+    // A slot lasts for half of the jitter: 25 ms.
+    let proxy = Proxy::to(server.address());
+    proxy.delay(millis(30));
+    let limiter = |name: &str, rate: Rate| {
+        let builder = RateLimiter::builder().name(name).tokens(rate);
+        builder.redis(server.url_at(proxy.address())).build().unwrap()
+    };
+    let [one, two, three] = ["one", "two", "three"].map(|name| limiter(name, Rate::per_second(100)));
+    let (one, two, three) = (&one, &two, &three);
+    drop(Stack::of((one, two)).acquire(1).timeout(secs(20)).blocking().unwrap());
+    let call = || drop(Stack::of((one, two, three)).acquire(1).timeout(secs(60)).blocking().unwrap());
+    thread::scope(|scope| (0..4).for_each(|_| _ = scope.spawn(call)));
+    // Where it waits for its turn in the first one, for longer than other calls wait for it.
+    let scarce = limiter("scarce", Rate::per_second(4).burst(millis(250)));
+    for _ in 0..3 {
+        drop(Stack::of((&scarce, two)).acquire(1).timeout(secs(20)).blocking().unwrap());
+    }
 }
 
 #[test]

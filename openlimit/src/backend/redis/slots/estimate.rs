@@ -122,6 +122,11 @@ impl Slots {
     /// Returns the usual round trip.
     pub(super) fn request_lease(&mut self, amounts: &Amounts) -> u64 {
         self.lease_for = self.terms.lease.map(|_| amounts.clone());
+        self.known_trip()
+    }
+
+    /// Returns the usual round trip, or the shortest one before the first reply.
+    pub(super) fn known_trip(&self) -> u64 {
         if self.usual_trip == u64::MAX { SHORTEST_TRIP } else { self.usual_trip }
     }
 

@@ -69,7 +69,9 @@ impl Slots {
     /// Returns how many waiters at the front of the queue are to have slots, by lane.
     ///
     /// While the head waits for other limiters, slots of the calls behind it may expire unused. So
-    /// only the next [`READY`] are to have slots, and none once the slot of the head has expired.
+    /// only the next [`READY`] are to have slots, and none once the slot of the head has expired, or
+    /// if a round trip takes longer than a slot lasts. Then a batch for them would only be in the way
+    /// of the next one for the head.
     ///
     /// If fewer may have slots than wait, they are those that go first. Otherwise calls above could
     /// take all of them while one below goes first, and nothing would ever be requested for it.
@@ -77,7 +79,8 @@ impl Slots {
         let most = match queue.head().filter(|_| queue.waits_elsewhere()) {
             None => usize::MAX,
             Some((_, head)) => match self.lane(self.takes_share(head.amounts.as_slice())).front() {
-                Some(slot) if now <= slot.expires => 1 + READY,
+                Some(slot) if now <= slot.expires && self.known_trip() <= self.terms.slack() => 1 + READY,
+                Some(slot) if now <= slot.expires => 1,
                 _ => 0,
             },
         };

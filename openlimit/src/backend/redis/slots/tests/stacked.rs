@@ -40,6 +40,18 @@ fn the_next_three_calls_have_slots_ready_and_no_others_have() {
 }
 
 #[test]
+fn no_other_call_has_a_slot_ready_if_a_round_trip_takes_longer_than_a_slot_lasts() {
+    let mut world = World::start(FAST);
+    let (mut client, _) = elsewhere(&mut world);
+    client.slots.usual_trip = client.slots.terms.slack() + 1;
+    (0..5).for_each(|_| _ = client.join([1, 1]));
+    rests(&world, &mut client);
+    client.slots.usual_trip -= 1;
+    world.exchange(&mut client);
+    assert_eq!(client.slots.slots.len(), 4);
+}
+
+#[test]
 fn once_the_slot_of_the_head_has_expired_nothing_is_requested_until_it_asks_again() {
     let mut world = World::start(FAST);
     let (mut client, head) = elsewhere(&mut world);
@@ -50,7 +62,7 @@ fn once_the_slot_of_the_head_has_expired_nothing_is_requested_until_it_asks_agai
     // What was given back.
     world.exchange(&mut client);
     rests(&world, &mut client);
-    client.queue.retract(head, u64::MAX);
+    client.queue.retract(head, u64::MAX, true);
     world.exchange(&mut client);
     assert_eq!(client.slots.slots.len(), 6);
 }
