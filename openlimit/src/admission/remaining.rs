@@ -68,10 +68,6 @@ pub(crate) struct Standing {
 }
 
 impl Remaining {
-    pub(crate) fn new(limits: usize, dimensions: usize) -> Self {
-        Self { calls: Calls::new(dimensions), reported: vec![Reported::default(); limits].into() }
-    }
-
     /// Notes a charge at `now`.
     pub(crate) fn charge(&mut self, amounts: &[u64], charge: u64, now: u64) {
         self.calls.add(amounts, charge, now);
@@ -79,7 +75,8 @@ impl Remaining {
 
     /// Creates it for the limits of a plan.
     pub(crate) fn of(plan: &Plan) -> Box<Self> {
-        Box::new(Self::new(plan.limits().len(), plan.width()))
+        let reported = plan.limits().iter().map(|limit| Reported::of(limit.rate().amount()));
+        Box::new(Self { calls: Calls::new(plan.width()), reported: reported.collect() })
     }
 
     /// Notes what a response said is left, if it did.
@@ -196,14 +193,18 @@ fn cushion(most: u64, rate: Rate) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Remaining;
+    use super::{Calls, Remaining, Reported};
     use crate::limits::Rate;
 
     const RATE: Rate = Rate::per_second(100);
 
+    fn nothing_said() -> Remaining {
+        Remaining { calls: Calls::new(1), reported: [Reported::default()].into() }
+    }
+
     #[test]
     fn what_was_charged_since_and_the_cushion_are_subtracted() {
-        let mut remaining = Remaining::new(1, 1);
+        let mut remaining = nothing_said();
         remaining.charge(&[10], 1, 0);
         assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(1), None), Some(900));
         remaining.charge(&[70], 2, 0);
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_all_processes_were_charged_since_is_subtracted_too() {
-        let mut remaining = Remaining::new(1, 1);
+        let mut remaining = nothing_said();
         remaining.charge(&[10], 1, 0);
         remaining.charge(&[70], 2, 0);
         assert_eq!(remaining.left((0, 0), RATE, 1_000, Some(1), Some(200)), Some(700));
@@ -228,7 +229,7 @@ mod tests {
 
     #[test]
     fn stale_responses_and_calls_that_are_not_known_are_ignored() {
-        let mut remaining = Remaining::new(1, 1);
+        let mut remaining = nothing_said();
         assert_eq!(remaining.left((0, 0), RATE, 500, Some(1), None), None);
         remaining.charge(&[10], 5, 0);
         remaining.charge(&[10], 6, 0);
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_response_is_stale_once_more_was_admitted_than_was_ever_left() {
-        let mut remaining = Remaining::new(1, 1);
+        let mut remaining = nothing_said();
         remaining.charge(&[1], 1, 0);
         remaining.charge(&[1], 2, 0);
         remaining.charge(&[100], 3, 0);
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn numbers_that_fall_after_an_outage_are_no_sign_of_a_stale_response() {
         const LOCAL: u64 = 1 << 63;
-        let mut remaining = Remaining::new(1, 1);
+        let mut remaining = nothing_said();
         for charge in [7, LOCAL + 1, LOCAL + 2, 8, 9] {
             remaining.charge(&[10], charge, 0);
         }
@@ -262,7 +263,7 @@ mod tests {
 
     #[test]
     fn later_calls_of_the_same_lease_are_subtracted() {
-        let mut remaining = Remaining::new(1, 1);
+        let mut remaining = nothing_said();
         for charge in [5, 5, 5, 6, 5] {
             remaining.charge(&[10], charge, 0);
         }

@@ -10,8 +10,11 @@ const GROWS_EVERY: u64 = 1_000_000_000;
 /// What responses reported about one limit so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reported {
-    /// The most that was ever left.
+    /// The most that was ever left. Less by as much as the declared amount was lowered since: the
+    /// provider's bucket is probably smaller, too.
     pub(super) most: u64,
+    /// The declared amount.
+    declared: u64,
     /// The latest call whose response was read, by its order.
     pub(super) latest: u64,
     /// The amount that the provider allows, if it says so.
@@ -24,6 +27,11 @@ pub(super) struct Reported {
 }
 
 impl Reported {
+    /// Creates it for a limit with this declared amount.
+    pub(super) fn of(declared: u64) -> Self {
+        Self { declared, ..Self::default() }
+    }
+
     pub(super) fn has_any(&self) -> bool {
         self.most > 0 || self.latest > 0 || self.rate().is_some()
     }
@@ -35,6 +43,11 @@ impl Reported {
     /// Notes that another amount is declared than before. What was found by trying counts only
     /// beyond it.
     pub(super) fn declare(&mut self, declared: u64) {
+        if declared < self.declared {
+            let most = u128::from(self.most) * u128::from(declared) / u128::from(self.declared);
+            self.most = u64::try_from(most).unwrap_or(self.most);
+        }
+        self.declared = declared;
         if self.found <= declared {
             (self.found, self.grown_at) = (0, 0);
         }

@@ -12,6 +12,9 @@ pub(crate) struct InWindow {
     pub(crate) taken: u64,
     /// The amount of a window in force: at least one.
     pub(crate) allowed: u64,
+    /// The amount that the next reset brings back: at least that, and more if a higher amount was
+    /// in force in this window.
+    pub(crate) back: u64,
     /// The most that one call may take.
     pub(crate) most: u64,
     /// True if the window is so near to its end that no call departs.
@@ -27,16 +30,16 @@ impl InWindow {
     /// Returns for how many resets a call of `amount` waits, after other calls have taken `ahead`.
     /// It is a lower bound if anything is ahead. The amount is not zero.
     pub(crate) fn resets_before(&self, amount: u64, ahead: u128) -> u128 {
-        let (taken, allowed) = (u128::from(self.taken), u128::from(self.allowed));
+        let [taken, allowed, back] = [self.taken, self.allowed, self.back].map(u128::from);
         let weight = u128::from(amount).min(allowed);
         let asked = |taken: u128| taken.saturating_add(ahead).saturating_add(weight);
         if !self.is_ending && asked(taken) <= allowed {
             0
-        } else if self.is_ending || ahead == 0 {
+        } else if self.is_ending || ahead == 0 || taken >= allowed {
             // Nothing of this window is used any more.
-            asked(taken.saturating_sub(allowed)).div_ceil(allowed)
+            asked(taken.saturating_sub(back)).div_ceil(allowed)
         } else {
-            asked(taken).div_ceil(allowed) - 1
+            asked(taken).saturating_sub(back).div_ceil(allowed).max(1)
         }
     }
 
@@ -52,7 +55,7 @@ impl InWindow {
         Look {
             available: available.min(self.most),
             at_once: self.allowed,
-            debt: self.taken.saturating_sub(self.allowed),
+            debt: self.taken.saturating_sub(self.back),
             full_in: if is_full { 0 } else { full_in },
             part,
             resets_in: Some(resets_in),

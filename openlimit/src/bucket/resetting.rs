@@ -12,6 +12,10 @@
 //!   here. So of each window at most the amount is used, exactly, if the clocks agree.
 //! - **A debt** (a call used more than it had reserved) is carried into the next window, which then
 //!   begins with it.
+//! - **A lower amount**, by an update or a response, applies from then on. What was taken before
+//!   fitted the higher amount, so it is no debt: the first reset brings back the highest amount
+//!   that was in force in the window. For example, 900 of 1 000 are taken when the amount becomes
+//!   100. Then nothing is left of this window, and 100 of the next one.
 //! - **A refund** counts in the window of its call, and is lost after that.
 //! - **A call larger than the amount in force** can occur if the provider allows less than was
 //!   declared, or if a part is kept for others. It needs a window of which nothing is taken, and
@@ -71,9 +75,10 @@ const NONE: i64 = i64::MIN;
 struct Count {
     window: Window,
     taken: u64,
-    /// The numbers of the last windows before it in which anything was taken, and how much of that
-    /// is not owed any more; the latest last. A number of [`NONE`] stands for no window.
-    earlier: [(i64, u64); EARLIER],
+    /// The highest amount that was in force in it before the one now. Zero if there was no other.
+    highest: u64,
+    /// The last windows before it in which anything was taken; the latest last.
+    earlier: [Earlier; EARLIER],
     /// The number of its first charge, once there was one.
     first: Option<u64>,
     /// The last charge before the provider's count replaced ours. Charges up to it cannot be
@@ -81,12 +86,24 @@ struct Count {
     replaced: u64,
 }
 
+/// What was taken in an earlier window.
+#[derive(Clone, Copy, Debug)]
+struct Earlier {
+    /// The number of the window; [`NONE`] stands for no window.
+    number: i64,
+    /// How much of it is not owed any more.
+    gone: u64,
+    /// How much of that was no debt of the window.
+    fitted: u64,
+}
+
 impl Count {
     /// The count before the first window.
     const NOTHING: Self = Self {
         window: Window { number: NONE, begins: i64::MIN, ends: i64::MIN },
         taken: 0,
-        earlier: [(NONE, 0); EARLIER],
+        highest: 0,
+        earlier: [Earlier { number: NONE, gone: 0, fitted: 0 }; EARLIER],
         first: None,
         replaced: 0,
     };
@@ -102,20 +119,28 @@ impl Count {
         let passed = window.number.saturating_sub(self.window.number);
         let mut earlier = self.earlier;
         if passed > 0 {
-            let back = u128::from(allowed).saturating_mul(u128::from(passed.unsigned_abs()));
+            let later = u128::from(allowed) * u128::from(passed.unsigned_abs() - 1);
+            let back = later.saturating_add(self.back(allowed).into());
             let owed = self.taken.saturating_sub(narrow(back));
             if self.taken > 0 {
                 earlier.rotate_left(1);
-                earlier[EARLIER - 1] = (self.window.number, self.taken - owed);
+                let (gone, fitted) = (self.taken - owed, self.taken.min(self.back(allowed)));
+                earlier[EARLIER - 1] = Earlier { number: self.window.number, gone, fitted };
             }
             return Self { window, taken: owed, earlier, ..Self::NOTHING };
         }
-        let mut taken = self.taken;
-        for (number, of) in earlier.iter_mut().filter(|(number, _)| *number >= window.number) {
-            taken = taken.saturating_add(*of);
-            *number = NONE;
+        let (mut taken, mut highest) = (self.taken, self.highest);
+        for earlier in earlier.iter_mut().filter(|earlier| earlier.number >= window.number) {
+            taken = taken.saturating_add(earlier.gone);
+            highest = highest.max(earlier.fitted);
+            earlier.number = NONE;
         }
-        Self { window, taken, earlier, ..self }
+        Self { window, taken, highest, earlier, ..self }
+    }
+
+    /// Returns the amount that the next reset brings back, if `allowed` is the amount in force.
+    fn back(&self, allowed: u64) -> u64 {
+        self.highest.max(allowed)
     }
 }
 
@@ -144,9 +169,15 @@ impl Resetting {
 
     /// Changes the terms. What was taken in this window stays taken.
     pub(super) fn change(&mut self, metering: &Metering, now: u64) {
-        self.read(now);
+        self.ends_amount(now);
         let new = Self::new(metering, self.calendar.clone(), self.dates.clone());
         *self = Self { count: self.count, read: self.read, ..new };
+    }
+
+    /// Notes that another amount than now will be in force.
+    fn ends_amount(&mut self, now: u64) {
+        self.read(now);
+        self.count.highest = self.count.back(self.allowed);
     }
 
     /// Returns the count at a date.
@@ -179,10 +210,12 @@ impl Resetting {
     /// Returns the window at a date, and its state.
     #[inline]
     fn state(&self, date: i64) -> (Window, InWindow) {
-        let Count { window, taken, .. } = self.at(date);
+        let count = self.at(date);
+        let Count { window, taken, .. } = count;
         // No call departs just before the end.
         let is_ending = date >= window.ends.saturating_sub(self.jitter);
-        (window, InWindow { taken, allowed: self.allowed, most: self.most, is_ending })
+        let back = count.back(self.allowed);
+        (window, InWindow { taken, allowed: self.allowed, back, most: self.most, is_ending })
     }
 
     /// Returns whether `amount` can be admitted now.
@@ -205,7 +238,8 @@ impl Resetting {
 
     /// Returns true if it decides about all later calls as a new one would.
     pub(super) fn is_as_new(&self, now: u64) -> bool {
-        self.allowed == self.amount && self.at(self.dates.read(now)).taken == 0
+        let count = self.at(self.dates.read(now));
+        self.allowed == self.amount && count.taken == 0 && count.back(self.allowed) == self.allowed
     }
 
     /// Takes `amount` now, however much was taken.
@@ -244,7 +278,7 @@ impl Resetting {
 
     /// Changes the amount to `allowed` of what was `declared`.
     pub(super) fn set_rate(&mut self, allowed: u64, declared: u64, _: u64, now: u64) {
-        self.read(now);
+        self.ends_amount(now);
         let amount = u128::from(self.amount);
         let in_force = amount * u128::from(allowed) / u128::from(declared.max(1));
         let (least, most) = (amount.div_ceil(SLOWEST.into()), amount.saturating_mul(FASTEST.into()));

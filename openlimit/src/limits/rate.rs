@@ -169,10 +169,13 @@ impl Rate {
     /// # With permits and other options
     ///
     /// - A call that uses more than it had reserved counts when it is settled. What a window has
-    ///   used beyond the amount is taken from the next one.
+    ///   used beyond the amount is taken from the next one. If the amount has changed meanwhile,
+    ///   the highest one counts.
     /// - A call that uses less gives it back in the window in which it was admitted, and not later.
     /// - While the limiter is on [hold](crate::Limiter::hold), resets go on.
-    /// - An [update](crate::Limiter::update) changes the amount. What was taken stays taken.
+    /// - An [update](crate::Limiter::update) changes the amount. What was taken stays taken. If
+    ///   that is more than a lower amount, nothing is left of this window. At the reset, the whole
+    ///   lower amount is back.
     ///
     /// # Clocks
     ///

@@ -74,6 +74,26 @@ fn a_rate_that_was_slowed_down_leaves_the_burst_as_it_is() {
 }
 
 #[test]
+fn an_update_that_lowers_the_rate_lowers_the_burst_as_much() {
+    let clock = ManualClock::new();
+    let limiter = observing(&clock);
+    limiter.observe(&left("2000")).expect("it is built");
+    limiter.update(|limits| limits.requests(Rate::per_minute(600))).expect("valid options");
+    limiter.observe(&left("5")).expect("it is built");
+    clock.advance(secs(60));
+    // A tenth of it, less the cushion, which is a second of the rate.
+    assert_eq!(at_once(&limiter), 190);
+    limiter.observe(&left("300")).expect("it is built");
+    clock.advance(secs(60));
+    assert_eq!(at_once(&limiter), 290);
+    // A higher rate leaves it as it is.
+    limiter.update(|limits| limits.requests(Rate::per_minute(1_200))).expect("valid options");
+    limiter.observe(&left("5")).expect("it is built");
+    clock.advance(secs(60));
+    assert_eq!(at_once(&limiter), 280);
+}
+
+#[test]
 fn a_burst_that_is_given_as_time_stays() {
     let clock = ManualClock::new();
     let rate = Rate::per_minute(6_000);

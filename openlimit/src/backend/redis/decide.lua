@@ -179,9 +179,11 @@
 -- # Limits that reset
 -- Such a limit does not leak. Its levels and weights are amounts, and `fit` is the amount of a
 -- window. The state keeps when the window ends that its level counts in (`till`, negative in the
--- place of `rested`), and its `fit` (`was_fit`), since the next client may have another one. When
--- the window is over, as much of the level is gone as the windows since then allow. What is left is
--- a debt. Nothing of the charges before can be given back any more.
+-- place of `rested`), and the highest `fit` in it (`was_fit`), since the next client may have
+-- another one, and an update may lower it. When the window is over, so much of the level is gone,
+-- and what the windows since then allow. What is left is a debt. Nothing of the charges before can
+-- be given back any more. A client sends the highest `fit` that it knows of, too (`window.back`), in
+-- case that the state is lost.
 
 -- The client knows the calendar. It sends when two windows in a row begin and end: that in which it
 -- believes the server to be, and the next one. The server's clock decides which of them it is in.
@@ -373,7 +375,7 @@ end
 
 if hold_ends > 2 then
   charges, line, claim_ends, booked = charges + 1, {}, 0, 0
-  level$, rested$, top$, low$, size$ = 0, FAR, charges, 0, 0 --*
+  level$, rested$, was_fit$, top$, low$, size$ = 0, FAR, 0, charges, 0, 0 --*
   ends$, span$, cut$, rate$ = 0, 0, charges, rate$ > 0 and 4294967296 or 0 --*
 end
 
@@ -382,7 +384,7 @@ do
   local seen_level$, taken$, least$, seen_idle$, seen_sum$, full$ = 0, 0, 0, 0, 0, 0 --*
   local since
   seen_level$, debt$, raise$, seen_sum$, taken$, least$, seen_idle$, full$, fit$, burst$, at = unpack('<dddddddddd', batch, at) --*
-  window.from, window.to, window.next_to, window.lead$, at = unpack('<dddd', batch, at) --resets
+  window.from, window.to, window.next_to, window.lead$, window.back$, at = unpack('<ddddd', batch, at) --resets
   -- In windows, the burst is at least what leaks in a period.
   if window.updates and was_fit$ > 0 and fit$ > was_fit$ and rested$ < burst$ then --leaks
     level$, rested$ = min(FAR, level$ + fit$ - was_fit$), 0 --leaks
@@ -390,12 +392,14 @@ do
   window.mean = (window.next_to - window.from) / 2 --resets
   if now >= window.to then --resets
     -- What the client says is of the window before.
-    raise$, taken$, least$, seen_level$ = 0, 0, 0, max(0, seen_level$ - fit$) --resets
+    raise$, taken$, least$, seen_level$ = 0, 0, 0, max(0, seen_level$ - window.back$) --resets
+    window.back$ = fit$ --resets
     window.from, window.to = window.to, window.next_to --resets
   end --resets
   if window.from <= now and now < window.to then --resets
     if window.till$ <= now then --resets
-      window.gone = (was_fit$ > 0 and was_fit$ or fit$) * max(1, math.floor((window.from - window.till$) / window.mean + 1.5)) --resets
+      window.gone = max(0, math.floor((window.from - window.till$) / window.mean + 0.5)) * fit$ + (was_fit$ > 0 and was_fit$ or fit$) --resets
+      was_fit$ = 0 --resets
       level$, idle$ = max(0, level$ - window.gone), max(0, idle$ - window.gone) --resets
       window.till$ = window.to - window.till$ > window.mean / 2 and window.to or window.to + window.mean --resets
       if not window.is_new then charges, window.is_new = charges + 1, true end --resets
@@ -423,7 +427,7 @@ do
     -- By what the client has seen, no bucket has been empty for longer than this.
     rested$ = min(rested$, max(0, (now - seen_at) * 1000 - seen_level$)) --*
     if seen_level$ - before > idle$ then level$, idle$, rested$ = level$ + seen_level$ - before - idle$, seen_level$ - before, 0 end --leaks
-    if seen_level$ > idle$ then level$, idle$ = level$ + seen_level$ - idle$, seen_level$ end --resets
+    if seen_level$ > idle$ then level$, idle$, was_fit$ = level$ + seen_level$ - idle$, seen_level$, max(was_fit$, window.back$) end --resets
     -- What it has seen of the idle time of that state is of use to others that went alone then.
     if seen_epoch >= old_epoch and (alone_for == 0 or alone_epoch == seen_epoch) then
       if seen_epoch > old_epoch then
@@ -633,9 +637,9 @@ local quota = has_probe and 2 or is_exhausted and 1 or 0
 local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask_in, place, done, {{level$, idle$, given$, max(0, shut$ - now) * 1000, sum$, late$}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends$ - now) * 1000, span$, cut$, rate$}})
-reply = reply .. pack('<d', max(0, window.till$ - now) * 1000) --resets
-was_fit$ = fit$ --*
-rested$ = -window.till$ --resets
+was_fit$ = fit$ --leaks
+rested$, was_fit$ = -window.till$, max(was_fit$, fit$) --resets
+reply = reply .. pack('<dd', max(0, window.till$ - now) * 1000, was_fit$) --resets
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 3, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{ddddddd}}ddd', {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, old_epoch, claim_of, claim_ends) .. pack('<' .. rep('d', #line), spread(line))

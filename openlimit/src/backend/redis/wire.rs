@@ -15,9 +15,10 @@
 //! 5. for each limit ten numbers: `level` in the last reply; the debt; the level to raise it to, or
 //!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, the
 //!    `idle` that it had seen before, or has seen last if it took nothing, and for how long then
-//!    the bucket cannot have stood idle; `fit` and `burst`. For a limit that resets there are four
-//!    more, in microseconds: when two windows in a row begin, and when the second one ends, on the
-//!    server's clock; and for how long before a reset no call departs;
+//!    the bucket cannot have stood idle; `fit` and `burst`. For a limit that resets there are five
+//!    more: when two windows in a row begin, and when the second one ends, on the server's clock,
+//!    and for how long before a reset no call departs, all in microseconds; and the highest `fit`
+//!    in the first window that the client knows of;
 //! 6. for each refund its charge; 1 if it is of a call that was admitted, 0 if it is of a slot; and
 //!    its weight in each limit;
 //! 7. for each limit five numbers: the charge of a call that was refused, or 0; the span of a
@@ -91,6 +92,8 @@ pub(crate) struct BatchReply {
     /// In how many nanoseconds each limit that resets does so; zero if the client has to name the
     /// windows anew.
     pub(super) resets_in: Vec<u64>,
+    /// The highest `fit` of any client in the window of each limit that resets.
+    pub(super) highest: Vec<u64>,
 }
 
 /// The pace of a limit in a reply.
@@ -178,8 +181,11 @@ impl BatchReply {
             let (rest, span) = (bytes.number()?, bytes.number()?);
             paces.push(PaceReply { rest, span, cut: bytes.number()?, rate: bytes.number()? });
         }
-        let resets_in: Option<_> = reset.iter().filter(|resets| **resets).map(|_| bytes.number()).collect();
-        let resets_in = resets_in?;
+        let (mut resets_in, mut highest) = (Vec::new(), Vec::new());
+        for _ in reset.iter().filter(|resets| **resets) {
+            resets_in.push(bytes.number()?);
+            highest.push(bytes.number()?);
+        }
         let whole = bytes.0.is_empty();
         whole.then_some(Self {
             now,
@@ -195,6 +201,7 @@ impl BatchReply {
             calls: decisions,
             paces,
             resets_in,
+            highest,
         })
     }
 }

@@ -16,7 +16,8 @@ pub enum Burst {
     /// It begins with one second of the rate. Each response that is
     /// [observed](crate::Permit::observe) says how much is left. The most that was ever left, less
     /// a cushion of one second of the rate or 15 % of it, whichever is less, is how much the bucket
-    /// may hold from then on. It never shrinks, and is never more than the limit's amount.
+    /// may hold from then on. It is never more than the limit's amount, and shrinks only if an
+    /// [update](crate::Limiter::update) lowers that: by as large a part.
     ///
     /// Limits that are [counted in windows](crate::Builder::counting) keep their default burst.
     ///

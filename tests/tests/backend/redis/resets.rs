@@ -195,6 +195,19 @@ fn an_update_reaches_the_others_and_what_was_taken_stays_taken() {
 }
 
 #[test]
+fn an_amount_that_is_lowered_below_what_was_taken_is_back_at_the_next_reset() {
+    let (server, one, other) = pair();
+    drop(take(&one, 90).unwrap());
+    one.update(|limits| limits.tokens(daily(20))).unwrap();
+    assert_eq!((left(&one), left(&other)), (0, 0));
+    assert!([&one, &other].iter().all(|limiter| limiter.status().unwrap().limits[0].debt == 0));
+    reset(&server, 1);
+    assert_eq!(left(&other), 20);
+    drop(take(&other, 15).unwrap());
+    assert_eq!((left(&one), left(&other)), (5, 5));
+}
+
+#[test]
 fn a_server_that_loses_its_data_is_told_what_was_taken_of_this_window() {
     let (server, one, other) = pair();
     drop(take(&one, 60).unwrap());

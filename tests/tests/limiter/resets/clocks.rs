@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use openlimit::testing::ManualClock;
-use openlimit::{RateLimiter, Stack};
+use openlimit::{Rate, RateLimiter, Stack};
 use openlimit_tests::{Call, Outcome, millis, nanos, secs};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -80,6 +80,21 @@ fn what_was_taken_twice_in_a_window_is_owed_however_often_the_clock_is_set() {
         limiter.try_acquire(100).unwrap().cancel();
         clock.set_date(date(NEW_YEAR + DAY - 1));
     }
+}
+
+#[test]
+fn an_amount_that_was_lowered_leaves_no_debt_if_the_clock_is_set_back_beyond_the_reset() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock, Rate::per_day(1_000).resets_at("00:00", "UTC"));
+    drop(limiter.try_acquire(900).unwrap());
+    limiter.update(|limits| limits.tokens(daily())).unwrap();
+    clock.advance(24 * HOUR);
+    drop(limiter.try_acquire(60).unwrap());
+    clock.set_date(date(NEW_YEAR + 86_399));
+    // These may have been taken after the reset, and those of before are no debt.
+    assert_eq!((left(&limiter), limiter.status().unwrap().limits[0].debt), (0, 60));
+    clock.advance(secs(1));
+    assert_eq!(left(&limiter), 40);
 }
 
 #[test]

@@ -66,6 +66,8 @@ struct Model {
     resets: VecDeque<u64>,
     jitter: u64,
     amount: u64,
+    /// The highest amount of this window.
+    highest: u64,
     taken: u64,
     /// Grows with each reset. What belongs to an earlier number cannot be given back.
     window: u64,
@@ -82,6 +84,11 @@ impl Model {
         amount == 0 || is_open && self.taken + amount <= self.amount
     }
 
+    /// Returns what is carried on into the next window.
+    fn owed(&self) -> u64 {
+        self.taken.saturating_sub(self.highest)
+    }
+
     fn pump(&mut self) {
         while let Some((number, amount)) = self.waiting.front().copied()
             && self.has_room(amount)
@@ -96,7 +103,8 @@ impl Model {
         while let Some(next) = self.resets.front().copied().filter(|next| *next <= end) {
             self.resets.pop_front();
             self.now = next;
-            self.taken = self.taken.saturating_sub(self.amount);
+            self.taken = self.owed();
+            self.highest = self.amount;
             self.window += 1;
             self.pump();
         }
@@ -155,6 +163,7 @@ impl World {
             resets: resets.collect(),
             jitter,
             amount: AMOUNT,
+            highest: AMOUNT,
             taken: 0,
             window: 0,
             now: 0,
@@ -217,11 +226,13 @@ impl World {
             Move::Update(amount) => {
                 self.limiter.update(|limits| limits.tokens(rate(amount))).unwrap();
                 self.model.amount = amount;
+                self.model.highest = self.model.highest.max(amount);
                 self.model.pump();
             }
             Move::Reset => {
                 self.limiter.reset().unwrap();
                 self.model.taken = 0;
+                self.model.highest = self.model.amount;
                 // What was charged before cannot be given back.
                 self.model.window += 1;
                 self.model.pump();
@@ -260,7 +271,7 @@ impl World {
             }
         }
         let status = self.limiter.status().unwrap();
-        assert_eq!(status.limits[0].debt, self.model.taken.saturating_sub(self.model.amount));
+        assert_eq!(status.limits[0].debt, self.model.owed());
         let resets_in = self.model.resets.front().map(|next| Duration::from_nanos(next - self.model.now));
         assert!(resets_in.is_none() || status.limits[0].resets_in == resets_in, "{status}");
         if let Some((_, amount)) = self.model.waiting.front() {
@@ -272,8 +283,7 @@ impl World {
     /// Returns the time until a call of an amount that is next is due, if that is in a window that
     /// the model knows.
     fn due_of(&self, amount: u64) -> Option<Duration> {
-        let owed = self.model.taken.saturating_sub(self.model.amount);
-        let windows = (owed + amount).div_ceil(self.model.amount);
+        let windows = (self.model.owed() + amount).div_ceil(self.model.amount);
         let reset = self.model.resets.get(usize::try_from(windows).ok()? - 1)?;
         Some(Duration::from_nanos(reset - self.model.now))
     }

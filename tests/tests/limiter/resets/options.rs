@@ -71,11 +71,45 @@ fn an_update_changes_the_amount_and_what_was_taken_stays_taken() {
     assert_eq!(call.admitted().waited(), secs(0));
     assert_eq!(left(&limiter), 20);
     limiter.update(|limits| limits.tokens(daily_of(80))).unwrap();
-    assert_eq!((left(&limiter), limiter.status().unwrap().limits[0].debt), (0, 50));
+    // What was taken fitted the amount of before, so it is no debt.
+    assert_eq!((left(&limiter), limiter.status().unwrap().limits[0].debt), (0, 0));
     permit.settle(0);
     assert_eq!(left(&limiter), 10);
     // A limit over the same time that refills is another one.
     assert!(limiter.update(|limits| limits.tokens(Rate::per_day(150))).is_err());
+}
+
+#[test]
+fn an_amount_that_is_lowered_below_what_was_taken_is_back_at_the_next_reset() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock, daily_of(1_000));
+    drop(limiter.try_acquire(900).unwrap());
+    limiter.update(|limits| limits.tokens(daily_of(500))).unwrap();
+    limiter.update(|limits| limits.tokens(daily_of(100))).unwrap();
+    assert_eq!(left(&limiter), 0);
+    assert_eq!(limiter.try_acquire(100).unwrap_err().retry_after(), Some(24 * HOUR));
+    let calls = [60, 60].map(|amount| Call::start(limiter.acquire(amount)));
+    assert_eq!(limiter.status().unwrap().next, Some(24 * HOUR));
+    clock.advance(48 * HOUR);
+    assert_eq!(calls.map(|call| call.admitted().waited()), [24 * HOUR, 48 * HOUR]);
+    // From then on, the lower amount is that of each window.
+    drop(limiter.charge(240).unwrap());
+    assert_eq!(limiter.status().unwrap().limits[0].debt, 200);
+    assert_eq!(limiter.try_acquire(100).unwrap_err().retry_after(), Some(72 * HOUR));
+}
+
+#[test]
+fn what_was_used_beyond_the_highest_amount_of_a_window_is_a_debt() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock, daily_of(1_000));
+    drop(limiter.charge(1_150).unwrap());
+    limiter.update(|limits| limits.tokens(daily_of(100))).unwrap();
+    assert_eq!(limiter.status().unwrap().limits[0].debt, 150);
+    assert_eq!(limiter.try_acquire(50).unwrap_err().retry_after(), Some(48 * HOUR));
+    clock.advance(24 * HOUR);
+    assert_eq!((left(&limiter), limiter.status().unwrap().limits[0].debt), (0, 50));
+    clock.advance(24 * HOUR);
+    assert_eq!(left(&limiter), 50);
 }
 
 fn daily_of(amount: u64) -> Rate {

@@ -98,6 +98,20 @@ fn a_lower_limit_of_the_provider_applies_to_each_window() {
 }
 
 #[test]
+fn what_was_taken_before_the_provider_lowers_its_limit_is_no_debt() {
+    let clock = ManualClock::new();
+    let limiter = limiter(&clock);
+    drop(limiter.try_acquire(Cost::new().requests(900)).unwrap());
+    call(&limiter).observe(&response(250, 0, "24h"));
+    assert_eq!((left(&limiter), limiter.status().unwrap().limits[0].debt), (0, 0));
+    let cost = Cost::new().requests(250);
+    assert_eq!(limiter.try_acquire(cost.clone()).unwrap_err().retry_after(), Some(24 * HOUR));
+    clock.advance(24 * HOUR);
+    drop(limiter.try_acquire(cost).unwrap());
+    assert_eq!(limiter.try_acquire(Cost::new()).unwrap_err().retry_after(), Some(24 * HOUR));
+}
+
+#[test]
 fn higher_limits_are_adopted() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).requests(requests()).adopt_limits(true).build().unwrap();

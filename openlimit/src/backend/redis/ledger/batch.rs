@@ -52,7 +52,7 @@ impl Ledger {
         &mut self,
         scales: &[Scale],
         calls: usize,
-        windows: &[(usize, [u64; 4])],
+        windows: &[(usize, [u64; 5])],
         (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {

@@ -139,6 +139,7 @@ impl Slots {
         (self.below_at, self.head_shut_until, self.changed_at) = (0, 0, None);
         self.given_at = None;
         self.shut_until.fill(0);
+        self.windows.iter_mut().for_each(|windows| windows.highest = 0);
         let meterings = self.share_of(limits.meterings);
         self.alone.reset(&limits.metered_by(&meterings), limits, now);
         self.flush_at = self.flush_at.min(now);

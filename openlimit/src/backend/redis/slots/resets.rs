@@ -21,6 +21,9 @@
 //!
 //! What was known of the last window says nothing of the next one, apart from a debt. So what a
 //! response has said is left of it, and what this process took alone, is forgotten.
+//!
+//! A debt is what was taken beyond the highest amount in force in a window. Clients may have other
+//! amounts, so the server keeps the highest one, and each reply states it.
 
 use super::state::Slots;
 use super::windows::Windows;
@@ -46,15 +49,30 @@ impl Slots {
             let (window, resets) = windows.at(self.server_date(windows, now));
             if resets > 0 {
                 let bucket = windows.bucket;
-                self.ledger.turn(bucket, self.scales[bucket].fit.saturating_mul(resets));
-                (self.windows[place].known, self.windows[place].before) = (window, self.ledger.charges());
+                self.ledger.turn(bucket, self.gone(windows, resets));
+                let (windows, before) = (&mut self.windows[place], self.ledger.charges());
+                (windows.known, windows.before, windows.highest) = (window, before, 0);
             }
         }
     }
 
+    /// Returns the amount that the next reset brings back: the highest one in force in the known
+    /// window.
+    fn back(&self, windows: &Windows) -> u64 {
+        windows.highest.max(self.scales[windows.bucket].fit)
+    }
+
+    /// Returns how much of a level is gone after so many resets.
+    fn gone(&self, windows: &Windows, resets: u64) -> u64 {
+        let later = self.scales[windows.bucket].fit.saturating_mul(resets - 1);
+        later.saturating_add(self.back(windows))
+    }
+
     /// Takes over what a reply says of the windows, before its levels.
     pub(super) fn learn_windows(&mut self, reply: &BatchReply) {
-        for (windows, resets_in) in self.windows.iter_mut().zip(&reply.resets_in) {
+        let said = reply.resets_in.iter().zip(&reply.highest);
+        for (windows, (resets_in, highest)) in self.windows.iter_mut().zip(said) {
+            windows.highest = *highest;
             let ends = date(reply.decided, *resets_in);
             if *resets_in == 0 || ends == windows.known.ends {
                 continue;
@@ -71,11 +89,13 @@ impl Slots {
     }
 
     /// Returns what a batch says of each limit that resets, by its bucket: when the window of now
-    /// begins and ends, when the next one ends, and the jitter. All in microseconds.
-    pub(super) fn windows_to_send(&self, now: u64) -> Vec<(usize, [u64; 4])> {
+    /// begins and ends, when the next one ends, and the jitter, all in microseconds; and the
+    /// highest amount in force.
+    pub(super) fn windows_to_send(&self, now: u64) -> Vec<(usize, [u64; 5])> {
         let windows = self.windows.iter().map(|windows| {
             let [begins, ends, next_ends] = windows.two_from(self.server_date(windows, now));
-            (windows.bucket, [begins, ends, next_ends, self.terms.jitter.div_ceil(1_000)])
+            let lead = self.terms.jitter.div_ceil(1_000);
+            (windows.bucket, [begins, ends, next_ends, lead, self.back(windows)])
         });
         windows.collect()
     }
@@ -99,12 +119,12 @@ impl Slots {
         let (window, resets) = windows.at(date);
         let scale = &self.scales[windows.bucket];
         let level = self.ledger.level(windows.bucket);
-        let taken = match resets {
-            0 => level.max(self.ledger.raised(windows.bucket, u64::MAX)),
-            _ => level.saturating_sub(scale.fit.saturating_mul(resets)),
+        let (taken, back) = match resets {
+            0 => (level.max(self.ledger.raised(windows.bucket, u64::MAX)), self.back(windows)),
+            _ => (level.saturating_sub(self.gone(windows, resets)), scale.fit),
         };
         let is_ending = date >= window.ends.saturating_sub_unsigned(self.terms.jitter);
-        (window, InWindow { taken, allowed: scale.fit, most: scale.most, is_ending })
+        (window, InWindow { taken, allowed: scale.fit, back, most: scale.most, is_ending })
     }
 
     /// Returns the amount that was taken of the window of now, and the debt of the last one.

@@ -15,6 +15,8 @@ pub(in crate::backend::redis) struct Windows {
     pub(super) known: Window,
     /// The last charge before it.
     pub(super) before: u64,
+    /// The highest amount in force in it, as far as a reply has said.
+    pub(super) highest: u64,
 }
 
 /// The largest time on the wire, in microseconds.
@@ -24,7 +26,7 @@ impl Windows {
     /// Creates it for a limit of which nothing is known yet.
     pub(in crate::backend::redis) fn new(calendar: Calendar, dates: Dates) -> Self {
         let known = Window { number: i64::MIN, begins: i64::MIN, ends: i64::MIN };
-        Self { calendar, dates, bucket: 0, known, before: 0 }
+        Self { calendar, dates, bucket: 0, known, before: 0, highest: 0 }
     }
 
     /// Returns it for the limit of a bucket.

@@ -431,7 +431,7 @@ impl Batch {
     /// Reads a batch of limits of which so many reset.
     fn read(bytes: &[u8], resets: usize) -> Self {
         let numbers = bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
-        Self { numbers: numbers.collect(), first: FIRST_REFUND + 4 * resets }
+        Self { numbers: numbers.collect(), first: FIRST_REFUND + 5 * resets }
     }
 
     /// Returns the charge and the weights of each refund.

@@ -84,6 +84,76 @@ fn a_rate_that_changes_after_a_reset_leaves_no_debt_of_the_window_before() {
 }
 
 #[test]
+fn what_was_taken_before_the_rate_was_lowered_is_no_debt() {
+    for is_lost in [false, true] {
+        let mut world = start();
+        let (mut one, mut other) = (world.client(), world.client());
+        charge(&mut world, &mut one, 90);
+        learn(&mut world, &mut other);
+        one.slots.set_rate(0, 50, 100, world.clock);
+        assert_eq!(world.exchange(&mut one).highest, [AMOUNT]);
+        one.slots.set_rate(0, 25, 100, world.clock);
+        world.exchange(&mut one);
+        learn(&mut world, &mut other);
+        let mut new = world.client();
+        learn(&mut world, &mut new);
+        if is_lost {
+            world.lose_the_state(&[]);
+            world.pass(Duration::from_millis(1));
+            learn(&mut world, &mut one);
+        }
+        for client in [&mut one, &mut other, &mut new] {
+            assert_eq!(look(&world, client), (0, 0));
+            assert_eq!(client.slots.wait_of_next(&[25, 0], world.clock), (RESET - world.clock, 0));
+            assert!(is_full(&mut world, client, 1));
+        }
+        world.clock = RESET;
+        assert_eq!(learn(&mut world, &mut other).buckets[0].level, 0);
+        charge(&mut world, &mut one, 25);
+        assert!(is_full(&mut world, &mut new, 1));
+        // From then on, the lower amount is that of each window.
+        one.slots.owe(&Amounts::Few([40, 0, 0]), world.clock);
+        assert_eq!(world.exchange(&mut one).highest, [25]);
+        assert_eq!(look(&world, &one), (0, 40));
+        world.clock = RESET + HOUR;
+        assert_eq!(look(&world, &one), (0, 15));
+        assert_eq!(learn(&mut world, &mut other).buckets[0].level, 40);
+    }
+}
+
+#[test]
+fn what_was_used_beyond_the_highest_amount_of_a_window_is_a_debt() {
+    let mut world = start();
+    let (mut one, mut other) = (world.client(), world.client());
+    charge(&mut world, &mut one, AMOUNT);
+    one.slots.owe(&Amounts::Few([30, 0, 0]), world.clock);
+    one.slots.set_rate(0, 25, 100, world.clock);
+    world.exchange(&mut one);
+    learn(&mut world, &mut other);
+    for client in [&one, &other] {
+        assert_eq!(look(&world, client), (0, 30));
+        let second = RESET + HOUR - world.clock;
+        assert_eq!(client.slots.wait_of_next(&[20, 0], world.clock), (second, 0));
+    }
+    // Nobody calls in the first window after that.
+    world.clock = RESET + HOUR;
+    assert_eq!(look(&world, &one), (20, 0));
+    assert_eq!(learn(&mut world, &mut other).buckets[0].level, 5);
+}
+
+#[test]
+fn a_state_that_was_lost_is_restored_by_what_its_own_window_allowed() {
+    let mut world = start();
+    let mut client = world.client();
+    charge(&mut world, &mut client, 90);
+    client.slots.set_rate(0, 25, 100, world.clock);
+    world.exchange(&mut client);
+    world.lose_the_state(&[]);
+    // Its batch is made before the reset, and decided after it.
+    assert_eq!(decided_at_the_reset(&mut world, &mut client).buckets[0].level, 0);
+}
+
+#[test]
 fn months_of_any_length_count_as_one_window_each() {
     // The first of each month from December 2023 on, in seconds.
     let firsts = [1_701_388_800, 1_704_067_200, 1_706_745_600, 1_709_251_200, 1_711_929_600_u64];
@@ -304,11 +374,12 @@ fn an_update_changes_the_amount_and_what_was_taken_stays_taken() {
     one.slots.set_rate(0, 50, 100, world.clock);
     learn(&mut world, &mut one);
     let tokens = metering(Rate::per_second(50_000));
-    for (amount, left, debt) in [(160, 20, 0), (100, 0, 10)] {
+    for (amount, left) in [(160, 20), (100, 0)] {
         let pause = Scale::longest_pause(&[hourly(amount), tokens]);
         let scale = Scale::new(&hourly(amount), pause).at_pace_of(&one.slots.scales[0]);
         one.slots.scales[0] = scale;
-        assert_eq!(look(&world, &one), (left, debt));
+        // What was taken fitted the amount of before, so it is no debt.
+        assert_eq!(look(&world, &one), (left, 0));
     }
     // Half of it, as the provider has said.
     assert!(is_full(&mut world, &mut one, 1));

@@ -343,7 +343,7 @@ fn batch(weights: Weights) -> Vec<u8> {
         write(&[0; 8]);
         write(&[size, size]);
         if resets {
-            write(&[hour(0), hour(1), hour(2), 20_000]);
+            write(&[hour(0), hour(1), hour(2), 20_000, size]);
         }
     }
     write(&[0; 5 * 4]);

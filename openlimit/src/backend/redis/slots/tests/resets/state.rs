@@ -104,7 +104,7 @@ fn an_update_of_the_jitter_changes_for_how_long_before_a_reset_no_call_departs()
     let mut slots = slots.unwrap();
     for jitter in [Duration::from_millis(150), Duration::from_millis(10)] {
         starting(&with_jitter(jitter), &mut |starting| slots.change(starting, None, world.clock).unwrap());
-        let (_, [.., lead]) = slots.windows_to_send(world.clock)[0];
+        let (_, [.., lead, _]) = slots.windows_to_send(world.clock)[0];
         assert_eq!(u128::from(lead), jitter.as_micros());
         assert_eq!(u128::from(slots.terms.slack()), jitter.as_nanos() / 2);
     }
