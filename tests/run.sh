@@ -57,16 +57,16 @@ RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice \
 models=$!
 
 # All commands select the same packages and features, so nothing is built twice: all packages but
-# the benchmarks, whose competitors take long to build.
-step "lints"
-cargo clippy --all-targets --all-features --locked -- -D warnings
-
-step "building the tests"
+# the benchmarks, whose competitors take long to build. For the same reason, clippy is the compiler
+# of the workspace: it finds what `cargo clippy --all-targets --all-features -- -D warnings` does.
+export RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings"
+step "lints, building the tests"
 cargo test --all-features --locked --no-run
 
 # Tests wait for more time than they compute. So these run beside them, and are shown when they are over.
 features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
 {
+    unset RUSTC_WORKSPACE_WRAPPER
     # Built together with the macros, syn has the same features each time. So the crates that depend
     # on it are built only once.
     for features in "" $(features); do
@@ -91,8 +91,9 @@ checks=$!
 } >"$logs/units" 2>&1 &
 units=$!
 
-# Each mistake is a compilation of its own, one after the other.
-cargo test --all-features --locked --test ui >"$logs/mistakes" 2>&1 &
+# Each mistake is a compilation of its own, one after the other, by rustc.
+by_rustc="target.'cfg(all())'.runner=['env', '-u', 'RUSTC_WORKSPACE_WRAPPER']"
+cargo test --all-features --locked --config "$by_rustc" --test ui >"$logs/mistakes" 2>&1 &
 mistakes=$!
 
 step "tests"
