@@ -56,7 +56,26 @@ RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice \
     --config profile.dev.package.regex-automata.opt-level=0 loom >"$logs/models" 2>&1 &
 models=$!
 
-# All commands select the same packages and features, so nothing is built twice: all packages but
+# Each feature alone, and the documentation. They are builds of their own as well.
+features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
+{
+    export CARGO_TARGET_DIR=target/checks
+    # Built together with the macros, syn has the same features each time. So the crates that depend
+    # on it are built only once.
+    for features in "" $(features); do
+        echo "every feature alone: $features"
+        # It prints nothing but errors and warnings, of which there must be none.
+        check=(nice cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
+        if ! found=$("${check[@]}" --features "$features" 2>&1) || [[ -n $found ]]; then
+            echo "$found"
+            exit 1
+        fi
+    done
+    RUSTDOCFLAGS="-D warnings" nice cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
+} >"$logs/checks" 2>&1 &
+checks=$!
+
+# All other commands select the same packages and features, so nothing is built twice: all packages but
 # the benchmarks, whose competitors take long to build. For the same reason, clippy is the compiler
 # of the workspace: it finds what `cargo clippy --all-targets --all-features -- -D warnings` does.
 export RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings"
@@ -64,24 +83,6 @@ step "lints, building the tests"
 cargo test --all-features --locked --no-run
 
 # Tests wait for more time than they compute. So these run beside them, and are shown when they are over.
-features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
-{
-    unset RUSTC_WORKSPACE_WRAPPER
-    # Built together with the macros, syn has the same features each time. So the crates that depend
-    # on it are built only once.
-    for features in "" $(features); do
-        echo "every feature alone: $features"
-        # It prints nothing but errors and warnings, of which there must be none.
-        check=(cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
-        if ! found=$("${check[@]}" --features "$features" 2>&1) || [[ -n $found ]]; then
-            echo "$found"
-            exit 1
-        fi
-    done
-    # With any example, dependencies have the features that they have for the lints.
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked --lib --example chat
-} >"$logs/checks" 2>&1 &
-checks=$!
 {
     cargo test --all-features --locked --lib
     for example in chat blocking manual plan status axum reqwest async_openai anthropic sync_ureq streaming redis_shared; do
