@@ -65,13 +65,13 @@ features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openli
     for features in "" $(features); do
         echo "every feature alone: $features"
         # It prints nothing but errors and warnings, of which there must be none.
-        check=(cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
+        check=(nice cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
         if ! found=$("${check[@]}" --features "$features" 2>&1) || [[ -n $found ]]; then
             echo "$found"
             exit 1
         fi
     done
-    RUSTDOCFLAGS="-D warnings" cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
+    RUSTDOCFLAGS="-D warnings" nice cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
 } >"$logs/checks" 2>&1 &
 checks=$!
 
