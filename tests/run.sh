@@ -75,9 +75,10 @@ features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openli
 } >"$logs/checks" 2>&1 &
 checks=$!
 
-# All other commands select the same packages and features, so nothing is built twice: all packages but
-# the benchmarks, whose competitors take long to build. For the same reason, clippy is the compiler
-# of the workspace: it finds what `cargo clippy --all-targets --all-features -- -D warnings` does.
+# All other commands select the same packages and features, so nothing is built twice: all packages
+# but the benchmarks, whose competitors take long to build. For the same reason, clippy is the
+# compiler of the workspace: it finds what `cargo clippy --all-targets --all-features -- -D warnings`
+# does.
 export RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings"
 step "lints, building the tests"
 cargo test --all-features --locked --no-run

@@ -53,7 +53,7 @@ pub(crate) struct Level<W> {
     pub(super) pace: Option<Box<Pace<W>>>,
 }
 
-/// What a charge does to a level.
+/// The level before a charge and after it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Step<W> {
     before: W,
@@ -116,11 +116,18 @@ impl<W: Word> Level<W> {
     #[inline(always)]
     pub(super) fn step(&self, amount: u64, now: u64) -> Option<Step<W>> {
         let weight = self.terms.unit.times(amount);
+        let step = self.step_by(weight, now);
+        let fits = step.after <= self.terms.fit
+            || amount == 0
+            || weight > self.terms.fit && self.fits_large(amount, now);
+        fits.then_some(step)
+    }
+
+    /// Returns what a charge of `weight` does, of any size.
+    #[inline(always)]
+    fn step_by(&self, weight: W, now: u64) -> Step<W> {
         let before = self.level_at(now);
-        let after = before.plus(weight);
-        let fits =
-            after <= self.terms.fit || amount == 0 || weight > self.terms.fit && self.fits_large(amount, now);
-        fits.then_some(Step { before, after })
+        Step { before, after: before.plus(weight) }
     }
 
     /// Does the same for a call larger than `fit`: into debt, unless it can never be admitted.
@@ -208,9 +215,8 @@ impl<W: Word> Level<W> {
     #[inline]
     pub(super) fn charge(&mut self, amount: u64, charge: u64, at: u64) {
         let now = self.clock(at);
-        let before = self.level_at(now);
-        let after = before.plus(self.terms.unit.times(amount));
-        self.take(amount, Step { before, after }, charge, now);
+        let step = self.step_by(self.terms.unit.times(amount), now);
+        self.take(amount, step, charge, now);
     }
 
     /// Gives back `amount` of `charge`, but no more than the lowest level since. Returns the rest,
