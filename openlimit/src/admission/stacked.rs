@@ -11,11 +11,19 @@ use crate::backend::{Buckets as _, Due, UNNUMBERED};
 use crate::limits::Priority;
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 
-/// The longest time for which a call keeps its turns in outer queues while an inner one, in which
-/// it was its turn before, is not ready again, in nanoseconds: 0.1 s, or a round trip if that takes
-/// longer. That is also enough for the small debt of a call that used more than it had reserved.
-/// Calls behind it wait for so long at most.
+/// The time for which a call keeps its turns in outer queues while an inner one, in which it was its
+/// turn before, is not ready again, in nanoseconds: 0.1 s. That is enough for the small debt of a call
+/// that used more than it had reserved.
 const PATIENCE: u64 = 100_000_000;
+
+/// The part of the time that a call has waited for which it keeps its turns, if that is longer: a
+/// quarter. Calls behind it wait for so long at most. So a call does not lose its turn for ever in one
+/// queue after the other, however long it takes to have it again.
+const PATIENT_FOR: u64 = 4;
+
+/// The round trips after which it is known when the turn of a call is: two, since a batch may be in
+/// flight when it asks.
+const TRIPS: u64 = 2;
 
 impl Admission {
     /// Returns true if a call can depart at `now`: no call waits that it has to wait for, every
@@ -65,10 +73,12 @@ impl Admission {
         self.would_wait(call, now)
     }
 
-    /// Adds a call to the queue. It reports when it is its turn, which may be at once.
+    /// Adds a call to the queue. It reports when it is its turn, which may be at once. A round trip to
+    /// another store, which it asks after that, takes `trip`.
     pub(crate) fn join_stacked(
         &mut self,
         call: Waiter,
+        trip: u64,
         now: u64,
         wakers: &mut Vec<Waker>,
     ) -> Result<Key, Refusal> {
@@ -76,7 +86,8 @@ impl Admission {
         if let Some(refusal) = self.foresee(&call, now) {
             return Err(refusal);
         }
-        let key = self.join(Waiter { turn: Turn::REPORTS, ..call });
+        let late_by = self.late_by(trip);
+        let key = self.join(Waiter { turn: Turn::REPORTS, late_by, ..call });
         self.pump(now, wakers);
         Ok(key)
     }
@@ -113,11 +124,26 @@ impl Admission {
         }
     }
 
-    /// Notes that it is not the turn of this call after all. It reports again: when it is due, if
-    /// that is known.
-    pub(crate) fn retract(&mut self, key: Key, now: u64) {
-        let is_known = self.due_of(key, now) < u64::MAX;
-        self.queue.retract(key, now.saturating_add(self.patience()), !is_known);
+    /// If it is not the turn of this call any more, lets it report again: when it is due, if that is
+    /// known, or else once the store has granted it anew. Returns true if it is not its turn.
+    pub(crate) fn retract(&mut self, key: Key, trip: u64, now: u64) -> bool {
+        let is_over = self.turn(key, now).is_none();
+        if is_over {
+            let is_known = self.due_of(key, now) < u64::MAX;
+            let Some(waiter) = self.queue.waiter(key) else { return true };
+            let patience = self.patience(waiter, now);
+            // If what was granted has lapsed, it lasts twice as long the next time.
+            let lapsed = if is_known { 0 } else { self.backend.lasts().saturating_add(waiter.late_by) };
+            let late_by = self.late_by(trip).max(lapsed.min(patience));
+            self.queue.retract(key, now.saturating_add(patience), !is_known, late_by);
+        }
+        is_over
+    }
+
+    /// Returns how much later than others a call may depart, at least, that asks another store
+    /// meanwhile. Zero if what is granted lasts for long enough anyway.
+    fn late_by(&self, trip: u64) -> u64 {
+        if trip.saturating_mul(TRIPS) > self.backend.lasts() { trip } else { 0 }
     }
 
     /// Returns when a call is due, if it goes next; the largest value if that is not known, because a
@@ -126,28 +152,12 @@ impl Admission {
         self.head_due(now).filter(|(head, _)| *head == key).map_or(u64::MAX, |(_, due)| due.at)
     }
 
-    /// Returns the time until it can be the turn of this call, at least. A store takes a round trip
-    /// to say when that is.
-    pub(crate) fn turn_in(&mut self, key: Key, now: u64) -> u64 {
-        self.due_of(key, now).saturating_sub(now).min(self.backend.round_trip())
-    }
-
-    /// Asks the store again for the turn of this call, if that would be over in less than `within`:
-    /// the time that another limiter takes. So it has the turns of both at about the same time.
-    pub(crate) fn renew(&mut self, key: Key, within: u64, now: u64) {
-        let waiter = self.queue.waiter(key).filter(|waiter| waiter.turn == Turn::Reported);
-        let Some(amounts) = waiter.map(|waiter| waiter.amounts.clone()) else { return };
-        self.backend.drop_lapsing(amounts.as_slice(), now.saturating_add(within), now);
-        if self.turn(key, now).is_none() {
-            self.retract(key, now);
-        }
-    }
-
     /// Returns true if it may soon be the turn again of a call that was the head before.
     pub(crate) fn is_turn_near(&mut self, key: Key, now: u64) -> bool {
         let due = self.due_of(key, now);
-        let wait = self.queue.waiter(key).map_or(0, |waiter| self.wait_of_head(waiter, due, now));
-        !self.backend.is_exhausted() && !self.is_saturated() && wait <= self.patience()
+        let Some(waiter) = self.queue.waiter(key) else { return true };
+        let is_near = self.wait_of_head(waiter, due, now) <= self.patience(waiter, now);
+        is_near && !self.backend.is_exhausted() && !self.is_saturated()
     }
 
     /// Returns a lower bound on the wait of a call that goes next, of which it may be known when it is
@@ -159,20 +169,19 @@ impl Admission {
         }
     }
 
-    /// Returns [`PATIENCE`], or a round trip: the call may have reported that early.
-    fn patience(&self) -> u64 {
-        PATIENCE.max(self.backend.round_trip())
+    /// Returns for how long a call keeps its turns in outer queues.
+    fn patience(&self, call: &Waiter, now: u64) -> u64 {
+        let least = PATIENCE.max(self.backend.round_trip().saturating_mul(TRIPS));
+        least.max(call.waited(now) / PATIENT_FOR)
     }
 
     /// Tells the head, which waits in other queues, too, if it is its turn. Returns when to look
     /// again.
     pub(super) fn wait_for_turn(&mut self, key: Key, due: Due, now: u64, wakers: &mut Vec<Waker>) -> u64 {
         let Some(waiter) = self.queue.waiter(key) else { return due.at };
-        // Other stores take a round trip to say if it is its turn there. If the turn here does not
-        // last for so long, they are asked before.
-        let trip = self.backend.round_trip();
+        // Other stores are asked before, so that it can depart when it is due.
         let is_early = matches!(waiter.turn, Turn::Reports { is_early: true, .. });
-        let lead = if is_early && trip > self.backend.lasts() { trip } else { 0 };
+        let lead = if is_early { waiter.late_by.min(self.patience(waiter, now)) } else { 0 };
         let at = due.at.saturating_sub(lead);
         match waiter.turn {
             Turn::Reported => return u64::MAX,

@@ -142,11 +142,11 @@ fn a_stacked_call_that_finds_no_place_does_not_take_another_one_out_of_the_queue
     let mut wakers = Vec::new();
     assert!(admission.take(requests(10).as_slice(), 0).is_some());
     admission.cap(Cap { most: 0, ..Cap::default() }, 0, &mut wakers);
-    let first = admission.join_stacked(waiter(1, 0), 0, &mut wakers).expect("it joins");
+    let first = admission.join_stacked(waiter(1, 0), 0, 0, &mut wakers).expect("it joins");
     let refusal = admission.wait_stacked(first, 0, &mut wakers);
     assert!(matches!(refusal, Err(Refusal::QueueFull { waiting: 0, .. })));
     // On another thread, before the first one has left.
-    let second = admission.join_stacked(waiter(1, 0), 0, &mut wakers).expect("it joins");
+    let second = admission.join_stacked(waiter(1, 0), 0, 0, &mut wakers).expect("it joins");
     assert!(matches!(admission.leave(first, 0), (None, Some(Outcome::Refused(_)))));
     assert!(admission.queue.waiter(second).is_some());
 }

@@ -227,9 +227,6 @@ pub(crate) trait Buckets {
         u64::MAX
     }
 
-    /// Gives back what is reserved for a call of these amounts, if that lapses before `until`.
-    fn drop_lapsing(&mut self, _amounts: &[u64], _until: u64, _now: u64) {}
-
     /// Returns true if the driver has to run earlier than it planned to.
     fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool;
 }

@@ -233,10 +233,6 @@ impl Buckets for Backend {
         each!(self, one => one.lasts())
     }
 
-    fn drop_lapsing(&mut self, amounts: &[u64], until: u64, now: u64) {
-        each!(self, one => one.drop_lapsing(amounts, until, now));
-    }
-
     #[inline]
     fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool {
         each!(self, one => one.calls_driver(queue, now))

@@ -232,9 +232,9 @@ impl Queue {
 
     /// Notes that it is not the turn of a call any more. It reports again when it is, or early, and
     /// also if that is known to be after `patience`.
-    pub(crate) fn retract(&mut self, key: Key, patience: u64, is_early: bool) {
+    pub(crate) fn retract(&mut self, key: Key, patience: u64, is_early: bool, late_by: u64) {
         if let Some(lines) = &mut self.lines {
-            lines.retract(key, patience, is_early);
+            lines.retract(key, patience, is_early, late_by);
         }
     }
 

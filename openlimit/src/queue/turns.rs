@@ -25,11 +25,11 @@ impl Lines {
 
     /// Notes that it is not the turn of a call any more, because it is not due. It reports again
     /// when it is, or early, and also if that is known to be after `patience`.
-    pub(super) fn retract(&mut self, key: Key, patience: u64, is_early: bool) {
+    pub(super) fn retract(&mut self, key: Key, patience: u64, is_early: bool, late_by: u64) {
         let Some(waiter) = self.waiter_mut(key).filter(|waiter| waiter.turn == Turn::Reported) else {
             return;
         };
-        waiter.turn = Turn::Reports { patience, is_early };
+        (waiter.turn, waiter.late_by) = (Turn::Reports { patience, is_early }, late_by);
         let deadline = waiter.deadline();
         if deadline != u64::MAX {
             self.deadlines.insert((deadline, key));

@@ -47,6 +47,9 @@ pub(crate) struct Waiter {
     pub(crate) arrived: u64,
     pub(crate) urgency: Urgency,
     pub(crate) turn: Turn,
+    /// By how much longer than for others what a store grants for it lasts, since it asks in other
+    /// queues meanwhile.
+    pub(crate) late_by: u64,
     pub(crate) waker: Waker,
     /// Identifies the waiter for ever, which a key does not, since keys are reused. The queue
     /// assigns it on joining, from 1 on.
@@ -76,7 +79,7 @@ impl Waiter {
         let urgency = urgency.at(arrived);
         let (turn, waker) = (Turn::Departs, Waker::noop().clone());
         let (position, notice) = (0, Notice::None);
-        Self { amounts, lesson: None, arrived, urgency, turn, waker, number: 0, position, notice }
+        Self { amounts, lesson: None, arrived, urgency, turn, late_by: 0, waker, number: 0, position, notice }
     }
 
     /// Returns the place of its priority among all priorities, the highest one first.

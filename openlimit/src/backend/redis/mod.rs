@@ -34,7 +34,8 @@
 //! * The *look-ahead* is how far ahead slots are requested. A *far* slot lies beyond it, but within
 //!   two.
 //! * The *line* is of clients whose next calls would lie further ahead. They are granted in turns.
-//! * *Slack* is how late a call may depart for its slot: half of the jitter.
+//! * *Slack* is how late a call may depart for its slot: half of the jitter. A call that waits for
+//!   other limiters, too, may depart later, and is charged for that time.
 
 mod access;
 mod bounds;

@@ -209,26 +209,26 @@ impl Progress {
             let waits = self.stay().and_then(|()| self.announce(call));
             return waits.map_or_else(|error| self.fail(error), |()| Step::Wait);
         }
-        match self.levels.get(self.keys.len()) {
-            Some(next) => match next.core().join(next.waiter(), Waker::from(Arc::clone(call))) {
-                Ok((key, long_wait)) => {
-                    self.keys.push(key);
-                    self.long_waits.extend(long_wait.map(|wait| (next.handle.clone(), wait)));
-                    Step::Again
-                }
-                Err(error) => self.fail(error),
-            },
-            None => self.depart(),
+        let place = self.keys.len();
+        let Some(next) = self.levels.get(place) else { return self.depart() };
+        let (waker, trip) = (Waker::from(Arc::clone(call)), self.trip_elsewhere(place));
+        match next.core().join(next.waiter(), waker, trip) {
+            Ok((key, long_wait)) => {
+                self.keys.push(key);
+                self.long_waits.extend(long_wait.map(|wait| (next.handle.clone(), wait)));
+                Step::Again
+            }
+            Err(error) => self.fail(error),
         }
     }
 
     /// Departs if it is its turn in all levels still.
     fn depart(&mut self) -> Step {
-        if let Err(place) = depart_all(&mut self.levels, &self.keys) {
-            // It may have become its turn again by now.
-            let within = self.levels[place].core().turn_in(self.keys[place]);
-            let levels = self.levels.iter().zip(&self.keys).filter(|_| within > 0);
-            levels.for_each(|(level, key)| level.core().renew(*key, within));
+        if !depart_all(&mut self.levels, &self.keys) {
+            // All whose turn is over are asked at once, so that it has them at about the same time.
+            for (place, key) in self.keys.iter().enumerate() {
+                self.levels[place].core().retract(*key, self.trip_elsewhere(place));
+            }
             return Step::Again;
         }
         self.keys.clear();
@@ -244,6 +244,12 @@ impl Progress {
             level.core().pump();
         }
         Step::End(Ok(()))
+    }
+
+    /// Returns the longest time that one of the other limiters than that at `place` takes to answer.
+    fn trip_elsewhere(&self, place: usize) -> u64 {
+        let others = self.levels.iter().enumerate().filter(|(other, _)| *other != place);
+        others.map(|(_, level)| level.core().round_trip()).max().unwrap_or(0)
     }
 
     /// Waits for its turn in one level. If that may take long, lets others go before it in the

@@ -59,11 +59,12 @@ impl Core {
         let _waker = self.lock().and_then(|mut state| state.admission.withdraw(call));
     }
 
-    /// Adds a call to the queue. Also returns its wait, if the program has to be told of that.
+    /// Adds a call to the queue. The other limiters take `trip` to answer. Also returns its wait, if the program has to be told of that.
     pub(super) fn join(
         &self,
         call: Waiter,
         waker: Waker,
+        trip: u64,
     ) -> Result<(Key, Option<LongWait>), Box<AcquireError>> {
         self.start().map_err(Box::new)?;
         let (mut joined, mut too_large) = (None, None);
@@ -73,7 +74,7 @@ impl Core {
             if too_large.is_some() {
                 return;
             }
-            let key = state.admission.join_stacked(Waiter { waker, ..call }, now, wakers);
+            let key = state.admission.join_stacked(Waiter { waker, ..call }, trip, now, wakers);
             joined = Some(key.map(|key| {
                 let tells = self.plan.on_wait().is_some();
                 (key, if tells { state.admission.begin_stacked_wait(key, now) } else { None })
@@ -135,16 +136,19 @@ impl Core {
         Duration::from_nanos(state.admission.backend.wait(call, &state.admission.queue, now).0)
     }
 
-    /// Admits what is due. Returns the time until it can be the turn of this call, at least.
-    pub(super) fn turn_in(&self, key: Key) -> u64 {
-        let mut turn_in = 0;
-        self.update(|state, now, _| turn_in = state.admission.turn_in(key, now));
-        turn_in
+    /// Returns the usual time of a round trip to the store; zero without one.
+    pub(super) fn round_trip(&self) -> u64 {
+        self.lock().map_or(0, |state| state.admission.backend.round_trip())
     }
 
-    /// Asks the store again for the turn of this call, if that would be over in less than `within`.
-    pub(super) fn renew(&self, key: Key, within: u64) {
-        self.update(|state, now, _| state.admission.renew(key, within, now));
+    /// Lets a call report again, if it is not its turn any more. The other limiters take `trip` to
+    /// answer.
+    pub(super) fn retract(&self, key: Key, trip: u64) {
+        self.update(|state, now, _| {
+            if state.admission.retract(key, trip, now) && self.plan.on_wait().is_some() {
+                state.admission.queue.watch(key, now);
+            }
+        });
     }
 
     /// Has a call report as if it had never been its turn.

@@ -92,36 +92,30 @@ fn take_each(levels: &mut [Level]) -> Result<(), usize> {
     Ok(())
 }
 
-/// Lets a call depart from all levels, in whose queues it has these keys, or from none.
+/// Lets a call depart from all levels, in whose queues it has these keys, or from none: if it is not
+/// its turn in one of them. Returns true if it has departed.
 ///
-/// The queues have to be pumped afterwards.
-///
-/// # Errors
-/// Returns the place of the first level in which it is not its turn.
-pub(super) fn depart_all(levels: &mut [Level], keys: &[Key]) -> Result<(), usize> {
+/// The queues have to be pumped then.
+pub(super) fn depart_all(levels: &mut [Level], keys: &[Key]) -> bool {
     read_clocks(levels);
-    depart_each(levels, keys, u64::MAX).map(|_| ())
+    depart_each(levels, keys, u64::MAX).is_some()
 }
 
 /// `late` is the time that has passed since it was due in all inner levels. Returns that for all
 /// levels: the call is charged as of the last of the moments at which it was due.
-fn depart_each(levels: &mut [Level], keys: &[Key], late: u64) -> Result<u64, usize> {
-    let (Some((level, outer)), [key, keys @ ..]) = (levels.split_first_mut(), keys) else { return Ok(late) };
-    let Some(mut state) = level.handle.core().lock() else { return Err(0) };
-    let Some(due) = state.admission.turn(*key, level.now) else {
-        state.admission.retract(*key, level.now);
-        if level.handle.core().plan.on_wait().is_some() {
-            state.admission.queue.watch(*key, level.now);
-        }
-        return Err(0);
+fn depart_each(levels: &mut [Level], keys: &[Key], late: u64) -> Option<u64> {
+    let (Some((level, outer)), [key, keys @ ..]) = (levels.split_first_mut(), keys) else {
+        return Some(late);
     };
+    let mut state = level.handle.core().lock()?;
+    let due = state.admission.turn(*key, level.now)?;
     let late = late.min(level.now.saturating_sub(due.at));
-    let late = depart_each(outer, keys, late).map_err(|place| place + 1)?;
+    let late = depart_each(outer, keys, late)?;
     let due = Due { at: level.now.saturating_sub(late).max(due.at), ..due };
     if let Some(grant) = state.admission.depart_stacked(*key, due, level.now) {
         level.grant = grant;
     }
-    Ok(late)
+    Some(late)
 }
 
 /// Reads the clocks before any lock is taken: the lock of a clock may be held while limiters are

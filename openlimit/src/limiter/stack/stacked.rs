@@ -103,9 +103,9 @@ fn at_once(levels: &mut [Level]) -> Result<(), usize> {
 /// which finds out if a used-up quota is back, departs from the queue only.
 fn departs(levels: &mut [Level]) -> bool {
     levels.iter_mut().for_each(|level| level.arrive(Urgency::default()));
-    let join = |level: &Level| Some(level.core().join(level.waiter(), Waker::noop().clone()).ok()?.0);
+    let join = |level: &Level| Some(level.core().join(level.waiter(), Waker::noop().clone(), 0).ok()?.0);
     let keys: Vec<_> = levels.iter().map_while(join).collect();
-    let has_departed = keys.len() == levels.len() && depart_all(levels, &keys).is_ok();
+    let has_departed = keys.len() == levels.len() && depart_all(levels, &keys);
     for (level, key) in levels.iter().zip(keys) {
         if has_departed { level.core().pump() } else { level.core().leave(key) }
     }

@@ -93,6 +93,12 @@ fn a_call_departs_although_a_round_trip_takes_longer_than_a_slot_lasts() {
     for _ in 0..3 {
         drop(Stack::of((&scarce, two)).acquire(1).timeout(secs(20)).blocking().unwrap());
     }
+    // Where such a call is also as large as the burst, and the limiter rests before each of them.
+    proxy.delay(millis(50));
+    let rare = limiter("rare", Rate::per_second(4).burst(millis(250)));
+    for _ in 0..5 {
+        drop(Stack::of((two, &rare)).acquire(1).timeout(secs(20)).blocking().unwrap());
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Lets calls take slots, and gives back the slots that no call takes.
 
+use std::mem;
+
 use super::batch::PORTION;
 use super::state::{Slot, Slots};
 use crate::backend::Due;
@@ -123,6 +125,8 @@ impl Slots {
         let lane = if is_below { &mut self.below } else { &mut self.slots };
         let slot = lane.front_mut()?;
         let charge = slot.charge;
+        let late = slot.late_by.saturating_sub(slot.expires.saturating_sub(now));
+        let lateness = (slot.late_by > 0).then(|| (slot.amounts.clone(), mem::take(&mut slot.late_by)));
         for ((rest, held), amount) in slot.amounts.as_mut_slice().iter_mut().zip(&mut self.held).zip(amounts)
         {
             *rest = rest.saturating_sub(*amount);
@@ -133,6 +137,9 @@ impl Slots {
         }
         if !slot.is_lease() || slot.amounts.is_zero() {
             self.drop_first(is_below, now);
+        }
+        if let Some((of, late_by)) = lateness {
+            self.give_back_lateness((of.as_slice(), late_by), (amounts, late), charge, now);
         }
         Some(charge)
     }
@@ -193,9 +200,35 @@ impl Slots {
         if slot.charge == self.probe_slot && self.is_exhausted {
             self.pass_probe_on(now);
         }
+        let (amounts, flush_at) = (slot.amounts.as_slice(), self.flush_at);
         if !slot.amounts.is_zero() {
-            self.give_back(slot.amounts.as_slice(), slot.charge, false, now);
+            self.give_back(amounts, slot.charge, false, now);
         }
+        if slot.late_by > 0 {
+            self.give_back_lateness((amounts, slot.late_by), (amounts, 0), slot.charge, now);
+            // Its call asks again soon, and takes that along. A batch of its own would be in the way.
+            self.flush_at = flush_at.min(now.saturating_add(self.trips().max(FLUSH_AFTER)));
+        }
+    }
+
+    /// Gives back what a slot of some amounts was charged so that a call could depart `late_by`
+    /// later, but for what a call of other amounts, which departs `late`, has used of that.
+    fn give_back_lateness(
+        &mut self,
+        (of, late_by): (&[u64], u64),
+        (amounts, late): (&[u64], u64),
+        charge: u64,
+        now: u64,
+    ) {
+        for (bucket, dimension) in self.dimensions.iter().enumerate() {
+            let charged = |amounts: &[u64], late_by: u64| {
+                let weight = self.weight_of(bucket, amounts[*dimension], charge);
+                self.scales[bucket].for_lateness(weight, late_by)
+            };
+            let rest = charged(of, late_by).saturating_sub(charged(amounts, late));
+            self.ledger.refund(bucket, rest, charge, false);
+        }
+        self.flush_soon(now);
     }
 
     /// Subtracts a slot that was removed from the sum of what the slots hold.

@@ -348,13 +348,6 @@ impl Buckets for Slots {
         if self.is_local() { u64::MAX } else { self.terms.slack() }
     }
 
-    fn drop_lapsing(&mut self, amounts: &[u64], until: u64, now: u64) {
-        let is_below = self.takes_share(amounts);
-        while self.lane(is_below).front().is_some_and(|slot| slot.expires < until) {
-            self.drop_first(is_below, now);
-        }
-    }
-
     fn calls_driver(&mut self, queue: &Queue, now: u64) -> bool {
         self.note_kept_back(queue, now);
         let calls = self.next_batch(queue, now) < self.next_look;

@@ -106,7 +106,8 @@ impl Slots {
                 let waiter = call.waiter.map(|(_, number)| number);
                 let last = self.last_departure(call.amounts.as_slice(), reply, sent.saturating_sub(age));
                 let lease = self.terms.lease.filter(|_| waiter.is_none()).unwrap_or(0);
-                let expires = (due + self.terms.slack() + lease).min(last);
+                let late_by = call.late_by;
+                let expires = (due + self.terms.slack() + lease + late_by).min(last);
                 for (held, amount) in self.held.iter_mut().zip(call.amounts.as_slice()) {
                     *held += u128::from(*amount);
                 }
@@ -117,7 +118,17 @@ impl Slots {
                     self.probe_slot = charge;
                 }
                 let (at, amounts) = (reply.decided + decision.wait / 1_000, call.amounts);
-                self.keep_slot(Slot { amounts, due, at, expires, charge, limit, waits_for_share, waiter });
+                self.keep_slot(Slot {
+                    amounts,
+                    due,
+                    at,
+                    expires,
+                    late_by,
+                    charge,
+                    limit,
+                    waits_for_share,
+                    waiter,
+                });
             } else if let Some((key, number)) = call.waiter
                 // Keys are reused, so another waiter may have it by now.
                 && let Some(waiter) = queue.waiter(key).filter(|waiter| waiter.number == number)

@@ -1,6 +1,9 @@
 //! Which calls a batch asks for: those at the front of the queue that no slot serves, and a lease.
 
+use std::mem;
+
 use super::state::{AskedCall, Slot, Slots};
+use crate::backend::redis::scale::MOST;
 use crate::limits::Amounts;
 use crate::queue::{Key, Queue, Waiter};
 
@@ -46,17 +49,18 @@ impl Slots {
         slot.is_lease() || self.is_far(slot, now) || self.is_large(slot) && now <= slot.expires
     }
 
-    /// Returns true if a slot takes more than half of what calls may fill of a burst, and what it
-    /// takes leaks in a time that is long beside a round trip.
+    /// Returns true if much of what a slot takes may have to be given back: if that is more than half
+    /// of what calls may fill of a burst, and leaks in a time that is long beside a round trip. Or if
+    /// the slot lasts longer than others, and is charged for that.
     ///
-    /// If a smaller call takes it, the rest can be given back only as far as the level before the
-    /// next charge. With another large slot behind it, hardly anything of it could. Nothing is lost
-    /// of the rate while the next one is requested a round trip later.
+    /// What a smaller call leaves of it, or a call in time, can be given back only as far as the level
+    /// before the next charge. With another such slot behind it, hardly anything of it could. Nothing
+    /// is lost of the rate while the next one is requested a round trip later.
     pub(super) fn is_large(&self, slot: &Slot) -> bool {
         let leaking = self.scales.iter().zip(&self.dimensions).filter(|(scale, _)| !scale.resets());
         let mut weights =
             leaking.map(|(scale, dimension)| (scale, scale.weight(slot.amounts.as_slice()[*dimension])));
-        weights.any(|(scale, weight)| weight > self.trips().max(scale.fit / 2))
+        slot.late_by > 0 || weights.any(|(scale, weight)| weight > self.trips().max(scale.fit / 2))
     }
 
     /// Returns true if slots may be requested in a lane.
@@ -69,9 +73,8 @@ impl Slots {
     /// Returns how many waiters at the front of the queue are to have slots, by lane.
     ///
     /// While the head waits for other limiters, slots of the calls behind it may expire unused. So
-    /// only the next [`READY`] are to have slots, and none once the slot of the head has expired, or
-    /// if a round trip takes longer than a slot lasts. Then a batch for them would only be in the way
-    /// of the next one for the head.
+    /// only the next [`READY`] are to have slots, and none once the slot of the head has expired.
+    /// Then a batch for them would only be in the way of the next one for the head.
     ///
     /// If fewer may have slots than wait, they are those that go first. Otherwise calls above could
     /// take all of them while one below goes first, and nothing would ever be requested for it.
@@ -79,8 +82,7 @@ impl Slots {
         let most = match queue.head().filter(|_| queue.waits_elsewhere()) {
             None => usize::MAX,
             Some((_, head)) => match self.lane(self.takes_share(head.amounts.as_slice())).front() {
-                Some(slot) if now <= slot.expires && self.known_trip() <= self.terms.slack() => 1 + READY,
-                Some(slot) if now <= slot.expires => 1,
+                Some(slot) if now <= slot.expires => 1 + READY,
                 _ => 0,
             },
         };
@@ -127,27 +129,32 @@ impl Slots {
             if self.is_open(false, now) { above } else { 0 },
             if self.is_open(true, now) { below } else { 0 },
         ];
+        let mut is_last = false;
+        // A call whose slot lasts longer comes last: see `is_large`.
         let without = self.without_slot(queue, wanting).take(MOST_CALLS);
+        let without = without.take_while(|(_, waiter)| !mem::replace(&mut is_last, waiter.late_by > 0));
         let mut calls: Vec<_> = without
             .map(|(key, waiter)| {
                 let (amounts, deadline) = (waiter.amounts.clone(), waiter.deadline());
                 let longest = if deadline == u64::MAX { deadline } else { deadline.saturating_sub(now) };
-                (self.ask_for(Some((key, waiter.number)), amounts), longest)
+                (self.ask_for(Some((key, waiter.number)), amounts, waiter.late_by), longest)
             })
             .collect();
         // The lease comes last, so that no call waits for it.
         calls.extend(
-            self.lease(queue, now).map(|amounts| (self.ask_for(None, amounts), self.look_ahead(now))),
+            self.lease(queue, now).map(|amounts| (self.ask_for(None, amounts, 0), self.look_ahead(now))),
         );
         calls
     }
 
     /// Creates a call of a batch.
-    fn ask_for(&self, waiter: Option<(Key, u64)>, amounts: Amounts) -> AskedCall {
-        let dimensions = self.scales.iter().zip(&self.dimensions);
-        let weights =
-            dimensions.map(|(scale, dimension)| scale.weight(amounts.as_slice()[*dimension])).collect();
-        AskedCall { waiter, amounts, weights }
+    fn ask_for(&self, waiter: Option<(Key, u64)>, amounts: Amounts, late_by: u64) -> AskedCall {
+        let buckets = self.scales.iter().zip(&self.dimensions);
+        let weights = buckets.map(|(scale, dimension)| {
+            let weight = scale.weight(amounts.as_slice()[*dimension]);
+            (weight + scale.for_lateness(weight, late_by)).min(MOST)
+        });
+        AskedCall { waiter, late_by, weights: weights.collect(), amounts }
     }
 
     /// Returns the amounts of a lease: what every limit allows in a slice. `None` if leases are off

@@ -137,6 +137,8 @@ pub(super) struct Slot {
     pub(super) at: u64,
     /// The last moment at which a call may depart for it.
     pub(super) expires: u64,
+    /// By how much that is later than for others. Its charge is larger for that.
+    pub(super) late_by: u64,
     /// The number of the charge.
     pub(super) charge: u64,
     /// The limit that decided that moment, by its place in the limiter.
@@ -173,7 +175,9 @@ pub(super) struct AskedCall {
     /// The key and number of the waiter that it is for; `None` for a lease.
     pub(super) waiter: Option<(Key, u64)>,
     pub(super) amounts: Amounts,
-    /// Its weight in each bucket.
+    /// How much later than others it may depart.
+    pub(super) late_by: u64,
+    /// Its weight in each bucket, with what it is charged for that.
     pub(super) weights: Vec<u64>,
 }
 

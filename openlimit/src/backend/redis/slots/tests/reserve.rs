@@ -329,7 +329,7 @@ fn a_call_of_several_limiters_keeps_its_turn_where_few_calls_may_be_in_flight() 
     // This call passes it, and then waits for another limiter.
     let call = Waiter::new(Amounts::Few([10, 0, 0]), crowd.now, Urgency::default().of(High));
     let now = crowd.now;
-    let key = crowd.clients[0].admission.join_stacked(call, now, &mut Vec::new()).expect("room");
+    let key = crowd.clients[0].admission.join_stacked(call, 0, now, &mut Vec::new()).expect("room");
     crowd.pass(5 * MILLISECOND);
     let now = crowd.now;
     assert!(crowd.clients[0].admission.turn(key, now).is_some());
@@ -337,7 +337,7 @@ fn a_call_of_several_limiters_keeps_its_turn_where_few_calls_may_be_in_flight() 
     let now = crowd.now;
     assert!(crowd.clients[0].admission.turn(key, now).is_none(), "its slot has expired");
     assert_eq!(crowd.clients[0].waits(Low), 1);
-    crowd.clients[0].admission.retract(key, now);
+    crowd.clients[0].admission.retract(key, 0, now);
     crowd.pass(5 * MILLISECOND);
     let (now, admission) = (crowd.now, &mut crowd.clients[0].admission);
     let due = admission.turn(key, now).expect("a slot");

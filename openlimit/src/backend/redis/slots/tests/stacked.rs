@@ -39,16 +39,93 @@ fn the_next_three_calls_have_slots_ready_and_no_others_have() {
     assert_eq!(client.slots.slots.len(), 3);
 }
 
+const MS: u64 = 1_000_000;
+/// By how much longer the slot of [`patient`] lasts.
+const LATE_BY: u64 = 50 * MS;
+/// What its call takes of the first limit. Of the second one, it takes nothing.
+const TAKES: u64 = 100 * MS;
+
+/// Creates a client whose head asks elsewhere for longer than a slot lasts, and has a slot here.
+fn patient(world: &mut World) -> (Tenant, Key) {
+    let mut client = world.client();
+    let call = Waiter::new(Amounts::Few([800, 0, 0]), 0, Urgency::default());
+    let head = client.queue.join(Waiter { turn: Turn::REPORTS, late_by: LATE_BY, ..call });
+    let reply = world.exchange(&mut client);
+    let levels: Vec<_> = reply.buckets.iter().map(|bucket| bucket.level).collect();
+    assert_eq!(levels, [TAKES + LATE_BY, 0]);
+    let slot = &client.slots.slots[0];
+    assert_eq!((slot.due, slot.expires), (world.clock, world.clock + 10 * MS + LATE_BY));
+    (client, head)
+}
+
+/// Returns what is in the first bucket after all that is pending was sent, `since` the grant.
+fn level_after(world: &mut World, client: &mut Tenant, since: u64) -> u64 {
+    world.exchange(client).buckets[0].level + (world.clock - since)
+}
+
 #[test]
-fn no_other_call_has_a_slot_ready_if_a_round_trip_takes_longer_than_a_slot_lasts() {
+fn a_call_that_departs_in_time_gives_back_what_its_slot_was_charged_to_last_longer() {
+    for time in [0, 5 * MS, 10 * MS] {
+        let mut world = World::start(FAST);
+        let (mut client, _) = patient(&mut world);
+        let since = world.clock;
+        assert!(client.goes_in_time(since + time));
+        assert_eq!(level_after(&mut world, &mut client, since), TAKES);
+    }
+}
+
+#[test]
+fn a_call_that_departs_late_is_charged_for_that_time() {
+    for late in [MS, 20 * MS, LATE_BY - MS] {
+        let mut world = World::start(FAST);
+        let (mut client, _) = patient(&mut world);
+        let since = world.clock;
+        world.clock += 10 * MS + late;
+        assert!(client.goes_in_time(world.clock));
+        // All of its amount is in the bucket as it departs, as if it had been granted just then.
+        assert_eq!(level_after(&mut world, &mut client, since), TAKES + late);
+    }
+}
+
+#[test]
+fn a_smaller_call_that_takes_such_a_slot_gives_back_the_rest() {
     let mut world = World::start(FAST);
-    let (mut client, _) = elsewhere(&mut world);
-    client.slots.usual_trip = client.slots.terms.slack() + 1;
-    (0..5).for_each(|_| _ = client.join([1, 1]));
+    let (mut client, head) = patient(&mut world);
+    let since = world.clock;
+    client.queue.leave(head);
+    client.join([400, 0]);
+    assert!(client.goes_in_time(since + 30 * MS));
+    assert_eq!(level_after(&mut world, &mut client, since), TAKES / 2 + 20 * MS);
+}
+
+#[test]
+fn a_slot_that_lasts_longer_expires_too_and_is_given_back_with_the_next_request() {
+    let mut world = World::start(FAST);
+    let (mut client, head) = patient(&mut world);
+    client.queue.report(head);
+    client.join([1, 1]);
+    // It is the last one that is requested.
     rests(&world, &mut client);
-    client.slots.usual_trip -= 1;
-    world.exchange(&mut client);
-    assert_eq!(client.slots.slots.len(), 4);
+    let last = client.slots.slots[0].expires;
+    assert!(client.slot_due(&Amounts::Few([800, 0, 0]), 1, last).is_some());
+    world.clock = last + 1;
+    client.looks_at_head(world.clock);
+    assert!(client.slots.slots.is_empty());
+    // Its call asks again soon, so nothing is sent until then.
+    rests(&world, &mut client);
+    client.queue.retract(head, u64::MAX, true, LATE_BY);
+    let reply = world.exchange(&mut client);
+    assert_eq!((reply.calls.len(), reply.buckets[0].level), (1, TAKES + LATE_BY));
+}
+
+#[test]
+fn a_slot_that_lasts_longer_is_given_back_when_its_call_leaves() {
+    let mut world = World::start(FAST);
+    let (mut client, _) = patient(&mut world);
+    client.all_leave();
+    let next = client.slots.collect(&client.queue, false, world.clock).unwrap_err();
+    assert!(next.is_some_and(|next| next <= world.clock + 10 * MS), "it is not told soon: {next:?}");
+    assert_eq!(world.exchange(&mut client).buckets[0].level, 0);
 }
 
 #[test]
@@ -62,7 +139,7 @@ fn once_the_slot_of_the_head_has_expired_nothing_is_requested_until_it_asks_agai
     // What was given back.
     world.exchange(&mut client);
     rests(&world, &mut client);
-    client.queue.retract(head, u64::MAX, true);
+    client.queue.retract(head, u64::MAX, true, 0);
     world.exchange(&mut client);
     assert_eq!(client.slots.slots.len(), 6);
 }
