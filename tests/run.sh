@@ -49,14 +49,15 @@ logs=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
 
 # The hand-over between the queue and its waiters, in every order. It is a build of its own, which
-# uses what the other builds leave of the cores. These tests are short, so nothing need be optimized.
-RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice \
+# uses what all others leave of the cores. These tests are short, so nothing need be optimized.
+RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice -n 19 \
     cargo test -p openlimit --no-default-features --lib --locked \
     --config profile.dev.package.openlimit.opt-level=0 \
     --config profile.dev.package.regex-automata.opt-level=0 loom >"$logs/models" 2>&1 &
 models=$!
 
-# Each feature alone, and the documentation. They are builds of their own as well.
+# Each feature alone, and the documentation. They are builds of their own as well, one after the
+# other. So they get more of the cores than the models, or they would be alone in the end.
 features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
 {
     export CARGO_TARGET_DIR=target/checks
@@ -65,13 +66,13 @@ features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openli
     for features in "" $(features); do
         echo "every feature alone: $features"
         # It prints nothing but errors and warnings, of which there must be none.
-        check=(nice cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
+        check=(nice -n 5 cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
         if ! found=$("${check[@]}" --features "$features" 2>&1) || [[ -n $found ]]; then
             echo "$found"
             exit 1
         fi
     done
-    RUSTDOCFLAGS="-D warnings" nice cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
+    RUSTDOCFLAGS="-D warnings" nice -n 5 cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
 } >"$logs/checks" 2>&1 &
 checks=$!
 
@@ -95,7 +96,7 @@ units=$!
 
 # Each mistake is a compilation of its own, one after the other, by rustc.
 by_rustc="target.'cfg(all())'.runner=['env', '-u', 'RUSTC_WORKSPACE_WRAPPER']"
-cargo test --all-features --locked --config "$by_rustc" --test ui >"$logs/mistakes" 2>&1 &
+nice -n 19 cargo test --all-features --locked --config "$by_rustc" --test ui >"$logs/mistakes" 2>&1 &
 mistakes=$!
 
 step "tests"
