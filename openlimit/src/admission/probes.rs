@@ -2,7 +2,7 @@
 
 /// For how long the response to a probe is waited for, in nanoseconds: one minute. Providers refuse
 /// within a second, and most calls end within a minute. A probe that was lost keeps the limiter
-/// shut for so long, and never for longer than the longest hold. `decide.lua` has it, too.
+/// shut for so long, and never for longer than the longest hold. `decide/state.lua` has it, too.
 const PATIENCE: u64 = 60_000_000_000;
 
 /// The probes of one limiter.

@@ -24,7 +24,7 @@ use super::bounds::Bounds;
 use super::settings::KEPT;
 use crate::limits::{Counting, Limit, Percent, Priority};
 
-/// The version of the values under the keys. It has to change when `decide.lua` would misread a
+/// The version of the values under the keys. It has to change when `decide/*.lua` would misread a
 /// value that an older version wrote.
 const LAYOUT: &str = "openlimit 1";
 

@@ -117,7 +117,7 @@ fn server_message(error: &RedisError) -> String {
     }
 }
 
-/// Returns the problem that `decide.lua` itself reports: a word, and values.
+/// Returns the problem that the script itself reports: a word, and values.
 fn script_problem(settings: &Settings, replies: &str, ours: &Identity, message: &str) -> StoreProblem {
     let (kind, rest) = message.split_once(' ').unwrap_or((message, ""));
     match kind {

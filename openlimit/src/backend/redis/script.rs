@@ -1,8 +1,7 @@
-//! `Script`: the text of `decide.lua`, for limiters with given limits.
+//! `Script`: the text of `decide/*.lua`, for limiters with given limits.
 //!
-//! `decide.lua` is written for any number of limits, of which some reset and the last may be
-//! shares, and unrolled here. The unrolled text takes the server a sixth less time than loops
-//! would.
+//! It is written for any number of limits, of which some reset and the last may be shares, and
+//! unrolled here. The unrolled text takes the server a sixth less time than loops would.
 //!
 //! It has about thirty variables for each limit. A Lua function may have 200 local ones, which are
 //! enough for [`MOST_LOCAL`] limits. For more, the text has a table for each variable.
@@ -37,11 +36,23 @@ impl Script {
 
     /// Creates one whose variables are local or else in tables.
     pub(super) fn new(reset: &[bool], shares: usize, in_tables: bool) -> Self {
-        let text = unrolled(include_str!("decide.lua"), reset, shares, in_tables);
+        let text = unrolled(DECIDE, reset, shares, in_tables);
         let sha = Sha1::from(&text).digest().to_string();
         Self { text, sha }
     }
 }
+
+/// The parts of the script, in their order.
+const DECIDE: &str = concat!(
+    include_str!("decide/batch.lua"),
+    include_str!("decide/state.lua"),
+    include_str!("decide/stack.lua"),
+    include_str!("decide/seen.lua"),
+    include_str!("decide/refunds.lua"),
+    include_str!("decide/holds.lua"),
+    include_str!("decide/calls.lua"),
+    include_str!("decide/reply.lua"),
+);
 
 /// The most limits whose variables are local.
 pub(super) const MOST_LOCAL: usize = 4;

@@ -1,7 +1,7 @@
 //! The ledger's part of a batch: what waits is written, and is in flight from then on.
 //!
 //! What is in flight stays in the ledger until there is a reply, since it may have to be sent
-//! again. The order of the numbers is that of `decide.lua`, which reads them.
+//! again. The order of the numbers is that in which the script reads them.
 
 use std::mem;
 

@@ -4,7 +4,7 @@
 //! # Refunds
 //!
 //! A refund names its charge by the server's number, and the server decides how much of it can be
-//! given back. `decide.lua` says how. So a client only collects refunds, those of one charge
+//! given back. `decide/stack.lua` says how. So a client only collects refunds, those of one charge
 //! together, and sends them with the next batch. A batch has room for so many (`MOST_REFUNDS`), the
 //! latest first, and the next one follows at once if more wait.
 //!

@@ -43,7 +43,7 @@ use crate::bucket::{FASTEST, Metering};
 use crate::limits::Counting;
 
 /// The largest weight and level: 2^52 nanoseconds, 52 days. The sum of two is still exact in a
-/// double. `decide.lua` calls it `FAR`.
+/// double. The script calls it `FAR`.
 pub(crate) const MOST: u64 = 1 << 52;
 
 /// The scale of one limit. Weights and sizes are in nanoseconds of its rate.
@@ -184,7 +184,7 @@ impl Scale {
     }
 
     /// Returns how long a call of `weight` has to wait, in nanoseconds, for a bucket at `level`. It
-    /// is the rule of `decide.lua`. A call that was granted waits for no reset.
+    /// is the rule of `decide/calls.lua`. A call that was granted waits for no reset.
     pub(crate) fn wait(&self, level: u64, weight: u64) -> u64 {
         if self.resets() {
             0

@@ -1,6 +1,6 @@
 //! Limits that reset by the calendar, as a client of shared buckets knows them.
 //!
-//! The rule is that of `bucket/resetting`, and `decide.lua` follows it. The windows are those of
+//! The rule is that of `bucket/resetting`, and the script follows it. The windows are those of
 //! the server's clock, which all clients share. A client knows the calendar, and what that clock
 //! showed at its last reply. Before the first reply it assumes that the clock of its own machine is
 //! right. If it is not, the server grants nothing, and the client asks again by the server's clock.

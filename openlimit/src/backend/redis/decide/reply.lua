@@ -1,0 +1,33 @@
+-- Writes the state and the reply.
+
+size$ = thin(stack$, size$) --*
+local ask_in, place = share_in or turn_in or 0, 0
+if #line > 0 or turn_in then
+  local entry = 1
+  while line[entry] and line[entry] ~= client() do entry = entry + 3 end
+  if line[entry] and (granted > 0 or not turn_in) then
+    leave_line(entry)
+    entry = #line + 1
+  end
+  if turn_in then
+    if entry < 3 * MOST_IN_LINE then
+      line[entry], line[entry + 1] = client(), now + math.ceil((min(turn_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
+      line[entry + 2] = takes
+    end
+    place = (entry + 2) / 3
+  end
+end
+local quota = has_probe and 2 or is_exhausted and 1 or 0
+local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask_in, place, done, {{level$, idle$, given$, max(0, shut$ - now) * 1000, sum$, late$}}) ..
+  table.concat(decisions) ..
+  pack('<{{dddd}}', {{max(0, ends$ - now) * 1000, span$, cut$, rate$}})
+was_fit$ = fit$ --leaks
+rested$, was_fit$ = -window.till$, max(was_fit$, fit$) --resets
+reply = reply .. pack('<dd', max(0, window.till$ - now) * 1000, was_fit$) --resets
+state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 3, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
+state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
+state = state .. pack('<{{ddddddd}}ddd', {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, old_epoch, claim_of, claim_ends) .. pack('<' .. rep('d', #line), spread(line))
+pause = max(pause, (shut$ - now) * 1000) --*
+redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
+redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
+return pack('<d', now) .. reply
