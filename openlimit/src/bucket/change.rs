@@ -32,6 +32,10 @@
 //! difference, and the room is there once that has leaked. A bucket that was empty for a period
 //! needs no such wait, since nothing has leaked from it.
 //!
+//! Raises add up, and a lowered burst takes none of them back. So if bursts alternate faster than
+//! the bucket leaks, calls wait although little was taken. A cap on the level would be wrong: a
+//! refund may lower a level that was above the cap, and the room of the raise has to be left then.
+//!
 //! # Refunds across the change
 //!
 //! Another rate has other units of weight, so levels are written in those. So are the levels that

@@ -93,6 +93,8 @@ impl Core {
             charged.owe(more, &mut state.admission, now);
             if is_lesson {
                 charged.teach(&mut state.admission, usage, settled);
+            } else {
+                charged.teach_nothing();
             }
             if settled == Settled::End
                 && let Some(number) = charged.grant.flight.take()

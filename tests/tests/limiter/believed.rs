@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
-use openlimit::{ChatRateLimiter, Cost, Dimension, Output, Permit, Rate, RateLimiter, Usage};
+use openlimit::{
+    ChatRateLimiter, Cost, Dimension, MessagesRateLimiter, Output, Permit, Rate, RateLimiter, Usage,
+};
 use openlimit_tests::{Call, millis, plain, question, secs};
 
 const HUGE: &str = r#"{"usage": {"prompt_tokens": 18446744073709551615, "completion_tokens": 9}}"#;
@@ -116,9 +118,34 @@ fn nothing_is_learned_from_it() {
         call.admitted()
     };
     (0..20).for_each(|_| call().settle(Usage::new(13, 50)));
-    let huge = HUGE.replace("\"completion_tokens\": 9", "\"completion_tokens\": 18446744073709551615");
-    call().responded(&Observation::from_parts(200, NONE, huge.as_bytes()));
-    assert_eq!(call().cost().amount(&Dimension::Tokens), 63);
+    let replies = [
+        r#"{"usage": {"prompt_tokens": 13, "completion_tokens": 18446744073709551615}}"#,
+        // The total is right, and its parts are not.
+        r#"{"usage": {"prompt_tokens": 13, "completion_tokens": 18446744073709551615, "total_tokens": 63}}"#,
+        r#"{"usage": {"prompt_tokens": 18446744073709551615, "completion_tokens": 50, "total_tokens": 63}}"#,
+    ];
+    for reply in replies {
+        call().responded(&Observation::from_parts(200, NONE, reply.as_bytes()));
+        assert_eq!(call().cost().amount(&Dimension::Tokens), 63, "{reply}");
+    }
+}
+
+#[test]
+fn nothing_is_learned_from_a_call_of_which_an_early_part_is_not_believed() {
+    let clock = ManualClock::new();
+    let builder = MessagesRateLimiter::builder().clock(&clock);
+    let limiter = builder.input_tokens(Rate::per_minute(1_000)).build().expect("a valid rate");
+    let request = question("claude-sonnet-4-5", 100);
+    let call = || {
+        clock.advance(secs(3_600));
+        limiter.try_acquire(&request).expect("there is room")
+    };
+    let reserved = call().cost();
+    let part = |text: &str| Usage::from_json(text.as_bytes()).expect("it states usage");
+    let mut permit = call();
+    permit.settle_so_far(part(r#"{"usage": {"input_tokens": 1000000000000, "output_tokens": 1}}"#));
+    permit.settle(part(r#"{"usage": {"output_tokens": 9}}"#));
+    assert_eq!(call().cost(), reserved);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(in crate::limiter) struct Charged {
     is_counted: bool,
     /// The last usage that stated the input. Later ones may leave it out.
     stated: Option<Usage>,
-    /// True once the limiter has learned from it.
+    /// True once the limiter has learned from it, or is not to.
     has_taught: bool,
 }
 
@@ -69,6 +69,11 @@ impl Charged {
                 },
             );
         }
+    }
+
+    /// Lets the limiter learn nothing from the call, because a part of its usage is not believed.
+    pub(in crate::limiter) fn teach_nothing(&mut self) {
+        self.has_taught = true;
     }
 
     /// Remembers what a part of the usage says about the input.
