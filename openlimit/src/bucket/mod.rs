@@ -80,7 +80,7 @@
 //! | `metering`, `units` | the terms of a limit, and these terms in the units of a level |
 //! | `level`, `word` | how full a bucket is, and the integers that this is kept in |
 //! | `low_water`, `rises` | what a refund may give back |
-//! | `windows`, `resetting`, `in_window` | limits counted in windows, and those that reset |
+//! | `windows`, `resetting`, `taken`, `in_window` | limits counted in windows, and those that reset |
 //! | `rates`, `climb`, `pace`, `unusual` | rates that change and climb back; their state |
 //! | `change` | another limit, in use |
 //! | `look` | a bucket as users see it |
@@ -96,6 +96,7 @@ mod pace;
 mod rates;
 mod resetting;
 mod rises;
+mod taken;
 mod units;
 mod unusual;
 mod windows;

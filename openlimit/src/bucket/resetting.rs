@@ -38,6 +38,7 @@
 use super::in_window::{InWindow, is_about};
 use super::look::Look;
 use super::metering::Metering;
+use super::taken::Count;
 use super::word::narrow;
 use super::{FASTEST, SLOWEST};
 use crate::limits::{Calendar, Window};
@@ -62,86 +63,6 @@ pub(crate) struct Resetting {
     count: Count,
     /// When the date was last compared with the clock.
     read: u64,
-}
-
-/// The number of earlier windows that are remembered, in case that the clock is set back.
-const EARLIER: usize = 4;
-
-/// The number of no window.
-const NONE: i64 = i64::MIN;
-
-/// What was taken in one window.
-#[derive(Clone, Copy, Debug)]
-struct Count {
-    window: Window,
-    taken: u64,
-    /// The highest amount that was in force in it before the one now. Zero if there was no other.
-    highest: u64,
-    /// The last windows before it in which anything was taken; the latest last.
-    earlier: [Earlier; EARLIER],
-    /// The number of its first charge, once there was one.
-    first: Option<u64>,
-    /// The last charge before the provider's count replaced ours. Charges up to it cannot be
-    /// refunded.
-    replaced: u64,
-}
-
-/// What was taken in an earlier window.
-#[derive(Clone, Copy, Debug)]
-struct Earlier {
-    /// The number of the window; [`NONE`] stands for no window.
-    number: i64,
-    /// How much of it is not owed any more.
-    gone: u64,
-    /// How much of that was no debt of the window.
-    fitted: u64,
-}
-
-impl Count {
-    /// The count before the first window.
-    const NOTHING: Self = Self {
-        window: Window { number: NONE, begins: i64::MIN, ends: i64::MIN },
-        taken: 0,
-        highest: 0,
-        earlier: [Earlier { number: NONE, gone: 0, fitted: 0 }; EARLIER],
-        first: None,
-        replaced: 0,
-    };
-
-    /// Returns true if a charge was in this window.
-    fn contains(&self, charge: u64) -> bool {
-        self.first.is_some_and(|first| charge >= first)
-    }
-
-    /// Moves on to another window, or back to an earlier one, of a limit of which `allowed` may be
-    /// taken in each.
-    fn moved_to(self, window: Window, allowed: u64) -> Self {
-        let passed = window.number.saturating_sub(self.window.number);
-        let mut earlier = self.earlier;
-        if passed > 0 {
-            let later = u128::from(allowed) * u128::from(passed.unsigned_abs() - 1);
-            let back = later.saturating_add(self.back(allowed).into());
-            let owed = self.taken.saturating_sub(narrow(back));
-            if self.taken > 0 {
-                earlier.rotate_left(1);
-                let (gone, fitted) = (self.taken - owed, self.taken.min(self.back(allowed)));
-                earlier[EARLIER - 1] = Earlier { number: self.window.number, gone, fitted };
-            }
-            return Self { window, taken: owed, earlier, ..Self::NOTHING };
-        }
-        let (mut taken, mut highest) = (self.taken, self.highest);
-        for earlier in earlier.iter_mut().filter(|earlier| earlier.number >= window.number) {
-            taken = taken.saturating_add(earlier.gone);
-            highest = highest.max(earlier.fitted);
-            earlier.number = NONE;
-        }
-        Self { window, taken, highest, earlier, ..self }
-    }
-
-    /// Returns the amount that the next reset brings back, if `allowed` is the amount in force.
-    fn back(&self, allowed: u64) -> u64 {
-        self.highest.max(allowed)
-    }
 }
 
 impl Resetting {
@@ -324,8 +245,8 @@ impl Resetting {
     /// Forgets what was taken in this window and before, and returns what this window had of it.
     pub(super) fn empty(&mut self, now: u64) -> u64 {
         self.read(now);
-        let Count { window, taken, .. } = self.count;
-        self.count = Count { window, ..Count::NOTHING };
+        let taken = self.count.taken;
+        self.count = self.count.emptied();
         taken
     }
 

@@ -44,7 +44,7 @@
 //!
 //! # No task needed
 //!
-//! The call goes on when a queue wakes it, on the thread that wakes (`call`). So its progress does
+//! The call goes on when a queue wakes it, on the thread that wakes (`call`, `progress`). So its progress does
 //! not depend on its task being polled, as for every other call.
 
 mod call;
@@ -52,6 +52,7 @@ mod in_queue;
 mod level;
 mod levels;
 mod of;
+mod progress;
 mod rank;
 mod stacked;
 
