@@ -124,7 +124,7 @@ fn merged(bytes: &[u8], tokens: &HashMap<Vec<u8>, u32>, limit: u32) -> usize {
     {
         borders.remove(part + 1);
         ranks.remove(part);
-        for changed in part.saturating_sub(1)..=part {
+        for changed in [part.checked_sub(1), Some(part)].into_iter().flatten() {
             ranks[changed] = joined(&borders, changed);
         }
     }
