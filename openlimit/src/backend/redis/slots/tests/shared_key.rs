@@ -40,7 +40,7 @@ const LONGEST_WAY: u64 = 20 * MILLISECOND;
 const REST: u64 = 300 * MILLISECOND;
 
 /// How long a run is.
-const END: u64 = 60 * SECOND;
+const END: u64 = 120 * SECOND;
 
 /// What happens at a moment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
