@@ -94,8 +94,10 @@ cargo test --all-features --locked --no-run
 } >"$logs/units" 2>&1 &
 units=$!
 
-# Each mistake is a compilation of its own, one after the other, by rustc.
-by_rustc="target.'cfg(all())'.runner=['env', '-u', 'RUSTC_WORKSPACE_WRAPPER']"
+# Each mistake is a compilation of its own, one after the other, by rustc. trybuild passes a flag more
+# to it for the mistakes than for what they depend on. With these flags for both, that is built once.
+flags='--cfg\u001ftrybuild\u001f--verbose\u001f-A\u001fdead_code\u001f--diagnostic-width=140'
+by_rustc="target.'cfg(all())'.runner=['env', '-u', 'RUSTC_WORKSPACE_WRAPPER', \"CARGO_ENCODED_RUSTFLAGS=$flags\"]"
 nice -n 19 cargo test --all-features --locked --config "$by_rustc" --test ui >"$logs/mistakes" 2>&1 &
 mistakes=$!
 

@@ -261,10 +261,10 @@ fn beside_a_provider(serves: u32, most: u32, minutes: u64) -> (f64, f64) {
 #[test]
 fn it_uses_most_of_what_a_provider_serves_and_is_hardly_refused() {
     for (serves, used, refused) in [(1, 0.95, 0.06), (4, 0.9, 0.05), (32, 0.85, 0.01)] {
-        let found = beside_a_provider(serves, 256, 60);
+        let found = beside_a_provider(serves, 256, 30);
         assert!(found.0 > used && found.1 < refused, "{serves}: {found:?}");
     }
     // The provider serves more than the upper end.
-    let (used, refused) = beside_a_provider(20, 10, 30);
+    let (used, refused) = beside_a_provider(20, 10, 15);
     assert!(used > 0.48 && refused == 0.0, "{used} {refused}");
 }

@@ -158,7 +158,7 @@ fn tiktoken_rs_counts_as_the_own_counter_does() {
 #[test]
 fn tiktoken_rs_takes_a_million_spaces() {
     for model in ["gpt-4o", "gpt-4", "davinci"] {
-        for text in [" ".repeat(1_200_000), "\n ".repeat(600_000), "\u{3000}x".repeat(300_000)] {
+        for text in [" ".repeat(1_200_000), "\n ".repeat(600_000), "\u{3000}x".repeat(100_000)] {
             let (theirs, ours) = (TiktokenRs.count(model, &text), tokens::count(model, &text));
             assert!(theirs.abs_diff(ours) < 100, "{model}: {theirs} {ours}");
         }

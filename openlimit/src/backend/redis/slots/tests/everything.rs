@@ -31,7 +31,7 @@ const STEP: u64 = 2 * MILLI;
 /// For how long faults go on, for how long their effects may last, and for how long the parts of
 /// the clients are measured then.
 const FAULTS: u64 = 10 * SECOND;
-const AFTERMATH: u64 = 20 * SECOND;
+const AFTERMATH: u64 = 10 * SECOND;
 const STEADY: u64 = 5 * SECOND;
 
 /// By how much calls exceed the bound for a second after the state was lost, in nanoseconds of the

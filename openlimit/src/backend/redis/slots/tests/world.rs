@@ -302,16 +302,23 @@ impl World {
     /// Returns how much of each refund of a batch the server will give back in each limit. Has it
     /// decide the batch with one refund more each time, on a copy of the state.
     fn give(&mut self, client: &Tenant, batch: &Batch) -> Vec<[u64; 2]> {
+        if batch.refunds().is_empty() {
+            return Vec::new();
+        }
         let state: Option<Vec<u8>> =
             redis::cmd("GET").arg(&client.keys[0]).query(&mut self.connection).unwrap();
         let keys = ["{world}copy".to_owned(), "{world}reply".to_owned()];
-        let (mut given, mut before) = (Vec::new(), [0, 0]);
+        let mut pipe = redis::pipe();
         for refunds in 1..=batch.refunds().len() {
-            redis::cmd("DEL").arg(&keys).exec(&mut self.connection).unwrap();
+            pipe.cmd("DEL").arg(&keys).ignore();
             if let Some(state) = &state {
-                redis::cmd("SET").arg(&keys[0]).arg(state).exec(&mut self.connection).unwrap();
+                pipe.cmd("SET").arg(&keys[0]).arg(state).ignore();
             }
-            let reply = self.eval(&keys, &batch.with(refunds));
+            pipe.add_command(command(&self.script, IDENTITY, &keys, &batch.with(refunds), self.time()));
+        }
+        let replies: Vec<Vec<u8>> = pipe.query(&mut self.connection).unwrap();
+        let (mut given, mut before) = (Vec::new(), [0, 0]);
+        for reply in replies {
             let reply = self.read(&reply);
             let sum = [0, 1].map(|limit| reply.buckets[limit].given);
             given.push([0, 1].map(|limit| sum[limit] - before[limit]));
