@@ -153,10 +153,14 @@ impl Admission {
     }
 
     /// Returns true if it may soon be the turn again of a call that was the head before.
+    ///
+    /// Not if it has lost its patience, however soon that is: others may go before it since then. If
+    /// one of them waited for the turn of this call elsewhere, both would wait for ever.
     pub(crate) fn is_turn_near(&mut self, key: Key, now: u64) -> bool {
         let due = self.due_of(key, now);
         let Some(waiter) = self.queue.waiter(key) else { return true };
-        let is_near = self.wait_of_head(waiter, due, now) <= self.patience(waiter, now);
+        let is_near =
+            waiter.turn.is_kept() && self.wait_of_head(waiter, due, now) <= self.patience(waiter, now);
         is_near && !self.backend.is_exhausted() && !self.is_saturated()
     }
 
