@@ -133,7 +133,8 @@ impl Admission {
             let Some(waiter) = self.queue.waiter(key) else { return true };
             let patience = self.patience(waiter, now);
             // If what was granted has lapsed, it lasts twice as long the next time.
-            let lapsed = if is_known { 0 } else { self.backend.lasts().saturating_add(waiter.late_by) };
+            let twice = self.backend.lasts().saturating_add(waiter.late_by.saturating_mul(2));
+            let lapsed = if is_known { 0 } else { twice };
             let late_by = self.late_by(trip).max(lapsed.min(patience));
             self.queue.retract(key, now.saturating_add(patience), !is_known, late_by);
         }

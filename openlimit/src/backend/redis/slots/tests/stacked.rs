@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::client::Tenant;
+use super::crowd::{Crowd, JITTER, SECOND};
 use super::world::{FAST, World};
-use crate::limits::Amounts;
+use crate::bucket::Metering;
+use crate::limits::{Amounts, Priority, Rate};
 use crate::queue::{Key, Turn, Urgency, Waiter};
 
 /// Creates a client whose head waits for other limiters, and has a slot here. Returns its key.
@@ -126,6 +128,25 @@ fn a_slot_that_lasts_longer_is_given_back_when_its_call_leaves() {
     let next = client.slots.collect(&client.queue, false, world.clock).unwrap_err();
     assert!(next.is_some_and(|next| next <= world.clock + 10 * MS), "it is not told soon: {next:?}");
     assert_eq!(world.exchange(&mut client).buckets[0].level, 0);
+}
+
+#[test]
+fn after_a_slot_has_expired_the_next_one_lasts_twice_as_long() {
+    let metering = Metering::new(Rate::per_second(1_000), Duration::from_secs(1), JITTER, (0, 100));
+    let mut crowd = Crowd::new(metering, &[100 * MS]);
+    let call = Waiter::new(Amounts::Few([10, 0, 0]), crowd.now, Urgency::default().of(Priority::High));
+    let now = crowd.now;
+    let key = crowd.clients[0].admission.join_stacked(call, 20 * MS, now, &mut Vec::new()).expect("room");
+    let mut lasts = Vec::new();
+    for _ in 0..3 {
+        crowd.pass(5 * MS);
+        let slot = &crowd.clients[0].slots().slots[0];
+        lasts.push(slot.expires - slot.due);
+        crowd.pass(SECOND);
+        let now = crowd.now;
+        assert!(crowd.clients[0].admission.retract(key, 20 * MS, now), "it has expired");
+    }
+    assert_eq!(lasts, [30, 60, 120].map(|time| time * MS));
 }
 
 #[test]
