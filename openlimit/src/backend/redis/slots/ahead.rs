@@ -221,10 +221,8 @@ impl Slots {
         now: u64,
     ) {
         for (bucket, dimension) in self.dimensions.iter().enumerate() {
-            let charged = |amounts: &[u64], late_by: u64| {
-                let weight = self.weight_of(bucket, amounts[*dimension], charge);
-                self.scales[bucket].for_lateness(weight, late_by)
-            };
+            let charged =
+                |amounts: &[u64], late_by| self.scales[bucket].for_lateness(amounts[*dimension], late_by);
             let rest = charged(of, late_by).saturating_sub(charged(amounts, late));
             self.ledger.refund(bucket, rest, charge, false);
         }

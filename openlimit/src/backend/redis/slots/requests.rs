@@ -151,8 +151,8 @@ impl Slots {
     fn ask_for(&self, waiter: Option<(Key, u64)>, amounts: Amounts, late_by: u64) -> AskedCall {
         let buckets = self.scales.iter().zip(&self.dimensions);
         let weights = buckets.map(|(scale, dimension)| {
-            let weight = scale.weight(amounts.as_slice()[*dimension]);
-            (weight + scale.for_lateness(weight, late_by)).min(MOST)
+            let amount = amounts.as_slice()[*dimension];
+            (scale.weight(amount) + scale.for_lateness(amount, late_by)).min(MOST)
         });
         AskedCall { waiter, late_by, weights: weights.collect(), amounts }
     }

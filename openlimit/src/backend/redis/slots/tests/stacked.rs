@@ -150,6 +150,18 @@ fn after_a_slot_has_expired_the_next_one_lasts_twice_as_long() {
 }
 
 #[test]
+fn a_call_of_next_to_nothing_gives_back_what_its_slot_was_charged_to_last_longer() {
+    let mut world = World::start([Rate::per_second(1_000_000_000_000), FAST[1]]);
+    let mut client = world.client();
+    let call = Waiter::new(Amounts::Few([1, 0, 0]), 0, Urgency::default());
+    client.queue.join(Waiter { turn: Turn::REPORTS, late_by: LATE_BY, ..call });
+    // It weighs less than a nanosecond.
+    assert_eq!(world.exchange(&mut client).buckets[0].level, 1 + LATE_BY);
+    assert!(client.goes_in_time(world.clock));
+    assert!(world.exchange(&mut client).buckets[0].level <= 1);
+}
+
+#[test]
 fn once_the_slot_of_the_head_has_expired_nothing_is_requested_until_it_asks_again() {
     let mut world = World::start(FAST);
     let (mut client, head) = elsewhere(&mut world);
