@@ -146,7 +146,12 @@ impl Slots {
 
     /// Gives back all slots, but leases only once they have expired. For an empty queue.
     pub(super) fn drop_idle(&mut self, now: u64) {
+        let had_slots = !self.has_no_slots();
         self.drop_while(|slot| !slot.is_lease() || slot.expires < now, now);
+        if had_slots {
+            // No call asks again soon, which would take it along.
+            self.flush_soon(now);
+        }
     }
 
     /// Gives back the leases that have expired.

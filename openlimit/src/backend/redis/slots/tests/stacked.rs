@@ -122,12 +122,15 @@ fn a_slot_that_lasts_longer_expires_too_and_is_given_back_with_the_next_request(
 
 #[test]
 fn a_slot_that_lasts_longer_is_given_back_when_its_call_leaves() {
-    let mut world = World::start(FAST);
-    let (mut client, _) = patient(&mut world);
-    client.all_leave();
-    let next = client.slots.collect(&client.queue, false, world.clock).unwrap_err();
-    assert!(next.is_some_and(|next| next <= world.clock + 10 * MS), "it is not told soon: {next:?}");
-    assert_eq!(world.exchange(&mut client).buckets[0].level, 0);
+    for trip in [MS, 100 * MS] {
+        let mut world = World::start(FAST);
+        let (mut client, _) = patient(&mut world);
+        client.slots.usual_trip = trip;
+        client.all_leave();
+        let next = client.slots.collect(&client.queue, false, world.clock).unwrap_err();
+        assert!(next.is_some_and(|next| next <= world.clock + 10 * MS), "it is not told soon: {next:?}");
+        assert_eq!(world.exchange(&mut client).buckets[0].level, 0);
+    }
 }
 
 #[test]
