@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::client::Tenant;
 use super::crowd::{Crowd, JITTER, SECOND};
 use super::world::{FAST, World};
+use crate::backend::Buckets as _;
 use crate::bucket::Metering;
 use crate::limits::{Amounts, Priority, Rate};
 use crate::queue::{Key, Turn, Urgency, Waiter};
@@ -121,11 +122,14 @@ fn a_slot_that_lasts_longer_expires_too_and_is_given_back_with_the_next_request(
 }
 
 #[test]
-fn a_slot_that_lasts_longer_is_given_back_when_its_call_leaves() {
-    for trip in [MS, 100 * MS] {
+fn a_slot_that_lasts_longer_is_given_back_when_its_call_leaves_or_the_limiter_is_closed() {
+    for (trip, is_closed) in [(MS, false), (100 * MS, false), (100 * MS, true)] {
         let mut world = World::start(FAST);
         let (mut client, _) = patient(&mut world);
         client.slots.usual_trip = trip;
+        if is_closed {
+            client.slots.close(world.clock);
+        }
         client.all_leave();
         let next = client.slots.collect(&client.queue, false, world.clock).unwrap_err();
         assert!(next.is_some_and(|next| next <= world.clock + 10 * MS), "it is not told soon: {next:?}");
