@@ -158,9 +158,10 @@ impl Slots {
     }
 
     /// Returns the amounts of a lease: what every limit allows in a slice. `None` if leases are off
-    /// or the next call would not fit. It takes from the shares only if the next call does.
+    /// or the next call would not fit, or no waiter [wants](Self::wanting) a slot. It takes from the
+    /// shares only if the next call does.
     fn lease(&self, queue: &Queue, now: u64) -> Option<Amounts> {
-        let slice = self.terms.lease?;
+        let slice = self.terms.lease.filter(|_| queue.is_empty() || self.wanting(queue, now) != [0; 2])?;
         let heads = [queue.head(), queue.head_above()].into_iter().flatten();
         let mut next = heads.map(|(_, head)| &head.amounts).chain(&self.lease_for);
         let holds_up = self.holds_up(queue, now);

@@ -170,16 +170,20 @@ fn a_call_of_next_to_nothing_gives_back_what_its_slot_was_charged_to_last_longer
 
 #[test]
 fn once_the_slot_of_the_head_has_expired_nothing_is_requested_until_it_asks_again() {
-    let mut world = World::start(FAST);
-    let (mut client, head) = elsewhere(&mut world);
-    (0..5).for_each(|_| _ = client.join([1, 1]));
-    world.pass(Duration::from_secs(1));
-    rests(&world, &mut client);
-    client.slots.drop_all(world.clock);
-    // What was given back.
-    world.exchange(&mut client);
-    rests(&world, &mut client);
-    client.queue.retract(head, u64::MAX, true, 0);
-    world.exchange(&mut client);
-    assert_eq!(client.slots.slots.len(), 6);
+    for lease in [None, Some(20 * MS)] {
+        let mut world = World::start(FAST);
+        let (mut client, head) = elsewhere(&mut world);
+        client.slots.terms.lease = lease;
+        (0..5).for_each(|_| _ = client.join([1, 1]));
+        world.pass(Duration::from_secs(1));
+        rests(&world, &mut client);
+        client.slots.drop_all(world.clock);
+        // What was given back.
+        world.exchange(&mut client);
+        rests(&world, &mut client);
+        client.queue.retract(head, u64::MAX, true, 0);
+        world.exchange(&mut client);
+        let leases = usize::from(lease.is_some());
+        assert_eq!(client.slots.slots.len(), 6 + leases);
+    }
 }
