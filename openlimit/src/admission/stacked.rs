@@ -133,7 +133,8 @@ impl Admission {
             let Some(waiter) = self.queue.waiter(key) else { return true };
             let patience = self.patience(waiter, now);
             // If what was granted has lapsed, it lasts twice as long the next time.
-            let lapsed = if is_known { 0 } else { self.backend.lasts().saturating_add(waiter.late_by) };
+            let twice = self.backend.lasts().saturating_add(waiter.late_by.saturating_mul(2));
+            let lapsed = if is_known { 0 } else { twice };
             let late_by = self.late_by(trip).max(lapsed.min(patience));
             self.queue.retract(key, now.saturating_add(patience), !is_known, late_by);
         }
@@ -153,10 +154,14 @@ impl Admission {
     }
 
     /// Returns true if it may soon be the turn again of a call that was the head before.
+    ///
+    /// Not if it has lost its patience, however soon that is: others may go before it since then. If
+    /// one of them waited for the turn of this call elsewhere, both would wait for ever.
     pub(crate) fn is_turn_near(&mut self, key: Key, now: u64) -> bool {
         let due = self.due_of(key, now);
         let Some(waiter) = self.queue.waiter(key) else { return true };
-        let is_near = self.wait_of_head(waiter, due, now) <= self.patience(waiter, now);
+        let is_near =
+            waiter.turn.is_kept() && self.wait_of_head(waiter, due, now) <= self.patience(waiter, now);
         is_near && !self.backend.is_exhausted() && !self.is_saturated()
     }
 

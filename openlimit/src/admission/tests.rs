@@ -152,6 +152,23 @@ fn a_stacked_call_that_finds_no_place_does_not_take_another_one_out_of_the_queue
 }
 
 #[test]
+fn a_stacked_call_that_has_lost_patience_keeps_no_other_turns_however_near_its_turn_is() {
+    const MILLISECOND: u64 = 1_000_000;
+    let mut admission = limited(&[100]);
+    let mut wakers = Vec::new();
+    let call = admission.join_stacked(waiter(1, 0), 0, 0, &mut wakers).expect("it joins");
+    admission.charge(&requests(105), 0);
+    assert!(admission.retract(call, 0, 0));
+    admission.pump(0, &mut wakers);
+    assert!(admission.is_turn_near(call, 0), "it is due in 60 ms");
+    // Now it is due in 60 ms again. It has been patient for most of its time.
+    let now = 50 * MILLISECOND;
+    admission.charge(&requests(5), now);
+    admission.pump(now, &mut wakers);
+    assert!(!admission.is_turn_near(call, now));
+}
+
+#[test]
 fn when_a_high_call_times_out_that_a_low_one_went_before_the_next_high_one_passes_in_time() {
     let metering = Metering::new(Rate::per_second(100), Duration::from_secs(1), Duration::ZERO, (0, 100));
     let limits = vec![Limit::new(Dimension::Requests, Rate::per_second(100))];

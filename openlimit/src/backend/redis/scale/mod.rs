@@ -161,10 +161,10 @@ impl Scale {
         clamp((u128::from(self.declared(amount)) * u128::from(ONE)).div_ceil(self.pace.into()))
     }
 
-    /// Returns what a call of `weight` is charged beyond that, so that it may depart `late_by` later
-    /// than others: what leaks in that time. So its whole weight is in the bucket when it departs.
-    pub(crate) fn for_lateness(&self, weight: u64, late_by: u64) -> u64 {
-        if self.resets() || weight == 0 { 0 } else { late_by }
+    /// Returns what a call of `amount` is charged beyond its weight, so that it may depart `late_by`
+    /// later than others: what leaks in that time. So its whole weight is in the bucket when it departs.
+    pub(crate) fn for_lateness(&self, amount: u64, late_by: u64) -> u64 {
+        if self.resets() || amount == 0 { 0 } else { late_by }
     }
 
     /// Returns the weight of `amount` by the declared rate.

@@ -146,7 +146,12 @@ impl Slots {
 
     /// Gives back all slots, but leases only once they have expired. For an empty queue.
     pub(super) fn drop_idle(&mut self, now: u64) {
+        let had_slots = !self.has_no_slots();
         self.drop_while(|slot| !slot.is_lease() || slot.expires < now, now);
+        if had_slots {
+            // No call asks again soon, which would take it along.
+            self.flush_soon(now);
+        }
     }
 
     /// Gives back the leases that have expired.
@@ -221,10 +226,8 @@ impl Slots {
         now: u64,
     ) {
         for (bucket, dimension) in self.dimensions.iter().enumerate() {
-            let charged = |amounts: &[u64], late_by: u64| {
-                let weight = self.weight_of(bucket, amounts[*dimension], charge);
-                self.scales[bucket].for_lateness(weight, late_by)
-            };
+            let charged =
+                |amounts: &[u64], late_by| self.scales[bucket].for_lateness(amounts[*dimension], late_by);
             let rest = charged(of, late_by).saturating_sub(charged(amounts, late));
             self.ledger.refund(bucket, rest, charge, false);
         }

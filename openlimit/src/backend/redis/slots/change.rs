@@ -71,6 +71,8 @@ impl Slots {
         self.in_flight = None;
         self.is_update_sent = false;
         self.ledger.take_back();
+        // Charges of the next batch weigh by the limits as they are now.
+        self.decided(self.ledger.charges());
     }
 
     /// Changes the limits, to those of this version if another process has updated them.

@@ -207,6 +207,9 @@ impl Slots {
         self.in_flight = None;
         self.is_update_sent = false;
         self.ledger.give_up();
+        // Nothing of its charges is ever given back. Those of the next one weigh by the limits as they
+        // are now.
+        self.decided(self.ledger.charges());
         if self.ledger.is_pending() {
             self.flush_at = self.flush_at.min(now.saturating_add(AGAIN));
         }

@@ -151,16 +151,17 @@ impl Slots {
     fn ask_for(&self, waiter: Option<(Key, u64)>, amounts: Amounts, late_by: u64) -> AskedCall {
         let buckets = self.scales.iter().zip(&self.dimensions);
         let weights = buckets.map(|(scale, dimension)| {
-            let weight = scale.weight(amounts.as_slice()[*dimension]);
-            (weight + scale.for_lateness(weight, late_by)).min(MOST)
+            let amount = amounts.as_slice()[*dimension];
+            (scale.weight(amount) + scale.for_lateness(amount, late_by)).min(MOST)
         });
         AskedCall { waiter, late_by, weights: weights.collect(), amounts }
     }
 
     /// Returns the amounts of a lease: what every limit allows in a slice. `None` if leases are off
-    /// or the next call would not fit. It takes from the shares only if the next call does.
+    /// or the next call would not fit, or no waiter [wants](Self::wanting) a slot. It takes from the
+    /// shares only if the next call does.
     fn lease(&self, queue: &Queue, now: u64) -> Option<Amounts> {
-        let slice = self.terms.lease?;
+        let slice = self.terms.lease.filter(|_| queue.is_empty() || self.wanting(queue, now) != [0; 2])?;
         let heads = [queue.head(), queue.head_above()].into_iter().flatten();
         let mut next = heads.map(|(_, head)| &head.amounts).chain(&self.lease_for);
         let holds_up = self.holds_up(queue, now);

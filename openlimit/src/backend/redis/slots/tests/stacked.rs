@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::client::Tenant;
+use super::crowd::{Crowd, JITTER, SECOND};
 use super::world::{FAST, World};
-use crate::limits::Amounts;
+use crate::backend::Buckets as _;
+use crate::bucket::Metering;
+use crate::limits::{Amounts, Priority, Rate};
 use crate::queue::{Key, Turn, Urgency, Waiter};
 
 /// Creates a client whose head waits for other limiters, and has a slot here. Returns its key.
@@ -119,27 +122,68 @@ fn a_slot_that_lasts_longer_expires_too_and_is_given_back_with_the_next_request(
 }
 
 #[test]
-fn a_slot_that_lasts_longer_is_given_back_when_its_call_leaves() {
-    let mut world = World::start(FAST);
-    let (mut client, _) = patient(&mut world);
-    client.all_leave();
-    let next = client.slots.collect(&client.queue, false, world.clock).unwrap_err();
-    assert!(next.is_some_and(|next| next <= world.clock + 10 * MS), "it is not told soon: {next:?}");
-    assert_eq!(world.exchange(&mut client).buckets[0].level, 0);
+fn a_slot_that_lasts_longer_is_given_back_when_its_call_leaves_or_the_limiter_is_closed() {
+    for (trip, is_closed) in [(MS, false), (100 * MS, false), (100 * MS, true)] {
+        let mut world = World::start(FAST);
+        let (mut client, _) = patient(&mut world);
+        client.slots.usual_trip = trip;
+        if is_closed {
+            client.slots.close(world.clock);
+        }
+        client.all_leave();
+        let next = client.slots.collect(&client.queue, false, world.clock).unwrap_err();
+        assert!(next.is_some_and(|next| next <= world.clock + 10 * MS), "it is not told soon: {next:?}");
+        assert_eq!(world.exchange(&mut client).buckets[0].level, 0);
+    }
+}
+
+#[test]
+fn after_a_slot_has_expired_the_next_one_lasts_twice_as_long() {
+    let metering = Metering::new(Rate::per_second(1_000), Duration::from_secs(1), JITTER, (0, 100));
+    let mut crowd = Crowd::new(metering, &[100 * MS]);
+    let call = Waiter::new(Amounts::Few([10, 0, 0]), crowd.now, Urgency::default().of(Priority::High));
+    let now = crowd.now;
+    let key = crowd.clients[0].admission.join_stacked(call, 20 * MS, now, &mut Vec::new()).expect("room");
+    let mut lasts = Vec::new();
+    for _ in 0..3 {
+        crowd.pass(5 * MS);
+        let slot = &crowd.clients[0].slots().slots[0];
+        lasts.push(slot.expires - slot.due);
+        crowd.pass(SECOND);
+        let now = crowd.now;
+        assert!(crowd.clients[0].admission.retract(key, 20 * MS, now), "it has expired");
+    }
+    assert_eq!(lasts, [30, 60, 120].map(|time| time * MS));
+}
+
+#[test]
+fn a_call_of_next_to_nothing_gives_back_what_its_slot_was_charged_to_last_longer() {
+    let mut world = World::start([Rate::per_second(1_000_000_000_000), FAST[1]]);
+    let mut client = world.client();
+    let call = Waiter::new(Amounts::Few([1, 0, 0]), 0, Urgency::default());
+    client.queue.join(Waiter { turn: Turn::REPORTS, late_by: LATE_BY, ..call });
+    // It weighs less than a nanosecond.
+    assert_eq!(world.exchange(&mut client).buckets[0].level, 1 + LATE_BY);
+    assert!(client.goes_in_time(world.clock));
+    assert!(world.exchange(&mut client).buckets[0].level <= 1);
 }
 
 #[test]
 fn once_the_slot_of_the_head_has_expired_nothing_is_requested_until_it_asks_again() {
-    let mut world = World::start(FAST);
-    let (mut client, head) = elsewhere(&mut world);
-    (0..5).for_each(|_| _ = client.join([1, 1]));
-    world.pass(Duration::from_secs(1));
-    rests(&world, &mut client);
-    client.slots.drop_all(world.clock);
-    // What was given back.
-    world.exchange(&mut client);
-    rests(&world, &mut client);
-    client.queue.retract(head, u64::MAX, true, 0);
-    world.exchange(&mut client);
-    assert_eq!(client.slots.slots.len(), 6);
+    for lease in [None, Some(20 * MS)] {
+        let mut world = World::start(FAST);
+        let (mut client, head) = elsewhere(&mut world);
+        client.slots.terms.lease = lease;
+        (0..5).for_each(|_| _ = client.join([1, 1]));
+        world.pass(Duration::from_secs(1));
+        rests(&world, &mut client);
+        client.slots.drop_all(world.clock);
+        // What was given back.
+        world.exchange(&mut client);
+        rests(&world, &mut client);
+        client.queue.retract(head, u64::MAX, true, 0);
+        world.exchange(&mut client);
+        let leases = usize::from(lease.is_some());
+        assert_eq!(client.slots.slots.len(), 6 + leases);
+    }
 }

@@ -10,7 +10,7 @@ use crate::backend::redis::slots::{Met, Slots};
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Buckets as _, Starting};
 use crate::bucket::Metering;
-use crate::limits::{Counting, Limit, Rate};
+use crate::limits::{Amounts, Counting, Limit, Rate};
 use crate::time::Dates;
 
 /// Calls `act` with a limit of so many requests in a second, and these bursts.
@@ -142,4 +142,20 @@ fn a_client_that_updates_twice_is_not_refused_by_an_update_that_came_between() {
     let batch = one.slots.collect(&one.queue, false, 2).unwrap();
     decide(&one.slots, &one.keys, &batch).unwrap();
     assert!(one.slots.identity().limits().starts_with("500 "));
+}
+
+#[test]
+fn what_is_granted_after_an_update_is_given_back_by_it_although_the_batch_before_had_no_reply() {
+    for end in [|slots: &mut Slots| slots.take_back(), |slots: &mut Slots| slots.give_up(1)] {
+        let mut world = World::start(SLOW);
+        let mut client = identified(&mut world);
+        client.join([100, 0]);
+        client.slots.collect(&client.queue, true, world.clock).unwrap();
+        update(&mut client.slots, 2_000, world.clock);
+        end(&mut client.slots);
+        assert_eq!(level_after(&mut world, &mut client), 50);
+        let (charge, _) = client.taken[0];
+        client.give_back(&Amounts::Few([40, 0, 0]), charge, world.clock);
+        assert_eq!(level_after(&mut world, &mut client), 30);
+    }
 }
