@@ -16,13 +16,14 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 /// that used more than it had reserved.
 const PATIENCE: u64 = 100_000_000;
 
-/// The part of the time that a call has waited for which it keeps its turns, if that is longer: a
-/// quarter. Calls behind it wait for so long at most. So a call does not lose its turn for ever in one
-/// queue after the other, however long it takes to have it again.
-const PATIENT_FOR: u64 = 4;
+/// The same while the inner limiter is over a store: a quarter of the time that the call has waited, if
+/// that is longer, and at most 1 s. A slot there expires, and the next one may be due later than
+/// [`PATIENCE`]. Without this, such a call could lose its turns in one queue after the other, for ever.
+const PATIENCE_PART: u64 = 4;
+const MOST_PATIENCE: u64 = 1_000_000_000;
 
-/// The round trips after which it is known when the turn of a call is: two, since a batch may be in
-/// flight when it asks.
+/// The round trips after which a store has said when it is the turn of a call: two, since a batch may be
+/// in flight when it asks.
 const TRIPS: u64 = 2;
 
 impl Admission {
@@ -73,8 +74,8 @@ impl Admission {
         self.would_wait(call, now)
     }
 
-    /// Adds a call to the queue. It reports when it is its turn, which may be at once. A round trip to
-    /// another store, which it asks after that, takes `trip`.
+    /// Adds a call to the queue. It reports when it is its turn, which may be at once. `trip` is the
+    /// longest round trip to the stores of its other limiters.
     pub(crate) fn join_stacked(
         &mut self,
         call: Waiter,
@@ -129,13 +130,18 @@ impl Admission {
     pub(crate) fn retract(&mut self, key: Key, trip: u64, now: u64) -> bool {
         let is_over = self.turn(key, now).is_none();
         if is_over {
-            let is_known = self.due_of(key, now) < u64::MAX;
+            let due = self.head_due(now).filter(|(head, _)| *head == key).map(|(_, due)| due.at);
             let Some(waiter) = self.queue.waiter(key) else { return true };
             let patience = self.patience(waiter, now);
-            // If what was granted has lapsed, it lasts twice as long the next time.
-            let twice = self.backend.lasts().saturating_add(waiter.late_by.saturating_mul(2));
-            let lapsed = if is_known { 0 } else { twice };
-            let late_by = self.late_by(trip).max(lapsed.min(patience));
+            let lasts = self.backend.lasts();
+            let has_lapsed = due == Some(u64::MAX)
+                && lasts < u64::MAX
+                && !self.is_saturated()
+                && !self.backend.is_shut(now);
+            // What has lapsed lasts twice as long the next time.
+            let twice = lasts.saturating_add(waiter.late_by.saturating_mul(2));
+            let longer = if has_lapsed { twice.min(patience) } else { waiter.late_by };
+            let (late_by, is_known) = (self.late_by(trip).max(longer), due.is_some_and(|at| at < u64::MAX));
             self.queue.retract(key, now.saturating_add(patience), !is_known, late_by);
         }
         is_over
@@ -144,7 +150,7 @@ impl Admission {
     /// Returns how much later than others a call may depart, at least, that asks another store
     /// meanwhile. Zero if what is granted lasts for long enough anyway.
     fn late_by(&self, trip: u64) -> u64 {
-        if trip.saturating_mul(TRIPS) > self.backend.lasts() { trip } else { 0 }
+        if trip > self.backend.lasts() { trip } else { 0 }
     }
 
     /// Returns when a call is due, if it goes next; the largest value if that is not known, because a
@@ -177,14 +183,17 @@ impl Admission {
     /// Returns for how long a call keeps its turns in outer queues.
     fn patience(&self, call: &Waiter, now: u64) -> u64 {
         let least = PATIENCE.max(self.backend.round_trip().saturating_mul(TRIPS));
-        least.max(call.waited(now) / PATIENT_FOR)
+        if self.backend.lasts() == u64::MAX || self.backend.is_shut(now) {
+            return least;
+        }
+        least.max((call.waited(now) / PATIENCE_PART).min(MOST_PATIENCE))
     }
 
     /// Tells the head, which waits in other queues, too, if it is its turn. Returns when to look
     /// again.
     pub(super) fn wait_for_turn(&mut self, key: Key, due: Due, now: u64, wakers: &mut Vec<Waker>) -> u64 {
         let Some(waiter) = self.queue.waiter(key) else { return due.at };
-        // Other stores are asked before, so that it can depart when it is due.
+        // It reports so much earlier, to ask other stores before it is due.
         let is_early = matches!(waiter.turn, Turn::Reports { is_early: true, .. });
         let lead = if is_early { waiter.late_by.min(self.patience(waiter, now)) } else { 0 };
         let at = due.at.saturating_sub(lead);

@@ -47,8 +47,8 @@ pub(crate) struct Waiter {
     pub(crate) arrived: u64,
     pub(crate) urgency: Urgency,
     pub(crate) turn: Turn,
-    /// By how much longer than for others what a store grants for it lasts, since it asks in other
-    /// queues meanwhile.
+    /// How much longer than usual its slot lasts, because it asks other limiters meanwhile. Zero in
+    /// memory.
     pub(crate) late_by: u64,
     pub(crate) waker: Waker,
     /// Identifies the waiter for ever, which a key does not, since keys are reused. The queue

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::level::Level;
-use super::progress::{Progress, Step};
+use super::progress::{Progress, Step, Woken};
 use crate::error::AcquireError;
 use crate::limits::Name;
 use crate::queue::Urgency;
@@ -20,7 +20,7 @@ use crate::sync::{Holder, Mutex, MutexGuard, Task, in_order, run_later, wake_all
 pub(in super::super) struct Waiting(Arc<Call>);
 
 /// The same call, as the queues hold it.
-pub(super) struct Call {
+struct Call {
     progress: Mutex<Progress>,
     holder: Holder,
 }
@@ -132,14 +132,22 @@ impl Wake for Call {
     }
 }
 
-/// The waker of a call in the limiters that it has not joined yet.
-pub(super) struct Ahead(Weak<Call>);
+impl Woken for Arc<Call> {
+    fn number(&self) -> usize {
+        Self::as_ptr(self).addr()
+    }
 
-impl Ahead {
-    pub(super) fn of(call: &Arc<Call>) -> Waker {
-        Waker::from(Arc::new(Self(Arc::downgrade(call))))
+    fn waker(&self) -> Waker {
+        Waker::from(Self::clone(self))
+    }
+
+    fn waker_ahead(&self) -> Waker {
+        Waker::from(Arc::new(Ahead(Self::downgrade(self))))
     }
 }
+
+/// The waker of a call in the limiters that it has not joined yet.
+struct Ahead(Weak<Call>);
 
 impl Task for Ahead {
     fn run(self: Arc<Self>) {
@@ -157,9 +165,4 @@ impl Wake for Ahead {
     fn wake(self: Arc<Self>) {
         run_later(self);
     }
-}
-
-/// Returns a number that no other call has as long as this one lives.
-pub(super) fn number(call: &Arc<Call>) -> usize {
-    Arc::as_ptr(call).addr()
 }

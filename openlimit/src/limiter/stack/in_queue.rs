@@ -59,7 +59,8 @@ impl Core {
         let _waker = self.lock().and_then(|mut state| state.admission.withdraw(call));
     }
 
-    /// Adds a call to the queue. The other limiters take `trip` to answer. Also returns its wait, if the program has to be told of that.
+    /// Adds a call to the queue. Returns its key, and its wait if the program has to be told of it.
+    /// `trip` is the longest round trip of the other limiters.
     pub(super) fn join(
         &self,
         call: Waiter,
@@ -141,8 +142,8 @@ impl Core {
         self.lock().map_or(0, |state| state.admission.backend.round_trip())
     }
 
-    /// Lets a call report again, if it is not its turn any more. The other limiters take `trip` to
-    /// answer.
+    /// Lets a call report again, if it is not its turn any more. `trip` is the longest round trip of the
+    /// other limiters.
     pub(super) fn retract(&self, key: Key, trip: u64) {
         self.update(|state, now, _| {
             if state.admission.retract(key, trip, now) && self.plan.on_wait().is_some() {

@@ -57,7 +57,7 @@ use crate::limits::Cost;
 ///
 /// - It is no limiter: `status`, `plan`, `update` and the like are those of its limiters.
 /// - Where all its limiters are shared through Redis, a process gets at most about one call through
-///   it for each round trip.
+///   it for each round trip, and for each two if they take longer than half of the jitter.
 /// - It can be one of the calls of [`first_free`](crate::first_free).
 /// - The limiters may be of different kinds. Each prices the request in its own way. With explicit
 ///   costs, a limiter takes what the cost names of its own dimensions. A dimension that none of
@@ -72,6 +72,7 @@ use crate::limits::Cost;
 ///   relative to others that it had in its first stack.
 /// - If an inner limiter closes again while a call waits for an outer one, by a debt or a hold of
 ///   more than 0.1 s, the call lets others go before it in the outer one, and queues there again.
+///   If the inner one is shared through Redis, it keeps its place for up to 1 s.
 /// - A used-up quota or a [close](crate::Limiter::close) of any of them refuses the calls that
 ///   wait, also those that still wait for another one.
 /// - A call that waits for an outer limiter counts in the

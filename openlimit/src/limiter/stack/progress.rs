@@ -4,17 +4,27 @@
 //! all of them, it departs.
 
 use std::mem;
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use super::super::core::Handle;
-use super::call::{Ahead, Call, number};
 use super::in_queue::InQueue;
 use super::level::{Level, depart_all};
 use crate::admission::LongWait;
 use crate::error::AcquireError;
 use crate::queue::{Key, Wait};
+
+/// What queues know of a call.
+pub(super) trait Woken {
+    /// Returns a number that no other call has as long as this one lives.
+    fn number(&self) -> usize;
+
+    /// Returns its waker in a queue that it has joined.
+    fn waker(&self) -> Waker;
+
+    /// Returns its waker in a limiter that it has not joined yet.
+    fn waker_ahead(&self) -> Waker;
+}
 
 /// How far a call has come.
 pub(super) struct Progress {
@@ -61,7 +71,7 @@ impl Progress {
     }
 
     /// Joins the next queue, or departs if it is its turn in all of them.
-    pub(super) fn step(&mut self, call: &Arc<Call>) -> Step {
+    pub(super) fn step(&mut self, call: &impl Woken) -> Step {
         let mut waits_for = None;
         for (place, key) in self.keys.iter().enumerate() {
             match self.levels[place].core().look_at(*key) {
@@ -77,8 +87,7 @@ impl Progress {
         }
         let place = self.keys.len();
         let Some(next) = self.levels.get(place) else { return self.depart() };
-        let (waker, trip) = (Waker::from(Arc::clone(call)), self.trip_elsewhere(place));
-        match next.core().join(next.waiter(), waker, trip) {
+        match next.core().join(next.waiter(), call.waker(), elsewhere(&self.trips(), place)) {
             Ok((key, long_wait)) => {
                 self.keys.push(key);
                 self.long_waits.extend(long_wait.map(|wait| (next.handle.clone(), wait)));
@@ -92,8 +101,9 @@ impl Progress {
     fn depart(&mut self) -> Step {
         if !depart_all(&mut self.levels, &self.keys) {
             // All whose turn is over are asked at once, so that it has them at about the same time.
+            let trips = self.trips();
             for (place, key) in self.keys.iter().enumerate() {
-                self.levels[place].core().retract(*key, self.trip_elsewhere(place));
+                self.levels[place].core().retract(*key, elsewhere(&trips, place));
             }
             return Step::Again;
         }
@@ -112,10 +122,9 @@ impl Progress {
         Step::End(Ok(()))
     }
 
-    /// Returns the longest time that one of the other limiters than that at `place` takes to answer.
-    fn trip_elsewhere(&self, place: usize) -> u64 {
-        let others = self.levels.iter().enumerate().filter(|(other, _)| *other != place);
-        others.map(|(_, level)| level.core().round_trip()).max().unwrap_or(0)
+    /// Returns the time of a round trip to the store of each limiter.
+    fn trips(&self) -> Vec<u64> {
+        self.levels.iter().map(|level| level.core().round_trip()).collect()
     }
 
     /// Waits for its turn in one level. If that may take long, lets others go before it in the
@@ -139,18 +148,18 @@ impl Progress {
     }
 
     /// Announces the call to the limiters that it has not joined.
-    fn announce(&mut self, call: &Arc<Call>) -> Result<(), Box<AcquireError>> {
+    fn announce(&mut self, call: &impl Woken) -> Result<(), Box<AcquireError>> {
         for level in self.levels[self.keys.len()..].iter_mut().filter(|level| !level.is_announced) {
-            level.core().announce(number(call), Ahead::of(call))?;
+            level.core().announce(call.number(), call.waker_ahead())?;
             level.is_announced = true;
         }
         Ok(())
     }
 
     /// Ends what [`announce`](Self::announce) has begun.
-    pub(super) fn withdraw(&mut self, call: &Arc<Call>) {
+    pub(super) fn withdraw(&mut self, call: &impl Woken) {
         for level in self.levels.iter_mut().filter(|level| level.is_announced) {
-            level.core().withdraw(number(call));
+            level.core().withdraw(call.number());
             level.is_announced = false;
         }
     }
@@ -188,4 +197,10 @@ impl Progress {
             level.core().leave(key);
         }
     }
+}
+
+/// Returns the longest of these round trips but that of the limiter at `place`.
+fn elsewhere(trips: &[u64], place: usize) -> u64 {
+    let others = trips.iter().enumerate().filter(|(other, _)| *other != place);
+    others.map(|(_, trip)| *trip).max().unwrap_or(0)
 }

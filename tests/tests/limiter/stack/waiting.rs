@@ -382,3 +382,20 @@ fn a_limiter_without_limits_refuses_calls_behind_one_that_waits_for_another_limi
     clock.advance(secs(2));
     drop(flights.try_acquire(Cost::new()).expect("nobody waits"));
 }
+
+#[test]
+fn a_hold_of_an_inner_limiter_does_not_stop_the_outer_one_however_long_the_call_has_waited() {
+    let clock = ManualClock::new();
+    let (tenant, account) = pair(&clock);
+    tenant.try_acquire(100).expect("there is room").settle(4_000);
+    let first = Call::start(Stack::of((&tenant, &account)).acquire(10));
+    clock.advance(secs(39));
+    account.try_acquire(100).expect("there is room").settle(210);
+    clock.advance(millis(105));
+    // It has its turn in the tenant, and waits for the account for a second more.
+    assert_eq!(first.wakes(), 0);
+    let other = Call::start(account.acquire(10));
+    tenant.hold(secs(9), "429").expect("built");
+    clock.advance(secs(2));
+    assert_eq!((first.wakes(), other.wakes()), (0, 1));
+}

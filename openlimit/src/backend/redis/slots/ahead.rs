@@ -113,7 +113,13 @@ impl Slots {
             if now <= slot.expires && slot.fits(amounts) && !(slot.due > far && is_others) {
                 return Some(Due { at: slot.due, limit: slot.limit });
             }
+            let asks_again = slot.late_by > 0 && slot.waiter == waiter;
+            let flush_at = self.flush_at;
             self.drop_first(is_below, now);
+            if asks_again {
+                // Its call takes along what it gives back. A batch of its own would be in the way.
+                self.flush_at = flush_at.min(now.saturating_add(self.trips().max(FLUSH_AFTER)));
+            }
         }
         None
     }
@@ -139,19 +145,15 @@ impl Slots {
             self.drop_first(is_below, now);
         }
         if let Some((of, late_by)) = lateness {
-            self.give_back_lateness((of.as_slice(), late_by), (amounts, late), charge, now);
+            let unused = |dimension: usize| if amounts[dimension] > 0 { late_by - late } else { late_by };
+            self.give_back_lateness(of.as_slice(), unused, charge, now);
         }
         Some(charge)
     }
 
     /// Gives back all slots, but leases only once they have expired. For an empty queue.
     pub(super) fn drop_idle(&mut self, now: u64) {
-        let had_slots = !self.has_no_slots();
         self.drop_while(|slot| !slot.is_lease() || slot.expires < now, now);
-        if had_slots {
-            // No call asks again soon, which would take it along.
-            self.flush_soon(now);
-        }
     }
 
     /// Gives back the leases that have expired.
@@ -205,31 +207,19 @@ impl Slots {
         if slot.charge == self.probe_slot && self.is_exhausted {
             self.pass_probe_on(now);
         }
-        let (amounts, flush_at) = (slot.amounts.as_slice(), self.flush_at);
+        let amounts = slot.amounts.as_slice();
         if !slot.amounts.is_zero() {
             self.give_back(amounts, slot.charge, false, now);
         }
-        if slot.late_by > 0 {
-            self.give_back_lateness((amounts, slot.late_by), (amounts, 0), slot.charge, now);
-            // Its call asks again soon, and takes that along. A batch of its own would be in the way.
-            self.flush_at = flush_at.min(now.saturating_add(self.trips().max(FLUSH_AFTER)));
-        }
+        self.give_back_lateness(amounts, |_| slot.late_by, slot.charge, now);
     }
 
-    /// Gives back what a slot of some amounts was charged so that a call could depart `late_by`
-    /// later, but for what a call of other amounts, which departs `late`, has used of that.
-    fn give_back_lateness(
-        &mut self,
-        (of, late_by): (&[u64], u64),
-        (amounts, late): (&[u64], u64),
-        charge: u64,
-        now: u64,
-    ) {
+    /// Gives back what a slot of these amounts was charged to last longer, or what is left of that by
+    /// dimension.
+    fn give_back_lateness(&mut self, amounts: &[u64], unused: impl Fn(usize) -> u64, charge: u64, now: u64) {
         for (bucket, dimension) in self.dimensions.iter().enumerate() {
-            let charged =
-                |amounts: &[u64], late_by| self.scales[bucket].for_lateness(amounts[*dimension], late_by);
-            let rest = charged(of, late_by).saturating_sub(charged(amounts, late));
-            self.ledger.refund(bucket, rest, charge, false);
+            let weight = self.scales[bucket].for_lateness(amounts[*dimension], unused(*dimension));
+            self.ledger.refund(bucket, weight, charge, false);
         }
         self.flush_soon(now);
     }

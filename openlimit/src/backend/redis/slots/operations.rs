@@ -111,7 +111,6 @@ impl Buckets for Slots {
         self.is_closed = true;
         self.lease_for = None;
         self.drop_all(now);
-        self.flush_soon(now);
     }
 
     fn change(&mut self, limits: &Starting<'_>, version: Option<u64>, now: u64) -> Result<(), BuildProblem> {

@@ -1,7 +1,5 @@
 //! Which calls a batch asks for: those at the front of the queue that no slot serves, and a lease.
 
-use std::mem;
-
 use super::state::{AskedCall, Slot, Slots};
 use crate::backend::redis::scale::MOST;
 use crate::limits::Amounts;
@@ -129,17 +127,16 @@ impl Slots {
             if self.is_open(false, now) { above } else { 0 },
             if self.is_open(true, now) { below } else { 0 },
         ];
-        let mut is_last = false;
-        // A call whose slot lasts longer comes last: see `is_large`.
-        let without = self.without_slot(queue, wanting).take(MOST_CALLS);
-        let without = without.take_while(|(_, waiter)| !mem::replace(&mut is_last, waiter.late_by > 0));
-        let mut calls: Vec<_> = without
-            .map(|(key, waiter)| {
-                let (amounts, deadline) = (waiter.amounts.clone(), waiter.deadline());
-                let longest = if deadline == u64::MAX { deadline } else { deadline.saturating_sub(now) };
-                (self.ask_for(Some((key, waiter.number)), amounts, waiter.late_by), longest)
-            })
-            .collect();
+        let mut calls = Vec::new();
+        for (key, waiter) in self.without_slot(queue, wanting).take(MOST_CALLS) {
+            let (amounts, deadline) = (waiter.amounts.clone(), waiter.deadline());
+            let longest = if deadline == u64::MAX { deadline } else { deadline.saturating_sub(now) };
+            calls.push((self.ask_for(Some((key, waiter.number)), amounts, waiter.late_by), longest));
+            if waiter.late_by > 0 {
+                // Nothing is requested behind it: see `is_large`.
+                return calls;
+            }
+        }
         // The lease comes last, so that no call waits for it.
         calls.extend(
             self.lease(queue, now).map(|amounts| (self.ask_for(None, amounts, 0), self.look_ahead(now))),

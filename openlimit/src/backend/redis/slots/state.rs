@@ -137,7 +137,7 @@ pub(super) struct Slot {
     pub(super) at: u64,
     /// The last moment at which a call may depart for it.
     pub(super) expires: u64,
-    /// By how much that is later than for others. Its charge is larger for that.
+    /// How much later that is than usual. The charge includes this time.
     pub(super) late_by: u64,
     /// The number of the charge.
     pub(super) charge: u64,
@@ -175,9 +175,9 @@ pub(super) struct AskedCall {
     /// The key and number of the waiter that it is for; `None` for a lease.
     pub(super) waiter: Option<(Key, u64)>,
     pub(super) amounts: Amounts,
-    /// How much later than others it may depart.
+    /// How much longer than usual its slot is to last.
     pub(super) late_by: u64,
-    /// Its weight in each bucket, with what it is charged for that.
+    /// Its weight in each bucket, with that time.
     pub(super) weights: Vec<u64>,
 }
 
