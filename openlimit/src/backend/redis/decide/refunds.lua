@@ -7,8 +7,8 @@
 -- yet. So the state keeps the sum of all weights that were granted (`sum`, modulo FAR). A client
 -- remembers it for each of its calls, and asks for a level (`raise`) as of the sum that it has seen
 -- last (`seen_sum`). What was granted since is added here. Slots that were given back still count,
--- because nobody knows if a response came before or after them. So a level may be a little too
--- high.
+-- because nobody knows if a response came before or after them. So does what slots were charged to
+-- last longer than usual. So a level may be a little too high.
 
 local weight$ = 0 --*
 for _ = 1, refunds do
