@@ -57,7 +57,7 @@ RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice -n 19 \
 models=$!
 
 # Each feature alone, and the documentation. They are builds of their own as well, one after the
-# other. So they get more of the cores than the models, or they would be alone in the end.
+# other, each on one core. So they give way to nothing, or one core would have nothing to do in the end.
 features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
 {
     export CARGO_TARGET_DIR=target/checks
@@ -66,13 +66,13 @@ features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openli
     for features in "" $(features); do
         echo "every feature alone: $features"
         # It prints nothing but errors and warnings, of which there must be none.
-        check=(nice -n 5 cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
+        check=(cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
         if ! found=$("${check[@]}" --features "$features" 2>&1) || [[ -n $found ]]; then
             echo "$found"
             exit 1
         fi
     done
-    RUSTDOCFLAGS="-D warnings" nice -n 5 cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
+    RUSTDOCFLAGS="-D warnings" cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
 } >"$logs/checks" 2>&1 &
 checks=$!
 
