@@ -56,23 +56,25 @@ RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice -n 19 \
     --config profile.dev.package.regex-automata.opt-level=0 loom >"$logs/models" 2>&1 &
 models=$!
 
-# Each feature alone, and the documentation. They are builds of their own as well, one after the
-# other, each on one core. So they give way to nothing, or one core would have nothing to do in the end.
+# The documentation, and each feature alone. They are builds of their own as well, one after the
+# other, each on one core. They get more of the cores than the models and the mistakes, which can run
+# at once in the end, and less than the tests, which are not to wait for them.
 features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
 {
     export CARGO_TARGET_DIR=target/checks
+    RUSTDOCFLAGS="-D warnings" nice -n 3 \
+        cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
     # Built together with the macros, syn has the same features each time. So the crates that depend
     # on it are built only once.
     for features in "" $(features); do
         echo "every feature alone: $features"
         # It prints nothing but errors and warnings, of which there must be none.
-        check=(cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
+        check=(nice -n 3 cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
         if ! found=$("${check[@]}" --features "$features" 2>&1) || [[ -n $found ]]; then
             echo "$found"
             exit 1
         fi
     done
-    RUSTDOCFLAGS="-D warnings" cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
 } >"$logs/checks" 2>&1 &
 checks=$!
 
@@ -116,7 +118,7 @@ cat "$logs/models"
 step "messages of mistakes"
 wait "$mistakes" || { cat "$logs/mistakes"; exit 1; }
 
-step "every feature alone, documentation"
+step "documentation, every feature alone"
 wait "$checks" || { cat "$logs/checks"; exit 1; }
 
 if [[ -z ${OPENLIMIT_REDIS_SERVER:-} ]] && command -v valkey-server >/dev/null; then

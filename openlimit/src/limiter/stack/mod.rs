@@ -44,8 +44,8 @@
 //!
 //! # No task needed
 //!
-//! The call goes on when a queue wakes it, on the thread that wakes (`call`, `progress`). So its progress does
-//! not depend on its task being polled, as for every other call.
+//! The call goes on when a queue wakes it, on the thread that wakes (`call`, `progress`). So its
+//! progress does not depend on its task being polled, as for every other call.
 
 mod call;
 mod in_queue;
