@@ -11,19 +11,21 @@ use crate::backend::{Buckets as _, Due, UNNUMBERED};
 use crate::limits::Priority;
 use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 
-/// The time for which a call keeps its turns in outer queues while an inner one, in which it was its
-/// turn before, is not ready again, in nanoseconds: 0.1 s. That is enough for the small debt of a call
-/// that used more than it had reserved.
+/// For how long a call keeps its turns in outer queues if it loses that in an inner one, in
+/// nanoseconds: 0.1 s. That is enough for the small debt of a call that used more than it had
+/// reserved.
 const PATIENCE: u64 = 100_000_000;
 
-/// The same while the inner limiter is over a store: a quarter of the time that the call has waited, if
-/// that is longer, and at most 1 s. A slot there expires, and the next one may be due later than
-/// [`PATIENCE`]. Without this, such a call could lose its turns in one queue after the other, for ever.
+/// Over a store it is a part of the time that the call has waited, if that is longer: one in so many.
+/// What a store grants expires, and the next grant may be due later than [`PATIENCE`]. Without this,
+/// a call could lose its turns in one queue after the other, for ever.
 const PATIENCE_PART: u64 = 4;
+
+/// The longest such time, in nanoseconds: 1 s.
 const MOST_PATIENCE: u64 = 1_000_000_000;
 
-/// The round trips after which a store has said when it is the turn of a call: two, since a batch may be
-/// in flight when it asks.
+/// The most round trips until a store says when it is the turn of a call. A batch may be in flight
+/// when the call asks.
 const TRIPS: u64 = 2;
 
 impl Admission {
@@ -130,7 +132,7 @@ impl Admission {
     pub(crate) fn retract(&mut self, key: Key, trip: u64, now: u64) -> bool {
         let is_over = self.turn(key, now).is_none();
         if is_over {
-            let due = self.head_due(now).filter(|(head, _)| *head == key).map(|(_, due)| due.at);
+            let due = self.due_of(key, now);
             let Some(waiter) = self.queue.waiter(key) else { return true };
             let patience = self.patience(waiter, now);
             let lasts = self.backend.lasts();
@@ -153,10 +155,10 @@ impl Admission {
         if trip > self.backend.lasts() { trip } else { 0 }
     }
 
-    /// Returns when a call is due, if it goes next; the largest value if that is not known, because a
-    /// store has to grant it.
-    fn due_of(&mut self, key: Key, now: u64) -> u64 {
-        self.head_due(now).filter(|(head, _)| *head == key).map_or(u64::MAX, |(_, due)| due.at)
+    /// Returns when a call is due, if it goes next. The largest value stands for a moment that is not
+    /// known, because a store has to grant it.
+    fn due_of(&mut self, key: Key, now: u64) -> Option<u64> {
+        self.head_due(now).filter(|(head, _)| *head == key).map(|(_, due)| due.at)
     }
 
     /// Returns true if it may soon be the turn again of a call that was the head before.
@@ -164,15 +166,14 @@ impl Admission {
     /// Not if it has lost its patience, however soon that is: others may go before it since then. If
     /// one of them waited for the turn of this call elsewhere, both would wait for ever.
     pub(crate) fn is_turn_near(&mut self, key: Key, now: u64) -> bool {
-        let due = self.due_of(key, now);
+        let due = self.due_of(key, now).unwrap_or(u64::MAX);
         let Some(waiter) = self.queue.waiter(key) else { return true };
         let is_near =
             waiter.turn.is_kept() && self.wait_of_head(waiter, due, now) <= self.patience(waiter, now);
         is_near && !self.backend.is_exhausted() && !self.is_saturated()
     }
 
-    /// Returns a lower bound on the wait of a call that goes next, of which it may be known when it is
-    /// due.
+    /// Returns a lower bound on the wait of a call that goes next, and is `due` then, if that is known.
     fn wait_of_head(&self, head: &Waiter, due: u64, now: u64) -> u64 {
         match due {
             u64::MAX => self.backend.wait_of_next(head.amounts.as_slice(), now).0,
